@@ -1,0 +1,2 @@
+//! The `spanseal` command.
+fn main() {}
