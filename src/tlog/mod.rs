@@ -1,0 +1,57 @@
+//! The mathematics and the formats of the log (pure): RFC 6962 trees, C2SP signed notes and checkpoints, the seal file.
+//!
+//! Writer and verifier share this folder and nothing else.
+
+pub mod merkle;
+pub mod note;
+pub mod seal_file;
+
+use std::fmt;
+
+/// A SHA-256 value: a node of a tree.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hash(pub [u8; 32]);
+
+impl Hash {
+    /// Reads 64 lower-case hex digits.
+    pub fn parse_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        (text.len() == 64 && !text.bytes().any(|b| b.is_ascii_uppercase())).then_some(())?;
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Hash(bytes))
+    }
+
+    /// SHA-256 of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest;
+        Hash(sha2::Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Hash of a leaf: SHA-256(0x00 || entry).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LeafHash(pub Hash);
+
+/// Root of a tree of a stated size.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RootHash(pub Hash);
+
+/// Position of a leaf, from 0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct LeafIndex(pub u64);
+
+/// Number of leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct TreeSize(pub u64);

@@ -1,0 +1,342 @@
+//! C2SP signed-note and tlog-checkpoint, with Ed25519 keys (signature type 0x01).
+//!
+//! Sources: C2SP signed-note@v1.0.0 (format, key ids, verifier keys), tlog-checkpoint@v1.0.0 (note text).
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+use super::{Hash, RootHash, TreeSize};
+
+/// Signature type of Ed25519 in a verifier key (C2SP signed-note, "Signature types").
+const ED25519: u8 = 0x01;
+/// Longest note that is read, bytes; a checkpoint with its signatures is a few hundred.
+pub const NOTE_BYTES_MAX: usize = 64 * 1024;
+
+/// Why a note or key is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    /// The bytes do not have the form that the specification gives.
+    #[error("not a signed note: {0}")]
+    Malformed(&'static str),
+    /// Not a verifier key `<name>+<hash>+<key>`.
+    #[error("not a verifier key: {0}")]
+    Key(&'static str),
+    /// No signature line of this key.
+    #[error("the note carries no signature by `{0}`")]
+    Unsigned(String),
+    /// A signature line of this key does not verify.
+    #[error("the signature by `{0}` does not verify")]
+    BadSignature(String),
+    /// The text is signed but is no checkpoint.
+    #[error("not a checkpoint: {0}")]
+    Checkpoint(&'static str),
+}
+
+/// A public key with its name and id, as an auditor brings it: `<name>+<8 hex digits>+<base64>`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VerifierKey {
+    name: String,
+    id: [u8; 4],
+    key: VerifyingKey,
+}
+
+impl VerifierKey {
+    fn new(name: &str, key: VerifyingKey) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(name.as_bytes());
+        hash.update([b'\n', ED25519]);
+        hash.update(key.as_bytes());
+        let digest = hash.finalize();
+        let mut id = [0; 4];
+        id.copy_from_slice(digest.get(..4).unwrap_or(&[0; 4]));
+        VerifierKey { name: name.to_owned(), id, key }
+    }
+
+    /// Parses and checks that the id belongs to name and key.
+    pub fn parse(text: &str) -> Result<Self, NoteError> {
+        let (name, rest) = text.split_once('+').ok_or(NoteError::Key("expected <name>+<hash>+<key>"))?;
+        let (id, encoded) = rest.split_once('+').ok_or(NoteError::Key("expected <name>+<hash>+<key>"))?;
+        if !is_key_name(name) {
+            return Err(NoteError::Key("the name is empty or holds a space or a plus sign"));
+        }
+        let bytes = STANDARD.decode(encoded).map_err(|_| NoteError::Key("the key is not base64"))?;
+        let (algorithm, public) = bytes.split_first().ok_or(NoteError::Key("the key is empty"))?;
+        if *algorithm != ED25519 {
+            return Err(NoteError::Key("only Ed25519 keys (type 0x01) sign logs"));
+        }
+        let public: [u8; 32] = public.try_into().map_err(|_| NoteError::Key("an Ed25519 key has 32 bytes"))?;
+        let key = VerifyingKey::from_bytes(&public).map_err(|_| NoteError::Key("the key is not a point of the curve"))?;
+        if key.is_weak() {
+            return Err(NoteError::Key("the key is a point of small order, which verifies anything"));
+        }
+        let key = VerifierKey::new(name, key);
+        if id != hex::encode(key.id) {
+            return Err(NoteError::Key("the hash does not belong to this name and key"));
+        }
+        Ok(key)
+    }
+
+    /// The key name: of a log, its origin.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Verifies `text` under one raw signature (the 64 bytes behind the key id).
+    pub fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
+        // `verify_strict` refuses points of small order, so one signature cannot fit two texts.
+        Signature::from_slice(signature).is_ok_and(|s| self.key.verify_strict(text, &s).is_ok())
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = vec![ED25519];
+        bytes.extend_from_slice(self.key.as_bytes());
+        write!(f, "{}+{}+{}", self.name, hex::encode(self.id), STANDARD.encode(bytes))
+    }
+}
+
+impl fmt::Debug for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A signing key bound to a name. `Debug` shows the public half.
+pub struct NoteSigner {
+    key: SigningKey,
+    verifier: VerifierKey,
+}
+
+impl NoteSigner {
+    /// Binds a 32-byte Ed25519 seed to a key name. `None` where the name is not allowed.
+    pub fn new(name: &str, seed: &[u8; 32]) -> Option<Self> {
+        let key = SigningKey::from_bytes(seed);
+        let verifier = VerifierKey::new(name, key.verifying_key());
+        is_key_name(name).then_some(NoteSigner { key, verifier })
+    }
+
+    /// The public half.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    /// A checkpoint of this origin, signed.
+    pub fn checkpoint(&self, size: TreeSize, root: RootHash) -> String {
+        let text = checkpoint_text(&self.verifier.name, size, root);
+        let line = self.signature_line(&text);
+        format!("{text}\n{line}")
+    }
+
+    fn signature_line(&self, text: &str) -> String {
+        let mut bytes = self.verifier.id.to_vec();
+        bytes.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
+        format!("\u{2014} {} {}\n", self.verifier.name, STANDARD.encode(bytes))
+    }
+}
+
+impl fmt::Debug for NoteSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NoteSigner").field(&self.verifier).finish()
+    }
+}
+
+/// Key names are not empty and hold neither white space nor `+` (C2SP signed-note).
+pub fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '+' || c.is_control())
+}
+
+/// One line `\u{2014} <name> <base64>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignatureLine {
+    /// Key name.
+    pub name: String,
+    /// Key id.
+    pub id: [u8; 4],
+    /// What follows the id.
+    pub signature: Vec<u8>,
+}
+
+impl SignatureLine {
+    /// Parses one line without its newline.
+    pub fn parse(line: &str) -> Result<Self, NoteError> {
+        let rest = line.strip_prefix("\u{2014} ").ok_or(NoteError::Malformed("a signature line begins with an em dash and a space"))?;
+        let (name, encoded) = rest.split_once(' ').ok_or(NoteError::Malformed("a signature line has a name and a signature"))?;
+        if !is_key_name(name) {
+            return Err(NoteError::Malformed("a key name is empty or holds a space or a plus sign"));
+        }
+        let bytes = STANDARD.decode(encoded).map_err(|_| NoteError::Malformed("a signature is not base64"))?;
+        let (id, signature) = bytes.split_first_chunk::<4>().ok_or(NoteError::Malformed("a signature is too short"))?;
+        if signature.is_empty() {
+            return Err(NoteError::Malformed("a signature is too short"));
+        }
+        Ok(SignatureLine { name: name.to_owned(), id: *id, signature: signature.to_vec() })
+    }
+}
+
+/// A note: text (ending in a newline) and its signature lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedNote {
+    /// The signed text, with its last newline.
+    pub text: String,
+    /// The lines below the blank line, in order.
+    pub signatures: Vec<SignatureLine>,
+}
+
+impl SignedNote {
+    /// Parses a whole note, strictly.
+    pub fn parse(note: &str) -> Result<Self, NoteError> {
+        if note.len() > NOTE_BYTES_MAX {
+            return Err(NoteError::Malformed("longer than any note"));
+        }
+        if note.chars().any(|c| c != '\n' && c.is_control()) {
+            return Err(NoteError::Malformed("a control character"));
+        }
+        let at = note.rfind("\n\n").ok_or(NoteError::Malformed("no blank line before the signatures"))?;
+        let (text, below) = note.split_at_checked(at + 1).ok_or(NoteError::Malformed("no text"))?;
+        let below = below.strip_prefix('\n').unwrap_or(below);
+        let lines = below.strip_suffix('\n').ok_or(NoteError::Malformed("the last line does not end"))?;
+        let signatures = lines.split('\n').map(SignatureLine::parse).collect::<Result<Vec<_>, _>>()?;
+        Ok(SignedNote { text: text.to_owned(), signatures })
+    }
+
+    /// Verifies that this key signed the text. Lines of other keys are ignored; a line of this key that does not verify is an error.
+    pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
+        let mut signed = false;
+        for line in self.signatures.iter().filter(|l| l.name == key.name && l.id == key.id) {
+            if !key.verify(self.text.as_bytes(), &line.signature) {
+                return Err(NoteError::BadSignature(key.name.clone()));
+            }
+            signed = true;
+        }
+        if signed { Ok(()) } else { Err(NoteError::Unsigned(key.name.clone())) }
+    }
+}
+
+/// What a log committed to: origin, size, root (C2SP tlog-checkpoint).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The log.
+    pub origin: String,
+    /// Entries in the tree.
+    pub size: TreeSize,
+    /// Its root.
+    pub root: RootHash,
+    /// Extension lines, if any.
+    pub extensions: Vec<String>,
+}
+
+/// The text that is signed.
+pub fn checkpoint_text(origin: &str, size: TreeSize, root: RootHash) -> String {
+    format!("{origin}\n{}\n{}\n", size.0, STANDARD.encode(root.0.0))
+}
+
+impl Checkpoint {
+    /// Reads a note's text.
+    pub fn parse(text: &str) -> Result<Self, NoteError> {
+        let body = text.strip_suffix('\n').ok_or(NoteError::Checkpoint("the text does not end in a newline"))?;
+        let mut lines = body.split('\n');
+        let origin = lines.next().filter(|l| !l.is_empty()).ok_or(NoteError::Checkpoint("no origin"))?;
+        let size = lines.next().and_then(parse_decimal).ok_or(NoteError::Checkpoint("the tree size is not a decimal number"))?;
+        let root = lines.next().and_then(|l| STANDARD.decode(l).ok()).and_then(|b| <[u8; 32]>::try_from(b).ok());
+        let root = root.ok_or(NoteError::Checkpoint("the root hash is not 32 bytes of base64"))?;
+        let extensions: Vec<String> = lines.map(str::to_owned).collect();
+        if extensions.iter().any(String::is_empty) {
+            return Err(NoteError::Checkpoint("an extension line is empty"));
+        }
+        Ok(Checkpoint { origin: origin.to_owned(), size: TreeSize(size), root: RootHash(Hash(root)), extensions })
+    }
+
+    /// Parses a note, verifies `key`'s signature and that the key's name is the origin, and reads the checkpoint.
+    pub fn open(note: &str, key: &VerifierKey) -> Result<Self, NoteError> {
+        let note = SignedNote::parse(note)?;
+        note.verify(key)?;
+        let checkpoint = Checkpoint::parse(&note.text)?;
+        if checkpoint.origin != key.name {
+            return Err(NoteError::Checkpoint("its origin is not the name of the key that signed it"));
+        }
+        Ok(checkpoint)
+    }
+}
+
+/// A decimal number without sign or leading zeros.
+pub fn parse_decimal(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the Go package that introduced the format (golang.org/x/mod/sumdb/note).
+    const PETER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    const PETER_NOTE: &str = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n\u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+
+    #[test]
+    fn a_note_by_other_hands_verifies_and_a_changed_one_does_not() {
+        let key = VerifierKey::parse(PETER).unwrap();
+        assert_eq!(key.to_string(), PETER);
+        let note = SignedNote::parse(PETER_NOTE).unwrap();
+        assert_eq!(note.verify(&key), Ok(()));
+        let changed = SignedNote::parse(&PETER_NOTE.replace("answer", "Answer")).unwrap();
+        assert_eq!(changed.verify(&key), Err(NoteError::BadSignature("PeterNeumann".into())));
+    }
+
+    #[test]
+    fn what_we_sign_an_independent_implementation_reads() {
+        let signer = NoteSigner::new("spanseal.example/log", &[7; 32]).unwrap();
+        let note = signer.checkpoint(TreeSize(18), RootHash(Hash([9; 32])));
+        let opened = Checkpoint::open(&note, signer.verifier()).unwrap();
+        assert_eq!((opened.size, opened.root), (TreeSize(18), RootHash(Hash([9; 32]))));
+        let theirs = signed_note::Note::from_bytes(note.as_bytes()).unwrap();
+        let key = signed_note::StandardVerifier::new(&signer.verifier().to_string()).unwrap();
+        let keys = signed_note::VerifierList::new(vec![Box::new(key)]);
+        assert_eq!(theirs.verify(&keys).unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn malformed_notes_and_keys_are_refused() {
+        for bad in [
+            "",
+            "\n\n",
+            "text\n",
+            "text\n\n",
+            "text\n\n\u{2014} name\n",
+            "text\n\n\u{2014} name AAAA\n",
+            "text\n\n\u{2014} na+me AAAAAAAA\n",
+            "text\n\n- name AAAAAAAA\n",
+            "text\n\n\u{2014} name AAAAAAAA",
+            "te\u{7}xt\n\n\u{2014} name AAAAAAAA\n",
+        ] {
+            assert!(SignedNote::parse(bad).is_err(), "{bad:?}");
+        }
+        for bad in [
+            "",
+            "a+b",
+            "PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+            "Other+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+            "x+00000000+AQ==",
+        ] {
+            assert!(VerifierKey::parse(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["o\n01\nAAAA\n", "o\n1\nAAAA\n", "\n1\n", "o\n-1\n", "o\n1\n", "o"] {
+            assert!(Checkpoint::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_small_order_is_refused() {
+        let mut bytes = vec![ED25519];
+        bytes.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let mut hash = Sha256::new();
+        hash.update(b"x\n");
+        hash.update(&bytes);
+        let id = hex::encode(&hash.finalize()[..4]);
+        assert!(matches!(VerifierKey::parse(&format!("x+{id}+{}", STANDARD.encode(bytes))), Err(NoteError::Key(_))));
+    }
+}
