@@ -5,6 +5,7 @@
 pub mod merkle;
 pub mod note;
 pub mod seal_file;
+pub mod truth;
 
 use std::fmt;
 
