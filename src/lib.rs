@@ -4,6 +4,8 @@
 pub mod clock;
 pub mod otlp;
 pub mod record;
+pub mod promote;
 pub mod retain;
+pub mod seal;
 pub mod tlog;
 pub mod worm;

@@ -112,10 +112,8 @@ impl<'a> KeyValue<'a> {
 /// The key of a `KeyValue` message without a look at its value: what the hot path asks of every attribute.
 #[inline]
 pub fn key_of(bytes: &[u8]) -> Result<&[u8], Malformed> {
-    // Encoders write the key first; when nothing but its value follows there is nothing more to see.
-    let mut fields = Fields::new(bytes);
     let mut key: &[u8] = b"";
-    while let Some(field) = fields.next() {
+    for field in Fields::new(bytes) {
         if let Field { number: 1, value: Payload::Bytes(text) } = field? {
             key = text;
         }

@@ -1,0 +1,78 @@
+//! Records -> durable, ordered seals. The only writer.
+//!
+//! State words, used everywhere: a record is **pending** (promoted, in the pool), **staged** (its segment is stored, no seal names it
+//! yet), **committed** (the create-only put of `seals/<n>.json` took effect: the one commit point), **published** (the `checkpoint`
+//! object points at its seal or a later one).
+//!
+//! One task owns the state (`sealer`); everyone else holds a [`SealerHandle`].
+
+mod counters;
+mod pool;
+
+pub use counters::Counters;
+pub use pool::{Full, Permit, Pool};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::record::Batch;
+use crate::tlog::RootHash;
+
+/// What a sender gets for a request whose records are committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The newest seal that holds a record of the request.
+    pub seal: u64,
+    /// Root hash of the log at the newest commit (tree size `seal + 1` where the request was sealed anew).
+    pub root: RootHash,
+}
+
+/// Why a batch has no receipt. Nothing of it is acknowledged; the sender may send it again.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The store refused or could not be reached for this batch, or the outcome was not known in time.
+    #[error("not sealed: {reason}")]
+    NotSealed {
+        /// In words for an operator.
+        reason: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// This process is draining, or its writer has stopped for good.
+    #[error("this writer takes no more records: {reason}")]
+    Stopped {
+        /// In words for an operator.
+        reason: String,
+    },
+}
+
+/// A batch on its way to the sealer, with its share of the pool and the way back.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) batch: Batch,
+    pub(crate) permit: Permit,
+    pub(crate) answer: oneshot::Sender<Result<Receipt, SubmitError>>,
+}
+
+/// Everybody's way to the one writer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SealerHandle {
+    pub(crate) submissions: mpsc::Sender<Submission>,
+    /// The bounded pool: take a [`Permit`] for a request's bytes before its records are built.
+    pub pool: Pool,
+    /// What was received since the last seal.
+    pub counters: Arc<Counters>,
+}
+
+impl SealerHandle {
+    /// Hands a batch over and waits until its records are committed. Dropping the future ends only the waiting: a caller who hangs up
+    /// does not cancel a commit. All new records of a batch go into one seal.
+    pub async fn submit(&self, batch: Batch, permit: Permit) -> Result<Receipt, SubmitError> {
+        let stopped = || SubmitError::Stopped { reason: "it is shutting down".to_owned() };
+        let (answer, receipt) = oneshot::channel();
+        self.submissions.send(Submission { batch, permit, answer }).await.map_err(|_| stopped())?;
+        receipt.await.map_err(|_| stopped())?
+    }
+}

@@ -1,0 +1,74 @@
+//! The bounded pool: bytes of requests that are on their way to a seal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The pool stayed full for the whole `admission_wait`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the pool of {capacity} bytes stayed full")]
+pub struct Full {
+    /// `seal.pool_bytes`.
+    pub capacity: u64,
+}
+
+/// A counted share of memory; requests hold one from admission to receipt.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    free: Arc<Semaphore>,
+    capacity: u32,
+    wait: Duration,
+}
+
+/// A request's share. Dropping it frees the bytes.
+#[derive(Debug)]
+pub struct Permit(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
+
+impl Pool {
+    /// A pool of `capacity` bytes (`seal.pool_bytes`, at most 4 GiB) in which an admission waits at most `wait`.
+    pub fn new(capacity: u64, wait: Duration) -> Self {
+        let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
+        let permits = usize::try_from(capacity).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Pool { free: Arc::new(Semaphore::new(permits)), capacity, wait }
+    }
+
+    /// Takes `bytes` out of the pool, waiting while it is full. A request larger than the whole pool takes all of it, alone.
+    pub async fn admit(&self, bytes: usize) -> Result<Permit, Full> {
+        let want = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity);
+        let full = Full { capacity: u64::from(self.capacity) };
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(want) {
+            return Ok(Permit(permit));
+        }
+        let acquired = tokio::time::timeout(self.wait, Arc::clone(&self.free).acquire_many_owned(want)).await;
+        acquired.map_err(|_| full)?.map(Permit).map_err(|_| full)
+    }
+
+    /// Bytes in use, for the metric.
+    pub fn used(&self) -> u64 {
+        u64::from(self.capacity).saturating_sub(u64::try_from(self.free.available_permits()).unwrap_or(u64::MAX))
+    }
+
+    /// All bytes.
+    pub fn capacity(&self) -> u64 {
+        u64::from(self.capacity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_pool_waits_and_then_refuses_and_a_dropped_permit_frees() {
+        let pool = Pool::new(10, Duration::from_secs(5));
+        let first = pool.admit(10).await.unwrap();
+        assert_eq!(pool.used(), 10);
+        assert_eq!(pool.admit(1).await.unwrap_err(), Full { capacity: 10 });
+        drop(first);
+        let huge = pool.admit(1_000_000).await.unwrap();
+        assert_eq!(pool.used(), 10);
+        drop(huge);
+        assert_eq!(pool.used(), 0);
+    }
+}
