@@ -1,4 +1,18 @@
 //! The one integration test binary: each module proves one promise.
+#![allow(
+    unreachable_pub,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test that meets the unexpected should stop there, and not every build uses every helper"
+)]
 
 mod support;
+
+mod crash;
+mod simulation;
 mod worm_contract;
