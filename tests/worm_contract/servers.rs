@@ -333,6 +333,32 @@ async fn a_private_ca_is_trusted_when_named() {
     }
 }
 
+/// Endpoint, region and credentials come from the environment where the configuration names none. A child process reads
+/// it: the environment of this one belongs to all tests.
+#[tokio::test]
+async fn the_environment_is_enough() {
+    let Some(server) = S3Server::minio() else { return };
+    let bucket = server.fresh_bucket(Bucket::Locked).await;
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "worm_contract::servers::child_of_the_environment"])
+        .envs(server.environment())
+        .env("SPANSEAL_TEST_BUCKET", &bucket)
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    assert!(open(server, &bucket).await.get(&key("by-environment"), None, 10).await.unwrap().is_some());
+}
+
+#[tokio::test]
+#[ignore = "run by the_environment_is_enough"]
+#[expect(clippy::disallowed_methods, reason = "its parent says which bucket")]
+async fn child_of_the_environment() {
+    let bucket = std::env::var("SPANSEAL_TEST_BUCKET").unwrap();
+    let url = StoreUrl::parse(&format!("s3://{bucket}/some/prefix")).unwrap();
+    let store = spanseal::worm::open(&url, &StoreOptions::default()).await.unwrap();
+    put_locked(store.as_ref(), &key("by-environment"), bytes("x"), lock(Mode::Governance, 60)).await.unwrap();
+}
+
 /// From an address to a store, as the command line does it.
 #[tokio::test]
 async fn an_address_opens_its_store() {

@@ -1,6 +1,6 @@
 //! S3 with Object Lock: AWS and servers that speak it.
 //!
-//! Every call is one signed request ([`client`]); what its answer means stands in [`answer`]. Puts, extends and holds are
+//! Every call is one signed request (`client.rs`); what its answer means stands in `answer.rs`. Puts, extends and holds are
 //! tried once. Reads are asked again a few times, because asking changes nothing. Objects go up in one piece: Ceph RGW
 //! drops lock headers of multipart uploads silently. A GET shows no lock on Versity, so locks are read by HEAD.
 
