@@ -1,3 +1,3 @@
 //! What the tests share.
 
-pub mod s3;
+pub(crate) mod s3;

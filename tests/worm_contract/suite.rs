@@ -6,32 +6,32 @@ use spanseal::worm::{Condition, Lock, Locks, Mode, ObjectKey, PutError, ReadErro
 
 /// What this kind of store can do.
 #[derive(Clone, Copy, Debug)]
-pub struct Traits {
+pub(crate) struct Traits {
     /// `If-None-Match: *` is honoured.
-    pub create_only: bool,
+    pub(crate) create_only: bool,
     /// Locks are enforced.
-    pub locks: bool,
+    pub(crate) locks: bool,
     /// Objects have versions.
-    pub versioned: bool,
+    pub(crate) versioned: bool,
     /// It has a clock of its own.
-    pub has_clock: bool,
+    pub(crate) has_clock: bool,
 }
 
-pub fn key(text: impl AsRef<str>) -> ObjectKey {
+pub(crate) fn key(text: impl AsRef<str>) -> ObjectKey {
     ObjectKey(format!("contract/{}", text.as_ref()))
 }
 
-pub fn bytes(text: &str) -> Bytes {
+pub(crate) fn bytes(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
 /// A lock some seconds from now. COMPLIANCE binds the test too, so it stays short.
-pub fn lock(mode: Mode, seconds: i64) -> Lock {
+pub(crate) fn lock(mode: Mode, seconds: i64) -> Lock {
     Lock { mode, retain_until: UnixSeconds(SystemClock.now().ceil_seconds().0 + seconds) }
 }
 
 /// Everything, in the order of the contract's sentences.
-pub async fn contract(store: &dyn WormStore, traits: Traits) {
+pub(crate) async fn contract(store: &dyn WormStore, traits: Traits) {
     assert_eq!(store.locks() == Locks::Enforced, traits.locks);
     assert_eq!(store.versioned(), traits.versioned);
     absence_is_an_answer(store).await;
