@@ -335,7 +335,7 @@ impl WormStore for S3Store {
         let mut found: Vec<Version> = Vec::new();
         let mut from = after.map(|key| (format!("{}{key}", self.prefix), None));
         // One more than asked for usually shows that the last key is whole.
-        let max = limit.saturating_add(1).clamp(2, PAGE_MAX);
+        let mut max = limit.saturating_add(1).clamp(2, PAGE_MAX);
         loop {
             let page = self.page(prefix, &full, &from, max).await?;
             let versions = page.entries.into_iter().filter_map(|e| self.version(e));
@@ -351,6 +351,7 @@ impl WormStore for S3Store {
                     found.truncate(whole + 1);
                     return Ok(found);
                 }
+                max = PAGE_MAX; // One key with many versions: to its end in big steps.
             }
             from = Some(next);
         }
