@@ -342,17 +342,18 @@ impl WormStore for S3Store {
             // A marker without a version means "after this key", but "from this key" to Versity.
             let versions = versions.filter(|v| after.is_none_or(|after| v.key > *after));
             self.join(prefix, &mut found, versions.collect())?;
-            let Some(next) = page.next else { return Ok(found) };
-            if found.len() >= limit {
-                // The last key may go on on the next page: it comes with the next call, unless it is the only one.
-                let last = found.last().map(|v| v.key.clone());
-                let whole = found.iter().rposition(|v| Some(&v.key) != last.as_ref());
-                if let Some(whole) = whole {
-                    found.truncate(whole + 1);
+            if let Some(at) = found.get(limit.saturating_sub(1)) {
+                // Up to the end of the key that reaches the limit. If that is the last one here it may go on on the next
+                // page: then it comes with the next call, unless it is the only one.
+                let (start, end) = (found.partition_point(|v| v.key < at.key), found.partition_point(|v| v.key <= at.key));
+                let whole = if end < found.len() || page.next.is_none() { end } else { start };
+                if whole > 0 {
+                    found.truncate(whole);
                     return Ok(found);
                 }
                 max = PAGE_MAX; // One key with many versions: to its end in big steps.
             }
+            let Some(next) = page.next else { return Ok(found) };
             from = Some(next);
         }
     }
