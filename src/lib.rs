@@ -2,6 +2,7 @@
 #![cfg_attr(test, allow(clippy::as_conversions, reason = "small numbers that tests make themselves"))]
 
 pub mod clock;
+pub mod config;
 pub mod otlp;
 pub mod record;
 pub mod promote;
