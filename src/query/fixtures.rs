@@ -97,7 +97,9 @@ impl TestLog {
     }
 
     async fn put(&self, key: &ObjectKey, bytes: Vec<u8>) -> Option<VersionId> {
-        self.store.put(key, bytes.into(), Condition::Any, None).await.unwrap()
+        let lock = Lock { mode: Mode::Governance, retain_until: UnixSeconds(SEALED + 180 * 86_400) };
+        let lock = (*key != checkpoint_key(&self.name)).then_some(lock);
+        self.store.put(key, bytes.into(), Condition::Any, lock).await.unwrap()
     }
 
     /// Seals lines as one segment (none: a heartbeat); answers the segment's key.
