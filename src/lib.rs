@@ -1,8 +1,11 @@
 //! spanseal: an OTLP receiver that turns AI spans into evidence.
 #![cfg_attr(test, allow(clippy::as_conversions, reason = "small numbers that tests make themselves"))]
 
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
+pub mod telemetry;
 pub mod otlp;
 pub mod record;
 pub mod promote;
