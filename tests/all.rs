@@ -1,1 +1,4 @@
-//! Every integration test of the project, one binary.
+//! The one integration test binary: each module proves one promise.
+
+mod support;
+mod worm_contract;
