@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod metrics;
 pub mod telemetry;
 pub mod otlp;
 pub mod record;
