@@ -16,8 +16,8 @@ use crate::retain::Classes;
 use crate::tlog::note::Checkpoint;
 use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::worm::{
-    Condition, Locks, ObjectKey, PutError, ReadError, SMALL_BYTES_MAX, WormStore, WriterGuard, checkpoint_key, log_key, parse_seal_name,
-    put_locked, seal_key,
+    Condition, Locks, ObjectKey, PutError, ReadError, SMALL_BYTES_MAX, WormStore, WriterGuard, checkpoint_key, ensure_locked, log_key,
+    parse_seal_name, put_locked, seal_key,
 };
 
 /// A writer further off the store's clock than this does not seal (`store.md`, "The seal").
@@ -75,7 +75,15 @@ impl Opening<'_> {
         let key = log_key(self.log);
         let log_file = versions_with_bytes(self.store.as_ref(), &key, SMALL_BYTES_MAX).await?.into_iter().next();
         let bytes = match log_file {
-            Some((_, bytes)) => self.check_log_file(&bytes).await.map(|()| bytes)?,
+            Some((version, bytes)) => {
+                let created = self.check_log_file(&bytes)?;
+                // Whoever made it may have died before its lock was read back.
+                let lock = self.classes.evidence_lock(created, []);
+                if lock.retain_until > self.clock.now().ceil_seconds() {
+                    ensure_locked(self.store.as_ref(), &key, version.id.as_ref(), lock).await?;
+                }
+                bytes
+            }
             None => self.create(&key).await?,
         };
         let careful = self.ignores_create_only(&key, bytes).await?;
@@ -88,10 +96,13 @@ impl Opening<'_> {
         }
         let newest = self.newest().await?;
         self.check_clock(newest.as_ref())?;
+        if let Some(seal) = &newest {
+            self.confirm_locks(seal).await?;
+        }
         Ok(Opened { guard, newest, careful })
     }
 
-    async fn check_log_file(&mut self, bytes: &[u8]) -> Result<(), OpenError> {
+    fn check_log_file(&mut self, bytes: &[u8]) -> Result<UnixSeconds, OpenError> {
         let here = self.store.describe();
         let file = match LogFile::parse(bytes) {
             Ok(file) => file,
@@ -118,7 +129,7 @@ impl Opening<'_> {
         if *self.key.binding() != Binding::Bound(here.clone()) {
             self.key.bind(Binding::Bound(here))?;
         }
-        Ok(())
+        Ok(file.created)
     }
 
     async fn create(&mut self, key: &ObjectKey) -> Result<Bytes, OpenError> {
@@ -253,6 +264,19 @@ impl Opening<'_> {
             // A late put of a displaced writer; the log ends before it.
             None => Ok(Some(before)),
         }
+    }
+
+    /// A predecessor may have died between the commit and the look at its lock; no later seal can have been in that case.
+    async fn confirm_locks(&self, seal: &SealFile) -> Result<(), OpenError> {
+        let index = seal.statement.index;
+        let at = seal_at(self.store.as_ref(), self.log, index, self.key.verifier(), None).await?;
+        let Some((version, _, _)) = at.truth else { return Ok(()) };
+        let lock = self.classes.evidence_lock(seal.statement.sealed_at, seal.statement.segments.iter().map(|s| s.lock));
+        let now = self.clock.now().ceil_seconds();
+        if lock.retain_until > now {
+            ensure_locked(self.store.as_ref(), &seal_key(self.log, index), version.id.as_ref(), lock).await?;
+        }
+        Ok(())
     }
 
     /// The end of the log must be its end: a signed seal behind it means a hole.
