@@ -1,8 +1,12 @@
 //! spanseal: an OTLP receiver that turns AI spans into evidence.
 #![cfg_attr(test, allow(clippy::as_conversions, reason = "small numbers that tests make themselves"))]
 
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
+pub mod metrics;
+pub mod telemetry;
 pub mod otlp;
 pub mod record;
 pub mod promote;
@@ -11,3 +15,4 @@ pub mod seal;
 pub mod tlog;
 pub mod worm;
 pub mod query;
+pub mod govern;

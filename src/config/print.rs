@@ -248,7 +248,9 @@ fn flow(json: &Json) -> String {
 
 fn scalar(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/' | b'-');
-    let first = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'.' | b'/');
+    // `1h30m`, `16MiB` and `180d` are no numbers in any YAML; what ends in a digit or has an `e`, `x` or `_` may be.
+    let unit = text.bytes().last().is_some_and(|b| b.is_ascii_alphabetic()) && !text.contains(['e', 'x', '_']);
+    let first = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'.' | b'/') || (b.is_ascii_digit() && unit);
     let word = matches!(text, "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n" | ".inf" | ".nan");
     if text.as_bytes().first().is_some_and(first) && text.bytes().all(plain) && !word && !text.starts_with("..") {
         return text.to_owned();

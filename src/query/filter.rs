@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use memchr::memmem::Finder;
 
-use super::person::{IdentityKey, Incomparable, Label, Wanted};
+use super::person::{Incomparable, Label, Names, Wanted};
 use super::{is_known, time_of};
 use crate::clock::UnixNanos;
 use crate::record::canonical::Json;
@@ -49,13 +49,13 @@ const SESSION: &[&str] = &["actor.session_id", "actor.conversation_id"];
 
 impl Filter {
     /// A condition on a person, as the command line gives it.
-    pub fn person(asked: &str, key: Option<&IdentityKey>, realms: &[String]) -> Wanted {
-        Wanted::new(Label::Person, asked, key.cloned(), realms)
+    pub fn person(asked: &str, names: &Names) -> Wanted {
+        Wanted::new(Label::Person, asked, names)
     }
 
     /// A condition on a reference.
-    pub fn reference(asked: &str, key: Option<&IdentityKey>, realms: &[String]) -> Wanted {
-        Wanted::new(Label::Reference, asked, key.cloned(), realms)
+    pub fn reference(asked: &str, names: &Names) -> Wanted {
+        Wanted::new(Label::Reference, asked, names)
     }
 
     /// Whether a segment whose records lie between these times can hold an answer.
@@ -235,20 +235,20 @@ mod tests {
 
     #[test]
     fn people_are_found_where_they_stand() {
-        let person = |name: &str| Some(Filter::person(name, None, &[]));
+        let person = |name: &str| Some(Filter::person(name, &Names::default()));
         assert!(matches(|f| f.user = person("alice")) && !matches(|f| f.user = person("rita")));
         assert!(matches(|f| f.person = person("alice")) && matches(|f| f.person = person("rita")));
         assert!(!matches(|f| f.subject = person("alice")));
         assert!(matches(|f| f.subject = person("ps:0badc0de:00")));
-        assert!(matches(|f| f.session = Some(Filter::reference("s-1", None, &[]))));
-        assert!(!matches(|f| f.session = Some(Filter::reference("s-2", None, &[]))));
+        assert!(matches(|f| f.session = Some(Filter::reference("s-1", &Names::default()))));
+        assert!(!matches(|f| f.session = Some(Filter::reference("s-2", &Names::default()))));
     }
 
     /// "Nothing found" would be a lie where a pseudonym under another key might be the person asked for.
     #[test]
     fn a_person_under_another_key_is_not_passed_over_in_silence() {
         let look = |build: &dyn Fn(&mut Filter)| {
-            let mut filter = Filter { subject: Some(Filter::person("alice", None, &[])), ..Filter::default() };
+            let mut filter = Filter { subject: Some(Filter::person("alice", &Names::default())), ..Filter::default() };
             build(&mut filter);
             Matcher::new(filter).look(RECORD.as_bytes())
         };

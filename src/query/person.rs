@@ -4,7 +4,7 @@
 //! The keyed form depends on the realm (by default the sender's `service.namespace`), which the asker does not know. So the realms are
 //! collected from the evidence while it is read, and each new one is tried.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -85,12 +85,47 @@ impl fmt::Debug for IdentityKey {
     }
 }
 
+/// What the asker knows of how names became pseudonyms.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The identity key, if the asker has it.
+    pub key: Option<IdentityKey>,
+    /// Realms to try besides those that the evidence names.
+    pub realms: Vec<String>,
+    /// `identity.realm`: the resource attribute whose value is the realm.
+    pub realm_attribute: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names { key: None, realms: Vec::new(), realm_attribute: "service.namespace".to_owned() }
+    }
+}
+
+impl Names {
+    /// The member of a record that holds the realm, as it stands in a canonical line.
+    fn realm_member(&self) -> Vec<u8> {
+        let member = match self.realm_attribute.as_str() {
+            "service.namespace" => "service_namespace",
+            "service.name" => "service",
+            "service.version" => "service_version",
+            "service.instance.id" => "instance",
+            "deployment.environment.name" => "environment",
+            other => other,
+        };
+        let mut bytes = Json::string(member).to_jcs();
+        bytes.push(b':');
+        bytes
+    }
+}
+
 /// One person or reference as asked for, with all forms it may have. Grows as realms are seen.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     label: Label,
     asked: String,
     key: Option<IdentityKey>,
+    realm_member: Vec<u8>,
     literal: bool,
     /// Every form so far.
     forms: HashSet<String>,
@@ -99,16 +134,24 @@ pub struct Wanted {
 
 impl Wanted {
     /// Input that starts with `ps:` or `id:` is taken literally; anything else is a name to be tried in all its forms, in the empty
-    /// realm, in `realms` and in every realm that [`see_realms`](Self::see_realms) finds.
-    pub fn new(label: Label, asked: &str, key: Option<IdentityKey>, realms: &[String]) -> Self {
+    /// realm, in the realms given and in every realm that [`see_realms`](Self::see_realms) finds.
+    pub fn new(label: Label, asked: &str, names: &Names) -> Self {
         let literal = asked.starts_with("ps:") || asked.starts_with("id:");
-        let mut wanted = Wanted { label, asked: asked.to_owned(), key, literal, forms: HashSet::new(), realms: BTreeSet::new() };
+        let mut wanted = Wanted {
+            label,
+            asked: asked.to_owned(),
+            key: names.key.clone(),
+            realm_member: names.realm_member(),
+            literal,
+            forms: HashSet::new(),
+            realms: BTreeSet::new(),
+        };
         match (literal, label) {
             (true, _) | (_, Label::Reference) => wanted.forms.insert(asked.to_owned()),
             (false, Label::Person) => wanted.forms.insert(format!("id:{asked}")),
         };
         wanted.try_realm("");
-        for realm in realms {
+        for realm in &names.realms {
             wanted.try_realm(realm);
         }
         wanted
@@ -128,7 +171,7 @@ impl Wanted {
         if self.literal || self.key.is_none() {
             return;
         }
-        for realm in realms_in(line) {
+        for realm in realms_in(line, &self.realm_member) {
             if !self.realms.contains(&realm) {
                 self.try_realm(&realm);
             }
@@ -190,12 +233,11 @@ pub enum Incomparable {
     Vault,
 }
 
-/// All values of `service_namespace` in a line: usually one, in `source`. Superfluous ones only cost a hash.
-fn realms_in(line: &[u8]) -> Vec<String> {
-    const MEMBER: &[u8] = b"\"service_namespace\":";
+/// All values of the realm's member in a line: usually one, in `source`. Superfluous ones only cost a hash.
+fn realms_in(line: &[u8], member: &[u8]) -> Vec<String> {
     let mut realms = Vec::new();
-    for at in memmem::find_iter(line, MEMBER) {
-        let Some(rest) = line.get(at + MEMBER.len()..) else { continue };
+    for at in memmem::find_iter(line, member) {
+        let Some(rest) = line.get(at + member.len()..) else { continue };
         let mut escaped = false;
         let end = rest.iter().skip(1).position(|&b| {
             let closing = b == b'"' && !escaped;
@@ -208,12 +250,13 @@ fn realms_in(line: &[u8]) -> Vec<String> {
     realms
 }
 
-/// Counts what could not be compared, for one message at the end instead of one a line.
-pub type IncomparableCounts = HashMap<Incomparable, u64>;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn keyed(key: &IdentityKey) -> Names {
+        Names { key: Some(key.clone()), ..Names::default() }
+    }
 
     /// The vector of `record.md` section 3.
     #[test]
@@ -228,7 +271,7 @@ mod tests {
         let key = IdentityKey::new([7; 32]);
         let stored = key.pseudonym(Label::Person, "loans \"eu\"", "alice@example.com");
         let line = format!(r#"{{"actor":{{"user_id":"{stored}"}},"source":{{"service_namespace":"loans \"eu\""}}}}"#);
-        let mut wanted = Wanted::new(Label::Person, "alice@example.com", Some(key.clone()), &[]);
+        let mut wanted = Wanted::new(Label::Person, "alice@example.com", &keyed(&key));
         assert!(!wanted.may_be_in(line.as_bytes()) && !wanted.is(&stored));
         wanted.see_realms(line.as_bytes());
         assert!(wanted.may_be_in(line.as_bytes()) && wanted.is(&stored));
@@ -240,10 +283,20 @@ mod tests {
     }
 
     #[test]
+    fn another_attribute_may_be_the_realm() {
+        let key = IdentityKey::new([7; 32]);
+        for (attribute, line) in [("service.name", r#"{"source":{"service":"a"}}"#), ("app.id", r#"{"source":{"resource":{"app.id":"a"}}}"#)] {
+            let mut wanted = Wanted::new(Label::Person, "42", &Names { realm_attribute: attribute.to_owned(), ..keyed(&key) });
+            wanted.see_realms(line.as_bytes());
+            assert!(wanted.is(&key.pseudonym(Label::Person, "a", "42")), "{attribute}");
+        }
+    }
+
+    #[test]
     fn literal_input_is_taken_as_it_is() {
         let key = IdentityKey::new([7; 32]);
         for literal in ["ps:vault:00112233445566778899aabbccddeeff", "id:42"] {
-            let wanted = Wanted::new(Label::Person, literal, Some(key.clone()), &[]);
+            let wanted = Wanted::new(Label::Person, literal, &keyed(&key));
             assert!(wanted.is(literal) && wanted.may_be_in(format!("{{\"id\":\"{literal}\"}}").as_bytes()));
             assert!(!wanted.may_be_in(format!("{{\"id\":\"{literal}0\"}}").as_bytes()), "whole strings only");
             assert_eq!(wanted.incomparable("ps:0badc0de:00"), None);
@@ -253,7 +306,7 @@ mod tests {
     #[test]
     fn what_cannot_be_compared_is_named() {
         let key = IdentityKey::new([0; 32]);
-        let wanted = Wanted::new(Label::Person, "alice", Some(key), &[]);
+        let wanted = Wanted::new(Label::Person, "alice", &keyed(&key));
         assert_eq!(wanted.incomparable("ps:66687aad:00"), None);
         assert_eq!(wanted.incomparable("ps:0badc0de:00"), Some(Incomparable::Key("0badc0de".to_owned())));
         assert_eq!(wanted.incomparable("ps:vault:00"), Some(Incomparable::Vault));
@@ -263,7 +316,7 @@ mod tests {
     #[test]
     fn references_are_compared_as_sent_and_keyed() {
         let key = IdentityKey::new([7; 32]);
-        let wanted = Wanted::new(Label::Reference, "session-1", Some(key.clone()), &["shop".to_owned()]);
+        let wanted = Wanted::new(Label::Reference, "session-1", &Names { realms: vec!["shop".to_owned()], ..keyed(&key) });
         assert!(wanted.is("session-1"));
         assert!(wanted.is(&key.pseudonym(Label::Reference, "shop", "session-1")));
         assert!(!wanted.is(&key.pseudonym(Label::Person, "shop", "session-1")));
