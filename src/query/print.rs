@@ -105,7 +105,7 @@ pub fn table(hits: &[Hit], width: Option<usize>) -> String {
         }
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(columns.iter().map(|(column, _)| column.head()));
     for row in 0..hits.len() {
         table.add_row(columns.iter().map(|(_, cells)| cells.get(row).map_or("", String::as_str)));
