@@ -15,3 +15,5 @@ pub mod seal;
 pub mod tlog;
 pub mod worm;
 pub mod govern;
+pub mod api;
+pub mod serve;

@@ -1,0 +1,7 @@
+//! The API port: health, metrics, and the log as standard tlog clients ask for it (C2SP tlog-tiles paths).
+//!
+//! Everything here reads; nothing here changes anything. No content and no person ever leaves through it.
+
+mod routes;
+
+pub use routes::{Api, HEALTHY, router};
