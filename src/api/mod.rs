@@ -3,5 +3,7 @@
 //! Everything here reads; nothing here changes anything. No content and no person ever leaves through it.
 
 mod routes;
+mod standing;
 
 pub use routes::{Api, HEALTHY, router};
+pub use standing::Standing;

@@ -1,18 +1,15 @@
 //! The routes and their answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Standing;
+use crate::metrics::{self, Metrics};
+use crate::worm::{SMALL_BYTES_MAX, WormStore, checkpoint_key, is_name};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::sync::watch;
-
-use crate::metrics::{self, Metrics};
-use crate::seal::Status;
-use crate::worm::{SMALL_BYTES_MAX, WormStore, checkpoint_key, is_name};
 
 /// What `/healthz` says.
 pub const HEALTHY: &str = "spanseal is alive";
@@ -22,14 +19,12 @@ pub const HEALTHY: &str = "spanseal is alive";
 pub struct Api {
     /// Name of our own log.
     pub log: String,
-    /// Where it stands.
-    pub status: watch::Receiver<Status>,
+    /// Where it and the process stand.
+    pub standing: Arc<Standing>,
     /// For checkpoints of other logs in the same store.
     pub store: Arc<dyn WormStore>,
     /// `/metrics`
     pub metrics: Metrics,
-    /// `/readyz`: kept by whoever supervises.
-    pub ready: Arc<AtomicBool>,
 }
 
 /// All routes.
@@ -64,13 +59,19 @@ async fn index(State(api): State<Api>) -> Response {
 }
 
 async fn readyz(State(api): State<Api>) -> Response {
-    if api.ready.load(Ordering::Relaxed) {
-        text(StatusCode::OK, "ready\n")
-    } else {
-        text(
+    match api.standing.ready() {
+        Ok(()) => text(
+            StatusCode::OK,
+            "ready
+",
+        ),
+        Err(why) => text(
             StatusCode::SERVICE_UNAVAILABLE,
-            "not ready: the newest seal is not known to be committed, is overdue, or this process is stopping\n",
-        )
+            format!(
+                "not ready: {why}
+"
+            ),
+        ),
     }
 }
 
@@ -82,11 +83,10 @@ async fn prometheus(State(api): State<Api>) -> Response {
 
 /// Our own log's newest committed checkpoint, or what another log of this store has published.
 async fn checkpoint(State(api): State<Api>, Path(log): Path<String>) -> Response {
-    if log == api.log {
-        let newest = api.status.borrow().checkpoint.clone();
-        if !newest.is_empty() {
-            return text(StatusCode::OK, newest);
-        }
+    if log == api.log
+        && let Some(newest) = api.standing.checkpoint()
+    {
+        return text(StatusCode::OK, newest);
     }
     if !is_name(&log) {
         return text(StatusCode::NOT_FOUND, "no such log: a log's name is 1 to 63 of a-z, 0-9 and `-`\n");
@@ -114,11 +114,14 @@ async fn not_found() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
+    use crate::seal::Status;
     use crate::worm::Condition;
     use crate::worm::local::{LocalOptions, LocalStore};
     use axum::body::Body;
     use axum::http::Request;
     use http_body_util::BodyExt;
+    use tokio::sync::watch;
     use tower::ServiceExt;
 
     async fn ask(router: &Router, path: &str) -> (u16, String, String) {
@@ -134,15 +137,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn WormStore> = Arc::new(LocalStore::open(folder.path(), LocalOptions::default()).unwrap());
         store.put(&checkpoint_key("other"), "signed\n".into(), Condition::Any, None).await.unwrap();
-        let (status, watching) = watch::channel(Status::default());
-        let ready = Arc::new(AtomicBool::new(false));
+        let clock = Arc::new(SystemClock);
+        let standing = Arc::new(Standing::new(clock.clone(), None));
         let metrics = Metrics::default();
-        metrics.register(Arc::new(metrics::Process::new(Arc::new(crate::clock::SystemClock), Arc::clone(&ready))));
-        let router = router(Api { log: "own".into(), status: watching, store, metrics, ready: Arc::clone(&ready) });
+        metrics.register(Arc::new(metrics::Process::new(clock, Arc::clone(&standing))));
+        let router = router(Api { log: "own".into(), standing: Arc::clone(&standing), store, metrics });
 
         assert_eq!(ask(&router, "/healthz").await.2, "spanseal is alive\n");
         assert_eq!(ask(&router, "/readyz").await.0, 503);
-        ready.store(true, Ordering::Relaxed);
+        let (status, watching) = watch::channel(Status::default());
+        standing.opened(watching, Arc::default());
         assert_eq!(ask(&router, "/readyz").await.0, 200);
         let (_, kind, text) = ask(&router, "/metrics").await;
         assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
