@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use spanseal::cli::{Cli, EXIT_USAGE};
+use spanseal::cli::{Cli, Command, EXIT_USAGE};
 use spanseal::clock::{Clock, SystemClock};
-use spanseal::commands::{self, output};
+use spanseal::commands::{self, doctor, output};
 use spanseal::config::{Config, Environment};
 use spanseal::telemetry;
 
@@ -40,7 +40,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&cli.global.overrides(), environment, SystemClock.now().ceil_seconds())?;
+    let config = match Config::load(&cli.global.overrides(), environment, SystemClock.now().ceil_seconds()) {
+        Ok(config) => config,
+        Err(error) => match &cli.command {
+            Command::Doctor(args) => return doctor::without_configuration(args, &error),
+            _ => return Err(error.into()),
+        },
+    };
     telemetry::start_logs(&config.telemetry, &cli.command);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(commands::run(cli.command, config));

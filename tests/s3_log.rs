@@ -12,6 +12,7 @@ use spanseal::tlog::seal_file::SealFile;
 use spanseal::worm::s3::S3Store;
 use spanseal::worm::{Mode, SEAL_BYTES_MAX, Version, WormStore, seal_key};
 
+use crate::support::hold::HoldingProxy;
 use crate::support::log::{batch, id};
 use crate::support::s3::{Bucket, Kind, Raw, S3Server};
 
@@ -67,16 +68,49 @@ impl Real {
     }
 
     async fn seals(&self) -> u64 {
-        let listed = self.store.list(&format!("{LOG}/seals/"), None, 10_000).await.unwrap();
+        let listed = self.seal_versions().await;
         let mut keys: Vec<_> = listed.into_iter().filter(|v| !v.is_delete_marker).map(|v| v.key).collect();
         keys.dedup();
         u64::try_from(keys.len()).unwrap()
+    }
+
+    async fn seal_versions(&self) -> Vec<Version> {
+        self.store.list(&format!("{LOG}/seals/"), None, 10_000).await.unwrap()
     }
 
     async fn seal(&self, index: u64) -> SealFile {
         let key = seal_key(LOG, index);
         let oldest = self.store.versions(&key).await.unwrap().into_iter().rfind(|v| !v.is_delete_marker).unwrap();
         SealFile::parse(&self.store.get(&key, oldest.id.as_ref(), SEAL_BYTES_MAX).await.unwrap().unwrap()).unwrap()
+    }
+}
+
+impl Real {
+    /// All sealed lines of the one log, judged version by version.
+    async fn lines(&self) -> String {
+        let mut found = Vec::new();
+        let mut before: Option<SealFile> = None;
+        for index in 0..self.seals().await {
+            let key = seal_key(LOG, index);
+            let mut versions = Vec::new();
+            for version in self.store.versions(&key).await.unwrap().into_iter().rev().filter(|v| !v.is_delete_marker) {
+                versions.push(self.store.get(&key, version.id.as_ref(), SEAL_BYTES_MAX).await.unwrap().unwrap());
+            }
+            let vkey = LogKey::ephemeral("spanseal.test/audit", [1; 32]).unwrap().verifier().clone();
+            let judged = spanseal::tlog::truth::judge(index, &vkey, before.as_ref(), versions.iter().map(|b| b.as_ref()));
+            let truth = judged.into_iter().find_map(|j| match j {
+                spanseal::tlog::truth::Judgement::Truth(seal) => Some(*seal),
+                _ => None,
+            });
+            let seal = truth.unwrap_or_else(|| panic!("{:?}: no truth at seal {index}", self.server.kind));
+            for segment in &seal.statement.segments {
+                let key = spanseal::worm::below(LOG, &segment.key);
+                let bytes = self.store.get(&key, segment.version_id.as_ref(), 1 << 20).await.unwrap().unwrap();
+                found.push(String::from_utf8(zstd::decode_all(bytes.as_ref()).unwrap()).unwrap());
+            }
+            before = Some(seal);
+        }
+        found.concat()
     }
 }
 
@@ -166,35 +200,53 @@ async fn of_two_writers_on_one_bucket_exactly_one_goes_on() {
         assert_eq!(ended.iter().filter(|e| **e).count(), 1, "{:?}: {ended:?}", server.kind);
         let survivor = if ended[0] { second } else { first };
         survivor.drain().await.unwrap();
-        let mut found = Vec::new();
-        let mut before: Option<SealFile> = None;
-        for index in 0..real.seals().await {
-            let key = seal_key(LOG, index);
-            let mut versions = Vec::new();
-            for version in real.store.versions(&key).await.unwrap().into_iter().rev().filter(|v| !v.is_delete_marker) {
-                versions.push(real.store.get(&key, version.id.as_ref(), SEAL_BYTES_MAX).await.unwrap().unwrap());
-            }
-            let vkey = LogKey::ephemeral("spanseal.test/audit", [1; 32]).unwrap().verifier().clone();
-            let judged = spanseal::tlog::truth::judge(index, &vkey, before.as_ref(), versions.iter().map(|b| b.as_ref()));
-            let truth = judged.into_iter().find_map(|j| match j {
-                spanseal::tlog::truth::Judgement::Truth(seal) => Some(*seal),
-                _ => None,
-            });
-            let seal = truth.unwrap_or_else(|| panic!("{:?}: no truth at seal {index}", server.kind));
-            for segment in &seal.statement.segments {
-                let key = spanseal::worm::below(LOG, &segment.key);
-                let bytes = real.store.get(&key, segment.version_id.as_ref(), 1 << 20).await.unwrap().unwrap();
-                found.push(String::from_utf8(zstd::decode_all(bytes.as_ref()).unwrap()).unwrap());
-            }
-            before = Some(seal);
-        }
-        let lines = found.concat();
+        let lines = real.lines().await;
         for n in acknowledged {
             assert_eq!(lines.matches(&id(n).to_string()).count(), 1, "{:?}: record {n} was acknowledged", server.kind);
         }
         if server.kind != Kind::Rgw {
-            let listed = real.store.list(&format!("{LOG}/seals/"), None, 10_000).await.unwrap();
+            let listed = real.seal_versions().await;
             assert_eq!(u64::try_from(listed.len()).unwrap(), real.seals().await, "{:?}: one version a seal", server.kind);
+        }
+    }
+}
+
+/// Scenario: on a real server the put of a seal hangs in the network until its sender has given up and died and another process has
+/// recovered and sealed; then it lands. Guarantee: one log, nothing lost; where create-only is ignored the late version is there,
+/// younger, and not the log.
+#[tokio::test]
+async fn a_seal_that_lands_after_recovery_does_not_fork_the_log() {
+    for server in S3Server::all() {
+        let real = Real::new(server).await;
+        let proxy = HoldingProxy::before(&server.endpoint).await;
+        let slow = spanseal::worm::s3::S3Options {
+            endpoint: Some(proxy.endpoint.clone()),
+            put_timeout: Duration::from_millis(400),
+            ..server.options()
+        };
+        let behind = S3Store::open(&real.bucket, "evidence", slow).await.unwrap();
+        // The same store to its key, whichever way it is reached.
+        let (handle, task) =
+            start(Options { store: Arc::new(behind), answer_within: Duration::from_secs(1), ..real.options(1) }).await.unwrap();
+        submit(&handle, 1..=1, 0).await.unwrap();
+        proxy.hold("/seals/");
+        submit(&handle, 2..=2, 0).await.expect_err("the seal cannot land");
+        task.abort();
+        let late = real.seals().await;
+        let (handle, task) = real.open(1).await;
+        submit(&handle, 2..=3, 0).await.unwrap();
+        let statuses = proxy.release().await;
+        assert!(!statuses.is_empty(), "{:?}", server.kind);
+        submit(&handle, 4..=4, 0).await.unwrap();
+        task.drain().await.unwrap();
+        let lines = real.lines().await;
+        for n in 1..=4 {
+            assert_eq!(lines.matches(&id(n).to_string()).count(), 1, "{:?}: record {n}", server.kind);
+        }
+        let versions = real.store.versions(&seal_key(LOG, late)).await.unwrap().len();
+        match server.kind {
+            Kind::Rgw => assert_eq!(versions, 1 + statuses.len(), "late versions are there and are not the log"),
+            _ => assert!(versions == 1 && statuses.iter().all(|s| *s == 412), "{:?}: {statuses:?}", server.kind),
         }
     }
 }

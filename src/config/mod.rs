@@ -30,7 +30,9 @@ pub use yaml::ConfigError;
 use crate::clock::UnixSeconds;
 use crate::retain::{Classes, Period};
 use crate::tlog::Hash;
-use crate::worm::StoreUrl;
+use crate::worm::local::LocalOptions;
+use crate::worm::s3::S3Options;
+use crate::worm::{StoreOptions, StoreUrl};
 
 /// The whole effective configuration.
 #[derive(Clone, Debug)]
@@ -193,6 +195,25 @@ pub struct S3 {
     pub ca_file: Option<PathBuf>,
     /// `sse_kms_key_id`: encrypt objects under this KMS key.
     pub sse_kms_key_id: Option<String>,
+}
+
+impl Store {
+    /// For [`crate::worm::open`].
+    pub fn options(&self) -> StoreOptions {
+        StoreOptions {
+            local: LocalOptions { immutable: self.file_immutable },
+            s3: S3Options {
+                endpoint: self.s3.endpoint.clone(),
+                region: self.s3.region.clone(),
+                path_style: self.s3.path_style,
+                allow_http: self.s3.allow_http,
+                ca_file: self.s3.ca_file.clone(),
+                sse_kms_key_id: self.s3.sse_kms_key_id.clone(),
+                not_worm: self.not_worm,
+                ..S3Options::default()
+            },
+        }
+    }
 }
 
 /// `log`.

@@ -1,9 +1,9 @@
 //! What the operating system says of this process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Gather, Source, table};
+use crate::api::Standing;
 use crate::clock::{Clock, UnixNanos};
 
 /// Memory, file descriptors, uptime, version, readiness.
@@ -11,14 +11,14 @@ use crate::clock::{Clock, UnixNanos};
 pub struct Process {
     clock: Arc<dyn Clock>,
     started: UnixNanos,
-    ready: Arc<AtomicBool>,
+    standing: Arc<Standing>,
 }
 
 impl Process {
-    /// `ready` is what `/readyz` answers with.
-    pub fn new(clock: Arc<dyn Clock>, ready: Arc<AtomicBool>) -> Self {
+    /// `standing` is what `/readyz` answers with.
+    pub fn new(clock: Arc<dyn Clock>, standing: Arc<Standing>) -> Self {
         let started = clock.now();
-        Process { clock, started, ready }
+        Process { clock, started, standing }
     }
 }
 
@@ -40,7 +40,7 @@ impl Source for Process {
             // One of them is this listing.
             out.count(&table::OPEN_FDS, &[], u64::try_from(open.count().saturating_sub(1)).unwrap_or(0));
         }
-        out.count(&table::READY, &[], u64::from(self.ready.load(Ordering::Relaxed)));
+        out.count(&table::READY, &[], u64::from(self.standing.ready().is_ok()));
     }
 }
 
