@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn what_differs_only_by_its_receipt_is_one_record_at_the_earliest_seal() {
-        let again = A.replace("10:01:00", "13:01:00").replace(":01\"}", ":02\"}").replace("\"id\"", "\"evidence\":{\"late_ms\":\"9\"},\"id\"");
+        let again =
+            A.replace("10:01:00", "13:01:00").replace(":01\"}", ":02\"}").replace("\"id\"", "\"evidence\":{\"late_ms\":\"9\"},\"id\"");
         let other = A.replace("\"aa\"", "\"bb\"");
         let kept = collapse(vec![hit(9, &again), hit(3, A), hit(4, &other)]);
         assert_eq!(kept.len(), 2);

@@ -112,7 +112,8 @@ pub struct Seals {
 impl LogReader {
     /// Opens a log: chooses the key, follows its rotations, finds the newest seal.
     pub async fn open(store: Arc<dyn WormStore>, name: &str, trusted: &[TrustedKey]) -> Result<Self, ReadError> {
-        let mut log = LogReader { store, name: name.to_owned(), keys: Vec::new(), source: KeySource::Unpinned, size: 0, problems: Vec::new() };
+        let mut log =
+            LogReader { store, name: name.to_owned(), keys: Vec::new(), source: KeySource::Unpinned, size: 0, problems: Vec::new() };
         let file = log.log_file().await?;
         let own = trusted.iter().find(|t| t.is_for(name));
         log.source = own.map_or(KeySource::Unpinned, |t| t.source);
@@ -153,6 +154,11 @@ impl LogReader {
     /// The key that signs the newest seal.
     pub fn key(&self) -> Option<&VerifierKey> {
         self.keys.last().map(|(_, key)| key)
+    }
+
+    /// Seals that announce a new key, ascending.
+    pub fn rotations(&self) -> impl Iterator<Item = u64> {
+        self.keys.iter().filter_map(|(from, _)| from.checked_sub(1))
     }
 
     /// What opening found in the way.

@@ -10,6 +10,7 @@
 //!
 //! Imports `tlog`, `worm` and `record` only; reads, never writes.
 
+pub mod bundle;
 pub mod collapse;
 pub mod filter;
 #[cfg(test)]

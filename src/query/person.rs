@@ -56,7 +56,9 @@ impl IdentityKey {
             let mut key = [0; 32];
             hex::decode_to_slice(bytes.trim_ascii(), &mut key).ok().map(|()| key)
         };
-        raw.or_else(hex).map(Self::new).ok_or_else(|| format!("identity key `{}` is not 32 bytes (or 64 hexadecimal digits)", path.display()))
+        raw.or_else(hex)
+            .map(Self::new)
+            .ok_or_else(|| format!("identity key `{}` is not 32 bytes (or 64 hexadecimal digits)", path.display()))
     }
 
     /// First 8 hex digits of SHA-256 over the key, as pseudonyms carry it.
@@ -205,9 +207,11 @@ impl Wanted {
             })
         });
         pseudonyms
-            || self.forms.iter().filter(|form| self.literal || !form.starts_with("ps:")).any(|form| {
-                memmem::find(line, &Json::string(form.as_str()).to_jcs()).is_some()
-            })
+            || self
+                .forms
+                .iter()
+                .filter(|form| self.literal || !form.starts_with("ps:"))
+                .any(|form| memmem::find(line, &Json::string(form.as_str()).to_jcs()).is_some())
     }
 
     /// How a stored value escapes the comparison, if it does: a pseudonym under a key that was not given, or in the vault.
@@ -285,7 +289,9 @@ mod tests {
     #[test]
     fn another_attribute_may_be_the_realm() {
         let key = IdentityKey::new([7; 32]);
-        for (attribute, line) in [("service.name", r#"{"source":{"service":"a"}}"#), ("app.id", r#"{"source":{"resource":{"app.id":"a"}}}"#)] {
+        for (attribute, line) in
+            [("service.name", r#"{"source":{"service":"a"}}"#), ("app.id", r#"{"source":{"resource":{"app.id":"a"}}}"#)]
+        {
             let mut wanted = Wanted::new(Label::Person, "42", &Names { realm_attribute: attribute.to_owned(), ..keyed(&key) });
             wanted.see_realms(line.as_bytes());
             assert!(wanted.is(&key.pseudonym(Label::Person, "a", "42")), "{attribute}");

@@ -20,16 +20,8 @@ enum Column {
 }
 
 impl Column {
-    const ALL: [Column; 8] = [
-        Column::Time,
-        Column::Kind,
-        Column::Service,
-        Column::Model,
-        Column::Outcome,
-        Column::Confidence,
-        Column::Record,
-        Column::Seal,
-    ];
+    const ALL: [Column; 8] =
+        [Column::Time, Column::Kind, Column::Service, Column::Model, Column::Outcome, Column::Confidence, Column::Record, Column::Seal];
     /// What a narrow terminal does without, first to last. Time, kind, outcome and the record's id always stay.
     const DROPPED: [Column; 4] = [Column::Service, Column::Seal, Column::Model, Column::Confidence];
 
@@ -80,7 +72,15 @@ fn outcome(hit: &Hit) -> Option<String> {
     {
         return Some(format!("{from} -> {to}"));
     }
-    let paths = ["review.final_outcome", "review.decision", "decision.outcome", "guardrail.outcome", "action.status", "evaluation.label", "control.act"];
+    let paths = [
+        "review.final_outcome",
+        "review.decision",
+        "decision.outcome",
+        "guardrail.outcome",
+        "action.status",
+        "evaluation.label",
+        "control.act",
+    ];
     paths.iter().find_map(|path| text(path))
 }
 

@@ -144,7 +144,8 @@ impl Run<'_> {
                 let segments = seal.statement.segments.iter().filter(|s| self.request.filter.may_hold(s.first, s.last));
                 jobs.extend(segments.map(|s| (Arc::clone(&seal), Arc::new(s.clone()))));
             }
-            let mut results = stream::iter(jobs).map(|(seal, segment)| self.open(seal, segment, matcher.clone())).buffered(SEGMENTS_AT_ONCE);
+            let mut results =
+                stream::iter(jobs).map(|(seal, segment)| self.open(seal, segment, matcher.clone())).buffered(SEGMENTS_AT_ONCE);
             while let Some((seal, segment, mut one)) = results.next().await {
                 answer.totals.segments += 1;
                 answer.totals.records += one.records;
@@ -203,7 +204,9 @@ impl Run<'_> {
     fn uncompared(&self, why: &Incomparable, count: u64) -> Problem {
         let records = if count == 1 { "1 record names a person".to_owned() } else { format!("{count} records name persons") };
         let what = match why {
-            Incomparable::Key(id) => format!("{records} by a pseudonym under key {id}, which was not given (identity.key_file): not compared"),
+            Incomparable::Key(id) => {
+                format!("{records} by a pseudonym under key {id}, which was not given (identity.key_file): not compared")
+            }
             Incomparable::Vault => format!("{records} by a pseudonym of the vault, which was not asked: not compared"),
         };
         Problem { object: self.log.name().to_owned(), what }

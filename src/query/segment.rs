@@ -21,7 +21,8 @@ pub(super) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef
         Ok(None) => {}
         Err(error) => why = error.to_string(),
     }
-    let versions = store.versions(&key).await.map_err(|e| problem(format!("{why}; {e}; its {} records were not searched", segment.records)))?;
+    let versions =
+        store.versions(&key).await.map_err(|e| problem(format!("{why}; {e}; its {} records were not searched", segment.records)))?;
     for version in versions.iter().filter(|v| !v.is_delete_marker && v.id.is_some() && v.id != segment.version_id) {
         match store.get(&key, version.id.as_ref(), SEGMENT_BYTES_MAX).await {
             Ok(Some(bytes)) if Hash::of(&bytes) == segment.sha256 => return Ok(bytes),

@@ -67,8 +67,13 @@ async fn one_record_of_the_sample_log_stands_where_its_proof_says() {
     let place = &answer.hits[0].place;
     assert_eq!((place.seal.statement.index, place.leaf_index, place.segment.records), (5, 10, 21));
     let trace = ask(&sample(), filtered(|f| f.trace_id = Some("eb53943451a2c9558cfad228e3a0449b".to_owned()))).await;
-    assert_eq!(ids(&trace), ["f9fe17808cec92869078580af350a209", "17482eaebd6060f21c8114033bd27a9b", "6cc960e59f8903791ac23e8078ee41ef"]
-        .into_iter().take(trace.hits.len()).collect::<Vec<_>>());
+    assert_eq!(
+        ids(&trace),
+        ["f9fe17808cec92869078580af350a209", "17482eaebd6060f21c8114033bd27a9b", "6cc960e59f8903791ac23e8078ee41ef"]
+            .into_iter()
+            .take(trace.hits.len())
+            .collect::<Vec<_>>()
+    );
     assert!(trace.hits.len() >= 2);
 }
 

@@ -83,7 +83,8 @@ impl Told<'_> {
     }
 
     fn lead(&self) -> String {
-        let service = self.quoted("source.service").map_or_else(|| "A service whose name is not recorded".to_owned(), |s| format!("The service {s}"));
+        let service =
+            self.quoted("source.service").map_or_else(|| "A service whose name is not recorded".to_owned(), |s| format!("The service {s}"));
         let by_agent = self.quoted("actor.agent.name").map(|name| format!("The agent {name}"));
         match self.hit.text("kind").unwrap_or("event") {
             "inference" => format!("{service} asked a model."),
@@ -193,7 +194,9 @@ impl Told<'_> {
         if let Some(what) = what {
             self.say(format!("Its instructions were the prompt {what}."));
         }
-        for (path, words) in [("prompt.hash", "The instructions as sent have the hash"), ("prompt.template_hash", "The prompt's template has the hash")] {
+        for (path, words) in
+            [("prompt.hash", "The instructions as sent have the hash"), ("prompt.template_hash", "The prompt's template has the hash")]
+        {
             if let Some(hash) = self.text(path) {
                 let source = match self.hit.text(&format!("{path}_source")) {
                     Some("receiver") => ", computed by the receiver",
@@ -233,7 +236,9 @@ impl Told<'_> {
                 self.say(format!("It searched {from} and found {n}: {}.", list_some(some, 5)));
             }
             (None, []) => {}
-            (None, some) => self.say(format!("It found {}: {}.", count(u64::try_from(some.len()).unwrap_or(u64::MAX), "document"), list_some(some, 5))),
+            (None, some) => {
+                self.say(format!("It found {}: {}.", count(u64::try_from(some.len()).unwrap_or(u64::MAX), "document"), list_some(some, 5)))
+            }
         }
     }
 
@@ -253,6 +258,8 @@ impl Told<'_> {
             let band = self.quoted("decision.band").map(|b| format!(", in the band {b}")).unwrap_or_default();
             let score = self.number("decision.score").map(|s| format!(", with the score {s}")).unwrap_or_default();
             self.say(format!("The outcome was {outcome}{kind}{score}{band}."));
+        } else if self.hit.text("kind") == Some("decision") {
+            self.say("Its outcome is not recorded.");
         }
         match self.text("decision.automation_level").as_deref() {
             Some("fully_automated") => self.say("It was reported as decided fully automatically."),
@@ -442,14 +449,20 @@ pub(super) fn review_result(hit: &Hit) -> Vec<String> {
     let decision = quoted("review.decision");
     let mut said = Vec::new();
     match (overridden, from, to) {
-        (Some(Json::Bool(true)), Some(from), Some(to)) => said.push(format!("The AI had recommended {from}; the reviewer decided {to}: an override.")),
+        (Some(Json::Bool(true)), Some(from), Some(to)) => {
+            said.push(format!("The AI had recommended {from}; the reviewer decided {to}: an override."))
+        }
         (Some(Json::Bool(true)), Some(from), None) => {
             said.push(format!("The AI had recommended {from}; the reviewer overrode it, and what was decided instead is not recorded."));
         }
         (Some(Json::Bool(true)), None, Some(to)) => {
-            said.push(format!("The reviewer overrode the AI and decided {to}; what the AI had recommended is not recorded with the review."));
+            said.push(format!(
+                "The reviewer overrode the AI and decided {to}; what the AI had recommended is not recorded with the review."
+            ));
         }
-        (Some(Json::Bool(true)), None, None) => said.push("The reviewer overrode the AI; neither outcome is recorded with the review.".to_owned()),
+        (Some(Json::Bool(true)), None, None) => {
+            said.push("The reviewer overrode the AI; neither outcome is recorded with the review.".to_owned())
+        }
         (Some(Json::Bool(false)), from, to) => {
             let what = from.or(to).map(|o| format!(" {o}")).unwrap_or_default();
             said.push(format!("The reviewer left the AI's outcome{what} as it was."));
@@ -473,7 +486,8 @@ pub(super) fn confidence(hit: &Hit) -> Option<String> {
         return Some("How sure it was is not recorded".to_owned());
     };
     let of = text("of").map(|o| format!(" in {}", quote(o))).unwrap_or_default();
-    let method = text("method").map_or_else(|| ", by a method that is not recorded".to_owned(), |m| format!(", by the method {}", quote(m)));
+    let method =
+        text("method").map_or_else(|| ", by a method that is not recorded".to_owned(), |m| format!(", by the method {}", quote(m)));
     let met = match group.get("threshold_met") {
         Some(Json::Bool(met)) => Some(*met),
         _ => None,

@@ -194,8 +194,12 @@ pub(super) fn claims(known: &[&Hit]) -> Vec<Item> {
     let mut received: Vec<&str> = known.iter().filter_map(|h| h.text("time.received")).collect();
     received.sort_unstable();
     match (received.first(), received.last()) {
-        (Some(first), Some(last)) if moment(first) == moment(last) => items.push(Item::Point(format!("the reports arrived on {};", moment(first)))),
-        (Some(first), Some(last)) => items.push(Item::Point(format!("the reports arrived between {} and {};", moment(first), moment(last)))),
+        (Some(first), Some(last)) if moment(first) == moment(last) => {
+            items.push(Item::Point(format!("the reports arrived on {};", moment(first))))
+        }
+        (Some(first), Some(last)) => {
+            items.push(Item::Point(format!("the reports arrived between {} and {};", moment(first), moment(last))))
+        }
         _ => {}
     }
     items.push(Item::Point(sender(known)));
@@ -270,7 +274,10 @@ pub(super) fn retention(hits: &[Hit]) -> Vec<Item> {
                 (false, Mode::Governance) => "Only somebody with a special permission can delete it earlier (mode GOVERNANCE).".to_owned(),
             };
             let verb = if of.len() == 1 { "is" } else { "are" };
-            Item::Point(super::words::sentence(&format!("{who} {verb} kept at least until {until}, in the class {}. {lock}", quote(&class))))
+            Item::Point(super::words::sentence(&format!(
+                "{who} {verb} kept at least until {until}, in the class {}. {lock}",
+                quote(&class)
+            )))
         })
         .collect()
 }
@@ -284,14 +291,21 @@ pub(super) fn proof(known: &[&Hit], hits: &[Hit], trust: Trust) -> Vec<Item> {
     let ordered: Vec<&Hit> = known.iter().copied().chain(hits.iter().filter(|h| !h.is_known())).collect();
     let Some(any) = ordered.first() else { return Vec::new() };
     let mut items = Vec::new();
-    items.push(Item::Text(match trust.key {
-        KeySource::Pinned => "Each record stands in a segment, each segment in a signed seal. The seals were checked with the key you brought.",
-        KeySource::Configured => "Each record stands in a segment, each segment in a signed seal. The seals were checked with this installation's own key.",
-        KeySource::Unpinned => {
-            "Each record stands in a segment, each segment in a signed seal. The key came from the store itself, which shows only that \
+    items.push(Item::Text(
+        match trust.key {
+            KeySource::Pinned => {
+                "Each record stands in a segment, each segment in a signed seal. The seals were checked with the key you brought."
+            }
+            KeySource::Configured => {
+                "Each record stands in a segment, each segment in a signed seal. The seals were checked with this installation's own key."
+            }
+            KeySource::Unpinned => {
+                "Each record stands in a segment, each segment in a signed seal. The key came from the store itself, which shows only that \
              the store agrees with itself; bring the key that you were given (--vkey) to know more."
+            }
         }
-    }.to_owned()));
+        .to_owned(),
+    ));
     for (i, hit) in ordered.iter().enumerate() {
         let number = if hit.is_known() { format!("{:>3}", i + 1) } else { "  -".to_owned() };
         let statement = &hit.place.seal.statement;

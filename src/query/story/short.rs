@@ -61,7 +61,9 @@ fn one(decision: &Hit, known: &[&Hit], people: &mut People) -> Vec<String> {
 
 fn outcome(decision: &Hit, people: &mut People) -> String {
     let when = ["time.start", "time.end"].iter().find_map(|p| decision.text(p)).map(|t| format!("On {}, ", moment(t)));
-    let service = decision.text("source.service").map_or_else(|| "a service whose name is not recorded".to_owned(), |s| format!("the service {}", quote(s)));
+    let service = decision
+        .text("source.service")
+        .map_or_else(|| "a service whose name is not recorded".to_owned(), |s| format!("the service {}", quote(s)));
     // "Recommended" and "decided" are said only where the sender said so.
     let verb = match decision.text("decision.automation_level") {
         Some("fully_automated") => "decided, without a human, on",
