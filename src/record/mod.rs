@@ -1,5 +1,6 @@
 //! The audit record `spanseal.record/1`: identity, canonical form, registry of members. Pure: no I/O, no clock.
 
+pub mod builder;
 pub mod canonical;
 pub mod registry;
 

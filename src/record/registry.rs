@@ -6,6 +6,7 @@
 mod table;
 
 pub use table::*;
+pub(crate) use table::TABLE;
 
 /// What a record speaks of (`kind`). Those that only the receiver itself writes (control records) come with the work that writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ macro_rules! members {
         enum Position { $($name),+ }
 
         /// Every member.
-        pub(super) const TABLE: &[Spec] = &[
+        pub(crate) static TABLE: &[Spec] = &[
             $(Spec { path: $path, kind: Type::$type, standing: Standing::$standing, since: 1, required: $required, listed: $listed }),+
         ];
 
