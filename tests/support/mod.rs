@@ -1,0 +1,4 @@
+//! What the tests share.
+
+pub mod log;
+pub mod s3;
