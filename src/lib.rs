@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod otlp;
 pub mod record;
+pub mod receive;
 pub mod promote;
 pub mod retain;
 pub mod seal;
