@@ -248,6 +248,9 @@ pub struct ShowArgs {
     /// Show what was said, where it is still held
     #[arg(long)]
     pub content: bool,
+    /// Print the story as one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,

@@ -45,6 +45,7 @@ pub mod retain;
 pub mod seal;
 pub mod tlog;
 pub mod worm;
+pub mod query;
 pub mod govern;
 pub mod api;
 pub mod serve;

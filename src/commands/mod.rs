@@ -7,6 +7,7 @@ pub mod keygen;
 pub mod output;
 pub mod prove;
 pub mod query;
+pub mod read;
 pub mod serve;
 pub mod show;
 pub mod verify;
