@@ -13,6 +13,7 @@
 
 mod support;
 
+mod command_line;
 mod crash;
 mod s3_log;
 mod simulation;
