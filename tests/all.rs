@@ -15,6 +15,7 @@
 mod support;
 
 mod crash;
+mod demo;
 mod s3_log;
 mod simulation;
 mod worm_contract;
