@@ -15,6 +15,7 @@ mod support;
 
 mod command_line;
 mod crash;
+mod demo;
 mod s3_log;
 mod simulation;
 mod worm_contract;
