@@ -1,1 +1,20 @@
-//! Every integration test of the project, one binary.
+//! The one integration test binary: each module proves one promise.
+#![allow(
+    unreachable_pub,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test that meets the unexpected should stop there, and not every build uses every helper"
+)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that stops here has found what it looked for")]
+
+mod support;
+
+mod crash;
+mod s3_log;
+mod simulation;
+mod worm_contract;

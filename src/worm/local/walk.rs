@@ -19,7 +19,7 @@ pub(super) fn list(root: &Path, query: &Query) -> io::Result<Vec<Version>> {
     let mut out = Vec::new();
     // The deepest folder that holds everything below the prefix.
     let base = query.prefix.rfind('/').and_then(|end| query.prefix.get(..=end)).unwrap_or_default();
-    if !base.split('/').any(|part| part == "..") && !base.starts_with('/') {
+    if !base.split('/').any(|part| part == "..") && !base.starts_with(['/', '_']) {
         walk(&root.join(base), base, query, &mut out)?;
     }
     Ok(out)

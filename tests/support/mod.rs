@@ -1,0 +1,5 @@
+//! What the tests share.
+
+pub mod hold;
+pub mod log;
+pub mod s3;
