@@ -40,4 +40,5 @@ pub mod retain;
 pub mod seal;
 pub mod tlog;
 pub mod worm;
+pub mod verify;
 pub mod govern;
