@@ -16,8 +16,15 @@
 //!
 //! Sources: S3 Object Lock, "How S3 Object Lock works"; S3 conditional writes; `PutObjectRetention`.
 
+mod key;
 mod layout;
+pub mod local;
+#[doc(hidden)]
+pub mod memory;
+mod open;
+pub mod s3;
 pub use layout::*;
+pub use open::{OpenError, StoreOptions, StoreUrl, open};
 
 use crate::clock::UnixSeconds;
 use async_trait::async_trait;

@@ -1,0 +1,121 @@
+//! The fault plan: which call fails, and how. Written before the faults happen, so that a test is a table.
+
+use super::{MemoryStore, ObjectKey, State};
+use std::collections::BTreeMap;
+
+/// What happens to one effect (a put, an extend, a hold).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Not done, and the caller knows: [`PutError::NotStored`](crate::worm::PutError::NotStored).
+    NotStored,
+    /// Not done, and no use asking again: [`PutError::Refused`](crate::worm::PutError::Refused).
+    Refused,
+    /// Not done, the caller does not know: [`PutError::Unknown`](crate::worm::PutError::Unknown).
+    LostBefore,
+    /// Done, the caller does not know. What create-only refuses is not done, and still reported unknown.
+    LostAfter,
+    /// Done and reported so, but the lock was dropped silently.
+    LockDropped,
+    /// Reported unknown now; lands at [`MemoryStore::release`], where the condition is looked at then. Puts only:
+    /// an extend or hold is done and reported.
+    Delayed,
+    /// The process is killed just before it: not done, the call never returns.
+    DieBefore,
+    /// The process is killed just after it: done, the call never returns.
+    DieAfter,
+}
+
+/// Kinds of effect, as the log of effects shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    Put,
+    Extend,
+    Hold,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Effects seen so far; the first is number 1.
+    effects: u64,
+    seen: Vec<String>,
+    at: BTreeMap<u64, Fault>,
+    by_key: Vec<(String, usize, Fault)>,
+    reads: Vec<(String, usize)>,
+}
+
+/// Effects remembered for a failing test's message.
+const SEEN_MAX: usize = 100_000;
+
+impl Plan {
+    pub(super) fn next(&mut self, effect: Effect, key: &ObjectKey) -> Option<Fault> {
+        self.effects += 1;
+        if self.seen.len() < SEEN_MAX {
+            self.seen.push(format!("{effect:?} {key}").to_lowercase());
+        }
+        if let Some(fault) = self.at.remove(&self.effects) {
+            return Some(fault);
+        }
+        let hit = self.by_key.iter_mut().find(|(part, times, _)| *times > 0 && key.as_str().contains(part.as_str()))?;
+        hit.1 -= 1;
+        Some(hit.2)
+    }
+
+    pub(super) fn read_fails(&mut self, key: &str) -> bool {
+        let hit = self.reads.iter_mut().find(|(part, times)| *times > 0 && key.contains(part.as_str()));
+        hit.is_some_and(|(_, times)| {
+            *times -= 1;
+            true
+        })
+    }
+}
+
+impl MemoryStore {
+    /// Effects so far, over all processes, failed ones included. "Fail the Nth call until none is left": plan `nth`,
+    /// run the scenario, stop when `effects() < nth`.
+    pub fn effects(&self) -> u64 {
+        self.state().plan.effects
+    }
+
+    /// What the effects were (`put log/seals/...`), oldest first.
+    pub fn effect_log(&self) -> Vec<String> {
+        self.state().plan.seen.clone()
+    }
+
+    /// Plans a fault for effect number `nth`, counted from 1 since the store was made.
+    pub fn fail_effect(&self, nth: u64, fault: Fault) {
+        self.state().plan.at.insert(nth, fault);
+    }
+
+    /// Plans a fault for the next effect.
+    pub fn fail_next(&self, fault: Fault) {
+        let mut state = self.state();
+        let nth = state.plan.effects + 1;
+        state.plan.at.insert(nth, fault);
+    }
+
+    /// Plans a fault for the next `times` effects on keys that contain `part`; the order of planning decides.
+    pub fn fail_key(&self, part: &str, times: usize, fault: Fault) {
+        self.state().plan.by_key.push((part.to_owned(), times, fault));
+    }
+
+    /// The next `times` reads (get, head, versions, list by its prefix) of keys that contain `part` are `Unavailable`.
+    pub fn fail_reads(&self, part: &str, times: usize) {
+        self.state().plan.reads.push((part.to_owned(), times));
+    }
+
+    /// Forgets every planned fault; what is in flight stays so.
+    pub fn clear_faults(&self) {
+        let mut state = self.state();
+        state.plan.at.clear();
+        state.plan.by_key.clear();
+        state.plan.reads.clear();
+    }
+
+    /// Lets delayed puts land, in order; create-only is judged now. Returns how many were stored.
+    pub fn release(&self) -> usize {
+        let mut guard = self.state();
+        let state: &mut State = &mut guard;
+        let waiting = std::mem::take(&mut state.in_flight);
+        waiting.iter().filter(|put| state.store(&self.shared.options, put).is_ok()).count()
+    }
+}

@@ -1,0 +1,248 @@
+//! One signed HTTP call at a time: exactly one attempt, and an exact word about what is known when it fails.
+//!
+//! Signing and credentials are object_store's ([`AwsAuthorizer`], its default chain); the calls are our own, because its
+//! client retries a put by itself and carries no lock headers. Every `x-amz-*` header stands in the signature: Versity
+//! refuses unsigned ones, and an unsigned lock could be stripped on the way.
+
+use crate::clock::{Clock, SystemClock, UnixSeconds};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, StatusCode};
+use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
+use object_store::client::HttpRequestBody;
+use sha2::{Digest, Sha256};
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+/// Name resolution, TCP and TLS together.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Credentials from a token or instance endpoint; static ones take none of it.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(20);
+/// Idle connections are closed before servers do it (S3 after some 20 s): a put on a connection that is just being
+/// closed has an unknown outcome.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Of an error's body; they have some hundred bytes.
+const ERROR_BODY_MAX: u64 = 64 * 1024;
+/// Bodies longer than this are hashed off the async threads: 1 MiB takes about half a millisecond.
+const HASH_INLINE_MAX: usize = 1024 * 1024;
+/// No answer seen yet.
+const NO_SKEW: i64 = i64::MIN;
+
+pub(super) struct Client {
+    http: reqwest::Client,
+    /// Scheme, host and, in path style, the bucket; no slash at the end.
+    base: String,
+    region: String,
+    credentials: AwsCredentialProvider,
+    skew_seconds: AtomicI64,
+}
+
+/// What to send.
+#[derive(Clone, Default)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    /// Key in the bucket, or empty for the bucket itself.
+    pub(super) key: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Bytes,
+    /// From the first byte out to the last byte in.
+    pub(super) timeout: Duration,
+    /// Longest body of a 2xx answer that is read.
+    pub(super) answer_max: u64,
+}
+
+/// What came back: any status.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// No byte of the request left this machine.
+    NotSent(String),
+    /// It may have arrived.
+    Lost(String),
+    /// A 2xx with a body longer than `answer_max`; `size` as far as known.
+    TooLarge { size: u64 },
+}
+
+impl Client {
+    pub(super) fn new(http: reqwest::Client, base: String, region: String, credentials: AwsCredentialProvider) -> Self {
+        Client { http, base, region, credentials, skew_seconds: AtomicI64::new(NO_SKEW) }
+    }
+
+    pub(super) fn skew_seconds(&self) -> Option<i64> {
+        Some(self.skew_seconds.load(Ordering::Relaxed)).filter(|s| *s != NO_SKEW)
+    }
+
+    /// Makes the call once.
+    pub(super) async fn call(&self, call: Call) -> Result<Answer, CallError> {
+        let is_head = call.method == Method::HEAD;
+        let answer_max = call.answer_max;
+        let request = self.sign(call).await.map_err(CallError::NotSent)?;
+        let response = self.http.execute(request).await.map_err(|e| {
+            // Before a connection stands nothing is sent; afterwards the request may have been read whole.
+            let sent = !(e.is_connect() || e.is_builder());
+            let words = in_words(e);
+            if sent { CallError::Lost(words) } else { CallError::NotSent(words) }
+        })?;
+        self.note_date(response.headers());
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = if is_head {
+            Ok(Bytes::new())
+        } else if status.is_success() {
+            read_body(response, answer_max).await
+        } else {
+            // The status alone decides; its words are for the reader.
+            Ok(read_body(response, ERROR_BODY_MAX).await.unwrap_or_default())
+        };
+        body.map(|body| Answer { status, headers, body })
+    }
+
+    async fn sign(&self, call: Call) -> Result<reqwest::Request, String> {
+        let mut url = format!("{}/{}", self.base, encode(&call.key, true));
+        for (n, (name, value)) in call.query.iter().enumerate() {
+            url.push(if n == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&encode(value, false));
+        }
+        let digest = if call.body.len() > HASH_INLINE_MAX {
+            let body = call.body.clone();
+            tokio::task::spawn_blocking(move || Sha256::digest(&body)).await.map_err(|e| format!("hashing ended early: {e}"))?
+        } else {
+            Sha256::digest(&call.body)
+        };
+        let mut builder = http::Request::builder().method(call.method.clone()).uri(&url);
+        for (name, value) in &call.headers {
+            builder = builder.header(*name, value);
+        }
+        if !call.body.is_empty() {
+            // AWS demands a checksum with every locked put and every change of a lock; the algorithm's name is for
+            // servers that look at that header only.
+            builder = builder
+                .header("x-amz-checksum-sha256", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, digest))
+                .header("x-amz-sdk-checksum-algorithm", "SHA256");
+        }
+        let mut request = builder.body(HttpRequestBody::empty()).map_err(|e| format!("no such request can be: {e}"))?;
+        let credentials = tokio::time::timeout(CREDENTIALS_TIMEOUT, self.credentials.get_credential());
+        let credentials = credentials
+            .await
+            .map_err(|_| "no credentials: their endpoint did not answer".to_owned())?
+            .map_err(|e| format!("no credentials (AWS_* variables, web identity, container, instance): {e}"))?;
+        AwsAuthorizer::new(&credentials, "s3", &self.region)
+            .try_authorize(&mut request, Some(digest.as_slice()))
+            .map_err(|e| format!("the request could not be signed: {e}"))?;
+        let url = url.parse().map_err(|e| format!("no such address can be: {e}"))?;
+        let mut signed = reqwest::Request::new(call.method, url);
+        *signed.headers_mut() = std::mem::take(request.headers_mut());
+        *signed.timeout_mut() = Some(call.timeout);
+        *signed.body_mut() = Some(call.body.into());
+        Ok(signed)
+    }
+
+    /// Compares the store's clock with ours; whole seconds, and the way back counts as skew.
+    fn note_date(&self, headers: &HeaderMap) {
+        let date = headers.get("date").and_then(|v| v.to_str().ok());
+        let date = date.and_then(|d| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(d).ok());
+        if let Some(date) = date {
+            let now = UnixSeconds(i64::try_from(SystemClock.now().0 / 1_000_000_000).unwrap_or(i64::MAX));
+            self.skew_seconds.store(date.as_second().saturating_sub(now.0), Ordering::Relaxed);
+        }
+    }
+}
+
+async fn read_body(mut response: reqwest::Response, limit: u64) -> Result<Bytes, CallError> {
+    if let Some(size) = response.content_length().filter(|n| *n > limit) {
+        return Err(CallError::TooLarge { size });
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| CallError::Lost(in_words(e)))? {
+        let size = u64::try_from(body.len().saturating_add(chunk.len())).unwrap_or(u64::MAX);
+        if size > limit {
+            return Err(CallError::TooLarge { size });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// The whole chain of causes, without the URL: the caller's error names the object.
+fn in_words(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut words = if error.is_timeout() { "timed out: ".to_owned() } else { String::new() };
+    let _ = write!(words, "{error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(words, ": {cause}");
+        source = cause.source();
+    }
+    words
+}
+
+/// Percent-encodes as SigV4 demands: all but unreserved characters, and in a path all but the slash.
+fn encode(text: &str, is_path: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            b'/' if is_path => out.push('/'),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+/// The client that all calls of a store share.
+pub(super) fn http_client(is_https: bool, ca_pem: Option<&[u8]>) -> Result<reqwest::Client, String> {
+    // One crypto provider in the process; `main` installs it first, a library user or a test may not have.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        // S3 speaks HTTP/1.1, where "refused before it was read" cannot hide in a stream reset.
+        .http1_only()
+        // A redirect is unsigned for its new place, and a retry is the caller's decision.
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        // Of the environment only AWS_* counts.
+        .no_proxy();
+    let builder = match ca_pem {
+        Some(pem) => {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| format!("`ca_file` cannot be read: {e}"))?;
+            if certificates.is_empty() {
+                return Err("`ca_file` holds no certificate (PEM is expected)".to_owned());
+            }
+            builder.tls_certs_only(certificates)
+        }
+        // The system's roots; without TLS none, so that an image without roots works too.
+        None if is_https => builder,
+        None => builder.tls_certs_only([]),
+    };
+    builder.build().map_err(|e| format!("no TLS client: {}", in_words(e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_queries_are_encoded_as_signed() {
+        assert_eq!(encode("a/b c+d~\u{e4}%", true), "a/b%20c%2Bd~%C3%A4%25");
+        assert_eq!(encode("a/b=&", false), "a%2Fb%3D%26");
+    }
+}

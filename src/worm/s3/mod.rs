@@ -1,0 +1,382 @@
+//! S3 with Object Lock: AWS and servers that speak it.
+//!
+//! Every call is one signed request ([`client`]); what its answer means stands in [`answer`]. Puts, extends and holds are
+//! tried once. Reads are asked again a few times, because asking changes nothing. Objects go up in one piece: Ceph RGW
+//! drops lock headers of multipart uploads silently. A GET shows no lock on Versity, so locks are read by HEAD.
+
+use super::key::check_key;
+use super::{
+    Condition, Head, Lock, Locks, ObjectKey, OpenError, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard,
+};
+use answer::{classify_put, explain, is_passing, refuse_read, store_words};
+use async_trait::async_trait;
+use bytes::Bytes;
+use client::{Answer, Call, CallError, Client};
+use http::{Method, StatusCode};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+mod answer;
+mod client;
+mod options;
+mod xml;
+pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options};
+
+/// One try of a read, from connecting to the last byte: 64 MiB at 2 MiB/s take half of it.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Pauses before the second, third and fourth try of a read.
+const READ_PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
+/// S3's own limit of a listing's page.
+const PAGE_MAX: usize = 1000;
+/// A page of 1000 entries with keys of 1024 bytes, all of them percent-encoded, and 1 KiB around each.
+const PAGE_BYTES_MAX: u64 = 5 * 1024 * 1024;
+/// Answers of `?retention`, `?versioning`, `?object-lock`.
+const SMALL_ANSWER_MAX: u64 = 64 * 1024;
+/// An id that S3 gives to what was written without versioning.
+const NULL_VERSION: &str = "null";
+
+/// One bucket, or a folder of it. See the module.
+pub struct S3Store {
+    client: Client,
+    /// `s3://bucket/prefix`.
+    shown: String,
+    /// Empty, or ends with a slash.
+    prefix: String,
+    options: S3Options,
+    versioned: AtomicBool,
+}
+
+impl fmt::Debug for S3Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Store").field("url", &self.shown).field("not_worm", &self.options.not_worm).finish_non_exhaustive()
+    }
+}
+
+impl S3Store {
+    /// Opens `bucket`, below `prefix` (without slashes at its ends; may be empty). Asks the network nothing, but with
+    /// `not_worm`, where only the bucket knows whether it keeps versions (Object Lock itself demands them).
+    pub async fn open(bucket: &str, prefix: &str, options: S3Options) -> Result<Self, OpenError> {
+        let shown = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
+        let invalid = |reason: String| OpenError::invalid(&shown, reason);
+        let place = options::Place::find(&shown, bucket, &options)?;
+        let ca_pem = match &options.ca_file {
+            Some(path) => Some(tokio::fs::read(path).await.map_err(|e| invalid(format!("`ca_file` {}: {e}", path.display())))?),
+            None => None,
+        };
+        let http = client::http_client(place.is_https, ca_pem.as_deref()).map_err(invalid)?;
+        let store = S3Store {
+            client: Client::new(http, place.base, place.region, place.credentials),
+            prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+            versioned: AtomicBool::new(true),
+            shown,
+            options,
+        };
+        if store.options.not_worm {
+            let versioning = store.versioning().await.map_err(|source| OpenError::Unreachable { url: store.shown.clone(), source })?;
+            store.versioned.store(versioning, Ordering::Relaxed);
+        }
+        Ok(store)
+    }
+
+    fn full_key(&self, key: &ObjectKey) -> Result<String, &'static str> {
+        check_key(key)?;
+        let full = format!("{}{key}", self.prefix);
+        if full.len() > 1024 { Err("with the store's prefix the key is longer than 1024 bytes") } else { Ok(full) }
+    }
+
+    fn read_key(&self, key: &ObjectKey) -> Result<String, ReadError> {
+        self.full_key(key).map_err(|why| ReadError::Refused { key: key.0.clone(), reason: why.to_owned() })
+    }
+
+    /// The version's name for callers: none where the bucket has no versions.
+    fn version_id(&self, id: &str) -> Option<VersionId> {
+        let nameless = id.is_empty() || (id == NULL_VERSION && !self.versioned());
+        (!nameless).then(|| VersionId(id.to_owned()))
+    }
+
+    /// One attempt at something that changes the store.
+    async fn change(&self, key: &ObjectKey, condition: Option<Condition>, call: Call) -> Result<Answer, PutError> {
+        let call = Call { method: Method::PUT, timeout: self.options.put_timeout, answer_max: SMALL_ANSWER_MAX, ..call };
+        classify_put(key, condition, self.client.call(call).await)
+    }
+
+    async fn change_lock(&self, key: &ObjectKey, what: &'static str, version: Option<&VersionId>, body: String) -> Result<(), PutError> {
+        let full = self.full_key(key).map_err(|why| PutError::Refused { key: key.clone(), reason: why.to_owned() })?;
+        let mut query = vec![(what, String::new())];
+        query.extend(version.map(|v| ("versionId", v.0.clone())));
+        self.change(key, None, Call { key: full, query, body: body.into(), ..Call::default() }).await?;
+        Ok(())
+    }
+
+    /// Asks until there is an answer that another try would not change.
+    async fn read(&self, shown: &str, call: Call) -> Result<Answer, ReadError> {
+        let call = Call { timeout: READ_TIMEOUT, ..call };
+        let mut pauses = READ_PAUSES.iter();
+        loop {
+            let result = self.client.call(call.clone()).await;
+            let failed = match result {
+                Ok(answer) if !is_passing(&answer) => return Ok(answer),
+                Err(CallError::TooLarge { size }) => {
+                    return Err(ReadError::TooLarge { key: shown.to_owned(), size, limit: call.answer_max });
+                }
+                Ok(answer) => explain(&answer),
+                Err(CallError::NotSent(words) | CallError::Lost(words)) => words,
+            };
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None => return Err(ReadError::Unavailable { key: shown.to_owned(), reason: failed }),
+            }
+        }
+    }
+
+    /// Asks about the bucket.
+    async fn read_bucket(&self, what: &'static str) -> Result<Answer, ReadError> {
+        let call = Call { query: vec![(what, String::new())], answer_max: SMALL_ANSWER_MAX, ..Call::default() };
+        self.read(&self.shown, call).await
+    }
+
+    async fn versioning(&self) -> Result<bool, ReadError> {
+        let answer = self.read_bucket("versioning").await?;
+        match answer.status {
+            StatusCode::OK => {
+                let root = xml::Node::parse(&answer.body).filter(|n| n.name == "VersioningConfiguration");
+                let root = root.ok_or_else(|| self.unreadable(&self.shown, "?versioning"))?;
+                Ok(root.text_of("Status") == Some("Enabled"))
+            }
+            // The server has no such thing as versions.
+            StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED => Ok(false),
+            _ => Err(refuse_read(&self.shown, &answer)),
+        }
+    }
+
+    fn unreadable(&self, key: &str, what: &str) -> ReadError {
+        ReadError::Refused { key: key.to_owned(), reason: format!("the answer to {what} is not S3's: is the endpoint right?") }
+    }
+
+    /// Whether a 4xx on one version only says that there is no such version. Statuses differ (404; 400 for an id that
+    /// another server made up; 405 for a marker) and a HEAD has no body, so the listing decides.
+    async fn is_absent(&self, key: &ObjectKey, version: Option<&VersionId>, answer: &Answer) -> Result<bool, ReadError> {
+        let (code, _) = store_words(answer);
+        match (answer.status, version) {
+            (StatusCode::NOT_FOUND, _) if matches!(code.as_str(), "NoSuchKey" | "NoSuchVersion") => Ok(true),
+            (StatusCode::NOT_FOUND, _) if code == "NoSuchBucket" => Ok(false),
+            // A HEAD's 404 may mean the bucket; the listing of a missing bucket is an error, of a missing key it is empty.
+            (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, None) => {
+                Ok(self.versions(key).await?.iter().all(|v| v.is_delete_marker || !v.is_latest))
+            }
+            (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST, Some(id)) => {
+                Ok(!self.versions(key).await?.iter().any(|v| v.id.as_ref() == Some(id) && !v.is_delete_marker))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// A lock that HEAD did not show: really none, or hidden from credentials without `s3:GetObjectRetention`.
+    async fn retention(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<Lock>, ReadError> {
+        let mut query = vec![("retention", String::new())];
+        query.extend(version.map(|v| ("versionId", v.0.clone())));
+        let call = Call { key: self.read_key(key)?, query, answer_max: SMALL_ANSWER_MAX, ..Call::default() };
+        let answer = self.read(key.as_str(), call).await?;
+        if answer.status == StatusCode::OK {
+            let root = xml::Node::parse(&answer.body).ok_or_else(|| self.unreadable(key.as_str(), "?retention"))?;
+            return xml::parse_lock(root.text_of("Mode"), root.text_of("RetainUntilDate"))
+                .map_err(|reason| ReadError::Refused { key: key.0.clone(), reason });
+        }
+        match store_words(&answer).0.as_str() {
+            "NoSuchObjectLockConfiguration" | "ObjectLockConfigurationNotFoundError" | "NoSuchKey" | "NoSuchVersion" => Ok(None),
+            // "Bucket is missing Object Lock Configuration": nothing in it is locked.
+            "InvalidRequest" => Ok(None),
+            _ => Err(refuse_read(key.as_str(), &answer)),
+        }
+    }
+
+    /// One page of the version listing below the bucket's prefix.
+    async fn page(&self, shown: &str, prefix: &str, from: &Option<(String, Option<String>)>, max: usize) -> Result<xml::Page, ReadError> {
+        let mut query = vec![
+            ("versions", String::new()),
+            ("encoding-type", "url".to_owned()),
+            ("max-keys", max.to_string()),
+            ("prefix", prefix.to_owned()),
+        ];
+        if let Some((key, version)) = from {
+            query.push(("key-marker", key.clone()));
+            query.extend(version.iter().map(|v| ("version-id-marker", v.clone())));
+        }
+        let answer = self.read(shown, Call { query, answer_max: PAGE_BYTES_MAX, ..Call::default() }).await?;
+        if answer.status != StatusCode::OK {
+            return Err(refuse_read(shown, &answer));
+        }
+        let page = xml::parse_page(&answer.body).ok_or_else(|| self.unreadable(shown, "?versions"))?;
+        if page.next.is_some() && page.next == *from {
+            return Err(ReadError::Refused { key: shown.to_owned(), reason: "the store's listing does not advance".to_owned() });
+        }
+        Ok(page)
+    }
+
+    fn version(&self, entry: xml::Entry) -> Option<Version> {
+        let key = ObjectKey(entry.key.strip_prefix(&self.prefix)?.to_owned());
+        let id = self.version_id(&entry.id);
+        Some(Version { key, id, is_latest: entry.is_latest, is_delete_marker: entry.is_delete_marker, size: entry.size })
+    }
+}
+
+#[async_trait]
+impl WormStore for S3Store {
+    fn describe(&self) -> String {
+        self.shown.clone()
+    }
+
+    fn locks(&self) -> Locks {
+        if self.options.not_worm { Locks::None } else { Locks::Enforced }
+    }
+
+    fn versioned(&self) -> bool {
+        self.versioned.load(Ordering::Relaxed)
+    }
+
+    async fn claim(&self, _log: &str) -> Result<WriterGuard, PutError> {
+        Ok(WriterGuard(None)) // Two writers meet at the commit: only one create-only put of a seal is the oldest.
+    }
+
+    async fn put(&self, key: &ObjectKey, body: Bytes, condition: Condition, lock: Option<Lock>) -> Result<Option<VersionId>, PutError> {
+        let refused = |reason: &str| PutError::Refused { key: key.clone(), reason: reason.to_owned() };
+        let full = self.full_key(key).map_err(refused)?;
+        if body.is_empty() {
+            return Err(refused("nothing of ours is empty, and a checksum of nothing proves nothing"));
+        }
+        let mut headers = Vec::with_capacity(6);
+        if condition == Condition::CreateOnly {
+            headers.push(("if-none-match", "*".to_owned()));
+        }
+        match lock {
+            Some(_) if self.options.not_worm => return Err(refused("`store.not_worm` is on, so nothing is locked here")),
+            Some(lock) => {
+                headers.push(("x-amz-object-lock-mode", lock.mode.as_str().to_owned()));
+                headers.push(("x-amz-object-lock-retain-until-date", lock.retain_until.to_string()));
+            }
+            None => {}
+        }
+        if let Some(id) = &self.options.sse_kms_key_id {
+            headers.push(("x-amz-server-side-encryption", "aws:kms".to_owned()));
+            headers.push(("x-amz-server-side-encryption-aws-kms-key-id", id.clone()));
+        }
+        let answer = self.change(key, Some(condition), Call { key: full, headers, body, ..Call::default() }).await?;
+        Ok(answer.header("x-amz-version-id").and_then(|id| self.version_id(id)))
+    }
+
+    async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {
+        let query = version.map(|v| ("versionId", v.0.clone())).into_iter().collect();
+        let call = Call { key: self.read_key(key)?, query, answer_max: limit, ..Call::default() };
+        let answer = self.read(key.as_str(), call).await?;
+        match answer.status {
+            StatusCode::OK => Ok(Some(answer.body)),
+            _ if self.is_absent(key, version, &answer).await? => Ok(None),
+            _ => Err(refuse_read(key.as_str(), &answer)),
+        }
+    }
+
+    async fn head(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<Head>, ReadError> {
+        let query = version.map(|v| ("versionId", v.0.clone())).into_iter().collect();
+        let answer = self.read(key.as_str(), Call { method: Method::HEAD, key: self.read_key(key)?, query, ..Call::default() }).await?;
+        if answer.status != StatusCode::OK {
+            let absent = self.is_absent(key, version, &answer).await?;
+            return if absent { Ok(None) } else { Err(refuse_read(key.as_str(), &answer)) };
+        }
+        let size = answer.header("content-length").and_then(|n| n.parse().ok());
+        let size = size.ok_or_else(|| self.unreadable(key.as_str(), "HEAD"))?;
+        let lock = xml::parse_lock(answer.header("x-amz-object-lock-mode"), answer.header("x-amz-object-lock-retain-until-date"))
+            .map_err(|reason| ReadError::Refused { key: key.0.clone(), reason })?;
+        let lock = match lock {
+            None if !self.options.not_worm => self.retention(key, version).await?,
+            lock => lock,
+        };
+        Ok(Some(Head { size, lock, legal_hold: answer.header("x-amz-object-lock-legal-hold") == Some("ON") }))
+    }
+
+    async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError> {
+        let full = self.read_key(key)?;
+        let mut found = Vec::new();
+        let mut from = None;
+        loop {
+            let page = self.page(key.as_str(), &full, &from, PAGE_MAX).await?;
+            // Keys ascend, and the key itself comes before all that it is a prefix of.
+            let beyond = page.entries.iter().any(|e| e.key != full);
+            found.extend(page.entries.into_iter().filter(|e| e.key == full).filter_map(|e| self.version(e)));
+            if beyond || page.next.is_none() {
+                return Ok(found);
+            }
+            from = page.next;
+        }
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Version>, ReadError> {
+        let full = format!("{}{prefix}", self.prefix);
+        let mut found: Vec<Version> = Vec::new();
+        let mut from = after.map(|key| (format!("{}{key}", self.prefix), None));
+        // One more than asked for usually shows that the last key is whole.
+        let max = limit.saturating_add(1).clamp(2, PAGE_MAX);
+        loop {
+            let page = self.page(prefix, &full, &from, max).await?;
+            let versions = page.entries.into_iter().filter_map(|e| self.version(e));
+            // A marker without a version means "after this key", but not to every server.
+            found.extend(versions.filter(|v| after.is_none_or(|after| v.key > *after)));
+            if !found.is_sorted_by(|a, b| a.key <= b.key) {
+                return Err(ReadError::Refused { key: prefix.to_owned(), reason: "the store lists keys out of order".to_owned() });
+            }
+            let Some(next) = page.next else { return Ok(found) };
+            if found.len() >= limit {
+                // The last key may go on on the next page: it comes with the next call, unless it is the only one.
+                let last = found.last().map(|v| v.key.clone());
+                let whole = found.iter().rposition(|v| Some(&v.key) != last.as_ref());
+                if let Some(whole) = whole {
+                    found.truncate(whole + 1);
+                    return Ok(found);
+                }
+            }
+            from = Some(next);
+        }
+    }
+
+    async fn extend(&self, key: &ObjectKey, version: Option<&VersionId>, lock: Lock) -> Result<(), PutError> {
+        let (mode, until) = (lock.mode.as_str(), lock.retain_until);
+        let body = format!("<Retention xmlns=\"{NAMESPACE}\"><Mode>{mode}</Mode><RetainUntilDate>{until}</RetainUntilDate></Retention>");
+        // Without the bypass header: a store refuses what would shorten or weaken.
+        self.change_lock(key, "retention", version, body).await
+    }
+
+    async fn hold(&self, key: &ObjectKey, version: Option<&VersionId>, on: bool) -> Result<(), PutError> {
+        let status = if on { "ON" } else { "OFF" };
+        self.change_lock(key, "legal-hold", version, format!("<LegalHold xmlns=\"{NAMESPACE}\"><Status>{status}</Status></LegalHold>"))
+            .await
+    }
+
+    async fn state(&self) -> Result<StoreState, ReadError> {
+        let versioning = self.versioning().await?;
+        let answer = self.read_bucket("object-lock").await?;
+        let mut state = StoreState { versioning: Some(versioning), object_lock: Some(false), default_retention: None };
+        if answer.status != StatusCode::OK {
+            let (code, _) = store_words(&answer);
+            let without = matches!(answer.status, StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED)
+                || matches!(code.as_str(), "ObjectLockConfigurationNotFoundError" | "ObjectLockConfigurationNotFound");
+            return if without { Ok(state) } else { Err(refuse_read(&self.shown, &answer)) };
+        }
+        let root = xml::Node::parse(&answer.body).filter(|n| n.name == "ObjectLockConfiguration");
+        let root = root.ok_or_else(|| self.unreadable(&self.shown, "?object-lock"))?;
+        state.object_lock = Some(root.text_of("ObjectLockEnabled") == Some("Enabled"));
+        state.default_retention = root.child("Rule").and_then(|r| r.child("DefaultRetention")).and_then(|rule| {
+            let mode = rule.text_of("Mode").unwrap_or("unknown mode");
+            let period = rule.text_of("Days").filter(|d| *d != "0").map(|d| format!("{d} days"));
+            let period = period.or_else(|| rule.text_of("Years").filter(|y| *y != "0").map(|y| format!("{y} years")));
+            period.map(|period| format!("{mode} for {period}"))
+        });
+        Ok(state)
+    }
+
+    fn clock_skew_seconds(&self) -> Option<i64> {
+        self.client.skew_seconds()
+    }
+}
+
+/// Of every S3 document.
+const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";

@@ -1,0 +1,227 @@
+//! What configures the S3 adapter, and how an address, an endpoint and a region become one place to ask.
+
+use crate::worm::OpenError;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider};
+use object_store::{BackoffConfig, RetryConfig, StaticCredentialProvider};
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use url::{Host, Url};
+
+/// One put, from connecting to the answer's last byte: 64 MiB at 2 MiB/s take half of it.
+pub const PUT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+/// Where no region is known and the endpoint is not AWS's: what S3-compatible servers expect in a signature.
+const REGION_ELSEWHERE: &str = "us-east-1";
+
+/// Options of [`S3Store`](super::S3Store): `store.s3` and `store.not_worm` of the configuration.
+#[derive(Clone, Debug)]
+pub struct S3Options {
+    /// `store.s3.endpoint`: `https://host[:port]`. Without it `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, then AWS itself.
+    pub endpoint: Option<String>,
+    /// `store.s3.region`. Without it `AWS_REGION`, `AWS_DEFAULT_REGION`; AWS itself needs one.
+    pub region: Option<String>,
+    /// `store.s3.path_style`: `endpoint/bucket` instead of `bucket.endpoint`. An endpoint that is an IP address or
+    /// `localhost`, and a bucket with a dot under https, are addressed so in any case.
+    pub path_style: bool,
+    /// `store.s3.allow_http`: `http://` beyond loopback.
+    pub allow_http: bool,
+    /// `store.s3.ca_file`: PEM of the only certificate authorities to trust; without it the system's.
+    pub ca_file: Option<PathBuf>,
+    /// `store.s3.sse_kms_key_id`: encrypt with this KMS key.
+    pub sse_kms_key_id: Option<String>,
+    /// `store.not_worm`: put without locks, into a bucket that may have no Object Lock and no versioning.
+    pub not_worm: bool,
+    /// Longest time for one put or change of a lock; then its outcome is unknown.
+    pub put_timeout: Duration,
+    /// Instead of the default chain; never from a configuration file.
+    pub credentials: Option<S3Credentials>,
+}
+
+impl Default for S3Options {
+    fn default() -> Self {
+        S3Options {
+            endpoint: None,
+            region: None,
+            path_style: false,
+            allow_http: false,
+            ca_file: None,
+            sse_kms_key_id: None,
+            not_worm: false,
+            put_timeout: PUT_TIMEOUT_DEFAULT,
+            credentials: None,
+        }
+    }
+}
+
+/// A fixed pair of keys. Its `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq)]
+pub struct S3Credentials {
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+    /// Session token of temporary credentials.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for S3Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("S3Credentials(redacted)")
+    }
+}
+
+/// Where to ask and how to sign.
+pub(super) struct Place {
+    /// Scheme, host and, in path style, the bucket; no slash at the end.
+    pub(super) base: String,
+    pub(super) region: String,
+    pub(super) is_https: bool,
+    pub(super) credentials: AwsCredentialProvider,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("base", &self.base).field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+impl Place {
+    pub(super) fn find(shown: &str, bucket: &str, options: &S3Options) -> Result<Place, OpenError> {
+        let invalid = |reason: String| OpenError::invalid(shown, reason);
+        let environment = AmazonS3Builder::from_env();
+        let of_environment = |key| environment.get_config_value(&key).filter(|v| !v.is_empty());
+        let endpoint = options.endpoint.clone();
+        let endpoint = endpoint.or_else(|| of_environment(AmazonS3ConfigKey::S3Endpoint));
+        let endpoint = endpoint.or_else(|| of_environment(AmazonS3ConfigKey::Endpoint));
+        let region = options.region.clone().or_else(|| of_environment(AmazonS3ConfigKey::Region));
+        let (base, is_https) = match &endpoint {
+            Some(endpoint) => base_at(endpoint, bucket, options).map_err(invalid)?,
+            None => {
+                let Some(region) = &region else {
+                    return Err(invalid(
+                        "no region: set `store.s3.region` or AWS_REGION (or `store.s3.endpoint` for a store that is not AWS)".into(),
+                    ));
+                };
+                if !region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+                    return Err(invalid(format!("`{region}` is no AWS region")));
+                }
+                // A wildcard certificate covers one label only, so a bucket with a dot goes into the path.
+                let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+                let in_path = options.path_style || bucket.contains('.');
+                let base = if in_path {
+                    format!("https://s3.{region}.{domain}/{bucket}")
+                } else {
+                    format!("https://{bucket}.s3.{region}.{domain}")
+                };
+                (base, true)
+            }
+        };
+        let region = region.unwrap_or_else(|| REGION_ELSEWHERE.to_owned());
+        let credentials = find_credentials(environment, &region, options).map_err(|e| invalid(format!("no credentials: {e}")))?;
+        Ok(Place { base, region, is_https, credentials })
+    }
+}
+
+fn base_at(endpoint: &str, bucket: &str, options: &S3Options) -> Result<(String, bool), String> {
+    let url = Url::parse(endpoint).map_err(|e| format!("endpoint `{endpoint}`: {e}; write https://host:port"))?;
+    let is_https = match url.scheme() {
+        "https" => true,
+        "http" => false,
+        _ => return Err(format!("endpoint `{endpoint}`: write https://host:port")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "the endpoint has credentials in it: they belong into the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)".into()
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("endpoint `{endpoint}`: write https://host:port, without `?` or `#`"));
+    }
+    let (is_loopback, is_nameless) = match url.host() {
+        Some(Host::Domain("localhost")) => (true, true),
+        Some(Host::Domain(_)) => (false, false),
+        Some(Host::Ipv4(ip)) => (IpAddr::V4(ip).is_loopback(), true),
+        Some(Host::Ipv6(ip)) => (IpAddr::V6(ip).is_loopback(), true),
+        None => return Err(format!("endpoint `{endpoint}` names no host")),
+    };
+    if !is_https && !is_loopback && !options.allow_http {
+        return Err(format!(
+            "endpoint `{endpoint}` is not encrypted: everything sent there can be read on the way. Use https://, or set `store.s3.allow_http: true`"
+        ));
+    }
+    let plain = url.as_str().trim_end_matches('/');
+    if options.path_style || is_nameless || (is_https && bucket.contains('.')) {
+        return Ok((format!("{plain}/{bucket}"), is_https));
+    }
+    let (scheme, rest) = plain.split_once("://").unwrap_or(("https", plain));
+    Ok((format!("{scheme}://{bucket}.{rest}"), is_https))
+}
+
+fn find_credentials(environment: AmazonS3Builder, region: &str, options: &S3Options) -> object_store::Result<AwsCredentialProvider> {
+    let of_environment = |key| environment.get_config_value(&key);
+    let fixed = match &options.credentials {
+        Some(own) => {
+            let S3Credentials { access_key_id, secret_access_key, session_token } = own.clone();
+            Some(AwsCredential { key_id: access_key_id, secret_key: secret_access_key, token: session_token })
+        }
+        // As object_store would, but without building an HTTP client that is never used.
+        None => match (of_environment(AmazonS3ConfigKey::AccessKeyId), of_environment(AmazonS3ConfigKey::SecretAccessKey)) {
+            (Some(key_id), Some(secret_key)) => Some(AwsCredential { key_id, secret_key, token: of_environment(AmazonS3ConfigKey::Token) }),
+            _ => None,
+        },
+    };
+    if let Some(fixed) = fixed {
+        return Ok(Arc::new(StaticCredentialProvider::new(fixed)));
+    }
+    // The default retries go on for three minutes; a machine without any credentials should say so soon.
+    let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries: 2, retry_timeout: Duration::from_secs(10) };
+    let store = environment.with_bucket_name("unused").with_region(region).with_retry(retry).build()?;
+    Ok(Arc::clone(store.credentials()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(endpoint: &str, bucket: &str, path_style: bool, allow_http: bool) -> Result<String, String> {
+        base_at(endpoint, bucket, &S3Options { path_style, allow_http, ..S3Options::default() }).map(|(base, _)| base)
+    }
+
+    #[test]
+    fn a_bucket_is_addressed_where_it_can_be() {
+        for (endpoint, bucket, path_style, want) in [
+            ("https://s3.example.com", "b", false, "https://b.s3.example.com"),
+            ("https://s3.example.com:9000/", "b", false, "https://b.s3.example.com:9000"),
+            ("https://s3.example.com", "b", true, "https://s3.example.com/b"),
+            ("https://s3.example.com", "b.c", false, "https://s3.example.com/b.c"),
+            ("https://example.com/s3/", "b", true, "https://example.com/s3/b"),
+            ("http://127.0.0.1:9000", "b", false, "http://127.0.0.1:9000/b"),
+            ("http://[::1]:9000", "b", false, "http://[::1]:9000/b"),
+            ("http://localhost:9000", "b", false, "http://localhost:9000/b"),
+            ("https://10.0.0.1", "b", false, "https://10.0.0.1/b"),
+        ] {
+            assert_eq!(base(endpoint, bucket, path_style, false).as_deref(), Ok(want), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn plain_http_needs_to_be_allowed_beyond_loopback() {
+        assert!(base("http://s3.example.com", "b", false, false).unwrap_err().contains("allow_http"));
+        assert!(base("http://10.0.0.1", "b", false, false).unwrap_err().contains("allow_http"));
+        assert_eq!(base("http://s3.example.com", "b", true, true).unwrap(), "http://s3.example.com/b");
+        assert!(base("https://key:secret@s3.example.com", "b", false, false).unwrap_err().contains("environment"));
+        for bad in ["s3.example.com", "ftp://s3.example.com", "https://", "https://s3.example.com/?x=y"] {
+            assert!(base(bad, "b", false, false).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let credentials =
+            S3Credentials { access_key_id: "AKIA1".into(), secret_access_key: "s3cr3t".into(), session_token: Some("t0ken".into()) };
+        let shown = format!("{:?}", S3Options { credentials: Some(credentials), ..S3Options::default() });
+        assert!(!shown.contains("s3cr3t") && !shown.contains("t0ken") && !shown.contains("AKIA1"), "{shown}");
+    }
+}

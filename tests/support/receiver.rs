@@ -1,0 +1,267 @@
+//! The `spanseal` binary as a user has it: `serve` as a process with free ports, and the other commands beside it.
+//!
+//! Only processes started here are ended, each by its own handle.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::PATIENCE;
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_spanseal");
+
+/// A store, its keys and its configuration, for any number of receivers one after the other.
+pub(crate) struct Site {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) store: String,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) config: PathBuf,
+}
+
+/// What differs from the defaults of a [`Site`].
+#[derive(Default)]
+pub(crate) struct Options {
+    /// `store.url`; a directory of the site's own if empty.
+    pub(crate) store: String,
+    /// More lines of YAML at the top level; may not repeat `receivers`, `store`, `log`, `identity`, `seal` and `api`.
+    pub(crate) more: String,
+    /// Lines inside `store:`, indented by two.
+    pub(crate) store_lines: String,
+    /// Lines inside `seal:`, indented by two.
+    pub(crate) seal_lines: String,
+    /// Environment of every command (credentials).
+    pub(crate) env: Vec<(String, String)>,
+}
+
+impl Site {
+    /// On a fresh local store.
+    pub(crate) fn local() -> Site {
+        Site::with(Options::default())
+    }
+
+    pub(crate) fn with(options: Options) -> Site {
+        let dir = tempfile::Builder::new().prefix("spanseal-test-").tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let store = if options.store.is_empty() { format!("file://{}", at("store")) } else { options.store };
+        let mut yaml = String::from("receivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: '127.0.0.1:0'}}}}\n");
+        writeln!(yaml, "store:\n  url: '{store}'\n{}", options.store_lines).unwrap();
+        writeln!(yaml, "log: {{key_file: '{}'}}\nidentity: {{key_file: '{}'}}", at("log.key"), at("identity.key")).unwrap();
+        // Fast seals: a test waits for each of them.
+        writeln!(yaml, "seal:\n  max_delay: 20ms\n{}", options.seal_lines).unwrap();
+        writeln!(yaml, "api: {{endpoint: '127.0.0.1:0'}}\n{}", options.more).unwrap();
+        let config = dir.path().join("spanseal.yaml");
+        std::fs::write(&config, yaml).unwrap();
+        Site { dir, store, env: options.env, config }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .env_remove("SPANSEAL_CONFIG")
+            .env_remove("SPANSEAL_STORE");
+        command.envs(self.env.iter().map(|(k, v)| (k, v)));
+        command
+    }
+
+    /// Runs one command with the site's configuration to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
+        let config = self.config.display().to_string();
+        let mut all = arguments.to_vec();
+        all.extend(["--config", &config]);
+        Finished::of(self.command(&all))
+    }
+
+    /// Every sealed line that is not the product's own act, exactly as sealed.
+    pub(crate) fn sealed_lines(&self) -> Vec<String> {
+        let out = self.run(&["query", "--format", "jsonl"]).success();
+        let own = |line: &&str| serde_json::from_str::<Value>(line).is_ok_and(|r| r["source"]["signal"] == "control");
+        out.stdout.lines().filter(|line| !own(line)).map(str::to_owned).collect()
+    }
+
+    /// `verify --json`, which must say `verified`.
+    pub(crate) fn verified(&self) -> Value {
+        let out = self.run(&["verify", "--json"]);
+        let report: Value = serde_json::from_str(&out.stdout).unwrap_or_else(|e| panic!("verify --json printed no JSON ({e}): {out}"));
+        assert_eq!(report["verdict"], "verified", "{out}");
+        assert_eq!(out.status.code(), Some(0), "{out}");
+        report
+    }
+
+    /// Starts `serve` and waits until it has said where it listens.
+    pub(crate) fn serve(&self) -> Receiver {
+        let config = self.config.display().to_string();
+        let mut child = self.command(&["serve", "--config", &config]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = Arc::new((Mutex::new(Said::default()), Condvar::new()));
+        let stderr = child.stderr.take().unwrap();
+        let listener = Arc::clone(&said);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                listener.0.lock().unwrap().hear(&String::from_utf8_lossy(&line));
+                listener.1.notify_all();
+            }
+            listener.0.lock().unwrap().ended = true;
+            listener.1.notify_all();
+        });
+        let mut receiver = Receiver { child, said, grpc: unset(), http: unset(), api: unset() };
+        receiver.wait_until_listening();
+        receiver
+    }
+}
+
+fn unset() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+/// What a receiver wrote to stderr.
+#[derive(Default)]
+struct Said {
+    text: String,
+    addresses: Vec<(&'static str, SocketAddr)>,
+    ended: bool,
+}
+
+impl Said {
+    fn hear(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+        for name in ["grpc", "http", "api"] {
+            if let Some(found) = address_after(line, name) {
+                self.addresses.push((name, found));
+            }
+        }
+    }
+
+    fn address(&self, name: &str) -> Option<SocketAddr> {
+        self.addresses.iter().find(|(n, _)| *n == name).map(|(_, address)| *address)
+    }
+}
+
+/// `grpc=127.0.0.1:4317` anywhere in a line, with or without quotes and colours.
+fn address_after(line: &str, name: &str) -> Option<SocketAddr> {
+    let plain: String = strip_colours(line);
+    plain.split_whitespace().find_map(|word| {
+        let value = word.strip_prefix(name)?.strip_prefix('=')?;
+        value.trim_matches(['"', ',', ';']).trim_start_matches("http://").parse().ok()
+    })
+}
+
+fn strip_colours(line: &str) -> String {
+    let mut out = String::new();
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            chars.by_ref().find(char::is_ascii_alphabetic);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A running `serve`. Killed when dropped.
+pub(crate) struct Receiver {
+    child: Child,
+    said: Arc<(Mutex<Said>, Condvar)>,
+    pub(crate) grpc: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) api: SocketAddr,
+}
+
+impl Receiver {
+    fn wait_until_listening(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut said = self.said.0.lock().unwrap();
+        loop {
+            if let (Some(grpc), Some(http)) = (said.address("grpc"), said.address("http")) {
+                self.grpc = grpc;
+                self.http = http;
+                self.api = said.address("api").unwrap_or_else(unset);
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!said.ended && !left.is_zero(), "serve did not say where it listens:\n{}", said.text);
+            said = self.said.1.wait_timeout(said, left).unwrap().0;
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything it wrote to stderr so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.said.0.lock().unwrap().text.clone()
+    }
+
+    /// `kill -9`: no drain, no goodbye.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the exit status after its drain.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        super::eventually("serve ends after SIGTERM", || self.child.try_wait().unwrap())
+    }
+
+    /// Fails the test if the process has ended or a task of it has panicked.
+    pub(crate) fn assert_healthy(&mut self) {
+        let ended = self.child.try_wait().unwrap();
+        let text = self.stderr();
+        assert!(ended.is_none() && !text.contains("panicked at"), "serve is not healthy ({ended:?}):\n{text}");
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A command that has ended.
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    what: String,
+}
+
+impl Finished {
+    pub(crate) fn of(mut command: Command) -> Finished {
+        let what = format!("{command:?}");
+        let out = command.output().unwrap_or_else(|e| panic!("{what}: {e}"));
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap_or_else(|e| panic!("{what}: output is no UTF-8: {e}"));
+        Finished { status: out.status, stdout: text(out.stdout), stderr: text(out.stderr), what }
+    }
+
+    #[track_caller]
+    pub(crate) fn success(self) -> Finished {
+        assert!(self.status.success(), "{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Finished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let head: String = self.stdout.chars().take(4000).collect();
+        write!(f, "{} ({})\n--- stdout\n{head}\n--- stderr\n{}", self.what, self.status, self.stderr)
+    }
+}

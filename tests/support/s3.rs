@@ -1,0 +1,250 @@
+//! Real S3 servers with Object Lock, each started at most once in a test run and gone with it.
+//!
+//! A server is a child of `s3/run.sh`, which watches its standard input: this process holds the other end, so its death,
+//! however it comes, stops the server and removes the data. A server that is not installed is said loudly and skipped,
+//! unless `SPANSEAL_TEST_REQUIRE` (a comma-separated list) names it.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use object_store::aws::{AwsAuthorizer, AwsCredential};
+use object_store::client::HttpRequestBody;
+use sha2::{Digest, Sha256};
+use spanseal::worm::s3::{S3Credentials, S3Options};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const ACCESS_KEY: &str = "testaccess";
+const SECRET_KEY: &str = "testsecret0123456789";
+const REGION: &str = "us-east-1";
+/// `run.sh` says so when the server is not installed.
+const NOT_INSTALLED: i32 = 77;
+/// Free ports are taken by somebody else now and then.
+const STARTS_MAX: usize = 3;
+
+/// Which product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Ceph RGW: ignores create-only in versioned buckets.
+    Rgw,
+    /// MinIO: the closest to AWS.
+    Minio,
+    /// Versity gateway: refuses unsigned lock headers.
+    Versity,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct S3Server {
+    pub kind: Kind,
+    pub endpoint: String,
+    buckets: AtomicU32,
+    /// Closed by the end of this process: that is the server's sign to go.
+    _leash: ChildStdin,
+}
+
+/// What a fresh bucket is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bucket {
+    /// Versioning and Object Lock.
+    Locked,
+    /// Versioning alone.
+    Versioned,
+    /// Neither.
+    Plain,
+}
+
+impl S3Server {
+    pub fn rgw() -> Option<&'static S3Server> {
+        static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
+        SERVER.get_or_init(|| start(Kind::Rgw)).as_ref()
+    }
+
+    pub fn minio() -> Option<&'static S3Server> {
+        static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
+        SERVER.get_or_init(|| start(Kind::Minio)).as_ref()
+    }
+
+    pub fn versity() -> Option<&'static S3Server> {
+        static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
+        SERVER.get_or_init(|| start(Kind::Versity)).as_ref()
+    }
+
+    /// All that are installed.
+    pub fn all() -> Vec<&'static S3Server> {
+        [Self::rgw(), Self::minio(), Self::versity()].into_iter().flatten().collect()
+    }
+
+    /// Options that reach this server; nothing is taken from the environment.
+    pub fn options(&self) -> S3Options {
+        S3Options {
+            endpoint: Some(self.endpoint.clone()),
+            region: Some(REGION.to_owned()),
+            credentials: Some(S3Credentials {
+                access_key_id: ACCESS_KEY.to_owned(),
+                secret_access_key: SECRET_KEY.to_owned(),
+                session_token: None,
+            }),
+            ..S3Options::default()
+        }
+    }
+
+    /// Environment of a `spanseal` process that is to reach this server.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint.clone()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+        ]
+    }
+
+    /// A bucket that nobody else uses.
+    pub async fn fresh_bucket(&self, with: Bucket) -> String {
+        let bucket = format!("bucket-{}", self.buckets.fetch_add(1, Ordering::SeqCst));
+        let mut call = Raw::new(Method::PUT, format!("/{bucket}"));
+        if with == Bucket::Locked {
+            call = call.header("x-amz-bucket-object-lock-enabled", "true");
+        }
+        self.raw(call).await.expect_ok();
+        if with == Bucket::Versioned {
+            let body = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
+            self.raw(Raw::new(Method::PUT, format!("/{bucket}?versioning=")).body(body)).await.expect_ok();
+        }
+        bucket
+    }
+
+    /// One signed call of an outsider: what the adapter would never do.
+    pub async fn raw(&self, call: Raw) -> RawAnswer {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url = format!("{}{}", self.endpoint, call.path);
+        let digest = Sha256::digest(&call.body);
+        let mut builder = http::Request::builder().method(call.method.clone()).uri(&url);
+        for (name, value) in &call.signed {
+            builder = builder.header(*name, value);
+        }
+        if !call.body.is_empty() {
+            let sum = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, digest);
+            builder = builder.header("x-amz-checksum-sha256", sum).header("x-amz-sdk-checksum-algorithm", "SHA256");
+        }
+        let mut request = builder.body(HttpRequestBody::empty()).unwrap();
+        let credential = AwsCredential { key_id: ACCESS_KEY.into(), secret_key: SECRET_KEY.into(), token: None };
+        AwsAuthorizer::new(&credential, "s3", REGION).try_authorize(&mut request, Some(digest.as_slice())).unwrap();
+        let mut signed = reqwest::Request::new(call.method, url.parse().unwrap());
+        *signed.headers_mut() = std::mem::take(request.headers_mut());
+        for (name, value) in call.unsigned {
+            signed.headers_mut().insert(name, value.parse().unwrap());
+        }
+        *signed.body_mut() = Some(call.body.into());
+        // A client of its own: each test has a runtime of its own, and pooled connections die with it.
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let answer = client.execute(signed).await.unwrap();
+        RawAnswer { status: answer.status(), headers: answer.headers().clone(), body: answer.text().await.unwrap() }
+    }
+}
+
+/// A raw call: path and query as they go on the wire (`/bucket/key?versionId=x`, a query without value with its `=`).
+#[derive(Debug)]
+pub struct Raw {
+    method: Method,
+    path: String,
+    signed: Vec<(&'static str, String)>,
+    unsigned: Vec<(&'static str, String)>,
+    body: Bytes,
+}
+
+impl Raw {
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Raw { method, path: path.into(), signed: Vec::new(), unsigned: Vec::new(), body: Bytes::new() }
+    }
+
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.signed.push((name, value.into()));
+        self
+    }
+
+    /// Added after signing, as somebody on the way would.
+    pub fn unsigned_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.unsigned.push((name, value.into()));
+        self
+    }
+
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+/// Its answer, whatever the status.
+#[derive(Debug)]
+pub struct RawAnswer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl RawAnswer {
+    pub fn expect_ok(self) -> Self {
+        assert!(self.status.is_success(), "{} {}", self.status, self.body);
+        self
+    }
+}
+
+fn start(kind: Kind) -> Option<S3Server> {
+    let name = format!("{kind:?}").to_lowercase();
+    let mut last = String::new();
+    for _ in 0..STARTS_MAX {
+        match try_start(kind, &name) {
+            Ok(server) => return Some(server),
+            Err(Failed::NotInstalled(why)) => {
+                #[expect(clippy::disallowed_methods, reason = "tests are told by the environment what must be there")]
+                let required = std::env::var("SPANSEAL_TEST_REQUIRE").unwrap_or_default();
+                assert!(
+                    !required.split(',').any(|r| r.trim() == name),
+                    "SPANSEAL_TEST_REQUIRE names {name}, and it is not installed: {why}"
+                );
+                // Past the test harness's capture: a skipped proof must be seen in a green run too.
+                let _ = writeln!(std::io::stderr().lock(), "\nSKIPPED: tests against a real {name} server: not installed ({why})");
+                return None;
+            }
+            Err(Failed::Ended(why)) => last = why,
+        }
+    }
+    panic!("{name} did not start in {STARTS_MAX} tries: {last}");
+}
+
+enum Failed {
+    NotInstalled(String),
+    Ended(String),
+}
+
+fn try_start(kind: Kind, name: &str) -> Result<S3Server, Failed> {
+    // Short, because Ceph puts sockets there whose paths may have 107 bytes; `run.sh` removes it.
+    let dir = tempfile::Builder::new().prefix("spanseal-s3-").tempdir().unwrap().keep();
+    let (port, mon_port) = (free_port(), free_port());
+    let mut child = Command::new("bash")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/s3/run.sh"))
+        .args([name, dir.to_str().unwrap(), &port.to_string(), &mon_port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let leash = child.stdin.take().unwrap();
+    let mut words = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if line == "ready" {
+            return Ok(S3Server { kind, endpoint: format!("http://127.0.0.1:{port}"), buckets: AtomicU32::new(0), _leash: leash });
+        }
+        words.push(line);
+    }
+    let code = child.wait().unwrap().code();
+    let words = words.join("; ");
+    Err(if code == Some(NOT_INSTALLED) { Failed::NotInstalled(words) } else { Failed::Ended(format!("exit {code:?} {words}")) })
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
