@@ -18,8 +18,8 @@ use serde_json::Value;
 use crate::support::captures::{self, Capture, Recorded, Signal, Transport};
 use crate::support::otlp::{Answer, GrpcClient, HttpRequest, http};
 use crate::support::receiver::{Receiver, Site};
+use crate::support::runtime;
 use crate::support::truth::{Expect, Rules, Truth, log_ordinal, member, record_id};
-use crate::support::{captures::Signal::Traces, runtime};
 
 /// One replay of everything serves several promises: the site after it, and what must be there.
 struct Replayed {
@@ -313,7 +313,7 @@ fn events_that_state_an_act_are_records_of_their_own() {
     let receiver = site.serve();
     let answer = runtime().block_on(async {
         let client = GrpcClient::connect(receiver.grpc).await.unwrap();
-        client.export(Traces, request.encode_to_vec(), false).await.unwrap()
+        client.export(Signal::Traces, request.encode_to_vec(), false).await.unwrap()
     });
     assert_eq!(answer.promoted(), expected);
     let records: Vec<Value> = site.sealed_lines().iter().map(|l| serde_json::from_str(l).unwrap()).collect();

@@ -20,8 +20,7 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_spanseal");
 /// A store, its keys and its configuration, for any number of receivers one after the other.
 pub(crate) struct Site {
     pub(crate) dir: tempfile::TempDir,
-    pub(crate) store: String,
-    pub(crate) env: Vec<(String, String)>,
+    env: Vec<(String, String)>,
     pub(crate) config: PathBuf,
 }
 
@@ -58,7 +57,7 @@ impl Site {
         writeln!(yaml, "api: {{endpoint: '127.0.0.1:0'}}\n{}", options.more).unwrap();
         let config = dir.path().join("spanseal.yaml");
         std::fs::write(&config, yaml).unwrap();
-        Site { dir, store, env: options.env, config }
+        Site { dir, env: options.env, config }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -138,11 +137,7 @@ impl Said {
     fn hear(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
-        for name in ["grpc", "http", "api"] {
-            if let Some(found) = address_after(line, name) {
-                self.addresses.push((name, found));
-            }
-        }
+        self.addresses.extend(addresses(line));
     }
 
     fn address(&self, name: &str) -> Option<SocketAddr> {
@@ -150,26 +145,21 @@ impl Said {
     }
 }
 
-/// `grpc=127.0.0.1:4317` anywhere in a line, with or without quotes and colours.
-fn address_after(line: &str, name: &str) -> Option<SocketAddr> {
-    let plain: String = strip_colours(line);
-    plain.split_whitespace().find_map(|word| {
-        let value = word.strip_prefix(name)?.strip_prefix('=')?;
-        value.trim_matches(['"', ',', ';']).trim_start_matches("http://").parse().ok()
-    })
-}
-
-fn strip_colours(line: &str) -> String {
-    let mut out = String::new();
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        if c == '\u{1b}' {
-            chars.by_ref().find(char::is_ascii_alphabetic);
-        } else {
-            out.push(c);
+/// Every loopback address of a line with the word before it that says whose it is: `grpc=127.0.0.1:4317 http=127.0.0.1:4318`, or prose.
+fn addresses(line: &str) -> Vec<(&'static str, SocketAddr)> {
+    let line = line.to_lowercase().replace("http://", " ");
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = line[from..].find("127.0.0.1:").map(|at| from + at) {
+        let end = line[at..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').map_or(line.len(), |end| at + end);
+        let before = &line[from..at];
+        let named = ["grpc", "http", "api"].into_iter().filter_map(|name| Some((before.rfind(name)?, name))).max();
+        if let (Some((_, name)), Ok(address)) = (named, line[at..end].trim_end_matches([':', '.']).parse()) {
+            found.push((name, address));
         }
+        from = end;
     }
-    out
+    found
 }
 
 /// A running `serve`. Killed when dropped.
@@ -196,10 +186,6 @@ impl Receiver {
             assert!(!said.ended && !left.is_zero(), "serve did not say where it listens:\n{}", said.text);
             said = self.said.1.wait_timeout(said, left).unwrap().0;
         }
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Everything it wrote to stderr so far.

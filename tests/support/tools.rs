@@ -5,7 +5,6 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 /// The folder of tools: outside the repository, kept between runs.
 pub(crate) fn folder() -> PathBuf {
@@ -14,12 +13,6 @@ pub(crate) fn folder() -> PathBuf {
         let cache = named("XDG_CACHE_HOME").or_else(|| named("HOME").map(|home| home.join(".cache")));
         cache.unwrap_or_else(std::env::temp_dir).join("spanseal-test-tools")
     })
-}
-
-/// Whether a program of this name can be started.
-pub(crate) fn runs(program: &str, argument: &str) -> bool {
-    let status = Command::new(program).arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|s| s.success())
 }
 
 /// Says that a test could not run, what for and how to have it run; fails where `SPANSEAL_TEST_REQUIRE` names the tool.
