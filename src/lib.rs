@@ -1,4 +1,35 @@
-//! spanseal: an OTLP receiver that turns AI spans into evidence.
+//! **spanseal** is an OTLP receiver that turns AI spans into evidence: it promotes spans and log events that carry AI meaning into
+//! audit records, seals the records into write-once storage (S3 Object Lock first), finds them again, tells them in plain words, and
+//! proves them to people who trust nobody.
+//!
+//! # The way of a span
+//!
+//! ```text
+//! SDK / Collector --OTLP--> receive -> promote -> seal -> worm (store)
+//! auditor <-- query, show, verify, prove <-- sealed segments + seals + checkpoint
+//! ```
+//!
+//! Modules stand below in that order, and import downwards only:
+//!
+//! | folder | is | may import |
+//! |---|---|---|
+//! | [`otlp`] | the wire, as borrowed views (pure) | nothing |
+//! | [`record`] | `spanseal.record/1`: registry of members, canonical form, ids (pure) | `otlp` |
+//! | [`promote`] | span or log -> record (pure) | `otlp`, `record`, `retain` |
+//! | [`retain`] | record -> retention class, date arithmetic (pure) | `worm` types |
+//! | [`seal`] | records -> durable, ordered seals: the only writer | `record`, `retain`, `tlog`, `worm`, `govern` |
+//! | [`tlog`] | RFC 6962 trees, C2SP notes and checkpoints, the seal file (pure) | names and limits of `worm` |
+//! | [`worm`] | write-once storage: contract, local folder, S3, strict twin | nothing |
+//! | [`govern`] | acts that are records themselves | `record`, `retain` |
+//!
+//! `verify` shares nothing with `seal` but the mathematics and the formats.
+//!
+//! # Three sentences that every change keeps true
+//!
+//! 1. **A success answer is a receipt.** OTLP success is sent only after every promoted record of the request is durable.
+//! 2. **There is one commit point**: the create-only put of the next seal. All before it may be redone, all after it is replayed by
+//!    the function that recovery uses.
+//! 3. **The verifier trusts nothing it did not re-derive** from stored bytes and a public key that the auditor brings.
 #![cfg_attr(test, allow(clippy::as_conversions, reason = "small numbers that tests make themselves"))]
 
 pub mod clock;
@@ -9,3 +40,4 @@ pub mod retain;
 pub mod seal;
 pub mod tlog;
 pub mod worm;
+pub mod govern;

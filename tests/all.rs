@@ -1,18 +1,23 @@
 //! The one integration test binary: each module proves one promise.
 #![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::as_conversions,
-    clippy::disallowed_methods,
     unreachable_pub,
-    reason = "a test stops at the first surprise, and reads the environment to find its tools"
+    dead_code,
+    clippy::expect_used,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test that meets the unexpected should stop there, and not every build uses every helper"
 )]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that stops here has found what it looked for")]
 
 mod support;
+
 mod corpus_replay;
+mod crash;
 mod end_to_end;
 mod readme;
+mod s3_log;
 mod sdk_clients;
+mod simulation;
 mod tidy;
 mod worm_contract;

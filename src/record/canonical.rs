@@ -191,6 +191,11 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
 /// The inside of [`write_string`], for strings that are written in pieces.
 pub fn write_escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
+    // Almost every string has nothing to escape: sixteen bytes at a time say so (the compiler makes vector code of it).
+    if !bytes.chunks(16).any(|chunk| chunk.iter().fold(false, |found, b| found | (*b < 0x20) | (*b == b'"') | (*b == b'\\'))) {
+        out.extend_from_slice(bytes);
+        return;
+    }
     let mut from = 0;
     for (at, &byte) in bytes.iter().enumerate() {
         let Some(escape) = escape_of(byte) else { continue };

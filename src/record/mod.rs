@@ -60,6 +60,34 @@ impl fmt::Debug for RecordId {
     }
 }
 
+/// Members that two records of one identity may differ in and still be one record (`record.md` section 5, rule 9).
+const INDIFFERENT: [&str; 4] = ["time.received", "source.peer", "retention", "evidence"];
+
+/// Identity and sameness of a sealed line: first 16 bytes of SHA-256 over its canonical form without [`INDIFFERENT`] members and
+/// without commitments. `None` for a line that is not a record of this schema.
+pub fn sameness_of_line(line: &[u8]) -> Option<(RecordId, [u8; 16])> {
+    use canonical::Json;
+    fn strip(json: &mut Json, path: &str) {
+        let Json::Object(members) = json else { return };
+        members.retain_mut(|(name, value)| {
+            let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            if INDIFFERENT.contains(&at.as_str()) || name == "commitment" && value.as_str().is_some() {
+                return false;
+            }
+            strip(value, &at);
+            true
+        });
+    }
+    let mut json = Json::parse(line).ok()?;
+    if json.get("schema")?.as_str()? != SCHEMA {
+        return None;
+    }
+    let id = RecordId::parse(json.get("id")?.as_str()?)?;
+    strip(&mut json, "");
+    let digest = Sha256::digest(json.to_jcs());
+    Some((id, *digest.first_chunk()?))
+}
+
 /// One record on its way into a seal: where its line lies, and what the sealer must know without reading it.
 ///
 /// `Debug` shows no content: a line never reaches a log.

@@ -6,11 +6,23 @@
 //!
 //! One task owns the state (`sealer`); everyone else holds a [`SealerHandle`].
 
+mod chain;
+mod commit;
 mod counters;
+mod dedup;
+pub mod keys;
 mod pool;
+mod recovery;
+mod sealer;
+mod segment;
+mod stats;
 
+pub use commit::Fatal;
 pub use counters::Counters;
 pub use pool::{Full, Permit, Pool};
+pub use recovery::OpenError;
+pub use sealer::{Options, SealerTask, Status, start};
+pub use stats::{Figure, Stats};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +76,7 @@ pub struct SealerHandle {
     pub pool: Pool,
     /// What was received since the last seal.
     pub counters: Arc<Counters>,
+    pub(crate) answer_within: Duration,
 }
 
 impl SealerHandle {
@@ -73,6 +86,15 @@ impl SealerHandle {
         let stopped = || SubmitError::Stopped { reason: "it is shutting down".to_owned() };
         let (answer, receipt) = oneshot::channel();
         self.submissions.send(Submission { batch, permit, answer }).await.map_err(|_| stopped())?;
-        receipt.await.map_err(|_| stopped())?
+        match tokio::time::timeout(self.answer_within, receipt).await {
+            Ok(answered) => answered.map_err(|_| stopped())?,
+            Err(_) => Err(SubmitError::NotSealed {
+                reason: format!(
+                    "the store did not confirm within {} s; what was sent is sealed as soon as it does",
+                    self.answer_within.as_secs()
+                ),
+                retry_after: Duration::from_secs(5),
+            }),
+        }
     }
 }

@@ -33,8 +33,8 @@ pub(crate) struct Options {
     pub(crate) more: String,
     /// Lines inside `store:`, indented by two.
     pub(crate) store_lines: String,
-    /// Lines inside `seal:`, indented by two.
-    pub(crate) seal_lines: String,
+    /// `seal.max_delay`; short if empty, because a test waits for each seal.
+    pub(crate) max_delay: String,
     /// Environment of every command (credentials).
     pub(crate) env: Vec<(String, String)>,
 }
@@ -52,8 +52,8 @@ impl Site {
         let mut yaml = String::from("receivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: '127.0.0.1:0'}}}}\n");
         writeln!(yaml, "store:\n  url: '{store}'\n{}", options.store_lines).unwrap();
         writeln!(yaml, "log: {{key_file: '{}'}}\nidentity: {{key_file: '{}'}}", at("log.key"), at("identity.key")).unwrap();
-        // Fast seals: a test waits for each of them.
-        writeln!(yaml, "seal:\n  max_delay: 20ms\n{}", options.seal_lines).unwrap();
+        let max_delay = if options.max_delay.is_empty() { "20ms".to_owned() } else { options.max_delay };
+        writeln!(yaml, "seal: {{max_delay: {max_delay}}}").unwrap();
         writeln!(yaml, "api: {{endpoint: '127.0.0.1:0'}}\n{}", options.more).unwrap();
         let config = dir.path().join("spanseal.yaml");
         std::fs::write(&config, yaml).unwrap();
@@ -188,6 +188,11 @@ impl Receiver {
         }
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Everything it wrote to stderr so far.
     pub(crate) fn stderr(&self) -> String {
         self.said.0.lock().unwrap().text.clone()
@@ -210,7 +215,7 @@ impl Receiver {
     pub(crate) fn assert_healthy(&mut self) {
         let ended = self.child.try_wait().unwrap();
         let text = self.stderr();
-        assert!(ended.is_none() && !text.contains("panicked at"), "serve is not healthy ({ended:?}):\n{text}");
+        assert!(ended.is_none() && !text.contains("panicked at"), "serve ({}) is not healthy ({ended:?}):\n{text}", self.pid());
     }
 }
 

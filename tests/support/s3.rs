@@ -5,14 +5,14 @@
 //! unless `SPANSEAL_TEST_REQUIRE` (a comma-separated list) names it.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::HttpRequestBody;
 use sha2::{Digest, Sha256};
 use spanseal::worm::s3::{S3Credentials, S3Options};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,7 +26,7 @@ const STARTS_MAX: usize = 3;
 
 /// Which product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Ceph RGW: ignores create-only in versioned buckets.
     Rgw,
     /// MinIO: the closest to AWS.
@@ -37,17 +37,17 @@ pub enum Kind {
 
 /// A running server.
 #[derive(Debug)]
-pub struct S3Server {
-    pub kind: Kind,
-    pub endpoint: String,
+pub(crate) struct S3Server {
+    pub(crate) kind: Kind,
+    pub(crate) endpoint: String,
     buckets: AtomicU32,
-    /// Closed by the end of this process: that is the server's sign to go.
-    _leash: ChildStdin,
+    /// Its standard input is closed by the end of this process: that is the server's sign to go.
+    _run: Child,
 }
 
 /// What a fresh bucket is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bucket {
+pub(crate) enum Bucket {
     /// Versioning and Object Lock.
     Locked,
     /// Versioning alone.
@@ -57,28 +57,28 @@ pub enum Bucket {
 }
 
 impl S3Server {
-    pub fn rgw() -> Option<&'static S3Server> {
+    pub(crate) fn rgw() -> Option<&'static S3Server> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
         SERVER.get_or_init(|| start(Kind::Rgw)).as_ref()
     }
 
-    pub fn minio() -> Option<&'static S3Server> {
+    pub(crate) fn minio() -> Option<&'static S3Server> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
         SERVER.get_or_init(|| start(Kind::Minio)).as_ref()
     }
 
-    pub fn versity() -> Option<&'static S3Server> {
+    pub(crate) fn versity() -> Option<&'static S3Server> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
         SERVER.get_or_init(|| start(Kind::Versity)).as_ref()
     }
 
     /// All that are installed.
-    pub fn all() -> Vec<&'static S3Server> {
+    pub(crate) fn all() -> Vec<&'static S3Server> {
         [Self::rgw(), Self::minio(), Self::versity()].into_iter().flatten().collect()
     }
 
     /// Options that reach this server; nothing is taken from the environment.
-    pub fn options(&self) -> S3Options {
+    pub(crate) fn options(&self) -> S3Options {
         S3Options {
             endpoint: Some(self.endpoint.clone()),
             region: Some(REGION.to_owned()),
@@ -92,7 +92,7 @@ impl S3Server {
     }
 
     /// Environment of a `spanseal` process that is to reach this server.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
             ("AWS_REGION", REGION.to_owned()),
@@ -102,7 +102,7 @@ impl S3Server {
     }
 
     /// A bucket that nobody else uses.
-    pub async fn fresh_bucket(&self, with: Bucket) -> String {
+    pub(crate) async fn fresh_bucket(&self, with: Bucket) -> String {
         let bucket = format!("bucket-{}", self.buckets.fetch_add(1, Ordering::SeqCst));
         let mut call = Raw::new(Method::PUT, format!("/{bucket}"));
         if with == Bucket::Locked {
@@ -117,7 +117,7 @@ impl S3Server {
     }
 
     /// One signed call of an outsider: what the adapter would never do.
-    pub async fn raw(&self, call: Raw) -> RawAnswer {
+    pub(crate) async fn raw(&self, call: Raw) -> RawAnswer {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = format!("{}{}", self.endpoint, call.path);
         let digest = Sha256::digest(&call.body);
@@ -141,13 +141,13 @@ impl S3Server {
         // A client of its own: each test has a runtime of its own, and pooled connections die with it.
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let answer = client.execute(signed).await.unwrap();
-        RawAnswer { status: answer.status(), headers: answer.headers().clone(), body: answer.text().await.unwrap() }
+        RawAnswer { status: answer.status(), body: answer.text().await.unwrap() }
     }
 }
 
 /// A raw call: path and query as they go on the wire (`/bucket/key?versionId=x`, a query without value with its `=`).
 #[derive(Debug)]
-pub struct Raw {
+pub(crate) struct Raw {
     method: Method,
     path: String,
     signed: Vec<(&'static str, String)>,
@@ -156,22 +156,22 @@ pub struct Raw {
 }
 
 impl Raw {
-    pub fn new(method: Method, path: impl Into<String>) -> Self {
+    pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
         Raw { method, path: path.into(), signed: Vec::new(), unsigned: Vec::new(), body: Bytes::new() }
     }
 
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.signed.push((name, value.into()));
         self
     }
 
     /// Added after signing, as somebody on the way would.
-    pub fn unsigned_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn unsigned_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.unsigned.push((name, value.into()));
         self
     }
 
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
@@ -179,14 +179,13 @@ impl Raw {
 
 /// Its answer, whatever the status.
 #[derive(Debug)]
-pub struct RawAnswer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: String,
+pub(crate) struct RawAnswer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: String,
 }
 
 impl RawAnswer {
-    pub fn expect_ok(self) -> Self {
+    pub(crate) fn expect_ok(self) -> Self {
         assert!(self.status.is_success(), "{} {}", self.status, self.body);
         self
     }
@@ -231,12 +230,11 @@ fn try_start(kind: Kind, name: &str) -> Result<S3Server, Failed> {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let leash = child.stdin.take().unwrap();
     let mut words = Vec::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
         if line == "ready" {
-            return Ok(S3Server { kind, endpoint: format!("http://127.0.0.1:{port}"), buckets: AtomicU32::new(0), _leash: leash });
+            return Ok(S3Server { kind, endpoint: format!("http://127.0.0.1:{port}"), buckets: AtomicU32::new(0), _run: child });
         }
         words.push(line);
     }

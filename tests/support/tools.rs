@@ -18,10 +18,10 @@ pub(crate) fn folder() -> PathBuf {
 /// Says that a test could not run, what for and how to have it run; fails where `SPANSEAL_TEST_REQUIRE` names the tool.
 #[track_caller]
 pub(crate) fn skip(tool: &str, what: &str, why: &str, how: &str) {
-    let line = format!("SKIPPED: {what}: {why}. To run it: {how}\n");
+    let line = format!("\nSKIPPED: {what}: {why}. To run it: {how}\n");
     let required = std::env::var("SPANSEAL_TEST_REQUIRE").unwrap_or_default();
     let demanded = required.split(',').any(|name| matches!(name.trim(), "all") || name.trim() == tool);
-    assert!(!demanded, "SPANSEAL_TEST_REQUIRE demands {tool}, but {line}");
+    assert!(!demanded, "SPANSEAL_TEST_REQUIRE demands {tool}, but:{line}");
     // Not `eprint!`: the test harness would swallow it.
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }

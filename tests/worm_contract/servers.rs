@@ -284,7 +284,7 @@ async fn reads_survive_a_bad_minute() {
         }
     });
     let store = S3Store::open("bucket", "", fake(port)).await.unwrap();
-    assert_eq!(store.get(&key("x"), None, 4).await.unwrap().unwrap(), Bytes::from_static(b"full"));
+    assert_eq!(store.get(&key("x"), None, 10).await.unwrap().unwrap(), Bytes::from_static(b"full"));
     assert!(store.clock_skew_seconds().unwrap() < -800_000_000, "the store's clock is far behind");
     assert!(matches!(store.get(&key("x"), None, 4).await, Err(ReadError::TooLarge { limit: 4, .. })));
     server.await.unwrap();
@@ -331,6 +331,32 @@ async fn a_private_ca_is_trusted_when_named() {
         let options = S3Options { ca_file: Some(ca_file), ..fake(port) };
         assert!(S3Store::open("bucket", "", options).await.unwrap_err().to_string().contains("ca_file"));
     }
+}
+
+/// Endpoint, region and credentials come from the environment where the configuration names none. A child process reads
+/// it: the environment of this one belongs to all tests.
+#[tokio::test]
+async fn the_environment_is_enough() {
+    let Some(server) = S3Server::minio() else { return };
+    let bucket = server.fresh_bucket(Bucket::Locked).await;
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "worm_contract::servers::child_of_the_environment"])
+        .envs(server.environment())
+        .env("SPANSEAL_TEST_BUCKET", &bucket)
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    assert!(open(server, &bucket).await.get(&key("by-environment"), None, 10).await.unwrap().is_some());
+}
+
+#[tokio::test]
+#[ignore = "run by the_environment_is_enough"]
+#[expect(clippy::disallowed_methods, reason = "its parent says which bucket")]
+async fn child_of_the_environment() {
+    let bucket = std::env::var("SPANSEAL_TEST_BUCKET").unwrap();
+    let url = StoreUrl::parse(&format!("s3://{bucket}/some/prefix")).unwrap();
+    let store = spanseal::worm::open(&url, &StoreOptions::default()).await.unwrap();
+    put_locked(store.as_ref(), &key("by-environment"), bytes("x"), lock(Mode::Governance, 60)).await.unwrap();
 }
 
 /// From an address to a store, as the command line does it.

@@ -60,6 +60,11 @@ fn is_accident(code: &str) -> bool {
     matches!(code, "RequestTimeout" | "IncompleteBody" | "BadDigest" | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch")
 }
 
+/// Codes of a 409 that say "somebody else is or was here", with none given as by a bare proxy.
+fn is_conflict(code: &str) -> bool {
+    matches!(code, "" | "ConditionalRequestConflict" | "OperationAborted")
+}
+
 /// What a put (or a change of a lock, with `condition` `None`) came to.
 ///
 /// 429 says that it was not taken; of the 503s only AWS's own `SlowDown` does (elsewhere the same code follows a write
@@ -82,7 +87,8 @@ pub(super) fn classify_put(key: &ObjectKey, condition: Option<Condition>, result
     let by_aws = answer.header("server") == Some("AmazonS3");
     Err(match answer.status {
         StatusCode::PRECONDITION_FAILED => PutError::Exists { key },
-        StatusCode::CONFLICT if condition == Some(Condition::CreateOnly) && code != "InvalidBucketState" => PutError::Exists { key },
+        // Of the 409s on a create-only put only these tell of the key; Versity says `ObjectParentIsFile`, for one.
+        StatusCode::CONFLICT if condition == Some(Condition::CreateOnly) && is_conflict(&code) => PutError::Exists { key },
         StatusCode::CONFLICT if code == "OperationAborted" => PutError::NotStored { key, reason },
         StatusCode::TOO_MANY_REQUESTS => PutError::NotStored { key, reason },
         StatusCode::SERVICE_UNAVAILABLE if code == "SlowDown" && by_aws => PutError::NotStored { key, reason },
@@ -129,7 +135,9 @@ mod tests {
             (204, "", None, "", "stored"),
             (412, "PreconditionFailed", create, "", "exists"),
             (409, "ConditionalRequestConflict", create, "", "exists"),
+            (409, "", create, "", "exists"),
             (409, "InvalidBucketState", create, "", "refused"),
+            (409, "ObjectParentIsFile", create, "", "refused"),
             (409, "OperationAborted", Some(Condition::Any), "", "not_stored"),
             (409, "Other", Some(Condition::Any), "", "refused"),
             (400, "InvalidRequest", create, "", "refused"),

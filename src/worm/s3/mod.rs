@@ -1,6 +1,6 @@
 //! S3 with Object Lock: AWS and servers that speak it.
 //!
-//! Every call is one signed request ([`client`]); what its answer means stands in [`answer`]. Puts, extends and holds are
+//! Every call is one signed request (`client.rs`); what its answer means stands in `answer.rs`. Puts, extends and holds are
 //! tried once. Reads are asked again a few times, because asking changes nothing. Objects go up in one piece: Ceph RGW
 //! drops lock headers of multipart uploads silently. A GET shows no lock on Versity, so locks are read by HEAD.
 
@@ -214,6 +214,21 @@ impl S3Store {
         Ok(page)
     }
 
+    /// Appends a page. Versity lists all markers of a page before all versions, so a page is first ordered by key (the
+    /// order within a key is the store's own and stays), and it begins a page with the entry that ended the last one.
+    fn join(&self, shown: &str, found: &mut Vec<Version>, mut page: Vec<Version>) -> Result<(), ReadError> {
+        page.sort_by(|a, b| a.key.cmp(&b.key));
+        if let Some(last) = found.last() {
+            let seam = |v: &Version| v.key == last.key && v.id == last.id;
+            page.retain(|v| !seam(v));
+            if page.first().is_some_and(|first| first.key < last.key) {
+                return Err(ReadError::Refused { key: shown.to_owned(), reason: "the store lists keys out of order".to_owned() });
+            }
+        }
+        found.append(&mut page);
+        Ok(())
+    }
+
     fn version(&self, entry: xml::Entry) -> Option<Version> {
         let key = ObjectKey(entry.key.strip_prefix(&self.prefix)?.to_owned());
         let id = self.version_id(&entry.id);
@@ -302,7 +317,8 @@ impl WormStore for S3Store {
             let page = self.page(key.as_str(), &full, &from, PAGE_MAX).await?;
             // Keys ascend, and the key itself comes before all that it is a prefix of.
             let beyond = page.entries.iter().any(|e| e.key != full);
-            found.extend(page.entries.into_iter().filter(|e| e.key == full).filter_map(|e| self.version(e)));
+            let own = page.entries.into_iter().filter(|e| e.key == full);
+            self.join(key.as_str(), &mut found, own.filter_map(|e| self.version(e)).collect())?;
             if beyond || page.next.is_none() {
                 return Ok(found);
             }
@@ -319,11 +335,9 @@ impl WormStore for S3Store {
         loop {
             let page = self.page(prefix, &full, &from, max).await?;
             let versions = page.entries.into_iter().filter_map(|e| self.version(e));
-            // A marker without a version means "after this key", but not to every server.
-            found.extend(versions.filter(|v| after.is_none_or(|after| v.key > *after)));
-            if !found.is_sorted_by(|a, b| a.key <= b.key) {
-                return Err(ReadError::Refused { key: prefix.to_owned(), reason: "the store lists keys out of order".to_owned() });
-            }
+            // A marker without a version means "after this key", but "from this key" to Versity.
+            let versions = versions.filter(|v| after.is_none_or(|after| v.key > *after));
+            self.join(prefix, &mut found, versions.collect())?;
             let Some(next) = page.next else { return Ok(found) };
             if found.len() >= limit {
                 // The last key may go on on the next page: it comes with the next call, unless it is the only one.

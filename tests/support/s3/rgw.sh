@@ -64,7 +64,7 @@ osd class default list = *
 osd numa auto affinity = false
 [client]
 rgw data = $dir/gateway
-rgw frontends = beast endpoint=127.0.0.1:$port
+rgw frontends = beast endpoint=127.0.0.1:$port tcp_nodelay=1
 rgw thread pool size = 32
 rgw num rados handles = 1
 rgw rados pool pg num min = 1

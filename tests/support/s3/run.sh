@@ -44,9 +44,10 @@ listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 finish() {
   local code=$?
   trap '' EXIT INT TERM HUP
+  exec 2>/dev/null   # The shell would report each of them as killed.
   # Nothing here outlives the test, so nothing needs to be closed in good order (radosgw takes five seconds for that).
   for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
-  wait || true
+  wait 2>/dev/null || true
   rm -rf "$dir"
   exit $code
 }

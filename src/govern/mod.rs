@@ -1,0 +1,64 @@
+//! Acts that are records themselves (`signal: control`): what an operator or the receiver does to the evidence's conditions is
+//! evidence too. Telemetry cannot make such records.
+
+use crate::clock::UnixNanos;
+use crate::record::canonical::Json;
+use crate::record::{Batch, PendingRecord, RecordId, SCHEMA};
+use crate::retain::{ClassIndex, Classes};
+
+/// What this code calls itself in `evidence.writer`.
+pub const WRITER: &str = concat!("spanseal/", env!("CARGO_PKG_VERSION"));
+
+/// The record of a changed effective configuration (`store.md`: `config_sha256` is the SHA-256 of its `change.after`).
+///
+/// `after` and `before` are JCS texts of the redacted effective configuration. `random` makes the record's id. The record goes to the
+/// class that keeps longest: it explains every seal made under it.
+pub fn config_change(before: Option<&str>, after: &str, at: UnixNanos, random: [u8; 16], classes: &Classes) -> Batch {
+    let class = longest(classes, at);
+    let id = RecordId::derive("control", "", "", &hex::encode(random));
+    let mut change = vec![("object".to_owned(), Json::string("configuration")), ("after".to_owned(), Json::string(after))];
+    if let Some(before) = before {
+        change.push(("before".to_owned(), Json::string(before)));
+    }
+    let line = Json::object([
+        ("schema", Json::string(SCHEMA)),
+        ("id", Json::String(id.to_string())),
+        ("kind", Json::string("config_change")),
+        ("time", Json::object([("start", Json::String(at.rfc3339()))])),
+        ("source", Json::object([("signal", Json::string("control"))])),
+        ("change", Json::Object(change)),
+        ("retention", Json::object([("class", Json::string(&classes.class(class).name))])),
+        ("evidence", Json::object([("writer", Json::string(WRITER))])),
+    ])
+    .to_jcs();
+    let record = PendingRecord { id, line: 0..line.len(), class, first: at, last: at, control: true, sameness: id.0 };
+    Batch { lines: line, records: vec![record] }
+}
+
+fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {
+    let from = at.ceil_seconds();
+    let all = classes.iter().max_by_key(|(_, c)| (c.mode, c.period.after(from)));
+    all.map_or(classes.default_class(), |(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retain::Class;
+    use crate::worm::Mode;
+
+    #[test]
+    fn a_configuration_change_is_a_canonical_control_record_in_the_longest_class() {
+        let class = |name: &str, mode, period: &str| Class { name: name.into(), mode, period: period.parse().unwrap(), claimable: false };
+        let classes = vec![class("standard", Mode::Governance, "180d"), class("long", Mode::Governance, "7y")];
+        let classes = Classes::new(classes, "standard", "10y".parse().unwrap(), UnixNanos(0).ceil_seconds()).unwrap();
+        let batch = config_change(Some("{\"a\":1}"), "{\"a\":2}", UnixNanos(1), [7; 16], &classes);
+        let record = &batch.records[0];
+        let json = Json::parse_canonical(batch.line(record)).unwrap();
+        assert_eq!(json.path("change.after").and_then(Json::as_str), Some("{\"a\":2}"));
+        assert_eq!(json.path("change.before").and_then(Json::as_str), Some("{\"a\":1}"));
+        assert_eq!(json.path("retention.class").and_then(Json::as_str), Some("long"));
+        assert_eq!(json.path("id").and_then(Json::as_str), Some(record.id.to_string().as_str()));
+        assert!(record.control);
+    }
+}

@@ -1,0 +1,156 @@
+//! Reading the log as its writer must: versions, never a HEAD or a listing of current keys.
+
+use std::io::Read;
+
+use bytes::Bytes;
+
+use crate::record::canonical::Json;
+use crate::tlog::Hash;
+use crate::tlog::note::VerifierKey;
+use crate::tlog::seal_file::{SealFile, SegmentRef};
+use crate::tlog::truth::{Judgement, judge};
+use crate::worm::{ObjectKey, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_DECODED_MAX, Version, WormStore, below, seal_key};
+
+/// Base-2 logarithm of the largest zstd window of a segment (8 MiB).
+const SEGMENT_WINDOW_LOG_MAX: u32 = 23;
+
+/// Tries of one read before the store counts as unavailable.
+const READ_TRIES: u32 = 4;
+/// Wait before the second try; it doubles.
+const READ_BACKOFF: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// All data versions of a key with their bytes, oldest first. Delete markers are left out; a version that is longer than any seal
+/// comes without bytes it could be mistaken by.
+pub(crate) async fn versions_with_bytes(store: &dyn WormStore, key: &ObjectKey, limit: u64) -> Result<Vec<(Version, Bytes)>, ReadError> {
+    let mut found = Vec::new();
+    for version in retried(|| store.versions(key)).await?.into_iter().rev().filter(|v| !v.is_delete_marker) {
+        let bytes = match retried(|| store.get(key, version.id.as_ref(), limit)).await {
+            Ok(Some(bytes)) => bytes,
+            // Too long to be what belongs here: foreign, whatever it says.
+            Err(ReadError::TooLarge { .. }) => Bytes::new(),
+            // Listed but gone: deleted between two calls, or lifted by somebody with the right to.
+            Ok(None) => continue,
+            Err(e) => return Err(e),
+        };
+        found.push((version, bytes));
+    }
+    Ok(found)
+}
+
+/// Repeats a read that the store could not answer just now.
+pub(crate) async fn retried<T, F: Future<Output = Result<T, ReadError>>>(read: impl Fn() -> F) -> Result<T, ReadError> {
+    let mut wait = READ_BACKOFF;
+    for _ in 1..READ_TRIES {
+        match read().await {
+            Err(e) if e.is_retryable() => tokio::time::sleep(wait).await,
+            done => return done,
+        }
+        wait *= 2;
+    }
+    read().await
+}
+
+/// What lies at a seal's key.
+#[derive(Debug)]
+pub(crate) struct SealAt {
+    /// The true seal and its version.
+    pub(crate) truth: Option<(Version, Bytes, SealFile)>,
+    /// There are data versions of which none is the truth.
+    pub(crate) others: usize,
+    /// Versions that the log's key signed, but that are not the log.
+    pub(crate) forks: usize,
+}
+
+/// Reads and judges all versions of seal `index`.
+pub(crate) async fn seal_at(
+    store: &dyn WormStore,
+    log: &str,
+    index: u64,
+    key: &VerifierKey,
+    before: Option<&SealFile>,
+) -> Result<SealAt, ReadError> {
+    let versions = versions_with_bytes(store, &seal_key(log, index), SEAL_BYTES_MAX).await?;
+    let judgements = judge(index, key, before, versions.iter().map(|(_, bytes)| bytes.as_ref()));
+    let mut at = SealAt { truth: None, others: 0, forks: 0 };
+    for ((version, bytes), judgement) in versions.into_iter().zip(judgements) {
+        match judgement {
+            Judgement::Truth(seal) => at.truth = Some((version, bytes, *seal)),
+            Judgement::Duplicate => {}
+            Judgement::Fork(_) => {
+                at.forks += 1;
+                at.others += 1;
+            }
+            Judgement::Foreign(_) => at.others += 1,
+        }
+    }
+    Ok(at)
+}
+
+/// The decoded lines of a segment, each with its newline, checked against the statement's sha256.
+pub(crate) async fn read_segment(store: &dyn WormStore, log: &str, segment: &SegmentRef) -> Result<Vec<u8>, ReadError> {
+    let key = below(log, &segment.key);
+    let broken = |reason: &str| ReadError::Refused { key: key.to_string(), reason: reason.to_owned() };
+    let named = retried(|| store.get(&key, segment.version_id.as_ref(), SEGMENT_BYTES_MAX)).await?;
+    let bytes = named.filter(|bytes| Hash::of(bytes) == segment.sha256);
+    let bytes = match bytes {
+        Some(bytes) => bytes,
+        // `version_id` is a locator: any version of the key with this hash is the segment.
+        None => {
+            let all = versions_with_bytes(store, &key, SEGMENT_BYTES_MAX).await?;
+            let found = all.into_iter().find(|(_, bytes)| Hash::of(bytes) == segment.sha256);
+            found.map(|(_, bytes)| bytes).ok_or_else(|| broken("no version with the sealed SHA-256 is there"))?
+        }
+    };
+    let decoded = tokio::task::spawn_blocking(move || {
+        let mut lines = Vec::new();
+        let mut decoder = zstd::Decoder::new(bytes.as_ref())?;
+        decoder.window_log_max(SEGMENT_WINDOW_LOG_MAX)?;
+        decoder.take(SEGMENT_DECODED_MAX).read_to_end(&mut lines)?;
+        Ok::<_, std::io::Error>(lines)
+    });
+    match decoded.await {
+        Ok(Ok(lines)) => Ok(lines),
+        Ok(Err(e)) => Err(broken(&format!("it does not decompress: {e}"))),
+        Err(_) => Err(broken("reading it was cut short")),
+    }
+}
+
+/// The configuration text in force at `newest`: `change.after` of the `config_change` record whose hash its statement names.
+///
+/// The hash is constant over runs of seals, and the first seal of each run holds the record, so a boundary is found by stepping back
+/// in doubling strides and then halving.
+pub(crate) async fn config_in_force(
+    store: &dyn WormStore,
+    log: &str,
+    key: &VerifierKey,
+    newest: &SealFile,
+) -> Result<Option<String>, ReadError> {
+    let wanted = newest.statement.config_sha256;
+    let mut with = newest.clone();
+    let mut without: Option<u64> = None;
+    let mut stride = 1;
+    loop {
+        let at = with.statement.index;
+        let probe = match without {
+            Some(low) if at - low <= 1 => break,
+            Some(low) => low + (at - low) / 2,
+            None if at == 0 => break,
+            None => at.saturating_sub(stride),
+        };
+        match seal_at(store, log, probe, key, None).await?.truth {
+            Some((_, _, seal)) if seal.statement.config_sha256 == wanted => with = seal,
+            _ => without = Some(probe),
+        }
+        stride *= 2;
+    }
+    for segment in &with.statement.segments {
+        let lines = read_segment(store, log, segment).await?;
+        for line in lines.split(|b| *b == b'\n').filter(|l| memchr::memmem::find(l, b"\"config_change\"").is_some()) {
+            let after = Json::parse(line).ok().and_then(|json| json.path("change.after").and_then(Json::as_str).map(str::to_owned));
+            if let Some(after) = after.filter(|text| Hash::of(text.as_bytes()) == wanted) {
+                return Ok(Some(after));
+            }
+        }
+    }
+    Ok(None)
+}

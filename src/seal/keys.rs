@@ -1,0 +1,302 @@
+//! The log's signing key and its file.
+//!
+//! A key signs for **one** log in **one** store (`store.md`): two logs under one key would let each be shown as the other. So the file
+//! names the origin (it is the key's name) and the store, and remembers how far creation went:
+//!
+//! ```text
+//! # spanseal log key ...
+//! PRIVATE+KEY+<origin>+<key id>+<base64 of 0x01 || seed>
+//! log: creating <store>      before log.json is put: nothing was signed yet, creation may be taken up again
+//! log: bound <store>         log.json is there: from now on the key continues this log and makes no other
+//! ```
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::tlog::note::{NoteSigner, VerifierKey, is_key_name};
+
+const PREFIX: &str = "PRIVATE+KEY+";
+const ED25519: u8 = 0x01;
+/// Longest key file that is read, bytes.
+const FILE_BYTES_MAX: u64 = 16 * 1024;
+
+/// Why a key file cannot be used. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// There is none.
+    #[error("key file `{0}` does not exist; make it with `spanseal keygen`")]
+    Missing(PathBuf),
+    /// The operating system refuses.
+    #[error("key file `{path}` cannot be {what}: {source}; check that it and its folder belong to the user who runs spanseal")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// `read` or `written`.
+        what: &'static str,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// Others can read it.
+    #[error(
+        "key file `{path}` can be read by others (mode {mode:03o}); run `chmod 600 {path}` and, if others had access, make a new log with a new key"
+    )]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Not a key file.
+    #[error("key file `{path}`: {what}")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// It exists and `keygen` never overwrites.
+    #[error("key file `{0}` exists already; a key is never overwritten")]
+    Exists(PathBuf),
+    /// The origin in the file is not the one configured.
+    #[error("key file `{path}` is the key of log `{found}`, but the configuration says `{wanted}`; one key signs for one log")]
+    OtherLog {
+        /// Which file.
+        path: PathBuf,
+        /// Origin in the file.
+        found: String,
+        /// Origin configured.
+        wanted: String,
+    },
+}
+
+/// How far the creation of this key's log went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// The key has not been used.
+    Fresh,
+    /// `log.json` of this store was about to be put.
+    Creating(String),
+    /// The log lives in this store.
+    Bound(String),
+}
+
+/// A log's key. `Debug` shows the public half.
+pub struct LogKey {
+    signer: NoteSigner,
+    seed: Zeroizing<[u8; 32]>,
+    binding: Binding,
+    path: Option<PathBuf>,
+}
+
+impl fmt::Debug for LogKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogKey").field("verifier", self.signer.verifier()).field("binding", &self.binding).finish_non_exhaustive()
+    }
+}
+
+impl LogKey {
+    /// A key that lives in memory only, for tests and for logs that end with the process.
+    pub fn ephemeral(origin: &str, seed: [u8; 32]) -> Option<Self> {
+        let signer = NoteSigner::new(origin, &seed)?;
+        Some(LogKey { signer, seed: Zeroizing::new(seed), binding: Binding::Fresh, path: None })
+    }
+
+    /// Makes a new key and its file (mode 0600, folder synced). Never overwrites.
+    pub fn generate(path: &Path, origin: &str) -> Result<Self, KeyError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(seed.as_mut())
+            .map_err(|_| KeyError::Malformed { path: path.into(), what: "the system has no randomness to give" })?;
+        let signer = NoteSigner::new(origin, &seed)
+            .ok_or(KeyError::Malformed { path: path.into(), what: "the origin is empty or holds a space or a plus sign" })?;
+        let key = LogKey { signer, seed, binding: Binding::Fresh, path: Some(path.into()) };
+        create_secret_file(path, &key.file_text())?;
+        Ok(key)
+    }
+
+    /// Reads a key file.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let text = read_secret_file(path)?;
+        let malformed = |what| KeyError::Malformed { path: path.into(), what };
+        let mut seed_line = None;
+        let mut binding = Binding::Fresh;
+        for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+            if let Some(rest) = line.strip_prefix(PREFIX) {
+                if seed_line.replace(rest).is_some() {
+                    return Err(malformed("it holds two keys"));
+                }
+            } else if let Some(rest) = line.strip_prefix("log: ") {
+                binding = match rest.split_once(' ') {
+                    Some(("creating", store)) => Binding::Creating(store.to_owned()),
+                    Some(("bound", store)) => Binding::Bound(store.to_owned()),
+                    _ => return Err(malformed("the line `log:` says neither `creating` nor `bound`")),
+                };
+            } else {
+                return Err(malformed("it holds a line that is neither a key nor a `log:` line; is it a key file of spanseal?"));
+            }
+        }
+        let line = seed_line.ok_or_else(|| malformed("it holds no key; make one with `spanseal keygen`"))?;
+        let (origin, rest) = line.split_once('+').ok_or_else(|| malformed("the key line is cut short"))?;
+        let (id, encoded) = rest.split_once('+').ok_or_else(|| malformed("the key line is cut short"))?;
+        let bytes = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| malformed("the key is not base64"))?);
+        let (algorithm, secret) = bytes.split_first().ok_or_else(|| malformed("the key is empty"))?;
+        if *algorithm != ED25519 {
+            return Err(malformed("only Ed25519 keys (type 0x01) sign logs"));
+        }
+        let seed: [u8; 32] = secret.try_into().map_err(|_| malformed("an Ed25519 seed has 32 bytes"))?;
+        let seed = Zeroizing::new(seed);
+        let signer =
+            NoteSigner::new(origin, &seed).filter(|_| is_key_name(origin)).ok_or_else(|| malformed("the origin is not a key name"))?;
+        if !signer.verifier().to_string().starts_with(&format!("{origin}+{id}+")) {
+            return Err(malformed("the key id does not belong to this origin and key"));
+        }
+        Ok(LogKey { signer, seed, binding, path: Some(path.into()) })
+    }
+
+    /// Signs.
+    pub fn signer(&self) -> &NoteSigner {
+        &self.signer
+    }
+
+    /// The public half, for auditors.
+    pub fn verifier(&self) -> &VerifierKey {
+        self.signer.verifier()
+    }
+
+    /// The log it signs for.
+    pub fn origin(&self) -> &str {
+        self.verifier().name()
+    }
+
+    /// Refuses a key of another log.
+    pub fn expect_origin(&self, wanted: &str) -> Result<(), KeyError> {
+        if self.origin() == wanted {
+            return Ok(());
+        }
+        let path = self.path.clone().unwrap_or_default();
+        Err(KeyError::OtherLog { path, found: self.origin().to_owned(), wanted: wanted.to_owned() })
+    }
+
+    /// How far its log's creation went.
+    pub fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// Writes a new binding durably, before the step that it announces.
+    pub fn bind(&mut self, binding: Binding) -> Result<(), KeyError> {
+        self.binding = binding;
+        let Some(path) = &self.path else { return Ok(()) };
+        let fresh = path.with_extension("new");
+        let _ = std::fs::remove_file(&fresh);
+        create_secret_file(&fresh, &self.file_text())?;
+        let io = |source| KeyError::Io { path: path.clone(), what: "written", source };
+        std::fs::rename(&fresh, path).map_err(io)?;
+        sync_folder(path).map_err(io)
+    }
+
+    fn file_text(&self) -> Zeroizing<String> {
+        let mut secret = Zeroizing::new(vec![ED25519]);
+        secret.extend_from_slice(self.seed.as_ref());
+        let vkey = self.verifier().to_string();
+        let id = vkey.strip_prefix(self.origin()).and_then(|r| r.get(1..9)).unwrap_or_default();
+        let mut text = Zeroizing::new(String::with_capacity(512));
+        text.push_str("# spanseal log key. Secret: whoever has it can sign as this log. It belongs to one log in one store; never copy it to another.\n");
+        text.push_str(&format!("# Public half, for auditors: {vkey}\n"));
+        text.push_str(PREFIX);
+        text.push_str(&format!("{}+{id}+", self.origin()));
+        text.push_str(&Zeroizing::new(STANDARD.encode(secret.as_slice())));
+        text.push('\n');
+        match &self.binding {
+            Binding::Fresh => {}
+            Binding::Creating(store) => text.push_str(&format!("log: creating {store}\n")),
+            Binding::Bound(store) => text.push_str(&format!("log: bound {store}\n")),
+        }
+        text
+    }
+}
+
+/// Reads a secret file that only its owner may read.
+pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    let io = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => KeyError::Missing(path.into()),
+        _ => KeyError::Io { path: path.into(), what: "read", source },
+    };
+    let file = File::open(path).map_err(io)?;
+    let mode = file.metadata().map_err(io)?.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Open { path: path.into(), mode });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(io)?;
+    Ok(text)
+}
+
+/// Makes a secret file, mode 0600, durably. Never overwrites.
+pub fn create_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
+    let io = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => KeyError::Exists(path.into()),
+        _ => KeyError::Io { path: path.into(), what: "written", source },
+    };
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+    sync_folder(path).map_err(io)
+}
+
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_key_is_made_once_read_back_and_remembers_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys/log.key");
+        assert!(matches!(LogKey::load(&path), Err(KeyError::Missing(_))));
+        let mut made = LogKey::generate(&path, "spanseal.test/log").unwrap();
+        assert!(matches!(LogKey::generate(&path, "spanseal.test/log"), Err(KeyError::Exists(_))));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        made.bind(Binding::Bound("file:///data".into())).unwrap();
+        let read = LogKey::load(&path).unwrap();
+        assert_eq!(read.verifier(), made.verifier());
+        assert_eq!(read.binding(), &Binding::Bound("file:///data".into()));
+        assert!(read.expect_origin("spanseal.test/other").is_err());
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_or_that_is_damaged_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.key");
+        LogKey::generate(&path, "spanseal.test/log").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(LogKey::load(&path), Err(KeyError::Open { .. })));
+        let text = std::fs::read_to_string(&path).unwrap();
+        for bad in
+            ["", "hello\n", &text.replace("spanseal.test", "spanseal.best"), &text.replace("PRIVATE", "PUBLIC"), &format!("{text}{text}")]
+        {
+            std::fs::remove_file(&path).unwrap();
+            create_secret_file(&path, bad).unwrap();
+            assert!(matches!(LogKey::load(&path), Err(KeyError::Malformed { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_secret() {
+        let key = LogKey::ephemeral("spanseal.test/log", [7; 32]).unwrap();
+        let shown = format!("{key:?}");
+        assert!(!shown.contains(&STANDARD.encode([7; 32])) && !shown.contains("7, 7"), "{shown}");
+    }
+}

@@ -1,0 +1,315 @@
+//! Opening a log: make it, or find where it stands, without believing anything that was not verified.
+//!
+//! `store.md`, "Which version is the truth": recovery starts at `checkpoint` as an untrusted lower bound and probes exact keys,
+//! exponentially, then by halves; it lists versions, because a plain DELETE hides the newest seal and a create-only put would then
+//! succeed again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::chain::{retried, seal_at, versions_with_bytes};
+use super::commit::own_version;
+use super::keys::{Binding, KeyError, LogKey};
+use crate::clock::{Clock, UnixSeconds};
+use crate::retain::Classes;
+use crate::tlog::note::Checkpoint;
+use crate::tlog::seal_file::{LogFile, SealFile};
+use crate::worm::{
+    Condition, Locks, ObjectKey, PutError, ReadError, SMALL_BYTES_MAX, WormStore, WriterGuard, checkpoint_key, ensure_locked, log_key,
+    parse_seal_name, put_locked, seal_key,
+};
+
+/// A writer further off the store's clock than this does not seal (`store.md`, "The seal").
+pub(crate) const CLOCK_SKEW_MAX_SECONDS: i64 = 300;
+/// Keys looked at behind the newest seal, to tell a hole in the log from its end.
+const BEYOND_LIST_MAX: usize = 16;
+
+/// Why a log cannot be opened for writing.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store could not be read.
+    #[error("the log cannot be opened: {0}")]
+    Read(#[from] ReadError),
+    /// The store refused a put.
+    #[error("the log cannot be opened: {0}")]
+    Put(#[from] PutError),
+    /// The key does not fit.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What was found forbids writing.
+    #[error("{0}")]
+    Refused(String),
+    /// The first seal could not be committed.
+    #[error("the log cannot be opened: {0}")]
+    Commit(#[from] super::Fatal),
+}
+
+fn refused<T>(what: impl Into<String>) -> Result<T, OpenError> {
+    Err(OpenError::Refused(what.into()))
+}
+
+/// A log as its writer finds it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) guard: WriterGuard,
+    /// The newest seal; `None`: the log has none yet.
+    pub(crate) newest: Option<SealFile>,
+    /// The store ignores create-only puts.
+    pub(crate) careful: bool,
+}
+
+/// What opening needs.
+pub(crate) struct Opening<'a> {
+    pub(crate) store: &'a Arc<dyn WormStore>,
+    pub(crate) log: &'a str,
+    pub(crate) key: &'a mut LogKey,
+    pub(crate) classes: &'a Classes,
+    pub(crate) clock: &'a dyn Clock,
+}
+
+impl Opening<'_> {
+    /// Claims the log, makes it where there is nothing, and finds its newest seal.
+    pub(crate) async fn open(mut self) -> Result<Opened, OpenError> {
+        let guard = self.store.claim(self.log).await?;
+        let key = log_key(self.log);
+        let log_file = versions_with_bytes(self.store.as_ref(), &key, SMALL_BYTES_MAX).await?.into_iter().next();
+        let bytes = match log_file {
+            Some((version, bytes)) => {
+                let created = self.check_log_file(&bytes)?;
+                // Whoever made it may have died before its lock was read back.
+                let lock = self.classes.evidence_lock(created, []);
+                if lock.retain_until > self.clock.now().ceil_seconds() {
+                    ensure_locked(self.store.as_ref(), &key, version.id.as_ref(), lock).await?;
+                }
+                bytes
+            }
+            None => self.create(&key).await?,
+        };
+        let careful = self.ignores_create_only(&key, bytes).await?;
+        if careful && !self.store.versioned() {
+            return refused(format!(
+                "{} neither keeps versions nor refuses to overwrite (create-only is ignored): nothing sealed there would be safe. \
+                 Switch versioning and Object Lock on",
+                self.store.describe()
+            ));
+        }
+        let newest = self.newest().await?;
+        self.check_clock(newest.as_ref())?;
+        if let Some(seal) = &newest {
+            self.confirm_locks(seal).await?;
+        }
+        Ok(Opened { guard, newest, careful })
+    }
+
+    fn check_log_file(&mut self, bytes: &[u8]) -> Result<UnixSeconds, OpenError> {
+        let here = self.store.describe();
+        let file = match LogFile::parse(bytes) {
+            Ok(file) => file,
+            Err(e) => return refused(format!("`{}/log.json` in {here} is not a log's: {e}. Take another `log.name`", self.log)),
+        };
+        if file.origin != self.key.origin() {
+            return refused(format!(
+                "the log `{}` in {here} is `{}`, but the key signs for `{}`: use its own key, or another `log.name`",
+                self.log,
+                file.origin,
+                self.key.origin()
+            ));
+        }
+        if let Binding::Bound(store) | Binding::Creating(store) = self.key.binding()
+            && *store != here
+        {
+            return refused(format!(
+                "the key of `{}` belongs to the log in {store}, not to this copy in {here}: a log is never continued in another or a \
+                 restored store. Start a new log (new `log.name` and key) here; the old one stays verifiable as it is",
+                file.origin
+            ));
+        }
+        // A crash between putting log.json and writing this line.
+        if *self.key.binding() != Binding::Bound(here.clone()) {
+            self.key.bind(Binding::Bound(here))?;
+        }
+        Ok(file.created)
+    }
+
+    async fn create(&mut self, key: &ObjectKey) -> Result<Bytes, OpenError> {
+        let here = self.store.describe();
+        match self.key.binding() {
+            Binding::Bound(store) => {
+                return refused(format!(
+                    "the key already belongs to the log in {store}, and there is no `{key}` in {here}: was the store emptied, or does \
+                     `store.url` point elsewhere? A key signs for one log in one store; for a new log take a new `log.key_file` and `log.name`"
+                ));
+            }
+            Binding::Creating(store) if *store != here => {
+                return refused(format!("the key was about to make a log in {store}, not in {here}; take a new `log.key_file`"));
+            }
+            Binding::Creating(_) | Binding::Fresh => {}
+        }
+        let prefix = format!("{}/", self.log);
+        if let Some(found) = retried(|| self.store.list(&prefix, None, 1)).await?.first() {
+            return refused(format!(
+                "a log is made only where there is nothing, but {here} holds `{}`; take another `log.name`",
+                found.key
+            ));
+        }
+        let now = self.clock.now().ceil_seconds();
+        let file = LogFile { origin: self.key.origin().to_owned(), vkey: self.key.verifier().clone(), created: now };
+        let bytes = Bytes::from(file.to_bytes());
+        self.key.bind(Binding::Creating(here.clone()))?;
+        let lock = self.classes.evidence_lock(now, []);
+        match put_locked(self.store.as_ref(), key, bytes.clone(), lock).await {
+            Ok(_) => {}
+            Err(e @ (PutError::Exists { .. } | PutError::Unknown { .. })) => {
+                if own_version(self.store.as_ref(), key, &bytes).await?.is_none() {
+                    return Err(e.into());
+                }
+            }
+            Err(e) => return Err(e.into()),
+        }
+        self.key.bind(Binding::Bound(here))?;
+        tracing::info!(log = self.log, origin = self.key.origin(), "log.created");
+        Ok(bytes)
+    }
+
+    /// Puts `log.json` once more, create-only and with the same bytes: 412 means that the condition holds; a 200 that it is ignored
+    /// and that an equal, equally locked version more lies there. A probing object of its own would break the rule that `serve`
+    /// leaves nothing unlocked below a log.
+    async fn ignores_create_only(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool, OpenError> {
+        let lock = (self.store.locks() == Locks::Enforced).then(|| self.classes.evidence_lock(self.clock.now().ceil_seconds(), []));
+        match self.store.put(key, bytes, Condition::CreateOnly, lock).await {
+            Ok(_) => Ok(true),
+            Err(PutError::Exists { .. }) => Ok(false),
+            // Not known: the careful way is right on every store.
+            Err(PutError::Unknown { .. }) if self.store.versioned() => Ok(true),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    async fn truth(&self, index: u64, before: Option<&SealFile>) -> Result<Option<SealFile>, OpenError> {
+        let at = seal_at(self.store.as_ref(), self.log, index, self.key.verifier(), before).await?;
+        if at.forks > 0 {
+            tracing::warn!(index, forks = at.forks, "log.fork.seen");
+        }
+        Ok(at.truth.map(|(_, _, seal)| seal))
+    }
+
+    async fn newest(&self) -> Result<Option<SealFile>, OpenError> {
+        let published = self.published().await?;
+        let Some((mut low, mut high)) = self.bracket(published).await? else {
+            self.nothing_beyond(None).await?;
+            return Ok(None);
+        };
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if self.truth(middle, None).await?.is_some() { low = middle } else { high = middle }
+        }
+        let newest = self.settle(low).await?;
+        self.nothing_beyond(newest.as_ref().map(|s| s.statement.index)).await?;
+        Ok(newest)
+    }
+
+    /// Size of the published checkpoint, if it is one of ours. It may lag or be anybody's: a lower bound, checked below.
+    async fn published(&self) -> Result<u64, OpenError> {
+        let key = checkpoint_key(self.log);
+        let note = match retried(|| self.store.get(&key, None, SMALL_BYTES_MAX)).await {
+            Ok(note) => note,
+            Err(ReadError::TooLarge { .. }) => None,
+            Err(e) => return Err(e.into()),
+        };
+        let size = note
+            .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
+            .and_then(|text| Checkpoint::open(&text, self.key.verifier()).ok())
+            .map_or(0, |checkpoint| checkpoint.size.0);
+        if size > 0 && self.truth(size - 1, None).await?.is_none() {
+            return refused(format!(
+                "this log has published a checkpoint of {size} seals, but {} does not hold seal {}: the store has lost or hidden what \
+                 was committed. Nothing is written on top; run `spanseal verify`",
+                self.store.describe(),
+                size - 1
+            ));
+        }
+        Ok(size)
+    }
+
+    /// An index that holds a true seal and a greater one that does not. `None`: no seal at all.
+    async fn bracket(&self, published: u64) -> Result<Option<(u64, u64)>, OpenError> {
+        let mut low = match published.checked_sub(1) {
+            Some(low) => low,
+            None if self.truth(0, None).await?.is_some() => 0,
+            None => return Ok(None),
+        };
+        let mut step = 1_u64;
+        loop {
+            let probe = low.saturating_add(step);
+            if self.truth(probe, None).await?.is_none() {
+                return Ok(Some((low, probe)));
+            }
+            low = probe;
+            step = step.saturating_mul(2);
+        }
+    }
+
+    /// The truth at `index`, judged against the seal before it: a signed version that does not extend the log is not the log.
+    async fn settle(&self, index: u64) -> Result<Option<SealFile>, OpenError> {
+        let Some(previous) = index.checked_sub(1) else { return self.truth(index, None).await };
+        let Some(before) = self.truth(previous, None).await? else {
+            return refused(format!(
+                "seal {previous} is missing in {} though seal {index} is there; run `spanseal verify`",
+                self.store.describe()
+            ));
+        };
+        match self.truth(index, Some(&before)).await? {
+            Some(seal) => Ok(Some(seal)),
+            // A late put of a displaced writer; the log ends before it.
+            None => Ok(Some(before)),
+        }
+    }
+
+    /// A predecessor may have died between the commit and the look at its lock; no later seal can have been in that case.
+    async fn confirm_locks(&self, seal: &SealFile) -> Result<(), OpenError> {
+        let index = seal.statement.index;
+        let at = seal_at(self.store.as_ref(), self.log, index, self.key.verifier(), None).await?;
+        let Some((version, _, _)) = at.truth else { return Ok(()) };
+        let lock = self.classes.evidence_lock(seal.statement.sealed_at, seal.statement.segments.iter().map(|s| s.lock));
+        let now = self.clock.now().ceil_seconds();
+        if lock.retain_until > now {
+            ensure_locked(self.store.as_ref(), &seal_key(self.log, index), version.id.as_ref(), lock).await?;
+        }
+        Ok(())
+    }
+
+    /// The end of the log must be its end: a signed seal behind it means a hole.
+    async fn nothing_beyond(&self, newest: Option<u64>) -> Result<(), OpenError> {
+        let next = newest.map_or(0, |n| n + 1);
+        let after = newest.map(|n| seal_key(self.log, n));
+        let prefix = format!("{}/seals/", self.log);
+        for version in retried(|| self.store.list(&prefix, after.as_ref(), BEYOND_LIST_MAX)).await? {
+            let name = version.key.as_str().strip_prefix(self.log).and_then(|k| k.strip_prefix('/')).unwrap_or_default();
+            let Some(index) = parse_seal_name(name).filter(|i| *i > next) else { continue };
+            if self.truth(index, None).await?.is_some() {
+                return refused(format!(
+                    "seal {index} is in {} though seal {next} is not: the store has lost or hidden what was committed. Nothing is \
+                     written on top; run `spanseal verify`",
+                    self.store.describe()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_clock(&self, newest: Option<&SealFile>) -> Result<(), OpenError> {
+        let now = self.clock.now().ceil_seconds();
+        if let Some(skew) = self.store.clock_skew_seconds().filter(|s| s.abs() > CLOCK_SKEW_MAX_SECONDS) {
+            return refused(format!("this machine's clock is {skew} s off the store's own; set it right, then start again"));
+        }
+        let behind = newest.map_or(0, |s| s.statement.sealed_at.0.saturating_sub(now.0));
+        if behind > CLOCK_SKEW_MAX_SECONDS {
+            let at = newest.map_or(UnixSeconds(0), |s| s.statement.sealed_at);
+            return refused(format!(
+                "this machine's clock says {now}, {behind} s before the newest seal ({at}); set it right, then start again"
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,628 @@
+//! The one task that owns the log: collects batches, seals them in groups, commits, answers, publishes.
+//!
+//! Order of one seal: (1) segments are put and their locks read back, (2) the seal is signed, (3) its create-only put commits it,
+//! (4) the waiters are answered, (5) `checkpoint` is published at an interval. A crash before 3 leaves orphans that no seal names; a
+//! crash between 3 and 4 costs a resend, which the window of duplicates recognises.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::join_all;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::chain::{config_in_force, read_segment, seal_at};
+use super::commit::{Commit, Fatal, own_version};
+use super::dedup::{Dedup, Key};
+use super::keys::LogKey;
+use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening};
+use super::segment::{Builder, Segment};
+use super::stats::Stats;
+use super::{Counters, Permit, Pool, Receipt, SealerHandle, Submission, SubmitError};
+use crate::clock::{Clock, UnixSeconds};
+use crate::govern;
+use crate::record::{Batch, sameness_of_line};
+use crate::retain::Classes;
+use crate::tlog::merkle::CompactRange;
+use crate::tlog::seal_file::{Counts, SealFile, SegmentRef, Statement};
+use crate::tlog::{Hash, RootHash};
+use crate::worm::{
+    Condition, Lock, Locks, Mode, PutError, VersionId, WormStore, WriterGuard, below, checkpoint_key, put_locked, segment_name,
+};
+
+/// Requests that may wait in the channel; the pool bounds their bytes.
+const SUBMISSIONS_MAX: usize = 4096;
+/// Tries of one segment put before the batch fails.
+const SEGMENT_TRIES: u32 = 4;
+/// Wait before the second try; it doubles.
+const SEGMENT_BACKOFF: Duration = Duration::from_millis(200);
+/// What a sender whose batch failed is told to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Lock of `checkpoint` in a bucket that would lock it by default: it is replaced every few seconds and must not pile up for years.
+const CHECKPOINT_LOCK_SECONDS: i64 = 300;
+
+/// How a log is written. Names and units are those of the configuration.
+#[derive(Debug)]
+pub struct Options {
+    /// Where.
+    pub store: Arc<dyn WormStore>,
+    /// `log.name`
+    pub log: String,
+    /// Its key.
+    pub key: LogKey,
+    /// `retention.classes`
+    pub classes: Arc<Classes>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// `seal.pool_bytes` and `seal.admission_wait`
+    pub pool: Pool,
+    /// `seal.max_delay`: how long a record waits for company.
+    pub max_delay: Duration,
+    /// `seal.max_bytes`: bytes of lines at which a seal closes at once.
+    pub max_bytes: usize,
+    /// `seal.heartbeat`; `None`: off.
+    pub heartbeat: Option<Duration>,
+    /// `seal.dedup_window`
+    pub dedup_window: Duration,
+    /// `seal.dedup_bytes`
+    pub dedup_bytes: u64,
+    /// Interval at which `checkpoint` is published, if the log grew.
+    pub publish_interval: Duration,
+    /// How long an answer may take before its sender is told to try again; the commit itself goes on.
+    pub answer_within: Duration,
+    /// Longest time a put of a dead predecessor may still take to land, where the store ignores create-only.
+    pub fence: Duration,
+    /// JCS text of the redacted effective configuration.
+    pub configuration: String,
+}
+
+/// Where the log stands, for whoever watches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Seals committed.
+    pub tree_size: u64,
+    /// The newest seal's checkpoint, as stored in it.
+    pub checkpoint: String,
+    /// When the newest seal closed.
+    pub sealed_at: UnixSeconds,
+}
+
+/// The running sealer.
+#[derive(Debug)]
+pub struct SealerTask {
+    join: tokio::task::JoinHandle<Result<(), Fatal>>,
+    stop: CancellationToken,
+    /// Where the log stands.
+    pub status: watch::Receiver<Status>,
+    /// Figures for the metrics table.
+    pub stats: Arc<Stats>,
+}
+
+impl SealerTask {
+    /// Waits until the task ends, which by itself it does only on a fatal error.
+    pub async fn ended(&mut self) -> Result<(), Fatal> {
+        (&mut self.join).await.unwrap_or_else(|e| Err(Fatal::Format(format!("the sealer broke off: {e}"))))
+    }
+
+    /// Seals what was submitted, says in the last seal that it stops on purpose, publishes the checkpoint and ends.
+    pub async fn drain(mut self) -> Result<(), Fatal> {
+        self.stop.cancel();
+        self.ended().await
+    }
+
+    /// Ends at once, in the middle of whatever it does: what a kill would do. Recovery makes that safe.
+    pub fn abort(self) {
+        self.join.abort();
+    }
+}
+
+/// Opens the log and starts its writer. Nothing is acknowledged before the first seal of this process is committed: it shows that the
+/// store takes seals, fences a predecessor, and holds the `config_change` record if the configuration changed.
+pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenError> {
+    let Options { store, log, mut key, classes, clock, .. } = options;
+    let opening = Opening { store: &store, log: &log, key: &mut key, classes: &classes, clock: clock.as_ref() };
+    let opened = opening.open().await?;
+    let (submissions, inbox) = mpsc::channel(SUBMISSIONS_MAX);
+    let handle =
+        SealerHandle { submissions, pool: options.pool, counters: Arc::new(Counters::default()), answer_within: options.answer_within };
+    let started = clock.now().ceil_seconds();
+    let before = opened.newest.as_ref().map(|s| s.statement.config_sha256);
+    let checkpoint_lock = match store.state().await {
+        Ok(state) => state.default_retention.is_some() && store.locks() == Locks::Enforced,
+        Err(e) => return Err(e.into()),
+    };
+    let stats = Arc::new(Stats::default());
+    let (status, watching) = watch::channel(Status::default());
+    let now = Instant::now();
+    let mut sealer = Sealer {
+        _guard: opened.guard,
+        config_sha256: Hash::of(options.configuration.as_bytes()),
+        range: opened.newest.as_ref().map(SealFile::range_after).unwrap_or_default(),
+        newest: opened.newest,
+        careful: opened.careful,
+        dedup: Dedup::new(options.dedup_window, options.dedup_bytes),
+        counters: Arc::clone(&handle.counters),
+        stats: Arc::clone(&stats),
+        max_delay: options.max_delay,
+        max_bytes: options.max_bytes,
+        heartbeat: options.heartbeat,
+        publish_interval: options.publish_interval,
+        publish_at: now,
+        heartbeat_at: now,
+        published: 0,
+        store,
+        log,
+        key,
+        classes,
+        clock,
+        started,
+        status,
+        inbox,
+        checkpoint_lock,
+    };
+    sealer.fill_window(options.dedup_window).await?;
+    let mut first = Pending::default();
+    if before != Some(sealer.config_sha256) {
+        first.control = Some(sealer.config_change(&options.configuration).await?);
+    }
+    match sealer.seal(first, Next::Promised).await? {
+        Sealed::Committed => {}
+        Sealed::Failed(reason) => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
+    }
+    sealer.fence(options.fence).await?;
+    sealer.publish().await;
+    let stop = CancellationToken::new();
+    let join = tokio::spawn(sealer.run(stop.clone()));
+    Ok((handle, SealerTask { join, stop, status: watching, stats }))
+}
+
+struct Sealer {
+    _guard: WriterGuard,
+    store: Arc<dyn WormStore>,
+    log: String,
+    key: LogKey,
+    classes: Arc<Classes>,
+    clock: Arc<dyn Clock>,
+    started: UnixSeconds,
+    config_sha256: Hash,
+    newest: Option<SealFile>,
+    range: CompactRange,
+    careful: bool,
+    dedup: Dedup,
+    counters: Arc<Counters>,
+    stats: Arc<Stats>,
+    status: watch::Sender<Status>,
+    inbox: mpsc::Receiver<Submission>,
+    max_delay: Duration,
+    max_bytes: usize,
+    heartbeat: Option<Duration>,
+    heartbeat_at: Instant,
+    publish_interval: Duration,
+    publish_at: Instant,
+    published: u64,
+    checkpoint_lock: bool,
+}
+
+/// What waits for the next seal.
+#[derive(Debug, Default)]
+struct Pending {
+    batches: Vec<Batch>,
+    /// A record of our own making.
+    control: Option<Batch>,
+    waiters: Vec<oneshot::Sender<Result<Receipt, SubmitError>>>,
+    permits: Vec<Permit>,
+    keys: HashSet<Key>,
+    bytes: usize,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.control.is_none()
+    }
+
+    fn answer(self, answer: &Result<Receipt, SubmitError>) {
+        for waiter in self.waiters {
+            // A waiter that hung up is fine: the records are where they are.
+            let _ = waiter.send(answer.clone());
+        }
+    }
+}
+
+/// What a seal promises of its successor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// `next_by`, if heartbeats are on.
+    Promised,
+    /// Stopped on purpose.
+    Stopped,
+}
+
+enum Sealed {
+    Committed,
+    /// Nothing was signed; the senders were told.
+    Failed(String),
+}
+
+enum Wake {
+    Seal(Pending),
+    Stop(Pending),
+}
+
+impl Sealer {
+    async fn run(mut self, stop: CancellationToken) -> Result<(), Fatal> {
+        loop {
+            match self.collect(&stop).await {
+                Wake::Seal(pending) => {
+                    self.seal(pending, Next::Promised).await?;
+                }
+                Wake::Stop(pending) => {
+                    self.inbox.close();
+                    let failed = matches!(self.seal(pending, Next::Stopped).await?, Sealed::Failed(_));
+                    if !failed {
+                        self.publish().await;
+                    }
+                    tracing::info!(tree_size = self.range.size().0, "log.closed");
+                    return Ok(());
+                }
+            }
+            if Instant::now() >= self.publish_at {
+                self.publish().await;
+            }
+        }
+    }
+
+    /// Waits for the next seal's content: the first batch and then whatever comes within `max_delay` or fills `max_bytes`; nothing but
+    /// a heartbeat; or the end.
+    async fn collect(&mut self, stop: &CancellationToken) -> Wake {
+        let mut pending = Pending::default();
+        let mut close_at: Option<Instant> = None;
+        loop {
+            let publish_due = self.published < self.range.size().0;
+            // Every arm is cancel-safe: `recv` loses nothing, the others hold nothing.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    while let Ok(submission) = self.inbox.try_recv() {
+                        self.pend(submission, &mut pending);
+                    }
+                    return Wake::Stop(pending);
+                }
+                () = sleep_until(close_at) => return Wake::Seal(pending),
+                submission = self.inbox.recv() => match submission {
+                    None => return Wake::Stop(pending),
+                    Some(submission) => {
+                        self.pend(submission, &mut pending);
+                        if pending.bytes >= self.max_bytes {
+                            return Wake::Seal(pending);
+                        }
+                        if close_at.is_none() && !pending.is_empty() {
+                            close_at = Some(Instant::now() + self.max_delay);
+                        }
+                    }
+                },
+                () = sleep_until(self.heartbeat.map(|_| self.heartbeat_at)), if close_at.is_none() => return Wake::Seal(pending),
+                () = sleep_until(Some(self.publish_at)), if publish_due => self.publish().await,
+            }
+        }
+    }
+
+    /// Takes a submission in, without the records that are sealed already or stand in this very batch.
+    fn pend(&mut self, submission: Submission, pending: &mut Pending) {
+        let Submission { mut batch, permit, answer } = submission;
+        let before = batch.records.len();
+        let mut newest_seal = None;
+        let dedup = &self.dedup;
+        batch.records.retain(|record| {
+            let key = (record.id, record.sameness);
+            let sealed = dedup.find(&key);
+            newest_seal = newest_seal.max(sealed);
+            sealed.is_none() && pending.keys.insert(key)
+        });
+        let duplicates = u64::try_from(before - batch.records.len()).unwrap_or(0);
+        self.counters.add(Counts { duplicates, ..Counts::default() });
+        self.stats.duplicates.add(duplicates);
+        match newest_seal {
+            // All of it is sealed: the receipt names where.
+            Some(seal) if batch.records.is_empty() => {
+                let _ = answer.send(Ok(Receipt { seal, root: self.range.root() }));
+            }
+            _ => {
+                pending.bytes += batch.records.iter().map(|r| r.line.len()).sum::<usize>();
+                pending.batches.push(batch);
+                pending.permits.push(permit);
+                pending.waiters.push(answer);
+            }
+        }
+    }
+
+    /// Seals what is pending (nothing: a heartbeat).
+    async fn seal(&mut self, mut pending: Pending, next: Next) -> Result<Sealed, Fatal> {
+        let counts = self.counters.take();
+        let closed = Instant::now();
+        let now = self.clock.now().ceil_seconds();
+        let sealed_at = self.newest.as_ref().map_or(now, |s| s.statement.sealed_at.max(now));
+        let batches = std::mem::take(&mut pending.batches);
+        let staged = match self.stage(batches, pending.control.take(), sealed_at).await {
+            Ok(staged) => staged,
+            Err(reason) => {
+                self.counters.add(counts);
+                self.stats.failed_batches.add(1);
+                tracing::warn!(reason, waiters = pending.waiters.len(), "seal.batch.failed");
+                pending.answer(&Err(SubmitError::NotSealed { reason: reason.clone(), retry_after: RETRY_AFTER }));
+                // A failed heartbeat is tried again soon: its promise stands.
+                self.heartbeat_at = Instant::now() + RETRY_AFTER;
+                return Ok(Sealed::Failed(reason));
+            }
+        };
+        let committed = self.commit(staged, counts, sealed_at, next).await;
+        let root = match committed {
+            Ok(root) => root,
+            Err(fatal) => {
+                tracing::error!(reason = %fatal, "seal.fatal");
+                pending.answer(&Err(SubmitError::Stopped { reason: fatal.to_string() }));
+                return Err(fatal);
+            }
+        };
+        let index = self.range.size().0.saturating_sub(1);
+        for key in pending.keys.drain() {
+            self.dedup.insert(key, index, sealed_at);
+        }
+        self.dedup.expire(sealed_at);
+        self.observe(closed, sealed_at);
+        pending.answer(&Ok(Receipt { seal: index, root }));
+        Ok(Sealed::Committed)
+    }
+
+    /// Builds the segments and puts them, locks read back. An error leaves at most orphans.
+    async fn stage(&self, batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<Staged, String> {
+        if let Some(skew) = self.store.clock_skew_seconds().filter(|s| s.abs() > CLOCK_SKEW_MAX_SECONDS) {
+            return Err(format!("this machine's clock is {skew} s off the store's own, so nothing is sealed until it is set right"));
+        }
+        let promoted = batches.iter().flat_map(|b| &b.records).filter(|r| !r.control).count();
+        let batches: Vec<Batch> = control.into_iter().chain(batches).collect();
+        let build = move || {
+            let mut builder = Builder::default();
+            for batch in batches {
+                for record in &batch.records {
+                    builder.add(&batch, record);
+                }
+            }
+            builder.finish()
+        };
+        let segments = match tokio::task::spawn_blocking(build).await {
+            Ok(Ok(segments)) => segments,
+            Ok(Err(e)) => return Err(format!("compressing failed: {e}")),
+            Err(e) => return Err(format!("compressing broke off: {e}")),
+        };
+        let index = self.range.size().0;
+        let puts = segments.into_iter().map(|segment| self.put_segment(segment, index, sealed_at));
+        let mut refs = Vec::new();
+        for put in join_all(puts).await {
+            refs.push(put?);
+        }
+        refs.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(Staged { segments: refs, promoted: u64::try_from(promoted).unwrap_or(u64::MAX) })
+    }
+
+    async fn put_segment(&self, segment: Segment, index: u64, sealed_at: UnixSeconds) -> Result<SegmentRef, String> {
+        let class = self.classes.class(segment.class).name.clone();
+        let lock = self.classes.lock(segment.class, sealed_at);
+        let relative = segment_name(&class, sealed_at, index, &segment.sha256.to_string());
+        let key = below(&self.log, &relative);
+        let length = u64::try_from(segment.bytes.len()).unwrap_or(u64::MAX);
+        let body = Bytes::from(segment.bytes);
+        let mut wait = SEGMENT_BACKOFF;
+        let mut tries = 0;
+        // The name carries the content's hash, so a put may be made again whatever became of the one before.
+        let version = loop {
+            tries += 1;
+            let error = match put_locked(self.store.as_ref(), &key, body.clone(), lock).await {
+                Ok(version) => break version,
+                Err(PutError::Exists { .. }) => match self.adopt(&key, &body, lock).await {
+                    Ok(version) => break version,
+                    Err(e) => e,
+                },
+                Err(e) => e,
+            };
+            if !error.is_retryable() || tries >= SEGMENT_TRIES {
+                return Err(error.to_string());
+            }
+            self.stats.segment_retries.add(1);
+            tracing::warn!(key = %key, reason = %error, "put.retried");
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        };
+        self.stats.line_bytes.add(segment.line_bytes);
+        self.stats.stored_bytes.add(length);
+        Ok(SegmentRef {
+            key: relative,
+            version_id: version,
+            sha256: segment.sha256,
+            bytes: length,
+            records: segment.records,
+            merkle_root: segment.merkle_root,
+            class,
+            lock,
+            first: segment.first,
+            last: segment.last,
+        })
+    }
+
+    /// Something is at a segment's key: one's own earlier attempt counts, if its lock holds.
+    async fn adopt(&self, key: &crate::worm::ObjectKey, body: &Bytes, lock: Lock) -> Result<Option<VersionId>, PutError> {
+        let unreadable = |e: crate::worm::ReadError| PutError::Unknown { key: key.clone(), reason: e.to_string() };
+        match own_version(self.store.as_ref(), key, body).await.map_err(unreadable)? {
+            Some(version) => {
+                crate::worm::ensure_locked(self.store.as_ref(), key, version.as_ref(), lock).await?;
+                Ok(version)
+            }
+            None => Err(PutError::Refused { key: key.clone(), reason: "another object lies at this segment's key".to_owned() }),
+        }
+    }
+
+    /// Signs and commits. From the signature on there is no way back to this index.
+    async fn commit(&mut self, staged: Staged, counts: Counts, sealed_at: UnixSeconds, next: Next) -> Result<RootHash, Fatal> {
+        let index = self.range.size().0;
+        let lock = self.classes.evidence_lock(sealed_at, staged.segments.iter().map(|s| s.lock));
+        let promised = self.heartbeat.filter(|_| next == Next::Promised).map(|heartbeat| {
+            let seconds = heartbeat.as_secs() + u64::from(heartbeat.subsec_nanos() > 0);
+            UnixSeconds(sealed_at.0.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX)))
+        });
+        let records: u64 = staged.segments.iter().map(|s| s.records).sum();
+        let heartbeat = staged.segments.is_empty();
+        let statement = Statement {
+            log: self.key.origin().to_owned(),
+            index,
+            sealed_at,
+            started: self.started.min(sealed_at),
+            previous: self.newest.as_ref().map(SealFile::leaf),
+            segments: staged.segments,
+            counts: Counts { promoted: staged.promoted, ..counts },
+            config_sha256: self.config_sha256,
+            next_by: promised,
+            next_vkey: None,
+            not_worm: self.store.locks() == Locks::None,
+        };
+        let entry = statement.entry();
+        let frontier = self.range.clone();
+        let mut range = self.range.clone();
+        range.append(crate::tlog::merkle::leaf_hash(&entry));
+        let root = range.root();
+        let seal = SealFile { statement, entry, checkpoint: self.key.signer().checkpoint(range.size(), root), frontier };
+        let bytes = seal.to_bytes().map_err(|e| Fatal::Format(e.to_string()))?;
+        // The pair check of our own mistakes, before they are locked away for years: what every reader will do.
+        let read =
+            SealFile::parse(&bytes).and_then(|s| s.open(self.key.verifier()).map(|_| s)).map_err(|e| Fatal::Format(e.to_string()))?;
+        if let Some(before) = &self.newest {
+            read.extends(before).map_err(|e| Fatal::Format(e.to_string()))?;
+        }
+        let commit =
+            Commit { store: self.store.as_ref(), log: &self.log, key: self.key.verifier(), careful: self.careful, stats: &self.stats };
+        commit.commit(&seal, self.newest.as_ref(), Bytes::from(bytes), lock).await?;
+        self.stats.seals.add(1);
+        self.stats.records.add(records);
+        self.stats.heartbeats.add(u64::from(heartbeat));
+        tracing::info!(seal = index, records, segments = seal.statement.segments.len(), "seal.committed");
+        self.range = range;
+        self.newest = Some(seal);
+        Ok(root)
+    }
+
+    fn observe(&mut self, closed: Instant, sealed_at: UnixSeconds) {
+        let now = Instant::now();
+        self.stats.seal_nanos.add(u64::try_from((now - closed).as_nanos()).unwrap_or(u64::MAX));
+        self.stats.tree_size.set(self.range.size().0);
+        self.stats.sealed_at.set(u64::try_from(sealed_at.0).unwrap_or(0));
+        let (entries, age) = self.dedup.extent(sealed_at);
+        self.stats.dedup_entries.set(entries);
+        self.stats.dedup_window_seconds.set(age);
+        // A quarter early: `next_by` counts whole heartbeats from `sealed_at`, and the seal itself takes time.
+        self.heartbeat_at = now + self.heartbeat.unwrap_or_default().mul_f32(0.75);
+        if let Some(newest) = &self.newest {
+            let status = Status { tree_size: self.range.size().0, checkpoint: newest.checkpoint.clone(), sealed_at };
+            self.status.send_replace(status);
+        }
+    }
+
+    /// Points `checkpoint` at the newest seal. It is a pointer: a failure is made up at the next interval.
+    async fn publish(&mut self) {
+        self.publish_at = Instant::now() + self.publish_interval;
+        let Some(newest) = &self.newest else { return };
+        let size = self.range.size().0;
+        if self.published == size {
+            return;
+        }
+        let lock = self.checkpoint_lock.then(|| Lock {
+            mode: Mode::Governance,
+            retain_until: UnixSeconds(self.clock.now().ceil_seconds().0 + CHECKPOINT_LOCK_SECONDS),
+        });
+        let body = Bytes::from(newest.checkpoint.clone());
+        match self.store.put(&checkpoint_key(&self.log), body, Condition::Any, lock).await {
+            Ok(_) => {
+                self.published = size;
+                self.stats.published_tree_size.set(size);
+                tracing::debug!(tree_size = size, "checkpoint.published");
+            }
+            Err(e) => {
+                self.stats.publish_failures.add(1);
+                tracing::warn!(reason = %e, "checkpoint.unpublished");
+            }
+        }
+    }
+
+    /// Where the store ignores create-only, a put of a dead predecessor may still land before ours in the listing: wait until none
+    /// can, then look again whether our first seal is the oldest version of its key.
+    async fn fence(&self, wait: Duration) -> Result<(), OpenError> {
+        let (true, Some(newest)) = (self.careful, &self.newest) else { return Ok(()) };
+        tokio::time::sleep(wait).await;
+        let index = newest.statement.index;
+        let before = match index.checked_sub(1) {
+            Some(previous) => seal_at(self.store.as_ref(), &self.log, previous, self.key.verifier(), None).await?.truth.map(|t| t.2),
+            None => None,
+        };
+        let at = seal_at(self.store.as_ref(), &self.log, index, self.key.verifier(), before.as_ref()).await?;
+        match at.truth {
+            Some((_, _, seal)) if seal.entry == newest.entry => Ok(()),
+            _ => Err(Fatal::Displaced { index }.into()),
+        }
+    }
+
+    /// Remembers the records of the newest seals, as far back as the window and its bytes reach.
+    async fn fill_window(&mut self, window: Duration) -> Result<(), OpenError> {
+        let now = self.clock.now().ceil_seconds();
+        let oldest = now.0.saturating_sub(i64::try_from(window.as_secs()).unwrap_or(i64::MAX));
+        let mut found: Vec<(Key, u64, UnixSeconds)> = Vec::new();
+        let mut at = self.newest.clone();
+        // Newest first until the window is full; inserted oldest first, because the oldest are forgotten first.
+        while let Some(seal) = at.take().filter(|s| s.statement.sealed_at.0 >= oldest && self.dedup.has_room_for(found.len())) {
+            for segment in &seal.statement.segments {
+                match read_segment(self.store.as_ref(), &self.log, segment).await {
+                    Ok(lines) => {
+                        let keys = lines.split(|b| *b == b'\n').filter_map(sameness_of_line);
+                        found.extend(keys.map(|key| (key, seal.statement.index, seal.statement.sealed_at)));
+                    }
+                    // Disturbed evidence is the verifier's to judge; here it costs duplicates, not records.
+                    Err(e) => tracing::warn!(segment = segment.key, reason = %e, "dedup.segment.unreadable"),
+                }
+            }
+            if let Some(previous) = seal.statement.index.checked_sub(1) {
+                at = seal_at(self.store.as_ref(), &self.log, previous, self.key.verifier(), None).await?.truth.map(|t| t.2);
+            }
+        }
+        for (key, seal, sealed_at) in found.into_iter().rev() {
+            self.dedup.insert(key, seal, sealed_at);
+        }
+        Ok(())
+    }
+
+    async fn config_change(&self, after: &str) -> Result<Batch, OpenError> {
+        let before = match &self.newest {
+            None => None,
+            Some(newest) => match config_in_force(self.store.as_ref(), &self.log, self.key.verifier(), newest).await {
+                Ok(before) => before,
+                Err(e) => {
+                    tracing::warn!(reason = %e, "config.before.unreadable");
+                    None
+                }
+            },
+        };
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| OpenError::Refused("the system has no randomness to give".to_owned()))?;
+        Ok(govern::config_change(before.as_deref(), after, self.clock.now(), random, &self.classes))
+    }
+}
+
+struct Staged {
+    segments: Vec<SegmentRef>,
+    promoted: u64,
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,67 @@
+//! Figures of the writer, for the metrics table: plain atomics, written by the sealer, read by anyone.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! stats {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// What the writer counts. Names are those of the metrics table.
+        #[derive(Debug, Default)]
+        pub struct Stats { $($(#[$doc])* pub $name: Figure,)* }
+    };
+}
+
+/// One figure.
+#[derive(Debug, Default)]
+pub struct Figure(AtomicU64);
+
+impl Figure {
+    /// Its value now.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+}
+
+stats! {
+    /// Seals committed, heartbeats among them.
+    seals,
+    /// Seals without segments.
+    heartbeats,
+    /// Records sealed.
+    records,
+    /// Equal records that were not stored again.
+    duplicates,
+    /// Bytes of record lines sealed.
+    line_bytes,
+    /// Bytes of segments stored.
+    stored_bytes,
+    /// Batches that failed before they were signed; their senders were told to try again.
+    failed_batches,
+    /// Segment puts that were made again.
+    segment_retries,
+    /// Attempts to commit whose outcome was not known at once.
+    commit_doubts,
+    /// 1 while a signed seal is not known to be committed.
+    in_doubt,
+    /// Nanoseconds from the close of a batch to its commit, summed.
+    seal_nanos,
+    /// Entries in the window in which duplicates are recognised.
+    dedup_entries,
+    /// Age in seconds of the oldest of them: less than `seal.dedup_window` means that load has shrunk the window.
+    dedup_window_seconds,
+    /// Tree size of the newest commit.
+    tree_size,
+    /// Unix time in seconds of the newest commit's `sealed_at`.
+    sealed_at,
+    /// Tree size of the newest published checkpoint.
+    published_tree_size,
+    /// Publications of the checkpoint that failed; they are made up at the next interval.
+    publish_failures,
+}

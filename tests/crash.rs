@@ -1,0 +1,344 @@
+//! Whatever fails, wherever: nothing acknowledged is lost, nothing stands twice, the log stays one log.
+//!
+//! The table is every durable effect of a run (put of a segment, of a seal, of `checkpoint`, ...) times every way in which it can
+//! fail, times what comes next; after each case the whole log is verified again from its objects.
+
+use spanseal::seal::{Fatal, OpenError};
+use spanseal::worm::memory::{CreateOnly, Fault};
+use spanseal::worm::{WormStore, checkpoint_key, seal_key};
+
+use crate::support::log::{LOG, Process, TestLog, batch, batch_with, id};
+
+const FAULTS: [Fault; 8] = [
+    Fault::NotStored,
+    Fault::Refused,
+    Fault::LostBefore,
+    Fault::LostAfter,
+    Fault::LockDropped,
+    Fault::Delayed,
+    Fault::DieBefore,
+    Fault::DieAfter,
+];
+
+/// When a put that was on its way lands: before the next process opens, or while it runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Landing {
+    BeforeReopen,
+    AfterReopen,
+}
+
+/// Sends numbers 1 to 3 in one class and 4, 5 in another; returns those that were acknowledged.
+async fn two_batches(process: &Process) -> Vec<u64> {
+    let mut acknowledged = Vec::new();
+    if process.submit(batch(1..=3, 0)).await.is_ok() {
+        acknowledged.extend(1..=3);
+    }
+    if process.submit(batch(4..=5, 1)).await.is_ok() {
+        acknowledged.extend(4..=5);
+    }
+    acknowledged
+}
+
+async fn case(create_only: CreateOnly, nth: u64, fault: Fault, landing: Landing, resend: bool) -> u64 {
+    let what = format!("{create_only:?}, effect {nth}, {fault:?}, {landing:?}, resend {resend}");
+    let log = TestLog::new(create_only);
+    log.store.fail_effect(nth, fault);
+    let mut acknowledged = Vec::new();
+    if let Some(Ok(process)) = log.open().await {
+        acknowledged = two_batches(&process).await;
+        if process.drain().await.is_err() {
+            assert_eq!(create_only, CreateOnly::Ignored, "{what}: nobody else writes");
+        }
+    }
+    let seen = log.store.effects();
+    let before = log.check_log().await;
+    for n in &acknowledged {
+        assert!(before.records.contains_key(&id(*n)), "{what}: record {n} was acknowledged and is not in the log");
+    }
+    log.store.clear_faults();
+    if landing == Landing::BeforeReopen {
+        log.store.release();
+    }
+    let process = match log.open().await.expect("no fault is left") {
+        Ok(process) => process,
+        Err(e) => panic!("{what}: the log does not open again: {e}"),
+    };
+    log.store.release();
+    if resend {
+        two_batches(&process).await;
+    }
+    process.submit(batch(6..=6, 0)).await.unwrap_or_else(|e| panic!("{what}: {e}"));
+    process.drain().await.unwrap_or_else(|e| panic!("{what}: {e}"));
+    let after = log.check_log().await;
+    assert_eq!(after.unlocked, [0_u64; 0], "{what}");
+    let expected: Vec<u64> = if resend { (1..=6).collect() } else { acknowledged.into_iter().chain([6]).collect() };
+    for n in expected {
+        let found = after.records.get(&id(n)).map_or(0, Vec::len);
+        assert_eq!(found, 1, "{what}: record {n}");
+    }
+    assert!(after.records.iter().all(|(_, seals)| seals.len() == 1), "{what}: a record stands twice");
+    // Only a late put of a dead process on a store that ignores create-only may leave a signed version beside the log.
+    let late = create_only == CreateOnly::Ignored && fault == Fault::Delayed;
+    assert!(late || after.forks == 0, "{what}: {} signed versions besides the log", after.forks);
+    seen
+}
+
+async fn table(create_only: CreateOnly) {
+    for fault in FAULTS {
+        for landing in [Landing::BeforeReopen, Landing::AfterReopen] {
+            if landing == Landing::AfterReopen && fault != Fault::Delayed {
+                continue;
+            }
+            for resend in [false, true] {
+                let mut nth = 1;
+                while case(create_only, nth, fault, landing, resend).await >= nth {
+                    nth += 1;
+                }
+                assert!(nth > 8, "the table has {} effects; a run has more", nth - 1);
+            }
+        }
+    }
+}
+
+/// Scenario: every effect fails in every way, on a store that honours create-only. Guarantee: see the module.
+#[tokio::test(start_paused = true)]
+async fn every_effect_may_fail_where_create_only_holds() {
+    table(CreateOnly::Honoured).await;
+}
+
+/// The same on a store that ignores create-only, as Ceph RGW does in versioned buckets.
+#[tokio::test(start_paused = true)]
+async fn every_effect_may_fail_where_create_only_is_ignored() {
+    table(CreateOnly::Ignored).await;
+}
+
+/// Scenario: the put of a seal times out, the process dies, another recovers, and then the put lands. Guarantee: one log, nothing
+/// acknowledged is lost; where create-only is ignored the late version is there and is not the log.
+#[tokio::test(start_paused = true)]
+async fn a_late_seal_lands_after_recovery() {
+    for create_only in [CreateOnly::Honoured, CreateOnly::Ignored] {
+        let log = TestLog::new(create_only);
+        let process = log.open().await.unwrap().unwrap();
+        process.submit(batch(1..=1, 0)).await.unwrap();
+        log.store.fail_key("seals/", 1, Fault::Delayed);
+        log.store.fail_key("seals/", 1, Fault::DieBefore);
+        assert!(process.submit(batch(2..=2, 0)).await.is_err());
+        process.kill();
+        let next = log.open().await.unwrap().unwrap();
+        next.submit(batch(2..=3, 0)).await.unwrap();
+        log.store.release();
+        next.submit(batch(4..=4, 0)).await.unwrap();
+        next.drain().await.unwrap();
+        let contents = log.check_log().await;
+        for n in 1..=4 {
+            assert_eq!(contents.records.get(&id(n)).map(Vec::len), Some(1), "{create_only:?}: record {n}");
+        }
+        assert_eq!(contents.forks, usize::from(create_only == CreateOnly::Ignored));
+    }
+}
+
+/// Scenario: two processes write one log at once. Guarantee: exactly one goes on, what either acknowledged is in the log.
+#[tokio::test(start_paused = true)]
+async fn of_two_writers_one_goes_on() {
+    for create_only in [CreateOnly::Honoured, CreateOnly::Ignored] {
+        let log = TestLog::new(create_only);
+        let first = log.open().await.unwrap().unwrap();
+        first.submit(batch(1..=1, 0)).await.unwrap();
+        let second = log.open().await.unwrap().unwrap();
+        let displaced = first.submit(batch(2..=2, 0)).await;
+        assert!(displaced.is_err(), "{create_only:?}: {displaced:?}");
+        second.submit(batch(3..=3, 0)).await.unwrap();
+        let ended = first.drain().await;
+        assert!(matches!(ended, Err(Fatal::Displaced { .. })), "{create_only:?}: {ended:?}");
+        second.drain().await.unwrap();
+        let contents = log.check_log().await;
+        assert_eq!(contents.records.get(&id(1)).map(Vec::len), Some(1));
+        assert_eq!(contents.records.get(&id(3)).map(Vec::len), Some(1));
+        assert_eq!(contents.records.get(&id(2)), None);
+    }
+}
+
+/// Scenario: somebody deletes the newest seal with a plain DELETE, and the writer starts again. Guarantee: recovery sees behind the
+/// marker; no fork, no lost record.
+#[tokio::test(start_paused = true)]
+async fn a_hidden_newest_seal_is_found() {
+    for create_only in [CreateOnly::Honoured, CreateOnly::Ignored] {
+        let log = TestLog::new(create_only);
+        let process = log.open().await.unwrap().unwrap();
+        process.submit(batch(1..=2, 0)).await.unwrap();
+        process.kill();
+        let newest = log.check_log().await.seals - 1;
+        log.store.delete(&seal_key(LOG, newest)).unwrap();
+        let next = log.open().await.unwrap().unwrap();
+        next.submit(batch(3..=3, 0)).await.unwrap();
+        next.drain().await.unwrap();
+        let contents = log.check_log().await;
+        assert_eq!(contents.forks, 0);
+        for n in 1..=3 {
+            assert_eq!(contents.records.get(&id(n)).map(Vec::len), Some(1), "{create_only:?}: record {n}");
+        }
+    }
+}
+
+/// Scenario: a foreign object lies at the key of the next seal, or a delete marker does. Guarantee: the log goes on over it.
+#[tokio::test(start_paused = true)]
+async fn foreign_versions_at_the_next_key_do_not_stop_the_log() {
+    for create_only in [CreateOnly::Honoured, CreateOnly::Ignored] {
+        let log = TestLog::new(create_only);
+        let process = log.open().await.unwrap().unwrap();
+        let next = log.check_log().await.seals;
+        log.store.overwrite_foreign(&seal_key(LOG, next), "not a seal");
+        log.store.overwrite_foreign(&seal_key(LOG, next + 1), "nor this");
+        log.store.delete(&seal_key(LOG, next + 1));
+        process.submit(batch(1..=1, 0)).await.unwrap();
+        process.submit(batch(2..=2, 0)).await.unwrap();
+        process.kill();
+        let again = log.open().await.unwrap().unwrap();
+        again.submit(batch(3..=3, 0)).await.unwrap();
+        again.drain().await.unwrap();
+        let contents = log.check_log().await;
+        assert_eq!(contents.forks, 0);
+        assert!((1..=3).all(|n| contents.records.get(&id(n)).map(Vec::len) == Some(1)), "{create_only:?}");
+    }
+}
+
+/// Scenario: what was committed is gone (destroyed, not hidden). Guarantee: the writer refuses to write on top.
+#[tokio::test(start_paused = true)]
+async fn a_rolled_back_store_is_refused() {
+    let lost = |from: u64| async move {
+        let log = TestLog::new(CreateOnly::Honoured);
+        let process = log.open().await.unwrap().unwrap();
+        for n in 1..=4 {
+            process.submit(batch(n..=n, 0)).await.unwrap();
+        }
+        process.drain().await.unwrap();
+        let seals = log.check_log().await.seals;
+        (log, seals, from)
+    };
+    // The newest seals are gone, but the published checkpoint remembers them.
+    let (log, seals, _) = lost(0).await;
+    log.store.purge(&seal_key(LOG, seals - 1), None);
+    let refused = log.open().await.unwrap();
+    assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("published a checkpoint")), "{:?}", refused.err());
+    // A hole, and no checkpoint to remember it: the seals behind it do.
+    let (log, _, hole) = lost(3).await;
+    log.store.purge(&seal_key(LOG, hole), None);
+    log.store.purge(&checkpoint_key(LOG), None);
+    let refused = log.open().await.unwrap();
+    assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("run `spanseal verify`")), "{:?}", refused.err());
+}
+
+/// Scenario: a lagging, foreign or forged `checkpoint`. Guarantee: it is a hint; the log is found all the same.
+#[tokio::test(start_paused = true)]
+async fn the_published_checkpoint_is_only_a_hint() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    for n in 1..=20 {
+        process.submit(batch(n..=n, 0)).await.unwrap();
+    }
+    process.kill();
+    let seals = log.check_log().await.seals;
+    for text in [String::new(), "nonsense".into(), log.check_log().await.files[3].checkpoint.clone()] {
+        if !text.is_empty() {
+            log.store.overwrite_foreign(&checkpoint_key(LOG), text);
+        }
+        let again = log.open().await.unwrap().unwrap();
+        again.kill();
+    }
+    assert_eq!(log.check_log().await.seals, seals + 3, "each start committed one seal behind the newest");
+}
+
+/// Scenario: a record is sent again within the window, after a restart, and with other content. Guarantee: an equal one is not stored
+/// twice and its receipt names the first seal; a different one with the same identity is kept beside it.
+#[tokio::test(start_paused = true)]
+async fn a_resent_record_is_recognised_and_a_conflict_is_kept() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let first = process.submit(batch(1..=2, 0)).await.unwrap();
+    let again = process.submit(batch(1..=2, 0)).await.unwrap();
+    assert_eq!(again.seal, first.seal);
+    let mixed = process.submit(batch(2..=3, 0)).await.unwrap();
+    assert!(mixed.seal > first.seal);
+    process.kill();
+    let process = log.open().await.unwrap().unwrap();
+    assert_eq!(process.submit(batch(1..=1, 0)).await.unwrap().seal, first.seal, "the window is rebuilt from the log");
+    let conflict = process.submit(batch_with(1..=1, 0, "other")).await.unwrap();
+    assert!(conflict.seal > mixed.seal);
+    process.drain().await.unwrap();
+    let contents = log.check_log().await;
+    assert_eq!(contents.records[&id(1)], [first.seal, conflict.seal]);
+    assert_eq!(contents.records[&id(2)], [first.seal]);
+    let counted: u64 = contents.files.iter().map(|s| s.statement.counts.duplicates).sum();
+    assert_eq!(counted, 4);
+}
+
+/// Scenario: nothing happens, then the process stops. Guarantee: heartbeats come within the promise of the seal before, and the last
+/// seal promises nothing; a failed heartbeat is made up.
+#[tokio::test(start_paused = true)]
+async fn heartbeats_keep_their_promise_and_the_last_seal_makes_none() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let store = log.store.process();
+    let mut options = log.options(&store);
+    options.heartbeat = Some(std::time::Duration::from_secs(60));
+    let (_handle, task) = spanseal::seal::start(options).await.unwrap();
+    for _ in 0..600 {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        log.clock.advance(std::time::Duration::from_secs(1));
+    }
+    task.drain().await.unwrap();
+    let files = log.check_log().await.files;
+    assert!(files.len() > 10, "{}", files.len());
+    for pair in files.windows(2) {
+        let promised = pair[0].statement.next_by.expect("every seal but the last promises the next");
+        assert!(pair[1].statement.sealed_at <= promised, "{} > {promised}", pair[1].statement.sealed_at);
+    }
+    assert_eq!(files.last().unwrap().statement.next_by, None);
+}
+
+/// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_cannot_be_repaired_is_never_acknowledged() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    log.store.fail_key("segments/", 1, Fault::LockDropped);
+    process.submit(batch(1..=1, 0)).await.expect("one drop is repaired");
+    log.store.fail_key("segments/", 2, Fault::LockDropped);
+    let refused = process.submit(batch(2..=2, 0)).await.unwrap_err();
+    assert!(refused.to_string().contains("did not keep the lock"), "{refused}");
+    process.submit(batch(3..=3, 0)).await.expect("the next batch is not harmed");
+    log.store.fail_key("seals/", 2, Fault::LockDropped);
+    process.submit(batch(4..=4, 0)).await.unwrap_err();
+    assert!(matches!(process.drain().await, Err(Fatal::Unlocked { .. })));
+}
+
+/// Scenario: the configuration changes between two starts, and back. Guarantee: the first seal under it holds the record with both
+/// texts, and every statement's hash is that of the newest such record.
+#[tokio::test(start_paused = true)]
+async fn a_changed_configuration_is_a_record() {
+    use spanseal::record::canonical::Json;
+    let log = TestLog::new(CreateOnly::Honoured);
+    for (text, starts) in [("{\"a\":\"1\"}", 3), ("{\"a\":\"2\"}", 2), ("{\"a\":\"1\"}", 1)] {
+        for _ in 0..starts {
+            let mut options = log.options(&log.store.process());
+            options.configuration = text.into();
+            let (_handle, task) = spanseal::seal::start(options).await.unwrap();
+            task.drain().await.unwrap();
+        }
+    }
+    let mut changes = Vec::new();
+    let mut hash = None;
+    for seal in log.check_log().await.files {
+        for segment in &seal.statement.segments {
+            let key = spanseal::worm::below(LOG, &segment.key);
+            let bytes = log.store.get(&key, segment.version_id.as_ref(), 1 << 20).await.unwrap().unwrap();
+            let json = Json::parse(zstd::decode_all(bytes.as_ref()).unwrap().strip_suffix(b"\n").unwrap()).unwrap();
+            let text = |path: &str| json.path(path).and_then(Json::as_str).map(str::to_owned);
+            let after = text("change.after").unwrap();
+            hash = Some(spanseal::tlog::Hash::of(after.as_bytes()));
+            changes.push((text("change.before"), after));
+        }
+        assert_eq!(Some(seal.statement.config_sha256), hash);
+    }
+    let (one, two) = ("{\"a\":\"1\"}".to_owned(), "{\"a\":\"2\"}".to_owned());
+    assert_eq!(changes, [(None, one.clone()), (Some(one.clone()), two.clone()), (Some(two), one)]);
+}

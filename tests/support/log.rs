@@ -1,0 +1,218 @@
+//! A log in memory that tests write, kill, reopen and re-verify, always through the public way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use spanseal::clock::{Clock, ManualClock, UnixNanos};
+use spanseal::record::canonical::Json;
+use spanseal::record::{Batch, PendingRecord, RecordId, sameness_of_line};
+use spanseal::retain::{Class, Classes};
+use spanseal::seal::keys::LogKey;
+use spanseal::seal::{OpenError, Options, Pool, Receipt, SealerHandle, SealerTask, SubmitError, start};
+use spanseal::tlog::merkle::{CompactRange, leaf_hash};
+use spanseal::tlog::seal_file::SealFile;
+use spanseal::tlog::truth::{Judgement, judge};
+use spanseal::worm::memory::{CreateOnly, MemoryOptions, MemoryStore};
+use spanseal::worm::{Locks, Mode, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, WormStore, below, seal_key};
+
+pub const LOG: &str = "test";
+pub const ORIGIN: &str = "spanseal.test/test";
+pub const FENCE: Duration = Duration::from_secs(30);
+
+/// Objects, clock and key of one log; processes come and go.
+#[derive(Clone)]
+pub struct TestLog {
+    pub store: MemoryStore,
+    pub clock: ManualClock,
+}
+
+/// One process that writes the log.
+pub struct Process {
+    pub store: MemoryStore,
+    pub handle: SealerHandle,
+    pub task: SealerTask,
+}
+
+/// What a whole, re-verified log holds.
+#[derive(Debug, Default)]
+pub struct Contents {
+    pub seals: u64,
+    /// Seals and records of each id, in order.
+    pub records: BTreeMap<RecordId, Vec<u64>>,
+    /// Versions signed by the log's key that are not the log.
+    pub forks: usize,
+    /// Seals whose own lock is less than that of a segment they name.
+    pub unlocked: Vec<u64>,
+    pub files: Vec<SealFile>,
+}
+
+impl TestLog {
+    pub fn new(create_only: CreateOnly) -> Self {
+        let clock = ManualClock::new(UnixNanos(1_800_000_000_000_000_000));
+        let options = MemoryOptions { create_only, locks: Locks::Enforced, ..MemoryOptions::default() };
+        TestLog { store: MemoryStore::new(Arc::new(clock.clone()), options), clock }
+    }
+
+    pub fn key() -> LogKey {
+        LogKey::ephemeral(ORIGIN, [5; 32]).unwrap()
+    }
+
+    pub fn classes(&self) -> Arc<Classes> {
+        let class = |name: &str, mode, period: &str| Class { name: name.into(), mode, period: period.parse().unwrap(), claimable: false };
+        let classes = vec![class("standard", Mode::Governance, "180d"), class("strict", Mode::Compliance, "1y")];
+        Arc::new(Classes::new(classes, "standard", "10y".parse().unwrap(), self.clock.now().ceil_seconds()).unwrap())
+    }
+
+    pub fn options(&self, store: &MemoryStore) -> Options {
+        Options {
+            store: Arc::new(store.clone()),
+            log: LOG.into(),
+            key: Self::key(),
+            classes: self.classes(),
+            clock: Arc::new(self.clock.clone()),
+            pool: Pool::new(1 << 26, Duration::from_secs(5)),
+            max_delay: Duration::from_millis(100),
+            max_bytes: 1 << 20,
+            heartbeat: Some(Duration::from_secs(3600)),
+            dedup_window: Duration::from_secs(3600),
+            dedup_bytes: 1 << 20,
+            publish_interval: Duration::from_secs(10),
+            answer_within: Duration::from_secs(20),
+            fence: FENCE,
+            configuration: "{}".into(),
+        }
+    }
+
+    /// Starts a process. One that a planned fault kills while it opens is `None`.
+    pub async fn open(&self) -> Option<Result<Process, OpenError>> {
+        let store = self.store.process();
+        self.open_on(store).await
+    }
+
+    pub async fn open_on(&self, store: MemoryStore) -> Option<Result<Process, OpenError>> {
+        let options = self.options(&store);
+        match tokio::time::timeout(Duration::from_secs(3600), start(options)).await {
+            Ok(started) => Some(started.map(|(handle, task)| Process { store, handle, task })),
+            Err(_) => None,
+        }
+    }
+
+    /// Verifies the whole log from its objects: which version is true, signatures, chain, hashes, roots, counts.
+    pub async fn check_log(&self) -> Contents {
+        let store: &dyn WormStore = &self.store;
+        let key = Self::key();
+        let mut contents = Contents::default();
+        let mut range = CompactRange::new();
+        loop {
+            let index = contents.seals;
+            let name = seal_key(LOG, index);
+            let versions = store.versions(&name).await.unwrap();
+            let mut bodies = Vec::new();
+            for version in versions.iter().rev().filter(|v| !v.is_delete_marker) {
+                bodies.push((version.id.clone(), store.get(&name, version.id.as_ref(), SEAL_BYTES_MAX).await.unwrap().unwrap()));
+            }
+            let judged = judge(index, key.verifier(), contents.files.last(), bodies.iter().map(|(_, b)| b.as_ref()));
+            let mut truth = None;
+            for ((id, _), judgement) in bodies.iter().zip(judged) {
+                match judgement {
+                    Judgement::Truth(seal) => truth = Some((id.clone(), *seal)),
+                    Judgement::Fork(_) => contents.forks += 1,
+                    Judgement::Duplicate | Judgement::Foreign(_) => {}
+                }
+            }
+            let Some((version, seal)) = truth else { return contents };
+            range.append(seal.leaf());
+            assert_eq!(range, seal.range_after());
+            let head = store.head(&name, version.as_ref()).await.unwrap().unwrap();
+            let mut promoted = 0;
+            for segment in &seal.statement.segments {
+                let key = below(LOG, &segment.key);
+                let bytes =
+                    store.get(&key, segment.version_id.as_ref(), SEGMENT_BYTES_MAX).await.unwrap().expect("a named segment is there");
+                let lock = store.head(&key, segment.version_id.as_ref()).await.unwrap().unwrap().lock.expect("a segment is locked");
+                assert!(lock.covers(segment.lock), "{lock:?} {:?}", segment.lock);
+                if head.lock.is_none_or(|lock| !lock.covers(segment.lock)) && contents.unlocked.last() != Some(&index) {
+                    contents.unlocked.push(index);
+                }
+                assert_eq!(spanseal::tlog::Hash::of(&bytes), segment.sha256);
+                let lines = zstd::decode_all(bytes.as_ref()).unwrap();
+                let mut tree = CompactRange::new();
+                for line in lines.strip_suffix(b"\n").unwrap().split(|b| *b == b'\n') {
+                    tree.append(leaf_hash(line));
+                    let json = Json::parse_canonical(line).unwrap();
+                    let id = RecordId::parse(json.get("id").unwrap().as_str().unwrap()).unwrap();
+                    contents.records.entry(id).or_default().push(index);
+                    promoted += u64::from(json.path("source.signal").and_then(Json::as_str) != Some("control"));
+                }
+                assert_eq!((tree.size().0, tree.root()), (segment.records, segment.merkle_root));
+            }
+            assert_eq!(promoted, seal.statement.counts.promoted);
+            contents.files.push(seal);
+            contents.seals += 1;
+        }
+    }
+}
+
+impl Process {
+    pub async fn submit(&self, batch: Batch) -> Result<Receipt, SubmitError> {
+        let permit = self.handle.pool.admit(batch.lines.len()).await.expect("the pool has room");
+        self.handle.submit(batch, permit).await
+    }
+
+    /// What a kill does: nothing of this process goes on.
+    pub fn kill(self) {
+        self.store.kill();
+        self.task.abort();
+    }
+
+    pub async fn drain(self) -> Result<(), spanseal::seal::Fatal> {
+        match tokio::time::timeout(Duration::from_secs(3600), self.task.drain()).await {
+            Ok(ended) => ended,
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// A small record as promotion would make it.
+pub fn line(n: u64, text: &str) -> (RecordId, Vec<u8>) {
+    let id = RecordId::derive("span", &format!("{n:032x}"), &format!("{n:016x}"), "0");
+    let at = UnixNanos(1_799_999_999_000_000_000 + n).rfc3339();
+    let json = Json::object([
+        ("schema", Json::string("spanseal.record/1")),
+        ("id", Json::String(id.to_string())),
+        ("kind", Json::string("inference")),
+        ("time", Json::object([("start", Json::String(at.clone())), ("end", Json::String(at))])),
+        ("source", Json::object([("signal", Json::string("span")), ("service", Json::string(text))])),
+    ]);
+    (id, json.to_jcs())
+}
+
+pub fn batch(numbers: impl IntoIterator<Item = u64>, class: u16) -> Batch {
+    batch_with(numbers, class, "service")
+}
+
+pub fn batch_with(numbers: impl IntoIterator<Item = u64>, class: u16, text: &str) -> Batch {
+    let mut batch = Batch::default();
+    for n in numbers {
+        let (id, line) = line(n, text);
+        let from = batch.lines.len();
+        let (_, sameness) = sameness_of_line(&line).unwrap();
+        batch.lines.extend_from_slice(&line);
+        let at = UnixNanos(1_799_999_999_000_000_000 + n);
+        batch.records.push(PendingRecord {
+            id,
+            line: from..batch.lines.len(),
+            class: spanseal::retain::ClassIndex(class),
+            first: at,
+            last: at,
+            control: false,
+            sameness,
+        });
+    }
+    batch
+}
+
+pub fn id(n: u64) -> RecordId {
+    line(n, "").0
+}
