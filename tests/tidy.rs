@@ -231,23 +231,29 @@ fn known_gaps_are_written_in_one_form() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Tests wait for conditions, not for time.
+/// Tests wait for conditions, not for time; where the clock of the runtime is paused, sleeping is a condition.
 #[test]
 fn tests_do_not_sleep() {
     let files = files();
     let mut found = Vec::new();
     for (name, text) in with_extension(&files, &["rs"]).filter(|(name, _)| name.starts_with("tests/") && name != "tests/tidy.rs") {
-        let sleeps = |l: &str| l.contains("thread::sleep(") || l.contains("time::sleep(");
+        let paused = text.contains("start_paused");
+        let sleeps = |l: &str| l.contains("thread::sleep(") || (l.contains("time::sleep(") && !paused);
         found.extend(text.lines().enumerate().filter(|(_, l)| sleeps(l)).map(|(n, l)| format!("{name}:{}: {}", n + 1, l.trim())));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// No test is switched off.
+/// No test is switched off; one that another test runs in a process of its own says so.
 #[test]
 fn no_test_is_ignored() {
     let files = files();
     let mark = ["#[ign", "ore"].concat();
-    let found: Vec<String> = with_extension(&files, &["rs"]).filter(|(_, text)| text.contains(&mark)).map(|(name, _)| name).collect();
+    let by_another = [mark.as_str(), " = \"run by "].concat();
+    let mut found = Vec::new();
+    for (name, text) in with_extension(&files, &["rs"]) {
+        let off = |l: &str| l.contains(&mark) && !l.contains(&by_another);
+        found.extend(text.lines().enumerate().filter(|(_, l)| off(l)).map(|(n, _)| format!("{name}:{}", n + 1)));
+    }
     assert!(found.is_empty(), "{found:?}");
 }
