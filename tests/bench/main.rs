@@ -17,7 +17,7 @@
 )]
 
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "shared with the tests")]
+#[allow(dead_code, unused_imports, reason = "shared with the tests")]
 mod support;
 mod load;
 mod process;
