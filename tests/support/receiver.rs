@@ -145,16 +145,21 @@ impl Said {
     }
 }
 
-/// Every loopback address of a line with the word before it that says whose it is: `grpc=127.0.0.1:4317 http=127.0.0.1:4318`, or prose.
+/// Every loopback address of a line with the word that says whose it is, before it or else after it: `grpc=127.0.0.1:4317`, or
+/// `listening 127.0.0.1:4317  OTLP/gRPC`.
 fn addresses(line: &str) -> Vec<(&'static str, SocketAddr)> {
+    const LOOPBACK: &str = "127.0.0.1:";
+    const NAMES: [&str; 3] = ["grpc", "http", "api"];
     let line = line.to_lowercase().replace("http://", " ");
     let mut found = Vec::new();
     let mut from = 0;
-    while let Some(at) = line[from..].find("127.0.0.1:").map(|at| from + at) {
+    while let Some(at) = line[from..].find(LOOPBACK).map(|at| from + at) {
         let end = line[at..].find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').map_or(line.len(), |end| at + end);
-        let before = &line[from..at];
-        let named = ["grpc", "http", "api"].into_iter().filter_map(|name| Some((before.rfind(name)?, name))).max();
-        if let (Some((_, name)), Ok(address)) = (named, line[at..end].trim_end_matches([':', '.']).parse()) {
+        let next = line[end..].find(LOOPBACK).map_or(line.len(), |next| end + next);
+        let (before, after) = (&line[from..at], &line[end..next]);
+        let nearest_before = NAMES.into_iter().filter_map(|name| Some((before.rfind(name)?, name))).max();
+        let nearest_after = NAMES.into_iter().filter_map(|name| Some((after.find(name)?, name))).min();
+        if let (Some((_, name)), Ok(address)) = (nearest_before.or(nearest_after), line[at..end].trim_end_matches([':', '.']).parse()) {
             found.push((name, address));
         }
         from = end;
@@ -255,4 +260,14 @@ impl std::fmt::Display for Finished {
         let head: String = self.stdout.chars().take(4000).collect();
         write!(f, "{} ({})\n--- stdout\n{head}\n--- stderr\n{}", self.what, self.status, self.stderr)
     }
+}
+
+/// Addresses are found in the ways a program may say them.
+#[test]
+fn addresses_are_read_out_of_lines() {
+    let port = |line: &str| addresses(line).into_iter().map(|(name, at)| (name, at.port())).collect::<Vec<_>>();
+    assert_eq!(port("listening grpc=127.0.0.1:1 http=127.0.0.1:2 api=http://127.0.0.1:3"), [("grpc", 1), ("http", 2), ("api", 3)]);
+    assert_eq!(port("listening 127.0.0.1:4317  OTLP/gRPC"), [("grpc", 4317)]);
+    assert_eq!(port("listening 127.0.0.1:8720  API (health, metrics, checkpoint)"), [("api", 8720)]);
+    assert_eq!(port("store at 127.0.0.1:9000"), []);
 }

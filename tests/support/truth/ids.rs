@@ -10,11 +10,22 @@ pub(crate) fn record_id(signal: &str, trace_id: &str, span_id: &str, ordinal: &s
     hex::encode(&Sha256::digest(preimage.as_bytes())[..16])
 }
 
-/// The ordinal of a log: an HMAC under the store's key over its label and the digest of its bytes.
+/// The ordinal of a log: H("log", bytes) under the store's key, bytes entering as the hex of their digest.
 pub(crate) fn log_ordinal(key: &[u8], sha256: &str) -> String {
+    keyed(key, &["log", sha256])
+}
+
+/// The pseudonym of a person in mode `keyed`.
+pub(crate) fn pseudonym(key: &[u8], realm: &str, id: &str) -> String {
+    let key_id = &hex::encode(Sha256::digest(key))[..8];
+    format!("ps:{key_id}:{}", &keyed(key, &["person", realm, id])[..32])
+}
+
+/// H: HMAC-SHA-256 over the canonical JSON of some strings (none here needs an escape that implementations write differently).
+fn keyed(key: &[u8], parts: &[&str]) -> String {
     use hmac::{KeyInit as _, Mac as _};
     let mut mac = hmac::Hmac::<Sha256>::new_from_slice(key).unwrap();
-    mac.update(json!(["log", sha256]).to_string().as_bytes());
+    mac.update(json!(parts).to_string().as_bytes());
     hex::encode(mac.finalize().into_bytes())
 }
 

@@ -39,7 +39,7 @@ const INTEGERS: [(&str, Sources); 6] = [
     ("parameters.max_tokens", &[&["gen_ai.request.max_tokens"]]),
 ];
 
-pub(super) fn fields(attributes: &[KeyValue]) -> Vec<(&'static str, Expect)> {
+pub(super) fn fields(attributes: &[KeyValue], realm: &str) -> Vec<(&'static str, Expect)> {
     let find = |key: &str| attributes.iter().find(|a| a.key == key).and_then(any);
     let text = |key: &str| match find(key) {
         Some(Any::StringValue(text)) if !text.is_empty() => Some(json!(text)),
@@ -70,8 +70,8 @@ pub(super) fn fields(attributes: &[KeyValue]) -> Vec<(&'static str, Expect)> {
     };
     push(&mut all, "output.finish_reasons", reasons.into_iter().collect());
     push(&mut all, "retrieval.documents[].id", documents(attributes).into_iter().collect());
-    if text("user.id").is_some() {
-        all.push(("actor.user_id", Expect::Pseudonym));
+    if let Some(Value::String(id)) = text("user.id") {
+        all.push(("actor.user_id", Expect::Person { realm: realm.to_owned(), id }));
     }
     all
 }

@@ -12,19 +12,20 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use prost::Message as _;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::captures::{Recorded, Signal};
-pub(crate) use ids::{log_ordinal, record_id};
+pub(crate) use ids::{log_ordinal, pseudonym, record_id};
 pub(crate) use members::member;
 pub(crate) use rules::Rules;
 
 use ids::raw_log_records;
 use members::fields;
 use rules::ACTS;
-use values::{STRUCTURE, any, leaves};
+use values::{STRUCTURE, any, leaves, string};
 
 /// What must be sealed of some requests.
 #[derive(Default)]
@@ -65,8 +66,8 @@ pub(crate) struct LogTruth {
 pub(crate) enum Expect {
     /// One of these; more than one where two dialects on one span disagree.
     OneOf(Vec<Value>),
-    /// A person's pseudonym.
-    Pseudonym,
+    /// The pseudonym of this person.
+    Person { realm: String, id: String },
 }
 
 impl Truth {
@@ -93,7 +94,8 @@ impl Truth {
     /// The same for spans in memory.
     pub(crate) fn traces(&mut self, rules: &Rules, from: &str, request: &ExportTraceServiceRequest) -> u64 {
         let mut promoted = 0;
-        for span in request.resource_spans.iter().flat_map(|r| &r.scope_spans).flat_map(|s| &s.spans) {
+        let spans = request.resource_spans.iter().flat_map(|r| r.scope_spans.iter().flat_map(|s| &s.spans).map(|span| (realm(r), span)));
+        for (realm, span) in spans {
             let key = (hex::encode(&span.trace_id), hex::encode(&span.span_id));
             self.learn(rules, &span.attributes);
             self.names.insert(span.name.clone());
@@ -108,7 +110,7 @@ impl Truth {
             let acts: Vec<usize> =
                 span.events.iter().enumerate().filter(|(_, e)| ACTS.contains(&e.name.as_str())).map(|(i, _)| i).collect();
             promoted += 1 + acts.len() as u64;
-            let truth = SpanTruth { from: from.to_owned(), name: span.name.clone(), fields: fields(&span.attributes), acts };
+            let truth = SpanTruth { from: from.to_owned(), name: span.name.clone(), fields: fields(&span.attributes, realm), acts };
             assert!(self.spans.insert(key, truth).is_none(), "{from}: a span id twice; this truth has no rule for it");
         }
         promoted
@@ -194,6 +196,12 @@ impl Truth {
     }
 }
 
+/// Two applications' user 42 are two people: a person's realm is the namespace of the service.
+fn realm(of: &ResourceSpans) -> &str {
+    let attributes = of.resource.iter().flat_map(|r| &r.attributes);
+    attributes.filter(|a| a.key == "service.namespace").find_map(string).unwrap_or_default()
+}
+
 fn is_mail(word: &str) -> bool {
     word.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'))
 }
@@ -202,13 +210,14 @@ fn is_mail(word: &str) -> bool {
 mod checks {
     //! The truth is checked against what an outside hand wrote down, so that it cannot be wrong in the same way as the code.
     use super::rules::Pattern;
-    use super::{Rules, Truth, record_id};
+    use super::{Rules, Truth, pseudonym, record_id};
 
-    /// The id of a span is that of the sample log that another implementation wrote.
+    /// The id of a span is that of a sample log that another implementation wrote, a pseudonym that of the format's test vector.
     #[test]
     fn ids_agree_with_an_outside_implementation() {
         let id = record_id("span", "30cccc93df147169c2801a662fd1d0fc", "1fa399f938cecf2f", "0");
         assert_eq!(id, "1b6400ff075c0bdab72a2e973160f586");
+        assert_eq!(pseudonym(&[0; 32], "", "alice@example.com"), "ps:66687aad:6ac780348d5bd07b2ed8518875ad39e8");
     }
 
     /// The whole corpus can be read, and the counts are those of a third reading (a Python script over the same bodies).
