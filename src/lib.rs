@@ -32,7 +32,12 @@
 //! 3. **The verifier trusts nothing it did not re-derive** from stored bytes and a public key that the auditor brings.
 #![cfg_attr(test, allow(clippy::as_conversions, reason = "small numbers that tests make themselves"))]
 
+pub mod cli;
 pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod metrics;
+pub mod telemetry;
 pub mod otlp;
 pub mod record;
 pub mod promote;
@@ -40,4 +45,7 @@ pub mod retain;
 pub mod seal;
 pub mod tlog;
 pub mod worm;
+pub mod query;
 pub mod govern;
+pub mod api;
+pub mod serve;

@@ -12,6 +12,7 @@
 
 mod support;
 
+mod command_line;
 mod corpus_replay;
 mod crash;
 mod end_to_end;

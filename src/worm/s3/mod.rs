@@ -20,8 +20,10 @@ use std::time::Duration;
 mod answer;
 mod client;
 mod options;
+mod probe;
 mod xml;
 pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options};
+pub use probe::{CANARY_PREFIX, DeleteProbe};
 
 /// One try of a read, from connecting to the last byte: 64 MiB at 2 MiB/s take half of it.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);

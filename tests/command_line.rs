@@ -1,0 +1,234 @@
+//! The binary as an operator meets it: exit codes, streams, refusals, a clean stop.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::s3::{Bucket, S3Server};
+
+fn spanseal(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_spanseal"));
+    // Only what a test sets: a developer's own environment must not decide.
+    command.current_dir(folder).env_clear();
+    command
+}
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    spanseal(folder).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Scenario: help, version, a mistyped command, a broken configuration. Guarantee: answers on stdout with 0, usage errors on stderr with
+/// 64, everything else that fails with 2 and one sentence; stdout stays empty where there is no answer.
+#[test]
+fn exit_codes_and_streams_are_those_of_the_manual() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [&["--help"][..], &["--version"], &["serve", "--help"], &["verify", "-h"]] {
+        let output = run(folder.path(), args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{args:?}");
+    }
+    for args in [&[][..], &["nonsense"], &["verify", "--nope"], &["query", "--from", "yesterday"], &["serve", "--store", "gs://x"]] {
+        let output = run(folder.path(), args);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}");
+    }
+    std::fs::write(folder.path().join("bad.yaml"), "seal:\n  max_dely: 1s\n").unwrap();
+    let output = run(folder.path(), &["serve", "--config", "bad.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        "error: bad.yaml:2:3: unknown key `max_dely` in `seal`; the nearest known key is `max_delay`\n  |\n2 |   max_dely: 1s\n  |   ^\n"
+    );
+    let output = run(folder.path(), &["doctor", "--config", "bad.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).starts_with("problem   configuration  bad.yaml:2:3: unknown key `max_dely`"));
+    let output = spanseal(folder.path()).args(["check", "p"]).env("SPANSEAL_VKEY", "x").output().unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(text(&output.stderr).starts_with("error: SPANSEAL_VKEY: "), "{}", text(&output.stderr));
+}
+
+/// Scenario: the printed configuration is used as the configuration. Guarantee: it loads again and means the same.
+#[test]
+fn the_printed_configuration_is_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = run(folder.path(), &["serve", "--print-config", "--store", "./elsewhere"]);
+    assert_eq!(printed.status.code(), Some(0));
+    std::fs::write(folder.path().join("again.yaml"), &printed.stdout).unwrap();
+    let again = run(folder.path(), &["serve", "--print-config", "--config", "again.yaml"]);
+    assert_eq!(text(&printed.stdout), text(&again.stdout));
+    assert!(text(&again.stdout).contains("elsewhere"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "printing makes nothing");
+}
+
+/// Scenario: whoever reads our output goes away. Guarantee: no word and no panic.
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child =
+        spanseal(folder.path()).args(["serve", "--print-config"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    assert!(matches!(output.status.code(), Some(0 | 141)), "{:?}", output.status);
+}
+
+/// Scenario: keys are made on purpose. Guarantee: stdout is the public key alone; nothing is overwritten.
+#[test]
+fn keygen_makes_both_keys_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = run(folder.path(), &["keygen"]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    let public = text(&first.stdout);
+    assert!(public.starts_with("spanseal.local/spanseal+") && public.lines().count() == 1, "{public}");
+    let secret = std::fs::read(folder.path().join("spanseal.key")).unwrap();
+    for args in [&["keygen"][..], &["keygen", "--public"]] {
+        assert_eq!(text(&run(folder.path(), args).stdout), public, "{args:?}");
+    }
+    let again = run(folder.path(), &["keygen", "--only", "log"]);
+    assert_eq!(again.status.code(), Some(2));
+    assert_eq!(text(&again.stderr), "error: key file `./spanseal.key` exists already; a key is never overwritten\n");
+    assert_eq!(std::fs::read(folder.path().join("spanseal.key")).unwrap(), secret);
+}
+
+struct Served {
+    child: Child,
+    api: String,
+    log: std::sync::mpsc::Receiver<String>,
+}
+
+/// Starts `serve` with free ports and waits until it says where it listens.
+fn serve(folder: &Path) -> Served {
+    let config = "api: {endpoint: '127.0.0.1:0'}\nreceivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: '127.0.0.1:0'}}}}\n";
+    std::fs::write(folder.join("serve.yaml"), config).unwrap();
+    let mut child = spanseal(folder).args(["serve", "--config", "serve.yaml"]).stderr(Stdio::piped()).spawn().unwrap();
+    let (sender, log) = std::sync::mpsc::channel();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || {
+        for line in std::io::BufRead::lines(stderr).map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    let mut said = Vec::new();
+    loop {
+        let line = log.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("{said:#?}"));
+        if let Some(rest) = line.strip_prefix("listening ")
+            && rest.contains("API")
+        {
+            let api = rest.split_whitespace().next().unwrap().to_owned();
+            return Served { child, api, log };
+        }
+        said.push(line);
+    }
+}
+
+fn get(at: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(at).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Scenario: start in an empty folder, look at the API, stop with SIGTERM, start again. Guarantee: it says it is ready, stops with 0, and
+/// a second start continues the log with the same key.
+#[test]
+fn serve_starts_from_nothing_stops_cleanly_and_continues() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sizes = Vec::new();
+    for _ in 0..2 {
+        let mut served = serve(folder.path());
+        let began = Instant::now();
+        while !get(&served.api, "/readyz").contains("200 OK") {
+            assert!(began.elapsed() < Duration::from_secs(30));
+            std::thread::yield_now();
+        }
+        assert!(get(&served.api, "/metrics").contains("\nspanseal_ready 1\n"));
+        let checkpoint = get(&served.api, "/tlog/spanseal/checkpoint");
+        let size: u64 = checkpoint.split("\r\n\r\n").nth(1).unwrap().lines().nth(1).unwrap().parse().unwrap();
+        sizes.push(size);
+        signal(&served.child, "TERM");
+        assert_eq!(served.child.wait().unwrap().code(), Some(0), "{:#?}", served.log.iter().collect::<Vec<_>>());
+    }
+    assert!(sizes[1] > sizes[0], "{sizes:?}");
+    let doctor = run(folder.path(), &["doctor", "--config", "serve.yaml", "--json"]);
+    assert_eq!(doctor.status.code(), Some(0), "{}", text(&doctor.stdout));
+}
+
+/// Scenario: `serve` on a bucket without Object Lock. Guarantee: refused with what to do; nothing is written, no key is made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_without_object_lock_is_refused() {
+    let Some(server) = S3Server::minio() else { return };
+    for with in [Bucket::Plain, Bucket::Versioned] {
+        let folder = tempfile::tempdir().unwrap();
+        let bucket = server.fresh_bucket(with).await;
+        let url = format!("s3://{bucket}/audit");
+        let mut command = spanseal(folder.path());
+        std::fs::write(
+            folder.path().join("c.yaml"),
+            "api: {endpoint: '127.0.0.1:0'}\nreceivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}}}}\n",
+        )
+        .unwrap();
+        let output = command.args(["serve", "--config", "c.yaml", "--store", &url]).envs(server.environment()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = text(&output.stderr);
+        let last = stderr.lines().last().unwrap();
+        assert_eq!(
+            last,
+            format!(
+                "error: {url} has no versioning with Object Lock, so nothing in it would be write-once; make a bucket with Object Lock (it is \
+                 set when a bucket is created), or set `store.not_worm: true`, which every seal and report will say; `spanseal doctor` shows \
+                 the rest"
+            )
+        );
+        assert!(!folder.path().join("spanseal.key").exists());
+    }
+}
+
+/// Scenario: `doctor` on every server that is installed. Guarantee: the canary shows that locks hold, and says whether create-only does.
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tries_the_locks_of_real_stores() {
+    for server in S3Server::all() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("s3://{}/audit", server.fresh_bucket(Bucket::Locked).await);
+        std::fs::write(
+            folder.path().join("c.yaml"),
+            "api: {endpoint: '127.0.0.1:0'}\nreceivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}}}}\n",
+        )
+        .unwrap();
+        let doctor = |more: &[&str]| {
+            let mut command = spanseal(folder.path());
+            let output =
+                command.args(["doctor", "--config", "c.yaml", "--store", &url]).args(more).envs(server.environment()).output().unwrap();
+            (output.status.code(), text(&output.stdout))
+        };
+        let (code, said) = doctor(&[]);
+        assert_eq!(code, Some(0), "{:?}: {said}", server.kind);
+        for words in [
+            "versioning and Object Lock are enabled",
+            "its lock was read back",
+            "deleting the locked version was refused",
+            "shortening the lock was refused",
+        ] {
+            assert!(said.contains(words), "{:?}: no `{words}` in {said}", server.kind);
+        }
+        assert!(said.contains("create-only put"), "{said}");
+        let (_, said) = doctor(&["--no-canary"]);
+        assert!(said.contains("skipped (--no-canary)"), "{said}");
+        let plain = format!("s3://{}", server.fresh_bucket(Bucket::Plain).await);
+        let mut command = spanseal(folder.path());
+        let output =
+            command.args(["doctor", "--config", "c.yaml", "--no-canary", "--store", &plain]).envs(server.environment()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{:?}: {}", server.kind, text(&output.stdout));
+        assert!(text(&output.stdout).contains("problem   object lock"), "{}", text(&output.stdout));
+    }
+}
