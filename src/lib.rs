@@ -40,6 +40,7 @@ pub mod metrics;
 pub mod telemetry;
 pub mod otlp;
 pub mod record;
+pub mod receive;
 pub mod promote;
 pub mod retain;
 pub mod seal;
