@@ -1,7 +1,8 @@
 //! The README's commands are commands of this binary, and the transcript it shows is what the demo prints.
 //!
-//! Read are fenced blocks: in those marked `sh`, every line that begins with `spanseal` (after `$ ` and assignments of the environment)
-//! must parse; the one marked `text demo` is compared with a run of `spanseal demo`, up to ids, hashes, times, ports and sizes.
+//! Read are fenced blocks: in those marked `sh`, every `spanseal ...` (or `cargo run --release -- ...`) must be a command with those flags
+//! and every path must exist; those marked `yaml` that begin with `# spanseal.yaml` must be a configuration; the block after
+//! `<!-- transcript:demo -->` is compared with a run of `spanseal demo`, up to ids, hashes, times, ports and sizes.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,21 +14,27 @@ struct Block {
     mark: String,
     line: usize,
     text: Vec<String>,
+    /// The last line before it that is not empty.
+    before: String,
 }
 
 fn readme() -> Vec<Block> {
     let text = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
+    let mut before = String::new();
     for (number, line) in text.lines().enumerate() {
         match (line.trim_start().strip_prefix("```"), open.take()) {
-            (Some(mark), None) => open = Some(Block { mark: mark.trim().to_owned(), line: number + 1, text: Vec::new() }),
+            (Some(mark), None) => {
+                open = Some(Block { mark: mark.trim().to_owned(), line: number + 1, text: Vec::new(), before: before.clone() })
+            }
             (Some(_), Some(done)) => blocks.push(done),
             (None, Some(mut block)) => {
                 block.text.push(line.to_owned());
                 open = Some(block);
             }
-            (None, None) => {}
+            (None, None) if line.trim().is_empty() => {}
+            (None, None) => before = line.trim().to_owned(),
         }
     }
     assert!(open.is_none(), "a block of README.md is not closed");
@@ -52,7 +59,7 @@ fn joined(block: &Block) -> Vec<String> {
 /// The words after `spanseal` of every command in a line, up to a pipe or a redirection.
 fn commands(line: &str) -> Vec<Vec<String>> {
     let line = line.trim().trim_start_matches("$ ");
-    let line = line.split(" #").next().unwrap_or_default();
+    let line = line.split(" #").next().unwrap_or_default().replace("cargo run --release -- ", "spanseal ");
     let mut found = Vec::new();
     for part in line.split(['|', ';', '&']) {
         let words: Vec<&str> = part.split_whitespace().skip_while(|w| w.contains('=') && !w.starts_with('-')).collect();
@@ -103,11 +110,37 @@ fn commands_of_the_readme_exist() {
     assert!(checked >= 2, "README.md shows {checked} commands");
 }
 
+/// Files that the README names are there: what its links lead to, and what its commands start.
+#[test]
+fn files_of_the_readme_exist() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|to| !to.contains("://") && !to.starts_with('#'));
+    let blocks = readme();
+    let lines = blocks.iter().filter(|b| b.mark == "sh").flat_map(joined);
+    let started: Vec<String> = lines.filter_map(|l| l.split_whitespace().next().map(str::to_owned)).filter(|w| w.contains('/')).collect();
+    let named: Vec<&str> = links.map(|to| to.split('#').next().unwrap()).chain(started.iter().map(String::as_str)).collect();
+    let missing: Vec<_> = named.iter().filter(|file| !root.join(file).exists()).collect();
+    assert!(missing.is_empty(), "README.md names files that are not there: {missing:?}");
+}
+
+/// Configurations that the README shows are configurations.
+#[test]
+fn configurations_of_the_readme_load() {
+    for block in readme().iter().filter(|b| b.mark == "yaml" && b.text.first().is_some_and(|l| l.starts_with("# spanseal.yaml"))) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("spanseal.yaml");
+        std::fs::write(&file, block.text.join("\n")).unwrap();
+        let shown = spanseal(&["serve", "--print-config", "--config", &file.display().to_string()]);
+        assert!(shown.status.success(), "README.md, block at line {}: {shown}", block.line);
+    }
+}
+
 /// The transcript in the README is what `spanseal demo` prints today. A line `...` in it stands for any lines.
 #[test]
 fn the_transcript_of_the_readme_is_true() {
     let blocks = readme();
-    let block = blocks.iter().find(|b| b.mark == "text demo").expect("README.md shows a transcript of the demo, marked `text demo`");
+    let block = blocks.iter().find(|b| b.before == "<!-- transcript:demo -->").expect("README.md shows a transcript of the demo");
     let demo = spanseal(&["demo"]).success();
     let printed: Vec<String> = demo.stdout.lines().chain(demo.stderr.lines()).map(timeless).filter(|l| !l.is_empty()).collect();
     let mut at = 0;
@@ -157,6 +190,7 @@ fn commands_are_found_in_lines() {
         found("spanseal prove 0f1e > proof.json && spanseal check proof.json --vkey KEY"),
         ["prove 0f1e", "check proof.json --vkey KEY"]
     );
+    assert_eq!(found("cargo run --release -- demo"), ["demo"]);
     assert_eq!(found("cargo build --release"), Vec::<String>::new());
     assert_eq!(
         timeless("sealed 17 records in seal 0000 at 2026-11-20T10:01:17Z  9f86d081884c7d65"),

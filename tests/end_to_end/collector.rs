@@ -67,7 +67,7 @@ fn a_collector_in_front_keeps_the_chain_of_receipts() {
     let (grpc, http) = (free_address(), free_address());
     let log = std::fs::File::create(site.path("collector.log")).unwrap();
     let mut command = Command::new(program);
-    command.arg("--config").arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("collector-config/forward.yaml"));
+    command.arg("--config").arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("collector-config/minimal.yaml"));
     command.env("COLLECTOR_GRPC_ENDPOINT", grpc.to_string()).env("COLLECTOR_HTTP_ENDPOINT", http.to_string());
     command.env("SPANSEAL_GRPC_ENDPOINT", receiver.grpc.to_string()).env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     let _collector = Collector(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());

@@ -13,7 +13,9 @@ pub(crate) mod truth;
 use std::time::{Duration, Instant};
 
 /// Longer than anything a healthy machine needs, shorter than a CI job: waiting for a condition ends here, as a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+///
+/// Above all it is longer than the fence of a writer that starts on a store without create-only writes: a PUT timeout, one minute.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Asks until the answer is `Some`. Between two questions it waits a little: only for conditions of other processes, which cannot be
 /// awaited in any other way.
