@@ -1,6 +1,8 @@
 //! The audit record `spanseal.record/1`: identity, canonical form, registry of members. Pure: no I/O, no clock.
 
+pub mod builder;
 pub mod canonical;
+pub mod registry;
 
 use sha2::{Digest, Sha256};
 use std::fmt;

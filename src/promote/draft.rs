@@ -1,0 +1,521 @@
+//! One record while its attributes are read: every attribute finds its home, or goes to `rest`.
+//!
+//! Keys with a later rank wait until all are seen, so that the order in which a sender writes its attributes decides nothing, except that
+//! of a repeated key the first counts.
+
+use std::borrow::Cow;
+
+use super::Promoter;
+use super::convert::{self, Converted, Marks, Who};
+use super::dialects::{Dialects, Family, Known, Look, Side, To, kind_of_operation, kind_of_span, otel_core_is_withheld, provider};
+use super::encode::{self, Form, Notes};
+use super::lists::{self, Document};
+use super::scan::{self, Holds};
+use crate::otlp::view::{Value, elements, key_values};
+use crate::otlp::wire::Malformed;
+use crate::record::builder::{Record, Val, keyed_hash_text};
+use crate::record::registry::{self as member, Kind, Member};
+
+/// A value that carries content, or frames it.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) value: Value<'a>,
+    pub(crate) holds: Holds,
+    pub(crate) frame: bool,
+    /// Whether the tables say that this is a message list, from which texts can be read.
+    pub(crate) messages: bool,
+}
+
+/// What is known of a side besides its values.
+#[derive(Debug, Default)]
+pub(crate) struct SideNotes {
+    pub(crate) media_type: Option<String>,
+    pub(crate) reference: Option<String>,
+    pub(crate) claimed_hash: Option<[u8; 32]>,
+}
+
+/// How a member's value was found (`evidence.derived`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Computed,
+    Resource,
+    Fallback(String),
+    Carrier(&'static str),
+}
+
+/// Where an attribute stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Own,
+    Resource,
+}
+
+/// A record in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Draft<'a> {
+    pub(crate) record: Record<'a>,
+    pub(crate) sides: [Vec<Entry<'a>>; Side::COUNT],
+    pub(crate) side_notes: [SideNotes; Side::COUNT],
+    pub(crate) documents: Vec<Document<'a>>,
+    pub(crate) kept: Vec<(Cow<'a, str>, Value<'a>)>,
+    pub(crate) rest: Vec<(Cow<'a, str>, Value<'a>)>,
+    pub(crate) waiting: Vec<(Known, Cow<'a, str>, Value<'a>)>,
+    pub(crate) dialects: Dialects,
+    pub(crate) weak_dialects: Dialects,
+    pub(crate) span_kind: Option<Kind>,
+    pub(crate) operation: Option<Kind>,
+    /// The answering and the asked-for model, with the key that said so.
+    pub(crate) response_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(crate) requested_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    /// A prompt hash that another vocabulary's producer reported: weaker than one computed from content.
+    pub(crate) foreign_prompt_hash: Option<Cow<'a, str>>,
+    pub(crate) derived: Vec<(Member, How)>,
+    pub(crate) conflicts: Vec<&'static str>,
+    pub(crate) scrubbed: Vec<&'static str>,
+    pub(crate) truncated: Vec<&'static str>,
+    pub(crate) withheld: i64,
+    pub(crate) answers: Vec<lists::Answer>,
+    /// What is said of a decision, until it is known whether there is one.
+    pub(crate) qualifiers: Vec<(Member, Place, Cow<'a, str>, Value<'a>)>,
+    /// Media types of sides that have no value.
+    pub(crate) loose_media_types: Vec<(Side, String)>,
+    /// Preimages are made here, so that one allocation serves all records of a request.
+    pub(crate) buffer: Vec<u8>,
+}
+
+impl<'a> Draft<'a> {
+    /// Empties it and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.record.clear();
+        self.sides.iter_mut().for_each(Vec::clear);
+        self.side_notes = Default::default();
+        self.documents.clear();
+        self.kept.clear();
+        self.rest.clear();
+        self.waiting.clear();
+        self.dialects = Dialects::default();
+        self.weak_dialects = Dialects::default();
+        self.span_kind = None;
+        self.operation = None;
+        self.response_model = None;
+        self.requested_model = None;
+        self.foreign_prompt_hash = None;
+        self.derived.clear();
+        self.conflicts.clear();
+        self.scrubbed.clear();
+        self.truncated.clear();
+        self.withheld = 0;
+        self.answers.clear();
+        self.loose_media_types.clear();
+        self.qualifiers.clear();
+    }
+
+    /// Names a member or group in `evidence.conflicts`.
+    pub(crate) fn conflict(&mut self, path: &'static str) {
+        self.conflicts.push(path);
+    }
+
+    fn marks(&mut self, path: &'static str, marks: Marks) {
+        if marks.repaired {
+            self.conflicts.push(path);
+        }
+        if marks.scrubbed {
+            self.scrubbed.push(path);
+        }
+        if marks.cut {
+            self.truncated.push(path);
+        }
+    }
+
+    /// Takes an attribute of the span or log itself.
+    pub(crate) fn attribute(&mut self, promoter: &Promoter, who: &Who<'_>, key: &'a [u8], value: Value<'a>) -> Result<(), Malformed> {
+        if let Some(known) = promoter.tables.find(key) {
+            if let Some(dialect) = known.dialect {
+                self.dialects.add(dialect);
+            }
+            let key = self.key(key);
+            return self.known(who, known, key, value);
+        }
+        if let Some((family, dialect, index, leaf)) = promoter.tables.family(key) {
+            self.dialects.add(dialect);
+            let key = self.key(key);
+            return self.indexed(who, family, index, leaf, key, value);
+        }
+        match super::detect::key(key) {
+            super::detect::Proof::Yes(dialect) if super::detect::prefix(key).is_some() => self.weak_dialects.add(dialect),
+            super::detect::Proof::Yes(dialect) => self.dialects.add(dialect),
+            super::detect::Proof::If(dialect, condition) if condition.holds(&value, false) => self.dialects.add(dialect),
+            _ => {}
+        }
+        if otel_core_is_withheld(key) {
+            self.withheld += 1;
+            return Ok(());
+        }
+        let key = self.key(key);
+        self.rest.push((key, value));
+        Ok(())
+    }
+
+    /// A key as text; what is no UTF-8 is repaired and named.
+    fn key(&mut self, key: &'a [u8]) -> Cow<'a, str> {
+        let mut notes = Notes::default();
+        let text = encode::text(key, &mut notes);
+        if notes.repaired {
+            self.conflict(member::REST.path());
+        }
+        text
+    }
+
+    /// An attribute that a table knows: now, or when all of lower rank are in.
+    pub(crate) fn known(&mut self, who: &Who<'_>, known: Known, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        if known.rank == 0 {
+            return self.place(who, known.to, Place::Own, key, value);
+        }
+        self.waiting.push((known, key, value));
+        Ok(())
+    }
+
+    /// Places what waited, lower ranks first.
+    pub(crate) fn settle(&mut self, who: &Who<'_>) -> Result<(), Malformed> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.sort_by_key(|(known, _, _)| known.rank);
+        for (known, key, value) in waiting.drain(..) {
+            self.place(who, known.to, Place::Own, key, value)?;
+        }
+        self.waiting = waiting;
+        Ok(())
+    }
+
+    /// Puts one value where its row says.
+    pub(crate) fn place(&mut self, who: &Who<'_>, to: To, place: Place, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        match to {
+            To::Member(member) if qualifies_decision(member) => self.qualifiers.push((member, place, key, value)),
+            To::Member(member) => self.member(who, member, place, key, value, true)?,
+            To::Fallback(member) => self.member(who, member, place, key, value, false)?,
+            To::Provider => {
+                let value = match value.as_str().map(|name| (name, provider(name))) {
+                    Some((sent, renamed)) if sent != renamed => Value::Text(renamed.as_bytes()),
+                    _ => value,
+                };
+                self.member(who, member::MODEL_PROVIDER, place, key, value, false)?;
+            }
+            To::Operation => {
+                self.operation = self.operation.or_else(|| value.as_str().and_then(kind_of_operation));
+                self.kept.push((key, value));
+            }
+            To::SpanKind => {
+                self.span_kind = self.span_kind.or_else(|| value.as_str().and_then(kind_of_span));
+                self.kept.push((key, value));
+            }
+            To::ResponseModel | To::RequestedModel => self.model(to, key, value),
+            To::Side(side, look) => self.side(side, look, key, value)?,
+            To::MediaType(side) => match value.as_str() {
+                Some(text) if !text.is_empty() => self.notes_of(side).media_type = Some(text.to_owned()),
+                _ => self.rest.push((key, value)),
+            },
+            To::Reference(side) => match value.as_str() {
+                Some(text) if !text.is_empty() => {
+                    let stripped = convert::stripped(Cow::Borrowed(text)).into_owned();
+                    self.notes_of(side).reference = Some(stripped);
+                }
+                _ => self.rest.push((key, value)),
+            },
+            To::ClaimedHash(side) => match value.as_str() {
+                Some(text) if !text.is_empty() => self.notes_of(side).claimed_hash = Some(who.keyed.texts("claimed", &[text])),
+                _ => self.rest.push((key, value)),
+            },
+            To::ContextHash => match value.as_str() {
+                Some(text) if !text.is_empty() && !self.record.has(member::REVIEW_CONTEXT_HASH) => {
+                    let hash = keyed_hash_text(who.keyed.key_id(), &who.keyed.texts("claimed", &[text]));
+                    self.record.push(member::REVIEW_CONTEXT_HASH, Val::Str(Cow::Owned(hash)));
+                }
+                _ => self.rest.push((key, value)),
+            },
+            To::PromptHash => match value.as_str() {
+                Some(text) if !text.is_empty() && key.starts_with("gen_ai.") => {
+                    self.foreign_prompt_hash.get_or_insert(Cow::Borrowed(text));
+                }
+                Some(text) if !text.is_empty() && !self.record.has(member::PROMPT_HASH) => {
+                    self.record.push(member::PROMPT_HASH, Val::Str(Cow::Borrowed(text)));
+                    self.record.set(member::PROMPT_HASH_SOURCE, Val::Str(Cow::Borrowed("producer")));
+                }
+                _ => self.rest.push((key, value)),
+            },
+            To::Template => match value {
+                Value::Text(text) if !self.record.has(member::PROMPT_TEMPLATE_HASH) && scan::text_holds(text) == Holds::Content => {
+                    let hash = lists::sha256_text(text);
+                    self.record.push(member::PROMPT_TEMPLATE_HASH, Val::Str(Cow::Owned(hash)));
+                    self.record.set(member::PROMPT_TEMPLATE_HASH_SOURCE, Val::Str(Cow::Borrowed("receiver")));
+                }
+                value => self.rest.push((key, value)),
+            },
+            To::Invocation => self.invocation(who, key, value),
+            To::Documents => {
+                if !lists::documents(self, who, &value)? {
+                    self.rest.push((key, value));
+                }
+            }
+            To::Items(member) => {
+                if !lists::items(self, who, member, &value)? {
+                    self.rest.push((key, value));
+                }
+            }
+            To::Keep => self.kept.push((key, value)),
+            To::Withhold => self.withheld += 1,
+            To::Rest => self.rest.push((key, value)),
+        }
+        Ok(())
+    }
+
+    fn notes_of(&mut self, side: Side) -> &mut SideNotes {
+        // `Side::index` is below `Side::COUNT`.
+        #[expect(clippy::indexing_slicing, reason = "the array has one place for each side")]
+        &mut self.side_notes[side.index()]
+    }
+
+    /// The values of a side.
+    pub(crate) fn side_mut(&mut self, side: Side) -> &mut Vec<Entry<'a>> {
+        #[expect(clippy::indexing_slicing, reason = "the array has one place for each side")]
+        &mut self.sides[side.index()]
+    }
+
+    /// The values of a side, to look at.
+    pub(crate) fn side_ref(&self, side: Side) -> &[Entry<'a>] {
+        self.sides.get(side.index()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a side has content.
+    pub(crate) fn has_side(&self, side: Side) -> bool {
+        self.side_ref(side).iter().any(|e| !e.frame)
+    }
+
+    /// Takes what is known of a side besides its values.
+    pub(crate) fn take_notes(&mut self, side: Side) -> SideNotes {
+        std::mem::take(self.notes_of(side))
+    }
+
+    /// Gives one side's notes to another that has none.
+    pub(crate) fn move_notes(&mut self, from: Side, to: Side) {
+        let notes = self.take_notes(from);
+        let there = self.notes_of(to);
+        there.media_type = there.media_type.take().or(notes.media_type);
+        there.reference = there.reference.take().or(notes.reference);
+        there.claimed_hash = there.claimed_hash.or(notes.claimed_hash);
+    }
+
+    /// Sets a member, unless a better key did. `strict`: both keys mean the same, so that different values are a conflict.
+    pub(crate) fn member(
+        &mut self,
+        who: &Who<'_>,
+        member: Member,
+        place: Place,
+        key: Cow<'a, str>,
+        value: Value<'a>,
+        strict: bool,
+    ) -> Result<(), Malformed> {
+        let mut marks = Marks::default();
+        match convert::convert(member, &value, who, &mut marks)? {
+            Converted::To(converted) => {
+                match self.record.get(member) {
+                    None => {
+                        self.record.push(member, converted);
+                        if place == Place::Resource {
+                            self.derived.push((member, How::Resource));
+                        }
+                        if member == member::PROMPT_TEMPLATE_HASH {
+                            self.record.set(member::PROMPT_TEMPLATE_HASH_SOURCE, Val::Str(Cow::Borrowed("producer")));
+                        }
+                    }
+                    Some(present) if *present == converted => return Ok(()),
+                    Some(_) => {
+                        // A resource speaks for all its spans; what the span says itself overrides it and contradicts nothing.
+                        if strict && place == Place::Own {
+                            self.conflict(member.path());
+                        }
+                        self.rest.push((key, value));
+                        return Ok(());
+                    }
+                }
+                self.marks(member.path(), marks);
+            }
+            Converted::Empty => self.rest.push((key, value)),
+            Converted::Mismatch => {
+                self.conflict(member.path());
+                self.rest.push((key, value));
+            }
+        }
+        Ok(())
+    }
+
+    /// A value that code found (not an attribute's own).
+    pub(crate) fn found(&mut self, member: Member, converted: Converted<'a>, marks: Marks) -> bool {
+        match converted {
+            Converted::To(value) => match self.record.get(member) {
+                None => {
+                    self.record.push(member, value);
+                    self.marks(member.path(), marks);
+                    true
+                }
+                Some(present) => *present == value,
+            },
+            Converted::Empty => false,
+            Converted::Mismatch => {
+                self.conflict(member.path());
+                false
+            }
+        }
+    }
+
+    fn model(&mut self, to: To, key: Cow<'a, str>, value: Value<'a>) {
+        let slot = if to == To::ResponseModel { &mut self.response_model } else { &mut self.requested_model };
+        let mut notes = Notes::default();
+        match (&slot, &value) {
+            (None, Value::Text(text)) if !text.is_empty() => {
+                *slot = Some((encode::text(text, &mut notes), key));
+                if notes.repaired {
+                    self.conflict(member::MODEL_ID.path());
+                }
+            }
+            // Stacked instrumentors say the same twice.
+            (Some((present, _)), Value::Text(text)) if present.as_bytes() == *text => {}
+            _ => self.rest.push((key, value)),
+        }
+    }
+
+    /// A value that carries content, or frames it.
+    pub(crate) fn side(&mut self, side: Side, look: Look, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        let holds = match (&value, look) {
+            (Value::Empty, _) => Holds::Nothing,
+            (Value::Text(text), Look::Messages) => scan::messages_hold(text),
+            (Value::Text(text), _) => scan::text_holds(text),
+            (Value::Array(_) | Value::KeyValues(_), Look::Messages) => scan::messages_hold(&lists::plain(&value)?),
+            // A vector of thousands is content at a glance; only an empty one is none.
+            (Value::Array(array), _) if elements(array).next().is_none() => Holds::Nothing,
+            (Value::KeyValues(list), _) if key_values(list, 1).next().is_none() => Holds::Nothing,
+            (Value::Bytes(bytes), _) if bytes.is_empty() => Holds::Nothing,
+            _ => Holds::Content,
+        };
+        if look != Look::Frame && holds == Holds::Nothing {
+            // A bare frame is no content; it stays findable.
+            self.rest.push((key, value));
+            return Ok(());
+        }
+        self.side_mut(side).push(Entry { key, value, holds, frame: look == Look::Frame, messages: look == Look::Messages });
+        Ok(())
+    }
+
+    /// `<family>.<index>.<leaf>`
+    fn indexed(
+        &mut self,
+        who: &Who<'_>,
+        family: Family,
+        index: u32,
+        leaf: &'a [u8],
+        key: Cow<'a, str>,
+        value: Value<'a>,
+    ) -> Result<(), Malformed> {
+        match family {
+            Family::Side(side) => {
+                let frame = [&b".role"[..], b".name", b".type", b".id", b"tool_call_id"].iter().any(|end| leaf.ends_with(end));
+                self.side(side, if frame { Look::Frame } else { Look::Whole }, key, value)
+            }
+            Family::Documents => {
+                if !lists::document_leaf(self, who, index, leaf, &key, &value)? {
+                    self.rest.push((key, value));
+                }
+                Ok(())
+            }
+            Family::Annotations => {
+                let to = match leaf.rsplit(|b| *b == b'.').next() {
+                    _ if index != 0 => To::Rest,
+                    Some(b"name") => To::Member(member::EVALUATION_NAME),
+                    Some(b"score") => To::Member(member::EVALUATION_SCORE),
+                    Some(b"label") => To::Member(member::EVALUATION_LABEL),
+                    Some(b"annotator_kind") => To::Member(member::EVALUATION_EVALUATOR),
+                    Some(b"explanation") => To::Side(Side::EvaluationExplanation, Look::Whole),
+                    _ => To::Rest,
+                };
+                self.place(who, to, Place::Own, key, value)
+            }
+        }
+    }
+
+    /// A JSON object of request parameters. What has no member leaves the whole value in `rest` too.
+    fn invocation(&mut self, who: &Who<'_>, key: Cow<'a, str>, value: Value<'a>) {
+        const CARRIERS: [&str; 2] = ["llm.invocation_parameters", "embedding.invocation_parameters"];
+        let Value::Text(json) = value else { return self.rest.push((key, value)) };
+        let mut complete = json.trim_ascii().first() == Some(&b'{');
+        for (name, raw) in scan::members(json.trim_ascii()) {
+            if raw == b"null" {
+                continue;
+            }
+            let member = match name {
+                b"model" | b"model_name" | b"modelId" => {
+                    let same = scan::unescaped(raw).into_owned();
+                    if raw.first() == Some(&b'"') && self.requested_model.is_none() && !same.is_empty() {
+                        self.requested_model = Some((Cow::Owned(same), key.clone()));
+                    }
+                    continue;
+                }
+                b"max_tokens" | b"max_completion_tokens" | b"max_output_tokens" | b"maxTokens" => member::PARAMETERS_MAX_TOKENS,
+                b"temperature" => member::PARAMETERS_TEMPERATURE,
+                b"top_p" | b"topP" => member::PARAMETERS_TOP_P,
+                b"top_k" | b"topK" => member::PARAMETERS_TOP_K,
+                b"seed" => member::PARAMETERS_SEED,
+                b"n" => member::PARAMETERS_CHOICE_COUNT,
+                b"stop" | b"stop_sequences" | b"stopSequences" => member::PARAMETERS_STOP_SEQUENCES,
+                b"stream" => member::PARAMETERS_STREAM,
+                b"frequency_penalty" => member::PARAMETERS_FREQUENCY_PENALTY,
+                b"presence_penalty" => member::PARAMETERS_PRESENCE_PENALTY,
+                b"reasoning_effort" => member::PARAMETERS_REASONING_LEVEL,
+                b"user" => member::ACTOR_USER_ID,
+                _ => {
+                    complete = false;
+                    continue;
+                }
+            };
+            let fresh = !self.record.has(member);
+            let mut marks = Marks::default();
+            let converted = convert::from_raw_json(member, raw, who, &mut marks);
+            let placed = self.found(member, converted, marks);
+            complete &= placed;
+            if placed
+                && fresh
+                && member == member::ACTOR_USER_ID
+                && let Some(carrier) = CARRIERS.iter().find(|c| **c == key)
+            {
+                self.derived.push((member, How::Carrier(carrier)));
+            }
+        }
+        if !complete {
+            self.rest.push((key, value));
+        }
+    }
+}
+
+/// Members of `decision` that do not state one by themselves (`record.md` section 5, rule 1).
+fn qualifies_decision(member: Member) -> bool {
+    matches!(
+        member,
+        member::DECISION_BAND
+            | member::DECISION_AUTOMATION_LEVEL
+            | member::DECISION_AUTHORITY
+            | member::DECISION_PURPOSE
+            | member::DECISION_SCORE
+    )
+}
+
+/// JCS of entries as `{key: value}`, and what had to be repaired.
+pub(crate) fn jcs<'a>(out: &mut Vec<u8>, mut pairs: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Notes, Malformed> {
+    let mut notes = Notes::default();
+    encode::write_object(out, &mut pairs, &mut notes)?;
+    Ok(notes)
+}
+
+/// Kept for the parts that need a value's plain JSON.
+pub(crate) fn plain_json(value: &Value<'_>) -> Result<Vec<u8>, Malformed> {
+    let mut out = Vec::new();
+    encode::write_value(&mut out, value, Form::Plain, &mut Notes::default())?;
+    Ok(out)
+}

@@ -1,0 +1,542 @@
+//! A record under construction: the few members it has, each with its value, written as one canonical line without a tree between.
+//!
+//! Members are sorted by their position in the registry, which is canonical order; objects are opened and closed as paths change.
+
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use super::canonical::{write_number, write_string};
+use super::registry::{self as member, Member};
+use crate::clock::{UnixNanos, UnixSeconds};
+
+/// Longest line (`record.md` section 1). What is longer is trimmed and named in `evidence.truncated`.
+pub const LINE_MAX: usize = 1 << 20;
+
+/// Longest string that trimming leaves.
+const TRIMMED_TEXT: usize = 1024;
+
+/// The value of a member, in the type that the registry says.
+#[derive(Clone, PartialEq)]
+pub enum Val<'a> {
+    /// `s`, `P`, `R`
+    Str(Cow<'a, str>),
+    /// `i`
+    Int(i64),
+    /// `n`, finite.
+    Num(f64),
+    /// `b`
+    Bool(bool),
+    /// `t`
+    Time(UnixNanos),
+    /// `[]` of strings.
+    Texts(Vec<Cow<'a, str>>),
+    /// A list of objects, each canonical.
+    Items(Vec<Vec<u8>>),
+    /// An object, canonical.
+    Raw(Vec<u8>),
+    /// `C`
+    Content(Box<Content>),
+}
+
+impl fmt::Debug for Val<'_> {
+    /// Shows the type only: values are the senders' business, not the log's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Val::Str(_) => "Str",
+            Val::Int(_) => "Int",
+            Val::Num(_) => "Num",
+            Val::Bool(_) => "Bool",
+            Val::Time(_) => "Time",
+            Val::Texts(_) => "Texts",
+            Val::Items(_) => "Items",
+            Val::Raw(_) => "Raw",
+            Val::Content(_) => "Content",
+        })
+    }
+}
+
+/// `captured` of a content object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Captured {
+    /// Held by keyed hash.
+    Hash,
+    /// Only a reference was sent.
+    ByReference,
+    /// The producer wrote a mark in its place.
+    Redacted,
+    /// Not in this signal.
+    Absent,
+}
+
+/// How the preimage of a content hash is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// The bytes of one string.
+    Utf8,
+    /// JCS of all attributes that carried it.
+    Attributes,
+}
+
+/// `C`: what was said, never itself (`record.md` section 4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    /// Whether and how it is held.
+    pub captured: Captured,
+    /// Preimage.
+    pub scheme: Option<Scheme>,
+    /// `H("content", x)`
+    pub hash: Option<[u8; 32]>,
+    /// `H("claimed", text)`
+    pub claimed_hash: Option<[u8; 32]>,
+    /// Where the producer put it, without userinfo, query and fragment.
+    pub reference: Option<String>,
+    /// Length of x.
+    pub bytes: Option<u64>,
+    /// As the producer named it.
+    pub media_type: Option<String>,
+    /// Values nested too deep were cut out of x.
+    pub truncated: bool,
+}
+
+impl Content {
+    /// Content of which only this is known.
+    pub fn only(captured: Captured) -> Self {
+        Content {
+            captured,
+            scheme: None,
+            hash: None,
+            claimed_hash: None,
+            reference: None,
+            bytes: None,
+            media_type: None,
+            truncated: false,
+        }
+    }
+
+    /// Its members in canonical order.
+    fn write_members(&self, out: &mut Vec<u8>, key_id: &str, mut before: impl FnMut(&mut Vec<u8>, &'static str)) {
+        let mut name = |out: &mut Vec<u8>, name: &'static str| {
+            before(out, name);
+            comma(out);
+            out.push(b'"');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+        };
+        if let Some(bytes) = self.bytes {
+            name(out, "bytes");
+            quoted(out, itoa::Buffer::new().format(bytes));
+        }
+        name(out, "captured");
+        quoted(
+            out,
+            match self.captured {
+                Captured::Hash => "hash",
+                Captured::ByReference => "by_reference",
+                Captured::Redacted => "redacted",
+                Captured::Absent => "absent",
+            },
+        );
+        if let Some(hash) = &self.claimed_hash {
+            name(out, "claimed_hash");
+            write_keyed_hash(out, key_id, hash);
+        }
+        if let Some(hash) = &self.hash {
+            name(out, "hash");
+            write_keyed_hash(out, key_id, hash);
+        }
+        if let Some(media_type) = &self.media_type {
+            name(out, "media_type");
+            write_string(out, media_type);
+        }
+        if let Some(reference) = &self.reference {
+            name(out, "reference");
+            write_string(out, reference);
+        }
+        if let Some(scheme) = self.scheme {
+            name(out, "scheme");
+            quoted(
+                out,
+                match scheme {
+                    Scheme::Utf8 => "utf8",
+                    Scheme::Attributes => "attributes",
+                },
+            );
+        }
+        if self.truncated {
+            name(out, "truncated");
+            out.extend_from_slice(b"true");
+        }
+    }
+
+    /// The whole object.
+    pub fn write(&self, out: &mut Vec<u8>, key_id: &str) {
+        out.push(b'{');
+        self.write_members(out, key_id, |_, _| {});
+        out.push(b'}');
+    }
+}
+
+/// `hmac-sha256:<key id>:<hex>` as a JSON string.
+fn write_keyed_hash(out: &mut Vec<u8>, key_id: &str, hash: &[u8; 32]) {
+    out.extend_from_slice(b"\"hmac-sha256:");
+    out.extend_from_slice(key_id.as_bytes());
+    out.push(b':');
+    let mut digits = [0; 64];
+    // 64 digits for 32 bytes: the lengths agree.
+    let _ = hex::encode_to_slice(hash, &mut digits);
+    out.extend_from_slice(&digits);
+    out.push(b'"');
+}
+
+/// The text of [`Content::hash`]'s form, for members that are strings.
+pub fn keyed_hash_text(key_id: &str, hash: &[u8; 32]) -> String {
+    format!("hmac-sha256:{key_id}:{}", hex::encode(hash))
+}
+
+/// Parts of a line that do not count when two records are compared (`record.md` section 5, rule 9).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Volatile {
+    No,
+    Received,
+    Peer,
+    Retention,
+    Evidence,
+}
+
+fn volatile(member: Member) -> Volatile {
+    match member {
+        member::TIME_RECEIVED => Volatile::Received,
+        member::SOURCE_PEER_ID | member::SOURCE_PEER_METHOD => Volatile::Peer,
+        member::RETENTION_CLASS | member::RETENTION_CLAIMED | member::RETENTION_POLICIES => Volatile::Retention,
+        m if (member::EVIDENCE_CONFLICTS..=member::EVIDENCE_WRITER).contains(&m) => Volatile::Evidence,
+        _ => Volatile::No,
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Where the line lies.
+    pub line: Range<usize>,
+    /// See [`super::PendingRecord::sameness`].
+    pub sameness: [u8; 16],
+}
+
+/// The members of one record. Reused from record to record, so that its memory is.
+#[derive(Clone, Debug, Default)]
+pub struct Record<'a> {
+    slots: Vec<(Member, Val<'a>)>,
+}
+
+impl<'a> Record<'a> {
+    /// Forgets all members and keeps the memory.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+    }
+
+    /// Sets a member; the last value counts.
+    pub fn set(&mut self, member: Member, value: Val<'a>) {
+        match self.slots.iter_mut().find(|(m, _)| *m == member) {
+            Some((_, slot)) => *slot = value,
+            None => self.slots.push((member, value)),
+        }
+    }
+
+    /// Sets a member that is not there yet for certain, without looking.
+    pub fn push(&mut self, member: Member, value: Val<'a>) {
+        debug_assert!(!self.has(member), "{}", member.path());
+        self.slots.push((member, value));
+    }
+
+    /// Sets a member unless it has a value.
+    pub fn push_once(&mut self, member: Member, value: Val<'a>) {
+        if !self.has(member) {
+            self.slots.push((member, value));
+        }
+    }
+
+    /// A member's value.
+    pub fn get(&self, member: Member) -> Option<&Val<'a>> {
+        self.slots.iter().find(|(m, _)| *m == member).map(|(_, v)| v)
+    }
+
+    /// A member's value, to change.
+    pub fn get_mut(&mut self, member: Member) -> Option<&mut Val<'a>> {
+        self.slots.iter_mut().find(|(m, _)| *m == member).map(|(_, v)| v)
+    }
+
+    /// Whether a member has a value.
+    pub fn has(&self, member: Member) -> bool {
+        self.slots.iter().any(|(m, _)| *m == member)
+    }
+
+    /// Takes a member out.
+    pub fn take(&mut self, member: Member) -> Option<Val<'a>> {
+        let at = self.slots.iter().position(|(m, _)| *m == member)?;
+        Some(self.slots.swap_remove(at).1)
+    }
+
+    /// Whether any member between these two (inclusive) has a value: a group's first and last.
+    pub fn has_any(&self, from: Member, to: Member) -> bool {
+        self.slots.iter().any(|(m, _)| (from..=to).contains(m))
+    }
+
+    /// All members, in no order.
+    pub fn members(&self) -> impl Iterator<Item = (Member, &Val<'a>)> {
+        self.slots.iter().map(|(m, v)| (*m, v))
+    }
+
+    /// Appends the canonical line, trimmed to [`LINE_MAX`].
+    pub fn write(&mut self, out: &mut Vec<u8>, key_id: &str) -> Written {
+        self.slots.sort_unstable_by_key(|(m, _)| *m);
+        let start = out.len();
+        loop {
+            let ranges = self.write_once(out, key_id);
+            if out.len() - start <= LINE_MAX || !self.trim() {
+                return Written { line: start..out.len(), sameness: sameness(out, start, &ranges) };
+            }
+            out.truncate(start);
+        }
+    }
+
+    fn write_once(&self, out: &mut Vec<u8>, key_id: &str) -> Vec<Range<usize>> {
+        let mut skipped: Vec<Range<usize>> = Vec::with_capacity(4);
+        let mut current = Volatile::No;
+        let mut since = 0;
+        let mut open: &'static str = "";
+        out.push(b'{');
+        let mut rest = self.slots.iter().peekable();
+        while let Some((member, value)) = rest.next() {
+            let path = member.path();
+            let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+            // Braces are closed before a skipped part begins or ends, and opened after: each part skips its own.
+            let common = close(out, open, parent);
+            let class = volatile(*member);
+            if class != current {
+                if current != Volatile::No {
+                    skipped.push(since..out.len());
+                }
+                current = class;
+                since = out.len();
+            }
+            open_objects(out, parent.get(common..).unwrap_or_default());
+            open = parent;
+            comma(out);
+            write_name(out, name);
+            if let Val::Content(content) = value {
+                out.push(b'{');
+                // `output` is content and a group at once: its own members are woven into those of the content.
+                let of_group = |m: &Member| m.path().strip_prefix(path).and_then(|p| p.strip_prefix('.'));
+                content.write_members(out, key_id, |out, next| {
+                    while let Some((m, value)) = rest.next_if(|(m, _)| of_group(m).is_some_and(|name| name < next)) {
+                        comma(out);
+                        write_name(out, of_group(m).unwrap_or_default());
+                        write_value(out, value, key_id);
+                    }
+                });
+                while let Some((m, value)) = rest.next_if(|(m, _)| of_group(m).is_some()) {
+                    comma(out);
+                    write_name(out, of_group(m).unwrap_or_default());
+                    write_value(out, value, key_id);
+                }
+                out.push(b'}');
+            } else {
+                write_value(out, value, key_id);
+            }
+        }
+        close(out, open, "");
+        if current != Volatile::No {
+            skipped.push(since..out.len());
+        }
+        out.push(b'}');
+        skipped
+    }
+
+    /// Makes the largest value smaller and names it; false where nothing is left to cut.
+    fn trim(&mut self) -> bool {
+        let size = |value: &Val<'_>| match value {
+            Val::Str(text) => text.len(),
+            Val::Texts(texts) => texts.iter().map(|t| t.len() + 3).sum(),
+            Val::Items(items) => items.iter().map(|i| i.len() + 1).sum(),
+            Val::Raw(raw) => raw.len(),
+            Val::Content(content) => {
+                content.reference.as_ref().map_or(0, String::len) + content.media_type.as_ref().map_or(0, String::len)
+            }
+            _ => 0,
+        };
+        let Some(at) = (0..self.slots.len()).max_by_key(|i| self.slots.get(*i).map_or(0, |(_, v)| size(v))) else { return false };
+        let Some((member, value)) = self.slots.get_mut(at) else { return false };
+        let member = *member;
+        match value {
+            Val::Str(text) if text.len() > TRIMMED_TEXT => *text = Cow::Owned(shorten(text, TRIMMED_TEXT).to_owned()),
+            Val::Texts(texts) if texts.len() > 1 => texts.truncate(texts.len() / 2),
+            Val::Texts(texts) => match texts.first_mut() {
+                Some(text) if text.len() > TRIMMED_TEXT => *text = Cow::Owned(shorten(text, TRIMMED_TEXT).to_owned()),
+                _ => return false,
+            },
+            Val::Items(items) if items.len() > 1 => items.truncate(items.len() / 2),
+            Val::Items(_) | Val::Raw(_) => {
+                self.slots.remove(at);
+            }
+            Val::Content(content) if content.reference.is_some() || content.media_type.is_some() => {
+                content.reference = None;
+                content.media_type = None;
+            }
+            _ => return false,
+        }
+        self.name(member::EVIDENCE_TRUNCATED, member.path());
+        true
+    }
+
+    /// Adds a path to one of the lists of `evidence`, once.
+    fn name(&mut self, list: Member, path: &'static str) {
+        match self.slots.iter_mut().find(|(m, _)| *m == list) {
+            Some((_, Val::Texts(texts))) => {
+                if let Err(at) = texts.binary_search_by(|t| t.as_ref().cmp(path)) {
+                    texts.insert(at, Cow::Borrowed(path));
+                }
+            }
+            _ => {
+                let at = self.slots.partition_point(|(m, _)| *m < list);
+                self.slots.insert(at, (list, Val::Texts(vec![Cow::Borrowed(path)])));
+            }
+        }
+    }
+}
+
+/// Text cut to at most `max` bytes at a character.
+pub fn shorten(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}
+
+fn sameness(out: &[u8], start: usize, skipped: &[Range<usize>]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    let mut from = start;
+    for range in skipped {
+        hash.update(out.get(from..range.start).unwrap_or_default());
+        from = range.end;
+    }
+    hash.update(out.get(from..).unwrap_or_default());
+    let digest = hash.finalize();
+    let mut short = [0; 16];
+    short.copy_from_slice(digest.get(..16).unwrap_or(&[0; 16]));
+    short
+}
+
+/// Closes the objects of `open` that `next` does not share. Answers how many bytes of `next` stay open.
+fn close(out: &mut Vec<u8>, open: &str, next: &str) -> usize {
+    if open == next {
+        return next.len();
+    }
+    let mut common = 0;
+    let (mut a, mut b) = (open.split('.'), next.split('.'));
+    while let (Some(x), Some(y)) = (a.next(), b.next()) {
+        if x.is_empty() || x != y {
+            break;
+        }
+        common += x.len() + usize::from(common > 0);
+    }
+    let rest = open.get(common..).unwrap_or_default().trim_start_matches('.');
+    if !rest.is_empty() {
+        for _ in rest.split('.') {
+            out.push(b'}');
+        }
+    }
+    common
+}
+
+fn open_objects(out: &mut Vec<u8>, rest: &str) {
+    let rest = rest.trim_start_matches('.');
+    if rest.is_empty() {
+        return;
+    }
+    for name in rest.split('.') {
+        comma(out);
+        write_name(out, name);
+        out.push(b'{');
+    }
+}
+
+/// A comma, unless an object was just opened.
+fn comma(out: &mut Vec<u8>) {
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+}
+
+/// Names of members are words: nothing in them needs an escape.
+fn write_name(out: &mut Vec<u8>, name: &str) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn quoted(out: &mut Vec<u8>, plain: &str) {
+    out.push(b'"');
+    out.extend_from_slice(plain.as_bytes());
+    out.push(b'"');
+}
+
+/// Appends one value.
+pub(crate) fn write_value(out: &mut Vec<u8>, value: &Val<'_>, key_id: &str) {
+    match value {
+        Val::Str(text) => write_string(out, text),
+        Val::Int(number) => quoted(out, itoa::Buffer::new().format(*number)),
+        Val::Num(number) => write_number(out, *number),
+        Val::Bool(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        Val::Time(at) => write_time(out, *at),
+        Val::Texts(texts) => {
+            out.push(b'[');
+            for (i, text) in texts.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write_string(out, text);
+            }
+            out.push(b']');
+        }
+        Val::Items(items) => {
+            out.push(b'[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(item);
+            }
+            out.push(b']');
+        }
+        Val::Raw(raw) => out.extend_from_slice(raw),
+        Val::Content(content) => content.write(out, key_id),
+    }
+}
+
+/// RFC 3339 with nine decimals, as [`UnixNanos::rfc3339`] prints it, without the formatting machinery: three of them stand in a record.
+pub fn write_time(out: &mut Vec<u8>, at: UnixNanos) {
+    let seconds = at.0 / 1_000_000_000;
+    let (year, month, day) = UnixSeconds(i64::try_from(seconds).unwrap_or(i64::MAX)).date();
+    let of_day = seconds % 86_400;
+    let mut text = *b"\"0000-00-00T00:00:00.000000000Z\"";
+    let mut digits = |mut at: usize, count: usize, mut value: u64| {
+        at += count;
+        for _ in 0..count {
+            at -= 1;
+            if let (Some(slot), Ok(digit)) = (text.get_mut(at), u8::try_from(value % 10)) {
+                *slot = b'0' + digit;
+            }
+            value /= 10;
+        }
+    };
+    digits(1, 4, year.unsigned_abs());
+    digits(6, 2, u64::from(month));
+    digits(9, 2, u64::from(day));
+    digits(12, 2, of_day / 3600);
+    digits(15, 2, of_day / 60 % 60);
+    digits(18, 2, of_day % 60);
+    digits(21, 9, at.0 % 1_000_000_000);
+    out.extend_from_slice(&text);
+}
+
+#[cfg(test)]
+mod tests;
