@@ -187,9 +187,7 @@ fn quick_key(pair: &[u8]) -> Result<&[u8], Malformed> {
     {
         match rest {
             [0x12, length @ 0..=0x7f, rest @ ..] if rest.len() == usize::from(*length) => return Ok(key),
-            [0x12, low @ 0x80..=0xff, high @ 0..=0x7f, rest @ ..]
-                if rest.len() == usize::from(*low & 0x7f) | usize::from(*high) << 7 =>
-            {
+            [0x12, low @ 0x80..=0xff, high @ 0..=0x7f, rest @ ..] if rest.len() == usize::from(*low & 0x7f) | usize::from(*high) << 7 => {
                 return Ok(key);
             }
             _ => {}

@@ -369,12 +369,7 @@ fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> Result<(), M
 }
 
 /// `H("content", x)` with x by scheme: `utf8` exactly where one string carried it, else JCS of all attributes that did.
-fn hashed<'a>(
-    draft: &mut Draft<'a>,
-    who: &Who<'_>,
-    member: Member,
-    pairs: Vec<(Cow<'a, str>, Value<'a>)>,
-) -> Result<Content, Malformed> {
+fn hashed<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, pairs: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Content, Malformed> {
     let mut content = Content::only(Captured::Hash);
     if let [(_, Value::Text(text))] = pairs.as_slice() {
         if std::str::from_utf8(text).is_err() {
@@ -450,8 +445,8 @@ fn confidence(draft: &mut Draft<'_>) {
 /// response was counted when it was made.
 fn usage(draft: &mut Draft<'_>, kind: Kind, signal: Signal) {
     let counted = draft.record.has_any(member::USAGE_AGGREGATE, member::USAGE_TOTAL_TOKENS);
-    let again = matches!(kind, Kind::Agent | Kind::Workflow | Kind::Event)
-        || (signal == Signal::Log && draft.record.has(member::TRACE_SPAN_ID));
+    let again =
+        matches!(kind, Kind::Agent | Kind::Workflow | Kind::Event) || (signal == Signal::Log && draft.record.has(member::TRACE_SPAN_ID));
     if counted && again && !draft.record.has(member::USAGE_AGGREGATE) {
         draft.record.push(member::USAGE_AGGREGATE, Val::Bool(true));
         draft.derived.push((member::USAGE_AGGREGATE, How::Computed));

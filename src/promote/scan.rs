@@ -9,20 +9,8 @@ use std::borrow::Cow;
 const DEPTH_MAX: usize = 24;
 
 /// Members that say what a message is, not what it says.
-const STRUCTURE: &[&str] = &[
-    "role",
-    "type",
-    "id",
-    "name",
-    "finish_reason",
-    "tool_call_id",
-    "call_id",
-    "index",
-    "status",
-    "modality",
-    "mime_type",
-    "media_type",
-];
+const STRUCTURE: &[&str] =
+    &["role", "type", "id", "name", "finish_reason", "tool_call_id", "call_id", "index", "status", "modality", "mime_type", "media_type"];
 
 /// What instrumentations write in place of content that they were told to hide.
 const MARKERS: &[&str] = &[
@@ -96,9 +84,7 @@ fn holds(value: &[u8], depth: usize) -> Holds {
     match value.first() {
         Some(b'[') => fold(items(value).map(|item| holds(item, depth + 1))),
         Some(b'{') => fold(
-            members(value)
-                .filter(|(name, _)| !STRUCTURE.iter().any(|s| s.as_bytes() == *name))
-                .map(|(_, inner)| holds(inner, depth + 1)),
+            members(value).filter(|(name, _)| !STRUCTURE.iter().any(|s| s.as_bytes() == *name)).map(|(_, inner)| holds(inner, depth + 1)),
         ),
         Some(b'"') => text_holds(value),
         Some(b'n') | None => Holds::Nothing,

@@ -19,6 +19,7 @@
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the tests")]
 mod support;
+mod discard;
 mod load;
 mod process;
 mod reference;
@@ -49,6 +50,7 @@ impl Row {
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("reference") => reference::serve(),
+        Some("discard") => discard::serve(),
         // `cargo bench` passes `--bench`; a number shortens or lengthens the whole (1 = 1 million spans of the cheap mix).
         _ => measure(),
     }
@@ -63,17 +65,18 @@ fn measure() {
         let load = load::Load::new(mix);
         println!("\n{}: {} spans and {} bytes a request", mix.title(), load.spans_per_request, load.request_bytes());
         let spans = (mix.spans() as f64 * scale) as u64;
-        rows.push(bare(mix, &load, spans));
+        rows.push(own(mix, &load, spans, "reference", "tonic + prost, answers at once"));
+        rows.push(own(mix, &load, spans, "discard", "spanseal, promoted and discarded"));
         rows.push(sealed(mix, &load, spans));
     }
     print_table(&rows);
 }
 
-/// tonic + prost that decodes into structs and answers at once.
-fn bare(mix: Mix, load: &load::Load, spans: u64) -> Row {
-    let server = process::pinned_server(reference::start);
-    let (outcome, cpu_seconds) = run(load, &server, server.running.address, spans);
-    Row { mix, server: "tonic + prost, answers at once", outcome, cpu_seconds, rss_peak_mib: server.rss_peak_mib(), stored_bytes: None }
+/// A server of this program: the reference, or the product without what comes after promotion.
+fn own(mix: Mix, load: &load::Load, spans: u64, mode: &str, server: &'static str) -> Row {
+    let running = process::pinned_server(|| process::Own::start(mode));
+    let (outcome, cpu_seconds) = run(load, &running, running.running.address, spans);
+    Row { mix, server, outcome, cpu_seconds, rss_peak_mib: running.rss_peak_mib(), stored_bytes: None }
 }
 
 /// The real binary, every answer a receipt, on a local folder.

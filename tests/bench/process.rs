@@ -1,5 +1,6 @@
 //! Servers as processes of their own, pinned to a core, and what the kernel counted for them.
 
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
@@ -20,6 +21,16 @@ impl Process for Receiver {
 pub(crate) struct Own {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
+}
+
+impl Own {
+    /// Starts one of the modes that say their address first.
+    pub(crate) fn start(mode: &str) -> Own {
+        let mut child = Command::new(std::env::current_exe().unwrap()).arg(mode).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Own { child, address: line.trim().parse().unwrap() }
+    }
 }
 
 impl Process for Own {

@@ -10,9 +10,9 @@ mod otel_core;
 mod otel_genai;
 
 pub(crate) use ids::{Dialect, Dialects};
+pub(crate) use openinference::kind_of_span;
 pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
 pub(crate) use otel_genai::{kind_of_operation, message_event, provider};
-pub(crate) use openinference::kind_of_span;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -173,11 +173,8 @@ impl Tables {
     /// Tables of the enabled dialects, plus the keys that the configuration keeps.
     pub(crate) fn new(enabled: Dialects, keep: &[String]) -> Self {
         let mut tables = Tables { rows: HashMap::default(), families: HashMap::default() };
-        let all: [(Option<Dialect>, &[Row]); 3] = [
-            (Some(Dialect::OtelGenai), otel_genai::ROWS),
-            (Some(Dialect::Openinference), openinference::ROWS),
-            (None, otel_core::ROWS),
-        ];
+        let all: [(Option<Dialect>, &[Row]); 3] =
+            [(Some(Dialect::OtelGenai), otel_genai::ROWS), (Some(Dialect::Openinference), openinference::ROWS), (None, otel_core::ROWS)];
         for (dialect, rows) in all {
             for row in rows.iter().filter(|_| dialect.is_none_or(|d| enabled.has(d))) {
                 // The first table that names a key owns it.
