@@ -99,6 +99,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::metrics::Process;
+    use crate::receive::listen;
     use crate::worm::local::{LocalOptions, LocalStore};
     use crate::worm::{Condition, WormStore, seal_key};
     use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
@@ -125,10 +126,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_collector_receives_the_table() {
         let (sender, mut received) = mpsc::channel(8);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let server = tonic::transport::Server::builder().add_service(MetricsServiceServer::new(Collector(sender)));
-        tokio::spawn(server.serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)));
+        let endpoint = listen::Endpoint { address: "127.0.0.1:0".into(), tls: None, token_file: None };
+        let listener = listen::bind(&endpoint).await.unwrap();
+        let endpoint = format!("http://{}", listener.address());
+        let _listening = listener.serve(MetricsServiceServer::new(Collector(sender)), &[], Arc::default());
 
         let folder = tempfile::tempdir().unwrap();
         let store = ObservedStore::new(Arc::new(LocalStore::open(folder.path(), LocalOptions::default()).unwrap()));
