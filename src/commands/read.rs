@@ -34,7 +34,7 @@ pub fn trusted(args: &KeyArgs, config: &Config) -> Vec<TrustedKey> {
     own.map(|key| TrustedKey { key: key.verifier().clone(), source: KeySource::Configured }).into_iter().collect()
 }
 
-const DEFAULT_STORE: &str = "file://./spanseal-data";
+pub(super) const DEFAULT_STORE: &str = "file://./spanseal-data";
 
 /// What is known of how names became pseudonyms. No key file is no error: names kept in the clear are found without, and what could not
 /// be compared is told. A key file that cannot be used is one.

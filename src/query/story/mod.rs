@@ -17,6 +17,11 @@ use crate::record::canonical::Json;
 use people::People;
 use words::{day_and_time, list, wrap};
 
+/// Breaks a paragraph into lines no wider than `width`.
+pub fn paragraph(text: &str, width: usize) -> String {
+    wrap(text, 1, width)
+}
+
 /// A story, told once, printed as text or as JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {

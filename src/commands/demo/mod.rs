@@ -1,0 +1,187 @@
+//! `spanseal demo`: the whole story on the embedded default, with real OTLP exporters: send, seal, find, read, verify, forge.
+//!
+//! Whatever is printed was just now measured or read back; a step that fails ends the demo with its sentence.
+
+mod checks;
+mod folders;
+mod running;
+mod sender;
+mod tamper;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::{output, prove, read, show};
+use crate::cli::DemoArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::query::log::{KeySource, TrustedKey};
+use crate::query::print;
+use crate::query::scan::{Answer, Request, scan};
+use crate::query::story::{Item, Trust, tell};
+use crate::worm::{StoreUrl, WormStore};
+use running::{Places, Running};
+
+/// Runs it.
+pub async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let now = SystemClock.now().ceil_seconds();
+    let places = places(&config.store.url, now)?;
+    folders::make_anew(&places.keys)?;
+    if let StoreUrl::File(path) = StoreUrl::parse(&places.store)? {
+        folders::make_anew(&path)?;
+    }
+    let config = places.configure(now)?;
+    let running = Running::start(&config).await.context("the demo's server did not start")?;
+    say("spanseal demo: one credit decision, from the application to the auditor\n")?;
+    let told = story(&running, &config, &places).await;
+    if let Err(error) = told {
+        let _ = running.stop().await;
+        return Err(error);
+    }
+    if args.stay {
+        stay(running, &places).await
+    } else {
+        running.stop().await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Where everything lies: beside each other, the keys never in the store.
+fn places(url: &StoreUrl, now: crate::clock::UnixSeconds) -> anyhow::Result<Places> {
+    let default = url.to_string() == read::DEFAULT_STORE;
+    Ok(match url {
+        StoreUrl::File(_) if default => {
+            Places { store: "./spanseal-demo".to_owned(), keys: PathBuf::from("./spanseal-demo-keys"), log: "demo".to_owned(), period: "180d" }
+        }
+        StoreUrl::File(path) => {
+            let name = path.file_name().and_then(|n| n.to_str()).context("the store's folder needs a name of its own")?;
+            let keys = path.with_file_name(format!("{name}-keys"));
+            Places { store: url.to_string(), keys, log: "demo".to_owned(), period: "180d" }
+        }
+        // A bucket forgets nothing, so each demo there is a log of its own; its locks end after a day.
+        StoreUrl::S3 { .. } => Places {
+            store: url.to_string(),
+            keys: PathBuf::from("./spanseal-demo-keys"),
+            log: format!("demo-{}", now.0),
+            period: "1d",
+        },
+    })
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    output::answer(&format!("{text}\n"))
+}
+
+async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::Result<()> {
+    let store = Arc::clone(&running.serving.store);
+    let vkey = running.serving.vkey.clone();
+
+    let sent = sender::send(&format!("http://{}", running.grpc), &format!("http://{}", running.http)).await?;
+    say("1. An application reports through the official OpenTelemetry SDK")?;
+    say(&format!("   {} spans by OTLP/gRPC: acknowledged after {} ms, and acknowledged means sealed", sent.spans, sent.took.as_millis()))?;
+    say(&format!("   1 log by OTLP/HTTP:   receipt for seal {}, root {}\n", sent.receipt.seal, sent.receipt.root))?;
+
+    let request = Request { trusted: vec![TrustedKey { key: vkey.clone(), source: KeySource::Pinned }], ..Request::default() };
+    let mut answer = find(&store, &request).await?;
+    // What spanseal records of itself is for another day.
+    answer.hits.retain(|hit| hit.text("source.signal") != Some("control"));
+    let left = (sent.spans + 1).saturating_sub(answer.hits.len());
+    say(&format!("2. {} of them carry AI meaning and are evidence now; {left} were ordinary web traffic", answer.hits.len()))?;
+    say(&indent(&print::table(&answer.hits, read::width().map(|w| w.saturating_sub(2)))))?;
+
+    let mut request = Request { filter: Default::default(), ..request };
+    let related = show::related(&store, &mut request, sender::DECISION_ID).await?;
+    let told = tell(&related.hits, sender::DECISION_ID, Trust { key: show::key_source(&related), complete: true });
+    let short = told.sections.iter().find(|s| s.heading == "In short").context("the story has no beginning")?;
+    say("3. What a reader gets who is no engineer (the beginning of `spanseal show`)")?;
+    for item in &short.items {
+        if let Item::Text(text) = item {
+            say(&indent(&crate::query::story::paragraph(text, read::width().unwrap_or(90).min(96).saturating_sub(3))))?;
+        }
+    }
+
+    let decided = related.hits.iter().find(|h| h.text("kind") == Some("decision") || h.text("decision.outcome") == Some("declined"));
+    let decided = decided.context("the decision was not found")?;
+    let bundle = prove::bundle(&store, &related, decided).await?;
+    let proof = places.keys.join("proof.json");
+    let mut bytes = bundle.to_jcs();
+    bytes.push(b'\n');
+    std::fs::write(&proof, &bytes).with_context(|| format!("`{}` cannot be written", proof.display()))?;
+    say("4. What an auditor checks with nothing but the public key")?;
+    say(&format!("   the whole store   {}", checks::verified(&store, &vkey).await?))?;
+    say(&format!("   one record        {}\n", checks::checked(&bytes, &vkey)?))?;
+
+    say("5. What a forger gets: a copy of the store, \"declined\" made \"approved\" inside one record")?;
+    let (key, forged) = tamper::forge(store.as_ref(), decided, "\"outcome\":\"declined\"", "\"outcome\":\"approved\"").await?;
+    let copy = tamper::copy_forged(store.as_ref(), &config.log.name, &places.keys.join("forged-copy"), &key, forged).await?;
+    let copy: Arc<dyn WormStore> = Arc::new(copy);
+    for line in checks::found(&copy, &vkey).await? {
+        say(&format!("   {line}"))?;
+    }
+    say("")?;
+    say(&closing(places, &vkey.to_string(), decided.text("id").unwrap_or_default()))
+}
+
+async fn find(store: &Arc<dyn WormStore>, request: &Request) -> anyhow::Result<Answer> {
+    let answer = scan(store, request, &indicatif::ProgressBar::hidden()).await?;
+    if let Some(problem) = answer.problems.first() {
+        bail!("what was sealed cannot be read back: {problem}");
+    }
+    Ok(answer)
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// What this was, honestly, and where to go on.
+fn closing(places: &Places, vkey: &str, record: &str) -> String {
+    let file = shell(&places.config_file());
+    let worm = match StoreUrl::parse(&places.store) {
+        Ok(StoreUrl::S3 { .. }) => "The bucket's Object Lock keeps these objects for a day; nobody can be talked into deleting them before.",
+        _ => {
+            "This store is a folder, and a folder is not WORM: changes are found, not prevented. An S3 bucket with Object Lock\n\
+             refuses them; every seal written here says \"not_worm\"."
+        }
+    };
+    format!(
+        "{worm}\n\nGo on from here:\n   spanseal show {decision} --config {file}\n   spanseal query --subject alice@example.com --config {file}\n   \
+         spanseal prove {record} --config {file} > proof.json\n   spanseal check proof.json --vkey {vkey}\n   \
+         spanseal verify --config {file} --vkey {vkey}",
+        decision = sender::DECISION_ID,
+        vkey = quoted(vkey),
+    )
+}
+
+fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./_-".contains(&b));
+    if plain { text } else { quoted(&text) }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Serves on, until interrupted.
+async fn stay(mut running: Running, places: &Places) -> anyhow::Result<ExitCode> {
+    say(&format!(
+        "\nStill serving, until you press Ctrl-C:\n   OTLP/gRPC  {}\n   OTLP/HTTP  http://{}\n   API        http://{}/readyz\n   \
+         OTEL_EXPORTER_OTLP_ENDPOINT=http://{} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf YOUR-APPLICATION\n   store      {}",
+        running.grpc, running.http, running.serving.api, running.http, places.store
+    ))?;
+    tokio::select! {
+        error = running.serving.failed() => Err(error.into()),
+        stopped = tokio::signal::ctrl_c() => {
+            stopped?;
+            running.stop().await?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
