@@ -206,6 +206,17 @@ fn volatile(member: Member) -> Volatile {
     }
 }
 
+impl Volatile {
+    /// The object that such a part is cut out of, and that stays.
+    fn anchor(self) -> &'static str {
+        match self {
+            Volatile::No | Volatile::Retention | Volatile::Evidence => "",
+            Volatile::Received => "time",
+            Volatile::Peer => "source",
+        }
+    }
+}
+
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -302,16 +313,23 @@ impl<'a> Record<'a> {
         while let Some((member, value)) = rest.next() {
             let path = member.path();
             let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
-            // Braces are closed before a skipped part begins or ends, and opened after: each part skips its own.
-            let common = close(out, open, parent);
             let class = volatile(*member);
             if class != current {
+                // A part ends where its own braces are closed; what it is cut out of stays open, or is opened before it begins.
                 if current != Volatile::No {
+                    close(out, open, current.anchor());
+                    open = current.anchor();
                     skipped.push(since..out.len());
                 }
                 current = class;
-                since = out.len();
+                if class != Volatile::No {
+                    let common = close(out, open, class.anchor());
+                    open_objects(out, class.anchor().get(common..).unwrap_or_default());
+                    open = class.anchor();
+                    since = out.len();
+                }
             }
+            let common = close(out, open, parent);
             open_objects(out, parent.get(common..).unwrap_or_default());
             open = parent;
             comma(out);
@@ -337,10 +355,12 @@ impl<'a> Record<'a> {
                 write_value(out, value, key_id);
             }
         }
-        close(out, open, "");
         if current != Volatile::No {
+            close(out, open, current.anchor());
+            open = current.anchor();
             skipped.push(since..out.len());
         }
+        close(out, open, "");
         out.push(b'}');
         skipped
     }
@@ -400,12 +420,17 @@ pub fn shorten(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or(text)
 }
 
+/// What [`super::sameness_of_line`] says of the line, without reading it again: it must be the digest of the canonical form that is left.
 fn sameness(out: &[u8], start: usize, skipped: &[Range<usize>]) -> [u8; 16] {
     let mut hash = Sha256::new();
     let mut from = start;
     for range in skipped {
         hash.update(out.get(from..range.start).unwrap_or_default());
         from = range.end;
+        // A part that stood first leaves the comma behind it.
+        if out.get(range.start) != Some(&b',') && out.get(from) == Some(&b',') {
+            from += 1;
+        }
     }
     hash.update(out.get(from..).unwrap_or_default());
     let digest = hash.finalize();
