@@ -187,9 +187,7 @@ fn quick_key(pair: &[u8]) -> Result<&[u8], Malformed> {
     {
         match rest {
             [0x12, length @ 0..=0x7f, rest @ ..] if rest.len() == usize::from(*length) => return Ok(key),
-            [0x12, low @ 0x80..=0xff, high @ 0..=0x7f, rest @ ..]
-                if rest.len() == usize::from(*low & 0x7f) | usize::from(*high) << 7 =>
-            {
+            [0x12, low @ 0x80..=0xff, high @ 0..=0x7f, rest @ ..] if rest.len() == usize::from(*low & 0x7f) | usize::from(*high) << 7 => {
                 return Ok(key);
             }
             _ => {}
@@ -243,10 +241,11 @@ fn event_name(event: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     Ok(name)
 }
 
-/// What the dialects of a span are besides those of its attributes' rows: scope, span name, event names.
-pub(crate) fn names(scope_name: &[u8], span: &[u8]) -> Dialects {
+/// The dialects that the names of a span and of its scope prove.
+pub(crate) fn names(scope_name: &[u8], name: &[u8]) -> Dialects {
     let mut all = Dialects::default();
-    for dialect in [scope(scope_name), span_name(span)].into_iter().flatten() {
+    let claude_code = [scope_name, name].iter().any(|n| n.starts_with(b"claude_code.")).then_some(Dialect::ClaudeCode);
+    for dialect in [scope(scope_name), span_name(name), claude_code].into_iter().flatten() {
         all.add(dialect);
     }
     all

@@ -404,7 +404,7 @@ impl<'a> Draft<'a> {
             // A vector of thousands is content at a glance; only an empty one is none.
             (Value::Array(array), _) if elements(array).next().is_none() => Holds::Nothing,
             (Value::KeyValues(list), _) if key_values(list, 1).next().is_none() => Holds::Nothing,
-            (Value::Bytes(bytes), _) if bytes.is_empty() => Holds::Nothing,
+            (Value::Bytes([]), _) => Holds::Nothing,
             _ => Holds::Content,
         };
         if look != Look::Frame && holds == Holds::Nothing {

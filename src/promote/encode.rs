@@ -105,11 +105,7 @@ fn write_at(out: &mut Vec<u8>, value: &Value<'_>, form: Form, notes: &mut Notes,
 }
 
 /// Appends an object of key and value; of a repeated key the first stays. Sorts `pairs`.
-pub(crate) fn write_object<'a>(
-    out: &mut Vec<u8>,
-    pairs: &mut Vec<(Cow<'a, str>, Value<'a>)>,
-    notes: &mut Notes,
-) -> Result<(), Malformed> {
+pub(crate) fn write_object<'a>(out: &mut Vec<u8>, pairs: &mut Vec<(Cow<'a, str>, Value<'a>)>, notes: &mut Notes) -> Result<(), Malformed> {
     write_object_at(out, pairs, Form::Exact, notes, 0)
 }
 

@@ -307,7 +307,7 @@ fn indexed_system_texts(draft: &Draft<'_>, each: &mut dyn FnMut(Cow<'_, str>)) {
 fn redirect(draft: &mut Draft<'_>, kind: Kind) {
     let moves: &[(Side, Side)] = match kind {
         Kind::Tool => &[(Side::Input, Side::ToolArguments), (Side::Output, Side::ToolResult)],
-        Kind::Retrieval | Kind::Rerank if !draft.has_side(Side::Query) => &[(Side::Input, Side::Query)],
+        Kind::Retrieval if !draft.has_side(Side::Query) => &[(Side::Input, Side::Query)],
         _ => &[],
     };
     for (from, to) in moves {
@@ -344,19 +344,14 @@ fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> Result<(), M
     content.claimed_hash = notes.claimed_hash;
     content.reference = notes.reference;
     content.media_type = notes.media_type;
-    if side == Side::Output || content.captured != Captured::Absent || spoken {
+    if content.captured != Captured::Absent || spoken {
         draft.record.push(side.member(), Val::Content(Box::new(content)));
     }
     Ok(())
 }
 
 /// `H("content", x)` with x by scheme: `utf8` exactly where one string carried it, else JCS of all attributes that did.
-fn hashed<'a>(
-    draft: &mut Draft<'a>,
-    who: &Who<'_>,
-    member: Member,
-    pairs: Vec<(Cow<'a, str>, Value<'a>)>,
-) -> Result<Content, Malformed> {
+fn hashed<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, pairs: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Content, Malformed> {
     let mut content = Content::only(Captured::Hash);
     if let [(_, Value::Text(text))] = pairs.as_slice() {
         if std::str::from_utf8(text).is_err() {
@@ -429,10 +424,11 @@ fn confidence(draft: &mut Draft<'_>) {
 }
 
 /// Rule 8: what counts tokens a second time is marked: agents and workflows add up their calls, a log repeats its span, a fetched
-/// response was counted when it was made.
+/// response was counted when it was made. An operation that no table knows may be a call of its own and is not marked.
 fn usage(draft: &mut Draft<'_>, kind: Kind, signal: Signal) {
     let counted = draft.record.has_any(member::USAGE_AGGREGATE, member::USAGE_TOTAL_TOKENS);
-    let again = matches!(kind, Kind::Agent | Kind::Workflow | Kind::Event)
+    let again = matches!(kind, Kind::Agent | Kind::Workflow)
+        || draft.operation == Some(Kind::Event)
         || (signal == Signal::Log && draft.record.has(member::TRACE_SPAN_ID));
     if counted && again && !draft.record.has(member::USAGE_AGGREGATE) {
         draft.record.push(member::USAGE_AGGREGATE, Val::Bool(true));

@@ -106,9 +106,11 @@ impl Promoter {
     pub fn new(settings: Settings) -> Result<Promoter, String> {
         match settings.identity_mode {
             IdentityMode::Plain if !settings.acknowledge_plain => {
-                return Err("identity.mode: `plain` writes ids of persons into storage that nobody can erase; if they are pseudonyms already, \
+                return Err(
+                    "identity.mode: `plain` writes ids of persons into storage that nobody can erase; if they are pseudonyms already, \
                             say `acknowledge_plain: true`"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
             IdentityMode::Vault => return Err("identity.mode: `vault` needs a vault, which this version has not; use `keyed`".to_owned()),
             IdentityMode::Plain | IdentityMode::Keyed => {}

@@ -239,13 +239,7 @@ fn review_status(draft: &mut Draft<'_>, name: &[u8]) {
 }
 
 /// An event that belongs to its span: a message, an exception, a chunk.
-fn fold_event<'a>(
-    around: &Around<'_, 'a>,
-    who: &Who<'_>,
-    draft: &mut Draft<'a>,
-    index: usize,
-    event: &Event<'a>,
-) -> Result<(), Malformed> {
+fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>, index: usize, event: &Event<'a>) -> Result<(), Malformed> {
     if let Some(dialect) = detect::prefix(event.name) {
         draft.weak_dialects.add(dialect);
     }
@@ -270,13 +264,7 @@ fn fold_event<'a>(
 }
 
 /// One attribute of a message event.
-fn message_part<'a>(
-    draft: &mut Draft<'a>,
-    side: Side,
-    own: &str,
-    key: Cow<'a, str>,
-    value: Value<'a>,
-) -> Result<(), Malformed> {
+fn message_part<'a>(draft: &mut Draft<'a>, side: Side, own: &str, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
     match own {
         "finish_reason" => match value.as_str() {
             Some(text) if !text.is_empty() => add_reason(draft, Cow::Borrowed(text)),

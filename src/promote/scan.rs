@@ -5,24 +5,14 @@
 
 use std::borrow::Cow;
 
+use crate::record::canonical::Json;
+
 /// Deepest nesting that is walked into.
 const DEPTH_MAX: usize = 24;
 
 /// Members that say what a message is, not what it says.
-const STRUCTURE: &[&str] = &[
-    "role",
-    "type",
-    "id",
-    "name",
-    "finish_reason",
-    "tool_call_id",
-    "call_id",
-    "index",
-    "status",
-    "modality",
-    "mime_type",
-    "media_type",
-];
+const STRUCTURE: &[&str] =
+    &["role", "type", "id", "name", "finish_reason", "tool_call_id", "call_id", "index", "status", "modality", "mime_type", "media_type"];
 
 /// What instrumentations write in place of content that they were told to hide.
 const MARKERS: &[&str] = &[
@@ -88,8 +78,8 @@ pub(crate) fn messages_hold(json: &[u8]) -> Holds {
         Some(b'[' | b'{') if text_holds(json) == Holds::Redaction => Holds::Redaction,
         Some(b'[' | b'{') => match holds(json, 0) {
             Holds::Content => Holds::Content,
-            // Prose that begins with a bracket: what cannot be followed to its end is text.
-            _ if end_of(json, 0) != Some(json.len()) => text_holds(json),
+            // Prose that begins with a bracket: what is no JSON is text. Frames are short and rare, so a strict look is cheap.
+            _ if Json::parse(json).is_err() => text_holds(json),
             frame => frame,
         },
         _ => text_holds(json),
@@ -103,9 +93,7 @@ fn holds(value: &[u8], depth: usize) -> Holds {
     match value.first() {
         Some(b'[') => fold(items(value).map(|item| holds(item, depth + 1))),
         Some(b'{') => fold(
-            members(value)
-                .filter(|(name, _)| !STRUCTURE.iter().any(|s| s.as_bytes() == *name))
-                .map(|(_, inner)| holds(inner, depth + 1)),
+            members(value).filter(|(name, _)| !STRUCTURE.iter().any(|s| s.as_bytes() == *name)).map(|(_, inner)| holds(inner, depth + 1)),
         ),
         Some(b'"') => text_holds(value),
         Some(b'n') | None => Holds::Nothing,

@@ -54,8 +54,7 @@ impl Scrub {
 
     fn next(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
         // All built-in patterns need one of these; most names have none.
-        let plain = self.patterns.is_empty()
-            && !text.get(from..)?.iter().any(|b| matches!(b, b'@' | b'+' | b'0'..=b'9' | b':'));
+        let plain = self.patterns.is_empty() && !text.get(from..)?.iter().any(|b| matches!(b, b'@' | b'+' | b'0'..=b'9' | b':'));
         if plain {
             return None;
         }
@@ -89,7 +88,8 @@ fn email_at(text: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
         return None;
     }
     let domain = rest.get(sign + 1..)?;
-    let mut end = domain.iter().take(EMAIL_MAX).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || **b >= 0x80).count();
+    let mut end =
+        domain.iter().take(EMAIL_MAX).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || **b >= 0x80).count();
     while end > 0 && matches!(domain.get(end - 1), Some(b'.' | b'-')) {
         end -= 1;
     }

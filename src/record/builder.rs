@@ -103,16 +103,7 @@ pub struct Content {
 impl Content {
     /// Content of which only this is known.
     pub fn only(captured: Captured) -> Self {
-        Content {
-            captured,
-            scheme: None,
-            hash: None,
-            claimed_hash: None,
-            reference: None,
-            bytes: None,
-            media_type: None,
-            truncated: false,
-        }
+        Content { captured, scheme: None, hash: None, claimed_hash: None, reference: None, bytes: None, media_type: None, truncated: false }
     }
 
     /// Its members in canonical order.
@@ -361,9 +352,7 @@ impl<'a> Record<'a> {
             Val::Texts(texts) => texts.iter().map(|t| t.len() + 3).sum(),
             Val::Items(items) => items.iter().map(|i| i.len() + 1).sum(),
             Val::Raw(raw) => raw.len(),
-            Val::Content(content) => {
-                content.reference.as_ref().map_or(0, String::len) + content.media_type.as_ref().map_or(0, String::len)
-            }
+            Val::Content(content) => content.reference.as_ref().map_or(0, String::len) + content.media_type.as_ref().map_or(0, String::len),
             _ => 0,
         };
         let Some(at) = (0..self.slots.len()).max_by_key(|i| self.slots.get(*i).map_or(0, |(_, v)| size(v))) else { return false };

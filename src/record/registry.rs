@@ -5,8 +5,8 @@
 
 mod table;
 
-pub use table::*;
 pub(crate) use table::TABLE;
+pub use table::*;
 
 /// What a record speaks of (`kind`). Those that only the receiver itself writes (control records) come with the work that writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -83,9 +83,7 @@ const ACTS: [&str; 5] = ["decision.", "review.", "guardrail.", "policy.", "evalu
 /// Whether a key or event name of ours names an act.
 pub(crate) fn names_act(key: &[u8]) -> bool {
     let own = key.strip_prefix(PREFIX.as_bytes()).or_else(|| key.strip_prefix(ALIAS.as_bytes()));
-    own.is_some_and(|own| {
-        ACTS.iter().any(|act| own.starts_with(act.as_bytes()) || Some(own) == act.as_bytes().strip_suffix(b"."))
-    })
+    own.is_some_and(|own| ACTS.iter().any(|act| own.starts_with(act.as_bytes()) || Some(own) == act.as_bytes().strip_suffix(b".")))
 }
 
 /// The kind that an event's name states: `ai_audit.<group>` or `ai_audit.<group>.<what happened>`.

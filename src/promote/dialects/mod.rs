@@ -10,9 +10,9 @@ mod otel_core;
 mod otel_genai;
 
 pub(crate) use ids::{Dialect, Dialects};
+pub(crate) use openinference::kind_of_span;
 pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
 pub(crate) use otel_genai::{kind_of_operation, message_event, provider};
-pub(crate) use openinference::kind_of_span;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -194,11 +194,8 @@ impl Tables {
     /// Tables of the enabled dialects, plus the keys that the configuration keeps.
     pub(crate) fn new(enabled: Dialects, keep: &[String]) -> Self {
         let mut tables = Tables { rows: HashMap::default(), families: HashMap::default() };
-        let all: [(Option<Dialect>, &[Row]); 3] = [
-            (Some(Dialect::OtelGenai), otel_genai::ROWS),
-            (Some(Dialect::Openinference), openinference::ROWS),
-            (None, otel_core::ROWS),
-        ];
+        let all: [(Option<Dialect>, &[Row]); 3] =
+            [(Some(Dialect::OtelGenai), otel_genai::ROWS), (Some(Dialect::Openinference), openinference::ROWS), (None, otel_core::ROWS)];
         for (dialect, rows) in all {
             for row in rows.iter().filter(|_| dialect.is_none_or(|d| enabled.has(d))) {
                 // The first table that names a key owns it.
@@ -270,6 +267,13 @@ impl Hasher for KeyHasher {
     }
 }
 
+/// Every key of every table, for tests that try them all.
+#[cfg(test)]
+pub(crate) fn testing_keys() -> Vec<String> {
+    let rows = otel_genai::ROWS.iter().chain(openinference::ROWS).chain(otel_core::ROWS).map(|r| r.key.to_owned());
+    rows.chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,11 +296,4 @@ mod tests {
         assert_eq!(tables.find(b"my.key").unwrap().to, To::Keep);
         assert_eq!(tables.find(b"ai.audit.model.id").unwrap().to, tables.find(b"ai_audit.model.id").unwrap().to);
     }
-}
-
-/// Every key of every table, for tests that try them all.
-#[cfg(test)]
-pub(crate) fn testing_keys() -> Vec<String> {
-    let rows = otel_genai::ROWS.iter().chain(openinference::ROWS).chain(otel_core::ROWS).map(|r| r.key.to_owned());
-    rows.chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
 }

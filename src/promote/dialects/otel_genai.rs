@@ -128,7 +128,12 @@ pub(crate) fn kind_of_operation(operation: &str) -> Option<Kind> {
         "create_agent" | "invoke_agent" | "plan" => Kind::Agent,
         "invoke_workflow" => Kind::Workflow,
         "run_guardrail" | "apply_guardrail" => Kind::Guardrail,
-        "fetch_response" | "create_memory" | "update_memory" | "upsert_memory" | "delete_memory" | "create_memory_store"
+        "fetch_response"
+        | "create_memory"
+        | "update_memory"
+        | "upsert_memory"
+        | "delete_memory"
+        | "create_memory_store"
         | "delete_memory_store" => Kind::Event,
         _ => return None,
     })

@@ -66,10 +66,7 @@ const RECORD_MD: &[(&str, &str)] = &[
     ("change", "object version reference before after by approval.by approval.at approval.reference reason"),
     ("control", "act target filter ground ticket by from count"),
     ("retention", "class policies claimed"),
-    (
-        "evidence",
-        "missing derived dropped.attributes dropped.events dropped.links withheld late_ms scrubbed truncated conflicts writer",
-    ),
+    ("evidence", "missing derived dropped.attributes dropped.events dropped.links withheld late_ms scrubbed truncated conflicts writer"),
     ("", "attributes rest"),
 ];
 
@@ -101,7 +98,8 @@ fn the_table_is_sorted_as_jcs_sorts() {
 
 #[test]
 fn facts_are_those_of_the_contract() {
-    let facts: Vec<&str> = TABLE.iter().filter(|s| s.standing == Standing::Fact && !s.path.starts_with("evidence.")).map(|s| s.path).collect();
+    let facts: Vec<&str> =
+        TABLE.iter().filter(|s| s.standing == Standing::Fact && !s.path.starts_with("evidence.")).map(|s| s.path).collect();
     assert_eq!(
         facts,
         [
