@@ -8,8 +8,9 @@ use super::draft::{Draft, How, plain_json};
 use super::scan::{self, Holds};
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
-use crate::record::builder::{Captured, Content, Record, Scheme, Val};
+use crate::record::builder::{Record, Val};
 use crate::record::canonical::Json;
+use crate::record::content::{Captured, Content, Scheme};
 use crate::record::registry::{self as member, Member, TABLE};
 
 /// Most objects of a list; the rest is cut and named. The line's own limit bounds them again.
