@@ -45,11 +45,11 @@ pub(crate) struct Closing<'p> {
 
 /// Finishes a draft and appends its line.
 pub(crate) fn finish<'a>(
-    promoter: &Promoter,
+    promoter: &'a Promoter,
     draft: &mut Draft<'a>,
     resource: &super::origin::Origin<'a>,
     who: &Who<'_>,
-    closing: Closing<'_>,
+    closing: Closing<'a>,
     batch: &mut Batch,
 ) -> Result<(), Malformed> {
     models(draft);
@@ -84,7 +84,7 @@ pub(crate) fn finish<'a>(
         record.push(member::SOURCE_DIALECTS, Val::Texts(ids));
     }
     if let Some(peer) = closing.context.peer {
-        record.push(member::SOURCE_PEER_ID, Val::Str(Cow::Owned(peer.id.clone())));
+        record.push(member::SOURCE_PEER_ID, Val::Str(Cow::Borrowed(&peer.id)));
         record.push(member::SOURCE_PEER_METHOD, Val::Str(Cow::Borrowed(peer.method)));
     } else {
         record.push(member::SOURCE_PEER_METHOD, Val::Str(Cow::Borrowed("none")));
@@ -234,17 +234,17 @@ fn usage(draft: &mut Draft<'_>, kind: Kind, signal: Signal) {
 }
 
 /// The class, by the policies and by what telemetry asked for.
-fn retention(promoter: &Promoter, draft: &mut Draft<'_>, received: UnixNanos) -> crate::retain::ClassIndex {
+fn retention<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, received: UnixNanos) -> crate::retain::ClassIndex {
     let classes = &promoter.settings.classes;
     let decision = classes.decide(text_of(draft, member::RETENTION_CLAIMED), received.ceil_seconds());
-    draft.record.push(member::RETENTION_CLASS, Val::Str(Cow::Owned(classes.class(decision.class).name.clone())));
+    draft.record.push(member::RETENTION_CLASS, Val::Str(Cow::Borrowed(&classes.class(decision.class).name)));
     if !decision.policies.is_empty() {
         draft.record.push(member::RETENTION_POLICIES, Val::Texts(decision.policies.into_iter().map(Cow::Owned).collect()));
     }
     decision.class
 }
 
-fn evidence(promoter: &Promoter, draft: &mut Draft<'_>, kind: Kind, closing: &Closing<'_>) {
+fn evidence<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, kind: Kind, closing: &Closing<'_>) {
     let missing: Vec<Cow<'_, str>> = promoter
         .required
         .iter()
@@ -301,5 +301,5 @@ fn evidence(promoter: &Promoter, draft: &mut Draft<'_>, kind: Kind, closing: &Cl
         let late = (i128::from(closing.context.received.0) - i128::from(last.0)) / 1_000_000;
         draft.record.push(member::EVIDENCE_LATE_MS, Val::Int(i64::try_from(late).unwrap_or(i64::MAX)));
     }
-    draft.record.push(member::EVIDENCE_WRITER, Val::Str(Cow::Owned(promoter.settings.writer.clone())));
+    draft.record.push(member::EVIDENCE_WRITER, Val::Str(Cow::Borrowed(&promoter.settings.writer)));
 }

@@ -205,10 +205,8 @@ pub(crate) fn finish_documents(draft: &mut Draft<'_>, key_id: &str) {
 
 /// One object of a list, canonical: members by the last name of their path.
 fn item(record: &Record<'_>, key_id: &str) -> Vec<u8> {
-    let mut members: Vec<_> = record.members().collect();
-    members.sort_unstable_by_key(|(m, _)| *m);
     let mut out = vec![b'{'];
-    for (member, value) in members {
+    for (member, value) in record.members() {
         if out.len() > 1 {
             out.push(b',');
         }

@@ -152,7 +152,7 @@ impl Promoter {
         Ok(tally)
     }
 
-    fn walk_groups<'a>(&self, request: &'a [u8], context: Context<'_>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
+    fn walk_groups<'a>(&'a self, request: &'a [u8], context: Context<'a>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
         let mut tally = Tally::default();
         let mut draft: Draft<'a> = Draft::default();
         for group in resource_groups(request) {
