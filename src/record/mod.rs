@@ -2,6 +2,7 @@
 
 pub mod builder;
 pub mod canonical;
+pub mod content;
 pub mod registry;
 
 use sha2::{Digest, Sha256};

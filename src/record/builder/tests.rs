@@ -1,5 +1,6 @@
 use super::*;
 use crate::record::canonical::Json;
+use crate::record::content::{Captured, Scheme};
 
 fn line(record: &mut Record<'_>) -> (String, [u8; 16]) {
     let mut out = b"before".to_vec();
