@@ -15,6 +15,8 @@
 mod support;
 
 mod crash;
+mod golden;
 mod s3_log;
 mod simulation;
+mod tamper;
 mod worm_contract;
