@@ -21,6 +21,7 @@
 //! | [`tlog`] | RFC 6962 trees, C2SP notes and checkpoints, the seal file (pure) | names and limits of `worm` |
 //! | [`worm`] | write-once storage: contract, local folder, S3, strict twin | nothing |
 //! | [`govern`] | acts that are records themselves | `record`, `retain` |
+//! | [`verify`] | the whole log re-derived for an outsider; proof bundles | `tlog`, `worm`, `record::canonical` |
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
@@ -51,6 +52,7 @@ pub mod retain;
 pub mod seal;
 pub mod tlog;
 pub mod worm;
+pub mod verify;
 pub mod query;
 pub mod govern;
 pub mod api;

@@ -51,6 +51,8 @@ fn exit_codes_and_streams_are_those_of_the_manual() {
     let output = spanseal(folder.path()).args(["check", "p"]).env("SPANSEAL_VKEY", "x").output().unwrap();
     assert_eq!(output.status.code(), Some(64));
     assert!(text(&output.stderr).starts_with("error: SPANSEAL_VKEY: "), "{}", text(&output.stderr));
+    let output = run(folder.path(), &["check", "p"]);
+    assert_eq!(output.status.code(), Some(64), "a proof without a key proves nothing");
 }
 
 /// Scenario: the printed configuration is used as the configuration. Guarantee: it loads again and means the same.
