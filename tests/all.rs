@@ -14,7 +14,13 @@
 mod support;
 
 mod command_line;
+mod corpus_replay;
 mod crash;
+mod demo;
+mod end_to_end;
+mod readme;
 mod s3_log;
+mod sdk_clients;
 mod simulation;
+mod tidy;
 mod worm_contract;
