@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{output, prove, read, show};
 use crate::cli::DemoArgs;
@@ -187,17 +188,20 @@ fn shell(path: &Path) -> String {
 
 /// Serves on, until interrupted.
 async fn stay(mut running: Running, places: &Places) -> anyhow::Result<ExitCode> {
+    // Before the addresses are told: whoever reads them may interrupt at once.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     say(&format!(
-        "\nStill serving, until you press Ctrl-C:\n   OTLP/gRPC  {}\n   OTLP/HTTP  http://{}\n   API        http://{}/readyz\n   \
-         OTEL_EXPORTER_OTLP_ENDPOINT=http://{} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf YOUR-APPLICATION\n   store      {}",
-        running.grpc, running.http, running.serving.api, running.http, places.store
+        "\nStill serving, until you press Ctrl-C:\n   OTLP/gRPC  http://{}\n   OTLP/HTTP  http://{}\n   API        http://{}/readyz\n   \
+         store      {}\nYour own application:\n   OTEL_EXPORTER_OTLP_ENDPOINT=http://{} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf COMMAND",
+        running.grpc, running.http, running.serving.api, places.store, running.http
     ))?;
+    // All arms are cancel-safe: the losers are not asked again.
     tokio::select! {
-        error = running.serving.failed() => Err(error.into()),
-        stopped = tokio::signal::ctrl_c() => {
-            stopped?;
-            running.stop().await?;
-            Ok(ExitCode::SUCCESS)
-        }
+        error = running.serving.failed() => return Err(error.into()),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
+    running.stop().await?;
+    Ok(ExitCode::SUCCESS)
 }
