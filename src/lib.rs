@@ -47,6 +47,7 @@ pub mod seal;
 pub mod tlog;
 pub mod worm;
 pub mod query;
+pub mod verify;
 pub mod govern;
 pub mod api;
 pub mod serve;
