@@ -67,7 +67,7 @@ pub enum Command {
     /// Re-derive everything in a store and say what is not as it was signed
     Verify(VerifyArgs),
     /// Find sealed records
-    Query(QueryArgs),
+    Query(Box<QueryArgs>),
     /// Tell a decision as a story, for a reader who is no engineer
     Show(ShowArgs),
     /// Write a proof that one record is in the log, for somebody who has no access to the store

@@ -21,6 +21,11 @@
 //! | [`tlog`] | RFC 6962 trees, C2SP notes and checkpoints, the seal file (pure) | names and limits of `worm` |
 //! | [`worm`] | write-once storage: contract, local folder, S3, strict twin | nothing |
 //! | [`govern`] | acts that are records themselves | `record`, `retain` |
+//! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
+//! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
+//! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
+//! | [`config`], [`metrics`], [`telemetry`] | the one file that configures all this; figures; logs | |
+//! | [`cli`], [`commands`] | the command line, and one small file a command | all of them |
 //!
 //! `verify` shares nothing with `seal` but the mathematics and the formats.
 //!

@@ -10,10 +10,10 @@
     clippy::disallowed_methods,
     reason = "a test that meets the unexpected should stop there, and not every build uses every helper"
 )]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that stops here has found what it looked for")]
 
 mod support;
 
+mod command_line;
 mod crash;
 mod demo;
 mod s3_log;

@@ -24,7 +24,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => Box::pin(demo::run(args, &config)).await,
         Command::Serve(args) => Box::pin(serve::run(args, config)).await,
         Command::Verify(args) => Box::pin(verify::run(args, &config)).await,
-        Command::Query(args) => Box::pin(query::run(args, &config)).await,
+        Command::Query(args) => Box::pin(query::run(*args, &config)).await,
         Command::Show(args) => Box::pin(show::run(args, &config)).await,
         Command::Prove(args) => Box::pin(prove::run(args, &config)).await,
         Command::Check(args) => check::run(&args),

@@ -7,13 +7,21 @@ use url::{Host, Url};
 
 use super::yaml::ConfigError;
 use super::{Config, Endpoint, IdentityMode, Listener};
+use crate::promote::{IdentityKey, Promoter};
 use crate::worm::StoreUrl;
 
 pub(super) fn all(config: &Config) -> Result<(), ConfigError> {
     ports(config)?;
     s3_endpoint(config)?;
     key_files(config)?;
-    own_telemetry(config)
+    own_telemetry(config)?;
+    promotion(config)
+}
+
+/// Dialects and patterns mean what the promoter says they mean, so it is asked; the key decides nothing here.
+fn promotion(config: &Config) -> Result<(), ConfigError> {
+    let settings = config.promotion_settings(IdentityKey::new([0; 32]));
+    Promoter::new(settings).map(|_| ()).map_err(ConfigError::new)
 }
 
 /// Every listener with the key that names it.

@@ -19,6 +19,7 @@ mod units;
 mod yaml;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use endpoint::Endpoint;
@@ -28,6 +29,8 @@ pub use units::{DURATION_MIN, parse_duration, parse_size, show_duration, show_si
 pub use yaml::ConfigError;
 
 use crate::clock::UnixSeconds;
+use crate::promote;
+use crate::receive::{TlsFiles, listen};
 use crate::retain::{Classes, Period};
 use crate::tlog::Hash;
 use crate::worm::local::LocalOptions;
@@ -127,7 +130,8 @@ pub struct Identity {
     pub realm: String,
     /// `references`: whether session and request ids are kept as sent (`plain`, default) or as pseudonyms (`keyed`).
     pub references: References,
-    /// `scrub`: further patterns that a reference must not match in the clear. At most 64, each at most 256 bytes.
+    /// `scrub`: further patterns of what looks like a person in names and references, besides e-mail, telephone and IP addresses: literal
+    /// text, in which `#` stands for a digit, `?` for a byte and `*` for a run without white space. At most 64, each at most 256 bytes.
     pub scrub: Vec<String>,
 }
 
@@ -195,6 +199,18 @@ pub struct S3 {
     pub ca_file: Option<PathBuf>,
     /// `sse_kms_key_id`: encrypt objects under this KMS key.
     pub sse_kms_key_id: Option<String>,
+}
+
+impl Listener {
+    /// For [`crate::receive::listen::bind`].
+    pub fn to_endpoint(&self) -> listen::Endpoint {
+        let tls = self.tls.as_ref().map(|tls| TlsFiles {
+            cert_file: tls.cert_file.clone(),
+            key_file: tls.key_file.clone(),
+            client_ca_file: tls.client_ca_file.clone(),
+        });
+        listen::Endpoint { address: self.endpoint.to_string(), tls, token_file: self.token_file.clone() }
+    }
 }
 
 impl Store {
@@ -326,6 +342,25 @@ impl Config {
         check::all(&config)?;
         config.warnings = check::warnings(&config);
         Ok(config)
+    }
+
+    /// What the promoter is told; `key` is K.
+    pub fn promotion_settings(&self, key: promote::IdentityKey) -> promote::Settings {
+        let mut settings = promote::Settings::new(Arc::new(self.retention.classes.clone()), key);
+        // The acknowledgement was asked for when the configuration was read.
+        (settings.identity_mode, settings.acknowledge_plain) = match self.identity.mode {
+            IdentityMode::Keyed => (promote::IdentityMode::Keyed, false),
+            IdentityMode::Plain => (promote::IdentityMode::Plain, true),
+        };
+        settings.references = match self.identity.references {
+            References::Plain => promote::References::Plain,
+            References::Keyed => promote::References::Keyed,
+        };
+        settings.realm.clone_from(&self.identity.realm);
+        settings.scrub.clone_from(&self.identity.scrub);
+        settings.keep_attributes.clone_from(&self.promotion.keep_attributes);
+        settings.dialects = self.promotion.dialects.clone().unwrap_or_default();
+        settings
     }
 
     /// SHA-256 of the effective configuration's canonical text: `config_sha256` of every seal written under it.

@@ -112,7 +112,15 @@ fn listener(at: &mut Section<'_>, default: Endpoint) -> Result<Listener, ConfigE
 fn promotion(mut at: Section<'_>) -> Result<Promotion, ConfigError> {
     let dialects = match at.texts("dialects")? {
         None => None,
-        Some(list) => Some(list.into_iter().map(|s| s.parse(dialect)).collect::<Result<Vec<_>, _>>()?),
+        Some(list) if list.is_empty() => {
+            return Err(at.error("`promotion.dialects` is empty, so nothing would be understood; remove the key to understand all"));
+        }
+        Some(list) => {
+            let mut ids = list.into_iter().map(|s| s.parse(dialect)).collect::<Result<Vec<_>, _>>()?;
+            ids.sort();
+            ids.dedup();
+            Some(ids)
+        }
     };
     at.comes_later("rules", "own promotion rules are not in this version; an application can set `ai_audit.*` attributes instead")?;
     let mut keep_attributes = Vec::new();

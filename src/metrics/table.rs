@@ -55,6 +55,17 @@ table! {
     OPEN_FDS: Gauge "process.unix.file_descriptor.count" "process_open_fds" "{file_descriptor}" [] "Open file descriptors.";
     READY: Gauge "spanseal.ready" "spanseal_ready" "1" [] "1 while /readyz says ready: the log is open, its writer runs, and the newest commit is not in doubt.";
 
+    // Receiving and promoting.
+    REQUESTS: Counter "spanseal.receiver.requests" "spanseal_receiver_requests_total" "{request}" ["signal", "outcome"] "Requests that ended, by signal and outcome.";
+    ITEMS: Counter "spanseal.receiver.items" "spanseal_receiver_items_total" "{item}" ["signal"] "Spans, log records and data points received.";
+    PROMOTED: Counter "spanseal.promote.records" "spanseal_promote_records_total" "{record}" ["signal"] "Records that were promoted and have their receipt.";
+    REJECTED: Counter "spanseal.promote.rejected" "spanseal_promote_rejected_total" "{item}" ["signal"] "Spans and log records that were refused as malformed; the answer said so.";
+    SKIPPED: Counter "spanseal.promote.skipped" "spanseal_promote_skipped_total" "{item}" ["reason"] "Spans and log records that became no record, by reason.";
+    REQUEST_BYTES: Counter "spanseal.receiver.size" "spanseal_receiver_bytes_total" "By" ["signal"] "Bytes of request bodies, decompressed.";
+    IN_FLIGHT: Gauge "spanseal.receiver.in_flight" "spanseal_receiver_in_flight_requests" "{request}" [] "Requests between their first byte and their answer.";
+    CONNECTIONS: Gauge "spanseal.receiver.connections" "spanseal_receiver_connections" "{connection}" [] "Open connections of the OTLP ports.";
+    HANDSHAKES_FAILED: Counter "spanseal.receiver.handshakes_failed" "spanseal_receiver_handshakes_failed_total" "{handshake}" [] "TLS handshakes that failed or took too long, clients without the certificate that is asked for among them.";
+
     // Sealing: the one writer.
     SEALS: Counter "spanseal.seal.seals" "spanseal_seal_seals_total" "{seal}" ["content"] "Seals committed, with records or as heartbeats.";
     SEAL_RECORDS: Counter "spanseal.seal.records" "spanseal_seal_records_total" "{record}" [] "Records sealed.";

@@ -3,6 +3,7 @@
 use super::keys::KeysError;
 use super::ports::BindError;
 use crate::metrics::ExportError;
+use crate::receive::{ListenError, ReceiveError};
 use crate::seal;
 use crate::worm;
 
@@ -12,6 +13,15 @@ pub enum ServeError {
     /// A listener could not be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A listener, its certificates or its tokens cannot be used.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The receiver could not start.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    /// Settings that the promoter refuses.
+    #[error("{0}")]
+    Promotion(String),
     /// The store could not be opened.
     #[error(transparent)]
     Store(#[from] worm::OpenError),

@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-
 use super::error::ServeError;
 use super::{bind, keys, no_object_lock};
 use crate::api::{self, Api, Standing};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::metrics::{Exporter, Metrics, ObservedStore, Process, SealFigures};
+use crate::config::{self, Config};
+use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
+use crate::promote::{IdentityKey, Promoter};
+use crate::receive::listen::{self, Listening};
+use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver};
 use crate::seal::{self, Pool, SealerHandle, SealerTask};
 use crate::tlog::note::VerifierKey;
 use crate::worm::s3::PUT_TIMEOUT_DEFAULT;
@@ -24,6 +24,11 @@ const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
 /// Longest wait for a receipt before a sender is told to try again: longer than any sender waits by default (10 s in the SDKs), so that it
 /// is the sender who gives up first, and its resend that finds the record sealed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long open requests may take to their receipts when the process is told to stop: below the 30 s that Kubernetes gives.
+const DRAIN_WITHIN: Duration = Duration::from_secs(20);
+/// The API answers at once.
+const API_DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
 /// A running process: all stages, and what a reader wants to know of them.
 #[derive(Debug)]
@@ -39,20 +44,29 @@ pub struct Serving {
     /// Everybody's way to the writer.
     pub sealer: SealerHandle,
     task: SealerTask,
+    receiver: RunningReceiver,
     standing: Arc<Standing>,
-    stop_api: CancellationToken,
-    api_task: JoinHandle<Result<(), String>>,
+    api_port: Listening,
     exporter: Option<Exporter>,
 }
 
 /// Starts everything. What fails here has received nothing.
 pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, ServeError> {
-    let api_listener = bind("api", &config.api.endpoint).await?;
+    // A port that is taken is found before a log is made. They are let go again: nobody should reach a receiver that cannot receive yet.
+    for (key, listener) in
+        [("receivers.otlp.protocols.grpc", &config.receivers.grpc), ("receivers.otlp.protocols.http", &config.receivers.http)]
+    {
+        if let Some(receiver) = listener {
+            bind(key, &receiver.listener.endpoint).await?;
+        }
+    }
+    bind("api", &config.api.endpoint).await?;
+    let api_bound = listen::bind(&config.api.to_endpoint()).await?;
 
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     check_store(config, store.as_ref()).await?;
-    let keys::Keys { log: key, identity: _, made } = keys::load_or_make(config, store.as_ref()).await?;
+    let keys::Keys { log: key, identity, made } = keys::load_or_make(config, store.as_ref()).await?;
     let vkey = key.verifier().clone();
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
@@ -60,18 +74,17 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     metrics.register(Arc::new(Process::new(Arc::clone(&clock), Arc::clone(&standing))));
     metrics.register(Arc::new(observed.clone()));
 
-    let api = local_address(&api_listener);
+    let api = api_bound.address();
     let routes = api::router(Api {
         log: config.log.name.clone(),
         standing: Arc::clone(&standing),
         store: Arc::clone(&store),
         metrics: metrics.clone(),
     });
-    let stop_api = CancellationToken::new();
-    let stopped = stop_api.clone().cancelled_owned();
-    let api_task =
-        tokio::spawn(async move { axum::serve(api_listener, routes).with_graceful_shutdown(stopped).await.map_err(|e| e.to_string()) });
+    // Probes have no token; what they learn is one word.
+    let api_port = api_bound.serve(routes, &["/healthz", "/readyz"], Arc::default());
 
+    let promoter = Promoter::new(config.promotion_settings(IdentityKey::new(*identity.0))).map_err(ServeError::Promotion)?;
     let pool = Pool::new(config.seal.pool_bytes, config.seal.admission_wait);
     let options = seal::Options {
         store: Arc::clone(&store),
@@ -92,15 +105,23 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         configuration: config.redacted_json().to_jcs_string(),
     };
     let (sealer, task) = seal::start(options).await?;
-    metrics.register(Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock }));
+    metrics.register(Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) }));
+    let received = Arc::<ReceiveMetrics>::default();
+    metrics.register(Arc::new(ReceiveFigures(Arc::clone(&received))));
+    let state =
+        ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
+    let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
     let exporter = config.telemetry.otlp.as_ref().map(|to| Exporter::start(to, &metrics, &observed)).transpose()?;
-    Ok(Serving { api, vkey, made, store, sealer, task, standing, stop_api, api_task, exporter })
+    Ok(Serving { api, vkey, made, store, sealer, task, receiver, standing, api_port, exporter })
 }
 
-fn local_address(listener: &tokio::net::TcpListener) -> SocketAddr {
-    // A bound socket has an address; the other arm is never met.
-    listener.local_addr().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)))
+fn receive_options(config: &Config) -> receive::Options {
+    let port = |receiver: &config::Receiver| receive::Port {
+        endpoint: receiver.listener.to_endpoint(),
+        request_bytes_max: usize::try_from(receiver.request_bytes_max).unwrap_or(usize::MAX),
+    };
+    receive::Options { grpc: config.receivers.grpc.as_ref().map(port), http: config.receivers.http.as_ref().map(port) }
 }
 
 /// Refuses a bucket that is not write-once storage, unless that is what the configuration says.
@@ -116,7 +137,9 @@ async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), Serve
 impl Serving {
     /// What listens where.
     pub fn listening(&self) -> Vec<(&'static str, SocketAddr)> {
-        vec![("API (health, metrics, checkpoint)", self.api)]
+        let grpc = self.receiver.grpc_address().map(|at| ("OTLP/gRPC", at));
+        let http = self.receiver.http_address().map(|at| ("OTLP/HTTP", at));
+        grpc.into_iter().chain(http).chain([("API (health, metrics, checkpoint)", self.api)]).collect()
     }
 
     /// Waits until a background task ends by itself, which none does while all is well.
@@ -126,30 +149,23 @@ impl Serving {
                 Err(fatal) => fatal.into(),
                 Ok(()) => ServeError::Ended { task: "the writer", reason: "it was told to".to_owned() },
             },
-            ended = &mut self.api_task => {
-                let reason = match ended {
-                    Ok(Ok(())) => "it was told to".to_owned(),
-                    Ok(Err(reason)) => reason,
-                    Err(broken) => broken.to_string(),
-                };
-                ServeError::Ended { task: "the API listener", reason }
-            }
+            () = self.receiver.failed() => ServeError::Ended { task: "an OTLP listener", reason: "its accept loop stopped".to_owned() },
+            () = self.api_port.failed() => ServeError::Ended { task: "the API listener", reason: "its accept loop stopped".to_owned() },
         }
     }
 
     /// Stops in this order: stop accepting; refuse new work retryably; let open requests reach their receipt; seal what is pending and say
     /// in that seal that it stops on purpose; publish the checkpoint; stop the API; push the last figures.
     pub async fn drain(self) -> Result<(), ServeError> {
-        tracing::info!("drain.started");
         self.standing.drain();
+        let cut_off = self.receiver.drain(DRAIN_WITHIN).await;
         let sealed = self.task.drain().await;
-        self.stop_api.cancel();
-        let _ = self.api_task.await;
+        let _ = self.api_port.drain(API_DRAIN_WITHIN).await;
         if let Some(exporter) = self.exporter {
             // Blocks on the network, so not on an async thread; its outcome changes nothing that was promised.
             let _ = tokio::task::spawn_blocking(move || exporter.stop()).await;
         }
-        tracing::info!("drain.finished");
+        tracing::info!(cut_off, "serve.stopped");
         sealed.map_err(ServeError::from)
     }
 
