@@ -28,6 +28,8 @@ use running::{Places, Running};
 
 /// Columns where there is no terminal to ask, and never more for sentences.
 const WIDTH: usize = 110;
+/// Columns of the table where there is no terminal: what a page of documentation shows without scrolling.
+const TABLE_WIDTH: usize = 120;
 
 /// Runs it.
 pub async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -109,7 +111,7 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
     answer.hits.retain(|hit| hit.text("source.signal") != Some("control"));
     let left = (sent.spans + 1).saturating_sub(answer.hits.len());
     say(&format!("2. {} of them carry AI meaning and are evidence now; {left} were ordinary web traffic", answer.hits.len()))?;
-    say(&indent(&print::table(&answer.hits, Some(read::width().unwrap_or(WIDTH).saturating_sub(2)))))?;
+    say(&indent(&print::table(&answer.hits, Some(read::width().unwrap_or(TABLE_WIDTH).saturating_sub(2)))))?;
 
     let mut request = Request { filter: Default::default(), ..request };
     let related = show::related(&store, &mut request, sender::DECISION_ID).await?;
@@ -133,14 +135,14 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
     std::fs::write(&key_file, format!("{vkey}\n")).with_context(|| format!("`{}` cannot be written", key_file.display()))?;
     say("4. What an auditor checks with nothing but the public key")?;
     say(&format!("   the public key    {vkey}"))?;
-    say(&format!("   the whole store   {}", checks::verified(&store, &vkey).await?))?;
+    say(&format!("   the whole store   {}", checks::verified(&store, &config.log.name, &vkey).await?))?;
     say(&format!("   one record        {}\n", checks::checked(&bytes, &vkey)?))?;
 
     say("5. What a forger gets: a copy of the store, \"declined\" made \"approved\" inside one record")?;
     let (key, forged) = tamper::forge(store.as_ref(), decided, "\"outcome\":\"declined\"", "\"outcome\":\"approved\"").await?;
     let copy = tamper::copy_forged(store.as_ref(), &config.log.name, &places.keys.join("forged-copy"), &key, forged).await?;
     let copy: Arc<dyn WormStore> = Arc::new(copy);
-    for line in checks::found(&copy, &vkey).await? {
+    for line in checks::found(&copy, &config.log.name, &vkey).await? {
         let line = crate::query::story::paragraph(&line, WIDTH);
         say(indent(&line).trim_end())?;
     }
