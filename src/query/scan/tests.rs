@@ -232,3 +232,24 @@ async fn an_empty_store_is_no_answer() {
     let answer = ask(&memory(&TestLog::store()), Request::default()).await;
     assert!(answer.problems[0].what.contains("no log"));
 }
+
+/// The seal from which a range is searched is found by halves, and a hole makes the search longer, never shorter.
+#[tokio::test]
+async fn the_first_seal_of_a_range_is_found() {
+    use crate::query::fixtures::SEALED;
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    for _ in 0..11 {
+        log.seal(&[]).await;
+    }
+    let open = || LogReader::open(memory(&log.store), "log", &[]);
+    let reader = open().await.unwrap();
+    for (at, first) in [(-100, 0), (0, 0), (1, 1), (7, 7), (10, 10), (11, 11), (100, 11)] {
+        assert_eq!(reader.first_sealed_from(UnixSeconds(SEALED + at)).await.unwrap(), first, "{at}");
+    }
+    log.store.purge(&seal_key("log", 5), None);
+    let reader = open().await.unwrap();
+    for at in 0..11 {
+        let first = reader.first_sealed_from(UnixSeconds(SEALED + at)).await.unwrap();
+        assert!(i64::try_from(first).unwrap() <= at, "{at}: {first}");
+    }
+}
