@@ -18,7 +18,9 @@ pub(super) fn make_anew(path: &Path) -> anyhow::Result<()> {
         Err(e) if e.kind() == ErrorKind::NotFound => {}
         Err(e) => return Err(e).with_context(|| format!("`{shown}` cannot be looked at")),
         Ok(found) if !found.is_dir() => bail!("`{shown}` is not a folder; move it away, or run the demo elsewhere"),
-        Ok(_) if marked(path)? => fs::remove_dir_all(path).with_context(|| format!("what an earlier demo left in `{shown}` cannot be deleted"))?,
+        Ok(_) if marked(path)? => {
+            fs::remove_dir_all(path).with_context(|| format!("what an earlier demo left in `{shown}` cannot be deleted"))?
+        }
         Ok(_) if fs::read_dir(path).with_context(|| format!("`{shown}` cannot be read"))?.next().is_none() => {}
         Ok(_) => bail!(
             "`{shown}` exists and was not made by the demo, so the demo will not touch it; move it away, or run the demo in another folder"

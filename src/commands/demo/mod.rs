@@ -53,21 +53,21 @@ pub async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<ExitCode> {
 fn places(url: &StoreUrl, now: crate::clock::UnixSeconds) -> anyhow::Result<Places> {
     let default = url.to_string() == read::DEFAULT_STORE;
     Ok(match url {
-        StoreUrl::File(_) if default => {
-            Places { store: "./spanseal-demo".to_owned(), keys: PathBuf::from("./spanseal-demo-keys"), log: "demo".to_owned(), period: "180d" }
-        }
+        StoreUrl::File(_) if default => Places {
+            store: "./spanseal-demo".to_owned(),
+            keys: PathBuf::from("./spanseal-demo-keys"),
+            log: "demo".to_owned(),
+            period: "180d",
+        },
         StoreUrl::File(path) => {
             let name = path.file_name().and_then(|n| n.to_str()).context("the store's folder needs a name of its own")?;
             let keys = path.with_file_name(format!("{name}-keys"));
             Places { store: url.to_string(), keys, log: "demo".to_owned(), period: "180d" }
         }
         // A bucket forgets nothing, so each demo there is a log of its own; its locks end after a day.
-        StoreUrl::S3 { .. } => Places {
-            store: url.to_string(),
-            keys: PathBuf::from("./spanseal-demo-keys"),
-            log: format!("demo-{}", now.0),
-            period: "1d",
-        },
+        StoreUrl::S3 { .. } => {
+            Places { store: url.to_string(), keys: PathBuf::from("./spanseal-demo-keys"), log: format!("demo-{}", now.0), period: "1d" }
+        }
     })
 }
 
@@ -141,7 +141,9 @@ fn indent(text: &str) -> String {
 fn closing(places: &Places, vkey: &str, record: &str) -> String {
     let file = shell(&places.config_file());
     let worm = match StoreUrl::parse(&places.store) {
-        Ok(StoreUrl::S3 { .. }) => "The bucket's Object Lock keeps these objects for a day; nobody can be talked into deleting them before.",
+        Ok(StoreUrl::S3 { .. }) => {
+            "The bucket's Object Lock keeps these objects for a day; nobody can be talked into deleting them before."
+        }
         _ => {
             "This store is a folder, and a folder is not WORM: changes are found, not prevented. An S3 bucket with Object Lock\n\
              refuses them; every seal written here says \"not_worm\"."

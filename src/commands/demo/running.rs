@@ -56,7 +56,8 @@ impl Places {
             log_key = quoted(&self.keys.join("log.key")),
             identity = quoted(&self.keys.join("identity.key")),
             period = self.period,
-            store = quoted(Path::new(&crate::worm::StoreUrl::parse(&self.store).map_or_else(|_| self.store.clone(), |url| url.to_string()))),
+            store =
+                quoted(Path::new(&crate::worm::StoreUrl::parse(&self.store).map_or_else(|_| self.store.clone(), |url| url.to_string()))),
         )
     }
 }

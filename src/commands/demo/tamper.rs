@@ -12,7 +12,13 @@ use crate::worm::{Condition, ObjectKey, SEGMENT_BYTES_MAX, WormStore, below};
 const OBJECTS_MAX: usize = 10_000;
 
 /// Copies a log into a folder and, on the way, puts the forged bytes in place of one segment.
-pub(super) async fn copy_forged(from: &dyn WormStore, log: &str, to: &Path, forged: &ObjectKey, bytes: Vec<u8>) -> anyhow::Result<LocalStore> {
+pub(super) async fn copy_forged(
+    from: &dyn WormStore,
+    log: &str,
+    to: &Path,
+    forged: &ObjectKey,
+    bytes: Vec<u8>,
+) -> anyhow::Result<LocalStore> {
     let copy = LocalStore::open(to, LocalOptions::default())?;
     let listed = from.list(&format!("{log}/"), None, OBJECTS_MAX).await?;
     if listed.len() >= OBJECTS_MAX {
@@ -40,7 +46,8 @@ pub(super) async fn copy_forged(from: &dyn WormStore, log: &str, to: &Path, forg
 pub(super) async fn forge(store: &dyn WormStore, hit: &Hit, from: &str, to: &str) -> anyhow::Result<(ObjectKey, Vec<u8>)> {
     let place = &hit.place;
     let key = below(&place.log, &place.segment.key);
-    let stored = store.get(&key, place.segment.version_id.as_ref(), SEGMENT_BYTES_MAX).await?.with_context(|| format!("`{key}` is gone"))?;
+    let stored =
+        store.get(&key, place.segment.version_id.as_ref(), SEGMENT_BYTES_MAX).await?.with_context(|| format!("`{key}` is gone"))?;
     let plain = zstd::stream::decode_all(&stored[..]).context("a segment of our own does not decompress")?;
     let text = String::from_utf8(plain).context("a segment of our own is not text")?;
     let line = std::str::from_utf8(&hit.line).context("a record of our own is not text")?;
