@@ -21,13 +21,14 @@
 //! | [`tlog`] | RFC 6962 trees, C2SP notes and checkpoints, the seal file (pure) | names and limits of `worm` |
 //! | [`worm`] | write-once storage: contract, local folder, S3, strict twin | nothing |
 //! | [`govern`] | acts that are records themselves | `record`, `retain` |
+//! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
 //! | [`config`], [`metrics`], [`telemetry`] | the one file that configures all this; figures; logs | |
 //! | [`cli`], [`commands`] | the command line, and one small file a command | all of them |
 //!
-//! `verify` shares nothing with `seal` but the mathematics and the formats.
+//! [`verify`] shares nothing with `seal` but the mathematics and the formats.
 //!
 //! # Three sentences that every change keeps true
 //!
@@ -51,6 +52,7 @@ pub mod retain;
 pub mod seal;
 pub mod tlog;
 pub mod worm;
+pub mod verify;
 pub mod query;
 pub mod govern;
 pub mod api;

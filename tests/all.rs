@@ -2,19 +2,21 @@
 #![allow(
     unreachable_pub,
     dead_code,
+    clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::as_conversions,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a test that meets the unexpected should stop there, and not every build uses every helper"
 )]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that stops here has found what it looked for")]
 
 mod support;
 
 mod command_line;
 mod corpus_replay;
 mod crash;
+mod demo;
 mod end_to_end;
 mod readme;
 mod s3_log;

@@ -99,13 +99,23 @@ fn keygen_makes_both_keys_once() {
 struct Served {
     child: Child,
     api: String,
+    http: String,
     log: std::sync::mpsc::Receiver<String>,
 }
 
+impl Drop for Served {
+    fn drop(&mut self) {
+        // A test that failed must leave no server behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Starts `serve` with free ports and waits until it says where it listens.
-fn serve(folder: &Path) -> Served {
-    let config = "api: {endpoint: '127.0.0.1:0'}\nreceivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: '127.0.0.1:0'}}}}\n";
-    std::fs::write(folder.join("serve.yaml"), config).unwrap();
+fn serve(folder: &Path, more: &str) -> Served {
+    let ports = "api: {endpoint: '127.0.0.1:0', auth: {token_file: tokens}}\nreceivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: '127.0.0.1:0'}}}}\n";
+    std::fs::write(folder.join("serve.yaml"), format!("{ports}{more}")).unwrap();
+    std::fs::write(folder.join("tokens"), "ops:abc\n").unwrap();
     let mut child = spanseal(folder).args(["serve", "--config", "serve.yaml"]).stderr(Stdio::piped()).spawn().unwrap();
     let (sender, log) = std::sync::mpsc::channel();
     let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
@@ -114,25 +124,44 @@ fn serve(folder: &Path) -> Served {
             let _ = sender.send(line);
         }
     });
-    let mut said = Vec::new();
+    let (mut said, mut http) = (Vec::new(), String::new());
     loop {
         let line = log.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("{said:#?}"));
-        if let Some(rest) = line.strip_prefix("listening ")
-            && rest.contains("API")
-        {
-            let api = rest.split_whitespace().next().unwrap().to_owned();
-            return Served { child, api, log };
+        if let Some(rest) = line.strip_prefix("listening ") {
+            let at = rest.split_whitespace().next().unwrap().to_owned();
+            if rest.contains("OTLP/HTTP") {
+                http = at;
+            } else if rest.contains("API") {
+                return Served { child, api: at, http, log };
+            }
         }
         said.push(line);
     }
 }
 
-fn get(at: &str, path: &str) -> String {
+fn send(at: &str, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(at).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+fn answer(mut stream: TcpStream) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// One AI span, as OTLP/JSON over HTTP.
+fn post_span(at: &str, span_id: &str) -> TcpStream {
+    let body = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"{span_id}","name":"chat","startTimeUnixNano":"1795227309000000000","endTimeUnixNano":"1795227310000000000","attributes":[{{"key":"gen_ai.operation.name","value":{{"stringValue":"chat"}}}}]}}]}}]}}]}}"#
+    );
+    let head = "POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n";
+    send(at, &format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()))
+}
+
+fn get(at: &str, path: &str) -> String {
+    answer(send(at, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer abc\r\n\r\n")))
 }
 
 fn signal(child: &Child, name: &str) {
@@ -146,13 +175,17 @@ fn serve_starts_from_nothing_stops_cleanly_and_continues() {
     let folder = tempfile::tempdir().unwrap();
     let mut sizes = Vec::new();
     for _ in 0..2 {
-        let mut served = serve(folder.path());
+        let mut served = serve(folder.path(), "");
         let began = Instant::now();
         while !get(&served.api, "/readyz").contains("200 OK") {
             assert!(began.elapsed() < Duration::from_secs(30));
             std::thread::yield_now();
         }
         assert!(get(&served.api, "/metrics").contains("\nspanseal_ready 1\n"));
+        let open = answer(send(&served.api, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+        assert!(open.contains("200 OK"), "probes have no token: {open}");
+        let closed = answer(send(&served.api, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+        assert!(closed.contains("401"), "{closed}");
         let checkpoint = get(&served.api, "/tlog/spanseal/checkpoint");
         let size: u64 = checkpoint.split("\r\n\r\n").nth(1).unwrap().lines().nth(1).unwrap().parse().unwrap();
         sizes.push(size);
@@ -162,6 +195,55 @@ fn serve_starts_from_nothing_stops_cleanly_and_continues() {
     assert!(sizes[1] > sizes[0], "{sizes:?}");
     let doctor = run(folder.path(), &["doctor", "--config", "serve.yaml", "--json"]);
     assert_eq!(doctor.status.code(), Some(0), "{}", text(&doctor.stdout));
+}
+
+/// Scenario: a span is sent, SIGTERM comes while its request waits for the seal. Guarantee: the request gets its receipt before the process
+/// ends with 0, and the record is found.
+#[test]
+fn an_open_request_gets_its_receipt_before_a_clean_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = serve(folder.path(), "seal: {max_delay: 2s}\n");
+    let open = post_span(&served.http, "00f067aa0ba902b7");
+    let began = Instant::now();
+    while !get(&served.api, "/metrics").contains("\nspanseal_receiver_in_flight_requests 1\n") {
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+    signal(&served.child, "TERM");
+    let receipt = answer(open);
+    assert!(receipt.starts_with("HTTP/1.1 200") && receipt.contains("spanseal-seal: 1\r\n"), "{receipt}");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    let found = run(folder.path(), &["query", "--config", "serve.yaml", "--format", "jsonl"]);
+    let lines = text(&found.stdout);
+    assert!(lines.lines().any(|l| l.contains("\"span_id\":\"00f067aa0ba902b7\"")), "{lines}");
+}
+
+/// Scenario: the same, with a second signal. Guarantee: it leaves at once, not with 0, and the next start finds a sound log.
+#[test]
+fn a_second_signal_leaves_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = serve(folder.path(), "seal: {max_delay: 1m}\n");
+    let _open = post_span(&served.http, "00f067aa0ba902b7");
+    while !get(&served.api, "/metrics").contains("\nspanseal_receiver_in_flight_requests 1\n") {}
+    let began = Instant::now();
+    signal(&served.child, "TERM");
+    while !served.log.recv_timeout(Duration::from_secs(30)).unwrap().starts_with("stopping: ") {}
+    signal(&served.child, "INT");
+    assert_eq!(served.child.wait().unwrap().code(), Some(1));
+    assert!(began.elapsed() < Duration::from_secs(15), "it did not wait for the request");
+    let mut again = serve(folder.path(), "");
+    signal(&again.child, "TERM");
+    assert_eq!(again.child.wait().unwrap().code(), Some(0));
+}
+
+/// Scenario: two processes, one log in one folder. Guarantee: the second is refused with a sentence.
+#[test]
+fn a_second_writer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = serve(folder.path(), "");
+    let second = run(folder.path(), &["serve", "--config", "serve.yaml"]);
+    assert_eq!(second.status.code(), Some(2));
+    let said = text(&second.stderr);
+    assert!(said.lines().last().unwrap().starts_with("error: ") && said.contains("another process"), "{said}");
 }
 
 /// Scenario: `serve` on a bucket without Object Lock. Guarantee: refused with what to do; nothing is written, no key is made.

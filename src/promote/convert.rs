@@ -245,8 +245,8 @@ fn from_text<'a>(member: Member, text: Cow<'a, str>, who: &Who<'_>, marks: &mut 
 fn finish_text<'a>(member: Member, text: Cow<'a, str>, who: &Who<'_>, marks: &mut Marks) -> Cow<'a, str> {
     let spec = member.spec();
     if matches!(spec.kind, Type::Ref | Type::Refs) {
-        let text = if ADDRESSES.contains(&member) { stripped(text) } else { text };
-        return who.reference(text);
+        let bare = if ADDRESSES.contains(&member) { stripped(text) } else { text };
+        return who.reference(bare);
     }
     if !spec.listed.is_empty()
         && let Some(listed) = spec.listed.iter().find(|listed| same_word(listed, &text))
@@ -256,7 +256,43 @@ fn finish_text<'a>(member: Member, text: Cow<'a, str>, who: &Who<'_>, marks: &mu
     if NAMES.contains(&member) {
         return name(text, who.scrub, marks);
     }
-    if ADDRESSES.contains(&member) { stripped(text) } else { text }
+    if ADDRESSES.contains(&member) {
+        let bare = stripped(text);
+        if let Some(clean) = who.scrub.scrubbed(&bare) {
+            marks.scrubbed = true;
+            return Cow::Owned(clean);
+        }
+        return bare;
+    }
+    text
+}
+
+/// The address of content that is kept elsewhere, if it is one: a URI without white space, bare of userinfo, query and fragment, and
+/// of what looks like a person.
+pub(crate) fn address(text: &str, scrub: &Scrub, marks: &mut Marks) -> Option<String> {
+    const ADDRESS_MAX: usize = 4096;
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme)?;
+    let is_uri = scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')) && !scheme.is_empty();
+    if !is_uri || text.len() > ADDRESS_MAX || text.chars().any(char::is_whitespace) {
+        return None;
+    }
+    let bare = stripped(Cow::Borrowed(text)).into_owned();
+    Some(match scrub.scrubbed(&bare) {
+        Some(clean) => {
+            marks.scrubbed = true;
+            clean
+        }
+        None => bare,
+    })
+}
+
+/// Whether a text is a media type (RFC 6838), perhaps with parameters, and nothing else.
+pub(crate) fn is_media_type(text: &str) -> bool {
+    let part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'!' | b'#' | b'$' | b'&' | b'-' | b'^' | b'_' | b'.' | b'+');
+    let Some((kind, rest)) = text.split_once('/') else { return false };
+    let sub = rest.split(';').next().unwrap_or_default();
+    text.len() <= 128 && [kind, sub].iter().all(|t| !t.is_empty() && t.bytes().all(part))
+        && rest.bytes().all(|b| part(b) || matches!(b, b';' | b'=' | b' ' | b'"'))
 }
 
 /// A name: scrubbed, then at most [`NAME_MAX`] bytes.

@@ -96,7 +96,7 @@ pub(crate) fn key(key: &[u8]) -> Proof {
 
 /// The rows that are exact attribute keys.
 #[inline]
-fn row(key: &[u8]) -> Option<Proof> {
+pub(crate) fn row(key: &[u8]) -> Option<Proof> {
     let dialect = match key {
         b"gen_ai.event.start_time" => Dialect::AwsStrands,
         b"gen_ai.span.kind" => Dialect::Traceai,

@@ -142,11 +142,15 @@ impl<'a> Draft<'a> {
             let key = self.key(key);
             return self.indexed(who, family, index, leaf, key, value);
         }
-        match super::detect::key(key) {
-            super::detect::Proof::Yes(dialect) if super::detect::prefix(key).is_some() => self.weak_dialects.add(dialect),
-            super::detect::Proof::Yes(dialect) => self.dialects.add(dialect),
-            super::detect::Proof::If(dialect, condition) if condition.holds(&value, false) => self.dialects.add(dialect),
-            _ => {}
+        match super::detect::row(key) {
+            Some(super::detect::Proof::Yes(dialect)) => self.dialects.add(dialect),
+            Some(super::detect::Proof::If(dialect, condition)) if condition.holds(&value, false) => self.dialects.add(dialect),
+            _ => {
+                // A prefix alone says little of who wrote it: it counts where nothing better is found.
+                if let Some(dialect) = super::detect::prefix(key) {
+                    self.weak_dialects.add(dialect);
+                }
+            }
         }
         if otel_core_is_withheld(key) {
             self.withheld += 1;
@@ -211,16 +215,19 @@ impl<'a> Draft<'a> {
             To::ResponseModel | To::RequestedModel => self.model(to, key, value),
             To::Side(side, look) => self.side(side, look, key, value)?,
             To::MediaType(side) => match value.as_str() {
-                Some(text) if !text.is_empty() => self.notes_of(side).media_type = Some(text.to_owned()),
+                Some(text) if convert::is_media_type(text) => self.notes_of(side).media_type = Some(text.to_owned()),
                 _ => self.rest.push((key, value)),
             },
-            To::Reference(side) => match value.as_str() {
-                Some(text) if !text.is_empty() => {
-                    let stripped = convert::stripped(Cow::Borrowed(text)).into_owned();
-                    self.notes_of(side).reference = Some(stripped);
+            To::Reference(side) => {
+                let mut marks = Marks::default();
+                match value.as_str().and_then(|text| convert::address(text, who.scrub, &mut marks)) {
+                    Some(address) => self.notes_of(side).reference = Some(address),
+                    None => self.rest.push((key, value)),
                 }
-                _ => self.rest.push((key, value)),
-            },
+                if marks.scrubbed {
+                    self.scrubbed.push(side.member().path());
+                }
+            }
             To::ClaimedHash(side) => match value.as_str() {
                 Some(text) if !text.is_empty() => self.notes_of(side).claimed_hash = Some(who.keyed.texts("claimed", &[text])),
                 _ => self.rest.push((key, value)),
@@ -262,6 +269,10 @@ impl<'a> Draft<'a> {
                 }
             }
             To::Keep => self.kept.push((key, value)),
+            To::KeepHost => match &value {
+                Value::Text(host) if !host.iter().any(|b| matches!(b, b'/' | b'@' | b'?')) => self.kept.push((key, value)),
+                _ => self.rest.push((key, value)),
+            },
             To::Withhold => self.withheld += 1,
             To::Rest => self.rest.push((key, value)),
         }
@@ -417,6 +428,8 @@ impl<'a> Draft<'a> {
     ) -> Result<(), Malformed> {
         match family {
             Family::Side(side) => {
+                // An embedding's vector is what came out; its text went in.
+                let side = if leaf == b"embedding.vector" { Side::Output } else { side };
                 let frame = [&b".role"[..], b".name", b".type", b".id", b"tool_call_id"].iter().any(|end| leaf.ends_with(end));
                 self.side(side, if frame { Look::Frame } else { Look::Whole }, key, value)
             }

@@ -317,24 +317,6 @@ fn redirect(draft: &mut Draft<'_>, kind: Kind) {
     }
 }
 
-fn member_of(side: Side) -> Member {
-    match side {
-        Side::Input => member::INPUT,
-        Side::Output => member::OUTPUT,
-        Side::Instructions => member::PROMPT_INSTRUCTIONS,
-        Side::ToolArguments => member::TOOL_ARGUMENTS,
-        Side::ToolResult => member::TOOL_RESULT,
-        Side::ToolDefinitions => member::TOOL_DEFINITIONS,
-        Side::Query => member::RETRIEVAL_QUERY,
-        Side::ErrorMessage => member::ERROR_MESSAGE,
-        Side::Stacktrace => member::ERROR_STACKTRACE,
-        Side::ReviewReason => member::REVIEW_REASON,
-        Side::LineageValue => member::LINEAGE_VALUE,
-        Side::ExplanationText => member::EXPLANATION_TEXT,
-        Side::EvaluationExplanation => member::EVALUATION_EXPLANATION,
-    }
-}
-
 /// Hashes a side.
 fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> Result<(), Malformed> {
     let notes = draft.take_notes(side);
@@ -350,7 +332,7 @@ fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> Result<(), M
     let mut content = match holds {
         Holds::Content => {
             let pairs: Vec<(Cow<'a, str>, Value<'a>)> = entries.drain(..).map(|e| (e.key, e.value)).collect();
-            hashed(draft, who, member_of(side), pairs)?
+            hashed(draft, who, side.member(), pairs)?
         }
         Holds::Redaction => Content::only(Captured::Redacted),
         Holds::Nothing if notes.reference.is_some() => Content::only(Captured::ByReference),
@@ -363,7 +345,7 @@ fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> Result<(), M
     content.reference = notes.reference;
     content.media_type = notes.media_type;
     if side == Side::Output || content.captured != Captured::Absent || spoken {
-        draft.record.push(member_of(side), Val::Content(Box::new(content)));
+        draft.record.push(side.member(), Val::Content(Box::new(content)));
     }
     Ok(())
 }
@@ -483,7 +465,7 @@ fn attributes(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Malformed> {
     }
     // A media type of content that is not there has no home either.
     for (side, media_type) in std::mem::take(&mut draft.loose_media_types) {
-        if let Some(Val::Content(content)) = draft.record.get_mut(member_of(side)) {
+        if let Some(Val::Content(content)) = draft.record.get_mut(side.member()) {
             content.media_type = Some(media_type);
         }
     }

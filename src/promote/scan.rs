@@ -72,7 +72,14 @@ pub(crate) fn text_holds(text: &[u8]) -> Holds {
 pub(crate) fn messages_hold(json: &[u8]) -> Holds {
     let json = json.trim_ascii();
     match json.first() {
-        Some(b'[' | b'{') => holds(json, 0),
+        // `[masked]` begins like a list.
+        Some(b'[' | b'{') if text_holds(json) == Holds::Redaction => Holds::Redaction,
+        Some(b'[' | b'{') => match holds(json, 0) {
+            Holds::Content => Holds::Content,
+            // Prose that begins with a bracket: what cannot be followed to its end is text.
+            _ if end_of(json, 0) != Some(json.len()) => text_holds(json),
+            frame => frame,
+        },
         _ => text_holds(json),
     }
 }
@@ -336,6 +343,8 @@ mod tests {
             r#"[{"role":"user","content":"[redacted]"},{"content":"x"}]"#,
             "no",
             "0",
+            "[!!! not a list",
+            "{oops}",
         ] {
             assert_eq!(messages_hold(content.as_bytes()), Holds::Content, "{content}");
         }

@@ -34,7 +34,7 @@ pub(crate) fn number(number: u64, value: u64) -> Vec<u8> {
 }
 
 /// An `AnyValue`, encoded.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Any(pub(crate) Vec<u8>);
 
 impl Any {

@@ -25,10 +25,13 @@ use crate::query::story::{Item, Trust, tell};
 use crate::worm::{StoreUrl, WormStore};
 use running::{Places, Running};
 
+/// Columns where there is no terminal to ask, and never more for sentences.
+const WIDTH: usize = 110;
+
 /// Runs it.
 pub async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let now = SystemClock.now().ceil_seconds();
-    let places = places(&config.store.url, now)?;
+    let places = places(config, now)?;
     folders::make_anew(&places.keys)?;
     if let StoreUrl::File(path) = StoreUrl::parse(&places.store)? {
         folders::make_anew(&path)?;
@@ -50,25 +53,40 @@ pub async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Where everything lies: beside each other, the keys never in the store.
-fn places(url: &StoreUrl, now: crate::clock::UnixSeconds) -> anyhow::Result<Places> {
-    let default = url.to_string() == read::DEFAULT_STORE;
+fn places(config: &Config, now: crate::clock::UnixSeconds) -> anyhow::Result<Places> {
+    let url = &config.store.url;
+    let folder =
+        |store: String, keys: PathBuf| Places { store, keys, log: "demo".to_owned(), store_options: String::new(), period: "180d" };
     Ok(match url {
-        StoreUrl::File(_) if default => Places {
-            store: "./spanseal-demo".to_owned(),
-            keys: PathBuf::from("./spanseal-demo-keys"),
-            log: "demo".to_owned(),
-            period: "180d",
-        },
+        StoreUrl::File(_) if url.to_string() == read::DEFAULT_STORE => folder("./spanseal-demo".to_owned(), "./spanseal-demo-keys".into()),
         StoreUrl::File(path) => {
             let name = path.file_name().and_then(|n| n.to_str()).context("the store's folder needs a name of its own")?;
-            let keys = path.with_file_name(format!("{name}-keys"));
-            Places { store: url.to_string(), keys, log: "demo".to_owned(), period: "180d" }
+            folder(url.to_string(), path.with_file_name(format!("{name}-keys")))
         }
         // A bucket forgets nothing, so each demo there is a log of its own; its locks end after a day.
-        StoreUrl::S3 { .. } => {
-            Places { store: url.to_string(), keys: PathBuf::from("./spanseal-demo-keys"), log: format!("demo-{}", now.0), period: "1d" }
-        }
+        StoreUrl::S3 { .. } => Places {
+            store: url.to_string(),
+            keys: "./spanseal-demo-keys".into(),
+            log: format!("demo-{}", now.0),
+            store_options: s3_lines(config),
+            period: "1d",
+        },
     })
+}
+
+fn s3_lines(config: &Config) -> String {
+    let s3 = &config.store.s3;
+    let quoted = |value: &str| format!("'{}'", value.replace('\'', "''").replace('$', "$$"));
+    let ca_file = s3.ca_file.as_ref().map(|path| path.display().to_string());
+    let texts = [("endpoint", &s3.endpoint), ("region", &s3.region), ("ca_file", &ca_file), ("sse_kms_key_id", &s3.sse_kms_key_id)];
+    let texts = texts.into_iter().filter_map(|(name, value)| Some(format!("    {name}: {}\n", quoted(value.as_deref()?))));
+    format!(
+        "  not_worm: {}\n  s3:\n    path_style: {}\n    allow_http: {}\n{}",
+        config.store.not_worm,
+        s3.path_style,
+        s3.allow_http,
+        texts.collect::<String>()
+    )
 }
 
 fn say(text: &str) -> anyhow::Result<()> {
@@ -90,7 +108,7 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
     answer.hits.retain(|hit| hit.text("source.signal") != Some("control"));
     let left = (sent.spans + 1).saturating_sub(answer.hits.len());
     say(&format!("2. {} of them carry AI meaning and are evidence now; {left} were ordinary web traffic", answer.hits.len()))?;
-    say(&indent(&print::table(&answer.hits, read::width().map(|w| w.saturating_sub(2)))))?;
+    say(&indent(&print::table(&answer.hits, Some(read::width().unwrap_or(WIDTH).saturating_sub(2)))))?;
 
     let mut request = Request { filter: Default::default(), ..request };
     let related = show::related(&store, &mut request, sender::DECISION_ID).await?;
@@ -99,7 +117,7 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
     say("3. What a reader gets who is no engineer (the beginning of `spanseal show`)")?;
     for item in &short.items {
         if let Item::Text(text) = item {
-            say(&indent(&crate::query::story::paragraph(text, read::width().unwrap_or(90).min(96).saturating_sub(3))))?;
+            say(&indent(&crate::query::story::paragraph(text, read::width().unwrap_or(WIDTH).min(WIDTH).saturating_sub(2))))?;
         }
     }
 
@@ -110,7 +128,10 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
     let mut bytes = bundle.to_jcs();
     bytes.push(b'\n');
     std::fs::write(&proof, &bytes).with_context(|| format!("`{}` cannot be written", proof.display()))?;
+    let key_file = places.vkey_file();
+    std::fs::write(&key_file, format!("{vkey}\n")).with_context(|| format!("`{}` cannot be written", key_file.display()))?;
     say("4. What an auditor checks with nothing but the public key")?;
+    say(&format!("   the public key    {vkey}"))?;
     say(&format!("   the whole store   {}", checks::verified(&store, &vkey).await?))?;
     say(&format!("   one record        {}\n", checks::checked(&bytes, &vkey)?))?;
 
@@ -119,10 +140,11 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
     let copy = tamper::copy_forged(store.as_ref(), &config.log.name, &places.keys.join("forged-copy"), &key, forged).await?;
     let copy: Arc<dyn WormStore> = Arc::new(copy);
     for line in checks::found(&copy, &vkey).await? {
-        say(&format!("   {line}"))?;
+        let line = crate::query::story::paragraph(&line, WIDTH);
+        say(indent(&line).trim_end())?;
     }
     say("")?;
-    say(&closing(places, &vkey.to_string(), decided.text("id").unwrap_or_default()))
+    say(&closing(places, decided.text("id").unwrap_or_default()))
 }
 
 async fn find(store: &Arc<dyn WormStore>, request: &Request) -> anyhow::Result<Answer> {
@@ -138,34 +160,29 @@ fn indent(text: &str) -> String {
 }
 
 /// What this was, honestly, and where to go on.
-fn closing(places: &Places, vkey: &str, record: &str) -> String {
-    let file = shell(&places.config_file());
+fn closing(places: &Places, record: &str) -> String {
     let worm = match StoreUrl::parse(&places.store) {
         Ok(StoreUrl::S3 { .. }) => {
-            "The bucket's Object Lock keeps these objects for a day; nobody can be talked into deleting them before."
+            "The bucket's Object Lock, if it has one, keeps these objects for a day; `spanseal doctor` tries whether it does."
         }
         _ => {
-            "This store is a folder, and a folder is not WORM: changes are found, not prevented. An S3 bucket with Object Lock\n\
-             refuses them; every seal written here says \"not_worm\"."
+            "This store is a folder, and a folder is not WORM: a change is found, not prevented. An S3 bucket with Object Lock\n\
+             prevents it. Every seal written here says \"not_worm\"."
         }
     };
+    let (config, vkey) = (shell(&places.config_file()), shell(&places.vkey_file()));
     format!(
-        "{worm}\n\nGo on from here:\n   spanseal show {decision} --config {file}\n   spanseal query --subject alice@example.com --config {file}\n   \
-         spanseal prove {record} --config {file} > proof.json\n   spanseal check proof.json --vkey {vkey}\n   \
-         spanseal verify --config {file} --vkey {vkey}",
+        "{worm}\n\nGo on from here:\n  spanseal show {decision} --config {config}\n  spanseal query --subject alice@example.com --config {config}\n  \
+         spanseal prove {record} --config {config} > proof.json\n  spanseal check proof.json --vkey {vkey}\n  \
+         spanseal verify --config {config} --vkey {vkey}",
         decision = sender::DECISION_ID,
-        vkey = quoted(vkey),
     )
 }
 
 fn shell(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./_-".contains(&b));
-    if plain { text } else { quoted(&text) }
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Serves on, until interrupted.
@@ -184,6 +201,3 @@ async fn stay(mut running: Running, places: &Places) -> anyhow::Result<ExitCode>
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -23,6 +23,8 @@ pub(super) struct Places {
     pub(super) keys: PathBuf,
     /// Name of the log.
     pub(super) log: String,
+    /// Other lines of `store` that the reader's own configuration has (endpoint, region and so on).
+    pub(super) store_options: String,
     /// Retention of everything.
     pub(super) period: &'static str,
 }
@@ -31,6 +33,11 @@ impl Places {
     /// The configuration that `query`, `show` and `verify` take up afterwards.
     pub(super) fn config_file(&self) -> PathBuf {
         self.keys.join("spanseal.yaml")
+    }
+
+    /// The log's public key, for `--vkey`.
+    pub(super) fn vkey_file(&self) -> PathBuf {
+        self.keys.join("log.vkey")
     }
 
     /// Writes the configuration and reads it as every command does.
@@ -51,11 +58,12 @@ impl Places {
              log: {{name: {log}, origin: spanseal.local/{log}, key_file: {log_key}}}\n\
              identity: {{key_file: {identity}}}\n\
              retention: {{classes: [{{name: demo, mode: GOVERNANCE, period: {period}}}], default: demo}}\n\
-             store: {{url: {store}}}\n",
+             store:\n  url: {store}\n{options}",
             log = self.log,
             log_key = quoted(&self.keys.join("log.key")),
             identity = quoted(&self.keys.join("identity.key")),
             period = self.period,
+            options = self.store_options,
             store =
                 quoted(Path::new(&crate::worm::StoreUrl::parse(&self.store).map_or_else(|_| self.store.clone(), |url| url.to_string()))),
         )

@@ -17,7 +17,7 @@ pub(crate) use otel_genai::{kind_of_operation, message_event, provider};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::record::registry::Member;
+use crate::record::registry::{self as member, Member};
 
 /// Content that a record holds by hash: which member a side becomes is decided when the record's kind is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,25 @@ impl Side {
     #[expect(clippy::as_conversions, reason = "the discriminant of a small enum")]
     pub(crate) fn index(self) -> usize {
         self as usize
+    }
+
+    /// The content member that it becomes.
+    pub(crate) fn member(self) -> Member {
+        match self {
+            Side::Input => member::INPUT,
+            Side::Output => member::OUTPUT,
+            Side::Instructions => member::PROMPT_INSTRUCTIONS,
+            Side::ToolArguments => member::TOOL_ARGUMENTS,
+            Side::ToolResult => member::TOOL_RESULT,
+            Side::ToolDefinitions => member::TOOL_DEFINITIONS,
+            Side::Query => member::RETRIEVAL_QUERY,
+            Side::ErrorMessage => member::ERROR_MESSAGE,
+            Side::Stacktrace => member::ERROR_STACKTRACE,
+            Side::ReviewReason => member::REVIEW_REASON,
+            Side::LineageValue => member::LINEAGE_VALUE,
+            Side::ExplanationText => member::EXPLANATION_TEXT,
+            Side::EvaluationExplanation => member::EVALUATION_EXPLANATION,
+        }
     }
 }
 
@@ -115,6 +134,8 @@ pub(crate) enum To {
     Items(Member),
     /// The allow-list: `attributes`.
     Keep,
+    /// The allow-list, for a host: anything that may be a URL with more in it goes to `rest`.
+    KeepHost,
     /// Never stored, counted.
     Withhold,
     /// A carrier without a member: `rest`.
@@ -268,4 +289,11 @@ mod tests {
         assert_eq!(tables.find(b"my.key").unwrap().to, To::Keep);
         assert_eq!(tables.find(b"ai.audit.model.id").unwrap().to, tables.find(b"ai_audit.model.id").unwrap().to);
     }
+}
+
+/// Every key of every table, for tests that try them all.
+#[cfg(test)]
+pub(crate) fn testing_keys() -> Vec<String> {
+    let rows = otel_genai::ROWS.iter().chain(openinference::ROWS).chain(otel_core::ROWS).map(|r| r.key.to_owned());
+    rows.chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
 }

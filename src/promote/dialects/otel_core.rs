@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
     // The server's own version of a classical model outranks what a response calls itself.
     later(1, "triton.model_version", To::Member(member::MODEL_VERSION)),
     later(3, "triton.model_name", To::RequestedModel),
-    row("server.address", To::Keep),
+    row("server.address", To::KeepHost),
     row("server.port", To::Keep),
     row("http.response.status_code", To::Keep),
     row("http.request.method", To::Keep),

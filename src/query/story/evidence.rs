@@ -21,7 +21,7 @@ const PATHS: &[(&str, &str)] = &[
     ("decision.type", "what kind of decision it was"),
     ("explanation.method", "how the explanation was made"),
     ("explanation.text", "an explanation in words"),
-    ("input", "what was put to the model"),
+    ("input", "what went in"),
     ("lineage.data_sources", "where the data came from"),
     ("lineage.lawful_basis", "the lawful basis for using the data"),
     ("lineage.purpose", "the purpose for which the data was used"),
@@ -29,7 +29,7 @@ const PATHS: &[(&str, &str)] = &[
     ("model.id", "which model it was"),
     ("model.provider", "who provided the model"),
     ("model.version", "the version of the model"),
-    ("output", "what the model answered"),
+    ("output", "what came out"),
     ("policy.id", "the policy in force"),
     ("policy.version", "the version of the policy in force"),
     ("prompt.hash", "a hash of the instructions"),
@@ -142,12 +142,12 @@ fn content_at<'a>(record: &'a Json, path: &str) -> Vec<&'a Json> {
 
 /// What was said is not in the evidence; how it is held instead.
 pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
-    let mut by_way: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
-    for hit in known {
+    let mut by_way: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
+    for (i, hit) in known.iter().enumerate() {
         for (path, words) in CONTENT {
             for content in content_at(&hit.record, path) {
                 if let Some(way) = content.get("captured").and_then(Json::as_str) {
-                    *by_way.entry(way).or_default().entry(words).or_default() += 1;
+                    by_way.entry(way).or_default().entry(words).or_default().insert(i + 1);
                 }
             }
         }
@@ -166,8 +166,8 @@ pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
     let mut items = Vec::new();
     for (way, sentence) in ways {
         if let Some(pieces) = by_way.get(way) {
-            let pieces: Vec<String> =
-                pieces.iter().map(|(words, n)| if *n == 1 { (*words).to_owned() } else { format!("{words} ({n} times)") }).collect();
+            let of = |of: &BTreeSet<usize>| if known.len() == 1 { String::new() } else { format!(" ({})", numbers(of, known.len())) };
+            let pieces: Vec<String> = pieces.iter().map(|(words, records)| format!("{words}{}", of(records))).collect();
             items.push(Item::Point(sentence.replace("{}", &list(&pieces))));
         }
     }
@@ -255,18 +255,17 @@ fn sender(known: &[&Hit]) -> String {
 }
 
 /// Which retention class until when.
-pub(super) fn retention(hits: &[Hit]) -> Vec<Item> {
-    let mut groups: BTreeMap<(String, i64, Mode2), BTreeSet<usize>> = BTreeMap::new();
+pub(super) fn retention(hits: &[&Hit]) -> Vec<Item> {
+    let mut groups: BTreeMap<(String, String, Mode2), BTreeSet<usize>> = BTreeMap::new();
     for (i, hit) in hits.iter().enumerate() {
         let segment = &hit.place.segment;
         let not_worm = hit.place.seal.statement.not_worm;
-        let key = (segment.class.clone(), segment.lock.retain_until.0, Mode2(segment.lock.mode, not_worm));
+        let key = (segment.class.clone(), date(segment.lock.retain_until), Mode2(segment.lock.mode, not_worm));
         groups.entry(key).or_default().insert(i + 1);
     }
     groups
         .into_iter()
         .map(|((class, until, Mode2(mode, not_worm)), of)| {
-            let until = date(crate::clock::UnixSeconds(until));
             let who = numbers(&of, hits.len());
             let lock = match (not_worm, mode) {
                 (true, _) => "This store does not enforce it: the date is an intention, not a lock.".to_owned(),
@@ -287,9 +286,8 @@ pub(super) fn retention(hits: &[Hit]) -> Vec<Item> {
 struct Mode2(Mode, bool);
 
 /// In which seals the records stand, and how anybody can check that.
-pub(super) fn proof(known: &[&Hit], hits: &[Hit], trust: Trust) -> Vec<Item> {
-    let ordered: Vec<&Hit> = known.iter().copied().chain(hits.iter().filter(|h| !h.is_known())).collect();
-    let Some(any) = ordered.first() else { return Vec::new() };
+pub(super) fn proof(hits: &[&Hit], trust: Trust) -> Vec<Item> {
+    let Some(any) = hits.first() else { return Vec::new() };
     let mut items = Vec::new();
     items.push(Item::Text(
         match trust.key {
@@ -306,7 +304,7 @@ pub(super) fn proof(known: &[&Hit], hits: &[Hit], trust: Trust) -> Vec<Item> {
         }
         .to_owned(),
     ));
-    for (i, hit) in ordered.iter().enumerate() {
+    for (i, hit) in hits.iter().enumerate() {
         let number = if hit.is_known() { format!("{:>3}", i + 1) } else { "  -".to_owned() };
         let statement = &hit.place.seal.statement;
         let id = hit.text("id").map_or_else(|| "(no id)".to_owned(), super::clean);
@@ -319,7 +317,7 @@ pub(super) fn proof(known: &[&Hit], hits: &[Hit], trust: Trust) -> Vec<Item> {
             hit.place.segment.records
         )));
     }
-    let id = known.iter().find(|h| h.text("decision.outcome").is_some()).or(Some(any)).and_then(|h| h.text("id")).unwrap_or("ID");
+    let id = hits.iter().find(|h| h.text("decision.outcome").is_some()).or(Some(any)).and_then(|h| h.text("id")).unwrap_or("ID");
     items.push(Item::Text("To give somebody a proof of one record, which they can check without access to this store:".to_owned()));
     items.push(Item::Verbatim(format!("spanseal prove {} > proof.json", super::clean(id))));
     items.push(Item::Verbatim("spanseal check proof.json --vkey KEY".to_owned()));

@@ -89,8 +89,10 @@ pub fn tell(hits: &[Hit], asked: &str, trust: Trust) -> Story {
     section("Not recorded", evidence::missing(&known));
     section("What was said", evidence::content(&known));
     section("Who says so", evidence::claims(&known));
-    section("How long it is kept", evidence::retention(hits));
-    section("How it is proved", evidence::proof(&known, hits, trust));
+    // Records of unknown formats have no place in the order of events; they stand last wherever records are numbered.
+    let ordered: Vec<&Hit> = known.iter().copied().chain(hits.iter().filter(|h| !h.is_known())).collect();
+    section("How long it is kept", evidence::retention(&ordered));
+    section("How it is proved", evidence::proof(&ordered, trust));
     section("Records of another format, as they are", raw(hits));
     Story { title: title(&known, hits), sections }
 }

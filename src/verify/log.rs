@@ -1,0 +1,632 @@
+//! One log: the walk over its seals, joined with the segments that they name, and what can only be said at its end.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+
+use futures::StreamExt;
+
+use super::chain::{Chain, Fetched, fetch, missing};
+use super::listing::{Group, Pages, SegmentName, Segments, Strays, seal_at, seal_from};
+use super::objects::{Outcome, Scene, Sealed, check_sealed, check_some_lock, foreign};
+use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
+use super::tiles::Tiles;
+use super::{Bound, Options, Progress, is_for};
+use crate::clock::UnixSeconds;
+use crate::tlog::Hash;
+use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey};
+use crate::tlog::seal_file::{LogFile, SealError, SealFile};
+use crate::tlog::truth::{Judgement, judge};
+use crate::worm::{
+    Locks, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, SMALL_BYTES_MAX, VersionId, WormStore, checkpoint_key, log_key,
+    parse_seal_name, seal_key,
+};
+
+/// What came of one log.
+pub(super) struct Done {
+    pub(super) report: LogReport,
+    pub(super) key: KeyTrust,
+    pub(super) sink: Sink,
+    pub(super) locks_read: u64,
+    pub(super) locks_unread: u64,
+}
+
+/// Key of a seal below its log.
+pub(super) fn seal_object(index: u64) -> String {
+    format!("seals/{index:020}.json")
+}
+
+/// Verifies one log.
+pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Options<'_>) -> Done {
+    let scene = Scene { store, log, now: options.now };
+    let mut walk = Walk::new(scene, options);
+    let mut total = Outcome::default();
+    // The checkpoint is read before the seals: it leaves the writer only after its seal, so whatever it names must be listed.
+    walk.read_log_file().await;
+    walk.read_published().await;
+    let mut seals = 0_u64;
+    match walk.start().await {
+        Err(error) => walk.sink.unchecked("seals/", None, error),
+        Ok(None) => walk.sink.unchecked("seals/", None, "no seal lies in the range that was asked for"),
+        Ok(Some(start)) => {
+            let expected = walk.published.as_ref().map(|p| p.checkpoint.size.0.saturating_sub(walk.from));
+            let after = start.checked_sub(1).map(|before| seal_key(log, before));
+            let listed = Pages::new(store, format!("{log}/seals/"), after).into_stream();
+            let fetched = pin!(listed.map(|group| fetch_listed(scene, group)).buffered(options.concurrency.max(1)));
+            let jobs = futures::stream::unfold((&mut walk, fetched), |(walk, mut fetched)| async move {
+                loop {
+                    let job = match fetched.next().await? {
+                        Ok(None) => continue,
+                        Ok(Some(fetched)) => walk.step(fetched).await,
+                        Err(error) => {
+                            walk.sink.unchecked("seals/", None, error);
+                            walk.stopped = true;
+                            return None;
+                        }
+                    };
+                    match job {
+                        Step::Check(sealed) => return Some((*sealed, (walk, fetched))),
+                        Step::Next => {}
+                        Step::End => return None,
+                    }
+                }
+            });
+            let mut outcomes = pin!(jobs.map(|sealed| check_sealed(scene, sealed)).buffer_unordered(options.concurrency.max(1)));
+            while let Some(outcome) = outcomes.next().await {
+                seals += 1;
+                total.segments += outcome.segments;
+                total.records += outcome.records;
+                total.bytes += outcome.bytes;
+                total.locks_read += outcome.locks_read;
+                total.locks_unread += outcome.locks_unread;
+                total.sink.merge(outcome.sink);
+                if let Some(progress) = options.progress {
+                    progress(&Progress { log, seals, seals_expected: expected, records: total.records, bytes: total.bytes });
+                }
+            }
+        }
+    }
+    walk.end(&mut total).await;
+    let key = walk.trust();
+    let Walk { chain, mut sink, log_file, newest, covered, .. } = walk;
+    sink.merge(total.sink);
+    let origin = chain.keys_seen.first().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
+    let report = LogReport {
+        origin,
+        tree_size: newest.map_or(0, |n| n.saturating_add(1)),
+        seals,
+        segments: total.segments,
+        records: total.records,
+        bytes: total.bytes,
+        name: log.to_owned(),
+        covered,
+    };
+    Done { report, key, sink, locks_read: total.locks_read, locks_unread: total.locks_unread }
+}
+
+async fn fetch_listed(scene: Scene<'_>, group: Result<Group, ReadError>) -> Result<Option<Fetched>, ReadError> {
+    let group = group?;
+    let name = group.key.as_str().strip_prefix(scene.log).and_then(|rest| rest.strip_prefix('/')).and_then(parse_seal_name);
+    // Keys below the log that the format does not name are ignored.
+    let Some(index) = name else { return Ok(None) };
+    Ok(Some(fetch(scene.store, index, group).await))
+}
+
+enum Step {
+    Check(Box<Sealed>),
+    Next,
+    End,
+}
+
+/// The published checkpoint, as read: nobody has verified it yet.
+struct Published {
+    note: SignedNote,
+    checkpoint: Checkpoint,
+    compared: bool,
+}
+
+struct Walk<'a> {
+    scene: Scene<'a>,
+    options: &'a Options<'a>,
+    pinned: Option<VerifierKey>,
+    configured: Option<VerifierKey>,
+    log_file: Option<LogFile>,
+    log_file_version: Option<VersionId>,
+    published: Option<Published>,
+    chain: Chain,
+    sink: Sink,
+    segments: Option<Segments<'a>>,
+    /// Unnamed segments with an index that the walk has not reached.
+    ahead: VecDeque<Group>,
+    tiles: Option<Tiles>,
+    /// First seal of the range.
+    from: u64,
+    /// Index that the listing must show next.
+    expected: u64,
+    /// The last seal of the range that stands.
+    newest: Option<u64>,
+    covered: Option<(u64, u64)>,
+    last_time: Option<UnixSeconds>,
+    not_worm: u64,
+    worm: u64,
+    /// Behind `to`: only the chain of keys is still followed.
+    beyond: bool,
+    /// The listing broke off: nothing is said about the end.
+    stopped: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(scene: Scene<'a>, options: &'a Options<'a>) -> Self {
+        Walk {
+            scene,
+            options,
+            pinned: options.pinned.iter().find(|k| is_for(k, scene.log)).cloned(),
+            configured: options.configured.clone().filter(|k| is_for(k, scene.log)),
+            log_file: None,
+            log_file_version: None,
+            published: None,
+            chain: Chain::new(Vec::new()),
+            sink: Sink::default(),
+            segments: None,
+            ahead: VecDeque::new(),
+            tiles: None,
+            from: 0,
+            expected: 0,
+            newest: None,
+            covered: None,
+            last_time: None,
+            not_worm: 0,
+            worm: 0,
+            beyond: false,
+            stopped: false,
+        }
+    }
+
+    /// `log.json`, oldest version. It proves nothing, but says which key to begin with where none was brought.
+    async fn read_log_file(&mut self) {
+        let key = log_key(self.scene.log);
+        let versions = match self.scene.store.versions(&key).await {
+            Ok(versions) => versions,
+            Err(error) => return self.sink.unchecked("log.json", None, error),
+        };
+        let group = Group { key: key.clone(), versions };
+        let mut oldest = None;
+        for version in group.data() {
+            let bytes = match self.scene.store.get(&key, version.id.as_ref(), SMALL_BYTES_MAX).await {
+                Ok(bytes) => bytes.unwrap_or_default(),
+                Err(ReadError::TooLarge { .. }) => bytes::Bytes::new(),
+                Err(error) => return self.sink.unchecked("log.json", None, error),
+            };
+            let name = version.id.as_ref().map_or("-", |id| id.0.as_str());
+            match &oldest {
+                None => {
+                    self.log_file_version = version.id.clone();
+                    oldest = Some(bytes);
+                }
+                Some(first) if *first == bytes => {
+                    self.sink.note(Item::new(Kind::Duplicate, "log.json", "The same bytes were stored once more. Harmless.").intact());
+                }
+                Some(_) => self.sink.finding(Item { seal: None, ..foreign("log.json", 0, name, "other bytes than the oldest version") }),
+            }
+        }
+        if group.markers() > 0 {
+            let meaning = "Somebody issued a DELETE over log.json. Remove the delete marker and find out who sent it.";
+            self.sink.finding(Item::new(Kind::Hidden, "log.json", meaning).expected("no delete marker").intact());
+        }
+        let wrong = |why: &str| {
+            let meaning = "log.json does not say what the format demands. It proves nothing and the seals stand without it, but readers look \
+                           for the log's name there. Restore it from a copy.";
+            Item::new(Kind::LogFile, "log.json", meaning).expected("the log's origin and first key").found(why).intact()
+        };
+        match oldest.as_deref().map(LogFile::parse) {
+            None => self.sink.finding(wrong("nothing")),
+            Some(Err(SealError::UnknownFormat(format))) => self.sink.unchecked("log.json", None, format!("it has format `{format}`")),
+            Some(Err(error)) => self.sink.finding(wrong(&error.to_string())),
+            Some(Ok(file)) => {
+                if !is_for(&file.vkey, self.scene.log) {
+                    self.sink.finding(wrong(&format!("origin `{}`, which does not end in `/{}`", file.origin, self.scene.log)));
+                }
+                self.log_file = Some(file);
+            }
+        }
+        let mut candidates: Vec<VerifierKey> = Vec::new();
+        for key in [&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten() {
+            if !candidates.contains(key) {
+                candidates.push(key.clone());
+            }
+        }
+        self.chain = Chain::new(candidates);
+    }
+
+    async fn read_published(&mut self) {
+        let read = self.scene.store.get(&checkpoint_key(self.scene.log), None, SMALL_BYTES_MAX).await;
+        let bytes = match read {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                let meaning = "No checkpoint is published. It is a pointer that the writer makes anew; each seal carries its own.";
+                self.sink.note(Item::new(Kind::CheckpointAbsent, "checkpoint", meaning).intact());
+                return;
+            }
+            Err(ReadError::TooLarge { size, .. }) => return self.sink.finding(bad_checkpoint(&format!("{size} bytes"))),
+            Err(error) => return self.sink.unchecked("checkpoint", None, error),
+        };
+        let parsed = std::str::from_utf8(&bytes).map_err(|e| e.to_string()).and_then(|text| {
+            let note = SignedNote::parse(text).map_err(|e| e.to_string())?;
+            let checkpoint = Checkpoint::parse(&note.text).map_err(|e| e.to_string())?;
+            Ok(Published { note, checkpoint, compared: false })
+        });
+        match parsed {
+            Ok(published) => self.published = Some(published),
+            Err(why) => self.sink.finding(bad_checkpoint(&why)),
+        }
+    }
+
+    /// Decides where the walk begins: one seal before the range, so that the first of the range is shown to extend it; at 0 where the
+    /// key of that place must be found by announced changes. `None`: nothing lies in the range.
+    async fn start(&mut self) -> Result<Option<u64>, ReadError> {
+        let Scene { store, log, .. } = self.scene;
+        self.from = match self.options.from {
+            None => 0,
+            Some(Bound::Seal(index)) => index,
+            Some(Bound::Time(at)) => match seal_at(store, log, at).await? {
+                Some(index) => index,
+                None => return Ok(None),
+            },
+        };
+        if self.from > 0 && seal_from(store, log, self.from).await?.is_none() {
+            return Ok(None);
+        }
+        let mut start = self.from.saturating_sub(1);
+        if start > 0 {
+            let opens = match seal_from(store, log, start).await? {
+                Some((index, group)) => {
+                    let fetched = fetch(store, index, group).await;
+                    let stands = self.chain.follow(&fetched, &mut Sink::default()).is_some();
+                    self.chain.restart();
+                    stands
+                }
+                None => false,
+            };
+            start = if opens { start } else { 0 };
+        }
+        self.expected = start;
+        self.tiles = (self.from == 0).then(Tiles::default);
+        Ok(Some(start))
+    }
+
+    fn anchored(&self) -> bool {
+        self.pinned.as_ref().or(self.configured.as_ref()).is_none_or(|key| self.chain.keys_seen.contains(key))
+    }
+
+    async fn step(&mut self, fetched: Fetched) -> Step {
+        let index = fetched.index;
+        let too_far = |bound: &Option<Bound>| matches!(bound, Some(Bound::Seal(to)) if index > *to);
+        if too_far(&self.options.to) {
+            self.beyond = true;
+        }
+        if self.beyond && self.anchored() {
+            return Step::End;
+        }
+        if index > self.expected {
+            self.chain.skip(index - self.expected);
+            self.tiles = None;
+            if index > self.from && !self.beyond {
+                let (first, last) = (self.expected.max(self.from), index - 1);
+                self.sink.finding(missing(&seal_object(first), first, last).found("nothing"));
+            }
+        }
+        self.expected = index.saturating_add(1);
+        let mut found = Sink::default();
+        let direct = self.chain.direct().cloned();
+        let standing = self.chain.follow(&fetched, &mut found);
+        if let (Some(Bound::Time(to)), Some(standing)) = (self.options.to, &standing)
+            && standing.seal.statement.sealed_at > to
+        {
+            self.beyond = true;
+        }
+        if index < self.from || self.beyond {
+            return if self.beyond && self.anchored() { Step::End } else { Step::Next };
+        }
+        self.sink.merge(found);
+        let Some(standing) = standing else {
+            self.tiles = None;
+            return Step::Next;
+        };
+        let statement = standing.seal.statement.clone();
+        self.newest = Some(index);
+        self.covered = Some((self.covered.map_or(index, |(first, _)| first), index));
+        self.last_time = Some(statement.sealed_at);
+        self.between(direct.as_ref(), &standing.seal);
+        if let Some(published) = self.published.as_mut().filter(|p| p.checkpoint.size.0 == index.saturating_add(1)) {
+            published.compared = true;
+            if let Some(why) = published.differs(&standing.seal, &standing.key) {
+                self.sink.finding(bad_checkpoint(&why));
+            }
+        }
+        if let Some(tiles) = &mut self.tiles {
+            let published = self.published.as_ref().map(|p| p.checkpoint.size.0);
+            tiles.push(self.scene, standing.seal.leaf(), published, &mut self.sink).await;
+        }
+        let segments = self.named_segments(&standing.seal).await;
+        let markers = fetched.group.markers();
+        Step::Check(Box::new(Sealed { statement, object: seal_object(index), version: standing.version, markers, segments }))
+    }
+
+    /// What two neighbours tell: silence, a restart; and whether statement and store agree about locks.
+    fn between(&mut self, before: Option<&SealFile>, seal: &SealFile) {
+        let (object, statement) = (seal_object(seal.statement.index), &seal.statement);
+        if let Some(before) = before.map(|b| &b.statement) {
+            if let Some(by) = before.next_by.filter(|by| statement.sealed_at > *by) {
+                self.sink.note(silence(&object, statement.index, before.sealed_at, by, &statement.sealed_at.to_string()));
+            }
+            if before.started != statement.started {
+                let meaning = "The writer was started anew before this seal: the counts of what was received before the start may be short. \
+                               What is sealed is complete.";
+                let item = Item::new(Kind::Restart, &object, meaning).seal(statement.index);
+                self.sink.note(item.found(format!("started {}, before it {}", statement.started, before.started)).intact());
+            }
+        }
+        if statement.not_worm {
+            self.not_worm += 1;
+        } else {
+            self.worm += 1;
+        }
+    }
+
+    /// The stored versions of each segment that a seal names; what the cursors pass on the way is named by no seal.
+    async fn named_segments(&mut self, seal: &SealFile) -> Vec<Result<Option<Group>, ReadError>> {
+        let Scene { store, log, .. } = self.scene;
+        let statement = &seal.statement;
+        if self.segments.is_none() {
+            let from = (self.from > 0).then_some((statement.index, statement.sealed_at));
+            match Segments::open(store, log, from).await {
+                Ok(segments) => self.segments = Some(segments),
+                Err(error) => return vec![Err(error)],
+            }
+        }
+        let mut listed = Vec::new();
+        let mut strays = Strays::default();
+        if let Some(segments) = &mut self.segments {
+            for segment in &statement.segments {
+                listed.push(segments.take(&segment.class, &segment.key, &mut strays).await);
+            }
+        }
+        for group in strays.groups {
+            self.stray(group, statement.index).await;
+        }
+        if strays.more > 0 {
+            self.sink.unchecked("segments/", Some(statement.index), format!("{} further unnamed segments", strays.more));
+        }
+        listed
+    }
+
+    /// A segment that no seal names, with the newest index that the walk knows.
+    async fn stray(&mut self, group: Group, reached: u64) {
+        let Some(relative) = group.key.as_str().strip_prefix(self.scene.log).and_then(|rest| rest.strip_prefix('/')) else { return };
+        let Some(name) = SegmentName::parse(relative) else { return };
+        if name.index > reached {
+            if self.ahead.len() < Strays::MAX {
+                self.ahead.push_back(group);
+            } else {
+                self.sink.unchecked("segments/", None, "more unnamed segments than are kept in mind");
+            }
+            return;
+        }
+        if name.index >= self.from {
+            let relative = relative.to_owned();
+            self.unnamed(&group, &name, &relative, false).await;
+        }
+    }
+
+    async fn unnamed(&mut self, group: &Group, name: &SegmentName, object: &str, beyond: bool) {
+        // Nothing but markers: somebody hid what no seal names.
+        let Some(version) = group.data().next() else { return };
+        let fits = match self.scene.store.get(&group.key, version.id.as_ref(), SEGMENT_BYTES_MAX).await {
+            Ok(bytes) => bytes.is_some_and(|b| Hash::of(&b).to_string().starts_with(&name.short)),
+            Err(ReadError::TooLarge { .. }) => false,
+            Err(error) => return self.sink.unchecked(object, Some(name.index), error),
+        };
+        let item = |kind, meaning| Item::new(kind, object, meaning).seal(name.index);
+        if beyond {
+            let meaning = "A segment of a seal that lies beyond the end of the log: the writer sealed further than what is stored now, so \
+                           seals at the end are gone. Compare with checkpoints and receipts kept elsewhere.";
+            self.sink.finding(item(Kind::SegmentUnnamed, meaning).expected("at most one seal beyond the newest").lost());
+        } else if !fits {
+            let meaning = "An object stands where segments stand, its name does not fit its bytes, and no seal names it. It is not part of \
+                           the log. Find out who can write here.";
+            self.sink.finding(item(Kind::SegmentUnnamed, meaning).expected("a name that begins its SHA-256").intact());
+        } else {
+            let meaning = "No seal that stands names this segment: the writer stopped before the commit (harmless, nobody was given a \
+                           receipt), or its seal is reported above.";
+            self.sink.note(item(Kind::Orphan, meaning).intact());
+        }
+    }
+
+    /// What can be said only behind the last seal.
+    async fn end(&mut self, total: &mut Outcome) {
+        let Scene { store, log, now } = self.scene;
+        if !self.stopped {
+            if let Err(error) = self.drain().await {
+                self.sink.unchecked("segments/", None, error);
+            }
+            self.compare_published().await;
+        }
+        let at_end = !self.beyond && !self.stopped;
+        if let Some(newest) = self.chain.direct().map(|b| b.statement.clone()).filter(|s| at_end && Some(s.index) == self.newest)
+            && let Some(by) = newest.next_by.filter(|by| *by < now)
+        {
+            self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, "none until now"));
+        }
+        if let Some(tiles) = &self.tiles {
+            tiles.end(&mut self.sink);
+        }
+        let enforced = store.locks() == Locks::Enforced;
+        if self.not_worm > 0 {
+            let meaning = if enforced {
+                "Seals say that they were written to a store without locks, so no locks were demanded for them, though this store has locks."
+            } else {
+                "Seals say that they were written to a store without locks: their bytes are proved, but nothing keeps them from being deleted."
+            };
+            self.sink.note(Item::new(Kind::NotWorm, "", meaning).found(format!("{} seals say not_worm", self.not_worm)).intact());
+        }
+        if self.worm > 0 && !enforced {
+            let meaning = "The seals were written to a store with locks, and this one has none: it is a copy, or the store lost its locks. Their \
+                           bytes are proved; that the original is still locked can be seen only there.";
+            self.sink.note(Item::new(Kind::Copy, "", meaning).found(format!("{} seals", self.worm)).intact());
+        }
+        if enforced && self.not_worm == 0 && self.log_file.is_some() {
+            check_some_lock(self.scene, total, "log.json", self.log_file_version.as_ref()).await;
+        }
+        let first = self.chain.keys_seen.first();
+        if let (Some(file), Some(first)) = (&self.log_file, first)
+            && self.covered.is_some_and(|(from, _)| from == 0)
+            && file.vkey != *first
+        {
+            let meaning = "log.json names another key than the one that signed the first seal. The seals stand without it; restore it from a copy.";
+            self.sink.finding(Item::new(Kind::LogFile, "log.json", meaning).expected(first).found(&file.vkey).intact());
+        }
+        if let Some(key) = self.pinned.as_ref().or(self.configured.as_ref()).cloned()
+            && !self.is_trusted(&key)
+            && !self.stopped
+        {
+            let meaning = format!(
+                "The log in `{log}` is not signed by the key that was given, nor by one that leads to it. Whatever was checked shows only that \
+                 it agrees with itself: it may be another log, or one made up later. Make sure of the key and of the address."
+            );
+            let found = first.cloned().or(self.log_file.as_ref().map(|f| f.vkey.clone()));
+            let found = found.map_or_else(|| "no key".to_owned(), |k| k.to_string());
+            self.sink.finding(Item::new(Kind::WrongKey, "", meaning).expected(key).found(found).lost());
+        }
+    }
+
+    /// A key is shown to be the log's by its signature; where there is no seal yet, by `log.json`.
+    fn is_trusted(&self, key: &VerifierKey) -> bool {
+        let named = self.chain.keys_seen.is_empty() && self.covered.is_none() && self.log_file.as_ref().is_some_and(|f| f.vkey == *key);
+        self.chain.keys_seen.contains(key) || named
+    }
+
+    fn trust(&self) -> KeyTrust {
+        match (&self.pinned, &self.configured) {
+            (Some(key), _) if self.is_trusted(key) => KeyTrust::Pinned,
+            (None, Some(key)) if self.is_trusted(key) => KeyTrust::Configured,
+            _ => KeyTrust::Unpinned,
+        }
+    }
+
+    /// Segments behind the last one that a seal names.
+    async fn drain(&mut self) -> Result<(), ReadError> {
+        let Scene { store, log, .. } = self.scene;
+        if self.segments.is_none() && !self.beyond && self.from == 0 {
+            self.segments = Some(Segments::open(store, log, None).await?);
+        }
+        let end = if self.beyond { self.newest.zip(self.last_time) } else { None };
+        let reached = self.expected.saturating_sub(1);
+        while let Some(group) = match &mut self.segments {
+            Some(segments) => segments.rest(end).await?,
+            None => None,
+        } {
+            self.stray(group, reached).await;
+        }
+        if self.beyond {
+            return Ok(());
+        }
+        let grown = seal_from(store, log, self.expected).await?.is_some();
+        for group in std::mem::take(&mut self.ahead) {
+            let relative = group.key.as_str().strip_prefix(&format!("{log}/")).unwrap_or_default().to_owned();
+            let Some(name) = SegmentName::parse(&relative) else { continue };
+            // A log that is being written went on while it was read: what is beyond is for the next verification.
+            if !grown {
+                self.unnamed(&group, &name, &relative, name.index > self.expected).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The published checkpoint against a seal that the walk did not pass.
+    async fn compare_published(&mut self) {
+        let Some(published) = self.published.take().filter(|p| !p.compared) else { return };
+        let Scene { store, log, .. } = self.scene;
+        let mut keys = self.chain.keys_seen.clone();
+        keys.extend([&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten().cloned());
+        if !keys.iter().any(|key| published.is_signed(key)) {
+            return self.sink.finding(bad_checkpoint("it is not signed by the log's key"));
+        }
+        let size = published.checkpoint.size.0;
+        let Some(index) = size.checked_sub(1) else {
+            if published.checkpoint.root != crate::tlog::merkle::empty_root() {
+                self.sink.finding(bad_checkpoint("a root that is not that of the empty tree"));
+            }
+            return;
+        };
+        let key = seal_key(log, index);
+        let versions = match store.versions(&key).await {
+            Ok(versions) => versions,
+            Err(error) => return self.sink.unchecked("checkpoint", None, error),
+        };
+        let group = Group { key, versions };
+        if group.data().next().is_none() {
+            let meaning = format!(
+                "The log's key signed a tree of {size} seals, and seal {index} is not there: the end of the log was cut off, or an old copy \
+                 was put in its place. Restore from a copy and find out who could delete seals."
+            );
+            let newest = self.expected.checked_sub(1).map_or_else(|| "no seal".to_owned(), |n| format!("newest seal {n}"));
+            return self.sink.finding(Item::new(Kind::Rollback, "checkpoint", meaning).expected(format!("seal {index}")).found(newest).lost());
+        }
+        for version in group.data() {
+            let bytes = match store.get(&group.key, version.id.as_ref(), SEAL_BYTES_MAX).await {
+                Ok(bytes) => bytes.unwrap_or_default(),
+                Err(ReadError::TooLarge { .. }) => continue,
+                Err(error) => return self.sink.unchecked("checkpoint", None, error),
+            };
+            for key in &keys {
+                let judged = judge(index, key, None, [bytes.as_ref()]);
+                if let Some(Judgement::Truth(seal)) = judged.into_iter().next() {
+                    if let Some(why) = published.differs(&seal, key) {
+                        self.sink.finding(bad_checkpoint(&why));
+                    }
+                    return;
+                }
+            }
+        }
+        // The seal is broken: within the range that is a finding already, else it is said here.
+        if self.newest.is_none_or(|newest| index > newest) && self.beyond || index < self.from {
+            self.sink.unchecked("checkpoint", None, format!("seal {index}, which it names, does not stand"));
+        }
+    }
+}
+
+impl Published {
+    fn is_signed(&self, key: &VerifierKey) -> bool {
+        self.note.verify(key).is_ok() && self.checkpoint.origin == key.name()
+    }
+
+    /// Why it is not the checkpoint of the tree that this seal left.
+    fn differs(&self, seal: &SealFile, key: &VerifierKey) -> Option<String> {
+        let signed = self.is_signed(key) || seal.statement.next_vkey.as_ref().is_some_and(|next| self.is_signed(next));
+        if !signed {
+            return Some(match self.note.verify(key) {
+                Err(error) => error.to_string(),
+                Ok(()) => format!("origin `{}`", self.checkpoint.origin),
+            });
+        }
+        let root = seal.range_after().root();
+        if self.checkpoint.root != root {
+            return Some(format!("root {}, where the seals have {}", self.checkpoint.root.0, root.0));
+        }
+        (!self.checkpoint.extensions.is_empty()).then(|| "extension lines, which this log does not write".to_owned())
+    }
+}
+
+fn bad_checkpoint(why: &str) -> Item {
+    let meaning = "The published checkpoint is not what the log signed for its seals. The seals carry their own checkpoints and were checked \
+                   by those. If this one is signed, somebody was shown another log: keep it and ask the operator; else let the writer \
+                   publish anew.";
+    Item::new(Kind::CheckpointInvalid, "checkpoint", meaning).expected("a signed checkpoint of a tree that the seals have").found(why).intact()
+}
+
+fn silence(object: &str, index: u64, from: UnixSeconds, by: UnixSeconds, to: &str) -> Item {
+    let meaning = format!(
+        "Silence from {from} to {to}: the seal before promised the next one by {by}. In that time nothing was sealed; ask the operator why \
+         the writer was not running."
+    );
+    Item::new(Kind::Silence, object, meaning).seal(index).expected(format!("a seal by {by}")).found(to)
+}

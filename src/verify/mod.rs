@@ -1,0 +1,165 @@
+//! Proof for an outsider: the whole log re-derived from stored bytes and a public key that the auditor brings.
+//!
+//! It never imports `seal`: what it shares with the writer are the mathematics (`tlog`), the canonical form (`record::canonical`) and
+//! the names and limits of the store (`worm`). Everything that `store.md` tells a verifier to refuse is refused, also when the log's
+//! own key signed it. What could not be read is `unchecked`, never fine.
+//!
+//! One pass over two listings: seals in order of their index, segments of each class in order of their keys, joined. Memory is bounded
+//! by pages and by the segments in work, not by the length of the log.
+
+mod chain;
+mod listing;
+mod log;
+mod objects;
+mod proof;
+mod prove;
+mod report;
+mod segment;
+mod tiles;
+
+pub use proof::{Bundle, CheckReport, ProofError, Proved, check};
+pub use prove::{ProveError, RecordAt, prove};
+pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
+pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};
+
+use std::fmt;
+
+use crate::clock::UnixSeconds;
+use crate::tlog::note::VerifierKey;
+use crate::worm::{Locks, WormStore};
+use report::Sink;
+
+/// Seals whose segments are read and hashed at the same time, by default. Each may hold 64 MiB.
+pub const CONCURRENCY: usize = 4;
+
+/// Where verification begins or ends, inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// A seal index.
+    Seal(u64),
+    /// A moment, compared with `sealed_at`.
+    Time(UnixSeconds),
+}
+
+/// What to verify, and against which keys.
+#[derive(Clone)]
+pub struct Options<'a> {
+    /// Names of logs; empty: those that `pinned` keys name, else all that lie below the store.
+    pub logs: Vec<String>,
+    /// Keys that the auditor brings, each for the log that its name ends in.
+    pub pinned: Vec<VerifierKey>,
+    /// The key that the configuration names, if there is one.
+    pub configured: Option<VerifierKey>,
+    /// First seal; the log's first without it. Verification may start anywhere: each seal proves itself by its frontier.
+    pub from: Option<Bound>,
+    /// Last seal; the newest without it.
+    pub to: Option<Bound>,
+    /// Now: which retention dates are past, and whether a promised seal is missing.
+    pub now: UnixSeconds,
+    /// Seals in work at the same time.
+    pub concurrency: usize,
+    /// Called after each seal.
+    pub progress: Option<&'a (dyn Fn(&Progress<'_>) + Send + Sync)>,
+}
+
+impl Options<'_> {
+    /// Everything below the store, no key brought.
+    pub fn new(now: UnixSeconds) -> Self {
+        Options {
+            logs: Vec::new(),
+            pinned: Vec::new(),
+            configured: None,
+            from: None,
+            to: None,
+            now,
+            concurrency: CONCURRENCY,
+            progress: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("logs", &self.logs)
+            .field("pinned", &self.pinned)
+            .field("configured", &self.configured)
+            .field("from", &self.from)
+            .field("to", &self.to)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// Name of the log.
+    pub log: &'a str,
+    /// Seals done.
+    pub seals: u64,
+    /// Seals to do: a guess from the published checkpoint, which nobody has verified yet.
+    pub seals_expected: Option<u64>,
+    /// Records done.
+    pub records: u64,
+    /// Stored bytes done.
+    pub bytes: u64,
+}
+
+/// Verifies logs of a store.
+pub async fn verify(store: &dyn WormStore, options: &Options<'_>) -> Report {
+    let mut sink = Sink::default();
+    let mut logs = Vec::new();
+    let mut key = None;
+    let (mut locks_read, mut locks_unread) = (0_u64, 0_u64);
+    for name in chosen(store, options, &mut sink).await {
+        let done = log::verify_log(store, &name, options).await;
+        sink.merge(done.sink.of_log(&name));
+        key = Some(key.map_or(done.key, |k: KeyTrust| k.min(done.key)));
+        locks_read += done.locks_read;
+        locks_unread += done.locks_unread;
+        logs.push(done.report);
+    }
+    let locks = match store.locks() {
+        Locks::None => LockCheck::None,
+        Locks::Enforced if locks_unread > 0 => LockCheck::Unchecked,
+        Locks::Enforced if locks_read > 0 => LockCheck::Checked,
+        // Nothing there had a lock to read: every statement says `not_worm`, or there is no log.
+        Locks::Enforced => LockCheck::None,
+    };
+    Report::new(key.unwrap_or(KeyTrust::Unpinned), locks, logs, sink)
+}
+
+/// Whether a key is for a log of this name: its origin ends in `/<log>`.
+fn is_for(key: &VerifierKey, log: &str) -> bool {
+    key.name().rsplit_once('/').is_some_and(|(_, name)| name == log)
+}
+
+async fn chosen(store: &dyn WormStore, options: &Options<'_>, sink: &mut Sink) -> Vec<String> {
+    if !options.logs.is_empty() {
+        return options.logs.clone();
+    }
+    let found = match listing::logs(store).await {
+        Ok(found) => found,
+        Err(error) => {
+            sink.unchecked("", None, error);
+            return Vec::new();
+        }
+    };
+    if found.is_empty() {
+        sink.unchecked("", None, format!("no log lies below {}; look at the address", store.describe()));
+        return found;
+    }
+    if options.pinned.is_empty() {
+        return found;
+    }
+    let named = |log: &String| options.pinned.iter().any(|k| is_for(k, log));
+    for log in found.iter().filter(|l| !named(l)) {
+        let meaning = "Another log lies below this store. It was not looked at, because no key was brought for it.";
+        sink.note(Item { log: log.clone(), ..Item::new(Kind::NotCovered, "", meaning) });
+    }
+    for key in options.pinned.iter().filter(|k| !found.iter().any(|log| is_for(k, log))) {
+        sink.unchecked("", None, format!("no log of the key `{}` lies below {}; look at the address", key.name(), store.describe()));
+    }
+    found.into_iter().filter(named).collect()
+}

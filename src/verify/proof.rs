@@ -1,0 +1,453 @@
+//! The proof bundle `spanseal.proof/1` (`store.md`, "The proof bundle"): one record, offline, against a key that the auditor brings.
+//!
+//! A bundle that passes proves that the record was *signed* into the log. That the log was *published*, and shown alike to everyone,
+//! needs a cosignature, a time stamp or a checkpoint that the auditor kept; the text says so each time.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::report::Verdict;
+use crate::record::canonical::Json;
+use crate::tlog::merkle::{leaf_hash, root_from_inclusion};
+use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey, parse_decimal};
+use crate::tlog::seal_file::{SealError, SegmentRef, Statement};
+use crate::tlog::{Hash, LeafIndex, TreeSize};
+use crate::worm::LINE_BYTES_MAX;
+
+/// The format that this code writes and understands.
+pub const FORMAT: &str = "spanseal.proof/1";
+/// Largest bundle that is read: a record and its openings, of which a few may be as long as a request (16 MiB).
+pub const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Longest inclusion path: a tree of 2^64 leaves.
+const PATH_MAX: usize = 64;
+/// Most rotations, openings, cosignatures, time stamps.
+const LIST_MAX: usize = 1000;
+/// Members that are understood; others are named as not looked at.
+const MEMBERS: [&str; 10] =
+    ["format", "record", "segment", "statement", "log", "checkpoint", "cosignatures", "timestamps", "rotations", "openings"];
+
+/// Why a bundle proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// Not a bundle, or one that does not prove what it claims.
+    #[error("{0}")]
+    Refused(String),
+    /// A format of another version: nothing can be concluded.
+    #[error("the {0} has format `{1}`, which this version does not know")]
+    UnknownFormat(&'static str, String),
+}
+
+fn refused(why: impl Into<String>) -> ProofError {
+    ProofError::Refused(why.into())
+}
+
+/// An inclusion proof as a bundle holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inclusion {
+    /// Position of the leaf.
+    pub index: LeafIndex,
+    /// Leaves of the tree.
+    pub size: TreeSize,
+    /// From the leaf upwards.
+    pub path: Vec<Hash>,
+}
+
+/// A change of key: the seal that announced it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rotation {
+    /// Statement with `next_vkey`.
+    pub statement: Json,
+    /// Its place in the log.
+    pub log: Inclusion,
+    /// Its own checkpoint, signed by both keys.
+    pub checkpoint: String,
+}
+
+/// Content that the holder of the vault discloses, checked against the salted commitment in the record.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Path of the content object in the record: `input`, `retrieval.documents.0.content`.
+    pub member: String,
+    /// 64 hex digits.
+    pub salt: String,
+    /// The preimage.
+    pub content: String,
+}
+
+impl std::fmt::Debug for Opening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Content never reaches a log.
+        f.debug_struct("Opening").field("member", &self.member).field("bytes", &self.content.len()).finish_non_exhaustive()
+    }
+}
+
+/// A parsed bundle. Parsing checks types and sizes; [`Bundle::check`] checks the proof.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bundle {
+    /// The exact sealed line.
+    pub record: String,
+    /// The line in its segment.
+    pub segment: Inclusion,
+    /// The statement of the seal.
+    pub statement: Json,
+    /// The statement in the log.
+    pub log: Inclusion,
+    /// Signed note.
+    pub checkpoint: String,
+    /// Signature lines of witnesses over the checkpoint's text.
+    pub cosignatures: Vec<String>,
+    /// Time stamp tokens, base64 DER.
+    pub timestamps: Vec<String>,
+    /// Changes of key from the auditor's key to the one that signed, in order.
+    pub rotations: Vec<Rotation>,
+    /// Disclosed content.
+    pub openings: Vec<Opening>,
+    /// Members that this version does not know.
+    pub unknown: Vec<String>,
+}
+
+impl Bundle {
+    /// Reads a bundle: any JSON layout, but no name twice, no type but those of the format, nothing beyond its limits.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ProofError> {
+        if bytes.len() > BUNDLE_BYTES_MAX {
+            return Err(refused(format!("a bundle is at most {BUNDLE_BYTES_MAX} bytes")));
+        }
+        let json = Json::parse(bytes).map_err(|e| refused(format!("not JSON: {e}")))?;
+        let format = string(&json, "format")?;
+        if format != FORMAT {
+            return Err(ProofError::UnknownFormat("bundle", format));
+        }
+        let members = json.as_object().unwrap_or_default();
+        let unknown = members.iter().map(|(n, _)| n).filter(|n| !MEMBERS.contains(&n.as_str())).cloned().collect();
+        let texts = |name: &'static str| -> Result<Vec<String>, ProofError> {
+            let text = |v: &Json| v.as_str().map(str::to_owned).ok_or_else(|| refused(format!("`{name}` holds something besides strings")));
+            list(&json, name)?.iter().map(text).collect()
+        };
+        let rotation = |v: &Json| {
+            Ok(Rotation { statement: object(v, "statement")?, log: inclusion(v, "log", "index")?, checkpoint: string(v, "checkpoint")? })
+        };
+        let opening =
+            |v: &Json| Ok(Opening { member: string(v, "member")?, salt: string(v, "salt")?, content: string(v, "content")? });
+        Ok(Bundle {
+            record: string(&json, "record")?,
+            segment: inclusion(&json, "segment", "leaf_index")?,
+            statement: object(&json, "statement")?,
+            log: inclusion(&json, "log", "index")?,
+            checkpoint: string(&json, "checkpoint")?,
+            cosignatures: texts("cosignatures")?,
+            timestamps: texts("timestamps")?,
+            rotations: list(&json, "rotations")?.iter().map(rotation).collect::<Result<_, ProofError>>()?,
+            openings: match json.get("openings") {
+                None => Vec::new(),
+                Some(_) => list(&json, "openings")?.iter().map(opening).collect::<Result<_, ProofError>>()?,
+            },
+            unknown,
+        })
+    }
+
+    /// The bundle's canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let texts = |items: &[String]| Json::Array(items.iter().map(Json::string).collect());
+        let place = |p: &Inclusion, index: &str| {
+            Json::object([
+                (index, Json::String(p.index.0.to_string())),
+                ("tree_size", Json::String(p.size.0.to_string())),
+                ("path", Json::Array(p.path.iter().map(|h| Json::String(h.to_string())).collect())),
+            ])
+        };
+        let rotation = |r: &Rotation| {
+            Json::object([("statement", r.statement.clone()), ("log", place(&r.log, "index")), ("checkpoint", Json::string(&r.checkpoint))])
+        };
+        let opening = |o: &Opening| {
+            Json::object([("member", Json::string(&o.member)), ("salt", Json::string(&o.salt)), ("content", Json::string(&o.content))])
+        };
+        let mut members = vec![
+            ("format".to_owned(), Json::string(FORMAT)),
+            ("record".to_owned(), Json::string(&self.record)),
+            ("segment".to_owned(), place(&self.segment, "leaf_index")),
+            ("statement".to_owned(), self.statement.clone()),
+            ("log".to_owned(), place(&self.log, "index")),
+            ("checkpoint".to_owned(), Json::string(&self.checkpoint)),
+            ("cosignatures".to_owned(), texts(&self.cosignatures)),
+            ("timestamps".to_owned(), texts(&self.timestamps)),
+            ("rotations".to_owned(), Json::Array(self.rotations.iter().map(rotation).collect())),
+        ];
+        if !self.openings.is_empty() {
+            members.push(("openings".to_owned(), Json::Array(self.openings.iter().map(opening).collect())));
+        }
+        Json::Object(members).to_jcs()
+    }
+
+    /// Checks the whole proof against the auditor's key.
+    pub fn check(&self, vkey: &VerifierKey) -> Result<Proved, ProofError> {
+        if self.record.len() > LINE_BYTES_MAX {
+            return Err(refused(format!("a record is at most {LINE_BYTES_MAX} bytes")));
+        }
+        let record = Json::parse_canonical(self.record.as_bytes()).map_err(|e| refused(format!("record: {e}")))?;
+        if record.as_object().is_none() {
+            return Err(refused("the record is not a JSON object"));
+        }
+        let root = root_from_inclusion(leaf_hash(self.record.as_bytes()), self.segment.index, self.segment.size, &self.segment.path)
+            .ok_or_else(|| refused("segment: the path does not fit leaf_index and tree_size"))?;
+        let statement = statement(&self.statement)?;
+        let segment = statement.segments.iter().find(|s| s.records == self.segment.size.0 && s.merkle_root == root);
+        let segment = segment.ok_or_else(|| refused("no segment of the statement has this number of records and this root: the record is \
+                                                         not the one that was sealed"))?;
+        let key = self.follow_rotations(vkey)?;
+        let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
+        if !self.timestamps.is_empty() && Some(checkpoint.size.0) != statement.index.checked_add(1) {
+            return Err(refused("with time stamps the checkpoint is the seal's own, of tree size index + 1"));
+        }
+        self.check_attachments()?;
+        let opened = self.openings.iter().map(|o| o.check(&record)).collect::<Result<Vec<_>, _>>()?;
+        let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
+        Ok(Proved {
+            record_id: text("id"),
+            kind: text("kind"),
+            leaf_index: self.segment.index.0,
+            segment: segment.clone(),
+            tree_size: checkpoint.size.0,
+            root: checkpoint.root.0,
+            rotations: self.rotations.len(),
+            opened,
+            cosignatures: self.cosignatures.len(),
+            timestamps: self.timestamps.len(),
+            unknown: self.unknown.clone(),
+            statement,
+            key,
+        })
+    }
+
+    /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed.
+    fn follow_rotations(&self, vkey: &VerifierKey) -> Result<VerifierKey, ProofError> {
+        let mut key = vkey.clone();
+        let mut after = 0;
+        for rotation in &self.rotations {
+            let announced = statement(&rotation.statement)?;
+            let next = announced.next_vkey.clone().ok_or_else(|| refused("rotations: a statement without next_vkey"))?;
+            if next == key || next.name() != key.name() {
+                return Err(refused("rotations: next_vkey is not a new key of the same origin"));
+            }
+            let checkpoint = included(&rotation.statement, &announced, &rotation.log, &rotation.checkpoint, &key)?;
+            Checkpoint::open(&rotation.checkpoint, &next).map_err(|e| refused(format!("rotations: the new key did not sign: {e}")))?;
+            if Some(checkpoint.size.0) != announced.index.checked_add(1) || checkpoint.size.0 <= after {
+                return Err(refused("rotations: not the announcing seals' own checkpoints, in order"));
+            }
+            after = checkpoint.size.0;
+            key = next;
+        }
+        if self.log.size.0 < after {
+            return Err(refused("the checkpoint is older than a change of key that leads to it"));
+        }
+        Ok(key)
+    }
+
+    /// What a later version verifies must at least have its form.
+    fn check_attachments(&self) -> Result<(), ProofError> {
+        for line in &self.cosignatures {
+            SignatureLine::parse(line.strip_suffix('\n').unwrap_or(line)).map_err(|e| refused(format!("cosignatures: {e}")))?;
+        }
+        for token in &self.timestamps {
+            use base64::Engine;
+            let decoded = base64::engine::general_purpose::STANDARD.decode(token);
+            decoded.map_err(|_| refused("timestamps: not base64"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The statement's inclusion in the tree that a checkpoint of `key` signs.
+fn included(json: &Json, statement: &Statement, place: &Inclusion, note: &str, key: &VerifierKey) -> Result<Checkpoint, ProofError> {
+    let checkpoint = Checkpoint::open(note, key).map_err(|e| refused(format!("checkpoint: {e}")))?;
+    if !checkpoint.extensions.is_empty() {
+        return Err(refused("the checkpoint has extension lines"));
+    }
+    if statement.log != checkpoint.origin {
+        return Err(refused(format!("the statement is of log `{}`, the checkpoint of `{}`", statement.log, checkpoint.origin)));
+    }
+    if place.index.0 != statement.index {
+        return Err(refused("log.index is not the statement's index"));
+    }
+    if place.size != checkpoint.size {
+        return Err(refused("log.tree_size is not the checkpoint's size"));
+    }
+    if let Some(next) = &statement.next_vkey
+        && Some(checkpoint.size.0) == statement.index.checked_add(1)
+    {
+        let note = SignedNote::parse(note).map_err(|e| refused(format!("checkpoint: {e}")))?;
+        note.verify(next).map_err(|e| refused(format!("the seal announces a key that did not sign it: {e}")))?;
+    }
+    // The leaf covers all members, also those that this version does not know.
+    let root = root_from_inclusion(leaf_hash(&json.to_jcs()), place.index, place.size, &place.path);
+    match root {
+        None => Err(refused("log: the path does not fit index and tree_size")),
+        Some(root) if root != checkpoint.root => Err(refused("log: the path does not lead to the checkpoint's root: the statement is not in the log")),
+        Some(_) => Ok(checkpoint),
+    }
+}
+
+fn statement(json: &Json) -> Result<Statement, ProofError> {
+    Statement::parse(json).map_err(|error| match error {
+        SealError::UnknownFormat(format) => ProofError::UnknownFormat("statement", format),
+        other => refused(format!("statement: {other}")),
+    })
+}
+
+fn string(json: &Json, name: &str) -> Result<String, ProofError> {
+    json.get(name).and_then(Json::as_str).map(str::to_owned).ok_or_else(|| refused(format!("`{name}` is missing or not a string")))
+}
+
+fn object(json: &Json, name: &str) -> Result<Json, ProofError> {
+    json.get(name).filter(|v| v.as_object().is_some()).cloned().ok_or_else(|| refused(format!("`{name}` is missing or not an object")))
+}
+
+fn list<'a>(json: &'a Json, name: &str) -> Result<&'a [Json], ProofError> {
+    let items = json.get(name).and_then(Json::as_array).ok_or_else(|| refused(format!("`{name}` is missing or not an array")))?;
+    if items.len() > LIST_MAX { Err(refused(format!("`{name}` holds more than {LIST_MAX}"))) } else { Ok(items) }
+}
+
+fn inclusion(json: &Json, name: &str, index: &str) -> Result<Inclusion, ProofError> {
+    let place = json.get(name).ok_or_else(|| refused(format!("`{name}` is missing")))?;
+    if place.as_object().is_none_or(|members| members.len() != 3) {
+        return Err(refused(format!("`{name}` holds exactly {index}, tree_size and path")));
+    }
+    let number = |member: &str| {
+        let parsed = place.get(member).and_then(Json::as_str).and_then(parse_decimal);
+        parsed.ok_or_else(|| refused(format!("`{name}.{member}` is not a decimal number as a string")))
+    };
+    let nodes = list(place, "path")?;
+    if nodes.len() > PATH_MAX {
+        return Err(refused(format!("`{name}.path` is longer than {PATH_MAX}")));
+    }
+    let path = nodes.iter().map(|n| n.as_str().and_then(Hash::parse_hex)).collect::<Option<Vec<_>>>();
+    let path = path.ok_or_else(|| refused(format!("`{name}.path` holds something besides 64 lower-case hex digits")))?;
+    Ok(Inclusion { index: LeafIndex(number(index)?), size: TreeSize(number("tree_size")?), path })
+}
+
+impl Opening {
+    /// `commitment` = `salted-sha256:<hex SHA-256(salt || x)>` (`record.md` section 4).
+    fn check(&self, record: &Json) -> Result<String, ProofError> {
+        let at = self.member.split('.').try_fold(record, |at, name| match at {
+            Json::Array(items) => parse_decimal(name).and_then(|n| usize::try_from(n).ok()).and_then(|n| items.get(n)),
+            _ => at.get(name),
+        });
+        let commitment = at.and_then(|c| c.get("commitment")).and_then(Json::as_str);
+        let commitment = commitment.ok_or_else(|| refused(format!("openings: `{}` has no commitment in the record", self.member)))?;
+        let salt = Hash::parse_hex(&self.salt).ok_or_else(|| refused("openings: a salt is 64 lower-case hex digits"))?;
+        let mut hash = Sha256::new();
+        hash.update(salt.0);
+        hash.update(self.content.as_bytes());
+        if commitment != format!("salted-sha256:{}", hex::encode(hash.finalize())) {
+            return Err(refused(format!("openings: content and salt are not what `{}` committed to", self.member)));
+        }
+        Ok(self.member.clone())
+    }
+}
+
+/// What a bundle proved.
+#[derive(Clone, Debug)]
+pub struct Proved {
+    /// The record's id.
+    pub record_id: Option<String>,
+    /// Its kind.
+    pub kind: Option<String>,
+    /// Its line in the segment.
+    pub leaf_index: u64,
+    /// The segment, as the statement names it.
+    pub segment: SegmentRef,
+    /// The statement.
+    pub statement: Statement,
+    /// Size of the signed tree.
+    pub tree_size: u64,
+    /// Its root.
+    pub root: Hash,
+    /// The key that signed the checkpoint.
+    pub key: VerifierKey,
+    /// Changes of key between the auditor's and that one.
+    pub rotations: usize,
+    /// Members whose disclosed content is what was committed to.
+    pub opened: Vec<String>,
+    /// Present, not checked.
+    pub cosignatures: usize,
+    /// Present, not checked.
+    pub timestamps: usize,
+    /// Members that were not looked at.
+    pub unknown: Vec<String>,
+}
+
+/// What `check` says.
+#[derive(Clone, Debug)]
+pub struct CheckReport {
+    /// In one word; `exit_code()` of it is the command's.
+    pub verdict: Verdict,
+    /// What was proved, or why nothing was.
+    pub result: Result<Proved, ProofError>,
+}
+
+/// Checks a bundle's bytes against the auditor's key.
+pub fn check(bundle: &[u8], vkey: &VerifierKey) -> CheckReport {
+    let result = Bundle::parse(bundle).and_then(|b| b.check(vkey));
+    let verdict = match &result {
+        Ok(_) => Verdict::Verified,
+        Err(ProofError::Refused(_)) => Verdict::Findings,
+        Err(ProofError::UnknownFormat(..)) => Verdict::Unchecked,
+    };
+    CheckReport { verdict, result }
+}
+
+impl CheckReport {
+    /// For a reader.
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        let _ = match &self.result {
+            Ok(proved) => proved.write_text(&mut out),
+            Err(ProofError::Refused(why)) => {
+                writeln!(out, "REFUSED: this bundle proves nothing: {why}.\nAsk for a new bundle (spanseal prove), and make sure that the key is the log's.")
+            }
+            Err(error @ ProofError::UnknownFormat(..)) => writeln!(out, "UNCHECKED: {error}. A newer spanseal can read it."),
+        };
+        out
+    }
+}
+
+impl Proved {
+    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        let (s, none) = (&self.statement, "none".to_owned());
+        writeln!(out, "VERIFIED: this record was sealed and signed.")?;
+        let (id, kind) = (self.record_id.as_ref().unwrap_or(&none), self.kind.as_ref().unwrap_or(&none));
+        writeln!(out, "  record     {id} (kind {kind}), line {} of {} in its segment", self.leaf_index, self.segment.records)?;
+        writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
+        writeln!(out, "  signed by  {} over a tree of {} seals", self.key, self.tree_size)?;
+        let lock = self.segment.lock;
+        if s.not_worm {
+            writeln!(out, "  storage    class {}; the store enforces no locks (not_worm)", self.segment.class)?;
+        } else {
+            writeln!(out, "  storage    class {}, {} until {} at least", self.segment.class, lock.mode.as_str(), lock.retain_until)?;
+        }
+        if self.rotations > 0 {
+            writeln!(out, "  key        reached from yours over {} announced change(s) of key", self.rotations)?;
+        }
+        for member in &self.opened {
+            writeln!(out, "  opened     `{member}`: the disclosed content is what the record committed to")?;
+        }
+        writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
+        writeln!(
+            out,
+            "Not proved: that the log was published, or shown alike to everyone (that needs a cosignature, a time stamp or a checkpoint you \
+             kept); that what the sender reported is true; that the store still holds and locks it (spanseal verify)."
+        )?;
+        for (count, what) in [(self.cosignatures, "cosignature(s)"), (self.timestamps, "time stamp(s)")] {
+            if count > 0 {
+                writeln!(out, "Not checked: {count} {what} in the bundle; this version does not verify them, and they count for nothing here.")?;
+            }
+        }
+        for member in &self.unknown {
+            writeln!(out, "Not checked: the bundle's member `{member}`, which this version does not know.")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Builds a proof bundle from one seal and one segment. The seal's own checkpoint is used: its frontier, reversed, is the path.
+
+use super::proof::{Bundle, Inclusion, ProofError, Rotation};
+use super::segment::{SegmentError, read_segment};
+use crate::record::canonical::Json;
+use crate::tlog::merkle::inclusion_path;
+use crate::tlog::note::VerifierKey;
+use crate::tlog::seal_file::SealFile;
+use crate::tlog::truth::{Judgement, judge};
+use crate::tlog::{Hash, LeafIndex, TreeSize};
+use crate::worm::{ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, WormStore, below, seal_key};
+
+/// Where a record lies: what an index or a scan knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordAt {
+    /// Index of the seal.
+    pub seal: u64,
+    /// Key of the segment, relative to the log, as the seal names it.
+    pub segment: String,
+    /// Line in the segment, from 0.
+    pub leaf_index: u64,
+    /// Seals between the auditor's key and this seal that announced a change of key, ascending. Usually none.
+    pub rotations: Vec<u64>,
+}
+
+/// Why no bundle could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// There is no such seal, segment or line.
+    #[error("{0}")]
+    NotFound(String),
+    /// What is stored does not prove it; `spanseal verify` says more.
+    #[error("{object}: {why}; run `spanseal verify`")]
+    Broken {
+        /// Key below the log.
+        object: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The store gave no answer.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+fn broken(object: &str, why: impl std::fmt::Display) -> ProveError {
+    ProveError::Broken { object: object.to_owned(), why: why.to_string() }
+}
+
+/// Makes the bundle and checks it before it is handed out.
+pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &RecordAt) -> Result<Bundle, ProveError> {
+    let mut signer = key.clone();
+    let mut rotations = Vec::new();
+    for index in &at.rotations {
+        let seal = true_seal(store, log, &signer, *index).await?;
+        let object = super::log::seal_object(*index);
+        let next = seal.statement.next_vkey.clone().ok_or_else(|| broken(&object, "it announces no change of key"))?;
+        rotations.push(Rotation { statement: entry(&seal, &object)?, log: own_place(&seal), checkpoint: seal.checkpoint.clone() });
+        signer = next;
+    }
+    let seal = true_seal(store, log, &signer, at.seal).await?;
+    let segment = seal.statement.segments.iter().find(|s| s.key == at.segment);
+    let segment = segment.ok_or_else(|| ProveError::NotFound(format!("seal {} names no segment `{}`", at.seal, at.segment)))?;
+    let stored = stored_segment(store, log, segment.version_id.as_ref(), &segment.key, segment.sha256).await?;
+    let (class, wanted) = (segment.class.clone(), at.leaf_index);
+    let read = tokio::task::spawn_blocking(move || {
+        let (mut leaves, mut line) = (Vec::new(), None);
+        read_segment(&stored, &class, |index, bytes, leaf| {
+            leaves.push(leaf);
+            if index == wanted {
+                line = Some(bytes.to_vec());
+            }
+        })?;
+        Ok::<_, SegmentError>((leaves, line))
+    });
+    let (leaves, line) = read.await.map_err(|e| broken(&at.segment, e))?.map_err(|e| broken(&at.segment, e))?;
+    let nothing = || ProveError::NotFound(format!("`{}` has no line {}", at.segment, at.leaf_index));
+    let record = line.and_then(|l| String::from_utf8(l).ok()).ok_or_else(nothing)?;
+    let path = inclusion_path(LeafIndex(at.leaf_index), &leaves).ok_or_else(nothing)?;
+    let size = TreeSize(u64::try_from(leaves.len()).unwrap_or(u64::MAX));
+    let bundle = Bundle {
+        record,
+        segment: Inclusion { index: LeafIndex(at.leaf_index), size, path },
+        statement: entry(&seal, &super::log::seal_object(at.seal))?,
+        log: own_place(&seal),
+        checkpoint: seal.checkpoint.clone(),
+        cosignatures: Vec::new(),
+        timestamps: Vec::new(),
+        rotations,
+        openings: Vec::new(),
+        unknown: Vec::new(),
+    };
+    match bundle.check(key) {
+        Ok(_) => Ok(bundle),
+        Err(ProofError::Refused(why)) => Err(broken(&at.segment, why)),
+        Err(error) => Err(broken(&at.segment, error)),
+    }
+}
+
+/// The statement with all its members, known or not.
+fn entry(seal: &SealFile, object: &str) -> Result<Json, ProveError> {
+    Json::parse(&seal.entry).map_err(|e| broken(object, e))
+}
+
+/// In the tree that the seal itself completed.
+fn own_place(seal: &SealFile) -> Inclusion {
+    let index = seal.statement.index;
+    let path = seal.frontier.nodes().iter().rev().copied().collect();
+    Inclusion { index: LeafIndex(index), size: TreeSize(index.saturating_add(1)), path }
+}
+
+async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
+    let object = seal_key(log, index);
+    let mut why = None;
+    for version in store.versions(&object).await?.iter().rev().filter(|v| !v.is_delete_marker) {
+        let Some(bytes) = store.get(&object, version.id.as_ref(), SEAL_BYTES_MAX).await? else { continue };
+        match judge(index, key, None, [bytes.as_ref()]).into_iter().next() {
+            Some(Judgement::Truth(seal)) => return Ok(*seal),
+            Some(Judgement::Foreign(error)) => why = Some(error),
+            _ => {}
+        }
+    }
+    match why {
+        None => Err(ProveError::NotFound(format!("there is no seal {index} in log `{log}`"))),
+        Some(error) => Err(broken(&super::log::seal_object(index), error)),
+    }
+}
+
+async fn stored_segment(
+    store: &dyn WormStore,
+    log: &str,
+    version: Option<&crate::worm::VersionId>,
+    relative: &str,
+    sha256: Hash,
+) -> Result<bytes::Bytes, ProveError> {
+    let key = below(log, relative);
+    let named = store.get(&key, version, SEGMENT_BYTES_MAX).await?;
+    if let Some(bytes) = named.filter(|b| Hash::of(b) == sha256) {
+        return Ok(bytes);
+    }
+    for other in store.versions(&key).await?.iter().filter(|v| !v.is_delete_marker) {
+        if let Some(bytes) = store.get(&key, other.id.as_ref(), SEGMENT_BYTES_MAX).await?.filter(|b| Hash::of(b) == sha256) {
+            return Ok(bytes);
+        }
+    }
+    Err(broken(relative, "no stored version has the SHA-256 that was sealed"))
+}

@@ -1,0 +1,488 @@
+//! What a verification says: verdict, findings, notes; as one JSON object (`design.md` section 9) and as calm text.
+//!
+//! A finding is a result, not an error. What could not be read is never silently fine: it stands among the notes with the kind
+//! `unchecked`, and the verdict is `unchecked` unless there are findings, which beat it.
+
+use std::fmt::Write;
+
+use serde::{Serialize, Serializer};
+
+/// Most findings, and most notes, that one report keeps; further ones are counted. 10,000 of half a kilobyte are 5 MB.
+const ITEMS_MAX: usize = 10_000;
+
+/// The answer in one word, and the exit code of the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything asked for was read, re-derived and found as signed.
+    Verified,
+    /// Something is not as signed.
+    Findings,
+    /// Nothing was found wrong, but not everything could be checked.
+    Unchecked,
+}
+
+impl Verdict {
+    /// 0 verified, 1 findings, 2 could not check.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Verdict::Verified => 0,
+            Verdict::Findings => 1,
+            Verdict::Unchecked => 2,
+        }
+    }
+}
+
+/// Where trust in the key came from; the weakest of all logs looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyTrust {
+    /// From `log.json` alone: only self-consistency was shown.
+    Unpinned,
+    /// From the key that the configuration names, reached from `log.json` by announced key changes.
+    Configured,
+    /// The auditor brought it.
+    Pinned,
+}
+
+/// Whether retention locks were read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LockCheck {
+    /// Read back and compared.
+    Checked,
+    /// The store has none.
+    None,
+    /// Some could not be read.
+    Unchecked,
+}
+
+/// Whether what a finding is about can still be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// Gone, or no longer provable.
+    Lost,
+    /// Still there and provable, in a store that somebody disturbed.
+    Intact,
+}
+
+/// What was found. The words are stable: scripts and alerts match on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each word is explained where it is reported, in the item's own `meaning`")]
+pub enum Kind {
+    // Findings.
+    LogFile,
+    WrongKey,
+    SealMissing,
+    SealBroken,
+    SealChain,
+    Fork,
+    ForeignVersion,
+    Hidden,
+    SegmentMissing,
+    SegmentBytes,
+    SegmentForm,
+    SegmentContent,
+    CountPromoted,
+    LockMissing,
+    LockWeak,
+    SegmentUnnamed,
+    CheckpointInvalid,
+    Rollback,
+    TileWrong,
+    // Notes.
+    Orphan,
+    Duplicate,
+    MarkerPastDate,
+    SegmentExpired,
+    Silence,
+    Restart,
+    NotWorm,
+    Copy,
+    OtherSchema,
+    NotCovered,
+    CheckpointAbsent,
+    TileAbsent,
+    Unchecked,
+    More,
+}
+
+impl Kind {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::LogFile => "log_file",
+            Kind::WrongKey => "wrong_key",
+            Kind::SealMissing => "seal_missing",
+            Kind::SealBroken => "seal_broken",
+            Kind::SealChain => "seal_chain",
+            Kind::Fork => "fork",
+            Kind::ForeignVersion => "foreign_version",
+            Kind::Hidden => "hidden",
+            Kind::SegmentMissing => "segment_missing",
+            Kind::SegmentBytes => "segment_bytes",
+            Kind::SegmentForm => "segment_form",
+            Kind::SegmentContent => "segment_content",
+            Kind::CountPromoted => "count_promoted",
+            Kind::LockMissing => "lock_missing",
+            Kind::LockWeak => "lock_weak",
+            Kind::SegmentUnnamed => "segment_unnamed",
+            Kind::CheckpointInvalid => "checkpoint_invalid",
+            Kind::Rollback => "rollback",
+            Kind::TileWrong => "tile_wrong",
+            Kind::Orphan => "orphan",
+            Kind::Duplicate => "duplicate",
+            Kind::MarkerPastDate => "marker_past_date",
+            Kind::SegmentExpired => "segment_expired",
+            Kind::Silence => "silence",
+            Kind::Restart => "restart",
+            Kind::NotWorm => "not_worm",
+            Kind::Copy => "copy",
+            Kind::OtherSchema => "other_schema",
+            Kind::NotCovered => "not_covered",
+            Kind::CheckpointAbsent => "checkpoint_absent",
+            Kind::TileAbsent => "tile_absent",
+            Kind::Unchecked => "unchecked",
+            Kind::More => "more",
+        }
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One finding or note.
+#[derive(Clone, Debug, Serialize)]
+pub struct Item {
+    /// What was found.
+    pub kind: Kind,
+    /// Name of the log; empty where the whole store is meant.
+    pub log: String,
+    /// Key below the log.
+    pub object: String,
+    /// Index of the seal, where known.
+    pub seal: Option<u64>,
+    /// What the signed statements lead one to expect.
+    pub expected: Option<String>,
+    /// What is there.
+    pub found: Option<String>,
+    /// In plain words: what it means and what to do now.
+    pub meaning: String,
+    /// Whether evidence is lost.
+    pub evidence: Option<Evidence>,
+}
+
+impl Item {
+    /// An item without details.
+    pub(super) fn new(kind: Kind, object: impl Into<String>, meaning: impl Into<String>) -> Self {
+        Item {
+            kind,
+            log: String::new(),
+            object: object.into(),
+            seal: None,
+            expected: None,
+            found: None,
+            meaning: meaning.into(),
+            evidence: None,
+        }
+    }
+
+    pub(super) fn seal(mut self, index: u64) -> Self {
+        self.seal = Some(index);
+        self
+    }
+
+    pub(super) fn expected(mut self, expected: impl std::fmt::Display) -> Self {
+        self.expected = Some(expected.to_string());
+        self
+    }
+
+    pub(super) fn found(mut self, found: impl std::fmt::Display) -> Self {
+        self.found = Some(found.to_string());
+        self
+    }
+
+    pub(super) fn lost(mut self) -> Self {
+        self.evidence = Some(Evidence::Lost);
+        self
+    }
+
+    pub(super) fn intact(mut self) -> Self {
+        self.evidence = Some(Evidence::Intact);
+        self
+    }
+}
+
+/// Findings and notes of one log, or of a part of it, on their way into a [`Report`]. Bounded.
+#[derive(Debug, Default)]
+pub(super) struct Sink {
+    findings: Vec<Item>,
+    notes: Vec<Item>,
+    unchecked: Vec<Item>,
+    findings_more: u64,
+    notes_more: u64,
+    unchecked_more: u64,
+}
+
+impl Sink {
+    pub(super) fn finding(&mut self, item: Item) {
+        push(&mut self.findings, &mut self.findings_more, item);
+    }
+
+    pub(super) fn note(&mut self, item: Item) {
+        push(&mut self.notes, &mut self.notes_more, item);
+    }
+
+    /// Something could not be checked, and why.
+    pub(super) fn unchecked(&mut self, object: &str, seal: Option<u64>, why: impl std::fmt::Display) {
+        let mut item = Item::new(Kind::Unchecked, object, format!("Could not be checked: {why}. Nothing is concluded from it; try again."));
+        item.seal = seal;
+        push(&mut self.unchecked, &mut self.unchecked_more, item);
+    }
+
+    pub(super) fn merge(&mut self, other: Sink) {
+        for item in other.findings {
+            self.finding(item);
+        }
+        for item in other.notes {
+            self.note(item);
+        }
+        for item in other.unchecked {
+            push(&mut self.unchecked, &mut self.unchecked_more, item);
+        }
+        self.findings_more += other.findings_more;
+        self.notes_more += other.notes_more;
+        self.unchecked_more += other.unchecked_more;
+    }
+
+    /// Names the log in every item.
+    pub(super) fn of_log(mut self, log: &str) -> Self {
+        for item in self.findings.iter_mut().chain(&mut self.notes).chain(&mut self.unchecked) {
+            log.clone_into(&mut item.log);
+        }
+        self
+    }
+}
+
+fn push(items: &mut Vec<Item>, more: &mut u64, item: Item) {
+    if items.len() < ITEMS_MAX {
+        items.push(item);
+    } else {
+        *more += 1;
+    }
+}
+
+/// What was covered of one log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LogReport {
+    /// Origin of the log, as the key names it (as `log.json` says where no key was found).
+    pub origin: String,
+    /// Tree size that the newest verified seal signed.
+    pub tree_size: u64,
+    /// Seals verified.
+    pub seals: u64,
+    /// Segments verified.
+    pub segments: u64,
+    /// Records inside them.
+    pub records: u64,
+    /// Stored bytes of those segments.
+    pub bytes: u64,
+    /// Name of the log.
+    #[serde(skip)]
+    pub name: String,
+    /// First and last seal covered.
+    #[serde(skip)]
+    pub covered: Option<(u64, u64)>,
+}
+
+/// The whole answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// In one word.
+    pub verdict: Verdict,
+    /// Where trust in the key came from.
+    pub key: KeyTrust,
+    /// Whether locks were read back.
+    pub locks: LockCheck,
+    /// What was covered.
+    pub logs: Vec<LogReport>,
+    /// What is not as signed.
+    pub findings: Vec<Item>,
+    /// What a reader should know; `unchecked` ones first.
+    pub notes: Vec<Item>,
+}
+
+impl Report {
+    pub(super) fn new(key: KeyTrust, locks: LockCheck, logs: Vec<LogReport>, sink: Sink) -> Self {
+        let Sink { mut findings, mut notes, mut unchecked, findings_more, notes_more, unchecked_more } = sink;
+        let verdict = if !findings.is_empty() {
+            Verdict::Findings
+        } else if !unchecked.is_empty() || locks == LockCheck::Unchecked {
+            Verdict::Unchecked
+        } else {
+            Verdict::Verified
+        };
+        for items in [&mut findings, &mut notes, &mut unchecked] {
+            items.sort_by(|a, b| (&a.log, a.seal, &a.object, a.kind).cmp(&(&b.log, b.seal, &b.object, b.kind)));
+        }
+        unchecked.append(&mut notes);
+        for (more, what) in [(findings_more, "findings"), (notes_more, "notes"), (unchecked_more, "unchecked objects")] {
+            if more > 0 {
+                let meaning = format!("More {what} than a report keeps. Verify a smaller range (--from, --to) to see the rest.");
+                unchecked.push(Item::new(Kind::More, "", meaning).found(format!("{more} further {what}")));
+            }
+        }
+        Report { verdict, key, locks, logs, findings, notes: unchecked }
+    }
+
+    /// One JSON object, as `verify --json` prints it.
+    pub fn to_json(&self) -> String {
+        // The types hold no maps and no floats: serializing them cannot fail.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// For a reader: verdict, what was covered and what was not, then a line a finding.
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        let _ = self.write_text(&mut out);
+        out
+    }
+
+    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "{}",
+            match self.verdict {
+                Verdict::Verified => "VERIFIED: everything read is what the log's key signed.",
+                Verdict::Findings => "FINDINGS: something is not as it was signed.",
+                Verdict::Unchecked => "UNCHECKED: nothing wrong was found, but not everything could be checked.",
+            }
+        )?;
+        for log in &self.logs {
+            let range = log.covered.map_or_else(|| "no seals".to_owned(), |(first, last)| format!("seals {first} to {last}"));
+            writeln!(
+                out,
+                "  {}: {range} (tree size {}), {} segments, {} records, {} bytes",
+                log.origin, log.tree_size, log.segments, log.records, log.bytes
+            )?;
+        }
+        writeln!(
+            out,
+            "  key:   {}",
+            match self.key {
+                KeyTrust::Pinned => "pinned: you brought it (--vkey)",
+                KeyTrust::Configured => "configured: the key of this configuration, not one that an auditor brought",
+                KeyTrust::Unpinned => {
+                    "unpinned: taken from the store itself, which shows only that the log agrees with itself; bring the key with --vkey"
+                }
+            }
+        )?;
+        writeln!(
+            out,
+            "  locks: {}",
+            match self.locks {
+                LockCheck::Checked => "read back and as strong and as long as the seals state",
+                LockCheck::None => "none: this store keeps no locks, so whoever can write it can delete from it",
+                LockCheck::Unchecked => "could not be read",
+            }
+        )?;
+        self.write_items(out, "Findings", &self.findings)?;
+        self.write_items(out, "Notes", &self.notes)?;
+        writeln!(out, "Covered: bytes, trees, signatures, order and counts of what is named above.")?;
+        writeln!(
+            out,
+            "Not covered: whether what senders reported is true, what was never sent, and whether the log was shown alike to everyone \
+             (that needs a cosignature, a time stamp or a checkpoint you kept)."
+        )
+    }
+
+    fn write_items(&self, out: &mut String, title: &str, items: &[Item]) -> std::fmt::Result {
+        if items.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{title} ({}):", items.len())?;
+        for item in items {
+            write!(out, "  {}", item.kind.as_str())?;
+            if self.logs.len() > 1 && !item.log.is_empty() {
+                write!(out, " {}", item.log)?;
+            }
+            if !item.object.is_empty() {
+                write!(out, " {}", item.object)?;
+            }
+            if let Some(seal) = item.seal {
+                write!(out, " (seal {seal})")?;
+            }
+            write!(out, ": {}", item.meaning)?;
+            if let Some(expected) = &item.expected {
+                write!(out, " Expected: {expected}.")?;
+            }
+            if let Some(found) = &item.found {
+                write!(out, " Found: {found}.")?;
+            }
+            match item.evidence {
+                Some(Evidence::Lost) => writeln!(out, " Evidence: lost.")?,
+                Some(Evidence::Intact) => writeln!(out, " Evidence: intact.")?,
+                None => writeln!(out)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(sink: Sink) -> Report {
+        Report::new(KeyTrust::Pinned, LockCheck::None, vec![LogReport { origin: "x/log".into(), ..LogReport::default() }], sink)
+    }
+
+    #[test]
+    fn findings_beat_unchecked_and_notes_change_nothing() {
+        assert_eq!(report(Sink::default()).verdict.exit_code(), 0);
+        let mut sink = Sink::default();
+        sink.note(Item::new(Kind::Restart, "", ""));
+        assert_eq!(report(sink).verdict.exit_code(), 0);
+        let mut sink = Sink::default();
+        sink.unchecked("seals/", None, "no answer");
+        assert_eq!(report(sink).verdict.exit_code(), 2);
+        let mut sink = Sink::default();
+        sink.unchecked("seals/", None, "no answer");
+        sink.finding(Item::new(Kind::Fork, "", "").intact());
+        assert_eq!(report(sink).verdict.exit_code(), 1);
+        assert_eq!(Report::new(KeyTrust::Pinned, LockCheck::Unchecked, vec![], Sink::default()).verdict.exit_code(), 2);
+    }
+
+    /// The shape that scripts rely on (`design.md` section 9).
+    #[test]
+    fn json_has_the_members_of_the_contract() {
+        let mut sink = Sink::default();
+        sink.finding(Item::new(Kind::SealMissing, "seals/1", "gone").seal(1).expected("a").found("b").lost());
+        sink.unchecked("checkpoint", None, "no answer");
+        let json: serde_json::Value = serde_json::from_str(&report(sink.of_log("log")).to_json()).unwrap();
+        let members: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(members, ["verdict", "key", "locks", "logs", "findings", "notes"]);
+        let members: Vec<_> = json["logs"][0].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(members, ["origin", "tree_size", "seals", "segments", "records", "bytes"]);
+        assert!(json["logs"][0]["seals"].is_u64());
+        let expected = serde_json::json!({"kind": "seal_missing", "log": "log", "object": "seals/1", "seal": 1,
+            "expected": "a", "found": "b", "meaning": "gone", "evidence": "lost"});
+        assert_eq!(json["findings"][0], expected);
+        assert_eq!(json["notes"][0]["kind"], "unchecked");
+    }
+
+    #[test]
+    fn a_report_is_bounded_and_says_so() {
+        let mut sink = Sink::default();
+        for _ in 0..=ITEMS_MAX {
+            sink.finding(Item::new(Kind::Fork, "", ""));
+        }
+        let report = report(sink);
+        assert_eq!(report.findings.len(), ITEMS_MAX);
+        assert_eq!(report.notes[0].found.as_deref(), Some("1 further findings"));
+    }
+}
