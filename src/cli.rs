@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::clock::{UnixNanos, UnixSeconds};
 use crate::config::{Environment, Overrides, PrintFormat};
 use crate::tlog::note::VerifierKey;
+use crate::verify::Bound;
 use crate::worm::StoreUrl;
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
@@ -148,15 +149,6 @@ pub struct VerifyArgs {
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
-}
-
-/// Where verification begins or ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// A seal index.
-    Seal(u64),
-    /// A moment, compared with `sealed_at`.
-    Time(UnixSeconds),
 }
 
 /// `spanseal query`. All conditions given must hold.
@@ -351,7 +343,13 @@ impl Cli {
                 keys.vkey.push(parse_vkey(one).map_err(|why| format!("SPANSEAL_VKEY: {why}"))?);
             }
         }
-        Ok(())
+        match &self.command {
+            // Offline there is nothing else that a key could come from, and a proof without a key proves nothing.
+            Command::Check(args) if args.keys.vkey.is_empty() => {
+                Err("a proof is checked against the log's public key: bring it with `--vkey` or SPANSEAL_VKEY".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -25,8 +25,8 @@ impl From<Level> for LevelFilter {
 pub fn start_logs(telemetry: &Telemetry, command: &Command) {
     let quiet = !matches!(command, Command::Serve(_)) && telemetry.level == Level::Info;
     let level = if quiet { LevelFilter::WARN } else { LevelFilter::from(telemetry.level) };
-    // Libraries below (HTTP/2 frames, connection pools) can print header values at their finest levels, so they stay at info.
-    let filter = Targets::new().with_default(level.min(LevelFilter::INFO)).with_target("spanseal", level);
+    // Libraries below (HTTP/2 frames, connection pools) can print header values at their finest levels, and talk of themselves at info.
+    let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("spanseal", level);
     let layer = match telemetry.format {
         LogFormat::Text => fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false).boxed(),
         LogFormat::Json => {

@@ -51,6 +51,8 @@ fn exit_codes_and_streams_are_those_of_the_manual() {
     let output = spanseal(folder.path()).args(["check", "p"]).env("SPANSEAL_VKEY", "x").output().unwrap();
     assert_eq!(output.status.code(), Some(64));
     assert!(text(&output.stderr).starts_with("error: SPANSEAL_VKEY: "), "{}", text(&output.stderr));
+    let output = run(folder.path(), &["check", "p"]);
+    assert_eq!(output.status.code(), Some(64), "a proof without a key proves nothing");
 }
 
 /// Scenario: the printed configuration is used as the configuration. Guarantee: it loads again and means the same.
@@ -214,7 +216,36 @@ fn an_open_request_gets_its_receipt_before_a_clean_end() {
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
     let found = run(folder.path(), &["query", "--config", "serve.yaml", "--format", "jsonl"]);
     let lines = text(&found.stdout);
-    assert!(lines.lines().any(|l| l.contains("\"span_id\":\"00f067aa0ba902b7\"")), "{lines}");
+    let line = lines.lines().find(|l| l.contains("\"span_id\":\"00f067aa0ba902b7\"")).expect(&lines);
+    an_auditor_is_convinced(folder.path(), line);
+}
+
+/// Verifies the store with the public key, proves the record, checks the proof in another folder, and sees a changed one refused.
+fn an_auditor_is_convinced(folder: &Path, line: &str) {
+    let vkey = text(&run(folder, &["keygen", "--public"]).stdout);
+    let vkey = vkey.trim();
+    let verified = run(folder, &["verify", "--store", "./spanseal-data", "--vkey", vkey, "--json"]);
+    assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stdout));
+    let report: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!((&report["verdict"], &report["key"], &report["locks"]), (&"verified".into(), &"pinned".into(), &"none".into()));
+    let configured = run(folder, &["verify", "--config", "serve.yaml", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&configured.stdout).unwrap();
+    assert_eq!((&report["verdict"], &report["key"]), (&"verified".into(), &"configured".into()));
+
+    let record: serde_json::Value = serde_json::from_str(line).unwrap();
+    let proof = run(folder, &["prove", record["id"].as_str().unwrap()]);
+    assert_eq!(proof.status.code(), Some(0), "{}", text(&proof.stderr));
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("proof.json"), &proof.stdout).unwrap();
+    let checked = run(elsewhere.path(), &["check", "proof.json", "--vkey", vkey, "--json"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stdout));
+    let checked: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(checked["record_id"], record["id"]);
+    std::fs::write(elsewhere.path().join("proof.json"), text(&proof.stdout).replace("chat", "chax")).unwrap();
+    assert_eq!(run(elsewhere.path(), &["check", "proof.json", "--vkey", vkey]).status.code(), Some(1));
+    std::fs::write(elsewhere.path().join("proof.json"), "{}").unwrap();
+    assert_ne!(run(elsewhere.path(), &["check", "proof.json", "--vkey", vkey]).status.code(), Some(0));
+    assert_eq!(run(elsewhere.path(), &["check", "nothing.json", "--vkey", vkey]).status.code(), Some(2));
 }
 
 /// Scenario: the same, with a second signal. Guarantee: it leaves at once, not with 0, and the next start finds a sound log.

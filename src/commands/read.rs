@@ -15,6 +15,7 @@ use crate::query::log::{KeySource, TrustedKey};
 use crate::query::person::{IdentityKey, Names};
 use crate::query::scan::{Answer, Request, scan};
 use crate::seal::keys::LogKey;
+use crate::tlog::note::VerifierKey;
 use crate::worm::{self, WormStore};
 
 /// Opens the configured store.
@@ -29,9 +30,14 @@ pub fn trusted(args: &KeyArgs, config: &Config) -> Vec<TrustedKey> {
     if !args.vkey.is_empty() {
         return args.vkey.iter().map(|key| TrustedKey { key: key.clone(), source: KeySource::Pinned }).collect();
     }
+    own_key(config).map(|key| TrustedKey { key, source: KeySource::Configured }).into_iter().collect()
+}
+
+/// The public half of the configuration's own key, where the configuration means this store.
+pub fn own_key(config: &Config) -> Option<VerifierKey> {
     let ours = config.file.is_some() || config.store.url.to_string() == DEFAULT_STORE;
     let own = ours.then(|| LogKey::load(&config.log.key_file).ok()).flatten();
-    own.map(|key| TrustedKey { key: key.verifier().clone(), source: KeySource::Configured }).into_iter().collect()
+    own.map(|key| key.verifier().clone())
 }
 
 pub(super) const DEFAULT_STORE: &str = "file://./spanseal-data";

@@ -17,8 +17,8 @@ use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey};
 use crate::tlog::seal_file::{LogFile, SealError, SealFile};
 use crate::tlog::truth::{Judgement, judge};
 use crate::worm::{
-    Locks, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, SMALL_BYTES_MAX, VersionId, WormStore, checkpoint_key, log_key,
-    parse_seal_name, seal_key,
+    Locks, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, SMALL_BYTES_MAX, VersionId, WormStore, checkpoint_key, log_key, parse_seal_name,
+    seal_key,
 };
 
 /// What came of one log.
@@ -481,7 +481,8 @@ impl<'a> Walk<'a> {
             && self.covered.is_some_and(|(from, _)| from == 0)
             && file.vkey != *first
         {
-            let meaning = "log.json names another key than the one that signed the first seal. The seals stand without it; restore it from a copy.";
+            let meaning =
+                "log.json names another key than the one that signed the first seal. The seals stand without it; restore it from a copy.";
             self.sink.finding(Item::new(Kind::LogFile, "log.json", meaning).expected(first).found(&file.vkey).intact());
         }
         if let Some(key) = self.pinned.as_ref().or(self.configured.as_ref()).cloned()
@@ -569,7 +570,9 @@ impl<'a> Walk<'a> {
                  was put in its place. Restore from a copy and find out who could delete seals."
             );
             let newest = self.expected.checked_sub(1).map_or_else(|| "no seal".to_owned(), |n| format!("newest seal {n}"));
-            return self.sink.finding(Item::new(Kind::Rollback, "checkpoint", meaning).expected(format!("seal {index}")).found(newest).lost());
+            return self
+                .sink
+                .finding(Item::new(Kind::Rollback, "checkpoint", meaning).expected(format!("seal {index}")).found(newest).lost());
         }
         for version in group.data() {
             let bytes = match store.get(&group.key, version.id.as_ref(), SEAL_BYTES_MAX).await {
@@ -620,7 +623,10 @@ fn bad_checkpoint(why: &str) -> Item {
     let meaning = "The published checkpoint is not what the log signed for its seals. The seals carry their own checkpoints and were checked \
                    by those. If this one is signed, somebody was shown another log: keep it and ask the operator; else let the writer \
                    publish anew.";
-    Item::new(Kind::CheckpointInvalid, "checkpoint", meaning).expected("a signed checkpoint of a tree that the seals have").found(why).intact()
+    Item::new(Kind::CheckpointInvalid, "checkpoint", meaning)
+        .expected("a signed checkpoint of a tree that the seals have")
+        .found(why)
+        .intact()
 }
 
 fn silence(object: &str, index: u64, from: UnixSeconds, by: UnixSeconds, to: &str) -> Item {
