@@ -222,37 +222,46 @@ const NAMES: [&str; 27] = [
     "server",
 ];
 
-/// A key of the table, `{...}` standing for one or more characters.
+/// A key of the table: `{i}` and `{j}` stand for a number, every other `{...}` for one or more characters.
 pub(super) struct Pattern {
-    pieces: Vec<String>,
+    pieces: Vec<Piece>,
+}
+
+#[derive(PartialEq)]
+enum Piece {
+    Text(String),
+    Number,
+    Anything,
 }
 
 impl Pattern {
     pub(super) fn new(key: &str) -> Pattern {
-        let mut pieces = vec![String::new()];
-        let mut inside = false;
-        for c in key.chars() {
-            match c {
-                '{' => {
-                    inside = true;
-                    pieces.push(String::new());
-                }
-                '}' => inside = false,
-                _ if inside => {}
-                _ => pieces.last_mut().unwrap().push(c),
-            }
+        let mut pieces = Vec::new();
+        let mut rest = key;
+        while let Some((before, (name, after))) = rest.split_once('{').and_then(|(b, r)| Some((b, r.split_once('}')?))) {
+            pieces.push(Piece::Text(before.to_owned()));
+            pieces.push(if matches!(name, "i" | "j") { Piece::Number } else { Piece::Anything });
+            rest = after;
         }
+        pieces.push(Piece::Text(rest.to_owned()));
         Pattern { pieces }
     }
 
     pub(super) fn matches(&self, key: &str) -> bool {
-        let Some(mut rest) = key.strip_prefix(self.pieces[0].as_str()) else { return false };
-        let [_, middle @ .., last] = self.pieces.as_slice() else { return rest.is_empty() };
-        for piece in middle {
-            // A wildcard is at least one character.
-            let Some(at) = rest.char_indices().skip(1).find(|(i, _)| rest[*i..].starts_with(piece.as_str())) else { return false };
-            rest = &rest[at.0 + piece.len()..];
+        fits(&self.pieces, key)
+    }
+}
+
+fn fits(pieces: &[Piece], key: &str) -> bool {
+    match pieces {
+        [] => key.is_empty(),
+        [Piece::Text(text), rest @ ..] => key.strip_prefix(text.as_str()).is_some_and(|key| fits(rest, key)),
+        [Piece::Number, rest @ ..] => {
+            let digits = key.len() - key.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            digits > 0 && fits(rest, &key[digits..])
         }
-        !rest.is_empty() && rest.len() > last.len() && rest.ends_with(last.as_str())
+        [Piece::Anything, rest @ ..] => {
+            key.char_indices().skip(1).map(|(i, _)| i).chain([key.len()]).any(|i| i > 0 && fits(rest, &key[i..]))
+        }
     }
 }

@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use serde_json::Value;
 
 /// Members inside messages, tool definitions and raw provider requests that are names and numbers, not words of a person.
-pub(super) const STRUCTURE: [&str; 16] = [
+pub(super) const STRUCTURE: [&str; 17] = [
     "id",
     "name",
     "type",
@@ -18,6 +18,7 @@ pub(super) const STRUCTURE: [&str; 16] = [
     "tool_call_id",
     "toolCallId",
     "toolName",
+    "toolUseId",
     "call_id",
     "service_tier",
     "system_fingerprint",
