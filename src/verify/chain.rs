@@ -251,5 +251,9 @@ fn fork(object: &str, index: u64, version: &str) -> Item {
     let meaning = "The log's key signed two different seals of this index: two writers, or a writer that was displaced. The oldest that \
                    extends the log is the truth and was verified; what the other names was never in the log. Ask the operator who else \
                    holds the key.";
-    Item::new(Kind::Fork, object, meaning).seal(index).expected("one signed seal").found(format!("version {version} is signed too")).intact()
+    Item::new(Kind::Fork, object, meaning)
+        .seal(index)
+        .expected("one signed seal")
+        .found(format!("version {version} is signed too"))
+        .intact()
 }

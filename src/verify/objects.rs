@@ -49,7 +49,14 @@ pub(super) async fn check_sealed(scene: Scene<'_>, sealed: Sealed) -> Outcome {
     let wanted = wanted.unwrap_or(Lock { mode: Mode::Governance, retain_until: statement.sealed_at });
     let read = if statement.not_worm { None } else { Some(Wanted { lock: wanted, always: statement.segments.is_empty() }) };
     let held = check_lock(scene, &mut out, Some(statement.index), &sealed.object, sealed.version.as_ref(), read).await;
-    check_markers(scene, &mut out.sink, statement.index, &sealed.object, sealed.markers, held.or(Some(wanted).filter(|_| !statement.segments.is_empty())));
+    check_markers(
+        scene,
+        &mut out.sink,
+        statement.index,
+        &sealed.object,
+        sealed.markers,
+        held.or(Some(wanted).filter(|_| !statement.segments.is_empty())),
+    );
 
     let (mut control, mut records, mut other, mut complete) = (0, 0, 0, true);
     for (segment, listed) in statement.segments.iter().zip(sealed.segments) {
@@ -77,7 +84,8 @@ pub(super) async fn check_sealed(scene: Scene<'_>, sealed: Sealed) -> Outcome {
     }
     if other > 0 {
         let meaning = "Records of a schema that this version does not know: hashed and counted, shown raw, their members not interpreted.";
-        out.sink.note(Item::new(Kind::OtherSchema, &sealed.object, meaning).seal(statement.index).found(format!("{other} records")).intact());
+        out.sink
+            .note(Item::new(Kind::OtherSchema, &sealed.object, meaning).seal(statement.index).found(format!("{other} records")).intact());
     }
     out
 }
@@ -116,10 +124,16 @@ async fn check_lock(
     // Past its date a lock binds nobody, and a store may no longer show it.
     let binding = wanted.always || wanted.lock.retain_until > scene.now;
     let item = match head.lock {
-        None if binding => Some((Kind::LockMissing, "The object is not locked, so it could be deleted before its time. Nothing is lost yet: \
-                                 lock it again (spanseal retention extend) and find out who lifted the lock.")),
-        Some(lock) if binding && !lock.covers(wanted.lock) => Some((Kind::LockWeak, "The lock is shorter or weaker than the seal promised. \
-                                 Nothing is lost yet: extend it (spanseal retention extend) and find out who changed it.")),
+        None if binding => Some((
+            Kind::LockMissing,
+            "The object is not locked, so it could be deleted before its time. Nothing is lost yet: \
+                                 lock it again (spanseal retention extend) and find out who lifted the lock.",
+        )),
+        Some(lock) if binding && !lock.covers(wanted.lock) => Some((
+            Kind::LockWeak,
+            "The lock is shorter or weaker than the seal promised. \
+                                 Nothing is lost yet: extend it (spanseal retention extend) and find out who changed it.",
+        )),
         _ => None,
     };
     if let Some((kind, meaning)) = item {

@@ -127,8 +127,7 @@ impl Bundle {
         let rotation = |v: &Json| {
             Ok(Rotation { statement: object(v, "statement")?, log: inclusion(v, "log", "index")?, checkpoint: string(v, "checkpoint")? })
         };
-        let opening =
-            |v: &Json| Ok(Opening { member: string(v, "member")?, salt: string(v, "salt")?, content: string(v, "content")? });
+        let opening = |v: &Json| Ok(Opening { member: string(v, "member")?, salt: string(v, "salt")?, content: string(v, "content")? });
         Ok(Bundle {
             record: string(&json, "record")?,
             segment: inclusion(&json, "segment", "leaf_index")?,
@@ -192,8 +191,12 @@ impl Bundle {
             .ok_or_else(|| refused("segment: the path does not fit leaf_index and tree_size"))?;
         let statement = statement(&self.statement)?;
         let segment = statement.segments.iter().find(|s| s.records == self.segment.size.0 && s.merkle_root == root);
-        let segment = segment.ok_or_else(|| refused("no segment of the statement has this number of records and this root: the record is \
-                                                         not the one that was sealed"))?;
+        let segment = segment.ok_or_else(|| {
+            refused(
+                "no segment of the statement has this number of records and this root: the record is \
+                                                         not the one that was sealed",
+            )
+        })?;
         let key = self.follow_rotations(vkey)?;
         let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
         if !self.timestamps.is_empty() && Some(checkpoint.size.0) != statement.index.checked_add(1) {
@@ -282,7 +285,9 @@ fn included(json: &Json, statement: &Statement, place: &Inclusion, note: &str, k
     let root = root_from_inclusion(leaf_hash(&json.to_jcs()), place.index, place.size, &place.path);
     match root {
         None => Err(refused("log: the path does not fit index and tree_size")),
-        Some(root) if root != checkpoint.root => Err(refused("log: the path does not lead to the checkpoint's root: the statement is not in the log")),
+        Some(root) if root != checkpoint.root => {
+            Err(refused("log: the path does not lead to the checkpoint's root: the statement is not in the log"))
+        }
         Some(_) => Ok(checkpoint),
     }
 }
@@ -403,7 +408,10 @@ impl CheckReport {
         let _ = match &self.result {
             Ok(proved) => proved.write_text(&mut out),
             Err(ProofError::Refused(why)) => {
-                writeln!(out, "REFUSED: this bundle proves nothing: {why}.\nAsk for a new bundle (spanseal prove), and make sure that the key is the log's.")
+                writeln!(
+                    out,
+                    "REFUSED: this bundle proves nothing: {why}.\nAsk for a new bundle (spanseal prove), and make sure that the key is the log's."
+                )
             }
             Err(error @ ProofError::UnknownFormat(..)) => writeln!(out, "UNCHECKED: {error}. A newer spanseal can read it."),
         };
@@ -439,7 +447,10 @@ impl Proved {
         )?;
         for (count, what) in [(self.cosignatures, "cosignature(s)"), (self.timestamps, "time stamp(s)")] {
             if count > 0 {
-                writeln!(out, "Not checked: {count} {what} in the bundle; this version does not verify them, and they count for nothing here.")?;
+                writeln!(
+                    out,
+                    "Not checked: {count} {what} in the bundle; this version does not verify them, and they count for nothing here."
+                )?;
             }
         }
         for member in &self.unknown {
