@@ -79,7 +79,8 @@ async fn no_changed_object_of_the_sample_is_accepted() {
     for (i, key) in keys.iter().enumerate() {
         let original = bytes(&store, key).await;
         let neighbour = bytes(&store, &keys[(i + 1) % keys.len()]).await;
-        let changes: [&dyn Fn(&mut Vec<u8>); 4] =
+        type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+        let changes: [Change<'_>; 4] =
             [&|b| b.truncate(b.len() - 1), &|b| b.truncate(b.len() / 2), &|b| b.push(b'\n'), &|b| b.clone_from(&neighbour)];
         for change in changes {
             store.edit(key, None, change);
@@ -259,7 +260,7 @@ async fn a_record_of_another_class_is_found_and_other_schemas_are_counted() {
     forge.seal(&[Segment::of("standard", vec![record.to_jcs()])], |_| {}).await;
     assert_eq!(kinds(&forge.verify().await), ["segment_content"]);
 
-    let newer = line(1, "span").iter().copied().collect::<Vec<u8>>();
+    let newer = line(1, "span");
     let newer = String::from_utf8(newer).unwrap().replace("record/1", "record/2").into_bytes();
     let mut forge = Forge::new(Locks::Enforced).await;
     forge.seal(&[Segment::of("standard", vec![line(0, "span"), newer])], |_| {}).await;
@@ -623,6 +624,44 @@ async fn an_unknown_format_is_unchecked_only_when_signed() {
         *b = String::from_utf8(b.clone()).unwrap().replace("spanseal.seal/1", "spanseal.seal/2").into_bytes();
     });
     assert_eq!(kinds(&forge.verify().await), ["seal_broken"]);
+}
+
+/// Past 256 seals there are full tiles and a second level.
+#[tokio::test]
+async fn tiles_of_a_longer_log_are_compared() {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    for _ in 0..300 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.put(&checkpoint_key(LOG), forge.seals[299].checkpoint.clone()).await;
+    let hashes = |from: usize, to: usize| forge.seals[from..to].iter().flat_map(|s| s.leaf().0.0).collect::<Vec<u8>>();
+    let entry = |s: &SealFile| [&u16::try_from(s.entry.len()).unwrap().to_be_bytes()[..], &s.entry].concat();
+    let entries = |from: usize, to: usize| forge.seals[from..to].iter().flat_map(entry).collect::<Vec<u8>>();
+    let leaves: Vec<_> = forge.seals[..256].iter().map(SealFile::leaf).collect();
+    let tiles = [
+        ("tile/0/000", hashes(0, 256)),
+        ("tile/0/001.p/44", hashes(256, 300)),
+        ("tile/1/000.p/1", spanseal::tlog::merkle::root_of(&leaves).0.0.to_vec()),
+        ("tile/entries/000", entries(0, 256)),
+        ("tile/entries/001.p/44", entries(256, 300)),
+    ];
+    let report = forge.verify().await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["tile_absent"]));
+    for (path, tile) in &tiles {
+        forge.put(&below(LOG, path), tile.clone()).await;
+    }
+    let report = forge.verify().await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec![]), "{}", report.to_text());
+    for (path, tile) in &tiles {
+        let key = below(LOG, path);
+        for offset in [0, tile.len() / 2, tile.len() - 1] {
+            forge.store.flip_byte(&key, None, offset);
+            let report = forge.verify().await;
+            assert_eq!(kinds(&report), ["tile_wrong"], "{path} {offset}");
+            assert_eq!(report.findings[0].object, *path);
+            forge.store.flip_byte(&key, None, offset);
+        }
+    }
 }
 
 /// Members that a later version adds are covered by the leaf and change nothing.

@@ -2,7 +2,8 @@ use super::*;
 use crate::clock::{UnixNanos, UnixSeconds};
 use crate::tlog::merkle::{CompactRange, inclusion_path, root_of};
 use crate::tlog::note::NoteSigner;
-use crate::tlog::seal_file::Counts;
+use crate::tlog::seal_file::{Counts, SegmentRef};
+use crate::verify::report::Verdict;
 use crate::worm::{Lock, Mode, segment_name};
 
 const CONTENT: &str = "Why was I refused?";
