@@ -43,22 +43,30 @@ async fn bytes(store: &MemoryStore, key: &ObjectKey) -> Vec<u8> {
     store.get(key, None, u64::MAX).await.unwrap().unwrap().to_vec()
 }
 
-/// One bit of every byte of every seal, of the checkpoint and of both tiles: each alone is a finding.
-#[tokio::test]
+/// One bit of every byte of every seal and of the checkpoint (of the tiles, a sample): each alone is a finding.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_flipped_byte_of_the_small_objects_is_accepted() {
+    let keys: Vec<ObjectKey> = sample().await.keys();
+    let small = keys.into_iter().filter(|k| !k.as_str().contains("/segments/") && !k.as_str().ends_with("log.json"));
+    let tasks: Vec<_> = small.map(|key| tokio::spawn(flip_every_byte(key))).collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+async fn flip_every_byte(key: ObjectKey) {
     let store = sample().await;
-    for key in store.keys().into_iter().filter(|k| !k.as_str().contains("/segments/") && !k.as_str().ends_with("log.json")) {
-        let seal = key.as_str().strip_suffix(".json").and_then(|k| k.rsplit('/').next()).and_then(|d| d.parse::<u64>().ok());
-        // A part of the log is enough to see it, and the whole walk of every flip would take minutes.
-        let bound = seal.map(Bound::Seal);
-        let options = Options { from: bound, to: bound, ..sample_options() };
-        assert_eq!(verify(&store, &options).await.verdict, Verdict::Verified, "{key} as it is");
-        for offset in 0..bytes(&store, &key).await.len() {
-            store.flip_byte(&key, None, offset);
-            let report = verify(&store, &options).await;
-            assert_eq!(report.verdict, Verdict::Findings, "{key} byte {offset}: {}", report.to_text());
-            store.flip_byte(&key, None, offset);
-        }
+    let seal = key.as_str().strip_suffix(".json").and_then(|k| k.rsplit('/').next()).and_then(|d| d.parse::<u64>().ok());
+    // A part of the log is enough to see it, and the whole walk of every flip would take minutes.
+    let bound = seal.map(Bound::Seal);
+    let options = Options { from: bound, to: bound, ..sample_options() };
+    assert_eq!(verify(&store, &options).await.verdict, Verdict::Verified, "{key} as it is");
+    let step = if key.as_str().contains("/tile/") { 41 } else { 1 };
+    for offset in (0..bytes(&store, &key).await.len()).step_by(step) {
+        store.flip_byte(&key, None, offset);
+        let report = verify(&store, &options).await;
+        assert_eq!(report.verdict, Verdict::Findings, "{key} byte {offset}: {}", report.to_text());
+        store.flip_byte(&key, None, offset);
     }
 }
 
