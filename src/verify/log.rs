@@ -5,9 +5,9 @@ mod published;
 mod strays;
 
 use std::collections::VecDeque;
-use std::pin::pin;
 
 use futures::StreamExt;
+use futures::stream::BoxStream;
 
 use super::chain::{Chain, Fetched, fetch, missing};
 use super::listing::{Group, Pages, Segments, Strays, seal_at, seal_from};
@@ -50,28 +50,8 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         Ok(None) => walk.sink.unchecked("seals/", None, "no seal lies in the range that was asked for"),
         Ok(Some(start)) => {
             let expected = walk.published.as_ref().map(|p| p.checkpoint.size.0.saturating_sub(walk.from));
-            let after = start.checked_sub(1).map(|before| seal_key(log, before));
-            let listed = Pages::new(store, format!("{log}/seals/"), after).into_stream();
-            let fetched = pin!(listed.map(|group| fetch_listed(scene, group)).buffered(options.concurrency.max(1)));
-            let jobs = futures::stream::unfold((&mut walk, fetched), |(walk, mut fetched)| async move {
-                loop {
-                    let job = match fetched.next().await? {
-                        Ok(None) => continue,
-                        Ok(Some(fetched)) => walk.step(fetched).await,
-                        Err(error) => {
-                            walk.sink.unchecked("seals/", None, error);
-                            walk.stopped = true;
-                            return None;
-                        }
-                    };
-                    match job {
-                        Step::Check(sealed) => return Some((*sealed, (walk, fetched))),
-                        Step::Next => {}
-                        Step::End => return None,
-                    }
-                }
-            });
-            let mut outcomes = pin!(jobs.map(|sealed| check_sealed(scene, sealed)).buffer_unordered(options.concurrency.max(1)));
+            let fetched = fetched(scene, start, options.concurrency.max(1));
+            let mut outcomes = outcomes(scene, jobs(&mut walk, fetched), options.concurrency.max(1));
             while let Some(outcome) = outcomes.next().await {
                 seals += 1;
                 total.segments += outcome.segments;
@@ -102,6 +82,44 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         covered,
     };
     Done { report, key, sink, locks_read: total.locks_read, locks_unread: total.locks_unread }
+}
+
+// The three stages are functions of their own, with named lifetimes and boxes, because only so the compiler sees that the whole is
+// `Send` and may be spawned.
+
+/// Seals with the bytes of all their versions, in order.
+fn fetched(scene: Scene<'_>, start: u64, concurrency: usize) -> BoxStream<'_, Result<Option<Fetched>, ReadError>> {
+    let after = start.checked_sub(1).map(|before| seal_key(scene.log, before));
+    let listed = Pages::new(scene.store, format!("{}/seals/", scene.log), after).into_stream();
+    listed.map(move |group| fetch_listed(scene, group)).buffered(concurrency).boxed()
+}
+
+/// Seals that stand, one after another.
+fn jobs<'w, 'a: 'w>(walk: &'w mut Walk<'a>, fetched: BoxStream<'a, Result<Option<Fetched>, ReadError>>) -> BoxStream<'w, Sealed> {
+    let step = |(walk, mut fetched): (&'w mut Walk<'a>, BoxStream<'a, _>)| async move {
+        loop {
+            let job = match fetched.next().await? {
+                Ok(None) => continue,
+                Ok(Some(fetched)) => walk.step(fetched).await,
+                Err(error) => {
+                    walk.sink.unchecked("seals/", None, error);
+                    walk.stopped = true;
+                    return None;
+                }
+            };
+            match job {
+                Step::Check(sealed) => return Some((*sealed, (walk, fetched))),
+                Step::Next => {}
+                Step::End => return None,
+            }
+        }
+    };
+    futures::stream::unfold((walk, fetched), step).boxed()
+}
+
+/// What each of them holds, as soon as it is known.
+fn outcomes<'w, 'a: 'w>(scene: Scene<'a>, jobs: BoxStream<'w, Sealed>, concurrency: usize) -> BoxStream<'w, Outcome> {
+    jobs.map(move |sealed| check_sealed(scene, sealed)).buffer_unordered(concurrency).boxed()
 }
 
 async fn fetch_listed(scene: Scene<'_>, group: Result<Group, ReadError>) -> Result<Option<Fetched>, ReadError> {
