@@ -1,25 +1,25 @@
 //! One log: the walk over its seals, joined with the segments that they name, and what can only be said at its end.
 
+mod log_file;
+mod published;
+mod strays;
+
 use std::collections::VecDeque;
-use std::pin::pin;
 
 use futures::StreamExt;
+use futures::stream::BoxStream;
 
 use super::chain::{Chain, Fetched, fetch, missing};
-use super::listing::{Group, Pages, SegmentName, Segments, Strays, seal_at, seal_from};
-use super::objects::{Outcome, Scene, Sealed, check_sealed, check_some_lock, foreign};
+use super::listing::{Group, Pages, Segments, Strays, seal_at, seal_from};
+use super::objects::{Outcome, Scene, Sealed, check_sealed, check_some_lock};
 use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
 use super::tiles::Tiles;
 use super::{Bound, Options, Progress, is_for};
 use crate::clock::UnixSeconds;
-use crate::tlog::Hash;
-use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey};
-use crate::tlog::seal_file::{LogFile, SealError, SealFile};
-use crate::tlog::truth::{Judgement, judge};
-use crate::worm::{
-    Locks, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, SMALL_BYTES_MAX, VersionId, WormStore, checkpoint_key, log_key, parse_seal_name,
-    seal_key,
-};
+use crate::tlog::note::VerifierKey;
+use crate::tlog::seal_file::{LogFile, SealFile};
+use crate::worm::{Locks, ReadError, VersionId, WormStore, parse_seal_name, seal_key};
+use published::{Published, bad_checkpoint};
 
 /// What came of one log.
 pub(super) struct Done {
@@ -42,6 +42,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     let mut total = Outcome::default();
     // The checkpoint is read before the seals: it leaves the writer only after its seal, so whatever it names must be listed.
     walk.read_log_file().await;
+    walk.begin();
     walk.read_published().await;
     let mut seals = 0_u64;
     match walk.start().await {
@@ -49,28 +50,8 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         Ok(None) => walk.sink.unchecked("seals/", None, "no seal lies in the range that was asked for"),
         Ok(Some(start)) => {
             let expected = walk.published.as_ref().map(|p| p.checkpoint.size.0.saturating_sub(walk.from));
-            let after = start.checked_sub(1).map(|before| seal_key(log, before));
-            let listed = Pages::new(store, format!("{log}/seals/"), after).into_stream();
-            let fetched = pin!(listed.map(|group| fetch_listed(scene, group)).buffered(options.concurrency.max(1)));
-            let jobs = futures::stream::unfold((&mut walk, fetched), |(walk, mut fetched)| async move {
-                loop {
-                    let job = match fetched.next().await? {
-                        Ok(None) => continue,
-                        Ok(Some(fetched)) => walk.step(fetched).await,
-                        Err(error) => {
-                            walk.sink.unchecked("seals/", None, error);
-                            walk.stopped = true;
-                            return None;
-                        }
-                    };
-                    match job {
-                        Step::Check(sealed) => return Some((*sealed, (walk, fetched))),
-                        Step::Next => {}
-                        Step::End => return None,
-                    }
-                }
-            });
-            let mut outcomes = pin!(jobs.map(|sealed| check_sealed(scene, sealed)).buffer_unordered(options.concurrency.max(1)));
+            let fetched = fetched(scene, start, options.concurrency.max(1));
+            let mut outcomes = outcomes(scene, jobs(&mut walk, fetched), options.concurrency.max(1));
             while let Some(outcome) = outcomes.next().await {
                 seals += 1;
                 total.segments += outcome.segments;
@@ -103,6 +84,44 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     Done { report, key, sink, locks_read: total.locks_read, locks_unread: total.locks_unread }
 }
 
+// The three stages are functions of their own, with named lifetimes and boxes, because only so the compiler sees that the whole is
+// `Send` and may be spawned.
+
+/// Seals with the bytes of all their versions, in order.
+fn fetched(scene: Scene<'_>, start: u64, concurrency: usize) -> BoxStream<'_, Result<Option<Fetched>, ReadError>> {
+    let after = start.checked_sub(1).map(|before| seal_key(scene.log, before));
+    let listed = Pages::new(scene.store, format!("{}/seals/", scene.log), after).into_stream();
+    listed.map(move |group| fetch_listed(scene, group)).buffered(concurrency).boxed()
+}
+
+/// Seals that stand, one after another.
+fn jobs<'w, 'a: 'w>(walk: &'w mut Walk<'a>, fetched: BoxStream<'a, Result<Option<Fetched>, ReadError>>) -> BoxStream<'w, Sealed> {
+    let step = |(walk, mut fetched): (&'w mut Walk<'a>, BoxStream<'a, _>)| async move {
+        loop {
+            let job = match fetched.next().await? {
+                Ok(None) => continue,
+                Ok(Some(fetched)) => walk.step(fetched).await,
+                Err(error) => {
+                    walk.sink.unchecked("seals/", None, error);
+                    walk.stopped = true;
+                    return None;
+                }
+            };
+            match job {
+                Step::Check(sealed) => return Some((*sealed, (walk, fetched))),
+                Step::Next => {}
+                Step::End => return None,
+            }
+        }
+    };
+    futures::stream::unfold((walk, fetched), step).boxed()
+}
+
+/// What each of them holds, as soon as it is known.
+fn outcomes<'w, 'a: 'w>(scene: Scene<'a>, jobs: BoxStream<'w, Sealed>, concurrency: usize) -> BoxStream<'w, Outcome> {
+    jobs.map(move |sealed| check_sealed(scene, sealed)).buffer_unordered(concurrency).boxed()
+}
+
 async fn fetch_listed(scene: Scene<'_>, group: Result<Group, ReadError>) -> Result<Option<Fetched>, ReadError> {
     let group = group?;
     let name = group.key.as_str().strip_prefix(scene.log).and_then(|rest| rest.strip_prefix('/')).and_then(parse_seal_name);
@@ -115,13 +134,6 @@ enum Step {
     Check(Box<Sealed>),
     Next,
     End,
-}
-
-/// The published checkpoint, as read: nobody has verified it yet.
-struct Published {
-    note: SignedNote,
-    checkpoint: Checkpoint,
-    compared: bool,
 }
 
 struct Walk<'a> {
@@ -181,53 +193,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// `log.json`, oldest version. It proves nothing, but says which key to begin with where none was brought.
-    async fn read_log_file(&mut self) {
-        let key = log_key(self.scene.log);
-        let versions = match self.scene.store.versions(&key).await {
-            Ok(versions) => versions,
-            Err(error) => return self.sink.unchecked("log.json", None, error),
-        };
-        let group = Group { key: key.clone(), versions };
-        let mut oldest = None;
-        for version in group.data() {
-            let bytes = match self.scene.store.get(&key, version.id.as_ref(), SMALL_BYTES_MAX).await {
-                Ok(bytes) => bytes.unwrap_or_default(),
-                Err(ReadError::TooLarge { .. }) => bytes::Bytes::new(),
-                Err(error) => return self.sink.unchecked("log.json", None, error),
-            };
-            let name = version.id.as_ref().map_or("-", |id| id.0.as_str());
-            match &oldest {
-                None => {
-                    self.log_file_version = version.id.clone();
-                    oldest = Some(bytes);
-                }
-                Some(first) if *first == bytes => {
-                    self.sink.note(Item::new(Kind::Duplicate, "log.json", "The same bytes were stored once more. Harmless.").intact());
-                }
-                Some(_) => self.sink.finding(Item { seal: None, ..foreign("log.json", 0, name, "other bytes than the oldest version") }),
-            }
-        }
-        if group.markers() > 0 {
-            let meaning = "Somebody issued a DELETE over log.json. Remove the delete marker and find out who sent it.";
-            self.sink.finding(Item::new(Kind::Hidden, "log.json", meaning).expected("no delete marker").intact());
-        }
-        let wrong = |why: &str| {
-            let meaning = "log.json does not say what the format demands. It proves nothing and the seals stand without it, but readers look \
-                           for the log's name there. Restore it from a copy.";
-            Item::new(Kind::LogFile, "log.json", meaning).expected("the log's origin and first key").found(why).intact()
-        };
-        match oldest.as_deref().map(LogFile::parse) {
-            None => self.sink.finding(wrong("nothing")),
-            Some(Err(SealError::UnknownFormat(format))) => self.sink.unchecked("log.json", None, format!("it has format `{format}`")),
-            Some(Err(error)) => self.sink.finding(wrong(&error.to_string())),
-            Some(Ok(file)) => {
-                if !is_for(&file.vkey, self.scene.log) {
-                    self.sink.finding(wrong(&format!("origin `{}`, which does not end in `/{}`", file.origin, self.scene.log)));
-                }
-                self.log_file = Some(file);
-            }
-        }
+    /// Keys to begin with: the auditor's first, then what `log.json` and the configuration say.
+    fn begin(&mut self) {
         let mut candidates: Vec<VerifierKey> = Vec::new();
         for key in [&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten() {
             if !candidates.contains(key) {
@@ -235,29 +202,6 @@ impl<'a> Walk<'a> {
             }
         }
         self.chain = Chain::new(candidates);
-    }
-
-    async fn read_published(&mut self) {
-        let read = self.scene.store.get(&checkpoint_key(self.scene.log), None, SMALL_BYTES_MAX).await;
-        let bytes = match read {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => {
-                let meaning = "No checkpoint is published. It is a pointer that the writer makes anew; each seal carries its own.";
-                self.sink.note(Item::new(Kind::CheckpointAbsent, "checkpoint", meaning).intact());
-                return;
-            }
-            Err(ReadError::TooLarge { size, .. }) => return self.sink.finding(bad_checkpoint(&format!("{size} bytes"))),
-            Err(error) => return self.sink.unchecked("checkpoint", None, error),
-        };
-        let parsed = std::str::from_utf8(&bytes).map_err(|e| e.to_string()).and_then(|text| {
-            let note = SignedNote::parse(text).map_err(|e| e.to_string())?;
-            let checkpoint = Checkpoint::parse(&note.text).map_err(|e| e.to_string())?;
-            Ok(Published { note, checkpoint, compared: false })
-        });
-        match parsed {
-            Ok(published) => self.published = Some(published),
-            Err(why) => self.sink.finding(bad_checkpoint(&why)),
-        }
     }
 
     /// Decides where the walk begins: one seal before the range, so that the first of the range is shown to extend it; at 0 where the
@@ -342,6 +286,10 @@ impl<'a> Walk<'a> {
                 self.sink.finding(bad_checkpoint(&why));
             }
         }
+        if direct.as_ref().is_some_and(|before| standing.seal.extends(before).is_err()) {
+            // The chain broke here and was reported; tiles of the tree before would only say so again.
+            self.tiles = None;
+        }
         if let Some(tiles) = &mut self.tiles {
             let published = self.published.as_ref().map(|p| p.checkpoint.size.0);
             tiles.push(self.scene, standing.seal.leaf(), published, &mut self.sink).await;
@@ -397,48 +345,6 @@ impl<'a> Walk<'a> {
             self.sink.unchecked("segments/", Some(statement.index), format!("{} further unnamed segments", strays.more));
         }
         listed
-    }
-
-    /// A segment that no seal names, with the newest index that the walk knows.
-    async fn stray(&mut self, group: Group, reached: u64) {
-        let Some(relative) = group.key.as_str().strip_prefix(self.scene.log).and_then(|rest| rest.strip_prefix('/')) else { return };
-        let Some(name) = SegmentName::parse(relative) else { return };
-        if name.index > reached {
-            if self.ahead.len() < Strays::MAX {
-                self.ahead.push_back(group);
-            } else {
-                self.sink.unchecked("segments/", None, "more unnamed segments than are kept in mind");
-            }
-            return;
-        }
-        if name.index >= self.from {
-            let relative = relative.to_owned();
-            self.unnamed(&group, &name, &relative, false).await;
-        }
-    }
-
-    async fn unnamed(&mut self, group: &Group, name: &SegmentName, object: &str, beyond: bool) {
-        // Nothing but markers: somebody hid what no seal names.
-        let Some(version) = group.data().next() else { return };
-        let fits = match self.scene.store.get(&group.key, version.id.as_ref(), SEGMENT_BYTES_MAX).await {
-            Ok(bytes) => bytes.is_some_and(|b| Hash::of(&b).to_string().starts_with(&name.short)),
-            Err(ReadError::TooLarge { .. }) => false,
-            Err(error) => return self.sink.unchecked(object, Some(name.index), error),
-        };
-        let item = |kind, meaning| Item::new(kind, object, meaning).seal(name.index);
-        if beyond {
-            let meaning = "A segment of a seal that lies beyond the end of the log: the writer sealed further than what is stored now, so \
-                           seals at the end are gone. Compare with checkpoints and receipts kept elsewhere.";
-            self.sink.finding(item(Kind::SegmentUnnamed, meaning).expected("at most one seal beyond the newest").lost());
-        } else if !fits {
-            let meaning = "An object stands where segments stand, its name does not fit its bytes, and no seal names it. It is not part of \
-                           the log. Find out who can write here.";
-            self.sink.finding(item(Kind::SegmentUnnamed, meaning).expected("a name that begins its SHA-256").intact());
-        } else {
-            let meaning = "No seal that stands names this segment: the writer stopped before the commit (harmless, nobody was given a \
-                           receipt), or its seal is reported above.";
-            self.sink.note(item(Kind::Orphan, meaning).intact());
-        }
     }
 
     /// What can be said only behind the last seal.
@@ -512,121 +418,6 @@ impl<'a> Walk<'a> {
             _ => KeyTrust::Unpinned,
         }
     }
-
-    /// Segments behind the last one that a seal names.
-    async fn drain(&mut self) -> Result<(), ReadError> {
-        let Scene { store, log, .. } = self.scene;
-        if self.segments.is_none() && !self.beyond && self.from == 0 {
-            self.segments = Some(Segments::open(store, log, None).await?);
-        }
-        let end = if self.beyond { self.newest.zip(self.last_time) } else { None };
-        let reached = self.expected.saturating_sub(1);
-        while let Some(group) = match &mut self.segments {
-            Some(segments) => segments.rest(end).await?,
-            None => None,
-        } {
-            self.stray(group, reached).await;
-        }
-        if self.beyond {
-            return Ok(());
-        }
-        let grown = seal_from(store, log, self.expected).await?.is_some();
-        for group in std::mem::take(&mut self.ahead) {
-            let relative = group.key.as_str().strip_prefix(&format!("{log}/")).unwrap_or_default().to_owned();
-            let Some(name) = SegmentName::parse(&relative) else { continue };
-            // A log that is being written went on while it was read: what is beyond is for the next verification.
-            if !grown {
-                self.unnamed(&group, &name, &relative, name.index > self.expected).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// The published checkpoint against a seal that the walk did not pass.
-    async fn compare_published(&mut self) {
-        let Some(published) = self.published.take().filter(|p| !p.compared) else { return };
-        let Scene { store, log, .. } = self.scene;
-        let mut keys = self.chain.keys_seen.clone();
-        keys.extend([&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten().cloned());
-        if !keys.iter().any(|key| published.is_signed(key)) {
-            return self.sink.finding(bad_checkpoint("it is not signed by the log's key"));
-        }
-        let size = published.checkpoint.size.0;
-        let Some(index) = size.checked_sub(1) else {
-            if published.checkpoint.root != crate::tlog::merkle::empty_root() {
-                self.sink.finding(bad_checkpoint("a root that is not that of the empty tree"));
-            }
-            return;
-        };
-        let key = seal_key(log, index);
-        let versions = match store.versions(&key).await {
-            Ok(versions) => versions,
-            Err(error) => return self.sink.unchecked("checkpoint", None, error),
-        };
-        let group = Group { key, versions };
-        if group.data().next().is_none() {
-            let meaning = format!(
-                "The log's key signed a tree of {size} seals, and seal {index} is not there: the end of the log was cut off, or an old copy \
-                 was put in its place. Restore from a copy and find out who could delete seals."
-            );
-            let newest = self.expected.checked_sub(1).map_or_else(|| "no seal".to_owned(), |n| format!("newest seal {n}"));
-            return self
-                .sink
-                .finding(Item::new(Kind::Rollback, "checkpoint", meaning).expected(format!("seal {index}")).found(newest).lost());
-        }
-        for version in group.data() {
-            let bytes = match store.get(&group.key, version.id.as_ref(), SEAL_BYTES_MAX).await {
-                Ok(bytes) => bytes.unwrap_or_default(),
-                Err(ReadError::TooLarge { .. }) => continue,
-                Err(error) => return self.sink.unchecked("checkpoint", None, error),
-            };
-            for key in &keys {
-                let judged = judge(index, key, None, [bytes.as_ref()]);
-                if let Some(Judgement::Truth(seal)) = judged.into_iter().next() {
-                    if let Some(why) = published.differs(&seal, key) {
-                        self.sink.finding(bad_checkpoint(&why));
-                    }
-                    return;
-                }
-            }
-        }
-        // The seal is broken: within the range that is a finding already, else it is said here.
-        if self.newest.is_none_or(|newest| index > newest) && self.beyond || index < self.from {
-            self.sink.unchecked("checkpoint", None, format!("seal {index}, which it names, does not stand"));
-        }
-    }
-}
-
-impl Published {
-    fn is_signed(&self, key: &VerifierKey) -> bool {
-        self.note.verify(key).is_ok() && self.checkpoint.origin == key.name()
-    }
-
-    /// Why it is not the checkpoint of the tree that this seal left.
-    fn differs(&self, seal: &SealFile, key: &VerifierKey) -> Option<String> {
-        let signed = self.is_signed(key) || seal.statement.next_vkey.as_ref().is_some_and(|next| self.is_signed(next));
-        if !signed {
-            return Some(match self.note.verify(key) {
-                Err(error) => error.to_string(),
-                Ok(()) => format!("origin `{}`", self.checkpoint.origin),
-            });
-        }
-        let root = seal.range_after().root();
-        if self.checkpoint.root != root {
-            return Some(format!("root {}, where the seals have {}", self.checkpoint.root.0, root.0));
-        }
-        (!self.checkpoint.extensions.is_empty()).then(|| "extension lines, which this log does not write".to_owned())
-    }
-}
-
-fn bad_checkpoint(why: &str) -> Item {
-    let meaning = "The published checkpoint is not what the log signed for its seals. The seals carry their own checkpoints and were checked \
-                   by those. If this one is signed, somebody was shown another log: keep it and ask the operator; else let the writer \
-                   publish anew.";
-    Item::new(Kind::CheckpointInvalid, "checkpoint", meaning)
-        .expected("a signed checkpoint of a tree that the seals have")
-        .found(why)
-        .intact()
 }
 
 fn silence(object: &str, index: u64, from: UnixSeconds, by: UnixSeconds, to: &str) -> Item {

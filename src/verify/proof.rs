@@ -3,15 +3,16 @@
 //! A bundle that passes proves that the record was *signed* into the log. That the log was *published*, and shown alike to everyone,
 //! needs a cosignature, a time stamp or a checkpoint that the auditor kept; the text says so each time.
 
-use std::fmt::Write;
+mod told;
+
+pub use told::{CheckReport, Proved, check};
 
 use sha2::{Digest, Sha256};
 
-use super::report::Verdict;
 use crate::record::canonical::Json;
 use crate::tlog::merkle::{leaf_hash, root_from_inclusion};
 use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey, parse_decimal};
-use crate::tlog::seal_file::{SealError, SegmentRef, Statement};
+use crate::tlog::seal_file::{SealError, Statement};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
 use crate::worm::LINE_BYTES_MAX;
 
@@ -347,116 +348,6 @@ impl Opening {
             return Err(refused(format!("openings: content and salt are not what `{}` committed to", self.member)));
         }
         Ok(self.member.clone())
-    }
-}
-
-/// What a bundle proved.
-#[derive(Clone, Debug)]
-pub struct Proved {
-    /// The record's id.
-    pub record_id: Option<String>,
-    /// Its kind.
-    pub kind: Option<String>,
-    /// Its line in the segment.
-    pub leaf_index: u64,
-    /// The segment, as the statement names it.
-    pub segment: SegmentRef,
-    /// The statement.
-    pub statement: Statement,
-    /// Size of the signed tree.
-    pub tree_size: u64,
-    /// Its root.
-    pub root: Hash,
-    /// The key that signed the checkpoint.
-    pub key: VerifierKey,
-    /// Changes of key between the auditor's and that one.
-    pub rotations: usize,
-    /// Members whose disclosed content is what was committed to.
-    pub opened: Vec<String>,
-    /// Present, not checked.
-    pub cosignatures: usize,
-    /// Present, not checked.
-    pub timestamps: usize,
-    /// Members that were not looked at.
-    pub unknown: Vec<String>,
-}
-
-/// What `check` says.
-#[derive(Clone, Debug)]
-pub struct CheckReport {
-    /// In one word; `exit_code()` of it is the command's.
-    pub verdict: Verdict,
-    /// What was proved, or why nothing was.
-    pub result: Result<Proved, ProofError>,
-}
-
-/// Checks a bundle's bytes against the auditor's key.
-pub fn check(bundle: &[u8], vkey: &VerifierKey) -> CheckReport {
-    let result = Bundle::parse(bundle).and_then(|b| b.check(vkey));
-    let verdict = match &result {
-        Ok(_) => Verdict::Verified,
-        Err(ProofError::Refused(_)) => Verdict::Findings,
-        Err(ProofError::UnknownFormat(..)) => Verdict::Unchecked,
-    };
-    CheckReport { verdict, result }
-}
-
-impl CheckReport {
-    /// For a reader.
-    pub fn to_text(&self) -> String {
-        let mut out = String::new();
-        let _ = match &self.result {
-            Ok(proved) => proved.write_text(&mut out),
-            Err(ProofError::Refused(why)) => {
-                writeln!(
-                    out,
-                    "REFUSED: this bundle proves nothing: {why}.\nAsk for a new bundle (spanseal prove), and make sure that the key is the log's."
-                )
-            }
-            Err(error @ ProofError::UnknownFormat(..)) => writeln!(out, "UNCHECKED: {error}. A newer spanseal can read it."),
-        };
-        out
-    }
-}
-
-impl Proved {
-    fn write_text(&self, out: &mut String) -> std::fmt::Result {
-        let (s, none) = (&self.statement, "none".to_owned());
-        writeln!(out, "VERIFIED: this record was sealed and signed.")?;
-        let (id, kind) = (self.record_id.as_ref().unwrap_or(&none), self.kind.as_ref().unwrap_or(&none));
-        writeln!(out, "  record     {id} (kind {kind}), line {} of {} in its segment", self.leaf_index, self.segment.records)?;
-        writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
-        writeln!(out, "  signed by  {} over a tree of {} seals", self.key, self.tree_size)?;
-        let lock = self.segment.lock;
-        if s.not_worm {
-            writeln!(out, "  storage    class {}; the store enforces no locks (not_worm)", self.segment.class)?;
-        } else {
-            writeln!(out, "  storage    class {}, {} until {} at least", self.segment.class, lock.mode.as_str(), lock.retain_until)?;
-        }
-        if self.rotations > 0 {
-            writeln!(out, "  key        reached from yours over {} announced change(s) of key", self.rotations)?;
-        }
-        for member in &self.opened {
-            writeln!(out, "  opened     `{member}`: the disclosed content is what the record committed to")?;
-        }
-        writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
-        writeln!(
-            out,
-            "Not proved: that the log was published, or shown alike to everyone (that needs a cosignature, a time stamp or a checkpoint you \
-             kept); that what the sender reported is true; that the store still holds and locks it (spanseal verify)."
-        )?;
-        for (count, what) in [(self.cosignatures, "cosignature(s)"), (self.timestamps, "time stamp(s)")] {
-            if count > 0 {
-                writeln!(
-                    out,
-                    "Not checked: {count} {what} in the bundle; this version does not verify them, and they count for nothing here."
-                )?;
-            }
-        }
-        for member in &self.unknown {
-            writeln!(out, "Not checked: the bundle's member `{member}`, which this version does not know.")?;
-        }
-        Ok(())
     }
 }
 

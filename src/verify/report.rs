@@ -3,9 +3,12 @@
 //! A finding is a result, not an error. What could not be read is never silently fine: it stands among the notes with the kind
 //! `unchecked`, and the verdict is `unchecked` unless there are findings, which beat it.
 
-use std::fmt::Write;
+mod kind;
+mod text;
 
-use serde::{Serialize, Serializer};
+pub use kind::Kind;
+
+use serde::Serialize;
 
 /// Most findings, and most notes, that one report keeps; further ones are counted. 10,000 of half a kilobyte are 5 MB.
 const ITEMS_MAX: usize = 10_000;
@@ -65,94 +68,6 @@ pub enum Evidence {
     Lost,
     /// Still there and provable, in a store that somebody disturbed.
     Intact,
-}
-
-/// What was found. The words are stable: scripts and alerts match on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each word is explained where it is reported, in the item's own `meaning`")]
-pub enum Kind {
-    // Findings.
-    LogFile,
-    WrongKey,
-    SealMissing,
-    SealBroken,
-    SealChain,
-    Fork,
-    ForeignVersion,
-    Hidden,
-    SegmentMissing,
-    SegmentBytes,
-    SegmentForm,
-    SegmentContent,
-    CountPromoted,
-    LockMissing,
-    LockWeak,
-    SegmentUnnamed,
-    CheckpointInvalid,
-    Rollback,
-    TileWrong,
-    // Notes.
-    Orphan,
-    Duplicate,
-    MarkerPastDate,
-    SegmentExpired,
-    Silence,
-    Restart,
-    NotWorm,
-    Copy,
-    OtherSchema,
-    NotCovered,
-    CheckpointAbsent,
-    TileAbsent,
-    Unchecked,
-    More,
-}
-
-impl Kind {
-    /// The stable word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::LogFile => "log_file",
-            Kind::WrongKey => "wrong_key",
-            Kind::SealMissing => "seal_missing",
-            Kind::SealBroken => "seal_broken",
-            Kind::SealChain => "seal_chain",
-            Kind::Fork => "fork",
-            Kind::ForeignVersion => "foreign_version",
-            Kind::Hidden => "hidden",
-            Kind::SegmentMissing => "segment_missing",
-            Kind::SegmentBytes => "segment_bytes",
-            Kind::SegmentForm => "segment_form",
-            Kind::SegmentContent => "segment_content",
-            Kind::CountPromoted => "count_promoted",
-            Kind::LockMissing => "lock_missing",
-            Kind::LockWeak => "lock_weak",
-            Kind::SegmentUnnamed => "segment_unnamed",
-            Kind::CheckpointInvalid => "checkpoint_invalid",
-            Kind::Rollback => "rollback",
-            Kind::TileWrong => "tile_wrong",
-            Kind::Orphan => "orphan",
-            Kind::Duplicate => "duplicate",
-            Kind::MarkerPastDate => "marker_past_date",
-            Kind::SegmentExpired => "segment_expired",
-            Kind::Silence => "silence",
-            Kind::Restart => "restart",
-            Kind::NotWorm => "not_worm",
-            Kind::Copy => "copy",
-            Kind::OtherSchema => "other_schema",
-            Kind::NotCovered => "not_covered",
-            Kind::CheckpointAbsent => "checkpoint_absent",
-            Kind::TileAbsent => "tile_absent",
-            Kind::Unchecked => "unchecked",
-            Kind::More => "more",
-        }
-    }
-}
-
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
 }
 
 /// One finding or note.
@@ -343,93 +258,6 @@ impl Report {
     pub fn to_json(&self) -> String {
         // The types hold no maps and no floats: serializing them cannot fail.
         serde_json::to_string_pretty(self).unwrap_or_default()
-    }
-
-    /// For a reader: verdict, what was covered and what was not, then a line a finding.
-    pub fn to_text(&self) -> String {
-        let mut out = String::new();
-        let _ = self.write_text(&mut out);
-        out
-    }
-
-    fn write_text(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(
-            out,
-            "{}",
-            match self.verdict {
-                Verdict::Verified => "VERIFIED: everything read is what the log's key signed.",
-                Verdict::Findings => "FINDINGS: something is not as it was signed.",
-                Verdict::Unchecked => "UNCHECKED: nothing wrong was found, but not everything could be checked.",
-            }
-        )?;
-        for log in &self.logs {
-            let range = log.covered.map_or_else(|| "no seals".to_owned(), |(first, last)| format!("seals {first} to {last}"));
-            writeln!(
-                out,
-                "  {}: {range} (tree size {}), {} segments, {} records, {} bytes",
-                log.origin, log.tree_size, log.segments, log.records, log.bytes
-            )?;
-        }
-        writeln!(
-            out,
-            "  key:   {}",
-            match self.key {
-                KeyTrust::Pinned => "pinned: you brought it (--vkey)",
-                KeyTrust::Configured => "configured: the key of this configuration, not one that an auditor brought",
-                KeyTrust::Unpinned => {
-                    "unpinned: taken from the store itself, which shows only that the log agrees with itself; bring the key with --vkey"
-                }
-            }
-        )?;
-        writeln!(
-            out,
-            "  locks: {}",
-            match self.locks {
-                LockCheck::Checked => "read back and as strong and as long as the seals state",
-                LockCheck::None => "none: this store keeps no locks, so whoever can write it can delete from it",
-                LockCheck::Unchecked => "could not be read",
-            }
-        )?;
-        self.write_items(out, "Findings", &self.findings)?;
-        self.write_items(out, "Notes", &self.notes)?;
-        writeln!(out, "Covered: bytes, trees, signatures, order and counts of what is named above.")?;
-        writeln!(
-            out,
-            "Not covered: whether what senders reported is true, what was never sent, and whether the log was shown alike to everyone \
-             (that needs a cosignature, a time stamp or a checkpoint you kept)."
-        )
-    }
-
-    fn write_items(&self, out: &mut String, title: &str, items: &[Item]) -> std::fmt::Result {
-        if items.is_empty() {
-            return Ok(());
-        }
-        writeln!(out, "{title} ({}):", items.len())?;
-        for item in items {
-            write!(out, "  {}", item.kind.as_str())?;
-            if self.logs.len() > 1 && !item.log.is_empty() {
-                write!(out, " {}", item.log)?;
-            }
-            if !item.object.is_empty() {
-                write!(out, " {}", item.object)?;
-            }
-            if let Some(seal) = item.seal {
-                write!(out, " (seal {seal})")?;
-            }
-            write!(out, ": {}", item.meaning)?;
-            if let Some(expected) = &item.expected {
-                write!(out, " Expected: {expected}.")?;
-            }
-            if let Some(found) = &item.found {
-                write!(out, " Found: {found}.")?;
-            }
-            match item.evidence {
-                Some(Evidence::Lost) => writeln!(out, " Evidence: lost.")?,
-                Some(Evidence::Intact) => writeln!(out, " Evidence: intact.")?,
-                None => writeln!(out)?,
-            }
-        }
-        Ok(())
     }
 }
 

@@ -98,8 +98,7 @@ impl Forge {
     }
 
     pub async fn put(&self, key: &ObjectKey, bytes: impl Into<Bytes>) -> Option<VersionId> {
-        let lock = (self.locks == Locks::Enforced && !key.as_str().ends_with("/checkpoint") && !key.as_str().contains("/tile/"))
-            .then(lock);
+        let lock = (self.locks == Locks::Enforced && !key.as_str().ends_with("/checkpoint") && !key.as_str().contains("/tile/")).then(lock);
         self.store.put(key, bytes.into(), Condition::Any, lock).await.unwrap()
     }
 
@@ -168,7 +167,14 @@ impl Forge {
         self.commit(self.sign(statement)).await;
     }
 
+    /// The checkpoint, and the partial tiles of its size (fewer than 256 seals).
     pub async fn publish(&self) {
+        let size = self.seals.len();
+        let leaves: Vec<u8> = self.seals.iter().flat_map(|s| s.leaf().0.0).collect();
+        let length = |s: &SealFile| u16::try_from(s.entry.len()).unwrap().to_be_bytes();
+        let entries: Vec<u8> = self.seals.iter().flat_map(|s| [&length(s)[..], &s.entry].concat()).collect();
+        self.put(&below(LOG, &format!("tile/0/000.p/{size}")), leaves).await;
+        self.put(&below(LOG, &format!("tile/entries/000.p/{size}")), entries).await;
         self.put(&checkpoint_key(LOG), self.seals.last().unwrap().checkpoint.clone()).await;
     }
 

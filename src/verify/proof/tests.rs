@@ -1,1 +1,154 @@
+use super::*;
+use crate::clock::{UnixNanos, UnixSeconds};
+use crate::tlog::merkle::{CompactRange, inclusion_path, root_of};
+use crate::tlog::note::NoteSigner;
+use crate::tlog::seal_file::{Counts, SegmentRef};
+use crate::verify::report::Verdict;
+use crate::worm::{Lock, Mode, segment_name};
 
+const CONTENT: &str = "Why was I refused?";
+
+fn signer() -> NoteSigner {
+    NoteSigner::new("spanseal.test/log", &[3; 32]).unwrap()
+}
+
+/// A record with a commitment, second of three in its segment, in the first seal of a log.
+fn bundle(change: impl FnOnce(&mut Statement)) -> Bundle {
+    let commitment = hex::encode(Sha256::digest([&[5; 32][..], CONTENT.as_bytes()].concat()));
+    let document = Json::object([("content", Json::object([("commitment", Json::String(format!("salted-sha256:{commitment}")))]))]);
+    let record = Json::object([("id", Json::string("r1")), ("retrieval", Json::object([("documents", Json::Array(vec![document]))]))]);
+    let record = record.to_jcs_string();
+    let leaves = [leaf_hash(b"{}"), leaf_hash(record.as_bytes()), leaf_hash(b"[]")];
+    let (sealed_at, sha256) = (UnixSeconds(1_800_000_000), Hash::of(b"segment"));
+    let mut statement = Statement {
+        log: "spanseal.test/log".into(),
+        index: 0,
+        sealed_at,
+        started: sealed_at,
+        previous: None,
+        segments: vec![SegmentRef {
+            key: segment_name("standard", sealed_at, 0, &sha256.to_string()),
+            version_id: None,
+            sha256,
+            bytes: 10,
+            records: 3,
+            merkle_root: root_of(&leaves),
+            class: "standard".into(),
+            lock: Lock { mode: Mode::Compliance, retain_until: UnixSeconds(1_900_000_000) },
+            first: UnixNanos(1),
+            last: UnixNanos(2),
+        }],
+        counts: Counts::default(),
+        config_sha256: Hash([0; 32]),
+        next_by: None,
+        next_vkey: None,
+        not_worm: false,
+    };
+    change(&mut statement);
+    let mut range = CompactRange::new();
+    range.append(leaf_hash(&statement.entry()));
+    Bundle {
+        record,
+        segment: Inclusion { index: LeafIndex(1), size: TreeSize(3), path: inclusion_path(LeafIndex(1), &leaves).unwrap() },
+        statement: statement.to_json(),
+        log: Inclusion { index: LeafIndex(0), size: TreeSize(1), path: vec![] },
+        checkpoint: signer().checkpoint(range.size(), range.root()),
+        cosignatures: vec![],
+        timestamps: vec![],
+        rotations: vec![],
+        openings: vec![],
+        unknown: vec![],
+    }
+}
+
+fn checked(bundle: &Bundle) -> CheckReport {
+    check(&bundle.to_bytes(), signer().verifier())
+}
+
+#[test]
+fn written_and_read_back() {
+    let bundle = bundle(|_| {});
+    assert_eq!(Bundle::parse(&bundle.to_bytes()).unwrap(), {
+        let mut sorted = bundle.clone();
+        sorted.statement = Json::parse(&bundle.statement.to_jcs()).unwrap();
+        sorted
+    });
+    let report = checked(&bundle);
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    assert!(report.to_text().contains("Not proved: that the log was published"));
+}
+
+/// Signed by the log's own key, and refused all the same.
+#[test]
+fn a_signature_does_not_excuse_a_statement_that_does_not_fit() {
+    for (what, bundle) in [
+        ("another count", bundle(|s| s.segments[0].records = 4)),
+        ("another root", bundle(|s| s.segments[0].merkle_root.0 = Hash([1; 32]))),
+        ("another index", bundle(|s| (s.index, s.previous) = (1, Some(crate::tlog::LeafHash(Hash([1; 32])))))),
+        ("another log", bundle(|s| s.log = "spanseal.test/other".into())),
+        (
+            "a key that did not sign",
+            bundle(|s| {
+                s.next_vkey = Some(NoteSigner::new("spanseal.test/log", &[4; 32]).unwrap().verifier().clone());
+            }),
+        ),
+    ] {
+        assert_eq!(checked(&bundle).verdict, Verdict::Findings, "{what}");
+    }
+}
+
+#[test]
+fn openings_are_checked_against_the_commitment() {
+    let with = |member: &str, salt: &str, content: &str| {
+        let mut bundle = bundle(|_| {});
+        bundle.openings.push(Opening { member: member.into(), salt: salt.into(), content: content.into() });
+        checked(&bundle)
+    };
+    let (member, salt) = ("retrieval.documents.0.content", "05".repeat(32));
+    let report = with(member, &salt, CONTENT);
+    assert_eq!(report.result.as_ref().unwrap().opened, [member], "{}", report.to_text());
+    for (member, salt, content) in [
+        (member, salt.as_str(), "Why was I refused!"),
+        (member, &"06".repeat(32), CONTENT),
+        (member, "0505", CONTENT),
+        ("retrieval.documents.1.content", &salt, CONTENT),
+        ("retrieval.documents", &salt, CONTENT),
+        ("input", &salt, CONTENT),
+    ] {
+        assert_eq!(with(member, salt, content).verdict, Verdict::Findings, "{member} {salt} {content}");
+    }
+    // Content never reaches a log.
+    assert!(!format!("{:?}", Opening { member: member.into(), salt, content: CONTENT.into() }).contains("refused"));
+}
+
+#[test]
+fn what_is_not_checked_is_said() {
+    let mut bundle = bundle(|_| {});
+    bundle.cosignatures.push(signer().checkpoint(TreeSize(1), root_of(&[])).lines().last().unwrap().to_owned());
+    bundle.timestamps.push("AAAA".into());
+    let mut text = String::from_utf8(bundle.to_bytes()).unwrap();
+    text.insert_str(1, "\"zone\":\"eu\",");
+    let report = check(text.as_bytes(), signer().verifier());
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    for part in ["1 cosignature(s)", "1 time stamp(s)", "`zone`"] {
+        assert!(report.to_text().contains(&format!("Not checked: {part}")) || report.to_text().contains(part), "{part}");
+    }
+    bundle.timestamps = vec!["not base64!".into()];
+    assert_eq!(checked(&bundle).verdict, Verdict::Findings);
+    bundle.timestamps.clear();
+    bundle.cosignatures = vec!["no line".into()];
+    assert_eq!(checked(&bundle).verdict, Verdict::Findings);
+}
+
+#[test]
+fn limits_hold() {
+    let mut long = bundle(|_| {});
+    long.segment.path = vec![Hash([0; 32]); PATH_MAX + 1];
+    assert_eq!(checked(&long).verdict, Verdict::Findings);
+    let mut many = bundle(|_| {});
+    many.cosignatures = vec![String::new(); LIST_MAX + 1];
+    assert_eq!(checked(&many).verdict, Verdict::Findings);
+    for bad in [&b""[..], b"[]", b"{}", b"{\"format\":1}", b"\xff"] {
+        assert_eq!(check(bad, signer().verifier()).verdict, Verdict::Findings);
+    }
+}

@@ -1,0 +1,149 @@
+//! The published checkpoint: a pointer that may lag behind the seals, but never name what they do not have.
+
+use super::Walk;
+use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey};
+use crate::tlog::seal_file::SealFile;
+use crate::tlog::truth::{Judgement, judge};
+use crate::verify::listing::Group;
+use crate::verify::objects::Scene;
+use crate::verify::report::{Item, Kind};
+use crate::worm::{ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, checkpoint_key, seal_key};
+
+/// The published checkpoint, as read: nobody has verified it yet.
+pub(super) struct Published {
+    pub(super) note: SignedNote,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) compared: bool,
+}
+
+impl Walk<'_> {
+    pub(super) async fn read_published(&mut self) {
+        let read = self.scene.store.get(&checkpoint_key(self.scene.log), None, SMALL_BYTES_MAX).await;
+        let bytes = match read {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                let meaning = "No checkpoint is published. It is a pointer that the writer makes anew; each seal carries its own.";
+                self.sink.note(Item::new(Kind::CheckpointAbsent, "checkpoint", meaning).intact());
+                return;
+            }
+            Err(ReadError::TooLarge { size, .. }) => return self.sink.finding(bad_checkpoint(&format!("{size} bytes"))),
+            Err(error) => return self.sink.unchecked("checkpoint", None, error),
+        };
+        let parsed = std::str::from_utf8(&bytes).map_err(|e| e.to_string()).and_then(|text| {
+            let note = SignedNote::parse(text).map_err(|e| e.to_string())?;
+            let checkpoint = Checkpoint::parse(&note.text).map_err(|e| e.to_string())?;
+            Ok(Published { note, checkpoint, compared: false })
+        });
+        match parsed {
+            Ok(published) => self.published = Some(published),
+            Err(why) => self.sink.finding(bad_checkpoint(&why)),
+        }
+    }
+
+    /// Whether a stored seal carries just this note. Proves nothing: the key is not known here.
+    async fn is_a_seals_own(&self, published: &Published) -> bool {
+        let Some(index) = published.checkpoint.size.0.checked_sub(1) else { return false };
+        let key = seal_key(self.scene.log, index);
+        for version in self.scene.store.versions(&key).await.unwrap_or_default().iter().filter(|v| !v.is_delete_marker) {
+            let bytes = self.scene.store.get(&key, version.id.as_ref(), SEAL_BYTES_MAX).await.ok().flatten();
+            let seal = bytes.and_then(|b| SealFile::parse(&b).ok());
+            if seal.and_then(|s| SignedNote::parse(&s.checkpoint).ok()).is_some_and(|note| note == published.note) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The published checkpoint against a seal that the walk did not pass.
+    pub(super) async fn compare_published(&mut self) {
+        let Some(published) = self.published.take().filter(|p| !p.compared) else { return };
+        let Scene { store, log, .. } = self.scene;
+        let mut keys = self.chain.keys_seen.clone();
+        keys.extend([&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten().cloned());
+        let size = published.checkpoint.size.0;
+        if !keys.iter().any(|key| published.is_signed(key)) {
+            if self.beyond && self.is_a_seals_own(&published).await {
+                let meaning = "The published checkpoint is that of a later seal, signed by a key that the range looked at does not lead to. It \
+                               was not checked; verify the whole log for that.";
+                self.sink.note(Item::new(Kind::NotCovered, "checkpoint", meaning).intact());
+            } else {
+                self.sink.finding(bad_checkpoint("it is not signed by the log's key"));
+            }
+            return;
+        }
+        let Some(index) = size.checked_sub(1) else {
+            if published.checkpoint.root != crate::tlog::merkle::empty_root() {
+                self.sink.finding(bad_checkpoint("a root that is not that of the empty tree"));
+            }
+            return;
+        };
+        let key = seal_key(log, index);
+        let versions = match store.versions(&key).await {
+            Ok(versions) => versions,
+            Err(error) => return self.sink.unchecked("checkpoint", None, error),
+        };
+        let group = Group { key, versions };
+        if group.data().next().is_none() {
+            let meaning = format!(
+                "The log's key signed a tree of {size} seals, and seal {index} is not there: the end of the log was cut off, or an old copy \
+                 was put in its place. Restore from a copy and find out who could delete seals."
+            );
+            let newest = self.expected.checked_sub(1).map_or_else(|| "no seal".to_owned(), |n| format!("newest seal {n}"));
+            return self
+                .sink
+                .finding(Item::new(Kind::Rollback, "checkpoint", meaning).expected(format!("seal {index}")).found(newest).lost());
+        }
+        for version in group.data() {
+            let bytes = match store.get(&group.key, version.id.as_ref(), SEAL_BYTES_MAX).await {
+                Ok(bytes) => bytes.unwrap_or_default(),
+                Err(ReadError::TooLarge { .. }) => continue,
+                Err(error) => return self.sink.unchecked("checkpoint", None, error),
+            };
+            for key in &keys {
+                let judged = judge(index, key, None, [bytes.as_ref()]);
+                if let Some(Judgement::Truth(seal)) = judged.into_iter().next() {
+                    if let Some(why) = published.differs(&seal, key) {
+                        self.sink.finding(bad_checkpoint(&why));
+                    }
+                    return;
+                }
+            }
+        }
+        // The seal is broken: within the range that is a finding already, else it is said here.
+        if self.newest.is_none_or(|newest| index > newest) && self.beyond || index < self.from {
+            self.sink.unchecked("checkpoint", None, format!("seal {index}, which it names, does not stand"));
+        }
+    }
+}
+
+impl Published {
+    fn is_signed(&self, key: &VerifierKey) -> bool {
+        self.note.verify(key).is_ok() && self.checkpoint.origin == key.name()
+    }
+
+    /// Why it is not the checkpoint of the tree that this seal left.
+    pub(super) fn differs(&self, seal: &SealFile, key: &VerifierKey) -> Option<String> {
+        let signed = self.is_signed(key) || seal.statement.next_vkey.as_ref().is_some_and(|next| self.is_signed(next));
+        if !signed {
+            return Some(match self.note.verify(key) {
+                Err(error) => error.to_string(),
+                Ok(()) => format!("origin `{}`", self.checkpoint.origin),
+            });
+        }
+        let root = seal.range_after().root();
+        if self.checkpoint.root != root {
+            return Some(format!("root {}, where the seals have {}", self.checkpoint.root.0, root.0));
+        }
+        (!self.checkpoint.extensions.is_empty()).then(|| "extension lines, which this log does not write".to_owned())
+    }
+}
+
+pub(super) fn bad_checkpoint(why: &str) -> Item {
+    let meaning = "The published checkpoint is not what the log signed for its seals. The seals carry their own checkpoints and were checked \
+                   by those. If this one is signed, somebody was shown another log: keep it and ask the operator; else let the writer \
+                   publish anew.";
+    Item::new(Kind::CheckpointInvalid, "checkpoint", meaning)
+        .expected("a signed checkpoint of a tree that the seals have")
+        .found(why)
+        .intact()
+}

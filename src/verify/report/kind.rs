@@ -1,0 +1,91 @@
+//! The words for what is found and noted.
+
+use serde::{Serialize, Serializer};
+
+/// What was found. The words are stable: scripts and alerts match on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each word is explained where it is reported, in the item's own `meaning`")]
+pub enum Kind {
+    // Findings.
+    LogFile,
+    WrongKey,
+    SealMissing,
+    SealBroken,
+    SealChain,
+    Fork,
+    ForeignVersion,
+    Hidden,
+    SegmentMissing,
+    SegmentBytes,
+    SegmentForm,
+    SegmentContent,
+    CountPromoted,
+    LockMissing,
+    LockWeak,
+    SegmentUnnamed,
+    CheckpointInvalid,
+    Rollback,
+    TileWrong,
+    // Notes.
+    Orphan,
+    Duplicate,
+    MarkerPastDate,
+    SegmentExpired,
+    Silence,
+    Restart,
+    NotWorm,
+    Copy,
+    OtherSchema,
+    NotCovered,
+    CheckpointAbsent,
+    TileAbsent,
+    Unchecked,
+    More,
+}
+
+impl Kind {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::LogFile => "log_file",
+            Kind::WrongKey => "wrong_key",
+            Kind::SealMissing => "seal_missing",
+            Kind::SealBroken => "seal_broken",
+            Kind::SealChain => "seal_chain",
+            Kind::Fork => "fork",
+            Kind::ForeignVersion => "foreign_version",
+            Kind::Hidden => "hidden",
+            Kind::SegmentMissing => "segment_missing",
+            Kind::SegmentBytes => "segment_bytes",
+            Kind::SegmentForm => "segment_form",
+            Kind::SegmentContent => "segment_content",
+            Kind::CountPromoted => "count_promoted",
+            Kind::LockMissing => "lock_missing",
+            Kind::LockWeak => "lock_weak",
+            Kind::SegmentUnnamed => "segment_unnamed",
+            Kind::CheckpointInvalid => "checkpoint_invalid",
+            Kind::Rollback => "rollback",
+            Kind::TileWrong => "tile_wrong",
+            Kind::Orphan => "orphan",
+            Kind::Duplicate => "duplicate",
+            Kind::MarkerPastDate => "marker_past_date",
+            Kind::SegmentExpired => "segment_expired",
+            Kind::Silence => "silence",
+            Kind::Restart => "restart",
+            Kind::NotWorm => "not_worm",
+            Kind::Copy => "copy",
+            Kind::OtherSchema => "other_schema",
+            Kind::NotCovered => "not_covered",
+            Kind::CheckpointAbsent => "checkpoint_absent",
+            Kind::TileAbsent => "tile_absent",
+            Kind::Unchecked => "unchecked",
+            Kind::More => "more",
+        }
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

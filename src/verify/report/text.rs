@@ -1,0 +1,94 @@
+//! The report as text: short, calm, one line a finding, and what was not covered.
+
+use std::fmt::Write;
+
+use super::{Evidence, Item, KeyTrust, LockCheck, Report, Verdict};
+
+impl Report {
+    /// For a reader: verdict, what was covered and what was not, then a line a finding.
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        let _ = self.write_text(&mut out);
+        out
+    }
+
+    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "{}",
+            match self.verdict {
+                Verdict::Verified => "VERIFIED: everything read is what the log's key signed.",
+                Verdict::Findings => "FINDINGS: something is not as it was signed.",
+                Verdict::Unchecked => "UNCHECKED: nothing wrong was found, but not everything could be checked.",
+            }
+        )?;
+        for log in &self.logs {
+            let range = log.covered.map_or_else(|| "no seals".to_owned(), |(first, last)| format!("seals {first} to {last}"));
+            writeln!(
+                out,
+                "  {}: {range} (tree size {}), {} segments, {} records, {} bytes",
+                log.origin, log.tree_size, log.segments, log.records, log.bytes
+            )?;
+        }
+        writeln!(
+            out,
+            "  key:   {}",
+            match self.key {
+                KeyTrust::Pinned => "pinned: you brought it (--vkey)",
+                KeyTrust::Configured => "configured: the key of this configuration, not one that an auditor brought",
+                KeyTrust::Unpinned => {
+                    "unpinned: taken from the store itself, which shows only that the log agrees with itself; bring the key with --vkey"
+                }
+            }
+        )?;
+        writeln!(
+            out,
+            "  locks: {}",
+            match self.locks {
+                LockCheck::Checked => "read back and as strong and as long as the seals state",
+                LockCheck::None => "none: this store keeps no locks, so whoever can write it can delete from it",
+                LockCheck::Unchecked => "could not be read",
+            }
+        )?;
+        self.write_items(out, "Findings", &self.findings)?;
+        self.write_items(out, "Notes", &self.notes)?;
+        writeln!(out, "Covered: bytes, trees, signatures, order and counts of what is named above.")?;
+        writeln!(
+            out,
+            "Not covered: whether what senders reported is true, what was never sent, and whether the log was shown alike to everyone \
+             (that needs a cosignature, a time stamp or a checkpoint you kept)."
+        )
+    }
+
+    fn write_items(&self, out: &mut String, title: &str, items: &[Item]) -> std::fmt::Result {
+        if items.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{title} ({}):", items.len())?;
+        for item in items {
+            write!(out, "  {}", item.kind.as_str())?;
+            if self.logs.len() > 1 && !item.log.is_empty() {
+                write!(out, " {}", item.log)?;
+            }
+            if !item.object.is_empty() {
+                write!(out, " {}", item.object)?;
+            }
+            if let Some(seal) = item.seal {
+                write!(out, " (seal {seal})")?;
+            }
+            write!(out, ": {}", item.meaning)?;
+            if let Some(expected) = &item.expected {
+                write!(out, " Expected: {expected}.")?;
+            }
+            if let Some(found) = &item.found {
+                write!(out, " Found: {found}.")?;
+            }
+            match item.evidence {
+                Some(Evidence::Lost) => writeln!(out, " Evidence: lost.")?,
+                Some(Evidence::Intact) => writeln!(out, " Evidence: intact.")?,
+                None => writeln!(out)?,
+            }
+        }
+        Ok(())
+    }
+}
