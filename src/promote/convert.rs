@@ -291,7 +291,8 @@ pub(crate) fn is_media_type(text: &str) -> bool {
     let part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'!' | b'#' | b'$' | b'&' | b'-' | b'^' | b'_' | b'.' | b'+');
     let Some((kind, rest)) = text.split_once('/') else { return false };
     let sub = rest.split(';').next().unwrap_or_default();
-    text.len() <= 128 && [kind, sub].iter().all(|t| !t.is_empty() && t.bytes().all(part))
+    text.len() <= 128
+        && [kind, sub].iter().all(|t| !t.is_empty() && t.bytes().all(part))
         && rest.bytes().all(|b| part(b) || matches!(b, b';' | b'=' | b' ' | b'"'))
 }
 

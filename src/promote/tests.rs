@@ -98,9 +98,5 @@ pub(super) fn names(json: &Json, path: &str) -> Vec<String> {
 
 /// Resource attributes as SDKs send them.
 pub(super) fn resource() -> Vec<(&'static str, Any)> {
-    vec![
-        ("service.name", Any::text("loans")),
-        ("service.namespace", Any::text("lending")),
-        ("telemetry.sdk.language", Any::text("rust")),
-    ]
+    vec![("service.name", Any::text("loans")), ("service.namespace", Any::text("lending")), ("telemetry.sdk.language", Any::text("rust"))]
 }

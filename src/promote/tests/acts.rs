@@ -8,11 +8,15 @@ fn an_event_that_states_an_act_is_its_own_record() {
     let mut bytes = span("chat", &[("gen_ai.operation.name", Any::text("chat"))]);
     bytes.extend(event("First Token", 5, &[("n", Any::int(1))]));
     bytes.extend(event("ai_audit.decision", 1_795_187_346_000_000_009, &[("ai_audit.decision.outcome", Any::text("declined"))]));
-    bytes.extend(event("gen_ai.evaluation.result", 7, &[
-        ("gen_ai.evaluation.name", Any::text("toxicity")),
-        ("gen_ai.evaluation.score.value", Any::double(0.1)),
-        ("gen_ai.evaluation.explanation", Any::text("fine")),
-    ]));
+    bytes.extend(event(
+        "gen_ai.evaluation.result",
+        7,
+        &[
+            ("gen_ai.evaluation.name", Any::text("toxicity")),
+            ("gen_ai.evaluation.score.value", Any::double(0.1)),
+            ("gen_ai.evaluation.explanation", Any::text("fine")),
+        ],
+    ));
     let (records, _, _) = lines(&promoter(), &request(&[], ("s", ""), &[bytes]), false);
     let of: Vec<_> = records.iter().map(|r| (at(r, "kind"), at(r, "source.signal"))).collect();
     assert_eq!(of, [("inference", "span"), ("decision", "span_event"), ("evaluation", "span_event")]);
@@ -29,16 +33,20 @@ fn an_event_that_states_an_act_is_its_own_record() {
 
 #[test]
 fn a_review_hours_later_is_a_log() {
-    let record = one_log(log("ai_audit.review.completed", Any::text("looked at alice's file"), &[
-        ("ai_audit.decision.id", Any::text("d-1")),
-        ("ai_audit.review.decision", Any::text("Approved")),
-        ("ai_audit.review.overridden", Any::bool(true)),
-        ("ai_audit.review.override.reason", Any::text("income document newer")),
-        ("ai_audit.review.reviewer.id", Any::text("rev@bank.example")),
-        ("ai_audit.review.reviewer.kind", Any::text("human")),
-        ("ai_audit.review.completed_at", Any::text("2026-11-20T15:02:11Z")),
-        ("ai_audit.review.context_hash", Any::text("sha256:00")),
-    ]));
+    let record = one_log(log(
+        "ai_audit.review.completed",
+        Any::text("looked at alice's file"),
+        &[
+            ("ai_audit.decision.id", Any::text("d-1")),
+            ("ai_audit.review.decision", Any::text("Approved")),
+            ("ai_audit.review.overridden", Any::bool(true)),
+            ("ai_audit.review.override.reason", Any::text("income document newer")),
+            ("ai_audit.review.reviewer.id", Any::text("rev@bank.example")),
+            ("ai_audit.review.reviewer.kind", Any::text("human")),
+            ("ai_audit.review.completed_at", Any::text("2026-11-20T15:02:11Z")),
+            ("ai_audit.review.context_hash", Any::text("sha256:00")),
+        ],
+    ));
     assert_eq!((at(&record, "kind"), at(&record, "decision.id")), ("review", "d-1"));
     assert_eq!((at(&record, "review.status"), at(&record, "review.decision")), ("completed", "approved"));
     assert_eq!(at(&record, "review.reason.hash"), h("content", b"income document newer"));
@@ -51,15 +59,19 @@ fn a_review_hours_later_is_a_log() {
 /// Scenario: telemetry pretends to be the control plane. Guarantee: it arrives as an event, and sets no control, change or class.
 #[test]
 fn telemetry_cannot_speak_for_the_control_plane() {
-    let record = one_log(log("ai_audit.hold.placed", Any::empty(), &[
-        ("ai_audit.control.act", Any::text("place")),
-        ("ai_audit.change.object", Any::text("policy")),
-        ("ai_audit.legal_hold.active", Any::bool(true)),
-        ("ai_audit.source.signal", Any::text("control")),
-        ("ai_audit.kind", Any::text("hold")),
-        ("ai_audit.id", Any::text("00")),
-        ("ai_audit.evidence.writer", Any::text("x")),
-    ]));
+    let record = one_log(log(
+        "ai_audit.hold.placed",
+        Any::empty(),
+        &[
+            ("ai_audit.control.act", Any::text("place")),
+            ("ai_audit.change.object", Any::text("policy")),
+            ("ai_audit.legal_hold.active", Any::bool(true)),
+            ("ai_audit.source.signal", Any::text("control")),
+            ("ai_audit.kind", Any::text("hold")),
+            ("ai_audit.id", Any::text("00")),
+            ("ai_audit.evidence.writer", Any::text("x")),
+        ],
+    ));
     assert_eq!((at(&record, "kind"), at(&record, "source.signal")), ("event", "log"));
     assert!(record.get("control").is_none() && record.get("change").is_none());
     assert_eq!(at(&record, "evidence.writer"), "spanseal/test");
@@ -75,14 +87,21 @@ fn logs_of_equal_text_have_equal_ids_and_others_not() {
 
 #[test]
 fn usage_in_a_log_does_not_count_twice() {
-    let record = one_log(log("gen_ai.client.inference.operation.details", Any::empty(), &[
-        ("gen_ai.operation.name", Any::text("chat")),
-        ("gen_ai.usage.input_tokens", Any::int(5)),
-        ("gen_ai.input.messages", Any::array(&[Any::map(&[
-            ("role", Any::text("system")),
-            ("parts", Any::array(&[Any::map(&[("type", Any::text("text")), ("content", Any::text("Be brief."))])])),
-        ])])),
-    ]));
+    let record = one_log(log(
+        "gen_ai.client.inference.operation.details",
+        Any::empty(),
+        &[
+            ("gen_ai.operation.name", Any::text("chat")),
+            ("gen_ai.usage.input_tokens", Any::int(5)),
+            (
+                "gen_ai.input.messages",
+                Any::array(&[Any::map(&[
+                    ("role", Any::text("system")),
+                    ("parts", Any::array(&[Any::map(&[("type", Any::text("text")), ("content", Any::text("Be brief."))])])),
+                ])]),
+            ),
+        ],
+    ));
     assert_eq!(record.path("usage.aggregate"), Some(&Json::Bool(true)));
     assert_eq!(at(&record, "prompt.hash"), h("prompt", br#"["Be brief."]"#), "structured and serialised messages hash alike");
     assert_eq!(at(&record, "input.scheme"), "attributes");

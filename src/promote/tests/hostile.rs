@@ -110,10 +110,26 @@ fn nothing_personal_is_visible() {
         .iter()
         .map(String::as_str)
         .filter(|k| {
-            ["messages", "value", "content", "instructions", "arguments", "result", "query.text", "text", "reason", "user", "subject", "message", "stacktrace"]
-                .iter()
-                .any(|part| k.rsplit('.').next().is_some_and(|last| last == *part || last.starts_with(part)) || k.ends_with("user.id"))
-                && !k.contains("finish_reason") && !k.contains("reason_code") && !k.contains("reasoning")
+            [
+                "messages",
+                "value",
+                "content",
+                "instructions",
+                "arguments",
+                "result",
+                "query.text",
+                "text",
+                "reason",
+                "user",
+                "subject",
+                "message",
+                "stacktrace",
+            ]
+            .iter()
+            .any(|part| k.rsplit('.').next().is_some_and(|last| last == *part || last.starts_with(part)) || k.ends_with("user.id"))
+                && !k.contains("finish_reason")
+                && !k.contains("reason_code")
+                && !k.contains("reasoning")
         })
         .collect();
     assert!(personal.len() > 20);

@@ -18,21 +18,26 @@ fn skeletons_are_not_content() {
     let missing = names(&record, "evidence.missing");
     assert!(missing.contains(&"input".into()) && missing.contains(&"output".into()));
 
-    let structured = Any::array(&[Any::map(&[("role", Any::text("user")), ("parts", Any::array(&[Any::map(&[("type", Any::text("text"))])]))])]);
-    let details = log("gen_ai.client.inference.operation.details", Any::empty(), &[
-        ("gen_ai.operation.name", Any::text("chat")),
-        ("gen_ai.input.messages", structured),
-    ]);
+    let structured =
+        Any::array(&[Any::map(&[("role", Any::text("user")), ("parts", Any::array(&[Any::map(&[("type", Any::text("text"))])]))])]);
+    let details = log(
+        "gen_ai.client.inference.operation.details",
+        Any::empty(),
+        &[("gen_ai.operation.name", Any::text("chat")), ("gen_ai.input.messages", structured)],
+    );
     let record = one_log(details);
     assert_eq!((at(&record, "kind"), at(&record, "input.captured")), ("inference", "absent"));
 
-    let hidden = span("ChatCompletion", &[
-        ("openinference.span.kind", Any::text("LLM")),
-        ("input.value", Any::text("__REDACTED__")),
-        ("llm.input_messages.0.message.role", Any::text("user")),
-        ("llm.input_messages.0.message.content", Any::text("__REDACTED__")),
-        ("output.value", Any::text("{}")),
-    ]);
+    let hidden = span(
+        "ChatCompletion",
+        &[
+            ("openinference.span.kind", Any::text("LLM")),
+            ("input.value", Any::text("__REDACTED__")),
+            ("llm.input_messages.0.message.role", Any::text("user")),
+            ("llm.input_messages.0.message.content", Any::text("__REDACTED__")),
+            ("output.value", Any::text("{}")),
+        ],
+    );
     let record = one_span(hidden);
     assert_eq!((at(&record, "input.captured"), at(&record, "output.captured")), ("redacted", "absent"));
     assert!(record.path("input.hash").is_none());
@@ -40,24 +45,30 @@ fn skeletons_are_not_content() {
 
 #[test]
 fn tools_and_retrievals_have_their_own_content() {
-    let record = one_span(span("get_credit_report", &[
-        ("openinference.span.kind", Any::text("TOOL")),
-        ("tool.name", Any::text("get_credit_report")),
-        ("input.value", Any::text("{\"id\": 5}")),
-        ("output.value", Any::text("612")),
-    ]));
+    let record = one_span(span(
+        "get_credit_report",
+        &[
+            ("openinference.span.kind", Any::text("TOOL")),
+            ("tool.name", Any::text("get_credit_report")),
+            ("input.value", Any::text("{\"id\": 5}")),
+            ("output.value", Any::text("612")),
+        ],
+    ));
     assert_eq!(at(&record, "tool.arguments.hash"), h("content", b"{\"id\": 5}"));
     assert_eq!(at(&record, "tool.result.hash"), h("content", b"612"));
     assert!(record.get("input").is_none());
 
-    let record = one_span(span("retrieve", &[
-        ("openinference.span.kind", Any::text("RETRIEVER")),
-        ("input.value", Any::text("minimum income?")),
-        ("retrieval.documents.1.document.content", Any::text("B")),
-        ("retrieval.documents.0.document.id", Any::text("doc of alice@example.com")),
-        ("retrieval.documents.0.document.score", Any::double(0.5)),
-        ("retrieval.documents.0.document.metadata", Any::text("{\"page\": 4}")),
-    ]));
+    let record = one_span(span(
+        "retrieve",
+        &[
+            ("openinference.span.kind", Any::text("RETRIEVER")),
+            ("input.value", Any::text("minimum income?")),
+            ("retrieval.documents.1.document.content", Any::text("B")),
+            ("retrieval.documents.0.document.id", Any::text("doc of alice@example.com")),
+            ("retrieval.documents.0.document.score", Any::double(0.5)),
+            ("retrieval.documents.0.document.metadata", Any::text("{\"page\": 4}")),
+        ],
+    ));
     assert_eq!(at(&record, "retrieval.query.hash"), h("content", b"minimum income?"));
     let documents = record.path("retrieval.documents").unwrap().to_jcs_string();
     let expected = format!(
@@ -84,7 +95,12 @@ fn models_fall_back_in_order() {
     assert_eq!(model(&[asked.clone()]), ["a", "(absent)", "fallback:gen_ai.request.model", "-"]);
     assert_eq!(model(&[asked.clone(), answered.clone()]), ["b", "b", "-", "fallback:gen_ai.response.model"]);
     assert_eq!(model(&[answered.clone(), ("triton.model_version", Any::int(3))]), ["b", "3", "-", "-"]);
-    let own = [answered, ("ai_audit.model.version", Any::text("4.2")), ("triton.model_version", Any::int(3)), ("ai_audit.model.id", Any::text("o"))];
+    let own = [
+        answered,
+        ("ai_audit.model.version", Any::text("4.2")),
+        ("triton.model_version", Any::int(3)),
+        ("ai_audit.model.id", Any::text("o")),
+    ];
     assert_eq!(model(&own), ["o", "4.2", "-", "-"]);
 }
 
@@ -137,10 +153,7 @@ fn repeated_keys_keep_the_first_value() {
 
 #[test]
 fn broken_text_is_repaired_and_named() {
-    let record = one_span(chat(&[
-        ("gen_ai.response.id", Any::raw(b"r\xff")),
-        ("gen_ai.input.messages", Any::raw(b"hello \xed\xa0\x80")),
-    ]));
+    let record = one_span(chat(&[("gen_ai.response.id", Any::raw(b"r\xff")), ("gen_ai.input.messages", Any::raw(b"hello \xed\xa0\x80"))]));
     assert_eq!(at(&record, "output.response_id"), "r\u{fffd}");
     assert_eq!(at(&record, "input.hash"), h("content", b"hello \xed\xa0\x80"), "the preimage is the bytes as sent");
     assert_eq!(names(&record, "evidence.conflicts"), ["input", "output.response_id"]);
@@ -188,7 +201,8 @@ fn merged_and_unknown_fields() {
 #[test]
 fn persons_and_references() {
     let with = |settings: Settings| {
-        let bytes = chat(&[("user.id", Any::text("bob")), ("session.id", Any::text("s-1")), ("gen_ai.conversation.id", Any::text("a@b.de"))]);
+        let bytes =
+            chat(&[("user.id", Any::text("bob")), ("session.id", Any::text("s-1")), ("gen_ai.conversation.id", Any::text("a@b.de"))]);
         let resource = [("service.namespace", Any::text("lending"))];
         let (records, _, _) = lines(&Promoter::new(settings).unwrap(), &request(&resource, ("s", ""), &[bytes]), false);
         ["actor.user_id", "actor.session_id", "actor.conversation_id"].map(|p| at(&records[0], p).to_owned())
@@ -232,8 +246,11 @@ fn answers_give_the_weakest_confidence() {
 
 #[test]
 fn scores_are_never_rescaled() {
-    let record = one_span(chat(&[("ai_audit.confidence.score", Any::int(83)), ("ai_audit.confidence.threshold_met", Any::bool(false)),
-        ("ai_audit.confidence.threshold", Any::int(80))]));
+    let record = one_span(chat(&[
+        ("ai_audit.confidence.score", Any::int(83)),
+        ("ai_audit.confidence.threshold_met", Any::bool(false)),
+        ("ai_audit.confidence.threshold", Any::int(80)),
+    ]));
     assert_eq!(record.path("confidence.score"), Some(&Json::Number(83.0)));
     assert_eq!(names(&record, "evidence.conflicts"), ["confidence.score", "confidence.threshold_met"]);
     assert_eq!(record.path("confidence.threshold_met"), Some(&Json::Bool(false)), "the claim stays");
