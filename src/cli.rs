@@ -3,15 +3,17 @@
 //! `--config` and `--store` mean the same for every command, as do `SPANSEAL_CONFIG`, `SPANSEAL_STORE` and `SPANSEAL_VKEY` (the flag wins).
 //! The environment is read in `config` alone, so it is not clap that reads it here.
 
+mod values;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::clock::{UnixNanos, UnixSeconds};
+use crate::clock::UnixNanos;
 use crate::config::{Environment, Overrides, PrintFormat};
 use crate::tlog::note::VerifierKey;
 use crate::verify::Bound;
-use crate::worm::StoreUrl;
+use values::{parse_bound_from, parse_bound_to, parse_from, parse_store, parse_to, parse_vkey};
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
 pub const EXIT_USAGE: u8 = 64;
@@ -353,140 +355,5 @@ impl Cli {
     }
 }
 
-fn parse_store(text: &str) -> Result<String, String> {
-    StoreUrl::parse(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
-}
-
-/// Longest file that may hold a public key, bytes.
-const VKEY_FILE_MAX: u64 = 4096;
-
-fn parse_vkey(text: &str) -> Result<VerifierKey, String> {
-    let why = match VerifierKey::parse(text.trim()) {
-        Ok(key) => return Ok(key),
-        Err(why) => why,
-    };
-    // Auditors keep keys in files; a key holds two plus signs, which a path hardly does.
-    match std::fs::metadata(text) {
-        Ok(found) if found.is_file() && found.len() <= VKEY_FILE_MAX => {
-            let inside = std::fs::read_to_string(text).map_err(|e| format!("`{text}` cannot be read: {e}"))?;
-            VerifierKey::parse(inside.trim()).map_err(|why| format!("`{text}`: {why}"))
-        }
-        _ => Err(format!("{why}; a key looks like <origin>+<8 hex digits>+<base64>, and `spanseal keygen --public` prints one")),
-    }
-}
-
-/// A date (`2026-11-20`) or a time (RFC 3339).
-fn parse_time(text: &str) -> Result<(UnixNanos, bool), String> {
-    let wrong = || format!("`{text}` is neither a date (2026-11-20) nor a time (2026-11-20T10:01:17Z)");
-    if text.len() == 10 && !text.contains('T') {
-        return UnixNanos::parse(&format!("{text}T00:00:00Z")).map(|t| (t, true)).ok_or_else(wrong);
-    }
-    UnixNanos::parse(text).map(|t| (t, false)).ok_or_else(wrong)
-}
-
-const DAY_NANOS: u64 = 86_400_000_000_000;
-
-fn parse_from(text: &str) -> Result<UnixNanos, String> {
-    parse_time(text).map(|(at, _)| at)
-}
-
-fn parse_to(text: &str) -> Result<UnixNanos, String> {
-    let (at, whole_day) = parse_time(text)?;
-    Ok(if whole_day { UnixNanos(at.0.saturating_add(DAY_NANOS - 1)) } else { at })
-}
-
-fn parse_bound(text: &str, time: impl Fn(&str) -> Result<UnixNanos, String>) -> Result<Bound, String> {
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return text.parse().map(Bound::Seal).map_err(|_| format!("`{text}` is no seal index"));
-    }
-    let seconds = i64::try_from(time(text)?.0 / 1_000_000_000).unwrap_or(i64::MAX);
-    Ok(Bound::Time(UnixSeconds(seconds)))
-}
-
-fn parse_bound_from(text: &str) -> Result<Bound, String> {
-    parse_bound(text, parse_from)
-}
-
-fn parse_bound_to(text: &str) -> Result<Bound, String> {
-    parse_bound(text, parse_to)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_command_has_help_with_examples() {
-        for command in Cli::command().get_subcommands() {
-            let mut command = command.clone();
-            let help = command.render_long_help().to_string();
-            assert!(help.contains("Examples:"), "{help}");
-            assert!(help.is_ascii(), "{help}");
-        }
-        let mut top = Cli::command();
-        let help = top.render_long_help().to_string();
-        for word in ["demo", "serve", "verify", "query", "show", "prove", "check", "doctor", "keygen", "SPANSEAL_STORE", "64"] {
-            assert!(help.contains(word), "{word}: {help}");
-        }
-    }
-
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(std::iter::once("spanseal").chain(line.split_whitespace()))
-    }
-
-    #[test]
-    fn store_and_config_stand_before_or_behind_the_command() {
-        for line in ["--store ./x verify", "verify --store ./x"] {
-            assert_eq!(parse(line).unwrap().global.store.as_deref(), Some("./x"));
-        }
-        let error = parse("verify --store gs://x").unwrap_err().to_string();
-        assert!(error.contains("`gs` stores are not known"), "{error}");
-        assert!(parse("verify --from yesterday").unwrap_err().to_string().contains("neither a date"));
-        assert!(parse("nonsense").is_err() && parse("").is_err());
-    }
-
-    #[test]
-    fn print_config_takes_an_optional_form() {
-        let of = |line: &str| match parse(line).unwrap().command {
-            Command::Serve(args) => args.print_config,
-            _ => None,
-        };
-        assert_eq!(of("serve"), None);
-        assert_eq!(of("serve --print-config"), Some(PrintAs::Yaml));
-        assert_eq!(of("serve --print-config=json"), Some(PrintAs::Json));
-    }
-
-    #[test]
-    fn times_and_bounds() {
-        assert_eq!(parse_from("2026-11-20").unwrap().rfc3339(), "2026-11-20T00:00:00.000000000Z");
-        assert_eq!(parse_to("2026-11-20").unwrap().rfc3339(), "2026-11-20T23:59:59.999999999Z");
-        assert_eq!(parse_to("2026-11-20T10:00:00+01:00").unwrap().rfc3339(), "2026-11-20T09:00:00.000000000Z");
-        assert_eq!(parse_bound_from("17"), Ok(Bound::Seal(17)));
-        assert_eq!(parse_bound_to("1970-01-02"), Ok(Bound::Time(UnixSeconds(2 * 86_400 - 1))));
-        assert!(parse_bound_from("99999999999999999999").is_err());
-    }
-
-    #[test]
-    fn keys_come_from_the_flag_a_file_or_the_environment() {
-        const KEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("log.vkey");
-        std::fs::write(&file, format!("{KEY}\n")).unwrap();
-        for key in [KEY, file.to_str().unwrap()] {
-            let Command::Verify(args) = parse(&format!("verify --vkey {key}")).unwrap().command else { panic!() };
-            assert_eq!(args.keys.vkey[0].name(), "PeterNeumann");
-        }
-        let mut cli = parse("check proof.json").unwrap();
-        cli.complete(&Environment::of([("SPANSEAL_VKEY", KEY)])).unwrap();
-        let Command::Check(args) = &cli.command else { panic!() };
-        assert_eq!(args.keys.vkey.len(), 1);
-        let error = parse("check p --vkey nonsense").unwrap_err().to_string();
-        assert!(error.contains("keygen --public"), "{error}");
-    }
-}
+mod tests;

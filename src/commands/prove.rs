@@ -12,6 +12,7 @@ use crate::query::Hit;
 use crate::query::filter::Filter;
 use crate::query::scan::{Answer, Request};
 use crate::record::canonical::Json;
+use crate::verify::{self, RecordAt};
 use crate::worm::WormStore;
 
 /// Runs it.
@@ -41,8 +42,13 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
 
 /// The bundle of one hit.
 pub(super) async fn bundle(store: &Arc<dyn WormStore>, answer: &Answer, hit: &Hit) -> anyhow::Result<Json> {
-    let log = answer.logs.iter().find(|log| log.name() == hit.place.log).context("its log was not opened")?;
-    crate::query::bundle::bundle(store, log, hit).await.map_err(|problem| anyhow::anyhow!("no proof of this record: {problem}"))
+    let place = &hit.place;
+    let seal = place.seal.statement.index;
+    let log = answer.logs.iter().find(|log| log.name() == place.log).context("its log was not opened")?;
+    let (key, rotations) = log.way_to(seal).context("no key is known to prove it with")?;
+    let at = RecordAt { seal, segment: place.segment.key.clone(), leaf_index: place.leaf_index, rotations };
+    let bundle = verify::prove(store.as_ref(), &place.log, key, &at).await.context("no proof of this record")?;
+    Ok(Json::parse(&bundle.to_bytes())?)
 }
 
 /// The bundles of all records of an answer, `Null` where one could not be made; whether all could.

@@ -241,10 +241,11 @@ fn event_name(event: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     Ok(name)
 }
 
-/// What the dialects of a span are besides those of its attributes' rows: scope, span name, event names.
-pub(crate) fn names(scope_name: &[u8], span: &[u8]) -> Dialects {
+/// The dialects that the names of a span and of its scope prove.
+pub(crate) fn names(scope_name: &[u8], name: &[u8]) -> Dialects {
     let mut all = Dialects::default();
-    for dialect in [scope(scope_name), span_name(span)].into_iter().flatten() {
+    let claude_code = [scope_name, name].iter().any(|n| n.starts_with(b"claude_code.")).then_some(Dialect::ClaudeCode);
+    for dialect in [scope(scope_name), span_name(name), claude_code].into_iter().flatten() {
         all.add(dialect);
     }
     all

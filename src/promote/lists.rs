@@ -8,8 +8,9 @@ use super::draft::{Draft, How, plain_json};
 use super::scan::{self, Holds};
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
-use crate::record::builder::{Captured, Content, Record, Scheme, Val};
+use crate::record::builder::{Record, Val};
 use crate::record::canonical::Json;
+use crate::record::content::{Captured, Content, Scheme};
 use crate::record::registry::{self as member, Member, TABLE};
 
 /// Most objects of a list; the rest is cut and named. The line's own limit bounds them again.
@@ -204,10 +205,8 @@ pub(crate) fn finish_documents(draft: &mut Draft<'_>, key_id: &str) {
 
 /// One object of a list, canonical: members by the last name of their path.
 fn item(record: &Record<'_>, key_id: &str) -> Vec<u8> {
-    let mut members: Vec<_> = record.members().collect();
-    members.sort_unstable_by_key(|(m, _)| *m);
     let mut out = vec![b'{'];
-    for (member, value) in members {
+    for (member, value) in record.members() {
         if out.len() > 1 {
             out.push(b',');
         }

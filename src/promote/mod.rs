@@ -3,6 +3,7 @@
 //! The way of a span: [`detect`] looks at its keys (most spans end here), [`draft`] gives each attribute its home by the tables of
 //! [`dialects`], [`finish`] hashes content, decides kind and fallbacks and names what is missing, `record::builder` writes the line.
 
+mod content;
 mod convert;
 mod detect;
 mod dialects;
@@ -12,6 +13,7 @@ mod finish;
 mod identity;
 mod lists;
 mod origin;
+mod place;
 mod records;
 mod scan;
 mod scrub;
@@ -150,7 +152,7 @@ impl Promoter {
         Ok(tally)
     }
 
-    fn walk_groups<'a>(&self, request: &'a [u8], context: Context<'_>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
+    fn walk_groups<'a>(&'a self, request: &'a [u8], context: Context<'a>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
         let mut tally = Tally::default();
         let mut draft: Draft<'a> = Draft::default();
         for group in resource_groups(request) {

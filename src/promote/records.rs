@@ -27,10 +27,10 @@ const LINKS_MAX: usize = 512;
 
 /// Everything around one span or log.
 pub(crate) struct Around<'p, 'a> {
-    pub(crate) promoter: &'p Promoter,
+    pub(crate) promoter: &'a Promoter,
     pub(crate) origin: &'p Origin<'a>,
     pub(crate) below: &'p Below<'a>,
-    pub(crate) context: Context<'p>,
+    pub(crate) context: Context<'a>,
 }
 
 impl<'p> Around<'p, '_> {

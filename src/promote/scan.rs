@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::record::canonical::Json;
+
 /// Deepest nesting that is walked into.
 const DEPTH_MAX: usize = 24;
 
@@ -76,8 +78,8 @@ pub(crate) fn messages_hold(json: &[u8]) -> Holds {
         Some(b'[' | b'{') if text_holds(json) == Holds::Redaction => Holds::Redaction,
         Some(b'[' | b'{') => match holds(json, 0) {
             Holds::Content => Holds::Content,
-            // Prose that begins with a bracket: what cannot be followed to its end is text.
-            _ if end_of(json, 0) != Some(json.len()) => text_holds(json),
+            // Prose that begins with a bracket: what is no JSON is text. Frames are short and rare, so a strict look is cheap.
+            _ if Json::parse(json).is_err() => text_holds(json),
             frame => frame,
         },
         _ => text_holds(json),

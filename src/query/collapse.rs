@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{Hit, Standing};
-use crate::record::canonical::Json;
+use crate::record::comparable;
 use crate::tlog::Hash;
 
 /// Collapses copies and marks conflicts. Order of the answer: time, then place.
@@ -19,7 +19,7 @@ pub fn collapse(mut hits: Vec<Hit>) -> Vec<Hit> {
             kept.push(hit);
             continue;
         };
-        let digest = sameness(&hit.record);
+        let digest = Hash::of(&comparable(&hit.record).to_jcs());
         let contents = by_id.entry(id).or_default();
         match contents.iter().find(|(other, _)| *other == digest).and_then(|(_, at)| kept.get_mut(*at)) {
             Some(earlier) => earlier.copies += 1,
@@ -36,43 +36,6 @@ pub fn collapse(mut hits: Vec<Hit>) -> Vec<Hit> {
     }
     kept.sort_by_cached_key(|hit| hit.time());
     kept
-}
-
-/// A digest over what two equal records have in common.
-fn sameness(record: &Json) -> Hash {
-    let mut kept = Vec::new();
-    for (name, value) in record.as_object().unwrap_or_default() {
-        let value = match name.as_str() {
-            "retention" | "evidence" => continue,
-            "time" => without(value, "received"),
-            "source" => without(value, "peer"),
-            // What the sender wrote, however its keys are called.
-            "attributes" => value.clone(),
-            _ => without_commitments(value),
-        };
-        kept.push((name.clone(), value));
-    }
-    Hash::of(&Json::Object(kept).to_jcs())
-}
-
-fn without(object: &Json, member: &str) -> Json {
-    match object {
-        Json::Object(members) => Json::Object(members.iter().filter(|(name, _)| name != member).cloned().collect()),
-        other => other.clone(),
-    }
-}
-
-/// Commitments are salted anew each time, so equal content has different ones. They stand in content objects, known by `captured`.
-fn without_commitments(value: &Json) -> Json {
-    match value {
-        Json::Object(members) => {
-            let content = members.iter().any(|(name, _)| name == "captured");
-            let kept = members.iter().filter(|(name, _)| !(content && name == "commitment"));
-            Json::Object(kept.map(|(name, value)| (name.clone(), without_commitments(value))).collect())
-        }
-        Json::Array(items) => Json::Array(items.iter().map(without_commitments).collect()),
-        other => other.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(crate) const SEALED: i64 = 1_795_168_860;
 pub(crate) fn hit(seal: u64, line: &str) -> Hit {
     let record = Json::parse(line.as_bytes()).unwrap();
     let mut statement = statement("spanseal.test/log", seal, None);
-    let segment = segment(&statement, "standard", line.as_bytes(), &[leaf_hash(line.as_bytes())], &[record.clone()], None);
+    let segment = segment(&statement, "standard", line.as_bytes(), &[leaf_hash(line.as_bytes())], std::slice::from_ref(&record), None);
     statement.segments.push(segment.clone());
     let entry = statement.entry();
     let seal = SealFile { entry, statement, checkpoint: String::new(), frontier: Default::default() };

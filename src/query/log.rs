@@ -89,6 +89,7 @@ pub struct LogReader {
     /// Keys with the first seal that each signs, ascending.
     keys: Vec<(u64, VerifierKey)>,
     source: KeySource,
+    trusted: Option<VerifierKey>,
     size: u64,
     /// What is already known to stand in the way of a complete answer.
     problems: Vec<Problem>,
@@ -112,11 +113,19 @@ pub struct Seals {
 impl LogReader {
     /// Opens a log: chooses the key, follows its rotations, finds the newest seal.
     pub async fn open(store: Arc<dyn WormStore>, name: &str, trusted: &[TrustedKey]) -> Result<Self, ReadError> {
-        let mut log =
-            LogReader { store, name: name.to_owned(), keys: Vec::new(), source: KeySource::Unpinned, size: 0, problems: Vec::new() };
+        let mut log = LogReader {
+            store,
+            name: name.to_owned(),
+            keys: Vec::new(),
+            source: KeySource::Unpinned,
+            trusted: None,
+            size: 0,
+            problems: Vec::new(),
+        };
         let file = log.log_file().await?;
         let own = trusted.iter().find(|t| t.is_for(name));
         log.source = own.map_or(KeySource::Unpinned, |t| t.source);
+        log.trusted = own.map(|t| t.key.clone());
         let Some(start) = file.as_ref().map(|f| &f.vkey).or(own.map(|t| &t.key)).cloned() else {
             log.problem("log.json", "missing or not readable, so no key is known to check its seals; give the key with --vkey");
             return Ok(log);
@@ -156,9 +165,15 @@ impl LogReader {
         self.keys.last().map(|(_, key)| key)
     }
 
-    /// Seals that announce a new key, ascending.
-    pub fn rotations(&self) -> impl Iterator<Item = u64> {
-        self.keys.iter().filter_map(|(from, _)| from.checked_sub(1))
+    /// The key with which a proof of this seal begins, and the seals from there on that announced a change of key, ascending: the key
+    /// that the asker trusts, where it signed already then, else the log's first.
+    pub fn way_to(&self, seal: u64) -> Option<(&VerifierKey, Vec<u64>)> {
+        let upto = self.keys.partition_point(|(from, _)| *from <= seal);
+        let keys = self.keys.get(..upto)?;
+        let start = keys.iter().position(|(_, key)| Some(key) == self.trusted.as_ref()).unwrap_or(0);
+        let (_, key) = keys.get(start)?;
+        let changes = keys.iter().skip(start + 1).filter_map(|(from, _)| from.checked_sub(1)).collect();
+        Some((key, changes))
     }
 
     /// What opening found in the way.

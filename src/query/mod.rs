@@ -10,7 +10,6 @@
 //!
 //! Imports `tlog`, `worm` and `record` only; reads, never writes.
 
-pub mod bundle;
 pub mod collapse;
 pub mod filter;
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl Column {
     const ALL: [Column; 8] =
         [Column::Time, Column::Kind, Column::Service, Column::Model, Column::Outcome, Column::Confidence, Column::Record, Column::Seal];
     /// What a narrow terminal does without, first to last. Time, kind, outcome and the record's id always stay.
-    const DROPPED: [Column; 4] = [Column::Service, Column::Seal, Column::Model, Column::Confidence];
+    const DROPPED: [Column; 4] = [Column::Service, Column::Model, Column::Seal, Column::Confidence];
 
     fn head(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::canonical::{write_number, write_string};
+use super::content::Content;
 use super::registry::{self as member, Member};
 use crate::clock::{UnixNanos, UnixSeconds};
 
@@ -57,135 +58,6 @@ impl fmt::Debug for Val<'_> {
     }
 }
 
-/// `captured` of a content object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Captured {
-    /// Held by keyed hash.
-    Hash,
-    /// Only a reference was sent.
-    ByReference,
-    /// The producer wrote a mark in its place.
-    Redacted,
-    /// Not in this signal.
-    Absent,
-}
-
-/// How the preimage of a content hash is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// The bytes of one string.
-    Utf8,
-    /// JCS of all attributes that carried it.
-    Attributes,
-}
-
-/// `C`: what was said, never itself (`record.md` section 4).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Content {
-    /// Whether and how it is held.
-    pub captured: Captured,
-    /// Preimage.
-    pub scheme: Option<Scheme>,
-    /// `H("content", x)`
-    pub hash: Option<[u8; 32]>,
-    /// `H("claimed", text)`
-    pub claimed_hash: Option<[u8; 32]>,
-    /// Where the producer put it, without userinfo, query and fragment.
-    pub reference: Option<String>,
-    /// Length of x.
-    pub bytes: Option<u64>,
-    /// As the producer named it.
-    pub media_type: Option<String>,
-    /// Values nested too deep were cut out of x.
-    pub truncated: bool,
-}
-
-impl Content {
-    /// Content of which only this is known.
-    pub fn only(captured: Captured) -> Self {
-        Content { captured, scheme: None, hash: None, claimed_hash: None, reference: None, bytes: None, media_type: None, truncated: false }
-    }
-
-    /// Its members in canonical order.
-    fn write_members(&self, out: &mut Vec<u8>, key_id: &str, mut before: impl FnMut(&mut Vec<u8>, &'static str)) {
-        let mut name = |out: &mut Vec<u8>, name: &'static str| {
-            before(out, name);
-            comma(out);
-            out.push(b'"');
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":");
-        };
-        if let Some(bytes) = self.bytes {
-            name(out, "bytes");
-            quoted(out, itoa::Buffer::new().format(bytes));
-        }
-        name(out, "captured");
-        quoted(
-            out,
-            match self.captured {
-                Captured::Hash => "hash",
-                Captured::ByReference => "by_reference",
-                Captured::Redacted => "redacted",
-                Captured::Absent => "absent",
-            },
-        );
-        if let Some(hash) = &self.claimed_hash {
-            name(out, "claimed_hash");
-            write_keyed_hash(out, key_id, hash);
-        }
-        if let Some(hash) = &self.hash {
-            name(out, "hash");
-            write_keyed_hash(out, key_id, hash);
-        }
-        if let Some(media_type) = &self.media_type {
-            name(out, "media_type");
-            write_string(out, media_type);
-        }
-        if let Some(reference) = &self.reference {
-            name(out, "reference");
-            write_string(out, reference);
-        }
-        if let Some(scheme) = self.scheme {
-            name(out, "scheme");
-            quoted(
-                out,
-                match scheme {
-                    Scheme::Utf8 => "utf8",
-                    Scheme::Attributes => "attributes",
-                },
-            );
-        }
-        if self.truncated {
-            name(out, "truncated");
-            out.extend_from_slice(b"true");
-        }
-    }
-
-    /// The whole object.
-    pub fn write(&self, out: &mut Vec<u8>, key_id: &str) {
-        out.push(b'{');
-        self.write_members(out, key_id, |_, _| {});
-        out.push(b'}');
-    }
-}
-
-/// `hmac-sha256:<key id>:<hex>` as a JSON string.
-fn write_keyed_hash(out: &mut Vec<u8>, key_id: &str, hash: &[u8; 32]) {
-    out.extend_from_slice(b"\"hmac-sha256:");
-    out.extend_from_slice(key_id.as_bytes());
-    out.push(b':');
-    let mut digits = [0; 64];
-    // 64 digits for 32 bytes: the lengths agree.
-    let _ = hex::encode_to_slice(hash, &mut digits);
-    out.extend_from_slice(&digits);
-    out.push(b'"');
-}
-
-/// The text of [`Content::hash`]'s form, for members that are strings.
-pub fn keyed_hash_text(key_id: &str, hash: &[u8; 32]) -> String {
-    format!("hmac-sha256:{key_id}:{}", hex::encode(hash))
-}
-
 /// Parts of a line that do not count when two records are compared (`record.md` section 5, rule 9).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Volatile {
@@ -206,6 +78,17 @@ fn volatile(member: Member) -> Volatile {
     }
 }
 
+impl Volatile {
+    /// The object that such a part is cut out of, and that stays.
+    fn anchor(self) -> &'static str {
+        match self {
+            Volatile::No | Volatile::Retention | Volatile::Evidence => "",
+            Volatile::Received => "time",
+            Volatile::Peer => "source",
+        }
+    }
+}
+
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -219,70 +102,101 @@ pub struct Written {
 #[derive(Clone, Debug, Default)]
 pub struct Record<'a> {
     slots: Vec<(Member, Val<'a>)>,
+    /// Which members have a value, one bit each: asked for every attribute.
+    present: [u64; 4],
+    /// Where a member that has one lies in `slots`.
+    positions: Vec<u16>,
 }
 
 impl<'a> Record<'a> {
     /// Forgets all members and keeps the memory.
     pub fn clear(&mut self) {
         self.slots.clear();
+        self.present = [0; 4];
     }
 
     /// Sets a member; the last value counts.
     pub fn set(&mut self, member: Member, value: Val<'a>) {
-        match self.slots.iter_mut().find(|(m, _)| *m == member) {
-            Some((_, slot)) => *slot = value,
-            None => self.slots.push((member, value)),
+        match self.get_mut(member) {
+            Some(slot) => *slot = value,
+            None => self.append(member, value),
         }
     }
 
-    /// Sets a member that is not there yet for certain, without looking.
+    /// Sets a member that is not there yet.
     pub fn push(&mut self, member: Member, value: Val<'a>) {
         debug_assert!(!self.has(member), "{}", member.path());
-        self.slots.push((member, value));
+        self.set(member, value);
     }
 
     /// Sets a member unless it has a value.
     pub fn push_once(&mut self, member: Member, value: Val<'a>) {
         if !self.has(member) {
+            self.append(member, value);
+        }
+    }
+
+    fn append(&mut self, member: Member, value: Val<'a>) {
+        if self.positions.is_empty() {
+            self.positions.resize(self.present.len() * 64, 0);
+        }
+        let (word, bit) = place(member);
+        // The registry is tested to fit into the bits, so both are there.
+        if let (Some(word), Some(position)) = (self.present.get_mut(word), self.positions.get_mut(usize::from(member.0))) {
+            *word |= bit;
+            *position = u16::try_from(self.slots.len()).unwrap_or(u16::MAX);
             self.slots.push((member, value));
         }
     }
 
+    fn position(&self, member: Member) -> Option<usize> {
+        self.has(member).then(|| self.positions.get(usize::from(member.0)).map(|p| usize::from(*p))).flatten()
+    }
+
     /// A member's value.
     pub fn get(&self, member: Member) -> Option<&Val<'a>> {
-        self.slots.iter().find(|(m, _)| *m == member).map(|(_, v)| v)
+        self.slots.get(self.position(member)?).map(|(_, v)| v)
     }
 
     /// A member's value, to change.
     pub fn get_mut(&mut self, member: Member) -> Option<&mut Val<'a>> {
-        self.slots.iter_mut().find(|(m, _)| *m == member).map(|(_, v)| v)
+        let at = self.position(member)?;
+        self.slots.get_mut(at).map(|(_, v)| v)
     }
 
     /// Whether a member has a value.
+    #[inline]
     pub fn has(&self, member: Member) -> bool {
-        self.slots.iter().any(|(m, _)| *m == member)
-    }
-
-    /// Takes a member out.
-    pub fn take(&mut self, member: Member) -> Option<Val<'a>> {
-        let at = self.slots.iter().position(|(m, _)| *m == member)?;
-        Some(self.slots.swap_remove(at).1)
+        let (word, bit) = place(member);
+        self.present.get(word).is_some_and(|w| w & bit != 0)
     }
 
     /// Whether any member between these two (inclusive) has a value: a group's first and last.
     pub fn has_any(&self, from: Member, to: Member) -> bool {
-        self.slots.iter().any(|(m, _)| (from..=to).contains(m))
+        (from.0..=to.0).any(|m| self.has(Member(m)))
     }
 
-    /// All members, in no order.
+    /// All members in canonical order: the bits are in that order, so nothing is sorted.
     pub fn members(&self) -> impl Iterator<Item = (Member, &Val<'a>)> {
-        self.slots.iter().map(|(m, v)| (*m, v))
+        let mut base = 0_u16;
+        let mut words = self.present.iter().copied();
+        let mut word = words.next().unwrap_or(0);
+        std::iter::from_fn(move || {
+            while word == 0 {
+                word = words.next()?;
+                base += 64;
+            }
+            let member = Member(base + u16::try_from(word.trailing_zeros()).unwrap_or(0));
+            word &= word - 1;
+            Some((member, self.get(member)?))
+        })
     }
 
     /// Appends the canonical line, trimmed to [`LINE_MAX`].
     pub fn write(&mut self, out: &mut Vec<u8>, key_id: &str) -> Written {
-        self.slots.sort_unstable_by_key(|(m, _)| *m);
         let start = out.len();
+        // A line is longer than its values: what is too long already is cut before anything is written.
+        while self.slots.iter().map(|(_, v)| size(v)).sum::<usize>() > LINE_MAX && self.trim() {}
         loop {
             let ranges = self.write_once(out, key_id);
             if out.len() - start <= LINE_MAX || !self.trim() {
@@ -298,20 +212,27 @@ impl<'a> Record<'a> {
         let mut since = 0;
         let mut open: &'static str = "";
         out.push(b'{');
-        let mut rest = self.slots.iter().peekable();
+        let mut rest = self.members().peekable();
         while let Some((member, value)) = rest.next() {
             let path = member.path();
             let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
-            // Braces are closed before a skipped part begins or ends, and opened after: each part skips its own.
-            let common = close(out, open, parent);
-            let class = volatile(*member);
+            let class = volatile(member);
             if class != current {
+                // A part ends where its own braces are closed; what it is cut out of stays open, or is opened before it begins.
                 if current != Volatile::No {
+                    close(out, open, current.anchor());
+                    open = current.anchor();
                     skipped.push(since..out.len());
                 }
                 current = class;
-                since = out.len();
+                if class != Volatile::No {
+                    let common = close(out, open, class.anchor());
+                    open_objects(out, class.anchor().get(common..).unwrap_or_default());
+                    open = class.anchor();
+                    since = out.len();
+                }
             }
+            let common = close(out, open, parent);
             open_objects(out, parent.get(common..).unwrap_or_default());
             open = parent;
             comma(out);
@@ -319,15 +240,15 @@ impl<'a> Record<'a> {
             if let Val::Content(content) = value {
                 out.push(b'{');
                 // `output` is content and a group at once: its own members are woven into those of the content.
-                let of_group = |m: &Member| m.path().strip_prefix(path).and_then(|p| p.strip_prefix('.'));
+                let of_group = |m: Member| m.path().strip_prefix(path).and_then(|p| p.strip_prefix('.'));
                 content.write_members(out, key_id, |out, next| {
-                    while let Some((m, value)) = rest.next_if(|(m, _)| of_group(m).is_some_and(|name| name < next)) {
+                    while let Some((m, value)) = rest.next_if(|(m, _)| of_group(*m).is_some_and(|name| name < next)) {
                         comma(out);
                         write_name(out, of_group(m).unwrap_or_default());
                         write_value(out, value, key_id);
                     }
                 });
-                while let Some((m, value)) = rest.next_if(|(m, _)| of_group(m).is_some()) {
+                while let Some((m, value)) = rest.next_if(|(m, _)| of_group(*m).is_some()) {
                     comma(out);
                     write_name(out, of_group(m).unwrap_or_default());
                     write_value(out, value, key_id);
@@ -337,26 +258,19 @@ impl<'a> Record<'a> {
                 write_value(out, value, key_id);
             }
         }
-        close(out, open, "");
         if current != Volatile::No {
+            close(out, open, current.anchor());
+            open = current.anchor();
             skipped.push(since..out.len());
         }
+        close(out, open, "");
         out.push(b'}');
         skipped
     }
 
     /// Makes the largest value smaller and names it; false where nothing is left to cut.
     fn trim(&mut self) -> bool {
-        let size = |value: &Val<'_>| match value {
-            Val::Str(text) => text.len(),
-            Val::Texts(texts) => texts.iter().map(|t| t.len() + 3).sum(),
-            Val::Items(items) => items.iter().map(|i| i.len() + 1).sum(),
-            Val::Raw(raw) => raw.len(),
-            Val::Content(content) => content.reference.as_ref().map_or(0, String::len) + content.media_type.as_ref().map_or(0, String::len),
-            _ => 0,
-        };
-        let Some(at) = (0..self.slots.len()).max_by_key(|i| self.slots.get(*i).map_or(0, |(_, v)| size(v))) else { return false };
-        let Some((member, value)) = self.slots.get_mut(at) else { return false };
+        let Some((member, value)) = self.slots.iter_mut().max_by_key(|(_, v)| size(v)) else { return false };
         let member = *member;
         match value {
             Val::Str(text) if text.len() > TRIMMED_TEXT => *text = Cow::Owned(shorten(text, TRIMMED_TEXT).to_owned()),
@@ -366,8 +280,13 @@ impl<'a> Record<'a> {
                 _ => return false,
             },
             Val::Items(items) if items.len() > 1 => items.truncate(items.len() / 2),
+            // A value that cannot be cut is left out.
             Val::Items(_) | Val::Raw(_) => {
-                self.slots.remove(at);
+                *value = Val::Bool(false);
+                let (word, bit) = place(member);
+                if let Some(word) = self.present.get_mut(word) {
+                    *word &= !bit;
+                }
             }
             Val::Content(content) if content.reference.is_some() || content.media_type.is_some() => {
                 content.reference = None;
@@ -375,23 +294,33 @@ impl<'a> Record<'a> {
             }
             _ => return false,
         }
-        self.name(member::EVIDENCE_TRUNCATED, member.path());
-        true
-    }
-
-    /// Adds a path to one of the lists of `evidence`, once.
-    fn name(&mut self, list: Member, path: &'static str) {
-        match self.slots.iter_mut().find(|(m, _)| *m == list) {
-            Some((_, Val::Texts(texts))) => {
-                if let Err(at) = texts.binary_search_by(|t| t.as_ref().cmp(path)) {
-                    texts.insert(at, Cow::Borrowed(path));
+        match self.get_mut(member::EVIDENCE_TRUNCATED) {
+            Some(Val::Texts(texts)) => {
+                if let Err(at) = texts.binary_search_by(|t| t.as_ref().cmp(member.path())) {
+                    texts.insert(at, Cow::Borrowed(member.path()));
                 }
             }
-            _ => {
-                let at = self.slots.partition_point(|(m, _)| *m < list);
-                self.slots.insert(at, (list, Val::Texts(vec![Cow::Borrowed(path)])));
-            }
+            _ => self.set(member::EVIDENCE_TRUNCATED, Val::Texts(vec![Cow::Borrowed(member.path())])),
         }
+        true
+    }
+}
+
+/// Word and bit of a member.
+#[inline]
+fn place(member: Member) -> (usize, u64) {
+    (usize::from(member.0 / 64), 1 << (member.0 % 64))
+}
+
+/// Bytes of a value that trimming can take away.
+fn size(value: &Val<'_>) -> usize {
+    match value {
+        Val::Str(text) => text.len(),
+        Val::Texts(texts) => texts.iter().map(|t| t.len() + 3).sum(),
+        Val::Items(items) => items.iter().map(|i| i.len() + 1).sum(),
+        Val::Raw(raw) => raw.len(),
+        Val::Content(content) => content.reference.as_ref().map_or(0, String::len) + content.media_type.as_ref().map_or(0, String::len),
+        _ => 0,
     }
 }
 
@@ -400,12 +329,17 @@ pub fn shorten(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or(text)
 }
 
+/// What [`super::sameness_of_line`] says of the line, without reading it again: it must be the digest of the canonical form that is left.
 fn sameness(out: &[u8], start: usize, skipped: &[Range<usize>]) -> [u8; 16] {
     let mut hash = Sha256::new();
     let mut from = start;
     for range in skipped {
         hash.update(out.get(from..range.start).unwrap_or_default());
         from = range.end;
+        // A part that stood first leaves the comma behind it.
+        if out.get(range.start) != Some(&b',') && out.get(from) == Some(&b',') {
+            from += 1;
+        }
     }
     hash.update(out.get(from..).unwrap_or_default());
     let digest = hash.finalize();
@@ -449,7 +383,7 @@ fn open_objects(out: &mut Vec<u8>, rest: &str) {
 }
 
 /// A comma, unless an object was just opened.
-fn comma(out: &mut Vec<u8>) {
+pub(super) fn comma(out: &mut Vec<u8>) {
     if out.last() != Some(&b'{') {
         out.push(b',');
     }
@@ -462,7 +396,8 @@ fn write_name(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"\":");
 }
 
-fn quoted(out: &mut Vec<u8>, plain: &str) {
+/// A string that needs no escape.
+pub(super) fn quoted(out: &mut Vec<u8>, plain: &str) {
     out.push(b'"');
     out.extend_from_slice(plain.as_bytes());
     out.push(b'"');

@@ -33,7 +33,6 @@ pub(super) struct Sealed {
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) sink: Sink,
-    pub(super) index: u64,
     pub(super) segments: u64,
     pub(super) records: u64,
     pub(super) bytes: u64,
@@ -43,7 +42,7 @@ pub(super) struct Outcome {
 
 /// Checks one seal's lock, segments and counts.
 pub(super) async fn check_sealed(scene: Scene<'_>, sealed: Sealed) -> Outcome {
-    let mut out = Outcome { index: sealed.statement.index, ..Outcome::default() };
+    let mut out = Outcome::default();
     let statement = &sealed.statement;
     // The evidence lock is at least that of every segment named. Without one, the classes are not known here: some lock must be there.
     let wanted = statement.segments.iter().map(|s| s.lock).reduce(Lock::join);

@@ -16,9 +16,9 @@ use crate::tlog::{Hash, LeafIndex, TreeSize};
 use crate::worm::LINE_BYTES_MAX;
 
 /// The format that this code writes and understands.
-pub const FORMAT: &str = "spanseal.proof/1";
+const FORMAT: &str = "spanseal.proof/1";
 /// Largest bundle that is read: a record and its openings, of which a few may be as long as a request (16 MiB).
-pub const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
+const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Longest inclusion path: a tree of 2^64 leaves.
 const PATH_MAX: usize = 64;
 /// Most rotations, openings, cosignatures, time stamps.

@@ -2,6 +2,8 @@
 //! must come out, and the tools of others.
 
 pub(crate) mod captures;
+pub(crate) mod failing;
+pub(crate) mod forge;
 pub(crate) mod hold;
 pub(crate) mod log;
 pub(crate) mod otlp;

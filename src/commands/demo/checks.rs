@@ -2,38 +2,49 @@
 
 use std::sync::Arc;
 
-use anyhow::bail;
-use indicatif::ProgressBar;
+use anyhow::{Context, bail};
 
-use crate::query::log::{KeySource, TrustedKey};
-use crate::query::scan::{Request, scan};
+use crate::clock::{Clock, SystemClock};
 use crate::tlog::note::VerifierKey;
+use crate::verify::{self, Options, Report, Verdict};
 use crate::worm::WormStore;
 
-async fn read_all(store: &Arc<dyn WormStore>, vkey: &VerifierKey) -> anyhow::Result<crate::query::scan::Answer> {
-    let request = Request { trusted: vec![TrustedKey { key: vkey.clone(), source: KeySource::Pinned }], ..Request::default() };
-    Ok(scan(store, &request, &ProgressBar::hidden()).await?)
+async fn report(store: &Arc<dyn WormStore>, log: &str, vkey: &VerifierKey) -> Report {
+    let mut options = Options::new(SystemClock.now().ceil_seconds());
+    options.logs = vec![log.to_owned()];
+    options.pinned = vec![vkey.clone()];
+    verify::verify(store.as_ref(), &options).await
 }
 
 /// One line about a store that verifies; anything else is an error.
-pub(super) async fn verified(store: &Arc<dyn WormStore>, vkey: &VerifierKey) -> anyhow::Result<String> {
-    let answer = read_all(store, vkey).await?;
-    if let Some(problem) = answer.problems.first() {
-        bail!("the store does not verify: {problem}");
+pub(super) async fn verified(store: &Arc<dyn WormStore>, log: &str, vkey: &VerifierKey) -> anyhow::Result<String> {
+    let report = report(store, log, vkey).await;
+    if report.verdict != Verdict::Verified {
+        bail!("the store that the demo just wrote does not verify:\n{}", report.to_text());
     }
-    Ok(format!("verified: {} seals, {} segments, {} records", answer.totals.seals, answer.totals.segments, answer.totals.records))
+    let covered = report.logs.first().context("nothing was verified")?;
+    Ok(format!("verified: {} seals, {} segments, {} records, every byte read", covered.seals, covered.segments, covered.records))
 }
 
 /// One line about a proof that holds; anything else is an error.
-pub(super) fn checked(_bundle: &[u8], _vkey: &VerifierKey) -> anyhow::Result<String> {
-    Ok("(check is not built in yet)".to_owned())
+pub(super) fn checked(bundle: &[u8], vkey: &VerifierKey) -> anyhow::Result<String> {
+    let report = verify::check(bundle, vkey);
+    match (report.verdict, &report.result) {
+        (Verdict::Verified, Ok(proved)) => Ok(format!(
+            "proved by {} bytes, without the store: line {} of seal {}, signed by this key",
+            bundle.len(),
+            proved.leaf_index + 1,
+            proved.statement.index
+        )),
+        _ => bail!("the proof that the demo just made does not hold:\n{}", report.to_text()),
+    }
 }
 
-/// What verification finds in a forged copy; finding nothing is an error.
-pub(super) async fn found(copy: &Arc<dyn WormStore>, vkey: &VerifierKey) -> anyhow::Result<Vec<String>> {
-    let answer = read_all(copy, vkey).await?;
-    if answer.problems.is_empty() {
-        bail!("the forgery was not found");
+/// What verification finds in a forged copy, one line a finding; finding nothing is an error.
+pub(super) async fn found(copy: &Arc<dyn WormStore>, log: &str, vkey: &VerifierKey) -> anyhow::Result<Vec<String>> {
+    let report = report(copy, log, vkey).await;
+    if report.verdict != Verdict::Findings {
+        bail!("verification did not find the forgery:\n{}", report.to_text());
     }
-    Ok(answer.problems.iter().map(ToString::to_string).collect())
+    Ok(report.findings.iter().map(|found| format!("found: {}: {}", found.object, found.meaning)).collect())
 }

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{output, prove, read, show};
 use crate::cli::DemoArgs;
@@ -27,6 +28,8 @@ use running::{Places, Running};
 
 /// Columns where there is no terminal to ask, and never more for sentences.
 const WIDTH: usize = 110;
+/// Columns of the table where there is no terminal: what a page of documentation shows without scrolling.
+const TABLE_WIDTH: usize = 120;
 
 /// Runs it.
 pub async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -108,7 +111,7 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
     answer.hits.retain(|hit| hit.text("source.signal") != Some("control"));
     let left = (sent.spans + 1).saturating_sub(answer.hits.len());
     say(&format!("2. {} of them carry AI meaning and are evidence now; {left} were ordinary web traffic", answer.hits.len()))?;
-    say(&indent(&print::table(&answer.hits, Some(read::width().unwrap_or(WIDTH).saturating_sub(2)))))?;
+    say(&indent(&print::table(&answer.hits, Some(read::width().unwrap_or(TABLE_WIDTH).saturating_sub(2)))))?;
 
     let mut request = Request { filter: Default::default(), ..request };
     let related = show::related(&store, &mut request, sender::DECISION_ID).await?;
@@ -132,14 +135,14 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
     std::fs::write(&key_file, format!("{vkey}\n")).with_context(|| format!("`{}` cannot be written", key_file.display()))?;
     say("4. What an auditor checks with nothing but the public key")?;
     say(&format!("   the public key    {vkey}"))?;
-    say(&format!("   the whole store   {}", checks::verified(&store, &vkey).await?))?;
+    say(&format!("   the whole store   {}", checks::verified(&store, &config.log.name, &vkey).await?))?;
     say(&format!("   one record        {}\n", checks::checked(&bytes, &vkey)?))?;
 
     say("5. What a forger gets: a copy of the store, \"declined\" made \"approved\" inside one record")?;
     let (key, forged) = tamper::forge(store.as_ref(), decided, "\"outcome\":\"declined\"", "\"outcome\":\"approved\"").await?;
     let copy = tamper::copy_forged(store.as_ref(), &config.log.name, &places.keys.join("forged-copy"), &key, forged).await?;
     let copy: Arc<dyn WormStore> = Arc::new(copy);
-    for line in checks::found(&copy, &vkey).await? {
+    for line in checks::found(&copy, &config.log.name, &vkey).await? {
         let line = crate::query::story::paragraph(&line, WIDTH);
         say(indent(&line).trim_end())?;
     }
@@ -187,17 +190,20 @@ fn shell(path: &Path) -> String {
 
 /// Serves on, until interrupted.
 async fn stay(mut running: Running, places: &Places) -> anyhow::Result<ExitCode> {
+    // Before the addresses are told: whoever reads them may interrupt at once.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     say(&format!(
-        "\nStill serving, until you press Ctrl-C:\n   OTLP/gRPC  {}\n   OTLP/HTTP  http://{}\n   API        http://{}/readyz\n   \
-         OTEL_EXPORTER_OTLP_ENDPOINT=http://{} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf YOUR-APPLICATION\n   store      {}",
-        running.grpc, running.http, running.serving.api, running.http, places.store
+        "\nStill serving, until you press Ctrl-C:\n   OTLP/gRPC  http://{}\n   OTLP/HTTP  http://{}\n   API        http://{}/readyz\n   \
+         store      {}\nYour own application:\n   OTEL_EXPORTER_OTLP_ENDPOINT=http://{} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf COMMAND",
+        running.grpc, running.http, running.serving.api, places.store, running.http
     ))?;
+    // All arms are cancel-safe: the losers are not asked again.
     tokio::select! {
-        error = running.serving.failed() => Err(error.into()),
-        stopped = tokio::signal::ctrl_c() => {
-            stopped?;
-            running.stop().await?;
-            Ok(ExitCode::SUCCESS)
-        }
+        error = running.serving.failed() => return Err(error.into()),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
     }
+    running.stop().await?;
+    Ok(ExitCode::SUCCESS)
 }

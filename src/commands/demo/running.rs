@@ -3,16 +3,12 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+
+use anyhow::Context;
 
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, Overrides};
-use crate::promote::{IdentityKey, Promoter, Settings};
-use crate::receive::{self, ReceiverState, RunningReceiver};
-use crate::serve::{self, Serving, keys};
-
-/// How long open requests may take when the demo ends; there are none.
-const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+use crate::serve::{self, Serving};
 
 /// Where the demo keeps what.
 #[derive(Debug)]
@@ -73,7 +69,6 @@ impl Places {
 /// A server at work.
 pub(super) struct Running {
     pub(super) serving: Serving,
-    receiver: RunningReceiver,
     /// OTLP/gRPC.
     pub(super) grpc: SocketAddr,
     /// OTLP/HTTP.
@@ -82,30 +77,16 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) async fn start(config: &Config) -> anyhow::Result<Self> {
-        let clock = Arc::new(SystemClock);
-        let serving = serve::start(config, clock.clone()).await?;
-        let identity = keys::load_identity(&config.identity.key_file)?;
-        let settings = Settings::new(Arc::new(config.retention.classes.clone()), IdentityKey::new(*identity.0));
-        let promoter = Promoter::new(settings).map_err(anyhow::Error::msg)?;
-        let state = ReceiverState {
-            promoter: Arc::new(promoter),
-            sealer: serving.sealer.clone(),
-            clock,
-            origin: config.log.origin.clone(),
-            metrics: Arc::default(),
+        let serving = serve::start(config, Arc::new(SystemClock)).await?;
+        let at = |protocol: &str| {
+            let found = serving.listening().into_iter().find(|(what, _)| what.starts_with(protocol));
+            found.map(|(_, address)| address).with_context(|| format!("nothing listens for {protocol}"))
         };
-        let port = || receive::Port {
-            endpoint: receive::Endpoint { address: "127.0.0.1:0".to_owned(), tls: None, token_file: None },
-            request_bytes_max: 16 * 1024 * 1024,
-        };
-        let receiver = receive::start(&receive::Options { grpc: Some(port()), http: Some(port()) }, state).await?;
-        let address = |found: Option<SocketAddr>| found.ok_or_else(|| anyhow::anyhow!("a receiver has no address"));
-        let (grpc, http) = (address(receiver.grpc_address())?, address(receiver.http_address())?);
-        Ok(Running { serving, receiver, grpc, http })
+        let (grpc, http) = (at("OTLP/gRPC")?, at("OTLP/HTTP")?);
+        Ok(Running { serving, grpc, http })
     }
 
     pub(super) async fn stop(self) -> anyhow::Result<()> {
-        self.receiver.drain(DRAIN_WITHIN).await;
         Ok(self.serving.drain().await?)
     }
 }

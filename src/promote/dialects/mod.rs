@@ -267,6 +267,13 @@ impl Hasher for KeyHasher {
     }
 }
 
+/// Every key of every table, for tests that try them all.
+#[cfg(test)]
+pub(crate) fn testing_keys() -> Vec<String> {
+    let rows = otel_genai::ROWS.iter().chain(openinference::ROWS).chain(otel_core::ROWS).map(|r| r.key.to_owned());
+    rows.chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,11 +296,4 @@ mod tests {
         assert_eq!(tables.find(b"my.key").unwrap().to, To::Keep);
         assert_eq!(tables.find(b"ai.audit.model.id").unwrap().to, tables.find(b"ai_audit.model.id").unwrap().to);
     }
-}
-
-/// Every key of every table, for tests that try them all.
-#[cfg(test)]
-pub(crate) fn testing_keys() -> Vec<String> {
-    let rows = otel_genai::ROWS.iter().chain(openinference::ROWS).chain(otel_core::ROWS).map(|r| r.key.to_owned());
-    rows.chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
 }

@@ -30,7 +30,7 @@ fn any_value() -> impl Strategy<Value = Any> {
 }
 
 fn key() -> impl Strategy<Value = String> {
-    let mut keys: Vec<String> = crate::promote::dialects::testing_keys();
+    let mut keys: Vec<String> = dialects::testing_keys();
     for family in ["llm.input_messages", "retrieval.documents", "annotations", "embedding.embeddings", "reranker.output_documents"] {
         for leaf in ["message.content", "document.id", "document.score", "document.content", "annotation.score", "embedding.vector"] {
             keys.push(format!("{family}.1.{leaf}"));
@@ -105,7 +105,7 @@ fn a_line_is_never_longer_than_the_limit() {
 #[test]
 fn nothing_personal_is_visible() {
     let secret = "Jane Roe +49 170 1234567";
-    let pairs: Vec<String> = crate::promote::dialects::testing_keys();
+    let pairs: Vec<String> = dialects::testing_keys();
     let personal: Vec<&str> = pairs
         .iter()
         .map(String::as_str)

@@ -44,6 +44,13 @@ fn skeletons_are_not_content() {
 }
 
 #[test]
+fn an_empty_value_carries_nothing_beside_content() {
+    let record = one_span(chat(&[("input.value", Any::text("hello")), ("gen_ai.input.messages", Any::text("[]"))]));
+    assert_eq!((at(&record, "input.scheme"), at(&record, "input.hash")), ("utf8", h("content", b"hello").as_str()));
+    assert_eq!(at(&record, "rest.hash"), h("content", b"[]"));
+}
+
+#[test]
 fn tools_and_retrievals_have_their_own_content() {
     let record = one_span(span(
         "get_credit_report",
@@ -92,7 +99,7 @@ fn models_fall_back_in_order() {
         [at(&record, "model.id").to_owned(), at(&record, "model.version").to_owned(), derived("model.id"), derived("model.version")]
     };
     let (asked, answered) = (("gen_ai.request.model", Any::text("a")), ("gen_ai.response.model", Any::text("b")));
-    assert_eq!(model(&[asked.clone()]), ["a", "(absent)", "fallback:gen_ai.request.model", "-"]);
+    assert_eq!(model(std::slice::from_ref(&asked)), ["a", "(absent)", "fallback:gen_ai.request.model", "-"]);
     assert_eq!(model(&[asked.clone(), answered.clone()]), ["b", "b", "-", "fallback:gen_ai.response.model"]);
     assert_eq!(model(&[answered.clone(), ("triton.model_version", Any::int(3))]), ["b", "3", "-", "-"]);
     let own = [
@@ -254,6 +261,15 @@ fn scores_are_never_rescaled() {
     assert_eq!(record.path("confidence.score"), Some(&Json::Number(83.0)));
     assert_eq!(names(&record, "evidence.conflicts"), ["confidence.score", "confidence.threshold_met"]);
     assert_eq!(record.path("confidence.threshold_met"), Some(&Json::Bool(false)), "the claim stays");
+}
+
+#[test]
+fn a_score_at_its_threshold_meets_it() {
+    for (score, met) in [(0.5 - f64::EPSILON, false), (0.5, true), (0.5 + f64::EPSILON, true)] {
+        let record =
+            one_span(chat(&[("gen_ai.confidence.score", Any::double(score)), ("ai_audit.confidence.threshold", Any::double(0.5))]));
+        assert_eq!(record.path("confidence.threshold_met"), Some(&Json::Bool(met)));
+    }
 }
 
 #[test]

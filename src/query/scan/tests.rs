@@ -181,11 +181,18 @@ async fn a_change_of_keys_is_followed() {
         log.seal_with(&[&record(&format!("a{i}"), i)], (i == 3).then_some([8; 32])).await;
     }
     let (store, second) = (memory(&log.store), log.vkey());
-    for key in [None, Some(first), Some(second.clone())] {
+    for key in [None, Some(first.clone()), Some(second.clone())] {
         let trusted = key.map(|key| TrustedKey { key, source: KeySource::Pinned }).into_iter().collect();
         let answer = ask(&store, Request { trusted, ..Request::default() }).await;
         assert_eq!((answer.hits.len(), answer.problems), (9, vec![]));
         assert_eq!(answer.logs[0].key(), Some(&second));
+    }
+    // The way of a proof: from the first key over the seal that changed it; from the second key directly; for an early seal not at all.
+    for (key, seal, way) in [(&first, 8, vec![3]), (&second, 8, vec![]), (&second, 3, vec![]), (&first, 3, vec![])] {
+        let trusted = vec![TrustedKey { key: key.clone(), source: KeySource::Pinned }];
+        let answer = ask(&store, Request { trusted, ..Request::default() }).await;
+        let (start, changes) = answer.logs[0].way_to(seal).unwrap();
+        assert_eq!((start, changes), (if seal == 3 { &first } else { key }, way));
     }
     // A key that never signed here: nothing is found with it, and that is said.
     let other = crate::tlog::note::NoteSigner::new("spanseal.test/log", &[9; 32]).unwrap().verifier().clone();
@@ -224,4 +231,25 @@ async fn schemas_of_later_versions_are_shown_and_counted() {
 async fn an_empty_store_is_no_answer() {
     let answer = ask(&memory(&TestLog::store()), Request::default()).await;
     assert!(answer.problems[0].what.contains("no log"));
+}
+
+/// The seal from which a range is searched is found by halves, and a hole makes the search longer, never shorter.
+#[tokio::test]
+async fn the_first_seal_of_a_range_is_found() {
+    use crate::query::fixtures::SEALED;
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    for _ in 0..11 {
+        log.seal(&[]).await;
+    }
+    let open = || LogReader::open(memory(&log.store), "log", &[]);
+    let reader = open().await.unwrap();
+    for (at, first) in [(-100, 0), (0, 0), (1, 1), (7, 7), (10, 10), (11, 11), (100, 11)] {
+        assert_eq!(reader.first_sealed_from(UnixSeconds(SEALED + at)).await.unwrap(), first, "{at}");
+    }
+    log.store.purge(&seal_key("log", 5), None);
+    let reader = open().await.unwrap();
+    for at in 0..11 {
+        let first = reader.first_sealed_from(UnixSeconds(SEALED + at)).await.unwrap();
+        assert!(i64::try_from(first).unwrap() <= at, "{at}: {first}");
+    }
 }

@@ -17,7 +17,7 @@ macro_rules! members {
 
         $(
             #[doc = concat!("`", $path, "`")]
-            #[expect(clippy::as_conversions, reason = "the discriminant is the position; the table is far shorter than 65536")]
+            // The discriminant is the position; the table is far shorter than 65536.
             pub const $name: Member = Member(Position::$name as u16);
         )+
     };

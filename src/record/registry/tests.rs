@@ -91,6 +91,8 @@ fn the_table_is_sorted_as_jcs_sorts() {
         let by_segment = a.split('.').zip(b.split('.')).map(|(x, y)| compare_names(x, y)).find(|o| o.is_ne());
         assert!(by_segment.is_none_or(|o| o.is_lt()), "{a} {b}");
     }
+    // A record keeps one bit a member (`builder::Record`).
+    assert!(TABLE.len() <= 256);
     assert_eq!(Member::find("model.id"), Some(MODEL_ID));
     assert_eq!(MODEL_ID.path(), "model.id");
     assert_eq!(Member::find("no.such"), None);

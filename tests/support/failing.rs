@@ -1,0 +1,92 @@
+//! A store whose Nth read fails once.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use spanseal::worm::memory::MemoryStore;
+use spanseal::worm::{
+    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard,
+};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+#[derive(Debug)]
+pub struct FailNthRead {
+    inner: MemoryStore,
+    left: AtomicI64,
+}
+
+impl FailNthRead {
+    pub fn new(inner: MemoryStore, nth: i64) -> Self {
+        FailNthRead { inner, left: AtomicI64::new(nth) }
+    }
+
+    /// Whether the fault was met.
+    pub fn failed(&self) -> bool {
+        self.left.load(Ordering::SeqCst) < 0
+    }
+
+    fn look(&self, key: &str) -> Result<(), ReadError> {
+        match self.left.fetch_sub(1, Ordering::SeqCst) {
+            0 => Err(ReadError::Unavailable { key: key.to_owned(), reason: "fault plan".to_owned() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl WormStore for FailNthRead {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    fn locks(&self) -> Locks {
+        self.inner.locks()
+    }
+
+    fn versioned(&self) -> bool {
+        self.inner.versioned()
+    }
+
+    async fn claim(&self, log: &str) -> Result<WriterGuard, PutError> {
+        self.inner.claim(log).await
+    }
+
+    async fn put(&self, key: &ObjectKey, body: Bytes, condition: Condition, lock: Option<Lock>) -> Result<Option<VersionId>, PutError> {
+        self.inner.put(key, body, condition, lock).await
+    }
+
+    async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {
+        self.look(key.as_str())?;
+        self.inner.get(key, version, limit).await
+    }
+
+    async fn head(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<Head>, ReadError> {
+        self.look(key.as_str())?;
+        self.inner.head(key, version).await
+    }
+
+    async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError> {
+        self.look(key.as_str())?;
+        self.inner.versions(key).await
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Version>, ReadError> {
+        self.look(prefix)?;
+        self.inner.list(prefix, after, limit).await
+    }
+
+    async fn extend(&self, key: &ObjectKey, version: Option<&VersionId>, lock: Lock) -> Result<(), PutError> {
+        self.inner.extend(key, version, lock).await
+    }
+
+    async fn hold(&self, key: &ObjectKey, version: Option<&VersionId>, on: bool) -> Result<(), PutError> {
+        self.inner.hold(key, version, on).await
+    }
+
+    async fn state(&self) -> Result<StoreState, ReadError> {
+        self.inner.state().await
+    }
+
+    fn clock_skew_seconds(&self) -> Option<i64> {
+        self.inner.clock_skew_seconds()
+    }
+}

@@ -1,0 +1,645 @@
+//! Promise: flip, drop, swap, truncate, sign again, hide any stored object, and the verifier names it. No accepted mutation, also where
+//! the log's own key signed it.
+
+use crate::golden::{VKEY, folder};
+use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, joined, kinds, line, lines, lock, notes, zstd};
+use spanseal::clock::{ManualClock, UnixNanos, UnixSeconds};
+use spanseal::record::canonical::Json;
+use spanseal::tlog::merkle::{CompactRange, leaf_hash};
+use spanseal::tlog::note::{NoteSigner, VerifierKey};
+use spanseal::tlog::seal_file::{SealFile, Statement};
+use spanseal::tlog::{Hash, TreeSize};
+use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, Report, Verdict, verify};
+use spanseal::worm::memory::{MemoryOptions, MemoryStore};
+use spanseal::worm::{Condition, Lock, Locks, Mode, ObjectKey, WormStore, below, checkpoint_key, log_key, seal_key, segment_name};
+use std::sync::Arc;
+
+/// The sample log in memory, where bytes can be flipped.
+async fn sample() -> MemoryStore {
+    let now = UnixSeconds::parse("2026-11-21T00:00:00Z").unwrap();
+    let clock = Arc::new(ManualClock::new(UnixNanos(u64::try_from(now.0).unwrap() * 1_000_000_000)));
+    let store = MemoryStore::new(clock, MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() });
+    let mut folders = vec![folder().join("store")];
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let key = path.strip_prefix(folder().join("store")).unwrap().to_str().unwrap().to_owned();
+            store.put(&ObjectKey(key), std::fs::read(&path).unwrap().into(), Condition::Any, None).await.unwrap();
+        }
+    }
+    store
+}
+
+fn sample_options() -> Options<'static> {
+    let now = UnixSeconds::parse("2026-11-21T00:00:00Z").unwrap();
+    Options { pinned: vec![VerifierKey::parse(VKEY).unwrap()], ..Options::new(now) }
+}
+
+async fn bytes(store: &MemoryStore, key: &ObjectKey) -> Vec<u8> {
+    store.get(key, None, u64::MAX).await.unwrap().unwrap().to_vec()
+}
+
+/// One bit of every byte of every seal, of the checkpoint and of both tiles: each alone is a finding.
+#[tokio::test]
+async fn no_flipped_byte_of_the_small_objects_is_accepted() {
+    let store = sample().await;
+    for key in store.keys().into_iter().filter(|k| !k.as_str().contains("/segments/") && !k.as_str().ends_with("log.json")) {
+        let seal = key.as_str().strip_suffix(".json").and_then(|k| k.rsplit('/').next()).and_then(|d| d.parse::<u64>().ok());
+        // A part of the log is enough to see it, and the whole walk of every flip would take minutes.
+        let bound = seal.map(Bound::Seal);
+        let options = Options { from: bound, to: bound, ..sample_options() };
+        assert_eq!(verify(&store, &options).await.verdict, Verdict::Verified, "{key} as it is");
+        for offset in 0..bytes(&store, &key).await.len() {
+            store.flip_byte(&key, None, offset);
+            let report = verify(&store, &options).await;
+            assert_eq!(report.verdict, Verdict::Findings, "{key} byte {offset}: {}", report.to_text());
+            store.flip_byte(&key, None, offset);
+        }
+    }
+}
+
+/// A sample of bytes of every segment, each bit; and every object dropped, truncated, lengthened, swapped with its neighbour.
+#[tokio::test]
+async fn no_changed_object_of_the_sample_is_accepted() {
+    let store = sample().await;
+    let keys: Vec<ObjectKey> = store.keys().into_iter().filter(|k| !k.as_str().contains("/tile/")).collect();
+    for key in keys.iter().filter(|k| k.as_str().contains("/segments/")) {
+        for offset in (0..bytes(&store, key).await.len()).step_by(29) {
+            store.flip_byte(key, None, offset);
+            let report = verify(&store, &sample_options()).await;
+            assert_eq!(kinds(&report), ["segment_bytes"], "{key} byte {offset}");
+            assert_eq!(report.findings[0].evidence, Some(Evidence::Lost));
+            store.flip_byte(key, None, offset);
+        }
+    }
+    for (i, key) in keys.iter().enumerate() {
+        let original = bytes(&store, key).await;
+        let neighbour = bytes(&store, &keys[(i + 1) % keys.len()]).await;
+        let changes: [&dyn Fn(&mut Vec<u8>); 4] =
+            [&|b| b.truncate(b.len() - 1), &|b| b.truncate(b.len() / 2), &|b| b.push(b'\n'), &|b| b.clone_from(&neighbour)];
+        for change in changes {
+            store.edit(key, None, change);
+            let report = verify(&store, &sample_options()).await;
+            assert_eq!(report.verdict, Verdict::Findings, "{key}: {}", report.to_text());
+            store.edit(key, None, |b| b.clone_from(&original));
+        }
+        store.purge(key, None);
+        let report = verify(&store, &sample_options()).await;
+        let expected = if key.as_str().ends_with("/checkpoint") { Verdict::Verified } else { Verdict::Findings };
+        assert_eq!(report.verdict, expected, "{key} gone: {}", report.to_text());
+        if expected == Verdict::Verified {
+            // A pointer that the writer makes anew: named, not a finding.
+            assert!(notes(&report).contains(&"checkpoint_absent"));
+        }
+        store.put(key, original.into(), Condition::Any, None).await.unwrap();
+    }
+    assert_eq!(verify(&store, &sample_options()).await.verdict, Verdict::Verified);
+}
+
+#[tokio::test]
+async fn an_honest_log_verifies_with_and_without_locks() {
+    let forge = honest(Locks::Enforced).await;
+    let report = forge.verify().await;
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    assert_eq!((report.key, report.locks), (KeyTrust::Pinned, LockCheck::Checked));
+    assert_eq!((report.logs[0].seals, report.logs[0].segments, report.logs[0].records), (4, 4, 12));
+    let forge = honest(Locks::None).await;
+    let report = forge.verify().await;
+    assert_eq!((report.verdict, report.locks), (Verdict::Verified, LockCheck::None), "{}", report.to_text());
+    assert!(notes(&report).contains(&"not_worm"));
+}
+
+/// Each statement is false or malformed, and signed by the log's own key.
+#[tokio::test]
+async fn what_the_key_itself_signed_falsely_is_refused() {
+    type Change = fn(&mut Statement);
+    let changes: [(&str, &str, Change); 16] = [
+        ("wrong merkle_root", "segment_content", |s| s.segments[0].merkle_root.0 = Hash([7; 32])),
+        ("too many records", "segment_content", |s| s.segments[0].records += 1),
+        ("first too early", "segment_content", |s| s.segments[0].first.0 -= 1),
+        ("first too late", "segment_content", |s| s.segments[0].first.0 += 1),
+        ("last too late", "segment_content", |s| s.segments[0].last.0 += 1),
+        ("last too early", "segment_content", |s| s.segments[0].last.0 -= 1),
+        ("wrong promoted", "count_promoted", |s| s.counts.promoted += 1),
+        ("promoted too low", "count_promoted", |s| s.counts.promoted = 0),
+        ("wrong bytes", "segment_bytes", |s| s.segments[0].bytes += 1),
+        ("segments out of order", "seal_broken", |s| s.segments.reverse()),
+        ("a segment twice", "seal_broken", |s| s.segments[1] = s.segments[0].clone()),
+        ("a key of another class", "seal_broken", |s| s.segments[1].class = "other".into()),
+        ("a key of another date", "seal_broken", |s| s.segments[0].key = s.segments[0].key.replace("/2027/", "/2028/")),
+        ("a key of another index", "seal_broken", |s| {
+            let sha256 = s.segments[0].sha256.to_string();
+            s.segments[0].key = segment_name(&s.segments[0].class, s.sealed_at, 9, &sha256);
+        }),
+        ("another log", "seal_broken", |s| s.log = "spanseal.test/other".into()),
+        ("sealed_at backwards", "seal_chain", |s| {
+            // Names derive from the date alone: a second earlier they are still right.
+            s.sealed_at.0 -= 2;
+        }),
+    ];
+    for (what, kind, change) in changes {
+        let mut forge = Forge::new(Locks::Enforced).await;
+        forge.seal(&[Segment::of("standard", lines(0, 2))], |_| {}).await;
+        let segments = || [Segment::of("high-risk", lines(2, 3)), Segment::of("standard", lines(5, 2))];
+        forge.seal(&segments(), change).await;
+        forge.seal(&[], |_| {}).await;
+        let report = forge.verify().await;
+        assert_eq!(report.verdict, Verdict::Findings, "{what}");
+        assert!(kinds(&report).contains(&kind), "{what}: {}", report.to_text());
+        assert!(report.findings.iter().all(|f| f.seal == Some(1)), "{what}: {}", report.to_text());
+    }
+    for (what, previous) in [("previous wrong", Some(Hash([7; 32]))), ("previous absent", None)] {
+        let mut forge = honest(Locks::Enforced).await;
+        forge.seal(&[], |s| s.previous = previous.map(spanseal::tlog::LeafHash)).await;
+        assert_eq!(forge.verify().await.verdict, Verdict::Findings, "{what}");
+    }
+}
+
+/// Segments whose sha256, size and root are as sealed, but which are not what the format allows.
+#[tokio::test]
+async fn malformed_segments_are_refused_though_sealed() {
+    let good = lines(0, 3);
+    let data = joined(&good);
+    let frame = zstd(&data);
+    let skippable = [&0x184D_2A50_u32.to_le_bytes()[..], &4_u32.to_le_bytes(), b"skip"].concat();
+    let half = data.len() / 2;
+    let segment = |lines: Vec<Vec<u8>>| Segment::of("standard", lines);
+    let stored = |stored: Vec<u8>| segment(good.clone()).stored(stored);
+    let replaced = |from: &str, to: &str| {
+        let mut lines = good.clone();
+        lines[1] = String::from_utf8(lines[1].clone()).unwrap().replacen(from, to, 1).into_bytes();
+        let mut segment = Segment::of("standard", lines);
+        (segment.first, segment.last) = (Segment::of("standard", good.clone()).first, Segment::of("standard", good.clone()).last);
+        segment
+    };
+    let encoder = |level: i32, set: &dyn Fn(&mut zstd::stream::write::Encoder<'_, Vec<u8>>)| {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level).unwrap();
+        set(&mut encoder);
+        std::io::Write::write_all(&mut encoder, &data).unwrap();
+        encoder.finish().unwrap()
+    };
+    // A raw dictionary leaves no id in the frame; a trained one does (put in by hand: the id follows the descriptor in such a frame).
+    let mut raw = zstd::stream::write::Encoder::with_dictionary(Vec::new(), 3, &data).unwrap();
+    std::io::Write::write_all(&mut raw, &data).unwrap();
+    let raw_dictionary = raw.finish().unwrap();
+    assert_eq!(frame[4] & 0b10_0011, 0b10_0000, "a single segment without a dictionary");
+    let named_dictionary = [&frame[..4], &[frame[4] | 1, 7], &frame[5..]].concat();
+    let long = |length: usize| {
+        let empty = line(9, "span").len() + r#","x":"""#.len();
+        let text = String::from_utf8(line(9, "span")).unwrap();
+        format!("{}{}\"}}", text.replace(r#"Z"}}"#, r#"Z"},"x":""#), "x".repeat(length - empty)).into_bytes()
+    };
+    let mut deep = line(9, "span");
+    deep.truncate(deep.len() - 1);
+    deep.extend_from_slice(format!(",\"x\":{}{}}}", "[".repeat(200), "]".repeat(200)).as_bytes());
+    let cases: Vec<(&str, Segment)> = vec![
+        ("two frames", stored([zstd(&data[..half]), zstd(&data[half..])].concat())),
+        ("a skippable frame before", stored([skippable.clone(), frame.clone()].concat())),
+        ("a skippable frame behind", stored([frame.clone(), skippable].concat())),
+        ("bytes behind", stored([frame.clone(), b"x".to_vec()].concat())),
+        ("a frame cut off", stored(frame[..frame.len() - 1].to_vec())),
+        ("no zstd", stored(data.clone())),
+        ("a dictionary", stored(raw_dictionary)),
+        ("a dictionary's id", stored(named_dictionary)),
+        ("a window of 16 MiB", stored(encoder(3, &|e| {
+            e.window_log(24).unwrap();
+            e.include_contentsize(false).unwrap();
+        }))),
+        ("no newline at the end", stored(zstd(&data[..data.len() - 1]))),
+        ("an empty line", segment(vec![line(0, "span"), Vec::new(), line(1, "span")])),
+        ("no record", stored(zstd(b""))),
+        ("a line over 1 MiB", segment(vec![long(1024 * 1024 + 1)])),
+        ("a decoded bomb", stored(zstd(&vec![b' '; 300 * 1024 * 1024]))),
+        ("nested too deep", segment(vec![deep])),
+        ("a space", replaced("\"kind\":", "\"kind\": ")),
+        ("another order", replaced(r#""kind":"inference","schema":"spanseal.record/1""#, r#""schema":"spanseal.record/1","kind":"inference""#)),
+        ("a name twice", replaced(r#""kind":"inference""#, r#""kind":"inference","kind":"tool""#)),
+        ("an escape too many", replaced("inference", "\\u0069nference")),
+        ("a number in another spelling", replaced(r#""kind":"inference""#, r#""kind":1.0"#)),
+        ("a lone surrogate", replaced("inference", "\\ud800")),
+        ("not an object", segment(vec![b"[]".to_vec()])),
+        ("no time", segment(vec![br#"{"schema":"spanseal.record/1"}"#.to_vec()])),
+        ("a time in another spelling", replaced(".000000001Z", ".1Z")),
+        ("a carriage return", replaced("\"inference\"", "\"inference\"\r")),
+    ];
+    for (what, segment) in cases {
+        let mut forge = Forge::new(Locks::Enforced).await;
+        forge.seal(&[segment], |_| {}).await;
+        let report = forge.verify().await;
+        assert_eq!(kinds(&report), ["segment_form"], "{what}: {}", report.to_text());
+    }
+    // The limits themselves are allowed.
+    let mut forge = Forge::new(Locks::Enforced).await;
+    let window = stored(encoder(3, &|e| {
+        e.window_log(23).unwrap();
+        e.include_contentsize(false).unwrap();
+    }));
+    assert_eq!(long(1024 * 1024).len(), 1024 * 1024);
+    forge.seal(&[Segment::of("a", vec![long(1024 * 1024)]), window], |_| {}).await;
+    let report = forge.verify().await;
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+}
+
+#[tokio::test]
+async fn a_record_of_another_class_is_found_and_other_schemas_are_counted() {
+    let mut record = Json::parse(&line(0, "span")).unwrap();
+    let Json::Object(members) = &mut record else { panic!() };
+    members.push(("retention".into(), Json::object([("class", Json::string("high-risk"))])));
+    let mut forge = Forge::new(Locks::Enforced).await;
+    forge.seal(&[Segment::of("standard", vec![record.to_jcs()])], |_| {}).await;
+    assert_eq!(kinds(&forge.verify().await), ["segment_content"]);
+
+    let newer = line(1, "span").iter().copied().collect::<Vec<u8>>();
+    let newer = String::from_utf8(newer).unwrap().replace("record/1", "record/2").into_bytes();
+    let mut forge = Forge::new(Locks::Enforced).await;
+    forge.seal(&[Segment::of("standard", vec![line(0, "span"), newer])], |_| {}).await;
+    let report = forge.verify().await;
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    assert_eq!(notes(&report), ["checkpoint_absent", "other_schema"]);
+}
+
+#[tokio::test]
+async fn hidden_foreign_and_doubled_versions_are_named_and_the_evidence_is_intact() {
+    for (seal, object) in [(3, 0), (1, 0), (2, 1), (0, 1)] {
+        let forge = honest(Locks::Enforced).await;
+        let key = if object == 0 { seal_key(LOG, seal) } else { forge.segment_key(usize::try_from(seal).unwrap()) };
+        let marker = forge.store.delete(&key).unwrap();
+        let report = forge.verify().await;
+        assert_eq!(kinds(&report), ["hidden"], "{key}: {}", report.to_text());
+        assert_eq!(report.findings[0].evidence, Some(Evidence::Intact));
+        assert_eq!(report.logs[0].records, 12, "hidden, and verified all the same");
+        forge.store.delete_version(&key, &marker).unwrap();
+        assert_eq!(forge.verify().await.verdict, Verdict::Verified);
+
+        forge.store.overwrite_foreign(&key, "not ours");
+        assert_eq!(kinds(&forge.verify().await), ["foreign_version"], "{key}");
+
+        let forge = honest(Locks::Enforced).await;
+        let same = bytes(&forge.store, &key).await;
+        forge.put(&key, same).await;
+        let report = forge.verify().await;
+        assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["duplicate"]), "{key}: {}", report.to_text());
+    }
+    // What the disk's owner removes is lost, and said so.
+    let forge = honest(Locks::Enforced).await;
+    forge.store.purge(&forge.segment_key(2), None);
+    let report = forge.verify().await;
+    assert_eq!(kinds(&report), ["segment_missing"]);
+    assert_eq!(report.findings[0].evidence, Some(Evidence::Lost));
+}
+
+#[tokio::test]
+async fn log_json_is_watched_but_not_believed() {
+    let forge = honest(Locks::Enforced).await;
+    forge.store.overwrite_foreign(&log_key(LOG), "not ours");
+    assert_eq!(kinds(&forge.verify().await), ["foreign_version"]);
+    let forge = honest(Locks::Enforced).await;
+    forge.store.purge(&log_key(LOG), None);
+    let report = forge.verify().await;
+    assert_eq!((kinds(&report), report.key), (vec!["log_file"], KeyTrust::Pinned), "{}", report.to_text());
+    let forge = honest(Locks::Enforced).await;
+    let other = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
+    let ours = forge.signer.verifier().to_string();
+    forge.store.edit(&log_key(LOG), None, |b| {
+        *b = String::from_utf8(b.clone()).unwrap().replace(&ours, &other.verifier().to_string()).into_bytes();
+    });
+    assert_eq!(kinds(&forge.verify().await), ["log_file"]);
+    // Without a key of one's own, nothing verifies under the false one.
+    let report = verify(&forge.store, &Options { pinned: vec![], ..forge.options() }).await;
+    assert_eq!(report.verdict, Verdict::Findings);
+}
+
+#[tokio::test]
+async fn missing_seals_and_a_cut_off_end_are_found() {
+    for gone in [vec![0], vec![1], vec![1, 2], vec![2, 3], vec![3], vec![0, 1, 2, 3]] {
+        let forge = honest(Locks::Enforced).await;
+        for index in &gone {
+            forge.store.purge(&seal_key(LOG, *index), None);
+        }
+        let report = forge.verify().await;
+        assert_eq!(report.verdict, Verdict::Findings, "{gone:?}");
+        assert!(report.findings.iter().any(|f| f.evidence == Some(Evidence::Lost)), "{gone:?}");
+        let expected = if gone.contains(&3) { "rollback" } else { "seal_missing" };
+        assert!(kinds(&report).contains(&expected), "{gone:?}: {}", report.to_text());
+        // Only a marker is left where the seal was.
+        for index in gone {
+            forge.store.delete(&seal_key(LOG, index));
+        }
+        assert_eq!(forge.verify().await.verdict, Verdict::Findings);
+    }
+    // Without a published checkpoint the segments still tell: one seal more could be a crash, two could not.
+    let forge = honest(Locks::Enforced).await;
+    forge.store.purge(&checkpoint_key(LOG), None);
+    for index in [1, 2, 3] {
+        forge.store.purge(&seal_key(LOG, index), None);
+    }
+    let report = forge.verify().await;
+    assert!(kinds(&report).contains(&"segment_unnamed"), "{}", report.to_text());
+    assert_eq!(report.findings[0].evidence, Some(Evidence::Lost));
+}
+
+#[tokio::test]
+async fn the_published_checkpoint_may_lag_but_not_differ() {
+    let mut forge = honest(Locks::Enforced).await;
+    forge.seal(&[], |_| {}).await;
+    assert_eq!(forge.verify().await.verdict, Verdict::Verified, "a checkpoint that lags");
+    for (what, text, kind) in [
+        ("a larger tree", forge.checkpoint_at(9), "rollback"),
+        ("another root", forge.signer.checkpoint(TreeSize(3), spanseal::tlog::RootHash(Hash([7; 32]))), "checkpoint_invalid"),
+        ("another key", NoteSigner::new(ORIGIN, &[9; 32]).unwrap().checkpoint(TreeSize(9), forge.range.root()), "checkpoint_invalid"),
+        ("another origin", NoteSigner::new("spanseal.test/b", &[3; 32]).unwrap().checkpoint(TreeSize(5), forge.range.root()), "checkpoint_invalid"),
+        ("no note", "hello".to_owned(), "checkpoint_invalid"),
+    ] {
+        forge.put(&checkpoint_key(LOG), text).await;
+        assert_eq!(kinds(&forge.verify().await), [kind], "{what}");
+        let options = Options { from: Some(Bound::Seal(3)), to: Some(Bound::Seal(3)), ..forge.options() };
+        assert_eq!(kinds(&verify(&forge.store, &options).await), [kind], "{what}, seen from a part");
+    }
+}
+
+/// Two seals of one index, both signed: the oldest that extends the log is the truth.
+#[tokio::test]
+async fn forks_are_explained_not_excused() {
+    let mut forge = honest(Locks::Enforced).await;
+    let (mut one, mut other) = (forge.statement(&[]).await, forge.statement(&[]).await);
+    (one.counts.spans, other.counts.spans) = (1, 2);
+    let (one, other) = (forge.sign(one), forge.sign(other));
+    forge.commit(one).await;
+    forge.put(&seal_key(LOG, 4), other.to_bytes().unwrap()).await;
+    forge.seal(&[], |_| {}).await;
+    let report = forge.verify().await;
+    assert_eq!(kinds(&report), ["fork"], "{}", report.to_text());
+    assert_eq!((report.logs[0].seals, report.findings[0].evidence), (6, Some(Evidence::Intact)));
+}
+
+#[tokio::test]
+async fn a_rewritten_history_is_one_finding_where_it_begins() {
+    let mut forge = honest(Locks::Enforced).await;
+    // From seal 2 on everything is made anew with the log's own key, over another tree.
+    let mut range = CompactRange::new();
+    range.append(forge.seals[0].leaf());
+    range.append(leaf_hash(b"another seal 1"));
+    (forge.range, forge.previous) = (range, Some(leaf_hash(b"another seal 1")));
+    for index in [2, 3] {
+        forge.store.purge(&seal_key(LOG, index), None);
+        forge.seal(&[], |s| s.sealed_at = UnixSeconds(NOW + 50)).await;
+    }
+    forge.publish().await;
+    let report = forge.verify().await;
+    assert_eq!(kinds(&report), ["seal_chain"], "{}", report.to_text());
+    assert_eq!(report.findings[0].seal, Some(2));
+}
+
+#[tokio::test]
+async fn locks_are_read_back() {
+    let later = UnixSeconds(NOW + 86_400 * 180);
+    for object in ["seal", "segment", "log"] {
+        let build = async |weak: Option<Lock>| {
+            let forge = honest(Locks::Enforced).await;
+            let key = match object {
+                "seal" => seal_key(LOG, 0),
+                "segment" => forge.segment_key(0),
+                _ => log_key(LOG),
+            };
+            // Put again with another lock, as if that had been the first put.
+            let body = bytes(&forge.store, &key).await;
+            forge.store.purge(&key, None);
+            if weak.is_none() {
+                forge.store.fail_next(spanseal::worm::memory::Fault::LockDropped);
+            }
+            forge.store.put(&key, body.into(), Condition::Any, Some(weak.unwrap_or(lock()))).await.unwrap();
+            forge.verify().await
+        };
+        let report = build(None).await;
+        assert_eq!(kinds(&report), ["lock_missing"], "{object}: {}", report.to_text());
+        assert_eq!((report.findings[0].evidence, report.locks), (Some(Evidence::Intact), LockCheck::Checked));
+        if object != "log" {
+            assert_eq!(kinds(&build(Some(Lock { mode: Mode::Governance, retain_until: later })).await), ["lock_weak"], "{object}: mode");
+            let sooner = Lock { mode: Mode::Compliance, retain_until: UnixSeconds(later.0 - 1) };
+            assert_eq!(kinds(&build(Some(sooner)).await), ["lock_weak"], "{object}: date");
+        }
+        let longer = Lock { mode: Mode::Compliance, retain_until: UnixSeconds(later.0 + 1) };
+        let report = build(Some(longer)).await;
+        assert_eq!(report.verdict, Verdict::Verified, "{object}: statements are minima: {}", report.to_text());
+    }
+}
+
+#[tokio::test]
+async fn after_its_date_a_segment_may_go() {
+    let forge = honest(Locks::Enforced).await;
+    forge.store.delete(&forge.segment_key(0));
+    forge.store.purge(&forge.segment_key(3), None);
+    let options = Options { now: UnixSeconds(NOW + 86_400 * 181), ..forge.options() };
+    let report = verify(&forge.store, &options).await;
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    assert_eq!(notes(&report), ["marker_past_date", "segment_expired"]);
+}
+
+#[tokio::test]
+async fn unnamed_segments_are_judged_by_their_place() {
+    let forge = honest(Locks::Enforced).await;
+    let body = zstd(b"{}\n");
+    let sha256 = Hash::of(&body).to_string();
+    let name = |index: u64| below(LOG, &segment_name("standard", UnixSeconds(NOW), index, &sha256));
+    for (index, bytes, expected) in [
+        (0, &body, vec![]),
+        (2, &body, vec![]),
+        (4, &body, vec![]),
+        (5, &body, vec!["segment_unnamed"]),
+        (2, &b"x".to_vec(), vec!["segment_unnamed"]),
+    ] {
+        let forge = honest(Locks::Enforced).await;
+        forge.put(&name(index), bytes.clone()).await;
+        let report = forge.verify().await;
+        assert_eq!(kinds(&report), expected, "{index}: {}", report.to_text());
+        assert_eq!(notes(&report).contains(&"orphan"), expected.is_empty(), "{index}");
+    }
+    // What the format does not name is not ours to judge.
+    for key in ["readme.txt", "segments/x.txt", "seals/notes.json", "_index/a", "segments/standard/2027/01/15/a.jsonl.zst"] {
+        forge.put(&below(LOG, key), "hello").await;
+    }
+    assert_eq!(forge.verify().await.verdict, Verdict::Verified);
+}
+
+/// `version_id` is a locator: any version with the sha256 is the segment, and its lock is the one that counts.
+#[tokio::test]
+async fn a_moved_version_is_found_by_its_hash() {
+    let forge = honest(Locks::Enforced).await;
+    let key = forge.segment_key(0);
+    let body = bytes(&forge.store, &key).await;
+    forge.store.purge(&key, None);
+    let weak = Lock { mode: Mode::Governance, ..lock() };
+    forge.store.put(&key, body.into(), Condition::Any, Some(weak)).await.unwrap();
+    assert_eq!(kinds(&forge.verify().await), ["lock_weak"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_unchecked_and_findings_beat_it() {
+    for part in ["/log.json", "/checkpoint", "/seals/00000000000000000001", "/seals/", "/segments/standard/2027", "/segments/"] {
+        let forge = honest(Locks::Enforced).await;
+        forge.store.fail_reads(part, 1000);
+        let report = forge.verify().await;
+        assert_eq!(report.verdict, Verdict::Unchecked, "{part}: {}", report.to_text());
+        assert_eq!(report.notes[0].kind.as_str(), "unchecked");
+        forge.store.clear_faults();
+        assert_eq!(forge.verify().await.verdict, Verdict::Verified);
+    }
+    // Every single read failing once is never fine.
+    for nth in 0..40 {
+        let forge = honest(Locks::Enforced).await;
+        let store = crate::support::failing::FailNthRead::new(forge.store.clone(), nth);
+        let report = verify(&store, &forge.options()).await;
+        let failed = store.failed();
+        assert_eq!(report.verdict == Verdict::Verified, !failed, "read {nth}: {}", report.to_text());
+        assert!(report.findings.is_empty(), "read {nth}: {}", report.to_text());
+    }
+    let forge = honest(Locks::Enforced).await;
+    forge.store.fail_reads("/checkpoint", 1);
+    forge.store.purge(&forge.segment_key(0), None);
+    assert_eq!(forge.verify().await.verdict, Verdict::Findings);
+}
+
+#[tokio::test]
+async fn an_empty_store_is_not_verified() {
+    let store = MemoryStore::new(Arc::new(ManualClock::new(UnixNanos(0))), MemoryOptions::default());
+    assert_eq!(verify(&store, &Options::new(UnixSeconds(NOW))).await.verdict, Verdict::Unchecked);
+}
+
+#[tokio::test]
+async fn silence_and_restarts_are_shown() {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    forge.seal(&[], |s| s.next_by = Some(UnixSeconds(NOW + 10))).await;
+    forge.seal(&[], |s| (s.sealed_at, s.next_by) = (UnixSeconds(NOW + 11), Some(UnixSeconds(NOW + 20)))).await;
+    forge.seal(&[], |s| (s.sealed_at, s.started) = (UnixSeconds(NOW + 20), UnixSeconds(NOW + 19))).await;
+    forge.seal(&[], |s| (s.sealed_at, s.started, s.next_by) = (UnixSeconds(NOW + 90), UnixSeconds(NOW + 19), Some(UnixSeconds(NOW + 99)))).await;
+    let report = forge.verify().await;
+    assert_eq!(report.verdict, Verdict::Verified);
+    let shown: Vec<_> = report.notes.iter().map(|n| (n.kind.as_str(), n.seal)).collect();
+    let expected = [("checkpoint_absent", None), ("silence", Some(1)), ("restart", Some(2)), ("silence", Some(3))];
+    assert_eq!(shown, expected, "{}", report.to_text());
+}
+
+/// `next_vkey`: both keys sign that seal, later the new one alone. The auditor may hold either.
+#[tokio::test]
+async fn a_change_of_key_is_followed_and_only_an_announced_one() {
+    let old = NoteSigner::new(ORIGIN, &[3; 32]).unwrap();
+    let build = async |both: bool, back: bool| {
+        let mut forge = honest(Locks::Enforced).await;
+        let new = NoteSigner::new(ORIGIN, &[4; 32]).unwrap();
+        let mut statement = forge.statement(&[Segment::of("standard", lines(20, 2))]).await;
+        statement.next_vkey = Some(new.verifier().clone());
+        let mut seal = forge.sign(statement);
+        let second = new.checkpoint(TreeSize(5), seal.range_after().root());
+        if both {
+            seal.checkpoint.push_str(second.rsplit_once("\n\n").unwrap().1);
+        }
+        forge.commit(seal).await;
+        if !back {
+            forge.signer = new;
+        }
+        forge.seal(&[Segment::of("standard", lines(30, 2))], |_| {}).await;
+        forge.publish().await;
+        forge
+    };
+    let forge = build(true, false).await;
+    for pinned in [old.verifier(), forge.signer.verifier()] {
+        let options = Options { pinned: vec![pinned.clone()], ..forge.options() };
+        let report = verify(&forge.store, &options).await;
+        assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Pinned), "{}", report.to_text());
+        for part in 0..6 {
+            let options = Options { from: Some(Bound::Seal(part)), to: Some(Bound::Seal(part)), ..options.clone() };
+            let report = verify(&forge.store, &options).await;
+            assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Pinned), "{part}: {}", report.to_text());
+        }
+    }
+    let stranger = NoteSigner::new(ORIGIN, &[5; 32]).unwrap();
+    let report = verify(&forge.store, &Options { pinned: vec![stranger.verifier().clone()], ..forge.options() }).await;
+    assert_eq!(kinds(&report), ["wrong_key"]);
+    let configured = Some(forge.signer.verifier().clone());
+    let report = verify(&forge.store, &Options { pinned: vec![], configured, ..forge.options() }).await;
+    assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Configured));
+    let pinned = vec![old.verifier().clone()];
+    for (what, forge) in [("not signed by the new key", build(false, false).await), ("the old key signs on", build(true, true).await)] {
+        let report = verify(&forge.store, &Options { pinned: pinned.clone(), ..forge.options() }).await;
+        assert_eq!(report.verdict, Verdict::Findings, "{what}: {}", report.to_text());
+    }
+    prove_over_a_change_of_key(&forge, &old).await;
+}
+
+async fn prove_over_a_change_of_key(forge: &Forge, old: &NoteSigner) {
+    use spanseal::verify::{RecordAt, check, prove};
+    let segment = forge.seals[5].statement.segments[0].key.clone();
+    let at = RecordAt { seal: 5, segment, leaf_index: 1, rotations: vec![4] };
+    let bundle = prove(&forge.store, LOG, old.verifier(), &at).await.unwrap();
+    let report = check(&bundle.to_bytes(), old.verifier());
+    assert_eq!(report.result.unwrap().rotations, 1);
+    let direct = prove(&forge.store, LOG, forge.signer.verifier(), &RecordAt { rotations: vec![], ..at.clone() }).await.unwrap();
+    assert_eq!(check(&direct.to_bytes(), forge.signer.verifier()).verdict, Verdict::Verified);
+    assert_eq!(check(&direct.to_bytes(), old.verifier()).verdict, Verdict::Findings, "without the change of key");
+    let mut one_signature = bundle.clone();
+    one_signature.rotations[0].checkpoint = old.checkpoint(TreeSize(5), forge.seals[4].range_after().root());
+    assert_eq!(check(&one_signature.to_bytes(), old.verifier()).verdict, Verdict::Findings);
+    let mut twice = bundle;
+    twice.rotations.push(twice.rotations[0].clone());
+    assert_eq!(check(&twice.to_bytes(), old.verifier()).verdict, Verdict::Findings);
+}
+
+/// A newer format, truly signed: nothing is concluded. The same word by a stranger is a finding.
+#[tokio::test]
+async fn an_unknown_format_is_unchecked_only_when_signed() {
+    let mut forge = honest(Locks::Enforced).await;
+    let statement = forge.statement(&[]).await;
+    let mut json = statement.to_json();
+    let Json::Object(members) = &mut json else { panic!() };
+    members.iter_mut().find(|(n, _)| n == "format").unwrap().1 = Json::string("spanseal.seal/2");
+    let entry = json.to_jcs();
+    let mut range = forge.range.clone();
+    range.append(leaf_hash(&entry));
+    let seal = SealFile { statement, entry, checkpoint: forge.signer.checkpoint(range.size(), range.root()), frontier: forge.range.clone() };
+    forge.commit(seal).await;
+    forge.seal(&[], |_| {}).await;
+    let report = forge.verify().await;
+    assert_eq!(report.verdict, Verdict::Unchecked, "{}", report.to_text());
+
+    let forge = honest(Locks::Enforced).await;
+    forge.store.edit(&seal_key(LOG, 1), None, |b| {
+        *b = String::from_utf8(b.clone()).unwrap().replace("spanseal.seal/1", "spanseal.seal/2").into_bytes();
+    });
+    assert_eq!(kinds(&forge.verify().await), ["seal_broken"]);
+}
+
+/// Members that a later version adds are covered by the leaf and change nothing.
+#[tokio::test]
+async fn unknown_statement_members_are_ignored() {
+    let mut forge = honest(Locks::Enforced).await;
+    let statement = forge.statement(&[]).await;
+    let mut json = statement.to_json();
+    let Json::Object(members) = &mut json else { panic!() };
+    members.push(("zone".into(), Json::string("eu")));
+    let entry = json.to_jcs();
+    let mut range = forge.range.clone();
+    range.append(leaf_hash(&entry));
+    let seal = SealFile { statement, entry, checkpoint: forge.signer.checkpoint(range.size(), range.root()), frontier: forge.range.clone() };
+    forge.commit(seal).await;
+    forge.seal(&[], |_| {}).await;
+    assert_eq!(forge.verify().await.verdict, Verdict::Verified);
+}
+
+/// A bucket copied to a disk: verifiable, and the reader is told that locks cannot be seen there.
+#[tokio::test]
+async fn a_copy_without_locks_verifies_and_says_so() {
+    let forge = honest(Locks::Enforced).await;
+    let copy = MemoryStore::new(
+        Arc::new(forge.clock.clone()),
+        MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() },
+    );
+    for key in forge.store.keys() {
+        copy.put(&key, bytes(&forge.store, &key).await.into(), Condition::Any, None).await.unwrap();
+    }
+    let report: Report = verify(&copy, &forge.options()).await;
+    assert_eq!((report.verdict, report.locks, notes(&report)), (Verdict::Verified, LockCheck::None, vec!["copy", "tile_absent"]), "{}", report.to_text());
+}
