@@ -100,7 +100,8 @@ fn names_module(text: &str, module: &str) -> bool {
         || text.contains(&format!("spanseal::{module}::"))
 }
 
-/// Code that turns bytes into meaning does no input or output and reads no clock: everything it knows came in as an argument.
+/// Code that turns bytes into meaning does no input or output and reads no clock: everything it knows came in as an argument. Addresses as
+/// values (`std::net::Ip...`) are no output.
 #[test]
 fn pure_folders_are_pure() {
     let forbidden =
@@ -109,7 +110,7 @@ fn pure_folders_are_pure() {
     for folder in ["otlp", "record", "tlog", "promote", "retain"] {
         let lines = product_lines(folder);
         assert!(!lines.is_empty(), "src/{folder} was not read");
-        let bad = |l: &&Line| forbidden.iter().any(|word| l.text.contains(word));
+        let bad = |l: &&Line| forbidden.iter().any(|word| l.text.replace("std::net::Ip", "").contains(word));
         found.extend(lines.iter().filter(bad).map(|l| format!("{}: {}", l.place, l.text)));
     }
     assert!(found.is_empty(), "pure code reaches out:\n{}", found.join("\n"));
