@@ -1,7 +1,7 @@
 //! What becomes a record (`record.md` section 0), decided from keys alone: the path that most spans take and leave again.
 //!
-//! A span counts as AI when one of its own attribute keys or event names is in the prefix list or is a `detect` row of the dialect study,
-//! or when its name or its scope's name is such a row. How the notes of those rows were read:
+//! A span counts as AI exactly when one of its own attribute keys or event names is in the prefix list or is a `detect` row of the dialect
+//! study. Its name and its scope's name never suffice; they only say who spoke (`source.dialects`). How the notes of those rows were read:
 //!
 //! - A condition on the value binds: `mcp.method.name`, `az.namespace`, `operation.name`, `type`, `span.type` (needs a scope or span name
 //!   `claude_code.`). "also ..." adds a row.
@@ -127,7 +127,7 @@ pub(crate) fn row(key: &[u8]) -> Option<Proof> {
 }
 
 /// The rows that are scope names.
-pub(crate) fn scope(name: &[u8]) -> Option<Dialect> {
+fn scope(name: &[u8]) -> Option<Dialect> {
     Some(match name {
         b"langfuse-sdk" => Dialect::Langfuse,
         b"pydantic-ai" => Dialect::PydanticAi,
@@ -196,11 +196,8 @@ fn quick_key(pair: &[u8]) -> Result<&[u8], Malformed> {
     key_of(pair)
 }
 
-/// Whether a span is AI by itself. `by_scope` says that its scope's name already decided.
-pub(crate) fn is_ai_span(span: &[u8], scope_name: &[u8], by_scope: bool, enabled: Dialects) -> Result<bool, Malformed> {
-    if by_scope {
-        return Ok(true);
-    }
+/// Whether a span is AI by itself.
+pub(crate) fn is_ai_span(span: &[u8], scope_name: &[u8], enabled: Dialects) -> Result<bool, Malformed> {
     let mut claude_code = None;
     for field in Fields::new(span) {
         let Field { number, value: Payload::Bytes(bytes) } = field? else { continue };
@@ -213,7 +210,6 @@ pub(crate) fn is_ai_span(span: &[u8], scope_name: &[u8], by_scope: bool, enabled
                 proof => proof,
             },
             11 => event_name(bytes)?.and_then(prefix).map_or(Proof::No, Proof::Yes),
-            5 => span_name(bytes).map_or(Proof::No, Proof::Yes),
             _ => continue,
         };
         if let Proof::Yes(dialect) = proof

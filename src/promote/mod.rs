@@ -162,14 +162,13 @@ impl Promoter {
             for scope_bytes in group.scopes() {
                 let scope = ScopeGroup::read(scope_bytes?)?;
                 let name = scope.scope()?.name;
-                let by_scope = items == Items::Spans && detect::scope(name).is_some_and(|d| self.enabled.has(d));
                 let mut below: Option<Below<'a>> = None;
                 for item in scope.items() {
                     let item = item?;
                     let is_ai = match items {
                         Items::Spans => {
                             tally.counts.spans += 1;
-                            detect::is_ai_span(item, name, by_scope, self.enabled)
+                            detect::is_ai_span(item, name, self.enabled)
                         }
                         Items::Logs => {
                             tally.counts.logs += 1;
