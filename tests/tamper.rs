@@ -205,10 +205,13 @@ async fn malformed_segments_are_refused_though_sealed() {
         ("no zstd", stored(data.clone())),
         ("a dictionary", stored(raw_dictionary)),
         ("a dictionary's id", stored(named_dictionary)),
-        ("a window of 16 MiB", stored(encoder(3, &|e| {
-            e.window_log(24).unwrap();
-            e.include_contentsize(false).unwrap();
-        }))),
+        (
+            "a window of 16 MiB",
+            stored(encoder(3, &|e| {
+                e.window_log(24).unwrap();
+                e.include_contentsize(false).unwrap();
+            })),
+        ),
         ("no newline at the end", stored(zstd(&data[..data.len() - 1]))),
         ("an empty line", segment(vec![line(0, "span"), Vec::new(), line(1, "span")])),
         ("no record", stored(zstd(b""))),
@@ -216,7 +219,10 @@ async fn malformed_segments_are_refused_though_sealed() {
         ("a decoded bomb", stored(zstd(&vec![b' '; 300 * 1024 * 1024]))),
         ("nested too deep", segment(vec![deep])),
         ("a space", replaced("\"kind\":", "\"kind\": ")),
-        ("another order", replaced(r#""kind":"inference","schema":"spanseal.record/1""#, r#""schema":"spanseal.record/1","kind":"inference""#)),
+        (
+            "another order",
+            replaced(r#""kind":"inference","schema":"spanseal.record/1""#, r#""schema":"spanseal.record/1","kind":"inference""#),
+        ),
         ("a name twice", replaced(r#""kind":"inference""#, r#""kind":"inference","kind":"tool""#)),
         ("an escape too many", replaced("inference", "\\u0069nference")),
         ("a number in another spelling", replaced(r#""kind":"inference""#, r#""kind":1.0"#)),
@@ -351,7 +357,11 @@ async fn the_published_checkpoint_may_lag_but_not_differ() {
         ("a larger tree", forge.checkpoint_at(9), "rollback"),
         ("another root", forge.signer.checkpoint(TreeSize(3), spanseal::tlog::RootHash(Hash([7; 32]))), "checkpoint_invalid"),
         ("another key", NoteSigner::new(ORIGIN, &[9; 32]).unwrap().checkpoint(TreeSize(9), forge.range.root()), "checkpoint_invalid"),
-        ("another origin", NoteSigner::new("spanseal.test/b", &[3; 32]).unwrap().checkpoint(TreeSize(5), forge.range.root()), "checkpoint_invalid"),
+        (
+            "another origin",
+            NoteSigner::new("spanseal.test/b", &[3; 32]).unwrap().checkpoint(TreeSize(5), forge.range.root()),
+            "checkpoint_invalid",
+        ),
         ("no note", "hello".to_owned(), "checkpoint_invalid"),
     ] {
         forge.put(&checkpoint_key(LOG), text).await;
@@ -515,7 +525,9 @@ async fn silence_and_restarts_are_shown() {
     forge.seal(&[], |s| s.next_by = Some(UnixSeconds(NOW + 10))).await;
     forge.seal(&[], |s| (s.sealed_at, s.next_by) = (UnixSeconds(NOW + 11), Some(UnixSeconds(NOW + 20)))).await;
     forge.seal(&[], |s| (s.sealed_at, s.started) = (UnixSeconds(NOW + 20), UnixSeconds(NOW + 19))).await;
-    forge.seal(&[], |s| (s.sealed_at, s.started, s.next_by) = (UnixSeconds(NOW + 90), UnixSeconds(NOW + 19), Some(UnixSeconds(NOW + 99)))).await;
+    forge
+        .seal(&[], |s| (s.sealed_at, s.started, s.next_by) = (UnixSeconds(NOW + 90), UnixSeconds(NOW + 19), Some(UnixSeconds(NOW + 99))))
+        .await;
     let report = forge.verify().await;
     assert_eq!(report.verdict, Verdict::Verified);
     let shown: Vec<_> = report.notes.iter().map(|n| (n.kind.as_str(), n.seal)).collect();
@@ -599,7 +611,8 @@ async fn an_unknown_format_is_unchecked_only_when_signed() {
     let entry = json.to_jcs();
     let mut range = forge.range.clone();
     range.append(leaf_hash(&entry));
-    let seal = SealFile { statement, entry, checkpoint: forge.signer.checkpoint(range.size(), range.root()), frontier: forge.range.clone() };
+    let seal =
+        SealFile { statement, entry, checkpoint: forge.signer.checkpoint(range.size(), range.root()), frontier: forge.range.clone() };
     forge.commit(seal).await;
     forge.seal(&[], |_| {}).await;
     let report = forge.verify().await;
@@ -623,7 +636,8 @@ async fn unknown_statement_members_are_ignored() {
     let entry = json.to_jcs();
     let mut range = forge.range.clone();
     range.append(leaf_hash(&entry));
-    let seal = SealFile { statement, entry, checkpoint: forge.signer.checkpoint(range.size(), range.root()), frontier: forge.range.clone() };
+    let seal =
+        SealFile { statement, entry, checkpoint: forge.signer.checkpoint(range.size(), range.root()), frontier: forge.range.clone() };
     forge.commit(seal).await;
     forge.seal(&[], |_| {}).await;
     assert_eq!(forge.verify().await.verdict, Verdict::Verified);
@@ -633,13 +647,16 @@ async fn unknown_statement_members_are_ignored() {
 #[tokio::test]
 async fn a_copy_without_locks_verifies_and_says_so() {
     let forge = honest(Locks::Enforced).await;
-    let copy = MemoryStore::new(
-        Arc::new(forge.clock.clone()),
-        MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() },
-    );
+    let copy =
+        MemoryStore::new(Arc::new(forge.clock.clone()), MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() });
     for key in forge.store.keys() {
         copy.put(&key, bytes(&forge.store, &key).await.into(), Condition::Any, None).await.unwrap();
     }
     let report: Report = verify(&copy, &forge.options()).await;
-    assert_eq!((report.verdict, report.locks, notes(&report)), (Verdict::Verified, LockCheck::None, vec!["copy", "tile_absent"]), "{}", report.to_text());
+    assert_eq!(
+        (report.verdict, report.locks, notes(&report)),
+        (Verdict::Verified, LockCheck::None, vec!["copy", "tile_absent"]),
+        "{}",
+        report.to_text()
+    );
 }
