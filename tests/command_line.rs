@@ -15,8 +15,17 @@ fn spanseal(folder: &Path) -> Command {
     command
 }
 
+/// Longest time for a command that ends by itself; a `serve` that should have refused would serve for ever.
+const ENDS_WITHIN: &str = "120";
+
 fn run(folder: &Path, args: &[&str]) -> Output {
-    spanseal(folder).args(args).output().unwrap()
+    run_with(folder, args, Vec::new())
+}
+
+fn run_with(folder: &Path, args: &[&str], environment: Vec<(&'static str, String)>) -> Output {
+    let mut command = Command::new("timeout");
+    command.current_dir(folder).env_clear().args([ENDS_WITHIN, env!("CARGO_BIN_EXE_spanseal")]);
+    command.args(args).envs(environment).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -115,30 +124,37 @@ impl Drop for Served {
 
 /// Starts `serve` with free ports and waits until it says where it listens.
 fn serve(folder: &Path, more: &str) -> Served {
+    serve_with(folder, more, Vec::new())
+}
+
+fn serve_with(folder: &Path, more: &str, environment: Vec<(&'static str, String)>) -> Served {
     let ports = "api: {endpoint: '127.0.0.1:0', auth: {token_file: tokens}}\nreceivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: '127.0.0.1:0'}}}}\n";
     std::fs::write(folder.join("serve.yaml"), format!("{ports}{more}")).unwrap();
     std::fs::write(folder.join("tokens"), "ops:abc\n").unwrap();
-    let mut child = spanseal(folder).args(["serve", "--config", "serve.yaml"]).stderr(Stdio::piped()).spawn().unwrap();
     let (sender, log) = std::sync::mpsc::channel();
-    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut command = spanseal(folder);
+    command.args(["serve", "--config", "serve.yaml"]).envs(environment).stderr(Stdio::piped());
+    let mut served = Served { child: command.spawn().unwrap(), api: String::new(), http: String::new(), log };
+    let stderr = std::io::BufReader::new(served.child.stderr.take().unwrap());
     std::thread::spawn(move || {
         for line in std::io::BufRead::lines(stderr).map_while(Result::ok) {
             let _ = sender.send(line);
         }
     });
-    let (mut said, mut http) = (Vec::new(), String::new());
-    loop {
-        let line = log.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("{said:#?}"));
+    let mut said = Vec::new();
+    while served.api.is_empty() {
+        let line = served.log.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("{said:#?}"));
         if let Some(rest) = line.strip_prefix("listening ") {
             let at = rest.split_whitespace().next().unwrap().to_owned();
             if rest.contains("OTLP/HTTP") {
-                http = at;
+                served.http = at;
             } else if rest.contains("API") {
-                return Served { child, api: at, http, log };
+                served.api = at;
             }
         }
         said.push(line);
     }
+    served
 }
 
 fn send(at: &str, request: &str) -> TcpStream {
@@ -305,6 +321,43 @@ async fn a_bucket_without_object_lock_is_refused() {
         );
         assert!(!folder.path().join("spanseal.key").exists());
     }
+}
+
+/// Scenario: a span is sealed into a real bucket with Object Lock. Guarantee: `verify` reads the locks back, `doctor` finds the log and its
+/// key, and another key file is refused with a sentence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_span_is_sealed_into_a_real_bucket() {
+    let Some(server) = S3Server::minio() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = server.fresh_bucket(Bucket::Locked).await;
+    let mut served = serve_with(folder.path(), &format!("store: {{url: 's3://{bucket}/audit'}}\n"), server.environment());
+    let receipt = answer(post_span(&served.http, "00f067aa0ba902b7"));
+    assert!(receipt.contains("spanseal-seal: 1\r\n"), "{receipt}");
+    signal(&served.child, "TERM");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    let ask = |args: &[&str]| {
+        let output = run_with(folder.path(), &[args, &["--config", "serve.yaml"]].concat(), server.environment());
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, report, _) = ask(&["verify", "--json"]);
+    assert_eq!(code, Some(0), "{report}");
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&report["verdict"], &report["locks"]), (&"verified".into(), &"checked".into()));
+    let (code, said, _) = ask(&["doctor", "--no-canary"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("and its key fits"), "{said}");
+
+    // The key is lost and another one is made on purpose: both refuse.
+    std::fs::remove_file(folder.path().join("spanseal.key")).unwrap();
+    let (code, _, said) = ask(&["serve"]);
+    assert!(code == Some(2) && said.contains("bring the file back from where it is backed up"), "{said}");
+    assert_eq!(ask(&["keygen", "--only", "log"]).0, Some(0));
+    let (code, said, _) = ask(&["doctor", "--no-canary"]);
+    assert!(code == Some(1) && said.contains("names another key"), "{said}");
+    let (code, _, said) = ask(&["serve"]);
+    assert!(code == Some(2) && said.contains("was made with another key"), "{said}");
+    let (code, report, _) = ask(&["verify", "--json"]);
+    assert_eq!(code, Some(1), "a log that another key signed is not this configuration's: {report}");
 }
 
 /// Scenario: `doctor` on every server that is installed. Guarantee: the canary shows that locks hold, and says whether create-only does.
