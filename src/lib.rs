@@ -22,8 +22,14 @@
 //! | [`worm`] | write-once storage: contract, local folder, S3, strict twin | nothing |
 //! | [`verify`] | proof for an outsider: whole-log check, findings, proof bundle | `record`, `tlog`, `worm` |
 //! | [`govern`] | acts that are records themselves | `record`, `retain` |
+//! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |
+//! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
+//! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
+//! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
+//! | [`config`], [`metrics`], [`telemetry`] | the one file that configures all this; figures; logs | |
+//! | [`cli`], [`commands`] | the command line, and one small file a command | all of them |
 //!
-//! `verify` shares nothing with `seal` but the mathematics and the formats.
+//! [`verify`] shares nothing with `seal` but the mathematics and the formats.
 //!
 //! # Three sentences that every change keeps true
 //!
@@ -33,13 +39,22 @@
 //! 3. **The verifier trusts nothing it did not re-derive** from stored bytes and a public key that the auditor brings.
 #![cfg_attr(test, allow(clippy::as_conversions, reason = "small numbers that tests make themselves"))]
 
+pub mod cli;
 pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod metrics;
+pub mod telemetry;
 pub mod otlp;
 pub mod record;
+pub mod receive;
 pub mod promote;
 pub mod retain;
 pub mod seal;
 pub mod tlog;
 pub mod worm;
 pub mod verify;
+pub mod query;
 pub mod govern;
+pub mod api;
+pub mod serve;

@@ -10,13 +10,19 @@
     clippy::disallowed_methods,
     reason = "a test that meets the unexpected should stop there, and not every build uses every helper"
 )]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that stops here has found what it looked for")]
 
 mod support;
 
+mod command_line;
+mod corpus_replay;
 mod crash;
+mod demo;
+mod end_to_end;
+mod readme;
 mod golden;
 mod s3_log;
+mod sdk_clients;
 mod simulation;
+mod tidy;
 mod tamper;
 mod worm_contract;

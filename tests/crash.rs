@@ -3,11 +3,12 @@
 //! The table is every durable effect of a run (put of a segment, of a seal, of `checkpoint`, ...) times every way in which it can
 //! fail, times what comes next; after each case the whole log is verified again from its objects.
 
-use spanseal::seal::{Fatal, OpenError};
+use spanseal::seal::keys::LogKey;
+use spanseal::seal::{Fatal, OpenError, Options, start};
 use spanseal::worm::memory::{CreateOnly, Fault};
 use spanseal::worm::{WormStore, checkpoint_key, seal_key};
 
-use crate::support::log::{LOG, Process, TestLog, batch, batch_with, id};
+use crate::support::log::{LOG, ORIGIN, Process, TestLog, batch, batch_with, id};
 
 const FAULTS: [Fault; 8] = [
     Fault::NotStored,
@@ -280,7 +281,7 @@ async fn heartbeats_keep_their_promise_and_the_last_seal_makes_none() {
     let store = log.store.process();
     let mut options = log.options(&store);
     options.heartbeat = Some(std::time::Duration::from_secs(60));
-    let (_handle, task) = spanseal::seal::start(options).await.unwrap();
+    let (_handle, task) = start(options).await.unwrap();
     for _ in 0..600 {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         log.clock.advance(std::time::Duration::from_secs(1));
@@ -321,7 +322,7 @@ async fn a_changed_configuration_is_a_record() {
         for _ in 0..starts {
             let mut options = log.options(&log.store.process());
             options.configuration = text.into();
-            let (_handle, task) = spanseal::seal::start(options).await.unwrap();
+            let (_handle, task) = start(options).await.unwrap();
             task.drain().await.unwrap();
         }
     }
@@ -341,4 +342,20 @@ async fn a_changed_configuration_is_a_record() {
     }
     let (one, two) = ("{\"a\":\"1\"}".to_owned(), "{\"a\":\"2\"}".to_owned());
     assert_eq!(changes, [(None, one.clone()), (Some(one.clone()), two.clone()), (Some(two), one)]);
+}
+
+/// Scenario: the key file is lost, and a fresh key of the same origin is put in its place. Guarantee: the log is not continued under it,
+/// and nothing is written.
+#[tokio::test(start_paused = true)]
+async fn a_fresh_key_of_the_same_origin_does_not_take_a_log_over() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    two_batches(&process).await;
+    process.task.drain().await.unwrap();
+    let before = log.store.keys().len();
+    let store = log.store.process();
+    let key = LogKey::ephemeral(ORIGIN, [6; 32]).unwrap();
+    let refused = start(Options { key, ..log.options(&store) }).await.unwrap_err();
+    assert!(refused.to_string().contains("was made with another key"), "{refused}");
+    assert_eq!(log.store.keys().len(), before);
 }

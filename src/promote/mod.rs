@@ -1,11 +1,41 @@
 //! Span or log -> audit record (pure): what carries AI meaning is promoted, everything else is counted with its reason.
+//!
+//! The way of a span: [`detect`] looks at its keys (most spans end here), [`draft`] gives each attribute its home by the tables of
+//! [`dialects`], [`finish`] hashes content, decides kind and fallbacks and names what is missing, `record::builder` writes the line.
+
+mod content;
+mod convert;
+mod detect;
+mod dialects;
+mod draft;
+mod encode;
+mod finish;
+mod identity;
+mod lists;
+mod origin;
+mod place;
+mod records;
+mod scan;
+mod scrub;
+mod settings;
+
+pub use identity::{IdentityKey, IdentityMode, References};
+pub use settings::Settings;
 
 use std::fmt;
 
 use crate::clock::UnixNanos;
+use crate::otlp::view::{ResourceGroup, ScopeGroup, resource_groups};
 use crate::otlp::wire::Malformed;
 use crate::record::Batch;
+use crate::record::registry::{Kind, Member};
 use crate::tlog::seal_file::Counts;
+use dialects::{Dialects, Tables};
+use draft::Draft;
+use identity::Keyed;
+use origin::{Below, Origin};
+use records::Around;
+use scrub::Scrub;
 
 /// Who sent a request, as the connection proved it (`source.peer`).
 #[derive(Clone, PartialEq, Eq)]
@@ -63,17 +93,143 @@ pub struct Tally {
 
 /// Turns requests into records. Immutable; one for the process.
 #[derive(Debug)]
-pub struct Promoter {}
+pub struct Promoter {
+    settings: Settings,
+    keyed: Keyed,
+    scrub: Scrub,
+    enabled: Dialects,
+    tables: Tables,
+    /// Members that a kind of record requires, in canonical order.
+    required: Vec<(Kind, Member)>,
+}
 
 impl Promoter {
+    /// Checks the settings and builds the tables.
+    pub fn new(settings: Settings) -> Result<Promoter, String> {
+        match settings.identity_mode {
+            IdentityMode::Plain if !settings.acknowledge_plain => {
+                return Err(
+                    "identity.mode: `plain` writes ids of persons into storage that nobody can erase; if they are pseudonyms already, \
+                            say `acknowledge_plain: true`"
+                        .to_owned(),
+                );
+            }
+            IdentityMode::Vault => return Err("identity.mode: `vault` needs a vault, which this version has not; use `keyed`".to_owned()),
+            IdentityMode::Plain | IdentityMode::Keyed => {}
+        }
+        let enabled = if settings.dialects.is_empty() { Dialects::ALL } else { Dialects::parse(&settings.dialects)? };
+        let required = Member::all().flat_map(|m| m.spec().required.iter().map(move |k| (*k, m))).collect();
+        Ok(Promoter {
+            keyed: settings.identity_key.keyed(),
+            scrub: Scrub::new(&settings.scrub)?,
+            tables: Tables::new(enabled, &settings.keep_attributes),
+            enabled,
+            required,
+            settings,
+        })
+    }
+
     /// Walks an `ExportTraceServiceRequest` and appends the records of its AI spans to `batch`. The error means that the request as a
     /// whole is not protobuf (nothing was appended then); a malformed span alone is counted as rejected.
-    pub fn traces(&self, _request: &[u8], _context: Context<'_>, _batch: &mut Batch) -> Result<Tally, Malformed> {
-        Ok(Tally::default())
+    pub fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+        self.walk(request, context, batch, Items::Spans)
     }
 
     /// The same for an `ExportLogsServiceRequest`.
-    pub fn logs(&self, _request: &[u8], _context: Context<'_>, _batch: &mut Batch) -> Result<Tally, Malformed> {
-        Ok(Tally::default())
+    pub fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+        self.walk(request, context, batch, Items::Logs)
+    }
+
+    fn walk(&self, request: &[u8], context: Context<'_>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
+        let before = (batch.lines.len(), batch.records.len());
+        let walked = self.walk_groups(request, context, batch, items);
+        if walked.is_err() {
+            batch.lines.truncate(before.0);
+            batch.records.truncate(before.1);
+        }
+        let mut tally = walked?;
+        tally.counts.promoted = u64::try_from(batch.records.len() - before.1).unwrap_or(u64::MAX);
+        Ok(tally)
+    }
+
+    fn walk_groups<'a>(&'a self, request: &'a [u8], context: Context<'a>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
+        let mut tally = Tally::default();
+        let mut draft: Draft<'a> = Draft::default();
+        for group in resource_groups(request) {
+            let group = ResourceGroup::read(group?)?;
+            // Resource and scope are read when the first record needs them.
+            let mut origin: Option<Origin<'a>> = None;
+            for scope_bytes in group.scopes() {
+                let scope = ScopeGroup::read(scope_bytes?)?;
+                let name = scope.scope()?.name;
+                let mut below: Option<Below<'a>> = None;
+                for item in scope.items() {
+                    let item = item?;
+                    let is_ai = match items {
+                        Items::Spans => {
+                            tally.counts.spans += 1;
+                            detect::is_ai_span(item, name, self.enabled)
+                        }
+                        Items::Logs => {
+                            tally.counts.logs += 1;
+                            detect::is_ai_log(item, name, self.enabled)
+                        }
+                    };
+                    match is_ai {
+                        Ok(false) => {
+                            tally.counts.skipped += 1;
+                            let [no_ai_meaning] = &mut tally.skipped;
+                            *no_ai_meaning += 1;
+                            continue;
+                        }
+                        Ok(true) => {}
+                        Err(malformed) => {
+                            tally.reject(malformed);
+                            continue;
+                        }
+                    }
+                    if origin.is_none() {
+                        origin = Some(Origin::read(self, &group)?);
+                    }
+                    if below.is_none() {
+                        below = Some(Below::read(&scope)?);
+                    }
+                    let (Some(origin), Some(below)) = (&origin, &below) else { continue };
+                    let around = Around { promoter: self, origin, below, context };
+                    let before = (batch.lines.len(), batch.records.len());
+                    let made = match items {
+                        Items::Spans => records::span(&around, &mut draft, item, batch),
+                        Items::Logs => records::log(&around, &mut draft, item, batch),
+                    };
+                    match made {
+                        Ok(dropped) => tally.counts.dropped_attributes += dropped,
+                        Err(malformed) => {
+                            batch.lines.truncate(before.0);
+                            batch.records.truncate(before.1);
+                            tally.reject(malformed);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(tally)
     }
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Items {
+    Spans,
+    Logs,
+}
+
+impl Tally {
+    fn reject(&mut self, malformed: Malformed) {
+        self.counts.rejected += 1;
+        self.rejected_why.get_or_insert_with(|| malformed.to_string());
+    }
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,9 @@
 //! The audit record `spanseal.record/1`: identity, canonical form, registry of members. Pure: no I/O, no clock.
 
+pub mod builder;
 pub mod canonical;
+pub mod content;
+pub mod registry;
 
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -8,6 +11,7 @@ use std::ops::Range;
 
 use crate::clock::UnixNanos;
 use crate::retain::ClassIndex;
+use canonical::Json;
 
 /// The schema that every record of ours names.
 pub const SCHEMA: &str = "spanseal.record/1";
@@ -63,28 +67,38 @@ impl fmt::Debug for RecordId {
 /// Members that two records of one identity may differ in and still be one record (`record.md` section 5, rule 9).
 const INDIFFERENT: [&str; 4] = ["time.received", "source.peer", "retention", "evidence"];
 
-/// Identity and sameness of a sealed line: first 16 bytes of SHA-256 over its canonical form without [`INDIFFERENT`] members and
-/// without commitments. `None` for a line that is not a record of this schema.
-pub fn sameness_of_line(line: &[u8]) -> Option<(RecordId, [u8; 16])> {
-    use canonical::Json;
-    fn strip(json: &mut Json, path: &str) {
-        let Json::Object(members) = json else { return };
-        members.retain_mut(|(name, value)| {
+/// What two records of one identity must agree in to be one: the record without its [`INDIFFERENT`] members and without commitments,
+/// which are salted anew each time. They stand in content objects, known by `captured`; what a sender called so is not touched.
+pub fn comparable(record: &Json) -> Json {
+    fn strip(json: &Json, path: &str) -> Json {
+        let members = match json {
+            Json::Object(members) => members,
+            Json::Array(items) => return Json::Array(items.iter().map(|item| strip(item, "[]")).collect()),
+            other => return other.clone(),
+        };
+        let content = members.iter().any(|(name, _)| name == "captured");
+        let mut kept = Vec::with_capacity(members.len());
+        for (name, value) in members {
             let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            if INDIFFERENT.contains(&at.as_str()) || name == "commitment" && value.as_str().is_some() {
-                return false;
+            if INDIFFERENT.contains(&at.as_str()) || content && name == "commitment" {
+                continue;
             }
-            strip(value, &at);
-            true
-        });
+            kept.push((name.clone(), if at == "attributes" { value.clone() } else { strip(value, &at) }));
+        }
+        Json::Object(kept)
     }
-    let mut json = Json::parse(line).ok()?;
+    strip(record, "")
+}
+
+/// Identity and sameness of a sealed line: first 16 bytes of SHA-256 over the canonical form of [`comparable`]. `None` for a line that
+/// is not a record of this schema.
+pub fn sameness_of_line(line: &[u8]) -> Option<(RecordId, [u8; 16])> {
+    let json = Json::parse(line).ok()?;
     if json.get("schema")?.as_str()? != SCHEMA {
         return None;
     }
     let id = RecordId::parse(json.get("id")?.as_str()?)?;
-    strip(&mut json, "");
-    let digest = Sha256::digest(json.to_jcs());
+    let digest = Sha256::digest(comparable(&json).to_jcs());
     Some((id, *digest.first_chunk()?))
 }
 

@@ -80,6 +80,13 @@ pub struct SealerHandle {
 }
 
 impl SealerHandle {
+    /// A handle whose other end the test holds.
+    #[cfg(test)]
+    pub(crate) fn for_tests(pool: Pool) -> (Self, mpsc::Receiver<Submission>) {
+        let (submissions, receiver) = mpsc::channel(64);
+        (SealerHandle { submissions, pool, counters: Arc::default(), answer_within: Duration::from_secs(60) }, receiver)
+    }
+
     /// Hands a batch over and waits until its records are committed. Dropping the future ends only the waiting: a caller who hangs up
     /// does not cancel a commit. All new records of a batch go into one seal.
     pub async fn submit(&self, batch: Batch, permit: Permit) -> Result<Receipt, SubmitError> {

@@ -23,7 +23,15 @@ pub struct Pool {
 
 /// A request's share. Dropping it frees the bytes.
 #[derive(Debug)]
-pub struct Permit(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
+pub struct Permit(OwnedSemaphorePermit);
+
+impl Permit {
+    /// Gives back what exceeds `bytes`: records are usually smaller than the request they came from.
+    pub fn shrink(&mut self, bytes: usize) {
+        let spare = self.0.num_permits().saturating_sub(bytes);
+        drop(self.0.split(spare));
+    }
+}
 
 impl Pool {
     /// A pool of `capacity` bytes (`seal.pool_bytes`, at most 4 GiB) in which an admission waits at most `wait`.
@@ -35,7 +43,22 @@ impl Pool {
 
     /// Takes `bytes` out of the pool, waiting while it is full. A request larger than the whole pool takes all of it, alone.
     pub async fn admit(&self, bytes: usize) -> Result<Permit, Full> {
+        self.acquire(u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity)).await
+    }
+
+    /// Widens a share to `bytes` in all, waiting like [`Pool::admit`]. On refusal the old share stays. Two requests that wait for each
+    /// other here end with a refusal of the first whose wait is over, which its sender may repeat.
+    pub async fn widen(&self, permit: &mut Permit, bytes: usize) -> Result<(), Full> {
         let want = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity);
+        let held = u32::try_from(permit.0.num_permits()).unwrap_or(u32::MAX);
+        if want > held {
+            let more = self.acquire(want - held).await?;
+            permit.0.merge(more.0);
+        }
+        Ok(())
+    }
+
+    async fn acquire(&self, want: u32) -> Result<Permit, Full> {
         let full = Full { capacity: u64::from(self.capacity) };
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(want) {
             return Ok(Permit(permit));
@@ -69,6 +92,25 @@ mod tests {
         let huge = pool.admit(1_000_000).await.unwrap();
         assert_eq!(pool.used(), 10);
         drop(huge);
+        assert_eq!(pool.used(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_share_widens_and_shrinks() {
+        let pool = Pool::new(10, Duration::from_secs(5));
+        let mut share = pool.admit(2).await.unwrap();
+        pool.widen(&mut share, 6).await.unwrap();
+        pool.widen(&mut share, 3).await.unwrap();
+        assert_eq!(pool.used(), 6);
+        let other = pool.admit(4).await.unwrap();
+        assert_eq!(pool.widen(&mut share, 7).await, Err(Full { capacity: 10 }));
+        share.shrink(1);
+        share.shrink(5);
+        assert_eq!(pool.used(), 5);
+        drop(other);
+        pool.widen(&mut share, usize::MAX).await.unwrap();
+        assert_eq!(pool.used(), 10);
+        drop(share);
         assert_eq!(pool.used(), 0);
     }
 }

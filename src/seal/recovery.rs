@@ -125,6 +125,17 @@ impl Opening<'_> {
                 file.origin
             ));
         }
+        // A log that exists is continued by the key that made it. A fresh key of the same origin would see none of its seals as the log,
+        // and begin a second log in further versions of the same keys. (A key that a `next_vkey` announces gets its binding then.)
+        if file.vkey != *self.key.verifier() && *self.key.binding() != Binding::Bound(here.clone()) {
+            return refused(format!(
+                "the log `{}` in {here} was made with another key ({}) than this one ({}): bring that key file back, or start a new log with a \
+                 new `log.name`",
+                file.origin,
+                file.vkey,
+                self.key.verifier()
+            ));
+        }
         // A crash between putting log.json and writing this line.
         if *self.key.binding() != Binding::Bound(here.clone()) {
             self.key.bind(Binding::Bound(here))?;

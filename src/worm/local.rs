@@ -192,15 +192,15 @@ impl Inner {
     fn put(&self, key: &ObjectKey, body: &[u8], condition: Condition) -> Result<(), PutError> {
         let path = self.path(key).map_err(|why| refused(key, why.to_owned()))?;
         let folder = path.parent().unwrap_or(&self.root);
-        let temp = self.write_temp(key, body).map_err(|e| not_stored(key, "write the temp file", &e))?;
+        let temp = self.write_temp(key, body).map_err(|e| self.not_linked(key, "write the temp file", &e))?;
         self.make_folder(folder).map_err(|e| not_stored(key, "make its folder", &e))?;
         match condition {
             Condition::CreateOnly => match fs::hard_link(&temp.0, &path) {
                 Ok(()) => {}
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(PutError::Exists { key: key.clone() }),
-                Err(e) => return Err(not_stored(key, "link it to its name", &e)),
+                Err(e) => return Err(self.not_linked(key, "link it to its name", &e)),
             },
-            Condition::Any => fs::rename(&temp.0, &path).map_err(|e| not_stored(key, "move it to its name", &e))?,
+            Condition::Any => fs::rename(&temp.0, &path).map_err(|e| self.not_linked(key, "move it to its name", &e))?,
         }
         drop(temp);
         // Readers see it from here on, so nothing below may say "not stored".
@@ -209,6 +209,15 @@ impl Inner {
             make_immutable(&path).map_err(|e| unknown("set the immutable flag of", &e))?;
         }
         sync_folder(folder).map_err(|e| unknown("sync the folder of", &e))
+    }
+
+    /// A folder that was there is gone: somebody removed it. The next try makes it again.
+    fn not_linked(&self, key: &ObjectKey, doing: &str, e: &io::Error) -> PutError {
+        if e.kind() == ErrorKind::NotFound {
+            self.synced.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            return PutError::NotStored { key: key.clone(), reason: in_words(doing, e) };
+        }
+        not_stored(key, doing, e)
     }
 
     fn write_temp(&self, key: &ObjectKey, body: &[u8]) -> io::Result<Temp> {

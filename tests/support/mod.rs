@@ -1,7 +1,38 @@
-//! What the tests share.
+//! What the integration tests share: the receiver as a process of its own, clients that speak the wire, an independent reading of what
+//! must come out, and the tools of others.
 
-pub mod failing;
-pub mod forge;
-pub mod hold;
-pub mod log;
-pub mod s3;
+pub(crate) mod captures;
+pub(crate) mod failing;
+pub(crate) mod forge;
+pub(crate) mod hold;
+pub(crate) mod log;
+pub(crate) mod otlp;
+pub(crate) mod receiver;
+pub(crate) mod s3;
+pub(crate) mod tools;
+pub(crate) mod truth;
+
+use std::time::{Duration, Instant};
+
+/// Longer than anything a healthy machine needs, shorter than a CI job: waiting for a condition ends here, as a failure.
+///
+/// Above all it is longer than the fence of a writer that starts on a store without create-only writes: a PUT timeout, one minute.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Asks until the answer is `Some`. Between two questions it waits a little: only for conditions of other processes, which cannot be
+/// awaited in any other way.
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// A multi-threaded runtime for one test.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}

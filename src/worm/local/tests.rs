@@ -60,6 +60,20 @@ async fn what_cannot_be_stored_is_refused() {
     assert!(matches!(locked, Err(PutError::Refused { .. })));
 }
 
+/// Folders that somebody removes are made again by the next try.
+#[tokio::test]
+async fn removed_folders_come_back() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = open(temp.path());
+    for gone in ["log", TEMP] {
+        put(&store, "log/a/b", Condition::Any).await.unwrap();
+        fs::remove_dir_all(temp.path().join(gone)).unwrap();
+        let first = put(&store, "log/a/b", Condition::Any).await;
+        assert!(matches!(first, Err(PutError::NotStored { .. })), "{first:?}");
+        put(&store, "log/a/b", Condition::Any).await.unwrap();
+    }
+}
+
 /// `/dev/full` stands in for a full disk: the words name the cause, and the outcome is known.
 #[test]
 fn failures_are_named() {

@@ -207,10 +207,14 @@ fn encode(text: &str, is_path: bool) -> String {
     out
 }
 
+/// One crypto provider in the process. `main` installs it first; a library user or a test may not have, and without one
+/// every HTTP client panics when it is built: ours, and object_store's for its credentials.
+pub(super) fn ensure_crypto_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// The client that all calls of a store share.
 pub(super) fn http_client(is_https: bool, ca_pem: Option<&[u8]>) -> Result<reqwest::Client, String> {
-    // One crypto provider in the process; `main` installs it first, a library user or a test may not have.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)

@@ -20,11 +20,15 @@ use std::time::Duration;
 mod answer;
 mod client;
 mod options;
+mod probe;
 mod xml;
 pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options};
+pub use probe::{CANARY_PREFIX, DeleteProbe};
 
-/// One try of a read, from connecting to the last byte: 64 MiB at 2 MiB/s take half of it.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// One try of a read, from connecting to the last byte.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
+/// The same for answers longer than a listing's page: 64 MiB at 2 MiB/s take half of it.
+const LONG_READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pauses before the second, third and fourth try of a read.
 const READ_PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
 /// S3's own limit of a listing's page.
@@ -59,6 +63,7 @@ impl S3Store {
     pub async fn open(bucket: &str, prefix: &str, options: S3Options) -> Result<Self, OpenError> {
         let shown = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
         let invalid = |reason: String| OpenError::invalid(&shown, reason);
+        client::ensure_crypto_provider();
         let place = options::Place::find(&shown, bucket, &options)?;
         let ca_pem = match &options.ca_file {
             Some(path) => Some(tokio::fs::read(path).await.map_err(|e| invalid(format!("`ca_file` {}: {e}", path.display())))?),
@@ -111,7 +116,8 @@ impl S3Store {
 
     /// Asks until there is an answer that another try would not change.
     async fn read(&self, shown: &str, call: Call) -> Result<Answer, ReadError> {
-        let call = Call { timeout: READ_TIMEOUT, ..call };
+        let timeout = if call.answer_max > PAGE_BYTES_MAX { LONG_READ_TIMEOUT } else { READ_TIMEOUT };
+        let call = Call { timeout, ..call };
         let mut pauses = READ_PAUSES.iter();
         loop {
             let result = self.client.call(call.clone()).await;
@@ -331,23 +337,25 @@ impl WormStore for S3Store {
         let mut found: Vec<Version> = Vec::new();
         let mut from = after.map(|key| (format!("{}{key}", self.prefix), None));
         // One more than asked for usually shows that the last key is whole.
-        let max = limit.saturating_add(1).clamp(2, PAGE_MAX);
+        let mut max = limit.saturating_add(1).clamp(2, PAGE_MAX);
         loop {
             let page = self.page(prefix, &full, &from, max).await?;
             let versions = page.entries.into_iter().filter_map(|e| self.version(e));
             // A marker without a version means "after this key", but "from this key" to Versity.
             let versions = versions.filter(|v| after.is_none_or(|after| v.key > *after));
             self.join(prefix, &mut found, versions.collect())?;
-            let Some(next) = page.next else { return Ok(found) };
-            if found.len() >= limit {
-                // The last key may go on on the next page: it comes with the next call, unless it is the only one.
-                let last = found.last().map(|v| v.key.clone());
-                let whole = found.iter().rposition(|v| Some(&v.key) != last.as_ref());
-                if let Some(whole) = whole {
-                    found.truncate(whole + 1);
+            if let Some(at) = found.get(limit.saturating_sub(1)) {
+                // Up to the end of the key that reaches the limit. If that is the last one here it may go on on the next
+                // page: then it comes with the next call, unless it is the only one.
+                let (start, end) = (found.partition_point(|v| v.key < at.key), found.partition_point(|v| v.key <= at.key));
+                let whole = if end < found.len() || page.next.is_none() { end } else { start };
+                if whole > 0 {
+                    found.truncate(whole);
                     return Ok(found);
                 }
+                max = PAGE_MAX; // One key with many versions: to its end in big steps.
             }
+            let Some(next) = page.next else { return Ok(found) };
             from = Some(next);
         }
     }

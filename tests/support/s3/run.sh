@@ -64,7 +64,7 @@ case $kind in
     mkdir "$dir/data"
     start "$dir/minio.log" env HOME="$dir" MINIO_ROOT_USER=$access MINIO_ROOT_PASSWORD=$secret MINIO_BROWSER=off \
       "$program" server "$dir/data" --address "127.0.0.1:$port"
-    wait_until 60 minio curl -sf --noproxy '*' "http://127.0.0.1:$port/minio/health/live"
+    wait_until 60 minio curl -sf --noproxy '*' "http://127.0.0.1:$port/minio/health/cluster"
     ;;
   versity)
     program=$(find_program versitygw) || missing "versitygw: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0"

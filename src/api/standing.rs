@@ -1,0 +1,93 @@
+//! Where the process stands: what `/readyz` answers, and why.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::seal::{Stats, Status};
+
+/// What a seal may take beyond two heartbeats before it counts as overdue: a put that is tried again.
+const OVERDUE_GRACE: Duration = Duration::from_secs(5);
+
+/// Shared by the supervisor, who sets it, and the API, which shows it.
+#[derive(Debug)]
+pub struct Standing {
+    clock: Arc<dyn Clock>,
+    heartbeat: Option<Duration>,
+    writer: OnceLock<Writer>,
+    draining: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Writer {
+    status: watch::Receiver<Status>,
+    stats: Arc<Stats>,
+}
+
+impl Standing {
+    /// Of a process that is starting: not ready.
+    pub fn new(clock: Arc<dyn Clock>, heartbeat: Option<Duration>) -> Self {
+        Standing { clock, heartbeat, writer: OnceLock::new(), draining: AtomicBool::new(false) }
+    }
+
+    /// Recovery is finished and the writer runs.
+    pub fn opened(&self, status: watch::Receiver<Status>, stats: Arc<Stats>) {
+        let _ = self.writer.set(Writer { status, stats });
+    }
+
+    /// No new work is taken.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// The newest committed checkpoint of our own log.
+    pub fn checkpoint(&self) -> Option<String> {
+        let newest = self.writer.get()?.status.borrow().checkpoint.clone();
+        (!newest.is_empty()).then_some(newest)
+    }
+
+    /// Ready, or one sentence why not.
+    pub fn ready(&self) -> Result<(), &'static str> {
+        let Some(writer) = self.writer.get() else {
+            return Err("the log is being opened: recovery is not finished");
+        };
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("this process is stopping");
+        }
+        if writer.stats.in_doubt.value() > 0 {
+            return Err("the newest seal is not known to be committed; nothing is acknowledged until it is");
+        }
+        let sealed_at = writer.status.borrow().sealed_at;
+        let age = self.clock.now().ceil_seconds().0.saturating_sub(sealed_at.0);
+        let allowed = self.heartbeat.map(|h| h * 2 + OVERDUE_GRACE);
+        if allowed.is_some_and(|allowed| u64::try_from(age).is_ok_and(|age| age > allowed.as_secs())) {
+            return Err("the newest seal is overdue: the store takes none");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{ManualClock, UnixNanos, UnixSeconds};
+
+    #[test]
+    fn ready_only_while_seals_are_committed_in_time() {
+        let clock = ManualClock::new(UnixNanos(1_000_000_000_000));
+        let standing = Standing::new(Arc::new(clock.clone()), Some(Duration::from_secs(60)));
+        assert!(standing.ready().unwrap_err().contains("recovery"));
+        let (_keep, status) = watch::channel(Status { tree_size: 1, checkpoint: "x".into(), sealed_at: UnixSeconds(1000) });
+        standing.opened(status, Arc::default());
+        assert_eq!(standing.ready(), Ok(()));
+        clock.advance(Duration::from_secs(125));
+        assert_eq!(standing.ready(), Ok(()));
+        clock.advance(Duration::from_secs(1));
+        assert!(standing.ready().unwrap_err().contains("overdue"));
+        standing.drain();
+        assert!(standing.ready().unwrap_err().contains("stopping"));
+    }
+}

@@ -1,0 +1,359 @@
+//! The command line: what can be asked, in the words of operators and auditors. What the answers are is `commands/`.
+//!
+//! `--config` and `--store` mean the same for every command, as do `SPANSEAL_CONFIG`, `SPANSEAL_STORE` and `SPANSEAL_VKEY` (the flag wins).
+//! The environment is read in `config` alone, so it is not clap that reads it here.
+
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::clock::UnixNanos;
+use crate::config::{Environment, Overrides, PrintFormat};
+use crate::tlog::note::VerifierKey;
+use crate::verify::Bound;
+use values::{parse_bound_from, parse_bound_to, parse_from, parse_store, parse_to, parse_vkey};
+
+/// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
+pub const EXIT_USAGE: u8 = 64;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done (verify, check: verified), 1 found something wrong (verify, check, doctor) or nothing (show, prove),
+2 could not do or check it, 64 the command line is wrong.
+Machine output goes to stdout, everything else to stderr.
+
+Environment: SPANSEAL_CONFIG, SPANSEAL_STORE and SPANSEAL_VKEY stand in for --config, --store and --vkey; credentials for
+s3:// stores come from AWS_* variables, web identity, container or instance.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "spanseal",
+    version,
+    about = "Turns AI spans into evidence: receives OTLP, seals audit records into write-once storage, finds and proves them",
+    long_about = "An OTLP receiver that turns AI spans into evidence.\n\n\
+        It takes OTLP from SDKs and OpenTelemetry Collectors, promotes the spans and log events that carry AI meaning into audit records, \
+        seals the records into write-once storage (S3 Object Lock, or a local folder to try it out), and lets an auditor who trusts nobody \
+        find a decision, read it in plain words, and prove that nothing was changed, removed or back-dated.",
+    after_help = "Start with: spanseal demo",
+    after_long_help = EXIT_CODES,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// Configuration file (YAML); without it the embedded default [env: SPANSEAL_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub config: Option<PathBuf>,
+    /// Store to use instead of the configured one: a folder, file:///path or s3://bucket/prefix [env: SPANSEAL_STORE]
+    #[arg(long, global = true, value_name = "URL", value_parser = parse_store, help_heading = "Everywhere")]
+    pub store: Option<String>,
+}
+
+/// The commands of this version.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the whole story: send AI spans with real OTLP exporters, seal, find and verify them
+    Demo(DemoArgs),
+    /// Receive OTLP and seal it, until told to stop
+    Serve(ServeArgs),
+    /// Re-derive everything in a store and say what is not as it was signed
+    Verify(VerifyArgs),
+    /// Find sealed records
+    Query(Box<QueryArgs>),
+    /// Tell a decision as a story, for a reader who is no engineer
+    Show(ShowArgs),
+    /// Write a proof that one record is in the log, for somebody who has no access to the store
+    Prove(ProveArgs),
+    /// Check a proof offline: no store, no network
+    Check(CheckArgs),
+    /// Examine configuration, keys, clock and store before they matter
+    Doctor(DoctorArgs),
+    /// Make the signing key of a log and the identity key of a store
+    Keygen(KeygenArgs),
+}
+
+/// `spanseal demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal demo\n  spanseal demo --stay            then look at http://127.0.0.1:8720/readyz\n  \
+    spanseal demo --store s3://demo-bucket/spanseal\n\nThe store is ./spanseal-demo and the keys are in ./spanseal-demo-keys; both are made anew at every start.")]
+pub struct DemoArgs {
+    /// Keep serving after the story, until interrupted
+    #[arg(long)]
+    pub stay: bool,
+}
+
+/// `spanseal serve`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal serve                                   OTLP on 127.0.0.1:4317 and :4318, store ./spanseal-data\n  \
+    spanseal serve --config /etc/spanseal.yaml\n  spanseal serve --config spanseal.yaml --print-config > effective.yaml\n  \
+    SPANSEAL_STORE=s3://audit-bucket/prod spanseal serve\n\nStops on SIGINT or SIGTERM after open requests got their receipts; a second signal stops at once, which is safe."
+)]
+pub struct ServeArgs {
+    /// Print the effective configuration (no secrets are in it) and stop
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "yaml")]
+    pub print_config: Option<PrintAs>,
+}
+
+/// Form of `--print-config`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrintAs {
+    /// A file to start from
+    Yaml,
+    /// The canonical text whose SHA-256 stands in seals as `config_sha256`
+    Json,
+}
+
+impl From<PrintAs> for PrintFormat {
+    fn from(format: PrintAs) -> Self {
+        match format {
+            PrintAs::Yaml => PrintFormat::Yaml,
+            PrintAs::Json => PrintFormat::Json,
+        }
+    }
+}
+
+/// The public key that an auditor brings.
+#[derive(Clone, Debug, Default, Args)]
+pub struct KeyArgs {
+    /// The log's public key, <origin>+<id>+<key>, or a file that holds it; may be given once for each log [env: SPANSEAL_VKEY]
+    #[arg(long, value_name = "KEY", value_parser = parse_vkey)]
+    pub vkey: Vec<VerifierKey>,
+}
+
+/// `spanseal verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal verify --store s3://audit-bucket/prod --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  \
+    spanseal verify --config spanseal.yaml --json | jq .verdict\n  spanseal verify --store ./spanseal-data --from 2026-11-01 --to 2026-11-20\n\n\
+    Bring the key yourself (--vkey): a key read from the store shows only that the store agrees with itself.\n\
+    Exit codes: 0 verified, 1 findings, 2 could not check.")]
+pub struct VerifyArgs {
+    /// Keys to trust.
+    #[command(flatten)]
+    pub keys: KeyArgs,
+    /// First seal to verify: an index, a date or a time (RFC 3339)
+    #[arg(long, value_name = "SEAL|TIME", value_parser = parse_bound_from)]
+    pub from: Option<Bound>,
+    /// Last seal to verify: an index, a date (the whole day) or a time
+    #[arg(long, value_name = "SEAL|TIME", value_parser = parse_bound_to)]
+    pub to: Option<Bound>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `spanseal query`. All conditions given must hold.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal query --user alice@example.com --from 2026-11-01\n  spanseal query --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 --format json\n  \
+    spanseal query --kind decision --model gpt-4o --format jsonl > decisions.jsonl\n  spanseal query --record-id 0f1e... --proof --format json\n\n\
+    Persons are stored as pseudonyms; --user, --subject and --person find the plain, keyed and vault forms at once.\nNothing found is not an error: exit code 0."
+)]
+pub struct QueryArgs {
+    /// Trace id, 32 hexadecimal digits
+    #[arg(long, value_name = "ID")]
+    pub trace_id: Option<String>,
+    /// Record id, 32 hexadecimal digits
+    #[arg(long, value_name = "ID")]
+    pub record_id: Option<String>,
+    /// Who used the system (actor.user_id)
+    #[arg(long, value_name = "PERSON")]
+    pub user: Option<String>,
+    /// Whom the decision is about (subject.id)
+    #[arg(long, value_name = "PERSON")]
+    pub subject: Option<String>,
+    /// Anybody a record names: user, subject, reviewer, who changed or approved
+    #[arg(long, value_name = "PERSON")]
+    pub person: Option<String>,
+    /// Session or conversation
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// Model, as requested or as answered; also provider/model
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Kind of record, such as inference, tool, decision, review
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// Decision id
+    #[arg(long, value_name = "ID")]
+    pub decision: Option<String>,
+    /// Hash of a prompt or of its template
+    #[arg(long, value_name = "HASH")]
+    pub prompt_hash: Option<String>,
+    /// Not before: a date or a time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = parse_from)]
+    pub from: Option<UnixNanos>,
+    /// Not after: a date (the whole day) or a time
+    #[arg(long, value_name = "TIME", value_parser = parse_to)]
+    pub to: Option<UnixNanos>,
+    /// Realm of the persons asked for (by default those that the evidence itself names); may be repeated
+    #[arg(long, value_name = "REALM")]
+    pub realm: Vec<String>,
+    /// At most so many records, the newest sealed first
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: QueryFormat,
+    /// Add the proof of each record (json), or its place in the log (other formats)
+    #[arg(long)]
+    pub proof: bool,
+    /// Keys to trust.
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// Form of `query`'s answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum QueryFormat {
+    /// For a terminal
+    Table,
+    /// One array of {record, seal, segment, leaf_index}
+    Json,
+    /// The sealed lines, byte for byte
+    Jsonl,
+    /// For a spreadsheet
+    Csv,
+}
+
+/// `spanseal show`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal show 4bf92f3577b34da6a3ce929d0e0e4736\n  spanseal show loan-2026-0042 --identities\n\nExit codes: 0 shown, 1 nothing found, 2 could not look."
+)]
+pub struct ShowArgs {
+    /// Trace id, record id or decision id
+    #[arg(value_name = "TRACE_OR_RECORD_ID")]
+    pub id: String,
+    /// Resolve pseudonyms back to persons, where that is possible and allowed
+    #[arg(long)]
+    pub identities: bool,
+    /// Show what was said, where it is still held
+    #[arg(long)]
+    pub content: bool,
+    /// Print the story as one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Keys to trust.
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// `spanseal prove`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal prove 0f1e2d3c4b5a69788796a5b4c3d2e1f0 > proof.json\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n\n\
+    The proof goes to stdout. Exit codes: 0 proved, 1 no such record, 2 could not look."
+)]
+pub struct ProveArgs {
+    /// Record id, 32 hexadecimal digits
+    #[arg(value_name = "RECORD_ID")]
+    pub id: String,
+    /// Keys to trust.
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// `spanseal check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  spanseal prove 0f1e... | spanseal check - --vkey log.vkey\n\n\
+    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format)."
+)]
+pub struct CheckArgs {
+    /// The proof bundle; `-` reads it from stdin
+    #[arg(value_name = "PROOF")]
+    pub proof: PathBuf,
+    /// Keys to trust.
+    #[command(flatten)]
+    pub keys: KeyArgs,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `spanseal doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal doctor --config spanseal.yaml\n  spanseal doctor --store s3://audit-bucket/prod --no-canary\n  spanseal doctor --json | jq '.checks[] | select(.state != \"ok\")'\n\n\
+    On an s3:// store a small canary object with a lock of one day is written below `_doctor/`, to see whether the store really\nrefuses to delete it or to shorten its lock. It cannot be removed for that day; --no-canary leaves the question open.\n\
+    Exit codes: 0 no problem (warnings are allowed), 1 problems, 2 something could not be checked."
+)]
+pub struct DoctorArgs {
+    /// Write no canary object: then nothing is said about whether locks hold
+    #[arg(long)]
+    pub no_canary: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `spanseal keygen`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
+    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n\n\
+    Nothing is ever overwritten. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
+pub struct KeygenArgs {
+    /// Make only this key
+    #[arg(long, value_name = "KEY", conflicts_with = "public")]
+    pub only: Option<KeyKind>,
+    /// Make nothing; print the public half of the existing log key
+    #[arg(long)]
+    pub public: bool,
+}
+
+/// Which key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyKind {
+    /// The signing key (log.key_file)
+    Log,
+    /// The key of pseudonyms (identity.key_file)
+    Identity,
+}
+
+impl Global {
+    /// For [`crate::config::Config::load`].
+    pub fn overrides(&self) -> Overrides {
+        Overrides { config: self.config.clone(), store: self.store.clone() }
+    }
+}
+
+impl Cli {
+    /// Fills in what the environment says and the command line does not. The error is a sentence about `SPANSEAL_VKEY`.
+    pub fn complete(&mut self, environment: &Environment) -> Result<(), String> {
+        let keys = match &mut self.command {
+            Command::Verify(args) => &mut args.keys,
+            Command::Query(args) => &mut args.keys,
+            Command::Show(args) => &mut args.keys,
+            Command::Prove(args) => &mut args.keys,
+            Command::Check(args) => &mut args.keys,
+            Command::Demo(_) | Command::Serve(_) | Command::Doctor(_) | Command::Keygen(_) => return Ok(()),
+        };
+        if let (true, Some(text)) = (keys.vkey.is_empty(), environment.get("SPANSEAL_VKEY")) {
+            for one in text.split_whitespace() {
+                keys.vkey.push(parse_vkey(one).map_err(|why| format!("SPANSEAL_VKEY: {why}"))?);
+            }
+        }
+        match &self.command {
+            // Offline there is nothing else that a key could come from, and a proof without a key proves nothing.
+            Command::Check(args) if args.keys.vkey.is_empty() => {
+                Err("a proof is checked against the log's public key: bring it with `--vkey` or SPANSEAL_VKEY".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! Definition, help texts, values.
+
+use super::*;
+use crate::clock::UnixSeconds;
+use clap::CommandFactory;
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for command in Cli::command().get_subcommands() {
+        let mut command = command.clone();
+        let help = command.render_long_help().to_string();
+        assert!(help.contains("Examples:"), "{help}");
+        assert!(help.is_ascii(), "{help}");
+    }
+    let mut top = Cli::command();
+    let help = top.render_long_help().to_string();
+    for word in ["demo", "serve", "verify", "query", "show", "prove", "check", "doctor", "keygen", "SPANSEAL_STORE", "64"] {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+}
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once("spanseal").chain(line.split_whitespace()))
+}
+
+#[test]
+fn store_and_config_stand_before_or_behind_the_command() {
+    for line in ["--store ./x verify", "verify --store ./x"] {
+        assert_eq!(parse(line).unwrap().global.store.as_deref(), Some("./x"));
+    }
+    let error = parse("verify --store gs://x").unwrap_err().to_string();
+    assert!(error.contains("`gs` stores are not known"), "{error}");
+    assert!(parse("verify --from yesterday").unwrap_err().to_string().contains("neither a date"));
+    assert!(parse("nonsense").is_err() && parse("").is_err());
+}
+
+#[test]
+fn print_config_takes_an_optional_form() {
+    let of = |line: &str| match parse(line).unwrap().command {
+        Command::Serve(args) => args.print_config,
+        _ => None,
+    };
+    assert_eq!(of("serve"), None);
+    assert_eq!(of("serve --print-config"), Some(PrintAs::Yaml));
+    assert_eq!(of("serve --print-config=json"), Some(PrintAs::Json));
+}
+
+#[test]
+fn times_and_bounds() {
+    assert_eq!(parse_from("2026-11-20").unwrap().rfc3339(), "2026-11-20T00:00:00.000000000Z");
+    assert_eq!(parse_to("2026-11-20").unwrap().rfc3339(), "2026-11-20T23:59:59.999999999Z");
+    assert_eq!(parse_to("2026-11-20T10:00:00+01:00").unwrap().rfc3339(), "2026-11-20T09:00:00.000000000Z");
+    assert_eq!(parse_bound_from("17"), Ok(Bound::Seal(17)));
+    assert_eq!(parse_bound_to("1970-01-02"), Ok(Bound::Time(UnixSeconds(2 * 86_400 - 1))));
+    assert!(parse_bound_from("99999999999999999999").is_err());
+}
+
+#[test]
+fn keys_come_from_the_flag_a_file_or_the_environment() {
+    const KEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log.vkey");
+    std::fs::write(&file, format!("{KEY}\n")).unwrap();
+    for key in [KEY, file.to_str().unwrap()] {
+        let Command::Verify(args) = parse(&format!("verify --vkey {key}")).unwrap().command else { panic!() };
+        assert_eq!(args.keys.vkey[0].name(), "PeterNeumann");
+    }
+    let mut cli = parse("check proof.json").unwrap();
+    cli.complete(&Environment::of([("SPANSEAL_VKEY", KEY)])).unwrap();
+    let Command::Check(args) = &cli.command else { panic!() };
+    assert_eq!(args.keys.vkey.len(), 1);
+    let error = parse("check p --vkey nonsense").unwrap_err().to_string();
+    assert!(error.contains("keygen --public"), "{error}");
+}

@@ -1,0 +1,240 @@
+//! What can be examined without writing anything.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Report;
+use crate::config::{Config, Listener};
+use crate::seal::keys::{Binding, KeyError, LogKey};
+use crate::serve::keys::{load_identity, log_exists};
+use crate::serve::{BindError, bind, is_spanseal};
+use crate::tlog::seal_file::LogFile;
+use crate::worm::{self, Locks, SMALL_BYTES_MAX, StoreUrl, WormStore, log_key};
+
+/// A clock further off than this is worth a word; the writer stops at 300 s (`store.md`, "The seal").
+const SKEW_WARN_SECONDS: i64 = 30;
+const SKEW_MAX_SECONDS: i64 = 300;
+
+pub(super) fn configuration(config: &Config, report: &mut Report) {
+    let from = config.file.as_ref().map_or("embedded defaults".to_owned(), |f| f.display().to_string());
+    report.ok("configuration", format!("{from}; config_sha256 {}", config.sha256()));
+    for warning in &config.warnings {
+        report.warning("configuration", warning);
+    }
+    for (_, class) in config.retention.classes.iter() {
+        report.ok(
+            "retention",
+            format!(
+                "class `{}`: {} for {}{}",
+                class.name,
+                class.mode.as_str(),
+                class.period,
+                if class.claimable { ", telemetry may ask for it" } else { "" }
+            ),
+        );
+    }
+}
+
+fn listeners(config: &Config) -> Vec<(&'static str, &Listener)> {
+    let grpc = config.receivers.grpc.as_ref().map(|r| ("receivers.otlp.protocols.grpc", &r.listener));
+    let http = config.receivers.http.as_ref().map(|r| ("receivers.otlp.protocols.http", &r.listener));
+    grpc.into_iter().chain(http).chain([("api", &config.api)]).collect()
+}
+
+/// Certificates, their keys and tokens: there, readable, and the secret ones not readable by others.
+pub(super) fn files(config: &Config, report: &mut Report) {
+    for (name, listener) in listeners(config) {
+        let tls = listener.tls.as_ref();
+        let public = [("tls.cert_file", tls.map(|t| &t.cert_file)), ("tls.client_ca_file", tls.and_then(|t| t.client_ca_file.as_ref()))];
+        for (key, path) in public.into_iter().filter_map(|(k, p)| Some((k, p?))) {
+            file(&format!("{name}.{key}"), path, false, report);
+        }
+        let secret = [("tls.key_file", tls.map(|t| &t.key_file)), ("auth.token_file", listener.token_file.as_ref())];
+        for (key, path) in secret.into_iter().filter_map(|(k, p)| Some((k, p?))) {
+            file(&format!("{name}.{key}"), path, true, report);
+        }
+    }
+    if let Some(path) = &config.store.s3.ca_file {
+        file("store.s3.ca_file", path, false, report);
+    }
+}
+
+fn file(key: &str, path: &Path, secret: bool, report: &mut Report) {
+    let shown = path.display();
+    match std::fs::File::open(path).and_then(|f| f.metadata()) {
+        Err(e) => report.problem("files", format!("`{key}` `{shown}` cannot be read: {e}; check the path and who may read it")),
+        Ok(found) if secret && found.mode() & 0o077 != 0 => {
+            report.warning(
+                "files",
+                format!("`{key}` `{shown}` can be read by others (mode {:03o}); run `chmod 600 {shown}`", found.mode() & 0o777),
+            );
+        }
+        Ok(_) => report.ok("files", format!("`{key}` `{shown}` can be read")),
+    }
+}
+
+/// The store itself: reachable, versioned, locked, on time. `None` where it cannot be asked.
+pub(super) async fn store(config: &Config, report: &mut Report) -> Option<Arc<dyn WormStore>> {
+    let url = &config.store.url;
+    let opened = match worm::open(url, &config.store.options()).await {
+        Ok(store) => store,
+        Err(error @ worm::OpenError::Invalid { .. }) => {
+            report.problem("store", error.to_string());
+            return None;
+        }
+        Err(error @ worm::OpenError::Unreachable { .. }) => {
+            report.unchecked("store", error.to_string());
+            return None;
+        }
+    };
+    let state = match opened.state().await {
+        Ok(state) => state,
+        Err(error) if error.is_retryable() => {
+            report.unchecked("store", format!("{url} could not be asked: {error}"));
+            return None;
+        }
+        Err(error) => {
+            report.problem("store", format!("{url}: {error}"));
+            return None;
+        }
+    };
+    report.ok("store", format!("{url} answers"));
+    match (opened.locks(), state.versioning, state.object_lock) {
+        (Locks::None, ..) => {}
+        (Locks::Enforced, Some(true), Some(true)) => report.ok("object lock", "versioning and Object Lock are enabled"),
+        (Locks::Enforced, ..) => report.problem("object lock", crate::serve::no_object_lock(url)),
+    }
+    if let Some(default) = &state.default_retention {
+        report.ok(
+            "object lock",
+            format!(
+                "the bucket locks new objects by default: {default}; `checkpoint`, which is replaced often, gets a short lock of its own"
+            ),
+        );
+    }
+    match opened.clock_skew_seconds() {
+        Some(skew) if skew.abs() > SKEW_MAX_SECONDS => {
+            report.problem(
+                "clock",
+                format!(
+                    "the store's clock is {skew} s ahead of this machine's; beyond {SKEW_MAX_SECONDS} s nothing is sealed: set the clock"
+                ),
+            );
+        }
+        Some(skew) if skew.abs() > SKEW_WARN_SECONDS => {
+            report.warning(
+                "clock",
+                format!("the store's clock is {skew} s ahead of this machine's; set the clock before it is {SKEW_MAX_SECONDS}"),
+            );
+        }
+        Some(skew) => report.ok("clock", format!("{skew} s off the store's")),
+        None => report.ok("clock", "this store has no clock of its own to compare with"),
+    }
+    Some(opened)
+}
+
+/// Both key files, and whether they are those of the log in the store.
+pub(super) async fn keys(config: &Config, store: Option<&dyn WormStore>, report: &mut Report) {
+    let name = &config.log.name;
+    let exists = match store {
+        None => None,
+        Some(store) => match log_exists(store, name).await {
+            Ok(exists) => Some(exists),
+            Err(error) => {
+                report.unchecked("log", format!("whether the log `{name}` exists could not be found out: {error}"));
+                None
+            }
+        },
+    };
+    let missing = |key: &str, path: &Path, report: &mut Report| match exists {
+        Some(false) => report.ok(
+            "keys",
+            format!("`{key}` `{}` does not exist; `serve` makes it with the log, or make it now with `spanseal keygen`", path.display()),
+        ),
+        Some(true) => report.problem(
+            "keys",
+            format!(
+                "`{key}` `{}` does not exist, but the log `{name}` does: bring the file back from where it is backed up",
+                path.display()
+            ),
+        ),
+        None => {
+            report.unchecked("keys", format!("`{key}` `{}` does not exist; whether the log does could not be found out", path.display()))
+        }
+    };
+    match load_identity(&config.identity.key_file) {
+        Ok(_) => report.ok("keys", format!("identity key `{}` is good", config.identity.key_file.display())),
+        Err(KeyError::Missing(path)) => missing("identity.key_file", &path, report),
+        Err(error) => report.problem("keys", error.to_string()),
+    }
+    let key = match LogKey::load(&config.log.key_file) {
+        Ok(key) => key,
+        Err(KeyError::Missing(path)) => return missing("log.key_file", &path, report),
+        Err(error) => return report.problem("keys", error.to_string()),
+    };
+    if let Err(error) = key.expect_origin(&config.log.origin) {
+        return report.problem("keys", error.to_string());
+    }
+    report.ok("keys", format!("log key `{}` is good; public half {}", config.log.key_file.display(), key.verifier()));
+    match (exists, store) {
+        (Some(true), Some(store)) => log(config, store, &key, report).await,
+        (Some(false), _) => match key.binding() {
+            Binding::Fresh | Binding::Creating(_) => report.ok("log", format!("`{name}` does not exist yet; `serve` makes it")),
+            Binding::Bound(place) => report.problem(
+                "log",
+                format!("`{name}` does not exist in {}, but its key has been signing in {place}: correct `store.url`, or make a new key for a new log", config.store.url),
+            ),
+        },
+        _ => {}
+    }
+}
+
+async fn log(config: &Config, store: &dyn WormStore, key: &LogKey, report: &mut Report) {
+    let at = log_key(&config.log.name);
+    let read = async {
+        let versions = store.versions(&at).await?;
+        let oldest = versions.iter().rfind(|v| !v.is_delete_marker);
+        store.get(&at, oldest.and_then(|v| v.id.as_ref()), SMALL_BYTES_MAX).await
+    };
+    let bytes = match read.await {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return report.problem("log", format!("`{at}` is listed but cannot be read")),
+        Err(error) => return report.unchecked("log", error.to_string()),
+    };
+    match LogFile::parse(&bytes) {
+        Err(error) => report.problem("log", format!("`{at}` is not a log of spanseal: {error}; choose another `log.name`")),
+        Ok(file) if file.origin != config.log.origin => {
+            report.problem(
+                "log",
+                format!("`{at}` is of log `{}`, but the configuration says `{}`; `serve` refuses", file.origin, config.log.origin),
+            );
+        }
+        Ok(file) if file.vkey != *key.verifier() => {
+            report.problem(
+                "log",
+                format!("`{at}` names another key ({}) than `{}` holds; `serve` refuses", file.vkey, config.log.key_file.display()),
+            );
+        }
+        Ok(file) => report.ok("log", format!("`{}` exists since {} and its key fits", file.origin, file.created)),
+    }
+}
+
+/// Whether the listeners could be opened now.
+pub(super) async fn ports(config: &Config, report: &mut Report) {
+    let running = is_spanseal(&config.api).await;
+    for (name, listener) in listeners(config) {
+        match bind(name, &listener.endpoint).await {
+            Ok(_) => report.ok("ports", format!("{} is free", listener.endpoint)),
+            Err(BindError::InUse { .. }) if running => {
+                report.ok("ports", format!("{} is in use, and a spanseal answers at {}", listener.endpoint, config.api.endpoint));
+            }
+            Err(error) => report.problem("ports", error.to_string()),
+        }
+    }
+}
+
+/// Whether the canary has anything to show on this store.
+pub(super) fn is_lockable(config: &Config) -> bool {
+    matches!(config.store.url, StoreUrl::S3 { .. }) && !config.store.not_worm
+}

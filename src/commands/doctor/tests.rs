@@ -1,0 +1,77 @@
+//! The local half; the canary is tried against real servers in `tests/`.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::clock::UnixSeconds;
+use crate::config::{Environment, Overrides};
+
+fn config(folder: &std::path::Path, more: &str) -> Config {
+    let at = folder.display();
+    let text = format!(
+        "log: {{name: audit, origin: example.com/audit, key_file: {at}/log.key}}\nidentity: {{key_file: {at}/id.key}}\nstore: {{url: 'file://{at}/store'}}\n\
+         receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '127.0.0.1:0'}}}}}}}}\n{more}"
+    );
+    Config::parse("f", &text, &Overrides::default(), &Environment::default(), UnixSeconds(1_795_000_000)).unwrap()
+}
+
+async fn examine(config: &Config) -> Report {
+    let mut report = Report::default();
+    checks::configuration(config, &mut report);
+    checks::files(config, &mut report);
+    let store = checks::store(config, &mut report).await;
+    checks::keys(config, store.as_deref(), &mut report).await;
+    checks::ports(config, &mut report).await;
+    canary::check(config, store.as_deref(), false, &mut report).await;
+    report
+}
+
+#[tokio::test]
+async fn an_empty_place_is_fine_with_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = examine(&config(folder.path(), "api: {endpoint: '127.0.0.1:0'}")).await;
+    assert_eq!(report.exit_code(), 0, "{}", report.to_text());
+    assert!(report.has(State::Warning), "a folder is not write-once storage");
+    let json = Json::parse(report.to_json().trim().as_bytes()).unwrap();
+    assert_eq!(json.get("verdict").and_then(Json::as_str), Some("ok"));
+}
+
+#[tokio::test]
+async fn each_fault_is_one_line_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let config = config(folder.path(), &format!("api: {{endpoint: '127.0.0.1:{port}', auth: {{token_file: /does/not/exist}}}}"));
+    std::fs::write(&config.identity.key_file, "x").unwrap();
+    std::fs::set_permissions(&config.identity.key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    crate::seal::keys::LogKey::generate(&config.log.key_file, "example.org/audit").unwrap();
+    let report = examine(&config).await;
+    assert_eq!(report.exit_code(), 1);
+    let text = report.to_text();
+    for line in [
+        format!("problem   ports          `api.endpoint` 127.0.0.1:{port}: the port is in use by another program; stop that, or configure another port"),
+        "problem   files          `api.auth.token_file` `/does/not/exist` cannot be read: No such file or directory (os error 2); check the path and who may read it".to_owned(),
+        format!(
+            "problem   keys           key file `{}`: an identity key is 64 hexadecimal digits; make one with `spanseal keygen`",
+            config.identity.key_file.display()
+        ),
+        format!(
+            "problem   keys           key file `{}` is the key of log `example.org/audit`, but the configuration says `example.com/audit`; one key signs for one log",
+            config.log.key_file.display()
+        ),
+    ] {
+        assert!(text.contains(&line), "{line}\n---\n{text}");
+    }
+}
+
+#[test]
+fn problems_beat_what_could_not_be_checked() {
+    let mut report = Report::default();
+    report.ok("a", "");
+    report.warning("a", "");
+    assert_eq!(report.exit_code(), 0);
+    report.unchecked("a", "");
+    assert_eq!(report.exit_code(), 2);
+    report.problem("a", "");
+    assert_eq!(report.exit_code(), 1);
+}

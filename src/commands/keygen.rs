@@ -1,0 +1,55 @@
+//! `spanseal keygen`: makes keys on purpose, and prints the public half for auditors.
+
+use std::process::ExitCode;
+
+use super::output;
+use crate::cli::{KeyKind, KeygenArgs};
+use crate::config::Config;
+use crate::seal::keys::{KeyError, LogKey};
+use crate::serve::keys::{load_identity, make_identity};
+
+/// Runs it. stdout gets the public key, and nothing else.
+pub fn run(args: &KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let (log_file, identity_file) = (&config.log.key_file, &config.identity.key_file);
+    if args.public {
+        let key = LogKey::load(log_file)?;
+        output::answer(&format!("{}\n", key.verifier()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.only != Some(KeyKind::Log) {
+        match make_identity(identity_file) {
+            Ok(()) => output::tell(&format!(
+                "made identity key {} (mode 0600): back it up, and give every replica of this store the same",
+                identity_file.display()
+            )),
+            // With both asked for, one that is there and good is what was wanted.
+            Err(KeyError::Exists(_)) if args.only.is_none() => {
+                load_identity(identity_file)?;
+                output::tell(&format!("identity key {} exists already and is kept", identity_file.display()));
+            }
+            Err(other) => return Err(other.into()),
+        }
+    }
+    if args.only != Some(KeyKind::Identity) {
+        let key = match LogKey::generate(log_file, &config.log.origin) {
+            Ok(key) => {
+                output::tell(&format!(
+                    "made log key {} (mode 0600) for log {}: back it up, and use it for no other log",
+                    log_file.display(),
+                    key.origin()
+                ));
+                key
+            }
+            Err(KeyError::Exists(_)) if args.only.is_none() => {
+                let key = LogKey::load(log_file)?;
+                key.expect_origin(&config.log.origin)?;
+                output::tell(&format!("log key {} exists already and is kept", log_file.display()));
+                key
+            }
+            Err(other) => return Err(other.into()),
+        };
+        output::tell("the public half, for auditors, follows on stdout; they verify with `--vkey`");
+        output::answer(&format!("{}\n", key.verifier()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,34 @@
+//! What each command does; one small file each. Errors are `anyhow` here: they end as one sentence in `main`.
+
+pub mod check;
+pub mod demo;
+pub mod doctor;
+pub mod keygen;
+pub mod output;
+pub mod prove;
+pub mod query;
+pub mod read;
+pub mod serve;
+pub mod show;
+pub mod verify;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+use crate::config::Config;
+
+/// Runs one command with its effective configuration.
+pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+    // Boxed: each is a large state machine, and only one of them is ever needed.
+    match command {
+        Command::Demo(args) => Box::pin(demo::run(args, &config)).await,
+        Command::Serve(args) => Box::pin(serve::run(args, config)).await,
+        Command::Verify(args) => Box::pin(verify::run(args, &config)).await,
+        Command::Query(args) => Box::pin(query::run(*args, &config)).await,
+        Command::Show(args) => Box::pin(show::run(args, &config)).await,
+        Command::Prove(args) => Box::pin(prove::run(args, &config)).await,
+        Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
+        Command::Keygen(args) => keygen::run(&args, &config),
+    }
+}

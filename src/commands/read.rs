@@ -1,0 +1,88 @@
+//! What every command that reads evidence does first: open the store, gather the keys to trust, show progress, tell the problems.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::output;
+use crate::cli::KeyArgs;
+use crate::config::Config;
+use crate::query::Problem;
+use crate::query::log::{KeySource, TrustedKey};
+use crate::query::person::{IdentityKey, Names};
+use crate::query::scan::{Answer, Request, scan};
+use crate::seal::keys::LogKey;
+use crate::tlog::note::VerifierKey;
+use crate::worm::{self, WormStore};
+
+/// Opens the configured store.
+pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn WormStore>> {
+    Ok(worm::open(&config.store.url, &config.store.options()).await?)
+}
+
+/// The keys that the asker brings, else the configuration's own.
+///
+/// The default key file stands beside the default store: with another store and no configuration file it would be a stranger's key.
+pub fn trusted(args: &KeyArgs, config: &Config) -> Vec<TrustedKey> {
+    if !args.vkey.is_empty() {
+        return args.vkey.iter().map(|key| TrustedKey { key: key.clone(), source: KeySource::Pinned }).collect();
+    }
+    own_key(config).map(|key| TrustedKey { key, source: KeySource::Configured }).into_iter().collect()
+}
+
+/// The public half of the configuration's own key, where the configuration means this store.
+pub fn own_key(config: &Config) -> Option<VerifierKey> {
+    let ours = config.file.is_some() || config.store.url.to_string() == DEFAULT_STORE;
+    let own = ours.then(|| LogKey::load(&config.log.key_file).ok()).flatten();
+    own.map(|key| key.verifier().clone())
+}
+
+pub(super) const DEFAULT_STORE: &str = "file://./spanseal-data";
+
+/// What is known of how names became pseudonyms. No key file is no error: names kept in the clear are found without, and what could not
+/// be compared is told. A key file that cannot be used is one.
+pub fn names(config: &Config, realms: &[String]) -> anyhow::Result<Names> {
+    let path = &config.identity.key_file;
+    let key = match path.try_exists() {
+        Ok(false) => None,
+        _ => Some(IdentityKey::load(path).map_err(anyhow::Error::msg)?),
+    };
+    Ok(Names { key, realms: realms.to_vec(), realm_attribute: config.identity.realm.clone() })
+}
+
+/// Searches, with progress on a terminal.
+pub async fn search(store: &Arc<dyn WormStore>, request: &Request) -> anyhow::Result<Answer> {
+    let progress = progress();
+    let answer = scan(store, request, &progress).await.with_context(|| format!("store {} could not be searched", store.describe()))?;
+    for problem in &answer.problems {
+        tell(problem);
+    }
+    Ok(answer)
+}
+
+/// One line on stderr.
+pub fn tell(problem: &Problem) {
+    output::tell(&format!("problem: {problem}"));
+}
+
+/// A bar that appears only on a terminal, and only for work that lasts.
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(4));
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("  searched {pos} of {len} seals {bar:30} {eta}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+/// Width of the terminal that stdout is, if it is one.
+pub fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0 && std::io::stdout().is_terminal())
+}

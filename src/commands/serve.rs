@@ -1,0 +1,111 @@
+//! `spanseal serve`: prints its configuration, or serves until told to stop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::output::{self, tell};
+use crate::cli::ServeArgs;
+use crate::clock::SystemClock;
+use crate::config::{Config, IdentityMode};
+use crate::serve::{self, Serving};
+
+/// A second signal: left in the middle of draining.
+const EXIT_LEFT_AT_ONCE: u8 = 1;
+
+/// Runs it.
+pub async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
+    if let Some(format) = args.print_config {
+        output::answer(&config.print(format.into()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut signals = Signals::new()?;
+    tell(&introduction(&config));
+    let serving = tokio::select! {
+        started = serve::start(&config, Arc::new(SystemClock)) => started?,
+        // Nothing was received yet, and recovery takes up whatever this start left behind.
+        () = signals.next() => return Ok(ExitCode::from(EXIT_LEFT_AT_ONCE)),
+    };
+    tell(&statement(&config, &serving));
+    let mut serving = serving;
+    tokio::select! {
+        error = serving.failed() => return Err(error.into()),
+        () = signals.next() => {}
+    }
+    tell("stopping: open requests get their receipts first; a second signal leaves at once, which is safe");
+    tokio::select! {
+        drained = serving.drain() => drained?,
+        () = signals.next() => {
+            tell("left at once: what was not acknowledged will be sent again");
+            return Ok(ExitCode::from(EXIT_LEFT_AT_ONCE));
+        }
+    }
+    tell("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// SIGINT and SIGTERM; both mean the same.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        // Both arms are cancel-safe: `recv` loses no signal.
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Said before anything is opened.
+fn introduction(config: &Config) -> String {
+    let mut out = format!("spanseal {}", env!("CARGO_PKG_VERSION"));
+    match &config.file {
+        Some(file) => out.push_str(&format!(", configuration {}", file.display())),
+        None => out.push_str(", embedded default configuration"),
+    }
+    out.push_str(&format!(" (config_sha256 {})", config.sha256()));
+    for warning in &config.warnings {
+        out.push_str(&format!("\nwarning: {warning}"));
+    }
+    out
+}
+
+/// Said once everything runs: what an operator and an auditor need to know.
+fn statement(config: &Config, serving: &Serving) -> String {
+    let mut lines = Vec::new();
+    for made in &serving.made {
+        lines.push(format!("made      {made} (mode 0600): back it up, it cannot be made again"));
+    }
+    for (what, at) in serving.listening() {
+        lines.push(format!("listening {at}  {what}"));
+    }
+    lines.push(format!("store     {}", config.store.url));
+    lines.push(format!("log       {}  (auditors verify with --vkey '{}')", config.log.origin, serving.vkey));
+    let default = config.retention.classes.default_class();
+    for (index, class) in config.retention.classes.iter() {
+        let is_default = if index == default { ", default" } else { "" };
+        lines.push(format!("retention {}: {} for {}{is_default}", class.name, class.mode.as_str(), class.period));
+    }
+    if let Some(skew) = serving.store.clock_skew_seconds() {
+        lines.push(format!("clock     {skew} s off the store's"));
+    }
+    let promise = match config.identity.mode {
+        IdentityMode::Keyed => {
+            "persons   are sealed as keyed pseudonyms, content as keyed hash: only destroying the identity key erases, and it erases everybody"
+        }
+        IdentityMode::Plain => {
+            "persons   are sealed as sent and cannot be erased before their retention ends; content is sealed as keyed hash"
+        }
+    };
+    lines.push(promise.to_owned());
+    lines.join("\n")
+}

@@ -1,0 +1,80 @@
+//! `spanseal show`: a decision as a story.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::{output, read};
+use crate::cli::ShowArgs;
+use crate::config::Config;
+use crate::query::filter::Filter;
+use crate::query::log::KeySource;
+use crate::query::scan::{Answer, Request};
+use crate::query::story::{Trust, tell};
+use crate::worm::WormStore;
+
+/// Runs it.
+pub async fn run(args: ShowArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    if args.identities || args.content {
+        anyhow::bail!(
+            "--identities and --content need the vault, which this version does not have yet; without them the story is complete"
+        );
+    }
+    let store = read::store(config).await?;
+    let mut request = Request { trusted: read::trusted(&args.keys, config), ..Request::default() };
+    let asked = normal(&args.id);
+    let answer = related(&store, &mut request, &asked).await?;
+    let complete = answer.problems.is_empty();
+    if answer.hits.is_empty() {
+        output::tell(&format!("Nothing is recorded under the trace, record or decision id `{}`.", args.id));
+        return Ok(ExitCode::from(if complete { 1 } else { 2 }));
+    }
+    let story = tell(&answer.hits, &asked, Trust { key: key_source(&answer), complete });
+    if args.json {
+        let mut bytes = story.to_json().to_jcs();
+        bytes.push(b'\n');
+        output::answer_bytes(&bytes)?;
+    } else {
+        output::answer(&story.to_text(read::width().unwrap_or(90)))?;
+    }
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// Hexadecimal ids are kept in lower case; a decision's own id may be anything and stays as it is.
+fn normal(id: &str) -> String {
+    let id = id.trim();
+    if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) { id.to_ascii_lowercase() } else { id.to_owned() }
+}
+
+/// The least trusted of the logs' keys: a chain is as strong as that.
+pub(super) fn key_source(answer: &Answer) -> KeySource {
+    let sources: Vec<KeySource> = answer.logs.iter().map(|log| log.key_source()).collect();
+    [KeySource::Unpinned, KeySource::Configured].into_iter().find(|s| sources.contains(s)).unwrap_or(KeySource::Pinned)
+}
+
+/// Searches that a story may need: the id, what it leads to, and what that leads to (review -> decision -> its trace).
+const STEPS_MAX: usize = 3;
+
+/// Everything that belongs to the story: records with this id, trace or decision, the traces of the decisions they name, and what names
+/// those decisions from elsewhere (a review hours later stands in another trace, or in none).
+pub(super) async fn related(store: &Arc<dyn WormStore>, request: &mut Request, asked: &str) -> anyhow::Result<Answer> {
+    let mut ids = BTreeSet::from([asked.to_owned()]);
+    let mut step = 1;
+    loop {
+        request.filter = Filter { related: ids.iter().cloned().collect(), ..Filter::default() };
+        let answer = read::search(store, request).await?;
+        let before = ids.len();
+        for hit in answer.hits.iter().filter(|h| h.is_known()) {
+            ids.extend(hit.text("decision.id").map(str::to_owned));
+            // A later review or action belongs to the story; the trace in which it was made is another story.
+            let elsewhere = matches!(hit.text("kind"), Some("review" | "explanation" | "lineage" | "action" | "evaluation"));
+            if step == 1 || !elsewhere {
+                ids.extend(hit.text("trace.trace_id").map(str::to_owned));
+            }
+        }
+        if ids.len() == before || step == STEPS_MAX || answer.hits.is_empty() {
+            return Ok(answer);
+        }
+        step += 1;
+    }
+}

@@ -1,0 +1,186 @@
+//! What only the whole configuration shows: one clear sentence for each contradiction, and the warnings of what is allowed but unwise.
+
+use std::net::IpAddr;
+use std::path::{Component, Path, PathBuf};
+
+use url::{Host, Url};
+
+use super::yaml::ConfigError;
+use super::{Config, Endpoint, IdentityMode, Listener};
+use crate::promote::{IdentityKey, Promoter};
+use crate::worm::StoreUrl;
+
+pub(super) fn all(config: &Config) -> Result<(), ConfigError> {
+    ports(config)?;
+    s3_endpoint(config)?;
+    key_files(config)?;
+    own_telemetry(config)?;
+    promotion(config)
+}
+
+/// Dialects and patterns mean what the promoter says they mean, so it is asked; the key decides nothing here.
+fn promotion(config: &Config) -> Result<(), ConfigError> {
+    let settings = config.promotion_settings(IdentityKey::new([0; 32]));
+    Promoter::new(settings).map(|_| ()).map_err(ConfigError::new)
+}
+
+/// Every listener with the key that names it.
+fn listeners(config: &Config) -> Vec<(&'static str, &Listener)> {
+    let grpc = config.receivers.grpc.as_ref().map(|r| ("receivers.otlp.protocols.grpc", &r.listener));
+    let http = config.receivers.http.as_ref().map(|r| ("receivers.otlp.protocols.http", &r.listener));
+    grpc.into_iter().chain(http).chain([("api", &config.api)]).collect()
+}
+
+fn ports(config: &Config) -> Result<(), ConfigError> {
+    let all = listeners(config);
+    for (i, (name, listener)) in all.iter().enumerate() {
+        if let Some((other, _)) = all.iter().take(i).find(|(_, o)| o.endpoint.collides(&listener.endpoint)) {
+            return Err(ConfigError::new(format!(
+                "`{other}.endpoint` and `{name}.endpoint` both want port {}; give each its own",
+                listener.endpoint.port
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
+    let Some(endpoint) = &config.store.s3.endpoint else { return Ok(()) };
+    let wrong = |why: &str| Err(ConfigError::new(format!("`store.s3.endpoint` {why}")));
+    let Ok(url) = Url::parse(endpoint) else {
+        return wrong("is not a URL; write https://host:port");
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong(
+            "has credentials in it; they belong into the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), never into a file",
+        );
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) || config.store.s3.allow_http => Ok(()),
+        "http" => wrong(&format!("`{endpoint}` is plain HTTP beyond this machine; use https, or set `store.s3.allow_http: true`")),
+        _ => wrong(&format!("`{endpoint}`: write https://host:port")),
+    }
+}
+
+/// An absolute path without `.` and `..`, by its letters alone: the file need not exist.
+fn plain(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut out = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn key_files(config: &Config) -> Result<(), ConfigError> {
+    let files = [("log.key_file", &config.log.key_file), ("identity.key_file", &config.identity.key_file)];
+    if let [(one, log), (two, identity)] = files
+        && plain(log) == plain(identity)
+    {
+        return Err(ConfigError::new(format!("`{one}` and `{two}` are the same file `{}`; a key has one purpose", log.display())));
+    }
+    let StoreUrl::File(root) = &config.store.url else { return Ok(()) };
+    for (name, file) in files {
+        if plain(file).starts_with(plain(root)) {
+            return Err(ConfigError::new(format!(
+                "`{name}` `{}` lies inside the store `{}`; whoever copies the evidence would copy the key, so keep it elsewhere",
+                file.display(),
+                config.store.url
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn own_telemetry(config: &Config) -> Result<(), ConfigError> {
+    let Some(export) = &config.telemetry.otlp else { return Ok(()) };
+    let wrong = |why: String| Err(ConfigError::new(format!("`telemetry.otlp.endpoint` {why}")));
+    let (Ok(url), true) = (Url::parse(&export.endpoint), export.endpoint.contains("://")) else {
+        return wrong(format!("`{}` is not a URL; write http://host:port", export.endpoint));
+    };
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+        return wrong(format!("`{}` names no host; write http://host:port", export.endpoint));
+    };
+    if url.scheme() != "http" {
+        return wrong(format!(
+            "`{}`: own metrics are pushed over http:// (gRPC) only; let a Collector beside this process forward them",
+            export.endpoint
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("has credentials in it; let a Collector beside this process add them".to_owned());
+    }
+    if !is_loopback(&url) && !export.allow_http {
+        return wrong(format!(
+            "`{}` is plain HTTP beyond this machine; push to a Collector beside this process, or set `telemetry.otlp.allow_http: true`",
+            export.endpoint
+        ));
+    }
+    let target = Endpoint { host: host.trim_matches(['[', ']']).to_owned(), port };
+    if let Some((name, _)) = listeners(config).into_iter().find(|(_, l)| l.endpoint.collides(&target)) {
+        return wrong(format!("is our own listener `{name}`; metrics about receiving must not be received"));
+    }
+    Ok(())
+}
+
+/// What is allowed and should be known.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let mut all = Vec::new();
+    match config.identity.mode {
+        IdentityMode::Keyed => all.push(
+            "there is no vault yet, so identity.mode is `keyed` and content.mode is `hash`: what is sealed cannot be erased person by person; \
+             only destroying the identity key erases, and it erases everybody"
+                .to_owned(),
+        ),
+        IdentityMode::Plain => all.push(
+            "identity.mode is `plain`: ids of persons are sealed as sent and cannot be erased before their retention ends; there is no vault \
+             yet, so content.mode is `hash`"
+                .to_owned(),
+        ),
+    }
+    match &config.store.url {
+        StoreUrl::File(_) => all.push(format!(
+            "`{}` is a folder: a file system is not write-once storage, so whoever can write to it can change or remove evidence (verification \
+             shows it, nothing prevents it); every seal says `not_worm`",
+            config.store.url
+        )),
+        StoreUrl::S3 { .. } if config.store.not_worm => all.push(format!(
+            "store.not_worm: objects in `{}` are put without locks, so evidence can be removed; every seal says `not_worm`",
+            config.store.url
+        )),
+        StoreUrl::S3 { .. } => {}
+    }
+    for (name, listener) in listeners(config) {
+        let reachable = listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());
+        if reachable && listener.tls.is_none() {
+            all.push(format!(
+                "`{name}` listens on {} without TLS: who can see the network can read and change what is sent",
+                listener.endpoint
+            ));
+        }
+        let authenticated = listener.token_file.is_some() || listener.tls.as_ref().is_some_and(|t| t.client_ca_file.is_some());
+        if reachable && !authenticated {
+            all.push(format!(
+                "`{name}` listens on {} and lets anybody in; set `{name}.auth.token_file` or `{name}.tls.client_ca_file`",
+                listener.endpoint
+            ));
+        }
+    }
+    all
+}

@@ -1,0 +1,261 @@
+//! The effective configuration written back: for `--print-config`, for `config_sha256`, for `config_change` records.
+//!
+//! It holds no secret, because the configuration holds none: keys, certificates and tokens are paths of files. Everything stands with its
+//! default filled in and in one spelling (`1000ms` is `1s`), so equal configurations have equal bytes. It is itself a configuration that
+//! loads again. Paths stand as they were written: where a process was started is not part of its configuration.
+
+use super::units::{show_duration, show_size};
+use super::{Config, IdentityMode, Level, Listener, LogFormat, Receiver, References};
+use crate::record::canonical::Json;
+
+/// How `--print-config` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// As a file to start from.
+    Yaml,
+    /// The canonical text whose hash stands in seals.
+    Json,
+}
+
+/// An object whose absent members are left out.
+fn object(members: Vec<(&str, Option<Json>)>) -> Json {
+    Json::Object(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+}
+
+fn text(value: impl ToString) -> Option<Json> {
+    Some(Json::String(value.to_string()))
+}
+
+fn path(value: &std::path::Path) -> Option<Json> {
+    text(value.display())
+}
+
+fn flag(value: bool) -> Option<Json> {
+    Some(Json::Bool(value))
+}
+
+fn texts(values: &[String]) -> Option<Json> {
+    Some(Json::Array(values.iter().map(Json::string).collect()))
+}
+
+fn listener(of: &Listener) -> Vec<(&'static str, Option<Json>)> {
+    let tls = of.tls.as_ref().map(|tls| {
+        object(vec![
+            ("cert_file", path(&tls.cert_file)),
+            ("key_file", path(&tls.key_file)),
+            ("client_ca_file", tls.client_ca_file.as_deref().and_then(path)),
+        ])
+    });
+    let auth = of.token_file.as_deref().map(|file| object(vec![("token_file", path(file))]));
+    vec![("endpoint", text(&of.endpoint)), ("tls", tls), ("auth", auth)]
+}
+
+fn grpc(of: &Receiver) -> Json {
+    let mut members = listener(&of.listener);
+    // A whole number of MiB from 1 to 128 (read.rs): exact as a double.
+    let mib = u32::try_from(of.request_bytes_max / (1024 * 1024)).unwrap_or(u32::MAX);
+    members.push(("max_recv_msg_size_mib", Some(Json::Number(f64::from(mib)))));
+    object(members)
+}
+
+fn http(of: &Receiver) -> Json {
+    let mut members = listener(&of.listener);
+    members.push(("max_request_body_size", text(show_size(of.request_bytes_max))));
+    object(members)
+}
+
+impl Config {
+    /// The effective configuration, redacted and stable. Its canonical text is what `config_sha256` is the hash of.
+    pub fn redacted_json(&self) -> Json {
+        let protocols = object(vec![("grpc", self.receivers.grpc.as_ref().map(grpc)), ("http", self.receivers.http.as_ref().map(http))]);
+        object(vec![
+            ("receivers", Some(Json::object([("otlp", Json::object([("protocols", protocols)]))]))),
+            ("promotion", Some(self.promotion_json())),
+            ("identity", Some(self.identity_json())),
+            ("content", Some(object(vec![("mode", text("hash")), ("equality", flag(self.content.equality))]))),
+            ("retention", Some(self.retention_json())),
+            ("store", Some(self.store_json())),
+            (
+                "log",
+                Some(object(vec![
+                    ("name", text(&self.log.name)),
+                    ("origin", text(&self.log.origin)),
+                    ("key_file", path(&self.log.key_file)),
+                ])),
+            ),
+            ("seal", Some(self.seal_json())),
+            ("api", Some(object(listener(&self.api)))),
+            ("telemetry", Some(self.telemetry_json())),
+        ])
+    }
+
+    fn promotion_json(&self) -> Json {
+        object(vec![
+            ("dialects", self.promotion.dialects.as_deref().and_then(texts)),
+            ("keep_attributes", texts(&self.promotion.keep_attributes)),
+        ])
+    }
+
+    fn identity_json(&self) -> Json {
+        let of = &self.identity;
+        let mode = match of.mode {
+            IdentityMode::Keyed => "keyed",
+            IdentityMode::Plain => "plain",
+        };
+        let references = match of.references {
+            References::Plain => "plain",
+            References::Keyed => "keyed",
+        };
+        object(vec![
+            ("mode", text(mode)),
+            ("acknowledge_plain", flag(of.mode == IdentityMode::Plain)),
+            ("key_file", path(&of.key_file)),
+            ("realm", text(&of.realm)),
+            ("references", text(references)),
+            ("scrub", texts(&of.scrub)),
+        ])
+    }
+
+    fn retention_json(&self) -> Json {
+        let of = &self.retention;
+        let classes = of.classes.iter().map(|(_, class)| {
+            object(vec![
+                ("name", text(&class.name)),
+                ("mode", text(class.mode.as_str())),
+                ("period", text(class.period)),
+                ("claimable", flag(class.claimable)),
+            ])
+        });
+        object(vec![
+            ("classes", Some(Json::Array(classes.collect()))),
+            ("default", text(&of.classes.class(of.classes.default_class()).name)),
+            ("compliance_ceiling", text(of.compliance_ceiling)),
+        ])
+    }
+
+    fn store_json(&self) -> Json {
+        let (of, s3) = (&self.store, &self.store.s3);
+        let s3 = object(vec![
+            ("endpoint", s3.endpoint.as_ref().and_then(text)),
+            ("region", s3.region.as_ref().and_then(text)),
+            ("path_style", flag(s3.path_style)),
+            ("allow_http", flag(s3.allow_http)),
+            ("ca_file", s3.ca_file.as_deref().and_then(path)),
+            ("sse_kms_key_id", s3.sse_kms_key_id.as_ref().and_then(text)),
+        ]);
+        object(vec![
+            ("url", text(&of.url)),
+            ("not_worm", flag(of.not_worm)),
+            ("file", Some(object(vec![("immutable", flag(of.file_immutable))]))),
+            ("s3", Some(s3)),
+        ])
+    }
+
+    fn seal_json(&self) -> Json {
+        let of = &self.seal;
+        object(vec![
+            ("acknowledge", text("sealed")),
+            ("max_delay", text(show_duration(of.max_delay))),
+            ("max_bytes", text(show_size(of.max_bytes))),
+            ("pool_bytes", text(show_size(of.pool_bytes))),
+            ("admission_wait", text(show_duration(of.admission_wait))),
+            ("dedup_window", text(show_duration(of.dedup_window))),
+            ("dedup_bytes", text(show_size(of.dedup_bytes))),
+            ("heartbeat", text(show_duration(of.heartbeat.unwrap_or_default()))),
+        ])
+    }
+
+    fn telemetry_json(&self) -> Json {
+        let of = &self.telemetry;
+        let level = match of.level {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "info",
+            Level::Debug => "debug",
+            Level::Trace => "trace",
+        };
+        let format = match of.format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        let otlp = of.otlp.as_ref().map(|otlp| {
+            object(vec![
+                ("endpoint", text(&otlp.endpoint)),
+                ("allow_http", flag(otlp.allow_http)),
+                ("interval", text(show_duration(otlp.interval))),
+            ])
+        });
+        object(vec![("logs", Some(object(vec![("level", text(level)), ("format", text(format))]))), ("otlp", otlp)])
+    }
+
+    /// The effective configuration as a file that loads again to the same. Dollar signs are doubled, as a file writes them.
+    pub fn print(&self, format: Format) -> String {
+        let json = escape(&self.redacted_json());
+        match format {
+            Format::Json => json.to_jcs_string() + "\n",
+            Format::Yaml => {
+                let mut out =
+                    format!("# Effective configuration of spanseal {}; config_sha256 {}\n", env!("CARGO_PKG_VERSION"), self.sha256());
+                write_yaml(&mut out, &json, 0);
+                out
+            }
+        }
+    }
+}
+
+fn escape(json: &Json) -> Json {
+    match json {
+        Json::String(text) => Json::String(text.replace('$', "$$")),
+        Json::Array(items) => Json::Array(items.iter().map(escape).collect()),
+        Json::Object(members) => Json::Object(members.iter().map(|(n, v)| (n.clone(), escape(v))).collect()),
+        other => other.clone(),
+    }
+}
+
+/// YAML in block style. Strings that could be read as anything else stand in JSON's quotes, which are YAML's double quotes.
+fn write_yaml(out: &mut String, json: &Json, depth: usize) {
+    let Json::Object(members) = json else { return };
+    for (name, value) in members {
+        out.push_str(&"  ".repeat(depth));
+        out.push_str(name);
+        match value {
+            Json::Object(inside) if !inside.is_empty() => {
+                out.push_str(":\n");
+                write_yaml(out, value, depth + 1);
+            }
+            Json::Array(items) if items.iter().any(|i| i.as_object().is_some()) => {
+                out.push_str(":\n");
+                for item in items {
+                    out.push_str(&"  ".repeat(depth + 1));
+                    out.push_str(&format!("- {}\n", flow(item)));
+                }
+            }
+            other => out.push_str(&format!(": {}\n", flow(other))),
+        }
+    }
+}
+
+fn flow(json: &Json) -> String {
+    match json {
+        Json::String(text) => scalar(text),
+        Json::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Json::Object(members) => {
+            format!("{{{}}}", members.iter().map(|(n, v)| format!("{n}: {}", flow(v))).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_jcs_string(),
+    }
+}
+
+fn scalar(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/' | b'-');
+    // `1h30m`, `16MiB` and `180d` are no numbers in any YAML; what ends in a digit or has an `e`, `x` or `_` may be.
+    let unit = text.bytes().last().is_some_and(|b| b.is_ascii_alphabetic()) && !text.contains(['e', 'x', '_']);
+    let first = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'.' | b'/') || (b.is_ascii_digit() && unit);
+    let word = matches!(text, "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n" | ".inf" | ".nan");
+    if text.as_bytes().first().is_some_and(first) && text.bytes().all(plain) && !word && !text.starts_with("..") {
+        return text.to_owned();
+    }
+    let mut quoted = Vec::new();
+    crate::record::canonical::write_string(&mut quoted, text);
+    String::from_utf8(quoted).unwrap_or_default()
+}

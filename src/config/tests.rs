@@ -1,0 +1,233 @@
+//! What an operator sees: defaults, exact sentences, and the round trip of the printed configuration.
+
+use super::*;
+
+const NOW: UnixSeconds = UnixSeconds(1_795_000_000);
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    Config::parse("spanseal.yaml", text, &Overrides::default(), &Environment::of([("PORT", "4444"), ("SECONDS", "5")]), NOW)
+}
+
+fn refused(text: &str) -> String {
+    load(text).expect_err(text).to_string()
+}
+
+/// The sentence without the drawn line.
+fn sentence(text: &str) -> String {
+    refused(text).lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_embedded_default_is_the_contract() {
+    let config = load("").unwrap();
+    let grpc = config.receivers.grpc.as_ref().unwrap();
+    assert_eq!(grpc.listener.endpoint.to_string(), "127.0.0.1:4317");
+    assert_eq!(grpc.request_bytes_max, 16 << 20);
+    assert_eq!(config.receivers.http.as_ref().unwrap().listener.endpoint.to_string(), "127.0.0.1:4318");
+    assert_eq!(config.api.endpoint.to_string(), "127.0.0.1:8720");
+    assert_eq!(config.store.url.to_string(), "file://./spanseal-data");
+    assert_eq!((config.log.name.as_str(), config.log.origin.as_str()), ("spanseal", "spanseal.local/spanseal"));
+    assert_eq!(config.log.key_file, PathBuf::from("./spanseal.key"));
+    assert_eq!(config.seal.max_delay, Duration::from_secs(1));
+    assert_eq!(config.seal.heartbeat, Some(Duration::from_secs(60)));
+    assert_eq!(config.identity.mode, IdentityMode::Keyed);
+    let class = config.retention.classes.class(config.retention.classes.default_class());
+    assert_eq!((class.name.as_str(), class.period.to_string().as_str()), ("standard", "180d"));
+    assert!(config.warnings.iter().any(|w| w.contains("not write-once")), "{:?}", config.warnings);
+    for empty in ["# nothing\n\n  # here\n", "{}", "~", "seal:\n"] {
+        assert_eq!(load(empty).unwrap().sha256(), config.sha256(), "{empty}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_place_line_and_the_nearest_known_key() {
+    assert_eq!(
+        refused("log:\n  name: audit\nseal:\n  max_dely: 2s\n"),
+        "spanseal.yaml:4:3: unknown key `max_dely` in `seal`; the nearest known key is `max_delay`\n  |\n4 |   max_dely: 2s\n  |   ^"
+    );
+    assert_eq!(sentence("recievers: {}\n"), "spanseal.yaml:1:1: unknown key `recievers` at the top; the nearest known key is `receivers`");
+    assert_eq!(
+        sentence("receivers: {otlp: {protocols: {grcp: {}}}}"),
+        "spanseal.yaml:1:32: unknown key `grcp` in `receivers.otlp.protocols`; the nearest known key is `grpc`"
+    );
+    assert_eq!(
+        sentence("retention: {classes: [{name: standard, period: 1d, claimble: true}]}"),
+        "spanseal.yaml:1:52: unknown key `claimble` in `retention.classes[0]`; the nearest known key is `claimable`"
+    );
+}
+
+#[test]
+fn wrong_values_name_key_place_and_remedy() {
+    for (text, want) in [
+        (
+            "seal:\n  max_delay: 1 sec\n",
+            "spanseal.yaml:2:14: `seal.max_delay`: `1 sec` is not a duration: write a number and a unit (ms, s, m, h), as in 500ms, 1s or 1h30m",
+        ),
+        ("seal: {max_delay: 5ms}", "spanseal.yaml:1:19: `seal.max_delay`: `5ms` is out of bounds: allowed is 10ms to 1m"),
+        ("seal: {heartbeat: 500ms}", "spanseal.yaml:1:19: `seal.heartbeat`: `500ms` is out of bounds: allowed is 1s to 24h"),
+        (
+            "seal: {acknowledge: journal}",
+            "spanseal.yaml:1:21: `seal.acknowledge`: `journal` is not in this version; with `sealed` every success answer comes after the commit",
+        ),
+        (
+            "seal: {pool_bytes: 64MB}",
+            "spanseal.yaml:1:20: `seal.pool_bytes`: `64MB` is not a size: write bytes, or a whole number with KiB, MiB or GiB, as in 16MiB",
+        ),
+        ("seal: [1]", "spanseal.yaml:1:7: `seal` is a map of keys, and here stands a list"),
+        ("seal: {max_delay: {a: 1}}", "spanseal.yaml:1:19: `seal.max_delay` is a single value, and here stands a map"),
+        ("store: {not_worm: maybe}", "spanseal.yaml:1:19: `store.not_worm`: `maybe` is neither true nor false"),
+        (
+            "log: {name: audit, origin: example.com/other}",
+            "spanseal.yaml:1:28: `log.origin`: `example.com/other` must end in `/audit`, the name of the log, as in spanseal.example.com/audit",
+        ),
+        (
+            "promotion: {rules: [{when: x}]}",
+            "spanseal.yaml:1:20: `promotion.rules` comes later: own promotion rules are not in this version; an application can set `ai_audit.*` attributes instead",
+        ),
+        (
+            "index: {url: x}",
+            "spanseal.yaml:1:8: `index` comes later: this version answers from the sealed segments themselves; remove the key",
+        ),
+        (
+            "retention: {classes: [{name: standard, period: 180}]}",
+            "spanseal.yaml:1:48: `retention.classes[0].period`: `180` is not a period: write a whole number and d, w, mo or y, as in 180d or 7y",
+        ),
+        (
+            "api: {endpoint: 8720}",
+            "spanseal.yaml:1:17: `api.endpoint`: `8720` is not an endpoint: write host:port, as in 127.0.0.1:4317 or [::1]:4317",
+        ),
+        ("api: {tls: {cert_file: a}}", "spanseal.yaml:1:12: `tls` needs both `cert_file` and `key_file`"),
+        (
+            "receivers: {otlp: {protocols: {}}}",
+            "spanseal.yaml:1:31: `receivers.otlp.protocols` names no protocol, so nothing would be received; write `grpc:` or `http:`",
+        ),
+        (
+            "log: {name: \"${env:NOPE}\"}",
+            "spanseal.yaml:1:13: `log.name`: the environment variable `NOPE` is not set; set it, or write `${env:NOPE:-default}`",
+        ),
+    ] {
+        assert_eq!(sentence(text), want);
+    }
+    let syntax = sentence("log: {name: [}\n");
+    assert!(syntax.starts_with("spanseal.yaml:1:") && syntax.contains("not readable as YAML"), "{syntax}");
+    let twice = sentence("log: {name: a, name: b}");
+    assert!(twice.contains("not readable as YAML") && twice.contains("name"), "{twice}");
+}
+
+#[test]
+fn contradictions_are_one_sentence_each() {
+    for (text, want) in [
+        (
+            "api: {endpoint: 0.0.0.0:4317}",
+            "`receivers.otlp.protocols.grpc.endpoint` and `api.endpoint` both want port 4317; give each its own",
+        ),
+        (
+            "retention: {classes: [{name: standard, mode: COMPLIANCE, period: 11y}]}",
+            "spanseal.yaml:1:12: retention class `standard`: COMPLIANCE for 11y is longer than compliance_ceiling (10y); nobody can shorten it later, \
+             so raise `retention.compliance_ceiling` only if that is really meant",
+        ),
+        ("retention: {default: long}", "spanseal.yaml:1:12: retention.default names `long`, which is none of retention.classes"),
+        (
+            "store: {url: s3://bucket, s3: {endpoint: 'http://minio:9000'}}",
+            "`store.s3.endpoint` `http://minio:9000` is plain HTTP beyond this machine; use https, or set `store.s3.allow_http: true`",
+        ),
+        (
+            "store: {url: s3://bucket, s3: {endpoint: 'https://a:b@minio'}}",
+            "`store.s3.endpoint` has credentials in it; they belong into the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), never into a file",
+        ),
+        (
+            "identity: {mode: plain}",
+            "spanseal.yaml:1:11: `identity.mode: plain` writes the ids of persons into storage that cannot be erased; if they are pseudonyms already, \
+             add `acknowledge_plain: true`",
+        ),
+        (
+            "identity: {key_file: ./x/../spanseal-data/id.key}",
+            "`identity.key_file` `./x/../spanseal-data/id.key` lies inside the store `file://./spanseal-data`; whoever copies the evidence would copy \
+             the key, so keep it elsewhere",
+        ),
+        (
+            "identity: {key_file: spanseal.key}",
+            "`log.key_file` and `identity.key_file` are the same file `./spanseal.key`; a key has one purpose",
+        ),
+        (
+            "telemetry: {otlp: {endpoint: 'http://localhost:4317'}}",
+            "`telemetry.otlp.endpoint` is our own listener `receivers.otlp.protocols.grpc`; metrics about receiving must not be received",
+        ),
+    ] {
+        assert_eq!(sentence(text), want);
+    }
+    for fine in [
+        "store: {url: s3://bucket, s3: {endpoint: 'http://127.0.0.1:9000'}}",
+        "store: {url: s3://bucket, s3: {endpoint: 'http://minio:9000', allow_http: true}}",
+        "retention: {classes: [{name: standard, mode: COMPLIANCE, period: 10y}]}",
+        "telemetry: {otlp: {endpoint: 'http://localhost:14317'}}",
+        "receivers: {otlp: {protocols: {grpc: }}}",
+    ] {
+        assert!(load(fine).is_ok(), "{fine}: {}", refused(fine));
+    }
+    assert!(load("receivers: {otlp: {protocols: {grpc: }}}").unwrap().receivers.http.is_none());
+}
+
+#[test]
+fn the_environment_is_substituted_after_parsing_and_ranks_below_the_command_line() {
+    let config =
+        load("api: {endpoint: \"127.0.0.1:${env:PORT}\"}\nseal: {max_delay: \"${env:SECONDS}s\"}\nlog: {name: \"${env:NAME:-audit}\"}")
+            .unwrap();
+    assert_eq!(config.api.endpoint.port, 4444);
+    assert_eq!(config.seal.max_delay, Duration::from_secs(5));
+    assert_eq!(config.log.origin, "spanseal.local/audit");
+    // A value cannot bring structure with it.
+    let env = Environment::of([("EVIL", "a, key_file: b"), ("SPANSEAL_STORE", "s3://bucket/x"), ("AWS_REGION", "eu-west-1")]);
+    let none = Overrides::default();
+    assert!(Config::parse("f", "log: {name: \"${env:EVIL}\"}", &none, &env, NOW).is_err());
+    let config = Config::parse("f", "store: {url: ./here}", &none, &env, NOW).unwrap();
+    assert_eq!(config.store.url.to_string(), "s3://bucket/x");
+    assert_eq!(config.store.s3.region.as_deref(), Some("eu-west-1"));
+    let over = Overrides { store: Some("./there".into()), ..Overrides::default() };
+    let config = Config::parse("f", "store: {url: ./here}", &over, &env, NOW).unwrap();
+    assert_eq!(config.store.url.to_string(), "file://./there");
+    assert_eq!(config.store.s3.region, None, "AWS_* counts only for S3");
+    let over = Overrides { store: Some("gs://x".into()), ..Overrides::default() };
+    let error = Config::parse("f", "", &over, &env, NOW).unwrap_err().to_string();
+    assert!(error.starts_with("`--store`: store `gs://x`:"), "{error}");
+}
+
+#[test]
+fn what_is_printed_loads_again_to_the_same() {
+    let full = "
+receivers: {otlp: {protocols: {grpc: {endpoint: '0.0.0.0:4317', max_recv_msg_size_mib: 32, tls: {cert_file: a.pem, key_file: b.pem, client_ca_file: c.pem}},
+                               http: {max_request_body_size: 1MiB, auth: {token_file: ./tokens}}}}}
+promotion: {dialects: [openinference, otel_genai], keep_attributes: [b, a, b]}
+identity: {mode: plain, acknowledge_plain: true, realm: app.id, references: keyed, scrub: ['$$ACME-####']}
+content: {mode: hash, equality: true}
+retention: {classes: [{name: long, mode: COMPLIANCE, period: 7y, claimable: true}, {name: no, period: 2w}], default: no, compliance_ceiling: 8y}
+store: {url: 's3://bucket/a', not_worm: true, file: {immutable: true}, s3: {endpoint: 'https://s3.example.com', region: eu-central-1, path_style: true, ca_file: ca.pem, sse_kms_key_id: k}}
+log: {name: audit, origin: example.com/audit, key_file: 'k ey'}
+seal: {max_delay: 1500ms, heartbeat: 0s, dedup_window: 90m}
+api: {endpoint: '[::1]:8720'}
+telemetry: {logs: {level: debug, format: json}, otlp: {endpoint: 'http://127.0.0.1:9999', interval: 10s}}
+";
+    for text in ["", full] {
+        let config = load(text).unwrap();
+        for format in [PrintFormat::Yaml, PrintFormat::Json] {
+            let printed = config.print(format);
+            let again = Config::parse("printed", &printed, &Overrides::default(), &Environment::default(), NOW);
+            let again = again.unwrap_or_else(|e| panic!("{e}\n{printed}"));
+            assert_eq!(again.redacted_json(), config.redacted_json(), "{printed}");
+            assert_eq!(again.sha256(), config.sha256());
+        }
+    }
+    assert_eq!(load(full).unwrap().identity.scrub, ["$ACME-####"]);
+    assert_eq!(load("seal: {max_delay: 1000ms}").unwrap().sha256(), load("").unwrap().sha256());
+    assert_ne!(load("seal: {max_delay: 2s}").unwrap().sha256(), load("").unwrap().sha256());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let over = Overrides { config: Some("does/not/exist.yaml".into()), store: None };
+    let error = Config::load(&over, &Environment::default(), NOW).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "configuration file `does/not/exist.yaml` cannot be read: No such file or directory (os error 2); check `--config` or SPANSEAL_CONFIG"
+    );
+}

@@ -1,0 +1,232 @@
+//! YAML text -> a small tree that remembers where everything stood.
+//!
+//! The tree keeps scalars as text: what a value means is decided by the key that asks for it, after `${env:...}` was substituted, so that
+//! `"16"` from the environment is as good a number as a written 16.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Location, Spanned};
+
+/// Largest configuration file, bytes. A long real one has a few thousand.
+pub(super) const FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// A line and a column, both from 1; zero where there is no file (defaults, the command line).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) line: u64,
+    pub(super) column: u64,
+}
+
+impl From<Location> for Mark {
+    fn from(at: Location) -> Self {
+        Mark { line: at.line(), column: at.column() }
+    }
+}
+
+/// One node and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) mark: Mark,
+    pub(super) value: Value,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Null,
+    Scalar(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a map.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) name: String,
+    pub(super) mark: Mark,
+}
+
+impl Deref for Key {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Value {
+    /// For messages: what was found.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing",
+            Value::Scalar(_) => "a single value",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+}
+
+/// A configuration that cannot be used: one sentence, the place, and the line as it stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// File, line and column, `spanseal.yaml:3:5`; `None` where it came from no file.
+    pub place: Option<String>,
+    /// What is wrong and what to write instead.
+    pub sentence: String,
+    /// The line with a mark below, for a terminal.
+    pub snippet: Option<String>,
+}
+
+impl ConfigError {
+    /// A sentence without a place.
+    pub(crate) fn new(sentence: impl Into<String>) -> Self {
+        ConfigError { place: None, sentence: sentence.into(), snippet: None }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.sentence)?;
+        match &self.snippet {
+            Some(snippet) => write!(f, "\n{snippet}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A file's name and text, to point into.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+impl Source {
+    /// An error at a place of this file.
+    pub(super) fn error(&self, mark: Mark, sentence: impl Into<String>) -> ConfigError {
+        if mark.line == 0 {
+            return ConfigError::new(sentence);
+        }
+        ConfigError {
+            place: Some(format!("{}:{}:{}", self.name, mark.line, mark.column)),
+            sentence: sentence.into(),
+            snippet: self.snippet(mark),
+        }
+    }
+
+    fn snippet(&self, mark: Mark) -> Option<String> {
+        let line = self.text.lines().nth(usize::try_from(mark.line.checked_sub(1)?).ok()?)?;
+        // Long lines and control characters do not reach a terminal.
+        let shown: String = line.chars().take(160).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let column = usize::try_from(mark.column.saturating_sub(1)).ok()?;
+        let gutter = mark.line.to_string();
+        let blank = " ".repeat(gutter.len());
+        let mut text = format!("{blank} |\n{gutter} | {shown}");
+        if column < 160 {
+            text.push_str(&format!("\n{blank} | {}^", " ".repeat(column)));
+        }
+        Some(text)
+    }
+
+    /// Parses the text into a tree. An empty file is an empty map.
+    pub(super) fn parse(&self) -> Result<Node, ConfigError> {
+        if self.text.len() > FILE_BYTES_MAX {
+            return Err(ConfigError::new(format!("{}: longer than {FILE_BYTES_MAX} bytes; is this the configuration?", self.name)));
+        }
+        let empty = Node { mark: Mark::default(), value: Value::Map(Vec::new()) };
+        if self.text.lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('#')) {
+            return Ok(empty);
+        }
+        // `no` and `off` stay text: only keys that want a truth value read them as one.
+        let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+        let node: Node = serde_saphyr::from_str_with_options(&self.text, options).map_err(|e| {
+            let mark = e.location().map(Mark::from).unwrap_or_default();
+            let text = e.without_snippet().to_string();
+            // The place stands in front already.
+            let sentence = text.split(" at line ").next().unwrap_or(&text).to_owned();
+            self.error(mark, format!("not readable as YAML: {sentence}"))
+        })?;
+        Ok(if matches!(node.value, Value::Null) { empty } else { node })
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Node { mark: spanned.referenced.into(), value: spanned.value })
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map, a list or a single value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Scalar(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::Scalar(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some(name) = entries.next_key::<Spanned<String>>()? {
+            map.push((Key { name: name.value, mark: name.referenced.into() }, entries.next_value()?));
+        }
+        Ok(Value::Map(map))
+    }
+}

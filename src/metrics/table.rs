@@ -1,0 +1,117 @@
+//! All instruments: name, unit, meaning, labels. What is not here is not measured; each alert that an operator needs has one row.
+
+/// What kind of figure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Values sorted into fixed buckets.
+    Histogram,
+}
+
+/// One row of the table.
+#[derive(Debug, PartialEq)]
+pub struct Instrument {
+    /// Name in OTLP.
+    pub name: &'static str,
+    /// Name in Prometheus text: the same with its unit and, for counters, `_total`.
+    pub prometheus: &'static str,
+    /// UCUM, as OpenTelemetry writes units.
+    pub unit: &'static str,
+    /// Kind.
+    pub kind: Kind,
+    /// What it says, in one sentence.
+    pub meaning: &'static str,
+    /// Label names.
+    pub labels: &'static [&'static str],
+}
+
+macro_rules! table {
+    ($($constant:ident: $kind:ident $name:literal $prometheus:literal $unit:literal [$($label:literal),*] $meaning:literal;)*) => {
+        $(
+            #[doc = $meaning]
+            pub static $constant: Instrument = Instrument {
+                name: $name,
+                prometheus: $prometheus,
+                unit: $unit,
+                kind: Kind::$kind,
+                meaning: $meaning,
+                labels: &[$($label),*],
+            };
+        )*
+        /// Every instrument, in the order in which they are printed.
+        pub static ALL: &[&Instrument] = &[$(&$constant),*];
+    };
+}
+
+table! {
+    // Process. The Prometheus names are those that its client libraries agree on, so that dashboards for any process work.
+    BUILD: Gauge "spanseal.build" "spanseal_build_info" "1" ["version"] "Always 1; the version stands in the label.";
+    START_TIME: Gauge "process.start.time" "process_start_time_seconds" "s" [] "When this process started, in seconds since 1970.";
+    UPTIME: Gauge "process.uptime" "process_uptime_seconds" "s" [] "How long this process has been running.";
+    MEMORY: Gauge "process.memory.usage" "process_resident_memory_bytes" "By" [] "Resident memory.";
+    OPEN_FDS: Gauge "process.unix.file_descriptor.count" "process_open_fds" "{file_descriptor}" [] "Open file descriptors.";
+    READY: Gauge "spanseal.ready" "spanseal_ready" "1" [] "1 while /readyz says ready: the log is open, its writer runs, and the newest commit is not in doubt.";
+
+    // Receiving and promoting.
+    REQUESTS: Counter "spanseal.receiver.requests" "spanseal_receiver_requests_total" "{request}" ["signal", "outcome"] "Requests that ended, by signal and outcome.";
+    ITEMS: Counter "spanseal.receiver.items" "spanseal_receiver_items_total" "{item}" ["signal"] "Spans, log records and data points received.";
+    PROMOTED: Counter "spanseal.promote.records" "spanseal_promote_records_total" "{record}" ["signal"] "Records that were promoted and have their receipt.";
+    REJECTED: Counter "spanseal.promote.rejected" "spanseal_promote_rejected_total" "{item}" ["signal"] "Spans and log records that were refused as malformed; the answer said so.";
+    SKIPPED: Counter "spanseal.promote.skipped" "spanseal_promote_skipped_total" "{item}" ["reason"] "Spans and log records that became no record, by reason.";
+    REQUEST_BYTES: Counter "spanseal.receiver.size" "spanseal_receiver_bytes_total" "By" ["signal"] "Bytes of request bodies, decompressed.";
+    IN_FLIGHT: Gauge "spanseal.receiver.in_flight" "spanseal_receiver_in_flight_requests" "{request}" [] "Requests between their first byte and their answer.";
+    CONNECTIONS: Gauge "spanseal.receiver.connections" "spanseal_receiver_connections" "{connection}" [] "Open connections of the OTLP ports.";
+    HANDSHAKES_FAILED: Counter "spanseal.receiver.handshakes_failed" "spanseal_receiver_handshakes_failed_total" "{handshake}" [] "TLS handshakes that failed or took too long, clients without the certificate that is asked for among them.";
+
+    // Sealing: the one writer.
+    SEALS: Counter "spanseal.seal.seals" "spanseal_seal_seals_total" "{seal}" ["content"] "Seals committed, with records or as heartbeats.";
+    SEAL_RECORDS: Counter "spanseal.seal.records" "spanseal_seal_records_total" "{record}" [] "Records sealed.";
+    SEAL_DUPLICATES: Counter "spanseal.seal.duplicates" "spanseal_seal_duplicates_total" "{record}" [] "Equal records that were sealed before and not stored again.";
+    SEAL_LINE_BYTES: Counter "spanseal.seal.lines" "spanseal_seal_line_bytes_total" "By" [] "Bytes of record lines sealed.";
+    SEAL_STORED_BYTES: Counter "spanseal.seal.segments" "spanseal_seal_stored_bytes_total" "By" [] "Bytes of compressed segments stored.";
+    SEAL_SECONDS: Counter "spanseal.seal.time" "spanseal_seal_duration_seconds_total" "s" [] "Time from the close of a batch to its commit, summed; divide by seals.";
+    SEAL_FAILED: Counter "spanseal.seal.failed_batches" "spanseal_seal_failed_batches_total" "{batch}" [] "Batches that failed before they were signed; their senders were told to try again.";
+    SEAL_SEGMENT_RETRIES: Counter "spanseal.seal.segment_retries" "spanseal_seal_segment_retries_total" "{put}" [] "Segment puts that were made again.";
+    SEAL_DOUBTS: Counter "spanseal.seal.commit_doubts" "spanseal_seal_commit_doubts_total" "{commit}" [] "Commits whose outcome was not known at once.";
+    SEAL_IN_DOUBT: Gauge "spanseal.seal.in_doubt" "spanseal_seal_in_doubt" "1" [] "1 while a signed seal is not known to be committed: nothing is acknowledged meanwhile.";
+    LAST_SEAL_AGE: Gauge "spanseal.seal.age" "spanseal_seal_age_seconds" "s" [] "Age of the newest seal; with heartbeats on, more than twice `seal.heartbeat` means that nothing can be sealed.";
+    TREE_SIZE: Gauge "spanseal.tlog.tree_size" "spanseal_tlog_tree_size" "{seal}" [] "Seals in the log.";
+    CHECKPOINT_LAG: Gauge "spanseal.tlog.checkpoint.lag" "spanseal_tlog_checkpoint_lag_seals" "{seal}" [] "Committed seals that the published checkpoint does not cover yet.";
+    PUBLISH_FAILURES: Counter "spanseal.tlog.publish_failures" "spanseal_tlog_publish_failures_total" "{publication}" [] "Publications of the checkpoint that failed; they are made up at the next interval.";
+    DEDUP_ENTRIES: Gauge "spanseal.dedup.entries" "spanseal_dedup_entries" "{record}" [] "Records in the window in which a resent one is recognised.";
+    DEDUP_WINDOW: Gauge "spanseal.dedup.window" "spanseal_dedup_window_seconds" "s" [] "Age of the oldest of them; less than `seal.dedup_window` under load means that the window has shrunk.";
+
+    // The pool: requests on their way to a seal.
+    POOL_USED: Gauge "spanseal.pool.used" "spanseal_pool_used_bytes" "By" [] "Bytes of requests on their way to a seal.";
+    POOL_CAPACITY: Gauge "spanseal.pool.capacity" "spanseal_pool_capacity_bytes" "By" [] "Bytes that may be: `seal.pool_bytes`.";
+
+    // The store.
+    STORE_PUTS: Counter "spanseal.worm.puts" "spanseal_worm_puts_total" "{put}" ["kind", "outcome"] "Puts into the store by kind of object and outcome.";
+    STORE_PUT_SECONDS: Histogram "spanseal.worm.put.duration" "spanseal_worm_put_duration_seconds" "s" ["kind"] "How long puts take by kind of object.";
+    STORE_READS: Counter "spanseal.worm.reads" "spanseal_worm_reads_total" "{read}" ["outcome"] "Reads from the store (get, head, listings) by outcome.";
+    STORE_SKEW: Gauge "spanseal.worm.clock.skew" "spanseal_worm_clock_skew_seconds" "s" [] "Seconds that the store's clock is ahead of ours; beyond 300 either way nothing is sealed.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions_and_are_unique() {
+        for (i, row) in ALL.iter().enumerate() {
+            assert!(ALL.iter().skip(i + 1).all(|o| o.name != row.name && o.prometheus != row.prometheus), "{}", row.name);
+            assert!(row.prometheus.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{}", row.prometheus);
+            assert!(row.name.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.')), "{}", row.name);
+            assert!(row.meaning.ends_with('.') && row.meaning.is_ascii(), "{}", row.meaning);
+            assert_eq!(row.prometheus.ends_with("_total"), row.kind == Kind::Counter, "{}", row.name);
+            match row.unit {
+                "s" => assert!(row.prometheus.contains("_seconds"), "{}", row.name),
+                "By" => assert!(row.prometheus.contains("_bytes"), "{}", row.name),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! What was said (`record.md` section 4): sides become content objects, texts become the prompt's hash, the rest is held by hash too.
+
+use std::borrow::Cow;
+
+use super::convert::Who;
+use super::dialects::Side;
+use super::draft::{Draft, How, jcs};
+use super::encode::{self, Form, Notes};
+use super::lists;
+use super::scan::{self, Holds};
+use crate::otlp::view::Value;
+use crate::otlp::wire::Malformed;
+use crate::record::builder::Val;
+use crate::record::canonical::{compare_names, write_string};
+use crate::record::content::{Captured, Content, Scheme, keyed_hash_text};
+use crate::record::registry::{self as member, Kind, Member};
+
+/// `prompt.hash` over the texts of the instructions: the same prompt is equal across people and calls.
+pub(super) fn prompt_hash(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Malformed> {
+    let foreign = draft.foreign_prompt_hash.take();
+    if draft.record.has(member::PROMPT_HASH) {
+        return Ok(());
+    }
+    let mut x = vec![b'['];
+    let mut each = |text: Cow<'_, str>| {
+        if x.len() > 1 {
+            x.push(b',');
+        }
+        write_string(&mut x, &text);
+    };
+    for entry in draft.side_ref(Side::Instructions).iter().filter(|e| !e.frame && e.holds == Holds::Content) {
+        match &entry.value {
+            Value::Text(text) => scan::instruction_texts(text, &mut each),
+            other => {
+                let json = lists::plain(other)?;
+                // A log body is one message: its content is the text.
+                scan::instruction_texts(&json, &mut each);
+            }
+        }
+    }
+    let mut lists_seen = false;
+    for entry in draft.side_ref(Side::Input).iter().filter(|e| e.messages && e.holds == Holds::Content) {
+        // Stacked instrumentors repeat the messages: the first list speaks.
+        if !lists_seen {
+            match &entry.value {
+                Value::Text(text) => scan::system_texts(text, &mut each),
+                other => scan::system_texts(&lists::plain(other)?, &mut each),
+            }
+            lists_seen = true;
+        }
+    }
+    if !lists_seen {
+        indexed_system_texts(draft, &mut each);
+    }
+    if x.len() > 1 {
+        x.push(b']');
+        let hash = keyed_hash_text(who.keyed.key_id(), &who.keyed.bytes("prompt", &x));
+        draft.record.push(member::PROMPT_HASH, Val::Str(Cow::Owned(hash)));
+        draft.record.set(member::PROMPT_HASH_SOURCE, Val::Str(Cow::Borrowed("receiver")));
+        draft.derived.push((member::PROMPT_HASH, How::Computed));
+    } else if let Some(foreign) = foreign {
+        draft.record.push(member::PROMPT_HASH, Val::Str(Cow::Owned(foreign.into_owned())));
+        draft.record.set(member::PROMPT_HASH_SOURCE, Val::Str(Cow::Borrowed("producer")));
+    }
+    Ok(())
+}
+
+/// Finish reasons from the answer's messages where no attribute gave them (older shape, streamed answers), and how many choices came.
+pub(super) fn finish_reasons(draft: &mut Draft<'_>) -> Result<(), Malformed> {
+    let list = draft.side_ref(Side::Output).iter().find(|e| e.messages);
+    let Some(entry) = list else { return Ok(()) };
+    let (reasons, count) = match &entry.value {
+        Value::Text(text) => scan::finish_reasons(text),
+        Value::Array(_) => scan::finish_reasons(&lists::plain(&entry.value)?),
+        _ => return Ok(()),
+    };
+    let key = entry.key.to_string();
+    if !reasons.is_empty() && !draft.record.has(member::OUTPUT_FINISH_REASONS) {
+        draft.derived.push((member::OUTPUT_FINISH_REASONS, How::Fallback(key)));
+        draft.record.push(member::OUTPUT_FINISH_REASONS, Val::Texts(reasons.into_iter().map(Cow::Owned).collect()));
+    }
+    if count > 1 && !draft.record.has(member::OUTPUT_CHOICES) {
+        draft.derived.push((member::OUTPUT_CHOICES, How::Computed));
+        draft.record.push(member::OUTPUT_CHOICES, Val::Int(i64::try_from(count).unwrap_or(i64::MAX)));
+    }
+    Ok(())
+}
+
+/// Texts of `llm.input_messages.<i>.message.*` with role system or developer.
+fn indexed_system_texts(draft: &Draft<'_>, each: &mut dyn FnMut(Cow<'_, str>)) {
+    const PREFIX: &str = "llm.input_messages.";
+    let parts = |key: &str| {
+        let (index, leaf) = key.strip_prefix(PREFIX)?.split_once('.')?;
+        Some((index.parse::<u32>().ok()?, leaf.to_owned()))
+    };
+    let input = draft.side_ref(Side::Input);
+    if !input.iter().any(|e| matches!(e.value, Value::Text(b"system" | b"developer"))) {
+        return;
+    }
+    let system: Vec<u32> = input
+        .iter()
+        .filter(|e| matches!(e.value, Value::Text(b"system" | b"developer")))
+        .filter_map(|e| parts(&e.key).filter(|(_, leaf)| leaf == "message.role").map(|(i, _)| i))
+        .collect();
+    let mut texts: Vec<(u32, u32, &[u8])> = Vec::new();
+    for entry in input.iter().filter(|e| e.holds == Holds::Content && !e.frame) {
+        let (Some((index, leaf)), Value::Text(text)) = (parts(&entry.key), &entry.value) else { continue };
+        if !system.contains(&index) {
+            continue;
+        }
+        let part = match leaf.strip_prefix("message.contents.").and_then(|rest| rest.split_once('.')) {
+            Some((part, "message_content.text")) => part.parse::<u32>().ok().and_then(|p| p.checked_add(1)),
+            None if leaf == "message.content" => Some(0),
+            _ => None,
+        };
+        texts.extend(part.map(|part| (index, part, *text)));
+    }
+    texts.sort_unstable_by_key(|(index, part, _)| (*index, *part));
+    for (_, _, text) in texts {
+        each(String::from_utf8_lossy(text));
+    }
+}
+
+/// What a tool was given and gave back are its arguments and its result, what a retrieval was asked is its query, whatever the
+/// instrumentation called them.
+pub(super) fn redirect(draft: &mut Draft<'_>, kind: Kind) {
+    let moves: &[(Side, Side)] = match kind {
+        Kind::Tool => &[(Side::Input, Side::ToolArguments), (Side::Output, Side::ToolResult)],
+        Kind::Retrieval if !draft.has_side(Side::Query) => &[(Side::Input, Side::Query)],
+        _ => &[],
+    };
+    for (from, to) in moves {
+        let mut entries = std::mem::take(draft.side_mut(*from));
+        draft.side_mut(*to).append(&mut entries);
+        draft.move_notes(*from, *to);
+    }
+}
+
+/// Hashes a side.
+pub(super) fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> Result<(), Malformed> {
+    let notes = draft.take_notes(side);
+    let mut entries = std::mem::take(draft.side_mut(side));
+    let spoken = notes.reference.is_some() || notes.claimed_hash.is_some();
+    if entries.is_empty() && !spoken {
+        if let Some(media_type) = notes.media_type {
+            draft.loose_media_types.push((side, media_type));
+        }
+        return Ok(());
+    }
+    let holds = entries.iter().filter(|e| !e.frame).map(|e| e.holds).fold(Holds::Nothing, Holds::join);
+    let mut content = match holds {
+        Holds::Content => {
+            let pairs: Vec<(Cow<'a, str>, Value<'a>)> = entries.drain(..).map(|e| (e.key, e.value)).collect();
+            hashed(draft, who, side.member(), pairs)?
+        }
+        Holds::Redaction => Content::only(Captured::Redacted),
+        Holds::Nothing if notes.reference.is_some() => Content::only(Captured::ByReference),
+        Holds::Nothing => Content::only(Captured::Absent),
+    };
+    // Frames without content stay findable; a redaction marker is said by `redacted`.
+    draft.rest.extend(entries.drain(..).filter(|e| e.frame || e.holds != Holds::Redaction).map(|e| (e.key, e.value)));
+    *draft.side_mut(side) = entries;
+    content.claimed_hash = notes.claimed_hash;
+    content.reference = notes.reference;
+    content.media_type = notes.media_type;
+    if content.captured != Captured::Absent || spoken {
+        draft.record.push(side.member(), Val::Content(Box::new(content)));
+    }
+    Ok(())
+}
+
+/// `H("content", x)` with x by scheme: `utf8` exactly where one string carried it, else JCS of all attributes that did.
+fn hashed<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, pairs: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Content, Malformed> {
+    let mut content = Content::only(Captured::Hash);
+    if let [(_, Value::Text(text))] = pairs.as_slice() {
+        if std::str::from_utf8(text).is_err() {
+            draft.conflict(member.path());
+        }
+        content.scheme = Some(Scheme::Utf8);
+        content.bytes = u64::try_from(text.len()).ok();
+        content.hash = Some(who.keyed.bytes("content", text));
+        return Ok(content);
+    }
+    let mut x = std::mem::take(&mut draft.buffer);
+    x.clear();
+    let notes = jcs(&mut x, pairs)?;
+    if notes.repaired || notes.repeated {
+        draft.conflict(member.path());
+    }
+    if notes.cut {
+        content.truncated = true;
+        draft.truncated.push(member.path());
+    }
+    content.scheme = Some(Scheme::Attributes);
+    content.bytes = u64::try_from(x.len()).ok();
+    content.hash = Some(who.keyed.bytes("content", &x));
+    draft.buffer = x;
+    Ok(content)
+}
+
+/// Content that this kind of record speaks of and this signal does not hold is said to be absent: it looks complete otherwise.
+pub(super) fn say_absent(draft: &mut Draft<'_>, kind: Kind) {
+    let spoken: &[Member] = match kind {
+        Kind::Inference | Kind::Embedding | Kind::Agent | Kind::Workflow | Kind::Guardrail | Kind::Decision => {
+            &[member::INPUT, member::OUTPUT]
+        }
+        Kind::Tool => &[member::TOOL_ARGUMENTS, member::TOOL_RESULT],
+        Kind::Retrieval | Kind::Rerank => &[member::RETRIEVAL_QUERY],
+        _ => &[],
+    };
+    for member in spoken {
+        if !draft.record.has(*member) {
+            draft.record.push(*member, Val::Content(Box::new(Content::only(Captured::Absent))));
+        }
+    }
+}
+
+/// `attributes` and `rest`.
+pub(super) fn attributes(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Malformed> {
+    if !draft.kept.is_empty() {
+        let mut kept = std::mem::take(&mut draft.kept);
+        kept.sort_by(|a, b| compare_names(&a.0, &b.0));
+        let before = kept.len();
+        kept.dedup_by(|later, earlier| later.0 == earlier.0);
+        let mut notes = Notes { repeated: kept.len() != before, ..Notes::default() };
+        let mut raw = Vec::with_capacity(kept.len() * 48);
+        raw.push(b'{');
+        for (i, (key, value)) in kept.drain(..).enumerate() {
+            if i > 0 {
+                raw.push(b',');
+            }
+            write_string(&mut raw, &key);
+            raw.push(b':');
+            encode::write_value(&mut raw, &value, Form::Exact, &mut notes)?;
+        }
+        raw.push(b'}');
+        draft.kept = kept;
+        if notes.repeated || notes.repaired {
+            draft.conflict(member::ATTRIBUTES.path());
+        }
+        if notes.cut {
+            draft.truncated.push(member::ATTRIBUTES.path());
+        }
+        draft.record.push(member::ATTRIBUTES, Val::Raw(raw));
+    }
+    // A media type of content that is not there has no home either.
+    for (side, media_type) in std::mem::take(&mut draft.loose_media_types) {
+        if let Some(Val::Content(content)) = draft.record.get_mut(side.member()) {
+            content.media_type = Some(media_type);
+        }
+    }
+    if !draft.rest.is_empty() {
+        let pairs = std::mem::take(&mut draft.rest);
+        let content = hashed(draft, who, member::REST, pairs)?;
+        draft.record.push(member::REST, Val::Content(Box::new(content)));
+    }
+    Ok(())
+}

@@ -1,0 +1,402 @@
+//! A wire value -> a member's typed value (`record.md` section 1): the type follows the member, not the wire.
+
+use std::borrow::Cow;
+
+use super::encode::{self, Notes};
+use super::identity::{IdentityMode, Keyed, References, pseudonym};
+use super::scan;
+use super::scrub::Scrub;
+use crate::clock::UnixNanos;
+use crate::otlp::view::{Value, elements};
+use crate::otlp::wire::Malformed;
+use crate::record::builder::{Val, shorten};
+use crate::record::canonical::{Json, write_number};
+use crate::record::registry::{self as member, Member, Type};
+
+/// Longest name, outcome or document id that is kept (`record.md` section 4).
+const NAME_MAX: usize = 256;
+/// Most elements of a list member; what is longer is cut and named.
+const LIST_MAX: usize = 1024;
+
+/// Members kept up to [`NAME_MAX`] with scrub patterns applied: written by people for people, so a person may stand in them.
+const NAMES: &[Member] = &[
+    member::TRACE_NAME,
+    member::ACTOR_AGENT_NAME,
+    member::ACTOR_WORKFLOW,
+    member::TOOL_NAME,
+    member::ACTION_NAME,
+    member::DECISION_OUTCOME,
+    member::DECISION_ANSWERS_ITEM_NAME,
+    member::DECISION_ANSWERS_ITEM_OUTCOME,
+    member::CONFIDENCE_OF,
+    member::REVIEW_DECISION,
+    member::REVIEW_ORIGINAL_OUTCOME,
+    member::REVIEW_FINAL_OUTCOME,
+    member::GUARDRAIL_NAME,
+    member::GUARDRAIL_OUTCOME,
+    member::POLICY_OUTCOME,
+    member::EVALUATION_NAME,
+    member::EVALUATION_LABEL,
+    member::EVALUATION_EVALUATOR,
+    member::RETRIEVAL_DOCUMENTS_ITEM_ID,
+];
+
+/// Members that hold the address of something: userinfo, query and fragment are removed.
+const ADDRESSES: &[Member] =
+    &[member::EXPLANATION_REFERENCE, member::LINEAGE_DATA_SOURCES, member::RETRIEVAL_DATA_SOURCE_ID, member::REVIEW_DOCUMENTS];
+
+/// What became of a value.
+#[derive(Debug)]
+pub(crate) enum Converted<'a> {
+    /// A value of the member's type.
+    To(Val<'a>),
+    /// Empty: the member is absent, and nothing is wrong.
+    Empty,
+    /// Not convertible: absent and named in `evidence.conflicts`.
+    Mismatch,
+}
+
+/// How persons and references are written, for one realm.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Who<'p> {
+    pub(crate) keyed: &'p Keyed,
+    pub(crate) mode: IdentityMode,
+    pub(crate) references: References,
+    pub(crate) scrub: &'p Scrub,
+    pub(crate) realm: &'p str,
+}
+
+impl Who<'_> {
+    /// `P`
+    pub(crate) fn person(&self, id: &str) -> String {
+        match self.mode {
+            IdentityMode::Plain => format!("id:{id}"),
+            IdentityMode::Keyed | IdentityMode::Vault => pseudonym(self.keyed, "person", self.realm, id),
+        }
+    }
+
+    /// `R`
+    pub(crate) fn reference<'a>(&self, value: Cow<'a, str>) -> Cow<'a, str> {
+        if self.references == References::Keyed || self.scrub.matches(&value) {
+            return Cow::Owned(pseudonym(self.keyed, "ref", self.realm, &value));
+        }
+        value
+    }
+}
+
+/// What a conversion did besides converting.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    pub(crate) repaired: bool,
+    pub(crate) scrubbed: bool,
+    pub(crate) cut: bool,
+}
+
+/// Converts a wire value to a member's type.
+pub(crate) fn convert<'a>(member: Member, value: &Value<'a>, who: &Who<'_>, marks: &mut Marks) -> Result<Converted<'a>, Malformed> {
+    let mut notes = Notes::default();
+    let kind = member.spec().kind;
+    let converted = match (kind, value) {
+        (Type::Texts | Type::Refs, Value::Array(array)) => {
+            let mut texts = Vec::new();
+            for element in elements(array) {
+                if texts.len() == LIST_MAX {
+                    marks.cut = true;
+                    break;
+                }
+                match scalar_text(&element?, &mut notes) {
+                    Some(text) if text.is_empty() => {}
+                    Some(text) => texts.push(finish_text(member, text, who, marks)),
+                    None => return Ok(Converted::Mismatch),
+                }
+            }
+            list(texts)
+        }
+        (Type::Texts | Type::Refs, Value::Text(_)) => {
+            let text = scalar_text(value, &mut notes).unwrap_or_default();
+            // Some instrumentations put the JSON of a list where a list belongs.
+            let json = text.starts_with('[').then(|| Json::parse(text.as_bytes()).ok()).flatten();
+            match json {
+                Some(json) => from_json(member, &json, who, marks),
+                None if text.is_empty() => Converted::Empty,
+                None => list(vec![finish_text(member, text, who, marks)]),
+            }
+        }
+        (_, Value::Array(_) | Value::KeyValues(_) | Value::Bytes(_)) => Converted::Mismatch,
+        (_, Value::Empty) => Converted::Empty,
+        (Type::Int, Value::Int(number)) => Converted::To(Val::Int(*number)),
+        (Type::Int, Value::Double(number)) => int_of(*number),
+        (Type::Num, Value::Double(number)) => num(*number),
+        #[expect(clippy::as_conversions, reason = "a JSON number is a double: that is the type of the member")]
+        (Type::Num, Value::Int(number)) => num(*number as f64),
+        (Type::Bool, Value::Bool(flag)) => Converted::To(Val::Bool(*flag)),
+        (Type::Int | Type::Num | Type::Bool | Type::Time, Value::Text(_)) => {
+            let text = scalar_text(value, &mut notes).unwrap_or_default();
+            scalar_from_text(kind, &text)
+        }
+        (Type::Text | Type::Person | Type::Ref | Type::Texts | Type::Refs, _) => match scalar_text(value, &mut notes) {
+            Some(text) => from_text(member, text, who, marks),
+            None => Converted::Mismatch,
+        },
+        _ => Converted::Mismatch,
+    };
+    marks.repaired |= notes.repaired;
+    Ok(converted)
+}
+
+/// Converts a JSON value (of a list of objects, or of a list that came as JSON text).
+pub(crate) fn from_json(member: Member, json: &Json, who: &Who<'_>, marks: &mut Marks) -> Converted<'static> {
+    match (member.spec().kind, json) {
+        (_, Json::Null) => Converted::Empty,
+        (Type::Texts | Type::Refs, Json::Array(items)) => {
+            let texts = items.iter().map(|item| match item {
+                Json::Array(_) | Json::Object(_) | Json::Null => None,
+                Json::String(text) => Some(text.clone()),
+                other => Some(other.to_jcs_string()),
+            });
+            match texts.collect::<Option<Vec<String>>>() {
+                Some(texts) => list(texts.into_iter().map(|t| finish_text(member, Cow::Owned(t), who, marks)).collect()),
+                None => Converted::Mismatch,
+            }
+        }
+        (Type::Int, Json::Number(number)) => int_of(*number),
+        (Type::Num, Json::Number(number)) => num(*number),
+        (Type::Bool, Json::Bool(flag)) => Converted::To(Val::Bool(*flag)),
+        (kind @ (Type::Int | Type::Num | Type::Bool | Type::Time), Json::String(text)) => scalar_from_text(kind, text),
+        (Type::Text | Type::Person | Type::Ref | Type::Texts | Type::Refs, Json::String(text)) => {
+            from_text(member, Cow::Owned(text.clone()), who, marks)
+        }
+        (Type::Text | Type::Person | Type::Ref, Json::Bool(_) | Json::Number(_)) => {
+            from_text(member, Cow::Owned(json.to_jcs_string()), who, marks)
+        }
+        _ => Converted::Mismatch,
+    }
+}
+
+/// The text of a scalar: numbers and booleans as their JCS text (`record.md` section 5, rule 3).
+fn scalar_text<'a>(value: &Value<'a>, notes: &mut Notes) -> Option<Cow<'a, str>> {
+    match value {
+        Value::Text(bytes) => Some(encode::text(bytes, notes)),
+        Value::Bool(true) => Some(Cow::Borrowed("true")),
+        Value::Bool(false) => Some(Cow::Borrowed("false")),
+        Value::Int(number) => Some(Cow::Owned(itoa::Buffer::new().format(*number).to_owned())),
+        Value::Double(number) if number.is_finite() => {
+            let mut out = Vec::new();
+            write_number(&mut out, *number);
+            String::from_utf8(out).ok().map(Cow::Owned)
+        }
+        _ => None,
+    }
+}
+
+fn list(texts: Vec<Cow<'_, str>>) -> Converted<'_> {
+    if texts.is_empty() { Converted::Empty } else { Converted::To(Val::Texts(texts)) }
+}
+
+fn num<'a>(number: f64) -> Converted<'a> {
+    if number.is_finite() { Converted::To(Val::Num(number)) } else { Converted::Mismatch }
+}
+
+/// A double that is a whole number (`gen_ai.request.top_k` was a double once) becomes an integer; others would have to be rounded.
+fn int_of<'a>(number: f64) -> Converted<'a> {
+    // Below 2^53 every whole double is exact.
+    if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 {
+        #[expect(clippy::as_conversions, reason = "whole and in range: checked above")]
+        return Converted::To(Val::Int(number as i64));
+    }
+    Converted::Mismatch
+}
+
+fn scalar_from_text<'a>(kind: Type, text: &str) -> Converted<'a> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Converted::Empty;
+    }
+    let value = match kind {
+        Type::Int => text.parse().ok().map(Val::Int),
+        // JSON's grammar: no `inf`, no `1_000`, no leading plus.
+        Type::Num => match Json::parse(text.as_bytes()) {
+            Ok(Json::Number(number)) => Some(Val::Num(number)),
+            _ => None,
+        },
+        Type::Bool => match text {
+            _ if text.eq_ignore_ascii_case("true") => Some(Val::Bool(true)),
+            _ if text.eq_ignore_ascii_case("false") => Some(Val::Bool(false)),
+            _ => None,
+        },
+        Type::Time => UnixNanos::parse(text).map(Val::Time),
+        _ => None,
+    };
+    value.map_or(Converted::Mismatch, Converted::To)
+}
+
+fn from_text<'a>(member: Member, text: Cow<'a, str>, who: &Who<'_>, marks: &mut Marks) -> Converted<'a> {
+    if text.is_empty() {
+        return Converted::Empty;
+    }
+    match member.spec().kind {
+        Type::Person => Converted::To(Val::Str(Cow::Owned(who.person(&text)))),
+        Type::Texts | Type::Refs => list(vec![finish_text(member, text, who, marks)]),
+        _ => Converted::To(Val::Str(finish_text(member, text, who, marks))),
+    }
+}
+
+/// Listed spelling, scrubbed names, stripped addresses, references.
+fn finish_text<'a>(member: Member, text: Cow<'a, str>, who: &Who<'_>, marks: &mut Marks) -> Cow<'a, str> {
+    let spec = member.spec();
+    if matches!(spec.kind, Type::Ref | Type::Refs) {
+        let bare = if ADDRESSES.contains(&member) { stripped(text) } else { text };
+        return who.reference(bare);
+    }
+    if !spec.listed.is_empty()
+        && let Some(listed) = spec.listed.iter().find(|listed| same_word(listed, &text))
+    {
+        return Cow::Borrowed(*listed);
+    }
+    if NAMES.contains(&member) {
+        return name(text, who.scrub, marks);
+    }
+    if ADDRESSES.contains(&member) {
+        let bare = stripped(text);
+        if let Some(clean) = who.scrub.scrubbed(&bare) {
+            marks.scrubbed = true;
+            return Cow::Owned(clean);
+        }
+        return bare;
+    }
+    text
+}
+
+/// The address of content that is kept elsewhere, if it is one: a URI without white space, bare of userinfo, query and fragment, and
+/// of what looks like a person.
+pub(crate) fn address(text: &str, scrub: &Scrub, marks: &mut Marks) -> Option<String> {
+    const ADDRESS_MAX: usize = 4096;
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme)?;
+    let is_uri = scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')) && !scheme.is_empty();
+    if !is_uri || text.len() > ADDRESS_MAX || text.chars().any(char::is_whitespace) {
+        return None;
+    }
+    let bare = stripped(Cow::Borrowed(text)).into_owned();
+    Some(match scrub.scrubbed(&bare) {
+        Some(clean) => {
+            marks.scrubbed = true;
+            clean
+        }
+        None => bare,
+    })
+}
+
+/// Whether a text is a media type (RFC 6838), perhaps with parameters, and nothing else.
+pub(crate) fn is_media_type(text: &str) -> bool {
+    let part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'!' | b'#' | b'$' | b'&' | b'-' | b'^' | b'_' | b'.' | b'+');
+    let Some((kind, rest)) = text.split_once('/') else { return false };
+    let sub = rest.split(';').next().unwrap_or_default();
+    text.len() <= 128
+        && [kind, sub].iter().all(|t| !t.is_empty() && t.bytes().all(part))
+        && rest.bytes().all(|b| part(b) || matches!(b, b';' | b'=' | b' ' | b'"'))
+}
+
+/// A name: scrubbed, then at most [`NAME_MAX`] bytes.
+pub(crate) fn name<'a>(text: Cow<'a, str>, scrub: &Scrub, marks: &mut Marks) -> Cow<'a, str> {
+    // What is cut off anyway is not looked at; a margin keeps a match at the edge whole.
+    let window = shorten(&text, NAME_MAX * 4);
+    if let Some(clean) = scrub.scrubbed(window) {
+        marks.scrubbed = true;
+        marks.cut |= clean.len() > NAME_MAX || window.len() < text.len();
+        return Cow::Owned(shorten(&clean, NAME_MAX).to_owned());
+    }
+    if text.len() <= NAME_MAX {
+        return text;
+    }
+    marks.cut = true;
+    Cow::Owned(shorten(&text, NAME_MAX).to_owned())
+}
+
+/// Whether two words differ only in case and in what joins them: `HIGH` is `high`, `Fully-Automated` is `fully_automated`.
+fn same_word(listed: &str, sent: &str) -> bool {
+    listed.len() == sent.len()
+        && listed.bytes().zip(sent.bytes()).all(|(l, s)| l == s.to_ascii_lowercase() || (l == b'_' && matches!(s, b'-' | b' ')))
+}
+
+/// A URL without userinfo, query and fragment; anything else as it is.
+pub(crate) fn stripped(url: Cow<'_, str>) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://") else { return url };
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let rest = rest.get(..end).unwrap_or_default();
+    let (authority, path) = rest.find('/').and_then(|slash| rest.split_at_checked(slash)).unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Cow::Owned(format!("{scheme}://{host}{path}"))
+}
+
+/// A JSON scalar as it stands in a text (`"x"`, `0.5`, `true`), converted to a member's type.
+pub(crate) fn from_raw_json(member: Member, raw: &[u8], who: &Who<'_>, marks: &mut Marks) -> Converted<'static> {
+    if raw.first() == Some(&b'"') {
+        return from_json(member, &Json::String(scan::unescaped(raw).into_owned()), who, marks);
+    }
+    match Json::parse(raw) {
+        Ok(json) => from_json(member, &json, who, marks),
+        Err(_) => Converted::Mismatch,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promote::identity::IdentityKey;
+
+    fn one(member: Member, value: Value<'_>) -> String {
+        let key = IdentityKey::new([0; 32]);
+        let (keyed, scrub) = (key.keyed(), Scrub::default());
+        let who = Who { keyed: &keyed, mode: IdentityMode::Keyed, references: References::Plain, scrub: &scrub, realm: "" };
+        match convert(member, &value, &who, &mut Marks::default()).unwrap() {
+            Converted::To(val) => {
+                let (mut record, mut out) = (crate::record::builder::Record::default(), Vec::new());
+                record.push(member, val);
+                record.write(&mut out, "");
+                let json = Json::parse(&out).unwrap();
+                json.path(member.path()).unwrap().to_jcs_string()
+            }
+            Converted::Empty => "empty".into(),
+            Converted::Mismatch => "mismatch".into(),
+        }
+    }
+
+    #[test]
+    fn the_type_follows_the_member() {
+        let t = |s: &'static str| Value::Text(s.as_bytes());
+        for (member, value, expected) in [
+            (member::PARAMETERS_TOP_K, Value::Double(3.0), r#""3""#),
+            (member::PARAMETERS_TOP_K, Value::Double(3.5), "mismatch"),
+            (member::PARAMETERS_TOP_K, t("3"), r#""3""#),
+            (member::PARAMETERS_TOP_K, t("three"), "mismatch"),
+            (member::PARAMETERS_TOP_K, Value::Bool(true), "mismatch"),
+            (member::USAGE_INPUT_TOKENS, Value::Int(i64::MIN), r#""-9223372036854775808""#),
+            (member::CONFIDENCE_SCORE, Value::Int(1), "1"),
+            (member::CONFIDENCE_SCORE, t("0.83"), "0.83"),
+            (member::CONFIDENCE_SCORE, Value::Double(f64::NAN), "mismatch"),
+            (member::CONFIDENCE_SCORE, t("inf"), "mismatch"),
+            (member::PARAMETERS_STREAM, t("True"), "true"),
+            (member::PARAMETERS_STREAM, Value::Int(1), "mismatch"),
+            (member::DECISION_OUTCOME, Value::Bool(false), r#""false""#),
+            (member::DECISION_OUTCOME, Value::Double(2.50), r#""2.5""#),
+            (member::MODEL_ID, t(""), "empty"),
+            (member::MODEL_ID, Value::Empty, "empty"),
+            (member::MODEL_ID, Value::Bytes(b"x"), "mismatch"),
+            (member::OUTPUT_FINISH_REASONS, t("stop"), r#"["stop"]"#),
+            (member::OUTPUT_FINISH_REASONS, t(r#"["stop","length"]"#), r#"["stop","length"]"#),
+            (member::SYSTEM_RISK_CLASS, t("HIGH"), r#""high""#),
+            (member::SYSTEM_RISK_CLASS, t("Level-3"), r#""Level-3""#),
+            (member::DECISION_AUTOMATION_LEVEL, t("human-in-the-loop"), r#""human_in_the_loop""#),
+            (member::REVIEW_DEADLINE, t("2026-11-21T18:00:00+01:00"), r#""2026-11-21T17:00:00.000000000Z""#),
+            (member::REVIEW_DEADLINE, t("tomorrow"), "mismatch"),
+            (member::ACTOR_USER_ID, t("alice@example.com"), r#""ps:66687aad:6ac780348d5bd07b2ed8518875ad39e8""#),
+            (member::ACTOR_SESSION_ID, t("sess-9"), r#""sess-9""#),
+            (member::TOOL_NAME, t("mail_alice@example.com"), r#""[scrubbed]""#),
+            (member::EXPLANATION_REFERENCE, t("https://u:p@h.example/a/b?token=1#f"), r#""https://h.example/a/b""#),
+        ] {
+            assert_eq!(one(member, value), expected, "{}", member.path());
+        }
+        assert!(one(member::ACTOR_SESSION_ID, t("alice@example.com")).starts_with("\"ps:66687aad:"));
+        assert_eq!(one(member::TRACE_NAME, Value::Text("x\u{e9}".repeat(200).as_bytes())).len(), 2 + 256);
+    }
+}

@@ -1,0 +1,290 @@
+//! What becomes a record (`record.md` section 0), decided from keys alone: the path that most spans take and leave again.
+//!
+//! A span counts as AI exactly when one of its own attribute keys or event names is in the prefix list or is a `detect` row of the dialect
+//! study. Its name and its scope's name never suffice; they only say who spoke (`source.dialects`). How the notes of those rows were read:
+//!
+//! - A condition on the value binds: `mcp.method.name`, `az.namespace`, `operation.name`, `type`, `span.type` (needs a scope or span name
+//!   `claude_code.`). "also ..." adds a row.
+//! - TRAP and "NOT proof" mean that the row alone never suffices: `logfire.msg`, the scope `opentelemetry.instrumentation.*`. Keys that the
+//!   prefix list names all the same (`traceloop.*`, `langfuse.*`, `ai.operationId`) suffice by that list.
+//! - A schema URL is a "weak hint only" and no key, event or name: never enough. Resource attributes never suffice.
+
+use super::dialects::{Dialect, Dialects};
+use crate::otlp::view::{KeyValue, Value, key_of};
+use crate::otlp::wire::{Field, Fields, Malformed, Message, Payload};
+
+/// What a key proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Nothing.
+    No,
+    /// AI, in this dialect.
+    Yes(Dialect),
+    /// AI if the value says so.
+    If(Dialect, Condition),
+}
+
+/// Conditions that notes of the study put on a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// One of the MCP methods that touch a model.
+    McpMethod,
+    /// `Microsoft.CognitiveServices`
+    Cognitive,
+    /// Begins with `ai.`
+    VercelOperation,
+    /// Begins with `guardrails/guard`
+    GuardrailsGuard,
+    /// The scope or span name begins with `claude_code.`
+    ClaudeCode,
+}
+
+const MCP_METHODS: [&[u8]; 6] =
+    [b"tools/call", b"prompts/get", b"resources/read", b"completion/complete", b"sampling/createMessage", b"elicitation/create"];
+
+/// The prefix list of section 0, for attribute keys and event names alike.
+#[inline]
+pub(crate) fn prefix(key: &[u8]) -> Option<Dialect> {
+    let (first, starts) = (*key.first()?, |p: &[u8]| key.starts_with(p));
+    let dialect = match first {
+        b'g' if starts(b"gen_ai.") => Dialect::OtelGenai,
+        b'g' if starts(b"gcp.vertex.agent.") => Dialect::GoogleAdk,
+        b'l' if starts(b"llm.") => Dialect::Openinference,
+        b'l' if starts(b"langfuse.") => Dialect::Langfuse,
+        b'o' if starts(b"openinference.") => Dialect::Openinference,
+        b't' if starts(b"traceloop.") => Dialect::Traceloop,
+        b'm' if starts(b"mlflow.") => Dialect::Mlflow,
+        b'p' if starts(b"pydantic_ai.") => Dialect::PydanticAi,
+        b'c' if starts(b"crewai.") => Dialect::Crewai,
+        b'h' if starts(b"haystack.") => Dialect::Haystack,
+        b'a' if starts(b"ai_audit.") || starts(b"ai.audit.") => Dialect::AiAudit,
+        b'a' if starts(b"ai.") && is_vercel(key) => Dialect::VercelAi,
+        _ => return None,
+    };
+    Some(dialect)
+}
+
+/// Vercel's keys below `ai.`, a prefix that Application Insights uses too.
+fn is_vercel(key: &[u8]) -> bool {
+    const OPEN: [&[u8]; 9] = [
+        b"ai.model.",
+        b"ai.prompt",
+        b"ai.response.",
+        b"ai.toolCall.",
+        b"ai.usage.",
+        b"ai.telemetry.",
+        b"ai.settings.",
+        b"ai.values",
+        b"ai.embedding",
+    ];
+    key == b"ai.operationId" || OPEN.iter().any(|p| key.starts_with(p))
+}
+
+/// What an attribute key proves.
+#[inline]
+pub(crate) fn key(key: &[u8]) -> Proof {
+    // Plain spans are full of http., net., db., server., url.: the first byte turns most of them away.
+    match key.first() {
+        Some(b'a' | b'b' | b'c' | b'f' | b'g' | b'h' | b'l' | b'm' | b'o' | b'p' | b's' | b't' | b'v' | b'w') => {}
+        _ => return Proof::No,
+    }
+    if let Some(dialect) = row(key) {
+        return dialect;
+    }
+    prefix(key).map_or(Proof::No, Proof::Yes)
+}
+
+/// The rows that are exact attribute keys.
+#[inline]
+pub(crate) fn row(key: &[u8]) -> Option<Proof> {
+    let dialect = match key {
+        b"gen_ai.event.start_time" => Dialect::AwsStrands,
+        b"gen_ai.span.kind" => Dialect::Traceai,
+        b"llm.request.type" => Dialect::Traceloop,
+        b"litellm.call_id" => Dialect::Litellm,
+        b"langsmith.span.kind" => Dialect::Langsmith,
+        b"sk.available_functions" => Dialect::SemanticKernel,
+        b"aws.agentcore.configbundle_arn" => Dialect::AwsAgentcore,
+        b"ag2.span.type" => Dialect::Ag2,
+        b"agentops.span.kind" => Dialect::Agentops,
+        b"lmnr.span.type" => Dialect::Laminar,
+        b"weave.eval.run_id" => Dialect::Weave,
+        b"ag.type" | b"ag.node.name" => Dialect::Agenta,
+        b"genkit:type" => Dialect::Genkit,
+        b"voltagent.operation_id" => Dialect::Voltagent,
+        b"triton.model_name" => Dialect::Triton,
+        b"flue.tool.name" | b"flue.task.id" | b"flue.turn.input" => Dialect::Flue,
+        b"braintrust.parent" => Dialect::Braintrust,
+        b"mastra.span.type" => Dialect::Mastra,
+        b"mcp.method.name" => return Some(Proof::If(Dialect::OtelMcp, Condition::McpMethod)),
+        b"az.namespace" => return Some(Proof::If(Dialect::AzureAi, Condition::Cognitive)),
+        b"operation.name" => return Some(Proof::If(Dialect::VercelAi, Condition::VercelOperation)),
+        b"type" => return Some(Proof::If(Dialect::GuardrailsAi, Condition::GuardrailsGuard)),
+        b"span.type" => return Some(Proof::If(Dialect::ClaudeCode, Condition::ClaudeCode)),
+        _ => return None,
+    };
+    Some(Proof::Yes(dialect))
+}
+
+/// The rows that are scope names.
+fn scope(name: &[u8]) -> Option<Dialect> {
+    Some(match name {
+        b"langfuse-sdk" => Dialect::Langfuse,
+        b"pydantic-ai" => Dialect::PydanticAi,
+        b"ai" => Dialect::VercelAi,
+        b"litellm" => Dialect::Litellm,
+        b"langsmith" => Dialect::Langsmith,
+        b"gcp.vertex.agent" => Dialect::GoogleAdk,
+        b"agent_framework" => Dialect::MsAgentFramework,
+        b"Agent365Sdk" => Dialect::MsA365,
+        b"livekit-agents" => Dialect::Livekit,
+        b"weave.conversation" | b"weave.trace_server" => Dialect::Weave,
+        _ if name.starts_with(b"openinference.instrumentation.") => Dialect::Openinference,
+        _ => return None,
+    })
+}
+
+/// The rows that are span names.
+fn span_name(name: &[u8]) -> Option<Dialect> {
+    Some(match name {
+        b"haystack.component.run" | b"haystack.pipeline.run" | b"haystack.agent.run" => Dialect::Haystack,
+        b"llm_request" => Dialect::Vllm,
+        b"guardrails.request" => Dialect::NemoGuardrails,
+        _ => return None,
+    })
+}
+
+/// The rows and prefixes that are event names of logs.
+fn log_event(name: &[u8]) -> Option<Dialect> {
+    if name.starts_with(b"claude_code.") {
+        return Some(Dialect::ClaudeCode);
+    }
+    if name.starts_with(b"codex.") {
+        return Some(Dialect::Codex);
+    }
+    prefix(name)
+}
+
+impl Condition {
+    /// Whether an attribute's value meets it.
+    pub(crate) fn holds(self, value: &Value<'_>, claude_code: bool) -> bool {
+        let Value::Text(text) = value else { return false };
+        match self {
+            Condition::McpMethod => MCP_METHODS.contains(text),
+            Condition::Cognitive => *text == b"Microsoft.CognitiveServices",
+            Condition::VercelOperation => text.starts_with(b"ai."),
+            Condition::GuardrailsGuard => text.starts_with(b"guardrails/guard"),
+            Condition::ClaudeCode => claude_code,
+        }
+    }
+}
+
+/// A key of a `KeyValue`, at the price of a few compares where it is encoded as every SDK encodes it: key, then value, then the end.
+#[inline]
+fn quick_key(pair: &[u8]) -> Result<&[u8], Malformed> {
+    if let [0x0a, length @ 0..=0x7f, rest @ ..] = pair
+        && let Some((key, rest)) = rest.split_at_checked(usize::from(*length))
+    {
+        match rest {
+            [0x12, length @ 0..=0x7f, rest @ ..] if rest.len() == usize::from(*length) => return Ok(key),
+            [0x12, low @ 0x80..=0xff, high @ 0..=0x7f, rest @ ..] if rest.len() == usize::from(*low & 0x7f) | usize::from(*high) << 7 => {
+                return Ok(key);
+            }
+            _ => {}
+        }
+    }
+    key_of(pair)
+}
+
+/// Whether a span is AI by itself.
+pub(crate) fn is_ai_span(span: &[u8], scope_name: &[u8], enabled: Dialects) -> Result<bool, Malformed> {
+    let mut claude_code = None;
+    for field in Fields::new(span) {
+        let Field { number, value: Payload::Bytes(bytes) } = field? else { continue };
+        let proof = match number {
+            9 => match key(quick_key(bytes)?) {
+                Proof::If(dialect, condition) => {
+                    let by_name = *claude_code.get_or_insert_with(|| names_claude_code(span, scope_name));
+                    if condition.holds(&KeyValue::read(bytes)?.value()?, by_name) { Proof::Yes(dialect) } else { Proof::No }
+                }
+                proof => proof,
+            },
+            11 => event_name(bytes)?.and_then(prefix).map_or(Proof::No, Proof::Yes),
+            _ => continue,
+        };
+        if let Proof::Yes(dialect) = proof
+            && enabled.has(dialect)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the scope or the span itself is named as Claude Code names them.
+fn names_claude_code(span: &[u8], scope_name: &[u8]) -> bool {
+    let name = Fields::new(span).filter_map(Result::ok).filter(|f| f.number == 5).filter_map(|f| f.bytes()).last();
+    scope_name.starts_with(b"claude_code.") || name.is_some_and(|n| n.starts_with(b"claude_code."))
+}
+
+fn event_name(event: &[u8]) -> Result<Option<&[u8]>, Malformed> {
+    let mut name = None;
+    for field in Fields::new(event) {
+        if let Field { number: 2, value: Payload::Bytes(bytes) } = field? {
+            name = Some(bytes);
+        }
+    }
+    Ok(name)
+}
+
+/// The dialects that the names of a span and of its scope prove.
+pub(crate) fn names(scope_name: &[u8], name: &[u8]) -> Dialects {
+    let mut all = Dialects::default();
+    let claude_code = [scope_name, name].iter().any(|n| n.starts_with(b"claude_code.")).then_some(Dialect::ClaudeCode);
+    for dialect in [scope(scope_name), span_name(name), claude_code].into_iter().flatten() {
+        all.add(dialect);
+    }
+    all
+}
+
+/// Whether a log record is AI: by a key, or by its event name in any of the places where it is put.
+pub(crate) fn is_ai_log(log: &[u8], scope_name: &[u8], enabled: Dialects) -> Result<bool, Malformed> {
+    for field in Fields::new(log) {
+        let Field { number, value: Payload::Bytes(bytes) } = field? else { continue };
+        let dialect = match number {
+            12 => log_event(bytes),
+            6 => match quick_key(bytes)? {
+                b"event.name" => match KeyValue::read(bytes)?.value()? {
+                    Value::Text(name) => log_event(name),
+                    _ => None,
+                },
+                name => match key(name) {
+                    Proof::Yes(dialect) => Some(dialect),
+                    Proof::If(dialect, condition) => {
+                        let by_scope = scope_name.starts_with(b"claude_code.");
+                        condition.holds(&KeyValue::read(bytes)?.value()?, by_scope).then_some(dialect)
+                    }
+                    Proof::No => None,
+                },
+            },
+            // Coding agents put the event's name into the body.
+            5 => match Value::read(&Message::new(bytes))? {
+                Value::Text(body) if body.starts_with(b"claude_code.") || body.starts_with(b"codex.") => log_event(body),
+                _ => None,
+            },
+            _ => continue,
+        };
+        if dialect.is_some_and(|d| enabled.has(d)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The dialect of a log's event name, for `source.dialects`.
+pub(crate) fn log_event_dialect(name: &[u8]) -> Option<Dialect> {
+    log_event(name)
+}
+
+#[cfg(test)]
+mod tests;

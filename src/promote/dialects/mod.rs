@@ -1,0 +1,299 @@
+//! Dialects as tables: attribute key -> where its value goes. The next dialect is a table, not code.
+//!
+//! One hash table over all rows is built at start ([`Tables`]); a span's attribute costs one look into it. Indexed keys
+//! (`llm.input_messages.0.message.role`) are found by what stands before the first number.
+
+pub(crate) mod ai_audit;
+mod ids;
+mod openinference;
+mod otel_core;
+mod otel_genai;
+
+pub(crate) use ids::{Dialect, Dialects};
+pub(crate) use openinference::kind_of_span;
+pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
+pub(crate) use otel_genai::{kind_of_operation, message_event, provider};
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::record::registry::{self as member, Member};
+
+/// Content that a record holds by hash: which member a side becomes is decided when the record's kind is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Input,
+    Output,
+    Instructions,
+    ToolArguments,
+    ToolResult,
+    ToolDefinitions,
+    Query,
+    ErrorMessage,
+    Stacktrace,
+    ReviewReason,
+    LineageValue,
+    ExplanationText,
+    EvaluationExplanation,
+}
+
+impl Side {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 13;
+
+    /// All, in order.
+    pub(crate) const ALL: [Side; Side::COUNT] = [
+        Side::Input,
+        Side::Output,
+        Side::Instructions,
+        Side::ToolArguments,
+        Side::ToolResult,
+        Side::ToolDefinitions,
+        Side::Query,
+        Side::ErrorMessage,
+        Side::Stacktrace,
+        Side::ReviewReason,
+        Side::LineageValue,
+        Side::ExplanationText,
+        Side::EvaluationExplanation,
+    ];
+
+    /// Position in [`Side::ALL`].
+    #[expect(clippy::as_conversions, reason = "the discriminant of a small enum")]
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The content member that it becomes.
+    pub(crate) fn member(self) -> Member {
+        match self {
+            Side::Input => member::INPUT,
+            Side::Output => member::OUTPUT,
+            Side::Instructions => member::PROMPT_INSTRUCTIONS,
+            Side::ToolArguments => member::TOOL_ARGUMENTS,
+            Side::ToolResult => member::TOOL_RESULT,
+            Side::ToolDefinitions => member::TOOL_DEFINITIONS,
+            Side::Query => member::RETRIEVAL_QUERY,
+            Side::ErrorMessage => member::ERROR_MESSAGE,
+            Side::Stacktrace => member::ERROR_STACKTRACE,
+            Side::ReviewReason => member::REVIEW_REASON,
+            Side::LineageValue => member::LINEAGE_VALUE,
+            Side::ExplanationText => member::EXPLANATION_TEXT,
+            Side::EvaluationExplanation => member::EVALUATION_EXPLANATION,
+        }
+    }
+}
+
+/// How a value that carries content is to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Text or any value: it is content unless empty or a redaction marker.
+    Whole,
+    /// A list of messages or parts, as JSON or structured: a bare frame of roles and types is no content.
+    Messages,
+    /// Structure beside content (a role, a call id): goes with the side, but is no content by itself.
+    Frame,
+}
+
+/// Where a value goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    /// A member, converted by its type.
+    Member(Member),
+    /// A member for which this key is a weaker witness: a different value is no conflict.
+    Fallback(Member),
+    /// `model.provider`, old spellings renamed as the conventions document it.
+    Provider,
+    /// `gen_ai.operation.name`: decides `kind`, and is kept.
+    Operation,
+    /// `openinference.span.kind`: decides `kind`, and is kept.
+    SpanKind,
+    /// The model that answered: `model.id`, and `model.version` as fallback.
+    ResponseModel,
+    /// The model that was asked for: `model.requested`, and `model.id` as fallback.
+    RequestedModel,
+    /// Content.
+    Side(Side, Look),
+    /// `media_type` of a side.
+    MediaType(Side),
+    /// `reference` of a side.
+    Reference(Side),
+    /// `claimed_hash` of a side.
+    ClaimedHash(Side),
+    /// `review.context_hash`, keyed like a claimed hash.
+    ContextHash,
+    /// A prompt hash as the producer reported it.
+    PromptHash,
+    /// The text of a prompt template: `prompt.template_hash`.
+    Template,
+    /// JSON of a request's parameters.
+    Invocation,
+    /// A list of retrieved documents.
+    Documents,
+    /// The objects of a list member.
+    Items(Member),
+    /// The allow-list: `attributes`.
+    Keep,
+    /// The allow-list, for a host: anything that may be a URL with more in it goes to `rest`.
+    KeepHost,
+    /// Never stored, counted.
+    Withhold,
+    /// A carrier without a member: `rest`.
+    Rest,
+}
+
+/// One row of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    /// Attribute key.
+    pub(crate) key: &'static str,
+    /// Where it goes.
+    pub(crate) to: To,
+    /// Of several keys for one member the lowest rank wins: 0 the current key, more for its older names.
+    pub(crate) rank: u8,
+}
+
+/// Shorthand of the tables.
+pub(crate) const fn row(key: &'static str, to: To) -> Row {
+    Row { key, to, rank: 0 }
+}
+
+/// A row for an older or weaker name.
+pub(crate) const fn later(rank: u8, key: &'static str, to: To) -> Row {
+    Row { key, to, rank }
+}
+
+/// An indexed family of keys: `<prefix>.<i>.<leaf>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Messages or other content of a side, leaf by leaf.
+    Side(Side),
+    /// `<i>.document.{id,score,content}` of `retrieval.documents[]`.
+    Documents,
+    /// Annotations: the first fills `evaluation`.
+    Annotations,
+}
+
+/// What the tables say of one key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) to: To,
+    pub(crate) rank: u8,
+    /// None for keys that every vocabulary shares: they prove no dialect.
+    pub(crate) dialect: Option<Dialect>,
+}
+
+/// All tables, ready for look-ups.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    rows: HashMap<Box<[u8]>, Known, BuildHasherDefault<KeyHasher>>,
+    families: HashMap<&'static [u8], (Family, Dialect), BuildHasherDefault<KeyHasher>>,
+}
+
+impl Tables {
+    /// Tables of the enabled dialects, plus the keys that the configuration keeps.
+    pub(crate) fn new(enabled: Dialects, keep: &[String]) -> Self {
+        let mut tables = Tables { rows: HashMap::default(), families: HashMap::default() };
+        let all: [(Option<Dialect>, &[Row]); 3] =
+            [(Some(Dialect::OtelGenai), otel_genai::ROWS), (Some(Dialect::Openinference), openinference::ROWS), (None, otel_core::ROWS)];
+        for (dialect, rows) in all {
+            for row in rows.iter().filter(|_| dialect.is_none_or(|d| enabled.has(d))) {
+                // The first table that names a key owns it.
+                tables.rows.entry(row.key.as_bytes().into()).or_insert(Known { to: row.to, rank: row.rank, dialect });
+            }
+        }
+        if enabled.has(Dialect::AiAudit) {
+            for (key, to, rank) in ai_audit::keys() {
+                tables.rows.insert(key.into_bytes().into(), Known { to, rank, dialect: Some(Dialect::AiAudit) });
+            }
+        }
+        if enabled.has(Dialect::Openinference) {
+            tables.families = openinference::FAMILIES.iter().map(|(p, f)| (p.as_bytes(), (*f, Dialect::Openinference))).collect();
+        }
+        for key in keep {
+            tables.rows.entry(key.as_bytes().into()).or_insert(Known { to: To::Keep, rank: 0, dialect: None });
+        }
+        tables
+    }
+
+    /// What a key means.
+    #[inline]
+    pub(crate) fn find(&self, key: &[u8]) -> Option<Known> {
+        self.rows.get(key).copied()
+    }
+
+    /// The family of an indexed key, its index and its leaf.
+    pub(crate) fn family<'a>(&self, key: &'a [u8]) -> Option<(Family, Dialect, u32, &'a [u8])> {
+        let dot = key.windows(2).position(|w| matches!(w, [b'.', b'0'..=b'9']))?;
+        let (prefix, rest) = key.split_at_checked(dot)?;
+        let (family, dialect) = self.families.get(prefix).copied()?;
+        let digits = rest.get(1..)?;
+        let length = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+        let index = std::str::from_utf8(digits.get(..length)?).ok()?.parse().ok()?;
+        let leaf = digits.get(length..)?;
+        Some((family, dialect, index, leaf.strip_prefix(b".").unwrap_or(leaf)))
+    }
+}
+
+/// Hash of attribute keys: a multiply per eight bytes. The table's keys are ours and few; what a sender chooses is only looked up,
+/// never inserted, so nobody can fill a bucket.
+#[derive(Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let mut hash = self.0;
+        let (chunks, tail) = bytes.as_chunks::<8>();
+        for chunk in chunks {
+            hash = (hash ^ u64::from_le_bytes(*chunk)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        }
+        let mut last = [0_u8; 8];
+        for (slot, byte) in last.iter_mut().zip(tail) {
+            *slot = *byte;
+        }
+        self.0 = (hash ^ u64::from_le_bytes(last)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+
+    #[inline]
+    fn write_usize(&mut self, length: usize) {
+        // The length prefix of a slice.
+        self.0 ^= u64::try_from(length).unwrap_or(0);
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+/// Every key of every table, for tests that try them all.
+#[cfg(test)]
+pub(crate) fn testing_keys() -> Vec<String> {
+    let rows = otel_genai::ROWS.iter().chain(openinference::ROWS).chain(otel_core::ROWS).map(|r| r.key.to_owned());
+    rows.chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_stands_twice() {
+        let mut seen = std::collections::HashSet::new();
+        for row in otel_genai::ROWS.iter().chain(openinference::ROWS).chain(otel_core::ROWS) {
+            assert!(seen.insert(row.key), "{}", row.key);
+        }
+    }
+
+    #[test]
+    fn indexed_keys_are_taken_apart() {
+        let tables = Tables::new(Dialects::ALL, &["my.key".into()]);
+        let (family, _, index, leaf) = tables.family(b"llm.input_messages.12.message.contents.0.message_content.text").unwrap();
+        assert_eq!((family, index, leaf), (Family::Side(Side::Input), 12, &b"message.contents.0.message_content.text"[..]));
+        assert!(tables.family(b"llm.input_messages.99999999999.message.role").is_none());
+        assert!(tables.family(b"feature.100").is_none());
+        assert_eq!(tables.find(b"my.key").unwrap().to, To::Keep);
+        assert_eq!(tables.find(b"ai.audit.model.id").unwrap().to, tables.find(b"ai_audit.model.id").unwrap().to);
+    }
+}

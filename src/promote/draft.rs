@@ -1,0 +1,306 @@
+//! One record while its attributes are read: every attribute finds its home, or goes to `rest`.
+//!
+//! Keys with a later rank wait until all are seen, so that the order in which a sender writes its attributes decides nothing, except that
+//! of a repeated key the first counts.
+
+use std::borrow::Cow;
+
+use super::Promoter;
+use super::convert::{self, Converted, Marks, Who};
+use super::dialects::{Dialects, Known, Side, otel_core_is_withheld};
+use super::encode::{self, Form, Notes};
+use super::lists::{self, Document};
+use super::scan::Holds;
+use crate::otlp::view::Value;
+use crate::otlp::wire::Malformed;
+use crate::record::builder::{Record, Val};
+use crate::record::registry::{self as member, Kind, Member};
+
+/// A value that carries content, or frames it.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) value: Value<'a>,
+    pub(crate) holds: Holds,
+    pub(crate) frame: bool,
+    /// Whether the tables say that this is a message list, from which texts can be read.
+    pub(crate) messages: bool,
+}
+
+/// What is known of a side besides its values.
+#[derive(Debug, Default)]
+pub(crate) struct SideNotes {
+    pub(crate) media_type: Option<String>,
+    pub(crate) reference: Option<String>,
+    pub(crate) claimed_hash: Option<[u8; 32]>,
+}
+
+/// How a member's value was found (`evidence.derived`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Computed,
+    Resource,
+    Fallback(String),
+    Carrier(&'static str),
+}
+
+/// Where an attribute stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Own,
+    Resource,
+}
+
+/// A record in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Draft<'a> {
+    pub(crate) record: Record<'a>,
+    pub(crate) sides: [Vec<Entry<'a>>; Side::COUNT],
+    pub(crate) side_notes: [SideNotes; Side::COUNT],
+    pub(crate) documents: Vec<Document<'a>>,
+    pub(crate) kept: Vec<(Cow<'a, str>, Value<'a>)>,
+    pub(crate) rest: Vec<(Cow<'a, str>, Value<'a>)>,
+    pub(crate) waiting: Vec<(Known, Cow<'a, str>, Value<'a>)>,
+    pub(crate) dialects: Dialects,
+    pub(crate) weak_dialects: Dialects,
+    pub(crate) span_kind: Option<Kind>,
+    pub(crate) operation: Option<Kind>,
+    /// The answering and the asked-for model, with the key that said so.
+    pub(crate) response_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(crate) requested_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    /// A prompt hash that another vocabulary's producer reported: weaker than one computed from content.
+    pub(crate) foreign_prompt_hash: Option<Cow<'a, str>>,
+    pub(crate) derived: Vec<(Member, How)>,
+    pub(crate) conflicts: Vec<&'static str>,
+    pub(crate) scrubbed: Vec<&'static str>,
+    pub(crate) truncated: Vec<&'static str>,
+    pub(crate) withheld: i64,
+    pub(crate) answers: Vec<lists::Answer>,
+    /// What is said of a decision, until it is known whether there is one.
+    pub(crate) qualifiers: Vec<(Member, Place, Cow<'a, str>, Value<'a>)>,
+    /// Media types of sides that have no value.
+    pub(crate) loose_media_types: Vec<(Side, String)>,
+    /// Preimages are made here, so that one allocation serves all records of a request.
+    pub(crate) buffer: Vec<u8>,
+}
+
+impl<'a> Draft<'a> {
+    /// Empties it and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.record.clear();
+        self.sides.iter_mut().for_each(Vec::clear);
+        self.side_notes = Default::default();
+        self.documents.clear();
+        self.kept.clear();
+        self.rest.clear();
+        self.waiting.clear();
+        self.dialects = Dialects::default();
+        self.weak_dialects = Dialects::default();
+        self.span_kind = None;
+        self.operation = None;
+        self.response_model = None;
+        self.requested_model = None;
+        self.foreign_prompt_hash = None;
+        self.derived.clear();
+        self.conflicts.clear();
+        self.scrubbed.clear();
+        self.truncated.clear();
+        self.withheld = 0;
+        self.answers.clear();
+        self.loose_media_types.clear();
+        self.qualifiers.clear();
+    }
+
+    /// Names a member or group in `evidence.conflicts`.
+    pub(crate) fn conflict(&mut self, path: &'static str) {
+        self.conflicts.push(path);
+    }
+
+    fn marks(&mut self, path: &'static str, marks: Marks) {
+        if marks.repaired {
+            self.conflicts.push(path);
+        }
+        if marks.scrubbed {
+            self.scrubbed.push(path);
+        }
+        if marks.cut {
+            self.truncated.push(path);
+        }
+    }
+
+    /// Takes an attribute of the span or log itself.
+    pub(crate) fn attribute(&mut self, promoter: &Promoter, who: &Who<'_>, key: &'a [u8], value: Value<'a>) -> Result<(), Malformed> {
+        if let Some(known) = promoter.tables.find(key) {
+            if let Some(dialect) = known.dialect {
+                self.dialects.add(dialect);
+            }
+            let key = self.key(key);
+            return self.known(who, known, key, value);
+        }
+        if let Some((family, dialect, index, leaf)) = promoter.tables.family(key) {
+            self.dialects.add(dialect);
+            let key = self.key(key);
+            return self.indexed(who, family, index, leaf, key, value);
+        }
+        match super::detect::row(key) {
+            Some(super::detect::Proof::Yes(dialect)) => self.dialects.add(dialect),
+            Some(super::detect::Proof::If(dialect, condition)) if condition.holds(&value, false) => self.dialects.add(dialect),
+            _ => {
+                // A prefix alone says little of who wrote it: it counts where nothing better is found.
+                if let Some(dialect) = super::detect::prefix(key) {
+                    self.weak_dialects.add(dialect);
+                }
+            }
+        }
+        if otel_core_is_withheld(key) {
+            self.withheld += 1;
+            return Ok(());
+        }
+        let key = self.key(key);
+        self.rest.push((key, value));
+        Ok(())
+    }
+
+    /// A key as text; what is no UTF-8 is repaired and named.
+    fn key(&mut self, key: &'a [u8]) -> Cow<'a, str> {
+        let mut notes = Notes::default();
+        let text = encode::text(key, &mut notes);
+        if notes.repaired {
+            self.conflict(member::REST.path());
+        }
+        text
+    }
+
+    /// An attribute that a table knows: now, or when all of lower rank are in.
+    pub(crate) fn known(&mut self, who: &Who<'_>, known: Known, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        if known.rank == 0 {
+            return self.place(who, known.to, Place::Own, key, value);
+        }
+        self.waiting.push((known, key, value));
+        Ok(())
+    }
+
+    /// Places what waited, lower ranks first.
+    pub(crate) fn settle(&mut self, who: &Who<'_>) -> Result<(), Malformed> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.sort_by_key(|(known, _, _)| known.rank);
+        for (known, key, value) in waiting.drain(..) {
+            self.place(who, known.to, Place::Own, key, value)?;
+        }
+        self.waiting = waiting;
+        Ok(())
+    }
+
+    pub(crate) fn notes_of(&mut self, side: Side) -> &mut SideNotes {
+        // `Side::index` is below `Side::COUNT`.
+        #[expect(clippy::indexing_slicing, reason = "the array has one place for each side")]
+        &mut self.side_notes[side.index()]
+    }
+
+    /// The values of a side.
+    pub(crate) fn side_mut(&mut self, side: Side) -> &mut Vec<Entry<'a>> {
+        #[expect(clippy::indexing_slicing, reason = "the array has one place for each side")]
+        &mut self.sides[side.index()]
+    }
+
+    /// The values of a side, to look at.
+    pub(crate) fn side_ref(&self, side: Side) -> &[Entry<'a>] {
+        self.sides.get(side.index()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a side has content.
+    pub(crate) fn has_side(&self, side: Side) -> bool {
+        self.side_ref(side).iter().any(|e| !e.frame)
+    }
+
+    /// Takes what is known of a side besides its values.
+    pub(crate) fn take_notes(&mut self, side: Side) -> SideNotes {
+        std::mem::take(self.notes_of(side))
+    }
+
+    /// Gives one side's notes to another that has none.
+    pub(crate) fn move_notes(&mut self, from: Side, to: Side) {
+        let notes = self.take_notes(from);
+        let there = self.notes_of(to);
+        there.media_type = there.media_type.take().or(notes.media_type);
+        there.reference = there.reference.take().or(notes.reference);
+        there.claimed_hash = there.claimed_hash.or(notes.claimed_hash);
+    }
+
+    /// Sets a member, unless a better key did. `strict`: both keys mean the same, so that different values are a conflict.
+    pub(crate) fn member(
+        &mut self,
+        who: &Who<'_>,
+        member: Member,
+        place: Place,
+        key: Cow<'a, str>,
+        value: Value<'a>,
+        strict: bool,
+    ) -> Result<(), Malformed> {
+        let mut marks = Marks::default();
+        match convert::convert(member, &value, who, &mut marks)? {
+            Converted::To(converted) => {
+                match self.record.get(member) {
+                    None => {
+                        self.record.push(member, converted);
+                        if place == Place::Resource {
+                            self.derived.push((member, How::Resource));
+                        }
+                        if member == member::PROMPT_TEMPLATE_HASH {
+                            self.record.set(member::PROMPT_TEMPLATE_HASH_SOURCE, Val::Str(Cow::Borrowed("producer")));
+                        }
+                    }
+                    Some(present) if *present == converted => return Ok(()),
+                    Some(_) => {
+                        // A resource speaks for all its spans; what the span says itself overrides it and contradicts nothing.
+                        if strict && place == Place::Own {
+                            self.conflict(member.path());
+                        }
+                        self.rest.push((key, value));
+                        return Ok(());
+                    }
+                }
+                self.marks(member.path(), marks);
+            }
+            Converted::Empty => self.rest.push((key, value)),
+            Converted::Mismatch => {
+                self.conflict(member.path());
+                self.rest.push((key, value));
+            }
+        }
+        Ok(())
+    }
+
+    /// A value that code found (not an attribute's own).
+    pub(crate) fn found(&mut self, member: Member, converted: Converted<'a>, marks: Marks) -> bool {
+        match converted {
+            Converted::To(value) => match self.record.get(member) {
+                None => {
+                    self.record.push(member, value);
+                    self.marks(member.path(), marks);
+                    true
+                }
+                Some(present) => *present == value,
+            },
+            Converted::Empty => false,
+            Converted::Mismatch => {
+                self.conflict(member.path());
+                false
+            }
+        }
+    }
+}
+
+/// JCS of entries as `{key: value}`, and what had to be repaired.
+pub(crate) fn jcs<'a>(out: &mut Vec<u8>, mut pairs: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Notes, Malformed> {
+    let mut notes = Notes::default();
+    encode::write_object(out, &mut pairs, &mut notes)?;
+    Ok(notes)
+}
+
+/// Kept for the parts that need a value's plain JSON.
+pub(crate) fn plain_json(value: &Value<'_>) -> Result<Vec<u8>, Malformed> {
+    let mut out = Vec::new();
+    encode::write_value(&mut out, value, Form::Plain, &mut Notes::default())?;
+    Ok(out)
+}

@@ -1,0 +1,305 @@
+//! From a draft to a line: kinds and fallbacks are decided, gaps are named (`record.md` section 5).
+
+use std::borrow::Cow;
+
+use super::convert::Who;
+use super::dialects::Side;
+use super::draft::{Draft, How};
+use super::{Context, Promoter, content, lists};
+use crate::clock::UnixNanos;
+use crate::otlp::wire::Malformed;
+use crate::record::builder::Val;
+use crate::record::canonical::write_string;
+use crate::record::content::Captured;
+use crate::record::registry::{self as member, Kind, Member};
+use crate::record::{Batch, PendingRecord, RecordId, SCHEMA};
+
+/// What a record is made of besides its attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Span,
+    SpanEvent,
+    Log,
+}
+
+impl Signal {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Signal::Span => "span",
+            Signal::SpanEvent => "span_event",
+            Signal::Log => "log",
+        }
+    }
+}
+
+/// The last words on a record.
+pub(crate) struct Closing<'p> {
+    pub(crate) signal: Signal,
+    pub(crate) id: RecordId,
+    /// What the dialect says, before the groups are asked.
+    pub(crate) kind: Option<Kind>,
+    /// Whether content that is not there is said to be absent: a part of a whole says nothing of the rest.
+    pub(crate) whole: bool,
+    pub(crate) context: Context<'p>,
+}
+
+/// Finishes a draft and appends its line.
+pub(crate) fn finish<'a>(
+    promoter: &'a Promoter,
+    draft: &mut Draft<'a>,
+    resource: &super::origin::Origin<'a>,
+    who: &Who<'_>,
+    closing: Closing<'a>,
+    batch: &mut Batch,
+) -> Result<(), Malformed> {
+    models(draft);
+    decision(draft, closing.id);
+    // The kind is decided by what the span itself says; what its resource adds may not turn every span into a lineage record.
+    let kind = kind(draft, closing.kind);
+    resource.apply(draft, who)?;
+    qualify(draft, who)?;
+    content::prompt_hash(draft, who)?;
+    content::finish_reasons(draft)?;
+    content::redirect(draft, kind);
+    for side in Side::ALL {
+        content::content(draft, who, side)?;
+    }
+    lists::finish_documents(draft, who.keyed.key_id());
+    if closing.whole {
+        content::say_absent(draft, kind);
+    }
+    confidence(draft);
+    usage(draft, kind, closing.signal);
+    content::attributes(draft, who)?;
+
+    let record = &mut draft.record;
+    record.push(member::SCHEMA, Val::Str(Cow::Borrowed(SCHEMA)));
+    record.push(member::ID, Val::Str(Cow::Owned(closing.id.to_string())));
+    record.push(member::KIND, Val::Str(Cow::Borrowed(kind.as_str())));
+    record.push(member::TIME_RECEIVED, Val::Time(closing.context.received));
+    record.push(member::SOURCE_SIGNAL, Val::Str(Cow::Borrowed(closing.signal.as_str())));
+    let dialects = if draft.dialects.is_empty() { draft.weak_dialects } else { draft.dialects };
+    let ids: Vec<Cow<'_, str>> = dialects.both(promoter.enabled).ids().map(Cow::Borrowed).collect();
+    if !ids.is_empty() {
+        record.push(member::SOURCE_DIALECTS, Val::Texts(ids));
+    }
+    if let Some(peer) = closing.context.peer {
+        record.push(member::SOURCE_PEER_ID, Val::Str(Cow::Borrowed(&peer.id)));
+        record.push(member::SOURCE_PEER_METHOD, Val::Str(Cow::Borrowed(peer.method)));
+    } else {
+        record.push(member::SOURCE_PEER_METHOD, Val::Str(Cow::Borrowed("none")));
+    }
+    let class = retention(promoter, draft, closing.context.received);
+    evidence(promoter, draft, kind, &closing);
+
+    let start = time_of(draft, member::TIME_START);
+    let end = time_of(draft, member::TIME_END);
+    let received = closing.context.received;
+    let first = start.or(end).unwrap_or(received).min(end.or(start).unwrap_or(received));
+    let last = end.or(start).unwrap_or(received).max(start.or(end).unwrap_or(received));
+    let written = draft.record.write(&mut batch.lines, who.keyed.key_id());
+    batch.records.push(PendingRecord {
+        id: closing.id,
+        line: written.line,
+        class,
+        first,
+        last,
+        control: false,
+        sameness: written.sameness,
+    });
+    Ok(())
+}
+
+fn time_of(draft: &Draft<'_>, member: Member) -> Option<UnixNanos> {
+    match draft.record.get(member) {
+        Some(Val::Time(at)) => Some(*at),
+        _ => None,
+    }
+}
+
+fn text_of<'d>(draft: &'d Draft<'_>, member: Member) -> Option<&'d str> {
+    match draft.record.get(member) {
+        Some(Val::Str(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// Rule 5: `model.version` from its own key, the server's, then the response model; `model.id` from its own key, the response, the
+/// request. An id that had to be taken from the request is marked; one that the response gave is the dialect's own word for it.
+fn models(draft: &mut Draft<'_>) {
+    if let Some((requested, _)) = &draft.requested_model
+        && !draft.record.has(member::MODEL_REQUESTED)
+    {
+        draft.record.push(member::MODEL_REQUESTED, Val::Str(requested.clone()));
+    }
+    let response = draft.response_model.take();
+    let requested = draft.requested_model.take();
+    if !draft.record.has(member::MODEL_VERSION)
+        && let Some((model, key)) = &response
+    {
+        draft.record.push(member::MODEL_VERSION, Val::Str(model.clone()));
+        draft.derived.push((member::MODEL_VERSION, How::Fallback(key.to_string())));
+    }
+    if !draft.record.has(member::MODEL_ID) {
+        if let Some((model, _)) = response {
+            draft.record.push(member::MODEL_ID, Val::Str(model));
+        } else if let Some((model, key)) = requested {
+            draft.derived.push((member::MODEL_ID, How::Fallback(key.into_owned())));
+            draft.record.push(member::MODEL_ID, Val::Str(model));
+        }
+    }
+}
+
+/// Rules 1 and 2: a decision exists only where an outcome, a type or an id is stated; its id is the record's own where none was sent.
+fn decision(draft: &mut Draft<'_>, id: RecordId) {
+    let states = [member::DECISION_OUTCOME, member::DECISION_TYPE, member::DECISION_ID, member::DECISION_ANSWERS];
+    if states.iter().any(|m| draft.record.has(*m)) && !draft.record.has(member::DECISION_ID) {
+        draft.record.push(member::DECISION_ID, Val::Str(Cow::Owned(id.to_string())));
+        draft.derived.push((member::DECISION_ID, How::Computed));
+    }
+}
+
+/// What qualifies a decision (a level of automation, an authority) joins it; where none was stated it makes none, and goes to `rest`.
+fn qualify<'a>(draft: &mut Draft<'a>, who: &Who<'_>) -> Result<(), Malformed> {
+    let qualifiers = std::mem::take(&mut draft.qualifiers);
+    let stated = draft.record.has(member::DECISION_ID);
+    for (member, place, key, value) in qualifiers {
+        if stated {
+            draft.member(who, member, place, key, value, true)?;
+        } else {
+            draft.rest.push((key, value));
+        }
+    }
+    Ok(())
+}
+
+/// Rule 1.
+fn kind(draft: &Draft<'_>, stated: Option<Kind>) -> Kind {
+    let has = |from, to| draft.record.has_any(from, to);
+    stated.unwrap_or_else(|| {
+        if draft.record.has(member::DECISION_ID) {
+            Kind::Decision
+        } else if has(member::REVIEW_COMPLETED_AT, member::REVIEW_TRIGGER) || draft.has_side(Side::ReviewReason) {
+            Kind::Review
+        } else if has(member::EXPLANATION_ATTRIBUTIONS, member::EXPLANATION_VERSION) || draft.has_side(Side::ExplanationText) {
+            Kind::Explanation
+        } else if has(member::LINEAGE_CATEGORIES, member::LINEAGE_VALUE) || draft.has_side(Side::LineageValue) {
+            Kind::Lineage
+        } else if has(member::ACTION_ID, member::ACTION_TARGET_TYPE) {
+            Kind::Action
+        } else {
+            Kind::Event
+        }
+    })
+}
+
+/// Rules 3 and 4.
+fn confidence(draft: &mut Draft<'_>) {
+    lists::confidence_of_answers(draft);
+    for member in [member::CONFIDENCE_SCORE, member::DECISION_SCORE] {
+        if let Some(Val::Num(score)) = draft.record.get(member)
+            && !(0.0..=1.0).contains(score)
+        {
+            draft.conflict(member.path());
+        }
+    }
+    let (Some(Val::Num(score)), Some(Val::Num(threshold))) =
+        (draft.record.get(member::CONFIDENCE_SCORE), draft.record.get(member::CONFIDENCE_THRESHOLD))
+    else {
+        return;
+    };
+    let met = score >= threshold;
+    match draft.record.get(member::CONFIDENCE_THRESHOLD_MET) {
+        None => {
+            draft.record.push(member::CONFIDENCE_THRESHOLD_MET, Val::Bool(met));
+            draft.derived.push((member::CONFIDENCE_THRESHOLD_MET, How::Computed));
+        }
+        // The claim stays, and that the numbers say otherwise is named.
+        Some(Val::Bool(sent)) if *sent != met => draft.conflict(member::CONFIDENCE_THRESHOLD_MET.path()),
+        Some(_) => {}
+    }
+}
+
+/// Rule 8: what counts tokens a second time is marked: agents and workflows add up their calls, a log repeats its span, a fetched
+/// response was counted when it was made. An operation that no table knows may be a call of its own and is not marked.
+fn usage(draft: &mut Draft<'_>, kind: Kind, signal: Signal) {
+    let counted = draft.record.has_any(member::USAGE_AGGREGATE, member::USAGE_TOTAL_TOKENS);
+    let again = matches!(kind, Kind::Agent | Kind::Workflow)
+        || draft.operation == Some(Kind::Event)
+        || (signal == Signal::Log && draft.record.has(member::TRACE_SPAN_ID));
+    if counted && again && !draft.record.has(member::USAGE_AGGREGATE) {
+        draft.record.push(member::USAGE_AGGREGATE, Val::Bool(true));
+        draft.derived.push((member::USAGE_AGGREGATE, How::Computed));
+    }
+}
+
+/// The class, by the policies and by what telemetry asked for.
+fn retention<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, received: UnixNanos) -> crate::retain::ClassIndex {
+    let classes = &promoter.settings.classes;
+    let decision = classes.decide(text_of(draft, member::RETENTION_CLAIMED), received.ceil_seconds());
+    draft.record.push(member::RETENTION_CLASS, Val::Str(Cow::Borrowed(&classes.class(decision.class).name)));
+    if !decision.policies.is_empty() {
+        draft.record.push(member::RETENTION_POLICIES, Val::Texts(decision.policies.into_iter().map(Cow::Owned).collect()));
+    }
+    decision.class
+}
+
+fn evidence<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, kind: Kind, closing: &Closing<'_>) {
+    let missing: Vec<Cow<'_, str>> = promoter
+        .required
+        .iter()
+        .filter(|(k, m)| {
+            let absent = match draft.record.get(*m) {
+                None => true,
+                Some(Val::Content(content)) => content.captured == Captured::Absent,
+                Some(_) => false,
+            };
+            // A span event's content stands in the record of its span.
+            *k == kind && absent && (closing.whole || !matches!(*m, member::INPUT | member::OUTPUT | member::PROMPT_HASH))
+        })
+        .map(|(_, m)| Cow::Borrowed(m.path()))
+        .collect();
+    if !missing.is_empty() {
+        draft.record.push(member::EVIDENCE_MISSING, Val::Texts(missing));
+    }
+    if !draft.derived.is_empty() {
+        draft.derived.sort_by_key(|(m, _)| *m);
+        draft.derived.dedup_by_key(|(m, _)| *m);
+        let mut raw = vec![b'{'];
+        for (member, how) in &draft.derived {
+            if raw.len() > 1 {
+                raw.push(b',');
+            }
+            write_string(&mut raw, member.path());
+            raw.push(b':');
+            match how {
+                How::Computed => write_string(&mut raw, "computed"),
+                How::Resource => write_string(&mut raw, "resource"),
+                How::Fallback(key) => write_string(&mut raw, &format!("fallback:{key}")),
+                How::Carrier(key) => write_string(&mut raw, &format!("carrier:{key}")),
+            }
+        }
+        raw.push(b'}');
+        draft.record.push(member::EVIDENCE_DERIVED, Val::Raw(raw));
+    }
+    for (member, list) in [
+        (member::EVIDENCE_CONFLICTS, &mut draft.conflicts),
+        (member::EVIDENCE_SCRUBBED, &mut draft.scrubbed),
+        (member::EVIDENCE_TRUNCATED, &mut draft.truncated),
+    ] {
+        if !list.is_empty() {
+            list.sort_unstable();
+            list.dedup();
+            draft.record.push(member, Val::Texts(list.iter().map(|p| Cow::Borrowed(*p)).collect()));
+        }
+    }
+    if draft.withheld > 0 {
+        draft.record.push(member::EVIDENCE_WITHHELD, Val::Int(draft.withheld));
+    }
+    let last = time_of(draft, member::TIME_END).max(time_of(draft, member::TIME_START));
+    if let Some(last) = last {
+        let late = (i128::from(closing.context.received.0) - i128::from(last.0)) / 1_000_000;
+        draft.record.push(member::EVIDENCE_LATE_MS, Val::Int(i64::try_from(late).unwrap_or(i64::MAX)));
+    }
+    draft.record.push(member::EVIDENCE_WRITER, Val::Str(Cow::Borrowed(&promoter.settings.writer)));
+}

@@ -1,0 +1,348 @@
+//! Lists of objects: retrieved documents, answers, feature attributions, inputs of a derivation.
+
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+
+use super::convert::{Converted, Marks, Who, from_json};
+use super::draft::{Draft, How, plain_json};
+use super::scan::{self, Holds};
+use crate::otlp::view::Value;
+use crate::otlp::wire::Malformed;
+use crate::record::builder::{Record, Val};
+use crate::record::canonical::Json;
+use crate::record::content::{Captured, Content, Scheme};
+use crate::record::registry::{self as member, Member, TABLE};
+
+/// Most objects of a list; the rest is cut and named. The line's own limit bounds them again.
+const ITEMS_MAX: usize = 4096;
+
+/// A retrieved document while its leaves are collected.
+#[derive(Debug)]
+pub(crate) struct Document<'a> {
+    index: u32,
+    record: Record<'a>,
+}
+
+/// One answer of several: `record.md` section 5, rule 4.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) name: String,
+    pub(crate) confidence: f64,
+    pub(crate) threshold: Option<f64>,
+}
+
+/// `sha256:<hex>`, for what holds no person.
+pub(crate) fn sha256_text(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+}
+
+/// A value as plain JSON.
+pub(crate) fn plain(value: &Value<'_>) -> Result<Vec<u8>, Malformed> {
+    plain_json(value)
+}
+
+/// The objects of a list that came as JSON text, as an array, or as one object alone.
+fn objects(value: &Value<'_>) -> Result<Option<Vec<Json>>, Malformed> {
+    let json = match value {
+        Value::Text(text) => Json::parse(text).ok(),
+        Value::Array(_) | Value::KeyValues(_) => Json::parse(&plain_json(value)?).ok(),
+        _ => None,
+    };
+    Ok(match json {
+        // `["{...}", "{...}"]`: an OTLP array of strings can hold objects only as JSON.
+        Some(Json::Array(items)) => Some(
+            items
+                .into_iter()
+                .map(|item| match item {
+                    Json::String(text) => Json::parse(text.as_bytes()).unwrap_or(Json::String(text)),
+                    other => other,
+                })
+                .collect(),
+        ),
+        Some(object @ Json::Object(_)) => Some(vec![object]),
+        _ => None,
+    })
+}
+
+/// Content of one string inside an object.
+fn text_content(who: &Who<'_>, text: &str) -> Content {
+    match scan::text_holds(text.as_bytes()) {
+        Holds::Content => Content {
+            scheme: Some(Scheme::Utf8),
+            hash: Some(who.keyed.bytes("content", text.as_bytes())),
+            bytes: u64::try_from(text.len()).ok(),
+            ..Content::only(Captured::Hash)
+        },
+        Holds::Redaction => Content::only(Captured::Redacted),
+        Holds::Nothing => Content::only(Captured::Absent),
+    }
+}
+
+/// Takes a list of documents. False: something in it has no member, so the value belongs to `rest` as well.
+pub(crate) fn documents<'a>(draft: &mut Draft<'a>, who: &Who<'_>, value: &Value<'a>) -> Result<bool, Malformed> {
+    let Some(list) = objects(value)? else {
+        if !matches!(value, Value::Empty) {
+            draft.conflict(member::RETRIEVAL_DOCUMENTS.path());
+        }
+        return Ok(false);
+    };
+    let mut complete = true;
+    for (index, json) in list.iter().enumerate() {
+        let Some(members) = json.as_object() else {
+            complete = false;
+            continue;
+        };
+        for (name, value) in members {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            complete &= match name.as_str() {
+                "id" => set(draft, who, index, member::RETRIEVAL_DOCUMENTS_ITEM_ID, value),
+                "score" => set(draft, who, index, member::RETRIEVAL_DOCUMENTS_ITEM_SCORE, value),
+                "content" | "text" | "page_content" => match value {
+                    Json::String(text) => {
+                        let content = Val::Content(Box::new(text_content(who, text)));
+                        document(draft, index).set(member::RETRIEVAL_DOCUMENTS_ITEM_CONTENT, content);
+                        true
+                    }
+                    _ => false,
+                },
+                _ => false,
+            };
+        }
+    }
+    Ok(complete)
+}
+
+fn set(draft: &mut Draft<'_>, who: &Who<'_>, index: u32, member: Member, value: &Json) -> bool {
+    let mut marks = Marks::default();
+    match from_json(member, value, who, &mut marks) {
+        Converted::To(value) => {
+            if marks.scrubbed {
+                draft.scrubbed.push(member.path());
+            }
+            document(draft, index).set(member, value);
+            true
+        }
+        Converted::Empty => true,
+        Converted::Mismatch => {
+            draft.conflict(member.path());
+            false
+        }
+    }
+}
+
+fn document<'d, 'a>(draft: &'d mut Draft<'a>, index: u32) -> &'d mut Record<'a> {
+    // Instrumentations send the leaves of one document together, so the last one is mostly the one.
+    let at = draft.documents.iter().rposition(|d| d.index == index).unwrap_or_else(|| {
+        draft.documents.push(Document { index, record: Record::default() });
+        draft.documents.len() - 1
+    });
+    #[expect(clippy::indexing_slicing, reason = "found or pushed just now")]
+    &mut draft.documents[at].record
+}
+
+/// Takes one leaf of an indexed document (`0.document.content`). False: it has no member.
+pub(crate) fn document_leaf<'a>(
+    draft: &mut Draft<'a>,
+    who: &Who<'_>,
+    index: u32,
+    leaf: &[u8],
+    key: &str,
+    value: &Value<'a>,
+) -> Result<bool, Malformed> {
+    if draft.documents.len() >= ITEMS_MAX {
+        draft.truncated.push(member::RETRIEVAL_DOCUMENTS.path());
+        return Ok(false);
+    }
+    let json = |value: &Value<'_>| Ok(Json::parse(&plain_json(value)?).unwrap_or(Json::Null));
+    Ok(match leaf {
+        b"document.id" => {
+            let value = json(value)?;
+            set(draft, who, index, member::RETRIEVAL_DOCUMENTS_ITEM_ID, &value)
+        }
+        b"document.score" => {
+            let value = json(value)?;
+            value != Json::Null && set(draft, who, index, member::RETRIEVAL_DOCUMENTS_ITEM_SCORE, &value)
+        }
+        b"document.content" => {
+            let content = match value {
+                Value::Text(text) if scan::text_holds(text) == Holds::Content => Content {
+                    scheme: Some(Scheme::Utf8),
+                    hash: Some(who.keyed.bytes("content", text)),
+                    bytes: u64::try_from(text.len()).ok(),
+                    ..Content::only(Captured::Hash)
+                },
+                Value::Text(text) if scan::text_holds(text) == Holds::Redaction => Content::only(Captured::Redacted),
+                Value::Text(_) | Value::Empty => Content::only(Captured::Absent),
+                other => {
+                    let mut x = Vec::new();
+                    super::draft::jcs(&mut x, vec![(Cow::Borrowed(key), other.clone())])?;
+                    Content {
+                        scheme: Some(Scheme::Attributes),
+                        hash: Some(who.keyed.bytes("content", &x)),
+                        bytes: u64::try_from(x.len()).ok(),
+                        ..Content::only(Captured::Hash)
+                    }
+                }
+            };
+            document(draft, index).set(member::RETRIEVAL_DOCUMENTS_ITEM_CONTENT, Val::Content(Box::new(content)));
+            true
+        }
+        _ => false,
+    })
+}
+
+/// Writes the collected documents, in the order of their indexes.
+pub(crate) fn finish_documents(draft: &mut Draft<'_>, key_id: &str) {
+    let mut documents = std::mem::take(&mut draft.documents);
+    documents.sort_by_key(|d| d.index);
+    let items: Vec<Vec<u8>> = documents.iter_mut().map(|d| item(&d.record, key_id)).filter(|i| i.len() > 2).collect();
+    if !items.is_empty() && !draft.record.has(member::RETRIEVAL_DOCUMENTS) {
+        draft.record.push(member::RETRIEVAL_DOCUMENTS, Val::Items(items));
+    }
+    documents.clear();
+    draft.documents = documents;
+}
+
+/// One object of a list, canonical: members by the last name of their path.
+fn item(record: &Record<'_>, key_id: &str) -> Vec<u8> {
+    let mut out = vec![b'{'];
+    for (member, value) in record.members() {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        let name = member.path().rsplit('.').next().unwrap_or_default();
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        crate::record::builder::write_value(&mut out, value, key_id);
+    }
+    out.push(b'}');
+    out
+}
+
+/// Takes the objects of a list member, by the rows `member[].name` of the registry. False: the value belongs to `rest` as well.
+pub(crate) fn items<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, value: &Value<'a>) -> Result<bool, Malformed> {
+    let Some(list) = objects(value)? else {
+        if !matches!(value, Value::Empty) {
+            draft.conflict(member.path());
+        }
+        return Ok(false);
+    };
+    if draft.record.has(member) {
+        draft.conflict(member.path());
+        return Ok(false);
+    }
+    let mut complete = list.len() <= ITEMS_MAX;
+    if !complete {
+        draft.truncated.push(member.path());
+    }
+    let mut out = Vec::new();
+    for json in list.iter().take(ITEMS_MAX) {
+        let Some(fields) = json.as_object() else {
+            complete = false;
+            continue;
+        };
+        let mut record = Record::default();
+        for (name, value) in fields {
+            let Some(row) = row_of(member, name) else {
+                complete = false;
+                continue;
+            };
+            let mut marks = Marks::default();
+            match from_json(row, value, who, &mut marks) {
+                Converted::To(value) => record.push_once(row, value),
+                Converted::Empty => {}
+                Converted::Mismatch => {
+                    draft.conflict(row.path());
+                    complete = false;
+                }
+            }
+            if marks.scrubbed {
+                draft.scrubbed.push(row.path());
+            }
+        }
+        if member == member::DECISION_ANSWERS
+            && let Some(Val::Num(confidence)) = record.get(member::DECISION_ANSWERS_ITEM_CONFIDENCE)
+        {
+            let name = match record.get(member::DECISION_ANSWERS_ITEM_NAME) {
+                Some(Val::Str(name)) => name.to_string(),
+                _ => String::new(),
+            };
+            let threshold = match record.get(member::DECISION_ANSWERS_ITEM_THRESHOLD) {
+                Some(Val::Num(threshold)) => Some(*threshold),
+                _ => None,
+            };
+            draft.answers.push(Answer { name, confidence: *confidence, threshold });
+        }
+        let bytes = item(&record, who.keyed.key_id());
+        if bytes.len() > 2 {
+            out.push(bytes);
+        }
+    }
+    if !out.is_empty() {
+        draft.record.push(member, Val::Items(out));
+    }
+    Ok(complete)
+}
+
+/// The row of one object's member, looked up by the registry.
+fn row_of(member: Member, name: &str) -> Option<Member> {
+    let from = usize::from(member.0) + 1;
+    let rows = TABLE.get(from..)?.iter().take_while(|s| s.path.starts_with(member.path()));
+    let at = rows.enumerate().find(|(_, s)| s.path.strip_prefix(member.path()).and_then(|p| p.strip_prefix("[].")) == Some(name))?.0;
+    u16::try_from(from + at).ok().map(Member)
+}
+
+/// Rule 4: of several confidences the one with the smallest distance to its threshold; without thresholds the lowest.
+pub(crate) fn weakest(answers: &[Answer]) -> Option<&Answer> {
+    let with: Vec<(&Answer, f64)> = answers.iter().filter_map(|a| Some((a, a.confidence - a.threshold?))).collect();
+    if with.is_empty() {
+        return answers.iter().min_by(|a, b| a.confidence.total_cmp(&b.confidence));
+    }
+    with.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(a, _)| a)
+}
+
+/// Sets the confidence that the answers imply, unless one was stated.
+pub(crate) fn confidence_of_answers(draft: &mut Draft<'_>) {
+    if draft.record.has(member::CONFIDENCE_SCORE) {
+        return;
+    }
+    let Some(answer) = weakest(&draft.answers).cloned() else { return };
+    draft.record.push(member::CONFIDENCE_SCORE, Val::Num(answer.confidence));
+    draft.derived.push((member::CONFIDENCE_SCORE, How::Computed));
+    if let Some(threshold) = answer.threshold
+        && !draft.record.has(member::CONFIDENCE_THRESHOLD)
+    {
+        draft.record.push(member::CONFIDENCE_THRESHOLD, Val::Num(threshold));
+        draft.derived.push((member::CONFIDENCE_THRESHOLD, How::Computed));
+    }
+    if !answer.name.is_empty() && !draft.record.has(member::CONFIDENCE_OF) {
+        draft.record.push(member::CONFIDENCE_OF, Val::Str(Cow::Owned(answer.name)));
+        draft.derived.push((member::CONFIDENCE_OF, How::Computed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(name: &str, confidence: f64, threshold: Option<f64>) -> Answer {
+        Answer { name: name.into(), confidence, threshold }
+    }
+
+    #[test]
+    fn the_weakest_answer_is_the_confidence() {
+        let answers = [answer("a", 0.9, Some(0.5)), answer("b", 0.7, Some(0.6)), answer("c", 0.2, None)];
+        assert_eq!(weakest(&answers).unwrap().name, "b");
+        let without = [answer("a", 0.9, None), answer("c", 0.2, None)];
+        assert_eq!(weakest(&without).unwrap().name, "c");
+        assert_eq!(weakest(&[]), None);
+    }
+
+    #[test]
+    fn rows_of_lists_come_from_the_registry() {
+        assert_eq!(row_of(member::DECISION_ANSWERS, "threshold"), Some(member::DECISION_ANSWERS_ITEM_THRESHOLD));
+        assert_eq!(row_of(member::DECISION_ANSWERS, "type"), None);
+        assert_eq!(row_of(member::LINEAGE_DERIVATION_INPUTS, "collected_at"), Some(member::LINEAGE_DERIVATION_INPUTS_ITEM_COLLECTED_AT));
+    }
+}

@@ -1,0 +1,150 @@
+//! Where records come from: resource and scope, read once for all spans below them, and only if one of them is promoted.
+
+use std::borrow::Cow;
+
+use super::Promoter;
+use super::convert::Who;
+use super::dialects::{Known, RESOURCE_KEEP, RESOURCE_MEMBERS, To, otel_core_is_withheld};
+use super::draft::{Draft, Place};
+use super::encode::{self, Form, Notes};
+use crate::otlp::view::{ResourceGroup, Scope, ScopeGroup, Value, key_values};
+use crate::otlp::wire::Malformed;
+use crate::record::builder::Val;
+use crate::record::canonical::{compare_names, write_string};
+use crate::record::registry::{self as member, Member};
+
+/// What a resource says of every record below it.
+#[derive(Debug, Default)]
+pub(crate) struct Origin<'a> {
+    /// The value of the realm attribute.
+    pub(crate) realm: Cow<'a, str>,
+    members: Vec<(Member, Cow<'a, str>)>,
+    kept: Vec<u8>,
+    /// `ai_audit.*` on the resource: claims for each record that does not state its own.
+    claims: Vec<(Known, Cow<'a, str>, Value<'a>)>,
+    rest: Vec<(Cow<'a, str>, Value<'a>)>,
+    withheld: i64,
+    conflicts: Vec<&'static str>,
+}
+
+impl<'a> Origin<'a> {
+    /// Reads a resource.
+    pub(crate) fn read(promoter: &Promoter, group: &ResourceGroup<'a>) -> Result<Self, Malformed> {
+        let mut origin = Origin::default();
+        let mut notes = Notes::default();
+        let mut kept: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+        let mut named: Vec<(usize, Member, Cow<'a, str>)> = Vec::new();
+        for pair in group.attributes() {
+            let pair = pair?;
+            let value = pair.value()?;
+            let key = encode::text(pair.key, &mut notes);
+            let text = match &value {
+                Value::Text(text) if !text.is_empty() => Some(encode::text(text, &mut notes)),
+                _ => None,
+            };
+            if let Some(text) = &text
+                && key == promoter.settings.realm.as_str()
+                && origin.realm.is_empty()
+            {
+                origin.realm = text.clone();
+            }
+            let position = RESOURCE_MEMBERS.iter().position(|(name, _)| *name == key);
+            if let (Some(rank), Some(text)) = (position, text) {
+                let member = RESOURCE_MEMBERS.get(rank).map_or(member::SOURCE_SERVICE, |(_, m)| *m);
+                named.push((rank, member, text));
+            } else if RESOURCE_KEEP.contains(&key.as_ref()) || promoter.settings.keep_attributes.iter().any(|k| *k == key) {
+                kept.push((key, value));
+            } else if otel_core_is_withheld(pair.key) || promoter.tables.find(pair.key).is_some_and(|k| k.to == To::Withhold) {
+                origin.withheld += 1;
+            } else if let Some(known) = promoter.tables.find(pair.key).filter(|_| is_own(&key)) {
+                origin.claims.push((known, key, value));
+            } else {
+                origin.rest.push((Cow::Owned(format!("resource/{key}")), value));
+            }
+        }
+        // The better name first, whatever order the resource has.
+        named.sort_by_key(|(rank, _, _)| *rank);
+        for (_, member, text) in named {
+            if !origin.members.iter().any(|(m, _)| *m == member) {
+                origin.members.push((member, text));
+            }
+        }
+        origin.claims.sort_by_key(|(known, _, _)| known.rank);
+        if !kept.is_empty() {
+            kept.sort_by(|a, b| compare_names(&a.0, &b.0));
+            let before = kept.len();
+            kept.dedup_by(|later, earlier| later.0 == earlier.0);
+            notes.repeated |= kept.len() != before;
+            origin.kept.push(b'{');
+            for (i, (key, value)) in kept.iter().enumerate() {
+                if i > 0 {
+                    origin.kept.push(b',');
+                }
+                write_string(&mut origin.kept, key);
+                origin.kept.push(b':');
+                encode::write_value(&mut origin.kept, value, Form::Exact, &mut notes)?;
+            }
+            origin.kept.push(b'}');
+        }
+        if notes.repaired || notes.repeated {
+            origin.conflicts.push(member::SOURCE_RESOURCE.path());
+        }
+        Ok(origin)
+    }
+
+    /// Adds to a draft what its resource says.
+    pub(crate) fn apply(&self, draft: &mut Draft<'a>, who: &Who<'_>) -> Result<(), Malformed> {
+        for (member, text) in &self.members {
+            draft.record.push(*member, Val::Str(text.clone()));
+        }
+        if !self.kept.is_empty() {
+            draft.record.push(member::SOURCE_RESOURCE, Val::Raw(self.kept.clone()));
+        }
+        for (known, key, value) in &self.claims {
+            draft.place(who, known.to, Place::Resource, Cow::Owned(format!("resource/{key}")), value.clone())?;
+        }
+        draft.rest.extend(self.rest.iter().cloned());
+        draft.withheld += self.withheld;
+        draft.conflicts.extend(&self.conflicts);
+        Ok(())
+    }
+}
+
+/// Whether a key is of our own namespace: the only one that a resource may speak in for its spans.
+fn is_own(key: &str) -> bool {
+    key.starts_with("ai_audit.") || key.starts_with("ai.audit.")
+}
+
+/// What a scope says of every record below it.
+#[derive(Debug, Default)]
+pub(crate) struct Below<'a> {
+    pub(crate) scope: Scope<'a>,
+    rest: Vec<(Cow<'a, str>, Value<'a>)>,
+}
+
+impl<'a> Below<'a> {
+    /// Reads a scope.
+    pub(crate) fn read(group: &ScopeGroup<'a>) -> Result<Self, Malformed> {
+        let mut below = Below { scope: group.scope()?, rest: Vec::new() };
+        for pair in key_values(&group.scope, 3) {
+            let pair = pair?;
+            let key = String::from_utf8_lossy(pair.key);
+            below.rest.push((Cow::Owned(format!("scope/{key}")), pair.value()?));
+        }
+        Ok(below)
+    }
+
+    /// Adds to a draft what its scope says.
+    pub(crate) fn apply(&self, draft: &mut Draft<'a>) {
+        for (member, text) in [(member::SOURCE_SCOPE, self.scope.name), (member::SOURCE_SCOPE_VERSION, self.scope.version)] {
+            if !text.is_empty() {
+                let mut notes = Notes::default();
+                draft.record.push(member, Val::Str(encode::text(text, &mut notes)));
+                if notes.repaired {
+                    draft.conflict(member.path());
+                }
+            }
+        }
+        draft.rest.extend(self.rest.iter().cloned());
+    }
+}

@@ -1,0 +1,430 @@
+//! One span, or one log record, becomes its records.
+
+use std::borrow::Cow;
+
+use super::convert::{self, Marks, Who};
+use super::detect;
+use super::dialects::{Look, Side, ai_audit, message_event};
+use super::draft::{Draft, How};
+use super::encode::{self, Notes};
+use super::finish::{Closing, Signal, finish};
+use super::origin::{Below, Origin};
+use super::scan;
+use super::{Context, Promoter};
+use crate::clock::UnixNanos;
+use crate::otlp::view::{Event, LogRecord, Span, Value, is_span_id, is_trace_id, key_values};
+use crate::otlp::wire::Malformed;
+use crate::record::builder::Val;
+use crate::record::registry::{self as member, Kind, Member};
+use crate::record::{Batch, RecordId};
+
+/// The event whose attributes are those of the span (semconv 1.37; some send it as a span event).
+const DETAILS: &[u8] = b"gen_ai.client.inference.operation.details";
+/// A judgement on an earlier answer.
+const EVALUATION: &[u8] = b"gen_ai.evaluation.result";
+/// Spans of one trace that a record links to; more are cut and named.
+const LINKS_MAX: usize = 512;
+
+/// Everything around one span or log.
+pub(crate) struct Around<'p, 'a> {
+    pub(crate) promoter: &'a Promoter,
+    pub(crate) origin: &'p Origin<'a>,
+    pub(crate) below: &'p Below<'a>,
+    pub(crate) context: Context<'a>,
+}
+
+impl<'p> Around<'p, '_> {
+    fn who<'w>(&'w self) -> Who<'w>
+    where
+        'p: 'w,
+    {
+        Who {
+            keyed: &self.promoter.keyed,
+            mode: self.promoter.settings.identity_mode,
+            references: self.promoter.settings.references,
+            scrub: &self.promoter.scrub,
+            realm: &self.origin.realm,
+        }
+    }
+}
+
+fn id_text(bytes: &[u8], valid: bool) -> String {
+    if valid { hex::encode(bytes) } else { String::new() }
+}
+
+/// Sets an id of the trace. One of wrong length, or all zero, is none (trace.proto); that something stood there is named.
+fn set_id<'a>(draft: &mut Draft<'a>, member: Member, bytes: &[u8], text: &str) {
+    if !text.is_empty() {
+        draft.record.push(member, Val::Str(Cow::Owned(text.to_owned())));
+    } else if !bytes.is_empty() {
+        draft.conflict(member.path());
+    }
+}
+
+fn set_time(draft: &mut Draft<'_>, member: Member, nanos: u64) {
+    if nanos != 0 {
+        draft.record.push(member, Val::Time(UnixNanos(nanos)));
+    }
+}
+
+fn set_name<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, bytes: &'a [u8]) {
+    if bytes.is_empty() {
+        return;
+    }
+    let (mut notes, mut marks) = (Notes::default(), Marks::default());
+    let text = convert::name(encode::text(bytes, &mut notes), who.scrub, &mut marks);
+    marks.repaired = notes.repaired;
+    draft.found(member, convert::Converted::To(Val::Str(text)), marks);
+}
+
+/// Appends the records of a span that is AI: its own, and one for each event that states an act. Answers how many attributes the SDK
+/// says it dropped.
+pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<u64, Malformed> {
+    let span = Span::read(bytes)?;
+    let who = around.who();
+    let trace_id = id_text(span.trace_id, is_trace_id(span.trace_id));
+    let span_id = id_text(span.span_id, is_span_id(span.span_id));
+    draft.clear();
+    draft.dialects.join(detect::names(around.below.scope.name, span.name).both(around.promoter.enabled));
+    for pair in span.attributes() {
+        let pair = pair?;
+        draft.attribute(around.promoter, &who, pair.key, pair.value()?)?;
+    }
+    let mut dropped = u64::from(span.dropped_attributes);
+    let mut acts: Vec<(usize, Event<'a>)> = Vec::new();
+    for (index, event) in span.events().enumerate() {
+        let event = event?;
+        dropped += u64::from(event.dropped_attributes);
+        if states_act(&event)? {
+            acts.push((index, event));
+        } else {
+            fold_event(around, &who, draft, index, &event)?;
+        }
+    }
+    draft.settle(&who)?;
+
+    let (code, message) = span.status()?;
+    if let Some(word) = match code {
+        1 => Some("ok"),
+        2 => Some("error"),
+        _ => None,
+    } {
+        draft.record.set(member::ERROR_STATUS, Val::Str(Cow::Borrowed(word)));
+    }
+    if !message.is_empty() {
+        // An exception's message says the same, or more; then the status has no home of its own.
+        let known = draft.side_ref(Side::ErrorMessage).iter().map(|e| matches!(e.value, Value::Text(text) if text == message)).next();
+        match known {
+            None => draft.side(Side::ErrorMessage, Look::Whole, Cow::Borrowed("status/message"), Value::Text(message))?,
+            Some(true) => {}
+            Some(false) => draft.rest.push((Cow::Borrowed("status/message"), Value::Text(message))),
+        }
+    }
+    if !span.trace_state.is_empty() {
+        draft.withheld += 1;
+    }
+    set_time(draft, member::TIME_START, span.start);
+    set_time(draft, member::TIME_END, span.end);
+    if span.end != 0 && span.end < span.start {
+        draft.conflict(member::TIME_END.path());
+    }
+    set_id(draft, member::TRACE_TRACE_ID, span.trace_id, &trace_id);
+    set_id(draft, member::TRACE_SPAN_ID, span.span_id, &span_id);
+    let parent = id_text(span.parent_span_id, is_span_id(span.parent_span_id));
+    set_id(draft, member::TRACE_PARENT_SPAN_ID, span.parent_span_id, &parent);
+    set_name(draft, &who, member::TRACE_NAME, span.name);
+    if let Some(kind) = match span.kind {
+        1 => Some("internal"),
+        2 => Some("server"),
+        3 => Some("client"),
+        4 => Some("producer"),
+        5 => Some("consumer"),
+        _ => None,
+    } {
+        draft.record.push(member::TRACE_SPAN_KIND, Val::Str(Cow::Borrowed(kind)));
+    }
+    links(draft, &span)?;
+    for (member, count) in [
+        (member::EVIDENCE_DROPPED_ATTRIBUTES, span.dropped_attributes),
+        (member::EVIDENCE_DROPPED_EVENTS, span.dropped_events),
+        (member::EVIDENCE_DROPPED_LINKS, span.dropped_links),
+    ] {
+        if count > 0 {
+            draft.record.push(member, Val::Int(i64::from(count)));
+        }
+    }
+    let asked_model = draft.response_model.is_some() || draft.requested_model.is_some();
+    // Semconv 1.26 had no operation name: a span that names a model and nothing else is the call of one.
+    let kind = draft.span_kind.or(draft.operation).or_else(|| (asked_model && !says_operation(draft)).then_some(Kind::Inference));
+    finish_from_span(around, &who, draft, batch, Signal::Span, RecordId::derive("span", &trace_id, &span_id, "0"), kind)?;
+
+    for (index, event) in acts {
+        let id = RecordId::derive("span_event", &trace_id, &span_id, itoa::Buffer::new().format(index));
+        act(around, &who, draft, &event)?;
+        set_id(draft, member::TRACE_TRACE_ID, b"", &trace_id);
+        set_id(draft, member::TRACE_SPAN_ID, b"", &span_id);
+        let kind = kind_of_event(event.name);
+        finish_from_span(around, &who, draft, batch, Signal::SpanEvent, id, kind)?;
+    }
+    Ok(dropped)
+}
+
+fn finish_from_span<'a>(
+    around: &Around<'_, 'a>,
+    who: &Who<'_>,
+    draft: &mut Draft<'a>,
+    batch: &mut Batch,
+    signal: Signal,
+    id: RecordId,
+    kind: Option<Kind>,
+) -> Result<(), Malformed> {
+    around.below.apply(draft);
+    let closing = Closing { signal, id, kind, whole: signal == Signal::Span, context: around.context };
+    finish(around.promoter, draft, around.origin, who, closing, batch)
+}
+
+/// Whether the span names an operation that no table knows: then its kind is not guessed from a model.
+fn says_operation(draft: &Draft<'_>) -> bool {
+    draft.kept.iter().any(|(key, _)| key == "gen_ai.operation.name" || key == "openinference.span.kind")
+}
+
+fn kind_of_event(name: &[u8]) -> Option<Kind> {
+    if name == EVALUATION {
+        return Some(Kind::Evaluation);
+    }
+    std::str::from_utf8(name).ok().and_then(ai_audit::kind_of_event)
+}
+
+/// Whether a span event states an act of its own (`record.md` section 5, rule 6).
+fn states_act(event: &Event<'_>) -> Result<bool, Malformed> {
+    if event.name == EVALUATION || ai_audit::names_act(event.name) {
+        return Ok(true);
+    }
+    for pair in event.attributes() {
+        if ai_audit::names_act(pair?.key) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The draft of an event that states an act.
+fn act<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>, event: &Event<'a>) -> Result<(), Malformed> {
+    draft.clear();
+    if let Some(dialect) = detect::prefix(event.name) {
+        draft.dialects.add(dialect);
+    }
+    for pair in event.attributes() {
+        let pair = pair?;
+        draft.attribute(around.promoter, who, pair.key, pair.value()?)?;
+    }
+    draft.settle(who)?;
+    set_time(draft, member::TIME_START, event.time);
+    set_name(draft, who, member::SOURCE_EVENT_NAME, event.name);
+    review_status(draft, event.name);
+    if event.dropped_attributes > 0 {
+        draft.record.push(member::EVIDENCE_DROPPED_ATTRIBUTES, Val::Int(i64::from(event.dropped_attributes)));
+    }
+    Ok(())
+}
+
+/// `ai_audit.review.completed` states a status by its name.
+fn review_status(draft: &mut Draft<'_>, name: &[u8]) {
+    if let Some(status) = std::str::from_utf8(name).ok().and_then(ai_audit::review_status)
+        && !draft.record.has(member::REVIEW_STATUS)
+    {
+        draft.record.push(member::REVIEW_STATUS, Val::Str(Cow::Borrowed(status)));
+        draft.derived.push((member::REVIEW_STATUS, How::Fallback("event name".to_owned())));
+    }
+}
+
+/// An event that belongs to its span: a message, an exception, a chunk.
+fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>, index: usize, event: &Event<'a>) -> Result<(), Malformed> {
+    if let Some(dialect) = detect::prefix(event.name) {
+        draft.weak_dialects.add(dialect);
+    }
+    let name = String::from_utf8_lossy(event.name);
+    let message = message_event(event.name);
+    for pair in event.attributes() {
+        let pair = pair?;
+        let value = pair.value()?;
+        let mut notes = Notes::default();
+        let own = encode::text(pair.key, &mut notes);
+        let key: Cow<'a, str> = Cow::Owned(format!("{index}/{name}/{own}"));
+        match message {
+            Some(side) => message_part(draft, side, &own, key, value)?,
+            None if event.name == b"exception" || event.name == DETAILS => match around.promoter.tables.find(pair.key) {
+                Some(known) => draft.known(who, known, key, value)?,
+                None => draft.rest.push((key, value)),
+            },
+            None => draft.rest.push((key, value)),
+        }
+    }
+    Ok(())
+}
+
+/// One attribute of a message event.
+fn message_part<'a>(draft: &mut Draft<'a>, side: Side, own: &str, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+    match own {
+        "finish_reason" => match value.as_str() {
+            Some(text) if !text.is_empty() => add_reason(draft, Cow::Borrowed(text)),
+            _ => draft.rest.push((key, value)),
+        },
+        "role" | "id" | "name" | "index" | "gen_ai.system" | "gen_ai.provider.name" => draft.side(side, Look::Frame, key, value)?,
+        "gen_ai.prompt" | "gen_ai.completion" | "gen_ai.event.content" => draft.side(side, Look::Messages, key, value)?,
+        _ => draft.side(side, Look::Whole, key, value)?,
+    }
+    Ok(())
+}
+
+/// Adds a finish reason, in the order of choices.
+fn add_reason<'a>(draft: &mut Draft<'a>, reason: Cow<'a, str>) {
+    match draft.record.get_mut(member::OUTPUT_FINISH_REASONS) {
+        Some(Val::Texts(reasons)) => reasons.push(reason),
+        _ => draft.record.push(member::OUTPUT_FINISH_REASONS, Val::Texts(vec![reason])),
+    }
+}
+
+fn links<'a>(draft: &mut Draft<'a>, span: &Span<'a>) -> Result<(), Malformed> {
+    let mut items: Vec<Vec<u8>> = Vec::new();
+    for (index, link) in span.links().enumerate() {
+        let link = link?;
+        let mut out = vec![b'{'];
+        for pair in link.attributes() {
+            let pair = pair?;
+            let value = pair.value()?;
+            match value.as_str() {
+                Some(relation) if matches!(pair.key, b"relation" | b"ai_audit.relation") && !relation.is_empty() && out.len() == 1 => {
+                    out.extend_from_slice(b"\"relation\":");
+                    crate::record::canonical::write_string(&mut out, relation);
+                }
+                _ => {
+                    let key = String::from_utf8_lossy(pair.key);
+                    draft.rest.push((Cow::Owned(format!("link/{index}/{key}")), value));
+                }
+            }
+        }
+        for (name, bytes, valid, member) in [
+            ("span_id", link.span_id, is_span_id(link.span_id), member::TRACE_LINKS_ITEM_SPAN_ID),
+            ("trace_id", link.trace_id, is_trace_id(link.trace_id), member::TRACE_LINKS_ITEM_TRACE_ID),
+        ] {
+            if valid {
+                if out.len() > 1 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(format!("\"{name}\":\"{}\"", hex::encode(bytes)).as_bytes());
+            } else {
+                draft.conflict(member.path());
+            }
+        }
+        out.push(b'}');
+        if items.len() == LINKS_MAX {
+            draft.truncated.push(member::TRACE_LINKS.path());
+        } else if out.len() > 2 && items.len() < LINKS_MAX {
+            items.push(out);
+        }
+    }
+    if !items.is_empty() {
+        draft.record.push(member::TRACE_LINKS, Val::Items(items));
+    }
+    Ok(())
+}
+
+/// Appends the record of a log that is AI.
+pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<u64, Malformed> {
+    let log = LogRecord::read(bytes)?;
+    let who = around.who();
+    draft.clear();
+    let body = Value::read(&log.body)?;
+    let mut name = log.event_name;
+    for pair in log.attributes() {
+        let pair = pair?;
+        let value = pair.value()?;
+        if pair.key == b"event.name" {
+            match &value {
+                // The name in its old place: the same thing twice, or the only one.
+                Value::Text(text) if name.is_empty() || *text == name => {
+                    name = text;
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        draft.attribute(around.promoter, &who, pair.key, value)?;
+    }
+    if let Value::Text(text) = &body
+        && name.is_empty()
+        && (text.starts_with(b"claude_code.") || text.starts_with(b"codex."))
+    {
+        name = text;
+    }
+    if let Some(dialect) = detect::log_event_dialect(name) {
+        draft.dialects.add(dialect);
+    }
+    let message = message_event(name);
+    match (message, body) {
+        (_, Value::Empty) => {}
+        (Some(side), body) => {
+            if side == Side::Output {
+                body_reasons(draft, &body)?;
+            }
+            draft.side(side, Look::Messages, Cow::Borrowed("body"), body)?;
+        }
+        (None, Value::Text(text)) if text == name => {}
+        (None, body) => draft.rest.push((Cow::Borrowed("body"), body)),
+    }
+    draft.settle(&who)?;
+
+    let trace_id = id_text(log.trace_id, is_trace_id(log.trace_id));
+    let span_id = id_text(log.span_id, is_span_id(log.span_id));
+    set_id(draft, member::TRACE_TRACE_ID, log.trace_id, &trace_id);
+    set_id(draft, member::TRACE_SPAN_ID, log.span_id, &span_id);
+    set_name(draft, &who, member::SOURCE_EVENT_NAME, name);
+    review_status(draft, name);
+    if log.time == 0 && log.observed_time != 0 {
+        draft.derived.push((member::TIME_START, How::Fallback("observed_time_unix_nano".to_owned())));
+    }
+    set_time(draft, member::TIME_START, if log.time == 0 { log.observed_time } else { log.time });
+    if log.dropped_attributes > 0 {
+        draft.record.push(member::EVIDENCE_DROPPED_ATTRIBUTES, Val::Int(i64::from(log.dropped_attributes)));
+    }
+    let whole = name.is_empty() || name == DETAILS;
+    // One message, one exception is part of a call, not a call.
+    let kind = kind_of_event(name).or(if whole { draft.span_kind.or(draft.operation) } else { None });
+    let stated = kind.or_else(|| (!whole && !has_act(draft)).then_some(Kind::Event));
+    let ordinal = hex::encode(around.promoter.keyed.bytes("log", log.bytes));
+    let id = RecordId::derive("log", &trace_id, &span_id, &ordinal);
+    around.below.apply(draft);
+    let closing = Closing { signal: Signal::Log, id, kind: stated, whole, context: around.context };
+    finish(around.promoter, draft, around.origin, &who, closing, batch)?;
+    Ok(u64::from(log.dropped_attributes))
+}
+
+/// Whether groups of our own decide the kind of a log.
+fn has_act(draft: &Draft<'_>) -> bool {
+    draft.dialects.has(super::dialects::Dialect::AiAudit)
+}
+
+/// `finish_reason` inside the body of a choice.
+fn body_reasons<'a>(draft: &mut Draft<'a>, body: &Value<'a>) -> Result<(), Malformed> {
+    match body {
+        Value::KeyValues(list) => {
+            for pair in key_values(list, 1) {
+                let pair = pair?;
+                if pair.key == b"finish_reason"
+                    && let Some(reason) = pair.value()?.as_str().filter(|r| !r.is_empty())
+                {
+                    add_reason(draft, Cow::Borrowed(reason));
+                }
+            }
+        }
+        Value::Text(json) => {
+            let reason = scan::members(json.trim_ascii()).find(|(name, v)| *name == b"finish_reason" && v.len() > 2);
+            if let Some((_, raw)) = reason.filter(|(_, v)| v.first() == Some(&b'"')) {
+                add_reason(draft, scan::unescaped(raw));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}

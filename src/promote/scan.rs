@@ -1,0 +1,391 @@
+//! A look inside JSON text without building a tree: message lists that instrumentations put into one string attribute.
+//!
+//! Lenient on purpose: it answers "is there content" and "which texts", never "is this valid". What it cannot follow ends the walk, and
+//! the caller then treats the value as plain text.
+
+use std::borrow::Cow;
+
+use crate::record::canonical::Json;
+
+/// Deepest nesting that is walked into.
+const DEPTH_MAX: usize = 24;
+
+/// Members that say what a message is, not what it says.
+const STRUCTURE: &[&str] =
+    &["role", "type", "id", "name", "finish_reason", "tool_call_id", "call_id", "index", "status", "modality", "mime_type", "media_type"];
+
+/// What instrumentations write in place of content that they were told to hide.
+const MARKERS: &[&str] = &[
+    "__REDACTED__",
+    "[REDACTED]",
+    "<REDACTED>",
+    "REDACTED",
+    "[redacted]",
+    "<redacted>",
+    "redacted",
+    "[masked]",
+    "[MASKED]",
+    "<masked>",
+    "***",
+    "redacted-by-litellm",
+];
+
+/// What a value holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Nothing, or the bare frame of messages.
+    Nothing,
+    /// A mark that something was hidden.
+    Redaction,
+    /// Content.
+    Content,
+}
+
+impl Holds {
+    /// The stronger of two.
+    pub(crate) fn join(self, other: Holds) -> Holds {
+        match (self, other) {
+            (Holds::Content, _) | (_, Holds::Content) => Holds::Content,
+            (Holds::Redaction, _) | (_, Holds::Redaction) => Holds::Redaction,
+            _ => Holds::Nothing,
+        }
+    }
+}
+
+/// What a text attribute holds: empty, an empty JSON value and "N/A" (what ADK writes with capture off) are nothing.
+pub(crate) fn text_holds(text: &[u8]) -> Holds {
+    let text = text.trim_ascii();
+    // Everything that is nothing or a marker is short; content mostly is not.
+    if text.len() > 24 {
+        return Holds::Content;
+    }
+    let text = match text {
+        [b'"', inner @ .., b'"'] => inner,
+        _ => text,
+    };
+    match text {
+        b"" | b"{}" | b"[]" | b"null" | b"N/A" | b"None" => Holds::Nothing,
+        _ if MARKERS.iter().any(|m| m.as_bytes() == text) => Holds::Redaction,
+        _ => Holds::Content,
+    }
+}
+
+/// What a list of messages (or of parts) holds.
+pub(crate) fn messages_hold(json: &[u8]) -> Holds {
+    let json = json.trim_ascii();
+    match json.first() {
+        // `[masked]` begins like a list.
+        Some(b'[' | b'{') if text_holds(json) == Holds::Redaction => Holds::Redaction,
+        Some(b'[' | b'{') => match holds(json, 0) {
+            Holds::Content => Holds::Content,
+            // Prose that begins with a bracket: what is no JSON is text. Frames are short and rare, so a strict look is cheap.
+            _ if Json::parse(json).is_err() => text_holds(json),
+            frame => frame,
+        },
+        _ => text_holds(json),
+    }
+}
+
+fn holds(value: &[u8], depth: usize) -> Holds {
+    if depth > DEPTH_MAX {
+        return Holds::Content;
+    }
+    match value.first() {
+        Some(b'[') => fold(items(value).map(|item| holds(item, depth + 1))),
+        Some(b'{') => fold(
+            members(value).filter(|(name, _)| !STRUCTURE.iter().any(|s| s.as_bytes() == *name)).map(|(_, inner)| holds(inner, depth + 1)),
+        ),
+        Some(b'"') => text_holds(value),
+        Some(b'n') | None => Holds::Nothing,
+        Some(_) => Holds::Content,
+    }
+}
+
+fn fold(each: impl Iterator<Item = Holds>) -> Holds {
+    let mut all = Holds::Nothing;
+    for one in each {
+        all = all.join(one);
+        // The first content decides: the rest of a long list is not looked at.
+        if all == Holds::Content {
+            break;
+        }
+    }
+    all
+}
+
+/// The texts of a system instruction: a JSON list of text parts, one such part, a JSON string, or plain text.
+pub(crate) fn instruction_texts<'a>(text: &'a [u8], each: &mut dyn FnMut(Cow<'a, str>)) {
+    let json = text.trim_ascii();
+    match json.first() {
+        Some(b'[' | b'{') if end_of(json, 0) == Some(json.len()) => {
+            // A document that happens to be JSON but has no text part is one text.
+            let mut any = false;
+            part_texts(json, 0, &mut |t| {
+                any = true;
+                each(t);
+            });
+            if !any && messages_hold(json) == Holds::Content {
+                each(String::from_utf8_lossy(text));
+            }
+        }
+        _ if text_holds(text) == Holds::Content => each(String::from_utf8_lossy(text)),
+        _ => {}
+    }
+}
+
+/// The texts of the system and developer messages of a list, in order.
+pub(crate) fn system_texts<'a>(json: &'a [u8], each: &mut dyn FnMut(Cow<'a, str>)) {
+    for message in items(json.trim_ascii()) {
+        let is_system = members(message).any(|(name, value)| name == b"role" && matches!(value, b"\"system\"" | b"\"developer\""));
+        if !is_system {
+            continue;
+        }
+        for (name, value) in members(message) {
+            match name {
+                b"parts" => part_texts(value, 0, each),
+                b"content" => part_texts(value, 0, each),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Texts of parts: a string; `{"type":"text","content":...}` of GenAI; `{"text":...}` of others; lists of these.
+fn part_texts<'a>(value: &'a [u8], depth: usize, each: &mut dyn FnMut(Cow<'a, str>)) {
+    match value.first() {
+        Some(b'[') if depth < DEPTH_MAX => items(value).for_each(|item| part_texts(item, depth + 1, each)),
+        Some(b'{') => {
+            let kind = members(value).find(|(name, _)| *name == b"type").map(|(_, v)| v);
+            if kind.is_some_and(|k| !matches!(k, b"\"text\"" | b"\"input_text\"" | b"\"output_text\"")) {
+                return;
+            }
+            let text = members(value).find(|(name, v)| matches!(*name, b"content" | b"text") && v.first() == Some(&b'"'));
+            if let Some((_, text)) = text {
+                part_texts(text, depth + 1, each);
+            }
+        }
+        Some(b'"') if text_holds(value) == Holds::Content => each(unescaped(value)),
+        _ => {}
+    }
+}
+
+/// The `finish_reason` of each message of a list, and how many messages there are.
+pub(crate) fn finish_reasons(json: &[u8]) -> (Vec<String>, usize) {
+    let mut reasons = Vec::new();
+    let mut count = 0;
+    for message in items(json.trim_ascii()) {
+        count += 1;
+        let reason = members(message).find(|(name, v)| *name == b"finish_reason" && v.len() > 2 && v.first() == Some(&b'"'));
+        reasons.extend(reason.map(|(_, v)| unescaped(v).into_owned()));
+    }
+    (reasons, count)
+}
+
+/// The elements of an array, as they stand. Empty where the bytes are no array.
+pub(crate) fn items(array: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut at = (array.first() == Some(&b'[')).then_some(1);
+    std::iter::from_fn(move || {
+        let start = space(array, at?);
+        let end = (array.get(start) != Some(&b']')).then(|| end_of(array, start)).flatten();
+        let Some(end) = end else {
+            at = None;
+            return None;
+        };
+        let next = space(array, end);
+        at = (array.get(next) == Some(&b',')).then_some(next + 1);
+        array.get(start..end)
+    })
+}
+
+/// The members of an object: name without quotes and with its escapes, value as it stands.
+pub(crate) fn members(object: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut at = (object.first() == Some(&b'{')).then_some(1);
+    std::iter::from_fn(move || {
+        let start = space(object, at?);
+        let one = || {
+            let name_end = (object.get(start) == Some(&b'"')).then(|| end_of(object, start)).flatten()?;
+            let colon = space(object, name_end);
+            (object.get(colon) == Some(&b':')).then_some(())?;
+            let value = space(object, colon + 1);
+            let end = end_of(object, value)?;
+            Some((object.get(start + 1..name_end - 1)?, object.get(value..end)?, end))
+        };
+        let Some((name, value, end)) = one() else {
+            at = None;
+            return None;
+        };
+        let next = space(object, end);
+        at = (object.get(next) == Some(&b',')).then_some(next + 1);
+        Some((name, value))
+    })
+}
+
+fn space(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the value that begins at `at` ends. Brackets are counted, not matched by kind: enough to step over.
+fn end_of(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut at = at;
+    let mut open = 0_usize;
+    loop {
+        match bytes.get(at)? {
+            b'"' => at = string_end(bytes, at)?,
+            b'[' | b'{' => {
+                open += 1;
+                at += 1;
+            }
+            b']' | b'}' => {
+                open = open.checked_sub(1)?;
+                at += 1;
+            }
+            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' if open > 0 => at += 1,
+            _ => {
+                let length = bytes.get(at..)?.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.')).count();
+                at += (length > 0).then_some(length)?;
+            }
+        }
+        if open == 0 {
+            return Some(at);
+        }
+    }
+}
+
+fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes.get(at) == Some(&b'"') {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+/// The text of a JSON string with its quotes. Lone surrogates become U+FFFD.
+pub(crate) fn unescaped(string: &[u8]) -> Cow<'_, str> {
+    let inner = string.get(1..string.len().saturating_sub(1)).unwrap_or_default();
+    if memchr::memchr(b'\\', inner).is_none() {
+        return String::from_utf8_lossy(inner);
+    }
+    let text = String::from_utf8_lossy(inner);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match rest.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some('b') => out.push('\u{8}'),
+            Some('f') => out.push('\u{c}'),
+            Some('u') => {
+                let high = hex4(&mut rest);
+                let mut ahead = rest.clone();
+                let scalar = match high {
+                    Some(high @ 0xd800..0xdc00) if ahead.next() == Some('\\') && ahead.next() == Some('u') => {
+                        hex4(&mut ahead).filter(|low| (0xdc00..0xe000).contains(low)).map(|low| {
+                            rest = ahead;
+                            0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)
+                        })
+                    }
+                    other => other,
+                };
+                out.push(scalar.and_then(char::from_u32).unwrap_or('\u{fffd}'));
+            }
+            Some(other) => out.push(other),
+            None => {}
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn hex4(chars: &mut std::str::Chars<'_>) -> Option<u32> {
+    (0..4).try_fold(0, |value, _| Some(value * 16 + chars.next()?.to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn system(json: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        system_texts(json.as_bytes(), &mut |t| out.push(t.into_owned()));
+        out
+    }
+
+    #[test]
+    fn frames_without_content_are_nothing() {
+        for frame in [
+            r#"[{"role":"user","parts":[{"type":"text"}]}]"#,
+            r#"[{"role":"assistant","parts":[{"type":"tool_call","id":"call_1","name":"get_policy"}],"finish_reason":"tool_call"}]"#,
+            r#"[{"role":"user","parts":[]},{"role":"user","content":""}]"#,
+            "[]",
+            "{}",
+            " [ ] ",
+            "",
+            "\"\"",
+            "null",
+            "N/A",
+        ] {
+            assert_eq!(messages_hold(frame.as_bytes()), Holds::Nothing, "{frame}");
+        }
+        for hidden in ["__REDACTED__", "\"__REDACTED__\"", r#"[{"role":"user","content":"[redacted]"}]"#, "[masked]"] {
+            assert_eq!(messages_hold(hidden.as_bytes()), Holds::Redaction, "{hidden}");
+        }
+        for content in [
+            r#"[{"role":"user","parts":[{"type":"text","content":"hi"}]}]"#,
+            r#"[{"role":"a","parts":[{"type":"tool_call","arguments":{"x":0}}]}]"#,
+            r#"[{"role":"user","content":"[redacted]"},{"content":"x"}]"#,
+            "no",
+            "0",
+            "[!!! not a list",
+            "{oops}",
+        ] {
+            assert_eq!(messages_hold(content.as_bytes()), Holds::Content, "{content}");
+        }
+    }
+
+    #[test]
+    fn texts_of_instructions_in_order() {
+        let json = r#"[ {"parts":[{"content":"Use \u00fc\ud83d\ude4f\n","type":"text"},{"type":"blob","content":"AA"}],"role":"system"},
+            {"role":"user","parts":[{"type":"text","content":"secret"}]}, {"role":"developer","content":"Be brief."},
+            {"role":"system","content":[{"type":"text","text":"third"}]} ]"#;
+        assert_eq!(system(json), ["Use \u{fc}\u{1f64f}\n", "Be brief.", "third"]);
+        let mut out = Vec::new();
+        for text in [r#"[{"type":"text","content":"a"}]"#, "plain", r#""quoted""#, r#"{"policy":1}"#, "{}", r#"[{"type":"text"}]"#] {
+            instruction_texts(text.as_bytes(), &mut |t| out.push(t.into_owned()));
+        }
+        assert_eq!(out, ["a", "plain", "\"quoted\"", r#"{"policy":1}"#]);
+    }
+
+    #[test]
+    fn finish_reasons_are_read_in_choice_order() {
+        let json = br#"[{"role":"assistant","finish_reason":"stop"},{"finish_reason":null},{"finish_reason":"length"}]"#;
+        assert_eq!(finish_reasons(json), (vec!["stop".into(), "length".into()], 3));
+    }
+
+    #[test]
+    fn lone_surrogates_are_repaired() {
+        assert_eq!(unescaped(br#""\ud800x\udc00\"\/""#), "\u{fffd}x\u{fffd}\"/");
+        assert_eq!(unescaped(br#""\ud800\u0041""#), "\u{fffd}A");
+        assert_eq!(unescaped(b"\""), "");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn anything_is_survived(bytes in proptest::collection::vec(proptest::sample::select(&b"[]{}\",:\\u0d8abc \xff"[..]), 0..80)) {
+            let _ = messages_hold(&bytes);
+            let _ = finish_reasons(&bytes);
+            system_texts(&bytes, &mut |_| {});
+            instruction_texts(&bytes, &mut |_| {});
+            let _ = unescaped(&bytes);
+        }
+    }
+}

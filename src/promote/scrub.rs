@@ -1,0 +1,273 @@
+//! Scrub patterns: what in a name or a reference looks like a person (`record.md` sections 3 and 4).
+//!
+//! Matchers are written by hand, because names come from outside: every one of them looks at each byte a bounded number of times.
+
+use std::net::Ipv6Addr;
+use std::ops::Range;
+
+/// What takes the place of a match.
+pub(crate) const MARK: &str = "[scrubbed]";
+
+/// Longest e-mail address (RFC 5321) and telephone number that is looked for, in bytes.
+const EMAIL_MAX: usize = 254;
+const PHONE_MAX: usize = 32;
+/// Longest configured pattern.
+const PATTERN_MAX: usize = 256;
+
+/// The built-in patterns (e-mail, telephone, IP address) and those of `identity.scrub`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scrub {
+    patterns: Vec<Vec<u8>>,
+}
+
+impl Scrub {
+    /// Takes `identity.scrub`: literal text, in which `#` stands for one digit, `?` for one byte, `*` for a run without white space.
+    pub(crate) fn new(patterns: &[String]) -> Result<Self, String> {
+        for pattern in patterns {
+            if pattern.len() > PATTERN_MAX || !pattern.bytes().any(|b| !matches!(b, b'*' | b'?' | b' ')) {
+                return Err(format!("identity.scrub: `{pattern}` is empty, longer than {PATTERN_MAX} bytes, or would match everything"));
+            }
+        }
+        Ok(Scrub { patterns: patterns.iter().map(|p| p.as_bytes().to_vec()).collect() })
+    }
+
+    /// Whether anything in the text matches.
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        self.next(text.as_bytes(), 0).is_some()
+    }
+
+    /// The text with every match replaced, or nothing where none matches.
+    pub(crate) fn scrubbed(&self, text: &str) -> Option<String> {
+        let first = self.next(text.as_bytes(), 0)?;
+        let mut out = Vec::with_capacity(text.len());
+        let (mut from, mut found) = (0, Some(first));
+        while let Some(range) = found {
+            out.extend_from_slice(text.as_bytes().get(from..range.start).unwrap_or_default());
+            out.extend_from_slice(MARK.as_bytes());
+            from = range.end;
+            found = self.next(text.as_bytes(), from);
+        }
+        out.extend_from_slice(text.as_bytes().get(from..).unwrap_or_default());
+        // A configured `?` may cut a character in two; the repair keeps the line valid.
+        Some(String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+    }
+
+    fn next(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        // All built-in patterns need one of these; most names have none.
+        let plain = self.patterns.is_empty() && !text.get(from..)?.iter().any(|b| matches!(b, b'@' | b'+' | b'0'..=b'9' | b':'));
+        if plain {
+            return None;
+        }
+        (from..text.len()).find_map(|at| {
+            let end = email_at(text, from, at)
+                .or_else(|| ip_at(text, at).map(|end| at..end))
+                .or_else(|| phone_at(text, at).map(|end| at..end))
+                .or_else(|| self.patterns.iter().find_map(|p| glob_at(text, at, p)).map(|end| at..end));
+            end.filter(|range| range.start >= from && range.end > range.start)
+        })
+    }
+}
+
+fn byte(text: &[u8], at: usize) -> Option<u8> {
+    text.get(at).copied()
+}
+
+fn before(text: &[u8], at: usize) -> Option<u8> {
+    at.checked_sub(1).and_then(|i| byte(text, i))
+}
+
+/// An address whose local part begins at `at`: local `@` domain with a dot.
+fn email_at(text: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
+    let local = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'') || b >= 0x80;
+    if at > from && before(text, at).is_some_and(local) || !byte(text, at).is_some_and(local) {
+        return None;
+    }
+    let rest = text.get(at..)?;
+    let sign = rest.iter().take(EMAIL_MAX).position(|b| !local(*b))?;
+    if byte(rest, sign) != Some(b'@') {
+        return None;
+    }
+    let domain = rest.get(sign + 1..)?;
+    let mut end =
+        domain.iter().take(EMAIL_MAX).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || **b >= 0x80).count();
+    while end > 0 && matches!(domain.get(end - 1), Some(b'.' | b'-')) {
+        end -= 1;
+    }
+    let dot = domain.get(..end)?.iter().rposition(|b| *b == b'.')?;
+    (dot > 0 && end - dot > 2).then_some(at..at + sign + 1 + end)
+}
+
+/// An IPv4 or IPv6 address that begins at `at` and stands alone.
+fn ip_at(text: &[u8], at: usize) -> Option<usize> {
+    let part = |b: u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
+    let alone = |b: u8| !b.is_ascii_alphanumeric() && !matches!(b, b':' | b'.' | b'_');
+    if !byte(text, at).is_some_and(part) || !before(text, at).is_none_or(alone) {
+        return None;
+    }
+    let mut run = text.get(at..)?.iter().take(46).take_while(|b| part(**b)).count();
+    while run > 0 && byte(text, at + run - 1) == Some(b'.') {
+        run -= 1;
+    }
+    // `10.0.0.7:4317`: the port stays.
+    let token = text.get(at..at + run)?;
+    let v4 = token.iter().position(|b| *b == b':').map_or(token, |colon| token.get(..colon).unwrap_or_default());
+    let dotted = |t: &[u8]| {
+        let parts: Vec<&[u8]> = t.split(|b| *b == b'.').collect();
+        parts.len() == 4
+            && parts.iter().all(|p| (1..=3).contains(&p.len()) && std::str::from_utf8(p).is_ok_and(|s| s.parse::<u8>().is_ok()))
+    };
+    let ends_alone = |end: usize| byte(text, end).is_none_or(|b| !b.is_ascii_alphanumeric() && b != b'_');
+    if v4.len() >= 7 && dotted(v4) && ends_alone(at + v4.len()) {
+        return Some(at + v4.len());
+    }
+    let v6 = token.iter().filter(|b| **b == b':').count() >= 2 && token.len() >= 4 && token.iter().any(u8::is_ascii_hexdigit);
+    (v6 && ends_alone(at + run) && std::str::from_utf8(token).is_ok_and(|s| s.parse::<Ipv6Addr>().is_ok())).then_some(at + run)
+}
+
+/// A telephone number that begins at `at`: `+` and 8 to 15 digits with separators, or the 3-3-4 groups of North America.
+fn phone_at(text: &[u8], at: usize) -> Option<usize> {
+    if before(text, at).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'/')) {
+        return None;
+    }
+    let window = text.get(at..)?.get(..PHONE_MAX.min(text.len() - at))?;
+    let separator = |b: u8| matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'/');
+    match window.first()? {
+        b'+' => {
+            let (mut digits, mut end) = (0, 0);
+            for (i, b) in window.iter().enumerate().skip(1) {
+                if b.is_ascii_digit() {
+                    digits += 1;
+                    end = i + 1;
+                } else if !separator(*b) {
+                    break;
+                }
+            }
+            (8..=15).contains(&digits).then_some(at + end)
+        }
+        b'(' | b'2'..=b'9' => {
+            let open = usize::from(window.first() == Some(&b'('));
+            let digits = |from: usize, n: usize| window.get(from..from + n).is_some_and(|d| d.iter().all(u8::is_ascii_digit));
+            if !digits(open, 3) {
+                return None;
+            }
+            let mut next = open + 3;
+            if open == 1 {
+                if byte(window, next) != Some(b')') {
+                    return None;
+                }
+                next += 1 + usize::from(byte(window, next + 1) == Some(b' '));
+            } else {
+                byte(window, next).filter(|b| matches!(b, b' ' | b'-' | b'.'))?;
+                next += 1;
+            }
+            let middle = digits(next, 3) && byte(window, next + 3).is_some_and(|b| matches!(b, b' ' | b'-' | b'.'));
+            let end = next + 8;
+            let alone = !byte(window, end).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'-');
+            (middle && digits(next + 4, 4) && alone).then_some(at + end)
+        }
+        _ => None,
+    }
+}
+
+/// A configured pattern that begins at `at`. `*` takes as much as it can; one earlier `*` is remembered, so the work is bounded by
+/// text times pattern.
+fn glob_at(text: &[u8], at: usize, pattern: &[u8]) -> Option<usize> {
+    let (mut t, mut p) = (at, 0);
+    let mut star: Option<(usize, usize)> = None;
+    loop {
+        match (byte(pattern, p), byte(text, t)) {
+            (None, _) => {
+                // A trailing `*` swallows the rest of the run.
+                if pattern.last() == Some(&b'*') {
+                    t += text.get(t..).unwrap_or_default().iter().take_while(|b| !b.is_ascii_whitespace()).count();
+                }
+                return Some(t);
+            }
+            (Some(b'*'), _) => {
+                star = Some((p + 1, t));
+                p += 1;
+            }
+            (Some(want), Some(have)) if want == have || want == b'?' || (want == b'#' && have.is_ascii_digit()) => {
+                t += 1;
+                p += 1;
+            }
+            _ => {
+                let (back_p, back_t) = star?;
+                byte(text, back_t).filter(|b| !b.is_ascii_whitespace())?;
+                star = Some((back_p, back_t + 1));
+                p = back_p;
+                t = back_t + 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrub(text: &str) -> String {
+        Scrub::default().scrubbed(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    #[test]
+    fn persons_in_names_are_found() {
+        for (text, expected) in [
+            ("mail alice@example.com now", "mail [scrubbed] now"),
+            ("<a.b+c@x-y.co.uk>.", "<[scrubbed]>."),
+            ("a@b.de,c@d.fr", "[scrubbed],[scrubbed]"),
+            ("call +49 170 1234567!", "call [scrubbed]!"),
+            ("(415) 555-2671", "[scrubbed]"),
+            ("tel 415-555-2671 x", "tel [scrubbed] x"),
+            ("from 10.0.0.7:4317", "from [scrubbed]:4317"),
+            ("GET http://127.0.0.1/x", "GET http://[scrubbed]/x"),
+            ("host 2001:db8::1 up", "host [scrubbed] up"),
+        ] {
+            assert_eq!(scrub(text), expected);
+        }
+    }
+
+    #[test]
+    fn names_of_models_and_things_stay() {
+        for text in [
+            "chat gpt-4o-2026-05-13",
+            "call_pq2f75fmi1sxc2yxcs01qwpy",
+            "POST /score/{applicant} http send",
+            "std::collections::HashMap",
+            "v1.2.3",
+            "1.2.3.4.5",
+            "300.1.1.1",
+            "2026-11-20T15:10:43",
+            "RunnableParallel<context,question>",
+            "ab::cd::ef::g",
+            "user@localhost",
+            "@decorator",
+            "12345678901",
+            "C++",
+            "",
+        ] {
+            assert_eq!(scrub(text), text);
+        }
+    }
+
+    #[test]
+    fn configured_patterns() {
+        let scrub = Scrub::new(&["CUST-####".into(), "emp_*".into()]).unwrap();
+        assert_eq!(scrub.scrubbed("a CUST-1234b emp_x.y z").unwrap(), "a [scrubbed]b [scrubbed] z");
+        assert!(!scrub.matches("CUST-12a4"));
+        assert!(Scrub::new(&["*".into()]).is_err());
+        assert!(Scrub::new(&[String::new()]).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics_and_always_ends(text in ".{0,200}", pattern in "[a#*?]{1,8}") {
+            let scrub = Scrub::new(&[pattern]).unwrap_or_default();
+            if let Some(out) = scrub.scrubbed(&text) {
+                proptest::prop_assert!(out.contains(MARK));
+            }
+            let many = "@+1.:".repeat(60);
+            let _ = scrub.scrubbed(&many);
+        }
+    }
+}

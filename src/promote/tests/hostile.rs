@@ -1,0 +1,150 @@
+//! Bytes and values from outside: nothing panics, and what comes out is always a valid line.
+
+use super::*;
+use crate::promote::testing::{event, field, log, span};
+use proptest::prelude::*;
+
+fn any_value() -> impl Strategy<Value = Any> {
+    let leaf = prop_oneof![
+        Just(Any::empty()),
+        ".{0,40}".prop_map(|t| Any::text(&t)),
+        proptest::collection::vec(any::<u8>(), 0..20).prop_map(|b| Any::raw(&b)),
+        any::<bool>().prop_map(Any::bool),
+        any::<i64>().prop_map(Any::int),
+        any::<f64>().prop_map(Any::double),
+        proptest::collection::vec(any::<u8>(), 0..20).prop_map(|b| Any::bytes(&b)),
+        Just(Any::text(r#"[{"role":"system","parts":[{"type":"text","content":"x"}]}]"#)),
+        Just(Any::text(r#"[{"name":"a","confidence":0.2,"feature":"f","id":1,"score":null,"content":"c"},3]"#)),
+        Just(Any::text(r#"{"model":"m","n":1e400,"stop":["a",1],"user":"bob"#)),
+        Just(Any::text("__REDACTED__")),
+    ];
+    leaf.prop_recursive(4, 20, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(|v| Any::array(&v)),
+            proptest::collection::vec(inner, 0..4).prop_map(|v| {
+                let pairs: Vec<(&str, Any)> = ["role", "content", "content", "\u{e9}"].into_iter().zip(v).collect();
+                Any::map(&pairs)
+            }),
+        ]
+    })
+}
+
+fn key() -> impl Strategy<Value = String> {
+    let mut keys: Vec<String> = dialects::testing_keys();
+    for family in ["llm.input_messages", "retrieval.documents", "annotations", "embedding.embeddings", "reranker.output_documents"] {
+        for leaf in ["message.content", "document.id", "document.score", "document.content", "annotation.score", "embedding.vector"] {
+            keys.push(format!("{family}.1.{leaf}"));
+        }
+    }
+    prop_oneof![9 => proptest::sample::select(keys), 1 => ".{0,12}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_mapped_key_with_every_value_gives_a_valid_line(
+        pairs in proptest::collection::vec((key(), any_value()), 0..14),
+        inner in proptest::collection::vec((key(), any_value()), 0..5),
+        event_name in proptest::sample::select(vec!["gen_ai.choice", "exception", "ai_audit.review.completed", "\u{0}x", "gen_ai.evaluation.result",
+            "gen_ai.client.inference.operation.details"]),
+    ) {
+        let borrow = |list: &[(String, Any)]| list.iter().map(|(k, v)| (k.clone(), v.clone())).collect::<Vec<_>>();
+        let (pairs, inner) = (borrow(&pairs), borrow(&inner));
+        let pairs: Vec<(&str, Any)> = pairs.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+        let inner: Vec<(&str, Any)> = inner.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+        let mut bytes = span("name", &pairs);
+        bytes.extend(event(event_name, 1, &inner));
+        let promoter = promoter();
+        let (_, tally, _) = lines(&promoter, &request(&inner, ("s", ""), &[bytes]), false);
+        prop_assert_eq!(tally.counts.rejected, 0);
+        let body = pairs.first().map_or_else(Any::empty, |p| p.1.clone());
+        let (_, tally, _) = lines(&promoter, &request(&inner, ("s", ""), &[log(event_name, body, &pairs)]), true);
+        prop_assert_eq!(tally.counts.rejected, 0);
+    }
+
+    #[test]
+    fn random_and_cut_bytes_never_panic(noise in proptest::collection::vec(any::<u8>(), 0..200), cut in 0_usize..400, flip in 0_usize..400) {
+        let promoter = promoter();
+        let context = Context { received: RECEIVED, peer: None };
+        let mut sound = request(&[("service.name", Any::text("x"))], ("s", "1"), &[span("chat", &[
+            ("gen_ai.operation.name", Any::text("chat")),
+            ("gen_ai.input.messages", Any::array(&[Any::map(&[("role", Any::text("user"))])])),
+        ])]);
+        if let Some(byte) = sound.get_mut(flip) {
+            *byte ^= noise.first().copied().unwrap_or(1);
+        }
+        sound.truncate(sound.len().saturating_sub(cut % 60));
+        for bytes in [noise.clone(), sound, request(&[], ("s", ""), &[[field(9, b"\x0a\x06gen_ai"), noise].concat()])] {
+            let mut batch = Batch::default();
+            let _ = promoter.traces(&bytes, context, &mut batch);
+            let _ = promoter.logs(&bytes, context, &mut batch);
+            for record in &batch.records {
+                checked(batch.line(record));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_is_never_longer_than_the_limit() {
+    let huge = "x".repeat(700_000);
+    let documents: Vec<(String, Any)> =
+        (0..4000).map(|i| (format!("retrieval.documents.{i}.document.id"), Any::text(&"d".repeat(256)))).collect();
+    let mut pairs: Vec<(&str, Any)> = documents.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
+    pairs.push(("gen_ai.operation.name", Any::text("retrieval")));
+    pairs.push(("gen_ai.response.status", Any::text(&huge)));
+    pairs.push(("gen_ai.request.model", Any::text(&huge)));
+    let record = one_span(span("retrieval", &pairs));
+    let truncated = names(&record, "evidence.truncated");
+    assert!(truncated.contains(&"retrieval.documents".into()) || truncated.contains(&"attributes".into()), "{truncated:?}");
+    // The raw line was checked against the limit by `one_span`.
+}
+
+/// What a sender writes where ids, content and names go never shows, in any dialect that is read.
+#[test]
+fn nothing_personal_is_visible() {
+    let secret = "Jane Roe +49 170 1234567";
+    let pairs: Vec<String> = dialects::testing_keys();
+    let personal: Vec<&str> = pairs
+        .iter()
+        .map(String::as_str)
+        .filter(|k| {
+            [
+                "messages",
+                "value",
+                "content",
+                "instructions",
+                "arguments",
+                "result",
+                "query.text",
+                "text",
+                "reason",
+                "user",
+                "subject",
+                "message",
+                "stacktrace",
+            ]
+            .iter()
+            .any(|part| k.rsplit('.').next().is_some_and(|last| last == *part || last.starts_with(part)) || k.ends_with("user.id"))
+                && !k.contains("finish_reason")
+                && !k.contains("reason_code")
+                && !k.contains("reasoning")
+        })
+        .collect();
+    assert!(personal.len() > 20);
+    for key in personal {
+        let bytes = span("x", &[("gen_ai.operation.name", Any::text("chat")), (key, Any::text(secret))]);
+        let (_, _, batch) = lines(&promoter(), &request(&[], ("s", ""), &[bytes]), false);
+        let text = String::from_utf8_lossy(&batch.lines).into_owned();
+        assert!(!text.contains("Roe"), "{key}: {text}");
+    }
+}
+
+#[test]
+fn debug_shows_nothing() {
+    let promoter = promoter();
+    let (_, _, batch) = lines(&promoter, &request(&[], ("s", ""), &[span("x", &[("gen_ai.input.messages", Any::text("secret"))])]), false);
+    let shown = format!("{promoter:?} {batch:?} {:?}", batch.records);
+    assert!(!shown.contains("secret"));
+}

@@ -1,0 +1,469 @@
+//! The seals of one log, read in ranges. Which stored version of a seal counts is decided by `tlog::truth`, under a key that the asker
+//! brought, or configured, or (then only self-consistency is known) that `log.json` names.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::Problem;
+use crate::clock::UnixSeconds;
+use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey};
+use crate::tlog::seal_file::{LogFile, SealFile};
+use crate::tlog::truth::{Judgement, judge};
+use crate::worm::{
+    ObjectKey, ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, Version, WormStore, checkpoint_key, is_name, log_key, parse_seal_name, seal_key,
+};
+
+/// Seals are fetched this many at a time: each is a round trip to the store.
+const FETCHES_AT_ONCE: usize = 16;
+/// Versions of one seal's key that are looked at. More are foreign by all likelihood, and the oldest count.
+const VERSIONS_MAX: usize = 64;
+
+/// Stray objects behind the log's end that are looked at before the end is believed.
+const STRAYS_MAX: usize = 16;
+
+/// Where the key came from that seals were checked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// The asker brought it.
+    Pinned,
+    /// The configuration's own key.
+    Configured,
+    /// `log.json`: the log only agrees with itself.
+    Unpinned,
+}
+
+impl KeySource {
+    /// The word of `verify --json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            KeySource::Pinned => "pinned",
+            KeySource::Configured => "configured",
+            KeySource::Unpinned => "unpinned",
+        }
+    }
+}
+
+/// A key that the asker trusts, for the log whose name its own name ends in.
+#[derive(Clone, Debug)]
+pub struct TrustedKey {
+    /// The key.
+    pub key: VerifierKey,
+    /// Brought or configured.
+    pub source: KeySource,
+}
+
+impl TrustedKey {
+    fn is_for(&self, log: &str) -> bool {
+        self.key.name().rsplit('/').next() == Some(log)
+    }
+}
+
+/// All logs of a store, by name.
+pub async fn logs(store: &dyn WormStore) -> Result<Vec<String>, ReadError> {
+    let mut names = Vec::new();
+    let mut after: Option<ObjectKey> = None;
+    // One look a folder: the first key in it tells its name, then everything below is jumped over ('0' is the byte after '/').
+    while let Some(first) = store.list("", after.as_ref(), 1).await?.into_iter().next() {
+        let key = first.key.as_str();
+        let Some((folder, _)) = key.split_once('/') else {
+            after = Some(first.key);
+            continue;
+        };
+        if is_name(folder) {
+            names.push(folder.to_owned());
+        }
+        after = Some(ObjectKey(format!("{folder}0")));
+    }
+    Ok(names)
+}
+
+/// One log, open for reading.
+pub struct LogReader {
+    store: Arc<dyn WormStore>,
+    name: String,
+    /// Keys with the first seal that each signs, ascending.
+    keys: Vec<(u64, VerifierKey)>,
+    source: KeySource,
+    trusted: Option<VerifierKey>,
+    size: u64,
+    /// What is already known to stand in the way of a complete answer.
+    problems: Vec<Problem>,
+}
+
+impl fmt::Debug for LogReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogReader").field("name", &self.name).field("size", &self.size).finish_non_exhaustive()
+    }
+}
+
+/// What a range of seals gave: true seals by index, and why others are not there.
+#[derive(Debug, Default)]
+pub struct Seals {
+    /// The true seals.
+    pub found: BTreeMap<u64, Arc<SealFile>>,
+    /// Seals that are missing or cannot be read.
+    pub problems: Vec<Problem>,
+}
+
+impl LogReader {
+    /// Opens a log: chooses the key, follows its rotations, finds the newest seal.
+    pub async fn open(store: Arc<dyn WormStore>, name: &str, trusted: &[TrustedKey]) -> Result<Self, ReadError> {
+        let mut log = LogReader {
+            store,
+            name: name.to_owned(),
+            keys: Vec::new(),
+            source: KeySource::Unpinned,
+            trusted: None,
+            size: 0,
+            problems: Vec::new(),
+        };
+        let file = log.log_file().await?;
+        let own = trusted.iter().find(|t| t.is_for(name));
+        log.source = own.map_or(KeySource::Unpinned, |t| t.source);
+        log.trusted = own.map(|t| t.key.clone());
+        let Some(start) = file.as_ref().map(|f| &f.vkey).or(own.map(|t| &t.key)).cloned() else {
+            log.problem("log.json", "missing or not readable, so no key is known to check its seals; give the key with --vkey");
+            return Ok(log);
+        };
+        log.size = log.newest_stored(&start).await?;
+        log.follow_keys(start).await?;
+        // Rotations lead from the key of `log.json` to the trusted one, or the log is not the one that the asker trusts.
+        if let Some(own) = own
+            && !log.keys.iter().any(|(_, key)| *key == own.key)
+        {
+            let what = format!("it is not signed by the {} key; what it shows is checked with that key only", own.source.as_str());
+            log.problem("log.json", &what);
+            log.keys.clear();
+            log.follow_keys(own.key.clone()).await?;
+        }
+        log.compare_with_checkpoint().await?;
+        Ok(log)
+    }
+
+    /// Folder of the log in the store.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of seals.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Where the key came from.
+    pub fn key_source(&self) -> KeySource {
+        self.source
+    }
+
+    /// The key that signs the newest seal.
+    pub fn key(&self) -> Option<&VerifierKey> {
+        self.keys.last().map(|(_, key)| key)
+    }
+
+    /// The key with which a proof of this seal begins, and the seals from there on that announced a change of key, ascending: the key
+    /// that the asker trusts, where it signed already then, else the log's first.
+    pub fn way_to(&self, seal: u64) -> Option<(&VerifierKey, Vec<u64>)> {
+        let upto = self.keys.partition_point(|(from, _)| *from <= seal);
+        let keys = self.keys.get(..upto)?;
+        let start = keys.iter().position(|(_, key)| Some(key) == self.trusted.as_ref()).unwrap_or(0);
+        let (_, key) = keys.get(start)?;
+        let changes = keys.iter().skip(start + 1).filter_map(|(from, _)| from.checked_sub(1)).collect();
+        Some((key, changes))
+    }
+
+    /// What opening found in the way.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    fn problem(&mut self, object: &str, what: &str) {
+        self.problems.push(Problem { object: format!("{}/{object}", self.name), what: what.to_owned() });
+    }
+
+    async fn log_file(&mut self) -> Result<Option<LogFile>, ReadError> {
+        // The oldest version: a later one is not the log's.
+        let bytes = self.bytes_oldest_first(&log_key(&self.name), SMALL_BYTES_MAX).await?;
+        Ok(bytes.first().and_then(|b| LogFile::parse(b).ok()))
+    }
+
+    async fn bytes_oldest_first(&self, key: &ObjectKey, limit: u64) -> Result<Vec<Bytes>, ReadError> {
+        let versions = self.store.versions(key).await?;
+        self.fetch(&versions, limit).await
+    }
+
+    /// Bytes of the versions (given newest first), oldest first, without markers.
+    async fn fetch(&self, versions: &[Version], limit: u64) -> Result<Vec<Bytes>, ReadError> {
+        let mut all = Vec::new();
+        for version in versions.iter().rev().filter(|v| !v.is_delete_marker).take(VERSIONS_MAX) {
+            match self.store.get(&version.key, version.id.as_ref(), limit).await {
+                Ok(Some(bytes)) => all.push(bytes),
+                Ok(None) => {}
+                // Too large to be a seal: foreign, and never read.
+                Err(ReadError::TooLarge { .. }) => all.push(Bytes::new()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn is_stored(&self, index: u64) -> Result<bool, ReadError> {
+        Ok(self.store.versions(&seal_key(&self.name, index)).await?.iter().any(|v| !v.is_delete_marker))
+    }
+
+    /// The first stored seal from `index` on.
+    async fn next_stored(&self, index: u64) -> Result<Option<u64>, ReadError> {
+        let prefix = format!("{}/seals/", self.name);
+        let mut after = index.checked_sub(1).map(|before| seal_key(&self.name, before));
+        loop {
+            let page = self.store.list(&prefix, after.as_ref(), 16).await?;
+            let Some(last) = page.last().map(|v| v.key.clone()) else { return Ok(None) };
+            let index_of = |v: &Version| v.key.as_str().strip_prefix(&self.name)?.strip_prefix('/').and_then(parse_seal_name);
+            if let Some(found) = page.iter().filter(|v| !v.is_delete_marker).find_map(index_of) {
+                return Ok(Some(found));
+            }
+            after = Some(last);
+        }
+    }
+
+    /// One more than the newest index at which anything is stored: the checkpoint as an untrusted hint, exact keys exponentially, then by
+    /// halves; a listing only decides whether the end found is a hole.
+    async fn newest_stored(&mut self, key: &VerifierKey) -> Result<u64, ReadError> {
+        let hint = self.checkpoint_bytes().await?.and_then(|b| Some(checkpoint_of(&b)?.size.0)).unwrap_or(0);
+        let mut low = if hint > 0 && self.is_stored(hint - 1).await? { hint } else { 0 };
+        loop {
+            // Invariant: seal low-1 is stored (or low is 0).
+            let mut step = 1_u64;
+            while self.is_stored(low.saturating_add(step) - 1).await? {
+                low = low.saturating_add(step);
+                step = step.saturating_mul(2);
+            }
+            let mut high = low.saturating_add(step) - 1;
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if self.is_stored(middle).await? {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            match self.signed_beyond(low, key).await? {
+                None => return Ok(low),
+                Some(beyond) => low = beyond.saturating_add(1),
+            }
+        }
+    }
+
+    /// Behind a hole, only what the key signed counts: a stray object far away must not send the reader through millions of holes.
+    async fn signed_beyond(&mut self, end: u64, key: &VerifierKey) -> Result<Option<u64>, ReadError> {
+        let mut at = end;
+        for _ in 0..STRAYS_MAX {
+            let Some(found) = self.next_stored(at).await? else { return Ok(None) };
+            if self.is_signed(found, key).await? {
+                return Ok(Some(found));
+            }
+            self.problem(&format!("seals/{found:020}.json"), "stands apart from the log and is not signed by its key; it was not searched");
+            let Some(next) = found.checked_add(1) else { return Ok(None) };
+            at = next;
+        }
+        Ok(None)
+    }
+
+    async fn checkpoint_bytes(&self) -> Result<Option<Bytes>, ReadError> {
+        match self.store.get(&checkpoint_key(&self.name), None, SMALL_BYTES_MAX).await {
+            Err(ReadError::TooLarge { .. }) => Ok(None),
+            other => other,
+        }
+    }
+
+    async fn compare_with_checkpoint(&mut self) -> Result<(), ReadError> {
+        let Some(bytes) = self.checkpoint_bytes().await? else { return Ok(()) };
+        let signed = std::str::from_utf8(&bytes).ok().and_then(|note| self.keys.iter().find_map(|(_, k)| Checkpoint::open(note, k).ok()));
+        if let Some(checkpoint) = signed
+            && checkpoint.size.0 > self.size
+        {
+            let what = format!("it was signed for {} seals, and only {} are stored: the newest are missing", checkpoint.size.0, self.size);
+            self.problem("checkpoint", &what);
+        }
+        Ok(())
+    }
+
+    /// Finds from which seal on which key signs. Keys change rarely: where the newest seal is signed by the first key, that is all.
+    async fn follow_keys(&mut self, start: VerifierKey) -> Result<(), ReadError> {
+        let (mut from, mut key) = (0, start);
+        loop {
+            self.keys.push((from, key.clone()));
+            let last = match self.last_signed(from, &key).await? {
+                None => break,
+                Some(last) => last,
+            };
+            if last + 1 == self.size {
+                return Ok(());
+            }
+            let versions = self.bytes_oldest_first(&seal_key(&self.name, last), SEAL_BYTES_MAX).await?;
+            let announced = versions.iter().filter_map(|b| SealFile::parse(b).ok()).find(|s| s.open(&key).is_ok());
+            match announced.and_then(|s| s.statement.next_vkey) {
+                Some(next) => (from, key) = (last + 1, next),
+                None => break,
+            }
+        }
+        // Seals behind the last one that a key of the log signed are not the log's.
+        let (from, key) = (from, &key);
+        let end = self.last_signed(from, key).await?.map_or(from, |last| last + 1);
+        if end < self.size {
+            let what = format!("signed by no key of this log, as are {} that follow; they were not searched", self.size - end - 1);
+            self.problem(&format!("seals/{end:020}.json"), &what);
+            self.size = end;
+        }
+        Ok(())
+    }
+
+    async fn is_signed(&self, index: u64, key: &VerifierKey) -> Result<bool, ReadError> {
+        let versions = self.bytes_oldest_first(&seal_key(&self.name, index), SEAL_BYTES_MAX).await?;
+        Ok(versions.iter().any(|bytes| SealFile::parse(bytes).is_ok_and(|seal| seal.open(key).is_ok())))
+    }
+
+    /// The last seal from `from` on that this key signed; keys change in one direction, so halving finds it.
+    async fn last_signed(&self, from: u64, key: &VerifierKey) -> Result<Option<u64>, ReadError> {
+        let Some(newest) = self.size.checked_sub(1).filter(|newest| *newest >= from) else { return Ok(None) };
+        if self.is_signed(newest, key).await? {
+            return Ok(Some(newest));
+        }
+        // Invariant: everything stored below `low` is signed, `high` is not.
+        let (mut low, mut high, mut last) = (from, newest, None);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // A hole tells nothing: look at the first seal behind it.
+            match self.next_stored(middle).await? {
+                Some(index) if index < high => {
+                    if self.is_signed(index, key).await? {
+                        last = Some(index);
+                        low = index + 1;
+                    } else {
+                        high = middle;
+                    }
+                }
+                _ => high = middle,
+            }
+        }
+        Ok(last)
+    }
+
+    fn key_of(&self, index: u64) -> Option<&VerifierKey> {
+        self.keys.iter().rev().find(|(from, _)| *from <= index).map(|(_, key)| key)
+    }
+
+    /// The true seals of a range.
+    pub async fn seals(&self, range: Range<u64>) -> Result<Seals, ReadError> {
+        let mut seals = Seals::default();
+        // The seal before the range decides where the range's first has several signed versions; look further back as long as it is
+        // itself ambiguous.
+        let mut start = range.start;
+        let mut before = None;
+        while start > 0 {
+            start -= 1;
+            let bytes = self.bytes_oldest_first(&seal_key(&self.name, start), SEAL_BYTES_MAX).await?;
+            let Some(key) = self.key_of(start) else { break };
+            let judgements = judge(start, key, None, bytes.iter().map(|b| &b[..]));
+            if !judgements.iter().any(|j| matches!(j, Judgement::Fork(_))) {
+                before = truth(judgements);
+                break;
+            }
+        }
+        let start = if before.is_some() { start + 1 } else { start };
+        let mut hole: Option<Range<u64>> = None;
+        for (index, bytes) in self.stored(start..range.end).await? {
+            let Some(key) = self.key_of(index) else { break };
+            let judgements = judge(index, key, before.as_deref(), bytes.iter().map(|b| &b[..]));
+            let why = judgements.iter().find_map(|j| match j {
+                Judgement::Foreign(error) => Some(error.to_string()),
+                Judgement::Fork(_) => Some("it does not extend the seal before it".to_owned()),
+                _ => None,
+            });
+            before = truth(judgements);
+            if index < range.start {
+                continue;
+            }
+            match (&before, why) {
+                (Some(seal), _) => drop(seals.found.insert(index, Arc::clone(seal))),
+                (None, Some(why)) => {
+                    let what = format!("not the log's seal ({why}); what that sealed was not searched; run `spanseal verify`");
+                    seals.problems.push(Problem { object: seal_key(&self.name, index).to_string(), what });
+                }
+                (None, None) => match &mut hole {
+                    Some(hole) if hole.end == index => hole.end = index + 1,
+                    other => {
+                        seals.problems.extend(other.replace(index..index + 1).map(|hole| self.missing(&hole)));
+                    }
+                },
+            }
+        }
+        seals.problems.extend(hole.map(|hole| self.missing(&hole)));
+        Ok(seals)
+    }
+
+    fn missing(&self, hole: &Range<u64>) -> Problem {
+        let object = seal_key(&self.name, hole.start).to_string();
+        let until = if hole.end - hole.start > 1 { format!(", and all up to seal {}", hole.end - 1) } else { String::new() };
+        Problem { object, what: format!("missing{until}; what that sealed was not searched; run `spanseal verify`") }
+    }
+
+    /// All stored versions of a range of seals, oldest first, with an empty entry for a hole.
+    async fn stored(&self, range: Range<u64>) -> Result<BTreeMap<u64, Vec<Bytes>>, ReadError> {
+        let mut versions: BTreeMap<u64, Vec<Version>> = range.clone().map(|i| (i, Vec::new())).collect();
+        let prefix = format!("{}/seals/", self.name);
+        let mut after = range.start.checked_sub(1).map(|before| seal_key(&self.name, before));
+        loop {
+            let wanted = usize::try_from(range.end - range.start).unwrap_or(1000).clamp(1, 1000);
+            let page = self.store.list(&prefix, after.as_ref(), wanted).await?;
+            let Some(last) = page.last().map(|v| v.key.clone()) else { break };
+            for version in page {
+                let below = version.key.as_str().strip_prefix(&self.name).and_then(|k| k.strip_prefix('/'));
+                if let Some(slot) = below.and_then(parse_seal_name).and_then(|index| versions.get_mut(&index)) {
+                    slot.push(version);
+                }
+            }
+            if last >= seal_key(&self.name, range.end.saturating_sub(1)) {
+                break;
+            }
+            after = Some(last);
+        }
+        stream::iter(versions)
+            .map(|(index, versions)| async move { Ok((index, self.fetch(&versions, SEAL_BYTES_MAX).await?)) })
+            .buffered(FETCHES_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// The first seal whose `sealed_at` is not before `at`; times never decrease along the log. A seal that cannot be read counts as
+    /// late, so that the answer errs towards searching more.
+    pub async fn first_sealed_from(&self, at: UnixSeconds) -> Result<u64, ReadError> {
+        let (mut low, mut high) = (0, self.size);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let seals = self.seals(middle..middle + 1).await?;
+            match seals.found.get(&middle) {
+                Some(seal) if seal.statement.sealed_at < at => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+}
+
+fn truth(judgements: Vec<Judgement>) -> Option<Arc<SealFile>> {
+    judgements.into_iter().find_map(|j| match j {
+        Judgement::Truth(seal) => Some(Arc::from(seal)),
+        _ => None,
+    })
+}
+
+/// What a checkpoint says, unchecked.
+fn checkpoint_of(bytes: &[u8]) -> Option<Checkpoint> {
+    let note = SignedNote::parse(std::str::from_utf8(bytes).ok()?).ok()?;
+    Checkpoint::parse(&note.text).ok()
+}

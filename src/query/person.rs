@@ -1,0 +1,330 @@
+//! How persons and references are named in evidence (`record.md` section 3), from the asker's side: from `alice@example.com` to every
+//! form under which a record may name her.
+//!
+//! The keyed form depends on the realm (by default the sender's `service.namespace`), which the asker does not know. So the realms are
+//! collected from the evidence while it is read, and each new one is tried.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use std::path::Path;
+
+use hmac::{Hmac, KeyInit, Mac};
+use memchr::memmem;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::record::canonical::Json;
+use crate::tlog::Hash;
+
+/// The identity key K: 32 random bytes of the store. `Debug` shows its id only.
+#[derive(Clone)]
+pub struct IdentityKey {
+    id: String,
+    key: Zeroizing<[u8; 32]>,
+}
+
+/// Which label of `H(label, ...)` a value is hashed under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// A person id, type `P`.
+    Person,
+    /// A reference id, type `R`.
+    Reference,
+}
+
+impl Label {
+    fn as_str(self) -> &'static str {
+        match self {
+            Label::Person => "person",
+            Label::Reference => "ref",
+        }
+    }
+}
+
+impl IdentityKey {
+    /// From the 32 bytes.
+    pub fn new(key: [u8; 32]) -> Self {
+        let id = Hash::of(&key).to_string().chars().take(8).collect();
+        IdentityKey { id, key: Zeroizing::new(key) }
+    }
+
+    /// From `identity.key_file`: 32 raw bytes, or 64 hexadecimal digits on one line.
+    pub fn load(path: &Path) -> Result<Self, String> {
+        let bytes = Zeroizing::new(std::fs::read(path).map_err(|e| format!("identity key `{}`: {e}", path.display()))?);
+        let raw = <[u8; 32]>::try_from(bytes.as_slice()).ok();
+        let hex = || {
+            let mut key = [0; 32];
+            hex::decode_to_slice(bytes.trim_ascii(), &mut key).ok().map(|()| key)
+        };
+        raw.or_else(hex)
+            .map(Self::new)
+            .ok_or_else(|| format!("identity key `{}` is not 32 bytes (or 64 hexadecimal digits)", path.display()))
+    }
+
+    /// First 8 hex digits of SHA-256 over the key, as pseudonyms carry it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// First 32 hex digits of `H(label, realm, value)`.
+    fn tail(&self, label: Label, realm: &str, value: &str) -> String {
+        let preimage = Json::Array(vec![Json::string(label.as_str()), Json::string(realm), Json::string(value)]).to_jcs();
+        // HMAC takes keys of any length, so 32 bytes are never refused.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.as_slice()) else { return String::new() };
+        mac.update(&preimage);
+        hex::encode(mac.finalize().into_bytes()).chars().take(32).collect()
+    }
+
+    /// The pseudonym of a value in a realm.
+    pub fn pseudonym(&self, label: Label, realm: &str, value: &str) -> String {
+        format!("ps:{}:{}", self.id, self.tail(label, realm, value))
+    }
+}
+
+impl fmt::Debug for IdentityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdentityKey({})", self.id)
+    }
+}
+
+/// What the asker knows of how names became pseudonyms.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The identity key, if the asker has it.
+    pub key: Option<IdentityKey>,
+    /// Realms to try besides those that the evidence names.
+    pub realms: Vec<String>,
+    /// `identity.realm`: the resource attribute whose value is the realm.
+    pub realm_attribute: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names { key: None, realms: Vec::new(), realm_attribute: "service.namespace".to_owned() }
+    }
+}
+
+impl Names {
+    /// The member of a record that holds the realm, as it stands in a canonical line.
+    fn realm_member(&self) -> Vec<u8> {
+        let member = match self.realm_attribute.as_str() {
+            "service.namespace" => "service_namespace",
+            "service.name" => "service",
+            "service.version" => "service_version",
+            "service.instance.id" => "instance",
+            "deployment.environment.name" => "environment",
+            other => other,
+        };
+        let mut bytes = Json::string(member).to_jcs();
+        bytes.push(b':');
+        bytes
+    }
+}
+
+/// One person or reference as asked for, with all forms it may have. Grows as realms are seen.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    label: Label,
+    asked: String,
+    key: Option<IdentityKey>,
+    realm_member: Vec<u8>,
+    literal: bool,
+    /// Every form so far.
+    forms: HashSet<String>,
+    realms: BTreeSet<String>,
+}
+
+impl Wanted {
+    /// Input that starts with `ps:` or `id:` is taken literally; anything else is a name to be tried in all its forms, in the empty
+    /// realm, in the realms given and in every realm that [`see_realms`](Self::see_realms) finds.
+    pub fn new(label: Label, asked: &str, names: &Names) -> Self {
+        let literal = asked.starts_with("ps:") || asked.starts_with("id:");
+        let mut wanted = Wanted {
+            label,
+            asked: asked.to_owned(),
+            key: names.key.clone(),
+            realm_member: names.realm_member(),
+            literal,
+            forms: HashSet::new(),
+            realms: BTreeSet::new(),
+        };
+        match (literal, label) {
+            (true, _) | (_, Label::Reference) => wanted.forms.insert(asked.to_owned()),
+            (false, Label::Person) => wanted.forms.insert(format!("id:{asked}")),
+        };
+        wanted.try_realm("");
+        for realm in &names.realms {
+            wanted.try_realm(realm);
+        }
+        wanted
+    }
+
+    fn try_realm(&mut self, realm: &str) {
+        if self.literal || !self.realms.insert(realm.to_owned()) {
+            return;
+        }
+        if let Some(key) = &self.key {
+            self.forms.insert(key.pseudonym(self.label, realm, &self.asked));
+        }
+    }
+
+    /// Tries the realm that a line names, if it is new.
+    pub fn see_realms(&mut self, line: &[u8]) {
+        if self.literal || self.key.is_none() {
+            return;
+        }
+        for realm in realms_in(line, &self.realm_member) {
+            if !self.realms.contains(&realm) {
+                self.try_realm(&realm);
+            }
+        }
+    }
+
+    /// Cheap look: whether the line holds a pseudonym that [`incomparable`](Self::incomparable) would name.
+    pub fn may_escape_in(&self, line: &[u8]) -> bool {
+        const PREFIX: &[u8] = b"\"ps:";
+        !self.literal
+            && memmem::find_iter(line, PREFIX).any(|at| {
+                let rest = line.get(at + PREFIX.len()..).unwrap_or_default();
+                let own = self.key.as_ref().is_some_and(|key| rest.starts_with(key.id.as_bytes()));
+                !own
+            })
+    }
+
+    /// Whether a stored value is this person or reference.
+    pub fn is(&self, stored: &str) -> bool {
+        self.forms.contains(stored)
+    }
+
+    /// Cheap look: whether the line holds any of the forms as a whole JSON string.
+    pub fn may_be_in(&self, line: &[u8]) -> bool {
+        // Pseudonyms share a prefix: one search for it, then a look into the set, however many realms there are.
+        let pseudonyms = self.key.as_ref().filter(|_| !self.literal).is_some_and(|key| {
+            let prefix = format!("ps:{}:", key.id);
+            memmem::find_iter(line, prefix.as_bytes()).any(|at| {
+                let form = line.get(at..at + prefix.len() + 32).and_then(|b| std::str::from_utf8(b).ok());
+                form.is_some_and(|form| self.forms.contains(form))
+            })
+        });
+        pseudonyms
+            || self
+                .forms
+                .iter()
+                .filter(|form| self.literal || !form.starts_with("ps:"))
+                .any(|form| memmem::find(line, &Json::string(form.as_str()).to_jcs()).is_some())
+    }
+
+    /// How a stored value escapes the comparison, if it does: a pseudonym under a key that was not given, or in the vault.
+    pub fn incomparable(&self, stored: &str) -> Option<Incomparable> {
+        if self.literal {
+            return None;
+        }
+        let (key, _) = stored.strip_prefix("ps:")?.split_once(':')?;
+        match key {
+            "vault" => Some(Incomparable::Vault),
+            key if self.key.as_ref().is_some_and(|own| own.id == key) => None,
+            key => Some(Incomparable::Key(key.to_owned())),
+        }
+    }
+}
+
+/// Why a stored person could not be compared with the one asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Incomparable {
+    /// It is a pseudonym under this key.
+    Key(String),
+    /// Only the vault knows who it is.
+    Vault,
+}
+
+/// All values of the realm's member in a line: usually one, in `source`. Superfluous ones only cost a hash.
+fn realms_in(line: &[u8], member: &[u8]) -> Vec<String> {
+    let mut realms = Vec::new();
+    for at in memmem::find_iter(line, member) {
+        let Some(rest) = line.get(at + member.len()..) else { continue };
+        let mut escaped = false;
+        let end = rest.iter().skip(1).position(|&b| {
+            let closing = b == b'"' && !escaped;
+            escaped = b == b'\\' && !escaped;
+            closing
+        });
+        let Some(Ok(Json::String(realm))) = end.and_then(|end| rest.get(..end + 2)).map(Json::parse) else { continue };
+        realms.push(realm);
+    }
+    realms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyed(key: &IdentityKey) -> Names {
+        Names { key: Some(key.clone()), ..Names::default() }
+    }
+
+    /// The vector of `record.md` section 3.
+    #[test]
+    fn the_vector_of_the_contract() {
+        let key = IdentityKey::new([0; 32]);
+        assert_eq!(key.pseudonym(Label::Person, "", "alice@example.com"), "ps:66687aad:6ac780348d5bd07b2ed8518875ad39e8");
+        assert_eq!(format!("{key:?}"), "IdentityKey(66687aad)");
+    }
+
+    #[test]
+    fn a_person_is_found_in_a_realm_that_only_the_evidence_knows() {
+        let key = IdentityKey::new([7; 32]);
+        let stored = key.pseudonym(Label::Person, "loans \"eu\"", "alice@example.com");
+        let line = format!(r#"{{"actor":{{"user_id":"{stored}"}},"source":{{"service_namespace":"loans \"eu\""}}}}"#);
+        let mut wanted = Wanted::new(Label::Person, "alice@example.com", &keyed(&key));
+        assert!(!wanted.may_be_in(line.as_bytes()) && !wanted.is(&stored));
+        wanted.see_realms(line.as_bytes());
+        assert!(wanted.may_be_in(line.as_bytes()) && wanted.is(&stored));
+        assert!(wanted.is("id:alice@example.com"));
+        assert!(!wanted.is("alice@example.com"), "a stored person always has a prefix");
+        // The same name in another realm is another person, and another name in this realm too.
+        assert!(!wanted.is(&key.pseudonym(Label::Person, "shop", "alice@example.com")));
+        assert!(!wanted.is(&key.pseudonym(Label::Person, "loans \"eu\"", "bob@example.com")));
+    }
+
+    #[test]
+    fn another_attribute_may_be_the_realm() {
+        let key = IdentityKey::new([7; 32]);
+        for (attribute, line) in
+            [("service.name", r#"{"source":{"service":"a"}}"#), ("app.id", r#"{"source":{"resource":{"app.id":"a"}}}"#)]
+        {
+            let mut wanted = Wanted::new(Label::Person, "42", &Names { realm_attribute: attribute.to_owned(), ..keyed(&key) });
+            wanted.see_realms(line.as_bytes());
+            assert!(wanted.is(&key.pseudonym(Label::Person, "a", "42")), "{attribute}");
+        }
+    }
+
+    #[test]
+    fn literal_input_is_taken_as_it_is() {
+        let key = IdentityKey::new([7; 32]);
+        for literal in ["ps:vault:00112233445566778899aabbccddeeff", "id:42"] {
+            let wanted = Wanted::new(Label::Person, literal, &keyed(&key));
+            assert!(wanted.is(literal) && wanted.may_be_in(format!("{{\"id\":\"{literal}\"}}").as_bytes()));
+            assert!(!wanted.may_be_in(format!("{{\"id\":\"{literal}0\"}}").as_bytes()), "whole strings only");
+            assert_eq!(wanted.incomparable("ps:0badc0de:00"), None);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_named() {
+        let key = IdentityKey::new([0; 32]);
+        let wanted = Wanted::new(Label::Person, "alice", &keyed(&key));
+        assert_eq!(wanted.incomparable("ps:66687aad:00"), None);
+        assert_eq!(wanted.incomparable("ps:0badc0de:00"), Some(Incomparable::Key("0badc0de".to_owned())));
+        assert_eq!(wanted.incomparable("ps:vault:00"), Some(Incomparable::Vault));
+        assert_eq!(wanted.incomparable("id:bob"), None);
+    }
+
+    #[test]
+    fn references_are_compared_as_sent_and_keyed() {
+        let key = IdentityKey::new([7; 32]);
+        let wanted = Wanted::new(Label::Reference, "session-1", &Names { realms: vec!["shop".to_owned()], ..keyed(&key) });
+        assert!(wanted.is("session-1"));
+        assert!(wanted.is(&key.pseudonym(Label::Reference, "shop", "session-1")));
+        assert!(!wanted.is(&key.pseudonym(Label::Person, "shop", "session-1")));
+    }
+}

@@ -1,0 +1,312 @@
+//! Answers for people and machines: a table, one JSON array, the sealed lines, a spreadsheet's CSV.
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+
+use super::story::clean;
+use super::{Hit, Standing};
+use crate::record::canonical::{Json, write_string};
+
+/// A column of the table and of the CSV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Time,
+    Kind,
+    Service,
+    Model,
+    Outcome,
+    Confidence,
+    Record,
+    Seal,
+}
+
+impl Column {
+    const ALL: [Column; 8] =
+        [Column::Time, Column::Kind, Column::Service, Column::Model, Column::Outcome, Column::Confidence, Column::Record, Column::Seal];
+    /// What a narrow terminal does without, first to last. Time, kind, outcome and the record's id always stay.
+    const DROPPED: [Column; 4] = [Column::Service, Column::Model, Column::Seal, Column::Confidence];
+
+    fn head(self) -> &'static str {
+        match self {
+            Column::Time => "time (UTC)",
+            Column::Kind => "kind",
+            Column::Service => "service",
+            Column::Model => "model",
+            Column::Outcome => "outcome",
+            Column::Confidence => "confidence",
+            Column::Record => "record",
+            Column::Seal => "seal",
+        }
+    }
+
+    fn cell(self, hit: &Hit, logs: usize) -> String {
+        let text = |path: &str| hit.text(path).map(clean);
+        let number = |path: &str| hit.record.path(path).map(Json::to_jcs_string);
+        let cell = match self {
+            Column::Time => hit.time().map(|t| t.rfc3339().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()),
+            Column::Kind if !hit.is_known() => Some(format!("? ({})", text("schema").unwrap_or_else(|| "no schema".to_owned()))),
+            Column::Kind => text("kind"),
+            Column::Service => text("source.service"),
+            Column::Model => text("model.version").or_else(|| text("model.id")).or_else(|| text("model.requested")),
+            Column::Outcome => outcome(hit),
+            Column::Confidence => number("confidence.score").map(|score| match number("confidence.threshold") {
+                Some(threshold) => format!("{score} of {threshold}"),
+                None => score,
+            }),
+            Column::Record => {
+                let mark = if hit.standing == Standing::Conflict { " (contradicted)" } else { "" };
+                Some(format!("{}{mark}", text("id").unwrap_or_else(|| "-".to_owned())))
+            }
+            Column::Seal => {
+                let index = hit.place.seal.statement.index.to_string();
+                Some(if logs > 1 { format!("{}/{index}", hit.place.log) } else { index })
+            }
+        };
+        cell.unwrap_or_default()
+    }
+}
+
+fn outcome(hit: &Hit) -> Option<String> {
+    let text = |path: &str| hit.text(path).map(clean);
+    if matches!(hit.record.path("review.overridden"), Some(Json::Bool(true)))
+        && let (Some(from), Some(to)) = (text("review.original_outcome"), text("review.final_outcome"))
+    {
+        return Some(format!("{from} -> {to}"));
+    }
+    let paths = [
+        "review.final_outcome",
+        "review.decision",
+        "decision.outcome",
+        "guardrail.outcome",
+        "action.status",
+        "evaluation.label",
+        "control.act",
+    ];
+    paths.iter().find_map(|path| text(path))
+}
+
+/// A table as wide as the terminal allows (`None`: not a terminal, all columns at full width). Ends with a newline; empty without hits.
+pub fn table(hits: &[Hit], width: Option<usize>) -> String {
+    if hits.is_empty() {
+        return String::new();
+    }
+    let mut logs: Vec<&str> = hits.iter().map(|h| h.place.log.as_str()).collect();
+    logs.sort_unstable();
+    logs.dedup();
+    // Columns in which nothing stands say nothing.
+    let mut columns: Vec<(Column, Vec<String>)> = Column::ALL
+        .into_iter()
+        .map(|column| (column, hits.iter().map(|hit| column.cell(hit, logs.len())).collect::<Vec<_>>()))
+        .filter(|(_, cells)| cells.iter().any(|cell| !cell.is_empty()))
+        .collect();
+    let needed = |columns: &[(Column, Vec<String>)]| columns.iter().map(|(c, cells)| width_of(*c, cells) + 2).sum::<usize>();
+    for dropped in Column::DROPPED {
+        if width.is_some_and(|width| needed(&columns) > width) {
+            columns.retain(|(column, _)| *column != dropped);
+        }
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|(column, _)| column.head()));
+    for row in 0..hits.len() {
+        table.add_row(columns.iter().map(|(_, cells)| cells.get(row).map_or("", String::as_str)));
+    }
+    for (column, (_, cells)) in table.column_iter_mut().zip(&columns) {
+        let longest = cells.iter().map(|c| c.chars().count()).max().unwrap_or(0);
+        // One wild value must not push all others off the screen.
+        if longest > CELL_MAX {
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(CELL_MAX_U16)));
+        }
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n") + "\n"
+}
+
+/// Longest cell before it wraps, in characters.
+const CELL_MAX: usize = 48;
+const CELL_MAX_U16: u16 = 48;
+
+fn width_of(column: Column, cells: &[String]) -> usize {
+    cells.iter().map(|c| c.chars().count()).chain([column.head().len()]).max().unwrap_or(0).min(CELL_MAX)
+}
+
+/// One array of `{record, seal, segment, leaf_index}`, and the proof where there is one. The record is the sealed line itself.
+pub fn json(hits: &[Hit], proofs: Option<&[Json]>) -> Vec<u8> {
+    let mut out = b"[".to_vec();
+    for (i, hit) in hits.iter().enumerate() {
+        out.extend_from_slice(if i == 0 { b"\n" } else { b",\n" });
+        out.extend_from_slice(b"{\"record\":");
+        out.extend_from_slice(&hit.line);
+        out.extend_from_slice(format!(",\"seal\":{},\"segment\":", hit.place.seal.statement.index).as_bytes());
+        write_string(&mut out, &hit.place.segment.key);
+        out.extend_from_slice(format!(",\"leaf_index\":{},\"log\":", hit.place.leaf_index).as_bytes());
+        write_string(&mut out, &hit.place.log);
+        if hit.copies > 0 {
+            out.extend_from_slice(format!(",\"copies\":{}", hit.copies).as_bytes());
+        }
+        if hit.standing == Standing::Conflict {
+            out.extend_from_slice(b",\"conflict\":true");
+        }
+        if let Some(proof) = proofs.and_then(|p| p.get(i)) {
+            out.extend_from_slice(b",\"proof\":");
+            proof.write_jcs(&mut out);
+        }
+        out.push(b'}');
+    }
+    out.extend_from_slice(if hits.is_empty() { b"]\n" } else { b"\n]\n" });
+    out
+}
+
+/// The sealed lines, byte for byte.
+pub fn jsonl(hits: &[Hit]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(hits.iter().map(|h| h.line.len() + 1).sum());
+    for hit in hits {
+        out.extend_from_slice(&hit.line);
+        out.push(b'\n');
+    }
+    out
+}
+
+/// Columns of the CSV by name and path; what the table shows and what joins it to other tables.
+const CSV: &[(&str, &str)] = &[
+    ("time_start", "time.start"),
+    ("time_end", "time.end"),
+    ("time_received", "time.received"),
+    ("kind", "kind"),
+    ("service", "source.service"),
+    ("service_namespace", "source.service_namespace"),
+    ("model_provider", "model.provider"),
+    ("model_id", "model.id"),
+    ("model_version", "model.version"),
+    ("prompt_name", "prompt.name"),
+    ("prompt_version", "prompt.version"),
+    ("prompt_hash", "prompt.hash"),
+    ("decision_id", "decision.id"),
+    ("decision_type", "decision.type"),
+    ("decision_outcome", "decision.outcome"),
+    ("confidence_score", "confidence.score"),
+    ("confidence_method", "confidence.method"),
+    ("confidence_threshold", "confidence.threshold"),
+    ("confidence_threshold_met", "confidence.threshold_met"),
+    ("user_id", "actor.user_id"),
+    ("subject_id", "subject.id"),
+    ("session_id", "actor.session_id"),
+    ("conversation_id", "actor.conversation_id"),
+    ("review_status", "review.status"),
+    ("review_decision", "review.decision"),
+    ("review_overridden", "review.overridden"),
+    ("review_final_outcome", "review.final_outcome"),
+    ("reviewer_id", "review.reviewer.id"),
+    ("reviewer_role", "review.reviewer.role"),
+    ("action_name", "action.name"),
+    ("action_status", "action.status"),
+    ("retention_class", "retention.class"),
+    ("trace_id", "trace.trace_id"),
+    ("span_id", "trace.span_id"),
+    ("record_id", "id"),
+];
+
+/// RFC 4180, with a head line and CRLF.
+pub fn csv(hits: &[Hit]) -> String {
+    let mut out = String::new();
+    let heads = CSV.iter().map(|(head, _)| *head).chain(["conflict", "log", "seal", "segment", "leaf_index"]);
+    out.push_str(&heads.collect::<Vec<_>>().join(","));
+    out.push_str("\r\n");
+    for hit in hits {
+        let mut cells: Vec<String> = CSV
+            .iter()
+            .map(|(_, path)| match hit.record.path(path) {
+                None => String::new(),
+                Some(Json::String(text)) => field(text),
+                // A number is no formula, whatever its sign.
+                Some(number @ Json::Number(_)) => number.to_jcs_string(),
+                Some(other) => field(&other.to_jcs_string()),
+            })
+            .collect();
+        cells.push((hit.standing == Standing::Conflict).to_string());
+        cells.push(field(&hit.place.log));
+        cells.push(hit.place.seal.statement.index.to_string());
+        cells.push(field(&hit.place.segment.key));
+        cells.push(hit.place.leaf_index.to_string());
+        out.push_str(&cells.join(","));
+        out.push_str("\r\n");
+    }
+    out
+}
+
+/// One field. Text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection").
+fn field(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
+    let guarded = if formula { format!("'{text}") } else { text.to_owned() };
+    if formula || guarded.contains(['"', ',', '\r', '\n', ';']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::hit;
+    use super::*;
+
+    fn credit() -> Vec<Hit> {
+        include_str!("../../tests/golden/story/credit.jsonl").lines().enumerate().map(|(i, line)| hit(i as u64, line)).collect()
+    }
+
+    #[test]
+    fn the_table_fits_the_terminal_and_keeps_what_matters() {
+        let wide = table(&credit(), None);
+        let expected = [
+            " time (UTC)           kind       service         model              outcome               confidence    record                            seal",
+            " 2026-11-20 10:00:07  retrieval  credit-scoring                                                         11111111111111111111111111111111  0",
+            " 2026-11-20 10:00:08  inference  credit-scoring  gpt-4o-2024-08-06  declined              0.72 of 0.85  22222222222222222222222222222222  1",
+            " 2026-11-20 10:04:30  review     credit-scoring                     declined -> approved                33333333333333333333333333333333  2",
+            " 2026-11-20 10:05:00  action     credit-scoring                     executed                            44444444444444444444444444444444  3",
+        ];
+        assert_eq!(wide.lines().collect::<Vec<_>>(), expected, "{wide}");
+        let narrow = table(&credit(), Some(100));
+        assert!(narrow.lines().all(|l| l.chars().count() <= 100), "{narrow}");
+        for word in ["22222222222222222222222222222222", "declined -> approved", "2026-11-20 10:00:08"] {
+            assert!(narrow.contains(word), "{narrow}");
+        }
+        assert!(!narrow.contains("credit-scoring"));
+        assert_eq!(table(&[], None), "");
+    }
+
+    #[test]
+    fn json_holds_the_sealed_bytes_and_the_place() {
+        let hits = credit();
+        let out = json(&hits, None);
+        let read = Json::parse(&out).unwrap();
+        let second = &read.as_array().unwrap()[1];
+        assert_eq!(second.get("record"), Some(&hits[1].record));
+        assert_eq!(second.get("seal"), Some(&Json::Number(1.0)));
+        assert_eq!(second.get("leaf_index"), Some(&Json::Number(0.0)));
+        assert_eq!(second.path("segment").and_then(Json::as_str), Some(hits[1].place.segment.key.as_str()));
+        assert_eq!(json(&[], None), b"[]\n");
+        let proved = json(&hits[..1], Some(&[Json::object([("format", Json::string("spanseal.proof/1"))])]));
+        assert!(Json::parse(&proved).unwrap().as_array().unwrap()[0].path("proof.format").is_some());
+    }
+
+    #[test]
+    fn jsonl_is_the_lines() {
+        assert_eq!(jsonl(&credit()), include_bytes!("../../tests/golden/story/credit.jsonl"));
+    }
+
+    #[test]
+    fn csv_quotes_and_disarms() {
+        for (text, cell) in [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("a\r\nb", "\"a\r\nb\""),
+            ("=cmd|'/c calc'!A1", "\"'=cmd|'/c calc'!A1\""),
+            ("+1", "\"'+1\""),
+            ("-1", "\"'-1\""),
+            ("@x", "\"'@x\""),
+        ] {
+            assert_eq!(field(text), cell);
+        }
+        let out = csv(&credit());
+        let rows: Vec<&str> = out.split_terminator("\r\n").collect();
+        assert_eq!(rows.len(), 5);
+        assert!(rows.iter().all(|r| r.split(',').count() == CSV.len() + 5), "no field here holds a comma");
+        assert!(rows[2].contains(",declined,0.72,calibrated,0.85,false,"));
+    }
+}

@@ -1,0 +1,231 @@
+//! The evidence scan: seals newest first, only the segments whose times fit, each checked against the SHA-256 that its seal signed.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use indicatif::ProgressBar;
+
+use super::collapse::collapse;
+use super::filter::{Filter, Look, Matcher};
+use super::log::{LogReader, TrustedKey, logs};
+use super::person::Incomparable;
+use super::{Hit, Place, Problem, Standing, segment};
+use crate::clock::UnixSeconds;
+use crate::record::canonical::Json;
+use crate::tlog::seal_file::{SealFile, SegmentRef};
+use crate::worm::{ReadError, WormStore};
+
+/// Seals are read in steps of this many: one listing each.
+const SEALS_AT_ONCE: u64 = 256;
+/// Segments under way at once: each holds at most 64 MiB.
+const SEGMENTS_AT_ONCE: usize = 4;
+/// How far a sender's clock may run ahead of the receiver's: records from then on are searched back to seals this much older.
+const CLOCK_AHEAD_SECONDS: i64 = 86_400;
+/// Bytes of lines that an answer holds at most; with their parsed form about five times that in memory.
+const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// What to look for, and how much of it.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The conditions.
+    pub filter: Filter,
+    /// Stop after this many records, the newest sealed first.
+    pub limit: Option<usize>,
+    /// Keys that the asker trusts.
+    pub trusted: Vec<TrustedKey>,
+}
+
+/// How much was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Logs.
+    pub logs: u64,
+    /// Seals.
+    pub seals: u64,
+    /// Segments read; others were ruled out by their times.
+    pub segments: u64,
+    /// Lines in them.
+    pub records: u64,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Records in order of time.
+    pub hits: Vec<Hit>,
+    /// What stands between this and a complete answer.
+    pub problems: Vec<Problem>,
+    /// Records of schemas that this version does not know, among the hits.
+    pub unknown_schemas: u64,
+    /// Whether the limit ended the search.
+    pub limited: bool,
+    /// The logs that were searched, for those who want to prove.
+    pub logs: Vec<Arc<LogReader>>,
+    /// How much was looked at.
+    pub totals: Totals,
+}
+
+/// Searches all logs of a store. The error is a store that cannot be read at all; everything lesser is among the answer's problems.
+pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &ProgressBar) -> Result<Answer, ReadError> {
+    let mut answer = Answer::default();
+    let mut found = Vec::new();
+    let names = logs(store.as_ref()).await?;
+    if names.is_empty() {
+        answer.problems.push(Problem { object: store.describe(), what: "no log is there; check the address".to_owned() });
+    }
+    for name in names {
+        let log = match LogReader::open(Arc::clone(store), &name, &request.trusted).await {
+            Ok(log) => Arc::new(log),
+            Err(error) => {
+                answer.problems.push(Problem { object: name, what: format!("not searched: {error}") });
+                continue;
+            }
+        };
+        answer.problems.extend_from_slice(log.problems());
+        answer.totals.logs += 1;
+        let run = Run { store, log: &log, request, progress };
+        if let Err(error) = run.search(&mut answer, &mut found).await {
+            answer.problems.push(Problem { object: name, what: format!("searched only in part: {error}") });
+        }
+        answer.logs.push(log);
+    }
+    answer.hits = collapse(found);
+    if let Some(limit) = request.limit
+        && answer.hits.len() > limit
+    {
+        // The newest of all logs together.
+        answer.hits.drain(..answer.hits.len() - limit);
+        answer.limited = true;
+    }
+    answer.unknown_schemas = u64::try_from(answer.hits.iter().filter(|h| !h.is_known()).count()).unwrap_or(u64::MAX);
+    progress.finish_and_clear();
+    Ok(answer)
+}
+
+struct Run<'a> {
+    store: &'a Arc<dyn WormStore>,
+    log: &'a Arc<LogReader>,
+    request: &'a Request,
+    progress: &'a ProgressBar,
+}
+
+/// What one segment gave.
+#[derive(Default)]
+struct Found {
+    lines: Vec<(u64, Bytes, Json)>,
+    incomparable: BTreeMap<Incomparable, u64>,
+    unreadable: Vec<(u64, String)>,
+    records: u64,
+    broken: Option<Problem>,
+}
+
+impl Run<'_> {
+    async fn search(&self, answer: &mut Answer, found: &mut Vec<Hit>) -> Result<(), ReadError> {
+        let from = self.request.filter.from.map(|from| i64::try_from(from.0 / 1_000_000_000).unwrap_or(i64::MAX));
+        let lowest = match from {
+            Some(from) => self.log.first_sealed_from(UnixSeconds(from.saturating_sub(CLOCK_AHEAD_SECONDS))).await?,
+            None => 0,
+        };
+        let matcher = Matcher::new(self.request.filter.clone());
+        let mut ids = HashSet::new();
+        let mut held = 0;
+        let mut incomparable: BTreeMap<Incomparable, u64> = BTreeMap::new();
+        let mut end = self.log.size();
+        self.progress.set_length(self.progress.length().unwrap_or(0) + end.saturating_sub(lowest));
+        'steps: while end > lowest {
+            let start = end.saturating_sub(SEALS_AT_ONCE).max(lowest);
+            let seals = self.log.seals(start..end).await?;
+            answer.problems.extend(seals.problems);
+            let mut jobs = Vec::new();
+            for seal in seals.found.into_values().rev() {
+                answer.totals.seals += 1;
+                let segments = seal.statement.segments.iter().filter(|s| self.request.filter.may_hold(s.first, s.last));
+                jobs.extend(segments.map(|s| (Arc::clone(&seal), Arc::new(s.clone()))));
+            }
+            let mut results =
+                stream::iter(jobs).map(|(seal, segment)| self.open(seal, segment, matcher.clone())).buffered(SEGMENTS_AT_ONCE);
+            while let Some((seal, segment, mut one)) = results.next().await {
+                answer.totals.segments += 1;
+                answer.totals.records += one.records;
+                answer.problems.extend(one.broken.take());
+                for (line, why) in one.unreadable {
+                    let what = format!("line {line} is not JSON ({why}); it was not searched");
+                    answer.problems.push(Problem { object: format!("{}/{}", self.log.name(), segment.key), what });
+                }
+                for (why, count) in one.incomparable {
+                    *incomparable.entry(why).or_default() += count;
+                }
+                for (leaf_index, line, record) in one.lines.into_iter().rev() {
+                    if self.request.limit.is_some_and(|limit| ids.len() >= limit) {
+                        answer.limited = true;
+                        break 'steps;
+                    }
+                    ids.insert(record.get("id").and_then(Json::as_str).map_or_else(|| line.clone(), |id| Bytes::from(id.to_owned())));
+                    held += line.len();
+                    let place =
+                        Place { log: self.log.name().to_owned(), seal: Arc::clone(&seal), segment: Arc::clone(&segment), leaf_index };
+                    found.push(Hit { line, record, place, copies: 0, standing: Standing::Single });
+                }
+                if held > ANSWER_BYTES_MAX {
+                    let what = "the answer grew beyond 256 MiB and stops here; narrow it with --from and --to, or set --limit".to_owned();
+                    answer.problems.push(Problem { object: self.log.name().to_owned(), what });
+                    break 'steps;
+                }
+            }
+            self.progress.inc(end - start);
+            end = start;
+        }
+        answer.problems.extend(incomparable.into_iter().map(|(why, count)| self.uncompared(&why, count)));
+        Ok(())
+    }
+
+    async fn open(&self, seal: Arc<SealFile>, segment: Arc<SegmentRef>, matcher: Matcher) -> (Arc<SealFile>, Arc<SegmentRef>, Found) {
+        let stored = match segment::fetch(self.store.as_ref(), self.log.name(), &segment).await {
+            Ok(stored) => stored,
+            Err(problem) => return (seal, segment, Found { broken: Some(problem), ..Found::default() }),
+        };
+        let described = Arc::clone(&segment);
+        let object = format!("{}/{}", self.log.name(), segment.key);
+        // Decompressing and searching takes longer than a moment: off the threads that wait for the store.
+        let read = tokio::task::spawn_blocking(move || search_segment(&stored, &described, matcher)).await;
+        let found = match read {
+            Ok((found, None)) => found,
+            Ok((mut found, Some(what))) => {
+                found.broken = Some(Problem { object, what: format!("{what}; it was searched only up to there") });
+                found
+            }
+            Err(error) => Found { broken: Some(Problem { object, what: format!("not searched: {error}") }), ..Found::default() },
+        };
+        (seal, segment, found)
+    }
+
+    fn uncompared(&self, why: &Incomparable, count: u64) -> Problem {
+        let records = if count == 1 { "1 record names a person".to_owned() } else { format!("{count} records name persons") };
+        let what = match why {
+            Incomparable::Key(id) => {
+                format!("{records} by a pseudonym under key {id}, which was not given (identity.key_file): not compared")
+            }
+            Incomparable::Vault => format!("{records} by a pseudonym of the vault, which was not asked: not compared"),
+        };
+        Problem { object: self.log.name().to_owned(), what }
+    }
+}
+
+fn search_segment(stored: &[u8], segment: &SegmentRef, mut matcher: Matcher) -> (Found, Option<String>) {
+    let mut found = Found::default();
+    let read = segment::lines(stored, segment, |index, line| {
+        found.records += 1;
+        match matcher.look(line) {
+            Look::No => {}
+            Look::Yes(record) => found.lines.push((index, Bytes::copy_from_slice(line), record)),
+            Look::Incomparable(why) => *found.incomparable.entry(why).or_default() += 1,
+            Look::Unreadable(why) => found.unreadable.push((index, why)),
+        }
+    });
+    (found, read.err())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! Scans over the sample log by other hands, and over logs made to be difficult.
+
+use std::path::Path;
+
+use super::*;
+use crate::query::fixtures::TestLog;
+use crate::query::log::KeySource;
+use crate::tlog::note::VerifierKey;
+use crate::worm::local::{LocalOptions, LocalStore};
+use crate::worm::memory::MemoryStore;
+use crate::worm::seal_key;
+
+const SAMPLE_VKEY: &str = "spanseal.example/vectors+845f03b5+AQUcAWj1wCuhANYeY8a1NnMSVIIV/8ssl8Yot9HFk1hE";
+
+async fn ask(store: &Arc<dyn WormStore>, request: Request) -> Answer {
+    scan(store, &request, &ProgressBar::hidden()).await.unwrap()
+}
+
+fn memory(store: &MemoryStore) -> Arc<dyn WormStore> {
+    Arc::new(store.clone())
+}
+
+fn sample() -> Arc<dyn WormStore> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format/store");
+    Arc::new(LocalStore::open(path, LocalOptions::default()).unwrap())
+}
+
+fn pinned() -> Vec<TrustedKey> {
+    vec![TrustedKey { key: VerifierKey::parse(SAMPLE_VKEY).unwrap(), source: KeySource::Pinned }]
+}
+
+fn filtered(change: impl FnOnce(&mut Filter)) -> Request {
+    let mut request = Request::default();
+    change(&mut request.filter);
+    request
+}
+
+fn record(id: &str, second: u32) -> String {
+    format!(
+        r#"{{"id":"{id}","kind":"inference","schema":"spanseal.record/1","time":{{"start":"2026-11-20T10:00:{second:02}.000000000Z"}},"trace":{{"trace_id":"t"}}}}"#
+    )
+}
+
+fn ids(answer: &Answer) -> Vec<&str> {
+    answer.hits.iter().filter_map(|h| h.text("id")).collect()
+}
+
+/// Every record of a log by other hands is found, in order of time, and nothing is in the way.
+#[tokio::test]
+async fn the_sample_log_is_read_whole() {
+    for trusted in [Vec::new(), pinned()] {
+        let answer = ask(&sample(), Request { trusted, ..Request::default() }).await;
+        assert_eq!(answer.problems, []);
+        assert_eq!((answer.totals.logs, answer.totals.seals), (1, 9));
+        assert_eq!(u64::try_from(answer.hits.len()).unwrap(), answer.totals.records);
+        assert!(answer.hits.is_sorted_by_key(Hit::time));
+        assert!(answer.hits.iter().all(|h| h.standing == Standing::Single && h.copies == 0 && h.is_known()));
+        assert_eq!(answer.logs[0].key().unwrap().to_string(), SAMPLE_VKEY);
+    }
+}
+
+#[tokio::test]
+async fn one_record_of_the_sample_log_stands_where_its_proof_says() {
+    let request = filtered(|f| f.record_id = Some("1b6400ff075c0bdab72a2e973160f586".to_owned()));
+    let answer = ask(&sample(), request).await;
+    assert_eq!(answer.hits.len(), 1);
+    let place = &answer.hits[0].place;
+    assert_eq!((place.seal.statement.index, place.leaf_index, place.segment.records), (5, 10, 21));
+    let trace = ask(&sample(), filtered(|f| f.trace_id = Some("eb53943451a2c9558cfad228e3a0449b".to_owned()))).await;
+    assert_eq!(
+        ids(&trace),
+        ["f9fe17808cec92869078580af350a209", "17482eaebd6060f21c8114033bd27a9b", "6cc960e59f8903791ac23e8078ee41ef"]
+            .into_iter()
+            .take(trace.hits.len())
+            .collect::<Vec<_>>()
+    );
+    assert!(trace.hits.len() >= 2);
+}
+
+/// Segments outside the range are not read at all, and the edges are inside.
+#[tokio::test]
+async fn a_range_reads_only_what_can_hold_it() {
+    let at = crate::clock::UnixNanos::parse("2026-11-20T10:00:20.000000001Z").unwrap();
+    let answer = ask(&sample(), filtered(|f| (f.from, f.to) = (Some(at), Some(at)))).await;
+    assert_eq!(ids(&answer), ["3d2642fbea6ca50a22b428f95e734678"]);
+    assert_eq!(answer.totals.segments, 1);
+}
+
+#[tokio::test]
+async fn a_limit_keeps_the_newest_and_says_so() {
+    let answer = ask(&sample(), Request { limit: Some(3), ..Request::default() }).await;
+    assert_eq!(answer.hits.len(), 3);
+    assert!(answer.limited);
+    let all = ask(&sample(), Request::default()).await;
+    assert_eq!(ids(&answer), ids(&all)[all.hits.len() - 3..]);
+    assert!(!all.limited);
+}
+
+/// A foreign object at a seal's key, put later, changes nothing; a later foreign version of a segment neither: versions are read by id.
+#[tokio::test]
+async fn foreign_versions_are_never_the_answer() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    let segment = log.seal(&[&record("aa", 1)]).await.unwrap();
+    log.seal(&[&record("bb", 2)]).await;
+    log.store.overwrite_foreign(&seal_key("log", 0), "{}");
+    log.store.overwrite_foreign(&segment, "junk");
+    log.store.delete(&seal_key("log", 1));
+    let answer = ask(&memory(&log.store), Request::default()).await;
+    assert_eq!(ids(&answer), ["aa", "bb"]);
+    assert_eq!(answer.problems, []);
+}
+
+/// A version id that leads nowhere: any version of the key with the signed sha256 is the segment.
+#[tokio::test]
+async fn a_segment_is_found_under_another_version_id() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    let segment = log.seal(&[&record("aa", 1)]).await.unwrap();
+    let version = log.last.as_ref().unwrap().statement.segments[0].version_id.clone().unwrap();
+    let bytes = log.store.get(&segment, Some(&version), 1 << 20).await.unwrap().unwrap();
+    log.store.overwrite_foreign(&segment, bytes);
+    log.store.purge(&segment, Some(&version));
+    let answer = ask(&memory(&log.store), Request::default()).await;
+    assert_eq!((ids(&answer), &answer.problems), (vec!["aa"], &vec![]));
+}
+
+/// What was changed or removed is named, and everything else is still found.
+#[tokio::test]
+async fn holes_and_changes_are_problems_and_the_rest_is_found() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    log.seal(&[&record("aa", 1)]).await;
+    let changed = log.seal(&[&record("bb", 2)]).await.unwrap();
+    let gone = log.seal(&[&record("cc", 3)]).await.unwrap();
+    for (i, id) in ["dd", "ee", "ff", "gg"].into_iter().enumerate() {
+        log.seal(&[&record(id, 4 + i as u32)]).await;
+    }
+    log.publish().await;
+    log.store.flip_byte(&changed, None, 20);
+    log.store.purge(&gone, None);
+    log.store.purge(&seal_key("log", 3), None);
+    log.store.purge(&seal_key("log", 4), None);
+    let answer = ask(&memory(&log.store), Request::default()).await;
+    assert_eq!(ids(&answer), ["aa", "ff", "gg"]);
+    let problems: Vec<String> = answer.problems.iter().map(Problem::to_string).collect();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    let names = |object: &str, what: &str| problems.iter().any(|p| p.starts_with(object) && p.contains(what));
+    assert!(names(changed.as_str(), "not those that the seal signed"), "{problems:?}");
+    assert!(names(gone.as_str(), "no version of it"), "{problems:?}");
+    assert!(names(seal_key("log", 3).as_str(), "missing, and all up to seal 4"), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_cut_off_end_is_noticed_by_the_checkpoint() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    log.seal(&[&record("aa", 1)]).await;
+    log.seal(&[&record("bb", 2)]).await;
+    log.publish().await;
+    log.store.purge(&seal_key("log", 1), None);
+    let answer = ask(&memory(&log.store), Request::default()).await;
+    assert_eq!(ids(&answer), ["aa"]);
+    assert!(answer.problems.iter().any(|p| p.what.contains("the newest are missing")), "{:?}", answer.problems);
+}
+
+/// A stray object at a far index neither hides the log nor sends the reader through all the holes between.
+#[tokio::test]
+async fn a_stray_far_away_is_named_and_not_followed() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    log.seal(&[&record("aa", 1)]).await;
+    for far in [1 << 40, u64::MAX] {
+        log.store.overwrite_foreign(&seal_key("log", far), "{}");
+    }
+    let answer = ask(&memory(&log.store), Request::default()).await;
+    assert_eq!(ids(&answer), ["aa"]);
+    assert_eq!(answer.problems.len(), 2, "{:?}", answer.problems);
+}
+
+#[tokio::test]
+async fn a_change_of_keys_is_followed() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    let first = log.vkey();
+    for i in 0..9 {
+        log.seal_with(&[&record(&format!("a{i}"), i)], (i == 3).then_some([8; 32])).await;
+    }
+    let (store, second) = (memory(&log.store), log.vkey());
+    for key in [None, Some(first.clone()), Some(second.clone())] {
+        let trusted = key.map(|key| TrustedKey { key, source: KeySource::Pinned }).into_iter().collect();
+        let answer = ask(&store, Request { trusted, ..Request::default() }).await;
+        assert_eq!((answer.hits.len(), answer.problems), (9, vec![]));
+        assert_eq!(answer.logs[0].key(), Some(&second));
+    }
+    // The way of a proof: from the first key over the seal that changed it; from the second key directly; for an early seal not at all.
+    for (key, seal, way) in [(&first, 8, vec![3]), (&second, 8, vec![]), (&second, 3, vec![]), (&first, 3, vec![])] {
+        let trusted = vec![TrustedKey { key: key.clone(), source: KeySource::Pinned }];
+        let answer = ask(&store, Request { trusted, ..Request::default() }).await;
+        let (start, changes) = answer.logs[0].way_to(seal).unwrap();
+        assert_eq!((start, changes), (if seal == 3 { &first } else { key }, way));
+    }
+    // A key that never signed here: nothing is found with it, and that is said.
+    let other = crate::tlog::note::NoteSigner::new("spanseal.test/log", &[9; 32]).unwrap().verifier().clone();
+    let trusted = vec![TrustedKey { key: other, source: KeySource::Pinned }];
+    let answer = ask(&store, Request { trusted, ..Request::default() }).await;
+    assert_eq!(answer.hits.len(), 0);
+    assert!(!answer.problems.is_empty());
+}
+
+/// Replicas write a log each; a record that both hold is one record, at its earliest seal.
+#[tokio::test]
+async fn all_logs_of_a_store_are_searched() {
+    let store = TestLog::store();
+    let mut b = TestLog::new(store.clone(), "b").await;
+    let mut ab = TestLog::new(store.clone(), "a-b").await;
+    let mut a = TestLog::new(store.clone(), "a").await;
+    a.seal(&[]).await;
+    a.seal(&[&record("aa", 1)]).await;
+    b.seal(&[&record("aa", 1), &record("bb", 2)]).await;
+    ab.seal(&[&record("cc", 3)]).await;
+    let answer = ask(&memory(&store), Request::default()).await;
+    assert_eq!(ids(&answer), ["aa", "bb", "cc"]);
+    assert_eq!((answer.hits[0].place.log.as_str(), answer.hits[0].copies), ("b", 1));
+    assert_eq!((answer.totals.logs, answer.problems), (3, vec![]));
+}
+
+#[tokio::test]
+async fn schemas_of_later_versions_are_shown_and_counted() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    log.seal(&[&record("aa", 1), r#"{"schema":"spanseal.record/9"}"#]).await;
+    let answer = ask(&memory(&log.store), Request::default()).await;
+    assert_eq!((answer.hits.len(), answer.unknown_schemas), (2, 1));
+}
+
+#[tokio::test]
+async fn an_empty_store_is_no_answer() {
+    let answer = ask(&memory(&TestLog::store()), Request::default()).await;
+    assert!(answer.problems[0].what.contains("no log"));
+}
+
+/// The seal from which a range is searched is found by halves, and a hole makes the search longer, never shorter.
+#[tokio::test]
+async fn the_first_seal_of_a_range_is_found() {
+    use crate::query::fixtures::SEALED;
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    for _ in 0..11 {
+        log.seal(&[]).await;
+    }
+    let open = || LogReader::open(memory(&log.store), "log", &[]);
+    let reader = open().await.unwrap();
+    for (at, first) in [(-100, 0), (0, 0), (1, 1), (7, 7), (10, 10), (11, 11), (100, 11)] {
+        assert_eq!(reader.first_sealed_from(UnixSeconds(SEALED + at)).await.unwrap(), first, "{at}");
+    }
+    log.store.purge(&seal_key("log", 5), None);
+    let reader = open().await.unwrap();
+    for at in 0..11 {
+        let first = reader.first_sealed_from(UnixSeconds(SEALED + at)).await.unwrap();
+        assert!(i64::try_from(first).unwrap() <= at, "{at}: {first}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Reading one segment: the bytes that its seal signed, decompressed within the format's limits, line by line.
+
+use std::io::{BufRead, BufReader, Read};
+
+use bytes::Bytes;
+
+use super::Problem;
+use crate::tlog::Hash;
+use crate::tlog::seal_file::SegmentRef;
+use crate::worm::{LINE_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_DECODED_MAX, SEGMENT_WINDOW_MAX, WormStore, below};
+
+/// Reads a segment's stored bytes and checks their SHA-256. The named version first; if that is absent or differs, any version of the
+/// key with this sha256 is the segment (`store.md`, "`version_id` is a locator").
+pub(super) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef) -> Result<Bytes, Problem> {
+    let key = below(log, &segment.key);
+    let problem = |what: String| Problem { object: key.to_string(), what };
+    let mut why = "the store has no version of it".to_owned();
+    match store.get(&key, segment.version_id.as_ref(), SEGMENT_BYTES_MAX).await {
+        Ok(Some(bytes)) if Hash::of(&bytes) == segment.sha256 => return Ok(bytes),
+        Ok(Some(_)) => why = "its bytes are not those that the seal signed (SHA-256 differs)".to_owned(),
+        Ok(None) => {}
+        Err(error) => why = error.to_string(),
+    }
+    let versions =
+        store.versions(&key).await.map_err(|e| problem(format!("{why}; {e}; its {} records were not searched", segment.records)))?;
+    for version in versions.iter().filter(|v| !v.is_delete_marker && v.id.is_some() && v.id != segment.version_id) {
+        match store.get(&key, version.id.as_ref(), SEGMENT_BYTES_MAX).await {
+            Ok(Some(bytes)) if Hash::of(&bytes) == segment.sha256 => return Ok(bytes),
+            Ok(_) => {}
+            Err(error) => why = error.to_string(),
+        }
+    }
+    Err(problem(format!("{why}; its {} records were not searched; run `spanseal verify`", segment.records)))
+}
+
+/// Hands every line to `each`, with its index. Stops at the first sign that the segment is not as its seal says.
+pub(super) fn lines(stored: &[u8], segment: &SegmentRef, mut each: impl FnMut(u64, &[u8])) -> Result<(), String> {
+    let io = |e: std::io::Error| format!("it does not decompress: {e}");
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(io)?.single_frame();
+    decoder.window_log_max(SEGMENT_WINDOW_MAX.ilog2()).map_err(io)?;
+    // One byte more than allowed tells "just fits" from "too long".
+    let mut reader = BufReader::with_capacity(256 * 1024, decoder.take(SEGMENT_DECODED_MAX + 1));
+    let line_limit = u64::try_from(LINE_BYTES_MAX).unwrap_or(u64::MAX) + 2;
+    let mut line = Vec::with_capacity(4096);
+    let (mut index, mut decoded) = (0_u64, 0_u64);
+    loop {
+        line.clear();
+        let read = reader.by_ref().take(line_limit).read_until(b'\n', &mut line).map_err(io)?;
+        if read == 0 {
+            break;
+        }
+        decoded += u64::try_from(read).unwrap_or(u64::MAX);
+        if decoded > SEGMENT_DECODED_MAX {
+            return Err("it decompresses to more than 256 MiB".to_owned());
+        }
+        match line.split_last() {
+            Some((b'\n', text)) if text.len() <= LINE_BYTES_MAX => each(index, text),
+            Some((b'\n', _)) => return Err(format!("line {index} is longer than 1 MiB")),
+            _ => return Err(format!("line {index} is longer than 1 MiB or does not end")),
+        }
+        index += 1;
+    }
+    if index == segment.records {
+        return Ok(());
+    }
+    Err(format!("it holds {index} records where its seal says {}", segment.records))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{UnixNanos, UnixSeconds};
+    use crate::tlog::RootHash;
+    use crate::worm::{Lock, Mode};
+
+    fn segment(records: u64) -> SegmentRef {
+        SegmentRef {
+            key: "segments/a/2026/11/20/0.jsonl.zst".to_owned(),
+            version_id: None,
+            sha256: Hash([0; 32]),
+            bytes: 1,
+            records,
+            merkle_root: RootHash(Hash([0; 32])),
+            class: "a".to_owned(),
+            lock: Lock { mode: Mode::Governance, retain_until: UnixSeconds(0) },
+            first: UnixNanos(0),
+            last: UnixNanos(0),
+        }
+    }
+
+    fn read(plain: &[u8], records: u64) -> Result<Vec<Vec<u8>>, String> {
+        let mut found = Vec::new();
+        let stored = zstd::bulk::compress(plain, 1).unwrap();
+        lines(&stored, &segment(records), |i, line| {
+            assert_eq!(i, found.len() as u64);
+            found.push(line.to_vec());
+        })
+        .map(|()| found)
+    }
+
+    #[test]
+    fn lines_come_out_in_order_and_to_the_limit() {
+        assert_eq!(read(b"a\nbc\n", 2).unwrap(), [b"a".to_vec(), b"bc".to_vec()]);
+        let mut longest = vec![b'x'; LINE_BYTES_MAX];
+        longest.push(b'\n');
+        assert_eq!(read(&longest, 1).unwrap()[0].len(), LINE_BYTES_MAX);
+        longest.insert(0, b'x');
+        assert!(read(&longest, 1).unwrap_err().contains("1 MiB"));
+    }
+
+    #[test]
+    fn what_is_not_as_sealed_is_an_error() {
+        assert!(read(b"a\nb", 2).is_err(), "the last line does not end");
+        assert!(read(b"a\n", 2).is_err() && read(b"a\nb\nc\n", 2).is_err(), "another number of records");
+        assert!(lines(b"not zstd", &segment(1), |_, _| {}).is_err());
+        let mut cut = zstd::bulk::compress(b"aaaaaaaaaaaaaaaaaaaaaaaa\n", 1).unwrap();
+        cut.truncate(cut.len() - 1);
+        assert!(lines(&cut, &segment(1), |_, _| {}).is_err());
+    }
+
+    /// A bomb is cut off at the limit, whatever it would become.
+    #[test]
+    fn a_bomb_is_refused() {
+        let mut line = vec![b'x'; LINE_BYTES_MAX];
+        *line.last_mut().unwrap() = b'\n';
+        let mut bomb = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        for _ in 0..=SEGMENT_DECODED_MAX / line.len() as u64 {
+            std::io::Write::write_all(&mut bomb, &line).unwrap();
+        }
+        let bomb = bomb.finish().unwrap();
+        assert!(bomb.len() < LINE_BYTES_MAX);
+        assert!(lines(&bomb, &segment(1), |_, _| {}).unwrap_err().contains("256 MiB"));
+    }
+}

@@ -1,0 +1,329 @@
+//! What stands behind the story: what is missing, what is held only as a hash, who says so, how long it is kept, how it is proved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::{count, date, list, list_some, moment, quote};
+use super::{Item, Trust};
+use crate::query::Hit;
+use crate::query::log::KeySource;
+use crate::record::canonical::Json;
+use crate::worm::Mode;
+
+/// Dotted paths in words, as they may stand in `evidence.missing`.
+const PATHS: &[(&str, &str)] = &[
+    ("action.name", "what was done"),
+    ("actor.user_id", "who used the system"),
+    ("confidence.method", "how the confidence was determined"),
+    ("confidence.score", "how sure the model was"),
+    ("confidence.threshold", "the threshold for the confidence"),
+    ("decision.id", "an identifier of the decision"),
+    ("decision.outcome", "the outcome of the decision"),
+    ("decision.type", "what kind of decision it was"),
+    ("explanation.method", "how the explanation was made"),
+    ("explanation.text", "an explanation in words"),
+    ("input", "what went in"),
+    ("lineage.data_sources", "where the data came from"),
+    ("lineage.lawful_basis", "the lawful basis for using the data"),
+    ("lineage.purpose", "the purpose for which the data was used"),
+    ("model.checksum", "the checksum of the model"),
+    ("model.id", "which model it was"),
+    ("model.provider", "who provided the model"),
+    ("model.version", "the version of the model"),
+    ("output", "what came out"),
+    ("policy.id", "the policy in force"),
+    ("policy.version", "the version of the policy in force"),
+    ("prompt.hash", "a hash of the instructions"),
+    ("prompt.name", "the name of the prompt"),
+    ("prompt.version", "the version of the prompt"),
+    ("retrieval.documents", "which documents were found"),
+    ("review.decision", "what the review concluded"),
+    ("review.reviewer.id", "who reviewed it"),
+    ("review.reviewer.kind", "whether a human reviewed it"),
+    ("review.reviewer.role", "the role of the reviewer"),
+    ("subject.id", "whom the decision is about"),
+    ("system.id", "which AI system it was"),
+    ("system.risk_class", "the risk class of the system"),
+    ("system.use_case", "what the system is used for"),
+    ("time.end", "when it ended"),
+    ("time.start", "when it began"),
+    ("trace.trace_id", "the trace it belongs to"),
+    ("usage.input_tokens", "how much text went in"),
+    ("usage.output_tokens", "how much text came out"),
+];
+
+/// Where content objects stand, in words.
+const CONTENT: &[(&str, &str)] = &[
+    ("prompt.instructions", "the instructions"),
+    ("input", "the input"),
+    ("output", "the answer"),
+    ("retrieval.query", "the search query"),
+    ("retrieval.documents", "the documents found"),
+    ("tool.arguments", "what the tool was given"),
+    ("tool.result", "what the tool gave back"),
+    ("tool.definitions", "the description of the tools"),
+    ("review.reason", "the reviewer's reason"),
+    ("lineage.value", "the value of the data"),
+    ("explanation.text", "the explanation in words"),
+    ("evaluation.explanation", "the reason of the rating"),
+    ("error.message", "the error message"),
+    ("error.stacktrace", "where in the program the error arose"),
+    ("change.reason", "the reason of the change"),
+    ("rest", "further attributes"),
+];
+
+fn in_words(path: &str) -> String {
+    PATHS.iter().chain(CONTENT).find(|(p, _)| *p == path).map_or_else(|| quote(path), |(_, words)| (*words).to_owned())
+}
+
+fn numbers(of: &BTreeSet<usize>, all: usize) -> String {
+    match of.len() {
+        n if n == all && n > 1 => "all records".to_owned(),
+        1 => format!("record {}", list(&of.iter().map(usize::to_string).collect::<Vec<_>>())),
+        _ => format!("records {}", list_some(&of.iter().map(usize::to_string).collect::<Vec<_>>(), 8)),
+    }
+}
+
+/// What the records themselves say is missing, and what was lost or changed on the way.
+pub(super) fn missing(known: &[&Hit]) -> Vec<Item> {
+    let mut by_path: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let mut marks: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (i, hit) in known.iter().enumerate() {
+        let listed = |name: &str| hit.record.path(&format!("evidence.{name}")).and_then(Json::as_array).unwrap_or_default();
+        for path in listed("missing").iter().filter_map(Json::as_str) {
+            by_path.entry(in_words(path)).or_default().insert(i + 1);
+        }
+        for (name, words) in [
+            ("truncated", "Something was too long and was cut"),
+            ("conflicts", "Something did not fit its place, or was stated twice, and was set aside"),
+            ("scrubbed", "Something looked like personal data and was blacked out"),
+        ] {
+            if !listed(name).is_empty() {
+                marks.entry(words).or_default().insert(i + 1);
+            }
+        }
+        for (path, words) in [
+            ("evidence.dropped", "The sender itself says that it left something out"),
+            ("evidence.withheld", "Technical details that could identify a person or a machine were left out on purpose"),
+        ] {
+            if hit.record.path(path).is_some() {
+                marks.entry(words).or_default().insert(i + 1);
+            }
+        }
+    }
+    // The same set of records is named once.
+    let mut grouped_paths: BTreeMap<BTreeSet<usize>, Vec<String>> = BTreeMap::new();
+    for (words, of) in by_path {
+        grouped_paths.entry(of).or_default().push(words);
+    }
+    let paths = grouped_paths.into_iter().map(|(of, words)| format!("In {}: {}.", numbers(&of, known.len()), list(&words)));
+    let marks = marks.into_iter().map(|(words, of)| format!("{words} (in {}).", numbers(&of, known.len())));
+    paths.chain(marks).map(Item::Point).collect()
+}
+
+/// How one piece of content is held, to follow "is ...".
+pub(super) fn held(content: Option<&Json>) -> &'static str {
+    match content.and_then(|c| c.get("captured")).and_then(Json::as_str) {
+        Some("hash") => "held only as a hash",
+        Some("vault") => "kept in the vault, not in the evidence",
+        Some("by_reference") => "kept elsewhere; the evidence holds a reference",
+        Some("redacted") => "blacked out by the application",
+        Some("absent") => "not in what was sent",
+        _ => "not recorded",
+    }
+}
+
+fn content_at<'a>(record: &'a Json, path: &str) -> Vec<&'a Json> {
+    match record.path(path) {
+        Some(Json::Array(items)) => items.iter().filter_map(|i| i.get("content")).collect(),
+        Some(one) => vec![one],
+        None => Vec::new(),
+    }
+}
+
+/// What was said is not in the evidence; how it is held instead.
+pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
+    let mut by_way: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
+    for (i, hit) in known.iter().enumerate() {
+        for (path, words) in CONTENT {
+            for content in content_at(&hit.record, path) {
+                if let Some(way) = content.get("captured").and_then(Json::as_str) {
+                    by_way.entry(way).or_default().entry(words).or_default().insert(i + 1);
+                }
+            }
+        }
+    }
+    let ways = [
+        (
+            "hash",
+            "Held only as a keyed hash: {}. Whoever has a copy can check, with the store's identity key, that it is the same; from the hash \
+             it cannot be read.",
+        ),
+        ("vault", "Kept in the vault, from where it can be erased without harm to any proof: {}."),
+        ("by_reference", "Kept elsewhere by the application; the evidence holds where: {}."),
+        ("redacted", "Blacked out by the application before it was sent: {}."),
+        ("absent", "Not in what was sent, which does not mean that there was none: {}."),
+    ];
+    let mut items = Vec::new();
+    for (way, sentence) in ways {
+        if let Some(pieces) = by_way.get(way) {
+            let of = |of: &BTreeSet<usize>| if known.len() == 1 { String::new() } else { format!(" ({})", numbers(of, known.len())) };
+            let pieces: Vec<String> = pieces.iter().map(|(words, records)| format!("{words}{}", of(records))).collect();
+            items.push(Item::Point(sentence.replace("{}", &list(&pieces))));
+        }
+    }
+    if !items.is_empty() {
+        items.insert(0, Item::Text("Prompts, answers and documents themselves are not in the evidence.".to_owned()));
+    }
+    items
+}
+
+/// What is a claim of the sender and what a fact of the receiver.
+pub(super) fn claims(known: &[&Hit]) -> Vec<Item> {
+    if known.is_empty() {
+        return Vec::new();
+    }
+    let mut items = Vec::new();
+    let control = known.iter().filter(|h| h.text("source.signal") == Some("control")).count();
+    if control < known.len() {
+        items.push(Item::Text(
+            "What happened in the application is told as the application reported it. Spanseal did not watch it happen, and does not \
+             vouch that it is true. What spanseal itself vouches for:"
+                .to_owned(),
+        ));
+    }
+    let mut received: Vec<&str> = known.iter().filter_map(|h| h.text("time.received")).collect();
+    received.sort_unstable();
+    match (received.first(), received.last()) {
+        (Some(first), Some(last)) if moment(first) == moment(last) => {
+            items.push(Item::Point(format!("the reports arrived on {};", moment(first))))
+        }
+        (Some(first), Some(last)) => {
+            items.push(Item::Point(format!("the reports arrived between {} and {};", moment(first), moment(last))))
+        }
+        _ => {}
+    }
+    items.push(Item::Point(sender(known)));
+    let mut computed = BTreeSet::new();
+    for hit in known {
+        for (path, how) in hit.record.path("evidence.derived").and_then(Json::as_object).unwrap_or_default() {
+            let how = how.as_str().unwrap_or_default();
+            if how == "computed" || how == "configured" {
+                computed.insert(derived_in_words(path, how));
+            }
+        }
+    }
+    if !computed.is_empty() {
+        items.push(Item::Point(format!("it worked out itself: {};", list(&computed.into_iter().collect::<Vec<_>>()))));
+    }
+    items.push(Item::Point("since they were sealed, the records are the same to the byte (see the proof below).".to_owned()));
+    items
+}
+
+fn derived_in_words(path: &str, how: &str) -> String {
+    let what = match path {
+        "confidence.threshold_met" => "whether the confidence met its threshold".to_owned(),
+        "review.deadline_met" => "whether the review met its deadline".to_owned(),
+        "decision.id" => "an identifier for the decision".to_owned(),
+        other => in_words(other),
+    };
+    if how == "configured" { format!("{what} (from its configuration)") } else { what }
+}
+
+fn sender(known: &[&Hit]) -> String {
+    let peers: BTreeSet<(&str, &str)> = known
+        .iter()
+        .filter(|h| h.text("source.signal") != Some("control"))
+        .map(|h| (h.text("source.peer.method").unwrap_or("none"), h.text("source.peer.id").unwrap_or_default()))
+        .collect();
+    let named: Vec<String> = peers
+        .iter()
+        .filter(|(method, _)| *method != "none")
+        .map(|(method, id)| {
+            let proof = match *method {
+                "mtls" => "a certificate",
+                "token" => "a token",
+                other => other,
+            };
+            format!("{} (shown by {proof})", quote(id))
+        })
+        .collect();
+    match (named.as_slice(), peers.iter().any(|(method, _)| *method == "none")) {
+        ([], _) => "nothing about who sent them: the sender did not have to identify itself;".to_owned(),
+        (some, false) => format!("they came from {};", list(some)),
+        (some, true) => format!("some came from {}; the senders of the others did not have to identify themselves;", list(some)),
+    }
+}
+
+/// Which retention class until when.
+pub(super) fn retention(hits: &[&Hit]) -> Vec<Item> {
+    let mut groups: BTreeMap<(String, String, Mode2), BTreeSet<usize>> = BTreeMap::new();
+    for (i, hit) in hits.iter().enumerate() {
+        let segment = &hit.place.segment;
+        let not_worm = hit.place.seal.statement.not_worm;
+        let key = (segment.class.clone(), date(segment.lock.retain_until), Mode2(segment.lock.mode, not_worm));
+        groups.entry(key).or_default().insert(i + 1);
+    }
+    groups
+        .into_iter()
+        .map(|((class, until, Mode2(mode, not_worm)), of)| {
+            let who = numbers(&of, hits.len());
+            let lock = match (not_worm, mode) {
+                (true, _) => "This store does not enforce it: the date is an intention, not a lock.".to_owned(),
+                (false, Mode::Compliance) => "Nobody can delete it earlier (mode COMPLIANCE).".to_owned(),
+                (false, Mode::Governance) => "Only somebody with a special permission can delete it earlier (mode GOVERNANCE).".to_owned(),
+            };
+            let verb = if of.len() == 1 { "is" } else { "are" };
+            Item::Point(super::words::sentence(&format!(
+                "{who} {verb} kept at least until {until}, in the class {}. {lock}",
+                quote(&class)
+            )))
+        })
+        .collect()
+}
+
+/// [`Mode`] with "not enforced", as a sorting key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Mode2(Mode, bool);
+
+/// In which seals the records stand, and how anybody can check that.
+pub(super) fn proof(hits: &[&Hit], trust: Trust) -> Vec<Item> {
+    let Some(any) = hits.first() else { return Vec::new() };
+    let mut items = Vec::new();
+    items.push(Item::Text(
+        match trust.key {
+            KeySource::Pinned => {
+                "Each record stands in a segment, each segment in a signed seal. The seals were checked with the key you brought."
+            }
+            KeySource::Configured => {
+                "Each record stands in a segment, each segment in a signed seal. The seals were checked with this installation's own key."
+            }
+            KeySource::Unpinned => {
+                "Each record stands in a segment, each segment in a signed seal. The key came from the store itself, which shows only that \
+             the store agrees with itself; bring the key that you were given (--vkey) to know more."
+            }
+        }
+        .to_owned(),
+    ));
+    for (i, hit) in hits.iter().enumerate() {
+        let number = if hit.is_known() { format!("{:>3}", i + 1) } else { "  -".to_owned() };
+        let statement = &hit.place.seal.statement;
+        let id = hit.text("id").map_or_else(|| "(no id)".to_owned(), super::clean);
+        let copies = if hit.copies > 0 { format!(", sealed {} more", count(hit.copies, "time")) } else { String::new() };
+        items.push(Item::Verbatim(format!(
+            "{number}  {id}  seal {} of {}, line {} of {}{copies}",
+            statement.index,
+            statement.log,
+            hit.place.leaf_index + 1,
+            hit.place.segment.records
+        )));
+    }
+    let id = hits.iter().find(|h| h.text("decision.outcome").is_some()).or(Some(any)).and_then(|h| h.text("id")).unwrap_or("ID");
+    items.push(Item::Text("To give somebody a proof of one record, which they can check without access to this store:".to_owned()));
+    items.push(Item::Verbatim(format!("spanseal prove {} > proof.json", super::clean(id))));
+    items.push(Item::Verbatim("spanseal check proof.json --vkey KEY".to_owned()));
+    items.push(Item::Text("To check the whole store: spanseal verify --vkey KEY".to_owned()));
+    if !trust.complete {
+        items.push(Item::Text("Part of the store could not be read, so this story may lack something.".to_owned()));
+    }
+    items
+}

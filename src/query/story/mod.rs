@@ -1,0 +1,230 @@
+//! A decision told as a story, for a reader who is no engineer.
+//!
+//! It says what the records say and nothing more: absent is "not recorded", a claim of the sender is called one, and what is held only
+//! as a hash is said to be. It never judges whether anything conforms to a law.
+
+mod events;
+mod evidence;
+mod people;
+mod short;
+mod words;
+
+pub use words::clean;
+
+use super::log::KeySource;
+use super::{Hit, Standing};
+use crate::record::canonical::Json;
+use people::People;
+use words::{day_and_time, list, wrap};
+
+/// Breaks a paragraph into lines no wider than `width`.
+pub fn paragraph(text: &str, width: usize) -> String {
+    wrap(text, 1, width)
+}
+
+/// A story, told once, printed as text or as JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// What it is about.
+    pub title: String,
+    /// Its parts, in order.
+    pub sections: Vec<Section>,
+}
+
+/// One part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Heading.
+    pub heading: String,
+    /// What it says.
+    pub items: Vec<Item>,
+}
+
+/// One thing said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// Sentences.
+    Text(String),
+    /// One of several points.
+    Point(String),
+    /// Something that happened.
+    Event {
+        /// Its number in the story.
+        number: usize,
+        /// Time of day, UTC.
+        time: String,
+        /// What happened, in one sentence.
+        lead: String,
+        /// All else that is known of it, in paragraphs.
+        rest: Vec<String>,
+    },
+    /// Not to be wrapped: commands, identifiers, raw records.
+    Verbatim(String),
+}
+
+/// How far the reader may believe the seals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// Where the key came from.
+    pub key: KeySource,
+    /// Something could not be read: the story may lack a part.
+    pub complete: bool,
+}
+
+/// Tells the story of these records, which are in order of time. `asked` is what the reader asked for.
+pub fn tell(hits: &[Hit], asked: &str, trust: Trust) -> Story {
+    let known: Vec<&Hit> = hits.iter().filter(|h| h.is_known()).collect();
+    let mut people = People::default();
+    let mut sections = Vec::new();
+    let mut section = |heading: &str, items: Vec<Item>| {
+        if !items.is_empty() {
+            sections.push(Section { heading: heading.to_owned(), items });
+        }
+    };
+    section("In short", short::tell(&known, &mut people));
+    let (heading, events) = chronicle(&known, asked, &mut people);
+    section(&heading, events);
+    section("Records that contradict each other", contradictions(&known));
+    section("People in this story", people.tell());
+    section("Not recorded", evidence::missing(&known));
+    section("What was said", evidence::content(&known));
+    section("Who says so", evidence::claims(&known));
+    // Records of unknown formats have no place in the order of events; they stand last wherever records are numbered.
+    let ordered: Vec<&Hit> = known.iter().copied().chain(hits.iter().filter(|h| !h.is_known())).collect();
+    section("How long it is kept", evidence::retention(&ordered));
+    section("How it is proved", evidence::proof(&ordered, trust));
+    section("Records of another format, as they are", raw(hits));
+    Story { title: title(&known, hits), sections }
+}
+
+fn title(known: &[&Hit], hits: &[Hit]) -> String {
+    let mut types: Vec<String> = known.iter().filter_map(|h| h.text("decision.type")).map(|t| format!("\"{}\"", clean(t))).collect();
+    types.dedup();
+    let decided = known.iter().any(|h| h.record.get("decision").is_some_and(|d| d.get("outcome").is_some()));
+    match (types.as_slice(), decided) {
+        ([], true) => "The story of a decision".to_owned(),
+        ([one], _) => format!("The story of a decision: {one}"),
+        (several @ [_, _, ..], _) => format!("The story of several decisions: {}", list(several)),
+        ([], false) => format!("The story of {}", words::count(u64::try_from(hits.len()).unwrap_or(u64::MAX), "record")),
+    }
+}
+
+/// All events in order, under a heading that names the day (or each new day at its event).
+fn chronicle(known: &[&Hit], asked: &str, people: &mut People) -> (String, Vec<Item>) {
+    let day_of = |hit: &Hit| hit.time().map(|t| day_and_time(t).0);
+    let first_day = known.iter().find_map(|h| day_of(h));
+    let mut today = first_day.clone();
+    let mut items = Vec::new();
+    for (i, hit) in known.iter().enumerate() {
+        let day = day_of(hit);
+        if day.is_some() && day != today {
+            items.push(Item::Text(format!("{}:", day.clone().unwrap_or_default())));
+            today = day;
+        }
+        let time = hit.time().map_or_else(|| "no time".to_owned(), |t| day_and_time(t).1);
+        let (lead, mut rest) = events::tell(hit, people);
+        if hit.text("id") == Some(asked) && known.len() > 1 {
+            rest.push("This is the record that was asked for.".to_owned());
+        }
+        items.push(Item::Event { number: i + 1, time, lead, rest });
+    }
+    let heading = first_day.map_or_else(|| "What happened".to_owned(), |day| format!("What happened, in order ({day}, times in UTC)"));
+    (heading, items)
+}
+
+fn contradictions(known: &[&Hit]) -> Vec<Item> {
+    let numbers: Vec<String> =
+        known.iter().enumerate().filter(|(_, h)| h.standing == Standing::Conflict).map(|(i, _)| (i + 1).to_string()).collect();
+    if numbers.is_empty() {
+        return Vec::new();
+    }
+    let text = format!(
+        "Records {} carry the same identity as another record but say something else. Both are kept and shown. Which of them is right \
+         cannot be told from the evidence.",
+        list(&numbers)
+    );
+    vec![Item::Text(text)]
+}
+
+fn raw(hits: &[Hit]) -> Vec<Item> {
+    let unknown: Vec<&Hit> = hits.iter().filter(|h| !h.is_known()).collect();
+    if unknown.is_empty() {
+        return Vec::new();
+    }
+    let mut items = vec![Item::Text("This version of the program does not know their format, so they are shown and not told.".to_owned())];
+    items.extend(unknown.iter().map(|h| Item::Verbatim(clean(&String::from_utf8_lossy(&h.line)))));
+    items
+}
+
+impl Story {
+    /// As text, no line wider than `width` where that is possible.
+    pub fn to_text(&self, width: usize) -> String {
+        let width = width.clamp(50, 110);
+        let mut out = format!("{}\n", self.title);
+        out.push_str(&"=".repeat(self.title.chars().count().min(width)));
+        out.push('\n');
+        for section in &self.sections {
+            out.push_str(&format!("\n{}\n", section.heading));
+            let mut before: Option<&Item> = None;
+            for item in &section.items {
+                let loose = |i: &Item| matches!(i, Item::Event { .. } | Item::Text(_));
+                if before.is_some_and(|b| loose(b) && loose(item)) {
+                    out.push('\n');
+                }
+                out.push_str(&item.to_text(width));
+                out.push('\n');
+                before = Some(item);
+            }
+        }
+        out
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> Json {
+        let sections = self.sections.iter().map(|section| {
+            let items = section.items.iter().map(Item::to_json).collect();
+            Json::object([("heading", Json::string(&section.heading)), ("items", Json::Array(items))])
+        });
+        Json::object([("title", Json::string(&self.title)), ("sections", Json::Array(sections.collect()))])
+    }
+}
+
+impl Item {
+    fn to_text(&self, width: usize) -> String {
+        const HANGING: usize = 16;
+        match self {
+            Item::Text(text) => wrap(text, 2, width),
+            Item::Point(text) => {
+                let wrapped = wrap(text, 4, width);
+                format!("  - {}", wrapped.trim_start())
+            }
+            Item::Event { number, time, lead, rest } => {
+                let label = format!("  {number:>3}  {time:<9}");
+                let wrapped = wrap(lead, HANGING, width);
+                let mut out = format!("{label:<HANGING$}{}", wrapped.trim_start());
+                for paragraph in rest {
+                    out.push('\n');
+                    out.push_str(&wrap(paragraph, HANGING, width));
+                }
+                out
+            }
+            Item::Verbatim(text) => format!("    {text}"),
+        }
+    }
+
+    fn to_json(&self) -> Json {
+        match self {
+            Item::Text(text) | Item::Point(text) => Json::object([("text", Json::string(text))]),
+            Item::Verbatim(text) => Json::object([("verbatim", Json::string(text))]),
+            Item::Event { number, time, lead, rest } => Json::object([
+                ("number", Json::Number(u32::try_from(*number).map_or(0.0, f64::from))),
+                ("time", Json::string(time)),
+                ("lead", Json::string(lead)),
+                ("text", Json::Array(rest.iter().map(Json::string).collect())),
+            ]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

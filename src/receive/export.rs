@@ -1,0 +1,137 @@
+//! What is the same for both transports: promote, count, hand to the sealer, answer with the receipt.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::status::Refusal;
+use super::{Intake, metrics::Outcome};
+use crate::otlp::answer::{Encoding, PartialSuccess, Signal};
+use crate::otlp::wire::Malformed;
+use crate::otlp::{json, metrics};
+use crate::promote::{Context, Peer, Promoter, Tally};
+use crate::record::Batch;
+use crate::seal::{Permit, Receipt};
+
+/// What turns requests into records; see [`Promoter`], whose methods these are.
+pub trait Promote: Send + Sync + Debug {
+    /// Walks an `ExportTraceServiceRequest`.
+    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed>;
+
+    /// Walks an `ExportLogsServiceRequest`.
+    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed>;
+}
+
+impl Promote for Promoter {
+    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+        Promoter::traces(self, request, context, batch)
+    }
+
+    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+        Promoter::logs(self, request, context, batch)
+    }
+}
+
+/// A request that was read, admitted and decompressed.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) signal: Signal,
+    pub(super) encoding: Encoding,
+    pub(super) body: Bytes,
+    pub(super) peer: Option<Arc<Peer>>,
+    /// Its share of the pool.
+    pub(super) permit: Permit,
+}
+
+/// A success answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    promoted: u64,
+    receipt: Option<Receipt>,
+    pub(super) partial: Option<PartialSuccess>,
+}
+
+impl Answer {
+    /// Response metadata or headers (design section 5): `spanseal-log`, `spanseal-promoted`, and with a receipt `spanseal-seal` and
+    /// `spanseal-root` (base64), so that a sender's own log catches a rollback.
+    pub(super) fn write_headers(&self, log: &HeaderValue, headers: &mut HeaderMap) {
+        headers.insert(HeaderName::from_static("spanseal-log"), log.clone());
+        headers.insert(HeaderName::from_static("spanseal-promoted"), HeaderValue::from(self.promoted));
+        if let Some(receipt) = &self.receipt {
+            headers.insert(HeaderName::from_static("spanseal-seal"), HeaderValue::from(receipt.seal));
+            if let Ok(root) = HeaderValue::try_from(STANDARD.encode(receipt.root.0.0)) {
+                headers.insert(HeaderName::from_static("spanseal-root"), root);
+            }
+        }
+    }
+}
+
+/// Largest body that is walked on the async thread. A body full of AI spans costs about 2 us a KB (walk, hash, record), so this is one
+/// millisecond at worst; anything larger would hold up the other connections of the thread. The hop to a blocking thread costs some
+/// 20 us, which a body of this size hides even if it holds nothing of ours.
+pub(super) const INLINE_BYTES_MAX: usize = 512 * 1024;
+
+/// Takes a request to its receipt. Whoever drops this future ends only the waiting: what was handed over is sealed.
+pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Answer, Refusal> {
+    let Request { signal, encoding, body, peer, mut permit } = request;
+    intake.state.metrics.received(signal, body.len());
+    let (tally, batch) = if body.len() <= INLINE_BYTES_MAX {
+        promote(intake, signal, encoding, &body, peer.as_deref())?
+    } else {
+        let there = Arc::clone(intake);
+        let body = body.clone();
+        let walked = tokio::task::spawn_blocking(move || promote(&there, signal, encoding, &body, peer.as_deref()));
+        walked.await.map_err(|_| Refusal::Internal)??
+    };
+    drop(body);
+    // No await between here and the hand-over: a request is counted and pending, or neither.
+    intake.state.sealer.counters.add(tally.counts);
+    intake.state.metrics.tallied(signal, &tally);
+    let partial = (tally.counts.rejected > 0)
+        .then(|| PartialSuccess { rejected: tally.counts.rejected, message: tally.rejected_why.unwrap_or_else(|| "malformed".to_owned()) });
+    let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
+    let receipt = if promoted == 0 {
+        drop(permit);
+        None
+    } else {
+        permit.shrink(batch.lines.len() + batch.records.len() * size_of::<crate::record::PendingRecord>());
+        let receipt = intake.state.sealer.submit(batch, permit).await?;
+        intake.state.metrics.sealed(signal, promoted);
+        Some(receipt)
+    };
+    Ok(Answer { promoted, receipt, partial })
+}
+
+fn promote(intake: &Intake, signal: Signal, encoding: Encoding, body: &[u8], peer: Option<&Peer>) -> Result<(Tally, Batch), Refusal> {
+    let transcoded = match (encoding, signal) {
+        (Encoding::Protobuf, _) => None,
+        (Encoding::Json, Signal::Traces) => Some(json::traces(body)?),
+        (Encoding::Json, Signal::Logs) => Some(json::logs(body)?),
+        (Encoding::Json, Signal::Metrics) => Some(json::metrics(body)?),
+    };
+    let request = transcoded.as_deref().unwrap_or(body);
+    let context = Context { received: intake.state.clock.now(), peer };
+    let mut batch = Batch::default();
+    let tally = match signal {
+        Signal::Traces => intake.state.promoter.traces(request, context, &mut batch)?,
+        Signal::Logs => intake.state.promoter.logs(request, context, &mut batch)?,
+        Signal::Metrics => {
+            intake.state.metrics.counted_points(metrics::data_points(request)?);
+            Tally::default()
+        }
+    };
+    Ok((tally, batch))
+}
+
+/// The metric's label of an answer.
+pub(super) fn outcome(result: &Result<Answer, Refusal>) -> Outcome {
+    match result {
+        Ok(Answer { partial: None, .. }) => Outcome::Accepted,
+        Ok(_) => Outcome::Partial,
+        Err(refusal) => refusal.outcome(),
+    }
+}

@@ -1,0 +1,247 @@
+//! OTLP/HTTP: POST of protobuf or JSON to `/v1/traces`, `/v1/logs`, `/v1/metrics`, answered in the request's encoding.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io::Read;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, Response};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+
+use super::Intake;
+use super::admission::{BODY_TIMEOUT, share};
+use super::export::{self, Answer, INLINE_BYTES_MAX};
+use super::listen::Caller;
+use super::status::{Refusal, content_type};
+use crate::otlp::answer::{Encoding, Signal, export_response};
+use crate::seal::Permit;
+
+/// The OTLP/HTTP service. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct HttpService {
+    intake: Arc<Intake>,
+    bytes_max: usize,
+}
+
+impl tower_service::Service<Request<Incoming>> for HttpService {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.respond(request).await) })
+    }
+}
+
+impl HttpService {
+    pub(super) fn new(intake: Arc<Intake>, bytes_max: usize) -> Self {
+        HttpService { intake, bytes_max }
+    }
+
+    async fn respond(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let metrics = Arc::clone(&self.intake.state.metrics);
+        let _in_flight = metrics.enter();
+        let (parts, mut body) = request.into_parts();
+        let envelope = Envelope::read(&parts.method, parts.uri.path(), &parts.headers);
+        let (signal, encoding, result) = match envelope {
+            Ok(envelope) => {
+                let caller = parts.extensions.get::<Caller>();
+                let result = self.export(envelope, &parts.headers, caller, &mut body).await;
+                (Some(envelope.signal), Some(envelope.encoding), result)
+            }
+            Err((signal, refusal)) => (signal, None, Err(refusal)),
+        };
+        metrics.ended(signal, export::outcome(&result));
+        match (result, signal, encoding) {
+            (Ok(answer), Some(signal), Some(encoding)) => {
+                let mut response = Response::new(Full::new(export_response(signal, answer.partial.as_ref(), encoding).into()));
+                response.headers_mut().insert(CONTENT_TYPE, content_type(encoding));
+                answer.write_headers(&self.intake.log, response.headers_mut());
+                response
+            }
+            (Ok(_), ..) => Refusal::Internal.to_http(encoding),
+            (Err(refusal), _, encoding) => {
+                self.discard(body).await;
+                refusal.to_http(encoding)
+            }
+        }
+    }
+
+    async fn export(
+        &self,
+        envelope: Envelope,
+        headers: &HeaderMap,
+        caller: Option<&Caller>,
+        body: &mut Incoming,
+    ) -> Result<Answer, Refusal> {
+        if self.intake.is_draining() {
+            return Err(Refusal::Stopped);
+        }
+        let Envelope { signal, encoding, compression } = envelope;
+        let (bytes, mut permit) = self.read(headers, compression, body).await?;
+        let bytes = match compression {
+            None => bytes,
+            Some(compression) => {
+                let bytes = decompress(compression, bytes, self.bytes_max).await?;
+                permit.shrink(bytes.len());
+                self.intake.state.sealer.pool.widen(&mut permit, bytes.len()).await?;
+                bytes
+            }
+        };
+        let peer = caller.and_then(|caller| caller.peer.clone());
+        export::export(&self.intake, export::Request { signal, encoding, body: bytes, peer, permit }).await
+    }
+
+    /// Admits and reads a body. The share of the pool comes first: with a Content-Length all at once, else as the body grows.
+    async fn read(&self, headers: &HeaderMap, compression: Option<Compression>, body: &mut Incoming) -> Result<(Bytes, Permit), Refusal> {
+        let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|bytes| bytes > self.bytes_max) {
+            return Err(Refusal::TooLarge(self.bytes_max));
+        }
+        let pool = &self.intake.state.sealer.pool;
+        let step = announced.unwrap_or(GROWTH_BYTES);
+        let mut permit = pool.admit(share(step, compression.is_some(), self.bytes_max)).await?;
+        let deadline = tokio::time::Instant::now() + BODY_TIMEOUT;
+        let mut first = Bytes::new();
+        let mut whole = BytesMut::new();
+        let mut length = 0;
+        loop {
+            let frame = tokio::time::timeout_at(deadline, body.frame()).await.map_err(|_| Refusal::Slow)?;
+            let Some(frame) = frame else { break };
+            // The connection is broken: nobody reads this answer.
+            let frame = frame.map_err(|_| Refusal::Malformed("the body broke off".to_owned()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            length += data.len();
+            if length > self.bytes_max {
+                return Err(Refusal::TooLarge(self.bytes_max));
+            }
+            if announced.is_none() {
+                let share = share(length.next_multiple_of(GROWTH_BYTES), compression.is_some(), self.bytes_max);
+                pool.widen(&mut permit, share).await?;
+            }
+            // A body in one frame is used where it lies.
+            if length == data.len() && body.is_end_stream() {
+                first = data;
+                break;
+            }
+            if whole.is_empty() {
+                whole.reserve(announced.unwrap_or(GROWTH_BYTES));
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok((if whole.is_empty() { first } else { whole.freeze() }, permit))
+    }
+
+    /// Reads what is left of a refused body. HTTP/1 clients write all of it before they look for an answer; a connection that is closed
+    /// under them shows as a reset, and the answer with its Retry-After is lost.
+    async fn discard(&self, mut body: Incoming) {
+        let mut left = self.bytes_max;
+        let read = async {
+            while let Some(Ok(frame)) = body.frame().await {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                match left.checked_sub(length) {
+                    Some(rest) => left = rest,
+                    None => break,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(DISCARD_TIMEOUT, read).await;
+    }
+}
+
+/// Step by which the share of a body of unknown length grows.
+const GROWTH_BYTES: usize = 64 * 1024;
+
+/// How long a refused body is read for its sender's sake.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the head of a request says.
+#[derive(Clone, Copy, Debug)]
+struct Envelope {
+    signal: Signal,
+    encoding: Encoding,
+    compression: Option<Compression>,
+}
+
+/// Content codings that are understood: gzip is OTLP's, zstd is what Collectors prefer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    Gzip,
+    Zstd,
+}
+
+impl Envelope {
+    fn read(method: &Method, path: &str, headers: &HeaderMap) -> Result<Self, (Option<Signal>, Refusal)> {
+        let signal = match path {
+            "/v1/traces" => Signal::Traces,
+            "/v1/logs" => Signal::Logs,
+            "/v1/metrics" => Signal::Metrics,
+            path if path.starts_with("/opentelemetry.proto.collector.") => {
+                return Err((None, Refusal::UnknownPath("this port speaks OTLP/HTTP; OTLP/gRPC has its own port (4317 by default)")));
+            }
+            _ => return Err((None, Refusal::UnknownPath("OTLP/HTTP is served at /v1/traces, /v1/logs and /v1/metrics"))),
+        };
+        if method != Method::POST {
+            return Err((Some(signal), Refusal::WrongMethod));
+        }
+        let text = |name| headers.get(name).map_or(Some(""), |v| v.to_str().ok());
+        let media_type = text(CONTENT_TYPE).and_then(|v| v.split(';').next()).unwrap_or_default().trim();
+        let encoding = if media_type.eq_ignore_ascii_case("application/x-protobuf") {
+            Encoding::Protobuf
+        } else if media_type.eq_ignore_ascii_case("application/json") {
+            Encoding::Json
+        } else {
+            return Err((Some(signal), Refusal::ContentType("supported content types: application/x-protobuf, application/json")));
+        };
+        let coding = text(CONTENT_ENCODING).unwrap_or("?").trim();
+        let compression = if coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
+            None
+        } else if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
+            Some(Compression::Gzip)
+        } else if coding.eq_ignore_ascii_case("zstd") {
+            Some(Compression::Zstd)
+        } else {
+            return Err((Some(signal), Refusal::ContentEncoding));
+        };
+        Ok(Envelope { signal, encoding, compression })
+    }
+}
+
+/// Decompresses at most `bytes_max` bytes; what is larger than that is refused without being made.
+async fn decompress(compression: Compression, bytes: Bytes, bytes_max: usize) -> Result<Bytes, Refusal> {
+    // 32 KiB become some 300 KB in a millisecond; more than that leaves the async thread.
+    if bytes.len() <= INLINE_BYTES_MAX / 16 {
+        return inflate(compression, &bytes, bytes_max);
+    }
+    tokio::task::spawn_blocking(move || inflate(compression, &bytes, bytes_max)).await.map_err(|_| Refusal::Internal)?
+}
+
+fn inflate(compression: Compression, bytes: &[u8], bytes_max: usize) -> Result<Bytes, Refusal> {
+    let broken = |_| Refusal::Malformed("the body does not decompress".to_owned());
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).min(bytes_max));
+    match compression {
+        Compression::Gzip => flate2::read::MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut out).map_err(broken)?,
+        Compression::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(broken)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(broken)?;
+            decoder.take(limit).read_to_end(&mut out).map_err(broken)?
+        }
+    };
+    if out.len() > bytes_max { Err(Refusal::TooLarge(bytes_max)) } else { Ok(out.into()) }
+}
+
+/// 8 MiB, the window that RFC 8878 section 3.1.1.1.2 asks of decoders: a frame of a few bytes may ask for 128 MiB of memory otherwise.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;

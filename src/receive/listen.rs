@@ -1,0 +1,407 @@
+//! One accept loop for every port of ours: TCP, TLS if wanted, who the sender is, HTTP/1.1 and HTTP/2, graceful end.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::{Either as Choice, MapOk, Ready, TryFutureExt, ready};
+use http::header::CONTENT_TYPE;
+use http::{Request, Response};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tower::BoxError;
+use tower::util::{Oneshot, ServiceExt};
+
+use super::metrics::{Outcome, ReceiveMetrics};
+use super::status::Refusal;
+use super::tls::{self, TlsFiles};
+use super::token::Tokens;
+use crate::promote::Peer;
+
+/// Where something listens, and who may talk to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `host:port`; a name is looked up, port 0 takes a free one.
+    pub address: String,
+    /// Without it plain text.
+    pub tls: Option<TlsFiles>,
+    /// A file of bearer tokens (`auth.token_file`): lines `name:token` or a bare token. Without it everybody who reaches the port is
+    /// let in. With client certificates as well, a sender needs both and is known by its certificate.
+    pub token_file: Option<PathBuf>,
+}
+
+/// Why a port cannot be served. Each is one sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The address is taken, not ours, not allowed or not found.
+    #[error("cannot listen on {address}: {advice}")]
+    Bind {
+        /// As configured.
+        address: String,
+        /// What is wrong and what to do.
+        advice: String,
+        /// From the operating system.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that the configuration names cannot be read.
+    #[error("cannot read the {role} `{path}`: {source}; check `{key}` and who may read the file", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        role: &'static str,
+        /// The configuration's key for it.
+        key: &'static str,
+        /// From the operating system.
+        source: io::Error,
+    },
+    /// A file was read and does not serve.
+    #[error("`{path}` {what}", path = path.display())]
+    Useless {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// Who sends, as the connection proved it: in the extensions of every request that a [`Listening`] passes on.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// From its client certificate, else from its token.
+    pub peer: Option<Arc<Peer>>,
+    /// The other end of the connection; a proxy's, if there is one.
+    pub address: SocketAddr,
+}
+
+/// Connections at once of one listener; more wait in the kernel's queue. Each costs some 30 KB idle: 128 MB.
+const CONNECTIONS_MAX: usize = 4_096;
+
+/// A TLS handshake must be done, and then a first byte be sent, within this time; else a silent connection holds its place for ever.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The head of an HTTP/1.1 request, and the pause between two requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// HTTP/2 windows of a stream and of a connection, and its largest frame: with these a sender does not wait for window updates within a
+/// batch, and a body arrives in few pieces (design section 12). A connection can make us buffer at most one connection window.
+const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+const FRAME_MAX: u32 = 4 * 1024 * 1024;
+/// Requests at once of a connection. A request waits a second or two for its seal, so this, not the network, bounds what one sender can
+/// have under way.
+const STREAMS_MAX: u32 = 1_024;
+/// A ping after this much silence; the connection ends if no answer comes in time.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Pause after the system had no file descriptor left: trying at once would only burn the processor.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A port that is bound and not served yet.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<Tls>,
+    tokens: Option<Arc<Tokens>>,
+}
+
+#[derive(Clone)]
+struct Tls(TlsAcceptor);
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+/// Reads the files of an endpoint and binds its port.
+pub async fn bind(endpoint: &Endpoint) -> Result<Bound, ListenError> {
+    let tls = endpoint.tls.as_ref().map(tls::acceptor).transpose()?.map(Tls);
+    let tokens = endpoint.token_file.as_deref().map(Tokens::load).transpose()?.map(Arc::new);
+    let failed = |source: io::Error| ListenError::Bind { address: endpoint.address.clone(), advice: advice(&source), source };
+    // Tries each address of a name, like `std`.
+    let listener = TcpListener::bind(&endpoint.address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Bound { listener, address, tls, tokens })
+}
+
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "the port is in use; stop what listens there or choose another `endpoint`".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "not permitted; ports below 1024 need CAP_NET_BIND_SERVICE, or choose another `endpoint`".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; use one of its own, or 0.0.0.0 or [::] for all".to_owned(),
+        _ => format!("{error}; `endpoint` must be host:port"),
+    }
+}
+
+impl Bound {
+    /// The address it has: with port 0, the one that was taken.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves it. Paths that begin with one of `open` need no token.
+    pub fn serve<S, B>(self, service: S, open: &'static [&'static str], metrics: Arc<ReceiveMetrics>) -> Listening
+    where
+        S: tower_service::Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (stop, kill, connections) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let loop_ = AcceptLoop {
+            listener: self.listener,
+            tls: self.tls,
+            guard: Guard { service, tokens: self.tokens, open, metrics },
+            http: Arc::new(http_builder()),
+            stop: stop.clone(),
+            kill: kill.clone(),
+            connections: connections.clone(),
+        };
+        let task = tokio::spawn(loop_.run());
+        Listening { address: self.address, stop, kill: kill.drop_guard(), connections, task }
+    }
+}
+
+/// A port that is served. Dropping it cuts every connection off; [`Listening::drain`] is the polite way.
+#[derive(Debug)]
+pub struct Listening {
+    address: SocketAddr,
+    stop: CancellationToken,
+    kill: DropGuard,
+    connections: TaskTracker,
+    task: JoinHandle<()>,
+}
+
+impl Listening {
+    /// The address it has.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, tells every connection to end (GOAWAY, `Connection: close`), waits until the requests under way are answered, at
+    /// most `within`, and cuts off the rest. Returns how many connections were cut off.
+    pub async fn drain(self, within: Duration) -> usize {
+        let Listening { stop, kill, connections, task, .. } = self;
+        stop.cancel();
+        // The loop ends at once; its listener closes with it.
+        let _ = task.await;
+        connections.close();
+        let _ = tokio::time::timeout(within, connections.wait()).await;
+        let cut_off = connections.len();
+        drop(kill);
+        connections.wait().await;
+        cut_off
+    }
+
+    /// Ends only if the accept loop ends without [`Listening::drain`], which is a mistake of ours: the process should end too.
+    pub async fn failed(&mut self) {
+        let _ = (&mut self.task).await;
+    }
+}
+
+fn http_builder() -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    http.http2()
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME_MAX)
+        .max_concurrent_streams(STREAMS_MAX)
+        .keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+    http
+}
+
+struct AcceptLoop<S> {
+    listener: TcpListener,
+    tls: Option<Tls>,
+    guard: Guard<S>,
+    http: Arc<auto::Builder<TokioExecutor>>,
+    stop: CancellationToken,
+    kill: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl<S, B> AcceptLoop<S>
+where
+    S: tower_service::Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    async fn run(self) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let accept = async {
+            loop {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                match self.listener.accept().await {
+                    Ok((stream, address)) => {
+                        let connection = self.connection(stream, address);
+                        let kill = self.kill.clone();
+                        self.connections.spawn(async move {
+                            let _place = place;
+                            tokio::select! {
+                                () = kill.cancelled() => {}
+                                () = connection => {}
+                            }
+                        });
+                    }
+                    Err(error) if is_of_one_connection(&error) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "accept.failed");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.kill.cancelled() => {}
+            () = accept => {}
+        }
+    }
+
+    fn connection(&self, stream: TcpStream, address: SocketAddr) -> impl Future<Output = ()> + Send + 'static {
+        let (tls, guard, http, stop) = (self.tls.clone(), self.guard.clone(), Arc::clone(&self.http), self.stop.clone());
+        async move {
+            let metrics = Arc::clone(&guard.metrics);
+            let _open = metrics.connected();
+            // Answers are small and wait for nothing behind them.
+            let _ = stream.set_nodelay(true);
+            let Some(Tls(tls)) = tls else {
+                return serve(stream, Caller { peer: None, address }, guard, &http, stop).await;
+            };
+            let shaken = tokio::select! {
+                shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => shaken,
+                () = stop.cancelled() => return,
+            };
+            match shaken {
+                Ok(Ok(stream)) => {
+                    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                    let caller = Caller { peer: certificate.map(|c| Arc::new(tls::peer(c))), address };
+                    serve(stream, caller, guard, &http, stop).await;
+                }
+                failed => {
+                    metrics.handshake_failed();
+                    let reason =
+                        failed.map_or_else(|_| "it took too long".to_owned(), |e| e.err().map_or_else(String::new, |e| e.to_string()));
+                    tracing::debug!(reason, "tls.refused");
+                }
+            }
+        }
+    }
+}
+
+/// Serves one connection to its end.
+async fn serve<I, S, B>(io: I, caller: Caller, guard: Guard<S>, http: &auto::Builder<TokioExecutor>, stop: CancellationToken)
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: tower_service::Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError> + Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    // Smaller than every buffer of hyper's, so that later reads go past it.
+    let mut io = BufReader::with_capacity(64, io);
+    tokio::select! {
+        first = tokio::time::timeout(FIRST_BYTE_TIMEOUT, io.fill_buf()) => {
+            if !matches!(first, Ok(Ok(bytes)) if !bytes.is_empty()) {
+                return;
+            }
+        }
+        () = stop.cancelled() => return,
+    }
+    let connection = http.serve_connection(TokioIo::new(io), Attended { guard, caller });
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection.broken");
+    }
+}
+
+/// Errors of `accept` that concern the connection that was about to be, not the listener.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+/// Lets in who has a token.
+#[derive(Clone, Debug)]
+struct Guard<S> {
+    service: S,
+    tokens: Option<Arc<Tokens>>,
+    open: &'static [&'static str],
+    metrics: Arc<ReceiveMetrics>,
+}
+
+/// A guard with its caller: the service of one connection.
+struct Attended<S> {
+    guard: Guard<S>,
+    caller: Caller,
+}
+
+type Answered<B> = Response<Either<Full<Bytes>, B>>;
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for Attended<S>
+where
+    S: tower_service::Service<Request<Incoming>, Response = Response<B>> + Clone,
+{
+    type Response = Answered<B>;
+    type Error = S::Error;
+    type Future = Choice<Ready<Result<Answered<B>, S::Error>>, MapOk<Oneshot<S, Request<Incoming>>, fn(Response<B>) -> Answered<B>>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let mut caller = self.caller.clone();
+        if let Some(tokens) = &self.guard.tokens
+            && !self.guard.open.iter().any(|prefix| request.uri().path().starts_with(prefix))
+        {
+            match tokens.peer(request.headers()) {
+                // The certificate is the stronger proof and stays.
+                Some(peer) => caller.peer = caller.peer.or(Some(peer)),
+                None => {
+                    self.guard.metrics.ended(None, Outcome::Unauthenticated);
+                    return Choice::Left(ready(Ok(refused(&request).map(Either::Left))));
+                }
+            }
+        }
+        request.extensions_mut().insert(caller);
+        let wrap: fn(Response<B>) -> Answered<B> = |response| response.map(Either::Right);
+        Choice::Right(self.guard.service.clone().oneshot(request).map_ok(wrap))
+    }
+}
+
+fn refused(request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
+    if is_grpc { Refusal::Unauthenticated.to_grpc().into_http() } else { Refusal::Unauthenticated.to_http(None) }
+}

@@ -1,0 +1,207 @@
+//! Figures of the receiver: plain atomics by enum labels, written here, read by whoever shows them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::otlp::answer::Signal;
+use crate::promote::{Skip, Tally};
+
+/// How a request ended. Labels of refusals are those of `status::Refusal::kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Everything was accepted; promoted records have their receipt.
+    Accepted,
+    /// Accepted, with some spans or logs rejected as malformed.
+    Partial,
+    /// Not OTLP at all.
+    Malformed,
+    /// Beyond the size limit.
+    TooLarge,
+    /// The pool stayed full.
+    Full,
+    /// The store did not confirm.
+    NotSealed,
+    /// This process was draining, or its writer has stopped.
+    Stopped,
+    /// The body did not arrive in time.
+    Slow,
+    /// No token, or a wrong one.
+    Unauthenticated,
+    /// Method, path, content type or compression that OTLP does not have.
+    Unsupported,
+    /// A mistake of ours.
+    Internal,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Outcome; 11] = [
+        Outcome::Accepted,
+        Outcome::Partial,
+        Outcome::Malformed,
+        Outcome::TooLarge,
+        Outcome::Full,
+        Outcome::NotSealed,
+        Outcome::Stopped,
+        Outcome::Slow,
+        Outcome::Unauthenticated,
+        Outcome::Unsupported,
+        Outcome::Internal,
+    ];
+
+    /// Stable word for the label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Outcome::Accepted => "accepted",
+            Outcome::Partial => "partial",
+            Outcome::Malformed => "malformed",
+            Outcome::TooLarge => "too_large",
+            Outcome::Full => "full",
+            Outcome::NotSealed => "not_sealed",
+            Outcome::Stopped => "stopped",
+            Outcome::Slow => "slow",
+            Outcome::Unauthenticated => "unauthenticated",
+            Outcome::Unsupported => "unsupported",
+            Outcome::Internal => "internal",
+        }
+    }
+}
+
+/// The receiver's figures. Cheap to update from anywhere.
+#[derive(Debug, Default)]
+pub struct ReceiveMetrics {
+    requests: [[AtomicU64; Outcome::ALL.len()]; Signal::ALL.len()],
+    /// Requests that ended before their signal was known.
+    strays: [AtomicU64; Outcome::ALL.len()],
+    items: [AtomicU64; Signal::ALL.len()],
+    promoted: [AtomicU64; Signal::ALL.len()],
+    rejected: [AtomicU64; Signal::ALL.len()],
+    skipped: [AtomicU64; Skip::ALL.len()],
+    bytes: [AtomicU64; Signal::ALL.len()],
+    in_flight: AtomicU64,
+    connections: AtomicU64,
+    handshakes_failed: AtomicU64,
+}
+
+impl ReceiveMetrics {
+    /// Requests that ended so; `None`: before their signal was known (wrong path, refused token).
+    pub fn requests(&self, signal: Option<Signal>, outcome: Outcome) -> u64 {
+        read(self.requests_of(signal, outcome))
+    }
+
+    /// Spans, log records or data points received.
+    pub fn items(&self, signal: Signal) -> u64 {
+        read(at(&self.items, &Signal::ALL, signal))
+    }
+
+    /// Records that were promoted and have their receipt.
+    pub fn promoted(&self, signal: Signal) -> u64 {
+        read(at(&self.promoted, &Signal::ALL, signal))
+    }
+
+    /// Spans and logs that were malformed.
+    pub fn rejected(&self, signal: Signal) -> u64 {
+        read(at(&self.rejected, &Signal::ALL, signal))
+    }
+
+    /// Spans and logs that were not promoted, by reason.
+    pub fn skipped(&self, reason: Skip) -> u64 {
+        read(at(&self.skipped, &Skip::ALL, reason))
+    }
+
+    /// Bytes of bodies as they were walked: decompressed, JSON as JSON.
+    pub fn bytes(&self, signal: Signal) -> u64 {
+        read(at(&self.bytes, &Signal::ALL, signal))
+    }
+
+    /// Requests between their first byte and their answer.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Open connections of the OTLP listeners.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// TLS handshakes that failed or took too long: also clients without the certificate that is asked for.
+    pub fn handshakes_failed(&self) -> u64 {
+        self.handshakes_failed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn ended(&self, signal: Option<Signal>, outcome: Outcome) {
+        add(self.requests_of(signal, outcome), 1);
+    }
+
+    pub(super) fn received(&self, signal: Signal, bytes: usize) {
+        add(at(&self.bytes, &Signal::ALL, signal), u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn tallied(&self, signal: Signal, tally: &Tally) {
+        add(at(&self.items, &Signal::ALL, signal), tally.counts.spans + tally.counts.logs);
+        add(at(&self.rejected, &Signal::ALL, signal), tally.counts.rejected);
+        for (slot, count) in self.skipped.iter().zip(tally.skipped) {
+            add(Some(slot), count);
+        }
+    }
+
+    pub(super) fn counted_points(&self, points: u64) {
+        add(at(&self.items, &Signal::ALL, Signal::Metrics), points);
+    }
+
+    pub(super) fn sealed(&self, signal: Signal, records: u64) {
+        add(at(&self.promoted, &Signal::ALL, signal), records);
+    }
+
+    pub(super) fn handshake_failed(&self) {
+        add(Some(&self.handshakes_failed), 1);
+    }
+
+    /// Counts a request as in flight until the guard goes.
+    pub(super) fn enter(&self) -> Occupied<'_> {
+        Occupied::new(&self.in_flight)
+    }
+
+    /// Counts a connection as open until the guard goes.
+    pub(super) fn connected(&self) -> Occupied<'_> {
+        Occupied::new(&self.connections)
+    }
+
+    fn requests_of(&self, signal: Option<Signal>, outcome: Outcome) -> Option<&AtomicU64> {
+        let row = match signal {
+            Some(signal) => at(&self.requests, &Signal::ALL, signal),
+            None => Some(&self.strays),
+        };
+        at(row?, &Outcome::ALL, outcome)
+    }
+}
+
+/// Holds a gauge one higher.
+#[derive(Debug)]
+pub(super) struct Occupied<'a>(&'a AtomicU64);
+
+impl<'a> Occupied<'a> {
+    fn new(gauge: &'a AtomicU64) -> Self {
+        gauge.fetch_add(1, Ordering::Relaxed);
+        Occupied(gauge)
+    }
+}
+
+impl Drop for Occupied<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn at<'a, T, L: PartialEq>(slots: &'a [T], labels: &[L], label: L) -> Option<&'a T> {
+    labels.iter().position(|l| *l == label).and_then(|at| slots.get(at))
+}
+
+fn add(slot: Option<&AtomicU64>, n: u64) {
+    if let Some(slot) = slot.filter(|_| n > 0) {
+        slot.fetch_add(n, Ordering::Relaxed);
+    }
+}
+
+fn read(slot: Option<&AtomicU64>) -> u64 {
+    slot.map_or(0, |slot| slot.load(Ordering::Relaxed))
+}

@@ -1,0 +1,262 @@
+//! The only place that maps outcomes to gRPC codes and HTTP statuses (OTLP specification 1.10, "OTLP/gRPC Response", "OTLP/HTTP
+//! Response").
+//!
+//! | refusal | gRPC | HTTP | may be sent again |
+//! |---|---|---|---|
+//! | malformed | INVALID_ARGUMENT | 400 | no |
+//! | too large | RESOURCE_EXHAUSTED, no RetryInfo | 413 | no |
+//! | pool full | RESOURCE_EXHAUSTED, RetryInfo | 429, Retry-After | yes |
+//! | not sealed, stopped, slow body | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
+//! | no or wrong token | UNAUTHENTICATED | 401 | no |
+//! | path | UNIMPLEMENTED | 404 | no |
+//! | method | UNIMPLEMENTED | 405 | no |
+//! | content type, compression | UNIMPLEMENTED (415 if not gRPC at all) | 415 | no |
+//! | our mistake | INTERNAL | 500 | no |
+//!
+//! RESOURCE_EXHAUSTED tells clients to retry only with RetryInfo. UNAVAILABLE and 503 they retry anyway; the delay keeps them from
+//! hurrying.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use tonic::{Code, Status};
+
+use super::metrics::Outcome;
+use crate::otlp::answer::{self, Encoding};
+use crate::otlp::json::JsonError;
+use crate::otlp::wire::Malformed;
+use crate::seal::{Full as PoolFull, SubmitError};
+
+/// Why a request as a whole has no success answer. Words here reach the sender: they never quote its data nor name our store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Not OTLP: the reason.
+    Malformed(String),
+    /// Beyond the limit of so many bytes, decompressed.
+    TooLarge(usize),
+    /// The pool stayed full for the whole `admission_wait`.
+    Full,
+    /// The records are not sealed; when to send them again.
+    NotSealed(Duration),
+    /// Draining, or the writer has stopped.
+    Stopped,
+    /// The body did not arrive within `body_timeout`.
+    Slow,
+    /// No bearer token, or a wrong one.
+    Unauthenticated,
+    /// Nothing is served at this path; a hint where.
+    UnknownPath(&'static str),
+    /// Only POST.
+    WrongMethod,
+    /// A content type that OTLP does not have.
+    ContentType(&'static str),
+    /// A compression that is not understood.
+    ContentEncoding,
+    /// A task of ours died.
+    Internal,
+}
+
+/// When to come back to a full pool: two rounds of `seal.max_delay`, after which a batch has left it.
+const FULL_RETRY: Duration = Duration::from_secs(2);
+
+/// When to come back to a process that stops: about how long a restart takes.
+const STOPPED_RETRY: Duration = Duration::from_secs(5);
+
+impl Refusal {
+    /// The metric's label.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Refusal::Malformed(_) => Outcome::Malformed,
+            Refusal::TooLarge(_) => Outcome::TooLarge,
+            Refusal::Full => Outcome::Full,
+            Refusal::NotSealed(_) => Outcome::NotSealed,
+            Refusal::Stopped => Outcome::Stopped,
+            Refusal::Slow => Outcome::Slow,
+            Refusal::Unauthenticated => Outcome::Unauthenticated,
+            Refusal::UnknownPath(_) | Refusal::WrongMethod | Refusal::ContentType(_) | Refusal::ContentEncoding => Outcome::Unsupported,
+            Refusal::Internal => Outcome::Internal,
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Refusal::Malformed(_) => Code::InvalidArgument,
+            Refusal::TooLarge(_) | Refusal::Full => Code::ResourceExhausted,
+            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow => Code::Unavailable,
+            Refusal::Unauthenticated => Code::Unauthenticated,
+            Refusal::UnknownPath(_) | Refusal::WrongMethod | Refusal::ContentType(_) | Refusal::ContentEncoding => Code::Unimplemented,
+            Refusal::Internal => Code::Internal,
+        }
+    }
+
+    fn http_status(&self) -> StatusCode {
+        match self {
+            Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
+            Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::Full => StatusCode::TOO_MANY_REQUESTS,
+            // Not 408 for a slow body: OTLP clients drop what they sent on every status but 429, 502, 503 and 504.
+            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Refusal::UnknownPath(_) => StatusCode::NOT_FOUND,
+            Refusal::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::ContentType(_) | Refusal::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// When to send the same request again; `None`: never.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Refusal::Full | Refusal::Slow => Some(FULL_RETRY),
+            // A delay of zero reads as "no RetryInfo" in some clients.
+            Refusal::NotSealed(delay) => Some((*delay).max(Duration::from_millis(1))),
+            Refusal::Stopped => Some(STOPPED_RETRY),
+            _ => None,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Refusal::Malformed(reason) => format!("the request is malformed: {reason}"),
+            Refusal::TooLarge(max) => {
+                format!("the request has more than {max} bytes decompressed; send smaller batches or raise the receiver's limit")
+            }
+            Refusal::Full => "the receiver's pool is full; nothing was accepted, send it again later".to_owned(),
+            Refusal::NotSealed(_) => "the records are not known to be sealed; send them again".to_owned(),
+            Refusal::Stopped => "the receiver is shutting down or its writer has stopped; send it again".to_owned(),
+            Refusal::Slow => "the body did not arrive in time; send it again".to_owned(),
+            Refusal::Unauthenticated => "a valid bearer token is required".to_owned(),
+            Refusal::UnknownPath(hint) | Refusal::ContentType(hint) => (*hint).to_owned(),
+            Refusal::WrongMethod => "only POST is served here".to_owned(),
+            Refusal::ContentEncoding => "supported compressions: gzip, zstd".to_owned(),
+            Refusal::Internal => "an internal error; see the receiver's log".to_owned(),
+        }
+    }
+
+    /// For OTLP/gRPC.
+    pub(crate) fn to_grpc(&self) -> Status {
+        let (code, message) = (self.code(), self.message());
+        let Some(delay) = self.retry_after() else { return Status::new(code, message) };
+        let details = answer::status(code.into(), &message, Some(delay), Encoding::Protobuf);
+        Status::with_details(code, message, details.into())
+    }
+
+    /// For OTLP/HTTP: a `google.rpc.Status` in the request's encoding; plain words for who did not speak OTLP at all.
+    pub(crate) fn to_http(&self, encoding: Option<Encoding>) -> Response<Full<Bytes>> {
+        let message = self.message();
+        let (content_type, body) = match encoding {
+            Some(encoding) => (content_type(encoding), answer::status(self.code().into(), &message, self.retry_after(), encoding)),
+            None => (HeaderValue::from_static("text/plain; charset=utf-8"), format!("{message}\n").into_bytes()),
+        };
+        let mut response = Response::new(Full::new(body.into()));
+        *response.status_mut() = self.http_status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, content_type);
+        if let Some(delay) = self.retry_after() {
+            // Whole seconds (RFC 9110 section 10.2.3), rounded up: earlier would be refused again.
+            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        let more: Option<(HeaderName, &'static str)> = match self {
+            Refusal::WrongMethod => Some((ALLOW, "POST")),
+            Refusal::Unauthenticated => Some((WWW_AUTHENTICATE, "Bearer")),
+            Refusal::ContentEncoding => Some((ACCEPT_ENCODING, "gzip, zstd")),
+            _ => None,
+        };
+        if let Some((name, value)) = more {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(error: Malformed) -> Self {
+        Refusal::Malformed(error.0.to_owned())
+    }
+}
+
+impl From<JsonError> for Refusal {
+    fn from(error: JsonError) -> Self {
+        Refusal::Malformed(error.to_string())
+    }
+}
+
+impl From<PoolFull> for Refusal {
+    fn from(_: PoolFull) -> Self {
+        Refusal::Full
+    }
+}
+
+impl From<SubmitError> for Refusal {
+    fn from(error: SubmitError) -> Self {
+        // The reasons name our store and stay in our log: the sealer writes them there.
+        match error {
+            SubmitError::NotSealed { retry_after, .. } => Refusal::NotSealed(retry_after),
+            SubmitError::Stopped { .. } => Refusal::Stopped,
+        }
+    }
+}
+
+/// The media type of an encoding.
+pub(crate) fn content_type(encoding: Encoding) -> HeaderValue {
+    HeaderValue::from_static(match encoding {
+        Encoding::Protobuf => "application/x-protobuf",
+        Encoding::Json => "application/json",
+    })
+}
+
+/// What tonic's framing says of a message that never reached us -> what OTLP says.
+///
+/// - A message beyond the limit is OUT_OF_RANGE there (or RESOURCE_EXHAUSTED, if only its decompressed form is); OTLP clients retry
+///   OUT_OF_RANGE, so they would send the same bytes for ever.
+/// - Compressed bytes that do not decompress, or framing that breaks off, are INTERNAL there; the request is malformed.
+/// - Everything else (a compression that is not understood, our own refusal on the way) is right already.
+pub(crate) fn framing_refusal(code: Code, bytes_max: usize) -> Option<Refusal> {
+    match code {
+        Code::OutOfRange | Code::ResourceExhausted => Some(Refusal::TooLarge(bytes_max)),
+        Code::Internal => Some(Refusal::Malformed("it is not one gRPC message, or does not decompress".to_owned())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The retryable codes and statuses of the OTLP specification.
+    #[test]
+    fn exactly_what_may_be_sent_again_looks_retryable_to_clients() {
+        let all = [
+            Refusal::Malformed(String::new()),
+            Refusal::TooLarge(1),
+            Refusal::Full,
+            Refusal::NotSealed(Duration::ZERO),
+            Refusal::Stopped,
+            Refusal::Slow,
+            Refusal::Unauthenticated,
+            Refusal::UnknownPath(""),
+            Refusal::WrongMethod,
+            Refusal::ContentType(""),
+            Refusal::ContentEncoding,
+            Refusal::Internal,
+        ];
+        for refusal in all {
+            let again = refusal.retry_after().is_some();
+            let status = refusal.to_grpc();
+            let grpc = match status.code() {
+                Code::Cancelled | Code::DeadlineExceeded | Code::Aborted | Code::OutOfRange | Code::Unavailable | Code::DataLoss => true,
+                Code::ResourceExhausted => !status.details().is_empty(),
+                _ => false,
+            };
+            assert_eq!(grpc, again, "{refusal:?}");
+            assert_eq!(!status.details().is_empty(), again, "{refusal:?}");
+            let http = refusal.to_http(Some(Encoding::Protobuf));
+            assert_eq!(matches!(http.status().as_u16(), 429 | 502 | 503 | 504), again, "{refusal:?}");
+            assert_eq!(http.headers().get(RETRY_AFTER).is_some_and(|v| v != "0"), again, "{refusal:?}");
+        }
+    }
+}

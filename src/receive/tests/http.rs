@@ -1,0 +1,235 @@
+use std::io::Write;
+
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use reqwest::{Body, Method};
+
+use super::*;
+use crate::otlp::answer::Signal;
+
+const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
+
+struct Reply {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+async fn post(rig: &Rig, path: &str, media_type: &str, coding: &str, body: impl Into<Body>) -> Reply {
+    send(rig, Method::POST, path, media_type, coding, body).await
+}
+
+async fn send(rig: &Rig, method: Method, path: &str, media_type: &str, coding: &str, body: impl Into<Body>) -> Reply {
+    let mut request = reqwest::Client::new().request(method, rig.url(path)).body(body);
+    if !media_type.is_empty() {
+        request = request.header(CONTENT_TYPE, media_type);
+    }
+    if !coding.is_empty() {
+        request = request.header(CONTENT_ENCODING, coding);
+    }
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Reply { status, headers, body: response.bytes().await.unwrap().to_vec() }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 3).unwrap()
+}
+
+/// Sent in pieces without a Content-Length.
+fn chunked(bytes: Vec<u8>) -> Body {
+    #[derive(Debug)]
+    struct Pieces(std::collections::VecDeque<bytes::Bytes>);
+    impl http_body::Body for Pieces {
+        type Data = bytes::Bytes;
+        type Error = std::convert::Infallible;
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+            std::task::Poll::Ready(self.get_mut().0.pop_front().map(|piece| Ok(http_body::Frame::data(piece))))
+        }
+    }
+    Body::wrap(Pieces(bytes.chunks(10_000).map(bytes::Bytes::copy_from_slice).collect()))
+}
+
+#[tokio::test]
+async fn both_encodings_bring_a_receipt_in_their_own_encoding() {
+    let mut rig = rig().await;
+    rig.answering(Ok(RECEIPT));
+    let request = traces(vec![ai_span(), plain_span()]);
+    for (media_type, body, answer, answer_body) in [
+        (PROTOBUF, request.encode_to_vec(), PROTOBUF, &b""[..]),
+        (JSON, serde_json::to_vec(&request).unwrap(), JSON, b"{}"),
+        ("Application/JSON; charset=utf-8", serde_json::to_vec(&request).unwrap(), JSON, b"{}"),
+    ] {
+        let reply = post(&rig, "/v1/traces", media_type, "", body).await;
+        assert_eq!((reply.status, reply.header("content-type"), &*reply.body), (200, answer, answer_body));
+        assert_eq!((reply.header("spanseal-log"), reply.header("spanseal-seal")), ("spanseal.local/test", "42"));
+        assert_eq!((reply.header("spanseal-promoted"), reply.header("spanseal-root").len()), ("1", 44));
+    }
+    assert_eq!(rig.counters.take().spans, 6);
+    assert_eq!(rig.pool.used(), 0);
+}
+
+#[tokio::test]
+async fn without_ai_spans_there_is_no_seal() {
+    let rig = rig().await;
+    let reply = post(&rig, "/v1/traces", PROTOBUF, "", traces(vec![plain_span()]).encode_to_vec()).await;
+    assert_eq!((reply.status, reply.header("spanseal-promoted"), reply.header("spanseal-log")), (200, "0", "spanseal.local/test"));
+    assert!(!reply.headers.contains_key("spanseal-seal") && !reply.headers.contains_key("spanseal-root"));
+    // An empty protobuf message is a request; an empty JSON text is none.
+    assert_eq!(post(&rig, "/v1/logs", PROTOBUF, "", "").await.status, 200);
+    assert_eq!(post(&rig, "/v1/logs", JSON, "", "").await.status, 400);
+}
+
+#[tokio::test]
+async fn malformed_items_are_a_partial_success() {
+    let mut rig = rig().await;
+    rig.answering(Ok(RECEIPT));
+    // An id of odd hexadecimal spoils its span, not the request.
+    let json = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"abc","name":"x"},
+        {"traceId":"0102030405060708090a0b0c0d0e0f10","attributes":[{"key":"gen_ai.x","value":{"intValue":"1"}}]}]}]}]}"#;
+    let reply = post(&rig, "/v1/traces", JSON, "", json).await;
+    assert_eq!((reply.status, reply.header("spanseal-promoted")), (200, "1"));
+    assert_eq!(reply.json()["partialSuccess"]["rejectedSpans"], "1");
+    assert_eq!(reply.json()["partialSuccess"]["errorMessage"], "a trace id has not 16 bytes");
+}
+
+#[tokio::test]
+async fn metric_points_are_counted_in_both_encodings() {
+    let rig = rig().await;
+    let json =
+        r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","sum":{"dataPoints":[{"asInt":"1"},{"asDouble":"NaN"}]}}]}]}]}"#;
+    assert_eq!(post(&rig, "/v1/metrics", JSON, "", json).await.status, 200);
+    let protobuf = crate::otlp::json::metrics(json.as_bytes()).unwrap();
+    assert_eq!(post(&rig, "/v1/metrics", PROTOBUF, "", protobuf).await.header("spanseal-promoted"), "0");
+    assert_eq!(rig.metrics.items(Signal::Metrics), 4);
+}
+
+#[tokio::test]
+async fn compressions_and_pieces_come_to_the_same() {
+    let mut rig = rig().await;
+    rig.answering(Ok(RECEIPT));
+    let body = padded(700_000).encode_to_vec();
+    for (coding, sent) in
+        [("", body.clone()), ("identity", body.clone()), ("gzip", gzip(&body)), ("x-gzip", gzip(&body)), ("zstd", zstd(&body))]
+    {
+        let reply = post(&rig, "/v1/traces", PROTOBUF, coding, sent.clone()).await;
+        assert_eq!((reply.status, reply.header("spanseal-promoted")), (200, "1"), "{coding}");
+        let reply = post(&rig, "/v1/traces", PROTOBUF, coding, chunked(sent)).await;
+        assert_eq!((reply.status, reply.header("spanseal-promoted")), (200, "1"), "{coding}");
+    }
+    // Two gzip members are one body (RFC 1952 section 2.2).
+    let (left, right) = body.split_at(1_000);
+    assert_eq!(post(&rig, "/v1/traces", PROTOBUF, "gzip", [gzip(left), gzip(right)].concat()).await.status, 200);
+    assert!(rig.fake.seen.lock().unwrap().iter().all(|seen| seen.bytes == body.len()));
+    assert_eq!(rig.pool.used(), 0);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_413_announced_or_not_plain_or_compressed() {
+    let rig = rig().await;
+    let big = padded(LIMIT + 1).encode_to_vec();
+    let bomb = padded(60 * LIMIT).encode_to_vec();
+    for (coding, body) in [
+        ("", Body::from(big.clone())),
+        ("", chunked(big.clone())),
+        ("gzip", gzip(&bomb).into()),
+        ("zstd", zstd(&bomb).into()),
+        ("zstd", chunked(zstd(&bomb))),
+    ] {
+        let reply = post(&rig, "/v1/traces", PROTOBUF, coding, body).await;
+        assert_eq!((reply.status, reply.header("retry-after")), (413, ""), "{coding}");
+        assert_eq!(google_status(&reply.body).0, 8);
+    }
+    let exact = vec![b' '; LIMIT - 2].into_iter().chain(*b"{}").collect::<Vec<u8>>();
+    assert_eq!(post(&rig, "/v1/traces", JSON, "gzip", gzip(&exact)).await.status, 200);
+    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::TooLarge), 5);
+    assert_eq!(rig.pool.used(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_400_with_a_status_in_its_encoding() {
+    let rig = rig().await;
+    for (coding, body) in
+        [("", b"\xff\xff".to_vec()), ("gzip", b"no".to_vec()), ("zstd", b"no".to_vec()), ("gzip", gzip(b"x")[..15].to_vec())]
+    {
+        let reply = post(&rig, "/v1/traces", PROTOBUF, coding, body).await;
+        assert_eq!((reply.status, reply.header("content-type"), reply.header("retry-after")), (400, PROTOBUF, ""), "{coding}");
+        assert_eq!((google_status(&reply.body).0, google_status(&reply.body).2), (3, None));
+    }
+    let reply = post(&rig, "/v1/traces", JSON, "", r#"{"resourceSpans":[{"secret":}]}"#).await;
+    assert_eq!((reply.status, reply.header("content-type")), (400, JSON));
+    assert_eq!(reply.json()["message"], "the request is malformed: at byte 28 of the JSON: expected a JSON value");
+    assert_eq!((reply.json()["code"].as_u64(), reply.json().get("details")), (Some(3), None));
+}
+
+#[tokio::test]
+async fn what_is_not_otlp_is_told_so() {
+    let rig = rig().await;
+    assert_eq!(post(&rig, "/v1/trace", JSON, "", "{}").await.status, 404);
+    let grpc = post(&rig, "/opentelemetry.proto.collector.trace.v1.TraceService/Export", "application/grpc", "", "").await;
+    assert!(grpc.status == 404 && String::from_utf8(grpc.body).unwrap().contains("4317"));
+    let get = send(&rig, Method::GET, "/v1/traces", "", "", "").await;
+    assert_eq!((get.status, get.header("allow")), (405, "POST"));
+    assert_eq!(post(&rig, "/v1/traces", "text/plain", "", "x").await.status, 415);
+    assert_eq!(post(&rig, "/v1/traces", "", "", "x").await.status, 415);
+    assert_eq!(post(&rig, "/v1/traces", "application/x-protobuf2", "", "x").await.status, 415);
+    let deflate = post(&rig, "/v1/traces", JSON, "deflate", "{}").await;
+    assert_eq!((deflate.status, deflate.header("accept-encoding")), (415, "gzip, zstd"));
+    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Unsupported), 5);
+    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 2);
+}
+
+#[tokio::test]
+async fn what_may_be_sent_again_says_when() {
+    let mut rig = rig_with(plain(), Pool::new(10_000, Duration::from_millis(20))).await;
+    let all = rig.pool.admit(10_000).await.unwrap();
+    let body = traces(vec![ai_span()]);
+    for sent in [Body::from(body.encode_to_vec()), chunked(body.encode_to_vec())] {
+        let full = post(&rig, "/v1/traces", PROTOBUF, "", sent).await;
+        assert_eq!((full.status, full.header("retry-after")), (429, "2"));
+        assert_eq!((google_status(&full.body).0, google_status(&full.body).2), (8, Some(2)));
+    }
+    drop(all);
+
+    rig.answering(Err(not_sealed()));
+    let away = post(&rig, "/v1/traces", JSON, "", serde_json::to_vec(&body).unwrap()).await;
+    assert_eq!((away.status, away.header("retry-after")), (503, "3"));
+    assert_eq!(away.json()["details"][0]["retryDelay"], "2.500000000s");
+    assert!(!String::from_utf8(away.body).unwrap().contains("secret-name"));
+
+    rig.receiver.refuse().await;
+    let stopped = post(&rig, "/v1/traces", PROTOBUF, "", body.encode_to_vec()).await;
+    assert_eq!((stopped.status, stopped.header("retry-after")), (503, "5"));
+    assert_eq!(rig.pool.used(), 0);
+}
+
+#[tokio::test]
+async fn hanging_up_does_not_take_records_back() {
+    let mut rig = rig().await;
+    let request = reqwest::Client::new().post(rig.url("/v1/traces")).header(CONTENT_TYPE, PROTOBUF);
+    let call = tokio::spawn(request.body(traces(vec![ai_span()]).encode_to_vec()).send());
+    let mut submission = rig.submissions.recv().await.unwrap();
+    call.abort();
+    submission.answer.closed().await;
+    assert_eq!(submission.batch.records.len(), 1);
+    assert!(rig.pool.used() > 0);
+}

@@ -1,0 +1,212 @@
+use std::path::{Path, PathBuf};
+
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tonic::transport::Endpoint as Remote;
+use tonic::{Code, Request};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::*;
+
+/// An authority, and where its files lie.
+struct Authority {
+    folder: tempfile::TempDir,
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "test authority");
+    let key = KeyPair::generate().unwrap();
+    let pem = params.self_signed(&key).unwrap().pem();
+    Authority { folder: tempfile::tempdir().unwrap(), issuer: Issuer::new(params, key), pem }
+}
+
+impl Authority {
+    /// A certificate and its key, both PEM.
+    fn issue(&self, names: Vec<SanType>, common_name: &str) -> (String, String) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = names;
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        if !common_name.is_empty() {
+            params.distinguished_name.push(DnType::CommonName, common_name);
+        }
+        let key = KeyPair::generate().unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn endpoint(&self, clients_of: Option<&Authority>) -> Endpoint {
+        let (cert, key) = self.issue(vec![SanType::DnsName("localhost".try_into().unwrap())], "server");
+        let client_ca_file = clients_of.map(|ca| self.write("clients.pem", &ca.pem));
+        let tls = TlsFiles { cert_file: self.write("cert.pem", &cert), key_file: self.write("key.pem", &key), client_ca_file };
+        Endpoint { tls: Some(tls), ..plain() }
+    }
+
+    /// Connects over TLS, with this certificate if any.
+    async fn connect(&self, rig: &Rig, identity: Option<(String, String)>) -> Result<Channel, tonic::transport::Error> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder = builder.with_root_certificates(roots);
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((cert, key)) => {
+                let chain = vec![CertificateDer::from_pem_slice(cert.as_bytes()).unwrap()];
+                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap()
+            }
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let address = rig.receiver.grpc_address().unwrap();
+        Remote::from_static("http://localhost")
+            .connect_with_connector(tower::service_fn(move |_| {
+                let connector = connector.clone();
+                async move {
+                    let tcp = tokio::net::TcpStream::connect(address).await?;
+                    let tls = connector.connect(ServerName::try_from("localhost").unwrap(), tcp).await?;
+                    Ok::<_, std::io::Error>(TokioIo::new(tls))
+                }
+            }))
+            .await
+    }
+
+    async fn export(&self, rig: &Rig, identity: Option<(String, String)>) -> Result<(), String> {
+        let channel = self.connect(rig, identity).await.map_err(|e| e.to_string())?;
+        TraceServiceClient::new(channel).export(traces(vec![plain_span()])).await.map(drop).map_err(|e| e.to_string())
+    }
+}
+
+fn pool() -> Pool {
+    Pool::new(1_000_000, Duration::from_secs(5))
+}
+
+#[tokio::test]
+async fn a_client_certificate_says_who_sent() {
+    let (server, clients) = (authority(), authority());
+    let rig = rig_with(server.endpoint(Some(&clients)), pool()).await;
+    let uri = || SanType::URI("spiffe://example.org/agent".try_into().unwrap());
+    let dns = || SanType::DnsName("agent.example.org".try_into().unwrap());
+    let mail = || SanType::Rfc822Name("agent@example.org".try_into().unwrap());
+    for (names, common_name, id) in [
+        (vec![mail(), dns(), uri()], "cn", "spiffe://example.org/agent"),
+        (vec![mail(), dns()], "cn", "agent.example.org"),
+        (vec![mail()], "cn", "agent@example.org"),
+        (vec![], "cn", "cn"),
+    ] {
+        server.export(&rig, Some(clients.issue(names, common_name))).await.unwrap();
+        let peer = rig.fake.seen.lock().unwrap().last().unwrap().peer.clone().unwrap();
+        assert_eq!((peer.id.as_str(), peer.method), (id, "mtls"));
+    }
+    server.export(&rig, Some(clients.issue(vec![], ""))).await.unwrap();
+    let peer = rig.fake.seen.lock().unwrap().last().unwrap().peer.clone().unwrap();
+    assert!(peer.id.starts_with("sha256:") && peer.id.len() == 71);
+}
+
+#[tokio::test]
+async fn without_the_right_certificate_nobody_is_let_in() {
+    let (server, clients, strangers) = (authority(), authority(), authority());
+    let rig = rig_with(server.endpoint(Some(&clients)), pool()).await;
+    server.export(&rig, None).await.unwrap_err();
+    server.export(&rig, Some(strangers.issue(vec![], "clients"))).await.unwrap_err();
+    server.export(&rig, Some(clients.issue(vec![], "one of them"))).await.unwrap();
+    assert_eq!(rig.fake.seen.lock().unwrap().len(), 1);
+    assert_eq!(rig.metrics.handshakes_failed(), 2);
+}
+
+#[tokio::test]
+async fn tls_alone_knows_nobody_and_plain_text_does_not_pass() {
+    let server = authority();
+    let rig = rig_with(server.endpoint(None), pool()).await;
+    server.export(&rig, None).await.unwrap();
+    assert_eq!(rig.fake.seen.lock().unwrap()[0].peer, None);
+    assert!(reqwest::Client::new().post(rig.url("/v1/traces")).body("{}").send().await.is_err());
+}
+
+async fn with_tokens(endpoint: Endpoint, folder: &Path) -> Rig {
+    let token_file = folder.join("tokens");
+    std::fs::write(&token_file, "billing:s3cret\n").unwrap();
+    rig_with(Endpoint { token_file: Some(token_file), ..endpoint }, pool()).await
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_over_both_transports() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = with_tokens(plain(), folder.path()).await;
+    let mut client = rig.client().await;
+    let with = |token: &'static str| {
+        let mut request = Request::new(traces(vec![plain_span()]));
+        request.metadata_mut().insert("authorization", token.parse().unwrap());
+        request
+    };
+    for status in [client.export(traces(vec![])).await.unwrap_err(), client.export(with("Bearer wrong")).await.unwrap_err()] {
+        assert_eq!(status.code(), Code::Unauthenticated);
+        assert!(!status.message().contains("wrong"));
+    }
+    client.export(with("Bearer s3cret")).await.unwrap();
+    let post = |token: &'static str| {
+        let request = reqwest::Client::new().post(rig.url("/v1/traces")).header("content-type", "application/json").body("{}");
+        request.header("authorization", token).send()
+    };
+    let refused = post("Bearer s3cret2").await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["www-authenticate"].to_str().unwrap()), (401, "Bearer"));
+    assert_eq!(post("bearer s3cret").await.unwrap().status(), 200);
+    let seen = rig.fake.seen.lock().unwrap().clone();
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|seen| seen.peer == Some(Peer { id: "billing".to_owned(), method: "token" })));
+    assert_eq!(rig.metrics.requests(None, Outcome::Unauthenticated), 3);
+    // Load balancers have no token.
+    let mut health = HealthClient::new(rig.channel().await);
+    assert_eq!(health.check(HealthCheckRequest::default()).await.unwrap().into_inner().status, 1);
+}
+
+#[tokio::test]
+async fn with_both_a_sender_is_known_by_its_certificate() {
+    let (server, clients) = (authority(), authority());
+    let rig = with_tokens(server.endpoint(Some(&clients)), server.folder.path()).await;
+    let channel = server.connect(&rig, Some(clients.issue(vec![], "agent"))).await.unwrap();
+    let mut client = TraceServiceClient::new(channel);
+    assert_eq!(client.export(traces(vec![])).await.unwrap_err().code(), Code::Unauthenticated);
+    let mut request = Request::new(traces(vec![plain_span()]));
+    request.metadata_mut().insert("authorization", "Bearer s3cret".parse().unwrap());
+    client.export(request).await.unwrap();
+    assert_eq!(rig.fake.seen.lock().unwrap()[0].peer.clone().unwrap().id, "agent");
+}
+
+#[tokio::test]
+async fn files_that_do_not_serve_are_named_in_one_sentence() {
+    let ca = authority();
+    let good = ca.endpoint(None);
+    let tls = good.tls.clone().unwrap();
+    let (other_cert, other_key) = ca.issue(vec![], "other");
+    let other_key = ca.write("other.pem", &other_key);
+    let empty = ca.write("empty.pem", "");
+    let missing = ca.folder.path().join("missing.pem");
+    let error = |tls: TlsFiles| {
+        let endpoint = Endpoint { tls: Some(tls), ..plain() };
+        async move { listen::bind(&endpoint).await.unwrap_err().to_string() }
+    };
+    let shown = |path: &Path| path.display().to_string();
+    let text = error(TlsFiles { cert_file: missing.clone(), ..tls.clone() }).await;
+    assert!(text.starts_with(&format!("cannot read the certificate `{}`", shown(&missing))) && text.contains("tls.cert_file"), "{text}");
+    let text = error(TlsFiles { key_file: missing.clone(), ..tls.clone() }).await;
+    assert!(text.starts_with(&format!("cannot read the private key `{}`", shown(&missing))), "{text}");
+    let text = error(TlsFiles { client_ca_file: Some(empty.clone()), ..tls.clone() }).await;
+    assert_eq!(text, format!("`{}` holds no PEM certificate; `tls.client_ca_file` must name one", shown(&empty)));
+    let text = error(TlsFiles { key_file: empty.clone(), ..tls.clone() }).await;
+    assert_eq!(text, format!("`{}` holds no PEM private key", shown(&empty)));
+    let text = error(TlsFiles { key_file: other_key.clone(), ..tls.clone() }).await;
+    assert_eq!(text, format!("`{}` is not the private key of the certificate in `{}`", shown(&other_key), shown(&tls.cert_file)));
+    assert!(!text.contains("PRIVATE KEY") && !other_cert.is_empty());
+}

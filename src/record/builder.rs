@@ -1,0 +1,466 @@
+//! A record under construction: the few members it has, each with its value, written as one canonical line without a tree between.
+//!
+//! Members are sorted by their position in the registry, which is canonical order; objects are opened and closed as paths change.
+
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use super::canonical::{write_number, write_string};
+use super::content::Content;
+use super::registry::{self as member, Member};
+use crate::clock::{UnixNanos, UnixSeconds};
+
+/// Longest line (`record.md` section 1). What is longer is trimmed and named in `evidence.truncated`.
+pub const LINE_MAX: usize = 1 << 20;
+
+/// Longest string that trimming leaves.
+const TRIMMED_TEXT: usize = 1024;
+
+/// The value of a member, in the type that the registry says.
+#[derive(Clone, PartialEq)]
+pub enum Val<'a> {
+    /// `s`, `P`, `R`
+    Str(Cow<'a, str>),
+    /// `i`
+    Int(i64),
+    /// `n`, finite.
+    Num(f64),
+    /// `b`
+    Bool(bool),
+    /// `t`
+    Time(UnixNanos),
+    /// `[]` of strings.
+    Texts(Vec<Cow<'a, str>>),
+    /// A list of objects, each canonical.
+    Items(Vec<Vec<u8>>),
+    /// An object, canonical.
+    Raw(Vec<u8>),
+    /// `C`
+    Content(Box<Content>),
+}
+
+impl fmt::Debug for Val<'_> {
+    /// Shows the type only: values are the senders' business, not the log's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Val::Str(_) => "Str",
+            Val::Int(_) => "Int",
+            Val::Num(_) => "Num",
+            Val::Bool(_) => "Bool",
+            Val::Time(_) => "Time",
+            Val::Texts(_) => "Texts",
+            Val::Items(_) => "Items",
+            Val::Raw(_) => "Raw",
+            Val::Content(_) => "Content",
+        })
+    }
+}
+
+/// Parts of a line that do not count when two records are compared (`record.md` section 5, rule 9).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Volatile {
+    No,
+    Received,
+    Peer,
+    Retention,
+    Evidence,
+}
+
+fn volatile(member: Member) -> Volatile {
+    match member {
+        member::TIME_RECEIVED => Volatile::Received,
+        member::SOURCE_PEER_ID | member::SOURCE_PEER_METHOD => Volatile::Peer,
+        member::RETENTION_CLASS | member::RETENTION_CLAIMED | member::RETENTION_POLICIES => Volatile::Retention,
+        m if (member::EVIDENCE_CONFLICTS..=member::EVIDENCE_WRITER).contains(&m) => Volatile::Evidence,
+        _ => Volatile::No,
+    }
+}
+
+impl Volatile {
+    /// The object that such a part is cut out of, and that stays.
+    fn anchor(self) -> &'static str {
+        match self {
+            Volatile::No | Volatile::Retention | Volatile::Evidence => "",
+            Volatile::Received => "time",
+            Volatile::Peer => "source",
+        }
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Where the line lies.
+    pub line: Range<usize>,
+    /// See [`super::PendingRecord::sameness`].
+    pub sameness: [u8; 16],
+}
+
+/// The members of one record. Reused from record to record, so that its memory is.
+#[derive(Clone, Debug, Default)]
+pub struct Record<'a> {
+    slots: Vec<(Member, Val<'a>)>,
+    /// Which members have a value, one bit each: asked for every attribute.
+    present: [u64; 4],
+    /// Where a member that has one lies in `slots`.
+    positions: Vec<u16>,
+}
+
+impl<'a> Record<'a> {
+    /// Forgets all members and keeps the memory.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+        self.present = [0; 4];
+    }
+
+    /// Sets a member; the last value counts.
+    pub fn set(&mut self, member: Member, value: Val<'a>) {
+        match self.get_mut(member) {
+            Some(slot) => *slot = value,
+            None => self.append(member, value),
+        }
+    }
+
+    /// Sets a member that is not there yet.
+    pub fn push(&mut self, member: Member, value: Val<'a>) {
+        debug_assert!(!self.has(member), "{}", member.path());
+        self.set(member, value);
+    }
+
+    /// Sets a member unless it has a value.
+    pub fn push_once(&mut self, member: Member, value: Val<'a>) {
+        if !self.has(member) {
+            self.append(member, value);
+        }
+    }
+
+    fn append(&mut self, member: Member, value: Val<'a>) {
+        if self.positions.is_empty() {
+            self.positions.resize(self.present.len() * 64, 0);
+        }
+        let (word, bit) = place(member);
+        // The registry is tested to fit into the bits, so both are there.
+        if let (Some(word), Some(position)) = (self.present.get_mut(word), self.positions.get_mut(usize::from(member.0))) {
+            *word |= bit;
+            *position = u16::try_from(self.slots.len()).unwrap_or(u16::MAX);
+            self.slots.push((member, value));
+        }
+    }
+
+    fn position(&self, member: Member) -> Option<usize> {
+        self.has(member).then(|| self.positions.get(usize::from(member.0)).map(|p| usize::from(*p))).flatten()
+    }
+
+    /// A member's value.
+    pub fn get(&self, member: Member) -> Option<&Val<'a>> {
+        self.slots.get(self.position(member)?).map(|(_, v)| v)
+    }
+
+    /// A member's value, to change.
+    pub fn get_mut(&mut self, member: Member) -> Option<&mut Val<'a>> {
+        let at = self.position(member)?;
+        self.slots.get_mut(at).map(|(_, v)| v)
+    }
+
+    /// Whether a member has a value.
+    #[inline]
+    pub fn has(&self, member: Member) -> bool {
+        let (word, bit) = place(member);
+        self.present.get(word).is_some_and(|w| w & bit != 0)
+    }
+
+    /// Whether any member between these two (inclusive) has a value: a group's first and last.
+    pub fn has_any(&self, from: Member, to: Member) -> bool {
+        (from.0..=to.0).any(|m| self.has(Member(m)))
+    }
+
+    /// All members in canonical order: the bits are in that order, so nothing is sorted.
+    pub fn members(&self) -> impl Iterator<Item = (Member, &Val<'a>)> {
+        let mut base = 0_u16;
+        let mut words = self.present.iter().copied();
+        let mut word = words.next().unwrap_or(0);
+        std::iter::from_fn(move || {
+            while word == 0 {
+                word = words.next()?;
+                base += 64;
+            }
+            let member = Member(base + u16::try_from(word.trailing_zeros()).unwrap_or(0));
+            word &= word - 1;
+            Some((member, self.get(member)?))
+        })
+    }
+
+    /// Appends the canonical line, trimmed to [`LINE_MAX`].
+    pub fn write(&mut self, out: &mut Vec<u8>, key_id: &str) -> Written {
+        let start = out.len();
+        // A line is longer than its values: what is too long already is cut before anything is written.
+        while self.slots.iter().map(|(_, v)| size(v)).sum::<usize>() > LINE_MAX && self.trim() {}
+        loop {
+            let ranges = self.write_once(out, key_id);
+            if out.len() - start <= LINE_MAX || !self.trim() {
+                return Written { line: start..out.len(), sameness: sameness(out, start, &ranges) };
+            }
+            out.truncate(start);
+        }
+    }
+
+    fn write_once(&self, out: &mut Vec<u8>, key_id: &str) -> Vec<Range<usize>> {
+        let mut skipped: Vec<Range<usize>> = Vec::with_capacity(4);
+        let mut current = Volatile::No;
+        let mut since = 0;
+        let mut open: &'static str = "";
+        out.push(b'{');
+        let mut rest = self.members().peekable();
+        while let Some((member, value)) = rest.next() {
+            let path = member.path();
+            let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+            let class = volatile(member);
+            if class != current {
+                // A part ends where its own braces are closed; what it is cut out of stays open, or is opened before it begins.
+                if current != Volatile::No {
+                    close(out, open, current.anchor());
+                    open = current.anchor();
+                    skipped.push(since..out.len());
+                }
+                current = class;
+                if class != Volatile::No {
+                    let common = close(out, open, class.anchor());
+                    open_objects(out, class.anchor().get(common..).unwrap_or_default());
+                    open = class.anchor();
+                    since = out.len();
+                }
+            }
+            let common = close(out, open, parent);
+            open_objects(out, parent.get(common..).unwrap_or_default());
+            open = parent;
+            comma(out);
+            write_name(out, name);
+            if let Val::Content(content) = value {
+                out.push(b'{');
+                // `output` is content and a group at once: its own members are woven into those of the content.
+                let of_group = |m: Member| m.path().strip_prefix(path).and_then(|p| p.strip_prefix('.'));
+                content.write_members(out, key_id, |out, next| {
+                    while let Some((m, value)) = rest.next_if(|(m, _)| of_group(*m).is_some_and(|name| name < next)) {
+                        comma(out);
+                        write_name(out, of_group(m).unwrap_or_default());
+                        write_value(out, value, key_id);
+                    }
+                });
+                while let Some((m, value)) = rest.next_if(|(m, _)| of_group(*m).is_some()) {
+                    comma(out);
+                    write_name(out, of_group(m).unwrap_or_default());
+                    write_value(out, value, key_id);
+                }
+                out.push(b'}');
+            } else {
+                write_value(out, value, key_id);
+            }
+        }
+        if current != Volatile::No {
+            close(out, open, current.anchor());
+            open = current.anchor();
+            skipped.push(since..out.len());
+        }
+        close(out, open, "");
+        out.push(b'}');
+        skipped
+    }
+
+    /// Makes the largest value smaller and names it; false where nothing is left to cut.
+    fn trim(&mut self) -> bool {
+        let Some((member, value)) = self.slots.iter_mut().max_by_key(|(_, v)| size(v)) else { return false };
+        let member = *member;
+        match value {
+            Val::Str(text) if text.len() > TRIMMED_TEXT => *text = Cow::Owned(shorten(text, TRIMMED_TEXT).to_owned()),
+            Val::Texts(texts) if texts.len() > 1 => texts.truncate(texts.len() / 2),
+            Val::Texts(texts) => match texts.first_mut() {
+                Some(text) if text.len() > TRIMMED_TEXT => *text = Cow::Owned(shorten(text, TRIMMED_TEXT).to_owned()),
+                _ => return false,
+            },
+            Val::Items(items) if items.len() > 1 => items.truncate(items.len() / 2),
+            // A value that cannot be cut is left out.
+            Val::Items(_) | Val::Raw(_) => {
+                *value = Val::Bool(false);
+                let (word, bit) = place(member);
+                if let Some(word) = self.present.get_mut(word) {
+                    *word &= !bit;
+                }
+            }
+            Val::Content(content) if content.reference.is_some() || content.media_type.is_some() => {
+                content.reference = None;
+                content.media_type = None;
+            }
+            _ => return false,
+        }
+        match self.get_mut(member::EVIDENCE_TRUNCATED) {
+            Some(Val::Texts(texts)) => {
+                if let Err(at) = texts.binary_search_by(|t| t.as_ref().cmp(member.path())) {
+                    texts.insert(at, Cow::Borrowed(member.path()));
+                }
+            }
+            _ => self.set(member::EVIDENCE_TRUNCATED, Val::Texts(vec![Cow::Borrowed(member.path())])),
+        }
+        true
+    }
+}
+
+/// Word and bit of a member.
+#[inline]
+fn place(member: Member) -> (usize, u64) {
+    (usize::from(member.0 / 64), 1 << (member.0 % 64))
+}
+
+/// Bytes of a value that trimming can take away.
+fn size(value: &Val<'_>) -> usize {
+    match value {
+        Val::Str(text) => text.len(),
+        Val::Texts(texts) => texts.iter().map(|t| t.len() + 3).sum(),
+        Val::Items(items) => items.iter().map(|i| i.len() + 1).sum(),
+        Val::Raw(raw) => raw.len(),
+        Val::Content(content) => content.reference.as_ref().map_or(0, String::len) + content.media_type.as_ref().map_or(0, String::len),
+        _ => 0,
+    }
+}
+
+/// Text cut to at most `max` bytes at a character.
+pub fn shorten(text: &str, max: usize) -> &str {
+    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+}
+
+/// What [`super::sameness_of_line`] says of the line, without reading it again: it must be the digest of the canonical form that is left.
+fn sameness(out: &[u8], start: usize, skipped: &[Range<usize>]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    let mut from = start;
+    for range in skipped {
+        hash.update(out.get(from..range.start).unwrap_or_default());
+        from = range.end;
+        // A part that stood first leaves the comma behind it.
+        if out.get(range.start) != Some(&b',') && out.get(from) == Some(&b',') {
+            from += 1;
+        }
+    }
+    hash.update(out.get(from..).unwrap_or_default());
+    let digest = hash.finalize();
+    let mut short = [0; 16];
+    short.copy_from_slice(digest.get(..16).unwrap_or(&[0; 16]));
+    short
+}
+
+/// Closes the objects of `open` that `next` does not share. Answers how many bytes of `next` stay open.
+fn close(out: &mut Vec<u8>, open: &str, next: &str) -> usize {
+    if open == next {
+        return next.len();
+    }
+    let mut common = 0;
+    let (mut a, mut b) = (open.split('.'), next.split('.'));
+    while let (Some(x), Some(y)) = (a.next(), b.next()) {
+        if x.is_empty() || x != y {
+            break;
+        }
+        common += x.len() + usize::from(common > 0);
+    }
+    let rest = open.get(common..).unwrap_or_default().trim_start_matches('.');
+    if !rest.is_empty() {
+        for _ in rest.split('.') {
+            out.push(b'}');
+        }
+    }
+    common
+}
+
+fn open_objects(out: &mut Vec<u8>, rest: &str) {
+    let rest = rest.trim_start_matches('.');
+    if rest.is_empty() {
+        return;
+    }
+    for name in rest.split('.') {
+        comma(out);
+        write_name(out, name);
+        out.push(b'{');
+    }
+}
+
+/// A comma, unless an object was just opened.
+pub(super) fn comma(out: &mut Vec<u8>) {
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+}
+
+/// Names of members are words: nothing in them needs an escape.
+fn write_name(out: &mut Vec<u8>, name: &str) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// A string that needs no escape.
+pub(super) fn quoted(out: &mut Vec<u8>, plain: &str) {
+    out.push(b'"');
+    out.extend_from_slice(plain.as_bytes());
+    out.push(b'"');
+}
+
+/// Appends one value.
+pub(crate) fn write_value(out: &mut Vec<u8>, value: &Val<'_>, key_id: &str) {
+    match value {
+        Val::Str(text) => write_string(out, text),
+        Val::Int(number) => quoted(out, itoa::Buffer::new().format(*number)),
+        Val::Num(number) => write_number(out, *number),
+        Val::Bool(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        Val::Time(at) => write_time(out, *at),
+        Val::Texts(texts) => {
+            out.push(b'[');
+            for (i, text) in texts.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write_string(out, text);
+            }
+            out.push(b']');
+        }
+        Val::Items(items) => {
+            out.push(b'[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(item);
+            }
+            out.push(b']');
+        }
+        Val::Raw(raw) => out.extend_from_slice(raw),
+        Val::Content(content) => content.write(out, key_id),
+    }
+}
+
+/// RFC 3339 with nine decimals, as [`UnixNanos::rfc3339`] prints it, without the formatting machinery: three of them stand in a record.
+pub fn write_time(out: &mut Vec<u8>, at: UnixNanos) {
+    let seconds = at.0 / 1_000_000_000;
+    let (year, month, day) = UnixSeconds(i64::try_from(seconds).unwrap_or(i64::MAX)).date();
+    let of_day = seconds % 86_400;
+    let mut text = *b"\"0000-00-00T00:00:00.000000000Z\"";
+    let mut digits = |mut at: usize, count: usize, mut value: u64| {
+        at += count;
+        for _ in 0..count {
+            at -= 1;
+            if let (Some(slot), Ok(digit)) = (text.get_mut(at), u8::try_from(value % 10)) {
+                *slot = b'0' + digit;
+            }
+            value /= 10;
+        }
+    };
+    digits(1, 4, year.unsigned_abs());
+    digits(6, 2, u64::from(month));
+    digits(9, 2, u64::from(day));
+    digits(12, 2, of_day / 3600);
+    digits(15, 2, of_day / 60 % 60);
+    digits(18, 2, of_day % 60);
+    digits(21, 9, at.0 % 1_000_000_000);
+    out.extend_from_slice(&text);
+}
+
+#[cfg(test)]
+mod tests;

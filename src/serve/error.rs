@@ -1,0 +1,54 @@
+//! Why a process does not serve, or no longer.
+
+use super::keys::KeysError;
+use super::ports::BindError;
+use crate::metrics::ExportError;
+use crate::receive::{ListenError, ReceiveError};
+use crate::seal;
+use crate::worm;
+
+/// Each is one sentence for an operator.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A listener could not be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A listener, its certificates or its tokens cannot be used.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The receiver could not start.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    /// Settings that the promoter refuses.
+    #[error("{0}")]
+    Promotion(String),
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] worm::OpenError),
+    /// The store could not be asked how it stands.
+    #[error("the store cannot be used: {0}")]
+    State(#[from] worm::ReadError),
+    /// A bucket without Object Lock.
+    #[error("{0}")]
+    NotWorm(String),
+    /// Key files.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The log could not be opened.
+    #[error(transparent)]
+    Log(#[from] seal::OpenError),
+    /// The writer has stopped for good.
+    #[error("the writer stopped: {0}")]
+    Writer(#[from] seal::Fatal),
+    /// A background task ended though nobody asked it to.
+    #[error("{task} ended by itself: {reason}; this process ends, so that whoever supervises it starts a new one")]
+    Ended {
+        /// Which.
+        task: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Own metrics.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+}

@@ -1,0 +1,23 @@
+//! Wiring only: builds the stages, supervises them, drains them in order. Decides nothing that a stage decides.
+//!
+//! Start, in this order, so that what is easily wrong is found before anything is written: ports, store, Object Lock, keys, log (recovery,
+//! first seal), receivers. Nothing is received before the log is open.
+
+mod error;
+pub mod keys;
+mod ports;
+mod start;
+
+pub use error::ServeError;
+pub use ports::{BindError, bind, is_spanseal};
+pub use start::{Serving, start};
+
+use crate::worm::StoreUrl;
+
+/// What to say of a bucket that is not write-once storage.
+pub fn no_object_lock(url: &StoreUrl) -> String {
+    format!(
+        "{url} has no versioning with Object Lock, so nothing in it would be write-once; make a bucket with Object Lock (it is set when a bucket \
+         is created), or set `store.not_worm: true`, which every seal and report will say; `spanseal doctor` shows the rest"
+    )
+}

@@ -1,0 +1,179 @@
+//! From a configuration to a running process, and down again.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::ServeError;
+use super::{bind, keys, no_object_lock};
+use crate::api::{self, Api, Standing};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
+use crate::promote::{IdentityKey, Promoter};
+use crate::receive::listen::{self, Listening};
+use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver};
+use crate::seal::{self, Pool, SealerHandle, SealerTask};
+use crate::tlog::note::VerifierKey;
+use crate::worm::s3::PUT_TIMEOUT_DEFAULT;
+use crate::worm::{self, Locks, StoreUrl, WormStore};
+
+/// How often `checkpoint` is published (`store.md`, "checkpoint").
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
+/// Longest wait for a receipt before a sender is told to try again: longer than any sender waits by default (10 s in the SDKs), so that it
+/// is the sender who gives up first, and its resend that finds the record sealed.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long open requests may take to their receipts when the process is told to stop: below the 30 s that Kubernetes gives.
+const DRAIN_WITHIN: Duration = Duration::from_secs(20);
+/// The API answers at once.
+const API_DRAIN_WITHIN: Duration = Duration::from_secs(1);
+
+/// A running process: all stages, and what a reader wants to know of them.
+#[derive(Debug)]
+pub struct Serving {
+    /// Where the API answers.
+    pub api: SocketAddr,
+    /// The log's public key.
+    pub vkey: VerifierKey,
+    /// Files that were made at this start; the operator should back them up.
+    pub made: Vec<String>,
+    /// The store, counted and timed.
+    pub store: Arc<dyn WormStore>,
+    /// Everybody's way to the writer.
+    pub sealer: SealerHandle,
+    task: SealerTask,
+    receiver: RunningReceiver,
+    standing: Arc<Standing>,
+    api_port: Listening,
+    exporter: Option<Exporter>,
+}
+
+/// Starts everything. What fails here has received nothing.
+pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, ServeError> {
+    // A port that is taken is found before a log is made. They are let go again: nobody should reach a receiver that cannot receive yet.
+    for (key, listener) in
+        [("receivers.otlp.protocols.grpc", &config.receivers.grpc), ("receivers.otlp.protocols.http", &config.receivers.http)]
+    {
+        if let Some(receiver) = listener {
+            bind(key, &receiver.listener.endpoint).await?;
+        }
+    }
+    bind("api", &config.api.endpoint).await?;
+    let api_bound = listen::bind(&config.api.to_endpoint()).await?;
+
+    let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
+    let store: Arc<dyn WormStore> = Arc::new(observed.clone());
+    check_store(config, store.as_ref()).await?;
+    let keys::Keys { log: key, identity, made } = keys::load_or_make(config, store.as_ref()).await?;
+    let vkey = key.verifier().clone();
+
+    let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
+    let metrics = Metrics::default();
+    metrics.register(Arc::new(Process::new(Arc::clone(&clock), Arc::clone(&standing))));
+    metrics.register(Arc::new(observed.clone()));
+
+    let api = api_bound.address();
+    let routes = api::router(Api {
+        log: config.log.name.clone(),
+        standing: Arc::clone(&standing),
+        store: Arc::clone(&store),
+        metrics: metrics.clone(),
+    });
+    // Probes have no token; what they learn is one word.
+    let api_port = api_bound.serve(routes, &["/healthz", "/readyz"], Arc::default());
+
+    let promoter = Promoter::new(config.promotion_settings(IdentityKey::new(*identity.0))).map_err(ServeError::Promotion)?;
+    let pool = Pool::new(config.seal.pool_bytes, config.seal.admission_wait);
+    let options = seal::Options {
+        store: Arc::clone(&store),
+        log: config.log.name.clone(),
+        key,
+        classes: Arc::new(config.retention.classes.clone()),
+        clock: Arc::clone(&clock),
+        pool: pool.clone(),
+        max_delay: config.seal.max_delay,
+        max_bytes: usize::try_from(config.seal.max_bytes).unwrap_or(usize::MAX),
+        heartbeat: config.seal.heartbeat,
+        dedup_window: config.seal.dedup_window,
+        dedup_bytes: config.seal.dedup_bytes,
+        publish_interval: PUBLISH_INTERVAL,
+        answer_within: ANSWER_WITHIN,
+        // What a dead predecessor may still have on the wire.
+        fence: PUT_TIMEOUT_DEFAULT,
+        configuration: config.redacted_json().to_jcs_string(),
+    };
+    let (sealer, task) = seal::start(options).await?;
+    metrics.register(Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) }));
+    let received = Arc::<ReceiveMetrics>::default();
+    metrics.register(Arc::new(ReceiveFigures(Arc::clone(&received))));
+    let state =
+        ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
+    let receiver = receive::start(&receive_options(config), state).await?;
+    standing.opened(task.status.clone(), Arc::clone(&task.stats));
+    let exporter = config.telemetry.otlp.as_ref().map(|to| Exporter::start(to, &metrics, &observed)).transpose()?;
+    Ok(Serving { api, vkey, made, store, sealer, task, receiver, standing, api_port, exporter })
+}
+
+fn receive_options(config: &Config) -> receive::Options {
+    let port = |receiver: &config::Receiver| receive::Port {
+        endpoint: receiver.listener.to_endpoint(),
+        request_bytes_max: usize::try_from(receiver.request_bytes_max).unwrap_or(usize::MAX),
+    };
+    receive::Options { grpc: config.receivers.grpc.as_ref().map(port), http: config.receivers.http.as_ref().map(port) }
+}
+
+/// Refuses a bucket that is not write-once storage, unless that is what the configuration says.
+async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), ServeError> {
+    let state = store.state().await?;
+    let locked = state.versioning == Some(true) && state.object_lock == Some(true);
+    if store.locks() == Locks::Enforced && !locked && matches!(config.store.url, StoreUrl::S3 { .. }) {
+        return Err(ServeError::NotWorm(no_object_lock(&config.store.url)));
+    }
+    Ok(())
+}
+
+impl Serving {
+    /// What listens where.
+    pub fn listening(&self) -> Vec<(&'static str, SocketAddr)> {
+        let grpc = self.receiver.grpc_address().map(|at| ("OTLP/gRPC", at));
+        let http = self.receiver.http_address().map(|at| ("OTLP/HTTP", at));
+        grpc.into_iter().chain(http).chain([("API (health, metrics, checkpoint)", self.api)]).collect()
+    }
+
+    /// Waits until a background task ends by itself, which none does while all is well.
+    pub async fn failed(&mut self) -> ServeError {
+        tokio::select! {
+            ended = self.task.ended() => match ended {
+                Err(fatal) => fatal.into(),
+                Ok(()) => ServeError::Ended { task: "the writer", reason: "it was told to".to_owned() },
+            },
+            () = self.receiver.failed() => ServeError::Ended { task: "an OTLP listener", reason: "its accept loop stopped".to_owned() },
+            () = self.api_port.failed() => ServeError::Ended { task: "the API listener", reason: "its accept loop stopped".to_owned() },
+        }
+    }
+
+    /// Stops in this order: stop accepting; refuse new work retryably; let open requests reach their receipt; seal what is pending and say
+    /// in that seal that it stops on purpose; publish the checkpoint; stop the API; push the last figures.
+    pub async fn drain(self) -> Result<(), ServeError> {
+        self.standing.drain();
+        let cut_off = self.receiver.drain(DRAIN_WITHIN).await;
+        let sealed = self.task.drain().await;
+        let _ = self.api_port.drain(API_DRAIN_WITHIN).await;
+        if let Some(exporter) = self.exporter {
+            // Blocks on the network, so not on an async thread; its outcome changes nothing that was promised.
+            let _ = tokio::task::spawn_blocking(move || exporter.stop()).await;
+        }
+        tracing::info!(cut_off, "serve.stopped");
+        sealed.map_err(ServeError::from)
+    }
+
+    /// Serves until `stop` is ready or something fails; then drains. `Ok` after a clean end.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        tokio::select! {
+            error = self.failed() => Err(error),
+            () = stop => self.drain().await,
+        }
+    }
+}

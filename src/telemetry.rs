@@ -1,0 +1,38 @@
+//! Logs of our own, on stderr. They name objects, counts and errors; never content, never a person.
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use crate::cli::Command;
+use crate::config::{Level, LogFormat, Telemetry};
+
+impl From<Level> for LevelFilter {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => LevelFilter::ERROR,
+            Level::Warn => LevelFilter::WARN,
+            Level::Info => LevelFilter::INFO,
+            Level::Debug => LevelFilter::DEBUG,
+            Level::Trace => LevelFilter::TRACE,
+        }
+    }
+}
+
+/// Starts logging for the process. Only `serve` is a daemon whose every state change is worth a line; a command that answers a question
+/// says what it has to say itself, so it logs warnings only unless more was asked for.
+pub fn start_logs(telemetry: &Telemetry, command: &Command) {
+    let quiet = !matches!(command, Command::Serve(_)) && telemetry.level == Level::Info;
+    let level = if quiet { LevelFilter::WARN } else { LevelFilter::from(telemetry.level) };
+    // Libraries below (HTTP/2 frames, connection pools) can print header values at their finest levels, and talk of themselves at info.
+    let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("spanseal", level);
+    let layer = match telemetry.format {
+        LogFormat::Text => fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_target(false).boxed(),
+        LogFormat::Json => {
+            fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).with_writer(std::io::stderr).boxed()
+        }
+    };
+    // A second start in one process (tests) keeps the first.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+}

@@ -1,0 +1,44 @@
+//! What `doctor` alone may do: try to delete its own canary, to see whether the store really refuses.
+
+use super::answer::store_words;
+use super::client::{Call, CallError};
+use super::{READ_TIMEOUT, S3Store, SMALL_ANSWER_MAX};
+use crate::worm::{ObjectKey, ReadError, VersionId};
+use http::Method;
+
+/// Folder of canaries: a name that no log can have.
+pub const CANARY_PREFIX: &str = "_doctor/";
+
+/// What a store did when it was asked to delete a locked version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeleteProbe {
+    /// It refused, in its own words.
+    Refused(String),
+    /// It said yes. Whether the version is gone, a HEAD tells.
+    Accepted,
+}
+
+impl S3Store {
+    /// Asks the store to delete one version of a canary, without the governance bypass. Refuses every key that is no canary.
+    pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<DeleteProbe, ReadError> {
+        if !key.as_str().starts_with(CANARY_PREFIX) {
+            return Err(ReadError::Refused { key: key.0.clone(), reason: "only a canary of `doctor` may be put to this test".to_owned() });
+        }
+        let query = version.map(|v| ("versionId", v.0.clone())).into_iter().collect();
+        let full = self.read_key(key)?;
+        let call =
+            Call { method: Method::DELETE, key: full, query, timeout: READ_TIMEOUT, answer_max: SMALL_ANSWER_MAX, ..Call::default() };
+        let unavailable = |reason: String| ReadError::Unavailable { key: key.0.clone(), reason };
+        // One try: a refusal is an answer, and a delete is not asked for twice.
+        let answer = self.client.call(call).await.map_err(|error| match error {
+            CallError::NotSent(words) | CallError::Lost(words) => unavailable(words),
+            CallError::TooLarge { .. } => unavailable("its answer is too long".to_owned()),
+        })?;
+        if answer.status.is_success() {
+            return Ok(DeleteProbe::Accepted);
+        }
+        let (code, message) = store_words(&answer);
+        let said = format!("{} {code} {message}", answer.status.as_u16()).trim().to_owned();
+        if answer.status.is_client_error() { Ok(DeleteProbe::Refused(said)) } else { Err(unavailable(said)) }
+    }
+}

@@ -1,0 +1,137 @@
+//! What a span costs, in CPU-seconds of the server process per million spans, beside a bare tonic + prost receiver that decodes and answers
+//! at once, under the same load, in the same run, on the same core.
+//!
+//! `cargo bench` prints the table. The server is pinned to one core and the client to another, so the machine needs two; everything stays
+//! on loopback. Each measurement ends after a fixed number of spans or seconds, whichever comes first. Other work on the machine makes
+//! times worse but ratios only a little: compare ratios.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub,
+    reason = "a measurement stops at the first surprise, and its numbers are shown rounded"
+)]
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with the tests")]
+mod support;
+mod discard;
+mod load;
+mod process;
+mod reference;
+
+use std::path::Path;
+use std::time::Duration;
+
+use load::{Mix, Outcome};
+use process::Pinned;
+use support::receiver::{Options, Site};
+
+/// One line of the table.
+struct Row {
+    mix: Mix,
+    server: &'static str,
+    outcome: Outcome,
+    cpu_seconds: f64,
+    rss_peak_mib: f64,
+    stored_bytes: Option<u64>,
+}
+
+impl Row {
+    fn per_million(&self) -> f64 {
+        self.cpu_seconds / self.outcome.spans as f64 * 1e6
+    }
+}
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("reference") => reference::serve(),
+        Some("discard") => discard::serve(),
+        // `cargo bench` passes `--bench`; a number shortens or lengthens the whole (1 = 1 million spans of the cheap mix).
+        _ => measure(),
+    }
+}
+
+fn measure() {
+    let scale = std::env::var("SPANSEAL_BENCH_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1.0_f64);
+    println!("machine: {}, {} cores", process::cpu_model(), std::thread::available_parallelism().unwrap());
+    println!("pinning: {}", if process::can_pin() { "server on core 1, client on core 0" } else { "none (no taskset or one core)" });
+    let mut rows = Vec::new();
+    for mix in Mix::ALL {
+        let load = load::Load::new(mix);
+        println!("\n{}: {} spans and {} bytes a request", mix.title(), load.spans_per_request, load.request_bytes());
+        let spans = (mix.spans() as f64 * scale) as u64;
+        rows.push(own(mix, &load, spans, "reference", "tonic + prost, answers at once"));
+        rows.push(own(mix, &load, spans, "discard", "spanseal, promoted and discarded"));
+        rows.push(sealed(mix, &load, spans));
+    }
+    print_table(&rows);
+}
+
+/// A server of this program: the reference, or the product without what comes after promotion.
+fn own(mix: Mix, load: &load::Load, spans: u64, mode: &str, server: &'static str) -> Row {
+    let running = process::pinned_server(|| process::Own::start(mode));
+    let (outcome, cpu_seconds) = run(load, &running, running.running.address, spans);
+    Row { mix, server, outcome, cpu_seconds, rss_peak_mib: running.rss_peak_mib(), stored_bytes: None }
+}
+
+/// The real binary, every answer a receipt, on a local folder.
+fn sealed(mix: Mix, load: &load::Load, spans: u64) -> Row {
+    // Long enough for seals of a useful size, short enough that the client's requests in flight keep the server busy.
+    let site = Site::with(Options { max_delay: "100ms".to_owned(), ..Options::default() });
+    let server = process::pinned_server(|| site.serve());
+    let (outcome, cpu_seconds) = run(load, &server, server.running.grpc, spans);
+    assert_eq!(outcome.promoted, outcome.ai_spans, "as many records as AI spans");
+    let rss_peak_mib = server.rss_peak_mib();
+    drop(server);
+    let stored_bytes = Some(bytes_below(&site.path("store")));
+    Row { mix, server: "spanseal, sealed to a local folder", outcome, cpu_seconds, rss_peak_mib, stored_bytes }
+}
+
+fn run<T: process::Process>(load: &load::Load, server: &Pinned<T>, address: std::net::SocketAddr, spans: u64) -> (Outcome, f64) {
+    // Connections, allocator, first pages: not what is measured.
+    load.send(address, spans / 20, Duration::from_secs(5));
+    let before = server.cpu_seconds();
+    let outcome = load.send(address, spans, Duration::from_secs(30));
+    (outcome, server.cpu_seconds() - before)
+}
+
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap());
+    entries.map(|e| if e.file_type().unwrap().is_dir() { bytes_below(&e.path()) } else { e.metadata().unwrap().len() }).sum()
+}
+
+fn print_table(rows: &[Row]) {
+    println!();
+    println!(
+        "{:<26} {:<36} {:>9} {:>12} {:>7} {:>10} {:>9} {:>9} {:>8} {:>12}",
+        "load", "server", "spans", "CPU s/1M", "ratio", "spans/s", "p50 ms", "p99 ms", "RSS MiB", "B/AI span"
+    );
+    for row in rows {
+        let reference = rows.iter().find(|r| r.mix == row.mix).unwrap().per_million();
+        // The warm-up's records are stored too: they are a twentieth more.
+        let stored = row.stored_bytes.filter(|_| row.outcome.ai_spans > 0);
+        let each = stored.map_or("-".to_owned(), |bytes| format!("{:.0}", bytes as f64 / (row.outcome.ai_spans as f64 * 1.05)));
+        println!(
+            "{:<26} {:<36} {:>9} {:>12.3} {:>7.2} {:>10.0} {:>9.1} {:>9.1} {:>8.0} {:>12}",
+            row.mix.title(),
+            row.server,
+            row.outcome.spans,
+            row.per_million(),
+            row.per_million() / reference,
+            row.outcome.spans as f64 / row.outcome.elapsed.as_secs_f64(),
+            row.outcome.percentile_ms(0.50),
+            row.outcome.percentile_ms(0.99),
+            row.rss_peak_mib,
+            each,
+        );
+    }
+    println!(
+        "\nCPU s/1M: user and system time of the server process per million spans received. ratio: to the first line of the same load."
+    );
+    println!("The load without AI spans is what receiving and classifying costs; nothing of it is sealed.");
+}
