@@ -20,6 +20,7 @@
 //! | [`seal`] | records -> durable, ordered seals: the only writer | `record`, `retain`, `tlog`, `worm`, `govern` |
 //! | [`tlog`] | RFC 6962 trees, C2SP notes and checkpoints, the seal file (pure) | names and limits of `worm` |
 //! | [`worm`] | write-once storage: contract, local folder, S3, strict twin | nothing |
+//! | [`verify`] | proof for an outsider: whole-log check, findings, proof bundle | `record`, `tlog`, `worm` |
 //! | [`govern`] | acts that are records themselves | `record`, `retain` |
 //! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |

@@ -404,6 +404,26 @@ async fn a_rewritten_history_is_one_finding_where_it_begins() {
     assert_eq!(report.findings[0].seal, Some(2));
 }
 
+/// A missing seal does not hide that the next one belongs to another history: `previous` stands in for its leaf.
+#[tokio::test]
+async fn a_gap_of_one_seal_is_bridged() {
+    let forge = honest(Locks::Enforced).await;
+    forge.store.purge(&seal_key(LOG, 2), None);
+    assert_eq!(kinds(&forge.verify().await), ["seal_missing"], "the seal behind the gap extends the one before it");
+    let mut forge = honest(Locks::Enforced).await;
+    let mut range = CompactRange::new();
+    for leaf in [leaf_hash(b"another 0"), leaf_hash(b"another 1"), leaf_hash(b"another 2")] {
+        range.append(leaf);
+    }
+    (forge.range, forge.previous) = (range, Some(leaf_hash(b"another 2")));
+    forge.store.purge(&seal_key(LOG, 2), None);
+    forge.store.purge(&seal_key(LOG, 3), None);
+    forge.seal(&[], |_| {}).await;
+    forge.put(&checkpoint_key(LOG), forge.seals[4].checkpoint.clone()).await;
+    let report = forge.verify().await;
+    assert_eq!(kinds(&report), ["seal_missing", "seal_chain"], "{}", report.to_text());
+}
+
 #[tokio::test]
 async fn locks_are_read_back() {
     let later = UnixSeconds(NOW + 86_400 * 180);

@@ -84,7 +84,13 @@ fn a_signature_does_not_excuse_a_statement_that_does_not_fit() {
     for (what, bundle) in [
         ("another count", bundle(|s| s.segments[0].records = 4)),
         ("another root", bundle(|s| s.segments[0].merkle_root.0 = Hash([1; 32]))),
-        ("another index", bundle(|s| (s.index, s.previous) = (1, Some(crate::tlog::LeafHash(Hash([1; 32])))))),
+        (
+            "another index",
+            bundle(|s| {
+                (s.index, s.previous) = (1, Some(crate::tlog::LeafHash(Hash([1; 32]))));
+                s.segments[0].key = segment_name("standard", s.sealed_at, 1, &s.segments[0].sha256.to_string());
+            }),
+        ),
         ("another log", bundle(|s| s.log = "spanseal.test/other".into())),
         (
             "a key that did not sign",
@@ -95,6 +101,18 @@ fn a_signature_does_not_excuse_a_statement_that_does_not_fit() {
     ] {
         assert_eq!(checked(&bundle).verdict, Verdict::Findings, "{what}");
     }
+}
+
+/// The first leaf's path is hashed alike in trees of 3 and of 4 leaves: the size must be the signed one.
+#[test]
+fn the_tree_size_is_the_signed_one() {
+    let mut bundle = bundle(|_| {});
+    let leaves = [leaf_hash(&bundle.statement.to_jcs()), leaf_hash(b"1"), leaf_hash(b"2")];
+    bundle.checkpoint = signer().checkpoint(TreeSize(3), root_of(&leaves));
+    bundle.log = Inclusion { index: LeafIndex(0), size: TreeSize(3), path: inclusion_path(LeafIndex(0), &leaves).unwrap() };
+    assert_eq!(checked(&bundle).verdict, Verdict::Verified);
+    bundle.log.size = TreeSize(4);
+    assert_eq!(checked(&bundle).verdict, Verdict::Findings);
 }
 
 #[test]
