@@ -67,6 +67,13 @@ pub(super) fn prompt_hash(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Ma
 
 /// Finish reasons from the answer's messages where no attribute gave them (older shape, streamed answers), and how many choices came.
 pub(super) fn finish_reasons(draft: &mut Draft<'_>) -> Result<(), Malformed> {
+    if let Some(Val::Texts(reasons)) = draft.record.get(member::OUTPUT_FINISH_REASONS)
+        && reasons.len() == 1
+        && !draft.record.has(member::PARAMETERS_CHOICE_COUNT)
+    {
+        // One reason, one choice: nothing to find out.
+        return Ok(());
+    }
     let list = draft.side_ref(Side::Output).iter().find(|e| e.messages);
     let Some(entry) = list else { return Ok(()) };
     let (reasons, count) = match &entry.value {

@@ -80,18 +80,37 @@ fn is_vercel(key: &[u8]) -> bool {
     key == b"ai.operationId" || OPEN.iter().any(|p| key.starts_with(p))
 }
 
+/// For each first byte the second bytes of keys that can prove anything, as bits of the letter's low five: a table and not a match,
+/// because the keys of plain spans come in no order that a branch predictor could learn.
+const SECOND: [u32; 256] = {
+    const PAIRS: [&[u8; 2]; 25] = [
+        b"ge", b"gc", b"ll", b"la", b"li", b"lm", b"op", b"tr", b"ty", b"ai", b"ag", b"aw", b"az", b"ml", b"mc", b"ma", b"sk", b"sp",
+        b"br", b"cr", b"fl", b"ha", b"py", b"vo", b"we",
+    ];
+    let mut table = [0_u32; 256];
+    let mut rest: &[&[u8; 2]] = &PAIRS;
+    while let [[first, second], tail @ ..] = rest {
+        #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "a byte indexes 256 places")]
+        {
+            table[*first as usize] |= 1 << (*second & 31);
+        }
+        rest = tail;
+    }
+    table
+};
+
 /// What an attribute key proves.
-#[inline]
+#[inline(always)]
 pub(crate) fn key(key: &[u8]) -> Proof {
-    // Plain spans are full of http., net., db., server., url.: the first byte turns most of them away.
-    match key.first() {
-        Some(b'a' | b'b' | b'c' | b'f' | b'g' | b'h' | b'l' | b'm' | b'o' | b'p' | b's' | b't' | b'v' | b'w') => {}
-        _ => return Proof::No,
-    }
-    if let Some(dialect) = row(key) {
-        return dialect;
-    }
-    prefix(key).map_or(Proof::No, Proof::Yes)
+    // Plain spans are full of http., net., db., server., url.: two bytes turn most of them away.
+    let [first, second, ..] = key else { return Proof::No };
+    let maybe = SECOND.get(usize::from(*first)).is_some_and(|seconds| seconds >> (second & 31) & 1 != 0);
+    if maybe { proof_of(key) } else { Proof::No }
+}
+
+#[inline(never)]
+fn proof_of(key: &[u8]) -> Proof {
+    row(key).unwrap_or_else(|| prefix(key).map_or(Proof::No, Proof::Yes))
 }
 
 /// The rows that are exact attribute keys.
@@ -180,7 +199,7 @@ impl Condition {
 }
 
 /// A key of a `KeyValue`, at the price of a few compares where it is encoded as every SDK encodes it: key, then value, then the end.
-#[inline]
+#[inline(always)]
 fn quick_key(pair: &[u8]) -> Result<&[u8], Malformed> {
     if let [0x0a, length @ 0..=0x7f, rest @ ..] = pair
         && let Some((key, rest)) = rest.split_at_checked(usize::from(*length))
@@ -196,29 +215,65 @@ fn quick_key(pair: &[u8]) -> Result<&[u8], Malformed> {
     key_of(pair)
 }
 
+/// Takes one field off a message in the encoding that SDKs write: a one-byte tag, lengths of one or two bytes. Anything else is left to
+/// the general reader, which costs more and knows everything.
+#[inline(always)]
+fn quick_field(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    match bytes {
+        [tag, length @ 0..=0x7f, rest @ ..] if tag & 0x87 == 2 && *tag > 7 => {
+            let (value, rest) = rest.split_at_checked(usize::from(*length))?;
+            Some((tag >> 3, value, rest))
+        }
+        [tag, low @ 0x80..=0xff, high @ 0..=0x7f, rest @ ..] if tag & 0x87 == 2 && *tag > 7 => {
+            let (value, rest) = rest.split_at_checked(usize::from(*low & 0x7f) | usize::from(*high) << 7)?;
+            Some((tag >> 3, value, rest))
+        }
+        // Times and enums: nothing to look at.
+        [tag, _, _, _, _, _, _, _, _, rest @ ..] if tag & 0x87 == 1 && *tag > 7 => Some((0, b"", rest)),
+        [tag, 0..=0x7f, rest @ ..] if tag & 0x87 == 0 && *tag > 7 => Some((0, b"", rest)),
+        _ => None,
+    }
+}
+
 /// Whether a span is AI by itself.
 pub(crate) fn is_ai_span(span: &[u8], scope_name: &[u8], enabled: Dialects) -> Result<bool, Malformed> {
-    let mut claude_code = None;
-    for field in Fields::new(span) {
-        let Field { number, value: Payload::Bytes(bytes) } = field? else { continue };
-        let proof = match number {
-            9 => match key(quick_key(bytes)?) {
-                Proof::If(dialect, condition) => {
-                    let by_name = *claude_code.get_or_insert_with(|| names_claude_code(span, scope_name));
-                    if condition.holds(&KeyValue::read(bytes)?.value()?, by_name) { Proof::Yes(dialect) } else { Proof::No }
-                }
-                proof => proof,
-            },
-            11 => event_name(bytes)?.and_then(prefix).map_or(Proof::No, Proof::Yes),
-            _ => continue,
-        };
-        if let Proof::Yes(dialect) = proof
-            && enabled.has(dialect)
-        {
+    let mut rest = span;
+    while let Some((number, bytes, after)) = quick_field(rest) {
+        rest = after;
+        if matches!(number, 9 | 11) && field_proves(number, bytes, span, scope_name, enabled)? {
+            return Ok(true);
+        }
+    }
+    if rest.is_empty() { Ok(false) } else { is_ai_slowly(rest, span, scope_name, enabled) }
+}
+
+/// The rest of a span that is encoded in a way that only the general reader follows.
+#[cold]
+fn is_ai_slowly(rest: &[u8], span: &[u8], scope_name: &[u8], enabled: Dialects) -> Result<bool, Malformed> {
+    for field in Fields::new(rest) {
+        let Field { number: number @ (9 | 11), value: Payload::Bytes(bytes) } = field? else { continue };
+        if field_proves(u8::try_from(number).unwrap_or(0), bytes, span, scope_name, enabled)? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether one field of a span (an attribute, an event) proves that it is AI.
+#[inline]
+fn field_proves(number: u8, bytes: &[u8], span: &[u8], scope_name: &[u8], enabled: Dialects) -> Result<bool, Malformed> {
+    let proof = match number {
+        9 => match key(quick_key(bytes)?) {
+            Proof::If(dialect, condition) => {
+                let by_name = condition == Condition::ClaudeCode && names_claude_code(span, scope_name);
+                if condition.holds(&KeyValue::read(bytes)?.value()?, by_name) { Proof::Yes(dialect) } else { Proof::No }
+            }
+            proof => proof,
+        },
+        11 => event_name(bytes)?.and_then(prefix).map_or(Proof::No, Proof::Yes),
+        _ => Proof::No,
+    };
+    Ok(matches!(proof, Proof::Yes(dialect) if enabled.has(dialect)))
 }
 
 /// Whether the scope or the span itself is named as Claude Code names them.

@@ -74,7 +74,7 @@ pub(crate) fn finish<'a>(
 
     let record = &mut draft.record;
     record.push(member::SCHEMA, Val::Str(Cow::Borrowed(SCHEMA)));
-    record.push(member::ID, Val::Str(Cow::Owned(closing.id.to_string())));
+    record.push(member::ID, Val::hex(&closing.id.0));
     record.push(member::KIND, Val::Str(Cow::Borrowed(kind.as_str())));
     record.push(member::TIME_RECEIVED, Val::Time(closing.context.received));
     record.push(member::SOURCE_SIGNAL, Val::Str(Cow::Borrowed(closing.signal.as_str())));

@@ -119,7 +119,10 @@ pub enum References {
 /// A pseudonym of label `person` or `ref`.
 pub(crate) fn pseudonym(keyed: &Keyed, label: &str, realm: &str, value: &str) -> String {
     let hash = keyed.texts(label, &[realm, value]);
-    format!("ps:{}:{}", keyed.key_id(), hex::encode(hash.get(..16).unwrap_or_default()))
+    let mut digits = [0; 32];
+    // 32 digits for 16 bytes: the lengths agree.
+    let _ = hex::encode_to_slice(hash.get(..16).unwrap_or_default(), &mut digits);
+    ["ps:", keyed.key_id(), ":", std::str::from_utf8(&digits).unwrap_or_default()].concat()
 }
 
 #[cfg(test)]

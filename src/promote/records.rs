@@ -48,16 +48,43 @@ impl<'p> Around<'p, '_> {
     }
 }
 
-fn id_text(bytes: &[u8], valid: bool) -> String {
-    if valid { hex::encode(bytes) } else { String::new() }
+/// An id of the trace as bytes and as hex; empty where it is none (trace.proto: wrong length, or all zero).
+struct Id<'a> {
+    sent: &'a [u8],
+    valid: bool,
+    digits: [u8; 32],
 }
 
-/// Sets an id of the trace. One of wrong length, or all zero, is none (trace.proto); that something stood there is named.
-fn set_id<'a>(draft: &mut Draft<'a>, member: Member, bytes: &[u8], text: &str) {
-    if !text.is_empty() {
-        draft.record.push(member, Val::Str(Cow::Owned(text.to_owned())));
-    } else if !bytes.is_empty() {
-        draft.conflict(member.path());
+impl<'a> Id<'a> {
+    fn trace(sent: &'a [u8]) -> Self {
+        Id::new(sent, is_trace_id(sent))
+    }
+
+    fn span(sent: &'a [u8]) -> Self {
+        Id::new(sent, is_span_id(sent))
+    }
+
+    fn new(sent: &'a [u8], valid: bool) -> Self {
+        let mut digits = [0; 32];
+        if valid && let Some(space) = digits.get_mut(..sent.len() * 2) {
+            // 8 or 16 bytes: the digits fit.
+            let _ = hex::encode_to_slice(sent, space);
+        }
+        Id { sent, valid, digits }
+    }
+
+    fn text(&self) -> &str {
+        let length = if self.valid { self.sent.len() * 2 } else { 0 };
+        self.digits.get(..length).and_then(|d| std::str::from_utf8(d).ok()).unwrap_or_default()
+    }
+
+    /// Sets a member. That something stood there which is no id is named.
+    fn set(&self, draft: &mut Draft<'_>, member: Member) {
+        if self.valid {
+            draft.record.push(member, Val::hex(self.sent));
+        } else if !self.sent.is_empty() {
+            draft.conflict(member.path());
+        }
     }
 }
 
@@ -82,8 +109,7 @@ fn set_name<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, bytes: &'a
 pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<u64, Malformed> {
     let span = Span::read(bytes)?;
     let who = around.who();
-    let trace_id = id_text(span.trace_id, is_trace_id(span.trace_id));
-    let span_id = id_text(span.span_id, is_span_id(span.span_id));
+    let (trace_id, span_id) = (Id::trace(span.trace_id), Id::span(span.span_id));
     draft.clear();
     draft.dialects.join(detect::names(around.below.scope.name, span.name).both(around.promoter.enabled));
     for pair in span.attributes() {
@@ -128,10 +154,9 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     if span.end != 0 && span.end < span.start {
         draft.conflict(member::TIME_END.path());
     }
-    set_id(draft, member::TRACE_TRACE_ID, span.trace_id, &trace_id);
-    set_id(draft, member::TRACE_SPAN_ID, span.span_id, &span_id);
-    let parent = id_text(span.parent_span_id, is_span_id(span.parent_span_id));
-    set_id(draft, member::TRACE_PARENT_SPAN_ID, span.parent_span_id, &parent);
+    trace_id.set(draft, member::TRACE_TRACE_ID);
+    span_id.set(draft, member::TRACE_SPAN_ID);
+    Id::span(span.parent_span_id).set(draft, member::TRACE_PARENT_SPAN_ID);
     set_name(draft, &who, member::TRACE_NAME, span.name);
     if let Some(kind) = match span.kind {
         1 => Some("internal"),
@@ -156,13 +181,13 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     let asked_model = draft.response_model.is_some() || draft.requested_model.is_some();
     // Semconv 1.26 had no operation name: a span that names a model and nothing else is the call of one.
     let kind = draft.span_kind.or(draft.operation).or_else(|| (asked_model && !says_operation(draft)).then_some(Kind::Inference));
-    finish_from_span(around, &who, draft, batch, Signal::Span, RecordId::derive("span", &trace_id, &span_id, "0"), kind)?;
+    finish_from_span(around, &who, draft, batch, Signal::Span, RecordId::derive("span", trace_id.text(), span_id.text(), "0"), kind)?;
 
     for (index, event) in acts {
-        let id = RecordId::derive("span_event", &trace_id, &span_id, itoa::Buffer::new().format(index));
+        let id = RecordId::derive("span_event", trace_id.text(), span_id.text(), itoa::Buffer::new().format(index));
         act(around, &who, draft, &event)?;
-        set_id(draft, member::TRACE_TRACE_ID, b"", &trace_id);
-        set_id(draft, member::TRACE_SPAN_ID, b"", &span_id);
+        trace_id.set(draft, member::TRACE_TRACE_ID);
+        span_id.set(draft, member::TRACE_SPAN_ID);
         let kind = kind_of_event(event.name);
         finish_from_span(around, &who, draft, batch, Signal::SpanEvent, id, kind)?;
     }
@@ -375,10 +400,9 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     }
     draft.settle(&who)?;
 
-    let trace_id = id_text(log.trace_id, is_trace_id(log.trace_id));
-    let span_id = id_text(log.span_id, is_span_id(log.span_id));
-    set_id(draft, member::TRACE_TRACE_ID, log.trace_id, &trace_id);
-    set_id(draft, member::TRACE_SPAN_ID, log.span_id, &span_id);
+    let (trace_id, span_id) = (Id::trace(log.trace_id), Id::span(log.span_id));
+    trace_id.set(draft, member::TRACE_TRACE_ID);
+    span_id.set(draft, member::TRACE_SPAN_ID);
     set_name(draft, &who, member::SOURCE_EVENT_NAME, name);
     review_status(draft, name);
     if log.time == 0 && log.observed_time != 0 {
@@ -393,7 +417,7 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     let kind = kind_of_event(name).or(if whole { draft.span_kind.or(draft.operation) } else { None });
     let stated = kind.or_else(|| (!whole && !has_act(draft)).then_some(Kind::Event));
     let ordinal = hex::encode(around.promoter.keyed.bytes("log", log.bytes));
-    let id = RecordId::derive("log", &trace_id, &span_id, &ordinal);
+    let id = RecordId::derive("log", trace_id.text(), span_id.text(), &ordinal);
     around.below.apply(draft);
     let closing = Closing { signal: Signal::Log, id, kind: stated, whole, context: around.context };
     finish(around.promoter, draft, around.origin, &who, closing, batch)?;

@@ -30,6 +30,9 @@ const MARKERS: &[&str] = &[
     "redacted-by-litellm",
 ];
 
+/// Longest marker, with room for quotes.
+const MARKER_MAX: usize = 24;
+
 /// What a value holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
@@ -56,7 +59,7 @@ impl Holds {
 pub(crate) fn text_holds(text: &[u8]) -> Holds {
     let text = text.trim_ascii();
     // Everything that is nothing or a marker is short; content mostly is not.
-    if text.len() > 24 {
+    if text.len() > MARKER_MAX {
         return Holds::Content;
     }
     let text = match text {
@@ -74,6 +77,7 @@ pub(crate) fn text_holds(text: &[u8]) -> Holds {
 pub(crate) fn messages_hold(json: &[u8]) -> Holds {
     let json = json.trim_ascii();
     match json.first() {
+        Some(b'[' | b'{') if says_something(json) => Holds::Content,
         // `[masked]` begins like a list.
         Some(b'[' | b'{') if text_holds(json) == Holds::Redaction => Holds::Redaction,
         Some(b'[' | b'{') => match holds(json, 0) {
@@ -84,6 +88,16 @@ pub(crate) fn messages_hold(json: &[u8]) -> Holds {
         },
         _ => text_holds(json),
     }
+}
+
+/// The common case at a glance: a member `content` with a string that is too long to be a marker. Inside a string the quotes of such a
+/// name would be escaped, so what is found is a name.
+fn says_something(json: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"content\"";
+    let Some(at) = memchr::memmem::find(json, NAME) else { return false };
+    let value = json.get(at + NAME.len()..).unwrap_or_default().trim_ascii_start();
+    let value = value.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+    value.strip_prefix(b"\"").and_then(|text| text.get(..MARKER_MAX + 1)).is_some_and(|text| memchr::memchr(b'"', text).is_none())
 }
 
 fn holds(value: &[u8], depth: usize) -> Holds {
@@ -135,6 +149,10 @@ pub(crate) fn instruction_texts<'a>(text: &'a [u8], each: &mut dyn FnMut(Cow<'a,
 
 /// The texts of the system and developer messages of a list, in order.
 pub(crate) fn system_texts<'a>(json: &'a [u8], each: &mut dyn FnMut(Cow<'a, str>)) {
+    // Most calls have no instructions of their own: then nothing is walked.
+    if ![&b"\"system\""[..], b"\"developer\""].iter().any(|role| memchr::memmem::find(json, role).is_some()) {
+        return;
+    }
     for message in items(json.trim_ascii()) {
         let is_system = members(message).any(|(name, value)| name == b"role" && matches!(value, b"\"system\"" | b"\"developer\""));
         if !is_system {

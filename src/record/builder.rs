@@ -23,6 +23,8 @@ const TRIMMED_TEXT: usize = 1024;
 pub enum Val<'a> {
     /// `s`, `P`, `R`
     Str(Cow<'a, str>),
+    /// An id of up to 16 bytes, written as lower-case hex: two or three stand in every record.
+    Hex([u8; 16], u8),
     /// `i`
     Int(i64),
     /// `n`, finite.
@@ -41,11 +43,24 @@ pub enum Val<'a> {
     Content(Box<Content>),
 }
 
+impl Val<'_> {
+    /// An id as hex.
+    pub fn hex(bytes: &[u8]) -> Self {
+        let mut id = [0; 16];
+        let length = bytes.len().min(id.len());
+        for (slot, byte) in id.iter_mut().zip(bytes) {
+            *slot = *byte;
+        }
+        Val::Hex(id, u8::try_from(length).unwrap_or(16))
+    }
+}
+
 impl fmt::Debug for Val<'_> {
     /// Shows the type only: values are the senders' business, not the log's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Val::Str(_) => "Str",
+            Val::Hex(..) => "Hex",
             Val::Int(_) => "Int",
             Val::Num(_) => "Num",
             Val::Bool(_) => "Bool",
@@ -215,7 +230,7 @@ impl<'a> Record<'a> {
         let mut rest = self.members().peekable();
         while let Some((member, value)) = rest.next() {
             let path = member.path();
-            let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+            let (parent, name) = member.split();
             let class = volatile(member);
             if class != current {
                 // A part ends where its own braces are closed; what it is cut out of stays open, or is opened before it begins.
@@ -329,7 +344,6 @@ pub fn shorten(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or(text)
 }
 
-/// What [`super::sameness_of_line`] says of the line, without reading it again: it must be the digest of the canonical form that is left.
 fn sameness(out: &[u8], start: usize, skipped: &[Range<usize>]) -> [u8; 16] {
     let mut hash = Sha256::new();
     let mut from = start;
@@ -353,29 +367,24 @@ fn close(out: &mut Vec<u8>, open: &str, next: &str) -> usize {
     if open == next {
         return next.len();
     }
-    let mut common = 0;
-    let (mut a, mut b) = (open.split('.'), next.split('.'));
-    while let (Some(x), Some(y)) = (a.next(), b.next()) {
-        if x.is_empty() || x != y {
-            break;
-        }
-        common += x.len() + usize::from(common > 0);
-    }
-    let rest = open.get(common..).unwrap_or_default().trim_start_matches('.');
+    let (a, b) = (open.as_bytes(), next.as_bytes());
+    // Both end where the shorter ends, or at the last dot before the first difference.
+    let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let ends = |path: &[u8]| path.get(same).is_none_or(|byte| *byte == b'.');
+    let common = if ends(a) && ends(b) { same } else { a.get(..same).and_then(|p| p.iter().rposition(|x| *x == b'.')).unwrap_or(0) };
+    let rest = a.get(common..).unwrap_or_default();
     if !rest.is_empty() {
-        for _ in rest.split('.') {
-            out.push(b'}');
-        }
+        let objects = usize::from(common == 0) + rest.iter().filter(|x| **x == b'.').count();
+        out.resize(out.len() + objects, b'}');
     }
     common
 }
 
 fn open_objects(out: &mut Vec<u8>, rest: &str) {
-    let rest = rest.trim_start_matches('.');
     if rest.is_empty() {
         return;
     }
-    for name in rest.split('.') {
+    for name in rest.strip_prefix('.').unwrap_or(rest).split('.') {
         comma(out);
         write_name(out, name);
         out.push(b'{');
@@ -407,6 +416,15 @@ pub(super) fn quoted(out: &mut Vec<u8>, plain: &str) {
 pub(crate) fn write_value(out: &mut Vec<u8>, value: &Val<'_>, key_id: &str) {
     match value {
         Val::Str(text) => write_string(out, text),
+        Val::Hex(bytes, length) => {
+            let bytes = bytes.get(..usize::from(*length)).unwrap_or(bytes);
+            let mut digits = [0; 32];
+            let digits = digits.get_mut(..bytes.len() * 2).unwrap_or_default();
+            let _ = hex::encode_to_slice(bytes, digits);
+            out.push(b'"');
+            out.extend_from_slice(digits);
+            out.push(b'"');
+        }
         Val::Int(number) => quoted(out, itoa::Buffer::new().format(*number)),
         Val::Num(number) => write_number(out, *number),
         Val::Bool(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),

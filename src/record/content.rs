@@ -129,5 +129,8 @@ fn write_keyed_hash(out: &mut Vec<u8>, key_id: &str, hash: &[u8; 32]) {
 
 /// The text of [`Content::hash`]'s form, for members that are strings.
 pub fn keyed_hash_text(key_id: &str, hash: &[u8; 32]) -> String {
-    format!("hmac-sha256:{key_id}:{}", hex::encode(hash))
+    let mut digits = [0; 64];
+    // 64 digits for 32 bytes: the lengths agree.
+    let _ = hex::encode_to_slice(hash, &mut digits);
+    ["hmac-sha256:", key_id, ":", std::str::from_utf8(&digits).unwrap_or_default()].concat()
 }

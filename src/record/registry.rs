@@ -130,6 +130,8 @@ pub enum Standing {
 pub struct Spec {
     /// Dotted path; `[]` marks the objects of a list.
     pub path: &'static str,
+    /// How many bytes of the path name the object that holds the member: what stands before the last dot.
+    pub(crate) parent: usize,
     /// Type.
     pub kind: Type,
     /// Claim or fact.
@@ -144,6 +146,18 @@ pub struct Spec {
     pub listed: &'static [&'static str],
 }
 
+/// [`Spec::parent`] of a path.
+const fn parent_of(path: &str) -> usize {
+    let mut rest = path.as_bytes();
+    while let [head @ .., last] = rest {
+        if *last == b'.' {
+            return head.len();
+        }
+        rest = head;
+    }
+    0
+}
+
 /// Members of every content object.
 pub const CONTENT: [&str; 9] =
     ["bytes", "captured", "claimed_hash", "commitment", "hash", "media_type", "reference", "scheme", "truncated"];
@@ -152,7 +166,7 @@ pub const CONTENT: [&str; 9] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Member(pub(crate) u16);
 
-static NOTHING: Spec = Spec { path: "", kind: Type::Text, standing: Standing::Fact, since: 1, required: &[], listed: &[] };
+static NOTHING: Spec = Spec { path: "", parent: 0, kind: Type::Text, standing: Standing::Fact, since: 1, required: &[], listed: &[] };
 
 impl Member {
     /// Its row.
@@ -164,6 +178,17 @@ impl Member {
     /// Its dotted path.
     pub fn path(self) -> &'static str {
         self.spec().path
+    }
+
+    /// The path of the object that holds it (empty at the top), and its name there.
+    #[inline]
+    pub(crate) fn split(self) -> (&'static str, &'static str) {
+        let spec = self.spec();
+        match spec.path.split_at_checked(spec.parent) {
+            Some(("", name)) => ("", name),
+            Some((parent, name)) => (parent, name.get(1..).unwrap_or_default()),
+            None => ("", spec.path),
+        }
     }
 
     /// The member with this path.

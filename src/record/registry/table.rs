@@ -3,7 +3,7 @@
 //! A row is never removed and never changes its type or meaning (`record.md` section 6); a new one is appended at its sorted place with
 //! the version that brings it.
 
-use super::{EVERY, Kind, Member, Spec, Standing, Type};
+use super::{EVERY, Kind, Member, Spec, Standing, Type, parent_of};
 
 macro_rules! members {
     ($($name:ident = $path:literal, $type:ident, $standing:ident, $required:expr, $listed:expr;)+) => {
@@ -12,7 +12,7 @@ macro_rules! members {
 
         /// Every member.
         pub(crate) static TABLE: &[Spec] = &[
-            $(Spec { path: $path, kind: Type::$type, standing: Standing::$standing, since: 1, required: $required, listed: $listed }),+
+            $(Spec { path: $path, parent: parent_of($path), kind: Type::$type, standing: Standing::$standing, since: 1, required: $required, listed: $listed }),+
         ];
 
         $(

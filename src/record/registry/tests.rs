@@ -96,6 +96,8 @@ fn the_table_is_sorted_as_jcs_sorts() {
     assert_eq!(Member::find("model.id"), Some(MODEL_ID));
     assert_eq!(MODEL_ID.path(), "model.id");
     assert_eq!(Member::find("no.such"), None);
+    assert_eq!(MODEL_TRAINING_DATA_ID.split(), ("model.training_data", "id"));
+    assert_eq!(SCHEMA.split(), ("", "schema"));
 }
 
 #[test]
