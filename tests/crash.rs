@@ -359,3 +359,35 @@ async fn a_fresh_key_of_the_same_origin_does_not_take_a_log_over() {
     assert!(refused.to_string().contains("was made with another key"), "{refused}");
     assert_eq!(log.store.keys().len(), before);
 }
+
+/// Scenario: a local store is set back to an older copy of itself, checkpoint and all, at the same place, and the writer starts again.
+/// Guarantee: it refuses; the file beside the key remembers what was committed, so no index is signed twice.
+#[tokio::test]
+async fn a_store_set_back_in_place_is_refused() {
+    use spanseal::seal::keys::LogKey;
+    use spanseal::worm::local::{LocalOptions, LocalStore};
+    let folder = tempfile::tempdir().unwrap();
+    let (root, older, key) = (folder.path().join("store"), folder.path().join("older"), folder.path().join("log.key"));
+    LogKey::generate(&key, ORIGIN).unwrap();
+    let log = TestLog::new(CreateOnly::Honoured);
+    let open = || async {
+        let mut options = log.options(&log.store);
+        options.store = std::sync::Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
+        options.key = LogKey::load(&key).unwrap();
+        options.max_delay = std::time::Duration::from_millis(1);
+        start(options).await
+    };
+    let (_handle, task) = open().await.unwrap();
+    task.drain().await.unwrap();
+    let copied = std::process::Command::new("cp").arg("-a").args([&root, &older]).status().unwrap();
+    assert!(copied.success());
+    let (_handle, task) = open().await.unwrap();
+    task.drain().await.unwrap();
+    std::fs::rename(&root, folder.path().join("newer")).unwrap();
+    std::fs::rename(&older, &root).unwrap();
+    let refused = open().await;
+    assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("set back to an older copy")), "{:?}", refused.err());
+    std::fs::rename(&root, folder.path().join("gone")).unwrap();
+    std::fs::rename(folder.path().join("newer"), &root).unwrap();
+    open().await.unwrap().1.drain().await.unwrap();
+}

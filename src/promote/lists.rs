@@ -86,8 +86,8 @@ pub(crate) fn documents<'a>(draft: &mut Draft<'a>, who: &Who<'_>, value: &Value<
         }
         return Ok(false);
     };
-    let mut complete = true;
-    for (index, json) in list.iter().enumerate() {
+    let mut complete = list.len() <= ITEMS_MAX;
+    for (index, json) in list.iter().take(ITEMS_MAX).enumerate() {
         let Some(members) = json.as_object() else {
             complete = false;
             continue;
@@ -131,7 +131,7 @@ fn set(draft: &mut Draft<'_>, who: &Who<'_>, index: u32, member: Member, value: 
 }
 
 fn document<'d, 'a>(draft: &'d mut Draft<'a>, index: u32) -> &'d mut Record<'a> {
-    // Instrumentations send the leaves of one document together, so the last one is mostly the one.
+    // Instrumentations send the leaves of one document together, so the last one is mostly the one; there are at most ITEMS_MAX.
     let at = draft.documents.iter().rposition(|d| d.index == index).unwrap_or_else(|| {
         draft.documents.push(Document { index, record: Record::default() });
         draft.documents.len() - 1

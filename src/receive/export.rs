@@ -70,10 +70,10 @@ impl Answer {
     }
 }
 
-/// Largest body that is walked on the async thread. A body full of AI spans costs about 2 us a KB (walk, hash, record), so this is one
-/// millisecond at worst; anything larger would hold up the other connections of the thread. The hop to a blocking thread costs some
+/// Largest body that is walked on the async thread. A body full of AI spans costs about 10 us a KB (walk, hash, record), so this is one
+/// millisecond or two; anything larger would hold up the other connections of the thread. The hop to a blocking thread costs some
 /// 20 us, which a body of this size hides even if it holds nothing of ours.
-pub(super) const INLINE_BYTES_MAX: usize = 512 * 1024;
+pub(super) const INLINE_BYTES_MAX: usize = 128 * 1024;
 
 /// Takes a request to its receipt. Whoever drops this future ends only the waiting: what was handed over is sealed.
 pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Answer, Refusal> {

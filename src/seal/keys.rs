@@ -20,7 +20,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::tlog::note::{NoteSigner, VerifierKey, is_key_name};
+use crate::tlog::note::{NoteSigner, VerifierKey, is_key_name, parse_decimal};
+use crate::tlog::{Hash, LeafHash};
 
 const PREFIX: &str = "PRIVATE+KEY+";
 const ED25519: u8 = 0x01;
@@ -85,6 +86,15 @@ pub enum Binding {
     Creating(String),
     /// The log lives in this store.
     Bound(String),
+}
+
+/// A committed seal, as the file beside the key remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its index.
+    pub index: u64,
+    /// Leaf hash of its entry.
+    pub leaf: LeafHash,
 }
 
 /// A log's key. `Debug` shows the public half.
@@ -188,16 +198,42 @@ impl LogKey {
         &self.binding
     }
 
+    /// The newest seal that this key is known to have committed, from the file beside the key (`<key file>.mark`). It lies outside the
+    /// store on purpose: a store that was set back to an older copy has lost it there.
+    pub fn mark(&self) -> Result<Option<Mark>, KeyError> {
+        let Some(path) = self.mark_path() else { return Ok(None) };
+        let text = match read_secret_file(&path) {
+            Ok(text) => text,
+            Err(KeyError::Missing(_)) => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let parsed = text
+            .trim()
+            .split_once(' ')
+            .and_then(|(index, leaf)| Some(Mark { index: parse_decimal(index)?, leaf: LeafHash(Hash::parse_hex(leaf)?) }));
+        parsed.map(Some).ok_or(KeyError::Malformed {
+            path,
+            what: "it is not `<seal index> <leaf hash>`; it remembers the newest seal of this key's log",
+        })
+    }
+
+    /// Remembers a committed seal. The file may lag behind the log, never run ahead of it.
+    pub fn set_mark(&self, mark: Mark) -> Result<(), KeyError> {
+        let Some(path) = self.mark_path() else { return Ok(()) };
+        replace_secret_file(&path, &format!("{} {}\n", mark.index, mark.leaf.0))
+    }
+
+    fn mark_path(&self) -> Option<PathBuf> {
+        let mut name = self.path.as_ref()?.clone().into_os_string();
+        name.push(".mark");
+        Some(name.into())
+    }
+
     /// Writes a new binding durably, before the step that it announces.
     pub fn bind(&mut self, binding: Binding) -> Result<(), KeyError> {
         self.binding = binding;
         let Some(path) = &self.path else { return Ok(()) };
-        let fresh = path.with_extension("new");
-        let _ = std::fs::remove_file(&fresh);
-        create_secret_file(&fresh, &self.file_text())?;
-        let io = |source| KeyError::Io { path: path.clone(), what: "written", source };
-        std::fs::rename(&fresh, path).map_err(io)?;
-        sync_folder(path).map_err(io)
+        replace_secret_file(path, &self.file_text())
     }
 
     fn file_text(&self) -> Zeroizing<String> {
@@ -248,6 +284,16 @@ pub fn create_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+    sync_folder(path).map_err(io)
+}
+
+/// Replaces a secret file as one step: readers see the old text or the new.
+fn replace_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
+    let fresh = path.with_extension("new");
+    let _ = std::fs::remove_file(&fresh);
+    create_secret_file(&fresh, text)?;
+    let io = |source| KeyError::Io { path: path.into(), what: "written", source };
+    std::fs::rename(&fresh, path).map_err(io)?;
     sync_folder(path).map_err(io)
 }
 

@@ -95,6 +95,7 @@ impl Opening<'_> {
             ));
         }
         let newest = self.newest().await?;
+        self.check_mark(newest.as_ref()).await?;
         self.check_clock(newest.as_ref())?;
         if let Some(seal) = &newest {
             self.confirm_locks(seal).await?;
@@ -275,6 +276,25 @@ impl Opening<'_> {
             // A late put of a displaced writer; the log ends before it.
             None => Ok(Some(before)),
         }
+    }
+
+    /// What this key committed must be here: a store that was set back to an older copy is a restored store, and no log is continued
+    /// in one, or an index would be signed twice and what was acknowledged since would be gone.
+    async fn check_mark(&self, newest: Option<&SealFile>) -> Result<(), OpenError> {
+        let Some(mark) = self.key.mark()? else { return Ok(()) };
+        let at = match newest {
+            Some(newest) if newest.statement.index >= mark.index => self.truth(mark.index, None).await?,
+            _ => None,
+        };
+        if at.is_some_and(|seal| seal.leaf() == mark.leaf) {
+            return Ok(());
+        }
+        refused(format!(
+            "this key has committed seal {} of the log, and {} does not hold it: the store was set back to an older copy. A log is never \
+             continued in a restored store; bring the newer copy back, or start a new log (new `log.name` and `log.key_file`)",
+            mark.index,
+            self.store.describe()
+        ))
     }
 
     /// A predecessor may have died between the commit and the look at its lock; no later seal can have been in that case.

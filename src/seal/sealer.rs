@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::chain::{config_in_force, read_segment, seal_at};
 use super::commit::{Commit, Fatal, own_version};
 use super::dedup::{Dedup, Key};
-use super::keys::LogKey;
+use super::keys::{LogKey, Mark};
 use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening};
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
@@ -543,6 +543,7 @@ impl Sealer {
         match self.store.put(&checkpoint_key(&self.log), body, Condition::Any, lock).await {
             Ok(_) => {
                 self.published = size;
+                self.remember();
                 self.stats.published_tree_size.set(size);
                 tracing::debug!(tree_size = size, "checkpoint.published");
             }
@@ -550,6 +551,15 @@ impl Sealer {
                 self.stats.publish_failures.add(1);
                 tracing::warn!(reason = %e, "checkpoint.unpublished");
             }
+        }
+    }
+
+    /// Notes the newest seal beside the key, outside the store. It only ever lags, so a failure costs nothing but sharpness.
+    fn remember(&self) {
+        let Some(newest) = &self.newest else { return };
+        let mark = Mark { index: newest.statement.index, leaf: newest.leaf() };
+        if let Err(e) = self.key.set_mark(mark) {
+            tracing::warn!(reason = %e, "key.mark.unwritten");
         }
     }
 

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use futures::Stream;
 
 use crate::clock::UnixSeconds;
-use crate::record::canonical::Json;
-use crate::worm::{ObjectKey, ReadError, SEAL_BYTES_MAX, Version, WormStore, below, is_name, parse_seal_name, seal_key};
+use crate::worm::{ObjectKey, ReadError, Version, WormStore, below, is_name, parse_seal_name, seal_key};
 
 /// Lines of a listing asked for at once: the page size of S3.
 const PAGE: usize = 1000;
@@ -127,46 +126,6 @@ pub(super) async fn seal_from(store: &dyn WormStore, log: &str, index: u64) -> R
         }
         after = Some(first.key);
     }
-}
-
-/// The first index whose seal says `sealed_at >= at`, by halves; the walk then checks what it says. `None` where no seal does.
-pub(super) async fn seal_at(store: &dyn WormStore, log: &str, at: UnixSeconds) -> Result<Option<u64>, ReadError> {
-    let (mut low, mut high) = (0_u64, 1_u64);
-    while seal_from(store, log, high).await?.is_some() {
-        let Some(next) = high.checked_mul(2) else { break };
-        high = next;
-    }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match is_from(store, log, middle, at).await? {
-            Some((false, found)) => low = found.saturating_add(1),
-            Some((true, _)) | None => high = middle,
-        }
-    }
-    Ok(seal_from(store, log, low).await?.map(|_| low))
-}
-
-/// Whether the first readable seal at or after `index` was sealed at `at` or later, and its index.
-async fn is_from(store: &dyn WormStore, log: &str, index: u64, at: UnixSeconds) -> Result<Option<(bool, u64)>, ReadError> {
-    let mut next = index;
-    while let Some((found, group)) = seal_from(store, log, next).await? {
-        for version in group.data() {
-            // What is no seal has no time; the walk will name it.
-            let bytes = match store.get(&group.key, version.id.as_ref(), SEAL_BYTES_MAX).await {
-                Ok(bytes) => bytes,
-                Err(ReadError::TooLarge { .. }) => None,
-                Err(error) => return Err(error),
-            };
-            let json = bytes.and_then(|b| Json::parse(&b).ok());
-            let sealed_at = json.as_ref().and_then(|j| j.path("statement.sealed_at")).and_then(Json::as_str);
-            if let Some(sealed_at) = sealed_at.and_then(UnixSeconds::parse_strict) {
-                return Ok(Some((sealed_at >= at, found)));
-            }
-        }
-        let Some(after) = found.checked_add(1) else { break };
-        next = after;
-    }
-    Ok(None)
 }
 
 /// A segment's key, taken apart: class and seal index, and the first hex digits of its sha256.

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::chain::{Chain, Fetched, fetch, missing};
-use super::listing::{Group, Pages, Segments, Strays, seal_at, seal_from};
+use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::objects::{Outcome, Scene, Sealed, check_sealed, check_some_lock};
 use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
 use super::tiles::Tiles;
@@ -209,12 +209,10 @@ impl<'a> Walk<'a> {
     async fn start(&mut self) -> Result<Option<u64>, ReadError> {
         let Scene { store, log, .. } = self.scene;
         self.from = match self.options.from {
-            None => 0,
+            // Where a time lies is known from verified seals alone: whoever can write to the store could move it otherwise.
+            // KNOWN GAP: a range of time reads every seal before it (one small object each), though not their segments.
+            None | Some(Bound::Time(_)) => 0,
             Some(Bound::Seal(index)) => index,
-            Some(Bound::Time(at)) => match seal_at(store, log, at).await? {
-                Some(index) => index,
-                None => return Ok(None),
-            },
         };
         if self.from > 0 && seal_from(store, log, self.from).await?.is_none() {
             return Ok(None);
@@ -233,7 +231,7 @@ impl<'a> Walk<'a> {
             start = if opens { start } else { 0 };
         }
         self.expected = start;
-        self.tiles = (self.from == 0).then(Tiles::default);
+        self.tiles = self.options.from.is_none().then(Tiles::default);
         Ok(Some(start))
     }
 
@@ -253,10 +251,8 @@ impl<'a> Walk<'a> {
         if index > self.expected {
             self.chain.skip(index - self.expected);
             self.tiles = None;
-            if index > self.from && !self.beyond {
-                let (first, last) = (self.expected.max(self.from), index - 1);
-                self.sink.finding(missing(&seal_object(first), first, last).found("nothing"));
-            }
+            let (first, last) = (self.expected, index - 1);
+            self.sink.finding(missing(&seal_object(first), first, last).found("nothing"));
         }
         self.expected = index.saturating_add(1);
         let mut found = Sink::default();
@@ -267,7 +263,13 @@ impl<'a> Walk<'a> {
         {
             self.beyond = true;
         }
-        if index < self.from || self.beyond {
+        let early = match (self.options.from, &standing) {
+            (Some(Bound::Time(from)), Some(standing)) => standing.seal.statement.sealed_at < from,
+            _ => index < self.from,
+        };
+        if early || self.beyond {
+            // Outside the range only what joins it to the key is looked at; but what is wrong there breaks that very joint.
+            self.sink.merge_findings(found);
             return if self.beyond && self.anchored() { Step::End } else { Step::Next };
         }
         self.sink.merge(found);
@@ -413,6 +415,8 @@ impl<'a> Walk<'a> {
 
     fn trust(&self) -> KeyTrust {
         match (&self.pinned, &self.configured) {
+            // `log.json` proves nothing: without a seal no key was shown to be this log's.
+            _ if self.chain.keys_seen.is_empty() => KeyTrust::Unpinned,
             (Some(key), _) if self.is_trusted(key) => KeyTrust::Pinned,
             (None, Some(key)) if self.is_trusted(key) => KeyTrust::Configured,
             _ => KeyTrust::Unpinned,

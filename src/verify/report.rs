@@ -174,6 +174,11 @@ impl Sink {
         self.unchecked_more += other.unchecked_more;
     }
 
+    /// Takes the findings and what could not be read, without the notes.
+    pub(super) fn merge_findings(&mut self, other: Sink) {
+        self.merge(Sink { notes: Vec::new(), notes_more: 0, ..other });
+    }
+
     /// Names the log in every item.
     pub(super) fn of_log(mut self, log: &str) -> Self {
         for item in self.findings.iter_mut().chain(&mut self.notes).chain(&mut self.unchecked) {
