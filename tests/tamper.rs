@@ -7,7 +7,7 @@ use spanseal::clock::{ManualClock, UnixNanos, UnixSeconds};
 use spanseal::record::canonical::Json;
 use spanseal::tlog::merkle::{CompactRange, leaf_hash};
 use spanseal::tlog::note::{NoteSigner, VerifierKey};
-use spanseal::tlog::seal_file::{SealFile, Statement};
+use spanseal::tlog::seal_file::{LogFile, SealFile, Statement};
 use spanseal::tlog::{Hash, TreeSize};
 use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, Report, Verdict, verify};
 use spanseal::worm::memory::{MemoryOptions, MemoryStore};
@@ -721,4 +721,59 @@ async fn a_copy_without_locks_verifies_and_says_so() {
     }
     let report: Report = verify(&copy, &forge.options()).await;
     assert_eq!((report.verdict, report.locks, notes(&report)), (Verdict::Verified, LockCheck::None, vec!["copy"]), "{}", report.to_text());
+}
+
+/// Scenario: somebody without the key forges what lies inside the range that an auditor asks for, and leaves true seals outside it.
+/// Guarantee: the key outside vouches for the range only through an unbroken chain; what breaks it is said.
+#[tokio::test]
+async fn a_forged_range_is_not_vouched_for_by_true_seals_outside_it() {
+    let evil = || NoteSigner::new(ORIGIN, &[4; 32]).unwrap();
+    let log_file = |forge: &Forge| LogFile { origin: ORIGIN.into(), vkey: forge.signer.verifier().clone(), created: UnixSeconds(NOW) };
+
+    // The beginning is forged, the end is true.
+    let forge = honest(Locks::None).await;
+    let mut forged = Forge::new(Locks::None).await;
+    forged.signer = evil();
+    for n in 0..2 {
+        forged.seal(&[Segment::of("standard", lines(n, 1))], |_| {}).await;
+    }
+    forge.put(&log_key(LOG), log_file(&forged).to_bytes()).await;
+    for (index, seal) in forged.seals.iter().enumerate() {
+        forge.store.purge(&seal_key(LOG, index as u64), None);
+        forge.put(&seal_key(LOG, index as u64), seal.to_bytes().unwrap()).await;
+        let key = forged.segment_key(index);
+        let body = forged.store.get(&key, None, 1 << 20).await.unwrap().unwrap();
+        forge.put(&key, body).await;
+    }
+    let report = verify(&forge.store, &Options { to: Some(Bound::Seal(1)), ..forge.options() }).await;
+    assert_ne!(report.verdict, Verdict::Verified, "{}", report.to_text());
+
+    // The beginning is true, then one seal is no seal, and the end is forged over an invented tree.
+    let mut forge = honest(Locks::None).await;
+    let trusted = forge.options();
+    forge.store.purge(&seal_key(LOG, 3), None);
+    forge.put(&seal_key(LOG, 3), "{}").await;
+    forge.range.append(leaf_hash(b"invented"));
+    forge.previous = Some(leaf_hash(b"invented"));
+    forge.signer = evil();
+    for n in 0..2 {
+        forge.seal(&[Segment::of("standard", lines(n, 1))], |_| {}).await;
+    }
+    forge.store.purge(&log_key(LOG), None);
+    forge.put(&log_key(LOG), log_file(&forge).to_bytes()).await;
+    forge.put(&checkpoint_key(LOG), forge.seals.last().unwrap().checkpoint.clone()).await;
+    let report = verify(&forge.store, &Options { from: Some(Bound::Seal(4)), ..trusted }).await;
+    assert_ne!(report.verdict, Verdict::Verified, "{}", report.to_text());
+
+    // Seals are removed, and a later one is made to look earlier, so that a range of time would begin behind the hole.
+    let forge = honest(Locks::None).await;
+    forge.store.purge(&seal_key(LOG, 1), None);
+    let early = String::from_utf8(forge.seals[2].to_bytes().unwrap()).unwrap();
+    let at = forge.seals[2].statement.sealed_at.to_string();
+    let early = early.replace(&format!("\"sealed_at\":\"{at}\""), "\"sealed_at\":\"2020-01-01T00:00:00Z\"");
+    forge.store.purge(&seal_key(LOG, 2), None);
+    forge.put(&seal_key(LOG, 2), early).await;
+    let from = forge.seals[1].statement.sealed_at;
+    let report = verify(&forge.store, &Options { from: Some(Bound::Time(from)), ..forge.options() }).await;
+    assert_eq!(report.verdict, Verdict::Findings, "{}", report.to_text());
 }
