@@ -67,6 +67,11 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         }
     }
     walk.end(&mut total).await;
+    if seals == 0 && !walk.sink.says_why() {
+        let ranged = options.from.is_some() || options.to.is_some();
+        let why = if ranged { "no seal lies in the range that was asked for" } else { "the log holds no seal yet" };
+        walk.sink.unchecked("seals/", None, why);
+    }
     let key = walk.trust();
     let Walk { chain, mut sink, log_file, newest, covered, .. } = walk;
     sink.merge(total.sink);
@@ -213,7 +218,11 @@ impl<'a> Walk<'a> {
             Some(Bound::Seal(index)) => index,
             Some(Bound::Time(at)) => match seal_at(store, log, at).await? {
                 Some(index) => index,
-                None => return Ok(None),
+                None => {
+                    // All that is stored lies before the range: none of it is judged by seals that are not read.
+                    self.from = u64::MAX;
+                    return Ok(None);
+                }
             },
         };
         if self.from > 0 && seal_from(store, log, self.from).await?.is_none() {
@@ -362,8 +371,16 @@ impl<'a> Walk<'a> {
         {
             self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, "none until now"));
         }
+        if let Some(Bound::Seal(to)) = self.options.to.filter(|_| at_end && self.covered.is_some())
+            && self.expected <= to
+        {
+            let meaning = "The log ends before the last seal that was asked for. What lies beyond its end does not exist yet, or not here: \
+                           nothing is said about it.";
+            let item = Item::new(Kind::NotCovered, "seals/", meaning).expected(format!("seals up to {to}"));
+            self.sink.note(item.found(format!("newest seal {}", self.expected.saturating_sub(1))));
+        }
         if let Some(tiles) = &self.tiles {
-            tiles.end(&mut self.sink);
+            tiles.end(self.scene, &mut self.sink).await;
         }
         let enforced = store.locks() == Locks::Enforced;
         if self.not_worm > 0 {
