@@ -61,8 +61,30 @@ async fn any_part_verifies_by_itself() {
             assert_eq!(by_time.logs, report.logs, "{from} to {to}");
         }
     }
-    let report = verify(&store(), &Options { from: Some(Bound::Seal(9)), ..pinned() }).await;
-    assert_eq!(report.verdict, Verdict::Unchecked);
+}
+
+/// A range without a seal, at whichever end of the log, between two seals or backwards: nothing was read, so nothing is verified.
+#[tokio::test]
+async fn a_range_without_a_seal_is_never_verified() {
+    let at = |text: &str| Some(Bound::Time(UnixSeconds::parse(text).unwrap()));
+    let seal = |index| Some(Bound::Seal(index));
+    for (from, to) in [
+        (seal(9), None),
+        (seal(3), seal(1)),
+        (None, at("2026-11-20T10:00:59Z")),
+        (at("2020-01-01T00:00:00Z"), at("2020-12-31T00:00:00Z")),
+        (at("2030-01-01T00:00:00Z"), at("2030-12-31T00:00:00Z")),
+        (at("2026-11-20T10:01:05Z"), at("2026-11-20T10:01:03Z")),
+    ] {
+        let report = verify(&store(), &Options { from, to, ..pinned() }).await;
+        assert_eq!((report.verdict, report.logs[0].seals), (Verdict::Unchecked, 0), "{from:?} to {to:?}: {}", report.to_text());
+        assert!(report.to_text().starts_with("NOTHING CHECKED: "), "{}", report.to_text());
+        assert_eq!(notes(&report), ["unchecked"], "{from:?} to {to:?}: {}", report.to_text());
+    }
+    let beyond = verify(&store(), &Options { from: seal(7), to: seal(100), ..pinned() }).await;
+    assert_eq!((beyond.verdict, notes(&beyond)), (Verdict::Verified, vec!["not_worm", "not_covered"]), "{}", beyond.to_text());
+    let item = &beyond.notes[1];
+    assert_eq!((item.expected.as_deref(), item.found.as_deref()), (Some("seals up to 100"), Some("newest seal 8")));
 }
 
 #[tokio::test]

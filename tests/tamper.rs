@@ -545,7 +545,26 @@ async fn what_cannot_be_read_is_unchecked_and_findings_beat_it() {
 #[tokio::test]
 async fn an_empty_store_is_not_verified() {
     let store = MemoryStore::new(Arc::new(ManualClock::new(UnixNanos(0))), MemoryOptions::default());
-    assert_eq!(verify(&store, &Options::new(UnixSeconds(NOW))).await.verdict, Verdict::Unchecked);
+    let report = verify(&store, &Options::new(UnixSeconds(NOW))).await;
+    assert_eq!(report.verdict, Verdict::Unchecked);
+    assert!(report.to_text().starts_with("NOTHING CHECKED: "), "{}", report.to_text());
+    // Nor is a log that was made and never written to.
+    let report = Forge::new(Locks::Enforced).await.verify().await;
+    assert_eq!((report.verdict, report.notes[0].kind.as_str()), (Verdict::Unchecked, "unchecked"), "{}", report.to_text());
+}
+
+/// Whether tiles were ever published is asked only where none was found: that question may fail as well.
+#[tokio::test]
+async fn tiles_that_cannot_be_listed_are_unchecked() {
+    for nth in 0..40 {
+        let forge = honest(Locks::Enforced).await;
+        for path in ["tile/0/000.p/4", "tile/entries/000.p/4"] {
+            forge.store.purge(&below(LOG, path), None);
+        }
+        let store = crate::support::failing::FailNthRead::new(forge.store.clone(), nth);
+        let report = verify(&store, &forge.options()).await;
+        assert_eq!(report.verdict == Verdict::Verified, !store.failed(), "read {nth}: {}", report.to_text());
+    }
 }
 
 #[tokio::test]
@@ -674,8 +693,12 @@ async fn tiles_of_a_longer_log_are_compared() {
         ("tile/entries/001.p/44", entries(256, 300)),
     ];
     let report = forge.verify().await;
-    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["tile_absent"]));
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec![]), "a log that never published tiles owes none");
+    // One of an older size is enough to see that they were published.
+    forge.put(&below(LOG, "tile/0/000.p/7"), hashes(0, 7)).await;
     for (path, tile) in &tiles {
+        let report = forge.verify().await;
+        assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["tile_absent"]), "before {path}");
         forge.put(&below(LOG, path), tile.clone()).await;
     }
     let report = forge.verify().await;

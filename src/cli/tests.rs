@@ -75,5 +75,24 @@ fn keys_come_from_the_flag_a_file_or_the_environment() {
     let Command::Check(args) = &cli.command else { panic!() };
     assert_eq!(args.keys.vkey.len(), 1);
     let error = parse("check p --vkey nonsense").unwrap_err().to_string();
-    assert!(error.contains("keygen --public"), "{error}");
+    assert!(error.contains("keygen --public") && !error.contains("no file"), "{error}");
+    let missing = folder.path().join("no+file+here");
+    assert!(parse_vkey(missing.to_str().unwrap()).unwrap_err().contains("no file `"), "a path may hold plus signs");
+    assert!(parse_vkey(folder.path().to_str().unwrap()).unwrap_err().contains("cannot be read"), "a folder");
+    let damaged = parse_vkey(&KEY.replace("c74f", "c74e")).unwrap_err();
+    assert!(!damaged.contains("no file"), "a damaged key is no path: {damaged}");
+    std::fs::write(&file, "x".repeat(5000)).unwrap();
+    assert!(parse_vkey(file.to_str().unwrap()).unwrap_err().contains("longer than any public key"));
+}
+
+#[test]
+fn a_range_does_not_end_before_it_begins() {
+    let complete = |line: &str| parse(line).unwrap().complete(&Environment::default());
+    for line in ["verify --from 3 --to 1", "verify --from 2026-11-20 --to 2026-11-19"] {
+        assert!(complete(line).unwrap_err().contains("`--from` lies after `--to`"), "{line}");
+    }
+    // A time and an index are compared by the log alone.
+    for line in ["verify --from 3 --to 3", "verify --from 2026-11-20 --to 2026-11-20", "verify --from 2026-11-20 --to 1", "verify --to 0"] {
+        complete(line).unwrap();
+    }
 }

@@ -1,5 +1,11 @@
 //! Values of options, read so that a wrong one is a usage error with a sentence.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+
+use clap::builder::TypedValueParser;
+
 use crate::clock::{UnixNanos, UnixSeconds};
 use crate::tlog::note::VerifierKey;
 use crate::verify::Bound;
@@ -12,18 +18,64 @@ pub(super) fn parse_store(text: &str) -> Result<String, String> {
 /// Longest file that may hold a public key, bytes.
 const VKEY_FILE_MAX: u64 = 4096;
 
+/// How a secret key begins in its file.
+const SECRET: &str = "PRIVATE+KEY";
+
+const SECRET_GIVEN: &str = "that is the log's secret key, which signs as this log: never give it away; print the public key that belongs \
+                            to it with `spanseal keygen --public`";
+
 pub(super) fn parse_vkey(text: &str) -> Result<VerifierKey, String> {
+    if text.contains(SECRET) {
+        return Err(SECRET_GIVEN.to_owned());
+    }
     let why = match VerifierKey::parse(text.trim()) {
         Ok(key) => return Ok(key),
         Err(why) => why,
     };
-    // Auditors keep keys in files; a key holds two plus signs, which a path hardly does.
-    match std::fs::metadata(text) {
-        Ok(found) if found.is_file() && found.len() <= VKEY_FILE_MAX => {
-            let inside = std::fs::read_to_string(text).map_err(|e| format!("`{text}` cannot be read: {e}"))?;
-            VerifierKey::parse(inside.trim()).map_err(|why| format!("`{text}`: {why}"))
+    let form = "a key looks like <origin>+<8 hex digits>+<base64>, and `spanseal keygen --public` prints one";
+    // Auditors keep keys in files.
+    let inside = match read_key_file(text) {
+        Ok(inside) => inside,
+        Err(error) if error.kind() == ErrorKind::NotFound && looks_like_path(text) => {
+            return Err(format!("no file `{text}` exists, and it is no key itself: {form}"));
         }
-        _ => Err(format!("{why}; a key looks like <origin>+<8 hex digits>+<base64>, and `spanseal keygen --public` prints one")),
+        Err(error) if looks_like_path(text) => return Err(format!("`{text}` cannot be read: {error}")),
+        Err(_) => return Err(format!("{why}; {form}")),
+    };
+    if inside.contains(SECRET) {
+        return Err(format!("`{text}` is the secret key file: {SECRET_GIVEN}"));
+    }
+    VerifierKey::parse(inside.trim()).map_err(|why| format!("`{text}` holds no public key: {why}; {form}"))
+}
+
+fn read_key_file(path: &str) -> std::io::Result<String> {
+    let mut inside = String::new();
+    let read = File::open(path)?.take(VKEY_FILE_MAX + 1).read_to_string(&mut inside)?;
+    if u64::try_from(read).is_ok_and(|bytes| bytes <= VKEY_FILE_MAX) {
+        return Ok(inside);
+    }
+    Err(std::io::Error::other(format!("it is longer than any public key ({VKEY_FILE_MAX} bytes)")))
+}
+
+/// A key holds two plus signs, which a path hardly does; a path holds a slash or a dot.
+fn looks_like_path(text: &str) -> bool {
+    let begins = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
+    begins || std::fs::metadata(text).is_ok() || (text.matches('+').count() < 2 && text.contains(['/', '.']))
+}
+
+/// [`parse_vkey`] for the command line. A secret key given by mistake is not printed once more, as clap does with what it refuses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct VkeyParser;
+
+impl TypedValueParser for VkeyParser {
+    type Value = VerifierKey;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<VerifierKey, clap::Error> {
+        if value.to_string_lossy().contains(SECRET) {
+            let sentence = format!("invalid value for '--vkey <KEY>': {SECRET_GIVEN}\n");
+            return Err(clap::Error::raw(clap::error::ErrorKind::ValueValidation, sentence).with_cmd(command));
+        }
+        parse_vkey.parse_ref(command, arg, value)
     }
 }
 

@@ -17,6 +17,11 @@ const BUNDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Runs it.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    // Offline there is nothing else that a key could come from, and a proof without a key proves nothing.
+    anyhow::ensure!(
+        !args.keys.vkey.is_empty(),
+        "nothing was checked: a proof is checked against the log's public key; bring it with `--vkey` or SPANSEAL_VKEY"
+    );
     let bytes = read(&args.proof).with_context(|| format!("the proof `{}` cannot be read", args.proof.display()))?;
     let report = check(&bytes, key_for(&bytes, &args.keys.vkey)?);
     output::answer(&if args.json { to_json(&report) } else { report.to_text() })?;

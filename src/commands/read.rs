@@ -14,7 +14,7 @@ use crate::query::Problem;
 use crate::query::log::{KeySource, TrustedKey};
 use crate::query::person::{IdentityKey, Names};
 use crate::query::scan::{Answer, Request, scan};
-use crate::seal::keys::LogKey;
+use crate::seal::keys::{KeyError, LogKey};
 use crate::tlog::note::VerifierKey;
 use crate::worm::{self, WormStore};
 
@@ -30,14 +30,38 @@ pub fn trusted(args: &KeyArgs, config: &Config) -> Vec<TrustedKey> {
     if !args.vkey.is_empty() {
         return args.vkey.iter().map(|key| TrustedKey { key: key.clone(), source: KeySource::Pinned }).collect();
     }
-    own_key(config).map(|key| TrustedKey { key, source: KeySource::Configured }).into_iter().collect()
+    let own = own_key(config).unwrap_or_else(|why| {
+        tell_no_key(&why);
+        None
+    });
+    own.map(|key| TrustedKey { key, source: KeySource::Configured }).into_iter().collect()
 }
 
 /// The public half of the configuration's own key, where the configuration means this store.
-pub fn own_key(config: &Config) -> Option<VerifierKey> {
-    let ours = config.file.is_some() || config.store.url.to_string() == DEFAULT_STORE;
-    let own = ours.then(|| LogKey::load(&config.log.key_file).ok()).flatten();
-    own.map(|key| key.verifier().clone())
+///
+/// The embedded default names a key file that need not be there; one that a configuration means, or that cannot be used, is an error.
+pub fn own_key(config: &Config) -> Result<Option<VerifierKey>, KeyError> {
+    if config.file.is_none() && config.store.url.to_string() != DEFAULT_STORE {
+        return Ok(None);
+    }
+    match LogKey::load(&config.log.key_file) {
+        Ok(key) => Ok(Some(key.verifier().clone())),
+        Err(KeyError::Missing(_)) if config.file.is_none() => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+/// Says on stderr that the configured key counts for nothing, so that nobody takes the store's word for the operator's.
+pub fn tell_no_key(why: &KeyError) {
+    let why = match why {
+        // Not the error's own words: a key made now would be another log's.
+        KeyError::Missing(path) => format!("there is no file `{}`", path.display()),
+        other => other.to_string(),
+    };
+    output::tell(&format!(
+        "problem: the configured key (log.key_file) could not be read: {why}. Without it the key is taken from the store itself, which \
+         shows only that the log agrees with itself; bring the log's public key with `--vkey`"
+    ));
 }
 
 pub(super) const DEFAULT_STORE: &str = "file://./spanseal-data";

@@ -26,9 +26,13 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
     let pinned = args.keys.vkey;
     // Whoever names a configuration and brings no key means the log of that configuration; else every log of the store is looked at.
     let logs = if config.file.is_some() && pinned.is_empty() { vec![config.log.name.clone()] } else { Vec::new() };
+    let configured = read::own_key(config);
+    if let (true, Err(why)) = (pinned.is_empty(), &configured) {
+        read::tell_no_key(why);
+    }
     let options = Options {
         logs,
-        configured: read::own_key(config),
+        configured: configured.unwrap_or_default(),
         pinned,
         from: args.from,
         to: args.to,

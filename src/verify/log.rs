@@ -67,6 +67,11 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         }
     }
     walk.end(&mut total).await;
+    if seals == 0 && !walk.sink.says_why() {
+        let ranged = options.from.is_some() || options.to.is_some();
+        let why = if ranged { "no seal lies in the range that was asked for" } else { "the log holds no seal yet" };
+        walk.sink.unchecked("seals/", None, why);
+    }
     let key = walk.trust();
     let Walk { chain, mut sink, log_file, newest, covered, .. } = walk;
     sink.merge(total.sink);
@@ -270,6 +275,10 @@ impl<'a> Walk<'a> {
         if early || self.beyond {
             // Outside the range only what joins it to the key is looked at; but what is wrong there breaks that very joint.
             self.sink.merge_findings(found);
+            if early && !self.beyond {
+                // What lies before the range is not judged by seals that are not covered.
+                self.from = index.saturating_add(1);
+            }
             return if self.beyond && self.anchored() { Step::End } else { Step::Next };
         }
         self.sink.merge(found);
@@ -364,8 +373,16 @@ impl<'a> Walk<'a> {
         {
             self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, "none until now"));
         }
+        if let Some(Bound::Seal(to)) = self.options.to.filter(|_| at_end && self.covered.is_some())
+            && self.expected <= to
+        {
+            let meaning = "The log ends before the last seal that was asked for. What lies beyond its end does not exist yet, or not here: \
+                           nothing is said about it.";
+            let item = Item::new(Kind::NotCovered, "seals/", meaning).expected(format!("seals up to {to}"));
+            self.sink.note(item.found(format!("newest seal {}", self.expected.saturating_sub(1))));
+        }
         if let Some(tiles) = &self.tiles {
-            tiles.end(&mut self.sink);
+            tiles.end(self.scene, &mut self.sink).await;
         }
         let enforced = store.locks() == Locks::Enforced;
         if self.not_worm > 0 {

@@ -18,6 +18,8 @@ use crate::worm::LINE_BYTES_MAX;
 
 /// The format that this code writes and understands.
 const FORMAT: &str = "spanseal.proof/1";
+/// How the format of any version begins.
+const FORMATS: &str = "spanseal.proof/";
 /// Largest bundle that is read: a record and its openings, of which a few may be as long as a request (16 MiB).
 const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Longest inclusion path: a tree of 2^64 leaves.
@@ -31,7 +33,10 @@ const MEMBERS: [&str; 10] =
 /// Why a bundle proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// Not a bundle, or one that does not prove what it claims.
+    /// No bundle at all: nothing that could be refused.
+    #[error("{0}")]
+    NotAProof(String),
+    /// A bundle that does not prove what it claims.
     #[error("{0}")]
     Refused(String),
     /// A format of another version: nothing can be concluded.
@@ -111,13 +116,21 @@ pub struct Bundle {
 impl Bundle {
     /// Reads a bundle: any JSON layout, but no name twice, no type but those of the format, nothing beyond its limits.
     pub fn parse(bytes: &[u8]) -> Result<Self, ProofError> {
-        if bytes.len() > BUNDLE_BYTES_MAX {
-            return Err(refused(format!("a bundle is at most {BUNDLE_BYTES_MAX} bytes")));
+        let no_proof = |why: String| Err(ProofError::NotAProof(why));
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return no_proof("it is empty".to_owned());
         }
-        let json = Json::parse(bytes).map_err(|e| refused(format!("not JSON: {e}")))?;
-        let format = string(&json, "format")?;
-        if format != FORMAT {
-            return Err(ProofError::UnknownFormat("bundle", format));
+        if bytes.len() > BUNDLE_BYTES_MAX {
+            return no_proof(format!("it is longer than any proof ({BUNDLE_BYTES_MAX} bytes)"));
+        }
+        let json = match Json::parse(bytes) {
+            Ok(json) => json,
+            Err(error) => return no_proof(format!("it is not JSON as a proof is: {error}")),
+        };
+        match json.get("format").and_then(Json::as_str) {
+            Some(FORMAT) => {}
+            Some(other) if other.starts_with(FORMATS) => return Err(ProofError::UnknownFormat("bundle", other.to_owned())),
+            _ => return no_proof(format!("it is JSON, but its `format` is not `{FORMAT}`")),
         }
         let members = json.as_object().unwrap_or_default();
         let unknown = members.iter().map(|(n, _)| n).filter(|n| !MEMBERS.contains(&n.as_str())).cloned().collect();

@@ -159,6 +159,11 @@ impl Sink {
         push(&mut self.unchecked, &mut self.unchecked_more, item);
     }
 
+    /// Whether something stands here that keeps a verdict from being `verified`.
+    pub(super) fn says_why(&self) -> bool {
+        !self.findings.is_empty() || !self.unchecked.is_empty()
+    }
+
     pub(super) fn merge(&mut self, other: Sink) {
         for item in other.findings {
             self.finding(item);
@@ -241,7 +246,8 @@ impl Report {
         let Sink { mut findings, mut notes, mut unchecked, findings_more, notes_more, unchecked_more } = sink;
         let verdict = if !findings.is_empty() {
             Verdict::Findings
-        } else if !unchecked.is_empty() || locks == LockCheck::Unchecked {
+        } else if !unchecked.is_empty() || locks == LockCheck::Unchecked || logs.iter().all(|log| log.seals == 0) {
+            // Without a seal nothing was proved, whatever else was looked at.
             Verdict::Unchecked
         } else {
             Verdict::Verified
@@ -271,7 +277,7 @@ mod tests {
     use super::*;
 
     fn report(sink: Sink) -> Report {
-        Report::new(KeyTrust::Pinned, LockCheck::None, vec![LogReport { origin: "x/log".into(), ..LogReport::default() }], sink)
+        Report::new(KeyTrust::Pinned, LockCheck::None, vec![LogReport { origin: "x/log".into(), seals: 1, ..LogReport::default() }], sink)
     }
 
     #[test]
@@ -287,7 +293,21 @@ mod tests {
         sink.unchecked("seals/", None, "no answer");
         sink.finding(Item::new(Kind::Fork, "", "").intact());
         assert_eq!(report(sink).verdict.exit_code(), 1);
-        assert_eq!(Report::new(KeyTrust::Pinned, LockCheck::Unchecked, vec![], Sink::default()).verdict.exit_code(), 2);
+        let logs = report(Sink::default()).logs;
+        assert_eq!(Report::new(KeyTrust::Pinned, LockCheck::Unchecked, logs, Sink::default()).verdict.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_report_that_read_no_seal_is_not_verified() {
+        for logs in [vec![], vec![LogReport::default()]] {
+            let report = Report::new(KeyTrust::Pinned, LockCheck::None, logs, Sink::default());
+            let text = report.to_text();
+            assert_eq!(report.verdict.exit_code(), 2);
+            assert!(text.starts_with("NOTHING CHECKED: ") && !text.contains("locks:"), "{text}");
+        }
+        let mut sink = Sink::default();
+        sink.finding(Item::new(Kind::LogFile, "log.json", ""));
+        assert!(Report::new(KeyTrust::Pinned, LockCheck::None, vec![], sink).to_text().starts_with("FINDINGS: "));
     }
 
     /// The shape that scripts rely on (`design.md` section 9).

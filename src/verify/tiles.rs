@@ -87,8 +87,20 @@ impl Tiles {
         }
     }
 
-    pub(super) fn end(&self, sink: &mut Sink) {
-        if self.absent > 0 {
+    /// A log that never published tiles owes none: only where some are there are the others missed.
+    pub(super) async fn end(&self, scene: Scene<'_>, sink: &mut Sink) {
+        if self.absent == 0 {
+            return;
+        }
+        let published = match self.present {
+            0 => scene.store.list(&format!("{}/tile/", scene.log), None, 1).await.map(|listed| !listed.is_empty()),
+            _ => Ok(true),
+        };
+        let published = match published {
+            Ok(published) => published,
+            Err(error) => return sink.unchecked("tile/", None, error),
+        };
+        if published {
             let meaning = "Tiles of the published checkpoint are not there, so standard tlog clients cannot read the log from this store. \
                            Nothing is lost: they are derived from the seals.";
             let found = format!("{} absent, {} as the seals give them", self.absent, self.present);

@@ -166,7 +166,21 @@ fn limits_hold() {
     let mut many = bundle(|_| {});
     many.cosignatures = vec![String::new(); LIST_MAX + 1];
     assert_eq!(checked(&many).verdict, Verdict::Findings);
-    for bad in [&b""[..], b"[]", b"{}", b"{\"format\":1}", b"\xff"] {
-        assert_eq!(check(bad, signer().verifier()).verdict, Verdict::Findings);
+}
+
+/// What is no bundle is neither proved nor refused: it may be the wrong file.
+#[test]
+fn what_is_no_proof_is_not_refused() {
+    let whole = bundle(|_| {}).to_bytes();
+    let cut_off = &whole[..whole.len() / 2];
+    for no_proof in [&b""[..], b" \n", b"hello", b"[]", b"{}", b"{\"format\":1}", b"{\"format\":\"spanseal.log/1\"}", b"\xff", cut_off] {
+        let report = check(no_proof, signer().verifier());
+        assert_eq!(report.verdict, Verdict::Unchecked, "{}", String::from_utf8_lossy(no_proof));
+        assert!(report.to_text().starts_with("NOT A PROOF: "), "{}", report.to_text());
+    }
+    for (ours, verdict) in [("spanseal.proof/1", Verdict::Findings), ("spanseal.proof/2", Verdict::Unchecked)] {
+        let report = check(format!("{{\"format\":\"{ours}\"}}").as_bytes(), signer().verifier());
+        assert_eq!(report.verdict, verdict, "{ours}: a bundle that lacks all else does not hold");
+        assert!(!report.to_text().starts_with("NOT A PROOF"), "{}", report.to_text());
     }
 }

@@ -54,7 +54,7 @@ pub fn check(bundle: &[u8], vkey: &VerifierKey) -> CheckReport {
     let verdict = match &result {
         Ok(_) => Verdict::Verified,
         Err(ProofError::Refused(_)) => Verdict::Findings,
-        Err(ProofError::UnknownFormat(..)) => Verdict::Unchecked,
+        Err(ProofError::NotAProof(_) | ProofError::UnknownFormat(..)) => Verdict::Unchecked,
     };
     CheckReport { verdict, result }
 }
@@ -71,6 +71,10 @@ impl CheckReport {
                     "REFUSED: this bundle proves nothing: {why}.\nAsk for a new bundle (spanseal prove), and make sure that the key is the log's."
                 )
             }
+            Err(ProofError::NotAProof(why)) => writeln!(
+                out,
+                "NOT A PROOF: {why}.\nNothing was checked. Make sure that this is the whole file that `spanseal prove` wrote."
+            ),
             Err(error @ ProofError::UnknownFormat(..)) => writeln!(out, "UNCHECKED: {error}. A newer spanseal can read it."),
         };
         out

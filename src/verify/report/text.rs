@@ -13,10 +13,12 @@ impl Report {
     }
 
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        let nothing = self.verdict == Verdict::Unchecked && self.logs.iter().all(|log| log.seals == 0);
         writeln!(
             out,
             "{}",
             match self.verdict {
+                Verdict::Unchecked if nothing => "NOTHING CHECKED: no seal was read, so nothing is said about any record.",
                 Verdict::Verified => "VERIFIED: everything read is what the log's key signed.",
                 Verdict::Findings => "FINDINGS: something is not as it was signed.",
                 Verdict::Unchecked => "UNCHECKED: nothing wrong was found, but not everything could be checked.",
@@ -29,6 +31,10 @@ impl Report {
                 "  {}: {range} (tree size {}), {} segments, {} records, {} bytes",
                 log.origin, log.tree_size, log.segments, log.records, log.bytes
             )?;
+        }
+        if nothing {
+            // Neither a key nor a lock was put to the test.
+            return self.write_items(out, "Notes", &self.notes);
         }
         writeln!(
             out,
