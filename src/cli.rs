@@ -23,6 +23,9 @@ Exit codes: 0 done (verify, check: verified), 1 found something wrong (verify, c
 2 could not do or check it, 64 the command line is wrong.
 Machine output goes to stdout, everything else to stderr.
 
+Relative paths, on the command line and in the configuration (store, key files, certificates), count from the working
+directory; serve and doctor print where they lead.
+
 Environment: SPANSEAL_CONFIG, SPANSEAL_STORE and SPANSEAL_VKEY stand in for --config, --store and --vkey; credentials for
 s3:// stores come from AWS_* variables, web identity, container or instance.";
 
@@ -98,7 +101,7 @@ pub struct DemoArgs {
 #[command(
     after_help = "Examples:\n  spanseal serve                                   OTLP on 127.0.0.1:4317 and :4318, store ./spanseal-data\n  \
     spanseal serve --config /etc/spanseal.yaml\n  spanseal serve --config spanseal.yaml --print-config > effective.yaml\n  \
-    SPANSEAL_STORE=s3://audit-bucket/prod spanseal serve\n\nStops on SIGINT or SIGTERM after open requests got their receipts; a second signal stops at once, which is safe."
+    SPANSEAL_STORE=s3://audit-bucket/prod spanseal serve\n\nRelative paths, also those in the configuration file, count from the working directory; where they lead is printed at start.\nStops on SIGINT or SIGTERM after open requests got their receipts; a second signal stops at once, which is safe."
 )]
 pub struct ServeArgs {
     /// Print the effective configuration (no secrets are in it) and stop
@@ -111,7 +114,7 @@ pub struct ServeArgs {
 pub enum PrintAs {
     /// A file to start from
     Yaml,
-    /// The canonical text whose SHA-256 stands in seals as `config_sha256`
+    /// Canonical JSON; config_change records (and so `config_sha256` of seals) add the identity key's id to it
     Json,
 }
 
@@ -314,7 +317,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
     spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n\n\
-    Nothing is ever overwritten. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
+    Nothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
 pub struct KeygenArgs {
     /// Make only this key
     #[arg(long, value_name = "KEY", conflicts_with = "public")]

@@ -182,6 +182,8 @@ struct Served {
     child: Child,
     api: String,
     http: String,
+    /// Said until it listened.
+    said: Vec<String>,
     log: std::sync::mpsc::Receiver<String>,
 }
 
@@ -205,16 +207,15 @@ fn serve_with(folder: &Path, more: &str, environment: Vec<(&'static str, String)
     let (sender, log) = std::sync::mpsc::channel();
     let mut command = spanseal(folder);
     command.args(["serve", "--config", "serve.yaml"]).envs(environment).stderr(Stdio::piped());
-    let mut served = Served { child: command.spawn().unwrap(), api: String::new(), http: String::new(), log };
+    let mut served = Served { child: command.spawn().unwrap(), api: String::new(), http: String::new(), said: Vec::new(), log };
     let stderr = std::io::BufReader::new(served.child.stderr.take().unwrap());
     std::thread::spawn(move || {
         for line in std::io::BufRead::lines(stderr).map_while(Result::ok) {
             let _ = sender.send(line);
         }
     });
-    let mut said = Vec::new();
     while served.api.is_empty() {
-        let line = served.log.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("{said:#?}"));
+        let line = served.log.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("{:#?}", served.said));
         if let Some(rest) = line.strip_prefix("listening ") {
             let at = rest.split_whitespace().next().unwrap().to_owned();
             if rest.contains("OTLP/HTTP") {
@@ -223,7 +224,7 @@ fn serve_with(folder: &Path, more: &str, environment: Vec<(&'static str, String)
                 served.api = at;
             }
         }
-        said.push(line);
+        served.said.push(line);
     }
     served
 }
@@ -284,6 +285,122 @@ fn serve_starts_from_nothing_stops_cleanly_and_continues() {
     assert!(sizes[1] > sizes[0], "{sizes:?}");
     let doctor = run(folder.path(), &["doctor", "--config", "serve.yaml", "--json"]);
     assert_eq!(doctor.status.code(), Some(0), "{}", text(&doctor.stdout));
+}
+
+const FREE_PORTS: &str =
+    "api: {endpoint: '127.0.0.1:0'}\nreceivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: '127.0.0.1:0'}}}}\n";
+
+/// Serves once, so that the folder holds a log with both keys; answers what was said.
+fn served_once(folder: &Path) -> Vec<String> {
+    let mut served = serve(folder, "");
+    signal(&served.child, "TERM");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    std::mem::take(&mut served.said).into_iter().chain(served.log.iter()).collect()
+}
+
+fn refusal(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    text(&output.stderr).lines().last().unwrap().to_owned()
+}
+
+/// Scenario: the identity key of a log is replaced. Guarantee: `serve` refuses and `doctor` reports it, both naming both keys; `keygen`
+/// makes no key for a log that exists; with the old key back all is well.
+#[test]
+fn a_log_is_not_continued_with_another_identity_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    served_once(folder.path());
+    std::fs::rename(at("spanseal-identity.key"), at("old.key")).unwrap();
+    for args in [&["keygen"][..], &["keygen", "--only", "identity"]] {
+        let said = refusal(&run(folder.path(), args));
+        assert!(
+            said.starts_with("error: `identity.key_file` `./spanseal-identity.key` does not exist, but the log `spanseal` does: "),
+            "{said}"
+        );
+        assert!(!at("spanseal-identity.key").exists());
+    }
+    assert_eq!(run(folder.path(), &["keygen", "--only", "identity", "--store", "./nowhere"]).status.code(), Some(0));
+    let size = || std::fs::read_dir(at("spanseal-data/spanseal/seals")).unwrap().count();
+    let before = size();
+    let said = refusal(&run(folder.path(), &["serve", "--config", "serve.yaml"]));
+    for words in [
+        "`identity.key_file` `./spanseal-identity.key` holds identity key ",
+        "was written with identity key ",
+        "Restore the old identity key file; only a new log",
+    ] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert_eq!(size(), before, "nothing was sealed");
+    let doctor = run(folder.path(), &["doctor", "--config", "serve.yaml"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    assert!(text(&doctor.stdout).contains("problem   log            `identity.key_file`"), "{}", text(&doctor.stdout));
+    std::fs::rename(at("old.key"), at("spanseal-identity.key")).unwrap();
+    assert_eq!(run(folder.path(), &["doctor", "--config", "serve.yaml"]).status.code(), Some(0));
+    served_once(folder.path());
+}
+
+/// Scenario: a store that cannot be made. Guarantee: `serve` and `doctor` both name the folder and say what to do, and no key is made.
+#[test]
+fn a_folder_that_cannot_be_a_store_is_refused_before_keys_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("c.yaml"), FREE_PORTS).unwrap();
+    // Where not even root can write.
+    for (store, words) in [
+        ("/proc/nope", "store `file:///proc/nope`: the folder does not exist and cannot be made in `/proc`: "),
+        ("/proc", "store `file:///proc`: nothing can be written in the folder `/proc`: "),
+    ] {
+        let said = refusal(&run(folder.path(), &["serve", "--config", "c.yaml", "--store", store]));
+        assert!(said.starts_with(&format!("error: {words}")) && said.ends_with("or choose another `store.url`"), "{said}");
+        let doctor = run(folder.path(), &["doctor", "--config", "c.yaml", "--store", store]);
+        assert_eq!(doctor.status.code(), Some(1));
+        assert!(text(&doctor.stdout).contains(&format!("problem   store          {words}")), "{}", text(&doctor.stdout));
+    }
+    std::fs::create_dir_all(folder.path().join("full/spanseal")).unwrap();
+    std::fs::write(folder.path().join("full/spanseal/x"), "x").unwrap();
+    let said = refusal(&run(folder.path(), &["serve", "--config", "c.yaml", "--store", "full"]));
+    assert!(said.contains("a log is made only where there is nothing"), "{said}");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+/// Scenario: a store is copied with its keys. Guarantee: `doctor` says what `serve` says.
+#[test]
+fn a_copied_store_is_a_problem_before_it_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    served_once(folder.path());
+    std::fs::rename(folder.path().join("spanseal-data"), folder.path().join("moved")).unwrap();
+    let words = "belongs to the log in file://";
+    let said = refusal(&run(folder.path(), &["serve", "--config", "serve.yaml", "--store", "moved"]));
+    assert!(said.contains(words), "{said}");
+    let doctor = run(folder.path(), &["doctor", "--config", "serve.yaml", "--store", "moved"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    assert!(text(&doctor.stdout).contains(words), "{}", text(&doctor.stdout));
+}
+
+/// Scenario: `serve` and `doctor` with relative paths and a local store. Guarantee: both print where the paths lead, and that nothing
+/// enforces the retention.
+#[test]
+fn what_is_printed_at_start_is_absolute_and_promises_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = folder.path().canonicalize().unwrap();
+    let doctor = text(&run(folder.path(), &["doctor"]).stdout);
+    assert!(doctor.contains(&format!("file://{}/spanseal-data does not exist yet and can be made", real.display())), "{doctor}");
+    assert!(doctor.contains("class `standard`: GOVERNANCE for 180d; not enforced by this store"), "{doctor}");
+    let said = served_once(folder.path());
+    for line in [
+        format!("store     file://{}/spanseal-data", real.display()),
+        format!("log key   {}/spanseal.key", real.display()),
+        format!("identity  {}/spanseal-identity.key", real.display()),
+        "retention standard: GOVERNANCE for 180d, default; not enforced by this store".to_owned(),
+    ] {
+        assert!(said.contains(&line), "{line}\n{said:#?}");
+    }
+    let sealed = said.iter().find_map(|l| l.strip_prefix("config    config_sha256 ")).unwrap().split(' ').next().unwrap();
+    let verified = run(folder.path(), &["query", "--kind", "config_change", "--format", "jsonl"]);
+    let line: serde_json::Value = serde_json::from_str(text(&verified.stdout).lines().next().unwrap()).unwrap();
+    let after = line["change"]["after"].as_str().unwrap();
+    assert!(after.contains("\"key_id\":\""), "{after}");
+    assert!(text(&run(folder.path(), &["doctor", "--config", "serve.yaml"]).stdout).contains(sealed));
 }
 
 /// Scenario: a span is sent, SIGTERM comes while its request waits for the seal. Guarantee: the request gets its receipt before the process
@@ -422,9 +539,11 @@ async fn a_span_is_sealed_into_a_real_bucket() {
     std::fs::remove_file(folder.path().join("spanseal.key")).unwrap();
     let (code, _, said) = ask(&["serve"]);
     assert!(code == Some(2) && said.contains("bring the file back from where it is backed up"), "{said}");
-    assert_eq!(ask(&["keygen", "--only", "log"]).0, Some(0));
+    let (code, _, said) = ask(&["keygen", "--only", "log"]);
+    assert!(code == Some(2) && said.contains("bring the file back from where it is backed up"), "{said}");
+    assert_eq!(ask(&["keygen", "--only", "log", "--store", "./nowhere"]).0, Some(0));
     let (code, said, _) = ask(&["doctor", "--no-canary"]);
-    assert!(code == Some(1) && said.contains("names another key"), "{said}");
+    assert!(code == Some(1) && said.contains("was made with another key"), "{said}");
     let (code, _, said) = ask(&["serve"]);
     assert!(code == Some(2) && said.contains("was made with another key"), "{said}");
     let (code, report, _) = ask(&["verify", "--json"]);

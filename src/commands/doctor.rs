@@ -120,7 +120,7 @@ pub async fn run(args: DoctorArgs, config: &Config) -> anyhow::Result<ExitCode> 
     checks::configuration(config, &mut report);
     checks::files(config, &mut report);
     let store = checks::store(config, &mut report).await;
-    checks::keys(config, store.as_deref(), &mut report).await;
+    checks::keys(config, store.as_ref(), &mut report).await;
     checks::ports(config, &mut report).await;
     canary::check(config, store.as_deref(), args.no_canary, &mut report).await;
     report.print(args.json)

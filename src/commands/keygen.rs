@@ -1,20 +1,30 @@
 //! `spanseal keygen`: makes keys on purpose, and prints the public half for auditors.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output;
 use crate::cli::{KeyKind, KeygenArgs};
 use crate::config::Config;
 use crate::seal::keys::{KeyError, LogKey};
-use crate::serve::keys::{load_identity, make_identity};
+use crate::serve::keys::{load_identity, log_exists, lost, make_identity, missing};
+use crate::worm;
 
 /// Runs it. stdout gets the public key, and nothing else.
-pub fn run(args: &KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
+pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let (log_file, identity_file) = (&config.log.key_file, &config.identity.key_file);
     if args.public {
         let key = LogKey::load(log_file)?;
         output::answer(&format!("{}\n", key.verifier()))?;
         return Ok(ExitCode::SUCCESS);
+    }
+    let wanted = match args.only {
+        None => missing(config),
+        Some(KeyKind::Log) => Some(("log.key_file", log_file.as_path())).filter(|(_, path)| !path.exists()),
+        Some(KeyKind::Identity) => Some(("identity.key_file", identity_file.as_path())).filter(|(_, path)| !path.exists()),
+    };
+    if let Some((key, path)) = wanted {
+        expect_no_log(config, key, path).await?;
     }
     if args.only != Some(KeyKind::Log) {
         match make_identity(identity_file) {
@@ -52,4 +62,24 @@ pub fn run(args: &KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
         output::answer(&format!("{}\n", key.verifier()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A log that exists has its keys; a new one would fit nothing in it.
+async fn expect_no_log(config: &Config, key: &'static str, path: &Path) -> anyhow::Result<()> {
+    let asked = match worm::open(&config.store.url, &config.store.options()).await {
+        Ok(store) => log_exists(store.as_ref(), &config.log.name).await.map_err(|e| e.to_string()),
+        Err(e) => Err(e.to_string()),
+    };
+    match asked {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(lost(config, key, path).into()),
+        // Keys are also made where the store cannot be reached; `serve` looks again.
+        Err(why) => {
+            output::tell(&format!(
+                "note: whether the log `{}` exists could not be found out ({why}); if it does, `serve` refuses a new key",
+                config.log.name
+            ));
+            Ok(())
+        }
+    }
 }

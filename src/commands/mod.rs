@@ -29,6 +29,6 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Prove(args) => Box::pin(prove::run(args, &config)).await,
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
-        Command::Keygen(args) => keygen::run(&args, &config),
+        Command::Keygen(args) => Box::pin(keygen::run(args, &config)).await,
     }
 }

@@ -4,6 +4,9 @@
 //! quietly.
 
 use std::io::{self, Write};
+use std::path::Path;
+
+use crate::worm::{Locks, StoreUrl};
 
 /// Whoever read our output has closed it.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,27 @@ pub fn answer_bytes(bytes: &[u8]) -> anyhow::Result<()> {
         io::ErrorKind::BrokenPipe => anyhow::Error::new(BrokenPipe),
         _ => anyhow::Error::new(e).context("the answer cannot be written to stdout"),
     })
+}
+
+/// Where a path leads: relative ones count from the working directory.
+pub fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+/// The same of a store.
+pub fn absolute_store(url: &StoreUrl) -> String {
+    match url {
+        StoreUrl::File(path) => format!("file://{}", absolute(path)),
+        StoreUrl::S3 { .. } => url.to_string(),
+    }
+}
+
+/// What is to be said after a retention class, so that nobody takes a wish for a promise.
+pub fn enforced(locks: Locks) -> &'static str {
+    match locks {
+        Locks::Enforced => "",
+        Locks::None => "; not enforced by this store",
+    }
 }
 
 /// Tells the person at the terminal something, on stderr. Failing to is not worth failing for.

@@ -72,7 +72,10 @@ fn introduction(config: &Config) -> String {
         Some(file) => out.push_str(&format!(", configuration {}", file.display())),
         None => out.push_str(", embedded default configuration"),
     }
-    out.push_str(&format!(" (config_sha256 {})", config.sha256()));
+    // Absolute: a relative path counts from the working directory, and the wrong one would begin another log without a word.
+    out.push_str(&format!("\nstore     {}", output::absolute_store(&config.store.url)));
+    out.push_str(&format!("\nlog key   {}", output::absolute(&config.log.key_file)));
+    out.push_str(&format!("\nidentity  {}", output::absolute(&config.identity.key_file)));
     for warning in &config.warnings {
         out.push_str(&format!("\nwarning: {warning}"));
     }
@@ -88,12 +91,13 @@ fn statement(config: &Config, serving: &Serving) -> String {
     for (what, at) in serving.listening() {
         lines.push(format!("listening {at}  {what}"));
     }
-    lines.push(format!("store     {}", config.store.url));
+    lines.push(format!("config    config_sha256 {} (the configuration and the identity key's id)", serving.config_sha256));
     lines.push(format!("log       {}  (auditors verify with --vkey '{}')", config.log.origin, serving.vkey));
     let default = config.retention.classes.default_class();
+    let enforced = output::enforced(serving.store.locks());
     for (index, class) in config.retention.classes.iter() {
         let is_default = if index == default { ", default" } else { "" };
-        lines.push(format!("retention {}: {} for {}{is_default}", class.name, class.mode.as_str(), class.period));
+        lines.push(format!("retention {}: {} for {}{is_default}{enforced}", class.name, class.mode.as_str(), class.period));
     }
     if let Some(skew) = serving.store.clock_skew_seconds() {
         lines.push(format!("clock     {skew} s off the store's"));

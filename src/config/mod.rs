@@ -2,7 +2,8 @@
 //!
 //! The form is the OpenTelemetry Collector's: the same key names for listeners, `${env:NAME:-default}` in values, relative paths from the
 //! working directory. Unknown keys are refused with the nearest known one; every complaint names file, line and column. Secrets are never
-//! values here but paths of files, so the whole of it can be printed ([`Config::redacted_json`]), and its hash stands in every seal.
+//! values here but paths of files, so the whole of it can be printed ([`Config::redacted_json`]), and its hash stands in every seal
+//! (with the identity key's id: [`Config::sha256`]).
 //!
 //! Which value wins: the command line, then `SPANSEAL_*`, then the file, then the default. `AWS_*` fills in the S3 endpoint and region where
 //! the file has none.
@@ -363,9 +364,15 @@ impl Config {
         settings
     }
 
-    /// SHA-256 of the effective configuration's canonical text: `config_sha256` of every seal written under it.
-    pub fn sha256(&self) -> Hash {
-        Hash::of(&self.redacted_json().to_jcs())
+    /// What stands in `config_change` records: the effective configuration and, as `identity.key_id`, which identity key it is used with
+    /// (the first 8 hexadecimal digits of its SHA-256, no secret). Another key behind the same path is another configuration.
+    pub fn sealed_text(&self, identity_key_id: &str) -> String {
+        self.sealed_json(identity_key_id).to_jcs_string()
+    }
+
+    /// SHA-256 of [`sealed_text`](Self::sealed_text): `config_sha256` of every seal written under this configuration with this key.
+    pub fn sha256(&self, identity_key_id: &str) -> Hash {
+        Hash::of(self.sealed_text(identity_key_id).as_bytes())
     }
 }
 

@@ -1,4 +1,5 @@
-//! The effective configuration written back: for `--print-config`, for `config_sha256`, for `config_change` records.
+//! The effective configuration written back: for `--print-config` and, with the identity key's id added, for `config_change` records and
+//! `config_sha256`.
 //!
 //! It holds no secret, because the configuration holds none: keys, certificates and tokens are paths of files. Everything stands with its
 //! default filled in and in one spelling (`1000ms` is `1s`), so equal configurations have equal bytes. It is itself a configuration that
@@ -13,7 +14,7 @@ use crate::record::canonical::Json;
 pub enum Format {
     /// As a file to start from.
     Yaml,
-    /// The canonical text whose hash stands in seals.
+    /// As canonical JSON: what `config_change` records hold, but for `identity.key_id`.
     Json,
 }
 
@@ -65,7 +66,18 @@ fn http(of: &Receiver) -> Json {
 }
 
 impl Config {
-    /// The effective configuration, redacted and stable. Its canonical text is what `config_sha256` is the hash of.
+    /// [`redacted_json`](Self::redacted_json) with `identity.key_id`.
+    pub(super) fn sealed_json(&self, identity_key_id: &str) -> Json {
+        let mut json = self.redacted_json();
+        if let Json::Object(members) = &mut json
+            && let Some((_, Json::Object(identity))) = members.iter_mut().find(|(name, _)| name == "identity")
+        {
+            identity.push(("key_id".to_owned(), Json::string(identity_key_id)));
+        }
+        json
+    }
+
+    /// The effective configuration, redacted and stable.
     pub fn redacted_json(&self) -> Json {
         let protocols = object(vec![("grpc", self.receivers.grpc.as_ref().map(grpc)), ("http", self.receivers.http.as_ref().map(http))]);
         object(vec![
@@ -194,8 +206,10 @@ impl Config {
         match format {
             Format::Json => json.to_jcs_string() + "\n",
             Format::Yaml => {
-                let mut out =
-                    format!("# Effective configuration of spanseal {}; config_sha256 {}\n", env!("CARGO_PKG_VERSION"), self.sha256());
+                let mut out = format!(
+                    "# Effective configuration of spanseal {}. Seals hold its hash with the identity key's id added (config_sha256).\n",
+                    env!("CARGO_PKG_VERSION")
+                );
                 write_yaml(&mut out, &json, 0);
                 out
             }

@@ -1,8 +1,11 @@
 //! What an operator sees: defaults, exact sentences, and the round trip of the printed configuration.
 
 use super::*;
+use crate::record::canonical::Json;
 
 const NOW: UnixSeconds = UnixSeconds(1_795_000_000);
+/// Of K all zero.
+const ID: &str = "66687aad";
 
 fn load(text: &str) -> Result<Config, ConfigError> {
     Config::parse("spanseal.yaml", text, &Overrides::default(), &Environment::of([("PORT", "4444"), ("SECONDS", "5")]), NOW)
@@ -35,7 +38,7 @@ fn the_embedded_default_is_the_contract() {
     assert_eq!((class.name.as_str(), class.period.to_string().as_str()), ("standard", "180d"));
     assert!(config.warnings.iter().any(|w| w.contains("not write-once")), "{:?}", config.warnings);
     for empty in ["# nothing\n\n  # here\n", "{}", "~", "seal:\n"] {
-        assert_eq!(load(empty).unwrap().sha256(), config.sha256(), "{empty}");
+        assert_eq!(load(empty).unwrap().sha256(ID), config.sha256(ID), "{empty}");
     }
 }
 
@@ -214,12 +217,15 @@ telemetry: {logs: {level: debug, format: json}, otlp: {endpoint: 'http://127.0.0
             let again = Config::parse("printed", &printed, &Overrides::default(), &Environment::default(), NOW);
             let again = again.unwrap_or_else(|e| panic!("{e}\n{printed}"));
             assert_eq!(again.redacted_json(), config.redacted_json(), "{printed}");
-            assert_eq!(again.sha256(), config.sha256());
+            assert_eq!(again.sha256(ID), config.sha256(ID));
         }
     }
     assert_eq!(load(full).unwrap().identity.scrub, ["$ACME-####"]);
-    assert_eq!(load("seal: {max_delay: 1000ms}").unwrap().sha256(), load("").unwrap().sha256());
-    assert_ne!(load("seal: {max_delay: 2s}").unwrap().sha256(), load("").unwrap().sha256());
+    assert_eq!(load("seal: {max_delay: 1000ms}").unwrap().sha256(ID), load("").unwrap().sha256(ID));
+    assert_ne!(load("seal: {max_delay: 2s}").unwrap().sha256(ID), load("").unwrap().sha256(ID));
+    assert_ne!(load("").unwrap().sha256("00000000"), load("").unwrap().sha256(ID), "another key is another configuration");
+    let sealed = Json::parse(load("").unwrap().sealed_text(ID).as_bytes()).unwrap();
+    assert_eq!(sealed.path("identity.key_id").and_then(Json::as_str), Some(ID));
 }
 
 #[test]

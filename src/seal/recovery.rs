@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chain::{retried, seal_at, versions_with_bytes};
+use super::chain::{config_in_force, retried, seal_at, versions_with_bytes};
 use super::commit::own_version;
 use super::keys::{Binding, KeyError, LogKey};
 use crate::clock::{Clock, UnixSeconds};
+use crate::record::canonical::Json;
 use crate::retain::Classes;
+use crate::tlog::Hash;
 use crate::tlog::note::Checkpoint;
 use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::worm::{
@@ -59,6 +61,72 @@ pub(crate) struct Opened {
     pub(crate) careful: bool,
 }
 
+/// What [`examine`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// When the log was made; `None`: it does not exist yet, and nothing forbids to make it.
+    pub created: Option<UnixSeconds>,
+    /// Its seals.
+    pub seals: u64,
+}
+
+/// Judges the log as [`start`](super::start) would, without claiming or writing anything. With `configuration` (what `Options` would get)
+/// also whether the identity key is still the one that the log was written with.
+pub async fn examine(
+    store: &Arc<dyn WormStore>,
+    log: &str,
+    key: &mut LogKey,
+    classes: &Classes,
+    clock: &dyn Clock,
+    configuration: Option<&str>,
+) -> Result<Examined, OpenError> {
+    let opening = Opening { store, log, key, classes, clock };
+    let examined = opening.examine(configuration).await?;
+    if examined.created.is_none() {
+        expect_room(store.as_ref(), log).await?;
+    }
+    Ok(examined)
+}
+
+/// Refuses a clock that is far off the store's own.
+pub fn expect_clock(store: &dyn WormStore) -> Result<(), OpenError> {
+    match store.clock_skew_seconds().filter(|s| s.abs() > CLOCK_SKEW_MAX_SECONDS) {
+        None => Ok(()),
+        Some(skew) => refused(format!("this machine's clock is {skew} s off the store's own; set it right, then start again")),
+    }
+}
+
+/// Refuses to make a log where something lies already.
+pub async fn expect_room(store: &dyn WormStore, log: &str) -> Result<(), OpenError> {
+    let prefix = format!("{log}/");
+    match retried(|| store.list(&prefix, None, 1)).await?.first() {
+        None => Ok(()),
+        Some(found) => refused(format!(
+            "a log is made only where there is nothing, but {} holds `{}`; take another `log.name`",
+            store.describe(),
+            found.key
+        )),
+    }
+}
+
+/// Refuses another identity key than the one in force: everybody would get a second pseudonym, and no two of them could ever be joined.
+pub(crate) fn expect_identity(before: &str, after: &str, here: &str) -> Result<(), OpenError> {
+    let (Ok(before), Ok(after)) = (Json::parse(before.as_bytes()), Json::parse(after.as_bytes())) else { return Ok(()) };
+    fn member<'a>(json: &'a Json, path: &str) -> Option<&'a str> {
+        json.path(path).and_then(Json::as_str)
+    }
+    match (member(&before, "identity.key_id"), member(&after, "identity.key_id")) {
+        (Some(was), Some(is)) if was != is => refused(format!(
+            "`identity.key_file` `{}` holds identity key {is}, but the log in {here} was written with identity key {was}: every person would get \
+             a second pseudonym that nothing joins with the first. Restore the old identity key file; only a new log (new `log.name` and keys) \
+             may begin with a new key",
+            member(&after, "identity.key_file").unwrap_or_default()
+        )),
+        // Logs from before the key's id was written down have none to compare with.
+        _ => Ok(()),
+    }
+}
+
 /// What opening needs.
 pub(crate) struct Opening<'a> {
     pub(crate) store: &'a Arc<dyn WormStore>,
@@ -71,7 +139,14 @@ pub(crate) struct Opening<'a> {
 impl Opening<'_> {
     /// Claims the log, makes it where there is nothing, and finds its newest seal.
     pub(crate) async fn open(mut self) -> Result<Opened, OpenError> {
-        let guard = self.store.claim(self.log).await?;
+        let guard = match self.store.claim(self.log).await {
+            Ok(guard) => guard,
+            // Which lock file it was helps nobody; where the log lies does.
+            Err(PutError::Refused { reason, .. }) => {
+                return refused(format!("the log `{}` in {} cannot be written: {reason}", self.log, self.store.describe()));
+            }
+            Err(e) => return Err(e.into()),
+        };
         let key = log_key(self.log);
         let log_file = versions_with_bytes(self.store.as_ref(), &key, SMALL_BYTES_MAX).await?.into_iter().next();
         let bytes = match log_file {
@@ -103,7 +178,37 @@ impl Opening<'_> {
         Ok(Opened { guard, newest, careful })
     }
 
+    /// All that [`open`](Self::open) judges, and nothing of what it writes.
+    async fn examine(&self, configuration: Option<&str>) -> Result<Examined, OpenError> {
+        let log_file = versions_with_bytes(self.store.as_ref(), &log_key(self.log), SMALL_BYTES_MAX).await?.into_iter().next();
+        let Some((_, bytes)) = log_file else {
+            self.judge_creation()?;
+            self.check_clock(None)?;
+            return Ok(Examined { created: None, seals: 0 });
+        };
+        let created = self.judge_log_file(&bytes)?;
+        let newest = self.newest().await?;
+        self.check_clock(newest.as_ref())?;
+        if let (Some(newest), Some(after)) = (&newest, configuration)
+            && newest.statement.config_sha256 != Hash::of(after.as_bytes())
+            && let Some(before) = config_in_force(self.store.as_ref(), self.log, self.key.verifier(), newest).await?
+        {
+            expect_identity(&before, after, &self.store.describe())?;
+        }
+        Ok(Examined { created: Some(created), seals: newest.map_or(0, |s| s.statement.index + 1) })
+    }
+
     fn check_log_file(&mut self, bytes: &[u8]) -> Result<UnixSeconds, OpenError> {
+        let created = self.judge_log_file(bytes)?;
+        // A crash between putting log.json and writing this line.
+        let bound = Binding::Bound(self.store.describe());
+        if *self.key.binding() != bound {
+            self.key.bind(bound)?;
+        }
+        Ok(created)
+    }
+
+    fn judge_log_file(&self, bytes: &[u8]) -> Result<UnixSeconds, OpenError> {
         let here = self.store.describe();
         let file = match LogFile::parse(bytes) {
             Ok(file) => file,
@@ -137,34 +242,28 @@ impl Opening<'_> {
                 self.key.verifier()
             ));
         }
-        // A crash between putting log.json and writing this line.
-        if *self.key.binding() != Binding::Bound(here.clone()) {
-            self.key.bind(Binding::Bound(here))?;
-        }
         Ok(file.created)
+    }
+
+    /// Whether this key may make the log that is not there.
+    fn judge_creation(&self) -> Result<(), OpenError> {
+        let (here, key) = (self.store.describe(), log_key(self.log));
+        match self.key.binding() {
+            Binding::Bound(store) => refused(format!(
+                "the key already belongs to the log in {store}, and there is no `{key}` in {here}: was the store emptied, or does \
+                     `store.url` point elsewhere? A key signs for one log in one store; for a new log take a new `log.key_file` and `log.name`"
+            )),
+            Binding::Creating(store) if *store != here => {
+                refused(format!("the key was about to make a log in {store}, not in {here}; take a new `log.key_file`"))
+            }
+            Binding::Creating(_) | Binding::Fresh => Ok(()),
+        }
     }
 
     async fn create(&mut self, key: &ObjectKey) -> Result<Bytes, OpenError> {
         let here = self.store.describe();
-        match self.key.binding() {
-            Binding::Bound(store) => {
-                return refused(format!(
-                    "the key already belongs to the log in {store}, and there is no `{key}` in {here}: was the store emptied, or does \
-                     `store.url` point elsewhere? A key signs for one log in one store; for a new log take a new `log.key_file` and `log.name`"
-                ));
-            }
-            Binding::Creating(store) if *store != here => {
-                return refused(format!("the key was about to make a log in {store}, not in {here}; take a new `log.key_file`"));
-            }
-            Binding::Creating(_) | Binding::Fresh => {}
-        }
-        let prefix = format!("{}/", self.log);
-        if let Some(found) = retried(|| self.store.list(&prefix, None, 1)).await?.first() {
-            return refused(format!(
-                "a log is made only where there is nothing, but {here} holds `{}`; take another `log.name`",
-                found.key
-            ));
-        }
+        self.judge_creation()?;
+        expect_room(self.store.as_ref(), self.log).await?;
         let now = self.clock.now().ceil_seconds();
         let file = LogFile { origin: self.key.origin().to_owned(), vkey: self.key.verifier().clone(), created: now };
         let bytes = Bytes::from(file.to_bytes());
@@ -331,9 +430,7 @@ impl Opening<'_> {
 
     fn check_clock(&self, newest: Option<&SealFile>) -> Result<(), OpenError> {
         let now = self.clock.now().ceil_seconds();
-        if let Some(skew) = self.store.clock_skew_seconds().filter(|s| s.abs() > CLOCK_SKEW_MAX_SECONDS) {
-            return refused(format!("this machine's clock is {skew} s off the store's own; set it right, then start again"));
-        }
+        expect_clock(self.store.as_ref())?;
         let behind = newest.map_or(0, |s| s.statement.sealed_at.0.saturating_sub(now.0));
         if behind > CLOCK_SKEW_MAX_SECONDS {
             let at = newest.map_or(UnixSeconds(0), |s| s.statement.sealed_at);

@@ -18,7 +18,7 @@ use super::chain::{config_in_force, read_segment, seal_at};
 use super::commit::{Commit, Fatal, own_version};
 use super::dedup::{Dedup, Key};
 use super::keys::{LogKey, Mark};
-use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening};
+use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening, expect_identity};
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
 use super::{Counters, Permit, Pool, Receipt, SealerHandle, Submission, SubmitError};
@@ -75,7 +75,8 @@ pub struct Options {
     pub answer_within: Duration,
     /// Longest time a put of a dead predecessor may still take to land, where the store ignores create-only.
     pub fence: Duration,
-    /// JCS text of the redacted effective configuration.
+    /// JCS text of the redacted effective configuration with `identity.key_id`. A log that was written with another identity key is not
+    /// continued.
     pub configuration: String,
 }
 
@@ -619,6 +620,9 @@ impl Sealer {
                 }
             },
         };
+        if let Some(before) = &before {
+            expect_identity(before, after, &self.store.describe())?;
+        }
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| OpenError::Refused("the system has no randomness to give".to_owned()))?;
         Ok(govern::config_change(before.as_deref(), after, self.clock.now(), random, &self.classes))

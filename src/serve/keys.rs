@@ -60,22 +60,38 @@ pub async fn log_exists(store: &dyn WormStore, log: &str) -> Result<bool, ReadEr
     Ok(store.versions(&log_key(log)).await?.iter().any(|v| !v.is_delete_marker))
 }
 
+/// The first key file that does not exist.
+pub fn missing(config: &Config) -> Option<(&'static str, &Path)> {
+    let files = [("log.key_file", config.log.key_file.as_path()), ("identity.key_file", config.identity.key_file.as_path())];
+    files.into_iter().find(|(_, path)| !path.exists())
+}
+
+/// Refuses to make `key` for a log that exists.
+pub fn lost(config: &Config, key: &'static str, path: &Path) -> KeysError {
+    KeysError::Lost { key, path: path.display().to_string(), log: config.log.name.clone() }
+}
+
 /// Loads both keys, and makes what is missing while the log does not exist.
 pub async fn load_or_make(config: &Config, store: &dyn WormStore) -> Result<Keys, KeysError> {
     let (log_file, identity_file) = (&config.log.key_file, &config.identity.key_file);
     let mut made = Vec::new();
-    let missing = [("log.key_file", log_file), ("identity.key_file", identity_file)].into_iter().find(|(_, p)| !p.exists());
-    if let Some((key, path)) = missing
+    if let Some((key, path)) = missing(config)
         && log_exists(store, &config.log.name).await?
     {
-        return Err(KeysError::Lost { key, path: path.display().to_string(), log: config.log.name.clone() });
+        return Err(lost(config, key, path));
     }
     if !log_file.exists() {
         LogKey::generate(log_file, &config.log.origin)?;
         made.push(format!("log.key_file {}", log_file.display()));
     }
     if !identity_file.exists() {
-        make_identity(identity_file)?;
+        if let Err(error) = make_identity(identity_file) {
+            if !made.is_empty() {
+                // Just made and used for nothing: a start that fails leaves no half of a pair.
+                let _ = std::fs::remove_file(log_file);
+            }
+            return Err(error.into());
+        }
         made.push(format!("identity.key_file {}", identity_file.display()));
     }
     let log = LogKey::load(log_file)?;

@@ -15,6 +15,7 @@ use crate::promote::{IdentityKey, Promoter};
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver};
 use crate::seal::{self, Pool, SealerHandle, SealerTask};
+use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::worm::s3::PUT_TIMEOUT_DEFAULT;
 use crate::worm::{self, Locks, StoreUrl, WormStore};
@@ -37,6 +38,8 @@ pub struct Serving {
     pub api: SocketAddr,
     /// The log's public key.
     pub vkey: VerifierKey,
+    /// What its seals say of the configuration and the identity key.
+    pub config_sha256: Hash,
     /// Files that were made at this start; the operator should back them up.
     pub made: Vec<String>,
     /// The store, counted and timed.
@@ -66,6 +69,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     check_store(config, store.as_ref()).await?;
+    check_room(config, store.as_ref()).await?;
     let keys::Keys { log: key, identity, made } = keys::load_or_make(config, store.as_ref()).await?;
     let vkey = key.verifier().clone();
 
@@ -84,7 +88,10 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     // Probes have no token; what they learn is one word.
     let api_port = api_bound.serve(routes, &["/healthz", "/readyz"], Arc::default());
 
-    let promoter = Promoter::new(config.promotion_settings(IdentityKey::new(*identity.0))).map_err(ServeError::Promotion)?;
+    let identity = IdentityKey::new(*identity.0);
+    let configuration = config.sealed_text(identity.id());
+    let config_sha256 = Hash::of(configuration.as_bytes());
+    let promoter = Promoter::new(config.promotion_settings(identity)).map_err(ServeError::Promotion)?;
     let pool = Pool::new(config.seal.pool_bytes, config.seal.admission_wait);
     let options = seal::Options {
         store: Arc::clone(&store),
@@ -102,7 +109,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         answer_within: ANSWER_WITHIN,
         // What a dead predecessor may still have on the wire.
         fence: PUT_TIMEOUT_DEFAULT,
-        configuration: config.redacted_json().to_jcs_string(),
+        configuration,
     };
     let (sealer, task) = seal::start(options).await?;
     metrics.register(Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) }));
@@ -113,7 +120,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
     let exporter = config.telemetry.otlp.as_ref().map(|to| Exporter::start(to, &metrics, &observed)).transpose()?;
-    Ok(Serving { api, vkey, made, store, sealer, task, receiver, standing, api_port, exporter })
+    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, exporter })
 }
 
 fn receive_options(config: &Config) -> receive::Options {
@@ -124,14 +131,26 @@ fn receive_options(config: &Config) -> receive::Options {
     receive::Options { grpc: config.receivers.grpc.as_ref().map(port), http: config.receivers.http.as_ref().map(port) }
 }
 
-/// Refuses a bucket that is not write-once storage, unless that is what the configuration says.
+/// Refuses a bucket that is not write-once storage, unless that is what the configuration says, and a folder that cannot be written.
 async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), ServeError> {
+    if let StoreUrl::File(root) = &config.store.url {
+        worm::local::probe(root, &config.log.name).await?;
+    }
     let state = store.state().await?;
     let locked = state.versioning == Some(true) && state.object_lock == Some(true);
     if store.locks() == Locks::Enforced && !locked && matches!(config.store.url, StoreUrl::S3 { .. }) {
         return Err(ServeError::NotWorm(no_object_lock(&config.store.url)));
     }
     Ok(())
+}
+
+/// What would forbid to make the log, before keys are made for it.
+async fn check_room(config: &Config, store: &dyn WormStore) -> Result<(), ServeError> {
+    if keys::missing(config).is_none() || keys::log_exists(store, &config.log.name).await? {
+        return Ok(());
+    }
+    seal::expect_clock(store)?;
+    Ok(seal::expect_room(store, &config.log.name).await?)
 }
 
 impl Serving {

@@ -25,7 +25,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+mod probe;
 mod walk;
+
+pub use probe::{Place, probe};
 
 /// Temp files; a name here is never a key.
 const TEMP: &str = "_tmp";

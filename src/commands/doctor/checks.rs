@@ -1,16 +1,20 @@
-//! What can be examined without writing anything.
+//! What can be examined without leaving anything behind: in a local store a file is made outside every log, and removed.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Report;
+use crate::clock::SystemClock;
+use crate::commands::output::{absolute, absolute_store, enforced};
 use crate::config::{Config, Listener};
-use crate::seal::keys::{Binding, KeyError, LogKey};
+use crate::promote::IdentityKey;
+use crate::seal::keys::{KeyError, LogKey};
+use crate::seal::{Examined, OpenError, examine};
 use crate::serve::keys::{load_identity, log_exists};
 use crate::serve::{BindError, bind, is_spanseal};
-use crate::tlog::seal_file::LogFile;
-use crate::worm::{self, Locks, SMALL_BYTES_MAX, StoreUrl, WormStore, log_key};
+use crate::worm::local::Place;
+use crate::worm::{self, Locks, StoreUrl, WormStore};
 
 /// A clock further off than this is worth a word; the writer stops at 300 s (`store.md`, "The seal").
 const SKEW_WARN_SECONDS: i64 = 30;
@@ -18,7 +22,7 @@ const SKEW_MAX_SECONDS: i64 = 300;
 
 pub(super) fn configuration(config: &Config, report: &mut Report) {
     let from = config.file.as_ref().map_or("embedded defaults".to_owned(), |f| f.display().to_string());
-    report.ok("configuration", format!("{from}; config_sha256 {}", config.sha256()));
+    report.ok("configuration", from);
     for warning in &config.warnings {
         report.warning("configuration", warning);
     }
@@ -26,11 +30,12 @@ pub(super) fn configuration(config: &Config, report: &mut Report) {
         report.ok(
             "retention",
             format!(
-                "class `{}`: {} for {}{}",
+                "class `{}`: {} for {}{}{}",
                 class.name,
                 class.mode.as_str(),
                 class.period,
-                if class.claimable { ", telemetry may ask for it" } else { "" }
+                if class.claimable { ", telemetry may ask for it" } else { "" },
+                enforced(if is_lockable(config) { Locks::Enforced } else { Locks::None })
             ),
         );
     }
@@ -76,7 +81,7 @@ fn file(key: &str, path: &Path, secret: bool, report: &mut Report) {
 
 /// The store itself: reachable, versioned, locked, on time. `None` where it cannot be asked.
 pub(super) async fn store(config: &Config, report: &mut Report) -> Option<Arc<dyn WormStore>> {
-    let url = &config.store.url;
+    let (url, shown) = (&config.store.url, absolute_store(&config.store.url));
     let opened = match worm::open(url, &config.store.options()).await {
         Ok(store) => store,
         Err(error @ worm::OpenError::Invalid { .. }) => {
@@ -99,7 +104,19 @@ pub(super) async fn store(config: &Config, report: &mut Report) -> Option<Arc<dy
             return None;
         }
     };
-    report.ok("store", format!("{url} answers"));
+    if let StoreUrl::File(root) = url {
+        match worm::local::probe(root, &config.log.name).await {
+            Ok(Place::Writable) => report.ok("store", format!("{shown} can be read and written")),
+            Ok(Place::CanBeMade) => report.ok("store", format!("{shown} does not exist yet and can be made")),
+            Err(error) => {
+                report.problem("store", error.to_string());
+                // What is there can still be examined.
+                return root.is_dir().then_some(opened);
+            }
+        }
+    } else {
+        report.ok("store", format!("{shown} answers"));
+    }
     match (opened.locks(), state.versioning, state.object_lock) {
         (Locks::None, ..) => {}
         (Locks::Enforced, Some(true), Some(true)) => report.ok("object lock", "versioning and Object Lock are enabled"),
@@ -135,11 +152,11 @@ pub(super) async fn store(config: &Config, report: &mut Report) -> Option<Arc<dy
 }
 
 /// Both key files, and whether they are those of the log in the store.
-pub(super) async fn keys(config: &Config, store: Option<&dyn WormStore>, report: &mut Report) {
+pub(super) async fn keys(config: &Config, store: Option<&Arc<dyn WormStore>>, report: &mut Report) {
     let name = &config.log.name;
     let exists = match store {
         None => None,
-        Some(store) => match log_exists(store, name).await {
+        Some(store) => match log_exists(store.as_ref(), name).await {
             Ok(exists) => Some(exists),
             Err(error) => {
                 report.unchecked("log", format!("whether the log `{name}` exists could not be found out: {error}"));
@@ -150,25 +167,38 @@ pub(super) async fn keys(config: &Config, store: Option<&dyn WormStore>, report:
     let missing = |key: &str, path: &Path, report: &mut Report| match exists {
         Some(false) => report.ok(
             "keys",
-            format!("`{key}` `{}` does not exist; `serve` makes it with the log, or make it now with `spanseal keygen`", path.display()),
+            format!("`{key}` `{}` does not exist; `serve` makes it with the log, or make it now with `spanseal keygen`", absolute(path)),
         ),
         Some(true) => report.problem(
             "keys",
             format!(
                 "`{key}` `{}` does not exist, but the log `{name}` does: bring the file back from where it is backed up",
-                path.display()
+                absolute(path)
             ),
         ),
         None => {
-            report.unchecked("keys", format!("`{key}` `{}` does not exist; whether the log does could not be found out", path.display()))
+            report.unchecked("keys", format!("`{key}` `{}` does not exist; whether the log does could not be found out", absolute(path)))
         }
     };
+    let mut configuration = None;
     match load_identity(&config.identity.key_file) {
-        Ok(_) => report.ok("keys", format!("identity key `{}` is good", config.identity.key_file.display())),
+        Ok(key) => {
+            let key = IdentityKey::new(*key.0);
+            report.ok(
+                "keys",
+                format!(
+                    "identity key `{}` is good; id {}, config_sha256 with it {}",
+                    absolute(&config.identity.key_file),
+                    key.id(),
+                    config.sha256(key.id())
+                ),
+            );
+            configuration = Some(config.sealed_text(key.id()));
+        }
         Err(KeyError::Missing(path)) => missing("identity.key_file", &path, report),
         Err(error) => report.problem("keys", error.to_string()),
     }
-    let key = match LogKey::load(&config.log.key_file) {
+    let mut key = match LogKey::load(&config.log.key_file) {
         Ok(key) => key,
         Err(KeyError::Missing(path)) => return missing("log.key_file", &path, report),
         Err(error) => return report.problem("keys", error.to_string()),
@@ -176,47 +206,22 @@ pub(super) async fn keys(config: &Config, store: Option<&dyn WormStore>, report:
     if let Err(error) = key.expect_origin(&config.log.origin) {
         return report.problem("keys", error.to_string());
     }
-    report.ok("keys", format!("log key `{}` is good; public half {}", config.log.key_file.display(), key.verifier()));
-    match (exists, store) {
-        (Some(true), Some(store)) => log(config, store, &key, report).await,
-        (Some(false), _) => match key.binding() {
-            Binding::Fresh | Binding::Creating(_) => report.ok("log", format!("`{name}` does not exist yet; `serve` makes it")),
-            Binding::Bound(place) => report.problem(
-                "log",
-                format!("`{name}` does not exist in {}, but its key has been signing in {place}: correct `store.url`, or make a new key for a new log", config.store.url),
-            ),
-        },
-        _ => {}
+    report.ok("keys", format!("log key `{}` is good; public half {}", absolute(&config.log.key_file), key.verifier()));
+    if let Some(store) = store {
+        log(config, store, &mut key, configuration.as_deref(), report).await;
     }
 }
 
-async fn log(config: &Config, store: &dyn WormStore, key: &LogKey, report: &mut Report) {
-    let at = log_key(&config.log.name);
-    let read = async {
-        let versions = store.versions(&at).await?;
-        let oldest = versions.iter().rfind(|v| !v.is_delete_marker);
-        store.get(&at, oldest.and_then(|v| v.id.as_ref()), SMALL_BYTES_MAX).await
-    };
-    let bytes = match read.await {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return report.problem("log", format!("`{at}` is listed but cannot be read")),
-        Err(error) => return report.unchecked("log", error.to_string()),
-    };
-    match LogFile::parse(&bytes) {
-        Err(error) => report.problem("log", format!("`{at}` is not a log of spanseal: {error}; choose another `log.name`")),
-        Ok(file) if file.origin != config.log.origin => {
-            report.problem(
-                "log",
-                format!("`{at}` is of log `{}`, but the configuration says `{}`; `serve` refuses", file.origin, config.log.origin),
-            );
+/// The log, judged as `serve` would.
+async fn log(config: &Config, store: &Arc<dyn WormStore>, key: &mut LogKey, configuration: Option<&str>, report: &mut Report) {
+    let name = &config.log.name;
+    match examine(store, name, key, &config.retention.classes, &SystemClock, configuration).await {
+        Ok(Examined { created: Some(created), seals }) => {
+            report.ok("log", format!("`{}` exists since {created}, has {seals} seals, and its key fits", config.log.origin));
         }
-        Ok(file) if file.vkey != *key.verifier() => {
-            report.problem(
-                "log",
-                format!("`{at}` names another key ({}) than `{}` holds; `serve` refuses", file.vkey, config.log.key_file.display()),
-            );
-        }
-        Ok(file) => report.ok("log", format!("`{}` exists since {} and its key fits", file.origin, file.created)),
+        Ok(Examined { created: None, .. }) => report.ok("log", format!("`{name}` does not exist yet; `serve` makes it")),
+        Err(OpenError::Read(error)) => report.unchecked("log", error.to_string()),
+        Err(error) => report.problem("log", format!("{error}; `serve` refuses")),
     }
 }
 

@@ -20,7 +20,7 @@ async fn examine(config: &Config) -> Report {
     checks::configuration(config, &mut report);
     checks::files(config, &mut report);
     let store = checks::store(config, &mut report).await;
-    checks::keys(config, store.as_deref(), &mut report).await;
+    checks::keys(config, store.as_ref(), &mut report).await;
     checks::ports(config, &mut report).await;
     canary::check(config, store.as_deref(), false, &mut report).await;
     report
