@@ -13,7 +13,9 @@ use crate::clock::UnixNanos;
 use crate::config::{Environment, Overrides, PrintFormat};
 use crate::tlog::note::VerifierKey;
 use crate::verify::Bound;
-use values::{VkeyParser, parse_bound_from, parse_bound_to, parse_from, parse_store, parse_to, parse_vkey};
+use values::{
+    VkeyParser, parse_bound_from, parse_bound_to, parse_from, parse_id, parse_kind, parse_limit, parse_store, parse_to, parse_vkey,
+};
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
 pub const EXIT_USAGE: u8 = 64;
@@ -176,10 +178,10 @@ impl VerifyArgs {
 )]
 pub struct QueryArgs {
     /// Trace id, 32 hexadecimal digits
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = parse_id)]
     pub trace_id: Option<String>,
     /// Record id, 32 hexadecimal digits
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = parse_id)]
     pub record_id: Option<String>,
     /// Who used the system (actor.user_id)
     #[arg(long, value_name = "PERSON")]
@@ -197,7 +199,7 @@ pub struct QueryArgs {
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     /// Kind of record, such as inference, tool, decision, review
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     pub kind: Option<String>,
     /// Decision id
     #[arg(long, value_name = "ID")]
@@ -215,12 +217,12 @@ pub struct QueryArgs {
     #[arg(long, value_name = "REALM")]
     pub realm: Vec<String>,
     /// At most so many records, the newest sealed first
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_limit)]
     pub limit: Option<usize>,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: QueryFormat,
-    /// Add the proof of each record (json), or its place in the log (other formats)
+    /// Add the proof of each record; only with --format json, the other forms have no room for it
     #[arg(long)]
     pub proof: bool,
     /// Keys to trust.
@@ -244,17 +246,17 @@ pub enum QueryFormat {
 /// `spanseal show`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  spanseal show 4bf92f3577b34da6a3ce929d0e0e4736\n  spanseal show loan-2026-0042 --identities\n\nExit codes: 0 shown, 1 nothing found, 2 could not look."
+    after_help = "Examples:\n  spanseal show 4bf92f3577b34da6a3ce929d0e0e4736\n  spanseal show loan-2026-0042 --json\n\nExit codes: 0 shown, 1 nothing found, 2 could not look."
 )]
 pub struct ShowArgs {
     /// Trace id, record id or decision id
     #[arg(value_name = "TRACE_OR_RECORD_ID")]
     pub id: String,
     /// Resolve pseudonyms back to persons, where that is possible and allowed
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub identities: bool,
     /// Show what was said, where it is still held
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub content: bool,
     /// Print the story as one JSON object instead of text
     #[arg(long)]
@@ -344,8 +346,8 @@ impl Global {
 }
 
 impl Cli {
-    /// Fills in what the environment says and the command line does not. The error is a sentence about `SPANSEAL_VKEY`, or about options
-    /// that each mean something but not together.
+    /// Fills in what the environment says and the command line does not, and looks whether the parts fit together. The error is a
+    /// sentence.
     pub fn complete(&mut self, environment: &Environment) -> Result<(), String> {
         if let Command::Verify(args) = &self.command
             && args.is_backwards()
@@ -365,7 +367,15 @@ impl Cli {
                 keys.vkey.push(parse_vkey(one).map_err(|why| format!("SPANSEAL_VKEY: {why}"))?);
             }
         }
-        Ok(())
+        match &self.command {
+            Command::Query(args) if args.proof && args.format != QueryFormat::Json => {
+                Err("--proof needs --format json: the other forms have no room for proofs".to_owned())
+            }
+            Command::Query(args) if args.from.zip(args.to).is_some_and(|(from, to)| from > to) => {
+                Err("--from is later than --to: no record can lie between them".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -49,7 +49,7 @@ fn run(cli: Cli, environment: &Environment) -> anyhow::Result<ExitCode> {
     };
     telemetry::start_logs(&config.telemetry, &cli.command);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let code = runtime.block_on(commands::run(cli.command, config));
+    let code = runtime.block_on(commands::run(cli.command, config, &cli.global));
     // What still runs in the background has nothing to say any more; waiting for it could take for ever.
     runtime.shutdown_background();
     code

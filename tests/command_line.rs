@@ -42,7 +42,14 @@ fn exit_codes_and_streams_are_those_of_the_manual() {
         assert_eq!(output.status.code(), Some(0), "{args:?}");
         assert!(!output.stdout.is_empty() && output.stderr.is_empty(), "{args:?}");
     }
-    for args in [&[][..], &["nonsense"], &["verify", "--nope"], &["query", "--from", "yesterday"], &["serve", "--store", "gs://x"]] {
+    for args in [
+        &[][..],
+        &["nonsense"],
+        &["verify", "--nope"],
+        &["query", "--from", "yesterday"],
+        &["query", "--proof"],
+        &["serve", "--store", "gs://x"],
+    ] {
         let output = run(folder.path(), args);
         assert_eq!(output.status.code(), Some(64), "{args:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}");
@@ -439,6 +446,17 @@ fn an_auditor_is_convinced(folder: &Path, line: &str) {
     let record: serde_json::Value = serde_json::from_str(line).unwrap();
     let proof = run(folder, &["prove", record["id"].as_str().unwrap()]);
     assert_eq!(proof.status.code(), Some(0), "{}", text(&proof.stderr));
+    // A key of another log checks nothing, and no answer passes for checked with it.
+    let id = record["id"].as_str().unwrap();
+    let other = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    for command in [&["query", "--record-id", id][..], &["show", id], &["prove", id]] {
+        let refused = run(folder, &[command, &["--vkey", other]].concat());
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{command:?}: {said}");
+        assert!(said.contains("`PeterNeumann`") && said.contains("`spanseal.local/spanseal`"), "{command:?}: {said}");
+    }
+    let shown = text(&run(folder, &["show", id, "--config", "serve.yaml", "--vkey", vkey]).stdout);
+    assert!(shown.contains(&format!("spanseal prove {id} --config serve.yaml > proof.json")), "{shown}");
     let elsewhere = tempfile::tempdir().unwrap();
     std::fs::write(elsewhere.path().join("proof.json"), &proof.stdout).unwrap();
     let checked = run(elsewhere.path(), &["check", "proof.json", "--vkey", vkey, "--json"]);

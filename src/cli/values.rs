@@ -11,6 +11,61 @@ use crate::tlog::note::VerifierKey;
 use crate::verify::Bound;
 use crate::worm::StoreUrl;
 
+/// Every kind of `spanseal.record/1`.
+const KINDS: [&str; 27] = [
+    "inference",
+    "embedding",
+    "retrieval",
+    "rerank",
+    "tool",
+    "agent",
+    "workflow",
+    "guardrail",
+    "evaluation",
+    "decision",
+    "review",
+    "explanation",
+    "lineage",
+    "action",
+    "event",
+    "model_version",
+    "deployment",
+    "prompt_version",
+    "dataset_version",
+    "training",
+    "policy",
+    "config_change",
+    "access",
+    "hold",
+    "erasure",
+    "retention",
+    "alert",
+];
+
+pub(super) fn parse_kind(text: &str) -> Result<String, String> {
+    if KINDS.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` is no kind of record; kinds are {}", KINDS.join(", ")))
+}
+
+/// An id of 32 hexadecimal digits, in the lower case in which it is kept.
+pub(super) fn parse_id(text: &str) -> Result<String, String> {
+    let id = text.trim();
+    if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(id.to_ascii_lowercase());
+    }
+    Err(format!("`{id}` is not 32 hexadecimal digits; `spanseal show` takes any id, `--decision` a decision's own"))
+}
+
+pub(super) fn parse_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("a limit of 0 asks for nothing; leave it away to see all".to_owned()),
+        Ok(limit) => Ok(limit),
+        Err(_) => Err(format!("`{text}` is no number of records")),
+    }
+}
+
 pub(super) fn parse_store(text: &str) -> Result<String, String> {
     StoreUrl::parse(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
 }

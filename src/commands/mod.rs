@@ -14,18 +14,18 @@ pub mod verify;
 
 use std::process::ExitCode;
 
-use crate::cli::Command;
+use crate::cli::{Command, Global};
 use crate::config::Config;
 
-/// Runs one command with its effective configuration.
-pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+/// Runs one command with its effective configuration; `global` is how the caller came to it.
+pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::Result<ExitCode> {
     // Boxed: each is a large state machine, and only one of them is ever needed.
     match command {
         Command::Demo(args) => Box::pin(demo::run(args, &config)).await,
         Command::Serve(args) => Box::pin(serve::run(args, config)).await,
         Command::Verify(args) => Box::pin(verify::run(args, &config)).await,
         Command::Query(args) => Box::pin(query::run(*args, &config)).await,
-        Command::Show(args) => Box::pin(show::run(args, &config)).await,
+        Command::Show(args) => Box::pin(show::run(args, &config, global)).await,
         Command::Prove(args) => Box::pin(prove::run(args, &config)).await,
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,

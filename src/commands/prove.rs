@@ -22,9 +22,13 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let filter = Filter { record_id: Some(id), ..Filter::default() };
     let answer = read::search(&store, &Request { filter, trusted: read::trusted(&args.keys, config), limit: None }).await?;
     let Some(hit) = answer.hits.first() else {
-        output::tell(&format!("No record has the id `{}`.", args.id));
+        output::tell(&answer.may_be_elsewhere().unwrap_or_else(|| format!("No record has the id `{}`.", args.id)));
         return Ok(ExitCode::from(if answer.problems.is_empty() { 1 } else { 2 }));
     };
+    if answer.strange_key {
+        output::tell("No proof is written: it would begin with a key that was not given.");
+        return Ok(ExitCode::from(2));
+    }
     if let [_, others @ ..] = answer.hits.as_slice()
         && !others.is_empty()
     {

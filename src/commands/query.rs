@@ -9,7 +9,6 @@ use crate::query::filter::Filter;
 use crate::query::person::Names;
 use crate::query::print;
 use crate::query::scan::{Answer, Request};
-use crate::record::canonical::Json;
 
 /// Runs it.
 pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -30,15 +29,6 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         QueryFormat::Json => output::answer_bytes(&print::json(&answer.hits, proofs.as_deref()))?,
         QueryFormat::Jsonl => output::answer_bytes(&print::jsonl(&answer.hits))?,
         QueryFormat::Csv => output::answer(&print::csv(&answer.hits))?,
-    }
-    if let (Some(proofs), true) = (&proofs, args.format != QueryFormat::Json) {
-        // Proofs are JSON: other forms have no room for them, so they follow, one a line.
-        let mut lines = Vec::new();
-        for proof in proofs.iter().filter(|p| **p != Json::Null) {
-            proof.write_jcs(&mut lines);
-            lines.push(b'\n');
-        }
-        output::answer_bytes(&lines)?;
     }
     summary(&answer, args.format);
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })

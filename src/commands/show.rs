@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::{output, read};
-use crate::cli::ShowArgs;
+use crate::cli::{Global, ShowArgs};
 use crate::config::Config;
 use crate::query::filter::Filter;
 use crate::query::log::KeySource;
@@ -14,7 +14,7 @@ use crate::query::story::{Trust, tell};
 use crate::worm::WormStore;
 
 /// Runs it.
-pub async fn run(args: ShowArgs, config: &Config) -> anyhow::Result<ExitCode> {
+pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Result<ExitCode> {
     if args.identities || args.content {
         anyhow::bail!(
             "--identities and --content need the vault, which this version does not have yet; without them the story is complete"
@@ -26,10 +26,11 @@ pub async fn run(args: ShowArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let answer = related(&store, &mut request, &asked).await?;
     let complete = answer.problems.is_empty();
     if answer.hits.is_empty() {
-        output::tell(&format!("Nothing is recorded under the trace, record or decision id `{}`.", args.id));
+        let nothing = || format!("Nothing is recorded under the trace, record or decision id `{}`.", args.id);
+        output::tell(&answer.may_be_elsewhere().unwrap_or_else(nothing));
         return Ok(ExitCode::from(if complete { 1 } else { 2 }));
     }
-    let story = tell(&answer.hits, &asked, Trust { key: key_source(&answer), complete });
+    let story = tell(&answer.hits, &asked, Trust { key: key_source(&answer), complete, flags: &flags(global) });
     if args.json {
         let mut bytes = story.to_json().to_jcs();
         bytes.push(b'\n');
@@ -38,6 +39,19 @@ pub async fn run(args: ShowArgs, config: &Config) -> anyhow::Result<ExitCode> {
         output::answer(&story.to_text(read::width().unwrap_or(90)))?;
     }
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// What the caller said of configuration and store, to be said again; what the environment says needs no repetition.
+fn flags(global: &Global) -> String {
+    let config = global.config.as_ref().map(|c| ("--config", c.display().to_string()));
+    let store = global.store.as_ref().map(|s| ("--store", s.clone()));
+    config.into_iter().chain(store).map(|(flag, value)| format!(" {flag} {}", word(&value))).collect()
+}
+
+/// One word of a shell.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Hexadecimal ids are kept in lower case; a decision's own id may be anything and stays as it is.
@@ -76,5 +90,18 @@ pub(super) async fn related(store: &Arc<dyn WormStore>, request: &mut Request, a
             return Ok(answer);
         }
         step += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_repeated_with_what_the_caller_said() {
+        assert_eq!(flags(&Global::default()), "");
+        let global = Global { config: Some("my keys/c.yaml".into()), store: Some("s3://bucket/a".to_owned()) };
+        assert_eq!(flags(&global), " --config 'my keys/c.yaml' --store s3://bucket/a");
+        assert_eq!(word("it's"), "'it'\\''s'");
     }
 }

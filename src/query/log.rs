@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::Problem;
-use crate::clock::UnixSeconds;
 use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey};
 use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::tlog::truth::{Judgement, judge};
@@ -58,7 +57,8 @@ pub struct TrustedKey {
 }
 
 impl TrustedKey {
-    fn is_for(&self, log: &str) -> bool {
+    /// Whether it is the key of the log in this folder.
+    pub fn is_for(&self, log: &str) -> bool {
         self.key.name().rsplit('/').next() == Some(log)
     }
 }
@@ -136,7 +136,11 @@ impl LogReader {
         if let Some(own) = own
             && !log.keys.iter().any(|(_, key)| *key == own.key)
         {
-            let what = format!("it is not signed by the {} key; what it shows is checked with that key only", own.source.as_str());
+            let (found, key) = (log.keys.first().map_or("?", |(_, key)| key.name()), own.key.name());
+            let what = format!(
+                "it names the log `{found}` and is not signed by the {} key of `{key}`; what it shows is checked with that key only",
+                own.source.as_str()
+            );
             log.problem("log.json", &what);
             log.keys.clear();
             log.follow_keys(own.key.clone()).await?;
@@ -437,21 +441,6 @@ impl LogReader {
             .buffered(FETCHES_AT_ONCE)
             .try_collect()
             .await
-    }
-
-    /// The first seal whose `sealed_at` is not before `at`; times never decrease along the log. A seal that cannot be read counts as
-    /// late, so that the answer errs towards searching more.
-    pub async fn first_sealed_from(&self, at: UnixSeconds) -> Result<u64, ReadError> {
-        let (mut low, mut high) = (0, self.size);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let seals = self.seals(middle..middle + 1).await?;
-            match seals.found.get(&middle) {
-                Some(seal) if seal.statement.sealed_at < at => low = middle + 1,
-                _ => high = middle,
-            }
-        }
-        Ok(low)
     }
 }
 

@@ -194,6 +194,7 @@ const CSV: &[(&str, &str)] = &[
     ("review_status", "review.status"),
     ("review_decision", "review.decision"),
     ("review_overridden", "review.overridden"),
+    ("review_original_outcome", "review.original_outcome"),
     ("review_final_outcome", "review.final_outcome"),
     ("reviewer_id", "review.reviewer.id"),
     ("reviewer_role", "review.reviewer.role"),
@@ -233,11 +234,12 @@ pub fn csv(hits: &[Hit]) -> String {
     out
 }
 
-/// One field. Text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection").
+/// One field. What a terminal or an editor would act on is shown as its number, a line break too. Text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection").
 fn field(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
-    let guarded = if formula { format!("'{text}") } else { text.to_owned() };
-    if formula || guarded.contains(['"', ',', '\r', '\n', ';']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+    let text = clean(text);
+    let guarded = if formula { format!("'{text}") } else { text };
+    if formula || guarded.contains(['"', ',', ';']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }
 
 #[cfg(test)]
@@ -295,7 +297,9 @@ mod tests {
             ("plain", "plain"),
             ("a,b", "\"a,b\""),
             ("a\"b", "\"a\"\"b\""),
-            ("a\r\nb", "\"a\r\nb\""),
+            ("a\r\nb", "a\\u{d}\\u{a}b"),
+            ("a\u{1b}[31m\u{202e}", "a\\u{1b}[31m\\u{202e}"),
+            ("\t=1", "\"'\\u{9}=1\""),
             ("=cmd|'/c calc'!A1", "\"'=cmd|'/c calc'!A1\""),
             ("+1", "\"'+1\""),
             ("-1", "\"'-1\""),
@@ -307,6 +311,8 @@ mod tests {
         let rows: Vec<&str> = out.split_terminator("\r\n").collect();
         assert_eq!(rows.len(), 5);
         assert!(rows.iter().all(|r| r.split(',').count() == CSV.len() + 5), "no field here holds a comma");
+        assert!(rows[0].contains(",review_overridden,review_original_outcome,review_final_outcome,"));
+        assert!(rows[3].contains(",true,declined,approved,"), "{}", rows[3]);
         assert!(rows[2].contains(",declined,0.72,calibrated,0.85,false,"));
     }
 }

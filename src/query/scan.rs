@@ -9,10 +9,9 @@ use indicatif::ProgressBar;
 
 use super::collapse::collapse;
 use super::filter::{Filter, Look, Matcher};
-use super::log::{LogReader, TrustedKey, logs};
+use super::log::{KeySource, LogReader, TrustedKey, logs};
 use super::person::Incomparable;
 use super::{Hit, Place, Problem, Standing, segment};
-use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
 use crate::worm::{ReadError, WormStore};
@@ -21,8 +20,6 @@ use crate::worm::{ReadError, WormStore};
 const SEALS_AT_ONCE: u64 = 256;
 /// Segments under way at once: each holds at most 64 MiB.
 const SEGMENTS_AT_ONCE: usize = 4;
-/// How far a sender's clock may run ahead of the receiver's: records from then on are searched back to seals this much older.
-const CLOCK_AHEAD_SECONDS: i64 = 86_400;
 /// Bytes of lines that an answer holds at most; with their parsed form about five times that in memory.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -48,6 +45,8 @@ pub struct Totals {
     pub segments: u64,
     /// Lines in them.
     pub records: u64,
+    /// Records that seals name and that could not be searched. Seals that cannot be read may have named more.
+    pub unsearched: u64,
 }
 
 /// What was found.
@@ -61,6 +60,8 @@ pub struct Answer {
     pub unknown_schemas: u64,
     /// Whether the limit ended the search.
     pub limited: bool,
+    /// Whether the asker brought a key that belongs to no log of this store.
+    pub strange_key: bool,
     /// The logs that were searched, for those who want to prove.
     pub logs: Vec<Arc<LogReader>>,
     /// How much was looked at.
@@ -91,6 +92,7 @@ pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &Prog
         }
         answer.logs.push(log);
     }
+    answer.strange_keys(&request.trusted);
     answer.hits = collapse(found);
     if let Some(limit) = request.limit
         && answer.hits.len() > limit
@@ -102,6 +104,36 @@ pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &Prog
     answer.unknown_schemas = u64::try_from(answer.hits.iter().filter(|h| !h.is_known()).count()).unwrap_or(u64::MAX);
     progress.finish_and_clear();
     Ok(answer)
+}
+
+impl Answer {
+    /// A key that the asker brought and that fits no log has checked nothing: silence would let the answer look checked.
+    fn strange_keys(&mut self, trusted: &[TrustedKey]) {
+        let searched: Vec<String> = self.logs.iter().map(|log| format!("`{}`", log.key().map_or(log.name(), |key| key.name()))).collect();
+        let brought = trusted.iter().filter(|t| t.source == KeySource::Pinned);
+        let strange: Vec<Problem> = brought
+            .filter(|t| !self.logs.iter().any(|log| t.is_for(log.name())))
+            .map(|t| {
+                let there =
+                    if searched.is_empty() { "no log was searched".to_owned() } else { format!("searched was {}", searched.join(", ")) };
+                let what = format!("the key given is of the log `{}`, but {there}: nothing was checked with that key", t.key.name());
+                Problem { object: "--vkey".to_owned(), what }
+            })
+            .collect();
+        self.strange_key = !strange.is_empty();
+        self.problems.extend(strange);
+    }
+
+    /// What to say instead of "there is none" where something could not be read; `None` where everything could.
+    pub fn may_be_elsewhere(&self) -> Option<String> {
+        let unread = match self.totals.unsearched {
+            _ if self.problems.is_empty() => return None,
+            0 => "not all could be searched (see the problems above)".to_owned(),
+            1 => "1 record could not be searched".to_owned(),
+            n => format!("{n} records could not be searched"),
+        };
+        Some(format!("Not found in what could be read; {unread}: it may be there."))
+    }
 }
 
 struct Run<'a> {
@@ -118,24 +150,22 @@ struct Found {
     incomparable: BTreeMap<Incomparable, u64>,
     unreadable: Vec<(u64, String)>,
     records: u64,
+    unsearched: u64,
     broken: Option<Problem>,
 }
 
 impl Run<'_> {
     async fn search(&self, answer: &mut Answer, found: &mut Vec<Hit>) -> Result<(), ReadError> {
-        let from = self.request.filter.from.map(|from| i64::try_from(from.0 / 1_000_000_000).unwrap_or(i64::MAX));
-        let lowest = match from {
-            Some(from) => self.log.first_sealed_from(UnixSeconds(from.saturating_sub(CLOCK_AHEAD_SECONDS))).await?,
-            None => 0,
-        };
+        // Every seal is looked at, also those sealed before `from`: a sender's clock may run ahead by any time, so only the times that
+        // seals state of their segments (`Filter::may_hold`) tell where a record can be.
         let matcher = Matcher::new(self.request.filter.clone());
         let mut ids = HashSet::new();
         let mut held = 0;
         let mut incomparable: BTreeMap<Incomparable, u64> = BTreeMap::new();
         let mut end = self.log.size();
-        self.progress.set_length(self.progress.length().unwrap_or(0) + end.saturating_sub(lowest));
-        'steps: while end > lowest {
-            let start = end.saturating_sub(SEALS_AT_ONCE).max(lowest);
+        self.progress.set_length(self.progress.length().unwrap_or(0) + end);
+        'steps: while end > 0 {
+            let start = end.saturating_sub(SEALS_AT_ONCE);
             let seals = self.log.seals(start..end).await?;
             answer.problems.extend(seals.problems);
             let mut jobs = Vec::new();
@@ -149,6 +179,7 @@ impl Run<'_> {
             while let Some((seal, segment, mut one)) = results.next().await {
                 answer.totals.segments += 1;
                 answer.totals.records += one.records;
+                answer.totals.unsearched += one.unsearched;
                 answer.problems.extend(one.broken.take());
                 for (line, why) in one.unreadable {
                     let what = format!("line {line} is not JSON ({why}); it was not searched");
@@ -184,13 +215,16 @@ impl Run<'_> {
     async fn open(&self, seal: Arc<SealFile>, segment: Arc<SegmentRef>, matcher: Matcher) -> (Arc<SealFile>, Arc<SegmentRef>, Found) {
         let stored = match segment::fetch(self.store.as_ref(), self.log.name(), &segment).await {
             Ok(stored) => stored,
-            Err(problem) => return (seal, segment, Found { broken: Some(problem), ..Found::default() }),
+            Err(problem) => {
+                let unsearched = segment.records;
+                return (seal, segment, Found { broken: Some(problem), unsearched, ..Found::default() });
+            }
         };
         let described = Arc::clone(&segment);
         let object = format!("{}/{}", self.log.name(), segment.key);
         // Decompressing and searching takes longer than a moment: off the threads that wait for the store.
         let read = tokio::task::spawn_blocking(move || search_segment(&stored, &described, matcher)).await;
-        let found = match read {
+        let mut found = match read {
             Ok((found, None)) => found,
             Ok((mut found, Some(what))) => {
                 found.broken = Some(Problem { object, what: format!("{what}; it was searched only up to there") });
@@ -198,6 +232,8 @@ impl Run<'_> {
             }
             Err(error) => Found { broken: Some(Problem { object, what: format!("not searched: {error}") }), ..Found::default() },
         };
+        let unreadable = u64::try_from(found.unreadable.len()).unwrap_or(u64::MAX);
+        found.unsearched = segment.records.saturating_sub(found.records).saturating_add(unreadable);
         (seal, segment, found)
     }
 

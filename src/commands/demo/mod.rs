@@ -115,7 +115,7 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
 
     let mut request = Request { filter: Default::default(), ..request };
     let related = show::related(&store, &mut request, sender::DECISION_ID).await?;
-    let told = tell(&related.hits, sender::DECISION_ID, Trust { key: show::key_source(&related), complete: true });
+    let told = tell(&related.hits, sender::DECISION_ID, Trust { key: show::key_source(&related), complete: true, flags: "" });
     let short = told.sections.iter().find(|s| s.heading == "In short").context("the story has no beginning")?;
     say("3. What a reader gets who is no engineer (the beginning of `spanseal show`)")?;
     for item in &short.items {

@@ -233,23 +233,48 @@ async fn an_empty_store_is_no_answer() {
     assert!(answer.problems[0].what.contains("no log"));
 }
 
-/// The seal from which a range is searched is found by halves, and a hole makes the search longer, never shorter.
+/// A sender's clock may run ahead of the seal by any time: such a record is found by its own time.
 #[tokio::test]
-async fn the_first_seal_of_a_range_is_found() {
-    use crate::query::fixtures::SEALED;
+async fn a_record_later_than_its_seal_is_found_by_its_own_time() {
     let mut log = TestLog::new(TestLog::store(), "log").await;
-    for _ in 0..11 {
-        log.seal(&[]).await;
+    let ahead = record("aa", 1).replace("2026-11-20", "2027-03-01");
+    log.seal(&[&ahead]).await;
+    log.seal(&[&record("bb", 2)]).await;
+    for from in ["2026-11-25T00:00:00Z", "2027-03-01T10:00:01Z"] {
+        let answer = ask(&memory(&log.store), filtered(|f| f.from = crate::clock::UnixNanos::parse(from))).await;
+        assert_eq!((ids(&answer), answer.totals.segments), (vec!["aa"], 1), "{from}: only what can hold it is read");
     }
-    let open = || LogReader::open(memory(&log.store), "log", &[]);
-    let reader = open().await.unwrap();
-    for (at, first) in [(-100, 0), (0, 0), (1, 1), (7, 7), (10, 10), (11, 11), (100, 11)] {
-        assert_eq!(reader.first_sealed_from(UnixSeconds(SEALED + at)).await.unwrap(), first, "{at}");
-    }
-    log.store.purge(&seal_key("log", 5), None);
-    let reader = open().await.unwrap();
-    for at in 0..11 {
-        let first = reader.first_sealed_from(UnixSeconds(SEALED + at)).await.unwrap();
-        assert!(i64::try_from(first).unwrap() <= at, "{at}: {first}");
-    }
+}
+
+/// A key of another log checks nothing, and says so with both names.
+#[tokio::test]
+async fn a_key_of_another_log_is_a_problem() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    log.seal(&[&record("aa", 1)]).await;
+    let other = crate::tlog::note::NoteSigner::new("elsewhere.test/other", &[9; 32]).unwrap().verifier().clone();
+    let key = |key: &VerifierKey, source| TrustedKey { key: key.clone(), source };
+    let request = Request { trusted: vec![key(&log.vkey(), KeySource::Pinned), key(&other, KeySource::Pinned)], ..Request::default() };
+    let answer = ask(&memory(&log.store), request).await;
+    assert!(answer.strange_key && answer.problems.len() == 1, "{:?}", answer.problems);
+    let what = answer.problems[0].to_string();
+    assert!(what.starts_with("--vkey: ") && what.contains("`elsewhere.test/other`") && what.contains("`spanseal.test/log`"), "{what}");
+    // The configuration's own key may be for another store.
+    let request = Request { trusted: vec![key(&other, KeySource::Configured)], ..Request::default() };
+    let answer = ask(&memory(&log.store), request).await;
+    assert!(!answer.strange_key && answer.problems.is_empty());
+}
+
+#[tokio::test]
+async fn what_could_not_be_searched_is_counted() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    let gone = log.seal(&[&record("aa", 1), &record("bb", 2)]).await.unwrap();
+    log.seal(&[&record("cc", 3)]).await;
+    let missing = || filtered(|f| f.record_id = Some("aa".to_owned()));
+    assert_eq!(ask(&memory(&log.store), filtered(|f| f.record_id = Some("zz".to_owned()))).await.may_be_elsewhere(), None);
+    log.store.purge(&gone, None);
+    let said = ask(&memory(&log.store), missing()).await.may_be_elsewhere();
+    assert_eq!(said.as_deref(), Some("Not found in what could be read; 2 records could not be searched: it may be there."));
+    log.store.purge(&seal_key("log", 0), None);
+    let said = ask(&memory(&log.store), missing()).await.may_be_elsewhere().unwrap();
+    assert!(said.contains("not all could be searched"), "{said}");
 }

@@ -261,14 +261,7 @@ impl Told<'_> {
         } else if self.hit.text("kind") == Some("decision") {
             self.say("Its outcome is not recorded.");
         }
-        match self.text("decision.automation_level").as_deref() {
-            Some("fully_automated") => self.say("It was reported as decided fully automatically."),
-            Some("human_in_the_loop") => self.say("It was reported as needing a human's consent."),
-            Some("human_on_the_loop") => self.say("It was reported as watched over by a human."),
-            Some("advisory") => self.say("It was reported as advice only."),
-            Some(other) => self.say(format!("Its degree of automation was reported as {}.", quote(other))),
-            None => {}
-        }
+        self.out.extend(automation(self.hit));
         if let Some(authority) = self.quoted("decision.authority") {
             self.say(format!("It was made under the authority {authority}."));
         }
@@ -308,7 +301,7 @@ impl Told<'_> {
             self.out.extend(review_result(self.hit));
         }
         if let Some(code) = self.quoted("review.reason_code") {
-            self.say(format!("The reason has the code {code}."));
+            self.say(format!("The reviewer's reason has the code {code}."));
         }
         if self.hit.record.path("review.reason").is_some() {
             self.say(format!("The reviewer's reason in words is {}.", super::evidence::held(self.hit.record.path("review.reason"))));
@@ -331,7 +324,8 @@ impl Told<'_> {
         }
         let codes = self.texts("explanation.reason_codes");
         if !codes.is_empty() {
-            self.say(format!("The reason codes given are {}.", list(&codes)));
+            let of = if is_review(self.hit) { "with the review" } else { "for the decision" };
+            self.say(reasons(&codes, of));
         }
         let weighed: Vec<String> = self
             .hit
@@ -419,9 +413,12 @@ impl Told<'_> {
         if self.flag("output.refusal") == Some(true) {
             self.say("The model refused to answer.");
         }
-        if self.hit.text("error.status") == Some("error") || self.hit.record.path("error.type").is_some() {
-            let kind = self.quoted("error.type").map(|t| format!(" of type {t}")).unwrap_or_default();
-            self.say(format!("It ended in an error{kind}."));
+        match (self.hit.text("error.status") == Some("error"), self.quoted("error.type")) {
+            (true, Some(kind)) => self.say(format!("It ended in an error of type {kind}.")),
+            (true, None) => self.say("It ended in an error."),
+            // A program may meet an exception and go on.
+            (false, Some(kind)) => self.say(format!("An exception of type {kind} was recorded.")),
+            (false, None) => {}
         }
     }
 }
@@ -441,7 +438,27 @@ pub(super) fn reviewer(hit: &Hit) -> &'static str {
     }
 }
 
-/// What a review concluded, in sentences.
+/// How much a human had to do with it, as the application reported.
+pub(super) fn automation(hit: &Hit) -> Option<String> {
+    let said = match hit.text("decision.automation_level")? {
+        "fully_automated" => "It was reported as decided fully automatically.",
+        "human_in_the_loop" => "It was reported as needing a human's consent.",
+        "human_on_the_loop" => "It was reported as watched over by a human.",
+        "advisory" => "It was reported as advice only.",
+        other => return Some(format!("Its degree of automation was reported as {}.", quote(other))),
+    };
+    Some(said.to_owned())
+}
+
+/// Reason codes that are there, and what they are of.
+pub(super) fn reasons(codes: &[String], of: &str) -> String {
+    match codes {
+        [one] => format!("The reason given {of} is {one}."),
+        several => format!("The reasons given {of} are {}.", list(several)),
+    }
+}
+
+/// What a review concluded, in sentences. The outcome is always what somebody gave: whether that was advice is told elsewhere.
 pub(super) fn review_result(hit: &Hit) -> Vec<String> {
     let quoted = |path: &str| hit.text(path).map(quote);
     let overridden = hit.record.path("review.overridden");
@@ -450,14 +467,16 @@ pub(super) fn review_result(hit: &Hit) -> Vec<String> {
     let mut said = Vec::new();
     match (overridden, from, to) {
         (Some(Json::Bool(true)), Some(from), Some(to)) => {
-            said.push(format!("The AI had recommended {from}; the reviewer decided {to}: an override."))
+            said.push(format!("The AI had given the outcome {from}; the reviewer gave {to} instead: an override."))
         }
         (Some(Json::Bool(true)), Some(from), None) => {
-            said.push(format!("The AI had recommended {from}; the reviewer overrode it, and what was decided instead is not recorded."));
+            said.push(format!(
+                "The AI had given the outcome {from}; the reviewer overrode it, and what the reviewer gave instead is not recorded."
+            ));
         }
         (Some(Json::Bool(true)), None, Some(to)) => {
             said.push(format!(
-                "The reviewer overrode the AI and decided {to}; what the AI had recommended is not recorded with the review."
+                "The reviewer overrode the AI and gave the outcome {to}; which one the AI had given is not recorded with the review."
             ));
         }
         (Some(Json::Bool(true)), None, None) => {

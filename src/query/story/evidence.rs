@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{count, date, list, list_some, moment, quote};
+use super::words::{count, date, list, list_some, moment, number, quote};
 use super::{Item, Trust};
 use crate::query::Hit;
 use crate::query::log::KeySource;
@@ -97,7 +97,8 @@ pub(super) fn missing(known: &[&Hit]) -> Vec<Item> {
             ("conflicts", "Something did not fit its place, or was stated twice, and was set aside"),
             ("scrubbed", "Something looked like personal data and was blacked out"),
         ] {
-            if !listed(name).is_empty() {
+            // A score outside its range stays where it stands; it was not set aside.
+            if listed(name).iter().any(|path| name != "conflicts" || out_of_range(hit, path.as_str().unwrap_or_default()).is_none()) {
                 marks.entry(words).or_default().insert(i + 1);
             }
         }
@@ -117,7 +118,21 @@ pub(super) fn missing(known: &[&Hit]) -> Vec<Item> {
     }
     let paths = grouped_paths.into_iter().map(|(of, words)| format!("In {}: {}.", numbers(&of, known.len()), list(&words)));
     let marks = marks.into_iter().map(|(words, of)| format!("{words} (in {}).", numbers(&of, known.len())));
-    paths.chain(marks).map(Item::Point).collect()
+    let scores = known.iter().enumerate().flat_map(|(i, hit)| {
+        let words = [("confidence.score", "confidence"), ("decision.score", "score of the decision")];
+        words.into_iter().filter_map(move |(path, what)| {
+            Some(format!("The {what} {} is not between 0 and 1 (in record {}).", number(out_of_range(hit, path)?), i + 1))
+        })
+    });
+    paths.chain(marks).chain(scores).map(Item::Point).collect()
+}
+
+/// A score that is kept as sent although it is not between 0 and 1.
+fn out_of_range<'a>(hit: &'a Hit, path: &str) -> Option<&'a Json> {
+    if !matches!(path, "confidence.score" | "decision.score") {
+        return None;
+    }
+    hit.record.path(path).filter(|score| matches!(score, Json::Number(n) if !(0.0..=1.0).contains(n)))
 }
 
 /// How one piece of content is held, to follow "is ...".
@@ -286,7 +301,7 @@ pub(super) fn retention(hits: &[&Hit]) -> Vec<Item> {
 struct Mode2(Mode, bool);
 
 /// In which seals the records stand, and how anybody can check that.
-pub(super) fn proof(hits: &[&Hit], trust: Trust) -> Vec<Item> {
+pub(super) fn proof(hits: &[&Hit], trust: Trust<'_>) -> Vec<Item> {
     let Some(any) = hits.first() else { return Vec::new() };
     let mut items = Vec::new();
     items.push(Item::Text(
@@ -319,9 +334,10 @@ pub(super) fn proof(hits: &[&Hit], trust: Trust) -> Vec<Item> {
     }
     let id = hits.iter().find(|h| h.text("decision.outcome").is_some()).or(Some(any)).and_then(|h| h.text("id")).unwrap_or("ID");
     items.push(Item::Text("To give somebody a proof of one record, which they can check without access to this store:".to_owned()));
-    items.push(Item::Verbatim(format!("spanseal prove {} > proof.json", super::clean(id))));
+    items.push(Item::Verbatim(format!("spanseal prove {}{} > proof.json", super::clean(id), trust.flags)));
     items.push(Item::Verbatim("spanseal check proof.json --vkey KEY".to_owned()));
-    items.push(Item::Text("To check the whole store: spanseal verify --vkey KEY".to_owned()));
+    items.push(Item::Text("To check the whole store:".to_owned()));
+    items.push(Item::Verbatim(format!("spanseal verify{} --vkey KEY", trust.flags)));
     if !trust.complete {
         items.push(Item::Text("Part of the store could not be read, so this story may lack something.".to_owned()));
     }

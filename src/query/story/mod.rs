@@ -64,15 +64,17 @@ pub enum Item {
 
 /// How far the reader may believe the seals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trust {
+pub struct Trust<'a> {
     /// Where the key came from.
     pub key: KeySource,
     /// Something could not be read: the story may lack a part.
     pub complete: bool,
+    /// What the asker added to the command (`--config ...`), for the commands at the end; each with a space in front.
+    pub flags: &'a str,
 }
 
 /// Tells the story of these records, which are in order of time. `asked` is what the reader asked for.
-pub fn tell(hits: &[Hit], asked: &str, trust: Trust) -> Story {
+pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>) -> Story {
     let known: Vec<&Hit> = hits.iter().filter(|h| h.is_known()).collect();
     let mut people = People::default();
     let mut sections = Vec::new();
@@ -81,7 +83,12 @@ pub fn tell(hits: &[Hit], asked: &str, trust: Trust) -> Story {
             sections.push(Section { heading: heading.to_owned(), items });
         }
     };
-    section("In short", short::tell(&known, &mut people));
+    let mut short = short::tell(&known, &mut people);
+    if !trust.complete {
+        short.insert(0, Item::Text("Part of the store could not be read, so this story may lack something.".to_owned()));
+    }
+    section("In short", short);
+    section("What it was found by", identity(hits, asked));
     let (heading, events) = chronicle(&known, asked, &mut people);
     section(&heading, events);
     section("Records that contradict each other", contradictions(&known));
@@ -107,6 +114,29 @@ fn title(known: &[&Hit], hits: &[Hit]) -> String {
         (several @ [_, _, ..], _) => format!("The story of several decisions: {}", list(several)),
         ([], false) => format!("The story of {}", words::count(u64::try_from(hits.len()).unwrap_or(u64::MAX), "record")),
     }
+}
+
+/// More ids of one sort than this are counted.
+const IDS_SHOWN: usize = 8;
+
+/// The ids by which this story and its records are found again: as asked for, of decisions, of traces, of logs.
+fn identity(hits: &[Hit], asked: &str) -> Vec<Item> {
+    let mut items = vec![Item::Verbatim(format!("{:<10} {}", "asked for", clean(asked)))];
+    let texts = |path: &str| hits.iter().filter(|h| h.is_known()).filter_map(|h| h.text(path)).map(clean).collect::<Vec<_>>();
+    let logs = hits.iter().map(|h| clean(&h.place.seal.statement.log)).collect();
+    for (what, ids) in [("decision", texts("decision.id")), ("trace", texts("trace.trace_id")), ("log", logs)] {
+        let mut seen: Vec<String> = Vec::new();
+        for id in ids {
+            if !seen.contains(&id) {
+                seen.push(id);
+            }
+        }
+        items.extend(seen.iter().take(IDS_SHOWN).map(|id| Item::Verbatim(format!("{what:<10} {id}"))));
+        if let Some(more) = seen.len().checked_sub(IDS_SHOWN).filter(|more| *more > 0) {
+            items.push(Item::Verbatim(format!("{what:<10} and {more} more")));
+        }
+    }
+    items
 }
 
 /// All events in order, under a heading that names the day (or each new day at its event).
