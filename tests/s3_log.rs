@@ -250,3 +250,69 @@ async fn a_seal_that_lands_after_recovery_does_not_fork_the_log() {
         }
     }
 }
+
+/// Scenario: an outsider with all rights on the bucket of each server disturbs a clean log in every way that the server lets him.
+/// Guarantee: `verify` is clean before, names the object after, and says whether the evidence is still there.
+#[tokio::test]
+async fn what_an_outsider_does_to_a_bucket_is_named() {
+    use spanseal::verify::{Evidence, Options as VerifyOptions, Report, Verdict, verify};
+    let key = LogKey::ephemeral("spanseal.test/audit", [1; 32]).unwrap().verifier().clone();
+    for server in S3Server::all() {
+        let clean = || async {
+            let real = Real::new(server).await;
+            let (handle, task) = real.open(1).await;
+            submit(&handle, 1..=3, 0).await.unwrap();
+            submit(&handle, 4..=5, 0).await.unwrap();
+            task.drain().await.unwrap();
+            real
+        };
+        let look = |real: &Real| {
+            let (store, key) = (Arc::clone(&real.store), key.clone());
+            async move {
+                let options = VerifyOptions { pinned: vec![key], ..VerifyOptions::new(SystemClock.now().ceil_seconds()) };
+                verify(store.as_ref(), &options).await
+            }
+        };
+        let named = |report: &Report, object: &str, evidence: Evidence| {
+            let hit = report.findings.iter().any(|f| object.ends_with(&f.object) && !f.object.is_empty() && f.evidence == Some(evidence));
+            assert!(hit, "{:?}: {object} is not named\n{}", server.kind, report.to_text());
+        };
+        let real = clean().await;
+        let report = look(&real).await;
+        assert_eq!(report.verdict, Verdict::Verified, "{:?}\n{}", server.kind, report.to_text());
+        let governed = |v: &Version| v.key.as_str().contains("segments/standard") && !v.is_delete_marker;
+        let segment = real.all().await.into_iter().find(governed).unwrap();
+        let path = format!("/{}/evidence/{}", real.bucket, segment.key);
+
+        // A delete marker on a segment.
+        server.raw(Raw::new(Method::DELETE, &path)).await.expect_ok();
+        named(&look(&real).await, segment.key.as_str(), Evidence::Intact);
+
+        // A foreign version over a seal.
+        let real = clean().await;
+        let seal = seal_key(LOG, 1);
+        server.raw(Raw::new(Method::PUT, format!("/{}/evidence/{seal}", real.bucket)).body("{}")).await.expect_ok();
+        named(&look(&real).await, seal.as_str(), Evidence::Intact);
+
+        // A GOVERNANCE lock shortened with the permission to.
+        let real = clean().await;
+        let segment = real.all().await.into_iter().find(governed).unwrap();
+        let at = real.path(&segment).replace("?versionId=", "?retention=&versionId=");
+        let soon = spanseal::clock::UnixSeconds(SystemClock.now().ceil_seconds().0 + 600);
+        let body = format!(
+            "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>GOVERNANCE</Mode><RetainUntilDate>{soon}</RetainUntilDate></Retention>"
+        );
+        let shorten = Raw::new(Method::PUT, at).header("x-amz-bypass-governance-retention", "true").body(body);
+        server.raw(shorten).await.expect_ok();
+        named(&look(&real).await, segment.key.as_str(), Evidence::Intact);
+
+        // The same segment deleted for good with that permission, and one with a flipped byte put in its place.
+        let mut bytes = real.store.get(&segment.key, segment.id.as_ref(), 1 << 20).await.unwrap().unwrap().to_vec();
+        let delete = Raw::new(Method::DELETE, real.path(&segment)).header("x-amz-bypass-governance-retention", "true");
+        server.raw(delete).await.expect_ok();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        server.raw(Raw::new(Method::PUT, format!("/{}/evidence/{}", real.bucket, segment.key)).body(bytes)).await.expect_ok();
+        named(&look(&real).await, segment.key.as_str(), Evidence::Lost);
+    }
+}
