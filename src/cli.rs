@@ -132,7 +132,7 @@ impl From<PrintAs> for PrintFormat {
 /// The public key that an auditor brings.
 #[derive(Clone, Debug, Default, Args)]
 pub struct KeyArgs {
-    /// The log's public key, <origin>+<id>+<key>, or a file that holds it; may be given once for each log [env: SPANSEAL_VKEY]
+    /// The log's public key, ORIGIN+ID+KEY, or a file that holds it; may be given once for each log [env: SPANSEAL_VKEY]
     #[arg(long, value_name = "KEY", value_parser = VkeyParser)]
     pub vkey: Vec<VerifierKey>,
 }

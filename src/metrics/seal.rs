@@ -1,4 +1,4 @@
-//! Figures of the writer: what [`Stats`](crate::seal::Stats) and the pool count, under the names of the table.
+//! Figures of the writer: what [`Stats`] and the pool count, under the names of the table.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! [`log`] reads the seals of a log and decides by `tlog::truth` which versions are the log; [`scan`] walks them newest first, opens
 //! only segments that may hold an answer, and checks each against the SHA-256 that its seal signed; [`filter`] says what is looked for;
-//! [`collapse`] makes one record of what was sealed twice; [`print`] writes answers for people and machines; [`story`] tells a decision
+//! [`collapse`] makes one record of what was sealed twice; [`mod@print`] writes answers for people and machines; [`story`] tells a decision
 //! in plain words.
 //!
 //! Two promises. Nothing unread is passed over: what could not be read or compared is a [`Problem`], and an answer with problems is

@@ -93,7 +93,7 @@ fn split(n: usize) -> usize {
     n.next_power_of_two() / 2
 }
 
-/// PATH(m, D[n]) of RFC 6962 section 2.1.1, from the leaf upwards. `None` where there is no such leaf.
+/// `PATH(m, D[n])` of RFC 6962 section 2.1.1, from the leaf upwards. `None` where there is no such leaf.
 pub fn inclusion_path(index: LeafIndex, leaves: &[LeafHash]) -> Option<Vec<Hash>> {
     let mut at = usize::try_from(index.0).ok().filter(|i| *i < leaves.len())?;
     let mut rest = leaves;
@@ -137,7 +137,7 @@ pub fn root_from_inclusion(leaf: LeafHash, index: LeafIndex, size: TreeSize, pat
     (last == 0).then_some(RootHash(root))
 }
 
-/// PROOF(m, D[n]) of RFC 6962 section 2.1.2. `None` unless 0 < old <= leaves.
+/// `PROOF(m, D[n])` of RFC 6962 section 2.1.2. `None` unless 0 < old <= leaves.
 pub fn consistency_path(old: TreeSize, leaves: &[LeafHash]) -> Option<Vec<Hash>> {
     let old = usize::try_from(old.0).ok().filter(|m| *m > 0 && *m <= leaves.len())?;
     let mut path = Vec::new();
