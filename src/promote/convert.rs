@@ -162,7 +162,7 @@ pub(crate) fn convert<'a>(member: Member, value: &Value<'a>, who: &Who<'_>, mark
         (Type::Texts | Type::Refs, Value::Text(_)) => {
             let text = scalar_text(value, &mut notes).unwrap_or_default();
             // Some instrumentations put the JSON of a list where a list belongs.
-            let json = text.starts_with('[').then(|| Json::parse(text.as_bytes()).ok()).flatten();
+            let json = text.starts_with('[').then(|| scan::parse_bounded(text.as_bytes())).flatten();
             match json {
                 Some(json) => from_json(member, &json, who, marks),
                 None if text.is_empty() => Converted::Empty,
@@ -349,12 +349,20 @@ pub(crate) fn write_kept(
         }
         Value::Array(_) | Value::KeyValues(_) => {
             encode::write_value(out, value, Form::Exact, notes)?;
-            if let Ok(mut json) = Json::parse(out.get(start..).unwrap_or_default())
-                && scrub_within(&mut json, scrub)
-            {
-                marks.scrubbed = true;
-                out.truncate(start);
-                json.write_jcs(out);
+            match scan::parse_bounded(out.get(start..).unwrap_or_default()) {
+                Some(mut json) => {
+                    if scrub_within(&mut json, scrub) {
+                        marks.scrubbed = true;
+                        out.truncate(start);
+                        json.write_jcs(out);
+                    }
+                }
+                // Too long to be looked through is too long to stand in a line.
+                None => {
+                    marks.cut = true;
+                    out.truncate(start);
+                    out.extend_from_slice(b"null");
+                }
             }
         }
         _ => encode::write_value(out, value, Form::Exact, notes)?,
@@ -457,9 +465,9 @@ pub(crate) fn from_raw_json(member: Member, raw: &[u8], who: &Who<'_>, marks: &m
     if raw.first() == Some(&b'"') {
         return from_json(member, &Json::String(scan::unescaped(raw).into_owned()), who, marks);
     }
-    match Json::parse(raw) {
-        Ok(json) => from_json(member, &json, who, marks),
-        Err(_) => Converted::Mismatch,
+    match scan::parse_bounded(raw) {
+        Some(json) => from_json(member, &json, who, marks),
+        None => Converted::Mismatch,
     }
 }
 

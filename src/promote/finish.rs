@@ -57,6 +57,7 @@ pub(crate) fn finish<'a>(
     // The kind is decided by what the span itself says; what its resource adds may not turn every span into a lineage record.
     let kind = kind(draft, closing.kind);
     resource.apply(draft, who)?;
+    decision(draft, closing.id);
     qualify(draft, who)?;
     content::prompt_hash(draft, who)?;
     content::finish_reasons(draft, who)?;
@@ -150,7 +151,8 @@ fn models(draft: &mut Draft<'_>) {
     }
 }
 
-/// Rules 1 and 2: a decision exists only where an outcome, a type or an id is stated; its id is the record's own where none was sent.
+/// Rules 1 and 2: a decision exists only where an outcome, a type or an id is stated; its id is the record's own where none was sent. Asked
+/// again when the resource has spoken.
 fn decision(draft: &mut Draft<'_>, id: RecordId) {
     let states = [member::DECISION_OUTCOME, member::DECISION_TYPE, member::DECISION_ID, member::DECISION_ANSWERS];
     if states.iter().any(|m| draft.record.has(*m)) && !draft.record.has(member::DECISION_ID) {
@@ -292,6 +294,9 @@ fn evidence<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, kind: Kind, closi
             list.dedup();
             draft.record.push(member, Val::Texts(list.iter().map(|p| Cow::Borrowed(*p)).collect()));
         }
+    }
+    if draft.dropped_attributes > 0 {
+        draft.record.push(member::EVIDENCE_DROPPED_ATTRIBUTES, Val::Int(draft.dropped_attributes));
     }
     if draft.withheld > 0 {
         draft.record.push(member::EVIDENCE_WITHHELD, Val::Int(draft.withheld));

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::Promoter;
 use super::convert::{self, Marks, Who};
-use super::dialects::{Known, RESOURCE_KEEP, RESOURCE_MEMBERS, To, otel_core_is_withheld};
-use super::draft::{Draft, Place};
+use super::dialects::{Known, RESOURCE_KEEP, RESOURCE_MEMBERS, To};
+use super::draft::{Draft, How, Place};
 use super::encode::{self, Notes};
 use crate::otlp::view::{ResourceGroup, Scope, ScopeGroup, Value, key_values};
 use crate::otlp::wire::Malformed;
@@ -24,6 +24,7 @@ pub(crate) struct Origin<'a> {
     claims: Vec<(Known, Cow<'a, str>, Value<'a>)>,
     rest: Vec<(Cow<'a, str>, Value<'a>)>,
     withheld: i64,
+    dropped_attributes: i64,
     conflicts: Vec<&'static str>,
     marks: Vec<(&'static str, Marks)>,
 }
@@ -35,28 +36,36 @@ impl<'a> Origin<'a> {
         let mut notes = Notes::default();
         let mut kept: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
         let mut named: Vec<(usize, Member, Cow<'a, str>)> = Vec::new();
+        let mut shared = Shared::default();
         for pair in group.attributes() {
             let pair = pair?;
-            let value = pair.value()?;
             let key = encode::text(pair.key, &mut notes);
+            let position = RESOURCE_MEMBERS.iter().position(|(name, _)| *name == key);
+            let is_realm = key == promoter.settings.realm.as_str();
+            // Who sent it is said in any case, and is short: the members are cut, and so is nobody's realm.
+            if !(position.is_some() || is_realm && pair.length <= NAMED_MAX) && !shared.has_room_for(pair.length) {
+                continue;
+            }
+            let value = pair.value()?;
             let text = match &value {
                 Value::Text(text) if !text.is_empty() => Some(encode::text(text, &mut notes)),
                 _ => None,
             };
             if let Some(text) = &text
-                && key == promoter.settings.realm.as_str()
+                && is_realm
                 && origin.realm.is_empty()
             {
                 origin.realm = text.clone();
             }
-            let position = RESOURCE_MEMBERS.iter().position(|(name, _)| *name == key);
+            // The realm must stand in the record, or nobody finds a person in it again.
+            let kept_by_order = is_realm || promoter.settings.keep_attributes.iter().any(|k| *k == key);
             if let (Some(rank), Some(text)) = (position, text) {
                 let member = RESOURCE_MEMBERS.get(rank).map_or(member::SOURCE_SERVICE, |(_, m)| *m);
                 named.push((rank, member, text));
-            } else if RESOURCE_KEEP.contains(&key.as_ref()) || promoter.settings.keep_attributes.iter().any(|k| *k == key) {
-                kept.push((key, value));
-            } else if otel_core_is_withheld(pair.key) || promoter.tables.find(pair.key).is_some_and(|k| k.to == To::Withhold) {
+            } else if promoter.tables.withholds(pair.key) {
                 origin.withheld += 1;
+            } else if RESOURCE_KEEP.contains(&key.as_ref()) || kept_by_order {
+                kept.push((key, value));
             } else if let Some(known) = promoter.tables.find(pair.key).filter(|_| is_own(&key)) {
                 origin.claims.push((known, key, value));
             } else {
@@ -92,10 +101,36 @@ impl<'a> Origin<'a> {
             origin.kept.push(b'}');
             origin.marks.push((member::SOURCE_RESOURCE.path(), marks));
         }
+        if shared.cut {
+            let cut = Marks { cut: true, ..Marks::default() };
+            origin.marks.push((member::REST.path(), cut));
+        }
+        origin.dropped_attributes = i64::from(group.dropped_attributes()?);
         if notes.repaired || notes.repeated {
             origin.conflicts.push(member::SOURCE_RESOURCE.path());
         }
         Ok(origin)
+    }
+
+    /// One claim of the resource, for a record that does not state its own.
+    fn claim(&self, draft: &mut Draft<'a>, who: &Who<'_>, to: To, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        let (member, stated) = match to {
+            To::Side(side, _) | To::Reference(side) | To::ClaimedHash(side) | To::MediaType(side) => {
+                (side.member(), draft.has_side(side) || draft.record.has(side.member()))
+            }
+            To::Items(member) => (member, draft.record.has(member)),
+            To::Documents => (member::RETRIEVAL_DOCUMENTS, !draft.documents.is_empty()),
+            To::PromptHash => (member::PROMPT_HASH, draft.record.has(member::PROMPT_HASH)),
+            To::ContextHash => (member::REVIEW_CONTEXT_HASH, draft.record.has(member::REVIEW_CONTEXT_HASH)),
+            to => return draft.place(who, to, Place::Resource, key, value),
+        };
+        if stated {
+            draft.rest.push((key, value));
+        } else {
+            draft.place(who, to, Place::Resource, key, value)?;
+            draft.derived.push((member, How::Resource));
+        }
+        Ok(())
     }
 
     /// Adds to a draft what its resource says.
@@ -107,13 +142,40 @@ impl<'a> Origin<'a> {
             draft.record.push(member::SOURCE_RESOURCE, Val::Raw(self.kept.clone()));
         }
         for (known, key, value) in &self.claims {
-            draft.place(who, known.to, Place::Resource, Cow::Owned(format!("resource/{key}")), value.clone())?;
+            self.claim(draft, who, known.to, Cow::Owned(format!("resource/{key}")), value.clone())?;
         }
         draft.rest.extend(self.rest.iter().cloned());
         draft.withheld += self.withheld;
+        draft.dropped_attributes += self.dropped_attributes;
         draft.conflicts.extend(&self.conflicts);
         self.marks.iter().for_each(|(path, marks)| draft.marks(path, *marks));
         Ok(())
+    }
+}
+
+/// Most bytes of a resource's attributes, and of a scope's, that its records carry: each of them carries all, so that a request of one
+/// resource and a hundred thousand spans would otherwise become as many times its size. SDKs send one or two KiB.
+const SHARED_MAX: usize = 16 * 1024;
+
+/// Longest realm that is carried besides.
+const NAMED_MAX: usize = 1024;
+
+/// What the records below a resource or scope share, while it is read.
+#[derive(Debug, Default)]
+struct Shared {
+    bytes: usize,
+    cut: bool,
+}
+
+impl Shared {
+    fn has_room_for(&mut self, bytes: usize) -> bool {
+        let room = self.bytes.saturating_add(bytes) <= SHARED_MAX;
+        if room {
+            self.bytes += bytes;
+        } else {
+            self.cut = true;
+        }
+        room
     }
 }
 
@@ -127,6 +189,8 @@ fn is_own(key: &str) -> bool {
 pub(crate) struct Below<'a> {
     pub(crate) scope: Scope<'a>,
     members: Vec<(Member, Cow<'a, str>, Marks)>,
+    dropped_attributes: i64,
+    cut: bool,
     rest: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
@@ -142,8 +206,14 @@ impl<'a> Below<'a> {
                 below.members.push((member, text, marks));
             }
         }
+        below.dropped_attributes = i64::from(group.dropped_attributes()?);
+        let mut shared = Shared::default();
         for pair in key_values(&group.scope, 3) {
             let pair = pair?;
+            if !shared.has_room_for(pair.length) {
+                below.cut = true;
+                continue;
+            }
             let key = String::from_utf8_lossy(pair.key);
             below.rest.push((Cow::Owned(format!("scope/{key}")), pair.value()?));
         }
@@ -156,6 +226,10 @@ impl<'a> Below<'a> {
             draft.record.push(*member, Val::Str(text.clone()));
             draft.marks(member.path(), *marks);
         }
+        if self.cut {
+            draft.truncated.push(member::REST.path());
+        }
+        draft.dropped_attributes += self.dropped_attributes;
         draft.rest.extend(self.rest.iter().cloned());
     }
 }

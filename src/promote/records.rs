@@ -123,6 +123,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
         if states_act(&event)? {
             acts.push((index, event));
         } else {
+            draft.dropped_attributes += i64::from(event.dropped_attributes);
             fold_event(around, &who, draft, index, &event)?;
         }
     }
@@ -168,8 +169,8 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
         draft.record.push(member::TRACE_SPAN_KIND, Val::Str(Cow::Borrowed(kind)));
     }
     links(draft, &who, &span)?;
+    draft.dropped_attributes += i64::from(span.dropped_attributes);
     for (member, count) in [
-        (member::EVIDENCE_DROPPED_ATTRIBUTES, span.dropped_attributes),
         (member::EVIDENCE_DROPPED_EVENTS, span.dropped_events),
         (member::EVIDENCE_DROPPED_LINKS, span.dropped_links),
     ] {
@@ -246,9 +247,7 @@ fn act<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>, event:
     set_time(draft, member::TIME_START, event.time);
     set_name(draft, who, member::SOURCE_EVENT_NAME, event.name);
     review_status(draft, event.name);
-    if event.dropped_attributes > 0 {
-        draft.record.push(member::EVIDENCE_DROPPED_ATTRIBUTES, Val::Int(i64::from(event.dropped_attributes)));
-    }
+    draft.dropped_attributes = i64::from(event.dropped_attributes);
     Ok(())
 }
 
@@ -317,6 +316,7 @@ fn links<'a>(draft: &mut Draft<'a>, who: &Who<'_>, span: &Span<'a>) -> Result<()
     let mut items: Vec<Vec<u8>> = Vec::new();
     for (index, link) in span.links().enumerate() {
         let link = link?;
+        draft.dropped_attributes += i64::from(link.dropped_attributes);
         let mut out = vec![b'{'];
         for pair in link.attributes() {
             let pair = pair?;
@@ -415,9 +415,7 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
         draft.derived.push((member::TIME_START, How::Fallback("observed_time_unix_nano".to_owned())));
     }
     set_time(draft, member::TIME_START, if log.time == 0 { log.observed_time } else { log.time });
-    if log.dropped_attributes > 0 {
-        draft.record.push(member::EVIDENCE_DROPPED_ATTRIBUTES, Val::Int(i64::from(log.dropped_attributes)));
-    }
+    draft.dropped_attributes = i64::from(log.dropped_attributes);
     let whole = name.is_empty() || name == DETAILS;
     // One message, one exception is part of a call, not a call.
     let kind = kind_of_event(name).or(if whole { draft.span_kind.or(draft.operation) } else { None });

@@ -13,6 +13,14 @@ use crate::record::canonical::Json;
 /// Deepest nesting that is walked into.
 const DEPTH_MAX: usize = 24;
 
+/// Longest text that is made a tree of: one takes up to twenty times the memory of its text, and no share of the pool counts it.
+const JSON_TEXT_MAX: usize = 1 << 20;
+
+/// A JSON text as a tree, unless it is none, or too long to be made one.
+pub(crate) fn parse_bounded(text: &[u8]) -> Option<Json> {
+    if text.len() > JSON_TEXT_MAX { None } else { Json::parse(text).ok() }
+}
+
 /// Members that say what a message is, not what it says.
 const STRUCTURE: &[&str] =
     &["role", "type", "id", "name", "finish_reason", "tool_call_id", "call_id", "index", "status", "modality", "mime_type", "media_type"];
@@ -86,7 +94,7 @@ pub(crate) fn messages_hold(json: &[u8]) -> Holds {
         Some(b'[' | b'{') => match holds(json, 0) {
             Holds::Content => Holds::Content,
             // Prose that begins with a bracket: what is no JSON is text. Frames are short and rare, so a strict look is cheap.
-            _ if Json::parse(json).is_err() => text_holds(json),
+            _ if parse_bounded(json).is_none() => text_holds(json),
             frame => frame,
         },
         _ => text_holds(json),
