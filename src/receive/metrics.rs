@@ -12,6 +12,8 @@ pub enum Outcome {
     Accepted,
     /// Accepted, with some spans or logs rejected as malformed.
     Partial,
+    /// Accepted as a whole, with a warning: it holds what is not kept where it was sent, or ids of wrong length.
+    Warned,
     /// Not OTLP at all.
     Malformed,
     /// Beyond the size limit.
@@ -34,9 +36,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Outcome; 11] = [
+    pub const ALL: [Outcome; 12] = [
         Outcome::Accepted,
         Outcome::Partial,
+        Outcome::Warned,
         Outcome::Malformed,
         Outcome::TooLarge,
         Outcome::Full,
@@ -53,6 +56,7 @@ impl Outcome {
         match self {
             Outcome::Accepted => "accepted",
             Outcome::Partial => "partial",
+            Outcome::Warned => "warned",
             Outcome::Malformed => "malformed",
             Outcome::TooLarge => "too_large",
             Outcome::Full => "full",

@@ -1,7 +1,7 @@
 //! Bytes and values from outside: nothing panics, and what comes out is always a valid line.
 
 use super::*;
-use crate::promote::testing::{event, field, log, span};
+use crate::promote::testing::{event, field, log, pair, span};
 use proptest::prelude::*;
 
 fn any_value() -> impl Strategy<Value = Any> {
@@ -147,4 +147,28 @@ fn debug_shows_nothing() {
     let (_, _, batch) = lines(&promoter, &request(&[], ("s", ""), &[span("x", &[("gen_ai.input.messages", Any::text("secret"))])]), false);
     let shown = format!("{promoter:?} {batch:?} {:?}", batch.records);
     assert!(!shown.contains("secret"));
+}
+
+/// Scenario: ids of every length. Guarantee: each span and log is promoted, one whose trace, span or parent id has a wrong length is counted
+/// (once) and names it; no id at all and one of zeros only, which some SDKs write for "no parent", are not counted.
+#[test]
+fn ids_of_wrong_length_are_counted() {
+    let with = |trace: &[u8], span_id: &[u8], parent: &[u8]| {
+        let ai = field(9, &pair(b"gen_ai.operation.name", &Any::text("chat")));
+        [field(1, trace), field(2, span_id), field(4, parent), ai].concat()
+    };
+    let spans = [
+        with(&[1; 16], &[1; 8], &[1; 8]),
+        with(&[], &[], &[]),
+        with(&[0; 16], &[0; 8], &[0; 8]),
+        with(&[1; 15], &[1; 8], &[]),
+        with(&[1; 16], &[1; 9], &[1; 7]),
+        with(&[1; 16], &[1; 8], &[0]),
+    ];
+    let (lines_of_spans, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &spans), false);
+    assert_eq!((tally.counts.promoted, tally.counts.rejected, tally.misshapen_ids), (6, 0, 3));
+    assert_eq!(names(&lines_of_spans[4], "evidence.conflicts"), ["trace.parent_span_id", "trace.span_id"]);
+    let logs = [&[1_u8; 16][..], &[], &[0; 16], &[1; 3]].map(|trace| [log("gen_ai.choice", Any::empty(), &[]), field(9, trace)].concat());
+    let (_, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &logs), true);
+    assert_eq!((tally.counts.promoted, tally.misshapen_ids), (4, 1));
 }

@@ -90,6 +90,7 @@ impl Promote for Fake {
                 tally.rejected_why = Some("a trace id has not 16 bytes".to_owned());
                 return Ok(false);
             }
+            tally.misshapen_ids += u64::from(!matches!(span.span_id.len(), 0 | 8));
             let is_ai = span.attributes().any(|a| a.is_ok_and(|a| a.key.starts_with(b"gen_ai.")));
             tally.counts.skipped += u64::from(!is_ai);
             tally.skipped[0] += u64::from(!is_ai);
@@ -100,6 +101,7 @@ impl Promote for Fake {
     fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
         self.walk(request, context, batch, |bytes, tally| {
             tally.counts.logs += 1;
+            tally.misshapen_ids += u64::from(view::LogRecord::read(bytes)?.span_id.len() == 3);
             Ok(!view::LogRecord::read(bytes)?.event_name.is_empty())
         })
     }
