@@ -64,6 +64,7 @@ table! {
     REQUEST_BYTES: Counter "spanseal.receiver.size" "spanseal_receiver_bytes_total" "By" ["signal"] "Bytes of request bodies, decompressed.";
     IN_FLIGHT: Gauge "spanseal.receiver.in_flight" "spanseal_receiver_in_flight_requests" "{request}" [] "Requests between their first byte and their answer.";
     CONNECTIONS: Gauge "spanseal.receiver.connections" "spanseal_receiver_connections" "{connection}" [] "Open connections of the OTLP ports.";
+    TIMED_OUT: Counter "spanseal.receiver.connections_timed_out" "spanseal_receiver_connections_timed_out_total" "{connection}" ["owed"] "Connections ended because the other end took too long with what it owed: its first bytes, the head of a request, reading our answers, the answer to a ping.";
     HANDSHAKES_FAILED: Counter "spanseal.receiver.handshakes_failed" "spanseal_receiver_handshakes_failed_total" "{handshake}" [] "TLS handshakes that failed or took too long, clients without the certificate that is asked for among them.";
 
     // Sealing: the one writer.

@@ -70,6 +70,34 @@ impl Outcome {
     }
 }
 
+/// What a connection owed when it was ended for taking too long. A slow body ends its request, as [`Outcome::Slow`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Overdue {
+    /// Its first bytes.
+    FirstBytes,
+    /// The rest of the head of a request.
+    Head,
+    /// Room for what we write: it does not read.
+    Write,
+    /// The answer to an HTTP/2 ping.
+    Ping,
+}
+
+impl Overdue {
+    /// All of them.
+    pub const ALL: [Overdue; 4] = [Overdue::FirstBytes, Overdue::Head, Overdue::Write, Overdue::Ping];
+
+    /// Stable word for the label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Overdue::FirstBytes => "first_bytes",
+            Overdue::Head => "head",
+            Overdue::Write => "write",
+            Overdue::Ping => "ping",
+        }
+    }
+}
+
 /// The receiver's figures. Cheap to update from anywhere.
 #[derive(Debug, Default)]
 pub struct ReceiveMetrics {
@@ -84,6 +112,7 @@ pub struct ReceiveMetrics {
     in_flight: AtomicU64,
     connections: AtomicU64,
     handshakes_failed: AtomicU64,
+    overdue: [AtomicU64; Overdue::ALL.len()],
 }
 
 impl ReceiveMetrics {
@@ -130,6 +159,15 @@ impl ReceiveMetrics {
     /// TLS handshakes that failed or took too long: also clients without the certificate that is asked for.
     pub fn handshakes_failed(&self) -> u64 {
         self.handshakes_failed.load(Ordering::Relaxed)
+    }
+
+    /// Connections that were ended for taking too long, by what they owed.
+    pub fn timed_out(&self, owed: Overdue) -> u64 {
+        read(at(&self.overdue, &Overdue::ALL, owed))
+    }
+
+    pub(super) fn overdue(&self, owed: Overdue) {
+        add(at(&self.overdue, &Overdue::ALL, owed), 1);
     }
 
     pub(super) fn ended(&self, signal: Option<Signal>, outcome: Outcome) {

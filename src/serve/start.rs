@@ -13,7 +13,7 @@ use crate::config::{self, Config};
 use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
 use crate::promote::{IdentityKey, Promoter};
 use crate::receive::listen::{self, Listening};
-use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver};
+use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
 use crate::seal::{self, Pool, SealerHandle, SealerTask};
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
@@ -128,7 +128,11 @@ fn receive_options(config: &Config) -> receive::Options {
         endpoint: receiver.listener.to_endpoint(),
         request_bytes_max: usize::try_from(receiver.request_bytes_max).unwrap_or(usize::MAX),
     };
-    receive::Options { grpc: config.receivers.grpc.as_ref().map(port), http: config.receivers.http.as_ref().map(port) }
+    receive::Options {
+        grpc: config.receivers.grpc.as_ref().map(port),
+        http: config.receivers.http.as_ref().map(port),
+        timeouts: Timeouts::default(),
+    }
 }
 
 /// Refuses a bucket that is not write-once storage, unless that is what the configuration says, and a folder that cannot be written.

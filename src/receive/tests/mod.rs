@@ -4,6 +4,7 @@ mod drain;
 mod grpc;
 mod http;
 mod secure;
+mod slow;
 
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
@@ -129,6 +130,10 @@ pub(super) async fn rig() -> Rig {
 }
 
 pub(super) async fn rig_with(endpoint: Endpoint, pool: Pool) -> Rig {
+    rig_within(endpoint, pool, Timeouts::default()).await
+}
+
+pub(super) async fn rig_within(endpoint: Endpoint, pool: Pool, timeouts: Timeouts) -> Rig {
     // reqwest was built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (sealer, submissions) = SealerHandle::for_tests(pool.clone());
@@ -141,7 +146,7 @@ pub(super) async fn rig_with(endpoint: Endpoint, pool: Pool) -> Rig {
         metrics: Arc::clone(&metrics),
     };
     let port = Port { endpoint, request_bytes_max: LIMIT };
-    let options = Options { grpc: Some(port.clone()), http: Some(port) };
+    let options = Options { grpc: Some(port.clone()), http: Some(port), timeouts };
     let receiver = start(&options, state).await.unwrap();
     Rig { receiver, fake, metrics, pool, counters, submissions }
 }
