@@ -10,7 +10,7 @@ use super::{bind, keys, no_object_lock};
 use crate::api::{self, Api, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
+use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures, Source};
 use crate::promote::{IdentityKey, Promoter};
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
@@ -112,14 +112,20 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         configuration,
     };
     let (sealer, task) = seal::start(options).await?;
-    metrics.register(Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) }));
+    let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
+    metrics.register(Arc::clone(&sealing) as Arc<dyn Source>);
     let received = Arc::<ReceiveMetrics>::default();
     metrics.register(Arc::new(ReceiveFigures(Arc::clone(&received))));
     let state =
         ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
-    let exporter = config.telemetry.otlp.as_ref().map(|to| Exporter::start(to, &metrics, &observed)).transpose()?;
+    let exporter = config
+        .telemetry
+        .otlp
+        .as_ref()
+        .map(|to| Exporter::start(to, &metrics, observed.distributions().chain(sealing.distributions())))
+        .transpose()?;
     Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, exporter })
 }
 
@@ -177,10 +183,12 @@ impl Serving {
         }
     }
 
-    /// Stops in this order: stop accepting; refuse new work retryably; let open requests reach their receipt; seal what is pending and say
-    /// in that seal that it stops on purpose; publish the checkpoint; stop the API; push the last figures.
+    /// Stops in this order: let the writer close its seals early; stop accepting; refuse new work retryably; let open requests reach their
+    /// receipt; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; stop the API; push the last
+    /// figures.
     pub async fn drain(self) -> Result<(), ServeError> {
         self.standing.drain();
+        self.task.hurry();
         let cut_off = self.receiver.drain(DRAIN_WITHIN).await;
         let sealed = self.task.drain().await;
         let _ = self.api_port.drain(API_DRAIN_WITHIN).await;
