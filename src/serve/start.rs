@@ -10,7 +10,7 @@ use super::{bind, keys, no_object_lock};
 use crate::api::{self, Api, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures, Source};
+use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
 use crate::promote::{IdentityKey, Promoter};
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
@@ -113,7 +113,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     };
     let (sealer, task) = seal::start(options).await?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
-    metrics.register(Arc::clone(&sealing) as Arc<dyn Source>);
+    metrics.register(sealing.clone());
     let received = Arc::<ReceiveMetrics>::default();
     metrics.register(Arc::new(ReceiveFigures(Arc::clone(&received))));
     let state =
