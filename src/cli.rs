@@ -90,7 +90,7 @@ pub enum Command {
 
 /// `spanseal demo`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal demo\n  spanseal demo --stay            then look at http://127.0.0.1:8720/readyz\n  \
+#[command(after_help = "Examples:\n  spanseal demo\n  spanseal demo --stay            serves on, on free ports that it prints\n  \
     spanseal demo --store s3://demo-bucket/spanseal\n\nThe store is ./spanseal-demo and the keys are in ./spanseal-demo-keys; both are made anew at every start.")]
 pub struct DemoArgs {
     /// Keep serving after the story, until interrupted

@@ -89,6 +89,8 @@ pub struct Tally {
     pub skipped: [u64; Skip::ALL.len()],
     /// The first reason why something was rejected as malformed, for `partial_success`.
     pub rejected_why: Option<String>,
+    /// Promoted spans or logs with a trace, span or parent id of wrong length: their records are without it and name it as a conflict.
+    pub misshapen_ids: u64,
 }
 
 /// Turns requests into records. Immutable; one for the process.
@@ -215,7 +217,10 @@ impl Promoter {
                         Items::Logs => records::log(&around, &mut draft, item, batch),
                     };
                     match made {
-                        Ok(dropped) => tally.counts.dropped_attributes += dropped,
+                        Ok(made) => {
+                            tally.counts.dropped_attributes += made.dropped_attributes;
+                            tally.misshapen_ids += u64::from(made.misshapen_id);
+                        }
                         Err(malformed) => {
                             batch.lines.truncate(before.0);
                             batch.records.truncate(before.1);

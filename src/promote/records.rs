@@ -52,25 +52,29 @@ impl<'p> Around<'p, '_> {
 struct Id<'a> {
     sent: &'a [u8],
     valid: bool,
+    /// Something stands there that has not even the length of an id.
+    misshapen: bool,
     digits: [u8; 32],
 }
 
 impl<'a> Id<'a> {
     fn trace(sent: &'a [u8]) -> Self {
-        Id::new(sent, is_trace_id(sent))
+        Id::new(sent, is_trace_id(sent), 16)
     }
 
     fn span(sent: &'a [u8]) -> Self {
-        Id::new(sent, is_span_id(sent))
+        Id::new(sent, is_span_id(sent), 8)
     }
 
-    fn new(sent: &'a [u8], valid: bool) -> Self {
+    fn new(sent: &'a [u8], valid: bool, length: usize) -> Self {
         let mut digits = [0; 32];
         if valid && let Some(space) = digits.get_mut(..sent.len() * 2) {
             // 8 or 16 bytes: the digits fit.
             let _ = hex::encode_to_slice(sent, space);
         }
-        Id { sent, valid, digits }
+        // All zero is what some SDKs write where there is no parent: no id, but not misshapen.
+        let misshapen = !sent.is_empty() && sent.len() != length;
+        Id { sent, valid, misshapen, digits }
     }
 
     fn text(&self) -> &str {
@@ -103,9 +107,17 @@ fn set_name<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, bytes: &'a
     draft.found(member, convert::Converted::To(Val::Str(text)), marks);
 }
 
-/// Appends the records of a span that is AI: its own, and one for each event that states an act. Answers how many attributes the SDK
-/// says it dropped.
-pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<u64, Malformed> {
+/// What came to light while the records of one span or log were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    /// How many attributes the SDK says it dropped.
+    pub(crate) dropped_attributes: u64,
+    /// Whether an id of it has a wrong length.
+    pub(crate) misshapen_id: bool,
+}
+
+/// Appends the records of a span that is AI: its own, and one for each event that states an act.
+pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<Made, Malformed> {
     let span = Span::read(bytes)?;
     let who = around.who();
     let (trace_id, span_id) = (Id::trace(span.trace_id), Id::span(span.span_id));
@@ -156,7 +168,9 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     }
     trace_id.set(draft, member::TRACE_TRACE_ID);
     span_id.set(draft, member::TRACE_SPAN_ID);
-    Id::span(span.parent_span_id).set(draft, member::TRACE_PARENT_SPAN_ID);
+    let parent = Id::span(span.parent_span_id);
+    parent.set(draft, member::TRACE_PARENT_SPAN_ID);
+    let misshapen_id = trace_id.misshapen || span_id.misshapen || parent.misshapen;
     set_name(draft, &who, member::TRACE_NAME, span.name);
     if let Some(kind) = match span.kind {
         1 => Some("internal"),
@@ -191,7 +205,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
         let kind = kind_of_event(event.name);
         finish_from_span(around, &who, draft, batch, Signal::SpanEvent, id, kind)?;
     }
-    Ok(dropped)
+    Ok(Made { dropped_attributes: dropped, misshapen_id })
 }
 
 fn finish_from_span<'a>(
@@ -362,7 +376,7 @@ fn links<'a>(draft: &mut Draft<'a>, who: &Who<'_>, span: &Span<'a>) -> Result<()
 }
 
 /// Appends the record of a log that is AI.
-pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<u64, Malformed> {
+pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<Made, Malformed> {
     let log = LogRecord::read(bytes)?;
     let who = around.who();
     draft.clear();
@@ -425,7 +439,8 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     around.below.apply(draft);
     let closing = Closing { signal: Signal::Log, id, kind: stated, whole, context: around.context };
     finish(around.promoter, draft, around.origin, &who, closing, batch)?;
-    Ok(u64::from(log.dropped_attributes))
+    let misshapen_id = trace_id.misshapen || span_id.misshapen;
+    Ok(Made { dropped_attributes: u64::from(log.dropped_attributes), misshapen_id })
 }
 
 /// Whether groups of our own decide the kind of a log.

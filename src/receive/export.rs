@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::status::Refusal;
 use super::{Intake, metrics::Outcome};
 use crate::otlp::answer::{Encoding, PartialSuccess, Signal};
+use crate::otlp::foreign::{self, Foreign};
 use crate::otlp::wire::Malformed;
 use crate::otlp::{json, metrics};
 use crate::promote::{Context, Peer, Promoter, Tally};
@@ -79,7 +80,7 @@ pub(super) const INLINE_BYTES_MAX: usize = 128 * 1024;
 pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Answer, Refusal> {
     let Request { signal, encoding, body, peer, mut permit } = request;
     intake.state.metrics.received(signal, body.len());
-    let (tally, batch) = if body.len() <= INLINE_BYTES_MAX {
+    let Promoted { tally, batch, foreign } = if body.len() <= INLINE_BYTES_MAX {
         promote(intake, signal, encoding, &body, peer.as_deref())?
     } else {
         let there = Arc::clone(intake);
@@ -91,8 +92,7 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
     // No await between here and the hand-over: a request is counted and pending, or neither.
     intake.state.sealer.counters.add(tally.counts);
     intake.state.metrics.tallied(signal, &tally);
-    let partial = (tally.counts.rejected > 0)
-        .then(|| PartialSuccess { rejected: tally.counts.rejected, message: tally.rejected_why.unwrap_or_else(|| "malformed".to_owned()) });
+    let partial = partial_success(signal, &tally, foreign);
     let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
     let receipt = if promoted == 0 {
         drop(permit);
@@ -106,31 +106,86 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
     Ok(Answer { promoted, receipt, partial })
 }
 
-fn promote(intake: &Intake, signal: Signal, encoding: Encoding, body: &[u8], peer: Option<&Peer>) -> Result<(Tally, Batch), Refusal> {
-    let transcoded = match (encoding, signal) {
-        (Encoding::Protobuf, _) => None,
-        (Encoding::Json, Signal::Traces) => Some(json::traces(body)?),
-        (Encoding::Json, Signal::Logs) => Some(json::logs(body)?),
-        (Encoding::Json, Signal::Metrics) => Some(json::metrics(body)?),
+/// What a request came to before it is sealed.
+struct Promoted {
+    tally: Tally,
+    batch: Batch,
+    foreign: Option<Foreign>,
+}
+
+fn promote(intake: &Intake, signal: Signal, encoding: Encoding, body: &[u8], peer: Option<&Peer>) -> Result<Promoted, Refusal> {
+    let transcoded = match encoding {
+        Encoding::Protobuf => None,
+        Encoding::Json => Some(json::request(signal, body)?),
     };
-    let request = transcoded.as_deref().unwrap_or(body);
+    let request = transcoded.as_ref().map_or(body, |transcoded| &transcoded.protobuf);
     let context = Context { received: intake.state.clock.now(), peer };
     let mut batch = Batch::default();
-    let tally = match signal {
-        Signal::Traces => intake.state.promoter.traces(request, context, &mut batch)?,
-        Signal::Logs => intake.state.promoter.logs(request, context, &mut batch)?,
-        Signal::Metrics => {
-            intake.state.metrics.counted_points(metrics::data_points(request)?);
+    let walked = match signal {
+        Signal::Traces => intake.state.promoter.traces(request, context, &mut batch),
+        Signal::Logs => intake.state.promoter.logs(request, context, &mut batch),
+        Signal::Metrics => metrics::data_points(request).map(|points| {
+            intake.state.metrics.counted_points(points);
             Tally::default()
-        }
+        }),
     };
-    Ok((tally, batch))
+    // In JSON a member's name tells the signal; in protobuf only the shape of what is in it does. A body with records is what it should
+    // be, and of any other the first item usually shows it.
+    let foreign = match transcoded {
+        Some(transcoded) => transcoded.foreign,
+        None if batch.records.is_empty() => foreign::signal_of(signal, request).map(Foreign::Signal),
+        None => None,
+    };
+    match (walked, foreign) {
+        (Ok(tally), foreign) => Ok(Promoted { tally, batch, foreign }),
+        (Err(malformed), None) => Err(malformed.into()),
+        (Err(malformed), Some(foreign)) => Err(Refusal::Malformed(format!("{malformed}; {}", hint(signal, foreign)))),
+    }
+}
+
+/// What a success answer says besides its receipt: what was rejected, and what its sender should know although nothing was.
+fn partial_success(signal: Signal, tally: &Tally, foreign: Option<Foreign>) -> Option<PartialSuccess> {
+    let rejected = tally.counts.rejected;
+    let why = (rejected > 0).then(|| tally.rejected_why.clone().unwrap_or_else(|| "malformed".to_owned()));
+    let ids = (tally.misshapen_ids > 0).then(|| misshapen(signal, tally.misshapen_ids));
+    let said: Vec<String> = [foreign.map(|foreign| hint(signal, foreign)), why, ids].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| PartialSuccess { rejected, message: said.join("; ") })
+}
+
+fn hint(signal: Signal, foreign: Foreign) -> String {
+    match foreign {
+        Foreign::Signal(found) => format!(
+            "the request holds {} (`{}`), of which nothing is kept at {}: send them to {} (over gRPC: {})",
+            found.label(),
+            found.member(),
+            signal.path(),
+            found.path(),
+            found.service()
+        ),
+        Foreign::Unknown { members } => {
+            let none = if members == 1 { "its one member is unknown".to_owned() } else { format!("its {members} members are all unknown") };
+            format!("nothing was found in the request, {none}: {} are sent as `{}`", signal.label(), signal.member())
+        }
+    }
+}
+
+fn misshapen(signal: Signal, items: u64) -> String {
+    let (one, many) = match signal {
+        Signal::Traces => ("span has", "spans have"),
+        Signal::Logs => ("log record has", "log records have"),
+        Signal::Metrics => ("data point has", "data points have"),
+    };
+    let items = if items == 1 { format!("1 {one}") } else { format!("{items} {many}") };
+    format!(
+        "{items} an id of wrong length and became evidence without it: a trace id has 16 bytes, a span id 8 (in JSON 32 and 16 hexadecimal digits)"
+    )
 }
 
 /// The metric's label of an answer.
 pub(super) fn outcome(result: &Result<Answer, Refusal>) -> Outcome {
     match result {
         Ok(Answer { partial: None, .. }) => Outcome::Accepted,
+        Ok(Answer { partial: Some(PartialSuccess { rejected: 0, .. }), .. }) => Outcome::Warned,
         Ok(_) => Outcome::Partial,
         Err(refusal) => refusal.outcome(),
     }

@@ -57,7 +57,11 @@ pub(crate) fn serve() {
             metrics: Arc::<ReceiveMetrics>::default(),
         };
         let endpoint = Endpoint { address: "127.0.0.1:0".to_owned(), tls: None, token_file: None };
-        let options = receive::Options { grpc: Some(Port { endpoint, request_bytes_max: MESSAGE_BYTES_MAX }), http: None };
+        let options = receive::Options {
+            grpc: Some(Port { endpoint, request_bytes_max: MESSAGE_BYTES_MAX }),
+            http: None,
+            timeouts: receive::Timeouts::default(),
+        };
         let mut running = receive::start(&options, state).await.unwrap();
         println!("{}", running.grpc_address().unwrap());
         running.failed().await;

@@ -173,14 +173,17 @@ fn what_reaches_a_person_stands_nowhere_in_clear() {
     let ai = [("gen_ai.operation.name", Any::text("chat"))];
     visible("span name", &[], ("s", ""), span(said, &ai));
     visible("scope", &[], (said, said), span("x", &ai));
-    for key in ["service.name", "service.namespace", "service.version", "service.instance.id", "deployment.environment.name", "cloud.region"] {
+    for key in
+        ["service.name", "service.namespace", "service.version", "service.instance.id", "deployment.environment.name", "cloud.region"]
+    {
         visible(key, &[(key, Any::text(said))], ("s", ""), span("x", &ai));
     }
     let relation = pair(b"relation", &Any::text(said));
     let link = [field(1, &TRACE), field(2, &SPAN), field(4, &relation)].concat();
     visible("link", &[], ("s", ""), [span("x", &ai), field(13, &link)].concat());
     for name in ["ai_audit.review.completed", "gen_ai.choice", said] {
-        let attributes = ["finish_reason", "role", "ai_audit.review.trigger"].map(|k| field(3, &pair(k.as_bytes(), &Any::text(said)))).concat();
+        let attributes =
+            ["finish_reason", "role", "ai_audit.review.trigger"].map(|k| field(3, &pair(k.as_bytes(), &Any::text(said)))).concat();
         visible(name, &[], ("s", ""), [span("x", &ai), field(11, &[field(2, name.as_bytes()), attributes].concat())].concat());
     }
     let reasons = format!(r#"[{{"role":"assistant","finish_reason":"{said}"}}]"#);
@@ -209,8 +212,10 @@ fn words_of_machines_stay() {
 /// Records that name the same decision by a person's address still name the same decision.
 #[test]
 fn an_id_that_is_a_person_still_joins() {
-    let decision = span("x", &[("ai_audit.decision.id", Any::text("jane.roe@example.com-7")), ("ai_audit.decision.outcome", Any::text("deny"))]);
-    let review = span("y", &[("ai_audit.decision.id", Any::text("jane.roe@example.com-7")), ("ai_audit.review.status", Any::text("pending"))]);
+    let decision =
+        span("x", &[("ai_audit.decision.id", Any::text("jane.roe@example.com-7")), ("ai_audit.decision.outcome", Any::text("deny"))]);
+    let review =
+        span("y", &[("ai_audit.decision.id", Any::text("jane.roe@example.com-7")), ("ai_audit.review.status", Any::text("pending"))]);
     let (lines, ..) = lines(&promoter(), &request(&[], ("s", ""), &[decision, review]), false);
     let ids: Vec<&str> = lines.iter().filter_map(|l| l.path("decision.id")?.as_str()).collect();
     assert!(ids.len() == 2 && ids[0] == ids[1] && ids[0].starts_with("ps:"), "{ids:?}");
@@ -222,4 +227,28 @@ fn debug_shows_nothing() {
     let (_, _, batch) = lines(&promoter, &request(&[], ("s", ""), &[span("x", &[("gen_ai.input.messages", Any::text("secret"))])]), false);
     let shown = format!("{promoter:?} {batch:?} {:?}", batch.records);
     assert!(!shown.contains("secret"));
+}
+
+/// Scenario: ids of every length. Guarantee: each span and log is promoted, one whose trace, span or parent id has a wrong length is counted
+/// (once) and names it; no id at all and one of zeros only, which some SDKs write for "no parent", are not counted.
+#[test]
+fn ids_of_wrong_length_are_counted() {
+    let with = |trace: &[u8], span_id: &[u8], parent: &[u8]| {
+        let ai = field(9, &pair(b"gen_ai.operation.name", &Any::text("chat")));
+        [field(1, trace), field(2, span_id), field(4, parent), ai].concat()
+    };
+    let spans = [
+        with(&[1; 16], &[1; 8], &[1; 8]),
+        with(&[], &[], &[]),
+        with(&[0; 16], &[0; 8], &[0; 8]),
+        with(&[1; 15], &[1; 8], &[]),
+        with(&[1; 16], &[1; 9], &[1; 7]),
+        with(&[1; 16], &[1; 8], &[0]),
+    ];
+    let (lines_of_spans, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &spans), false);
+    assert_eq!((tally.counts.promoted, tally.counts.rejected, tally.misshapen_ids), (6, 0, 3));
+    assert_eq!(names(&lines_of_spans[4], "evidence.conflicts"), ["trace.parent_span_id", "trace.span_id"]);
+    let logs = [&[1_u8; 16][..], &[], &[0; 16], &[1; 3]].map(|trace| [log("gen_ai.choice", Any::empty(), &[]), field(9, trace)].concat());
+    let (_, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &logs), true);
+    assert_eq!((tally.counts.promoted, tally.misshapen_ids), (4, 1));
 }

@@ -4,6 +4,7 @@ mod drain;
 mod grpc;
 mod http;
 mod secure;
+mod slow;
 
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
@@ -90,6 +91,7 @@ impl Promote for Fake {
                 tally.rejected_why = Some("a trace id has not 16 bytes".to_owned());
                 return Ok(false);
             }
+            tally.misshapen_ids += u64::from(!matches!(span.span_id.len(), 0 | 8));
             let is_ai = span.attributes().any(|a| a.is_ok_and(|a| a.key.starts_with(b"gen_ai.")));
             tally.counts.skipped += u64::from(!is_ai);
             tally.skipped[0] += u64::from(!is_ai);
@@ -100,6 +102,7 @@ impl Promote for Fake {
     fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
         self.walk(request, context, batch, |bytes, tally| {
             tally.counts.logs += 1;
+            tally.misshapen_ids += u64::from(view::LogRecord::read(bytes)?.span_id.len() == 3);
             Ok(!view::LogRecord::read(bytes)?.event_name.is_empty())
         })
     }
@@ -127,6 +130,10 @@ pub(super) async fn rig() -> Rig {
 }
 
 pub(super) async fn rig_with(endpoint: Endpoint, pool: Pool) -> Rig {
+    rig_within(endpoint, pool, Timeouts::default()).await
+}
+
+pub(super) async fn rig_within(endpoint: Endpoint, pool: Pool, timeouts: Timeouts) -> Rig {
     // reqwest was built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (sealer, submissions) = SealerHandle::for_tests(pool.clone());
@@ -139,7 +146,7 @@ pub(super) async fn rig_with(endpoint: Endpoint, pool: Pool) -> Rig {
         metrics: Arc::clone(&metrics),
     };
     let port = Port { endpoint, request_bytes_max: LIMIT };
-    let options = Options { grpc: Some(port.clone()), http: Some(port) };
+    let options = Options { grpc: Some(port.clone()), http: Some(port), timeouts };
     let receiver = start(&options, state).await.unwrap();
     Rig { receiver, fake, metrics, pool, counters, submissions }
 }
