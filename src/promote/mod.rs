@@ -52,6 +52,23 @@ impl fmt::Debug for Peer {
     }
 }
 
+/// Memory for what a request becomes: a small request may become records many times its size, and whoever admitted it must hear of that
+/// while it happens.
+pub trait Room: Sync + fmt::Debug {
+    /// Whether lines may take so many bytes in all. Asked after each record.
+    fn has(&self, bytes: usize) -> bool;
+}
+
+/// As much as there is: for tests, and for requests of our own.
+#[derive(Clone, Copy, Debug)]
+pub struct Unbounded;
+
+impl Room for Unbounded {
+    fn has(&self, _: usize) -> bool {
+        true
+    }
+}
+
 /// What the receiver knows of a request besides its bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -59,6 +76,26 @@ pub struct Context<'a> {
     pub received: UnixNanos,
     /// `source.peer`.
     pub peer: Option<&'a Peer>,
+    /// Where its records go.
+    pub room: &'a dyn Room,
+}
+
+impl Context<'_> {
+    /// A request that comes from nobody in particular and has all the room there is.
+    pub fn new(received: UnixNanos) -> Self {
+        Context { received, peer: None, room: &Unbounded }
+    }
+}
+
+/// Why a request as a whole became nothing. No record of it was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unpromoted {
+    /// It is not protobuf.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Its records need more memory than [`Room`] gave.
+    #[error("there is no room for what the request becomes")]
+    NoRoom,
 }
 
 /// Why a span or log was not promoted. The metric's label is [`Skip::label`].
@@ -146,16 +183,16 @@ impl Promoter {
 
     /// Walks an `ExportTraceServiceRequest` and appends the records of its AI spans to `batch`. The error means that the request as a
     /// whole is not protobuf (nothing was appended then); a malformed span alone is counted as rejected.
-    pub fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    pub fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         self.walk(request, context, batch, Items::Spans)
     }
 
     /// The same for an `ExportLogsServiceRequest`.
-    pub fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    pub fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         self.walk(request, context, batch, Items::Logs)
     }
 
-    fn walk(&self, request: &[u8], context: Context<'_>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
+    fn walk(&self, request: &[u8], context: Context<'_>, batch: &mut Batch, items: Items) -> Result<Tally, Unpromoted> {
         let before = (batch.lines.len(), batch.records.len());
         let walked = self.walk_groups(request, context, batch, items);
         if walked.is_err() {
@@ -167,9 +204,10 @@ impl Promoter {
         Ok(tally)
     }
 
-    fn walk_groups<'a>(&'a self, request: &'a [u8], context: Context<'a>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
+    fn walk_groups<'a>(&'a self, request: &'a [u8], context: Context<'a>, batch: &mut Batch, items: Items) -> Result<Tally, Unpromoted> {
         let mut tally = Tally::default();
         let mut draft: Draft<'a> = Draft::default();
+        let lines_before = batch.lines.len();
         for group in resource_groups(request) {
             let group = ResourceGroup::read(group?)?;
             // Resource and scope are read when the first record needs them.
@@ -217,6 +255,7 @@ impl Promoter {
                         Items::Logs => records::log(&around, &mut draft, item, batch),
                     };
                     match made {
+                        Ok(_) if !context.room.has(batch.lines.len() - lines_before) => return Err(Unpromoted::NoRoom),
                         Ok(made) => {
                             tally.counts.dropped_attributes += made.dropped_attributes;
                             tally.misshapen_ids += u64::from(made.misshapen_id);

@@ -184,10 +184,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     }
     links(draft, &who, &span)?;
     draft.dropped_attributes += i64::from(span.dropped_attributes);
-    for (member, count) in [
-        (member::EVIDENCE_DROPPED_EVENTS, span.dropped_events),
-        (member::EVIDENCE_DROPPED_LINKS, span.dropped_links),
-    ] {
+    for (member, count) in [(member::EVIDENCE_DROPPED_EVENTS, span.dropped_events), (member::EVIDENCE_DROPPED_LINKS, span.dropped_links)] {
         if count > 0 {
             draft.record.push(member, Val::Int(i64::from(count)));
         }

@@ -1,7 +1,7 @@
 //! What is the same for both transports: promote, count, hand to the sealer, answer with the receipt.
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,27 +12,26 @@ use super::status::Refusal;
 use super::{Intake, metrics::Outcome};
 use crate::otlp::answer::{Encoding, PartialSuccess, Signal};
 use crate::otlp::foreign::{self, Foreign};
-use crate::otlp::wire::Malformed;
 use crate::otlp::{json, metrics};
-use crate::promote::{Context, Peer, Promoter, Tally};
+use crate::promote::{Context, Peer, Promoter, Room, Tally, Unpromoted};
 use crate::record::Batch;
-use crate::seal::{Permit, Receipt};
+use crate::seal::{Permit, Pool, Receipt};
 
 /// What turns requests into records; see [`Promoter`], whose methods these are.
 pub trait Promote: Send + Sync + Debug {
     /// Walks an `ExportTraceServiceRequest`.
-    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed>;
+    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted>;
 
     /// Walks an `ExportLogsServiceRequest`.
-    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed>;
+    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted>;
 }
 
 impl Promote for Promoter {
-    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         Promoter::traces(self, request, context, batch)
     }
 
-    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         Promoter::logs(self, request, context, batch)
     }
 }
@@ -78,17 +77,15 @@ pub(super) const INLINE_BYTES_MAX: usize = 128 * 1024;
 
 /// Takes a request to its receipt. Whoever drops this future ends only the waiting: what was handed over is sealed.
 pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Answer, Refusal> {
-    let Request { signal, encoding, body, peer, mut permit } = request;
-    intake.state.metrics.received(signal, body.len());
-    let Promoted { tally, batch, foreign } = if body.len() <= INLINE_BYTES_MAX {
-        promote(intake, signal, encoding, &body, peer.as_deref())?
+    intake.state.metrics.received(request.signal, request.body.len());
+    let signal = request.signal;
+    let Promoted { tally, batch, foreign, mut permit } = if request.body.len() <= INLINE_BYTES_MAX {
+        promote(intake, request)?
     } else {
+        // The share goes along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
         let there = Arc::clone(intake);
-        let body = body.clone();
-        let walked = tokio::task::spawn_blocking(move || promote(&there, signal, encoding, &body, peer.as_deref()));
-        walked.await.map_err(|_| Refusal::Internal)??
+        tokio::task::spawn_blocking(move || promote(&there, request)).await.map_err(|_| Refusal::Internal)??
     };
-    drop(body);
     // No await between here and the hand-over: a request is counted and pending, or neither.
     intake.state.sealer.counters.add(tally.counts);
     intake.state.metrics.tallied(signal, &tally);
@@ -111,24 +108,47 @@ struct Promoted {
     tally: Tally,
     batch: Batch,
     foreign: Option<Foreign>,
+    permit: Permit,
 }
 
-fn promote(intake: &Intake, signal: Signal, encoding: Encoding, body: &[u8], peer: Option<&Peer>) -> Result<Promoted, Refusal> {
+/// A share of the pool that grows with the lines it is for.
+#[derive(Debug)]
+struct Share<'i> {
+    pool: &'i Pool,
+    permit: Mutex<Permit>,
+}
+
+/// Step by which it grows.
+const GROWTH_BYTES: usize = 256 * 1024;
+
+impl Room for Share<'_> {
+    fn has(&self, bytes: usize) -> bool {
+        let mut permit = self.permit.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody waits here for others, who may be waiting for this one.
+        permit.bytes() >= bytes || self.pool.try_widen(&mut permit, bytes.next_multiple_of(GROWTH_BYTES))
+    }
+}
+
+fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
+    let Request { signal, encoding, body, peer, permit } = request;
     let transcoded = match encoding {
         Encoding::Protobuf => None,
-        Encoding::Json => Some(json::request(signal, body)?),
+        Encoding::Json => Some(json::request(signal, &body)?),
     };
-    let request = transcoded.as_ref().map_or(body, |transcoded| &transcoded.protobuf);
-    let context = Context { received: intake.state.clock.now(), peer };
+    let request = transcoded.as_ref().map_or(&*body, |transcoded| &transcoded.protobuf);
+    let pool = &intake.state.sealer.pool;
+    let share = Share { pool, permit: Mutex::new(permit) };
+    let context = Context { received: intake.state.clock.now(), peer: peer.as_deref(), room: &share };
     let mut batch = Batch::default();
     let walked = match signal {
         Signal::Traces => intake.state.promoter.traces(request, context, &mut batch),
         Signal::Logs => intake.state.promoter.logs(request, context, &mut batch),
-        Signal::Metrics => metrics::data_points(request).map(|points| {
+        Signal::Metrics => metrics::data_points(request).map_err(Unpromoted::from).map(|points| {
             intake.state.metrics.counted_points(points);
             Tally::default()
         }),
     };
+    let permit = share.permit.into_inner().unwrap_or_else(PoisonError::into_inner);
     // In JSON a member's name tells the signal; in protobuf only the shape of what is in it does. A body with records is what it should
     // be, and of any other the first item usually shows it.
     let foreign = match transcoded {
@@ -137,9 +157,14 @@ fn promote(intake: &Intake, signal: Signal, encoding: Encoding, body: &[u8], pee
         None => None,
     };
     match (walked, foreign) {
-        (Ok(tally), foreign) => Ok(Promoted { tally, batch, foreign }),
-        (Err(malformed), None) => Err(malformed.into()),
-        (Err(malformed), Some(foreign)) => Err(Refusal::Malformed(format!("{malformed}; {}", hint(signal, foreign)))),
+        (Ok(tally), foreign) => Ok(Promoted { tally, batch, foreign, permit }),
+        // What would not fit into an empty pool either never will.
+        (Err(Unpromoted::NoRoom), _) if permit.bytes().saturating_add(GROWTH_BYTES) >= pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
+        (Err(Unpromoted::NoRoom), _) => Err(Refusal::Full),
+        (Err(Unpromoted::Malformed(malformed)), None) => Err(malformed.into()),
+        (Err(Unpromoted::Malformed(malformed)), Some(foreign)) => {
+            Err(Refusal::Malformed(format!("{malformed}; {}", hint(signal, foreign))))
+        }
     }
 }
 

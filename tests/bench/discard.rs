@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use spanseal::clock::{SystemClock, UnixNanos};
-use spanseal::otlp::wire::Malformed;
-use spanseal::promote::{Context, IdentityKey, Promoter, Settings, Tally};
+use spanseal::promote::{Context, IdentityKey, Promoter, Settings, Tally, Unpromoted};
 use spanseal::receive::{self, Endpoint, Port, Promote, ReceiveMetrics, ReceiverState};
 use spanseal::record::Batch;
 use spanseal::worm::memory::CreateOnly;
@@ -18,7 +17,7 @@ use crate::support::log::{ORIGIN, TestLog};
 struct Discards(Promoter);
 
 impl Discards {
-    fn discard(tally: Result<Tally, Malformed>) -> Result<Tally, Malformed> {
+    fn discard(tally: Result<Tally, Unpromoted>) -> Result<Tally, Unpromoted> {
         tally.map(|mut tally| {
             tally.counts.promoted = 0;
             tally
@@ -27,14 +26,14 @@ impl Discards {
 }
 
 impl Promote for Discards {
-    fn traces(&self, request: &[u8], context: Context<'_>, _batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn traces(&self, request: &[u8], context: Context<'_>, _batch: &mut Batch) -> Result<Tally, Unpromoted> {
         let mut scratch = Batch::default();
         let tally = self.0.traces(request, context, &mut scratch);
         std::hint::black_box(scratch.lines.len());
         Self::discard(tally)
     }
 
-    fn logs(&self, request: &[u8], context: Context<'_>, _batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn logs(&self, request: &[u8], context: Context<'_>, _batch: &mut Batch) -> Result<Tally, Unpromoted> {
         Self::discard(self.0.logs(request, context, &mut Batch::default()))
     }
 }
@@ -75,7 +74,7 @@ pub(crate) fn promote_alone() {
     let promoter = Promoter::new(Settings::new(log.classes(), IdentityKey::new([7; 32]))).unwrap();
     let load = Load::new(Mix::Ai);
     let body = load.fresh_body();
-    let context = Context { received: UnixNanos(1_790_000_000_000_000_000), peer: None };
+    let context = Context::new(UnixNanos(1_790_000_000_000_000_000));
     let begin = Instant::now();
     for _ in 0..rounds {
         let mut batch = Batch::default();

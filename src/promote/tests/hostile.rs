@@ -66,7 +66,7 @@ proptest! {
     #[test]
     fn random_and_cut_bytes_never_panic(noise in proptest::collection::vec(any::<u8>(), 0..200), cut in 0_usize..400, flip in 0_usize..400) {
         let promoter = promoter();
-        let context = Context { received: RECEIVED, peer: None };
+        let context = Context::new(RECEIVED);
         let mut sound = request(&[("service.name", Any::text("x"))], ("s", "1"), &[span("chat", &[
             ("gen_ai.operation.name", Any::text("chat")),
             ("gen_ai.input.messages", Any::array(&[Any::map(&[("role", Any::text("user"))])])),

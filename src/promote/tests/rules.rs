@@ -312,7 +312,7 @@ fn every_span_is_counted_once() {
     // A request that is no protobuf appends nothing.
     let mut batch = Batch::default();
     let whole = [request(&[], ("s", ""), &[chat(&[])]), vec![0x0a, 0x7f]].concat();
-    assert!(promoter.traces(&whole, Context { received: RECEIVED, peer: None }, &mut batch).is_err());
+    assert!(promoter.traces(&whole, Context::new(RECEIVED), &mut batch).is_err());
     assert!(batch.records.is_empty() && batch.lines.is_empty());
 }
 
@@ -322,7 +322,7 @@ fn a_resend_over_another_connection_is_the_same_record() {
     let peer = Peer { id: "app-1".into(), method: "mtls" };
     let send = |received, peer: Option<&Peer>| {
         let mut batch = Batch::default();
-        promoter().traces(&bytes, Context { received: UnixNanos(received), peer }, &mut batch).unwrap();
+        promoter().traces(&bytes, Context { peer, ..Context::new(UnixNanos(received)) }, &mut batch).unwrap();
         let json = checked(batch.line(&batch.records[0]));
         (batch.records[0].id, batch.records[0].sameness, at(&json, "source.peer.method").to_owned())
     };

@@ -288,6 +288,29 @@ async fn what_is_not_otlp_is_told_so() {
     assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 2);
 }
 
+/// Scenario: a small request becomes far more than it was. Guarantee: what it becomes is paid out of the pool; while others hold that, it
+/// is refused for now, and what no pool of this size could hold is refused for good. Nothing of it is submitted or counted.
+#[tokio::test]
+async fn a_request_pays_for_what_it_becomes() {
+    let pool = Pool::new(2 * 1024 * 1024, Duration::from_millis(20));
+    let mut rig = rig_with(plain(), pool).await;
+    let body = traces(vec![ai_span(), ai_span()]).encode_to_vec();
+    rig.fake.line_bytes.store(512 * 1024, Ordering::Relaxed);
+    let held = rig.pool.admit(1536 * 1024).await.unwrap();
+    let full = post(&rig, "/v1/traces", PROTOBUF, "", body.clone()).await;
+    assert_eq!((full.status, full.header("retry-after")), (429, "2"));
+    drop(held);
+    rig.fake.line_bytes.store(2 * 1024 * 1024, Ordering::Relaxed);
+    let never = post(&rig, "/v1/traces", PROTOBUF, "", body.clone()).await;
+    assert_eq!((never.status, never.header("retry-after")), (413, ""));
+    assert!(rig.submissions.try_recv().is_err());
+    assert_eq!((rig.pool.used(), rig.counters.take().spans), (0, 0));
+    rig.answering(Ok(RECEIPT));
+    rig.fake.line_bytes.store(512 * 1024, Ordering::Relaxed);
+    assert_eq!(post(&rig, "/v1/traces", PROTOBUF, "", body).await.status, 200);
+    assert_eq!(rig.pool.used(), 0);
+}
+
 #[tokio::test]
 async fn what_may_be_sent_again_says_when() {
     let mut rig = rig_with(plain(), Pool::new(10_000, Duration::from_millis(20))).await;

@@ -6,6 +6,7 @@ mod http;
 mod secure;
 mod slow;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use super::*;
 use crate::clock::{ManualClock, UnixNanos};
 use crate::otlp::view::{self, ResourceGroup, ScopeGroup};
 use crate::otlp::wire::Malformed;
-use crate::promote::{Context, Peer, Tally};
+use crate::promote::{Context, Peer, Tally, Unpromoted};
 use crate::record::{Batch, PendingRecord, RecordId};
 use crate::retain::ClassIndex;
 use crate::seal::{Pool, Receipt, Submission, SubmitError};
@@ -35,6 +36,8 @@ use crate::tlog::{Hash, RootHash};
 #[derive(Debug, Default)]
 pub(super) struct Fake {
     pub(super) seen: Mutex<Vec<Seen>>,
+    /// How long a line becomes; two bytes unless told.
+    pub(super) line_bytes: AtomicUsize,
 }
 
 #[derive(Clone, Debug)]
@@ -52,7 +55,7 @@ impl Fake {
         context: Context<'_>,
         batch: &mut Batch,
         item: impl Fn(&[u8], &mut Tally) -> Result<bool, Malformed>,
-    ) -> Result<Tally, Malformed> {
+    ) -> Result<Tally, Unpromoted> {
         let thread = std::thread::current().id();
         let seen = Seen { peer: context.peer.cloned(), received: context.received, thread, bytes: request.len() };
         self.seen.lock().unwrap().push(seen);
@@ -63,6 +66,10 @@ impl Fake {
                     if item(bytes?, &mut tally)? {
                         let at = batch.lines.len();
                         batch.lines.extend_from_slice(b"{}");
+                        batch.lines.resize(at + self.line_bytes.load(Ordering::Relaxed).max(2), b' ');
+                        if !context.room.has(batch.lines.len()) {
+                            return Err(Unpromoted::NoRoom);
+                        }
                         batch.records.push(PendingRecord {
                             id: RecordId([7; 16]),
                             line: at..at + 2,
@@ -82,7 +89,7 @@ impl Fake {
 }
 
 impl Promote for Fake {
-    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         self.walk(request, context, batch, |bytes, tally| {
             tally.counts.spans += 1;
             let span = view::Span::read(bytes)?;
@@ -99,7 +106,7 @@ impl Promote for Fake {
         })
     }
 
-    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         self.walk(request, context, batch, |bytes, tally| {
             tally.counts.logs += 1;
             tally.misshapen_ids += u64::from(view::LogRecord::read(bytes)?.span_id.len() == 3);
