@@ -162,6 +162,11 @@ pub struct SignatureLine {
 }
 
 impl SignatureLine {
+    /// Whether it claims to be this key's.
+    pub fn is_of(&self, key: &VerifierKey) -> bool {
+        self.name == key.name && self.id == key.id
+    }
+
     /// Parses one line without its newline.
     pub fn parse(line: &str) -> Result<Self, NoteError> {
         let rest = line.strip_prefix("\u{2014} ").ok_or(NoteError::Malformed("a signature line begins with an em dash and a space"))?;
@@ -207,7 +212,7 @@ impl SignedNote {
     /// Verifies that this key signed the text. Lines of other keys are ignored; a line of this key that does not verify is an error.
     pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
         let mut signed = false;
-        for line in self.signatures.iter().filter(|l| l.name == key.name && l.id == key.id) {
+        for line in self.signatures.iter().filter(|line| line.is_of(key)) {
             if !key.verify(self.text.as_bytes(), &line.signature) {
                 return Err(NoteError::BadSignature(key.name.clone()));
             }

@@ -10,6 +10,8 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::chain::{Chain, Fetched, fetch, missing};
+use super::configuration::Configurations;
+use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::objects::{Outcome, Scene, Sealed, check_sealed, check_some_lock};
 use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
@@ -17,7 +19,7 @@ use super::tiles::Tiles;
 use super::{Bound, Options, Progress, is_for};
 use crate::clock::UnixSeconds;
 use crate::tlog::note::VerifierKey;
-use crate::tlog::seal_file::{LogFile, SealFile};
+use crate::tlog::seal_file::{LogFile, SealFile, Statement};
 use crate::worm::{Locks, ReadError, VersionId, WormStore, parse_seal_name, seal_key};
 use published::{Published, bad_checkpoint};
 
@@ -52,6 +54,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
             let expected = walk.published.as_ref().map(|p| p.checkpoint.size.0.saturating_sub(walk.from));
             let fetched = fetched(scene, start, options.concurrency.max(1));
             let mut outcomes = outcomes(scene, jobs(&mut walk, fetched), options.concurrency.max(1));
+            let mut configurations = Configurations::default();
             while let Some(outcome) = outcomes.next().await {
                 seals += 1;
                 total.segments += outcome.segments;
@@ -60,10 +63,14 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                 total.locks_read += outcome.locks_read;
                 total.locks_unread += outcome.locks_unread;
                 total.sink.merge(outcome.sink);
+                if let Some(read) = outcome.read {
+                    configurations.judge(read, &mut total.sink);
+                }
                 if let Some(progress) = options.progress {
                     progress(&Progress { log, seals, seals_expected: expected, records: total.records, bytes: total.bytes });
                 }
             }
+            configurations.end(&mut total.sink);
         }
     }
     walk.end(&mut total).await;
@@ -122,9 +129,9 @@ fn jobs<'w, 'a: 'w>(walk: &'w mut Walk<'a>, fetched: BoxStream<'a, Result<Option
     futures::stream::unfold((walk, fetched), step).boxed()
 }
 
-/// What each of them holds, as soon as it is known.
+/// What each of them holds, in their order: which configuration is in force is known from the seals before.
 fn outcomes<'w, 'a: 'w>(scene: Scene<'a>, jobs: BoxStream<'w, Sealed>, concurrency: usize) -> BoxStream<'w, Outcome> {
-    jobs.map(move |sealed| check_sealed(scene, sealed)).buffer_unordered(concurrency).boxed()
+    jobs.map(move |sealed| check_sealed(scene, sealed)).buffered(concurrency).boxed()
 }
 
 async fn fetch_listed(scene: Scene<'_>, group: Result<Group, ReadError>) -> Result<Option<Fetched>, ReadError> {
@@ -163,6 +170,8 @@ struct Walk<'a> {
     newest: Option<u64>,
     covered: Option<(u64, u64)>,
     last_time: Option<UnixSeconds>,
+    /// The first seal that is dated after now, and how many are.
+    dated_ahead: Option<(Doubt, u64, u64)>,
     not_worm: u64,
     worm: u64,
     /// Behind `to`: only the chain of keys is still followed.
@@ -191,6 +200,7 @@ impl<'a> Walk<'a> {
             newest: None,
             covered: None,
             last_time: None,
+            dated_ahead: None,
             not_worm: 0,
             worm: 0,
             beyond: false,
@@ -291,6 +301,7 @@ impl<'a> Walk<'a> {
         self.covered = Some((self.covered.map_or(index, |(first, _)| first), index));
         self.last_time = Some(statement.sealed_at);
         self.between(direct.as_ref(), &standing.seal);
+        self.look_ahead(&statement);
         if let Some(published) = self.published.as_mut().filter(|p| p.checkpoint.size.0 == index.saturating_add(1)) {
             published.compared = true;
             if let Some(why) = published.differs(&standing.seal, &standing.key) {
@@ -306,8 +317,14 @@ impl<'a> Walk<'a> {
             tiles.push(self.scene, standing.seal.leaf(), published, &mut self.sink).await;
         }
         let segments = self.named_segments(&standing.seal).await;
-        let markers = fetched.group.markers();
-        Step::Check(Box::new(Sealed { statement, object: seal_object(index), version: standing.version, markers, segments }))
+        Step::Check(Box::new(Sealed {
+            statement,
+            object: seal_object(index),
+            version: standing.version,
+            markers: fetched.group.markers(),
+            configuration_before: direct.map(|before| before.statement.config_sha256),
+            segments,
+        }))
     }
 
     /// What two neighbours tell: silence, a restart; and whether statement and store agree about locks.
@@ -329,6 +346,28 @@ impl<'a> Walk<'a> {
         } else {
             self.worm += 1;
         }
+    }
+
+    /// Times never run backwards, so behind one seal that is dated after now all are: they are one finding.
+    fn look_ahead(&mut self, statement: &Statement) {
+        if let Some(doubt) = ahead(statement, self.scene.now) {
+            let (.., seals) = self.dated_ahead.get_or_insert((doubt, statement.index, 0));
+            *seals += 1;
+        }
+    }
+
+    fn end_ahead(&mut self) {
+        let Some((mut doubt, first, seals)) = self.dated_ahead.take() else { return };
+        let object = seal_object(first);
+        // Where the store has a clock, it tells which of the two is wrong.
+        if let Some(skew) = self.scene.store.clock_skew_seconds().filter(|s| s.saturating_abs() > AHEAD_MAX_SECONDS) {
+            let why = format!("{}, but this machine's clock is {skew} s off the store's own; set it right", doubt.found);
+            return self.sink.unchecked(&object, Some(first), why);
+        }
+        if seals > 1 {
+            doubt.found.push_str(&format!(", and {} seals after it", seals - 1));
+        }
+        self.sink.finding(doubt.finding(&object, first));
     }
 
     /// The stored versions of each segment that a seal names; what the cursors pass on the way is named by no seal.
@@ -381,6 +420,7 @@ impl<'a> Walk<'a> {
             let item = Item::new(Kind::NotCovered, "seals/", meaning).expected(format!("seals up to {to}"));
             self.sink.note(item.found(format!("newest seal {}", self.expected.saturating_sub(1))));
         }
+        self.end_ahead();
         if let Some(tiles) = &self.tiles {
             tiles.end(self.scene, &mut self.sink).await;
         }

@@ -1,13 +1,15 @@
 //! Proof for an outsider: the whole log re-derived from stored bytes and a public key that the auditor brings.
 //!
-//! It never imports `seal`: what it shares with the writer are the mathematics (`tlog`), the canonical form (`record::canonical`) and
-//! the names and limits of the store (`worm`). Everything that `store.md` tells a verifier to refuse is refused, also when the log's
-//! own key signed it. What could not be read is `unchecked`, never fine.
+//! It never imports `seal`: what it shares with the writer are the mathematics (`tlog`), the canonical form (`record::canonical`), the
+//! names and limits of the store (`worm`) and the calendar of retention periods (`retain`). Everything that `store.md` tells a verifier to
+//! refuse is refused, also when the log's own key signed it. What could not be read is `unchecked`, never fine.
 //!
 //! One pass over two listings: seals in order of their index, segments of each class in order of their keys, joined. Memory is bounded
 //! by pages and by the segments in work, not by the length of the log.
 
 mod chain;
+mod configuration;
+mod doubt;
 mod listing;
 mod log;
 mod objects;
@@ -17,6 +19,8 @@ mod report;
 mod segment;
 mod tiles;
 
+pub use configuration::Configuration;
+pub use doubt::Doubt;
 pub use proof::{Bundle, CheckReport, ProofError, Proved, check};
 pub use prove::{ProveError, RecordAt, prove};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
