@@ -8,7 +8,7 @@ use crate::support::forge::{
 use spanseal::clock::{ManualClock, UnixNanos, UnixSeconds};
 use spanseal::record::canonical::Json;
 use spanseal::tlog::merkle::{CompactRange, leaf_hash};
-use spanseal::tlog::note::{NoteSigner, VerifierKey};
+use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint, VerifierKey};
 use spanseal::tlog::seal_file::{LogFile, SealFile, Statement};
 use spanseal::tlog::{Hash, TreeSize};
 use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, Report, Verdict, verify};
@@ -478,6 +478,115 @@ async fn the_published_checkpoint_may_lag_but_not_differ() {
     }
 }
 
+fn kept(note: &str) -> Option<UnverifiedCheckpoint> {
+    Some(UnverifiedCheckpoint::parse(note).unwrap())
+}
+
+/// Scenario: an auditor kept a checkpoint, of any size, and verifies any part of the log that went on. Guarantee: that the log extends it is
+/// said each time, whatever part is asked for, and nothing more is covered than was asked for.
+#[tokio::test]
+async fn a_log_extends_every_checkpoint_that_was_kept() {
+    let mut forge = honest(Locks::Enforced).await;
+    for _ in 0..4 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.publish().await;
+    let bounds = [None, Some(0), Some(1), Some(3), Some(6), Some(7)].map(|b| b.map(Bound::Seal));
+    for seal in &forge.seals {
+        for from in bounds {
+            for to in bounds {
+                let options = Options { from, to, ..forge.options() };
+                let without = verify(&forge.store, &options).await;
+                let report = verify(&forge.store, &Options { since: kept(&seal.checkpoint), ..options }).await;
+                let what = format!("{} from {from:?} to {to:?}: {}", seal.statement.index, report.to_text());
+                assert_eq!((report.verdict, &report.logs), (without.verdict, &without.logs), "{what}");
+                if without.verdict == Verdict::Verified {
+                    let found: Vec<_> = report.notes.iter().filter(|n| n.kind.as_str() == "extends").map(|n| n.seal).collect();
+                    assert_eq!(found, [Some(seal.statement.index)], "{what}");
+                }
+            }
+        }
+    }
+    // The empty tree is the beginning of every log.
+    let empty = forge.signer.checkpoint(TreeSize(0), spanseal::tlog::merkle::empty_root());
+    let report = verify(&forge.store, &Options { since: kept(&empty), ..forge.options() }).await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["extends"]), "{}", report.to_text());
+    // A seal that cannot be read does not keep the next one's frontier from telling.
+    forge.store.fail_reads("/seals/00000000000000000002", 1000);
+    let report = verify(&forge.store, &Options { since: kept(&forge.seals[2].checkpoint), ..forge.options() }).await;
+    assert_eq!((report.verdict, notes(&report).contains(&"extends")), (Verdict::Unchecked, false), "{}", report.to_text());
+}
+
+/// Scenario: the end of the log is cut off and the checkpoint of that time put back, so that the store agrees with itself; or its history is
+/// written anew with its own key; or another log lies there. Guarantee: only the checkpoint that was kept tells, and it does.
+#[tokio::test]
+async fn a_kept_checkpoint_exposes_a_cut_off_and_a_rewritten_log() {
+    let forge = honest(Locks::Enforced).await;
+    let since = kept(&forge.seals[3].checkpoint);
+    for index in [2, 3] {
+        forge.store.purge(&seal_key(LOG, index), None);
+        for segment in &forge.seals[usize::try_from(index).unwrap()].statement.segments {
+            forge.store.purge(&below(LOG, &segment.key), None);
+        }
+    }
+    forge.put(&checkpoint_key(LOG), forge.seals[1].checkpoint.clone()).await;
+    assert_eq!(forge.verify().await.verdict, Verdict::Verified, "the store agrees with itself");
+    for (from, to) in [(None, None), (Some(1), None), (None, Some(0)), (Some(9), None)] {
+        let (from, to) = (from.map(Bound::Seal), to.map(Bound::Seal));
+        let report = verify(&forge.store, &Options { from, to, since: since.clone(), ..forge.options() }).await;
+        assert_eq!(kinds(&report), ["rollback"], "{from:?} {to:?} {}", report.to_text());
+        let finding = &report.findings[0];
+        assert_eq!((finding.seal, finding.object.as_str()), (Some(3), "seals/00000000000000000003.json"));
+        assert_eq!((finding.expected.as_deref(), finding.evidence), (Some("at least 4 seals"), Some(Evidence::Lost)));
+    }
+
+    // Everything anew, with the same key: a whole log without a fault.
+    let mut rewritten = Forge::new(Locks::Enforced).await;
+    for n in 0..6 {
+        rewritten.seal(&[Segment::of("standard", lines(n, 1))], |_| {}).await;
+    }
+    rewritten.publish().await;
+    for (from, to) in [(None, None), (Some(5), None), (None, Some(1)), (Some(1), Some(2))] {
+        let (from, to) = (from.map(Bound::Seal), to.map(Bound::Seal));
+        let report = verify(&rewritten.store, &Options { from, to, since: since.clone(), ..rewritten.options() }).await;
+        assert_eq!(kinds(&report), ["fork"], "{from:?} {to:?} {}", report.to_text());
+        assert_eq!((report.findings[0].seal, report.findings[0].evidence), (Some(3), Some(Evidence::Lost)));
+        assert!(!notes(&report).contains(&"extends"));
+    }
+
+    // Another key in its place, taken from the store itself.
+    let mut stranger = Forge::new(Locks::None).await;
+    stranger.signer = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
+    let file = LogFile { origin: ORIGIN.into(), vkey: stranger.signer.verifier().clone(), created: UnixSeconds(NOW) };
+    stranger.store.purge(&log_key(LOG), None);
+    stranger.put(&log_key(LOG), file.to_bytes()).await;
+    for seal in &forge.seals {
+        stranger.seal(&[], |s| s.sealed_at = seal.statement.sealed_at).await;
+    }
+    let unpinned = Options { pinned: vec![], ..stranger.options() };
+    assert_eq!(verify(&stranger.store, &unpinned).await.verdict, Verdict::Verified);
+    let report = verify(&stranger.store, &Options { since: since.clone(), ..unpinned }).await;
+    assert_eq!(kinds(&report), ["kept_checkpoint"], "{}", report.to_text());
+
+    // A checkpoint of a log that is not here was not looked at.
+    let other = NoteSigner::new("spanseal.test/other", &[3; 32]).unwrap().checkpoint(TreeSize(1), forge.range.root());
+    let forge = honest(Locks::Enforced).await;
+    let report = verify(&forge.store, &Options { since: kept(&other), ..forge.options() }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    assert!(report.notes[0].meaning.contains("`spanseal.test/other`, which was not looked at"), "{}", report.to_text());
+    // What says its name and was never signed by it is no proof against it, nor for it.
+    let mut unsigned = forge.seals[3].checkpoint.clone();
+    unsigned = unsigned.replacen("\n4\n", "\n3\n", 1);
+    let report = verify(&forge.store, &Options { since: kept(&unsigned), ..forge.options() }).await;
+    assert_eq!(kinds(&report), ["kept_checkpoint"], "{}", report.to_text());
+    assert!(report.findings[0].found.as_ref().unwrap().contains("does not verify"), "{}", report.to_text());
+    // No answer from the store is no answer about the log.
+    let since = kept(&forge.checkpoint_at(9));
+    forge.store.fail_reads("/seals/", 1000);
+    let report = verify(&forge.store, &Options { since, ..forge.options() }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+}
+
 /// Two seals of one index, both signed: the oldest that extends the log is the truth.
 #[tokio::test]
 async fn forks_are_explained_not_excused() {
@@ -714,6 +823,11 @@ async fn a_change_of_key_is_followed_and_only_an_announced_one() {
             assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Pinned), "{part}: {}", report.to_text());
         }
     }
+    // A checkpoint from before the change of key, kept by somebody who was later given the new key.
+    let since = kept(&forge.seals[2].checkpoint);
+    let options = Options { pinned: vec![forge.signer.verifier().clone()], from: Some(Bound::Seal(5)), since, ..forge.options() };
+    let report = verify(&forge.store, &options).await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["not_covered", "extends"]), "{}", report.to_text());
     let stranger = NoteSigner::new(ORIGIN, &[5; 32]).unwrap();
     let report = verify(&forge.store, &Options { pinned: vec![stranger.verifier().clone()], ..forge.options() }).await;
     assert_eq!(kinds(&report), ["wrong_key"]);

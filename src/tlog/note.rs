@@ -258,13 +258,35 @@ impl Checkpoint {
 
     /// Parses a note, verifies `key`'s signature and that the key's name is the origin, and reads the checkpoint.
     pub fn open(note: &str, key: &VerifierKey) -> Result<Self, NoteError> {
-        let note = SignedNote::parse(note)?;
+        let UnverifiedCheckpoint { note, checkpoint } = UnverifiedCheckpoint::parse(note)?;
         note.verify(key)?;
-        let checkpoint = Checkpoint::parse(&note.text)?;
         if checkpoint.origin != key.name {
             return Err(NoteError::Checkpoint("its origin is not the name of the key that signed it"));
         }
         Ok(checkpoint)
+    }
+}
+
+/// A checkpoint as read: its signatures are parsed, and nobody has verified them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnverifiedCheckpoint {
+    /// The note that holds it.
+    pub note: SignedNote,
+    /// What it says.
+    pub checkpoint: Checkpoint,
+}
+
+impl UnverifiedCheckpoint {
+    /// Parses a whole note and the checkpoint in it.
+    pub fn parse(note: &str) -> Result<Self, NoteError> {
+        let note = SignedNote::parse(note)?;
+        let checkpoint = Checkpoint::parse(&note.text)?;
+        Ok(UnverifiedCheckpoint { note, checkpoint })
+    }
+
+    /// Whether this key signed it, as the key of the log that it names.
+    pub fn is_signed_by(&self, key: &VerifierKey) -> bool {
+        self.note.verify(key).is_ok() && self.checkpoint.origin == key.name()
     }
 }
 

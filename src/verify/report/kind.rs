@@ -30,7 +30,9 @@ pub enum Kind {
     CheckpointInvalid,
     Rollback,
     TileWrong,
+    KeptCheckpoint,
     // Notes.
+    Extends,
     ConfigUnrecorded,
     Orphan,
     Duplicate,
@@ -75,6 +77,8 @@ impl Kind {
             Kind::CheckpointInvalid => "checkpoint_invalid",
             Kind::Rollback => "rollback",
             Kind::TileWrong => "tile_wrong",
+            Kind::KeptCheckpoint => "kept_checkpoint",
+            Kind::Extends => "extends",
             Kind::ConfigUnrecorded => "config_unrecorded",
             Kind::Orphan => "orphan",
             Kind::Duplicate => "duplicate",
