@@ -267,6 +267,9 @@ pub struct Span<'a> {
     pub status: Message<'a>,
     /// W3C trace flags.
     pub flags: u32,
+    /// Whether there are events and links: most spans have none, and are then not walked again to find that out.
+    has_events: bool,
+    has_links: bool,
 }
 
 impl<'a> Span<'a> {
@@ -285,6 +288,8 @@ impl<'a> Span<'a> {
                 (7, Payload::Fixed64(v)) => span.start = v,
                 (8, Payload::Fixed64(v)) => span.end = v,
                 (10, Payload::Varint(v)) => span.dropped_attributes = low32(v),
+                (11, Payload::Bytes(_)) => span.has_events = true,
+                (13, Payload::Bytes(_)) => span.has_links = true,
                 (12, Payload::Varint(v)) => span.dropped_events = low32(v),
                 (14, Payload::Varint(v)) => span.dropped_links = low32(v),
                 (15, Payload::Bytes(part)) => span.status.merge(part),
@@ -302,12 +307,12 @@ impl<'a> Span<'a> {
 
     /// Events (11).
     pub fn events(&self) -> impl Iterator<Item = Result<Event<'a>, Malformed>> + use<'a> {
-        each_in(self.bytes, 11).map(|event| Event::read(event?))
+        each_in(if self.has_events { self.bytes } else { b"" }, 11).map(|event| Event::read(event?))
     }
 
     /// Links (13).
     pub fn links(&self) -> impl Iterator<Item = Result<Link<'a>, Malformed>> + use<'a> {
-        each_in(self.bytes, 13).map(|link| Link::read(link?))
+        each_in(if self.has_links { self.bytes } else { b"" }, 13).map(|link| Link::read(link?))
     }
 
     /// Status code (`STATUS_CODE_OK` 1, `STATUS_CODE_ERROR` 2) and message.

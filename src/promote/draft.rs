@@ -116,7 +116,8 @@ impl<'a> Draft<'a> {
         self.conflicts.push(path);
     }
 
-    fn marks(&mut self, path: &'static str, marks: Marks) {
+    /// Names in the evidence what a conversion did.
+    pub(crate) fn marks(&mut self, path: &'static str, marks: Marks) {
         if marks.repaired {
             self.conflicts.push(path);
         }

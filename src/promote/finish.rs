@@ -59,7 +59,7 @@ pub(crate) fn finish<'a>(
     resource.apply(draft, who)?;
     qualify(draft, who)?;
     content::prompt_hash(draft, who)?;
-    content::finish_reasons(draft)?;
+    content::finish_reasons(draft, who)?;
     content::redirect(draft, kind);
     for side in Side::ALL {
         content::content(draft, who, side)?;
@@ -245,19 +245,19 @@ fn retention<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, received: UnixNa
 }
 
 fn evidence<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, kind: Kind, closing: &Closing<'_>) {
-    let missing: Vec<Cow<'_, str>> = promoter
-        .required
+    let required = promoter.required.iter().find(|(k, _)| *k == kind).map(|(_, members)| members.as_slice()).unwrap_or_default();
+    let missing: Vec<Cow<'_, str>> = required
         .iter()
-        .filter(|(k, m)| {
-            let absent = match draft.record.get(*m) {
+        .filter(|m| {
+            let absent = match draft.record.get(**m) {
                 None => true,
                 Some(Val::Content(content)) => content.captured == Captured::Absent,
                 Some(_) => false,
             };
             // A span event's content stands in the record of its span.
-            *k == kind && absent && (closing.whole || !matches!(*m, member::INPUT | member::OUTPUT | member::PROMPT_HASH))
+            absent && (closing.whole || !matches!(**m, member::INPUT | member::OUTPUT | member::PROMPT_HASH))
         })
-        .map(|(_, m)| Cow::Borrowed(m.path()))
+        .map(|m| Cow::Borrowed(m.path()))
         .collect();
     if !missing.is_empty() {
         draft.record.push(member::EVIDENCE_MISSING, Val::Texts(missing));

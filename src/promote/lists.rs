@@ -116,9 +116,7 @@ fn set(draft: &mut Draft<'_>, who: &Who<'_>, index: u32, member: Member, value: 
     let mut marks = Marks::default();
     match from_json(member, value, who, &mut marks) {
         Converted::To(value) => {
-            if marks.scrubbed {
-                draft.scrubbed.push(member.path());
-            }
+            draft.marks(member.path(), marks);
             document(draft, index).set(member, value);
             true
         }
@@ -257,9 +255,7 @@ pub(crate) fn items<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, va
                     complete = false;
                 }
             }
-            if marks.scrubbed {
-                draft.scrubbed.push(row.path());
-            }
+            draft.marks(row.path(), marks);
         }
         if member == member::DECISION_ANSWERS
             && let Some(Val::Num(confidence)) = record.get(member::DECISION_ANSWERS_ITEM_CONFIDENCE)

@@ -28,7 +28,7 @@ use crate::clock::UnixNanos;
 use crate::otlp::view::{ResourceGroup, ScopeGroup, resource_groups};
 use crate::otlp::wire::Malformed;
 use crate::record::Batch;
-use crate::record::registry::{Kind, Member};
+use crate::record::registry::{EVERY, Kind, Member};
 use crate::tlog::seal_file::Counts;
 use dialects::{Dialects, Tables};
 use draft::Draft;
@@ -99,8 +99,8 @@ pub struct Promoter {
     scrub: Scrub,
     enabled: Dialects,
     tables: Tables,
-    /// Members that a kind of record requires, in canonical order.
-    required: Vec<(Kind, Member)>,
+    /// Members that each kind of record requires, in canonical order.
+    required: Vec<(Kind, Vec<Member>)>,
 }
 
 impl Promoter {
@@ -118,7 +118,8 @@ impl Promoter {
             IdentityMode::Plain | IdentityMode::Keyed => {}
         }
         let enabled = if settings.dialects.is_empty() { Dialects::ALL } else { Dialects::parse(&settings.dialects)? };
-        let required = Member::all().flat_map(|m| m.spec().required.iter().map(move |k| (*k, m))).collect();
+        let required_of = |kind: &Kind| Member::all().filter(|m| m.spec().required.contains(kind)).collect();
+        let required = EVERY.iter().map(|kind| (*kind, required_of(kind))).collect();
         Ok(Promoter {
             keyed: settings.identity_key.keyed(),
             scrub: Scrub::new(&settings.scrub)?,
@@ -192,7 +193,7 @@ impl Promoter {
                         origin = Some(Origin::read(self, &group)?);
                     }
                     if below.is_none() {
-                        below = Some(Below::read(&scope)?);
+                        below = Some(Below::read(self, &scope)?);
                     }
                     let (Some(origin), Some(below)) = (&origin, &below) else { continue };
                     let around = Around { promoter: self, origin, below, context };

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::Promoter;
-use super::convert::Who;
+use super::convert::{self, Marks, Who};
 use super::dialects::{Known, RESOURCE_KEEP, RESOURCE_MEMBERS, To, otel_core_is_withheld};
 use super::draft::{Draft, Place};
-use super::encode::{self, Form, Notes};
+use super::encode::{self, Notes};
 use crate::otlp::view::{ResourceGroup, Scope, ScopeGroup, Value, key_values};
 use crate::otlp::wire::Malformed;
 use crate::record::builder::Val;
@@ -25,6 +25,7 @@ pub(crate) struct Origin<'a> {
     rest: Vec<(Cow<'a, str>, Value<'a>)>,
     withheld: i64,
     conflicts: Vec<&'static str>,
+    marks: Vec<(&'static str, Marks)>,
 }
 
 impl<'a> Origin<'a> {
@@ -66,7 +67,10 @@ impl<'a> Origin<'a> {
         named.sort_by_key(|(rank, _, _)| *rank);
         for (_, member, text) in named {
             if !origin.members.iter().any(|(m, _)| *m == member) {
+                let mut marks = Marks::default();
+                let text = convert::word(text, &promoter.scrub, &mut marks);
                 origin.members.push((member, text));
+                origin.marks.push((member.path(), marks));
             }
         }
         origin.claims.sort_by_key(|(known, _, _)| known.rank);
@@ -75,6 +79,7 @@ impl<'a> Origin<'a> {
             let before = kept.len();
             kept.dedup_by(|later, earlier| later.0 == earlier.0);
             notes.repeated |= kept.len() != before;
+            let mut marks = Marks::default();
             origin.kept.push(b'{');
             for (i, (key, value)) in kept.iter().enumerate() {
                 if i > 0 {
@@ -82,9 +87,10 @@ impl<'a> Origin<'a> {
                 }
                 write_string(&mut origin.kept, key);
                 origin.kept.push(b':');
-                encode::write_value(&mut origin.kept, value, Form::Exact, &mut notes)?;
+                convert::write_kept(&mut origin.kept, value, &promoter.scrub, &mut notes, &mut marks)?;
             }
             origin.kept.push(b'}');
+            origin.marks.push((member::SOURCE_RESOURCE.path(), marks));
         }
         if notes.repaired || notes.repeated {
             origin.conflicts.push(member::SOURCE_RESOURCE.path());
@@ -106,6 +112,7 @@ impl<'a> Origin<'a> {
         draft.rest.extend(self.rest.iter().cloned());
         draft.withheld += self.withheld;
         draft.conflicts.extend(&self.conflicts);
+        self.marks.iter().for_each(|(path, marks)| draft.marks(path, *marks));
         Ok(())
     }
 }
@@ -119,13 +126,22 @@ fn is_own(key: &str) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Below<'a> {
     pub(crate) scope: Scope<'a>,
+    members: Vec<(Member, Cow<'a, str>, Marks)>,
     rest: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
 impl<'a> Below<'a> {
     /// Reads a scope.
-    pub(crate) fn read(group: &ScopeGroup<'a>) -> Result<Self, Malformed> {
-        let mut below = Below { scope: group.scope()?, rest: Vec::new() };
+    pub(crate) fn read(promoter: &Promoter, group: &ScopeGroup<'a>) -> Result<Self, Malformed> {
+        let mut below = Below { scope: group.scope()?, ..Below::default() };
+        for (member, text) in [(member::SOURCE_SCOPE, below.scope.name), (member::SOURCE_SCOPE_VERSION, below.scope.version)] {
+            if !text.is_empty() {
+                let (mut notes, mut marks) = (Notes::default(), Marks::default());
+                let text = convert::word(encode::text(text, &mut notes), &promoter.scrub, &mut marks);
+                marks.repaired = notes.repaired;
+                below.members.push((member, text, marks));
+            }
+        }
         for pair in key_values(&group.scope, 3) {
             let pair = pair?;
             let key = String::from_utf8_lossy(pair.key);
@@ -136,14 +152,9 @@ impl<'a> Below<'a> {
 
     /// Adds to a draft what its scope says.
     pub(crate) fn apply(&self, draft: &mut Draft<'a>) {
-        for (member, text) in [(member::SOURCE_SCOPE, self.scope.name), (member::SOURCE_SCOPE_VERSION, self.scope.version)] {
-            if !text.is_empty() {
-                let mut notes = Notes::default();
-                draft.record.push(member, Val::Str(encode::text(text, &mut notes)));
-                if notes.repaired {
-                    draft.conflict(member.path());
-                }
-            }
+        for (member, text, marks) in &self.members {
+            draft.record.push(*member, Val::Str(text.clone()));
+            draft.marks(member.path(), *marks);
         }
         draft.rest.extend(self.rest.iter().cloned());
     }

@@ -98,9 +98,8 @@ fn set_name<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, bytes: &'a
     if bytes.is_empty() {
         return;
     }
-    let (mut notes, mut marks) = (Notes::default(), Marks::default());
-    let text = convert::name(encode::text(bytes, &mut notes), who.scrub, &mut marks);
-    marks.repaired = notes.repaired;
+    let mut marks = Marks::default();
+    let text = convert::claim(member, bytes, who, &mut marks);
     draft.found(member, convert::Converted::To(Val::Str(text)), marks);
 }
 
@@ -168,7 +167,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     } {
         draft.record.push(member::TRACE_SPAN_KIND, Val::Str(Cow::Borrowed(kind)));
     }
-    links(draft, &span)?;
+    links(draft, &who, &span)?;
     for (member, count) in [
         (member::EVIDENCE_DROPPED_ATTRIBUTES, span.dropped_attributes),
         (member::EVIDENCE_DROPPED_EVENTS, span.dropped_events),
@@ -277,7 +276,7 @@ fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>,
         let own = encode::text(pair.key, &mut notes);
         let key: Cow<'a, str> = Cow::Owned(format!("{index}/{name}/{own}"));
         match message {
-            Some(side) => message_part(draft, side, &own, key, value)?,
+            Some(side) => message_part(draft, who, side, &own, key, value)?,
             None if event.name == b"exception" || event.name == DETAILS => match around.promoter.tables.find(pair.key) {
                 Some(known) => draft.known(who, known, key, value)?,
                 None => draft.rest.push((key, value)),
@@ -289,10 +288,17 @@ fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>,
 }
 
 /// One attribute of a message event.
-fn message_part<'a>(draft: &mut Draft<'a>, side: Side, own: &str, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+fn message_part<'a>(
+    draft: &mut Draft<'a>,
+    who: &Who<'_>,
+    side: Side,
+    own: &str,
+    key: Cow<'a, str>,
+    value: Value<'a>,
+) -> Result<(), Malformed> {
     match own {
         "finish_reason" => match value.as_str() {
-            Some(text) if !text.is_empty() => add_reason(draft, Cow::Borrowed(text)),
+            Some(text) if !text.is_empty() => add_reason(draft, who, Cow::Borrowed(text)),
             _ => draft.rest.push((key, value)),
         },
         "role" | "id" | "name" | "index" | "gen_ai.system" | "gen_ai.provider.name" => draft.side(side, Look::Frame, key, value)?,
@@ -303,14 +309,11 @@ fn message_part<'a>(draft: &mut Draft<'a>, side: Side, own: &str, key: Cow<'a, s
 }
 
 /// Adds a finish reason, in the order of choices.
-fn add_reason<'a>(draft: &mut Draft<'a>, reason: Cow<'a, str>) {
-    match draft.record.get_mut(member::OUTPUT_FINISH_REASONS) {
-        Some(Val::Texts(reasons)) => reasons.push(reason),
-        _ => draft.record.push(member::OUTPUT_FINISH_REASONS, Val::Texts(vec![reason])),
-    }
+fn add_reason<'a>(draft: &mut Draft<'a>, who: &Who<'_>, reason: Cow<'a, str>) {
+    convert::claim_one_more(draft, who, member::OUTPUT_FINISH_REASONS, reason);
 }
 
-fn links<'a>(draft: &mut Draft<'a>, span: &Span<'a>) -> Result<(), Malformed> {
+fn links<'a>(draft: &mut Draft<'a>, who: &Who<'_>, span: &Span<'a>) -> Result<(), Malformed> {
     let mut items: Vec<Vec<u8>> = Vec::new();
     for (index, link) in span.links().enumerate() {
         let link = link?;
@@ -321,7 +324,10 @@ fn links<'a>(draft: &mut Draft<'a>, span: &Span<'a>) -> Result<(), Malformed> {
             match value.as_str() {
                 Some(relation) if matches!(pair.key, b"relation" | b"ai_audit.relation") && !relation.is_empty() && out.len() == 1 => {
                     out.extend_from_slice(b"\"relation\":");
-                    crate::record::canonical::write_string(&mut out, relation);
+                    let mut marks = Marks::default();
+                    let relation = convert::claim(member::TRACE_LINKS_ITEM_RELATION, relation.as_bytes(), who, &mut marks);
+                    crate::record::canonical::write_string(&mut out, &relation);
+                    draft.marks(member::TRACE_LINKS_ITEM_RELATION.path(), marks);
                 }
                 _ => {
                     let key = String::from_utf8_lossy(pair.key);
@@ -391,7 +397,7 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
         (_, Value::Empty) => {}
         (Some(side), body) => {
             if side == Side::Output {
-                body_reasons(draft, &body)?;
+                body_reasons(draft, &who, &body)?;
             }
             draft.side(side, Look::Messages, Cow::Borrowed("body"), body)?;
         }
@@ -430,7 +436,7 @@ fn has_act(draft: &Draft<'_>) -> bool {
 }
 
 /// `finish_reason` inside the body of a choice.
-fn body_reasons<'a>(draft: &mut Draft<'a>, body: &Value<'a>) -> Result<(), Malformed> {
+fn body_reasons<'a>(draft: &mut Draft<'a>, who: &Who<'_>, body: &Value<'a>) -> Result<(), Malformed> {
     match body {
         Value::KeyValues(list) => {
             for pair in key_values(list, 1) {
@@ -438,14 +444,14 @@ fn body_reasons<'a>(draft: &mut Draft<'a>, body: &Value<'a>) -> Result<(), Malfo
                 if pair.key == b"finish_reason"
                     && let Some(reason) = pair.value()?.as_str().filter(|r| !r.is_empty())
                 {
-                    add_reason(draft, Cow::Borrowed(reason));
+                    add_reason(draft, who, Cow::Borrowed(reason));
                 }
             }
         }
         Value::Text(json) => {
             let reason = scan::members(json.trim_ascii()).find(|(name, v)| *name == b"finish_reason" && v.len() > 2);
             if let Some((_, raw)) = reason.filter(|(_, v)| v.first() == Some(&b'"')) {
-                add_reason(draft, scan::unescaped(raw));
+                add_reason(draft, who, scan::unescaped(raw));
             }
         }
         _ => {}

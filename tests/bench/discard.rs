@@ -1,14 +1,16 @@
 //! The product's own receiver and promoter with nothing behind them: what reading, classifying and writing records costs, without sealing.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use spanseal::clock::SystemClock;
+use spanseal::clock::{SystemClock, UnixNanos};
 use spanseal::otlp::wire::Malformed;
 use spanseal::promote::{Context, IdentityKey, Promoter, Settings, Tally};
 use spanseal::receive::{self, Endpoint, Port, Promote, ReceiveMetrics, ReceiverState};
 use spanseal::record::Batch;
 use spanseal::worm::memory::CreateOnly;
 
+use crate::load::{Load, Mix};
 use crate::support::log::{ORIGIN, TestLog};
 
 /// Promotes in full and then lets the records go, so that the answer goes out at once.
@@ -60,4 +62,21 @@ pub(crate) fn serve() {
         println!("{}", running.grpc_address().unwrap());
         running.failed().await;
     });
+}
+
+/// Promotes the same request of AI spans again and again; prints what a span takes.
+pub(crate) fn promote_alone() {
+    let rounds: u64 = std::env::args().nth(2).and_then(|n| n.parse().ok()).unwrap_or(200);
+    let log = TestLog::new(CreateOnly::Honoured);
+    let promoter = Promoter::new(Settings::new(log.classes(), IdentityKey::new([7; 32]))).unwrap();
+    let load = Load::new(Mix::Ai);
+    let body = load.fresh_body();
+    let context = Context { received: UnixNanos(1_790_000_000_000_000_000), peer: None };
+    let begin = Instant::now();
+    for _ in 0..rounds {
+        let mut batch = Batch::default();
+        std::hint::black_box(promoter.traces(&body, context, &mut batch)).unwrap();
+        std::hint::black_box(batch.lines.len());
+    }
+    println!("{:.0} ns a span", begin.elapsed().as_nanos() as f64 / (rounds * load.spans_per_request) as f64);
 }
