@@ -73,8 +73,8 @@ impl Configurations {
             self.in_force = Some(found.clone());
         } else if complete && before.map_or(statement.index == 0, |before| before != wanted) {
             // What could not be read, or is gone after its time, may have held it.
-            let meaning = "From this seal on another configuration is in force, and the seal does not hold the record of it. What was sealed is \
-                           as signed; under which rules, and for how long it should be kept, only the operator can say.";
+            let meaning = "From this seal on a configuration is in force of which the seal does not hold the record. What was sealed is as \
+                           signed; under which rules, and for how long it should be kept, only the operator can say.";
             let found = if recorded.is_empty() { "no such record" } else { "the record of another configuration" };
             let item = Item::new(Kind::ConfigUnrecorded, &object, meaning).seal(statement.index);
             sink.note(item.expected(format!("a config_change record whose text has SHA-256 {wanted}")).found(found).intact());
