@@ -11,6 +11,7 @@ mod chain;
 mod configuration;
 mod doubt;
 mod listing;
+mod locks;
 mod log;
 mod objects;
 mod proof;
