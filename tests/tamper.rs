@@ -776,6 +776,45 @@ async fn unnamed_segments_are_judged_by_their_place() {
     assert_eq!(forge.verify().await.verdict, Verdict::Verified);
 }
 
+/// Scenario: a log is read while its writer goes on, or a part of it is, and unnamed segments lie there. Guarantee: those that the seals
+/// that were read cannot miss are judged all the same, and what was left out is said.
+#[tokio::test]
+async fn unnamed_segments_of_a_log_that_goes_on_are_not_dropped() {
+    let body = zstd(b"{}\n");
+    let sha256 = Hash::of(&body).to_string();
+    let earlier = UnixSeconds(NOW - 86_400);
+    let left_out = Some("1 segments");
+    for (index, at, bytes, finding, note, part) in [
+        // Passed long before its seal, because it is dated before the log began.
+        (3, earlier, &b"x"[..], true, None, false),
+        (3, earlier, &body, false, None, false),
+        (1, earlier, b"x", true, None, true),
+        // Of the very seal that came meanwhile: nothing that it names has a wrong name.
+        (4, UnixSeconds(NOW), b"x", true, None, false),
+        (4, UnixSeconds(NOW), &body, false, left_out, false),
+        (5, UnixSeconds(NOW), &body, false, left_out, false),
+        (4, earlier, &body, false, left_out, false),
+        (5, earlier, &body, false, left_out, false),
+    ] {
+        let forge = honest(Locks::Enforced).await;
+        forge.put(&below(LOG, &segment_name("standard", at, index, &sha256)), bytes.to_vec()).await;
+        let next = forge.sign(forge.statement(&[]).await).to_bytes().unwrap();
+        let store = forge.store.clone();
+        // The listing of seals was read when the first of them is done.
+        let grow = move |progress: &spanseal::verify::Progress<'_>| {
+            if progress.seals == 1 {
+                store.overwrite_foreign(&seal_key(LOG, 4), next.clone());
+            }
+        };
+        let to = part.then_some(Bound::Seal(2));
+        let report = verify(&forge.store, &Options { progress: Some(&grow), to, ..forge.options() }).await;
+        let what = format!("{index} at {at}: {}", report.to_text());
+        assert_eq!(report.logs[0].tree_size, if part { 3 } else { 4 }, "the fifth came later: {what}");
+        assert_eq!(kinds(&report), if finding { vec!["segment_unnamed"] } else { vec![] }, "{what}");
+        assert_eq!(report.notes.iter().find(|n| n.object == "segments/").and_then(|n| n.found.as_deref()), note, "{what}");
+    }
+}
+
 /// `version_id` is a locator: any version with the sha256 is the segment, and its lock is the one that counts.
 #[tokio::test]
 async fn a_moved_version_is_found_by_its_hash() {

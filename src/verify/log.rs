@@ -165,6 +165,8 @@ struct Walk<'a> {
     segments: Option<Segments<'a>>,
     /// Unnamed segments with an index that the walk has not reached.
     ahead: VecDeque<Group>,
+    /// How many of them were not kept.
+    ahead_more: u64,
     tiles: Option<Tiles>,
     /// First seal of the range.
     from: u64,
@@ -199,6 +201,7 @@ impl<'a> Walk<'a> {
             sink: Sink::default(),
             segments: None,
             ahead: VecDeque::new(),
+            ahead_more: 0,
             tiles: None,
             from: 0,
             expected: 0,
