@@ -51,7 +51,7 @@ pub enum Bound {
 pub struct Options<'a> {
     /// Names of logs; empty: those that `pinned` keys name, else all that lie below the store.
     pub logs: Vec<String>,
-    /// Keys that the auditor brings, each for the log that its name ends in.
+    /// Keys that the auditor brings, each for the log that its name ends in, one a log: a second is not looked at.
     pub pinned: Vec<VerifierKey>,
     /// The key that the configuration names, if there is one.
     pub configured: Option<VerifierKey>,
