@@ -6,6 +6,8 @@
 mod events;
 mod evidence;
 mod people;
+mod phrases;
+mod review;
 mod short;
 mod words;
 

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use super::Item;
-use super::events::{action, automation, confidence, reasons, review_result, reviewer};
 use super::people::People;
+use super::phrases::{action, automation, confidence, reasons};
+use super::review::{is_review, review_result, reviewer};
 use super::words::{between, count, list_some, moment, quote, sentence};
 use crate::query::{Hit, Standing};
 use crate::record::canonical::Json;
@@ -92,11 +93,6 @@ fn beginning(decisions: &[&Hit], known: &[&Hit]) -> Option<String> {
         said.push(format!("{contradicted} of the records contradict one another, see below: which of them is right cannot be told."));
     }
     (!said.is_empty()).then(|| said.join(" "))
-}
-
-/// Whether a record tells of a review (and not only that one will be needed).
-pub(super) fn is_review(hit: &Hit) -> bool {
-    hit.text("kind") == Some("review") || hit.text("review.status").is_some() || hit.text("review.decision").is_some()
 }
 
 fn without_decision(known: &[&Hit]) -> String {
