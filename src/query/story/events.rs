@@ -2,8 +2,8 @@
 
 use super::people::People;
 use super::phrases::{action, automation, confidence, reasons};
-use super::review::{is_review, review_result, reviewer};
-use super::words::{between, count, list, list_some, moment, number, quote, sentence, short_hash};
+use super::review::{self, is_review, review_result};
+use super::words::{between, count, list, list_some, moment, number, quote, short_hash};
 use crate::query::Hit;
 use crate::record::canonical::Json;
 
@@ -86,6 +86,9 @@ impl Told<'_> {
     fn lead(&self) -> String {
         let service =
             self.quoted("source.service").map_or_else(|| "A service whose name is not recorded".to_owned(), |s| format!("The service {s}"));
+        if review::leads(self.hit) {
+            return review::lead(self.hit);
+        }
         let by_agent = self.quoted("actor.agent.name").map(|name| format!("The agent {name}"));
         match self.hit.text("kind").unwrap_or("event") {
             "inference" => format!("{service} asked a model."),
@@ -98,7 +101,6 @@ impl Told<'_> {
             "guardrail" => format!("{service} ran a safety check."),
             "evaluation" => format!("{service} rated a result."),
             "decision" => format!("{service} stated a decision."),
-            "review" => self.review_lead(),
             "explanation" => format!("{service} recorded an explanation."),
             "lineage" => format!("{service} recorded where data came from."),
             "action" => format!("{service} recorded an action."),
@@ -118,19 +120,6 @@ impl Told<'_> {
                 Some(name) => format!("{service} reported the event {name}."),
                 None => format!("{service} reported an event."),
             },
-        }
-    }
-
-    fn review_lead(&self) -> String {
-        let who = reviewer(self.hit);
-        match self.hit.text("review.status") {
-            Some("completed") => format!("{} concluded a review.", sentence(who)),
-            Some("pending") => "A review was asked for.".to_owned(),
-            Some("in_progress") => format!("{} began a review.", sentence(who)),
-            Some("expired") => "A review was not done in time.".to_owned(),
-            Some("waived") => "A review was waived.".to_owned(),
-            Some(other) => format!("A review was reported, with the status {}.", quote(other)),
-            None => "A review was reported; its status is not recorded.".to_owned(),
         }
     }
 
@@ -283,12 +272,15 @@ impl Told<'_> {
     }
 
     fn review(&mut self) {
-        if self.hit.record.get("review").is_none() {
+        if self.hit.record.get("review").is_none() && !is_review(self.hit) {
             return;
         }
         if self.flag("review.required") == Some(true) {
             let by = self.hit.text("review.deadline").map(|d| format!(", due by {}", moment(d))).unwrap_or_default();
             self.say(format!("A human review was required{by}."));
+        }
+        if !review::leads(self.hit) {
+            self.out.extend(review::besides(self.hit));
         }
         if let Some(trigger) = self.quoted("review.trigger") {
             self.say(format!("The reason for reviewing it was {trigger}."));
@@ -298,7 +290,7 @@ impl Told<'_> {
             let role = self.quoted("review.reviewer.role").map(|r| format!(", in the role {r}")).unwrap_or_default();
             self.say(format!("The reviewer was {name}{role}."));
         }
-        if is_review(self.hit) {
+        if review::stage(self.hit).is_some() {
             self.out.extend(review_result(self.hit));
         }
         if let Some(code) = self.quoted("review.reason_code") {

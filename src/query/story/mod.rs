@@ -11,6 +11,7 @@ mod review;
 mod short;
 mod words;
 
+pub(super) use review::is_done;
 pub use words::clean;
 
 use super::log::KeySource;
