@@ -211,3 +211,37 @@ fn what_names_an_id_of_several_decisions_speaks_for_none() {
     let text = short_of(&[decision("1", "yes"), decision("2", "no"), review("1")]);
     assert_eq!((text.matches(sentence).count(), text.matches("reviewed it").count()), (0, 1), "{text}");
 }
+/// Scenario: nobody brought a key, so the seals were checked with the one that the store itself supplied. Guarantee: nothing is vouched for.
+#[test]
+fn a_key_from_the_store_vouches_for_nothing() {
+    let records = [record("1", "decision", r#""decision":{"id":"d","outcome":"declined"}"#)];
+    let same = "since they were sealed, the records are the same to the byte";
+    assert_says(&told(&records, KeySource::Pinned), &[same, "What spanseal itself vouches for:"], &["agrees with itself"]);
+    assert_says(
+        &told(&records, KeySource::Unpinned),
+        &["the store agrees with itself; pin the log's key with --vkey to know more"],
+        &[same, "itself vouches for"],
+    );
+}
+
+/// Scenario: the seal says that its segments were locked; the locks were not read. Guarantee: the story says what was sealed, and what would
+/// look at the lock.
+#[test]
+fn a_lock_that_was_not_read_is_not_vouched_for() {
+    let line = record("1", "decision", r#""decision":{"id":"d","outcome":"declined"}"#);
+    for (mode, what) in [(crate::worm::Mode::Compliance, "COMPLIANCE"), (crate::worm::Mode::Governance, "GOVERNANCE")] {
+        let mut found = hit(0, &line);
+        let mut seal = (*found.place.seal).clone();
+        seal.statement.not_worm = false;
+        let mut segment = (*found.place.segment).clone();
+        segment.lock.mode = mode;
+        (found.place.seal, found.place.segment) = (std::sync::Arc::new(seal), std::sync::Arc::new(segment));
+        let story = tell(&[found], "d", Trust { key: KeySource::Pinned, complete: true, flags: "" });
+        let text = story.to_text(90).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_says(
+            &text,
+            &["was sealed with a lock until 19 May 2027", what, "`spanseal verify` checks whether the store still holds"],
+            &["Nobody can delete", "is kept at least", "can delete it earlier"],
+        );
+    }
+}
