@@ -149,7 +149,7 @@ impl Matcher {
             if stored.clone().any(|s| wanted.is(s)) {
                 continue;
             }
-            match stored.find_map(|s| wanted.incomparable(s)) {
+            match stored.find_map(|s| wanted.incomparable(s, &record)) {
                 Some(why) => incomparable = Some(why),
                 None => return Look::No,
             }
