@@ -161,12 +161,10 @@ impl Wanted {
         if memmem::find(line, prefix(key).as_bytes()).is_none() {
             return;
         }
-        let realm = self.realm.clone();
-        for source in realm.sources(line) {
-            if source != self.source {
-                realms_of(source).iter().for_each(|realm| self.try_realm(realm));
-                self.source = source.to_vec();
-            }
+        let sources: Vec<&[u8]> = self.realm.sources(line).filter(|source| *source != self.source).collect();
+        for source in sources {
+            realms_of(source).iter().for_each(|realm| self.try_realm(realm));
+            self.source = source.to_vec();
         }
     }
 
