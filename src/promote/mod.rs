@@ -126,7 +126,8 @@ pub struct Tally {
     pub skipped: [u64; Skip::ALL.len()],
     /// The first reason why something was rejected as malformed, for `partial_success`.
     pub rejected_why: Option<String>,
-    /// Promoted spans or logs with a trace, span or parent id of wrong length: their records are without it and name it as a conflict.
+    /// Promoted spans with a parent id, and logs with a trace or span id, of wrong length: their records are without it and name it as a
+    /// conflict. Spans without an own id are rejected.
     pub misshapen_ids: u64,
 }
 

@@ -246,8 +246,9 @@ fn ids_of_wrong_length_are_counted() {
         with(&[1; 16], &[1; 8], &[0]),
     ];
     let (lines_of_spans, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &spans), false);
-    assert_eq!((tally.counts.promoted, tally.counts.rejected, tally.misshapen_ids), (6, 0, 3));
-    assert_eq!(names(&lines_of_spans[4], "evidence.conflicts"), ["trace.parent_span_id", "trace.span_id"]);
+    assert_eq!((tally.counts.promoted, tally.counts.rejected, tally.misshapen_ids), (2, 4, 1));
+    assert!(tally.rejected_why.unwrap().contains("span id"));
+    assert_eq!(names(&lines_of_spans[1], "evidence.conflicts"), ["trace.parent_span_id"]);
     let logs = [&[1_u8; 16][..], &[], &[0; 16], &[1; 3]].map(|trace| [log("gen_ai.choice", Any::empty(), &[]), field(9, trace)].concat());
     let (_, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &logs), true);
     assert_eq!((tally.counts.promoted, tally.misshapen_ids), (4, 1));
