@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 
-use url::{Host, Url};
+use url::Url;
 
 use super::yaml::ConfigError;
 use super::{Config, Endpoint, IdentityMode, Listener};
 use crate::promote::{IdentityKey, Promoter};
 use crate::worm::StoreUrl;
+use crate::worm::s3::is_loopback;
 
 pub(super) fn all(config: &Config) -> Result<(), ConfigError> {
     ports(config)?;
@@ -42,15 +43,6 @@ fn ports(config: &Config) -> Result<(), ConfigError> {
         }
     }
     Ok(())
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
 }
 
 fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {

@@ -22,7 +22,7 @@ mod client;
 mod options;
 mod probe;
 mod xml;
-pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options};
+pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options, is_loopback};
 pub use probe::{CANARY_PREFIX, DeleteProbe};
 
 /// One try of a read, from connecting to the last byte.

@@ -4,7 +4,6 @@ use crate::worm::OpenError;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider};
 use object_store::{BackoffConfig, RetryConfig, StaticCredentialProvider};
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +22,7 @@ pub struct S3Options {
     /// `store.s3.region`. Without it `AWS_REGION`, `AWS_DEFAULT_REGION`; AWS itself needs one.
     pub region: Option<String>,
     /// `store.s3.path_style`: `endpoint/bucket` instead of `bucket.endpoint`. An endpoint that is an IP address or
-    /// `localhost`, and a bucket with a dot under https, are addressed so in any case.
+    /// `localhost` (or a name below it), and a bucket with a dot under https, are addressed so in any case.
     pub path_style: bool,
     /// `store.s3.allow_http`: `http://` beyond loopback.
     pub allow_http: bool,
@@ -124,6 +123,17 @@ impl Place {
     }
 }
 
+/// Whether an address lies on this machine: a loopback address, `localhost`, or a name below it (RFC 6761 section 6.3). What is sent there
+/// is read by nobody on the way, so it may go unencrypted.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
 fn base_at(endpoint: &str, bucket: &str, options: &S3Options) -> Result<(String, bool), String> {
     let url = Url::parse(endpoint).map_err(|e| format!("endpoint `{endpoint}`: {e}; write https://host:port"))?;
     let is_https = match url.scheme() {
@@ -139,20 +149,18 @@ fn base_at(endpoint: &str, bucket: &str, options: &S3Options) -> Result<(String,
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!("endpoint `{endpoint}`: write https://host:port, without `?` or `#`"));
     }
-    let (is_loopback, is_nameless) = match url.host() {
-        Some(Host::Domain("localhost")) => (true, true),
-        Some(Host::Domain(_)) => (false, false),
-        Some(Host::Ipv4(ip)) => (IpAddr::V4(ip).is_loopback(), true),
-        Some(Host::Ipv6(ip)) => (IpAddr::V6(ip).is_loopback(), true),
+    let is_address = match url.host() {
+        Some(Host::Domain(_)) => false,
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
         None => return Err(format!("endpoint `{endpoint}` names no host")),
     };
-    if !is_https && !is_loopback && !options.allow_http {
+    if !is_https && !is_loopback(&url) && !options.allow_http {
         return Err(format!(
             "endpoint `{endpoint}` is not encrypted: everything sent there can be read on the way. Use https://, or set `store.s3.allow_http: true`"
         ));
     }
     let plain = url.as_str().trim_end_matches('/');
-    if options.path_style || is_nameless || (is_https && bucket.contains('.')) {
+    if options.path_style || is_address || is_loopback(&url) || (is_https && bucket.contains('.')) {
         return Ok((format!("{plain}/{bucket}"), is_https));
     }
     let (scheme, rest) = plain.split_once("://").unwrap_or(("https", plain));
@@ -200,6 +208,7 @@ mod tests {
             ("http://127.0.0.1:9000", "b", false, "http://127.0.0.1:9000/b"),
             ("http://[::1]:9000", "b", false, "http://[::1]:9000/b"),
             ("http://localhost:9000", "b", false, "http://localhost:9000/b"),
+            ("http://minio.localhost:9000", "b", false, "http://minio.localhost:9000/b"),
             ("https://10.0.0.1", "b", false, "https://10.0.0.1/b"),
         ] {
             assert_eq!(base(endpoint, bucket, path_style, false).as_deref(), Ok(want), "{endpoint}");
