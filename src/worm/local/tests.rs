@@ -175,6 +175,44 @@ async fn immutable_is_kept_or_refused() {
     }
 }
 
+/// Scenario: the disk fails just after the link, so the put is unknown; made again, it finds its own file. Guarantee: "already there" is
+/// answered only once the file is known to be on the disk, because the caller takes equal bytes there for a success.
+#[tokio::test]
+async fn what_is_already_there_is_made_durable_before_it_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = open(temp.path());
+    store.0.failing_syncs.store(2, Ordering::Relaxed);
+    for _ in 0..2 {
+        let put = put(&store, "log/a", Condition::CreateOnly).await;
+        assert!(matches!(put, Err(PutError::Unknown { .. })), "{put:?}");
+    }
+    assert!(matches!(put(&store, "log/a", Condition::CreateOnly).await, Err(PutError::Exists { .. })));
+    assert_eq!(store.0.failing_syncs.load(Ordering::Relaxed), 0);
+}
+
+/// Scenario: the immutable flag was not set on a file that is there (the flag failed, or its writer died before it). Guarantee: the next
+/// create-only put of that key sets it before it answers.
+#[tokio::test]
+async fn a_missing_immutable_flag_is_set_by_the_next_put() {
+    let temp = tempfile::tempdir().unwrap();
+    put(&open(temp.path()), "log/a", Condition::CreateOnly).await.unwrap();
+    let store = LocalStore::open(temp.path(), LocalOptions { immutable: true }).unwrap();
+    if store.claim("log").await.is_err() {
+        return; // Not permitted here: `immutable_is_kept_or_refused` shows what is said then.
+    }
+    let again = put(&store, "log/a", Condition::CreateOnly).await;
+    let on_folder = put(&store, "log", Condition::CreateOnly).await;
+    let flags_of = |at: &str| {
+        let file = File::open(temp.path().join(at)).unwrap();
+        let flags = rustix::fs::ioctl_getflags(&file).unwrap();
+        rustix::fs::ioctl_setflags(&file, flags - IFlags::IMMUTABLE).unwrap(); // before anything can fail: else it stays for ever
+        flags.contains(IFlags::IMMUTABLE)
+    };
+    let (file, folder) = (flags_of("log/a"), flags_of("log"));
+    assert!(matches!(again, Err(PutError::Exists { .. })) && file, "{again:?}");
+    assert!(matches!(on_folder, Err(PutError::Exists { .. })) && !folder, "a folder would never take a file again");
+}
+
 /// A reader without rights gets a refusal, not "absent". (Root reads everything: then there is nothing to see.)
 #[tokio::test]
 async fn no_permission_is_not_absence() {
