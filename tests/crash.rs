@@ -5,8 +5,8 @@
 
 use spanseal::seal::keys::LogKey;
 use spanseal::seal::{Fatal, OpenError, Options, start};
-use spanseal::worm::memory::{CreateOnly, Fault};
-use spanseal::worm::{WormStore, checkpoint_key, seal_key};
+use spanseal::worm::memory::{CreateOnly, Fault, MemoryOptions, MemoryStore};
+use spanseal::worm::{Locks, WormStore, checkpoint_key, seal_key};
 
 use crate::support::log::{LOG, ORIGIN, Process, TestLog, batch, batch_with, id};
 
@@ -358,6 +358,22 @@ async fn a_fresh_key_of_the_same_origin_does_not_take_a_log_over() {
     let refused = start(Options { key, ..log.options(&store) }).await.unwrap_err();
     assert!(refused.to_string().contains("was made with another key"), "{refused}");
     assert_eq!(log.store.keys().len(), before);
+}
+
+/// Scenario: on a store without versions (a folder) the put of a seal is done and reported unknown. Guarantee: that the bytes can be read
+/// settles nothing (they may be in memory only); the same put is made again, and its answer does.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_commit_in_a_folder_is_put_again() {
+    let clock = TestLog::new(CreateOnly::Honoured).clock;
+    let options = MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() };
+    let log = TestLog { store: MemoryStore::new(std::sync::Arc::new(clock.clone()), options), clock };
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch(1..=1, 0)).await.unwrap();
+    log.store.fail_key("seals/", 1, Fault::LostAfter);
+    let sealed = process.submit(batch(2..=2, 0)).await.unwrap().seal;
+    let put = format!("put {}", seal_key(LOG, sealed));
+    assert_eq!(log.store.effect_log().iter().filter(|effect| **effect == put).count(), 2);
+    process.drain().await.unwrap();
 }
 
 /// Scenario: a local store is set back to an older copy of itself, checkpoint and all, at the same place, and the writer starts again.

@@ -7,7 +7,9 @@
 //!    What it answers is exact: stored, known not stored, or unknown ([`PutError::is_unknown`]).
 //! 3. A put in [`Condition::CreateOnly`] never replaces what readers see at that key. Stores exist that ignore the
 //!    condition in versioned buckets; then both puts are stored, and [`versions`](WormStore::versions) tells which is older.
-//! 4. A put is durable when it answers (local: file and folder are synced).
+//! 4. A put is durable when it answers; so is what it answers `Exists` about (local: file and folder are synced). Reading an object back
+//!    settles an unknown put only on a store with versions: in a folder, bytes can be read that are not on the disk yet. There the same
+//!    put is made again.
 //! 5. `versions` lists every version and delete marker of exactly one key, **newest first, in the store's own order**;
 //!    never by modification time. A store without versions answers with at most one.
 //! 6. `list` does the same for all keys below a prefix, keys ascending by bytes.
