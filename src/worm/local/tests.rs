@@ -126,6 +126,40 @@ async fn a_listing_is_ordered_by_bytes() {
     assert_eq!(store.list("", Some(&key("l/b")), 1).await.unwrap()[0].key, key("l/b/c/d"), "`after` need not exist");
 }
 
+/// Scenario: a folder holds more names than a page keeps in memory, and most of the least are no objects (they lead nowhere). Guarantee:
+/// pages of every size still find every object, in order, and hold only as many names as they want.
+#[tokio::test]
+async fn a_listing_holds_the_least_names_and_looks_again_when_they_are_no_objects() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = open(temp.path());
+    put(&store, "l/z", Condition::CreateOnly).await.unwrap();
+    let mut want = vec!["l/z".to_owned()];
+    for n in 0..1200 {
+        let at = temp.path().join(format!("l/{n:04}"));
+        if n % 400 == 399 {
+            fs::write(at, "x").unwrap();
+            want.push(format!("l/{n:04}"));
+        } else {
+            std::os::unix::fs::symlink("nowhere", at).unwrap();
+        }
+    }
+    want.sort();
+    for page in [1, 2, 3, 300, 2000] {
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            let found = store.list("l/", seen.last().map(|k| key(k)).as_ref(), page).await.unwrap();
+            if found.is_empty() {
+                break;
+            }
+            seen.extend(found.into_iter().map(|v| v.key.0));
+        }
+        assert_eq!(seen, want, "pages of {page}");
+    }
+    let query = walk::Query { prefix: "l/".into(), after: Some("l/0009".into()), limit: 3 };
+    let names = walk::least(&temp.path().join("l"), "l/", &query, Some("l/0010"), 3).unwrap();
+    assert_eq!(names.iter().map(|(own, _)| own.as_str()).collect::<Vec<_>>(), ["l/0011", "l/0012", "l/0013"]);
+}
+
 /// One writer a log: the second is told who the first is; when it ends, the log is free and its leftovers are swept.
 #[tokio::test]
 async fn a_log_has_one_writer() {
