@@ -3,8 +3,13 @@
 //! The table is every durable effect of a run (put of a segment, of a seal, of `checkpoint`, ...) times every way in which it can
 //! fail, times what comes next; after each case the whole log is verified again from its objects.
 
+use std::sync::Arc;
+
+use spanseal::record::canonical::Json;
 use spanseal::seal::keys::LogKey;
 use spanseal::seal::{Fatal, OpenError, Options, start};
+use spanseal::tlog::merkle::leaf_hash;
+use spanseal::tlog::seal_file::SealFile;
 use spanseal::worm::memory::{CreateOnly, Fault, MemoryOptions, MemoryStore};
 use spanseal::worm::{Locks, WormStore, checkpoint_key, seal_key};
 
@@ -366,7 +371,7 @@ async fn a_fresh_key_of_the_same_origin_does_not_take_a_log_over() {
 async fn an_unknown_commit_in_a_folder_is_put_again() {
     let clock = TestLog::new(CreateOnly::Honoured).clock;
     let options = MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() };
-    let log = TestLog { store: MemoryStore::new(std::sync::Arc::new(clock.clone()), options), clock };
+    let log = TestLog { store: MemoryStore::new(Arc::new(clock.clone()), options), clock };
     let process = log.open().await.unwrap().unwrap();
     process.submit(batch(1..=1, 0)).await.unwrap();
     log.store.fail_key("seals/", 1, Fault::LostAfter);
@@ -376,11 +381,51 @@ async fn an_unknown_commit_in_a_folder_is_put_again() {
     process.drain().await.unwrap();
 }
 
+/// Scenario: a newer version of spanseal wrote on, in a seal format that this one does not know, and then this one is started again (a
+/// rolled back upgrade); or it still runs. Guarantee: it signs no index that the other has signed, and says why.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_a_newer_version_wrote_on_is_not_continued() {
+    for (create_only, running) in [CreateOnly::Honoured, CreateOnly::Ignored].into_iter().flat_map(|c| [(c, false), (c, true)]) {
+        let what = format!("{create_only:?}, running {running}");
+        let log = TestLog::new(create_only);
+        let process = log.open().await.unwrap().unwrap();
+        process.submit(batch(1..=1, 0)).await.unwrap();
+        let before = log.check_log().await;
+        log.store.overwrite_foreign(&seal_key(LOG, before.seals), newer_seal(before.files.last().unwrap()));
+        if running {
+            assert!(process.submit(batch(2..=2, 0)).await.is_err(), "{what}");
+            assert!(matches!(process.drain().await, Err(Fatal::Displaced { index }) if index == before.seals), "{what}");
+        } else {
+            process.kill();
+        }
+        let refused = log.open().await.unwrap().map(|_| ());
+        let named = |why: &str| why.contains("`spanseal.seal/2`") && why.contains("newer version of spanseal");
+        assert!(matches!(&refused, Err(OpenError::Refused(why)) if named(why)), "{what}: {refused:?}");
+        let versions = log.store.versions(&seal_key(LOG, before.seals)).await.unwrap().len();
+        // Only where create-only is ignored is a running writer's own put there before it can look; it acknowledged nothing of it.
+        assert_eq!(versions, if running && create_only == CreateOnly::Ignored { 2 } else { 1 }, "{what}");
+    }
+}
+
+/// The seal after `before` as a later version might write it: truly signed, in a format of its own.
+fn newer_seal(before: &SealFile) -> Vec<u8> {
+    let statement = Json::object([
+        ("format", Json::string("spanseal.seal/2")),
+        ("log", Json::string(ORIGIN)),
+        ("index", Json::String((before.statement.index + 1).to_string())),
+    ]);
+    let frontier = before.range_after();
+    let mut after = frontier.clone();
+    after.append(leaf_hash(&statement.to_jcs()));
+    let checkpoint = TestLog::key().signer().checkpoint(after.size(), after.root());
+    let nodes = frontier.nodes().iter().map(|node| Json::String(node.to_string())).collect();
+    Json::object([("statement", statement), ("checkpoint", Json::String(checkpoint)), ("frontier", Json::Array(nodes))]).to_jcs()
+}
+
 /// Scenario: a local store is set back to an older copy of itself, checkpoint and all, at the same place, and the writer starts again.
 /// Guarantee: it refuses; the file beside the key remembers what was committed, so no index is signed twice.
 #[tokio::test]
 async fn a_store_set_back_in_place_is_refused() {
-    use spanseal::seal::keys::LogKey;
     use spanseal::worm::local::{LocalOptions, LocalStore};
     let folder = tempfile::tempdir().unwrap();
     let (root, older, key) = (folder.path().join("store"), folder.path().join("older"), folder.path().join("log.key"));
@@ -388,7 +433,7 @@ async fn a_store_set_back_in_place_is_refused() {
     let log = TestLog::new(CreateOnly::Honoured);
     let open = || async {
         let mut options = log.options(&log.store);
-        options.store = std::sync::Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
+        options.store = Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
         options.key = LogKey::load(&key).unwrap();
         options.max_delay = std::time::Duration::from_millis(1);
         start(options).await

@@ -8,7 +8,7 @@ use crate::record::canonical::Json;
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
-use crate::tlog::truth::{Judgement, judge};
+use crate::tlog::truth::{Judgement, judge, newer_format};
 use crate::worm::{ObjectKey, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_DECODED_MAX, Version, WormStore, below, seal_key};
 
 /// Base-2 logarithm of the largest zstd window of a segment (8 MiB).
@@ -59,6 +59,9 @@ pub(crate) struct SealAt {
     pub(crate) others: usize,
     /// Versions that the log's key signed, but that are not the log.
     pub(crate) forks: usize,
+    /// The format of a version that a newer program signed. It is older than all that this one can judge, so nothing here is the truth to
+    /// us, and this index must not be signed again.
+    pub(crate) newer: Option<String>,
 }
 
 /// Reads and judges all versions of seal `index`.
@@ -71,9 +74,12 @@ pub(crate) async fn seal_at(
 ) -> Result<SealAt, ReadError> {
     let versions = versions_with_bytes(store, &seal_key(log, index), SEAL_BYTES_MAX).await?;
     let judgements = judge(index, key, before, versions.iter().map(|(_, bytes)| bytes.as_ref()));
-    let mut at = SealAt { truth: None, others: 0, forks: 0 };
+    let mut before_truth = versions.iter().zip(&judgements).take_while(|(_, judgement)| !matches!(judgement, Judgement::Truth(_)));
+    let newer = before_truth.find_map(|((_, bytes), judgement)| newer_format(judgement, bytes, index, key));
+    let mut at = SealAt { truth: None, others: 0, forks: 0, newer: newer.map(str::to_owned) };
     for ((version, bytes), judgement) in versions.into_iter().zip(judgements) {
         match judgement {
+            Judgement::Truth(_) if at.newer.is_some() => at.others += 1,
             Judgement::Truth(seal) => at.truth = Some((version, bytes, *seal)),
             Judgement::Duplicate => {}
             Judgement::Fork(_) => {

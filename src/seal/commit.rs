@@ -114,6 +114,7 @@ impl Commit<'_> {
             Ok(at) => match at.truth {
                 Some((version, found, _)) if found == *bytes => Standing::Ours(version.id),
                 Some(_) => Standing::Theirs,
+                None if at.newer.is_some() => Standing::Theirs,
                 None if at.others > 0 => Standing::Foreign,
                 None => match self.store.versions(&seal_key(self.log, index)).await {
                     // Nothing but delete markers, behind which some stores refuse a create-only put.

@@ -302,6 +302,12 @@ impl Opening<'_> {
         if at.forks > 0 {
             tracing::warn!(index, forks = at.forks, "log.fork.seen");
         }
+        if let Some(format) = at.newer {
+            return refused(format!(
+                "seal {index} of the log in {} has format `{format}`, which a newer version of spanseal has signed and this one cannot read:                  what it signed would be signed again here. Start the newer version again",
+                self.store.describe()
+            ));
+        }
         Ok(at.truth.map(|(_, _, seal)| seal))
     }
 
