@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use spanseal::record::canonical::Json;
 use spanseal::seal::keys::LogKey;
-use spanseal::seal::{Fatal, OpenError, Options, start};
+use spanseal::seal::{Fatal, OpenError, Options, examine, start};
 use spanseal::tlog::merkle::leaf_hash;
 use spanseal::tlog::seal_file::SealFile;
 use spanseal::worm::memory::{CreateOnly, Fault, MemoryOptions, MemoryStore};
@@ -423,7 +423,7 @@ fn newer_seal(before: &SealFile) -> Vec<u8> {
 }
 
 /// Scenario: a local store is set back to an older copy of itself, checkpoint and all, at the same place, and the writer starts again.
-/// Guarantee: it refuses; the file beside the key remembers what was committed, so no index is signed twice.
+/// Guarantee: it refuses, and `doctor` says so beforehand; the file beside the key remembers what was committed, so no index is signed twice.
 #[tokio::test]
 async fn a_store_set_back_in_place_is_refused() {
     use spanseal::worm::local::{LocalOptions, LocalStore};
@@ -448,6 +448,9 @@ async fn a_store_set_back_in_place_is_refused() {
     std::fs::rename(&older, &root).unwrap();
     let refused = open().await;
     assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("set back to an older copy")), "{:?}", refused.err());
+    let store: Arc<dyn WormStore> = Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
+    let examined = examine(&store, LOG, &mut LogKey::load(&key).unwrap(), &log.classes(), &log.clock, None).await;
+    assert!(matches!(&examined, Err(OpenError::Refused(why)) if why.contains("set back to an older copy")), "{examined:?}");
     std::fs::rename(&root, folder.path().join("gone")).unwrap();
     std::fs::rename(folder.path().join("newer"), &root).unwrap();
     open().await.unwrap().1.drain().await.unwrap();

@@ -188,6 +188,7 @@ impl Opening<'_> {
         };
         let created = self.judge_log_file(&bytes)?;
         let newest = self.newest().await?;
+        self.check_mark(newest.as_ref()).await?;
         self.check_clock(newest.as_ref())?;
         if let (Some(newest), Some(after)) = (&newest, configuration)
             && newest.statement.config_sha256 != Hash::of(after.as_bytes())
@@ -402,7 +403,7 @@ impl Opening<'_> {
         ))
     }
 
-    /// A predecessor may have died between the commit and the look at its lock; no later seal can have been in that case.
+    /// A predecessor may have died between the commit and the look at its lock; no other seal can be in that case.
     async fn confirm_locks(&self, seal: &SealFile) -> Result<(), OpenError> {
         let index = seal.statement.index;
         let at = seal_at(self.store.as_ref(), self.log, index, self.key.verifier(), None).await?;
