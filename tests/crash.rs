@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use spanseal::record::canonical::Json;
-use spanseal::seal::keys::LogKey;
+use spanseal::seal::keys::{Binding, LogKey};
 use spanseal::seal::{Fatal, OpenError, Options, examine, start};
 use spanseal::tlog::merkle::leaf_hash;
 use spanseal::tlog::seal_file::SealFile;
 use spanseal::worm::memory::{CreateOnly, Fault, MemoryOptions, MemoryStore};
 use spanseal::worm::{Locks, WormStore, checkpoint_key, seal_key};
 
+use crate::support::failing::FailNthRead;
 use crate::support::log::{LOG, ORIGIN, Process, TestLog, batch, batch_with, id};
 
 const FAULTS: [Fault; 8] = [
@@ -420,6 +421,42 @@ fn newer_seal(before: &SealFile) -> Vec<u8> {
     let checkpoint = TestLog::key().signer().checkpoint(after.size(), after.root());
     let nodes = frontier.nodes().iter().map(|node| Json::String(node.to_string())).collect();
     Json::object([("statement", statement), ("checkpoint", Json::String(checkpoint)), ("frontier", Json::Array(nodes))]).to_jcs()
+}
+
+/// Scenario: two processes, each with a fresh key of its own, make the same log at once. Guarantee: where create-only is ignored too, one
+/// has made it and the other stops before it signs anything; and it stops again at every later start.
+#[tokio::test(start_paused = true)]
+async fn of_two_first_starts_one_makes_the_log() {
+    for create_only in [CreateOnly::Honoured, CreateOnly::Ignored] {
+        let log = TestLog::new(create_only);
+        let first_start = |seed: u8| {
+            let mut options = log.options(&log.store);
+            options.store = Arc::new(FailNthRead::new(log.store.process(), i64::MAX));
+            options.key = LogKey::ephemeral(ORIGIN, [seed; 32]).unwrap();
+            start(options)
+        };
+        let (one, two) = tokio::join!(first_start(5), first_start(6));
+        assert!(one.is_ok() && two.is_err(), "{create_only:?}: {:?} {:?}", one.err(), two.err());
+        let why = two.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(create_only == CreateOnly::Honoured || why.contains("made by another process at the same time"), "{why}");
+        let again = first_start(6).await;
+        assert!(matches!(&again, Err(OpenError::Refused(why)) if why.contains("was made with another key")), "{:?}", again.err());
+        one.unwrap().1.drain().await.unwrap();
+        assert!(log.check_log().await.seals > 0);
+    }
+}
+
+/// Scenario: a key file says that it made this log, but `log.json` names another key and nothing that this one signed is there. Guarantee:
+/// it does not begin a second log in further versions of the same keys.
+#[tokio::test(start_paused = true)]
+async fn a_bound_key_that_signed_nothing_does_not_take_a_log_over() {
+    let log = TestLog::new(CreateOnly::Ignored);
+    log.open().await.unwrap().unwrap().drain().await.unwrap();
+    let mut options = log.options(&log.store);
+    options.key = LogKey::ephemeral(ORIGIN, [6; 32]).unwrap();
+    options.key.bind(Binding::Bound(log.store.describe())).unwrap();
+    let refused = start(options).await;
+    assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("was made with another key")), "{:?}", refused.err());
 }
 
 /// Scenario: a local store is set back to an older copy of itself, checkpoint and all, at the same place, and the writer starts again.
