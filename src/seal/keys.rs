@@ -9,6 +9,9 @@
 //! log: creating <store>      before log.json is put: nothing was signed yet, creation may be taken up again
 //! log: bound <store>         log.json is there: from now on the key continues this log and makes no other
 //! ```
+//!
+//! `<store>` is [`WormStore::address`](crate::worm::WormStore::address): a bucket elsewhere with the same name is another store. When the
+//! same store gets a new address, only its operator can know that it is the same: the line is then changed by hand.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -86,6 +89,17 @@ pub enum Binding {
     Creating(String),
     /// The log lives in this store.
     Bound(String),
+}
+
+impl Binding {
+    /// The line of the key's file that says so.
+    pub fn line(&self) -> Option<String> {
+        match self {
+            Binding::Fresh => None,
+            Binding::Creating(store) => Some(format!("log: creating {store}")),
+            Binding::Bound(store) => Some(format!("log: bound {store}")),
+        }
+    }
 }
 
 /// A committed seal, as the file beside the key remembers it.
@@ -193,6 +207,11 @@ impl LogKey {
         Err(KeyError::OtherLog { path, found: self.origin().to_owned(), wanted: wanted.to_owned() })
     }
 
+    /// Where it is kept; `None`: in memory only.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// How far its log's creation went.
     pub fn binding(&self) -> &Binding {
         &self.binding
@@ -243,15 +262,15 @@ impl LogKey {
         let id = vkey.strip_prefix(self.origin()).and_then(|r| r.get(1..9)).unwrap_or_default();
         let mut text = Zeroizing::new(String::with_capacity(512));
         text.push_str("# spanseal log key. Secret: whoever has it can sign as this log. It belongs to one log in one store; never copy it to another.\n");
+        text.push_str("# The line `log:` names that store. Change it only when the same store, and not a copy of it, has a new address.\n");
         text.push_str(&format!("# Public half, for auditors: {vkey}\n"));
         text.push_str(PREFIX);
         text.push_str(&format!("{}+{id}+", self.origin()));
         text.push_str(&Zeroizing::new(STANDARD.encode(secret.as_slice())));
         text.push('\n');
-        match &self.binding {
-            Binding::Fresh => {}
-            Binding::Creating(store) => text.push_str(&format!("log: creating {store}\n")),
-            Binding::Bound(store) => text.push_str(&format!("log: bound {store}\n")),
+        if let Some(line) = self.binding.line() {
+            text.push_str(&line);
+            text.push('\n');
         }
         text
     }

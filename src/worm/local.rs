@@ -118,6 +118,10 @@ impl WormStore for LocalStore {
         format!("file://{}", self.0.root.display())
     }
 
+    fn address(&self) -> String {
+        self.describe()
+    }
+
     fn locks(&self) -> Locks {
         Locks::None
     }

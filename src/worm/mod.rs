@@ -275,6 +275,10 @@ pub trait WormStore: Send + Sync + fmt::Debug {
     /// The store's URL for messages; never credentials.
     fn describe(&self) -> String;
 
+    /// What a log's key is bound to: the URL and, where a bucket's name alone does not say which store it is, who is asked for it. Two
+    /// stores never have the same; one store that is reached in two ways may have two.
+    fn address(&self) -> String;
+
     /// Whether locks hold here.
     fn locks(&self) -> Locks;
 

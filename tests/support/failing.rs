@@ -38,6 +38,10 @@ impl WormStore for FailNthRead {
         self.inner.describe()
     }
 
+    fn address(&self) -> String {
+        self.inner.address()
+    }
+
     fn locks(&self) -> Locks {
         self.inner.locks()
     }

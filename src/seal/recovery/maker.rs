@@ -17,9 +17,15 @@ impl Opening<'_> {
         Ok(versions_with_bytes(self.store.as_ref(), &log_key(self.log), SMALL_BYTES_MAX).await?.into_iter().next())
     }
 
+    /// Whether a key's file means this store. Files from before the endpoint of a bucket was written down have the URL alone: they are
+    /// taken at that word, once, and completed ([`bind`](Self::bind)).
+    fn is_here(&self, store: &str) -> bool {
+        store == self.store.address() || store == self.store.describe()
+    }
+
     /// Whether `log.json` is that of this key's log, and this store the one that the key belongs to.
     pub(super) fn judge_log_file(&self, bytes: &[u8]) -> Result<LogFile, OpenError> {
-        let here = self.store.describe();
+        let here = self.store.address();
         let file = match LogFile::parse(bytes) {
             Ok(file) => file,
             Err(e) => return refused(format!("`{}/log.json` in {here} is not a log's: {e}. Take another `log.name`", self.log)),
@@ -33,15 +39,29 @@ impl Opening<'_> {
             ));
         }
         if let Binding::Bound(store) | Binding::Creating(store) = self.key.binding()
-            && *store != here
+            && !self.is_here(store)
         {
             return refused(format!(
                 "the key of `{}` belongs to the log in {store}, not to this copy in {here}: a log is never continued in another or a \
-                 restored store. Start a new log (new `log.name` and key) here; the old one stays verifiable as it is",
-                file.origin
+                 restored store. Start a new log (new `log.name` and key) here; the old one stays verifiable as it is{}",
+                file.origin,
+                self.if_only_renamed(store)
             ));
         }
         Ok(file)
+    }
+
+    /// What the operator of the same bucket under a new address can do. Nothing in a store tells it from a copy, so it is his word: an edit
+    /// of the key's file, after which the newest seal that the key is known to have signed must still be there.
+    fn if_only_renamed(&self, store: &str) -> String {
+        let same_bucket = store.strip_prefix(&self.store.describe()).is_some_and(|rest| rest.starts_with(" at "));
+        let (true, Some(path), Some(line)) = (same_bucket, self.key.path(), self.key.binding().line()) else { return String::new() };
+        format!(
+            ". If this is that very store, not a copy of it, and only its address is new, say so: change the line `{line}` of \
+             `{}` to `log: bound {}`",
+            path.display(),
+            self.store.address()
+        )
     }
 
     /// A log that exists is continued by the key that made it. Another key of the same origin would see none of its seals as the log, and
@@ -64,13 +84,13 @@ impl Opening<'_> {
 
     /// Whether this key may make the log that is not there.
     pub(super) fn judge_creation(&self) -> Result<(), OpenError> {
-        let (here, key) = (self.store.describe(), log_key(self.log));
+        let (here, key) = (self.store.address(), log_key(self.log));
         match self.key.binding() {
             Binding::Bound(store) => refused(format!(
                 "the key already belongs to the log in {store}, and there is no `{key}` in {here}: was the store emptied, or does \
                  `store.url` point elsewhere? A key signs for one log in one store; for a new log take a new `log.key_file` and `log.name`"
             )),
-            Binding::Creating(store) if *store != here => {
+            Binding::Creating(store) if !self.is_here(store) => {
                 refused(format!("the key was about to make a log in {store}, not in {here}; take a new `log.key_file`"))
             }
             Binding::Creating(_) | Binding::Fresh => Ok(()),
@@ -83,7 +103,7 @@ impl Opening<'_> {
         let now = self.clock.now().ceil_seconds();
         let file = LogFile { origin: self.key.origin().to_owned(), vkey: self.key.verifier().clone(), created: now };
         let bytes = Bytes::from(file.to_bytes());
-        self.key.bind(Binding::Creating(self.store.describe()))?;
+        self.key.bind(Binding::Creating(self.store.address()))?;
         let lock = self.classes.evidence_lock(now, []);
         let doubt = match put_locked(self.store.as_ref(), key, bytes.clone(), lock).await {
             Ok(_) => None,
@@ -126,10 +146,12 @@ impl Opening<'_> {
 
     /// Ties the key to this store, durably, before anything is signed: from now on it continues this log and makes no other.
     pub(super) fn bind(&mut self) -> Result<(), OpenError> {
-        let here = Binding::Bound(self.store.describe());
-        if *self.key.binding() != here {
-            self.key.bind(here)?;
+        let here = self.store.address();
+        match self.key.binding() {
+            Binding::Bound(store) if *store == here => return Ok(()),
+            Binding::Bound(store) => tracing::info!(from = store, to = here, "key.address.completed"),
+            Binding::Creating(_) | Binding::Fresh => {}
         }
-        Ok(())
+        Ok(self.key.bind(Binding::Bound(here))?)
     }
 }

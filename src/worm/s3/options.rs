@@ -76,6 +76,8 @@ pub(super) struct Place {
     /// Scheme, host and, in path style, the bucket; no slash at the end.
     pub(super) base: String,
     pub(super) region: String,
+    /// Who has the bucket of this name: `aws` (or another of AWS's partitions), else scheme, host and port of the endpoint.
+    pub(super) owner: String,
     pub(super) is_https: bool,
     pub(super) credentials: AwsCredentialProvider,
 }
@@ -95,8 +97,11 @@ impl Place {
         let endpoint = endpoint.or_else(|| of_environment(AmazonS3ConfigKey::S3Endpoint));
         let endpoint = endpoint.or_else(|| of_environment(AmazonS3ConfigKey::Endpoint));
         let region = options.region.clone().or_else(|| of_environment(AmazonS3ConfigKey::Region));
-        let (base, is_https) = match &endpoint {
-            Some(endpoint) => base_at(endpoint, bucket, options).map_err(invalid)?,
+        let (base, is_https, owner) = match &endpoint {
+            Some(endpoint) => {
+                let (base, is_https) = base_at(endpoint, bucket, options).map_err(invalid)?;
+                (base, is_https, owner_at(endpoint, region.as_deref()))
+            }
             None => {
                 let Some(region) = &region else {
                     return Err(invalid(
@@ -114,12 +119,12 @@ impl Place {
                 } else {
                     format!("https://{bucket}.s3.{region}.{domain}")
                 };
-                (base, true)
+                (base, true, partition(Some(region)).to_owned())
             }
         };
         let region = region.unwrap_or_else(|| REGION_ELSEWHERE.to_owned());
         let credentials = find_credentials(environment, &region, options).map_err(|e| invalid(format!("no credentials: {e}")))?;
-        Ok(Place { base, region, is_https, credentials })
+        Ok(Place { base, region, owner, is_https, credentials })
     }
 }
 
@@ -132,6 +137,32 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         None => false,
     }
+}
+
+/// The part of AWS in which a bucket's name is unique.
+fn partition(region: Option<&str>) -> &'static str {
+    match region {
+        Some(region) if region.starts_with("cn-") => "aws-cn",
+        Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// Who is asked at an endpoint, in one spelling: no default port, no slash at the end. AWS's own endpoints (regional, dual-stack, FIPS,
+/// in a private network) all lead to the same buckets; another machine that AWS only gave its name (`...compute.amazonaws.com`,
+/// `...elb.amazonaws.com`) is somebody else.
+fn owner_at(endpoint: &str, region: Option<&str>) -> String {
+    let Ok(url) = Url::parse(endpoint) else { return endpoint.to_owned() };
+    let host = url.host_str().unwrap_or_default();
+    let below_aws = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"));
+    let is_s3 = |labels: &str| {
+        labels.split('.').any(|label| matches!(label, "s3" | "s3-fips" | "s3-accelerate"))
+            || (labels.starts_with("s3-") && !labels.contains('.'))
+    };
+    if below_aws.is_some_and(is_s3) {
+        return partition(region).to_owned();
+    }
+    format!("{}{}", url.origin().ascii_serialization(), url.path().trim_end_matches('/'))
 }
 
 fn base_at(endpoint: &str, bucket: &str, options: &S3Options) -> Result<(String, bool), String> {
@@ -212,6 +243,31 @@ mod tests {
             ("https://10.0.0.1", "b", false, "https://10.0.0.1/b"),
         ] {
             assert_eq!(base(endpoint, bucket, path_style, false).as_deref(), Ok(want), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_told_from_its_namesake_elsewhere() {
+        let gov = Some("us-gov-west-1");
+        for (endpoint, region, want) in [
+            ("https://minio.example.com", None, "https://minio.example.com"),
+            ("https://MinIO.example.com:443/", None, "https://minio.example.com"),
+            ("https://minio.example.com:9000", None, "https://minio.example.com:9000"),
+            ("http://minio.example.com", None, "http://minio.example.com"),
+            ("http://[::1]:9000", None, "http://[::1]:9000"),
+            ("https://example.com/one/", None, "https://example.com/one"),
+            ("https://s3.amazonaws.com", None, "aws"),
+            ("https://s3.eu-central-1.amazonaws.com", Some("eu-central-1"), "aws"),
+            ("https://s3-eu-west-1.amazonaws.com", Some("eu-west-1"), "aws"),
+            ("https://s3.dualstack.eu-central-1.amazonaws.com", None, "aws"),
+            ("https://bucket.vpce-1a2b-3c4d.s3.us-east-1.vpce.amazonaws.com", None, "aws"),
+            ("https://s3-fips.us-gov-west-1.amazonaws.com", gov, "aws-us-gov"),
+            ("https://s3.cn-north-1.amazonaws.com.cn", Some("cn-north-1"), "aws-cn"),
+            ("https://ec2-1-2-3-4.compute.amazonaws.com", None, "https://ec2-1-2-3-4.compute.amazonaws.com"),
+            ("https://s3-1234.eu-west-1.elb.amazonaws.com", None, "https://s3-1234.eu-west-1.elb.amazonaws.com"),
+            ("https://s3.amazonaws.com.example.com", None, "https://s3.amazonaws.com.example.com"),
+        ] {
+            assert_eq!(owner_at(endpoint, region), want, "{endpoint}");
         }
     }
 
