@@ -48,7 +48,7 @@ fn filter(args: &QueryArgs, names: &Names) -> Filter {
         session: args.session.as_deref().map(|asked| Filter::reference(asked, names)),
         model: args.model.clone(),
         kind: args.kind.clone(),
-        decision: args.decision.clone(),
+        decision: args.decision.as_deref().map(|asked| Filter::reference(asked, names)),
         prompt_hash: args.prompt_hash.clone(),
         from: args.from,
         to: args.to,

@@ -31,8 +31,8 @@ pub struct Filter {
     pub model: Option<String>,
     /// `kind`; `decision` selects every record that has a decision group.
     pub kind: Option<String>,
-    /// `decision.id`.
-    pub decision: Option<String>,
+    /// `decision.id`; a reference, because an id that looks like a person is sealed as its pseudonym.
+    pub decision: Option<Wanted>,
     /// `prompt.hash` or `prompt.template_hash`, whole or without the algorithm in front.
     pub prompt_hash: Option<String>,
     /// Not before (by [`time_of`]).
@@ -45,6 +45,7 @@ pub struct Filter {
 const USER: &[&str] = &["actor.user_id"];
 const SUBJECT: &[&str] = &["subject.id"];
 const PERSON: &[&str] = &["actor.user_id", "subject.id", "review.reviewer.id", "change.by", "change.approval.by", "control.by"];
+const DECISION: &[&str] = &["decision.id"];
 const SESSION: &[&str] = &["actor.session_id", "actor.conversation_id"];
 
 impl Filter {
@@ -64,7 +65,8 @@ impl Filter {
     }
 
     fn people(&self) -> impl Iterator<Item = (&Wanted, &'static [&'static str])> {
-        let pairs = [(&self.user, USER), (&self.subject, SUBJECT), (&self.person, PERSON), (&self.session, SESSION)];
+        let pairs =
+            [(&self.user, USER), (&self.subject, SUBJECT), (&self.person, PERSON), (&self.session, SESSION), (&self.decision, DECISION)];
         pairs.into_iter().filter_map(|(wanted, paths)| wanted.as_ref().map(|w| (w, paths)))
     }
 }
@@ -102,7 +104,7 @@ impl Matcher {
         // Lines are canonical, so a string in them has exactly one spelling.
         let quoted = |text: &str| Json::string(text).to_jcs();
         group(filter.related.iter().map(|id| quoted(id)).collect());
-        for id in [&filter.trace_id, &filter.record_id, &filter.decision].into_iter().flatten() {
+        for id in [&filter.trace_id, &filter.record_id].into_iter().flatten() {
             group(vec![quoted(id)]);
         }
         if let Some(model) = &filter.model {
@@ -123,8 +125,8 @@ impl Matcher {
         if !self.needles.iter().all(|group| group.iter().any(|finder| finder.find(line).is_some())) {
             return Look::No;
         }
-        let Filter { user, subject, person, session, .. } = &mut self.filter;
-        for wanted in [user, subject, person, session].into_iter().flatten() {
+        let Filter { user, subject, person, session, decision, .. } = &mut self.filter;
+        for wanted in [user, subject, person, session, decision].into_iter().flatten() {
             wanted.see_realms(line);
         }
         if !self.filter.people().all(|(wanted, _)| wanted.may_be_in(line) || wanted.may_escape_in(line)) {
@@ -165,13 +167,12 @@ impl Matcher {
     }
 
     fn matches_besides_people(&self, record: &Json) -> bool {
-        let Filter { related, trace_id, record_id, model, kind, decision, prompt_hash, .. } = &self.filter;
+        let Filter { related, trace_id, record_id, model, kind, prompt_hash, .. } = &self.filter;
         let text = |path: &str| record.path(path).and_then(Json::as_str);
         let is = |path: &str, wanted: &Option<String>| wanted.as_deref().is_none_or(|w| text(path) == Some(w));
         let any = |paths: &[&str], wanted: &[String]| paths.iter().filter_map(|p| text(p)).any(|t| wanted.iter().any(|w| w == t));
         is("trace.trace_id", trace_id)
             && is("id", record_id)
-            && is("decision.id", decision)
             && (related.is_empty() || any(&["id", "trace.trace_id", "decision.id"], related))
             && kind.as_deref().is_none_or(|kind| text("kind") == Some(kind) || (kind == "decision" && record.get("decision").is_some()))
             && prompt_hash.as_deref().is_none_or(|hash| {
@@ -219,7 +220,8 @@ mod tests {
         assert!(!matches(|f| f.trace_id = text("1dba67c70ef7d7906342e3d531ba6ffd")), "an id at another place is no trace id");
         assert!(matches(|f| f.record_id = text("1dba67c70ef7d7906342e3d531ba6ffd")));
         assert!(!matches(|f| f.record_id = text("320191bebed45e1216cc9c6596d1cb45")));
-        assert!(matches(|f| f.decision = text("d-1")) && !matches(|f| f.decision = text("declined")));
+        let decision = |id: &str| Some(Filter::reference(id, &Names::default()));
+        assert!(matches(|f| f.decision = decision("d-1")) && !matches(|f| f.decision = decision("declined")));
         for (model, found) in [("org/gpt", true), ("gpt", true), ("gpt-1", true), ("acme/gpt", true), ("acme/org/gpt", true)] {
             assert_eq!(matches(|f| f.model = text(model)), found, "{model}");
         }

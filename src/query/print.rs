@@ -46,7 +46,7 @@ impl Column {
             Column::Kind if !hit.is_known() => Some(format!("? ({})", text("schema").unwrap_or_else(|| "no schema".to_owned()))),
             Column::Kind => text("kind"),
             Column::Service => text("source.service"),
-            Column::Model => text("model.version").or_else(|| text("model.id")).or_else(|| text("model.requested")),
+            Column::Model => model(text("model.id").or_else(|| text("model.requested")), text("model.version")),
             Column::Outcome => outcome(hit),
             Column::Confidence => number("confidence.score").map(|score| match number("confidence.threshold") {
                 Some(threshold) => format!("{score} of {threshold}"),
@@ -62,6 +62,14 @@ impl Column {
             }
         };
         cell.unwrap_or_default()
+    }
+}
+
+/// A model by its id, and by its version where that says more.
+fn model(id: Option<String>, version: Option<String>) -> Option<String> {
+    match (id, version) {
+        (Some(id), Some(version)) if id != version => Some(format!("{id} ({version})")),
+        (id, version) => id.or(version),
     }
 }
 
@@ -269,6 +277,20 @@ mod tests {
         }
         assert!(!narrow.contains("credit-scoring"));
         assert_eq!(table(&[], None), "");
+    }
+
+    #[test]
+    fn a_model_is_named_by_id_and_version() {
+        let cell = |id: Option<&str>, version: Option<&str>| model(id.map(str::to_owned), version.map(str::to_owned));
+        for (id, version, want) in [
+            (None, None, None),
+            (Some("m"), None, Some("m")),
+            (None, Some("1"), Some("1")),
+            (Some("m"), Some("m"), Some("m")),
+            (Some("m"), Some("2.1"), Some("m (2.1)")),
+        ] {
+            assert_eq!(cell(id, version).as_deref(), want);
+        }
     }
 
     #[test]

@@ -41,6 +41,9 @@ const SEGMENT_TRIES: u32 = 4;
 const SEGMENT_BACKOFF: Duration = Duration::from_millis(200);
 /// What a sender whose batch failed is told to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// How long a record waits for company once the process is draining: its sender waits, and nobody new comes. Long enough that the
+/// requests under way share a few seals.
+const HURRIED_DELAY: Duration = Duration::from_millis(100);
 /// Lock of `checkpoint` in a bucket that would lock it by default: it is replaced every few seconds and must not pile up for years.
 const CHECKPOINT_LOCK_SECONDS: i64 = 300;
 
@@ -96,6 +99,7 @@ pub struct Status {
 pub struct SealerTask {
     join: tokio::task::JoinHandle<Result<(), Fatal>>,
     stop: CancellationToken,
+    hurry: CancellationToken,
     /// Where the log stands.
     pub status: watch::Receiver<Status>,
     /// Figures for the metrics table.
@@ -106,6 +110,11 @@ impl SealerTask {
     /// Waits until the task ends, which by itself it does only on a fatal error.
     pub async fn ended(&mut self) -> Result<(), Fatal> {
         (&mut self.join).await.unwrap_or_else(|e| Err(Fatal::Format(format!("the sealer broke off: {e}"))))
+    }
+
+    /// From now on closes seals early: open requests are waited for, and `seal.max_delay` may be longer than a drain.
+    pub fn hurry(&self) {
+        self.hurry.cancel();
     }
 
     /// Seals what was submitted, says in the last seal that it stops on purpose, publishes the checkpoint and ends.
@@ -175,9 +184,9 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     }
     sealer.fence(options.fence).await?;
     sealer.publish().await;
-    let stop = CancellationToken::new();
-    let join = tokio::spawn(sealer.run(stop.clone()));
-    Ok((handle, SealerTask { join, stop, status: watching, stats }))
+    let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
+    let join = tokio::spawn(sealer.run(stop.clone(), hurry.clone()));
+    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats }))
 }
 
 struct Sealer {
@@ -217,6 +226,8 @@ struct Pending {
     permits: Vec<Permit>,
     keys: HashSet<Key>,
     bytes: usize,
+    /// When the first of its records came.
+    since: Option<Instant>,
 }
 
 impl Pending {
@@ -253,9 +264,9 @@ enum Wake {
 }
 
 impl Sealer {
-    async fn run(mut self, stop: CancellationToken) -> Result<(), Fatal> {
+    async fn run(mut self, stop: CancellationToken, hurry: CancellationToken) -> Result<(), Fatal> {
         loop {
-            match self.collect(&stop).await {
+            match self.collect(&stop, &hurry).await {
                 Wake::Seal(pending) => {
                     self.seal(pending, Next::Promised).await?;
                 }
@@ -277,9 +288,10 @@ impl Sealer {
 
     /// Waits for the next seal's content: the first batch and then whatever comes within `max_delay` or fills `max_bytes`; nothing but
     /// a heartbeat; or the end.
-    async fn collect(&mut self, stop: &CancellationToken) -> Wake {
+    async fn collect(&mut self, stop: &CancellationToken, hurry: &CancellationToken) -> Wake {
         let mut pending = Pending::default();
         let mut close_at: Option<Instant> = None;
+        let mut delay = self.max_delay;
         loop {
             let publish_due = self.published < self.range.size().0;
             // Every arm is cancel-safe: `recv` loses nothing, the others hold nothing.
@@ -291,6 +303,10 @@ impl Sealer {
                     }
                     return Wake::Stop(pending);
                 }
+                () = hurry.cancelled(), if delay > HURRIED_DELAY => {
+                    delay = HURRIED_DELAY;
+                    close_at = close_at.map(|at| at.min(Instant::now() + delay));
+                }
                 () = sleep_until(close_at) => return Wake::Seal(pending),
                 submission = self.inbox.recv() => match submission {
                     None => return Wake::Stop(pending),
@@ -300,7 +316,7 @@ impl Sealer {
                             return Wake::Seal(pending);
                         }
                         if close_at.is_none() && !pending.is_empty() {
-                            close_at = Some(Instant::now() + self.max_delay);
+                            close_at = Some(Instant::now() + delay);
                         }
                     }
                 },
@@ -331,6 +347,7 @@ impl Sealer {
                 let _ = answer.send(Ok(Receipt { seal, root: self.range.root() }));
             }
             _ => {
+                pending.since = pending.since.or_else(|| Some(Instant::now()));
                 pending.bytes += batch.records.iter().map(|r| r.line.len()).sum::<usize>();
                 pending.batches.push(batch);
                 pending.permits.push(permit);
@@ -372,7 +389,7 @@ impl Sealer {
             self.dedup.insert(key, index, sealed_at);
         }
         self.dedup.expire(sealed_at);
-        self.observe(closed, sealed_at);
+        self.observe(closed, pending.since, sealed_at);
         pending.answer(&Ok(Receipt { seal: index, root }));
         Ok(Sealed::Committed)
     }
@@ -512,8 +529,11 @@ impl Sealer {
         Ok(root)
     }
 
-    fn observe(&mut self, closed: Instant, sealed_at: UnixSeconds) {
+    fn observe(&mut self, closed: Instant, first_record: Option<Instant>, sealed_at: UnixSeconds) {
         let now = Instant::now();
+        if let Some(first) = first_record {
+            self.stats.duration.record(now - first);
+        }
         self.stats.seal_nanos.add(u64::try_from((now - closed).as_nanos()).unwrap_or(u64::MAX));
         self.stats.tree_size.set(self.range.size().0);
         self.stats.sealed_at.set(u64::try_from(sealed_at.0).unwrap_or(0));

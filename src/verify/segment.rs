@@ -5,9 +5,10 @@
 
 use std::io::Read;
 
+use super::configuration::Configuration;
 use crate::clock::UnixNanos;
-use crate::record::SCHEMA;
 use crate::record::canonical::{Json, JsonError};
+use crate::record::{RecordId, SCHEMA};
 use crate::tlog::merkle::{CompactRange, leaf_hash};
 use crate::tlog::seal_file::SegmentRef;
 use crate::tlog::{LeafHash, RootHash};
@@ -61,11 +62,14 @@ pub struct Contents {
     pub other_schema: u64,
     /// First record whose `retention.class` is not the one given.
     pub wrong_class: Option<(u64, String)>,
+    /// What the last `config_change` record says is in force from then on.
+    pub configuration: Option<Configuration>,
 }
 
 /// Decodes and checks stored bytes; `each` sees every line (without newline) with its leaf hash.
 pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8], LeafHash)) -> Result<Contents, SegmentError> {
-    let mut lines = Lines { tree: CompactRange::new(), class, times: None, control: 0, other_schema: 0, wrong_class: None };
+    let mut lines =
+        Lines { tree: CompactRange::new(), class, times: None, control: 0, other_schema: 0, wrong_class: None, configuration: None };
     decode(stored, |index, line| {
         let leaf = leaf_hash(line);
         lines.line(index, line, leaf)?;
@@ -80,6 +84,7 @@ pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8],
         control: lines.control,
         other_schema: lines.other_schema,
         wrong_class: lines.wrong_class,
+        configuration: lines.configuration,
     })
 }
 
@@ -182,6 +187,7 @@ struct Lines<'a> {
     control: u64,
     other_schema: u64,
     wrong_class: Option<(u64, String)>,
+    configuration: Option<Configuration>,
 }
 
 impl Lines<'_> {
@@ -196,10 +202,12 @@ impl Lines<'_> {
             self.other_schema += 1;
             return Ok(());
         }
+        let (first, last) = check_record(&record).map_err(|what| SegmentError::Record(index, what))?;
         if record.path("source.signal").and_then(Json::as_str) == Some("control") {
             self.control += 1;
+            // Telemetry cannot make control records, so what stands in one is the writer's own word.
+            self.configuration = Configuration::of(&record).or(self.configuration.take());
         }
-        let (first, last) = times(&record).map_err(|what| SegmentError::Record(index, what))?;
         self.times = Some(self.times.map_or((first, last), |(f, l)| (f.min(first), l.max(last))));
         if let Some(class) = record.path("retention.class").and_then(Json::as_str)
             && class != self.class
@@ -209,6 +217,29 @@ impl Lines<'_> {
         }
         Ok(())
     }
+}
+
+/// What every record of our schema has, in the types of `record.md` sections 1 and 2, as far as readers go by it. Answers with its times.
+///
+/// A reader takes a member of another type for absent, so such a record would be signed and yet not found.
+pub(super) fn check_record(record: &Json) -> Result<(UnixNanos, UnixNanos), &'static str> {
+    if record.get("id").and_then(Json::as_str).and_then(RecordId::parse).is_none() {
+        return Err("`id` is missing or not 32 lower-case hex digits");
+    }
+    if record.get("kind").and_then(Json::as_str).is_none_or(str::is_empty) {
+        return Err("`kind` is missing or not a word");
+    }
+    for (group, member, wrong) in [
+        ("source", "signal", "`source.signal` is not a string in an object"),
+        ("retention", "class", "`retention.class` is not a string in an object"),
+    ] {
+        // Absent is allowed; a group that is no object would hide what it should hold.
+        let there = record.get(group);
+        if there.is_some_and(|g| g.as_object().is_none() || g.get(member).is_some_and(|m| m.as_str().is_none())) {
+            return Err(wrong);
+        }
+    }
+    times(record)
 }
 
 /// Least and greatest of `time.start` and `time.end`; `time.received` for a record with neither.

@@ -341,12 +341,14 @@ impl WormStore for S3Store {
 
     async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Version>, ReadError> {
         let full = format!("{}{prefix}", self.prefix);
+        // The whole store has no key to name in an error.
+        let shown = if prefix.is_empty() { &self.shown } else { prefix };
         let mut found: Vec<Version> = Vec::new();
         let mut from = after.map(|key| (format!("{}{key}", self.prefix), None));
         // One more than asked for usually shows that the last key is whole.
         let mut max = limit.saturating_add(1).clamp(2, PAGE_MAX);
         loop {
-            let page = self.page(prefix, &full, &from, max).await?;
+            let page = self.page(shown, &full, &from, max).await?;
             let versions = page.entries.into_iter().filter_map(|e| self.version(e));
             // A marker without a version means "after this key", but "from this key" to Versity.
             let versions = versions.filter(|v| after.is_none_or(|after| v.key > *after));

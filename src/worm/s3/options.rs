@@ -79,7 +79,14 @@ pub(super) struct Place {
     /// Who has the bucket of this name: `aws` (or another of AWS's partitions), else scheme, host and port of the endpoint.
     pub(super) owner: String,
     pub(super) is_https: bool,
-    pub(super) credentials: AwsCredentialProvider,
+    pub(super) credentials: Credentials,
+}
+
+/// Who is asked for credentials. Only a fixed pair is there for certain.
+pub(super) struct Credentials {
+    pub(super) provider: AwsCredentialProvider,
+    /// What it means, and what to set, if it has none.
+    pub(super) if_none: &'static str,
 }
 
 impl fmt::Debug for Place {
@@ -198,7 +205,7 @@ fn base_at(endpoint: &str, bucket: &str, options: &S3Options) -> Result<(String,
     Ok((format!("{scheme}://{bucket}.{rest}"), is_https))
 }
 
-fn find_credentials(environment: AmazonS3Builder, region: &str, options: &S3Options) -> object_store::Result<AwsCredentialProvider> {
+fn find_credentials(environment: AmazonS3Builder, region: &str, options: &S3Options) -> object_store::Result<Credentials> {
     let of_environment = |key| environment.get_config_value(&key);
     let fixed = match &options.credentials {
         Some(own) => {
@@ -212,12 +219,24 @@ fn find_credentials(environment: AmazonS3Builder, region: &str, options: &S3Opti
         },
     };
     if let Some(fixed) = fixed {
-        return Ok(Arc::new(StaticCredentialProvider::new(fixed)));
+        return Ok(Credentials { provider: Arc::new(StaticCredentialProvider::new(fixed)), if_none: "" });
     }
+    let is_set = |key| of_environment(key).is_some();
+    // In object_store's order.
+    let if_none = if is_set(AmazonS3ConfigKey::WebIdentityTokenFile) && is_set(AmazonS3ConfigKey::RoleArn) {
+        "web identity gave none: check AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN and the role's trust"
+    } else if is_set(AmazonS3ConfigKey::ContainerCredentialsRelativeUri) {
+        "the container's service gave none: check AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and the task's role"
+    } else if is_set(AmazonS3ConfigKey::ContainerCredentialsFullUri) && is_set(AmazonS3ConfigKey::ContainerAuthorizationTokenFile) {
+        "the container's service gave none: check AWS_CONTAINER_CREDENTIALS_FULL_URI, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE and the pod's role"
+    } else {
+        "none are in the environment and this machine is given none: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN too, \
+         if they are temporary), or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN; profiles in ~/.aws are not read"
+    };
     // The default retries go on for three minutes; a machine without any credentials should say so soon.
     let retry = RetryConfig { backoff: BackoffConfig::default(), max_retries: 2, retry_timeout: Duration::from_secs(10) };
     let store = environment.with_bucket_name("unused").with_region(region).with_retry(retry).build()?;
-    Ok(Arc::clone(store.credentials()))
+    Ok(Credentials { provider: Arc::clone(store.credentials()), if_none })
 }
 
 #[cfg(test)]
