@@ -235,7 +235,7 @@ async fn a_key_belongs_to_the_address_of_its_store() {
 
     at(&real.store).await.unwrap().1.drain().await.unwrap();
     assert_eq!(last_line(), line(&server.endpoint));
-    let why = at(&elsewhere).await.err().expect("another address").to_string();
+    let why = at(&elsewhere).await.map(|_| ()).expect_err("another address").to_string();
     assert!(why.contains("restored store") && why.contains(&format!("`{}`", line(&proxy.endpoint))), "{why}");
     assert!(why.contains(&path.display().to_string()), "{why}");
 
