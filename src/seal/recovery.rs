@@ -24,7 +24,7 @@ use crate::worm::{
 };
 
 /// A writer further off the store's clock than this does not seal (`store.md`, "The seal").
-pub(crate) const CLOCK_SKEW_MAX_SECONDS: i64 = 300;
+pub const CLOCK_SKEW_MAX_SECONDS: i64 = 300;
 /// Keys looked at behind the newest seal, to tell a hole in the log from its end.
 const BEYOND_LIST_MAX: usize = 16;
 
