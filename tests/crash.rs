@@ -209,6 +209,32 @@ async fn foreign_versions_at_the_next_key_do_not_stop_the_log() {
     }
 }
 
+/// Scenario: somebody floods the key of the next seal before it is written, also with an object longer than any seal. Guarantee: the writer
+/// goes on, and every reader finds the same seal among them.
+#[tokio::test(start_paused = true)]
+async fn a_flooded_key_holds_one_truth_for_all_readers() {
+    use spanseal::query::log::{KeySource, LogReader, TrustedKey};
+    use spanseal::verify::{RecordAt, prove};
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch(1..=1, 0)).await.unwrap();
+    let next = log.check_log().await.seals;
+    log.store.overwrite_foreign(&seal_key(LOG, next), vec![b'x'; 300 * 1024]);
+    for n in 0..100_u32 {
+        log.store.overwrite_foreign(&seal_key(LOG, next), n.to_string().into_bytes());
+    }
+    process.submit(batch(2..=2, 0)).await.unwrap();
+    process.drain().await.unwrap();
+    let seal = log.check_log().await.files[usize::try_from(next).unwrap()].clone();
+    let key = TestLog::key().verifier().clone();
+    let at = RecordAt { seal: next, segment: seal.statement.segments[0].key.clone(), leaf_index: 0, rotations: vec![] };
+    prove(&log.store, LOG, &key, &at).await.unwrap();
+    let trusted = [TrustedKey { key, source: KeySource::Pinned }];
+    let reader = LogReader::open(Arc::new(log.store.clone()), LOG, &trusted).await.unwrap();
+    let seals = reader.seals(0..reader.size()).await.unwrap();
+    assert_eq!(seals.found.get(&next).map(|found| found.leaf()), Some(seal.leaf()), "{:?}", seals.problems);
+}
+
 /// Scenario: what was committed is gone (destroyed, not hidden). Guarantee: the writer refuses to write on top.
 #[tokio::test(start_paused = true)]
 async fn a_rolled_back_store_is_refused() {

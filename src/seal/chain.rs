@@ -9,7 +9,9 @@ use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
 use crate::tlog::truth::{Judgement, judge, newer_format};
-use crate::worm::{ObjectKey, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_DECODED_MAX, Version, WormStore, below, seal_key};
+use crate::worm::{
+    ObjectKey, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_DECODED_MAX, Version, WormStore, below, read_versions, seal_key,
+};
 
 /// Base-2 logarithm of the largest zstd window of a segment (8 MiB).
 const SEGMENT_WINDOW_LOG_MAX: u32 = 23;
@@ -19,22 +21,9 @@ const READ_TRIES: u32 = 4;
 /// Wait before the second try; it doubles.
 const READ_BACKOFF: std::time::Duration = std::time::Duration::from_millis(100);
 
-/// All data versions of a key with their bytes, oldest first. Delete markers are left out; a version that is longer than any seal
-/// comes without bytes it could be mistaken by.
+/// All data versions of a key with their bytes, oldest first. However many: a writer must know where its own seal stands among them.
 pub(crate) async fn versions_with_bytes(store: &dyn WormStore, key: &ObjectKey, limit: u64) -> Result<Vec<(Version, Bytes)>, ReadError> {
-    let mut found = Vec::new();
-    for version in retried(|| store.versions(key)).await?.into_iter().rev().filter(|v| !v.is_delete_marker) {
-        let bytes = match retried(|| store.get(key, version.id.as_ref(), limit)).await {
-            Ok(Some(bytes)) => bytes,
-            // Too long to be what belongs here: foreign, whatever it says.
-            Err(ReadError::TooLarge { .. }) => Bytes::new(),
-            // Listed but gone: deleted between two calls, or lifted by somebody with the right to.
-            Ok(None) => continue,
-            Err(e) => return Err(e),
-        };
-        found.push((version, bytes));
-    }
-    Ok(found)
+    retried(|| async { read_versions(store, &store.versions(key).await?, limit, usize::MAX).await }).await
 }
 
 /// Repeats a read that the store could not answer just now.

@@ -8,10 +8,7 @@ use super::report::{Item, Kind, Sink};
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::truth::{Judgement, judge, newer_format};
-use crate::worm::{ReadError, SEAL_BYTES_MAX, VersionId, WormStore};
-
-/// Versions of one seal's key that are read. 256 of 256 KiB are 64 MiB, the most that one seal may cost.
-const VERSIONS_READ_MAX: usize = 256;
+use crate::worm::{ReadError, SEAL_BYTES_MAX, VERSIONS_READ_MAX, VersionId, WormStore};
 
 /// One seal's key with what its versions hold.
 pub(super) struct Fetched {

@@ -346,3 +346,19 @@ pub async fn ensure_locked(store: &dyn WormStore, key: &ObjectKey, version: Opti
         _ => Err(PutError::LockNotKept { key: key.clone(), wanted: lock, found }),
     }
 }
+
+/// Bytes of the data versions of one key, **oldest first**, of a listing (newest first) of that key; no more than `max`. What a delete
+/// marker says is no version. One longer than `limit` comes without bytes that it could be mistaken by: it is foreign, whatever it says.
+/// One that is gone since the listing (deleted, its lock lifted) is left out.
+pub async fn read_versions(store: &dyn WormStore, listed: &[Version], limit: u64, max: usize) -> Result<Vec<(Version, Bytes)>, ReadError> {
+    let mut found = Vec::new();
+    for version in listed.iter().rev().filter(|v| !v.is_delete_marker).take(max) {
+        match store.get(&version.key, version.id.as_ref(), limit).await {
+            Ok(Some(bytes)) => found.push((version.clone(), bytes)),
+            Ok(None) => {}
+            Err(ReadError::TooLarge { .. }) => found.push((version.clone(), Bytes::new())),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(found)
+}
