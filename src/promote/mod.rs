@@ -160,13 +160,8 @@ impl Promoter {
         let required_of = |kind: &Kind| Member::all().filter(|m| m.spec().required.contains(kind)).collect();
         let required = EVERY.iter().map(|kind| (*kind, required_of(kind))).collect();
         let tables = Tables::new(enabled, &[]);
-        for (option, key) in settings
-            .keep_attributes
-            .iter()
-            .map(|key| ("promotion.keep_attributes", key))
-            .chain([("identity.realm", &settings.realm)])
-            .filter(|(_, key)| tables.withholds(key.as_bytes()))
-        {
+        let asked = settings.keep_attributes.iter().map(|key| ("promotion.keep_attributes", key));
+        if let Some((option, key)) = asked.chain([("identity.realm", &settings.realm)]).find(|(_, key)| tables.withholds(key.as_bytes())) {
             return Err(format!(
                 "{option}: `{key}` is never stored (client addresses, user agents, headers, cookies, processes, hosts and their users); name another attribute"
             ));
