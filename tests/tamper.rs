@@ -11,9 +11,11 @@ use spanseal::tlog::merkle::{CompactRange, leaf_hash};
 use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint, VerifierKey};
 use spanseal::tlog::seal_file::{LogFile, SealFile, Statement};
 use spanseal::tlog::{Hash, TreeSize};
-use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, Report, Verdict, verify};
+use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, RecordAt, Report, Verdict, prove, verify};
 use spanseal::worm::memory::{MemoryOptions, MemoryStore};
-use spanseal::worm::{Condition, Lock, Locks, Mode, ObjectKey, WormStore, below, checkpoint_key, log_key, seal_key, segment_name};
+use spanseal::worm::{
+    Condition, Lock, Locks, Mode, ObjectKey, VERSIONS_READ_MAX, WormStore, below, checkpoint_key, log_key, seal_key, segment_name,
+};
 use std::sync::Arc;
 
 /// The sample log in memory, where bytes can be flipped.
@@ -406,6 +408,36 @@ async fn hidden_foreign_and_doubled_versions_are_named_and_the_evidence_is_intac
     let report = forge.verify().await;
     assert_eq!(kinds(&report), ["segment_missing"]);
     assert_eq!(report.findings[0].evidence, Some(Evidence::Lost));
+}
+
+/// Scenario: somebody floods a seal's key, behind the true version or before it. Guarantee: verifier and proof look at the same oldest
+/// versions, and that there are more is named.
+#[tokio::test]
+async fn a_flooded_key_is_named() {
+    for before in [false, true] {
+        let forge = honest(Locks::Enforced).await;
+        let key = seal_key(LOG, 2);
+        let truth = bytes(&forge.store, &key).await;
+        if before {
+            forge.store.purge(&key, None);
+        }
+        for _ in 0..VERSIONS_READ_MAX {
+            // The same bytes once more are no finding by themselves.
+            forge.store.overwrite_foreign(&key, if before { b"not ours".to_vec() } else { truth.clone() });
+        }
+        if before {
+            forge.put(&key, truth).await;
+        }
+        let report = forge.verify().await;
+        assert_eq!(kinds(&report), ["flooded"], "{}", report.to_text());
+        assert_eq!(report.findings[0].evidence, (!before).then_some(Evidence::Intact));
+        assert_eq!(report.findings[0].found.as_deref(), Some("257 versions, of which the 256 oldest were read"));
+        let segment = forge.seals[2].statement.segments[0].key.clone();
+        let at = RecordAt { seal: 2, segment, leaf_index: 0, rotations: vec![] };
+        let proof = prove(&forge.store, LOG, forge.signer.verifier(), &at).await;
+        assert_eq!(proof.is_err(), before);
+        assert!(proof.err().is_none_or(|why| why.to_string().contains("1 further versions were not read")));
+    }
 }
 
 #[tokio::test]
@@ -952,7 +984,7 @@ async fn a_change_of_key_is_followed_and_only_an_announced_one() {
 }
 
 async fn prove_over_a_change_of_key(forge: &Forge, old: &NoteSigner) {
-    use spanseal::verify::{RecordAt, check, prove};
+    use spanseal::verify::check;
     let segment = forge.seals[5].statement.segments[0].key.clone();
     let at = RecordAt { seal: 5, segment, leaf_index: 1, rotations: vec![4] };
     let bundle = prove(&forge.store, LOG, old.verifier(), &at).await.unwrap();
