@@ -6,9 +6,11 @@ mod published;
 mod strays;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use tokio::sync::Semaphore;
 
 use super::chain::{Chain, Fetched, fetch, missing};
 use super::configuration::Configurations;
@@ -132,9 +134,21 @@ fn jobs<'w, 'a: 'w>(walk: &'w mut Walk<'a>, fetched: BoxStream<'a, Result<Option
     futures::stream::unfold((walk, fetched), step).boxed()
 }
 
+/// Seals that are waited with, behind one whose segments take long: their own are checked meanwhile. 256 of 256 KiB are 64 MiB.
+const AHEAD_MAX: usize = 256;
+
 /// What each of them holds, in their order: which configuration is in force is known from the seals before.
 fn outcomes<'w, 'a: 'w>(scene: Scene<'a>, jobs: BoxStream<'w, Sealed>, concurrency: usize) -> BoxStream<'w, Outcome> {
-    jobs.map(move |sealed| check_sealed(scene, sealed)).buffered(concurrency).boxed()
+    let work = Arc::new(Semaphore::new(concurrency));
+    let check = move |sealed| {
+        let work = Arc::clone(&work);
+        async move {
+            // Never closed.
+            let _turn = work.acquire().await;
+            check_sealed(scene, sealed).await
+        }
+    };
+    jobs.map(check).buffered(concurrency.max(AHEAD_MAX)).boxed()
 }
 
 async fn fetch_listed(scene: Scene<'_>, group: Result<Group, ReadError>) -> Result<Option<Fetched>, ReadError> {

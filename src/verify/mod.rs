@@ -5,7 +5,7 @@
 //! refuse is refused, also when the log's own key signed it. What could not be read is `unchecked`, never fine.
 //!
 //! One pass over two listings: seals in order of their index, segments of each class in order of their keys, joined. Memory is bounded
-//! by pages and by the segments in work, not by the length of the log.
+//! by pages, by the segments in work and by the seals that wait behind them, not by the length of the log.
 
 mod chain;
 mod configuration;
