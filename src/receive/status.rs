@@ -214,18 +214,11 @@ pub(crate) fn content_type(encoding: Encoding) -> HeaderValue {
     })
 }
 
-/// What tonic's framing says of a message that never reached us -> what OTLP says.
-///
-/// - A message beyond the limit is OUT_OF_RANGE there (or RESOURCE_EXHAUSTED, if only its decompressed form is); OTLP clients retry
-///   OUT_OF_RANGE, so they would send the same bytes for ever.
-/// - Compressed bytes that do not decompress, or framing that breaks off, are INTERNAL there; the request is malformed.
-/// - Everything else (a compression that is not understood, our own refusal on the way) is right already.
-pub(crate) fn framing_refusal(code: Code, bytes_max: usize) -> Option<Refusal> {
-    match code {
-        Code::OutOfRange | Code::ResourceExhausted => Some(Refusal::TooLarge(bytes_max)),
-        Code::Internal => Some(Refusal::Malformed("it is not one gRPC message, or does not decompress".to_owned())),
-        _ => None,
-    }
+/// What tonic's framing says of a message that never reached us -> what OTLP says. Framing that breaks off, or that says compressed and not
+/// how, is INTERNAL there; the request is malformed. Everything else (a compression that is not understood, our own refusal on the way) is
+/// right already. What is too large, OUT_OF_RANGE there, which OTLP clients would send again for ever, never gets so far.
+pub(crate) fn framing_refusal(code: Code) -> Option<Refusal> {
+    (code == Code::Internal).then(|| Refusal::Malformed("it is not one gRPC message".to_owned()))
 }
 
 #[cfg(test)]

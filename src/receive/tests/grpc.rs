@@ -169,6 +169,12 @@ async fn what_is_no_request_is_invalid() {
     for (headers, body) in [
         (&[][..], framed(0, b"\xff\xff\xff")),
         (&[("grpc-encoding", "gzip")][..], framed(1, b"not gzip")),
+        // Compressed, and nobody said how; a flag that is none.
+        (&[][..], framed(1, b"not gzip")),
+        (&[("grpc-encoding", "gzip")][..], framed(2, b"")),
+        // Three bytes that ask for a window of 128 MiB.
+        (&[("grpc-encoding", "zstd")][..], framed(1, b"\x28\xb5\x2f\xfd\x00\x88\x19\x00\x00abc")),
+        (&[("grpc-encoding", "zstd")][..], framed(1, b"cut off")[..9].to_vec()),
         (&[][..], framed(0, b"0123456789")[..9].to_vec()),
         (&[][..], Vec::new()),
     ] {
@@ -176,7 +182,7 @@ async fn what_is_no_request_is_invalid() {
         assert_eq!((http, code(&headers)), (200, "3"), "{body:?}");
         assert!(headers.get("grpc-status-details-bin").is_none());
     }
-    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Malformed), 4);
+    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Malformed), 8);
     assert_eq!(rig.pool.used(), 0);
 }
 

@@ -7,17 +7,17 @@ use reqwest::{Body, Method};
 use super::*;
 use crate::otlp::answer::Signal;
 
-const PROTOBUF: &str = "application/x-protobuf";
+pub(super) const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
-struct Reply {
-    status: u16,
+pub(super) struct Reply {
+    pub(super) status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
 impl Reply {
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |v| v.to_str().unwrap())
     }
 
@@ -26,7 +26,7 @@ impl Reply {
     }
 }
 
-async fn post(rig: &Rig, path: &str, media_type: &str, coding: &str, body: impl Into<Body>) -> Reply {
+pub(super) async fn post(rig: &Rig, path: &str, media_type: &str, coding: &str, body: impl Into<Body>) -> Reply {
     send(rig, Method::POST, path, media_type, coding, body).await
 }
 
@@ -43,13 +43,13 @@ async fn send(rig: &Rig, method: Method, path: &str, media_type: &str, coding: &
     Reply { status, headers, body: response.bytes().await.unwrap().to_vec() }
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).unwrap()
 }
 
