@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, BufMut, Bytes};
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use hyper::body::Incoming;
 use tonic::body::Body;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -26,7 +25,7 @@ use super::export::{self, Answer};
 use super::inflate::Compression;
 use super::listen::Caller;
 use super::metrics::Outcome;
-use super::status::{Refusal, framing_refusal};
+use super::status::{MediaType, Refusal, framing_refusal};
 use crate::otlp::answer::{Encoding, Signal, export_response};
 use crate::promote::Peer;
 
@@ -61,11 +60,13 @@ impl GrpcService {
             intake.state.metrics.ended(None, refusal.outcome());
             refusal
         };
-        let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
-        if !is_grpc {
+        let media_type = MediaType::of(request.headers());
+        if media_type != Some(MediaType::Grpc) {
             // A client that does not speak gRPC would not understand a gRPC status (gRPC over HTTP2, "Content-Type").
-            let hint = Refusal::ContentType("this port speaks OTLP/gRPC; OTLP/HTTP has its own port (4318 by default)");
-            return stray(hint).to_http(None).map(Body::new);
+            let hint = Refusal::ContentType(
+                "this port speaks OTLP/gRPC (application/grpc, application/grpc+proto); OTLP/HTTP has its own port (4318 by default)",
+            );
+            return stray(hint).to_http(media_type.and_then(MediaType::encoding)).map(Body::new);
         }
         let signal = match request.uri().path() {
             TRACES => Signal::Traces,

@@ -19,7 +19,7 @@ use super::admission::{share, share_of_part};
 use super::export::{self, Answer};
 use super::inflate::{Compression, Inflater};
 use super::listen::Caller;
-use super::status::{Refusal, content_type};
+use super::status::{MediaType, Refusal, content_type};
 use crate::otlp::answer::{Encoding, Signal, export_response};
 use crate::seal::Permit;
 
@@ -56,14 +56,15 @@ impl HttpService {
         let metrics = Arc::clone(&self.intake.state.metrics);
         let _in_flight = metrics.enter();
         let (parts, mut body) = request.into_parts();
-        let envelope = Envelope::read(&parts.method, parts.uri.path(), &parts.headers);
-        let (signal, encoding, result) = match envelope {
+        // First of all, because a refusal too is a status in the request's encoding (OTLP specification, "OTLP/HTTP Response").
+        let encoding = MediaType::of(&parts.headers).and_then(MediaType::encoding);
+        let envelope = Envelope::read(&parts.method, parts.uri.path(), &parts.headers, encoding);
+        let (signal, result) = match envelope {
             Ok(envelope) => {
                 let caller = parts.extensions.get::<Caller>();
-                let result = self.export(envelope, &parts.headers, caller, &mut body).await;
-                (Some(envelope.signal), Some(envelope.encoding), result)
+                (Some(envelope.signal), self.export(envelope, &parts.headers, caller, &mut body).await)
             }
-            Err((signal, refusal)) => (signal, None, Err(refusal)),
+            Err((signal, refusal)) => (signal, Err(refusal)),
         };
         metrics.ended(signal, export::outcome(&result));
         match (result, signal, encoding) {
@@ -179,7 +180,7 @@ struct Envelope {
 }
 
 impl Envelope {
-    fn read(method: &Method, path: &str, headers: &HeaderMap) -> Result<Self, (Option<Signal>, Refusal)> {
+    fn read(method: &Method, path: &str, headers: &HeaderMap, encoding: Option<Encoding>) -> Result<Self, (Option<Signal>, Refusal)> {
         let signal = match path {
             "/v1/traces" => Signal::Traces,
             "/v1/logs" => Signal::Logs,
@@ -192,16 +193,10 @@ impl Envelope {
         if method != Method::POST {
             return Err((Some(signal), Refusal::WrongMethod));
         }
-        let text = |name| headers.get(name).map_or(Some(""), |v| v.to_str().ok());
-        let media_type = text(CONTENT_TYPE).and_then(|v| v.split(';').next()).unwrap_or_default().trim();
-        let encoding = if media_type.eq_ignore_ascii_case("application/x-protobuf") {
-            Encoding::Protobuf
-        } else if media_type.eq_ignore_ascii_case("application/json") {
-            Encoding::Json
-        } else {
+        let Some(encoding) = encoding else {
             return Err((Some(signal), Refusal::ContentType("supported content types: application/x-protobuf, application/json")));
         };
-        let coding = text(CONTENT_ENCODING).unwrap_or("?").trim();
+        let coding = headers.get(CONTENT_ENCODING).map_or(Some(""), |v| v.to_str().ok()).unwrap_or("?").trim();
         let compression = if coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
             None
         } else if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {

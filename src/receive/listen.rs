@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either as Choice, MapOk, Ready, TryFutureExt, ready};
-use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -27,7 +26,7 @@ use tower::util::{Oneshot, ServiceExt};
 
 use super::metrics::{Outcome, Overdue, ReceiveMetrics};
 use super::patience::{Patient, Watch};
-use super::status::Refusal;
+use super::status::{MediaType, Refusal};
 use super::timeouts::Timeouts;
 use super::tls::{self, TlsFiles};
 use super::token::Tokens;
@@ -427,6 +426,9 @@ where
 }
 
 fn refused(request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
-    if is_grpc { Refusal::Unauthenticated.to_grpc().into_http() } else { Refusal::Unauthenticated.to_http(None) }
+    let media_type = MediaType::of(request.headers());
+    match media_type {
+        Some(MediaType::Grpc) => Refusal::Unauthenticated.to_grpc().into_http(),
+        media_type => Refusal::Unauthenticated.to_http(media_type.and_then(MediaType::encoding)),
+    }
 }

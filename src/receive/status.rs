@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use tonic::{Code, Status};
 
@@ -202,6 +202,38 @@ impl From<SubmitError> for Refusal {
         match error {
             SubmitError::NotSealed { retry_after, .. } => Refusal::NotSealed(retry_after),
             SubmitError::Stopped { .. } => Refusal::Stopped,
+        }
+    }
+}
+
+/// What a request says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    /// OTLP/gRPC: protobuf messages. gRPC in JSON and gRPC-Web begin alike and are something else.
+    Grpc,
+    /// OTLP/HTTP.
+    Http(Encoding),
+}
+
+impl MediaType {
+    /// Reads the content type; `None` for what OTLP does not have.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let named = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim();
+        [
+            ("application/grpc", MediaType::Grpc),
+            ("application/grpc+proto", MediaType::Grpc),
+            ("application/x-protobuf", MediaType::Http(Encoding::Protobuf)),
+            ("application/json", MediaType::Http(Encoding::Json)),
+        ]
+        .into_iter()
+        .find_map(|(name, media_type)| named.eq_ignore_ascii_case(name).then_some(media_type))
+    }
+
+    /// How an OTLP/HTTP request is encoded, and its answer.
+    pub(crate) fn encoding(self) -> Option<Encoding> {
+        match self {
+            MediaType::Grpc => None,
+            MediaType::Http(encoding) => Some(encoding),
         }
     }
 }

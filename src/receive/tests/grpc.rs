@@ -197,9 +197,18 @@ async fn what_is_not_served_is_named_so() {
         let (http, headers) = raw(&rig, path, &[], framed(0, b"")).await;
         assert_eq!((http, code(&headers)), (200, "12"), "{path}");
     }
-    let (http, headers) = raw(&rig, path, &[("content-type", "application/json")], b"{}".to_vec()).await;
-    assert_eq!((http, headers.get("grpc-status")), (415, None));
-    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 4);
+    // gRPC in JSON and gRPC-Web are no protobuf.
+    for media_type in
+        ["application/json", "application/grpc+json", "application/grpc-web", "application/grpc-web+proto", "application/grpcx"]
+    {
+        let (http, headers) = raw(&rig, path, &[("content-type", media_type)], framed(0, b"")).await;
+        assert_eq!((http, headers.get("grpc-status")), (415, None), "{media_type}");
+    }
+    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 8);
+    for media_type in ["application/grpc+proto", "application/grpc; charset=utf-8", "Application/GRPC"] {
+        let (http, headers) = raw(&rig, path, &[("content-type", media_type)], framed(0, b"")).await;
+        assert_eq!((http, headers["spanseal-promoted"].to_str().unwrap()), (200, "0"), "{media_type}");
+    }
 }
 
 #[tokio::test]

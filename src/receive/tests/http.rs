@@ -284,8 +284,13 @@ async fn what_is_not_otlp_is_told_so() {
     assert_eq!(post(&rig, "/v1/traces", "application/x-protobuf2", "", "x").await.status, 415);
     let deflate = post(&rig, "/v1/traces", JSON, "deflate", "{}").await;
     assert_eq!((deflate.status, deflate.header("accept-encoding")), (415, "gzip, zstd"));
-    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Unsupported), 5);
-    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 2);
+    assert_eq!((deflate.header("content-type"), deflate.json()["code"].as_u64()), (JSON, Some(12)));
+    let put = send(&rig, Method::PUT, "/v1/traces", PROTOBUF, "", "").await;
+    assert_eq!((put.status, put.header("content-type"), google_status(&put.body).0), (405, PROTOBUF, 12));
+    let lost = post(&rig, "/v2/traces", PROTOBUF, "", "").await;
+    assert_eq!((lost.status, lost.header("content-type"), google_status(&lost.body).0), (404, PROTOBUF, 12));
+    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Unsupported), 6);
+    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 3);
 }
 
 /// Scenario: a small request becomes far more than it was. Guarantee: what it becomes is paid out of the pool; while others hold that, it

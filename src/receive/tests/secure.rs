@@ -161,6 +161,9 @@ async fn a_token_is_asked_for_over_both_transports() {
     };
     let refused = post("Bearer s3cret2").await.unwrap();
     assert_eq!((refused.status().as_u16(), refused.headers()["www-authenticate"].to_str().unwrap()), (401, "Bearer"));
+    assert_eq!(refused.headers()["content-type"].to_str().unwrap(), "application/json");
+    let status: serde_json::Value = serde_json::from_slice(&refused.bytes().await.unwrap()).unwrap();
+    assert_eq!(status["code"], 16);
     assert_eq!(post("bearer s3cret").await.unwrap().status(), 200);
     let seen = rig.fake.seen.lock().unwrap().clone();
     assert_eq!(seen.len(), 2);
