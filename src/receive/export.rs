@@ -86,17 +86,23 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
         let there = Arc::clone(intake);
         tokio::task::spawn_blocking(move || promote(&there, request)).await.map_err(|_| Refusal::Internal)??
     };
-    // No await between here and the hand-over: a request is counted and pending, or neither.
-    intake.state.sealer.counters.add(tally.counts);
-    intake.state.metrics.tallied(signal, &tally);
     let partial = partial_success(signal, &tally, foreign);
     let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
+    let count = || {
+        intake.state.sealer.counters.add(tally.counts);
+        intake.state.metrics.tallied(signal, &tally);
+    };
     let receipt = if promoted == 0 {
+        count();
         drop(permit);
         None
     } else {
         permit.shrink(batch.lines.len() + batch.records.len() * size_of::<crate::record::PendingRecord>());
-        let receipt = intake.state.sealer.submit(batch, permit).await?;
+        let turn = intake.state.sealer.turn().await?;
+        // No await between these two: a request is counted and pending, or neither.
+        count();
+        let handed_over = turn.hand_over(batch, permit);
+        let receipt = handed_over.receipt().await?;
         intake.state.metrics.sealed(signal, promoted);
         Some(receipt)
     };

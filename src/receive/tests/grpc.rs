@@ -295,6 +295,36 @@ async fn hanging_up_does_not_take_records_back() {
     assert_eq!(rig.counters.take().spans, 1);
 }
 
+/// Scenario: the way to the writer is full, and a caller goes while it waits for its turn. Guarantee: what it sent is neither counted nor
+/// handed over.
+#[tokio::test]
+async fn who_leaves_before_the_hand_over_is_not_counted() {
+    let mut rig = rig().await;
+    let client = rig.client().await;
+    let call = || {
+        let mut client = client.clone();
+        tokio::spawn(async move { client.export(traces(vec![ai_span()])).await })
+    };
+    let mut waiting: Vec<_> = (0..64).map(|_| call()).collect();
+    while rig.submissions.len() < 64 {
+        tokio::task::yield_now().await;
+    }
+    waiting.push(call());
+    while rig.fake.seen.lock().unwrap().len() < 65 {
+        tokio::task::yield_now().await;
+    }
+    waiting.pop().unwrap().abort();
+    while rig.metrics.in_flight() > 64 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((rig.counters.take().spans, rig.metrics.items(Signal::Traces)), (64, 64));
+    rig.answering(Ok(RECEIPT));
+    for call in waiting {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(rig.pool.used(), 0);
+}
+
 #[tokio::test]
 async fn health_is_told_and_changes() {
     let rig = rig().await;
