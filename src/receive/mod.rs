@@ -13,6 +13,7 @@ mod inflate;
 pub mod listen;
 mod metrics;
 mod patience;
+mod places;
 mod status;
 #[cfg(test)]
 mod tests;

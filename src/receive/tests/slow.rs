@@ -243,6 +243,56 @@ async fn a_health_check_that_sends_nothing_is_ended() {
     assert_eq!(rig.metrics.requests(None, Outcome::Slow), 6);
 }
 
+/// Begins HTTP/2 and reads what the other end allows: window of a stream, of the connection, and the largest frame.
+async fn windows(address: Option<SocketAddr>) -> (TcpStream, [u32; 3]) {
+    let ping = b"\0\0\x08\x06\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let begun = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let mut stream = connected(address, &[&begun[..], ping].concat()).await;
+    let mut pongs = 0;
+    let (mut of_stream, mut of_connection, mut frame) = (65_535, 65_535, 16_384);
+    // RFC 9113: settings (4) and window updates (8) of the connection, until a second ping is answered (6): what was
+    // to be said at the beginning has been said then.
+    loop {
+        let mut head = [0; 9];
+        within(stream.read_exact(&mut head)).await.unwrap();
+        let [_, high, low, kind, flags, ..] = head;
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([high, low]))];
+        within(stream.read_exact(&mut payload)).await.unwrap();
+        let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+        match (kind, flags) {
+            (6, 1) if pongs == 1 => return (stream, [of_stream, of_connection, frame]),
+            (6, 1) => {
+                pongs += 1;
+                stream.write_all(ping).await.unwrap();
+            }
+            (4, 0) => {
+                for setting in payload.chunks(6) {
+                    match setting[1] {
+                        4 => of_stream = number(&setting[2..]),
+                        5 => frame = number(&setting[2..]),
+                        _ => {}
+                    }
+                }
+            }
+            (8, _) => of_connection += number(&payload),
+            _ => {}
+        }
+    }
+}
+
+/// What connections may make us keep beside the pool: megabytes for a few, what HTTP/2 begins with for all others.
+#[tokio::test]
+async fn the_windows_of_all_connections_are_bounded() {
+    let rig = slow_rig(patient()).await;
+    let mut open = Vec::new();
+    for count in 1..=66 {
+        let (stream, found) = windows(rig.receiver.grpc_address()).await;
+        let wide = [1024 * 1024, 4 * 1024 * 1024, 1024 * 1024];
+        assert_eq!(found, if count <= 64 { wide } else { [65_535, 65_535, 16_384] }, "{count}");
+        open.push(stream);
+    }
+}
+
 /// Scenario: an HTTP/2 connection that begins well and then neither sends nor answers. Guarantee: it ends, and is counted.
 #[tokio::test]
 async fn a_connection_that_answers_no_ping_is_ended() {
