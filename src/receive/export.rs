@@ -158,10 +158,11 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
     // In JSON a member's name tells the signal; in protobuf only the shape of what is in it does. A body with records is what it should
     // be, and of any other the first item usually shows it.
     let foreign = match transcoded {
-        Some(transcoded) => transcoded.foreign,
+        Some(ref transcoded) => transcoded.foreign,
         None if batch.records.is_empty() => foreign::signal_of(signal, request).map(Foreign::Signal),
         None => None,
     };
+    let foreign = foreign.or_else(|| foreign::is_older(request).then_some(Foreign::Older));
     match (walked, foreign) {
         (Ok(tally), foreign) => Ok(Promoted { tally, batch, foreign, permit }),
         // What would not fit into an empty pool either never will.
@@ -193,6 +194,10 @@ fn hint(signal: Signal, foreign: Foreign) -> String {
             found.path(),
             found.service()
         ),
+        Foreign::Older => {
+            let (old, new) = signal.scoped();
+            format!("the request holds `{old}` of OTLP before 1.0, of which nothing is kept: update its sender to one that sends `{new}`")
+        }
         Foreign::Unknown { members } => {
             let none = if members == 1 { "its one member is unknown".to_owned() } else { format!("its {members} members are all unknown") };
             format!("nothing was found in the request, {none}: {} are sent as `{}`", signal.label(), signal.member())

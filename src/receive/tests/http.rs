@@ -185,6 +185,27 @@ async fn what_is_sent_to_the_wrong_path_is_told_where_it_belongs() {
     }
 }
 
+/// Scenario: senders of OTLP before 1.0, in both encodings, one of them through a Collector that also sends what is new. Guarantee: what is
+/// not kept of it is said, beside a receipt if there is one.
+#[tokio::test]
+async fn what_is_older_than_otlp_1_is_said() {
+    let mut rig = rig().await;
+    rig.answering(Ok(RECEIPT));
+    let said = "the request holds `instrumentationLibrarySpans` of OTLP before 1.0, of which nothing is kept: update its sender to one that \
+                sends `scopeSpans`";
+    let old = r#"{"resourceSpans":[{"instrumentationLibrarySpans":[{"spans":[{"name":"x","traceId":"zz"}]}]}]}"#;
+    let reply = post(&rig, "/v1/traces", JSON, "", old).await;
+    assert_eq!(reply.json(), serde_json::json!({"partialSuccess": {"rejectedSpans": "0", "errorMessage": said}}));
+    let mixed = [traces(vec![ai_span()]).encode_to_vec(), crate::otlp::json::traces(old.as_bytes()).unwrap()].concat();
+    let reply = post(&rig, "/v1/traces", PROTOBUF, "", mixed).await;
+    let partial = ExportTraceServiceResponse::decode(&*reply.body).unwrap().partial_success.unwrap();
+    assert_eq!((reply.header("spanseal-promoted"), partial.rejected_spans, &*partial.error_message), ("1", 0, said));
+    let logs = post(&rig, "/v1/logs", JSON, "", r#"{"resourceLogs":[{"instrumentation_library_logs":[{}]}]}"#).await;
+    assert!(logs.json()["partialSuccess"]["errorMessage"].as_str().unwrap().ends_with("sends `scopeLogs`"));
+    let none = post(&rig, "/v1/traces", JSON, "", r#"{"resourceSpans":[{"instrumentationLibrarySpans":[]}]}"#).await;
+    assert_eq!(none.body, b"{}");
+}
+
 #[tokio::test]
 async fn ids_of_wrong_length_are_said_and_lose_nothing() {
     let mut rig = rig().await;
