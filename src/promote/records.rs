@@ -121,6 +121,12 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     let span = Span::read(bytes)?;
     let who = around.who();
     let (trace_id, span_id) = (Id::trace(span.trace_id), Id::span(span.span_id));
+    // trace.proto requires both. All spans without them would have one identity, and be called copies or contradictions of each other.
+    if !(trace_id.valid && span_id.valid) {
+        return Err(Malformed(
+            "a span without a valid trace id or span id (16 and 8 bytes, in JSON 32 and 16 hexadecimal digits, not all zero)",
+        ));
+    }
     draft.clear();
     draft.dialects.join(detect::names(around.below.scope.name, span.name).both(around.promoter.enabled));
     for pair in span.attributes() {
@@ -170,7 +176,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     span_id.set(draft, member::TRACE_SPAN_ID);
     let parent = Id::span(span.parent_span_id);
     parent.set(draft, member::TRACE_PARENT_SPAN_ID);
-    let misshapen_id = trace_id.misshapen || span_id.misshapen || parent.misshapen;
+    let misshapen_id = parent.misshapen;
     set_name(draft, &who, member::TRACE_NAME, span.name);
     if let Some(kind) = match span.kind {
         1 => Some("internal"),
