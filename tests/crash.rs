@@ -273,6 +273,30 @@ async fn a_resent_record_is_recognised_and_a_conflict_is_kept() {
     assert_eq!(counted, 4);
 }
 
+/// Scenario: a request comes while one of its records is sealed already and another waits in the open batch, for an earlier request; the
+/// batch then fails, or is sealed. Guarantee: it is answered with that batch and never before: by the refusal, or by the seal that holds
+/// the record that waited. Only what was not stored because an equal record is sealed counts as a duplicate.
+#[tokio::test(start_paused = true)]
+async fn a_request_half_sealed_and_half_pending_waits_for_its_pending_half() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let first = process.submit(batch(1..=1, 0)).await.unwrap();
+    log.store.fail_key("segments/", 1, Fault::Refused);
+    let (pending, mixed) = tokio::join!(process.submit(batch(2..=2, 0)), process.submit(batch(1..=2, 0)));
+    assert!(pending.is_err(), "{pending:?}");
+    assert!(mixed.is_err(), "record 2 is not durable: {mixed:?}");
+    let (pending, mixed) = tokio::join!(process.submit(batch(2..=2, 0)), process.submit(batch(1..=2, 0)));
+    let (pending, mixed) = (pending.unwrap(), mixed.unwrap());
+    assert!(pending.seal > first.seal);
+    assert_eq!(mixed, pending, "the newest seal that holds a record of the request");
+    process.drain().await.unwrap();
+    let contents = log.check_log().await;
+    assert_eq!((&contents.records[&id(1)], &contents.records[&id(2)]), (&vec![first.seal], &vec![pending.seal]));
+    // Record 1 twice, each time sealed before; record 2 once: the first time nothing of it was sealed.
+    let counted: u64 = contents.files.iter().map(|s| s.statement.counts.duplicates).sum();
+    assert_eq!(counted, 3);
+}
+
 /// Scenario: nothing happens, then the process stops. Guarantee: heartbeats come within the promise of the seal before, and the last
 /// seal promises nothing; a failed heartbeat is made up.
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ mod commit;
 mod counters;
 mod dedup;
 pub mod keys;
+mod pending;
 mod pool;
 mod recovery;
 mod sealer;

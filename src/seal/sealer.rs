@@ -4,13 +4,12 @@
 //! (4) the waiters are answered, (5) `checkpoint` is published at an interval. A crash before 3 leaves orphans that no seal names; a
 //! crash between 3 and 4 costs a resend, which the window of duplicates recognises.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -18,10 +17,11 @@ use super::chain::{config_in_force, read_segment, seal_at};
 use super::commit::{Commit, Fatal, own_version};
 use super::dedup::{Dedup, Key};
 use super::keys::{LogKey, Mark};
+use super::pending::Pending;
 use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening, expect_identity};
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
-use super::{Counters, Permit, Pool, Receipt, SealerHandle, Submission, SubmitError};
+use super::{Counters, Pool, Receipt, SealerHandle, Submission, SubmitError};
 use crate::clock::{Clock, UnixSeconds};
 use crate::govern;
 use crate::record::{Batch, sameness_of_line};
@@ -207,31 +207,6 @@ struct Sealer {
     checkpoint_lock: bool,
 }
 
-/// What waits for the next seal.
-#[derive(Debug, Default)]
-struct Pending {
-    batches: Vec<Batch>,
-    /// A record of our own making.
-    control: Option<Batch>,
-    waiters: Vec<oneshot::Sender<Result<Receipt, SubmitError>>>,
-    permits: Vec<Permit>,
-    keys: HashSet<Key>,
-    bytes: usize,
-}
-
-impl Pending {
-    fn is_empty(&self) -> bool {
-        self.batches.is_empty() && self.control.is_none()
-    }
-
-    fn answer(self, answer: &Result<Receipt, SubmitError>) {
-        for waiter in self.waiters {
-            // A waiter that hung up is fine: the records are where they are.
-            let _ = waiter.send(answer.clone());
-        }
-    }
-}
-
 /// What a seal promises of its successor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -312,30 +287,11 @@ impl Sealer {
 
     /// Takes a submission in, without the records that are sealed already or stand in this very batch.
     fn pend(&mut self, submission: Submission, pending: &mut Pending) {
-        let Submission { mut batch, permit, answer } = submission;
-        let before = batch.records.len();
-        let mut newest_seal = None;
-        let dedup = &self.dedup;
-        batch.records.retain(|record| {
-            let key = (record.id, record.sameness);
-            let sealed = dedup.find(&key);
-            newest_seal = newest_seal.max(sealed);
-            sealed.is_none() && pending.keys.insert(key)
-        });
-        let duplicates = u64::try_from(before - batch.records.len()).unwrap_or(0);
-        self.counters.add(Counts { duplicates, ..Counts::default() });
-        self.stats.duplicates.add(duplicates);
-        match newest_seal {
-            // All of it is sealed: the receipt names where.
-            Some(seal) if batch.records.is_empty() => {
-                let _ = answer.send(Ok(Receipt { seal, root: self.range.root() }));
-            }
-            _ => {
-                pending.bytes += batch.records.iter().map(|r| r.line.len()).sum::<usize>();
-                pending.batches.push(batch);
-                pending.permits.push(permit);
-                pending.waiters.push(answer);
-            }
+        let taken = pending.take(submission, &self.dedup);
+        self.counters.add(Counts { duplicates: taken.duplicates, ..Counts::default() });
+        self.stats.duplicates.add(taken.duplicates);
+        if let Some((seal, answer)) = taken.sealed {
+            let _ = answer.send(Ok(Receipt { seal, root: self.range.root() }));
         }
     }
 
@@ -358,6 +314,9 @@ impl Sealer {
                 return Ok(Sealed::Failed(reason));
             }
         };
+        // Of the records that several requests of this batch brought, one is about to be sealed and the others are its duplicates.
+        let counts = Counts { duplicates: counts.duplicates + pending.shared, ..counts };
+        self.stats.duplicates.add(pending.shared);
         let committed = self.commit(staged, counts, sealed_at, next).await;
         let root = match committed {
             Ok(root) => root,
