@@ -3,6 +3,8 @@
 //! The table is every durable effect of a run (put of a segment, of a seal, of `checkpoint`, ...) times every way in which it can
 //! fail, times what comes next; after each case the whole log is verified again from its objects.
 
+use std::time::Duration;
+
 use spanseal::seal::keys::LogKey;
 use spanseal::seal::{Fatal, OpenError, Options, start};
 use spanseal::worm::memory::{CreateOnly, Fault};
@@ -304,11 +306,11 @@ async fn heartbeats_keep_their_promise_and_the_last_seal_makes_none() {
     let log = TestLog::new(CreateOnly::Honoured);
     let store = log.store.process();
     let mut options = log.options(&store);
-    options.heartbeat = Some(std::time::Duration::from_secs(60));
+    options.heartbeat = Some(Duration::from_secs(60));
     let (_handle, task) = start(options).await.unwrap();
     for _ in 0..600 {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        log.clock.advance(std::time::Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        log.clock.advance(Duration::from_secs(1));
     }
     task.drain().await.unwrap();
     let files = log.check_log().await.files;
@@ -318,6 +320,46 @@ async fn heartbeats_keep_their_promise_and_the_last_seal_makes_none() {
         assert!(pair[1].statement.sealed_at <= promised, "{} > {promised}", pair[1].statement.sealed_at);
     }
     assert_eq!(files.last().unwrap().statement.next_by, None);
+}
+
+/// Scenario: the writer's clock is an hour off the store's, found out only by the answers of the store; later it is set right. Guarantee:
+/// nothing is sealed under a wrong clock, not even the first batch after a quiet time, whose segments are stored before the store has
+/// answered; and sealing goes on without a restart once the clock is right.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_clock_stops_sealing_and_a_clock_set_right_resumes_it() {
+    for skew in [3600, -3600] {
+        let log = TestLog::new(CreateOnly::Honoured);
+        let process = log.open().await.unwrap().unwrap();
+        process.submit(batch(1..=1, 0)).await.unwrap();
+        let seals = log.check_log().await.seals;
+        log.store.set_clock_skew(skew);
+        for _ in 0..2 {
+            let refused = process.submit(batch(2..=2, 0)).await.expect_err("the clock is wrong");
+            assert!(refused.to_string().contains("off the store's own"), "{refused}");
+        }
+        assert_eq!(log.check_log().await.seals, seals, "{skew}");
+        log.store.set_clock_skew(0);
+        process.submit(batch(2..=2, 0)).await.expect("the clock is right again");
+        process.drain().await.unwrap();
+    }
+}
+
+/// Scenario: the clock goes wrong while nothing is received, and is set right later. Guarantee: no heartbeat is signed with a wrong time,
+/// and they go on afterwards.
+#[tokio::test(start_paused = true)]
+async fn no_heartbeat_is_signed_under_a_wrong_clock() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let mut options = log.options(&log.store.process());
+    options.heartbeat = Some(Duration::from_secs(60));
+    let (_handle, task) = start(options).await.unwrap();
+    let seals = log.check_log().await.seals;
+    log.store.set_clock_skew(-3600);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(log.check_log().await.seals, seals);
+    log.store.set_clock_skew(0);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(log.check_log().await.seals > seals);
+    task.drain().await.unwrap();
 }
 
 /// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.
@@ -398,7 +440,7 @@ async fn a_store_set_back_in_place_is_refused() {
         let mut options = log.options(&log.store);
         options.store = std::sync::Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
         options.key = LogKey::load(&key).unwrap();
-        options.max_delay = std::time::Duration::from_millis(1);
+        options.max_delay = Duration::from_millis(1);
         start(options).await
     };
     let (_handle, task) = open().await.unwrap();

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::chain::{config_in_force, read_segment, seal_at};
+use super::chain::{config_in_force, read_segment, retried, seal_at};
 use super::commit::{Commit, Fatal, own_version};
 use super::dedup::{Dedup, Key};
 use super::keys::{LogKey, Mark};
@@ -30,7 +30,7 @@ use crate::tlog::merkle::CompactRange;
 use crate::tlog::seal_file::{Counts, SealFile, SegmentRef, Statement};
 use crate::tlog::{Hash, RootHash};
 use crate::worm::{
-    Condition, Lock, Locks, Mode, PutError, VersionId, WormStore, WriterGuard, below, checkpoint_key, put_locked, segment_name,
+    Condition, Lock, Locks, Mode, PutError, VersionId, WormStore, WriterGuard, below, checkpoint_key, log_key, put_locked, segment_name,
 };
 
 /// Requests that may wait in the channel; the pool bounds their bytes.
@@ -299,11 +299,8 @@ impl Sealer {
     async fn seal(&mut self, mut pending: Pending, next: Next) -> Result<Sealed, Fatal> {
         let counts = self.counters.take();
         let closed = Instant::now();
-        let now = self.clock.now().ceil_seconds();
-        let sealed_at = self.newest.as_ref().map_or(now, |s| s.statement.sealed_at.max(now));
-        let batches = std::mem::take(&mut pending.batches);
-        let staged = match self.stage(batches, pending.control.take(), sealed_at).await {
-            Ok(staged) => staged,
+        let ready = match self.prepare(&mut pending, counts, next).await {
+            Ok(ready) => ready,
             Err(reason) => {
                 self.counters.add(counts);
                 self.stats.failed_batches.add(1);
@@ -314,11 +311,8 @@ impl Sealer {
                 return Ok(Sealed::Failed(reason));
             }
         };
-        // Of the records that several requests of this batch brought, one is about to be sealed and the others are its duplicates.
-        let counts = Counts { duplicates: counts.duplicates + pending.shared, ..counts };
-        self.stats.duplicates.add(pending.shared);
-        let committed = self.commit(staged, counts, sealed_at, next).await;
-        let root = match committed {
+        let sealed_at = ready.statement.sealed_at;
+        let root = match self.commit(ready).await {
             Ok(root) => root,
             Err(fatal) => {
                 tracing::error!(reason = %fatal, "seal.fatal");
@@ -327,6 +321,7 @@ impl Sealer {
             }
         };
         let index = self.range.size().0.saturating_sub(1);
+        self.stats.duplicates.add(pending.shared);
         for key in pending.keys.drain() {
             self.dedup.insert(key, index, sealed_at);
         }
@@ -336,11 +331,67 @@ impl Sealer {
         Ok(Sealed::Committed)
     }
 
+    /// Everything before the signature. An error leaves at most orphans, and the batch may come again.
+    async fn prepare(&self, pending: &mut Pending, counts: Counts, next: Next) -> Result<Ready, String> {
+        // What is known of the clock is as old as the store's newest answer. A reading that forbids to seal is taken anew: as long as it
+        // stands nothing is put, so nothing else would ever tell that the clock was set right. And a heartbeat puts nothing before it is
+        // signed, so it asks first.
+        if pending.is_empty() || self.expect_clock().is_err() {
+            self.ask_the_time().await?;
+            self.expect_clock()?;
+        }
+        let now = self.clock.now().ceil_seconds();
+        let sealed_at = self.newest.as_ref().map_or(now, |s| s.statement.sealed_at.max(now));
+        let batches = std::mem::take(&mut pending.batches);
+        let staged = self.stage(batches, pending.control.take(), sealed_at).await?;
+        // The store has answered since: after a quiet time it is these answers that know of a clock that was moved meanwhile.
+        self.expect_clock()?;
+        let lock = self.classes.evidence_lock(sealed_at, staged.segments.iter().map(|s| s.lock));
+        let promised = self.heartbeat.filter(|_| next == Next::Promised).map(|heartbeat| {
+            let seconds = heartbeat.as_secs() + u64::from(heartbeat.subsec_nanos() > 0);
+            UnixSeconds(sealed_at.0.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX)))
+        });
+        let statement = Statement {
+            log: self.key.origin().to_owned(),
+            index: self.range.size().0,
+            sealed_at,
+            started: self.started.min(sealed_at),
+            previous: self.newest.as_ref().map(SealFile::leaf),
+            segments: staged.segments,
+            // Of the records that several requests of this batch brought, one is about to be sealed; the others are its duplicates.
+            counts: Counts { promoted: staged.promoted, duplicates: counts.duplicates + pending.shared, ..counts },
+            config_sha256: self.config_sha256,
+            next_by: promised,
+            next_vkey: None,
+            not_worm: self.store.locks() == Locks::None,
+        };
+        Ok(Ready { statement, lock })
+    }
+
+    /// Refuses a clock that is far off the store's own, as far as its newest answer knows (`store.md`, "The seal").
+    fn expect_clock(&self) -> Result<(), String> {
+        match self.store.clock_skew_seconds().filter(|s| s.abs() > CLOCK_SKEW_MAX_SECONDS) {
+            None => Ok(()),
+            Some(skew) => Err(format!("this machine's clock is {skew} s off the store's own, so nothing is sealed until it is set right")),
+        }
+    }
+
+    /// Has the store answer something cheap, for the time that stands in the answer.
+    async fn ask_the_time(&self) -> Result<(), String> {
+        if self.store.clock_skew_seconds().is_none() {
+            // No clock of its own.
+            return Ok(());
+        }
+        let key = log_key(&self.log);
+        match retried(|| self.store.head(&key, None)).await {
+            Err(e) if e.is_retryable() => Err(format!("the store does not tell the time: {e}")),
+            // A refusal is an answer as well.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Builds the segments and puts them, locks read back. An error leaves at most orphans.
     async fn stage(&self, batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<Staged, String> {
-        if let Some(skew) = self.store.clock_skew_seconds().filter(|s| s.abs() > CLOCK_SKEW_MAX_SECONDS) {
-            return Err(format!("this machine's clock is {skew} s off the store's own, so nothing is sealed until it is set right"));
-        }
         let promoted = batches.iter().flat_map(|b| &b.records).filter(|r| !r.control).count();
         let batches: Vec<Batch> = control.into_iter().chain(batches).collect();
         let build = move || {
@@ -424,28 +475,11 @@ impl Sealer {
     }
 
     /// Signs and commits. From the signature on there is no way back to this index.
-    async fn commit(&mut self, staged: Staged, counts: Counts, sealed_at: UnixSeconds, next: Next) -> Result<RootHash, Fatal> {
-        let index = self.range.size().0;
-        let lock = self.classes.evidence_lock(sealed_at, staged.segments.iter().map(|s| s.lock));
-        let promised = self.heartbeat.filter(|_| next == Next::Promised).map(|heartbeat| {
-            let seconds = heartbeat.as_secs() + u64::from(heartbeat.subsec_nanos() > 0);
-            UnixSeconds(sealed_at.0.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX)))
-        });
-        let records: u64 = staged.segments.iter().map(|s| s.records).sum();
-        let heartbeat = staged.segments.is_empty();
-        let statement = Statement {
-            log: self.key.origin().to_owned(),
-            index,
-            sealed_at,
-            started: self.started.min(sealed_at),
-            previous: self.newest.as_ref().map(SealFile::leaf),
-            segments: staged.segments,
-            counts: Counts { promoted: staged.promoted, ..counts },
-            config_sha256: self.config_sha256,
-            next_by: promised,
-            next_vkey: None,
-            not_worm: self.store.locks() == Locks::None,
-        };
+    async fn commit(&mut self, ready: Ready) -> Result<RootHash, Fatal> {
+        let Ready { statement, lock } = ready;
+        let index = statement.index;
+        let records: u64 = statement.segments.iter().map(|s| s.records).sum();
+        let heartbeat = statement.segments.is_empty();
         let entry = statement.entry();
         let frontier = self.range.clone();
         let mut range = self.range.clone();
@@ -591,6 +625,13 @@ impl Sealer {
 struct Staged {
     segments: Vec<SegmentRef>,
     promoted: u64,
+}
+
+/// All that a seal says, not signed yet.
+struct Ready {
+    statement: Statement,
+    /// Its evidence lock.
+    lock: Lock,
 }
 
 async fn sleep_until(at: Option<Instant>) {
