@@ -474,7 +474,7 @@ fn an_auditor_is_convinced(folder: &Path, line: &str) {
 #[test]
 fn a_second_signal_leaves_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut served = serve(folder.path(), "seal: {max_delay: 1m}\n");
+    let mut served = serve(folder.path(), "seal: {max_delay: 15s}\n");
     let _open = post_span(&served.http, "00f067aa0ba902b7");
     while !get(&served.api, "/metrics").contains("\nspanseal_receiver_in_flight_requests 1\n") {}
     let began = Instant::now();
@@ -482,7 +482,7 @@ fn a_second_signal_leaves_at_once() {
     while !served.log.recv_timeout(Duration::from_secs(30)).unwrap().starts_with("stopping: ") {}
     signal(&served.child, "INT");
     assert_eq!(served.child.wait().unwrap().code(), Some(1));
-    assert!(began.elapsed() < Duration::from_secs(15), "it did not wait for the request");
+    assert!(began.elapsed() < Duration::from_secs(10), "it did not wait for the request");
     let mut again = serve(folder.path(), "");
     signal(&again.child, "TERM");
     assert_eq!(again.child.wait().unwrap().code(), Some(0));

@@ -362,6 +362,23 @@ async fn no_heartbeat_is_signed_under_a_wrong_clock() {
     task.drain().await.unwrap();
 }
 
+/// Scenario: records wait for company longer than the newest seal has promised its successor. Guarantee: the promise is kept; what waits
+/// is sealed early.
+#[tokio::test(start_paused = true)]
+async fn an_open_batch_closes_in_time_for_the_promise() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let mut options = log.options(&log.store.process());
+    options.heartbeat = Some(Duration::from_secs(60));
+    options.max_delay = Duration::from_secs(300);
+    options.answer_within = Duration::from_secs(600);
+    let (handle, task) = start(options).await.unwrap();
+    let permit = handle.pool.admit(1).await.unwrap();
+    let waited = tokio::time::Instant::now();
+    handle.submit(batch(1..=1, 0), permit).await.unwrap();
+    assert!(waited.elapsed() < Duration::from_secs(60), "{:?}", waited.elapsed());
+    task.drain().await.unwrap();
+}
+
 /// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_cannot_be_repaired_is_never_acknowledged() {

@@ -248,7 +248,7 @@ pub struct Log {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
     /// `max_delay`: longest time a record waits for company. Default 1s: a seal a second is 31 million a year, which the log is made
-    /// for; senders time out after 10 s. 10ms to 1m.
+    /// for; senders time out after 10 s. 10ms to 15s ([`MAX_DELAY_MAX`]), and at most half of `heartbeat`.
     pub max_delay: Duration,
     /// `max_bytes`: record lines, in bytes, at which a seal closes early. Default 8MiB: a second of 8000 records of 1 KB. 64KiB to 64MiB.
     pub max_bytes: u64,
@@ -267,6 +267,10 @@ pub struct Seal {
     /// `heartbeat`: after so long without records an empty seal proves silence. Default 60s; `None` (`0s`) is off. 1s to 24h.
     pub heartbeat: Option<Duration>,
 }
+
+/// Longest `seal.max_delay`: half of what a request may wait for its receipt before its sender is told to try again, and less than open
+/// requests are given when the process is told to stop (`serve` holds it to both).
+pub const MAX_DELAY_MAX: Duration = Duration::from_secs(15);
 
 /// `telemetry`: of this process itself, never routed into its own receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -251,7 +251,7 @@ impl Sealer {
     }
 
     /// Waits for the next seal's content: the first batch and then whatever comes within `max_delay` or fills `max_bytes`; nothing but
-    /// a heartbeat; or the end.
+    /// a heartbeat; or the end. The newest seal promised its successor (`next_by`): what is open when that is due closes early.
     async fn collect(&mut self, stop: &CancellationToken) -> Wake {
         let mut pending = Pending::default();
         let mut close_at: Option<Instant> = None;
@@ -279,7 +279,7 @@ impl Sealer {
                         }
                     }
                 },
-                () = sleep_until(self.heartbeat.map(|_| self.heartbeat_at)), if close_at.is_none() => return Wake::Seal(pending),
+                () = sleep_until(self.heartbeat.map(|_| self.heartbeat_at)) => return Wake::Seal(pending),
                 () = sleep_until(Some(self.publish_at)), if publish_due => self.publish().await,
             }
         }
