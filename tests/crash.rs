@@ -379,6 +379,21 @@ async fn an_open_batch_closes_in_time_for_the_promise() {
     task.drain().await.unwrap();
 }
 
+/// Scenario: the process is told to stop, and the store refuses its last batch. Guarantee: the sender is refused, and the end is no
+/// success: whoever supervises the process hears that something it had taken in is not sealed.
+#[tokio::test(start_paused = true)]
+async fn a_last_batch_that_fails_is_no_clean_end() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let Process { handle, task, .. } = log.open().await.unwrap().unwrap();
+    log.store.fail_key("segments/", 4, Fault::Refused);
+    let permit = handle.pool.admit(1).await.unwrap();
+    let waiting = tokio::spawn(async move { handle.submit(batch(1..=1, 0), permit).await });
+    tokio::task::yield_now().await;
+    let ended = task.drain().await.expect_err("a batch was refused").to_string();
+    assert!(ended.contains("1 waiting request was refused"), "{ended}");
+    assert!(waiting.await.unwrap().is_err());
+}
+
 /// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_cannot_be_repaired_is_never_acknowledged() {

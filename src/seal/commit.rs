@@ -40,12 +40,29 @@ pub enum Fatal {
     /// Our own mistake: what was to be sealed breaks the format.
     #[error("the seal could not be written: {0}")]
     Format(String),
+    /// The process was told to stop, and its last seal did not come to be.
+    #[error("the last seal could not be written: {reason}. {}", of_refused(*refused))]
+    Unsealed {
+        /// What forbade it.
+        reason: String,
+        /// Requests that waited for it and were told to try again.
+        refused: usize,
+    },
     /// A key that only foreign objects occupy, on a store where putting over them would destroy them.
     #[error("`{key}` holds an object that is not of this log, and this store keeps no versions; move it away")]
     Occupied {
         /// The key.
         key: ObjectKey,
     },
+}
+
+fn of_refused(refused: usize) -> String {
+    let said = "the log does not say that it stopped on purpose";
+    match refused {
+        0 => format!("Nobody waited for it, but {said}"),
+        1 => format!("1 waiting request was refused, its sender has to send it again, and {said}"),
+        n => format!("{n} waiting requests were refused, their senders have to send them again, and {said}"),
+    }
 }
 
 /// What committing needs.

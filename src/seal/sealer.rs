@@ -108,7 +108,8 @@ impl SealerTask {
         (&mut self.join).await.unwrap_or_else(|e| Err(Fatal::Format(format!("the sealer broke off: {e}"))))
     }
 
-    /// Seals what was submitted, says in the last seal that it stops on purpose, publishes the checkpoint and ends.
+    /// Seals what was submitted, says in the last seal that it stops on purpose, publishes the checkpoint and ends. An error if that
+    /// seal did not come to be: those who waited for it were refused.
     pub async fn drain(mut self) -> Result<(), Fatal> {
         self.stop.cancel();
         self.ended().await
@@ -171,7 +172,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     }
     match sealer.seal(first, Next::Promised).await? {
         Sealed::Committed => {}
-        Sealed::Failed(reason) => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
+        Sealed::Failed { reason, .. } => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
     }
     sealer.fence(options.fence).await?;
     sealer.publish().await;
@@ -219,7 +220,11 @@ enum Next {
 enum Sealed {
     Committed,
     /// Nothing was signed; the senders were told.
-    Failed(String),
+    Failed {
+        reason: String,
+        /// How many they are.
+        refused: usize,
+    },
 }
 
 enum Wake {
@@ -236,10 +241,11 @@ impl Sealer {
                 }
                 Wake::Stop(pending) => {
                     self.inbox.close();
-                    let failed = matches!(self.seal(pending, Next::Stopped).await?, Sealed::Failed(_));
-                    if !failed {
-                        self.publish().await;
+                    let sealed = self.seal(pending, Next::Stopped).await?;
+                    if let Sealed::Failed { reason, refused } = sealed {
+                        return Err(Fatal::Unsealed { reason, refused });
                     }
+                    self.publish().await;
                     tracing::info!(tree_size = self.range.size().0, "log.closed");
                     return Ok(());
                 }
@@ -304,11 +310,12 @@ impl Sealer {
             Err(reason) => {
                 self.counters.add(counts);
                 self.stats.failed_batches.add(1);
-                tracing::warn!(reason, waiters = pending.waiters.len(), "seal.batch.failed");
+                let refused = pending.waiters.len();
+                tracing::warn!(reason, waiters = refused, "seal.batch.failed");
                 pending.answer(&Err(SubmitError::NotSealed { reason: reason.clone(), retry_after: RETRY_AFTER }));
                 // A failed heartbeat is tried again soon: its promise stands.
                 self.heartbeat_at = Instant::now() + RETRY_AFTER;
-                return Ok(Sealed::Failed(reason));
+                return Ok(Sealed::Failed { reason, refused });
             }
         };
         let sealed_at = ready.statement.sealed_at;
