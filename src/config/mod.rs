@@ -164,7 +164,7 @@ pub struct Content {
 /// `retention`.
 #[derive(Clone, Debug)]
 pub struct Retention {
-    /// `classes` and `default`, checked against `compliance_ceiling`. Default one class `standard`, GOVERNANCE, 180d: the six months of
+    /// `classes` (at most 64) and `default`, checked against `compliance_ceiling`. Default one class `standard`, GOVERNANCE, 180d: the six months of
     /// EU AI Act Art. 19(1) and 26(6), in a mode that a mistake can still be lifted from.
     pub classes: Classes,
     /// `compliance_ceiling`: longest period of a COMPLIANCE class, because nobody can shorten one. Default 10y.

@@ -93,6 +93,11 @@ pub struct Class {
     pub claimable: bool,
 }
 
+/// Most classes of a configuration. A seal names a segment of every class that came together in it, at most some 700 bytes each with a
+/// version id of 100, and its statement is at most 65,535 bytes (`store.md`, "The seal"): 64 classes leave a quarter of that for what else
+/// stands there, and for a class whose records fill several segments.
+pub const CLASSES_MAX: usize = 64;
+
 /// All classes of a configuration, checked once.
 #[derive(Clone, Debug)]
 pub struct Classes {
@@ -103,6 +108,13 @@ pub struct Classes {
 impl Classes {
     /// Checks names, the default and the ceiling. `now` is the moment from which the ceiling is measured.
     pub fn new(classes: Vec<Class>, default: &str, ceiling: Period, now: UnixSeconds) -> Result<Self, String> {
+        if classes.len() > CLASSES_MAX {
+            return Err(format!(
+                "retention.classes has {} classes, and {CLASSES_MAX} is the most: a seal names a segment of each; records that need one more \
+                 class belong in another log",
+                classes.len()
+            ));
+        }
         for (i, class) in classes.iter().enumerate() {
             if !is_name(&class.name) {
                 return Err(format!(
@@ -230,6 +242,20 @@ mod tests {
         let refused = Classes::new(classes(), "standard", "364d".parse().unwrap(), now).unwrap_err();
         assert!(refused.contains("compliance_ceiling"), "{refused}");
         assert!(Classes::new(classes(), "none", "10y".parse().unwrap(), now).is_err());
+    }
+
+    #[test]
+    fn a_configuration_has_64_classes_at_most() {
+        let now = at("2026-11-20T00:00:00Z");
+        let many = |n: usize| -> Vec<Class> {
+            (0..n)
+                .map(|i| Class { name: format!("c{i}"), mode: Mode::Governance, period: "1d".parse().unwrap(), claimable: true })
+                .collect()
+        };
+        for (n, fine) in [(63, true), (64, true), (65, false)] {
+            let made = Classes::new(many(n), "c0", "10y".parse().unwrap(), now);
+            assert_eq!(made.is_ok(), fine, "{n} classes: {:?}", made.err());
+        }
     }
 
     #[test]

@@ -30,7 +30,8 @@ use crate::tlog::merkle::CompactRange;
 use crate::tlog::seal_file::{Counts, SealFile, SegmentRef, Statement};
 use crate::tlog::{Hash, RootHash};
 use crate::worm::{
-    Condition, Lock, Locks, Mode, PutError, VersionId, WormStore, WriterGuard, below, checkpoint_key, log_key, put_locked, segment_name,
+    Condition, ENTRY_BYTES_MAX, Lock, Locks, Mode, PutError, VersionId, WormStore, WriterGuard, below, checkpoint_key, log_key, put_locked,
+    segment_name,
 };
 
 /// Requests that may wait in the channel; the pool bounds their bytes.
@@ -372,7 +373,9 @@ impl Sealer {
             next_vkey: None,
             not_worm: self.store.locks() == Locks::None,
         };
-        Ok(Ready { statement, lock })
+        let entry = statement.entry();
+        expect_entry_fits(&entry, &statement)?;
+        Ok(Ready { statement, entry, lock })
     }
 
     /// Refuses a clock that is far off the store's own, as far as its newest answer knows (`store.md`, "The seal").
@@ -483,11 +486,10 @@ impl Sealer {
 
     /// Signs and commits. From the signature on there is no way back to this index.
     async fn commit(&mut self, ready: Ready) -> Result<RootHash, Fatal> {
-        let Ready { statement, lock } = ready;
+        let Ready { statement, entry, lock } = ready;
         let index = statement.index;
         let records: u64 = statement.segments.iter().map(|s| s.records).sum();
         let heartbeat = statement.segments.is_empty();
-        let entry = statement.entry();
         let frontier = self.range.clone();
         let mut range = self.range.clone();
         range.append(crate::tlog::merkle::leaf_hash(&entry));
@@ -637,13 +639,75 @@ struct Staged {
 /// All that a seal says, not signed yet.
 struct Ready {
     statement: Statement,
+    /// It as bytes: what is signed.
+    entry: Vec<u8>,
     /// Its evidence lock.
     lock: Lock,
+}
+
+/// What no reader would take must not be signed: after the signature there is no way back. The number of classes is bounded so that this
+/// is never met ([`CLASSES_MAX`](crate::retain::CLASSES_MAX)); a store with version ids of a kilobyte would meet it.
+fn expect_entry_fits(entry: &[u8], statement: &Statement) -> Result<(), String> {
+    if entry.len() <= ENTRY_BYTES_MAX {
+        return Ok(());
+    }
+    Err(format!(
+        "seal {} would name {} segments in {} bytes, and an entry of the log has {ENTRY_BYTES_MAX} at most; let fewer retention classes come \
+         together",
+        statement.index,
+        statement.segments.len(),
+        entry.len()
+    ))
 }
 
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixNanos;
+
+    /// The longest names and numbers that our own segments have, in as many classes as a configuration may have.
+    fn statement(segments: usize) -> Statement {
+        let class = "c".repeat(63);
+        let segment = |n: usize| SegmentRef {
+            key: segment_name(&class, UnixSeconds::MAX, u64::MAX, &Hash::of(&n.to_be_bytes()).to_string()),
+            version_id: Some(VersionId("v".repeat(100))),
+            sha256: Hash([0; 32]),
+            bytes: u64::MAX,
+            records: u64::MAX,
+            merkle_root: RootHash(Hash([0; 32])),
+            class: class.clone(),
+            lock: Lock { mode: Mode::Compliance, retain_until: UnixSeconds::MAX },
+            first: UnixNanos(u64::MAX),
+            last: UnixNanos(u64::MAX),
+        };
+        Statement {
+            log: "o".repeat(200),
+            index: u64::MAX,
+            sealed_at: UnixSeconds::MAX,
+            started: UnixSeconds::MAX,
+            previous: None,
+            segments: (0..segments).map(segment).collect(),
+            counts: Counts::default(),
+            config_sha256: Hash([0; 32]),
+            next_by: None,
+            next_vkey: None,
+            not_worm: true,
+        }
+    }
+
+    #[test]
+    fn a_seal_of_all_classes_fits_and_one_that_does_not_is_refused_before_it_is_signed() {
+        let all = statement(crate::retain::CLASSES_MAX);
+        assert_eq!(expect_entry_fits(&all.entry(), &all), Ok(()), "{} bytes", all.entry().len());
+        let more = statement(2 * crate::retain::CLASSES_MAX);
+        let refused = expect_entry_fits(&more.entry(), &more).unwrap_err();
+        assert!(refused.contains("would name 128 segments"), "{refused}");
     }
 }
