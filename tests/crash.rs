@@ -394,6 +394,30 @@ async fn a_last_batch_that_fails_is_no_clean_end() {
     assert!(waiting.await.unwrap().is_err());
 }
 
+/// Scenario: a batch fails after some of its segments were stored, the store refuses a seal and takes it later, and the answer to another
+/// is lost. Guarantee: the figures say just that: bytes count once they are committed, and a refusal leaves no doubt.
+#[tokio::test(start_paused = true)]
+async fn figures_say_what_happened_and_no_more() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let stats = std::sync::Arc::clone(&process.task.stats);
+    let before = (stats.line_bytes.value(), stats.stored_bytes.value());
+    log.store.fail_key("segments/strict/", 1, Fault::Refused);
+    let (one, two) = tokio::join!(process.submit(batch(1..=2, 0)), process.submit(batch(3..=4, 1)));
+    assert!(one.is_err() && two.is_err());
+    assert_eq!((stats.line_bytes.value(), stats.stored_bytes.value()), before, "nothing of it was committed");
+    log.store.fail_key("seals/", 2, Fault::NotStored);
+    process.submit(batch(1..=2, 0)).await.unwrap();
+    assert!(stats.line_bytes.value() > before.0 && stats.stored_bytes.value() > before.1);
+    assert_eq!(stats.commit_doubts.value(), 0, "that nothing was stored was known each time");
+    log.store.fail_key("seals/", 1, Fault::LostBefore);
+    log.store.fail_key("seals/", 1, Fault::LostAfter);
+    process.submit(batch(3..=4, 1)).await.unwrap();
+    assert_eq!(stats.commit_doubts.value(), 1, "one commit, twice not known");
+    assert_eq!(stats.commit_retries.value(), 3, "after two refusals and a lost put; what an answer alone was lost of is not put again");
+    process.drain().await.unwrap();
+}
+
 /// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_cannot_be_repaired_is_never_acknowledged() {

@@ -261,7 +261,8 @@ pub struct Seal {
     /// `dedup_window`: for how long a resent span is recognised. Default 1h: longer than the retry queues of SDKs and Collectors.
     /// 10ms to 24h.
     pub dedup_window: Duration,
-    /// `dedup_bytes`: memory for that, bytes. Default 64MiB: about a million ids. Under load the window shrinks, and a metric says so.
+    /// `dedup_bytes`: memory for that, bytes. Default 64MiB: about half a million ids. Under load the window shrinks, and
+    /// `spanseal_dedup_evicted_total` says so.
     /// 64KiB to 16GiB.
     pub dedup_bytes: u64,
     /// `heartbeat`: after so long without records an empty seal proves silence. Default 60s; `None` (`0s`) is off. 1s to 24h.

@@ -92,13 +92,21 @@ impl Commit<'_> {
         let wanted = (self.store.locks() == Locks::Enforced).then_some(lock);
         let mut condition = Condition::CreateOnly;
         let mut wait = DOUBT_WAIT;
+        let mut doubted = false;
         loop {
             let attempt = self.store.put(&key, bytes.clone(), condition, wanted).await;
+            let mut doubt = matches!(attempt, Err(PutError::Unknown { .. }));
             let standing = match &attempt {
                 Ok(version) if !self.careful && condition == Condition::CreateOnly => Standing::Ours(version.clone()),
                 Ok(_) | Err(PutError::Exists { .. } | PutError::Unknown { .. }) => self.standing(index, before, &bytes).await,
                 Err(_) => Standing::Absent,
             };
+            // Stored or in the way, by the store's own word, and yet not there: that is not knowing either.
+            doubt |= matches!((&attempt, &standing), (Ok(_) | Err(PutError::Exists { .. }), Standing::Absent));
+            if doubt && !doubted {
+                doubted = true;
+                self.stats.commit_doubts.add(1);
+            }
             match standing {
                 Standing::Ours(version) => {
                     self.confirm_lock(index, &key, version.as_ref(), lock).await?;
@@ -114,7 +122,7 @@ impl Commit<'_> {
                 }
                 Standing::Foreign | Standing::Absent => {}
             }
-            self.stats.commit_doubts.add(1);
+            self.stats.commit_retries.add(1);
             self.stats.in_doubt.set(1);
             let reason = attempt.err().map_or_else(|| "it is not listed".to_owned(), |e| e.to_string());
             tracing::warn!(index, reason, "seal.commit.again");

@@ -330,10 +330,10 @@ impl Sealer {
         };
         let index = self.range.size().0.saturating_sub(1);
         self.stats.duplicates.add(pending.shared);
+        self.dedup.expire(sealed_at);
         for key in pending.keys.drain() {
             self.dedup.insert(key, index, sealed_at);
         }
-        self.dedup.expire(sealed_at);
         self.observe(closed, sealed_at);
         pending.answer(&Ok(Receipt { seal: index, root }));
         Ok(Sealed::Committed)
@@ -375,7 +375,7 @@ impl Sealer {
         };
         let entry = statement.entry();
         expect_entry_fits(&entry, &statement)?;
-        Ok(Ready { statement, entry, lock })
+        Ok(Ready { statement, entry, lock, line_bytes: staged.line_bytes })
     }
 
     /// Refuses a clock that is far off the store's own, as far as its newest answer knows (`store.md`, "The seal").
@@ -419,13 +419,14 @@ impl Sealer {
             Err(e) => return Err(format!("compressing broke off: {e}")),
         };
         let index = self.range.size().0;
+        let line_bytes = segments.iter().map(|s| s.line_bytes).sum();
         let puts = segments.into_iter().map(|segment| self.put_segment(segment, index, sealed_at));
         let mut refs = Vec::new();
         for put in join_all(puts).await {
             refs.push(put?);
         }
         refs.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(Staged { segments: refs, promoted: u64::try_from(promoted).unwrap_or(u64::MAX) })
+        Ok(Staged { segments: refs, promoted: u64::try_from(promoted).unwrap_or(u64::MAX), line_bytes })
     }
 
     async fn put_segment(&self, segment: Segment, index: u64, sealed_at: UnixSeconds) -> Result<SegmentRef, String> {
@@ -456,8 +457,6 @@ impl Sealer {
             tokio::time::sleep(wait).await;
             wait *= 2;
         };
-        self.stats.line_bytes.add(segment.line_bytes);
-        self.stats.stored_bytes.add(length);
         Ok(SegmentRef {
             key: relative,
             version_id: version,
@@ -486,9 +485,10 @@ impl Sealer {
 
     /// Signs and commits. From the signature on there is no way back to this index.
     async fn commit(&mut self, ready: Ready) -> Result<RootHash, Fatal> {
-        let Ready { statement, entry, lock } = ready;
+        let Ready { statement, entry, lock, line_bytes } = ready;
         let index = statement.index;
         let records: u64 = statement.segments.iter().map(|s| s.records).sum();
+        let stored_bytes: u64 = statement.segments.iter().map(|s| s.bytes).sum();
         let heartbeat = statement.segments.is_empty();
         let frontier = self.range.clone();
         let mut range = self.range.clone();
@@ -507,6 +507,8 @@ impl Sealer {
         commit.commit(&seal, self.newest.as_ref(), Bytes::from(bytes), lock).await?;
         self.stats.seals.add(1);
         self.stats.records.add(records);
+        self.stats.line_bytes.add(line_bytes);
+        self.stats.stored_bytes.add(stored_bytes);
         self.stats.heartbeats.add(u64::from(heartbeat));
         tracing::info!(seal = index, records, segments = seal.statement.segments.len(), "seal.committed");
         self.range = range;
@@ -522,6 +524,7 @@ impl Sealer {
         let (entries, age) = self.dedup.extent(sealed_at);
         self.stats.dedup_entries.set(entries);
         self.stats.dedup_window_seconds.set(age);
+        self.stats.dedup_evicted.set(self.dedup.evicted());
         // A quarter early: `next_by` counts whole heartbeats from `sealed_at`, and the seal itself takes time.
         self.heartbeat_at = now + self.heartbeat.unwrap_or_default().mul_f32(0.75);
         if let Some(newest) = &self.newest {
@@ -634,6 +637,7 @@ impl Sealer {
 struct Staged {
     segments: Vec<SegmentRef>,
     promoted: u64,
+    line_bytes: u64,
 }
 
 /// All that a seal says, not signed yet.
@@ -643,6 +647,8 @@ struct Ready {
     entry: Vec<u8>,
     /// Its evidence lock.
     lock: Lock,
+    /// Bytes of the record lines in its segments.
+    line_bytes: u64,
 }
 
 /// What no reader would take must not be signed: after the signature there is no way back. The number of classes is bounded so that this
