@@ -418,6 +418,50 @@ async fn figures_say_what_happened_and_no_more() {
     process.drain().await.unwrap();
 }
 
+/// Scenario: the put of `checkpoint` hangs. Guarantee: sealing does not wait for it; the next publications cover what was sealed
+/// meanwhile, in order, and a clean stop leaves the newest checkpoint published.
+#[tokio::test(start_paused = true)]
+async fn a_hanging_publication_stalls_no_seal() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let mut options = log.options(&log.store.process());
+    options.publish_interval = Duration::from_secs(1);
+    let (handle, task) = start(options).await.unwrap();
+    log.store.slow("/checkpoint", Duration::from_secs(50));
+    for n in 1..=100 {
+        let permit = handle.pool.admit(1).await.unwrap();
+        let sent = tokio::time::Instant::now();
+        handle.submit(batch(n..=n, 0), permit).await.unwrap();
+        assert!(sent.elapsed() < Duration::from_secs(1), "request {n} waited {:?}", sent.elapsed());
+        tokio::time::sleep(Duration::from_millis(900)).await;
+    }
+    task.drain().await.unwrap();
+    let newest = log.check_log().await.files.last().unwrap().checkpoint.clone();
+    let key = checkpoint_key(LOG);
+    let published = log.store.get(&key, None, 1 << 16).await.unwrap().unwrap();
+    assert_eq!(published, newest.as_bytes());
+    let mut sizes = Vec::new();
+    for version in log.store.versions(&key).await.unwrap().iter().rev() {
+        let note = log.store.get(&key, version.id.as_ref(), 1 << 16).await.unwrap().unwrap();
+        sizes.push(std::str::from_utf8(&note).unwrap().lines().nth(1).unwrap().parse::<u64>().unwrap());
+    }
+    assert!(sizes.len() >= 3 && sizes.is_sorted(), "{sizes:?}");
+}
+
+/// Scenario: a process starts behind a published checkpoint, and its own first publication fails. Guarantee: what is published is known all
+/// the same, so the lag is one seal and not the whole log.
+#[tokio::test(start_paused = true)]
+async fn the_checkpoint_published_before_is_not_forgotten() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch(1..=2, 0)).await.unwrap();
+    process.drain().await.unwrap();
+    let seals = log.check_log().await.seals;
+    log.store.fail_key("/checkpoint", 1, Fault::NotStored);
+    let process = log.open().await.unwrap().unwrap();
+    assert_eq!((process.task.stats.tree_size.value(), process.task.stats.published_tree_size.value()), (seals + 1, seals));
+    process.drain().await.unwrap();
+}
+
 /// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_cannot_be_repaired_is_never_acknowledged() {

@@ -40,6 +40,14 @@ pub enum Fatal {
     /// Our own mistake: what was to be sealed breaks the format.
     #[error("the seal could not be written: {0}")]
     Format(String),
+    /// Our own mistake: a task that runs as long as the process does has ended.
+    #[error("{task} broke off: {reason}; start again, and recovery takes the log up where it stands")]
+    Broken {
+        /// Which.
+        task: &'static str,
+        /// What became of it.
+        reason: String,
+    },
     /// The process was told to stop, and its last seal did not come to be.
     #[error("the last seal could not be written: {reason}. {}", of_refused(*refused))]
     Unsealed {

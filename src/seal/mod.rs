@@ -13,6 +13,7 @@ mod dedup;
 pub mod keys;
 mod pending;
 mod pool;
+mod publisher;
 mod recovery;
 mod sealer;
 mod segment;

@@ -1,8 +1,8 @@
 //! The one task that owns the log: collects batches, seals them in groups, commits, answers, publishes.
 //!
 //! Order of one seal: (1) segments are put and their locks read back, (2) the seal is signed, (3) its create-only put commits it,
-//! (4) the waiters are answered, (5) `checkpoint` is published at an interval. A crash before 3 leaves orphans that no seal names; a
-//! crash between 3 and 4 costs a resend, which the window of duplicates recognises.
+//! (4) the waiters are answered, (5) `checkpoint` is published at an interval, by a task of its own (`publisher`). A crash before 3 leaves
+//! orphans that no seal names; a crash between 3 and 4 costs a resend, which the window of duplicates recognises.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::chain::{config_in_force, read_segment, retried, seal_at};
 use super::commit::{Commit, Fatal, own_version};
 use super::dedup::{Dedup, Key};
-use super::keys::{LogKey, Mark};
+use super::keys::LogKey;
 use super::pending::Pending;
+use super::publisher::{Publisher, Publishing};
 use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening, expect_identity};
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
@@ -29,10 +30,7 @@ use crate::retain::Classes;
 use crate::tlog::merkle::CompactRange;
 use crate::tlog::seal_file::{Counts, SealFile, SegmentRef, Statement};
 use crate::tlog::{Hash, RootHash};
-use crate::worm::{
-    Condition, ENTRY_BYTES_MAX, Lock, Locks, Mode, PutError, VersionId, WormStore, WriterGuard, below, checkpoint_key, log_key, put_locked,
-    segment_name,
-};
+use crate::worm::{ENTRY_BYTES_MAX, Lock, Locks, PutError, VersionId, WormStore, WriterGuard, below, log_key, put_locked, segment_name};
 
 /// Requests that may wait in the channel; the pool bounds their bytes.
 const SUBMISSIONS_MAX: usize = 4096;
@@ -42,8 +40,6 @@ const SEGMENT_TRIES: u32 = 4;
 const SEGMENT_BACKOFF: Duration = Duration::from_millis(200);
 /// What a sender whose batch failed is told to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
-/// Lock of `checkpoint` in a bucket that would lock it by default: it is replaced every few seconds and must not pile up for years.
-const CHECKPOINT_LOCK_SECONDS: i64 = 300;
 
 /// How a log is written. Names and units are those of the configuration.
 #[derive(Debug)]
@@ -106,7 +102,7 @@ pub struct SealerTask {
 impl SealerTask {
     /// Waits until the task ends, which by itself it does only on a fatal error.
     pub async fn ended(&mut self) -> Result<(), Fatal> {
-        (&mut self.join).await.unwrap_or_else(|e| Err(Fatal::Format(format!("the sealer broke off: {e}"))))
+        (&mut self.join).await.unwrap_or_else(|e| Err(Fatal::Broken { task: "the sealer", reason: e.to_string() }))
     }
 
     /// Seals what was submitted, says in the last seal that it stops on purpose, publishes the checkpoint and ends. An error if that
@@ -140,6 +136,16 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     let stats = Arc::new(Stats::default());
     let (status, watching) = watch::channel(Status::default());
     let now = Instant::now();
+    let key = Arc::new(key);
+    let publisher = Publisher {
+        store: Arc::clone(&store),
+        log: log.clone(),
+        key: Arc::clone(&key),
+        clock: Arc::clone(&clock),
+        interval: options.publish_interval,
+        locked: checkpoint_lock,
+        stats: Arc::clone(&stats),
+    };
     let mut sealer = Sealer {
         _guard: opened.guard,
         config_sha256: Hash::of(options.configuration.as_bytes()),
@@ -152,10 +158,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         max_delay: options.max_delay,
         max_bytes: options.max_bytes,
         heartbeat: options.heartbeat,
-        publish_interval: options.publish_interval,
-        publish_at: now,
         heartbeat_at: now,
-        published: 0,
         store,
         log,
         key,
@@ -164,7 +167,6 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         started,
         status,
         inbox,
-        checkpoint_lock,
     };
     sealer.fill_window(options.dedup_window).await?;
     let mut first = Pending::default();
@@ -176,9 +178,9 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         Sealed::Failed { reason, .. } => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
     }
     sealer.fence(options.fence).await?;
-    sealer.publish().await;
+    let publishing = publisher.start(sealer.newest.as_ref()).await?;
     let stop = CancellationToken::new();
-    let join = tokio::spawn(sealer.run(stop.clone()));
+    let join = tokio::spawn(sealer.run(publishing, stop.clone()));
     Ok((handle, SealerTask { join, stop, status: watching, stats }))
 }
 
@@ -186,7 +188,7 @@ struct Sealer {
     _guard: WriterGuard,
     store: Arc<dyn WormStore>,
     log: String,
-    key: LogKey,
+    key: Arc<LogKey>,
     classes: Arc<Classes>,
     clock: Arc<dyn Clock>,
     started: UnixSeconds,
@@ -203,10 +205,6 @@ struct Sealer {
     max_bytes: usize,
     heartbeat: Option<Duration>,
     heartbeat_at: Instant,
-    publish_interval: Duration,
-    publish_at: Instant,
-    published: u64,
-    checkpoint_lock: bool,
 }
 
 /// What a seal promises of its successor.
@@ -234,11 +232,19 @@ enum Wake {
 }
 
 impl Sealer {
-    async fn run(mut self, stop: CancellationToken) -> Result<(), Fatal> {
+    async fn run(mut self, mut publishing: Publishing, stop: CancellationToken) -> Result<(), Fatal> {
         loop {
-            match self.collect(&stop).await {
+            let wake = tokio::select! {
+                wake = self.collect(&stop) => wake,
+                // What was collected is dropped with this process, and its senders hear that it stopped.
+                () = publishing.failed() => return Err(Fatal::Broken { task: "the publisher of the checkpoint", reason: "it ended by itself".to_owned() }),
+            };
+            match wake {
                 Wake::Seal(pending) => {
-                    self.seal(pending, Next::Promised).await?;
+                    let sealed = self.seal(pending, Next::Promised).await?;
+                    if let (Sealed::Committed, Some(newest)) = (sealed, &self.newest) {
+                        publishing.committed(newest);
+                    }
                 }
                 Wake::Stop(pending) => {
                     self.inbox.close();
@@ -246,13 +252,13 @@ impl Sealer {
                     if let Sealed::Failed { reason, refused } = sealed {
                         return Err(Fatal::Unsealed { reason, refused });
                     }
-                    self.publish().await;
+                    if let Some(newest) = &self.newest {
+                        publishing.committed(newest);
+                    }
+                    publishing.finish().await;
                     tracing::info!(tree_size = self.range.size().0, "log.closed");
                     return Ok(());
                 }
-            }
-            if Instant::now() >= self.publish_at {
-                self.publish().await;
             }
         }
     }
@@ -263,7 +269,6 @@ impl Sealer {
         let mut pending = Pending::default();
         let mut close_at: Option<Instant> = None;
         loop {
-            let publish_due = self.published < self.range.size().0;
             // Every arm is cancel-safe: `recv` loses nothing, the others hold nothing.
             tokio::select! {
                 biased;
@@ -287,7 +292,6 @@ impl Sealer {
                     }
                 },
                 () = sleep_until(self.heartbeat.map(|_| self.heartbeat_at)) => return Wake::Seal(pending),
-                () = sleep_until(Some(self.publish_at)), if publish_due => self.publish().await,
             }
         }
     }
@@ -533,42 +537,6 @@ impl Sealer {
         }
     }
 
-    /// Points `checkpoint` at the newest seal. It is a pointer: a failure is made up at the next interval.
-    async fn publish(&mut self) {
-        self.publish_at = Instant::now() + self.publish_interval;
-        let Some(newest) = &self.newest else { return };
-        let size = self.range.size().0;
-        if self.published == size {
-            return;
-        }
-        let lock = self.checkpoint_lock.then(|| Lock {
-            mode: Mode::Governance,
-            retain_until: UnixSeconds(self.clock.now().ceil_seconds().0 + CHECKPOINT_LOCK_SECONDS),
-        });
-        let body = Bytes::from(newest.checkpoint.clone());
-        match self.store.put(&checkpoint_key(&self.log), body, Condition::Any, lock).await {
-            Ok(_) => {
-                self.published = size;
-                self.remember();
-                self.stats.published_tree_size.set(size);
-                tracing::debug!(tree_size = size, "checkpoint.published");
-            }
-            Err(e) => {
-                self.stats.publish_failures.add(1);
-                tracing::warn!(reason = %e, "checkpoint.unpublished");
-            }
-        }
-    }
-
-    /// Notes the newest seal beside the key, outside the store. It only ever lags, so a failure costs nothing but sharpness.
-    fn remember(&self) {
-        let Some(newest) = &self.newest else { return };
-        let mark = Mark { index: newest.statement.index, leaf: newest.leaf() };
-        if let Err(e) = self.key.set_mark(mark) {
-            tracing::warn!(reason = %e, "key.mark.unwritten");
-        }
-    }
-
     /// Where the store ignores create-only, a put of a dead predecessor may still land before ours in the listing: wait until none
     /// can, then look again whether our first seal is the oldest version of its key.
     async fn fence(&self, wait: Duration) -> Result<(), OpenError> {
@@ -677,6 +645,7 @@ async fn sleep_until(at: Option<Instant>) {
 mod tests {
     use super::*;
     use crate::clock::UnixNanos;
+    use crate::worm::Mode;
 
     /// The longest names and numbers that our own segments have, in as many classes as a configuration may have.
     fn statement(segments: usize) -> Statement {
