@@ -462,6 +462,29 @@ async fn the_checkpoint_published_before_is_not_forgotten() {
     process.drain().await.unwrap();
 }
 
+/// Scenario: a process starts on a store whose every answer takes a while, behind a log of many seals within the window of duplicates.
+/// Guarantee: the window is read many objects at a time, and it is the whole window.
+#[tokio::test(start_paused = true)]
+async fn the_window_of_duplicates_is_read_in_parallel() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let mut seals = Vec::new();
+    for n in 1..=300 {
+        seals.push(process.submit(batch(n..=n, 0)).await.unwrap().seal);
+    }
+    process.drain().await.unwrap();
+    log.store.slow("", Duration::from_millis(20));
+    let began = tokio::time::Instant::now();
+    let process = log.open().await.unwrap().unwrap();
+    // One after the other it would be 300 times a listing and two reads: 18 s.
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    log.store.clear_faults();
+    for (n, seal) in (1..=300).zip(seals) {
+        assert_eq!(process.submit(batch(n..=n, 0)).await.unwrap().seal, seal, "record {n}");
+    }
+    process.drain().await.unwrap();
+}
+
 /// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_cannot_be_repaired_is_never_acknowledged() {

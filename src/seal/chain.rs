@@ -1,6 +1,6 @@
 //! Reading the log as its writer must: versions, never a HEAD or a listing of current keys.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 use bytes::Bytes;
 
@@ -86,39 +86,53 @@ pub(crate) async fn seal_at(
     Ok(at)
 }
 
-/// The decoded lines of a segment, each with its newline, checked against the statement's sha256.
-pub(crate) async fn read_segment(store: &dyn WormStore, log: &str, segment: &SegmentRef) -> Result<Vec<u8>, ReadError> {
-    let key = below(log, &segment.key);
-    let broken = |reason: &str| ReadError::Refused { key: key.to_string(), reason: reason.to_owned() };
-    let named = retried(|| store.get(&key, segment.version_id.as_ref(), SEGMENT_BYTES_MAX)).await?;
-    let bytes = named.filter(|bytes| Hash::of(bytes) == segment.sha256);
-    let bytes = match bytes {
-        Some(bytes) => bytes,
-        // `version_id` is a locator: any version of the key with this hash is the segment.
-        None => {
-            let all = versions_with_bytes(store, &key, SEGMENT_BYTES_MAX).await?;
-            let found = all.into_iter().find(|(_, bytes)| Hash::of(bytes) == segment.sha256);
-            found.map(|(_, bytes)| bytes).ok_or_else(|| broken("no version with the sealed SHA-256 is there"))?
-        }
-    };
+/// What `each` makes of the lines of a segment (without their newlines), in order; what it answers `None` for is left out. Only one line is
+/// decoded at a time. `None`: no version with the sealed SHA-256 is there.
+pub(crate) async fn segment_lines<T: Send + 'static>(
+    store: &dyn WormStore,
+    log: &str,
+    segment: &SegmentRef,
+    mut each: impl FnMut(&[u8]) -> Option<T> + Send + 'static,
+) -> Result<Option<Vec<T>>, ReadError> {
+    let Some(bytes) = segment_bytes(store, log, segment).await? else { return Ok(None) };
     let decoded = tokio::task::spawn_blocking(move || {
-        let mut lines = Vec::new();
         let mut decoder = zstd::Decoder::new(bytes.as_ref())?;
         decoder.window_log_max(SEGMENT_WINDOW_LOG_MAX)?;
-        decoder.take(SEGMENT_DECODED_MAX).read_to_end(&mut lines)?;
-        Ok::<_, std::io::Error>(lines)
+        let mut reader = BufReader::new(decoder.take(SEGMENT_DECODED_MAX));
+        let (mut made, mut line) = (Vec::new(), Vec::new());
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            made.extend(each(line.strip_suffix(b"\n").unwrap_or(&line)));
+            line.clear();
+        }
+        Ok::<_, std::io::Error>(made)
     });
+    let broken = |reason: String| ReadError::Refused { key: below(log, &segment.key).to_string(), reason };
     match decoded.await {
-        Ok(Ok(lines)) => Ok(lines),
-        Ok(Err(e)) => Err(broken(&format!("it does not decompress: {e}"))),
-        Err(_) => Err(broken("reading it was cut short")),
+        Ok(Ok(made)) => Ok(Some(made)),
+        Ok(Err(e)) => Err(broken(format!("it does not decompress: {e}"))),
+        Err(_) => Err(broken("reading it was cut short".to_owned())),
     }
+}
+
+/// The stored bytes of a segment.
+async fn segment_bytes(store: &dyn WormStore, log: &str, segment: &SegmentRef) -> Result<Option<Bytes>, ReadError> {
+    let key = below(log, &segment.key);
+    let named = match retried(|| store.get(&key, segment.version_id.as_ref(), SEGMENT_BYTES_MAX)).await {
+        Err(ReadError::TooLarge { .. }) => None,
+        named => named?,
+    };
+    if let Some(bytes) = named.filter(|bytes| Hash::of(bytes) == segment.sha256) {
+        return Ok(Some(bytes));
+    }
+    // `version_id` is a locator: any version of the key with this hash is the segment.
+    let all = versions_with_bytes(store, &key, SEGMENT_BYTES_MAX).await?;
+    Ok(all.into_iter().map(|(_, bytes)| bytes).find(|bytes| Hash::of(bytes) == segment.sha256))
 }
 
 /// The configuration text in force at `newest`: `change.after` of the `config_change` record whose hash its statement names.
 ///
 /// The hash is constant over runs of seals, and the first seal of each run holds the record, so a boundary is found by stepping back
-/// in doubling strides and then halving.
+/// in doubling strides and then halving. `None`: the record is gone from the store.
 pub(crate) async fn config_in_force(
     store: &dyn WormStore,
     log: &str,
@@ -144,12 +158,13 @@ pub(crate) async fn config_in_force(
         stride *= 2;
     }
     for segment in &with.statement.segments {
-        let lines = read_segment(store, log, segment).await?;
-        for line in lines.split(|b| *b == b'\n').filter(|l| memchr::memmem::find(l, b"\"config_change\"").is_some()) {
-            let after = Json::parse(line).ok().and_then(|json| json.path("change.after").and_then(Json::as_str).map(str::to_owned));
-            if let Some(after) = after.filter(|text| Hash::of(text.as_bytes()) == wanted) {
-                return Ok(Some(after));
-            }
+        let after_of = move |line: &[u8]| {
+            memchr::memmem::find(line, b"\"config_change\"")?;
+            let after = Json::parse(line).ok()?.path("change.after").and_then(Json::as_str).map(str::to_owned);
+            after.filter(|text| Hash::of(text.as_bytes()) == wanted)
+        };
+        if let Some(after) = segment_lines(store, log, segment, after_of).await?.and_then(|found| found.into_iter().next()) {
+            return Ok(Some(after));
         }
     }
     Ok(None)

@@ -60,9 +60,9 @@ impl Dedup {
         }
     }
 
-    /// Whether an entry more fits besides `others` that are about to come.
-    pub(crate) fn has_room_for(&self, others: usize) -> bool {
-        self.seals.len() + others < self.entries_max
+    /// Entries that fit besides those that are there.
+    pub(crate) fn room(&self) -> usize {
+        self.entries_max.saturating_sub(self.seals.len())
     }
 
     /// Entries, and the age of the oldest in seconds.

@@ -18,6 +18,7 @@ mod recovery;
 mod sealer;
 mod segment;
 mod stats;
+mod window;
 
 pub use commit::Fatal;
 pub use counters::Counters;

@@ -13,19 +13,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::chain::{config_in_force, read_segment, retried, seal_at};
+use super::chain::{config_in_force, retried, seal_at};
 use super::commit::{Commit, Fatal, own_version};
-use super::dedup::{Dedup, Key};
+use super::dedup::Dedup;
 use super::keys::LogKey;
 use super::pending::Pending;
 use super::publisher::{Publisher, Publishing};
 use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening, expect_identity};
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
+use super::window::WindowReader;
 use super::{Counters, Pool, Receipt, SealerHandle, Submission, SubmitError};
 use crate::clock::{Clock, UnixSeconds};
 use crate::govern;
-use crate::record::{Batch, sameness_of_line};
+use crate::record::Batch;
 use crate::retain::Classes;
 use crate::tlog::merkle::CompactRange;
 use crate::tlog::seal_file::{Counts, SealFile, SegmentRef, Statement};
@@ -556,27 +557,12 @@ impl Sealer {
 
     /// Remembers the records of the newest seals, as far back as the window and its bytes reach.
     async fn fill_window(&mut self, window: Duration) -> Result<(), OpenError> {
+        let Some(newest) = self.newest.clone() else { return Ok(()) };
         let now = self.clock.now().ceil_seconds();
-        let oldest = now.0.saturating_sub(i64::try_from(window.as_secs()).unwrap_or(i64::MAX));
-        let mut found: Vec<(Key, u64, UnixSeconds)> = Vec::new();
-        let mut at = self.newest.clone();
-        // Newest first until the window is full; inserted oldest first, because the oldest are forgotten first.
-        while let Some(seal) = at.take().filter(|s| s.statement.sealed_at.0 >= oldest && self.dedup.has_room_for(found.len())) {
-            for segment in &seal.statement.segments {
-                match read_segment(self.store.as_ref(), &self.log, segment).await {
-                    Ok(lines) => {
-                        let keys = lines.split(|b| *b == b'\n').filter_map(sameness_of_line);
-                        found.extend(keys.map(|key| (key, seal.statement.index, seal.statement.sealed_at)));
-                    }
-                    // Disturbed evidence is the verifier's to judge; here it costs duplicates, not records.
-                    Err(e) => tracing::warn!(segment = segment.key, reason = %e, "dedup.segment.unreadable"),
-                }
-            }
-            if let Some(previous) = seal.statement.index.checked_sub(1) {
-                at = seal_at(self.store.as_ref(), &self.log, previous, self.key.verifier(), None).await?.truth.map(|t| t.2);
-            }
-        }
-        for (key, seal, sealed_at) in found.into_iter().rev() {
+        let oldest = UnixSeconds(now.0.saturating_sub(i64::try_from(window.as_secs()).unwrap_or(i64::MAX)));
+        let reader = WindowReader::new(Arc::clone(&self.store), self.log.clone(), self.key.verifier().clone(), oldest);
+        // Read newest first until the window is full; inserted oldest first, because the oldest are forgotten first.
+        for (key, seal, sealed_at) in reader.read(newest, self.dedup.room()).await?.into_iter().rev() {
             self.dedup.insert(key, seal, sealed_at);
         }
         Ok(())
