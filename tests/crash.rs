@@ -485,6 +485,29 @@ async fn the_window_of_duplicates_is_read_in_parallel() {
     process.drain().await.unwrap();
 }
 
+/// Scenario: the configuration in force cannot be read when the next one is to be compared with it, or its record is gone for good.
+/// Guarantee: the first is an error, for another identity key would be taken unseen; the second is not, since it would be one for ever.
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_cannot_be_compared_is_not_taken_unseen() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let open = |text: &str| {
+        let mut options = log.options(&log.store.process());
+        options.configuration = text.to_owned();
+        start(options)
+    };
+    open("{\"identity\":{\"key_id\":\"a\"}}").await.unwrap().1.drain().await.unwrap();
+    // Four tries for the window of duplicates, which does without, and four for the configuration.
+    log.store.fail_reads("segments/", 8);
+    let unread = open("{\"identity\":{\"key_id\":\"b\"}}").await.expect_err("the configuration before could not be read");
+    assert!(matches!(unread, OpenError::Read(_)), "{unread}");
+    log.store.clear_faults();
+    let other = open("{\"identity\":{\"key_id\":\"b\"}}").await.expect_err("another identity key");
+    assert!(other.to_string().contains("identity key b"), "{other}");
+    let segment = log.check_log().await.files[0].statement.segments[0].key.clone();
+    log.store.purge(&spanseal::worm::below(LOG, &segment), None);
+    open("{\"identity\":{\"key_id\":\"b\"}}").await.expect("nothing is left to compare with").1.abort();
+}
+
 /// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_cannot_be_repaired_is_never_acknowledged() {
