@@ -11,10 +11,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::UnixNanos;
 use crate::config::{Environment, Overrides, PrintFormat};
-use crate::tlog::note::VerifierKey;
+use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
-    VkeyParser, parse_bound_from, parse_bound_to, parse_from, parse_id, parse_kind, parse_limit, parse_store, parse_to, parse_vkey,
+    VkeyParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_from, parse_id, parse_kind, parse_limit, parse_store, parse_to,
+    parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
@@ -90,7 +91,7 @@ pub enum Command {
 
 /// `spanseal demo`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal demo\n  spanseal demo --stay            then look at http://127.0.0.1:8720/readyz\n  \
+#[command(after_help = "Examples:\n  spanseal demo\n  spanseal demo --stay            serves on, on free ports that it prints\n  \
     spanseal demo --store s3://demo-bucket/spanseal\n\nThe store is ./spanseal-demo and the keys are in ./spanseal-demo-keys; both are made anew at every start.")]
 pub struct DemoArgs {
     /// Keep serving after the story, until interrupted
@@ -103,7 +104,7 @@ pub struct DemoArgs {
 #[command(
     after_help = "Examples:\n  spanseal serve                                   OTLP on 127.0.0.1:4317 and :4318, store ./spanseal-data\n  \
     spanseal serve --config /etc/spanseal.yaml\n  spanseal serve --config spanseal.yaml --print-config > effective.yaml\n  \
-    SPANSEAL_STORE=s3://audit-bucket/prod spanseal serve\n\nRelative paths, also those in the configuration file, count from the working directory; where they lead is printed at start.\nStops on SIGINT or SIGTERM after open requests got their receipts; a second signal stops at once, which is safe."
+    SPANSEAL_STORE=s3://audit-bucket/prod spanseal serve\n\nThe first start makes the key files that are missing (back them up) and the log, only where nothing lies below its folder; later starts make neither.\nRelative paths, also those in the configuration file, count from the working directory; where they lead is printed at start.\nStops on SIGINT or SIGTERM after open requests got their receipts; a second signal stops at once, which is safe."
 )]
 pub struct ServeArgs {
     /// Print the effective configuration (no secrets are in it) and stop
@@ -140,7 +141,8 @@ pub struct KeyArgs {
 /// `spanseal verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal verify --store s3://audit-bucket/prod --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  \
-    spanseal verify --config spanseal.yaml --json | jq .verdict\n  spanseal verify --store ./spanseal-data --from 2026-11-01 --to 2026-11-20\n\n\
+    spanseal verify --config spanseal.yaml --json | jq .verdict\n  spanseal verify --store ./spanseal-data --from 2026-11-01 --to 2026-11-20\n  \
+    spanseal verify --store ./spanseal-data --since-checkpoint checkpoint.kept\n\n\
     Bring the key yourself (--vkey): a key read from the store shows only that the store agrees with itself.\n\
     Exit codes: 0 verified, 1 findings, 2 could not check.")]
 pub struct VerifyArgs {
@@ -153,6 +155,9 @@ pub struct VerifyArgs {
     /// Last seal to verify: an index, a date (the whole day) or a time
     #[arg(long, value_name = "SEAL|TIME", value_parser = parse_bound_to)]
     pub to: Option<Bound>,
+    /// A checkpoint kept from earlier (or a proof, which holds one): show that the log extends it
+    #[arg(long, value_name = "FILE", value_parser = parse_checkpoint)]
+    pub since_checkpoint: Option<UnverifiedCheckpoint>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -271,14 +271,20 @@ fn signal(child: &Child, name: &str) {
 fn serve_starts_from_nothing_stops_cleanly_and_continues() {
     let folder = tempfile::tempdir().unwrap();
     let mut sizes = Vec::new();
-    for _ in 0..2 {
+    for span_id in ["00f067aa0ba902b7", "00f067aa0ba902b8"] {
         let mut served = serve(folder.path(), "");
         let began = Instant::now();
         while !get(&served.api, "/readyz").contains("200 OK") {
             assert!(began.elapsed() < Duration::from_secs(30));
             std::thread::yield_now();
         }
-        assert!(get(&served.api, "/metrics").contains("\nspanseal_ready 1\n"));
+        assert!(answer(post_span(&served.http, span_id)).starts_with("HTTP/1.1 200"));
+        let figures = get(&served.api, "/metrics");
+        for line in
+            ["spanseal_ready 1", "spanseal_seal_duration_seconds_count 1", "spanseal_receiver_connections_timed_out_total{owed=\"head\"} 0"]
+        {
+            assert!(figures.contains(&format!("\n{line}\n")), "{line}\n{figures}");
+        }
         let open = answer(send(&served.api, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
         assert!(open.contains("200 OK"), "probes have no token: {open}");
         let closed = answer(send(&served.api, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
@@ -470,12 +476,31 @@ fn an_auditor_is_convinced(folder: &Path, line: &str) {
     assert_eq!(run(elsewhere.path(), &["check", "nothing.json", "--vkey", vkey]).status.code(), Some(2));
 }
 
-/// Scenario: the same, with a second signal. Guarantee: it leaves at once, not with 0, and the next start finds a sound log.
+/// Scenario: SIGTERM while a request waits for a seal that would close only after the drain has given up. Guarantee: the seal closes early and
+/// the request gets its receipt.
+#[test]
+fn a_drain_does_not_wait_for_a_seal_to_be_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = serve(folder.path(), "seal: {max_delay: 25s}\n");
+    let open = post_span(&served.http, "00f067aa0ba902b7");
+    let began = Instant::now();
+    while !get(&served.api, "/metrics").contains("\nspanseal_receiver_in_flight_requests 1\n") {
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+    signal(&served.child, "TERM");
+    let receipt = answer(open);
+    assert!(receipt.starts_with("HTTP/1.1 200") && receipt.contains("spanseal-seal: 1\r\n"), "{receipt}");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+/// Scenario: a second signal while the drain waits for a request whose body does not come. Guarantee: it leaves at once, not with 0, and the
+/// next start finds a sound log.
 #[test]
 fn a_second_signal_leaves_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut served = serve(folder.path(), "seal: {max_delay: 15s}\n");
-    let _open = post_span(&served.http, "00f067aa0ba902b7");
+    let mut served = serve(folder.path(), "");
+    let head = "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+    let _open = send(&served.http, head);
     while !get(&served.api, "/metrics").contains("\nspanseal_receiver_in_flight_requests 1\n") {}
     let began = Instant::now();
     signal(&served.child, "TERM");
@@ -604,5 +629,27 @@ async fn doctor_tries_the_locks_of_real_stores() {
             command.args(["doctor", "--config", "c.yaml", "--no-canary", "--store", &plain]).envs(server.environment()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{:?}: {}", server.kind, text(&output.stdout));
         assert!(text(&output.stdout).contains("problem   object lock"), "{}", text(&output.stdout));
+    }
+}
+
+/// Scenario: an `s3://` store and nobody who gives credentials. Guarantee: the sentence says what to set, and why it came to that.
+#[test]
+fn missing_credentials_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    // Where an instance would be asked; nobody listens there.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let environment = || vec![("AWS_REGION", "eu-central-1".to_owned()), ("AWS_METADATA_ENDPOINT", format!("http://{nobody}"))];
+    for (more, word) in [
+        (vec![], "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN too, if they are temporary)"),
+        (
+            vec![("AWS_WEB_IDENTITY_TOKEN_FILE", "none".to_owned()), ("AWS_ROLE_ARN", "arn:x".to_owned())],
+            "check AWS_WEB_IDENTITY_TOKEN_FILE",
+        ),
+    ] {
+        let output = run_with(folder.path(), &["query", "--store", "s3://no-bucket/x"], environment().into_iter().chain(more).collect());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("no credentials, so it was not asked: ") && said.contains(word), "{said}");
+        assert!(said.contains("the last attempt: "), "{said}");
     }
 }

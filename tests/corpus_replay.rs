@@ -337,3 +337,23 @@ fn events_that_state_an_act_are_records_of_their_own() {
     assert_eq!(of_kind("review")["review"]["decision"], "approved");
     assert!(!records.iter().any(|r| r.to_string().contains("stays out of evidence") || r.to_string().contains("nobody answered")));
 }
+
+/// Scenario: each recorded request where it belongs, and at the paths of both other signals. Guarantee: a body of a real SDK is never taken
+/// for another signal where it belongs, and is known for what it is elsewhere.
+#[test]
+fn real_requests_are_known_by_their_signal() {
+    use spanseal::otlp::{answer::Signal, foreign::signal_of};
+    let mut seen = 0;
+    for request in captures::all().iter().flat_map(|capture| &capture.requests).filter(|request| !request.json) {
+        let is = match request.signal {
+            captures::Signal::Traces => Signal::Traces,
+            captures::Signal::Logs => Signal::Logs,
+            captures::Signal::Metrics => Signal::Metrics,
+        };
+        for expected in Signal::ALL {
+            assert_eq!(signal_of(expected, &request.body), (expected != is).then_some(is), "{} at {expected:?}", request.file.display());
+        }
+        seen += 1;
+    }
+    assert!(seen > 200, "only {seen} requests were looked at");
+}

@@ -2,11 +2,13 @@
 //! the log's own key signed it.
 
 use crate::golden::{VKEY, folder};
-use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, joined, kinds, line, lines, lock, notes, zstd};
+use crate::support::forge::{
+    CONFIGURATION, Forge, LOG, NOW, ORIGIN, Segment, config_change, honest, joined, kinds, line, lines, lock, notes, zstd,
+};
 use spanseal::clock::{ManualClock, UnixNanos, UnixSeconds};
 use spanseal::record::canonical::Json;
 use spanseal::tlog::merkle::{CompactRange, leaf_hash};
-use spanseal::tlog::note::{NoteSigner, VerifierKey};
+use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint, VerifierKey};
 use spanseal::tlog::seal_file::{LogFile, SealFile, Statement};
 use spanseal::tlog::{Hash, TreeSize};
 use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, Report, Verdict, verify};
@@ -115,7 +117,8 @@ async fn an_honest_log_verifies_with_and_without_locks() {
     let report = forge.verify().await;
     assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
     assert_eq!((report.key, report.locks), (KeyTrust::Pinned, LockCheck::Checked));
-    assert_eq!((report.logs[0].seals, report.logs[0].segments, report.logs[0].records), (4, 4, 12));
+    assert_eq!((report.logs[0].seals, report.logs[0].segments, report.logs[0].records), (4, 5, 13));
+    assert_eq!(notes(&report), Vec::<&str>::new(), "{}", report.to_text());
     let forge = honest(Locks::None).await;
     let report = forge.verify().await;
     assert_eq!((report.verdict, report.locks), (Verdict::Verified, LockCheck::None), "{}", report.to_text());
@@ -126,7 +129,7 @@ async fn an_honest_log_verifies_with_and_without_locks() {
 #[tokio::test]
 async fn what_the_key_itself_signed_falsely_is_refused() {
     type Change = fn(&mut Statement);
-    let changes: [(&str, &str, Change); 16] = [
+    let changes: [(&str, &str, Change); 22] = [
         ("wrong merkle_root", "segment_content", |s| s.segments[0].merkle_root.0 = Hash([7; 32])),
         ("too many records", "segment_content", |s| s.segments[0].records += 1),
         ("first too early", "segment_content", |s| s.segments[0].first.0 -= 1),
@@ -149,6 +152,14 @@ async fn what_the_key_itself_signed_falsely_is_refused() {
             // Names derive from the date alone: a second earlier they are still right.
             s.sealed_at.0 -= 2;
         }),
+        ("started after it was sealed", "statement_time", |s| s.started = UnixSeconds(s.sealed_at.0 + 1)),
+        ("the next one promised for before", "statement_time", |s| s.next_by = Some(UnixSeconds(s.sealed_at.0 - 1))),
+        ("more skipped than received", "count_received", |s| s.counts.skipped = s.counts.spans + s.counts.logs + 1),
+        ("kept shorter than configured", "retention_short", |s| {
+            s.segments[1].lock.retain_until = UnixSeconds(s.sealed_at.0 + 100 * 86_400 - 1);
+        }),
+        ("kept weaker than configured", "retention_short", |s| s.segments[0].lock.mode = Mode::Governance),
+        ("kept until before it was sealed", "seal_broken", |s| s.segments[0].lock.retain_until = UnixSeconds(s.sealed_at.0 - 1)),
     ];
     for (what, kind, change) in changes {
         let mut forge = Forge::new(Locks::Enforced).await;
@@ -166,6 +177,89 @@ async fn what_the_key_itself_signed_falsely_is_refused() {
         forge.seal(&[], |s| s.previous = previous.map(spanseal::tlog::LeafHash)).await;
         assert_eq!(forge.verify().await.verdict, Verdict::Findings, "{what}");
     }
+}
+
+/// Scenario: statements at the very limits. Guarantee: what can be true is not doubted.
+#[tokio::test]
+async fn what_is_just_possible_is_not_doubted() {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    forge.seal(&[Segment::of("standard", lines(0, 2))], |s| (s.started, s.next_by) = (s.sealed_at, Some(s.sealed_at))).await;
+    let exact = |s: &mut Statement| {
+        (s.counts.skipped, s.counts.rejected) = (s.counts.spans, 0);
+        s.segments[0].lock = Lock { mode: Mode::Governance, retain_until: UnixSeconds(s.sealed_at.0 + 100 * 86_400) };
+        s.started = UnixSeconds(NOW);
+    };
+    forge.seal(&[Segment::of("standard", lines(2, 2))], exact).await;
+    let report = forge.verify().await;
+    // A promise for the very second of the seal is one that was not kept, which is shown and no finding.
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["checkpoint_absent", "silence"]), "{}", report.to_text());
+}
+
+/// A seal of a later time than now, and all behind it: one finding, where it begins. Where the store's clock says that it is the reader's
+/// that is wrong, nothing is concluded.
+#[tokio::test]
+async fn a_seal_dated_after_now_is_found() {
+    let ahead = async |seconds: i64, skew: i64| {
+        let mut forge = Forge::new(Locks::Enforced).await;
+        forge.store = MemoryStore::new(
+            Arc::new(forge.clock.clone()),
+            MemoryOptions { locks: Locks::None, clock_skew_seconds: skew, ..MemoryOptions::default() },
+        );
+        forge.locks = Locks::None;
+        forge
+            .put(
+                &log_key(LOG),
+                LogFile { origin: ORIGIN.into(), vkey: forge.signer.verifier().clone(), created: UnixSeconds(NOW) }.to_bytes(),
+            )
+            .await;
+        for seal in 0..4 {
+            forge.seal(&[], |s| s.sealed_at = UnixSeconds(if seal == 0 { NOW } else { NOW + 100 + seconds })).await;
+        }
+        forge.verify().await
+    };
+    let report = ahead(300, 0).await;
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    let report = ahead(301, 300).await;
+    assert_eq!(kinds(&report), ["sealed_ahead"], "{}", report.to_text());
+    let finding = &report.findings[0];
+    assert_eq!((finding.seal, finding.object.as_str()), (Some(1), "seals/00000000000000000001.json"));
+    assert!(finding.found.as_ref().unwrap().ends_with("and 2 seals after it"), "{finding:?}");
+    let report = ahead(301, 301).await;
+    assert_eq!((report.verdict, report.notes[0].kind.as_str()), (Verdict::Unchecked, "unchecked"), "{}", report.to_text());
+    assert!(report.notes[0].meaning.contains("301 s off the store's own"), "{}", report.to_text());
+}
+
+/// A change of configuration is a record of the first seal under it; a seal without it is noted, and what then could not be judged.
+#[tokio::test]
+async fn a_configuration_without_its_record_is_noted() {
+    let other = CONFIGURATION.replace("100d", "7y");
+    let build = async |recorded: Option<&str>| {
+        let mut forge = honest(Locks::Enforced).await;
+        let segments: Vec<Segment> = recorded.map(|after| Segment::of("standard", vec![config_change(after)])).into_iter().collect();
+        forge.seal(&segments, |s| s.config_sha256 = Hash::of(other.as_bytes())).await;
+        forge.seal(&[Segment::of("high-risk", lines(20, 1))], |s| s.config_sha256 = Hash::of(other.as_bytes())).await;
+        forge
+    };
+    for recorded in [None, Some(CONFIGURATION)] {
+        let report = build(recorded).await.verify().await;
+        assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["config_unrecorded"]), "{}", report.to_text());
+        assert_eq!(report.notes[0].seal, Some(4));
+    }
+    // With the record its periods are in force from that very seal on.
+    let forge = build(Some(&other)).await;
+    let report = forge.verify().await;
+    assert_eq!((kinds(&report), notes(&report)), (vec!["retention_short"], vec![]), "{}", report.to_text());
+    assert_eq!(report.findings[0].seal, Some(4));
+    // A range behind the record: the periods are not known, and that is said.
+    let report = verify(&forge.store, &Options { from: Some(Bound::Seal(5)), ..forge.options() }).await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["not_covered"]), "{}", report.to_text());
+    // Telemetry cannot change a configuration.
+    let mut forge = Forge::new(Locks::Enforced).await;
+    let claimed = String::from_utf8(config_change(&other)).unwrap().replace("control", "span").into_bytes();
+    let change = |s: &mut Statement| s.config_sha256 = Hash::of(other.as_bytes());
+    forge.seal(&[], |_| {}).await;
+    forge.seal(&[Segment::of("high-risk", vec![claimed])], change).await;
+    assert_eq!(notes(&forge.verify().await), ["checkpoint_absent", "config_unrecorded"]);
 }
 
 /// Segments whose sha256, size and root are as sealed, but which are not what the format allows.
@@ -240,6 +334,10 @@ async fn malformed_segments_are_refused_though_sealed() {
         ("no time", segment(vec![br#"{"schema":"spanseal.record/1"}"#.to_vec()])),
         ("a time in another spelling", replaced(".000000001Z", ".1Z")),
         ("a carriage return", replaced("\"inference\"", "\"inference\"\r")),
+        ("an id that is no string", replaced(r#""id":"00000000000000000000000000000001""#, r#""id":1"#)),
+        ("a kind that is no string", replaced(r#""kind":"inference""#, r#""kind":["inference"]"#)),
+        ("a signal that is no string", replaced(r#""signal":"span""#, r#""signal":{}"#)),
+        ("a class that is no string", replaced(r#""kind":"inference""#, r#""kind":"inference","retention":{"class":7}"#)),
     ];
     for (what, segment) in cases {
         let mut forge = Forge::new(Locks::Enforced).await;
@@ -286,7 +384,7 @@ async fn hidden_foreign_and_doubled_versions_are_named_and_the_evidence_is_intac
         let report = forge.verify().await;
         assert_eq!(kinds(&report), ["hidden"], "{key}: {}", report.to_text());
         assert_eq!(report.findings[0].evidence, Some(Evidence::Intact));
-        assert_eq!(report.logs[0].records, 12, "hidden, and verified all the same");
+        assert_eq!(report.logs[0].records, 13, "hidden, and verified all the same");
         forge.store.delete_version(&key, &marker).unwrap();
         assert_eq!(forge.verify().await.verdict, Verdict::Verified);
 
@@ -378,6 +476,115 @@ async fn the_published_checkpoint_may_lag_but_not_differ() {
         let options = Options { from: Some(Bound::Seal(3)), to: Some(Bound::Seal(3)), ..forge.options() };
         assert_eq!(kinds(&verify(&forge.store, &options).await), [kind], "{what}, seen from a part");
     }
+}
+
+fn kept(note: &str) -> Option<UnverifiedCheckpoint> {
+    Some(UnverifiedCheckpoint::parse(note).unwrap())
+}
+
+/// Scenario: an auditor kept a checkpoint, of any size, and verifies any part of the log that went on. Guarantee: that the log extends it is
+/// said each time, whatever part is asked for, and nothing more is covered than was asked for.
+#[tokio::test]
+async fn a_log_extends_every_checkpoint_that_was_kept() {
+    let mut forge = honest(Locks::Enforced).await;
+    for _ in 0..4 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.publish().await;
+    let bounds = [None, Some(0), Some(1), Some(3), Some(6), Some(7)].map(|b| b.map(Bound::Seal));
+    for seal in &forge.seals {
+        for from in bounds {
+            for to in bounds {
+                let options = Options { from, to, ..forge.options() };
+                let without = verify(&forge.store, &options).await;
+                let report = verify(&forge.store, &Options { since: kept(&seal.checkpoint), ..options }).await;
+                let what = format!("{} from {from:?} to {to:?}: {}", seal.statement.index, report.to_text());
+                assert_eq!((report.verdict, &report.logs), (without.verdict, &without.logs), "{what}");
+                if without.verdict == Verdict::Verified {
+                    let found: Vec<_> = report.notes.iter().filter(|n| n.kind.as_str() == "extends").map(|n| n.seal).collect();
+                    assert_eq!(found, [Some(seal.statement.index)], "{what}");
+                }
+            }
+        }
+    }
+    // The empty tree is the beginning of every log.
+    let empty = forge.signer.checkpoint(TreeSize(0), spanseal::tlog::merkle::empty_root());
+    let report = verify(&forge.store, &Options { since: kept(&empty), ..forge.options() }).await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["extends"]), "{}", report.to_text());
+    // A seal that cannot be read does not keep the next one's frontier from telling.
+    forge.store.fail_reads("/seals/00000000000000000002", 1000);
+    let report = verify(&forge.store, &Options { since: kept(&forge.seals[2].checkpoint), ..forge.options() }).await;
+    assert_eq!((report.verdict, notes(&report).contains(&"extends")), (Verdict::Unchecked, false), "{}", report.to_text());
+}
+
+/// Scenario: the end of the log is cut off and the checkpoint of that time put back, so that the store agrees with itself; or its history is
+/// written anew with its own key; or another log lies there. Guarantee: only the checkpoint that was kept tells, and it does.
+#[tokio::test]
+async fn a_kept_checkpoint_exposes_a_cut_off_and_a_rewritten_log() {
+    let forge = honest(Locks::Enforced).await;
+    let since = kept(&forge.seals[3].checkpoint);
+    for index in [2, 3] {
+        forge.store.purge(&seal_key(LOG, index), None);
+        for segment in &forge.seals[usize::try_from(index).unwrap()].statement.segments {
+            forge.store.purge(&below(LOG, &segment.key), None);
+        }
+    }
+    forge.put(&checkpoint_key(LOG), forge.seals[1].checkpoint.clone()).await;
+    assert_eq!(forge.verify().await.verdict, Verdict::Verified, "the store agrees with itself");
+    for (from, to) in [(None, None), (Some(1), None), (None, Some(0)), (Some(9), None)] {
+        let (from, to) = (from.map(Bound::Seal), to.map(Bound::Seal));
+        let report = verify(&forge.store, &Options { from, to, since: since.clone(), ..forge.options() }).await;
+        assert_eq!(kinds(&report), ["rollback"], "{from:?} {to:?} {}", report.to_text());
+        let finding = &report.findings[0];
+        assert_eq!((finding.seal, finding.object.as_str()), (Some(3), "seals/00000000000000000003.json"));
+        assert_eq!((finding.expected.as_deref(), finding.evidence), (Some("at least 4 seals"), Some(Evidence::Lost)));
+    }
+
+    // Everything anew, with the same key: a whole log without a fault.
+    let mut rewritten = Forge::new(Locks::Enforced).await;
+    for n in 0..6 {
+        rewritten.seal(&[Segment::of("standard", lines(n, 1))], |_| {}).await;
+    }
+    rewritten.publish().await;
+    for (from, to) in [(None, None), (Some(5), None), (None, Some(1)), (Some(1), Some(2))] {
+        let (from, to) = (from.map(Bound::Seal), to.map(Bound::Seal));
+        let report = verify(&rewritten.store, &Options { from, to, since: since.clone(), ..rewritten.options() }).await;
+        assert_eq!(kinds(&report), ["fork"], "{from:?} {to:?} {}", report.to_text());
+        assert_eq!((report.findings[0].seal, report.findings[0].evidence), (Some(3), Some(Evidence::Lost)));
+        assert!(!notes(&report).contains(&"extends"));
+    }
+
+    // Another key in its place, taken from the store itself.
+    let mut stranger = Forge::new(Locks::None).await;
+    stranger.signer = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
+    let file = LogFile { origin: ORIGIN.into(), vkey: stranger.signer.verifier().clone(), created: UnixSeconds(NOW) };
+    stranger.store.purge(&log_key(LOG), None);
+    stranger.put(&log_key(LOG), file.to_bytes()).await;
+    for seal in &forge.seals {
+        stranger.seal(&[], |s| s.sealed_at = seal.statement.sealed_at).await;
+    }
+    let unpinned = Options { pinned: vec![], ..stranger.options() };
+    assert_eq!(verify(&stranger.store, &unpinned).await.verdict, Verdict::Verified);
+    let report = verify(&stranger.store, &Options { since: since.clone(), ..unpinned }).await;
+    assert_eq!(kinds(&report), ["kept_checkpoint"], "{}", report.to_text());
+
+    // A checkpoint of a log that is not here was not looked at.
+    let other = NoteSigner::new("spanseal.test/other", &[3; 32]).unwrap().checkpoint(TreeSize(1), forge.range.root());
+    let forge = honest(Locks::Enforced).await;
+    let report = verify(&forge.store, &Options { since: kept(&other), ..forge.options() }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    assert!(report.notes[0].meaning.contains("`spanseal.test/other`, which was not looked at"), "{}", report.to_text());
+    // What says its name and was never signed by it is no proof against it, nor for it.
+    let mut unsigned = forge.seals[3].checkpoint.clone();
+    unsigned = unsigned.replacen("\n4\n", "\n3\n", 1);
+    let report = verify(&forge.store, &Options { since: kept(&unsigned), ..forge.options() }).await;
+    assert_eq!(kinds(&report), ["kept_checkpoint"], "{}", report.to_text());
+    assert!(report.findings[0].found.as_ref().unwrap().contains("does not verify"), "{}", report.to_text());
+    // No answer from the store is no answer about the log.
+    let since = kept(&forge.checkpoint_at(9));
+    forge.store.fail_reads("/seals/", 1000);
+    let report = verify(&forge.store, &Options { since, ..forge.options() }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
 }
 
 /// Two seals of one index, both signed: the oldest that extends the log is the truth.
@@ -616,6 +823,11 @@ async fn a_change_of_key_is_followed_and_only_an_announced_one() {
             assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Pinned), "{part}: {}", report.to_text());
         }
     }
+    // A checkpoint from before the change of key, kept by somebody who was later given the new key.
+    let since = kept(&forge.seals[2].checkpoint);
+    let options = Options { pinned: vec![forge.signer.verifier().clone()], from: Some(Bound::Seal(5)), since, ..forge.options() };
+    let report = verify(&forge.store, &options).await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["not_covered", "extends"]), "{}", report.to_text());
     let stranger = NoteSigner::new(ORIGIN, &[5; 32]).unwrap();
     let report = verify(&forge.store, &Options { pinned: vec![stranger.verifier().clone()], ..forge.options() }).await;
     assert_eq!(kinds(&report), ["wrong_key"]);
@@ -635,17 +847,17 @@ async fn prove_over_a_change_of_key(forge: &Forge, old: &NoteSigner) {
     let segment = forge.seals[5].statement.segments[0].key.clone();
     let at = RecordAt { seal: 5, segment, leaf_index: 1, rotations: vec![4] };
     let bundle = prove(&forge.store, LOG, old.verifier(), &at).await.unwrap();
-    let report = check(&bundle.to_bytes(), old.verifier());
+    let report = check(&bundle.to_bytes(), old.verifier(), UnixSeconds(NOW + 100));
     assert_eq!(report.result.unwrap().rotations, 1);
     let direct = prove(&forge.store, LOG, forge.signer.verifier(), &RecordAt { rotations: vec![], ..at.clone() }).await.unwrap();
-    assert_eq!(check(&direct.to_bytes(), forge.signer.verifier()).verdict, Verdict::Verified);
-    assert_eq!(check(&direct.to_bytes(), old.verifier()).verdict, Verdict::Findings, "without the change of key");
+    assert_eq!(check(&direct.to_bytes(), forge.signer.verifier(), UnixSeconds(NOW + 100)).verdict, Verdict::Verified);
+    assert_eq!(check(&direct.to_bytes(), old.verifier(), UnixSeconds(NOW + 100)).verdict, Verdict::Findings, "without the change of key");
     let mut one_signature = bundle.clone();
     one_signature.rotations[0].checkpoint = old.checkpoint(TreeSize(5), forge.seals[4].range_after().root());
-    assert_eq!(check(&one_signature.to_bytes(), old.verifier()).verdict, Verdict::Findings);
+    assert_eq!(check(&one_signature.to_bytes(), old.verifier(), UnixSeconds(NOW + 100)).verdict, Verdict::Findings);
     let mut twice = bundle;
     twice.rotations.push(twice.rotations[0].clone());
-    assert_eq!(check(&twice.to_bytes(), old.verifier()).verdict, Verdict::Findings);
+    assert_eq!(check(&twice.to_bytes(), old.verifier(), UnixSeconds(NOW + 100)).verdict, Verdict::Findings);
 }
 
 /// A newer format, truly signed: nothing is concluded. The same word by a stranger is a finding.
@@ -764,9 +976,11 @@ async fn a_forged_range_is_not_vouched_for_by_true_seals_outside_it() {
     for (index, seal) in forged.seals.iter().enumerate() {
         forge.store.purge(&seal_key(LOG, index as u64), None);
         forge.put(&seal_key(LOG, index as u64), seal.to_bytes().unwrap()).await;
-        let key = forged.segment_key(index);
-        let body = forged.store.get(&key, None, 1 << 20).await.unwrap().unwrap();
-        forge.put(&key, body).await;
+        for segment in &seal.statement.segments {
+            let key = below(LOG, &segment.key);
+            let body = forged.store.get(&key, None, 1 << 20).await.unwrap().unwrap();
+            forge.put(&key, body).await;
+        }
     }
     let report = verify(&forge.store, &Options { to: Some(Bound::Seal(1)), ..forge.options() }).await;
     assert_ne!(report.verdict, Verdict::Verified, "{}", report.to_text());

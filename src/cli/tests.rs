@@ -85,6 +85,27 @@ fn keys_come_from_the_flag_a_file_or_the_environment() {
     assert!(parse_vkey(file.to_str().unwrap()).unwrap_err().contains("longer than any public key"));
 }
 
+/// A checkpoint that was kept comes as the note itself or inside a proof; a file that holds none is a usage error with a sentence.
+#[test]
+fn kept_checkpoints_come_as_notes_and_in_proofs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kept");
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format");
+    let at = |name: &str| parse_checkpoint(golden.join(name).to_str().unwrap()).unwrap().checkpoint;
+    assert_eq!(at("store/vectors/checkpoint").size.0, 9);
+    assert_eq!(at("store/vectors/checkpoint"), at("proof.json"));
+    assert_eq!(at("store/vectors/seals/00000000000000000004.json").size.0, 5);
+    for (inside, words) in
+        [(&b"hello"[..], "no blank line"), (b"", "no blank line"), (b"{\"checkpoint\":\"\"}", "no blank line"), (b"\xff", "not text")]
+    {
+        std::fs::write(&file, inside).unwrap();
+        let error = parse_checkpoint(file.to_str().unwrap()).unwrap_err();
+        assert!(error.contains(words) && error.contains("as it was kept"), "{error}");
+    }
+    let error = parse("verify --since-checkpoint no-such-file").unwrap_err().to_string();
+    assert!(error.contains("--since-checkpoint <FILE>") && error.contains("cannot be read"), "{error}");
+}
+
 #[test]
 fn a_range_does_not_end_before_it_begins() {
     let complete = |line: &str| parse(line).unwrap().complete(&Environment::default());

@@ -7,7 +7,8 @@ use std::io::{ErrorKind, Read};
 use clap::builder::TypedValueParser;
 
 use crate::clock::{UnixNanos, UnixSeconds};
-use crate::tlog::note::VerifierKey;
+use crate::record::canonical::Json;
+use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use crate::worm::StoreUrl;
 
@@ -110,6 +111,23 @@ fn read_key_file(path: &str) -> std::io::Result<String> {
         return Ok(inside);
     }
     Err(std::io::Error::other(format!("it is longer than any public key ({VKEY_FILE_MAX} bytes)")))
+}
+
+/// Longest file that may hold a checkpoint, bytes: that of a proof, of which the checkpoint is a part.
+const CHECKPOINT_FILE_MAX: u64 = 64 * 1024 * 1024;
+
+/// A file with a checkpoint that was kept: the signed note itself, or a proof or seal file, which hold one.
+pub(super) fn parse_checkpoint(path: &str) -> Result<UnverifiedCheckpoint, String> {
+    let mut inside = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(CHECKPOINT_FILE_MAX).read_to_end(&mut inside));
+    read.map_err(|error| format!("the checkpoint that was kept cannot be read: {error}"))?;
+    let held = Json::parse(&inside).ok().and_then(|json| json.get("checkpoint").and_then(Json::as_str).map(str::to_owned));
+    let note = match held {
+        Some(note) => Ok(note),
+        None => String::from_utf8(inside).map_err(|_| "it is not text".to_owned()),
+    };
+    let read = note.and_then(|note| UnverifiedCheckpoint::parse(&note).map_err(|why| why.to_string()));
+    read.map_err(|why| format!("the file holds no signed checkpoint ({why}); give a log's `checkpoint`, or a proof, as it was kept"))
 }
 
 /// A key holds two plus signs, which a path hardly does; a path holds a slash or a dot.

@@ -9,8 +9,9 @@ use anyhow::Context;
 
 use super::output;
 use crate::cli::CheckArgs;
+use crate::clock::{Clock, SystemClock};
 use crate::tlog::note::VerifierKey;
-use crate::verify::{Bundle, CheckReport, Proved, check};
+use crate::verify::{Bundle, CheckReport, Doubt, Proved, check};
 
 /// Longest bundle that is read, bytes: a record of 1 MiB and its openings are far below.
 const BUNDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -23,7 +24,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         "nothing was checked: a proof is checked against the log's public key; bring it with `--vkey` or SPANSEAL_VKEY"
     );
     let bytes = read(&args.proof).with_context(|| format!("the proof `{}` cannot be read", args.proof.display()))?;
-    let report = check(&bytes, key_for(&bytes, &args.keys.vkey)?);
+    let report = check(&bytes, key_for(&bytes, &args.keys.vkey)?, SystemClock.now().ceil_seconds());
     output::answer(&if args.json { to_json(&report) } else { report.to_text() })?;
     Ok(ExitCode::from(report.verdict.exit_code()))
 }
@@ -54,6 +55,16 @@ fn to_json(report: &CheckReport) -> String {
     format!("{json:#}\n")
 }
 
+fn doubt_json(doubt: &Doubt) -> serde_json::Value {
+    serde_json::json!({
+        "kind": doubt.kind,
+        "member": doubt.member,
+        "expected": doubt.expected,
+        "found": doubt.found,
+        "meaning": doubt.meaning,
+    })
+}
+
 fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
     serde_json::json!({
         "verdict": report.verdict,
@@ -68,9 +79,56 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "root": proved.root.to_string(),
         "key": proved.key.to_string(),
         "rotations": proved.rotations,
-        "cosignatures": proved.cosignatures,
-        "timestamps": proved.timestamps,
         "opened": proved.opened,
         "not_worm": proved.statement.not_worm,
+        "findings": proved.doubts.iter().map(doubt_json).collect::<Vec<_>>(),
+        // Whatever stands here stands in the bundle and proves nothing: a script must not take the number of cosignatures for cosigned.
+        "not_verified": {
+            "cosignatures": proved.cosignatures,
+            "timestamps": proved.timestamps,
+            "members": proved.unknown,
+        },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixSeconds;
+
+    const VKEY: &str = "spanseal.example/vectors+845f03b5+AQUcAWj1wCuhANYeY8a1NnMSVIIV/8ssl8Yot9HFk1hE";
+
+    fn json(change: impl FnOnce(&mut serde_json::Value), now: &str) -> serde_json::Value {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format/proof.json");
+        let mut proof = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
+        change(&mut proof);
+        let key = VerifierKey::parse(VKEY).unwrap();
+        let report = check(proof.to_string().as_bytes(), &key, UnixSeconds::parse(now).unwrap());
+        serde_json::from_str(&to_json(&report)).unwrap()
+    }
+
+    /// Scenario: a script reads the JSON of a proof to which somebody added cosignatures and members. Guarantee: they stand under
+    /// `not_verified` and nowhere else.
+    #[test]
+    fn what_is_not_verified_stands_apart() {
+        let json = json(
+            |proof| {
+                proof["cosignatures"] = serde_json::json!(["\u{2014} junk.example AAAAAAAAAAAA"]);
+                proof["cosigned_by"] = "everybody".into();
+            },
+            "2026-11-21T00:00:00Z",
+        );
+        assert_eq!((&json["verdict"], &json["findings"]), (&"verified".into(), &serde_json::json!([])));
+        let expected = serde_json::json!({"cosignatures": 1, "timestamps": 0, "members": ["cosigned_by"]});
+        assert_eq!(json["not_verified"], expected);
+        let rest: Vec<&String> = json.as_object().unwrap().keys().filter(|name| name.contains("cosign") || *name == "timestamps").collect();
+        assert!(rest.is_empty(), "{rest:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_true_is_a_finding_with_its_member() {
+        let json = json(|_| {}, "2026-11-20T09:00:00Z");
+        assert_eq!(json["verdict"], "findings");
+        assert_eq!((&json["findings"][0]["kind"], &json["findings"][0]["member"]), (&"sealed_ahead".into(), &"sealed_at".into()), "{json}");
+    }
 }

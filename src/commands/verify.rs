@@ -36,6 +36,7 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
         pinned,
         from: args.from,
         to: args.to,
+        since: args.since_checkpoint,
         progress: Some(&show),
         ..Options::new(SystemClock.now().ceil_seconds())
     };

@@ -6,7 +6,7 @@ use opentelemetry_otlp::{MetricExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 
-use super::{Instrument, Kind, Metrics, ObservedStore, Value, table};
+use super::{Distribution, Instrument, Kind, Metrics, Value, table};
 use crate::config::OtlpExport;
 
 /// Why the exporter could not be built.
@@ -23,7 +23,11 @@ pub struct Exporter(SdkMeterProvider);
 
 impl Exporter {
     /// Starts pushing. A Collector that is not there is no error: the SDK says so in the log and goes on.
-    pub fn start(export: &OtlpExport, metrics: &Metrics, store: &ObservedStore) -> Result<Self, ExportError> {
+    pub fn start<'a>(
+        export: &OtlpExport,
+        metrics: &Metrics,
+        distributions: impl Iterator<Item = Distribution<'a>>,
+    ) -> Result<Self, ExportError> {
         let wrong = |reason: String| ExportError { endpoint: export.endpoint.clone(), reason };
         let exporter = MetricExporter::builder().with_tonic().with_endpoint(&export.endpoint).build().map_err(|e| wrong(e.to_string()))?;
         let reader = PeriodicReader::builder(exporter).with_interval(export.interval).build();
@@ -35,14 +39,15 @@ impl Exporter {
         for instrument in table::ALL {
             register(&meter, instrument, metrics);
         }
-        let histogram = meter
-            .f64_histogram(table::STORE_PUT_SECONDS.name)
-            .with_unit(table::STORE_PUT_SECONDS.unit)
-            .with_description(table::STORE_PUT_SECONDS.meaning)
-            .with_boundaries(super::Histogram::bounds())
-            .build();
-        for (kind, figures) in store.histograms() {
-            figures.mirror(histogram.clone(), &[("kind", kind)]);
+        for (instrument, label, figures) in distributions {
+            // The SDK gives all that are built under one name one stream.
+            let histogram = meter
+                .f64_histogram(instrument.name)
+                .with_unit(instrument.unit)
+                .with_description(instrument.meaning)
+                .with_boundaries(super::Histogram::bounds())
+                .build();
+            figures.mirror(histogram, label.as_slice());
         }
         Ok(Exporter(provider))
     }
@@ -98,7 +103,7 @@ fn lossy(n: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::metrics::Process;
+    use crate::metrics::{ObservedStore, Process, SealFigures};
     use crate::receive::listen;
     use crate::worm::local::{LocalOptions, LocalStore};
     use crate::worm::{Condition, WormStore, seal_key};
@@ -138,7 +143,9 @@ mod tests {
         metrics.register(Arc::new(Process::new(clock.clone(), Arc::new(crate::api::Standing::new(clock, None)))));
         metrics.register(Arc::new(store.clone()));
         let to = OtlpExport { endpoint, allow_http: false, interval: Duration::from_secs(3600) };
-        let exporter = Exporter::start(&to, &metrics, &store).unwrap();
+        let sealing = SealFigures { stats: Arc::default(), pool: crate::seal::Pool::new(1, Duration::ZERO), clock: Arc::new(SystemClock) };
+        let exporter = Exporter::start(&to, &metrics, store.distributions().chain(sealing.distributions())).unwrap();
+        sealing.stats.duration.record(Duration::from_millis(3));
         store.put(&seal_key("log", 0), "x".into(), Condition::CreateOnly, None).await.unwrap();
         tokio::task::spawn_blocking(move || exporter.stop()).await.unwrap();
 
@@ -146,8 +153,15 @@ mod tests {
         let resource = &request.resource_metrics[0];
         assert!(resource.resource.as_ref().unwrap().attributes.iter().any(|a| a.key == "service.name"));
         let names: Vec<&str> = resource.scope_metrics.iter().flat_map(|s| &s.metrics).map(|m| m.name.as_str()).collect();
-        for name in ["spanseal.build", "process.uptime", "spanseal.ready", "spanseal.worm.puts", "spanseal.worm.put.duration"] {
-            assert!(names.contains(&name), "{name}: {names:?}");
+        for name in [
+            "spanseal.build",
+            "process.uptime",
+            "spanseal.ready",
+            "spanseal.worm.puts",
+            "spanseal.worm.put.duration",
+            "spanseal.seal.duration",
+        ] {
+            assert_eq!(names.iter().filter(|n| **n == name).count(), 1, "{name}: {names:?}");
         }
     }
 }

@@ -23,6 +23,9 @@ pub use seal::SealFigures;
 pub use store::ObservedStore;
 pub use table::{Instrument, Kind};
 
+/// A histogram with its instrument and labels: the OTLP exporter cannot observe one from outside, so it is told of each.
+pub type Distribution<'a> = (&'static Instrument, Option<(&'static str, &'static str)>, &'a Histogram);
+
 /// Something that has figures.
 pub trait Source: Send + Sync {
     /// Hands over what the figures are now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Gather, Source, table};
 use crate::otlp::answer::Signal;
 use crate::promote::Skip;
-use crate::receive::{Outcome, ReceiveMetrics};
+use crate::receive::{Outcome, Overdue, ReceiveMetrics};
 
 /// The receiver's figures.
 #[derive(Debug)]
@@ -36,6 +36,9 @@ impl Source for ReceiveFigures {
         }
         out.count(&table::IN_FLIGHT, &[], figures.in_flight());
         out.count(&table::CONNECTIONS, &[], figures.connections());
+        for owed in Overdue::ALL {
+            out.count(&table::TIMED_OUT, &[("owed", owed.label())], figures.timed_out(owed));
+        }
         out.count(&table::HANDSHAKES_FAILED, &[], figures.handshakes_failed());
     }
 }

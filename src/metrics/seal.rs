@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Gather, Source, table};
+use super::{Distribution, Gather, Source, table};
 use crate::clock::Clock;
 use crate::seal::{Pool, Stats};
 
@@ -16,6 +16,13 @@ pub struct SealFigures {
     pub pool: Pool,
     /// For the age of the newest seal.
     pub clock: Arc<dyn Clock>,
+}
+
+impl SealFigures {
+    /// How long records wait for their seal.
+    pub fn distributions(&self) -> impl Iterator<Item = Distribution<'_>> {
+        std::iter::once((&table::SEAL_SECONDS, None, &self.stats.duration))
+    }
 }
 
 impl Source for SealFigures {
@@ -45,7 +52,10 @@ impl Source for SealFigures {
         ] {
             out.count(instrument, &[], value);
         }
-        out.measure(&table::SEAL_SECONDS, &[], Duration::from_nanos(stats.seal_nanos.value()).as_secs_f64());
+        for (instrument, label, histogram) in self.distributions() {
+            out.distribution(instrument, label.as_slice(), histogram);
+        }
+        out.measure(&table::SEAL_COMMIT_SECONDS, &[], Duration::from_nanos(stats.seal_nanos.value()).as_secs_f64());
         let now = u64::try_from(self.clock.now().ceil_seconds().0).unwrap_or(0);
         match stats.sealed_at.value() {
             // No seal of this process yet: no age, rather than one of fifty years.

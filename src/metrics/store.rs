@@ -7,7 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Counter, Gather, Histogram, Source, table};
+use super::{Counter, Distribution, Gather, Histogram, Source, table};
 use crate::worm::{Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard};
 
 /// Kinds of objects (`store.md`), as labels.
@@ -73,9 +73,9 @@ impl ObservedStore {
         answer
     }
 
-    /// The histograms with their labels, for the OTLP exporter.
-    pub(super) fn histograms(&self) -> impl Iterator<Item = (&'static str, &Histogram)> {
-        KINDS.into_iter().zip(&self.figures.seconds)
+    /// How long puts take, by kind of object.
+    pub fn distributions(&self) -> impl Iterator<Item = Distribution<'_>> {
+        KINDS.into_iter().zip(&self.figures.seconds).map(|(kind, seconds)| (&table::STORE_PUT_SECONDS, Some(("kind", kind)), seconds))
     }
 }
 
@@ -86,8 +86,8 @@ impl Source for ObservedStore {
                 out.count(&table::STORE_PUTS, &[("kind", kind), ("outcome", outcome)], counter.value());
             }
         }
-        for (kind, histogram) in self.histograms() {
-            out.distribution(&table::STORE_PUT_SECONDS, &[("kind", kind)], histogram);
+        for (instrument, label, histogram) in self.distributions() {
+            out.distribution(instrument, label.as_slice(), histogram);
         }
         for (outcome, counter) in READ_OUTCOMES.into_iter().zip(&self.figures.reads) {
             out.count(&table::STORE_READS, &[("outcome", outcome)], counter.value());
@@ -102,6 +102,10 @@ impl Source for ObservedStore {
 impl WormStore for ObservedStore {
     fn describe(&self) -> String {
         self.inner.describe()
+    }
+
+    fn address(&self) -> String {
+        self.inner.address()
     }
 
     fn locks(&self) -> Locks {

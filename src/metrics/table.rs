@@ -64,6 +64,7 @@ table! {
     REQUEST_BYTES: Counter "spanseal.receiver.size" "spanseal_receiver_bytes_total" "By" ["signal"] "Bytes of request bodies, decompressed.";
     IN_FLIGHT: Gauge "spanseal.receiver.in_flight" "spanseal_receiver_in_flight_requests" "{request}" [] "Requests between their first byte and their answer.";
     CONNECTIONS: Gauge "spanseal.receiver.connections" "spanseal_receiver_connections" "{connection}" [] "Open connections of the OTLP ports.";
+    TIMED_OUT: Counter "spanseal.receiver.connections_timed_out" "spanseal_receiver_connections_timed_out_total" "{connection}" ["owed"] "Connections ended because the other end took too long with what it owed: its first bytes, the head of a request, reading our answers, the answer to a ping.";
     HANDSHAKES_FAILED: Counter "spanseal.receiver.handshakes_failed" "spanseal_receiver_handshakes_failed_total" "{handshake}" [] "TLS handshakes that failed or took too long, clients without the certificate that is asked for among them.";
 
     // Sealing: the one writer.
@@ -72,7 +73,8 @@ table! {
     SEAL_DUPLICATES: Counter "spanseal.seal.duplicates" "spanseal_seal_duplicates_total" "{record}" [] "Equal records that were sealed before and not stored again.";
     SEAL_LINE_BYTES: Counter "spanseal.seal.lines" "spanseal_seal_line_bytes_total" "By" [] "Bytes of record lines sealed.";
     SEAL_STORED_BYTES: Counter "spanseal.seal.segments" "spanseal_seal_stored_bytes_total" "By" [] "Bytes of the compressed segments that seals name.";
-    SEAL_SECONDS: Counter "spanseal.seal.time" "spanseal_seal_duration_seconds_total" "s" [] "Time from the close of a batch to its commit, summed; divide by seals.";
+    SEAL_SECONDS: Histogram "spanseal.seal.duration" "spanseal_seal_duration_seconds" "s" [] "Time from the first record of a batch to its commit: how long senders wait for their receipts.";
+    SEAL_COMMIT_SECONDS: Counter "spanseal.seal.commit.time" "spanseal_seal_commit_seconds_total" "s" [] "Time from the close of a batch to its commit, summed; divide by seals.";
     SEAL_FAILED: Counter "spanseal.seal.failed_batches" "spanseal_seal_failed_batches_total" "{batch}" [] "Batches that failed before they were signed; their senders were told to try again.";
     SEAL_SEGMENT_RETRIES: Counter "spanseal.seal.segment_retries" "spanseal_seal_segment_retries_total" "{put}" [] "Segment puts that were made again.";
     SEAL_DOUBTS: Counter "spanseal.seal.commit_doubts" "spanseal_seal_commit_doubts_total" "{commit}" [] "Seals of which it was not known at once whether they are committed.";
@@ -105,6 +107,9 @@ mod tests {
     fn names_follow_the_conventions_and_are_unique() {
         for (i, row) in ALL.iter().enumerate() {
             assert!(ALL.iter().skip(i + 1).all(|o| o.name != row.name && o.prometheus != row.prometheus), "{}", row.name);
+            // OpenMetrics leaves `_total` out of a counter's name: what is left must be nobody else's.
+            let family = row.prometheus.trim_end_matches("_total");
+            assert!(ALL.iter().all(|o| o.name == row.name || o.prometheus != family), "{family}");
             assert!(row.prometheus.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{}", row.prometheus);
             assert!(row.name.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'.')), "{}", row.name);
             assert!(row.meaning.ends_with('.') && row.meaning.is_ascii(), "{}", row.meaning);

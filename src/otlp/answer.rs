@@ -38,6 +38,33 @@ impl Signal {
         }
     }
 
+    /// Where OTLP/HTTP takes it ("OTLP/HTTP Request": the default paths).
+    pub fn path(self) -> &'static str {
+        match self {
+            Signal::Traces => "/v1/traces",
+            Signal::Logs => "/v1/logs",
+            Signal::Metrics => "/v1/metrics",
+        }
+    }
+
+    /// The service that takes it over OTLP/gRPC.
+    pub fn service(self) -> &'static str {
+        match self {
+            Signal::Traces => "TraceService",
+            Signal::Logs => "LogsService",
+            Signal::Metrics => "MetricsService",
+        }
+    }
+
+    /// The one member of its export request, as OTLP/JSON spells it.
+    pub fn member(self) -> &'static str {
+        match self {
+            Signal::Traces => "resourceSpans",
+            Signal::Logs => "resourceLogs",
+            Signal::Metrics => "resourceMetrics",
+        }
+    }
+
     fn rejected_name(self) -> &'static str {
         match self {
             Signal::Traces => "rejectedSpans",
@@ -47,12 +74,13 @@ impl Signal {
     }
 }
 
-/// `partial_success`: part of the request was refused for good and must not be sent again.
+/// `partial_success`: part of the request was refused for good and must not be sent again; or, with nothing rejected, a warning about a
+/// request that was accepted as a whole (OTLP specification, "Partial Success").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartialSuccess {
     /// `rejected_spans`, `rejected_log_records` or `rejected_data_points`.
     pub rejected: u64,
-    /// `error_message`, in English.
+    /// `error_message`, in English. Never empty: with nothing rejected, that would read as full success.
     pub message: String,
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here decodes into owned messages: a request is walked where it lies, and only what is promoted is looked at closely.
 
 pub mod answer;
+pub mod foreign;
 pub mod json;
 pub mod metrics;
 pub mod view;

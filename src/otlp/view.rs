@@ -85,6 +85,8 @@ pub fn elements<'a>(array: &Message<'a>) -> impl Iterator<Item = Result<Value<'a
 pub struct KeyValue<'a> {
     /// `key`, as bytes.
     pub key: &'a [u8],
+    /// Bytes of the pair on the wire.
+    pub length: usize,
     value: Message<'a>,
 }
 
@@ -100,7 +102,7 @@ impl<'a> KeyValue<'a> {
                 _ => {}
             }
         }
-        Ok(KeyValue { key, value })
+        Ok(KeyValue { key, length: bytes.len(), value })
     }
 
     /// Its value.
@@ -151,8 +153,6 @@ pub struct ResourceGroup<'a> {
     bytes: &'a [u8],
     /// `resource` (1): attributes are its field 1.
     pub resource: Message<'a>,
-    /// `schema_url` (3).
-    pub schema_url: &'a [u8],
 }
 
 impl<'a> ResourceGroup<'a> {
@@ -160,10 +160,8 @@ impl<'a> ResourceGroup<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut group = ResourceGroup { bytes, ..Self::default() };
         for field in Fields::new(bytes) {
-            match field? {
-                Field { number: 1, value: Payload::Bytes(part) } => group.resource.merge(part),
-                Field { number: 3, value: Payload::Bytes(url) } => group.schema_url = url,
-                _ => {}
+            if let Field { number: 1, value: Payload::Bytes(part) } = field? {
+                group.resource.merge(part);
             }
         }
         Ok(group)
@@ -174,10 +172,27 @@ impl<'a> ResourceGroup<'a> {
         each_in(self.bytes, 2)
     }
 
+    /// How many resource attributes the SDK dropped (2).
+    pub fn dropped_attributes(&self) -> Result<u32, Malformed> {
+        dropped(&self.resource, 2)
+    }
+
     /// Resource attributes.
     pub fn attributes(&self) -> impl Iterator<Item = Result<KeyValue<'a>, Malformed>> + use<'a> {
         key_values(&self.resource, 1)
     }
+}
+
+/// A count of what an SDK dropped.
+fn dropped(message: &Message<'_>, number: u32) -> Result<u32, Malformed> {
+    let mut count = 0;
+    for field in message.fields() {
+        match field? {
+            Field { number: n, value: Payload::Varint(v) } if n == number => count = low32(v),
+            _ => {}
+        }
+    }
+    Ok(count)
 }
 
 /// `ScopeSpans` or `ScopeLogs`: the same field numbers.
@@ -186,8 +201,6 @@ pub struct ScopeGroup<'a> {
     bytes: &'a [u8],
     /// `scope` (1).
     pub scope: Message<'a>,
-    /// `schema_url` (3).
-    pub schema_url: &'a [u8],
 }
 
 impl<'a> ScopeGroup<'a> {
@@ -195,10 +208,8 @@ impl<'a> ScopeGroup<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut group = ScopeGroup { bytes, ..Self::default() };
         for field in Fields::new(bytes) {
-            match field? {
-                Field { number: 1, value: Payload::Bytes(part) } => group.scope.merge(part),
-                Field { number: 3, value: Payload::Bytes(url) } => group.schema_url = url,
-                _ => {}
+            if let Field { number: 1, value: Payload::Bytes(part) } = field? {
+                group.scope.merge(part);
             }
         }
         Ok(group)
@@ -207,6 +218,11 @@ impl<'a> ScopeGroup<'a> {
     /// `spans` or `log_records` (2), as bytes.
     pub fn items(&self) -> impl Iterator<Item = Result<&'a [u8], Malformed>> + use<'a> {
         each_in(self.bytes, 2)
+    }
+
+    /// How many scope attributes the SDK dropped (4).
+    pub fn dropped_attributes(&self) -> Result<u32, Malformed> {
+        dropped(&self.scope, 4)
     }
 
     /// Name and version of the instrumentation scope.
@@ -265,8 +281,9 @@ pub struct Span<'a> {
     pub dropped_links: u32,
     /// `Status`: message is its field 2, code its field 3.
     pub status: Message<'a>,
-    /// W3C trace flags.
-    pub flags: u32,
+    /// Whether there are events and links: most spans have none, and are then not walked again to find that out.
+    has_events: bool,
+    has_links: bool,
 }
 
 impl<'a> Span<'a> {
@@ -285,10 +302,11 @@ impl<'a> Span<'a> {
                 (7, Payload::Fixed64(v)) => span.start = v,
                 (8, Payload::Fixed64(v)) => span.end = v,
                 (10, Payload::Varint(v)) => span.dropped_attributes = low32(v),
+                (11, Payload::Bytes(_)) => span.has_events = true,
+                (13, Payload::Bytes(_)) => span.has_links = true,
                 (12, Payload::Varint(v)) => span.dropped_events = low32(v),
                 (14, Payload::Varint(v)) => span.dropped_links = low32(v),
                 (15, Payload::Bytes(part)) => span.status.merge(part),
-                (16, Payload::Fixed32(v)) => span.flags = v,
                 _ => {}
             }
         }
@@ -302,12 +320,12 @@ impl<'a> Span<'a> {
 
     /// Events (11).
     pub fn events(&self) -> impl Iterator<Item = Result<Event<'a>, Malformed>> + use<'a> {
-        each_in(self.bytes, 11).map(|event| Event::read(event?))
+        each_in(if self.has_events { self.bytes } else { b"" }, 11).map(|event| Event::read(event?))
     }
 
     /// Links (13).
     pub fn links(&self) -> impl Iterator<Item = Result<Link<'a>, Malformed>> + use<'a> {
-        each_in(self.bytes, 13).map(|link| Link::read(link?))
+        each_in(if self.has_links { self.bytes } else { b"" }, 13).map(|link| Link::read(link?))
     }
 
     /// Status code (`STATUS_CODE_OK` 1, `STATUS_CODE_ERROR` 2) and message.
@@ -366,6 +384,8 @@ pub struct Link<'a> {
     pub trace_id: &'a [u8],
     /// 8 bytes if valid.
     pub span_id: &'a [u8],
+    /// The SDK dropped so many.
+    pub dropped_attributes: u32,
 }
 
 impl<'a> Link<'a> {
@@ -377,6 +397,7 @@ impl<'a> Link<'a> {
             match (field.number, field.value) {
                 (1, Payload::Bytes(v)) => link.trace_id = v,
                 (2, Payload::Bytes(v)) => link.span_id = v,
+                (5, Payload::Varint(v)) => link.dropped_attributes = low32(v),
                 _ => {}
             }
         }
@@ -398,8 +419,6 @@ pub struct LogRecord<'a> {
     pub time: u64,
     /// When the SDK or Collector saw it; 0: unknown.
     pub observed_time: u64,
-    /// `SeverityNumber`.
-    pub severity: u64,
     /// `body`.
     pub body: Message<'a>,
     /// The SDK dropped so many.
@@ -420,7 +439,6 @@ impl<'a> LogRecord<'a> {
             let field = field?;
             match (field.number, field.value) {
                 (1, Payload::Fixed64(v)) => log.time = v,
-                (2, Payload::Varint(v)) => log.severity = v,
                 (5, Payload::Bytes(part)) => log.body.merge(part),
                 (7, Payload::Varint(v)) => log.dropped_attributes = low32(v),
                 (9, Payload::Bytes(v)) => log.trace_id = v,

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::convert::Who;
+use super::convert::{self, Marks, Who};
 use super::dialects::Side;
 use super::draft::{Draft, How, jcs};
-use super::encode::{self, Form, Notes};
+use super::encode::Notes;
 use super::lists;
 use super::scan::{self, Holds};
 use crate::otlp::view::Value;
@@ -66,7 +66,7 @@ pub(super) fn prompt_hash(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Ma
 }
 
 /// Finish reasons from the answer's messages where no attribute gave them (older shape, streamed answers), and how many choices came.
-pub(super) fn finish_reasons(draft: &mut Draft<'_>) -> Result<(), Malformed> {
+pub(super) fn finish_reasons(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Malformed> {
     if let Some(Val::Texts(reasons)) = draft.record.get(member::OUTPUT_FINISH_REASONS)
         && reasons.len() == 1
         && !draft.record.has(member::PARAMETERS_CHOICE_COUNT)
@@ -84,7 +84,9 @@ pub(super) fn finish_reasons(draft: &mut Draft<'_>) -> Result<(), Malformed> {
     let key = entry.key.to_string();
     if !reasons.is_empty() && !draft.record.has(member::OUTPUT_FINISH_REASONS) {
         draft.derived.push((member::OUTPUT_FINISH_REASONS, How::Fallback(key)));
-        draft.record.push(member::OUTPUT_FINISH_REASONS, Val::Texts(reasons.into_iter().map(Cow::Owned).collect()));
+        for reason in reasons {
+            convert::claim_one_more(draft, who, member::OUTPUT_FINISH_REASONS, Cow::Owned(reason));
+        }
     }
     if count > 1 && !draft.record.has(member::OUTPUT_CHOICES) {
         draft.derived.push((member::OUTPUT_CHOICES, How::Computed));
@@ -230,6 +232,7 @@ pub(super) fn attributes(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Mal
         let before = kept.len();
         kept.dedup_by(|later, earlier| later.0 == earlier.0);
         let mut notes = Notes { repeated: kept.len() != before, ..Notes::default() };
+        let mut marks = Marks::default();
         let mut raw = Vec::with_capacity(kept.len() * 48);
         raw.push(b'{');
         for (i, (key, value)) in kept.drain(..).enumerate() {
@@ -238,10 +241,11 @@ pub(super) fn attributes(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Mal
             }
             write_string(&mut raw, &key);
             raw.push(b':');
-            encode::write_value(&mut raw, &value, Form::Exact, &mut notes)?;
+            convert::write_kept(&mut raw, &value, who.scrub, &mut notes, &mut marks)?;
         }
         raw.push(b'}');
         draft.kept = kept;
+        draft.marks(member::ATTRIBUTES.path(), marks);
         if notes.repeated || notes.repaired {
             draft.conflict(member::ATTRIBUTES.path());
         }

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::encode::{self, Notes};
-use super::identity::{IdentityMode, Keyed, References, pseudonym};
+use super::draft::Draft;
+use super::encode::{self, Form, Notes};
 use super::scan;
-use super::scrub::Scrub;
+use super::scrub::{Look, MARK, Scrub};
 use crate::clock::UnixNanos;
 use crate::otlp::view::{Value, elements};
 use crate::otlp::wire::Malformed;
 use crate::record::builder::{Val, shorten};
-use crate::record::canonical::{Json, write_number};
+use crate::record::canonical::{Json, write_number, write_string};
+use crate::record::identity::{IdentityMode, Keyed, References, pseudonym};
 use crate::record::registry::{self as member, Member, Type};
 
 /// Longest name, outcome or document id that is kept (`record.md` section 4).
@@ -18,32 +19,78 @@ const NAME_MAX: usize = 256;
 /// Most elements of a list member; what is longer is cut and named.
 const LIST_MAX: usize = 1024;
 
-/// Members kept up to [`NAME_MAX`] with scrub patterns applied: written by people for people, so a person may stand in them.
-const NAMES: &[Member] = &[
-    member::TRACE_NAME,
-    member::ACTOR_AGENT_NAME,
-    member::ACTOR_WORKFLOW,
-    member::TOOL_NAME,
-    member::ACTION_NAME,
-    member::DECISION_OUTCOME,
-    member::DECISION_ANSWERS_ITEM_NAME,
-    member::DECISION_ANSWERS_ITEM_OUTCOME,
-    member::CONFIDENCE_OF,
-    member::REVIEW_DECISION,
-    member::REVIEW_ORIGINAL_OUTCOME,
-    member::REVIEW_FINAL_OUTCOME,
-    member::GUARDRAIL_NAME,
-    member::GUARDRAIL_OUTCOME,
-    member::POLICY_OUTCOME,
-    member::EVALUATION_NAME,
-    member::EVALUATION_LABEL,
-    member::EVALUATION_EVALUATOR,
-    member::RETRIEVAL_DOCUMENTS_ITEM_ID,
-];
+/// Longest text of any other member: nothing that a machine calls something is longer, and a prompt does not fit.
+const WORD_MAX: usize = 1024;
 
-/// Members that hold the address of something: userinfo, query and fragment are removed.
-const ADDRESSES: &[Member] =
-    &[member::EXPLANATION_REFERENCE, member::LINEAGE_DATA_SOURCES, member::RETRIEVAL_DATA_SOURCE_ID, member::REVIEW_DOCUMENTS];
+/// How much of a text may stand in evidence, from which nothing can be taken out again (`record.md` sections 3 and 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    /// Written by people for people, so a person may stand in it: all patterns, at most [`NAME_MAX`].
+    Name,
+    /// A machine's word, a version, a digest: all patterns but addresses, at most [`WORD_MAX`].
+    Word,
+    /// What other records refer to: where it looks like a person its pseudonym stands instead, the same in every record.
+    Id,
+    /// The address of something: userinfo, query and fragment are removed, then as [`Care::Name`], but longer.
+    Address,
+}
+
+/// How a member is looked at. A member that nobody listed here gets the most careful look.
+fn care(member: Member) -> Care {
+    match member {
+        member::DECISION_ID
+        | member::REVIEW_ID
+        | member::EXPLANATION_ID
+        | member::LINEAGE_ID
+        | member::LINEAGE_RUN_ID
+        | member::ACTION_ID
+        | member::GUARDRAIL_ID
+        | member::POLICY_ID
+        | member::ACTOR_AGENT_ID
+        | member::SYSTEM_ID
+        | member::SYSTEM_APPLICATION_ID
+        | member::SYSTEM_REGISTRATION_ID
+        | member::MODEL_INVENTORY_ID
+        | member::MODEL_TRAINING_DATA_ID
+        | member::OUTPUT_RESPONSE_ID
+        | member::TOOL_CALL_ID => Care::Id,
+        member::EXPLANATION_REFERENCE | member::LINEAGE_DATA_SOURCES | member::RETRIEVAL_DATA_SOURCE_ID | member::REVIEW_DOCUMENTS => {
+            Care::Address
+        }
+        member::MODEL_CHECKSUM
+        | member::MODEL_FINGERPRINT
+        | member::MODEL_ID
+        | member::MODEL_PROVIDER
+        | member::MODEL_REQUESTED
+        | member::MODEL_TRAINING_DATA_CHECKSUM
+        | member::MODEL_TRAINING_DATA_CUTOFF
+        | member::MODEL_TRAINING_DATA_VERSION
+        | member::MODEL_TYPE
+        | member::MODEL_VERSION
+        | member::ACTOR_AGENT_VERSION
+        | member::EXPLANATION_HASH
+        | member::EXPLANATION_VERSION
+        | member::GUARDRAIL_HASH
+        | member::GUARDRAIL_VERSION
+        | member::LINEAGE_CONSENT_VERSION
+        | member::LINEAGE_DERIVATION_FORMULA
+        | member::OUTPUT_FINISH_REASONS
+        | member::PARAMETERS_OUTPUT_TYPE
+        | member::PARAMETERS_REASONING_LEVEL
+        | member::PARAMETERS_STOP_SEQUENCES
+        | member::POLICY_HASH
+        | member::POLICY_VERSION
+        | member::PROMPT_HASH
+        | member::PROMPT_TEMPLATE_HASH
+        | member::PROMPT_VERSION
+        | member::REGULATION_FRAMEWORKS
+        | member::REGULATION_JURISDICTIONS
+        | member::ERROR_CODE
+        | member::ERROR_TYPE
+        | member::USAGE_CURRENCY => Care::Word,
+        _ => Care::Name,
+    }
+}
 
 /// What became of a value.
 #[derive(Debug)]
@@ -115,7 +162,7 @@ pub(crate) fn convert<'a>(member: Member, value: &Value<'a>, who: &Who<'_>, mark
         (Type::Texts | Type::Refs, Value::Text(_)) => {
             let text = scalar_text(value, &mut notes).unwrap_or_default();
             // Some instrumentations put the JSON of a list where a list belongs.
-            let json = text.starts_with('[').then(|| Json::parse(text.as_bytes()).ok()).flatten();
+            let json = text.starts_with('[').then(|| scan::parse_bounded(text.as_bytes())).flatten();
             match json {
                 Some(json) => from_json(member, &json, who, marks),
                 None if text.is_empty() => Converted::Empty,
@@ -241,30 +288,106 @@ fn from_text<'a>(member: Member, text: Cow<'a, str>, who: &Who<'_>, marks: &mut 
     }
 }
 
-/// Listed spelling, scrubbed names, stripped addresses, references.
+/// Listed spelling, what looks like a person taken out, stripped addresses, references.
 fn finish_text<'a>(member: Member, text: Cow<'a, str>, who: &Who<'_>, marks: &mut Marks) -> Cow<'a, str> {
     let spec = member.spec();
+    let care = care(member);
     if matches!(spec.kind, Type::Ref | Type::Refs) {
-        let bare = if ADDRESSES.contains(&member) { stripped(text) } else { text };
-        return who.reference(bare);
+        return who.reference(if care == Care::Address { stripped(text) } else { text });
     }
     if !spec.listed.is_empty()
         && let Some(listed) = spec.listed.iter().find(|listed| same_word(listed, &text))
     {
         return Cow::Borrowed(*listed);
     }
-    if NAMES.contains(&member) {
-        return name(text, who.scrub, marks);
-    }
-    if ADDRESSES.contains(&member) {
-        let bare = stripped(text);
-        if let Some(clean) = who.scrub.scrubbed(&bare) {
+    match care {
+        Care::Name => bounded(text, NAME_MAX, Look::Everything, who.scrub, marks),
+        Care::Word => word(text, who.scrub, marks),
+        Care::Address => bounded(stripped(text), WORD_MAX, Look::Everything, who.scrub, marks),
+        Care::Id if who.scrub.matches(&text) => {
             marks.scrubbed = true;
-            return Cow::Owned(clean);
+            Cow::Owned(pseudonym(who.keyed, "ref", who.realm, &text))
         }
-        return bare;
+        Care::Id => cut(text, WORD_MAX, marks),
     }
+}
+
+/// A text that came otherwise than as the value of a member's own key, looked at as that member.
+pub(crate) fn claim<'a>(member: Member, bytes: &'a [u8], who: &Who<'_>, marks: &mut Marks) -> Cow<'a, str> {
+    let mut notes = Notes::default();
+    let text = finish_text(member, encode::text(bytes, &mut notes), who, marks);
+    marks.repaired |= notes.repaired;
     text
+}
+
+/// Adds a text to a list member, looked at as that member.
+pub(crate) fn claim_one_more<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, text: Cow<'a, str>) {
+    let mut marks = Marks::default();
+    let text = finish_text(member, text, who, &mut marks);
+    draft.marks(member.path(), marks);
+    match draft.record.get_mut(member) {
+        Some(Val::Texts(texts)) => texts.push(text),
+        _ => draft.record.push(member, Val::Texts(vec![text])),
+    }
+}
+
+/// Appends a value of the allow-list ([`encode::write_value`]) without what looks like a person. Addresses stay: they are those of servers.
+pub(crate) fn write_kept(
+    out: &mut Vec<u8>,
+    value: &Value<'_>,
+    scrub: &Scrub,
+    notes: &mut Notes,
+    marks: &mut Marks,
+) -> Result<(), Malformed> {
+    let start = out.len();
+    match value {
+        Value::Text(bytes) => {
+            let text = encode::text(bytes, notes);
+            let clean = scrub.scrubbed(&text, Look::NotAddresses);
+            marks.scrubbed |= clean.is_some();
+            write_string(out, clean.as_deref().unwrap_or(&text));
+        }
+        Value::Array(_) | Value::KeyValues(_) => {
+            encode::write_value(out, value, Form::Exact, notes)?;
+            match scan::parse_bounded(out.get(start..).unwrap_or_default()) {
+                Some(mut json) => {
+                    if scrub_within(&mut json, scrub) {
+                        marks.scrubbed = true;
+                        out.truncate(start);
+                        json.write_jcs(out);
+                    }
+                }
+                // Too long to be looked through is too long to stand in a line.
+                None => {
+                    marks.cut = true;
+                    out.truncate(start);
+                    out.extend_from_slice(b"null");
+                }
+            }
+        }
+        _ => encode::write_value(out, value, Form::Exact, notes)?,
+    }
+    Ok(())
+}
+
+/// Scrubs the strings of a value; whether there was anything. An object with a person among its names is left out whole.
+fn scrub_within(json: &mut Json, scrub: &Scrub) -> bool {
+    match json {
+        Json::String(text) => match scrub.scrubbed(text, Look::NotAddresses) {
+            Some(clean) => {
+                *text = clean;
+                true
+            }
+            None => false,
+        },
+        Json::Array(items) => items.iter_mut().fold(false, |found, item| scrub_within(item, scrub) | found),
+        Json::Object(members) if members.iter().any(|(name, _)| scrub.scrubbed(name, Look::NotAddresses).is_some()) => {
+            *json = Json::string(MARK);
+            true
+        }
+        Json::Object(members) => members.iter_mut().fold(false, |found, (_, value)| scrub_within(value, scrub) | found),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
 }
 
 /// The address of content that is kept elsewhere, if it is one: a URI without white space, bare of userinfo, query and fragment, and
@@ -277,7 +400,7 @@ pub(crate) fn address(text: &str, scrub: &Scrub, marks: &mut Marks) -> Option<St
         return None;
     }
     let bare = stripped(Cow::Borrowed(text)).into_owned();
-    Some(match scrub.scrubbed(&bare) {
+    Some(match scrub.scrubbed(&bare, Look::Everything) {
         Some(clean) => {
             marks.scrubbed = true;
             clean
@@ -296,20 +419,29 @@ pub(crate) fn is_media_type(text: &str) -> bool {
         && rest.bytes().all(|b| part(b) || matches!(b, b';' | b'=' | b' ' | b'"'))
 }
 
-/// A name: scrubbed, then at most [`NAME_MAX`] bytes.
-pub(crate) fn name<'a>(text: Cow<'a, str>, scrub: &Scrub, marks: &mut Marks) -> Cow<'a, str> {
+/// A machine's word: what looks like a person is taken out, four numbers with dots are a version.
+pub(crate) fn word<'a>(text: Cow<'a, str>, scrub: &Scrub, marks: &mut Marks) -> Cow<'a, str> {
+    bounded(text, WORD_MAX, Look::NotAddresses, scrub, marks)
+}
+
+/// A text without what looks like a person, then at most `max` bytes of it.
+fn bounded<'a>(text: Cow<'a, str>, max: usize, look: Look, scrub: &Scrub, marks: &mut Marks) -> Cow<'a, str> {
     // What is cut off anyway is not looked at; a margin keeps a match at the edge whole.
-    let window = shorten(&text, NAME_MAX * 4);
-    if let Some(clean) = scrub.scrubbed(window) {
+    let window = shorten(&text, max * 4);
+    if let Some(clean) = scrub.scrubbed(window, look) {
         marks.scrubbed = true;
-        marks.cut |= clean.len() > NAME_MAX || window.len() < text.len();
-        return Cow::Owned(shorten(&clean, NAME_MAX).to_owned());
+        marks.cut |= clean.len() > max || window.len() < text.len();
+        return Cow::Owned(shorten(&clean, max).to_owned());
     }
-    if text.len() <= NAME_MAX {
+    cut(text, max, marks)
+}
+
+fn cut<'a>(text: Cow<'a, str>, max: usize, marks: &mut Marks) -> Cow<'a, str> {
+    if text.len() <= max {
         return text;
     }
     marks.cut = true;
-    Cow::Owned(shorten(&text, NAME_MAX).to_owned())
+    Cow::Owned(shorten(&text, max).to_owned())
 }
 
 /// Whether two words differ only in case and in what joins them: `HIGH` is `high`, `Fully-Automated` is `fully_automated`.
@@ -333,16 +465,16 @@ pub(crate) fn from_raw_json(member: Member, raw: &[u8], who: &Who<'_>, marks: &m
     if raw.first() == Some(&b'"') {
         return from_json(member, &Json::String(scan::unescaped(raw).into_owned()), who, marks);
     }
-    match Json::parse(raw) {
-        Ok(json) => from_json(member, &json, who, marks),
-        Err(_) => Converted::Mismatch,
+    match scan::parse_bounded(raw) {
+        Some(json) => from_json(member, &json, who, marks),
+        None => Converted::Mismatch,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::promote::identity::IdentityKey;
+    use crate::record::identity::IdentityKey;
 
     fn one(member: Member, value: Value<'_>) -> String {
         let key = IdentityKey::new([0; 32]);

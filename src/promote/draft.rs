@@ -4,12 +4,13 @@
 //! of a repeated key the first counts.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::Promoter;
 use super::convert::{self, Converted, Marks, Who};
 use super::dialects::{Dialects, Known, Side, otel_core_is_withheld};
 use super::encode::{self, Form, Notes};
-use super::lists::{self, Document};
+use super::lists;
 use super::scan::Holds;
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
@@ -57,7 +58,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) record: Record<'a>,
     pub(crate) sides: [Vec<Entry<'a>>; Side::COUNT],
     pub(crate) side_notes: [SideNotes; Side::COUNT],
-    pub(crate) documents: Vec<Document<'a>>,
+    pub(crate) documents: BTreeMap<u32, Record<'a>>,
     pub(crate) kept: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(crate) rest: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(crate) waiting: Vec<(Known, Cow<'a, str>, Value<'a>)>,
@@ -75,6 +76,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) scrubbed: Vec<&'static str>,
     pub(crate) truncated: Vec<&'static str>,
     pub(crate) withheld: i64,
+    /// Attributes that the SDK says it dropped: of the item, of what folds into it, of its resource and scope.
+    pub(crate) dropped_attributes: i64,
     pub(crate) answers: Vec<lists::Answer>,
     /// What is said of a decision, until it is known whether there is one.
     pub(crate) qualifiers: Vec<(Member, Place, Cow<'a, str>, Value<'a>)>,
@@ -106,6 +109,7 @@ impl<'a> Draft<'a> {
         self.scrubbed.clear();
         self.truncated.clear();
         self.withheld = 0;
+        self.dropped_attributes = 0;
         self.answers.clear();
         self.loose_media_types.clear();
         self.qualifiers.clear();
@@ -116,7 +120,8 @@ impl<'a> Draft<'a> {
         self.conflicts.push(path);
     }
 
-    fn marks(&mut self, path: &'static str, marks: Marks) {
+    /// Names in the evidence what a conversion did.
+    pub(crate) fn marks(&mut self, path: &'static str, marks: Marks) {
         if marks.repaired {
             self.conflicts.push(path);
         }

@@ -57,9 +57,10 @@ pub(crate) fn finish<'a>(
     // The kind is decided by what the span itself says; what its resource adds may not turn every span into a lineage record.
     let kind = kind(draft, closing.kind);
     resource.apply(draft, who)?;
+    decision(draft, closing.id);
     qualify(draft, who)?;
     content::prompt_hash(draft, who)?;
-    content::finish_reasons(draft)?;
+    content::finish_reasons(draft, who)?;
     content::redirect(draft, kind);
     for side in Side::ALL {
         content::content(draft, who, side)?;
@@ -150,7 +151,8 @@ fn models(draft: &mut Draft<'_>) {
     }
 }
 
-/// Rules 1 and 2: a decision exists only where an outcome, a type or an id is stated; its id is the record's own where none was sent.
+/// Rules 1 and 2: a decision exists only where an outcome, a type or an id is stated; its id is the record's own where none was sent. Asked
+/// again when the resource has spoken.
 fn decision(draft: &mut Draft<'_>, id: RecordId) {
     let states = [member::DECISION_OUTCOME, member::DECISION_TYPE, member::DECISION_ID, member::DECISION_ANSWERS];
     if states.iter().any(|m| draft.record.has(*m)) && !draft.record.has(member::DECISION_ID) {
@@ -245,19 +247,19 @@ fn retention<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, received: UnixNa
 }
 
 fn evidence<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, kind: Kind, closing: &Closing<'_>) {
-    let missing: Vec<Cow<'_, str>> = promoter
-        .required
+    let required = promoter.required.iter().find(|(k, _)| *k == kind).map(|(_, members)| members.as_slice()).unwrap_or_default();
+    let missing: Vec<Cow<'_, str>> = required
         .iter()
-        .filter(|(k, m)| {
-            let absent = match draft.record.get(*m) {
+        .filter(|m| {
+            let absent = match draft.record.get(**m) {
                 None => true,
                 Some(Val::Content(content)) => content.captured == Captured::Absent,
                 Some(_) => false,
             };
             // A span event's content stands in the record of its span.
-            *k == kind && absent && (closing.whole || !matches!(*m, member::INPUT | member::OUTPUT | member::PROMPT_HASH))
+            absent && (closing.whole || !matches!(**m, member::INPUT | member::OUTPUT | member::PROMPT_HASH))
         })
-        .map(|(_, m)| Cow::Borrowed(m.path()))
+        .map(|m| Cow::Borrowed(m.path()))
         .collect();
     if !missing.is_empty() {
         draft.record.push(member::EVIDENCE_MISSING, Val::Texts(missing));
@@ -292,6 +294,9 @@ fn evidence<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, kind: Kind, closi
             list.dedup();
             draft.record.push(member, Val::Texts(list.iter().map(|p| Cow::Borrowed(*p)).collect()));
         }
+    }
+    if draft.dropped_attributes > 0 {
+        draft.record.push(member::EVIDENCE_DROPPED_ATTRIBUTES, Val::Int(draft.dropped_attributes));
     }
     if draft.withheld > 0 {
         draft.record.push(member::EVIDENCE_WITHHELD, Val::Int(draft.withheld));

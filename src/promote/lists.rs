@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::convert::{Converted, Marks, Who, from_json};
 use super::draft::{Draft, How, plain_json};
-use super::scan::{self, Holds};
+use super::scan::{self, Holds, parse_bounded};
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
 use crate::record::builder::{Record, Val};
@@ -15,13 +15,6 @@ use crate::record::registry::{self as member, Member, TABLE};
 
 /// Most objects of a list; the rest is cut and named. The line's own limit bounds them again.
 const ITEMS_MAX: usize = 4096;
-
-/// A retrieved document while its leaves are collected.
-#[derive(Debug)]
-pub(crate) struct Document<'a> {
-    index: u32,
-    record: Record<'a>,
-}
 
 /// One answer of several: `record.md` section 5, rule 4.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,11 +34,12 @@ pub(crate) fn plain(value: &Value<'_>) -> Result<Vec<u8>, Malformed> {
     plain_json(value)
 }
 
-/// The objects of a list that came as JSON text, as an array, or as one object alone.
+/// The objects of a list that came as JSON text, as an array, or as one object alone. What is longer than [`parse_bounded`] takes is no list
+/// of a few thousand objects.
 fn objects(value: &Value<'_>) -> Result<Option<Vec<Json>>, Malformed> {
     let json = match value {
-        Value::Text(text) => Json::parse(text).ok(),
-        Value::Array(_) | Value::KeyValues(_) => Json::parse(&plain_json(value)?).ok(),
+        Value::Text(text) => parse_bounded(text),
+        Value::Array(_) | Value::KeyValues(_) => parse_bounded(&plain_json(value)?),
         _ => None,
     };
     Ok(match json {
@@ -54,7 +48,7 @@ fn objects(value: &Value<'_>) -> Result<Option<Vec<Json>>, Malformed> {
             items
                 .into_iter()
                 .map(|item| match item {
-                    Json::String(text) => Json::parse(text.as_bytes()).unwrap_or(Json::String(text)),
+                    Json::String(text) => parse_bounded(text.as_bytes()).unwrap_or(Json::String(text)),
                     other => other,
                 })
                 .collect(),
@@ -116,9 +110,7 @@ fn set(draft: &mut Draft<'_>, who: &Who<'_>, index: u32, member: Member, value: 
     let mut marks = Marks::default();
     match from_json(member, value, who, &mut marks) {
         Converted::To(value) => {
-            if marks.scrubbed {
-                draft.scrubbed.push(member.path());
-            }
+            draft.marks(member.path(), marks);
             document(draft, index).set(member, value);
             true
         }
@@ -131,13 +123,7 @@ fn set(draft: &mut Draft<'_>, who: &Who<'_>, index: u32, member: Member, value: 
 }
 
 fn document<'d, 'a>(draft: &'d mut Draft<'a>, index: u32) -> &'d mut Record<'a> {
-    // Instrumentations send the leaves of one document together, so the last one is mostly the one; there are at most ITEMS_MAX.
-    let at = draft.documents.iter().rposition(|d| d.index == index).unwrap_or_else(|| {
-        draft.documents.push(Document { index, record: Record::default() });
-        draft.documents.len() - 1
-    });
-    #[expect(clippy::indexing_slicing, reason = "found or pushed just now")]
-    &mut draft.documents[at].record
+    draft.documents.entry(index).or_default()
 }
 
 /// Takes one leaf of an indexed document (`0.document.content`). False: it has no member.
@@ -149,11 +135,11 @@ pub(crate) fn document_leaf<'a>(
     key: &str,
     value: &Value<'a>,
 ) -> Result<bool, Malformed> {
-    if draft.documents.len() >= ITEMS_MAX {
+    if draft.documents.len() >= ITEMS_MAX && !draft.documents.contains_key(&index) {
         draft.truncated.push(member::RETRIEVAL_DOCUMENTS.path());
         return Ok(false);
     }
-    let json = |value: &Value<'_>| Ok(Json::parse(&plain_json(value)?).unwrap_or(Json::Null));
+    let json = |value: &Value<'_>| Ok(parse_bounded(&plain_json(value)?).unwrap_or(Json::Null));
     Ok(match leaf {
         b"document.id" => {
             let value = json(value)?;
@@ -193,14 +179,11 @@ pub(crate) fn document_leaf<'a>(
 
 /// Writes the collected documents, in the order of their indexes.
 pub(crate) fn finish_documents(draft: &mut Draft<'_>, key_id: &str) {
-    let mut documents = std::mem::take(&mut draft.documents);
-    documents.sort_by_key(|d| d.index);
-    let items: Vec<Vec<u8>> = documents.iter_mut().map(|d| item(&d.record, key_id)).filter(|i| i.len() > 2).collect();
+    let documents = std::mem::take(&mut draft.documents);
+    let items: Vec<Vec<u8>> = documents.values().map(|d| item(d, key_id)).filter(|i| i.len() > 2).collect();
     if !items.is_empty() && !draft.record.has(member::RETRIEVAL_DOCUMENTS) {
         draft.record.push(member::RETRIEVAL_DOCUMENTS, Val::Items(items));
     }
-    documents.clear();
-    draft.documents = documents;
 }
 
 /// One object of a list, canonical: members by the last name of their path.
@@ -257,9 +240,7 @@ pub(crate) fn items<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, va
                     complete = false;
                 }
             }
-            if marks.scrubbed {
-                draft.scrubbed.push(row.path());
-            }
+            draft.marks(row.path(), marks);
         }
         if member == member::DECISION_ANSWERS
             && let Some(Val::Num(confidence)) = record.get(member::DECISION_ANSWERS_ITEM_CONFIDENCE)

@@ -10,7 +10,6 @@ mod dialects;
 mod draft;
 mod encode;
 mod finish;
-mod identity;
 mod lists;
 mod origin;
 mod place;
@@ -19,7 +18,7 @@ mod scan;
 mod scrub;
 mod settings;
 
-pub use identity::{IdentityKey, IdentityMode, References};
+pub use crate::record::identity::{IdentityKey, IdentityMode, References};
 pub use settings::Settings;
 
 use std::fmt;
@@ -28,11 +27,11 @@ use crate::clock::UnixNanos;
 use crate::otlp::view::{ResourceGroup, ScopeGroup, resource_groups};
 use crate::otlp::wire::Malformed;
 use crate::record::Batch;
-use crate::record::registry::{Kind, Member};
+use crate::record::identity::Keyed;
+use crate::record::registry::{EVERY, Kind, Member};
 use crate::tlog::seal_file::Counts;
 use dialects::{Dialects, Tables};
 use draft::Draft;
-use identity::Keyed;
 use origin::{Below, Origin};
 use records::Around;
 use scrub::Scrub;
@@ -52,6 +51,23 @@ impl fmt::Debug for Peer {
     }
 }
 
+/// Memory for what a request becomes: a small request may become records many times its size, and whoever admitted it must hear of that
+/// while it happens.
+pub trait Room: Sync + fmt::Debug {
+    /// Whether lines may take so many bytes in all. Asked after each record.
+    fn has(&self, bytes: usize) -> bool;
+}
+
+/// As much as there is: for tests, and for requests of our own.
+#[derive(Clone, Copy, Debug)]
+pub struct Unbounded;
+
+impl Room for Unbounded {
+    fn has(&self, _: usize) -> bool {
+        true
+    }
+}
+
 /// What the receiver knows of a request besides its bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
@@ -59,6 +75,26 @@ pub struct Context<'a> {
     pub received: UnixNanos,
     /// `source.peer`.
     pub peer: Option<&'a Peer>,
+    /// Where its records go.
+    pub room: &'a dyn Room,
+}
+
+impl Context<'_> {
+    /// A request that comes from nobody in particular and has all the room there is.
+    pub fn new(received: UnixNanos) -> Self {
+        Context { received, peer: None, room: &Unbounded }
+    }
+}
+
+/// Why a request as a whole became nothing. No record of it was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unpromoted {
+    /// It is not protobuf.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Its records need more memory than [`Room`] gave.
+    #[error("there is no room for what the request becomes")]
+    NoRoom,
 }
 
 /// Why a span or log was not promoted. The metric's label is [`Skip::label`].
@@ -89,6 +125,9 @@ pub struct Tally {
     pub skipped: [u64; Skip::ALL.len()],
     /// The first reason why something was rejected as malformed, for `partial_success`.
     pub rejected_why: Option<String>,
+    /// Promoted spans with a parent id, and logs with a trace or span id, of wrong length: their records are without it and name it as a
+    /// conflict. Spans without an own id are rejected.
+    pub misshapen_ids: u64,
 }
 
 /// Turns requests into records. Immutable; one for the process.
@@ -99,8 +138,8 @@ pub struct Promoter {
     scrub: Scrub,
     enabled: Dialects,
     tables: Tables,
-    /// Members that a kind of record requires, in canonical order.
-    required: Vec<(Kind, Member)>,
+    /// Members that each kind of record requires, in canonical order.
+    required: Vec<(Kind, Vec<Member>)>,
 }
 
 impl Promoter {
@@ -118,7 +157,15 @@ impl Promoter {
             IdentityMode::Plain | IdentityMode::Keyed => {}
         }
         let enabled = if settings.dialects.is_empty() { Dialects::ALL } else { Dialects::parse(&settings.dialects)? };
-        let required = Member::all().flat_map(|m| m.spec().required.iter().map(move |k| (*k, m))).collect();
+        let required_of = |kind: &Kind| Member::all().filter(|m| m.spec().required.contains(kind)).collect();
+        let required = EVERY.iter().map(|kind| (*kind, required_of(kind))).collect();
+        let tables = Tables::new(enabled, &[]);
+        let asked = settings.keep_attributes.iter().map(|key| ("promotion.keep_attributes", key));
+        if let Some((option, key)) = asked.chain([("identity.realm", &settings.realm)]).find(|(_, key)| tables.withholds(key.as_bytes())) {
+            return Err(format!(
+                "{option}: `{key}` is never stored (client addresses, user agents, headers, cookies, processes, hosts and their users); name another attribute"
+            ));
+        }
         Ok(Promoter {
             keyed: settings.identity_key.keyed(),
             scrub: Scrub::new(&settings.scrub)?,
@@ -131,16 +178,16 @@ impl Promoter {
 
     /// Walks an `ExportTraceServiceRequest` and appends the records of its AI spans to `batch`. The error means that the request as a
     /// whole is not protobuf (nothing was appended then); a malformed span alone is counted as rejected.
-    pub fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    pub fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         self.walk(request, context, batch, Items::Spans)
     }
 
     /// The same for an `ExportLogsServiceRequest`.
-    pub fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    pub fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         self.walk(request, context, batch, Items::Logs)
     }
 
-    fn walk(&self, request: &[u8], context: Context<'_>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
+    fn walk(&self, request: &[u8], context: Context<'_>, batch: &mut Batch, items: Items) -> Result<Tally, Unpromoted> {
         let before = (batch.lines.len(), batch.records.len());
         let walked = self.walk_groups(request, context, batch, items);
         if walked.is_err() {
@@ -152,9 +199,10 @@ impl Promoter {
         Ok(tally)
     }
 
-    fn walk_groups<'a>(&'a self, request: &'a [u8], context: Context<'a>, batch: &mut Batch, items: Items) -> Result<Tally, Malformed> {
+    fn walk_groups<'a>(&'a self, request: &'a [u8], context: Context<'a>, batch: &mut Batch, items: Items) -> Result<Tally, Unpromoted> {
         let mut tally = Tally::default();
         let mut draft: Draft<'a> = Draft::default();
+        let lines_before = batch.lines.len();
         for group in resource_groups(request) {
             let group = ResourceGroup::read(group?)?;
             // Resource and scope are read when the first record needs them.
@@ -192,7 +240,7 @@ impl Promoter {
                         origin = Some(Origin::read(self, &group)?);
                     }
                     if below.is_none() {
-                        below = Some(Below::read(&scope)?);
+                        below = Some(Below::read(self, &scope)?);
                     }
                     let (Some(origin), Some(below)) = (&origin, &below) else { continue };
                     let around = Around { promoter: self, origin, below, context };
@@ -202,7 +250,11 @@ impl Promoter {
                         Items::Logs => records::log(&around, &mut draft, item, batch),
                     };
                     match made {
-                        Ok(dropped) => tally.counts.dropped_attributes += dropped,
+                        Ok(_) if !context.room.has(batch.lines.len() - lines_before) => return Err(Unpromoted::NoRoom),
+                        Ok(made) => {
+                            tally.counts.dropped_attributes += made.dropped_attributes;
+                            tally.misshapen_ids += u64::from(made.misshapen_id);
+                        }
                         Err(malformed) => {
                             batch.lines.truncate(before.0);
                             batch.records.truncate(before.1);

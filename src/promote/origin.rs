@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::Promoter;
-use super::convert::Who;
-use super::dialects::{Known, RESOURCE_KEEP, RESOURCE_MEMBERS, To, otel_core_is_withheld};
-use super::draft::{Draft, Place};
-use super::encode::{self, Form, Notes};
+use super::convert::{self, Marks, Who};
+use super::dialects::{Known, RESOURCE_KEEP, RESOURCE_MEMBERS, To};
+use super::draft::{Draft, How, Place};
+use super::encode::{self, Notes};
 use crate::otlp::view::{ResourceGroup, Scope, ScopeGroup, Value, key_values};
 use crate::otlp::wire::Malformed;
 use crate::record::builder::Val;
@@ -24,7 +24,9 @@ pub(crate) struct Origin<'a> {
     claims: Vec<(Known, Cow<'a, str>, Value<'a>)>,
     rest: Vec<(Cow<'a, str>, Value<'a>)>,
     withheld: i64,
+    dropped_attributes: i64,
     conflicts: Vec<&'static str>,
+    marks: Vec<(&'static str, Marks)>,
 }
 
 impl<'a> Origin<'a> {
@@ -34,28 +36,37 @@ impl<'a> Origin<'a> {
         let mut notes = Notes::default();
         let mut kept: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
         let mut named: Vec<(usize, Member, Cow<'a, str>)> = Vec::new();
+        let mut shared = Shared::default();
         for pair in group.attributes() {
             let pair = pair?;
-            let value = pair.value()?;
             let key = encode::text(pair.key, &mut notes);
+            let position = RESOURCE_MEMBERS.iter().position(|(name, _)| *name == key);
+            let is_realm = key == promoter.settings.realm.as_str();
+            // Who sent it is said in any case, and is short: the members are cut, and so is nobody's realm.
+            let is_short = position.is_some() || is_realm && pair.length <= NAMED_MAX;
+            if !is_short && !shared.has_room_for(pair.length) {
+                continue;
+            }
+            let value = pair.value()?;
             let text = match &value {
                 Value::Text(text) if !text.is_empty() => Some(encode::text(text, &mut notes)),
                 _ => None,
             };
             if let Some(text) = &text
-                && key == promoter.settings.realm.as_str()
+                && is_realm
                 && origin.realm.is_empty()
             {
                 origin.realm = text.clone();
             }
-            let position = RESOURCE_MEMBERS.iter().position(|(name, _)| *name == key);
+            // The realm must stand in the record, or nobody finds a person in it again.
+            let kept_by_order = is_realm || promoter.settings.keep_attributes.iter().any(|k| *k == key);
             if let (Some(rank), Some(text)) = (position, text) {
                 let member = RESOURCE_MEMBERS.get(rank).map_or(member::SOURCE_SERVICE, |(_, m)| *m);
                 named.push((rank, member, text));
-            } else if RESOURCE_KEEP.contains(&key.as_ref()) || promoter.settings.keep_attributes.iter().any(|k| *k == key) {
-                kept.push((key, value));
-            } else if otel_core_is_withheld(pair.key) || promoter.tables.find(pair.key).is_some_and(|k| k.to == To::Withhold) {
+            } else if promoter.tables.withholds(pair.key) {
                 origin.withheld += 1;
+            } else if RESOURCE_KEEP.contains(&key.as_ref()) || kept_by_order {
+                kept.push((key, value));
             } else if let Some(known) = promoter.tables.find(pair.key).filter(|_| is_own(&key)) {
                 origin.claims.push((known, key, value));
             } else {
@@ -66,7 +77,10 @@ impl<'a> Origin<'a> {
         named.sort_by_key(|(rank, _, _)| *rank);
         for (_, member, text) in named {
             if !origin.members.iter().any(|(m, _)| *m == member) {
+                let mut marks = Marks::default();
+                let text = convert::word(text, &promoter.scrub, &mut marks);
                 origin.members.push((member, text));
+                origin.marks.push((member.path(), marks));
             }
         }
         origin.claims.sort_by_key(|(known, _, _)| known.rank);
@@ -75,6 +89,7 @@ impl<'a> Origin<'a> {
             let before = kept.len();
             kept.dedup_by(|later, earlier| later.0 == earlier.0);
             notes.repeated |= kept.len() != before;
+            let mut marks = Marks::default();
             origin.kept.push(b'{');
             for (i, (key, value)) in kept.iter().enumerate() {
                 if i > 0 {
@@ -82,14 +97,41 @@ impl<'a> Origin<'a> {
                 }
                 write_string(&mut origin.kept, key);
                 origin.kept.push(b':');
-                encode::write_value(&mut origin.kept, value, Form::Exact, &mut notes)?;
+                convert::write_kept(&mut origin.kept, value, &promoter.scrub, &mut notes, &mut marks)?;
             }
             origin.kept.push(b'}');
+            origin.marks.push((member::SOURCE_RESOURCE.path(), marks));
         }
+        if shared.cut {
+            let cut = Marks { cut: true, ..Marks::default() };
+            origin.marks.push((member::REST.path(), cut));
+        }
+        origin.dropped_attributes = i64::from(group.dropped_attributes()?);
         if notes.repaired || notes.repeated {
             origin.conflicts.push(member::SOURCE_RESOURCE.path());
         }
         Ok(origin)
+    }
+
+    /// One claim of the resource, for a record that does not state its own.
+    fn claim(&self, draft: &mut Draft<'a>, who: &Who<'_>, to: To, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        let (member, stated) = match to {
+            To::Side(side, _) | To::Reference(side) | To::ClaimedHash(side) | To::MediaType(side) => {
+                (side.member(), draft.has_side(side) || draft.record.has(side.member()))
+            }
+            To::Items(member) => (member, draft.record.has(member)),
+            To::Documents => (member::RETRIEVAL_DOCUMENTS, !draft.documents.is_empty()),
+            To::PromptHash => (member::PROMPT_HASH, draft.record.has(member::PROMPT_HASH)),
+            To::ContextHash => (member::REVIEW_CONTEXT_HASH, draft.record.has(member::REVIEW_CONTEXT_HASH)),
+            to => return draft.place(who, to, Place::Resource, key, value),
+        };
+        if stated {
+            draft.rest.push((key, value));
+        } else {
+            draft.place(who, to, Place::Resource, key, value)?;
+            draft.derived.push((member, How::Resource));
+        }
+        Ok(())
     }
 
     /// Adds to a draft what its resource says.
@@ -101,12 +143,40 @@ impl<'a> Origin<'a> {
             draft.record.push(member::SOURCE_RESOURCE, Val::Raw(self.kept.clone()));
         }
         for (known, key, value) in &self.claims {
-            draft.place(who, known.to, Place::Resource, Cow::Owned(format!("resource/{key}")), value.clone())?;
+            self.claim(draft, who, known.to, Cow::Owned(format!("resource/{key}")), value.clone())?;
         }
         draft.rest.extend(self.rest.iter().cloned());
         draft.withheld += self.withheld;
+        draft.dropped_attributes += self.dropped_attributes;
         draft.conflicts.extend(&self.conflicts);
+        self.marks.iter().for_each(|(path, marks)| draft.marks(path, *marks));
         Ok(())
+    }
+}
+
+/// Most bytes of a resource's attributes, and of a scope's, that its records carry: each of them carries all, so that a request of one
+/// resource and a hundred thousand spans would otherwise become as many times its size. SDKs send one or two KiB.
+const SHARED_MAX: usize = 16 * 1024;
+
+/// Longest realm that is carried besides.
+const NAMED_MAX: usize = 1024;
+
+/// What the records below a resource or scope share, while it is read.
+#[derive(Debug, Default)]
+struct Shared {
+    bytes: usize,
+    cut: bool,
+}
+
+impl Shared {
+    fn has_room_for(&mut self, bytes: usize) -> bool {
+        let room = self.bytes.saturating_add(bytes) <= SHARED_MAX;
+        if room {
+            self.bytes += bytes;
+        } else {
+            self.cut = true;
+        }
+        room
     }
 }
 
@@ -119,15 +189,32 @@ fn is_own(key: &str) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Below<'a> {
     pub(crate) scope: Scope<'a>,
+    members: Vec<(Member, Cow<'a, str>, Marks)>,
+    dropped_attributes: i64,
+    cut: bool,
     rest: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
 impl<'a> Below<'a> {
     /// Reads a scope.
-    pub(crate) fn read(group: &ScopeGroup<'a>) -> Result<Self, Malformed> {
-        let mut below = Below { scope: group.scope()?, rest: Vec::new() };
+    pub(crate) fn read(promoter: &Promoter, group: &ScopeGroup<'a>) -> Result<Self, Malformed> {
+        let mut below = Below { scope: group.scope()?, ..Below::default() };
+        for (member, text) in [(member::SOURCE_SCOPE, below.scope.name), (member::SOURCE_SCOPE_VERSION, below.scope.version)] {
+            if !text.is_empty() {
+                let (mut notes, mut marks) = (Notes::default(), Marks::default());
+                let text = convert::word(encode::text(text, &mut notes), &promoter.scrub, &mut marks);
+                marks.repaired = notes.repaired;
+                below.members.push((member, text, marks));
+            }
+        }
+        below.dropped_attributes = i64::from(group.dropped_attributes()?);
+        let mut shared = Shared::default();
         for pair in key_values(&group.scope, 3) {
             let pair = pair?;
+            if !shared.has_room_for(pair.length) {
+                below.cut = true;
+                continue;
+            }
             let key = String::from_utf8_lossy(pair.key);
             below.rest.push((Cow::Owned(format!("scope/{key}")), pair.value()?));
         }
@@ -136,15 +223,14 @@ impl<'a> Below<'a> {
 
     /// Adds to a draft what its scope says.
     pub(crate) fn apply(&self, draft: &mut Draft<'a>) {
-        for (member, text) in [(member::SOURCE_SCOPE, self.scope.name), (member::SOURCE_SCOPE_VERSION, self.scope.version)] {
-            if !text.is_empty() {
-                let mut notes = Notes::default();
-                draft.record.push(member, Val::Str(encode::text(text, &mut notes)));
-                if notes.repaired {
-                    draft.conflict(member.path());
-                }
-            }
+        for (member, text, marks) in &self.members {
+            draft.record.push(*member, Val::Str(text.clone()));
+            draft.marks(member.path(), *marks);
         }
+        if self.cut {
+            draft.truncated.push(member::REST.path());
+        }
+        draft.dropped_attributes += self.dropped_attributes;
         draft.rest.extend(self.rest.iter().cloned());
     }
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::convert::{self, Marks, Who};
 use super::dialects::{Family, Look, Side, To, kind_of_operation, kind_of_span, provider};
 use super::draft::{Draft, Entry, How, Place};
-use super::encode::{self, Notes};
 use super::lists;
 use super::scan::{self, Holds};
 use crate::otlp::view::{Value, elements, key_values};
@@ -36,7 +35,7 @@ impl<'a> Draft<'a> {
                 self.span_kind = self.span_kind.or_else(|| value.as_str().and_then(kind_of_span));
                 self.kept.push((key, value));
             }
-            To::ResponseModel | To::RequestedModel => self.model(to, key, value),
+            To::ResponseModel | To::RequestedModel => self.model(who, to, key, value),
             To::Side(side, look) => self.side(side, look, key, value)?,
             To::MediaType(side) => match value.as_str() {
                 Some(text) if convert::is_media_type(text) => self.notes_of(side).media_type = Some(text.to_owned()),
@@ -65,10 +64,16 @@ impl<'a> Draft<'a> {
             },
             To::PromptHash => match value.as_str() {
                 Some(text) if !text.is_empty() && key.starts_with("gen_ai.") => {
-                    self.foreign_prompt_hash.get_or_insert(Cow::Borrowed(text));
+                    let mut marks = Marks::default();
+                    let hash = convert::claim(member::PROMPT_HASH, text.as_bytes(), who, &mut marks);
+                    self.marks(member::PROMPT_HASH.path(), marks);
+                    self.foreign_prompt_hash.get_or_insert(hash);
                 }
                 Some(text) if !text.is_empty() && !self.record.has(member::PROMPT_HASH) => {
-                    self.record.push(member::PROMPT_HASH, Val::Str(Cow::Borrowed(text)));
+                    let mut marks = Marks::default();
+                    let hash = convert::claim(member::PROMPT_HASH, text.as_bytes(), who, &mut marks);
+                    self.marks(member::PROMPT_HASH.path(), marks);
+                    self.record.push(member::PROMPT_HASH, Val::Str(hash));
                     self.record.set(member::PROMPT_HASH_SOURCE, Val::Str(Cow::Borrowed("producer")));
                 }
                 _ => self.rest.push((key, value)),
@@ -103,18 +108,16 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn model(&mut self, to: To, key: Cow<'a, str>, value: Value<'a>) {
+    fn model(&mut self, who: &Who<'_>, to: To, key: Cow<'a, str>, value: Value<'a>) {
         let slot = if to == To::ResponseModel { &mut self.response_model } else { &mut self.requested_model };
-        let mut notes = Notes::default();
+        let mut marks = Marks::default();
         match (&slot, &value) {
             (None, Value::Text(text)) if !text.is_empty() => {
-                *slot = Some((encode::text(text, &mut notes), key));
-                if notes.repaired {
-                    self.conflict(member::MODEL_ID.path());
-                }
+                *slot = Some((convert::claim(member::MODEL_ID, text, who, &mut marks), key));
+                self.marks(member::MODEL_ID.path(), marks);
             }
             // Stacked instrumentors say the same twice.
-            (Some((present, _)), Value::Text(text)) if present.as_bytes() == *text => {}
+            (Some((present, _)), Value::Text(text)) if *present == convert::claim(member::MODEL_ID, text, who, &mut marks) => {}
             _ => self.rest.push((key, value)),
         }
     }
@@ -192,7 +195,10 @@ impl<'a> Draft<'a> {
                 b"model" | b"model_name" | b"modelId" => {
                     let same = scan::unescaped(raw).into_owned();
                     if raw.first() == Some(&b'"') && self.requested_model.is_none() && !same.is_empty() {
-                        self.requested_model = Some((Cow::Owned(same), key.clone()));
+                        let mut marks = Marks::default();
+                        let model = convert::claim(member::MODEL_ID, same.as_bytes(), who, &mut marks).into_owned();
+                        self.marks(member::MODEL_ID.path(), marks);
+                        self.requested_model = Some((Cow::Owned(model), key.clone()));
                     }
                     continue;
                 }

@@ -52,25 +52,29 @@ impl<'p> Around<'p, '_> {
 struct Id<'a> {
     sent: &'a [u8],
     valid: bool,
+    /// Something stands there that has not even the length of an id.
+    misshapen: bool,
     digits: [u8; 32],
 }
 
 impl<'a> Id<'a> {
     fn trace(sent: &'a [u8]) -> Self {
-        Id::new(sent, is_trace_id(sent))
+        Id::new(sent, is_trace_id(sent), 16)
     }
 
     fn span(sent: &'a [u8]) -> Self {
-        Id::new(sent, is_span_id(sent))
+        Id::new(sent, is_span_id(sent), 8)
     }
 
-    fn new(sent: &'a [u8], valid: bool) -> Self {
+    fn new(sent: &'a [u8], valid: bool, length: usize) -> Self {
         let mut digits = [0; 32];
         if valid && let Some(space) = digits.get_mut(..sent.len() * 2) {
             // 8 or 16 bytes: the digits fit.
             let _ = hex::encode_to_slice(sent, space);
         }
-        Id { sent, valid, digits }
+        // All zero is what some SDKs write where there is no parent: no id, but not misshapen.
+        let misshapen = !sent.is_empty() && sent.len() != length;
+        Id { sent, valid, misshapen, digits }
     }
 
     fn text(&self) -> &str {
@@ -98,18 +102,31 @@ fn set_name<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, bytes: &'a
     if bytes.is_empty() {
         return;
     }
-    let (mut notes, mut marks) = (Notes::default(), Marks::default());
-    let text = convert::name(encode::text(bytes, &mut notes), who.scrub, &mut marks);
-    marks.repaired = notes.repaired;
+    let mut marks = Marks::default();
+    let text = convert::claim(member, bytes, who, &mut marks);
     draft.found(member, convert::Converted::To(Val::Str(text)), marks);
 }
 
-/// Appends the records of a span that is AI: its own, and one for each event that states an act. Answers how many attributes the SDK
-/// says it dropped.
-pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<u64, Malformed> {
+/// What came to light while the records of one span or log were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    /// How many attributes the SDK says it dropped.
+    pub(crate) dropped_attributes: u64,
+    /// Whether an id of it has a wrong length.
+    pub(crate) misshapen_id: bool,
+}
+
+/// Appends the records of a span that is AI: its own, and one for each event that states an act.
+pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<Made, Malformed> {
     let span = Span::read(bytes)?;
     let who = around.who();
     let (trace_id, span_id) = (Id::trace(span.trace_id), Id::span(span.span_id));
+    // trace.proto requires both. All spans without them would have one identity, and be called copies or contradictions of each other.
+    if !(trace_id.valid && span_id.valid) {
+        return Err(Malformed(
+            "a span without a valid trace id or span id (16 and 8 bytes, in JSON 32 and 16 hexadecimal digits, not all zero)",
+        ));
+    }
     draft.clear();
     draft.dialects.join(detect::names(around.below.scope.name, span.name).both(around.promoter.enabled));
     for pair in span.attributes() {
@@ -124,6 +141,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
         if states_act(&event)? {
             acts.push((index, event));
         } else {
+            draft.dropped_attributes += i64::from(event.dropped_attributes);
             fold_event(around, &who, draft, index, &event)?;
         }
     }
@@ -156,7 +174,9 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     }
     trace_id.set(draft, member::TRACE_TRACE_ID);
     span_id.set(draft, member::TRACE_SPAN_ID);
-    Id::span(span.parent_span_id).set(draft, member::TRACE_PARENT_SPAN_ID);
+    let parent = Id::span(span.parent_span_id);
+    parent.set(draft, member::TRACE_PARENT_SPAN_ID);
+    let misshapen_id = parent.misshapen;
     set_name(draft, &who, member::TRACE_NAME, span.name);
     if let Some(kind) = match span.kind {
         1 => Some("internal"),
@@ -168,12 +188,9 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     } {
         draft.record.push(member::TRACE_SPAN_KIND, Val::Str(Cow::Borrowed(kind)));
     }
-    links(draft, &span)?;
-    for (member, count) in [
-        (member::EVIDENCE_DROPPED_ATTRIBUTES, span.dropped_attributes),
-        (member::EVIDENCE_DROPPED_EVENTS, span.dropped_events),
-        (member::EVIDENCE_DROPPED_LINKS, span.dropped_links),
-    ] {
+    links(draft, &who, &span)?;
+    draft.dropped_attributes += i64::from(span.dropped_attributes);
+    for (member, count) in [(member::EVIDENCE_DROPPED_EVENTS, span.dropped_events), (member::EVIDENCE_DROPPED_LINKS, span.dropped_links)] {
         if count > 0 {
             draft.record.push(member, Val::Int(i64::from(count)));
         }
@@ -191,7 +208,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
         let kind = kind_of_event(event.name);
         finish_from_span(around, &who, draft, batch, Signal::SpanEvent, id, kind)?;
     }
-    Ok(dropped)
+    Ok(Made { dropped_attributes: dropped, misshapen_id })
 }
 
 fn finish_from_span<'a>(
@@ -247,9 +264,7 @@ fn act<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>, event:
     set_time(draft, member::TIME_START, event.time);
     set_name(draft, who, member::SOURCE_EVENT_NAME, event.name);
     review_status(draft, event.name);
-    if event.dropped_attributes > 0 {
-        draft.record.push(member::EVIDENCE_DROPPED_ATTRIBUTES, Val::Int(i64::from(event.dropped_attributes)));
-    }
+    draft.dropped_attributes = i64::from(event.dropped_attributes);
     Ok(())
 }
 
@@ -277,7 +292,7 @@ fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>,
         let own = encode::text(pair.key, &mut notes);
         let key: Cow<'a, str> = Cow::Owned(format!("{index}/{name}/{own}"));
         match message {
-            Some(side) => message_part(draft, side, &own, key, value)?,
+            Some(side) => message_part(draft, who, side, &own, key, value)?,
             None if event.name == b"exception" || event.name == DETAILS => match around.promoter.tables.find(pair.key) {
                 Some(known) => draft.known(who, known, key, value)?,
                 None => draft.rest.push((key, value)),
@@ -289,10 +304,17 @@ fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>,
 }
 
 /// One attribute of a message event.
-fn message_part<'a>(draft: &mut Draft<'a>, side: Side, own: &str, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+fn message_part<'a>(
+    draft: &mut Draft<'a>,
+    who: &Who<'_>,
+    side: Side,
+    own: &str,
+    key: Cow<'a, str>,
+    value: Value<'a>,
+) -> Result<(), Malformed> {
     match own {
         "finish_reason" => match value.as_str() {
-            Some(text) if !text.is_empty() => add_reason(draft, Cow::Borrowed(text)),
+            Some(text) if !text.is_empty() => add_reason(draft, who, Cow::Borrowed(text)),
             _ => draft.rest.push((key, value)),
         },
         "role" | "id" | "name" | "index" | "gen_ai.system" | "gen_ai.provider.name" => draft.side(side, Look::Frame, key, value)?,
@@ -303,17 +325,15 @@ fn message_part<'a>(draft: &mut Draft<'a>, side: Side, own: &str, key: Cow<'a, s
 }
 
 /// Adds a finish reason, in the order of choices.
-fn add_reason<'a>(draft: &mut Draft<'a>, reason: Cow<'a, str>) {
-    match draft.record.get_mut(member::OUTPUT_FINISH_REASONS) {
-        Some(Val::Texts(reasons)) => reasons.push(reason),
-        _ => draft.record.push(member::OUTPUT_FINISH_REASONS, Val::Texts(vec![reason])),
-    }
+fn add_reason<'a>(draft: &mut Draft<'a>, who: &Who<'_>, reason: Cow<'a, str>) {
+    convert::claim_one_more(draft, who, member::OUTPUT_FINISH_REASONS, reason);
 }
 
-fn links<'a>(draft: &mut Draft<'a>, span: &Span<'a>) -> Result<(), Malformed> {
+fn links<'a>(draft: &mut Draft<'a>, who: &Who<'_>, span: &Span<'a>) -> Result<(), Malformed> {
     let mut items: Vec<Vec<u8>> = Vec::new();
     for (index, link) in span.links().enumerate() {
         let link = link?;
+        draft.dropped_attributes += i64::from(link.dropped_attributes);
         let mut out = vec![b'{'];
         for pair in link.attributes() {
             let pair = pair?;
@@ -321,7 +341,10 @@ fn links<'a>(draft: &mut Draft<'a>, span: &Span<'a>) -> Result<(), Malformed> {
             match value.as_str() {
                 Some(relation) if matches!(pair.key, b"relation" | b"ai_audit.relation") && !relation.is_empty() && out.len() == 1 => {
                     out.extend_from_slice(b"\"relation\":");
-                    crate::record::canonical::write_string(&mut out, relation);
+                    let mut marks = Marks::default();
+                    let relation = convert::claim(member::TRACE_LINKS_ITEM_RELATION, relation.as_bytes(), who, &mut marks);
+                    crate::record::canonical::write_string(&mut out, &relation);
+                    draft.marks(member::TRACE_LINKS_ITEM_RELATION.path(), marks);
                 }
                 _ => {
                     let key = String::from_utf8_lossy(pair.key);
@@ -356,7 +379,7 @@ fn links<'a>(draft: &mut Draft<'a>, span: &Span<'a>) -> Result<(), Malformed> {
 }
 
 /// Appends the record of a log that is AI.
-pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<u64, Malformed> {
+pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a [u8], batch: &mut Batch) -> Result<Made, Malformed> {
     let log = LogRecord::read(bytes)?;
     let who = around.who();
     draft.clear();
@@ -391,7 +414,7 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
         (_, Value::Empty) => {}
         (Some(side), body) => {
             if side == Side::Output {
-                body_reasons(draft, &body)?;
+                body_reasons(draft, &who, &body)?;
             }
             draft.side(side, Look::Messages, Cow::Borrowed("body"), body)?;
         }
@@ -409,9 +432,7 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
         draft.derived.push((member::TIME_START, How::Fallback("observed_time_unix_nano".to_owned())));
     }
     set_time(draft, member::TIME_START, if log.time == 0 { log.observed_time } else { log.time });
-    if log.dropped_attributes > 0 {
-        draft.record.push(member::EVIDENCE_DROPPED_ATTRIBUTES, Val::Int(i64::from(log.dropped_attributes)));
-    }
+    draft.dropped_attributes = i64::from(log.dropped_attributes);
     let whole = name.is_empty() || name == DETAILS;
     // One message, one exception is part of a call, not a call.
     let kind = kind_of_event(name).or(if whole { draft.span_kind.or(draft.operation) } else { None });
@@ -421,7 +442,8 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     around.below.apply(draft);
     let closing = Closing { signal: Signal::Log, id, kind: stated, whole, context: around.context };
     finish(around.promoter, draft, around.origin, &who, closing, batch)?;
-    Ok(u64::from(log.dropped_attributes))
+    let misshapen_id = trace_id.misshapen || span_id.misshapen;
+    Ok(Made { dropped_attributes: u64::from(log.dropped_attributes), misshapen_id })
 }
 
 /// Whether groups of our own decide the kind of a log.
@@ -430,7 +452,7 @@ fn has_act(draft: &Draft<'_>) -> bool {
 }
 
 /// `finish_reason` inside the body of a choice.
-fn body_reasons<'a>(draft: &mut Draft<'a>, body: &Value<'a>) -> Result<(), Malformed> {
+fn body_reasons<'a>(draft: &mut Draft<'a>, who: &Who<'_>, body: &Value<'a>) -> Result<(), Malformed> {
     match body {
         Value::KeyValues(list) => {
             for pair in key_values(list, 1) {
@@ -438,14 +460,14 @@ fn body_reasons<'a>(draft: &mut Draft<'a>, body: &Value<'a>) -> Result<(), Malfo
                 if pair.key == b"finish_reason"
                     && let Some(reason) = pair.value()?.as_str().filter(|r| !r.is_empty())
                 {
-                    add_reason(draft, Cow::Borrowed(reason));
+                    add_reason(draft, who, Cow::Borrowed(reason));
                 }
             }
         }
         Value::Text(json) => {
             let reason = scan::members(json.trim_ascii()).find(|(name, v)| *name == b"finish_reason" && v.len() > 2);
             if let Some((_, raw)) = reason.filter(|(_, v)| v.first() == Some(&b'"')) {
-                add_reason(draft, scan::unescaped(raw));
+                add_reason(draft, who, scan::unescaped(raw));
             }
         }
         _ => {}

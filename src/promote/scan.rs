@@ -4,11 +4,22 @@
 //! the caller then treats the value as plain text.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::record::canonical::Json;
 
 /// Deepest nesting that is walked into.
 const DEPTH_MAX: usize = 24;
+
+/// Longest text that is made a tree of: one takes up to twenty times the memory of its text, and no share of the pool counts it.
+const JSON_TEXT_MAX: usize = 1 << 20;
+
+/// A JSON text as a tree, unless it is none, or too long to be made one.
+pub(crate) fn parse_bounded(text: &[u8]) -> Option<Json> {
+    if text.len() > JSON_TEXT_MAX { None } else { Json::parse(text).ok() }
+}
 
 /// Members that say what a message is, not what it says.
 const STRUCTURE: &[&str] =
@@ -83,7 +94,7 @@ pub(crate) fn messages_hold(json: &[u8]) -> Holds {
         Some(b'[' | b'{') => match holds(json, 0) {
             Holds::Content => Holds::Content,
             // Prose that begins with a bracket: what is no JSON is text. Frames are short and rare, so a strict look is cheap.
-            _ if Json::parse(json).is_err() => text_holds(json),
+            _ if parse_bounded(json).is_none() => text_holds(json),
             frame => frame,
         },
         _ => text_holds(json),
@@ -93,9 +104,9 @@ pub(crate) fn messages_hold(json: &[u8]) -> Holds {
 /// The common case at a glance: a member `content` with a string that is too long to be a marker. Inside a string the quotes of such a
 /// name would be escaped, so what is found is a name.
 fn says_something(json: &[u8]) -> bool {
-    const NAME: &[u8] = b"\"content\"";
-    let Some(at) = memchr::memmem::find(json, NAME) else { return false };
-    let value = json.get(at + NAME.len()..).unwrap_or_default().trim_ascii_start();
+    static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"content\""));
+    let Some(at) = NAME.find(json) else { return false };
+    let value = json.get(at + NAME.needle().len()..).unwrap_or_default().trim_ascii_start();
     let value = value.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
     value.strip_prefix(b"\"").and_then(|text| text.get(..MARKER_MAX + 1)).is_some_and(|text| memchr::memchr(b'"', text).is_none())
 }
@@ -150,7 +161,8 @@ pub(crate) fn instruction_texts<'a>(text: &'a [u8], each: &mut dyn FnMut(Cow<'a,
 /// The texts of the system and developer messages of a list, in order.
 pub(crate) fn system_texts<'a>(json: &'a [u8], each: &mut dyn FnMut(Cow<'a, str>)) {
     // Most calls have no instructions of their own: then nothing is walked.
-    if ![&b"\"system\""[..], b"\"developer\""].iter().any(|role| memchr::memmem::find(json, role).is_some()) {
+    static ROLES: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(b"\"system\""), Finder::new(b"\"developer\"")]);
+    if !ROLES.iter().any(|role| role.find(json).is_some()) {
         return;
     }
     for message in items(json.trim_ascii()) {

@@ -14,6 +14,64 @@ const PHONE_MAX: usize = 32;
 /// Longest configured pattern.
 const PATTERN_MAX: usize = 256;
 
+/// Which patterns a text is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// All of them.
+    Everything,
+    /// All but IP addresses: `1.2.3.4` in a machine's word is a version.
+    NotAddresses,
+}
+
+/// Which of the built-in patterns a text could hold at all, by its bytes alone: one quick pass, because nearly every text that
+/// is sealed is looked at and nearly none holds a person.
+struct Suspect {
+    email: bool,
+    address: bool,
+    telephone: bool,
+}
+
+/// Bits of a count in [`COUNTS`], and the counts' order: digits, dots, colons, `@`, `+`.
+const LANE: u32 = 12;
+/// Counts of this many bytes cannot run into the next lane.
+const PIECE: usize = (1 << LANE) - 1;
+
+/// What a byte adds to each count, all in one number, so that a byte costs one look and one sum.
+const COUNTS: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "below 256")]
+        {
+            table[byte] = match byte as u8 {
+                b'0'..=b'9' => 1,
+                b'.' => 1 << LANE,
+                b':' => 1 << (2 * LANE),
+                b'@' => 1 << (3 * LANE),
+                b'+' => 1 << (4 * LANE),
+                _ => 0,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
+
+impl Suspect {
+    fn in_text(text: &[u8]) -> Self {
+        // What is longer than a piece is rare, and not worth a look before the look.
+        let long = text.len() > PIECE;
+        let sum = text.iter().take(PIECE).fold(0, |sum, byte| sum + COUNTS.get(usize::from(*byte)).copied().unwrap_or(0));
+        let count = |lane: u32| sum >> (lane * LANE) & ((1 << LANE) - 1);
+        let (digits, dots, colons, at, plus) = (count(0), count(1), count(2), count(3), count(4));
+        Suspect {
+            email: long || at > 0 && dots > 0,
+            address: long || dots >= 3 && digits >= 4 || colons >= 2,
+            telephone: long || digits >= 10 || plus > 0 && digits >= 8,
+        }
+    }
+}
+
 /// The built-in patterns (e-mail, telephone, IP address) and those of `identity.scrub`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scrub {
@@ -33,36 +91,36 @@ impl Scrub {
 
     /// Whether anything in the text matches.
     pub(crate) fn matches(&self, text: &str) -> bool {
-        self.next(text.as_bytes(), 0).is_some()
+        self.next(text.as_bytes(), 0, Look::Everything).is_some()
     }
 
     /// The text with every match replaced, or nothing where none matches.
-    pub(crate) fn scrubbed(&self, text: &str) -> Option<String> {
-        let first = self.next(text.as_bytes(), 0)?;
+    pub(crate) fn scrubbed(&self, text: &str, what: Look) -> Option<String> {
+        let first = self.next(text.as_bytes(), 0, what)?;
         let mut out = Vec::with_capacity(text.len());
         let (mut from, mut found) = (0, Some(first));
         while let Some(range) = found {
             out.extend_from_slice(text.as_bytes().get(from..range.start).unwrap_or_default());
             out.extend_from_slice(MARK.as_bytes());
             from = range.end;
-            found = self.next(text.as_bytes(), from);
+            found = self.next(text.as_bytes(), from, what);
         }
         out.extend_from_slice(text.as_bytes().get(from..).unwrap_or_default());
         // A configured `?` may cut a character in two; the repair keeps the line valid.
         Some(String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
     }
 
-    fn next(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
-        // All built-in patterns need one of these; most names have none.
-        let plain = self.patterns.is_empty() && !text.get(from..)?.iter().any(|b| matches!(b, b'@' | b'+' | b'0'..=b'9' | b':'));
-        if plain {
+    fn next(&self, text: &[u8], from: usize, what: Look) -> Option<Range<usize>> {
+        let Suspect { email, address, telephone } = Suspect::in_text(text.get(from..)?);
+        let address = address && what == Look::Everything;
+        if !(email || address || telephone) && self.patterns.is_empty() {
             return None;
         }
         (from..text.len()).find_map(|at| {
-            let end = email_at(text, from, at)
-                .or_else(|| ip_at(text, at).map(|end| at..end))
-                .or_else(|| phone_at(text, at).map(|end| at..end))
-                .or_else(|| self.patterns.iter().find_map(|p| glob_at(text, at, p)).map(|end| at..end));
+            let end = email.then(|| email_at(text, from, at)).flatten();
+            let end = end.or_else(|| address.then(|| ip_at(text, at)).flatten().map(|end| at..end));
+            let end = end.or_else(|| telephone.then(|| phone_at(text, at)).flatten().map(|end| at..end));
+            let end = end.or_else(|| self.patterns.iter().find_map(|p| glob_at(text, at, p)).map(|end| at..end));
             end.filter(|range| range.start >= from && range.end > range.start)
         })
     }
@@ -93,8 +151,10 @@ fn email_at(text: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
     while end > 0 && matches!(domain.get(end - 1), Some(b'.' | b'-')) {
         end -= 1;
     }
+    // No top-level domain is a number: `model@2024.08` is a version.
     let dot = domain.get(..end)?.iter().rposition(|b| *b == b'.')?;
-    (dot > 0 && end - dot > 2).then_some(at..at + sign + 1 + end)
+    let top = domain.get(dot + 1..end)?;
+    (dot > 0 && top.len() > 1 && !top.iter().all(u8::is_ascii_digit)).then_some(at..at + sign + 1 + end)
 }
 
 /// An IPv4 or IPv6 address that begins at `at` and stands alone.
@@ -207,7 +267,7 @@ mod tests {
     use super::*;
 
     fn scrub(text: &str) -> String {
-        Scrub::default().scrubbed(text).unwrap_or_else(|| text.to_owned())
+        Scrub::default().scrubbed(text, Look::Everything).unwrap_or_else(|| text.to_owned())
     }
 
     #[test]
@@ -253,7 +313,7 @@ mod tests {
     #[test]
     fn configured_patterns() {
         let scrub = Scrub::new(&["CUST-####".into(), "emp_*".into()]).unwrap();
-        assert_eq!(scrub.scrubbed("a CUST-1234b emp_x.y z").unwrap(), "a [scrubbed]b [scrubbed] z");
+        assert_eq!(scrub.scrubbed("a CUST-1234b emp_x.y z", Look::Everything).unwrap(), "a [scrubbed]b [scrubbed] z");
         assert!(!scrub.matches("CUST-12a4"));
         assert!(Scrub::new(&["*".into()]).is_err());
         assert!(Scrub::new(&[String::new()]).is_err());
@@ -263,11 +323,11 @@ mod tests {
         #[test]
         fn never_panics_and_always_ends(text in ".{0,200}", pattern in "[a#*?]{1,8}") {
             let scrub = Scrub::new(&[pattern]).unwrap_or_default();
-            if let Some(out) = scrub.scrubbed(&text) {
+            if let Some(out) = scrub.scrubbed(&text, Look::Everything) {
                 proptest::prop_assert!(out.contains(MARK));
             }
             let many = "@+1.:".repeat(60);
-            let _ = scrub.scrubbed(&many);
+            let _ = scrub.scrubbed(&many, Look::Everything);
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn promoter() -> Promoter {
 /// The lines of a request, each checked: canonical, registered members only, below the limit.
 pub(super) fn lines(promoter: &Promoter, request: &[u8], logs: bool) -> (Vec<Json>, Tally, Batch) {
     let mut batch = Batch::default();
-    let context = Context { received: RECEIVED, peer: None };
+    let context = Context::new(RECEIVED);
     let tally = if logs { promoter.logs(request, context, &mut batch) } else { promoter.traces(request, context, &mut batch) }.unwrap();
     let lines = batch.records.iter().map(|r| checked(batch.line(r))).collect();
     (lines, tally, batch)

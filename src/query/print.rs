@@ -2,7 +2,7 @@
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::story::clean;
+use super::story::{clean, is_done};
 use super::{Hit, Standing};
 use crate::record::canonical::{Json, write_string};
 
@@ -46,7 +46,7 @@ impl Column {
             Column::Kind if !hit.is_known() => Some(format!("? ({})", text("schema").unwrap_or_else(|| "no schema".to_owned()))),
             Column::Kind => text("kind"),
             Column::Service => text("source.service"),
-            Column::Model => text("model.version").or_else(|| text("model.id")).or_else(|| text("model.requested")),
+            Column::Model => model(text("model.id").or_else(|| text("model.requested")), text("model.version")),
             Column::Outcome => outcome(hit),
             Column::Confidence => number("confidence.score").map(|score| match number("confidence.threshold") {
                 Some(threshold) => format!("{score} of {threshold}"),
@@ -65,23 +65,42 @@ impl Column {
     }
 }
 
+/// A model by its id, and by its version where that says more.
+fn model(id: Option<String>, version: Option<String>) -> Option<String> {
+    match (id, version) {
+        (Some(id), Some(version)) if id != version => Some(format!("{id} ({version})")),
+        (id, version) => id.or(version),
+    }
+}
+
 fn outcome(hit: &Hit) -> Option<String> {
     let text = |path: &str| hit.text(path).map(clean);
-    if matches!(hit.record.path("review.overridden"), Some(Json::Bool(true)))
-        && let (Some(from), Some(to)) = (text("review.original_outcome"), text("review.final_outcome"))
+    let first = |paths: &[&str]| paths.iter().find_map(|path| text(path));
+    let is_review = hit.text("kind") == Some("review");
+    let before = text("review.original_outcome").filter(|_| is_overridden(hit)).or_else(|| text("decision.outcome").filter(|_| !is_review));
+    if let (Some(from), Some(to)) = (&before, text("review.final_outcome"))
+        && (*from != to || is_overridden(hit))
     {
         return Some(format!("{from} -> {to}"));
     }
-    let paths = [
-        "review.final_outcome",
-        "review.decision",
-        "decision.outcome",
-        "guardrail.outcome",
-        "action.status",
-        "evaluation.label",
-        "control.act",
-    ];
-    paths.iter().find_map(|path| text(path))
+    // What a reviewer was only asked has no outcome of the reviewer's, whatever decision it names.
+    match is_review {
+        true if is_done(hit) => first(&["review.final_outcome", "review.decision", "decision.outcome", "review.status"]),
+        true => text("review.status"),
+        false => first(&[
+            "review.final_outcome",
+            "decision.outcome",
+            "review.decision",
+            "guardrail.outcome",
+            "action.status",
+            "evaluation.label",
+            "control.act",
+        ]),
+    }
+}
+
+fn is_overridden(hit: &Hit) -> bool {
+    matches!(hit.record.path("review.overridden"), Some(Json::Bool(true)))
 }
 
 /// A table as wide as the terminal allows (`None`: not a terminal, all columns at full width). Ends with a newline; empty without hits.
@@ -269,6 +288,41 @@ mod tests {
         }
         assert!(!narrow.contains("credit-scoring"));
         assert_eq!(table(&[], None), "");
+    }
+
+    /// Scenario: a decision that waits for its review, and what was asked of the reviewer. Guarantee: no outcome is shown as the review's
+    /// before there is one.
+    #[test]
+    fn an_outcome_is_shown_where_it_was_given() {
+        let cell = |kind: &str, groups: &str| {
+            let found = hit(0, &format!(r#"{{"decision":{{"outcome":"declined"}},"id":"1","kind":"{kind}","review":{{{groups}}}}}"#));
+            outcome(&found).unwrap_or_default()
+        };
+        for (kind, review, want) in [
+            ("inference", r#""required":true,"status":"pending""#, "declined"),
+            ("inference", r#""decision":"rejected","status":"completed""#, "declined"),
+            ("inference", r#""final_outcome":"approved","status":"completed""#, "declined -> approved"),
+            ("review", r#""status":"pending""#, "pending"),
+            ("review", r#""status":"completed""#, "declined"),
+            ("review", r#""decision":"rejected","status":"completed""#, "rejected"),
+            ("review", r#""final_outcome":"approved","original_outcome":"declined","overridden":true"#, "declined -> approved"),
+        ] {
+            assert_eq!(cell(kind, review), want, "{kind} {review}");
+        }
+    }
+
+    #[test]
+    fn a_model_is_named_by_id_and_version() {
+        let cell = |id: Option<&str>, version: Option<&str>| model(id.map(str::to_owned), version.map(str::to_owned));
+        for (id, version, want) in [
+            (None, None, None),
+            (Some("m"), None, Some("m")),
+            (None, Some("1"), Some("1")),
+            (Some("m"), Some("m"), Some("m")),
+            (Some("m"), Some("2.1"), Some("m (2.1)")),
+        ] {
+            assert_eq!(cell(id, version).as_deref(), want);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is the same for both transports: promote, count, hand to the sealer, answer with the receipt.
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,27 +11,27 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::status::Refusal;
 use super::{Intake, metrics::Outcome};
 use crate::otlp::answer::{Encoding, PartialSuccess, Signal};
-use crate::otlp::wire::Malformed;
+use crate::otlp::foreign::{self, Foreign};
 use crate::otlp::{json, metrics};
-use crate::promote::{Context, Peer, Promoter, Tally};
+use crate::promote::{Context, Peer, Promoter, Room, Tally, Unpromoted};
 use crate::record::Batch;
-use crate::seal::{Permit, Receipt};
+use crate::seal::{Permit, Pool, Receipt};
 
 /// What turns requests into records; see [`Promoter`], whose methods these are.
 pub trait Promote: Send + Sync + Debug {
     /// Walks an `ExportTraceServiceRequest`.
-    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed>;
+    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted>;
 
     /// Walks an `ExportLogsServiceRequest`.
-    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed>;
+    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted>;
 }
 
 impl Promote for Promoter {
-    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         Promoter::traces(self, request, context, batch)
     }
 
-    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         Promoter::logs(self, request, context, batch)
     }
 }
@@ -77,22 +77,19 @@ pub(super) const INLINE_BYTES_MAX: usize = 128 * 1024;
 
 /// Takes a request to its receipt. Whoever drops this future ends only the waiting: what was handed over is sealed.
 pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Answer, Refusal> {
-    let Request { signal, encoding, body, peer, mut permit } = request;
-    intake.state.metrics.received(signal, body.len());
-    let (tally, batch) = if body.len() <= INLINE_BYTES_MAX {
-        promote(intake, signal, encoding, &body, peer.as_deref())?
+    intake.state.metrics.received(request.signal, request.body.len());
+    let signal = request.signal;
+    let Promoted { tally, batch, foreign, mut permit } = if request.body.len() <= INLINE_BYTES_MAX {
+        promote(intake, request)?
     } else {
+        // The share goes along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
         let there = Arc::clone(intake);
-        let body = body.clone();
-        let walked = tokio::task::spawn_blocking(move || promote(&there, signal, encoding, &body, peer.as_deref()));
-        walked.await.map_err(|_| Refusal::Internal)??
+        tokio::task::spawn_blocking(move || promote(&there, request)).await.map_err(|_| Refusal::Internal)??
     };
-    drop(body);
     // No await between here and the hand-over: a request is counted and pending, or neither.
     intake.state.sealer.counters.add(tally.counts);
     intake.state.metrics.tallied(signal, &tally);
-    let partial = (tally.counts.rejected > 0)
-        .then(|| PartialSuccess { rejected: tally.counts.rejected, message: tally.rejected_why.unwrap_or_else(|| "malformed".to_owned()) });
+    let partial = partial_success(signal, &tally, foreign);
     let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
     let receipt = if promoted == 0 {
         drop(permit);
@@ -106,31 +103,114 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
     Ok(Answer { promoted, receipt, partial })
 }
 
-fn promote(intake: &Intake, signal: Signal, encoding: Encoding, body: &[u8], peer: Option<&Peer>) -> Result<(Tally, Batch), Refusal> {
-    let transcoded = match (encoding, signal) {
-        (Encoding::Protobuf, _) => None,
-        (Encoding::Json, Signal::Traces) => Some(json::traces(body)?),
-        (Encoding::Json, Signal::Logs) => Some(json::logs(body)?),
-        (Encoding::Json, Signal::Metrics) => Some(json::metrics(body)?),
+/// What a request came to before it is sealed.
+struct Promoted {
+    tally: Tally,
+    batch: Batch,
+    foreign: Option<Foreign>,
+    permit: Permit,
+}
+
+/// A share of the pool that grows with the lines it is for.
+#[derive(Debug)]
+struct Share<'i> {
+    pool: &'i Pool,
+    permit: Mutex<Permit>,
+}
+
+/// Step by which it grows.
+const GROWTH_BYTES: usize = 256 * 1024;
+
+impl Room for Share<'_> {
+    fn has(&self, bytes: usize) -> bool {
+        let mut permit = self.permit.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody waits here for others, who may be waiting for this one.
+        permit.bytes() >= bytes || self.pool.try_widen(&mut permit, bytes.next_multiple_of(GROWTH_BYTES))
+    }
+}
+
+fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
+    let Request { signal, encoding, body, peer, permit } = request;
+    let transcoded = match encoding {
+        Encoding::Protobuf => None,
+        Encoding::Json => Some(json::request(signal, &body)?),
     };
-    let request = transcoded.as_deref().unwrap_or(body);
-    let context = Context { received: intake.state.clock.now(), peer };
+    let request = transcoded.as_ref().map_or(&*body, |transcoded| &transcoded.protobuf);
+    let pool = &intake.state.sealer.pool;
+    let share = Share { pool, permit: Mutex::new(permit) };
+    let context = Context { received: intake.state.clock.now(), peer: peer.as_deref(), room: &share };
     let mut batch = Batch::default();
-    let tally = match signal {
-        Signal::Traces => intake.state.promoter.traces(request, context, &mut batch)?,
-        Signal::Logs => intake.state.promoter.logs(request, context, &mut batch)?,
-        Signal::Metrics => {
-            intake.state.metrics.counted_points(metrics::data_points(request)?);
+    let walked = match signal {
+        Signal::Traces => intake.state.promoter.traces(request, context, &mut batch),
+        Signal::Logs => intake.state.promoter.logs(request, context, &mut batch),
+        Signal::Metrics => metrics::data_points(request).map_err(Unpromoted::from).map(|points| {
+            intake.state.metrics.counted_points(points);
             Tally::default()
-        }
+        }),
     };
-    Ok((tally, batch))
+    let permit = share.permit.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // In JSON a member's name tells the signal; in protobuf only the shape of what is in it does. A body with records is what it should
+    // be, and of any other the first item usually shows it.
+    let foreign = match transcoded {
+        Some(transcoded) => transcoded.foreign,
+        None if batch.records.is_empty() => foreign::signal_of(signal, request).map(Foreign::Signal),
+        None => None,
+    };
+    match (walked, foreign) {
+        (Ok(tally), foreign) => Ok(Promoted { tally, batch, foreign, permit }),
+        // What would not fit into an empty pool either never will.
+        (Err(Unpromoted::NoRoom), _) if permit.bytes().saturating_add(GROWTH_BYTES) >= pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
+        (Err(Unpromoted::NoRoom), _) => Err(Refusal::Full),
+        (Err(Unpromoted::Malformed(malformed)), None) => Err(malformed.into()),
+        (Err(Unpromoted::Malformed(malformed)), Some(foreign)) => {
+            Err(Refusal::Malformed(format!("{malformed}; {}", hint(signal, foreign))))
+        }
+    }
+}
+
+/// What a success answer says besides its receipt: what was rejected, and what its sender should know although nothing was.
+fn partial_success(signal: Signal, tally: &Tally, foreign: Option<Foreign>) -> Option<PartialSuccess> {
+    let rejected = tally.counts.rejected;
+    let why = (rejected > 0).then(|| tally.rejected_why.clone().unwrap_or_else(|| "malformed".to_owned()));
+    let ids = (tally.misshapen_ids > 0).then(|| misshapen(signal, tally.misshapen_ids));
+    let said: Vec<String> = [foreign.map(|foreign| hint(signal, foreign)), why, ids].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| PartialSuccess { rejected, message: said.join("; ") })
+}
+
+fn hint(signal: Signal, foreign: Foreign) -> String {
+    match foreign {
+        Foreign::Signal(found) => format!(
+            "the request holds {} (`{}`), of which nothing is kept at {}: send them to {} (over gRPC: {})",
+            found.label(),
+            found.member(),
+            signal.path(),
+            found.path(),
+            found.service()
+        ),
+        Foreign::Unknown { members } => {
+            let none = if members == 1 { "its one member is unknown".to_owned() } else { format!("its {members} members are all unknown") };
+            format!("nothing was found in the request, {none}: {} are sent as `{}`", signal.label(), signal.member())
+        }
+    }
+}
+
+fn misshapen(signal: Signal, items: u64) -> String {
+    let (one, many) = match signal {
+        Signal::Traces => ("span has", "spans have"),
+        Signal::Logs => ("log record has", "log records have"),
+        Signal::Metrics => ("data point has", "data points have"),
+    };
+    let items = if items == 1 { format!("1 {one}") } else { format!("{items} {many}") };
+    format!(
+        "{items} an id of wrong length and became evidence without it: a trace id has 16 bytes, a span id 8 (in JSON 32 and 16 hexadecimal digits)"
+    )
 }
 
 /// The metric's label of an answer.
 pub(super) fn outcome(result: &Result<Answer, Refusal>) -> Outcome {
     match result {
         Ok(Answer { partial: None, .. }) => Outcome::Accepted,
+        Ok(Answer { partial: Some(PartialSuccess { rejected: 0, .. }), .. }) => Outcome::Warned,
         Ok(_) => Outcome::Partial,
         Err(refusal) => refusal.outcome(),
     }

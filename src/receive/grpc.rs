@@ -54,8 +54,9 @@ impl GrpcService {
     }
 
     async fn respond(mut self, request: http::Request<Incoming>) -> http::Response<Body> {
+        let intake = Arc::clone(&self.intake);
         let stray = |refusal: Refusal| {
-            self.intake.state.metrics.ended(None, refusal.outcome());
+            intake.state.metrics.ended(None, refusal.outcome());
             refusal
         };
         let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
@@ -68,7 +69,11 @@ impl GrpcService {
             TRACES => Signal::Traces,
             LOGS => Signal::Logs,
             METRICS => Signal::Metrics,
-            path if path.starts_with(HEALTH) => return self.health.respond(request).await,
+            path if path.starts_with(HEALTH) => match tokio::time::timeout(intake.timeouts.body, self.health.respond(request)).await {
+                // A watch has its answer at once, and goes on for as long as it is wanted.
+                Ok(response) => return response,
+                Err(_) => return stray(Refusal::Slow).to_grpc().into_http(),
+            },
             _ => return stray(Refusal::UnknownPath("no such service or method")).to_grpc().into_http(),
         };
         self.export(signal, request).await
@@ -84,7 +89,8 @@ impl GrpcService {
         }
         let peer = request.extensions().get::<Caller>().and_then(|caller| caller.peer.clone());
         let slot = Slot::default();
-        let request = request.map(|body| AdmittedBody::new(body, intake.state.sealer.pool.clone(), slot.clone(), bytes_max));
+        let request =
+            request.map(|body| AdmittedBody::new(body, intake.state.sealer.pool.clone(), slot.clone(), bytes_max, intake.timeouts));
         let mut grpc = Grpc::new(RawCodec)
             .accept_compressed(CompressionEncoding::Gzip)
             .accept_compressed(CompressionEncoding::Zstd)

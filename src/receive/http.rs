@@ -6,7 +6,6 @@ use std::io::Read;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -14,9 +13,10 @@ use http::{HeaderMap, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::Intake;
-use super::admission::{BODY_TIMEOUT, share};
+use super::admission::{share, share_of_part};
 use super::export::{self, Answer, INLINE_BYTES_MAX};
 use super::listen::Caller;
 use super::status::{Refusal, content_type};
@@ -104,21 +104,34 @@ impl HttpService {
         export::export(&self.intake, export::Request { signal, encoding, body: bytes, peer, permit }).await
     }
 
-    /// Admits and reads a body. The share of the pool comes first: with a Content-Length all at once, else as the body grows.
+    /// Admits and reads a body. The share of the pool comes first: with a Content-Length all at once, as long as the body comes quickly;
+    /// else as it grows.
     async fn read(&self, headers: &HeaderMap, compression: Option<Compression>, body: &mut Incoming) -> Result<(Bytes, Permit), Refusal> {
         let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|bytes| bytes > self.bytes_max) {
             return Err(Refusal::TooLarge(self.bytes_max));
         }
         let pool = &self.intake.state.sealer.pool;
-        let step = announced.unwrap_or(GROWTH_BYTES);
-        let mut permit = pool.admit(share(step, compression.is_some(), self.bytes_max)).await?;
-        let deadline = tokio::time::Instant::now() + BODY_TIMEOUT;
+        let compressed = compression.is_some();
+        let part = |received: usize| share_of_part(received, announced, compressed, self.bytes_max);
+        let mut permit = pool.admit(announced.map_or(part(1), |bytes| share(bytes, compressed, self.bytes_max))).await?;
+        let begun = Instant::now();
+        let deadline = begun + self.intake.timeouts.body;
+        // Until then it holds all that it announced.
+        let mut until = announced.map(|_| deadline.min(begun + self.intake.timeouts.announced));
         let mut first = Bytes::new();
         let mut whole = BytesMut::new();
         let mut length = 0;
         loop {
-            let frame = tokio::time::timeout_at(deadline, body.frame()).await.map_err(|_| Refusal::Slow)?;
+            // Giving up on a frame loses nothing: it is still in the body.
+            let Ok(frame) = tokio::time::timeout_at(until.unwrap_or(deadline), body.frame()).await else {
+                if Instant::now() >= deadline {
+                    return Err(Refusal::Slow);
+                }
+                until = None;
+                permit.shrink(part(length));
+                continue;
+            };
             let Some(frame) = frame else { break };
             // The connection is broken: nobody reads this answer.
             let frame = frame.map_err(|_| Refusal::Malformed("the body broke off".to_owned()))?;
@@ -127,9 +140,8 @@ impl HttpService {
             if length > self.bytes_max {
                 return Err(Refusal::TooLarge(self.bytes_max));
             }
-            if announced.is_none() {
-                let share = share(length.next_multiple_of(GROWTH_BYTES), compression.is_some(), self.bytes_max);
-                pool.widen(&mut permit, share).await?;
+            if until.is_none() {
+                pool.widen(&mut permit, part(length)).await?;
             }
             // A body in one frame is used where it lies.
             if length == data.len() && body.is_end_stream() {
@@ -137,7 +149,7 @@ impl HttpService {
                 break;
             }
             if whole.is_empty() {
-                whole.reserve(announced.unwrap_or(GROWTH_BYTES));
+                whole.reserve(announced.unwrap_or(data.len()));
             }
             whole.extend_from_slice(&data);
         }
@@ -157,15 +169,9 @@ impl HttpService {
                 }
             }
         };
-        let _ = tokio::time::timeout(DISCARD_TIMEOUT, read).await;
+        let _ = tokio::time::timeout(self.intake.timeouts.discard, read).await;
     }
 }
-
-/// Step by which the share of a body of unknown length grows.
-const GROWTH_BYTES: usize = 64 * 1024;
-
-/// How long a refused body is read for its sender's sake.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the head of a request says.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -25,8 +25,10 @@ use tokio_util::task::TaskTracker;
 use tower::BoxError;
 use tower::util::{Oneshot, ServiceExt};
 
-use super::metrics::{Outcome, ReceiveMetrics};
+use super::metrics::{Outcome, Overdue, ReceiveMetrics};
+use super::patience::{Patient, Watch};
 use super::status::Refusal;
+use super::timeouts::Timeouts;
 use super::tls::{self, TlsFiles};
 use super::token::Tokens;
 use crate::promote::Peer;
@@ -91,12 +93,6 @@ pub struct Caller {
 /// Connections at once of one listener; more wait in the kernel's queue. Each costs some 30 KB idle: 128 MB.
 const CONNECTIONS_MAX: usize = 4_096;
 
-/// A TLS handshake must be done, and then a first byte be sent, within this time; else a silent connection holds its place for ever.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
-/// The head of an HTTP/1.1 request, and the pause between two requests.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
-
 /// HTTP/2 windows of a stream and of a connection, and its largest frame: with these a sender does not wait for window updates within a
 /// batch, and a body arrives in few pieces (design section 12). A connection can make us buffer at most one connection window.
 const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
@@ -105,9 +101,6 @@ const FRAME_MAX: u32 = 4 * 1024 * 1024;
 /// Requests at once of a connection. A request waits a second or two for its seal, so this, not the network, bounds what one sender can
 /// have under way.
 const STREAMS_MAX: u32 = 1_024;
-/// A ping after this much silence; the connection ends if no answer comes in time.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Pause after the system had no file descriptor left: trying at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -119,6 +112,7 @@ pub struct Bound {
     address: SocketAddr,
     tls: Option<Tls>,
     tokens: Option<Arc<Tokens>>,
+    timeouts: Timeouts,
 }
 
 #[derive(Clone)]
@@ -138,7 +132,7 @@ pub async fn bind(endpoint: &Endpoint) -> Result<Bound, ListenError> {
     // Tries each address of a name, like `std`.
     let listener = TcpListener::bind(&endpoint.address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    Ok(Bound { listener, address, tls, tokens })
+    Ok(Bound { listener, address, tls, tokens, timeouts: Timeouts::default() })
 }
 
 fn advice(error: &io::Error) -> String {
@@ -153,6 +147,12 @@ fn advice(error: &io::Error) -> String {
 }
 
 impl Bound {
+    /// With other timeouts than the usual ones.
+    pub fn with(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
     /// The address it has: with port 0, the one that was taken.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -172,7 +172,8 @@ impl Bound {
             listener: self.listener,
             tls: self.tls,
             guard: Guard { service, tokens: self.tokens, open, metrics },
-            http: Arc::new(http_builder()),
+            http: Arc::new(http_builder(&self.timeouts)),
+            timeouts: self.timeouts,
             stop: stop.clone(),
             kill: kill.clone(),
             connections: connections.clone(),
@@ -219,17 +220,17 @@ impl Listening {
     }
 }
 
-fn http_builder() -> auto::Builder<TokioExecutor> {
+fn http_builder(timeouts: &Timeouts) -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(timeouts.head);
     http.http2()
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME_MAX)
         .max_concurrent_streams(STREAMS_MAX)
-        .keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+        .keep_alive_interval(timeouts.ping_after)
+        .keep_alive_timeout(timeouts.ping_answer);
     http
 }
 
@@ -238,6 +239,7 @@ struct AcceptLoop<S> {
     tls: Option<Tls>,
     guard: Guard<S>,
     http: Arc<auto::Builder<TokioExecutor>>,
+    timeouts: Timeouts,
     stop: CancellationToken,
     kill: CancellationToken,
     connections: TaskTracker,
@@ -285,23 +287,24 @@ where
 
     fn connection(&self, stream: TcpStream, address: SocketAddr) -> impl Future<Output = ()> + Send + 'static {
         let (tls, guard, http, stop) = (self.tls.clone(), self.guard.clone(), Arc::clone(&self.http), self.stop.clone());
+        let timeouts = self.timeouts;
         async move {
             let metrics = Arc::clone(&guard.metrics);
             let _open = metrics.connected();
             // Answers are small and wait for nothing behind them.
             let _ = stream.set_nodelay(true);
             let Some(Tls(tls)) = tls else {
-                return serve(stream, Caller { peer: None, address }, guard, &http, stop).await;
+                return serve(stream, Caller { peer: None, address }, guard, &http, &timeouts, stop).await;
             };
             let shaken = tokio::select! {
-                shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => shaken,
+                shaken = tokio::time::timeout(timeouts.handshake, tls.accept(stream)) => shaken,
                 () = stop.cancelled() => return,
             };
             match shaken {
                 Ok(Ok(stream)) => {
                     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                     let caller = Caller { peer: certificate.map(|c| Arc::new(tls::peer(c))), address };
-                    serve(stream, caller, guard, &http, stop).await;
+                    serve(stream, caller, guard, &http, &timeouts, stop).await;
                 }
                 failed => {
                     metrics.handshake_failed();
@@ -315,8 +318,14 @@ where
 }
 
 /// Serves one connection to its end.
-async fn serve<I, S, B>(io: I, caller: Caller, guard: Guard<S>, http: &auto::Builder<TokioExecutor>, stop: CancellationToken)
-where
+async fn serve<I, S, B>(
+    io: I,
+    caller: Caller,
+    guard: Guard<S>,
+    http: &auto::Builder<TokioExecutor>,
+    timeouts: &Timeouts,
+    stop: CancellationToken,
+) where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     S: tower_service::Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
@@ -324,16 +333,16 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    // Smaller than every buffer of hyper's, so that later reads go past it.
-    let mut io = BufReader::with_capacity(64, io);
-    tokio::select! {
-        first = tokio::time::timeout(FIRST_BYTE_TIMEOUT, io.fill_buf()) => {
-            if !matches!(first, Ok(Ok(bytes)) if !bytes.is_empty()) {
-                return;
-            }
-        }
+    let metrics = Arc::clone(&guard.metrics);
+    let io = tokio::select! {
+        greeted = tokio::time::timeout(timeouts.first_bytes, Patient::greet(io, timeouts.write)) => match greeted {
+            Ok(Ok(Some(io))) => io,
+            Ok(_) => return,
+            Err(_) => return metrics.overdue(Overdue::FirstBytes),
+        },
         () = stop.cancelled() => return,
-    }
+    };
+    let watch = io.watch();
     let connection = http.serve_connection(TokioIo::new(io), Attended { guard, caller });
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
@@ -345,6 +354,22 @@ where
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection.broken");
+        if let Some(overdue) = overdue(error.as_ref(), &watch) {
+            metrics.overdue(overdue);
+        }
+    }
+}
+
+/// What a broken connection still owed when our patience ended, if that is why it broke. Silence between two requests owes nothing.
+fn overdue(error: &(dyn std::error::Error + 'static), watch: &Watch) -> Option<Overdue> {
+    if watch.is_stalled() {
+        return Some(Overdue::Write);
+    }
+    let error = error.downcast_ref::<hyper::Error>().filter(|error| error.is_timeout())?;
+    // hyper's timeout of a head has no cause, that of a ping has one.
+    match std::error::Error::source(error) {
+        Some(_) => Some(Overdue::Ping),
+        None => watch.is_asking().then_some(Overdue::Head),
     }
 }
 

@@ -12,6 +12,8 @@ pub enum Outcome {
     Accepted,
     /// Accepted, with some spans or logs rejected as malformed.
     Partial,
+    /// Accepted as a whole, with a warning: it holds what is not kept where it was sent, or ids of wrong length.
+    Warned,
     /// Not OTLP at all.
     Malformed,
     /// Beyond the size limit.
@@ -34,9 +36,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Outcome; 11] = [
+    pub const ALL: [Outcome; 12] = [
         Outcome::Accepted,
         Outcome::Partial,
+        Outcome::Warned,
         Outcome::Malformed,
         Outcome::TooLarge,
         Outcome::Full,
@@ -53,6 +56,7 @@ impl Outcome {
         match self {
             Outcome::Accepted => "accepted",
             Outcome::Partial => "partial",
+            Outcome::Warned => "warned",
             Outcome::Malformed => "malformed",
             Outcome::TooLarge => "too_large",
             Outcome::Full => "full",
@@ -62,6 +66,34 @@ impl Outcome {
             Outcome::Unauthenticated => "unauthenticated",
             Outcome::Unsupported => "unsupported",
             Outcome::Internal => "internal",
+        }
+    }
+}
+
+/// What a connection owed when it was ended for taking too long. A slow body ends its request, as [`Outcome::Slow`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Overdue {
+    /// Its first bytes.
+    FirstBytes,
+    /// The rest of the head of a request.
+    Head,
+    /// Room for what we write: it does not read.
+    Write,
+    /// The answer to an HTTP/2 ping.
+    Ping,
+}
+
+impl Overdue {
+    /// All of them.
+    pub const ALL: [Overdue; 4] = [Overdue::FirstBytes, Overdue::Head, Overdue::Write, Overdue::Ping];
+
+    /// Stable word for the label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Overdue::FirstBytes => "first_bytes",
+            Overdue::Head => "head",
+            Overdue::Write => "write",
+            Overdue::Ping => "ping",
         }
     }
 }
@@ -80,6 +112,7 @@ pub struct ReceiveMetrics {
     in_flight: AtomicU64,
     connections: AtomicU64,
     handshakes_failed: AtomicU64,
+    overdue: [AtomicU64; Overdue::ALL.len()],
 }
 
 impl ReceiveMetrics {
@@ -126,6 +159,15 @@ impl ReceiveMetrics {
     /// TLS handshakes that failed or took too long: also clients without the certificate that is asked for.
     pub fn handshakes_failed(&self) -> u64 {
         self.handshakes_failed.load(Ordering::Relaxed)
+    }
+
+    /// Connections that were ended for taking too long, by what they owed.
+    pub fn timed_out(&self, owed: Overdue) -> u64 {
+        read(at(&self.overdue, &Overdue::ALL, owed))
+    }
+
+    pub(super) fn overdue(&self, owed: Overdue) {
+        add(at(&self.overdue, &Overdue::ALL, owed), 1);
     }
 
     pub(super) fn ended(&self, signal: Option<Signal>, outcome: Outcome) {

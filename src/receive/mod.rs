@@ -11,15 +11,18 @@ mod grpc;
 mod http;
 pub mod listen;
 mod metrics;
+mod patience;
 mod status;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod tls;
 mod token;
 
 pub use export::Promote;
 pub use listen::{Caller, Endpoint, ListenError};
-pub use metrics::{Outcome, ReceiveMetrics};
+pub use metrics::{Outcome, Overdue, ReceiveMetrics};
+pub use timeouts::Timeouts;
 pub use tls::TlsFiles;
 
 use std::net::SocketAddr;
@@ -40,6 +43,8 @@ pub struct Options {
     pub grpc: Option<Port>,
     /// OTLP/HTTP (4318 by default).
     pub http: Option<Port>,
+    /// How long both wait for a sender.
+    pub timeouts: Timeouts,
 }
 
 /// One OTLP port.
@@ -82,6 +87,7 @@ pub enum ReceiveError {
 struct Intake {
     state: ReceiverState,
     log: HeaderValue,
+    timeouts: Timeouts,
     draining: AtomicBool,
 }
 
@@ -95,7 +101,7 @@ impl Intake {
 pub async fn start(options: &Options, state: ReceiverState) -> Result<RunningReceiver, ReceiveError> {
     let log = HeaderValue::from_str(&state.origin).map_err(|_| ReceiveError::Origin(state.origin.clone()))?;
     let metrics = Arc::clone(&state.metrics);
-    let intake = Arc::new(Intake { state, log, draining: AtomicBool::new(false) });
+    let intake = Arc::new(Intake { state, log, timeouts: options.timeouts, draining: AtomicBool::new(false) });
     let grpc = match &options.grpc {
         Some(port) => Some((listen::bind(&port.endpoint).await?, port)),
         None => None,
@@ -108,11 +114,11 @@ pub async fn start(options: &Options, state: ReceiverState) -> Result<RunningRec
     let grpc = grpc.map(|(bound, port)| {
         said("grpc", bound.address(), port);
         let service = grpc::GrpcService::new(Arc::clone(&intake), port.request_bytes_max, health.clone());
-        bound.serve(service, &[grpc::HEALTH], Arc::clone(&metrics))
+        bound.with(options.timeouts).serve(service, &[grpc::HEALTH], Arc::clone(&metrics))
     });
     let http = http.map(|(bound, port)| {
         said("http", bound.address(), port);
-        bound.serve(http::HttpService::new(Arc::clone(&intake), port.request_bytes_max), &[], metrics)
+        bound.with(options.timeouts).serve(http::HttpService::new(Arc::clone(&intake), port.request_bytes_max), &[], metrics)
     });
     Ok(RunningReceiver { intake, health, grpc, http })
 }

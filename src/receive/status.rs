@@ -37,6 +37,8 @@ pub(crate) enum Refusal {
     Malformed(String),
     /// Beyond the limit of so many bytes, decompressed.
     TooLarge(usize),
+    /// What it becomes does not fit into the pool of so many bytes, even alone.
+    TooMuch(usize),
     /// The pool stayed full for the whole `admission_wait`.
     Full,
     /// The records are not sealed; when to send them again.
@@ -70,7 +72,7 @@ impl Refusal {
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Refusal::Malformed(_) => Outcome::Malformed,
-            Refusal::TooLarge(_) => Outcome::TooLarge,
+            Refusal::TooLarge(_) | Refusal::TooMuch(_) => Outcome::TooLarge,
             Refusal::Full => Outcome::Full,
             Refusal::NotSealed(_) => Outcome::NotSealed,
             Refusal::Stopped => Outcome::Stopped,
@@ -84,7 +86,7 @@ impl Refusal {
     fn code(&self) -> Code {
         match self {
             Refusal::Malformed(_) => Code::InvalidArgument,
-            Refusal::TooLarge(_) | Refusal::Full => Code::ResourceExhausted,
+            Refusal::TooLarge(_) | Refusal::TooMuch(_) | Refusal::Full => Code::ResourceExhausted,
             Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow => Code::Unavailable,
             Refusal::Unauthenticated => Code::Unauthenticated,
             Refusal::UnknownPath(_) | Refusal::WrongMethod | Refusal::ContentType(_) | Refusal::ContentEncoding => Code::Unimplemented,
@@ -95,7 +97,7 @@ impl Refusal {
     fn http_status(&self) -> StatusCode {
         match self {
             Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
-            Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::TooLarge(_) | Refusal::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Full => StatusCode::TOO_MANY_REQUESTS,
             // Not 408 for a slow body: OTLP clients drop what they sent on every status but 429, 502, 503 and 504.
             Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow => StatusCode::SERVICE_UNAVAILABLE,
@@ -123,6 +125,9 @@ impl Refusal {
             Refusal::Malformed(reason) => format!("the request is malformed: {reason}"),
             Refusal::TooLarge(max) => {
                 format!("the request has more than {max} bytes decompressed; send smaller batches or raise the receiver's limit")
+            }
+            Refusal::TooMuch(max) => {
+                format!("the request's records take more than {max} bytes together; send smaller batches or raise `seal.pool_bytes`")
             }
             Refusal::Full => "the receiver's pool is full; nothing was accepted, send it again later".to_owned(),
             Refusal::NotSealed(_) => "the records are not known to be sealed; send them again".to_owned(),
@@ -233,6 +238,7 @@ mod tests {
         let all = [
             Refusal::Malformed(String::new()),
             Refusal::TooLarge(1),
+            Refusal::TooMuch(1),
             Refusal::Full,
             Refusal::NotSealed(Duration::ZERO),
             Refusal::Stopped,

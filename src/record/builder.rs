@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use super::canonical::{write_number, write_string};
 use super::content::Content;
@@ -104,6 +105,99 @@ impl Volatile {
     }
 }
 
+/// What the writer needs of a member, worked out once: a line has some fifty of them.
+struct Shape {
+    /// The object that holds it, and a number that is equal where this is.
+    parent: &'static str,
+    group: usize,
+    /// `"name":`
+    name: Box<[u8]>,
+    volatile: Volatile,
+}
+
+/// The group of the top of a line is 0.
+const NO_GROUP: usize = usize::MAX;
+
+static SHAPES: LazyLock<Box<[Shape]>> = LazyLock::new(|| {
+    let mut parents = vec![""];
+    let shape = |member: Member| {
+        let (parent, name) = member.split();
+        let group = parents.iter().position(|p| *p == parent).unwrap_or_else(|| {
+            parents.push(parent);
+            parents.len() - 1
+        });
+        let mut quoted = Vec::new();
+        write_name(&mut quoted, name);
+        Shape { parent, group, name: quoted.into(), volatile: volatile(member) }
+    };
+    Member::all().map(shape).collect()
+});
+
+/// What stands between a member of one group and the next of another.
+struct Step {
+    braces: usize,
+    names: Box<[u8]>,
+}
+
+/// All of them: a square of the groups, by the one left and the one entered.
+static STEPS: LazyLock<(usize, Box<[Step]>)> = LazyLock::new(|| {
+    let groups = SHAPES.iter().map(|s| s.group).max().unwrap_or(0) + 1;
+    let parent = |group: usize| SHAPES.iter().find(|s| s.group == group).map_or("", |s| s.parent);
+    let step = |from: usize, to: usize| {
+        let mut braces = Vec::new();
+        let common = close(&mut braces, parent(from), parent(to));
+        // As behind an opened object: the first comma is the place's, not the step's.
+        let mut names = vec![b'{'];
+        open_objects(&mut names, parent(to).get(common..).unwrap_or_default());
+        Step { braces: braces.len(), names: names.split_off(1).into() }
+    };
+    (groups, (0..groups * groups).map(|at| step(at / groups, at % groups)).collect())
+});
+
+/// Goes from one group to the next: closes what is left, opens what is entered.
+fn step(out: &mut Vec<u8>, open: &str, from: usize, to: &Shape) {
+    let (groups, steps) = &*STEPS;
+    // Behind a part that does not count the place is no group's own.
+    let known = (from < *groups).then(|| steps.get(from * groups + to.group)).flatten();
+    let Some(step) = known else {
+        let common = close(out, open, to.parent);
+        return open_objects(out, to.parent.get(common..).unwrap_or_default());
+    };
+    out.resize(out.len() + step.braces, b'}');
+    if !step.names.is_empty() {
+        comma(out);
+        out.extend_from_slice(&step.names);
+    }
+}
+
+/// Iterates over the members that have a value.
+#[derive(Clone)]
+pub struct Members<'r, 'a> {
+    record: &'r Record<'a>,
+    /// Bits that are still to come; the first word's position.
+    words: [u64; 4],
+    base: usize,
+}
+
+impl<'r, 'a> Iterator for Members<'r, 'a> {
+    type Item = (Member, &'r Val<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let word = self.words.get_mut(self.base)?;
+            if *word == 0 {
+                self.base += 1;
+                continue;
+            }
+            let at = self.base * 64 + usize::try_from(word.trailing_zeros()).unwrap_or(0);
+            *word &= *word - 1;
+            let position = self.record.positions.get(at)?;
+            return self.record.slots.get(usize::from(*position)).map(|(member, value)| (*member, value));
+        }
+    }
+}
+
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -192,19 +286,8 @@ impl<'a> Record<'a> {
     }
 
     /// All members in canonical order: the bits are in that order, so nothing is sorted.
-    pub fn members(&self) -> impl Iterator<Item = (Member, &Val<'a>)> {
-        let mut base = 0_u16;
-        let mut words = self.present.iter().copied();
-        let mut word = words.next().unwrap_or(0);
-        std::iter::from_fn(move || {
-            while word == 0 {
-                word = words.next()?;
-                base += 64;
-            }
-            let member = Member(base + u16::try_from(word.trailing_zeros()).unwrap_or(0));
-            word &= word - 1;
-            Some((member, self.get(member)?))
-        })
+    pub fn members<'r>(&'r self) -> Members<'r, 'a> {
+        Members { record: self, words: self.present, base: 0 }
     }
 
     /// Appends the canonical line, trimmed to [`LINE_MAX`].
@@ -226,48 +309,51 @@ impl<'a> Record<'a> {
         let mut current = Volatile::No;
         let mut since = 0;
         let mut open: &'static str = "";
+        let mut group = 0;
         out.push(b'{');
-        let mut rest = self.members().peekable();
+        let mut rest = self.members();
         while let Some((member, value)) = rest.next() {
-            let path = member.path();
-            let (parent, name) = member.split();
-            let class = volatile(member);
-            if class != current {
+            let Some(shape) = SHAPES.get(usize::from(member.0)) else { continue };
+            if shape.volatile != current {
                 // A part ends where its own braces are closed; what it is cut out of stays open, or is opened before it begins.
                 if current != Volatile::No {
                     close(out, open, current.anchor());
                     open = current.anchor();
                     skipped.push(since..out.len());
                 }
-                current = class;
-                if class != Volatile::No {
-                    let common = close(out, open, class.anchor());
-                    open_objects(out, class.anchor().get(common..).unwrap_or_default());
-                    open = class.anchor();
+                current = shape.volatile;
+                if current != Volatile::No {
+                    let common = close(out, open, current.anchor());
+                    open_objects(out, current.anchor().get(common..).unwrap_or_default());
+                    open = current.anchor();
                     since = out.len();
                 }
+                group = NO_GROUP;
             }
-            let common = close(out, open, parent);
-            open_objects(out, parent.get(common..).unwrap_or_default());
-            open = parent;
+            if shape.group != group {
+                step(out, open, group, shape);
+                open = shape.parent;
+                group = shape.group;
+            }
             comma(out);
-            write_name(out, name);
+            out.extend_from_slice(&shape.name);
             if let Val::Content(content) = value {
                 out.push(b'{');
                 // `output` is content and a group at once: its own members are woven into those of the content.
-                let of_group = |m: Member| m.path().strip_prefix(path).and_then(|p| p.strip_prefix('.'));
-                content.write_members(out, key_id, |out, next| {
-                    while let Some((m, value)) = rest.next_if(|(m, _)| of_group(*m).is_some_and(|name| name < next)) {
+                let mut woven = |out: &mut Vec<u8>, next: Option<&str>| {
+                    let mut ahead = rest.clone();
+                    while let Some((m, value)) = ahead.next()
+                        && let Some(name) = m.path().strip_prefix(member.path()).and_then(|p| p.strip_prefix('.'))
+                        && next.is_none_or(|next| name < next)
+                    {
                         comma(out);
-                        write_name(out, of_group(m).unwrap_or_default());
+                        write_name(out, name);
                         write_value(out, value, key_id);
+                        rest = ahead.clone();
                     }
-                });
-                while let Some((m, value)) = rest.next_if(|(m, _)| of_group(*m).is_some()) {
-                    comma(out);
-                    write_name(out, of_group(m).unwrap_or_default());
-                    write_value(out, value, key_id);
-                }
+                };
+                content.write_members(out, key_id, |out, next| woven(out, Some(next)));
+                woven(out, None);
                 out.push(b'}');
             } else {
                 write_value(out, value, key_id);

@@ -133,6 +133,19 @@ impl Classes {
                 ));
             }
         }
+        // Seals and `log.json` take the strongest mode and the latest date of all classes together (`store.md`, "Evidence lock").
+        let strict = classes.iter().find(|c| c.mode == Mode::Compliance);
+        let longest = classes.iter().max_by_key(|c| c.period.after(now));
+        if let (Some(strict), Some(longest)) = (strict, longest)
+            && longest.period.after(now) > ceiling.after(now)
+        {
+            return Err(format!(
+                "retention classes `{}` and `{}`: seals are locked in the strongest mode and for the longest time of any class, so they would \
+                 be COMPLIANCE for {}, which is longer than compliance_ceiling ({ceiling}) and which nobody can shorten later; give the two \
+                 classes logs of their own, or raise `retention.compliance_ceiling` only if that is really meant",
+                strict.name, longest.name, longest.period
+            ));
+        }
         let default = classes
             .iter()
             .position(|c| c.name == default)
@@ -238,9 +251,16 @@ mod tests {
     #[test]
     fn the_ceiling_holds_for_compliance_only_and_to_the_day() {
         let now = at("2026-11-20T00:00:00Z");
-        assert!(Classes::new(classes(), "standard", "1y".parse().unwrap(), now).is_ok());
-        let refused = Classes::new(classes(), "standard", "364d".parse().unwrap(), now).unwrap_err();
-        assert!(refused.contains("compliance_ceiling"), "{refused}");
+        let short = || classes().into_iter().filter(|c| c.name != "long").collect::<Vec<_>>();
+        assert!(Classes::new(short(), "standard", "1y".parse().unwrap(), now).is_ok());
+        let refused = Classes::new(short(), "standard", "364d".parse().unwrap(), now).unwrap_err();
+        assert!(refused.starts_with("retention class `strict`") && refused.contains("compliance_ceiling"), "{refused}");
+        // What is locked for evidence takes the mode of one and the time of another.
+        let refused = Classes::new(classes(), "standard", "1y".parse().unwrap(), now).unwrap_err();
+        assert!(refused.starts_with("retention classes `strict` and `long`") && refused.contains("COMPLIANCE for 7y"), "{refused}");
+        assert!(Classes::new(classes(), "standard", "7y".parse().unwrap(), now).is_ok());
+        let governance: Vec<Class> = classes().into_iter().filter(|c| c.mode == Mode::Governance).collect();
+        assert!(Classes::new(governance, "standard", "1d".parse().unwrap(), now).is_ok());
         assert!(Classes::new(classes(), "none", "10y".parse().unwrap(), now).is_err());
     }
 

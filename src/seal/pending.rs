@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::dedup::{Dedup, Key};
 use super::{Permit, Receipt, Submission, SubmitError};
@@ -25,6 +26,8 @@ pub(crate) struct Pending {
     pub(crate) keys: HashSet<Key>,
     /// Bytes of record lines.
     pub(crate) bytes: usize,
+    /// When the first of its records came.
+    pub(crate) since: Option<Instant>,
     /// Records that stand in this batch once though more than one request brought them: duplicates as soon as the first is sealed. If the
     /// batch fails nothing of them is, and the counters never hear of them.
     pub(crate) shared: u64,
@@ -64,6 +67,7 @@ impl Pending {
         match newest_seal {
             Some(seal) if batch.records.is_empty() && shared == 0 => Taken { duplicates, sealed: Some((seal, answer)) },
             _ => {
+                self.since = self.since.or_else(|| Some(Instant::now()));
                 self.shared += shared;
                 self.bytes += batch.records.iter().map(|r| r.line.len()).sum::<usize>();
                 self.batches.push(batch);

@@ -26,6 +26,11 @@ pub struct Pool {
 pub struct Permit(OwnedSemaphorePermit);
 
 impl Permit {
+    /// How many bytes it stands for.
+    pub fn bytes(&self) -> usize {
+        self.0.num_permits()
+    }
+
     /// Gives back what exceeds `bytes`: records are usually smaller than the request they came from.
     pub fn shrink(&mut self, bytes: usize) {
         let spare = self.0.num_permits().saturating_sub(bytes);
@@ -58,6 +63,14 @@ impl Pool {
         Ok(())
     }
 
+    /// Widens a share to `bytes` in all if they are free now. Beyond the whole pool, and where others hold too much of it, the old share
+    /// stays and the answer is false.
+    pub fn try_widen(&self, permit: &mut Permit, bytes: usize) -> bool {
+        let more = bytes.saturating_sub(permit.bytes());
+        let taken = u32::try_from(more).ok().and_then(|more| Arc::clone(&self.free).try_acquire_many_owned(more).ok());
+        taken.map(|more| permit.0.merge(more)).is_some()
+    }
+
     async fn acquire(&self, want: u32) -> Result<Permit, Full> {
         let full = Full { capacity: u64::from(self.capacity) };
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(want) {
@@ -70,6 +83,11 @@ impl Pool {
     /// Bytes in use, for the metric.
     pub fn used(&self) -> u64 {
         u64::from(self.capacity).saturating_sub(u64::try_from(self.free.available_permits()).unwrap_or(u64::MAX))
+    }
+
+    /// All bytes, as sizes are counted in memory.
+    pub fn bytes(&self) -> usize {
+        usize::try_from(self.capacity).unwrap_or(usize::MAX)
     }
 
     /// All bytes.
@@ -104,9 +122,11 @@ mod tests {
         assert_eq!(pool.used(), 6);
         let other = pool.admit(4).await.unwrap();
         assert_eq!(pool.widen(&mut share, 7).await, Err(Full { capacity: 10 }));
+        assert!(!pool.try_widen(&mut share, 7) && share.bytes() == 6);
         share.shrink(1);
+        assert!(pool.try_widen(&mut share, 4) && pool.try_widen(&mut share, 6) && share.bytes() == 6);
         share.shrink(5);
-        assert_eq!(pool.used(), 5);
+        assert_eq!(pool.used(), 9);
         drop(other);
         pool.widen(&mut share, usize::MAX).await.unwrap();
         assert_eq!(pool.used(), 10);

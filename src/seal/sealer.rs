@@ -41,6 +41,9 @@ const SEGMENT_TRIES: u32 = 4;
 const SEGMENT_BACKOFF: Duration = Duration::from_millis(200);
 /// What a sender whose batch failed is told to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// How long a record waits for company once the process is draining: its sender waits, and nobody new comes. Long enough that the
+/// requests under way share a few seals.
+const HURRIED_DELAY: Duration = Duration::from_millis(100);
 
 /// How a log is written. Names and units are those of the configuration.
 #[derive(Debug)]
@@ -94,6 +97,7 @@ pub struct Status {
 pub struct SealerTask {
     join: tokio::task::JoinHandle<Result<(), Fatal>>,
     stop: CancellationToken,
+    hurry: CancellationToken,
     /// Where the log stands.
     pub status: watch::Receiver<Status>,
     /// Figures for the metrics table.
@@ -104,6 +108,11 @@ impl SealerTask {
     /// Waits until the task ends, which by itself it does only on a fatal error.
     pub async fn ended(&mut self) -> Result<(), Fatal> {
         (&mut self.join).await.unwrap_or_else(|e| Err(Fatal::Broken { task: "the sealer", reason: e.to_string() }))
+    }
+
+    /// From now on closes seals early: open requests are waited for, and `seal.max_delay` may be longer than a drain.
+    pub fn hurry(&self) {
+        self.hurry.cancel();
     }
 
     /// Seals what was submitted, says in the last seal that it stops on purpose, publishes the checkpoint and ends. An error if that
@@ -180,9 +189,9 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     }
     sealer.fence(options.fence).await?;
     let publishing = publisher.start(sealer.newest.as_ref()).await?;
-    let stop = CancellationToken::new();
-    let join = tokio::spawn(sealer.run(publishing, stop.clone()));
-    Ok((handle, SealerTask { join, stop, status: watching, stats }))
+    let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
+    let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
+    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats }))
 }
 
 struct Sealer {
@@ -233,10 +242,10 @@ enum Wake {
 }
 
 impl Sealer {
-    async fn run(mut self, mut publishing: Publishing, stop: CancellationToken) -> Result<(), Fatal> {
+    async fn run(mut self, mut publishing: Publishing, stop: CancellationToken, hurry: CancellationToken) -> Result<(), Fatal> {
         loop {
             let wake = tokio::select! {
-                wake = self.collect(&stop) => wake,
+                wake = self.collect(&stop, &hurry) => wake,
                 // What was collected is dropped with this process, and its senders hear that it stopped.
                 () = publishing.failed() => return Err(Fatal::Broken { task: "the publisher of the checkpoint", reason: "it ended by itself".to_owned() }),
             };
@@ -266,9 +275,10 @@ impl Sealer {
 
     /// Waits for the next seal's content: the first batch and then whatever comes within `max_delay` or fills `max_bytes`; nothing but
     /// a heartbeat; or the end. The newest seal promised its successor (`next_by`): what is open when that is due closes early.
-    async fn collect(&mut self, stop: &CancellationToken) -> Wake {
+    async fn collect(&mut self, stop: &CancellationToken, hurry: &CancellationToken) -> Wake {
         let mut pending = Pending::default();
         let mut close_at: Option<Instant> = None;
+        let mut delay = self.max_delay;
         loop {
             // Every arm is cancel-safe: `recv` loses nothing, the others hold nothing.
             tokio::select! {
@@ -279,6 +289,10 @@ impl Sealer {
                     }
                     return Wake::Stop(pending);
                 }
+                () = hurry.cancelled(), if delay > HURRIED_DELAY => {
+                    delay = HURRIED_DELAY;
+                    close_at = close_at.map(|at| at.min(Instant::now() + delay));
+                }
                 () = sleep_until(close_at) => return Wake::Seal(pending),
                 submission = self.inbox.recv() => match submission {
                     None => return Wake::Stop(pending),
@@ -288,7 +302,7 @@ impl Sealer {
                             return Wake::Seal(pending);
                         }
                         if close_at.is_none() && !pending.is_empty() {
-                            close_at = Some(Instant::now() + self.max_delay);
+                            close_at = Some(Instant::now() + delay);
                         }
                     }
                 },
@@ -339,7 +353,7 @@ impl Sealer {
         for key in pending.keys.drain() {
             self.dedup.insert(key, index, sealed_at);
         }
-        self.observe(closed, sealed_at);
+        self.observe(closed, pending.since, sealed_at);
         pending.answer(&Ok(Receipt { seal: index, root }));
         Ok(Sealed::Committed)
     }
@@ -521,8 +535,11 @@ impl Sealer {
         Ok(root)
     }
 
-    fn observe(&mut self, closed: Instant, sealed_at: UnixSeconds) {
+    fn observe(&mut self, closed: Instant, first_record: Option<Instant>, sealed_at: UnixSeconds) {
         let now = Instant::now();
+        if let Some(first) = first_record {
+            self.stats.duration.record(now - first);
+        }
         self.stats.seal_nanos.add(u64::try_from((now - closed).as_nanos()).unwrap_or(u64::MAX));
         self.stats.tree_size.set(self.range.size().0);
         self.stats.sealed_at.set(u64::try_from(sealed_at.0).unwrap_or(0));

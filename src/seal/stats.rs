@@ -2,11 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::metrics::Histogram;
+
 macro_rules! stats {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         /// What the writer counts. Names are those of the metrics table.
         #[derive(Debug, Default)]
-        pub struct Stats { $($(#[$doc])* pub $name: Figure,)* }
+        pub struct Stats {
+            $($(#[$doc])* pub $name: Figure,)*
+            /// From the first record of a batch to its commit: what its sender waited for.
+            pub duration: Histogram,
+        }
     };
 }
 

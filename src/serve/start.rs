@@ -13,7 +13,7 @@ use crate::config::{self, Config};
 use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
 use crate::promote::{IdentityKey, Promoter};
 use crate::receive::listen::{self, Listening};
-use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver};
+use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
 use crate::seal::{self, Pool, SealerHandle, SealerTask};
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
@@ -117,14 +117,20 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         configuration,
     };
     let (sealer, task) = seal::start(options).await?;
-    metrics.register(Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) }));
+    let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
+    metrics.register(sealing.clone());
     let received = Arc::<ReceiveMetrics>::default();
     metrics.register(Arc::new(ReceiveFigures(Arc::clone(&received))));
     let state =
         ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
-    let exporter = config.telemetry.otlp.as_ref().map(|to| Exporter::start(to, &metrics, &observed)).transpose()?;
+    let exporter = config
+        .telemetry
+        .otlp
+        .as_ref()
+        .map(|to| Exporter::start(to, &metrics, observed.distributions().chain(sealing.distributions())))
+        .transpose()?;
     Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, exporter })
 }
 
@@ -133,7 +139,11 @@ fn receive_options(config: &Config) -> receive::Options {
         endpoint: receiver.listener.to_endpoint(),
         request_bytes_max: usize::try_from(receiver.request_bytes_max).unwrap_or(usize::MAX),
     };
-    receive::Options { grpc: config.receivers.grpc.as_ref().map(port), http: config.receivers.http.as_ref().map(port) }
+    receive::Options {
+        grpc: config.receivers.grpc.as_ref().map(port),
+        http: config.receivers.http.as_ref().map(port),
+        timeouts: Timeouts::default(),
+    }
 }
 
 /// Refuses a bucket that is not write-once storage, unless that is what the configuration says, and a folder that cannot be written.
@@ -178,10 +188,12 @@ impl Serving {
         }
     }
 
-    /// Stops in this order: stop accepting; refuse new work retryably; let open requests reach their receipt; seal what is pending and say
-    /// in that seal that it stops on purpose; publish the checkpoint; stop the API; push the last figures.
+    /// Stops in this order: let the writer close its seals early; stop accepting; refuse new work retryably; let open requests reach their
+    /// receipt; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; stop the API; push the last
+    /// figures.
     pub async fn drain(self) -> Result<(), ServeError> {
         self.standing.drain();
+        self.task.hurry();
         let cut_off = self.receiver.drain(DRAIN_WITHIN).await;
         let sealed = self.task.drain().await;
         let _ = self.api_port.drain(API_DRAIN_WITHIN).await;

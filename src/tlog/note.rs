@@ -162,6 +162,11 @@ pub struct SignatureLine {
 }
 
 impl SignatureLine {
+    /// Whether it claims to be this key's.
+    pub fn is_of(&self, key: &VerifierKey) -> bool {
+        self.name == key.name && self.id == key.id
+    }
+
     /// Parses one line without its newline.
     pub fn parse(line: &str) -> Result<Self, NoteError> {
         let rest = line.strip_prefix("\u{2014} ").ok_or(NoteError::Malformed("a signature line begins with an em dash and a space"))?;
@@ -207,7 +212,7 @@ impl SignedNote {
     /// Verifies that this key signed the text. Lines of other keys are ignored; a line of this key that does not verify is an error.
     pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
         let mut signed = false;
-        for line in self.signatures.iter().filter(|l| l.name == key.name && l.id == key.id) {
+        for line in self.signatures.iter().filter(|line| line.is_of(key)) {
             if !key.verify(self.text.as_bytes(), &line.signature) {
                 return Err(NoteError::BadSignature(key.name.clone()));
             }
@@ -253,13 +258,35 @@ impl Checkpoint {
 
     /// Parses a note, verifies `key`'s signature and that the key's name is the origin, and reads the checkpoint.
     pub fn open(note: &str, key: &VerifierKey) -> Result<Self, NoteError> {
-        let note = SignedNote::parse(note)?;
+        let UnverifiedCheckpoint { note, checkpoint } = UnverifiedCheckpoint::parse(note)?;
         note.verify(key)?;
-        let checkpoint = Checkpoint::parse(&note.text)?;
         if checkpoint.origin != key.name {
             return Err(NoteError::Checkpoint("its origin is not the name of the key that signed it"));
         }
         Ok(checkpoint)
+    }
+}
+
+/// A checkpoint as read: its signatures are parsed, and nobody has verified them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnverifiedCheckpoint {
+    /// The note that holds it.
+    pub note: SignedNote,
+    /// What it says.
+    pub checkpoint: Checkpoint,
+}
+
+impl UnverifiedCheckpoint {
+    /// Parses a whole note and the checkpoint in it.
+    pub fn parse(note: &str) -> Result<Self, NoteError> {
+        let note = SignedNote::parse(note)?;
+        let checkpoint = Checkpoint::parse(&note.text)?;
+        Ok(UnverifiedCheckpoint { note, checkpoint })
+    }
+
+    /// Whether this key signed it, as the key of the log that it names.
+    pub fn is_signed_by(&self, key: &VerifierKey) -> bool {
+        self.note.verify(key).is_ok() && self.checkpoint.origin == key.name()
     }
 }
 

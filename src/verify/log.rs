@@ -1,5 +1,6 @@
 //! One log: the walk over its seals, joined with the segments that they name, and what can only be said at its end.
 
+mod kept;
 mod log_file;
 mod published;
 mod strays;
@@ -10,15 +11,18 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::chain::{Chain, Fetched, fetch, missing};
+use super::configuration::Configurations;
+use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::objects::{Outcome, Scene, Sealed, check_sealed, check_some_lock};
 use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
 use super::tiles::Tiles;
-use super::{Bound, Options, Progress, is_for};
+use super::{Bound, Options, Progress, is_for, is_named};
 use crate::clock::UnixSeconds;
 use crate::tlog::note::VerifierKey;
-use crate::tlog::seal_file::{LogFile, SealFile};
+use crate::tlog::seal_file::{LogFile, SealFile, Statement};
 use crate::worm::{Locks, ReadError, VersionId, WormStore, parse_seal_name, seal_key};
+use kept::Kept;
 use published::{Published, bad_checkpoint};
 
 /// What came of one log.
@@ -49,9 +53,10 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         Err(error) => walk.sink.unchecked("seals/", None, error),
         Ok(None) => walk.sink.unchecked("seals/", None, "no seal lies in the range that was asked for"),
         Ok(Some(start)) => {
-            let expected = walk.published.as_ref().map(|p| p.checkpoint.size.0.saturating_sub(walk.from));
+            let expected = walk.published.as_ref().map(|p| p.read.checkpoint.size.0.saturating_sub(walk.from));
             let fetched = fetched(scene, start, options.concurrency.max(1));
             let mut outcomes = outcomes(scene, jobs(&mut walk, fetched), options.concurrency.max(1));
+            let mut configurations = Configurations::default();
             while let Some(outcome) = outcomes.next().await {
                 seals += 1;
                 total.segments += outcome.segments;
@@ -60,10 +65,14 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                 total.locks_read += outcome.locks_read;
                 total.locks_unread += outcome.locks_unread;
                 total.sink.merge(outcome.sink);
+                if let Some(read) = outcome.read {
+                    configurations.judge(read, &mut total.sink);
+                }
                 if let Some(progress) = options.progress {
                     progress(&Progress { log, seals, seals_expected: expected, records: total.records, bytes: total.bytes });
                 }
             }
+            configurations.end(&mut total.sink);
         }
     }
     walk.end(&mut total).await;
@@ -122,9 +131,9 @@ fn jobs<'w, 'a: 'w>(walk: &'w mut Walk<'a>, fetched: BoxStream<'a, Result<Option
     futures::stream::unfold((walk, fetched), step).boxed()
 }
 
-/// What each of them holds, as soon as it is known.
+/// What each of them holds, in their order: which configuration is in force is known from the seals before.
 fn outcomes<'w, 'a: 'w>(scene: Scene<'a>, jobs: BoxStream<'w, Sealed>, concurrency: usize) -> BoxStream<'w, Outcome> {
-    jobs.map(move |sealed| check_sealed(scene, sealed)).buffer_unordered(concurrency).boxed()
+    jobs.map(move |sealed| check_sealed(scene, sealed)).buffered(concurrency).boxed()
 }
 
 async fn fetch_listed(scene: Scene<'_>, group: Result<Group, ReadError>) -> Result<Option<Fetched>, ReadError> {
@@ -149,6 +158,7 @@ struct Walk<'a> {
     log_file: Option<LogFile>,
     log_file_version: Option<VersionId>,
     published: Option<Published>,
+    kept: Option<Kept>,
     chain: Chain,
     sink: Sink,
     segments: Option<Segments<'a>>,
@@ -163,6 +173,8 @@ struct Walk<'a> {
     newest: Option<u64>,
     covered: Option<(u64, u64)>,
     last_time: Option<UnixSeconds>,
+    /// The first seal that is dated after now, and how many are.
+    dated_ahead: Option<(Doubt, u64, u64)>,
     not_worm: u64,
     worm: u64,
     /// Behind `to`: only the chain of keys is still followed.
@@ -181,6 +193,7 @@ impl<'a> Walk<'a> {
             log_file: None,
             log_file_version: None,
             published: None,
+            kept: options.since.clone().filter(|c| is_named(&c.checkpoint.origin, scene.log)).map(Kept::new),
             chain: Chain::new(Vec::new()),
             sink: Sink::default(),
             segments: None,
@@ -191,6 +204,7 @@ impl<'a> Walk<'a> {
             newest: None,
             covered: None,
             last_time: None,
+            dated_ahead: None,
             not_worm: 0,
             worm: 0,
             beyond: false,
@@ -222,7 +236,7 @@ impl<'a> Walk<'a> {
         if self.from > 0 && seal_from(store, log, self.from).await?.is_none() {
             return Ok(None);
         }
-        let mut start = self.from.saturating_sub(1);
+        let mut start = self.from.saturating_sub(1).min(self.latest_start().unwrap_or(u64::MAX));
         if start > 0 {
             let opens = match seal_from(store, log, start).await? {
                 Some((index, group)) => {
@@ -250,7 +264,7 @@ impl<'a> Walk<'a> {
         if too_far(&self.options.to) {
             self.beyond = true;
         }
-        if self.beyond && self.anchored() {
+        if self.beyond && self.anchored() && self.is_past_kept() {
             return Step::End;
         }
         if index > self.expected {
@@ -263,6 +277,9 @@ impl<'a> Walk<'a> {
         let mut found = Sink::default();
         let direct = self.chain.direct().cloned();
         let standing = self.chain.follow(&fetched, &mut found);
+        if let Some(standing) = &standing {
+            self.pass_kept(&standing.seal);
+        }
         if let (Some(Bound::Time(to)), Some(standing)) = (self.options.to, &standing)
             && standing.seal.statement.sealed_at > to
         {
@@ -277,9 +294,9 @@ impl<'a> Walk<'a> {
             self.sink.merge_findings(found);
             if early && !self.beyond {
                 // What lies before the range is not judged by seals that are not covered.
-                self.from = index.saturating_add(1);
+                self.from = self.from.max(index.saturating_add(1));
             }
-            return if self.beyond && self.anchored() { Step::End } else { Step::Next };
+            return if self.beyond && self.anchored() && self.is_past_kept() { Step::End } else { Step::Next };
         }
         self.sink.merge(found);
         let Some(standing) = standing else {
@@ -291,7 +308,8 @@ impl<'a> Walk<'a> {
         self.covered = Some((self.covered.map_or(index, |(first, _)| first), index));
         self.last_time = Some(statement.sealed_at);
         self.between(direct.as_ref(), &standing.seal);
-        if let Some(published) = self.published.as_mut().filter(|p| p.checkpoint.size.0 == index.saturating_add(1)) {
+        self.look_ahead(&statement);
+        if let Some(published) = self.published.as_mut().filter(|p| p.read.checkpoint.size.0 == index.saturating_add(1)) {
             published.compared = true;
             if let Some(why) = published.differs(&standing.seal, &standing.key) {
                 self.sink.finding(bad_checkpoint(&why));
@@ -302,12 +320,18 @@ impl<'a> Walk<'a> {
             self.tiles = None;
         }
         if let Some(tiles) = &mut self.tiles {
-            let published = self.published.as_ref().map(|p| p.checkpoint.size.0);
+            let published = self.published.as_ref().map(|p| p.read.checkpoint.size.0);
             tiles.push(self.scene, standing.seal.leaf(), published, &mut self.sink).await;
         }
         let segments = self.named_segments(&standing.seal).await;
-        let markers = fetched.group.markers();
-        Step::Check(Box::new(Sealed { statement, object: seal_object(index), version: standing.version, markers, segments }))
+        Step::Check(Box::new(Sealed {
+            statement,
+            object: seal_object(index),
+            version: standing.version,
+            markers: fetched.group.markers(),
+            configuration_before: direct.map(|before| before.statement.config_sha256),
+            segments,
+        }))
     }
 
     /// What two neighbours tell: silence, a restart; and whether statement and store agree about locks.
@@ -329,6 +353,28 @@ impl<'a> Walk<'a> {
         } else {
             self.worm += 1;
         }
+    }
+
+    /// Times never run backwards, so behind one seal that is dated after now all are: they are one finding.
+    fn look_ahead(&mut self, statement: &Statement) {
+        if let Some(doubt) = ahead(statement, self.scene.now) {
+            let (.., seals) = self.dated_ahead.get_or_insert((doubt, statement.index, 0));
+            *seals += 1;
+        }
+    }
+
+    fn end_ahead(&mut self) {
+        let Some((mut doubt, first, seals)) = self.dated_ahead.take() else { return };
+        let object = seal_object(first);
+        // Where the store has a clock, it tells which of the two is wrong.
+        if let Some(skew) = self.scene.store.clock_skew_seconds().filter(|s| s.saturating_abs() > AHEAD_MAX_SECONDS) {
+            let why = format!("{}, but this machine's clock is {skew} s off the store's own; set it right", doubt.found);
+            return self.sink.unchecked(&object, Some(first), why);
+        }
+        if seals > 1 {
+            doubt.found.push_str(&format!(", and {} seals after it", seals - 1));
+        }
+        self.sink.finding(doubt.finding(&object, first));
     }
 
     /// The stored versions of each segment that a seal names; what the cursors pass on the way is named by no seal.
@@ -373,14 +419,7 @@ impl<'a> Walk<'a> {
         {
             self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, "none until now"));
         }
-        if let Some(Bound::Seal(to)) = self.options.to.filter(|_| at_end && self.covered.is_some())
-            && self.expected <= to
-        {
-            let meaning = "The log ends before the last seal that was asked for. What lies beyond its end does not exist yet, or not here: \
-                           nothing is said about it.";
-            let item = Item::new(Kind::NotCovered, "seals/", meaning).expected(format!("seals up to {to}"));
-            self.sink.note(item.found(format!("newest seal {}", self.expected.saturating_sub(1))));
-        }
+        self.end_ahead();
         if let Some(tiles) = &self.tiles {
             tiles.end(self.scene, &mut self.sink).await;
         }
@@ -421,6 +460,18 @@ impl<'a> Walk<'a> {
             let found = first.cloned().or(self.log_file.as_ref().map(|f| f.vkey.clone()));
             let found = found.map_or_else(|| "no key".to_owned(), |k| k.to_string());
             self.sink.finding(Item::new(Kind::WrongKey, "", meaning).expected(key).found(found).lost());
+        }
+        // Last, because only a log without a gap or a break is shown to extend what was kept.
+        let sound = !self.sink.says_why() && !total.sink.says_why();
+        self.end_kept(sound).await;
+        if let Some(Bound::Seal(to)) = self.options.to.filter(|_| at_end && self.covered.is_some())
+            && self.expected <= to
+        {
+            // Not a finding: a seal that was never made and one that is gone look alike from here. A checkpoint that was kept tells.
+            let newest = self.expected.saturating_sub(1);
+            let why = format!("seals {} to {to}, which were asked for: the log ends before them, at seal {newest}", self.expected);
+            let item = Item::unchecked("seals/", None, why).expected(format!("seals up to {to}"));
+            self.sink.unchecked_item(item.found(format!("newest seal {newest}")));
         }
     }
 

@@ -1,13 +1,15 @@
 //! Proof for an outsider: the whole log re-derived from stored bytes and a public key that the auditor brings.
 //!
-//! It never imports `seal`: what it shares with the writer are the mathematics (`tlog`), the canonical form (`record::canonical`) and
-//! the names and limits of the store (`worm`). Everything that `store.md` tells a verifier to refuse is refused, also when the log's
-//! own key signed it. What could not be read is `unchecked`, never fine.
+//! It never imports `seal`: what it shares with the writer are the mathematics (`tlog`), the canonical form (`record::canonical`), the
+//! names and limits of the store (`worm`) and the calendar of retention periods (`retain`). Everything that `store.md` tells a verifier to
+//! refuse is refused, also when the log's own key signed it. What could not be read is `unchecked`, never fine.
 //!
 //! One pass over two listings: seals in order of their index, segments of each class in order of their keys, joined. Memory is bounded
 //! by pages and by the segments in work, not by the length of the log.
 
 mod chain;
+mod configuration;
+mod doubt;
 mod listing;
 mod log;
 mod objects;
@@ -17,6 +19,8 @@ mod report;
 mod segment;
 mod tiles;
 
+pub use configuration::Configuration;
+pub use doubt::Doubt;
 pub use proof::{Bundle, CheckReport, ProofError, Proved, check};
 pub use prove::{ProveError, RecordAt, prove};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
@@ -25,7 +29,7 @@ pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_se
 use std::fmt;
 
 use crate::clock::UnixSeconds;
-use crate::tlog::note::VerifierKey;
+use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::worm::{Locks, WormStore};
 use report::Sink;
 
@@ -54,6 +58,8 @@ pub struct Options<'a> {
     pub from: Option<Bound>,
     /// Last seal; the newest without it.
     pub to: Option<Bound>,
+    /// A checkpoint that the auditor kept from earlier: the log that it names must hold its tree as a beginning.
+    pub since: Option<UnverifiedCheckpoint>,
     /// Now: which retention dates are past, and whether a promised seal is missing.
     pub now: UnixSeconds,
     /// Seals in work at the same time.
@@ -71,6 +77,7 @@ impl Options<'_> {
             configured: None,
             from: None,
             to: None,
+            since: None,
             now,
             concurrency: CONCURRENCY,
             progress: None,
@@ -86,6 +93,7 @@ impl fmt::Debug for Options<'_> {
             .field("configured", &self.configured)
             .field("from", &self.from)
             .field("to", &self.to)
+            .field("since", &self.since.as_ref().map(|s| s.checkpoint.size))
             .field("now", &self.now)
             .finish_non_exhaustive()
     }
@@ -112,7 +120,12 @@ pub async fn verify(store: &dyn WormStore, options: &Options<'_>) -> Report {
     let mut logs = Vec::new();
     let mut key = None;
     let (mut locks_read, mut locks_unread) = (0_u64, 0_u64);
-    for name in chosen(store, options, &mut sink).await {
+    let chosen = chosen(store, options, &mut sink).await;
+    if let Some(kept) = options.since.as_ref().filter(|kept| !chosen.iter().any(|log| is_named(&kept.checkpoint.origin, log))) {
+        let why = format!("the checkpoint that you kept: it is of the log `{}`, which was not looked at here", kept.checkpoint.origin);
+        sink.unchecked("", None, why);
+    }
+    for name in chosen {
         let done = log::verify_log(store, &name, options).await;
         sink.merge(done.sink.of_log(&name));
         key = Some(key.map_or(done.key, |k: KeyTrust| k.min(done.key)));
@@ -132,7 +145,11 @@ pub async fn verify(store: &dyn WormStore, options: &Options<'_>) -> Report {
 
 /// Whether a key is for a log of this name: its origin ends in `/<log>`.
 fn is_for(key: &VerifierKey, log: &str) -> bool {
-    key.name().rsplit_once('/').is_some_and(|(_, name)| name == log)
+    is_named(key.name(), log)
+}
+
+fn is_named(origin: &str, log: &str) -> bool {
+    origin.rsplit_once('/').is_some_and(|(_, name)| name == log)
 }
 
 async fn chosen(store: &dyn WormStore, options: &Options<'_>, sink: &mut Sink) -> Vec<String> {

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::configuration;
+use super::doubt::impossible;
 use super::listing::Group;
 use super::report::{Item, Kind, Sink};
 use super::segment::{Contents, SegmentError, contradictions, read_segment};
@@ -25,6 +27,8 @@ pub(super) struct Sealed {
     pub(super) object: String,
     pub(super) version: Option<VersionId>,
     pub(super) markers: usize,
+    /// Under which configuration the seal directly before stands, where it is known.
+    pub(super) configuration_before: Option<Hash>,
     /// The versions of each segment that the statement names, in its order; `Err` where they could not be listed.
     pub(super) segments: Vec<Result<Option<Group>, ReadError>>,
 }
@@ -33,6 +37,8 @@ pub(super) struct Sealed {
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) sink: Sink,
+    /// For what is judged in the order of seals.
+    pub(super) read: Option<configuration::Read>,
     pub(super) segments: u64,
     pub(super) records: u64,
     pub(super) bytes: u64,
@@ -41,8 +47,9 @@ pub(super) struct Outcome {
 }
 
 /// Checks one seal's lock, segments and counts.
-pub(super) async fn check_sealed(scene: Scene<'_>, sealed: Sealed) -> Outcome {
+pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcome {
     let mut out = Outcome::default();
+    let listed = std::mem::take(&mut sealed.segments);
     let statement = &sealed.statement;
     // The evidence lock is at least that of every segment named. Without one, the classes are not known here: some lock must be there.
     let wanted = statement.segments.iter().map(|s| s.lock).reduce(Lock::join);
@@ -58,13 +65,19 @@ pub(super) async fn check_sealed(scene: Scene<'_>, sealed: Sealed) -> Outcome {
         held.or(Some(wanted).filter(|_| !statement.segments.is_empty())),
     );
 
+    for doubt in impossible(statement) {
+        out.sink.finding(doubt.finding(&sealed.object, statement.index));
+    }
+
     let (mut control, mut records, mut other, mut complete) = (0, 0, 0, true);
-    for (segment, listed) in statement.segments.iter().zip(sealed.segments) {
+    let mut recorded = Vec::new();
+    for (segment, listed) in statement.segments.iter().zip(listed) {
         match check_segment(scene, &mut out, statement, segment, listed).await {
             Some(contents) => {
                 control += contents.control;
                 records += contents.records;
                 other += contents.other_schema;
+                recorded.extend(contents.configuration);
             }
             None => complete = false,
         }
@@ -87,6 +100,8 @@ pub(super) async fn check_sealed(scene: Scene<'_>, sealed: Sealed) -> Outcome {
         out.sink
             .note(Item::new(Kind::OtherSchema, &sealed.object, meaning).seal(statement.index).found(format!("{other} records")).intact());
     }
+    let Sealed { statement, object, configuration_before: before, .. } = sealed;
+    out.read = Some(configuration::Read { statement, object, before, recorded, complete });
     out
 }
 

@@ -9,10 +9,15 @@ pub use told::{CheckReport, Proved, check};
 
 use sha2::{Digest, Sha256};
 
+use super::doubt::{Doubt, ahead, impossible};
+use super::report::Kind;
+use super::segment::check_record;
+use crate::clock::UnixSeconds;
+use crate::record::SCHEMA;
 use crate::record::canonical::Json;
 use crate::tlog::merkle::{leaf_hash, root_from_inclusion};
 use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey, parse_decimal};
-use crate::tlog::seal_file::{SealError, Statement};
+use crate::tlog::seal_file::{SealError, SegmentRef, Statement};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
 use crate::worm::LINE_BYTES_MAX;
 
@@ -109,7 +114,7 @@ pub struct Bundle {
     pub rotations: Vec<Rotation>,
     /// Disclosed content.
     pub openings: Vec<Opening>,
-    /// Members that this version does not know.
+    /// Members that this version does not know, those of rotations and openings by their path. No signature covers them.
     pub unknown: Vec<String>,
 }
 
@@ -132,8 +137,13 @@ impl Bundle {
             Some(other) if other.starts_with(FORMATS) => return Err(ProofError::UnknownFormat("bundle", other.to_owned())),
             _ => return no_proof(format!("it is JSON, but its `format` is not `{FORMAT}`")),
         }
-        let members = json.as_object().unwrap_or_default();
-        let unknown = members.iter().map(|(n, _)| n).filter(|n| !MEMBERS.contains(&n.as_str())).cloned().collect();
+        let mut unknown = others(&json, &MEMBERS, "");
+        for (at, rotation) in list(&json, "rotations")?.iter().enumerate() {
+            unknown.extend(others(rotation, &["statement", "log", "checkpoint"], &format!("rotations.{at}.")));
+        }
+        for (at, opening) in json.get("openings").and_then(Json::as_array).unwrap_or_default().iter().enumerate() {
+            unknown.extend(others(opening, &["member", "salt", "content"], &format!("openings.{at}.")));
+        }
         let texts = |name: &'static str| -> Result<Vec<String>, ProofError> {
             let text = |v: &Json| v.as_str().map(str::to_owned).ok_or_else(|| refused(format!("`{name}` holds something besides strings")));
             list(&json, name)?.iter().map(text).collect()
@@ -192,8 +202,8 @@ impl Bundle {
         Json::Object(members).to_jcs()
     }
 
-    /// Checks the whole proof against the auditor's key.
-    pub fn check(&self, vkey: &VerifierKey) -> Result<Proved, ProofError> {
+    /// Checks the whole proof against the auditor's key. `now` tells which dates cannot be.
+    pub fn check(&self, vkey: &VerifierKey, now: UnixSeconds) -> Result<Proved, ProofError> {
         if self.record.len() > LINE_BYTES_MAX {
             return Err(refused(format!("a record is at most {LINE_BYTES_MAX} bytes")));
         }
@@ -217,6 +227,9 @@ impl Bundle {
             return Err(refused("with time stamps the checkpoint is the seal's own, of tree size index + 1"));
         }
         self.check_attachments()?;
+        let mut doubts = impossible(&statement);
+        doubts.extend(ahead(&statement, now));
+        doubts.extend(contradicted(&record, segment)?);
         let opened = self.openings.iter().map(|o| o.check(&record)).collect::<Result<Vec<_>, _>>()?;
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
         Ok(Proved {
@@ -228,7 +241,8 @@ impl Bundle {
             root: checkpoint.root.0,
             rotations: self.rotations.len(),
             opened,
-            cosignatures: self.cosignatures.len(),
+            doubts,
+            cosignatures: self.cosignatures.len() + self.beside(&key, &statement),
             timestamps: self.timestamps.len(),
             unknown: self.unknown.clone(),
             statement,
@@ -260,6 +274,14 @@ impl Bundle {
         Ok(key)
     }
 
+    /// Signature lines in the checkpoint besides that of the key: cosignatures too, and no more verified than the listed ones.
+    fn beside(&self, key: &VerifierKey, statement: &Statement) -> usize {
+        let lines = SignedNote::parse(&self.checkpoint).map(|note| note.signatures).unwrap_or_default();
+        // A seal that announces a key is signed by both, and `included` has verified both.
+        let announced = statement.next_vkey.as_ref().filter(|_| Some(self.log.size.0) == statement.index.checked_add(1));
+        lines.iter().filter(|line| !line.is_of(key) && announced.is_none_or(|next| !line.is_of(next))).count()
+    }
+
     /// What a later version verifies must at least have its form.
     fn check_attachments(&self) -> Result<(), ProofError> {
         for line in &self.cosignatures {
@@ -272,6 +294,34 @@ impl Bundle {
         }
         Ok(())
     }
+}
+
+/// What a record says of itself, against what the statement says of its segment. A record of another schema says nothing that is known.
+fn contradicted(record: &Json, segment: &SegmentRef) -> Result<Vec<Doubt>, ProofError> {
+    let mut doubts = Vec::new();
+    if record.get("schema").and_then(Json::as_str) != Some(SCHEMA) {
+        return Ok(doubts);
+    }
+    let (first, last) = check_record(record).map_err(|what| refused(format!("record: {what}")))?;
+    let mut differ = |member, expected, found| {
+        let meaning = "The record was signed, but the seal says of its segment what this record contradicts. Verify the log, and ask the \
+                       operator what wrote it.";
+        doubts.push(Doubt { kind: Kind::SegmentContent, member, expected, found, meaning });
+    };
+    if first < segment.first || last > segment.last {
+        let range = |from: crate::clock::UnixNanos, to: crate::clock::UnixNanos| format!("{} to {}", from.rfc3339(), to.rfc3339());
+        differ("time", format!("times within {}", range(segment.first, segment.last)), range(first, last));
+    }
+    if let Some(class) = record.path("retention.class").and_then(Json::as_str).filter(|class| *class != segment.class) {
+        differ("retention.class", format!("class `{}`", segment.class), format!("class `{class}`"));
+    }
+    Ok(doubts)
+}
+
+/// Paths of the members of an object that are not listed.
+fn others(json: &Json, known: &[&str], path: &str) -> Vec<String> {
+    let members = json.as_object().unwrap_or_default().iter().map(|(name, _)| name.as_str());
+    members.filter(|name| !known.contains(name)).map(|name| format!("{path}{name}")).collect()
 }
 
 /// The statement's inclusion in the tree that a checkpoint of `key` signs.

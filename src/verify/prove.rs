@@ -2,13 +2,14 @@
 
 use super::proof::{Bundle, Inclusion, ProofError, Rotation};
 use super::segment::{SegmentError, read_segment};
+use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
 use crate::tlog::merkle::inclusion_path;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::truth::{Judgement, judge};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
-use crate::worm::{ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, WormStore, below, seal_key};
+use crate::worm::{ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, WormStore, below, read_versions, seal_key};
 
 /// Where a record lies: what an index or a scan knows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +90,8 @@ pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &Rec
         openings: Vec::new(),
         unknown: Vec::new(),
     };
-    match bundle.check(key) {
+    // Dates are not judged here: a proof of what was signed is handed out, and who checks it has a clock of his own.
+    match bundle.check(key, UnixSeconds::MAX) {
         Ok(_) => Ok(bundle),
         Err(ProofError::Refused(why)) => Err(broken(&at.segment, why)),
         Err(error) => Err(broken(&at.segment, error)),
@@ -111,8 +113,7 @@ fn own_place(seal: &SealFile) -> Inclusion {
 async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
     let object = seal_key(log, index);
     let mut why = None;
-    for version in store.versions(&object).await?.iter().rev().filter(|v| !v.is_delete_marker) {
-        let Some(bytes) = store.get(&object, version.id.as_ref(), SEAL_BYTES_MAX).await? else { continue };
+    for (_, bytes) in read_versions(store, &store.versions(&object).await?, SEAL_BYTES_MAX, VERSIONS_READ_MAX).await? {
         match judge(index, key, None, [bytes.as_ref()]).into_iter().next() {
             Some(Judgement::Truth(seal)) => return Ok(*seal),
             Some(Judgement::Foreign(error)) => why = Some(error),

@@ -106,6 +106,12 @@ impl Item {
         }
     }
 
+    /// Something that could not be checked, and why.
+    pub(super) fn unchecked(object: &str, seal: Option<u64>, why: impl std::fmt::Display) -> Self {
+        let meaning = format!("Could not be checked: {why}. Nothing is concluded from it; try again.");
+        Item { seal, ..Item::new(Kind::Unchecked, object, meaning) }
+    }
+
     pub(super) fn seal(mut self, index: u64) -> Self {
         self.seal = Some(index);
         self
@@ -154,8 +160,10 @@ impl Sink {
 
     /// Something could not be checked, and why.
     pub(super) fn unchecked(&mut self, object: &str, seal: Option<u64>, why: impl std::fmt::Display) {
-        let mut item = Item::new(Kind::Unchecked, object, format!("Could not be checked: {why}. Nothing is concluded from it; try again."));
-        item.seal = seal;
+        self.unchecked_item(Item::unchecked(object, seal, why));
+    }
+
+    pub(super) fn unchecked_item(&mut self, item: Item) {
         push(&mut self.unchecked, &mut self.unchecked_more, item);
     }
 
@@ -172,7 +180,7 @@ impl Sink {
             self.note(item);
         }
         for item in other.unchecked {
-            push(&mut self.unchecked, &mut self.unchecked_more, item);
+            self.unchecked_item(item);
         }
         self.findings_more += other.findings_more;
         self.notes_more += other.notes_more;

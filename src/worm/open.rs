@@ -77,7 +77,12 @@ impl StoreUrl {
             return invalid("empty; write a path, file:///path or s3://bucket/prefix");
         }
         match text.split_once("://") {
-            None if text.starts_with("file:") || text.starts_with("s3:") => invalid("write two slashes after the colon"),
+            None if let Some(rest) = mistyped(text, "s3") => {
+                invalid(&format!("did you mean s3://{rest}? A folder of this name is ./{text}"))
+            }
+            None if let Some(rest) = mistyped(text, "file") => invalid(&format!(
+                "did you mean file:///{rest}, or file://./{rest} below the working directory? A folder of this name is ./{text}"
+            )),
             None => Ok(StoreUrl::File(PathBuf::from(text))),
             Some(("file", path)) => match path {
                 "" => invalid("no path; write file:///path or file://./path"),
@@ -111,6 +116,12 @@ impl StoreUrl {
     }
 }
 
+/// What follows a scheme whose colon or slashes are not all there: `s3:/bucket`, `s3//bucket`, `s3:bucket`.
+fn mistyped<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let rest = text.get(..scheme.len()).filter(|begin| begin.eq_ignore_ascii_case(scheme)).and(text.get(scheme.len()..))?;
+    (rest.starts_with(':') || rest.starts_with("//")).then(|| rest.trim_start_matches([':', '/']))
+}
+
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -137,6 +148,9 @@ mod tests {
             ("file://../x", file("../x"), "file://../x"),
             ("file:///var/lib/x", file("/var/lib/x"), "file:///var/lib/x"),
             ("spanseal-data", file("spanseal-data"), "file://./spanseal-data"),
+            ("s3/data", file("s3/data"), "file://./s3/data"),
+            ("./s3//data", file("./s3//data"), "file://./s3//data"),
+            ("files", file("files"), "file://./files"),
             ("/var/lib/x", file("/var/lib/x"), "file:///var/lib/x"),
             ("s3://bucket", s3("bucket", ""), "s3://bucket"),
             ("s3://my.bucket-1/a/b/", s3("my.bucket-1", "a/b"), "s3://my.bucket-1/a/b"),
@@ -154,8 +168,13 @@ mod tests {
             ("", "empty"),
             ("file://", "no path"),
             ("file://host/x", "host"),
-            ("file:x", "two slashes"),
-            ("s3:bucket", "two slashes"),
+            ("file:x", "file:///x, or file://./x"),
+            ("file:/var/x", "file:///var/x, or"),
+            ("file//x", "file:///x, or"),
+            ("s3:bucket", "did you mean s3://bucket?"),
+            ("s3:/bucket/a", "did you mean s3://bucket/a?"),
+            ("s3//bucket/a", "did you mean s3://bucket/a? A folder of this name is ./s3//bucket/a"),
+            ("S3:/bucket", "did you mean s3://bucket?"),
             ("s3://", "bucket name"),
             ("s3://B", "bucket name"),
             ("s3://UPPER-case", "bucket name"),

@@ -106,7 +106,7 @@ impl Load {
         self.body.len()
     }
 
-    fn fresh_body(&self) -> Vec<u8> {
+    pub(crate) fn fresh_body(&self) -> Vec<u8> {
         let mut body = self.body.clone();
         let id = (u128::from(self.next.fetch_add(1, Ordering::Relaxed)) | 1 << 100).to_be_bytes();
         for at in &self.trace_ids {

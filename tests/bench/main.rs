@@ -51,6 +51,8 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("reference") => reference::serve(),
         Some("discard") => discard::serve(),
+        // For a profiler: promotion alone, in this process, without network and pinning.
+        Some("promote") => discard::promote_alone(),
         // `cargo bench` passes `--bench`; a number shortens or lengthens the whole (1 = 1 million spans of the cheap mix).
         _ => measure(),
     }

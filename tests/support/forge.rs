@@ -71,6 +71,18 @@ pub fn lines(from: u64, count: u64) -> Vec<Vec<u8>> {
     (from..from + count).map(|n| line(n, "span")).collect()
 }
 
+/// The configuration that forged logs are written under: locks are longer than it demands, which is allowed.
+pub const CONFIGURATION: &str = r#"{"retention":{"classes":[{"mode":"GOVERNANCE","name":"standard","period":"100d"},{"mode":"COMPLIANCE","name":"high-risk","period":"5mo"},{"mode":"GOVERNANCE","name":"zz-own","period":"1w"}]}}"#;
+
+/// The record of a configuration, as the first seal under it holds it.
+pub fn config_change(after: &str) -> Vec<u8> {
+    let mut record = Json::parse(&line(0, "control")).unwrap();
+    let Json::Object(members) = &mut record else { panic!() };
+    members.iter_mut().find(|(n, _)| n == "kind").unwrap().1 = Json::string("config_change");
+    members.push(("change".into(), Json::object([("after", Json::string(after))])));
+    record.to_jcs()
+}
+
 pub struct Forge {
     pub store: MemoryStore,
     pub clock: ManualClock,
@@ -102,12 +114,14 @@ impl Forge {
         self.store.put(key, bytes.into(), Condition::Any, lock).await.unwrap()
     }
 
-    /// Puts segments and says of them what is true.
+    /// Puts segments and says of them what is true. The first seal also holds the record of the configuration, in a last segment.
     pub async fn statement(&self, segments: &[Segment]) -> Statement {
         let index = self.range.size().0;
+        let own = (index == 0).then(|| Segment::of("zz-own", vec![config_change(CONFIGURATION)]));
+        let segments: Vec<&Segment> = segments.iter().chain(&own).collect();
         let sealed_at = UnixSeconds(NOW + i64::try_from(index).unwrap());
         let mut stated = Vec::new();
-        for segment in segments {
+        for &segment in &segments {
             let sha256 = Hash::of(&segment.stored);
             let key = segment_name(&segment.class, sealed_at, index, &sha256.to_string());
             let version_id = self.put(&below(LOG, &key), segment.stored.clone()).await;
@@ -136,7 +150,7 @@ impl Forge {
             previous: self.previous,
             segments: stated,
             counts: Counts { spans: records, promoted: records - controls, ..Counts::default() },
-            config_sha256: Hash::of(b"configuration"),
+            config_sha256: Hash::of(CONFIGURATION.as_bytes()),
             next_by: None,
             next_vkey: None,
             not_worm: self.locks == Locks::None,

@@ -28,7 +28,7 @@ pub(super) async fn verified(store: &Arc<dyn WormStore>, log: &str, vkey: &Verif
 
 /// One line about a proof that holds; anything else is an error.
 pub(super) fn checked(bundle: &[u8], vkey: &VerifierKey) -> anyhow::Result<String> {
-    let report = verify::check(bundle, vkey);
+    let report = verify::check(bundle, vkey, SystemClock.now().ceil_seconds());
     match (report.verdict, &report.result) {
         (Verdict::Verified, Ok(proved)) => Ok(format!(
             "proved by {} bytes, without the store: line {} of seal {}, signed by this key",

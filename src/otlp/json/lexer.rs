@@ -34,6 +34,11 @@ impl<'a> Lexer<'a> {
         self.at
     }
 
+    /// What was taken since a place.
+    pub(super) fn since(&self, at: usize) -> &'a [u8] {
+        self.bytes.get(at..self.at).unwrap_or_default()
+    }
+
     pub(super) fn error(&self, what: &'static str) -> JsonError {
         JsonError { at: self.at, what }
     }

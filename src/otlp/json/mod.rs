@@ -23,6 +23,8 @@ mod schema;
 mod tests;
 mod write;
 
+use super::answer::Signal;
+use super::foreign::Foreign;
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use lexer::{Lexer, Text};
@@ -45,24 +47,42 @@ pub struct JsonError {
 
 /// Transcodes an `ExportTraceServiceRequest`.
 pub fn traces(json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    transcode(json, Shape::TracesRequest)
+    request(Signal::Traces, json).map(|request| request.protobuf)
 }
 
 /// Transcodes an `ExportLogsServiceRequest`.
 pub fn logs(json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    transcode(json, Shape::LogsRequest)
+    request(Signal::Logs, json).map(|request| request.protobuf)
 }
 
 /// Transcodes of an `ExportMetricsServiceRequest` what [`super::metrics::data_points`] counts: its data points, empty.
 pub fn metrics(json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    transcode(json, Shape::MetricsRequest)
+    request(Signal::Metrics, json).map(|request| request.protobuf)
 }
 
-fn transcode(json: &[u8], request: Shape) -> Result<Vec<u8>, JsonError> {
+/// A request as protobuf, and what stood beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transcoded {
+    /// The same request.
+    pub protobuf: Vec<u8>,
+    /// What the sender should hear about, because ignoring unknown members would hide that it was lost.
+    pub foreign: Option<Foreign>,
+}
+
+/// Transcodes the export request of a signal.
+pub fn request(signal: Signal, json: &[u8]) -> Result<Transcoded, JsonError> {
     let mut transcoder = Transcoder { json: Lexer::new(json), out: Writer::with_capacity(json.len() / 2), scratch: Vec::new() };
-    transcoder.message(request, 0)?;
+    let foreign = transcoder.request(signal)?;
     transcoder.json.end()?;
-    Ok(transcoder.out.into_bytes())
+    Ok(Transcoded { protobuf: transcoder.out.into_bytes(), foreign })
+}
+
+fn shape_of(signal: Signal) -> Shape {
+    match signal {
+        Signal::Traces => Shape::TracesRequest,
+        Signal::Logs => Shape::LogsRequest,
+        Signal::Metrics => Shape::MetricsRequest,
+    }
 }
 
 struct Transcoder<'a> {
@@ -79,6 +99,39 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
 
 impl<'a> Transcoder<'a> {
+    /// The members of the whole: like any message, except that what is not known here is looked at.
+    fn request(&mut self, signal: Signal) -> Result<Option<Foreign>, JsonError> {
+        let (mut known, mut unknown, mut other) = (false, 0, None);
+        self.json.expect(b'{', "expected an object")?;
+        if self.json.take(b'}') {
+            return Ok(None);
+        }
+        loop {
+            let key = self.json.key()?;
+            let name = plain(&mut self.scratch, key)?;
+            if let Some(field) = shape_of(signal).field(name) {
+                known = true;
+                self.member(shape_of(signal), field, 0)?;
+            } else {
+                let of = Signal::ALL.into_iter().find(|signal| shape_of(*signal).field(name).is_some());
+                let from = self.json.at();
+                self.json.skip()?;
+                if holds_something(self.json.since(from)) {
+                    unknown += 1;
+                    other = other.or(of);
+                }
+            }
+            if !self.json.another(b'}')? {
+                break;
+            }
+        }
+        Ok(match other {
+            Some(other) => Some(Foreign::Signal(other)),
+            None if unknown > 0 && !known => Some(Foreign::Unknown { members: unknown }),
+            None => None,
+        })
+    }
+
     /// The members of one object. Recursion is bounded by `MESSAGE_DEPTH_MAX`.
     fn message(&mut self, shape: Shape, depth: usize) -> Result<(), JsonError> {
         self.json.expect(b'{', "expected an object")?;
@@ -264,6 +317,11 @@ impl<'a> Transcoder<'a> {
             number => number::double(number),
         })
     }
+}
+
+/// Whether a value is more than null and empty brackets.
+fn holds_something(value: &[u8]) -> bool {
+    value.iter().any(|b| !b"[]{}nul, \t\r\n".contains(b))
 }
 
 /// The string that is meant: where it stands, or in `scratch` if it has escapes.

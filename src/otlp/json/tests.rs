@@ -309,3 +309,26 @@ proptest! {
         let _ = logs(format!("{{\"resourceLogs\":[{{\"scopeLogs\":[{{\"logRecords\":[{{{text}}}]}}]}}]}}").as_bytes());
     }
 }
+
+/// Unknown members are ignored, as the specification says, but an export that has nothing else is told apart from an empty one.
+#[test]
+fn what_stands_beside_a_request_is_named() {
+    let foreign = |json: &str| request(Signal::Logs, json.as_bytes()).unwrap().foreign;
+    let spans = Some(Foreign::Signal(Signal::Traces));
+    for (json, want) in [
+        ("{}", None),
+        (r#"{"resourceLogs":[]}"#, None),
+        (r#"{"resourceLogs":[],"later":{"a":1}}"#, None),
+        (r#"{"later":[ ],"nothing":null,"empty":{}}"#, None),
+        (r#"{"resourceSpans": [ ]}"#, None),
+        (r#"{"resourceSpans":[{}]}"#, None),
+        (r#"{"resourceSpans":[{"a":1}]}"#, spans),
+        (r#"{"resource_spans":[{"a":1}]}"#, spans),
+        (r#"{"resource\u0053pans":[{"a":1}]}"#, spans),
+        (r#"{"x":1,"resourceSpans":[{"a":1}],"resourceLogs":[]}"#, spans),
+        (r#"{"resourceMetrics":[{"a":1}]}"#, Some(Foreign::Signal(Signal::Metrics))),
+        (r#"{"logRecords":[1],"y":"","z":0}"#, Some(Foreign::Unknown { members: 3 })),
+    ] {
+        assert_eq!(foreign(json), want, "{json}");
+    }
+}

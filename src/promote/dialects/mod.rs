@@ -222,6 +222,11 @@ impl Tables {
         self.rows.get(key).copied()
     }
 
+    /// Whether a key names what is never stored, whoever asks for it.
+    pub(crate) fn withholds(&self, key: &[u8]) -> bool {
+        otel_core_is_withheld(key) || self.find(key).is_some_and(|known| known.to == To::Withhold)
+    }
+
     /// The family of an indexed key, its index and its leaf.
     pub(crate) fn family<'a>(&self, key: &'a [u8]) -> Option<(Family, Dialect, u32, &'a [u8])> {
         let dot = key.windows(2).position(|w| matches!(w, [b'.', b'0'..=b'9']))?;

@@ -1,7 +1,7 @@
 //! Bytes and values from outside: nothing panics, and what comes out is always a valid line.
 
 use super::*;
-use crate::promote::testing::{event, field, log, span};
+use crate::promote::testing::{SPAN, TRACE, event, field, log, pair, span};
 use proptest::prelude::*;
 
 fn any_value() -> impl Strategy<Value = Any> {
@@ -66,7 +66,7 @@ proptest! {
     #[test]
     fn random_and_cut_bytes_never_panic(noise in proptest::collection::vec(any::<u8>(), 0..200), cut in 0_usize..400, flip in 0_usize..400) {
         let promoter = promoter();
-        let context = Context { received: RECEIVED, peer: None };
+        let context = Context::new(RECEIVED);
         let mut sound = request(&[("service.name", Any::text("x"))], ("s", "1"), &[span("chat", &[
             ("gen_ai.operation.name", Any::text("chat")),
             ("gen_ai.input.messages", Any::array(&[Any::map(&[("role", Any::text("user"))])])),
@@ -141,10 +141,148 @@ fn nothing_personal_is_visible() {
     }
 }
 
+/// Wherever a sender puts an address or a number that reaches a person, it does not stand in evidence: any key that the tables know, the
+/// names around a span, resource, scope, events and links, in every shape of value.
+#[test]
+fn what_reaches_a_person_stands_nowhere_in_clear() {
+    let settings = Settings { keep_attributes: vec!["app.kept".to_owned()], ..settings() };
+    let promoter = Promoter::new(settings).unwrap();
+    let visible = |what: &str, resource: &[(&str, Any)], scope: (&str, &str), span: Vec<u8>| {
+        let (_, _, batch) = lines(&promoter, &request(resource, scope, &[span]), false);
+        assert!(!batch.records.is_empty(), "{what}");
+        let text = String::from_utf8_lossy(&batch.lines).into_owned();
+        for part in ["roe", "example.com", "170 1234567", "555-2671"] {
+            assert!(!text.contains(part), "{what}: {text}");
+        }
+    };
+    let said = "to jane.roe@example.com, +49 170 1234567 or 415-555-2671";
+    let shapes = [
+        Any::text(said),
+        Any::array(&[Any::text(said)]),
+        Any::map(&[("deep", Any::array(&[Any::text(said)]))]),
+        Any::text(&format!(r#"[{{"name":"{said}","outcome":"{said}","feature":"{said}","field":"{said}","id":"{said}"}}]"#)),
+    ];
+    let mut keys = dialects::testing_keys();
+    keys.push("app.kept".to_owned());
+    for key in &keys {
+        for shape in &shapes {
+            visible(key, &[], ("s", ""), span("x", &[("gen_ai.operation.name", Any::text("chat")), (key, shape.clone())]));
+            visible(key, &[(key, shape.clone())], ("s", ""), span("x", &[("gen_ai.operation.name", Any::text("chat"))]));
+        }
+    }
+    let ai = [("gen_ai.operation.name", Any::text("chat"))];
+    visible("span name", &[], ("s", ""), span(said, &ai));
+    visible("scope", &[], (said, said), span("x", &ai));
+    for key in
+        ["service.name", "service.namespace", "service.version", "service.instance.id", "deployment.environment.name", "cloud.region"]
+    {
+        visible(key, &[(key, Any::text(said))], ("s", ""), span("x", &ai));
+    }
+    let relation = pair(b"relation", &Any::text(said));
+    let link = [field(1, &TRACE), field(2, &SPAN), field(4, &relation)].concat();
+    visible("link", &[], ("s", ""), [span("x", &ai), field(13, &link)].concat());
+    for name in ["ai_audit.review.completed", "gen_ai.choice", said] {
+        let attributes =
+            ["finish_reason", "role", "ai_audit.review.trigger"].map(|k| field(3, &pair(k.as_bytes(), &Any::text(said)))).concat();
+        visible(name, &[], ("s", ""), [span("x", &ai), field(11, &[field(2, name.as_bytes()), attributes].concat())].concat());
+    }
+    let reasons = format!(r#"[{{"role":"assistant","finish_reason":"{said}"}}]"#);
+    visible("reasons", &[], ("s", ""), span("x", &[("gen_ai.output.messages", Any::text(&reasons))]));
+}
+
+/// Scenario: a resource and a scope far longer than anybody's, over many small spans. Guarantee: who sent it is said, the rest is carried
+/// up to a bound and named as cut, so that the lines stay a small multiple of the spans.
+#[test]
+fn a_long_resource_is_not_multiplied() {
+    let long = "x".repeat(200_000);
+    let resource = [
+        ("app.notes", Any::text(&long)),
+        ("container.image.tags", Any::array(&vec![Any::text("tag"); 20_000])),
+        ("ai_audit.decision.purpose", Any::text(&long)),
+        ("service.name", Any::text("claims")),
+        ("service.namespace", Any::text("lending")),
+    ];
+    let spans: Vec<Vec<u8>> = (1..=200_u64)
+        .map(|i| [field(1, &TRACE), field(2, &i.to_be_bytes()), field(9, &pair(b"gen_ai.system", &Any::text("openai")))].concat())
+        .collect();
+    let (records, tally, batch) = lines(&promoter(), &request(&resource, (&long, ""), &spans), false);
+    assert_eq!((records.len(), tally.counts.rejected), (200, 0));
+    assert!(batch.lines.len() < 200 * 3_000, "{}", batch.lines.len());
+    assert_eq!(records[0].path("source.service").and_then(Json::as_str), Some("claims"));
+    assert_eq!(names(&records[0], "evidence.truncated"), ["rest", "source.scope"]);
+}
+
+/// Nobody can order what is never stored to be stored.
+#[test]
+fn what_is_never_stored_cannot_be_kept_by_order() {
+    for key in ["host.name", "http.request.header.authorization", "client.address", "baggage.user"] {
+        let kept = Promoter::new(Settings { keep_attributes: vec![key.to_owned()], ..settings() });
+        assert!(kept.unwrap_err().starts_with("promotion.keep_attributes: `"), "{key}");
+        let realm = Promoter::new(Settings { realm: key.to_owned(), ..settings() });
+        assert!(realm.unwrap_err().starts_with("identity.realm: `"), "{key}");
+    }
+}
+
+/// A version is no address of a machine, a model's name no telephone number: what auditors ask for stays as it was sent.
+#[test]
+fn words_of_machines_stay() {
+    for (key, path, said) in [
+        ("ai_audit.model.version", "model.version", "1.2.3.4"),
+        ("ai_audit.model.id", "model.id", "claude-3-5-sonnet@20240620"),
+        ("gen_ai.response.model", "model.version", "model@2024.08"),
+        ("ai_audit.policy.version", "policy.version", "2026.11.20.1"),
+        ("ai_audit.model.checksum", "model.checksum", "sha256:4155552671415555267141555526714155552671415555267141555526714155"),
+        ("ai_audit.decision.id", "decision.id", "2026-11-20/415/7"),
+    ] {
+        let bytes = span("x", &[("gen_ai.operation.name", Any::text("chat")), (key, Any::text(said))]);
+        let (lines, ..) = lines(&promoter(), &request(&[], ("s", ""), &[bytes]), false);
+        let json = &lines[0];
+        assert_eq!(json.path(path).and_then(Json::as_str), Some(said), "{key}");
+        assert!(json.path("evidence.scrubbed").is_none(), "{key}");
+    }
+}
+
+/// Records that name the same decision by a person's address still name the same decision.
+#[test]
+fn an_id_that_is_a_person_still_joins() {
+    let decision =
+        span("x", &[("ai_audit.decision.id", Any::text("jane.roe@example.com-7")), ("ai_audit.decision.outcome", Any::text("deny"))]);
+    let review =
+        span("y", &[("ai_audit.decision.id", Any::text("jane.roe@example.com-7")), ("ai_audit.review.status", Any::text("pending"))]);
+    let (lines, ..) = lines(&promoter(), &request(&[], ("s", ""), &[decision, review]), false);
+    let ids: Vec<&str> = lines.iter().filter_map(|l| l.path("decision.id")?.as_str()).collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1] && ids[0].starts_with("ps:"), "{ids:?}");
+}
+
 #[test]
 fn debug_shows_nothing() {
     let promoter = promoter();
     let (_, _, batch) = lines(&promoter, &request(&[], ("s", ""), &[span("x", &[("gen_ai.input.messages", Any::text("secret"))])]), false);
     let shown = format!("{promoter:?} {batch:?} {:?}", batch.records);
     assert!(!shown.contains("secret"));
+}
+
+/// Scenario: ids of every length. Guarantee: each span and log is promoted, one whose trace, span or parent id has a wrong length is counted
+/// (once) and names it; no id at all and one of zeros only, which some SDKs write for "no parent", are not counted.
+#[test]
+fn ids_of_wrong_length_are_counted() {
+    let with = |trace: &[u8], span_id: &[u8], parent: &[u8]| {
+        let ai = field(9, &pair(b"gen_ai.operation.name", &Any::text("chat")));
+        [field(1, trace), field(2, span_id), field(4, parent), ai].concat()
+    };
+    let spans = [
+        with(&[1; 16], &[1; 8], &[1; 8]),
+        with(&[], &[], &[]),
+        with(&[0; 16], &[0; 8], &[0; 8]),
+        with(&[1; 15], &[1; 8], &[]),
+        with(&[1; 16], &[1; 9], &[1; 7]),
+        with(&[1; 16], &[1; 8], &[0]),
+    ];
+    let (lines_of_spans, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &spans), false);
+    assert_eq!((tally.counts.promoted, tally.counts.rejected, tally.misshapen_ids), (2, 4, 1));
+    assert!(tally.rejected_why.unwrap().contains("span id"));
+    assert_eq!(names(&lines_of_spans[1], "evidence.conflicts"), ["trace.parent_span_id"]);
+    let logs = [&[1_u8; 16][..], &[], &[0; 16], &[1; 3]].map(|trace| [log("gen_ai.choice", Any::empty(), &[]), field(9, trace)].concat());
+    let (_, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &logs), true);
+    assert_eq!((tally.counts.promoted, tally.misshapen_ids), (4, 1));
 }

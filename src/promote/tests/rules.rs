@@ -167,15 +167,17 @@ fn broken_text_is_repaired_and_named() {
 }
 
 #[test]
-fn ids_of_wrong_length_are_none() {
+fn a_parent_id_of_wrong_length_is_none_and_a_log_needs_no_ids() {
     let mut bytes = chat(&[]);
-    bytes.extend(field(1, b"short"));
-    bytes.extend(field(2, &[0; 8]));
     bytes.extend(field(4, &[1; 9]));
     let record = one_span(bytes);
-    assert!(record.path("trace.trace_id").is_none() && record.path("trace.span_id").is_none());
-    assert_eq!(names(&record, "evidence.conflicts"), ["trace.parent_span_id", "trace.span_id", "trace.trace_id"]);
-    assert_eq!(at(&record, "id"), hex::encode(&Sha256::digest(r#"["span","","","0"]"#)[..16]));
+    assert!(record.path("trace.parent_span_id").is_none());
+    assert_eq!(names(&record, "evidence.conflicts"), ["trace.parent_span_id"]);
+    let item = [log("gen_ai.choice", Any::empty(), &[]), field(9, b"short"), field(10, &[0; 8])].concat();
+    let (records, tally, _) = lines(&promoter(), &request(&[], ("s", ""), std::slice::from_ref(&item)), true);
+    assert!(records[0].path("trace").is_none() && tally.misshapen_ids == 1);
+    let ordinal = hex::encode(promoter().keyed.bytes("log", &item));
+    assert_eq!(at(&records[0], "id"), hex::encode(&Sha256::digest(format!(r#"["log","","","{ordinal}"]"#))[..16]));
 }
 
 #[test]
@@ -312,7 +314,7 @@ fn every_span_is_counted_once() {
     // A request that is no protobuf appends nothing.
     let mut batch = Batch::default();
     let whole = [request(&[], ("s", ""), &[chat(&[])]), vec![0x0a, 0x7f]].concat();
-    assert!(promoter.traces(&whole, Context { received: RECEIVED, peer: None }, &mut batch).is_err());
+    assert!(promoter.traces(&whole, Context::new(RECEIVED), &mut batch).is_err());
     assert!(batch.records.is_empty() && batch.lines.is_empty());
 }
 
@@ -322,7 +324,7 @@ fn a_resend_over_another_connection_is_the_same_record() {
     let peer = Peer { id: "app-1".into(), method: "mtls" };
     let send = |received, peer: Option<&Peer>| {
         let mut batch = Batch::default();
-        promoter().traces(&bytes, Context { received: UnixNanos(received), peer }, &mut batch).unwrap();
+        promoter().traces(&bytes, Context { peer, ..Context::new(UnixNanos(received)) }, &mut batch).unwrap();
         let json = checked(batch.line(&batch.records[0]));
         (batch.records[0].id, batch.records[0].sameness, at(&json, "source.peer.method").to_owned())
     };

@@ -97,6 +97,27 @@ async fn malformed_spans_are_a_partial_success() {
     assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Partial), 2);
 }
 
+/// The warnings of OTLP/HTTP, over gRPC: accepted, nothing rejected, and said.
+#[tokio::test]
+async fn odd_ids_and_wrong_services_are_a_warning() {
+    let mut rig = rig().await;
+    rig.answering(Ok(RECEIPT));
+    let odd = Span { span_id: vec![1; 3], ..ai_span() };
+    let response = rig.client().await.export(traces(vec![ai_span(), odd])).await.unwrap();
+    assert_eq!(response.metadata().get("spanseal-promoted").unwrap(), "2");
+    assert_eq!(response.metadata().get("spanseal-seal").unwrap(), "42");
+    let partial = response.into_inner().partial_success.unwrap();
+    assert_eq!(partial.rejected_spans, 0);
+    assert!(partial.error_message.starts_with("1 span has an id of wrong length"), "{}", partial.error_message);
+    let spans = traces(vec![Span { start_time_unix_nano: 5, ..ai_span() }]).encode_to_vec();
+    let wrong = ExportLogsServiceRequest::decode(&*spans);
+    assert!(wrong.is_err(), "the official decoder cannot send it: {wrong:?}");
+    let path = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+    let (http, headers) = raw(&rig, path, &[], framed(0, &spans)).await;
+    assert_eq!((http, headers["spanseal-promoted"].to_str().unwrap()), (200, "0"));
+    assert_eq!(rig.metrics.requests(Some(Signal::Logs), Outcome::Warned), 1);
+}
+
 #[tokio::test]
 async fn logs_and_metrics_have_their_services() {
     let mut rig = rig().await;

@@ -1,5 +1,6 @@
 use std::io::Write;
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use reqwest::{Body, Method};
 
@@ -112,6 +113,95 @@ async fn malformed_items_are_a_partial_success() {
     assert_eq!(reply.json()["partialSuccess"]["errorMessage"], "a trace id has not 16 bytes");
 }
 
+/// Scenario: an exporter whose URL is that of another signal, in both encodings, and JSON that is no export at all. Guarantee: still a success,
+/// because unknown members are to be ignored, but one that says what was found and where it belongs.
+#[tokio::test]
+async fn what_is_sent_to_the_wrong_path_is_told_where_it_belongs() {
+    let rig = rig().await;
+    let span = Span { start_time_unix_nano: 5, ..ai_span() };
+    let spans = traces(vec![span.clone(), span]);
+    let log = LogRecord { time_unix_nano: 5, event_name: "gen_ai.choice".to_owned(), ..Default::default() };
+    let records = logs(vec![log]);
+    let hint =
+        |found: &str, at: &str, to: &str| format!("the request holds {found}, of which nothing is kept at /v1/{at}: send them to /v1/{to}");
+    for (path, media_type, body, rejected, said) in [
+        (
+            "/v1/logs",
+            JSON,
+            serde_json::to_vec(&spans).unwrap(),
+            "rejectedLogRecords",
+            hint("traces (`resourceSpans`)", "logs", "traces (over gRPC: TraceService)"),
+        ),
+        (
+            "/v1/metrics",
+            JSON,
+            serde_json::to_vec(&spans).unwrap(),
+            "rejectedDataPoints",
+            hint("traces (`resourceSpans`)", "metrics", "traces (over gRPC: TraceService)"),
+        ),
+        (
+            "/v1/traces",
+            JSON,
+            serde_json::to_vec(&records).unwrap(),
+            "rejectedSpans",
+            hint("logs (`resourceLogs`)", "traces", "logs (over gRPC: LogsService)"),
+        ),
+        (
+            "/v1/traces",
+            JSON,
+            b"{\"spans\":[1],\"more\":2,\"none\":null}".to_vec(),
+            "rejectedSpans",
+            "nothing was found in the request, its 2 members are all unknown: traces are sent as `resourceSpans`".to_owned(),
+        ),
+        (
+            "/v1/logs",
+            JSON,
+            b"{\"secret\":[1]}".to_vec(),
+            "rejectedLogRecords",
+            "nothing was found in the request, its one member is unknown: logs are sent as `resourceLogs`".to_owned(),
+        ),
+    ] {
+        let reply = post(&rig, path, media_type, "", body).await;
+        assert_eq!((reply.status, reply.header("spanseal-promoted")), (200, "0"), "{path}");
+        assert_eq!(reply.json(), serde_json::json!({"partialSuccess": {rejected: "0", "errorMessage": said}}), "{path}");
+    }
+    for (path, body, word) in [
+        ("/v1/logs", spans.encode_to_vec(), "TraceService"),
+        ("/v1/metrics", spans.encode_to_vec(), "TraceService"),
+        ("/v1/traces", records.encode_to_vec(), "LogsService"),
+    ] {
+        let reply = post(&rig, path, PROTOBUF, "", body).await;
+        assert_eq!((reply.status, reply.header("spanseal-promoted")), (200, "0"), "{path}");
+        // All three answers have one shape: field 1, in it field 2 the message.
+        let partial = ExportTraceServiceResponse::decode(&*reply.body).unwrap().partial_success.unwrap();
+        assert!(partial.error_message.contains(word), "{path}: {partial:?}");
+    }
+    let warned = Signal::ALL.map(|signal| rig.metrics.requests(Some(signal), Outcome::Warned));
+    // Logs read as spans have bad trace ids: some of what the third protobuf body held was rejected.
+    assert_eq!((warned, rig.metrics.requests(Some(Signal::Traces), Outcome::Partial)), ([2, 3, 2], 1));
+    // Nothing odd: not a word.
+    for body in ["{}", r#"{"resourceLogs":[],"later":1}"#, r#"{"resourceSpans":[],"later":null}"#] {
+        assert_eq!(post(&rig, "/v1/logs", JSON, "", body).await.body, b"{}", "{body}");
+    }
+}
+
+#[tokio::test]
+async fn ids_of_wrong_length_are_said_and_lose_nothing() {
+    let mut rig = rig().await;
+    rig.answering(Ok(RECEIPT));
+    let odd = Span { span_id: vec![1; 3], ..ai_span() };
+    let reply = post(&rig, "/v1/traces", JSON, "", serde_json::to_vec(&traces(vec![odd.clone(), ai_span(), odd])).unwrap()).await;
+    assert_eq!((reply.status, reply.header("spanseal-promoted"), reply.header("spanseal-seal")), (200, "3", "42"));
+    let partial = &reply.json()["partialSuccess"];
+    assert_eq!(partial["rejectedSpans"], "0");
+    let message = partial["errorMessage"].as_str().unwrap();
+    assert!(message.starts_with("2 spans have an id of wrong length and became evidence without it: "), "{message}");
+    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Warned), 1);
+    let log = LogRecord { event_name: "gen_ai.choice".to_owned(), span_id: vec![1; 3], ..Default::default() };
+    let reply = post(&rig, "/v1/logs", JSON, "", serde_json::to_vec(&logs(vec![log])).unwrap()).await;
+    assert!(reply.json()["partialSuccess"]["errorMessage"].as_str().unwrap().starts_with("1 log record has an id"));
+}
+
 #[tokio::test]
 async fn metric_points_are_counted_in_both_encodings() {
     let rig = rig().await;
@@ -196,6 +286,29 @@ async fn what_is_not_otlp_is_told_so() {
     assert_eq!((deflate.status, deflate.header("accept-encoding")), (415, "gzip, zstd"));
     assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Unsupported), 5);
     assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 2);
+}
+
+/// Scenario: a small request becomes far more than it was. Guarantee: what it becomes is paid out of the pool; while others hold that, it
+/// is refused for now, and what no pool of this size could hold is refused for good. Nothing of it is submitted or counted.
+#[tokio::test]
+async fn a_request_pays_for_what_it_becomes() {
+    let pool = Pool::new(2 * 1024 * 1024, Duration::from_millis(20));
+    let mut rig = rig_with(plain(), pool).await;
+    let body = traces(vec![ai_span(), ai_span()]).encode_to_vec();
+    rig.fake.line_bytes.store(512 * 1024, Ordering::Relaxed);
+    let held = rig.pool.admit(1536 * 1024).await.unwrap();
+    let full = post(&rig, "/v1/traces", PROTOBUF, "", body.clone()).await;
+    assert_eq!((full.status, full.header("retry-after")), (429, "2"));
+    drop(held);
+    rig.fake.line_bytes.store(2 * 1024 * 1024, Ordering::Relaxed);
+    let never = post(&rig, "/v1/traces", PROTOBUF, "", body.clone()).await;
+    assert_eq!((never.status, never.header("retry-after")), (413, ""));
+    assert!(rig.submissions.try_recv().is_err());
+    assert_eq!((rig.pool.used(), rig.counters.take().spans), (0, 0));
+    rig.answering(Ok(RECEIPT));
+    rig.fake.line_bytes.store(512 * 1024, Ordering::Relaxed);
+    assert_eq!(post(&rig, "/v1/traces", PROTOBUF, "", body).await.status, 200);
+    assert_eq!(rig.pool.used(), 0);
 }
 
 #[tokio::test]

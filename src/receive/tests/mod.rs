@@ -4,7 +4,9 @@ mod drain;
 mod grpc;
 mod http;
 mod secure;
+mod slow;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -24,7 +26,7 @@ use super::*;
 use crate::clock::{ManualClock, UnixNanos};
 use crate::otlp::view::{self, ResourceGroup, ScopeGroup};
 use crate::otlp::wire::Malformed;
-use crate::promote::{Context, Peer, Tally};
+use crate::promote::{Context, Peer, Tally, Unpromoted};
 use crate::record::{Batch, PendingRecord, RecordId};
 use crate::retain::ClassIndex;
 use crate::seal::{Pool, Receipt, Submission, SubmitError};
@@ -34,6 +36,8 @@ use crate::tlog::{Hash, RootHash};
 #[derive(Debug, Default)]
 pub(super) struct Fake {
     pub(super) seen: Mutex<Vec<Seen>>,
+    /// How long a line becomes; two bytes unless told.
+    pub(super) line_bytes: AtomicUsize,
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +55,7 @@ impl Fake {
         context: Context<'_>,
         batch: &mut Batch,
         item: impl Fn(&[u8], &mut Tally) -> Result<bool, Malformed>,
-    ) -> Result<Tally, Malformed> {
+    ) -> Result<Tally, Unpromoted> {
         let thread = std::thread::current().id();
         let seen = Seen { peer: context.peer.cloned(), received: context.received, thread, bytes: request.len() };
         self.seen.lock().unwrap().push(seen);
@@ -62,6 +66,10 @@ impl Fake {
                     if item(bytes?, &mut tally)? {
                         let at = batch.lines.len();
                         batch.lines.extend_from_slice(b"{}");
+                        batch.lines.resize(at + self.line_bytes.load(Ordering::Relaxed).max(2), b' ');
+                        if !context.room.has(batch.lines.len()) {
+                            return Err(Unpromoted::NoRoom);
+                        }
                         batch.records.push(PendingRecord {
                             id: RecordId([7; 16]),
                             line: at..at + 2,
@@ -81,7 +89,7 @@ impl Fake {
 }
 
 impl Promote for Fake {
-    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn traces(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         self.walk(request, context, batch, |bytes, tally| {
             tally.counts.spans += 1;
             let span = view::Span::read(bytes)?;
@@ -90,6 +98,7 @@ impl Promote for Fake {
                 tally.rejected_why = Some("a trace id has not 16 bytes".to_owned());
                 return Ok(false);
             }
+            tally.misshapen_ids += u64::from(!matches!(span.span_id.len(), 0 | 8));
             let is_ai = span.attributes().any(|a| a.is_ok_and(|a| a.key.starts_with(b"gen_ai.")));
             tally.counts.skipped += u64::from(!is_ai);
             tally.skipped[0] += u64::from(!is_ai);
@@ -97,9 +106,10 @@ impl Promote for Fake {
         })
     }
 
-    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Malformed> {
+    fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         self.walk(request, context, batch, |bytes, tally| {
             tally.counts.logs += 1;
+            tally.misshapen_ids += u64::from(view::LogRecord::read(bytes)?.span_id.len() == 3);
             Ok(!view::LogRecord::read(bytes)?.event_name.is_empty())
         })
     }
@@ -127,6 +137,10 @@ pub(super) async fn rig() -> Rig {
 }
 
 pub(super) async fn rig_with(endpoint: Endpoint, pool: Pool) -> Rig {
+    rig_within(endpoint, pool, Timeouts::default()).await
+}
+
+pub(super) async fn rig_within(endpoint: Endpoint, pool: Pool, timeouts: Timeouts) -> Rig {
     // reqwest was built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (sealer, submissions) = SealerHandle::for_tests(pool.clone());
@@ -139,7 +153,7 @@ pub(super) async fn rig_with(endpoint: Endpoint, pool: Pool) -> Rig {
         metrics: Arc::clone(&metrics),
     };
     let port = Port { endpoint, request_bytes_max: LIMIT };
-    let options = Options { grpc: Some(port.clone()), http: Some(port) };
+    let options = Options { grpc: Some(port.clone()), http: Some(port), timeouts };
     let receiver = start(&options, state).await.unwrap();
     Rig { receiver, fake, metrics, pool, counters, submissions }
 }

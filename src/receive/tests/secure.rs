@@ -210,3 +210,19 @@ async fn files_that_do_not_serve_are_named_in_one_sentence() {
     assert_eq!(text, format!("`{}` is not the private key of the certificate in `{}`", shown(&other_key), shown(&tls.cert_file)));
     assert!(!text.contains("PRIVATE KEY") && !other_cert.is_empty());
 }
+
+/// Scenario: a connection to a TLS port that begins a handshake and says no more. Guarantee: it ends and is counted; others are let in.
+#[tokio::test]
+async fn a_handshake_that_stops_is_ended() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = authority();
+    let timeouts = Timeouts { handshake: Duration::from_secs(1), ..Timeouts::default() };
+    let rig = rig_within(server.endpoint(None), pool(), timeouts).await;
+    let mut stopped = tokio::net::TcpStream::connect(rig.receiver.grpc_address().unwrap()).await.unwrap();
+    // The header of a TLS record that holds a ClientHello of 512 bytes, and one of them.
+    stopped.write_all(b"\x16\x03\x01\x02\0\x01").await.unwrap();
+    server.export(&rig, None).await.unwrap();
+    let end = tokio::time::timeout(Duration::from_secs(120), stopped.read(&mut [0])).await.expect("it never ended");
+    assert!(!matches!(end, Ok(1..)), "{end:?}");
+    assert_eq!(rig.metrics.handshakes_failed(), 1);
+}

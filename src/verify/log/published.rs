@@ -1,7 +1,7 @@
 //! The published checkpoint: a pointer that may lag behind the seals, but never name what they do not have.
 
 use super::Walk;
-use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey};
+use crate::tlog::note::{SignedNote, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::truth::{Judgement, judge};
 use crate::verify::listing::Group;
@@ -11,8 +11,7 @@ use crate::worm::{ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, checkpoint_key, se
 
 /// The published checkpoint, as read: nobody has verified it yet.
 pub(super) struct Published {
-    pub(super) note: SignedNote,
-    pub(super) checkpoint: Checkpoint,
+    pub(super) read: UnverifiedCheckpoint,
     pub(super) compared: bool,
 }
 
@@ -29,25 +28,21 @@ impl Walk<'_> {
             Err(ReadError::TooLarge { size, .. }) => return self.sink.finding(bad_checkpoint(&format!("{size} bytes"))),
             Err(error) => return self.sink.unchecked("checkpoint", None, error),
         };
-        let parsed = std::str::from_utf8(&bytes).map_err(|e| e.to_string()).and_then(|text| {
-            let note = SignedNote::parse(text).map_err(|e| e.to_string())?;
-            let checkpoint = Checkpoint::parse(&note.text).map_err(|e| e.to_string())?;
-            Ok(Published { note, checkpoint, compared: false })
-        });
-        match parsed {
-            Ok(published) => self.published = Some(published),
+        let text = std::str::from_utf8(&bytes).map_err(|e| e.to_string());
+        match text.and_then(|text| UnverifiedCheckpoint::parse(text).map_err(|e| e.to_string())) {
+            Ok(read) => self.published = Some(Published { read, compared: false }),
             Err(why) => self.sink.finding(bad_checkpoint(&why)),
         }
     }
 
     /// Whether a stored seal carries just this note. Proves nothing: the key is not known here.
     async fn is_a_seals_own(&self, published: &Published) -> bool {
-        let Some(index) = published.checkpoint.size.0.checked_sub(1) else { return false };
+        let Some(index) = published.read.checkpoint.size.0.checked_sub(1) else { return false };
         let key = seal_key(self.scene.log, index);
         for version in self.scene.store.versions(&key).await.unwrap_or_default().iter().filter(|v| !v.is_delete_marker) {
             let bytes = self.scene.store.get(&key, version.id.as_ref(), SEAL_BYTES_MAX).await.ok().flatten();
             let seal = bytes.and_then(|b| SealFile::parse(&b).ok());
-            if seal.and_then(|s| SignedNote::parse(&s.checkpoint).ok()).is_some_and(|note| note == published.note) {
+            if seal.and_then(|s| SignedNote::parse(&s.checkpoint).ok()).is_some_and(|note| note == published.read.note) {
                 return true;
             }
         }
@@ -60,8 +55,8 @@ impl Walk<'_> {
         let Scene { store, log, .. } = self.scene;
         let mut keys = self.chain.keys_seen.clone();
         keys.extend([&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten().cloned());
-        let size = published.checkpoint.size.0;
-        if !keys.iter().any(|key| published.is_signed(key)) {
+        let size = published.read.checkpoint.size.0;
+        if !keys.iter().any(|key| published.read.is_signed_by(key)) {
             if self.beyond && self.is_a_seals_own(&published).await {
                 let meaning = "The published checkpoint is that of a later seal, signed by a key that the range looked at does not lead to. It \
                                was not checked; verify the whole log for that.";
@@ -72,7 +67,7 @@ impl Walk<'_> {
             return;
         }
         let Some(index) = size.checked_sub(1) else {
-            if published.checkpoint.root != crate::tlog::merkle::empty_root() {
+            if published.read.checkpoint.root != crate::tlog::merkle::empty_root() {
                 self.sink.finding(bad_checkpoint("a root that is not that of the empty tree"));
             }
             return;
@@ -117,24 +112,21 @@ impl Walk<'_> {
 }
 
 impl Published {
-    fn is_signed(&self, key: &VerifierKey) -> bool {
-        self.note.verify(key).is_ok() && self.checkpoint.origin == key.name()
-    }
-
     /// Why it is not the checkpoint of the tree that this seal left.
     pub(super) fn differs(&self, seal: &SealFile, key: &VerifierKey) -> Option<String> {
-        let signed = self.is_signed(key) || seal.statement.next_vkey.as_ref().is_some_and(|next| self.is_signed(next));
+        let UnverifiedCheckpoint { note, checkpoint } = &self.read;
+        let signed = self.read.is_signed_by(key) || seal.statement.next_vkey.as_ref().is_some_and(|next| self.read.is_signed_by(next));
         if !signed {
-            return Some(match self.note.verify(key) {
+            return Some(match note.verify(key) {
                 Err(error) => error.to_string(),
-                Ok(()) => format!("origin `{}`", self.checkpoint.origin),
+                Ok(()) => format!("origin `{}`", checkpoint.origin),
             });
         }
         let root = seal.range_after().root();
-        if self.checkpoint.root != root {
-            return Some(format!("root {}, where the seals have {}", self.checkpoint.root.0, root.0));
+        if checkpoint.root != root {
+            return Some(format!("root {}, where the seals have {}", checkpoint.root.0, root.0));
         }
-        (!self.checkpoint.extensions.is_empty()).then(|| "extension lines, which this log does not write".to_owned())
+        (!checkpoint.extensions.is_empty()).then(|| "extension lines, which this log does not write".to_owned())
     }
 }
 

@@ -6,6 +6,7 @@ use crate::tlog::seal_file::{Counts, SegmentRef};
 use crate::verify::report::Verdict;
 use crate::worm::{Lock, Mode, segment_name};
 
+const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 const CONTENT: &str = "Why was I refused?";
 
 fn signer() -> NoteSigner {
@@ -19,7 +20,7 @@ fn bundle(change: impl FnOnce(&mut Statement)) -> Bundle {
     let record = Json::object([("id", Json::string("r1")), ("retrieval", Json::object([("documents", Json::Array(vec![document]))]))]);
     let record = record.to_jcs_string();
     let leaves = [leaf_hash(b"{}"), leaf_hash(record.as_bytes()), leaf_hash(b"[]")];
-    let (sealed_at, sha256) = (UnixSeconds(1_800_000_000), Hash::of(b"segment"));
+    let (sealed_at, sha256) = (NOW, Hash::of(b"segment"));
     let mut statement = Statement {
         log: "spanseal.test/log".into(),
         index: 0,
@@ -62,7 +63,7 @@ fn bundle(change: impl FnOnce(&mut Statement)) -> Bundle {
 }
 
 fn checked(bundle: &Bundle) -> CheckReport {
-    check(&bundle.to_bytes(), signer().verifier())
+    check(&bundle.to_bytes(), signer().verifier(), NOW)
 }
 
 #[test]
@@ -139,18 +140,26 @@ fn openings_are_checked_against_the_commitment() {
     assert!(!format!("{:?}", Opening { member: member.into(), salt, content: CONTENT.into() }).contains("refused"));
 }
 
+/// Scenario: cosignatures, time stamps and members that nobody verifies, wherever a bundle has room for them. Guarantee: each is counted or
+/// named as not verified, and none changes what is proved.
 #[test]
-fn what_is_not_checked_is_said() {
+fn what_is_not_verified_is_said() {
     let mut bundle = bundle(|_| {});
-    bundle.cosignatures.push(signer().checkpoint(TreeSize(1), root_of(&[])).lines().last().unwrap().to_owned());
+    let line = NoteSigner::new("witness.test", &[8; 32]).unwrap().checkpoint(TreeSize(1), root_of(&[])).lines().last().unwrap().to_owned();
+    bundle.cosignatures.push(line.clone());
+    bundle.checkpoint.push_str(&format!("{line}\n"));
     bundle.timestamps.push("AAAA".into());
+    bundle.openings.push(Opening { member: "retrieval.documents.0.content".into(), salt: "05".repeat(32), content: CONTENT.into() });
     let mut text = String::from_utf8(bundle.to_bytes()).unwrap();
     text.insert_str(1, "\"zone\":\"eu\",");
-    let report = check(text.as_bytes(), signer().verifier());
+    let text = text.replacen("\"openings\":[{", "\"openings\":[{\"witnessed\":\"yes\",", 1);
+    let report = check(text.as_bytes(), signer().verifier(), NOW);
     assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
-    for part in ["1 cosignature(s)", "1 time stamp(s)", "`zone`"] {
-        assert!(report.to_text().contains(&format!("Not checked: {part}")) || report.to_text().contains(part), "{part}");
+    for part in ["2 cosignature(s)", "1 time stamp(s)", "the bundle's member `zone`", "the bundle's member `openings.0.witnessed`"] {
+        assert!(report.to_text().contains(&format!("Not verified: {part}")), "{part}: {}", report.to_text());
     }
+    let proved = report.result.unwrap();
+    assert_eq!((proved.cosignatures, proved.timestamps, proved.unknown.len()), (2, 1, 2));
     bundle.timestamps = vec!["not base64!".into()];
     assert_eq!(checked(&bundle).verdict, Verdict::Findings);
     bundle.timestamps.clear();
@@ -174,13 +183,86 @@ fn what_is_no_proof_is_not_refused() {
     let whole = bundle(|_| {}).to_bytes();
     let cut_off = &whole[..whole.len() / 2];
     for no_proof in [&b""[..], b" \n", b"hello", b"[]", b"{}", b"{\"format\":1}", b"{\"format\":\"spanseal.log/1\"}", b"\xff", cut_off] {
-        let report = check(no_proof, signer().verifier());
+        let report = check(no_proof, signer().verifier(), NOW);
         assert_eq!(report.verdict, Verdict::Unchecked, "{}", String::from_utf8_lossy(no_proof));
         assert!(report.to_text().starts_with("NOT A PROOF: "), "{}", report.to_text());
     }
     for (ours, verdict) in [("spanseal.proof/1", Verdict::Findings), ("spanseal.proof/2", Verdict::Unchecked)] {
-        let report = check(format!("{{\"format\":\"{ours}\"}}").as_bytes(), signer().verifier());
+        let report = check(format!("{{\"format\":\"{ours}\"}}").as_bytes(), signer().verifier(), NOW);
         assert_eq!(report.verdict, verdict, "{ours}: a bundle that lacks all else does not hold");
         assert!(!report.to_text().starts_with("NOT A PROOF"), "{}", report.to_text());
+    }
+}
+
+/// Scenario: the log's own key signed a statement that cannot be true. Guarantee: the record is shown to be signed, and the verdict is not
+/// `verified`; the member is named.
+#[test]
+fn what_cannot_be_true_is_a_finding() {
+    type Change = fn(&mut Statement);
+    let cases: [(&[&str], Change); 5] = [
+        (&["started"], |s| s.started.0 += 1),
+        (&["next_by"], |s| s.next_by = Some(UnixSeconds(NOW.0 - 1))),
+        (&["counts"], |s| s.counts.rejected = 1),
+        (&["sealed_at"], |s| {
+            (s.sealed_at.0, s.started.0) = (NOW.0 + 301, NOW.0);
+            s.segments[0].key = segment_name("standard", s.sealed_at, 0, &s.segments[0].sha256.to_string());
+        }),
+        (&[], |s| s.sealed_at.0 += 300),
+    ];
+    for (members, change) in cases {
+        let report = checked(&bundle(change));
+        let (text, proved) = (report.to_text(), report.result.unwrap());
+        let doubted: Vec<&str> = proved.doubts.iter().map(|d| d.member).collect();
+        assert_eq!(doubted, members, "{text}");
+        let (verdict, word) = if members.is_empty() { (Verdict::Verified, "VERIFIED: ") } else { (Verdict::Findings, "FINDINGS: ") };
+        assert!(report.verdict == verdict && text.starts_with(word), "{text}");
+        assert_eq!(text.matches("Finding: ").count(), members.len(), "{text}");
+    }
+}
+
+/// The same of the record: its form, and what its segment is said to hold.
+#[test]
+fn a_record_is_held_to_its_own_form_and_its_segment() {
+    let with = |record: &str| {
+        let mut bundle = bundle(|_| {});
+        let leaves = [leaf_hash(record.as_bytes())];
+        record.clone_into(&mut bundle.record);
+        bundle.segment = Inclusion { index: LeafIndex(0), size: TreeSize(1), path: vec![] };
+        let Ok(mut statement) = Statement::parse(&bundle.statement) else { panic!() };
+        (statement.segments[0].records, statement.segments[0].merkle_root) = (1, root_of(&leaves));
+        let mut range = CompactRange::new();
+        range.append(leaf_hash(&statement.entry()));
+        bundle.statement = statement.to_json();
+        bundle.checkpoint = signer().checkpoint(range.size(), range.root());
+        checked(&bundle)
+    };
+    let good = r#"{"id":"00112233445566778899aabbccddeeff","kind":"event","retention":{"class":"standard"},"schema":"spanseal.record/1","time":{"start":"1970-01-01T00:00:00.000000001Z"}}"#;
+    assert_eq!(with(good).verdict, Verdict::Verified);
+    for (from, to, member) in
+        [("\"standard\"", "\"other\"", "retention.class"), ("000000001Z", "000000003Z", "time"), ("000000001Z", "000000000Z", "time")]
+    {
+        let report = with(&good.replacen(from, to, 1));
+        assert_eq!(report.result.unwrap().doubts.iter().map(|d| d.member).collect::<Vec<_>>(), [member], "{to}");
+        assert_eq!(report.verdict, Verdict::Findings);
+    }
+    for (from, to) in [("\"event\"", "7"), ("\"00112233445566778899aabbccddeeff\"", "[]"), ("\"standard\"", "true")] {
+        let report = with(&good.replacen(from, to, 1));
+        assert!(report.to_text().starts_with("REFUSED: ") && report.to_text().contains("record: "), "{to}: {}", report.to_text());
+    }
+    // What another schema means by them is not known.
+    assert_eq!(with(&good.replacen("record/1", "record/2", 1).replacen("\"event\"", "7", 1)).verdict, Verdict::Verified);
+}
+
+/// A statement is objects, arrays and strings alone, also in members that this version does not know.
+#[test]
+fn a_statement_holds_no_numbers() {
+    for (extra, verdict) in [(Json::string("1"), Verdict::Verified), (Json::Bool(true), Verdict::Findings)] {
+        let mut bundle = bundle(|_| {});
+        let Json::Object(members) = &mut bundle.statement else { panic!() };
+        members.push(("zone".into(), extra));
+        let mut range = CompactRange::new();
+        range.append(leaf_hash(&bundle.statement.to_jcs()));
+        bundle.checkpoint = signer().checkpoint(range.size(), range.root());
+        assert_eq!(checked(&bundle).verdict, verdict);
     }
 }

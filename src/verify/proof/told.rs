@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use super::{Bundle, ProofError};
+use crate::clock::UnixSeconds;
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
+use crate::verify::doubt::Doubt;
 use crate::verify::report::Verdict;
 
 /// What a bundle proved.
@@ -31,11 +33,13 @@ pub struct Proved {
     pub rotations: usize,
     /// Members whose disclosed content is what was committed to.
     pub opened: Vec<String>,
-    /// Present, not checked.
+    /// What the log's key signed here and cannot be true.
+    pub doubts: Vec<Doubt>,
+    /// Present, not verified.
     pub cosignatures: usize,
-    /// Present, not checked.
+    /// Present, not verified.
     pub timestamps: usize,
-    /// Members that were not looked at.
+    /// Members of the bundle that no signature covers and that were not looked at.
     pub unknown: Vec<String>,
 }
 
@@ -48,10 +52,11 @@ pub struct CheckReport {
     pub result: Result<Proved, ProofError>,
 }
 
-/// Checks a bundle's bytes against the auditor's key.
-pub fn check(bundle: &[u8], vkey: &VerifierKey) -> CheckReport {
-    let result = Bundle::parse(bundle).and_then(|b| b.check(vkey));
+/// Checks a bundle's bytes against the auditor's key. `now` tells which dates cannot be.
+pub fn check(bundle: &[u8], vkey: &VerifierKey, now: UnixSeconds) -> CheckReport {
+    let result = Bundle::parse(bundle).and_then(|b| b.check(vkey, now));
     let verdict = match &result {
+        Ok(proved) if !proved.doubts.is_empty() => Verdict::Findings,
         Ok(_) => Verdict::Verified,
         Err(ProofError::Refused(_)) => Verdict::Findings,
         Err(ProofError::NotAProof(_) | ProofError::UnknownFormat(..)) => Verdict::Unchecked,
@@ -84,7 +89,11 @@ impl CheckReport {
 impl Proved {
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
         let (s, none) = (&self.statement, "none".to_owned());
-        writeln!(out, "VERIFIED: this record was sealed and signed.")?;
+        if self.doubts.is_empty() {
+            writeln!(out, "VERIFIED: this record was sealed and signed.")?;
+        } else {
+            writeln!(out, "FINDINGS: this record was sealed and signed, and beside it something that cannot be true.")?;
+        }
         let (id, kind) = (self.record_id.as_ref().unwrap_or(&none), self.kind.as_ref().unwrap_or(&none));
         writeln!(out, "  record     {id} (kind {kind}), line {} of {} in its segment", self.leaf_index, self.segment.records)?;
         writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
@@ -101,6 +110,10 @@ impl Proved {
         for member in &self.opened {
             writeln!(out, "  opened     `{member}`: the disclosed content is what the record committed to")?;
         }
+        for doubt in &self.doubts {
+            let Doubt { kind, meaning, expected, found, .. } = doubt;
+            writeln!(out, "Finding: {}: {meaning} Expected: {expected}. Found: {found}.", kind.as_str())?;
+        }
         writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
         writeln!(
             out,
@@ -111,12 +124,12 @@ impl Proved {
             if count > 0 {
                 writeln!(
                     out,
-                    "Not checked: {count} {what} in the bundle; this version does not verify them, and they count for nothing here."
+                    "Not verified: {count} {what} in the bundle; this version does not verify them, and they count for nothing here."
                 )?;
             }
         }
         for member in &self.unknown {
-            writeln!(out, "Not checked: the bundle's member `{member}`, which this version does not know.")?;
+            writeln!(out, "Not verified: the bundle's member `{member}`, which this version does not know and no signature covers.")?;
         }
         Ok(())
     }

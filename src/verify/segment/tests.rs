@@ -11,28 +11,30 @@ fn read(text: &[u8]) -> Result<Contents, SegmentError> {
     read_segment(&compressed(text), "standard", |_, _, _| {})
 }
 
-fn record(time: &str, more: &str) -> String {
-    format!("{{{more}\"schema\":\"spanseal.record/1\",\"time\":{{{time}}}}}\n")
+fn record(time: &str) -> String {
+    format!("{{{NAMED},\"schema\":\"spanseal.record/1\",\"time\":{{{time}}}}}\n")
 }
+
+const NAMED: &str = r#""id":"00112233445566778899aabbccddeeff","kind":"event""#;
 
 const EARLY: &str = "2026-11-20T10:00:00.000000001Z";
 const LATE: &str = "2026-11-20T10:00:00.000000002Z";
 
 #[test]
 fn times_are_the_least_and_greatest_of_start_and_end() {
-    let start_and_end = record(&format!("\"end\":\"{EARLY}\",\"received\":\"2020-01-01T00:00:00.000000000Z\",\"start\":\"{LATE}\""), "");
+    let start_and_end = record(&format!("\"end\":\"{EARLY}\",\"received\":\"2020-01-01T00:00:00.000000000Z\",\"start\":\"{LATE}\""));
     let contents = read(start_and_end.as_bytes()).unwrap();
     let at = |text: &str| UnixNanos::parse(text);
     // A clock that ran backwards: the end is before the start, and `received` does not count beside them.
     assert_eq!((contents.first, contents.last), (at(EARLY), at(LATE)));
-    let received = record(&format!("\"received\":\"{LATE}\""), "");
+    let received = record(&format!("\"received\":\"{LATE}\""));
     let contents = read(received.as_bytes()).unwrap();
     assert_eq!((contents.first, contents.last), (at(LATE), at(LATE)));
     for wrong in ["2026-11-20T10:00:00Z", "2026-11-20T11:00:00.000000001+01:00", "1969-11-20T10:00:00.000000001Z", ""] {
-        let record = record(&format!("\"start\":\"{wrong}\""), "");
+        let record = record(&format!("\"start\":\"{wrong}\""));
         assert!(matches!(read(record.as_bytes()), Err(SegmentError::Record(0, _))), "{wrong}");
     }
-    assert!(matches!(read(record("\"start\":1", "").as_bytes()), Err(SegmentError::Record(0, _))));
+    assert!(matches!(read(record("\"start\":1").as_bytes()), Err(SegmentError::Record(0, _))));
 }
 
 #[test]
@@ -44,49 +46,9 @@ fn the_leaf_is_the_line_without_its_newline() {
 }
 
 #[test]
-fn lines_are_whole_across_chunks() {
-    let mut text = Vec::new();
-    let mut expected = Vec::new();
-    for n in 0..2000 {
-        let line = format!("{{\"n\":\"{}\"}}", "x".repeat(n));
-        expected.push(line.clone().into_bytes());
-        text.extend_from_slice(line.as_bytes());
-        text.push(b'\n');
-    }
-    assert!(text.len() > 10 * CHUNK);
-    let mut seen = Vec::new();
-    read_segment(&compressed(&text), "standard", |_, line, _| seen.push(line.to_vec())).unwrap();
-    assert_eq!(seen, expected);
-}
-
-/// The header's arithmetic at its limits; what stands behind it does not matter here.
-#[test]
-fn headers_at_their_limits() {
-    let magic = 0xFD2F_B528_u32.to_le_bytes();
-    let header = |rest: &[u8]| check_header(&[&magic[..], rest].concat());
-    // Window descriptor: exponent in the upper five bits, eighths in the lower three. 13 << 3 is 8 MiB.
-    assert_eq!(header(&[0, 13 << 3]), Ok(()));
-    assert!(header(&[0, 13 << 3 | 1]).is_err());
-    assert!(header(&[0, 0xff]).is_err());
-    // Single segment with a size of four bytes: the window is the content.
-    assert_eq!(header(&[&[0b1010_0000][..], &8_388_608_u32.to_le_bytes()].concat()), Ok(()));
-    assert!(header(&[&[0b1010_0000][..], &8_388_609_u32.to_le_bytes()].concat()).is_err());
-    // A window and a stated size of 256 MiB, and one byte more.
-    assert_eq!(header(&[&[0b1000_0000, 0][..], &268_435_456_u32.to_le_bytes()].concat()), Ok(()));
-    assert_eq!(header(&[&[0b1000_0000, 0][..], &268_435_457_u32.to_le_bytes()].concat()), Err(SegmentError::TooLong));
-    for short in [&[][..], &[0], &[0b1010_0000, 1, 2, 3]] {
-        assert!(header(short).is_err(), "{short:?}");
-    }
-    for dictionary in 1..=3 {
-        assert!(header(&[dictionary, 0, 0, 0, 0, 0]).is_err());
-    }
-    assert!(check_header(b"").is_err());
-}
-
-#[test]
 fn other_schemas_leave_room_and_no_more() {
     let at = |text: &str| UnixNanos::parse(text).unwrap();
-    let known = record(&format!("\"start\":\"{EARLY}\""), "");
+    let known = record(&format!("\"start\":\"{EARLY}\""));
     let contents = read(format!("{known}{{\"schema\":\"spanseal.record/2\"}}\n").as_bytes()).unwrap();
     let stated = |first: UnixNanos, last: UnixNanos| SegmentRef {
         key: String::new(),
@@ -104,4 +66,35 @@ fn other_schemas_leave_room_and_no_more() {
     assert_eq!(contradictions(&stated(at(LATE), at(LATE)), &contents).len(), 1);
     let exact = Contents { other_schema: 0, ..contents.clone() };
     assert_eq!(contradictions(&stated(at(EARLY), at(LATE)), &exact).len(), 1);
+}
+
+/// Scenario: a member that readers go by is absent or of another type. Guarantee: the line is refused, and the member named.
+#[test]
+fn members_that_readers_go_by_have_their_type() {
+    let good = format!(
+        "{{{NAMED},\"retention\":{{\"class\":\"standard\"}},\"schema\":\"spanseal.record/1\",\"source\":{{\"signal\":\"span\"}},\
+         \"time\":{{\"start\":\"{EARLY}\"}}}}\n"
+    );
+    assert_eq!(read(good.as_bytes()).map(|c| c.records), Ok(1));
+    for (from, to, named) in [
+        (r#""id":"00112233445566778899aabbccddeeff","#, "", "`id`"),
+        (r#""id":"00112233445566778899aabbccddeeff""#, r#""id":7"#, "`id`"),
+        ("00112233445566778899aabbccddeeff", "00112233445566778899AABBCCDDEEFF", "`id`"),
+        ("00112233445566778899aabbccddeeff", "001122", "`id`"),
+        (r#","kind":"event""#, "", "`kind`"),
+        (r#""kind":"event""#, r#""kind":["event"]"#, "`kind`"),
+        (r#""kind":"event""#, r#""kind":"""#, "`kind`"),
+        (r#"{"class":"standard"}"#, r#"{"class":1}"#, "`retention.class`"),
+        (r#"{"class":"standard"}"#, r#""standard""#, "`retention.class`"),
+        (r#"{"signal":"span"}"#, r#"{"signal":true}"#, "`source.signal`"),
+        (r#"{"signal":"span"}"#, r#"["control"]"#, "`source.signal`"),
+        (r#"{"start":"2026-11-20T10:00:00.000000001Z"}"#, r#""2026-11-20T10:00:00.000000001Z""#, "without a time"),
+    ] {
+        let line = good.replacen(from, to, 1);
+        assert_ne!(line, good);
+        let refused = read(line.as_bytes()).unwrap_err();
+        assert!(matches!(refused, SegmentError::Record(0, _)) && refused.to_string().contains(named), "{to}: {refused}");
+        // What a later schema means by its members is not known.
+        assert!(read(line.replace("record/1", "record/2").as_bytes()).is_ok(), "{to}");
+    }
 }

@@ -282,6 +282,10 @@ impl WormStore for MemoryStore {
         "memory:".to_owned()
     }
 
+    fn address(&self) -> String {
+        self.describe()
+    }
+
     fn locks(&self) -> Locks {
         self.shared.options.locks
     }

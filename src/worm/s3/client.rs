@@ -4,10 +4,11 @@
 //! client retries a put by itself and carries no lock headers. Every `x-amz-*` header stands in the signature: Versity
 //! refuses unsigned ones, and an unsigned lock could be stripped on the way.
 
+use super::options::Credentials;
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
-use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
+use object_store::aws::AwsAuthorizer;
 use object_store::client::HttpRequestBody;
 use sha2::{Digest, Sha256};
 use std::error::Error as _;
@@ -34,7 +35,7 @@ pub(super) struct Client {
     /// Scheme, host and, in path style, the bucket; no slash at the end.
     base: String,
     region: String,
-    credentials: AwsCredentialProvider,
+    credentials: Credentials,
     skew_seconds: AtomicI64,
 }
 
@@ -79,7 +80,7 @@ pub(super) enum CallError {
 }
 
 impl Client {
-    pub(super) fn new(http: reqwest::Client, base: String, region: String, credentials: AwsCredentialProvider) -> Self {
+    pub(super) fn new(http: reqwest::Client, base: String, region: String, credentials: Credentials) -> Self {
         Client { http, base, region, credentials, skew_seconds: AtomicI64::new(NO_SKEW) }
     }
 
@@ -137,11 +138,9 @@ impl Client {
                 .header("x-amz-sdk-checksum-algorithm", "SHA256");
         }
         let mut request = builder.body(HttpRequestBody::empty()).map_err(|e| format!("no such request can be: {e}"))?;
-        let credentials = tokio::time::timeout(CREDENTIALS_TIMEOUT, self.credentials.get_credential());
-        let credentials = credentials
-            .await
-            .map_err(|_| "no credentials: their endpoint did not answer".to_owned())?
-            .map_err(|e| format!("no credentials (AWS_* variables, web identity, container, instance): {e}"))?;
+        let credentials = tokio::time::timeout(CREDENTIALS_TIMEOUT, self.credentials.provider.get_credential());
+        let credentials =
+            credentials.await.map_err(|_| self.no_credentials(&"their endpoint did not answer"))?.map_err(|e| self.no_credentials(&e))?;
         AwsAuthorizer::new(&credentials, "s3", &self.region)
             .try_authorize(&mut request, Some(digest.as_slice()))
             .map_err(|e| format!("the request could not be signed: {e}"))?;
@@ -151,6 +150,10 @@ impl Client {
         *signed.timeout_mut() = Some(call.timeout);
         *signed.body_mut() = Some(call.body.into());
         Ok(signed)
+    }
+
+    fn no_credentials(&self, cause: &dyn std::fmt::Display) -> String {
+        format!("no credentials, so it was not asked: {} (the last attempt: {cause})", self.credentials.if_none)
     }
 
     /// Compares the store's clock with ours; whole seconds, and the way back counts as skew.

@@ -22,7 +22,7 @@ mod client;
 mod options;
 mod probe;
 mod xml;
-pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options};
+pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options, is_loopback};
 pub use probe::{CANARY_PREFIX, DeleteProbe};
 
 /// One try of a read, from connecting to the last byte.
@@ -45,6 +45,8 @@ pub struct S3Store {
     client: Client,
     /// `s3://bucket/prefix`.
     shown: String,
+    /// Whose bucket of that name.
+    owner: String,
     /// Empty, or ends with a slash.
     prefix: String,
     options: S3Options,
@@ -75,6 +77,7 @@ impl S3Store {
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             versioned: AtomicBool::new(true),
             shown,
+            owner: place.owner,
             options,
         };
         if store.options.not_worm {
@@ -248,6 +251,10 @@ impl WormStore for S3Store {
         self.shown.clone()
     }
 
+    fn address(&self) -> String {
+        format!("{} at {}", self.shown, self.owner)
+    }
+
     fn locks(&self) -> Locks {
         if self.options.not_worm { Locks::None } else { Locks::Enforced }
     }
@@ -334,12 +341,14 @@ impl WormStore for S3Store {
 
     async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Version>, ReadError> {
         let full = format!("{}{prefix}", self.prefix);
+        // The whole store has no key to name in an error.
+        let shown = if prefix.is_empty() { &self.shown } else { prefix };
         let mut found: Vec<Version> = Vec::new();
         let mut from = after.map(|key| (format!("{}{key}", self.prefix), None));
         // One more than asked for usually shows that the last key is whole.
         let mut max = limit.saturating_add(1).clamp(2, PAGE_MAX);
         loop {
-            let page = self.page(prefix, &full, &from, max).await?;
+            let page = self.page(shown, &full, &from, max).await?;
             let versions = page.entries.into_iter().filter_map(|e| self.version(e));
             // A marker without a version means "after this key", but "from this key" to Versity.
             let versions = versions.filter(|v| after.is_none_or(|after| v.key > *after));

@@ -1,0 +1,111 @@
+//! Under which configuration a seal was made, and whether it keeps its segments as long as that one says (`store.md`, "The seal").
+//!
+//! A statement names its configuration by a hash. The text stands in a `config_change` record, which the first seal under it holds; from
+//! there on the periods of the classes are known, in the order of the log.
+
+use super::report::{Item, Kind, Sink};
+use crate::clock::UnixSeconds;
+use crate::record::canonical::Json;
+use crate::retain::Period;
+use crate::tlog::Hash;
+use crate::tlog::seal_file::Statement;
+use crate::worm::{Lock, Mode};
+
+/// What a `config_change` record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// SHA-256 of its text, as statements name it.
+    pub sha256: Hash,
+    /// Mode and period of each retention class; a class that is not written as this version writes it is left out.
+    pub classes: Vec<(String, Mode, Period)>,
+}
+
+impl Configuration {
+    /// Reads a record; `None` where it is not the change of a configuration.
+    pub(super) fn of(record: &Json) -> Option<Self> {
+        (record.get("kind").and_then(Json::as_str) == Some("config_change")).then_some(())?;
+        let after = record.path("change.after").and_then(Json::as_str)?;
+        let text = Json::parse(after.as_bytes()).ok();
+        let listed = text.as_ref().and_then(|t| t.path("retention.classes")).and_then(Json::as_array).unwrap_or_default();
+        let member = |class: &Json, name: &str| class.get(name).and_then(Json::as_str).map(str::to_owned);
+        let read =
+            |class: &Json| Some((member(class, "name")?, Mode::parse(&member(class, "mode")?)?, member(class, "period")?.parse().ok()?));
+        Some(Configuration { sha256: Hash::of(after.as_bytes()), classes: listed.iter().filter_map(read).collect() })
+    }
+
+    /// The least lock of a class for what is sealed at this moment.
+    fn lock(&self, class: &str, sealed_at: UnixSeconds) -> Option<Lock> {
+        let (_, mode, period) = self.classes.iter().find(|(name, ..)| name == class)?;
+        Some(Lock { mode: *mode, retain_until: period.after(sealed_at) })
+    }
+}
+
+/// One seal, as its segments were read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) statement: Statement,
+    /// Key of the seal below the log.
+    pub(super) object: String,
+    /// Under which configuration the seal directly before stands, where it is known.
+    pub(super) before: Option<Hash>,
+    /// The configurations that its segments record, at most one each.
+    pub(super) recorded: Vec<Configuration>,
+    /// Whether all its segments were read.
+    pub(super) complete: bool,
+}
+
+/// Follows seals in the order of the log.
+#[derive(Debug, Default)]
+pub(super) struct Configurations {
+    in_force: Option<Configuration>,
+    /// A configuration that the log holds no record of, and that was noted.
+    unrecorded: Option<Hash>,
+    /// Seals with segments whose periods are not known, for a reason that was not noted yet.
+    unjudged: u64,
+}
+
+impl Configurations {
+    /// Takes the next seal.
+    pub(super) fn judge(&mut self, read: Read, sink: &mut Sink) {
+        let Read { statement, object, before, recorded, complete } = read;
+        let wanted = statement.config_sha256;
+        if let Some(found) = recorded.iter().find(|c| c.sha256 == wanted) {
+            self.in_force = Some(found.clone());
+        } else if complete && before.map_or(statement.index == 0, |before| before != wanted) {
+            // What could not be read, or is gone after its time, may have held it.
+            let meaning = "From this seal on a configuration is in force of which the seal does not hold the record. What was sealed is as \
+                           signed; under which rules, and for how long it should be kept, only the operator can say.";
+            let found = if recorded.is_empty() { "no such record" } else { "the record of another configuration" };
+            let item = Item::new(Kind::ConfigUnrecorded, &object, meaning).seal(statement.index);
+            sink.note(item.expected(format!("a config_change record whose text has SHA-256 {wanted}")).found(found).intact());
+            self.unrecorded = Some(wanted);
+        }
+        let in_force = self.in_force.as_ref().filter(|c| c.sha256 == wanted);
+        let mut unknown = false;
+        for segment in &statement.segments {
+            let Some(least) = in_force.and_then(|c| c.lock(&segment.class, statement.sealed_at)) else {
+                unknown = true;
+                continue;
+            };
+            // Longer and stronger are allowed: a hold, or a claim.
+            if !segment.lock.covers(least) {
+                let shown = |lock: Lock| format!("{} until {}", lock.mode.as_str(), lock.retain_until);
+                let meaning = "The seal promises to keep this segment shorter, or under a weaker lock, than the configuration that the log \
+                               records for its class. Nothing is lost yet: extend its lock and ask the operator what set the date.";
+                let item = Item::new(Kind::RetentionShort, &segment.key, meaning).seal(statement.index);
+                let expected = format!("at least {}, as class `{}` is configured", shown(least), segment.class);
+                sink.finding(item.expected(expected).found(shown(segment.lock)).intact());
+            }
+        }
+        self.unjudged += u64::from(unknown && self.unrecorded != Some(wanted));
+    }
+
+    /// Says what could not be judged.
+    pub(super) fn end(self, sink: &mut Sink) {
+        if self.unjudged > 0 {
+            let meaning = "Whether segments are kept as long as their class is configured was not judged: the record of the configuration lies \
+                           outside the seals that were read, or does not say the period of the class. Verify the whole log for that.";
+            sink.note(Item::new(Kind::NotCovered, "segments/", meaning).found(format!("{} seals", self.unjudged)));
+        }
+    }
+}

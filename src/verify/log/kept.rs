@@ -1,0 +1,121 @@
+//! The checkpoint that an auditor kept from earlier: the log that is there now must hold that very tree as its beginning.
+//!
+//! No consistency proof (RFC 6962 section 2.1.2) is asked for, because the walk passes the place: each seal extends the one before, and its
+//! frontier is the compact range of the tree before it. So the tree of the kept size is re-derived, and equal roots are equal beginnings.
+
+use super::{Walk, seal_object};
+use crate::tlog::RootHash;
+use crate::tlog::merkle::empty_root;
+use crate::tlog::note::{NoteError, UnverifiedCheckpoint};
+use crate::tlog::seal_file::SealFile;
+use crate::verify::listing::seal_from;
+use crate::verify::report::{Item, Kind};
+
+/// A kept checkpoint, and what the walk found at its place.
+pub(super) struct Kept {
+    pub(super) checkpoint: UnverifiedCheckpoint,
+    root: Option<RootHash>,
+}
+
+impl Kept {
+    pub(super) fn new(checkpoint: UnverifiedCheckpoint) -> Self {
+        let root = (checkpoint.checkpoint.size.0 == 0).then(empty_root);
+        Kept { checkpoint, root }
+    }
+
+    /// The last seal of its tree; `None` for the empty tree.
+    fn last(&self) -> Option<u64> {
+        self.checkpoint.checkpoint.size.0.checked_sub(1)
+    }
+}
+
+impl Walk<'_> {
+    /// The seal at which the walk has to begin at the latest, so that it passes the tree that was kept.
+    pub(super) fn latest_start(&self) -> Option<u64> {
+        self.kept.as_ref().map(|kept| kept.last().unwrap_or(u64::MAX))
+    }
+
+    /// Whether nothing behind a range is still needed to judge it.
+    pub(super) fn is_past_kept(&self) -> bool {
+        self.kept.as_ref().is_none_or(|kept| kept.root.is_some())
+    }
+
+    /// Takes the tree of the kept size from the seal that completes it or, where that one does not stand, from the one behind it.
+    pub(super) fn pass_kept(&mut self, seal: &SealFile) {
+        let Some(kept) = &mut self.kept else { return };
+        if kept.last() == Some(seal.statement.index) {
+            kept.root = Some(seal.range_after().root());
+        } else if kept.root.is_none() && kept.checkpoint.checkpoint.size.0 == seal.statement.index {
+            kept.root = Some(seal.frontier.root());
+        }
+    }
+
+    /// Judges the kept checkpoint, when the walk is over. `sound`: nothing was found against the log.
+    pub(super) async fn end_kept(&mut self, sound: bool) {
+        let Some(kept) = self.kept.take() else { return };
+        let (size, root) = (kept.checkpoint.checkpoint.size.0, kept.checkpoint.checkpoint.root);
+        let place = kept.last();
+        let object = place.map_or_else(|| "seals/".to_owned(), seal_object);
+        let item = |kind, meaning: String| Item { seal: place, ..Item::new(kind, &object, meaning) };
+        let mut keys = self.chain.keys_seen.clone();
+        if keys.is_empty() {
+            keys.extend([&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten().cloned());
+        }
+        if self.stopped || keys.is_empty() {
+            let why = "the checkpoint that you kept: the log could not be read as far as it, or no key is known to check it with";
+            return self.sink.unchecked(&object, place, why);
+        }
+        if !keys.iter().any(|key| kept.checkpoint.is_signed_by(key)) {
+            // The newest key: that of the log as it is.
+            let why = keys.last().map(|key| match kept.checkpoint.note.verify(key) {
+                Err(NoteError::Unsigned(name)) => format!("no signature by this key of `{name}`"),
+                Err(error) => error.to_string(),
+                Ok(()) => format!("signed, but with the origin `{}`", kept.checkpoint.checkpoint.origin),
+            });
+            let found = why.unwrap_or_default();
+            let meaning = "No key of the log that is here signed the checkpoint that you kept. Either the file is not what the log gave you, or \
+                           this is another log in its place, under another key, or the seal that announced its key is gone. Compare the \
+                           log's key with the one that you were given.";
+            let expected = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+            return self
+                .sink
+                .finding(item(Kind::KeptCheckpoint, meaning.to_owned()).expected(format!("a signature by {expected}")).found(found));
+        }
+        match kept.root {
+            Some(now) if now == root => {
+                if sound {
+                    let meaning = "The checkpoint that you kept is signed by the log's key, and its tree is the beginning of the log that is \
+                                   here: nothing that it covers was removed or changed since.";
+                    let tree = self.newest.map_or(0, |newest| newest.saturating_add(1)).max(size);
+                    let found = format!("the same root over its first {size} seals, of {tree}");
+                    let expected = format!("a log of at least {size} seals with root {}", root.0);
+                    self.sink.note(item(Kind::Extends, meaning.to_owned()).expected(expected).found(found).intact());
+                }
+            }
+            Some(now) => {
+                let meaning = format!(
+                    "The log's key signed another tree of {size} seals than the one that is here: its history was rewritten since you kept the \
+                     checkpoint, or you were shown another log then. Your checkpoint proves it: keep it, and ask the operator."
+                );
+                let item = item(Kind::Fork, meaning).expected(format!("root {}, as in the checkpoint that you kept", root.0));
+                self.sink.finding(item.found(format!("root {}", now.0)).lost());
+            }
+            None => match seal_from(self.scene.store, self.scene.log, size.saturating_sub(1)).await {
+                Ok(None) => {
+                    let meaning = format!(
+                        "The log's key signed a tree of {size} seals, as the checkpoint that you kept shows, and now the log ends before: its \
+                         end was cut off, or an old copy was put in its place. Restore from a copy and find out who could delete seals."
+                    );
+                    let newest = self.newest.map_or_else(|| "a log that ends before it".to_owned(), |n| format!("newest seal {n}"));
+                    self.sink.finding(item(Kind::Rollback, meaning).expected(format!("at least {size} seals")).found(newest).lost());
+                }
+                Ok(Some(_)) => self.sink.unchecked(
+                    &object,
+                    place,
+                    "the checkpoint that you kept: the seals at its place were not reached, or do not stand",
+                ),
+                Err(error) => self.sink.unchecked(&object, place, error),
+            },
+        }
+    }
+}
