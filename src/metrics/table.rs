@@ -65,6 +65,7 @@ table! {
     IN_FLIGHT: Gauge "spanseal.receiver.in_flight" "spanseal_receiver_in_flight_requests" "{request}" [] "Requests between their first byte and their answer.";
     CONNECTIONS: Gauge "spanseal.receiver.connections" "spanseal_receiver_connections" "{connection}" [] "Open connections of the OTLP ports.";
     TIMED_OUT: Counter "spanseal.receiver.connections_timed_out" "spanseal_receiver_connections_timed_out_total" "{connection}" ["owed"] "Connections ended because the other end took too long with what it owed: its first bytes, the head of a request, reading our answers, the answer to a ping.";
+    REFUSED: Counter "spanseal.receiver.connections_refused" "spanseal_receiver_connections_refused_total" "{connection}" [] "Connections closed at once because their address holds its share of a port's places and few are left.";
     HANDSHAKES_FAILED: Counter "spanseal.receiver.handshakes_failed" "spanseal_receiver_handshakes_failed_total" "{handshake}" [] "TLS handshakes that failed or took too long, clients without the certificate that is asked for among them.";
 
     // Sealing: the one writer.

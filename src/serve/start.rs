@@ -121,16 +121,17 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     metrics.register(sealing.clone());
     let received = Arc::<ReceiveMetrics>::default();
     metrics.register(Arc::new(ReceiveFigures(Arc::clone(&received))));
-    let state =
-        ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
-    let receiver = receive::start(&receive_options(config), state).await?;
-    standing.opened(task.status.clone(), Arc::clone(&task.stats));
     let exporter = config
         .telemetry
         .otlp
         .as_ref()
         .map(|to| Exporter::start(to, &metrics, observed.distributions().chain(sealing.distributions())))
         .transpose()?;
+    // Last: nothing that may fail comes after the first request that can be received.
+    let state =
+        ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
+    let receiver = receive::start(&receive_options(config), state).await?;
+    standing.opened(task.status.clone(), Arc::clone(&task.stats));
     Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, exporter })
 }
 
