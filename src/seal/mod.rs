@@ -11,11 +11,14 @@ mod commit;
 mod counters;
 mod dedup;
 pub mod keys;
+mod pending;
 mod pool;
+mod publisher;
 mod recovery;
 mod sealer;
 mod segment;
 mod stats;
+mod window;
 
 pub use commit::Fatal;
 pub use counters::Counters;

@@ -28,6 +28,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long open requests may take to their receipts when the process is told to stop: below the 30 s that Kubernetes gives.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
+// A batch that waits its whole `seal.max_delay` still has as long again to be sealed in, and a stop does not cut its requests off.
+const _: () = assert!(
+    config::MAX_DELAY_MAX.as_millis() * 2 <= ANSWER_WITHIN.as_millis() && config::MAX_DELAY_MAX.as_millis() < DRAIN_WITHIN.as_millis()
+);
+
 /// The API answers at once.
 const API_DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
