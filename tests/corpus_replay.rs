@@ -2,6 +2,8 @@
 //! of the same bytes calls for: nothing is refused, nothing is missing, nothing plain is promoted, no member says something else than the
 //! telemetry said, and no content stands in evidence.
 
+mod goldens;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 

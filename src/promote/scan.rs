@@ -158,14 +158,32 @@ pub(crate) fn instruction_texts<'a>(text: &'a [u8], each: &mut dyn FnMut(Cow<'a,
     }
 }
 
-/// The texts of the system and developer messages of a list, in order.
+/// The texts of the system and developer messages of a list, in order. Of a request as one object (`{"system": ..., "messages": [...]}`,
+/// as Vercel, MLflow and Langfuse write it) first its own instructions.
 pub(crate) fn system_texts<'a>(json: &'a [u8], each: &mut dyn FnMut(Cow<'a, str>)) {
     // Most calls have no instructions of their own: then nothing is walked.
-    static ROLES: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(b"\"system\""), Finder::new(b"\"developer\"")]);
+    static ROLES: LazyLock<[Finder<'static>; 3]> =
+        LazyLock::new(|| [Finder::new(b"\"system\""), Finder::new(b"\"developer\""), Finder::new(b"\"instructions\"")]);
     if !ROLES.iter().any(|role| role.find(json).is_some()) {
         return;
     }
-    for message in items(json.trim_ascii()) {
+    let json = json.trim_ascii();
+    if json.first() != Some(&b'{') {
+        return system_messages(json, each);
+    }
+    for wanted in [&[&b"system"[..], b"instructions"], &[&b"messages"[..], b"input"]] {
+        for (_, value) in members(json).filter(|(name, _)| wanted.contains(name)) {
+            match value.first() {
+                Some(b'[') if wanted.contains(&&b"messages"[..]) => system_messages(value, each),
+                Some(b'[' | b'"') if wanted.contains(&&b"system"[..]) => part_texts(value, 0, each),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn system_messages<'a>(json: &'a [u8], each: &mut dyn FnMut(Cow<'a, str>)) {
+    for message in items(json) {
         let is_system = members(message).any(|(name, value)| name == b"role" && matches!(value, b"\"system\"" | b"\"developer\""));
         if !is_system {
             continue;
@@ -209,6 +227,22 @@ pub(crate) fn finish_reasons(json: &[u8]) -> (Vec<String>, usize) {
         reasons.extend(reason.map(|(_, v)| unescaped(v).into_owned()));
     }
     (reasons, count)
+}
+
+/// A provider's answer: the finish reason of each choice (OpenAI's `choices`, Anthropic's `stop_reason`), how many choices there are, and
+/// the answer's id.
+pub(crate) fn answer(json: &[u8]) -> (Vec<String>, usize, Option<String>) {
+    let text = |raw: &[u8]| (raw.len() > 2 && raw.first() == Some(&b'"')).then(|| unescaped(raw).into_owned());
+    let (mut reasons, mut count, mut id) = (Vec::new(), 0, None);
+    for (name, raw) in members(json.trim_ascii()) {
+        match name {
+            b"id" => id = text(raw),
+            b"choices" => (reasons, count) = finish_reasons(raw),
+            b"stop_reason" => reasons.extend(text(raw)),
+            _ => {}
+        }
+    }
+    (reasons, count, id)
 }
 
 /// The elements of an array, as they stand. Empty where the bytes are no array.
