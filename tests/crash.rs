@@ -3,11 +3,17 @@
 //! The table is every durable effect of a run (put of a segment, of a seal, of `checkpoint`, ...) times every way in which it can
 //! fail, times what comes next; after each case the whole log is verified again from its objects.
 
-use spanseal::seal::keys::LogKey;
-use spanseal::seal::{Fatal, OpenError, Options, start};
-use spanseal::worm::memory::{CreateOnly, Fault};
-use spanseal::worm::{WormStore, checkpoint_key, seal_key};
+use std::sync::Arc;
 
+use spanseal::record::canonical::Json;
+use spanseal::seal::keys::{Binding, LogKey};
+use spanseal::seal::{Fatal, OpenError, Options, examine, start};
+use spanseal::tlog::merkle::leaf_hash;
+use spanseal::tlog::seal_file::SealFile;
+use spanseal::worm::memory::{CreateOnly, Fault, MemoryOptions, MemoryStore};
+use spanseal::worm::{Locks, WormStore, checkpoint_key, seal_key};
+
+use crate::support::failing::FailNthRead;
 use crate::support::log::{LOG, ORIGIN, Process, TestLog, batch, batch_with, id};
 
 const FAULTS: [Fault; 8] = [
@@ -203,6 +209,32 @@ async fn foreign_versions_at_the_next_key_do_not_stop_the_log() {
     }
 }
 
+/// Scenario: somebody floods the key of the next seal before it is written, also with an object longer than any seal. Guarantee: the writer
+/// goes on, and every reader finds the same seal among them.
+#[tokio::test(start_paused = true)]
+async fn a_flooded_key_holds_one_truth_for_all_readers() {
+    use spanseal::query::log::{KeySource, LogReader, TrustedKey};
+    use spanseal::verify::{RecordAt, prove};
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch(1..=1, 0)).await.unwrap();
+    let next = log.check_log().await.seals;
+    log.store.overwrite_foreign(&seal_key(LOG, next), vec![b'x'; 300 * 1024]);
+    for n in 0..100_u32 {
+        log.store.overwrite_foreign(&seal_key(LOG, next), n.to_string().into_bytes());
+    }
+    process.submit(batch(2..=2, 0)).await.unwrap();
+    process.drain().await.unwrap();
+    let seal = log.check_log().await.files[usize::try_from(next).unwrap()].clone();
+    let key = TestLog::key().verifier().clone();
+    let at = RecordAt { seal: next, segment: seal.statement.segments[0].key.clone(), leaf_index: 0, rotations: vec![] };
+    prove(&log.store, LOG, &key, &at).await.unwrap();
+    let trusted = [TrustedKey { key, source: KeySource::Pinned }];
+    let reader = LogReader::open(Arc::new(log.store.clone()), LOG, &trusted).await.unwrap();
+    let seals = reader.seals(0..reader.size()).await.unwrap();
+    assert_eq!(seals.found.get(&next).map(|found| found.leaf()), Some(seal.leaf()), "{:?}", seals.problems);
+}
+
 /// Scenario: what was committed is gone (destroyed, not hidden). Guarantee: the writer refuses to write on top.
 #[tokio::test(start_paused = true)]
 async fn a_rolled_back_store_is_refused() {
@@ -360,11 +392,103 @@ async fn a_fresh_key_of_the_same_origin_does_not_take_a_log_over() {
     assert_eq!(log.store.keys().len(), before);
 }
 
+/// Scenario: on a store without versions (a folder) the put of a seal is done and reported unknown. Guarantee: that the bytes can be read
+/// settles nothing (they may be in memory only); the same put is made again, and its answer does.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_commit_in_a_folder_is_put_again() {
+    let clock = TestLog::new(CreateOnly::Honoured).clock;
+    let options = MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() };
+    let log = TestLog { store: MemoryStore::new(Arc::new(clock.clone()), options), clock };
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch(1..=1, 0)).await.unwrap();
+    log.store.fail_key("seals/", 1, Fault::LostAfter);
+    let sealed = process.submit(batch(2..=2, 0)).await.unwrap().seal;
+    let put = format!("put {}", seal_key(LOG, sealed));
+    assert_eq!(log.store.effect_log().iter().filter(|effect| **effect == put).count(), 2);
+    process.drain().await.unwrap();
+}
+
+/// Scenario: a newer version of spanseal wrote on, in a seal format that this one does not know, and then this one is started again (a
+/// rolled back upgrade); or it still runs. Guarantee: it signs no index that the other has signed, and says why.
+#[tokio::test(start_paused = true)]
+async fn a_log_that_a_newer_version_wrote_on_is_not_continued() {
+    for (create_only, running) in [CreateOnly::Honoured, CreateOnly::Ignored].into_iter().flat_map(|c| [(c, false), (c, true)]) {
+        let what = format!("{create_only:?}, running {running}");
+        let log = TestLog::new(create_only);
+        let process = log.open().await.unwrap().unwrap();
+        process.submit(batch(1..=1, 0)).await.unwrap();
+        let before = log.check_log().await;
+        log.store.overwrite_foreign(&seal_key(LOG, before.seals), newer_seal(before.files.last().unwrap()));
+        if running {
+            assert!(process.submit(batch(2..=2, 0)).await.is_err(), "{what}");
+            assert!(matches!(process.drain().await, Err(Fatal::Displaced { index }) if index == before.seals), "{what}");
+        } else {
+            process.kill();
+        }
+        let refused = log.open().await.unwrap().map(|_| ());
+        let named = |why: &str| why.contains("`spanseal.seal/2`") && why.contains("newer version of spanseal");
+        assert!(matches!(&refused, Err(OpenError::Refused(why)) if named(why)), "{what}: {refused:?}");
+        let versions = log.store.versions(&seal_key(LOG, before.seals)).await.unwrap().len();
+        // Only where create-only is ignored is a running writer's own put there before it can look; it acknowledged nothing of it.
+        assert_eq!(versions, if running && create_only == CreateOnly::Ignored { 2 } else { 1 }, "{what}");
+    }
+}
+
+/// The seal after `before` as a later version might write it: truly signed, in a format of its own.
+fn newer_seal(before: &SealFile) -> Vec<u8> {
+    let statement = Json::object([
+        ("format", Json::string("spanseal.seal/2")),
+        ("log", Json::string(ORIGIN)),
+        ("index", Json::String((before.statement.index + 1).to_string())),
+    ]);
+    let frontier = before.range_after();
+    let mut after = frontier.clone();
+    after.append(leaf_hash(&statement.to_jcs()));
+    let checkpoint = TestLog::key().signer().checkpoint(after.size(), after.root());
+    let nodes = frontier.nodes().iter().map(|node| Json::String(node.to_string())).collect();
+    Json::object([("statement", statement), ("checkpoint", Json::String(checkpoint)), ("frontier", Json::Array(nodes))]).to_jcs()
+}
+
+/// Scenario: two processes, each with a fresh key of its own, make the same log at once. Guarantee: where create-only is ignored too, one
+/// has made it and the other stops before it signs anything; and it stops again at every later start.
+#[tokio::test(start_paused = true)]
+async fn of_two_first_starts_one_makes_the_log() {
+    for create_only in [CreateOnly::Honoured, CreateOnly::Ignored] {
+        let log = TestLog::new(create_only);
+        let first_start = |seed: u8| {
+            let mut options = log.options(&log.store);
+            options.store = Arc::new(FailNthRead::new(log.store.process(), i64::MAX));
+            options.key = LogKey::ephemeral(ORIGIN, [seed; 32]).unwrap();
+            start(options)
+        };
+        let (one, two) = tokio::join!(first_start(5), first_start(6));
+        assert!(one.is_ok() && two.is_err(), "{create_only:?}: {:?} {:?}", one.err(), two.err());
+        let why = two.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(create_only == CreateOnly::Honoured || why.contains("made by another process at the same time"), "{why}");
+        let again = first_start(6).await;
+        assert!(matches!(&again, Err(OpenError::Refused(why)) if why.contains("was made with another key")), "{:?}", again.err());
+        one.unwrap().1.drain().await.unwrap();
+        assert!(log.check_log().await.seals > 0);
+    }
+}
+
+/// Scenario: a key file says that it made this log, but `log.json` names another key and nothing that this one signed is there. Guarantee:
+/// it does not begin a second log in further versions of the same keys.
+#[tokio::test(start_paused = true)]
+async fn a_bound_key_that_signed_nothing_does_not_take_a_log_over() {
+    let log = TestLog::new(CreateOnly::Ignored);
+    log.open().await.unwrap().unwrap().drain().await.unwrap();
+    let mut options = log.options(&log.store);
+    options.key = LogKey::ephemeral(ORIGIN, [6; 32]).unwrap();
+    options.key.bind(Binding::Bound(log.store.describe())).unwrap();
+    let refused = start(options).await;
+    assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("was made with another key")), "{:?}", refused.err());
+}
+
 /// Scenario: a local store is set back to an older copy of itself, checkpoint and all, at the same place, and the writer starts again.
-/// Guarantee: it refuses; the file beside the key remembers what was committed, so no index is signed twice.
+/// Guarantee: it refuses, and `doctor` says so beforehand; the file beside the key remembers what was committed, so no index is signed twice.
 #[tokio::test]
 async fn a_store_set_back_in_place_is_refused() {
-    use spanseal::seal::keys::LogKey;
     use spanseal::worm::local::{LocalOptions, LocalStore};
     let folder = tempfile::tempdir().unwrap();
     let (root, older, key) = (folder.path().join("store"), folder.path().join("older"), folder.path().join("log.key"));
@@ -372,7 +496,7 @@ async fn a_store_set_back_in_place_is_refused() {
     let log = TestLog::new(CreateOnly::Honoured);
     let open = || async {
         let mut options = log.options(&log.store);
-        options.store = std::sync::Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
+        options.store = Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
         options.key = LogKey::load(&key).unwrap();
         options.max_delay = std::time::Duration::from_millis(1);
         start(options).await
@@ -387,6 +511,9 @@ async fn a_store_set_back_in_place_is_refused() {
     std::fs::rename(&older, &root).unwrap();
     let refused = open().await;
     assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("set back to an older copy")), "{:?}", refused.err());
+    let store: Arc<dyn WormStore> = Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
+    let examined = examine(&store, LOG, &mut LogKey::load(&key).unwrap(), &log.classes(), &log.clock, None).await;
+    assert!(matches!(&examined, Err(OpenError::Refused(why)) if why.contains("set back to an older copy")), "{examined:?}");
     std::fs::rename(&root, folder.path().join("gone")).unwrap();
     std::fs::rename(folder.path().join("newer"), &root).unwrap();
     open().await.unwrap().1.drain().await.unwrap();

@@ -40,6 +40,7 @@ fn filter(args: &QueryArgs, names: &Names) -> Filter {
     let id = |asked: &Option<String>| asked.as_deref().map(|id| id.trim().to_ascii_lowercase());
     Filter {
         related: Vec::new(),
+        asked: None,
         trace_id: id(&args.trace_id),
         record_id: id(&args.record_id),
         user: person(&args.user),

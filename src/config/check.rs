@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 
-use url::{Host, Url};
+use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, Endpoint, IdentityMode, Listener};
+use super::{Config, Endpoint, IdentityMode};
 use crate::promote::{IdentityKey, Promoter};
 use crate::worm::StoreUrl;
+use crate::worm::s3::is_loopback;
 
 pub(super) fn all(config: &Config) -> Result<(), ConfigError> {
     ports(config)?;
@@ -24,15 +25,8 @@ fn promotion(config: &Config) -> Result<(), ConfigError> {
     Promoter::new(settings).map(|_| ()).map_err(ConfigError::new)
 }
 
-/// Every listener with the key that names it.
-fn listeners(config: &Config) -> Vec<(&'static str, &Listener)> {
-    let grpc = config.receivers.grpc.as_ref().map(|r| ("receivers.otlp.protocols.grpc", &r.listener));
-    let http = config.receivers.http.as_ref().map(|r| ("receivers.otlp.protocols.http", &r.listener));
-    grpc.into_iter().chain(http).chain([("api", &config.api)]).collect()
-}
-
 fn ports(config: &Config) -> Result<(), ConfigError> {
-    let all = listeners(config);
+    let all = config.listeners();
     for (i, (name, listener)) in all.iter().enumerate() {
         if let Some((other, _)) = all.iter().take(i).find(|(_, o)| o.endpoint.collides(&listener.endpoint)) {
             return Err(ConfigError::new(format!(
@@ -42,15 +36,6 @@ fn ports(config: &Config) -> Result<(), ConfigError> {
         }
     }
     Ok(())
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
 }
 
 fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
@@ -133,7 +118,7 @@ fn own_telemetry(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     let target = Endpoint { host: host.trim_matches(['[', ']']).to_owned(), port };
-    if let Some((name, _)) = listeners(config).into_iter().find(|(_, l)| l.endpoint.collides(&target)) {
+    if let Some((name, _)) = config.listeners().into_iter().find(|(_, l)| l.endpoint.collides(&target)) {
         return wrong(format!("is our own listener `{name}`; metrics about receiving must not be received"));
     }
     Ok(())
@@ -166,7 +151,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         )),
         StoreUrl::S3 { .. } => {}
     }
-    for (name, listener) in listeners(config) {
+    for (name, listener) in config.listeners() {
         let reachable = listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());
         if reachable && listener.tls.is_none() {
             all.push(format!(

@@ -345,6 +345,13 @@ impl Config {
         Ok(config)
     }
 
+    /// Every listener with the key that names it.
+    pub fn listeners(&self) -> Vec<(&'static str, &Listener)> {
+        let grpc = self.receivers.grpc.as_ref().map(|r| ("receivers.otlp.protocols.grpc", &r.listener));
+        let http = self.receivers.http.as_ref().map(|r| ("receivers.otlp.protocols.http", &r.listener));
+        grpc.into_iter().chain(http).chain([("api", &self.api)]).collect()
+    }
+
     /// What the promoter is told; `key` is K.
     pub fn promotion_settings(&self, key: promote::IdentityKey) -> promote::Settings {
         let mut settings = promote::Settings::new(Arc::new(self.retention.classes.clone()), key);

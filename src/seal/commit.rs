@@ -82,8 +82,10 @@ impl Commit<'_> {
                 Ok(_) | Err(PutError::Exists { .. } | PutError::Unknown { .. }) => self.standing(index, before, &bytes).await,
                 Err(_) => Standing::Absent,
             };
+            // What a folder shows after a put of unknown outcome may be in memory only: the next put of the same bytes knows.
+            let settled = self.store.versioned() || !attempt.as_ref().is_err_and(PutError::is_unknown);
             match standing {
-                Standing::Ours(version) => {
+                Standing::Ours(version) if settled => {
                     self.confirm_lock(index, &key, version.as_ref(), lock).await?;
                     self.stats.in_doubt.set(0);
                     return Ok(());
@@ -95,7 +97,7 @@ impl Commit<'_> {
                     condition = Condition::Any;
                     continue;
                 }
-                Standing::Foreign | Standing::Absent => {}
+                Standing::Ours(_) | Standing::Foreign | Standing::Absent => {}
             }
             self.stats.commit_doubts.add(1);
             self.stats.in_doubt.set(1);
@@ -112,6 +114,7 @@ impl Commit<'_> {
             Ok(at) => match at.truth {
                 Some((version, found, _)) if found == *bytes => Standing::Ours(version.id),
                 Some(_) => Standing::Theirs,
+                None if at.newer.is_some() => Standing::Theirs,
                 None if at.others > 0 => Standing::Foreign,
                 None => match self.store.versions(&seal_key(self.log, index)).await {
                     // Nothing but delete markers, behind which some stores refuse a create-only put.

@@ -20,7 +20,7 @@ mod stats;
 pub use commit::Fatal;
 pub use counters::Counters;
 pub use pool::{Full, Permit, Pool};
-pub use recovery::{Examined, OpenError, examine, expect_clock, expect_room};
+pub use recovery::{CLOCK_SKEW_MAX_SECONDS, Examined, OpenError, examine, expect_clock, expect_room};
 pub use sealer::{Options, SealerTask, Status, start};
 pub use stats::{Figure, Stats};
 

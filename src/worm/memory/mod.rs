@@ -251,6 +251,10 @@ impl WormStore for MemoryStore {
         "memory:".to_owned()
     }
 
+    fn address(&self) -> String {
+        self.describe()
+    }
+
     fn locks(&self) -> Locks {
         self.shared.options.locks
     }
