@@ -32,6 +32,7 @@ mod openinference;
 mod otel_core;
 mod otel_genai;
 mod traceloop;
+mod vercel_ai;
 
 pub(crate) use carriers::{Carried, carried_key};
 pub(crate) use ids::{Dialect, Dialects};
@@ -130,7 +131,6 @@ pub(crate) enum Says {
     /// A broad word (`task`): an operation name knows better.
     Vaguely(Kind),
     /// The span around calls of that kind, each with a span of its own: its tokens are counted there.
-    #[expect(dead_code, reason = "for the tables that follow")]
     Around(Kind),
     /// A word of the dialect that says nothing of what was done.
     Nothing,
@@ -184,7 +184,6 @@ pub(crate) enum To {
     /// The objects of a list member.
     Items(Member),
     /// A JSON object whose members, by their dotted names, are members of the record.
-    #[expect(dead_code, reason = "for the tables that follow")]
     Object(&'static [(&'static str, Member)]),
     /// A JSON scalar as text: what stands between its quotes goes there.
     #[expect(dead_code, reason = "for the tables that follow")]
@@ -197,7 +196,6 @@ pub(crate) enum To {
     /// A JSON object of an application's metadata: our own keys inside it are claims, all else stays in `rest`.
     Carrier,
     /// A member in seconds, sent in milliseconds.
-    #[expect(dead_code, reason = "for the tables that follow")]
     Milliseconds(Member),
     /// The time at which the answer began.
     #[expect(dead_code, reason = "for the tables that follow")]
@@ -263,6 +261,7 @@ const TABLES: &[(Option<Dialect>, &[Row], Families)] = &[
     (Some(Dialect::OtelGenai), otel_genai::ROWS, &[]),
     (Some(Dialect::Openinference), openinference::ROWS, openinference::FAMILIES),
     (Some(Dialect::Traceloop), traceloop::ROWS, traceloop::FAMILIES),
+    (Some(Dialect::VercelAi), vercel_ai::ROWS, &[]),
     (None, otel_core::ROWS, &[]),
     (None, carriers::ROWS, &[]),
 ];

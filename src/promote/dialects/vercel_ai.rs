@@ -11,7 +11,6 @@ use Look::{Messages, Whole};
 /// Attribute keys.
 pub(super) const ROWS: &[Row] = &[
     row("ai.operationId", To::Kind(OPERATIONS)),
-    // `<operation id> <function id>`; proof of an AI span only if it begins with `ai.`.
     row("ai.telemetry.functionId", To::Entity(&[Kind::Agent])),
     // Models.
     later(3, "ai.model.provider", To::Provider),
