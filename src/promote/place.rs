@@ -143,6 +143,10 @@ impl<'a> Draft<'a> {
                 self.kept.push((key, value));
             }
             To::Keep => self.kept.push((key, value)),
+            To::KeepNumber => match value {
+                Value::Int(_) | Value::Double(_) | Value::Bool(_) => self.kept.push((key, value)),
+                _ => self.rest.push((key, value)),
+            },
             To::KeepHost => match &value {
                 Value::Text(host) if !host.iter().any(|b| matches!(b, b'/' | b'@' | b'?')) => self.kept.push((key, value)),
                 _ => self.rest.push((key, value)),

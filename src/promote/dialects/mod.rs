@@ -28,6 +28,8 @@
 pub(crate) mod ai_audit;
 mod carriers;
 mod ids;
+mod langfuse;
+mod mlflow;
 mod openinference;
 mod otel_core;
 mod otel_genai;
@@ -153,7 +155,6 @@ pub(crate) enum To {
     /// A dialect's own word for what the span did: decides `kind`, and is kept.
     Kind(Words),
     /// The same, in a dialect where the span's name is the name of the tool or agent.
-    #[expect(dead_code, reason = "for the tables that follow")]
     KindOfNamed(Words),
     /// A member that only spans of this kind have: decides `kind` where nothing else does.
     Means(Kind, Member),
@@ -186,10 +187,8 @@ pub(crate) enum To {
     /// A JSON object whose members, by their dotted names, are members of the record.
     Object(&'static [(&'static str, Member)]),
     /// A JSON scalar as text: what stands between its quotes goes there.
-    #[expect(dead_code, reason = "for the tables that follow")]
     Json(&'static To),
     /// A generic key that means this only where the dialect speaks by another key too; else `rest`.
-    #[expect(dead_code, reason = "for the tables that follow")]
     When(Dialect, &'static To),
     /// A member that an application put into its metadata, marked as `carrier:<key>`.
     Carried(Member),
@@ -198,13 +197,13 @@ pub(crate) enum To {
     /// A member in seconds, sent in milliseconds.
     Milliseconds(Member),
     /// The time at which the answer began.
-    #[expect(dead_code, reason = "for the tables that follow")]
     FirstChunkAt,
     /// A level: `ERROR` is a status where the span has none. Kept.
-    #[expect(dead_code, reason = "for the tables that follow")]
     Level,
     /// The allow-list: `attributes`.
     Keep,
+    /// The allow-list, for a count, a cost or a flag: a text in its place goes to `rest`.
+    KeepNumber,
     /// The allow-list, for a host: anything that may be a URL with more in it goes to `rest`.
     KeepHost,
     /// Never stored, counted.
@@ -262,6 +261,8 @@ const TABLES: &[(Option<Dialect>, &[Row], Families)] = &[
     (Some(Dialect::Openinference), openinference::ROWS, openinference::FAMILIES),
     (Some(Dialect::Traceloop), traceloop::ROWS, traceloop::FAMILIES),
     (Some(Dialect::VercelAi), vercel_ai::ROWS, &[]),
+    (Some(Dialect::Langfuse), langfuse::ROWS, &[]),
+    (Some(Dialect::Mlflow), mlflow::ROWS, &[]),
     (None, otel_core::ROWS, &[]),
     (None, carriers::ROWS, &[]),
 ];

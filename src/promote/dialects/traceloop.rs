@@ -55,15 +55,15 @@ pub(super) const ROWS: &[Row] = &[
     later(3, "traceloop.prompt.version", To::Member(member::PROMPT_VERSION)),
     later(3, "traceloop.prompt.version_hash", To::Member(member::PROMPT_TEMPLATE_HASH)),
     later(4, "traceloop.prompt.template", To::Template),
-    row("traceloop.prompt.managed", To::Keep),
+    row("traceloop.prompt.managed", To::KeepNumber),
     row("traceloop.prompt.version_name", To::Keep),
     // Guardrails of the SDK.
     later(3, "gen_ai.guardrail.name", To::Means(Kind::Guardrail, member::GUARDRAIL_NAME)),
     later(3, "gen_ai.guardrail.status", To::Means(Kind::Guardrail, member::GUARDRAIL_OUTCOME)),
     later(4, "gen_ai.guardrail.error.type", To::Fallback(member::ERROR_TYPE)),
-    row("gen_ai.guardrail.duration", To::Keep),
-    row("gen_ai.guardrail.guard_count", To::Keep),
-    row("gen_ai.guardrail.failed_guard_count", To::Keep),
+    row("gen_ai.guardrail.duration", To::KeepNumber),
+    row("gen_ai.guardrail.guard_count", To::KeepNumber),
+    row("gen_ai.guardrail.failed_guard_count", To::KeepNumber),
     // Vector stores.
     later(3, "db.vector.query.top_k", To::Member(member::RETRIEVAL_TOP_K)),
     // What was said.
