@@ -11,7 +11,7 @@ use memchr::memmem::Finder;
 
 use super::Promoter;
 use super::convert::{self, Converted, Marks, Who};
-use super::dialects::{Carried, Dialects, Known, Look, Side, To, carried_key, otel_core_is_withheld};
+use super::dialects::{Carried, Dialect, Dialects, Known, Look, Side, To, carried_key, otel_core_is_withheld, raw_parameter};
 use super::encode::{self, Form, Notes};
 use super::lists;
 use super::scan::{self, Holds};
@@ -231,6 +231,18 @@ impl<'a> Draft<'a> {
         if otel_core_is_withheld(key) {
             self.withheld += 1;
             return Ok(());
+        }
+        // Any text may stand between `llm.` and a name: only where LiteLLM speaks is it a provider.
+        if self.dialects.has(Dialect::Litellm)
+            && let Some(to) = raw_parameter(key)
+        {
+            // The raw span names no operation, and a model alone does not say which.
+            self.says_kind = true;
+            if matches!(to, To::Side(Side::Output, _)) {
+                self.vague_kind = self.vague_kind.or(Some(Kind::Inference));
+            }
+            let key = self.key(key);
+            return self.place(who, to, Place::Own, key, value);
         }
         if let Some((own, carried)) = carried_key(key)
             && let Some(known) = promoter.tables.find(own)

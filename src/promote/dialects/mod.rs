@@ -29,6 +29,7 @@ pub(crate) mod ai_audit;
 mod carriers;
 mod ids;
 mod langfuse;
+mod litellm;
 mod mlflow;
 mod openinference;
 mod otel_core;
@@ -38,6 +39,7 @@ mod vercel_ai;
 
 pub(crate) use carriers::{Carried, carried_key};
 pub(crate) use ids::{Dialect, Dialects};
+pub(crate) use litellm::raw_parameter;
 pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
 pub(crate) use otel_genai::{is_framework, kind_of_operation, message_event, provider};
 pub(crate) use traceloop::document_of_event;
@@ -263,6 +265,7 @@ const TABLES: &[(Option<Dialect>, &[Row], Families)] = &[
     (Some(Dialect::VercelAi), vercel_ai::ROWS, &[]),
     (Some(Dialect::Langfuse), langfuse::ROWS, &[]),
     (Some(Dialect::Mlflow), mlflow::ROWS, &[]),
+    (Some(Dialect::Litellm), litellm::ROWS, litellm::FAMILIES),
     (None, otel_core::ROWS, &[]),
     (None, carriers::ROWS, &[]),
 ];
