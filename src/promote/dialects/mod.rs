@@ -29,6 +29,7 @@ pub(crate) mod ai_audit;
 mod carriers;
 mod ids;
 mod langfuse;
+mod langsmith;
 mod litellm;
 mod mlflow;
 mod openinference;
@@ -266,6 +267,7 @@ const TABLES: &[(Option<Dialect>, &[Row], Families)] = &[
     (Some(Dialect::Langfuse), langfuse::ROWS, &[]),
     (Some(Dialect::Mlflow), mlflow::ROWS, &[]),
     (Some(Dialect::Litellm), litellm::ROWS, litellm::FAMILIES),
+    (Some(Dialect::Langsmith), langsmith::ROWS, &[]),
     (None, otel_core::ROWS, &[]),
     (None, carriers::ROWS, &[]),
 ];
