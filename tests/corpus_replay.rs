@@ -246,6 +246,11 @@ fn no_content_and_no_person_stands_in_evidence() {
         .map(|(needles, key)| format!("{key}: {needles:?}"))
         .collect();
     assert!(leaks.is_empty(), "{} of {} texts stand in evidence:\n{}", leaks.len(), hidden.len(), leaks.join("\n"));
+    // An id may be as short as `u-1`: it is looked for as a whole value.
+    assert!(truth.persons.len() > 1, "only {:?} to look for", truth.persons);
+    let values = truth.persons.iter().map(|id| serde_json::to_string(id).unwrap());
+    let named: Vec<String> = values.filter(|value| evidence.contains(value.as_str())).collect();
+    assert!(named.is_empty(), "persons stand in evidence: {named:?}");
 }
 
 /// The store that all of this went into verifies, and its seals count what was sent.

@@ -279,7 +279,7 @@ impl<'a> Draft<'a> {
         /// `{"ai_audit": {"decision": {"outcome": ...}}}` is as good as one dotted name.
         const DEPTH_MAX: usize = 4;
         let (carrier, names) = above;
-        let mut complete = json.first() == Some(&b'{');
+        let mut complete = scan::is_whole(json);
         for (name, raw) in scan::members(json) {
             let name = format!("{names}{}", String::from_utf8_lossy(name));
             let own = is_own(&name).then(|| promoter.tables.find(name.as_bytes())).flatten();

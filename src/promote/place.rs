@@ -247,11 +247,12 @@ impl<'a> Draft<'a> {
         let mut json = json.trim_ascii();
         let mut complete = true;
         if json.first() == Some(&b'[') {
+            complete = scan::parse_bounded(json).is_some();
             let mut items = scan::items(json);
             json = items.next().unwrap_or_default();
-            complete = items.next().is_none();
+            complete &= items.next().is_none();
         }
-        complete &= json.first() == Some(&b'{') && self.object_members(who, names, "", json, 0);
+        complete &= self.object_members(who, names, "", json, 0);
         if !complete {
             self.rest.push((key, value));
         }
@@ -260,7 +261,7 @@ impl<'a> Draft<'a> {
     fn object_members(&mut self, who: &Who<'_>, names: &[(&str, Member)], above: &str, json: &[u8], depth: usize) -> bool {
         /// Usage and cost are two objects deep.
         const DEPTH_MAX: usize = 3;
-        let mut complete = true;
+        let mut complete = scan::is_whole(json);
         for (name, raw) in scan::members(json).filter(|(_, raw)| *raw != b"null") {
             let path = format!("{above}{}", String::from_utf8_lossy(name));
             let known = names.iter().find(|(known, _)| *known == path).map(|(_, member)| *member);
@@ -365,7 +366,7 @@ impl<'a> Draft<'a> {
     /// A JSON object of request parameters. What has no member leaves the whole value in `rest` too.
     fn invocation(&mut self, who: &Who<'_>, key: Cow<'a, str>, value: Value<'a>) {
         let Value::Text(json) = value else { return self.rest.push((key, value)) };
-        let mut complete = json.trim_ascii().first() == Some(&b'{');
+        let mut complete = scan::is_whole(json.trim_ascii());
         for (name, raw) in scan::members(json.trim_ascii()) {
             if raw == b"null" {
                 continue;

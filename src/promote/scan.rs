@@ -265,16 +265,7 @@ pub(crate) fn items(array: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub(crate) fn members(object: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut at = (object.first() == Some(&b'{')).then_some(1);
     std::iter::from_fn(move || {
-        let start = space(object, at?);
-        let one = || {
-            let name_end = (object.get(start) == Some(&b'"')).then(|| end_of(object, start)).flatten()?;
-            let colon = space(object, name_end);
-            (object.get(colon) == Some(&b':')).then_some(())?;
-            let value = space(object, colon + 1);
-            let end = end_of(object, value)?;
-            Some((object.get(start + 1..name_end - 1)?, object.get(value..end)?, end))
-        };
-        let Some((name, value, end)) = one() else {
+        let Some((name, value, end)) = member_at(object, at?) else {
             at = None;
             return None;
         };
@@ -282,6 +273,34 @@ pub(crate) fn members(object: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         at = (object.get(next) == Some(&b',')).then_some(next + 1);
         Some((name, value))
     })
+}
+
+/// Whether [`members`] gives all of an object: what breaks off, or is none, says less than was sent.
+pub(crate) fn is_whole(object: &[u8]) -> bool {
+    if object.first() != Some(&b'{') {
+        return false;
+    }
+    let mut at = 1;
+    while let Some((_, _, end)) = member_at(object, at) {
+        at = space(object, end);
+        match object.get(at) {
+            Some(b',') => at += 1,
+            _ => break,
+        }
+    }
+    let close = space(object, at);
+    object.get(close) == Some(&b'}') && close + 1 == object.len()
+}
+
+/// The member that begins at `from`: its name and value, and where it ends.
+fn member_at(object: &[u8], from: usize) -> Option<(&[u8], &[u8], usize)> {
+    let start = space(object, from);
+    let name_end = (object.get(start) == Some(&b'"')).then(|| end_of(object, start)).flatten()?;
+    let colon = space(object, name_end);
+    (object.get(colon) == Some(&b':')).then_some(())?;
+    let value = space(object, colon + 1);
+    let end = end_of(object, value)?;
+    Some((object.get(start + 1..name_end - 1)?, object.get(value..end)?, end))
 }
 
 fn space(bytes: &[u8], mut at: usize) -> usize {
@@ -442,6 +461,16 @@ mod tests {
         assert_eq!(unescaped(b"\""), "");
     }
 
+    #[test]
+    fn an_object_that_breaks_off_is_not_whole() {
+        for whole in ["{}", " {} ", r#"{"a":1}"#, r#"{ "a" : {"b":[1,2]} , "c":"}" }"#] {
+            assert!(is_whole(whole.trim().as_bytes()), "{whole}");
+        }
+        for broken in ["", "[]", "{", r#"{"a""#, r#"{"a":1"#, r#"{"a":1,oops}"#, r#"{"a":1}x"#, r#"{"a":1,"b":}"#, r#"{"a":"1}"#] {
+            assert!(!is_whole(broken.as_bytes()), "{broken}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn anything_is_survived(bytes in proptest::collection::vec(proptest::sample::select(&b"[]{}\",:\\u0d8abc \xff"[..]), 0..80)) {
@@ -450,6 +479,7 @@ mod tests {
             system_texts(&bytes, &mut |_| {});
             instruction_texts(&bytes, &mut |_| {});
             let _ = unescaped(&bytes);
+            let _ = (is_whole(&bytes), answer(&bytes));
         }
     }
 }

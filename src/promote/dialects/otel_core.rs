@@ -77,6 +77,7 @@ pub(crate) fn is_withheld(key: &[u8]) -> bool {
     matches!(key.first(), Some(b'h' | b'r' | b'b' | b'c' | b'a'))
         && WITHHELD_PREFIXES.iter().any(|p| key.starts_with(p))
         && !key.starts_with(b"baggage.ai_audit.")
+        && !key.starts_with(b"baggage.ai.audit.")
 }
 
 /// Resource keys that `source` has members for, the better name first.
