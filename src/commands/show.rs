@@ -108,7 +108,8 @@ pub(super) async fn related(store: &Arc<dyn WormStore>, request: &mut Request, a
 mod tests {
     use super::*;
     use crate::query::fixtures::TestLog;
-    use crate::query::person::{IdentityKey, Label};
+    use crate::query::person::Label;
+    use crate::record::identity::IdentityKey;
 
     #[test]
     fn commands_are_repeated_with_what_the_caller_said() {
@@ -123,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn a_decision_is_found_by_an_id_that_was_sealed_as_a_pseudonym() {
         let key = IdentityKey::new([7; 32]);
-        let stored = key.pseudonym(Label::Reference, "loans", "alice@example.com");
+        let stored = Label::Reference.pseudonym(&key, "loans", "alice@example.com");
         let line = |id: &str, kind: &str, trace: &str| {
             format!(
                 r#"{{"decision":{{"id":"{stored}"}},"id":"{id}","kind":"{kind}","schema":"spanseal.record/1","source":{{"service_namespace":"loans"}},"time":{{"start":"2026-11-20T10:00:00.000000000Z"}},"trace":{{"trace_id":"{trace}"}}}}"#

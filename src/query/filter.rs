@@ -248,7 +248,7 @@ fn model_names(model: &str) -> Vec<(Option<&str>, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::person::IdentityKey;
+    use crate::record::identity::IdentityKey;
 
     const RECORD: &str = r#"{"actor":{"session_id":"s-1","user_id":"id:alice"},"decision":{"id":"d-1","outcome":"declined"},"id":"1dba67c70ef7d7906342e3d531ba6ffd","kind":"inference","model":{"id":"org/gpt","provider":"acme","requested":"gpt","version":"gpt-1"},"prompt":{"hash":"sha256:00ff"},"review":{"reviewer":{"id":"id:rita"}},"schema":"spanseal.record/1","source":{"service":"credit"},"subject":{"id":"ps:0badc0de:00"},"time":{"received":"2026-11-20T10:01:00.000000000Z","start":"2026-11-20T10:00:08.000000001Z"},"trace":{"trace_id":"320191bebed45e1216cc9c6596d1cb45"}}"#;
 
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn a_story_is_found_by_an_id_that_looks_like_a_person() {
         let key = IdentityKey::new([7; 32]);
-        let stored = key.pseudonym(Label::Reference, "loans", "alice@example.com");
+        let stored = Label::Reference.pseudonym(&key, "loans", "alice@example.com");
         let line =
             RECORD.replace("\"d-1\"", &format!("\"{stored}\"")).replace("\"service\"", "\"service_namespace\":\"loans\",\"service\"");
         let look = |asked: &str, related: &[&str], key: Option<&IdentityKey>| {

@@ -5,24 +5,12 @@
 //! collected from the evidence while it is read ([`realm`](super::realm)), and each new one is tried.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt;
-use std::path::Path;
 
-use hmac::{Hmac, KeyInit, Mac};
 use memchr::memmem;
-use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use super::realm::{Realm, realms_of};
 use crate::record::canonical::Json;
-use crate::tlog::Hash;
-
-/// The identity key K: 32 random bytes of the store. `Debug` shows its id only.
-#[derive(Clone)]
-pub struct IdentityKey {
-    id: String,
-    key: Zeroizing<[u8; 32]>,
-}
+use crate::record::identity::{IdentityKey, pseudonym};
 
 /// Which label of `H(label, ...)` a value is hashed under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,51 +28,10 @@ impl Label {
             Label::Reference => "ref",
         }
     }
-}
 
-impl IdentityKey {
-    /// From the 32 bytes.
-    pub fn new(key: [u8; 32]) -> Self {
-        let id = Hash::of(&key).to_string().chars().take(8).collect();
-        IdentityKey { id, key: Zeroizing::new(key) }
-    }
-
-    /// From `identity.key_file`: 32 raw bytes, or 64 hexadecimal digits on one line.
-    pub fn load(path: &Path) -> Result<Self, String> {
-        let bytes = Zeroizing::new(std::fs::read(path).map_err(|e| format!("identity key `{}`: {e}", path.display()))?);
-        let raw = <[u8; 32]>::try_from(bytes.as_slice()).ok();
-        let hex = || {
-            let mut key = [0; 32];
-            hex::decode_to_slice(bytes.trim_ascii(), &mut key).ok().map(|()| key)
-        };
-        raw.or_else(hex)
-            .map(Self::new)
-            .ok_or_else(|| format!("identity key `{}` is not 32 bytes (or 64 hexadecimal digits)", path.display()))
-    }
-
-    /// First 8 hex digits of SHA-256 over the key, as pseudonyms carry it.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// First 32 hex digits of `H(label, realm, value)`.
-    fn tail(&self, label: Label, realm: &str, value: &str) -> String {
-        let preimage = Json::Array(vec![Json::string(label.as_str()), Json::string(realm), Json::string(value)]).to_jcs();
-        // HMAC takes keys of any length, so 32 bytes are never refused.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.as_slice()) else { return String::new() };
-        mac.update(&preimage);
-        hex::encode(mac.finalize().into_bytes()).chars().take(32).collect()
-    }
-
-    /// The pseudonym of a value in a realm.
-    pub fn pseudonym(&self, label: Label, realm: &str, value: &str) -> String {
-        format!("ps:{}:{}", self.id, self.tail(label, realm, value))
-    }
-}
-
-impl fmt::Debug for IdentityKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IdentityKey({})", self.id)
+    /// The keyed form of a value in a realm.
+    pub(crate) fn pseudonym(self, key: &IdentityKey, realm: &str, value: &str) -> String {
+        pseudonym(&key.keyed(), self.as_str(), realm, value)
     }
 }
 
@@ -151,7 +98,7 @@ impl Wanted {
             return;
         }
         if let Some(key) = &self.key {
-            self.forms.insert(key.pseudonym(self.label, realm, &self.asked));
+            self.forms.insert(self.label.pseudonym(key, realm, &self.asked));
         }
     }
 
@@ -177,7 +124,7 @@ impl Wanted {
         let hidden = self.realm.may_be_hidden_in(line);
         memmem::find_iter(line, PREFIX).any(|at| {
             let rest = line.get(at + PREFIX.len()..).unwrap_or_default();
-            hidden || !self.key.as_ref().is_some_and(|key| rest.starts_with(key.id.as_bytes()))
+            hidden || !self.key.as_ref().is_some_and(|key| rest.starts_with(key.id().as_bytes()))
         })
     }
 
@@ -213,7 +160,7 @@ impl Wanted {
         let (key, _) = stored.strip_prefix("ps:")?.split_once(':')?;
         match key {
             "vault" => Some(Incomparable::Vault),
-            key if self.key.as_ref().is_some_and(|own| own.id == key) => self.realm.is_hidden_in(record).then_some(Incomparable::Realm),
+            key if self.key.as_ref().is_some_and(|own| own.id() == key) => self.realm.is_hidden_in(record).then_some(Incomparable::Realm),
             key => Some(Incomparable::Key(key.to_owned())),
         }
     }
@@ -221,7 +168,7 @@ impl Wanted {
 
 /// What every pseudonym under a key begins with.
 fn prefix(key: &IdentityKey) -> String {
-    format!("ps:{}:", key.id)
+    format!("ps:{}:", key.id())
 }
 
 /// Why a stored person could not be compared with the one asked for.
@@ -243,18 +190,10 @@ mod tests {
         Names { key: Some(key.clone()), ..Names::default() }
     }
 
-    /// The vector of `record.md` section 3.
-    #[test]
-    fn the_vector_of_the_contract() {
-        let key = IdentityKey::new([0; 32]);
-        assert_eq!(key.pseudonym(Label::Person, "", "alice@example.com"), "ps:66687aad:6ac780348d5bd07b2ed8518875ad39e8");
-        assert_eq!(format!("{key:?}"), "IdentityKey(66687aad)");
-    }
-
     #[test]
     fn a_person_is_found_in_a_realm_that_only_the_evidence_knows() {
         let key = IdentityKey::new([7; 32]);
-        let stored = key.pseudonym(Label::Person, "loans \"eu\"", "alice@example.com");
+        let stored = Label::Person.pseudonym(&key, "loans \"eu\"", "alice@example.com");
         let line = format!(r#"{{"actor":{{"user_id":"{stored}"}},"source":{{"service_namespace":"loans \"eu\""}}}}"#);
         let mut wanted = Wanted::new(Label::Person, "alice@example.com", &keyed(&key));
         assert!(!wanted.may_be_in(line.as_bytes()) && !wanted.is(&stored));
@@ -263,8 +202,8 @@ mod tests {
         assert!(wanted.is("id:alice@example.com"));
         assert!(!wanted.is("alice@example.com"), "a stored person always has a prefix");
         // The same name in another realm is another person, and another name in this realm too.
-        assert!(!wanted.is(&key.pseudonym(Label::Person, "shop", "alice@example.com")));
-        assert!(!wanted.is(&key.pseudonym(Label::Person, "loans \"eu\"", "bob@example.com")));
+        assert!(!wanted.is(&Label::Person.pseudonym(&key, "shop", "alice@example.com")));
+        assert!(!wanted.is(&Label::Person.pseudonym(&key, "loans \"eu\"", "bob@example.com")));
     }
 
     /// Scenario: the realm is an attribute that the asker's configuration does not name, as where an auditor has the key only. Guarantee:
@@ -274,7 +213,7 @@ mod tests {
         let key = IdentityKey::new([7; 32]);
         let names = keyed(&key);
         for source in [r#"{"resource":{"app.id":"a"},"service":"x"}"#, r#"{"service":"a"}"#, r#"{"environment":"a"}"#] {
-            let stored = key.pseudonym(Label::Person, "a", "42");
+            let stored = Label::Person.pseudonym(&key, "a", "42");
             let line = format!(
                 r#"{{"actor":{{"user_id":"{stored}"}},"attributes":{{"source":{{"kvlistValue":{{"}}":"\"{{"}}}}}},"source":{source}}}"#
             );
@@ -288,7 +227,7 @@ mod tests {
     #[test]
     fn a_person_in_a_hidden_realm_is_not_compared() {
         let key = IdentityKey::new([7; 32]);
-        let stored = key.pseudonym(Label::Person, "mail bob@example.com", "alice");
+        let stored = Label::Person.pseudonym(&key, "mail bob@example.com", "alice");
         let line = |source: &str, evidence: &str| {
             format!(r#"{{"actor":{{"user_id":"{stored}"}},"evidence":{{{evidence}}},"source":{{{source}}}}}"#)
         };
@@ -342,7 +281,7 @@ mod tests {
         let key = IdentityKey::new([7; 32]);
         let wanted = Wanted::new(Label::Reference, "session-1", &Names { realms: vec!["shop".to_owned()], ..keyed(&key) });
         assert!(wanted.is("session-1"));
-        assert!(wanted.is(&key.pseudonym(Label::Reference, "shop", "session-1")));
-        assert!(!wanted.is(&key.pseudonym(Label::Person, "shop", "session-1")));
+        assert!(wanted.is(&Label::Reference.pseudonym(&key, "shop", "session-1")));
+        assert!(!wanted.is(&Label::Person.pseudonym(&key, "shop", "session-1")));
     }
 }
