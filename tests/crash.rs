@@ -4,6 +4,7 @@
 //! fail, times what comes next; after each case the whole log is verified again from its objects.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use spanseal::record::canonical::Json;
 use spanseal::seal::keys::{Binding, LogKey};
@@ -305,6 +306,30 @@ async fn a_resent_record_is_recognised_and_a_conflict_is_kept() {
     assert_eq!(counted, 4);
 }
 
+/// Scenario: a request comes while one of its records is sealed already and another waits in the open batch, for an earlier request; the
+/// batch then fails, or is sealed. Guarantee: it is answered with that batch and never before: by the refusal, or by the seal that holds
+/// the record that waited. Only what was not stored because an equal record is sealed counts as a duplicate.
+#[tokio::test(start_paused = true)]
+async fn a_request_half_sealed_and_half_pending_waits_for_its_pending_half() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let first = process.submit(batch(1..=1, 0)).await.unwrap();
+    log.store.fail_key("segments/", 1, Fault::Refused);
+    let (pending, mixed) = tokio::join!(process.submit(batch(2..=2, 0)), process.submit(batch(1..=2, 0)));
+    assert!(pending.is_err(), "{pending:?}");
+    assert!(mixed.is_err(), "record 2 is not durable: {mixed:?}");
+    let (pending, mixed) = tokio::join!(process.submit(batch(2..=2, 0)), process.submit(batch(1..=2, 0)));
+    let (pending, mixed) = (pending.unwrap(), mixed.unwrap());
+    assert!(pending.seal > first.seal);
+    assert_eq!(mixed, pending, "the newest seal that holds a record of the request");
+    process.drain().await.unwrap();
+    let contents = log.check_log().await;
+    assert_eq!((&contents.records[&id(1)], &contents.records[&id(2)]), (&vec![first.seal], &vec![pending.seal]));
+    // Record 1 twice, each time sealed before; record 2 once: the first time nothing of it was sealed.
+    let counted: u64 = contents.files.iter().map(|s| s.statement.counts.duplicates).sum();
+    assert_eq!(counted, 3);
+}
+
 /// Scenario: nothing happens, then the process stops. Guarantee: heartbeats come within the promise of the seal before, and the last
 /// seal promises nothing; a failed heartbeat is made up.
 #[tokio::test(start_paused = true)]
@@ -312,11 +337,11 @@ async fn heartbeats_keep_their_promise_and_the_last_seal_makes_none() {
     let log = TestLog::new(CreateOnly::Honoured);
     let store = log.store.process();
     let mut options = log.options(&store);
-    options.heartbeat = Some(std::time::Duration::from_secs(60));
+    options.heartbeat = Some(Duration::from_secs(60));
     let (_handle, task) = start(options).await.unwrap();
     for _ in 0..600 {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        log.clock.advance(std::time::Duration::from_secs(1));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        log.clock.advance(Duration::from_secs(1));
     }
     task.drain().await.unwrap();
     let files = log.check_log().await.files;
@@ -326,6 +351,192 @@ async fn heartbeats_keep_their_promise_and_the_last_seal_makes_none() {
         assert!(pair[1].statement.sealed_at <= promised, "{} > {promised}", pair[1].statement.sealed_at);
     }
     assert_eq!(files.last().unwrap().statement.next_by, None);
+}
+
+/// Scenario: the writer's clock is an hour off the store's, found out only by the answers of the store; later it is set right. Guarantee:
+/// nothing is sealed under a wrong clock, not even the first batch after a quiet time, whose segments are stored before the store has
+/// answered; and sealing goes on without a restart once the clock is right.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_clock_stops_sealing_and_a_clock_set_right_resumes_it() {
+    for skew in [3600, -3600] {
+        let log = TestLog::new(CreateOnly::Honoured);
+        let process = log.open().await.unwrap().unwrap();
+        process.submit(batch(1..=1, 0)).await.unwrap();
+        let seals = log.check_log().await.seals;
+        log.store.set_clock_skew(skew);
+        for _ in 0..2 {
+            let refused = process.submit(batch(2..=2, 0)).await.expect_err("the clock is wrong");
+            assert!(refused.to_string().contains("off the store's own"), "{refused}");
+        }
+        assert_eq!(log.check_log().await.seals, seals, "{skew}");
+        log.store.set_clock_skew(0);
+        process.submit(batch(2..=2, 0)).await.expect("the clock is right again");
+        process.drain().await.unwrap();
+    }
+}
+
+/// Scenario: the clock goes wrong while nothing is received, and is set right later. Guarantee: no heartbeat is signed with a wrong time,
+/// and they go on afterwards.
+#[tokio::test(start_paused = true)]
+async fn no_heartbeat_is_signed_under_a_wrong_clock() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let mut options = log.options(&log.store.process());
+    options.heartbeat = Some(Duration::from_secs(60));
+    let (_handle, task) = start(options).await.unwrap();
+    let seals = log.check_log().await.seals;
+    log.store.set_clock_skew(-3600);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(log.check_log().await.seals, seals);
+    log.store.set_clock_skew(0);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(log.check_log().await.seals > seals);
+    task.drain().await.unwrap();
+}
+
+/// Scenario: records wait for company longer than the newest seal has promised its successor. Guarantee: the promise is kept; what waits
+/// is sealed early.
+#[tokio::test(start_paused = true)]
+async fn an_open_batch_closes_in_time_for_the_promise() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let mut options = log.options(&log.store.process());
+    options.heartbeat = Some(Duration::from_secs(60));
+    options.max_delay = Duration::from_secs(300);
+    options.answer_within = Duration::from_secs(600);
+    let (handle, task) = start(options).await.unwrap();
+    let permit = handle.pool.admit(1).await.unwrap();
+    let waited = tokio::time::Instant::now();
+    handle.submit(batch(1..=1, 0), permit).await.unwrap();
+    assert!(waited.elapsed() < Duration::from_secs(60), "{:?}", waited.elapsed());
+    task.drain().await.unwrap();
+}
+
+/// Scenario: the process is told to stop, and the store refuses its last batch. Guarantee: the sender is refused, and the end is no
+/// success: whoever supervises the process hears that something it had taken in is not sealed.
+#[tokio::test(start_paused = true)]
+async fn a_last_batch_that_fails_is_no_clean_end() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let Process { handle, task, .. } = log.open().await.unwrap().unwrap();
+    log.store.fail_key("segments/", 4, Fault::Refused);
+    let permit = handle.pool.admit(1).await.unwrap();
+    let waiting = tokio::spawn(async move { handle.submit(batch(1..=1, 0), permit).await });
+    tokio::task::yield_now().await;
+    let ended = task.drain().await.expect_err("a batch was refused").to_string();
+    assert!(ended.contains("1 waiting request was refused"), "{ended}");
+    assert!(waiting.await.unwrap().is_err());
+}
+
+/// Scenario: a batch fails after some of its segments were stored, the store refuses a seal and takes it later, and the answer to another
+/// is lost. Guarantee: the figures say just that: bytes count once they are committed, and a refusal leaves no doubt.
+#[tokio::test(start_paused = true)]
+async fn figures_say_what_happened_and_no_more() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let stats = Arc::clone(&process.task.stats);
+    let before = (stats.line_bytes.value(), stats.stored_bytes.value());
+    log.store.fail_key("segments/strict/", 1, Fault::Refused);
+    let (one, two) = tokio::join!(process.submit(batch(1..=2, 0)), process.submit(batch(3..=4, 1)));
+    assert!(one.is_err() && two.is_err());
+    assert_eq!((stats.line_bytes.value(), stats.stored_bytes.value()), before, "nothing of it was committed");
+    log.store.fail_key("seals/", 2, Fault::NotStored);
+    process.submit(batch(1..=2, 0)).await.unwrap();
+    assert!(stats.line_bytes.value() > before.0 && stats.stored_bytes.value() > before.1);
+    assert_eq!(stats.commit_doubts.value(), 0, "that nothing was stored was known each time");
+    log.store.fail_key("seals/", 1, Fault::LostBefore);
+    log.store.fail_key("seals/", 1, Fault::LostAfter);
+    process.submit(batch(3..=4, 1)).await.unwrap();
+    assert_eq!(stats.commit_doubts.value(), 1, "one commit, twice not known");
+    assert_eq!(stats.commit_retries.value(), 3, "after two refusals and a lost put; what an answer alone was lost of is not put again");
+    process.drain().await.unwrap();
+}
+
+/// Scenario: the put of `checkpoint` hangs. Guarantee: sealing does not wait for it; the next publications cover what was sealed
+/// meanwhile, in order, and a clean stop leaves the newest checkpoint published.
+#[tokio::test(start_paused = true)]
+async fn a_hanging_publication_stalls_no_seal() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let mut options = log.options(&log.store.process());
+    options.publish_interval = Duration::from_secs(1);
+    let (handle, task) = start(options).await.unwrap();
+    log.store.slow("/checkpoint", Duration::from_secs(50));
+    for n in 1..=100 {
+        let permit = handle.pool.admit(1).await.unwrap();
+        let sent = tokio::time::Instant::now();
+        handle.submit(batch(n..=n, 0), permit).await.unwrap();
+        assert!(sent.elapsed() < Duration::from_secs(1), "request {n} waited {:?}", sent.elapsed());
+        tokio::time::sleep(Duration::from_millis(900)).await;
+    }
+    task.drain().await.unwrap();
+    let newest = log.check_log().await.files.last().unwrap().checkpoint.clone();
+    let key = checkpoint_key(LOG);
+    let published = log.store.get(&key, None, 1 << 16).await.unwrap().unwrap();
+    assert_eq!(published, newest.as_bytes());
+    let mut sizes = Vec::new();
+    for version in log.store.versions(&key).await.unwrap().iter().rev() {
+        let note = log.store.get(&key, version.id.as_ref(), 1 << 16).await.unwrap().unwrap();
+        sizes.push(std::str::from_utf8(&note).unwrap().lines().nth(1).unwrap().parse::<u64>().unwrap());
+    }
+    assert!(sizes.len() >= 3 && sizes.is_sorted(), "{sizes:?}");
+}
+
+/// Scenario: a process starts behind a published checkpoint, and its own first publication fails. Guarantee: what is published is known all
+/// the same, so the lag is one seal and not the whole log.
+#[tokio::test(start_paused = true)]
+async fn the_checkpoint_published_before_is_not_forgotten() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch(1..=2, 0)).await.unwrap();
+    process.drain().await.unwrap();
+    let seals = log.check_log().await.seals;
+    log.store.fail_key("/checkpoint", 1, Fault::NotStored);
+    let process = log.open().await.unwrap().unwrap();
+    assert_eq!((process.task.stats.tree_size.value(), process.task.stats.published_tree_size.value()), (seals + 1, seals));
+    process.drain().await.unwrap();
+}
+
+/// Scenario: a process starts on a store whose every answer takes a while, behind a log of many seals within the window of duplicates.
+/// Guarantee: the window is read many objects at a time, and it is the whole window.
+#[tokio::test(start_paused = true)]
+async fn the_window_of_duplicates_is_read_in_parallel() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let mut seals = Vec::new();
+    for n in 1..=300 {
+        seals.push(process.submit(batch(n..=n, 0)).await.unwrap().seal);
+    }
+    process.drain().await.unwrap();
+    log.store.slow("", Duration::from_millis(20));
+    let began = tokio::time::Instant::now();
+    let process = log.open().await.unwrap().unwrap();
+    // One after the other it would be 300 times a listing and two reads: 18 s.
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    log.store.clear_faults();
+    for (n, seal) in (1..=300).zip(seals) {
+        assert_eq!(process.submit(batch(n..=n, 0)).await.unwrap().seal, seal, "record {n}");
+    }
+    process.drain().await.unwrap();
+}
+
+/// Scenario: the configuration in force cannot be read when the next one is to be compared with it, or its record is gone for good.
+/// Guarantee: the first is an error, for another identity key would be taken unseen; the second is not, since it would be one for ever.
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_cannot_be_compared_is_not_taken_unseen() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let open = |text: &str| {
+        let mut options = log.options(&log.store.process());
+        options.configuration = text.to_owned();
+        start(options)
+    };
+    open("{\"identity\":{\"key_id\":\"a\"}}").await.unwrap().1.drain().await.unwrap();
+    // Four tries for the window of duplicates, which does without, and four for the configuration.
+    log.store.fail_reads("segments/", 8);
+    let unread = open("{\"identity\":{\"key_id\":\"b\"}}").await.expect_err("the configuration before could not be read");
+    assert!(matches!(unread, OpenError::Read(_)), "{unread}");
+    log.store.clear_faults();
+    let other = open("{\"identity\":{\"key_id\":\"b\"}}").await.expect_err("another identity key");
+    assert!(other.to_string().contains("identity key b"), "{other}");
+    let segment = log.check_log().await.files[0].statement.segments[0].key.clone();
+    log.store.purge(&spanseal::worm::below(LOG, &segment), None);
+    open("{\"identity\":{\"key_id\":\"b\"}}").await.expect("nothing is left to compare with").1.abort();
 }
 
 /// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.
@@ -498,7 +709,7 @@ async fn a_store_set_back_in_place_is_refused() {
         let mut options = log.options(&log.store);
         options.store = Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
         options.key = LogKey::load(&key).unwrap();
-        options.max_delay = std::time::Duration::from_millis(1);
+        options.max_delay = Duration::from_millis(1);
         start(options).await
     };
     let (_handle, task) = open().await.unwrap();

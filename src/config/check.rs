@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, Endpoint, IdentityMode};
+use super::{Config, Endpoint, IdentityMode, show_duration};
 use crate::promote::{IdentityKey, Promoter};
 use crate::worm::StoreUrl;
 use crate::worm::s3::is_loopback;
@@ -16,7 +16,23 @@ pub(super) fn all(config: &Config) -> Result<(), ConfigError> {
     s3_endpoint(config)?;
     key_files(config)?;
     own_telemetry(config)?;
+    promise(config)?;
     promotion(config)
+}
+
+/// Every seal promises the next within a heartbeat. A batch that may stay open for longer than half of that would have to be closed early
+/// again and again, and a store that is slow once would break the promise: a reader would see silence where there was none.
+fn promise(config: &Config) -> Result<(), ConfigError> {
+    let delay = config.seal.max_delay;
+    match config.seal.heartbeat {
+        Some(heartbeat) if delay > heartbeat / 2 => Err(ConfigError::new(format!(
+            "`seal.max_delay` ({}) is more than half of `seal.heartbeat` ({}): every seal promises the next within a heartbeat, and a batch that \
+             stays open for so long would break that; shorten `seal.max_delay` or lengthen `seal.heartbeat`",
+            show_duration(delay),
+            show_duration(heartbeat)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Dialects and patterns mean what the promoter says they mean, so it is asked; the key decides nothing here.

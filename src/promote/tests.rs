@@ -1,7 +1,9 @@
 mod acts;
+
 mod golden;
 mod hostile;
 mod rules;
+mod vendors;
 
 use super::testing::{Any, request};
 use super::*;

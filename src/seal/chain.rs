@@ -75,41 +75,50 @@ pub(crate) async fn seal_at(
     Ok(at)
 }
 
-/// The decoded lines of a segment, each with its newline, checked against the statement's sha256.
-pub(crate) async fn read_segment(store: &dyn WormStore, log: &str, segment: &SegmentRef) -> Result<Vec<u8>, ReadError> {
-    let key = below(log, &segment.key);
-    let broken = |reason: &str| ReadError::Refused { key: key.to_string(), reason: reason.to_owned() };
-    let named = retried(|| store.get(&key, segment.version_id.as_ref(), SEGMENT_BYTES_MAX)).await?;
-    let bytes = named.filter(|bytes| Hash::of(bytes) == segment.sha256);
-    let bytes = match bytes {
-        Some(bytes) => bytes,
-        // `version_id` is a locator: any version of the key with this hash is the segment.
-        None => {
-            let all = versions_with_bytes(store, &key, SEGMENT_BYTES_MAX).await?;
-            let found = all.into_iter().find(|(_, bytes)| Hash::of(bytes) == segment.sha256);
-            found.map(|(_, bytes)| bytes).ok_or_else(|| broken("no version with the sealed SHA-256 is there"))?
-        }
-    };
+/// What `each` makes of the lines of a segment (without their newlines), in order; what it answers `None` for is left out. Only one line is
+/// decoded at a time. `None`: no version with the sealed SHA-256 is there.
+pub(crate) async fn segment_lines<T: Send + 'static>(
+    store: &dyn WormStore,
+    log: &str,
+    segment: &SegmentRef,
+    mut each: impl FnMut(&[u8]) -> Option<T> + Send + 'static,
+) -> Result<Option<Vec<T>>, ReadError> {
+    let Some(bytes) = segment_bytes(store, log, segment).await? else { return Ok(None) };
     let decoded = tokio::task::spawn_blocking(move || {
-        let mut lines = Vec::new();
+        let mut made = Vec::new();
         each_line(&bytes, |_, line| {
-            lines.extend_from_slice(line);
-            lines.push(b'\n');
+            made.extend(each(line));
             Ok::<(), FrameError>(())
         })
-        .map(|()| lines)
+        .map(|()| made)
     });
+    let broken = |reason: String| ReadError::Refused { key: below(log, &segment.key).to_string(), reason };
     match decoded.await {
-        Ok(Ok(lines)) => Ok(lines),
-        Ok(Err(e)) => Err(broken(&e.to_string())),
-        Err(_) => Err(broken("reading it was cut short")),
+        Ok(Ok(made)) => Ok(Some(made)),
+        Ok(Err(e)) => Err(broken(e.to_string())),
+        Err(_) => Err(broken("reading it was cut short".to_owned())),
     }
+}
+
+/// The stored bytes of a segment.
+async fn segment_bytes(store: &dyn WormStore, log: &str, segment: &SegmentRef) -> Result<Option<Bytes>, ReadError> {
+    let key = below(log, &segment.key);
+    let named = match retried(|| store.get(&key, segment.version_id.as_ref(), SEGMENT_BYTES_MAX)).await {
+        Err(ReadError::TooLarge { .. }) => None,
+        named => named?,
+    };
+    if let Some(bytes) = named.filter(|bytes| Hash::of(bytes) == segment.sha256) {
+        return Ok(Some(bytes));
+    }
+    // `version_id` is a locator: any version of the key with this hash is the segment.
+    let all = versions_with_bytes(store, &key, SEGMENT_BYTES_MAX).await?;
+    Ok(all.into_iter().map(|(_, bytes)| bytes).find(|bytes| Hash::of(bytes) == segment.sha256))
 }
 
 /// The configuration text in force at `newest`: `change.after` of the `config_change` record whose hash its statement names.
 ///
 /// The hash is constant over runs of seals, and the first seal of each run holds the record, so a boundary is found by stepping back
-/// in doubling strides and then halving.
+/// in doubling strides and then halving. `None`: the record is gone from the store.
 pub(crate) async fn config_in_force(
     store: &dyn WormStore,
     log: &str,
@@ -135,12 +144,13 @@ pub(crate) async fn config_in_force(
         stride *= 2;
     }
     for segment in &with.statement.segments {
-        let lines = read_segment(store, log, segment).await?;
-        for line in lines.split(|b| *b == b'\n').filter(|l| memchr::memmem::find(l, b"\"config_change\"").is_some()) {
-            let after = Json::parse(line).ok().and_then(|json| json.path("change.after").and_then(Json::as_str).map(str::to_owned));
-            if let Some(after) = after.filter(|text| Hash::of(text.as_bytes()) == wanted) {
-                return Ok(Some(after));
-            }
+        let after_of = move |line: &[u8]| {
+            memchr::memmem::find(line, b"\"config_change\"")?;
+            let after = Json::parse(line).ok()?.path("change.after").and_then(Json::as_str).map(str::to_owned);
+            after.filter(|text| Hash::of(text.as_bytes()) == wanted)
+        };
+        if let Some(after) = segment_lines(store, log, segment, after_of).await?.and_then(|found| found.into_iter().next()) {
+            return Ok(Some(after));
         }
     }
     Ok(None)
@@ -186,8 +196,8 @@ mod tests {
                 last: UnixNanos(0),
             };
             store.overwrite_foreign(&below("log", &segment.key), stored);
-            let read = read_segment(&store, "log", &segment).await;
-            assert_eq!(read.is_ok(), good, "{n}: {:?}", read.map(|lines| lines.len()));
+            let read = segment_lines(&store, "log", &segment, |line| Some(line.len())).await;
+            assert_eq!(read.is_ok(), good, "{n}: {:?}", read.map(|lines| lines.map(|lines| lines.len())));
         }
     }
 }
