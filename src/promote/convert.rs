@@ -22,6 +22,9 @@ const LIST_MAX: usize = 1024;
 /// Longest text of any other member: nothing that a machine calls something is longer, and a prompt does not fit.
 const WORD_MAX: usize = 1024;
 
+/// Longest list or map of the allow-list, as JSON.
+const KEPT_MAX: usize = 16 * 1024;
+
 /// How much of a text may stand in evidence, from which nothing can be taken out again (`record.md` sections 3 and 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Care {
@@ -122,9 +125,9 @@ impl Who<'_> {
         }
     }
 
-    /// `R`
+    /// `R`. What is longer than anything is called is no reference but a text, and does not stand in evidence as sent either.
     pub(crate) fn reference<'a>(&self, value: Cow<'a, str>) -> Cow<'a, str> {
-        if self.references == References::Keyed || self.scrub.matches(&value) {
+        if self.references == References::Keyed || value.len() > WORD_MAX || self.scrub.matches(&value) {
             return Cow::Owned(pseudonym(self.keyed, "ref", self.realm, &value));
         }
         value
@@ -304,11 +307,11 @@ fn finish_text<'a>(member: Member, text: Cow<'a, str>, who: &Who<'_>, marks: &mu
         Care::Name => bounded(text, NAME_MAX, Look::Everything, who.scrub, marks),
         Care::Word => word(text, who.scrub, marks),
         Care::Address => bounded(stripped(text), WORD_MAX, Look::Everything, who.scrub, marks),
-        Care::Id if who.scrub.matches(&text) => {
+        Care::Id if text.len() > WORD_MAX || who.scrub.matches(&text) => {
             marks.scrubbed = true;
             Cow::Owned(pseudonym(who.keyed, "ref", who.realm, &text))
         }
-        Care::Id => cut(text, WORD_MAX, marks),
+        Care::Id => text,
     }
 }
 
@@ -342,14 +345,15 @@ pub(crate) fn write_kept(
     let start = out.len();
     match value {
         Value::Text(bytes) => {
-            let text = encode::text(bytes, notes);
-            let clean = scrub.scrubbed(&text, Look::NotAddresses);
-            marks.scrubbed |= clean.is_some();
-            write_string(out, clean.as_deref().unwrap_or(&text));
+            write_string(out, &word(encode::text(bytes, notes), scrub, marks));
+        }
+        Value::Bytes(bytes) if scrub.scrubbed(&String::from_utf8_lossy(bytes), Look::NotAddresses).is_some() => {
+            marks.scrubbed = true;
+            write_string(out, MARK);
         }
         Value::Array(_) | Value::KeyValues(_) => {
             encode::write_value(out, value, Form::Exact, notes)?;
-            match scan::parse_bounded(out.get(start..).unwrap_or_default()) {
+            match Some(out.get(start..).unwrap_or_default()).filter(|raw| raw.len() <= KEPT_MAX).and_then(scan::parse_bounded) {
                 Some(mut json) => {
                     if scrub_within(&mut json, scrub) {
                         marks.scrubbed = true;
@@ -357,7 +361,7 @@ pub(crate) fn write_kept(
                         json.write_jcs(out);
                     }
                 }
-                // Too long to be looked through is too long to stand in a line.
+                // The allow-list holds words and lists of words; what is longer is something else.
                 None => {
                     marks.cut = true;
                     out.truncate(start);

@@ -161,6 +161,12 @@ impl Promoter {
         let required = EVERY.iter().map(|kind| (*kind, required_of(kind))).collect();
         let tables = Tables::new(enabled, &[]);
         let asked = settings.keep_attributes.iter().map(|key| ("promotion.keep_attributes", key));
+        if let Some(says) = tables.says_who_or_what(settings.realm.as_bytes()) {
+            return Err(format!(
+                "identity.realm: `{}` holds {says}, and a realm is kept in clear; name an attribute of the resource that tells applications apart",
+                settings.realm
+            ));
+        }
         if let Some((option, key)) = asked.chain([("identity.realm", &settings.realm)]).find(|(_, key)| tables.withholds(key.as_bytes())) {
             return Err(format!(
                 "{option}: `{key}` is never stored (client addresses, user agents, headers, cookies, processes, hosts and their users); name another attribute"

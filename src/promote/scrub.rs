@@ -10,7 +10,9 @@ pub(crate) const MARK: &str = "[scrubbed]";
 
 /// Longest e-mail address (RFC 5321) and telephone number that is looked for, in bytes.
 const EMAIL_MAX: usize = 254;
-const PHONE_MAX: usize = 32;
+const PHONE_MAX: usize = 64;
+/// Longest local part of an address, in bytes.
+const LOCAL_MAX: usize = 64;
 /// Longest configured pattern.
 const PATTERN_MAX: usize = 256;
 
@@ -31,7 +33,7 @@ struct Suspect {
     telephone: bool,
 }
 
-/// Bits of a count in [`COUNTS`], and the counts' order: digits, dots, colons, `@`, `+`.
+/// Bits of a count in [`COUNTS`], and the counts' order: digits, dots, colons, signs of addresses, `+`.
 const LANE: u32 = 12;
 /// Counts of this many bytes cannot run into the next lane.
 const PIECE: usize = (1 << LANE) - 1;
@@ -47,7 +49,8 @@ const COUNTS: [u64; 256] = {
                 b'0'..=b'9' => 1,
                 b'.' => 1 << LANE,
                 b':' => 1 << (2 * LANE),
-                b'@' => 1 << (3 * LANE),
+                // The signs of `SIGNS` begin so.
+                b'@' | b'%' | 0xef => 1 << (3 * LANE),
                 b'+' => 1 << (4 * LANE),
                 _ => 0,
             };
@@ -116,13 +119,15 @@ impl Scrub {
         if !(email || address || telephone) && self.patterns.is_empty() {
             return None;
         }
-        (from..text.len()).find_map(|at| {
-            let end = email.then(|| email_at(text, from, at)).flatten();
-            let end = end.or_else(|| address.then(|| ip_at(text, at)).flatten().map(|end| at..end));
-            let end = end.or_else(|| telephone.then(|| phone_at(text, at)).flatten().map(|end| at..end));
-            let end = end.or_else(|| self.patterns.iter().find_map(|p| glob_at(text, at, p)).map(|end| at..end));
-            end.filter(|range| range.start >= from && range.end > range.start)
-        })
+        let email = email.then(|| next_email(text, from)).flatten();
+        let until = email.as_ref().map_or(text.len(), |range| range.start);
+        let other = (from..until).find_map(|at| {
+            let end = address.then(|| ip_at(text, at)).flatten();
+            let end = end.or_else(|| telephone.then(|| phone_at(text, at)).flatten());
+            let end = end.or_else(|| self.patterns.iter().find_map(|p| glob_at(text, at, p)));
+            end.filter(|end| *end > at).map(|end| at..end)
+        });
+        other.or(email)
     }
 }
 
@@ -134,27 +139,54 @@ fn before(text: &[u8], at: usize) -> Option<u8> {
     at.checked_sub(1).and_then(|i| byte(text, i))
 }
 
-/// An address whose local part begins at `at`: local `@` domain with a dot.
-fn email_at(text: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
+/// Ways in which the sign between name and host is written: as it is, in a URL, and in full width.
+const SIGNS: [&[u8]; 3] = [b"@", b"%40", "\u{ff20}".as_bytes()];
+
+/// The first address from here on: local part, sign, host with a dot.
+fn next_email(text: &[u8], from: usize) -> Option<Range<usize>> {
+    let mut at = from;
+    loop {
+        at += memchr::memchr3(b'@', b'%', 0xef, text.get(at..)?)?;
+        let sign = SIGNS.iter().find(|sign| text.get(at..).is_some_and(|rest| rest.starts_with(sign)));
+        if let Some(sign) = sign
+            && let Some(start) = local_before(text, from, at)
+            && let Some(length) = host_length(text.get(at + sign.len()..)?)
+        {
+            return Some(start..at + sign.len() + length);
+        }
+        at += 1;
+    }
+}
+
+/// Where the local part before a sign begins (RFC 5321 section 4.5.3.1.1: 64 octets); it may be quoted.
+fn local_before(text: &[u8], from: usize, sign: usize) -> Option<usize> {
     let local = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'') || b >= 0x80;
-    if at > from && before(text, at).is_some_and(local) || !byte(text, at).is_some_and(local) {
-        return None;
+    let part = text.get(from.max(sign.saturating_sub(LOCAL_MAX))..sign)?;
+    if let [inner @ .., b'"'] = part {
+        return inner.iter().rposition(|b| *b == b'"').map(|quote| sign - part.len() + quote);
     }
-    let rest = text.get(at..)?;
-    let sign = rest.iter().take(EMAIL_MAX).position(|b| !local(*b))?;
-    if byte(rest, sign) != Some(b'@') {
-        return None;
+    let length = part.iter().rev().take_while(|b| local(**b)).count();
+    let start = sign - length;
+    // What is cut at 64 bytes is cut at a character.
+    let inside = text.get(start..sign)?.iter().take_while(|b| **b & 0xc0 == 0x80).count();
+    (length > inside).then_some(start + inside)
+}
+
+/// Length of the host at the front of a text. No top-level domain is a number: `model@2024.08` is a version.
+fn host_length(rest: &[u8]) -> Option<usize> {
+    let host = rest.iter().take(EMAIL_MAX).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || **b >= 0x80).count();
+    let mut host = rest.get(..host)?;
+    loop {
+        while let [front @ .., b'.' | b'-'] = host {
+            host = front;
+        }
+        let dot = host.iter().rposition(|b| *b == b'.')?;
+        let (front, top) = host.split_at_checked(dot)?;
+        if dot > 0 && top.len() > 2 && !top.iter().skip(1).all(u8::is_ascii_digit) {
+            return Some(host.len());
+        }
+        host = front;
     }
-    let domain = rest.get(sign + 1..)?;
-    let mut end =
-        domain.iter().take(EMAIL_MAX).take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-') || **b >= 0x80).count();
-    while end > 0 && matches!(domain.get(end - 1), Some(b'.' | b'-')) {
-        end -= 1;
-    }
-    // No top-level domain is a number: `model@2024.08` is a version.
-    let dot = domain.get(..end)?.iter().rposition(|b| *b == b'.')?;
-    let top = domain.get(dot + 1..end)?;
-    (dot > 0 && top.len() > 1 && !top.iter().all(u8::is_ascii_digit)).then_some(at..at + sign + 1 + end)
 }
 
 /// An IPv4 or IPv6 address that begins at `at` and stands alone.
@@ -184,49 +216,75 @@ fn ip_at(text: &[u8], at: usize) -> Option<usize> {
     (v6 && ends_alone(at + run) && std::str::from_utf8(token).is_ok_and(|s| s.parse::<Ipv6Addr>().is_ok())).then_some(at + run)
 }
 
-/// A telephone number that begins at `at`: `+` and 8 to 15 digits with separators, or the 3-3-4 groups of North America.
+/// Length of what separates the groups of a telephone number at the front of a text, 0 where none does: also the spaces and hyphens of
+/// typography (U+00A0, U+2009 to U+2015, U+202F).
+fn separator(rest: &[u8]) -> usize {
+    match rest {
+        [b' ' | b'-' | b'.' | b'(' | b')' | b'/', ..] => 1,
+        [0xc2, 0xa0, ..] => 2,
+        [0xe2, 0x80, 0x89..=0x95 | 0xaf, ..] => 3,
+        _ => 0,
+    }
+}
+
+/// A telephone number that begins at `at`: `+` and 8 to 15 digits with separators (E.164), or the 3-3-4 groups of North America, with its
+/// country code or without.
 fn phone_at(text: &[u8], at: usize) -> Option<usize> {
-    if before(text, at).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'/')) {
+    let before = before(text, at);
+    if before.is_some_and(|b| b.is_ascii_alphanumeric()) {
         return None;
     }
-    let window = text.get(at..)?.get(..PHONE_MAX.min(text.len() - at))?;
-    let separator = |b: u8| matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'/');
-    match window.first()? {
-        b'+' => {
-            let (mut digits, mut end) = (0, 0);
-            for (i, b) in window.iter().enumerate().skip(1) {
-                if b.is_ascii_digit() {
-                    digits += 1;
-                    end = i + 1;
-                } else if !separator(*b) {
-                    break;
-                }
-            }
-            (8..=15).contains(&digits).then_some(at + end)
-        }
-        b'(' | b'2'..=b'9' => {
-            let open = usize::from(window.first() == Some(&b'('));
-            let digits = |from: usize, n: usize| window.get(from..from + n).is_some_and(|d| d.iter().all(u8::is_ascii_digit));
-            if !digits(open, 3) {
-                return None;
-            }
-            let mut next = open + 3;
-            if open == 1 {
-                if byte(window, next) != Some(b')') {
-                    return None;
-                }
-                next += 1 + usize::from(byte(window, next + 1) == Some(b' '));
-            } else {
-                byte(window, next).filter(|b| matches!(b, b' ' | b'-' | b'.'))?;
-                next += 1;
-            }
-            let middle = digits(next, 3) && byte(window, next + 3).is_some_and(|b| matches!(b, b' ' | b'-' | b'.'));
-            let end = next + 8;
-            let alone = !byte(window, end).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'-');
-            (middle && digits(next + 4, 4) && alone).then_some(at + end)
-        }
+    let rest = text.get(at..)?;
+    let window = rest.get(..PHONE_MAX.min(rest.len()))?;
+    let alone = !before.is_some_and(|b| matches!(b, b'-' | b'.' | b'_' | b'/'));
+    let length = match window {
+        [b'+', ..] => international(window),
+        [b'1', rest @ ..] if alone => match separator(rest) {
+            0 => None,
+            n => north_american(rest.get(n..)?).map(|length| 1 + n + length),
+        },
+        [b'(' | b'2'..=b'9', ..] if alone => north_american(window),
         _ => None,
+    };
+    length.map(|length| at + length)
+}
+
+/// `+` and digits: as many groups as 15 digits allow.
+fn international(window: &[u8]) -> Option<usize> {
+    let (mut digits, mut at, mut end) = (0, 1, None);
+    while digits <= 15 {
+        if window.get(at).is_some_and(u8::is_ascii_digit) {
+            digits += 1;
+            at += 1;
+            continue;
+        }
+        // A group ends here.
+        if (8..=15).contains(&digits) && window.get(at - 1).is_some_and(u8::is_ascii_digit) {
+            end = Some(at);
+        }
+        match separator(window.get(at..).unwrap_or_default()) {
+            0 => break,
+            n => at += n,
+        }
     }
+    end
+}
+
+/// `415-555-2671`, `(415) 555-2671`, `(415)5552671`.
+fn north_american(window: &[u8]) -> Option<usize> {
+    let digits = |at: usize, n: usize| window.get(at..at + n).is_some_and(|d| d.iter().all(u8::is_ascii_digit));
+    let gap = |at: usize| separator(window.get(at..).unwrap_or_default());
+    let open = usize::from(window.first() == Some(&b'('));
+    if !digits(open, 3) || open == 1 && window.get(4) != Some(&b')') {
+        return None;
+    }
+    let area = open + 3 + open;
+    let middle = area + gap(area);
+    let last = middle + 3 + gap(middle + 3);
+    let parted = open == 1 || gap(area) > 0 && gap(middle + 3) > 0;
+    let end = last + 4;
+    let ends = !window.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    (parted && digits(middle, 3) && digits(last, 4) && ends).then_some(end)
 }
 
 /// A configured pattern that begins at `at`. `*` takes as much as it can; one earlier `*` is remembered, so the work is bounded by
@@ -282,8 +340,28 @@ mod tests {
             ("from 10.0.0.7:4317", "from [scrubbed]:4317"),
             ("GET http://127.0.0.1/x", "GET http://[scrubbed]/x"),
             ("host 2001:db8::1 up", "host [scrubbed] up"),
+            ("+49 170 1234567 2026-11-20", "[scrubbed] 2026-11-20"),
+            ("GET /users/+491701234567", "GET /users/[scrubbed]"),
+            ("phone_+491701234567.", "phone_[scrubbed]."),
+            ("+33\u{a0}6\u{a0}12\u{a0}34\u{a0}56\u{a0}78", "[scrubbed]"),
+            ("+49 170\u{2013}1234567", "[scrubbed]"),
+            ("1-415-555-2671", "[scrubbed]"),
+            ("(415)5552671", "[scrubbed]"),
+            ("jane.doe%40example.com", "[scrubbed]"),
+            ("\"jane doe\"@example.com", "[scrubbed]"),
+            ("jane.doe\u{ff20}example.com", "[scrubbed]"),
+            ("jane@firma.de.1", "[scrubbed].1"),
         ] {
             assert_eq!(scrub(text), expected);
+        }
+    }
+
+    /// A long run before an address hides it no more than a short one.
+    #[test]
+    fn what_stands_before_an_address_does_not_hide_it() {
+        for run in ["\u{65e5}".repeat(90), "-".repeat(300), "a.".repeat(200)] {
+            let clean = scrub(&format!("{run}jane.doe@example.com"));
+            assert!(clean.ends_with(MARK) && !clean.contains("jane"), "{clean}");
         }
     }
 
@@ -303,6 +381,11 @@ mod tests {
             "user@localhost",
             "@decorator",
             "12345678901",
+            "claude-3-5-sonnet@20240620",
+            "v1@2.3",
+            "100%25 of 3.14159265",
+            "2026-11-20 10:15:00",
+            "50% + 12 + 4.5",
             "C++",
             "",
         ] {

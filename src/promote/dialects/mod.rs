@@ -48,7 +48,7 @@ pub(crate) use traceloop::document_of_event;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::record::registry::{self as member, Kind, Member};
+use crate::record::registry::{self as member, Kind, Member, Type};
 
 /// Content that a record holds by hash: which member a side becomes is decided when the record's kind is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -321,6 +321,15 @@ impl Tables {
     /// Whether a key names what is never stored, whoever asks for it.
     pub(crate) fn withholds(&self, key: &[u8]) -> bool {
         otel_core_is_withheld(key) || self.find(key).is_some_and(|known| known.to == To::Withhold)
+    }
+
+    /// Whether a key holds a person or content, as far as the tables know.
+    pub(crate) fn says_who_or_what(&self, key: &[u8]) -> Option<&'static str> {
+        match self.find(key)?.to {
+            To::Side(..) | To::Template | To::Invocation | To::Documents => Some("content"),
+            To::Member(member) | To::Fallback(member) if member.spec().kind == Type::Person => Some("a person"),
+            _ => None,
+        }
     }
 
     /// The family of an indexed key, its index and its leaf.

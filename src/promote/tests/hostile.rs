@@ -239,6 +239,29 @@ fn a_long_resource_is_not_multiplied() {
     assert_eq!(names(&records[0], "evidence.truncated"), ["rest", "source.scope"]);
 }
 
+/// A text of any length stays out of evidence, whatever member it was sent in: content has its own place.
+#[test]
+fn long_texts_stand_nowhere_in_clear() {
+    let said = "please tell me of my claim ".repeat(60);
+    for key in dialects::testing_keys() {
+        for value in [Any::text(&said), Any::array(&[Any::text(&said)])] {
+            let bytes = span("x", &[("gen_ai.operation.name", Any::text("chat")), (&key, value)]);
+            let (_, _, batch) = lines(&promoter(), &request(&[], ("s", ""), &[bytes]), false);
+            let text = String::from_utf8_lossy(&batch.lines).into_owned();
+            assert!(!text.contains(&said[..1100]), "{key}: {text}");
+        }
+    }
+}
+
+/// A realm stands in clear in every record: it is no person and no content.
+#[test]
+fn a_realm_is_no_person_and_no_content() {
+    for key in ["gen_ai.prompt", "gen_ai.input.messages", "user.id", "enduser.id"] {
+        let realm = Promoter::new(Settings { realm: key.to_owned(), ..settings() });
+        assert!(realm.unwrap_err().starts_with("identity.realm: `"), "{key}");
+    }
+}
+
 /// Nobody can order what is never stored to be stored.
 #[test]
 fn what_is_never_stored_cannot_be_kept_by_order() {
