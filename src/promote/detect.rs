@@ -155,9 +155,13 @@ fn scope(name: &[u8]) -> Option<Dialect> {
         b"langsmith" => Dialect::Langsmith,
         b"gcp.vertex.agent" => Dialect::GoogleAdk,
         b"agent_framework" => Dialect::MsAgentFramework,
+        b"strands.telemetry.tracer" => Dialect::AwsStrands,
         b"Agent365Sdk" => Dialect::MsA365,
         b"livekit-agents" => Dialect::Livekit,
         b"weave.conversation" | b"weave.trace_server" => Dialect::Weave,
+        // Spans that Logfire makes itself, and those of its own instrumentations (`logfire.openai`).
+        b"logfire" => Dialect::Logfire,
+        _ if name.starts_with(b"logfire.") => Dialect::Logfire,
         _ if name.starts_with(b"openinference.instrumentation.") => Dialect::Openinference,
         _ => return None,
     })
@@ -324,7 +328,7 @@ pub(crate) fn is_ai_log(log: &[u8], scope_name: &[u8], enabled: Dialects) -> Res
             },
             // Coding agents put the event's name into the body.
             5 => match Value::read(&Message::new(bytes))? {
-                Value::Text(body) if body.starts_with(b"claude_code.") || body.starts_with(b"codex.") => log_event(body),
+                Value::Text(body) if is_coding_agent_event(body) => log_event(body),
                 _ => None,
             },
             _ => continue,
@@ -336,9 +340,16 @@ pub(crate) fn is_ai_log(log: &[u8], scope_name: &[u8], enabled: Dialects) -> Res
     Ok(false)
 }
 
-/// The dialect of a log's event name, for `source.dialects`.
-pub(crate) fn log_event_dialect(name: &[u8]) -> Option<Dialect> {
-    log_event(name)
+/// The dialects that the scope and the event name of a log prove.
+pub(crate) fn names_of_log(scope_name: &[u8], name: &[u8]) -> Dialects {
+    let mut all = names(scope_name, b"");
+    all.join(log_event(name).into_iter().collect());
+    all
+}
+
+/// Whether a text is the full name of a coding agent's log event.
+pub(crate) fn is_coding_agent_event(text: &[u8]) -> bool {
+    text.starts_with(b"claude_code.") || text.starts_with(b"codex.")
 }
 
 #[cfg(test)]

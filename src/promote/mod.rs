@@ -13,6 +13,7 @@ mod finish;
 mod identity;
 mod lists;
 mod origin;
+mod own_words;
 mod place;
 mod records;
 mod scan;

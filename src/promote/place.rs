@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::convert::{self, Marks, Who};
+use super::convert::{self, Converted, Marks, Who};
 use super::dialects::{Family, Look, Side, To, kind_of_operation, kind_of_span, provider};
 use super::draft::{Draft, Entry, How, Place};
 use super::lists;
@@ -104,6 +104,7 @@ impl<'a> Draft<'a> {
             },
             To::Withhold => self.withheld += 1,
             To::Rest => self.rest.push((key, value)),
+            To::Milliseconds(member) => self.seconds(who, member, key, value)?,
         }
         Ok(())
     }
@@ -120,6 +121,19 @@ impl<'a> Draft<'a> {
             (Some((present, _)), Value::Text(text)) if *present == convert::claim(member::MODEL_ID, text, who, &mut marks) => {}
             _ => self.rest.push((key, value)),
         }
+    }
+
+    /// A duration that came in milliseconds, for a member in seconds.
+    fn seconds(&mut self, who: &Who<'_>, member: Member, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        let mut marks = Marks::default();
+        let converted = match convert::convert(member, &value, who, &mut marks)? {
+            Converted::To(Val::Num(milliseconds)) => Converted::To(Val::Num(milliseconds / 1000.0)),
+            other => other,
+        };
+        if !self.found(member, converted, marks) {
+            self.rest.push((key, value));
+        }
+        Ok(())
     }
 
     /// A value that carries content, or frames it.

@@ -1,13 +1,18 @@
 //! Dialects as tables: attribute key -> where its value goes. The next dialect is a table, not code.
 //!
 //! One hash table over all rows is built at start ([`Tables`]); a span's attribute costs one look into it. Indexed keys
-//! (`llm.input_messages.0.message.role`) are found by what stands before the first number.
+//! (`llm.input_messages.0.message.role`) are found by what stands before the first number. Words that mean something in one dialect and
+//! anything elsewhere (`events`, `decision`, `final_result`) stand in a second table, asked only where the name of the scope, the span or
+//! the log event says that this dialect speaks.
 
 pub(crate) mod ai_audit;
+pub(crate) mod aws;
 mod ids;
+mod logfire;
 mod openinference;
 mod otel_core;
 mod otel_genai;
+pub(crate) mod pydantic_ai;
 
 pub(crate) use ids::{Dialect, Dialects};
 pub(crate) use openinference::kind_of_span;
@@ -140,6 +145,8 @@ pub(crate) enum To {
     Withhold,
     /// A carrier without a member: `rest`.
     Rest,
+    /// A duration in milliseconds for a member that is in seconds.
+    Milliseconds(Member),
 }
 
 /// One row of a table.
@@ -174,6 +181,22 @@ pub(crate) enum Family {
     Annotations,
 }
 
+/// Rows that hold wherever their key stands, with the dialect that they prove to speak. The first that names a key owns it.
+const ROWS: &[(Option<Dialect>, &[Row])] = &[
+    (Some(Dialect::OtelGenai), otel_genai::ROWS),
+    (Some(Dialect::Openinference), openinference::ROWS),
+    (Some(Dialect::PydanticAi), pydantic_ai::ROWS),
+    (Some(Dialect::Logfire), logfire::ROWS),
+    (Some(Dialect::AwsStrands), aws::STRANDS),
+    (Some(Dialect::AwsAgentcore), aws::AGENTCORE),
+    (Some(Dialect::AwsBedrock), aws::BEDROCK),
+    (None, otel_core::ROWS),
+];
+
+/// Rows that hold only where a name says that their dialect speaks.
+const OWN: &[(Dialect, &[Row])] =
+    &[(Dialect::PydanticAi, pydantic_ai::OWN), (Dialect::Logfire, logfire::OWN), (Dialect::AwsStrands, aws::STRANDS_OWN)];
+
 /// What the tables say of one key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
@@ -187,19 +210,29 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub(crate) struct Tables {
     rows: HashMap<Box<[u8]>, Known, BuildHasherDefault<KeyHasher>>,
+    /// Rows of words that several use, with their dialects.
+    own: HashMap<&'static [u8], Vec<(Dialect, Known)>, BuildHasherDefault<KeyHasher>>,
+    /// Dialects that have such rows.
+    owners: Dialects,
     families: HashMap<&'static [u8], (Family, Dialect), BuildHasherDefault<KeyHasher>>,
 }
 
 impl Tables {
     /// Tables of the enabled dialects, plus the keys that the configuration keeps.
     pub(crate) fn new(enabled: Dialects, keep: &[String]) -> Self {
-        let mut tables = Tables { rows: HashMap::default(), families: HashMap::default() };
-        let all: [(Option<Dialect>, &[Row]); 3] =
-            [(Some(Dialect::OtelGenai), otel_genai::ROWS), (Some(Dialect::Openinference), openinference::ROWS), (None, otel_core::ROWS)];
-        for (dialect, rows) in all {
+        let mut tables =
+            Tables { rows: HashMap::default(), own: HashMap::default(), owners: Dialects::default(), families: HashMap::default() };
+        for (dialect, rows) in ROWS.iter().copied() {
             for row in rows.iter().filter(|_| dialect.is_none_or(|d| enabled.has(d))) {
                 // The first table that names a key owns it.
                 tables.rows.entry(row.key.as_bytes().into()).or_insert(Known { to: row.to, rank: row.rank, dialect });
+            }
+        }
+        for (dialect, rows) in OWN.iter().copied().filter(|(d, _)| enabled.has(*d)) {
+            tables.owners.add(dialect);
+            for row in rows {
+                let known = Known { to: row.to, rank: row.rank, dialect: Some(dialect) };
+                tables.own.entry(row.key.as_bytes()).or_default().push((dialect, known));
             }
         }
         if enabled.has(Dialect::AiAudit) {
@@ -220,6 +253,15 @@ impl Tables {
     #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Option<Known> {
         self.rows.get(key).copied()
+    }
+
+    /// What a key means in the words of the dialects that the names of scope, span or log event call.
+    #[inline]
+    pub(crate) fn find_own(&self, spoken: Dialects, key: &[u8]) -> Option<Known> {
+        if spoken.both(self.owners).is_empty() {
+            return None;
+        }
+        self.own.get(key)?.iter().find(|(dialect, _)| spoken.has(*dialect)).map(|(_, known)| *known)
     }
 
     /// Whether a key names what is never stored, whoever asks for it.
@@ -275,8 +317,8 @@ impl Hasher for KeyHasher {
 /// Every key of every table, for tests that try them all.
 #[cfg(test)]
 pub(crate) fn testing_keys() -> Vec<String> {
-    let rows = otel_genai::ROWS.iter().chain(openinference::ROWS).chain(otel_core::ROWS).map(|r| r.key.to_owned());
-    rows.chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
+    let rows = ROWS.iter().flat_map(|(_, rows)| *rows).chain(OWN.iter().flat_map(|(_, rows)| *rows));
+    rows.map(|r| r.key.to_owned()).chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
 }
 
 #[cfg(test)]
@@ -286,9 +328,27 @@ mod tests {
     #[test]
     fn no_key_stands_twice() {
         let mut seen = std::collections::HashSet::new();
-        for row in otel_genai::ROWS.iter().chain(openinference::ROWS).chain(otel_core::ROWS) {
+        for row in ROWS.iter().flat_map(|(_, rows)| *rows) {
             assert!(seen.insert(row.key), "{}", row.key);
         }
+        for (dialect, rows) in OWN {
+            let mut seen = std::collections::HashSet::new();
+            rows.iter().for_each(|row| assert!(seen.insert(row.key), "{dialect:?}: {}", row.key));
+        }
+    }
+
+    #[test]
+    fn words_that_many_use_mean_something_only_where_their_dialect_speaks() {
+        let tables = Tables::new(Dialects::ALL, &[]);
+        let mut spoken = Dialects::default();
+        assert!(tables.find(b"final_result").is_none() && tables.find_own(spoken, b"final_result").is_none());
+        spoken.add(Dialect::OtelGenai);
+        assert!(tables.find_own(spoken, b"final_result").is_none());
+        spoken.add(Dialect::PydanticAi);
+        assert_eq!(tables.find_own(spoken, b"final_result").unwrap().to, To::Side(Side::Output, Look::Whole));
+        let mut others = Dialects::default();
+        others.add(Dialect::OtelGenai);
+        assert!(Tables::new(others, &[]).find_own(spoken, b"final_result").is_none());
     }
 
     #[test]

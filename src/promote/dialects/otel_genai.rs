@@ -70,6 +70,9 @@ pub(super) const ROWS: &[Row] = &[
     row("gen_ai.prompt", To::Side(Side::Input, Messages)),
     row("gen_ai.completion", To::Side(Side::Output, Messages)),
     row("gen_ai.tool.definitions", To::Side(Side::ToolDefinitions, Whole)),
+    row("gen_ai.tool.description", To::Side(Side::ToolDefinitions, Whole)),
+    // Free text, in which some libraries render what an application was told.
+    row("gen_ai.agent.description", To::Rest),
     row("gen_ai.tool.call.arguments", To::Side(Side::ToolArguments, Whole)),
     row("gen_ai.tool.call.result", To::Side(Side::ToolResult, Whole)),
     row("gen_ai.retrieval.query.text", To::Side(Side::Query, Whole)),
@@ -128,6 +131,8 @@ pub(crate) fn kind_of_operation(operation: &str) -> Option<Kind> {
         "create_agent" | "invoke_agent" | "plan" => Kind::Agent,
         "invoke_workflow" => Kind::Workflow,
         "run_guardrail" | "apply_guardrail" => Kind::Guardrail,
+        // Decision models of Pydantic AI and the Vercel AI SDK.
+        "decide" => Kind::Decision,
         "fetch_response"
         | "create_memory"
         | "update_memory"

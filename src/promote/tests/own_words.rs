@@ -1,0 +1,200 @@
+//! What single dialects say, in shapes that no capture holds: written after their sources and the dialect study.
+
+use super::*;
+use crate::promote::testing::{log, span};
+
+fn number(json: &Json, path: &str) -> f64 {
+    match json.path(path) {
+        Some(Json::Number(number)) => *number,
+        other => panic!("{path}: {other:?}"),
+    }
+}
+
+fn dialects(json: &Json) -> Vec<String> {
+    names(json, "source.dialects")
+}
+
+/// A key of the allow-list, where it was kept.
+fn kept<'j>(json: &'j Json, key: &str) -> Option<&'j Json> {
+    json.get("attributes").and_then(|a| a.get(key))
+}
+
+fn derived<'j>(json: &'j Json, path: &str) -> Option<&'j str> {
+    json.path("evidence.derived").and_then(|d| d.get(path)).and_then(Json::as_str)
+}
+
+mod pydantic {
+    use super::*;
+
+    /// Trap 1 of the study: words that anybody uses for anything count only below the scope of the dialect that means something by them.
+    #[test]
+    fn generic_words_need_their_scope() {
+        let work = || {
+            span(
+                "work",
+                &[
+                    ("gen_ai.operation.name", Any::text("chat")),
+                    ("final_result", Any::text("granted")),
+                    ("model_name", Any::text("xgb-7")),
+                    ("agent_name", Any::text("alice")),
+                ],
+            )
+        };
+        let elsewhere = one_span_of("my.app", work());
+        assert_eq!(dialects(&elsewhere), ["otel_genai"]);
+        assert!(elsewhere.get("model").is_none() && elsewhere.get("actor").is_none());
+        assert_eq!(at(&elsewhere, "output.captured"), "absent");
+        assert_eq!(at(&elsewhere, "rest.captured"), "hash");
+        let here = one_span_of("pydantic-ai", work());
+        assert_eq!(dialects(&here), ["otel_genai", "pydantic_ai"]);
+        assert_eq!((at(&here, "model.requested"), at(&here, "actor.agent.name")), ("xgb-7", "alice"));
+        assert_eq!(at(&here, "output.hash"), h("content", b"granted"));
+    }
+
+    /// Version 1: a run without an operation, and one attribute that holds question and answer.
+    #[test]
+    fn version_1_of_the_instrumentation() {
+        let run = one_span_of(
+            "pydantic-ai",
+            span(
+                "agent run",
+                &[
+                    ("model_name", Any::text("gpt-4o")),
+                    ("agent_name", Any::text("claims")),
+                    ("gen_ai.usage.input_tokens", Any::int(15)),
+                    ("all_messages_events", Any::text(r#"[{"content":"Be brief","role":"system"},{"content":"Decide","role":"user"}]"#)),
+                    ("final_result", Any::text("refer")),
+                ],
+            ),
+        );
+        assert_eq!((at(&run, "kind"), at(&run, "actor.agent.name"), at(&run, "model.requested")), ("agent", "claims", "gpt-4o"));
+        assert_eq!(run.path("usage.aggregate"), Some(&Json::Bool(true)));
+        assert_eq!(at(&run, "prompt.hash"), h("prompt", br#"["Be brief"]"#));
+        let events =
+            r#"[{"event.name":"gen_ai.user.message","content":"Decide"},{"event.name":"gen_ai.choice","message":{"content":"refer"}}]"#;
+        let call = one_span_of(
+            "pydantic-ai",
+            span(
+                "chat gpt-4o",
+                &[
+                    ("gen_ai.operation.name", Any::text("chat")),
+                    ("gen_ai.request.model", Any::text("gpt-4o")),
+                    ("events", Any::text(events)),
+                ],
+            ),
+        );
+        assert_eq!(at(&call, "input.hash"), h("content", events.as_bytes()));
+        assert_eq!(at(&call, "output.hash"), h("content", events.as_bytes()));
+        let tool = one_span_of(
+            "pydantic-ai",
+            span(
+                "running tool",
+                &[
+                    ("gen_ai.tool.name", Any::text("get_policy")),
+                    ("tool_arguments", Any::text("{\"claim\":1}")),
+                    ("tool_response", Any::text("2000")),
+                ],
+            ),
+        );
+        assert_eq!((at(&tool, "kind"), at(&tool, "tool.result.hash")), ("tool", h("content", b"2000").as_str()));
+    }
+
+    /// A decision model: answers with the threshold of their type, the weakest as the record's confidence, its own token counts apart from
+    /// those that the call above sums up.
+    #[test]
+    fn decision_models() {
+        let answers = r#"{"eligible":{"type":"noul","noul":0.62},"team":{"type":"choice","choice":"claims","confidence":0.91,"probabilities":{"claims":0.91,"fraud":0.09}}}"#;
+        let decide = one_span_of(
+            "pydantic-ai",
+            span(
+                "decide",
+                &[
+                    ("gen_ai.operation.name", Any::text("decide")),
+                    ("gen_ai.request.model", Any::text("decider-1")),
+                    ("gen_ai.response.model", Any::text("decider-1-0826")),
+                    ("pydantic_ai.decision.questions", Any::text(r#"{"eligible":{"type":"noul"}}"#)),
+                    ("pydantic_ai.decision.state", Any::text("Meier, born 1970")),
+                    ("pydantic_ai.decision.answers", Any::text(answers)),
+                    ("pydantic_ai.decision.thresholds", Any::text(r#"{"boolean":0.5,"route":0.8}"#)),
+                    ("pydantic_ai.decision.confidence", Any::text(r#"{"eligible":0.62}"#)),
+                    ("pydantic_ai.decision.route", Any::text("claims")),
+                    ("pydantic_ai.decision.route_question", Any::text("team")),
+                    ("pydantic_ai.decision.usage.input_tokens", Any::int(40)),
+                ],
+            ),
+        );
+        assert_eq!((at(&decide, "kind"), at(&decide, "decision.outcome")), ("decision", "claims"));
+        let expected = r#"[{"confidence":0.62,"name":"eligible","score":0.62,"threshold":0.5},{"confidence":0.91,"name":"team","outcome":"claims","threshold":0.8}]"#;
+        assert_eq!(decide.path("decision.answers").unwrap().to_jcs_string(), expected);
+        assert_eq!(derived(&decide, "decision.answers"), Some("fallback:pydantic_ai.decision.answers"));
+        assert_eq!((number(&decide, "confidence.score"), number(&decide, "confidence.threshold")), (0.91, 0.8));
+        assert_eq!((at(&decide, "confidence.of"), decide.path("confidence.threshold_met")), ("team", Some(&Json::Bool(true))));
+        assert_eq!(at(&decide, "output.hash"), h("content", answers.as_bytes()));
+        assert_eq!(at(&decide, "input.hash"), h("content", b"Meier, born 1970"));
+        assert!(decide.get("usage").is_none());
+        assert_eq!(kept(&decide, "pydantic_ai.decision.usage.input_tokens").unwrap().to_jcs_string(), r#"{"intValue":"40"}"#);
+    }
+
+    #[test]
+    fn a_tool_that_waits_for_approval() {
+        let waits = one_span_of(
+            "pydantic-ai",
+            span(
+                "execute_tool pay",
+                &[
+                    ("gen_ai.operation.name", Any::text("execute_tool")),
+                    ("gen_ai.tool.name", Any::text("pay")),
+                    ("pydantic_ai.tool.deferral.name", Any::text("ApprovalRequired")),
+                    ("pydantic_ai.tool.deferral.metadata", Any::text("ask alice")),
+                ],
+            ),
+        );
+        assert_eq!((at(&waits, "kind"), at(&waits, "review.status")), ("tool", "pending"));
+        assert_eq!(waits.path("review.required"), Some(&Json::Bool(true)));
+        assert_eq!(derived(&waits, "review.status"), Some("fallback:pydantic_ai.tool.deferral.name"));
+        assert_eq!(at(&waits, "rest.hash"), h("content", b"ask alice"));
+    }
+}
+
+mod strands {
+    use super::*;
+
+    /// The same name is a metric in seconds elsewhere: the unit is known only where Strands speaks.
+    #[test]
+    fn milliseconds_are_those_of_strands_alone() {
+        let call = || span("chat", &[("gen_ai.operation.name", Any::text("chat")), ("gen_ai.server.time_to_first_token", Any::int(1329))]);
+        let here = one_span_of("strands.telemetry.tracer", call());
+        assert_eq!(number(&here, "time.to_first_chunk"), 1.329);
+        let elsewhere = one_span_of("my.gateway", call());
+        assert!(elsewhere.path("time.to_first_chunk").is_none());
+        assert_eq!(at(&elsewhere, "rest.captured"), "hash");
+    }
+
+    #[test]
+    fn several_agents_are_a_workflow() {
+        let swarm = one_span_of(
+            "strands.telemetry.tracer",
+            span(
+                "invoke_swarm",
+                &[
+                    ("gen_ai.operation.name", Any::text("invoke_swarm")),
+                    ("aws.agentcore.configbundle_arn", Any::text("arn:aws:bedrock-agentcore:eu-central-1:1:bundle/b")),
+                    ("aws.agentcore.configbundle_version", Any::text("7")),
+                ],
+            ),
+        );
+        assert_eq!(at(&swarm, "kind"), "workflow");
+        assert_eq!(dialects(&swarm), ["otel_genai", "aws_strands", "aws_agentcore"]);
+        assert_eq!(kept(&swarm, "aws.agentcore.configbundle_version").and_then(Json::as_str), Some("7"));
+    }
+}
+
+/// A name that stands in several places is said once, and the full one is kept.
+#[test]
+fn a_log_event_name_is_said_once() {
+    let old = one_log(log("", Any::empty(), &[("event.name", Any::text("gen_ai.user.message")), ("gen_ai.system", Any::text("openai"))]));
+    assert_eq!(at(&old, "source.event_name"), "gen_ai.user.message");
+    assert!(old.get("rest").is_none());
+    let other = one_log(log("gen_ai.choice", Any::text("x"), &[("event.name", Any::text("mine"))]));
+    assert_eq!((at(&other, "source.event_name"), at(&other, "rest.hash")), ("gen_ai.choice", h("content", b"mine").as_str()));
+}
