@@ -162,6 +162,8 @@ fn scope(name: &[u8]) -> Option<Dialect> {
         // Spans that Logfire makes itself, and those of its own instrumentations (`logfire.openai`).
         b"logfire" => Dialect::Logfire,
         _ if name.starts_with(b"logfire.") => Dialect::Logfire,
+        // Its scopes are names of its modules.
+        _ if name.starts_with(b"semantic_kernel.") => Dialect::SemanticKernel,
         _ if name.starts_with(b"openinference.instrumentation.") => Dialect::Openinference,
         _ => return None,
     })

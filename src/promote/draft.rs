@@ -155,6 +155,14 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The text of a member.
+    pub(crate) fn text(&self, member: Member) -> Option<&str> {
+        match self.record.get(member) {
+            Some(Val::Str(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Sets a member that was found in another key, unless its own key did.
     pub(crate) fn derive(&mut self, member: Member, value: Val<'a>, from: &str) {
         if !self.record.has(member) {

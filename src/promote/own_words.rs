@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::convert::Who;
 use super::dialects::Side;
-use super::dialects::{Dialect, aws, pydantic_ai};
+use super::dialects::{Dialect, aws, google_adk, microsoft, pydantic_ai};
 use super::draft::{Draft, Entry, How};
 use super::lists;
 use super::scan::{Holds, parse_bounded};
@@ -25,6 +25,12 @@ pub(crate) fn span<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &[u8]) -> Res
     }
     if draft.dialects.has(Dialect::AwsStrands) {
         return Ok(draft.kept_text(OPERATION).and_then(aws::kind_of_operation));
+    }
+    if draft.dialects.has(Dialect::MsAgentFramework) && draft.operation.is_none() {
+        return Ok(microsoft::kind_of_span(name));
+    }
+    if draft.dialects.has(Dialect::GoogleAdk) {
+        return Ok(draft.text(member::TOOL_NAME).and_then(google_adk::kind_of_tool));
     }
     Ok(None)
 }

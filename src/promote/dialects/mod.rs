@@ -7,8 +7,10 @@
 
 pub(crate) mod ai_audit;
 pub(crate) mod aws;
+pub(crate) mod google_adk;
 mod ids;
 mod logfire;
+pub(crate) mod microsoft;
 mod openinference;
 mod otel_core;
 mod otel_genai;
@@ -190,12 +192,20 @@ const ROWS: &[(Option<Dialect>, &[Row])] = &[
     (Some(Dialect::AwsStrands), aws::STRANDS),
     (Some(Dialect::AwsAgentcore), aws::AGENTCORE),
     (Some(Dialect::AwsBedrock), aws::BEDROCK),
+    (Some(Dialect::MsAgentFramework), microsoft::AGENT_FRAMEWORK),
+    (Some(Dialect::SemanticKernel), microsoft::SEMANTIC_KERNEL),
+    (Some(Dialect::GoogleAdk), google_adk::ROWS),
     (None, otel_core::ROWS),
 ];
 
 /// Rows that hold only where a name says that their dialect speaks.
-const OWN: &[(Dialect, &[Row])] =
-    &[(Dialect::PydanticAi, pydantic_ai::OWN), (Dialect::Logfire, logfire::OWN), (Dialect::AwsStrands, aws::STRANDS_OWN)];
+const OWN: &[(Dialect, &[Row])] = &[
+    (Dialect::PydanticAi, pydantic_ai::OWN),
+    (Dialect::Logfire, logfire::OWN),
+    (Dialect::AwsStrands, aws::STRANDS_OWN),
+    (Dialect::MsAgentFramework, microsoft::AGENT_FRAMEWORK_OWN),
+    (Dialect::SemanticKernel, microsoft::SEMANTIC_KERNEL_OWN),
+];
 
 /// What the tables say of one key.
 #[derive(Clone, Copy, Debug)]

@@ -189,6 +189,126 @@ mod strands {
     }
 }
 
+mod microsoft {
+    use super::*;
+
+    /// Orchestration in generic words: below the scope it is a workflow, elsewhere it means nothing.
+    #[test]
+    fn orchestration_needs_its_scope() {
+        let run = || {
+            span(
+                "workflow.run",
+                &[
+                    ("gen_ai.conversation.id", Any::text("c-1")),
+                    ("workflow.name", Any::text("loan")),
+                    ("workflow.id", Any::text("w-1")),
+                    ("workflow.definition", Any::text("{\"prompt\":\"ask Meier\"}")),
+                ],
+            )
+        };
+        let here = one_span_of("agent_framework", run());
+        assert_eq!((at(&here, "kind"), at(&here, "actor.workflow")), ("workflow", "loan"));
+        assert_eq!(dialects(&here), ["otel_genai", "ms_agent_framework"]);
+        assert_eq!(at(&here, "rest.hash"), h("content", b"{\"prompt\":\"ask Meier\"}"));
+        let elsewhere = one_span_of("argo", run());
+        assert_eq!((at(&elsewhere, "kind"), at(&elsewhere, "actor.workflow")), ("event", "(absent)"));
+    }
+
+    #[test]
+    fn semantic_kernel() {
+        let call = one_span_of(
+            "semantic_kernel.utils.telemetry.model_diagnostics.decorators",
+            span(
+                "chat.completions gpt-4o",
+                &[
+                    ("gen_ai.operation.name", Any::text("chat")),
+                    ("gen_ai.system", Any::text("openai")),
+                    ("gen_ai.request.model", Any::text("gpt-4o")),
+                    ("gen_ai.response.finish_reason", Any::text("FinishReason.STOP")),
+                    ("sk.available_functions", Any::text("math-Add,math-Sub")),
+                ],
+            ),
+        );
+        assert_eq!(dialects(&call), ["otel_genai", "semantic_kernel"]);
+        assert_eq!(names(&call, "output.finish_reasons"), ["FinishReason.STOP"]);
+        assert_eq!(kept(&call, "sk.available_functions").and_then(Json::as_str), Some("math-Add,math-Sub"));
+    }
+}
+
+mod adk {
+    use super::*;
+
+    /// Trap 9: with capture off there is no content, which is not the same as empty content; and the span that joins several tools' answers
+    /// called none.
+    #[test]
+    fn placeholders_are_not_captured() {
+        let merged = one_span_of(
+            "gcp.vertex.agent",
+            span(
+                "execute_tool (merged tools)",
+                &[
+                    ("gen_ai.operation.name", Any::text("execute_tool")),
+                    ("gen_ai.tool.name", Any::text("(merged tools)")),
+                    ("gen_ai.tool.call.id", Any::text("ev-9")),
+                    ("gcp.vertex.agent.tool_call_args", Any::text("N/A")),
+                    ("gcp.vertex.agent.tool_response", Any::text("{}")),
+                    ("gcp.vertex.agent.llm_request", Any::text("{}")),
+                    ("gcp.vertex.agent.llm_response", Any::text("{}")),
+                ],
+            ),
+        );
+        assert_eq!((at(&merged, "kind"), at(&merged, "tool.name")), ("event", "(merged tools)"));
+        assert!(merged.path("tool.arguments").is_none() && merged.path("tool.result").is_none() && merged.get("input").is_none());
+        let off = one_span_of(
+            "gcp.vertex.agent",
+            span(
+                "execute_tool pay",
+                &[
+                    ("gen_ai.operation.name", Any::text("execute_tool")),
+                    ("gen_ai.tool.name", Any::text("pay")),
+                    ("gcp.vertex.agent.tool_call_args", Any::text("{}")),
+                    ("gcp.vertex.agent.tool_response", Any::text("{}")),
+                ],
+            ),
+        );
+        assert_eq!((at(&off, "kind"), at(&off, "tool.arguments.captured"), at(&off, "tool.result.captured")), ("tool", "absent", "absent"));
+    }
+
+    #[test]
+    fn a_call_with_its_request_and_answer() {
+        let request = r#"{"model":"gemini-2.5-flash","config":{"system_instruction":"Be brief"},"contents":[{"role":"user","parts":[{"text":"Grant?"}]}]}"#;
+        let answer = r#"{"content":{"role":"model","parts":[{"text":"No."}]}}"#;
+        let call = one_span_of(
+            "gcp.vertex.agent",
+            span(
+                "call_llm",
+                &[
+                    ("gen_ai.system", Any::text("gcp.vertex.agent")),
+                    ("gen_ai.request.model", Any::text("gemini-2.5-flash")),
+                    ("gcp.vertex.agent.invocation_id", Any::text("inv-1")),
+                    ("gcp.vertex.agent.session_id", Any::text("sess-1")),
+                    ("gcp.vertex.agent.event_id", Any::text("ev-1")),
+                    ("gcp.vertex.agent.llm_request", Any::text(request)),
+                    ("gcp.vertex.agent.llm_response", Any::text(answer)),
+                    ("gen_ai.usage.input_tokens", Any::int(11)),
+                    ("gen_ai.usage.experimental.reasoning_tokens", Any::int(5)),
+                    ("gen_ai.response.finish_reasons", Any::array(&[Any::text("stop")])),
+                    ("gen_ai.main_agent.id", Any::text("loan_agent")),
+                ],
+            ),
+        );
+        assert_eq!(dialects(&call), ["otel_genai", "google_adk"]);
+        assert_eq!((at(&call, "kind"), at(&call, "model.id"), at(&call, "actor.session_id")), ("inference", "gemini-2.5-flash", "sess-1"));
+        assert_eq!(
+            (at(&call, "input.hash"), at(&call, "output.hash")),
+            (h("content", request.as_bytes()).as_str(), h("content", answer.as_bytes()).as_str())
+        );
+        assert_eq!((at(&call, "usage.input_tokens"), at(&call, "usage.reasoning_output_tokens")), ("11", "5"));
+        assert_eq!(kept(&call, "gcp.vertex.agent.invocation_id").and_then(Json::as_str), Some("inv-1"));
+        assert!(call.get("rest").is_none());
+    }
+}
+
 /// A name that stands in several places is said once, and the full one is kept.
 #[test]
 fn a_log_event_name_is_said_once() {
