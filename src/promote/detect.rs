@@ -174,7 +174,7 @@ fn span_name(name: &[u8]) -> Option<Dialect> {
     Some(match name {
         b"haystack.component.run" | b"haystack.pipeline.run" | b"haystack.agent.run" => Dialect::Haystack,
         b"llm_request" => Dialect::Vllm,
-        b"guardrails.request" => Dialect::NemoGuardrails,
+        b"guardrails.request" | b"guardrails.rail" | b"guardrails.action" => Dialect::NemoGuardrails,
         _ => return None,
     })
 }

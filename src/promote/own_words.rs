@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::convert::Who;
 use super::dialects::Side;
-use super::dialects::{Dialect, aws, google_adk, microsoft, pydantic_ai};
+use super::dialects::{Dialect, ag2, aws, crewai, google_adk, haystack, microsoft, nemo_guardrails, pydantic_ai};
 use super::draft::{Draft, Entry, How};
 use super::lists;
 use super::scan::{Holds, parse_bounded};
@@ -13,7 +13,7 @@ use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
 use crate::record::builder::Val;
 use crate::record::canonical::Json;
-use crate::record::registry::{self as member, Kind};
+use crate::record::registry::{self as member, Kind, Member};
 
 /// The operation, which every one of these dialects keeps under OpenTelemetry's name.
 const OPERATION: &str = "gen_ai.operation.name";
@@ -32,11 +32,30 @@ pub(crate) fn span<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &[u8]) -> Res
     if draft.dialects.has(Dialect::GoogleAdk) {
         return Ok(draft.text(member::TOOL_NAME).and_then(google_adk::kind_of_tool));
     }
+    if draft.dialects.has(Dialect::Haystack) {
+        return Ok(haystack(draft, name));
+    }
+    if draft.dialects.has(Dialect::Crewai) {
+        return Ok(crewai(draft));
+    }
+    if draft.dialects.has(Dialect::Ag2) {
+        return Ok(ag2(draft));
+    }
+    if draft.dialects.has(Dialect::NemoGuardrails) {
+        if let Some(Value::Bool(stopped)) = draft.kept(nemo_guardrails::STOP) {
+            let outcome = if *stopped { "deny" } else { "allow" };
+            draft.derive(member::GUARDRAIL_OUTCOME, Val::Str(Cow::Borrowed(outcome)), nemo_guardrails::STOP);
+        }
+        return Ok(nemo_guardrails::kind(name, draft.kept_text(OPERATION)).filter(|_| draft.operation.is_none()));
+    }
     Ok(None)
 }
 
 /// The same for a log, by its event name.
-pub(crate) fn log(_draft: &mut Draft<'_>, _name: &[u8]) -> Result<Option<Kind>, Malformed> {
+pub(crate) fn log(draft: &mut Draft<'_>, _name: &[u8]) -> Result<Option<Kind>, Malformed> {
+    if draft.dialects.has(Dialect::Crewai) {
+        return Ok(crewai(draft));
+    }
     Ok(None)
 }
 
@@ -93,4 +112,57 @@ fn answers<'a>(draft: &mut Draft<'a>, who: &Who<'_>) -> Result<(), Malformed> {
         draft.derived.push((member::DECISION_ANSWERS, How::Fallback(pydantic_ai::ANSWERS.to_owned())));
     }
     Ok(())
+}
+
+/// What a key of a review says of it.
+fn review(draft: &mut Draft<'_>, members: &[(Member, &'static str)], from: &str) {
+    for (member, word) in members {
+        draft.derive(*member, Val::Str(Cow::Borrowed(word)), from);
+    }
+}
+
+/// Haystack: kinds by span names, a confirmation's decision in our words.
+fn haystack(draft: &mut Draft<'_>, name: &[u8]) -> Option<Kind> {
+    if let Some(decision) = draft.kept_text(haystack::DECISION).and_then(haystack::decided) {
+        review(draft, &[(member::REVIEW_DECISION, decision), (member::REVIEW_STATUS, "completed")], haystack::DECISION);
+    }
+    if matches!(draft.kept(haystack::TOOL_ERROR), Some(Value::Bool(true))) {
+        draft.derive(member::ERROR_STATUS, Val::Str(Cow::Borrowed("error")), haystack::TOOL_ERROR);
+    }
+    haystack::kind_of_span(name, draft.kept_text(haystack::COMPONENT))
+}
+
+/// CrewAI: kinds by operation and event, feedback that was asked for or given, a guardrail's verdict.
+fn crewai(draft: &mut Draft<'_>) -> Option<Kind> {
+    let event = draft.kept_text(crewai::EVENT);
+    match event {
+        Some("human_feedback_requested") => review(draft, &[(member::REVIEW_STATUS, "pending")], crewai::EVENT),
+        Some("human_feedback_received") => {
+            review(draft, &[(member::REVIEW_STATUS, "completed"), (member::REVIEW_REVIEWER_KIND, "human")], crewai::EVENT);
+        }
+        _ => {}
+    }
+    if let Some(Value::Bool(passed)) = draft.kept(crewai::GUARDRAIL_SUCCESS) {
+        let outcome = if *passed { "allow" } else { "deny" };
+        draft.derive(member::GUARDRAIL_OUTCOME, Val::Str(Cow::Borrowed(outcome)), crewai::GUARDRAIL_SUCCESS);
+    }
+    if draft.operation.is_some() {
+        return None;
+    }
+    draft.kept_text(OPERATION).and_then(crewai::kind_of_operation).or_else(|| event.and_then(crewai::kind_of_event))
+}
+
+/// AG2: kinds by span types. What a call spent is counted on the call's own span; only accounting of that is a second count.
+fn ag2(draft: &mut Draft<'_>) -> Option<Kind> {
+    let kind = draft.kept_text(ag2::SPAN_TYPE);
+    if kind == Some("human_input") {
+        review(draft, &[(member::REVIEW_REVIEWER_KIND, "human")], ag2::SPAN_TYPE);
+        if draft.side_ref(Side::Output).iter().any(|e| e.key == ag2::HUMAN_RESPONSE) {
+            review(draft, &[(member::REVIEW_STATUS, "completed")], ag2::HUMAN_RESPONSE);
+        }
+    }
+    if kind == Some("usage") && draft.kept_text(ag2::USAGE_KIND) == Some("model_call") {
+        draft.derive(member::USAGE_AGGREGATE, Val::Bool(true), ag2::USAGE_KIND);
+    }
+    kind.and_then(ag2::kind_of_span)
 }

@@ -5,16 +5,21 @@
 //! anything elsewhere (`events`, `decision`, `final_result`) stand in a second table, asked only where the name of the scope, the span or
 //! the log event says that this dialect speaks.
 
+pub(crate) mod ag2;
 pub(crate) mod ai_audit;
 pub(crate) mod aws;
+pub(crate) mod crewai;
 pub(crate) mod google_adk;
+pub(crate) mod haystack;
 mod ids;
 mod logfire;
 pub(crate) mod microsoft;
+pub(crate) mod nemo_guardrails;
 mod openinference;
 mod otel_core;
 mod otel_genai;
 pub(crate) mod pydantic_ai;
+mod servers;
 
 pub(crate) use ids::{Dialect, Dialects};
 pub(crate) use openinference::kind_of_span;
@@ -195,6 +200,12 @@ const ROWS: &[(Option<Dialect>, &[Row])] = &[
     (Some(Dialect::MsAgentFramework), microsoft::AGENT_FRAMEWORK),
     (Some(Dialect::SemanticKernel), microsoft::SEMANTIC_KERNEL),
     (Some(Dialect::GoogleAdk), google_adk::ROWS),
+    (Some(Dialect::Haystack), haystack::ROWS),
+    (Some(Dialect::Crewai), crewai::ROWS),
+    (Some(Dialect::Ag2), ag2::ROWS),
+    (Some(Dialect::Vllm), servers::VLLM),
+    (Some(Dialect::Triton), servers::TRITON),
+    (Some(Dialect::NemoGuardrails), nemo_guardrails::ROWS),
     (None, otel_core::ROWS),
 ];
 
@@ -205,6 +216,7 @@ const OWN: &[(Dialect, &[Row])] = &[
     (Dialect::AwsStrands, aws::STRANDS_OWN),
     (Dialect::MsAgentFramework, microsoft::AGENT_FRAMEWORK_OWN),
     (Dialect::SemanticKernel, microsoft::SEMANTIC_KERNEL_OWN),
+    (Dialect::NemoGuardrails, nemo_guardrails::OWN),
 ];
 
 /// What the tables say of one key.

@@ -309,6 +309,347 @@ mod adk {
     }
 }
 
+mod haystack {
+    use super::*;
+
+    #[test]
+    fn components_are_what_their_class_is_called() {
+        for (class, kind) in [
+            ("OpenAIChatGenerator", "inference"),
+            ("InMemoryBM25Retriever", "retrieval"),
+            ("SentenceTransformersTextEmbedder", "embedding"),
+            ("TransformersSimilarityRanker", "rerank"),
+            ("FaithfulnessEvaluator", "evaluation"),
+            ("PromptBuilder", "workflow"),
+        ] {
+            let run = one_span_of(
+                "haystack",
+                span(
+                    "haystack.component.run",
+                    &[
+                        ("haystack.component.type", Any::text(class)),
+                        ("haystack.component.name", Any::text("x")),
+                        ("haystack.component.input", Any::text("{\"query\":\"income\"}")),
+                    ],
+                ),
+            );
+            assert_eq!((at(&run, "kind"), dialects(&run)), (kind, vec!["haystack".to_owned()]), "{class}");
+            let side = if kind == "retrieval" { "retrieval.query.hash" } else { "input.hash" };
+            assert_eq!(at(&run, side), h("content", b"{\"query\":\"income\"}"), "{class}");
+        }
+        let step = one_span_of(
+            "haystack",
+            span(
+                "haystack.agent.step.tool",
+                &[
+                    ("haystack.tool.name", Any::text("pay")),
+                    ("haystack.tool.error", Any::bool(true)),
+                    ("haystack.agent.step.tool.input", Any::text("{}x")),
+                ],
+            ),
+        );
+        assert_eq!((at(&step, "kind"), at(&step, "tool.name"), at(&step, "error.status")), ("tool", "pay", "error"));
+    }
+
+    /// Who confirmed is not said (some strategies ask nobody), so no human is claimed.
+    #[test]
+    fn a_confirmation_is_a_review() {
+        let output = r#"{"tool_name":"pay","execute":false,"feedback":"too much"}"#;
+        let review = one_span_of(
+            "haystack",
+            span(
+                "haystack.agent.hook.human_in_the_loop.strategy",
+                &[
+                    ("haystack.tool.name", Any::text("pay")),
+                    ("haystack.tool.call.id", Any::text("call-1")),
+                    ("haystack.agent.hook.human_in_the_loop.strategy.type", Any::text("haystack.hooks.Blocking")),
+                    ("haystack.agent.hook.human_in_the_loop.strategy.decision", Any::text("reject")),
+                    ("haystack.agent.hook.human_in_the_loop.strategy.output", Any::text(output)),
+                ],
+            ),
+        );
+        assert_eq!(
+            (at(&review, "kind"), at(&review, "review.decision"), at(&review, "review.status")),
+            ("review", "rejected", "completed")
+        );
+        assert_eq!((at(&review, "tool.name"), at(&review, "tool.call_id")), ("pay", "call-1"));
+        assert_eq!(at(&review, "review.reason.hash"), h("content", output.as_bytes()));
+        assert!(review.path("review.reviewer").is_none());
+    }
+}
+
+mod crewai {
+    use super::*;
+
+    #[test]
+    fn feedback_that_was_asked_for_and_given() {
+        let asked = one_span_of(
+            "crewai.telemetry",
+            span(
+                "request human feedback",
+                &[
+                    ("crewai.event_name", Any::text("human_feedback_requested")),
+                    ("crewai.flow.name", Any::text("LoanFlow")),
+                    ("crewai.human_feedback.method_name", Any::text("approve_loan")),
+                    ("crewai.human_feedback.message", Any::text("Approve A-1047 of Meier?")),
+                    ("crewai.human_feedback.request_id", Any::text("r-1")),
+                ],
+            ),
+        );
+        assert_eq!((at(&asked, "kind"), at(&asked, "review.status"), at(&asked, "review.id")), ("review", "pending", "r-1"));
+        assert_eq!((at(&asked, "actor.workflow"), dialects(&asked)), ("LoanFlow", vec!["crewai".to_owned()]));
+        assert_eq!(at(&asked, "input.hash"), h("content", b"Approve A-1047 of Meier?"));
+        assert!(asked.path("review.reviewer").is_none() && asked.path("review.decision").is_none());
+        let keys = [
+            ("crewai.event_name", Any::text("human_feedback_received")),
+            ("crewai.human_feedback.method_name", Any::text("approve_loan")),
+            ("crewai.human_feedback.feedback", Any::text("fine with me, Meier")),
+            ("crewai.human_feedback.outcome", Any::text("Approved")),
+        ];
+        for given in
+            [one_span_of("crewai.telemetry", span("receive human feedback", &keys)), one_log(log("", Any::text("said Meier"), &keys))]
+        {
+            assert_eq!(
+                (at(&given, "kind"), at(&given, "review.decision"), at(&given, "review.status")),
+                ("review", "approved", "completed")
+            );
+            assert_eq!(at(&given, "review.reviewer.kind"), "human");
+            assert_eq!(at(&given, "review.reason.hash"), h("content", b"fine with me, Meier"));
+            assert_eq!(derived(&given, "review.reviewer.kind"), Some("fallback:crewai.event_name"));
+        }
+    }
+
+    #[test]
+    fn guardrails_policies_memory_and_tasks() {
+        let guard = one_span_of(
+            "crewai.telemetry",
+            span(
+                "evaluate guardrail",
+                &[
+                    ("crewai.event_name", Any::text("llm_guardrail_completed")),
+                    ("crewai.guardrail.success", Any::bool(false)),
+                    ("crewai.guardrail.error", Any::text("names Meier")),
+                    ("crewai.guardrail.description", Any::text("no names")),
+                ],
+            ),
+        );
+        assert_eq!((at(&guard, "kind"), at(&guard, "guardrail.outcome")), ("guardrail", "deny"));
+        assert_eq!(
+            (at(&guard, "error.message.hash"), at(&guard, "rest.hash")),
+            (h("content", b"names Meier").as_str(), h("content", b"no names").as_str())
+        );
+        let policy = one_span_of(
+            "crewai.telemetry",
+            span(
+                "policy",
+                &[
+                    ("crewai.event_name", Any::text("hook_dispatched")),
+                    ("crewai.policy.id", Any::text("p-7")),
+                    ("crewai.policy.decision", Any::text("deny")),
+                    ("crewai.policy.reason", Any::text("Meier is blocked")),
+                ],
+            ),
+        );
+        assert_eq!((at(&policy, "kind"), at(&policy, "policy.id"), at(&policy, "policy.outcome")), ("event", "p-7", "deny"));
+        let memory = one_span_of(
+            "crewai.telemetry",
+            span(
+                "memory",
+                &[
+                    ("crewai.event_name", Any::text("memory_query_completed")),
+                    ("crewai.memory.query", Any::text("Meier")),
+                    ("crewai.memory.limit", Any::int(3)),
+                    ("crewai.memory.results", Any::text("[{}, 1]")),
+                ],
+            ),
+        );
+        assert_eq!((at(&memory, "kind"), at(&memory, "retrieval.top_k")), ("retrieval", "3"));
+        assert_eq!(at(&memory, "retrieval.query.hash"), h("content", b"Meier"));
+        let task = one_span_of(
+            "crewai.telemetry",
+            span(
+                "execute_task",
+                &[
+                    ("gen_ai.operation.name", Any::text("execute_task")),
+                    ("crewai.event_name", Any::text("task_started")),
+                    ("crewai.task.output", Any::text("granted")),
+                ],
+            ),
+        );
+        assert_eq!((at(&task, "kind"), at(&task, "output.hash")), ("workflow", h("content", b"granted").as_str()));
+    }
+}
+
+mod ag2 {
+    use super::*;
+
+    #[test]
+    fn human_input_is_a_review() {
+        let asked = one_span_of(
+            "opentelemetry.instrumentation.ag2",
+            span(
+                "await_human_input claims",
+                &[
+                    ("ag2.span.type", Any::text("human_input")),
+                    ("gen_ai.operation.name", Any::text("await_human_input")),
+                    ("gen_ai.agent.name", Any::text("claims")),
+                    ("ag2.human_input.prompt", Any::text("Grant Meier?")),
+                    ("ag2.human_input.response", Any::text("yes")),
+                ],
+            ),
+        );
+        assert_eq!((at(&asked, "kind"), at(&asked, "review.reviewer.kind"), at(&asked, "review.status")), ("review", "human", "completed"));
+        assert_eq!(
+            (at(&asked, "input.hash"), at(&asked, "output.hash")),
+            (h("content", b"Grant Meier?").as_str(), h("content", b"yes").as_str())
+        );
+        assert_eq!((at(&asked, "actor.agent.name"), dialects(&asked)), ("claims", vec!["otel_genai".to_owned(), "ag2".to_owned()]));
+    }
+
+    /// Accounting of a call repeats the call's own span; that of a sub-task is the only place where its tokens stand.
+    #[test]
+    fn accounting_is_counted_once() {
+        for (kind, again) in [("model_call", Some(&Json::Bool(true))), ("subtask", None)] {
+            let usage = one_span_of(
+                "opentelemetry.instrumentation.ag2",
+                span(
+                    "record_usage",
+                    &[
+                        ("ag2.span.type", Any::text("usage")),
+                        ("ag2.usage.kind", Any::text(kind)),
+                        ("gen_ai.response.model", Any::text("gpt-4o-2026-05-13")),
+                        ("gen_ai.usage.input_tokens", Any::int(7)),
+                        ("gen_ai.usage.thinking_tokens", Any::int(2)),
+                        ("ag2.usage.total_tokens", Any::int(9)),
+                    ],
+                ),
+            );
+            assert_eq!(
+                (at(&usage, "kind"), at(&usage, "usage.total_tokens"), at(&usage, "usage.reasoning_output_tokens")),
+                ("event", "9", "2")
+            );
+            assert_eq!(usage.path("usage.aggregate"), again, "{kind}");
+        }
+    }
+}
+
+mod servers {
+    use super::*;
+
+    #[test]
+    fn vllm_speaks_semconv_1_26() {
+        let call = one_span_of(
+            "vllm.llm_engine",
+            span(
+                "llm_request",
+                &[
+                    ("gen_ai.response.model", Any::text("Qwen/Qwen3-8B")),
+                    ("gen_ai.request.id", Any::text("cmpl-9")),
+                    ("gen_ai.request.temperature", Any::double(0.1)),
+                    ("gen_ai.request.max_tokens", Any::int(16)),
+                    ("gen_ai.usage.prompt_tokens", Any::int(5)),
+                    ("gen_ai.usage.completion_tokens", Any::int(16)),
+                    ("gen_ai.latency.time_in_queue", Any::double(0.0013)),
+                    ("gen_ai.latency.time_to_first_token", Any::double(0.044)),
+                    ("gen_ai.latency.e2e", Any::double(0.59)),
+                ],
+            ),
+        );
+        assert_eq!(dialects(&call), ["otel_genai", "vllm"]);
+        assert_eq!(
+            (at(&call, "kind"), at(&call, "model.id"), at(&call, "usage.input_tokens"), at(&call, "usage.output_tokens")),
+            ("inference", "Qwen/Qwen3-8B", "5", "16")
+        );
+        assert_eq!(number(&call, "time.to_first_chunk"), 0.044);
+        assert_eq!(kept(&call, "gen_ai.request.id").and_then(Json::as_str), Some("cmpl-9"));
+        assert!(call.get("rest").is_none());
+    }
+
+    #[test]
+    fn triton_says_which_version_of_a_classical_model() {
+        let scored = one_span_of(
+            "triton-server",
+            span(
+                "credit_pd",
+                &[
+                    ("triton.model_name", Any::text("credit_pd")),
+                    ("triton.model_version", Any::int(12)),
+                    ("triton.request_id", Any::text("r-1")),
+                ],
+            ),
+        );
+        assert_eq!((at(&scored, "kind"), dialects(&scored)), ("inference", vec!["triton".to_owned()]));
+        assert_eq!(
+            (at(&scored, "model.id"), at(&scored, "model.requested"), at(&scored, "model.version")),
+            ("credit_pd", "credit_pd", "12")
+        );
+        assert!(derived(&scored, "model.version").is_none());
+        assert_eq!(kept(&scored, "triton.request_id").and_then(Json::as_str), Some("r-1"));
+    }
+}
+
+mod nemo {
+    use super::*;
+
+    #[test]
+    fn a_request_through_the_rails() {
+        let request = one_span_of(
+            "nemo_guardrails",
+            span(
+                "guardrails.request",
+                &[
+                    ("gen_ai.operation.name", Any::text("guardrails")),
+                    ("request.id", Any::text("q-1")),
+                    ("guardrails.request.input", Any::text("my name is Meier")),
+                    ("guardrails.request.output", Any::text("I cannot answer that")),
+                ],
+            ),
+        );
+        assert_eq!((at(&request, "kind"), dialects(&request)), ("guardrail", vec!["otel_genai".to_owned(), "nemo_guardrails".to_owned()]));
+        assert_eq!(at(&request, "input.hash"), h("content", b"my name is Meier"));
+        assert_eq!(kept(&request, "request.id").and_then(Json::as_str), Some("q-1"));
+        let call = one_span_of(
+            "nemo_guardrails",
+            span(
+                "completion gpt-4o",
+                &[
+                    ("gen_ai.operation.name", Any::text("completion")),
+                    ("gen_ai.request.model", Any::text("gpt-4o")),
+                    ("llm.cache.hit", Any::bool(true)),
+                ],
+            ),
+        );
+        assert_eq!((at(&call, "kind"), call.path("output.from_cache")), ("inference", Some(&Json::Bool(true))));
+    }
+
+    /// The keys of a rail are generic: what they say counts on a rail's span, not on another's.
+    #[test]
+    fn a_rail_that_stops() {
+        let rail = |name| {
+            one_span_of(
+                "x",
+                span(
+                    name,
+                    &[
+                        ("gen_ai.operation.name", Any::text("guardrails")),
+                        ("rail.name", Any::text("self check input")),
+                        ("rail.type", Any::text("input")),
+                        ("rail.stop", Any::bool(true)),
+                        ("guardrails.rail.reason", Any::text("Meier was named")),
+                    ],
+                ),
+            )
+        };
+        let stopped = rail("guardrails.rail");
+        assert_eq!(
+            (at(&stopped, "kind"), at(&stopped, "guardrail.name"), at(&stopped, "guardrail.outcome")),
+            ("guardrail", "self check input", "deny")
+        );
+        assert_eq!(at(&stopped, "rest.hash"), h("content", b"Meier was named"));
+        assert!(rail("train").get("guardrail").is_none());
+    }
+}
+
 /// A name that stands in several places is said once, and the full one is kept.
 #[test]
 fn a_log_event_name_is_said_once() {
