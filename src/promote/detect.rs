@@ -9,6 +9,7 @@
 //!   prefix list names all the same (`traceloop.*`, `langfuse.*`, `ai.operationId`) suffice by that list.
 //! - A schema URL is a "weak hint only" and no key, event or name: never enough. Resource attributes never suffice.
 
+use super::dialects::coding_agents::{is_bare_event, is_claude_code_scope};
 use super::dialects::{Dialect, Dialects};
 use crate::otlp::view::{KeyValue, Value, key_of};
 use crate::otlp::wire::{Field, Fields, Malformed, Message, Payload};
@@ -190,6 +191,11 @@ fn log_event(name: &[u8]) -> Option<Dialect> {
     prefix(name)
 }
 
+/// The same below a scope: Claude Code leaves its name away where its scope has it.
+fn log_event_of(scope_name: &[u8], name: &[u8]) -> Option<Dialect> {
+    log_event(name).or_else(|| (is_bare_event(name) && is_claude_code_scope(scope_name)).then_some(Dialect::ClaudeCode))
+}
+
 impl Condition {
     /// Whether an attribute's value meets it.
     pub(crate) fn holds(self, value: &Value<'_>, claude_code: bool) -> bool {
@@ -285,7 +291,7 @@ fn field_proves(number: u8, bytes: &[u8], span: &[u8], scope_name: &[u8], enable
 /// Whether the scope or the span itself is named as Claude Code names them.
 fn names_claude_code(span: &[u8], scope_name: &[u8]) -> bool {
     let name = Fields::new(span).filter_map(Result::ok).filter(|f| f.number == 5).filter_map(|f| f.bytes()).last();
-    scope_name.starts_with(b"claude_code.") || name.is_some_and(|n| n.starts_with(b"claude_code."))
+    is_claude_code_scope(scope_name) || name.is_some_and(|n| n.starts_with(b"claude_code."))
 }
 
 fn event_name(event: &[u8]) -> Result<Option<&[u8]>, Malformed> {
@@ -301,7 +307,7 @@ fn event_name(event: &[u8]) -> Result<Option<&[u8]>, Malformed> {
 /// The dialects that the names of a span and of its scope prove.
 pub(crate) fn names(scope_name: &[u8], name: &[u8]) -> Dialects {
     let mut all = Dialects::default();
-    let claude_code = [scope_name, name].iter().any(|n| n.starts_with(b"claude_code.")).then_some(Dialect::ClaudeCode);
+    let claude_code = (is_claude_code_scope(scope_name) || name.starts_with(b"claude_code.")).then_some(Dialect::ClaudeCode);
     for dialect in [scope(scope_name), span_name(name), claude_code].into_iter().flatten() {
         all.add(dialect);
     }
@@ -313,16 +319,16 @@ pub(crate) fn is_ai_log(log: &[u8], scope_name: &[u8], enabled: Dialects) -> Res
     for field in Fields::new(log) {
         let Field { number, value: Payload::Bytes(bytes) } = field? else { continue };
         let dialect = match number {
-            12 => log_event(bytes),
+            12 => log_event_of(scope_name, bytes),
             6 => match quick_key(bytes)? {
                 b"event.name" => match KeyValue::read(bytes)?.value()? {
-                    Value::Text(name) => log_event(name),
+                    Value::Text(name) => log_event_of(scope_name, name),
                     _ => None,
                 },
                 name => match key(name) {
                     Proof::Yes(dialect) => Some(dialect),
                     Proof::If(dialect, condition) => {
-                        let by_scope = scope_name.starts_with(b"claude_code.");
+                        let by_scope = is_claude_code_scope(scope_name);
                         condition.holds(&KeyValue::read(bytes)?.value()?, by_scope).then_some(dialect)
                     }
                     Proof::No => None,

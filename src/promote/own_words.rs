@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::convert::Who;
+use super::convert::{self, Marks, Who};
 use super::dialects::Side;
-use super::dialects::{Dialect, ag2, aws, crewai, google_adk, haystack, microsoft, nemo_guardrails, pydantic_ai};
+use super::dialects::{Dialect, ag2, aws, coding_agents, crewai, google_adk, haystack, microsoft, nemo_guardrails, pydantic_ai};
 use super::draft::{Draft, Entry, How};
 use super::lists;
 use super::scan::{Holds, parse_bounded};
@@ -20,6 +20,9 @@ const OPERATION: &str = "gen_ai.operation.name";
 
 /// Reads a span whose attributes are all placed. The kind, where the dialect's own words say it better than an operation does.
 pub(crate) fn span<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &[u8]) -> Result<Option<Kind>, Malformed> {
+    if draft.spoken.has(Dialect::ClaudeCode) {
+        return Ok(claude_code_span(draft, who, name));
+    }
     if draft.dialects.has(Dialect::PydanticAi) {
         return pydantic(draft, who, name);
     }
@@ -52,11 +55,82 @@ pub(crate) fn span<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &[u8]) -> Res
 }
 
 /// The same for a log, by its event name.
-pub(crate) fn log(draft: &mut Draft<'_>, _name: &[u8]) -> Result<Option<Kind>, Malformed> {
-    if draft.dialects.has(Dialect::Crewai) {
-        return Ok(crewai(draft));
+pub(crate) fn log<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &'a [u8]) -> Option<Kind> {
+    if draft.spoken.has(Dialect::ClaudeCode) || draft.spoken.has(Dialect::Codex) {
+        return coding_agent(draft, who, name);
     }
-    Ok(None)
+    if draft.dialects.has(Dialect::Crewai) {
+        return crewai(draft);
+    }
+    None
+}
+
+/// A coding agent's event: a call of a model, a tool that ran, or what somebody or something decided about one.
+fn coding_agent<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &'a [u8]) -> Option<Kind> {
+    let event = std::str::from_utf8(name).ok()?;
+    let event = event.strip_prefix("claude_code.").or_else(|| event.strip_prefix("codex.")).unwrap_or(event);
+    if event == "api_refusal" {
+        draft.derive(member::OUTPUT_REFUSAL, Val::Bool(true), "event name");
+    }
+    if event == "api_error" {
+        draft.derive(member::ERROR_STATUS, Val::Str(Cow::Borrowed("error")), "event name");
+    }
+    agent_outcome(draft);
+    if event == "tool_decision" { decided(draft, who) } else { coding_agents::kind_of_event(event) }
+}
+
+/// The same as spans, which only Claude Code makes in words of its own.
+fn claude_code_span<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &[u8]) -> Option<Kind> {
+    agent_outcome(draft);
+    match name.strip_prefix(b"claude_code.").and_then(|n| std::str::from_utf8(n).ok()) {
+        Some("tool.blocked_on_user") => decided(draft, who).or(Some(Kind::Event)),
+        Some(kind) => coding_agents::kind_of_span(kind),
+        None => None,
+    }
+}
+
+/// What numbers and words of a coding agent say besides: the currency in a key's name, a failure.
+fn agent_outcome(draft: &mut Draft<'_>) {
+    if draft.record.has(member::USAGE_COST) {
+        draft.derive(member::USAGE_CURRENCY, Val::Str(Cow::Borrowed("USD")), coding_agents::COST);
+    }
+    if draft.kept_text(coding_agents::SUCCESS) == Some("false") || matches!(draft.kept(coding_agents::SUCCESS), Some(Value::Bool(false))) {
+        draft.derive(member::ERROR_STATUS, Val::Str(Cow::Borrowed("error")), coding_agents::SUCCESS);
+    }
+}
+
+/// A decision about a tool call: a review where a person made it, and that person is who uses the agent; else a rule's or a hook's word.
+fn decided<'a>(draft: &mut Draft<'a>, who: &Who<'_>) -> Option<Kind> {
+    let (decision, source) = (draft.kept_text(coding_agents::DECISION)?, draft.kept_text(coding_agents::SOURCE)?);
+    let allowed = coding_agents::allows(decision);
+    let as_sent = |draft: &mut Draft<'a>, member: Member| {
+        let mut marks = Marks::default();
+        let word = convert::claim(member, decision.as_bytes(), who, &mut marks);
+        draft.marks(member.path(), marks);
+        word
+    };
+    if !coding_agents::is_person(source) {
+        let outcome = match allowed {
+            Some(true) => Cow::Borrowed("allow"),
+            Some(false) => Cow::Borrowed("deny"),
+            None => as_sent(draft, member::POLICY_OUTCOME),
+        };
+        draft.derive(member::POLICY_OUTCOME, Val::Str(outcome), coding_agents::DECISION);
+        return Some(Kind::Event);
+    }
+    let outcome = match allowed {
+        Some(true) => Cow::Borrowed("approved"),
+        Some(false) => Cow::Borrowed("rejected"),
+        None => as_sent(draft, member::REVIEW_DECISION),
+    };
+    draft.derive(member::REVIEW_DECISION, Val::Str(outcome), coding_agents::DECISION);
+    draft.derive(member::REVIEW_STATUS, Val::Str(Cow::Borrowed("completed")), coding_agents::DECISION);
+    draft.derive(member::REVIEW_REVIEWER_KIND, Val::Str(Cow::Borrowed("human")), coding_agents::SOURCE);
+    if let Some(Val::Str(user)) = draft.record.get(member::ACTOR_USER_ID) {
+        let user = Val::Str(user.clone());
+        draft.derive(member::REVIEW_REVIEWER_ID, user, member::ACTOR_USER_ID.path());
+    }
+    Some(Kind::Review)
 }
 
 /// Pydantic AI: runs of version 1 had no operation, its calls one attribute for question and answer.

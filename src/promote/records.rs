@@ -424,7 +424,7 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     let whole = name.is_empty() || name == DETAILS;
     // One message, one exception is part of a call, not a call.
     let kind = kind_of_event(name).or(if whole { draft.span_kind.or(draft.operation) } else { None });
-    let own = own_words::log(draft, name)?;
+    let own = own_words::log(draft, &who, name);
     let (kind, whole) = (own.or(kind), whole || matches!(own, Some(Kind::Inference | Kind::Tool)));
     let stated = kind.or_else(|| (!whole && !has_act(draft)).then_some(Kind::Event));
     let ordinal = hex::encode(around.promoter.keyed.bytes("log", log.bytes));

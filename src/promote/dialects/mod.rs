@@ -8,6 +8,7 @@
 pub(crate) mod ag2;
 pub(crate) mod ai_audit;
 pub(crate) mod aws;
+pub(crate) mod coding_agents;
 pub(crate) mod crewai;
 pub(crate) mod google_adk;
 pub(crate) mod haystack;
@@ -217,6 +218,8 @@ const OWN: &[(Dialect, &[Row])] = &[
     (Dialect::MsAgentFramework, microsoft::AGENT_FRAMEWORK_OWN),
     (Dialect::SemanticKernel, microsoft::SEMANTIC_KERNEL_OWN),
     (Dialect::NemoGuardrails, nemo_guardrails::OWN),
+    (Dialect::ClaudeCode, coding_agents::CLAUDE_CODE),
+    (Dialect::Codex, coding_agents::CODEX),
 ];
 
 /// What the tables say of one key.
@@ -341,6 +344,12 @@ impl Hasher for KeyHasher {
 pub(crate) fn testing_keys() -> Vec<String> {
     let rows = ROWS.iter().flat_map(|(_, rows)| *rows).chain(OWN.iter().flat_map(|(_, rows)| *rows));
     rows.map(|r| r.key.to_owned()).chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
+}
+
+/// Every key that means something in one dialect's mouth only.
+#[cfg(test)]
+pub(crate) fn testing_own_keys() -> Vec<(Dialect, &'static str)> {
+    OWN.iter().flat_map(|(dialect, rows)| rows.iter().map(|r| (*dialect, r.key))).collect()
 }
 
 #[cfg(test)]

@@ -650,6 +650,285 @@ mod nemo {
     }
 }
 
+mod coding_agents {
+    use super::*;
+
+    const SCOPE: &str = "com.anthropic.claude_code.events";
+
+    fn agent(scope: &str, bytes: Vec<u8>) -> Json {
+        let (mut lines, _, _) = lines(&promoter(), &request(&[], (scope, "2.1"), &[bytes]), true);
+        assert_eq!(lines.len(), 1);
+        lines.remove(0)
+    }
+
+    /// A log without a trace: only field 12 and what is given.
+    fn event(name: &str, body: &str, attributes: &[(&str, &str)]) -> Vec<u8> {
+        use crate::promote::testing::{field, fixed, pair};
+        let mut out = fixed(1, 1_795_187_346_000_000_000);
+        if !body.is_empty() {
+            out.extend(field(5, &Any::text(body).0));
+        }
+        attributes.iter().for_each(|(key, value)| out.extend(field(6, &pair(key.as_bytes(), &Any::text(value)))));
+        if !name.is_empty() {
+            out.extend(field(12, name.as_bytes()));
+        }
+        out
+    }
+
+    /// Trap 11: the name stands in the event name, in an attribute or in the body, with or without the agent's before it.
+    #[test]
+    fn the_event_name_wherever_it_stands() {
+        let said = [("decision", "accept"), ("source", "user_temporary"), ("tool_name", "Bash")];
+        let with = |name| [&[("event.name", name)], &said[..]].concat();
+        for (scope, bytes, name) in [
+            ("s", event("claude_code.tool_decision", "", &said), "claude_code.tool_decision"),
+            ("s", event("", "claude_code.tool_decision", &said), "claude_code.tool_decision"),
+            ("s", event("", "", &with("claude_code.tool_decision")), "claude_code.tool_decision"),
+            (SCOPE, event("", "claude_code.tool_decision", &with("tool_decision")), "claude_code.tool_decision"),
+            (SCOPE, event("", "", &with("tool_decision")), "tool_decision"),
+            (SCOPE, event("tool_decision", "", &said), "tool_decision"),
+        ] {
+            let record = agent(scope, bytes);
+            assert_eq!(at(&record, "source.event_name"), name);
+            assert_eq!(
+                (at(&record, "kind"), at(&record, "review.decision"), at(&record, "tool.name")),
+                ("review", "approved", "Bash"),
+                "{name}"
+            );
+            assert_eq!(dialects(&record), ["claude_code"]);
+            assert!(record.get("rest").is_none() && record.get("trace").is_none(), "{name}");
+        }
+        // The bare name is anybody's below another scope.
+        let (lines, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &[event("tool_decision", "", &said)]), true);
+        assert_eq!((lines.len(), tally.counts.skipped), (0, 1));
+    }
+
+    /// A person's decision is a review by that person, everything else's is a rule's word.
+    #[test]
+    fn who_decided_makes_the_review() {
+        let decide = |agent_name: &str, decision: &str, source: &str| {
+            let name = format!("{agent_name}.tool_decision");
+            agent(
+                "s",
+                event(
+                    &name,
+                    "",
+                    &[
+                        ("decision", decision),
+                        ("source", source),
+                        ("tool_name", "Edit"),
+                        ("call_id", "c-1"),
+                        ("tool_use_id", "c-1"),
+                        ("user.id", "u-1"),
+                        ("user.account_id", "u-1"),
+                    ],
+                ),
+            )
+        };
+        for (by, decision, source, expected) in [
+            ("claude_code", "accept", "user_permanent", "approved"),
+            ("claude_code", "reject", "user_reject", "rejected"),
+            ("claude_code", "reject", "user_abort", "rejected"),
+            ("codex", "approved", "User", "approved"),
+            ("codex", "approved_for_session", "user", "approved"),
+            ("codex", "denied", "user", "rejected"),
+            ("codex", "abort", "user", "rejected"),
+            ("codex", "timed_out", "user", "timed_out"),
+        ] {
+            let record = decide(by, decision, source);
+            assert_eq!(
+                (at(&record, "kind"), at(&record, "review.decision"), at(&record, "review.status")),
+                ("review", expected, "completed"),
+                "{by} {decision}"
+            );
+            assert_eq!((at(&record, "review.reviewer.kind"), at(&record, "tool.call_id")), ("human", "c-1"));
+            assert_eq!(at(&record, "review.reviewer.id"), at(&record, "actor.user_id"));
+            assert!(at(&record, "actor.user_id").starts_with("ps:66687aad:"));
+            assert_eq!(derived(&record, "review.reviewer.id"), Some("fallback:actor.user_id"));
+            assert_eq!(derived(&record, "review.decision"), Some("fallback:decision"));
+            assert_eq!(
+                (kept(&record, "decision").and_then(Json::as_str), kept(&record, "source").and_then(Json::as_str)),
+                (Some(decision), Some(source))
+            );
+            assert!(record.get("policy").is_none());
+        }
+        for (by, decision, source, expected) in [
+            ("claude_code", "accept", "config", "allow"),
+            ("claude_code", "reject", "hook", "deny"),
+            ("codex", "approved", "Config", "allow"),
+        ] {
+            let record = decide(by, decision, source);
+            assert_eq!((at(&record, "kind"), at(&record, "policy.outcome")), ("event", expected), "{by} {source}");
+            assert!(record.get("review").is_none());
+        }
+    }
+
+    #[test]
+    fn calls_of_claude_code() {
+        let request = agent(
+            SCOPE,
+            event(
+                "",
+                "claude_code.api_request",
+                &[
+                    ("event.name", "api_request"),
+                    ("event.sequence", "7"),
+                    ("prompt.id", "0f0f"),
+                    ("session.id", "sess-1"),
+                    ("user.id", "installation-1"),
+                    ("user.email", "jane.roe@example.com"),
+                    ("user.account_uuid", "5b6c"),
+                    ("organization.id", "org-1"),
+                    ("model", "claude-sonnet-5"),
+                    ("input_tokens", "12"),
+                    ("output_tokens", "340"),
+                    ("cache_read_tokens", "9000"),
+                    ("cache_creation_tokens", "55"),
+                    ("cost_usd", "0.0123"),
+                    ("duration_ms", "2150"),
+                    ("ttft_ms", "480"),
+                    ("request_id", "req_1"),
+                ],
+            ),
+        );
+        assert_eq!((at(&request, "kind"), dialects(&request)), ("inference", vec!["claude_code".to_owned()]));
+        assert_eq!(
+            (at(&request, "model.requested"), at(&request, "model.id"), at(&request, "actor.session_id")),
+            ("claude-sonnet-5", "claude-sonnet-5", "sess-1")
+        );
+        assert!(request.path("model.version").is_none() && request.path("prompt.name").is_none());
+        let usage = ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_write_input_tokens", "currency"];
+        assert_eq!(usage.map(|m| at(&request, &format!("usage.{m}"))), ["12", "340", "9000", "55", "USD"]);
+        assert_eq!(
+            (number(&request, "usage.cost"), number(&request, "time.duration_ms"), number(&request, "time.to_first_chunk")),
+            (0.0123, 2150.0, 0.48)
+        );
+        assert!(request.path("usage.aggregate").is_none());
+        assert_eq!((kept(&request, "prompt.id").and_then(Json::as_str), at(&request, "input.captured")), (Some("0f0f"), "absent"));
+        let rest = br#"{"organization.id":"org-1","user.account_uuid":"5b6c","user.email":"jane.roe@example.com"}"#;
+        assert_eq!(at(&request, "rest.hash"), h("content", rest));
+
+        let refused = agent(SCOPE, event("", "claude_code.api_refusal", &[("model", "claude-sonnet-5"), ("stop_reason", "refusal")]));
+        assert_eq!((at(&refused, "kind"), refused.path("output.refusal")), ("inference", Some(&Json::Bool(true))));
+        assert_eq!(names(&refused, "output.finish_reasons"), ["refusal"]);
+        let failed = agent(
+            SCOPE,
+            event(
+                "",
+                "claude_code.api_error",
+                &[("model", "claude-sonnet-5"), ("error", "no money, Meier"), ("status_code", "429"), ("attempt", "3")],
+            ),
+        );
+        assert_eq!((at(&failed, "kind"), at(&failed, "error.status"), at(&failed, "error.code")), ("inference", "error", "429"));
+        assert_eq!(at(&failed, "error.message.hash"), h("content", b"no money, Meier"));
+    }
+
+    #[test]
+    fn prompts_and_tools() {
+        let prompt = agent(SCOPE, event("", "claude_code.user_prompt", &[("prompt", "fix it for Meier"), ("prompt_length", "16")]));
+        assert_eq!((at(&prompt, "kind"), at(&prompt, "input.hash")), ("event", h("content", b"fix it for Meier").as_str()));
+        assert!(prompt.get("output").is_none());
+        for hidden in ["[REDACTED]", "<REDACTED>"] {
+            let record = agent("s", event("codex.user_prompt", "", &[("prompt", hidden), ("prompt_length", "16")]));
+            assert_eq!((at(&record, "kind"), at(&record, "input.captured")), ("event", "redacted"));
+        }
+        let ran = agent(
+            SCOPE,
+            event(
+                "",
+                "claude_code.tool_result",
+                &[
+                    ("tool_name", "Bash"),
+                    ("tool_use_id", "toolu_1"),
+                    ("success", "false"),
+                    ("duration_ms", "42"),
+                    ("error", "exit 1"),
+                    ("error_type", "ShellError"),
+                    ("tool_parameters", r#"{"bash_command":"rm"}"#),
+                    ("decision_source", "config"),
+                ],
+            ),
+        );
+        assert_eq!((at(&ran, "kind"), at(&ran, "tool.name"), at(&ran, "tool.call_id")), ("tool", "Bash", "toolu_1"));
+        assert_eq!((at(&ran, "error.status"), at(&ran, "error.type")), ("error", "ShellError"));
+        assert_eq!(
+            (at(&ran, "tool.arguments.hash"), at(&ran, "tool.result.captured")),
+            (h("content", br#"{"bash_command":"rm"}"#).as_str(), "absent")
+        );
+        let codex = agent(
+            "s",
+            event(
+                "codex.tool_result",
+                "",
+                &[("tool_name", "shell"), ("call_id", "c"), ("arguments", "{\"c\":1}"), ("output", "done"), ("success", "true")],
+            ),
+        );
+        assert_eq!((at(&codex, "kind"), at(&codex, "tool.result.hash")), ("tool", h("content", b"done").as_str()));
+        assert!(codex.path("error.status").is_none());
+    }
+
+    /// Codex says what a call cost in tokens where the answer is complete: the call itself is another event.
+    #[test]
+    fn calls_of_codex() {
+        let request = agent(
+            "s",
+            event(
+                "codex.api_request",
+                "",
+                &[("model", "gpt-5.6"), ("http.response.status_code", "200"), ("attempt", "0"), ("conversation.id", "conv-1")],
+            ),
+        );
+        assert_eq!(
+            (at(&request, "kind"), at(&request, "model.requested"), at(&request, "actor.conversation_id")),
+            ("inference", "gpt-5.6", "conv-1")
+        );
+        let done = agent(
+            "s",
+            event(
+                "codex.sse_event",
+                "",
+                &[
+                    ("event.kind", "response.completed"),
+                    ("input_token_count", "100"),
+                    ("output_token_count", "50"),
+                    ("cached_token_count", "20"),
+                    ("reasoning_token_count", "7"),
+                    ("user.email", "jane.roe@example.com"),
+                ],
+            ),
+        );
+        assert_eq!((at(&done, "kind"), dialects(&done)), ("event", vec!["codex".to_owned()]));
+        let usage = ["input_tokens", "output_tokens", "cache_read_input_tokens", "reasoning_output_tokens"];
+        assert_eq!(usage.map(|m| at(&done, &format!("usage.{m}"))), ["100", "50", "20", "7"]);
+        assert!(at(&done, "actor.user_id").starts_with("ps:66687aad:"));
+    }
+
+    #[test]
+    fn spans_of_claude_code() {
+        let of = |name: &str, more: &[(&str, Any)]| {
+            let kind = name.strip_prefix("claude_code.").unwrap();
+            one_span_of(
+                "com.anthropic.claude_code.tracing",
+                span(name, &[&[("span.type", Any::text(kind)), ("session.id", Any::text("s-1"))], more].concat()),
+            )
+        };
+        let turn = of("claude_code.interaction", &[("user_prompt", Any::text("fix Meier"))]);
+        assert_eq!((at(&turn, "kind"), at(&turn, "input.hash")), ("agent", h("content", b"fix Meier").as_str()));
+        let call = of(
+            "claude_code.llm_request",
+            &[("gen_ai.system", Any::text("anthropic")), ("model", Any::text("m")), ("input_tokens", Any::int(3))],
+        );
+        assert_eq!((at(&call, "kind"), at(&call, "usage.input_tokens"), at(&call, "model.provider")), ("inference", "3", "anthropic"));
+        assert!(call.path("usage.aggregate").is_none());
+        let tool = of("claude_code.tool", &[("tool_name", Any::text("Bash")), ("full_command", Any::text("rm Meier"))]);
+        assert_eq!((at(&tool, "kind"), at(&tool, "tool.arguments.hash")), ("tool", h("content", b"rm Meier").as_str()));
+        assert_eq!(at(&of("claude_code.tool.execution", &[]), "kind"), "event");
+        let waited = of("claude_code.tool.blocked_on_user", &[("decision", Any::text("accept")), ("source", Any::text("user_temporary"))]);
+        assert_eq!((at(&waited, "kind"), at(&waited, "review.decision")), ("review", "approved"));
+        assert_eq!(at(&of("claude_code.tool.blocked_on_user", &[]), "kind"), "event");
+    }
+}
+
 /// A name that stands in several places is said once, and the full one is kept.
 #[test]
 fn a_log_event_name_is_said_once() {
