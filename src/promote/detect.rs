@@ -157,6 +157,7 @@ fn scope(name: &[u8]) -> Option<Dialect> {
         b"gcp.vertex.agent" => Dialect::GoogleAdk,
         b"agent_framework" => Dialect::MsAgentFramework,
         b"strands.telemetry.tracer" => Dialect::AwsStrands,
+        b"guardrails-ai" => Dialect::GuardrailsAi,
         b"Agent365Sdk" => Dialect::MsA365,
         b"livekit-agents" => Dialect::Livekit,
         b"weave.conversation" | b"weave.trace_server" => Dialect::Weave,

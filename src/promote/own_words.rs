@@ -4,8 +4,10 @@
 use std::borrow::Cow;
 
 use super::convert::{self, Marks, Who};
-use super::dialects::Side;
-use super::dialects::{Dialect, ag2, aws, coding_agents, crewai, google_adk, haystack, microsoft, nemo_guardrails, pydantic_ai};
+use super::dialects::{
+    Dialect, MEMORY_RECORDS, Side, ag2, aws, coding_agents, crewai, google_adk, guardrails_ai, haystack, is_memory_write, microsoft,
+    nemo_guardrails, otel_mcp, pydantic_ai,
+};
 use super::draft::{Draft, Entry, How};
 use super::lists;
 use super::scan::{Holds, parse_bounded};
@@ -45,13 +47,35 @@ pub(crate) fn span<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &[u8]) -> Res
         return Ok(ag2(draft));
     }
     if draft.dialects.has(Dialect::NemoGuardrails) {
-        if let Some(Value::Bool(stopped)) = draft.kept(nemo_guardrails::STOP) {
-            let outcome = if *stopped { "deny" } else { "allow" };
-            draft.derive(member::GUARDRAIL_OUTCOME, Val::Str(Cow::Borrowed(outcome)), nemo_guardrails::STOP);
-        }
+        verdict(draft, nemo_guardrails::STOP, false);
         return Ok(nemo_guardrails::kind(name, draft.kept_text(OPERATION)).filter(|_| draft.operation.is_none()));
     }
-    Ok(None)
+    if draft.spoken.has(Dialect::GuardrailsAi) {
+        verdict(draft, guardrails_ai::PASSED, true);
+        return Ok(draft.kept_text(guardrails_ai::TYPE).and_then(guardrails_ai::kind_of_type));
+    }
+    if let Some(operation) = draft.kept_text(OPERATION) {
+        if is_memory_write(operation) {
+            let records = draft.side_mut(Side::Output).extract_if(.., |e| e.key == MEMORY_RECORDS).collect::<Vec<_>>();
+            draft.side_mut(Side::Input).extend(records);
+        }
+        return Ok(None);
+    }
+    if draft.dialects.has(Dialect::OtelMcp) && draft.span_kind.is_none() {
+        return Ok(draft.kept_text(otel_mcp::METHOD).and_then(otel_mcp::kind_of_method));
+    }
+    // A carrier of annotations, made after the fact: a judgement, also where a person made it (`evaluation.evaluator` says so). It approves
+    // nothing, so it is no review.
+    let judges = draft.record.has_any(member::EVALUATION_EVALUATOR, member::EVALUATION_SCORE);
+    Ok((draft.dialects.has(Dialect::Openinference) && draft.span_kind.is_none() && judges).then_some(Kind::Evaluation))
+}
+
+/// A guardrail's outcome from a boolean, `passed` being the value that lets pass.
+fn verdict(draft: &mut Draft<'_>, key: &str, passed: bool) {
+    if let Some(Value::Bool(said)) = draft.kept(key) {
+        let outcome = if *said == passed { "allow" } else { "deny" };
+        draft.derive(member::GUARDRAIL_OUTCOME, Val::Str(Cow::Borrowed(outcome)), key);
+    }
 }
 
 /// The same for a log, by its event name.
@@ -216,10 +240,7 @@ fn crewai(draft: &mut Draft<'_>) -> Option<Kind> {
         }
         _ => {}
     }
-    if let Some(Value::Bool(passed)) = draft.kept(crewai::GUARDRAIL_SUCCESS) {
-        let outcome = if *passed { "allow" } else { "deny" };
-        draft.derive(member::GUARDRAIL_OUTCOME, Val::Str(Cow::Borrowed(outcome)), crewai::GUARDRAIL_SUCCESS);
-    }
+    verdict(draft, crewai::GUARDRAIL_SUCCESS, true);
     if draft.operation.is_some() {
         return None;
     }

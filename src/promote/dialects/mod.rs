@@ -11,6 +11,7 @@ pub(crate) mod aws;
 pub(crate) mod coding_agents;
 pub(crate) mod crewai;
 pub(crate) mod google_adk;
+pub(crate) mod guardrails_ai;
 pub(crate) mod haystack;
 mod ids;
 mod logfire;
@@ -19,13 +20,14 @@ pub(crate) mod nemo_guardrails;
 mod openinference;
 mod otel_core;
 mod otel_genai;
+pub(crate) mod otel_mcp;
 pub(crate) mod pydantic_ai;
 mod servers;
 
 pub(crate) use ids::{Dialect, Dialects};
 pub(crate) use openinference::kind_of_span;
 pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
-pub(crate) use otel_genai::{kind_of_operation, message_event, provider};
+pub(crate) use otel_genai::{MEMORY_RECORDS, is_memory_write, kind_of_operation, message_event, provider};
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -192,6 +194,7 @@ pub(crate) enum Family {
 /// Rows that hold wherever their key stands, with the dialect that they prove to speak. The first that names a key owns it.
 const ROWS: &[(Option<Dialect>, &[Row])] = &[
     (Some(Dialect::OtelGenai), otel_genai::ROWS),
+    (Some(Dialect::OtelMcp), otel_mcp::ROWS),
     (Some(Dialect::Openinference), openinference::ROWS),
     (Some(Dialect::PydanticAi), pydantic_ai::ROWS),
     (Some(Dialect::Logfire), logfire::ROWS),
@@ -218,6 +221,7 @@ const OWN: &[(Dialect, &[Row])] = &[
     (Dialect::MsAgentFramework, microsoft::AGENT_FRAMEWORK_OWN),
     (Dialect::SemanticKernel, microsoft::SEMANTIC_KERNEL_OWN),
     (Dialect::NemoGuardrails, nemo_guardrails::OWN),
+    (Dialect::GuardrailsAi, guardrails_ai::OWN),
     (Dialect::ClaudeCode, coding_agents::CLAUDE_CODE),
     (Dialect::Codex, coding_agents::CODEX),
 ];

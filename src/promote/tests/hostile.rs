@@ -168,6 +168,7 @@ fn speaking(dialect: dialects::Dialect) -> &'static str {
         Dialect::AwsStrands => "strands.telemetry.tracer",
         Dialect::MsAgentFramework => "agent_framework",
         Dialect::SemanticKernel => "semantic_kernel.functions",
+        Dialect::GuardrailsAi => "guardrails-ai",
         Dialect::ClaudeCode => "com.anthropic.claude_code.events",
         _ => "s",
     }

@@ -929,6 +929,217 @@ mod coding_agents {
     }
 }
 
+mod mcp {
+    use super::*;
+
+    /// Trap 8: chatter of the protocol is no record, and is no tool call where something else makes the span one.
+    #[test]
+    fn methods_that_reach_something() {
+        for (method, kind) in [
+            ("tools/call", Some("tool")),
+            ("resources/read", Some("retrieval")),
+            ("sampling/createMessage", Some("inference")),
+            ("prompts/get", Some("event")),
+            ("elicitation/create", Some("event")),
+            ("completion/complete", Some("event")),
+            ("initialize", None),
+            ("ping", None),
+            ("tools/list", None),
+            ("notifications/progress", None),
+        ] {
+            let bytes = span(
+                method,
+                &[
+                    ("mcp.method.name", Any::text(method)),
+                    ("mcp.session.id", Any::text("m-1")),
+                    ("mcp.resource.uri", Any::text("https://u:p@docs.example/policy?who=Meier")),
+                ],
+            );
+            let (records, ..) = lines(&promoter(), &request(&[], ("s", ""), &[bytes]), false);
+            assert_eq!(records.first().map(|r| at(r, "kind")), kind, "{method}");
+            for record in &records {
+                assert_eq!(
+                    (at(record, "retrieval.data_source_id"), dialects(record)),
+                    ("https://docs.example/policy", vec!["otel_mcp".to_owned()])
+                );
+                assert!(record.get("actor").is_none());
+            }
+        }
+        let chatter =
+            one_span(span("initialize", &[("mcp.method.name", Any::text("initialize")), ("gen_ai.conversation.id", Any::text("c"))]));
+        assert_eq!(at(&chatter, "kind"), "event");
+        let tool = one_span(span(
+            "execute_tool pay",
+            &[("mcp.method.name", Any::text("tools/call")), ("gen_ai.operation.name", Any::text("execute_tool"))],
+        ));
+        assert_eq!(at(&tool, "kind"), "tool");
+    }
+}
+
+mod genai {
+    use super::*;
+
+    #[test]
+    fn memory_is_searched_or_written() {
+        let memory = |operation| {
+            one_span(span(
+                operation,
+                &[
+                    ("gen_ai.operation.name", Any::text(operation)),
+                    ("gen_ai.memory.store.id", Any::text("mem-1")),
+                    ("gen_ai.memory.query.text", Any::text("Meier")),
+                    ("gen_ai.memory.records", Any::text("likes tea")),
+                    ("gen_ai.memory.record.count", Any::int(1)),
+                ],
+            ))
+        };
+        let found = memory("search_memory");
+        assert_eq!((at(&found, "kind"), at(&found, "retrieval.data_source_id")), ("retrieval", "mem-1"));
+        assert_eq!(
+            (at(&found, "retrieval.query.hash"), at(&found, "output.hash")),
+            (h("content", b"Meier").as_str(), h("content", b"likes tea").as_str())
+        );
+        let written = memory("upsert_memory");
+        assert_eq!((at(&written, "kind"), at(&written, "input.hash")), ("event", h("content", b"likes tea").as_str()));
+        assert!(written.get("output").is_none());
+    }
+
+    /// A response that is read again was counted when it was made (trap 7), and says which one it continues.
+    #[test]
+    fn a_fetched_response() {
+        let fetched = one_span(span(
+            "fetch_response",
+            &[
+                ("gen_ai.operation.name", Any::text("fetch_response")),
+                ("gen_ai.response.id", Any::text("resp_2")),
+                ("gen_ai.request.previous_response.id", Any::text("resp_1")),
+                ("gen_ai.request.stream_cursor", Any::text("17")),
+                ("gen_ai.usage.input_tokens", Any::int(9)),
+            ],
+        ));
+        assert_eq!((at(&fetched, "kind"), fetched.path("usage.aggregate")), ("event", Some(&Json::Bool(true))));
+        let said =
+            ["gen_ai.request.previous_response.id", "gen_ai.request.stream_cursor"].map(|k| kept(&fetched, k).and_then(Json::as_str));
+        assert_eq!(said, [Some("resp_1"), Some("17")]);
+    }
+
+    /// Descriptions are text that somebody wrote: held, never shown.
+    #[test]
+    fn descriptions_are_content() {
+        let tool = one_span(span(
+            "execute_tool pay",
+            &[
+                ("gen_ai.operation.name", Any::text("execute_tool")),
+                ("gen_ai.tool.description", Any::text("pays Meier")),
+                ("gen_ai.agent.description", Any::text("agent of Meier")),
+            ],
+        ));
+        assert_eq!(
+            (at(&tool, "tool.definitions.hash"), at(&tool, "rest.hash")),
+            (h("content", b"pays Meier").as_str(), h("content", b"agent of Meier").as_str())
+        );
+    }
+
+    #[test]
+    fn a_policy_rule_and_a_bedrock_guardrail() {
+        let chat = one_span(span(
+            "chat",
+            &[
+                ("gen_ai.operation.name", Any::text("chat")),
+                ("security_rule.uuid", Any::text("r-7")),
+                ("security_rule.version", Any::text("3")),
+                ("security_rule.ruleset.name", Any::text("lending")),
+                ("aws.bedrock.guardrail.id", Any::text("gr-1")),
+                ("aws.bedrock.knowledge_base.id", Any::text("kb-1")),
+            ],
+        ));
+        assert_eq!(
+            ["policy.id", "policy.version", "policy.name", "guardrail.id", "retrieval.data_source_id"].map(|p| at(&chat, p)),
+            ["r-7", "3", "lending", "gr-1", "kb-1"]
+        );
+    }
+}
+
+mod annotations {
+    use super::*;
+
+    /// A judgement after the fact, of a span, its trace or its session: by a person it is an evaluation too, since it approves nothing.
+    #[test]
+    fn judgements_of_people_are_evaluations() {
+        for prefix in
+            ["annotations.0.annotation", "evaluations.0.evaluation", "trace.annotations.0.annotation", "session.evaluations.0.evaluation"]
+        {
+            let key = |name: &str| format!("{prefix}.{name}");
+            let keys = ["name", "label", "score", "annotator_kind", "explanation", "identifier"].map(key);
+            let [name, label, score, kind, explanation, identifier] = &keys;
+            let judged = one_span(span(
+                "annotation",
+                &[
+                    ("llm.model_name", Any::text("judged")),
+                    (name, Any::text("correctness")),
+                    (label, Any::text("wrong")),
+                    (score, Any::double(0.0)),
+                    (kind, Any::text("HUMAN")),
+                    (explanation, Any::text("Meier was right")),
+                    (identifier, Any::text("jane.roe")),
+                ],
+            ));
+            assert_eq!(at(&judged, "kind"), "evaluation", "{prefix}");
+            let said = ["name", "label", "evaluator"].map(|m| at(&judged, &format!("evaluation.{m}")));
+            assert_eq!(said, ["correctness", "wrong", "HUMAN"]);
+            assert_eq!(
+                (number(&judged, "evaluation.score"), at(&judged, "evaluation.explanation.hash")),
+                (0.0, h("content", b"Meier was right").as_str())
+            );
+            assert!(judged.get("review").is_none());
+            assert_eq!(at(&judged, "rest.hash"), h("content", b"jane.roe"));
+        }
+    }
+
+    /// Annotations on the span of a call leave it a call.
+    #[test]
+    fn a_call_that_is_judged_is_a_call() {
+        let call = one_span(span(
+            "chat",
+            &[
+                ("openinference.span.kind", Any::text("LLM")),
+                ("annotations.0.annotation.name", Any::text("tone")),
+                ("annotations.0.annotation.score", Any::double(0.5)),
+                ("annotations.1.annotation.name", Any::text("length")),
+            ],
+        ));
+        assert_eq!((at(&call, "kind"), at(&call, "evaluation.name")), ("inference", "tone"));
+        assert_eq!(at(&call, "rest.hash"), h("content", b"length"));
+    }
+}
+
+mod guardrails_ai {
+    use super::*;
+
+    #[test]
+    fn a_guard_and_who_called_it() {
+        let guard = one_span_of(
+            "guardrails-ai",
+            span(
+                "guard",
+                &[
+                    ("type", Any::text("guardrails/guard")),
+                    ("guard.name", Any::text("no-names")),
+                    ("validation_passed", Any::bool(false)),
+                    ("number_of_reasks", Any::int(2)),
+                    ("client.ip", Any::text("203.0.113.9")),
+                    ("user.id", Any::text("u-1")),
+                    ("organization", Any::text("Roe Ltd")),
+                ],
+            ),
+        );
+        assert_eq!((at(&guard, "kind"), dialects(&guard)), ("guardrail", vec!["guardrails_ai".to_owned()]));
+        assert_eq!((at(&guard, "guardrail.name"), at(&guard, "guardrail.outcome")), ("no-names", "deny"));
+        assert_eq!((at(&guard, "evidence.withheld"), at(&guard, "rest.hash")), ("1", h("content", b"Roe Ltd").as_str()));
+        assert!(at(&guard, "actor.user_id").starts_with("ps:66687aad:"));
+    }
+}
+
 /// A name that stands in several places is said once, and the full one is kept.
 #[test]
 fn a_log_event_name_is_said_once() {
