@@ -104,7 +104,7 @@ pub struct DemoArgs {
 #[command(
     after_help = "Examples:\n  spanseal serve                                   OTLP on 127.0.0.1:4317 and :4318, store ./spanseal-data\n  \
     spanseal serve --config /etc/spanseal.yaml\n  spanseal serve --config spanseal.yaml --print-config > effective.yaml\n  \
-    SPANSEAL_STORE=s3://audit-bucket/prod spanseal serve\n\nRelative paths, also those in the configuration file, count from the working directory; where they lead is printed at start.\nStops on SIGINT or SIGTERM after open requests got their receipts; a second signal stops at once, which is safe."
+    SPANSEAL_STORE=s3://audit-bucket/prod spanseal serve\n\nThe first start makes the key files that are missing (back them up) and the log, only where nothing lies below its folder; later starts make neither.\nRelative paths, also those in the configuration file, count from the working directory; where they lead is printed at start.\nStops on SIGINT or SIGTERM after open requests got their receipts; a second signal stops at once, which is safe."
 )]
 pub struct ServeArgs {
     /// Print the effective configuration (no secrets are in it) and stop

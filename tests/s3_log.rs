@@ -211,6 +211,43 @@ async fn of_two_writers_on_one_bucket_exactly_one_goes_on() {
     }
 }
 
+/// Scenario: the bucket of a log is asked for under another address, which may be the same store under a new name or a copy on another
+/// server, and nothing tells which. Guarantee: `serve` refuses until the operator says in the key file that it is the same; a key file from
+/// before the address was written down is taken once and completed.
+#[tokio::test]
+async fn a_key_belongs_to_the_address_of_its_store() {
+    let Some(server) = S3Server::all().into_iter().next() else { return };
+    let real = Real::new(server).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.key");
+    LogKey::generate(&path, "spanseal.test/audit").unwrap();
+    let proxy = HoldingProxy::before(&server.endpoint).await;
+    let elsewhere = spanseal::worm::s3::S3Options { endpoint: Some(proxy.endpoint.clone()), ..server.options() };
+    let elsewhere = Arc::new(S3Store::open(&real.bucket, "evidence", elsewhere).await.unwrap());
+    let at = |store: &Arc<S3Store>| {
+        let store = Arc::clone(store) as Arc<dyn WormStore>;
+        start(Options { store, key: LogKey::load(&path).unwrap(), ..real.options(1) })
+    };
+    let last_line = || std::fs::read_to_string(&path).unwrap().lines().last().unwrap().to_owned();
+    let plain = format!("s3://{}/evidence", real.bucket);
+    let line = |endpoint: &str| format!("log: bound {plain} at {endpoint}");
+    let edit = |from: &str, to: &str| std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replace(from, to)).unwrap();
+
+    at(&real.store).await.unwrap().1.drain().await.unwrap();
+    assert_eq!(last_line(), line(&server.endpoint));
+    let why = at(&elsewhere).await.map(|_| ()).expect_err("another address").to_string();
+    assert!(why.contains("restored store") && why.contains(&format!("`{}`", line(&proxy.endpoint))), "{why}");
+    assert!(why.contains(&path.display().to_string()), "{why}");
+
+    edit(&line(&server.endpoint), &line(&proxy.endpoint));
+    at(&elsewhere).await.unwrap().1.drain().await.unwrap();
+    assert!(at(&real.store).await.is_err(), "the old address is another now");
+
+    edit(&line(&proxy.endpoint), &format!("log: bound {plain}"));
+    at(&real.store).await.unwrap().1.drain().await.unwrap();
+    assert_eq!(last_line(), line(&server.endpoint));
+}
+
 /// Scenario: on a real server the put of a seal hangs in the network until its sender has given up and died and another process has
 /// recovered and sealed; then it lands. Guarantee: one log, nothing lost; where create-only is ignored the late version is there,
 /// younger, and not the log.

@@ -40,6 +40,7 @@ fn filter(args: &QueryArgs, names: &Names) -> Filter {
     let id = |asked: &Option<String>| asked.as_deref().map(|id| id.trim().to_ascii_lowercase());
     Filter {
         related: Vec::new(),
+        asked: None,
         trace_id: id(&args.trace_id),
         record_id: id(&args.record_id),
         user: person(&args.user),
@@ -77,5 +78,86 @@ fn summary(answer: &Answer, format: QueryFormat) {
             totals.segments,
             totals.seals
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{UnixNanos, UnixSeconds};
+    use crate::promote::{Context, Promoter, Settings};
+    use crate::query::filter::{Look, Matcher};
+    use crate::query::person::Incomparable;
+    use crate::record::Batch;
+    use crate::record::identity::IdentityKey;
+    use crate::retain::{Class, Classes};
+    use crate::worm::Mode;
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+    use prost::Message;
+
+    fn text(key: &str, value: &str) -> KeyValue {
+        let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
+        KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+    }
+
+    /// The line that becomes of a span of alice below this resource.
+    fn promoted(realm: &str, resource: &[KeyValue], key: &IdentityKey) -> Vec<u8> {
+        let class = Class { name: "standard".into(), mode: Mode::Governance, period: "180d".parse().unwrap(), claimable: false };
+        let classes = Classes::new(vec![class], "standard", "10y".parse().unwrap(), UnixSeconds(1_795_187_350)).unwrap();
+        let settings = Settings { realm: realm.to_owned(), ..Settings::new(std::sync::Arc::new(classes), key.clone()) };
+        let span = Span {
+            trace_id: vec![1; 16],
+            span_id: vec![2; 8],
+            attributes: vec![text("gen_ai.operation.name", "chat"), text("ai_audit.actor.user_id", "alice@example.com")],
+            ..Span::default()
+        };
+        let scope = ScopeSpans { spans: vec![span], ..ScopeSpans::default() };
+        let resource = Resource { attributes: resource.to_vec(), ..Resource::default() };
+        let group = ResourceSpans { resource: Some(resource), scope_spans: vec![scope], ..ResourceSpans::default() };
+        let request = ExportTraceServiceRequest { resource_spans: vec![group] }.encode_to_vec();
+        let mut batch = Batch::default();
+        Promoter::new(settings).unwrap().traces(&request, Context::new(UnixNanos(1_795_187_350_000_000_000)), &mut batch).unwrap();
+        batch.line(&batch.records[0]).to_vec()
+    }
+
+    /// Scenario: the same person, sealed under every realm that there may be. Guarantee: whoever asks by the key finds her, also with
+    /// another attribute in the own configuration, or is told that a record could not be compared.
+    #[test]
+    fn a_person_is_found_in_what_promotion_makes_of_every_realm() {
+        let key = IdentityKey::new([7; 32]);
+        let look = |line: &[u8], asked: &str, attribute: &str| {
+            let names = Names { key: Some(key.clone()), realms: Vec::new(), realm_attribute: attribute.to_owned() };
+            Matcher::new(Filter { user: Some(Filter::person(asked, &names)), ..Filter::default() }).look(line)
+        };
+        for (realm, resource) in [
+            ("service.namespace", vec![text("service.namespace", "loans")]),
+            ("service.namespace", vec![text("service.name", "x")]),
+            ("service.name", vec![text("service.name", "x")]),
+            ("deployment.environment.name", vec![text("deployment.environment", "eu")]),
+            ("app.id", vec![text("app.id", "shop"), text("service.namespace", "loans")]),
+            ("app.id", vec![text("service.namespace", "loans")]),
+            ("ai_audit.system.id", vec![text("ai_audit.system.id", "shop")]),
+        ] {
+            let line = promoted(realm, &resource, &key);
+            let shown = String::from_utf8_lossy(&line);
+            for asked_with in [realm, "service.namespace"] {
+                assert!(matches!(look(&line, "alice@example.com", asked_with), Look::Yes(_)), "{realm} {asked_with} {shown}");
+            }
+            assert!(matches!(look(&line, "bob@example.com", realm), Look::No), "{realm} {shown}");
+        }
+        for (realm, resource) in [
+            ("app.id", vec![text("app.id", "of bob@example.com")]),
+            ("app.id", vec![text("app.id", ""), text("app.id", "shop")]),
+            ("service.namespace", vec![text("service.namespace", "of bob@example.com")]),
+            ("service.namespace", vec![text("service.namespace", &"x".repeat(2000))]),
+            ("deployment.environment", vec![text("deployment.environment.name", "eu"), text("deployment.environment", "dev")]),
+        ] {
+            let line = promoted(realm, &resource, &key);
+            let found = look(&line, "alice@example.com", realm);
+            assert!(matches!(found, Look::Incomparable(Incomparable::Realm)), "{realm} {} {found:?}", String::from_utf8_lossy(&line));
+        }
     }
 }

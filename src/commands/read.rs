@@ -12,9 +12,11 @@ use crate::cli::KeyArgs;
 use crate::config::Config;
 use crate::query::Problem;
 use crate::query::log::{KeySource, TrustedKey};
-use crate::query::person::{IdentityKey, Names};
+use crate::query::person::Names;
 use crate::query::scan::{Answer, Request, scan};
+use crate::record::identity::IdentityKey;
 use crate::seal::keys::{KeyError, LogKey};
+use crate::serve::keys::load_identity;
 use crate::tlog::note::VerifierKey;
 use crate::worm::{self, WormStore};
 
@@ -70,9 +72,10 @@ pub(super) const DEFAULT_STORE: &str = "file://./spanseal-data";
 /// be compared is told. A key file that cannot be used is one.
 pub fn names(config: &Config, realms: &[String]) -> anyhow::Result<Names> {
     let path = &config.identity.key_file;
-    let key = match path.try_exists() {
-        Ok(false) => None,
-        _ => Some(IdentityKey::load(path).map_err(anyhow::Error::msg)?),
+    let key = match load_identity(path) {
+        Ok(key) => Some(IdentityKey::new(*key.0)),
+        Err(KeyError::Missing(_)) => None,
+        Err(why) => return Err(why.into()),
     };
     Ok(Names { key, realms: realms.to_vec(), realm_attribute: config.identity.realm.clone() })
 }

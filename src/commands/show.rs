@@ -9,6 +9,7 @@ use crate::cli::{Global, ShowArgs};
 use crate::config::Config;
 use crate::query::filter::Filter;
 use crate::query::log::KeySource;
+use crate::query::person::Names;
 use crate::query::scan::{Answer, Request};
 use crate::query::story::{Trust, tell};
 use crate::worm::WormStore;
@@ -23,7 +24,7 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
     let store = read::store(config).await?;
     let mut request = Request { trusted: read::trusted(&args.keys, config), ..Request::default() };
     let asked = normal(&args.id);
-    let answer = related(&store, &mut request, &asked).await?;
+    let answer = related(&store, &mut request, &asked, &names(config)).await?;
     let complete = answer.problems.is_empty();
     if answer.hits.is_empty() {
         let nothing = || format!("Nothing is recorded under the trace, record or decision id `{}`.", args.id);
@@ -39,6 +40,15 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
         output::answer(&story.to_text(read::width().unwrap_or(90)))?;
     }
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// How a decision's id that looks like a person was sealed. A story is told without it too: then such a decision is not found by its id,
+/// and [`scan`](crate::query::scan::scan) says so.
+fn names(config: &Config) -> Names {
+    read::names(config, &[]).unwrap_or_else(|why| {
+        output::tell(&format!("problem: {why}: decisions whose id was sealed as a pseudonym are not found by their id"));
+        Names { realm_attribute: config.identity.realm.clone(), ..Names::default() }
+    })
 }
 
 /// What the caller said of configuration and store, to be said again; what the environment says needs no repetition.
@@ -71,11 +81,12 @@ const STEPS_MAX: usize = 3;
 
 /// Everything that belongs to the story: records with this id, trace or decision, the traces of the decisions they name, and what names
 /// those decisions from elsewhere (a review hours later stands in another trace, or in none).
-pub(super) async fn related(store: &Arc<dyn WormStore>, request: &mut Request, asked: &str) -> anyhow::Result<Answer> {
+pub(super) async fn related(store: &Arc<dyn WormStore>, request: &mut Request, asked: &str, names: &Names) -> anyhow::Result<Answer> {
+    let reference = Filter::reference(asked, names);
     let mut ids = BTreeSet::from([asked.to_owned()]);
     let mut step = 1;
     loop {
-        request.filter = Filter { related: ids.iter().cloned().collect(), ..Filter::default() };
+        request.filter = Filter { related: ids.iter().cloned().collect(), asked: Some(reference.clone()), ..Filter::default() };
         let answer = read::search(store, request).await?;
         let before = ids.len();
         for hit in answer.hits.iter().filter(|h| h.is_known()) {
@@ -96,6 +107,9 @@ pub(super) async fn related(store: &Arc<dyn WormStore>, request: &mut Request, a
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::fixtures::TestLog;
+    use crate::query::person::Label;
+    use crate::record::identity::IdentityKey;
 
     #[test]
     fn commands_are_repeated_with_what_the_caller_said() {
@@ -103,5 +117,36 @@ mod tests {
         let global = Global { config: Some("my keys/c.yaml".into()), store: Some("s3://bucket/a".to_owned()) };
         assert_eq!(flags(&global), " --config 'my keys/c.yaml' --store s3://bucket/a");
         assert_eq!(word("it's"), "'it'\\''s'");
+    }
+
+    /// Scenario: a decision whose id is an e-mail address, sealed as a pseudonym, and its review hours later in a trace of its own.
+    /// Guarantee: both are found by the address; without the key nobody says that there is nothing.
+    #[tokio::test]
+    async fn a_decision_is_found_by_an_id_that_was_sealed_as_a_pseudonym() {
+        let key = IdentityKey::new([7; 32]);
+        let stored = Label::Reference.pseudonym(&key, "loans", "alice@example.com");
+        let line = |id: &str, kind: &str, trace: &str| {
+            format!(
+                r#"{{"decision":{{"id":"{stored}"}},"id":"{id}","kind":"{kind}","schema":"spanseal.record/1","source":{{"service_namespace":"loans"}},"time":{{"start":"2026-11-20T10:00:00.000000000Z"}},"trace":{{"trace_id":"{trace}"}}}}"#
+            )
+        };
+        let mut log = TestLog::new(TestLog::store(), "log").await;
+        let plain = line("cc", "decision", "t3").replace(&stored, "loan-1");
+        log.seal(&[&line("aa", "decision", "t1"), &line("bb", "review", "t2"), &plain]).await;
+        let store: Arc<dyn WormStore> = Arc::new(log.store.clone());
+        let found = async |asked: &str, key: Option<&IdentityKey>| {
+            let names = Names { key: key.cloned(), ..Names::default() };
+            let answer = related(&store, &mut Request::default(), asked, &names).await.unwrap();
+            let ids: Vec<String> = answer.hits.iter().filter_map(|h| h.text("id").map(str::to_owned)).collect();
+            (ids.join(" "), answer.problems)
+        };
+        assert_eq!(found("alice@example.com", Some(&key)).await, ("aa bb".to_owned(), vec![]));
+        let (none, problems) = found("alice@example.com", None).await;
+        assert!(none.is_empty() && problems.len() == 1 && problems[0].what.starts_with("2 records name a decision by a pseudonym"));
+        // An id that was sealed as it was sent is found whole without the key, and so is a trace.
+        for (asked, ids) in [("loan-1", "cc"), ("t1", "aa bb"), (&stored, "aa bb")] {
+            assert_eq!(found(asked, None).await, (ids.to_owned(), vec![]), "{asked}");
+        }
+        assert_eq!(found("bob@example.com", Some(&key)).await, (String::new(), vec![]));
     }
 }

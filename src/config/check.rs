@@ -3,19 +3,36 @@
 use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 
-use url::{Host, Url};
+use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, Endpoint, IdentityMode, Listener};
+use super::{Config, Endpoint, IdentityMode, show_duration};
 use crate::promote::{IdentityKey, Promoter};
 use crate::worm::StoreUrl;
+use crate::worm::s3::is_loopback;
 
 pub(super) fn all(config: &Config) -> Result<(), ConfigError> {
     ports(config)?;
     s3_endpoint(config)?;
     key_files(config)?;
     own_telemetry(config)?;
+    promise(config)?;
     promotion(config)
+}
+
+/// Every seal promises the next within a heartbeat. A batch that may stay open for longer than half of that would have to be closed early
+/// again and again, and a store that is slow once would break the promise: a reader would see silence where there was none.
+fn promise(config: &Config) -> Result<(), ConfigError> {
+    let delay = config.seal.max_delay;
+    match config.seal.heartbeat {
+        Some(heartbeat) if delay > heartbeat / 2 => Err(ConfigError::new(format!(
+            "`seal.max_delay` ({}) is more than half of `seal.heartbeat` ({}): every seal promises the next within a heartbeat, and a batch that \
+             stays open for so long would break that; shorten `seal.max_delay` or lengthen `seal.heartbeat`",
+            show_duration(delay),
+            show_duration(heartbeat)
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Dialects and patterns mean what the promoter says they mean, so it is asked; the key decides nothing here.
@@ -24,15 +41,8 @@ fn promotion(config: &Config) -> Result<(), ConfigError> {
     Promoter::new(settings).map(|_| ()).map_err(ConfigError::new)
 }
 
-/// Every listener with the key that names it.
-fn listeners(config: &Config) -> Vec<(&'static str, &Listener)> {
-    let grpc = config.receivers.grpc.as_ref().map(|r| ("receivers.otlp.protocols.grpc", &r.listener));
-    let http = config.receivers.http.as_ref().map(|r| ("receivers.otlp.protocols.http", &r.listener));
-    grpc.into_iter().chain(http).chain([("api", &config.api)]).collect()
-}
-
 fn ports(config: &Config) -> Result<(), ConfigError> {
-    let all = listeners(config);
+    let all = config.listeners();
     for (i, (name, listener)) in all.iter().enumerate() {
         if let Some((other, _)) = all.iter().take(i).find(|(_, o)| o.endpoint.collides(&listener.endpoint)) {
             return Err(ConfigError::new(format!(
@@ -42,15 +52,6 @@ fn ports(config: &Config) -> Result<(), ConfigError> {
         }
     }
     Ok(())
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
 }
 
 fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
@@ -133,7 +134,7 @@ fn own_telemetry(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     let target = Endpoint { host: host.trim_matches(['[', ']']).to_owned(), port };
-    if let Some((name, _)) = listeners(config).into_iter().find(|(_, l)| l.endpoint.collides(&target)) {
+    if let Some((name, _)) = config.listeners().into_iter().find(|(_, l)| l.endpoint.collides(&target)) {
         return wrong(format!("is our own listener `{name}`; metrics about receiving must not be received"));
     }
     Ok(())
@@ -166,7 +167,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         )),
         StoreUrl::S3 { .. } => {}
     }
-    for (name, listener) in listeners(config) {
+    for (name, listener) in config.listeners() {
         let reachable = listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());
         if reachable && listener.tls.is_none() {
             all.push(format!(

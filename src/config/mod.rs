@@ -164,7 +164,7 @@ pub struct Content {
 /// `retention`.
 #[derive(Clone, Debug)]
 pub struct Retention {
-    /// `classes` and `default`, checked against `compliance_ceiling`. Default one class `standard`, GOVERNANCE, 180d: the six months of
+    /// `classes` (at most 64) and `default`, checked against `compliance_ceiling`. Default one class `standard`, GOVERNANCE, 180d: the six months of
     /// EU AI Act Art. 19(1) and 26(6), in a mode that a mistake can still be lifted from.
     pub classes: Classes,
     /// `compliance_ceiling`: longest period of a COMPLIANCE class, because nobody can shorten one. Default 10y.
@@ -248,7 +248,7 @@ pub struct Log {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
     /// `max_delay`: longest time a record waits for company. Default 1s: a seal a second is 31 million a year, which the log is made
-    /// for; senders time out after 10 s. 10ms to 1m.
+    /// for; senders time out after 10 s. 10ms to 15s ([`MAX_DELAY_MAX`]), and at most half of `heartbeat`.
     pub max_delay: Duration,
     /// `max_bytes`: record lines, in bytes, at which a seal closes early. Default 8MiB: a second of 8000 records of 1 KB. 64KiB to 64MiB.
     pub max_bytes: u64,
@@ -261,12 +261,17 @@ pub struct Seal {
     /// `dedup_window`: for how long a resent span is recognised. Default 1h: longer than the retry queues of SDKs and Collectors.
     /// 10ms to 24h.
     pub dedup_window: Duration,
-    /// `dedup_bytes`: memory for that, bytes. Default 64MiB: about a million ids. Under load the window shrinks, and a metric says so.
+    /// `dedup_bytes`: memory for that, bytes. Default 64MiB: about half a million ids. Under load the window shrinks, and
+    /// `spanseal_dedup_evicted_total` says so.
     /// 64KiB to 16GiB.
     pub dedup_bytes: u64,
     /// `heartbeat`: after so long without records an empty seal proves silence. Default 60s; `None` (`0s`) is off. 1s to 24h.
     pub heartbeat: Option<Duration>,
 }
+
+/// Longest `seal.max_delay`: half of what a request may wait for its receipt before its sender is told to try again, and less than open
+/// requests are given when the process is told to stop (`serve` holds it to both).
+pub const MAX_DELAY_MAX: Duration = Duration::from_secs(15);
 
 /// `telemetry`: of this process itself, never routed into its own receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -343,6 +348,13 @@ impl Config {
         check::all(&config)?;
         config.warnings = check::warnings(&config);
         Ok(config)
+    }
+
+    /// Every listener with the key that names it.
+    pub fn listeners(&self) -> Vec<(&'static str, &Listener)> {
+        let grpc = self.receivers.grpc.as_ref().map(|r| ("receivers.otlp.protocols.grpc", &r.listener));
+        let http = self.receivers.http.as_ref().map(|r| ("receivers.otlp.protocols.http", &r.listener));
+        grpc.into_iter().chain(http).chain([("api", &self.api)]).collect()
     }
 
     /// What the promoter is told; `key` is K.

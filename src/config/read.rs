@@ -7,8 +7,8 @@ use super::section::{Reader, Section};
 use super::units::{DURATION_MIN, duration_within, size_within};
 use super::yaml::ConfigError;
 use super::{
-    Config, Content, Endpoint, Identity, IdentityMode, Level, Listener, Log, LogFormat, OtlpExport, Overrides, Promotion, Receiver,
-    Receivers, References, Retention, S3, Seal, Store, Telemetry, Tls,
+    Config, Content, Endpoint, Identity, IdentityMode, Level, Listener, Log, LogFormat, MAX_DELAY_MAX, OtlpExport, Overrides, Promotion,
+    Receiver, Receivers, References, Retention, S3, Seal, Store, Telemetry, Tls,
 };
 use crate::clock::UnixSeconds;
 use crate::retain::{Class, Classes, Period};
@@ -291,7 +291,7 @@ fn seal(mut at: Section<'_>) -> Result<Seal, ConfigError> {
     })?;
     at.comes_later("journal", "the local journal is not in this version; remove the key")?;
     let seal = Seal {
-        max_delay: at.value("max_delay", Duration::from_secs(1), |t| duration_within(t, DURATION_MIN, MINUTE))?,
+        max_delay: at.value("max_delay", Duration::from_secs(1), |t| duration_within(t, DURATION_MIN, MAX_DELAY_MAX))?,
         max_bytes: at.value("max_bytes", 8 * MIB, |t| size_within(t, 64 * KIB, 64 * MIB))?,
         pool_bytes: at.value("pool_bytes", 64 * MIB, |t| size_within(t, MIB, 2 * GIB))?,
         admission_wait: at.value("admission_wait", Duration::from_secs(5), |t| duration_within(t, DURATION_MIN, MINUTE))?,

@@ -66,7 +66,8 @@ fn wrong_values_name_key_place_and_remedy() {
             "seal:\n  max_delay: 1 sec\n",
             "spanseal.yaml:2:14: `seal.max_delay`: `1 sec` is not a duration: write a number and a unit (ms, s, m, h), as in 500ms, 1s or 1h30m",
         ),
-        ("seal: {max_delay: 5ms}", "spanseal.yaml:1:19: `seal.max_delay`: `5ms` is out of bounds: allowed is 10ms to 1m"),
+        ("seal: {max_delay: 5ms}", "spanseal.yaml:1:19: `seal.max_delay`: `5ms` is out of bounds: allowed is 10ms to 15s"),
+        ("seal: {max_delay: 15001ms}", "spanseal.yaml:1:19: `seal.max_delay`: `15001ms` is out of bounds: allowed is 10ms to 15s"),
         ("seal: {heartbeat: 500ms}", "spanseal.yaml:1:19: `seal.heartbeat`: `500ms` is out of bounds: allowed is 1s to 24h"),
         (
             "seal: {acknowledge: journal}",
@@ -153,6 +154,11 @@ fn contradictions_are_one_sentence_each() {
             "`log.key_file` and `identity.key_file` are the same file `./spanseal.key`; a key has one purpose",
         ),
         (
+            "seal: {max_delay: 10s, heartbeat: 19s}",
+            "`seal.max_delay` (10s) is more than half of `seal.heartbeat` (19s): every seal promises the next within a heartbeat, and a batch that \
+             stays open for so long would break that; shorten `seal.max_delay` or lengthen `seal.heartbeat`",
+        ),
+        (
             "telemetry: {otlp: {endpoint: 'http://localhost:4317'}}",
             "`telemetry.otlp.endpoint` is our own listener `receivers.otlp.protocols.grpc`; metrics about receiving must not be received",
         ),
@@ -165,6 +171,8 @@ fn contradictions_are_one_sentence_each() {
         "retention: {classes: [{name: standard, mode: COMPLIANCE, period: 10y}]}",
         "telemetry: {otlp: {endpoint: 'http://localhost:14317'}}",
         "receivers: {otlp: {protocols: {grpc: }}}",
+        "seal: {max_delay: 10s, heartbeat: 20s}",
+        "seal: {max_delay: 15s, heartbeat: 0s}",
     ] {
         assert!(load(fine).is_ok(), "{fine}: {}", refused(fine));
     }

@@ -37,7 +37,8 @@ pub fn config_change(before: Option<&str>, after: &str, at: UnixNanos, random: [
 
 fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {
     let from = at.ceil_seconds();
-    let all = classes.iter().max_by_key(|(_, c)| (c.mode, c.period.after(from)));
+    // The period first: a day of COMPLIANCE keeps nothing for as long as a year of GOVERNANCE does.
+    let all = classes.iter().max_by_key(|(_, c)| (c.period.after(from), c.mode));
     all.map_or(classes.default_class(), |(index, _)| index)
 }
 
@@ -50,7 +51,11 @@ mod tests {
     #[test]
     fn a_configuration_change_is_a_canonical_control_record_in_the_longest_class() {
         let class = |name: &str, mode, period: &str| Class { name: name.into(), mode, period: period.parse().unwrap(), claimable: false };
-        let classes = vec![class("standard", Mode::Governance, "180d"), class("long", Mode::Governance, "7y")];
+        let classes = vec![
+            class("standard", Mode::Governance, "180d"),
+            class("long", Mode::Governance, "7y"),
+            class("strict", Mode::Compliance, "1d"),
+        ];
         let classes = Classes::new(classes, "standard", "10y".parse().unwrap(), UnixNanos(0).ceil_seconds()).unwrap();
         let batch = config_change(Some("{\"a\":1}"), "{\"a\":2}", UnixNanos(1), [7; 16], &classes);
         let record = &batch.records[0];

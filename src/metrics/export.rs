@@ -1,10 +1,12 @@
 //! The same figures, pushed to a Collector by the official SDK. Never to our own receiver: `config` refuses that.
 
+use std::time::Duration;
+
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
-use opentelemetry_otlp::{MetricExporter, WithExportConfig};
+use opentelemetry_otlp::{MetricExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 
 use super::{Distribution, Instrument, Kind, Metrics, Value, table};
 use crate::config::OtlpExport;
@@ -16,6 +18,9 @@ pub struct ExportError {
     endpoint: String,
     reason: String,
 }
+
+/// How long one push may take; at the end of the process it is waited for.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The running exporter.
 #[derive(Debug)]
@@ -29,7 +34,16 @@ impl Exporter {
         distributions: impl Iterator<Item = Distribution<'a>>,
     ) -> Result<Self, ExportError> {
         let wrong = |reason: String| ExportError { endpoint: export.endpoint.clone(), reason };
-        let exporter = MetricExporter::builder().with_tonic().with_endpoint(&export.endpoint).build().map_err(|e| wrong(e.to_string()))?;
+        // What is not said here, the SDK takes from OTEL_EXPORTER_OTLP_* in the environment, which is no part of our configuration; and it
+        // adds the headers named there in any case, so they are taken out again.
+        let exporter = MetricExporter::builder()
+            .with_tonic()
+            .with_endpoint(&export.endpoint)
+            .with_timeout(PUSH_TIMEOUT)
+            .with_temporality(Temporality::Cumulative)
+            .with_interceptor(without_metadata)
+            .build()
+            .map_err(|e| wrong(e.to_string()))?;
         let reader = PeriodicReader::builder(exporter).with_interval(export.interval).build();
         let resource = Resource::builder_empty()
             .with_attributes([KeyValue::new("service.name", "spanseal"), KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))])
@@ -52,12 +66,17 @@ impl Exporter {
         Ok(Exporter(provider))
     }
 
-    /// Pushes what is left and stops. Blocks for as long as the Collector takes, at most the SDK's own timeout.
+    /// Pushes what is left and stops. Blocks for as long as the Collector takes, at most [`PUSH_TIMEOUT`].
     pub fn stop(self) {
         if let Err(error) = self.0.shutdown() {
             tracing::warn!(%error, "telemetry.stopped");
         }
     }
+}
+
+fn without_metadata(mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+    request.metadata_mut().clear();
+    Ok(request)
 }
 
 fn register(meter: &opentelemetry::metrics::Meter, instrument: &'static Instrument, metrics: &Metrics) {
@@ -109,8 +128,9 @@ mod tests {
     use crate::worm::{Condition, WormStore, seal_key};
     use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
     use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
+    use opentelemetry_proto::tonic::metrics::v1::AggregationTemporality;
+    use opentelemetry_proto::tonic::metrics::v1::metric::Data;
     use std::sync::Arc;
-    use std::time::Duration;
     use tokio::sync::mpsc;
 
     struct Collector(mpsc::Sender<ExportMetricsServiceRequest>);
@@ -121,6 +141,7 @@ mod tests {
             &self,
             request: tonic::Request<ExportMetricsServiceRequest>,
         ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
+            assert!(!request.metadata().contains_key("x-of-environment"));
             self.0.send(request.into_inner()).await.unwrap();
             Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
         }
@@ -149,9 +170,17 @@ mod tests {
         store.put(&seal_key("log", 0), "x".into(), Condition::CreateOnly, None).await.unwrap();
         tokio::task::spawn_blocking(move || exporter.stop()).await.unwrap();
 
-        let request = received.recv().await.unwrap();
+        let request = tokio::time::timeout(Duration::from_secs(60), received.recv()).await.expect("nothing arrived").unwrap();
         let resource = &request.resource_metrics[0];
         assert!(resource.resource.as_ref().unwrap().attributes.iter().any(|a| a.key == "service.name"));
+        for metric in resource.scope_metrics.iter().flat_map(|s| &s.metrics) {
+            let temporality = match metric.data.as_ref().unwrap() {
+                Data::Sum(sum) => sum.aggregation_temporality(),
+                Data::Histogram(histogram) => histogram.aggregation_temporality(),
+                _ => continue,
+            };
+            assert_eq!(temporality, AggregationTemporality::Cumulative, "{}", metric.name);
+        }
         let names: Vec<&str> = resource.scope_metrics.iter().flat_map(|s| &s.metrics).map(|m| m.name.as_str()).collect();
         for name in [
             "spanseal.build",
@@ -163,5 +192,23 @@ mod tests {
         ] {
             assert_eq!(names.iter().filter(|n| **n == name).count(), 1, "{name}: {names:?}");
         }
+    }
+    /// Scenario: the environment says how applications should export. Guarantee: it changes nothing here. (A process cannot change its own
+    /// environment without danger: the test above runs again in another.)
+    #[test]
+    fn the_environment_does_not_configure_it() {
+        let again = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "metrics::export::tests::a_collector_receives_the_table"])
+            .env("OTEL_EXPORTER_OTLP_HEADERS", "x-of-environment=1")
+            .env("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "0")
+            .env("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta")
+            .env("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf")
+            .env("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+            .env("OTEL_EXPORTER_OTLP_INSECURE", "false")
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&again.stdout);
+        assert!(again.status.success() && said.contains("1 passed"), "{said}");
     }
 }

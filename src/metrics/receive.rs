@@ -39,6 +39,7 @@ impl Source for ReceiveFigures {
         for owed in Overdue::ALL {
             out.count(&table::TIMED_OUT, &[("owed", owed.label())], figures.timed_out(owed));
         }
+        out.count(&table::REFUSED, &[], figures.connections_refused());
         out.count(&table::HANDSHAKES_FAILED, &[], figures.handshakes_failed());
     }
 }

@@ -104,6 +104,10 @@ impl WormStore for ObservedStore {
         self.inner.describe()
     }
 
+    fn address(&self) -> String {
+        self.inner.address()
+    }
+
     fn locks(&self) -> Locks {
         self.inner.locks()
     }

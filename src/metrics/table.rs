@@ -65,6 +65,7 @@ table! {
     IN_FLIGHT: Gauge "spanseal.receiver.in_flight" "spanseal_receiver_in_flight_requests" "{request}" [] "Requests between their first byte and their answer.";
     CONNECTIONS: Gauge "spanseal.receiver.connections" "spanseal_receiver_connections" "{connection}" [] "Open connections of the OTLP ports.";
     TIMED_OUT: Counter "spanseal.receiver.connections_timed_out" "spanseal_receiver_connections_timed_out_total" "{connection}" ["owed"] "Connections ended because the other end took too long with what it owed: its first bytes, the head of a request, reading our answers, the answer to a ping.";
+    REFUSED: Counter "spanseal.receiver.connections_refused" "spanseal_receiver_connections_refused_total" "{connection}" [] "Connections closed at once because their address holds its share of a port's places and few are left.";
     HANDSHAKES_FAILED: Counter "spanseal.receiver.handshakes_failed" "spanseal_receiver_handshakes_failed_total" "{handshake}" [] "TLS handshakes that failed or took too long, clients without the certificate that is asked for among them.";
 
     // Sealing: the one writer.
@@ -72,19 +73,21 @@ table! {
     SEAL_RECORDS: Counter "spanseal.seal.records" "spanseal_seal_records_total" "{record}" [] "Records sealed.";
     SEAL_DUPLICATES: Counter "spanseal.seal.duplicates" "spanseal_seal_duplicates_total" "{record}" [] "Equal records that were sealed before and not stored again.";
     SEAL_LINE_BYTES: Counter "spanseal.seal.lines" "spanseal_seal_line_bytes_total" "By" [] "Bytes of record lines sealed.";
-    SEAL_STORED_BYTES: Counter "spanseal.seal.segments" "spanseal_seal_stored_bytes_total" "By" [] "Bytes of compressed segments stored.";
+    SEAL_STORED_BYTES: Counter "spanseal.seal.segments" "spanseal_seal_stored_bytes_total" "By" [] "Bytes of the compressed segments that seals name.";
     SEAL_SECONDS: Histogram "spanseal.seal.duration" "spanseal_seal_duration_seconds" "s" [] "Time from the first record of a batch to its commit: how long senders wait for their receipts.";
     SEAL_COMMIT_SECONDS: Counter "spanseal.seal.commit.time" "spanseal_seal_commit_seconds_total" "s" [] "Time from the close of a batch to its commit, summed; divide by seals.";
     SEAL_FAILED: Counter "spanseal.seal.failed_batches" "spanseal_seal_failed_batches_total" "{batch}" [] "Batches that failed before they were signed; their senders were told to try again.";
     SEAL_SEGMENT_RETRIES: Counter "spanseal.seal.segment_retries" "spanseal_seal_segment_retries_total" "{put}" [] "Segment puts that were made again.";
-    SEAL_DOUBTS: Counter "spanseal.seal.commit_doubts" "spanseal_seal_commit_doubts_total" "{commit}" [] "Commits whose outcome was not known at once.";
+    SEAL_DOUBTS: Counter "spanseal.seal.commit_doubts" "spanseal_seal_commit_doubts_total" "{commit}" [] "Seals of which it was not known at once whether they are committed.";
+    SEAL_COMMIT_RETRIES: Counter "spanseal.seal.commit_retries" "spanseal_seal_commit_retries_total" "{put}" [] "Seal puts that were made again, refused ones among them.";
     SEAL_IN_DOUBT: Gauge "spanseal.seal.in_doubt" "spanseal_seal_in_doubt" "1" [] "1 while a signed seal is not known to be committed: nothing is acknowledged meanwhile.";
     LAST_SEAL_AGE: Gauge "spanseal.seal.age" "spanseal_seal_age_seconds" "s" [] "Age of the newest seal; with heartbeats on, more than twice `seal.heartbeat` means that nothing can be sealed.";
     TREE_SIZE: Gauge "spanseal.tlog.tree_size" "spanseal_tlog_tree_size" "{seal}" [] "Seals in the log.";
     CHECKPOINT_LAG: Gauge "spanseal.tlog.checkpoint.lag" "spanseal_tlog_checkpoint_lag_seals" "{seal}" [] "Committed seals that the published checkpoint does not cover yet.";
     PUBLISH_FAILURES: Counter "spanseal.tlog.publish_failures" "spanseal_tlog_publish_failures_total" "{publication}" [] "Publications of the checkpoint that failed; they are made up at the next interval.";
     DEDUP_ENTRIES: Gauge "spanseal.dedup.entries" "spanseal_dedup_entries" "{record}" [] "Records in the window in which a resent one is recognised.";
-    DEDUP_WINDOW: Gauge "spanseal.dedup.window" "spanseal_dedup_window_seconds" "s" [] "Age of the oldest of them; less than `seal.dedup_window` under load means that the window has shrunk.";
+    DEDUP_WINDOW: Gauge "spanseal.dedup.window" "spanseal_dedup_window_seconds" "s" [] "Age of the oldest of them at the newest seal; short on a quiet system and on a young log.";
+    DEDUP_EVICTED: Counter "spanseal.dedup.evicted" "spanseal_dedup_evicted_total" "{record}" [] "Records forgotten before `seal.dedup_window` was over because `seal.dedup_bytes` was full; if sent again they are stored again.";
 
     // The pool: requests on their way to a seal.
     POOL_USED: Gauge "spanseal.pool.used" "spanseal_pool_used_bytes" "By" [] "Bytes of requests on their way to a seal.";

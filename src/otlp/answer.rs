@@ -65,6 +65,15 @@ impl Signal {
         }
     }
 
+    /// What holds the items of one instrumentation scope, before OTLP 1.0 and since, as OTLP/JSON spells it.
+    pub fn scoped(self) -> (&'static str, &'static str) {
+        match self {
+            Signal::Traces => ("instrumentationLibrarySpans", "scopeSpans"),
+            Signal::Logs => ("instrumentationLibraryLogs", "scopeLogs"),
+            Signal::Metrics => ("instrumentationLibraryMetrics", "scopeMetrics"),
+        }
+    }
+
     fn rejected_name(self) -> &'static str {
         match self {
             Signal::Traces => "rejectedSpans",

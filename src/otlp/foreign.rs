@@ -13,6 +13,8 @@ use super::wire::{Fields, Malformed, Payload};
 pub enum Foreign {
     /// Another signal.
     Signal(Signal),
+    /// Items as the OTLP of before 1.0 had them.
+    Older,
     /// JSON that has members at its top level and none of them is known.
     Unknown {
         /// How many of them hold something.
@@ -30,6 +32,16 @@ pub fn signal_of(expected: Signal, request: &[u8]) -> Option<Signal> {
     }
     let found = Signal::ALL.into_iter().find(|signal| *signal != expected && is_one(*signal, first))?;
     items.all(|item| item.is_ok_and(|item| is_one(found, item))).then_some(found)
+}
+
+/// `instrumentation_library_spans`, `_logs` and `_metrics` of a resource group: OTLP 0.15 moved them to this number and put `scope_spans`
+/// and so on where they had been, and 1.0 does not have them (opentelemetry-proto, changelog). What older versions sent under the old number
+/// is read as it always was.
+pub(super) const OLDER: u32 = 1_000;
+
+/// Whether a request holds items where no version from 1.0 on looks for them. Costs a look at its groups, not at what is in them.
+pub fn is_older(request: &[u8]) -> bool {
+    resource_groups(request).flatten().any(|group| each_in(group, OLDER).any(|items| items.is_ok()))
 }
 
 fn items(request: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
@@ -160,6 +172,15 @@ mod tests {
                 assert_eq!(signal_of(expected, &body), (expected != is).then_some(is), "{is:?} at {expected:?}");
             }
         }
+    }
+
+    #[test]
+    fn items_of_old_are_seen() {
+        let spans = traces(vec![span()]);
+        assert!(!is_older(&spans) && !is_older(b"") && !is_older(b"\xff\xff"));
+        // A second group with one empty InstrumentationLibrarySpans: key 1000 << 3 | 2.
+        let old = [&spans[..], &[10, 3, 0xc2, 0x3e, 0]].concat();
+        assert!(is_older(&old));
     }
 
     /// What might be anything is not called anything.

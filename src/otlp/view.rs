@@ -160,9 +160,8 @@ impl<'a> ResourceGroup<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut group = ResourceGroup { bytes, ..Self::default() };
         for field in Fields::new(bytes) {
-            match field? {
-                Field { number: 1, value: Payload::Bytes(part) } => group.resource.merge(part),
-                _ => {}
+            if let Field { number: 1, value: Payload::Bytes(part) } = field? {
+                group.resource.merge(part);
             }
         }
         Ok(group)
@@ -209,9 +208,8 @@ impl<'a> ScopeGroup<'a> {
     pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut group = ScopeGroup { bytes, ..Self::default() };
         for field in Fields::new(bytes) {
-            match field? {
-                Field { number: 1, value: Payload::Bytes(part) } => group.scope.merge(part),
-                _ => {}
+            if let Field { number: 1, value: Payload::Bytes(part) } = field? {
+                group.scope.merge(part);
             }
         }
         Ok(group)

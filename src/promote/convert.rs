@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use super::draft::Draft;
 use super::encode::{self, Form, Notes};
-use super::identity::{IdentityMode, Keyed, References, pseudonym};
 use super::scan;
 use super::scrub::{Look, MARK, Scrub};
 use crate::clock::UnixNanos;
@@ -12,6 +11,7 @@ use crate::otlp::view::{Value, elements};
 use crate::otlp::wire::Malformed;
 use crate::record::builder::{Val, shorten};
 use crate::record::canonical::{Json, write_number, write_string};
+use crate::record::identity::{IdentityMode, Keyed, References, pseudonym};
 use crate::record::registry::{self as member, Member, Type};
 
 /// Longest name, outcome or document id that is kept (`record.md` section 4).
@@ -474,7 +474,7 @@ pub(crate) fn from_raw_json(member: Member, raw: &[u8], who: &Who<'_>, marks: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::promote::identity::IdentityKey;
+    use crate::record::identity::IdentityKey;
 
     fn one(member: Member, value: Value<'_>) -> String {
         let key = IdentityKey::new([0; 32]);

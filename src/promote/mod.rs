@@ -10,7 +10,6 @@ mod dialects;
 mod draft;
 mod encode;
 mod finish;
-mod identity;
 mod lists;
 mod origin;
 mod own_words;
@@ -20,7 +19,7 @@ mod scan;
 mod scrub;
 mod settings;
 
-pub use identity::{IdentityKey, IdentityMode, References};
+pub use crate::record::identity::{IdentityKey, IdentityMode, References};
 pub use settings::Settings;
 
 use std::fmt;
@@ -29,11 +28,11 @@ use crate::clock::UnixNanos;
 use crate::otlp::view::{ResourceGroup, ScopeGroup, resource_groups};
 use crate::otlp::wire::Malformed;
 use crate::record::Batch;
+use crate::record::identity::Keyed;
 use crate::record::registry::{EVERY, Kind, Member};
 use crate::tlog::seal_file::Counts;
 use dialects::{Dialects, Tables};
 use draft::Draft;
-use identity::Keyed;
 use origin::{Below, Origin};
 use records::Around;
 use scrub::Scrub;
@@ -162,13 +161,8 @@ impl Promoter {
         let required_of = |kind: &Kind| Member::all().filter(|m| m.spec().required.contains(kind)).collect();
         let required = EVERY.iter().map(|kind| (*kind, required_of(kind))).collect();
         let tables = Tables::new(enabled, &[]);
-        for (option, key) in settings
-            .keep_attributes
-            .iter()
-            .map(|key| ("promotion.keep_attributes", key))
-            .chain([("identity.realm", &settings.realm)])
-            .filter(|(_, key)| tables.withholds(key.as_bytes()))
-        {
+        let asked = settings.keep_attributes.iter().map(|key| ("promotion.keep_attributes", key));
+        if let Some((option, key)) = asked.chain([("identity.realm", &settings.realm)]).find(|(_, key)| tables.withholds(key.as_bytes())) {
             return Err(format!(
                 "{option}: `{key}` is never stored (client addresses, user agents, headers, cookies, processes, hosts and their users); name another attribute"
             ));

@@ -43,7 +43,8 @@ impl<'a> Origin<'a> {
             let position = RESOURCE_MEMBERS.iter().position(|(name, _)| *name == key);
             let is_realm = key == promoter.settings.realm.as_str();
             // Who sent it is said in any case, and is short: the members are cut, and so is nobody's realm.
-            if !(position.is_some() || is_realm && pair.length <= NAMED_MAX) && !shared.has_room_for(pair.length) {
+            let is_short = position.is_some() || is_realm && pair.length <= NAMED_MAX;
+            if !is_short && !shared.has_room_for(pair.length) {
                 continue;
             }
             let value = pair.value()?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::identity::{IdentityKey, IdentityMode, References};
+use crate::record::identity::{IdentityKey, IdentityMode, References};
 use crate::retain::Classes;
 
 /// Everything that decides how telemetry becomes records. `content.mode` is `hash`: the vault comes later and will be a member here.

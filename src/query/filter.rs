@@ -13,8 +13,10 @@ use crate::record::canonical::Json;
 /// The conditions. Absent ones do not restrict.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Any of these as the record's id, its trace id or its decision id. For `show`.
+    /// Any of these as the record's id, its trace id or its decision id, or else [`asked`](Self::asked). For `show`.
     pub related: Vec<String>,
+    /// What the reader of a story asked for, as a decision id in any form in which it may be sealed. Widens `related`.
+    pub asked: Option<Wanted>,
     /// `trace.trace_id`.
     pub trace_id: Option<String>,
     /// `id`.
@@ -77,6 +79,10 @@ pub struct Matcher {
     filter: Filter,
     /// A line that lacks all needles of any group is no answer.
     needles: Vec<Arc<Vec<Finder<'static>>>>,
+    /// Of [`Filter::related`], which [`Filter::asked`] widens.
+    related: Arc<Vec<Finder<'static>>>,
+    /// Where this is not in a line, no decision is named.
+    decision: Arc<Finder<'static>>,
 }
 
 /// What a line is to the asker.
@@ -92,6 +98,13 @@ pub enum Look {
     Unreadable(String),
 }
 
+/// Whether a record belongs to a story.
+enum Relation {
+    Related,
+    Incomparable(Incomparable),
+    None,
+}
+
 impl Matcher {
     /// Builds the searchers once.
     pub fn new(filter: Filter) -> Self {
@@ -103,7 +116,6 @@ impl Matcher {
         };
         // Lines are canonical, so a string in them has exactly one spelling.
         let quoted = |text: &str| Json::string(text).to_jcs();
-        group(filter.related.iter().map(|id| quoted(id)).collect());
         for id in [&filter.trace_id, &filter.record_id].into_iter().flatten() {
             group(vec![quoted(id)]);
         }
@@ -117,7 +129,8 @@ impl Matcher {
         if let Some(kind) = &filter.kind {
             group(if kind == "decision" { vec![b"\"decision\":".to_vec(), b"\"kind\":\"decision\"".to_vec()] } else { vec![quoted(kind)] });
         }
-        Matcher { filter, needles }
+        let related = Arc::new(filter.related.iter().map(|id| Finder::new(&quoted(id)).into_owned()).collect());
+        Matcher { filter, needles, related, decision: Arc::new(Finder::new(b"\"decision\":{").into_owned()) }
     }
 
     /// Judges a line.
@@ -125,11 +138,15 @@ impl Matcher {
         if !self.needles.iter().all(|group| group.iter().any(|finder| finder.find(line).is_some())) {
             return Look::No;
         }
-        let Filter { user, subject, person, session, decision, .. } = &mut self.filter;
-        for wanted in [user, subject, person, session, decision].into_iter().flatten() {
+        let Filter { user, subject, person, session, decision, asked, .. } = &mut self.filter;
+        for wanted in [user, subject, person, session, decision, asked].into_iter().flatten() {
             wanted.see_realms(line);
         }
         if !self.filter.people().all(|(wanted, _)| wanted.may_be_in(line) || wanted.may_escape_in(line)) {
+            return Look::No;
+        }
+        let related = self.related_in(line);
+        if related == Some(false) && !self.asked_may_escape_in(line) {
             return Look::No;
         }
         let record = match Json::parse(line) {
@@ -138,23 +155,56 @@ impl Matcher {
         };
         if !is_known(&record) {
             // Its members may mean anything; the bytes are all there is to go by.
-            return if self.in_range(&record) { Look::Yes(record) } else { Look::No };
+            return if self.in_range(&record) && related != Some(false) { Look::Yes(record) } else { Look::No };
         }
         if !self.matches_besides_people(&record) {
             return Look::No;
         }
-        let mut incomparable = None;
+        let mut incomparable = match self.relation(&record) {
+            Relation::Related => None,
+            Relation::Incomparable(why) => Some(why),
+            Relation::None => return Look::No,
+        };
         for (wanted, paths) in self.filter.people() {
             let mut stored = paths.iter().filter_map(|path| record.path(path)?.as_str());
             if stored.clone().any(|s| wanted.is(s)) {
                 continue;
             }
-            match stored.find_map(|s| wanted.incomparable(s)) {
+            match stored.find_map(|s| wanted.incomparable(s, &record)) {
                 Some(why) => incomparable = Some(why),
                 None => return Look::No,
             }
         }
         incomparable.map_or(Look::Yes(record), Look::Incomparable)
+    }
+
+    /// Cheap look: whether a line holds one of the related ids, in the forms that are known; `None` where none is asked for.
+    fn related_in(&self, line: &[u8]) -> Option<bool> {
+        if self.related.is_empty() && self.filter.asked.is_none() {
+            return None;
+        }
+        let asked = || self.filter.asked.as_ref().is_some_and(|asked| asked.may_be_in(line));
+        Some(self.related.iter().any(|finder| finder.find(line).is_some()) || asked())
+    }
+
+    /// Cheap look: whether a line may name the decision asked for in a form that cannot be compared.
+    fn asked_may_escape_in(&self, line: &[u8]) -> bool {
+        self.filter.asked.as_ref().is_some_and(|asked| self.decision.find(line).is_some() && asked.may_escape_in(line))
+    }
+
+    fn relation(&self, record: &Json) -> Relation {
+        let Filter { related, asked, .. } = &self.filter;
+        let text = |path: &str| record.path(path).and_then(Json::as_str);
+        let ids = ["id", "trace.trace_id", "decision.id"];
+        let decision = text("decision.id");
+        if related.is_empty() && asked.is_none() || ids.iter().filter_map(|p| text(p)).any(|id| related.iter().any(|r| r == id)) {
+            return Relation::Related;
+        }
+        match asked.as_ref().zip(decision) {
+            Some((asked, id)) if asked.is(id) => Relation::Related,
+            Some((asked, id)) => asked.incomparable(id, record).map_or(Relation::None, Relation::Incomparable),
+            None => Relation::None,
+        }
     }
 
     fn in_range(&self, record: &Json) -> bool {
@@ -167,13 +217,11 @@ impl Matcher {
     }
 
     fn matches_besides_people(&self, record: &Json) -> bool {
-        let Filter { related, trace_id, record_id, model, kind, prompt_hash, .. } = &self.filter;
+        let Filter { trace_id, record_id, model, kind, prompt_hash, .. } = &self.filter;
         let text = |path: &str| record.path(path).and_then(Json::as_str);
         let is = |path: &str, wanted: &Option<String>| wanted.as_deref().is_none_or(|w| text(path) == Some(w));
-        let any = |paths: &[&str], wanted: &[String]| paths.iter().filter_map(|p| text(p)).any(|t| wanted.iter().any(|w| w == t));
         is("trace.trace_id", trace_id)
             && is("id", record_id)
-            && (related.is_empty() || any(&["id", "trace.trace_id", "decision.id"], related))
             && kind.as_deref().is_none_or(|kind| text("kind") == Some(kind) || (kind == "decision" && record.get("decision").is_some()))
             && prompt_hash.as_deref().is_none_or(|hash| {
                 let same = |stored: &str| stored == hash || stored.rsplit_once(':').is_some_and(|(_, hex)| hex == hash);
@@ -200,6 +248,7 @@ fn model_names(model: &str) -> Vec<(Option<&str>, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::identity::IdentityKey;
 
     const RECORD: &str = r#"{"actor":{"session_id":"s-1","user_id":"id:alice"},"decision":{"id":"d-1","outcome":"declined"},"id":"1dba67c70ef7d7906342e3d531ba6ffd","kind":"inference","model":{"id":"org/gpt","provider":"acme","requested":"gpt","version":"gpt-1"},"prompt":{"hash":"sha256:00ff"},"review":{"reviewer":{"id":"id:rita"}},"schema":"spanseal.record/1","source":{"service":"credit"},"subject":{"id":"ps:0badc0de:00"},"time":{"received":"2026-11-20T10:01:00.000000000Z","start":"2026-11-20T10:00:08.000000001Z"},"trace":{"trace_id":"320191bebed45e1216cc9c6596d1cb45"}}"#;
 
@@ -233,6 +282,29 @@ mod tests {
         assert!(matches(|f| f.prompt_hash = text("sha256:00ff")) && matches(|f| f.prompt_hash = text("00ff")));
         assert!(!matches(|f| f.prompt_hash = text("0ff")));
         assert!(matches(|f| f.related = vec!["x".to_owned(), "d-1".to_owned()]) && !matches(|f| f.related = vec!["x".to_owned()]));
+    }
+
+    /// Scenario: the decision's id was an e-mail address, and was sealed as a pseudonym. Guarantee: it is found by the address, and where
+    /// the key is not at hand nobody says that there is none.
+    #[test]
+    fn a_story_is_found_by_an_id_that_looks_like_a_person() {
+        let key = IdentityKey::new([7; 32]);
+        let stored = Label::Reference.pseudonym(&key, "loans", "alice@example.com");
+        let line =
+            RECORD.replace("\"d-1\"", &format!("\"{stored}\"")).replace("\"service\"", "\"service_namespace\":\"loans\",\"service\"");
+        let look = |asked: &str, related: &[&str], key: Option<&IdentityKey>| {
+            let names = Names { key: key.cloned(), ..Names::default() };
+            let related = related.iter().map(|id| (*id).to_owned()).collect();
+            let asked = Some(Filter::reference(asked, &names));
+            Matcher::new(Filter { related, asked, ..Filter::default() }).look(line.as_bytes())
+        };
+        let alice = "alice@example.com";
+        assert!(matches!(look(alice, &[alice], Some(&key)), Look::Yes(_)));
+        assert!(matches!(look(&stored, &[&stored], None), Look::Yes(_)));
+        assert!(matches!(look(alice, &[alice], None), Look::Incomparable(Incomparable::Key(_))));
+        assert!(matches!(look("bob@example.com", &["bob@example.com"], Some(&key)), Look::No));
+        // What it leads to is found by other ids.
+        assert!(matches!(look(alice, &[alice, "320191bebed45e1216cc9c6596d1cb45"], None), Look::Yes(_)));
     }
 
     #[test]

@@ -14,14 +14,12 @@ use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey};
 use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::tlog::truth::{Judgement, judge};
 use crate::worm::{
-    ObjectKey, ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, Version, WormStore, checkpoint_key, is_name, log_key, parse_seal_name, seal_key,
+    ObjectKey, ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, VERSIONS_READ_MAX, Version, WormStore, checkpoint_key, is_name, log_key,
+    parse_seal_name, read_versions, seal_key,
 };
 
 /// Seals are fetched this many at a time: each is a round trip to the store.
 const FETCHES_AT_ONCE: usize = 16;
-/// Versions of one seal's key that are looked at. More are foreign by all likelihood, and the oldest count.
-const VERSIONS_MAX: usize = 64;
-
 /// Stray objects behind the log's end that are looked at before the end is believed.
 const STRAYS_MAX: usize = 16;
 
@@ -196,23 +194,12 @@ impl LogReader {
     }
 
     async fn bytes_oldest_first(&self, key: &ObjectKey, limit: u64) -> Result<Vec<Bytes>, ReadError> {
-        let versions = self.store.versions(key).await?;
-        self.fetch(&versions, limit).await
+        self.fetch(&self.store.versions(key).await?, limit).await
     }
 
-    /// Bytes of the versions (given newest first), oldest first, without markers.
     async fn fetch(&self, versions: &[Version], limit: u64) -> Result<Vec<Bytes>, ReadError> {
-        let mut all = Vec::new();
-        for version in versions.iter().rev().filter(|v| !v.is_delete_marker).take(VERSIONS_MAX) {
-            match self.store.get(&version.key, version.id.as_ref(), limit).await {
-                Ok(Some(bytes)) => all.push(bytes),
-                Ok(None) => {}
-                // Too large to be a seal: foreign, and never read.
-                Err(ReadError::TooLarge { .. }) => all.push(Bytes::new()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(all)
+        let read = read_versions(self.store.as_ref(), versions, limit, VERSIONS_READ_MAX).await?;
+        Ok(read.into_iter().map(|(_, bytes)| bytes).collect())
     }
 
     async fn is_stored(&self, index: u64) -> Result<bool, ReadError> {

@@ -17,6 +17,7 @@ pub(crate) mod fixtures;
 pub mod log;
 pub mod person;
 pub mod print;
+mod realm;
 pub mod scan;
 mod segment;
 pub mod story;

@@ -2,26 +2,15 @@
 //! form under which a record may name her.
 //!
 //! The keyed form depends on the realm (by default the sender's `service.namespace`), which the asker does not know. So the realms are
-//! collected from the evidence while it is read, and each new one is tried.
+//! collected from the evidence while it is read ([`realm`](super::realm)), and each new one is tried.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt;
-use std::path::Path;
 
-use hmac::{Hmac, KeyInit, Mac};
 use memchr::memmem;
-use sha2::Sha256;
-use zeroize::Zeroizing;
 
+use super::realm::{Realm, realms_of};
 use crate::record::canonical::Json;
-use crate::tlog::Hash;
-
-/// The identity key K: 32 random bytes of the store. `Debug` shows its id only.
-#[derive(Clone)]
-pub struct IdentityKey {
-    id: String,
-    key: Zeroizing<[u8; 32]>,
-}
+use crate::record::identity::{IdentityKey, pseudonym};
 
 /// Which label of `H(label, ...)` a value is hashed under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,51 +28,10 @@ impl Label {
             Label::Reference => "ref",
         }
     }
-}
 
-impl IdentityKey {
-    /// From the 32 bytes.
-    pub fn new(key: [u8; 32]) -> Self {
-        let id = Hash::of(&key).to_string().chars().take(8).collect();
-        IdentityKey { id, key: Zeroizing::new(key) }
-    }
-
-    /// From `identity.key_file`: 32 raw bytes, or 64 hexadecimal digits on one line.
-    pub fn load(path: &Path) -> Result<Self, String> {
-        let bytes = Zeroizing::new(std::fs::read(path).map_err(|e| format!("identity key `{}`: {e}", path.display()))?);
-        let raw = <[u8; 32]>::try_from(bytes.as_slice()).ok();
-        let hex = || {
-            let mut key = [0; 32];
-            hex::decode_to_slice(bytes.trim_ascii(), &mut key).ok().map(|()| key)
-        };
-        raw.or_else(hex)
-            .map(Self::new)
-            .ok_or_else(|| format!("identity key `{}` is not 32 bytes (or 64 hexadecimal digits)", path.display()))
-    }
-
-    /// First 8 hex digits of SHA-256 over the key, as pseudonyms carry it.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// First 32 hex digits of `H(label, realm, value)`.
-    fn tail(&self, label: Label, realm: &str, value: &str) -> String {
-        let preimage = Json::Array(vec![Json::string(label.as_str()), Json::string(realm), Json::string(value)]).to_jcs();
-        // HMAC takes keys of any length, so 32 bytes are never refused.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.as_slice()) else { return String::new() };
-        mac.update(&preimage);
-        hex::encode(mac.finalize().into_bytes()).chars().take(32).collect()
-    }
-
-    /// The pseudonym of a value in a realm.
-    pub fn pseudonym(&self, label: Label, realm: &str, value: &str) -> String {
-        format!("ps:{}:{}", self.id, self.tail(label, realm, value))
-    }
-}
-
-impl fmt::Debug for IdentityKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IdentityKey({})", self.id)
+    /// The keyed form of a value in a realm.
+    pub(crate) fn pseudonym(self, key: &IdentityKey, realm: &str, value: &str) -> String {
+        pseudonym(&key.keyed(), self.as_str(), realm, value)
     }
 }
 
@@ -104,30 +52,15 @@ impl Default for Names {
     }
 }
 
-impl Names {
-    /// The member of a record that holds the realm, as it stands in a canonical line.
-    fn realm_member(&self) -> Vec<u8> {
-        let member = match self.realm_attribute.as_str() {
-            "service.namespace" => "service_namespace",
-            "service.name" => "service",
-            "service.version" => "service_version",
-            "service.instance.id" => "instance",
-            "deployment.environment.name" => "environment",
-            other => other,
-        };
-        let mut bytes = Json::string(member).to_jcs();
-        bytes.push(b':');
-        bytes
-    }
-}
-
 /// One person or reference as asked for, with all forms it may have. Grows as realms are seen.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     label: Label,
     asked: String,
     key: Option<IdentityKey>,
-    realm_member: Vec<u8>,
+    realm: Realm,
+    /// The `source` seen last: most records have the same as the one before.
+    source: Vec<u8>,
     literal: bool,
     /// Every form so far.
     forms: HashSet<String>,
@@ -143,7 +76,8 @@ impl Wanted {
             label,
             asked: asked.to_owned(),
             key: names.key.clone(),
-            realm_member: names.realm_member(),
+            realm: Realm::new(&names.realm_attribute),
+            source: Vec::new(),
             literal,
             forms: HashSet::new(),
             realms: BTreeSet::new(),
@@ -164,31 +98,34 @@ impl Wanted {
             return;
         }
         if let Some(key) = &self.key {
-            self.forms.insert(key.pseudonym(self.label, realm, &self.asked));
+            self.forms.insert(self.label.pseudonym(key, realm, &self.asked));
         }
     }
 
-    /// Tries the realm that a line names, if it is new.
+    /// Tries every realm that a line with a pseudonym of the key may have, if it is new.
     pub fn see_realms(&mut self, line: &[u8]) {
-        if self.literal || self.key.is_none() {
+        let Some(key) = self.key.as_ref().filter(|_| !self.literal) else { return };
+        if memmem::find(line, prefix(key).as_bytes()).is_none() {
             return;
         }
-        for realm in realms_in(line, &self.realm_member) {
-            if !self.realms.contains(&realm) {
-                self.try_realm(&realm);
-            }
+        let sources: Vec<&[u8]> = self.realm.sources(line).filter(|source| *source != self.source).collect();
+        for source in sources {
+            realms_of(source).iter().for_each(|realm| self.try_realm(realm));
+            self.source = source.to_vec();
         }
     }
 
     /// Cheap look: whether the line holds a pseudonym that [`incomparable`](Self::incomparable) would name.
     pub fn may_escape_in(&self, line: &[u8]) -> bool {
         const PREFIX: &[u8] = b"\"ps:";
-        !self.literal
-            && memmem::find_iter(line, PREFIX).any(|at| {
-                let rest = line.get(at + PREFIX.len()..).unwrap_or_default();
-                let own = self.key.as_ref().is_some_and(|key| rest.starts_with(key.id.as_bytes()));
-                !own
-            })
+        if self.literal {
+            return false;
+        }
+        let hidden = self.realm.may_be_hidden_in(line);
+        memmem::find_iter(line, PREFIX).any(|at| {
+            let rest = line.get(at + PREFIX.len()..).unwrap_or_default();
+            hidden || !self.key.as_ref().is_some_and(|key| rest.starts_with(key.id().as_bytes()))
+        })
     }
 
     /// Whether a stored value is this person or reference.
@@ -200,7 +137,7 @@ impl Wanted {
     pub fn may_be_in(&self, line: &[u8]) -> bool {
         // Pseudonyms share a prefix: one search for it, then a look into the set, however many realms there are.
         let pseudonyms = self.key.as_ref().filter(|_| !self.literal).is_some_and(|key| {
-            let prefix = format!("ps:{}:", key.id);
+            let prefix = prefix(key);
             memmem::find_iter(line, prefix.as_bytes()).any(|at| {
                 let form = line.get(at..at + prefix.len() + 32).and_then(|b| std::str::from_utf8(b).ok());
                 form.is_some_and(|form| self.forms.contains(form))
@@ -214,18 +151,24 @@ impl Wanted {
                 .any(|form| memmem::find(line, &Json::string(form.as_str()).to_jcs()).is_some())
     }
 
-    /// How a stored value escapes the comparison, if it does: a pseudonym under a key that was not given, or in the vault.
-    pub fn incomparable(&self, stored: &str) -> Option<Incomparable> {
+    /// How a stored value of a record escapes the comparison, if it does: a pseudonym under a key that was not given, in the vault, or in
+    /// a realm that the record hides.
+    pub fn incomparable(&self, stored: &str, record: &Json) -> Option<Incomparable> {
         if self.literal {
             return None;
         }
         let (key, _) = stored.strip_prefix("ps:")?.split_once(':')?;
         match key {
             "vault" => Some(Incomparable::Vault),
-            key if self.key.as_ref().is_some_and(|own| own.id == key) => None,
+            key if self.key.as_ref().is_some_and(|own| own.id() == key) => self.realm.is_hidden_in(record).then_some(Incomparable::Realm),
             key => Some(Incomparable::Key(key.to_owned())),
         }
     }
+}
+
+/// What every pseudonym under a key begins with.
+fn prefix(key: &IdentityKey) -> String {
+    format!("ps:{}:", key.id())
 }
 
 /// Why a stored person could not be compared with the one asked for.
@@ -235,23 +178,8 @@ pub enum Incomparable {
     Key(String),
     /// Only the vault knows who it is.
     Vault,
-}
-
-/// All values of the realm's member in a line: usually one, in `source`. Superfluous ones only cost a hash.
-fn realms_in(line: &[u8], member: &[u8]) -> Vec<String> {
-    let mut realms = Vec::new();
-    for at in memmem::find_iter(line, member) {
-        let Some(rest) = line.get(at + member.len()..) else { continue };
-        let mut escaped = false;
-        let end = rest.iter().skip(1).position(|&b| {
-            let closing = b == b'"' && !escaped;
-            escaped = b == b'\\' && !escaped;
-            closing
-        });
-        let Some(Ok(Json::String(realm))) = end.and_then(|end| rest.get(..end + 2)).map(Json::parse) else { continue };
-        realms.push(realm);
-    }
-    realms
+    /// It is a pseudonym in a realm that the record does not show as it was.
+    Realm,
 }
 
 #[cfg(test)]
@@ -262,18 +190,10 @@ mod tests {
         Names { key: Some(key.clone()), ..Names::default() }
     }
 
-    /// The vector of `record.md` section 3.
-    #[test]
-    fn the_vector_of_the_contract() {
-        let key = IdentityKey::new([0; 32]);
-        assert_eq!(key.pseudonym(Label::Person, "", "alice@example.com"), "ps:66687aad:6ac780348d5bd07b2ed8518875ad39e8");
-        assert_eq!(format!("{key:?}"), "IdentityKey(66687aad)");
-    }
-
     #[test]
     fn a_person_is_found_in_a_realm_that_only_the_evidence_knows() {
         let key = IdentityKey::new([7; 32]);
-        let stored = key.pseudonym(Label::Person, "loans \"eu\"", "alice@example.com");
+        let stored = Label::Person.pseudonym(&key, "loans \"eu\"", "alice@example.com");
         let line = format!(r#"{{"actor":{{"user_id":"{stored}"}},"source":{{"service_namespace":"loans \"eu\""}}}}"#);
         let mut wanted = Wanted::new(Label::Person, "alice@example.com", &keyed(&key));
         assert!(!wanted.may_be_in(line.as_bytes()) && !wanted.is(&stored));
@@ -282,19 +202,56 @@ mod tests {
         assert!(wanted.is("id:alice@example.com"));
         assert!(!wanted.is("alice@example.com"), "a stored person always has a prefix");
         // The same name in another realm is another person, and another name in this realm too.
-        assert!(!wanted.is(&key.pseudonym(Label::Person, "shop", "alice@example.com")));
-        assert!(!wanted.is(&key.pseudonym(Label::Person, "loans \"eu\"", "bob@example.com")));
+        assert!(!wanted.is(&Label::Person.pseudonym(&key, "shop", "alice@example.com")));
+        assert!(!wanted.is(&Label::Person.pseudonym(&key, "loans \"eu\"", "bob@example.com")));
     }
 
+    /// Scenario: the realm is an attribute that the asker's configuration does not name, as where an auditor has the key only. Guarantee:
+    /// whatever the record shows of its resource is tried.
     #[test]
-    fn another_attribute_may_be_the_realm() {
+    fn the_realm_is_tried_whatever_attribute_it_was() {
         let key = IdentityKey::new([7; 32]);
-        for (attribute, line) in
-            [("service.name", r#"{"source":{"service":"a"}}"#), ("app.id", r#"{"source":{"resource":{"app.id":"a"}}}"#)]
-        {
-            let mut wanted = Wanted::new(Label::Person, "42", &Names { realm_attribute: attribute.to_owned(), ..keyed(&key) });
+        let names = keyed(&key);
+        for source in [r#"{"resource":{"app.id":"a"},"service":"x"}"#, r#"{"service":"a"}"#, r#"{"environment":"a"}"#] {
+            let stored = Label::Person.pseudonym(&key, "a", "42");
+            let line = format!(
+                r#"{{"actor":{{"user_id":"{stored}"}},"attributes":{{"source":{{"kvlistValue":{{"}}":"\"{{"}}}}}},"source":{source}}}"#
+            );
+            let mut wanted = Wanted::new(Label::Person, "42", &names);
             wanted.see_realms(line.as_bytes());
-            assert!(wanted.is(&key.pseudonym(Label::Person, "a", "42")), "{attribute}");
+            assert!(wanted.is(&stored) && wanted.may_be_in(line.as_bytes()), "{line}");
+        }
+    }
+
+    /// Scenario: the realm does not stand in the record as it was when the pseudonym was made. Guarantee: nobody is said to be somebody else.
+    #[test]
+    fn a_person_in_a_hidden_realm_is_not_compared() {
+        let key = IdentityKey::new([7; 32]);
+        let stored = Label::Person.pseudonym(&key, "mail bob@example.com", "alice");
+        let line = |source: &str, evidence: &str| {
+            format!(r#"{{"actor":{{"user_id":"{stored}"}},"evidence":{{{evidence}}},"source":{{{source}}}}}"#)
+        };
+        for (attribute, source, evidence, hidden) in [
+            ("app.id", r#""resource":{"app.id":"mail [scrubbed]"}"#, r#""scrubbed":["source.resource"]"#, true),
+            ("app.id", r#""service":"x""#, r#""truncated":["source.resource"]"#, true),
+            ("app.id", r#""resource":{"app.id":""}"#, r#""conflicts":["source.resource"]"#, true),
+            ("service.namespace", r#""service_namespace":"mail [scrubbed]""#, r#""scrubbed":["source.service_namespace"]"#, true),
+            ("service.namespace", r#""service_namespace":"mail""#, r#""truncated":["source.service_namespace"]"#, true),
+            // Two attributes have this member; the other may stand in it.
+            ("deployment.environment", r#""environment":"eu""#, r#""missing":["x"]"#, true),
+            ("deployment.environment.name", r#""environment":"eu""#, r#""missing":["x"]"#, false),
+            // Absent is the empty realm, and shown is shown: it is another person.
+            ("app.id", r#""service":"x""#, r#""missing":["x"]"#, false),
+            ("app.id", r#""resource":{"app.id":"shop","x":"[scrubbed]"}"#, r#""scrubbed":["source.resource"]"#, false),
+            ("service.namespace", r#""service":"x""#, r#""scrubbed":["source.instance"]"#, false),
+        ] {
+            let line = line(source, evidence);
+            let record = Json::parse(line.as_bytes()).unwrap();
+            let mut wanted = Wanted::new(Label::Person, "alice", &Names { realm_attribute: attribute.to_owned(), ..keyed(&key) });
+            wanted.see_realms(line.as_bytes());
+            assert!(!wanted.is(&stored));
+            assert_eq!(wanted.incomparable(&stored, &record), hidden.then_some(Incomparable::Realm), "{attribute} {line}");
+            assert!(!hidden || wanted.may_escape_in(line.as_bytes()), "{attribute} {line}");
         }
     }
 
@@ -305,7 +262,7 @@ mod tests {
             let wanted = Wanted::new(Label::Person, literal, &keyed(&key));
             assert!(wanted.is(literal) && wanted.may_be_in(format!("{{\"id\":\"{literal}\"}}").as_bytes()));
             assert!(!wanted.may_be_in(format!("{{\"id\":\"{literal}0\"}}").as_bytes()), "whole strings only");
-            assert_eq!(wanted.incomparable("ps:0badc0de:00"), None);
+            assert_eq!(wanted.incomparable("ps:0badc0de:00", &Json::Null), None);
         }
     }
 
@@ -313,10 +270,10 @@ mod tests {
     fn what_cannot_be_compared_is_named() {
         let key = IdentityKey::new([0; 32]);
         let wanted = Wanted::new(Label::Person, "alice", &keyed(&key));
-        assert_eq!(wanted.incomparable("ps:66687aad:00"), None);
-        assert_eq!(wanted.incomparable("ps:0badc0de:00"), Some(Incomparable::Key("0badc0de".to_owned())));
-        assert_eq!(wanted.incomparable("ps:vault:00"), Some(Incomparable::Vault));
-        assert_eq!(wanted.incomparable("id:bob"), None);
+        assert_eq!(wanted.incomparable("ps:66687aad:00", &Json::Null), None);
+        assert_eq!(wanted.incomparable("ps:0badc0de:00", &Json::Null), Some(Incomparable::Key("0badc0de".to_owned())));
+        assert_eq!(wanted.incomparable("ps:vault:00", &Json::Null), Some(Incomparable::Vault));
+        assert_eq!(wanted.incomparable("id:bob", &Json::Null), None);
     }
 
     #[test]
@@ -324,7 +281,7 @@ mod tests {
         let key = IdentityKey::new([7; 32]);
         let wanted = Wanted::new(Label::Reference, "session-1", &Names { realms: vec!["shop".to_owned()], ..keyed(&key) });
         assert!(wanted.is("session-1"));
-        assert!(wanted.is(&key.pseudonym(Label::Reference, "shop", "session-1")));
-        assert!(!wanted.is(&key.pseudonym(Label::Person, "shop", "session-1")));
+        assert!(wanted.is(&Label::Reference.pseudonym(&key, "shop", "session-1")));
+        assert!(!wanted.is(&Label::Person.pseudonym(&key, "shop", "session-1")));
     }
 }

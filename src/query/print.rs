@@ -2,7 +2,7 @@
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::story::clean;
+use super::story::{clean, is_done};
 use super::{Hit, Standing};
 use crate::record::canonical::{Json, write_string};
 
@@ -75,21 +75,32 @@ fn model(id: Option<String>, version: Option<String>) -> Option<String> {
 
 fn outcome(hit: &Hit) -> Option<String> {
     let text = |path: &str| hit.text(path).map(clean);
-    if matches!(hit.record.path("review.overridden"), Some(Json::Bool(true)))
-        && let (Some(from), Some(to)) = (text("review.original_outcome"), text("review.final_outcome"))
+    let first = |paths: &[&str]| paths.iter().find_map(|path| text(path));
+    let is_review = hit.text("kind") == Some("review");
+    let before = text("review.original_outcome").filter(|_| is_overridden(hit)).or_else(|| text("decision.outcome").filter(|_| !is_review));
+    if let (Some(from), Some(to)) = (&before, text("review.final_outcome"))
+        && (*from != to || is_overridden(hit))
     {
         return Some(format!("{from} -> {to}"));
     }
-    let paths = [
-        "review.final_outcome",
-        "review.decision",
-        "decision.outcome",
-        "guardrail.outcome",
-        "action.status",
-        "evaluation.label",
-        "control.act",
-    ];
-    paths.iter().find_map(|path| text(path))
+    // What a reviewer was only asked has no outcome of the reviewer's, whatever decision it names.
+    match is_review {
+        true if is_done(hit) => first(&["review.final_outcome", "review.decision", "decision.outcome", "review.status"]),
+        true => text("review.status"),
+        false => first(&[
+            "review.final_outcome",
+            "decision.outcome",
+            "review.decision",
+            "guardrail.outcome",
+            "action.status",
+            "evaluation.label",
+            "control.act",
+        ]),
+    }
+}
+
+fn is_overridden(hit: &Hit) -> bool {
+    matches!(hit.record.path("review.overridden"), Some(Json::Bool(true)))
 }
 
 /// A table as wide as the terminal allows (`None`: not a terminal, all columns at full width). Ends with a newline; empty without hits.
@@ -277,6 +288,27 @@ mod tests {
         }
         assert!(!narrow.contains("credit-scoring"));
         assert_eq!(table(&[], None), "");
+    }
+
+    /// Scenario: a decision that waits for its review, and what was asked of the reviewer. Guarantee: no outcome is shown as the review's
+    /// before there is one.
+    #[test]
+    fn an_outcome_is_shown_where_it_was_given() {
+        let cell = |kind: &str, groups: &str| {
+            let found = hit(0, &format!(r#"{{"decision":{{"outcome":"declined"}},"id":"1","kind":"{kind}","review":{{{groups}}}}}"#));
+            outcome(&found).unwrap_or_default()
+        };
+        for (kind, review, want) in [
+            ("inference", r#""required":true,"status":"pending""#, "declined"),
+            ("inference", r#""decision":"rejected","status":"completed""#, "declined"),
+            ("inference", r#""final_outcome":"approved","status":"completed""#, "declined -> approved"),
+            ("review", r#""status":"pending""#, "pending"),
+            ("review", r#""status":"completed""#, "declined"),
+            ("review", r#""decision":"rejected","status":"completed""#, "rejected"),
+            ("review", r#""final_outcome":"approved","original_outcome":"declined","overridden":true"#, "declined -> approved"),
+        ] {
+            assert_eq!(cell(kind, review), want, "{kind} {review}");
+        }
     }
 
     #[test]

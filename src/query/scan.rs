@@ -71,7 +71,7 @@ pub struct Answer {
 /// Searches all logs of a store. The error is a store that cannot be read at all; everything lesser is among the answer's problems.
 pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &ProgressBar) -> Result<Answer, ReadError> {
     let mut answer = Answer::default();
-    let mut found = Vec::new();
+    let (mut found, mut uncompared) = (Vec::new(), Vec::new());
     let names = logs(store.as_ref()).await?;
     if names.is_empty() {
         answer.problems.push(Problem { object: store.describe(), what: "no log is there; check the address".to_owned() });
@@ -87,10 +87,14 @@ pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &Prog
         answer.problems.extend_from_slice(log.problems());
         answer.totals.logs += 1;
         let run = Run { store, log: &log, request, progress };
-        if let Err(error) = run.search(&mut answer, &mut found).await {
+        if let Err(error) = run.search(&mut answer, &mut found, &mut uncompared).await {
             answer.problems.push(Problem { object: name, what: format!("searched only in part: {error}") });
         }
         answer.logs.push(log);
+    }
+    // An id that is found as it was asked for was sealed as it was sent. Only where it is not found may it be a pseudonym's.
+    if request.filter.asked.is_none() || found.is_empty() {
+        answer.problems.append(&mut uncompared);
     }
     answer.strange_keys(&request.trusted);
     answer.hits = collapse(found);
@@ -155,7 +159,7 @@ struct Found {
 }
 
 impl Run<'_> {
-    async fn search(&self, answer: &mut Answer, found: &mut Vec<Hit>) -> Result<(), ReadError> {
+    async fn search(&self, answer: &mut Answer, found: &mut Vec<Hit>, uncompared: &mut Vec<Problem>) -> Result<(), ReadError> {
         // Every seal is looked at, also those sealed before `from`: a sender's clock may run ahead by any time, so only the times that
         // seals state of their segments (`Filter::may_hold`) tell where a record can be.
         let matcher = Matcher::new(self.request.filter.clone());
@@ -208,7 +212,7 @@ impl Run<'_> {
             self.progress.inc(end - start);
             end = start;
         }
-        answer.problems.extend(incomparable.into_iter().map(|(why, count)| self.uncompared(&why, count)));
+        uncompared.extend(incomparable.into_iter().map(|(why, count)| self.uncompared(&why, count)));
         Ok(())
     }
 
@@ -238,11 +242,16 @@ impl Run<'_> {
     }
 
     fn uncompared(&self, why: &Incomparable, count: u64) -> Problem {
-        let records = if count == 1 { "1 record names a person".to_owned() } else { format!("{count} records name persons") };
+        let what = if self.request.filter.asked.is_some() { "a decision" } else { "a person or an id" };
+        let records = if count == 1 { format!("1 record names {what}") } else { format!("{count} records name {what}") };
         let what = match why {
             Incomparable::Key(id) => {
                 format!("{records} by a pseudonym under key {id}, which was not given (identity.key_file): not compared")
             }
+            Incomparable::Realm => format!(
+                "{records} by a pseudonym in a realm (identity.realm) that the record does not show as it was, because part of it was \
+                 blacked out, cut off or stated twice: not compared; try the realms that you know of with --realm"
+            ),
             Incomparable::Vault => format!("{records} by a pseudonym of the vault, which was not asked: not compared"),
         };
         Problem { object: self.log.name().to_owned(), what }

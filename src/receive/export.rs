@@ -86,17 +86,23 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
         let there = Arc::clone(intake);
         tokio::task::spawn_blocking(move || promote(&there, request)).await.map_err(|_| Refusal::Internal)??
     };
-    // No await between here and the hand-over: a request is counted and pending, or neither.
-    intake.state.sealer.counters.add(tally.counts);
-    intake.state.metrics.tallied(signal, &tally);
     let partial = partial_success(signal, &tally, foreign);
     let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
+    let count = || {
+        intake.state.sealer.counters.add(tally.counts);
+        intake.state.metrics.tallied(signal, &tally);
+    };
     let receipt = if promoted == 0 {
+        count();
         drop(permit);
         None
     } else {
         permit.shrink(batch.lines.len() + batch.records.len() * size_of::<crate::record::PendingRecord>());
-        let receipt = intake.state.sealer.submit(batch, permit).await?;
+        let turn = intake.state.sealer.turn().await?;
+        // No await between these two: a request is counted and pending, or neither.
+        count();
+        let handed_over = turn.hand_over(batch, permit);
+        let receipt = handed_over.receipt().await?;
         intake.state.metrics.sealed(signal, promoted);
         Some(receipt)
     };
@@ -152,10 +158,11 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
     // In JSON a member's name tells the signal; in protobuf only the shape of what is in it does. A body with records is what it should
     // be, and of any other the first item usually shows it.
     let foreign = match transcoded {
-        Some(transcoded) => transcoded.foreign,
+        Some(ref transcoded) => transcoded.foreign,
         None if batch.records.is_empty() => foreign::signal_of(signal, request).map(Foreign::Signal),
         None => None,
     };
+    let foreign = foreign.or_else(|| foreign::is_older(request).then_some(Foreign::Older));
     match (walked, foreign) {
         (Ok(tally), foreign) => Ok(Promoted { tally, batch, foreign, permit }),
         // What would not fit into an empty pool either never will.
@@ -187,6 +194,10 @@ fn hint(signal: Signal, foreign: Foreign) -> String {
             found.path(),
             found.service()
         ),
+        Foreign::Older => {
+            let (old, new) = signal.scoped();
+            format!("the request holds `{old}` of OTLP before 1.0, of which nothing is kept: update its sender to one that sends `{new}`")
+        }
         Foreign::Unknown { members } => {
             let none = if members == 1 { "its one member is unknown".to_owned() } else { format!("its {members} members are all unknown") };
             format!("nothing was found in the request, {none}: {} are sent as `{}`", signal.label(), signal.member())

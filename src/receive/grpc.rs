@@ -1,5 +1,5 @@
-//! OTLP/gRPC: the three `Export` methods and `grpc.health.v1`, by path. gRPC framing and compression are tonic's; the message stays the
-//! bytes it is.
+//! OTLP/gRPC: the three `Export` methods and `grpc.health.v1`, by path. gRPC framing is tonic's; the message stays the bytes
+//! it is.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BufMut, Bytes};
-use http::header::CONTENT_TYPE;
+use http::HeaderMap;
 use hyper::body::Incoming;
 use tonic::body::Body;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -22,9 +22,10 @@ use tonic_health::server::{HealthReporter, HealthService};
 use super::Intake;
 use super::admission::{AdmittedBody, Slot};
 use super::export::{self, Answer};
+use super::inflate::Compression;
 use super::listen::Caller;
 use super::metrics::Outcome;
-use super::status::{Refusal, framing_refusal};
+use super::status::{MediaType, Refusal, framing_refusal};
 use crate::otlp::answer::{Encoding, Signal, export_response};
 use crate::promote::Peer;
 
@@ -59,11 +60,13 @@ impl GrpcService {
             intake.state.metrics.ended(None, refusal.outcome());
             refusal
         };
-        let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
-        if !is_grpc {
+        let media_type = MediaType::of(request.headers());
+        if media_type != Some(MediaType::Grpc) {
             // A client that does not speak gRPC would not understand a gRPC status (gRPC over HTTP2, "Content-Type").
-            let hint = Refusal::ContentType("this port speaks OTLP/gRPC; OTLP/HTTP has its own port (4318 by default)");
-            return stray(hint).to_http(None).map(Body::new);
+            let hint = Refusal::ContentType(
+                "this port speaks OTLP/gRPC (application/grpc, application/grpc+proto); OTLP/HTTP has its own port (4318 by default)",
+            );
+            return stray(hint).to_http(media_type.and_then(MediaType::encoding)).map(Body::new);
         }
         let signal = match request.uri().path() {
             TRACES => Signal::Traces,
@@ -89,8 +92,11 @@ impl GrpcService {
         }
         let peer = request.extensions().get::<Caller>().and_then(|caller| caller.peer.clone());
         let slot = Slot::default();
-        let request =
-            request.map(|body| AdmittedBody::new(body, intake.state.sealer.pool.clone(), slot.clone(), bytes_max, intake.timeouts));
+        let mut request = request;
+        let compression = take_compression(request.headers_mut());
+        let inflater = intake.inflater.with_max(bytes_max);
+        let request = request.map(|body| AdmittedBody::new(body, inflater, compression, slot.clone(), intake.timeouts));
+        // Tonic decompresses nothing; what is accepted here is what it names to those who send something else.
         let mut grpc = Grpc::new(RawCodec)
             .accept_compressed(CompressionEncoding::Gzip)
             .accept_compressed(CompressionEncoding::Zstd)
@@ -103,7 +109,7 @@ impl GrpcService {
             // Tonic refused what it read, or passed on our own refusal of the body.
             let code = response.extensions().get::<Status>().map_or(Code::Unknown, Status::code);
             let ours = slot.refused();
-            let outcome = match (&ours, framing_refusal(code, bytes_max)) {
+            let outcome = match (&ours, framing_refusal(code)) {
                 (Some(refusal), _) => refusal.outcome(),
                 (None, Some(refusal)) => {
                     response = refusal.to_grpc().into_http();
@@ -132,6 +138,20 @@ impl tower_service::Service<http::Request<Incoming>> for GrpcService {
     }
 }
 
+/// How the request's messages are compressed, if we undo it: the header is taken out then, and tonic sees plain messages. It answers for
+/// any other (gRPC over HTTP2, "Message-Encoding"; gRPC compression, "UNIMPLEMENTED ... with grpc-accept-encoding").
+fn take_compression(headers: &mut HeaderMap) -> Option<Compression> {
+    let compression = match headers.get(GRPC_ENCODING)?.as_bytes() {
+        b"gzip" => Compression::Gzip,
+        b"zstd" => Compression::Zstd,
+        _ => return None,
+    };
+    headers.remove(GRPC_ENCODING);
+    Some(compression)
+}
+
+const GRPC_ENCODING: &str = "grpc-encoding";
+
 /// One call of an `Export` method.
 struct Export {
     intake: Arc<Intake>,
@@ -147,9 +167,8 @@ impl UnaryService<Bytes> for Export {
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let (intake, signal, peer, slot) = (Arc::clone(&self.intake), self.signal, self.peer.clone(), self.slot.clone());
         Box::pin(async move {
-            let body = request.into_inner();
-            let result = match slot.call(&intake.state.sealer.pool, body.len()).await {
-                Ok(permit) => {
+            let result = match slot.call(&intake.state.sealer.pool, request.into_inner()).await {
+                Ok((body, permit)) => {
                     let request = export::Request { signal, encoding: Encoding::Protobuf, body, peer, permit };
                     export::export(&intake, request).await
                 }

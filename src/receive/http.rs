@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io::Read;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,9 +16,10 @@ use tokio::time::Instant;
 
 use super::Intake;
 use super::admission::{share, share_of_part};
-use super::export::{self, Answer, INLINE_BYTES_MAX};
+use super::export::{self, Answer};
+use super::inflate::{Compression, Inflater};
 use super::listen::Caller;
-use super::status::{Refusal, content_type};
+use super::status::{MediaType, Refusal, content_type};
 use crate::otlp::answer::{Encoding, Signal, export_response};
 use crate::seal::Permit;
 
@@ -27,6 +27,7 @@ use crate::seal::Permit;
 #[derive(Clone, Debug)]
 pub(super) struct HttpService {
     intake: Arc<Intake>,
+    inflater: Inflater,
     bytes_max: usize,
 }
 
@@ -47,21 +48,23 @@ impl tower_service::Service<Request<Incoming>> for HttpService {
 
 impl HttpService {
     pub(super) fn new(intake: Arc<Intake>, bytes_max: usize) -> Self {
-        HttpService { intake, bytes_max }
+        let inflater = intake.inflater.with_max(bytes_max);
+        HttpService { intake, inflater, bytes_max }
     }
 
     async fn respond(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let metrics = Arc::clone(&self.intake.state.metrics);
         let _in_flight = metrics.enter();
         let (parts, mut body) = request.into_parts();
-        let envelope = Envelope::read(&parts.method, parts.uri.path(), &parts.headers);
-        let (signal, encoding, result) = match envelope {
+        // First of all, because a refusal too is a status in the request's encoding (OTLP specification, "OTLP/HTTP Response").
+        let encoding = MediaType::of(&parts.headers).and_then(MediaType::encoding);
+        let envelope = Envelope::read(&parts.method, parts.uri.path(), &parts.headers, encoding);
+        let (signal, result) = match envelope {
             Ok(envelope) => {
                 let caller = parts.extensions.get::<Caller>();
-                let result = self.export(envelope, &parts.headers, caller, &mut body).await;
-                (Some(envelope.signal), Some(envelope.encoding), result)
+                (Some(envelope.signal), self.export(envelope, &parts.headers, caller, &mut body).await)
             }
-            Err((signal, refusal)) => (signal, None, Err(refusal)),
+            Err((signal, refusal)) => (signal, Err(refusal)),
         };
         metrics.ended(signal, export::outcome(&result));
         match (result, signal, encoding) {
@@ -90,15 +93,10 @@ impl HttpService {
             return Err(Refusal::Stopped);
         }
         let Envelope { signal, encoding, compression } = envelope;
-        let (bytes, mut permit) = self.read(headers, compression, body).await?;
-        let bytes = match compression {
-            None => bytes,
-            Some(compression) => {
-                let bytes = decompress(compression, bytes, self.bytes_max).await?;
-                permit.shrink(bytes.len());
-                self.intake.state.sealer.pool.widen(&mut permit, bytes.len()).await?;
-                bytes
-            }
+        let (bytes, permit) = self.read(headers, compression, body).await?;
+        let (bytes, permit) = match compression {
+            None => (bytes, permit),
+            Some(compression) => self.inflater.inflate(compression, bytes, permit).await?,
         };
         let peer = caller.and_then(|caller| caller.peer.clone());
         export::export(&self.intake, export::Request { signal, encoding, body: bytes, peer, permit }).await
@@ -181,15 +179,8 @@ struct Envelope {
     compression: Option<Compression>,
 }
 
-/// Content codings that are understood: gzip is OTLP's, zstd is what Collectors prefer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compression {
-    Gzip,
-    Zstd,
-}
-
 impl Envelope {
-    fn read(method: &Method, path: &str, headers: &HeaderMap) -> Result<Self, (Option<Signal>, Refusal)> {
+    fn read(method: &Method, path: &str, headers: &HeaderMap, encoding: Option<Encoding>) -> Result<Self, (Option<Signal>, Refusal)> {
         let signal = match path {
             "/v1/traces" => Signal::Traces,
             "/v1/logs" => Signal::Logs,
@@ -202,16 +193,10 @@ impl Envelope {
         if method != Method::POST {
             return Err((Some(signal), Refusal::WrongMethod));
         }
-        let text = |name| headers.get(name).map_or(Some(""), |v| v.to_str().ok());
-        let media_type = text(CONTENT_TYPE).and_then(|v| v.split(';').next()).unwrap_or_default().trim();
-        let encoding = if media_type.eq_ignore_ascii_case("application/x-protobuf") {
-            Encoding::Protobuf
-        } else if media_type.eq_ignore_ascii_case("application/json") {
-            Encoding::Json
-        } else {
+        let Some(encoding) = encoding else {
             return Err((Some(signal), Refusal::ContentType("supported content types: application/x-protobuf, application/json")));
         };
-        let coding = text(CONTENT_ENCODING).unwrap_or("?").trim();
+        let coding = headers.get(CONTENT_ENCODING).map_or(Some(""), |v| v.to_str().ok()).unwrap_or("?").trim();
         let compression = if coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
             None
         } else if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
@@ -224,30 +209,3 @@ impl Envelope {
         Ok(Envelope { signal, encoding, compression })
     }
 }
-
-/// Decompresses at most `bytes_max` bytes; what is larger than that is refused without being made.
-async fn decompress(compression: Compression, bytes: Bytes, bytes_max: usize) -> Result<Bytes, Refusal> {
-    // 32 KiB become some 300 KB in a millisecond; more than that leaves the async thread.
-    if bytes.len() <= INLINE_BYTES_MAX / 16 {
-        return inflate(compression, &bytes, bytes_max);
-    }
-    tokio::task::spawn_blocking(move || inflate(compression, &bytes, bytes_max)).await.map_err(|_| Refusal::Internal)?
-}
-
-fn inflate(compression: Compression, bytes: &[u8], bytes_max: usize) -> Result<Bytes, Refusal> {
-    let broken = |_| Refusal::Malformed("the body does not decompress".to_owned());
-    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).min(bytes_max));
-    match compression {
-        Compression::Gzip => flate2::read::MultiGzDecoder::new(bytes).take(limit).read_to_end(&mut out).map_err(broken)?,
-        Compression::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(broken)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(broken)?;
-            decoder.take(limit).read_to_end(&mut out).map_err(broken)?
-        }
-    };
-    if out.len() > bytes_max { Err(Refusal::TooLarge(bytes_max)) } else { Ok(out.into()) }
-}
-
-/// 8 MiB, the window that RFC 8878 section 3.1.1.1.2 asks of decoders: a frame of a few bytes may ask for 128 MiB of memory otherwise.
-const ZSTD_WINDOW_LOG_MAX: u32 = 23;

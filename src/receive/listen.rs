@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either as Choice, MapOk, Ready, TryFutureExt, ready};
-use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -17,7 +16,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -27,7 +25,8 @@ use tower::util::{Oneshot, ServiceExt};
 
 use super::metrics::{Outcome, Overdue, ReceiveMetrics};
 use super::patience::{Patient, Watch};
-use super::status::Refusal;
+use super::places::Places;
+use super::status::{MediaType, Refusal};
 use super::timeouts::Timeouts;
 use super::tls::{self, TlsFiles};
 use super::token::Tokens;
@@ -90,14 +89,25 @@ pub struct Caller {
     pub address: SocketAddr,
 }
 
-/// Connections at once of one listener; more wait in the kernel's queue. Each costs some 30 KB idle: 128 MB.
-const CONNECTIONS_MAX: usize = 4_096;
+/// HTTP/2 windows of a stream and of a connection, and its largest frame, for the connections that came first: with these a sender does
+/// not wait for window updates within a batch, and a body arrives in few pieces. A window of 4 MiB keeps 80 MB/s going over 50 ms.
+const WIDE: Windows = Windows { stream: 1024 * 1024, connection: 4 * 1024 * 1024, frame: 1024 * 1024 };
+/// For all others, what HTTP/2 begins with and never less (RFC 9113 sections 6.5.2 and 6.9.2).
+const NARROW: Windows = Windows { stream: 65_535, connection: 65_535, frame: 16_384 };
 
-/// HTTP/2 windows of a stream and of a connection, and its largest frame: with these a sender does not wait for window updates within a
-/// batch, and a body arrives in few pieces (design section 12). A connection can make us buffer at most one connection window.
-const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
-const FRAME_MAX: u32 = 4 * 1024 * 1024;
+/// What a connection sends while its requests wait for their share of the pool is kept by HTTP/2 and is no part of the pool: at most its
+/// connection window and the frame that is being read, so 64 x 5 MiB wide and 4032 x 80 KiB narrow, 635 MiB for all connections of a
+/// listener together. (hyper's adaptive window would let each grow to 16 MiB.) An HTTP/1 connection may keep no more than a narrow one.
+#[derive(Clone, Copy)]
+struct Windows {
+    stream: u32,
+    connection: u32,
+    frame: u32,
+}
+
+/// Read ahead of an HTTP/1 connection: also the longest head of a request.
+const HTTP1_BUFFER_MAX: usize = 64 * 1024;
+
 /// Requests at once of a connection. A request waits a second or two for its seal, so this, not the network, bounds what one sender can
 /// have under way.
 const STREAMS_MAX: u32 = 1_024;
@@ -172,7 +182,8 @@ impl Bound {
             listener: self.listener,
             tls: self.tls,
             guard: Guard { service, tokens: self.tokens, open, metrics },
-            http: Arc::new(http_builder(&self.timeouts)),
+            http: [WIDE, NARROW].map(|windows| Arc::new(http_builder(&self.timeouts, windows))),
+            places: Places::default(),
             timeouts: self.timeouts,
             stop: stop.clone(),
             kill: kill.clone(),
@@ -220,14 +231,14 @@ impl Listening {
     }
 }
 
-fn http_builder(timeouts: &Timeouts) -> auto::Builder<TokioExecutor> {
+fn http_builder(timeouts: &Timeouts, windows: Windows) -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(timeouts.head);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(timeouts.head).max_buf_size(HTTP1_BUFFER_MAX);
     http.http2()
         .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME_MAX)
+        .initial_stream_window_size(windows.stream)
+        .initial_connection_window_size(windows.connection)
+        .max_frame_size(windows.frame)
         .max_concurrent_streams(STREAMS_MAX)
         .keep_alive_interval(timeouts.ping_after)
         .keep_alive_timeout(timeouts.ping_answer);
@@ -238,7 +249,9 @@ struct AcceptLoop<S> {
     listener: TcpListener,
     tls: Option<Tls>,
     guard: Guard<S>,
-    http: Arc<auto::Builder<TokioExecutor>>,
+    /// Wide and narrow.
+    http: [Arc<auto::Builder<TokioExecutor>>; 2],
+    places: Places,
     timeouts: Timeouts,
     stop: CancellationToken,
     kill: CancellationToken,
@@ -254,13 +267,16 @@ where
     B::Error: Into<BoxError>,
 {
     async fn run(self) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let accept = async {
             loop {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                let Some(free) = self.places.free().await else { return };
                 match self.listener.accept().await {
                     Ok((stream, address)) => {
-                        let connection = self.connection(stream, address);
+                        let Some(place) = self.places.take(free, address.ip()) else {
+                            self.guard.metrics.crowded_out();
+                            continue;
+                        };
+                        let connection = self.connection(stream, address, place.is_wide());
                         let kill = self.kill.clone();
                         self.connections.spawn(async move {
                             let _place = place;
@@ -285,8 +301,10 @@ where
         }
     }
 
-    fn connection(&self, stream: TcpStream, address: SocketAddr) -> impl Future<Output = ()> + Send + 'static {
-        let (tls, guard, http, stop) = (self.tls.clone(), self.guard.clone(), Arc::clone(&self.http), self.stop.clone());
+    fn connection(&self, stream: TcpStream, address: SocketAddr, wide: bool) -> impl Future<Output = ()> + Send + 'static {
+        let [for_wide, for_narrow] = &self.http;
+        let http = Arc::clone(if wide { for_wide } else { for_narrow });
+        let (tls, guard, stop) = (self.tls.clone(), self.guard.clone(), self.stop.clone());
         let timeouts = self.timeouts;
         async move {
             let metrics = Arc::clone(&guard.metrics);
@@ -427,6 +445,9 @@ where
 }
 
 fn refused(request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
-    if is_grpc { Refusal::Unauthenticated.to_grpc().into_http() } else { Refusal::Unauthenticated.to_http(None) }
+    let media_type = MediaType::of(request.headers());
+    match media_type {
+        Some(MediaType::Grpc) => Refusal::Unauthenticated.to_grpc().into_http(),
+        media_type => Refusal::Unauthenticated.to_http(media_type.and_then(MediaType::encoding)),
+    }
 }

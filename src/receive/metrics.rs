@@ -112,6 +112,7 @@ pub struct ReceiveMetrics {
     in_flight: AtomicU64,
     connections: AtomicU64,
     handshakes_failed: AtomicU64,
+    crowded_out: AtomicU64,
     overdue: [AtomicU64; Overdue::ALL.len()],
 }
 
@@ -161,6 +162,11 @@ impl ReceiveMetrics {
         self.handshakes_failed.load(Ordering::Relaxed)
     }
 
+    /// Connections that were closed at once because their address held its share of the places.
+    pub fn connections_refused(&self) -> u64 {
+        self.crowded_out.load(Ordering::Relaxed)
+    }
+
     /// Connections that were ended for taking too long, by what they owed.
     pub fn timed_out(&self, owed: Overdue) -> u64 {
         read(at(&self.overdue, &Overdue::ALL, owed))
@@ -196,6 +202,10 @@ impl ReceiveMetrics {
 
     pub(super) fn handshake_failed(&self) {
         add(Some(&self.handshakes_failed), 1);
+    }
+
+    pub(super) fn crowded_out(&self) {
+        add(Some(&self.crowded_out), 1);
     }
 
     /// Counts a request as in flight until the guard goes.

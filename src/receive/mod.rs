@@ -9,9 +9,11 @@ mod admission;
 mod export;
 mod grpc;
 mod http;
+mod inflate;
 pub mod listen;
 mod metrics;
 mod patience;
+mod places;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ use ::http::HeaderValue;
 
 use crate::clock::Clock;
 use crate::seal::SealerHandle;
+use inflate::Inflater;
 use listen::Listening;
 
 /// The OTLP ports. Without either nothing is received.
@@ -87,6 +90,7 @@ pub enum ReceiveError {
 struct Intake {
     state: ReceiverState,
     log: HeaderValue,
+    inflater: Inflater,
     timeouts: Timeouts,
     draining: AtomicBool,
 }
@@ -101,7 +105,9 @@ impl Intake {
 pub async fn start(options: &Options, state: ReceiverState) -> Result<RunningReceiver, ReceiveError> {
     let log = HeaderValue::from_str(&state.origin).map_err(|_| ReceiveError::Origin(state.origin.clone()))?;
     let metrics = Arc::clone(&state.metrics);
-    let intake = Arc::new(Intake { state, log, timeouts: options.timeouts, draining: AtomicBool::new(false) });
+    // Each port has a limit of its own.
+    let inflater = Inflater::new(state.sealer.pool.clone(), 0);
+    let intake = Arc::new(Intake { state, log, inflater, timeouts: options.timeouts, draining: AtomicBool::new(false) });
     let grpc = match &options.grpc {
         Some(port) => Some((listen::bind(&port.endpoint).await?, port)),
         None => None,

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use tonic::{Code, Status};
 
@@ -206,6 +206,38 @@ impl From<SubmitError> for Refusal {
     }
 }
 
+/// What a request says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    /// OTLP/gRPC: protobuf messages. gRPC in JSON and gRPC-Web begin alike and are something else.
+    Grpc,
+    /// OTLP/HTTP.
+    Http(Encoding),
+}
+
+impl MediaType {
+    /// Reads the content type; `None` for what OTLP does not have.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let named = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim();
+        [
+            ("application/grpc", MediaType::Grpc),
+            ("application/grpc+proto", MediaType::Grpc),
+            ("application/x-protobuf", MediaType::Http(Encoding::Protobuf)),
+            ("application/json", MediaType::Http(Encoding::Json)),
+        ]
+        .into_iter()
+        .find_map(|(name, media_type)| named.eq_ignore_ascii_case(name).then_some(media_type))
+    }
+
+    /// How an OTLP/HTTP request is encoded, and its answer.
+    pub(crate) fn encoding(self) -> Option<Encoding> {
+        match self {
+            MediaType::Grpc => None,
+            MediaType::Http(encoding) => Some(encoding),
+        }
+    }
+}
+
 /// The media type of an encoding.
 pub(crate) fn content_type(encoding: Encoding) -> HeaderValue {
     HeaderValue::from_static(match encoding {
@@ -214,18 +246,11 @@ pub(crate) fn content_type(encoding: Encoding) -> HeaderValue {
     })
 }
 
-/// What tonic's framing says of a message that never reached us -> what OTLP says.
-///
-/// - A message beyond the limit is OUT_OF_RANGE there (or RESOURCE_EXHAUSTED, if only its decompressed form is); OTLP clients retry
-///   OUT_OF_RANGE, so they would send the same bytes for ever.
-/// - Compressed bytes that do not decompress, or framing that breaks off, are INTERNAL there; the request is malformed.
-/// - Everything else (a compression that is not understood, our own refusal on the way) is right already.
-pub(crate) fn framing_refusal(code: Code, bytes_max: usize) -> Option<Refusal> {
-    match code {
-        Code::OutOfRange | Code::ResourceExhausted => Some(Refusal::TooLarge(bytes_max)),
-        Code::Internal => Some(Refusal::Malformed("it is not one gRPC message, or does not decompress".to_owned())),
-        _ => None,
-    }
+/// What tonic's framing says of a message that never reached us -> what OTLP says. Framing that breaks off, or that says compressed and not
+/// how, is INTERNAL there; the request is malformed. Everything else (a compression that is not understood, our own refusal on the way) is
+/// right already. What is too large, OUT_OF_RANGE there, which OTLP clients would send again for ever, never gets so far.
+pub(crate) fn framing_refusal(code: Code) -> Option<Refusal> {
+    (code == Code::Internal).then(|| Refusal::Malformed("it is not one gRPC message".to_owned()))
 }
 
 #[cfg(test)]

@@ -77,20 +77,28 @@ pub(super) fn read(path: &Path, role: &'static str, key: &'static str) -> Result
     std::fs::read(path).map_err(|source| ListenError::Unreadable { path: path.to_owned(), role, key, source })
 }
 
-/// Who a verified client certificate names: the first URI of its subject alternative names (SPIFFE), else DNS name, else mail address,
-/// else the subject's common name, else the certificate's own SHA-256, so that a proved identity is never lost for want of a name.
+/// Who a verified client certificate names: the first URI of its subject alternative names (SPIFFE), else DNS name, else the subject's
+/// common name. What names a sender stands in clear in every record, so a mail address, which is a person, does not count: who is named by
+/// nothing else is `sha256:` with the SHA-256 of the certificate's public key (SubjectPublicKeyInfo), which stays the same when the
+/// certificate is renewed for the same key. A proved identity is never lost for want of a name.
 pub(super) fn peer(certificate: &CertificateDer<'_>) -> Peer {
-    let id = name(certificate).unwrap_or_else(|| format!("sha256:{}", crate::tlog::Hash::of(certificate)));
+    let id = match X509Certificate::from_der(certificate) {
+        Ok((_, parsed)) => name(&parsed).unwrap_or_else(|| fingerprint(parsed.public_key().raw)),
+        // rustls has read it, so this is a matter of taste between two parsers.
+        Err(_) => fingerprint(certificate),
+    };
     Peer { id, method: "mtls" }
 }
 
-fn name(certificate: &CertificateDer<'_>) -> Option<String> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let alternative = parsed.subject_alternative_name().ok().flatten();
+fn fingerprint(bytes: &[u8]) -> String {
+    format!("sha256:{}", crate::tlog::Hash::of(bytes))
+}
+
+fn name(certificate: &X509Certificate<'_>) -> Option<String> {
+    let alternative = certificate.subject_alternative_name().ok().flatten();
     let names = alternative.map_or(&[][..], |extension| &extension.value.general_names);
-    let first = |pick: fn(&GeneralName<'_>) -> Option<String>| names.iter().find_map(pick).filter(|name| !name.is_empty());
-    first(|name| if let GeneralName::URI(uri) = name { Some((*uri).to_owned()) } else { None })
-        .or_else(|| first(|name| if let GeneralName::DNSName(dns) = name { Some((*dns).to_owned()) } else { None }))
-        .or_else(|| first(|name| if let GeneralName::RFC822Name(mail) = name { Some((*mail).to_owned()) } else { None }))
-        .or_else(|| parsed.subject().iter_common_name().find_map(|cn| cn.as_str().ok()).filter(|cn| !cn.is_empty()).map(str::to_owned))
+    let uris = names.iter().filter_map(|name| if let GeneralName::URI(uri) = name { Some(*uri) } else { None });
+    let hosts = names.iter().filter_map(|name| if let GeneralName::DNSName(dns) = name { Some(*dns) } else { None });
+    let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    uris.chain(hosts).chain(common).find(|name| !name.is_empty() && !name.contains('@')).map(str::to_owned)
 }

@@ -1,8 +1,9 @@
-//! The audit record `spanseal.record/1`: identity, canonical form, registry of members. Pure: no I/O, no clock.
+//! The audit record `spanseal.record/1`: identity, canonical form, registry of members, pseudonyms. Pure: no I/O, no clock.
 
 pub mod builder;
 pub mod canonical;
 pub mod content;
+pub mod identity;
 pub mod registry;
 
 use sha2::{Digest, Sha256};

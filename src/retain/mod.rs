@@ -93,6 +93,11 @@ pub struct Class {
     pub claimable: bool,
 }
 
+/// Most classes of a configuration. A seal names a segment of every class that came together in it, at most some 700 bytes each with a
+/// version id of 100, and its statement is at most 65,535 bytes (`store.md`, "The seal"): 64 classes leave a quarter of that for what else
+/// stands there, and for a class whose records fill several segments.
+pub const CLASSES_MAX: usize = 64;
+
 /// All classes of a configuration, checked once.
 #[derive(Clone, Debug)]
 pub struct Classes {
@@ -103,6 +108,13 @@ pub struct Classes {
 impl Classes {
     /// Checks names, the default and the ceiling. `now` is the moment from which the ceiling is measured.
     pub fn new(classes: Vec<Class>, default: &str, ceiling: Period, now: UnixSeconds) -> Result<Self, String> {
+        if classes.len() > CLASSES_MAX {
+            return Err(format!(
+                "retention.classes has {} classes, and {CLASSES_MAX} is the most: a seal names a segment of each; records that need one more \
+                 class belong in another log",
+                classes.len()
+            ));
+        }
         for (i, class) in classes.iter().enumerate() {
             if !is_name(&class.name) {
                 return Err(format!(
@@ -120,6 +132,19 @@ impl Classes {
                     class.name, class.period
                 ));
             }
+        }
+        // Seals and `log.json` take the strongest mode and the latest date of all classes together (`store.md`, "Evidence lock").
+        let strict = classes.iter().find(|c| c.mode == Mode::Compliance);
+        let longest = classes.iter().max_by_key(|c| c.period.after(now));
+        if let (Some(strict), Some(longest)) = (strict, longest)
+            && longest.period.after(now) > ceiling.after(now)
+        {
+            return Err(format!(
+                "retention classes `{}` and `{}`: seals are locked in the strongest mode and for the longest time of any class, so they would \
+                 be COMPLIANCE for {}, which is longer than compliance_ceiling ({ceiling}) and which nobody can shorten later; give the two \
+                 classes logs of their own, or raise `retention.compliance_ceiling` only if that is really meant",
+                strict.name, longest.name, longest.period
+            ));
         }
         let default = classes
             .iter()
@@ -226,10 +251,31 @@ mod tests {
     #[test]
     fn the_ceiling_holds_for_compliance_only_and_to_the_day() {
         let now = at("2026-11-20T00:00:00Z");
-        assert!(Classes::new(classes(), "standard", "1y".parse().unwrap(), now).is_ok());
-        let refused = Classes::new(classes(), "standard", "364d".parse().unwrap(), now).unwrap_err();
-        assert!(refused.contains("compliance_ceiling"), "{refused}");
+        let short = || classes().into_iter().filter(|c| c.name != "long").collect::<Vec<_>>();
+        assert!(Classes::new(short(), "standard", "1y".parse().unwrap(), now).is_ok());
+        let refused = Classes::new(short(), "standard", "364d".parse().unwrap(), now).unwrap_err();
+        assert!(refused.starts_with("retention class `strict`") && refused.contains("compliance_ceiling"), "{refused}");
+        // What is locked for evidence takes the mode of one and the time of another.
+        let refused = Classes::new(classes(), "standard", "1y".parse().unwrap(), now).unwrap_err();
+        assert!(refused.starts_with("retention classes `strict` and `long`") && refused.contains("COMPLIANCE for 7y"), "{refused}");
+        assert!(Classes::new(classes(), "standard", "7y".parse().unwrap(), now).is_ok());
+        let governance: Vec<Class> = classes().into_iter().filter(|c| c.mode == Mode::Governance).collect();
+        assert!(Classes::new(governance, "standard", "1d".parse().unwrap(), now).is_ok());
         assert!(Classes::new(classes(), "none", "10y".parse().unwrap(), now).is_err());
+    }
+
+    #[test]
+    fn a_configuration_has_64_classes_at_most() {
+        let now = at("2026-11-20T00:00:00Z");
+        let many = |n: usize| -> Vec<Class> {
+            (0..n)
+                .map(|i| Class { name: format!("c{i}"), mode: Mode::Governance, period: "1d".parse().unwrap(), claimable: true })
+                .collect()
+        };
+        for (n, fine) in [(63, true), (64, true), (65, false)] {
+            let made = Classes::new(many(n), "c0", "10y".parse().unwrap(), now);
+            assert_eq!(made.is_ok(), fine, "{n} classes: {:?}", made.err());
+        }
     }
 
     #[test]

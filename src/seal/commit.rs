@@ -40,12 +40,37 @@ pub enum Fatal {
     /// Our own mistake: what was to be sealed breaks the format.
     #[error("the seal could not be written: {0}")]
     Format(String),
+    /// Our own mistake: a task that runs as long as the process does has ended.
+    #[error("{task} broke off: {reason}; start again, and recovery takes the log up where it stands")]
+    Broken {
+        /// Which.
+        task: &'static str,
+        /// What became of it.
+        reason: String,
+    },
+    /// The process was told to stop, and its last seal did not come to be.
+    #[error("the last seal could not be written: {reason}. {}", of_refused(*refused))]
+    Unsealed {
+        /// What forbade it.
+        reason: String,
+        /// Requests that waited for it and were told to try again.
+        refused: usize,
+    },
     /// A key that only foreign objects occupy, on a store where putting over them would destroy them.
     #[error("`{key}` holds an object that is not of this log, and this store keeps no versions; move it away")]
     Occupied {
         /// The key.
         key: ObjectKey,
     },
+}
+
+fn of_refused(refused: usize) -> String {
+    let said = "the log does not say that it stopped on purpose";
+    match refused {
+        0 => format!("Nobody waited for it, but {said}"),
+        1 => format!("1 waiting request was refused, its sender has to send it again, and {said}"),
+        n => format!("{n} waiting requests were refused, their senders have to send them again, and {said}"),
+    }
 }
 
 /// What committing needs.
@@ -75,15 +100,25 @@ impl Commit<'_> {
         let wanted = (self.store.locks() == Locks::Enforced).then_some(lock);
         let mut condition = Condition::CreateOnly;
         let mut wait = DOUBT_WAIT;
+        let mut doubted = false;
         loop {
             let attempt = self.store.put(&key, bytes.clone(), condition, wanted).await;
+            let mut doubt = matches!(attempt, Err(PutError::Unknown { .. }));
             let standing = match &attempt {
                 Ok(version) if !self.careful && condition == Condition::CreateOnly => Standing::Ours(version.clone()),
                 Ok(_) | Err(PutError::Exists { .. } | PutError::Unknown { .. }) => self.standing(index, before, &bytes).await,
                 Err(_) => Standing::Absent,
             };
+            // Stored or in the way, by the store's own word, and yet not there: that is not knowing either.
+            doubt |= matches!((&attempt, &standing), (Ok(_) | Err(PutError::Exists { .. }), Standing::Absent));
+            if doubt && !doubted {
+                doubted = true;
+                self.stats.commit_doubts.add(1);
+            }
+            // What a folder shows after a put of unknown outcome may be in memory only: the next put of the same bytes knows.
+            let settled = self.store.versioned() || !attempt.as_ref().is_err_and(PutError::is_unknown);
             match standing {
-                Standing::Ours(version) => {
+                Standing::Ours(version) if settled => {
                     self.confirm_lock(index, &key, version.as_ref(), lock).await?;
                     self.stats.in_doubt.set(0);
                     return Ok(());
@@ -95,9 +130,9 @@ impl Commit<'_> {
                     condition = Condition::Any;
                     continue;
                 }
-                Standing::Foreign | Standing::Absent => {}
+                Standing::Ours(_) | Standing::Foreign | Standing::Absent => {}
             }
-            self.stats.commit_doubts.add(1);
+            self.stats.commit_retries.add(1);
             self.stats.in_doubt.set(1);
             let reason = attempt.err().map_or_else(|| "it is not listed".to_owned(), |e| e.to_string());
             tracing::warn!(index, reason, "seal.commit.again");
@@ -112,6 +147,7 @@ impl Commit<'_> {
             Ok(at) => match at.truth {
                 Some((version, found, _)) if found == *bytes => Standing::Ours(version.id),
                 Some(_) => Standing::Theirs,
+                None if at.newer.is_some() => Standing::Theirs,
                 None if at.others > 0 => Standing::Foreign,
                 None => match self.store.versions(&seal_key(self.log, index)).await {
                     // Nothing but delete markers, behind which some stores refuse a create-only put.

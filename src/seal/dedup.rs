@@ -23,13 +23,14 @@ pub(crate) struct Dedup {
     entries_max: usize,
     seals: HashMap<Key, u64>,
     order: VecDeque<(Key, UnixSeconds)>,
+    evicted: u64,
 }
 
 impl Dedup {
     /// Remembers for `window` (`seal.dedup_window`) within `bytes` (`seal.dedup_bytes`).
     pub(crate) fn new(window: Duration, bytes: u64) -> Self {
         let entries_max = usize::try_from(bytes / ENTRY_BYTES).unwrap_or(usize::MAX);
-        Dedup { window, entries_max, seals: HashMap::new(), order: VecDeque::new() }
+        Dedup { window, entries_max, seals: HashMap::new(), order: VecDeque::new(), evicted: 0 }
     }
 
     /// The seal that holds this very record.
@@ -37,13 +38,15 @@ impl Dedup {
         self.seals.get(key).copied()
     }
 
-    /// Remembers a committed record; the first seal stays.
+    /// Remembers a committed record; the first seal stays. Without room the oldest make some, before their time (what has left the window
+    /// is gone if [`Dedup::expire`] was called first).
     pub(crate) fn insert(&mut self, key: Key, seal: u64, sealed_at: UnixSeconds) {
         if self.entries_max == 0 || self.window.is_zero() || self.seals.contains_key(&key) {
             return;
         }
         while self.seals.len() >= self.entries_max {
             self.forget_oldest();
+            self.evicted += 1;
         }
         self.seals.insert(key, seal);
         self.order.push_back((key, sealed_at));
@@ -57,15 +60,20 @@ impl Dedup {
         }
     }
 
-    /// Whether an entry more fits besides `others` that are about to come.
-    pub(crate) fn has_room_for(&self, others: usize) -> bool {
-        self.seals.len() + others < self.entries_max
+    /// Entries that fit besides those that are there.
+    pub(crate) fn room(&self) -> usize {
+        self.entries_max.saturating_sub(self.seals.len())
     }
 
     /// Entries, and the age of the oldest in seconds.
     pub(crate) fn extent(&self, now: UnixSeconds) -> (u64, u64) {
         let age = self.order.front().map_or(0, |(_, at)| now.0.saturating_sub(at.0));
         (u64::try_from(self.order.len()).unwrap_or(u64::MAX), u64::try_from(age).unwrap_or(0))
+    }
+
+    /// Entries that had to make room so far.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     fn forget_oldest(&mut self) {
@@ -99,6 +107,7 @@ mod tests {
         }
         assert_eq!([2, 3, 4].map(|n| dedup.find(&key(n))), [None, Some(3), Some(4)], "the oldest made room");
         assert_eq!(dedup.extent(UnixSeconds(125)), (2, 5));
+        assert_eq!(dedup.evicted(), 1, "what left the window in its time is not counted");
         assert!(Dedup::new(Duration::ZERO, 1000).find(&key(1)).is_none());
     }
 }

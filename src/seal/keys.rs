@@ -9,6 +9,9 @@
 //! log: creating <store>      before log.json is put: nothing was signed yet, creation may be taken up again
 //! log: bound <store>         log.json is there: from now on the key continues this log and makes no other
 //! ```
+//!
+//! `<store>` is [`WormStore::address`](crate::worm::WormStore::address): a bucket elsewhere with the same name is another store. When the
+//! same store gets a new address, only its operator can know that it is the same: the line is then changed by hand.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -86,6 +89,17 @@ pub enum Binding {
     Creating(String),
     /// The log lives in this store.
     Bound(String),
+}
+
+impl Binding {
+    /// The line of the key's file that says so.
+    pub fn line(&self) -> Option<String> {
+        match self {
+            Binding::Fresh => None,
+            Binding::Creating(store) => Some(format!("log: creating {store}")),
+            Binding::Bound(store) => Some(format!("log: bound {store}")),
+        }
+    }
 }
 
 /// A committed seal, as the file beside the key remembers it.
@@ -193,6 +207,11 @@ impl LogKey {
         Err(KeyError::OtherLog { path, found: self.origin().to_owned(), wanted: wanted.to_owned() })
     }
 
+    /// Where it is kept; `None`: in memory only.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// How far its log's creation went.
     pub fn binding(&self) -> &Binding {
         &self.binding
@@ -243,15 +262,15 @@ impl LogKey {
         let id = vkey.strip_prefix(self.origin()).and_then(|r| r.get(1..9)).unwrap_or_default();
         let mut text = Zeroizing::new(String::with_capacity(512));
         text.push_str("# spanseal log key. Secret: whoever has it can sign as this log. It belongs to one log in one store; never copy it to another.\n");
+        text.push_str("# The line `log:` names that store. Change it only when the same store, and not a copy of it, has a new address.\n");
         text.push_str(&format!("# Public half, for auditors: {vkey}\n"));
         text.push_str(PREFIX);
         text.push_str(&format!("{}+{id}+", self.origin()));
         text.push_str(&Zeroizing::new(STANDARD.encode(secret.as_slice())));
         text.push('\n');
-        match &self.binding {
-            Binding::Fresh => {}
-            Binding::Creating(store) => text.push_str(&format!("log: creating {store}\n")),
-            Binding::Bound(store) => text.push_str(&format!("log: bound {store}\n")),
+        if let Some(line) = self.binding.line() {
+            text.push_str(&line);
+            text.push('\n');
         }
         text
     }
@@ -273,28 +292,64 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     Ok(text)
 }
 
-/// Makes a secret file, mode 0600, durably. Never overwrites.
+/// Makes a secret file, mode 0600, durably. Never overwrites; what could not be written whole is not left behind.
 pub fn create_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
-    let io = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => KeyError::Exists(path.into()),
-        _ => KeyError::Io { path: path.into(), what: "written", source },
-    };
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(io)?;
+        std::fs::create_dir_all(folder).map_err(|e| not_written(path, e))?;
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-    sync_folder(path).map_err(io)
+    let made = write_new(path, text)?;
+    sync_folder(path).map_err(|e| not_written(path, e))?;
+    made.keep();
+    Ok(())
 }
 
 /// Replaces a secret file as one step: readers see the old text or the new.
+///
+/// The new text is first written beside it, under a name that nobody else has: hidden, the whole name of the file (two logs may be
+/// `log.eu` and `log.us`), this process and a random number. A name of that kind that exists is somebody's, and is left alone.
 fn replace_secret_file(path: &Path, text: &str) -> Result<(), KeyError> {
-    let fresh = path.with_extension("new");
-    let _ = std::fs::remove_file(&fresh);
-    create_secret_file(&fresh, text)?;
-    let io = |source| KeyError::Io { path: path.into(), what: "written", source };
-    std::fs::rename(&fresh, path).map_err(io)?;
-    sync_folder(path).map_err(io)
+    let failed = |e| not_written(path, e);
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|e| failed(std::io::Error::other(e)))?;
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".tmp-{}-{}", std::process::id(), hex::encode(random)));
+    let fresh = write_new(&path.with_file_name(name), text)?;
+    std::fs::rename(&fresh.0, path).map_err(failed)?;
+    fresh.keep();
+    sync_folder(path).map_err(failed)
+}
+
+/// A file that this call made. Goes away with it, unless it is kept.
+struct Made(PathBuf);
+
+impl Made {
+    fn keep(mut self) {
+        self.0 = PathBuf::new();
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if !self.0.as_os_str().is_empty() {
+            let _ = std::fs::remove_file(&self.0); // A leftover hides nothing and is in nobody's way.
+        }
+    }
+}
+
+/// Writes a file that must not exist yet, mode 0600, and syncs it.
+fn write_new(path: &Path, text: &str) -> Result<Made, KeyError> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| not_written(path, e))?;
+    let made = Made(path.to_owned());
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| not_written(path, e))?;
+    Ok(made)
+}
+
+fn not_written(path: &Path, source: std::io::Error) -> KeyError {
+    match source.kind() {
+        std::io::ErrorKind::AlreadyExists => KeyError::Exists(path.into()),
+        _ => KeyError::Io { path: path.into(), what: "written", source },
+    }
 }
 
 fn sync_folder(path: &Path) -> std::io::Result<()> {
@@ -337,6 +392,36 @@ mod tests {
             create_secret_file(&path, bad).unwrap();
             assert!(matches!(LogKey::load(&path), Err(KeyError::Malformed { .. })), "{bad}");
         }
+    }
+
+    /// Scenario: files of other people, and of other logs, lie beside the key under names that differ from it only in their ending.
+    /// Guarantee: replacing the key file or its mark touches none of them and leaves nothing of its own behind.
+    #[test]
+    fn replacing_a_secret_file_touches_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let strangers = ["log.new", "log.eu.new", "log.eu.mark.new", ".log.eu.new", "log"];
+        for name in strangers {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        let mut key = LogKey::generate(&folder.path().join("log.eu"), "spanseal.test/log").unwrap();
+        key.bind(Binding::Bound("file:///data".into())).unwrap();
+        for index in 0..3 {
+            key.set_mark(Mark { index, leaf: LeafHash(Hash([7; 32])) }).unwrap();
+        }
+        for name in strangers {
+            assert_eq!(std::fs::read_to_string(folder.path().join(name)).ok().as_deref(), Some(name));
+        }
+        let mode = std::fs::metadata(folder.path().join("log.eu.mark")).unwrap().permissions().mode();
+        assert_eq!((mode & 0o777, std::fs::read_dir(folder.path()).unwrap().count()), (0o600, strangers.len() + 2));
+    }
+
+    /// Scenario: a write fails half-way (a folder stands where the file belongs). Guarantee: what this call made is gone again.
+    #[test]
+    fn a_replacement_that_fails_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("log.key/x")).unwrap();
+        assert!(replace_secret_file(&folder.path().join("log.key"), "secret").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

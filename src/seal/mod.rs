@@ -11,16 +11,19 @@ mod commit;
 mod counters;
 mod dedup;
 pub mod keys;
+mod pending;
 mod pool;
+mod publisher;
 mod recovery;
 mod sealer;
 mod segment;
 mod stats;
+mod window;
 
 pub use commit::Fatal;
 pub use counters::Counters;
 pub use pool::{Full, Permit, Pool};
-pub use recovery::{Examined, OpenError, examine, expect_clock, expect_room};
+pub use recovery::{CLOCK_SKEW_MAX_SECONDS, Examined, OpenError, examine, expect_clock, expect_room};
 pub use sealer::{Options, SealerTask, Status, start};
 pub use stats::{Figure, Stats};
 
@@ -87,13 +90,50 @@ impl SealerHandle {
         (SealerHandle { submissions, pool, counters: Arc::default(), answer_within: Duration::from_secs(60) }, receiver)
     }
 
-    /// Hands a batch over and waits until its records are committed. Dropping the future ends only the waiting: a caller who hangs up
-    /// does not cancel a commit. All new records of a batch go into one seal.
+    /// Hands a batch over and waits until its records are committed.
     pub async fn submit(&self, batch: Batch, permit: Permit) -> Result<Receipt, SubmitError> {
-        let stopped = || SubmitError::Stopped { reason: "it is shutting down".to_owned() };
+        self.turn().await?.hand_over(batch, permit).receipt().await
+    }
+
+    /// Waits for a turn to hand a batch over. From there to the hand-over nothing is waited for, so that what must be done together with it
+    /// is.
+    pub async fn turn(&self) -> Result<Turn<'_>, SubmitError> {
+        let slot = self.submissions.reserve().await.map_err(|_| stopped())?;
+        Ok(Turn { slot, answer_within: self.answer_within })
+    }
+}
+
+fn stopped() -> SubmitError {
+    SubmitError::Stopped { reason: "it is shutting down".to_owned() }
+}
+
+/// A turn to hand a batch over; dropping it lets others go first.
+#[derive(Debug)]
+pub struct Turn<'h> {
+    slot: mpsc::Permit<'h, Submission>,
+    answer_within: Duration,
+}
+
+impl Turn<'_> {
+    /// Hands a batch over at once. All its new records go into one seal, whether anybody waits for them or not.
+    pub fn hand_over(self, batch: Batch, permit: Permit) -> HandedOver {
         let (answer, receipt) = oneshot::channel();
-        self.submissions.send(Submission { batch, permit, answer }).await.map_err(|_| stopped())?;
-        match tokio::time::timeout(self.answer_within, receipt).await {
+        self.slot.send(Submission { batch, permit, answer });
+        HandedOver { receipt, answer_within: self.answer_within }
+    }
+}
+
+/// A batch that is the writer's now. Dropping this ends only the waiting: a caller who hangs up does not cancel a commit.
+#[derive(Debug)]
+pub struct HandedOver {
+    receipt: oneshot::Receiver<Result<Receipt, SubmitError>>,
+    answer_within: Duration,
+}
+
+impl HandedOver {
+    /// Waits until the batch is committed.
+    pub async fn receipt(self) -> Result<Receipt, SubmitError> {
+        match tokio::time::timeout(self.answer_within, self.receipt).await {
             Ok(answered) => answered.map_err(|_| stopped())?,
             Err(_) => Err(SubmitError::NotSealed {
                 reason: format!(

@@ -2,15 +2,16 @@
 //!
 //! `store.md`, "Which version is the truth": recovery starts at `checkpoint` as an untrusted lower bound and probes exact keys,
 //! exponentially, then by halves; it lists versions, because a plain DELETE hides the newest seal and a create-only put would then
-//! succeed again.
+//! succeed again. Whose log it is, and how one is made, stands in `maker.rs`.
+
+mod maker;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chain::{config_in_force, retried, seal_at, versions_with_bytes};
-use super::commit::own_version;
-use super::keys::{Binding, KeyError, LogKey};
+use super::chain::{config_in_force, retried, seal_at};
+use super::keys::{KeyError, LogKey};
 use crate::clock::{Clock, UnixSeconds};
 use crate::record::canonical::Json;
 use crate::retain::Classes;
@@ -18,12 +19,12 @@ use crate::tlog::Hash;
 use crate::tlog::note::Checkpoint;
 use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::worm::{
-    Condition, Locks, ObjectKey, PutError, ReadError, SMALL_BYTES_MAX, WormStore, WriterGuard, checkpoint_key, ensure_locked, log_key,
-    parse_seal_name, put_locked, seal_key,
+    PutError, ReadError, SMALL_BYTES_MAX, Version, WormStore, WriterGuard, checkpoint_key, ensure_locked, log_key, parse_seal_name,
+    seal_key,
 };
 
 /// A writer further off the store's clock than this does not seal (`store.md`, "The seal").
-pub(crate) const CLOCK_SKEW_MAX_SECONDS: i64 = 300;
+pub const CLOCK_SKEW_MAX_SECONDS: i64 = 300;
 /// Keys looked at behind the newest seal, to tell a hole in the log from its end.
 const BEYOND_LIST_MAX: usize = 16;
 
@@ -61,6 +62,15 @@ pub(crate) struct Opened {
     pub(crate) careful: bool,
 }
 
+/// A log that is there, and that this key may continue.
+struct Found {
+    file: LogFile,
+    /// The oldest of `log.json`, and its bytes.
+    version: Version,
+    bytes: Bytes,
+    newest: Option<SealFile>,
+}
+
 /// What [`examine`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Examined {
@@ -81,11 +91,7 @@ pub async fn examine(
     configuration: Option<&str>,
 ) -> Result<Examined, OpenError> {
     let opening = Opening { store, log, key, classes, clock };
-    let examined = opening.examine(configuration).await?;
-    if examined.created.is_none() {
-        expect_room(store.as_ref(), log).await?;
-    }
-    Ok(examined)
+    opening.examine(configuration).await
 }
 
 /// Refuses a clock that is far off the store's own.
@@ -148,18 +154,16 @@ impl Opening<'_> {
             Err(e) => return Err(e.into()),
         };
         let key = log_key(self.log);
-        let log_file = versions_with_bytes(self.store.as_ref(), &key, SMALL_BYTES_MAX).await?.into_iter().next();
-        let bytes = match log_file {
-            Some((version, bytes)) => {
-                let created = self.check_log_file(&bytes)?;
+        let (bytes, newest) = match self.judge().await? {
+            Some(Found { file, version, bytes, newest }) => {
                 // Whoever made it may have died before its lock was read back.
-                let lock = self.classes.evidence_lock(created, []);
+                let lock = self.classes.evidence_lock(file.created, []);
                 if lock.retain_until > self.clock.now().ceil_seconds() {
                     ensure_locked(self.store.as_ref(), &key, version.id.as_ref(), lock).await?;
                 }
-                bytes
+                (bytes, newest)
             }
-            None => self.create(&key).await?,
+            None => (self.create(&key).await?, None),
         };
         let careful = self.ignores_create_only(&key, bytes).await?;
         if careful && !self.store.versioned() {
@@ -169,9 +173,8 @@ impl Opening<'_> {
                 self.store.describe()
             ));
         }
-        let newest = self.newest().await?;
-        self.check_mark(newest.as_ref()).await?;
-        self.check_clock(newest.as_ref())?;
+        // Not before: it is this last put that settles an unknown one of `log.json` in a folder.
+        self.bind()?;
         if let Some(seal) = &newest {
             self.confirm_locks(seal).await?;
         }
@@ -180,127 +183,43 @@ impl Opening<'_> {
 
     /// All that [`open`](Self::open) judges, and nothing of what it writes.
     async fn examine(&self, configuration: Option<&str>) -> Result<Examined, OpenError> {
-        let log_file = versions_with_bytes(self.store.as_ref(), &log_key(self.log), SMALL_BYTES_MAX).await?.into_iter().next();
-        let Some((_, bytes)) = log_file else {
-            self.judge_creation()?;
-            self.check_clock(None)?;
-            return Ok(Examined { created: None, seals: 0 });
-        };
-        let created = self.judge_log_file(&bytes)?;
-        let newest = self.newest().await?;
-        self.check_clock(newest.as_ref())?;
+        let Some(Found { file, newest, .. }) = self.judge().await? else { return Ok(Examined { created: None, seals: 0 }) };
         if let (Some(newest), Some(after)) = (&newest, configuration)
             && newest.statement.config_sha256 != Hash::of(after.as_bytes())
             && let Some(before) = config_in_force(self.store.as_ref(), self.log, self.key.verifier(), newest).await?
         {
             expect_identity(&before, after, &self.store.describe())?;
         }
-        Ok(Examined { created: Some(created), seals: newest.map_or(0, |s| s.statement.index + 1) })
+        Ok(Examined { created: Some(file.created), seals: newest.map_or(0, |s| s.statement.index + 1) })
     }
 
-    fn check_log_file(&mut self, bytes: &[u8]) -> Result<UnixSeconds, OpenError> {
-        let created = self.judge_log_file(bytes)?;
-        // A crash between putting log.json and writing this line.
-        let bound = Binding::Bound(self.store.describe());
-        if *self.key.binding() != bound {
-            self.key.bind(bound)?;
-        }
-        Ok(created)
-    }
-
-    fn judge_log_file(&self, bytes: &[u8]) -> Result<UnixSeconds, OpenError> {
-        let here = self.store.describe();
-        let file = match LogFile::parse(bytes) {
-            Ok(file) => file,
-            Err(e) => return refused(format!("`{}/log.json` in {here} is not a log's: {e}. Take another `log.name`", self.log)),
+    /// Whether this key may continue the log that is there, or make the one that is not (`None`). Writes nothing.
+    async fn judge(&self) -> Result<Option<Found>, OpenError> {
+        let Some((version, bytes)) = self.oldest_log_file().await? else {
+            self.judge_creation()?;
+            self.check_mark(None).await?;
+            self.check_clock(None)?;
+            expect_room(self.store.as_ref(), self.log).await?;
+            return Ok(None);
         };
-        if file.origin != self.key.origin() {
-            return refused(format!(
-                "the log `{}` in {here} is `{}`, but the key signs for `{}`: use its own key, or another `log.name`",
-                self.log,
-                file.origin,
-                self.key.origin()
-            ));
-        }
-        if let Binding::Bound(store) | Binding::Creating(store) = self.key.binding()
-            && *store != here
-        {
-            return refused(format!(
-                "the key of `{}` belongs to the log in {store}, not to this copy in {here}: a log is never continued in another or a \
-                 restored store. Start a new log (new `log.name` and key) here; the old one stays verifiable as it is",
-                file.origin
-            ));
-        }
-        // A log that exists is continued by the key that made it. A fresh key of the same origin would see none of its seals as the log,
-        // and begin a second log in further versions of the same keys. (A key that a `next_vkey` announces gets its binding then.)
-        if file.vkey != *self.key.verifier() && *self.key.binding() != Binding::Bound(here.clone()) {
-            return refused(format!(
-                "the log `{}` in {here} was made with another key ({}) than this one ({}): bring that key file back, or start a new log with a \
-                 new `log.name`",
-                file.origin,
-                file.vkey,
-                self.key.verifier()
-            ));
-        }
-        Ok(file.created)
-    }
-
-    /// Whether this key may make the log that is not there.
-    fn judge_creation(&self) -> Result<(), OpenError> {
-        let (here, key) = (self.store.describe(), log_key(self.log));
-        match self.key.binding() {
-            Binding::Bound(store) => refused(format!(
-                "the key already belongs to the log in {store}, and there is no `{key}` in {here}: was the store emptied, or does \
-                     `store.url` point elsewhere? A key signs for one log in one store; for a new log take a new `log.key_file` and `log.name`"
-            )),
-            Binding::Creating(store) if *store != here => {
-                refused(format!("the key was about to make a log in {store}, not in {here}; take a new `log.key_file`"))
-            }
-            Binding::Creating(_) | Binding::Fresh => Ok(()),
-        }
-    }
-
-    async fn create(&mut self, key: &ObjectKey) -> Result<Bytes, OpenError> {
-        let here = self.store.describe();
-        self.judge_creation()?;
-        expect_room(self.store.as_ref(), self.log).await?;
-        let now = self.clock.now().ceil_seconds();
-        let file = LogFile { origin: self.key.origin().to_owned(), vkey: self.key.verifier().clone(), created: now };
-        let bytes = Bytes::from(file.to_bytes());
-        self.key.bind(Binding::Creating(here.clone()))?;
-        let lock = self.classes.evidence_lock(now, []);
-        match put_locked(self.store.as_ref(), key, bytes.clone(), lock).await {
-            Ok(_) => {}
-            Err(e @ (PutError::Exists { .. } | PutError::Unknown { .. })) => {
-                if own_version(self.store.as_ref(), key, &bytes).await?.is_none() {
-                    return Err(e.into());
-                }
-            }
-            Err(e) => return Err(e.into()),
-        }
-        self.key.bind(Binding::Bound(here))?;
-        tracing::info!(log = self.log, origin = self.key.origin(), "log.created");
-        Ok(bytes)
-    }
-
-    /// Puts `log.json` once more, create-only and with the same bytes: 412 means that the condition holds; a 200 that it is ignored
-    /// and that an equal, equally locked version more lies there. A probing object of its own would break the rule that `serve`
-    /// leaves nothing unlocked below a log.
-    async fn ignores_create_only(&self, key: &ObjectKey, bytes: Bytes) -> Result<bool, OpenError> {
-        let lock = (self.store.locks() == Locks::Enforced).then(|| self.classes.evidence_lock(self.clock.now().ceil_seconds(), []));
-        match self.store.put(key, bytes, Condition::CreateOnly, lock).await {
-            Ok(_) => Ok(true),
-            Err(PutError::Exists { .. }) => Ok(false),
-            // Not known: the careful way is right on every store.
-            Err(PutError::Unknown { .. }) if self.store.versioned() => Ok(true),
-            Err(e) => Err(e.into()),
-        }
+        let file = self.judge_log_file(&bytes)?;
+        let newest = self.newest().await?;
+        self.judge_maker(&file, newest.as_ref())?;
+        self.check_mark(newest.as_ref()).await?;
+        self.check_clock(newest.as_ref())?;
+        Ok(Some(Found { file, version, bytes, newest }))
     }
 
     async fn truth(&self, index: u64, before: Option<&SealFile>) -> Result<Option<SealFile>, OpenError> {
         let at = seal_at(self.store.as_ref(), self.log, index, self.key.verifier(), before).await?;
         if at.forks > 0 {
             tracing::warn!(index, forks = at.forks, "log.fork.seen");
+        }
+        if let Some(format) = at.newer {
+            return refused(format!(
+                "seal {index} of the log in {} has format `{format}`, which a newer version of spanseal has signed and this one cannot read:                  what it signed would be signed again here. Start the newer version again",
+                self.store.describe()
+            ));
         }
         Ok(at.truth.map(|(_, _, seal)| seal))
     }
@@ -396,7 +315,7 @@ impl Opening<'_> {
         ))
     }
 
-    /// A predecessor may have died between the commit and the look at its lock; no later seal can have been in that case.
+    /// A predecessor may have died between the commit and the look at its lock; no other seal can be in that case.
     async fn confirm_locks(&self, seal: &SealFile) -> Result<(), OpenError> {
         let index = seal.statement.index;
         let at = seal_at(self.store.as_ref(), self.log, index, self.key.verifier(), None).await?;

@@ -1,37 +1,37 @@
 //! The one task that owns the log: collects batches, seals them in groups, commits, answers, publishes.
 //!
 //! Order of one seal: (1) segments are put and their locks read back, (2) the seal is signed, (3) its create-only put commits it,
-//! (4) the waiters are answered, (5) `checkpoint` is published at an interval. A crash before 3 leaves orphans that no seal names; a
-//! crash between 3 and 4 costs a resend, which the window of duplicates recognises.
+//! (4) the waiters are answered, (5) `checkpoint` is published at an interval, by a task of its own (`publisher`). A crash before 3 leaves
+//! orphans that no seal names; a crash between 3 and 4 costs a resend, which the window of duplicates recognises.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::chain::{config_in_force, read_segment, seal_at};
+use super::chain::{config_in_force, retried, seal_at};
 use super::commit::{Commit, Fatal, own_version};
-use super::dedup::{Dedup, Key};
-use super::keys::{LogKey, Mark};
+use super::dedup::Dedup;
+use super::keys::LogKey;
+use super::pending::Pending;
+use super::publisher::{Publisher, Publishing};
 use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening, expect_identity};
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
-use super::{Counters, Permit, Pool, Receipt, SealerHandle, Submission, SubmitError};
+use super::window::WindowReader;
+use super::{Counters, Pool, Receipt, SealerHandle, Submission, SubmitError};
 use crate::clock::{Clock, UnixSeconds};
 use crate::govern;
-use crate::record::{Batch, sameness_of_line};
+use crate::record::Batch;
 use crate::retain::Classes;
 use crate::tlog::merkle::CompactRange;
 use crate::tlog::seal_file::{Counts, SealFile, SegmentRef, Statement};
 use crate::tlog::{Hash, RootHash};
-use crate::worm::{
-    Condition, Lock, Locks, Mode, PutError, VersionId, WormStore, WriterGuard, below, checkpoint_key, put_locked, segment_name,
-};
+use crate::worm::{ENTRY_BYTES_MAX, Lock, Locks, PutError, VersionId, WormStore, WriterGuard, below, log_key, put_locked, segment_name};
 
 /// Requests that may wait in the channel; the pool bounds their bytes.
 const SUBMISSIONS_MAX: usize = 4096;
@@ -44,8 +44,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// How long a record waits for company once the process is draining: its sender waits, and nobody new comes. Long enough that the
 /// requests under way share a few seals.
 const HURRIED_DELAY: Duration = Duration::from_millis(100);
-/// Lock of `checkpoint` in a bucket that would lock it by default: it is replaced every few seconds and must not pile up for years.
-const CHECKPOINT_LOCK_SECONDS: i64 = 300;
 
 /// How a log is written. Names and units are those of the configuration.
 #[derive(Debug)]
@@ -109,7 +107,7 @@ pub struct SealerTask {
 impl SealerTask {
     /// Waits until the task ends, which by itself it does only on a fatal error.
     pub async fn ended(&mut self) -> Result<(), Fatal> {
-        (&mut self.join).await.unwrap_or_else(|e| Err(Fatal::Format(format!("the sealer broke off: {e}"))))
+        (&mut self.join).await.unwrap_or_else(|e| Err(Fatal::Broken { task: "the sealer", reason: e.to_string() }))
     }
 
     /// From now on closes seals early: open requests are waited for, and `seal.max_delay` may be longer than a drain.
@@ -117,7 +115,8 @@ impl SealerTask {
         self.hurry.cancel();
     }
 
-    /// Seals what was submitted, says in the last seal that it stops on purpose, publishes the checkpoint and ends.
+    /// Seals what was submitted, says in the last seal that it stops on purpose, publishes the checkpoint and ends. An error if that
+    /// seal did not come to be: those who waited for it were refused.
     pub async fn drain(mut self) -> Result<(), Fatal> {
         self.stop.cancel();
         self.ended().await
@@ -147,6 +146,16 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     let stats = Arc::new(Stats::default());
     let (status, watching) = watch::channel(Status::default());
     let now = Instant::now();
+    let key = Arc::new(key);
+    let publisher = Publisher {
+        store: Arc::clone(&store),
+        log: log.clone(),
+        key: Arc::clone(&key),
+        clock: Arc::clone(&clock),
+        interval: options.publish_interval,
+        locked: checkpoint_lock,
+        stats: Arc::clone(&stats),
+    };
     let mut sealer = Sealer {
         _guard: opened.guard,
         config_sha256: Hash::of(options.configuration.as_bytes()),
@@ -159,10 +168,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         max_delay: options.max_delay,
         max_bytes: options.max_bytes,
         heartbeat: options.heartbeat,
-        publish_interval: options.publish_interval,
-        publish_at: now,
         heartbeat_at: now,
-        published: 0,
         store,
         log,
         key,
@@ -171,7 +177,6 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         started,
         status,
         inbox,
-        checkpoint_lock,
     };
     sealer.fill_window(options.dedup_window).await?;
     let mut first = Pending::default();
@@ -180,12 +185,12 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     }
     match sealer.seal(first, Next::Promised).await? {
         Sealed::Committed => {}
-        Sealed::Failed(reason) => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
+        Sealed::Failed { reason, .. } => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
     }
     sealer.fence(options.fence).await?;
-    sealer.publish().await;
+    let publishing = publisher.start(sealer.newest.as_ref()).await?;
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
-    let join = tokio::spawn(sealer.run(stop.clone(), hurry.clone()));
+    let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
     Ok((handle, SealerTask { join, stop, hurry, status: watching, stats }))
 }
 
@@ -193,7 +198,7 @@ struct Sealer {
     _guard: WriterGuard,
     store: Arc<dyn WormStore>,
     log: String,
-    key: LogKey,
+    key: Arc<LogKey>,
     classes: Arc<Classes>,
     clock: Arc<dyn Clock>,
     started: UnixSeconds,
@@ -210,37 +215,6 @@ struct Sealer {
     max_bytes: usize,
     heartbeat: Option<Duration>,
     heartbeat_at: Instant,
-    publish_interval: Duration,
-    publish_at: Instant,
-    published: u64,
-    checkpoint_lock: bool,
-}
-
-/// What waits for the next seal.
-#[derive(Debug, Default)]
-struct Pending {
-    batches: Vec<Batch>,
-    /// A record of our own making.
-    control: Option<Batch>,
-    waiters: Vec<oneshot::Sender<Result<Receipt, SubmitError>>>,
-    permits: Vec<Permit>,
-    keys: HashSet<Key>,
-    bytes: usize,
-    /// When the first of its records came.
-    since: Option<Instant>,
-}
-
-impl Pending {
-    fn is_empty(&self) -> bool {
-        self.batches.is_empty() && self.control.is_none()
-    }
-
-    fn answer(self, answer: &Result<Receipt, SubmitError>) {
-        for waiter in self.waiters {
-            // A waiter that hung up is fine: the records are where they are.
-            let _ = waiter.send(answer.clone());
-        }
-    }
 }
 
 /// What a seal promises of its successor.
@@ -255,7 +229,11 @@ enum Next {
 enum Sealed {
     Committed,
     /// Nothing was signed; the senders were told.
-    Failed(String),
+    Failed {
+        reason: String,
+        /// How many they are.
+        refused: usize,
+    },
 }
 
 enum Wake {
@@ -264,36 +242,44 @@ enum Wake {
 }
 
 impl Sealer {
-    async fn run(mut self, stop: CancellationToken, hurry: CancellationToken) -> Result<(), Fatal> {
+    async fn run(mut self, mut publishing: Publishing, stop: CancellationToken, hurry: CancellationToken) -> Result<(), Fatal> {
         loop {
-            match self.collect(&stop, &hurry).await {
+            let wake = tokio::select! {
+                wake = self.collect(&stop, &hurry) => wake,
+                // What was collected is dropped with this process, and its senders hear that it stopped.
+                () = publishing.failed() => return Err(Fatal::Broken { task: "the publisher of the checkpoint", reason: "it ended by itself".to_owned() }),
+            };
+            match wake {
                 Wake::Seal(pending) => {
-                    self.seal(pending, Next::Promised).await?;
+                    let sealed = self.seal(pending, Next::Promised).await?;
+                    if let (Sealed::Committed, Some(newest)) = (sealed, &self.newest) {
+                        publishing.committed(newest);
+                    }
                 }
                 Wake::Stop(pending) => {
                     self.inbox.close();
-                    let failed = matches!(self.seal(pending, Next::Stopped).await?, Sealed::Failed(_));
-                    if !failed {
-                        self.publish().await;
+                    let sealed = self.seal(pending, Next::Stopped).await?;
+                    if let Sealed::Failed { reason, refused } = sealed {
+                        return Err(Fatal::Unsealed { reason, refused });
                     }
+                    if let Some(newest) = &self.newest {
+                        publishing.committed(newest);
+                    }
+                    publishing.finish().await;
                     tracing::info!(tree_size = self.range.size().0, "log.closed");
                     return Ok(());
                 }
-            }
-            if Instant::now() >= self.publish_at {
-                self.publish().await;
             }
         }
     }
 
     /// Waits for the next seal's content: the first batch and then whatever comes within `max_delay` or fills `max_bytes`; nothing but
-    /// a heartbeat; or the end.
+    /// a heartbeat; or the end. The newest seal promised its successor (`next_by`): what is open when that is due closes early.
     async fn collect(&mut self, stop: &CancellationToken, hurry: &CancellationToken) -> Wake {
         let mut pending = Pending::default();
         let mut close_at: Option<Instant> = None;
         let mut delay = self.max_delay;
         loop {
-            let publish_due = self.published < self.range.size().0;
             // Every arm is cancel-safe: `recv` loses nothing, the others hold nothing.
             tokio::select! {
                 biased;
@@ -320,39 +306,18 @@ impl Sealer {
                         }
                     }
                 },
-                () = sleep_until(self.heartbeat.map(|_| self.heartbeat_at)), if close_at.is_none() => return Wake::Seal(pending),
-                () = sleep_until(Some(self.publish_at)), if publish_due => self.publish().await,
+                () = sleep_until(self.heartbeat.map(|_| self.heartbeat_at)) => return Wake::Seal(pending),
             }
         }
     }
 
     /// Takes a submission in, without the records that are sealed already or stand in this very batch.
     fn pend(&mut self, submission: Submission, pending: &mut Pending) {
-        let Submission { mut batch, permit, answer } = submission;
-        let before = batch.records.len();
-        let mut newest_seal = None;
-        let dedup = &self.dedup;
-        batch.records.retain(|record| {
-            let key = (record.id, record.sameness);
-            let sealed = dedup.find(&key);
-            newest_seal = newest_seal.max(sealed);
-            sealed.is_none() && pending.keys.insert(key)
-        });
-        let duplicates = u64::try_from(before - batch.records.len()).unwrap_or(0);
-        self.counters.add(Counts { duplicates, ..Counts::default() });
-        self.stats.duplicates.add(duplicates);
-        match newest_seal {
-            // All of it is sealed: the receipt names where.
-            Some(seal) if batch.records.is_empty() => {
-                let _ = answer.send(Ok(Receipt { seal, root: self.range.root() }));
-            }
-            _ => {
-                pending.since = pending.since.or_else(|| Some(Instant::now()));
-                pending.bytes += batch.records.iter().map(|r| r.line.len()).sum::<usize>();
-                pending.batches.push(batch);
-                pending.permits.push(permit);
-                pending.waiters.push(answer);
-            }
+        let taken = pending.take(submission, &self.dedup);
+        self.counters.add(Counts { duplicates: taken.duplicates, ..Counts::default() });
+        self.stats.duplicates.add(taken.duplicates);
+        if let Some((seal, answer)) = taken.sealed {
+            let _ = answer.send(Ok(Receipt { seal, root: self.range.root() }));
         }
     }
 
@@ -360,23 +325,21 @@ impl Sealer {
     async fn seal(&mut self, mut pending: Pending, next: Next) -> Result<Sealed, Fatal> {
         let counts = self.counters.take();
         let closed = Instant::now();
-        let now = self.clock.now().ceil_seconds();
-        let sealed_at = self.newest.as_ref().map_or(now, |s| s.statement.sealed_at.max(now));
-        let batches = std::mem::take(&mut pending.batches);
-        let staged = match self.stage(batches, pending.control.take(), sealed_at).await {
-            Ok(staged) => staged,
+        let ready = match self.prepare(&mut pending, counts, next).await {
+            Ok(ready) => ready,
             Err(reason) => {
                 self.counters.add(counts);
                 self.stats.failed_batches.add(1);
-                tracing::warn!(reason, waiters = pending.waiters.len(), "seal.batch.failed");
+                let refused = pending.waiters.len();
+                tracing::warn!(reason, waiters = refused, "seal.batch.failed");
                 pending.answer(&Err(SubmitError::NotSealed { reason: reason.clone(), retry_after: RETRY_AFTER }));
                 // A failed heartbeat is tried again soon: its promise stands.
                 self.heartbeat_at = Instant::now() + RETRY_AFTER;
-                return Ok(Sealed::Failed(reason));
+                return Ok(Sealed::Failed { reason, refused });
             }
         };
-        let committed = self.commit(staged, counts, sealed_at, next).await;
-        let root = match committed {
+        let sealed_at = ready.statement.sealed_at;
+        let root = match self.commit(ready).await {
             Ok(root) => root,
             Err(fatal) => {
                 tracing::error!(reason = %fatal, "seal.fatal");
@@ -385,20 +348,79 @@ impl Sealer {
             }
         };
         let index = self.range.size().0.saturating_sub(1);
+        self.stats.duplicates.add(pending.shared);
+        self.dedup.expire(sealed_at);
         for key in pending.keys.drain() {
             self.dedup.insert(key, index, sealed_at);
         }
-        self.dedup.expire(sealed_at);
         self.observe(closed, pending.since, sealed_at);
         pending.answer(&Ok(Receipt { seal: index, root }));
         Ok(Sealed::Committed)
     }
 
+    /// Everything before the signature. An error leaves at most orphans, and the batch may come again.
+    async fn prepare(&self, pending: &mut Pending, counts: Counts, next: Next) -> Result<Ready, String> {
+        // What is known of the clock is as old as the store's newest answer. A reading that forbids to seal is taken anew: as long as it
+        // stands nothing is put, so nothing else would ever tell that the clock was set right. And a heartbeat puts nothing before it is
+        // signed, so it asks first.
+        if pending.is_empty() || self.expect_clock().is_err() {
+            self.ask_the_time().await?;
+            self.expect_clock()?;
+        }
+        let now = self.clock.now().ceil_seconds();
+        let sealed_at = self.newest.as_ref().map_or(now, |s| s.statement.sealed_at.max(now));
+        let batches = std::mem::take(&mut pending.batches);
+        let staged = self.stage(batches, pending.control.take(), sealed_at).await?;
+        // The store has answered since: after a quiet time it is these answers that know of a clock that was moved meanwhile.
+        self.expect_clock()?;
+        let lock = self.classes.evidence_lock(sealed_at, staged.segments.iter().map(|s| s.lock));
+        let promised = self.heartbeat.filter(|_| next == Next::Promised).map(|heartbeat| {
+            let seconds = heartbeat.as_secs() + u64::from(heartbeat.subsec_nanos() > 0);
+            UnixSeconds(sealed_at.0.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX)))
+        });
+        let statement = Statement {
+            log: self.key.origin().to_owned(),
+            index: self.range.size().0,
+            sealed_at,
+            started: self.started.min(sealed_at),
+            previous: self.newest.as_ref().map(SealFile::leaf),
+            segments: staged.segments,
+            // Of the records that several requests of this batch brought, one is about to be sealed; the others are its duplicates.
+            counts: Counts { promoted: staged.promoted, duplicates: counts.duplicates + pending.shared, ..counts },
+            config_sha256: self.config_sha256,
+            next_by: promised,
+            next_vkey: None,
+            not_worm: self.store.locks() == Locks::None,
+        };
+        let entry = statement.entry();
+        expect_entry_fits(&entry, &statement)?;
+        Ok(Ready { statement, entry, lock, line_bytes: staged.line_bytes })
+    }
+
+    /// Refuses a clock that is far off the store's own, as far as its newest answer knows (`store.md`, "The seal").
+    fn expect_clock(&self) -> Result<(), String> {
+        match self.store.clock_skew_seconds().filter(|s| s.abs() > CLOCK_SKEW_MAX_SECONDS) {
+            None => Ok(()),
+            Some(skew) => Err(format!("this machine's clock is {skew} s off the store's own, so nothing is sealed until it is set right")),
+        }
+    }
+
+    /// Has the store answer something cheap, for the time that stands in the answer.
+    async fn ask_the_time(&self) -> Result<(), String> {
+        if self.store.clock_skew_seconds().is_none() {
+            // No clock of its own.
+            return Ok(());
+        }
+        let key = log_key(&self.log);
+        match retried(|| self.store.head(&key, None)).await {
+            Err(e) if e.is_retryable() => Err(format!("the store does not tell the time: {e}")),
+            // A refusal is an answer as well.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Builds the segments and puts them, locks read back. An error leaves at most orphans.
     async fn stage(&self, batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<Staged, String> {
-        if let Some(skew) = self.store.clock_skew_seconds().filter(|s| s.abs() > CLOCK_SKEW_MAX_SECONDS) {
-            return Err(format!("this machine's clock is {skew} s off the store's own, so nothing is sealed until it is set right"));
-        }
         let promoted = batches.iter().flat_map(|b| &b.records).filter(|r| !r.control).count();
         let batches: Vec<Batch> = control.into_iter().chain(batches).collect();
         let build = move || {
@@ -416,13 +438,14 @@ impl Sealer {
             Err(e) => return Err(format!("compressing broke off: {e}")),
         };
         let index = self.range.size().0;
+        let line_bytes = segments.iter().map(|s| s.line_bytes).sum();
         let puts = segments.into_iter().map(|segment| self.put_segment(segment, index, sealed_at));
         let mut refs = Vec::new();
         for put in join_all(puts).await {
             refs.push(put?);
         }
         refs.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(Staged { segments: refs, promoted: u64::try_from(promoted).unwrap_or(u64::MAX) })
+        Ok(Staged { segments: refs, promoted: u64::try_from(promoted).unwrap_or(u64::MAX), line_bytes })
     }
 
     async fn put_segment(&self, segment: Segment, index: u64, sealed_at: UnixSeconds) -> Result<SegmentRef, String> {
@@ -453,8 +476,6 @@ impl Sealer {
             tokio::time::sleep(wait).await;
             wait *= 2;
         };
-        self.stats.line_bytes.add(segment.line_bytes);
-        self.stats.stored_bytes.add(length);
         Ok(SegmentRef {
             key: relative,
             version_id: version,
@@ -482,29 +503,12 @@ impl Sealer {
     }
 
     /// Signs and commits. From the signature on there is no way back to this index.
-    async fn commit(&mut self, staged: Staged, counts: Counts, sealed_at: UnixSeconds, next: Next) -> Result<RootHash, Fatal> {
-        let index = self.range.size().0;
-        let lock = self.classes.evidence_lock(sealed_at, staged.segments.iter().map(|s| s.lock));
-        let promised = self.heartbeat.filter(|_| next == Next::Promised).map(|heartbeat| {
-            let seconds = heartbeat.as_secs() + u64::from(heartbeat.subsec_nanos() > 0);
-            UnixSeconds(sealed_at.0.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX)))
-        });
-        let records: u64 = staged.segments.iter().map(|s| s.records).sum();
-        let heartbeat = staged.segments.is_empty();
-        let statement = Statement {
-            log: self.key.origin().to_owned(),
-            index,
-            sealed_at,
-            started: self.started.min(sealed_at),
-            previous: self.newest.as_ref().map(SealFile::leaf),
-            segments: staged.segments,
-            counts: Counts { promoted: staged.promoted, ..counts },
-            config_sha256: self.config_sha256,
-            next_by: promised,
-            next_vkey: None,
-            not_worm: self.store.locks() == Locks::None,
-        };
-        let entry = statement.entry();
+    async fn commit(&mut self, ready: Ready) -> Result<RootHash, Fatal> {
+        let Ready { statement, entry, lock, line_bytes } = ready;
+        let index = statement.index;
+        let records: u64 = statement.segments.iter().map(|s| s.records).sum();
+        let stored_bytes: u64 = statement.segments.iter().map(|s| s.bytes).sum();
+        let heartbeat = statement.segments.is_empty();
         let frontier = self.range.clone();
         let mut range = self.range.clone();
         range.append(crate::tlog::merkle::leaf_hash(&entry));
@@ -522,6 +526,8 @@ impl Sealer {
         commit.commit(&seal, self.newest.as_ref(), Bytes::from(bytes), lock).await?;
         self.stats.seals.add(1);
         self.stats.records.add(records);
+        self.stats.line_bytes.add(line_bytes);
+        self.stats.stored_bytes.add(stored_bytes);
         self.stats.heartbeats.add(u64::from(heartbeat));
         tracing::info!(seal = index, records, segments = seal.statement.segments.len(), "seal.committed");
         self.range = range;
@@ -540,47 +546,12 @@ impl Sealer {
         let (entries, age) = self.dedup.extent(sealed_at);
         self.stats.dedup_entries.set(entries);
         self.stats.dedup_window_seconds.set(age);
+        self.stats.dedup_evicted.set(self.dedup.evicted());
         // A quarter early: `next_by` counts whole heartbeats from `sealed_at`, and the seal itself takes time.
         self.heartbeat_at = now + self.heartbeat.unwrap_or_default().mul_f32(0.75);
         if let Some(newest) = &self.newest {
             let status = Status { tree_size: self.range.size().0, checkpoint: newest.checkpoint.clone(), sealed_at };
             self.status.send_replace(status);
-        }
-    }
-
-    /// Points `checkpoint` at the newest seal. It is a pointer: a failure is made up at the next interval.
-    async fn publish(&mut self) {
-        self.publish_at = Instant::now() + self.publish_interval;
-        let Some(newest) = &self.newest else { return };
-        let size = self.range.size().0;
-        if self.published == size {
-            return;
-        }
-        let lock = self.checkpoint_lock.then(|| Lock {
-            mode: Mode::Governance,
-            retain_until: UnixSeconds(self.clock.now().ceil_seconds().0 + CHECKPOINT_LOCK_SECONDS),
-        });
-        let body = Bytes::from(newest.checkpoint.clone());
-        match self.store.put(&checkpoint_key(&self.log), body, Condition::Any, lock).await {
-            Ok(_) => {
-                self.published = size;
-                self.remember();
-                self.stats.published_tree_size.set(size);
-                tracing::debug!(tree_size = size, "checkpoint.published");
-            }
-            Err(e) => {
-                self.stats.publish_failures.add(1);
-                tracing::warn!(reason = %e, "checkpoint.unpublished");
-            }
-        }
-    }
-
-    /// Notes the newest seal beside the key, outside the store. It only ever lags, so a failure costs nothing but sharpness.
-    fn remember(&self) {
-        let Some(newest) = &self.newest else { return };
-        let mark = Mark { index: newest.statement.index, leaf: newest.leaf() };
-        if let Err(e) = self.key.set_mark(mark) {
-            tracing::warn!(reason = %e, "key.mark.unwritten");
         }
     }
 
@@ -603,27 +574,12 @@ impl Sealer {
 
     /// Remembers the records of the newest seals, as far back as the window and its bytes reach.
     async fn fill_window(&mut self, window: Duration) -> Result<(), OpenError> {
+        let Some(newest) = self.newest.clone() else { return Ok(()) };
         let now = self.clock.now().ceil_seconds();
-        let oldest = now.0.saturating_sub(i64::try_from(window.as_secs()).unwrap_or(i64::MAX));
-        let mut found: Vec<(Key, u64, UnixSeconds)> = Vec::new();
-        let mut at = self.newest.clone();
-        // Newest first until the window is full; inserted oldest first, because the oldest are forgotten first.
-        while let Some(seal) = at.take().filter(|s| s.statement.sealed_at.0 >= oldest && self.dedup.has_room_for(found.len())) {
-            for segment in &seal.statement.segments {
-                match read_segment(self.store.as_ref(), &self.log, segment).await {
-                    Ok(lines) => {
-                        let keys = lines.split(|b| *b == b'\n').filter_map(sameness_of_line);
-                        found.extend(keys.map(|key| (key, seal.statement.index, seal.statement.sealed_at)));
-                    }
-                    // Disturbed evidence is the verifier's to judge; here it costs duplicates, not records.
-                    Err(e) => tracing::warn!(segment = segment.key, reason = %e, "dedup.segment.unreadable"),
-                }
-            }
-            if let Some(previous) = seal.statement.index.checked_sub(1) {
-                at = seal_at(self.store.as_ref(), &self.log, previous, self.key.verifier(), None).await?.truth.map(|t| t.2);
-            }
-        }
-        for (key, seal, sealed_at) in found.into_iter().rev() {
+        let oldest = UnixSeconds(now.0.saturating_sub(i64::try_from(window.as_secs()).unwrap_or(i64::MAX)));
+        let reader = WindowReader::new(Arc::clone(&self.store), self.log.clone(), self.key.verifier().clone(), oldest);
+        // Read newest first until the window is full; inserted oldest first, because the oldest are forgotten first.
+        for (key, seal, sealed_at) in reader.read(newest, self.dedup.room()).await?.into_iter().rev() {
             self.dedup.insert(key, seal, sealed_at);
         }
         Ok(())
@@ -632,13 +588,16 @@ impl Sealer {
     async fn config_change(&self, after: &str) -> Result<Batch, OpenError> {
         let before = match &self.newest {
             None => None,
-            Some(newest) => match config_in_force(self.store.as_ref(), &self.log, self.key.verifier(), newest).await {
-                Ok(before) => before,
-                Err(e) => {
-                    tracing::warn!(reason = %e, "config.before.unreadable");
-                    None
+            Some(newest) => {
+                // A store that does not answer now will later; going on without it would take another identity key unseen.
+                let before = config_in_force(self.store.as_ref(), &self.log, self.key.verifier(), newest).await?;
+                if before.is_none() {
+                    let reason = "the config_change record in force is gone from the store, so whether `identity.key_file` still holds the key \
+                                  that this log was written with could not be compared; compare it by hand, and run `spanseal verify`";
+                    tracing::warn!(reason, "config.before.gone");
                 }
-            },
+                before
+            }
         };
         if let Some(before) = &before {
             expect_identity(before, after, &self.store.describe())?;
@@ -652,11 +611,84 @@ impl Sealer {
 struct Staged {
     segments: Vec<SegmentRef>,
     promoted: u64,
+    line_bytes: u64,
+}
+
+/// All that a seal says, not signed yet.
+struct Ready {
+    statement: Statement,
+    /// It as bytes: what is signed.
+    entry: Vec<u8>,
+    /// Its evidence lock.
+    lock: Lock,
+    /// Bytes of the record lines in its segments.
+    line_bytes: u64,
+}
+
+/// What no reader would take must not be signed: after the signature there is no way back. The number of classes is bounded so that this
+/// is never met ([`CLASSES_MAX`](crate::retain::CLASSES_MAX)); a store with version ids of a kilobyte would meet it.
+fn expect_entry_fits(entry: &[u8], statement: &Statement) -> Result<(), String> {
+    if entry.len() <= ENTRY_BYTES_MAX {
+        return Ok(());
+    }
+    Err(format!(
+        "seal {} would name {} segments in {} bytes, and an entry of the log has {ENTRY_BYTES_MAX} at most; let fewer retention classes come \
+         together",
+        statement.index,
+        statement.segments.len(),
+        entry.len()
+    ))
 }
 
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixNanos;
+    use crate::worm::Mode;
+
+    /// The longest names and numbers that our own segments have, in as many classes as a configuration may have.
+    fn statement(segments: usize) -> Statement {
+        let class = "c".repeat(63);
+        let segment = |n: usize| SegmentRef {
+            key: segment_name(&class, UnixSeconds::MAX, u64::MAX, &Hash::of(&n.to_be_bytes()).to_string()),
+            version_id: Some(VersionId("v".repeat(100))),
+            sha256: Hash([0; 32]),
+            bytes: u64::MAX,
+            records: u64::MAX,
+            merkle_root: RootHash(Hash([0; 32])),
+            class: class.clone(),
+            lock: Lock { mode: Mode::Compliance, retain_until: UnixSeconds::MAX },
+            first: UnixNanos(u64::MAX),
+            last: UnixNanos(u64::MAX),
+        };
+        Statement {
+            log: "o".repeat(200),
+            index: u64::MAX,
+            sealed_at: UnixSeconds::MAX,
+            started: UnixSeconds::MAX,
+            previous: None,
+            segments: (0..segments).map(segment).collect(),
+            counts: Counts::default(),
+            config_sha256: Hash([0; 32]),
+            next_by: None,
+            next_vkey: None,
+            not_worm: true,
+        }
+    }
+
+    #[test]
+    fn a_seal_of_all_classes_fits_and_one_that_does_not_is_refused_before_it_is_signed() {
+        let all = statement(crate::retain::CLASSES_MAX);
+        assert_eq!(expect_entry_fits(&all.entry(), &all), Ok(()), "{} bytes", all.entry().len());
+        let more = statement(2 * crate::retain::CLASSES_MAX);
+        let refused = expect_entry_fits(&more.entry(), &more).unwrap_err();
+        assert!(refused.contains("would name 128 segments"), "{refused}");
     }
 }

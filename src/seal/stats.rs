@@ -46,27 +46,32 @@ stats! {
     duplicates,
     /// Bytes of record lines sealed.
     line_bytes,
-    /// Bytes of segments stored.
+    /// Bytes of the segments that seals name.
     stored_bytes,
     /// Batches that failed before they were signed; their senders were told to try again.
     failed_batches,
     /// Segment puts that were made again.
     segment_retries,
-    /// Attempts to commit whose outcome was not known at once.
+    /// Seals of which it was not known at once whether they are committed: an answer was lost, or the store says two things.
     commit_doubts,
+    /// Seal puts that were made again, those among them that the store had refused or never saw.
+    commit_retries,
     /// 1 while a signed seal is not known to be committed.
     in_doubt,
     /// Nanoseconds from the close of a batch to its commit, summed.
     seal_nanos,
     /// Entries in the window in which duplicates are recognised.
     dedup_entries,
-    /// Age in seconds of the oldest of them: less than `seal.dedup_window` means that load has shrunk the window.
+    /// Age in seconds of the oldest of them, when the newest seal closed. By itself it says nothing: it is short on a quiet system and after
+    /// a start on a young log.
     dedup_window_seconds,
+    /// Entries forgotten before `seal.dedup_window` was over, because `seal.dedup_bytes` was full.
+    dedup_evicted,
     /// Tree size of the newest commit.
     tree_size,
     /// Unix time in seconds of the newest commit's `sealed_at`.
     sealed_at,
-    /// Tree size of the newest published checkpoint.
+    /// Tree size of the newest published checkpoint; 0 while there is none.
     published_tree_size,
     /// Publications of the checkpoint that failed; they are made up at the next interval.
     publish_failures,

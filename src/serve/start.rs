@@ -28,6 +28,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long open requests may take to their receipts when the process is told to stop: below the 30 s that Kubernetes gives.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
+// A batch that waits its whole `seal.max_delay` still has as long again to be sealed in, and a stop does not cut its requests off.
+const _: () = assert!(
+    config::MAX_DELAY_MAX.as_millis() * 2 <= ANSWER_WITHIN.as_millis() && config::MAX_DELAY_MAX.as_millis() < DRAIN_WITHIN.as_millis()
+);
+
 /// The API answers at once.
 const API_DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
@@ -116,16 +121,17 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     metrics.register(sealing.clone());
     let received = Arc::<ReceiveMetrics>::default();
     metrics.register(Arc::new(ReceiveFigures(Arc::clone(&received))));
-    let state =
-        ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
-    let receiver = receive::start(&receive_options(config), state).await?;
-    standing.opened(task.status.clone(), Arc::clone(&task.stats));
     let exporter = config
         .telemetry
         .otlp
         .as_ref()
         .map(|to| Exporter::start(to, &metrics, observed.distributions().chain(sealing.distributions())))
         .transpose()?;
+    // Last: nothing that may fail comes after the first request that can be received.
+    let state =
+        ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
+    let receiver = receive::start(&receive_options(config), state).await?;
+    standing.opened(task.status.clone(), Arc::clone(&task.stats));
     Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, exporter })
 }
 

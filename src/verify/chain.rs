@@ -5,16 +5,10 @@ use bytes::Bytes;
 use super::listing::Group;
 use super::objects::foreign;
 use super::report::{Item, Kind, Sink};
-use crate::record::canonical::Json;
-use crate::tlog::merkle::{CompactRange, leaf_hash};
-use crate::tlog::note::{Checkpoint, VerifierKey};
-use crate::tlog::seal_file::{SealError, SealFile};
-use crate::tlog::truth::{Judgement, judge};
-use crate::tlog::{Hash, TreeSize};
-use crate::worm::{ReadError, SEAL_BYTES_MAX, VersionId, WormStore};
-
-/// Versions of one seal's key that are read. 256 of 256 KiB are 64 MiB, the most that one seal may cost.
-const VERSIONS_READ_MAX: usize = 256;
+use crate::tlog::note::VerifierKey;
+use crate::tlog::seal_file::SealFile;
+use crate::tlog::truth::{Judgement, judge, newer_format};
+use crate::worm::{ReadError, SEAL_BYTES_MAX, VERSIONS_READ_MAX, VersionId, WormStore};
 
 /// One seal's key with what its versions hold.
 pub(super) struct Fetched {
@@ -202,9 +196,7 @@ impl Chain {
             return;
         }
         for (judgement, body) in judgements.iter().zip(&fetched.bodies) {
-            if let Judgement::Foreign(SealError::UnknownFormat(format)) = judgement
-                && is_signed_unknown(&body.bytes, index, key)
-            {
+            if let Some(format) = newer_format(judgement, &body.bytes, index, key) {
                 sink.unchecked(object, Some(index), format!("its statement has format `{format}`; a newer spanseal can read it"));
                 return;
             }
@@ -215,20 +207,6 @@ impl Chain {
         let item = Item::new(Kind::SealBroken, object, meaning).seal(index);
         sink.finding(item.expected(format!("a seal signed by {}", key.name())).found(error.unwrap_or_default()).lost());
     }
-}
-
-/// A statement of an unknown format, but truly of this log: the wrapper's checkpoint and frontier prove the leaf. (Without this look,
-/// changing one byte of `format` would turn a finding into a shrug.)
-fn is_signed_unknown(bytes: &[u8], index: u64, key: &VerifierKey) -> bool {
-    let signed = || {
-        let json = Json::parse_canonical(bytes).ok()?;
-        let checkpoint = Checkpoint::open(json.get("checkpoint")?.as_str()?, key).ok()?;
-        let nodes = json.get("frontier")?.as_array()?.iter().map(|n| n.as_str().and_then(Hash::parse_hex)).collect::<Option<Vec<_>>>()?;
-        let mut range = CompactRange::from_nodes(TreeSize(index), nodes)?;
-        range.append(leaf_hash(&json.get("statement")?.to_jcs()));
-        Some(checkpoint.size == range.size() && checkpoint.root == range.root())
-    };
-    signed() == Some(true)
 }
 
 /// Seals that are not there.

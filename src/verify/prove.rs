@@ -9,7 +9,7 @@ use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::truth::{Judgement, judge};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
-use crate::worm::{ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, WormStore, below, seal_key};
+use crate::worm::{ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, WormStore, below, read_versions, seal_key};
 
 /// Where a record lies: what an index or a scan knows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,8 +113,7 @@ fn own_place(seal: &SealFile) -> Inclusion {
 async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
     let object = seal_key(log, index);
     let mut why = None;
-    for version in store.versions(&object).await?.iter().rev().filter(|v| !v.is_delete_marker) {
-        let Some(bytes) = store.get(&object, version.id.as_ref(), SEAL_BYTES_MAX).await? else { continue };
+    for (_, bytes) in read_versions(store, &store.versions(&object).await?, SEAL_BYTES_MAX, VERSIONS_READ_MAX).await? {
         match judge(index, key, None, [bytes.as_ref()]).into_iter().next() {
             Some(Judgement::Truth(seal)) => return Ok(*seal),
             Some(Judgement::Foreign(error)) => why = Some(error),

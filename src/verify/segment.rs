@@ -1,9 +1,6 @@
 //! One segment's bytes, from zstd frame to records (`store.md`, "Segment" and "The seal"). Pure.
 //!
-//! Bytes come from outside: nothing is believed before it is counted. Frame, window, decoded size and line length are limited while
-//! decoding, so that 64 MiB of zeros compressed to nothing cost no memory.
-
-use std::io::Read;
+//! Bytes come from outside: nothing is believed before it is counted (`tlog::segment` limits frame, window, decoded size and line length).
 
 use super::configuration::Configuration;
 use crate::clock::UnixNanos;
@@ -11,32 +8,15 @@ use crate::record::canonical::{Json, JsonError};
 use crate::record::{RecordId, SCHEMA};
 use crate::tlog::merkle::{CompactRange, leaf_hash};
 use crate::tlog::seal_file::SegmentRef;
+use crate::tlog::segment::{FrameError, each_line};
 use crate::tlog::{LeafHash, RootHash};
-use crate::worm::{LINE_BYTES_MAX, SEGMENT_DECODED_MAX, SEGMENT_WINDOW_MAX};
-
-/// Log2 of [`SEGMENT_WINDOW_MAX`], as the decoder wants it.
-const WINDOW_LOG_MAX: u32 = SEGMENT_WINDOW_MAX.ilog2();
-/// Decoded bytes taken at a time.
-const CHUNK: usize = 128 * 1024;
 
 /// Why bytes are no segment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {
-    /// Not the one allowed kind of zstd frame.
-    #[error("zstd: {0}")]
-    Frame(String),
-    /// More than 256 MiB.
-    #[error("it decodes to more than {SEGMENT_DECODED_MAX} bytes")]
-    TooLong,
-    /// A line over 1 MiB.
-    #[error("line {0} is longer than {LINE_BYTES_MAX} bytes")]
-    LineTooLong(u64),
-    /// No newline at the end.
-    #[error("the last line does not end in a newline")]
-    Unterminated,
-    /// Nothing inside.
-    #[error("it holds no record")]
-    Empty,
+    /// Not one frame of whole lines within the limits.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     /// A line is not its own canonical form.
     #[error("line {0}: {1}")]
     Line(u64, JsonError),
@@ -70,11 +50,11 @@ pub struct Contents {
 pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8], LeafHash)) -> Result<Contents, SegmentError> {
     let mut lines =
         Lines { tree: CompactRange::new(), class, times: None, control: 0, other_schema: 0, wrong_class: None, configuration: None };
-    decode(stored, |index, line| {
+    each_line(stored, |index, line| {
         let leaf = leaf_hash(line);
         lines.line(index, line, leaf)?;
         each(index, line, leaf);
-        Ok(())
+        Ok::<(), SegmentError>(())
     })?;
     Ok(Contents {
         records: lines.tree.size().0,
@@ -86,98 +66,6 @@ pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8],
         wrong_class: lines.wrong_class,
         configuration: lines.configuration,
     })
-}
-
-/// Splits the one allowed frame into lines.
-fn decode(stored: &[u8], mut each: impl FnMut(u64, &[u8]) -> Result<(), SegmentError>) -> Result<(), SegmentError> {
-    check_header(stored)?;
-    let zstd = |e: std::io::Error| SegmentError::Frame(e.to_string());
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(zstd)?.single_frame();
-    decoder.window_log_max(WINDOW_LOG_MAX).map_err(zstd)?;
-    let mut chunk = vec![0; CHUNK];
-    let mut carried: Vec<u8> = Vec::new();
-    let (mut decoded, mut index) = (0_u64, 0_u64);
-    loop {
-        let n = decoder.read(&mut chunk).map_err(zstd)?;
-        if n == 0 {
-            break;
-        }
-        decoded = decoded.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
-        if decoded > SEGMENT_DECODED_MAX {
-            return Err(SegmentError::TooLong);
-        }
-        let mut rest = chunk.get(..n).unwrap_or_default();
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (line, after) = rest.split_at(end);
-            if carried.len() + line.len() > LINE_BYTES_MAX {
-                return Err(SegmentError::LineTooLong(index));
-            }
-            if carried.is_empty() {
-                each(index, line)?;
-            } else {
-                carried.extend_from_slice(line);
-                each(index, &carried)?;
-                carried.clear();
-            }
-            index += 1;
-            rest = after.get(1..).unwrap_or_default();
-        }
-        if carried.len() + rest.len() > LINE_BYTES_MAX {
-            return Err(SegmentError::LineTooLong(index));
-        }
-        carried.extend_from_slice(rest);
-    }
-    if !decoder.finish().is_empty() {
-        return Err(SegmentError::Frame("bytes follow the frame: a segment is one frame and nothing else".to_owned()));
-    }
-    match (carried.is_empty(), index) {
-        (false, _) => Err(SegmentError::Unterminated),
-        (true, 0) => Err(SegmentError::Empty),
-        (true, _) => Ok(()),
-    }
-}
-
-/// The frame header (RFC 8878 section 3.1.1.1): what the decoder would forgive is refused here.
-fn check_header(stored: &[u8]) -> Result<(), SegmentError> {
-    let refuse = |why: &str| Err(SegmentError::Frame(why.to_owned()));
-    let Some((magic, rest)) = stored.split_first_chunk::<4>() else { return refuse("too short for a frame") };
-    let magic = u32::from_le_bytes(*magic);
-    if (0x184D_2A50..=0x184D_2A5F).contains(&magic) {
-        return refuse("a skippable frame, which is not allowed");
-    }
-    if magic != 0xFD2F_B528 {
-        return refuse("not a zstd frame");
-    }
-    let Some((descriptor, rest)) = rest.split_first() else { return refuse("the header ends early") };
-    if descriptor & 0b11 != 0 {
-        return refuse("it names a dictionary, which is not allowed");
-    }
-    let single_segment = descriptor & 0b10_0000 != 0;
-    let (window, rest) = match (single_segment, rest.split_first()) {
-        (true, _) => (None, rest),
-        (false, None) => return refuse("the header ends early"),
-        (false, Some((byte, rest))) => {
-            let base = 1_u64 << (10 + (byte >> 3));
-            (Some(base + base / 8 * u64::from(byte & 0b111)), rest)
-        }
-    };
-    let field = match (descriptor >> 6, single_segment) {
-        (0, false) => 0,
-        (0, true) => 1,
-        (1, _) => 2,
-        (2, _) => 4,
-        _ => 8,
-    };
-    let Some(bytes) = rest.get(..field) else { return refuse("the header ends early") };
-    let stated = bytes.iter().rev().fold(0_u64, |n, b| n << 8 | u64::from(*b)) + if field == 2 { 256 } else { 0 };
-    if stated > SEGMENT_DECODED_MAX {
-        return Err(SegmentError::TooLong);
-    }
-    // A frame in a single segment has no window field: its window is its content.
-    if window.unwrap_or(stated) > SEGMENT_WINDOW_MAX {
-        return refuse("its window is larger than 8 MiB");
-    }
-    Ok(())
 }
 
 struct Lines<'a> {

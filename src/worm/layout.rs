@@ -15,6 +15,9 @@ pub const SEGMENT_DECODED_MAX: u64 = 256 * 1024 * 1024;
 pub const SEGMENT_WINDOW_MAX: u64 = 8 * 1024 * 1024;
 /// Largest record line without its newline, bytes.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
+/// Versions of one key that a reader looks at, oldest first; the oldest count, so what lies beyond is foreign by all likelihood, and is
+/// said not to have been read. 256 of the largest seals are 64 MiB, the most that one key may cost.
+pub const VERSIONS_READ_MAX: usize = 256;
 /// Largest small file (`log.json`, `checkpoint`), bytes.
 pub const SMALL_BYTES_MAX: u64 = 64 * 1024;
 

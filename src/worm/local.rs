@@ -6,7 +6,8 @@
 //!
 //! The way of a put: temp file below `_tmp/`, mode 0444, fsync, then `link(2)` to the final name, which fails where
 //! something is there (`rename(2)` for [`Condition::Any`]), then the folder is synced. Whatever fails before the link is
-//! known not stored; whatever fails after it is [`PutError::Unknown`].
+//! known not stored; whatever fails after it is [`PutError::Unknown`]. Something that is there is synced too before
+//! [`PutError::Exists`] says so. A read never syncs: it cannot settle an unknown put, another put can.
 
 use super::key::check_key;
 use super::{
@@ -59,6 +60,9 @@ struct Inner {
     /// been made by a process that crashed, or by another thread that has not synced yet.
     synced: Mutex<HashSet<PathBuf>>,
     next_temp: AtomicU64,
+    /// Syncs of an object's folder that are to fail.
+    #[cfg(test)]
+    failing_syncs: AtomicU64,
 }
 
 impl LocalStore {
@@ -77,6 +81,8 @@ impl LocalStore {
             immutable: options.immutable,
             synced: Mutex::default(),
             next_temp: AtomicU64::new(0),
+            #[cfg(test)]
+            failing_syncs: AtomicU64::new(0),
         })))
     }
 
@@ -110,6 +116,10 @@ impl LocalStore {
 impl WormStore for LocalStore {
     fn describe(&self) -> String {
         format!("file://{}", self.0.root.display())
+    }
+
+    fn address(&self) -> String {
+        self.describe()
     }
 
     fn locks(&self) -> Locks {
@@ -197,21 +207,45 @@ impl Inner {
         let folder = path.parent().unwrap_or(&self.root);
         let temp = self.write_temp(key, body).map_err(|e| self.not_linked(key, "write the temp file", &e))?;
         self.make_folder(folder).map_err(|e| not_stored(key, "make its folder", &e))?;
-        match condition {
+        let exists = match condition {
             Condition::CreateOnly => match fs::hard_link(&temp.0, &path) {
-                Ok(()) => {}
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(PutError::Exists { key: key.clone() }),
+                Ok(()) => false,
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => true,
                 Err(e) => return Err(self.not_linked(key, "link it to its name", &e)),
             },
-            Condition::Any => fs::rename(&temp.0, &path).map_err(|e| self.not_linked(key, "move it to its name", &e))?,
-        }
+            Condition::Any => {
+                fs::rename(&temp.0, &path).map_err(|e| self.not_linked(key, "move it to its name", &e))?;
+                false
+            }
+        };
         drop(temp);
-        // Readers see it from here on, so nothing below may say "not stored".
-        let unknown = |doing: &str, e: &io::Error| PutError::Unknown { key: key.clone(), reason: in_words(doing, e) };
-        if self.immutable && condition == Condition::CreateOnly {
-            make_immutable(&path).map_err(|e| unknown("set the immutable flag of", &e))?;
+        // Readers see it from here on, so nothing below may say "not stored". What is already there may be one's own earlier attempt that
+        // failed just here, or that of a process that died here; the caller takes equal bytes for a success, so they must be on the disk.
+        let immutable = self.immutable && condition == Condition::CreateOnly;
+        self.settle(&path, folder, immutable, exists)
+            .map_err(|(doing, e)| PutError::Unknown { key: key.clone(), reason: in_words(doing, &e) })?;
+        if exists { Err(PutError::Exists { key: key.clone() }) } else { Ok(()) }
+    }
+
+    /// Makes durable what stands at `path`: its flag, the file where its own sync is not known or the flag came after it, and its name. A
+    /// flag that cannot be set does not keep the rest from being tried.
+    fn settle(&self, path: &Path, folder: &Path, immutable: bool, exists: bool) -> Result<(), (&'static str, io::Error)> {
+        // Where no file stands (a folder, a pipe) nothing of ours does, and opening it may wait for ever.
+        let is_file = !exists || fs::symlink_metadata(path).map_err(|e| ("look at", e))?.is_file();
+        let flagged = if immutable && is_file { make_immutable(path).map_err(|e| ("set the immutable flag of", e)) } else { Ok(()) };
+        if is_file && (immutable || exists) {
+            File::open(path).and_then(|file| file.sync_all()).map_err(|e| ("sync", e))?;
         }
-        sync_folder(folder).map_err(|e| unknown("sync the folder of", &e))
+        self.sync_objects(folder).map_err(|e| ("sync the folder of", e))?;
+        flagged
+    }
+
+    fn sync_objects(&self, folder: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        if self.failing_syncs.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+            return Err(io::Error::from_raw_os_error(Errno::IO.raw_os_error()));
+        }
+        sync_folder(folder)
     }
 
     /// A folder that was there is gone: somebody removed it. The next try makes it again.

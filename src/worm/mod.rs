@@ -7,7 +7,9 @@
 //!    What it answers is exact: stored, known not stored, or unknown ([`PutError::is_unknown`]).
 //! 3. A put in [`Condition::CreateOnly`] never replaces what readers see at that key. Stores exist that ignore the
 //!    condition in versioned buckets; then both puts are stored, and [`versions`](WormStore::versions) tells which is older.
-//! 4. A put is durable when it answers (local: file and folder are synced).
+//! 4. A put is durable when it answers; so is what it answers `Exists` about (local: file and folder are synced). Reading an object back
+//!    settles an unknown put only on a store with versions: in a folder, bytes can be read that are not on the disk yet. There the same
+//!    put is made again.
 //! 5. `versions` lists every version and delete marker of exactly one key, **newest first, in the store's own order**;
 //!    never by modification time. A store without versions answers with at most one.
 //! 6. `list` does the same for all keys below a prefix, keys ascending by bytes.
@@ -273,6 +275,10 @@ pub trait WormStore: Send + Sync + fmt::Debug {
     /// The store's URL for messages; never credentials.
     fn describe(&self) -> String;
 
+    /// What a log's key is bound to: the URL and, where a bucket's name alone does not say which store it is, who is asked for it. Two
+    /// stores never have the same; one store that is reached in two ways may have two.
+    fn address(&self) -> String;
+
     /// Whether locks hold here.
     fn locks(&self) -> Locks;
 
@@ -339,4 +345,20 @@ pub async fn ensure_locked(store: &dyn WormStore, key: &ObjectKey, version: Opti
         Some(f) if f.covers(lock) => Ok(()),
         _ => Err(PutError::LockNotKept { key: key.clone(), wanted: lock, found }),
     }
+}
+
+/// Bytes of the data versions of one key, **oldest first**, of a listing (newest first) of that key; no more than `max`. What a delete
+/// marker says is no version. One longer than `limit` comes without bytes that it could be mistaken by: it is foreign, whatever it says.
+/// One that is gone since the listing (deleted, its lock lifted) is left out.
+pub async fn read_versions(store: &dyn WormStore, listed: &[Version], limit: u64, max: usize) -> Result<Vec<(Version, Bytes)>, ReadError> {
+    let mut found = Vec::new();
+    for version in listed.iter().rev().filter(|v| !v.is_delete_marker).take(max) {
+        match store.get(&version.key, version.id.as_ref(), limit).await {
+            Ok(Some(bytes)) => found.push((version.clone(), bytes)),
+            Ok(None) => {}
+            Err(ReadError::TooLarge { .. }) => found.push((version.clone(), Bytes::new())),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(found)
 }

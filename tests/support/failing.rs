@@ -1,4 +1,4 @@
-//! A store whose Nth read fails once.
+//! A store whose Nth read fails once, and whose answers to reads take so long that another process can come between.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -38,6 +38,10 @@ impl WormStore for FailNthRead {
         self.inner.describe()
     }
 
+    fn address(&self) -> String {
+        self.inner.address()
+    }
+
     fn locks(&self) -> Locks {
         self.inner.locks()
     }
@@ -56,22 +60,30 @@ impl WormStore for FailNthRead {
 
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {
         self.look(key.as_str())?;
-        self.inner.get(key, version, limit).await
+        let found = self.inner.get(key, version, limit).await;
+        tokio::task::yield_now().await;
+        found
     }
 
     async fn head(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<Head>, ReadError> {
         self.look(key.as_str())?;
-        self.inner.head(key, version).await
+        let found = self.inner.head(key, version).await;
+        tokio::task::yield_now().await;
+        found
     }
 
     async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError> {
         self.look(key.as_str())?;
-        self.inner.versions(key).await
+        let found = self.inner.versions(key).await;
+        tokio::task::yield_now().await;
+        found
     }
 
     async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Version>, ReadError> {
         self.look(prefix)?;
-        self.inner.list(prefix, after, limit).await
+        let found = self.inner.list(prefix, after, limit).await;
+        tokio::task::yield_now().await;
+        found
     }
 
     async fn extend(&self, key: &ObjectKey, version: Option<&VersionId>, lock: Lock) -> Result<(), PutError> {

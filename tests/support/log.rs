@@ -14,7 +14,7 @@ use spanseal::tlog::merkle::{CompactRange, leaf_hash};
 use spanseal::tlog::seal_file::SealFile;
 use spanseal::tlog::truth::{Judgement, judge};
 use spanseal::worm::memory::{CreateOnly, MemoryOptions, MemoryStore};
-use spanseal::worm::{Locks, Mode, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, WormStore, below, seal_key};
+use spanseal::worm::{Locks, Mode, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, Version, WormStore, below, read_versions, seal_key};
 
 pub const LOG: &str = "test";
 pub const ORIGIN: &str = "spanseal.test/test";
@@ -107,14 +107,10 @@ impl TestLog {
         loop {
             let index = contents.seals;
             let name = seal_key(LOG, index);
-            let versions = store.versions(&name).await.unwrap();
-            let mut bodies = Vec::new();
-            for version in versions.iter().rev().filter(|v| !v.is_delete_marker) {
-                bodies.push((version.id.clone(), store.get(&name, version.id.as_ref(), SEAL_BYTES_MAX).await.unwrap().unwrap()));
-            }
+            let bodies = read_versions(store, &store.versions(&name).await.unwrap(), SEAL_BYTES_MAX, usize::MAX).await.unwrap();
             let judged = judge(index, key.verifier(), contents.files.last(), bodies.iter().map(|(_, b)| b.as_ref()));
             let mut truth = None;
-            for ((id, _), judgement) in bodies.iter().zip(judged) {
+            for ((Version { id, .. }, _), judgement) in bodies.iter().zip(judged) {
                 match judgement {
                     Judgement::Truth(seal) => truth = Some((id.clone(), *seal)),
                     Judgement::Fork(_) => contents.forks += 1,

@@ -7,18 +7,17 @@ use std::sync::Arc;
 use super::Report;
 use crate::clock::SystemClock;
 use crate::commands::output::{absolute, absolute_store, enforced};
-use crate::config::{Config, Listener};
+use crate::config::Config;
 use crate::promote::IdentityKey;
 use crate::seal::keys::{KeyError, LogKey};
-use crate::seal::{Examined, OpenError, examine};
+use crate::seal::{CLOCK_SKEW_MAX_SECONDS, Examined, OpenError, examine};
 use crate::serve::keys::{load_identity, log_exists};
 use crate::serve::{BindError, bind, is_spanseal};
 use crate::worm::local::Place;
 use crate::worm::{self, Locks, StoreUrl, WormStore};
 
-/// A clock further off than this is worth a word; the writer stops at 300 s (`store.md`, "The seal").
+/// A clock further off than this is worth a word; the writer stops at [`CLOCK_SKEW_MAX_SECONDS`].
 const SKEW_WARN_SECONDS: i64 = 30;
-const SKEW_MAX_SECONDS: i64 = 300;
 
 pub(super) fn configuration(config: &Config, report: &mut Report) {
     let from = config.file.as_ref().map_or("embedded defaults".to_owned(), |f| f.display().to_string());
@@ -41,15 +40,9 @@ pub(super) fn configuration(config: &Config, report: &mut Report) {
     }
 }
 
-fn listeners(config: &Config) -> Vec<(&'static str, &Listener)> {
-    let grpc = config.receivers.grpc.as_ref().map(|r| ("receivers.otlp.protocols.grpc", &r.listener));
-    let http = config.receivers.http.as_ref().map(|r| ("receivers.otlp.protocols.http", &r.listener));
-    grpc.into_iter().chain(http).chain([("api", &config.api)]).collect()
-}
-
 /// Certificates, their keys and tokens: there, readable, and the secret ones not readable by others.
 pub(super) fn files(config: &Config, report: &mut Report) {
-    for (name, listener) in listeners(config) {
+    for (name, listener) in config.listeners() {
         let tls = listener.tls.as_ref();
         let public = [("tls.cert_file", tls.map(|t| &t.cert_file)), ("tls.client_ca_file", tls.and_then(|t| t.client_ca_file.as_ref()))];
         for (key, path) in public.into_iter().filter_map(|(k, p)| Some((k, p?))) {
@@ -131,18 +124,18 @@ pub(super) async fn store(config: &Config, report: &mut Report) -> Option<Arc<dy
         );
     }
     match opened.clock_skew_seconds() {
-        Some(skew) if skew.abs() > SKEW_MAX_SECONDS => {
+        Some(skew) if skew.abs() > CLOCK_SKEW_MAX_SECONDS => {
             report.problem(
                 "clock",
                 format!(
-                    "the store's clock is {skew} s ahead of this machine's; beyond {SKEW_MAX_SECONDS} s nothing is sealed: set the clock"
+                    "the store's clock is {skew} s ahead of this machine's; beyond {CLOCK_SKEW_MAX_SECONDS} s nothing is sealed: set the clock"
                 ),
             );
         }
         Some(skew) if skew.abs() > SKEW_WARN_SECONDS => {
             report.warning(
                 "clock",
-                format!("the store's clock is {skew} s ahead of this machine's; set the clock before it is {SKEW_MAX_SECONDS}"),
+                format!("the store's clock is {skew} s ahead of this machine's; set the clock before it is {CLOCK_SKEW_MAX_SECONDS}"),
             );
         }
         Some(skew) => report.ok("clock", format!("{skew} s off the store's")),
@@ -228,7 +221,7 @@ async fn log(config: &Config, store: &Arc<dyn WormStore>, key: &mut LogKey, conf
 /// Whether the listeners could be opened now.
 pub(super) async fn ports(config: &Config, report: &mut Report) {
     let running = is_spanseal(&config.api).await;
-    for (name, listener) in listeners(config) {
+    for (name, listener) in config.listeners() {
         match bind(name, &listener.endpoint).await {
             Ok(_) => report.ok("ports", format!("{} is free", listener.endpoint)),
             Err(BindError::InUse { .. }) if running => {

@@ -2,6 +2,8 @@
 //!
 //! Both spellings count: lowerCamelCase as OTLP/JSON prescribes, and the original proto name as proto3 JSON asks parsers to accept.
 
+use crate::otlp::foreign::OLDER;
+
 /// A message of OTLP that is transcoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -152,6 +154,13 @@ impl Shape {
             (Shape::ResourceSpans, b"scopeSpans" | b"scope_spans") => each(2, Message(Shape::ScopeSpans)),
             (Shape::ResourceLogs, b"scopeLogs" | b"scope_logs") => each(2, Message(Shape::ScopeLogs)),
             (Shape::ResourceMetrics, b"scopeMetrics" | b"scope_metrics") => each(2, Message(Shape::ScopeMetrics)),
+
+            // Of OTLP before 1.0: seen, and nothing inside it read.
+            (Shape::ResourceSpans, b"instrumentationLibrarySpans" | b"instrumentation_library_spans")
+            | (Shape::ResourceLogs, b"instrumentationLibraryLogs" | b"instrumentation_library_logs")
+            | (Shape::ResourceMetrics, b"instrumentationLibraryMetrics" | b"instrumentation_library_metrics") => {
+                each(OLDER, Message(Shape::Point))
+            }
 
             (Shape::ScopeSpans | Shape::ScopeLogs, b"scope") => one(1, Message(Shape::Scope)),
             (Shape::ScopeSpans, b"spans") => each(2, Message(Shape::Span)),

@@ -109,9 +109,35 @@ pub(crate) fn kind_of_event(name: &str) -> Option<member::Kind> {
 /// `review.status` that an event's name states (`gaps.md` 3.4).
 pub(crate) fn review_status(name: &str) -> Option<&'static str> {
     match name.strip_prefix(PREFIX).or_else(|| name.strip_prefix(ALIAS))? {
-        "review.requested" => Some("pending"),
+        // Who is to review is known then; whether anybody began is not.
+        "review.requested" | "review.assigned" => Some("pending"),
+        "review.started" | "review.in_progress" => Some("in_progress"),
         "review.completed" => Some("completed"),
         "review.expired" => Some("expired"),
+        "review.waived" => Some("waived"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is only asked for or begun has a status of its own, so that nobody takes it for done.
+    #[test]
+    fn the_name_of_an_event_states_how_far_a_review_is() {
+        for (name, status) in [
+            ("ai_audit.review.requested", Some("pending")),
+            ("ai_audit.review.assigned", Some("pending")),
+            ("ai_audit.review.started", Some("in_progress")),
+            ("ai.audit.review.in_progress", Some("in_progress")),
+            ("ai_audit.review.completed", Some("completed")),
+            ("ai_audit.review.expired", Some("expired")),
+            ("ai_audit.review.waived", Some("waived")),
+            ("ai_audit.review", None),
+            ("review.completed", None),
+        ] {
+            assert_eq!(review_status(name), status, "{name}");
+        }
     }
 }

@@ -237,6 +237,39 @@ fn what_reaches_a_person_stands_nowhere_in_clear() {
     visible("reasons", &[], ("s", ""), span("x", &[("gen_ai.output.messages", Any::text(&reasons))]));
 }
 
+/// Scenario: a resource and a scope far longer than anybody's, over many small spans. Guarantee: who sent it is said, the rest is carried
+/// up to a bound and named as cut, so that the lines stay a small multiple of the spans.
+#[test]
+fn a_long_resource_is_not_multiplied() {
+    let long = "x".repeat(200_000);
+    let resource = [
+        ("app.notes", Any::text(&long)),
+        ("container.image.tags", Any::array(&vec![Any::text("tag"); 20_000])),
+        ("ai_audit.decision.purpose", Any::text(&long)),
+        ("service.name", Any::text("claims")),
+        ("service.namespace", Any::text("lending")),
+    ];
+    let spans: Vec<Vec<u8>> = (1..=200_u64)
+        .map(|i| [field(1, &TRACE), field(2, &i.to_be_bytes()), field(9, &pair(b"gen_ai.system", &Any::text("openai")))].concat())
+        .collect();
+    let (records, tally, batch) = lines(&promoter(), &request(&resource, (&long, ""), &spans), false);
+    assert_eq!((records.len(), tally.counts.rejected), (200, 0));
+    assert!(batch.lines.len() < 200 * 3_000, "{}", batch.lines.len());
+    assert_eq!(records[0].path("source.service").and_then(Json::as_str), Some("claims"));
+    assert_eq!(names(&records[0], "evidence.truncated"), ["rest", "source.scope"]);
+}
+
+/// Nobody can order what is never stored to be stored.
+#[test]
+fn what_is_never_stored_cannot_be_kept_by_order() {
+    for key in ["host.name", "http.request.header.authorization", "client.address", "baggage.user"] {
+        let kept = Promoter::new(Settings { keep_attributes: vec![key.to_owned()], ..settings() });
+        assert!(kept.unwrap_err().starts_with("promotion.keep_attributes: `"), "{key}");
+        let realm = Promoter::new(Settings { realm: key.to_owned(), ..settings() });
+        assert!(realm.unwrap_err().starts_with("identity.realm: `"), "{key}");
+    }
+}
+
 /// A version is no address of a machine, a model's name no telephone number: what auditors ask for stays as it was sent.
 #[test]
 fn words_of_machines_stay() {

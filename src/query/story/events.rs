@@ -1,8 +1,9 @@
 //! One record in sentences: what happened, then everything known about it.
 
 use super::people::People;
-use super::short::is_review;
-use super::words::{between, count, list, list_some, moment, number, quote, sentence, short_hash};
+use super::phrases::{action, automation, confidence, reasons};
+use super::review::{self, is_review, review_result};
+use super::words::{between, count, list, list_some, moment, number, quote, short_hash};
 use crate::query::Hit;
 use crate::record::canonical::Json;
 
@@ -85,6 +86,9 @@ impl Told<'_> {
     fn lead(&self) -> String {
         let service =
             self.quoted("source.service").map_or_else(|| "A service whose name is not recorded".to_owned(), |s| format!("The service {s}"));
+        if review::leads(self.hit) {
+            return review::lead(self.hit);
+        }
         let by_agent = self.quoted("actor.agent.name").map(|name| format!("The agent {name}"));
         match self.hit.text("kind").unwrap_or("event") {
             "inference" => format!("{service} asked a model."),
@@ -97,7 +101,6 @@ impl Told<'_> {
             "guardrail" => format!("{service} ran a safety check."),
             "evaluation" => format!("{service} rated a result."),
             "decision" => format!("{service} stated a decision."),
-            "review" => self.review_lead(),
             "explanation" => format!("{service} recorded an explanation."),
             "lineage" => format!("{service} recorded where data came from."),
             "action" => format!("{service} recorded an action."),
@@ -117,19 +120,6 @@ impl Told<'_> {
                 Some(name) => format!("{service} reported the event {name}."),
                 None => format!("{service} reported an event."),
             },
-        }
-    }
-
-    fn review_lead(&self) -> String {
-        let who = reviewer(self.hit);
-        match self.hit.text("review.status") {
-            Some("completed") => format!("{} concluded a review.", sentence(who)),
-            Some("pending") => "A review was asked for.".to_owned(),
-            Some("in_progress") => format!("{} began a review.", sentence(who)),
-            Some("expired") => "A review was not done in time.".to_owned(),
-            Some("waived") => "A review was waived.".to_owned(),
-            Some(other) => format!("A review was reported, with the status {}.", quote(other)),
-            None => "A review was reported; its status is not recorded.".to_owned(),
         }
     }
 
@@ -282,12 +272,15 @@ impl Told<'_> {
     }
 
     fn review(&mut self) {
-        if self.hit.record.get("review").is_none() {
+        if self.hit.record.get("review").is_none() && !is_review(self.hit) {
             return;
         }
         if self.flag("review.required") == Some(true) {
             let by = self.hit.text("review.deadline").map(|d| format!(", due by {}", moment(d))).unwrap_or_default();
             self.say(format!("A human review was required{by}."));
+        }
+        if !review::leads(self.hit) {
+            self.out.extend(review::besides(self.hit));
         }
         if let Some(trigger) = self.quoted("review.trigger") {
             self.say(format!("The reason for reviewing it was {trigger}."));
@@ -297,7 +290,7 @@ impl Told<'_> {
             let role = self.quoted("review.reviewer.role").map(|r| format!(", in the role {r}")).unwrap_or_default();
             self.say(format!("The reviewer was {name}{role}."));
         }
-        if is_review(self.hit) {
+        if review::stage(self.hit).is_some() {
             self.out.extend(review_result(self.hit));
         }
         if let Some(code) = self.quoted("review.reason_code") {
@@ -426,122 +419,4 @@ impl Told<'_> {
 fn lower(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-}
-
-/// Who reviewed, as far as it is recorded.
-pub(super) fn reviewer(hit: &Hit) -> &'static str {
-    match hit.text("review.reviewer.kind") {
-        Some("human") => "a human reviewer",
-        Some("automated") => "an automated reviewer",
-        Some("delegate") => "somebody in the reviewer's place",
-        _ => "a reviewer (it is not recorded whether a human)",
-    }
-}
-
-/// How much a human had to do with it, as the application reported.
-pub(super) fn automation(hit: &Hit) -> Option<String> {
-    let said = match hit.text("decision.automation_level")? {
-        "fully_automated" => "It was reported as decided fully automatically.",
-        "human_in_the_loop" => "It was reported as needing a human's consent.",
-        "human_on_the_loop" => "It was reported as watched over by a human.",
-        "advisory" => "It was reported as advice only.",
-        other => return Some(format!("Its degree of automation was reported as {}.", quote(other))),
-    };
-    Some(said.to_owned())
-}
-
-/// Reason codes that are there, and what they are of.
-pub(super) fn reasons(codes: &[String], of: &str) -> String {
-    match codes {
-        [one] => format!("The reason given {of} is {one}."),
-        several => format!("The reasons given {of} are {}.", list(several)),
-    }
-}
-
-/// What a review concluded, in sentences. The outcome is always what somebody gave: whether that was advice is told elsewhere.
-pub(super) fn review_result(hit: &Hit) -> Vec<String> {
-    let quoted = |path: &str| hit.text(path).map(quote);
-    let overridden = hit.record.path("review.overridden");
-    let (from, to) = (quoted("review.original_outcome"), quoted("review.final_outcome").or_else(|| quoted("decision.outcome")));
-    let decision = quoted("review.decision");
-    let mut said = Vec::new();
-    match (overridden, from, to) {
-        (Some(Json::Bool(true)), Some(from), Some(to)) => {
-            said.push(format!("The AI had given the outcome {from}; the reviewer gave {to} instead: an override."))
-        }
-        (Some(Json::Bool(true)), Some(from), None) => {
-            said.push(format!(
-                "The AI had given the outcome {from}; the reviewer overrode it, and what the reviewer gave instead is not recorded."
-            ));
-        }
-        (Some(Json::Bool(true)), None, Some(to)) => {
-            said.push(format!(
-                "The reviewer overrode the AI and gave the outcome {to}; which one the AI had given is not recorded with the review."
-            ));
-        }
-        (Some(Json::Bool(true)), None, None) => {
-            said.push("The reviewer overrode the AI; neither outcome is recorded with the review.".to_owned())
-        }
-        (Some(Json::Bool(false)), from, to) => {
-            let what = from.or(to).map(|o| format!(" {o}")).unwrap_or_default();
-            said.push(format!("The reviewer left the AI's outcome{what} as it was."));
-        }
-        (_, Some(from), Some(to)) => said.push(format!("The outcome before the review was {from}, after it {to}.")),
-        (_, None, Some(to)) => said.push(format!("The outcome of the review was {to}.")),
-        (_, Some(from), None) => said.push(format!("The outcome before the review was {from}; the one after it is not recorded.")),
-        (_, None, None) => {}
-    }
-    if let Some(decision) = decision {
-        said.push(format!("The review's conclusion was {decision}."));
-    }
-    said
-}
-
-/// How sure, by what method, against which threshold. No full stop at the end.
-pub(super) fn confidence(hit: &Hit) -> Option<String> {
-    let group = hit.record.get("confidence")?;
-    let text = |name: &str| group.get(name).and_then(Json::as_str);
-    let Some(score) = group.get("score").map(number) else {
-        return Some("How sure it was is not recorded".to_owned());
-    };
-    let of = text("of").map(|o| format!(" in {}", quote(o))).unwrap_or_default();
-    let method =
-        text("method").map_or_else(|| ", by a method that is not recorded".to_owned(), |m| format!(", by the method {}", quote(m)));
-    let met = match group.get("threshold_met") {
-        Some(Json::Bool(met)) => Some(*met),
-        _ => None,
-    };
-    let threshold = match (group.get("threshold").map(number), met) {
-        (Some(threshold), Some(true)) => format!(", which meets the threshold of {threshold}"),
-        (Some(threshold), Some(false)) => format!(", below the threshold of {threshold}"),
-        (Some(threshold), None) => format!("; the threshold was {threshold}"),
-        (None, Some(true)) => ", reported as meeting a threshold that is not recorded".to_owned(),
-        (None, Some(false)) => ", reported as below a threshold that is not recorded".to_owned(),
-        (None, None) => "; no threshold is recorded".to_owned(),
-    };
-    Some(format!("It gave its confidence{of} as {score}{method}{threshold}"))
-}
-
-/// What was done because of it. No full stop at the end.
-pub(super) fn action(hit: &Hit) -> Option<String> {
-    let group = hit.record.get("action")?;
-    let text = |path: &str| group.path(path).and_then(Json::as_str);
-    let name = text("name").map_or_else(|| "An action without a name".to_owned(), |n| format!("The action {}", quote(n)));
-    let target = match (text("target.type"), text("target.id")) {
-        (Some(kind), Some(id)) => format!(" on {} {}", quote(kind), quote(id)),
-        (None, Some(one)) | (Some(one), None) => format!(" on {}", quote(one)),
-        (None, None) => String::new(),
-    };
-    let status = match text("status") {
-        Some(known @ ("proposed" | "approved" | "executed" | "blocked" | "reversed")) => format!(" was {known}"),
-        Some("failed") => " failed".to_owned(),
-        Some(other) => format!(" has the status {}", quote(other)),
-        None => " is recorded, without its status".to_owned(),
-    };
-    let reversible = match group.get("reversible") {
-        Some(Json::Bool(true)) => "; it can be undone",
-        Some(Json::Bool(false)) => "; it cannot be undone",
-        _ => "",
-    };
-    Some(format!("{name}{target}{status}{reversible}"))
 }

@@ -192,19 +192,25 @@ pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
     items
 }
 
-/// What is a claim of the sender and what a fact of the receiver.
-pub(super) fn claims(known: &[&Hit]) -> Vec<Item> {
+/// What is a claim of the sender and what a fact of the receiver, as far as the key that checked the seals lets it be one.
+pub(super) fn claims(known: &[&Hit], key: KeySource) -> Vec<Item> {
     if known.is_empty() {
         return Vec::new();
     }
     let mut items = Vec::new();
     let control = known.iter().filter(|h| h.text("source.signal") == Some("control")).count();
     if control < known.len() {
-        items.push(Item::Text(
-            "What happened in the application is told as the application reported it. Spanseal did not watch it happen, and does not \
-             vouch that it is true. What spanseal itself vouches for:"
-                .to_owned(),
-        ));
+        let claim = "What happened in the application is told as the application reported it. Spanseal did not watch it happen, and does \
+                     not vouch that it is true.";
+        let fact = match key {
+            KeySource::Pinned | KeySource::Configured => "What spanseal itself vouches for:",
+            // Whoever can write the store can put a key there that fits seals of their own making.
+            KeySource::Unpinned => {
+                "What spanseal itself states stands below; that the seals are its own is not shown here, because the key that checks them \
+                 came from the store:"
+            }
+        };
+        items.push(Item::Text(format!("{claim} {fact}")));
     }
     let mut received: Vec<&str> = known.iter().filter_map(|h| h.text("time.received")).collect();
     received.sort_unstable();
@@ -230,7 +236,13 @@ pub(super) fn claims(known: &[&Hit]) -> Vec<Item> {
     if !computed.is_empty() {
         items.push(Item::Point(format!("it worked out itself: {};", list(&computed.into_iter().collect::<Vec<_>>()))));
     }
-    items.push(Item::Point("since they were sealed, the records are the same to the byte (see the proof below).".to_owned()));
+    let whole = match key {
+        KeySource::Pinned | KeySource::Configured => "since they were sealed, the records are the same to the byte (see the proof below).",
+        KeySource::Unpinned => {
+            "the records are those that the seals name: the store agrees with itself; pin the log's key with --vkey to know more."
+        }
+    };
+    items.push(Item::Point(whole.to_owned()));
     items
 }
 
@@ -282,16 +294,29 @@ pub(super) fn retention(hits: &[&Hit]) -> Vec<Item> {
         .into_iter()
         .map(|((class, until, Mode2(mode, not_worm)), of)| {
             let who = numbers(&of, hits.len());
-            let lock = match (not_worm, mode) {
-                (true, _) => "This store does not enforce it: the date is an intention, not a lock.".to_owned(),
-                (false, Mode::Compliance) => "Nobody can delete it earlier (mode COMPLIANCE).".to_owned(),
-                (false, Mode::Governance) => "Only somebody with a special permission can delete it earlier (mode GOVERNANCE).".to_owned(),
+            let class = quote(&class);
+            // What the seal states. The lock itself stands in the store, where `verify` reads it.
+            let words = match (not_worm, mode) {
+                (true, _) => {
+                    let verb = if of.len() == 1 { "is" } else { "are" };
+                    format!(
+                        "{who} {verb} to be kept at least until {until}, in the class {class}. This store does not enforce it: the date is an \
+                         intention, not a lock."
+                    )
+                }
+                (false, mode) => {
+                    let verb = if of.len() == 1 { "was" } else { "were" };
+                    let meant = match mode {
+                        Mode::Compliance => "COMPLIANCE, by which nobody may delete earlier",
+                        Mode::Governance => "GOVERNANCE, by which only somebody with a special permission may delete earlier",
+                    };
+                    format!(
+                        "{who} {verb} sealed with a lock until {until}, in the class {class} (mode {meant}). The lock was not looked at \
+                         here; `spanseal verify` checks whether the store still holds it."
+                    )
+                }
             };
-            let verb = if of.len() == 1 { "is" } else { "are" };
-            Item::Point(super::words::sentence(&format!(
-                "{who} {verb} kept at least until {until}, in the class {}. {lock}",
-                quote(&class)
-            )))
+            Item::Point(super::words::sentence(&words))
         })
         .collect()
 }

@@ -6,9 +6,12 @@
 mod events;
 mod evidence;
 mod people;
+mod phrases;
+mod review;
 mod short;
 mod words;
 
+pub(super) use review::is_done;
 pub use words::clean;
 
 use super::log::KeySource;
@@ -95,7 +98,7 @@ pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>) -> Story {
     section("People in this story", people.tell());
     section("Not recorded", evidence::missing(&known));
     section("What was said", evidence::content(&known));
-    section("Who says so", evidence::claims(&known));
+    section("Who says so", evidence::claims(&known, trust.key));
     // Records of unknown formats have no place in the order of events; they stand last wherever records are numbered.
     let ordered: Vec<&Hit> = known.iter().copied().chain(hits.iter().filter(|h| !h.is_known())).collect();
     section("How long it is kept", evidence::retention(&ordered));

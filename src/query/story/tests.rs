@@ -52,3 +52,196 @@ fn an_incomplete_story_says_so_at_once() {
     let story = tell(&hits, "x", Trust { key: KeySource::Pinned, complete: false, flags: "" });
     assert!(matches!(&story.sections[0].items[0], Item::Text(text) if text.contains("could not be read")));
 }
+
+/// A record of the service "s" in trace "a", with these groups besides.
+fn record(id: &str, kind: &str, groups: &str) -> String {
+    let trace = if groups.contains("\"trace\"") { "" } else { r#","trace":{"span_id":"1","trace_id":"a"}"# };
+    let json = format!(
+        r#"{{"id":"{id}","kind":"{kind}","schema":"spanseal.record/1","source":{{"service":"s"}},"time":{{"start":"2026-11-20T10:00:00.000000000Z"}}{trace},{groups}}}"#
+    );
+    Json::parse(json.as_bytes()).unwrap().to_jcs_string()
+}
+
+/// The whole story on one line, so that a sentence is found wherever it breaks.
+fn told(records: &[String], key: KeySource) -> String {
+    story_of(&records.join("\n"), "a", key).to_text(90).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn short_of(records: &[String]) -> String {
+    let text = told(records, KeySource::Pinned);
+    text.split("What it was found by").next().unwrap_or_default().to_owned()
+}
+
+fn assert_says(text: &str, says: &[&str], not: &[&str]) {
+    for words in says {
+        assert!(text.contains(words), "lacks `{words}`:\n{text}");
+    }
+    for words in not {
+        assert!(!text.contains(words), "says `{words}`:\n{text}");
+    }
+}
+
+/// Scenario: a decision states that a review of it is required and pending. Guarantee: it is told as a decision, and no review as done.
+#[test]
+fn a_decision_that_waits_for_its_review_is_a_decision() {
+    let groups = r#""decision":{"id":"d","outcome":"declined"},"review":{"required":true,"status":"pending"}"#;
+    for kind in ["inference", "decision", "event"] {
+        let all = told(&[record("1", kind, groups)], KeySource::Pinned);
+        assert_says(
+            &all,
+            &[
+                "the service \"s\" gave the outcome \"declined\"",
+                "A human review was required, but no completed review of it is recorded: one is pending.",
+                "The outcome was \"declined\".",
+                "A human review was required. A review of it was recorded as pending.",
+            ],
+            &["among them", "No outcome", "outcome of the review", "reviewed it"],
+        );
+    }
+}
+
+/// Scenario: what was asked of a reviewer, and what a reviewer began. Guarantee: neither is a review that was done, and the outcome that
+/// such a record names is not the review's.
+#[test]
+fn only_a_concluded_review_is_told_as_done() {
+    let decision = record("1", "decision", r#""decision":{"id":"d","outcome":"declined"}"#);
+    let review = |review: &str| record("2", "review", &format!(r#""decision":{{"id":"d","outcome":"declined"}},"review":{{{review}}}"#));
+    for (members, words) in [
+        (r#""status":"pending""#, "one is pending"),
+        (r#""status":"in_progress""#, "one was begun"),
+        (r#""started_at":"2026-11-20T10:00:09.000000000Z""#, "one was begun"),
+        (r#""status":"expired""#, "one was not done in time"),
+        (r#""status":"waived""#, "one was waived"),
+        (r#""status":"parked""#, "one has the status \"parked\""),
+        (r#""status":"pending","overridden":false"#, "one is pending"),
+        (r#""reviewer":{"kind":"human"}"#, "one is told of, without its status"),
+    ] {
+        let all = told(&[decision.clone(), review(members)], KeySource::Pinned);
+        let open = format!("No completed review of it is recorded: {words}.");
+        let names = "The outcome it names is \"declined\"; no outcome of a review is recorded with it.";
+        assert_says(&all, &[&open, names], &["reviewed it", "outcome of the review", "left the AI's", "concluded"]);
+    }
+    for members in [
+        r#""status":"completed""#,
+        r#""completed_at":"2026-11-20T10:00:09.000000000Z""#,
+        r#""decision":"approved""#,
+        r#""overridden":true"#,
+    ] {
+        let text = short_of(&[decision.clone(), review(members)]);
+        assert_says(&text, &["reviewed it"], &["No completed review"]);
+    }
+}
+
+/// Scenario: a record of a review that only names the decision, which is not among the records found. Guarantee: no decision is denied.
+#[test]
+fn a_review_alone_does_not_deny_its_decision() {
+    let lone = |kind: &str, review: &str| short_of(&[record("1", kind, &format!(r#""decision":{{"id":"d"}},"review":{{{review}}}"#))]);
+    assert_says(&lone("review", r#""status":"completed""#), &["1 record was found: it tells of a review. No outcome of a decision"], &[]);
+    // The kind of what carries a decision's id, and else tells of a review only.
+    assert_says(&lone("decision", r#""status":"completed""#), &["1 record was found: it tells of a review."], &["of a decision and"]);
+    assert_says(&lone("decision", r#""status":"pending""#), &["it tells of a decision and of a review that is not recorded as done."], &[]);
+    let named = record("1", "review", r#""decision":{"id":"d","outcome":"no"},"review":{"status":"pending"}"#);
+    assert_says(&short_of(&[named]), &["An outcome is named only where a review is told"], &["No outcome"]);
+}
+
+/// Scenario: one span holds the decision and its review. Guarantee: both are told, each as what it is.
+#[test]
+fn a_decision_reviewed_in_its_own_record_is_both() {
+    let groups =
+        r#""decision":{"id":"d","outcome":"declined"},"review":{"decision":"rejected","reviewer":{"kind":"human"},"status":"completed"}"#;
+    let all = told(&[record("1", "inference", groups)], KeySource::Pinned);
+    assert_says(
+        &all,
+        &[
+            "gave the outcome \"declined\"",
+            "A human reviewer reviewed it. The review's conclusion was \"rejected\".",
+            "The outcome was \"declined\".",
+        ],
+        &["outcome of the review", "later"],
+    );
+}
+
+/// Scenario: two decisions in one trace, and an explanation, a review and an action that name neither. Guarantee: none speaks for both.
+#[test]
+fn what_names_no_decision_speaks_for_none_of_several() {
+    let decision = |n: &str, outcome: &str| {
+        record(n, "decision", &format!(r#""decision":{{"id":"d{n}","outcome":"{outcome}"}},"trace":{{"span_id":"{n}","trace_id":"a"}}"#))
+    };
+    let loose = |span: &str| {
+        let at = |groups: &str| format!(r#"{groups},"trace":{{"span_id":"{span}","trace_id":"a"}}"#);
+        [
+            record("7", "explanation", &at(r#""explanation":{"reason_codes":["R1"]}"#)),
+            record("8", "review", &at(r#""review":{"decision":"approved","status":"completed"}"#)),
+            record("9", "action", &at(r#""action":{"name":"pay","status":"executed"}"#)),
+        ]
+    };
+    let both = [decision("1", "yes"), decision("2", "no")];
+    let text = short_of(&[&both[..], &loose("7")[..]].concat());
+    for what in ["An explanation", "A review", "An action"] {
+        let sentence = format!("{what} is recorded in the same trace; which decision it concerns is not recorded.");
+        assert_eq!(text.matches(&sentence).count(), 2, "{sentence}\n{text}");
+    }
+    assert_says(&text, &[], &["R1", "reviewed it", "pay", "not recorded. Whether"]);
+    // One decision alone, or a record of the very span of one of them.
+    let text = short_of(&[&both[..1], &loose("7")[..]].concat());
+    assert_says(&text, &["\"R1\"", "reviewed it", "\"pay\" was executed"], &["which decision"]);
+    let text = short_of(&[&both[..], &loose("2")[..]].concat());
+    assert_eq!(text.matches("R1").count(), 1, "{text}");
+    let (first, second) = text.split_once("gave the outcome \"no\"").unwrap();
+    assert_says(first, &["Why it came out so is not recorded."], &["R1", "pay", "which decision"]);
+    assert_says(second, &["\"R1\"", "reviewed it", "\"pay\" was executed"], &["which decision"]);
+}
+
+/// Scenario: two services decide under one id, and a review names that id only. Guarantee: it speaks for neither, unless its trace tells.
+#[test]
+fn what_names_an_id_of_several_decisions_speaks_for_none() {
+    let decision = |n: &str, outcome: &str| {
+        record(n, "decision", &format!(r#""decision":{{"id":"d","outcome":"{outcome}"}},"trace":{{"span_id":"{n}","trace_id":"{n}"}}"#))
+    };
+    let review = |trace: &str| {
+        record(
+            "8",
+            "review",
+            &format!(r#""decision":{{"id":"d"}},"review":{{"status":"completed"}},"trace":{{"span_id":"8","trace_id":"{trace}"}}"#),
+        )
+    };
+    let text = short_of(&[decision("1", "yes"), decision("2", "no"), review("8")]);
+    let sentence = "A review is recorded under the same id; which decision it concerns is not recorded.";
+    assert_eq!((text.matches(sentence).count(), text.matches("reviewed it").count()), (2, 0), "{text}");
+    let text = short_of(&[decision("1", "yes"), decision("2", "no"), review("1")]);
+    assert_eq!((text.matches(sentence).count(), text.matches("reviewed it").count()), (0, 1), "{text}");
+}
+/// Scenario: nobody brought a key, so the seals were checked with the one that the store itself supplied. Guarantee: nothing is vouched for.
+#[test]
+fn a_key_from_the_store_vouches_for_nothing() {
+    let records = [record("1", "decision", r#""decision":{"id":"d","outcome":"declined"}"#)];
+    let same = "since they were sealed, the records are the same to the byte";
+    assert_says(&told(&records, KeySource::Pinned), &[same, "What spanseal itself vouches for:"], &["agrees with itself"]);
+    assert_says(
+        &told(&records, KeySource::Unpinned),
+        &["the store agrees with itself; pin the log's key with --vkey to know more"],
+        &[same, "itself vouches for"],
+    );
+}
+
+/// Scenario: the seal says that its segments were locked; the locks were not read. Guarantee: the story says what was sealed, and what would
+/// look at the lock.
+#[test]
+fn a_lock_that_was_not_read_is_not_vouched_for() {
+    let line = record("1", "decision", r#""decision":{"id":"d","outcome":"declined"}"#);
+    for (mode, what) in [(crate::worm::Mode::Compliance, "COMPLIANCE"), (crate::worm::Mode::Governance, "GOVERNANCE")] {
+        let mut found = hit(0, &line);
+        let mut seal = (*found.place.seal).clone();
+        seal.statement.not_worm = false;
+        let mut segment = (*found.place.segment).clone();
+        segment.lock.mode = mode;
+        (found.place.seal, found.place.segment) = (std::sync::Arc::new(seal), std::sync::Arc::new(segment));
+        let story = tell(&[found], "d", Trust { key: KeySource::Pinned, complete: true, flags: "" });
+        let text = story.to_text(90).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_says(
+            &text,
+            &["was sealed with a lock until 19 May 2027", what, "`spanseal verify` checks whether the store still holds"],
+            &["Nobody can delete", "is kept at least", "can delete it earlier"],
+        );
+    }
+}

@@ -169,6 +169,12 @@ async fn what_is_no_request_is_invalid() {
     for (headers, body) in [
         (&[][..], framed(0, b"\xff\xff\xff")),
         (&[("grpc-encoding", "gzip")][..], framed(1, b"not gzip")),
+        // Compressed, and nobody said how; a flag that is none.
+        (&[][..], framed(1, b"not gzip")),
+        (&[("grpc-encoding", "gzip")][..], framed(2, b"")),
+        // Three bytes that ask for a window of 128 MiB.
+        (&[("grpc-encoding", "zstd")][..], framed(1, b"\x28\xb5\x2f\xfd\x00\x88\x19\x00\x00abc")),
+        (&[("grpc-encoding", "zstd")][..], framed(1, b"cut off")[..9].to_vec()),
         (&[][..], framed(0, b"0123456789")[..9].to_vec()),
         (&[][..], Vec::new()),
     ] {
@@ -176,7 +182,7 @@ async fn what_is_no_request_is_invalid() {
         assert_eq!((http, code(&headers)), (200, "3"), "{body:?}");
         assert!(headers.get("grpc-status-details-bin").is_none());
     }
-    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Malformed), 4);
+    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Malformed), 8);
     assert_eq!(rig.pool.used(), 0);
 }
 
@@ -191,9 +197,18 @@ async fn what_is_not_served_is_named_so() {
         let (http, headers) = raw(&rig, path, &[], framed(0, b"")).await;
         assert_eq!((http, code(&headers)), (200, "12"), "{path}");
     }
-    let (http, headers) = raw(&rig, path, &[("content-type", "application/json")], b"{}".to_vec()).await;
-    assert_eq!((http, headers.get("grpc-status")), (415, None));
-    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 4);
+    // gRPC in JSON and gRPC-Web are no protobuf.
+    for media_type in
+        ["application/json", "application/grpc+json", "application/grpc-web", "application/grpc-web+proto", "application/grpcx"]
+    {
+        let (http, headers) = raw(&rig, path, &[("content-type", media_type)], framed(0, b"")).await;
+        assert_eq!((http, headers.get("grpc-status")), (415, None), "{media_type}");
+    }
+    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 8);
+    for media_type in ["application/grpc+proto", "application/grpc; charset=utf-8", "Application/GRPC"] {
+        let (http, headers) = raw(&rig, path, &[("content-type", media_type)], framed(0, b"")).await;
+        assert_eq!((http, headers["spanseal-promoted"].to_str().unwrap()), (200, "0"), "{media_type}");
+    }
 }
 
 #[tokio::test]
@@ -278,6 +293,36 @@ async fn hanging_up_does_not_take_records_back() {
     assert_eq!(submission.batch.records.len(), 1);
     assert!(rig.pool.used() > 0);
     assert_eq!(rig.counters.take().spans, 1);
+}
+
+/// Scenario: the way to the writer is full, and a caller goes while it waits for its turn. Guarantee: what it sent is neither counted nor
+/// handed over.
+#[tokio::test]
+async fn who_leaves_before_the_hand_over_is_not_counted() {
+    let mut rig = rig().await;
+    let client = rig.client().await;
+    let call = || {
+        let mut client = client.clone();
+        tokio::spawn(async move { client.export(traces(vec![ai_span()])).await })
+    };
+    let mut waiting: Vec<_> = (0..64).map(|_| call()).collect();
+    while rig.submissions.len() < 64 {
+        tokio::task::yield_now().await;
+    }
+    waiting.push(call());
+    while rig.fake.seen.lock().unwrap().len() < 65 {
+        tokio::task::yield_now().await;
+    }
+    waiting.pop().unwrap().abort();
+    while rig.metrics.in_flight() > 64 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((rig.counters.take().spans, rig.metrics.items(Signal::Traces)), (64, 64));
+    rig.answering(Ok(RECEIPT));
+    for call in waiting {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(rig.pool.used(), 0);
 }
 
 #[tokio::test]

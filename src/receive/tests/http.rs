@@ -7,17 +7,17 @@ use reqwest::{Body, Method};
 use super::*;
 use crate::otlp::answer::Signal;
 
-const PROTOBUF: &str = "application/x-protobuf";
+pub(super) const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
-struct Reply {
-    status: u16,
+pub(super) struct Reply {
+    pub(super) status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
 impl Reply {
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |v| v.to_str().unwrap())
     }
 
@@ -26,7 +26,7 @@ impl Reply {
     }
 }
 
-async fn post(rig: &Rig, path: &str, media_type: &str, coding: &str, body: impl Into<Body>) -> Reply {
+pub(super) async fn post(rig: &Rig, path: &str, media_type: &str, coding: &str, body: impl Into<Body>) -> Reply {
     send(rig, Method::POST, path, media_type, coding, body).await
 }
 
@@ -43,13 +43,13 @@ async fn send(rig: &Rig, method: Method, path: &str, media_type: &str, coding: &
     Reply { status, headers, body: response.bytes().await.unwrap().to_vec() }
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).unwrap()
 }
 
@@ -185,6 +185,27 @@ async fn what_is_sent_to_the_wrong_path_is_told_where_it_belongs() {
     }
 }
 
+/// Scenario: senders of OTLP before 1.0, in both encodings, one of them through a Collector that also sends what is new. Guarantee: what is
+/// not kept of it is said, beside a receipt if there is one.
+#[tokio::test]
+async fn what_is_older_than_otlp_1_is_said() {
+    let mut rig = rig().await;
+    rig.answering(Ok(RECEIPT));
+    let said = "the request holds `instrumentationLibrarySpans` of OTLP before 1.0, of which nothing is kept: update its sender to one that \
+                sends `scopeSpans`";
+    let old = r#"{"resourceSpans":[{"instrumentationLibrarySpans":[{"spans":[{"name":"x","traceId":"zz"}]}]}]}"#;
+    let reply = post(&rig, "/v1/traces", JSON, "", old).await;
+    assert_eq!(reply.json(), serde_json::json!({"partialSuccess": {"rejectedSpans": "0", "errorMessage": said}}));
+    let mixed = [traces(vec![ai_span()]).encode_to_vec(), crate::otlp::json::traces(old.as_bytes()).unwrap()].concat();
+    let reply = post(&rig, "/v1/traces", PROTOBUF, "", mixed).await;
+    let partial = ExportTraceServiceResponse::decode(&*reply.body).unwrap().partial_success.unwrap();
+    assert_eq!((reply.header("spanseal-promoted"), partial.rejected_spans, &*partial.error_message), ("1", 0, said));
+    let logs = post(&rig, "/v1/logs", JSON, "", r#"{"resourceLogs":[{"instrumentation_library_logs":[{}]}]}"#).await;
+    assert!(logs.json()["partialSuccess"]["errorMessage"].as_str().unwrap().ends_with("sends `scopeLogs`"));
+    let none = post(&rig, "/v1/traces", JSON, "", r#"{"resourceSpans":[{"instrumentationLibrarySpans":[]}]}"#).await;
+    assert_eq!(none.body, b"{}");
+}
+
 #[tokio::test]
 async fn ids_of_wrong_length_are_said_and_lose_nothing() {
     let mut rig = rig().await;
@@ -284,8 +305,13 @@ async fn what_is_not_otlp_is_told_so() {
     assert_eq!(post(&rig, "/v1/traces", "application/x-protobuf2", "", "x").await.status, 415);
     let deflate = post(&rig, "/v1/traces", JSON, "deflate", "{}").await;
     assert_eq!((deflate.status, deflate.header("accept-encoding")), (415, "gzip, zstd"));
-    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Unsupported), 5);
-    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 2);
+    assert_eq!((deflate.header("content-type"), deflate.json()["code"].as_u64()), (JSON, Some(12)));
+    let put = send(&rig, Method::PUT, "/v1/traces", PROTOBUF, "", "").await;
+    assert_eq!((put.status, put.header("content-type"), google_status(&put.body).0), (405, PROTOBUF, 12));
+    let lost = post(&rig, "/v2/traces", PROTOBUF, "", "").await;
+    assert_eq!((lost.status, lost.header("content-type"), google_status(&lost.body).0), (404, PROTOBUF, 12));
+    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Unsupported), 6);
+    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 3);
 }
 
 /// Scenario: a small request becomes far more than it was. Guarantee: what it becomes is paid out of the pool; while others hold that, it

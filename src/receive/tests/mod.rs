@@ -1,5 +1,6 @@
 //! The receiver from outside: real clients on loopback, a promoter that is easy to foresee, a sealer in the test's hand.
 
+mod bombs;
 mod drain;
 mod grpc;
 mod http;

@@ -41,7 +41,7 @@ async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.expect("it never came to an end")
 }
 
-async fn until(what: &str, holds: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
     let wait = async {
         while !holds() {
             tokio::task::yield_now().await;
@@ -90,7 +90,7 @@ fn slow(rig: &Rig) -> u64 {
 }
 
 /// A client that does everything right, over both transports.
-async fn is_served(rig: &Rig) {
+pub(super) async fn is_served(rig: &Rig) {
     let mut client = rig.client().await;
     assert!(within(client.export(traces(vec![ai_span()]))).await.unwrap().metadata().get("spanseal-seal").is_some());
     let request = reqwest::Client::new().post(rig.url("/v1/traces")).header("content-type", "application/x-protobuf");
@@ -189,6 +189,10 @@ impl Stream {
 
 /// Opens gRPC streams on one connection: heads without an end.
 async fn streams(rig: &Rig, path: &str, count: usize) -> Vec<Stream> {
+    streams_in(rig, path, "identity", count).await
+}
+
+async fn streams_in(rig: &Rig, path: &str, coding: &str, count: usize) -> Vec<Stream> {
     let stream = TcpStream::connect(rig.receiver.grpc_address().unwrap()).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake::<_, _, Fed>(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -198,7 +202,7 @@ async fn streams(rig: &Rig, path: &str, count: usize) -> Vec<Stream> {
         let (feed, frames) = mpsc::channel(16);
         let body = StreamBody::new(tokio_stream::wrappers::ReceiverStream::new(frames));
         let request = ::http::Request::post(format!("http://h{path}")).header("content-type", "application/grpc").header("te", "trailers");
-        let response = sender.send_request(request.body(body).unwrap());
+        let response = sender.send_request(request.header("grpc-encoding", coding).body(body).unwrap());
         open.push(Stream { feed, response: tokio::spawn(async move { response.await.unwrap() }) });
     }
     open
@@ -237,6 +241,56 @@ async fn a_health_check_that_sends_nothing_is_ended() {
         }
     }
     assert_eq!(rig.metrics.requests(None, Outcome::Slow), 6);
+}
+
+/// Begins HTTP/2 and reads what the other end allows: window of a stream, of the connection, and the largest frame.
+async fn windows(address: Option<SocketAddr>) -> (TcpStream, [u32; 3]) {
+    let ping = b"\0\0\x08\x06\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let begun = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let mut stream = connected(address, &[&begun[..], ping].concat()).await;
+    let mut pongs = 0;
+    let (mut of_stream, mut of_connection, mut frame) = (65_535, 65_535, 16_384);
+    // RFC 9113: settings (4) and window updates (8) of the connection, until a second ping is answered (6): what was
+    // to be said at the beginning has been said then.
+    loop {
+        let mut head = [0; 9];
+        within(stream.read_exact(&mut head)).await.unwrap();
+        let [_, high, low, kind, flags, ..] = head;
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([high, low]))];
+        within(stream.read_exact(&mut payload)).await.unwrap();
+        let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+        match (kind, flags) {
+            (6, 1) if pongs == 1 => return (stream, [of_stream, of_connection, frame]),
+            (6, 1) => {
+                pongs += 1;
+                stream.write_all(ping).await.unwrap();
+            }
+            (4, 0) => {
+                for setting in payload.chunks(6) {
+                    match setting[1] {
+                        4 => of_stream = number(&setting[2..]),
+                        5 => frame = number(&setting[2..]),
+                        _ => {}
+                    }
+                }
+            }
+            (8, _) => of_connection += number(&payload),
+            _ => {}
+        }
+    }
+}
+
+/// What connections may make us keep beside the pool: megabytes for a few, what HTTP/2 begins with for all others.
+#[tokio::test]
+async fn the_windows_of_all_connections_are_bounded() {
+    let rig = slow_rig(patient()).await;
+    let mut open = Vec::new();
+    for count in 1..=66 {
+        let (stream, found) = windows(rig.receiver.grpc_address()).await;
+        let wide = [1024 * 1024, 4 * 1024 * 1024, 1024 * 1024];
+        assert_eq!(found, if count <= 64 { wide } else { [65_535, 65_535, 16_384] }, "{count}");
+        open.push(stream);
+    }
 }
 
 /// Scenario: an HTTP/2 connection that begins well and then neither sends nor answers. Guarantee: it ends, and is counted.
@@ -299,6 +353,53 @@ async fn a_body_that_pauses_is_received() {
     within(paused.read_exact(&mut heard)).await.unwrap();
     assert_eq!(&heard, b"HTTP/1.1 200 OK");
     assert_eq!(rig.fake.seen.lock().unwrap().iter().map(|seen| seen.bytes).collect::<Vec<_>>(), [whole.len(), whole.len()]);
+    until("nothing is held", || rig.pool.used() == 0).await;
+}
+
+/// Scenario: messages whose five bytes of prefix come in pieces, compressed and not, one of them after a pause. Guarantee: received like any other.
+#[tokio::test]
+async fn a_message_in_pieces_is_received() {
+    let mut rig = slow_rig(Timeouts { announced: SOON, ..patient() }).await;
+    rig.answering(Ok(RECEIPT));
+    let whole = padded(700_000).encode_to_vec();
+    let framed = |flag: u8, message: &[u8]| [&[flag][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), message].concat();
+    for (coding, message) in [
+        ("identity", framed(0, &whole)),
+        ("gzip", framed(0, &whole)),
+        ("gzip", framed(1, &http::gzip(&whole))),
+        ("zstd", framed(1, &http::zstd(&whole))),
+    ] {
+        let stream = streams_in(&rig, EXPORT, coding, 1).await.remove(0);
+        for (from, to) in [(0, 1), (1, 3), (3, 4), (4, 7), (7, 10), (10, message.len())] {
+            if from == 7 {
+                until("it gave back what it had announced", || rig.pool.used() > 0 && rig.pool.used() <= 9 * 64 * 1024).await;
+            }
+            stream.send(&message[from..to]).await;
+        }
+        let Stream { feed, response } = stream;
+        drop(feed);
+        assert_eq!(within(response).await.unwrap().headers()["spanseal-seal"], "42", "{coding}");
+        until("nothing is held", || rig.pool.used() == 0).await;
+    }
+    assert_eq!(rig.fake.seen.lock().unwrap().iter().map(|seen| seen.bytes).collect::<Vec<_>>(), [whole.len(); 4]);
+}
+
+/// Scenario: a small message that becomes large, on a stream that stays open. Guarantee: nothing is made of it until the stream ends; then it is
+/// received.
+#[tokio::test]
+async fn an_open_stream_holds_what_was_sent() {
+    let mut rig = slow_rig(Timeouts { announced: SOON, ..patient() }).await;
+    rig.answering(Ok(RECEIPT));
+    let sent = http::gzip(&padded(700_000).encode_to_vec());
+    let stream = streams_in(&rig, EXPORT, "gzip", 1).await.remove(0);
+    stream.send(&[&[1][..], &u32::try_from(sent.len()).unwrap().to_be_bytes(), &sent].concat()).await;
+    until("it is admitted", || rig.pool.used() > 0).await;
+    // Long enough for it to be read and decompressed.
+    is_served(&rig).await;
+    assert_eq!((rig.receiver.intake.inflater.held.peak(), rig.metrics.in_flight()), (0, 1));
+    let Stream { feed, response } = stream;
+    drop(feed);
+    assert_eq!(within(response).await.unwrap().headers()["spanseal-seal"], "42");
     until("nothing is held", || rig.pool.used() == 0).await;
 }
 

@@ -46,46 +46,6 @@ fn the_leaf_is_the_line_without_its_newline() {
 }
 
 #[test]
-fn lines_are_whole_across_chunks() {
-    let mut text = Vec::new();
-    let mut expected = Vec::new();
-    for n in 0..2000 {
-        let line = format!("{{\"n\":\"{}\"}}", "x".repeat(n));
-        expected.push(line.clone().into_bytes());
-        text.extend_from_slice(line.as_bytes());
-        text.push(b'\n');
-    }
-    assert!(text.len() > 10 * CHUNK);
-    let mut seen = Vec::new();
-    read_segment(&compressed(&text), "standard", |_, line, _| seen.push(line.to_vec())).unwrap();
-    assert_eq!(seen, expected);
-}
-
-/// The header's arithmetic at its limits; what stands behind it does not matter here.
-#[test]
-fn headers_at_their_limits() {
-    let magic = 0xFD2F_B528_u32.to_le_bytes();
-    let header = |rest: &[u8]| check_header(&[&magic[..], rest].concat());
-    // Window descriptor: exponent in the upper five bits, eighths in the lower three. 13 << 3 is 8 MiB.
-    assert_eq!(header(&[0, 13 << 3]), Ok(()));
-    assert!(header(&[0, 13 << 3 | 1]).is_err());
-    assert!(header(&[0, 0xff]).is_err());
-    // Single segment with a size of four bytes: the window is the content.
-    assert_eq!(header(&[&[0b1010_0000][..], &8_388_608_u32.to_le_bytes()].concat()), Ok(()));
-    assert!(header(&[&[0b1010_0000][..], &8_388_609_u32.to_le_bytes()].concat()).is_err());
-    // A window and a stated size of 256 MiB, and one byte more.
-    assert_eq!(header(&[&[0b1000_0000, 0][..], &268_435_456_u32.to_le_bytes()].concat()), Ok(()));
-    assert_eq!(header(&[&[0b1000_0000, 0][..], &268_435_457_u32.to_le_bytes()].concat()), Err(SegmentError::TooLong));
-    for short in [&[][..], &[0], &[0b1010_0000, 1, 2, 3]] {
-        assert!(header(short).is_err(), "{short:?}");
-    }
-    for dictionary in 1..=3 {
-        assert!(header(&[dictionary, 0, 0, 0, 0, 0]).is_err());
-    }
-    assert!(check_header(b"").is_err());
-}
-
-#[test]
 fn other_schemas_leave_room_and_no_more() {
     let at = |text: &str| UnixNanos::parse(text).unwrap();
     let known = record(&format!("\"start\":\"{EARLY}\""));

@@ -2,6 +2,8 @@
 
 use super::{MemoryStore, ObjectKey, State};
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// What happens to one effect (a put, an extend, a hold).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,7 @@ pub(super) struct Plan {
     at: BTreeMap<u64, Fault>,
     by_key: Vec<(String, usize, Fault)>,
     reads: Vec<(String, usize)>,
+    slow: Vec<(String, Duration)>,
 }
 
 /// Effects remembered for a failing test's message.
@@ -58,6 +61,10 @@ impl Plan {
         let hit = self.by_key.iter_mut().find(|(part, times, _)| *times > 0 && key.as_str().contains(part.as_str()))?;
         hit.1 -= 1;
         Some(hit.2)
+    }
+
+    pub(super) fn delay(&self, key: &str) -> Duration {
+        self.slow.iter().filter(|(part, _)| key.contains(part.as_str())).map(|(_, by)| *by).sum()
     }
 
     pub(super) fn read_fails(&mut self, key: &str) -> bool {
@@ -103,12 +110,24 @@ impl MemoryStore {
         self.state().plan.reads.push((part.to_owned(), times));
     }
 
+    /// From now on every call on a key that contains `part` takes this long before anything happens.
+    pub fn slow(&self, part: &str, by: Duration) {
+        self.state().plan.slow.push((part.to_owned(), by));
+    }
+
+    /// Sets by how many seconds the store's clock is ahead of ours, as if either had been moved. A process learns of it with its next
+    /// answer.
+    pub fn set_clock_skew(&self, seconds: i64) {
+        self.shared.skew_seconds.store(seconds, Ordering::SeqCst);
+    }
+
     /// Forgets every planned fault; what is in flight stays so.
     pub fn clear_faults(&self) {
         let mut state = self.state();
         state.plan.at.clear();
         state.plan.by_key.clear();
         state.plan.reads.clear();
+        state.plan.slow.clear();
     }
 
     /// Lets delayed puts land, in order; create-only is judged now. Returns how many were stored.

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use faults::{Effect, Plan};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod disturb;
@@ -39,7 +39,7 @@ pub struct MemoryOptions {
     pub locks: Locks,
     /// Whether objects have versions.
     pub versioned: bool,
-    /// Seconds that the store's clock is ahead of the clock it was given.
+    /// Seconds that the store's clock is ahead of the clock it was given, until [`MemoryStore::set_clock_skew`] says otherwise.
     pub clock_skew_seconds: i64,
 }
 
@@ -54,12 +54,18 @@ impl Default for MemoryOptions {
 pub struct MemoryStore {
     shared: Arc<Shared>,
     dead: Arc<AtomicBool>,
+    /// The skew as of this process's newest answer; [`NO_SKEW`] before the first.
+    noted_skew: Arc<AtomicI64>,
 }
+
+/// No answer yet.
+const NO_SKEW: i64 = i64::MIN;
 
 #[derive(Debug)]
 struct Shared {
     options: MemoryOptions,
     clock: Arc<dyn Clock>,
+    skew_seconds: AtomicI64,
     state: Mutex<State>,
 }
 
@@ -94,13 +100,18 @@ impl MemoryStore {
     /// An empty store whose locks live by `clock`.
     pub fn new(clock: Arc<dyn Clock>, options: MemoryOptions) -> Self {
         assert!(options.locks == Locks::None || options.versioned, "Object Lock needs versioning");
-        MemoryStore { shared: Arc::new(Shared { options, clock, state: Mutex::default() }), dead: Arc::default() }
+        let skew_seconds = AtomicI64::new(options.clock_skew_seconds);
+        MemoryStore::handle(Arc::new(Shared { options, clock, skew_seconds, state: Mutex::default() }))
     }
 
     /// Another process on the same objects; the fault plan is shared, death is not.
     #[must_use]
     pub fn process(&self) -> Self {
-        MemoryStore { shared: Arc::clone(&self.shared), dead: Arc::default() }
+        MemoryStore::handle(Arc::clone(&self.shared))
+    }
+
+    fn handle(shared: Arc<Shared>) -> Self {
+        MemoryStore { shared, dead: Arc::default(), noted_skew: Arc::new(AtomicI64::new(NO_SKEW)) }
     }
 
     /// Ends this process: every call from now on, and every one that waits, never returns and does nothing.
@@ -114,7 +125,21 @@ impl MemoryStore {
 
     fn now(&self) -> UnixSeconds {
         let own = self.shared.clock.now().ceil_seconds();
-        UnixSeconds(own.0.saturating_add(self.shared.options.clock_skew_seconds))
+        UnixSeconds(own.0.saturating_add(self.shared.skew_seconds.load(Ordering::SeqCst)))
+    }
+
+    /// An answer arrives, with the store's `Date`.
+    fn note_date(&self) {
+        self.noted_skew.store(self.shared.skew_seconds.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
+    /// The way there, where a test made it long.
+    async fn travel(&self, key: &str) {
+        let delay = self.state().plan.delay(key);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+            self.alive().await;
+        }
     }
 
     async fn alive(&self) {
@@ -161,6 +186,7 @@ impl MemoryStore {
         T: Send,
     {
         self.alive().await;
+        self.travel(key.as_str()).await;
         let (fault, result) = {
             let mut state = self.state();
             let fault = state.plan.next(effect, key);
@@ -179,16 +205,21 @@ impl MemoryStore {
         match (fault, result) {
             (Some(Fault::DieBefore | Fault::DieAfter), _) | (_, None) => self.die().await,
             (Some(Fault::LostAfter), Some(_)) => Err(Self::unknown(key)),
-            (_, Some(result)) => result,
+            (_, Some(result)) => {
+                self.note_date();
+                result
+            }
         }
     }
 
     async fn read<T>(&self, key: &str, look: impl FnOnce(&State) -> T + Send) -> Result<T, ReadError> {
         self.alive().await;
+        self.travel(key).await;
         let mut state = self.state();
         if state.plan.read_fails(key) {
             return Err(ReadError::Unavailable { key: key.to_owned(), reason: "timed out (fault plan)".to_owned() });
         }
+        self.note_date();
         Ok(look(&state))
     }
 }
@@ -249,6 +280,10 @@ impl State {
 impl WormStore for MemoryStore {
     fn describe(&self) -> String {
         "memory:".to_owned()
+    }
+
+    fn address(&self) -> String {
+        self.describe()
     }
 
     fn locks(&self) -> Locks {
@@ -361,7 +396,7 @@ impl WormStore for MemoryStore {
     }
 
     fn clock_skew_seconds(&self) -> Option<i64> {
-        Some(self.shared.options.clock_skew_seconds)
+        Some(self.noted_skew.load(Ordering::SeqCst)).filter(|s| *s != NO_SKEW)
     }
 }
 

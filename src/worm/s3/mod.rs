@@ -22,7 +22,7 @@ mod client;
 mod options;
 mod probe;
 mod xml;
-pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options};
+pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options, is_loopback};
 pub use probe::{CANARY_PREFIX, DeleteProbe};
 
 /// One try of a read, from connecting to the last byte.
@@ -45,6 +45,8 @@ pub struct S3Store {
     client: Client,
     /// `s3://bucket/prefix`.
     shown: String,
+    /// Whose bucket of that name.
+    owner: String,
     /// Empty, or ends with a slash.
     prefix: String,
     options: S3Options,
@@ -75,6 +77,7 @@ impl S3Store {
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             versioned: AtomicBool::new(true),
             shown,
+            owner: place.owner,
             options,
         };
         if store.options.not_worm {
@@ -246,6 +249,10 @@ impl S3Store {
 impl WormStore for S3Store {
     fn describe(&self) -> String {
         self.shown.clone()
+    }
+
+    fn address(&self) -> String {
+        format!("{} at {}", self.shown, self.owner)
     }
 
     fn locks(&self) -> Locks {

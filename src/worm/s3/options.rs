@@ -4,7 +4,6 @@ use crate::worm::OpenError;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider};
 use object_store::{BackoffConfig, RetryConfig, StaticCredentialProvider};
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +22,7 @@ pub struct S3Options {
     /// `store.s3.region`. Without it `AWS_REGION`, `AWS_DEFAULT_REGION`; AWS itself needs one.
     pub region: Option<String>,
     /// `store.s3.path_style`: `endpoint/bucket` instead of `bucket.endpoint`. An endpoint that is an IP address or
-    /// `localhost`, and a bucket with a dot under https, are addressed so in any case.
+    /// `localhost` (or a name below it), and a bucket with a dot under https, are addressed so in any case.
     pub path_style: bool,
     /// `store.s3.allow_http`: `http://` beyond loopback.
     pub allow_http: bool,
@@ -77,6 +76,8 @@ pub(super) struct Place {
     /// Scheme, host and, in path style, the bucket; no slash at the end.
     pub(super) base: String,
     pub(super) region: String,
+    /// Who has the bucket of this name: `aws` (or another of AWS's partitions), else scheme, host and port of the endpoint.
+    pub(super) owner: String,
     pub(super) is_https: bool,
     pub(super) credentials: Credentials,
 }
@@ -103,8 +104,11 @@ impl Place {
         let endpoint = endpoint.or_else(|| of_environment(AmazonS3ConfigKey::S3Endpoint));
         let endpoint = endpoint.or_else(|| of_environment(AmazonS3ConfigKey::Endpoint));
         let region = options.region.clone().or_else(|| of_environment(AmazonS3ConfigKey::Region));
-        let (base, is_https) = match &endpoint {
-            Some(endpoint) => base_at(endpoint, bucket, options).map_err(invalid)?,
+        let (base, is_https, owner) = match &endpoint {
+            Some(endpoint) => {
+                let (base, is_https) = base_at(endpoint, bucket, options).map_err(invalid)?;
+                (base, is_https, owner_at(endpoint, region.as_deref()))
+            }
             None => {
                 let Some(region) = &region else {
                     return Err(invalid(
@@ -122,13 +126,50 @@ impl Place {
                 } else {
                     format!("https://{bucket}.s3.{region}.{domain}")
                 };
-                (base, true)
+                (base, true, partition(Some(region)).to_owned())
             }
         };
         let region = region.unwrap_or_else(|| REGION_ELSEWHERE.to_owned());
         let credentials = find_credentials(environment, &region, options).map_err(|e| invalid(format!("no credentials: {e}")))?;
-        Ok(Place { base, region, is_https, credentials })
+        Ok(Place { base, region, owner, is_https, credentials })
     }
+}
+
+/// Whether an address lies on this machine: a loopback address, `localhost`, or a name below it (RFC 6761 section 6.3). What is sent there
+/// is read by nobody on the way, so it may go unencrypted.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+/// The part of AWS in which a bucket's name is unique.
+fn partition(region: Option<&str>) -> &'static str {
+    match region {
+        Some(region) if region.starts_with("cn-") => "aws-cn",
+        Some(region) if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// Who is asked at an endpoint, in one spelling: no default port, no slash at the end. AWS's own endpoints (regional, dual-stack, FIPS,
+/// in a private network) all lead to the same buckets; another machine that AWS only gave its name (`...compute.amazonaws.com`,
+/// `...elb.amazonaws.com`) is somebody else.
+fn owner_at(endpoint: &str, region: Option<&str>) -> String {
+    let Ok(url) = Url::parse(endpoint) else { return endpoint.to_owned() };
+    let host = url.host_str().unwrap_or_default();
+    let below_aws = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"));
+    let is_s3 = |labels: &str| {
+        labels.split('.').any(|label| matches!(label, "s3" | "s3-fips" | "s3-accelerate"))
+            || (labels.starts_with("s3-") && !labels.contains('.'))
+    };
+    if below_aws.is_some_and(is_s3) {
+        return partition(region).to_owned();
+    }
+    format!("{}{}", url.origin().ascii_serialization(), url.path().trim_end_matches('/'))
 }
 
 fn base_at(endpoint: &str, bucket: &str, options: &S3Options) -> Result<(String, bool), String> {
@@ -146,20 +187,18 @@ fn base_at(endpoint: &str, bucket: &str, options: &S3Options) -> Result<(String,
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!("endpoint `{endpoint}`: write https://host:port, without `?` or `#`"));
     }
-    let (is_loopback, is_nameless) = match url.host() {
-        Some(Host::Domain("localhost")) => (true, true),
-        Some(Host::Domain(_)) => (false, false),
-        Some(Host::Ipv4(ip)) => (IpAddr::V4(ip).is_loopback(), true),
-        Some(Host::Ipv6(ip)) => (IpAddr::V6(ip).is_loopback(), true),
+    let is_address = match url.host() {
+        Some(Host::Domain(_)) => false,
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
         None => return Err(format!("endpoint `{endpoint}` names no host")),
     };
-    if !is_https && !is_loopback && !options.allow_http {
+    if !is_https && !is_loopback(&url) && !options.allow_http {
         return Err(format!(
             "endpoint `{endpoint}` is not encrypted: everything sent there can be read on the way. Use https://, or set `store.s3.allow_http: true`"
         ));
     }
     let plain = url.as_str().trim_end_matches('/');
-    if options.path_style || is_nameless || (is_https && bucket.contains('.')) {
+    if options.path_style || is_address || is_loopback(&url) || (is_https && bucket.contains('.')) {
         return Ok((format!("{plain}/{bucket}"), is_https));
     }
     let (scheme, rest) = plain.split_once("://").unwrap_or(("https", plain));
@@ -219,9 +258,35 @@ mod tests {
             ("http://127.0.0.1:9000", "b", false, "http://127.0.0.1:9000/b"),
             ("http://[::1]:9000", "b", false, "http://[::1]:9000/b"),
             ("http://localhost:9000", "b", false, "http://localhost:9000/b"),
+            ("http://minio.localhost:9000", "b", false, "http://minio.localhost:9000/b"),
             ("https://10.0.0.1", "b", false, "https://10.0.0.1/b"),
         ] {
             assert_eq!(base(endpoint, bucket, path_style, false).as_deref(), Ok(want), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_told_from_its_namesake_elsewhere() {
+        let gov = Some("us-gov-west-1");
+        for (endpoint, region, want) in [
+            ("https://minio.example.com", None, "https://minio.example.com"),
+            ("https://MinIO.example.com:443/", None, "https://minio.example.com"),
+            ("https://minio.example.com:9000", None, "https://minio.example.com:9000"),
+            ("http://minio.example.com", None, "http://minio.example.com"),
+            ("http://[::1]:9000", None, "http://[::1]:9000"),
+            ("https://example.com/one/", None, "https://example.com/one"),
+            ("https://s3.amazonaws.com", None, "aws"),
+            ("https://s3.eu-central-1.amazonaws.com", Some("eu-central-1"), "aws"),
+            ("https://s3-eu-west-1.amazonaws.com", Some("eu-west-1"), "aws"),
+            ("https://s3.dualstack.eu-central-1.amazonaws.com", None, "aws"),
+            ("https://bucket.vpce-1a2b-3c4d.s3.us-east-1.vpce.amazonaws.com", None, "aws"),
+            ("https://s3-fips.us-gov-west-1.amazonaws.com", gov, "aws-us-gov"),
+            ("https://s3.cn-north-1.amazonaws.com.cn", Some("cn-north-1"), "aws-cn"),
+            ("https://ec2-1-2-3-4.compute.amazonaws.com", None, "https://ec2-1-2-3-4.compute.amazonaws.com"),
+            ("https://s3-1234.eu-west-1.elb.amazonaws.com", None, "https://s3-1234.eu-west-1.elb.amazonaws.com"),
+            ("https://s3.amazonaws.com.example.com", None, "https://s3.amazonaws.com.example.com"),
+        ] {
+            assert_eq!(owner_at(endpoint, region), want, "{endpoint}");
         }
     }
 

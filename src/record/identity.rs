@@ -69,10 +69,10 @@ impl Keyed {
     pub(crate) fn texts(&self, label: &str, parts: &[&str]) -> [u8; 32] {
         let mut text = Vec::with_capacity(64);
         text.push(b'[');
-        crate::record::canonical::write_string(&mut text, label);
+        super::canonical::write_string(&mut text, label);
         for part in parts {
             text.push(b',');
-            crate::record::canonical::write_string(&mut text, part);
+            super::canonical::write_string(&mut text, part);
         }
         text.push(b']');
         let mut mac = self.mac.clone();

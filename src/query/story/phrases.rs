@@ -1,0 +1,74 @@
+//! Sentences that the summary and the list of events share.
+
+use super::words::{list, number, quote};
+use crate::query::Hit;
+use crate::record::canonical::Json;
+
+/// How much a human had to do with it, as the application reported.
+pub(super) fn automation(hit: &Hit) -> Option<String> {
+    let said = match hit.text("decision.automation_level")? {
+        "fully_automated" => "It was reported as decided fully automatically.",
+        "human_in_the_loop" => "It was reported as needing a human's consent.",
+        "human_on_the_loop" => "It was reported as watched over by a human.",
+        "advisory" => "It was reported as advice only.",
+        other => return Some(format!("Its degree of automation was reported as {}.", quote(other))),
+    };
+    Some(said.to_owned())
+}
+
+/// Reason codes that are there, and what they are of.
+pub(super) fn reasons(codes: &[String], of: &str) -> String {
+    match codes {
+        [one] => format!("The reason given {of} is {one}."),
+        several => format!("The reasons given {of} are {}.", list(several)),
+    }
+}
+
+/// How sure, by what method, against which threshold. No full stop at the end.
+pub(super) fn confidence(hit: &Hit) -> Option<String> {
+    let group = hit.record.get("confidence")?;
+    let text = |name: &str| group.get(name).and_then(Json::as_str);
+    let Some(score) = group.get("score").map(number) else {
+        return Some("How sure it was is not recorded".to_owned());
+    };
+    let of = text("of").map(|o| format!(" in {}", quote(o))).unwrap_or_default();
+    let method =
+        text("method").map_or_else(|| ", by a method that is not recorded".to_owned(), |m| format!(", by the method {}", quote(m)));
+    let met = match group.get("threshold_met") {
+        Some(Json::Bool(met)) => Some(*met),
+        _ => None,
+    };
+    let threshold = match (group.get("threshold").map(number), met) {
+        (Some(threshold), Some(true)) => format!(", which meets the threshold of {threshold}"),
+        (Some(threshold), Some(false)) => format!(", below the threshold of {threshold}"),
+        (Some(threshold), None) => format!("; the threshold was {threshold}"),
+        (None, Some(true)) => ", reported as meeting a threshold that is not recorded".to_owned(),
+        (None, Some(false)) => ", reported as below a threshold that is not recorded".to_owned(),
+        (None, None) => "; no threshold is recorded".to_owned(),
+    };
+    Some(format!("It gave its confidence{of} as {score}{method}{threshold}"))
+}
+
+/// What was done because of it. No full stop at the end.
+pub(super) fn action(hit: &Hit) -> Option<String> {
+    let group = hit.record.get("action")?;
+    let text = |path: &str| group.path(path).and_then(Json::as_str);
+    let name = text("name").map_or_else(|| "An action without a name".to_owned(), |n| format!("The action {}", quote(n)));
+    let target = match (text("target.type"), text("target.id")) {
+        (Some(kind), Some(id)) => format!(" on {} {}", quote(kind), quote(id)),
+        (None, Some(one)) | (Some(one), None) => format!(" on {}", quote(one)),
+        (None, None) => String::new(),
+    };
+    let status = match text("status") {
+        Some(known @ ("proposed" | "approved" | "executed" | "blocked" | "reversed")) => format!(" was {known}"),
+        Some("failed") => " failed".to_owned(),
+        Some(other) => format!(" has the status {}", quote(other)),
+        None => " is recorded, without its status".to_owned(),
+    };
+    let reversible = match group.get("reversible") {
+        Some(Json::Bool(true)) => "; it can be undone",
+        Some(Json::Bool(false)) => "; it cannot be undone",
+        _ => "",
+    };
+    Some(format!("{name}{target}{status}{reversible}"))
+}

@@ -1,0 +1,177 @@
+//! Publishes the newest committed checkpoint at an interval, as a task of its own: a store that hangs here stalls no seal.
+//!
+//! `checkpoint` is a pointer and may lag (`store.md`), so a failure is made up at the next interval. Order is kept because one task puts one
+//! checkpoint at a time, always the newest there is: an older one is never put after a newer one was. What it publishes is committed: the
+//! sealer hands a checkpoint over after the commit of its seal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::chain::retried;
+use super::keys::{LogKey, Mark};
+use super::stats::Stats;
+use crate::clock::{Clock, UnixSeconds};
+use crate::tlog::note::Checkpoint;
+use crate::tlog::seal_file::SealFile;
+use crate::worm::{Condition, Lock, Mode, ReadError, SMALL_BYTES_MAX, WormStore, checkpoint_key};
+
+/// Lock of `checkpoint` in a bucket that would lock it by default: it is replaced every few seconds and must not pile up for years.
+const CHECKPOINT_LOCK_SECONDS: i64 = 300;
+
+/// What publishing needs.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    pub(crate) store: Arc<dyn WormStore>,
+    pub(crate) log: String,
+    pub(crate) key: Arc<LogKey>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Between the beginnings of two publications, if the log grew.
+    pub(crate) interval: Duration,
+    /// The bucket locks by default.
+    pub(crate) locked: bool,
+    pub(crate) stats: Arc<Stats>,
+}
+
+/// A committed seal's checkpoint.
+#[derive(Clone, Debug)]
+struct Newest {
+    size: u64,
+    checkpoint: String,
+    mark: Mark,
+}
+
+/// The sealer's end. Dropping it ends the task in the middle of whatever it does, as a kill would.
+#[derive(Debug)]
+pub(crate) struct Publishing {
+    newest: watch::Sender<Option<Newest>>,
+    stop: CancellationToken,
+    join: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        self.join.abort();
+    }
+}
+
+impl Publishing {
+    /// Hands over the checkpoint of a seal that is committed.
+    pub(crate) fn committed(&self, seal: &SealFile) {
+        self.newest.send_replace(Some(Newest::of(seal)));
+    }
+
+    /// Publishes the newest checkpoint, if that is still to be done, and ends.
+    pub(crate) async fn finish(mut self) {
+        self.stop.cancel();
+        // An error here is a panic there, which the log shows; the pointer lags then, which is allowed.
+        let _ = (&mut self.join).await;
+    }
+
+    /// Ready when the task broke off, which it never does by itself.
+    pub(crate) async fn failed(&mut self) {
+        let _ = (&mut self.join).await;
+    }
+}
+
+impl Newest {
+    fn of(seal: &SealFile) -> Self {
+        let index = seal.statement.index;
+        Newest { size: index.saturating_add(1), checkpoint: seal.checkpoint.clone(), mark: Mark { index, leaf: seal.leaf() } }
+    }
+}
+
+impl Publisher {
+    /// Publishes `newest` before anything else and then goes on by itself.
+    pub(crate) async fn start(self, newest: Option<&SealFile>) -> Result<Publishing, ReadError> {
+        let published = self.published_before().await?;
+        self.stats.published_tree_size.set(published);
+        let first = newest.map(Newest::of);
+        let mut published = 0;
+        if let Some(first) = &first {
+            self.publish(first, &mut published).await;
+        }
+        let (newest, watching) = watch::channel(first);
+        let stop = CancellationToken::new();
+        let join = tokio::spawn(self.run(watching, stop.clone(), published));
+        Ok(Publishing { newest, stop, join })
+    }
+
+    /// Size of the checkpoint that an earlier process has published, for the figure of what is not covered yet.
+    async fn published_before(&self) -> Result<u64, ReadError> {
+        let key = checkpoint_key(&self.log);
+        let note = match retried(|| self.store.get(&key, None, SMALL_BYTES_MAX)).await {
+            Err(ReadError::TooLarge { .. }) => None,
+            note => note?,
+        };
+        let text = note.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+        Ok(text.and_then(|text| Checkpoint::open(&text, self.key.verifier()).ok()).map_or(0, |checkpoint| checkpoint.size.0))
+    }
+
+    async fn run(self, mut newest: watch::Receiver<Option<Newest>>, stop: CancellationToken, mut published: u64) {
+        let mut next = Instant::now() + self.interval;
+        loop {
+            // Every arm is cancel-safe: none of them holds anything.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = due(&mut newest, published, next) => {}
+            }
+            next = Instant::now() + self.interval;
+            let now = newest.borrow_and_update().clone();
+            if let Some(now) = now {
+                self.publish(&now, &mut published).await;
+            }
+        }
+        let last = newest.borrow().clone().filter(|last| last.size > published);
+        if let Some(last) = last {
+            self.publish(&last, &mut published).await;
+        }
+    }
+
+    /// Points `checkpoint` at a seal.
+    async fn publish(&self, newest: &Newest, published: &mut u64) {
+        let lock = self.locked.then(|| Lock {
+            mode: Mode::Governance,
+            retain_until: UnixSeconds(self.clock.now().ceil_seconds().0.saturating_add(CHECKPOINT_LOCK_SECONDS)),
+        });
+        let body = Bytes::from(newest.checkpoint.clone());
+        match self.store.put(&checkpoint_key(&self.log), body, Condition::Any, lock).await {
+            Ok(_) => {
+                *published = newest.size;
+                self.remember(newest.mark).await;
+                self.stats.published_tree_size.set(newest.size);
+                tracing::debug!(tree_size = newest.size, "checkpoint.published");
+            }
+            Err(e) => {
+                self.stats.publish_failures.add(1);
+                tracing::warn!(reason = %e, "checkpoint.unpublished");
+            }
+        }
+    }
+
+    /// Notes the seal beside the key, outside the store. It only ever lags, so a failure costs nothing but sharpness. The file is synced,
+    /// which is no work for an async thread.
+    async fn remember(&self, mark: Mark) {
+        let key = Arc::clone(&self.key);
+        match tokio::task::spawn_blocking(move || key.set_mark(mark)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => tracing::warn!(reason = %e, "key.mark.unwritten"),
+            Err(e) => tracing::warn!(reason = %e, "key.mark.unwritten"),
+        }
+    }
+}
+
+/// Ready when there is something newer than what is published, and the interval is over.
+async fn due(newest: &mut watch::Receiver<Option<Newest>>, published: u64, next: Instant) {
+    let grown = newest.wait_for(|newest| newest.as_ref().is_some_and(|n| n.size > published)).await.is_ok();
+    if !grown {
+        // The sealer is gone without a word, and this task is about to be ended.
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep_until(next).await;
+}
