@@ -17,7 +17,7 @@ use prost::Message as _;
 use serde_json::Value;
 
 use crate::support::captures::{self, Capture, Recorded, Signal, Transport};
-use crate::support::goldens;
+use crate::support::hand_read;
 use crate::support::otlp::{Answer, GrpcClient, HttpRequest, http};
 use crate::support::receiver::{Receiver, Site};
 use crate::support::runtime;
@@ -229,7 +229,7 @@ fn members_say_what_the_telemetry_said() {
 #[test]
 fn records_are_what_was_read_in_the_payloads() {
     let records: Vec<&Value> = replayed().lines.iter().map(|(_, record)| record).collect();
-    let (compared, wrong) = goldens::differences("b", &records);
+    let (compared, wrong) = hand_read::differences("b", &records);
     assert!(compared >= 20, "only {compared} records were compared");
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
