@@ -158,6 +158,8 @@ fn scope(name: &[u8]) -> Option<Dialect> {
         b"agent_framework" => Dialect::MsAgentFramework,
         b"strands.telemetry.tracer" => Dialect::AwsStrands,
         b"guardrails-ai" => Dialect::GuardrailsAi,
+        // The first by its newer engine, the second the default of the older one.
+        b"nemo-guardrails" | b"nemo_guardrails" => Dialect::NemoGuardrails,
         b"Agent365Sdk" => Dialect::MsA365,
         b"livekit-agents" => Dialect::Livekit,
         b"weave.conversation" | b"weave.trace_server" => Dialect::Weave,

@@ -15,11 +15,12 @@ pub(super) const ROWS: &[Row] = &[
     row("speculative_generation.mode_active", To::Keep),
     row("speculative_generation.first_completed", To::Keep),
     row("speculative_generation.first_rejector", To::Keep),
-    later(3, "llm.cache.hit", To::Member(member::OUTPUT_FROM_CACHE)),
 ];
 
 /// Generic keys of its spans.
 pub(super) const OWN: &[Row] = &[
+    // Of the prefix that raw parameters have elsewhere.
+    later(3, "llm.cache.hit", To::Member(member::OUTPUT_FROM_CACHE)),
     later(1, "rail.name", To::Member(member::GUARDRAIL_NAME)),
     row("rail.type", To::Keep),
     row(STOP, To::Keep),
