@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 
 use super::convert::{self, Marks, Who};
-use super::dialects::Side;
-use super::draft::{Draft, How, jcs};
+use super::dialects::{Look, Side};
+use super::draft::{Draft, Entry, How, jcs};
 use super::encode::Notes;
 use super::lists;
 use super::scan::{self, Holds};
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
 use crate::record::builder::Val;
-use crate::record::canonical::{compare_names, write_string};
+use crate::record::canonical::{Json, compare_names, write_string};
 use crate::record::content::{Captured, Content, Scheme, keyed_hash_text};
 use crate::record::registry::{self as member, Kind, Member};
 
@@ -28,7 +28,7 @@ pub(super) fn prompt_hash(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Ma
         }
         write_string(&mut x, &text);
     };
-    for entry in draft.side_ref(Side::Instructions).iter().filter(|e| !e.frame && e.holds == Holds::Content) {
+    for entry in draft.side_ref(Side::Instructions).iter().filter(|e| !e.is_frame() && e.holds == Holds::Content) {
         match &entry.value {
             Value::Text(text) => scan::instruction_texts(text, &mut each),
             other => {
@@ -39,7 +39,7 @@ pub(super) fn prompt_hash(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Ma
         }
     }
     let mut lists_seen = false;
-    for entry in draft.side_ref(Side::Input).iter().filter(|e| e.messages && e.holds == Holds::Content) {
+    for entry in draft.side_ref(Side::Input).iter().filter(|e| e.look == Look::Messages && e.holds == Holds::Content) {
         // Stacked instrumentors repeat the messages: the first list speaks.
         if !lists_seen {
             match &entry.value {
@@ -65,23 +65,44 @@ pub(super) fn prompt_hash(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Ma
     Ok(())
 }
 
-/// Finish reasons from the answer's messages where no attribute gave them (older shape, streamed answers), and how many choices came.
-pub(super) fn finish_reasons(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Malformed> {
+/// Finish reasons from the answer itself where no attribute gave them (single choices, message lists of older shape, a provider's answer),
+/// and how many choices came; of a provider's answer also its id.
+pub(super) fn finish_reasons(draft: &mut Draft<'_>, who: &Who<'_>, kind: Kind) -> Result<(), Malformed> {
+    let choices = std::mem::take(&mut draft.choice_reasons);
+    if !draft.record.has(member::OUTPUT_FINISH_REASONS) {
+        for reason in choices.into_values() {
+            convert::claim_one_more(draft, who, member::OUTPUT_FINISH_REASONS, reason);
+        }
+    }
+    let answers = draft.side_ref(Side::Output).iter().any(|e| e.look == Look::Response);
     if let Some(Val::Texts(reasons)) = draft.record.get(member::OUTPUT_FINISH_REASONS)
         && reasons.len() == 1
         && !draft.record.has(member::PARAMETERS_CHOICE_COUNT)
+        && (!answers || draft.record.has(member::OUTPUT_RESPONSE_ID))
     {
         // One reason, one choice: nothing to find out.
         return Ok(());
     }
-    let list = draft.side_ref(Side::Output).iter().find(|e| e.messages);
-    let Some(entry) = list else { return Ok(()) };
-    let (reasons, count) = match &entry.value {
-        Value::Text(text) => scan::finish_reasons(text),
-        Value::Array(_) => scan::finish_reasons(&lists::plain(&entry.value)?),
+    // A tool's result may look like a provider's answer and is none.
+    let asked = matches!(kind, Kind::Inference | Kind::Embedding);
+    let found = draft.side_ref(Side::Output).iter().find(|e| e.look == Look::Messages || (asked && e.look == Look::Response));
+    let Some(entry) = found else { return Ok(()) };
+    let (reasons, count, id) = match (&entry.value, entry.look) {
+        (Value::Text(text), Look::Response) => scan::answer(text),
+        (Value::Text(text), _) => message_reasons(text),
+        (Value::Array(_), _) => message_reasons(&lists::plain(&entry.value)?),
         _ => return Ok(()),
     };
     let key = entry.key.to_string();
+    if let Some(id) = id
+        && !draft.record.has(member::OUTPUT_RESPONSE_ID)
+    {
+        let mut marks = Marks::default();
+        let id = convert::claim(member::OUTPUT_RESPONSE_ID, id.as_bytes(), who, &mut marks).into_owned();
+        draft.record.push(member::OUTPUT_RESPONSE_ID, Val::Str(Cow::Owned(id)));
+        draft.marks(member::OUTPUT_RESPONSE_ID.path(), marks);
+        draft.derived.push((member::OUTPUT_RESPONSE_ID, How::Fallback(key.clone())));
+    }
     if !reasons.is_empty() && !draft.record.has(member::OUTPUT_FINISH_REASONS) {
         draft.derived.push((member::OUTPUT_FINISH_REASONS, How::Fallback(key)));
         for reason in reasons {
@@ -95,31 +116,69 @@ pub(super) fn finish_reasons(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(),
     Ok(())
 }
 
-/// Texts of `llm.input_messages.<i>.message.*` with role system or developer.
+fn message_reasons(json: &[u8]) -> (Vec<String>, usize, Option<String>) {
+    let (reasons, count) = scan::finish_reasons(json);
+    (reasons, count, None)
+}
+
+/// The documents of a retrieval from its output, where no key of their own holds them: a list of objects, or an object with that list
+/// as `documents`. The output stays what it is.
+pub(super) fn documents(draft: &mut Draft<'_>, who: &Who<'_>, kind: Kind) -> Result<(), Malformed> {
+    if kind != Kind::Retrieval || !draft.documents.is_empty() || draft.record.has(member::RETRIEVAL_DOCUMENTS) {
+        return Ok(());
+    }
+    let texts = draft.side_ref(Side::Output).iter().filter_map(|e| match &e.value {
+        Value::Text(text) if !e.is_frame() && e.holds == Holds::Content => scan::parse_bounded(text).map(|json| (json, e.key.to_string())),
+        _ => None,
+    });
+    let lists = texts.filter_map(|(json, key)| {
+        let list = match json {
+            Json::Array(list) => list,
+            Json::Object(members) => match members.into_iter().find(|(name, _)| name == "documents")?.1 {
+                Json::Array(list) => list,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let all =
+            !list.is_empty() && list.iter().all(|item| ["page_content", "content", "text", "id"].iter().any(|n| item.get(n).is_some()));
+        all.then_some((list, key))
+    });
+    if let Some((list, key)) = { lists }.next() {
+        lists::documents_of(draft, who, &list);
+        draft.derived.push((member::RETRIEVAL_DOCUMENTS, How::Fallback(key)));
+    }
+    Ok(())
+}
+
+/// Texts of indexed messages with role system or developer: `llm.input_messages.<i>.message.*` (OpenInference) and
+/// `gen_ai.prompt.<i>.*` (OpenLLMetry up to 0.57).
 fn indexed_system_texts(draft: &Draft<'_>, each: &mut dyn FnMut(Cow<'_, str>)) {
-    const PREFIX: &str = "llm.input_messages.";
+    /// What stands before the index, and before the leaf.
+    const SHAPES: [(&str, &str); 2] = [("llm.input_messages.", "message."), ("gen_ai.prompt.", "")];
     let parts = |key: &str| {
-        let (index, leaf) = key.strip_prefix(PREFIX)?.split_once('.')?;
+        let (index, leaf) = SHAPES.iter().find_map(|(prefix, inner)| {
+            let (index, leaf) = key.strip_prefix(prefix)?.split_once('.')?;
+            Some((index, leaf.strip_prefix(inner)?))
+        })?;
         Some((index.parse::<u32>().ok()?, leaf.to_owned()))
     };
     let input = draft.side_ref(Side::Input);
-    if !input.iter().any(|e| matches!(e.value, Value::Text(b"system" | b"developer"))) {
+    let instructs = |e: &&Entry<'_>| matches!(e.value, Value::Text(b"system" | b"developer"));
+    let roles = input.iter().filter(instructs).filter_map(|e| parts(&e.key));
+    let system: Vec<u32> = roles.filter(|(_, leaf)| leaf == "role").map(|(index, _)| index).collect();
+    if system.is_empty() {
         return;
     }
-    let system: Vec<u32> = input
-        .iter()
-        .filter(|e| matches!(e.value, Value::Text(b"system" | b"developer")))
-        .filter_map(|e| parts(&e.key).filter(|(_, leaf)| leaf == "message.role").map(|(i, _)| i))
-        .collect();
     let mut texts: Vec<(u32, u32, &[u8])> = Vec::new();
-    for entry in input.iter().filter(|e| e.holds == Holds::Content && !e.frame) {
+    for entry in input.iter().filter(|e| e.holds == Holds::Content && !e.is_frame()) {
         let (Some((index, leaf)), Value::Text(text)) = (parts(&entry.key), &entry.value) else { continue };
         if !system.contains(&index) {
             continue;
         }
-        let part = match leaf.strip_prefix("message.contents.").and_then(|rest| rest.split_once('.')) {
+        let part = match leaf.strip_prefix("contents.").and_then(|rest| rest.split_once('.')) {
             Some((part, "message_content.text")) => part.parse::<u32>().ok().and_then(|p| p.checked_add(1)),
-            None if leaf == "message.content" => Some(0),
+            None if leaf == "content" => Some(0),
             _ => None,
         };
         texts.extend(part.map(|part| (index, part, *text)));
@@ -156,7 +215,7 @@ pub(super) fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> R
         }
         return Ok(());
     }
-    let holds = entries.iter().filter(|e| !e.frame).map(|e| e.holds).fold(Holds::Nothing, Holds::join);
+    let holds = entries.iter().filter(|e| !e.is_frame()).map(|e| e.holds).fold(Holds::Nothing, Holds::join);
     let mut content = match holds {
         Holds::Content => {
             let pairs: Vec<(Cow<'a, str>, Value<'a>)> = entries.drain(..).map(|e| (e.key, e.value)).collect();
@@ -167,7 +226,7 @@ pub(super) fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> R
         Holds::Nothing => Content::only(Captured::Absent),
     };
     // Frames without content stay findable; a redaction marker is said by `redacted`.
-    draft.rest.extend(entries.drain(..).filter(|e| e.frame || e.holds != Holds::Redaction).map(|e| (e.key, e.value)));
+    draft.rest.extend(entries.drain(..).filter(|e| e.is_frame() || e.holds != Holds::Redaction).map(|e| (e.key, e.value)));
     *draft.side_mut(side) = entries;
     content.claimed_hash = notes.claimed_hash;
     content.reference = notes.reference;

@@ -5,13 +5,17 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::Promoter;
 use super::convert::{self, Converted, Marks, Who};
-use super::dialects::{Dialects, Known, Side, otel_core_is_withheld};
+use super::dialects::{Carried, Dialect, Dialects, Known, Look, Side, To, carried_key, otel_core_is_withheld, raw_parameter};
 use super::encode::{self, Form, Notes};
 use super::lists;
-use super::scan::Holds;
+use super::scan::{self, Holds};
+use crate::clock::UnixNanos;
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
 use crate::record::builder::{Record, Val};
@@ -23,9 +27,15 @@ pub(crate) struct Entry<'a> {
     pub(crate) key: Cow<'a, str>,
     pub(crate) value: Value<'a>,
     pub(crate) holds: Holds,
-    pub(crate) frame: bool,
-    /// Whether the tables say that this is a message list, from which texts can be read.
-    pub(crate) messages: bool,
+    /// How the tables say to look at it: texts are read from a message list, reasons and an id from a provider's answer.
+    pub(crate) look: Look,
+}
+
+impl Entry<'_> {
+    /// Whether it frames content and is none.
+    pub(crate) fn is_frame(&self) -> bool {
+        self.look == Look::Frame
+    }
 }
 
 /// What is known of a side besides its values.
@@ -42,14 +52,45 @@ pub(crate) enum How {
     Computed,
     Resource,
     Fallback(String),
-    Carrier(&'static str),
+    Carrier(String),
+}
+
+impl How {
+    /// By its carrier, without the name inside it.
+    pub(crate) fn carrier(key: &str) -> How {
+        How::Carrier(key.split('/').next().unwrap_or_default().to_owned())
+    }
 }
 
 /// Where an attribute stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Own,
+    /// Inside another key, named in `evidence.derived`.
+    Carrier,
     Resource,
+}
+
+/// One value for one member, as it was sent and converted.
+#[derive(Debug)]
+pub(crate) struct Stated<'a> {
+    pub(crate) member: Member,
+    pub(crate) place: Place,
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) value: Value<'a>,
+    pub(crate) converted: Converted<'a>,
+    pub(crate) marks: Marks,
+    /// Whether the keys of this member mean the same, so that different values are a conflict.
+    pub(crate) strict: bool,
+}
+
+/// The name of what a span is, which is a member's value if the span turns out to be of one of these kinds.
+#[derive(Clone, Debug)]
+pub(crate) struct Entity<'a> {
+    pub(crate) kinds: &'static [Kind],
+    /// The key that said so.
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) name: &'a [u8],
 }
 
 /// A record in the making.
@@ -68,6 +109,24 @@ pub(crate) struct Draft<'a> {
     pub(crate) spoken: Dialects,
     pub(crate) span_kind: Option<Kind>,
     pub(crate) operation: Option<Kind>,
+    /// What a vague word says: asked after the operation.
+    pub(crate) vague_kind: Option<Kind>,
+    /// Whether the span names its kind or operation at all, even by a word that no table knows: then it is not guessed from a model.
+    pub(crate) says_kind: bool,
+    /// Whether this span stands around others that count its tokens.
+    pub(crate) around: bool,
+    /// Names that become members when the kind is known.
+    pub(crate) entities: Vec<Entity<'a>>,
+    /// Whether the span's own name is such a name.
+    pub(crate) named_by_span: bool,
+    /// A framework in a provider's place: stands only where nobody names a vendor.
+    pub(crate) framework: Option<(Cow<'a, str>, Value<'a>)>,
+    /// Finish reasons of single choices, by the choice's index: used where no list gives them.
+    pub(crate) choice_reasons: BTreeMap<u32, Cow<'a, str>>,
+    /// When the answer began.
+    pub(crate) first_chunk_at: Option<UnixNanos>,
+    /// The key of a level that says error.
+    pub(crate) error_level: Option<Cow<'a, str>>,
     /// The answering and the asked-for model, with the key that said so.
     pub(crate) response_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
     pub(crate) requested_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
@@ -82,7 +141,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) dropped_attributes: i64,
     pub(crate) answers: Vec<lists::Answer>,
     /// What is said of a decision, until it is known whether there is one.
-    pub(crate) qualifiers: Vec<(Member, Place, Cow<'a, str>, Value<'a>)>,
+    pub(crate) qualifiers: Vec<Stated<'a>>,
     /// Media types of sides that have no value.
     pub(crate) loose_media_types: Vec<(Side, String)>,
     /// Preimages are made here, so that one allocation serves all records of a request.
@@ -104,6 +163,15 @@ impl<'a> Draft<'a> {
         self.spoken = Dialects::default();
         self.span_kind = None;
         self.operation = None;
+        self.vague_kind = None;
+        self.says_kind = false;
+        self.around = false;
+        self.entities.clear();
+        self.named_by_span = false;
+        self.framework = None;
+        self.choice_reasons.clear();
+        self.first_chunk_at = None;
+        self.error_level = None;
         self.response_model = None;
         self.requested_model = None;
         self.foreign_prompt_hash = None;
@@ -178,7 +246,10 @@ impl<'a> Draft<'a> {
                 self.dialects.add(dialect);
             }
             let key = self.key(key);
-            return self.known(who, known, key, value);
+            return match known.to {
+                To::Carrier => self.carrier(promoter, who, key, value),
+                _ => self.known(who, known, key, value),
+            };
         }
         if let Some((family, dialect, index, leaf)) = promoter.tables.family(key) {
             self.dialects.add(dialect);
@@ -199,9 +270,80 @@ impl<'a> Draft<'a> {
             self.withheld += 1;
             return Ok(());
         }
+        // Any text may stand between `llm.` and a name: only where LiteLLM speaks is it a provider.
+        if self.dialects.has(Dialect::Litellm)
+            && let Some(to) = raw_parameter(key)
+        {
+            // The raw span names no operation, and a model alone does not say which.
+            self.says_kind = true;
+            if matches!(to, To::Side(Side::Output, _)) {
+                self.vague_kind = self.vague_kind.or(Some(Kind::Inference));
+            }
+            let key = self.key(key);
+            return self.place(who, to, Place::Own, key, value);
+        }
+        if let Some((own, carried)) = carried_key(key)
+            && let Some(known) = promoter.tables.find(own)
+        {
+            let key = self.key(key);
+            return self.carried(who, Known { carried, ..known }, key, value);
+        }
         let key = self.key(key);
         self.rest.push((key, value));
         Ok(())
+    }
+
+    /// A JSON object of an application's metadata: what in it is under our own keys is claimed. The rest of it goes to `rest`, as a whole.
+    fn carrier(&mut self, promoter: &Promoter, who: &Who<'_>, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        let complete = match &value {
+            Value::Text(json) if holds_claims(json) => self.carried_members(promoter, who, (&key, ""), json.trim_ascii(), 0)?,
+            _ => false,
+        };
+        if !complete {
+            self.rest.push((key, value));
+        }
+        Ok(())
+    }
+
+    /// `above`: the carrier's key, and the names around these members. False where something is no claim.
+    fn carried_members(
+        &mut self,
+        promoter: &Promoter,
+        who: &Who<'_>,
+        above: (&str, &str),
+        json: &'a [u8],
+        depth: usize,
+    ) -> Result<bool, Malformed> {
+        /// `{"ai_audit": {"decision": {"outcome": ...}}}` is as good as one dotted name.
+        const DEPTH_MAX: usize = 4;
+        let (carrier, names) = above;
+        let mut complete = scan::is_whole(json);
+        for (name, raw) in scan::members(json) {
+            let name = format!("{names}{}", String::from_utf8_lossy(name));
+            let own = is_own(&name).then(|| promoter.tables.find(name.as_bytes())).flatten();
+            complete &= match own {
+                Some(known) => {
+                    let key = Cow::Owned(format!("{carrier}/{name}"));
+                    self.carried(who, Known { carried: Carried::Json, ..known }, key, Value::Text(raw))?;
+                    true
+                }
+                None if raw.first() == Some(&b'{') && depth < DEPTH_MAX => {
+                    self.carried_members(promoter, who, (carrier, &format!("{name}.")), raw, depth + 1)?
+                }
+                None => false,
+            };
+        }
+        Ok(complete)
+    }
+
+    /// A claim of ours inside another key: waits until what the span says under the key itself is in.
+    pub(crate) fn carried(&mut self, who: &Who<'_>, known: Known, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        /// Below aliases of our own keys, above older names of others.
+        const RANK: u8 = 2;
+        if let Some(dialect) = known.dialect {
+            self.dialects.add(dialect);
+        }
+        self.known(who, Known { rank: RANK, ..known }, key, value)
     }
 
     /// A key as text; what is no UTF-8 is repaired and named.
@@ -228,7 +370,11 @@ impl<'a> Draft<'a> {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.sort_by_key(|(known, _, _)| known.rank);
         for (known, key, value) in waiting.drain(..) {
-            self.place(who, known.to, Place::Own, key, value)?;
+            match known.carried {
+                Carried::No => self.place(who, known.to, Place::Own, key, value)?,
+                Carried::Plain => self.claim(who, known.to, Place::Carrier, key, value)?,
+                Carried::Json => self.unquoted(who, known.to, Place::Carrier, key, value)?,
+            }
         }
         self.waiting = waiting;
         Ok(())
@@ -253,7 +399,7 @@ impl<'a> Draft<'a> {
 
     /// Whether a side has content.
     pub(crate) fn has_side(&self, side: Side) -> bool {
-        self.side_ref(side).iter().any(|e| !e.frame)
+        self.side_ref(side).iter().any(|e| !e.is_frame())
     }
 
     /// Takes what is known of a side besides its values.
@@ -281,26 +427,45 @@ impl<'a> Draft<'a> {
         strict: bool,
     ) -> Result<(), Malformed> {
         let mut marks = Marks::default();
-        match convert::convert(member, &value, who, &mut marks)? {
+        let converted = convert::convert(member, &value, who, &mut marks)?;
+        self.stated(Stated { member, place, key, value, converted, marks, strict });
+        Ok(())
+    }
+
+    /// A statement about a member: taken at once, unless it only qualifies a decision that nobody may have stated.
+    pub(crate) fn stated(&mut self, stated: Stated<'a>) {
+        if qualifies_decision(stated.member) {
+            self.qualifiers.push(stated);
+        } else {
+            self.take(stated);
+        }
+    }
+
+    /// Takes a statement.
+    pub(crate) fn take(&mut self, stated: Stated<'a>) {
+        let Stated { member, place, key, value, converted, marks, strict } = stated;
+        match converted {
             Converted::To(converted) => {
                 match self.record.get(member) {
                     None => {
                         self.record.push(member, converted);
-                        if place == Place::Resource {
-                            self.derived.push((member, How::Resource));
+                        match place {
+                            Place::Own => {}
+                            Place::Carrier => self.derived.push((member, How::carrier(&key))),
+                            Place::Resource => self.derived.push((member, How::Resource)),
                         }
                         if member == member::PROMPT_TEMPLATE_HASH {
                             self.record.set(member::PROMPT_TEMPLATE_HASH_SOURCE, Val::Str(Cow::Borrowed("producer")));
                         }
                     }
-                    Some(present) if *present == converted => return Ok(()),
+                    Some(present) if *present == converted => return,
                     Some(_) => {
                         // A resource speaks for all its spans; what the span says itself overrides it and contradicts nothing.
-                        if strict && place == Place::Own {
+                        if strict && place != Place::Resource {
                             self.conflict(member.path());
                         }
                         self.rest.push((key, value));
-                        return Ok(());
+                        return;
                     }
                 }
                 self.marks(member.path(), marks);
@@ -311,7 +476,6 @@ impl<'a> Draft<'a> {
                 self.rest.push((key, value));
             }
         }
-        Ok(())
     }
 
     /// A value that code found (not an attribute's own).
@@ -332,6 +496,29 @@ impl<'a> Draft<'a> {
             }
         }
     }
+}
+
+/// Whether a key is in our own namespace.
+fn is_own(key: &str) -> bool {
+    key.starts_with("ai_audit.") || key.starts_with("ai.audit.")
+}
+
+/// Whether a JSON text may hold a key of ours. Metadata mostly holds none, and then it is not walked.
+fn holds_claims(json: &[u8]) -> bool {
+    static NAMES: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(b"\"ai_audit"), Finder::new(b"\"ai.audit.")]);
+    NAMES.iter().any(|name| name.find(json).is_some())
+}
+
+/// Members of `decision` that do not state one by themselves (`record.md` section 5, rule 1).
+fn qualifies_decision(member: Member) -> bool {
+    matches!(
+        member,
+        member::DECISION_BAND
+            | member::DECISION_AUTOMATION_LEVEL
+            | member::DECISION_AUTHORITY
+            | member::DECISION_PURPOSE
+            | member::DECISION_SCORE
+    )
 }
 
 /// JCS of entries as `{key: value}`, and what had to be repaired.

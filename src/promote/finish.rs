@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::convert::Who;
+use super::convert::{self, Marks, Who};
 use super::dialects::Side;
 use super::draft::{Draft, How};
 use super::{Context, Promoter, content, lists};
 use crate::clock::UnixNanos;
+use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
 use crate::record::builder::Val;
 use crate::record::canonical::write_string;
@@ -56,11 +57,13 @@ pub(crate) fn finish<'a>(
     decision(draft, closing.id);
     // The kind is decided by what the span itself says; what its resource adds may not turn every span into a lineage record.
     let kind = kind(draft, closing.kind);
+    names(draft, who, kind);
     resource.apply(draft, who)?;
     decision(draft, closing.id);
-    qualify(draft, who)?;
+    qualify(draft);
     content::prompt_hash(draft, who)?;
-    content::finish_reasons(draft, who)?;
+    content::finish_reasons(draft, who, kind)?;
+    content::documents(draft, who, kind)?;
     content::redirect(draft, kind);
     for side in Side::ALL {
         content::content(draft, who, side)?;
@@ -162,17 +165,15 @@ fn decision(draft: &mut Draft<'_>, id: RecordId) {
 }
 
 /// What qualifies a decision (a level of automation, an authority) joins it; where none was stated it makes none, and goes to `rest`.
-fn qualify<'a>(draft: &mut Draft<'a>, who: &Who<'_>) -> Result<(), Malformed> {
-    let qualifiers = std::mem::take(&mut draft.qualifiers);
-    let stated = draft.record.has(member::DECISION_ID);
-    for (member, place, key, value) in qualifiers {
-        if stated {
-            draft.member(who, member, place, key, value, true)?;
+fn qualify(draft: &mut Draft<'_>) {
+    let has_decision = draft.record.has(member::DECISION_ID);
+    for stated in std::mem::take(&mut draft.qualifiers) {
+        if has_decision {
+            draft.take(stated);
         } else {
-            draft.rest.push((key, value));
+            draft.rest.push((stated.key, stated.value));
         }
     }
-    Ok(())
 }
 
 /// Rule 1.
@@ -222,11 +223,43 @@ fn confidence(draft: &mut Draft<'_>) {
     }
 }
 
+/// What waited for the kind: the name of a tool or agent where its own key is missing, and a framework where nobody names a vendor.
+fn names<'a>(draft: &mut Draft<'a>, who: &Who<'_>, kind: Kind) {
+    let own = match kind {
+        Kind::Tool => Some(member::TOOL_NAME),
+        Kind::Agent => Some(member::ACTOR_AGENT_NAME),
+        Kind::Guardrail => Some(member::GUARDRAIL_NAME),
+        Kind::Evaluation => Some(member::EVALUATION_NAME),
+        _ => None,
+    };
+    for entity in std::mem::take(&mut draft.entities) {
+        if let Some(member) = own.filter(|m| entity.kinds.contains(&kind) && !entity.name.is_empty() && !draft.record.has(*m)) {
+            let mut marks = Marks::default();
+            let name = convert::claim(member, entity.name, who, &mut marks);
+            draft.record.push(member, Val::Str(name));
+            draft.marks(member.path(), marks);
+            draft.derived.push((member, How::Fallback(entity.key.into_owned())));
+        }
+    }
+    if let Some((key, value)) = draft.framework.take() {
+        match value {
+            Value::Text(name) if !draft.record.has(member::MODEL_PROVIDER) => {
+                let mut marks = Marks::default();
+                let name = convert::claim(member::MODEL_PROVIDER, name, who, &mut marks);
+                draft.record.push(member::MODEL_PROVIDER, Val::Str(name));
+                draft.marks(member::MODEL_PROVIDER.path(), marks);
+            }
+            value => draft.rest.push((key, value)),
+        }
+    }
+}
+
 /// Rule 8: what counts tokens a second time is marked: agents and workflows add up their calls, a log repeats its span, a fetched
 /// response was counted when it was made. An operation that no table knows may be a call of its own and is not marked.
 fn usage(draft: &mut Draft<'_>, kind: Kind, signal: Signal) {
     let counted = draft.record.has_any(member::USAGE_AGGREGATE, member::USAGE_TOTAL_TOKENS);
     let again = matches!(kind, Kind::Agent | Kind::Workflow)
+        || draft.around
         || draft.operation == Some(Kind::Event)
         || (signal == Signal::Log && draft.record.has(member::TRACE_SPAN_ID));
     if counted && again && !draft.record.has(member::USAGE_AGGREGATE) {

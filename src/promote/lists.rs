@@ -80,6 +80,11 @@ pub(crate) fn documents<'a>(draft: &mut Draft<'a>, who: &Who<'_>, value: &Value<
         }
         return Ok(false);
     };
+    Ok(documents_of(draft, who, &list))
+}
+
+/// The same for a list that was read already.
+pub(crate) fn documents_of(draft: &mut Draft<'_>, who: &Who<'_>, list: &[Json]) -> bool {
     let mut complete = list.len() <= ITEMS_MAX;
     for (index, json) in list.iter().take(ITEMS_MAX).enumerate() {
         let Some(members) = json.as_object() else {
@@ -103,7 +108,7 @@ pub(crate) fn documents<'a>(draft: &mut Draft<'a>, who: &Who<'_>, value: &Value<
             };
         }
     }
-    Ok(complete)
+    complete
 }
 
 fn set(draft: &mut Draft<'_>, who: &Who<'_>, index: u32, member: Member, value: &Json) -> bool {

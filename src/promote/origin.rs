@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::Promoter;
 use super::convert::{self, Marks, Who};
-use super::dialects::{Known, RESOURCE_KEEP, RESOURCE_MEMBERS, To};
-use super::draft::{Draft, How, Place};
+use super::dialects::{Known, RESOURCE_KEEP, RESOURCE_MEMBERS};
+use super::draft::{Draft, Place};
 use super::encode::{self, Notes};
 use crate::otlp::view::{ResourceGroup, Scope, ScopeGroup, Value, key_values};
 use crate::otlp::wire::Malformed;
@@ -113,27 +113,6 @@ impl<'a> Origin<'a> {
         Ok(origin)
     }
 
-    /// One claim of the resource, for a record that does not state its own.
-    fn claim(&self, draft: &mut Draft<'a>, who: &Who<'_>, to: To, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
-        let (member, stated) = match to {
-            To::Side(side, _) | To::Reference(side) | To::ClaimedHash(side) | To::MediaType(side) => {
-                (side.member(), draft.has_side(side) || draft.record.has(side.member()))
-            }
-            To::Items(member) => (member, draft.record.has(member)),
-            To::Documents => (member::RETRIEVAL_DOCUMENTS, !draft.documents.is_empty()),
-            To::PromptHash => (member::PROMPT_HASH, draft.record.has(member::PROMPT_HASH)),
-            To::ContextHash => (member::REVIEW_CONTEXT_HASH, draft.record.has(member::REVIEW_CONTEXT_HASH)),
-            to => return draft.place(who, to, Place::Resource, key, value),
-        };
-        if stated {
-            draft.rest.push((key, value));
-        } else {
-            draft.place(who, to, Place::Resource, key, value)?;
-            draft.derived.push((member, How::Resource));
-        }
-        Ok(())
-    }
-
     /// Adds to a draft what its resource says.
     pub(crate) fn apply(&self, draft: &mut Draft<'a>, who: &Who<'_>) -> Result<(), Malformed> {
         for (member, text) in &self.members {
@@ -143,7 +122,7 @@ impl<'a> Origin<'a> {
             draft.record.push(member::SOURCE_RESOURCE, Val::Raw(self.kept.clone()));
         }
         for (known, key, value) in &self.claims {
-            self.claim(draft, who, known.to, Cow::Owned(format!("resource/{key}")), value.clone())?;
+            draft.claim(who, known.to, Place::Resource, Cow::Owned(format!("resource/{key}")), value.clone())?;
         }
         draft.rest.extend(self.rest.iter().cloned());
         draft.withheld += self.withheld;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::convert::{self, Marks, Who};
 use super::dialects::{
-    Dialect, MEMORY_RECORDS, Side, ag2, aws, coding_agents, crewai, google_adk, guardrails_ai, haystack, is_memory_write, microsoft,
+    Dialect, Look, MEMORY_RECORDS, Side, ag2, aws, coding_agents, crewai, google_adk, guardrails_ai, haystack, is_memory_write, microsoft,
     nemo_guardrails, otel_mcp, pydantic_ai,
 };
 use super::draft::{Draft, Entry, How};
@@ -164,7 +164,7 @@ fn pydantic<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &[u8]) -> Result<Opt
     {
         // It carried both sides: each is committed to by the same bytes.
         let (key, value) = (both.key.clone(), both.value.clone());
-        draft.side_mut(Side::Output).push(Entry { key, value, holds: Holds::Content, frame: false, messages: false });
+        draft.side_mut(Side::Output).push(Entry { key, value, holds: Holds::Content, look: Look::Whole });
     }
     if draft.kept_text(pydantic_ai::DEFERRAL) == Some("ApprovalRequired") {
         draft.derive(member::REVIEW_REQUIRED, Val::Bool(true), pydantic_ai::DEFERRAL);

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::convert::{self, Converted, Marks, Who};
-use super::dialects::{Family, Look, Side, To, kind_of_operation, kind_of_span, provider};
-use super::draft::{Draft, Entry, How, Place};
+use super::convert::{self, Marks, Who};
+use super::dialects::{Family, Look, Says, Side, To, Words, is_framework, kind_of_operation, provider};
+use super::draft::{Draft, Entity, Entry, How, Place, Stated};
 use super::lists;
 use super::scan::{self, Holds};
+use crate::clock::UnixNanos;
 use crate::otlp::view::{Value, elements, key_values};
 use crate::otlp::wire::Malformed;
 use crate::record::builder::Val;
@@ -17,9 +18,9 @@ impl<'a> Draft<'a> {
     /// Puts one value where its row says.
     pub(crate) fn place(&mut self, who: &Who<'_>, to: To, place: Place, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
         match to {
-            To::Member(member) if qualifies_decision(member) => self.qualifiers.push((member, place, key, value)),
             To::Member(member) => self.member(who, member, place, key, value, true)?,
             To::Fallback(member) => self.member(who, member, place, key, value, false)?,
+            To::Provider if value.as_str().is_some_and(is_framework) && self.framework.is_none() => self.framework = Some((key, value)),
             To::Provider => {
                 let value = match value.as_str().map(|name| (name, provider(name))) {
                     Some((sent, renamed)) if sent != renamed => Value::Text(renamed.as_bytes()),
@@ -29,10 +30,22 @@ impl<'a> Draft<'a> {
             }
             To::Operation => {
                 self.operation = self.operation.or_else(|| value.as_str().and_then(kind_of_operation));
+                self.says_kind = true;
                 self.kept.push((key, value));
             }
-            To::SpanKind => {
-                self.span_kind = self.span_kind.or_else(|| value.as_str().and_then(kind_of_span));
+            To::Kind(words) => self.kind(words, key, value),
+            To::KindOfNamed(words) => {
+                self.named_by_span = true;
+                self.kind(words, key, value);
+            }
+            To::Means(kind, member) => {
+                self.vague_kind = self.vague_kind.or(Some(kind));
+                self.member(who, member, place, key, value, true)?;
+            }
+            To::Entity(kinds) => {
+                if let Value::Text(text) = value {
+                    self.entities.push(Entity { kinds, key: key.clone(), name: bare(text) });
+                }
                 self.kept.push((key, value));
             }
             To::ResponseModel | To::RequestedModel => self.model(who, to, key, value),
@@ -97,16 +110,179 @@ impl<'a> Draft<'a> {
                     self.rest.push((key, value));
                 }
             }
+            To::Object(names) => self.object(who, names, key, value),
+            To::Json(to) => self.unquoted(who, *to, place, key, value)?,
+            To::When(dialect, to) if self.dialects.has(dialect) => self.place(who, *to, place, key, value)?,
+            To::When(..) => self.rest.push((key, value)),
+            To::Carried(member) => self.member(who, member, Place::Carrier, key, value, false)?,
+            To::Milliseconds(member) => {
+                let seconds = match value {
+                    Value::Double(ms) => Value::Double(ms / 1000.0),
+                    #[expect(clippy::as_conversions, reason = "exact below 2^53 milliseconds, which is longer than anybody waits")]
+                    Value::Int(ms) => Value::Double(ms as f64 / 1000.0),
+                    // Logs of coding agents write numbers as text.
+                    Value::Text(text) => match std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()) {
+                        Some(ms) => Value::Double(ms / 1000.0),
+                        None => Value::Text(text),
+                    },
+                    ref other => other.clone(),
+                };
+                self.instead(value, |draft| draft.member(who, member, place, key, seconds, false))?;
+            }
+            To::FirstChunkAt => match &value {
+                Value::Text(text) if self.first_chunk_at.is_none() => {
+                    self.first_chunk_at = std::str::from_utf8(bare(text)).ok().and_then(UnixNanos::parse);
+                    if self.first_chunk_at.is_some() {
+                        self.kept.push((key, value));
+                    } else {
+                        self.conflict(member::TIME_TO_FIRST_CHUNK.path());
+                        self.rest.push((key, value));
+                    }
+                }
+                _ => self.rest.push((key, value)),
+            },
+            To::Level => {
+                if value.as_str().is_some_and(|level| level.eq_ignore_ascii_case("ERROR")) {
+                    self.error_level = Some(key.clone());
+                }
+                self.kept.push((key, value));
+            }
             To::Keep => self.kept.push((key, value)),
+            To::KeepNumber => match value {
+                Value::Int(_) | Value::Double(_) | Value::Bool(_) => self.kept.push((key, value)),
+                _ => self.rest.push((key, value)),
+            },
             To::KeepHost => match &value {
                 Value::Text(host) if !host.iter().any(|b| matches!(b, b'/' | b'@' | b'?')) => self.kept.push((key, value)),
                 _ => self.rest.push((key, value)),
             },
             To::Withhold => self.withheld += 1,
-            To::Rest => self.rest.push((key, value)),
-            To::Milliseconds(member) => self.seconds(who, member, key, value)?,
+            To::Carrier | To::Rest => self.rest.push((key, value)),
         }
         Ok(())
+    }
+
+    /// One claim of a carrier or resource, for a record that does not state its own.
+    pub(crate) fn claim(&mut self, who: &Who<'_>, to: To, place: Place, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        let (member, stated) = match to {
+            to if place == Place::Own => return self.place(who, to, place, key, value),
+            To::Side(side, _) | To::Reference(side) | To::ClaimedHash(side) | To::MediaType(side) => {
+                (side.member(), self.has_side(side) || self.record.has(side.member()))
+            }
+            To::Items(member) => (member, self.record.has(member)),
+            To::Documents => (member::RETRIEVAL_DOCUMENTS, !self.documents.is_empty()),
+            To::PromptHash => (member::PROMPT_HASH, self.record.has(member::PROMPT_HASH)),
+            To::ContextHash => (member::REVIEW_CONTEXT_HASH, self.record.has(member::REVIEW_CONTEXT_HASH)),
+            to => return self.place(who, to, place, key, value),
+        };
+        if stated {
+            self.rest.push((key, value));
+        } else {
+            let how = if place == Place::Carrier { How::carrier(&key) } else { How::Resource };
+            self.place(who, to, place, key, value)?;
+            self.derived.push((member, how));
+        }
+        Ok(())
+    }
+
+    /// Places a JSON scalar as text: a string without its quotes and escapes. Content is not decoded, and what finds no home goes to
+    /// `rest`: both as they were sent.
+    pub(crate) fn unquoted(&mut self, who: &Who<'_>, to: To, place: Place, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        let inner = match &value {
+            Value::Text(b"null") => Value::Empty,
+            Value::Text(text) => Value::Text(bare(text)),
+            other => other.clone(),
+        };
+        // Escapes (Python writes every letter beyond ASCII as one): only a member owns what they become.
+        if let (Value::Text([b'"', ..]), To::Member(member) | To::Fallback(member) | To::Carried(member)) = (&inner, to) {
+            let mut marks = Marks::default();
+            let converted = match &value {
+                Value::Text(text) => convert::from_raw_json(member, text.trim_ascii(), who, &mut marks),
+                _ => convert::Converted::Empty,
+            };
+            self.stated(Stated { member, place, key, value, converted, marks, strict: matches!(to, To::Member(_)) });
+            return Ok(());
+        }
+        self.instead(value, |draft| draft.claim(who, to, place, key, inner))
+    }
+
+    /// Runs something that places a changed form of a value. What it gives to `rest`, to the allow-list or to a side is the value as it was
+    /// sent.
+    fn instead(&mut self, sent: Value<'a>, place: impl FnOnce(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
+        let sides = |draft: &Self| draft.sides.each_ref().map(Vec::len);
+        let before = (self.rest.len(), self.kept.len(), sides(self));
+        place(self)?;
+        if self.rest.len() > before.0
+            && let Some((_, last)) = self.rest.last_mut()
+        {
+            *last = sent;
+        } else if self.kept.len() > before.1
+            && let Some((_, last)) = self.kept.last_mut()
+        {
+            *last = sent;
+        } else if let Some((side, _)) = self.sides.iter_mut().zip(before.2).find(|(side, length)| side.len() > *length)
+            && let Some(last) = side.last_mut()
+        {
+            last.value = sent;
+        }
+        Ok(())
+    }
+
+    /// A dialect's word for the span.
+    fn kind(&mut self, words: Words, key: Cow<'a, str>, value: Value<'a>) {
+        if let Value::Text(text) = value {
+            let word = bare(text);
+            self.says_kind = true;
+            match words.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(word)).map(|(_, says)| *says) {
+                Some(Says::Surely(kind)) => self.span_kind = self.span_kind.or(Some(kind)),
+                Some(Says::Vaguely(kind)) => self.vague_kind = self.vague_kind.or(Some(kind)),
+                Some(Says::Around(kind)) => {
+                    self.span_kind = self.span_kind.or(Some(kind));
+                    self.around = true;
+                }
+                Some(Says::Nothing) | None => {}
+            }
+        }
+        self.kept.push((key, value));
+    }
+
+    /// A JSON object (of a list the first) whose members are members of the record. What is not placed leaves the whole value in `rest`.
+    fn object(&mut self, who: &Who<'_>, names: &[(&str, Member)], key: Cow<'a, str>, value: Value<'a>) {
+        let Value::Text(json) = value else { return self.rest.push((key, value)) };
+        let mut json = json.trim_ascii();
+        let mut complete = true;
+        if json.first() == Some(&b'[') {
+            complete = scan::parse_bounded(json).is_some();
+            let mut items = scan::items(json);
+            json = items.next().unwrap_or_default();
+            complete &= items.next().is_none();
+        }
+        complete &= self.object_members(who, names, "", json, 0);
+        if !complete {
+            self.rest.push((key, value));
+        }
+    }
+
+    fn object_members(&mut self, who: &Who<'_>, names: &[(&str, Member)], above: &str, json: &[u8], depth: usize) -> bool {
+        /// Usage and cost are two objects deep.
+        const DEPTH_MAX: usize = 3;
+        let mut complete = scan::is_whole(json);
+        for (name, raw) in scan::members(json).filter(|(_, raw)| *raw != b"null") {
+            let path = format!("{above}{}", String::from_utf8_lossy(name));
+            let known = names.iter().find(|(known, _)| *known == path).map(|(_, member)| *member);
+            complete &= match known {
+                Some(member) => {
+                    let mut marks = Marks::default();
+                    let converted = convert::from_raw_json(member, raw, who, &mut marks);
+                    self.found(member, converted, marks)
+                }
+                None if raw.first() == Some(&b'{') && depth < DEPTH_MAX => {
+                    self.object_members(who, names, &format!("{path}."), raw, depth + 1)
+                }
+                None => false,
+            };
+        }
+        complete
     }
 
     fn model(&mut self, who: &Who<'_>, to: To, key: Cow<'a, str>, value: Value<'a>) {
@@ -123,26 +299,13 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A duration that came in milliseconds, for a member in seconds.
-    fn seconds(&mut self, who: &Who<'_>, member: Member, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
-        let mut marks = Marks::default();
-        let converted = match convert::convert(member, &value, who, &mut marks)? {
-            Converted::To(Val::Num(milliseconds)) => Converted::To(Val::Num(milliseconds / 1000.0)),
-            other => other,
-        };
-        if !self.found(member, converted, marks) {
-            self.rest.push((key, value));
-        }
-        Ok(())
-    }
-
     /// A value that carries content, or frames it.
     pub(crate) fn side(&mut self, side: Side, look: Look, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
         let holds = match (&value, look) {
             (Value::Empty, _) => Holds::Nothing,
-            (Value::Text(text), Look::Messages) => scan::messages_hold(text),
+            (Value::Text(text), Look::Messages | Look::Response) => scan::messages_hold(text),
             (Value::Text(text), _) => scan::text_holds(text),
-            (Value::Array(_) | Value::KeyValues(_), Look::Messages) => scan::messages_hold(&lists::plain(&value)?),
+            (Value::Array(_) | Value::KeyValues(_), Look::Messages | Look::Response) => scan::messages_hold(&lists::plain(&value)?),
             // A vector of thousands is content at a glance; only an empty one is none.
             (Value::Array(array), _) if elements(array).next().is_none() => Holds::Nothing,
             (Value::KeyValues(list), _) if key_values(list, 1).next().is_none() => Holds::Nothing,
@@ -154,7 +317,7 @@ impl<'a> Draft<'a> {
             self.rest.push((key, value));
             return Ok(());
         }
-        self.side_mut(side).push(Entry { key, value, holds, frame: look == Look::Frame, messages: look == Look::Messages });
+        self.side_mut(side).push(Entry { key, value, holds, look });
         Ok(())
     }
 
@@ -172,7 +335,16 @@ impl<'a> Draft<'a> {
             Family::Side(side) => {
                 // An embedding's vector is what came out; its text went in.
                 let side = if leaf == b"embedding.vector" { Side::Output } else { side };
-                let frame = [&b".role"[..], b".name", b".type", b".id", b"tool_call_id"].iter().any(|end| leaf.ends_with(end));
+                if side == Side::Output && leaf == b"finish_reason" {
+                    match value.as_str().filter(|reason| !reason.is_empty()) {
+                        Some(reason) => drop(self.choice_reasons.insert(index, Cow::Borrowed(reason))),
+                        None => self.rest.push((key, value)),
+                    }
+                    return Ok(());
+                }
+                // OpenInference's leaves have a name before theirs (`message.role`), OpenLLMetry's have none.
+                let last = leaf.rsplit(|b| *b == b'.').next().unwrap_or_default();
+                let frame = matches!(last, b"role" | b"name" | b"type" | b"id" | b"tool_call_id");
                 self.side(side, if frame { Look::Frame } else { Look::Whole }, key, value)
             }
             Family::Documents => {
@@ -198,9 +370,8 @@ impl<'a> Draft<'a> {
 
     /// A JSON object of request parameters. What has no member leaves the whole value in `rest` too.
     fn invocation(&mut self, who: &Who<'_>, key: Cow<'a, str>, value: Value<'a>) {
-        const CARRIERS: [&str; 2] = ["llm.invocation_parameters", "embedding.invocation_parameters"];
         let Value::Text(json) = value else { return self.rest.push((key, value)) };
-        let mut complete = json.trim_ascii().first() == Some(&b'{');
+        let mut complete = scan::is_whole(json.trim_ascii());
         for (name, raw) in scan::members(json.trim_ascii()) {
             if raw == b"null" {
                 continue;
@@ -238,12 +409,8 @@ impl<'a> Draft<'a> {
             let converted = convert::from_raw_json(member, raw, who, &mut marks);
             let placed = self.found(member, converted, marks);
             complete &= placed;
-            if placed
-                && fresh
-                && member == member::ACTOR_USER_ID
-                && let Some(carrier) = CARRIERS.iter().find(|c| **c == key)
-            {
-                self.derived.push((member, How::Carrier(carrier)));
+            if placed && fresh && member == member::ACTOR_USER_ID {
+                self.derived.push((member, How::carrier(&key)));
             }
         }
         if !complete {
@@ -252,14 +419,10 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Members of `decision` that do not state one by themselves (`record.md` section 5, rule 1).
-fn qualifies_decision(member: Member) -> bool {
-    matches!(
-        member,
-        member::DECISION_BAND
-            | member::DECISION_AUTOMATION_LEVEL
-            | member::DECISION_AUTHORITY
-            | member::DECISION_PURPOSE
-            | member::DECISION_SCORE
-    )
+/// A text without the quotes of a JSON string, if it is one without escapes.
+fn bare(text: &[u8]) -> &[u8] {
+    match text.trim_ascii() {
+        [b'"', inner @ .., b'"'] if memchr::memchr2(b'"', b'\\', inner).is_none() => inner,
+        _ => text,
+    }
 }

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::convert::{self, Marks, Who};
 use super::detect;
-use super::dialects::{Look, Side, ai_audit, message_event};
-use super::draft::{Draft, How};
+use super::dialects::{Dialect, Look, Side, ai_audit, document_of_event, message_event};
+use super::draft::{Draft, Entity, How};
 use super::encode::{self, Notes};
 use super::finish::{Closing, Signal, finish};
+use super::lists;
 use super::origin::{Below, Origin};
 use super::scan;
 use super::{Context, Promoter, own_words};
@@ -154,6 +155,11 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
         _ => None,
     } {
         draft.record.set(member::ERROR_STATUS, Val::Str(Cow::Borrowed(word)));
+    } else if let Some(key) = draft.error_level.take()
+        && !draft.record.has(member::ERROR_STATUS)
+    {
+        draft.record.push(member::ERROR_STATUS, Val::Str(Cow::Borrowed("error")));
+        draft.derived.push((member::ERROR_STATUS, How::Fallback(key.into_owned())));
     }
     if !message.is_empty() {
         // An exception's message says the same, or more; then the status has no home of its own.
@@ -169,6 +175,10 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     }
     set_time(draft, member::TIME_START, span.start);
     set_time(draft, member::TIME_END, span.end);
+    first_chunk(draft, span.start);
+    if draft.named_by_span {
+        draft.entities.push(Entity { kinds: NAMED_BY_SPAN, key: Cow::Borrowed("span name"), name: span.name });
+    }
     if span.end != 0 && span.end < span.start {
         draft.conflict(member::TIME_END.path());
     }
@@ -198,8 +208,8 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     let asked_model = draft.response_model.is_some() || draft.requested_model.is_some();
     // Semconv 1.26 had no operation name: a span that names a model and nothing else is the call of one.
     let own = own_words::span(draft, &who, span.name)?;
-    let kind = own.or(draft.span_kind).or(draft.operation);
-    let kind = kind.or_else(|| (asked_model && !says_operation(draft)).then_some(Kind::Inference));
+    let stated = own.or(draft.span_kind).or(draft.operation).or(draft.vague_kind);
+    let kind = stated.or_else(|| (asked_model && !draft.says_kind).then_some(Kind::Inference));
     finish_from_span(around, &who, draft, batch, Signal::Span, RecordId::derive("span", trace_id.text(), span_id.text(), "0"), kind)?;
 
     for (index, event) in acts {
@@ -211,6 +221,21 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
         finish_from_span(around, &who, draft, batch, Signal::SpanEvent, id, kind)?;
     }
     Ok(Made { dropped_attributes: dropped, misshapen_id })
+}
+
+/// What is named by the name of its span, in dialects that have no other name for it.
+const NAMED_BY_SPAN: &[Kind] = &[Kind::Tool, Kind::Agent, Kind::Guardrail, Kind::Evaluation];
+
+/// `time.to_first_chunk` from the time at which the answer began.
+fn first_chunk(draft: &mut Draft<'_>, start: u64) {
+    let Some(waited) = draft.first_chunk_at.and_then(|at| at.0.checked_sub(start)).filter(|_| start != 0) else { return };
+    // Whole microseconds: finer than any clock of these senders, and exact as a number.
+    let (seconds, micros) = (u32::try_from(waited / 1_000_000_000), u32::try_from(waited % 1_000_000_000 / 1000));
+    if let (Ok(seconds), Ok(micros), false) = (seconds, micros, draft.record.has(member::TIME_TO_FIRST_CHUNK)) {
+        let value = (f64::from(seconds) * 1e6 + f64::from(micros)) / 1e6;
+        draft.record.push(member::TIME_TO_FIRST_CHUNK, Val::Num(value));
+        draft.derived.push((member::TIME_TO_FIRST_CHUNK, How::Computed));
+    }
 }
 
 fn finish_from_span<'a>(
@@ -225,11 +250,6 @@ fn finish_from_span<'a>(
     around.below.apply(draft);
     let closing = Closing { signal, id, kind, whole: signal == Signal::Span, context: around.context };
     finish(around.promoter, draft, around.origin, who, closing, batch)
-}
-
-/// Whether the span names an operation that no table knows: then its kind is not guessed from a model.
-fn says_operation(draft: &Draft<'_>) -> bool {
-    draft.kept.iter().any(|(key, _)| key == "gen_ai.operation.name" || key == "openinference.span.kind")
 }
 
 fn kind_of_event(name: &[u8]) -> Option<Kind> {
@@ -287,6 +307,11 @@ fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>,
     }
     let name = String::from_utf8_lossy(event.name);
     let message = message_event(event.name);
+    let document = document_of_event(event.name).filter(|_| around.promoter.enabled.has(Dialect::Traceloop));
+    if document.is_some() {
+        draft.dialects.add(Dialect::Traceloop);
+        draft.vague_kind = draft.vague_kind.or(Some(Kind::Retrieval));
+    }
     for pair in event.attributes() {
         let pair = pair?;
         let value = pair.value()?;
@@ -295,6 +320,18 @@ fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>,
         let key: Cow<'a, str> = Cow::Owned(format!("{index}/{name}/{own}"));
         match message {
             Some(side) => message_part(draft, who, side, &own, key, value)?,
+            None if let Some(prefix) = document => {
+                let leaf: &[u8] = match pair.key.strip_prefix(prefix) {
+                    Some(b"id") => b"document.id",
+                    Some(b"score") => b"document.score",
+                    Some(b"document") => b"document.content",
+                    _ => b"",
+                };
+                let index = u32::try_from(index).unwrap_or(u32::MAX);
+                if !lists::document_leaf(draft, who, index, leaf, &key, &value)? {
+                    draft.rest.push((key, value));
+                }
+            }
             None if event.name == b"exception" || event.name == DETAILS => match around.promoter.tables.find(pair.key) {
                 Some(known) => draft.known(who, known, key, value)?,
                 None => draft.rest.push((key, value)),
@@ -423,7 +460,7 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     draft.dropped_attributes = i64::from(log.dropped_attributes);
     let whole = name.is_empty() || name == DETAILS;
     // One message, one exception is part of a call, not a call.
-    let kind = kind_of_event(name).or(if whole { draft.span_kind.or(draft.operation) } else { None });
+    let kind = kind_of_event(name).or(if whole { draft.span_kind.or(draft.operation).or(draft.vague_kind) } else { None });
     let own = own_words::log(draft, &who, name);
     let (kind, whole) = (own.or(kind), whole || matches!(own, Some(Kind::Inference | Kind::Tool)));
     let stated = kind.or_else(|| (!whole && !has_act(draft)).then_some(Kind::Event));
@@ -462,7 +499,7 @@ fn is_short_for(short: &[u8], name: &[u8]) -> bool {
 
 /// Whether groups of our own decide the kind of a log.
 fn has_act(draft: &Draft<'_>) -> bool {
-    draft.dialects.has(super::dialects::Dialect::AiAudit)
+    draft.dialects.has(Dialect::AiAudit)
 }
 
 /// `finish_reason` inside the body of a choice.

@@ -158,14 +158,32 @@ pub(crate) fn instruction_texts<'a>(text: &'a [u8], each: &mut dyn FnMut(Cow<'a,
     }
 }
 
-/// The texts of the system and developer messages of a list, in order.
+/// The texts of the system and developer messages of a list, in order. Of a request as one object (`{"system": ..., "messages": [...]}`,
+/// as Vercel, MLflow and Langfuse write it) first its own instructions.
 pub(crate) fn system_texts<'a>(json: &'a [u8], each: &mut dyn FnMut(Cow<'a, str>)) {
     // Most calls have no instructions of their own: then nothing is walked.
-    static ROLES: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(b"\"system\""), Finder::new(b"\"developer\"")]);
+    static ROLES: LazyLock<[Finder<'static>; 3]> =
+        LazyLock::new(|| [Finder::new(b"\"system\""), Finder::new(b"\"developer\""), Finder::new(b"\"instructions\"")]);
     if !ROLES.iter().any(|role| role.find(json).is_some()) {
         return;
     }
-    for message in items(json.trim_ascii()) {
+    let json = json.trim_ascii();
+    if json.first() != Some(&b'{') {
+        return system_messages(json, each);
+    }
+    for wanted in [&[&b"system"[..], b"instructions"], &[&b"messages"[..], b"input"]] {
+        for (_, value) in members(json).filter(|(name, _)| wanted.contains(name)) {
+            match value.first() {
+                Some(b'[') if wanted.contains(&&b"messages"[..]) => system_messages(value, each),
+                Some(b'[' | b'"') if wanted.contains(&&b"system"[..]) => part_texts(value, 0, each),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn system_messages<'a>(json: &'a [u8], each: &mut dyn FnMut(Cow<'a, str>)) {
+    for message in items(json) {
         let is_system = members(message).any(|(name, value)| name == b"role" && matches!(value, b"\"system\"" | b"\"developer\""));
         if !is_system {
             continue;
@@ -211,6 +229,22 @@ pub(crate) fn finish_reasons(json: &[u8]) -> (Vec<String>, usize) {
     (reasons, count)
 }
 
+/// A provider's answer: the finish reason of each choice (OpenAI's `choices`, Anthropic's `stop_reason`), how many choices there are, and
+/// the answer's id.
+pub(crate) fn answer(json: &[u8]) -> (Vec<String>, usize, Option<String>) {
+    let text = |raw: &[u8]| (raw.len() > 2 && raw.first() == Some(&b'"')).then(|| unescaped(raw).into_owned());
+    let (mut reasons, mut count, mut id) = (Vec::new(), 0, None);
+    for (name, raw) in members(json.trim_ascii()) {
+        match name {
+            b"id" => id = text(raw),
+            b"choices" => (reasons, count) = finish_reasons(raw),
+            b"stop_reason" => reasons.extend(text(raw)),
+            _ => {}
+        }
+    }
+    (reasons, count, id)
+}
+
 /// The elements of an array, as they stand. Empty where the bytes are no array.
 pub(crate) fn items(array: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut at = (array.first() == Some(&b'[')).then_some(1);
@@ -231,16 +265,7 @@ pub(crate) fn items(array: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub(crate) fn members(object: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut at = (object.first() == Some(&b'{')).then_some(1);
     std::iter::from_fn(move || {
-        let start = space(object, at?);
-        let one = || {
-            let name_end = (object.get(start) == Some(&b'"')).then(|| end_of(object, start)).flatten()?;
-            let colon = space(object, name_end);
-            (object.get(colon) == Some(&b':')).then_some(())?;
-            let value = space(object, colon + 1);
-            let end = end_of(object, value)?;
-            Some((object.get(start + 1..name_end - 1)?, object.get(value..end)?, end))
-        };
-        let Some((name, value, end)) = one() else {
+        let Some((name, value, end)) = member_at(object, at?) else {
             at = None;
             return None;
         };
@@ -248,6 +273,34 @@ pub(crate) fn members(object: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         at = (object.get(next) == Some(&b',')).then_some(next + 1);
         Some((name, value))
     })
+}
+
+/// Whether [`members`] gives all of an object: what breaks off, or is none, says less than was sent.
+pub(crate) fn is_whole(object: &[u8]) -> bool {
+    if object.first() != Some(&b'{') {
+        return false;
+    }
+    let mut at = 1;
+    while let Some((_, _, end)) = member_at(object, at) {
+        at = space(object, end);
+        match object.get(at) {
+            Some(b',') => at += 1,
+            _ => break,
+        }
+    }
+    let close = space(object, at);
+    object.get(close) == Some(&b'}') && close + 1 == object.len()
+}
+
+/// The member that begins at `from`: its name and value, and where it ends.
+fn member_at(object: &[u8], from: usize) -> Option<(&[u8], &[u8], usize)> {
+    let start = space(object, from);
+    let name_end = (object.get(start) == Some(&b'"')).then(|| end_of(object, start)).flatten()?;
+    let colon = space(object, name_end);
+    (object.get(colon) == Some(&b':')).then_some(())?;
+    let value = space(object, colon + 1);
+    let end = end_of(object, value)?;
+    Some((object.get(start + 1..name_end - 1)?, object.get(value..end)?, end))
 }
 
 fn space(bytes: &[u8], mut at: usize) -> usize {
@@ -408,6 +461,16 @@ mod tests {
         assert_eq!(unescaped(b"\""), "");
     }
 
+    #[test]
+    fn an_object_that_breaks_off_is_not_whole() {
+        for whole in ["{}", " {} ", r#"{"a":1}"#, r#"{ "a" : {"b":[1,2]} , "c":"}" }"#] {
+            assert!(is_whole(whole.trim().as_bytes()), "{whole}");
+        }
+        for broken in ["", "[]", "{", r#"{"a""#, r#"{"a":1"#, r#"{"a":1,oops}"#, r#"{"a":1}x"#, r#"{"a":1,"b":}"#, r#"{"a":"1}"#] {
+            assert!(!is_whole(broken.as_bytes()), "{broken}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn anything_is_survived(bytes in proptest::collection::vec(proptest::sample::select(&b"[]{}\",:\\u0d8abc \xff"[..]), 0..80)) {
@@ -416,6 +479,7 @@ mod tests {
             system_texts(&bytes, &mut |_| {});
             instruction_texts(&bytes, &mut |_| {});
             let _ = unescaped(&bytes);
+            let _ = (is_whole(&bytes), answer(&bytes));
         }
     }
 }

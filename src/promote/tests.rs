@@ -1,8 +1,10 @@
 mod acts;
+
 mod golden;
 mod hostile;
 mod own_words;
 mod rules;
+mod vendors;
 
 use super::testing::{Any, request};
 use super::*;

@@ -4,18 +4,45 @@
 //! (`llm.input_messages.0.message.role`) are found by what stands before the first number. Words that mean something in one dialect and
 //! anything elsewhere (`events`, `decision`, `final_result`) stand in a second table, asked only where the name of the scope, the span or
 //! the log event says that this dialect speaks.
+//!
+//! # Who wins where several speak on one span
+//!
+//! Stacked instrumentors (a framework's and a client's, a gateway and its callback) write the same fact under several keys. The row with
+//! the lowest rank sets the member; a later row with the same value is silent, one with another value is named in `evidence.conflicts`
+//! if it means the same ([`To::Member`]) and goes to `rest`. Within a rank the first sent counts. Ranks in use:
+//!
+//! | rank | rows |
+//! |---|---|
+//! | 0 | our own keys, current OpenTelemetry keys, and what only one dialect can say (content, kinds) |
+//! | 1 | aliases of our own keys, OpenTelemetry's renamed keys |
+//! | 2 | OpenInference; our own keys inside a carrier |
+//! | 3 | current keys of flat vendor dialects: OpenLLMetry, Vercel |
+//! | 4 | their older names; `session.id` and `user.id`, which many share |
+//! | 5 | semconv 1.26's `prompt_tokens` and `completion_tokens`, which later emitters kept with another meaning |
+//! | 6 | values inside JSON and of back ends that repeat what a client said: Langfuse, MLflow, LangSmith, LiteLLM |
+//! | 7 | ids in an application's own metadata, and generic keys that mean something in one dialect only ([`To::When`]) |
+//!
+//! This keeps the study's order for token totals: `gen_ai.usage.input_tokens`, `llm.token_count.prompt`, `ai.usage.inputTokens`,
+//! `gen_ai.usage.prompt_tokens`, JSON. The kind of a span is decided by a dialect's own word ([`To::Kind`]), then by
+//! `gen_ai.operation.name`, then by a dialect's vague word (`task`), then by a model alone; of several native words the lower rank counts.
+//! A provider that is a framework (`langchain`) stands only where nobody named another.
 
 pub(crate) mod ag2;
 pub(crate) mod ai_audit;
 pub(crate) mod aws;
+mod carriers;
 pub(crate) mod coding_agents;
 pub(crate) mod crewai;
 pub(crate) mod google_adk;
 pub(crate) mod guardrails_ai;
 pub(crate) mod haystack;
 mod ids;
+mod langfuse;
+mod langsmith;
+mod litellm;
 mod logfire;
 pub(crate) mod microsoft;
+mod mlflow;
 pub(crate) mod nemo_guardrails;
 mod openinference;
 mod otel_core;
@@ -23,16 +50,20 @@ mod otel_genai;
 pub(crate) mod otel_mcp;
 pub(crate) mod pydantic_ai;
 mod servers;
+mod traceloop;
+mod vercel_ai;
 
+pub(crate) use carriers::{Carried, carried_key};
 pub(crate) use ids::{Dialect, Dialects};
-pub(crate) use openinference::kind_of_span;
+pub(crate) use litellm::raw_parameter;
 pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
-pub(crate) use otel_genai::{MEMORY_RECORDS, is_memory_write, kind_of_operation, message_event, provider};
+pub(crate) use otel_genai::{MEMORY_RECORDS, is_framework, is_memory_write, kind_of_operation, message_event, provider};
+pub(crate) use traceloop::document_of_event;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::record::registry::{self as member, Member};
+use crate::record::registry::{self as member, Kind, Member};
 
 /// Content that a record holds by hash: which member a side becomes is decided when the record's kind is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,9 +137,27 @@ pub(crate) enum Look {
     Whole,
     /// A list of messages or parts, as JSON or structured: a bare frame of roles and types is no content.
     Messages,
+    /// The whole answer of a provider as JSON: content, from which finish reasons and the response's id can be read too.
+    Response,
     /// Structure beside content (a role, a call id): goes with the side, but is no content by itself.
     Frame,
 }
+
+/// What a dialect's word for a span says of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// This is what the span did.
+    Surely(Kind),
+    /// A broad word (`task`): an operation name knows better.
+    Vaguely(Kind),
+    /// The span around calls of that kind, each with a span of its own: its tokens are counted there.
+    Around(Kind),
+    /// A word of the dialect that says nothing of what was done.
+    Nothing,
+}
+
+/// The words of a dialect for kinds of spans, compared without case.
+pub(crate) type Words = &'static [(&'static str, Says)];
 
 /// Where a value goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,8 +170,14 @@ pub(crate) enum To {
     Provider,
     /// `gen_ai.operation.name`: decides `kind`, and is kept.
     Operation,
-    /// `openinference.span.kind`: decides `kind`, and is kept.
-    SpanKind,
+    /// A dialect's own word for what the span did: decides `kind`, and is kept.
+    Kind(Words),
+    /// The same, in a dialect where the span's name is the name of the tool or agent.
+    KindOfNamed(Words),
+    /// A member that only spans of this kind have: decides `kind` where nothing else does.
+    Means(Kind, Member),
+    /// The name of what the span is, which is a member for these kinds. Kept.
+    Entity(&'static [Kind]),
     /// The model that answered: `model.id`, and `model.version` as fallback.
     ResponseModel,
     /// The model that was asked for: `model.requested`, and `model.id` as fallback.
@@ -147,16 +202,32 @@ pub(crate) enum To {
     Documents,
     /// The objects of a list member.
     Items(Member),
+    /// A JSON object whose members, by their dotted names, are members of the record.
+    Object(&'static [(&'static str, Member)]),
+    /// A JSON scalar as text: what stands between its quotes goes there.
+    Json(&'static To),
+    /// A generic key that means this only where the dialect speaks by another key too; else `rest`.
+    When(Dialect, &'static To),
+    /// A member that an application put into its metadata, marked as `carrier:<key>`.
+    Carried(Member),
+    /// A JSON object of an application's metadata: our own keys inside it are claims, all else stays in `rest`.
+    Carrier,
+    /// A member in seconds, sent in milliseconds.
+    Milliseconds(Member),
+    /// The time at which the answer began.
+    FirstChunkAt,
+    /// A level: `ERROR` is a status where the span has none. Kept.
+    Level,
     /// The allow-list: `attributes`.
     Keep,
+    /// The allow-list, for a count, a cost or a flag: a text in its place goes to `rest`.
+    KeepNumber,
     /// The allow-list, for a host: anything that may be a URL with more in it goes to `rest`.
     KeepHost,
     /// Never stored, counted.
     Withhold,
     /// A carrier without a member: `rest`.
     Rest,
-    /// A duration in milliseconds for a member that is in seconds.
-    Milliseconds(Member),
 }
 
 /// One row of a table.
@@ -191,28 +262,6 @@ pub(crate) enum Family {
     Annotations,
 }
 
-/// Rows that hold wherever their key stands, with the dialect that they prove to speak. The first that names a key owns it.
-const ROWS: &[(Option<Dialect>, &[Row])] = &[
-    (Some(Dialect::OtelGenai), otel_genai::ROWS),
-    (Some(Dialect::OtelMcp), otel_mcp::ROWS),
-    (Some(Dialect::Openinference), openinference::ROWS),
-    (Some(Dialect::PydanticAi), pydantic_ai::ROWS),
-    (Some(Dialect::Logfire), logfire::ROWS),
-    (Some(Dialect::AwsStrands), aws::STRANDS),
-    (Some(Dialect::AwsAgentcore), aws::AGENTCORE),
-    (Some(Dialect::AwsBedrock), aws::BEDROCK),
-    (Some(Dialect::MsAgentFramework), microsoft::AGENT_FRAMEWORK),
-    (Some(Dialect::SemanticKernel), microsoft::SEMANTIC_KERNEL),
-    (Some(Dialect::GoogleAdk), google_adk::ROWS),
-    (Some(Dialect::Haystack), haystack::ROWS),
-    (Some(Dialect::Crewai), crewai::ROWS),
-    (Some(Dialect::Ag2), ag2::ROWS),
-    (Some(Dialect::Vllm), servers::VLLM),
-    (Some(Dialect::Triton), servers::TRITON),
-    (Some(Dialect::NemoGuardrails), nemo_guardrails::ROWS),
-    (None, otel_core::ROWS),
-];
-
 /// Rows that hold only where a name says that their dialect speaks.
 const OWN: &[(Dialect, &[Row])] = &[
     (Dialect::PydanticAi, pydantic_ai::OWN),
@@ -233,7 +282,41 @@ pub(crate) struct Known {
     pub(crate) rank: u8,
     /// None for keys that every vocabulary shares: they prove no dialect.
     pub(crate) dialect: Option<Dialect>,
+    /// Whether it came inside another key.
+    pub(crate) carried: Carried,
 }
+
+/// The tables, in the order in which they own a key that two of them name.
+const TABLES: &[(Option<Dialect>, &[Row], Families)] = &[
+    (Some(Dialect::OtelGenai), otel_genai::ROWS, &[]),
+    (Some(Dialect::Openinference), openinference::ROWS, openinference::FAMILIES),
+    (Some(Dialect::Traceloop), traceloop::ROWS, traceloop::FAMILIES),
+    (Some(Dialect::VercelAi), vercel_ai::ROWS, &[]),
+    (Some(Dialect::Langfuse), langfuse::ROWS, &[]),
+    (Some(Dialect::Mlflow), mlflow::ROWS, &[]),
+    (Some(Dialect::Litellm), litellm::ROWS, litellm::FAMILIES),
+    (Some(Dialect::Langsmith), langsmith::ROWS, &[]),
+    (Some(Dialect::OtelMcp), otel_mcp::ROWS, &[]),
+    (Some(Dialect::PydanticAi), pydantic_ai::ROWS, &[]),
+    (Some(Dialect::Logfire), logfire::ROWS, &[]),
+    (Some(Dialect::AwsStrands), aws::STRANDS, &[]),
+    (Some(Dialect::AwsAgentcore), aws::AGENTCORE, &[]),
+    (Some(Dialect::AwsBedrock), aws::BEDROCK, &[]),
+    (Some(Dialect::MsAgentFramework), microsoft::AGENT_FRAMEWORK, &[]),
+    (Some(Dialect::SemanticKernel), microsoft::SEMANTIC_KERNEL, &[]),
+    (Some(Dialect::GoogleAdk), google_adk::ROWS, &[]),
+    (Some(Dialect::Haystack), haystack::ROWS, &[]),
+    (Some(Dialect::Crewai), crewai::ROWS, &[]),
+    (Some(Dialect::Ag2), ag2::ROWS, &[]),
+    (Some(Dialect::Vllm), servers::VLLM, &[]),
+    (Some(Dialect::Triton), servers::TRITON, &[]),
+    (Some(Dialect::NemoGuardrails), nemo_guardrails::ROWS, &[]),
+    (None, otel_core::ROWS, &[]),
+    (None, carriers::ROWS, &[]),
+];
+
+/// Indexed keys by what stands before the index.
+pub(crate) type Families = &'static [(&'static str, Family)];
 
 /// All tables, ready for look-ups.
 #[derive(Debug)]
@@ -251,29 +334,35 @@ impl Tables {
     pub(crate) fn new(enabled: Dialects, keep: &[String]) -> Self {
         let mut tables =
             Tables { rows: HashMap::default(), own: HashMap::default(), owners: Dialects::default(), families: HashMap::default() };
-        for (dialect, rows) in ROWS.iter().copied() {
-            for row in rows.iter().filter(|_| dialect.is_none_or(|d| enabled.has(d))) {
+        for (dialect, rows, families) in TABLES.iter().filter(|(dialect, ..)| dialect.is_none_or(|d| enabled.has(d))) {
+            for row in *rows {
+                // A generic key proves nothing.
+                let dialect = dialect.filter(|_| !matches!(row.to, To::When(..)));
+                let known = Known { to: row.to, rank: row.rank, dialect, carried: Carried::No };
                 // The first table that names a key owns it.
-                tables.rows.entry(row.key.as_bytes().into()).or_insert(Known { to: row.to, rank: row.rank, dialect });
+                tables.rows.entry(row.key.as_bytes().into()).or_insert(known);
+            }
+            for (prefix, family) in *families {
+                if let Some(dialect) = dialect {
+                    tables.families.entry(prefix.as_bytes()).or_insert((*family, *dialect));
+                }
             }
         }
         for (dialect, rows) in OWN.iter().copied().filter(|(d, _)| enabled.has(*d)) {
             tables.owners.add(dialect);
             for row in rows {
-                let known = Known { to: row.to, rank: row.rank, dialect: Some(dialect) };
+                let known = Known { to: row.to, rank: row.rank, dialect: Some(dialect), carried: Carried::No };
                 tables.own.entry(row.key.as_bytes()).or_default().push((dialect, known));
             }
         }
         if enabled.has(Dialect::AiAudit) {
             for (key, to, rank) in ai_audit::keys() {
-                tables.rows.insert(key.into_bytes().into(), Known { to, rank, dialect: Some(Dialect::AiAudit) });
+                let known = Known { to, rank, dialect: Some(Dialect::AiAudit), carried: Carried::No };
+                tables.rows.insert(key.into_bytes().into(), known);
             }
         }
-        if enabled.has(Dialect::Openinference) {
-            tables.families = openinference::FAMILIES.iter().map(|(p, f)| (p.as_bytes(), (*f, Dialect::Openinference))).collect();
-        }
         for key in keep {
-            tables.rows.entry(key.as_bytes().into()).or_insert(Known { to: To::Keep, rank: 0, dialect: None });
+            tables.rows.entry(key.as_bytes().into()).or_insert(Known { to: To::Keep, rank: 0, dialect: None, carried: Carried::No });
         }
         tables
     }
@@ -346,7 +435,7 @@ impl Hasher for KeyHasher {
 /// Every key of every table, for tests that try them all.
 #[cfg(test)]
 pub(crate) fn testing_keys() -> Vec<String> {
-    let rows = ROWS.iter().flat_map(|(_, rows)| *rows).chain(OWN.iter().flat_map(|(_, rows)| *rows));
+    let rows = TABLES.iter().flat_map(|(_, rows, _)| *rows).chain(OWN.iter().flat_map(|(_, rows)| *rows));
     rows.map(|r| r.key.to_owned()).chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
 }
 
@@ -363,7 +452,7 @@ mod tests {
     #[test]
     fn no_key_stands_twice() {
         let mut seen = std::collections::HashSet::new();
-        for row in ROWS.iter().flat_map(|(_, rows)| *rows) {
+        for row in TABLES.iter().flat_map(|(_, rows, _)| *rows) {
             assert!(seen.insert(row.key), "{}", row.key);
         }
         for (dialect, rows) in OWN {

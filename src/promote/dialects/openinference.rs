@@ -1,13 +1,13 @@
 //! OpenInference: flat keys with indexes (`llm.input_messages.0.message.content`), JSON strings for parameters, one kind attribute.
 
-use super::{Family, Look, Row, Side, To, later, row};
+use super::{Families, Family, Look, Row, Says, Side, To, Words, later, row};
 use crate::record::registry::{self as member, Kind};
 
 use Look::Whole;
 
 /// Attribute keys. `session.id`, `user.id` and other keys that many share are in the common table.
 pub(super) const ROWS: &[Row] = &[
-    row("openinference.span.kind", To::SpanKind),
+    row("openinference.span.kind", To::Kind(KINDS)),
     later(2, "llm.provider", To::Provider),
     later(3, "llm.system", To::Provider),
     later(2, "decision.provider", To::Provider),
@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// Indexed keys by what stands before the index.
-pub(super) const FAMILIES: &[(&str, Family)] = &[
+pub(super) const FAMILIES: Families = &[
     ("llm.input_messages", Family::Side(Side::Input)),
     ("llm.output_messages", Family::Side(Side::Output)),
     ("llm.prompts", Family::Side(Side::Input)),
@@ -80,19 +80,18 @@ pub(super) const FAMILIES: &[(&str, Family)] = &[
     ("session.evaluations", Family::Annotations),
 ];
 
-/// `kind` of `openinference.span.kind`. Rendering a prompt is no act of its own, and UNKNOWN says nothing.
-pub(crate) fn kind_of_span(kind: &str) -> Option<Kind> {
-    const KINDS: [(&str, Kind); 10] = [
-        ("LLM", Kind::Inference),
-        ("EMBEDDING", Kind::Embedding),
-        ("RETRIEVER", Kind::Retrieval),
-        ("RERANKER", Kind::Rerank),
-        ("TOOL", Kind::Tool),
-        ("CHAIN", Kind::Workflow),
-        ("AGENT", Kind::Agent),
-        ("GUARDRAIL", Kind::Guardrail),
-        ("EVALUATOR", Kind::Evaluation),
-        ("DECISION", Kind::Decision),
-    ];
-    KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind)).map(|(_, kind)| *kind)
-}
+/// Values of `openinference.span.kind`. Rendering a prompt is no act of its own, and UNKNOWN says nothing.
+const KINDS: Words = &[
+    ("LLM", Says::Surely(Kind::Inference)),
+    ("EMBEDDING", Says::Surely(Kind::Embedding)),
+    ("RETRIEVER", Says::Surely(Kind::Retrieval)),
+    ("RERANKER", Says::Surely(Kind::Rerank)),
+    ("TOOL", Says::Surely(Kind::Tool)),
+    ("CHAIN", Says::Surely(Kind::Workflow)),
+    ("AGENT", Says::Surely(Kind::Agent)),
+    ("GUARDRAIL", Says::Surely(Kind::Guardrail)),
+    ("EVALUATOR", Says::Surely(Kind::Evaluation)),
+    ("DECISION", Says::Surely(Kind::Decision)),
+    ("PROMPT", Says::Nothing),
+    ("UNKNOWN", Says::Nothing),
+];

@@ -69,13 +69,16 @@ pub(crate) const WITHHELD_PREFIXES: &[&[u8]] = &[
     b"rpc.connect_rpc.response.metadata.",
     b"baggage.",
     b"cookie",
+    // Vercel copies the headers of its request to the provider.
+    b"ai.request.headers.",
 ];
 
 /// Whether a key names what is never stored.
 pub(crate) fn is_withheld(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b'h' | b'r' | b'b' | b'c'))
+    matches!(key.first(), Some(b'h' | b'r' | b'b' | b'c' | b'a'))
         && WITHHELD_PREFIXES.iter().any(|p| key.starts_with(p))
         && !key.starts_with(b"baggage.ai_audit.")
+        && !key.starts_with(b"baggage.ai.audit.")
 }
 
 /// Resource keys that `source` has members for, the better name first.

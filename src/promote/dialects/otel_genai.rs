@@ -31,9 +31,9 @@ pub(super) const ROWS: &[Row] = &[
     row("gen_ai.output.type", To::Member(member::PARAMETERS_OUTPUT_TYPE)),
     later(1, "gen_ai.openai.request.response_format", To::Member(member::PARAMETERS_OUTPUT_TYPE)),
     row("gen_ai.usage.input_tokens", To::Member(member::USAGE_INPUT_TOKENS)),
-    later(1, "gen_ai.usage.prompt_tokens", To::Member(member::USAGE_INPUT_TOKENS)),
+    later(5, "gen_ai.usage.prompt_tokens", To::Member(member::USAGE_INPUT_TOKENS)),
     row("gen_ai.usage.output_tokens", To::Member(member::USAGE_OUTPUT_TOKENS)),
-    later(1, "gen_ai.usage.completion_tokens", To::Member(member::USAGE_OUTPUT_TOKENS)),
+    later(5, "gen_ai.usage.completion_tokens", To::Member(member::USAGE_OUTPUT_TOKENS)),
     row("gen_ai.usage.total_tokens", To::Member(member::USAGE_TOTAL_TOKENS)),
     row("gen_ai.usage.cache_read.input_tokens", To::Member(member::USAGE_CACHE_READ_INPUT_TOKENS)),
     later(1, "gen_ai.usage.cache_read_input_tokens", To::Member(member::USAGE_CACHE_READ_INPUT_TOKENS)),
@@ -142,8 +142,10 @@ pub(crate) fn message_event(name: &[u8]) -> Option<Side> {
 pub(crate) fn kind_of_operation(operation: &str) -> Option<Kind> {
     Some(match operation {
         "chat" | "generate_content" | "text_completion" => Kind::Inference,
-        "embeddings" => Kind::Embedding,
-        "retrieval" | "search_memory" => Kind::Retrieval,
+        // LiteLLM v1 writes its call type here.
+        "embeddings" | "embedding" => Kind::Embedding,
+        // `vector_db_retrieve` is OpenLLMetry's.
+        "retrieval" | "search_memory" | "vector_db_retrieve" => Kind::Retrieval,
         "rerank" => Kind::Rerank,
         "execute_tool" => Kind::Tool,
         "create_agent" | "invoke_agent" | "plan" => Kind::Agent,
@@ -160,6 +162,12 @@ pub(crate) fn kind_of_operation(operation: &str) -> Option<Kind> {
         | "delete_memory_store" => Kind::Event,
         _ => return None,
     })
+}
+
+/// Frameworks that stand in a provider's place (Strands, Google ADK, OpenLLMetry and LangSmith for LangChain, CrewAI): said, but weaker
+/// than the name of a vendor under any other key.
+pub(crate) fn is_framework(name: &str) -> bool {
+    matches!(name, "strands-agents" | "gcp.vertex.agent" | "langchain" | "langgraph" | "crewai")
 }
 
 /// Provider names that were renamed (semconv 1.35 and 1.37); every other is kept as sent.

@@ -29,10 +29,36 @@ fn any_value() -> impl Strategy<Value = Any> {
     })
 }
 
+/// Our own keys inside two carriers, one that passes values on as they are and one that makes them JSON.
+fn carried(keys: &[String]) -> Vec<String> {
+    let own = keys.iter().filter(|k| k.starts_with("ai_audit."));
+    own.flat_map(|k| ["traceloop.association.properties.", "langfuse.trace.metadata."].map(|carrier| format!("{carrier}{k}"))).collect()
+}
+
 fn key() -> impl Strategy<Value = String> {
     let mut keys: Vec<String> = dialects::testing_keys();
-    for family in ["llm.input_messages", "retrieval.documents", "annotations", "embedding.embeddings", "reranker.output_documents"] {
-        for leaf in ["message.content", "document.id", "document.score", "document.content", "annotation.score", "embedding.vector"] {
+    keys.extend(carried(&keys));
+    for family in [
+        "llm.input_messages",
+        "retrieval.documents",
+        "annotations",
+        "embedding.embeddings",
+        "reranker.output_documents",
+        "gen_ai.prompt",
+        "gen_ai.completion",
+        "llm.request.functions",
+        "gen_ai.tool",
+    ] {
+        for leaf in [
+            "message.content",
+            "document.id",
+            "document.score",
+            "document.content",
+            "annotation.score",
+            "embedding.vector",
+            "role",
+            "finish_reason",
+        ] {
             keys.push(format!("{family}.1.{leaf}"));
         }
     }
@@ -205,6 +231,7 @@ fn what_reaches_a_person_stands_nowhere_in_clear() {
     ];
     let mut keys = dialects::testing_keys();
     keys.push("app.kept".to_owned());
+    keys.extend(carried(&keys));
     for key in &keys {
         for shape in &shapes {
             visible(key, &[], ("s", ""), span("x", &[("gen_ai.operation.name", Any::text("chat")), (key, shape.clone())]));

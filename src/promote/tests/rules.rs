@@ -293,9 +293,9 @@ fn aggregates_are_marked() {
 
 #[test]
 fn dialects_without_a_table_are_promoted_and_lose_nothing() {
-    let record = one_span(span("workflow", &[("traceloop.span.kind", Any::text("task")), ("traceloop.entity.input", Any::text("secret"))]));
-    assert_eq!((at(&record, "kind"), names(&record, "source.dialects")), ("event", vec!["traceloop".to_owned()]));
-    let x = br#"{"traceloop.entity.input":"secret","traceloop.span.kind":"task"}"#;
+    let record = one_span(span("call", &[("lmnr.span.type", Any::text("LLM")), ("lmnr.span.input", Any::text("secret"))]));
+    assert_eq!((at(&record, "kind"), names(&record, "source.dialects")), ("event", vec!["laminar".to_owned()]));
+    let x = br#"{"lmnr.span.input":"secret","lmnr.span.type":"LLM"}"#;
     assert_eq!(at(&record, "rest.hash"), h("content", x));
 }
 

@@ -56,7 +56,11 @@ pub(super) fn fields(attributes: &[KeyValue], realm: &str) -> Vec<(&'static str,
     for (path, sources) in INTEGERS {
         push(&mut all, path, families(sources, &integer));
     }
-    let kinds = [text("gen_ai.operation.name").and_then(|v| operation(&v)), text("openinference.span.kind").and_then(|v| span_kind(&v))];
+    let kinds = [
+        text("gen_ai.operation.name").and_then(|v| operation(&v)),
+        text("openinference.span.kind").and_then(|v| span_kind(&v)),
+        text("traceloop.span.kind").and_then(|v| entity_kind(&v)),
+    ];
     push(&mut all, "kind", kinds.into_iter().flatten().collect());
     let reasons = match find("gen_ai.response.finish_reasons") {
         Some(Any::ArrayValue(array)) => {
@@ -108,6 +112,16 @@ fn operation(name: &Value) -> Option<Value> {
         "execute_tool" => "tool",
         "invoke_agent" | "create_agent" => "agent",
         "invoke_workflow" => "workflow",
+        _ => return None,
+    }))
+}
+
+/// OpenLLMetry's word for a span; `task` says too little.
+fn entity_kind(kind: &Value) -> Option<Value> {
+    Some(json!(match kind.as_str()? {
+        "workflow" => "workflow",
+        "agent" => "agent",
+        "tool" => "tool",
         _ => return None,
     }))
 }

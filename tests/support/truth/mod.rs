@@ -24,7 +24,7 @@ pub(crate) use rules::Rules;
 
 use ids::raw_log_records;
 use members::fields;
-use rules::ACTS;
+use rules::{ACTS, PERSONS};
 use values::{STRUCTURE, any, leaves, string};
 
 /// What must be sealed of some requests.
@@ -40,6 +40,8 @@ pub(crate) struct Truth {
     pub(crate) plain_logs: u64,
     /// Text that must not stand in any sealed line, with the key it came from.
     pub(crate) secrets: BTreeMap<String, String>,
+    /// Ids of persons, which must not stand in any sealed line as a value.
+    pub(crate) persons: BTreeSet<String>,
     /// Text that stands in the clear by right.
     names: BTreeSet<String>,
 }
@@ -145,6 +147,9 @@ impl Truth {
     fn learn(&mut self, rules: &Rules, attributes: &[KeyValue]) {
         for attribute in attributes {
             let Some(value) = any(attribute) else { continue };
+            if PERSONS.contains(&attribute.key.as_str()) {
+                self.persons.extend(string(attribute).filter(|id| !id.is_empty()).map(str::to_owned));
+            }
             if rules.content_keys.iter().any(|p| p.matches(&attribute.key)) {
                 self.hide_value(&attribute.key, value);
             } else if rules.name_keys.iter().any(|p| p.matches(&attribute.key)) || attribute.key.ends_with("document.id") {

@@ -163,7 +163,7 @@ const NOT_CONTENT: [&str; 9] = [
 ];
 
 /// Content that the table names only in a note, and what exceptions and span events of messages carry.
-const MORE_CONTENT: [&str; 24] = [
+const MORE_CONTENT: [&str; 44] = [
     "exception.message",
     "exception.stacktrace",
     "error.stack_trace",
@@ -188,6 +188,39 @@ const MORE_CONTENT: [&str; 24] = [
     "message",
     "tool.result",
     "enduser.pseudo.id",
+    "gen_ai.tool.input",
+    "gen_ai.tool.output",
+    "gen_ai.guardrail.input",
+    "gen_ai.guardrail.output",
+    "gen_ai.completion.{i}.function_call.arguments",
+    "gen_ai.request.structured_output_schema",
+    "llm.request.functions.{i}.description",
+    "llm.request.functions.{i}.parameters",
+    "langfuse.trace.input",
+    "langfuse.trace.output",
+    "langfuse.trace.metadata.{key}",
+    "langfuse.observation.metadata.{key}",
+    "ai.schema",
+    "ai.telemetry.metadata.{key}",
+    "ai.request.headers.user-agent",
+    "metadata",
+    "metadata.user_agent",
+    "llm.{provider}.tools",
+    "traceloop.prompt.template",
+    "tools",
+];
+
+/// Keys whose value is a person, however short.
+pub(super) const PERSONS: [&str; 9] = [
+    "user.id",
+    "enduser.id",
+    "gen_ai.user",
+    "llm.user",
+    "langfuse.user.id",
+    "litellm.end_user.id",
+    "traceloop.association.properties.user_id",
+    "ai.telemetry.metadata.userId",
+    "langsmith.metadata.user_id",
 ];
 
 /// Concepts whose values stand in the clear in a record; what of a prompt repeats one of them (a tool's name inside a tool call, a model's
