@@ -133,9 +133,18 @@ impl From<PrintAs> for PrintFormat {
 /// The public key that an auditor brings.
 #[derive(Clone, Debug, Default, Args)]
 pub struct KeyArgs {
-    /// The log's public key, ORIGIN+ID+KEY, or a file that holds it; may be given once for each log [env: SPANSEAL_VKEY]
+    /// The log's public key, ORIGIN+ID+KEY, or a file that holds it; one for each log [env: SPANSEAL_VKEY]
     #[arg(long, value_name = "KEY", value_parser = VkeyParser)]
     pub vkey: Vec<VerifierKey>,
+}
+
+impl KeyArgs {
+    /// Two different keys for what is one log by this name of it.
+    fn rivals(&self, log: fn(&VerifierKey) -> &str) -> Option<(&VerifierKey, &VerifierKey)> {
+        let after = |at: usize| self.vkey.iter().skip(at + 1);
+        let mut pairs = self.vkey.iter().enumerate().flat_map(|(at, one)| after(at).map(move |other| (one, other)));
+        pairs.find(|(one, other)| one != other && log(one) == log(other))
+    }
 }
 
 /// `spanseal verify`.
@@ -359,6 +368,11 @@ impl Cli {
         {
             return Err("`--from` lies after `--to`, so no seal can lie between them".to_owned());
         }
+        // In a store a log is found by its folder, the last part of its key's name; a proof names the whole.
+        let log: fn(&VerifierKey) -> &str = match self.command {
+            Command::Check(_) => VerifierKey::name,
+            _ => |key| key.name().rsplit('/').next().unwrap_or_default(),
+        };
         let keys = match &mut self.command {
             Command::Verify(args) => &mut args.keys,
             Command::Query(args) => &mut args.keys,
@@ -371,6 +385,12 @@ impl Cli {
             for one in text.split_whitespace() {
                 keys.vkey.push(parse_vkey(one).map_err(|why| format!("SPANSEAL_VKEY: {why}"))?);
             }
+        }
+        if let Some((one, other)) = keys.rivals(log) {
+            return Err(format!(
+                "--vkey: two different keys for one log, `{one}` and `{other}`, of which only one could count; bring the one that you trust \
+                 (after a change of key either will do, because the log leads from one to the other)"
+            ));
         }
         match &self.command {
             Command::Query(args) if args.proof && args.format != QueryFormat::Json => {

@@ -11,9 +11,11 @@ use spanseal::tlog::merkle::{CompactRange, leaf_hash};
 use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint, VerifierKey};
 use spanseal::tlog::seal_file::{LogFile, SealFile, Statement};
 use spanseal::tlog::{Hash, TreeSize};
-use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, Report, Verdict, verify};
+use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, RecordAt, Report, Verdict, prove, verify};
 use spanseal::worm::memory::{MemoryOptions, MemoryStore};
-use spanseal::worm::{Condition, Lock, Locks, Mode, ObjectKey, WormStore, below, checkpoint_key, log_key, seal_key, segment_name};
+use spanseal::worm::{
+    Condition, Lock, Locks, Mode, ObjectKey, VERSIONS_READ_MAX, WormStore, below, checkpoint_key, log_key, seal_key, segment_name,
+};
 use std::sync::Arc;
 
 /// The sample log in memory, where bytes can be flipped.
@@ -242,24 +244,27 @@ async fn a_configuration_without_its_record_is_noted() {
     };
     for recorded in [None, Some(CONFIGURATION)] {
         let report = build(recorded).await.verify().await;
-        assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["config_unrecorded"]), "{}", report.to_text());
-        assert_eq!(report.notes[0].seal, Some(4));
+        let expected = (Verdict::Verified, vec!["not_covered", "config_unrecorded"]);
+        assert_eq!((report.verdict, notes(&report)), expected, "{}", report.to_text());
+        assert_eq!((report.notes[0].object.as_str(), report.notes[0].found.as_deref()), ("seals/", Some("2 objects")));
+        assert_eq!(report.notes[1].seal, Some(4));
     }
     // With the record its periods are in force from that very seal on.
     let forge = build(Some(&other)).await;
     let report = forge.verify().await;
-    assert_eq!((kinds(&report), notes(&report)), (vec!["retention_short"], vec![]), "{}", report.to_text());
-    assert_eq!(report.findings[0].seal, Some(4));
+    let expected = vec!["lock_weak", "retention_short", "lock_weak"];
+    assert_eq!((kinds(&report), notes(&report)), (expected, vec![]), "{}", report.to_text());
+    assert_eq!(report.findings.iter().map(|f| f.seal).collect::<Vec<_>>(), [Some(4), Some(4), Some(5)]);
     // A range behind the record: the periods are not known, and that is said.
     let report = verify(&forge.store, &Options { from: Some(Bound::Seal(5)), ..forge.options() }).await;
-    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["not_covered"]), "{}", report.to_text());
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["not_covered"; 2]), "{}", report.to_text());
     // Telemetry cannot change a configuration.
     let mut forge = Forge::new(Locks::Enforced).await;
     let claimed = String::from_utf8(config_change(&other)).unwrap().replace("control", "span").into_bytes();
     let change = |s: &mut Statement| s.config_sha256 = Hash::of(other.as_bytes());
     forge.seal(&[], |_| {}).await;
     forge.seal(&[Segment::of("high-risk", vec![claimed])], change).await;
-    assert_eq!(notes(&forge.verify().await), ["checkpoint_absent", "config_unrecorded"]);
+    assert_eq!(notes(&forge.verify().await), ["checkpoint_absent", "not_covered", "config_unrecorded"]);
 }
 
 /// Segments whose sha256, size and root are as sealed, but which are not what the format allows.
@@ -403,6 +408,36 @@ async fn hidden_foreign_and_doubled_versions_are_named_and_the_evidence_is_intac
     let report = forge.verify().await;
     assert_eq!(kinds(&report), ["segment_missing"]);
     assert_eq!(report.findings[0].evidence, Some(Evidence::Lost));
+}
+
+/// Scenario: somebody floods a seal's key, behind the true version or before it. Guarantee: verifier and proof look at the same oldest
+/// versions, and that there are more is named.
+#[tokio::test]
+async fn a_flooded_key_is_named() {
+    for before in [false, true] {
+        let forge = honest(Locks::Enforced).await;
+        let key = seal_key(LOG, 2);
+        let truth = bytes(&forge.store, &key).await;
+        if before {
+            forge.store.purge(&key, None);
+        }
+        for _ in 0..VERSIONS_READ_MAX {
+            // The same bytes once more are no finding by themselves.
+            forge.store.overwrite_foreign(&key, if before { b"not ours".to_vec() } else { truth.clone() });
+        }
+        if before {
+            forge.put(&key, truth).await;
+        }
+        let report = forge.verify().await;
+        assert_eq!(kinds(&report), ["flooded"], "{}", report.to_text());
+        assert_eq!(report.findings[0].evidence, (!before).then_some(Evidence::Intact));
+        assert_eq!(report.findings[0].found.as_deref(), Some("257 versions, of which the 256 oldest were read"));
+        let segment = forge.seals[2].statement.segments[0].key.clone();
+        let at = RecordAt { seal: 2, segment, leaf_index: 0, rotations: vec![] };
+        let proof = prove(&forge.store, LOG, forge.signer.verifier(), &at).await;
+        assert_eq!(proof.is_err(), before);
+        assert!(proof.err().is_none_or(|why| why.to_string().contains("1 further versions were not read")));
+    }
 }
 
 #[tokio::test]
@@ -640,6 +675,16 @@ async fn a_gap_of_one_seal_is_bridged() {
     assert_eq!(kinds(&report), ["seal_missing", "seal_chain"], "{}", report.to_text());
 }
 
+/// Puts an object again with another lock, or with none, as if that had been the first put.
+async fn relock(store: &MemoryStore, key: &ObjectKey, weak: Option<Lock>) {
+    let body = bytes(store, key).await;
+    store.purge(key, None);
+    if weak.is_none() {
+        store.fail_next(spanseal::worm::memory::Fault::LockDropped);
+    }
+    store.put(key, body.into(), Condition::Any, Some(weak.unwrap_or(lock()))).await.unwrap();
+}
+
 #[tokio::test]
 async fn locks_are_read_back() {
     let later = UnixSeconds(NOW + 86_400 * 180);
@@ -651,13 +696,7 @@ async fn locks_are_read_back() {
                 "segment" => forge.segment_key(0),
                 _ => log_key(LOG),
             };
-            // Put again with another lock, as if that had been the first put.
-            let body = bytes(&forge.store, &key).await;
-            forge.store.purge(&key, None);
-            if weak.is_none() {
-                forge.store.fail_next(spanseal::worm::memory::Fault::LockDropped);
-            }
-            forge.store.put(&key, body.into(), Condition::Any, Some(weak.unwrap_or(lock()))).await.unwrap();
+            relock(&forge.store, &key, weak).await;
             forge.verify().await
         };
         let report = build(None).await;
@@ -672,6 +711,64 @@ async fn locks_are_read_back() {
         let report = build(Some(longer)).await;
         assert_eq!(report.verdict, Verdict::Verified, "{object}: statements are minima: {}", report.to_text());
     }
+}
+
+/// Scenario: whoever may lift a lock cuts that of an object on which no segment's promise rests: a heartbeat, a seal of short-lived
+/// records, `log.json`. Guarantee: each must hold as long and as strong as the longest class of the recorded configuration.
+#[tokio::test]
+async fn the_evidence_lock_is_that_of_the_longest_class_on_record() {
+    let short = Lock { mode: Mode::Governance, retain_until: UnixSeconds(NOW + 8 * 86_400) };
+    for (object, at) in [("heartbeat", NOW + 1), ("seal of a short class", NOW + 2), ("log.json", NOW)] {
+        // COMPLIANCE for five months from the middle of January.
+        let least = Lock { mode: Mode::Compliance, retain_until: UnixSeconds(at + 151 * 86_400) };
+        let build = async |weak: Lock| {
+            let mut forge = Forge::new(Locks::Enforced).await;
+            forge.seal(&[Segment::of("standard", lines(0, 2))], |_| {}).await;
+            forge.seal(&[], |_| {}).await;
+            forge.seal(&[Segment::of("zz-own", lines(2, 2))], |s| s.segments[0].lock = short).await;
+            let key = match object {
+                "heartbeat" => seal_key(LOG, 1),
+                "log.json" => log_key(LOG),
+                _ => seal_key(LOG, 2),
+            };
+            relock(&forge.store, &key, Some(weak)).await;
+            forge
+        };
+        let verdict = async |weak: Lock| kinds(&build(weak).await.verify().await);
+        assert_eq!(verdict(least).await, Vec::<&str>::new(), "{object}");
+        assert_eq!(verdict(Lock { retain_until: UnixSeconds(NOW + 1), ..least }).await, ["lock_weak"], "{object}: cut to a second");
+        assert_eq!(verdict(Lock { retain_until: UnixSeconds(least.retain_until.0 - 1), ..least }).await, ["lock_weak"], "{object}: date");
+        assert_eq!(verdict(Lock { mode: Mode::Governance, ..least }).await, ["lock_weak"], "{object}: mode");
+        let forge = build(short).await;
+        let report = forge.verify().await;
+        assert_eq!((kinds(&report), notes(&report)), (vec!["lock_weak"], vec!["checkpoint_absent"]), "{object}: {}", report.to_text());
+        assert_eq!(report.findings[0].evidence, Some(Evidence::Intact));
+        // Past that date nothing binds any more.
+        let report = verify(&forge.store, &Options { now: least.retain_until, ..forge.options() }).await;
+        assert_eq!(kinds(&report), Vec::<&str>::new(), "{object}: {}", report.to_text());
+        // A range that does not hold the record of the configuration: what was not judged is said.
+        let report = verify(&forge.store, &Options { from: Some(Bound::Seal(1)), ..forge.options() }).await;
+        let said = report.notes.iter().find(|n| n.object == "seals/").and_then(|n| n.found.as_deref());
+        assert_eq!((report.verdict, said), (Verdict::Verified, Some("3 objects")), "{object}: {}", report.to_text());
+    }
+}
+
+/// Scenario: the recorded configuration names a class in words that this version cannot read. Guarantee: that no least lock is known is
+/// said, and what the seals themselves name still counts.
+#[tokio::test]
+async fn a_configuration_that_is_not_understood_is_said_to_be() {
+    let other = CONFIGURATION.replace("5mo", "a while");
+    let build = async |weak: Lock| {
+        let mut forge = Forge::new(Locks::Enforced).await;
+        forge.seal(&[], |_| {}).await;
+        let change = |s: &mut Statement| s.config_sha256 = Hash::of(other.as_bytes());
+        forge.seal(&[Segment::of("zz-own", vec![config_change(&other)])], change).await;
+        relock(&forge.store, &seal_key(LOG, 1), Some(weak)).await;
+        forge.verify().await
+    };
+    let report = build(lock()).await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["checkpoint_absent", "not_covered"]), "{}", report.to_text());
+    assert_eq!(kinds(&build(Lock { mode: Mode::Governance, ..lock() }).await), ["lock_weak"]);
 }
 
 #[tokio::test]
@@ -709,6 +806,45 @@ async fn unnamed_segments_are_judged_by_their_place() {
         forge.put(&below(LOG, key), "hello").await;
     }
     assert_eq!(forge.verify().await.verdict, Verdict::Verified);
+}
+
+/// Scenario: a log is read while its writer goes on, or a part of it is, and unnamed segments lie there. Guarantee: those that the seals
+/// that were read cannot miss are judged all the same, and what was left out is said.
+#[tokio::test]
+async fn unnamed_segments_of_a_log_that_goes_on_are_not_dropped() {
+    let body = zstd(b"{}\n");
+    let sha256 = Hash::of(&body).to_string();
+    let earlier = UnixSeconds(NOW - 86_400);
+    let left_out = Some("1 segments");
+    for (index, at, bytes, finding, note, part) in [
+        // Passed long before its seal, because it is dated before the log began.
+        (3, earlier, &b"x"[..], true, None, false),
+        (3, earlier, &body, false, None, false),
+        (1, earlier, b"x", true, None, true),
+        // Of the very seal that came meanwhile: nothing that it names has a wrong name.
+        (4, UnixSeconds(NOW), b"x", true, None, false),
+        (4, UnixSeconds(NOW), &body, false, left_out, false),
+        (5, UnixSeconds(NOW), &body, false, left_out, false),
+        (4, earlier, &body, false, left_out, false),
+        (5, earlier, &body, false, left_out, false),
+    ] {
+        let forge = honest(Locks::Enforced).await;
+        forge.put(&below(LOG, &segment_name("standard", at, index, &sha256)), bytes.to_vec()).await;
+        let next = forge.sign(forge.statement(&[]).await).to_bytes().unwrap();
+        let store = forge.store.clone();
+        // The listing of seals was read when the first of them is done.
+        let grow = move |progress: &spanseal::verify::Progress<'_>| {
+            if progress.seals == 1 {
+                store.overwrite_foreign(&seal_key(LOG, 4), next.clone());
+            }
+        };
+        let to = part.then_some(Bound::Seal(2));
+        let report = verify(&forge.store, &Options { progress: Some(&grow), to, ..forge.options() }).await;
+        let what = format!("{index} at {at}: {}", report.to_text());
+        assert_eq!(report.logs[0].tree_size, if part { 3 } else { 4 }, "the fifth came later: {what}");
+        assert_eq!(kinds(&report), if finding { vec!["segment_unnamed"] } else { vec![] }, "{what}");
+        assert_eq!(report.notes.iter().find(|n| n.object == "segments/").and_then(|n| n.found.as_deref()), note, "{what}");
+    }
 }
 
 /// `version_id` is a locator: any version with the sha256 is the segment, and its lock is the one that counts.
@@ -827,7 +963,12 @@ async fn a_change_of_key_is_followed_and_only_an_announced_one() {
     let since = kept(&forge.seals[2].checkpoint);
     let options = Options { pinned: vec![forge.signer.verifier().clone()], from: Some(Bound::Seal(5)), since, ..forge.options() };
     let report = verify(&forge.store, &options).await;
-    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["not_covered", "extends"]), "{}", report.to_text());
+    assert_eq!(
+        (report.verdict, notes(&report)),
+        (Verdict::Verified, vec!["not_covered", "not_covered", "extends"]),
+        "{}",
+        report.to_text()
+    );
     let stranger = NoteSigner::new(ORIGIN, &[5; 32]).unwrap();
     let report = verify(&forge.store, &Options { pinned: vec![stranger.verifier().clone()], ..forge.options() }).await;
     assert_eq!(kinds(&report), ["wrong_key"]);
@@ -843,7 +984,7 @@ async fn a_change_of_key_is_followed_and_only_an_announced_one() {
 }
 
 async fn prove_over_a_change_of_key(forge: &Forge, old: &NoteSigner) {
-    use spanseal::verify::{RecordAt, check, prove};
+    use spanseal::verify::check;
     let segment = forge.seals[5].statement.segments[0].key.clone();
     let at = RecordAt { seal: 5, segment, leaf_index: 1, rotations: vec![4] };
     let bundle = prove(&forge.store, LOG, old.verifier(), &at).await.unwrap();
@@ -923,6 +1064,15 @@ async fn tiles_of_a_longer_log_are_compared() {
             assert_eq!(kinds(&report), ["tile_wrong"], "{path} {offset}");
             assert_eq!(report.findings[0].object, *path);
             forge.store.flip_byte(&key, None, offset);
+        }
+    }
+    // Full tiles are evidence, partial ones are not.
+    for path in ["tile/0/000", "tile/entries/000"] {
+        let cut = Lock { retain_until: UnixSeconds(NOW + 86_400), ..lock() };
+        for (weak, expected) in [(None, "lock_missing"), (Some(cut), "lock_weak"), (Some(lock()), "")] {
+            relock(&forge.store, &below(LOG, path), weak).await;
+            let report = forge.verify().await;
+            assert_eq!(kinds(&report).join(" "), expected, "{path}: {}", report.to_text());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::UnixSeconds;
+use crate::tlog::note::NoteSigner;
 use clap::CommandFactory;
 
 #[test]
@@ -83,6 +84,24 @@ fn keys_come_from_the_flag_a_file_or_the_environment() {
     assert!(!damaged.contains("no file"), "a damaged key is no path: {damaged}");
     std::fs::write(&file, "x".repeat(5000)).unwrap();
     assert!(parse_vkey(file.to_str().unwrap()).unwrap_err().contains("longer than any public key"));
+}
+
+/// Of two keys for one log only one could count: nobody chooses in silence. The same key twice, and keys of several logs, are meant.
+#[test]
+fn two_keys_for_one_log_are_refused() {
+    let key = |origin: &str, seed: u8| NoteSigner::new(origin, &[seed; 32]).unwrap().verifier().to_string();
+    let (ours, again, stranger) = (key("a.example/prod", 1), key("a.example/prod", 2), key("b.example/prod", 1));
+    let refused = |line: &str, environment: &str| parse(line).unwrap().complete(&Environment::of([("SPANSEAL_VKEY", environment)])).err();
+    for command in ["verify", "query", "show x", "prove x", "check x"] {
+        let both = |other: &str| refused(&format!("{command} --vkey {ours} --vkey {other}"), "");
+        let why = both(&again).unwrap();
+        assert!(why.contains(&ours) && why.contains(&again), "{why}");
+        assert_eq!(refused(command, &format!("{ours} {again}")), Some(why));
+        assert_eq!(both(&stranger).is_some(), command != "check x", "one folder, two logs");
+        for fine in [&ours, &key("a.example/test", 1)] {
+            assert_eq!(both(fine), None);
+        }
+    }
 }
 
 /// A checkpoint that was kept comes as the note itself or inside a proof; a file that holds none is a usage error with a sentence.

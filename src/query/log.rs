@@ -15,7 +15,7 @@ use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::tlog::truth::{Judgement, judge};
 use crate::worm::{
     ObjectKey, ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, VERSIONS_READ_MAX, Version, WormStore, checkpoint_key, is_name, log_key,
-    parse_seal_name, read_versions, seal_key,
+    parse_seal_name, read_versions, seal_key, unread,
 };
 
 /// Seals are fetched this many at a time: each is a round trip to the store.
@@ -367,7 +367,7 @@ impl LogReader {
         }
         let start = if before.is_some() { start + 1 } else { start };
         let mut hole: Option<Range<u64>> = None;
-        for (index, bytes) in self.stored(start..range.end).await? {
+        for (index, (bytes, more)) in self.stored(start..range.end).await? {
             let Some(key) = self.key_of(index) else { break };
             let judgements = judge(index, key, before.as_deref(), bytes.iter().map(|b| &b[..]));
             let why = judgements.iter().find_map(|j| match j {
@@ -382,7 +382,8 @@ impl LogReader {
             match (&before, why) {
                 (Some(seal), _) => drop(seals.found.insert(index, Arc::clone(seal))),
                 (None, Some(why)) => {
-                    let what = format!("not the log's seal ({why}); what that sealed was not searched; run `spanseal verify`");
+                    let more = more.map_or_else(String::new, |more| format!(", and {more} further versions were not read"));
+                    let what = format!("not the log's seal ({why}){more}; what that sealed was not searched; run `spanseal verify`");
                     seals.problems.push(Problem { object: seal_key(&self.name, index).to_string(), what });
                 }
                 (None, None) => match &mut hole {
@@ -403,8 +404,8 @@ impl LogReader {
         Problem { object, what: format!("missing{until}; what that sealed was not searched; run `spanseal verify`") }
     }
 
-    /// All stored versions of a range of seals, oldest first, with an empty entry for a hole.
-    async fn stored(&self, range: Range<u64>) -> Result<BTreeMap<u64, Vec<Bytes>>, ReadError> {
+    /// All stored versions of a range of seals, oldest first, with an empty entry for a hole; and how many were too many to be read.
+    async fn stored(&self, range: Range<u64>) -> Result<BTreeMap<u64, (Vec<Bytes>, Option<usize>)>, ReadError> {
         let mut versions: BTreeMap<u64, Vec<Version>> = range.clone().map(|i| (i, Vec::new())).collect();
         let prefix = format!("{}/seals/", self.name);
         let mut after = range.start.checked_sub(1).map(|before| seal_key(&self.name, before));
@@ -424,7 +425,7 @@ impl LogReader {
             after = Some(last);
         }
         stream::iter(versions)
-            .map(|(index, versions)| async move { Ok((index, self.fetch(&versions, SEAL_BYTES_MAX).await?)) })
+            .map(|(index, versions)| async move { Ok((index, (self.fetch(&versions, SEAL_BYTES_MAX).await?, unread(&versions)))) })
             .buffered(FETCHES_AT_ONCE)
             .try_collect()
             .await

@@ -7,6 +7,9 @@
 //!
 //! Beside the pool lie only the windows of the decoders, at most [`ZSTD_WINDOW_LOG_MAX`] each: as many as there are processors on blocking
 //! threads, and one on each async thread, of which no more is touched than the little that is made there.
+//!
+//! KNOWN GAP: what is freed stays with the allocator. Under glibc, whose arenas each keep what they once had, resident memory may come to
+//! some four times the pool after a storm of such bodies, although the pool is empty again. Its `MALLOC_MMAP_THRESHOLD_` bounds that.
 
 use std::io::{self, Read};
 use std::sync::Arc;

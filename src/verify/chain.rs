@@ -139,8 +139,9 @@ impl Chain {
             }
         }
         if fetched.more > 0 {
-            let why = format!("{} further versions of this key, more than are read", fetched.more);
-            sink.unchecked(&object, Some(fetched.index), why);
+            let meaning = "Somebody wrote more versions over this seal than a reader looks at. The oldest count: the true one is among them and was \
+                           verified. What the others are was not looked at. Find out who can write here.";
+            sink.finding(flooded(fetched, &object, meaning).intact());
         }
         let (seal, body) = standing?;
         self.bridge(&seal, &object, sink);
@@ -192,7 +193,10 @@ impl Chain {
             return;
         }
         if fetched.more > 0 {
-            sink.unchecked(object, Some(index), format!("{} further versions of this key, more than are read", fetched.more));
+            let meaning = "Somebody wrote more versions over this seal than a reader looks at, and none of the oldest, which count, is one that \
+                           the log's key signed. Whether the true one is behind them was not looked at. Find out who can write here, and \
+                           remove what is not locked.";
+            sink.finding(flooded(fetched, object, meaning));
             return;
         }
         for (judgement, body) in judgements.iter().zip(&fetched.bodies) {
@@ -207,6 +211,12 @@ impl Chain {
         let item = Item::new(Kind::SealBroken, object, meaning).seal(index);
         sink.finding(item.expected(format!("a seal signed by {}", key.name())).found(error.unwrap_or_default()).lost());
     }
+}
+
+/// More versions than are read.
+fn flooded(fetched: &Fetched, object: &str, meaning: &str) -> Item {
+    let found = format!("{} versions, of which the {} oldest were read", fetched.bodies.len() + fetched.more, fetched.bodies.len());
+    Item::new(Kind::Flooded, object, meaning).seal(fetched.index).expected("one version of a seal").found(found)
 }
 
 /// Seals that are not there.

@@ -1,8 +1,10 @@
-//! Under which configuration a seal was made, and whether it keeps its segments as long as that one says (`store.md`, "The seal").
+//! Under which configuration a seal was made, and whether it keeps its segments, and the store what joins them to the log, as long as that
+//! one says (`store.md`, "The seal" and "Evidence lock").
 //!
 //! A statement names its configuration by a hash. The text stands in a `config_change` record, which the first seal under it holds; from
 //! there on the periods of the classes are known, in the order of the log.
 
+use super::locks::{Held, shown};
 use super::report::{Item, Kind, Sink};
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
@@ -18,6 +20,8 @@ pub struct Configuration {
     pub sha256: Hash,
     /// Mode and period of each retention class; a class that is not written as this version writes it is left out.
     pub classes: Vec<(String, Mode, Period)>,
+    /// Whether every class is among them.
+    pub complete: bool,
 }
 
 impl Configuration {
@@ -30,7 +34,16 @@ impl Configuration {
         let member = |class: &Json, name: &str| class.get(name).and_then(Json::as_str).map(str::to_owned);
         let read =
             |class: &Json| Some((member(class, "name")?, Mode::parse(&member(class, "mode")?)?, member(class, "period")?.parse().ok()?));
-        Some(Configuration { sha256: Hash::of(after.as_bytes()), classes: listed.iter().filter_map(read).collect() })
+        let classes: Vec<_> = listed.iter().filter_map(read).collect();
+        let complete = !listed.is_empty() && classes.len() == listed.len();
+        Some(Configuration { sha256: Hash::of(after.as_bytes()), classes, complete })
+    }
+
+    /// The least lock, at this moment, of what has to outlive every record: the strongest mode and the latest date of any class. `None`
+    /// where a class is not known.
+    pub(super) fn evidence_lock(&self, at: UnixSeconds) -> Option<Lock> {
+        let locks = self.classes.iter().map(|(_, mode, period)| Lock { mode: *mode, retain_until: period.after(at) });
+        locks.reduce(Lock::join).filter(|_| self.complete)
     }
 
     /// The least lock of a class for what is sealed at this moment.
@@ -46,6 +59,8 @@ pub(super) struct Read {
     pub(super) statement: Statement,
     /// Key of the seal below the log.
     pub(super) object: String,
+    /// Locks of the seal and of the tiles that it completes, as the store has them.
+    pub(super) locks: Vec<Held>,
     /// Under which configuration the seal directly before stands, where it is known.
     pub(super) before: Option<Hash>,
     /// The configurations that its segments record, at most one each.
@@ -55,19 +70,29 @@ pub(super) struct Read {
 }
 
 /// Follows seals in the order of the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Configurations {
+    /// When it is asked.
+    now: UnixSeconds,
+    /// That of seal 0, under which the log was made.
+    first: Option<Configuration>,
     in_force: Option<Configuration>,
     /// A configuration that the log holds no record of, and that was noted.
     unrecorded: Option<Hash>,
     /// Seals with segments whose periods are not known, for a reason that was not noted yet.
     unjudged: u64,
+    /// Objects of which the least lock is not known.
+    locks_unjudged: u64,
 }
 
 impl Configurations {
+    pub(super) fn new(now: UnixSeconds) -> Self {
+        Configurations { now, first: None, in_force: None, unrecorded: None, unjudged: 0, locks_unjudged: 0 }
+    }
+
     /// Takes the next seal.
     pub(super) fn judge(&mut self, read: Read, sink: &mut Sink) {
-        let Read { statement, object, before, recorded, complete } = read;
+        let Read { statement, object, locks, before, recorded, complete } = read;
         let wanted = statement.config_sha256;
         if let Some(found) = recorded.iter().find(|c| c.sha256 == wanted) {
             self.in_force = Some(found.clone());
@@ -89,7 +114,6 @@ impl Configurations {
             };
             // Longer and stronger are allowed: a hold, or a claim.
             if !segment.lock.covers(least) {
-                let shown = |lock: Lock| format!("{} until {}", lock.mode.as_str(), lock.retain_until);
                 let meaning = "The seal promises to keep this segment shorter, or under a weaker lock, than the configuration that the log \
                                records for its class. Nothing is lost yet: extend its lock and ask the operator what set the date.";
                 let item = Item::new(Kind::RetentionShort, &segment.key, meaning).seal(statement.index);
@@ -98,6 +122,36 @@ impl Configurations {
             }
         }
         self.unjudged += u64::from(unknown && self.unrecorded != Some(wanted));
+        let evidence = in_force.and_then(|c| c.evidence_lock(statement.sealed_at));
+        if statement.index == 0 {
+            self.first = in_force.cloned();
+        }
+        let named = statement.segments.iter().map(|s| s.lock);
+        self.judge_locks(&locks, evidence, named, Some(statement.index), sink);
+    }
+
+    /// `log.json` was locked when it was made, before there was a seal.
+    pub(super) fn judge_log_file(&mut self, held: &Held, created: UnixSeconds, sink: &mut Sink) {
+        let evidence = self.first.as_ref().and_then(|c| c.evidence_lock(created));
+        self.judge_locks(std::slice::from_ref(held), evidence, [], None, sink);
+    }
+
+    fn judge_locks(
+        &mut self,
+        locks: &[Held],
+        evidence: Option<Lock>,
+        named: impl IntoIterator<Item = Lock>,
+        seal: Option<u64>,
+        sink: &mut Sink,
+    ) {
+        if evidence.is_none() {
+            self.locks_unjudged += u64::try_from(locks.len()).unwrap_or(u64::MAX);
+        }
+        // Where the classes are not known, the segments named are: their seal is locked no less.
+        let least = evidence.into_iter().chain(named).reduce(Lock::join);
+        for item in locks.iter().filter_map(|held| held.judge(least, seal, self.now)) {
+            sink.finding(item);
+        }
     }
 
     /// Says what could not be judged.
@@ -106,6 +160,13 @@ impl Configurations {
             let meaning = "Whether segments are kept as long as their class is configured was not judged: the record of the configuration lies \
                            outside the seals that were read, or does not say the period of the class. Verify the whole log for that.";
             sink.note(Item::new(Kind::NotCovered, "segments/", meaning).found(format!("{} seals", self.unjudged)));
+        }
+        if self.locks_unjudged > 0 {
+            let meaning = "Whether seals, tiles and log.json are locked as long as the longest retention class was not judged: the record of the \
+                           configuration lies outside the seals that were read, is not there, or does not say mode and period of every \
+                           class. That they are locked at all was looked at, and seals against the segments that they name. Verify the \
+                           whole log, or ask the operator.";
+            sink.note(Item::new(Kind::NotCovered, "seals/", meaning).found(format!("{} objects", self.locks_unjudged)));
         }
     }
 }

@@ -6,15 +6,18 @@ mod published;
 mod strays;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use tokio::sync::Semaphore;
 
 use super::chain::{Chain, Fetched, fetch, missing};
 use super::configuration::Configurations;
 use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
-use super::objects::{Outcome, Scene, Sealed, check_sealed, check_some_lock};
+use super::locks::Held;
+use super::objects::{Outcome, Scene, Sealed, check_sealed};
 use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
 use super::tiles::Tiles;
 use super::{Bound, Options, Progress, is_for, is_named};
@@ -44,6 +47,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     let scene = Scene { store, log, now: options.now };
     let mut walk = Walk::new(scene, options);
     let mut total = Outcome::default();
+    let mut configurations = Configurations::new(options.now);
     // The checkpoint is read before the seals: it leaves the writer only after its seal, so whatever it names must be listed.
     walk.read_log_file().await;
     walk.begin();
@@ -56,7 +60,6 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
             let expected = walk.published.as_ref().map(|p| p.read.checkpoint.size.0.saturating_sub(walk.from));
             let fetched = fetched(scene, start, options.concurrency.max(1));
             let mut outcomes = outcomes(scene, jobs(&mut walk, fetched), options.concurrency.max(1));
-            let mut configurations = Configurations::default();
             while let Some(outcome) = outcomes.next().await {
                 seals += 1;
                 total.segments += outcome.segments;
@@ -72,10 +75,10 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                     progress(&Progress { log, seals, seals_expected: expected, records: total.records, bytes: total.bytes });
                 }
             }
-            configurations.end(&mut total.sink);
         }
     }
-    walk.end(&mut total).await;
+    walk.end(&mut total, &mut configurations).await;
+    configurations.end(&mut total.sink);
     if seals == 0 && !walk.sink.says_why() {
         let ranged = options.from.is_some() || options.to.is_some();
         let why = if ranged { "no seal lies in the range that was asked for" } else { "the log holds no seal yet" };
@@ -131,9 +134,21 @@ fn jobs<'w, 'a: 'w>(walk: &'w mut Walk<'a>, fetched: BoxStream<'a, Result<Option
     futures::stream::unfold((walk, fetched), step).boxed()
 }
 
+/// Seals that are waited with, behind one whose segments take long: their own are checked meanwhile. 256 of 256 KiB are 64 MiB.
+const AHEAD_MAX: usize = 256;
+
 /// What each of them holds, in their order: which configuration is in force is known from the seals before.
 fn outcomes<'w, 'a: 'w>(scene: Scene<'a>, jobs: BoxStream<'w, Sealed>, concurrency: usize) -> BoxStream<'w, Outcome> {
-    jobs.map(move |sealed| check_sealed(scene, sealed)).buffered(concurrency).boxed()
+    let work = Arc::new(Semaphore::new(concurrency));
+    let check = move |sealed| {
+        let work = Arc::clone(&work);
+        async move {
+            // Never closed.
+            let _turn = work.acquire().await;
+            check_sealed(scene, sealed).await
+        }
+    };
+    jobs.map(check).buffered(concurrency.max(AHEAD_MAX)).boxed()
 }
 
 async fn fetch_listed(scene: Scene<'_>, group: Result<Group, ReadError>) -> Result<Option<Fetched>, ReadError> {
@@ -164,6 +179,8 @@ struct Walk<'a> {
     segments: Option<Segments<'a>>,
     /// Unnamed segments with an index that the walk has not reached.
     ahead: VecDeque<Group>,
+    /// How many of them were not kept.
+    ahead_more: u64,
     tiles: Option<Tiles>,
     /// First seal of the range.
     from: u64,
@@ -198,6 +215,7 @@ impl<'a> Walk<'a> {
             sink: Sink::default(),
             segments: None,
             ahead: VecDeque::new(),
+            ahead_more: 0,
             tiles: None,
             from: 0,
             expected: 0,
@@ -319,9 +337,10 @@ impl<'a> Walk<'a> {
             // The chain broke here and was reported; tiles of the tree before would only say so again.
             self.tiles = None;
         }
+        let mut completed = Vec::new();
         if let Some(tiles) = &mut self.tiles {
             let published = self.published.as_ref().map(|p| p.read.checkpoint.size.0);
-            tiles.push(self.scene, standing.seal.leaf(), published, &mut self.sink).await;
+            completed = tiles.push(self.scene, standing.seal.leaf(), published, &mut self.sink).await;
         }
         let segments = self.named_segments(&standing.seal).await;
         Step::Check(Box::new(Sealed {
@@ -329,6 +348,7 @@ impl<'a> Walk<'a> {
             object: seal_object(index),
             version: standing.version,
             markers: fetched.group.markers(),
+            tiles: completed,
             configuration_before: direct.map(|before| before.statement.config_sha256),
             segments,
         }))
@@ -405,7 +425,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What can be said only behind the last seal.
-    async fn end(&mut self, total: &mut Outcome) {
+    async fn end(&mut self, total: &mut Outcome, configurations: &mut Configurations) {
         let Scene { store, log, now } = self.scene;
         if !self.stopped {
             if let Err(error) = self.drain().await {
@@ -437,8 +457,10 @@ impl<'a> Walk<'a> {
                            bytes are proved; that the original is still locked can be seen only there.";
             self.sink.note(Item::new(Kind::Copy, "", meaning).found(format!("{} seals", self.worm)).intact());
         }
-        if enforced && self.not_worm == 0 && self.log_file.is_some() {
-            check_some_lock(self.scene, total, "log.json", self.log_file_version.as_ref()).await;
+        if let Some(file) = self.log_file.as_ref().filter(|_| self.not_worm == 0)
+            && let Some(held) = Held::read(self.scene, total, None, "log.json", self.log_file_version.as_ref()).await
+        {
+            configurations.judge_log_file(&held, file.created, &mut total.sink);
         }
         let first = self.chain.keys_seen.first();
         if let (Some(file), Some(first)) = (&self.log_file, first)

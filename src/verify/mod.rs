@@ -5,12 +5,13 @@
 //! refuse is refused, also when the log's own key signed it. What could not be read is `unchecked`, never fine.
 //!
 //! One pass over two listings: seals in order of their index, segments of each class in order of their keys, joined. Memory is bounded
-//! by pages and by the segments in work, not by the length of the log.
+//! by pages, by the segments in work and by the seals that wait behind them, not by the length of the log.
 
 mod chain;
 mod configuration;
 mod doubt;
 mod listing;
+mod locks;
 mod log;
 mod objects;
 mod proof;
@@ -50,7 +51,7 @@ pub enum Bound {
 pub struct Options<'a> {
     /// Names of logs; empty: those that `pinned` keys name, else all that lie below the store.
     pub logs: Vec<String>,
-    /// Keys that the auditor brings, each for the log that its name ends in.
+    /// Keys that the auditor brings, each for the log that its name ends in, one a log: a second is not looked at.
     pub pinned: Vec<VerifierKey>,
     /// The key that the configuration names, if there is one.
     pub configured: Option<VerifierKey>,

@@ -1,16 +1,18 @@
-//! One true seal's objects: its own lock and versions, and each segment that it names, from locator to records.
+//! One true seal's objects: its own versions and lock, those of the tiles that it completes, and each segment that it names, from locator
+//! to records.
 
 use bytes::Bytes;
 
 use super::configuration;
 use super::doubt::impossible;
 use super::listing::Group;
+use super::locks::Held;
 use super::report::{Item, Kind, Sink};
 use super::segment::{Contents, SegmentError, contradictions, read_segment};
 use crate::clock::UnixSeconds;
 use crate::tlog::Hash;
 use crate::tlog::seal_file::{SegmentRef, Statement};
-use crate::worm::{Lock, Locks, Mode, ReadError, SEGMENT_BYTES_MAX, Version, VersionId, WormStore, below};
+use crate::worm::{Lock, ReadError, SEGMENT_BYTES_MAX, Version, VersionId, WormStore, below};
 
 /// What every check needs.
 #[derive(Clone, Copy)]
@@ -27,6 +29,8 @@ pub(super) struct Sealed {
     pub(super) object: String,
     pub(super) version: Option<VersionId>,
     pub(super) markers: usize,
+    /// Full tiles that it completes and that are there, by their keys below the log.
+    pub(super) tiles: Vec<String>,
     /// Under which configuration the seal directly before stands, where it is known.
     pub(super) configuration_before: Option<Hash>,
     /// The versions of each segment that the statement names, in its order; `Err` where they could not be listed.
@@ -46,24 +50,23 @@ pub(super) struct Outcome {
     pub(super) locks_unread: u64,
 }
 
-/// Checks one seal's lock, segments and counts.
+/// Reads the locks of one seal and its tiles, checks its segments and counts.
 pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcome {
     let mut out = Outcome::default();
     let listed = std::mem::take(&mut sealed.segments);
     let statement = &sealed.statement;
-    // The evidence lock is at least that of every segment named. Without one, the classes are not known here: some lock must be there.
-    let wanted = statement.segments.iter().map(|s| s.lock).reduce(Lock::join);
-    let wanted = wanted.unwrap_or(Lock { mode: Mode::Governance, retain_until: statement.sealed_at });
-    let read = if statement.not_worm { None } else { Some(Wanted { lock: wanted, always: statement.segments.is_empty() }) };
-    let held = check_lock(scene, &mut out, Some(statement.index), &sealed.object, sealed.version.as_ref(), read).await;
-    check_markers(
-        scene,
-        &mut out.sink,
-        statement.index,
-        &sealed.object,
-        sealed.markers,
-        held.or(Some(wanted).filter(|_| !statement.segments.is_empty())),
-    );
+    let seal = Some(statement.index);
+    let mut locks = Vec::new();
+    if !statement.not_worm {
+        locks.extend(Held::read(scene, &mut out, seal, &sealed.object, sealed.version.as_ref()).await);
+    }
+    let held = locks.first().and_then(|held| held.lock).or(statement.segments.iter().map(|s| s.lock).reduce(Lock::join));
+    check_markers(scene, &mut out.sink, statement.index, &sealed.object, sealed.markers, held);
+    if !statement.not_worm {
+        for tile in &sealed.tiles {
+            locks.extend(Held::read(scene, &mut out, seal, tile, None).await);
+        }
+    }
 
     for doubt in impossible(statement) {
         out.sink.finding(doubt.finding(&sealed.object, statement.index));
@@ -101,63 +104,8 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
             .note(Item::new(Kind::OtherSchema, &sealed.object, meaning).seal(statement.index).found(format!("{other} records")).intact());
     }
     let Sealed { statement, object, configuration_before: before, .. } = sealed;
-    out.read = Some(configuration::Read { statement, object, before, recorded, complete });
+    out.read = Some(configuration::Read { statement, object, locks, before, recorded, complete });
     out
-}
-
-/// Which lock a version must have.
-struct Wanted {
-    lock: Lock,
-    /// Some lock must be there, whatever its date.
-    always: bool,
-}
-
-/// Reads a lock back and compares. Answers with the lock that is there.
-async fn check_lock(
-    scene: Scene<'_>,
-    out: &mut Outcome,
-    seal: Option<u64>,
-    object: &str,
-    version: Option<&VersionId>,
-    wanted: Option<Wanted>,
-) -> Option<Lock> {
-    let wanted = wanted.filter(|_| scene.store.locks() == Locks::Enforced)?;
-    let head = match scene.store.head(&below(scene.log, object), version).await {
-        Ok(Some(head)) => head,
-        Ok(None) => {
-            out.locks_unread += 1;
-            out.sink.unchecked(object, seal, "its lock: the version vanished while it was looked at");
-            return None;
-        }
-        Err(error) => {
-            out.locks_unread += 1;
-            out.sink.unchecked(object, seal, format!("its lock: {error}"));
-            return None;
-        }
-    };
-    out.locks_read += 1;
-    // Past its date a lock binds nobody, and a store may no longer show it.
-    let binding = wanted.always || wanted.lock.retain_until > scene.now;
-    let item = match head.lock {
-        None if binding => Some((
-            Kind::LockMissing,
-            "The object is not locked, so it could be deleted before its time. Nothing is lost yet: \
-                                 lock it again (spanseal retention extend) and find out who lifted the lock.",
-        )),
-        Some(lock) if binding && !lock.covers(wanted.lock) => Some((
-            Kind::LockWeak,
-            "The lock is shorter or weaker than the seal promised. \
-                                 Nothing is lost yet: extend it (spanseal retention extend) and find out who changed it.",
-        )),
-        _ => None,
-    };
-    if let Some((kind, meaning)) = item {
-        let shown = |lock: Lock| format!("{} until {}", lock.mode.as_str(), lock.retain_until);
-        let found = head.lock.map_or_else(|| "no lock".to_owned(), shown);
-        let expected = if wanted.always { "a lock".to_owned() } else { format!("at least {}", shown(wanted.lock)) };
-        out.sink.finding(Item { seal, ..Item::new(kind, object, meaning).expected(expected).found(found).intact() });
-    }
-    head.lock
 }
 
 /// Delete markers: somebody issued a DELETE. Over an object whose time has come that is housekeeping.
@@ -199,9 +147,11 @@ async fn check_segment(
         return None;
     }
     let (version, stored) = locate(scene, out, seal, segment, &data).await?;
-    let wanted = if statement.not_worm { None } else { Some(Wanted { lock: segment.lock, always: false }) };
-    let held = check_lock(scene, out, Some(seal), &segment.key, version.as_ref(), wanted).await;
-    check_markers(scene, &mut out.sink, seal, &segment.key, markers, held.or(Some(segment.lock)));
+    let held = if statement.not_worm { None } else { Held::read(scene, out, Some(seal), &segment.key, version.as_ref()).await };
+    if let Some(item) = held.as_ref().and_then(|held| held.judge(Some(segment.lock), Some(seal), scene.now)) {
+        out.sink.finding(item);
+    }
+    check_markers(scene, &mut out.sink, seal, &segment.key, markers, held.and_then(|held| held.lock).or(Some(segment.lock)));
     other_versions(scene, out, seal, segment, &data, version.as_ref()).await;
 
     let (class, bytes) = (segment.class.clone(), u64::try_from(stored.len()).unwrap_or(u64::MAX));
@@ -346,10 +296,4 @@ pub(super) fn foreign(object: &str, seal: u64, version: &str, what: &str) -> Ite
     let meaning = "Somebody wrote another version over an object of the log. The true version is still there and was verified; plain reads \
                    may show the false one. Find out who can write here.";
     Item::new(Kind::ForeignVersion, object, meaning).seal(seal).found(format!("version {version}: {what}")).intact()
-}
-
-/// A lock on an object that no seal stands behind (`log.json`): some lock must be there.
-pub(super) async fn check_some_lock(scene: Scene<'_>, out: &mut Outcome, object: &str, version: Option<&VersionId>) {
-    let lock = Lock { mode: Mode::Governance, retain_until: UnixSeconds(0) };
-    check_lock(scene, out, None, object, version, Some(Wanted { lock, always: true })).await;
 }

@@ -9,7 +9,7 @@ use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::truth::{Judgement, judge};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
-use crate::worm::{ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, WormStore, below, read_versions, seal_key};
+use crate::worm::{ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, WormStore, below, read_versions, seal_key, unread};
 
 /// Where a record lies: what an index or a scan knows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +113,8 @@ fn own_place(seal: &SealFile) -> Inclusion {
 async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
     let object = seal_key(log, index);
     let mut why = None;
-    for (_, bytes) in read_versions(store, &store.versions(&object).await?, SEAL_BYTES_MAX, VERSIONS_READ_MAX).await? {
+    let listed = store.versions(&object).await?;
+    for (_, bytes) in read_versions(store, &listed, SEAL_BYTES_MAX, VERSIONS_READ_MAX).await? {
         match judge(index, key, None, [bytes.as_ref()]).into_iter().next() {
             Some(Judgement::Truth(seal)) => return Ok(*seal),
             Some(Judgement::Foreign(error)) => why = Some(error),
@@ -122,7 +123,10 @@ async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u
     }
     match why {
         None => Err(ProveError::NotFound(format!("there is no seal {index} in log `{log}`"))),
-        Some(error) => Err(broken(&super::log::seal_object(index), error)),
+        Some(error) => {
+            let more = unread(&listed).map_or_else(String::new, |more| format!("; {more} further versions were not read"));
+            Err(broken(&super::log::seal_object(index), format!("{error}{more}")))
+        }
     }
 }
 

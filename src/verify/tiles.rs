@@ -26,8 +26,10 @@ pub(super) struct Tiles {
 impl Tiles {
     /// Adds the next seal's leaf; compares each tile that it completes, and the partial ones of the published size.
     ///
-    /// Tiles of sizes that were not published yet may lag, as the checkpoint does: they are not looked at.
-    pub(super) async fn push(&mut self, scene: Scene<'_>, leaf: LeafHash, published: Option<u64>, sink: &mut Sink) {
+    /// Tiles of sizes that were not published yet may lag, as the checkpoint does: they are not looked at. Answers with the full ones that
+    /// are there: they must be locked.
+    pub(super) async fn push(&mut self, scene: Scene<'_>, leaf: LeafHash, published: Option<u64>, sink: &mut Sink) -> Vec<String> {
+        let mut completed = Vec::new();
         self.size += 1;
         let mut node = leaf.0;
         let mut level = 0;
@@ -35,14 +37,14 @@ impl Tiles {
             if self.levels.len() == level {
                 self.levels.push(Vec::new());
             }
-            let Some(hashes) = self.levels.get_mut(level) else { return };
+            let Some(hashes) = self.levels.get_mut(level) else { return completed };
             hashes.push(node);
             if hashes.len() < WIDTH {
                 break;
             }
             let full = std::mem::take(hashes);
             if published.is_some_and(|size| self.size <= size) {
-                self.compare(scene, level, &full, sink).await;
+                completed.extend(self.compare(scene, level, &full, sink).await);
             }
             // Hashes of a level are nodes of the tree: 256 of them are a perfect subtree, whose root is theirs.
             node = subtree(&full);
@@ -54,10 +56,11 @@ impl Tiles {
                 self.compare(scene, level, &hashes, sink).await;
             }
         }
+        completed
     }
 
-    /// One tile, and at level 0 the entry bundle beside it.
-    async fn compare(&mut self, scene: Scene<'_>, level: usize, hashes: &[Hash], sink: &mut Sink) {
+    /// One tile, and at level 0 the entry bundle beside it. Answers with those that are there, and right.
+    async fn compare(&mut self, scene: Scene<'_>, level: usize, hashes: &[Hash], sink: &mut Sink) -> Vec<String> {
         let mut tile_width = 1_u64;
         for _ in 0..=level {
             tile_width = tile_width.saturating_mul(256);
@@ -67,24 +70,38 @@ impl Tiles {
         let path = path(number, hashes.len());
         let object = format!("tile/{level}/{path}");
         let expected: Vec<u8> = hashes.iter().flat_map(|h| h.0).collect();
-        self.object(scene, &object, expected.len(), sink, |bytes| bytes == expected.as_slice()).await;
+        let tile = self.object(scene, object, expected.len(), sink, |bytes| bytes == expected.as_slice()).await;
+        let mut found = Vec::from_iter(tile);
         if level == 0 {
-            self.object(scene, &format!("tile/entries/{path}"), BUNDLE_BYTES_MAX, sink, |bytes| is_bundle(bytes, hashes)).await;
+            found
+                .extend(self.object(scene, format!("tile/entries/{path}"), BUNDLE_BYTES_MAX, sink, |bytes| is_bundle(bytes, hashes)).await);
         }
+        found
     }
 
-    async fn object(&mut self, scene: Scene<'_>, object: &str, limit: usize, sink: &mut Sink, is_right: impl FnOnce(&[u8]) -> bool) {
+    async fn object(
+        &mut self,
+        scene: Scene<'_>,
+        object: String,
+        limit: usize,
+        sink: &mut Sink,
+        is_right: impl FnOnce(&[u8]) -> bool,
+    ) -> Option<String> {
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        match scene.store.get(&below(scene.log, object), None, limit).await {
+        match scene.store.get(&below(scene.log, &object), None, limit).await {
             Ok(None) => self.absent += 1,
-            Ok(Some(bytes)) if is_right(&bytes) => self.present += 1,
+            Ok(Some(bytes)) if is_right(&bytes) => {
+                self.present += 1;
+                return Some(object);
+            }
             Ok(Some(_)) | Err(ReadError::TooLarge { .. }) => {
                 let meaning = "This tile is not the one that the seals give. The seals are the log and were verified; clients that read tiles are \
                                shown something else. Let the writer make the tile anew and find out who changed it.";
                 sink.finding(Item::new(Kind::TileWrong, object, meaning).expected("the tile that the seals give").intact());
             }
-            Err(error) => sink.unchecked(object, None, error),
+            Err(error) => sink.unchecked(&object, None, error),
         }
+        None
     }
 
     /// A log that never published tiles owes none: only where some are there are the others missed.

@@ -347,6 +347,12 @@ pub async fn ensure_locked(store: &dyn WormStore, key: &ObjectKey, version: Opti
     }
 }
 
+/// How many data versions of a key a reader leaves unread, of a listing of that key: more than [`VERSIONS_READ_MAX`] are nothing that a
+/// writer leaves, and who passes them over says so.
+pub fn unread(listed: &[Version]) -> Option<usize> {
+    listed.iter().filter(|v| !v.is_delete_marker).count().checked_sub(VERSIONS_READ_MAX).filter(|more| *more > 0)
+}
+
 /// Bytes of the data versions of one key, **oldest first**, of a listing (newest first) of that key; no more than `max`. What a delete
 /// marker says is no version. One longer than `limit` comes without bytes that it could be mistaken by: it is foreign, whatever it says.
 /// One that is gone since the listing (deleted, its lock lifted) is left out.

@@ -110,7 +110,8 @@ impl Forge {
     }
 
     pub async fn put(&self, key: &ObjectKey, bytes: impl Into<Bytes>) -> Option<VersionId> {
-        let lock = (self.locks == Locks::Enforced && !key.as_str().ends_with("/checkpoint") && !key.as_str().contains("/tile/")).then(lock);
+        let free = key.as_str().ends_with("/checkpoint") || key.as_str().contains(".p/");
+        let lock = (self.locks == Locks::Enforced && !free).then(lock);
         self.store.put(key, bytes.into(), Condition::Any, lock).await.unwrap()
     }
 

@@ -8,7 +8,7 @@ use crate::query::log::KeySource;
 use crate::tlog::note::VerifierKey;
 use crate::worm::local::{LocalOptions, LocalStore};
 use crate::worm::memory::MemoryStore;
-use crate::worm::seal_key;
+use crate::worm::{VERSIONS_READ_MAX, seal_key};
 
 const SAMPLE_VKEY: &str = "spanseal.example/vectors+845f03b5+AQUcAWj1wCuhANYeY8a1NnMSVIIV/8ssl8Yot9HFk1hE";
 
@@ -171,6 +171,31 @@ async fn a_stray_far_away_is_named_and_not_followed() {
     let answer = ask(&memory(&log.store), Request::default()).await;
     assert_eq!(ids(&answer), ["aa"]);
     assert_eq!(answer.problems.len(), 2, "{:?}", answer.problems);
+}
+
+/// Somebody floods a seal's key: behind the true version that changes nothing, before it what was not read is named.
+#[tokio::test]
+async fn a_flooded_key_is_named() {
+    for before in [false, true] {
+        let mut log = TestLog::new(TestLog::store(), "log").await;
+        for (n, id) in (1..).zip(["aa", "bb", "cc"]) {
+            if before && n == 2 {
+                for _ in 0..VERSIONS_READ_MAX {
+                    log.store.overwrite_foreign(&seal_key("log", 1), "not ours");
+                }
+            }
+            log.seal(&[&record(id, n)]).await;
+        }
+        if !before {
+            for _ in 0..VERSIONS_READ_MAX {
+                log.store.overwrite_foreign(&seal_key("log", 1), "not ours");
+            }
+        }
+        let answer = ask(&memory(&log.store), Request::default()).await;
+        assert_eq!(ids(&answer).contains(&"bb"), !before);
+        let said = answer.problems.iter().any(|p| p.what.contains("1 further versions were not read"));
+        assert_eq!((said, answer.problems.len()), (before, usize::from(before)), "{:?}", answer.problems);
+    }
 }
 
 #[tokio::test]

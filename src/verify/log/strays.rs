@@ -10,72 +10,113 @@ use crate::worm::{ReadError, SEGMENT_BYTES_MAX};
 impl Walk<'_> {
     /// A segment that no seal names, with the newest index that the walk knows.
     pub(super) async fn stray(&mut self, group: Group, reached: u64) {
-        let Some(relative) = group.key.as_str().strip_prefix(self.scene.log).and_then(|rest| rest.strip_prefix('/')) else { return };
-        let Some(name) = SegmentName::parse(relative) else { return };
+        let Some((name, object)) = self.name_of(&group) else { return };
         if name.index > reached {
             if self.ahead.len() < Strays::MAX {
                 self.ahead.push_back(group);
             } else {
-                self.sink.unchecked("segments/", None, "more unnamed segments than are kept in mind");
+                self.ahead_more += 1;
             }
-            return;
-        }
-        if name.index >= self.from {
-            let relative = relative.to_owned();
-            self.unnamed(&group, &name, &relative, false).await;
+        } else if name.index >= self.from
+            && let Some(fits) = self.fits(&group, &name, &object).await
+        {
+            self.unnamed(&name, &object, fits);
         }
     }
 
-    async fn unnamed(&mut self, group: &Group, name: &SegmentName, object: &str, beyond: bool) {
+    fn name_of(&self, group: &Group) -> Option<(SegmentName, String)> {
+        let object = group.key.as_str().strip_prefix(self.scene.log)?.strip_prefix('/')?;
+        Some((SegmentName::parse(object)?, object.to_owned()))
+    }
+
+    /// Whether the name fits the bytes; `None` where there are none, or they could not be read, which is said.
+    async fn fits(&mut self, group: &Group, name: &SegmentName, object: &str) -> Option<bool> {
         // Nothing but markers: somebody hid what no seal names.
-        let Some(version) = group.data().next() else { return };
-        let fits = match self.scene.store.get(&group.key, version.id.as_ref(), SEGMENT_BYTES_MAX).await {
-            Ok(bytes) => bytes.is_some_and(|b| Hash::of(&b).to_string().starts_with(&name.short)),
-            Err(ReadError::TooLarge { .. }) => false,
-            Err(error) => return self.sink.unchecked(object, Some(name.index), error),
-        };
+        let version = group.data().next()?;
+        match self.scene.store.get(&group.key, version.id.as_ref(), SEGMENT_BYTES_MAX).await {
+            Ok(bytes) => Some(bytes.is_some_and(|b| Hash::of(&b).to_string().starts_with(&name.short))),
+            Err(ReadError::TooLarge { .. }) => Some(false),
+            Err(error) => {
+                self.sink.unchecked(object, Some(name.index), error);
+                None
+            }
+        }
+    }
+
+    fn unnamed(&mut self, name: &SegmentName, object: &str, fits: bool) {
         let item = |kind, meaning| Item::new(kind, object, meaning).seal(name.index);
-        if beyond {
-            let meaning = "A segment of a seal that lies beyond the end of the log: the writer sealed further than what is stored now, so \
-                           seals at the end are gone. Compare with checkpoints and receipts kept elsewhere.";
-            self.sink.finding(item(Kind::SegmentUnnamed, meaning).expected("at most one seal beyond the newest").lost());
-        } else if !fits {
-            let meaning = "An object stands where segments stand, its name does not fit its bytes, and no seal names it. It is not part of \
-                           the log. Find out who can write here.";
-            self.sink.finding(item(Kind::SegmentUnnamed, meaning).expected("a name that begins its SHA-256").intact());
-        } else {
+        if fits {
             let meaning = "No seal that stands names this segment: the writer stopped before the commit (harmless, nobody was given a \
                            receipt), or its seal is reported above.";
             self.sink.note(item(Kind::Orphan, meaning).intact());
+        } else {
+            let meaning = "An object stands where segments stand, its name does not fit its bytes, and no seal names it. It is not part of \
+                           the log. Find out who can write here.";
+            self.sink.finding(item(Kind::SegmentUnnamed, meaning).expected("a name that begins its SHA-256").intact());
         }
     }
 
-    /// Segments behind the last one that a seal names.
+    fn beyond_the_end(&mut self, name: &SegmentName, object: &str) {
+        let meaning = "A segment of a seal that lies beyond the end of the log: the writer sealed further than what is stored now, so \
+                       seals at the end are gone. Compare with checkpoints and receipts kept elsewhere.";
+        let item = Item::new(Kind::SegmentUnnamed, object, meaning).seal(name.index);
+        self.sink.finding(item.expected("at most one seal beyond the newest").lost());
+    }
+
+    /// Segments behind the last one that a seal names, and those that were met before their seal could be.
     pub(super) async fn drain(&mut self) -> Result<(), ReadError> {
         let Scene { store, log, .. } = self.scene;
         if self.segments.is_none() && !self.beyond && self.from == 0 {
             self.segments = Some(Segments::open(store, log, None).await?);
         }
         let end = if self.beyond { self.newest.zip(self.last_time) } else { None };
-        let reached = self.expected.saturating_sub(1);
+        let reached = self.newest.filter(|_| self.beyond).unwrap_or(self.expected.saturating_sub(1));
+        // A log that is being written went on while it was read: seals that were not read may name what lies behind the last one that was.
+        let (mut grown, mut later) = (self.has_grown().await?, 0_u64);
         while let Some(group) = match &mut self.segments {
             Some(segments) => segments.rest(end).await?,
             None => None,
         } {
-            self.stray(group, reached).await;
-        }
-        if self.beyond {
-            return Ok(());
-        }
-        let grown = seal_from(store, log, self.expected).await?.is_some();
-        for group in std::mem::take(&mut self.ahead) {
-            let relative = group.key.as_str().strip_prefix(&format!("{log}/")).unwrap_or_default().to_owned();
-            let Some(name) = SegmentName::parse(&relative) else { continue };
-            // A log that is being written went on while it was read: what is beyond is for the next verification.
-            if !grown {
-                self.unnamed(&group, &name, &relative, name.index > self.expected).await;
+            if grown && self.name_of(&group).is_some_and(|(name, _)| name.index > self.expected) {
+                later += 1;
+            } else {
+                self.stray(group, reached).await;
             }
         }
+        grown = grown || self.has_grown().await?;
+        for group in std::mem::take(&mut self.ahead) {
+            let Some((name, object)) = self.name_of(&group) else { continue };
+            if self.beyond && name.index > reached {
+                // Outside the range that was asked for.
+                continue;
+            }
+            if name.index > self.expected {
+                match group.data().next() {
+                    None => {}
+                    Some(_) if grown => later += 1,
+                    Some(_) => self.beyond_the_end(&name, &object),
+                }
+                continue;
+            }
+            match self.fits(&group, &name, &object).await {
+                None => {}
+                Some(true) if grown && name.index == self.expected => later += 1,
+                Some(fits) => self.unnamed(&name, &object, fits),
+            }
+        }
+        if self.ahead_more > 0 {
+            self.sink.unchecked("segments/", None, format!("{} further unnamed segments", self.ahead_more));
+        }
+        if later > 0 {
+            let meaning = "The log went on while it was read. These segments lie behind the last seal that was read, so whether seals name them \
+                           was not looked at; the next verification will.";
+            self.sink.note(Item::new(Kind::NotCovered, "segments/", meaning).found(format!("{later} segments")).intact());
+        }
         Ok(())
+    }
+
+    /// Whether a seal lies behind the end that the walk found.
+    async fn has_grown(&self) -> Result<bool, ReadError> {
+        Ok(!self.beyond && seal_from(self.scene.store, self.scene.log, self.expected).await?.is_some())
     }
 }
