@@ -19,6 +19,7 @@ use prost::Message as _;
 use serde_json::Value;
 
 use crate::support::captures::{self, Capture, Recorded, Signal, Transport};
+use crate::support::hand_read;
 use crate::support::otlp::{Answer, GrpcClient, HttpRequest, http};
 use crate::support::receiver::{Receiver, Site};
 use crate::support::runtime;
@@ -223,6 +224,16 @@ fn members_say_what_the_telemetry_said() {
         assert!(compared.get(path).is_some_and(|n| *n >= count), "{path} was compared {:?} times", compared.get(path));
     }
     assert!(wrong.is_empty(), "{} members are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Records of single libraries against what was written down after reading the payloads: kind, provider, models, tokens, finish reasons, ids,
+/// tool, errors, what is held of content and what is not there.
+#[test]
+fn records_are_what_was_read_in_the_payloads() {
+    let records: Vec<&Value> = replayed().lines.iter().map(|(_, record)| record).collect();
+    let (compared, wrong) = hand_read::differences("b", &records);
+    assert!(compared >= 20, "only {compared} records were compared");
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// Prompts, answers, tool arguments and results, documents, messages of exceptions, bodies of logs, user ids and mail addresses: none of

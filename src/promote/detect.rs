@@ -9,6 +9,7 @@
 //!   prefix list names all the same (`traceloop.*`, `langfuse.*`, `ai.operationId`) suffice by that list.
 //! - A schema URL is a "weak hint only" and no key, event or name: never enough. Resource attributes never suffice.
 
+use super::dialects::coding_agents::{is_bare_event, is_claude_code_scope};
 use super::dialects::{Dialect, Dialects};
 use crate::otlp::view::{KeyValue, Value, key_of};
 use crate::otlp::wire::{Field, Fields, Malformed, Message, Payload};
@@ -155,9 +156,18 @@ fn scope(name: &[u8]) -> Option<Dialect> {
         b"langsmith" => Dialect::Langsmith,
         b"gcp.vertex.agent" => Dialect::GoogleAdk,
         b"agent_framework" => Dialect::MsAgentFramework,
+        b"strands.telemetry.tracer" => Dialect::AwsStrands,
+        b"guardrails-ai" => Dialect::GuardrailsAi,
+        // The first by its newer engine, the second the default of the older one.
+        b"nemo-guardrails" | b"nemo_guardrails" => Dialect::NemoGuardrails,
         b"Agent365Sdk" => Dialect::MsA365,
         b"livekit-agents" => Dialect::Livekit,
         b"weave.conversation" | b"weave.trace_server" => Dialect::Weave,
+        // Spans that Logfire makes itself, and those of its own instrumentations (`logfire.openai`).
+        b"logfire" => Dialect::Logfire,
+        _ if name.starts_with(b"logfire.") => Dialect::Logfire,
+        // Its scopes are names of its modules.
+        _ if name.starts_with(b"semantic_kernel.") => Dialect::SemanticKernel,
         _ if name.starts_with(b"openinference.instrumentation.") => Dialect::Openinference,
         _ => return None,
     })
@@ -168,7 +178,7 @@ fn span_name(name: &[u8]) -> Option<Dialect> {
     Some(match name {
         b"haystack.component.run" | b"haystack.pipeline.run" | b"haystack.agent.run" => Dialect::Haystack,
         b"llm_request" => Dialect::Vllm,
-        b"guardrails.request" => Dialect::NemoGuardrails,
+        b"guardrails.request" | b"guardrails.rail" | b"guardrails.action" => Dialect::NemoGuardrails,
         _ => return None,
     })
 }
@@ -182,6 +192,11 @@ fn log_event(name: &[u8]) -> Option<Dialect> {
         return Some(Dialect::Codex);
     }
     prefix(name)
+}
+
+/// The same below a scope: Claude Code leaves its name away where its scope has it.
+fn log_event_of(scope_name: &[u8], name: &[u8]) -> Option<Dialect> {
+    log_event(name).or_else(|| (is_bare_event(name) && is_claude_code_scope(scope_name)).then_some(Dialect::ClaudeCode))
 }
 
 impl Condition {
@@ -279,7 +294,7 @@ fn field_proves(number: u8, bytes: &[u8], span: &[u8], scope_name: &[u8], enable
 /// Whether the scope or the span itself is named as Claude Code names them.
 fn names_claude_code(span: &[u8], scope_name: &[u8]) -> bool {
     let name = Fields::new(span).filter_map(Result::ok).filter(|f| f.number == 5).filter_map(|f| f.bytes()).last();
-    scope_name.starts_with(b"claude_code.") || name.is_some_and(|n| n.starts_with(b"claude_code."))
+    is_claude_code_scope(scope_name) || name.is_some_and(|n| n.starts_with(b"claude_code."))
 }
 
 fn event_name(event: &[u8]) -> Result<Option<&[u8]>, Malformed> {
@@ -295,7 +310,7 @@ fn event_name(event: &[u8]) -> Result<Option<&[u8]>, Malformed> {
 /// The dialects that the names of a span and of its scope prove.
 pub(crate) fn names(scope_name: &[u8], name: &[u8]) -> Dialects {
     let mut all = Dialects::default();
-    let claude_code = [scope_name, name].iter().any(|n| n.starts_with(b"claude_code.")).then_some(Dialect::ClaudeCode);
+    let claude_code = (is_claude_code_scope(scope_name) || name.starts_with(b"claude_code.")).then_some(Dialect::ClaudeCode);
     for dialect in [scope(scope_name), span_name(name), claude_code].into_iter().flatten() {
         all.add(dialect);
     }
@@ -307,16 +322,16 @@ pub(crate) fn is_ai_log(log: &[u8], scope_name: &[u8], enabled: Dialects) -> Res
     for field in Fields::new(log) {
         let Field { number, value: Payload::Bytes(bytes) } = field? else { continue };
         let dialect = match number {
-            12 => log_event(bytes),
+            12 => log_event_of(scope_name, bytes),
             6 => match quick_key(bytes)? {
                 b"event.name" => match KeyValue::read(bytes)?.value()? {
-                    Value::Text(name) => log_event(name),
+                    Value::Text(name) => log_event_of(scope_name, name),
                     _ => None,
                 },
                 name => match key(name) {
                     Proof::Yes(dialect) => Some(dialect),
                     Proof::If(dialect, condition) => {
-                        let by_scope = scope_name.starts_with(b"claude_code.");
+                        let by_scope = is_claude_code_scope(scope_name);
                         condition.holds(&KeyValue::read(bytes)?.value()?, by_scope).then_some(dialect)
                     }
                     Proof::No => None,
@@ -324,7 +339,7 @@ pub(crate) fn is_ai_log(log: &[u8], scope_name: &[u8], enabled: Dialects) -> Res
             },
             // Coding agents put the event's name into the body.
             5 => match Value::read(&Message::new(bytes))? {
-                Value::Text(body) if body.starts_with(b"claude_code.") || body.starts_with(b"codex.") => log_event(body),
+                Value::Text(body) if is_coding_agent_event(body) => log_event(body),
                 _ => None,
             },
             _ => continue,
@@ -336,9 +351,16 @@ pub(crate) fn is_ai_log(log: &[u8], scope_name: &[u8], enabled: Dialects) -> Res
     Ok(false)
 }
 
-/// The dialect of a log's event name, for `source.dialects`.
-pub(crate) fn log_event_dialect(name: &[u8]) -> Option<Dialect> {
-    log_event(name)
+/// The dialects that the scope and the event name of a log prove.
+pub(crate) fn names_of_log(scope_name: &[u8], name: &[u8]) -> Dialects {
+    let mut all = names(scope_name, b"");
+    all.join(log_event(name).into_iter().collect());
+    all
+}
+
+/// Whether a text is the full name of a coding agent's log event.
+pub(crate) fn is_coding_agent_event(text: &[u8]) -> bool {
+    text.starts_with(b"claude_code.") || text.starts_with(b"codex.")
 }
 
 #[cfg(test)]

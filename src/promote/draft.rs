@@ -105,6 +105,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) waiting: Vec<(Known, Cow<'a, str>, Value<'a>)>,
     pub(crate) dialects: Dialects,
     pub(crate) weak_dialects: Dialects,
+    /// Dialects that the names of scope, span or log event call: their own words are understood.
+    pub(crate) spoken: Dialects,
     pub(crate) span_kind: Option<Kind>,
     pub(crate) operation: Option<Kind>,
     /// What a vague word says: asked after the operation.
@@ -158,6 +160,7 @@ impl<'a> Draft<'a> {
         self.waiting.clear();
         self.dialects = Dialects::default();
         self.weak_dialects = Dialects::default();
+        self.spoken = Dialects::default();
         self.span_kind = None;
         self.operation = None;
         self.vague_kind = None;
@@ -201,9 +204,44 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The dialects that names call, before the attributes are read.
+    pub(crate) fn speaks(&mut self, spoken: Dialects) {
+        self.spoken = spoken;
+        self.dialects.join(spoken);
+    }
+
+    /// A value of the allow-list, which a dialect's own reading may ask for.
+    pub(crate) fn kept(&self, key: &str) -> Option<&Value<'a>> {
+        self.kept.iter().find(|(kept, _)| kept == key).map(|(_, value)| value)
+    }
+
+    /// The same as text.
+    pub(crate) fn kept_text(&self, key: &str) -> Option<&'a str> {
+        match self.kept(key) {
+            Some(Value::Text(text)) => std::str::from_utf8(text).ok(),
+            _ => None,
+        }
+    }
+
+    /// The text of a member.
+    pub(crate) fn text(&self, member: Member) -> Option<&str> {
+        match self.record.get(member) {
+            Some(Val::Str(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Sets a member that was found in another key, unless its own key did.
+    pub(crate) fn derive(&mut self, member: Member, value: Val<'a>, from: &str) {
+        if !self.record.has(member) {
+            self.record.push(member, value);
+            self.derived.push((member, How::Fallback(from.to_owned())));
+        }
+    }
+
     /// Takes an attribute of the span or log itself.
     pub(crate) fn attribute(&mut self, promoter: &Promoter, who: &Who<'_>, key: &'a [u8], value: Value<'a>) -> Result<(), Malformed> {
-        if let Some(known) = promoter.tables.find(key) {
+        if let Some(known) = promoter.tables.find_own(self.spoken, key).or_else(|| promoter.tables.find(key)) {
             if let Some(dialect) = known.dialect {
                 self.dialects.add(dialect);
             }

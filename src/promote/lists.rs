@@ -209,7 +209,7 @@ fn item(record: &Record<'_>, key_id: &str) -> Vec<u8> {
 }
 
 /// Takes the objects of a list member, by the rows `member[].name` of the registry. False: the value belongs to `rest` as well.
-pub(crate) fn items<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, value: &Value<'a>) -> Result<bool, Malformed> {
+pub(crate) fn items(draft: &mut Draft<'_>, who: &Who<'_>, member: Member, value: &Value<'_>) -> Result<bool, Malformed> {
     let Some(list) = objects(value)? else {
         if !matches!(value, Value::Empty) {
             draft.conflict(member.path());

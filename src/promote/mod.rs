@@ -12,6 +12,7 @@ mod encode;
 mod finish;
 mod lists;
 mod origin;
+mod own_words;
 mod place;
 mod records;
 mod scan;

@@ -120,6 +120,11 @@ impl<'a> Draft<'a> {
                     Value::Double(ms) => Value::Double(ms / 1000.0),
                     #[expect(clippy::as_conversions, reason = "exact below 2^53 milliseconds, which is longer than anybody waits")]
                     Value::Int(ms) => Value::Double(ms as f64 / 1000.0),
+                    // Logs of coding agents write numbers as text.
+                    Value::Text(text) => match std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()) {
+                        Some(ms) => Value::Double(ms / 1000.0),
+                        None => Value::Text(text),
+                    },
                     ref other => other.clone(),
                 };
                 self.instead(value, |draft| draft.member(who, member, place, key, seconds, false))?;

@@ -11,7 +11,7 @@ use super::finish::{Closing, Signal, finish};
 use super::lists;
 use super::origin::{Below, Origin};
 use super::scan;
-use super::{Context, Promoter};
+use super::{Context, Promoter, own_words};
 use crate::clock::UnixNanos;
 use crate::otlp::view::{Event, LogRecord, Span, Value, is_span_id, is_trace_id, key_values};
 use crate::otlp::wire::Malformed;
@@ -129,7 +129,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
         ));
     }
     draft.clear();
-    draft.dialects.join(detect::names(around.below.scope.name, span.name).both(around.promoter.enabled));
+    draft.speaks(detect::names(around.below.scope.name, span.name).both(around.promoter.enabled));
     for pair in span.attributes() {
         let pair = pair?;
         draft.attribute(around.promoter, &who, pair.key, pair.value()?)?;
@@ -207,7 +207,8 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     }
     let asked_model = draft.response_model.is_some() || draft.requested_model.is_some();
     // Semconv 1.26 had no operation name: a span that names a model and nothing else is the call of one.
-    let stated = draft.span_kind.or(draft.operation).or(draft.vague_kind);
+    let own = own_words::span(draft, &who, span.name)?;
+    let stated = own.or(draft.span_kind).or(draft.operation).or(draft.vague_kind);
     let kind = stated.or_else(|| (asked_model && !draft.says_kind).then_some(Kind::Inference));
     finish_from_span(around, &who, draft, batch, Signal::Span, RecordId::derive("span", trace_id.text(), span_id.text(), "0"), kind)?;
 
@@ -422,30 +423,16 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     let who = around.who();
     draft.clear();
     let body = Value::read(&log.body)?;
-    let mut name = log.event_name;
+    let name = event_name(&log, &body)?;
+    draft.speaks(detect::names_of_log(around.below.scope.name, name).both(around.promoter.enabled));
     for pair in log.attributes() {
         let pair = pair?;
         let value = pair.value()?;
-        if pair.key == b"event.name" {
-            match &value {
-                // The name in its old place: the same thing twice, or the only one.
-                Value::Text(text) if name.is_empty() || *text == name => {
-                    name = text;
-                    continue;
-                }
-                _ => {}
-            }
+        // The name in its old place is said once.
+        if pair.key == b"event.name" && matches!(&value, Value::Text(text) if *text == name || is_short_for(text, name)) {
+            continue;
         }
         draft.attribute(around.promoter, &who, pair.key, value)?;
-    }
-    if let Value::Text(text) = &body
-        && name.is_empty()
-        && (text.starts_with(b"claude_code.") || text.starts_with(b"codex."))
-    {
-        name = text;
-    }
-    if let Some(dialect) = detect::log_event_dialect(name) {
-        draft.dialects.add(dialect);
     }
     let message = message_event(name);
     match (message, body) {
@@ -474,6 +461,8 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     let whole = name.is_empty() || name == DETAILS;
     // One message, one exception is part of a call, not a call.
     let kind = kind_of_event(name).or(if whole { draft.span_kind.or(draft.operation).or(draft.vague_kind) } else { None });
+    let own = own_words::log(draft, &who, name);
+    let (kind, whole) = (own.or(kind), whole || matches!(own, Some(Kind::Inference | Kind::Tool)));
     let stated = kind.or_else(|| (!whole && !has_act(draft)).then_some(Kind::Event));
     let ordinal = hex::encode(around.promoter.keyed.bytes("log", log.bytes));
     let id = RecordId::derive("log", trace_id.text(), span_id.text(), &ordinal);
@@ -482,6 +471,30 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     finish(around.promoter, draft, around.origin, &who, closing, batch)?;
     let misshapen_id = trace_id.misshapen || span_id.misshapen;
     Ok(Made { dropped_attributes: u64::from(log.dropped_attributes), misshapen_id })
+}
+
+/// The name of a log's event: its own field, the attribute that carried it before, or, with coding agents, the body, which may have the
+/// full name where the attribute has only its end.
+fn event_name<'a>(log: &LogRecord<'a>, body: &Value<'a>) -> Result<&'a [u8], Malformed> {
+    let mut name = log.event_name;
+    for pair in log.attributes().filter(|_| log.event_name.is_empty()) {
+        let pair = pair?;
+        if pair.key == b"event.name"
+            && let Value::Text(text) = pair.value()?
+        {
+            name = text;
+            break;
+        }
+    }
+    Ok(match body {
+        Value::Text(text) if detect::is_coding_agent_event(text) && (name.is_empty() || is_short_for(name, text)) => text,
+        _ => name,
+    })
+}
+
+/// Whether a name is the end of a dotted one: `tool_decision` of `claude_code.tool_decision`.
+fn is_short_for(short: &[u8], name: &[u8]) -> bool {
+    name.strip_suffix(short).is_some_and(|rest| rest.ends_with(b".")) && !short.is_empty()
 }
 
 /// Whether groups of our own decide the kind of a log.

@@ -2,6 +2,7 @@ mod acts;
 
 mod golden;
 mod hostile;
+mod own_words;
 mod rules;
 mod vendors;
 
@@ -73,6 +74,13 @@ fn registered(json: &Json, path: &str) {
 
 pub(super) fn one_span(span: Vec<u8>) -> Json {
     let (mut lines, _, _) = lines(&promoter(), &request(&[], ("scope", "1"), &[span]), false);
+    assert_eq!(lines.len(), 1);
+    lines.remove(0)
+}
+
+/// The record of one span below a scope.
+pub(super) fn one_span_of(scope: &str, span: Vec<u8>) -> Json {
+    let (mut lines, _, _) = lines(&promoter(), &request(&[], (scope, "1"), &[span]), false);
     assert_eq!(lines.len(), 1);
     lines.remove(0)
 }

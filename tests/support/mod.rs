@@ -4,6 +4,7 @@
 pub(crate) mod captures;
 pub(crate) mod failing;
 pub(crate) mod forge;
+pub(crate) mod hand_read;
 pub(crate) mod hold;
 pub(crate) mod log;
 pub(crate) mod otlp;

@@ -127,6 +127,14 @@ impl Dialects {
     }
 }
 
+impl FromIterator<Dialect> for Dialects {
+    fn from_iter<I: IntoIterator<Item = Dialect>>(dialects: I) -> Self {
+        let mut set = Dialects::default();
+        dialects.into_iter().for_each(|d| set.add(d));
+        set
+    }
+}
+
 /// Edits between two words (Levenshtein), over bytes.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();

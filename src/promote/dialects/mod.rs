@@ -1,7 +1,9 @@
 //! Dialects as tables: attribute key -> where its value goes. The next dialect is a table, not code.
 //!
 //! One hash table over all rows is built at start ([`Tables`]); a span's attribute costs one look into it. Indexed keys
-//! (`llm.input_messages.0.message.role`) are found by what stands before the first number.
+//! (`llm.input_messages.0.message.role`) are found by what stands before the first number. Words that mean something in one dialect and
+//! anything elsewhere (`events`, `decision`, `final_result`) stand in a second table, asked only where the name of the scope, the span or
+//! the log event says that this dialect speaks.
 //!
 //! # Who wins where several speak on one span
 //!
@@ -25,16 +27,29 @@
 //! `gen_ai.operation.name`, then by a dialect's vague word (`task`), then by a model alone; of several native words the lower rank counts.
 //! A provider that is a framework (`langchain`) stands only where nobody named another.
 
+pub(crate) mod ag2;
 pub(crate) mod ai_audit;
+pub(crate) mod aws;
 mod carriers;
+pub(crate) mod coding_agents;
+pub(crate) mod crewai;
+pub(crate) mod google_adk;
+pub(crate) mod guardrails_ai;
+pub(crate) mod haystack;
 mod ids;
 mod langfuse;
 mod langsmith;
 mod litellm;
+mod logfire;
+pub(crate) mod microsoft;
 mod mlflow;
+pub(crate) mod nemo_guardrails;
 mod openinference;
 mod otel_core;
 mod otel_genai;
+pub(crate) mod otel_mcp;
+pub(crate) mod pydantic_ai;
+mod servers;
 mod traceloop;
 mod vercel_ai;
 
@@ -42,7 +57,7 @@ pub(crate) use carriers::{Carried, carried_key};
 pub(crate) use ids::{Dialect, Dialects};
 pub(crate) use litellm::raw_parameter;
 pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
-pub(crate) use otel_genai::{is_framework, kind_of_operation, message_event, provider};
+pub(crate) use otel_genai::{MEMORY_RECORDS, is_framework, is_memory_write, kind_of_operation, message_event, provider};
 pub(crate) use traceloop::document_of_event;
 
 use std::collections::HashMap;
@@ -247,6 +262,19 @@ pub(crate) enum Family {
     Annotations,
 }
 
+/// Rows that hold only where a name says that their dialect speaks.
+const OWN: &[(Dialect, &[Row])] = &[
+    (Dialect::PydanticAi, pydantic_ai::OWN),
+    (Dialect::Logfire, logfire::OWN),
+    (Dialect::AwsStrands, aws::STRANDS_OWN),
+    (Dialect::MsAgentFramework, microsoft::AGENT_FRAMEWORK_OWN),
+    (Dialect::SemanticKernel, microsoft::SEMANTIC_KERNEL_OWN),
+    (Dialect::NemoGuardrails, nemo_guardrails::OWN),
+    (Dialect::GuardrailsAi, guardrails_ai::OWN),
+    (Dialect::ClaudeCode, coding_agents::CLAUDE_CODE),
+    (Dialect::Codex, coding_agents::CODEX),
+];
+
 /// What the tables say of one key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
@@ -268,6 +296,21 @@ const TABLES: &[(Option<Dialect>, &[Row], Families)] = &[
     (Some(Dialect::Mlflow), mlflow::ROWS, &[]),
     (Some(Dialect::Litellm), litellm::ROWS, litellm::FAMILIES),
     (Some(Dialect::Langsmith), langsmith::ROWS, &[]),
+    (Some(Dialect::OtelMcp), otel_mcp::ROWS, &[]),
+    (Some(Dialect::PydanticAi), pydantic_ai::ROWS, &[]),
+    (Some(Dialect::Logfire), logfire::ROWS, &[]),
+    (Some(Dialect::AwsStrands), aws::STRANDS, &[]),
+    (Some(Dialect::AwsAgentcore), aws::AGENTCORE, &[]),
+    (Some(Dialect::AwsBedrock), aws::BEDROCK, &[]),
+    (Some(Dialect::MsAgentFramework), microsoft::AGENT_FRAMEWORK, &[]),
+    (Some(Dialect::SemanticKernel), microsoft::SEMANTIC_KERNEL, &[]),
+    (Some(Dialect::GoogleAdk), google_adk::ROWS, &[]),
+    (Some(Dialect::Haystack), haystack::ROWS, &[]),
+    (Some(Dialect::Crewai), crewai::ROWS, &[]),
+    (Some(Dialect::Ag2), ag2::ROWS, &[]),
+    (Some(Dialect::Vllm), servers::VLLM, &[]),
+    (Some(Dialect::Triton), servers::TRITON, &[]),
+    (Some(Dialect::NemoGuardrails), nemo_guardrails::ROWS, &[]),
     (None, otel_core::ROWS, &[]),
     (None, carriers::ROWS, &[]),
 ];
@@ -279,13 +322,18 @@ pub(crate) type Families = &'static [(&'static str, Family)];
 #[derive(Debug)]
 pub(crate) struct Tables {
     rows: HashMap<Box<[u8]>, Known, BuildHasherDefault<KeyHasher>>,
+    /// Rows of words that several use, with their dialects.
+    own: HashMap<&'static [u8], Vec<(Dialect, Known)>, BuildHasherDefault<KeyHasher>>,
+    /// Dialects that have such rows.
+    owners: Dialects,
     families: HashMap<&'static [u8], (Family, Dialect), BuildHasherDefault<KeyHasher>>,
 }
 
 impl Tables {
     /// Tables of the enabled dialects, plus the keys that the configuration keeps.
     pub(crate) fn new(enabled: Dialects, keep: &[String]) -> Self {
-        let mut tables = Tables { rows: HashMap::default(), families: HashMap::default() };
+        let mut tables =
+            Tables { rows: HashMap::default(), own: HashMap::default(), owners: Dialects::default(), families: HashMap::default() };
         for (dialect, rows, families) in TABLES.iter().filter(|(dialect, ..)| dialect.is_none_or(|d| enabled.has(d))) {
             for row in *rows {
                 // A generic key proves nothing.
@@ -298,6 +346,13 @@ impl Tables {
                 if let Some(dialect) = dialect {
                     tables.families.entry(prefix.as_bytes()).or_insert((*family, *dialect));
                 }
+            }
+        }
+        for (dialect, rows) in OWN.iter().copied().filter(|(d, _)| enabled.has(*d)) {
+            tables.owners.add(dialect);
+            for row in rows {
+                let known = Known { to: row.to, rank: row.rank, dialect: Some(dialect), carried: Carried::No };
+                tables.own.entry(row.key.as_bytes()).or_default().push((dialect, known));
             }
         }
         if enabled.has(Dialect::AiAudit) {
@@ -316,6 +371,15 @@ impl Tables {
     #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Option<Known> {
         self.rows.get(key).copied()
+    }
+
+    /// What a key means in the words of the dialects that the names of scope, span or log event call.
+    #[inline]
+    pub(crate) fn find_own(&self, spoken: Dialects, key: &[u8]) -> Option<Known> {
+        if spoken.both(self.owners).is_empty() {
+            return None;
+        }
+        self.own.get(key)?.iter().find(|(dialect, _)| spoken.has(*dialect)).map(|(_, known)| *known)
     }
 
     /// Whether a key names what is never stored, whoever asks for it.
@@ -380,8 +444,14 @@ impl Hasher for KeyHasher {
 /// Every key of every table, for tests that try them all.
 #[cfg(test)]
 pub(crate) fn testing_keys() -> Vec<String> {
-    let rows = TABLES.iter().flat_map(|(_, rows, _)| *rows).map(|r| r.key.to_owned());
-    rows.chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
+    let rows = TABLES.iter().flat_map(|(_, rows, _)| *rows).chain(OWN.iter().flat_map(|(_, rows)| *rows));
+    rows.map(|r| r.key.to_owned()).chain(ai_audit::keys().into_iter().map(|(key, _, _)| key)).collect()
+}
+
+/// Every key that means something in one dialect's mouth only.
+#[cfg(test)]
+pub(crate) fn testing_own_keys() -> Vec<(Dialect, &'static str)> {
+    OWN.iter().flat_map(|(dialect, rows)| rows.iter().map(|r| (*dialect, r.key))).collect()
 }
 
 #[cfg(test)]
@@ -394,6 +464,24 @@ mod tests {
         for row in TABLES.iter().flat_map(|(_, rows, _)| *rows) {
             assert!(seen.insert(row.key), "{}", row.key);
         }
+        for (dialect, rows) in OWN {
+            let mut seen = std::collections::HashSet::new();
+            rows.iter().for_each(|row| assert!(seen.insert(row.key), "{dialect:?}: {}", row.key));
+        }
+    }
+
+    #[test]
+    fn words_that_many_use_mean_something_only_where_their_dialect_speaks() {
+        let tables = Tables::new(Dialects::ALL, &[]);
+        let mut spoken = Dialects::default();
+        assert!(tables.find(b"final_result").is_none() && tables.find_own(spoken, b"final_result").is_none());
+        spoken.add(Dialect::OtelGenai);
+        assert!(tables.find_own(spoken, b"final_result").is_none());
+        spoken.add(Dialect::PydanticAi);
+        assert_eq!(tables.find_own(spoken, b"final_result").unwrap().to, To::Side(Side::Output, Look::Whole));
+        let mut others = Dialects::default();
+        others.add(Dialect::OtelGenai);
+        assert!(Tables::new(others, &[]).find_own(spoken, b"final_result").is_none());
     }
 
     #[test]

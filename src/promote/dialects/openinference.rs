@@ -71,8 +71,13 @@ pub(super) const FAMILIES: Families = &[
     ("reranker.input_documents", Family::Side(Side::Input)),
     ("reranker.output_documents", Family::Documents),
     ("retrieval.documents", Family::Documents),
+    // Of the span, of its trace, of its session; by a person, a model or code (`annotator_kind`).
     ("annotations", Family::Annotations),
     ("evaluations", Family::Annotations),
+    ("trace.annotations", Family::Annotations),
+    ("trace.evaluations", Family::Annotations),
+    ("session.annotations", Family::Annotations),
+    ("session.evaluations", Family::Annotations),
 ];
 
 /// Values of `openinference.span.kind`. Rendering a prompt is no act of its own, and UNKNOWN says nothing.

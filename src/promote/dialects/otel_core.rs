@@ -14,9 +14,10 @@ pub(super) const ROWS: &[Row] = &[
     later(4, "exception.type", To::Fallback(member::ERROR_TYPE)),
     row("exception.message", To::Side(Side::ErrorMessage, Look::Whole)),
     row("exception.stacktrace", To::Side(Side::Stacktrace, Look::Whole)),
-    // The server's own version of a classical model outranks what a response calls itself.
-    later(1, "triton.model_version", To::Member(member::MODEL_VERSION)),
-    later(3, "triton.model_name", To::RequestedModel),
+    // A rule of a policy that was applied (semconv 1.30).
+    later(5, "security_rule.uuid", To::Fallback(member::POLICY_ID)),
+    later(5, "security_rule.version", To::Fallback(member::POLICY_VERSION)),
+    later(5, "security_rule.ruleset.name", To::Fallback(member::POLICY_NAME)),
     row("server.address", To::KeepHost),
     row("server.port", To::Keep),
     row("http.response.status_code", To::Keep),

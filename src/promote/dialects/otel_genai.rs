@@ -70,6 +70,9 @@ pub(super) const ROWS: &[Row] = &[
     row("gen_ai.prompt", To::Side(Side::Input, Messages)),
     row("gen_ai.completion", To::Side(Side::Output, Messages)),
     row("gen_ai.tool.definitions", To::Side(Side::ToolDefinitions, Whole)),
+    row("gen_ai.tool.description", To::Side(Side::ToolDefinitions, Whole)),
+    // Free text, in which some libraries render what an application was told.
+    row("gen_ai.agent.description", To::Rest),
     row("gen_ai.tool.call.arguments", To::Side(Side::ToolArguments, Whole)),
     row("gen_ai.tool.call.result", To::Side(Side::ToolResult, Whole)),
     row("gen_ai.retrieval.query.text", To::Side(Side::Query, Whole)),
@@ -79,7 +82,17 @@ pub(super) const ROWS: &[Row] = &[
     row("gen_ai.output.messages_ref", To::Reference(Side::Output)),
     row("gen_ai.system_instructions_ref", To::Reference(Side::Instructions)),
     row("gen_ai.tool.definitions_ref", To::Reference(Side::ToolDefinitions)),
+    // A memory that is searched, or written to: what its records hold is an answer or a question ([`is_memory_write`]).
+    later(1, "gen_ai.memory.store.id", To::Member(member::RETRIEVAL_DATA_SOURCE_ID)),
+    row("gen_ai.memory.query.text", To::Side(Side::Query, Whole)),
+    row(MEMORY_RECORDS, To::Side(Side::Output, Whole)),
+    row("gen_ai.memory.record.id", To::Keep),
+    row("gen_ai.memory.record.count", To::Keep),
+    // Proposed, in no registry.
+    later(3, "gen_ai.guardrail.verdict.type", To::Fallback(member::GUARDRAIL_OUTCOME)),
     // Technical, about no person.
+    row("gen_ai.request.previous_response.id", To::Keep),
+    row("gen_ai.request.stream_cursor", To::Keep),
     row("gen_ai.response.status", To::Keep),
     row("gen_ai.request.encoding_formats", To::Keep),
     row("gen_ai.embeddings.dimension.count", To::Keep),
@@ -99,6 +112,14 @@ pub(super) const ROWS: &[Row] = &[
     row("gen_ai.usage.image.cache_read.input_tokens", To::Keep),
     row("gen_ai.usage.audio.cache_read.input_tokens", To::Keep),
 ];
+
+/// Records of a memory.
+pub(crate) const MEMORY_RECORDS: &str = "gen_ai.memory.records";
+
+/// Whether an operation writes into a memory, so that its records are what went in.
+pub(crate) fn is_memory_write(operation: &str) -> bool {
+    matches!(operation, "create_memory" | "update_memory" | "upsert_memory")
+}
 
 /// Events that carry messages: name, side, and the keys of content in them (every other key of such an event is frame). The same names
 /// are log events, whose body is the message.
@@ -130,6 +151,8 @@ pub(crate) fn kind_of_operation(operation: &str) -> Option<Kind> {
         "create_agent" | "invoke_agent" | "plan" => Kind::Agent,
         "invoke_workflow" => Kind::Workflow,
         "run_guardrail" | "apply_guardrail" => Kind::Guardrail,
+        // Decision models of Pydantic AI and the Vercel AI SDK.
+        "decide" => Kind::Decision,
         "fetch_response"
         | "create_memory"
         | "update_memory"

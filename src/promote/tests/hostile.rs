@@ -165,6 +165,47 @@ fn nothing_personal_is_visible() {
         let text = String::from_utf8_lossy(&batch.lines).into_owned();
         assert!(!text.contains("Roe"), "{key}: {text}");
     }
+    // Content and persons of coding agents, whose keys are nobody's own.
+    for key in ["prompt", "user_prompt", "new_context", "response.model_output", "tool_input", "full_command", "file_path", "error"] {
+        said_by_an_agent("claude_code.user_prompt", key, secret);
+    }
+    for key in ["user.account_uuid", "user.account_id", "user.email", "organization.id", "user.name", "enduser.id", "user.id"] {
+        said_by_an_agent("claude_code.user_prompt", key, secret);
+        said_by_an_agent("codex.user_prompt", key, secret);
+    }
+    for key in ["prompt", "arguments", "output", "error.message"] {
+        said_by_an_agent("codex.tool_result", key, secret);
+    }
+}
+
+fn said_by_an_agent(event: &str, key: &str, secret: &str) {
+    let bytes = log("", Any::text(event), &[(key, Any::text(secret))]);
+    let (_, _, batch) = lines(&promoter(), &request(&[], ("s", ""), &[bytes]), true);
+    let text = String::from_utf8_lossy(&batch.lines).into_owned();
+    assert!(text.contains(event) && !text.contains("Roe"), "{key}: {text}");
+}
+
+/// A scope below which a dialect's own words count.
+fn speaking(dialect: dialects::Dialect) -> &'static str {
+    use dialects::Dialect;
+    match dialect {
+        Dialect::PydanticAi => "pydantic-ai",
+        Dialect::Logfire => "logfire.openai",
+        Dialect::AwsStrands => "strands.telemetry.tracer",
+        Dialect::MsAgentFramework => "agent_framework",
+        Dialect::SemanticKernel => "semantic_kernel.functions",
+        Dialect::GuardrailsAi => "guardrails-ai",
+        Dialect::ClaudeCode => "com.anthropic.claude_code.events",
+        _ => "s",
+    }
+}
+
+/// The same as a span's name, where the scope says nothing.
+fn name_of(dialect: dialects::Dialect) -> &'static str {
+    match dialect {
+        dialects::Dialect::NemoGuardrails => "guardrails.rail",
+        _ => "x",
+    }
 }
 
 /// Wherever a sender puts an address or a number that reaches a person, it does not stand in evidence: any key that the tables know, the
@@ -195,6 +236,12 @@ fn what_reaches_a_person_stands_nowhere_in_clear() {
         for shape in &shapes {
             visible(key, &[], ("s", ""), span("x", &[("gen_ai.operation.name", Any::text("chat")), (key, shape.clone())]));
             visible(key, &[(key, shape.clone())], ("s", ""), span("x", &[("gen_ai.operation.name", Any::text("chat"))]));
+        }
+    }
+    for (dialect, key) in dialects::testing_own_keys() {
+        for shape in &shapes {
+            let pairs = [("gen_ai.operation.name", Any::text("chat")), (key, shape.clone())];
+            visible(key, &[], (speaking(dialect), ""), span(name_of(dialect), &pairs));
         }
     }
     let ai = [("gen_ai.operation.name", Any::text("chat"))];
