@@ -355,8 +355,7 @@ pub(crate) fn write_kept(
             encode::write_value(out, value, Form::Exact, notes)?;
             match Some(out.get(start..).unwrap_or_default()).filter(|raw| raw.len() <= KEPT_MAX).and_then(scan::parse_bounded) {
                 Some(mut json) => {
-                    if scrub_within(&mut json, scrub) {
-                        marks.scrubbed = true;
+                    if words_within(&mut json, scrub, marks) {
                         out.truncate(start);
                         json.write_jcs(out);
                     }
@@ -374,22 +373,23 @@ pub(crate) fn write_kept(
     Ok(())
 }
 
-/// Scrubs the strings of a value; whether there was anything. An object with a person among its names is left out whole.
-fn scrub_within(json: &mut Json, scrub: &Scrub) -> bool {
+/// Takes out of a value's strings what [`word`] takes out of a text; whether there was anything. An object with a person among its names,
+/// or with a text in place of one, is left out whole.
+fn words_within(json: &mut Json, scrub: &Scrub, marks: &mut Marks) -> bool {
+    let is_word = |name: &String| name.len() <= WORD_MAX && scrub.scrubbed(name, Look::NotAddresses).is_none();
     match json {
-        Json::String(text) => match scrub.scrubbed(text, Look::NotAddresses) {
-            Some(clean) => {
-                *text = clean;
-                true
-            }
-            None => false,
-        },
-        Json::Array(items) => items.iter_mut().fold(false, |found, item| scrub_within(item, scrub) | found),
-        Json::Object(members) if members.iter().any(|(name, _)| scrub.scrubbed(name, Look::NotAddresses).is_some()) => {
+        Json::String(text) if is_word(text) => false,
+        Json::String(text) => {
+            *text = word(Cow::Owned(std::mem::take(text)), scrub, marks).into_owned();
+            true
+        }
+        Json::Array(items) => items.iter_mut().fold(false, |found, item| words_within(item, scrub, marks) | found),
+        Json::Object(members) if !members.iter().all(|(name, _)| is_word(name)) => {
+            marks.scrubbed = true;
             *json = Json::string(MARK);
             true
         }
-        Json::Object(members) => members.iter_mut().fold(false, |found, (_, value)| scrub_within(value, scrub) | found),
+        Json::Object(members) => members.iter_mut().fold(false, |found, (_, value)| words_within(value, scrub, marks) | found),
         Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
 }

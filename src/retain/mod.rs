@@ -126,6 +126,12 @@ impl Classes {
             if classes.iter().take(i).any(|c| c.name == class.name) {
                 return Err(format!("retention class `{}` is defined twice", class.name));
             }
+            if class.period.after(now) >= UnixSeconds::MAX {
+                return Err(format!(
+                    "retention class `{}`: {} reaches beyond the year 9999, the last one that a store can be told; name a shorter period",
+                    class.name, class.period
+                ));
+            }
             if class.mode == Mode::Compliance && class.period.after(now) > ceiling.after(now) {
                 return Err(format!(
                     "retention class `{}`: COMPLIANCE for {} is longer than compliance_ceiling ({ceiling}); nobody can shorten it later, \
@@ -286,6 +292,9 @@ mod tests {
         let governance: Vec<Class> = classes().into_iter().filter(|c| c.mode == Mode::Governance).collect();
         assert!(Classes::new(governance, "standard", "1d".parse().unwrap(), now).is_ok());
         assert!(Classes::new(classes(), "none", "10y".parse().unwrap(), now).is_err());
+        let endless = Class { name: "endless".into(), mode: Mode::Governance, period: "8000y".parse().unwrap(), claimable: false };
+        let refused = Classes::new(vec![endless], "endless", "10y".parse().unwrap(), now).unwrap_err();
+        assert!(refused.contains("9999"), "{refused}");
     }
 
     #[test]
