@@ -6,13 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use spanseal::clock::Clock;
 use spanseal::record::canonical::Json;
+use spanseal::retain::{Class, Classes};
 use spanseal::seal::keys::{Binding, LogKey};
 use spanseal::seal::{Fatal, OpenError, Options, examine, start};
 use spanseal::tlog::merkle::leaf_hash;
 use spanseal::tlog::seal_file::SealFile;
 use spanseal::worm::memory::{CreateOnly, Fault, MemoryOptions, MemoryStore};
-use spanseal::worm::{Locks, WormStore, checkpoint_key, seal_key};
+use spanseal::worm::{Locks, Mode, WormStore, checkpoint_key, log_key, seal_key};
 
 use crate::support::failing::FailNthRead;
 use crate::support::log::{LOG, ORIGIN, Process, TestLog, batch, batch_with, id};
@@ -537,6 +539,41 @@ async fn a_configuration_that_cannot_be_compared_is_not_taken_unseen() {
     let segment = log.check_log().await.files[0].statement.segments[0].key.clone();
     log.store.purge(&spanseal::worm::below(LOG, &segment), None);
     open("{\"identity\":{\"key_id\":\"b\"}}").await.expect("nothing is left to compare with").1.abort();
+}
+
+/// Scenario: a log is written under a class of GOVERNANCE for 30 years; then a class of COMPLIANCE for a day takes its place, and the log is
+/// opened; in the second round the locks that a dead process may have left unread are gone. Guarantee: what was written is locked as was
+/// due then, and not COMPLIANCE for 30 years, for which no configuration has asked and which nobody could lift.
+#[tokio::test(start_paused = true)]
+async fn evidence_is_locked_as_was_due_when_it_was_written() {
+    for lost in [false, true] {
+        let log = TestLog::new(CreateOnly::Honoured);
+        let options = |mode: Mode, period: &str| {
+            let class = Class { name: "standard".into(), mode, period: period.parse().unwrap(), claimable: false };
+            let classes = Classes::new(vec![class], "standard", "10y".parse().unwrap(), log.clock.now().ceil_seconds()).unwrap();
+            let mode = mode.as_str();
+            let text = format!(
+                "{{\"retention\":{{\"classes\":[{{\"mode\":\"{mode}\",\"name\":\"standard\",\"period\":\"{period}\"}}],\"default\":\"standard\"}}}}"
+            );
+            Options { classes: Arc::new(classes), configuration: text, ..log.options(&log.store.process()) }
+        };
+        let (handle, task) = start(options(Mode::Governance, "30y")).await.unwrap();
+        let permit = handle.pool.admit(1).await.unwrap();
+        let seal = handle.submit(batch(1..=1, 0), permit).await.unwrap().seal;
+        // As a kill: the newest seal is the one with the record.
+        task.abort();
+        // The seal first: at the second start it is no longer the newest.
+        for key in [seal_key(LOG, seal), log_key(LOG)] {
+            let version = log.store.versions(&key).await.unwrap()[0].id.clone().unwrap();
+            let due = log.store.head(&key, Some(&version)).await.unwrap().unwrap().lock;
+            assert_eq!(due.map(|lock| lock.mode), Some(Mode::Governance), "{key}");
+            if lost {
+                log.store.remove_lock_with_bypass(&key, &version).unwrap();
+            }
+            start(options(Mode::Compliance, "1d")).await.unwrap().1.abort();
+            assert_eq!(log.store.head(&key, Some(&version)).await.unwrap().unwrap().lock, due, "{key}, lock lost: {lost}");
+        }
+    }
 }
 
 /// Scenario: the store's lock headers are dropped silently and the repair is dropped too. Guarantee: no acknowledgement.

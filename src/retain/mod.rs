@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::clock::UnixSeconds;
+use crate::record::canonical::Json;
 use crate::worm::{Lock, Mode, is_name};
 
 /// Position of a class in [`Classes`].
@@ -190,6 +191,29 @@ impl Classes {
         configured.chain(segments).fold(self.lock(self.default, sealed_at), Lock::join)
     }
 
+    /// The same for evidence that was written under another configuration, as a `config_change` record holds it in `change.after`. `None`:
+    /// it names no classes that can be read.
+    pub fn evidence_lock_under(configuration: &Json, written: UnixSeconds, segments: impl IntoIterator<Item = Lock>) -> Option<Lock> {
+        let mut locks = Vec::new();
+        for class in configuration.path("retention.classes")?.as_array()? {
+            let text = |name: &str| class.get(name).and_then(Json::as_str);
+            let period: Period = text("period")?.parse().ok()?;
+            locks.push(Lock { mode: Mode::parse(text("mode")?)?, retain_until: period.after(written) });
+        }
+        // A configuration has at least one class.
+        let configured = locks.into_iter().reduce(Lock::join)?;
+        Some(segments.into_iter().fold(configured, Lock::join))
+    }
+
+    /// The strongest mode and the longest period of all classes: the evidence lock of a seal whose segments are of these classes.
+    pub fn evidence(&self, now: UnixSeconds) -> (Mode, Period) {
+        let default = self.class(self.default);
+        self.classes.iter().fold((default.mode, default.period), |(mode, period), class| {
+            let longer = class.period.after(now) > period.after(now);
+            (mode.max(class.mode), if longer { class.period } else { period })
+        })
+    }
+
     /// Decides the class of a record. A claim lengthens only, and only to a class that allows it.
     pub fn decide(&self, claimed: Option<&str>, now: UnixSeconds) -> Decision {
         let claimed_class = claimed.and_then(|name| self.find(name)).filter(|i| {
@@ -298,5 +322,6 @@ mod tests {
         assert_eq!(lock, Lock { mode: Mode::Compliance, retain_until: at("2033-11-20T00:00:00Z") });
         let held = Lock { mode: Mode::Governance, retain_until: at("2040-01-01T00:00:00Z") };
         assert_eq!(all.evidence_lock(now, [held]).retain_until, held.retain_until);
+        assert_eq!(all.evidence(now), (Mode::Compliance, "7y".parse().unwrap()));
     }
 }

@@ -4,6 +4,7 @@
 //! exponentially, then by halves; it lists versions, because a plain DELETE hides the newest seal and a create-only put would then
 //! succeed again. Whose log it is, and how one is made, stands in `maker.rs`.
 
+mod locks;
 mod maker;
 
 use std::sync::Arc;
@@ -19,8 +20,7 @@ use crate::tlog::Hash;
 use crate::tlog::note::Checkpoint;
 use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::worm::{
-    PutError, ReadError, SMALL_BYTES_MAX, Version, WormStore, WriterGuard, checkpoint_key, ensure_locked, log_key, parse_seal_name,
-    seal_key,
+    PutError, ReadError, SMALL_BYTES_MAX, Version, WormStore, WriterGuard, checkpoint_key, log_key, parse_seal_name, seal_key,
 };
 
 /// A writer further off the store's clock than this does not seal (`store.md`, "The seal").
@@ -156,11 +156,7 @@ impl Opening<'_> {
         let key = log_key(self.log);
         let (bytes, newest) = match self.judge().await? {
             Some(Found { file, version, bytes, newest }) => {
-                // Whoever made it may have died before its lock was read back.
-                let lock = self.classes.evidence_lock(file.created, []);
-                if lock.retain_until > self.clock.now().ceil_seconds() {
-                    ensure_locked(self.store.as_ref(), &key, version.id.as_ref(), lock).await?;
-                }
+                self.confirm_log_file(&file, &version).await?;
                 (bytes, newest)
             }
             None => (self.create(&key).await?, None),
@@ -176,7 +172,7 @@ impl Opening<'_> {
         // Not before: it is this last put that settles an unknown one of `log.json` in a folder.
         self.bind()?;
         if let Some(seal) = &newest {
-            self.confirm_locks(seal).await?;
+            self.confirm_newest(seal).await?;
         }
         Ok(Opened { guard, newest, careful })
     }
@@ -313,19 +309,6 @@ impl Opening<'_> {
             mark.index,
             self.store.describe()
         ))
-    }
-
-    /// A predecessor may have died between the commit and the look at its lock; no other seal can be in that case.
-    async fn confirm_locks(&self, seal: &SealFile) -> Result<(), OpenError> {
-        let index = seal.statement.index;
-        let at = seal_at(self.store.as_ref(), self.log, index, self.key.verifier(), None).await?;
-        let Some((version, _, _)) = at.truth else { return Ok(()) };
-        let lock = self.classes.evidence_lock(seal.statement.sealed_at, seal.statement.segments.iter().map(|s| s.lock));
-        let now = self.clock.now().ceil_seconds();
-        if lock.retain_until > now {
-            ensure_locked(self.store.as_ref(), &seal_key(self.log, index), version.id.as_ref(), lock).await?;
-        }
-        Ok(())
     }
 
     /// The end of the log must be its end: a signed seal behind it means a hole.

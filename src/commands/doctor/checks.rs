@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Report;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::commands::output::{absolute, absolute_store, enforced};
 use crate::config::Config;
 use crate::promote::IdentityKey;
@@ -25,19 +25,19 @@ pub(super) fn configuration(config: &Config, report: &mut Report) {
     for warning in &config.warnings {
         report.warning("configuration", warning);
     }
+    let enforced = enforced(if is_lockable(config) { Locks::Enforced } else { Locks::None });
     for (_, class) in config.retention.classes.iter() {
-        report.ok(
-            "retention",
-            format!(
-                "class `{}`: {} for {}{}{}",
-                class.name,
-                class.mode.as_str(),
-                class.period,
-                if class.claimable { ", telemetry may ask for it" } else { "" },
-                enforced(if is_lockable(config) { Locks::Enforced } else { Locks::None })
-            ),
-        );
+        let claimable = if class.claimable { ", telemetry may ask for it" } else { "" };
+        report.ok("retention", format!("class `{}`: {} for {}{claimable}{enforced}", class.name, class.mode.as_str(), class.period));
     }
+    let (mode, period) = config.retention.classes.evidence(SystemClock.now().ceil_seconds());
+    report.ok(
+        "retention",
+        format!(
+            "evidence (`log.json` and every seal): {} for {period}, the strongest mode and the longest period of all classes{enforced}",
+            mode.as_str()
+        ),
+    );
 }
 
 /// Certificates, their keys and tokens: there, readable, and the secret ones not readable by others.

@@ -64,6 +64,15 @@ async fn each_fault_is_one_line_with_what_to_do() {
     }
 }
 
+#[tokio::test]
+async fn the_lock_of_evidence_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let classes = "retention: {classes: [{name: a, period: 7y}, {name: b, mode: COMPLIANCE, period: 1d}], default: a}\n";
+    let report = examine(&config(folder.path(), &format!("{classes}api: {{endpoint: '127.0.0.1:0'}}"))).await;
+    let line = "evidence (`log.json` and every seal): COMPLIANCE for 7y, the strongest mode and the longest period of all classes";
+    assert!(report.to_text().contains(line), "{}", report.to_text());
+}
+
 #[test]
 fn problems_beat_what_could_not_be_checked() {
     let mut report = Report::default();
