@@ -799,6 +799,70 @@ async fn a_class_that_is_not_configured_is_found() {
     assert_eq!(kinds(&forge.verify().await), Vec::<&str>::new());
 }
 
+/// A record with another member.
+fn with_member(name: &str, value: &str) -> Vec<u8> {
+    let mut record = Json::parse(&line(0, "span")).unwrap();
+    let Json::Object(members) = &mut record else { panic!() };
+    members.retain(|(n, _)| n != name);
+    members.push((name.into(), Json::parse(value.as_bytes()).unwrap()));
+    record.to_jcs()
+}
+
+/// Scenario: a record says that it was received after it was sealed. Guarantee: beyond what a step of the clock explains, it is a finding
+/// that names the record.
+#[tokio::test]
+async fn a_record_received_after_its_seal_is_found() {
+    for (nanos, found) in [("000000000", false), ("000000001", true)] {
+        let received = UnixSeconds(NOW + 1 + 300).to_string().replace('Z', &format!(".{nanos}Z"));
+        let early = UnixSeconds(NOW - 10).to_string().replace('Z', ".000000000Z");
+        let record = with_member("time", &format!(r#"{{"received":"{received}","start":"{early}"}}"#));
+        let mut forge = Forge::new(Locks::Enforced).await;
+        forge.seal(&[], |_| {}).await;
+        forge.seal(&[Segment::of("standard", vec![line(1, "span"), record])], |_| {}).await;
+        let report = forge.verify().await;
+        let expected = if found { vec!["segment_content"] } else { vec![] };
+        assert_eq!(kinds(&report), expected, "{nanos}: {}", report.to_text());
+        if let Some(finding) = report.findings.first() {
+            assert_eq!((finding.seal, finding.object.as_str()), (Some(1), forge.seals[1].statement.segments[0].key.as_str()));
+            assert!(finding.found.as_ref().unwrap().contains("line 1"), "{finding:?}");
+        }
+    }
+}
+
+/// Scenario: what a query selects by stands in a record as another JSON type, where no query sees it. Guarantee: the segment is refused and
+/// the member named.
+#[tokio::test]
+async fn a_record_that_hides_from_queries_is_refused() {
+    for (name, value, named) in [
+        ("subject", r#"{"id":["ps:x"]}"#, "subject.id"),
+        ("subject", r#"["ps:x"]"#, "subject"),
+        ("decision", r#"[{"id":"d-1"}]"#, "decision"),
+        ("decision", r#"{"id":7}"#, "decision.id"),
+        ("actor", r#"{"user_id":{"id":"x"}}"#, "actor.user_id"),
+        ("actor", r#"{"session_id":null}"#, "actor.session_id"),
+        ("actor", r#"{"conversation_id":true}"#, "actor.conversation_id"),
+        ("review", r#"{"reviewer":"id:rita"}"#, "review.reviewer"),
+        ("review", r#"{"reviewer":{"id":[]}}"#, "review.reviewer.id"),
+        ("change", r#"{"by":1}"#, "change.by"),
+        ("change", r#"{"approval":{"by":[]}}"#, "change.approval.by"),
+        ("control", r#"{"by":[]}"#, "control.by"),
+        ("trace", r#"{"trace_id":1}"#, "trace.trace_id"),
+        ("model", r#"{"id":["gpt"]}"#, "model.id"),
+        ("model", r#"{"version":1.5}"#, "model.version"),
+        ("prompt", r#"{"hash":["00"]}"#, "prompt.hash"),
+        ("prompt", r#"{"template_hash":{}}"#, "prompt.template_hash"),
+        ("time", r#"{"received":1,"start":"2027-01-15T07:43:20.000000001Z"}"#, "a time is not"),
+    ] {
+        let (mut segment, good) = (Segment::of("standard", vec![with_member(name, value)]), Segment::of("standard", lines(0, 1)));
+        (segment.first, segment.last) = (good.first, good.last);
+        let mut forge = Forge::new(Locks::Enforced).await;
+        forge.seal(&[segment], |_| {}).await;
+        let report = forge.verify().await;
+        assert_eq!(kinds(&report), ["segment_form"], "{name} {value}: {}", report.to_text());
+        assert!(report.findings[0].found.as_ref().unwrap().contains(named), "{}", report.to_text());
+    }
+}
+
 #[tokio::test]
 async fn after_its_date_a_segment_may_go() {
     let forge = honest(Locks::Enforced).await;
