@@ -575,6 +575,11 @@ async fn a_span_is_sealed_into_a_real_bucket() {
     assert_eq!(code, Some(0), "{report}");
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!((&report["verdict"], &report["locks"]), (&"verified".into(), &"checked".into()));
+    let notes = report["notes"].as_array().unwrap();
+    assert!(
+        notes.iter().all(|n| n["kind"] != "not_covered"),
+        "the configuration on record says how long everything must be locked: {report}"
+    );
     let (code, said, _) = ask(&["doctor", "--no-canary"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("and its key fits"), "{said}");

@@ -10,7 +10,7 @@ use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
 use crate::retain::Period;
 use crate::tlog::Hash;
-use crate::tlog::seal_file::Statement;
+use crate::tlog::seal_file::{SegmentRef, Statement};
 use crate::worm::{Lock, Mode};
 
 /// What a `config_change` record says.
@@ -51,6 +51,19 @@ impl Configuration {
         let (_, mode, period) = self.classes.iter().find(|(name, ..)| name == class)?;
         Some(Lock { mode: *mode, retain_until: period.after(sealed_at) })
     }
+}
+
+/// A segment of a class that was made up: no period was ever promised for it, so nothing says how long it had to be kept.
+fn unconfigured(configuration: &Configuration, segment: &SegmentRef, seal: u64, whole: bool) -> Item {
+    let meaning = "The configuration in force has no such class, so no rule of the log says how long this segment has to be kept, and the date \
+                   in the seal can be any. If the segment is gone, it did not go as planned. Ask the operator what chose the class and the \
+                   date.";
+    let item = Item::new(Kind::RetentionShort, &segment.key, meaning).seal(seal);
+    let names: Vec<String> = configuration.classes.iter().map(|(name, ..)| format!("`{name}`")).collect();
+    let item = item.expected(format!("a class of the configuration in force: {}", names.join(", ")));
+    let item = item.found(format!("class `{}`, to be kept until {}", segment.class, segment.lock.retain_until));
+    // Of a segment that was not read nothing is said.
+    if whole { item.intact() } else { item }
 }
 
 /// One seal, as its segments were read.
@@ -109,7 +122,10 @@ impl Configurations {
         let mut unknown = false;
         for segment in &statement.segments {
             let Some(least) = in_force.and_then(|c| c.lock(&segment.class, statement.sealed_at)) else {
-                unknown = true;
+                match in_force.filter(|c| c.complete) {
+                    Some(c) => sink.finding(unconfigured(c, segment, statement.index, complete)),
+                    None => unknown = true,
+                }
                 continue;
             };
             // Longer and stronger are allowed: a hold, or a claim.

@@ -4,8 +4,12 @@
 //! a span are records of their own), and a record may be sealed later than its span was counted, so neither is doubted.
 
 use super::report::{Item, Kind};
-use crate::clock::UnixSeconds;
+use crate::clock::{UnixNanos, UnixSeconds};
 use crate::tlog::seal_file::Statement;
+
+/// Furthest that a record may be received after its seal, seconds. `sealed_at` is rounded up to whole seconds and never goes back, so a
+/// later record is impossible unless the writer's clock was set back while the record waited; small steps of that kind are forgiven.
+const RECEIVED_AFTER_MAX_SECONDS: i64 = 5 * 60;
 
 /// Furthest that a seal may be dated after the reader's clock, seconds: a writer further off its store's clock does not seal.
 pub(super) const AHEAD_MAX_SECONDS: i64 = 5 * 60;
@@ -81,6 +85,20 @@ pub(super) fn ahead(statement: &Statement, now: UnixSeconds) -> Option<Doubt> {
         found: format!("`sealed_at` {}", statement.sealed_at),
         meaning: "The seal is dated after now, so its date shows nothing about when it was made. What was sealed is as signed. Make sure that \
                   this machine's clock is right; if it is, ask the operator what the writer's clock was.",
+    })
+}
+
+/// A record that says it was received after it was sealed; `which` names it among others.
+pub(super) fn received_after(received: UnixNanos, sealed_at: UnixSeconds, which: &str) -> Option<Doubt> {
+    let latest = UnixSeconds(sealed_at.0.saturating_add(RECEIVED_AFTER_MAX_SECONDS));
+    (received.ceil_seconds() > latest).then(|| Doubt {
+        kind: Kind::SegmentContent,
+        member: "time.received",
+        expected: format!("`time.received` at most {latest}, five minutes after `sealed_at`"),
+        found: format!("`time.received` {}{which}", received.rfc3339()),
+        meaning: "A record says that it was received after it was sealed, which cannot be: one of the two times is wrong. What was sealed is \
+                  as signed, but these times are not to be relied on: ask the operator whether the writer's clock was set back, and what \
+                  wrote the record.",
     })
 }
 

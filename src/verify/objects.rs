@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::configuration;
-use super::doubt::impossible;
+use super::doubt::{impossible, received_after};
 use super::listing::Group;
 use super::locks::Held;
 use super::report::{Item, Kind, Sink};
@@ -168,6 +168,9 @@ async fn check_segment(
             return None;
         }
     };
+    if let Some(doubt) = contents.received.and_then(|(line, at)| received_after(at, statement.sealed_at, &format!(" in line {line}"))) {
+        out.sink.finding(doubt.finding(&segment.key, seal));
+    }
     let contradictions = contradictions(segment, &contents);
     let whole = contradictions.is_empty();
     for contradiction in contradictions {

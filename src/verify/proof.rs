@@ -9,9 +9,9 @@ pub use told::{CheckReport, Proved, check};
 
 use sha2::{Digest, Sha256};
 
-use super::doubt::{Doubt, ahead, impossible};
+use super::doubt::{Doubt, ahead, impossible, received_after};
 use super::report::Kind;
-use super::segment::check_record;
+use super::segment::{Times, check_record};
 use crate::clock::UnixSeconds;
 use crate::record::SCHEMA;
 use crate::record::canonical::Json;
@@ -229,7 +229,7 @@ impl Bundle {
         self.check_attachments()?;
         let mut doubts = impossible(&statement);
         doubts.extend(ahead(&statement, now));
-        doubts.extend(contradicted(&record, segment)?);
+        doubts.extend(contradicted(&record, segment, statement.sealed_at)?);
         let opened = self.openings.iter().map(|o| o.check(&record)).collect::<Result<Vec<_>, _>>()?;
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
         Ok(Proved {
@@ -296,13 +296,13 @@ impl Bundle {
     }
 }
 
-/// What a record says of itself, against what the statement says of its segment. A record of another schema says nothing that is known.
-fn contradicted(record: &Json, segment: &SegmentRef) -> Result<Vec<Doubt>, ProofError> {
+/// What a record says of itself, against what the statement says of its segment and of the time. A record of another schema says nothing that is known.
+fn contradicted(record: &Json, segment: &SegmentRef, sealed_at: UnixSeconds) -> Result<Vec<Doubt>, ProofError> {
     let mut doubts = Vec::new();
     if record.get("schema").and_then(Json::as_str) != Some(SCHEMA) {
         return Ok(doubts);
     }
-    let (first, last) = check_record(record).map_err(|what| refused(format!("record: {what}")))?;
+    let Times { first, last, received } = check_record(record).map_err(|what| refused(format!("record: {what}")))?;
     let mut differ = |member, expected, found| {
         let meaning = "The record was signed, but the seal says of its segment what this record contradicts. Verify the log, and ask the \
                        operator what wrote it.";
@@ -315,6 +315,7 @@ fn contradicted(record: &Json, segment: &SegmentRef) -> Result<Vec<Doubt>, Proof
     if let Some(class) = record.path("retention.class").and_then(Json::as_str).filter(|class| *class != segment.class) {
         differ("retention.class", format!("class `{}`", segment.class), format!("class `{class}`"));
     }
+    doubts.extend(received.and_then(|at| received_after(at, sealed_at, "")));
     Ok(doubts)
 }
 

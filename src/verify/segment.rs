@@ -2,9 +2,12 @@
 //!
 //! Bytes come from outside: nothing is believed before it is counted (`tlog::segment` limits frame, window, decoded size and line length).
 
+use std::borrow::Cow;
+
 use super::configuration::Configuration;
 use crate::clock::UnixNanos;
 use crate::record::canonical::{Json, JsonError};
+use crate::record::registry::{self, Member};
 use crate::record::{RecordId, SCHEMA};
 use crate::tlog::merkle::{CompactRange, leaf_hash};
 use crate::tlog::seal_file::SegmentRef;
@@ -20,9 +23,9 @@ pub enum SegmentError {
     /// A line is not its own canonical form.
     #[error("line {0}: {1}")]
     Line(u64, JsonError),
-    /// A line of our schema lacks what every record has.
+    /// A line of our schema lacks what every record has, or has it in another type.
     #[error("line {0}: {1}")]
-    Record(u64, &'static str),
+    Record(u64, Cow<'static, str>),
 }
 
 /// What a segment holds, re-derived.
@@ -36,6 +39,8 @@ pub struct Contents {
     pub first: Option<UnixNanos>,
     /// Greatest of the same.
     pub last: Option<UnixNanos>,
+    /// The record of our schema that was received last, by its own word: its line, and when.
+    pub received: Option<(u64, UnixNanos)>,
     /// Records of our schema with signal `control`.
     pub control: u64,
     /// Records of schemas that this version does not know.
@@ -48,8 +53,16 @@ pub struct Contents {
 
 /// Decodes and checks stored bytes; `each` sees every line (without newline) with its leaf hash.
 pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8], LeafHash)) -> Result<Contents, SegmentError> {
-    let mut lines =
-        Lines { tree: CompactRange::new(), class, times: None, control: 0, other_schema: 0, wrong_class: None, configuration: None };
+    let mut lines = Lines {
+        tree: CompactRange::new(),
+        class,
+        times: None,
+        received: None,
+        control: 0,
+        other_schema: 0,
+        wrong_class: None,
+        configuration: None,
+    };
     each_line(stored, |index, line| {
         let leaf = leaf_hash(line);
         lines.line(index, line, leaf)?;
@@ -61,6 +74,7 @@ pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8],
         root: lines.tree.root(),
         first: lines.times.map(|(first, _)| first),
         last: lines.times.map(|(_, last)| last),
+        received: lines.received,
         control: lines.control,
         other_schema: lines.other_schema,
         wrong_class: lines.wrong_class,
@@ -72,6 +86,7 @@ struct Lines<'a> {
     tree: CompactRange,
     class: &'a str,
     times: Option<(UnixNanos, UnixNanos)>,
+    received: Option<(u64, UnixNanos)>,
     control: u64,
     other_schema: u64,
     wrong_class: Option<(u64, String)>,
@@ -82,7 +97,7 @@ impl Lines<'_> {
     fn line(&mut self, index: u64, line: &[u8], leaf: LeafHash) -> Result<(), SegmentError> {
         let record = Json::parse_canonical(line).map_err(|e| SegmentError::Line(index, e))?;
         if record.as_object().is_none() {
-            return Err(SegmentError::Record(index, "not a JSON object"));
+            return Err(SegmentError::Record(index, "not a JSON object".into()));
         }
         self.tree.append(leaf);
         // Canonical form is checked whatever the schema; what members mean is known for our own alone (`record.md` section 6).
@@ -90,11 +105,14 @@ impl Lines<'_> {
             self.other_schema += 1;
             return Ok(());
         }
-        let (first, last) = check_record(&record).map_err(|what| SegmentError::Record(index, what))?;
+        let Times { first, last, received } = check_record(&record).map_err(|what| SegmentError::Record(index, what))?;
         if record.path("source.signal").and_then(Json::as_str) == Some("control") {
             self.control += 1;
             // Telemetry cannot make control records, so what stands in one is the writer's own word.
             self.configuration = Configuration::of(&record).or(self.configuration.take());
+        }
+        if let Some(received) = received.filter(|at| self.received.is_none_or(|(_, latest)| *at > latest)) {
+            self.received = Some((index, received));
         }
         self.times = Some(self.times.map_or((first, last), |(f, l)| (f.min(first), l.max(last))));
         if let Some(class) = record.path("retention.class").and_then(Json::as_str)
@@ -107,31 +125,70 @@ impl Lines<'_> {
     }
 }
 
+/// What a query selects by (`query::filter`), and by what readers tell records apart.
+const SELECTED: [Member; 18] = [
+    registry::ACTOR_CONVERSATION_ID,
+    registry::ACTOR_SESSION_ID,
+    registry::ACTOR_USER_ID,
+    registry::CHANGE_APPROVAL_BY,
+    registry::CHANGE_BY,
+    registry::CONTROL_BY,
+    registry::DECISION_ID,
+    registry::MODEL_ID,
+    registry::MODEL_PROVIDER,
+    registry::MODEL_REQUESTED,
+    registry::MODEL_VERSION,
+    registry::PROMPT_HASH,
+    registry::PROMPT_TEMPLATE_HASH,
+    registry::RETENTION_CLASS,
+    registry::REVIEW_REVIEWER_ID,
+    registry::SOURCE_SIGNAL,
+    registry::SUBJECT_ID,
+    registry::TRACE_TRACE_ID,
+];
+
+/// When a record happened, by its own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    /// Least of `time.start` and `time.end`; `time.received` for a record with neither.
+    pub(super) first: UnixNanos,
+    /// Greatest of the same.
+    pub(super) last: UnixNanos,
+    /// `time.received`.
+    pub(super) received: Option<UnixNanos>,
+}
+
 /// What every record of our schema has, in the types of `record.md` sections 1 and 2, as far as readers go by it. Answers with its times.
 ///
 /// A reader takes a member of another type for absent, so such a record would be signed and yet not found.
-pub(super) fn check_record(record: &Json) -> Result<(UnixNanos, UnixNanos), &'static str> {
+pub(super) fn check_record(record: &Json) -> Result<Times, Cow<'static, str>> {
     if record.get("id").and_then(Json::as_str).and_then(RecordId::parse).is_none() {
-        return Err("`id` is missing or not 32 lower-case hex digits");
+        return Err("`id` is missing or not 32 lower-case hex digits".into());
     }
     if record.get("kind").and_then(Json::as_str).is_none_or(str::is_empty) {
-        return Err("`kind` is missing or not a word");
+        return Err("`kind` is missing or not a word".into());
     }
-    for (group, member, wrong) in [
-        ("source", "signal", "`source.signal` is not a string in an object"),
-        ("retention", "class", "`retention.class` is not a string in an object"),
-    ] {
-        // Absent is allowed; a group that is no object would hide what it should hold.
-        let there = record.get(group);
-        if there.is_some_and(|g| g.as_object().is_none() || g.get(member).is_some_and(|m| m.as_str().is_none())) {
-            return Err(wrong);
-        }
-    }
-    times(record)
+    SELECTED.iter().try_for_each(|member| check_text(record, member.path()))?;
+    times(record).map_err(Cow::Borrowed)
 }
 
-/// Least and greatest of `time.start` and `time.end`; `time.received` for a record with neither.
-fn times(record: &Json) -> Result<(UnixNanos, UnixNanos), &'static str> {
+/// A text of the registry, in the objects of its path. Absent is allowed; a group that is no object would hide what it should hold.
+fn check_text(record: &Json, path: &str) -> Result<(), Cow<'static, str>> {
+    let (mut at, mut rest) = (record, path);
+    while let Some((group, below)) = rest.split_once('.') {
+        let Some(there) = at.get(group) else { return Ok(()) };
+        if there.as_object().is_none() {
+            return Err(format!("`{path}` is not a string in an object: what should hold `{below}` is no object").into());
+        }
+        (at, rest) = (there, below);
+    }
+    match at.get(rest) {
+        Some(value) if value.as_str().is_none() => Err(format!("`{path}` is not a string in an object").into()),
+        _ => Ok(()),
+    }
+}
+
+fn times(record: &Json) -> Result<Times, &'static str> {
     let time = |name: &str| match record.path(name) {
         None => Ok(None),
         Some(value) => {
@@ -140,11 +197,14 @@ fn times(record: &Json) -> Result<(UnixNanos, UnixNanos), &'static str> {
             parsed.map(Some).ok_or("a time is not RFC 3339 in UTC with nine decimals")
         }
     };
-    match (time("time.start")?, time("time.end")?) {
-        (Some(start), Some(end)) => Ok((start.min(end), start.max(end))),
-        (Some(one), None) | (None, Some(one)) => Ok((one, one)),
-        (None, None) => time("time.received")?.map(|t| (t, t)).ok_or("a record without a time"),
-    }
+    // Also beside the others: readers show it, and it is compared with the seal.
+    let received = time("time.received")?;
+    let (first, last) = match (time("time.start")?, time("time.end")?) {
+        (Some(start), Some(end)) => (start.min(end), start.max(end)),
+        (Some(one), None) | (None, Some(one)) => (one, one),
+        (None, None) => received.map(|at| (at, at)).ok_or("a record without a time")?,
+    };
+    Ok(Times { first, last, received })
 }
 
 /// A member of a statement that its segment contradicts.

@@ -82,6 +82,13 @@ impl Walk<'_> {
                 .finding(item(Kind::KeptCheckpoint, meaning.to_owned()).expected(format!("a signature by {expected}")).found(found));
         }
         match kept.root {
+            // Every log, also one written anew or cut off, begins with no seals.
+            Some(now) if now == root && size == 0 => {
+                let meaning = "The checkpoint that you kept is of size 0: it was made before the first seal, and every log begins like that. It \
+                               proves nothing about what was sealed or removed since. Keep a newer one, of the log as it is now.";
+                let found = "a checkpoint that covers no seal";
+                self.sink.note(item(Kind::NotCovered, meaning.to_owned()).expected("a checkpoint of at least one seal").found(found));
+            }
             Some(now) if now == root => {
                 if sound {
                     let meaning = "The checkpoint that you kept is signed by the log's key, and its tree is the beginning of the log that is \

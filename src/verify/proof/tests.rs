@@ -245,7 +245,19 @@ fn a_record_is_held_to_its_own_form_and_its_segment() {
         assert_eq!(report.result.unwrap().doubts.iter().map(|d| d.member).collect::<Vec<_>>(), [member], "{to}");
         assert_eq!(report.verdict, Verdict::Findings);
     }
-    for (from, to) in [("\"event\"", "7"), ("\"00112233445566778899aabbccddeeff\"", "[]"), ("\"standard\"", "true")] {
+    // Received after it was sealed: five minutes are forgiven, as a step of the clock.
+    for (seconds, doubted) in [(300, false), (301, true)] {
+        let received = UnixSeconds(NOW.0 + seconds).to_string().replace('Z', ".000000000Z");
+        let report = with(&good.replacen(r#"{"start""#, &format!(r#"{{"received":"{received}","start""#), 1));
+        let members: Vec<&str> = report.result.as_ref().unwrap().doubts.iter().map(|d| d.member).collect();
+        assert_eq!(members, if doubted { vec!["time.received"] } else { vec![] }, "{}", report.to_text());
+    }
+    for (from, to) in [
+        ("\"event\"", r#""event","model":{"id":[]}"#),
+        ("\"event\"", "7"),
+        ("\"00112233445566778899aabbccddeeff\"", "[]"),
+        ("\"standard\"", "true"),
+    ] {
         let report = with(&good.replacen(from, to, 1));
         assert!(report.to_text().starts_with("REFUSED: ") && report.to_text().contains("record: "), "{to}: {}", report.to_text());
     }

@@ -89,6 +89,8 @@ fn members_that_readers_go_by_have_their_type() {
         (r#"{"signal":"span"}"#, r#"{"signal":true}"#, "`source.signal`"),
         (r#"{"signal":"span"}"#, r#"["control"]"#, "`source.signal`"),
         (r#"{"start":"2026-11-20T10:00:00.000000001Z"}"#, r#""2026-11-20T10:00:00.000000001Z""#, "without a time"),
+        (r#","kind":"event""#, r#","kind":"event","model":{"provider":[]}"#, "`model.provider`"),
+        (r#","kind":"event""#, r#","kind":"event","model":"gpt""#, "`model."),
     ] {
         let line = good.replacen(from, to, 1);
         assert_ne!(line, good);
