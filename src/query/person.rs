@@ -121,11 +121,14 @@ impl Wanted {
         if self.literal {
             return false;
         }
-        let hidden = self.realm.may_be_hidden_in(line);
-        memmem::find_iter(line, PREFIX).any(|at| {
+        let mut own = false;
+        let foreign = memmem::find_iter(line, PREFIX).any(|at| {
             let rest = line.get(at + PREFIX.len()..).unwrap_or_default();
-            hidden || !self.key.as_ref().is_some_and(|key| rest.starts_with(key.id().as_bytes()))
-        })
+            let is_own = self.key.as_ref().is_some_and(|key| rest.starts_with(key.id().as_bytes()));
+            own |= is_own;
+            !is_own
+        });
+        foreign || own && self.realm.may_be_hidden_in(line)
     }
 
     /// Whether a stored value is this person or reference.
@@ -152,7 +155,7 @@ impl Wanted {
     }
 
     /// How a stored value of a record escapes the comparison, if it does: a pseudonym under a key that was not given, in the vault, or in
-    /// a realm that the record hides.
+    /// a realm that the record may hide.
     pub fn incomparable(&self, stored: &str, record: &Json) -> Option<Incomparable> {
         if self.literal {
             return None;
@@ -178,7 +181,7 @@ pub enum Incomparable {
     Key(String),
     /// Only the vault knows who it is.
     Vault,
-    /// It is a pseudonym in a realm that the record does not show as it was.
+    /// It is a pseudonym in a realm that the record may not show as it was.
     Realm,
 }
 
@@ -242,8 +245,16 @@ mod tests {
             ("deployment.environment.name", r#""environment":"eu""#, r#""missing":["x"]"#, false),
             // Absent is the empty realm, and shown is shown: it is another person.
             ("app.id", r#""service":"x""#, r#""missing":["x"]"#, false),
-            ("app.id", r#""resource":{"app.id":"shop","x":"[scrubbed]"}"#, r#""scrubbed":["source.resource"]"#, false),
-            ("service.namespace", r#""service":"x""#, r#""scrubbed":["source.instance"]"#, false),
+            ("app.id", r#""resource":{"app.id":"shop"}"#, r#""truncated":["output.text"]"#, false),
+            ("app.id", r#""resource":{"app.id":"shop"},"service":"x""#, r#""conflicts":["confidence.score","rest"]"#, false),
+            // The configuration named another attribute when the pseudonym was made.
+            ("app.id", r#""resource":{"app.id":"shop","x":"[scrubbed]"}"#, r#""scrubbed":["source.resource"]"#, true),
+            ("service.namespace", r#""resource":{"tenant.id":"acme [scrubbed]"}"#, r#""scrubbed":["source.resource"]"#, true),
+            ("service.namespace", r#""resource":{"tenant":{"a":["acme [scrubbed]"]}}"#, r#""missing":["x"]"#, true),
+            ("service.namespace", r#""resource":{"tenant.id":"a"},"service_namespace":"x""#, r#""conflicts":["source.resource"]"#, true),
+            ("service.namespace", r#""service":"x","service_namespace":"x""#, r#""truncated":["source.service"]"#, true),
+            ("service.namespace", r#""service_namespace":"x""#, r#""truncated":["rest"]"#, true),
+            ("service.namespace", r#""service":"x""#, r#""scrubbed":["source.instance"]"#, true),
         ] {
             let line = line(source, evidence);
             let record = Json::parse(line.as_bytes()).unwrap();

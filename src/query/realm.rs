@@ -1,8 +1,8 @@
 //! Realms (`record.md` section 3): by which resource attribute's value equal ids of two applications are two people, from the asker's side.
 //!
 //! The asker may not know which attribute it was when a record was sealed, nor its value. Promotion keeps the attribute in the record, so
-//! everything that a record shows of its resource is tried: a superfluous realm only costs a hash. Where the record says that the
-//! attribute's value was altered before it was sealed, nobody can be compared in it.
+//! everything that a record shows of its resource is tried: a superfluous realm only costs a hash. Where anything of it was altered before it
+//! was sealed, that may have been the realm, and whoever is not found in it cannot be said to be somebody else.
 
 use std::sync::Arc;
 
@@ -26,29 +26,25 @@ const OLD_ENVIRONMENT: &str = "deployment.environment";
 /// What a sealed text has in place of what looked like a person.
 const SCRUBBED: &str = "[scrubbed]";
 
-/// The attribute that the configuration names (`identity.realm`), and where a record shows it.
+/// Where records show the realm, and by which signs it is hidden.
 #[derive(Clone, Debug)]
 pub(super) struct Realm {
-    attribute: String,
-    /// Its member of `source`; `None`: it stands in `source.resource` under its own key.
-    member: Option<&'static str>,
+    /// The configuration names (`identity.realm`) an attribute whose member may hold another instead.
+    shared: bool,
     source: Arc<Finder<'static>>,
-    /// Where this is not in a line, the realm is not hidden in it.
-    sign: Arc<Finder<'static>>,
+    /// Where none of these is in a line, the realm is not hidden in it.
+    signs: Arc<[Finder<'static>]>,
 }
 
 impl Realm {
     pub(super) fn new(attribute: &str) -> Self {
-        let member = MEMBERS.iter().find(|(key, _)| *key == attribute).map(|(_, member)| *member);
-        let sign = match member {
-            Some(member) if attribute == OLD_ENVIRONMENT => format!("\"{member}\":"),
-            member => format!("\"{}\"", path(member)),
-        };
+        let shared = attribute == OLD_ENVIRONMENT;
+        let marks = [SCRUBBED, "\"scrubbed\":[", "\"truncated\":[", "\"conflicts\":["];
+        let signs = marks.into_iter().chain(shared.then_some("\"environment\":"));
         Realm {
-            attribute: attribute.to_owned(),
-            member,
+            shared,
             source: Arc::new(Finder::new(b"\"source\":{").into_owned()),
-            sign: Arc::new(Finder::new(sign.as_bytes()).into_owned()),
+            signs: signs.map(|sign| Finder::new(sign.as_bytes()).into_owned()).collect(),
         }
     }
 
@@ -61,32 +57,37 @@ impl Realm {
 
     /// Cheap look: whether the realm of a line may be hidden.
     pub(super) fn may_be_hidden_in(&self, line: &[u8]) -> bool {
-        self.sign.find(line).is_some()
+        self.signs.iter().any(|sign| sign.find(line).is_some())
     }
 
-    /// Whether a record says that its realm is another than the one it shows. One that shows none has the empty realm: promotion keeps
-    /// the attribute wherever there is one.
+    /// Whether the realm may be another than all those that a record shows. Which attribute it was when the record was sealed is not known,
+    /// so anything altered in what the record says of its source hides it. A record without any such mark shows its realm, or has the empty
+    /// one: promotion keeps the attribute wherever there is one.
     pub(super) fn is_hidden_in(&self, record: &Json) -> bool {
-        let path = path(self.member);
-        let listed = |list: &str| {
+        let listed = |list: &str, is: &dyn Fn(&str) -> bool| {
             let items = record.path(&format!("evidence.{list}")).and_then(Json::as_array).unwrap_or_default();
-            items.iter().any(|item| item.as_str() == Some(path.as_str()))
+            items.iter().filter_map(Json::as_str).any(is)
         };
-        if self.member.is_some() {
-            let shared = self.attribute == OLD_ENVIRONMENT && record.path(&path).is_some();
-            return shared || listed("scrubbed") || listed("truncated");
-        }
-        match record.path(&path).and_then(|resource| resource.get(&self.attribute)) {
-            Some(Json::String(shown)) if !shown.is_empty() => listed("scrubbed") && shown.contains(SCRUBBED),
-            // Stated twice, and the first time as no text: the realm is the other.
-            Some(_) => listed("conflicts"),
-            None => listed("truncated"),
-        }
+        let of_source = |path: &str| path == "source" || path.starts_with("source.");
+        // Two attributes have this member; the other may stand in it.
+        let shared = self.shared && record.path("source.environment").is_some();
+        shared
+            || listed("scrubbed", &of_source)
+            || listed("conflicts", &of_source)
+            // A resource that was cut before it was divided is named by what remains of it.
+            || listed("truncated", &|path| of_source(path) || path == "rest")
+            || record.get("source").is_some_and(holds_scrubbed)
     }
 }
 
-fn path(member: Option<&str>) -> String {
-    format!("source.{}", member.unwrap_or("resource"))
+/// Whether any text below, or any name, has something blacked out.
+fn holds_scrubbed(json: &Json) -> bool {
+    match json {
+        Json::String(text) => text.contains(SCRUBBED),
+        Json::Array(items) => items.iter().any(holds_scrubbed),
+        Json::Object(members) => members.iter().any(|(name, value)| name.contains(SCRUBBED) || holds_scrubbed(value)),
+        _ => false,
+    }
 }
 
 /// Every text by which a record's resource may have given the realm.

@@ -249,8 +249,8 @@ impl Run<'_> {
                 format!("{records} by a pseudonym under key {id}, which was not given (identity.key_file): not compared")
             }
             Incomparable::Realm => format!(
-                "{records} by a pseudonym in a realm (identity.realm) that the record does not show as it was, because part of it was \
-                 blacked out, cut off or stated twice: not compared; try the realms that you know of with --realm"
+                "{records} by a pseudonym in a realm (identity.realm) that the record may not show as it was, because part of what it \
+                 says of its sender was blacked out, cut off or stated twice: not compared; try the realms that you know of with --realm"
             ),
             Incomparable::Vault => format!("{records} by a pseudonym of the vault, which was not asked: not compared"),
         };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{count, date, list, list_some, moment, number, quote};
 use super::{Item, Trust};
+use crate::clock::UnixNanos;
 use crate::query::Hit;
 use crate::query::log::KeySource;
 use crate::record::canonical::Json;
@@ -212,7 +213,7 @@ pub(super) fn claims(known: &[&Hit], key: KeySource) -> Vec<Item> {
         };
         items.push(Item::Text(format!("{claim} {fact}")));
     }
-    let mut received: Vec<&str> = known.iter().filter_map(|h| h.text("time.received")).collect();
+    let mut received: Vec<&str> = known.iter().filter(|h| !is_after_seal(h)).filter_map(|h| h.text("time.received")).collect();
     received.sort_unstable();
     match (received.first(), received.last()) {
         (Some(first), Some(last)) if moment(first) == moment(last) => {
@@ -223,6 +224,7 @@ pub(super) fn claims(known: &[&Hit], key: KeySource) -> Vec<Item> {
         }
         _ => {}
     }
+    items.extend(late(known));
     items.push(Item::Point(sender(known)));
     let mut computed = BTreeSet::new();
     for hit in known {
@@ -244,6 +246,28 @@ pub(super) fn claims(known: &[&Hit], key: KeySource) -> Vec<Item> {
     };
     items.push(Item::Point(whole.to_owned()));
     items
+}
+
+/// Whether a record's time of receipt is later than the seal that holds it: what a seal holds had arrived before.
+fn is_after_seal(hit: &Hit) -> bool {
+    // Seals state whole seconds, rounded up.
+    hit.text("time.received").and_then(UnixNanos::parse).is_some_and(|at| at.ceil_seconds() > hit.place.seal.statement.sealed_at)
+}
+
+/// Of which records nothing can be said of their arrival, because the time stated for it is impossible.
+fn late(known: &[&Hit]) -> Option<Item> {
+    let late: Vec<(usize, &&Hit)> = (1..).zip(known).filter(|(_, hit)| is_after_seal(hit)).collect();
+    let (_, first) = late.first()?;
+    let who = numbers(&late.iter().map(|(number, _)| *number).collect(), known.len());
+    let stated = moment(first.text("time.received").unwrap_or_default());
+    let sealed = moment(&first.place.seal.statement.sealed_at.to_string());
+    Some(Item::Point(match late.len() {
+        1 => format!("not when {who} arrived: the time stated for it ({stated}) is later than its seal ({sealed}), which cannot be;"),
+        _ => format!(
+            "not when {who} arrived: the times stated for them are later than their seals, which cannot be; for the first of them {stated}, \
+             sealed {sealed};"
+        ),
+    }))
 }
 
 fn derived_in_words(path: &str, how: &str) -> String {

@@ -30,10 +30,9 @@ pub(super) fn stage(hit: &Hit) -> Option<Stage<'_>> {
     let concluded = overridden || has(&["review.completed_at", "review.decision", "review.final_outcome"]);
     match hit.text("review.status") {
         Some("completed") => Some(Stage::Done),
-        // What its own status calls open is open, whatever else stands there.
-        Some(open @ ("pending" | "in_progress" | "expired" | "waived")) => Some(Stage::Open(open)),
-        _ if concluded => Some(Stage::Done),
+        // Its own status comes before whatever else stands there, also one that is in no list: `cancelled` with an outcome is not done.
         Some(other) => Some(Stage::Open(other)),
+        None if concluded => Some(Stage::Done),
         None if has(&["review.started_at"]) => Some(Stage::Begun),
         None if own || has(&["review.reviewer"]) => Some(Stage::Unclear),
         None => None,
@@ -131,8 +130,16 @@ pub(super) fn review_result(hit: &Hit) -> Vec<String> {
         Some(Json::Bool(overridden)) if *overridden || is_done(hit) => Some(*overridden),
         _ => None,
     };
+    // Nothing overridden, and yet another outcome: in a decision's own record the outcome before may stand in the decision's place.
+    let before = from.clone().or_else(|| quoted("decision.outcome"));
     let mut said = Vec::new();
     match (overridden, from, to) {
+        (Some(true), Some(from), Some(to)) if from == to => {
+            said.push(format!(
+                "The record states that the reviewer overrode the AI's outcome, but gives it as {from} both before and after the review: \
+                 these statements contradict each other."
+            ));
+        }
         (Some(true), Some(from), Some(to)) => {
             said.push(format!("The AI had given the outcome {from}; the reviewer gave {to} instead: an override."))
         }
@@ -147,6 +154,13 @@ pub(super) fn review_result(hit: &Hit) -> Vec<String> {
             ));
         }
         (Some(true), None, None) => said.push("The reviewer overrode the AI; neither outcome is recorded with the review.".to_owned()),
+        (Some(false), _, Some(to)) if before.as_ref().is_some_and(|before| *before != to) => {
+            let before = before.unwrap_or_default();
+            said.push(format!(
+                "The record states that the reviewer did not override the AI's outcome, but gives it as {before} before the review and as \
+                 {to} after it: these statements contradict each other, and which of them is right cannot be told."
+            ));
+        }
         (Some(false), from, to) => {
             let what = from.or(to).map(|o| format!(" {o}")).unwrap_or_default();
             said.push(format!("The reviewer left the AI's outcome{what} as it was."));
@@ -163,6 +177,10 @@ pub(super) fn review_result(hit: &Hit) -> Vec<String> {
     }
     if let Some(decision) = quoted("review.decision") {
         said.push(format!("The review's conclusion was {decision}."));
+    }
+    let concludes = overridden == Some(true) || ["review.final_outcome", "review.decision"].iter().any(|path| hit.text(path).is_some());
+    if concludes && matches!(stage(hit), Some(Stage::Open(_))) {
+        said.push("That is stated although the review is not recorded as completed.".to_owned());
     }
     said
 }

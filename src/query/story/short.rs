@@ -271,7 +271,9 @@ fn reviewed(decision: &Hit, hit: &Hit, people: &mut People) -> Vec<String> {
     let mut said = vec![sentence(&format!("{}{name} reviewed it{after}.", reviewer(hit)))];
     said.extend(review_result(hit));
     said.extend(hit.text("review.reason_code").map(|code| format!("The reviewer's reason has the code {}.", quote(code))));
-    if let (Some(stated), Some(original)) = (decision.text("decision.outcome"), hit.text("review.original_outcome"))
+    // Where nothing was overridden, the outcome after the review is the one before it.
+    let kept = matches!(hit.record.path("review.overridden"), Some(Json::Bool(false))).then(|| hit.text("review.final_outcome")).flatten();
+    if let (Some(stated), Some(original)) = (decision.text("decision.outcome"), hit.text("review.original_outcome").or(kept))
         && stated != original
     {
         said.push(format!("The decision itself is recorded as {}: the two do not agree.", quote(stated)));

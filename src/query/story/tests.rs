@@ -4,8 +4,16 @@ use super::*;
 use crate::query::collapse::collapse;
 use crate::query::fixtures::hit;
 
+/// Some stories go on after the hour at which hits made by hand are sealed.
+fn sealed_a_day_later(mut hit: Hit) -> Hit {
+    let mut seal = (*hit.place.seal).clone();
+    seal.statement.sealed_at.0 += 86_400;
+    hit.place.seal = std::sync::Arc::new(seal);
+    hit
+}
+
 fn story_of(records: &str, asked: &str, key: KeySource) -> Story {
-    let hits = collapse(records.lines().enumerate().map(|(i, line)| hit(i as u64, line)).collect());
+    let hits = collapse(records.lines().enumerate().map(|(i, line)| sealed_a_day_later(hit(i as u64, line))).collect());
     tell(&hits, asked, Trust { key, complete: true, flags: " --config audit.yaml" })
 }
 
@@ -211,6 +219,74 @@ fn what_names_an_id_of_several_decisions_speaks_for_none() {
     let text = short_of(&[decision("1", "yes"), decision("2", "no"), review("1")]);
     assert_eq!((text.matches(sentence).count(), text.matches("reviewed it").count()), (0, 1), "{text}");
 }
+
+/// Scenario: a review states that nothing was overridden, and another outcome than the AI's. Guarantee: both outcomes are told, and that they
+/// contradict the statement.
+#[test]
+fn an_override_that_is_denied_is_a_contradiction() {
+    let decision = record("1", "decision", r#""decision":{"id":"d","outcome":"declined"}"#);
+    let own = |groups: &str| record("2", "review", &format!(r#""decision":{{"id":"d"}},"review":{{{groups}}}"#));
+    let stated = r#""final_outcome":"approved","original_outcome":"declined","overridden":false,"status":"completed""#;
+    let says = [
+        "did not override the AI's outcome",
+        "\"declined\" before the review",
+        "\"approved\" after it: these statements contradict each other",
+    ];
+    assert_says(&short_of(&[decision.clone(), own(stated)]), &says, &["as it was"]);
+    assert_says(&told(&[own(stated)], KeySource::Pinned), &says, &["as it was"]);
+    // The outcome of the AI stands in the same record, in its own place, or in the decision's record.
+    let unnamed = r#""final_outcome":"approved","overridden":false,"status":"completed""#;
+    let one = record("1", "decision", &format!(r#""decision":{{"id":"d","outcome":"declined"}},"review":{{{unnamed}}}"#));
+    assert_says(&short_of(&[one]), &says, &["as it was"]);
+    assert_says(&short_of(&[decision.clone(), own(unnamed)]), &["\"approved\"", "as \"declined\": the two do not agree"], &[]);
+    let same = r#""final_outcome":"declined","original_outcome":"declined","overridden":true,"status":"completed""#;
+    assert_says(&short_of(&[decision.clone(), own(same)]), &["overrode", "\"declined\" both before and after", "contradict"], &["instead"]);
+    let agrees = r#""final_outcome":"declined","original_outcome":"declined","overridden":false,"status":"completed""#;
+    assert_says(&short_of(&[decision, own(agrees)]), &["left the AI's outcome \"declined\" as it was"], &["contradict"]);
+}
+
+/// Scenario: a review has a status that is in no list, and an outcome besides. Guarantee: the status is told, and no review as done.
+#[test]
+fn a_status_of_no_list_is_told_as_it_is() {
+    let decision = record("1", "decision", r#""decision":{"id":"d","outcome":"declined"}"#);
+    for (status, besides) in [
+        ("cancelled", r#""final_outcome":"approved""#),
+        ("rejected", r#""decision":"approved""#),
+        ("cancelled", r#""completed_at":"2026-11-20T10:00:09.000000000Z","overridden":true,"final_outcome":"approved""#),
+    ] {
+        let members = format!(r#""review":{{{besides},"status":"{status}"}}"#);
+        let review = record("2", "review", &format!(r#""decision":{{"id":"d"}},{members}"#));
+        let all = told(&[decision.clone(), review], KeySource::Pinned);
+        let open = format!("No completed review of it is recorded: one has the status \"{status}\".");
+        let lead = format!("A review was reported, with the status \"{status}\".");
+        let doubt = "That is stated although the review is not recorded as completed.";
+        assert_says(&all, &[&open, &lead, "\"approved\"", doubt], &["reviewed it", "concluded a review"]);
+        let one = record("1", "decision", &format!(r#""decision":{{"id":"d","outcome":"declined"}},{members}"#));
+        assert_says(&told(&[one], KeySource::Pinned), &[&open, "\"approved\"", doubt], &["reviewed it"]);
+    }
+}
+
+/// Scenario: a record's time of receipt is later than the seal that holds it. Guarantee: spanseal does not vouch for that time, and says why.
+#[test]
+fn what_arrived_after_its_seal_is_not_vouched_for() {
+    let at = |id: &str, received: &str| {
+        let start = r#""time":{"start":"2026-11-20T10:00:00.000000000Z""#;
+        record(id, "decision", r#""decision":{"id":"d","outcome":"no"}"#)
+            .replace(start, &format!(r#""time":{{"received":"{received}","start":"2026-11-20T10:00:00.000000000Z""#))
+    };
+    // Sealed on 21 November at 10:01:00, and a second later for each record that follows; rounded up.
+    let (good, late) = (at("1", "2026-11-21T10:00:59.900000000Z"), at("2", "2027-01-01T00:00:00.000000000Z"));
+    assert_says(
+        &told(&[good.clone()], KeySource::Pinned),
+        &["the reports arrived on 21 November 2026 at 10:00:59 UTC;"],
+        &["which cannot be"],
+    );
+    let impossible = "(1 January 2027 at 00:00:00 UTC) is later than its seal (21 November 2026 at 10:01:00 UTC), which cannot be;";
+    assert_says(&told(&[late.clone()], KeySource::Pinned), &["not when record 1 arrived", impossible], &["the reports arrived"]);
+    let both = told(&[good, late.replace(r#""id":"d""#, r#""id":"e""#)], KeySource::Pinned);
+    assert_says(&both, &["arrived on 21 November 2026 at 10:00:59 UTC;", "not when record 2 arrived"], &["arrived between"]);
+}
+
 /// Scenario: nobody brought a key, so the seals were checked with the one that the store itself supplied. Guarantee: nothing is vouched for.
 #[test]
 fn a_key_from_the_store_vouches_for_nothing() {

@@ -88,12 +88,12 @@ pub(super) fn quote(text: &str) -> String {
     }
 }
 
-/// Makes the sender's text safe for a terminal: whatever could move the cursor, colour the screen or turn the direction of reading
-/// around is shown as its number.
+/// Makes the sender's text safe for a terminal: whatever could move the cursor, colour the screen, end the line or turn the direction of
+/// reading around is shown as its number.
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let unsafe_mark = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let unsafe_mark = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
         if c.is_control() || unsafe_mark {
             out.extend(c.escape_unicode());
         } else {
@@ -188,6 +188,7 @@ mod tests {
     #[test]
     fn control_characters_are_shown_as_numbers() {
         assert_eq!(quote("a\u{1b}[31m\u{202e}b\u{9b}"), "\"a\\u{1b}[31m\\u{202e}b\\u{9b}\"");
+        assert_eq!(clean("a\u{2028}b\u{2029}c\u{85}"), "a\\u{2028}b\\u{2029}c\\u{85}", "no line of the sender's making");
         assert_eq!(clean("\u{fc}\u{1f600} fine"), "\u{fc}\u{1f600} fine");
     }
 
