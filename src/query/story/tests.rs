@@ -277,12 +277,16 @@ fn what_arrived_after_its_seal_is_not_vouched_for() {
     // Sealed on 21 November at 10:01:00, and a second later for each record that follows; rounded up.
     let (good, late) = (at("1", "2026-11-21T10:00:59.900000000Z"), at("2", "2027-01-01T00:00:00.000000000Z"));
     assert_says(
-        &told(&[good.clone()], KeySource::Pinned),
+        &told(std::slice::from_ref(&good), KeySource::Pinned),
         &["the reports arrived on 21 November 2026 at 10:00:59 UTC;"],
         &["which cannot be"],
     );
     let impossible = "(1 January 2027 at 00:00:00 UTC) is later than its seal (21 November 2026 at 10:01:00 UTC), which cannot be;";
-    assert_says(&told(&[late.clone()], KeySource::Pinned), &["not when record 1 arrived", impossible], &["the reports arrived"]);
+    assert_says(
+        &told(std::slice::from_ref(&late), KeySource::Pinned),
+        &["not when record 1 arrived", impossible],
+        &["the reports arrived"],
+    );
     let both = told(&[good, late.replace(r#""id":"d""#, r#""id":"e""#)], KeySource::Pinned);
     assert_says(&both, &["arrived on 21 November 2026 at 10:00:59 UTC;", "not when record 2 arrived"], &["arrived between"]);
 }
