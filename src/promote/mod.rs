@@ -3,6 +3,7 @@
 //! The way of a span: `detect` looks at its keys (most spans end here), `draft` gives each attribute its home by the tables of
 //! `dialects`, `finish` hashes content, decides kind and fallbacks and names what is missing, `record::builder` writes the line.
 
+mod confidence;
 mod content;
 mod convert;
 mod detect;
@@ -15,17 +16,20 @@ mod origin;
 mod own_words;
 mod place;
 mod records;
+pub mod rules;
 mod scan;
 mod scrub;
 mod settings;
 
 pub use crate::record::identity::{IdentityKey, IdentityMode, References};
+pub use confidence::{THRESHOLDS_MAX, Threshold};
+pub use finish::Signal as RecordSignal;
 pub use settings::Settings;
 
 use std::fmt;
 
 use crate::clock::UnixNanos;
-use crate::otlp::view::{ResourceGroup, ScopeGroup, resource_groups};
+use crate::otlp::view::{ResourceGroup, Scope, ScopeGroup, resource_groups};
 use crate::otlp::wire::Malformed;
 use crate::record::Batch;
 use crate::record::identity::Keyed;
@@ -35,6 +39,7 @@ use dialects::{Dialects, Tables};
 use draft::Draft;
 use origin::{Below, Origin};
 use records::Around;
+use rules::{Matched, Rules, Within};
 use scrub::Scrub;
 
 /// Who sent a request, as the connection proved it (`source.peer`).
@@ -129,6 +134,8 @@ pub struct Tally {
     /// Promoted spans with a parent id, and logs with a trace or span id, of wrong length: their records are without it and name it as a
     /// conflict. Spans without an own id are rejected.
     pub misshapen_ids: u64,
+    /// Conditions of rules and thresholds that could not be decided, because a value was missing or of another type.
+    pub undecided: u64,
 }
 
 /// Turns requests into records. Immutable; one for the process.
@@ -139,6 +146,7 @@ pub struct Promoter {
     scrub: Scrub,
     enabled: Dialects,
     tables: Tables,
+    rules: Rules,
     /// Members that each kind of record requires, in canonical order.
     required: Vec<(Kind, Vec<Member>)>,
 }
@@ -177,6 +185,7 @@ impl Promoter {
             keyed: settings.identity_key.keyed(),
             scrub: Scrub::new(&settings.scrub)?,
             tables: Tables::new(enabled, &settings.keep_attributes),
+            rules: Rules::new(&settings.rules)?,
             enabled,
             required,
             settings,
@@ -214,10 +223,12 @@ impl Promoter {
             let group = ResourceGroup::read(group?)?;
             // Resource and scope are read when the first record needs them.
             let mut origin: Option<Origin<'a>> = None;
+            let within = self.rules.within(&group, items == Items::Logs)?;
             for scope_bytes in group.scopes() {
                 let scope = ScopeGroup::read(scope_bytes?)?;
                 let name = scope.scope()?.name;
                 let mut below: Option<Below<'a>> = None;
+                let possible = within.as_ref().map_or(0, |within| within.below(name));
                 for item in scope.items() {
                     let item = item?;
                     let is_ai = match items {
@@ -229,6 +240,16 @@ impl Promoter {
                             tally.counts.logs += 1;
                             detect::is_ai_log(item, name, self.enabled)
                         }
+                    };
+                    let mut matched = Matched::default();
+                    let is_ai = match (&within, is_ai) {
+                        (Some(within), Ok(is_ai)) if possible != 0 => matched_of(within, item, scope.scope()?, (items, possible, is_ai))
+                            .map(|met| {
+                                tally.undecided += met.undecided;
+                                matched = met;
+                                is_ai || matched.promotes
+                            }),
+                        (_, is_ai) => is_ai,
                     };
                     match is_ai {
                         Ok(false) => {
@@ -250,7 +271,7 @@ impl Promoter {
                         below = Some(Below::read(self, &scope)?);
                     }
                     let (Some(origin), Some(below)) = (&origin, &below) else { continue };
-                    let around = Around { promoter: self, origin, below, context };
+                    let around = Around { promoter: self, origin, below, context, matched: &matched };
                     let before = (batch.lines.len(), batch.records.len());
                     let made = match items {
                         Items::Spans => records::span(&around, &mut draft, item, batch),
@@ -261,6 +282,7 @@ impl Promoter {
                         Ok(made) => {
                             tally.counts.dropped_attributes += made.dropped_attributes;
                             tally.misshapen_ids += u64::from(made.misshapen_id);
+                            tally.undecided += made.undecided;
                         }
                         Err(malformed) => {
                             batch.lines.truncate(before.0);
@@ -273,6 +295,20 @@ impl Promoter {
         }
         Ok(tally)
     }
+}
+
+/// The rules that an item meets; of one that no dialect knows only where one of them may promote it.
+fn matched_of<'a>(
+    within: &Within<'a>,
+    item: &'a [u8],
+    scope: Scope<'a>,
+    (items, possible, is_ai): (Items, u64, bool),
+) -> Result<Matched<'a>, Malformed> {
+    let logs = items == Items::Logs;
+    if !is_ai && !within.may_promote(item, possible, logs)? {
+        return Ok(Matched::default());
+    }
+    if logs { within.log(item, scope, possible) } else { within.span(item, scope, possible) }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

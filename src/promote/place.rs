@@ -208,7 +208,7 @@ impl<'a> Draft<'a> {
 
     /// Runs something that places a changed form of a value. What it gives to `rest`, to the allow-list or to a side is the value as it was
     /// sent.
-    fn instead(&mut self, sent: Value<'a>, place: impl FnOnce(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
+    pub(crate) fn instead(&mut self, sent: Value<'a>, place: impl FnOnce(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
         let sides = |draft: &Self| draft.sides.each_ref().map(Vec::len);
         let before = (self.rest.len(), self.kept.len(), sides(self));
         place(self)?;
