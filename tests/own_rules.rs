@@ -14,6 +14,7 @@ use spanseal::promote::{Context, IdentityKey, Promoter, Tally};
 use spanseal::record::Batch;
 
 use crate::support::captures::{self, Capture, Signal};
+use crate::support::receiver::{Options, Site};
 use crate::support::truth::pseudonym;
 
 const NOW: i64 = 1_795_200_000;
@@ -41,7 +42,7 @@ fn promoted(promoter: &Promoter, capture: &Capture) -> (Vec<Value>, Tally) {
             Signal::Logs => promoter.logs(&request.body, context, &mut batch).unwrap(),
             Signal::Metrics => continue,
         };
-        all.counts.spans += tally.counts.spans;
+        all.counts.spans += tally.counts.spans + tally.counts.logs;
         all.counts.skipped += tally.counts.skipped;
         all.counts.rejected += tally.counts.rejected;
         all.undecided += tally.undecided;
@@ -172,4 +173,46 @@ fn persons(value: &mut Value) {
         Value::Object(members) => members.values_mut().for_each(persons),
         _ => {}
     }
+}
+
+/// Scenario: an operator raises a threshold and restarts. Guarantee: the log holds the configuration before and after, each seal names the
+/// one it was made under by hash, and the story says what changed from what to what.
+#[test]
+fn a_changed_threshold_is_a_record_that_says_from_what_to_what() {
+    let more = "promotion: {rules: [{name: r, match: {scope: credit.model}, kind: decision, from: {decision.outcome: audit.output}}]}\n\
+                confidence: {thresholds: [{name: credit, when: 'record.decision.type == \"credit_approval\"', threshold: 0.8}]}\n";
+    let site = Site::with(Options { more: more.to_owned(), ..Options::default() });
+    let serve = || assert!(site.serve().stop().success());
+    serve();
+    let written = std::fs::read_to_string(&site.config).unwrap();
+    for (from, to) in [("threshold: 0.8", "threshold: 0.9"), ("audit.output", "audit.outcome")] {
+        let changed = std::fs::read_to_string(&site.config).unwrap().replace(from, to);
+        std::fs::write(&site.config, changed).unwrap();
+        serve();
+    }
+    assert_ne!(std::fs::read_to_string(&site.config).unwrap(), written);
+    let out = site.run(&["query", "--kind", "config_change", "--format", "jsonl"]).success();
+    let mut records: Vec<Value> = out.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    records.sort_by_key(|r| r["time"]["start"].as_str().unwrap().to_owned());
+    let text = |record: &Value, name: &str| record["change"][name].as_str().map(str::to_owned);
+    assert_eq!(records.len(), 3);
+    let [first, threshold, rule] = [&records[0], &records[1], &records[2]];
+    assert_eq!(text(first, "before"), None);
+    assert_eq!(text(threshold, "before"), text(first, "after"));
+    assert_eq!(text(rule, "before"), text(threshold, "after"));
+    let after = |record: &Value| -> Value { serde_json::from_str(&text(record, "after").unwrap()).unwrap() };
+    assert_eq!(after(first)["confidence"]["thresholds"][0]["threshold"], 0.8);
+    assert_eq!(after(threshold)["confidence"]["thresholds"][0]["threshold"], 0.9);
+    assert_eq!(after(rule)["promotion"]["rules"][0]["from"]["decision.outcome"], "audit.outcome");
+    for (record, sentence) in [
+        (first, "No configuration before it is recorded."),
+        (threshold, "The setting \"confidence.thresholds[credit].threshold\" changed from 0.8 to 0.9."),
+        (rule, "The setting \"promotion.rules[r].from.decision.outcome\" changed from \"audit.output\" to \"audit.outcome\"."),
+    ] {
+        let shown = site.run(&["show", record["id"].as_str().unwrap()]).success();
+        let story = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(story.contains(sentence), "{sentence}\n{shown}");
+    }
+    // What each seal says it was made under is what its log holds: `verify` hashes the one and compares the other.
+    site.verified();
 }

@@ -101,6 +101,15 @@ pub(crate) struct Entity<'a> {
     pub(crate) name: &'a [u8],
 }
 
+/// A model, as a dialect names it.
+#[derive(Debug)]
+pub(crate) struct ModelSaid<'a> {
+    pub(crate) name: Cow<'a, str>,
+    /// The key that said so, and its value where that is all it says.
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) sent: Option<&'a [u8]>,
+}
+
 /// A record in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Draft<'a> {
@@ -137,9 +146,9 @@ pub(crate) struct Draft<'a> {
     pub(crate) first_chunk_at: Option<UnixNanos>,
     /// The key of a level that says error.
     pub(crate) error_level: Option<Cow<'a, str>>,
-    /// The answering and the asked-for model, with the key that said so.
-    pub(crate) response_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
-    pub(crate) requested_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The answering and the asked-for model.
+    pub(crate) response_model: Option<ModelSaid<'a>>,
+    pub(crate) requested_model: Option<ModelSaid<'a>>,
     /// A prompt hash that another vocabulary's producer reported: weaker than one computed from content.
     pub(crate) foreign_prompt_hash: Option<Cow<'a, str>>,
     pub(crate) derived: Vec<(Member, How)>,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::convert::{self, Marks, Who};
 use super::dialects::Side;
-use super::draft::{Draft, How, Place};
+use super::draft::{Draft, How, ModelSaid, Place};
 use super::rules::Ruled;
 use super::{Context, Promoter, confidence, content, lists};
 use crate::clock::UnixNanos;
@@ -142,26 +142,32 @@ fn text_of<'d>(draft: &'d Draft<'_>, member: Member) -> Option<&'d str> {
 
 /// Rule 5: `model.version` from its own key, the server's, then the response model; `model.id` from its own key, the response, the
 /// request. An id that had to be taken from the request is marked; one that the response gave is the dialect's own word for it.
-fn models(draft: &mut Draft<'_>) {
-    if let Some((requested, _)) = &draft.requested_model
-        && !draft.record.has(member::MODEL_REQUESTED)
-    {
-        draft.record.push(member::MODEL_REQUESTED, Val::Str(requested.clone()));
-    }
+fn models<'a>(draft: &mut Draft<'a>) {
     let response = draft.response_model.take();
     let requested = draft.requested_model.take();
-    if !draft.record.has(member::MODEL_VERSION)
-        && let Some((model, key)) = &response
-    {
-        draft.record.push(member::MODEL_VERSION, Val::Str(model.clone()));
-        draft.derived.push((member::MODEL_VERSION, How::Fallback(key.to_string())));
+    let fill = |draft: &mut Draft<'a>, member, said: &ModelSaid<'a>, how: Option<How>| {
+        let free = !draft.record.has(member);
+        if free {
+            draft.record.push(member, Val::Str(said.name.clone()));
+            draft.derived.extend(how.map(|how| (member, how)));
+        }
+        free
+    };
+    if let Some(said) = &requested {
+        fill(draft, member::MODEL_REQUESTED, said, None);
     }
-    if !draft.record.has(member::MODEL_ID) {
-        if let Some((model, _)) = response {
-            draft.record.push(member::MODEL_ID, Val::Str(model));
-        } else if let Some((model, key)) = requested {
-            draft.derived.push((member::MODEL_ID, How::Fallback(key.into_owned())));
-            draft.record.push(member::MODEL_ID, Val::Str(model));
+    if let Some(said) = &response {
+        fill(draft, member::MODEL_VERSION, said, Some(How::Fallback(said.key.to_string())));
+        fill(draft, member::MODEL_ID, said, None);
+    } else if let Some(said) = &requested {
+        fill(draft, member::MODEL_ID, said, Some(How::Fallback(said.key.to_string())));
+    }
+    // Where better keys took every member that it could be, what it says otherwise is kept too.
+    let members = [member::MODEL_REQUESTED, member::MODEL_VERSION, member::MODEL_ID];
+    for said in [response, requested].into_iter().flatten() {
+        let stands = members.iter().any(|member| draft.text(*member) == Some(said.name.as_ref()));
+        if let (false, Some(sent)) = (stands, said.sent) {
+            draft.rest.push((said.key, Value::Text(sent)));
         }
     }
 }

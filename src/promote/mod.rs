@@ -181,9 +181,15 @@ impl Promoter {
                 "{option}: `{key}` is never stored (client addresses, user agents, headers, cookies, processes, hosts and their users); name another attribute"
             ));
         }
+        let scrub = Scrub::new(&settings.scrub)?;
+        if let Some((rule, path)) = rules::names_person(&settings.rules, &scrub) {
+            return Err(format!(
+                "promotion.rules: rule `{rule}`: the constant for `{path}` looks like a person (`identity.scrub`), and the configuration is sealed in clear"
+            ));
+        }
         Ok(Promoter {
             keyed: settings.identity_key.keyed(),
-            scrub: Scrub::new(&settings.scrub)?,
+            scrub,
             tables: Tables::new(enabled, &settings.keep_attributes),
             rules: Rules::new(&settings.rules)?,
             enabled,
@@ -217,6 +223,7 @@ impl Promoter {
 
     fn walk_groups<'a>(&'a self, request: &'a [u8], context: Context<'a>, batch: &mut Batch, items: Items) -> Result<Tally, Unpromoted> {
         let mut tally = Tally::default();
+        let none_matched = Matched::default();
         let mut draft: Draft<'a> = Draft::default();
         let lines_before = batch.lines.len();
         for group in resource_groups(request) {
@@ -241,13 +248,14 @@ impl Promoter {
                             detect::is_ai_log(item, name, self.enabled)
                         }
                     };
-                    let mut matched = Matched::default();
+                    let mut matched: Option<Matched<'a>> = None;
                     let is_ai = match (&within, is_ai) {
                         (Some(within), Ok(is_ai)) if possible != 0 => matched_of(within, item, scope.scope()?, (items, possible, is_ai))
                             .map(|met| {
                                 tally.undecided += met.undecided;
-                                matched = met;
-                                is_ai || matched.promotes
+                                let promotes = met.promotes;
+                                matched = Some(met);
+                                is_ai || promotes
                             }),
                         (_, is_ai) => is_ai,
                     };
@@ -271,7 +279,7 @@ impl Promoter {
                         below = Some(Below::read(self, &scope)?);
                     }
                     let (Some(origin), Some(below)) = (&origin, &below) else { continue };
-                    let around = Around { promoter: self, origin, below, context, matched: &matched };
+                    let around = Around { promoter: self, origin, below, context, matched: matched.as_ref().unwrap_or(&none_matched) };
                     let before = (batch.lines.len(), batch.records.len());
                     let made = match items {
                         Items::Spans => records::span(&around, &mut draft, item, batch),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::convert::{self, Marks, Who};
 use super::dialects::{Family, Look, Says, Side, To, Words, is_framework, kind_of_operation, provider};
-use super::draft::{Draft, Entity, Entry, How, Place, Stated};
+use super::draft::{Draft, Entity, Entry, How, ModelSaid, Place, Stated};
 use super::lists;
 use super::scan::{self, Holds};
 use crate::clock::UnixNanos;
@@ -290,11 +290,12 @@ impl<'a> Draft<'a> {
         let mut marks = Marks::default();
         match (&slot, &value) {
             (None, Value::Text(text)) if !text.is_empty() => {
-                *slot = Some((convert::claim(member::MODEL_ID, text, who, &mut marks), key));
+                let name = convert::claim(member::MODEL_ID, text, who, &mut marks);
+                *slot = Some(ModelSaid { name, key, sent: Some(text) });
                 self.marks(member::MODEL_ID.path(), marks);
             }
             // Stacked instrumentors say the same twice.
-            (Some((present, _)), Value::Text(text)) if *present == convert::claim(member::MODEL_ID, text, who, &mut marks) => {}
+            (Some(present), Value::Text(text)) if present.name == convert::claim(member::MODEL_ID, text, who, &mut marks) => {}
             _ => self.rest.push((key, value)),
         }
     }
@@ -383,7 +384,7 @@ impl<'a> Draft<'a> {
                         let mut marks = Marks::default();
                         let model = convert::claim(member::MODEL_ID, same.as_bytes(), who, &mut marks).into_owned();
                         self.marks(member::MODEL_ID.path(), marks);
-                        self.requested_model = Some((Cow::Owned(model), key.clone()));
+                        self.requested_model = Some(ModelSaid { name: Cow::Owned(model), key: key.clone(), sent: None });
                     }
                     continue;
                 }

@@ -55,6 +55,7 @@ use std::hash::BuildHasherDefault;
 
 use super::dialects::KeyHasher;
 use super::finish::Signal;
+use super::scrub::{Look, Scrub};
 pub(crate) use apply::{Ruled, Said};
 pub use condition::{Condition, EXPRESSION_MAX, Mistake, Vocabulary};
 pub(crate) use condition::{Given, Named};
@@ -138,6 +139,15 @@ impl Rule {
         }
         Ok(())
     }
+}
+
+/// The first constant in which a pattern finds a person, by rule and member. The built-in patterns are asked when a constant is read.
+pub(crate) fn names_person<'r>(rules: &'r [Rule], scrub: &Scrub) -> Option<(&'r str, &'static str)> {
+    let all = rules.iter().flat_map(|rule| rule.set.iter().map(move |constant| (rule, constant)));
+    let person = |text: &String| scrub.scrubbed(text, Look::NotAddresses).is_some();
+    { all }
+        .find(|(_, constant)| constant.written().iter().any(person))
+        .map(|(rule, constant)| (rule.name.as_str(), constant.target().path()))
 }
 
 /// Keys with a small number each.

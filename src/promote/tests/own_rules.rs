@@ -350,3 +350,30 @@ fn broken_spans_are_refused_with_rules_as_without() {
     let (lines, tally) = spans(&promoter, &[broken, span("predict", &[("x", Any::int(1))])]);
     assert_eq!((lines.len(), tally.counts.rejected, tally.counts.skipped), (1, 1, 0));
 }
+
+/// What a dialect calls the model is kept also where a rule took every member that it could have been.
+#[test]
+fn a_models_name_is_not_lost_where_a_rule_names_another() {
+    let yaml = rule("match: {name: predict}, from: {model.id: app.id, model.version: app.version, model.requested: app.asked}");
+    let json = one(
+        &yaml,
+        &[
+            ("gen_ai.response.model", Any::text("gpt-a-1")),
+            ("gen_ai.request.model", Any::text("gpt-a")),
+            ("app.id", Any::text("credit")),
+            ("app.version", Any::text("3")),
+            ("app.asked", Any::text("credit")),
+        ],
+    );
+    assert_eq!((at(&json, "model.id"), at(&json, "model.version"), at(&json, "model.requested")), ("credit", "3", "credit"));
+    assert_eq!(at(&json, "rest.hash"), h("content", br#"{"gen_ai.request.model":"gpt-a","gen_ai.response.model":"gpt-a-1"}"#));
+}
+
+/// A constant is sealed with the configuration: what the operator's own patterns call a person may not be one.
+#[test]
+fn a_constant_that_the_operators_patterns_know_as_a_person_is_refused_at_start() {
+    let yaml = format!("identity: {{scrub: ['EMP-####']}}\n{}", rule("match: {name: x}, set: {decision.authority: desk EMP-1234}"));
+    let refused =
+        Config::parse("spanseal.yaml", &yaml, &Overrides::default(), &Environment::default(), UnixSeconds(1_795_187_350)).unwrap_err();
+    assert!(refused.to_string().contains("rule `r`: the constant for `decision.authority` looks like a person"), "{refused}");
+}
