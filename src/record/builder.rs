@@ -2,7 +2,6 @@
 //!
 //! Members are sorted by their position in the registry, which is canonical order; objects are opened and closed as paths change.
 
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -11,6 +10,7 @@ use std::sync::LazyLock;
 use super::canonical::{write_number, write_string};
 use super::content::Content;
 use super::registry::{self as member, Member};
+use super::sameness::Sameness;
 use crate::clock::{UnixNanos, UnixSeconds};
 
 /// Longest line (`record.md` section 1). What is longer is trimmed and named in `evidence.truncated`.
@@ -431,21 +431,18 @@ pub fn shorten(text: &str, max: usize) -> &str {
 }
 
 fn sameness(out: &[u8], start: usize, skipped: &[Range<usize>]) -> [u8; 16] {
-    let mut hash = Sha256::new();
+    let mut sameness = Sameness::default();
     let mut from = start;
     for range in skipped {
-        hash.update(out.get(from..range.start).unwrap_or_default());
+        sameness.update(out.get(from..range.start).unwrap_or_default());
         from = range.end;
         // A part that stood first leaves the comma behind it.
         if out.get(range.start) != Some(&b',') && out.get(from) == Some(&b',') {
             from += 1;
         }
     }
-    hash.update(out.get(from..).unwrap_or_default());
-    let digest = hash.finalize();
-    let mut short = [0; 16];
-    short.copy_from_slice(digest.get(..16).unwrap_or(&[0; 16]));
-    short
+    sameness.update(out.get(from..).unwrap_or_default());
+    sameness.finish()
 }
 
 /// Closes the objects of `open` that `next` does not share. Answers how many bytes of `next` stay open.
