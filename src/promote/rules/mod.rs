@@ -39,6 +39,12 @@
 //! - A rule sets no fact, no retention and no kind of a control record; it puts no attribute that the tables know as a person or as content
 //!   into a member that stands in clear, and no constant into a person, a reference or content.
 //!
+//! # What a condition may ask
+//!
+//! `attributes["key"]`, `resource["key"]` (also `"key" in attributes`, and `attributes.key` for keys without dots), `span.name`, `span.kind`,
+//! `span.status`, `event.name`, `scope.name`, `scope.version`. The last six are texts, empty where there is none. Thresholds ask
+//! `record.<member>` instead, of every member that stands in the record as it is. These names never change their meaning; more may come.
+//!
 //! # What it costs
 //!
 //! Nothing without rules. With them, a scope that no rule can meet costs one look; below others, a plain span costs a pass over its name
