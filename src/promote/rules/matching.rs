@@ -35,7 +35,9 @@ pub(crate) struct Matched<'a> {
 impl Matched<'_> {
     /// The rules of an event.
     pub(crate) fn of_event(&self, index: usize) -> u64 {
-        self.events.iter().find(|(i, _)| *i == index).map_or(0, |(_, bits)| *bits)
+        // They stand in the order of the events.
+        let at = self.events.binary_search_by_key(&index, |(i, _)| *i).ok();
+        at.and_then(|at| self.events.get(at)).map_or(0, |(_, bits)| *bits)
     }
 }
 
@@ -154,6 +156,9 @@ impl<'a> Within<'a> {
         let of_events = possible & rules.events.all;
         for (index, event) in span.events().enumerate().take_while(|_| of_events != 0) {
             let event = event?;
+            if !rules.of(of_events).any(|(_, planned)| planned.rule.item.as_ref().is_none_or(|name| name.matches(event.name))) {
+                continue;
+            }
             let values = gather(&rules.slots, event.attributes())?;
             let scene = Scene { within: self, scope, values: &values, item: event.name, span: Some(&span), event: event.name };
             let met = scene.met(of_events, &mut matched.undecided);

@@ -73,6 +73,8 @@ use crate::record::registry::Kind;
 
 /// Most rules: a set of them is one word, which is what a span is matched with.
 pub const RULES_MAX: usize = 64;
+/// Most different attribute keys of all rules: their values are looked up together, for each span that may meet one.
+pub const KEYS_MAX: usize = 512;
 /// Most keys, members and constants of one rule.
 pub const PARTS_MAX: usize = 64;
 
@@ -245,6 +247,9 @@ impl Rules {
         for (index, rule) in rules.iter().enumerate() {
             rule.check().map_err(|why| format!("promotion.rules: rule `{}` {why}", rule.name))?;
             all.add(1 << index, rule);
+        }
+        if all.slots.len().max(all.resource_slots.len()) > KEYS_MAX {
+            return Err(format!("promotion.rules: more than {KEYS_MAX} different attribute keys"));
         }
         Ok(all)
     }

@@ -377,3 +377,56 @@ fn a_constant_that_the_operators_patterns_know_as_a_person_is_refused_at_start()
         Config::parse("spanseal.yaml", &yaml, &Overrides::default(), &Environment::default(), UnixSeconds(1_795_187_350)).unwrap_err();
     assert!(refused.to_string().contains("rule `r`: the constant for `decision.authority` looks like a person"), "{refused}");
 }
+
+/// One promoter whose rules read an attribute `k.<member>` into every member that a rule can set, on spans, events and logs.
+fn of_every_member() -> (Promoter, Vec<String>) {
+    use crate::promote::rules::{Key, Rule, Settable, Source};
+    use crate::record::registry::Member;
+    let all: Vec<Settable> = Member::all().filter_map(|m| Settable::parse(m.path()).ok()).collect();
+    assert!(all.len() > 150);
+    let mut rules = Vec::new();
+    for signal in [RecordSignal::Span, RecordSignal::SpanEvent, RecordSignal::Log] {
+        for part in all.chunks(50) {
+            let key = |target: &Settable| Key::parse(&format!("k.{}", target.path())).unwrap();
+            let from = part.iter().map(|target| Source::new(*target, vec![key(target)], Vec::new()).unwrap()).collect();
+            rules.push(Rule {
+                name: format!("{signal:?} {}", rules.len()),
+                signal,
+                scope: None,
+                item: Some(crate::promote::rules::Pattern::parse("app.*").unwrap()),
+                resource: Vec::new(),
+                has: Vec::new(),
+                attributes: Vec::new(),
+                when: None,
+                promote: true,
+                kind: None,
+                from,
+                set: Vec::new(),
+                keep: Vec::new(),
+                drop: Vec::new(),
+            });
+        }
+    }
+    let keys = all.iter().map(|target| format!("k.{}", target.path())).collect();
+    (Promoter::new(Settings { rules, ..settings() }).unwrap(), keys)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 150, ..proptest::prelude::ProptestConfig::default() })]
+
+    /// Whatever stands in the attributes that rules read: every line is canonical and has registered members only, and no person is in it.
+    #[test]
+    fn every_member_with_every_value_gives_a_valid_line(
+        picks in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), hostile::any_value()), 0..30),
+    ) {
+        static ONCE: std::sync::OnceLock<(Promoter, Vec<String>)> = std::sync::OnceLock::new();
+        let (promoter, keys) = ONCE.get_or_init(of_every_member);
+        let attributes: Vec<(&str, Any)> = picks.iter().map(|(index, value)| (index.get(keys).as_str(), value.clone())).collect();
+        let mut bytes = span("app.span", &attributes);
+        bytes.extend(event("app.event", 5, &attributes));
+        let (made, tally, _) = lines(promoter, &request(&resource(), ("s", "1"), &[bytes]), false);
+        assert_eq!((made.len(), tally.counts.rejected), (2, 0));
+        let (made, _, _) = lines(promoter, &request(&resource(), ("s", "1"), &[log("app.log", Any::empty(), &attributes)]), true);
+        assert_eq!(made.len(), 1);
+    }
+}
