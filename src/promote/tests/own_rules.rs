@@ -191,6 +191,11 @@ fn a_rule_wins_over_dialects_and_nothing_is_lost() {
     // The same value twice contradicts nothing.
     let json = one(&yaml, &[("app.out", Any::text("approve")), ("ai_audit.decision.outcome", Any::text("approve"))]);
     assert!(json.path("evidence.conflicts").is_none() && json.path("rest").is_none());
+    // A word with a meaning that does not count is kept as it was sent.
+    let yaml = "promotion: {rules: [{name: a, match: {name: predict}, set: {policy.outcome: deny}}, {name: b, match: {name: predict}, \
+                from: {policy.outcome: {attribute: ok, values: {\"yes\": allow}}}}]}";
+    let json = one(yaml, &[("ok", Any::text("yes"))]);
+    assert_eq!((at(&json, "policy.outcome"), at(&json, "rest.hash")), ("deny", h("content", b"yes").as_str()));
     // Of two rules the first counts.
     let two = "promotion: {rules: [{name: a, match: {name: predict}, set: {decision.type: one}}, {name: b, match: {has: [x]}, set: {decision.type: two}}]}";
     let json = one(two, &[("x", Any::int(1))]);
