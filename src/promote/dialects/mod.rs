@@ -51,7 +51,7 @@ pub(crate) mod otel_mcp;
 pub(crate) mod pydantic_ai;
 mod servers;
 mod traceloop;
-mod vercel_ai;
+pub(crate) mod vercel_ai;
 
 pub(crate) use carriers::{Carried, carried_key};
 pub(crate) use ids::{Dialect, Dialects};
