@@ -182,9 +182,9 @@ impl Promoter {
             ));
         }
         let scrub = Scrub::new(&settings.scrub)?;
-        if let Some((rule, path)) = rules::names_person(&settings.rules, &scrub) {
+        if let Some(rule) = rules::names_person(&settings.rules, &scrub) {
             return Err(format!(
-                "promotion.rules: rule `{rule}`: the constant for `{path}` looks like a person (`identity.scrub`), and the configuration is sealed in clear"
+                "promotion.rules: a text of rule `{rule}` looks like a person (`identity.scrub`), and the configuration is sealed in clear"
             ));
         }
         Ok(Promoter {
