@@ -18,6 +18,7 @@ mod records;
 mod scan;
 mod scrub;
 mod settings;
+pub mod vocabulary;
 
 pub use crate::record::identity::{IdentityKey, IdentityMode, References};
 pub use settings::Settings;
