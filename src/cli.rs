@@ -352,10 +352,10 @@ pub struct LintArgs {
     #[arg(long, value_name = "ENDPOINT", num_args = 0..=1, require_equals = false, value_parser = parse_endpoint)]
     pub listen: Option<Option<Endpoint>>,
     /// Stop after so long, such as 30s or 5m; else at Ctrl-C
-    #[arg(long = "for", value_name = "TIME", requires = "listen", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "TIME", requires = "listen", conflicts_with = "files", value_parser = parse_duration)]
     pub duration: Option<Duration>,
     /// Stop after so many spans and logs
-    #[arg(long, value_name = "N", requires = "listen", value_parser = parse_limit)]
+    #[arg(long, value_name = "N", requires = "listen", conflicts_with = "files", value_parser = parse_limit)]
     pub count: Option<usize>,
     /// What protobuf files hold, where they do not say it themselves
     #[arg(long, value_name = "SIGNAL")]

@@ -39,7 +39,7 @@ pub fn report(endpoint: &str) -> Result<(), Box<dyn Error>> {
         KeyValue::new("ai_audit.confidence.threshold", 0.85),
         KeyValue::new("ai_audit.review.required", true),
         KeyValue::new("ai_audit.model.id", "credit-pd-scorecard"),
-        KeyValue::new("ai_audit.subject.id", "cust-88421"), // sealed as a pseudonym
+        KeyValue::new("ai_audit.subject.id", "cust-88421"),        // sealed as a pseudonym
         KeyValue::new("ai_audit.input", "income 4100, debt 2500"), // never in evidence
         KeyValue::new("ai_audit.output", "declined: debt ratio too high"),
     ]);
