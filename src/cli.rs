@@ -348,7 +348,7 @@ pub struct LintArgs {
     /// OTLP requests; `-` reads from stdin
     #[arg(value_name = "FILE", required_unless_present = "listen", conflicts_with = "listen")]
     pub files: Vec<PathBuf>,
-    /// Receive instead, by OTLP/gRPC and OTLP/HTTP: where the configuration says, or on HOST[:PORT] (gRPC; HTTP on the next port; 0 takes free ones)
+    /// Receive instead, by OTLP/gRPC and OTLP/HTTP: where the configuration says, or on a host or HOST:PORT (gRPC; HTTP on the next port; 0 takes free ones)
     #[arg(long, value_name = "ENDPOINT", num_args = 0..=1, require_equals = false, value_parser = parse_endpoint)]
     pub listen: Option<Option<Endpoint>>,
     /// Stop after so long, such as 30s or 5m; else at Ctrl-C
