@@ -218,7 +218,8 @@ impl Default for Speller {
     fn default() -> Self {
         let known: Vec<(String, String)> = words()
             .into_iter()
-            .filter(|word| word.dialect.is_some() && !word.needs_name && !word.key.ends_with('*') && word.key.contains('.'))
+            // Only keys that say AI by themselves: what is near to `tool.name` may be anybody's.
+            .filter(|word| matches!(detect::key(word.key.as_bytes()), Proof::Yes(_)) && !word.key.ends_with('*'))
             .map(|word| (even(&word.key), word.key.into_owned()))
             .collect();
         let claims = Member::all().filter(|m| m.spec().standing == Standing::Keyed);
@@ -285,9 +286,19 @@ mod tests {
         ] {
             assert_eq!(speller.nearest(sent), Some(meant), "{sent}");
         }
-        for other in
-            ["http.request.method", "db.statement", "url.full", "user.email", "app.ticket", "code.function", "error.message", "", "x"]
-        {
+        for other in [
+            "http.request.method",
+            "db.statement",
+            "url.full",
+            "user.email",
+            "app.ticket",
+            "code.function",
+            "error.message",
+            "error_message",
+            "tool_name",
+            "",
+            "x",
+        ] {
             assert_eq!(speller.nearest(other), None, "{other}");
         }
     }
