@@ -12,9 +12,9 @@ use anyhow::Context;
 use super::output;
 use super::read::width;
 use crate::cli::{LintArgs, LintFinding, LintFormat};
-use crate::config::{Config, IdentityMode};
+use crate::config::Config;
 use crate::lint::{Finding, Input, Linter, Report, Verdict};
-use crate::promote::{IdentityKey, Promoter};
+use crate::promote::{IdentityKey, IdentityMode, Promoter};
 
 /// Runs it.
 pub async fn run(args: LintArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -51,9 +51,9 @@ pub async fn run(args: LintArgs, config: &Config) -> anyhow::Result<ExitCode> {
 fn promoter(config: &Config) -> anyhow::Result<Promoter> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|_| anyhow::anyhow!("the system has no randomness to give"))?;
-    let mut here = config.clone();
-    here.identity.mode = IdentityMode::Keyed;
-    Promoter::new(here.promotion_settings(IdentityKey::new(key))).map_err(|why| anyhow::anyhow!("{why}"))
+    let mut settings = config.promotion_settings(IdentityKey::new(key));
+    settings.identity_mode = IdentityMode::Keyed;
+    Promoter::new(settings).map_err(|why| anyhow::anyhow!("{why}"))
 }
 
 /// The verdict, by what was to fail.
