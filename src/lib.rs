@@ -24,6 +24,7 @@
 //! | [`govern`] | acts that are records themselves | `record`, `retain` |
 //! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
+//! | [`lint`] | what telemetry would become, what is missing for whom, reference of attributes (pure) | `promote`, `record`, `otlp` |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
 //! | [`config`], [`metrics`], [`telemetry`] | the one file that configures all this; figures; logs | |
@@ -55,6 +56,7 @@ pub mod tlog;
 pub mod worm;
 pub mod verify;
 pub mod query;
+pub mod lint;
 pub mod govern;
 pub mod api;
 pub mod serve;

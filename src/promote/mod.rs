@@ -20,6 +20,7 @@ pub mod rules;
 mod scan;
 mod scrub;
 mod settings;
+pub mod vocabulary;
 
 pub use crate::record::identity::{IdentityKey, IdentityMode, References};
 pub use confidence::{THRESHOLDS_MAX, Threshold};
@@ -333,6 +334,6 @@ impl Tally {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
