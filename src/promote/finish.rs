@@ -110,6 +110,7 @@ pub(crate) fn finish<'a>(
         last,
         control: false,
         sameness: written.sameness,
+        pieces: 0..0,
     });
     Ok(())
 }

@@ -1,11 +1,17 @@
-//! `C`, the content object of a record (`record.md` section 4): what was said, held by hash or reference, never itself.
+//! `C`, the content object of a record (`record.md` section 4): what was said, held by hash or reference, never itself: that lies in the vault, or
+//! nowhere.
 
+use sha2::{Digest, Sha256};
+
+use super::apart::SALT_BYTES;
 use super::builder::{comma, quoted};
 use super::canonical::write_string;
 
 /// `captured` of a content object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Captured {
+    /// Held in the vault, and here by commitment.
+    Vault,
     /// Held by keyed hash.
     Hash,
     /// Only a reference was sent.
@@ -25,6 +31,34 @@ pub enum Scheme {
     Attributes,
 }
 
+impl Scheme {
+    /// The record's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Utf8 => "utf8",
+            Scheme::Attributes => "attributes",
+        }
+    }
+
+    /// Reads the record's word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Scheme::Utf8, Scheme::Attributes].into_iter().find(|scheme| scheme.as_str() == word)
+    }
+}
+
+/// SHA-256(salt, x): anyone who is given both checks it with `sha256sum`, and it says nothing once they are erased (`record.md` section 4).
+pub fn commitment(salt: &[u8; SALT_BYTES], x: &[u8]) -> [u8; 32] {
+    Sha256::new_with_prefix(salt).chain_update(x).finalize().into()
+}
+
+/// What stands before the digits of a commitment.
+pub const COMMITMENT_PREFIX: &str = "salted-sha256:";
+
+/// A commitment as it stands in a record.
+pub fn commitment_text(commitment: &[u8; 32]) -> String {
+    [COMMITMENT_PREFIX, &hex::encode(commitment)].concat()
+}
+
 /// `C`: what was said, never itself (`record.md` section 4).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
@@ -32,6 +66,8 @@ pub struct Content {
     pub captured: Captured,
     /// Preimage.
     pub scheme: Option<Scheme>,
+    /// [`commitment`], where the vault holds x.
+    pub commitment: Option<[u8; 32]>,
     /// `H("content", x)`
     pub hash: Option<[u8; 32]>,
     /// `H("claimed", text)`
@@ -49,7 +85,17 @@ pub struct Content {
 impl Content {
     /// Content of which only this is known.
     pub fn only(captured: Captured) -> Self {
-        Content { captured, scheme: None, hash: None, claimed_hash: None, reference: None, bytes: None, media_type: None, truncated: false }
+        Content {
+            captured,
+            scheme: None,
+            commitment: None,
+            hash: None,
+            claimed_hash: None,
+            reference: None,
+            bytes: None,
+            media_type: None,
+            truncated: false,
+        }
     }
 
     /// Its members in canonical order.
@@ -69,6 +115,7 @@ impl Content {
         quoted(
             out,
             match self.captured {
+                Captured::Vault => "vault",
                 Captured::Hash => "hash",
                 Captured::ByReference => "by_reference",
                 Captured::Redacted => "redacted",
@@ -78,6 +125,13 @@ impl Content {
         if let Some(hash) = &self.claimed_hash {
             name(out, "claimed_hash");
             write_keyed_hash(out, key_id, hash);
+        }
+        if let Some(commitment) = &self.commitment {
+            name(out, "commitment");
+            out.push(b'"');
+            out.extend_from_slice(COMMITMENT_PREFIX.as_bytes());
+            write_digits(out, commitment);
+            out.push(b'"');
         }
         if let Some(hash) = &self.hash {
             name(out, "hash");
@@ -93,13 +147,7 @@ impl Content {
         }
         if let Some(scheme) = self.scheme {
             name(out, "scheme");
-            quoted(
-                out,
-                match scheme {
-                    Scheme::Utf8 => "utf8",
-                    Scheme::Attributes => "attributes",
-                },
-            );
+            quoted(out, scheme.as_str());
         }
         if self.truncated {
             name(out, "truncated");
@@ -120,11 +168,15 @@ fn write_keyed_hash(out: &mut Vec<u8>, key_id: &str, hash: &[u8; 32]) {
     out.extend_from_slice(b"\"hmac-sha256:");
     out.extend_from_slice(key_id.as_bytes());
     out.push(b':');
+    write_digits(out, hash);
+    out.push(b'"');
+}
+
+fn write_digits(out: &mut Vec<u8>, hash: &[u8; 32]) {
     let mut digits = [0; 64];
     // 64 digits for 32 bytes: the lengths agree.
     let _ = hex::encode_to_slice(hash, &mut digits);
     out.extend_from_slice(&digits);
-    out.push(b'"');
 }
 
 /// The text of [`Content::hash`]'s form, for members that are strings.

@@ -111,7 +111,16 @@ mod tests {
             batch.lines.push(b'x');
             let (id, sameness) = key(*n);
             let (first, last) = (UnixNanos(1), UnixNanos(1));
-            batch.records.push(PendingRecord { id, line: from..from + 1, class: ClassIndex(0), first, last, control: false, sameness });
+            batch.records.push(PendingRecord {
+                id,
+                line: from..from + 1,
+                class: ClassIndex(0),
+                first,
+                last,
+                control: false,
+                sameness,
+                pieces: 0..0,
+            });
         }
         let (answer, receipt) = oneshot::channel();
         let permit = Pool::new(1024, Duration::from_secs(1)).admit(1).await.unwrap();
