@@ -66,9 +66,9 @@ impl fmt::Debug for Apart {
 /// How much an [`Apart`] held at some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
-    bytes: usize,
-    pieces: usize,
-    persons: usize,
+    pub(crate) bytes: usize,
+    pub(crate) pieces: usize,
+    pub(crate) persons: usize,
 }
 
 /// One content of one record.

@@ -23,6 +23,18 @@ pub enum Captured {
     Absent,
 }
 
+/// `content.mode` and `content.equality`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentMode {
+    /// By keyed hash, and nowhere else.
+    Hash,
+    /// In the vault, by commitment.
+    Vault {
+        /// By keyed hash besides, so that equal content is found.
+        equality: bool,
+    },
+}
+
 /// How the preimage of a content hash is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
