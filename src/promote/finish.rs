@@ -68,7 +68,7 @@ pub(crate) fn finish<'a>(
     for side in Side::ALL {
         content::content(draft, who, side)?;
     }
-    lists::finish_documents(draft, who.keyed.key_id());
+    lists::finish_documents(draft, who);
     if closing.whole {
         content::say_absent(draft, kind);
     }
@@ -110,7 +110,7 @@ pub(crate) fn finish<'a>(
         last,
         control: false,
         sameness: written.sameness,
-        pieces: 0..0,
+        pieces: who.aside.finish(closing.id),
     });
     Ok(())
 }

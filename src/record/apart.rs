@@ -34,6 +34,11 @@ impl Apart {
         self.bytes.get(piece.content.clone()).unwrap_or_default()
     }
 
+    /// Bytes of content that belong to a piece.
+    pub fn bytes_kept(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.content.len()).sum()
+    }
+
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
         let persons: usize = self.persons.iter().map(|p| size_of::<PersonEntry>() + p.realm.len() + p.id.len()).sum();
@@ -66,9 +71,9 @@ impl fmt::Debug for Apart {
 /// How much an [`Apart`] held at some moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
-    bytes: usize,
-    pieces: usize,
-    persons: usize,
+    pub(crate) bytes: usize,
+    pub(crate) pieces: usize,
+    pub(crate) persons: usize,
 }
 
 /// One content of one record.

@@ -2,6 +2,7 @@
 //! nowhere.
 
 use sha2::{Digest, Sha256};
+use std::ops::Range;
 
 use super::apart::SALT_BYTES;
 use super::builder::{comma, quoted};
@@ -20,6 +21,18 @@ pub enum Captured {
     Redacted,
     /// Not in this signal.
     Absent,
+}
+
+/// `content.mode` and `content.equality`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentMode {
+    /// By keyed hash, and nowhere else.
+    Hash,
+    /// In the vault, by commitment.
+    Vault {
+        /// By keyed hash besides, so that equal content is found.
+        equality: bool,
+    },
 }
 
 /// How the preimage of a content hash is made.
@@ -98,14 +111,23 @@ impl Content {
         }
     }
 
-    /// Its members in canonical order.
-    pub(super) fn write_members(&self, out: &mut Vec<u8>, key_id: &str, mut before: impl FnMut(&mut Vec<u8>, &'static str)) {
+    /// Its members in canonical order. Answers where the commitment lies, with the comma before it: it does not count when two records
+    /// are compared.
+    pub(super) fn write_members(
+        &self,
+        out: &mut Vec<u8>,
+        key_id: &str,
+        mut before: impl FnMut(&mut Vec<u8>, &'static str),
+    ) -> Option<Range<usize>> {
+        let mut committed = None;
         let mut name = |out: &mut Vec<u8>, name: &'static str| {
             before(out, name);
+            let start = out.len();
             comma(out);
             out.push(b'"');
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b"\":");
+            start
         };
         if let Some(bytes) = self.bytes {
             name(out, "bytes");
@@ -127,11 +149,12 @@ impl Content {
             write_keyed_hash(out, key_id, hash);
         }
         if let Some(commitment) = &self.commitment {
-            name(out, "commitment");
+            let start = name(out, "commitment");
             out.push(b'"');
             out.extend_from_slice(COMMITMENT_PREFIX.as_bytes());
             write_digits(out, commitment);
             out.push(b'"');
+            committed = Some(start..out.len());
         }
         if let Some(hash) = &self.hash {
             name(out, "hash");
@@ -153,6 +176,7 @@ impl Content {
             name(out, "truncated");
             out.extend_from_slice(b"true");
         }
+        committed
     }
 
     /// The whole object.
@@ -161,6 +185,15 @@ impl Content {
         self.write_members(out, key_id, |_, _| {});
         out.push(b'}');
     }
+}
+
+/// Where commitments lie in `json` that was written here, with the comma before each. No text holds one: the quotes inside a text are
+/// escaped.
+pub(super) fn commitments(json: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    const MEMBER: &[u8] = b",\"commitment\":\"salted-sha256:";
+    /// And its digits, and the closing quote.
+    const BYTES: usize = MEMBER.len() + 64 + 1;
+    memchr::memmem::find_iter(json, MEMBER).map(|at| at..at + BYTES)
 }
 
 /// `hmac-sha256:<key id>:<hex>` as a JSON string.

@@ -102,6 +102,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         store: Arc::clone(&store),
         log: config.log.name.clone(),
         key,
+        vault: None,
         classes: Arc::new(config.retention.classes.clone()),
         clock: Arc::clone(&clock),
         pool: pool.clone(),

@@ -30,7 +30,7 @@ pub use error::VaultError;
 pub use intent::{Intent, Scope};
 pub use key::VaultKey;
 pub use pack::Entry;
-pub use persons::{Given, Persons, parse_pseudonym, pseudonym_text};
+pub use persons::{Persons, parse_pseudonym, pseudonym_text};
 pub use place::expect_apart;
 pub use rewrite::{Erased, is_expired};
 pub use store::{Listed, VaultStore, open_place};

@@ -23,17 +23,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::VaultError;
 use super::pack::{bytes, chunk};
 use crate::record::apart::PersonEntry;
+use crate::record::identity::{Given, PersonBook};
 use crate::worm::ObjectKey;
-
-/// What a person is called in evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Given {
-    /// The random part of `ps:vault:<32 hex digits>`.
-    pub pseudonym: [u8; 16],
-    /// Whether the vault has the entry. Where not, whoever asked puts a [`PersonEntry`] into their batch: several batches may carry the
-    /// same, because none knows which of them is sealed.
-    pub stored: bool,
-}
 
 /// Who is called what. Clones share it. `Debug` shows how many.
 #[derive(Clone, Default)]
@@ -84,6 +75,12 @@ impl Persons {
     /// Forgets whoever has one of these pseudonyms: if they come back they get a new one.
     pub(super) fn forget(&self, pseudonyms: &HashSet<[u8; 16]>) {
         self.book().retain(|_, given| !pseudonyms.contains(&given.pseudonym));
+    }
+}
+
+impl PersonBook for Persons {
+    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> [u8; 16]) -> Given {
+        Persons::pseudonym(self, key, fresh)
     }
 }
 

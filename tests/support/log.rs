@@ -69,6 +69,7 @@ impl TestLog {
             store: Arc::new(store.clone()),
             log: LOG.into(),
             key: Self::key(),
+            vault: None,
             classes: self.classes(),
             clock: Arc::new(self.clock.clone()),
             pool: Pool::new(1 << 26, Duration::from_secs(5)),
