@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::*;
 use crate::record::apart::{Piece, SALT_BYTES};
 use crate::record::content::Scheme;
+use crate::record::identity::Given;
 use crate::worm::StoreUrl;
 
 const LOG: &str = "audit";
