@@ -350,6 +350,8 @@ pub enum KeyKind {
     Log,
     /// The key of pseudonyms (identity.key_file)
     Identity,
+    /// The key of the vault (content.vault.key_file)
+    Vault,
 }
 
 impl Global {
