@@ -13,6 +13,7 @@ pub(crate) mod receiver;
 pub(crate) mod s3;
 pub(crate) mod tools;
 pub(crate) mod truth;
+pub(crate) mod vault;
 
 use std::time::{Duration, Instant};
 
