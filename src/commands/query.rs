@@ -12,9 +12,10 @@ use crate::query::scan::{Answer, Request};
 
 /// Runs it.
 pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let names = read::names(config, &args.realm)?;
-    let request = Request { filter: filter(&args, &names), limit: args.limit, trusted: read::trusted(&args.keys, config) };
     let store = read::store(config).await?;
+    let asked: Vec<&str> = [&args.user, &args.subject, &args.person].into_iter().filter_map(|a| a.as_deref()).collect();
+    let names = read::names(config, store.as_ref(), &args.realm, &asked).await?;
+    let request = Request { filter: filter(&args, &names), limit: args.limit, trusted: read::trusted(&args.keys, config) };
     let answer = read::search(&store, &request).await?;
     let mut complete = answer.problems.is_empty();
     let proofs = if args.proof {
@@ -129,7 +130,7 @@ mod tests {
     fn a_person_is_found_in_what_promotion_makes_of_every_realm() {
         let key = IdentityKey::new([7; 32]);
         let look = |line: &[u8], asked: &str, attribute: &str| {
-            let names = Names { key: Some(key.clone()), realms: Vec::new(), realm_attribute: attribute.to_owned() };
+            let names = Names { key: Some(key.clone()), realm_attribute: attribute.to_owned(), ..Names::default() };
             Matcher::new(Filter { user: Some(Filter::person(asked, &names)), ..Filter::default() }).look(line)
         };
         for (realm, resource) in [

@@ -24,7 +24,7 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
     let store = read::store(config).await?;
     let mut request = Request { trusted: read::trusted(&args.keys, config), ..Request::default() };
     let asked = normal(&args.id);
-    let answer = related(&store, &mut request, &asked, &names(config)).await?;
+    let answer = related(&store, &mut request, &asked, &names(config, store.as_ref()).await).await?;
     let complete = answer.problems.is_empty();
     if answer.hits.is_empty() {
         let nothing = || format!("Nothing is recorded under the trace, record or decision id `{}`.", args.id);
@@ -44,8 +44,8 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
 
 /// How a decision's id that looks like a person was sealed. A story is told without it too: then such a decision is not found by its id,
 /// and [`scan`](crate::query::scan::scan) says so.
-fn names(config: &Config) -> Names {
-    read::names(config, &[]).unwrap_or_else(|why| {
+async fn names(config: &Config, store: &dyn WormStore) -> Names {
+    read::names(config, store, &[], &[]).await.unwrap_or_else(|why| {
         output::tell(&format!("problem: {why}: decisions whose id was sealed as a pseudonym are not found by their id"));
         Names { realm_attribute: config.identity.realm.clone(), ..Names::default() }
     })

@@ -8,7 +8,7 @@
 //! Two promises. Nothing unread is passed over: what could not be read or compared is a [`Problem`], and an answer with problems is
 //! never called complete. Nothing is believed that was not checked against a signed seal.
 //!
-//! Imports `tlog`, `worm` and `record` only; reads, never writes.
+//! Imports `tlog`, `worm`, `vault` and `record` only; reads, never writes.
 
 pub mod collapse;
 pub mod filter;
