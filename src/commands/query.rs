@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use super::{output, prove, read};
+use super::{content, output, prove, read};
 use crate::cli::{QueryArgs, QueryFormat};
 use crate::config::Config;
 use crate::query::filter::Filter;
 use crate::query::person::Names;
 use crate::query::print;
 use crate::query::scan::{Answer, Request};
+use crate::record::canonical::Json;
 
 /// Runs it.
 pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -18,16 +19,23 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let request = Request { filter: filter(&args, &names), limit: args.limit, trusted: read::trusted(&args.keys, config) };
     let answer = read::search(&store, &request).await?;
     let mut complete = answer.problems.is_empty();
-    let proofs = if args.proof {
-        let (proofs, all) = prove::bundles(&store, &answer).await;
+    let said = if args.content {
+        let (said, all) = content::bring_back(config, &store, &answer.hits, &request.trusted).await?;
         complete &= all;
-        Some(proofs)
+        Some(said)
     } else {
         None
     };
+    let mut more: Vec<(&str, Vec<Json>)> = said.iter().map(|said| ("content", content::json(said))).collect();
+    if args.proof {
+        let (proofs, all) = prove::bundles(&store, &answer, said.as_deref()).await;
+        complete &= all;
+        more.push(("proof", proofs));
+    }
+    let more: Vec<(&str, &[Json])> = more.iter().map(|(name, of_hits)| (*name, of_hits.as_slice())).collect();
     match args.format {
         QueryFormat::Table => output::answer(&print::table(&answer.hits, read::width()))?,
-        QueryFormat::Json => output::answer_bytes(&print::json(&answer.hits, proofs.as_deref()))?,
+        QueryFormat::Json => output::answer_bytes(&print::json(&answer.hits, &more))?,
         QueryFormat::Jsonl => output::answer_bytes(&print::jsonl(&answer.hits))?,
         QueryFormat::Csv => output::answer(&print::csv(&answer.hits))?,
     }
