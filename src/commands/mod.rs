@@ -1,6 +1,7 @@
 //! What each command does; one small file each. Errors are `anyhow` here: they end as one sentence in `main`.
 
 pub mod check;
+mod content;
 pub mod demo;
 pub mod doctor;
 pub mod keygen;

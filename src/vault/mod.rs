@@ -90,6 +90,22 @@ impl fmt::Debug for Vault {
     }
 }
 
+/// The vaults of all logs that share one place and one key.
+#[derive(Clone, Debug)]
+pub struct Vaults {
+    /// Where they lie.
+    pub store: Arc<dyn VaultStore>,
+    /// What opens them.
+    pub key: VaultKey,
+}
+
+impl Vaults {
+    /// The vault of one log, for reading.
+    pub fn of(&self, log: &str) -> Vault {
+        Vault::new(Options { store: Arc::clone(&self.store), log: log.to_owned(), key: self.key.clone() })
+    }
+}
+
 /// The packs that one attempt at a seal has written.
 #[derive(Debug, Default)]
 #[must_use = "if the attempt fails they must be removed"]
@@ -243,9 +259,9 @@ impl Vault {
         self.persons_where(|entry| pseudonyms.contains(&entry.pseudonym)).await
     }
 
-    /// Every entry of the person or persons with this id, in whatever realm.
-    pub async fn find(&self, id: &str) -> Result<Vec<PersonEntry>, VaultError> {
-        self.persons_where(|entry| entry.id == id).await
+    /// Every entry of the persons with one of these ids, in whatever realm.
+    pub async fn find(&self, ids: &HashSet<&str>) -> Result<Vec<PersonEntry>, VaultError> {
+        self.persons_where(|entry| ids.contains(entry.id.as_str())).await
     }
 
     /// Every entry that is wanted, once.

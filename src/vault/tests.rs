@@ -152,7 +152,7 @@ async fn what_was_put_is_found_by_seal_and_record_and_persons_by_id_and_pseudony
     assert_eq!((entry.member.as_str(), entry.scheme, entry.salt), ("input", Scheme::Utf8, [2; SALT_BYTES]));
     let known = vault.resolve(&HashSet::from([[1; 16], [9; 16]])).await.unwrap();
     assert_eq!(known.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(), ["person-1@example.com"]);
-    assert_eq!(vault.find("person-4@example.com").await.unwrap()[0].pseudonym, [4; 16]);
+    assert_eq!(vault.find(&HashSet::from(["person-4@example.com"])).await.unwrap()[0].pseudonym, [4; 16]);
     // The next process knows them, and nothing lies there that can be read without the key.
     let again = claimed(&store).await;
     assert_eq!(again.persons().pseudonym([4; 32], || [0; 16]), Given { pseudonym: [4; 16], stored: true });
@@ -302,7 +302,7 @@ async fn small_objects_of_persons_are_merged_without_losing_anybody() {
         vault.merge_persons().await.unwrap();
         let vault = claimed(&store).await;
         assert_eq!(vault.persons().len(), 70);
-        assert_eq!(vault.find("person-69@example.com").await.unwrap().len(), 1);
+        assert_eq!(vault.find(&HashSet::from(["person-69@example.com"])).await.unwrap().len(), 1);
         let left = store.keys().iter().filter(|k| k.contains("/persons/")).count();
         assert!(left <= 64, "{nth}: {left}");
     }
