@@ -170,7 +170,7 @@ impl Linter {
             Ok(one) => (one.counts.rejected > 0, one.rejected_why),
             // Its own lengths were followed; what is around it was, too.
             Err(Unpromoted::Malformed(malformed)) => (true, Some(malformed.to_string())),
-            Err(Unpromoted::NoRoom) => (true, None),
+            Err(Unpromoted::NoRoom | Unpromoted::NoRandomness) => (true, None),
         };
         if rejected {
             group.rejected += 1;
