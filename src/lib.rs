@@ -16,6 +16,7 @@
 //! | [`otlp`] | the wire, as borrowed views (pure) | nothing |
 //! | [`record`] | `spanseal.record/1`: registry of members, canonical form, ids (pure) | `otlp` |
 //! | [`promote`] | span or log -> record (pure) | `otlp`, `record`, `retain` |
+//! | [`vault`] | content and persons apart from evidence, encrypted and erasable | `record`, `retain`, `worm` |
 //! | [`retain`] | record -> retention class, date arithmetic (pure) | `worm` types |
 //! | [`seal`] | records -> durable, ordered seals: the only writer | `record`, `retain`, `tlog`, `worm`, `govern` |
 //! | [`tlog`] | RFC 6962 trees, C2SP notes and checkpoints, the seal file (pure) | names and limits of `worm` |
@@ -24,6 +25,7 @@
 //! | [`govern`] | acts that are records themselves | `record`, `retain` |
 //! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
+//! | [`lint`] | what telemetry would become, what is missing for whom, reference of attributes (pure) | `promote`, `record`, `otlp` |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
 //! | [`config`], [`metrics`], [`telemetry`] | the one file that configures all this; figures; logs | |
@@ -49,12 +51,14 @@ pub mod otlp;
 pub mod record;
 pub mod receive;
 pub mod promote;
+pub mod vault;
 pub mod retain;
 pub mod seal;
 pub mod tlog;
 pub mod worm;
 pub mod verify;
 pub mod query;
+pub mod lint;
 pub mod govern;
 pub mod api;
 pub mod serve;

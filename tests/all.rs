@@ -14,13 +14,17 @@
 mod support;
 
 mod command_line;
+mod content_apart;
 mod corpus_replay;
 mod crash;
 mod demo;
 mod end_to_end;
+mod examples;
 mod own_rules;
+mod promotion_views;
 mod readme;
 mod golden;
+mod lint;
 mod s3_log;
 mod sdk_clients;
 mod simulation;

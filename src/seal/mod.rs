@@ -1,7 +1,7 @@
 //! Records -> durable, ordered seals. The only writer.
 //!
-//! State words, used everywhere: a record is **pending** (promoted, in the pool), **staged** (its segment is stored, no seal names it
-//! yet), **committed** (the create-only put of `seals/<n>.json` took effect: the one commit point), **published** (the `checkpoint`
+//! State words, used everywhere: a record is **pending** (promoted, in the pool), **staged** (its segment is stored, and its content is in
+//! the vault; no seal names it yet), **committed** (the create-only put of `seals/<n>.json` took effect: the one commit point), **published** (the `checkpoint`
 //! object points at its seal or a later one).
 //!
 //! One task owns the state (`sealer`); everyone else holds a [`SealerHandle`].
@@ -83,6 +83,13 @@ pub struct SealerHandle {
 }
 
 impl SealerHandle {
+    /// A handle behind which nobody writes: for a receiver whose requests become no records. Whatever is handed over all the same is refused,
+    /// as by a writer that has stopped.
+    pub fn without_writer(pool: Pool) -> Self {
+        let (submissions, _) = mpsc::channel(1);
+        SealerHandle { submissions, pool, counters: Arc::default(), answer_within: Duration::ZERO }
+    }
+
     /// A handle whose other end the test holds.
     #[cfg(test)]
     pub(crate) fn for_tests(pool: Pool) -> (Self, mpsc::Receiver<Submission>) {
