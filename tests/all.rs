@@ -19,6 +19,7 @@ mod crash;
 mod demo;
 mod end_to_end;
 mod examples;
+mod own_rules;
 mod promotion_views;
 mod readme;
 mod golden;
