@@ -244,6 +244,9 @@ pub struct QueryArgs {
     /// Add the proof of each record; only with --format json, the other forms have no room for it
     #[arg(long)]
     pub proof: bool,
+    /// Add what was said, from the vault and checked against the record; only with --format json. With --proof the proofs open it too
+    #[arg(long)]
+    pub content: bool,
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -265,17 +268,17 @@ pub enum QueryFormat {
 /// `spanseal show`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  spanseal show 4bf92f3577b34da6a3ce929d0e0e4736\n  spanseal show loan-2026-0042 --json\n\nExit codes: 0 shown, 1 nothing found, 2 could not look."
+    after_help = "Examples:\n  spanseal show 4bf92f3577b34da6a3ce929d0e0e4736\n  spanseal show loan-2026-0042 --json\n  spanseal show 4bf9... --content --identities   what was said and by whom, from the vault\n\nExit codes: 0 shown, 1 nothing found, 2 could not look."
 )]
 pub struct ShowArgs {
     /// Trace id, record id or decision id
     #[arg(value_name = "TRACE_OR_RECORD_ID")]
     pub id: String,
-    /// Resolve pseudonyms back to persons, where that is possible and allowed
-    #[arg(long, hide = true)]
+    /// Resolve pseudonyms back to persons, where the vault still knows them
+    #[arg(long)]
     pub identities: bool,
-    /// Show what was said, where it is still held
-    #[arg(long, hide = true)]
+    /// Show what was said, where the vault still has it, checked against the record
+    #[arg(long)]
     pub content: bool,
     /// Print the story as one JSON object instead of text
     #[arg(long)]
@@ -295,6 +298,9 @@ pub struct ProveArgs {
     /// Record id, 32 hexadecimal digits
     #[arg(value_name = "RECORD_ID")]
     pub id: String,
+    /// Open the content: add what was said and its salts, so that whoever has the proof reads it and checks it. Only for readers who may
+    #[arg(long)]
+    pub content: bool,
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -451,6 +457,8 @@ pub enum KeyKind {
     Log,
     /// The key of pseudonyms (identity.key_file)
     Identity,
+    /// The key of the vault (content.vault.key_file)
+    Vault,
 }
 
 impl Global {
@@ -498,6 +506,9 @@ impl Cli {
         match &self.command {
             Command::Query(args) if args.proof && args.format != QueryFormat::Json => {
                 Err("--proof needs --format json: the other forms have no room for proofs".to_owned())
+            }
+            Command::Query(args) if args.content && args.format != QueryFormat::Json => {
+                Err("--content needs --format json: the other forms have no room for it".to_owned())
             }
             Command::Query(args) if args.from.zip(args.to).is_some_and(|(from, to)| from > to) => {
                 Err("--from is later than --to: no record can lie between them".to_owned())

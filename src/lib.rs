@@ -16,6 +16,7 @@
 //! | [`otlp`] | the wire, as borrowed views (pure) | nothing |
 //! | [`record`] | `spanseal.record/1`: registry of members, canonical form, ids (pure) | `otlp` |
 //! | [`promote`] | span or log -> record (pure) | `otlp`, `record`, `retain` |
+//! | [`vault`] | content and persons apart from evidence, encrypted and erasable | `record`, `retain`, `worm` |
 //! | [`retain`] | record -> retention class, date arithmetic (pure) | `worm` types |
 //! | [`seal`] | records -> durable, ordered seals: the only writer | `record`, `retain`, `tlog`, `worm`, `govern` |
 //! | [`tlog`] | RFC 6962 trees, C2SP notes and checkpoints, the seal file (pure) | names and limits of `worm` |
@@ -50,6 +51,7 @@ pub mod otlp;
 pub mod record;
 pub mod receive;
 pub mod promote;
+pub mod vault;
 pub mod retain;
 pub mod seal;
 pub mod tlog;

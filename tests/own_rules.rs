@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use spanseal::clock::{UnixNanos, UnixSeconds};
 use spanseal::config::{Config, Environment, Overrides};
-use spanseal::promote::{Context, IdentityKey, Promoter, Tally};
+use spanseal::promote::{Context, IdentityKey, IdentityMode, Promoter, Settings, Tally};
 use spanseal::record::Batch;
+use spanseal::vault::Persons;
 
 use crate::support::captures::{self, Capture, Signal};
 use crate::support::receiver::{Options, Site};
@@ -29,7 +30,9 @@ fn promoter() -> Promoter {
     let now = UnixSeconds(NOW);
     let config = Config::parse("credit-model-fastapi.yaml", &text, &Overrides::default(), &Environment::default(), now);
     let config = config.unwrap_or_else(|e| panic!("{e}"));
-    Promoter::new(config.promotion_settings(IdentityKey::new(KEY))).unwrap()
+    // Persons keyed, so that the pseudonyms are known beforehand.
+    let settings = config.promotion_settings(IdentityKey::new(KEY), Persons::default());
+    Promoter::new(Settings { identity_mode: IdentityMode::Keyed, ..settings }).unwrap()
 }
 
 /// What the traces and logs of a recording become.

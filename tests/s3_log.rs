@@ -40,6 +40,7 @@ impl Real {
         let classes = vec![class("standard", Mode::Governance, "2d"), class("strict", Mode::Compliance, "1d")];
         let classes = Classes::new(classes, "standard", "10d".parse().unwrap(), SystemClock.now().ceil_seconds()).unwrap();
         Options {
+            vault: None,
             store: Arc::clone(&self.store) as Arc<dyn WormStore>,
             log: LOG.into(),
             key: LogKey::ephemeral("spanseal.test/audit", [seed; 32]).unwrap(),

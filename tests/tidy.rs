@@ -126,6 +126,7 @@ fn imports_go_one_way() {
         above("retain", &["promote", "vault", "seal", "receive", "verify", "query", "config", "serve"]),
         above("tlog", &["promote", "vault", "retain", "seal", "receive", "verify", "query", "config", "serve"]),
         above("worm", &["otlp", "record", "promote", "vault", "seal", "tlog", "receive", "verify", "query", "config", "serve"]),
+        above("vault", &["promote", "seal", "tlog", "receive", "verify", "query", "config", "serve"]),
         above("promote", &["seal", "worm", "receive", "verify", "query", "serve"]),
         above("seal", &["promote", "receive", "verify", "query", "config", "serve"]),
         above("receive", &["worm", "verify", "query", "serve"]),

@@ -156,6 +156,7 @@ fn conditions_that_cannot_be_met_are_usage_errors() {
         ("query --proof", "--format json"),
         ("query --proof --format jsonl", "--format json"),
         ("query --proof --format csv", "--format json"),
+        ("query --content", "--format json"),
     ] {
         let error = complete(line).unwrap_err();
         assert!(error.contains(words), "{line}: {error}");
@@ -163,13 +164,4 @@ fn conditions_that_cannot_be_met_are_usage_errors() {
     complete("query --from 2026-11-20 --to 2026-11-20 --kind config_change --limit 1 --proof --format json").unwrap();
     let Command::Query(args) = parse("query --trace-id 4BF92F3577B34DA6A3CE929D0E0E4736").unwrap().command else { panic!() };
     assert_eq!(args.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
-}
-
-/// What does not exist yet is not advertised.
-#[test]
-fn help_does_not_promise_the_vault() {
-    let mut cli = Cli::command();
-    let help = cli.find_subcommand_mut("show").unwrap().render_long_help().to_string();
-    assert!(!help.contains("--identities") && !help.contains("--content"), "{help}");
-    assert!(parse("show x --identities --content").is_ok(), "refused with a sentence of its own");
 }

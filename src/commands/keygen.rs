@@ -7,7 +7,7 @@ use super::output;
 use crate::cli::{KeyKind, KeygenArgs};
 use crate::config::Config;
 use crate::seal::keys::{KeyError, LogKey};
-use crate::serve::keys::{load_identity, log_exists, lost, make_identity, missing};
+use crate::serve::keys::{load_identity, load_vault_key, log_exists, lost, make_secret, missing};
 use crate::worm;
 
 /// Runs it. stdout gets the public key, and nothing else.
@@ -21,13 +21,15 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
     let wanted = match args.only {
         None => missing(config),
         Some(KeyKind::Log) => Some(("log.key_file", log_file.as_path())).filter(|(_, path)| !path.exists()),
+        // Whether the vault keeps anything, `serve` looks: its key is no part of the log.
+        Some(KeyKind::Vault) => None,
         Some(KeyKind::Identity) => Some(("identity.key_file", identity_file.as_path())).filter(|(_, path)| !path.exists()),
     };
     if let Some((key, path)) = wanted {
         expect_no_log(config, key, path).await?;
     }
-    if args.only != Some(KeyKind::Log) {
-        match make_identity(identity_file) {
+    if matches!(args.only, None | Some(KeyKind::Identity)) {
+        match make_secret(identity_file) {
             Ok(()) => output::tell(&format!(
                 "made identity key {} (mode 0600): back it up, and give every replica of this store the same",
                 identity_file.display()
@@ -40,7 +42,16 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
             Err(other) => return Err(other.into()),
         }
     }
-    if args.only != Some(KeyKind::Identity) {
+    match (args.only, &config.content.vault) {
+        (Some(KeyKind::Vault), None) => {
+            anyhow::bail!(
+                "the configuration has no vault (`content.vault.url`, and `content.mode` or `identity.mode` `vault`), so it needs no key"
+            )
+        }
+        (only @ (None | Some(KeyKind::Vault)), Some(vault)) => make_vault_key(&vault.key_file, only)?,
+        _ => {}
+    }
+    if matches!(args.only, None | Some(KeyKind::Log)) {
         let key = match LogKey::generate(log_file, &config.log.origin) {
             Ok(key) => {
                 output::tell(&format!(
@@ -62,6 +73,23 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
         output::answer(&format!("{}\n", key.verifier()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn make_vault_key(path: &Path, only: Option<KeyKind>) -> anyhow::Result<()> {
+    match make_secret(path) {
+        Ok(()) => {
+            output::tell(&format!(
+                "made vault key {} (mode 0600): back it up; without it nobody reads what the vault keeps",
+                path.display()
+            ));
+        }
+        Err(KeyError::Exists(_)) if only.is_none() => {
+            load_vault_key(path)?;
+            output::tell(&format!("vault key {} exists already and is kept", path.display()));
+        }
+        Err(other) => return Err(other.into()),
+    }
+    Ok(())
 }
 
 /// A log that exists has its keys; a new one would fit nothing in it.

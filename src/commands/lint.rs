@@ -14,7 +14,8 @@ use super::read::width;
 use crate::cli::{LintArgs, LintFinding, LintFormat};
 use crate::config::Config;
 use crate::lint::{Finding, Input, Linter, Report, Verdict};
-use crate::promote::{IdentityKey, IdentityMode, Promoter};
+use crate::promote::{ContentMode, IdentityKey, IdentityMode, Promoter};
+use crate::vault::Persons;
 
 /// Runs it.
 pub async fn run(args: LintArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -51,8 +52,9 @@ pub async fn run(args: LintArgs, config: &Config) -> anyhow::Result<ExitCode> {
 fn promoter(config: &Config) -> anyhow::Result<Promoter> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|_| anyhow::anyhow!("the system has no randomness to give"))?;
-    let mut settings = config.promotion_settings(IdentityKey::new(key));
+    let mut settings = config.promotion_settings(IdentityKey::new(key), Persons::default());
     settings.identity_mode = IdentityMode::Keyed;
+    settings.content = ContentMode::Hash;
     Promoter::new(settings).map_err(|why| anyhow::anyhow!("{why}"))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod check;
+mod content;
 pub mod demo;
 pub mod doctor;
 pub mod keygen;

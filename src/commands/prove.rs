@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+use super::content::{self, Said, What};
 use super::{output, read};
 use crate::cli::ProveArgs;
+use crate::clock::UnixSeconds;
 use crate::config::Config;
 use crate::query::Hit;
 use crate::query::filter::Filter;
 use crate::query::scan::{Answer, Request};
 use crate::record::canonical::Json;
-use crate::verify::{self, RecordAt};
+use crate::verify::{self, Opening, RecordAt};
 use crate::worm::WormStore;
 
 /// Runs it.
@@ -38,29 +40,69 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
             args.id
         ));
     }
-    let mut bytes = bundle(&store, &answer, hit).await?.to_jcs();
+    let trusted = read::trusted(&args.keys, config);
+    let (openings, complete) = if args.content {
+        let (said, complete) = content::bring_back(config, &store, std::slice::from_ref(hit), &trusted).await?;
+        tell_unopened(&said);
+        (openings(said.first().map_or(&[], Vec::as_slice)), complete)
+    } else {
+        (Vec::new(), true)
+    };
+    let mut bytes = bundle(&store, &answer, hit, openings).await?.to_jcs();
     bytes.push(b'\n');
     output::answer_bytes(&bytes)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// What a proof was asked to open and cannot.
+fn tell_unopened(said: &[Vec<Said>]) {
+    for Said { held, what } in said.iter().flatten() {
+        if let Some(why) = what.why_not() {
+            output::tell(&format!("`{}` is not opened: {why}", held.member));
+        }
+    }
+}
+
+/// What opens the content of a record, as a bundle names it: `retrieval.documents.2.content`.
+fn openings(said: &[Said]) -> Vec<Opening> {
+    let open = |said: &Said| match &said.what {
+        What::Content(entry) => Some(Opening {
+            member: said.held.member.replace('[', ".").replace(']', ""),
+            salt: hex::encode(entry.salt),
+            // A preimage is text by both schemes (`record.md` section 4).
+            content: std::str::from_utf8(&entry.content).ok()?.to_owned(),
+        }),
+        _ => None,
+    };
+    said.iter().filter_map(open).collect()
 }
 
 /// The bundle of one hit.
-pub(super) async fn bundle(store: &Arc<dyn WormStore>, answer: &Answer, hit: &Hit) -> anyhow::Result<Json> {
+pub(super) async fn bundle(store: &Arc<dyn WormStore>, answer: &Answer, hit: &Hit, openings: Vec<Opening>) -> anyhow::Result<Json> {
     let place = &hit.place;
     let seal = place.seal.statement.index;
     let log = answer.logs.iter().find(|log| log.name() == place.log).context("its log was not opened")?;
     let (key, rotations) = log.way_to(seal).context("no key is known to prove it with")?;
     let at = RecordAt { seal, segment: place.segment.key.clone(), leaf_index: place.leaf_index, rotations };
-    let bundle = verify::prove(store.as_ref(), &place.log, key, &at).await.context("no proof of this record")?;
+    let mut bundle = verify::prove(store.as_ref(), &place.log, key, &at).await.context("no proof of this record")?;
+    if !openings.is_empty() {
+        bundle.openings = openings;
+        // As whoever gets it will: what does not open, and what is too long for a bundle, is not handed out.
+        let checked = verify::Bundle::parse(&bundle.to_bytes()).and_then(|bundle| bundle.check(key, UnixSeconds::MAX).map(|_| ()));
+        checked.context("the record's content cannot be opened in a proof; without --content it can be proved")?;
+    }
     Ok(Json::parse(&bundle.to_bytes())?)
 }
 
 /// The bundles of all records of an answer, `Null` where one could not be made; whether all could.
-pub(super) async fn bundles(store: &Arc<dyn WormStore>, answer: &Answer) -> (Vec<Json>, bool) {
+///
+/// `said` opens them.
+pub(super) async fn bundles(store: &Arc<dyn WormStore>, answer: &Answer, said: Option<&[Vec<Said>]>) -> (Vec<Json>, bool) {
     let mut bundles = Vec::with_capacity(answer.hits.len());
     let mut all = true;
-    for hit in &answer.hits {
-        bundles.push(match bundle(store, answer, hit).await {
+    for (i, hit) in answer.hits.iter().enumerate() {
+        let openings = said.and_then(|said| said.get(i)).map_or_else(Vec::new, |said| openings(said));
+        bundles.push(match bundle(store, answer, hit, openings).await {
             Ok(bundle) => bundle,
             Err(error) => {
                 all = false;

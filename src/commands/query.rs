@@ -2,31 +2,40 @@
 
 use std::process::ExitCode;
 
-use super::{output, prove, read};
+use super::{content, output, prove, read};
 use crate::cli::{QueryArgs, QueryFormat};
 use crate::config::Config;
 use crate::query::filter::Filter;
 use crate::query::person::Names;
 use crate::query::print;
 use crate::query::scan::{Answer, Request};
+use crate::record::canonical::Json;
 
 /// Runs it.
 pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let names = read::names(config, &args.realm)?;
-    let request = Request { filter: filter(&args, &names), limit: args.limit, trusted: read::trusted(&args.keys, config) };
     let store = read::store(config).await?;
+    let asked: Vec<&str> = [&args.user, &args.subject, &args.person].into_iter().filter_map(|a| a.as_deref()).collect();
+    let names = read::names(config, store.as_ref(), &args.realm, &asked).await?;
+    let request = Request { filter: filter(&args, &names), limit: args.limit, trusted: read::trusted(&args.keys, config) };
     let answer = read::search(&store, &request).await?;
     let mut complete = answer.problems.is_empty();
-    let proofs = if args.proof {
-        let (proofs, all) = prove::bundles(&store, &answer).await;
+    let said = if args.content {
+        let (said, all) = content::bring_back(config, &store, &answer.hits, &request.trusted).await?;
         complete &= all;
-        Some(proofs)
+        Some(said)
     } else {
         None
     };
+    let mut more: Vec<(&str, Vec<Json>)> = said.iter().map(|said| ("content", content::json(said))).collect();
+    if args.proof {
+        let (proofs, all) = prove::bundles(&store, &answer, said.as_deref()).await;
+        complete &= all;
+        more.push(("proof", proofs));
+    }
+    let more: Vec<(&str, &[Json])> = more.iter().map(|(name, of_hits)| (*name, of_hits.as_slice())).collect();
     match args.format {
         QueryFormat::Table => output::answer(&print::table(&answer.hits, read::width()))?,
-        QueryFormat::Json => output::answer_bytes(&print::json(&answer.hits, proofs.as_deref()))?,
+        QueryFormat::Json => output::answer_bytes(&print::json(&answer.hits, &more))?,
         QueryFormat::Jsonl => output::answer_bytes(&print::jsonl(&answer.hits))?,
         QueryFormat::Csv => output::answer(&print::csv(&answer.hits))?,
     }
@@ -129,7 +138,7 @@ mod tests {
     fn a_person_is_found_in_what_promotion_makes_of_every_realm() {
         let key = IdentityKey::new([7; 32]);
         let look = |line: &[u8], asked: &str, attribute: &str| {
-            let names = Names { key: Some(key.clone()), realms: Vec::new(), realm_attribute: attribute.to_owned() };
+            let names = Names { key: Some(key.clone()), realm_attribute: attribute.to_owned(), ..Names::default() };
             Matcher::new(Filter { user: Some(Filter::person(asked, &names)), ..Filter::default() }).look(line)
         };
         for (realm, resource) in [

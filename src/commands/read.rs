@@ -1,5 +1,6 @@
 //! What every command that reads evidence does first: open the store, gather the keys to trust, show progress, tell the problems.
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +12,15 @@ use super::output;
 use crate::cli::KeyArgs;
 use crate::config::Config;
 use crate::query::Problem;
-use crate::query::log::{KeySource, TrustedKey};
+use crate::query::log::{KeySource, TrustedKey, logs};
 use crate::query::person::Names;
 use crate::query::scan::{Answer, Request, scan};
+use crate::record::apart::PersonEntry;
 use crate::record::identity::IdentityKey;
 use crate::seal::keys::{KeyError, LogKey};
-use crate::serve::keys::load_identity;
+use crate::serve::keys::{load_identity, load_vault_key};
 use crate::tlog::note::VerifierKey;
+use crate::vault::{Vaults, open_place};
 use crate::worm::{self, WormStore};
 
 /// Opens the configured store.
@@ -68,16 +71,47 @@ pub fn tell_no_key(why: &KeyError) {
 
 pub(super) const DEFAULT_STORE: &str = "file://./spanseal-data";
 
-/// What is known of how names became pseudonyms. No key file is no error: names kept in the clear are found without, and what could not
-/// be compared is told. A key file that cannot be used is one.
-pub fn names(config: &Config, realms: &[String]) -> anyhow::Result<Names> {
+/// What is known of how names became pseudonyms, and what the vault knows of the persons `asked` for. No key file is no error: names kept
+/// in the clear are found without, and what could not be compared is told. A key file that cannot be used is one.
+pub async fn names(config: &Config, store: &dyn WormStore, realms: &[String], asked: &[&str]) -> anyhow::Result<Names> {
     let path = &config.identity.key_file;
     let key = match load_identity(path) {
         Ok(key) => Some(IdentityKey::new(*key.0)),
         Err(KeyError::Missing(_)) => None,
         Err(why) => return Err(why.into()),
     };
-    Ok(Names { key, realms: realms.to_vec(), realm_attribute: config.identity.realm.clone() })
+    let asked: HashSet<&str> = asked.iter().copied().filter(|asked| !asked.starts_with("ps:") && !asked.starts_with("id:")).collect();
+    let known = match vaults(config).await? {
+        Some(vaults) if !asked.is_empty() => persons(&vaults, store, &asked).await,
+        _ => None,
+    };
+    Ok(Names { key, realms: realms.to_vec(), realm_attribute: config.identity.realm.clone(), vault: known })
+}
+
+/// Asks the vaults of all logs. One that cannot be asked is told, and then nobody is said to be somebody else.
+async fn persons(vaults: &Vaults, store: &dyn WormStore, asked: &HashSet<&str>) -> Option<Vec<PersonEntry>> {
+    let mut known = Vec::new();
+    for log in logs(store).await.unwrap_or_default() {
+        match vaults.of(&log).find(asked).await {
+            Ok(found) => known.extend(found),
+            Err(error) => {
+                output::tell(&format!("problem: {error}: persons in the vault are not found by their ids"));
+                return None;
+            }
+        }
+    }
+    Some(known)
+}
+
+/// The configured vaults. `None` where there is none, or not the key that opens them: what only they know is told as such.
+pub async fn vaults(config: &Config) -> anyhow::Result<Option<Vaults>> {
+    let Some(place) = &config.content.vault else { return Ok(None) };
+    let key = match load_vault_key(&place.key_file) {
+        Ok(key) => key,
+        Err(KeyError::Missing(_)) => return Ok(None),
+        Err(why) => return Err(why.into()),
+    };
+    Ok(Some(Vaults { store: open_place(&place.url, &config.store.options()).await?, key }))
 }
 
 /// Searches, with progress on a terminal.

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::output::{self, tell};
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
-use crate::config::{Config, IdentityMode};
+use crate::config::{Config, ContentMode, IdentityMode};
 use crate::serve::{self, Serving};
 
 /// A second signal: left in the middle of draining.
@@ -76,6 +76,10 @@ fn introduction(config: &Config) -> String {
     out.push_str(&format!("\nstore     {}", output::absolute_store(&config.store.url)));
     out.push_str(&format!("\nlog key   {}", output::absolute(&config.log.key_file)));
     out.push_str(&format!("\nidentity  {}", output::absolute(&config.identity.key_file)));
+    if let Some(vault) = &config.content.vault {
+        out.push_str(&format!("\nvault     {}", output::absolute_store(&vault.url)));
+        out.push_str(&format!("\nvault key {}", output::absolute(&vault.key_file)));
+    }
     for warning in &config.warnings {
         out.push_str(&format!("\nwarning: {warning}"));
     }
@@ -102,14 +106,19 @@ fn statement(config: &Config, serving: &Serving) -> String {
     if let Some(skew) = serving.store.clock_skew_seconds() {
         lines.push(format!("clock     {skew} s off the store's"));
     }
-    let promise = match config.identity.mode {
-        IdentityMode::Keyed => {
-            "persons   are sealed as keyed pseudonyms, content as keyed hash: only destroying the identity key erases, and it erases everybody"
-        }
-        IdentityMode::Plain => {
-            "persons   are sealed as sent and cannot be erased before their retention ends; content is sealed as keyed hash"
-        }
+    if let Some(vault) = &config.content.vault {
+        lines.push(format!("vault     {} keeps content for {}", output::absolute_store(&vault.url), vault.retention));
+    }
+    let persons = match config.identity.mode {
+        IdentityMode::Vault => "are sealed as random pseudonyms; who they are stands in the vault, where `spanseal erase` erases it",
+        IdentityMode::Keyed => "are sealed as keyed pseudonyms: only destroying the identity key erases, and it erases everybody",
+        IdentityMode::Plain => "are sealed as sent and cannot be erased before their retention ends",
     };
-    lines.push(promise.to_owned());
+    lines.push(format!("persons   {persons}"));
+    let content = match config.content.mode {
+        ContentMode::Vault => "is sealed by commitment; what was said stands in the vault, where `spanseal erase` erases it",
+        ContentMode::Hash => "is sealed as keyed hash and kept nowhere",
+    };
+    lines.push(format!("content   {content}"));
     lines.join("\n")
 }

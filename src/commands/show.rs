@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{output, read};
+use super::{content, output, read};
 use crate::cli::{Global, ShowArgs};
 use crate::config::Config;
 use crate::query::filter::Filter;
@@ -16,22 +16,27 @@ use crate::worm::WormStore;
 
 /// Runs it.
 pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Result<ExitCode> {
-    if args.identities || args.content {
-        anyhow::bail!(
-            "--identities and --content need the vault, which this version does not have yet; without them the story is complete"
-        );
-    }
     let store = read::store(config).await?;
     let mut request = Request { trusted: read::trusted(&args.keys, config), ..Request::default() };
     let asked = normal(&args.id);
-    let answer = related(&store, &mut request, &asked, &names(config)).await?;
-    let complete = answer.problems.is_empty();
+    let answer = related(&store, &mut request, &asked, &names(config, store.as_ref()).await).await?;
+    let mut complete = answer.problems.is_empty();
     if answer.hits.is_empty() {
         let nothing = || format!("Nothing is recorded under the trace, record or decision id `{}`.", args.id);
         output::tell(&answer.may_be_elsewhere().unwrap_or_else(nothing));
         return Ok(ExitCode::from(if complete { 1 } else { 2 }));
     }
-    let story = tell(&answer.hits, &asked, Trust { key: key_source(&answer), complete, flags: &flags(global) });
+    let mut story = tell(&answer.hits, &asked, Trust { key: key_source(&answer), complete, flags: &flags(global) });
+    if args.identities {
+        let (section, all) = content::identities(config, &answer.hits).await?;
+        story.insert(section);
+        complete &= all;
+    }
+    if args.content {
+        let (said, all) = content::bring_back(config, &store, &answer.hits, &request.trusted).await?;
+        story.insert(content::section(&answer.hits, &said));
+        complete &= all;
+    }
     if args.json {
         let mut bytes = story.to_json().to_jcs();
         bytes.push(b'\n');
@@ -44,8 +49,8 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
 
 /// How a decision's id that looks like a person was sealed. A story is told without it too: then such a decision is not found by its id,
 /// and [`scan`](crate::query::scan::scan) says so.
-fn names(config: &Config) -> Names {
-    read::names(config, &[]).unwrap_or_else(|why| {
+async fn names(config: &Config, store: &dyn WormStore) -> Names {
+    read::names(config, store, &[], &[]).await.unwrap_or_else(|why| {
         output::tell(&format!("problem: {why}: decisions whose id was sealed as a pseudonym are not found by their id"));
         Names { realm_attribute: config.identity.realm.clone(), ..Names::default() }
     })

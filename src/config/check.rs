@@ -6,8 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, Endpoint, IdentityMode, show_duration};
+use super::{Config, ContentMode, Endpoint, IdentityMode, show_duration};
 use crate::promote::{IdentityKey, Promoter};
+use crate::vault::{Persons, expect_apart};
 use crate::worm::StoreUrl;
 use crate::worm::s3::is_loopback;
 
@@ -15,6 +16,7 @@ pub(super) fn all(config: &Config) -> Result<(), ConfigError> {
     ports(config)?;
     s3_endpoint(config)?;
     key_files(config)?;
+    vault(config)?;
     own_telemetry(config)?;
     promise(config)?;
     promotion(config)
@@ -37,7 +39,7 @@ fn promise(config: &Config) -> Result<(), ConfigError> {
 
 /// Dialects and patterns mean what the promoter says they mean, so it is asked; the key decides nothing here.
 fn promotion(config: &Config) -> Result<(), ConfigError> {
-    let settings = config.promotion_settings(IdentityKey::new([0; 32]));
+    let settings = config.promotion_settings(IdentityKey::new([0; 32]), Persons::default());
     Promoter::new(settings).map(|_| ()).map_err(ConfigError::new)
 }
 
@@ -90,23 +92,30 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 fn key_files(config: &Config) -> Result<(), ConfigError> {
-    let files = [("log.key_file", &config.log.key_file), ("identity.key_file", &config.identity.key_file)];
-    if let [(one, log), (two, identity)] = files
-        && plain(log) == plain(identity)
-    {
-        return Err(ConfigError::new(format!("`{one}` and `{two}` are the same file `{}`; a key has one purpose", log.display())));
+    let vault = config.content.vault.as_ref();
+    let mut files = vec![("log.key_file", &config.log.key_file), ("identity.key_file", &config.identity.key_file)];
+    files.extend(vault.map(|vault| ("content.vault.key_file", &vault.key_file)));
+    for (i, (two, file)) in files.iter().enumerate() {
+        if let Some((one, same)) = files.iter().take(i).find(|(_, other)| plain(other) == plain(file)) {
+            return Err(ConfigError::new(format!("`{one}` and `{two}` are the same file `{}`; a key has one purpose", same.display())));
+        }
     }
-    let StoreUrl::File(root) = &config.store.url else { return Ok(()) };
-    for (name, file) in files {
-        if plain(file).starts_with(plain(root)) {
+    let places = [("store", "evidence", Some(&config.store.url)), ("vault", "vault", vault.map(|v| &v.url))];
+    for (place, what, url) in places {
+        let Some(url @ StoreUrl::File(root)) = url else { continue };
+        if let Some((name, file)) = files.iter().find(|(_, file)| plain(file).starts_with(plain(root))) {
             return Err(ConfigError::new(format!(
-                "`{name}` `{}` lies inside the store `{}`; whoever copies the evidence would copy the key, so keep it elsewhere",
+                "`{name}` `{}` lies inside the {place} `{url}`; whoever copies the {what} would copy the key, so keep it elsewhere",
                 file.display(),
-                config.store.url
             )));
         }
     }
     Ok(())
+}
+
+fn vault(config: &Config) -> Result<(), ConfigError> {
+    let Some(vault) = &config.content.vault else { return Ok(()) };
+    expect_apart(&config.store.url, &vault.url).map_err(|e| ConfigError::new(e.to_string()))
 }
 
 fn own_telemetry(config: &Config) -> Result<(), ConfigError> {
@@ -140,20 +149,33 @@ fn own_telemetry(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// What would end a warning about a vault that is not there.
+fn without_vault(config: &Config) -> &'static str {
+    match config.content.vault {
+        None => "; set `content.vault.url` to keep both in a vault, where they can be erased",
+        Some(_) => "",
+    }
+}
+
 /// What is allowed and should be known.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let mut all = Vec::new();
     match config.identity.mode {
-        IdentityMode::Keyed => all.push(
-            "there is no vault yet, so identity.mode is `keyed` and content.mode is `hash`: what is sealed cannot be erased person by person; \
-             only destroying the identity key erases, and it erases everybody"
-                .to_owned(),
-        ),
+        IdentityMode::Vault => {}
+        IdentityMode::Keyed => all.push(format!(
+            "identity.mode is `keyed`: pseudonyms of persons cannot be erased one by one; only destroying the identity key erases, and it \
+             erases everybody{}",
+            without_vault(config)
+        )),
         IdentityMode::Plain => all.push(
-            "identity.mode is `plain`: ids of persons are sealed as sent and cannot be erased before their retention ends; there is no vault \
-             yet, so content.mode is `hash`"
-                .to_owned(),
+            "identity.mode is `plain`: ids of persons are sealed as sent and cannot be erased before their retention ends".to_owned(),
         ),
+    }
+    if config.content.mode == ContentMode::Hash {
+        all.push(format!(
+            "content.mode is `hash`: what was said is sealed as keyed hash and kept nowhere, so nobody can read it again{}",
+            without_vault(config)
+        ));
     }
     match &config.store.url {
         StoreUrl::File(_) => all.push(format!(

@@ -18,6 +18,7 @@ mod section;
 #[cfg(test)]
 mod tests;
 mod units;
+mod vault;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -33,8 +34,10 @@ pub use yaml::ConfigError;
 use crate::clock::UnixSeconds;
 use crate::promote;
 use crate::receive::{TlsFiles, listen};
+use crate::record::identity::PersonBook;
 use crate::retain::{Classes, Period};
 use crate::tlog::Hash;
+use crate::vault::Persons;
 use crate::worm::local::LocalOptions;
 use crate::worm::s3::S3Options;
 use crate::worm::{StoreOptions, StoreUrl};
@@ -127,7 +130,7 @@ pub struct Promotion {
 /// `identity`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// `mode`: `keyed` (default until the vault exists) or `plain`.
+    /// `mode`: `vault` (default where there is a vault), `keyed` (default elsewhere) or `plain`.
     pub mode: IdentityMode,
     /// `key_file`: the 32-byte key K of this store, shared by its replicas, made at first start. Default `./spanseal-identity.key`.
     pub key_file: PathBuf,
@@ -144,6 +147,8 @@ pub struct Identity {
 /// How a person's id is held (`record.md`, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityMode {
+    /// A random pseudonym; who it is stands in the vault and can be erased there.
+    Vault,
     /// A keyed pseudonym. Only destroying the key erases, and it erases everybody.
     Keyed,
     /// As sent; needs `acknowledge_plain: true`.
@@ -159,11 +164,37 @@ pub enum References {
     Keyed,
 }
 
-/// `content`. Its `mode` is `hash` until the vault exists: prompts and outputs are held as keyed hash, and nowhere else.
+/// `content`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
+    /// `mode`: `vault` (default where there is a vault) or `hash`.
+    pub mode: ContentMode,
     /// `equality`: whether the keyed hash is written also where a vault keeps the content; without a vault it always is. Default false.
     pub equality: bool,
+    /// `vault`: where content and persons lie, if `content.mode` or `identity.mode` is `vault`.
+    pub vault: Option<VaultPlace>,
+}
+
+/// How prompts, outputs and documents are held (`record.md`, section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentMode {
+    /// In the vault, and in evidence by commitment.
+    Vault,
+    /// As keyed hash, and nowhere else.
+    Hash,
+}
+
+/// `content.vault`. A bucket is reached with the options of `store.s3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultPlace {
+    /// `url`: `file://./folder` or `s3://bucket/prefix`, never inside the store; a bucket without versioning and without Object Lock.
+    /// Default on a file store: the folder `<store>-vault` beside it; elsewhere none, and then there is no vault.
+    pub url: StoreUrl,
+    /// `key_file`: the 32-byte key that everything in the vault is encrypted with, made at first start. Default `./spanseal-vault.key`.
+    pub key_file: PathBuf,
+    /// `retention`: how long content is kept, from the end of the day (UTC) on which it was sealed. Default the period of the default
+    /// retention class.
+    pub retention: Period,
 }
 
 /// `confidence`.
@@ -369,13 +400,19 @@ impl Config {
         grpc.into_iter().chain(http).chain([("api", &self.api)]).collect()
     }
 
-    /// What the promoter is told; `key` is K.
-    pub fn promotion_settings(&self, key: promote::IdentityKey) -> promote::Settings {
+    /// What the promoter is told; `key` is K, and `persons` the vault's book, which counts only where persons are in the vault.
+    pub fn promotion_settings(&self, key: promote::IdentityKey, persons: Persons) -> promote::Settings {
         let mut settings = promote::Settings::new(Arc::new(self.retention.classes.clone()), key);
         // The acknowledgement was asked for when the configuration was read.
         (settings.identity_mode, settings.acknowledge_plain) = match self.identity.mode {
+            IdentityMode::Vault => (promote::IdentityMode::Vault, false),
             IdentityMode::Keyed => (promote::IdentityMode::Keyed, false),
             IdentityMode::Plain => (promote::IdentityMode::Plain, true),
+        };
+        settings.persons = (self.identity.mode == IdentityMode::Vault).then(|| Arc::new(persons) as Arc<dyn PersonBook>);
+        settings.content = match self.content.mode {
+            ContentMode::Vault => crate::record::content::ContentMode::Vault { equality: self.content.equality },
+            ContentMode::Hash => crate::record::content::ContentMode::Hash,
         };
         settings.references = match self.identity.references {
             References::Plain => promote::References::Plain,

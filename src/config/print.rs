@@ -7,7 +7,7 @@
 
 use super::rules;
 use super::units::{show_duration, show_size};
-use super::{Config, IdentityMode, Level, Listener, LogFormat, Receiver, References};
+use super::{Config, ContentMode, IdentityMode, Level, Listener, LogFormat, Receiver, References};
 use crate::record::canonical::Json;
 
 /// How `--print-config` prints.
@@ -85,7 +85,7 @@ impl Config {
             ("receivers", Some(Json::object([("otlp", Json::object([("protocols", protocols)]))]))),
             ("promotion", Some(self.promotion_json())),
             ("identity", Some(self.identity_json())),
-            ("content", Some(object(vec![("mode", text("hash")), ("equality", flag(self.content.equality))]))),
+            ("content", Some(self.content_json())),
             ("confidence", Some(Json::object([("thresholds", rules::thresholds_json(&self.confidence.thresholds))]))),
             ("retention", Some(self.retention_json())),
             ("store", Some(self.store_json())),
@@ -114,6 +114,7 @@ impl Config {
     fn identity_json(&self) -> Json {
         let of = &self.identity;
         let mode = match of.mode {
+            IdentityMode::Vault => "vault",
             IdentityMode::Keyed => "keyed",
             IdentityMode::Plain => "plain",
         };
@@ -129,6 +130,18 @@ impl Config {
             ("references", text(references)),
             ("scrub", texts(&of.scrub)),
         ])
+    }
+
+    fn content_json(&self) -> Json {
+        let of = &self.content;
+        let mode = match of.mode {
+            ContentMode::Vault => "vault",
+            ContentMode::Hash => "hash",
+        };
+        let vault = of.vault.as_ref().map(|vault| {
+            object(vec![("url", text(&vault.url)), ("key_file", path(&vault.key_file)), ("retention", text(vault.retention))])
+        });
+        object(vec![("mode", text(mode)), ("equality", flag(of.equality)), ("vault", vault)])
     }
 
     fn retention_json(&self) -> Json {

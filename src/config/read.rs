@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::rules;
 use super::section::{Reader, Section};
 use super::units::{DURATION_MIN, duration_within, size_within};
+use super::vault;
 use super::yaml::ConfigError;
 use super::{
-    Confidence, Config, Content, Endpoint, Identity, IdentityMode, Level, Listener, Log, LogFormat, MAX_DELAY_MAX, OtlpExport, Overrides,
-    Promotion, Receiver, Receivers, References, Retention, S3, Seal, Store, Telemetry, Tls,
+    Confidence, Config, Endpoint, Identity, IdentityMode, Level, Listener, Log, LogFormat, MAX_DELAY_MAX, OtlpExport, Overrides, Promotion,
+    Receiver, Receivers, References, Retention, S3, Seal, Store, Telemetry, Tls,
 };
 use crate::clock::UnixSeconds;
 use crate::retain::{Class, Classes, Period};
@@ -29,14 +30,22 @@ const PATTERN_BYTES_MAX: usize = 256;
 
 pub(super) fn config(reader: Reader<'_>, overrides: &Overrides, now: UnixSeconds) -> Result<Config, ConfigError> {
     let mut top = reader.top(reader.source.parse()?)?;
+    let (receivers, promotion) = (receivers(top.section("receivers")?)?, promotion(top.section("promotion")?)?);
+    let (identity_at, content_at) = (top.section("identity")?, top.section("content")?);
+    let retention = retention(top.section("retention")?, now)?;
+    let store = store(top.section("store")?, reader, overrides)?;
+    // Whether there is a vault, and for how long, decide others.
+    let place = vault::place(content_at, &store.url, &retention)?;
+    let identity = identity(identity_at, &place)?;
+    let content = place.content(identity.mode)?;
     let config = Config {
-        receivers: receivers(top.section("receivers")?)?,
-        promotion: promotion(top.section("promotion")?)?,
-        identity: identity(top.section("identity")?)?,
-        content: content(top.section("content")?)?,
+        receivers,
+        promotion,
+        identity,
+        content,
         confidence: confidence(top.section("confidence")?)?,
-        retention: retention(top.section("retention")?, now)?,
-        store: store(top.section("store")?, reader, overrides)?,
+        retention,
+        store,
         log: log(top.section("log")?)?,
         seal: seal(top.section("seal")?)?,
         api: api(top.section("api")?)?,
@@ -49,7 +58,7 @@ pub(super) fn config(reader: Reader<'_>, overrides: &Overrides, now: UnixSeconds
     Ok(config)
 }
 
-fn path(text: &str) -> Result<PathBuf, String> {
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("empty; write a path".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
@@ -143,19 +152,14 @@ fn dialect(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("empty; write the id of a dialect".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-fn identity(mut at: Section<'_>) -> Result<Identity, ConfigError> {
-    const NO_VAULT: &str =
-        "needs the vault, which this version does not have yet; write `keyed` (or `plain`, for ids that are pseudonyms already)";
-    let mode = at.value("mode", IdentityMode::Keyed, |text| match text {
-        "keyed" => Ok(IdentityMode::Keyed),
-        "plain" => Ok(IdentityMode::Plain),
-        "vault" => Err(format!("`vault` {NO_VAULT}")),
-        _ => Err(format!("`{text}` is not one of `keyed`, `plain`")),
-    })?;
+fn identity(mut at: Section<'_>, place: &vault::Wanted<'_>) -> Result<Identity, ConfigError> {
+    let words = [("vault", IdentityMode::Vault), ("keyed", IdentityMode::Keyed), ("plain", IdentityMode::Plain)];
+    let default = if place.is_there() { IdentityMode::Vault } else { IdentityMode::Keyed };
+    let mode = at.word("mode", default, &words)?;
     let key_file = at.value("key_file", PathBuf::from("./spanseal-identity.key"), path)?;
     let realm = at.text("realm")?.unwrap_or_else(|| "service.namespace".to_owned());
     let references = at.word("references", References::Plain, &[("plain", References::Plain), ("keyed", References::Keyed)])?;
-    at.comes_later("retention", "it is the retention of identities in the vault, which this version does not have yet; remove the key")?;
+    at.comes_later("retention", "persons stay in the vault until they are erased; remove the key")?;
     let mut scrub = Vec::new();
     for scalar in at.texts("scrub")?.unwrap_or_default() {
         scrub.push(scalar.parse(|t| match t.len() {
@@ -176,18 +180,6 @@ fn identity(mut at: Section<'_>) -> Result<Identity, ConfigError> {
     }
     at.finish()?;
     Ok(Identity { mode, key_file, realm, references, scrub })
-}
-
-fn content(mut at: Section<'_>) -> Result<Content, ConfigError> {
-    at.value("mode", (), |text| match text {
-        "hash" => Ok(()),
-        "vault" => Err("`vault` needs the vault, which this version does not have yet; write `hash`".to_owned()),
-        _ => Err(format!("`{text}` is not one of `hash`")),
-    })?;
-    let equality = at.flag("equality", false)?;
-    at.comes_later("vault", "this version has no vault yet; prompts and outputs are held as keyed hash only")?;
-    at.finish()?;
-    Ok(Content { equality })
 }
 
 fn confidence(mut at: Section<'_>) -> Result<Confidence, ConfigError> {

@@ -33,7 +33,13 @@ fn the_embedded_default_is_the_contract() {
     assert_eq!(config.log.key_file, PathBuf::from("./spanseal.key"));
     assert_eq!(config.seal.max_delay, Duration::from_secs(1));
     assert_eq!(config.seal.heartbeat, Some(Duration::from_secs(60)));
-    assert_eq!(config.identity.mode, IdentityMode::Keyed);
+    assert_eq!((config.identity.mode, config.content.mode), (IdentityMode::Vault, ContentMode::Vault));
+    let vault = config.content.vault.as_ref().unwrap();
+    assert_eq!(
+        (vault.url.to_string().as_str(), vault.key_file.as_path()),
+        ("file://./spanseal-data-vault", Path::new("./spanseal-vault.key"))
+    );
+    assert_eq!(vault.retention.to_string(), "180d");
     let class = config.retention.classes.class(config.retention.classes.default_class());
     assert_eq!((class.name.as_str(), class.period.to_string().as_str()), ("standard", "180d"));
     assert!(config.warnings.iter().any(|w| w.contains("not write-once")), "{:?}", config.warnings);
@@ -179,6 +185,66 @@ fn contradictions_are_one_sentence_each() {
     assert!(load("receivers: {otlp: {protocols: {grpc: }}}").unwrap().receivers.http.is_none());
 }
 
+/// Which vault there is, and what is in it, for every way to say so.
+#[test]
+fn where_there_is_a_vault_it_is_used() {
+    use ContentMode::{Hash, Vault};
+    let file = |text: &str| format!("store: {{url: ./a/data}}\n{text}");
+    let s3 = |text: &str| format!("store: {{url: 's3://bucket/a'}}\n{text}");
+    let bucket = "content: {vault: {url: 's3://vault-bucket'}}";
+    for (text, content, identity, url) in [
+        (file(""), Vault, IdentityMode::Vault, Some("file://./a/data-vault")),
+        (file("content: {mode: hash}"), Hash, IdentityMode::Vault, Some("file://./a/data-vault")),
+        (file("identity: {mode: keyed}"), Vault, IdentityMode::Keyed, Some("file://./a/data-vault")),
+        (file("content: {mode: hash}\nidentity: {mode: keyed}"), Hash, IdentityMode::Keyed, None),
+        (file("content: {vault: {url: /v}}"), Vault, IdentityMode::Vault, Some("file:///v")),
+        (s3(""), Hash, IdentityMode::Keyed, None),
+        (s3(bucket), Vault, IdentityMode::Vault, Some("s3://vault-bucket")),
+        (s3("content: {vault: {url: ./v}}\nidentity: {mode: keyed}"), Vault, IdentityMode::Keyed, Some("file://./v")),
+        ("store: {url: ..}\nlog: {key_file: /k/l}\nidentity: {key_file: /k/i}".to_owned(), Hash, IdentityMode::Keyed, None),
+    ] {
+        let config = load(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        let vault = config.content.vault.as_ref().map(|v| v.url.to_string());
+        assert_eq!((config.content.mode, config.identity.mode, vault.as_deref()), (content, identity, url), "{text}");
+        let warned = config.warnings.iter().any(|w| w.contains("set `content.vault.url`"));
+        assert_eq!(warned, url.is_none(), "{text}: {:?}", config.warnings);
+    }
+    let over = Overrides { store: Some("./there".into()), ..Overrides::default() };
+    let config = Config::parse("f", &file(""), &over, &Environment::default(), NOW).unwrap();
+    assert_eq!(config.content.vault.unwrap().url.to_string(), "file://./there-vault", "beside the store that is meant");
+    let long = load("retention: {classes: [{name: long, period: 7y}], default: long}").unwrap();
+    assert_eq!(long.content.vault.unwrap().retention.to_string(), "7y");
+    for (text, want) in [
+        (
+            s3("content: {mode: vault}"),
+            "spanseal.yaml:2:10: `content.mode: vault` needs `content.vault.url`: name a folder, or a bucket without versioning and without Object \
+             Lock (what is erased must be gone), outside the store",
+        ),
+        (
+            s3("content: {mode: hash}\nidentity: {mode: vault}"),
+            "spanseal.yaml:2:10: `identity.mode: vault` needs `content.vault.url`: name a folder, or a bucket without versioning and without \
+             Object Lock (what is erased must be gone), outside the store",
+        ),
+        (
+            s3("content: {vault: {retention: 1y}}"),
+            "spanseal.yaml:2:18: `content.vault` has no `url`: name a folder, or a bucket without versioning and without Object Lock (what is \
+             erased must be gone), outside the store",
+        ),
+        (
+            s3("content: {vault: {url: 's3://bucket/a/vault'}}"),
+            "`content.vault.url` s3://bucket/a/vault and `store.url` s3://bucket/a lie one inside the other, and what lies with evidence cannot be \
+             erased; let `content.vault.url` name a place of its own",
+        ),
+        (
+            "content: {vault: {key_file: spanseal-data-vault/key}}".to_owned(),
+            "`content.vault.key_file` `spanseal-data-vault/key` lies inside the vault `file://./spanseal-data-vault`; whoever copies the vault would \
+             copy the key, so keep it elsewhere",
+        ),
+    ] {
+        assert_eq!(sentence(&text), want);
+    }
+}
+
 #[test]
 fn the_environment_is_substituted_after_parsing_and_ranks_below_the_command_line() {
     let config =
@@ -218,7 +284,8 @@ seal: {max_delay: 1500ms, heartbeat: 0s, dedup_window: 90m}
 api: {endpoint: '[::1]:8720'}
 telemetry: {logs: {level: debug, format: json}, otlp: {endpoint: 'http://127.0.0.1:9999', interval: 10s}}
 ";
-    for text in ["", full] {
+    let vault = "store: {url: 's3://bucket'}\ncontent: {vault: {url: 's3://vault-bucket/x', key_file: v.key, retention: 30d}}";
+    for text in ["", full, vault, "content: {mode: hash}", "identity: {mode: keyed}"] {
         let config = load(text).unwrap();
         for format in [PrintFormat::Yaml, PrintFormat::Json] {
             let printed = config.print(format);

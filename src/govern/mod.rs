@@ -31,8 +31,8 @@ pub fn config_change(before: Option<&str>, after: &str, at: UnixNanos, random: [
         ("evidence", Json::object([("writer", Json::string(WRITER))])),
     ])
     .to_jcs();
-    let record = PendingRecord { id, line: 0..line.len(), class, first: at, last: at, control: true, sameness: id.0 };
-    Batch { lines: line, records: vec![record] }
+    let record = PendingRecord { id, line: 0..line.len(), class, first: at, last: at, control: true, sameness: id.0, pieces: 0..0 };
+    Batch { lines: line, records: vec![record], ..Batch::default() }
 }
 
 fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {

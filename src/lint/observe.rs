@@ -176,7 +176,7 @@ impl Linter {
             }
             // Its own lengths were followed; what is around it was, too.
             Err(Unpromoted::Malformed(malformed)) => (true, Some(malformed.to_string())),
-            Err(Unpromoted::NoRoom) => (true, None),
+            Err(Unpromoted::NoRoom | Unpromoted::NoRandomness) => (true, None),
         };
         if rejected {
             group.rejected += 1;

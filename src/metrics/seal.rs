@@ -19,9 +19,9 @@ pub struct SealFigures {
 }
 
 impl SealFigures {
-    /// How long records wait for their seal.
+    /// How long records wait for their seal, and the vault takes.
     pub fn distributions(&self) -> impl Iterator<Item = Distribution<'_>> {
-        std::iter::once((&table::SEAL_SECONDS, None, &self.stats.duration))
+        [(&table::SEAL_SECONDS, None, &self.stats.duration), (&table::VAULT_SECONDS, None, &self.stats.vault_put)].into_iter()
     }
 }
 
@@ -38,6 +38,9 @@ impl Source for SealFigures {
             (&table::SEAL_STORED_BYTES, stats.stored_bytes.value()),
             (&table::SEAL_FAILED, stats.failed_batches.value()),
             (&table::SEAL_SEGMENT_RETRIES, stats.segment_retries.value()),
+            (&table::VAULT_BYTES, stats.vault_bytes.value()),
+            (&table::VAULT_PIECES, stats.vault_pieces.value()),
+            (&table::VAULT_FAILED, stats.vault_failures.value()),
             (&table::SEAL_DOUBTS, stats.commit_doubts.value()),
             (&table::SEAL_COMMIT_RETRIES, stats.commit_retries.value()),
             (&table::SEAL_IN_DOUBT, stats.in_doubt.value()),

@@ -90,6 +90,12 @@ table! {
     DEDUP_WINDOW: Gauge "spanseal.dedup.window" "spanseal_dedup_window_seconds" "s" [] "Age of the oldest of them at the newest seal; short on a quiet system and on a young log.";
     DEDUP_EVICTED: Counter "spanseal.dedup.evicted" "spanseal_dedup_evicted_total" "{record}" [] "Records forgotten before `seal.dedup_window` was over because `seal.dedup_bytes` was full; if sent again they are stored again.";
 
+    // The vault: what records keep apart.
+    VAULT_BYTES: Counter "spanseal.vault.content" "spanseal_vault_content_bytes_total" "By" [] "Bytes of content that the vault has taken, before it compressed them.";
+    VAULT_PIECES: Counter "spanseal.vault.pieces" "spanseal_vault_pieces_total" "{content}" [] "Contents (prompts, answers, documents, what else a record keeps apart) that the vault has taken.";
+    VAULT_SECONDS: Histogram "spanseal.vault.put.duration" "spanseal_vault_put_duration_seconds" "s" [] "How long the vault takes for what the records of a seal keep apart; their seal waits for it.";
+    VAULT_FAILED: Counter "spanseal.vault.failed_batches" "spanseal_vault_failed_batches_total" "{batch}" [] "Batches that failed because the vault did not take what they keep apart; their senders were told to try again.";
+
     // The pool: requests on their way to a seal.
     POOL_USED: Gauge "spanseal.pool.used" "spanseal_pool_used_bytes" "By" [] "Bytes of requests on their way to a seal.";
     POOL_CAPACITY: Gauge "spanseal.pool.capacity" "spanseal_pool_capacity_bytes" "By" [] "Bytes that may be: `seal.pool_bytes`.";

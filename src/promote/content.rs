@@ -1,7 +1,9 @@
-//! What was said (`record.md` section 4): sides become content objects, texts become the prompt's hash, the rest is held by hash too.
+//! What was said (`record.md` section 4): sides become content objects, texts become the prompt's hash, the rest is held
+//! as content too.
 
 use std::borrow::Cow;
 
+use super::aside::Held;
 use super::convert::{self, Marks, Who};
 use super::dialects::{Look, Side};
 use super::draft::{Draft, Entry, How, jcs};
@@ -12,7 +14,7 @@ use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
 use crate::record::builder::Val;
 use crate::record::canonical::{Json, compare_names, write_string};
-use crate::record::content::{Captured, Content, Scheme, keyed_hash_text};
+use crate::record::content::{Captured, Content, keyed_hash_text};
 use crate::record::registry::{self as member, Kind, Member};
 
 /// `prompt.hash` over the texts of the instructions: the same prompt is equal across people and calls.
@@ -204,7 +206,7 @@ pub(super) fn redirect(draft: &mut Draft<'_>, kind: Kind) {
     }
 }
 
-/// Hashes a side.
+/// Holds a side.
 pub(super) fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> Result<(), Malformed> {
     let notes = draft.take_notes(side);
     let mut entries = std::mem::take(draft.side_mut(side));
@@ -219,7 +221,7 @@ pub(super) fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> R
     let mut content = match holds {
         Holds::Content => {
             let pairs: Vec<(Cow<'a, str>, Value<'a>)> = entries.drain(..).map(|e| (e.key, e.value)).collect();
-            hashed(draft, who, side.member(), pairs)?
+            held(draft, who, side.member(), pairs)?
         }
         Holds::Redaction => Content::only(Captured::Redacted),
         Holds::Nothing if notes.reference.is_some() => Content::only(Captured::ByReference),
@@ -237,32 +239,26 @@ pub(super) fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> R
     Ok(())
 }
 
-/// `H("content", x)` with x by scheme: `utf8` exactly where one string carried it, else JCS of all attributes that did.
-fn hashed<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, pairs: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Content, Malformed> {
-    let mut content = Content::only(Captured::Hash);
-    if let [(_, Value::Text(text))] = pairs.as_slice() {
+/// Content of a member of the record, with x by scheme: `utf8` exactly where one string carried it, else JCS of all attributes that did.
+fn held<'a>(draft: &mut Draft<'a>, who: &Who<'_>, member: Member, pairs: Vec<(Cow<'a, str>, Value<'a>)>) -> Result<Content, Malformed> {
+    let Held { content, loose } = if let [(_, Value::Text(text))] = pairs.as_slice() {
         if std::str::from_utf8(text).is_err() {
             draft.conflict(member.path());
         }
-        content.scheme = Some(Scheme::Utf8);
-        content.bytes = u64::try_from(text.len()).ok();
-        content.hash = Some(who.keyed.bytes("content", text));
-        return Ok(content);
+        who.aside.text(text)
+    } else {
+        let (held, notes) = who.aside.attributes(|x| jcs(x, pairs))?;
+        if notes.repaired || notes.repeated {
+            draft.conflict(member.path());
+        }
+        if notes.cut {
+            draft.truncated.push(member.path());
+        }
+        Held { content: Content { truncated: notes.cut, ..held.content }, ..held }
+    };
+    if let Some(loose) = loose {
+        who.aside.keep(Cow::Borrowed(member.path()), loose);
     }
-    let mut x = std::mem::take(&mut draft.buffer);
-    x.clear();
-    let notes = jcs(&mut x, pairs)?;
-    if notes.repaired || notes.repeated {
-        draft.conflict(member.path());
-    }
-    if notes.cut {
-        content.truncated = true;
-        draft.truncated.push(member.path());
-    }
-    content.scheme = Some(Scheme::Attributes);
-    content.bytes = u64::try_from(x.len()).ok();
-    content.hash = Some(who.keyed.bytes("content", &x));
-    draft.buffer = x;
     Ok(content)
 }
 
@@ -321,7 +317,7 @@ pub(super) fn attributes(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Mal
     }
     if !draft.rest.is_empty() {
         let pairs = std::mem::take(&mut draft.rest);
-        let content = hashed(draft, who, member::REST, pairs)?;
+        let content = held(draft, who, member::REST, pairs)?;
         draft.record.push(member::REST, Val::Content(Box::new(content)));
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::aside::Aside;
 use super::draft::Draft;
 use super::encode::{self, Form, Notes};
 use super::scan;
@@ -110,6 +111,8 @@ pub(crate) enum Converted<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Who<'p> {
     pub(crate) keyed: &'p Keyed,
+    /// Where content and persons go.
+    pub(crate) aside: &'p Aside<'p>,
     pub(crate) mode: IdentityMode,
     pub(crate) references: References,
     pub(crate) scrub: &'p Scrub,
@@ -121,7 +124,8 @@ impl Who<'_> {
     pub(crate) fn person(&self, id: &str) -> String {
         match self.mode {
             IdentityMode::Plain => format!("id:{id}"),
-            IdentityMode::Keyed | IdentityMode::Vault => pseudonym(self.keyed, "person", self.realm, id),
+            IdentityMode::Keyed => pseudonym(self.keyed, "person", self.realm, id),
+            IdentityMode::Vault => self.aside.person(self.realm, id),
         }
     }
 
@@ -496,12 +500,15 @@ pub(crate) fn from_raw_json(member: Member, raw: &[u8], who: &Who<'_>, marks: &m
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::apart::Apart;
     use crate::record::identity::IdentityKey;
 
     fn one(member: Member, value: Value<'_>) -> String {
         let key = IdentityKey::new([0; 32]);
         let (keyed, scrub) = (key.keyed(), Scrub::default());
-        let who = Who { keyed: &keyed, mode: IdentityMode::Keyed, references: References::Plain, scrub: &scrub, realm: "" };
+        let settings = crate::promote::tests::settings();
+        let aside = Aside::new(&settings, &keyed, Apart::default());
+        let who = Who { keyed: &keyed, aside: &aside, mode: IdentityMode::Keyed, references: References::Plain, scrub: &scrub, realm: "" };
         match convert(member, &value, &who, &mut Marks::default()).unwrap() {
             Converted::To(val) => {
                 let (mut record, mut out) = (crate::record::builder::Record::default(), Vec::new());

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::Promoter;
+use super::aside::Loose;
 use super::confidence::is_of_threshold;
 use super::convert::{self, Converted, Marks, Who};
 use super::dialects::{Carried, Dialect, Dialects, Known, Look, Side, To, carried_key, otel_core_is_withheld, raw_parameter};
@@ -110,6 +111,14 @@ pub(crate) struct ModelSaid<'a> {
     pub(crate) sent: Option<&'a [u8]>,
 }
 
+/// A retrieved document in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Document<'a> {
+    pub(crate) members: Record<'a>,
+    /// Its content, if that goes to the vault: how the member is called is known when all documents are.
+    pub(crate) loose: Option<Loose>,
+}
+
 /// A record in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Draft<'a> {
@@ -118,7 +127,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) record: Record<'a>,
     pub(crate) sides: [Vec<Entry<'a>>; Side::COUNT],
     pub(crate) side_notes: [SideNotes; Side::COUNT],
-    pub(crate) documents: BTreeMap<u32, Record<'a>>,
+    pub(crate) documents: BTreeMap<u32, Document<'a>>,
     pub(crate) kept: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(crate) rest: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(crate) waiting: Vec<(Known, Cow<'a, str>, Value<'a>)>,
@@ -167,8 +176,6 @@ pub(crate) struct Draft<'a> {
     pub(crate) qualifiers: Vec<Stated<'a>>,
     /// Media types of sides that have no value.
     pub(crate) loose_media_types: Vec<(Side, String)>,
-    /// Preimages are made here, so that one allocation serves all records of a request.
-    pub(crate) buffer: Vec<u8>,
 }
 
 impl<'a> Draft<'a> {

@@ -80,7 +80,7 @@ pub(crate) fn finish<'a>(
     for side in Side::ALL {
         content::content(draft, who, side)?;
     }
-    lists::finish_documents(draft, who.keyed.key_id());
+    lists::finish_documents(draft, who);
     if closing.whole {
         content::say_absent(draft, kind);
     }
@@ -122,6 +122,7 @@ pub(crate) fn finish<'a>(
         last,
         control: false,
         sameness: written.sameness,
+        pieces: who.aside.finish(closing.id),
     });
     Ok(())
 }

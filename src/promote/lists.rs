@@ -3,14 +3,15 @@
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
+use super::aside::Held;
 use super::convert::{Converted, Marks, Who, from_json};
-use super::draft::{Draft, How, plain_json};
+use super::draft::{Document, Draft, How, jcs, plain_json};
 use super::scan::{self, Holds, parse_bounded};
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
 use crate::record::builder::{Record, Val};
 use crate::record::canonical::Json;
-use crate::record::content::{Captured, Content, Scheme};
+use crate::record::content::Captured;
 use crate::record::registry::{self as member, Member, TABLE};
 
 /// Most objects of a list; the rest is cut and named. The line's own limit bounds them again.
@@ -58,17 +59,12 @@ fn objects(value: &Value<'_>) -> Result<Option<Vec<Json>>, Malformed> {
     })
 }
 
-/// Content of one string inside an object.
-fn text_content(who: &Who<'_>, text: &str) -> Content {
-    match scan::text_holds(text.as_bytes()) {
-        Holds::Content => Content {
-            scheme: Some(Scheme::Utf8),
-            hash: Some(who.keyed.bytes("content", text.as_bytes())),
-            bytes: u64::try_from(text.len()).ok(),
-            ..Content::only(Captured::Hash)
-        },
-        Holds::Redaction => Content::only(Captured::Redacted),
-        Holds::Nothing => Content::only(Captured::Absent),
+/// Content of one string.
+fn text_content(who: &Who<'_>, text: &[u8]) -> Held {
+    match scan::text_holds(text) {
+        Holds::Content => who.aside.text(text),
+        Holds::Redaction => Held::only(Captured::Redacted),
+        Holds::Nothing => Held::only(Captured::Absent),
     }
 }
 
@@ -98,8 +94,7 @@ pub(crate) fn documents_of(draft: &mut Draft<'_>, who: &Who<'_>, list: &[Json]) 
                 "score" => set(draft, who, index, member::RETRIEVAL_DOCUMENTS_ITEM_SCORE, value),
                 "content" | "text" | "page_content" => match value {
                     Json::String(text) => {
-                        let content = Val::Content(Box::new(text_content(who, text)));
-                        document(draft, index).set(member::RETRIEVAL_DOCUMENTS_ITEM_CONTENT, content);
+                        set_content(draft, index, text_content(who, text.as_bytes()));
                         true
                     }
                     _ => false,
@@ -116,7 +111,7 @@ fn set(draft: &mut Draft<'_>, who: &Who<'_>, index: u32, member: Member, value: 
     match from_json(member, value, who, &mut marks) {
         Converted::To(value) => {
             draft.marks(member.path(), marks);
-            document(draft, index).set(member, value);
+            document(draft, index).members.set(member, value);
             true
         }
         Converted::Empty => true,
@@ -127,8 +122,15 @@ fn set(draft: &mut Draft<'_>, who: &Who<'_>, index: u32, member: Member, value: 
     }
 }
 
-fn document<'d, 'a>(draft: &'d mut Draft<'a>, index: u32) -> &'d mut Record<'a> {
+fn document<'d, 'a>(draft: &'d mut Draft<'a>, index: u32) -> &'d mut Document<'a> {
     draft.documents.entry(index).or_default()
+}
+
+/// The last value counts.
+fn set_content(draft: &mut Draft<'_>, index: u32, held: Held) {
+    let document = document(draft, index);
+    document.members.set(member::RETRIEVAL_DOCUMENTS_ITEM_CONTENT, Val::Content(Box::new(held.content)));
+    document.loose = held.loose;
 }
 
 /// Takes one leaf of an indexed document (`0.document.content`). False: it has no member.
@@ -155,27 +157,12 @@ pub(crate) fn document_leaf<'a>(
             value != Json::Null && set(draft, who, index, member::RETRIEVAL_DOCUMENTS_ITEM_SCORE, &value)
         }
         b"document.content" => {
-            let content = match value {
-                Value::Text(text) if scan::text_holds(text) == Holds::Content => Content {
-                    scheme: Some(Scheme::Utf8),
-                    hash: Some(who.keyed.bytes("content", text)),
-                    bytes: u64::try_from(text.len()).ok(),
-                    ..Content::only(Captured::Hash)
-                },
-                Value::Text(text) if scan::text_holds(text) == Holds::Redaction => Content::only(Captured::Redacted),
-                Value::Text(_) | Value::Empty => Content::only(Captured::Absent),
-                other => {
-                    let mut x = Vec::new();
-                    super::draft::jcs(&mut x, vec![(Cow::Borrowed(key), other.clone())])?;
-                    Content {
-                        scheme: Some(Scheme::Attributes),
-                        hash: Some(who.keyed.bytes("content", &x)),
-                        bytes: u64::try_from(x.len()).ok(),
-                        ..Content::only(Captured::Hash)
-                    }
-                }
+            let held = match value {
+                Value::Text(text) => text_content(who, text),
+                Value::Empty => Held::only(Captured::Absent),
+                other => who.aside.attributes(|x| jcs(x, vec![(Cow::Borrowed(key), other.clone())]))?.0,
             };
-            document(draft, index).set(member::RETRIEVAL_DOCUMENTS_ITEM_CONTENT, Val::Content(Box::new(content)));
+            set_content(draft, index, held);
             true
         }
         _ => false,
@@ -183,10 +170,23 @@ pub(crate) fn document_leaf<'a>(
 }
 
 /// Writes the collected documents, in the order of their indexes.
-pub(crate) fn finish_documents(draft: &mut Draft<'_>, key_id: &str) {
+pub(crate) fn finish_documents(draft: &mut Draft<'_>, who: &Who<'_>) {
     let documents = std::mem::take(&mut draft.documents);
-    let items: Vec<Vec<u8>> = documents.values().map(|d| item(d, key_id)).filter(|i| i.len() > 2).collect();
-    if !items.is_empty() && !draft.record.has(member::RETRIEVAL_DOCUMENTS) {
+    if draft.record.has(member::RETRIEVAL_DOCUMENTS) {
+        return;
+    }
+    let mut items: Vec<Vec<u8>> = Vec::with_capacity(documents.len());
+    for document in documents.into_values() {
+        let item = item(&document.members, who.keyed.key_id());
+        // `{}` says nothing.
+        if item.len() > 2 {
+            if let Some(loose) = document.loose {
+                who.aside.keep(Cow::Owned(format!("retrieval.documents[{}].content", items.len())), loose);
+            }
+            items.push(item);
+        }
+    }
+    if !items.is_empty() {
         draft.record.push(member::RETRIEVAL_DOCUMENTS, Val::Items(items));
     }
 }

@@ -3,6 +3,7 @@
 //! The way of a span: `detect` looks at its keys (most spans end here), `draft` gives each attribute its home by the tables of
 //! `dialects`, `finish` hashes content, decides kind and fallbacks and names what is missing, `record::builder` writes the line.
 
+mod aside;
 mod confidence;
 mod content;
 mod convert;
@@ -22,10 +23,11 @@ mod scrub;
 mod settings;
 pub mod vocabulary;
 
-pub use crate::record::identity::{IdentityKey, IdentityMode, References};
+pub use crate::record::content::ContentMode;
+pub use crate::record::identity::{IdentityKey, IdentityMode, PersonBook, References};
 pub use confidence::{THRESHOLDS_MAX, Threshold};
 pub use finish::Signal as RecordSignal;
-pub use settings::Settings;
+pub use settings::{Randomness, Settings};
 
 use std::fmt;
 
@@ -36,6 +38,7 @@ use crate::record::Batch;
 use crate::record::identity::Keyed;
 use crate::record::registry::{EVERY, Kind, Member};
 use crate::tlog::seal_file::Counts;
+use aside::Aside;
 use dialects::{Dialects, Tables};
 use draft::Draft;
 use origin::{Below, Origin};
@@ -61,7 +64,7 @@ impl fmt::Debug for Peer {
 /// Memory for what a request becomes: a small request may become records many times its size, and whoever admitted it must hear of that
 /// while it happens.
 pub trait Room: Sync + fmt::Debug {
-    /// Whether lines may take so many bytes in all. Asked after each record.
+    /// Whether lines, and what is kept apart from them, may take so many bytes in all. Asked after each record.
     fn has(&self, bytes: usize) -> bool;
 }
 
@@ -102,6 +105,9 @@ pub enum Unpromoted {
     /// Its records need more memory than [`Room`] gave.
     #[error("there is no room for what the request becomes")]
     NoRoom,
+    /// The system has no randomness to give, and a salt that can be guessed hides nothing.
+    #[error("the system has no randomness to give for salts and pseudonyms")]
+    NoRandomness,
 }
 
 /// Why a span or log was not promoted. The metric's label is [`Skip::label`].
@@ -163,8 +169,10 @@ impl Promoter {
                         .to_owned(),
                 );
             }
-            IdentityMode::Vault => return Err("identity.mode: `vault` needs a vault, which this version has not; use `keyed`".to_owned()),
-            IdentityMode::Plain | IdentityMode::Keyed => {}
+            IdentityMode::Vault if settings.persons.is_none() => {
+                return Err("identity.mode: `vault` needs a vault; set `content.vault.url`, or use `keyed`".to_owned());
+            }
+            IdentityMode::Plain | IdentityMode::Keyed | IdentityMode::Vault => {}
         }
         let enabled = if settings.dialects.is_empty() { Dialects::ALL } else { Dialects::parse(&settings.dialects)? };
         let required_of = |kind: &Kind| Member::all().filter(|m| m.spec().required.contains(kind)).collect();
@@ -212,21 +220,32 @@ impl Promoter {
 
     fn walk(&self, request: &[u8], context: Context<'_>, batch: &mut Batch, items: Items) -> Result<Tally, Unpromoted> {
         let before = (batch.lines.len(), batch.records.len());
-        let walked = self.walk_groups(request, context, batch, items);
+        let aside = Aside::new(&self.settings, &self.keyed, std::mem::take(&mut batch.apart));
+        let extent = aside.extent();
+        let walked = self.walk_groups(request, context, (batch, &aside), items);
         if walked.is_err() {
             batch.lines.truncate(before.0);
             batch.records.truncate(before.1);
+            aside.cut_back(extent);
         }
+        batch.apart = aside.into_apart();
         let mut tally = walked?;
         tally.counts.promoted = u64::try_from(batch.records.len() - before.1).unwrap_or(u64::MAX);
         Ok(tally)
     }
 
-    fn walk_groups<'a>(&'a self, request: &'a [u8], context: Context<'a>, batch: &mut Batch, items: Items) -> Result<Tally, Unpromoted> {
+    fn walk_groups<'a>(
+        &'a self,
+        request: &'a [u8],
+        context: Context<'a>,
+        (batch, aside): (&mut Batch, &Aside<'a>),
+        items: Items,
+    ) -> Result<Tally, Unpromoted> {
         let mut tally = Tally::default();
         let none_matched = Matched::default();
         let mut draft: Draft<'a> = Draft::default();
-        let lines_before = batch.lines.len();
+        let taken = |batch: &Batch| batch.lines.len() + aside.memory();
+        let taken_before = taken(batch);
         for group in resource_groups(request) {
             let group = ResourceGroup::read(group?)?;
             // Resource and scope are read when the first record needs them.
@@ -280,14 +299,16 @@ impl Promoter {
                         below = Some(Below::read(self, &scope)?);
                     }
                     let (Some(origin), Some(below)) = (&origin, &below) else { continue };
-                    let around = Around { promoter: self, origin, below, context, matched: matched.as_ref().unwrap_or(&none_matched) };
-                    let before = (batch.lines.len(), batch.records.len());
+                    let matched = matched.as_ref().unwrap_or(&none_matched);
+                    let around = Around { promoter: self, origin, below, aside, context, matched };
+                    let before = (batch.lines.len(), batch.records.len(), aside.extent());
                     let made = match items {
                         Items::Spans => records::span(&around, &mut draft, item, batch),
                         Items::Logs => records::log(&around, &mut draft, item, batch),
                     };
                     match made {
-                        Ok(_) if !context.room.has(batch.lines.len() - lines_before) => return Err(Unpromoted::NoRoom),
+                        Ok(_) if aside.is_predictable() => return Err(Unpromoted::NoRandomness),
+                        Ok(_) if !context.room.has(taken(batch) - taken_before) => return Err(Unpromoted::NoRoom),
                         Ok(made) => {
                             tally.counts.dropped_attributes += made.dropped_attributes;
                             tally.misshapen_ids += u64::from(made.misshapen_id);
@@ -296,6 +317,7 @@ impl Promoter {
                         Err(malformed) => {
                             batch.lines.truncate(before.0);
                             batch.records.truncate(before.1);
+                            aside.cut_back(before.2);
                             tally.reject(malformed);
                         }
                     }

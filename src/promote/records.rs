@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::aside::Aside;
 use super::convert::{self, Marks, Who};
 use super::detect;
 use super::dialects::{Dialect, Look, Side, ai_audit, document_of_event, message_event};
@@ -32,6 +33,7 @@ pub(crate) struct Around<'p, 'a> {
     pub(crate) promoter: &'a Promoter,
     pub(crate) origin: &'p Origin<'a>,
     pub(crate) below: &'p Below<'a>,
+    pub(crate) aside: &'p Aside<'a>,
     pub(crate) context: Context<'a>,
     /// The own rules that the span or log meets.
     pub(crate) matched: &'p Matched<'a>,
@@ -44,6 +46,7 @@ impl<'p> Around<'p, '_> {
     {
         Who {
             keyed: &self.promoter.keyed,
+            aside: self.aside,
             mode: self.promoter.settings.identity_mode,
             references: self.promoter.settings.references,
             scrub: &self.promoter.scrub,

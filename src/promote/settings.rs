@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use super::confidence::Threshold;
 use super::rules::Rule;
-use crate::record::identity::{IdentityKey, IdentityMode, References};
+use crate::record::content::ContentMode;
+use crate::record::identity::{IdentityKey, IdentityMode, PersonBook, References};
 use crate::retain::Classes;
 
-/// Everything that decides how telemetry becomes records. `content.mode` is `hash`: the vault comes later and will be a member here.
+/// Fills a buffer with bytes that nobody can guess.
+pub type Randomness = fn(&mut [u8]) -> Result<(), getrandom::Error>;
+
+/// Everything that decides how telemetry becomes records.
 #[derive(Clone)]
 pub struct Settings {
     /// Retention classes.
@@ -19,6 +23,12 @@ pub struct Settings {
     pub identity_mode: IdentityMode,
     /// `identity.acknowledge_plain`: without it, mode `plain` is refused.
     pub acknowledge_plain: bool,
+    /// The vault's persons: where `identity_mode` says vault.
+    pub persons: Option<Arc<dyn PersonBook>>,
+    /// `content.mode` and `content.equality`
+    pub content: ContentMode,
+    /// Where salts and pseudonyms come from: the operating system.
+    pub random: Randomness,
     /// `identity.references`
     pub references: References,
     /// `identity.realm`: the resource attribute whose value keeps equal ids of two applications apart.
@@ -39,13 +49,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults of the configuration for these classes and this key.
+    /// What holds where there is no vault, for these classes and this key.
     pub fn new(classes: Arc<Classes>, identity_key: IdentityKey) -> Self {
         Settings {
             classes,
             identity_key,
             identity_mode: IdentityMode::Keyed,
             acknowledge_plain: false,
+            persons: None,
+            content: ContentMode::Hash,
+            random: getrandom::fill,
             references: References::Plain,
             realm: "service.namespace".to_owned(),
             scrub: Vec::new(),
@@ -63,6 +76,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("identity_key", &self.identity_key)
             .field("identity_mode", &self.identity_mode)
+            .field("content", &self.content)
             .field("references", &self.references)
             .field("realm", &self.realm)
             .field("dialects", &self.dialects)

@@ -6,6 +6,7 @@ mod hostile;
 mod own_rules;
 mod own_words;
 mod rules;
+mod vault;
 mod vendors;
 
 use super::testing::{Any, request};
@@ -43,7 +44,8 @@ pub(super) fn lines(promoter: &Promoter, request: &[u8], logs: bool) -> (Vec<Jso
     let mut batch = Batch::default();
     let context = Context::new(RECEIVED);
     let tally = if logs { promoter.logs(request, context, &mut batch) } else { promoter.traces(request, context, &mut batch) }.unwrap();
-    let lines = batch.records.iter().map(|r| checked(batch.line(r))).collect();
+    let lines: Vec<Json> = batch.records.iter().map(|r| checked(batch.line(r))).collect();
+    vault::expect_the_same_with_a_vault(promoter, request, logs, &lines);
     (lines, tally, batch)
 }
 

@@ -50,6 +50,11 @@ const PERSON: &[&str] = &["actor.user_id", "subject.id", "review.reviewer.id", "
 const DECISION: &[&str] = &["decision.id"];
 const SESSION: &[&str] = &["actor.session_id", "actor.conversation_id"];
 
+/// Everyone a record names, as stored.
+pub fn persons_of(record: &Json) -> impl Iterator<Item = &str> {
+    PERSON.iter().filter_map(|path| record.path(path)?.as_str())
+}
+
 impl Filter {
     /// A condition on a person, as the command line gives it.
     pub fn person(asked: &str, names: &Names) -> Wanted {

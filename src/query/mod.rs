@@ -3,18 +3,19 @@
 //! [`log`] reads the seals of a log and decides by `tlog::truth` which versions are the log; [`scan`] walks them newest first, opens
 //! only segments that may hold an answer, and checks each against the SHA-256 that its seal signed; [`filter`] says what is looked for;
 //! [`collapse`] makes one record of what was sealed twice; [`mod@print`] writes answers for people and machines; [`story`] tells a decision
-//! in plain words.
+//! in plain words; [`opening`] brings back from the vault what was said.
 //!
 //! Two promises. Nothing unread is passed over: what could not be read or compared is a [`Problem`], and an answer with problems is
 //! never called complete. Nothing is believed that was not checked against a signed seal.
 //!
-//! Imports `tlog`, `worm` and `record` only; reads, never writes.
+//! Imports `tlog`, `worm`, `vault` and `record` only; reads, never writes.
 
 pub mod collapse;
 pub mod filter;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod log;
+pub mod opening;
 pub mod person;
 pub mod print;
 mod realm;

@@ -9,8 +9,9 @@ use std::collections::{BTreeSet, HashSet};
 use memchr::memmem;
 
 use super::realm::{Realm, realms_of};
+use crate::record::apart::PersonEntry;
 use crate::record::canonical::Json;
-use crate::record::identity::{IdentityKey, pseudonym};
+use crate::record::identity::{IdentityKey, pseudonym, vault_pseudonym};
 
 /// Which label of `H(label, ...)` a value is hashed under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +45,13 @@ pub struct Names {
     pub realms: Vec<String>,
     /// `identity.realm`: the resource attribute whose value is the realm.
     pub realm_attribute: String,
+    /// What the vault knows of the persons asked for; `None` where it was not asked.
+    pub vault: Option<Vec<PersonEntry>>,
 }
 
 impl Default for Names {
     fn default() -> Self {
-        Names { key: None, realms: Vec::new(), realm_attribute: "service.namespace".to_owned() }
+        Names { key: None, realms: Vec::new(), realm_attribute: "service.namespace".to_owned(), vault: None }
     }
 }
 
@@ -62,6 +65,8 @@ pub struct Wanted {
     /// The `source` seen last: most records have the same as the one before.
     source: Vec<u8>,
     literal: bool,
+    /// The vault has said all that it knows of who is asked for.
+    vault_asked: bool,
     /// Every form so far.
     forms: HashSet<String>,
     realms: BTreeSet<String>,
@@ -79,6 +84,7 @@ impl Wanted {
             realm: Realm::new(&names.realm_attribute),
             source: Vec::new(),
             literal,
+            vault_asked: names.vault.is_some(),
             forms: HashSet::new(),
             realms: BTreeSet::new(),
         };
@@ -86,6 +92,9 @@ impl Wanted {
             (true, _) | (_, Label::Reference) => wanted.forms.insert(asked.to_owned()),
             (false, Label::Person) => wanted.forms.insert(format!("id:{asked}")),
         };
+        if let (Label::Person, false, Some(known)) = (label, literal, &names.vault) {
+            wanted.forms.extend(known.iter().filter(|entry| entry.id == asked).map(|entry| vault_pseudonym(&entry.pseudonym)));
+        }
         wanted.try_realm("");
         for realm in &names.realms {
             wanted.try_realm(realm);
@@ -126,7 +135,7 @@ impl Wanted {
             let rest = line.get(at + PREFIX.len()..).unwrap_or_default();
             let is_own = self.key.as_ref().is_some_and(|key| rest.starts_with(key.id().as_bytes()));
             own |= is_own;
-            !is_own
+            !is_own && !(self.vault_asked && rest.starts_with(b"vault:"))
         });
         foreign || own && self.realm.may_be_hidden_in(line)
     }
@@ -150,7 +159,7 @@ impl Wanted {
             || self
                 .forms
                 .iter()
-                .filter(|form| self.literal || !form.starts_with("ps:"))
+                .filter(|form| self.literal || !form.starts_with("ps:") || form.starts_with("ps:vault:"))
                 .any(|form| memmem::find(line, &Json::string(form.as_str()).to_jcs()).is_some())
     }
 
@@ -162,7 +171,8 @@ impl Wanted {
         }
         let (key, _) = stored.strip_prefix("ps:")?.split_once(':')?;
         match key {
-            "vault" => Some(Incomparable::Vault),
+            // Who is asked for has none of their pseudonyms there, or had one that was erased, and then nobody is to find out.
+            "vault" => (!self.vault_asked).then_some(Incomparable::Vault),
             key if self.key.as_ref().is_some_and(|own| own.id() == key) => self.realm.is_hidden_in(record).then_some(Incomparable::Realm),
             key => Some(Incomparable::Key(key.to_owned())),
         }
@@ -179,7 +189,7 @@ fn prefix(key: &IdentityKey) -> String {
 pub enum Incomparable {
     /// It is a pseudonym under this key.
     Key(String),
-    /// Only the vault knows who it is.
+    /// Only the vault knows who it is, and it was not asked.
     Vault,
     /// It is a pseudonym in a realm that the record may not show as it was.
     Realm,
@@ -285,6 +295,31 @@ mod tests {
         assert_eq!(wanted.incomparable("ps:0badc0de:00", &Json::Null), Some(Incomparable::Key("0badc0de".to_owned())));
         assert_eq!(wanted.incomparable("ps:vault:00", &Json::Null), Some(Incomparable::Vault));
         assert_eq!(wanted.incomparable("id:bob", &Json::Null), None);
+    }
+
+    /// Scenario: one id of two applications, in the vault under two pseudonyms, and a third person's. Guarantee: who is asked for is found
+    /// under both, nobody else is, and nothing is called incomparable that the vault could tell.
+    #[test]
+    fn a_person_is_found_by_what_the_vault_knows() {
+        let entry = |n: u8, id: &str| PersonEntry { key: [n; 32], pseudonym: [n; 16], realm: n.to_string(), id: id.to_owned() };
+        let known = vec![entry(1, "alice"), entry(2, "alice"), entry(3, "bob")];
+        let stored = |n: u8| vault_pseudonym(&[n; 16]);
+        let line = |n: u8| format!(r#"{{"actor":{{"user_id":"{}"}}}}"#, stored(n));
+        let key = IdentityKey::new([7; 32]);
+        for names in [Names { vault: Some(known.clone()), ..Names::default() }, Names { vault: Some(known), ..keyed(&key) }] {
+            let wanted = Wanted::new(Label::Person, "alice", &names);
+            for n in [1, 2] {
+                assert!(wanted.is(&stored(n)) && wanted.may_be_in(line(n).as_bytes()));
+            }
+            for n in [3, 4] {
+                assert!(!wanted.is(&stored(n)) && !wanted.may_be_in(line(n).as_bytes()) && !wanted.may_escape_in(line(n).as_bytes()));
+                assert_eq!(wanted.incomparable(&stored(n), &Json::Null), None);
+            }
+            assert!(wanted.is("id:alice"), "all forms at once");
+        }
+        let asked_nobody = Wanted::new(Label::Person, "alice", &keyed(&key));
+        assert!(asked_nobody.may_escape_in(line(1).as_bytes()));
+        assert_eq!(asked_nobody.incomparable(&stored(1), &Json::Null), Some(Incomparable::Vault));
     }
 
     #[test]

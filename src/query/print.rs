@@ -149,7 +149,7 @@ fn width_of(column: Column, cells: &[String]) -> usize {
 }
 
 /// One array of `{record, seal, segment, leaf_index}`, and the proof where there is one. The record is the sealed line itself.
-pub fn json(hits: &[Hit], proofs: Option<&[Json]>) -> Vec<u8> {
+pub fn json(hits: &[Hit], more: &[(&str, &[Json])]) -> Vec<u8> {
     let mut out = b"[".to_vec();
     for (i, hit) in hits.iter().enumerate() {
         out.extend_from_slice(if i == 0 { b"\n" } else { b",\n" });
@@ -165,9 +165,9 @@ pub fn json(hits: &[Hit], proofs: Option<&[Json]>) -> Vec<u8> {
         if hit.standing == Standing::Conflict {
             out.extend_from_slice(b",\"conflict\":true");
         }
-        if let Some(proof) = proofs.and_then(|p| p.get(i)) {
-            out.extend_from_slice(b",\"proof\":");
-            proof.write_jcs(&mut out);
+        for (name, value) in more.iter().filter_map(|(name, of_hits)| Some((name, of_hits.get(i)?))) {
+            out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+            value.write_jcs(&mut out);
         }
         out.push(b'}');
     }
@@ -328,15 +328,15 @@ mod tests {
     #[test]
     fn json_holds_the_sealed_bytes_and_the_place() {
         let hits = credit();
-        let out = json(&hits, None);
+        let out = json(&hits, &[]);
         let read = Json::parse(&out).unwrap();
         let second = &read.as_array().unwrap()[1];
         assert_eq!(second.get("record"), Some(&hits[1].record));
         assert_eq!(second.get("seal"), Some(&Json::Number(1.0)));
         assert_eq!(second.get("leaf_index"), Some(&Json::Number(0.0)));
         assert_eq!(second.path("segment").and_then(Json::as_str), Some(hits[1].place.segment.key.as_str()));
-        assert_eq!(json(&[], None), b"[]\n");
-        let proved = json(&hits[..1], Some(&[Json::object([("format", Json::string("spanseal.proof/1"))])]));
+        assert_eq!(json(&[], &[]), b"[]\n");
+        let proved = json(&hits[..1], &[("proof", &[Json::object([("format", Json::string("spanseal.proof/1"))])])]);
         assert!(Json::parse(&proved).unwrap().as_array().unwrap()[0].path("proof.format").is_some());
     }
 

@@ -252,7 +252,7 @@ impl Run<'_> {
                 "{records} by a pseudonym in a realm (identity.realm) that the record may not show as it was, because part of what it \
                  says of its sender was blacked out, cut off or stated twice: not compared; try the realms that you know of with --realm"
             ),
-            Incomparable::Vault => format!("{records} by a pseudonym of the vault, which was not asked: not compared"),
+            Incomparable::Vault => format!("{records} by a pseudonym of the vault, which could not be asked (content.vault): not compared"),
         };
         Problem { object: self.log.name().to_owned(), what }
     }

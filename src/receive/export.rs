@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -104,7 +105,7 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
         drop(permit);
         None
     } else {
-        permit.shrink(batch.lines.len() + batch.records.len() * size_of::<crate::record::PendingRecord>());
+        permit.shrink(batch.memory());
         let turn = intake.state.sealer.turn().await?;
         // No await between these two: a request is counted and pending, or neither.
         count();
@@ -124,12 +125,15 @@ struct Promoted {
     permit: Permit,
 }
 
-/// A share of the pool that grows with the lines it is for.
+/// A share of the pool that grows with the lines, and what is kept apart, that it is for.
 #[derive(Debug)]
 struct Share<'i> {
     pool: &'i Pool,
     permit: Mutex<Permit>,
 }
+
+/// When to come back to a machine without randomness: that passes, if it does, soon after the machine was started.
+const NO_RANDOMNESS_RETRY: Duration = Duration::from_secs(5);
 
 /// Step by which it grows.
 const GROWTH_BYTES: usize = 256 * 1024;
@@ -175,6 +179,10 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
         // What would not fit into an empty pool either never will.
         (Err(Unpromoted::NoRoom), _) if permit.bytes().saturating_add(GROWTH_BYTES) >= pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
         (Err(Unpromoted::NoRoom), _) => Err(Refusal::Full),
+        (Err(why @ Unpromoted::NoRandomness), _) => {
+            tracing::error!(reason = %why, "promote.refused");
+            Err(Refusal::NotSealed(NO_RANDOMNESS_RETRY))
+        }
         (Err(Unpromoted::Malformed(malformed)), None) => Err(malformed.into()),
         (Err(Unpromoted::Malformed(malformed)), Some(foreign)) => {
             Err(Refusal::Malformed(format!("{malformed}; {}", hint(signal, foreign))))

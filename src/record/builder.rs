@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::canonical::{write_number, write_string};
-use super::content::Content;
+use super::content::{Content, commitments};
 use super::registry::{self as member, Member};
 use super::sameness::Sameness;
 use crate::clock::{UnixNanos, UnixSeconds};
@@ -369,11 +369,17 @@ impl<'a> Record<'a> {
                         rest = ahead.clone();
                     }
                 };
-                content.write_members(out, key_id, |out, next| woven(out, Some(next)));
+                skipped.extend(content.write_members(out, key_id, |out, next| woven(out, Some(next))));
                 woven(out, None);
                 out.push(b'}');
             } else {
+                let start = out.len();
                 write_value(out, value, key_id);
+                // The one list whose objects hold content.
+                if member == member::RETRIEVAL_DOCUMENTS {
+                    let written = out.get(start..).unwrap_or_default();
+                    skipped.extend(commitments(written).map(|at| start + at.start..start + at.end));
+                }
             }
         }
         if current != Volatile::No {

@@ -103,8 +103,28 @@ pub enum IdentityMode {
     Keyed,
     /// `id:<as sent>`; refused without `acknowledge_plain`.
     Plain,
-    /// The id lives encrypted in the vault. Refused until the vault exists; stands here so that nobody needs to change types then.
+    /// `ps:vault:<random hex>`: the id lives encrypted in the vault, and erasing it there makes the pseudonym say nothing.
     Vault,
+}
+
+/// The pseudonym that a [`PersonBook`] gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The random part.
+    pub pseudonym: [u8; 16],
+    /// Whether the vault holds it durably. If not, whoever writes it into a record brings the person along to the vault; several may.
+    pub stored: bool,
+}
+
+/// The vault's persons, as far as promotion needs them: in memory, shared by all requests.
+pub trait PersonBook: Send + Sync + fmt::Debug {
+    /// The pseudonym of the person under `key` (`H("person", realm, id)`); of one who is met for the first time, what `fresh` gives.
+    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> [u8; 16]) -> Given;
+}
+
+/// A pseudonym of the vault, as it stands in a record.
+pub fn vault_pseudonym(random: &[u8; 16]) -> String {
+    ["ps:vault:", &hex::encode(random)].concat()
 }
 
 /// `identity.references`.

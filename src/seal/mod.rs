@@ -1,7 +1,7 @@
 //! Records -> durable, ordered seals. The only writer.
 //!
-//! State words, used everywhere: a record is **pending** (promoted, in the pool), **staged** (its segment is stored, no seal names it
-//! yet), **committed** (the create-only put of `seals/<n>.json` took effect: the one commit point), **published** (the `checkpoint`
+//! State words, used everywhere: a record is **pending** (promoted, in the pool), **staged** (its segment is stored, and its content is in
+//! the vault; no seal names it yet), **committed** (the create-only put of `seals/<n>.json` took effect: the one commit point), **published** (the `checkpoint`
 //! object points at its seal or a later one).
 //!
 //! One task owns the state (`sealer`); everyone else holds a [`SealerHandle`].

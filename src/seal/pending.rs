@@ -24,7 +24,7 @@ pub(crate) struct Pending {
     permits: Vec<Permit>,
     /// What the batch's records are known by, for the window once they are sealed.
     pub(crate) keys: HashSet<Key>,
-    /// Bytes of record lines.
+    /// Bytes of record lines, and of the content that they keep apart.
     pub(crate) bytes: usize,
     /// When the first of its records came.
     pub(crate) since: Option<Instant>,
@@ -52,7 +52,7 @@ impl Pending {
     pub(crate) fn take(&mut self, submission: Submission, dedup: &Dedup) -> Taken {
         let Submission { mut batch, permit, answer } = submission;
         let (mut newest_seal, mut duplicates, mut shared) = (None, 0, 0);
-        batch.records.retain(|record| {
+        batch.retain(|record| {
             let key = (record.id, record.sameness);
             let sealed = dedup.find(&key);
             newest_seal = newest_seal.max(sealed);
@@ -69,7 +69,7 @@ impl Pending {
             _ => {
                 self.since = self.since.or_else(|| Some(Instant::now()));
                 self.shared += shared;
-                self.bytes += batch.records.iter().map(|r| r.line.len()).sum::<usize>();
+                self.bytes += batch.records.iter().map(|r| batch.bytes(r)).sum::<usize>();
                 self.batches.push(batch);
                 self.permits.push(permit);
                 self.waiters.push(answer);
@@ -111,7 +111,16 @@ mod tests {
             batch.lines.push(b'x');
             let (id, sameness) = key(*n);
             let (first, last) = (UnixNanos(1), UnixNanos(1));
-            batch.records.push(PendingRecord { id, line: from..from + 1, class: ClassIndex(0), first, last, control: false, sameness });
+            batch.records.push(PendingRecord {
+                id,
+                line: from..from + 1,
+                class: ClassIndex(0),
+                first,
+                last,
+                control: false,
+                sameness,
+                pieces: 0..0,
+            });
         }
         let (answer, receipt) = oneshot::channel();
         let permit = Pool::new(1024, Duration::from_secs(1)).admit(1).await.unwrap();

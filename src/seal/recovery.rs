@@ -19,6 +19,7 @@ use crate::retain::Classes;
 use crate::tlog::Hash;
 use crate::tlog::note::Checkpoint;
 use crate::tlog::seal_file::{LogFile, SealFile};
+use crate::vault::VaultError;
 use crate::worm::{
     PutError, ReadError, SMALL_BYTES_MAX, Version, WormStore, WriterGuard, checkpoint_key, log_key, parse_seal_name, seal_key,
 };
@@ -43,6 +44,9 @@ pub enum OpenError {
     /// What was found forbids writing.
     #[error("{0}")]
     Refused(String),
+    /// What earlier attempts left in the vault could not be removed.
+    #[error("the log cannot be opened: {0}")]
+    Vault(#[from] VaultError),
     /// The first seal could not be committed.
     #[error("the log cannot be opened: {0}")]
     Commit(#[from] super::Fatal),

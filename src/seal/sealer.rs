@@ -1,8 +1,11 @@
 //! The one task that owns the log: collects batches, seals them in groups, commits, answers, publishes.
 //!
-//! Order of one seal: (1) segments are put and their locks read back, (2) the seal is signed, (3) its create-only put commits it,
-//! (4) the waiters are answered, (5) `checkpoint` is published at an interval, by a task of its own (`publisher`). A crash before 3 leaves
-//! orphans that no seal names; a crash between 3 and 4 costs a resend, which the window of duplicates recognises.
+//! Order of one seal: (1) segments are put and their locks read back, while the vault takes what their records keep apart, (2) the seal is
+//! signed, (3) its create-only put commits it, (4) the waiters are answered, (5) `checkpoint` is published at an interval, by a task of its
+//! own (`publisher`). A crash before 3 leaves orphans that no seal names, those in the vault until the next start; a crash between 3 and 4
+//! costs a resend, which the window of duplicates recognises.
+
+mod apart;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +34,7 @@ use crate::retain::Classes;
 use crate::tlog::merkle::CompactRange;
 use crate::tlog::seal_file::{Counts, SealFile, SegmentRef, Statement};
 use crate::tlog::{Hash, RootHash};
+use crate::vault::{Packs, Vault};
 use crate::worm::{ENTRY_BYTES_MAX, Lock, Locks, PutError, VersionId, WormStore, WriterGuard, below, log_key, put_locked, segment_name};
 
 /// Requests that may wait in the channel; the pool bounds their bytes.
@@ -54,6 +58,8 @@ pub struct Options {
     pub log: String,
     /// Its key.
     pub key: LogKey,
+    /// Where its records' content and persons go, claimed for this process. `None`: its records keep nothing apart.
+    pub vault: Option<Vault>,
     /// `retention.classes`
     pub classes: Arc<Classes>,
     /// The time.
@@ -138,7 +144,8 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     let handle =
         SealerHandle { submissions, pool: options.pool, counters: Arc::new(Counters::default()), answer_within: options.answer_within };
     let started = clock.now().ceil_seconds();
-    let before = opened.newest.as_ref().map(|s| s.statement.config_sha256);
+    let previous = opened.newest.clone();
+    let before = previous.as_ref().map(|s| s.statement.config_sha256);
     let checkpoint_lock = match store.state().await {
         Ok(state) => state.default_retention.is_some() && store.locks() == Locks::Enforced,
         Err(e) => return Err(e.into()),
@@ -169,6 +176,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         max_bytes: options.max_bytes,
         heartbeat: options.heartbeat,
         heartbeat_at: now,
+        vault: options.vault,
         store,
         log,
         key,
@@ -188,6 +196,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         Sealed::Failed { reason, .. } => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
     }
     sealer.fence(options.fence).await?;
+    sealer.clean_vault(previous).await?;
     let publishing = publisher.start(sealer.newest.as_ref()).await?;
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
@@ -197,6 +206,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
 struct Sealer {
     _guard: WriterGuard,
     store: Arc<dyn WormStore>,
+    vault: Option<Vault>,
     log: String,
     key: Arc<LogKey>,
     classes: Arc<Classes>,
@@ -370,7 +380,18 @@ impl Sealer {
         let now = self.clock.now().ceil_seconds();
         let sealed_at = self.newest.as_ref().map_or(now, |s| s.statement.sealed_at.max(now));
         let batches = std::mem::take(&mut pending.batches);
-        let staged = self.stage(batches, pending.control.take(), sealed_at).await?;
+        let (staged, packs) = self.stage(batches, pending.control.take(), sealed_at).await?;
+        match self.state(staged, pending, counts, (sealed_at, next)) {
+            Ok(ready) => Ok(ready),
+            Err(reason) => {
+                self.leave(packs).await;
+                Err(reason)
+            }
+        }
+    }
+
+    /// What the seal says of what was staged.
+    fn state(&self, staged: Staged, pending: &Pending, counts: Counts, (sealed_at, next): (UnixSeconds, Next)) -> Result<Ready, String> {
         // The store has answered since: after a quiet time it is these answers that know of a clock that was moved meanwhile.
         self.expect_clock()?;
         let lock = self.classes.evidence_lock(sealed_at, staged.segments.iter().map(|s| s.lock));
@@ -419,8 +440,22 @@ impl Sealer {
         }
     }
 
-    /// Builds the segments and puts them, locks read back. An error leaves at most orphans.
-    async fn stage(&self, batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<Staged, String> {
+    /// Builds the segments and puts them, locks read back; meanwhile the vault takes what their records keep apart. An error leaves at most
+    /// orphan segments.
+    async fn stage(&self, mut batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<(Staged, Packs), String> {
+        let aparts = batches.iter_mut().map(|batch| std::mem::take(&mut batch.apart)).collect();
+        let (segments, packs) = tokio::join!(self.put_segments(batches, control, sealed_at), self.put_apart(aparts, sealed_at));
+        match (segments, packs) {
+            (Ok(staged), Ok(packs)) => Ok((staged, packs)),
+            (Err(reason), Ok(packs)) => {
+                self.leave(packs).await;
+                Err(reason)
+            }
+            (_, Err(reason)) => Err(reason),
+        }
+    }
+
+    async fn put_segments(&self, batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<Staged, String> {
         let promoted = batches.iter().flat_map(|b| &b.records).filter(|r| !r.control).count();
         let batches: Vec<Batch> = control.into_iter().chain(batches).collect();
         let build = move || {

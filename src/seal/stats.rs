@@ -12,6 +12,8 @@ macro_rules! stats {
             $($(#[$doc])* pub $name: Figure,)*
             /// From the first record of a batch to its commit: what its sender waited for.
             pub duration: Histogram,
+            /// How long the vault takes for what the records of a seal keep apart.
+            pub vault_put: Histogram,
         }
     };
 }
@@ -52,6 +54,12 @@ stats! {
     failed_batches,
     /// Segment puts that were made again.
     segment_retries,
+    /// Bytes of content that the vault has taken, before it compressed them; of batches that failed afterwards too.
+    vault_bytes,
+    /// Contents that these are.
+    vault_pieces,
+    /// Batches that failed because the vault did not take what they keep apart.
+    vault_failures,
     /// Seals of which it was not known at once whether they are committed: an answer was lost, or the store says two things.
     commit_doubts,
     /// Seal puts that were made again, those among them that the store had refused or never saw.

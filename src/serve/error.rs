@@ -5,6 +5,7 @@ use super::ports::BindError;
 use crate::metrics::ExportError;
 use crate::receive::{ListenError, ReceiveError};
 use crate::seal;
+use crate::vault::VaultError;
 use crate::worm;
 
 /// Each is one sentence for an operator.
@@ -31,6 +32,23 @@ pub enum ServeError {
     /// A bucket without Object Lock.
     #[error("{0}")]
     NotWorm(String),
+    /// The vault cannot be used.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// What the vault keeps cannot be opened.
+    #[error(
+        "`content.vault.key_file` `{path}` does not exist, but the vault {url} keeps things of the log `{log}`: bring the file back from where it \
+         is backed up. A new key would not open them; if nobody needs them any more, move that vault away or let `content.vault.url` name \
+         another place"
+    )]
+    VaultKeyLost {
+        /// Where it should be.
+        path: String,
+        /// The vault.
+        url: String,
+        /// Name of the log.
+        log: String,
+    },
     /// Key files.
     #[error(transparent)]
     Keys(#[from] KeysError),

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::seal::keys::{KeyError, LogKey, create_secret_file, read_secret_file};
+use crate::vault::VaultKey;
 use crate::worm::{ReadError, WormStore, log_key};
 
 /// Why the keys cannot be used.
@@ -85,7 +86,7 @@ pub async fn load_or_make(config: &Config, store: &dyn WormStore) -> Result<Keys
         made.push(format!("log.key_file {}", log_file.display()));
     }
     if !identity_file.exists() {
-        if let Err(error) = make_identity(identity_file) {
+        if let Err(error) = make_secret(identity_file) {
             if !made.is_empty() {
                 // Just made and used for nothing: a start that fails leaves no half of a pair.
                 let _ = std::fs::remove_file(log_file);
@@ -99,8 +100,8 @@ pub async fn load_or_make(config: &Config, store: &dyn WormStore) -> Result<Keys
     Ok(Keys { log, identity: load_identity(identity_file)?, made })
 }
 
-/// Makes K: 64 hexadecimal digits on one line, mode 0600. Never overwrites.
-pub fn make_identity(path: &Path) -> Result<(), KeyError> {
+/// Makes K or another key of 32 bytes: 64 hexadecimal digits on one line, mode 0600. Never overwrites.
+pub fn make_secret(path: &Path) -> Result<(), KeyError> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut()).map_err(|_| KeyError::Malformed { path: path.into(), what: "the system has no randomness to give" })?;
     let mut text = Zeroizing::new(hex::encode(bytes.as_slice()));
@@ -110,13 +111,19 @@ pub fn make_identity(path: &Path) -> Result<(), KeyError> {
 
 /// Reads K.
 pub fn load_identity(path: &Path) -> Result<IdentityBytes, KeyError> {
+    load_secret(path, "an identity key is 64 hexadecimal digits; make one with `spanseal keygen`").map(IdentityBytes)
+}
+
+/// Reads the vault's key.
+pub fn load_vault_key(path: &Path) -> Result<VaultKey, KeyError> {
+    load_secret(path, "a vault key is 64 hexadecimal digits; make one with `spanseal keygen`").map(|bytes| VaultKey::new(&bytes))
+}
+
+fn load_secret(path: &Path, malformed: &'static str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let text = read_secret_file(path)?;
     let mut bytes = Zeroizing::new([0; 32]);
-    hex::decode_to_slice(text.trim(), bytes.as_mut()).map_err(|_| KeyError::Malformed {
-        path: path.into(),
-        what: "an identity key is 64 hexadecimal digits; make one with `spanseal keygen`",
-    })?;
-    Ok(IdentityBytes(bytes))
+    hex::decode_to_slice(text.trim(), bytes.as_mut()).map_err(|_| KeyError::Malformed { path: path.into(), what: malformed })?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Wiring only: builds the stages, supervises them, drains them in order. Decides nothing that a stage decides.
 //!
-//! Start, in this order, so that what is easily wrong is found before anything is written: ports, store, Object Lock, keys, log (recovery,
+//! Start, in this order, so that what is easily wrong is found before anything is written: ports, store, Object Lock, place of the vault, keys, vault, log (recovery,
 //! first seal), receivers. Nothing is received before the log is open.
 
 mod error;
 pub mod keys;
 mod ports;
 mod start;
+pub mod vault;
 
 pub use error::ServeError;
 pub use ports::{BindError, bind, is_spanseal};

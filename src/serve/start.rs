@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::ServeError;
-use super::{bind, keys, no_object_lock};
+use super::{bind, keys, no_object_lock, vault};
 use crate::api::{self, Api, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -17,6 +17,7 @@ use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeo
 use crate::seal::{self, Pool, SealerHandle, SealerTask};
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
+use crate::vault::Vault;
 use crate::worm::s3::PUT_TIMEOUT_DEFAULT;
 use crate::worm::{self, Locks, StoreUrl, WormStore};
 
@@ -75,8 +76,13 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     check_store(config, store.as_ref()).await?;
     check_room(config, store.as_ref()).await?;
-    let keys::Keys { log: key, identity, made } = keys::load_or_make(config, store.as_ref()).await?;
+    let place = vault::Place::find(config).await?;
+    let keys::Keys { log: key, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
     let vkey = key.verifier().clone();
+    let vault = match place {
+        Some(place) => Some(place.claim(&vkey, &mut made).await?),
+        None => None,
+    };
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
     let metrics = Metrics::default();
@@ -94,14 +100,16 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let api_port = api_bound.serve(routes, &["/healthz", "/readyz"], Arc::default());
 
     let identity = IdentityKey::new(*identity.0);
+    let persons = vault.as_ref().map(Vault::persons).unwrap_or_default();
     let configuration = config.sealed_text(identity.id());
     let config_sha256 = Hash::of(configuration.as_bytes());
-    let promoter = Promoter::new(config.promotion_settings(identity)).map_err(ServeError::Promotion)?;
+    let promoter = Promoter::new(config.promotion_settings(identity, persons)).map_err(ServeError::Promotion)?;
     let pool = Pool::new(config.seal.pool_bytes, config.seal.admission_wait);
     let options = seal::Options {
         store: Arc::clone(&store),
         log: config.log.name.clone(),
         key,
+        vault,
         classes: Arc::new(config.retention.classes.clone()),
         clock: Arc::clone(&clock),
         pool: pool.clone(),

@@ -22,7 +22,7 @@ mod tiles;
 
 pub use configuration::Configuration;
 pub use doubt::Doubt;
-pub use proof::{Bundle, CheckReport, ProofError, Proved, check};
+pub use proof::{Bundle, CheckReport, Opening, ProofError, Proved, check};
 pub use prove::{ProveError, RecordAt, prove};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};

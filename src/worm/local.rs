@@ -192,6 +192,15 @@ impl WormStore for LocalStore {
     }
 }
 
+impl LocalStore {
+    /// Removes an object, durably; an absent one is fine. For the vault: a store of evidence never deletes, so this is no part of
+    /// [`WormStore`].
+    pub async fn remove(&self, key: &ObjectKey) -> Result<(), PutError> {
+        let own = key.clone();
+        self.put_blocking(key, move |inner| inner.remove(&own)).await
+    }
+}
+
 /// A temp file that does not outlive its put.
 struct Temp(PathBuf);
 
@@ -225,6 +234,20 @@ impl Inner {
         self.settle(&path, folder, immutable, exists)
             .map_err(|(doing, e)| PutError::Unknown { key: key.clone(), reason: in_words(doing, &e) })?;
         if exists { Err(PutError::Exists { key: key.clone() }) } else { Ok(()) }
+    }
+
+    fn remove(&self, key: &ObjectKey) -> Result<(), PutError> {
+        let path = self.path(key).map_err(|why| refused(key, why.to_owned()))?;
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            // It may be one's own earlier attempt, whose folder was not synced.
+            Err(e) if is_absent(&e) => {}
+            Err(e) => return Err(not_stored(key, "remove it", &e)),
+        }
+        match sync_folder(path.parent().unwrap_or(&self.root)) {
+            Err(e) if !is_absent(&e) => Err(PutError::Unknown { key: key.clone(), reason: in_words("sync the folder of", &e) }),
+            _ => Ok(()),
+        }
     }
 
     /// Makes durable what stands at `path`: its flag, the file where its own sync is not known or the flag came after it, and its name. A

@@ -1,6 +1,7 @@
 //! What the integration tests share: the receiver as a process of its own, clients that speak the wire, an independent reading of what
 //! must come out, and the tools of others.
 
+pub(crate) mod apart;
 pub(crate) mod captures;
 pub(crate) mod failing;
 pub(crate) mod forge;
@@ -8,10 +9,12 @@ pub(crate) mod hand_read;
 pub(crate) mod hold;
 pub(crate) mod log;
 pub(crate) mod otlp;
+pub(crate) mod place;
 pub(crate) mod receiver;
 pub(crate) mod s3;
 pub(crate) mod tools;
 pub(crate) mod truth;
+pub(crate) mod vault;
 
 use std::time::{Duration, Instant};
 

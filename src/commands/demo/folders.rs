@@ -1,4 +1,4 @@
-//! The demo's two folders. They are made anew at every start, so they are deleted at every start: only ever what an earlier demo made
+//! The demo's folders. They are made anew at every start, so they are deleted at every start: only ever what an earlier demo made
 //! and marked, never anything else.
 
 use std::fs;

@@ -32,11 +32,15 @@ const WIDTH: usize = 110;
 /// Columns of the table where there is no terminal: what a page of documentation shows without scrolling.
 const TABLE_WIDTH: usize = 120;
 
+/// Vault of a demo whose store does not say where.
+const VAULT: &str = "./spanseal-demo-vault";
+
 /// Runs it.
 pub async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let now = SystemClock.now().ceil_seconds();
     let places = places(config, now)?;
     folders::make_anew(&places.keys)?;
+    folders::make_anew(&places.vault)?;
     if let StoreUrl::File(path) = StoreUrl::parse(&places.store)? {
         folders::make_anew(&path)?;
     }
@@ -59,18 +63,29 @@ pub async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<ExitCode> {
 /// Where everything lies: beside each other, the keys never in the store.
 fn places(config: &Config, now: crate::clock::UnixSeconds) -> anyhow::Result<Places> {
     let url = &config.store.url;
-    let folder =
-        |store: String, keys: PathBuf| Places { store, keys, log: "demo".to_owned(), store_options: String::new(), period: "180d" };
+    let folder = |store: String, keys: PathBuf, vault: PathBuf| Places {
+        store,
+        keys,
+        vault,
+        log: "demo".to_owned(),
+        store_options: String::new(),
+        period: "180d",
+    };
     Ok(match url {
-        StoreUrl::File(_) if url.to_string() == read::DEFAULT_STORE => folder("./spanseal-demo".to_owned(), "./spanseal-demo-keys".into()),
+        StoreUrl::File(_) if url.to_string() == read::DEFAULT_STORE => {
+            folder("./spanseal-demo".to_owned(), "./spanseal-demo-keys".into(), VAULT.into())
+        }
         StoreUrl::File(path) => {
             let name = path.file_name().and_then(|n| n.to_str()).context("the store's folder needs a name of its own")?;
-            folder(url.to_string(), path.with_file_name(format!("{name}-keys")))
+            let beside = |what: &str| path.with_file_name(format!("{name}-{what}"));
+            folder(url.to_string(), beside("keys"), beside("vault"))
         }
         // A bucket forgets nothing, so each demo there is a log of its own; its locks end after a day.
         StoreUrl::S3 { .. } => Places {
             store: url.to_string(),
             keys: "./spanseal-demo-keys".into(),
+            // Not a bucket: this one is locked, and what is erased from a vault must be gone.
+            vault: VAULT.into(),
             log: format!("demo-{}", now.0),
             store_options: s3_lines(config),
             period: "1d",
@@ -127,7 +142,7 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
 
     let decided = related.hits.iter().find(|h| h.text("kind") == Some("decision") || h.text("decision.outcome") == Some("declined"));
     let decided = decided.context("the decision was not found")?;
-    let bundle = prove::bundle(&store, &related, decided).await?;
+    let bundle = prove::bundle(&store, &related, decided, Vec::new()).await?;
     let proof = places.keys.join("proof.json");
     let mut bytes = bundle.to_jcs();
     bytes.push(b'\n');

@@ -9,6 +9,7 @@ use anyhow::Context;
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, Overrides};
 use crate::serve::{self, Serving};
+use crate::worm::StoreUrl;
 
 /// Where the demo keeps what.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Places {
     pub(super) store: String,
     /// Folder of the keys, the configuration and the forged copy.
     pub(super) keys: PathBuf,
+    /// Folder of the vault.
+    pub(super) vault: PathBuf,
     /// Name of the log.
     pub(super) log: String,
     /// Other lines of `store` that the reader's own configuration has (endpoint, region and so on).
@@ -53,15 +56,17 @@ impl Places {
              seal: {{max_delay: 100ms}}\n\
              log: {{name: {log}, origin: spanseal.local/{log}, key_file: {log_key}}}\n\
              identity: {{key_file: {identity}}}\n\
+             content: {{vault: {{url: {vault}, key_file: {vault_key}}}}}\n\
              retention: {{classes: [{{name: demo, mode: GOVERNANCE, period: {period}}}], default: demo}}\n\
              store:\n  url: {store}\n{options}",
             log = self.log,
             log_key = quoted(&self.keys.join("log.key")),
             identity = quoted(&self.keys.join("identity.key")),
+            vault = quoted(Path::new(&StoreUrl::File(self.vault.clone()).to_string())),
+            vault_key = quoted(&self.keys.join("vault.key")),
             period = self.period,
             options = self.store_options,
-            store =
-                quoted(Path::new(&crate::worm::StoreUrl::parse(&self.store).map_or_else(|_| self.store.clone(), |url| url.to_string()))),
+            store = quoted(Path::new(&StoreUrl::parse(&self.store).map_or_else(|_| self.store.clone(), |url| url.to_string()))),
         )
     }
 }

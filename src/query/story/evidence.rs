@@ -76,6 +76,15 @@ fn in_words(path: &str) -> String {
     PATHS.iter().chain(CONTENT).find(|(p, _)| *p == path).map_or_else(|| quote(path), |(_, words)| (*words).to_owned())
 }
 
+/// A content object's place, in words: `retrieval.documents[2].content` is the third document found.
+pub fn member_in_words(member: &str) -> String {
+    let document = member.strip_prefix("retrieval.documents[").and_then(|rest| rest.strip_suffix("].content"));
+    match document.and_then(|n| n.parse::<u64>().ok()) {
+        Some(n) => format!("document {} of those found", n.saturating_add(1)),
+        None => in_words(member),
+    }
+}
+
 fn numbers(of: &BTreeSet<usize>, all: usize) -> String {
     match of.len() {
         n if n == all && n > 1 => "all records".to_owned(),

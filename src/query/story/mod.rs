@@ -12,6 +12,7 @@ mod review;
 mod short;
 mod words;
 
+pub use evidence::member_in_words;
 pub(super) use review::is_done;
 pub use words::clean;
 
@@ -77,6 +78,9 @@ pub struct Trust<'a> {
     pub flags: &'a str,
 }
 
+/// Heading of how content is held.
+const SAID: &str = "What was said";
+
 /// Tells the story of these records, which are in order of time. `asked` is what the reader asked for.
 pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>) -> Story {
     let known: Vec<&Hit> = hits.iter().filter(|h| h.is_known()).collect();
@@ -98,7 +102,7 @@ pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>) -> Story {
     section("Records that contradict each other", contradictions(&known));
     section("People in this story", people.tell());
     section("Not recorded", evidence::missing(&known));
-    section("What was said", evidence::content(&known));
+    section(SAID, evidence::content(&known));
     section("Who says so", evidence::claims(&known, trust.key));
     // Records of unknown formats have no place in the order of events; they stand last wherever records are numbered.
     let ordered: Vec<&Hit> = known.iter().copied().chain(hits.iter().filter(|h| !h.is_known())).collect();
@@ -191,6 +195,12 @@ fn raw(hits: &[Hit]) -> Vec<Item> {
 }
 
 impl Story {
+    /// Puts a section behind the one that says how content is held, or at the end.
+    pub fn insert(&mut self, section: Section) {
+        let at = self.sections.iter().position(|s| s.heading == SAID).map_or(self.sections.len(), |at| at + 1);
+        self.sections.insert(at, section);
+    }
+
     /// As text, no line wider than `width` where that is possible.
     pub fn to_text(&self, width: usize) -> String {
         let width = width.clamp(50, 110);

@@ -124,13 +124,26 @@ fn debug_shows_no_value() {
 /// first or alone in their groups.
 #[test]
 fn sameness_is_the_same_when_it_is_read_from_the_line() {
-    let members: [(Member, Val<'static>); 12] = [
+    let content = |commitment: u8| {
+        let vault = Content { scheme: Some(Scheme::Utf8), bytes: Some(5), ..Content::only(Captured::Vault) };
+        Content { commitment: Some([commitment; 32]), ..vault }
+    };
+    let document = |commitment: u8| {
+        // A text that looks like a commitment is none.
+        let mut item = br#"{"content":"#.to_vec();
+        content(commitment).write(&mut item, "66687aad");
+        item.extend_from_slice(br#","id":"\",\"commitment\":\"salted-sha256:"}"#);
+        item
+    };
+    let members: [(Member, Val<'static>); 14] = [
         (member::ATTRIBUTES, Val::Raw(br#"{"commitment":"x"}"#.to_vec())),
         (member::EVIDENCE_CONFLICTS, Val::Texts(vec!["model.id".into()])),
         (member::EVIDENCE_DROPPED_EVENTS, Val::Int(2)),
         (member::EVIDENCE_WRITER, text("w")),
         (member::MODEL_ID, text("m")),
+        (member::OUTPUT, Val::Content(Box::new(content(1)))),
         (member::RETENTION_CLASS, text("standard")),
+        (member::RETRIEVAL_DOCUMENTS, Val::Items(vec![document(2), document(3)])),
         (member::SOURCE_DIALECTS, Val::Texts(vec!["otel_genai".into()])),
         (member::SOURCE_PEER_METHOD, text("none")),
         (member::SOURCE_SIGNAL, text("span")),
@@ -147,7 +160,12 @@ fn sameness_is_the_same_when_it_is_read_from_the_line() {
                 record.push(*member, value.clone());
             }
         }
-        let (line, written) = line(&mut record);
-        assert_eq!(crate::record::sameness_of_line(line.as_bytes()).unwrap().1, written, "{line}");
+        let (text, written) = line(&mut record);
+        assert_eq!(crate::record::sameness_of_line(text.as_bytes()).unwrap().1, written, "{text}");
+        // And it is salted anew.
+        if record.has(member::OUTPUT) {
+            record.set(member::OUTPUT, Val::Content(Box::new(content(7))));
+            assert_eq!(line(&mut record).1, written, "{text}");
+        }
     }
 }

@@ -19,9 +19,11 @@ use std::time::Duration;
 
 mod answer;
 mod client;
+mod erasable;
 mod options;
 mod probe;
 mod xml;
+pub use erasable::Versioning;
 pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options, is_loopback};
 pub use probe::{CANARY_PREFIX, DeleteProbe};
 
@@ -146,17 +148,7 @@ impl S3Store {
     }
 
     async fn versioning(&self) -> Result<bool, ReadError> {
-        let answer = self.read_bucket("versioning").await?;
-        match answer.status {
-            StatusCode::OK => {
-                let root = xml::Node::parse(&answer.body).filter(|n| n.name == "VersioningConfiguration");
-                let root = root.ok_or_else(|| self.unreadable(&self.shown, "?versioning"))?;
-                Ok(root.text_of("Status") == Some("Enabled"))
-            }
-            // The server has no such thing as versions.
-            StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED => Ok(false),
-            _ => Err(refuse_read(&self.shown, &answer)),
-        }
+        Ok(self.versioning_status().await? == Versioning::Enabled)
     }
 
     fn unreadable(&self, key: &str, what: &str) -> ReadError {

@@ -1,0 +1,247 @@
+//! What was said, brought back from the vault for `show --content`, `query --content` and `prove --content`, with a plain word wherever it
+//! is not there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::read;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::query::Hit;
+use crate::query::filter::Filter;
+use crate::query::log::TrustedKey;
+use crate::query::opening::{Gone, Held, Opened, Reasons, held, open};
+use crate::query::scan::Request;
+use crate::query::story::{Item, Section, clean, member_in_words};
+use crate::record::canonical::Json;
+use crate::vault::{Entry, Vaults};
+use crate::worm::WormStore;
+
+/// One content of one record.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) held: Held,
+    pub(super) what: What,
+}
+
+/// What can be shown of it.
+#[derive(Debug)]
+pub(super) enum What {
+    /// It, checked against its commitment.
+    Content(Entry),
+    /// Why it is not there; nothing is wrong.
+    Gone(Gone),
+    /// It could not be brought back, and that is a problem.
+    Problem(String),
+}
+
+impl What {
+    /// Half a sentence about content that is not there.
+    pub(super) fn why_not(&self) -> Option<String> {
+        match self {
+            What::Content(_) => None,
+            What::Gone(gone) => Some(in_words(gone)),
+            What::Problem(why) => Some(why.clone()),
+        }
+    }
+}
+
+/// The content of all these records, in their order, and whether each is there or explained.
+pub(super) async fn bring_back(
+    config: &Config,
+    store: &Arc<dyn WormStore>,
+    hits: &[Hit],
+    trusted: &[TrustedKey],
+) -> anyhow::Result<(Vec<Vec<Said>>, bool)> {
+    let vaults = read::vaults(config).await?;
+    let mut found = Vec::with_capacity(hits.len());
+    for hit in hits {
+        found.push(match &vaults {
+            Some(vaults) => open(vaults, hit).await,
+            None => held(&hit.record).into_iter().map(|held| (held, Opened::Unasked(no_vault(config)))).collect(),
+        });
+    }
+    let absent = |opened: &[(Held, Opened)]| opened.iter().any(|(_, opened)| matches!(opened, Opened::Absent));
+    let missing: Vec<&Hit> = hits.iter().zip(&found).filter(|(_, found)| absent(found)).map(|(hit, _)| hit).collect();
+    let known = if missing.is_empty() { Explained::default() } else { explain(store, &missing, trusted).await? };
+    let reasons = Reasons {
+        erasures: &known.erasures,
+        of_traces: &known.of_traces,
+        retention: config.content.vault.as_ref().map(|vault| vault.retention),
+        now: SystemClock.now().ceil_seconds(),
+    };
+    let mut complete = known.complete;
+    let mut said = Vec::with_capacity(hits.len());
+    for (hit, found) in hits.iter().zip(found) {
+        let of_hit = found.into_iter().map(|(held, opened)| {
+            let what = match opened {
+                Opened::Content(entry) => What::Content(entry),
+                Opened::Absent => What::Gone(reasons.of(hit)),
+                Opened::Other => What::Problem("what the vault has in its place is not what the record commits to".to_owned()),
+                Opened::Unasked(why) => What::Problem(why),
+            };
+            complete &= !matches!(what, What::Problem(_) | What::Gone(Gone::Unexplained));
+            Said { held, what }
+        });
+        said.push(of_hit.collect());
+    }
+    Ok((said, complete))
+}
+
+fn no_vault(config: &Config) -> String {
+    match &config.content.vault {
+        Some(vault) => format!(
+            "the vault could not be opened: its key file (content.vault.key_file) `{}` does not exist; without it nobody reads what it keeps",
+            vault.key_file.display()
+        ),
+        None => "the configuration names no vault (content.vault.url)".to_owned(),
+    }
+}
+
+struct Explained {
+    erasures: Vec<Hit>,
+    of_traces: Vec<Hit>,
+    complete: bool,
+}
+
+impl Default for Explained {
+    fn default() -> Self {
+        Explained { erasures: Vec::new(), of_traces: Vec::new(), complete: true }
+    }
+}
+
+/// What may say why content is gone: all erasures, and whom the traces concerned name.
+async fn explain(store: &Arc<dyn WormStore>, missing: &[&Hit], trusted: &[TrustedKey]) -> anyhow::Result<Explained> {
+    let search = async |filter: Filter| read::search(store, &Request { filter, trusted: trusted.to_vec(), limit: None }).await;
+    let erasures = search(Filter { kind: Some("erasure".to_owned()), ..Filter::default() }).await?;
+    // Telemetry may call a record an erasure; only the writer's own count.
+    let own = erasures.hits.into_iter().filter(|hit| hit.text("source.signal") == Some("control")).collect();
+    let traces: BTreeSet<String> = missing.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
+    let mut complete = erasures.problems.is_empty();
+    let of_traces = if traces.is_empty() {
+        Vec::new()
+    } else {
+        let found = search(Filter { related: traces.into_iter().collect(), ..Filter::default() }).await?;
+        complete &= found.problems.is_empty();
+        found.hits
+    };
+    Ok(Explained { erasures: own, of_traces, complete })
+}
+
+/// The sentence about content that is not there.
+fn in_words(gone: &Gone) -> String {
+    match gone {
+        Gone::Erased { at, ground, record } => {
+            let day = at.split('T').next().unwrap_or(at);
+            format!("erased on {} on the ground \"{}\" (erasure record {})", clean(day), clean(ground), clean(record))
+        }
+        Gone::Expired(period) => format!("no longer kept: content.vault.retention is {period}"),
+        Gone::Unexplained => "not in the vault, and no erasure and no retention explains it".to_owned(),
+    }
+}
+
+/// For `show`: every content under its record's number.
+pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
+    let mut items = Vec::new();
+    // Numbered as the story numbers them: records of unknown formats stand last there and have none.
+    let known = hits.iter().zip(said).filter(|(hit, _)| hit.is_known());
+    for (n, (_, of_hit)) in known.enumerate() {
+        for Said { held, what } in of_hit {
+            let about = format!("Record {}, {}", n + 1, member_in_words(&held.member));
+            match what {
+                What::Content(entry) => {
+                    items.push(Item::Text(format!("{about}:")));
+                    let text = String::from_utf8_lossy(&entry.content);
+                    items.extend(text.lines().map(|line| Item::Verbatim(clean(line))));
+                }
+                What::Gone(gone) => items.push(Item::Text(format!("{about}: {}.", in_words(gone)))),
+                What::Problem(why) => items.push(Item::Text(format!("{about}: not shown: {}.", clean(why)))),
+            }
+        }
+    }
+    if items.is_empty() {
+        items.push(Item::Text("No record of this story keeps content in the vault.".to_owned()));
+    }
+    Section { heading: "What was said, word for word (each checked against its record)".to_owned(), items }
+}
+
+/// For `query`: the `content` of each record.
+pub(super) fn json(said: &[Vec<Said>]) -> Vec<Json> {
+    let one = |Said { held, what }: &Said| {
+        let mut members = vec![("member".to_owned(), Json::string(&held.member))];
+        let mut add = |name: &str, value: Json| members.push((name.to_owned(), value));
+        match what {
+            What::Content(entry) => {
+                add("state", Json::string("checked"));
+                add("scheme", Json::string(entry.scheme.as_str()));
+                match std::str::from_utf8(&entry.content) {
+                    Ok(text) => add("content", Json::string(text)),
+                    Err(_) => add("content_base64", Json::String(base64(&entry.content))),
+                }
+            }
+            What::Gone(gone) => {
+                match gone {
+                    Gone::Erased { at, ground, record } => {
+                        add("state", Json::string("erased"));
+                        add("at", Json::string(at));
+                        add("ground", Json::string(ground));
+                        add("erasure", Json::string(record));
+                    }
+                    Gone::Expired(_) => add("state", Json::string("expired")),
+                    Gone::Unexplained => add("state", Json::string("missing")),
+                }
+                add("meaning", Json::String(in_words(gone)));
+            }
+            What::Problem(why) => {
+                add("state", Json::string("unchecked"));
+                add("meaning", Json::string(why));
+            }
+        }
+        Json::Object(members)
+    };
+    said.iter().map(|of_hit| Json::Array(of_hit.iter().map(one).collect())).collect()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    base64::Engine::encode(&base64::prelude::BASE64_STANDARD, bytes)
+}
+
+/// For `show --identities`: who the persons of the story are, as far as that can be told.
+pub(super) async fn identities(config: &Config, hits: &[Hit]) -> anyhow::Result<(Section, bool)> {
+    let wanted = crate::query::opening::pseudonyms(hits);
+    let vaults = read::vaults(config).await?;
+    let (mut items, mut complete) = (Vec::new(), true);
+    for (log, pseudonyms) in wanted {
+        let known = match &vaults {
+            Some(vaults) => resolve(vaults, &log, &pseudonyms).await,
+            None => Err(no_vault(config)),
+        };
+        let known = known.unwrap_or_else(|why| {
+            complete = false;
+            items.push(Item::Text(format!("Not resolved: {}.", clean(&why))));
+            Vec::new()
+        });
+        for pseudonym in &pseudonyms {
+            let shown = crate::vault::pseudonym_text(pseudonym);
+            match known.iter().find(|entry| entry.pseudonym == *pseudonym) {
+                Some(entry) if entry.realm.is_empty() => items.push(Item::Verbatim(format!("{shown}  {}", clean(&entry.id)))),
+                Some(entry) => items.push(Item::Verbatim(format!("{shown}  {} (in {})", clean(&entry.id), clean(&entry.realm)))),
+                None if complete => items.push(Item::Verbatim(format!("{shown}  nobody: not in the vault, or erased from it"))),
+                None => {}
+            }
+        }
+    }
+    let keyed = hits.iter().flat_map(|hit| crate::query::filter::persons_of(&hit.record));
+    if keyed.into_iter().any(|id| id.starts_with("ps:") && !id.starts_with("ps:vault:")) {
+        let text = "Keyed pseudonyms are one-way: ask `spanseal query --person ID` whether one is a person that you have in mind.";
+        items.push(Item::Text(text.to_owned()));
+    }
+    if items.is_empty() {
+        items.push(Item::Text("No person of this story has a pseudonym of the vault.".to_owned()));
+    }
+    Ok((Section { heading: "Who they are (from the vault)".to_owned(), items }, complete))
+}
+
+async fn resolve(vaults: &Vaults, log: &str, pseudonyms: &BTreeSet<[u8; 16]>) -> Result<Vec<crate::record::apart::PersonEntry>, String> {
+    vaults.of(log).resolve(&pseudonyms.iter().copied().collect()).await.map_err(|e| e.to_string())
+}

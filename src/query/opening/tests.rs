@@ -1,0 +1,105 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::query::fixtures::{SEALED, hit};
+use crate::record::apart::{Apart, Piece, SALT_BYTES};
+use crate::record::content::Scheme;
+use crate::vault::{Options, Vault, VaultKey, open_place};
+use crate::worm::{StoreOptions, StoreUrl};
+
+const ID: &str = "1dba67c70ef7d7906342e3d531ba6ffd";
+
+fn committed(content: &str) -> String {
+    let text = commitment_text(&commitment(&[7; SALT_BYTES], content.as_bytes()));
+    format!(r#"{{"bytes":"1","captured":"vault","commitment":"{text}","scheme":"utf8"}}"#)
+}
+
+fn record(members: &str) -> String {
+    format!(r#"{{"id":"{ID}","kind":"inference",{members},"schema":"spanseal.record/1","trace":{{"trace_id":"t1"}}}}"#)
+}
+
+/// Vaults in a folder, with this content of the record in seal 3 of the log.
+async fn vaults(folder: &tempfile::TempDir, content: &[(&'static str, &str)]) -> Vaults {
+    let store = open_place(&StoreUrl::File(folder.path().join("vault")), &StoreOptions::default()).await.unwrap();
+    let vaults = Vaults { store: Arc::clone(&store), key: VaultKey::new(&[7; 32]) };
+    let vault = Vault::new(Options { store, log: "log".into(), key: vaults.key.clone() });
+    let mut apart = Apart::default();
+    for (member, text) in content {
+        let from = apart.bytes.len();
+        apart.bytes.extend_from_slice(text.as_bytes());
+        let (record, content) = (RecordId::parse(ID).unwrap(), from..apart.bytes.len());
+        apart.pieces.push(Piece { record, member: (*member).into(), scheme: Scheme::Utf8, salt: [7; SALT_BYTES], content });
+    }
+    let _packs = vault.put(3, UnixSeconds(SEALED + 3), vec![apart]).await.unwrap();
+    vaults
+}
+
+fn states(opened: &[(Held, Opened)]) -> Vec<String> {
+    let state = |opened: &Opened| match opened {
+        Opened::Content(entry) => String::from_utf8(entry.content.to_vec()).unwrap(),
+        Opened::Absent => "absent".to_owned(),
+        Opened::Other => "other".to_owned(),
+        Opened::Unasked(why) => why.clone(),
+    };
+    opened.iter().map(|(held, opened)| format!("{} {}", held.member, state(opened))).collect()
+}
+
+#[tokio::test]
+async fn content_is_shown_only_where_it_is_what_was_committed_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let vaults =
+        vaults(&folder, &[("input", "hello"), ("retrieval.documents[1].content", "deux"), ("output", "forged"), ("rest", "x")]).await;
+    let line = record(&format!(
+        r#""attributes":{{"a":{},"captured":"vault"}},"input":{},"output":{},"prompt":{{"instructions":{{"captured":"hash","hash":"h"}}}},"retrieval":{{"documents":[{{"id":"a"}},{{"content":{}}},{{"content":{}}}]}}"#,
+        committed("no content object"),
+        committed("hello"),
+        committed("genuine"),
+        committed("deux"),
+        committed("three"),
+    ));
+    let found = open(&vaults, &hit(3, &line)).await;
+    let shown = ["input hello", "output other", "retrieval.documents[1].content deux", "retrieval.documents[2].content absent"];
+    assert_eq!(states(&found), shown);
+    assert!(states(&open(&vaults, &hit(4, &line)).await).iter().all(|state| state.ends_with("absent")), "another seal");
+    // Of two records of one id that say different things, each has its own; what is the other's is no forgery.
+    let mut contradicted = hit(3, &line);
+    contradicted.standing = crate::query::Standing::Conflict;
+    assert_eq!(states(&open(&vaults, &contradicted).await)[1], "output absent");
+    let other = Vaults { key: VaultKey::new(&[8; 32]), ..vaults };
+    assert!(states(&open(&other, &hit(3, &line)).await)[0].contains("bring the right key file"), "another key");
+}
+
+#[test]
+fn what_is_gone_is_explained_by_an_erasure_or_by_time_or_not_at_all() {
+    const ALICE: &str = "ps:vault:abababababababababababababababab";
+    const BOB: &str = "ps:vault:cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd";
+    let erasure = |seal: u64, control: &str| {
+        hit(
+            seal,
+            &format!(
+                r#"{{"control":{{"act":"erase","ground":"Art. 17","target":{control}}},"id":"e1","kind":"erasure","schema":"spanseal.record/1","source":{{"signal":"control"}},"time":{{"start":"2026-11-21T10:00:00.000000000Z"}}}}"#
+            ),
+        )
+    };
+    let child = hit(3, &record(&format!(r#""input":{}"#, committed("x"))));
+    let root = hit(3, &record(&format!(r#""subject":{{"id":"{ALICE}"}}"#)).replace(ID, "00"));
+    let elsewhere = hit(3, &record(&format!(r#""subject":{{"id":"{BOB}"}}"#)).replace("\"t1\"", "\"t2\""));
+    let of_traces = [root, elsewhere, child.clone()];
+    let why = |erasures: &[Hit], retention: Option<&str>, now: i64| {
+        let retention = retention.map(|r| r.parse().unwrap());
+        Reasons { erasures, of_traces: &of_traces, retention, now: UnixSeconds(SEALED + now) }.of(&child)
+    };
+    let erased = Gone::Erased { at: "2026-11-21T10:00:00.000000000Z".into(), ground: "Art. 17".into(), record: "e1".into() };
+    assert_eq!(why(&[erasure(9, &format!("\"{ALICE}\""))], None, 0), erased, "the person stands in another record of the trace");
+    assert_eq!(why(&[erasure(9, &format!("\"{ID}\""))], None, 0), erased);
+    let further = format!(r#""ps:66687aad:00","filter":"{{\"persons\":[\"{ALICE}\"]}}""#);
+    assert_eq!(why(&[erasure(9, &further)], None, 0), erased);
+    for (erasures, what) in [
+        (vec![], "none"),
+        (vec![erasure(9, &format!("\"{BOB}\""))], "of somebody else"),
+        (vec![erasure(2, &format!("\"{ALICE}\""))], "before it was sealed"),
+    ] {
+        assert_eq!(why(&erasures, Some("30d"), 0), Gone::Unexplained, "{what}");
+        assert_eq!(why(&erasures, Some("30d"), 32 * 86_400), Gone::Expired("30d".parse().unwrap()), "{what}");
+    }
+}

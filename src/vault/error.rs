@@ -1,0 +1,97 @@
+//! Why the vault could not do what it was asked to.
+
+use crate::worm::{OpenError, PutError, ReadError};
+
+/// Each says what, which object, and what to do now. Never a person, never content.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The place where it lies did not do it.
+    #[error("the vault could not {doing} `{key}`: {reason}")]
+    Place {
+        /// `write`, `read`, `list` or `delete`.
+        doing: &'static str,
+        /// Which object or prefix.
+        key: String,
+        /// The store's words.
+        reason: String,
+        /// Whether asking again may help.
+        passing: bool,
+    },
+    /// The place itself cannot be opened.
+    #[error("content.vault.url: {0}")]
+    Open(#[from] OpenError),
+    /// The place is not one that a vault may lie in.
+    #[error("{0}")]
+    Refused(String),
+    /// An object is not what was written there.
+    #[error("vault object `{key}`: {what}")]
+    Damaged {
+        /// Which object.
+        key: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// An object was written under another key.
+    #[error(
+        "vault object `{key}` was encrypted with vault key {found}, and `content.vault.key_file` holds key {own}: bring the right key file \
+         back from where it is backed up, or let `content.vault.url` name another place"
+    )]
+    OtherKey {
+        /// Which object.
+        key: String,
+        /// Id of the key that it needs.
+        found: String,
+        /// Id of the key at hand.
+        own: String,
+    },
+    /// The folder of this log in the vault belongs to another log.
+    #[error(
+        "the vault {url} keeps a log `{log}` already, and it is another one (its key is {found}): let `content.vault.url` name another place, \
+         or choose another `log.name`"
+    )]
+    OtherLog {
+        /// Where.
+        url: String,
+        /// Name of the log.
+        log: String,
+        /// Whose it is.
+        found: String,
+    },
+    /// The system has none.
+    #[error("the system has no randomness to give")]
+    Randomness,
+}
+
+impl VaultError {
+    pub(super) fn damaged(key: impl ToString, what: impl Into<String>) -> Self {
+        VaultError::Damaged { key: key.to_string(), what: what.into() }
+    }
+
+    pub(super) fn of_put(doing: &'static str, error: PutError) -> Self {
+        // An unknown outcome may be asked for again: what is written or deleted twice is as if it were once.
+        let passing = error.is_retryable();
+        match error {
+            PutError::Refused { key, reason } | PutError::NotStored { key, reason } | PutError::Unknown { key, reason } => {
+                VaultError::Place { doing, key: key.0, reason, passing }
+            }
+            PutError::Exists { ref key } | PutError::LockNotKept { ref key, .. } => {
+                VaultError::Place { doing, key: key.0.clone(), reason: error.to_string(), passing }
+            }
+        }
+    }
+
+    pub(super) fn of_read(doing: &'static str, error: ReadError) -> Self {
+        let passing = error.is_retryable();
+        match error {
+            ReadError::Refused { key, reason } | ReadError::Unavailable { key, reason } => {
+                VaultError::Place { doing, key, reason, passing }
+            }
+            ReadError::TooLarge { ref key, .. } => VaultError::Place { doing, key: key.clone(), reason: error.to_string(), passing },
+        }
+    }
+
+    /// The same may be tried again.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, VaultError::Place { passing: true, .. })
+    }
+}

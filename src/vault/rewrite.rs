@@ -1,0 +1,152 @@
+//! Taking things out of a vault: content of records, entries of persons, packs whose time is over; and merging small objects of persons.
+
+use std::collections::HashSet;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::key::Kind;
+use super::{AT_ONCE, Vault, VaultError, on_its_own_thread, pack, persons};
+use crate::clock::UnixSeconds;
+use crate::record::RecordId;
+use crate::retain::Period;
+use crate::worm::ObjectKey;
+
+/// Objects of persons below this size are merged, bytes.
+const SMALL: u64 = 4 * 1024 * 1024;
+/// When so many small ones lie there.
+const MERGE_AT: usize = 64;
+/// Bytes of one merge at most.
+const MERGE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What was taken out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Contents.
+    pub contents: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Erased {
+    fn add_assign(&mut self, other: Erased) {
+        self.contents += other.contents;
+        self.bytes += other.bytes;
+    }
+}
+
+impl Vault {
+    /// Erases all content of these records of one seal: each of its packs is written again without it, or deleted if nothing is left.
+    pub async fn erase(&self, seal: u64, sealed_at: UnixSeconds, records: &HashSet<RecordId>) -> Result<Erased, VaultError> {
+        let mut erased = Erased::default();
+        for listed in self.list_all(&pack::prefix(seal, sealed_at)).await? {
+            erased += self.erase_from(listed.key, records).await?;
+        }
+        Ok(erased)
+    }
+
+    async fn erase_from(&self, key: ObjectKey, records: &HashSet<RecordId>) -> Result<Erased, VaultError> {
+        let Some(plain) = self.read(Kind::Pack, &key).await? else { return Ok(Erased::default()) };
+        let (inner, records, at) = (std::sync::Arc::clone(&self.0), records.clone(), key.clone());
+        let (erased, body) = on_its_own_thread(move || {
+            let (gone, kept): (Vec<_>, Vec<_>) = pack::views(&plain, &at)?.into_iter().partition(|view| records.contains(&view.record));
+            let mut erased = Erased::default();
+            for view in &gone {
+                erased += Erased { contents: 1, bytes: u64::try_from(view.content.len()).unwrap_or(u64::MAX) };
+            }
+            let body = match (gone.is_empty(), kept.is_empty()) {
+                (true, false) => Rewritten::Unchanged,
+                (_, true) => Rewritten::Empty,
+                (false, false) => {
+                    Rewritten::Less(inner.key.seal(Kind::Pack, &at, |out| kept.iter().try_for_each(|view| out.write_all(view.raw)))?)
+                }
+            };
+            Ok((erased, body))
+        })
+        .await?;
+        self.replace(&key, body).await?;
+        Ok(erased)
+    }
+
+    /// Erases the entries of these pseudonyms, and says how many there were.
+    pub async fn erase_persons(&self, pseudonyms: &HashSet<[u8; 16]>) -> Result<u64, VaultError> {
+        let _alone = self.0.rewriting.lock().await;
+        self.0.persons.forget(pseudonyms);
+        let mut erased = HashSet::new();
+        for (key, entries) in self.persons_objects().await? {
+            let (gone, kept): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| pseudonyms.contains(&entry.pseudonym));
+            erased.extend(gone.iter().map(|entry| (entry.key, entry.pseudonym)));
+            let body = match (gone.is_empty(), kept.is_empty()) {
+                (true, false) => Rewritten::Unchanged,
+                (_, true) => Rewritten::Empty,
+                (false, false) => Rewritten::Less(
+                    self.0.key.seal(Kind::Persons, &key, |out| kept.iter().try_for_each(|entry| persons::write_entry(out, entry)))?,
+                ),
+            };
+            self.replace(&key, body).await?;
+        }
+        Ok(u64::try_from(erased.len()).unwrap_or(u64::MAX))
+    }
+
+    async fn replace(&self, key: &ObjectKey, body: Rewritten) -> Result<(), VaultError> {
+        match body {
+            Rewritten::Unchanged => Ok(()),
+            Rewritten::Empty => self.delete(key).await,
+            Rewritten::Less(body) => self.write(key, body).await,
+        }
+    }
+
+    /// Merges small objects of persons into one where many lie there, and says how many went. The new object is written before the old
+    /// ones are deleted: after a crash between the two, entries stand twice, which changes nothing.
+    pub async fn merge_persons(&self) -> Result<u64, VaultError> {
+        let _alone = self.0.rewriting.lock().await;
+        let mut small = self.list_all("persons/").await?;
+        small.retain(|listed| listed.size < SMALL);
+        if small.len() <= MERGE_AT {
+            return Ok(0);
+        }
+        small.sort_by(|a, b| (a.size, &a.key).cmp(&(b.size, &b.key)));
+        let mut bytes = 0;
+        small.retain(|listed| {
+            bytes += listed.size;
+            bytes <= MERGE_BYTES
+        });
+        let read = small.iter().map(|listed| async move {
+            let plain = self.read(Kind::Persons, &listed.key).await?;
+            plain.map_or(Ok(Vec::new()), |plain| persons::read_entries(&plain, &listed.key))
+        });
+        let entries: Vec<Vec<_>> = stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
+        let (key, body) = self.0.encrypt_persons(&entries.iter().flatten().collect::<Vec<_>>())?;
+        self.write(&key, body).await?;
+        self.delete_all(small.into_iter().map(|listed| listed.key).collect()).await
+    }
+
+    /// Deletes the packs of days that ended at least `period` ago, and says how many.
+    pub async fn expire(&self, period: Period, now: UnixSeconds) -> Result<u64, VaultError> {
+        let mut removed = 0;
+        let mut after = None;
+        loop {
+            let page = self.list("packs/", after.as_ref()).await?;
+            let Some(last) = page.last() else { return Ok(removed) };
+            after = Some(last.key.clone());
+            // Days ascend, so the first that is kept ends it. What is no pack of ours is left alone.
+            let days = page.into_iter().filter_map(|l| self.below(&l.key).and_then(pack::parse_name).map(|(day, _)| (day, l.key)));
+            let (over, kept): (Vec<_>, Vec<_>) = days.partition(|(day, _)| is_expired(*day, period, now));
+            removed += self.delete_all(over.into_iter().map(|(_, key)| key).collect()).await?;
+            if !kept.is_empty() {
+                return Ok(removed);
+            }
+        }
+    }
+}
+
+/// Whether content of a seal that closed at `sealed_at` is past its time: `period` after the end of that day (UTC).
+pub fn is_expired(sealed_at: UnixSeconds, period: Period, now: UnixSeconds) -> bool {
+    let end_of_day = UnixSeconds(sealed_at.0.div_euclid(86_400).saturating_add(1).saturating_mul(86_400));
+    period.after(end_of_day) <= now
+}
+
+enum Rewritten {
+    Unchanged,
+    Empty,
+    Less(bytes::Bytes),
+}

@@ -1,0 +1,154 @@
+//! Where a vault's objects lie: a folder, or a bucket **without** versions and locks, because what is deleted must be gone.
+//!
+//! # The contract of [`VaultStore`]
+//!
+//! 1. `put` makes or replaces an object as one step, and it is durable when it answers. The same put may be made again.
+//! 2. `delete` removes an object for good, as far as the store knows; an absent one is fine.
+//! 3. `list` gives keys in the order of their bytes, only those greater than `after`, at most `limit` and at least one if there is any.
+
+use std::fmt;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::VaultError;
+use super::key::STORED_MAX;
+use super::place::refuse_bucket;
+use crate::worm::local::{LocalOptions, LocalStore};
+use crate::worm::s3::S3Store;
+use crate::worm::{Condition, ObjectKey, StoreOptions, StoreUrl, Version, WormStore, WriterGuard};
+
+/// See the module.
+#[async_trait]
+pub trait VaultStore: Send + Sync + fmt::Debug {
+    /// The vault's URL for messages; never credentials.
+    fn describe(&self) -> String;
+
+    /// Claims a log's folder for this process, where the place can do that, and removes what a killed writer left half written.
+    async fn claim(&self, log: &str) -> Result<WriterGuard, VaultError>;
+
+    /// Refuses a place that keeps what is deleted.
+    async fn check(&self) -> Result<(), VaultError>;
+
+    /// Makes or replaces an object.
+    async fn put(&self, key: &ObjectKey, body: Bytes) -> Result<(), VaultError>;
+
+    /// An object's bytes; `None` where there is none.
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, VaultError>;
+
+    /// Keys and sizes below `prefix`.
+    async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Listed>, VaultError>;
+
+    /// Removes an object.
+    async fn delete(&self, key: &ObjectKey) -> Result<(), VaultError>;
+}
+
+/// One object of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Opens the place that `content.vault.url` names. A bucket is reached with the options of `store.s3`.
+pub async fn open_place(url: &StoreUrl, options: &StoreOptions) -> Result<Arc<dyn VaultStore>, VaultError> {
+    Ok(match url {
+        StoreUrl::File(path) => Arc::new(FolderVault::open(path)?),
+        StoreUrl::S3 { bucket, prefix } => {
+            // Nothing in a vault is locked, and the bucket must not keep versions.
+            let options = crate::worm::s3::S3Options { not_worm: true, ..options.s3.clone() };
+            Arc::new(BucketVault(S3Store::open(bucket, prefix, options).await?))
+        }
+    })
+}
+
+fn listed(versions: Vec<Version>) -> Vec<Listed> {
+    versions.into_iter().filter(|v| !v.is_delete_marker).map(|v| Listed { key: v.key, size: v.size }).collect()
+}
+
+/// A folder. Its writer makes it, with access for its owner only.
+#[derive(Debug)]
+struct FolderVault {
+    root: PathBuf,
+    store: LocalStore,
+}
+
+impl FolderVault {
+    fn open(root: &Path) -> Result<Self, VaultError> {
+        Ok(FolderVault { root: root.to_owned(), store: LocalStore::open(root, LocalOptions::default())? })
+    }
+}
+
+#[async_trait]
+impl VaultStore for FolderVault {
+    fn describe(&self) -> String {
+        self.store.describe()
+    }
+
+    async fn claim(&self, log: &str) -> Result<WriterGuard, VaultError> {
+        let root = self.root.clone();
+        // Where it cannot be made the claim says so, in its own words.
+        let _ = tokio::task::spawn_blocking(move || std::fs::DirBuilder::new().mode(0o700).create(root)).await;
+        self.store.claim(log).await.map_err(|e| VaultError::of_put("claim", e))
+    }
+
+    async fn check(&self) -> Result<(), VaultError> {
+        Ok(())
+    }
+
+    async fn put(&self, key: &ObjectKey, body: Bytes) -> Result<(), VaultError> {
+        self.store.put(key, body, Condition::Any, None).await.map(|_| ()).map_err(|e| VaultError::of_put("write", e))
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, VaultError> {
+        self.store.get(key, None, STORED_MAX).await.map_err(|e| VaultError::of_read("read", e))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Listed>, VaultError> {
+        self.store.list(prefix, after, limit).await.map(listed).map_err(|e| VaultError::of_read("list", e))
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), VaultError> {
+        self.store.remove(key).await.map_err(|e| VaultError::of_put("delete", e))
+    }
+}
+
+/// A bucket, or a folder of it.
+#[derive(Debug)]
+struct BucketVault(S3Store);
+
+#[async_trait]
+impl VaultStore for BucketVault {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    async fn claim(&self, log: &str) -> Result<WriterGuard, VaultError> {
+        self.0.claim(log).await.map_err(|e| VaultError::of_put("claim", e))
+    }
+
+    async fn check(&self) -> Result<(), VaultError> {
+        refuse_bucket(&self.0).await
+    }
+
+    async fn put(&self, key: &ObjectKey, body: Bytes) -> Result<(), VaultError> {
+        self.0.put(key, body, Condition::Any, None).await.map(|_| ()).map_err(|e| VaultError::of_put("write", e))
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, VaultError> {
+        self.0.get(key, None, STORED_MAX).await.map_err(|e| VaultError::of_read("read", e))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Listed>, VaultError> {
+        self.0.list(prefix, after, limit).await.map(listed).map_err(|e| VaultError::of_read("list", e))
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), VaultError> {
+        self.0.remove(key).await.map_err(|e| VaultError::of_put("delete", e))
+    }
+}

@@ -1,0 +1,194 @@
+//! What records keep apart is in the vault before anything is signed that commits to it, whatever fails: a record that was acknowledged has
+//! its content, and the vault holds no content of a seal that never came to be.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use spanseal::worm::memory::{CreateOnly, Fault};
+
+use crate::support::apart::{acknowledged_are_whole, batch_apart, expect_whole};
+use crate::support::log::{Process, TestLog, id};
+use crate::support::place::PlaceFault;
+
+/// Sends records 1 to 3 in one request and 3 to 5 in another; returns those that were acknowledged.
+async fn two_batches(process: &Process, attempt: u8) -> Vec<u64> {
+    let mut acknowledged = Vec::new();
+    for numbers in [1..=3, 3..=5] {
+        if process.submit(batch_apart(process, numbers.clone(), attempt)).await.is_ok() {
+            acknowledged.extend(numbers);
+        }
+    }
+    acknowledged
+}
+
+/// What the end of the first process is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Drained,
+    Killed,
+}
+
+async fn case(nth: u64, fault: PlaceFault, end: End, resend: bool) -> u64 {
+    let what = format!("effect {nth}, {fault:?}, {end:?}, resend {resend}");
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let place = log.place.clone().unwrap();
+    place.fail_effect(nth, fault);
+    let mut acknowledged = Vec::new();
+    if let Some(Ok(process)) = log.open().await {
+        acknowledged = two_batches(&process, 1).await;
+        acknowledged_are_whole(&log, &acknowledged, &what).await;
+        match end {
+            End::Killed => process.kill(),
+            End::Drained => drop(process.drain().await),
+        }
+    }
+    let seen = place.effects();
+    place.clear_faults();
+    let process = log.open().await.expect("no fault is left").unwrap_or_else(|e| panic!("{what}: the log does not open again: {e}"));
+    acknowledged_are_whole(&log, &acknowledged, &what).await;
+    if resend {
+        assert_eq!(two_batches(&process, 2).await, [1, 2, 3, 3, 4, 5], "{what}");
+    }
+    process.submit(batch_apart(&process, 6..=6, 2)).await.unwrap_or_else(|e| panic!("{what}: {e}"));
+    process.drain().await.unwrap_or_else(|e| panic!("{what}: {e}"));
+    let sealed = expect_whole(&log, &what).await;
+    assert!(acknowledged.iter().chain(&[6]).all(|n| sealed.contains_key(&id(*n))), "{what}");
+    seen
+}
+
+/// Scenario: every put and delete in the vault fails in every way, the process ends in order or is killed, and the senders send again or do
+/// not. Guarantee: what was acknowledged has its content, then and after the next start; in the end the vault holds exactly what the
+/// records of the log keep apart.
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_in_the_vault_no_record_is_acknowledged_without_its_content() {
+    use PlaceFault::{DoneButLost, DoneButRefused, Hangs, HangsForGood, NotDone, Refused};
+    for fault in [Refused, NotDone, DoneButRefused, DoneButLost, Hangs, HangsForGood] {
+        for (end, resend) in [(End::Drained, false), (End::Drained, true), (End::Killed, false), (End::Killed, true)] {
+            let mut nth = 1;
+            while case(nth, fault, end, resend).await >= nth {
+                nth += 1;
+            }
+            assert!(nth > 4, "the table has {} effects; a run has more", nth - 1);
+        }
+    }
+}
+
+/// Scenario: the vault takes everything, and every effect on the log's own store fails in every way, the process is killed or not. Guarantee:
+/// the same. A batch that failed leaves no content behind, even where the seal after it took its index.
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_in_the_log_the_vault_holds_what_its_records_keep_apart() {
+    for fault in [Fault::NotStored, Fault::Refused, Fault::LostBefore, Fault::LostAfter, Fault::DieBefore, Fault::DieAfter] {
+        for resend in [false, true] {
+            let mut nth = 1;
+            loop {
+                let what = format!("effect {nth}, {fault:?}, resend {resend}");
+                let log = TestLog::with_vault(CreateOnly::Honoured);
+                log.store.fail_effect(nth, fault);
+                let mut acknowledged = Vec::new();
+                if let Some(Ok(process)) = log.open().await {
+                    acknowledged = two_batches(&process, 1).await;
+                    drop(process.drain().await);
+                }
+                let seen = log.store.effects();
+                log.store.clear_faults();
+                let process = log.open().await.expect("no fault is left").unwrap_or_else(|e| panic!("{what}: {e}"));
+                if resend {
+                    two_batches(&process, 2).await;
+                }
+                process.submit(batch_apart(&process, 6..=6, 2)).await.unwrap_or_else(|e| panic!("{what}: {e}"));
+                process.drain().await.unwrap_or_else(|e| panic!("{what}: {e}"));
+                acknowledged_are_whole(&log, &acknowledged, &what).await;
+                expect_whole(&log, &what).await;
+                if seen < nth {
+                    assert!(nth > 8, "the table has {} effects; a run has more", nth - 1);
+                    break;
+                }
+                nth += 1;
+            }
+        }
+    }
+}
+
+/// Scenario: a process dies between the pack of a seal and the seal, late in the evening; the next ones die after their first seal, before
+/// they look at the vault; the last starts days later. Guarantee: nothing of the dead attempt stays.
+#[tokio::test(start_paused = true)]
+async fn what_an_attempt_left_is_found_days_and_starts_later() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch_apart(&process, 1..=1, 1)).await.unwrap();
+    log.store.fail_key("seals/", 1, Fault::DieBefore);
+    assert!(process.submit(batch_apart(&process, 2..=2, 1)).await.is_err());
+    process.kill();
+    let place = log.place.clone().unwrap();
+    assert_eq!(place.keys("packs/").len(), 2);
+    for _ in 0..3 {
+        log.clock.advance(Duration::from_secs(86_400));
+        // The first seal is the last thing that it does.
+        log.store.fail_key("seals/", 1, Fault::DieAfter);
+        assert!(log.open().await.is_none());
+    }
+    log.clock.advance(Duration::from_secs(86_400));
+    let process = log.open().await.unwrap().unwrap();
+    assert_eq!(place.keys("packs/").len(), 1);
+    process.drain().await.unwrap();
+    expect_whole(&log, "days later").await;
+}
+
+/// Scenario: a request whose records are sealed already, one half of whose records are, and one that shares a record with the open batch.
+/// Guarantee: the vault gets the content of what is stored, and of nothing that is not.
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_leaves_no_content_behind() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let first = process.submit(batch_apart(&process, 1..=2, 1)).await.unwrap();
+    let again = process.submit(batch_apart(&process, 1..=2, 2)).await.unwrap();
+    assert_eq!(again.seal, first.seal, "salted anew, and the same record");
+    let (half, shared) = tokio::join!(process.submit(batch_apart(&process, 2..=3, 3)), process.submit(batch_apart(&process, 3..=4, 4)),);
+    assert_eq!(half.unwrap().seal, shared.unwrap().seal);
+    process.drain().await.unwrap();
+    let sealed = expect_whole(&log, "duplicates").await;
+    assert_eq!(sealed.len(), 4);
+}
+
+/// Scenario: two different things were sent under one id, in one seal. Guarantee: both are kept, and each has its content.
+#[tokio::test(start_paused = true)]
+async fn both_sides_of_a_conflict_have_their_content() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let mut other = batch_apart(&process, 1..=1, 2);
+    let line = String::from_utf8(other.lines.clone()).unwrap().replace("\"service\"", "\"scope\"");
+    other.lines = line.into_bytes();
+    other.records[0].line = 0..other.lines.len();
+    other.records[0].sameness = [7; 16];
+    let (one, two) = tokio::join!(process.submit(batch_apart(&process, 1..=1, 1)), process.submit(other));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.seal, two.seal);
+    process.drain().await.unwrap();
+    let contents = log.check_log().await;
+    let sealed_at = contents.files[usize::try_from(one.seal).unwrap()].statement.sealed_at;
+    let entries = log.place.as_ref().unwrap().vault().content(one.seal, sealed_at, id(1)).await.unwrap();
+    assert_eq!(entries.iter().map(|e| e.salt[0]).collect::<HashSet<_>>(), HashSet::from([1, 2]));
+}
+
+/// Guarantee: nothing of what was said, nobody's id and no salt's content can be read in what the vault stores.
+#[tokio::test(start_paused = true)]
+async fn the_vault_stores_nothing_in_clear() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch_apart(&process, 1..=5, 1)).await.unwrap();
+    process.drain().await.unwrap();
+    let bytes = log.place.as_ref().unwrap().bytes();
+    assert!(bytes.len() > 500);
+    for hidden in ["secret", "said once", "person0@", "example.com"] {
+        assert!(memchr::memmem::find(&bytes, hidden.as_bytes()).is_none(), "{hidden}");
+    }
+}
+
+/// Scenario: a writer that keeps content apart, and no vault. Guarantee: its own mistake is refused, rather than content lost.
+#[tokio::test(start_paused = true)]
+async fn content_without_a_vault_is_refused() {
+    let apart = TestLog::with_vault(CreateOnly::Honoured).open().await.unwrap().unwrap();
+    let process = TestLog::new(CreateOnly::Honoured).open().await.unwrap().unwrap();
+    let refused = process.submit(batch_apart(&apart, 1..=1, 1)).await.unwrap_err();
+    assert!(refused.to_string().contains("no vault"), "{refused}");
+}
