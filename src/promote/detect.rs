@@ -215,7 +215,7 @@ impl Condition {
 
 /// A key of a `KeyValue`, at the price of a few compares where it is encoded as every SDK encodes it: key, then value, then the end.
 #[inline(always)]
-fn quick_key(pair: &[u8]) -> Result<&[u8], Malformed> {
+pub(super) fn quick_key(pair: &[u8]) -> Result<&[u8], Malformed> {
     if let [0x0a, length @ 0..=0x7f, rest @ ..] = pair
         && let Some((key, rest)) = rest.split_at_checked(usize::from(*length))
     {

@@ -389,10 +389,17 @@ impl Tables {
 
     /// Whether a key holds a person or content, as far as the tables know.
     pub(crate) fn says_who_or_what(&self, key: &[u8]) -> Option<&'static str> {
-        match self.find(key)?.to {
-            To::Side(..) | To::Template | To::Invocation | To::Documents => Some("content"),
-            To::Member(member) | To::Fallback(member) if member.spec().kind == Type::Person => Some("a person"),
-            _ => None,
+        fn said(to: &To) -> Option<&'static str> {
+            match to {
+                To::Side(..) | To::Template | To::Invocation | To::Documents => Some("content"),
+                To::Member(member) | To::Fallback(member) if member.spec().kind == Type::Person => Some("a person"),
+                To::Json(to) | To::When(_, to) => said(to),
+                _ => None,
+            }
+        }
+        match self.find(key) {
+            Some(known) => said(&known.to),
+            None => self.family(key).filter(|(family, ..)| *family != Family::Annotations).map(|_| "content"),
         }
     }
 
