@@ -14,6 +14,7 @@
 mod support;
 
 mod command_line;
+mod content_apart;
 mod corpus_replay;
 mod crash;
 mod demo;

@@ -646,7 +646,7 @@ async fn a_fresh_key_of_the_same_origin_does_not_take_a_log_over() {
 async fn an_unknown_commit_in_a_folder_is_put_again() {
     let clock = TestLog::new(CreateOnly::Honoured).clock;
     let options = MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() };
-    let log = TestLog { store: MemoryStore::new(Arc::new(clock.clone()), options), clock };
+    let log = TestLog { store: MemoryStore::new(Arc::new(clock.clone()), options), clock, place: None };
     let process = log.open().await.unwrap().unwrap();
     process.submit(batch(1..=1, 0)).await.unwrap();
     log.store.fail_key("seals/", 1, Fault::LostAfter);

@@ -31,34 +31,50 @@ pub enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// Reads an `AnyValue`: the last member of the oneof wins; a message member that repeats is merged.
+    #[inline]
     pub fn read(message: &Message<'a>) -> Result<Self, Malformed> {
-        let mut value = Value::Empty;
-        for field in message.fields() {
-            let field = field?;
-            value = match (field.number, field.value) {
-                (1, Payload::Bytes(text)) => Value::Text(text),
-                (2, Payload::Varint(v)) => Value::Bool(v != 0),
-                (3, Payload::Varint(v)) => Value::Int(v.cast_signed()),
-                (4, Payload::Fixed64(v)) => Value::Double(f64::from_bits(v)),
-                (5, Payload::Bytes(part)) => match value {
-                    Value::Array(mut message) => {
-                        message.merge(part);
-                        Value::Array(message)
-                    }
-                    _ => Value::Array(Message::new(part)),
-                },
-                (6, Payload::Bytes(part)) => match value {
-                    Value::KeyValues(mut message) => {
-                        message.merge(part);
-                        Value::KeyValues(message)
-                    }
-                    _ => Value::KeyValues(Message::new(part)),
-                },
-                (7, Payload::Bytes(bytes)) => Value::Bytes(bytes),
-                _ => value,
-            };
+        // Nearly every value is one field of one piece.
+        if let Some(bytes) = message.whole() {
+            let mut fields = Fields::new(bytes);
+            if let Some(Ok(field)) = fields.next()
+                && fields.is_at_end()
+            {
+                return Ok(Value::Empty.then(field));
+            }
         }
-        Ok(value)
+        Value::read_fields(message)
+    }
+
+    #[cold]
+    fn read_fields(message: &Message<'a>) -> Result<Self, Malformed> {
+        message.fields().try_fold(Value::Empty, |value, field| Ok(value.then(field?)))
+    }
+
+    /// What a further field of the message makes of this.
+    #[inline(always)]
+    fn then(self, field: Field<'a>) -> Self {
+        match (field.number, field.value) {
+            (1, Payload::Bytes(text)) => Value::Text(text),
+            (2, Payload::Varint(v)) => Value::Bool(v != 0),
+            (3, Payload::Varint(v)) => Value::Int(v.cast_signed()),
+            (4, Payload::Fixed64(v)) => Value::Double(f64::from_bits(v)),
+            (5, Payload::Bytes(part)) => match self {
+                Value::Array(mut message) => {
+                    message.merge(part);
+                    Value::Array(message)
+                }
+                _ => Value::Array(Message::new(part)),
+            },
+            (6, Payload::Bytes(part)) => match self {
+                Value::KeyValues(mut message) => {
+                    message.merge(part);
+                    Value::KeyValues(message)
+                }
+                _ => Value::KeyValues(Message::new(part)),
+            },
+            (7, Payload::Bytes(bytes)) => Value::Bytes(bytes),
+            _ => self,
+        }
     }
 
     /// The text, if it is a string of valid UTF-8.
@@ -92,7 +108,21 @@ pub struct KeyValue<'a> {
 
 impl<'a> KeyValue<'a> {
     /// Reads one `KeyValue` message.
+    #[inline]
     pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        // Nearly every pair is a key and a value, in this order, and nothing else.
+        let mut fields = Fields::new(bytes);
+        if let Some(Ok(Field { number: 1, value: Payload::Bytes(key) })) = fields.next()
+            && let Some(Ok(Field { number: 2, value: Payload::Bytes(value) })) = fields.next()
+            && fields.is_at_end()
+        {
+            return Ok(KeyValue { key, length: bytes.len(), value: Message::new(value) });
+        }
+        KeyValue::read_fields(bytes)
+    }
+
+    #[cold]
+    fn read_fields(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut key: &[u8] = b"";
         let mut value = Message::default();
         for field in Fields::new(bytes) {

@@ -60,17 +60,30 @@ impl<'a> Fields<'a> {
         Fields { rest: bytes }
     }
 
+    /// Whether nothing is left.
     #[inline]
+    pub fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, Malformed> {
         match self.rest {
             [byte, rest @ ..] if *byte < 0x80 => {
                 self.rest = rest;
                 Ok(u64::from(*byte))
             }
+            // Lengths from 128 to 16383.
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(low & 0x7f) | u64::from(*high) << 7)
+            }
             _ => self.long_varint(),
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0_u64;
         for shift in (0..70).step_by(7) {
@@ -87,7 +100,7 @@ impl<'a> Fields<'a> {
         Err(Malformed("a number is longer than 64 bits"))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, length: u64) -> Result<&'a [u8], Malformed> {
         let length = usize::try_from(length).map_err(|_| Malformed("a field is longer than the message"))?;
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed("a field is longer than the message"))?;
@@ -95,7 +108,7 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
-    #[inline]
+    #[inline(always)]
     fn field(&mut self, depth: usize) -> Result<Field<'a>, Malformed> {
         let tag = self.varint()?;
         let number = u32::try_from(tag >> 3).map_err(|_| Malformed("a field number is out of range"))?;
@@ -128,6 +141,8 @@ impl<'a> Fields<'a> {
         Ok(Field { number, value })
     }
 
+    #[cold]
+    #[inline(never)]
     fn skip_group(&mut self, number: u32, depth: usize) -> Result<(), Malformed> {
         if depth >= GROUP_DEPTH_MAX {
             return Err(Malformed("groups nest too deep"));
@@ -147,7 +162,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, Malformed>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
@@ -165,13 +180,15 @@ impl<'a> Iterator for Fields<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Message<'a> {
     first: Option<&'a [u8]>,
-    more: Vec<&'a [u8]>,
+    /// Hardly any message has these, and values are moved about: a pointer is all that they all pay.
+    #[expect(clippy::box_collection, reason = "smaller, and grows without being copied each time")]
+    more: Option<Box<Vec<&'a [u8]>>>,
 }
 
 impl<'a> Message<'a> {
     /// A message in one piece.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Message { first: Some(bytes), more: Vec::new() }
+        Message { first: Some(bytes), more: None }
     }
 
     /// Merges a further occurrence.
@@ -180,7 +197,7 @@ impl<'a> Message<'a> {
         if self.first.is_none() {
             self.first = Some(bytes);
         } else {
-            self.more.push(bytes);
+            self.more.get_or_insert_default().push(bytes);
         }
     }
 
@@ -198,7 +215,13 @@ impl<'a> Message<'a> {
 
     /// The parts in order.
     pub fn parts(&self) -> impl Iterator<Item = &'a [u8]> + use<'a, '_> {
-        self.first.into_iter().chain(self.more.iter().copied())
+        self.first.into_iter().chain(self.more.iter().flat_map(|more| more.iter().copied()))
+    }
+
+    /// The message, if it lies in one piece.
+    #[inline]
+    pub fn whole(&self) -> Option<&'a [u8]> {
+        self.first.filter(|_| self.more.is_none())
     }
 
     /// The fields of the merged message.

@@ -2,7 +2,6 @@
 //!
 //! Members are sorted by their position in the registry, which is canonical order; objects are opened and closed as paths change.
 
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -11,6 +10,7 @@ use std::sync::LazyLock;
 use super::canonical::{write_number, write_string};
 use super::content::{Content, commitments};
 use super::registry::{self as member, Member};
+use super::sameness::Sameness;
 use crate::clock::{UnixNanos, UnixSeconds};
 
 /// Longest line (`record.md` section 1). What is longer is trimmed and named in `evidence.truncated`.
@@ -139,8 +139,10 @@ struct Step {
     names: Box<[u8]>,
 }
 
-/// All of them: a square of the groups, by the one left and the one entered.
-static STEPS: LazyLock<(usize, Box<[Step]>)> = LazyLock::new(|| {
+/// All of them, and how many groups there are: a square of the groups, by the one left and the one entered.
+type Steps = (usize, Box<[Step]>);
+
+static STEPS: LazyLock<Steps> = LazyLock::new(|| {
     let groups = SHAPES.iter().map(|s| s.group).max().unwrap_or(0) + 1;
     let parent = |group: usize| SHAPES.iter().find(|s| s.group == group).map_or("", |s| s.parent);
     let step = |from: usize, to: usize| {
@@ -155,8 +157,8 @@ static STEPS: LazyLock<(usize, Box<[Step]>)> = LazyLock::new(|| {
 });
 
 /// Goes from one group to the next: closes what is left, opens what is entered.
-fn step(out: &mut Vec<u8>, open: &str, from: usize, to: &Shape) {
-    let (groups, steps) = &*STEPS;
+fn step(out: &mut Vec<u8>, steps: &Steps, open: &str, from: usize, to: &Shape) {
+    let (groups, steps) = steps;
     // Behind a part that does not count the place is no group's own.
     let known = (from < *groups).then(|| steps.get(from * groups + to.group)).flatten();
     let Some(step) = known else {
@@ -193,7 +195,8 @@ impl<'r, 'a> Iterator for Members<'r, 'a> {
             let at = self.base * 64 + usize::try_from(word.trailing_zeros()).unwrap_or(0);
             *word &= *word - 1;
             let position = self.record.positions.get(at)?;
-            return self.record.slots.get(usize::from(*position)).map(|(member, value)| (*member, value));
+            let member = Member(u16::try_from(at).unwrap_or(u16::MAX));
+            return self.record.values.get(usize::from(*position)).map(|value| (member, value));
         }
     }
 }
@@ -210,21 +213,23 @@ pub struct Written {
 /// The members of one record. Reused from record to record, so that its memory is.
 #[derive(Clone, Debug, Default)]
 pub struct Record<'a> {
-    slots: Vec<(Member, Val<'a>)>,
+    /// In the order in which they were set.
+    values: Vec<Val<'a>>,
     /// Which members have a value, one bit each: asked for every attribute.
     present: [u64; 4],
-    /// Where a member that has one lies in `slots`.
+    /// Where a member that has one lies in `values`.
     positions: Vec<u16>,
 }
 
 impl<'a> Record<'a> {
     /// Forgets all members and keeps the memory.
     pub fn clear(&mut self) {
-        self.slots.clear();
+        self.values.clear();
         self.present = [0; 4];
     }
 
     /// Sets a member; the last value counts.
+    #[inline]
     pub fn set(&mut self, member: Member, value: Val<'a>) {
         match self.get_mut(member) {
             Some(slot) => *slot = value,
@@ -233,6 +238,7 @@ impl<'a> Record<'a> {
     }
 
     /// Sets a member that is not there yet.
+    #[inline]
     pub fn push(&mut self, member: Member, value: Val<'a>) {
         debug_assert!(!self.has(member), "{}", member.path());
         self.set(member, value);
@@ -245,32 +251,42 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Inlined: a value that is handed on by reference is written in parts and read as a whole, and the processor waits for that.
+    #[inline(always)]
     fn append(&mut self, member: Member, value: Val<'a>) {
         if self.positions.is_empty() {
-            self.positions.resize(self.present.len() * 64, 0);
+            self.make_room();
         }
         let (word, bit) = place(member);
         // The registry is tested to fit into the bits, so both are there.
         if let (Some(word), Some(position)) = (self.present.get_mut(word), self.positions.get_mut(usize::from(member.0))) {
             *word |= bit;
-            *position = u16::try_from(self.slots.len()).unwrap_or(u16::MAX);
-            self.slots.push((member, value));
+            *position = u16::try_from(self.values.len()).unwrap_or(u16::MAX);
+            self.values.push(value);
         }
     }
 
+    #[cold]
+    fn make_room(&mut self) {
+        let members = self.present.len() * 64;
+        self.positions.resize(members, 0);
+        self.values.reserve(members);
+    }
+
+    #[inline]
     fn position(&self, member: Member) -> Option<usize> {
         self.has(member).then(|| self.positions.get(usize::from(member.0)).map(|p| usize::from(*p))).flatten()
     }
 
     /// A member's value.
     pub fn get(&self, member: Member) -> Option<&Val<'a>> {
-        self.slots.get(self.position(member)?).map(|(_, v)| v)
+        self.values.get(self.position(member)?)
     }
 
     /// A member's value, to change.
     pub fn get_mut(&mut self, member: Member) -> Option<&mut Val<'a>> {
         let at = self.position(member)?;
-        self.slots.get_mut(at).map(|(_, v)| v)
+        self.values.get_mut(at)
     }
 
     /// Whether a member has a value.
@@ -294,7 +310,7 @@ impl<'a> Record<'a> {
     pub fn write(&mut self, out: &mut Vec<u8>, key_id: &str) -> Written {
         let start = out.len();
         // A line is longer than its values: what is too long already is cut before anything is written.
-        while self.slots.iter().map(|(_, v)| size(v)).sum::<usize>() > LINE_MAX && self.trim() {}
+        while self.values.iter().map(size).sum::<usize>() > LINE_MAX && self.trim() {}
         loop {
             let ranges = self.write_once(out, key_id);
             if out.len() - start <= LINE_MAX || !self.trim() {
@@ -305,6 +321,7 @@ impl<'a> Record<'a> {
     }
 
     fn write_once(&self, out: &mut Vec<u8>, key_id: &str) -> Vec<Range<usize>> {
+        let (shapes, steps): (&[Shape], &Steps) = (&SHAPES, &STEPS);
         let mut skipped: Vec<Range<usize>> = Vec::with_capacity(4);
         let mut current = Volatile::No;
         let mut since = 0;
@@ -313,7 +330,7 @@ impl<'a> Record<'a> {
         out.push(b'{');
         let mut rest = self.members();
         while let Some((member, value)) = rest.next() {
-            let Some(shape) = SHAPES.get(usize::from(member.0)) else { continue };
+            let Some(shape) = shapes.get(usize::from(member.0)) else { continue };
             if shape.volatile != current {
                 // A part ends where its own braces are closed; what it is cut out of stays open, or is opened before it begins.
                 if current != Volatile::No {
@@ -331,7 +348,7 @@ impl<'a> Record<'a> {
                 group = NO_GROUP;
             }
             if shape.group != group {
-                step(out, open, group, shape);
+                step(out, steps, open, group, shape);
                 open = shape.parent;
                 group = shape.group;
             }
@@ -377,8 +394,10 @@ impl<'a> Record<'a> {
 
     /// Makes the largest value smaller and names it; false where nothing is left to cut.
     fn trim(&mut self) -> bool {
-        let Some((member, value)) = self.slots.iter_mut().max_by_key(|(_, v)| size(v)) else { return false };
-        let member = *member;
+        // Of equal ones the last that was set.
+        let sizes = self.members().filter_map(|(m, v)| Some((size(v), self.position(m)?, m)));
+        let Some((.., member)) = sizes.max() else { return false };
+        let Some(value) = self.get_mut(member) else { return false };
         match value {
             Val::Str(text) if text.len() > TRIMMED_TEXT => *text = Cow::Owned(shorten(text, TRIMMED_TEXT).to_owned()),
             Val::Texts(texts) if texts.len() > 1 => texts.truncate(texts.len() / 2),
@@ -437,21 +456,18 @@ pub fn shorten(text: &str, max: usize) -> &str {
 }
 
 fn sameness(out: &[u8], start: usize, skipped: &[Range<usize>]) -> [u8; 16] {
-    let mut hash = Sha256::new();
+    let mut sameness = Sameness::default();
     let mut from = start;
     for range in skipped {
-        hash.update(out.get(from..range.start).unwrap_or_default());
+        sameness.update(out.get(from..range.start).unwrap_or_default());
         from = range.end;
         // A part that stood first leaves the comma behind it.
         if out.get(range.start) != Some(&b',') && out.get(from) == Some(&b',') {
             from += 1;
         }
     }
-    hash.update(out.get(from..).unwrap_or_default());
-    let digest = hash.finalize();
-    let mut short = [0; 16];
-    short.copy_from_slice(digest.get(..16).unwrap_or(&[0; 16]));
-    short
+    sameness.update(out.get(from..).unwrap_or_default());
+    sameness.finish()
 }
 
 /// Closes the objects of `open` that `next` does not share. Answers how many bytes of `next` stay open.

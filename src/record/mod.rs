@@ -6,6 +6,7 @@ pub mod canonical;
 pub mod content;
 pub mod identity;
 pub mod registry;
+mod sameness;
 
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -14,7 +15,7 @@ use std::ops::Range;
 use crate::clock::UnixNanos;
 use crate::retain::ClassIndex;
 use apart::{Apart, Piece};
-use canonical::Json;
+pub use sameness::{comparable, sameness_of_line};
 
 /// The schema that every record of ours names.
 pub const SCHEMA: &str = "spanseal.record/1";
@@ -65,44 +66,6 @@ impl fmt::Debug for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Members that two records of one identity may differ in and still be one record (`record.md` section 5, rule 9).
-const INDIFFERENT: [&str; 4] = ["time.received", "source.peer", "retention", "evidence"];
-
-/// What two records of one identity must agree in to be one: the record without its [`INDIFFERENT`] members and without commitments,
-/// which are salted anew each time. They stand in content objects, known by `captured`; what a sender called so is not touched.
-pub fn comparable(record: &Json) -> Json {
-    fn strip(json: &Json, path: &str) -> Json {
-        let members = match json {
-            Json::Object(members) => members,
-            Json::Array(items) => return Json::Array(items.iter().map(|item| strip(item, "[]")).collect()),
-            other => return other.clone(),
-        };
-        let content = members.iter().any(|(name, _)| name == "captured");
-        let mut kept = Vec::with_capacity(members.len());
-        for (name, value) in members {
-            let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            if INDIFFERENT.contains(&at.as_str()) || content && name == "commitment" {
-                continue;
-            }
-            kept.push((name.clone(), if at == "attributes" { value.clone() } else { strip(value, &at) }));
-        }
-        Json::Object(kept)
-    }
-    strip(record, "")
-}
-
-/// Identity and sameness of a sealed line: first 16 bytes of SHA-256 over the canonical form of [`comparable`]. `None` for a line that
-/// is not a record of this schema.
-pub fn sameness_of_line(line: &[u8]) -> Option<(RecordId, [u8; 16])> {
-    let json = Json::parse(line).ok()?;
-    if json.get("schema")?.as_str()? != SCHEMA {
-        return None;
-    }
-    let id = RecordId::parse(json.get("id")?.as_str()?)?;
-    let digest = Sha256::digest(comparable(&json).to_jcs());
-    Some((id, *digest.first_chunk()?))
 }
 
 /// One record on its way into a seal: where its line lies, and what the sealer must know without reading it.

@@ -29,6 +29,16 @@ pub(crate) enum Mix {
 impl Mix {
     pub(crate) const ALL: [Mix; 3] = [Mix::Plain, Mix::Web, Mix::Ai];
 
+    /// As the command line calls it.
+    pub(crate) fn named(word: &str) -> Option<Mix> {
+        match word {
+            "plain" => Some(Mix::Plain),
+            "web" => Some(Mix::Web),
+            "ai" => Some(Mix::Ai),
+            _ => None,
+        }
+    }
+
     pub(crate) fn title(self) -> &'static str {
         match self {
             Mix::Plain => "no AI spans",

@@ -53,17 +53,20 @@ fn main() {
         Some("discard") => discard::serve(),
         // For a profiler: promotion alone, in this process, without network and pinning.
         Some("promote") => discard::promote_alone(),
-        // `cargo bench` passes `--bench`; a number shortens or lengthens the whole (1 = 1 million spans of the cheap mix).
-        _ => measure(),
+        // `cargo bench -- ai` measures one load only.
+        Some(word) if Mix::named(word).is_some() => measure(Mix::named(word).as_slice()),
+        // `cargo bench` passes `--bench`.
+        _ => measure(&Mix::ALL),
     }
 }
 
-fn measure() {
+fn measure(mixes: &[Mix]) {
+    // A number that shortens or lengthens the whole: 1 is a million spans of the cheap loads.
     let scale = std::env::var("SPANSEAL_BENCH_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1.0_f64);
     println!("machine: {}, {} cores", process::cpu_model(), std::thread::available_parallelism().unwrap());
     println!("pinning: {}", if process::can_pin() { "server on core 1, client on core 0" } else { "none (no taskset or one core)" });
     let mut rows = Vec::new();
-    for mix in Mix::ALL {
+    for mix in mixes.iter().copied() {
         let load = load::Load::new(mix);
         println!("\n{}: {} spans and {} bytes a request", mix.title(), load.spans_per_request, load.request_bytes());
         let spans = (mix.spans() as f64 * scale) as u64;

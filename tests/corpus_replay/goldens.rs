@@ -3,7 +3,7 @@
 //!
 //! A file speaks of one recording: `shared` holds what all its spans have, each of `spans` (by span id) what it has besides; `null` takes
 //! a shared member away. Everything in the groups of [`GROUPS`] is compared, so that a member too many fails like one too few. A content
-//! object that is hashed or kept is `held`, another its `captured` word; a prompt's hash is its source, and `person:<realm>/<id>` the
+//! object that is hashed or kept is `held`, another its `captured` word; a prompt's hash is its source, and `person:<realm>/<id>` a
 //! pseudonym of that person.
 
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{coordinates, identity_key, of_signal, replayed};
-use crate::support::truth::pseudonym;
+use super::{coordinates, of_signal, replayed};
+use crate::support::vault::Kept;
 
 /// What of a record is compared; `derived`, `conflicts` and `dialects` stand without the group around them.
 const GROUPS: [&str; 14] = [
@@ -37,7 +37,6 @@ const GROUPS: [&str; 14] = [
 fn records_are_what_a_reader_of_the_payload_expects() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/records");
     let replayed = replayed();
-    let key = identity_key(&replayed.site);
     let mut wrong = Vec::new();
     let mut compared = 0;
     for entry in std::fs::read_dir(&folder).unwrap() {
@@ -56,12 +55,12 @@ fn records_are_what_a_reader_of_the_payload_expects() {
             compared += 1;
             let mut expected = golden["shared"].clone();
             merge(&mut expected, own);
-            persons(&mut expected, &key);
             let Some(record) = sealed.get(span) else {
                 wrong.push(format!("{capture}: {span} was not sealed"));
                 continue;
             };
-            let found = reduced(record);
+            let mut found = reduced(record);
+            persons(&mut found, &replayed.kept);
             if found != expected {
                 wrong.push(format!("{capture}: {span} {}\n{}", record["trace"]["name"], difference("", &expected, &found)));
             }
@@ -131,16 +130,16 @@ fn merge(shared: &mut Value, own: &Value) {
     }
 }
 
-/// Persons as pseudonyms.
-fn persons(value: &mut Value, key: &[u8]) {
+/// Pseudonyms as the persons that the vault says they are.
+fn persons(value: &mut Value, kept: &Kept) {
     match value {
         Value::String(text) => {
-            if let Some((realm, id)) = text.strip_prefix("person:").and_then(|person| person.split_once('/')) {
-                *text = pseudonym(key, realm, id);
+            if let Some((realm, id)) = kept.persons.get(text.as_str()) {
+                *text = format!("person:{realm}/{id}");
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| persons(item, key)),
-        Value::Object(members) => members.values_mut().for_each(|member| persons(member, key)),
+        Value::Array(items) => items.iter_mut().for_each(|item| persons(item, kept)),
+        Value::Object(members) => members.values_mut().for_each(|member| persons(member, kept)),
         _ => {}
     }
 }

@@ -1,5 +1,6 @@
 //! `tests/corpus`: what real SDKs with real instrumentation libraries sent.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -77,6 +78,12 @@ fn recorded(folder: &Path, row: &Value, grpc_gzip: bool) -> Recorded {
         let mut name = file.clone().into_os_string();
         name.push(".gz");
         std::fs::read(name).unwrap()
+    });
+    // What is sent is what is read: the body beside it had paths of its recorder taken out.
+    let body = wire.as_deref().map_or(body, |wire| {
+        let mut sent = Vec::new();
+        flate2::read::GzDecoder::new(wire).read_to_end(&mut sent).unwrap();
+        sent
     });
     Recorded {
         signal,

@@ -13,8 +13,11 @@ use spanseal::seal::{OpenError, Options, Pool, Receipt, SealerHandle, SealerTask
 use spanseal::tlog::merkle::{CompactRange, leaf_hash};
 use spanseal::tlog::seal_file::SealFile;
 use spanseal::tlog::truth::{Judgement, judge};
+use spanseal::vault::Vault;
 use spanseal::worm::memory::{CreateOnly, MemoryOptions, MemoryStore};
 use spanseal::worm::{Locks, Mode, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, Version, WormStore, below, read_versions, seal_key};
+
+use super::place::Place;
 
 pub const LOG: &str = "test";
 pub const ORIGIN: &str = "spanseal.test/test";
@@ -25,6 +28,8 @@ pub const FENCE: Duration = Duration::from_secs(30);
 pub struct TestLog {
     pub store: MemoryStore,
     pub clock: ManualClock,
+    /// Where its vault lies, if it has one.
+    pub place: Option<Place>,
 }
 
 /// One process that writes the log.
@@ -32,6 +37,7 @@ pub struct Process {
     pub store: MemoryStore,
     pub handle: SealerHandle,
     pub task: SealerTask,
+    pub vault: Option<Vault>,
 }
 
 /// What a whole, re-verified log holds.
@@ -40,6 +46,8 @@ pub struct Contents {
     pub seals: u64,
     /// Seals and records of each id, in order.
     pub records: BTreeMap<RecordId, Vec<u64>>,
+    /// All lines, in order.
+    pub lines: Vec<(RecordId, Vec<u8>)>,
     /// Versions signed by the log's key that are not the log.
     pub forks: usize,
     /// Seals whose own lock is less than that of a segment they name.
@@ -51,7 +59,12 @@ impl TestLog {
     pub fn new(create_only: CreateOnly) -> Self {
         let clock = ManualClock::new(UnixNanos(1_800_000_000_000_000_000));
         let options = MemoryOptions { create_only, locks: Locks::Enforced, ..MemoryOptions::default() };
-        TestLog { store: MemoryStore::new(Arc::new(clock.clone()), options), clock }
+        TestLog { store: MemoryStore::new(Arc::new(clock.clone()), options), clock, place: None }
+    }
+
+    /// The same with a vault.
+    pub fn with_vault(create_only: CreateOnly) -> Self {
+        TestLog { place: Some(Place::default()), ..TestLog::new(create_only) }
     }
 
     pub fn key() -> LogKey {
@@ -92,9 +105,16 @@ impl TestLog {
     }
 
     pub async fn open_on(&self, store: MemoryStore) -> Option<Result<Process, OpenError>> {
-        let options = self.options(&store);
-        match tokio::time::timeout(Duration::from_secs(3600), start(options)).await {
-            Ok(started) => Some(started.map(|(handle, task)| Process { store, handle, task })),
+        let vault = self.place.as_ref().map(Place::vault);
+        let options = Options { vault: vault.clone(), ..self.options(&store) };
+        let opening = async {
+            if let Some(vault) = &vault {
+                vault.claim(&Self::key().verifier().to_string()).await?;
+            }
+            start(options).await
+        };
+        match tokio::time::timeout(Duration::from_secs(3600), opening).await {
+            Ok(started) => Some(started.map(|(handle, task)| Process { store, handle, task, vault })),
             Err(_) => None,
         }
     }
@@ -140,6 +160,7 @@ impl TestLog {
                     let json = Json::parse_canonical(line).unwrap();
                     let id = RecordId::parse(json.get("id").unwrap().as_str().unwrap()).unwrap();
                     contents.records.entry(id).or_default().push(index);
+                    contents.lines.push((id, line.to_vec()));
                     promoted += u64::from(json.path("source.signal").and_then(Json::as_str) != Some("control"));
                 }
                 assert_eq!((tree.size().0, tree.root()), (segment.records, segment.merkle_root));

@@ -8,10 +8,12 @@ pub(crate) mod hand_read;
 pub(crate) mod hold;
 pub(crate) mod log;
 pub(crate) mod otlp;
+pub(crate) mod place;
 pub(crate) mod receiver;
 pub(crate) mod s3;
 pub(crate) mod tools;
 pub(crate) mod truth;
+pub(crate) mod vault;
 
 use std::time::{Duration, Instant};
 

@@ -10,11 +10,11 @@ use std::sync::Mutex;
 
 /// A book in memory, whose entries are stored when the test says so.
 #[derive(Debug, Default)]
-struct Book(Mutex<HashMap<[u8; 32], ([u8; 16], bool)>>);
+struct Book(Mutex<HashMap<[u8; 32], Given>>);
 
 impl Book {
     fn store_all(&self) {
-        self.0.lock().unwrap().values_mut().for_each(|entry| entry.1 = true);
+        self.0.lock().unwrap().values_mut().for_each(|given| given.stored = true);
     }
 
     fn forget_all(&self) {
@@ -24,8 +24,7 @@ impl Book {
 
 impl PersonBook for Book {
     fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> [u8; 16]) -> Given {
-        let (pseudonym, stored) = *self.0.lock().unwrap().entry(key).or_insert_with(|| (fresh(), false));
-        Given { pseudonym, stored }
+        *self.0.lock().unwrap().entry(key).or_insert_with(|| Given { pseudonym: fresh(), stored: false })
     }
 }
 

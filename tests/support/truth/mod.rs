@@ -21,10 +21,11 @@ use super::captures::{Recorded, Signal};
 pub(crate) use ids::{log_ordinal, pseudonym, record_id};
 pub(crate) use members::member;
 pub(crate) use rules::Rules;
+pub(crate) use values::leaves_of_text;
 
 use ids::raw_log_records;
 use members::fields;
-use rules::{ACTS, PERSONS};
+use rules::{ACTS, PERSON_MEMBERS, PERSONS};
 use values::{STRUCTURE, any, leaves, string};
 
 /// What must be sealed of some requests.
@@ -40,10 +41,23 @@ pub(crate) struct Truth {
     pub(crate) plain_logs: u64,
     /// Text that must not stand in any sealed line, with the key it came from.
     pub(crate) secrets: BTreeMap<String, String>,
+    /// Content that is too short to be looked for inside other text.
+    short: BTreeSet<String>,
     /// Ids of persons, which must not stand in any sealed line as a value.
     pub(crate) persons: BTreeSet<String>,
+    /// Every text of promoted spans and logs.
+    pub(crate) said: Vec<Said>,
     /// Text that stands in the clear by right.
     names: BTreeSet<String>,
+}
+
+/// One text that a promoted span or log carried, JSON opened.
+pub(crate) struct Said {
+    pub(crate) from: String,
+    pub(crate) trace_id: String,
+    pub(crate) span_id: String,
+    pub(crate) key: String,
+    pub(crate) text: String,
 }
 
 /// A promoted span.
@@ -112,6 +126,11 @@ impl Truth {
             let acts: Vec<usize> =
                 span.events.iter().enumerate().filter(|(_, e)| ACTS.contains(&e.name.as_str())).map(|(i, _)| i).collect();
             promoted += 1 + acts.len() as u64;
+            let events = span.events.iter().flat_map(|e| &e.attributes).chain(span.links.iter().flat_map(|l| &l.attributes));
+            span.attributes.iter().chain(events).for_each(|a| self.say(from, &key, &a.key, any(a)));
+            if let Some(status) = &span.status {
+                self.say(from, &key, "status", Some(&Any::StringValue(status.message.clone())));
+            }
             let truth = SpanTruth { from: from.to_owned(), name: span.name.clone(), fields: fields(&span.attributes, realm), acts };
             assert!(self.spans.insert(key, truth).is_none(), "{from}: a span id twice; this truth has no rule for it");
         }
@@ -134,6 +153,9 @@ impl Truth {
                 continue;
             }
             promoted += 1;
+            let at = (hex::encode(&log.trace_id), hex::encode(&log.span_id));
+            log.attributes.iter().for_each(|a| self.say("a log", &at, &a.key, any(a)));
+            self.say("a log", &at, "body", log.body.as_ref().and_then(|b| b.value.as_ref()));
             self.logs.push(LogTruth {
                 trace_id: hex::encode(&log.trace_id),
                 span_id: hex::encode(&log.span_id),
@@ -150,6 +172,11 @@ impl Truth {
             if PERSONS.contains(&attribute.key.as_str()) {
                 self.persons.extend(string(attribute).filter(|id| !id.is_empty()).map(str::to_owned));
             }
+            leaves(value, &mut |name, text| {
+                if PERSON_MEMBERS.contains(&name) && !text.is_empty() {
+                    self.persons.insert(text.to_owned());
+                }
+            });
             if rules.content_keys.iter().any(|p| p.matches(&attribute.key)) {
                 self.hide_value(&attribute.key, value);
             } else if rules.name_keys.iter().any(|p| p.matches(&attribute.key)) || attribute.key.ends_with("document.id") {
@@ -162,6 +189,19 @@ impl Truth {
                 });
             }
         }
+    }
+
+    fn say(&mut self, from: &str, at: &(String, String), key: &str, value: Option<&Any>) {
+        let Some(value) = value else { return };
+        leaves(value, &mut |_, text| {
+            self.said.push(Said {
+                from: from.to_owned(),
+                trace_id: at.0.clone(),
+                span_id: at.1.clone(),
+                key: key.to_owned(),
+                text: text.to_owned(),
+            });
+        });
     }
 
     fn hide_value(&mut self, key: &str, value: &Any) {
@@ -184,6 +224,7 @@ impl Truth {
         const WINDOW: usize = 40;
         let chars: Vec<char> = text.trim().chars().collect();
         if chars.len() < SHORTEST {
+            self.short.insert(text.to_owned());
             return;
         }
         // A long text counts as leaked when a part of it is found.
@@ -192,6 +233,11 @@ impl Truth {
             let part: String = chars.iter().skip(start).take(WINDOW).collect();
             self.secrets.insert(part, key.to_owned());
         }
+    }
+
+    /// Short content that must not stand as a whole value, without what may: names, and the words of the format.
+    pub(crate) fn hidden_values(&self) -> impl Iterator<Item = &str> {
+        self.short.iter().map(String::as_str).filter(|text| text.len() > 2 && !self.names.contains(*text))
     }
 
     /// The texts that must not occur, without those that are part of a name that may.

@@ -70,6 +70,8 @@ impl Rules {
                 _ => {}
             }
         }
+        // A function's name, which its developer gave.
+        rules.name_keys.push(Pattern::new("ai.telemetry.functionId"));
         rules.content_keys.extend(MORE_CONTENT.iter().map(|key| Pattern::new(key)));
         rules.content_keys.retain(|p| !NOT_CONTENT.iter().any(|key| p.pieces == Pattern::new(key).pieces));
         rules
@@ -222,6 +224,10 @@ pub(super) const PERSONS: [&str; 9] = [
     "ai.telemetry.metadata.userId",
     "langsmith.metadata.user_id",
 ];
+
+/// Members of JSON, in metadata and in parameters of a call, that name a person.
+pub(super) const PERSON_MEMBERS: [&str; 9] =
+    ["user", "user_id", "userId", "user_name", "username", "end_user", "end_user_id", "email", "user_api_key_end_user_id"];
 
 /// Concepts whose values stand in the clear in a record; what of a prompt repeats one of them (a tool's name inside a tool call, a model's
 /// name inside the raw request) is no leak.

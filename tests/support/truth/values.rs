@@ -37,21 +37,28 @@ pub(super) fn leaves(value: &Any, each: &mut dyn FnMut(&str, &str)) {
             _ => {}
         }
     }
-    fn of_text(name: &str, text: &str, each: &mut dyn FnMut(&str, &str)) {
-        match serde_json::from_str::<Value>(text) {
-            Ok(inner @ (Value::Object(_) | Value::Array(_) | Value::String(_))) => of_json(name, &inner, each),
-            _ => each(name, text),
-        }
-    }
-    fn of_json(name: &str, value: &Value, each: &mut dyn FnMut(&str, &str)) {
-        match value {
-            Value::String(text) => of_text(name, text, each),
-            Value::Array(values) => values.iter().for_each(|v| of_json(name, v, each)),
-            Value::Object(map) => map.iter().for_each(|(k, v)| of_json(k, v, each)),
-            _ => {}
-        }
-    }
     of_any("", &AnyValue { value: Some(value.clone()) }, each);
+}
+
+/// The same for one text.
+pub(crate) fn leaves_of_text(text: &str, each: &mut dyn FnMut(&str, &str)) {
+    of_text("", text, each);
+}
+
+fn of_text(name: &str, text: &str, each: &mut dyn FnMut(&str, &str)) {
+    match serde_json::from_str::<Value>(text) {
+        Ok(inner @ (Value::Object(_) | Value::Array(_) | Value::String(_))) => of_json(name, &inner, each),
+        _ => each(name, text),
+    }
+}
+
+fn of_json(name: &str, value: &Value, each: &mut dyn FnMut(&str, &str)) {
+    match value {
+        Value::String(text) => of_text(name, text, each),
+        Value::Array(values) => values.iter().for_each(|v| of_json(name, v, each)),
+        Value::Object(map) => map.iter().for_each(|(k, v)| of_json(k, v, each)),
+        _ => {}
+    }
 }
 
 pub(super) fn any(attribute: &KeyValue) -> Option<&Any> {

@@ -1,0 +1,78 @@
+//! When two records of one identity are one (`record.md` section 5, rule 9).
+//!
+//! Told by a keyed hash that never leaves the process: it is compared in memory only, and a writer that starts works it out anew from the
+//! sealed lines. So it need not be one that others can check, only one for which nobody outside can make two different records look
+//! alike: SipHash-1-3 with 128 bits under a random key, at a third of the cost of SHA-256.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use super::canonical::Json;
+use super::{RecordId, SCHEMA};
+
+/// Takes the parts of a line that count, in order; where one ends and the next begins makes no difference.
+#[derive(Clone)]
+pub(super) struct Sameness(SipHasher13);
+
+impl Default for Sameness {
+    fn default() -> Self {
+        /// The key of this process.
+        static KEYED: LazyLock<SipHasher13> = LazyLock::new(|| {
+            // The standard library seeds each of its own from the operating system.
+            let word = || RandomState::new().hash_one(0_u8);
+            SipHasher13::new_with_keys(word(), word())
+        });
+        Sameness(*KEYED)
+    }
+}
+
+impl Sameness {
+    pub(super) fn update(&mut self, part: &[u8]) {
+        self.0.write(part);
+    }
+
+    pub(super) fn finish(&self) -> [u8; 16] {
+        self.0.finish128().as_bytes()
+    }
+}
+
+/// Members that two records of one identity may differ in and still be one record (`record.md` section 5, rule 9).
+const INDIFFERENT: [&str; 4] = ["time.received", "source.peer", "retention", "evidence"];
+
+/// What two records of one identity must agree in to be one: the record without its [`INDIFFERENT`] members and without commitments,
+/// which are salted anew each time. They stand in content objects, known by `captured`; what a sender called so is not touched.
+pub fn comparable(record: &Json) -> Json {
+    fn strip(json: &Json, path: &str) -> Json {
+        let members = match json {
+            Json::Object(members) => members,
+            Json::Array(items) => return Json::Array(items.iter().map(|item| strip(item, "[]")).collect()),
+            other => return other.clone(),
+        };
+        let content = members.iter().any(|(name, _)| name == "captured");
+        let mut kept = Vec::with_capacity(members.len());
+        for (name, value) in members {
+            let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            if INDIFFERENT.contains(&at.as_str()) || content && name == "commitment" {
+                continue;
+            }
+            kept.push((name.clone(), if at == "attributes" { value.clone() } else { strip(value, &at) }));
+        }
+        Json::Object(kept)
+    }
+    strip(record, "")
+}
+
+/// Identity and sameness of a sealed line, as the writer of this process would have told it. `None` for a line that is not a record of
+/// this schema.
+pub fn sameness_of_line(line: &[u8]) -> Option<(RecordId, [u8; 16])> {
+    let json = Json::parse(line).ok()?;
+    if json.get("schema")?.as_str()? != SCHEMA {
+        return None;
+    }
+    let id = RecordId::parse(json.get("id")?.as_str()?)?;
+    let mut sameness = Sameness::default();
+    sameness.update(&comparable(&json).to_jcs());
+    Some((id, sameness.finish()))
+}
