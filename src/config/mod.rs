@@ -246,6 +246,11 @@ pub struct S3 {
 }
 
 impl Listener {
+    /// Whether others on the way can read what is sent there.
+    pub fn is_in_the_clear(&self) -> bool {
+        self.tls.is_none() && !self.endpoint.is_loopback()
+    }
+
     /// For [`crate::receive::listen::bind`].
     pub fn to_endpoint(&self) -> listen::Endpoint {
         let tls = self.tls.as_ref().map(|tls| TlsFiles {

@@ -220,6 +220,17 @@ impl Vault {
         Ok(Packs(keys))
     }
 
+    /// Writes entries of persons at once, durably, for who names them outside any batch of telemetry.
+    pub async fn remember(&self, entries: &[PersonEntry]) -> Result<(), VaultError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let (key, body) = self.0.encrypt_persons(&entries.iter().collect::<Vec<_>>())?;
+        self.write(&key, body).await?;
+        self.0.persons.mark_stored(entries.iter());
+        Ok(())
+    }
+
     /// Removes the packs of an attempt that failed. What cannot be removed now is removed before the next pack is written, or at the next
     /// start.
     pub async fn remove(&self, packs: Packs) {

@@ -245,6 +245,8 @@ async fn an_erasure_that_broke_off_is_finished() {
         pseudonyms: vec![[1; 16]],
         forms: Vec::new(),
         record: None,
+        shared: false,
+        by: None,
         ground: "asked".into(),
         ticket: None,
     };
