@@ -370,8 +370,8 @@ impl Inner {
         for places in pack::divide(aparts) {
             let key = self.key(&pack::name(seal, sealed_at, random()?));
             let body = self.key.seal(Kind::Pack, &key, |out| {
-                let found = places.iter().filter_map(|(batch, at)| aparts.get(*batch).and_then(|a| Some((a, a.pieces.get(*at)?))));
-                found.map(|(apart, piece)| pack::write_piece(out, apart, piece)).collect()
+                let mut found = places.iter().filter_map(|(batch, at)| aparts.get(*batch).and_then(|a| Some((a, a.pieces.get(*at)?))));
+                found.try_for_each(|(apart, piece)| pack::write_piece(out, apart, piece))
             })?;
             packs.push((key, body));
         }
@@ -385,8 +385,8 @@ impl Inner {
         let key = self.key(&format!("persons/{}", hex::encode(random()?)));
         let mut seen = HashSet::new();
         let body = self.key.seal(Kind::Persons, &key, |out| {
-            let once = entries.iter().filter(|e| seen.insert((e.key, e.pseudonym)));
-            once.map(|entry| persons::write_entry(out, entry)).collect()
+            let mut once = entries.iter().filter(|e| seen.insert((e.key, e.pseudonym)));
+            once.try_for_each(|entry| persons::write_entry(out, entry))
         })?;
         Ok((key, body))
     }
