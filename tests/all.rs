@@ -19,6 +19,7 @@ mod corpus_replay;
 mod crash;
 mod demo;
 mod end_to_end;
+mod erase;
 mod readme;
 mod golden;
 mod s3_log;

@@ -303,6 +303,19 @@ impl Vault {
         Ok(found)
     }
 
+    /// Everything that the vault keeps of this log, decrypted. For tests that search it.
+    #[doc(hidden)]
+    pub async fn every_object(&self) -> Result<Vec<(ObjectKey, zeroize::Zeroizing<Vec<u8>>)>, VaultError> {
+        let mut found = Vec::new();
+        for (prefix, kind) in [("packs/", Kind::Pack), ("persons/", Kind::Persons), ("erasures/", Kind::Erasure), ("owner", Kind::Owner)] {
+            for listed in self.list_all(prefix).await? {
+                let plain = self.read(kind, &listed.key).await?;
+                found.extend(plain.map(|plain| (listed.key, plain)));
+            }
+        }
+        Ok(found)
+    }
+
     /// A key of this log.
     fn key(&self, name: &str) -> ObjectKey {
         self.0.key(name)
