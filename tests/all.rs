@@ -27,4 +27,5 @@ mod sdk_clients;
 mod simulation;
 mod tidy;
 mod tamper;
+mod vault_place;
 mod worm_contract;

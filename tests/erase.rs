@@ -172,14 +172,14 @@ fn a_person_is_erased_while_their_log_is_served() {
     // Who looks is told what became of it, and when and why.
     let shown = site.run(&["show", record, "--content", "--identities"]).success().stdout;
     let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains(&format!("erased on 20")) && flat.contains(ground), "{shown}");
+    assert!(flat.contains("erased on 20") && flat.contains(ground), "{shown}");
     assert!(flat.contains("nobody: not in the vault, or erased from it") && !flat.contains(ALICE), "{shown}");
     let content = found(&site, &["--record-id", record, "--content"]);
     let states: Vec<&str> = content[0]["content"].as_array().unwrap().iter().map(|c| c["state"].as_str().unwrap()).collect();
     assert!(!states.is_empty() && states.iter().all(|state| *state == "erased"), "{content:?}");
 
     // Proofs.
-    let checked = site.run(&["check", proof.to_str().unwrap(), "--vkey", &site.run(&["keygen", "--public"]).success().stdout.trim()]);
+    let checked = site.run(&["check", proof.to_str().unwrap(), "--vkey", site.run(&["keygen", "--public"]).success().stdout.trim()]);
     assert_eq!(checked.status.code(), Some(0), "{checked}");
     site.verified();
 

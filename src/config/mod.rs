@@ -33,7 +33,6 @@ pub use yaml::ConfigError;
 use crate::clock::UnixSeconds;
 use crate::promote;
 use crate::receive::{TlsFiles, listen};
-use crate::record::identity::PersonBook;
 use crate::retain::{Classes, Period};
 use crate::tlog::Hash;
 use crate::vault::Persons;
@@ -402,7 +401,9 @@ impl Config {
             IdentityMode::Keyed => (promote::IdentityMode::Keyed, false),
             IdentityMode::Plain => (promote::IdentityMode::Plain, true),
         };
-        settings.persons = (self.identity.mode == IdentityMode::Vault).then(|| Arc::new(persons) as Arc<dyn PersonBook>);
+        if self.identity.mode == IdentityMode::Vault {
+            settings.persons = Some(Arc::new(persons));
+        }
         settings.content = match self.content.mode {
             ContentMode::Vault => crate::record::content::ContentMode::Vault { equality: self.content.equality },
             ContentMode::Hash => crate::record::content::ContentMode::Hash,

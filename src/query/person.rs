@@ -156,7 +156,7 @@ impl Wanted {
             let rest = line.get(at + PREFIX.len()..).unwrap_or_default();
             let is_own = self.key.as_ref().is_some_and(|key| rest.starts_with(key.id().as_bytes()));
             own |= is_own;
-            !is_own && !(self.vault_asked && rest.starts_with(b"vault:"))
+            !(is_own || self.vault_asked && rest.starts_with(b"vault:"))
         });
         foreign || own && self.realm.may_be_hidden_in(line)
     }

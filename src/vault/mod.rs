@@ -143,16 +143,24 @@ impl Vault {
         Ok(())
     }
 
-    async fn expect_owner(&self, owner: &str) -> Result<(), VaultError> {
-        let key = self.key("owner");
-        match self.read(Kind::Owner, &key).await? {
-            Some(found) if found.as_slice() == owner.as_bytes() => Ok(()),
+    /// Whose it is, as far as anybody's: refuses the vault of a log with another key, and the wrong vault key.
+    pub async fn is_owned_by(&self, owner: &str) -> Result<bool, VaultError> {
+        match self.read(Kind::Owner, &self.key("owner")).await? {
+            Some(found) if found.as_slice() == owner.as_bytes() => Ok(true),
             Some(found) => Err(VaultError::OtherLog {
                 url: self.0.store.describe(),
                 log: self.0.log.clone(),
                 found: String::from_utf8_lossy(&found).into_owned(),
             }),
-            None => {
+            None => Ok(false),
+        }
+    }
+
+    async fn expect_owner(&self, owner: &str) -> Result<(), VaultError> {
+        let key = self.key("owner");
+        match self.is_owned_by(owner).await? {
+            true => Ok(()),
+            false => {
                 let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()))?;
                 self.write(&key, body).await
             }
@@ -383,8 +391,8 @@ impl Inner {
         for places in pack::divide(aparts) {
             let key = self.key(&pack::name(seal, sealed_at, random()?));
             let body = self.key.seal(Kind::Pack, &key, |out| {
-                let found = places.iter().filter_map(|(batch, at)| aparts.get(*batch).and_then(|a| Some((a, a.pieces.get(*at)?))));
-                found.map(|(apart, piece)| pack::write_piece(out, apart, piece)).collect()
+                let mut found = places.iter().filter_map(|(batch, at)| aparts.get(*batch).and_then(|a| Some((a, a.pieces.get(*at)?))));
+                found.try_for_each(|(apart, piece)| pack::write_piece(out, apart, piece))
             })?;
             packs.push((key, body));
         }
@@ -398,8 +406,8 @@ impl Inner {
         let key = self.key(&format!("persons/{}", hex::encode(random()?)));
         let mut seen = HashSet::new();
         let body = self.key.seal(Kind::Persons, &key, |out| {
-            let once = entries.iter().filter(|e| seen.insert((e.key, e.pseudonym)));
-            once.map(|entry| persons::write_entry(out, entry)).collect()
+            let mut once = entries.iter().filter(|e| seen.insert((e.key, e.pseudonym)));
+            once.try_for_each(|entry| persons::write_entry(out, entry))
         })?;
         Ok((key, body))
     }

@@ -266,7 +266,7 @@ async fn an_erasure_that_broke_off_is_finished() {
             let open = vault.intents().await.unwrap();
             let begun = nth > 0 || done;
             if went.is_err() && begun && (!done || !open.is_empty()) {
-                assert_eq!(open, [intent.clone()], "{done} {nth}");
+                assert_eq!(open, std::slice::from_ref(&intent), "{done} {nth}");
                 assert_ne!(vault.persons().pseudonym([1; 32], || [8; 16]).pseudonym, [1; 16], "{done} {nth}");
             }
             for intent in open {
