@@ -1,10 +1,14 @@
 //! Seeded chaos: clients, crashes, faults, resends; every receipt stays provable.
 
+use std::collections::BTreeSet;
+
 use futures::future::join_all;
 use spanseal::record::RecordId;
 use spanseal::worm::memory::{CreateOnly, Fault};
 
+use crate::support::apart::{acknowledged_are_whole, batch_apart, expect_whole};
 use crate::support::log::{Process, TestLog, batch, id};
+use crate::support::place::PlaceFault;
 
 /// A small generator (splitmix64), so that a seed is the whole scenario.
 struct Random(u64);
@@ -26,9 +30,10 @@ impl Random {
 async fn run(seed: u64) {
     let mut random = Random(seed);
     let create_only = if random.below(2) == 0 { CreateOnly::Honoured } else { CreateOnly::Ignored };
-    let log = TestLog::new(create_only);
+    let log = if random.below(2) == 0 { TestLog::with_vault(create_only) } else { TestLog::new(create_only) };
     // Each acknowledged request: its records and the seal that its receipt names.
     let mut receipts: Vec<(Vec<RecordId>, u64)> = Vec::new();
+    let mut acknowledged: BTreeSet<u64> = BTreeSet::new();
     let mut process: Option<Process> = None;
     for step in 0..30 {
         let running = match process.take() {
@@ -61,6 +66,10 @@ async fn run(seed: u64) {
                 let fault = faults[usize::try_from(random.below(7)).unwrap()];
                 let nth = log.store.effects() + 1 + random.below(6);
                 log.store.fail_effect(nth, fault);
+                if let Some(place) = &log.place {
+                    let faults = [PlaceFault::Refused, PlaceFault::NotDone, PlaceFault::DoneButRefused, PlaceFault::DoneButLost];
+                    place.fail_effect(1 + random.below(6), faults[usize::try_from(random.below(4)).unwrap()]);
+                }
                 process = Some(running);
             }
             _ => {
@@ -73,10 +82,17 @@ async fn run(seed: u64) {
                         (from..from + 1 + random.below(6), u16::try_from(random.below(2)).unwrap())
                     })
                     .collect();
-                let answers = join_all(requests.iter().map(|(numbers, class)| running.submit(batch(numbers.clone(), *class)))).await;
+                let answers = join_all(requests.iter().map(|(numbers, class)| {
+                    let salt = u8::try_from(step).unwrap();
+                    let apart = log.place.is_some();
+                    let batch = if apart { batch_apart(&running, numbers.clone(), salt) } else { batch(numbers.clone(), *class) };
+                    running.submit(batch)
+                }))
+                .await;
                 let refused = answers.iter().any(Result::is_err);
                 for ((numbers, _), answer) in requests.into_iter().zip(answers) {
                     if let Ok(receipt) = answer {
+                        acknowledged.extend(numbers.clone());
                         receipts.push((numbers.map(id).collect(), receipt.seal));
                     }
                 }
@@ -108,10 +124,22 @@ async fn run(seed: u64) {
             assert_eq!(contents.forks, 0, "seed {seed}, step {step}");
         }
     }
+    let Some(place) = &log.place else { return };
+    if let Some(running) = process {
+        running.kill();
+    }
+    log.store.clear_faults();
+    log.store.release();
+    place.clear_faults();
+    log.open().await.unwrap().unwrap().drain().await.unwrap();
+    let what = format!("seed {seed}");
+    acknowledged_are_whole(&log, &acknowledged.into_iter().collect::<Vec<_>>(), &what).await;
+    expect_whole(&log, &what).await;
 }
 
 /// Scenario: two hundred seeded runs of everything at once. Guarantee: every receipt's records are in the log exactly once, after every
 /// step, the newest of them in the seal that the receipt names, and a store that honours create-only never holds two signed versions of a seal.
+/// Where the records keep content apart, the vault holds it in the end, and no content of any other.
 #[tokio::test(start_paused = true)]
 async fn every_receipt_is_provable_after_every_step() {
     let seeds = match std::env::var("SPANSEAL_TEST_SEED") {

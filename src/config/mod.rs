@@ -13,6 +13,7 @@ mod endpoint;
 mod environment;
 mod print;
 mod read;
+mod rules;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,8 @@ pub struct Config {
     pub identity: Identity,
     /// `content`: how prompts, outputs and documents are held.
     pub content: Content,
+    /// `confidence`: how sure a decision has to be.
+    pub confidence: Confidence,
     /// `retention`: how long, and how strongly.
     pub retention: Retention,
     /// `store`: where evidence lies.
@@ -112,10 +115,12 @@ pub struct Tls {
 }
 
 /// `promotion`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Promotion {
     /// `dialects`: ids of the vocabularies that are understood; `None` (no key) is all of them.
     pub dialects: Option<Vec<String>>,
+    /// `rules`: own rules, in order; at most 64. What they look like and decide stands in [`promote::rules`].
+    pub rules: Vec<promote::rules::Rule>,
     /// `keep_attributes`: attribute keys that are kept in a record's `attributes` besides the built-in allow-list. Whoever lists a key here
     /// says that it holds no personal content. At most 256.
     pub keep_attributes: Vec<String>,
@@ -189,6 +194,13 @@ pub struct VaultPlace {
     /// `retention`: how long content is kept, from the end of the day (UTC) on which it was sealed. Default the period of the default
     /// retention class.
     pub retention: Period,
+}
+
+/// `confidence`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Confidence {
+    /// `thresholds`: the first whose condition holds counts; at most 64. [`promote::Threshold`] says for what.
+    pub thresholds: Vec<promote::Threshold>,
 }
 
 /// `retention`.
@@ -415,6 +427,8 @@ impl Config {
         settings.realm.clone_from(&self.identity.realm);
         settings.scrub.clone_from(&self.identity.scrub);
         settings.keep_attributes.clone_from(&self.promotion.keep_attributes);
+        settings.rules.clone_from(&self.promotion.rules);
+        settings.thresholds.clone_from(&self.confidence.thresholds);
         settings.dialects = self.promotion.dialects.clone().unwrap_or_default();
         settings
     }

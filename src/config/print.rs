@@ -5,6 +5,7 @@
 //! default filled in and in one spelling (`1000ms` is `1s`), so equal configurations have equal bytes. It is itself a configuration that
 //! loads again. Paths stand as they were written: where a process was started is not part of its configuration.
 
+use super::rules;
 use super::units::{show_duration, show_size};
 use super::{Config, ContentMode, IdentityMode, Level, Listener, LogFormat, Receiver, References};
 use crate::record::canonical::Json;
@@ -85,6 +86,7 @@ impl Config {
             ("promotion", Some(self.promotion_json())),
             ("identity", Some(self.identity_json())),
             ("content", Some(self.content_json())),
+            ("confidence", Some(Json::object([("thresholds", rules::thresholds_json(&self.confidence.thresholds))]))),
             ("retention", Some(self.retention_json())),
             ("store", Some(self.store_json())),
             (
@@ -104,6 +106,7 @@ impl Config {
     fn promotion_json(&self) -> Json {
         object(vec![
             ("dialects", self.promotion.dialects.as_deref().and_then(texts)),
+            ("rules", rules::rules_json(&self.promotion.rules)),
             ("keep_attributes", texts(&self.promotion.keep_attributes)),
         ])
     }
@@ -267,7 +270,7 @@ fn flow(json: &Json) -> String {
         Json::String(text) => scalar(text),
         Json::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Json::Object(members) => {
-            format!("{{{}}}", members.iter().map(|(n, v)| format!("{n}: {}", flow(v))).collect::<Vec<_>>().join(", "))
+            format!("{{{}}}", members.iter().map(|(n, v)| format!("{}: {}", scalar(n), flow(v))).collect::<Vec<_>>().join(", "))
         }
         other => other.to_jcs_string(),
     }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::rules;
 use super::section::{Reader, Section};
 use super::units::{DURATION_MIN, duration_within, size_within};
 use super::vault;
 use super::yaml::ConfigError;
 use super::{
-    Config, Endpoint, Identity, IdentityMode, Level, Listener, Log, LogFormat, MAX_DELAY_MAX, OtlpExport, Overrides, Promotion, Receiver,
-    Receivers, References, Retention, S3, Seal, Store, Telemetry, Tls,
+    Confidence, Config, Endpoint, Identity, IdentityMode, Level, Listener, Log, LogFormat, MAX_DELAY_MAX, OtlpExport, Overrides, Promotion,
+    Receiver, Receivers, References, Retention, S3, Seal, Store, Telemetry, Tls,
 };
 use crate::clock::UnixSeconds;
 use crate::retain::{Class, Classes, Period};
@@ -42,6 +43,7 @@ pub(super) fn config(reader: Reader<'_>, overrides: &Overrides, now: UnixSeconds
         promotion,
         identity,
         content,
+        confidence: confidence(top.section("confidence")?)?,
         retention,
         store,
         log: log(top.section("log")?)?,
@@ -51,7 +53,6 @@ pub(super) fn config(reader: Reader<'_>, overrides: &Overrides, now: UnixSeconds
         warnings: Vec::new(),
         file: None,
     };
-    confidence(top.section("confidence")?)?;
     top.comes_later("index", "this version answers from the sealed segments themselves; remove the key")?;
     top.finish()?;
     Ok(config)
@@ -131,7 +132,7 @@ fn promotion(mut at: Section<'_>) -> Result<Promotion, ConfigError> {
             Some(ids)
         }
     };
-    at.comes_later("rules", "own promotion rules are not in this version; an application can set `ai_audit.*` attributes instead")?;
+    let rules = rules::rules(&mut at)?;
     let mut keep_attributes = Vec::new();
     for scalar in at.texts("keep_attributes")?.unwrap_or_default() {
         let key = scalar.parse(|t| if t.is_empty() { Err("empty; write an attribute key".to_owned()) } else { Ok(t.to_owned()) })?;
@@ -144,7 +145,7 @@ fn promotion(mut at: Section<'_>) -> Result<Promotion, ConfigError> {
     keep_attributes.sort();
     keep_attributes.dedup();
     at.finish()?;
-    Ok(Promotion { dialects, keep_attributes })
+    Ok(Promotion { dialects, rules, keep_attributes })
 }
 
 fn dialect(text: &str) -> Result<String, String> {
@@ -181,9 +182,10 @@ fn identity(mut at: Section<'_>, place: &vault::Wanted<'_>) -> Result<Identity, 
     Ok(Identity { mode, key_file, realm, references, scrub })
 }
 
-fn confidence(mut at: Section<'_>) -> Result<(), ConfigError> {
-    at.comes_later("thresholds", "thresholds from the configuration are not in this version; an application can send them")?;
-    at.finish()
+fn confidence(mut at: Section<'_>) -> Result<Confidence, ConfigError> {
+    let thresholds = rules::thresholds(&mut at)?;
+    at.finish()?;
+    Ok(Confidence { thresholds })
 }
 
 fn retention(mut at: Section<'_>, now: UnixSeconds) -> Result<Retention, ConfigError> {

@@ -2,6 +2,7 @@
 
 use super::environment::Environment;
 use super::yaml::{ConfigError, Key, Mark, Node, Source, Value};
+use crate::promote::rules::nearest;
 
 /// What every reader needs: the file to point into, and the environment for `${env:...}`.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,63 @@ pub(super) struct Scalar<'a> {
     pub(super) text: String,
 }
 
+/// One member of a map whose keys are free: attribute keys, members of a record.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    reader: Reader<'a>,
+    /// Of the map.
+    above: String,
+    key: Key,
+    node: Node,
+}
+
+impl<'a> Entry<'a> {
+    /// Its key, read by `parse`; the error stands at the key.
+    pub(super) fn key<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+        parse(&self.key).map_err(|why| self.error(format!("`{}`: {why}", self.above)))
+    }
+
+    /// An error at the key.
+    pub(super) fn error(&self, sentence: impl Into<String>) -> ConfigError {
+        self.reader.source.error(self.key.mark, sentence)
+    }
+
+    /// Whether its value is a map.
+    pub(super) fn is_map(&self) -> bool {
+        matches!(self.node.value, Value::Map(_))
+    }
+
+    fn path(&self) -> String {
+        format!("{}.{}", self.above, &*self.key)
+    }
+
+    /// Its value as a single one.
+    pub(super) fn scalar(self) -> Result<Option<Scalar<'a>>, ConfigError> {
+        self.reader.scalar(self.path(), self.node)
+    }
+
+    /// Its value as a map.
+    pub(super) fn section(self) -> Result<Section<'a>, ConfigError> {
+        self.reader.map(self.path(), self.node)
+    }
+
+    /// Its value as one text or a list of them.
+    pub(super) fn texts_or_one(self) -> Result<Vec<Scalar<'a>>, ConfigError> {
+        self.reader.texts_or_one(self.path(), self.node)
+    }
+}
+
 impl<'a> Reader<'a> {
+    fn texts_or_one(self, path: String, node: Node) -> Result<Vec<Scalar<'a>>, ConfigError> {
+        match node {
+            Node { value: Value::List(items), .. } => {
+                let numbered = items.into_iter().enumerate();
+                numbered.filter_map(|(i, node)| self.scalar(format!("{path}[{i}]"), node).transpose()).collect()
+            }
+            one => Ok(self.scalar(path, one)?.into_iter().collect()),
+        }
+    }
+
     /// The whole file.
     pub(super) fn top(self, root: Node) -> Result<Section<'a>, ConfigError> {
         self.map(String::new(), root)
@@ -162,6 +219,19 @@ impl<'a> Section<'a> {
         scalars.collect::<Result<Vec<_>, _>>().map(Some)
     }
 
+    /// One text, or a list of them; empty where the file has none.
+    pub(super) fn texts_or_one(&mut self, name: &'static str) -> Result<Vec<Scalar<'a>>, ConfigError> {
+        let path = self.below(name);
+        self.take(name).map_or(Ok(Vec::new()), |node| self.reader.texts_or_one(path, node))
+    }
+
+    /// The members of a map whose keys are free.
+    pub(super) fn entries(&mut self, name: &'static str) -> Result<Vec<Entry<'a>>, ConfigError> {
+        let inner = self.section(name)?;
+        let Section { reader, path, members, .. } = inner;
+        Ok(members.into_iter().map(|(key, node)| Entry { reader, above: path.clone(), key, node }).collect())
+    }
+
     /// A list of maps, if the file has it.
     pub(super) fn sections(&mut self, name: &'static str) -> Result<Option<Vec<Section<'a>>>, ConfigError> {
         let path = self.below(name);
@@ -198,8 +268,8 @@ impl<'a> Section<'a> {
         let Some((key, _)) = self.members.first() else { return Ok(()) };
         let place = if self.path.is_empty() { "at the top".to_owned() } else { format!("in `{}`", self.path) };
         let mut sentence = format!("unknown key `{}` {place}", &**key);
-        if let Some(near) = nearest(key, &self.known) {
-            sentence.push_str(&format!("; the nearest known key is `{near}`"));
+        if !self.known.is_empty() {
+            sentence.push_str(&format!("; the nearest known key is `{}`", nearest(key, self.known.iter().copied())));
         }
         Err(self.reader.source.error(key.mark, sentence))
     }
@@ -215,43 +285,9 @@ impl Scalar<'_> {
     pub(super) fn error(&self, sentence: impl Into<String>) -> ConfigError {
         self.reader.source.error(self.mark, sentence)
     }
-}
 
-/// The known key that takes the fewest single-letter edits; keys are few, so there always is one worth naming.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    known.iter().min_by_key(|k| distance(name, k)).copied()
-}
-
-/// Levenshtein distance over characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().take(256).enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (slot, to) in row.iter_mut().skip(1).zip(&b) {
-            let edit = diagonal + usize::from(from != *to);
-            diagonal = *slot;
-            left = edit.min(left + 1).min(*slot + 1);
-            *slot = left;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_are_those_of_the_textbook() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
-        assert_eq!(distance("max_dely", "max_delay"), 1);
-        assert_eq!(nearest("end_point", &["tls", "endpoint", "auth"]), Some("endpoint"));
+    /// An error inside this value, `offset` bytes from its beginning.
+    pub(super) fn error_inside(&self, offset: usize, sentence: impl Into<String>) -> ConfigError {
+        self.reader.source.error(self.reader.source.inside(self.mark, &self.text, offset), sentence)
     }
 }

@@ -91,8 +91,8 @@ fn wrong_values_name_key_place_and_remedy() {
             "spanseal.yaml:1:28: `log.origin`: `example.com/other` must end in `/audit`, the name of the log, as in spanseal.example.com/audit",
         ),
         (
-            "promotion: {rules: [{when: x}]}",
-            "spanseal.yaml:1:20: `promotion.rules` comes later: own promotion rules are not in this version; an application can set `ai_audit.*` attributes instead",
+            "promotion: {rules: [{name: r, match: {when: x}}]}",
+            "spanseal.yaml:1:45: `promotion.rules[0].match.when` at character 1 of the condition: `x` is no variable here; the nearest is `span`",
         ),
         (
             "index: {url: x}",

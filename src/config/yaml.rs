@@ -120,6 +120,28 @@ impl Source {
         }
     }
 
+    /// The place `offset` bytes into a value that stands at `mark`: found by looking for the value's line, because quotes, block styles and
+    /// substituted variables lie between the two. Where the line is not found, the value's own place.
+    pub(super) fn inside(&self, mark: Mark, text: &str, offset: usize) -> Mark {
+        let found = || {
+            let before = text.get(..offset)?;
+            let (line_number, line_start) = (before.matches('\n').count(), before.rfind('\n').map_or(0, |at| at + 1));
+            let wanted = text.get(line_start..)?.lines().next()?.trim_end();
+            let characters = before.get(line_start..)?.chars().count();
+            let first = usize::try_from(mark.line.checked_sub(1)?).ok()?;
+            // Behind the key, or, in block style, on the lines below it.
+            [first + line_number, first + line_number + 1].into_iter().find_map(|number| {
+                let line = self.text.lines().nth(number)?;
+                let skip = if number == first { usize::try_from(mark.column.saturating_sub(1)).ok()? } else { 0 };
+                let from = line.char_indices().nth(skip).map(|(at, _)| at)?;
+                let at = from + line.get(from..)?.find(wanted).filter(|_| !wanted.is_empty())?;
+                let column = line.get(..at)?.chars().count() + characters + 1;
+                Some(Mark { line: u64::try_from(number + 1).ok()?, column: u64::try_from(column).ok()? })
+            })
+        };
+        found().unwrap_or(mark)
+    }
+
     fn snippet(&self, mark: Mark) -> Option<String> {
         let line = self.text.lines().nth(usize::try_from(mark.line.checked_sub(1)?).ok()?)?;
         // Long lines and control characters do not reach a terminal.

@@ -34,6 +34,7 @@ impl Source for ReceiveFigures {
         for reason in Skip::ALL {
             out.count(&table::SKIPPED, &[("reason", reason.label())], figures.skipped(reason));
         }
+        out.count(&table::UNDECIDED, &[], figures.undecided());
         out.count(&table::IN_FLIGHT, &[], figures.in_flight());
         out.count(&table::CONNECTIONS, &[], figures.connections());
         for owed in Overdue::ALL {

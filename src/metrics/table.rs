@@ -61,6 +61,7 @@ table! {
     PROMOTED: Counter "spanseal.promote.records" "spanseal_promote_records_total" "{record}" ["signal"] "Records that were promoted and have their receipt.";
     REJECTED: Counter "spanseal.promote.rejected" "spanseal_promote_rejected_total" "{item}" ["signal"] "Spans and log records that were refused as malformed; the answer said so.";
     SKIPPED: Counter "spanseal.promote.skipped" "spanseal_promote_skipped_total" "{item}" ["reason"] "Spans and log records that became no record, by reason.";
+    UNDECIDED: Counter "spanseal.promote.undecided" "spanseal_promote_undecided_total" "{condition}" [] "Conditions of own rules and thresholds that could not be decided and so did not hold: a value was missing or of another type.";
     REQUEST_BYTES: Counter "spanseal.receiver.size" "spanseal_receiver_bytes_total" "By" ["signal"] "Bytes of request bodies, decompressed.";
     IN_FLIGHT: Gauge "spanseal.receiver.in_flight" "spanseal_receiver_in_flight_requests" "{request}" [] "Requests between their first byte and their answer.";
     CONNECTIONS: Gauge "spanseal.receiver.connections" "spanseal_receiver_connections" "{connection}" [] "Open connections of the OTLP ports.";

@@ -227,8 +227,26 @@ pub(crate) fn from_json(member: Member, json: &Json, who: &Who<'_>, marks: &mut 
     }
 }
 
+/// A value that stands in the configuration, as its member: nothing of it is a person's, so nothing is taken out. `None`: it has not the
+/// member's type, or the member is of a type that no constant has.
+pub(crate) fn constant(member: Member, text: &str) -> Option<Val<'static>> {
+    let spec = member.spec();
+    match spec.kind {
+        Type::Int | Type::Num | Type::Bool | Type::Time => match scalar_from_text(spec.kind, text) {
+            Converted::To(value) => Some(value),
+            Converted::Empty | Converted::Mismatch => None,
+        },
+        Type::Text | Type::Texts => {
+            let listed = spec.listed.iter().find(|listed| same_word(listed, text));
+            let text = listed.map_or_else(|| Cow::Owned(text.to_owned()), |listed| Cow::Borrowed(*listed));
+            Some(if spec.kind == Type::Texts { Val::Texts(vec![text]) } else { Val::Str(text) })
+        }
+        _ => None,
+    }
+}
+
 /// The text of a scalar: numbers and booleans as their JCS text (`record.md` section 5, rule 3).
-fn scalar_text<'a>(value: &Value<'a>, notes: &mut Notes) -> Option<Cow<'a, str>> {
+pub(crate) fn scalar_text<'a>(value: &Value<'a>, notes: &mut Notes) -> Option<Cow<'a, str>> {
     match value {
         Value::Text(bytes) => Some(encode::text(bytes, notes)),
         Value::Bool(true) => Some(Cow::Borrowed("true")),

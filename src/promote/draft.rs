@@ -11,10 +11,12 @@ use memchr::memmem::Finder;
 
 use super::Promoter;
 use super::aside::Loose;
+use super::confidence::is_of_threshold;
 use super::convert::{self, Converted, Marks, Who};
 use super::dialects::{Carried, Dialect, Dialects, Known, Look, Side, To, carried_key, otel_core_is_withheld, raw_parameter};
 use super::encode::{self, Form, Notes};
 use super::lists;
+use super::rules::{Ruled, Said};
 use super::scan::{self, Holds};
 use crate::clock::UnixNanos;
 use crate::otlp::view::Value;
@@ -51,6 +53,8 @@ pub(crate) struct SideNotes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum How {
     Computed,
+    /// A constant of the configuration.
+    Configured,
     Resource,
     Fallback(String),
     Carrier(String),
@@ -70,6 +74,10 @@ pub(crate) enum Place {
     /// Inside another key, named in `evidence.derived`.
     Carrier,
     Resource,
+    /// Under a key that a rule reads.
+    Rule,
+    /// Nowhere: a constant of a rule.
+    Configured,
 }
 
 /// One value for one member, as it was sent and converted.
@@ -94,6 +102,15 @@ pub(crate) struct Entity<'a> {
     pub(crate) name: &'a [u8],
 }
 
+/// A model, as a dialect names it.
+#[derive(Debug)]
+pub(crate) struct ModelSaid<'a> {
+    pub(crate) name: Cow<'a, str>,
+    /// The key that said so, and its value where that is all it says.
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) sent: Option<&'a [u8]>,
+}
+
 /// A retrieved document in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Document<'a> {
@@ -105,6 +122,8 @@ pub(crate) struct Document<'a> {
 /// A record in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Draft<'a> {
+    /// The own rules that this record meets.
+    pub(crate) ruled: Option<Ruled<'a>>,
     pub(crate) record: Record<'a>,
     pub(crate) sides: [Vec<Entry<'a>>; Side::COUNT],
     pub(crate) side_notes: [SideNotes; Side::COUNT],
@@ -136,9 +155,9 @@ pub(crate) struct Draft<'a> {
     pub(crate) first_chunk_at: Option<UnixNanos>,
     /// The key of a level that says error.
     pub(crate) error_level: Option<Cow<'a, str>>,
-    /// The answering and the asked-for model, with the key that said so.
-    pub(crate) response_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
-    pub(crate) requested_model: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The answering and the asked-for model.
+    pub(crate) response_model: Option<ModelSaid<'a>>,
+    pub(crate) requested_model: Option<ModelSaid<'a>>,
     /// A prompt hash that another vocabulary's producer reported: weaker than one computed from content.
     pub(crate) foreign_prompt_hash: Option<Cow<'a, str>>,
     pub(crate) derived: Vec<(Member, How)>,
@@ -149,6 +168,10 @@ pub(crate) struct Draft<'a> {
     /// Attributes that the SDK says it dropped: of the item, of what folds into it, of its resource and scope.
     pub(crate) dropped_attributes: i64,
     pub(crate) answers: Vec<lists::Answer>,
+    /// What was sent of a threshold, should the configuration have a stricter one.
+    pub(crate) of_threshold: Vec<(Cow<'a, str>, Value<'a>)>,
+    /// Conditions of thresholds that could not be decided, in all records of a span or log.
+    pub(crate) undecided: u64,
     /// What is said of a decision, until it is known whether there is one.
     pub(crate) qualifiers: Vec<Stated<'a>>,
     /// Media types of sides that have no value.
@@ -158,6 +181,7 @@ pub(crate) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Empties it and keeps the memory.
     pub(crate) fn clear(&mut self) {
+        self.ruled = None;
         self.record.clear();
         self.sides.iter_mut().for_each(Vec::clear);
         self.side_notes = Default::default();
@@ -189,6 +213,7 @@ impl<'a> Draft<'a> {
         self.withheld = 0;
         self.dropped_attributes = 0;
         self.answers.clear();
+        self.of_threshold.clear();
         self.loose_media_types.clear();
         self.qualifiers.clear();
     }
@@ -248,6 +273,15 @@ impl<'a> Draft<'a> {
 
     /// Takes an attribute of the span or log itself.
     pub(crate) fn attribute(&mut self, promoter: &Promoter, who: &Who<'_>, key: &'a [u8], value: Value<'a>) -> Result<(), Malformed> {
+        let said = self.said(key);
+        match said {
+            Said::Dropped => {
+                self.withheld += 1;
+                return Ok(());
+            }
+            Said::Taken => return Ok(()),
+            Said::Nothing | Said::Read | Said::Kept => {}
+        }
         if let Some(known) = promoter.tables.find_own(self.spoken, key).or_else(|| promoter.tables.find(key)) {
             if let Some(dialect) = known.dialect {
                 self.dialects.add(dialect);
@@ -295,8 +329,14 @@ impl<'a> Draft<'a> {
             let key = self.key(key);
             return self.carried(who, Known { carried, ..known }, key, value);
         }
+        if said == Said::Read {
+            return Ok(());
+        }
         let key = self.key(key);
-        self.rest.push((key, value));
+        match said {
+            Said::Kept => self.kept.push((key, value)),
+            _ => self.rest.push((key, value)),
+        }
         Ok(())
     }
 
@@ -456,22 +496,37 @@ impl<'a> Draft<'a> {
                 match self.record.get(member) {
                     None => {
                         self.record.push(member, converted);
+                        if is_of_threshold(member) && place != Place::Configured {
+                            self.of_threshold.push((key.clone(), value));
+                        }
                         match place {
                             Place::Own => {}
                             Place::Carrier => self.derived.push((member, How::carrier(&key))),
                             Place::Resource => self.derived.push((member, How::Resource)),
+                            Place::Rule => self.derived.push((member, How::Fallback(key.to_string()))),
+                            Place::Configured => self.derived.push((member, How::Configured)),
                         }
                         if member == member::PROMPT_TEMPLATE_HASH {
                             self.record.set(member::PROMPT_TEMPLATE_HASH_SOURCE, Val::Str(Cow::Borrowed("producer")));
                         }
                     }
                     Some(present) if *present == converted => return,
+                    Some(present) if self.raises(member, present, &converted) => {
+                        self.conflict(member.path());
+                        self.derived.retain(|(derived, _)| *derived != member);
+                        self.record.set(member, converted);
+                        if place == Place::Resource {
+                            self.derived.push((member, How::Resource));
+                        }
+                    }
                     Some(_) => {
                         // A resource speaks for all its spans; what the span says itself overrides it and contradicts nothing.
                         if strict && place != Place::Resource {
                             self.conflict(member.path());
                         }
-                        self.rest.push((key, value));
+                        if place != Place::Configured {
+                            self.rest.push((key, value));
+                        }
                         return;
                     }
                 }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::convert::{self, Marks, Who};
 use super::dialects::Side;
-use super::draft::{Draft, How};
-use super::{Context, Promoter, content, lists};
+use super::draft::{Draft, How, ModelSaid, Place};
+use super::rules::Ruled;
+use super::{Context, Promoter, confidence, content, lists};
 use crate::clock::UnixNanos;
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
@@ -15,16 +16,20 @@ use crate::record::content::Captured;
 use crate::record::registry::{self as member, Kind, Member};
 use crate::record::{Batch, PendingRecord, RecordId, SCHEMA};
 
-/// What a record is made of besides its attributes.
+/// What a record is made of (`source.signal`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub enum Signal {
+    /// A span.
     Span,
+    /// An event of a span, which states an act of its own.
     SpanEvent,
+    /// A log record.
     Log,
 }
 
 impl Signal {
-    pub(crate) fn as_str(self) -> &'static str {
+    /// The record's word.
+    pub fn as_str(self) -> &'static str {
         match self {
             Signal::Span => "span",
             Signal::SpanEvent => "span_event",
@@ -56,13 +61,20 @@ pub(crate) fn finish<'a>(
     models(draft);
     decision(draft, closing.id);
     // The kind is decided by what the span itself says; what its resource adds may not turn every span into a lineage record.
-    let kind = kind(draft, closing.kind);
+    let kind = match draft.ruled.and_then(Ruled::kind) {
+        Some(kind) => {
+            draft.derived.push((member::KIND, How::Configured));
+            kind
+        }
+        None => kind(draft, closing.kind),
+    };
     names(draft, who, kind);
     resource.apply(draft, who)?;
     decision(draft, closing.id);
     qualify(draft);
     content::prompt_hash(draft, who)?;
     content::finish_reasons(draft, who, kind)?;
+    confidence::of_tokens(draft, kind);
     content::documents(draft, who, kind)?;
     content::redirect(draft, kind);
     for side in Side::ALL {
@@ -72,7 +84,7 @@ pub(crate) fn finish<'a>(
     if closing.whole {
         content::say_absent(draft, kind);
     }
-    confidence(draft);
+    confidence::confidence(draft, &promoter.settings.thresholds, kind, closing.signal);
     usage(draft, kind, closing.signal);
     content::attributes(draft, who)?;
 
@@ -131,26 +143,32 @@ fn text_of<'d>(draft: &'d Draft<'_>, member: Member) -> Option<&'d str> {
 
 /// Rule 5: `model.version` from its own key, the server's, then the response model; `model.id` from its own key, the response, the
 /// request. An id that had to be taken from the request is marked; one that the response gave is the dialect's own word for it.
-fn models(draft: &mut Draft<'_>) {
-    if let Some((requested, _)) = &draft.requested_model
-        && !draft.record.has(member::MODEL_REQUESTED)
-    {
-        draft.record.push(member::MODEL_REQUESTED, Val::Str(requested.clone()));
-    }
+fn models<'a>(draft: &mut Draft<'a>) {
     let response = draft.response_model.take();
     let requested = draft.requested_model.take();
-    if !draft.record.has(member::MODEL_VERSION)
-        && let Some((model, key)) = &response
-    {
-        draft.record.push(member::MODEL_VERSION, Val::Str(model.clone()));
-        draft.derived.push((member::MODEL_VERSION, How::Fallback(key.to_string())));
+    let fill = |draft: &mut Draft<'a>, member, said: &ModelSaid<'a>, how: Option<How>| {
+        let free = !draft.record.has(member);
+        if free {
+            draft.record.push(member, Val::Str(said.name.clone()));
+            draft.derived.extend(how.map(|how| (member, how)));
+        }
+        free
+    };
+    if let Some(said) = &requested {
+        fill(draft, member::MODEL_REQUESTED, said, None);
     }
-    if !draft.record.has(member::MODEL_ID) {
-        if let Some((model, _)) = response {
-            draft.record.push(member::MODEL_ID, Val::Str(model));
-        } else if let Some((model, key)) = requested {
-            draft.derived.push((member::MODEL_ID, How::Fallback(key.into_owned())));
-            draft.record.push(member::MODEL_ID, Val::Str(model));
+    if let Some(said) = &response {
+        fill(draft, member::MODEL_VERSION, said, Some(How::Fallback(said.key.to_string())));
+        fill(draft, member::MODEL_ID, said, None);
+    } else if let Some(said) = &requested {
+        fill(draft, member::MODEL_ID, said, Some(How::Fallback(said.key.to_string())));
+    }
+    // Where better keys took every member that it could be, what it says otherwise is kept too.
+    let members = [member::MODEL_REQUESTED, member::MODEL_VERSION, member::MODEL_ID];
+    for said in [response, requested].into_iter().flatten() {
+        let stands = members.iter().any(|member| draft.text(*member) == Some(said.name.as_ref()));
+        if let (false, Some(sent)) = (stands, said.sent) {
+            draft.rest.push((said.key, Value::Text(sent)));
         }
     }
 }
@@ -171,7 +189,7 @@ fn qualify(draft: &mut Draft<'_>) {
     for stated in std::mem::take(&mut draft.qualifiers) {
         if has_decision {
             draft.take(stated);
-        } else {
+        } else if stated.place != Place::Configured {
             draft.rest.push((stated.key, stated.value));
         }
     }
@@ -197,42 +215,20 @@ fn kind(draft: &Draft<'_>, stated: Option<Kind>) -> Kind {
     })
 }
 
-/// Rules 3 and 4.
-fn confidence(draft: &mut Draft<'_>) {
-    lists::confidence_of_answers(draft);
-    for member in [member::CONFIDENCE_SCORE, member::DECISION_SCORE] {
-        if let Some(Val::Num(score)) = draft.record.get(member)
-            && !(0.0..=1.0).contains(score)
-        {
-            draft.conflict(member.path());
-        }
-    }
-    let (Some(Val::Num(score)), Some(Val::Num(threshold))) =
-        (draft.record.get(member::CONFIDENCE_SCORE), draft.record.get(member::CONFIDENCE_THRESHOLD))
-    else {
-        return;
-    };
-    let met = score >= threshold;
-    match draft.record.get(member::CONFIDENCE_THRESHOLD_MET) {
-        None => {
-            draft.record.push(member::CONFIDENCE_THRESHOLD_MET, Val::Bool(met));
-            draft.derived.push((member::CONFIDENCE_THRESHOLD_MET, How::Computed));
-        }
-        // The claim stays, and that the numbers say otherwise is named.
-        Some(Val::Bool(sent)) if *sent != met => draft.conflict(member::CONFIDENCE_THRESHOLD_MET.path()),
-        Some(_) => {}
-    }
-}
-
-/// What waited for the kind: the name of a tool or agent where its own key is missing, and a framework where nobody names a vendor.
-fn names<'a>(draft: &mut Draft<'a>, who: &Who<'_>, kind: Kind) {
-    let own = match kind {
+/// The member that holds the name of what a record of this kind is about.
+pub(crate) fn name_of(kind: Kind) -> Option<Member> {
+    match kind {
         Kind::Tool => Some(member::TOOL_NAME),
         Kind::Agent => Some(member::ACTOR_AGENT_NAME),
         Kind::Guardrail => Some(member::GUARDRAIL_NAME),
         Kind::Evaluation => Some(member::EVALUATION_NAME),
         _ => None,
-    };
+    }
+}
+
+/// What waited for the kind: the name of a tool or agent where its own key is missing, and a framework where nobody names a vendor.
+fn names<'a>(draft: &mut Draft<'a>, who: &Who<'_>, kind: Kind) {
+    let own = name_of(kind);
     for entity in std::mem::take(&mut draft.entities) {
         if let Some(member) = own.filter(|m| entity.kinds.contains(&kind) && !entity.name.is_empty() && !draft.record.has(*m)) {
             let mut marks = Marks::default();
@@ -310,6 +306,7 @@ fn evidence<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, kind: Kind, closi
             raw.push(b':');
             match how {
                 How::Computed => write_string(&mut raw, "computed"),
+                How::Configured => write_string(&mut raw, "configured"),
                 How::Resource => write_string(&mut raw, "resource"),
                 How::Fallback(key) => write_string(&mut raw, &format!("fallback:{key}")),
                 How::Carrier(key) => write_string(&mut raw, &format!("carrier:{key}")),

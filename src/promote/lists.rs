@@ -220,6 +220,7 @@ pub(crate) fn items(draft: &mut Draft<'_>, who: &Who<'_>, member: Member, value:
         draft.conflict(member.path());
         return Ok(false);
     }
+    let list = if member == member::EXPLANATION_ATTRIBUTIONS { by_feature(list) } else { list };
     let mut complete = list.len() <= ITEMS_MAX;
     if !complete {
         draft.truncated.push(member.path());
@@ -269,6 +270,19 @@ pub(crate) fn items(draft: &mut Draft<'_>, who: &Who<'_>, member: Member, value:
         draft.record.push(member, Val::Items(out));
     }
     Ok(complete)
+}
+
+/// Attributions as SHAP libraries write them, one object of feature and number, as the list that they are.
+fn by_feature(list: Vec<Json>) -> Vec<Json> {
+    let is_number =
+        |(name, value): &(String, Json)| matches!(value, Json::Number(_)) && row_of(member::EXPLANATION_ATTRIBUTIONS, name).is_none();
+    match list.as_slice() {
+        [Json::Object(features)] if !features.is_empty() && features.iter().all(is_number) => {
+            let one = |(name, value): &(String, Json)| Json::object([("attribution", value.clone()), ("feature", Json::string(name))]);
+            features.iter().map(one).collect()
+        }
+        _ => list,
+    }
 }
 
 /// The row of one object's member, looked up by the registry.

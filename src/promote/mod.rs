@@ -4,6 +4,7 @@
 //! `dialects`, `finish` hashes content, decides kind and fallbacks and names what is missing, `record::builder` writes the line.
 
 mod aside;
+mod confidence;
 mod content;
 mod convert;
 mod detect;
@@ -16,18 +17,22 @@ mod origin;
 mod own_words;
 mod place;
 mod records;
+pub mod rules;
 mod scan;
 mod scrub;
 mod settings;
+pub mod vocabulary;
 
 pub use crate::record::content::ContentMode;
 pub use crate::record::identity::{IdentityKey, IdentityMode, PersonBook, References};
+pub use confidence::{THRESHOLDS_MAX, Threshold};
+pub use finish::Signal as RecordSignal;
 pub use settings::{Randomness, Settings};
 
 use std::fmt;
 
 use crate::clock::UnixNanos;
-use crate::otlp::view::{ResourceGroup, ScopeGroup, resource_groups};
+use crate::otlp::view::{ResourceGroup, Scope, ScopeGroup, resource_groups};
 use crate::otlp::wire::Malformed;
 use crate::record::Batch;
 use crate::record::identity::Keyed;
@@ -38,6 +43,7 @@ use dialects::{Dialects, Tables};
 use draft::Draft;
 use origin::{Below, Origin};
 use records::Around;
+use rules::{Matched, Rules, Within};
 use scrub::Scrub;
 
 /// Who sent a request, as the connection proved it (`source.peer`).
@@ -135,6 +141,8 @@ pub struct Tally {
     /// Promoted spans with a parent id, and logs with a trace or span id, of wrong length: their records are without it and name it as a
     /// conflict. Spans without an own id are rejected.
     pub misshapen_ids: u64,
+    /// Conditions of rules and thresholds that could not be decided, because a value was missing or of another type.
+    pub undecided: u64,
 }
 
 /// Turns requests into records. Immutable; one for the process.
@@ -145,6 +153,7 @@ pub struct Promoter {
     scrub: Scrub,
     enabled: Dialects,
     tables: Tables,
+    rules: Rules,
     /// Members that each kind of record requires, in canonical order.
     required: Vec<(Kind, Vec<Member>)>,
 }
@@ -181,10 +190,17 @@ impl Promoter {
                 "{option}: `{key}` is never stored (client addresses, user agents, headers, cookies, processes, hosts and their users); name another attribute"
             ));
         }
+        let scrub = Scrub::new(&settings.scrub)?;
+        if let Some((rule, path)) = rules::names_person(&settings.rules, &scrub) {
+            return Err(format!(
+                "promotion.rules: rule `{rule}`: the constant for `{path}` looks like a person (`identity.scrub`), and the configuration is sealed in clear"
+            ));
+        }
         Ok(Promoter {
             keyed: settings.identity_key.keyed(),
-            scrub: Scrub::new(&settings.scrub)?,
+            scrub,
             tables: Tables::new(enabled, &settings.keep_attributes),
+            rules: Rules::new(&settings.rules)?,
             enabled,
             required,
             settings,
@@ -226,6 +242,7 @@ impl Promoter {
         items: Items,
     ) -> Result<Tally, Unpromoted> {
         let mut tally = Tally::default();
+        let none_matched = Matched::default();
         let mut draft: Draft<'a> = Draft::default();
         let taken = |batch: &Batch| batch.lines.len() + aside.memory();
         let taken_before = taken(batch);
@@ -233,10 +250,12 @@ impl Promoter {
             let group = ResourceGroup::read(group?)?;
             // Resource and scope are read when the first record needs them.
             let mut origin: Option<Origin<'a>> = None;
+            let within = self.rules.within(&group, items == Items::Logs)?;
             for scope_bytes in group.scopes() {
                 let scope = ScopeGroup::read(scope_bytes?)?;
                 let name = scope.scope()?.name;
                 let mut below: Option<Below<'a>> = None;
+                let possible = within.as_ref().map_or(0, |within| within.below(name));
                 for item in scope.items() {
                     let item = item?;
                     let is_ai = match items {
@@ -248,6 +267,17 @@ impl Promoter {
                             tally.counts.logs += 1;
                             detect::is_ai_log(item, name, self.enabled)
                         }
+                    };
+                    let mut matched: Option<Matched<'a>> = None;
+                    let is_ai = match (&within, is_ai) {
+                        (Some(within), Ok(is_ai)) if possible != 0 => matched_of(within, item, scope.scope()?, (items, possible, is_ai))
+                            .map(|met| {
+                                tally.undecided += met.undecided;
+                                let promotes = met.promotes;
+                                matched = Some(met);
+                                is_ai || promotes
+                            }),
+                        (_, is_ai) => is_ai,
                     };
                     match is_ai {
                         Ok(false) => {
@@ -269,7 +299,8 @@ impl Promoter {
                         below = Some(Below::read(self, &scope)?);
                     }
                     let (Some(origin), Some(below)) = (&origin, &below) else { continue };
-                    let around = Around { promoter: self, origin, below, aside, context };
+                    let matched = matched.as_ref().unwrap_or(&none_matched);
+                    let around = Around { promoter: self, origin, below, aside, context, matched };
                     let before = (batch.lines.len(), batch.records.len(), aside.extent());
                     let made = match items {
                         Items::Spans => records::span(&around, &mut draft, item, batch),
@@ -281,6 +312,7 @@ impl Promoter {
                         Ok(made) => {
                             tally.counts.dropped_attributes += made.dropped_attributes;
                             tally.misshapen_ids += u64::from(made.misshapen_id);
+                            tally.undecided += made.undecided;
                         }
                         Err(malformed) => {
                             batch.lines.truncate(before.0);
@@ -294,6 +326,20 @@ impl Promoter {
         }
         Ok(tally)
     }
+}
+
+/// The rules that an item meets; of one that no dialect knows only where one of them may promote it.
+fn matched_of<'a>(
+    within: &Within<'a>,
+    item: &'a [u8],
+    scope: Scope<'a>,
+    (items, possible, is_ai): (Items, u64, bool),
+) -> Result<Matched<'a>, Malformed> {
+    let logs = items == Items::Logs;
+    if !is_ai && !within.may_promote(item, possible, logs)? {
+        return Ok(Matched::default());
+    }
+    if logs { within.log(item, scope, possible) } else { within.span(item, scope, possible) }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,6 +356,6 @@ impl Tally {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

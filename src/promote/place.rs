@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::convert::{self, Marks, Who};
 use super::dialects::{Family, Look, Says, Side, To, Words, is_framework, kind_of_operation, provider};
-use super::draft::{Draft, Entity, Entry, How, Place, Stated};
+use super::draft::{Draft, Entity, Entry, How, ModelSaid, Place, Stated};
 use super::lists;
 use super::scan::{self, Holds};
 use crate::clock::UnixNanos;
@@ -208,7 +208,7 @@ impl<'a> Draft<'a> {
 
     /// Runs something that places a changed form of a value. What it gives to `rest`, to the allow-list or to a side is the value as it was
     /// sent.
-    fn instead(&mut self, sent: Value<'a>, place: impl FnOnce(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
+    pub(crate) fn instead(&mut self, sent: Value<'a>, place: impl FnOnce(&mut Self) -> Result<(), Malformed>) -> Result<(), Malformed> {
         let sides = |draft: &Self| draft.sides.each_ref().map(Vec::len);
         let before = (self.rest.len(), self.kept.len(), sides(self));
         place(self)?;
@@ -290,11 +290,12 @@ impl<'a> Draft<'a> {
         let mut marks = Marks::default();
         match (&slot, &value) {
             (None, Value::Text(text)) if !text.is_empty() => {
-                *slot = Some((convert::claim(member::MODEL_ID, text, who, &mut marks), key));
+                let name = convert::claim(member::MODEL_ID, text, who, &mut marks);
+                *slot = Some(ModelSaid { name, key, sent: Some(text) });
                 self.marks(member::MODEL_ID.path(), marks);
             }
             // Stacked instrumentors say the same twice.
-            (Some((present, _)), Value::Text(text)) if *present == convert::claim(member::MODEL_ID, text, who, &mut marks) => {}
+            (Some(present), Value::Text(text)) if present.name == convert::claim(member::MODEL_ID, text, who, &mut marks) => {}
             _ => self.rest.push((key, value)),
         }
     }
@@ -383,7 +384,7 @@ impl<'a> Draft<'a> {
                         let mut marks = Marks::default();
                         let model = convert::claim(member::MODEL_ID, same.as_bytes(), who, &mut marks).into_owned();
                         self.marks(member::MODEL_ID.path(), marks);
-                        self.requested_model = Some((Cow::Owned(model), key.clone()));
+                        self.requested_model = Some(ModelSaid { name: Cow::Owned(model), key: key.clone(), sent: None });
                     }
                     continue;
                 }

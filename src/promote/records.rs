@@ -11,6 +11,7 @@ use super::encode::{self, Notes};
 use super::finish::{Closing, Signal, finish};
 use super::lists;
 use super::origin::{Below, Origin};
+use super::rules::{Matched, Ruled, Said};
 use super::scan;
 use super::{Context, Promoter, own_words};
 use crate::clock::UnixNanos;
@@ -34,6 +35,8 @@ pub(crate) struct Around<'p, 'a> {
     pub(crate) below: &'p Below<'a>,
     pub(crate) aside: &'p Aside<'a>,
     pub(crate) context: Context<'a>,
+    /// The own rules that the span or log meets.
+    pub(crate) matched: &'p Matched<'a>,
 }
 
 impl<'p> Around<'p, '_> {
@@ -118,6 +121,8 @@ pub(crate) struct Made {
     pub(crate) dropped_attributes: u64,
     /// Whether an id of it has a wrong length.
     pub(crate) misshapen_id: bool,
+    /// Conditions of thresholds that could not be decided.
+    pub(crate) undecided: u64,
 }
 
 /// Appends the records of a span that is AI: its own, and one for each event that states an act.
@@ -133,6 +138,8 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     }
     draft.clear();
     draft.speaks(detect::names(around.below.scope.name, span.name).both(around.promoter.enabled));
+    draft.apply(&who, &around.promoter.rules, around.matched.own, &around.matched.values)?;
+    let ruled_status = draft.record.has(member::ERROR_STATUS);
     for pair in span.attributes() {
         let pair = pair?;
         draft.attribute(around.promoter, &who, pair.key, pair.value()?)?;
@@ -142,7 +149,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     for (index, event) in span.events().enumerate() {
         let event = event?;
         dropped += u64::from(event.dropped_attributes);
-        if states_act(&event)? {
+        if states_act(&event)? || around.promoter.rules.makes_act(around.matched.of_event(index)) {
             acts.push((index, event));
         } else {
             draft.dropped_attributes += i64::from(event.dropped_attributes);
@@ -152,12 +159,12 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     draft.settle(&who)?;
 
     let (code, message) = span.status()?;
-    if let Some(word) = match code {
-        1 => Some("ok"),
-        2 => Some("error"),
-        _ => None,
-    } {
-        draft.record.set(member::ERROR_STATUS, Val::Str(Cow::Borrowed(word)));
+    if let Some(word) = status(code) {
+        if !ruled_status {
+            draft.record.set(member::ERROR_STATUS, Val::Str(Cow::Borrowed(word)));
+        } else if draft.text(member::ERROR_STATUS) != Some(word) {
+            draft.conflict(member::ERROR_STATUS.path());
+        }
     } else if let Some(key) = draft.error_level.take()
         && !draft.record.has(member::ERROR_STATUS)
     {
@@ -191,14 +198,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     parent.set(draft, member::TRACE_PARENT_SPAN_ID);
     let misshapen_id = parent.misshapen;
     set_name(draft, &who, member::TRACE_NAME, span.name);
-    if let Some(kind) = match span.kind {
-        1 => Some("internal"),
-        2 => Some("server"),
-        3 => Some("client"),
-        4 => Some("producer"),
-        5 => Some("consumer"),
-        _ => None,
-    } {
+    if let Some(kind) = span_kind(span.kind) {
         draft.record.push(member::TRACE_SPAN_KIND, Val::Str(Cow::Borrowed(kind)));
     }
     links(draft, &who, &span)?;
@@ -217,13 +217,34 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
 
     for (index, event) in acts {
         let id = RecordId::derive("span_event", trace_id.text(), span_id.text(), itoa::Buffer::new().format(index));
-        act(around, &who, draft, &event)?;
+        act(around, &who, draft, index, &event)?;
         trace_id.set(draft, member::TRACE_TRACE_ID);
         span_id.set(draft, member::TRACE_SPAN_ID);
         let kind = kind_of_event(event.name);
         finish_from_span(around, &who, draft, batch, Signal::SpanEvent, id, kind)?;
     }
-    Ok(Made { dropped_attributes: dropped, misshapen_id })
+    Ok(Made { dropped_attributes: dropped, misshapen_id, undecided: std::mem::take(&mut draft.undecided) })
+}
+
+/// The record's word for a `StatusCode`.
+pub(crate) fn status(code: u64) -> Option<&'static str> {
+    match code {
+        1 => Some("ok"),
+        2 => Some("error"),
+        _ => None,
+    }
+}
+
+/// The record's word for a `SpanKind`.
+pub(crate) fn span_kind(kind: u64) -> Option<&'static str> {
+    match kind {
+        1 => Some("internal"),
+        2 => Some("server"),
+        3 => Some("client"),
+        4 => Some("producer"),
+        5 => Some("consumer"),
+        _ => None,
+    }
 }
 
 /// What is named by the name of its span, in dialects that have no other name for it.
@@ -276,8 +297,9 @@ fn states_act(event: &Event<'_>) -> Result<bool, Malformed> {
 }
 
 /// The draft of an event that states an act.
-fn act<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>, event: &Event<'a>) -> Result<(), Malformed> {
+fn act<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>, index: usize, event: &Event<'a>) -> Result<(), Malformed> {
     draft.clear();
+    draft.apply_to_event(who, &around.promoter.rules, around.matched.of_event(index), event.attributes())?;
     if let Some(dialect) = detect::prefix(event.name) {
         draft.dialects.add(dialect);
     }
@@ -317,6 +339,10 @@ fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>,
     }
     for pair in event.attributes() {
         let pair = pair?;
+        if draft.said(pair.key) == Said::Dropped {
+            draft.withheld += 1;
+            continue;
+        }
         let value = pair.value()?;
         let mut notes = Notes::default();
         let own = encode::text(pair.key, &mut notes);
@@ -427,6 +453,7 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     draft.clear();
     let body = Value::read(&log.body)?;
     let name = event_name(&log, &body)?;
+    draft.apply(&who, &around.promoter.rules, around.matched.own, &around.matched.values)?;
     draft.speaks(detect::names_of_log(around.below.scope.name, name).both(around.promoter.enabled));
     for pair in log.attributes() {
         let pair = pair?;
@@ -461,24 +488,26 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     }
     set_time(draft, member::TIME_START, if log.time == 0 { log.observed_time } else { log.time });
     draft.dropped_attributes = i64::from(log.dropped_attributes);
-    let whole = name.is_empty() || name == DETAILS;
+    let ruled = draft.ruled.and_then(Ruled::kind);
+    let whole = name.is_empty() || name == DETAILS || ruled.is_some();
     // One message, one exception is part of a call, not a call.
     let kind = kind_of_event(name).or(if whole { draft.span_kind.or(draft.operation).or(draft.vague_kind) } else { None });
     let own = own_words::log(draft, &who, name);
     let (kind, whole) = (own.or(kind), whole || matches!(own, Some(Kind::Inference | Kind::Tool)));
-    let stated = kind.or_else(|| (!whole && !has_act(draft)).then_some(Kind::Event));
+    let stated = kind.or_else(|| (!whole && !has_act(draft) && draft.ruled.is_none()).then_some(Kind::Event));
     let ordinal = hex::encode(around.promoter.keyed.bytes("log", log.bytes));
     let id = RecordId::derive("log", trace_id.text(), span_id.text(), &ordinal);
     around.below.apply(draft);
     let closing = Closing { signal: Signal::Log, id, kind: stated, whole, context: around.context };
     finish(around.promoter, draft, around.origin, &who, closing, batch)?;
     let misshapen_id = trace_id.misshapen || span_id.misshapen;
-    Ok(Made { dropped_attributes: u64::from(log.dropped_attributes), misshapen_id })
+    let undecided = std::mem::take(&mut draft.undecided);
+    Ok(Made { dropped_attributes: u64::from(log.dropped_attributes), misshapen_id, undecided })
 }
 
 /// The name of a log's event: its own field, the attribute that carried it before, or, with coding agents, the body, which may have the
 /// full name where the attribute has only its end.
-fn event_name<'a>(log: &LogRecord<'a>, body: &Value<'a>) -> Result<&'a [u8], Malformed> {
+pub(crate) fn event_name<'a>(log: &LogRecord<'a>, body: &Value<'a>) -> Result<&'a [u8], Malformed> {
     let mut name = log.event_name;
     for pair in log.attributes().filter(|_| log.event_name.is_empty()) {
         let pair = pair?;

@@ -245,6 +245,33 @@ pub(crate) fn answer(json: &[u8]) -> (Vec<String>, usize, Option<String>) {
     (reasons, count, id)
 }
 
+/// The mean logarithm of the probabilities of each choice's tokens, by the choice's place: OpenAI's `choices[].logprobs.content[].logprob`
+/// and, of its Responses API, `output[].content[].logprobs[].logprob`. Choices without them are left out.
+pub(crate) fn logprobs(json: &[u8]) -> Vec<(usize, f64)> {
+    static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"logprob\""));
+    // Most answers carry none: then nothing is walked.
+    if NAME.find(json).is_none() {
+        return Vec::new();
+    }
+    fn member<'j>(object: &'j [u8], wanted: &[u8]) -> &'j [u8] {
+        members(object).find(|(name, _)| *name == wanted).map(|(_, value)| value).unwrap_or_default()
+    }
+    let json = json.trim_ascii();
+    let choices = items(member(json, b"choices")).map(|choice| vec![member(member(choice, b"logprobs"), b"content")]);
+    let texts = items(member(json, b"output")).map(|part| items(member(part, b"content")).map(|text| member(text, b"logprobs")).collect());
+    let mean = |lists: Vec<&[u8]>| {
+        let (mut sum, mut count) = (0.0, 0_u32);
+        for token in lists.into_iter().flat_map(items) {
+            match parse_bounded(member(token, b"logprob")) {
+                Some(Json::Number(number)) if number <= 0.0 => (sum, count) = (sum + number, count.saturating_add(1)),
+                _ => {}
+            }
+        }
+        (count > 0).then(|| sum / f64::from(count))
+    };
+    choices.chain(texts).enumerate().filter_map(|(place, lists)| Some((place, mean(lists)?))).collect()
+}
+
 /// The elements of an array, as they stand. Empty where the bytes are no array.
 pub(crate) fn items(array: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut at = (array.first() == Some(&b'[')).then_some(1);

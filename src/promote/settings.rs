@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::confidence::Threshold;
+use super::rules::Rule;
 use crate::record::content::ContentMode;
 use crate::record::identity::{IdentityKey, IdentityMode, PersonBook, References};
 use crate::retain::Classes;
@@ -36,6 +38,10 @@ pub struct Settings {
     pub scrub: Vec<String>,
     /// `promotion.keep_attributes`: exact keys that go to `attributes` (or `source.resource`) as sent.
     pub keep_attributes: Vec<String>,
+    /// `confidence.thresholds`, in order.
+    pub thresholds: Vec<Threshold>,
+    /// `promotion.rules`, in order.
+    pub rules: Vec<Rule>,
     /// `promotion.dialects`: ids; empty means all.
     pub dialects: Vec<String>,
     /// `evidence.writer`
@@ -57,6 +63,8 @@ impl Settings {
             realm: "service.namespace".to_owned(),
             scrub: Vec::new(),
             keep_attributes: Vec::new(),
+            rules: Vec::new(),
+            thresholds: Vec::new(),
             dialects: Vec::new(),
             writer: concat!("spanseal/", env!("CARGO_PKG_VERSION")).to_owned(),
         }

@@ -1,7 +1,9 @@
 mod acts;
 
+mod confidence;
 mod golden;
 mod hostile;
+mod own_rules;
 mod own_words;
 mod rules;
 mod vault;

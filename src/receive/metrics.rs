@@ -113,6 +113,7 @@ pub struct ReceiveMetrics {
     connections: AtomicU64,
     handshakes_failed: AtomicU64,
     crowded_out: AtomicU64,
+    undecided: AtomicU64,
     overdue: [AtomicU64; Overdue::ALL.len()],
 }
 
@@ -152,6 +153,11 @@ impl ReceiveMetrics {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Conditions of rules and thresholds that could not be decided.
+    pub fn undecided(&self) -> u64 {
+        self.undecided.load(Ordering::Relaxed)
+    }
+
     /// Open connections of the OTLP listeners.
     pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
@@ -187,6 +193,7 @@ impl ReceiveMetrics {
     pub(super) fn tallied(&self, signal: Signal, tally: &Tally) {
         add(at(&self.items, &Signal::ALL, signal), tally.counts.spans + tally.counts.logs);
         add(at(&self.rejected, &Signal::ALL, signal), tally.counts.rejected);
+        add(Some(&self.undecided), tally.undecided);
         for (slot, count) in self.skipped.iter().zip(tally.skipped) {
             add(Some(slot), count);
         }

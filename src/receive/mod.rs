@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::http::HeaderValue;
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::seal::SealerHandle;
@@ -91,6 +92,8 @@ struct Intake {
     state: ReceiverState,
     log: HeaderValue,
     inflater: Inflater,
+    /// To promote a large body on a thread of its own.
+    turns: Arc<Semaphore>,
     timeouts: Timeouts,
     draining: AtomicBool,
 }
@@ -107,7 +110,8 @@ pub async fn start(options: &Options, state: ReceiverState) -> Result<RunningRec
     let metrics = Arc::clone(&state.metrics);
     // Each port has a limit of its own.
     let inflater = Inflater::new(state.sealer.pool.clone(), 0);
-    let intake = Arc::new(Intake { state, log, inflater, timeouts: options.timeouts, draining: AtomicBool::new(false) });
+    let turns = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+    let intake = Arc::new(Intake { state, log, inflater, turns, timeouts: options.timeouts, draining: AtomicBool::new(false) });
     let grpc = match &options.grpc {
         Some(port) => Some((listen::bind(&port.endpoint).await?, port)),
         None => None,

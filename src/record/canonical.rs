@@ -191,8 +191,8 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
 /// The inside of [`write_string`], for strings that are written in pieces.
 pub fn write_escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    // Almost every string has nothing to escape: sixteen bytes at a time say so (the compiler makes vector code of it).
-    if !bytes.chunks(16).any(|chunk| chunk.iter().fold(false, |found, b| found | (*b < 0x20) | (*b == b'"') | (*b == b'\\'))) {
+    // Almost every string has nothing to escape, and is seen to have nothing eight bytes at a time.
+    if !has_escapes(bytes) {
         out.extend_from_slice(bytes);
         return;
     }
@@ -207,6 +207,25 @@ pub fn write_escaped(out: &mut Vec<u8>, text: &str) {
         from = at + 1;
     }
     out.extend_from_slice(bytes.get(from..).unwrap_or_default());
+}
+
+/// Whether any byte must be escaped (RFC 8785 section 3.2.2.2).
+#[inline]
+fn has_escapes(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES << 7;
+    // The high bit of a byte is set where the byte is zero; beyond the first such byte a borrow may set others, which changes nothing here.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let control = |word: u64| word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+    let any = |chunk: &[u8; 8]| {
+        let word = u64::from_le_bytes(*chunk);
+        zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\'))) | control(word)
+    };
+    match bytes.last_chunk() {
+        // The last eight overlap those before.
+        Some(last) => bytes.as_chunks().0.iter().fold(any(last), |found, chunk| found | any(chunk)) != 0,
+        None => bytes.iter().any(|byte| escape_of(*byte).is_some()),
+    }
 }
 
 enum Escape {
@@ -450,6 +469,31 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every byte that may need an escape, at every place of short and longer strings, beside characters whose bytes have the high bit.
+    #[test]
+    fn escapes_are_found_wherever_they_stand() {
+        for around in ["a", "\u{e9}", "\u{7f}", "\u{ff}\u{80}"] {
+            for (before, after) in (0..20).flat_map(|b| (0..20).map(move |a| (b, a))) {
+                for byte in 0..0x80_u8 {
+                    let text = format!("{}{}{}", around.repeat(before), char::from(byte), around.repeat(after));
+                    let mut out = Vec::new();
+                    write_string(&mut out, &text);
+                    let escaped = match byte {
+                        b'"' | b'\\' => format!("\\{}", char::from(byte)),
+                        8 => "\\b".to_owned(),
+                        9 => "\\t".to_owned(),
+                        10 => "\\n".to_owned(),
+                        12 => "\\f".to_owned(),
+                        13 => "\\r".to_owned(),
+                        0..0x20 => format!("\\u{byte:04x}"),
+                        _ => char::from(byte).to_string(),
+                    };
+                    assert_eq!(String::from_utf8(out).unwrap(), format!("\"{}{escaped}{}\"", around.repeat(before), around.repeat(after)));
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_example_of_rfc_8785_comes_out_as_printed_there() {

@@ -5,6 +5,8 @@
 //! own (`publisher`). A crash before 3 leaves orphans that no seal names, those in the vault until the next start; a crash between 3 and 4
 //! costs a resend, which the window of duplicates recognises.
 
+mod apart;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +30,6 @@ use super::{Counters, Pool, Receipt, SealerHandle, Submission, SubmitError};
 use crate::clock::{Clock, UnixSeconds};
 use crate::govern;
 use crate::record::Batch;
-use crate::record::apart::Apart;
 use crate::retain::Classes;
 use crate::tlog::merkle::CompactRange;
 use crate::tlog::seal_file::{Counts, SealFile, SegmentRef, Statement};
@@ -143,7 +144,8 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     let handle =
         SealerHandle { submissions, pool: options.pool, counters: Arc::new(Counters::default()), answer_within: options.answer_within };
     let started = clock.now().ceil_seconds();
-    let before = opened.newest.as_ref().map(|s| s.statement.config_sha256);
+    let previous = opened.newest.clone();
+    let before = previous.as_ref().map(|s| s.statement.config_sha256);
     let checkpoint_lock = match store.state().await {
         Ok(state) => state.default_retention.is_some() && store.locks() == Locks::Enforced,
         Err(e) => return Err(e.into()),
@@ -194,7 +196,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         Sealed::Failed { reason, .. } => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
     }
     sealer.fence(options.fence).await?;
-    sealer.clean_vault().await?;
+    sealer.clean_vault(previous).await?;
     let publishing = publisher.start(sealer.newest.as_ref()).await?;
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
@@ -451,56 +453,6 @@ impl Sealer {
             }
             (_, Err(reason)) => Err(reason),
         }
-    }
-
-    /// Content is durable before anything is signed that commits to it. Asked for every seal, heartbeats too: no index is signed before
-    /// what an earlier attempt at it left in the vault is gone.
-    async fn put_apart(&self, aparts: Vec<Apart>, sealed_at: UnixSeconds) -> Result<Packs, String> {
-        let Some(vault) = &self.vault else {
-            // Our own mistake, and not one to lose content by.
-            let kept = aparts.iter().any(|apart| !apart.is_empty());
-            return if kept { Err("records keep content apart, and there is no vault for it".to_owned()) } else { Ok(Packs::default()) };
-        };
-        let began = Instant::now();
-        let bytes: usize = aparts.iter().map(Apart::bytes_kept).sum();
-        let pieces: usize = aparts.iter().map(|apart| apart.pieces.len()).sum();
-        let kept = aparts.iter().any(|apart| !apart.is_empty());
-        match vault.put(self.range.size().0, sealed_at, aparts).await {
-            Ok(packs) => {
-                if kept {
-                    self.stats.vault_put.record(began.elapsed());
-                    self.stats.vault_bytes.add(u64::try_from(bytes).unwrap_or(u64::MAX));
-                    self.stats.vault_pieces.add(u64::try_from(pieces).unwrap_or(u64::MAX));
-                }
-                Ok(packs)
-            }
-            Err(error) => {
-                self.stats.vault_failures.add(1);
-                Err(error.to_string())
-            }
-        }
-    }
-
-    /// The seal that these were for does not come to be.
-    async fn leave(&self, packs: Packs) {
-        if let Some(vault) = &self.vault {
-            vault.remove(packs).await;
-        }
-    }
-
-    /// Removes what dead predecessors left in the vault for seals that never came to be. Not before the first seal of this process is
-    /// committed: until then a predecessor that is not dead may commit the seal that its content is for. The first seal itself keeps
-    /// nothing apart.
-    ///
-    /// KNOWN GAP: what a predecessor has on the wire to a bucket then lands later, in an index that is ours; it stays until the vault's
-    /// retention ends.
-    async fn clean_vault(&self) -> Result<(), OpenError> {
-        let (Some(vault), Some(newest)) = (&self.vault, &self.newest) else { return Ok(()) };
-        let removed = vault.clean(newest.statement.index, Some(newest.statement.sealed_at)).await?;
-        if removed > 0 {
-            tracing::info!(removed, "vault.cleaned");
-        }
-        Ok(())
     }
 
     async fn put_segments(&self, batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<Staged, String> {

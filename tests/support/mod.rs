@@ -1,6 +1,7 @@
 //! What the integration tests share: the receiver as a process of its own, clients that speak the wire, an independent reading of what
 //! must come out, and the tools of others.
 
+pub(crate) mod apart;
 pub(crate) mod captures;
 pub(crate) mod failing;
 pub(crate) mod forge;

@@ -50,6 +50,12 @@ pub(crate) fn keys() -> Vec<(String, To, u8)> {
     own.iter().flat_map(|(key, to, rank)| [PREFIX, ALIAS].map(|prefix| (format!("{prefix}{key}"), *to, *rank))).collect()
 }
 
+/// Where a claim at a record's path goes: what `ai_audit.<path>` means. `None`: no application can claim it.
+pub(crate) fn to(path: &str) -> Option<To> {
+    let member = Member::find(path).filter(|m| m.spec().standing == Standing::Keyed)?;
+    ALIASES.iter().find(|(key, _)| *key == path).map(|(_, to)| *to).or_else(|| by_path(member))
+}
+
 fn by_path(member: Member) -> Option<To> {
     let side = match member {
         member::INPUT => Side::Input,

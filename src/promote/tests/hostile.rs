@@ -4,7 +4,7 @@ use super::*;
 use crate::promote::testing::{SPAN, TRACE, event, field, log, pair, span};
 use proptest::prelude::*;
 
-fn any_value() -> impl Strategy<Value = Any> {
+pub(super) fn any_value() -> impl Strategy<Value = Any> {
     let leaf = prop_oneof![
         Just(Any::empty()),
         ".{0,40}".prop_map(|t| Any::text(&t)),

@@ -1,5 +1,6 @@
 //! One record in sentences: what happened, then everything known about it.
 
+use super::change;
 use super::people::People;
 use super::phrases::{action, automation, confidence, reasons};
 use super::review::{self, is_review, review_result};
@@ -396,9 +397,25 @@ impl Told<'_> {
             let version = self.quoted("change.version").map(|v| format!(", version {v}")).unwrap_or_default();
             self.say(format!("It concerns {object}{version}."));
         }
+        if self.hit.text("kind") == Some("config_change") {
+            self.differences();
+        }
         if let Some(act) = self.quoted("control.act") {
             let target = self.quoted("control.target").map(|t| format!(" on {t}")).unwrap_or_default();
             self.say(format!("The act was {act}{target}."));
+        }
+    }
+
+    /// What a new configuration changes.
+    fn differences(&mut self) {
+        match (self.hit.text("change.before"), self.hit.text("change.after")) {
+            (Some(before), Some(after)) => match change::differences(before, after) {
+                Some(all) if all.is_empty() => self.say("Nothing in it differs from the one before."),
+                Some(all) => all.into_iter().for_each(|sentence| self.say(sentence)),
+                None => self.say("Its text cannot be compared with the one before."),
+            },
+            (None, Some(_)) => self.say("No configuration before it is recorded."),
+            _ => {}
         }
     }
 

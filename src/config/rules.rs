@@ -1,0 +1,239 @@
+//! `promotion.rules` and `confidence.thresholds`: read with the place of every part at hand, and written back.
+
+use super::section::{Entry, Scalar, Section};
+use super::yaml::ConfigError;
+use crate::promote::rules::{
+    self, Condition, Constant, EXPRESSION_MAX, Expected, Key, Pattern, RULES_MAX, Rule, Settable, Source, Vocabulary,
+};
+use crate::promote::{RecordSignal, THRESHOLDS_MAX, Threshold};
+use crate::record::canonical::Json;
+
+/// Longest name of a rule or threshold, bytes.
+const NAME_MAX: usize = 64;
+
+const SIGNALS: [(&str, RecordSignal); 3] =
+    [("span", RecordSignal::Span), ("span_event", RecordSignal::SpanEvent), ("log", RecordSignal::Log)];
+
+/// `promotion.rules`
+pub(super) fn rules(at: &mut Section<'_>) -> Result<Vec<Rule>, ConfigError> {
+    let Some(list) = at.sections("rules")? else { return Ok(Vec::new()) };
+    let mut all: Vec<Rule> = Vec::new();
+    for mut at in list {
+        let rule = rule(&mut at)?;
+        if all.iter().any(|other| other.name == rule.name) {
+            return Err(at.error(format!("two rules are called `{}`; a name tells one from the other", rule.name)));
+        }
+        if all.len() == RULES_MAX {
+            return Err(at.error(format!("`promotion.rules` has more than {RULES_MAX} rules")));
+        }
+        rule.check().map_err(|why| at.error(format!("rule `{}` {why}", rule.name)))?;
+        all.push(rule);
+        at.finish()?;
+    }
+    Ok(all)
+}
+
+fn rule(at: &mut Section<'_>) -> Result<Rule, ConfigError> {
+    let name = at.optional("name", name)?.ok_or_else(|| at.error("a rule needs a `name`, by which messages speak of it"))?;
+    let mut inner = at.section("match")?;
+    let mut rule = Rule {
+        name,
+        signal: inner.word("signal", RecordSignal::Span, &SIGNALS)?,
+        scope: inner.optional("scope", Pattern::parse)?,
+        item: inner.optional("name", Pattern::parse)?,
+        resource: expected(&mut inner, "resource")?,
+        has: keys(&mut inner, "has", Key::parse)?,
+        attributes: expected(&mut inner, "attributes")?,
+        when: inner.scalar("when")?.map(|scalar| condition(&scalar, Vocabulary::Telemetry)).transpose()?,
+        promote: at.flag("promote", true)?,
+        kind: at.optional("kind", rules::kind)?,
+        from: at.entries("from")?.into_iter().map(source).collect::<Result<_, _>>()?,
+        set: at.entries("set")?.into_iter().map(constant).collect::<Result<_, _>>()?,
+        keep: keys(at, "keep", Key::kept)?,
+        drop: keys(at, "drop", Key::parse)?,
+    };
+    inner.finish()?;
+    // The order of a map says nothing either.
+    rule.from.sort_by_key(|source| source.target().path());
+    rule.set.sort_by_key(|constant| constant.target().path());
+    Ok(rule)
+}
+
+fn name(text: &str) -> Result<String, String> {
+    match text.len() {
+        0 => Err("empty".to_owned()),
+        n if n > NAME_MAX => Err(format!("longer than {NAME_MAX} bytes")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Keys in any order: it says nothing, so it must not change the hash of the configuration.
+fn keys(at: &mut Section<'_>, name: &'static str, parse: fn(&str) -> Result<Key, String>) -> Result<Vec<Key>, ConfigError> {
+    let mut all: Vec<Key> = at.texts(name)?.unwrap_or_default().iter().map(|s| s.parse(parse)).collect::<Result<_, _>>()?;
+    all.sort_by(|a, b| a.text().cmp(b.text()));
+    all.dedup();
+    Ok(all)
+}
+
+fn expected(at: &mut Section<'_>, name: &'static str) -> Result<Vec<(Key, Expected)>, ConfigError> {
+    let read = |entry: Entry<'_>| {
+        let key = entry.key(Key::parse)?;
+        let missing = entry.error(format!("say what `{}` has to be; that it is there at all is asked under `has`", key.text()));
+        Ok((key, entry.scalar()?.ok_or(missing)?.parse(Expected::parse)?))
+    };
+    let mut all: Vec<(Key, Expected)> = at.entries(name)?.into_iter().map(read).collect::<Result<_, _>>()?;
+    all.sort_by(|(a, _), (b, _)| a.text().cmp(b.text()));
+    Ok(all)
+}
+
+/// A condition; what is wrong in it is shown at its own place in the file.
+fn condition(scalar: &Scalar<'_>, vocabulary: Vocabulary) -> Result<Condition, ConfigError> {
+    Condition::parse(&scalar.text, vocabulary).map_err(|mistake| {
+        let before = scalar.text.get(..mistake.offset).unwrap_or_default();
+        let at = before.chars().count() + 1;
+        let sentence = format!("`{}` at character {at} of the condition: {}", scalar.path, mistake.why);
+        if scalar.text.len() > EXPRESSION_MAX { scalar.error(sentence) } else { scalar.error_inside(mistake.offset, sentence) }
+    })
+}
+
+fn source(entry: Entry<'_>) -> Result<Source, ConfigError> {
+    let target = entry.key(Settable::parse)?;
+    let place = entry.error(format!("`{}` comes from no attribute; name one", target.path()));
+    let mut values = Vec::new();
+    let keys = if entry.is_map() {
+        let mut inner = entry.section()?;
+        let keys = inner.texts_or_one("attribute")?;
+        for value in inner.entries("values")? {
+            let sent = value.key(|text| Ok(text.to_owned()))?;
+            let missing = value.error(format!("say which word of the record `{sent}` is"));
+            let word = value.scalar()?.ok_or(missing)?;
+            word.parse(|word| Constant::parse(target, &[word.to_owned()]))?;
+            values.push((sent, word.text));
+        }
+        inner.finish()?;
+        values.sort();
+        keys
+    } else {
+        entry.texts_or_one()?
+    };
+    let mut read = Vec::new();
+    for scalar in &keys {
+        read.push(scalar.parse(|text| {
+            let key = Key::parse(text)?;
+            Source::may_read(target, &key).map(|()| key)
+        })?);
+    }
+    Source::new(target, read, values)
+        .map_err(|why| if keys.is_empty() { place.clone() } else { ConfigError { sentence: why, ..place.clone() } })
+}
+
+fn constant(entry: Entry<'_>) -> Result<Constant, ConfigError> {
+    let target = entry.key(Settable::parse)?;
+    let place = entry.error("");
+    let written = entry.texts_or_one()?;
+    let texts: Vec<String> = written.iter().map(|scalar| scalar.text.clone()).collect();
+    Constant::parse(target, &texts).map_err(|why| match written.first() {
+        Some(scalar) => scalar.error(format!("`{}`: {why}", scalar.path)),
+        None => ConfigError { sentence: why, ..place },
+    })
+}
+
+/// `confidence.thresholds`
+pub(super) fn thresholds(at: &mut Section<'_>) -> Result<Vec<Threshold>, ConfigError> {
+    let Some(list) = at.sections("thresholds")? else { return Ok(Vec::new()) };
+    let mut all: Vec<Threshold> = Vec::new();
+    for mut at in list {
+        if all.len() == THRESHOLDS_MAX {
+            return Err(at.error(format!("`confidence.thresholds` has more than {THRESHOLDS_MAX} thresholds")));
+        }
+        if all.iter().any(|other| other.when.is_none()) {
+            return Err(at.error("the threshold before this one has no `when` and holds for everything, so this one never counts"));
+        }
+        let name = at.optional("name", name)?;
+        let when = at.scalar("when")?.map(|scalar| condition(&scalar, Vocabulary::Record)).transpose()?;
+        let number = |text: &str| match Json::parse(text.as_bytes()) {
+            Ok(Json::Number(number)) => Ok(number),
+            _ => Err(format!("`{text}` is no number; write it as scores are sent, as in 0.8")),
+        };
+        let threshold = at.optional("threshold", number)?.ok_or_else(|| at.error("a threshold needs a `threshold`, as in 0.8"))?;
+        all.push(Threshold { name, when, threshold });
+        at.finish()?;
+    }
+    Ok(all)
+}
+
+fn object(members: impl IntoIterator<Item = (&'static str, Option<Json>)>) -> Json {
+    Json::Object(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+}
+
+fn texts<'t>(texts: impl Iterator<Item = &'t str>) -> Option<Json> {
+    let list: Vec<Json> = texts.map(Json::string).collect();
+    (!list.is_empty()).then_some(Json::Array(list))
+}
+
+/// One text as itself, several as a list.
+fn one_or_more<'t>(all: impl Iterator<Item = &'t str>) -> Json {
+    let mut list: Vec<Json> = all.map(Json::string).collect();
+    match (list.len(), list.pop()) {
+        (1, Some(one)) => one,
+        (_, last) => {
+            list.extend(last);
+            Json::Array(list)
+        }
+    }
+}
+
+fn map<T>(all: &[T], pair: impl Fn(&T) -> (String, Json)) -> Option<Json> {
+    (!all.is_empty()).then(|| Json::Object(all.iter().map(pair).collect()))
+}
+
+/// The rules as they are written.
+pub(super) fn rules_json(all: &[Rule]) -> Option<Json> {
+    (!all.is_empty()).then(|| Json::Array(all.iter().map(rule_json).collect()))
+}
+
+fn rule_json(rule: &Rule) -> Json {
+    let signal = SIGNALS.iter().find(|(_, signal)| *signal == rule.signal).map(|(word, _)| Json::string(*word));
+    let expected = |all: &[(Key, Expected)]| map(all, |(key, value)| (key.text().to_owned(), Json::string(value.text())));
+    let matched = object([
+        ("signal", signal),
+        ("scope", rule.scope.as_ref().map(|p| Json::string(p.text()))),
+        ("name", rule.item.as_ref().map(|p| Json::string(p.text()))),
+        ("resource", expected(&rule.resource)),
+        ("has", texts(rule.has.iter().map(Key::text))),
+        ("attributes", expected(&rule.attributes)),
+        ("when", rule.when.as_ref().map(|c| Json::string(c.text()))),
+    ]);
+    let from = map(&rule.from, |source| {
+        let keys = one_or_more(source.keys().iter().map(Key::text));
+        let values = map(source.values(), |(sent, word)| (sent.clone(), Json::string(word)));
+        let value = if values.is_some() { object([("attribute", Some(keys)), ("values", values)]) } else { keys };
+        (source.target().path().to_owned(), value)
+    });
+    let set = map(&rule.set, |constant| (constant.target().path().to_owned(), one_or_more(constant.written().iter().map(String::as_str))));
+    object([
+        ("name", Some(Json::string(&rule.name))),
+        ("match", Some(matched)),
+        ("promote", Some(Json::Bool(rule.promote))),
+        ("kind", rule.kind.map(|kind| Json::string(kind.as_str()))),
+        ("from", from),
+        ("set", set),
+        ("keep", texts(rule.keep.iter().map(Key::text))),
+        ("drop", texts(rule.drop.iter().map(Key::text))),
+    ])
+}
+
+/// The thresholds as they are written.
+pub(super) fn thresholds_json(all: &[Threshold]) -> Json {
+    let one = |threshold: &Threshold| {
+        object([
+            ("name", threshold.name.as_ref().map(Json::string)),
+            ("when", threshold.when.as_ref().map(|c| Json::string(c.text()))),
+            ("threshold", Some(Json::Number(threshold.threshold))),
+        ])
+    };
+    Json::Array(all.iter().map(one).collect())
+}
+
+#[cfg(test)]
+mod tests;
