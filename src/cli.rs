@@ -6,16 +6,17 @@
 mod values;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::UnixNanos;
-use crate::config::{Environment, Overrides, PrintFormat};
+use crate::config::{Endpoint, Environment, Overrides, PrintFormat};
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
-    VkeyParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_from, parse_ground, parse_id, parse_kind, parse_limit,
-    parse_store, parse_to, parse_vkey,
+    VkeyParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_duration, parse_endpoint, parse_framework, parse_from,
+    parse_ground, parse_id, parse_kind, parse_limit, parse_store, parse_to, parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
@@ -85,6 +86,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Take a person, or what was said in a record, out of the vault; every proof still verifies
     Erase(Box<EraseArgs>),
+    /// Say what telemetry would become, what is missing and for whom, and why a span is not AI; nothing is stored
+    Lint(Box<LintArgs>),
+    /// Print the attributes that are understood: type, example, level, member of the record
+    Attributes(AttributesArgs),
     /// Examine configuration, keys, clock and store before they matter
     Doctor(DoctorArgs),
     /// Make the signing key of a log and the identity key of a store
@@ -385,6 +390,102 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
+/// `spanseal lint`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal lint traces.json                     OTLP as the Collector's file exporter writes it\n  \
+    spanseal lint --format json --fail-on missing,unknown captured/*.pb | jq .totals\n  \
+    spanseal lint --listen --for 30s              receives on the configured ports, stores nothing\n  \
+    spanseal lint --listen 127.0.0.1:5317         gRPC there, HTTP on the next port\n\n\
+    Files are OTLP requests of traces or logs, protobuf or JSON, one or many (JSON lines; the file exporter's length-prefixed form), \
+    as they are or compressed with gzip or zstd.\nThe configuration decides as it would for serve: dialects, own rules, kept attributes. \
+    No content and no person is printed.\n\
+    Exit codes: 0 nothing of what --fail-on names, 1 something, 2 an input could not be read or held nothing, 64 the command line is wrong.")]
+pub struct LintArgs {
+    /// OTLP requests; `-` reads from stdin
+    #[arg(value_name = "FILE", required_unless_present = "listen", conflicts_with = "listen")]
+    pub files: Vec<PathBuf>,
+    /// Receive instead, by OTLP/gRPC and OTLP/HTTP: where the configuration says, or on a host or HOST:PORT (gRPC; HTTP on the next port; 0 takes free ones)
+    #[arg(long, value_name = "ENDPOINT", num_args = 0..=1, require_equals = false, value_parser = parse_endpoint)]
+    pub listen: Option<Option<Endpoint>>,
+    /// Stop after so long, such as 30s or 5m; else at Ctrl-C
+    #[arg(long = "for", value_name = "TIME", requires = "listen", conflicts_with = "files", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// Stop after so many spans and logs
+    #[arg(long, value_name = "N", requires = "listen", conflicts_with = "files", value_parser = parse_limit)]
+    pub count: Option<usize>,
+    /// What protobuf files hold, where they do not say it themselves
+    #[arg(long, value_name = "SIGNAL")]
+    pub signal: Option<LintSignal>,
+    /// Whose wishes count beside what records require, such as eu_ai_act; may be repeated; all without it
+    #[arg(long, value_name = "ID", value_parser = parse_framework)]
+    pub framework: Vec<String>,
+    /// What makes the exit code 1; `none` for nothing
+    #[arg(long, value_name = "FINDINGS", value_delimiter = ',', default_value = "missing,unknown,conflicts,rejected")]
+    pub fail_on: Vec<LintFinding>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: LintFormat,
+}
+
+/// A signal that can be linted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LintSignal {
+    /// Spans
+    Traces,
+    /// Log records
+    Logs,
+}
+
+/// Form of `lint`'s answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LintFormat {
+    /// For a terminal
+    Table,
+    /// One object, for CI
+    Json,
+}
+
+/// What `lint` may fail on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LintFinding {
+    /// Members that the kind of record requires
+    Missing,
+    /// Members that somebody asks for besides
+    Recommended,
+    /// Keys that look like misspelt ones
+    Unknown,
+    /// Values that do not fit, or contradict each other
+    Conflicts,
+    /// Values that were cut
+    Truncated,
+    /// Spans and logs that cannot become records
+    Rejected,
+    /// Spans and logs that are not AI
+    NotAi,
+    /// Nothing
+    None,
+}
+
+/// `spanseal attributes`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal attributes | less\n  spanseal attributes --format json | jq '.members[] | select(.level == \"required\")'"
+)]
+pub struct AttributesArgs {
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "markdown")]
+    pub format: AttributesFormat,
+}
+
+/// Form of `attributes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AttributesFormat {
+    /// A document
+    Markdown,
+    /// One object
+    Json,
+}
+
 /// `spanseal keygen`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
@@ -437,7 +538,15 @@ impl Cli {
             Command::Show(args) => &mut args.keys,
             Command::Prove(args) => &mut args.keys,
             Command::Check(args) => &mut args.keys,
-            Command::Demo(_) | Command::Serve(_) | Command::Erase(_) | Command::Doctor(_) | Command::Keygen(_) => return Ok(()),
+            Command::Demo(_)
+            | Command::Serve(_)
+            | Command::Erase(_)
+            | Command::Lint(_)
+            | Command::Attributes(_)
+            | Command::Doctor(_)
+            | Command::Keygen(_) => {
+                return Ok(());
+            }
         };
         if let (true, Some(text)) = (keys.vkey.is_empty(), environment.get("SPANSEAL_VKEY")) {
             for one in text.split_whitespace() {

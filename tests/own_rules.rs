@@ -30,7 +30,7 @@ fn promoter() -> Promoter {
     let now = UnixSeconds(NOW);
     let config = Config::parse("credit-model-fastapi.yaml", &text, &Overrides::default(), &Environment::default(), now);
     let config = config.unwrap_or_else(|e| panic!("{e}"));
-    // Pseudonyms that the goldens can be compared with.
+    // Persons keyed, so that the pseudonyms are known beforehand.
     let settings = config.promotion_settings(IdentityKey::new(KEY), Persons::default());
     Promoter::new(Settings { identity_mode: IdentityMode::Keyed, ..settings }).unwrap()
 }

@@ -14,7 +14,7 @@ struct Sent {
 }
 
 /// Brings the tool of `setup.sh NAME`, or says why the test is skipped.
-fn tool(name: &str, what: &str) -> Option<String> {
+pub(crate) fn tool(name: &str, what: &str) -> Option<String> {
     let mut setup = Command::new("bash");
     setup.arg(tools::scripts().join("clients/setup.sh")).arg(name);
     let finished = Finished::of(setup);

@@ -3,10 +3,13 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::time::Duration;
 
 use clap::builder::TypedValueParser;
 
 use crate::clock::{UnixNanos, UnixSeconds};
+use crate::config::{self, Endpoint};
+use crate::lint;
 use crate::record::canonical::Json;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
@@ -70,6 +73,25 @@ pub(super) fn parse_limit(text: &str) -> Result<usize, String> {
         Ok(limit) => Ok(limit),
         Err(_) => Err(format!("`{text}` is no number of records")),
     }
+}
+
+/// A Go duration of at least 10ms.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    config::parse_duration(text)
+}
+
+/// A host with the usual port of OTLP/gRPC, or host and port.
+pub(super) fn parse_endpoint(text: &str) -> Result<Endpoint, String> {
+    const GRPC_PORT: u16 = 4317;
+    text.parse().or_else(|why| format!("{text}:{GRPC_PORT}").parse().map_err(|_: String| why))
+}
+
+pub(super) fn parse_framework(text: &str) -> Result<String, String> {
+    if lint::is_framework(text) {
+        return Ok(text.to_owned());
+    }
+    let known: Vec<&str> = lint::FRAMEWORKS.iter().map(|(id, _)| *id).collect();
+    Err(format!("`{text}` is no framework that is known here; known are {}", known.join(", ")))
 }
 
 pub(super) fn parse_store(text: &str) -> Result<String, String> {

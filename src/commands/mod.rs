@@ -1,11 +1,13 @@
 //! What each command does; one small file each. Errors are `anyhow` here: they end as one sentence in `main`.
 
+pub mod attributes;
 pub mod check;
 mod content;
 pub mod demo;
 pub mod doctor;
 pub mod erase;
 pub mod keygen;
+pub mod lint;
 pub mod output;
 pub mod prove;
 pub mod query;
@@ -31,6 +33,8 @@ pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::R
         Command::Prove(args) => Box::pin(prove::run(args, &config)).await,
         Command::Check(args) => check::run(&args),
         Command::Erase(args) => Box::pin(erase::run(*args, &config)).await,
+        Command::Lint(args) => Box::pin(lint::run(*args, &config)).await,
+        Command::Attributes(args) => attributes::run(&args),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
         Command::Keygen(args) => Box::pin(keygen::run(args, &config)).await,
     }

@@ -34,7 +34,6 @@ pub use yaml::ConfigError;
 use crate::clock::UnixSeconds;
 use crate::promote;
 use crate::receive::{TlsFiles, listen};
-use crate::record::identity::PersonBook;
 use crate::retain::{Classes, Period};
 use crate::tlog::Hash;
 use crate::vault::Persons;
@@ -414,8 +413,9 @@ impl Config {
             IdentityMode::Keyed => (promote::IdentityMode::Keyed, false),
             IdentityMode::Plain => (promote::IdentityMode::Plain, true),
         };
-        let book: Arc<dyn PersonBook> = Arc::new(persons);
-        settings.persons = Some(book).filter(|_| self.identity.mode == IdentityMode::Vault);
+        if self.identity.mode == IdentityMode::Vault {
+            settings.persons = Some(Arc::new(persons));
+        }
         settings.content = match self.content.mode {
             ContentMode::Vault => crate::record::content::ContentMode::Vault { equality: self.content.equality },
             ContentMode::Hash => crate::record::content::ContentMode::Hash,

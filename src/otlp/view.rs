@@ -73,6 +73,8 @@ impl<'a> Value<'a> {
                 _ => Value::KeyValues(Message::new(part)),
             },
             (7, Payload::Bytes(bytes)) => Value::Bytes(bytes),
+            // `string_value_strindex` belongs to profiles; elsewhere it is "as if this value were absent" (common.proto).
+            (8, Payload::Varint(_)) => Value::Empty,
             _ => self,
         }
     }
@@ -328,7 +330,7 @@ impl<'a> Span<'a> {
                 (3, Payload::Bytes(v)) => span.trace_state = v,
                 (4, Payload::Bytes(v)) => span.parent_span_id = v,
                 (5, Payload::Bytes(v)) => span.name = v,
-                (6, Payload::Varint(v)) => span.kind = v,
+                (6, Payload::Varint(v)) => span.kind = u64::from(low32(v)),
                 (7, Payload::Fixed64(v)) => span.start = v,
                 (8, Payload::Fixed64(v)) => span.end = v,
                 (10, Payload::Varint(v)) => span.dropped_attributes = low32(v),
@@ -364,7 +366,7 @@ impl<'a> Span<'a> {
         for field in self.status.fields() {
             match field? {
                 Field { number: 2, value: Payload::Bytes(message) } => status.1 = message,
-                Field { number: 3, value: Payload::Varint(code) } => status.0 = code,
+                Field { number: 3, value: Payload::Varint(code) } => status.0 = u64::from(low32(code)),
                 _ => {}
             }
         }
@@ -497,8 +499,25 @@ pub fn is_span_id(bytes: &[u8]) -> bool {
     bytes.len() == 8 && bytes.iter().any(|b| *b != 0)
 }
 
-/// A `uint32` field: a longer varint is cut to 32 bits (protobuf.dev, "More Integer Types").
+/// A `uint32` or enum field: a longer varint is cut to 32 bits (protobuf.dev, "More Integer Types").
 #[expect(clippy::as_conversions, reason = "cutting is what the encoding guide prescribes")]
 fn low32(value: u64) -> u32 {
     value as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers of 32 bits that are sent longer, and a value that only profiles have: read as the schema's types read them.
+    #[test]
+    fn longer_numbers_are_cut_and_values_of_profiles_are_none() {
+        // Field 6 and, inside field 15, field 3: 2^32 + 2.
+        let span = [0x30, 0x82, 0x80, 0x80, 0x80, 0x10, 0x7a, 6, 0x18, 0x82, 0x80, 0x80, 0x80, 0x10];
+        let span = Span::read(&span).unwrap();
+        assert_eq!((span.kind, span.status().unwrap().0), (2, 2));
+        // string_value "x", then string_value_strindex 1.
+        assert!(matches!(Value::read(&Message::new(b"\x0a\x01x\x40\x01")), Ok(Value::Empty)));
+        assert!(matches!(Value::read(&Message::new(b"\x40\x01\x0a\x01x")), Ok(Value::Text(b"x"))));
+    }
 }

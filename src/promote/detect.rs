@@ -319,10 +319,12 @@ pub(crate) fn names(scope_name: &[u8], name: &[u8]) -> Dialects {
 
 /// Whether a log record is AI: by a key, or by its event name in any of the places where it is put.
 pub(crate) fn is_ai_log(log: &[u8], scope_name: &[u8], enabled: Dialects) -> Result<bool, Malformed> {
+    // A name that is sent again counts last, a body in pieces counts as a whole: both are looked at when all is read.
+    let mut event_name: &[u8] = b"";
+    let mut body = Message::default();
     for field in Fields::new(log) {
         let Field { number, value: Payload::Bytes(bytes) } = field? else { continue };
         let dialect = match number {
-            12 => log_event_of(scope_name, bytes),
             6 => match quick_key(bytes)? {
                 b"event.name" => match KeyValue::read(bytes)?.value()? {
                     Value::Text(name) => log_event_of(scope_name, name),
@@ -337,18 +339,27 @@ pub(crate) fn is_ai_log(log: &[u8], scope_name: &[u8], enabled: Dialects) -> Res
                     Proof::No => None,
                 },
             },
-            // Coding agents put the event's name into the body.
-            5 => match Value::read(&Message::new(bytes))? {
-                Value::Text(body) if is_coding_agent_event(body) => log_event(body),
-                _ => None,
-            },
+            5 => {
+                body.merge(bytes);
+                continue;
+            }
+            12 => {
+                event_name = bytes;
+                continue;
+            }
             _ => continue,
         };
         if dialect.is_some_and(|d| enabled.has(d)) {
             return Ok(true);
         }
     }
-    Ok(false)
+    let by_name = log_event_of(scope_name, event_name);
+    // Coding agents put the event's name into the body.
+    let by_body = match Value::read(&body)? {
+        Value::Text(body) if is_coding_agent_event(body) => log_event(body),
+        _ => None,
+    };
+    Ok([by_name, by_body].into_iter().flatten().any(|dialect| enabled.has(dialect)))
 }
 
 /// The dialects that the scope and the event name of a log prove.

@@ -102,14 +102,6 @@ pub(crate) struct Entity<'a> {
     pub(crate) name: &'a [u8],
 }
 
-/// A retrieved document in the making.
-#[derive(Debug, Default)]
-pub(crate) struct Document<'a> {
-    pub(crate) members: Record<'a>,
-    /// Its content, if that goes to the vault: how the member is called is known when all documents are.
-    pub(crate) loose: Option<Loose>,
-}
-
 /// A model, as a dialect names it.
 #[derive(Debug)]
 pub(crate) struct ModelSaid<'a> {
@@ -117,6 +109,14 @@ pub(crate) struct ModelSaid<'a> {
     /// The key that said so, and its value where that is all it says.
     pub(crate) key: Cow<'a, str>,
     pub(crate) sent: Option<&'a [u8]>,
+}
+
+/// A retrieved document in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Document<'a> {
+    pub(crate) members: Record<'a>,
+    /// Its content, if that goes to the vault: how the member is called is known when all documents are.
+    pub(crate) loose: Option<Loose>,
 }
 
 /// A record in the making.

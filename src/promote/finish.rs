@@ -215,15 +215,20 @@ fn kind(draft: &Draft<'_>, stated: Option<Kind>) -> Kind {
     })
 }
 
-/// What waited for the kind: the name of a tool or agent where its own key is missing, and a framework where nobody names a vendor.
-fn names<'a>(draft: &mut Draft<'a>, who: &Who<'_>, kind: Kind) {
-    let own = match kind {
+/// The member that holds the name of what a record of this kind is about.
+pub(crate) fn name_of(kind: Kind) -> Option<Member> {
+    match kind {
         Kind::Tool => Some(member::TOOL_NAME),
         Kind::Agent => Some(member::ACTOR_AGENT_NAME),
         Kind::Guardrail => Some(member::GUARDRAIL_NAME),
         Kind::Evaluation => Some(member::EVALUATION_NAME),
         _ => None,
-    };
+    }
+}
+
+/// What waited for the kind: the name of a tool or agent where its own key is missing, and a framework where nobody names a vendor.
+fn names<'a>(draft: &mut Draft<'a>, who: &Who<'_>, kind: Kind) {
+    let own = name_of(kind);
     for entity in std::mem::take(&mut draft.entities) {
         if let Some(member) = own.filter(|m| entity.kinds.contains(&kind) && !entity.name.is_empty() && !draft.record.has(*m)) {
             let mut marks = Marks::default();

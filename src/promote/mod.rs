@@ -21,6 +21,7 @@ pub mod rules;
 mod scan;
 mod scrub;
 mod settings;
+pub mod vocabulary;
 
 pub use crate::record::content::ContentMode;
 pub use crate::record::identity::{IdentityKey, IdentityMode, PersonBook, References};
@@ -355,6 +356,6 @@ impl Tally {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

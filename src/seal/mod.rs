@@ -83,6 +83,13 @@ pub struct SealerHandle {
 }
 
 impl SealerHandle {
+    /// A handle behind which nobody writes: for a receiver whose requests become no records. Whatever is handed over all the same is refused,
+    /// as by a writer that has stopped.
+    pub fn without_writer(pool: Pool) -> Self {
+        let (submissions, _) = mpsc::channel(1);
+        SealerHandle { submissions, pool, counters: Arc::default(), answer_within: Duration::ZERO }
+    }
+
     /// A handle whose other end the test holds.
     #[cfg(test)]
     pub(crate) fn for_tests(pool: Pool) -> (Self, mpsc::Receiver<Submission>) {

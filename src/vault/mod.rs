@@ -143,16 +143,24 @@ impl Vault {
         Ok(())
     }
 
-    async fn expect_owner(&self, owner: &str) -> Result<(), VaultError> {
-        let key = self.key("owner");
-        match self.read(Kind::Owner, &key).await? {
-            Some(found) if found.as_slice() == owner.as_bytes() => Ok(()),
+    /// Whose it is, as far as anybody's: refuses the vault of a log with another key, and the wrong vault key.
+    pub async fn is_owned_by(&self, owner: &str) -> Result<bool, VaultError> {
+        match self.read(Kind::Owner, &self.key("owner")).await? {
+            Some(found) if found.as_slice() == owner.as_bytes() => Ok(true),
             Some(found) => Err(VaultError::OtherLog {
                 url: self.0.store.describe(),
                 log: self.0.log.clone(),
                 found: String::from_utf8_lossy(&found).into_owned(),
             }),
-            None => {
+            None => Ok(false),
+        }
+    }
+
+    async fn expect_owner(&self, owner: &str) -> Result<(), VaultError> {
+        let key = self.key("owner");
+        match self.is_owned_by(owner).await? {
+            true => Ok(()),
+            false => {
                 let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()))?;
                 self.write(&key, body).await
             }
@@ -299,6 +307,19 @@ impl Vault {
         if found.len() < expected {
             // What is gone since the listing was merged into an object that the listing may not show: look again.
             return Box::pin(self.persons_objects()).await;
+        }
+        Ok(found)
+    }
+
+    /// Everything that the vault keeps of this log, decrypted. For tests that search it.
+    #[doc(hidden)]
+    pub async fn every_object(&self) -> Result<Vec<(ObjectKey, zeroize::Zeroizing<Vec<u8>>)>, VaultError> {
+        let mut found = Vec::new();
+        for (prefix, kind) in [("packs/", Kind::Pack), ("persons/", Kind::Persons), ("erasures/", Kind::Erasure), ("owner", Kind::Owner)] {
+            for listed in self.list_all(prefix).await? {
+                let plain = self.read(kind, &listed.key).await?;
+                found.extend(plain.map(|plain| (listed.key, plain)));
+            }
         }
         Ok(found)
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::promote::testing::{Any, event, log, span};
+use crate::promote::testing::{Any, event, field, log, span};
 
 fn ai(span: &[u8], scope_name: &[u8]) -> bool {
     is_ai_span(span, scope_name, Dialects::ALL).unwrap()
@@ -128,6 +128,16 @@ fn a_key_that_is_sent_twice_counts_last() {
     let mut bytes = vec![0x4a, pair.len() as u8];
     bytes.extend(pair);
     assert!(ai(&bytes, b""));
+}
+
+/// Of an event name that is sent twice the last is the name; a body in pieces is one body.
+#[test]
+fn of_a_log_the_last_name_and_the_whole_body_count() {
+    let is = |bytes: &[u8]| is_ai_log(bytes, b"", Dialects::ALL).unwrap();
+    let named = |names: [&str; 2]| names.map(|name| field(12, name.as_bytes())).concat();
+    assert!(is(&named(["order.placed", "gen_ai.choice"])) && !is(&named(["gen_ai.choice", "order.placed"])));
+    let said = |texts: [&str; 2]| texts.map(|text| field(5, &Any::text(text).0)).concat();
+    assert!(is(&said(["x", "codex.tool_decision"])) && !is(&said(["codex.tool_decision", "x"])));
 }
 
 #[test]

@@ -65,6 +65,11 @@ dialects! {
 }
 
 impl Dialect {
+    /// As `source.dialects` spells it.
+    pub(crate) fn id(self) -> &'static str {
+        Dialect::ALL.iter().find(|(dialect, _)| *dialect == self).map_or("", |(_, id)| *id)
+    }
+
     #[expect(clippy::as_conversions, reason = "the discriminant of an enum with fewer than 64 variants")]
     fn bit(self) -> u64 {
         1 << (self as u8)
@@ -135,8 +140,8 @@ impl FromIterator<Dialect> for Dialects {
     }
 }
 
-/// Edits between two words (Levenshtein), over bytes.
-fn distance(a: &str, b: &str) -> usize {
+/// Edits between two words (Levenshtein), over bytes; of the first at most 64 are looked at.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().take(64).enumerate() {
         let mut diagonal = i;

@@ -54,7 +54,7 @@ mod traceloop;
 mod vercel_ai;
 
 pub(crate) use carriers::{Carried, carried_key};
-pub(crate) use ids::{Dialect, Dialects};
+pub(crate) use ids::{Dialect, Dialects, distance};
 pub(crate) use litellm::raw_parameter;
 pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
 pub(crate) use otel_genai::{MEMORY_RECORDS, is_framework, is_memory_write, kind_of_operation, message_event, provider};
@@ -446,6 +446,17 @@ impl Hasher for KeyHasher {
     fn finish(&self) -> u64 {
         self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
+}
+
+/// Every row of every table with the dialect whose it is; of words that many use, `true`: they count only where that dialect speaks.
+pub(crate) fn rows() -> impl Iterator<Item = (Option<Dialect>, &'static Row, bool)> {
+    let shared = TABLES.iter().flat_map(|(dialect, rows, _)| rows.iter().map(move |row| (*dialect, row, false)));
+    shared.chain(OWN.iter().flat_map(|(dialect, rows)| rows.iter().map(move |row| (Some(*dialect), row, true))))
+}
+
+/// Every indexed family of keys with its dialect.
+pub(crate) fn families() -> impl Iterator<Item = (Option<Dialect>, &'static str, Family)> {
+    TABLES.iter().flat_map(|(dialect, _, families)| families.iter().map(move |(prefix, family)| (*dialect, *prefix, *family)))
 }
 
 /// Every key of every table, for tests that try them all.

@@ -1,0 +1,16 @@
+//! `spanseal attributes`: the reference for application developers, out of the tables of this very program.
+
+use std::process::ExitCode;
+
+use super::output;
+use crate::cli::{AttributesArgs, AttributesFormat};
+use crate::lint::reference;
+
+/// Runs it.
+pub fn run(args: &AttributesArgs) -> anyhow::Result<ExitCode> {
+    output::answer(&match args.format {
+        AttributesFormat::Markdown => reference::markdown(),
+        AttributesFormat::Json => reference::json()?,
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

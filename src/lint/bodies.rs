@@ -1,0 +1,78 @@
+//! One export request as somebody kept it: protobuf or JSON, of which signal nobody wrote down (pure).
+
+use std::borrow::Cow;
+
+use crate::otlp::answer::Signal;
+use crate::otlp::foreign::{self, Foreign};
+use crate::otlp::json;
+use crate::otlp::view::{ResourceGroup, ScopeGroup, resource_groups};
+use crate::otlp::wire::{Fields, Malformed};
+
+/// What cannot be read, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at byte {at}: {what}")]
+pub struct Broken {
+    /// Position in the body, from 0: of the byte in JSON, of the part that does not hold together in protobuf.
+    pub at: usize,
+    /// What is wrong there. Never quotes the body.
+    pub what: &'static str,
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body<'a> {
+    /// What it holds.
+    pub signal: Signal,
+    /// As protobuf.
+    pub request: Cow<'a, [u8]>,
+}
+
+/// Whether bytes are protobuf of an export request and not JSON: a JSON text may begin with a line feed, which is the first byte of every
+/// such protobuf, but then its lengths do not add up.
+pub fn is_protobuf(bytes: &[u8]) -> bool {
+    let json = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
+    !json || bytes.first() == Some(&b'\n') && Fields::new(bytes).all(|field| field.is_ok_and(|f| f.number == 1 && f.bytes().is_some()))
+}
+
+/// Reads one request. `signal` is what it must be, where somebody knows; else its own words (JSON) or the shape of its items (protobuf)
+/// say. Protobuf that says nothing is taken for traces.
+pub fn body(bytes: &[u8], signal: Option<Signal>) -> Result<Body<'_>, Broken> {
+    if is_protobuf(bytes) {
+        framed(bytes)?;
+        let seen = || foreign::signal_of(Signal::Traces, bytes).unwrap_or(Signal::Traces);
+        return Ok(Body { signal: signal.unwrap_or_else(seen), request: Cow::Borrowed(bytes) });
+    }
+    let read = |signal| json::request(signal, bytes).map_err(|e| Broken { at: e.at, what: e.what });
+    let first = signal.unwrap_or(Signal::Traces);
+    let transcoded = read(first)?;
+    match transcoded.foreign {
+        None => Ok(Body { signal: first, request: Cow::Owned(transcoded.protobuf) }),
+        Some(Foreign::Signal(found)) if signal.is_none() => Ok(Body { signal: found, request: Cow::Owned(read(found)?.protobuf) }),
+        Some(Foreign::Signal(_)) => Err(Broken { at: 0, what: "it holds another signal than the one that was named" }),
+        Some(Foreign::Older) => Err(Broken { at: 0, what: "it is OTLP of before 1.0" }),
+        Some(Foreign::Unknown { .. }) => {
+            Err(Broken { at: 0, what: "it has none of the members of an OTLP request (resourceSpans, resourceLogs, resourceMetrics)" })
+        }
+    }
+}
+
+/// Follows the lengths down to the items. The promoter would say only that something is wrong; here is where.
+fn framed(bytes: &[u8]) -> Result<(), Broken> {
+    let broken = |part: &[u8], malformed: Malformed| Broken { at: offset(bytes, part), what: malformed.0 };
+    for group in resource_groups(bytes) {
+        let group = group.map_err(|malformed| broken(bytes, malformed))?;
+        let read = ResourceGroup::read(group).map_err(|malformed| broken(group, malformed))?;
+        for scope in read.scopes() {
+            let scope = scope.map_err(|malformed| broken(group, malformed))?;
+            let read = ScopeGroup::read(scope).map_err(|malformed| broken(scope, malformed))?;
+            read.items().try_for_each(|item| item.map(|_| ())).map_err(|malformed| broken(scope, malformed))?;
+            read.scope().map_err(|malformed| broken(scope, malformed))?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a part of a body begins in it.
+pub(super) fn offset(body: &[u8], part: &[u8]) -> usize {
+    part.as_ptr().addr().saturating_sub(body.as_ptr().addr())
+}
