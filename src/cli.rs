@@ -8,15 +8,15 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::UnixNanos;
 use crate::config::{Endpoint, Environment, Overrides, PrintFormat};
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
-    VkeyParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_duration, parse_endpoint, parse_framework, parse_from, parse_id,
-    parse_kind, parse_limit, parse_store, parse_to, parse_vkey,
+    VkeyParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_duration, parse_endpoint, parse_framework, parse_from,
+    parse_ground, parse_id, parse_kind, parse_limit, parse_store, parse_to, parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
@@ -84,6 +84,8 @@ pub enum Command {
     Prove(ProveArgs),
     /// Check a proof offline: no store, no network
     Check(CheckArgs),
+    /// Take a person, or what was said in a record, out of the vault; every proof still verifies
+    Erase(Box<EraseArgs>),
     /// Say what telemetry would become, what is missing and for whom, and why a span is not AI; nothing is stored
     Lint(Box<LintArgs>),
     /// Print the attributes that are understood: type, example, level, member of the record
@@ -324,6 +326,54 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
+/// `spanseal erase`.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("whom").required(true).multiple(false).args(["person", "subject", "record"]),
+    after_help = "Examples:\n  spanseal erase --person alice@example.com --ground 'request under Art. 17 GDPR' --ticket DSR-42 --dry-run\n  \
+    spanseal erase --subject ps:vault:00112233445566778899aabbccddeeff --ground 'objection upheld' --yes\n  \
+    spanseal erase --record 0f1e2d3c4b5a69788796a5b4c3d2e1f0 --ground 'sent by mistake'\n\n\
+    Erased are the person's entry in the vault and what was said in their traces; what a trace shares with others stays and is listed.\n\
+    Evidence stays as it is. The erasure is a record itself: put no name into --ground or --ticket, they cannot be erased.\n\
+    A running `serve` is asked to do it; where none runs, this command opens the log itself.\n\
+    Exit codes: 0 erased (or shown), 1 nothing to erase, 2 could not."
+)]
+pub struct EraseArgs {
+    /// Anybody a record names (user, subject, reviewer ...), by id or pseudonym
+    #[arg(long, value_name = "PERSON")]
+    pub person: Option<String>,
+    /// Whom decisions are about (subject.id), by id or pseudonym
+    #[arg(long, value_name = "PERSON")]
+    pub subject: Option<String>,
+    /// Only what was said in one record, 32 hexadecimal digits
+    #[arg(long, value_name = "ID", value_parser = parse_id)]
+    pub record: Option<String>,
+    /// Why, in words that name nobody
+    #[arg(long, value_name = "TEXT", value_parser = parse_ground)]
+    pub ground: String,
+    /// The request that it answers
+    #[arg(long, value_name = "TEXT")]
+    pub ticket: Option<String>,
+    /// Who asks for it; recorded as persons are
+    #[arg(long, value_name = "PERSON")]
+    pub by: Option<String>,
+    /// Realm of the person, where one id is several people's; may be repeated
+    #[arg(long, value_name = "REALM")]
+    pub realm: Vec<String>,
+    /// Also erase what their traces share with others
+    #[arg(long)]
+    pub shared: bool,
+    /// Only say what would be erased
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `spanseal doctor`.
 #[derive(Debug, Args)]
 #[command(
@@ -488,7 +538,13 @@ impl Cli {
             Command::Show(args) => &mut args.keys,
             Command::Prove(args) => &mut args.keys,
             Command::Check(args) => &mut args.keys,
-            Command::Demo(_) | Command::Serve(_) | Command::Lint(_) | Command::Attributes(_) | Command::Doctor(_) | Command::Keygen(_) => {
+            Command::Demo(_)
+            | Command::Serve(_)
+            | Command::Erase(_)
+            | Command::Lint(_)
+            | Command::Attributes(_)
+            | Command::Doctor(_)
+            | Command::Keygen(_) => {
                 return Ok(());
             }
         };

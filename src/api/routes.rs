@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::Standing;
+use super::erase::{ERASE, Erasing, erase};
 use crate::metrics::{self, Metrics};
 use crate::worm::{SMALL_BYTES_MAX, WormStore, checkpoint_key, is_name};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 /// What `/healthz` says.
 pub const HEALTHY: &str = "spanseal is alive";
@@ -25,6 +26,8 @@ pub struct Api {
     pub store: Arc<dyn WormStore>,
     /// `/metrics`
     pub metrics: Metrics,
+    /// `/erase`
+    pub erasing: Erasing,
 }
 
 /// All routes.
@@ -34,6 +37,7 @@ pub fn router(api: Api) -> Router {
         .route("/healthz", get(|| async { format!("{HEALTHY}\n") }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(prometheus))
+        .route(ERASE, post(erase))
         .route("/tlog/{log}/checkpoint", get(checkpoint))
         .route("/tlog/{log}/{*rest}", get(no_tiles))
         .fallback(not_found)
@@ -141,7 +145,8 @@ mod tests {
         let standing = Arc::new(Standing::new(clock.clone(), None));
         let metrics = Metrics::default();
         metrics.register(Arc::new(metrics::Process::new(clock, Arc::clone(&standing))));
-        let router = router(Api { log: "own".into(), standing: Arc::clone(&standing), store, metrics });
+        let erasing = Erasing::new(None, false);
+        let router = router(Api { log: "own".into(), standing: Arc::clone(&standing), store, metrics, erasing });
 
         assert_eq!(ask(&router, "/healthz").await.2, "spanseal is alive\n");
         assert_eq!(ask(&router, "/readyz").await.0, 503);

@@ -62,6 +62,11 @@ pub(super) fn parse_id(text: &str) -> Result<String, String> {
     Err(format!("`{id}` is not 32 hexadecimal digits; `spanseal show` takes any id, `--decision` a decision's own"))
 }
 
+/// Why something is erased, short enough to stand in a record.
+pub(super) fn parse_ground(text: &str) -> Result<String, String> {
+    crate::erase::check_ground(text.trim()).map(|()| text.trim().to_owned())
+}
+
 pub(super) fn parse_limit(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("a limit of 0 asks for nothing; leave it away to see all".to_owned()),

@@ -112,7 +112,7 @@ impl Default for Explained {
 
 /// What may say why content is gone: all erasures, and whom the traces concerned name.
 async fn explain(store: &Arc<dyn WormStore>, missing: &[&Hit], trusted: &[TrustedKey]) -> anyhow::Result<Explained> {
-    let search = async |filter: Filter| read::search(store, &Request { filter, trusted: trusted.to_vec(), limit: None }).await;
+    let search = async |filter: Filter| read::search(store, &Request { filter, trusted: trusted.to_vec(), ..Request::default() }).await;
     let erasures = search(Filter { kind: Some("erasure".to_owned()), ..Filter::default() }).await?;
     // Telemetry may call a record an erasure; only the writer's own count.
     let own = erasures.hits.into_iter().filter(|hit| hit.text("source.signal") == Some("control")).collect();

@@ -5,6 +5,7 @@ pub mod check;
 mod content;
 pub mod demo;
 pub mod doctor;
+pub mod erase;
 pub mod keygen;
 pub mod lint;
 pub mod output;
@@ -31,6 +32,7 @@ pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::R
         Command::Show(args) => Box::pin(show::run(args, &config, global)).await,
         Command::Prove(args) => Box::pin(prove::run(args, &config)).await,
         Command::Check(args) => check::run(&args),
+        Command::Erase(args) => Box::pin(erase::run(*args, &config)).await,
         Command::Lint(args) => Box::pin(lint::run(*args, &config)).await,
         Command::Attributes(args) => attributes::run(&args),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,

@@ -22,7 +22,7 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = read::store(config).await?;
     let id = args.id.trim().to_ascii_lowercase();
     let filter = Filter { record_id: Some(id), ..Filter::default() };
-    let answer = read::search(&store, &Request { filter, trusted: read::trusted(&args.keys, config), limit: None }).await?;
+    let answer = read::search(&store, &Request { filter, trusted: read::trusted(&args.keys, config), ..Request::default() }).await?;
     let Some(hit) = answer.hits.first() else {
         output::tell(&answer.may_be_elsewhere().unwrap_or_else(|| format!("No record has the id `{}`.", args.id)));
         return Ok(ExitCode::from(if answer.problems.is_empty() { 1 } else { 2 }));

@@ -16,7 +16,8 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = read::store(config).await?;
     let asked: Vec<&str> = [&args.user, &args.subject, &args.person].into_iter().filter_map(|a| a.as_deref()).collect();
     let names = read::names(config, store.as_ref(), &args.realm, &asked).await?;
-    let request = Request { filter: filter(&args, &names), limit: args.limit, trusted: read::trusted(&args.keys, config) };
+    let request =
+        Request { filter: filter(&args, &names), limit: args.limit, trusted: read::trusted(&args.keys, config), ..Request::default() };
     let answer = read::search(&store, &request).await?;
     let mut complete = answer.problems.is_empty();
     let said = if args.content {

@@ -34,7 +34,6 @@ pub use yaml::ConfigError;
 use crate::clock::UnixSeconds;
 use crate::promote;
 use crate::receive::{TlsFiles, listen};
-use crate::record::identity::PersonBook;
 use crate::retain::{Classes, Period};
 use crate::tlog::Hash;
 use crate::vault::Persons;
@@ -246,6 +245,11 @@ pub struct S3 {
 }
 
 impl Listener {
+    /// Whether others on the way can read what is sent there.
+    pub fn is_in_the_clear(&self) -> bool {
+        self.tls.is_none() && !self.endpoint.is_loopback()
+    }
+
     /// For [`crate::receive::listen::bind`].
     pub fn to_endpoint(&self) -> listen::Endpoint {
         let tls = self.tls.as_ref().map(|tls| TlsFiles {
@@ -409,7 +413,9 @@ impl Config {
             IdentityMode::Keyed => (promote::IdentityMode::Keyed, false),
             IdentityMode::Plain => (promote::IdentityMode::Plain, true),
         };
-        settings.persons = (self.identity.mode == IdentityMode::Vault).then(|| Arc::new(persons) as Arc<dyn PersonBook>);
+        if self.identity.mode == IdentityMode::Vault {
+            settings.persons = Some(Arc::new(persons));
+        }
         settings.content = match self.content.mode {
             ContentMode::Vault => crate::record::content::ContentMode::Vault { equality: self.content.equality },
             ContentMode::Hash => crate::record::content::ContentMode::Hash,

@@ -35,6 +35,53 @@ pub fn config_change(before: Option<&str>, after: &str, at: UnixNanos, random: [
     Batch { lines: line, records: vec![record], ..Batch::default() }
 }
 
+/// What an erasure says of itself. No person stands in it but by pseudonym, and no content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// Makes the record's id.
+    pub random: [u8; 16],
+    /// The person's pseudonym, or the record's id.
+    pub target: String,
+    /// Further pseudonyms of the person and how far it went, as JCS text.
+    pub filter: Option<String>,
+    /// Why.
+    pub ground: String,
+    /// The request that it answers.
+    pub ticket: Option<String>,
+    /// Whose content was erased: records.
+    pub count: u64,
+    /// Who asked for it, as evidence names persons.
+    pub by: Option<String>,
+}
+
+/// The record of an erasure. It goes to the class that keeps longest: it explains what is missing for as long as anything is kept.
+pub fn erasure(act: &Erasure, at: UnixNanos, classes: &Classes) -> Batch {
+    let class = longest(classes, at);
+    let id = RecordId::derive("control", "", "", &hex::encode(act.random));
+    let mut control = vec![
+        ("act".to_owned(), Json::string("erase")),
+        ("target".to_owned(), Json::string(&act.target)),
+        ("ground".to_owned(), Json::string(&act.ground)),
+        ("count".to_owned(), Json::String(act.count.to_string())),
+    ];
+    for (name, value) in [("filter", &act.filter), ("ticket", &act.ticket), ("by", &act.by)] {
+        control.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
+    }
+    let line = Json::object([
+        ("schema", Json::string(SCHEMA)),
+        ("id", Json::String(id.to_string())),
+        ("kind", Json::string("erasure")),
+        ("time", Json::object([("start", Json::String(at.rfc3339()))])),
+        ("source", Json::object([("signal", Json::string("control"))])),
+        ("control", Json::Object(control)),
+        ("retention", Json::object([("class", Json::string(&classes.class(class).name))])),
+        ("evidence", Json::object([("writer", Json::string(WRITER))])),
+    ])
+    .to_jcs();
+    let record = PendingRecord { id, line: 0..line.len(), class, first: at, last: at, control: true, sameness: id.0, pieces: 0..0 };
+    Batch { lines: line, records: vec![record], ..Batch::default() }
+}
+
 fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {
     let from = at.ceil_seconds();
     // The period first: a day of COMPLIANCE keeps nothing for as long as a year of GOVERNANCE does.
@@ -65,5 +112,19 @@ mod tests {
         assert_eq!(json.path("retention.class").and_then(Json::as_str), Some("long"));
         assert_eq!(json.path("id").and_then(Json::as_str), Some(record.id.to_string().as_str()));
         assert!(record.control);
+        let act = Erasure {
+            random: [9; 16],
+            target: "ps:vault:00".into(),
+            filter: None,
+            ground: "Art. 17 GDPR".into(),
+            ticket: Some("DSR-7".into()),
+            count: 3,
+            by: None,
+        };
+        let batch = erasure(&act, UnixNanos(1), &classes);
+        let json = Json::parse_canonical(batch.line(&batch.records[0])).unwrap();
+        let text = |path: &str| json.path(path).and_then(Json::as_str);
+        assert_eq!((text("kind"), text("control.act"), text("control.count")), (Some("erasure"), Some("erase"), Some("3")));
+        assert_eq!((text("retention.class"), text("control.ticket"), text("control.by")), (Some("long"), Some("DSR-7"), None));
     }
 }

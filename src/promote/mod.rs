@@ -1,7 +1,7 @@
 //! Span or log -> audit record (pure): what carries AI meaning is promoted, everything else is counted with its reason.
 //!
 //! The way of a span: `detect` looks at its keys (most spans end here), `draft` gives each attribute its home by the tables of
-//! `dialects`, `finish` hashes content, decides kind and fallbacks and names what is missing, `record::builder` writes the line.
+//! `dialects`, `finish` holds content (by commitment in the vault or by hash, `aside`), decides kind and fallbacks and names what is missing, `record::builder` writes the line.
 
 mod aside;
 mod confidence;

@@ -134,12 +134,14 @@ impl Reasons<'_> {
             named.extend(same.flat_map(|other| persons_in(&other.record)));
         }
         named.extend(hit.text("id"));
-        let erasure = self.erasures.iter().find(|erasure| {
-            // The log as a whole is in order of its seals: what was sealed later was not erased by this.
-            let later = erasure.place.log == hit.place.log && erasure.place.seal.statement.index >= hit.place.seal.statement.index;
-            later && targets(&erasure.record).iter().any(|target| named.contains(target.as_str()))
-        });
-        if let Some(erasure) = erasure {
+        // The log as a whole is in order of its seals: what was sealed later was not erased by this.
+        let later =
+            |erasure: &&Hit| erasure.place.log == hit.place.log && erasure.place.seal.statement.index >= hit.place.seal.statement.index;
+        let concerned = |erasure: &&Hit| targets(&erasure.record).iter().any(|target| named.contains(target.as_str()));
+        let concerning: Vec<&Hit> = self.erasures.iter().filter(later).filter(concerned).collect();
+        // An erasure of a person may have left this record, which is others' too; one of the record itself says for certain why.
+        let own = concerning.iter().find(|erasure| erasure.text("control.target") == hit.text("id"));
+        if let Some(erasure) = own.or(concerning.first()) {
             let text = |path: &str| erasure.text(path).unwrap_or("not recorded").to_owned();
             return Gone::Erased { at: text("time.start"), ground: text("control.ground"), record: text("id") };
         }

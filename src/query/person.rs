@@ -102,6 +102,27 @@ impl Wanted {
         wanted
     }
 
+    /// Whoever is stored under one of these forms.
+    pub fn stored(forms: impl IntoIterator<Item = String>) -> Self {
+        let mut wanted = Wanted::new(Label::Person, "ps:", &Names::default());
+        wanted.forms = forms.into_iter().collect();
+        wanted
+    }
+
+    /// Whether a stored value that stands in this line is this person; unlike [`is`](Self::is) it knows the line's realms.
+    pub fn is_in(&self, stored: &str, line: &[u8]) -> bool {
+        self.is(stored) || self.realm_of(stored, line).is_some()
+    }
+
+    /// The realm in which a stored form is this person, of those that a line shows; `None` where the form does not depend on one, or the
+    /// line does not show it.
+    pub fn realm_of(&self, stored: &str, line: &[u8]) -> Option<String> {
+        let mut of_line = self.clone();
+        of_line.see_realms(line);
+        let key = of_line.key.as_ref().filter(|_| !of_line.literal)?;
+        of_line.realms.iter().find(|realm| of_line.label.pseudonym(key, realm, &of_line.asked) == stored).cloned()
+    }
+
     fn try_realm(&mut self, realm: &str) {
         if self.literal || !self.realms.insert(realm.to_owned()) {
             return;
@@ -135,7 +156,7 @@ impl Wanted {
             let rest = line.get(at + PREFIX.len()..).unwrap_or_default();
             let is_own = self.key.as_ref().is_some_and(|key| rest.starts_with(key.id().as_bytes()));
             own |= is_own;
-            !is_own && !(self.vault_asked && rest.starts_with(b"vault:"))
+            !(is_own || self.vault_asked && rest.starts_with(b"vault:"))
         });
         foreign || own && self.realm.may_be_hidden_in(line)
     }

@@ -32,6 +32,18 @@ pub struct Request {
     pub limit: Option<usize>,
     /// Keys that the asker trusts.
     pub trusted: Vec<TrustedKey>,
+    /// What to do with records that were sealed more than once.
+    pub copies: Copies,
+}
+
+/// What to do with records that were sealed more than once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Copies {
+    /// One answer, the earliest; for readers.
+    #[default]
+    Collapsed,
+    /// Each, because each has its own content in the vault; for who erases.
+    Each,
 }
 
 /// How much was looked at.
@@ -97,7 +109,10 @@ pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &Prog
         answer.problems.append(&mut uncompared);
     }
     answer.strange_keys(&request.trusted);
-    answer.hits = collapse(found);
+    answer.hits = match request.copies {
+        Copies::Collapsed => collapse(found),
+        Copies::Each => found,
+    };
     if let Some(limit) = request.limit
         && answer.hits.len() > limit
     {

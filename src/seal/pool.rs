@@ -1,9 +1,10 @@
 //! The bounded pool: bytes of requests that are on their way to a seal.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The pool stayed full for the whole `admission_wait`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,11 +20,27 @@ pub struct Pool {
     free: Arc<Semaphore>,
     capacity: u32,
     wait: Duration,
+    /// Held by every share that was given since the last [`Pool::barrier`].
+    generation: Arc<Mutex<Generation>>,
+}
+
+/// Shares that were given between two barriers.
+#[derive(Debug)]
+struct Generation {
+    held: Arc<DropGuard>,
+    gone: CancellationToken,
+}
+
+impl Generation {
+    fn new() -> Self {
+        let gone = CancellationToken::new();
+        Generation { held: Arc::new(gone.clone().drop_guard()), gone }
+    }
 }
 
 /// A request's share. Dropping it frees the bytes.
 #[derive(Debug)]
-pub struct Permit(OwnedSemaphorePermit);
+pub struct Permit(OwnedSemaphorePermit, #[expect(dead_code, reason = "held, never read")] Arc<DropGuard>);
 
 impl Permit {
     /// How many bytes it stands for.
@@ -43,7 +60,8 @@ impl Pool {
     pub fn new(capacity: u64, wait: Duration) -> Self {
         let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
         let permits = usize::try_from(capacity).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Pool { free: Arc::new(Semaphore::new(permits)), capacity, wait }
+        let generation = Arc::new(Mutex::new(Generation::new()));
+        Pool { free: Arc::new(Semaphore::new(permits)), capacity, wait, generation }
     }
 
     /// Takes `bytes` out of the pool, waiting while it is full. A request larger than the whole pool takes all of it, alone.
@@ -71,13 +89,31 @@ impl Pool {
         taken.map(|more| permit.0.merge(more)).is_some()
     }
 
+    /// Waits until every share that was given before this call is given back: what those requests brought is sealed, or will not be.
+    /// Nobody else has to wait.
+    pub async fn barrier(&self) {
+        let before = std::mem::replace(&mut *self.generation(), Generation::new());
+        drop(before.held);
+        before.gone.cancelled().await;
+    }
+
+    fn generation(&self) -> std::sync::MutexGuard<'_, Generation> {
+        // It is replaced whole: a panic elsewhere leaves it as good.
+        self.generation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn acquire(&self, want: u32) -> Result<Permit, Full> {
         let full = Full { capacity: u64::from(self.capacity) };
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(want) {
-            return Ok(Permit(permit));
+            return Ok(self.permit(permit));
         }
         let acquired = tokio::time::timeout(self.wait, Arc::clone(&self.free).acquire_many_owned(want)).await;
-        acquired.map_err(|_| full)?.map(Permit).map_err(|_| full)
+        acquired.map_err(|_| full)?.map(|permit| self.permit(permit)).map_err(|_| full)
+    }
+
+    /// The generation is read after the share is there: who gets one after a barrier began is not waited for.
+    fn permit(&self, permit: OwnedSemaphorePermit) -> Permit {
+        Permit(permit, Arc::clone(&self.generation().held))
     }
 
     /// Bytes in use, for the metric.
@@ -111,6 +147,27 @@ mod tests {
         assert_eq!(pool.used(), 10);
         drop(huge);
         assert_eq!(pool.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_barrier_waits_for_those_before_it_and_for_nobody_else() {
+        let pool = Pool::new(10, Duration::from_secs(5));
+        pool.barrier().await;
+        let mut before = pool.admit(2).await.unwrap();
+        let waiting = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.barrier().await }
+        });
+        tokio::task::yield_now().await;
+        let after = pool.admit(2).await.unwrap();
+        // Widened by a share of later: it is still the earlier request's.
+        pool.widen(&mut before, 4).await.unwrap();
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(before);
+        waiting.await.unwrap();
+        drop(after);
+        pool.barrier().await;
     }
 
     #[tokio::test(start_paused = true)]

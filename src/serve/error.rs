@@ -49,6 +49,14 @@ pub enum ServeError {
         /// Name of the log.
         log: String,
     },
+    /// There is nothing to work on.
+    #[error("there is no log `{log}` in {store}; check `log.name` and `store.url`")]
+    NoLog {
+        /// Its name.
+        log: String,
+        /// Where it is not.
+        store: String,
+    },
     /// Key files.
     #[error(transparent)]
     Keys(#[from] KeysError),

@@ -4,14 +4,17 @@
 //! first seal), receivers. Nothing is received before the log is open.
 
 mod error;
+mod keeper;
 pub mod keys;
 mod ports;
 mod start;
 pub mod vault;
+mod writer;
 
 pub use error::ServeError;
 pub use ports::{BindError, bind, is_spanseal};
 pub use start::{Serving, start};
+pub use writer::Writer;
 
 use crate::worm::StoreUrl;
 

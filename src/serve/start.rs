@@ -5,27 +5,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bind;
 use super::error::ServeError;
-use super::{bind, keys, no_object_lock, vault};
-use crate::api::{self, Api, Standing};
+use super::keeper::Keeper;
+use super::writer::{ANSWER_WITHIN, Prepared, Writer};
+use crate::api::{self, Api, Erasing, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
-use crate::promote::{IdentityKey, Promoter};
+use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
-use crate::seal::{self, Pool, SealerHandle, SealerTask};
+use crate::seal::{Pool, SealerHandle, SealerTask};
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::vault::Vault;
-use crate::worm::s3::PUT_TIMEOUT_DEFAULT;
-use crate::worm::{self, Locks, StoreUrl, WormStore};
-
-/// How often `checkpoint` is published (`store.md`, "checkpoint").
-const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
-/// Longest wait for a receipt before a sender is told to try again: longer than any sender waits by default (10 s in the SDKs), so that it
-/// is the sender who gives up first, and its resend that finds the record sealed.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+use crate::worm::{self, WormStore};
 
 /// How long open requests may take to their receipts when the process is told to stop: below the 30 s that Kubernetes gives.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
@@ -56,6 +51,7 @@ pub struct Serving {
     receiver: RunningReceiver,
     standing: Arc<Standing>,
     api_port: Listening,
+    keeper: Option<Keeper>,
     exporter: Option<Exporter>,
 }
 
@@ -74,15 +70,9 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
 
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
-    check_store(config, store.as_ref()).await?;
-    check_room(config, store.as_ref()).await?;
-    let place = vault::Place::find(config).await?;
-    let keys::Keys { log: key, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
-    let vkey = key.verifier().clone();
-    let vault = match place {
-        Some(place) => Some(place.claim(&vkey, &mut made).await?),
-        None => None,
-    };
+    let mut prepared = Prepared::new(config, Arc::clone(&store)).await?;
+    let (vkey, made) = (prepared.vkey.clone(), std::mem::take(&mut prepared.made));
+    let erasing = Erasing::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
     let metrics = Metrics::default();
@@ -95,36 +85,17 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         standing: Arc::clone(&standing),
         store: Arc::clone(&store),
         metrics: metrics.clone(),
+        erasing: erasing.clone(),
     });
-    // Probes have no token; what they learn is one word.
-    let api_port = api_bound.serve(routes, &["/healthz", "/readyz"], Arc::default());
+    // Probes have no token; what they learn is one word. An erasure has one of its own.
+    let api_port = api_bound.serve(routes, &["/healthz", "/readyz", api::ERASE], Arc::default());
 
-    let identity = IdentityKey::new(*identity.0);
-    let persons = vault.as_ref().map(Vault::persons).unwrap_or_default();
-    let configuration = config.sealed_text(identity.id());
-    let config_sha256 = Hash::of(configuration.as_bytes());
-    let promoter = Promoter::new(config.promotion_settings(identity, persons)).map_err(ServeError::Promotion)?;
+    let persons = prepared.vault.as_ref().map(Vault::persons).unwrap_or_default();
+    let promoter = Promoter::new(config.promotion_settings(prepared.identity.clone(), persons)).map_err(ServeError::Promotion)?;
     let pool = Pool::new(config.seal.pool_bytes, config.seal.admission_wait);
-    let options = seal::Options {
-        store: Arc::clone(&store),
-        log: config.log.name.clone(),
-        key,
-        vault,
-        classes: Arc::new(config.retention.classes.clone()),
-        clock: Arc::clone(&clock),
-        pool: pool.clone(),
-        max_delay: config.seal.max_delay,
-        max_bytes: usize::try_from(config.seal.max_bytes).unwrap_or(usize::MAX),
-        heartbeat: config.seal.heartbeat,
-        dedup_window: config.seal.dedup_window,
-        dedup_bytes: config.seal.dedup_bytes,
-        publish_interval: PUBLISH_INTERVAL,
-        answer_within: ANSWER_WITHIN,
-        // What a dead predecessor may still have on the wire.
-        fence: PUT_TIMEOUT_DEFAULT,
-        configuration,
-    };
-    let (sealer, task) = seal::start(options).await?;
+    let config_sha256 = prepared.config_sha256();
+    let keeping = prepared.vault.clone();
+    let Writer { sealer, task, eraser } = prepared.open(config, Arc::clone(&clock), pool.clone()).await?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
     metrics.register(sealing.clone());
     let received = Arc::<ReceiveMetrics>::default();
@@ -136,11 +107,15 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         .map(|to| Exporter::start(to, &metrics, observed.distributions().chain(sealing.distributions())))
         .transpose()?;
     // Last: nothing that may fail comes after the first request that can be received.
+    let keeper = keeping
+        .zip(config.content.vault.as_ref())
+        .map(|(vault, place)| Keeper::start(vault, place.retention, eraser.clone(), Arc::clone(&clock)));
     let state =
         ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
-    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, exporter })
+    erasing.opened(eraser);
+    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, exporter })
 }
 
 fn receive_options(config: &Config) -> receive::Options {
@@ -153,28 +128,6 @@ fn receive_options(config: &Config) -> receive::Options {
         http: config.receivers.http.as_ref().map(port),
         timeouts: Timeouts::default(),
     }
-}
-
-/// Refuses a bucket that is not write-once storage, unless that is what the configuration says, and a folder that cannot be written.
-async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), ServeError> {
-    if let StoreUrl::File(root) = &config.store.url {
-        worm::local::probe(root, &config.log.name).await?;
-    }
-    let state = store.state().await?;
-    let locked = state.versioning == Some(true) && state.object_lock == Some(true);
-    if store.locks() == Locks::Enforced && !locked && matches!(config.store.url, StoreUrl::S3 { .. }) {
-        return Err(ServeError::NotWorm(no_object_lock(&config.store.url)));
-    }
-    Ok(())
-}
-
-/// What would forbid to make the log, before keys are made for it.
-async fn check_room(config: &Config, store: &dyn WormStore) -> Result<(), ServeError> {
-    if keys::missing(config).is_none() || keys::log_exists(store, &config.log.name).await? {
-        return Ok(());
-    }
-    seal::expect_clock(store)?;
-    Ok(seal::expect_room(store, &config.log.name).await?)
 }
 
 impl Serving {
@@ -193,17 +146,22 @@ impl Serving {
                 Ok(()) => ServeError::Ended { task: "the writer", reason: "it was told to".to_owned() },
             },
             () = self.receiver.failed() => ServeError::Ended { task: "an OTLP listener", reason: "its accept loop stopped".to_owned() },
+            why = Keeper::failed(self.keeper.as_mut()) => ServeError::Ended { task: "the vault's keeper", reason: why },
             () = self.api_port.failed() => ServeError::Ended { task: "the API listener", reason: "its accept loop stopped".to_owned() },
         }
     }
 
     /// Stops in this order: let the writer close its seals early; stop accepting; refuse new work retryably; let open requests reach their
-    /// receipt; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; stop the API; push the last
+    /// receipt; leave the vault alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; stop the API; push the last
     /// figures.
     pub async fn drain(self) -> Result<(), ServeError> {
         self.standing.drain();
         self.task.hurry();
         let cut_off = self.receiver.drain(DRAIN_WITHIN).await;
+        // An erasure that is under way is finished at the next start.
+        if let Some(keeper) = self.keeper {
+            keeper.stop().await;
+        }
         let sealed = self.task.drain().await;
         let _ = self.api_port.drain(API_DRAIN_WITHIN).await;
         if let Some(exporter) = self.exporter {

@@ -1,6 +1,8 @@
 //! Erasures under way. An intent is written before anything is erased and removed after the `erasure` record is sealed: whatever happens
 //! between the two, the next start goes through all of it again, and doing so twice is as if it were done once.
 
+use serde::{Deserialize, Serialize};
+
 use super::key::Kind;
 use super::persons::{parse_pseudonym, pseudonym_text};
 use super::{Vault, VaultError};
@@ -9,7 +11,8 @@ use crate::record::canonical::Json;
 use crate::worm::ObjectKey;
 
 /// What an erasure is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Whoever is named by any member that names a person.
     Person,
@@ -47,6 +50,10 @@ pub struct Intent {
     pub forms: Vec<String>,
     /// The record, where it is about one.
     pub record: Option<RecordId>,
+    /// Whether content goes too that records hold which also name others, or stand beside such.
+    pub shared: bool,
+    /// Who asked for it, as evidence names them.
+    pub by: Option<String>,
     /// Why, as given.
     pub ground: String,
     /// The request that it answers, as given.
@@ -68,6 +75,8 @@ impl Intent {
             ("forms".to_owned(), Json::Array(self.forms.iter().map(Json::string).collect())),
             ("ground".to_owned(), Json::string(&self.ground)),
         ];
+        members.extend(self.shared.then(|| ("shared".to_owned(), Json::Bool(true))));
+        members.extend(self.by.as_ref().map(|by| ("by".to_owned(), Json::string(by))));
         members.extend(self.record.map(|id| ("record".to_owned(), Json::String(id.to_string()))));
         members.extend(self.ticket.as_ref().map(|ticket| ("ticket".to_owned(), Json::string(ticket))));
         Json::Object(members)
@@ -88,6 +97,8 @@ impl Intent {
                 Some(id) => Some(RecordId::parse(id)?),
                 None => None,
             },
+            shared: json.get("shared").is_some(),
+            by: text("by").map(str::to_owned),
             ground: text("ground")?.to_owned(),
             ticket: text("ticket").map(str::to_owned),
         })
@@ -138,11 +149,21 @@ mod tests {
             pseudonyms: vec![[2; 16], [3; 16]],
             forms: vec!["ps:66687aad:00".into()],
             record: None,
+            shared: true,
+            by: Some("ps:66687aad:01".into()),
             ground: "Art. 17 \"GDPR\"".into(),
             ticket: Some("DSR-7".into()),
         };
         assert_eq!(Intent::parse(&intent.to_json().to_jcs()), Some(intent.clone()));
-        intent = Intent { scope: Scope::Record, record: Some(RecordId([4; 16])), pseudonyms: vec![], ticket: None, ..intent };
+        intent = Intent {
+            scope: Scope::Record,
+            record: Some(RecordId([4; 16])),
+            pseudonyms: vec![],
+            shared: false,
+            by: None,
+            ticket: None,
+            ..intent
+        };
         assert_eq!(Intent::parse(&intent.to_json().to_jcs()), Some(intent));
         assert_eq!(Intent::parse(b"{}"), None);
     }

@@ -143,16 +143,24 @@ impl Vault {
         Ok(())
     }
 
-    async fn expect_owner(&self, owner: &str) -> Result<(), VaultError> {
-        let key = self.key("owner");
-        match self.read(Kind::Owner, &key).await? {
-            Some(found) if found.as_slice() == owner.as_bytes() => Ok(()),
+    /// Whose it is, as far as anybody's: refuses the vault of a log with another key, and the wrong vault key.
+    pub async fn is_owned_by(&self, owner: &str) -> Result<bool, VaultError> {
+        match self.read(Kind::Owner, &self.key("owner")).await? {
+            Some(found) if found.as_slice() == owner.as_bytes() => Ok(true),
             Some(found) => Err(VaultError::OtherLog {
                 url: self.0.store.describe(),
                 log: self.0.log.clone(),
                 found: String::from_utf8_lossy(&found).into_owned(),
             }),
-            None => {
+            None => Ok(false),
+        }
+    }
+
+    async fn expect_owner(&self, owner: &str) -> Result<(), VaultError> {
+        let key = self.key("owner");
+        match self.is_owned_by(owner).await? {
+            true => Ok(()),
+            false => {
                 let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()))?;
                 self.write(&key, body).await
             }
@@ -218,6 +226,17 @@ impl Vault {
         }
         self.0.persons.mark_stored(aparts.iter().flat_map(|apart| &apart.persons));
         Ok(Packs(keys))
+    }
+
+    /// Writes entries of persons at once, durably, for who names them outside any batch of telemetry.
+    pub async fn remember(&self, entries: &[PersonEntry]) -> Result<(), VaultError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let (key, body) = self.0.encrypt_persons(&entries.iter().collect::<Vec<_>>())?;
+        self.write(&key, body).await?;
+        self.0.persons.mark_stored(entries.iter());
+        Ok(())
     }
 
     /// Removes the packs of an attempt that failed. What cannot be removed now is removed before the next pack is written, or at the next
@@ -292,6 +311,19 @@ impl Vault {
         Ok(found)
     }
 
+    /// Everything that the vault keeps of this log, decrypted. For tests that search it.
+    #[doc(hidden)]
+    pub async fn every_object(&self) -> Result<Vec<(ObjectKey, zeroize::Zeroizing<Vec<u8>>)>, VaultError> {
+        let mut found = Vec::new();
+        for (prefix, kind) in [("packs/", Kind::Pack), ("persons/", Kind::Persons), ("erasures/", Kind::Erasure), ("owner", Kind::Owner)] {
+            for listed in self.list_all(prefix).await? {
+                let plain = self.read(kind, &listed.key).await?;
+                found.extend(plain.map(|plain| (listed.key, plain)));
+            }
+        }
+        Ok(found)
+    }
+
     /// A key of this log.
     fn key(&self, name: &str) -> ObjectKey {
         self.0.key(name)
@@ -359,8 +391,8 @@ impl Inner {
         for places in pack::divide(aparts) {
             let key = self.key(&pack::name(seal, sealed_at, random()?));
             let body = self.key.seal(Kind::Pack, &key, |out| {
-                let found = places.iter().filter_map(|(batch, at)| aparts.get(*batch).and_then(|a| Some((a, a.pieces.get(*at)?))));
-                found.map(|(apart, piece)| pack::write_piece(out, apart, piece)).collect()
+                let mut found = places.iter().filter_map(|(batch, at)| aparts.get(*batch).and_then(|a| Some((a, a.pieces.get(*at)?))));
+                found.try_for_each(|(apart, piece)| pack::write_piece(out, apart, piece))
             })?;
             packs.push((key, body));
         }
@@ -374,8 +406,8 @@ impl Inner {
         let key = self.key(&format!("persons/{}", hex::encode(random()?)));
         let mut seen = HashSet::new();
         let body = self.key.seal(Kind::Persons, &key, |out| {
-            let once = entries.iter().filter(|e| seen.insert((e.key, e.pseudonym)));
-            once.map(|entry| persons::write_entry(out, entry)).collect()
+            let mut once = entries.iter().filter(|e| seen.insert((e.key, e.pseudonym)));
+            once.try_for_each(|entry| persons::write_entry(out, entry))
         })?;
         Ok((key, body))
     }

@@ -110,14 +110,15 @@ impl Vault {
             bytes += listed.size;
             bytes <= MERGE_BYTES
         });
-        let read = small.iter().map(|listed| async move {
-            let plain = self.read(Kind::Persons, &listed.key).await?;
-            plain.map_or(Ok(Vec::new()), |plain| persons::read_entries(&plain, &listed.key))
+        let keys: Vec<ObjectKey> = small.into_iter().map(|listed| listed.key).collect();
+        let read = keys.clone().into_iter().map(|key| async move {
+            let plain = self.read(Kind::Persons, &key).await?;
+            plain.map_or(Ok(Vec::new()), |plain| persons::read_entries(&plain, &key))
         });
         let entries: Vec<Vec<_>> = stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
         let (key, body) = self.0.encrypt_persons(&entries.iter().flatten().collect::<Vec<_>>())?;
         self.write(&key, body).await?;
-        self.delete_all(small.into_iter().map(|listed| listed.key).collect()).await
+        self.delete_all(keys).await
     }
 
     /// Deletes the packs of days that ended at least `period` ago, and says how many.

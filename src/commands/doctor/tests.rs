@@ -10,6 +10,7 @@ fn config(folder: &std::path::Path, more: &str) -> Config {
     let at = folder.display();
     let text = format!(
         "log: {{name: audit, origin: example.com/audit, key_file: {at}/log.key}}\nidentity: {{key_file: {at}/id.key}}\nstore: {{url: 'file://{at}/store'}}\n\
+         content: {{vault: {{key_file: {at}/vault.key}}}}\n\
          receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '127.0.0.1:0'}}}}}}}}\n{more}"
     );
     Config::parse("f", &text, &Overrides::default(), &Environment::default(), UnixSeconds(1_795_000_000)).unwrap()
@@ -21,6 +22,7 @@ async fn examine(config: &Config) -> Report {
     checks::files(config, &mut report);
     let store = checks::store(config, &mut report).await;
     checks::keys(config, store.as_ref(), &mut report).await;
+    vault::check(config, &mut report).await;
     checks::ports(config, &mut report).await;
     canary::check(config, store.as_deref(), false, &mut report).await;
     report
@@ -62,6 +64,34 @@ async fn each_fault_is_one_line_with_what_to_do() {
     ] {
         assert!(text.contains(&line), "{line}\n---\n{text}");
     }
+}
+
+/// Every state of a vault and its key is one line with what to do.
+#[tokio::test]
+async fn the_vault_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), "api: {endpoint: '127.0.0.1:0'}");
+    let place = config.content.vault.clone().unwrap();
+    let text = async |config: &Config| {
+        let report = examine(config).await;
+        report.to_text().lines().filter(|line| line.split_whitespace().nth(1) == Some("vault")).collect::<Vec<_>>().join("\n")
+    };
+    let told = text(&config).await;
+    assert!(told.contains("does not exist yet and can be made") && told.contains("`serve` makes it"), "{told}");
+    crate::serve::keys::make_secret(&place.key_file).unwrap();
+    let key = crate::serve::keys::load_vault_key(&place.key_file).unwrap();
+    let log_key = crate::seal::keys::LogKey::generate(&config.log.key_file, "example.com/audit").unwrap();
+    assert!(text(&config).await.contains("keeps nothing of the log `audit` yet"));
+    let store = crate::vault::open_place(&place.url, &config.store.options()).await.unwrap();
+    let options = crate::vault::Options { store, log: "audit".into(), key };
+    crate::vault::Vault::new(options).claim(&log_key.verifier().to_string()).await.unwrap();
+    assert!(text(&config).await.contains("it is the vault of this log `audit`"));
+    std::fs::remove_file(&place.key_file).unwrap();
+    let told = text(&config).await;
+    assert!(told.contains("problem") && told.contains("bring the file back"), "{told}");
+    crate::serve::keys::make_secret(&place.key_file).unwrap();
+    let told = text(&config).await;
+    assert!(told.contains("problem") && told.contains("bring the right key file"), "{told}");
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ pub(crate) use apply::{Ruled, Said};
 pub use condition::{Condition, EXPRESSION_MAX, Mistake, Vocabulary};
 pub(crate) use condition::{Given, Named};
 pub(crate) use matching::{Matched, Within};
-pub(crate) use names::nearest;
+pub(crate) use names::{distance, nearest};
 pub use parts::{Constant, Expected, Key, Pattern, Settable, Source, kind};
 
 use crate::record::registry::Kind;
@@ -311,6 +311,11 @@ impl Rules {
     /// The rules of a set, in order.
     fn of(&self, bits: u64) -> impl Iterator<Item = (u64, &Planned)> {
         self.all.iter().enumerate().map(|(index, planned)| (1_u64 << index, planned)).filter(move |(bit, _)| bits & bit != 0)
+    }
+
+    /// Whether a rule speaks of an attribute key.
+    pub(crate) fn speak_of(&self, key: &[u8]) -> bool {
+        self.slots.contains_key(key)
     }
 
     fn uses(&self, key: &[u8]) -> Option<&Uses> {

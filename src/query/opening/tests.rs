@@ -92,6 +92,10 @@ fn what_is_gone_is_explained_by_an_erasure_or_by_time_or_not_at_all() {
     let erased = Gone::Erased { at: "2026-11-21T10:00:00.000000000Z".into(), ground: "Art. 17".into(), record: "e1".into() };
     assert_eq!(why(&[erasure(9, &format!("\"{ALICE}\""))], None, 0), erased, "the person stands in another record of the trace");
     assert_eq!(why(&[erasure(9, &format!("\"{ID}\""))], None, 0), erased);
+    let of_record = erasure(10, &format!("\"{ID}\"")).line;
+    let of_record = hit(10, &String::from_utf8(of_record.to_vec()).unwrap().replace("\"e1\"", "\"e2\""));
+    let both = why(&[erasure(9, &format!("\"{ALICE}\"")), of_record], None, 0);
+    assert!(matches!(both, Gone::Erased { record, .. } if record == "e2"), "the one that names the record itself");
     let further = format!(r#""ps:66687aad:00","filter":"{{\"persons\":[\"{ALICE}\"]}}""#);
     assert_eq!(why(&[erasure(9, &further)], None, 0), erased);
     for (erasures, what) in [

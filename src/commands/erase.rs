@@ -1,0 +1,150 @@
+//! `spanseal erase`: takes a person, or the content of a record, out of the vault.
+
+mod ask;
+
+use std::io::{IsTerminal, Write, stdin};
+use std::process::ExitCode;
+
+use super::output;
+use crate::cli::EraseArgs;
+use crate::config::{Config, show_size};
+use crate::erase::{Outcome, Wish};
+use crate::query::story::clean;
+use crate::vault::Scope;
+use ask::Way;
+
+/// Runs it.
+pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let (scope, who) = match (&args.person, &args.subject, &args.record) {
+        (Some(who), _, _) => (Scope::Person, who),
+        (_, Some(who), _) => (Scope::Subject, who),
+        (_, _, Some(who)) => (Scope::Record, who),
+        _ => anyhow::bail!("nobody is named: give --person, --subject or --record"),
+    };
+    if !args.dry_run && !args.yes && !stdin().is_terminal() {
+        anyhow::bail!(
+            "an erasure cannot be taken back, and there is no terminal to ask on: give --yes, or --dry-run to see what it would do"
+        );
+    }
+    let wish = Wish {
+        scope,
+        who: who.clone(),
+        realms: args.realm.clone(),
+        ground: args.ground.clone(),
+        ticket: args.ticket.clone(),
+        by: args.by.clone(),
+        shared: args.shared,
+        dry_run: true,
+    };
+    let way = Way::open(config).await?;
+    let result = act(&way, &args, wish).await;
+    // Whatever came of it, a log that was opened for this is closed in good order.
+    let closed = way.close().await;
+    let code = result?;
+    closed?;
+    Ok(code)
+}
+
+async fn act(way: &Way, args: &EraseArgs, wish: Wish) -> anyhow::Result<ExitCode> {
+    let plan = if args.dry_run || !args.yes { Some(way.erase(&wish).await?) } else { None };
+    if let Some(plan) = plan {
+        let nothing = is_nothing(&plan);
+        if args.dry_run || nothing {
+            return show(&plan, args.json);
+        }
+        output::tell(&to_text(&plan));
+        if !agreed()? {
+            output::tell("Nothing was erased.");
+            return Ok(ExitCode::from(1));
+        }
+    }
+    show(&way.erase(&Wish { dry_run: false, ..wish }).await?, args.json)
+}
+
+fn agreed() -> anyhow::Result<bool> {
+    let mut err = std::io::stderr();
+    write!(err, "This cannot be taken back. Type `erase` to go on: ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == "erase")
+}
+
+fn is_nothing(outcome: &Outcome) -> bool {
+    !outcome.done && outcome.persons == 0 && outcome.named == 0
+}
+
+fn show(outcome: &Outcome, json: bool) -> anyhow::Result<ExitCode> {
+    if json {
+        output::answer(&format!("{}\n", serde_json::to_string_pretty(outcome)?))?;
+    } else {
+        output::answer(&to_text(outcome))?;
+    }
+    Ok(ExitCode::from(u8::from(is_nothing(outcome))))
+}
+
+fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn to_text(outcome: &Outcome) -> String {
+    if is_nothing(outcome) {
+        return "Neither the vault nor the evidence of this log knows whom or what you named: nothing to erase.\n".to_owned();
+    }
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    let records = count(outcome.records, "record", "records");
+    let entries = count(outcome.persons, "entry of the person", "entries of the person");
+    if outcome.done {
+        let contents = count(outcome.contents, "content", "contents");
+        line(format!("Erased from the vault: what was said in {records} ({contents}, {}), and {entries}.", show_size(outcome.bytes)));
+    } else {
+        line(format!("Would be erased from the vault: what was said in {records}, and {entries}."));
+    }
+    if let Some(sealed) = &outcome.erasure {
+        line(format!("Recorded: erasure {} in seal {}.", sealed.record, sealed.seal));
+    }
+    line("What stays:".to_owned());
+    line("  - Evidence itself, with every proof; commitments in it no longer say anything of what was said.".to_owned());
+    if !outcome.pseudonyms.is_empty() {
+        let names: Vec<String> = outcome.pseudonyms.iter().map(|p| clean(p)).collect();
+        line(format!("  - The name in {}: {}.", count(outcome.named, "record", "records"), names.join(", ")));
+        let keyed = |p: &&String| p.starts_with("ps:") && !p.starts_with("ps:vault:");
+        if outcome.pseudonyms.iter().any(|p| p.starts_with("ps:vault:")) {
+            line("    Nobody can say any more whose a pseudonym of the vault was.".to_owned());
+        }
+        if outcome.pseudonyms.iter().any(|p| keyed(&p)) {
+            line(
+                "    A keyed pseudonym can still be compared with a name by whoever has the identity key; only destroying that key ends it, for everybody."
+                    .to_owned(),
+            );
+        }
+        if outcome.pseudonyms.iter().any(|p| p.starts_with("id:")) {
+            line("    An id that was sealed as sent (identity.mode plain) cannot be erased before its retention ends.".to_owned());
+        }
+    }
+    if outcome.hashed > 0 {
+        let records = count(outcome.hashed, "record", "records");
+        line(format!("  - Keyed hashes of prompts or content in {records}: they say nothing without the identity key."));
+    }
+    for kept in &outcome.kept {
+        let place = kept.trace.as_ref().map_or_else(|| "A record".to_owned(), |trace| format!("Trace {}", clean(trace)));
+        let others = count(kept.others, "other person", "other persons");
+        let records: Vec<String> = kept.records.iter().map(|id| clean(id)).collect();
+        line(format!("  - {place} also names {others}, so what was said stays in: {}.", records.join(", ")));
+    }
+    if !outcome.kept.is_empty() {
+        line("    Erase one of them with --record, or all with --shared, if it is theirs to give up.".to_owned());
+    }
+    if outcome.elsewhere > 0 {
+        line(format!(
+            "  - {} in other logs of this store: ask the writers of those logs to erase there.",
+            count(outcome.elsewhere, "record", "records")
+        ));
+    }
+    line("Copies that others made of the vault or of its disks are theirs to erase.".to_owned());
+    out
+}

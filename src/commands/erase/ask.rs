@@ -1,0 +1,129 @@
+//! Who erases: the running `serve`, asked over its API port, or, where none runs, this process as the log's writer.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::api;
+use crate::clock::SystemClock;
+use crate::config::{Config, Listener};
+use crate::erase::{Outcome, Wish};
+use crate::seal::keys::KeyError;
+use crate::serve::Writer;
+use crate::serve::keys::load_vault_key;
+
+/// An erasure reads all evidence, so it takes its time; that the other end is there at all shows earlier.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3600);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Who does it.
+pub(super) enum Way {
+    Server { http: reqwest::Client, url: String, token: zeroize::Zeroizing<String> },
+    Own(Box<Writer>),
+}
+
+impl Way {
+    /// Looks whether a server runs; else opens the log.
+    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let place = config.content.vault.as_ref().context(
+            "the configuration names no vault (`content.vault.url`), so nothing can be erased one by one; only destroying the identity key \
+             makes keyed pseudonyms say nothing, and everybody's",
+        )?;
+        // Port 0 was a free one, which nobody here knows.
+        if config.api.endpoint.port != 0 {
+            let key = match load_vault_key(&place.key_file) {
+                Err(KeyError::Missing(path)) => {
+                    bail!("`content.vault.key_file` `{}` does not exist, and without it nothing in the vault can be found", path.display())
+                }
+                other => other?,
+            };
+            let way = Way::Server { http: client(&config.api)?, url: url(&config.api), token: api::token(&key) };
+            if way.answers().await? {
+                return Ok(way);
+            }
+        }
+        let writer =
+            Writer::open(config, Arc::new(SystemClock)).await.context("no `serve` answers at `api.endpoint`, so the log is opened here")?;
+        if let Some(eraser) = &writer.eraser {
+            eraser.finish().await.context("an erasure from before could not be finished")?;
+        }
+        Ok(Way::Own(Box::new(writer)))
+    }
+
+    /// Whether a spanseal is there. Anything else that listens is an error: it might be the log's writer.
+    async fn answers(&self) -> anyhow::Result<bool> {
+        let Way::Server { http, url, .. } = self else { return Ok(false) };
+        let asked = http.get(format!("{url}/healthz")).timeout(CONNECT_WITHIN).send().await;
+        match asked {
+            Ok(response) => {
+                let said = response.text().await.unwrap_or_default();
+                if said.trim() == api::HEALTHY {
+                    return Ok(true);
+                }
+                bail!("something else than spanseal answers at {url} (`api.endpoint`); stop it, or configure another port")
+            }
+            Err(error) if error.is_connect() => Ok(false),
+            Err(error) => {
+                Err(error.without_url()).with_context(|| format!("what listens at {url} (`api.endpoint`) does not answer as spanseal does"))
+            }
+        }
+    }
+
+    /// Has it done.
+    pub(super) async fn erase(&self, wish: &Wish) -> anyhow::Result<Outcome> {
+        match self {
+            Way::Own(writer) => {
+                let eraser = writer.eraser.as_ref().context("this log has no vault")?;
+                Ok(eraser.erase(wish).await?)
+            }
+            Way::Server { http, url, token } => {
+                let request = http.post(format!("{url}{}", api::ERASE)).bearer_auth(token.as_str()).timeout(ANSWER_WITHIN);
+                let response = request.body(serde_json::to_vec(wish)?).send().await;
+                let response = response.map_err(reqwest::Error::without_url).with_context(|| format!("{url} did not answer; ask again"))?;
+                let (status, body) = (response.status(), response.bytes().await.map_err(reqwest::Error::without_url)?);
+                if status.is_success() {
+                    return serde_json::from_slice(&body).context("the answer is of another version of spanseal");
+                }
+                let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+                let said = said.as_ref().and_then(|said| said.get("error")?.as_str());
+                bail!("{} (from the running spanseal at {url})", said.unwrap_or("it refused without a word"))
+            }
+        }
+    }
+
+    /// Lets a log that was opened here go.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Way::Server { .. } => Ok(()),
+            Way::Own(writer) => Ok(writer.close().await?),
+        }
+    }
+}
+
+/// Where the API is reached from here.
+fn url(api: &Listener) -> String {
+    let scheme = if api.tls.is_some() { "https" } else { "http" };
+    let host = match api.endpoint.ip() {
+        Some(IpAddr::V4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        Some(IpAddr::V6(ip)) if ip.is_unspecified() => format!("[{}]", Ipv6Addr::LOCALHOST),
+        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+        _ => api.endpoint.host.clone(),
+    };
+    format!("{scheme}://{host}:{}", api.endpoint.port)
+}
+
+fn client(api: &Listener) -> anyhow::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().connect_timeout(CONNECT_WITHIN).redirect(reqwest::redirect::Policy::none()).no_proxy();
+    let builder = match &api.tls {
+        None => builder.tls_certs_only([]),
+        // The server's own certificate is enough to know it by; one of a public authority is known by the system.
+        Some(tls) => {
+            let pem = std::fs::read(&tls.cert_file).with_context(|| format!("`api.tls.cert_file` `{}`", tls.cert_file.display()))?;
+            let own = reqwest::Certificate::from_pem_bundle(&pem).context("`api.tls.cert_file` cannot be read")?;
+            builder.tls_certs_merge(own)
+        }
+    };
+    builder.build().context("no client for the API")
+}

@@ -1,0 +1,164 @@
+//! Which content goes, and which stays because it is somebody else's too.
+//!
+//! A person named only on a trace's root reaches the content of all its records. Where a trace names nobody else, all its content goes.
+//! Where it does, only what records hold that name this person alone: content that names others, and content that nobody is named beside,
+//! may be theirs, so it stays, and is listed.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::wish::{Kept, Outcome};
+use super::{EraseError, Eraser, Target};
+use crate::clock::UnixSeconds;
+use crate::query::Hit;
+use crate::query::filter::{Filter, persons_of};
+use crate::query::opening::held;
+use crate::record::RecordId;
+use crate::record::canonical::Json;
+use crate::vault::Scope;
+
+/// What an erasure takes and what it leaves.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Records whose content goes, by seal.
+    pub(super) records: BTreeMap<(u64, UnixSeconds), HashSet<RecordId>>,
+    /// Forms under which evidence names the person, each with the realm that it is of, where that can be told.
+    pub(super) forms: BTreeMap<String, Option<String>>,
+    named: u64,
+    hashed: u64,
+    elsewhere: u64,
+    kept: Vec<Kept>,
+}
+
+impl Plan {
+    /// Whether evidence knows nothing of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.named == 0 && self.records.is_empty()
+    }
+
+    /// Records whose content goes.
+    pub(super) fn count(&self) -> u64 {
+        self.records.values().map(|ids| u64::try_from(ids.len()).unwrap_or(u64::MAX)).sum()
+    }
+
+    /// What can be said of it before it is done.
+    pub(super) fn outcome(self, pseudonyms: BTreeSet<String>, persons: u64) -> Outcome {
+        Outcome {
+            pseudonyms,
+            persons,
+            records: self.count(),
+            named: self.named,
+            hashed: self.hashed,
+            elsewhere: self.elsewhere,
+            kept: self.kept,
+            ..Outcome::default()
+        }
+    }
+
+    /// This record's content goes.
+    fn take(&mut self, hit: &Hit) {
+        self.hashed += u64::from(has_hashes(&hit.record));
+        let statement = &hit.place.seal.statement;
+        if let Some(id) = hit.text("id").and_then(RecordId::parse).filter(|_| !held(&hit.record).is_empty()) {
+            self.records.entry((statement.index, statement.sealed_at)).or_default().insert(id);
+        }
+    }
+}
+
+impl Eraser {
+    /// Reads evidence for what a target concerns.
+    pub(super) async fn plan(&self, target: &Target, shared: bool) -> Result<Plan, EraseError> {
+        match target {
+            Target::Record(id) => {
+                let found = self.search(Filter { record_id: Some(id.to_string()), ..Filter::default() }).await?.hits;
+                let mut plan = Plan::default();
+                let (own, elsewhere) = self.own(found);
+                plan.elsewhere = elsewhere;
+                plan.named = u64::try_from(own.len()).unwrap_or(u64::MAX);
+                own.iter().filter(|hit| !is_control(hit)).for_each(|hit| plan.take(hit));
+                Ok(plan)
+            }
+            Target::Person { scope, wanted } => {
+                let (subject, person) = match scope {
+                    Scope::Subject => (Some(wanted.clone()), None),
+                    Scope::Person | Scope::Record => (None, Some(wanted.clone())),
+                };
+                let found = self.search(Filter { subject, person, ..Filter::default() }).await?.hits;
+                let (naming, elsewhere) = self.own(found);
+                let mut plan = Plan { elsewhere, named: u64::try_from(naming.len()).unwrap_or(u64::MAX), ..Plan::default() };
+                for hit in &naming {
+                    for form in persons_of(&hit.record).filter(|form| wanted.is_in(form, &hit.line)) {
+                        let realm = wanted.realm_of(form, &hit.line);
+                        plan.forms.entry(form.to_owned()).or_insert(realm);
+                    }
+                }
+                // The records of our own that name them (who asked for an erasure, say) hold no content.
+                let traces: BTreeSet<String> = naming.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
+                let alone = naming.iter().filter(|hit| hit.text("trace.trace_id").is_none() && !is_control(hit));
+                for hit in alone {
+                    plan.judge(None, std::slice::from_ref(hit), shared);
+                }
+                if traces.is_empty() {
+                    return Ok(plan);
+                }
+                let found = self.search(Filter { related: traces.iter().cloned().collect(), ..Filter::default() }).await?.hits;
+                let mut by_trace: BTreeMap<String, Vec<Hit>> = BTreeMap::new();
+                for hit in self.own(found).0.into_iter().filter(|hit| !is_control(hit)) {
+                    if let Some(trace) = hit.text("trace.trace_id").filter(|trace| traces.contains(*trace)).map(str::to_owned) {
+                        by_trace.entry(trace).or_default().push(hit);
+                    }
+                }
+                for (trace, hits) in by_trace {
+                    plan.judge(Some(trace), &hits, shared);
+                }
+                Ok(plan)
+            }
+        }
+    }
+
+    /// Records of our own log; of others only how many.
+    fn own(&self, hits: Vec<Hit>) -> (Vec<Hit>, u64) {
+        let all = hits.len();
+        let own: Vec<Hit> = hits.into_iter().filter(|hit| hit.place.log == self.parts.log).collect();
+        let elsewhere = u64::try_from(all - own.len()).unwrap_or(u64::MAX);
+        (own, elsewhere)
+    }
+}
+
+impl Plan {
+    /// Divides the records of one trace, or one record without a trace.
+    fn judge(&mut self, trace: Option<String>, hits: &[Hit], shared: bool) {
+        let is_own = |form: &str| self.forms.contains_key(form);
+        let others: BTreeSet<&str> = hits.iter().flat_map(|hit| persons_of(&hit.record)).filter(|form| !is_own(form)).collect();
+        let stays = |hit: &&Hit| {
+            let mut named = persons_of(&hit.record).peekable();
+            !shared && !others.is_empty() && (named.peek().is_none() || !named.all(is_own))
+        };
+        let (staying, going): (Vec<&Hit>, Vec<&Hit>) = hits.iter().partition(stays);
+        let records: BTreeSet<String> =
+            staying.iter().filter(|hit| !held(&hit.record).is_empty()).filter_map(|hit| hit.text("id")).map(str::to_owned).collect();
+        let others = u64::try_from(others.len()).unwrap_or(u64::MAX);
+        if !records.is_empty() {
+            self.kept.push(Kept { trace, records: records.into_iter().collect(), others });
+        }
+        for hit in going {
+            self.take(hit);
+        }
+    }
+}
+
+fn is_control(hit: &Hit) -> bool {
+    hit.text("source.signal") == Some("control")
+}
+
+/// Whether any content of a record is held as keyed hash, which stays: it says nothing of the content without the identity key, and cannot
+/// be taken back.
+fn has_hashes(record: &Json) -> bool {
+    match record {
+        Json::Object(members) => {
+            let is_hash = |name: &str, value: &Json| name == "hash" && value.as_str().is_some_and(|hash| hash.starts_with("hmac-sha256:"));
+            members.iter().any(|(name, value)| name != "attributes" && (is_hash(name, value) || has_hashes(value)))
+        }
+        Json::Array(items) => items.iter().any(has_hashes),
+        _ => false,
+    }
+}

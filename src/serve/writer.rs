@@ -1,0 +1,160 @@
+//! The log, opened for writing: what `serve` receives into, and what an operator's act works with while no `serve` runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::vault::Place;
+use super::{ServeError, keys, no_object_lock};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::erase::{Eraser, Parts};
+use crate::promote::IdentityKey;
+use crate::record::identity::IdentityMode;
+use crate::seal::keys::LogKey;
+use crate::seal::{self, Pool, SealerHandle, SealerTask};
+use crate::tlog::Hash;
+use crate::tlog::note::VerifierKey;
+use crate::vault::Vault;
+use crate::worm::s3::PUT_TIMEOUT_DEFAULT;
+use crate::worm::{self, Locks, StoreUrl, WormStore};
+
+/// How often `checkpoint` is published (`store.md`, "checkpoint").
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
+/// Longest wait for a receipt before a sender is told to try again: longer than any sender waits by default (10 s in the SDKs), so that it
+/// is the sender who gives up first, and its resend that finds the record sealed.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Everything that a writer needs, found in order; nothing of the log was written yet.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    store: Arc<dyn WormStore>,
+    key: LogKey,
+    pub(super) vkey: VerifierKey,
+    pub(super) identity: IdentityKey,
+    pub(super) vault: Option<Vault>,
+    pub(super) made: Vec<String>,
+    /// What `config_change` records hold.
+    configuration: String,
+}
+
+/// A writer at work.
+#[derive(Debug)]
+pub struct Writer {
+    /// Everybody's way to it.
+    pub sealer: SealerHandle,
+    /// It.
+    pub task: SealerTask,
+    /// The vault's one act, where there is a vault.
+    pub eraser: Option<Eraser>,
+}
+
+impl Prepared {
+    /// Checks store, vault and keys; makes keys that are missing, where that is right.
+    pub(super) async fn new(config: &Config, store: Arc<dyn WormStore>) -> Result<Self, ServeError> {
+        check_store(config, store.as_ref()).await?;
+        check_room(config, store.as_ref()).await?;
+        let place = Place::find(config).await?;
+        let keys::Keys { log: key, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
+        let vkey = key.verifier().clone();
+        let vault = match place {
+            Some(place) => Some(place.claim(&vkey, &mut made).await?),
+            None => None,
+        };
+        let identity = IdentityKey::new(*identity.0);
+        let configuration = config.sealed_text(identity.id());
+        Ok(Prepared { store, key, vkey, identity, vault, made, configuration })
+    }
+
+    /// `config_sha256` of its seals.
+    pub(super) fn config_sha256(&self) -> Hash {
+        Hash::of(self.configuration.as_bytes())
+    }
+
+    /// Opens the log.
+    pub(super) async fn open(self, config: &Config, clock: Arc<dyn Clock>, pool: Pool) -> Result<Writer, ServeError> {
+        let Prepared { store, key, vkey, identity, vault, configuration, .. } = self;
+        let classes = Arc::new(config.retention.classes.clone());
+        let options = seal::Options {
+            store: Arc::clone(&store),
+            log: config.log.name.clone(),
+            key,
+            vault: vault.clone(),
+            classes: Arc::clone(&classes),
+            clock: Arc::clone(&clock),
+            pool,
+            max_delay: config.seal.max_delay,
+            max_bytes: usize::try_from(config.seal.max_bytes).unwrap_or(usize::MAX),
+            heartbeat: config.seal.heartbeat,
+            dedup_window: config.seal.dedup_window,
+            dedup_bytes: config.seal.dedup_bytes,
+            publish_interval: PUBLISH_INTERVAL,
+            answer_within: ANSWER_WITHIN,
+            // What a dead predecessor may still have on the wire.
+            fence: PUT_TIMEOUT_DEFAULT,
+            configuration,
+        };
+        let (sealer, task) = seal::start(options).await?;
+        let eraser = vault.map(|vault| {
+            Eraser::new(Parts {
+                store,
+                log: config.log.name.clone(),
+                vkey,
+                vault,
+                sealer: sealer.clone(),
+                identity,
+                identity_mode: identity_mode(config),
+                realm_attribute: config.identity.realm.clone(),
+                classes,
+                clock,
+            })
+        });
+        Ok(Writer { sealer, task, eraser })
+    }
+}
+
+fn identity_mode(config: &Config) -> IdentityMode {
+    match config.identity.mode {
+        crate::config::IdentityMode::Vault => IdentityMode::Vault,
+        crate::config::IdentityMode::Keyed => IdentityMode::Keyed,
+        crate::config::IdentityMode::Plain => IdentityMode::Plain,
+    }
+}
+
+impl Writer {
+    /// Opens the log of a configuration while no `serve` runs. A log that does not exist is not made.
+    pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+        let store = worm::open(&config.store.url, &config.store.options()).await?;
+        if !keys::log_exists(store.as_ref(), &config.log.name).await? {
+            return Err(ServeError::NoLog { log: config.log.name.clone(), store: store.describe() });
+        }
+        let prepared = Prepared::new(config, store).await?;
+        prepared.open(config, clock, Pool::new(config.seal.pool_bytes, config.seal.admission_wait)).await
+    }
+
+    /// Closes the log: the last seal says that it stops on purpose.
+    pub async fn close(self) -> Result<(), ServeError> {
+        Ok(self.task.drain().await?)
+    }
+}
+
+/// Refuses a bucket that is not write-once storage, unless that is what the configuration says, and a folder that cannot be written.
+async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), ServeError> {
+    if let StoreUrl::File(root) = &config.store.url {
+        worm::local::probe(root, &config.log.name).await?;
+    }
+    let state = store.state().await?;
+    let locked = state.versioning == Some(true) && state.object_lock == Some(true);
+    if store.locks() == Locks::Enforced && !locked && matches!(config.store.url, StoreUrl::S3 { .. }) {
+        return Err(ServeError::NotWorm(no_object_lock(&config.store.url)));
+    }
+    Ok(())
+}
+
+/// What would forbid to make the log, before keys are made for it.
+async fn check_room(config: &Config, store: &dyn WormStore) -> Result<(), ServeError> {
+    if keys::missing(config).is_none() || keys::log_exists(store, &config.log.name).await? {
+        return Ok(());
+    }
+    seal::expect_clock(store)?;
+    Ok(seal::expect_room(store, &config.log.name).await?)
+}

@@ -1,0 +1,418 @@
+//! Erasing a person: what they said and who they were is gone from every byte of the vault, whatever happens in between, and nothing that
+//! was proved before is lost.
+
+use std::collections::HashSet;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use spanseal::erase::{EraseError, Eraser, Outcome, Parts, Wish};
+use spanseal::record::apart::{PersonEntry, Piece};
+use spanseal::record::canonical::Json;
+use spanseal::record::content::{Scheme, commitment, commitment_text};
+use spanseal::record::identity::{IdentityKey, IdentityMode, vault_pseudonym};
+use spanseal::record::{Batch, RecordId, sameness_of_line};
+use spanseal::serve::keys::load_vault_key;
+use spanseal::vault::{Options, Scope, Vault, open_place};
+use spanseal::worm::memory::CreateOnly;
+use spanseal::worm::{StoreOptions, StoreUrl};
+
+use crate::support::log::{LOG, Process, TestLog, batch, id};
+use crate::support::otlp::{HttpRequest, http};
+use crate::support::place::PlaceFault;
+use crate::support::receiver::{Receiver, Site};
+use crate::support::runtime;
+use crate::support::vault::stored_bytes;
+
+/// A site whose API has a port that the command knows.
+fn site() -> Site {
+    site_and_port().0
+}
+
+fn site_and_port() -> (Site, u16) {
+    let site = Site::local();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let yaml = std::fs::read_to_string(&site.config).unwrap();
+    let api = "api: {endpoint: '127.0.0.1:0'}";
+    assert!(yaml.contains(api));
+    std::fs::write(&site.config, yaml.replace(api, &format!("api: {{endpoint: '127.0.0.1:{port}'}}"))).unwrap();
+    (site, port)
+}
+
+struct Span {
+    trace: u8,
+    span: u8,
+    said: String,
+    persons: Vec<(&'static str, &'static str)>,
+}
+
+fn span(trace: u8, span: u8, said: &str, persons: &[(&'static str, &'static str)]) -> Span {
+    Span { trace, span, said: said.to_owned(), persons: persons.to_vec() }
+}
+
+fn send(receiver: &Receiver, spans: &[Span]) {
+    let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let spans: Vec<Value> = spans
+        .iter()
+        .map(|s| {
+            let mut attributes = vec![attribute("gen_ai.operation.name", "chat"), attribute("gen_ai.output.messages", &s.said)];
+            attributes.extend(s.persons.iter().map(|(member, id)| attribute(&format!("ai_audit.{member}"), id)));
+            json!({
+                "traceId": format!("{:032x}", s.trace), "spanId": format!("{:016x}", s.span), "name": "chat",
+                "startTimeUnixNano": "1790000000000000000", "endTimeUnixNano": "1790000001000000000", "attributes": attributes,
+            })
+        })
+        .collect();
+    let body = json!({"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": spans}]}]}).to_string();
+    let headers = vec![("Content-Type", "application/json")];
+    let request = HttpRequest { method: "POST", path: "/v1/traces", headers, body: body.as_bytes(), chunked: false };
+    let (status, answer) = http(receiver.http, &request).unwrap();
+    assert_eq!((status, answer.promoted()), (200, spans.len() as u64), "{}", String::from_utf8_lossy(&answer.body));
+}
+
+/// Everything in a site's vault, decrypted, and as it lies there.
+fn vault_bytes(site: &Site) -> Vec<u8> {
+    let mut all = stored_bytes(&site.path("store-vault"));
+    let key = load_vault_key(&site.path("spanseal-vault.key")).unwrap();
+    let objects = runtime().block_on(async {
+        let store = open_place(&StoreUrl::File(site.path("store-vault")), &StoreOptions::default()).await.unwrap();
+        Vault::new(Options { store, log: "spanseal".to_owned(), key }).every_object().await.unwrap()
+    });
+    assert!(!objects.is_empty());
+    objects.iter().for_each(|(_, plain)| all.extend_from_slice(plain));
+    all
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    memchr::memmem::find(bytes, text.as_bytes()).is_some()
+}
+
+fn found(site: &Site, arguments: &[&str]) -> Vec<Value> {
+    let mut all = vec!["query", "--format", "json"];
+    all.extend(arguments);
+    serde_json::from_str(&site.run(&all).success().stdout).unwrap()
+}
+
+const ALICE: &str = "alice@example.com";
+const BOB: &str = "bob@example.com";
+const SUBJECT: &str = "subject.id";
+const USER: &str = "actor.user_id";
+
+/// Alice alone in trace 1, named on its root only; Bob alone in trace 2; both in trace 3.
+fn everything(receiver: &Receiver) {
+    send(receiver, &[span(1, 1, "ROOT-OF-ALICE", &[(SUBJECT, ALICE)]), span(1, 2, "CHILD-OF-ALICE", &[])]);
+    send(receiver, &[span(2, 1, "SAID-TO-BOB", &[(SUBJECT, BOB)])]);
+    let three = [
+        span(3, 1, "ALICE-IN-SHARED", &[(SUBJECT, ALICE)]),
+        span(3, 2, "BOB-IN-SHARED", &[(USER, BOB)]),
+        span(3, 3, "BETWEEN-THEM", &[]),
+        span(3, 4, "ABOUT-BOTH", &[(SUBJECT, ALICE), (USER, BOB)]),
+    ];
+    send(receiver, &three);
+}
+
+const GONE: [&str; 3] = ["ROOT-OF-ALICE", "CHILD-OF-ALICE", "ALICE-IN-SHARED"];
+const STAYS: [&str; 4] = ["SAID-TO-BOB", "BOB-IN-SHARED", "BETWEEN-THEM", "ABOUT-BOTH"];
+
+fn expect_erased(site: &Site) {
+    let all = vault_bytes(site);
+    assert!(!holds(&all, ALICE) && holds(&all, BOB));
+    for text in GONE {
+        assert!(!holds(&all, text), "{text} is in the vault");
+    }
+    for text in STAYS {
+        assert!(holds(&all, text), "{text} is not in the vault");
+    }
+    let sealed = stored_bytes(&site.path("store"));
+    for text in GONE.iter().chain(&STAYS).chain(&[ALICE, BOB]) {
+        assert!(!holds(&sealed, text), "{text} is in evidence");
+    }
+    assert!(found(site, &["--person", ALICE]).is_empty(), "nobody finds by the name");
+}
+
+/// Scenario: a person is erased while `serve` runs. Guarantee: their id and what they said is gone from every byte of the vault, encrypted
+/// or not; what is others' stays and is listed; the record made of it says when and why; the proof made before and the whole log still check.
+#[test]
+fn a_person_is_erased_while_their_log_is_served() {
+    let site = site();
+    let receiver = site.serve();
+    everything(&receiver);
+    let root = found(&site, &["--subject", ALICE, "--trace-id", &format!("{:032x}", 1)]);
+    let (record, pseudonym) = (root[0]["record"]["id"].as_str().unwrap(), root[0]["record"]["subject"]["id"].as_str().unwrap());
+    let opened = site.run(&["show", record, "--content", "--identities"]).success().stdout;
+    assert!(opened.contains("ROOT-OF-ALICE") && opened.contains("CHILD-OF-ALICE") && opened.contains(ALICE), "{opened}");
+    let proof = site.path("proof.json");
+    std::fs::write(&proof, site.run(&["prove", record]).success().stdout).unwrap();
+    let with_content: Value = serde_json::from_str(&site.run(&["prove", record, "--content"]).success().stdout).unwrap();
+    assert!(with_content["openings"].as_array().unwrap().iter().any(|o| o["content"].as_str().unwrap().contains("ROOT-OF-ALICE")));
+
+    let ground = "request under Art. 17 GDPR";
+    let ask = ["erase", "--person", ALICE, "--ground", ground, "--ticket", "DSR-42", "--json"];
+    let refused = site.run(&ask);
+    assert_eq!(refused.status.code(), Some(2), "without a terminal it wants --yes: {refused}");
+    let dry: Value = serde_json::from_str(&site.run(&[&ask[..], &["--dry-run"]].concat()).success().stdout).unwrap();
+    assert_eq!((&dry["done"], &dry["records"], &dry["persons"]), (&json!(false), &json!(3), &json!(1)));
+    assert!(holds(&vault_bytes(&site), "ROOT-OF-ALICE"), "a dry run erases nothing");
+
+    let outcome: Value = serde_json::from_str(&site.run(&[&ask[..], &["--yes"]].concat()).success().stdout).unwrap();
+    assert_eq!((&outcome["done"], &outcome["records"], &outcome["persons"]), (&json!(true), &json!(3), &json!(1)), "{outcome}");
+    let kept = outcome["kept"].as_array().unwrap();
+    assert_eq!((kept.len(), kept[0]["records"].as_array().unwrap().len(), &kept[0]["others"]), (1, 3, &json!(1)), "{outcome}");
+    expect_erased(&site);
+
+    // The record of it.
+    let erasure = found(&site, &["--kind", "erasure"]);
+    assert_eq!(erasure.len(), 1);
+    let control = &erasure[0]["record"]["control"];
+    assert_eq!(
+        (control["act"].as_str(), control["target"].as_str(), control["count"].as_str()),
+        (Some("erase"), Some(pseudonym), Some("3"))
+    );
+    assert_eq!((control["ground"].as_str(), control["ticket"].as_str()), (Some(ground), Some("DSR-42")));
+    // Who looks is told what became of it, and when and why.
+    let shown = site.run(&["show", record, "--content", "--identities"]).success().stdout;
+    let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("erased on 20") && flat.contains(ground), "{shown}");
+    assert!(flat.contains("nobody: not in the vault, or erased from it") && !flat.contains(ALICE), "{shown}");
+    let content = found(&site, &["--record-id", record, "--content"]);
+    let states: Vec<&str> = content[0]["content"].as_array().unwrap().iter().map(|c| c["state"].as_str().unwrap()).collect();
+    assert!(!states.is_empty() && states.iter().all(|state| *state == "erased"), "{content:?}");
+
+    // Proofs.
+    let checked = site.run(&["check", proof.to_str().unwrap(), "--vkey", site.run(&["keygen", "--public"]).success().stdout.trim()]);
+    assert_eq!(checked.status.code(), Some(0), "{checked}");
+    site.verified();
+
+    // Who comes back is somebody new.
+    send(&receiver, &[span(9, 1, "BACK-AGAIN", &[(SUBJECT, ALICE)])]);
+    let back = found(&site, &["--subject", ALICE]);
+    assert_eq!(back.len(), 1);
+    assert_ne!(back[0]["record"]["subject"]["id"].as_str().unwrap(), pseudonym);
+    assert!(receiver.stop().success());
+}
+
+/// Scenario: no `serve` runs; then one record is erased, and then somebody whom nobody knows. Guarantee: the command does it by itself and
+/// leaves the log closed in good order; nothing is erased or sealed for nobody.
+#[test]
+fn a_person_and_a_record_are_erased_while_nothing_runs() {
+    let site = site();
+    let receiver = site.serve();
+    everything(&receiver);
+    assert!(receiver.stop().success());
+    let about_both = found(&site, &["--trace-id", &format!("{:032x}", 3), "--user", BOB, "--subject", ALICE]);
+    let about_both = about_both[0]["record"]["id"].as_str().unwrap().to_owned();
+    let told = site.run(&["erase", "--subject", ALICE, "--ground", "objection upheld", "--yes"]).success().stdout;
+    assert!(told.contains("Erased from the vault: what was said in 3 records") && told.contains(&about_both), "{told}");
+    expect_erased(&site);
+    site.run(&["erase", "--record", &about_both, "--ground", "sent by mistake", "--by", "dpo@example.com", "--yes"]).success();
+    let all = vault_bytes(&site);
+    assert!(!holds(&all, "ABOUT-BOTH") && holds(&all, "BOB-IN-SHARED") && holds(&all, "dpo@example.com"));
+    let seals = site.verified()["logs"][0]["seals"].as_u64().unwrap();
+    let nobody = site.run(&["erase", "--person", "nobody@example.com", "--ground", "asked", "--yes"]);
+    assert_eq!(nobody.status.code(), Some(1), "{nobody}");
+    assert_eq!(found(&site, &["--kind", "erasure"]).len(), 2);
+    // Opening and closing the log are seals of their own; none of them is an erasure.
+    assert!(site.verified()["logs"][0]["seals"].as_u64().unwrap() > seals);
+    let shown = site.run(&["show", &about_both, "--content"]).success().stdout;
+    assert!(shown.contains("sent by mistake"), "{shown}");
+}
+
+/// Scenario: somebody on the machine knows the port and not the vault key. Guarantee: nothing is erased, and the answer says what is
+/// missing.
+#[test]
+fn nobody_erases_without_the_vault_key() {
+    let (site, port) = site_and_port();
+    let receiver = site.serve();
+    everything(&receiver);
+    let body = json!({"scope": "person", "who": ALICE, "ground": "malice"}).to_string();
+    for header in [None, Some("Bearer "), Some("Bearer 00"), Some("Basic eDp5")] {
+        let headers = header.map(|h| ("Authorization", h)).into_iter().collect();
+        let request = HttpRequest { method: "POST", path: "/erase", headers, body: body.as_bytes(), chunked: false };
+        let (status, answer) = http(([127, 0, 0, 1], port).into(), &request).unwrap();
+        assert_eq!(status, 401, "{header:?}");
+        assert!(String::from_utf8_lossy(&answer.body).contains("content.vault.key_file"));
+    }
+    assert!(holds(&vault_bytes(&site), ALICE));
+    let other = std::fs::read_to_string(site.path("spanseal-vault.key")).unwrap().replace(|c: char| c.is_ascii_digit(), "a");
+    std::fs::write(site.path("spanseal-vault.key"), other).unwrap();
+    let refused = site.run(&["erase", "--person", ALICE, "--ground", "malice", "--yes"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused}");
+    assert!(refused.stderr.contains("needs the token of the vault key"), "{refused}");
+    drop(receiver);
+}
+
+/// Scenario: one id is two people's, of two applications. Guarantee: nobody is erased by mistake; with the realm one is, and the other not.
+#[test]
+fn one_id_of_two_people_is_not_guessed() {
+    let site = site();
+    let receiver = site.serve();
+    for (n, namespace) in [(1, "loans"), (2, "shop")] {
+        let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+        let span = json!({
+            "traceId": format!("{n:032x}"), "spanId": format!("{n:016x}"), "name": "chat", "startTimeUnixNano": "1790000000000000000",
+            "attributes": [attribute("gen_ai.operation.name", "chat"), attribute("ai_audit.actor.user_id", "42"), attribute("gen_ai.output.messages", &format!("SAID-IN-{namespace}"))],
+        });
+        let resource = json!({"attributes": [attribute("service.namespace", namespace)]});
+        let body = json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}).to_string();
+        let headers = vec![("Content-Type", "application/json")];
+        let request = HttpRequest { method: "POST", path: "/v1/traces", headers, body: body.as_bytes(), chunked: false };
+        assert_eq!(http(receiver.http, &request).unwrap().0, 200);
+    }
+    let refused = site.run(&["erase", "--person", "42", "--ground", "asked", "--yes"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused}");
+    assert!(refused.stderr.contains("2 realms (loans, shop)"), "{refused}");
+    site.run(&["erase", "--person", "42", "--realm", "shop", "--ground", "asked", "--yes"]).success();
+    let all = vault_bytes(&site);
+    assert!(holds(&all, "SAID-IN-loans") && !holds(&all, "SAID-IN-shop"));
+    assert_eq!(found(&site, &["--person", "42"]).len(), 1);
+    drop(receiver);
+}
+
+/// A record that says something of its own and names a person; both go to the vault.
+fn batch_of(process: &Process, n: u64, person: u8) -> Batch {
+    let mut out = batch([n], 0);
+    let vault = process.vault.as_ref().unwrap();
+    let given = vault.persons().pseudonym([person; 32], || [u8::try_from(n).unwrap(); 16]);
+    let (salt, text) = ([7; 32], said(n));
+    let mut json = Json::parse(out.line(&out.records[0])).unwrap();
+    let Json::Object(members) = &mut json else { panic!() };
+    let commitment = commitment_text(&commitment(&salt, text.as_bytes()));
+    members.push((
+        "input".into(),
+        Json::object([("captured", Json::string("vault")), ("commitment", Json::String(commitment)), ("scheme", Json::string("utf8"))]),
+    ));
+    members.push(("subject".into(), Json::object([("id", Json::String(vault_pseudonym(&given.pseudonym)))])));
+    out.lines = json.to_jcs();
+    let record = &mut out.records[0];
+    record.line = 0..out.lines.len();
+    (_, record.sameness) = sameness_of_line(&out.lines).unwrap();
+    record.pieces = 0..1;
+    out.apart.pieces.push(Piece { record: record.id, member: "input".into(), scheme: Scheme::Utf8, salt, content: 0..text.len() });
+    out.apart.bytes = text.into_bytes();
+    if !given.stored {
+        let id = format!("person-{person}@example.com");
+        out.apart.persons.push(PersonEntry { key: [person; 32], pseudonym: given.pseudonym, realm: String::new(), id });
+    }
+    out
+}
+
+fn said(n: u64) -> String {
+    format!("what record {n} said")
+}
+
+fn eraser(log: &TestLog, process: &Process) -> Eraser {
+    Eraser::new(Parts {
+        store: Arc::new(process.store.clone()),
+        log: LOG.to_owned(),
+        vkey: TestLog::key().verifier().clone(),
+        vault: process.vault.clone().unwrap(),
+        sealer: process.handle.clone(),
+        identity: IdentityKey::new([1; 32]),
+        identity_mode: IdentityMode::Vault,
+        realm_attribute: "service.namespace".to_owned(),
+        classes: log.classes(),
+        clock: Arc::new(log.clock.clone()),
+    })
+}
+
+fn wish() -> Wish {
+    Wish {
+        scope: Scope::Person,
+        who: "person-1@example.com".to_owned(),
+        realms: Vec::new(),
+        ground: "asked".to_owned(),
+        ticket: None,
+        by: None,
+        shared: false,
+        dry_run: false,
+    }
+}
+
+/// Erases in a process that dies (or whose vault fails) at the `nth` change of the vault; then another process starts. Answers how many
+/// changes there were.
+async fn broken_off(nth: u64, fault: PlaceFault) -> u64 {
+    let what = format!("change {nth}, {fault:?}");
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let place = log.place.clone().unwrap();
+    let process = log.open().await.unwrap().unwrap();
+    for (n, person) in [(1, 1), (2, 2), (3, 1)] {
+        process.submit(batch_of(&process, n, person)).await.unwrap();
+    }
+    let before = place.effects();
+    place.fail_effect(nth, fault);
+    let erasing = eraser(&log, &process);
+    let first: Option<Result<Outcome, EraseError>> =
+        tokio::time::timeout(std::time::Duration::from_secs(600), erasing.erase(&wish())).await.ok();
+    let changes = place.effects() - before;
+    place.clear_faults();
+    process.kill();
+    let process = log.open().await.unwrap().unwrap();
+    let erasing = eraser(&log, &process);
+    // Whoever was forgotten stays so: the same person has another pseudonym now.
+    let open = process.vault.as_ref().unwrap().intents().await.unwrap();
+    if !open.is_empty() {
+        let given = process.vault.as_ref().unwrap().persons().pseudonym([1; 32], || [0xee; 16]);
+        assert_eq!(given.pseudonym, [0xee; 16], "{what}");
+    }
+    let finished = erasing.finish().await.unwrap();
+    assert_eq!(finished, open.len(), "{what}");
+    let reported = matches!(&first, Some(Ok(outcome)) if outcome.done);
+    if !reported && finished == 0 && place.vault().find(&HashSet::from(["person-1@example.com"])).await.unwrap().len() == 1 {
+        // Nothing had begun: who asks again gets it.
+        assert!(nth == 1, "{what}");
+        assert!(erasing.erase(&wish()).await.unwrap().done, "{what}");
+    }
+    let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    for (text, stays) in [(said(1), false), (said(2), true), (said(3), false), ("person-1@".into(), false), ("person-2@".into(), true)] {
+        assert_eq!(holds(&all, &text), stays, "{what}: {text}");
+    }
+    assert!(process.vault.as_ref().unwrap().intents().await.unwrap().is_empty(), "{what}");
+    // One record of it, however often it was begun; the log is whole, and its records are all there.
+    let contents = log.check_log().await;
+    let erasures: Vec<&RecordId> =
+        contents.lines.iter().filter(|(_, line)| holds(line, "\"kind\":\"erasure\"")).map(|(id, _)| id).collect();
+    assert_eq!(erasures.len(), 1, "{what}");
+    assert!([1, 2, 3].iter().all(|n| contents.records.contains_key(&id(*n))), "{what}");
+    drop(process.drain().await);
+    changes
+}
+
+/// Scenario: the process dies, or the vault fails, at every single change that an erasure makes, done or not done. Guarantee: the next start
+/// finishes it, and there is one record of it.
+#[tokio::test(start_paused = true)]
+async fn an_erasure_is_finished_whatever_breaks_it_off() {
+    for fault in [PlaceFault::Refused, PlaceFault::DoneButRefused, PlaceFault::NotDone, PlaceFault::Hangs, PlaceFault::HangsForGood] {
+        let mut nth = 1;
+        loop {
+            let changes = broken_off(nth, fault).await;
+            if nth > changes {
+                assert!(changes >= 5, "an intent, two packs, persons, the intent again: {changes}");
+                break;
+            }
+            nth += 1;
+        }
+    }
+}
+
+/// Scenario: a request is promoted under the old pseudonym while the person is erased, and sealed only then. Guarantee: the erasure waits
+/// for it and takes it too.
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_is_erased_too() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch_of(&process, 1, 1)).await.unwrap();
+    let erasing = eraser(&log, &process);
+    // Promoted, its share of the pool held, and not handed over yet.
+    let late = batch_of(&process, 2, 1);
+    let permit = process.handle.pool.admit(late.memory()).await.unwrap();
+    let erasure = tokio::spawn(async move { erasing.erase(&wish()).await });
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert!(!erasure.is_finished(), "it waits");
+    process.handle.submit(late, permit).await.unwrap();
+    let outcome = erasure.await.unwrap().unwrap();
+    assert_eq!((outcome.records, outcome.contents, outcome.persons), (2, 2, 1));
+    let vault = process.vault.clone().unwrap();
+    let all: Vec<u8> = vault.every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)) && !holds(&all, "person-1@"));
+    drop(process.drain().await);
+}
