@@ -274,6 +274,41 @@ fn what_is_received_is_reported_and_not_stored() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "lint leaves nothing behind");
 }
 
+/// Scenario: telemetry whose names nobody standardised, without own rules and with them. Guarantee: without, the names that are nearly ours are
+/// named; with them, what they promote is reported as what it becomes, what is missing of it too, and no key that they read is called
+/// misspelt; what they do not promote says so.
+#[test]
+fn own_rules_decide_as_in_serve() {
+    let folder = tempfile::tempdir().unwrap();
+    let captures = captures::all();
+    let capture = captures.iter().find(|c| c.name == "credit-model-fastapi.grpc").unwrap();
+    let files: Vec<String> = capture.requests.iter().filter(|r| r.signal == Signal::Traces).map(|r| r.file.display().to_string()).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let without = report(&lint(folder.path(), &[&["--format", "json"], files.as_slice()].concat()));
+    assert_eq!(without["totals"]["promoted"], 0);
+    assert!(without["totals"]["unknown"].as_u64().is_some_and(|n| n > 0));
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/rules/credit-model-fastapi.yaml").display().to_string();
+    let with = lint(folder.path(), &[&["--format", "json", "--config", &rules], files.as_slice()].concat());
+    let with = report(&with);
+    assert_eq!(with["totals"]["unknown"], 0);
+    let group = |name: &str| with["groups"].as_array().unwrap().iter().find(|g| g["name"] == name).unwrap().clone();
+    let predict = group("credit-model.predict");
+    assert_eq!(predict["promoted"], predict["seen"]);
+    let decision = predict["records"].as_array().unwrap().iter().find(|r| r["kind"] == "decision").unwrap();
+    let missing: Vec<&str> = decision["missing"].as_array().unwrap().iter().map(|m| m["path"].as_str().unwrap()).collect();
+    assert!(
+        missing.contains(&"policy.version") && !missing.contains(&"model.checksum") && !missing.contains(&"decision.outcome"),
+        "{missing:?}"
+    );
+    let batch = group("credit-model.batch_predict");
+    assert!(batch["records"].as_array().unwrap().iter().any(|r| r["signal"] == "span_event" && r["kind"] == "decision"), "{batch}");
+    let near = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "01010101010101010101010101010101", "spanId": "0202020202020202",
+        "name": "elsewhere", "attributes": [{"key": "audit.subject", "value": {"stringValue": "x"}}]}]}]}]}"#;
+    std::fs::write(folder.path().join("near"), near).unwrap();
+    let near = report(&lint(folder.path(), &["--format", "json", "--config", &rules, "near"]));
+    assert_eq!(near["groups"][0]["not_ai"]["why"][0]["reason"], "rule", "{near}");
+}
+
 /// Scenario: a configuration that leaves dialects out. Guarantee: lint decides as `serve` would under it.
 #[test]
 fn the_configuration_decides() {

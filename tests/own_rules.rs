@@ -125,6 +125,17 @@ fn no_person_and_no_content_stands_in_evidence() {
     }
 }
 
+/// The one call of the recordings that asked for probabilities: its tokens' mean is its confidence, and no other call has one.
+#[test]
+fn a_recorded_answer_with_probabilities_has_a_confidence() {
+    let capture = captures::all().into_iter().find(|c| c.name == "openinference-openai.http.on").unwrap();
+    let (lines, _) = promoted(&promoter(), &capture);
+    let sure: Vec<&Value> = lines.iter().filter(|l| !l["confidence"].is_null()).collect();
+    assert_eq!(sure.len(), 1);
+    // The mean of `choices[0].logprobs.content[].logprob` of the recorded answer, by hand: exp(-0.285350) over 18 tokens.
+    assert_eq!(sure[0]["confidence"], serde_json::json!({"score": 0.751751, "method": "logprob_mean"}));
+}
+
 /// Whether all members of `part` are those of `whole`.
 fn is_in(part: &Value, whole: &Value) -> bool {
     match (part, whole) {

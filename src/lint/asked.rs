@@ -243,10 +243,16 @@ pub(crate) const ASKED: &[Asked] = &[
     asked(member::ACTION_NAME, DECISION, &[("audit_trail", "what was done because of the decision")]).elsewhere(Kind::Action),
 ];
 
-/// Who asks for a member, in records of any kind.
-pub(crate) fn asks_for(path: &str) -> Vec<Ask> {
+/// Who asks for a member, in records of one kind or of any. Rows without kinds speak of those that the registry names.
+pub(crate) fn asks_for(path: &str, kind: Option<&str>) -> Vec<Ask> {
     let mut asks: Vec<Ask> = Vec::new();
-    for row in ASKED.iter().filter(|row| row.member.path() == path) {
+    let of_kind = |row: &&Asked| {
+        let required = || row.member.spec().required.iter();
+        kind.is_none_or(|kind| {
+            row.kinds.iter().any(|k| k.as_str() == kind) || row.kinds.is_empty() && required().any(|k| k.as_str() == kind)
+        })
+    };
+    for row in ASKED.iter().filter(|row| row.member.path() == path).filter(of_kind) {
         asks.extend(row.by.iter().filter(|ask| !asks.contains(ask)).copied().collect::<Vec<_>>());
     }
     asks
@@ -260,7 +266,7 @@ mod tests {
     #[test]
     fn every_required_member_says_who_asks_and_every_asker_is_known() {
         for member in Member::all().filter(|m| !m.spec().required.is_empty()) {
-            assert!(!asks_for(member.path()).is_empty(), "nobody asks for {}", member.path());
+            assert!(!asks_for(member.path(), None).is_empty(), "nobody asks for {}", member.path());
         }
         for row in ASKED {
             let known = row.by.iter().all(|(framework, place)| is_framework(framework) && !place.is_empty());

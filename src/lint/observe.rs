@@ -16,7 +16,7 @@ use crate::promote::vocabulary::{Clue, Speller, keys_for, resource_words};
 use crate::promote::{Context, Promoter, Tally, Unpromoted};
 use crate::record::Batch;
 use crate::record::canonical::Json;
-use crate::record::registry::Member;
+use crate::record::registry::{Kind, Member};
 
 /// Names by which spans are told apart; more go together under no name. A name that holds an id has no end.
 const GROUPS_MAX: usize = 2_000;
@@ -167,7 +167,13 @@ impl Linter {
         let group = self.groups.entry(key.clone()).or_default();
         group.seen += 1;
         let (rejected, why) = match promoted {
-            Ok(one) => (one.counts.rejected > 0, one.rejected_why),
+            Ok(one) => {
+                tally.misshapen_ids += one.misshapen_ids;
+                tally.undecided += one.undecided;
+                self.totals.misshapen_ids += one.misshapen_ids;
+                self.totals.undecided += one.undecided;
+                (one.counts.rejected > 0, one.rejected_why)
+            }
             // Its own lengths were followed; what is around it was, too.
             Err(Unpromoted::Malformed(malformed)) => (true, Some(malformed.to_string())),
             Err(Unpromoted::NoRoom | Unpromoted::NoRandomness) => (true, None),
@@ -232,7 +238,7 @@ impl Linter {
             let shown = || self.promoter.shown(key);
             match self.promoter.clue(key) {
                 // The whole would be AI; an event's attribute alone proves nothing.
-                Clue::Proof(_) | Clue::None => {}
+                Clue::Proof(_) | Clue::Ruled | Clue::None => {}
                 Clue::SwitchedOff(dialect) => {
                     say(&mut why, "switched_off", format!("`{}` belongs to `{dialect}`, which `promotion.dialects` leaves out", shown()));
                 }
@@ -245,6 +251,9 @@ impl Linter {
                     );
                 }
             }
+        }
+        if item.keys.iter().any(|key| self.promoter.clue(key) == Clue::Ruled) {
+            say(&mut why, "rule", "own rules speak of its keys, and it meets none that promotes".to_owned());
         }
         for dialect in self.promoter.named_dialects(item.scope, item.name) {
             say(&mut why, "name_only", format!("its name or its scope's is one of `{dialect}`; a name alone makes nothing AI"));
@@ -371,13 +380,18 @@ impl Made {
 impl Seen {
     fn into_group(self, (service, signal, name): Name, frameworks: &[String]) -> Group {
         let records = self.records.into_iter().map(|((kind, signal), made)| {
-            let missing = made.missing.into_iter().map(|((besides, path), (count, when))| wanted(path, besides, count, when, frameworks));
+            let missing = made.missing.into_iter().map(|((besides, path), (count, when))| Wanted {
+                count,
+                when,
+                ..wanted(&kind, path, besides, frameworks)
+            });
+            let missing: Vec<Wanted> = missing.collect();
             Records {
                 kind,
                 signal,
                 count: made.count,
                 dialects: made.dialects.into_iter().collect(),
-                missing: missing.collect(),
+                missing,
                 conflicts: paths(made.conflicts),
                 truncated: paths(made.truncated),
                 scrubbed: paths(made.scrubbed),
@@ -409,19 +423,27 @@ fn paths(counted: BTreeMap<String, u64>) -> Vec<Path> {
     counted.into_iter().map(|(path, count)| Path { path, count }).collect()
 }
 
-/// A member that is not there, with all that helps to put it there.
-fn wanted(path: &'static str, besides: bool, count: u64, when: Option<&'static str>, frameworks: &[String]) -> Wanted {
+/// What libraries report by themselves, in the standard's words; of other kinds the application's own word is nearer.
+const BY_LIBRARIES: [Kind; 7] = [Kind::Inference, Kind::Embedding, Kind::Retrieval, Kind::Rerank, Kind::Tool, Kind::Agent, Kind::Workflow];
+
+/// A member that records of a kind lack, with all that helps to put it there.
+fn wanted(kind: &str, path: &'static str, besides: bool, frameworks: &[String]) -> Wanted {
     let described = MEMBERS.iter().chain(RESOURCE).find(|(member, ..)| member.path() == path);
-    let asked_by = asks_for(path).into_iter().map(|(framework, reference)| AskedBy { framework, reference });
+    let asked_by = asks_for(path, Some(kind)).into_iter().map(|(framework, reference)| AskedBy { framework, reference });
+    let mut set = keys_for(path);
+    if !BY_LIBRARIES.iter().any(|by| by.as_str() == kind) {
+        // The sort is stable: within both halves the best stays first.
+        set.sort_by_key(|key| !is_own(key.as_bytes()));
+    }
     Wanted {
         path,
         level: if besides { RECOMMENDED } else { REQUIRED },
-        count,
-        set: keys_for(path),
+        count: 0,
+        set,
         resource: resource_words().any(|(_, member)| member.path() == path),
         example: described.map(|(_, example, _)| *example).unwrap_or_default(),
         purpose: described.map(|(.., purpose)| *purpose).unwrap_or_default(),
-        when,
+        when: None,
         asked_by: asked_by.filter(|by| !besides || frameworks.is_empty() || frameworks.iter().any(|f| f == by.framework)).collect(),
     }
 }

@@ -15,7 +15,7 @@ pub const RENEW: &str = "cargo run -- attributes > src/lint/ATTRIBUTES.md";
 const EXAMPLES: [(&str, &str, &str); 3] = [
     ("Python", "python", include_str!("examples/decision.py")),
     ("JavaScript", "js", include_str!("examples/decision.mjs")),
-    ("Rust", "rust,ignore", include_str!("examples/decision.rs")),
+    ("Rust", "rs", include_str!("examples/decision.rs")),
 ];
 
 /// A member that telemetry can set.
@@ -57,7 +57,7 @@ pub fn entries() -> Vec<Entry> {
             (true, false) => "recommended",
             (true, true) => "optional",
         };
-        let mut asked_by: Vec<&str> = asks_for(member.path()).into_iter().map(|(framework, _)| framework).collect();
+        let mut asked_by: Vec<&str> = asks_for(member.path(), None).into_iter().map(|(framework, _)| framework).collect();
         asked_by.sort_unstable();
         asked_by.dedup();
         let attributes = keys_for(member.path());

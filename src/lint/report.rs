@@ -95,6 +95,10 @@ pub struct Totals {
     pub not_ai: u64,
     /// Spans and logs that cannot become records.
     pub rejected: u64,
+    /// Spans and logs whose parent, trace or span id has a wrong length; their records are without it.
+    pub misshapen_ids: u64,
+    /// Conditions of own rules and thresholds that could not be decided, because a value was missing or of another type.
+    pub undecided: u64,
     /// Findings by kind: how often a group's records lack a member, and so on.
     pub missing: u64,
     /// As `missing`.
@@ -241,7 +245,7 @@ pub struct NotAi {
 /// One reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Why {
-    /// `no_ai_key`, `switched_off`, `value`, `carried`, `name_only`, `resource_only`.
+    /// `no_ai_key`, `switched_off`, `value`, `carried`, `rule`, `name_only`, `resource_only`.
     pub reason: &'static str,
     /// In words.
     pub says: String,

@@ -146,6 +146,11 @@ fn what_is_missing_is_said_with_how_to_add_it_and_for_whom() {
     // A method is asked for only where there is a score.
     assert!(!besides.contains(&"confidence.method"));
     assert_eq!((report.totals.missing, report.verdict), (4, Verdict::Fine));
+    // The standard's word for what a library reports, our own for what an application does.
+    let set = |records: &Records, path: &str| records.missing.iter().find(|wanted| wanted.path == path).unwrap().set[0].clone();
+    assert_eq!(set(records, "output"), "gen_ai.output.messages");
+    let decision = linted(&[], &[traces(&[span("d", &[("ai_audit.decision.type", Any::text("loan"))])])]);
+    assert_eq!(set(self::records(&decision, "d", "decision"), "output"), "ai_audit.output");
     // One framework: what others ask for besides is left out, what records require is not.
     let report = linted(&["eu_ai_act"], &[traces(&[chat(&[])])]);
     let records = self::records(&report, "chat gpt-4o", "inference");

@@ -2,8 +2,8 @@
 //!
 //! # Where a score comes from
 //!
-//! As sent; else the weakest of several answers (rule 4); else, for a call of a model whose answer carries the probabilities of its tokens
-//! (OpenAI's `logprobs`), their geometric mean, `method` `logprob_mean`, both marked `computed`: how likely the model found its own words,
+//! As sent; else the weakest of several answers (rule 4), of a decision model with `method` `decision_model`; else, for a call of a model whose answer carries the probabilities of its tokens
+//! (OpenAI's `logprobs`), their geometric mean, `method` `logprob_mean`, all of it marked `computed`: how likely the model found its own words,
 //! to six decimals so that every machine computes the same. A score of a judge or of a guardrail is never taken for one.
 //!
 //! # Which threshold counts
@@ -75,7 +75,10 @@ pub(super) fn of_tokens(draft: &mut Draft<'_>, kind: Kind) {
 
 /// Rules 3 and 4.
 pub(super) fn confidence(draft: &mut Draft<'_>, thresholds: &[Threshold], kind: Kind, signal: Signal) {
-    lists::confidence_of_answers(draft);
+    if lists::confidence_of_answers(draft) && draft.decision_model && !draft.record.has(member::CONFIDENCE_METHOD) {
+        draft.record.push(member::CONFIDENCE_METHOD, Val::Str(Cow::Borrowed("decision_model")));
+        draft.derived.push((member::CONFIDENCE_METHOD, How::Computed));
+    }
     for member in [member::CONFIDENCE_SCORE, member::DECISION_SCORE] {
         if let Some(Val::Num(score)) = draft.record.get(member)
             && !(0.0..=1.0).contains(score)

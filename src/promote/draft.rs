@@ -168,6 +168,8 @@ pub(crate) struct Draft<'a> {
     /// Attributes that the SDK says it dropped: of the item, of what folds into it, of its resource and scope.
     pub(crate) dropped_attributes: i64,
     pub(crate) answers: Vec<lists::Answer>,
+    /// Whether the answers are those of a decision model.
+    pub(crate) decision_model: bool,
     /// What was sent of a threshold, should the configuration have a stricter one.
     pub(crate) of_threshold: Vec<(Cow<'a, str>, Value<'a>)>,
     /// Conditions of thresholds that could not be decided, in all records of a span or log.
@@ -213,6 +215,7 @@ impl<'a> Draft<'a> {
         self.withheld = 0;
         self.dropped_attributes = 0;
         self.answers.clear();
+        self.decision_model = false;
         self.of_threshold.clear();
         self.loose_media_types.clear();
         self.qualifiers.clear();

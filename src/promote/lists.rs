@@ -302,12 +302,12 @@ pub(crate) fn weakest(answers: &[Answer]) -> Option<&Answer> {
     with.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(a, _)| a)
 }
 
-/// Sets the confidence that the answers imply, unless one was stated.
-pub(crate) fn confidence_of_answers(draft: &mut Draft<'_>) {
+/// Sets the confidence that the answers imply, unless one was stated: whether it did.
+pub(crate) fn confidence_of_answers(draft: &mut Draft<'_>) -> bool {
     if draft.record.has(member::CONFIDENCE_SCORE) {
-        return;
+        return false;
     }
-    let Some(answer) = weakest(&draft.answers).cloned() else { return };
+    let Some(answer) = weakest(&draft.answers).cloned() else { return false };
     draft.record.push(member::CONFIDENCE_SCORE, Val::Num(answer.confidence));
     draft.derived.push((member::CONFIDENCE_SCORE, How::Computed));
     if let Some(threshold) = answer.threshold
@@ -320,6 +320,7 @@ pub(crate) fn confidence_of_answers(draft: &mut Draft<'_>) {
         draft.record.push(member::CONFIDENCE_OF, Val::Str(Cow::Owned(answer.name)));
         draft.derived.push((member::CONFIDENCE_OF, How::Computed));
     }
+    true
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Span or log -> audit record (pure): what carries AI meaning is promoted, everything else is counted with its reason.
 //!
 //! The way of a span: `detect` looks at its keys (most spans end here), `draft` gives each attribute its home by the tables of
-//! `dialects`, `finish` hashes content, decides kind and fallbacks and names what is missing, `record::builder` writes the line.
+//! `dialects`, `finish` holds content (by commitment in the vault or by hash, `aside`), decides kind and fallbacks and names what is missing, `record::builder` writes the line.
 
 mod aside;
 mod confidence;
@@ -191,9 +191,9 @@ impl Promoter {
             ));
         }
         let scrub = Scrub::new(&settings.scrub)?;
-        if let Some((rule, path)) = rules::names_person(&settings.rules, &scrub) {
+        if let Some(rule) = rules::names_person(&settings.rules, &scrub) {
             return Err(format!(
-                "promotion.rules: rule `{rule}`: the constant for `{path}` looks like a person (`identity.scrub`), and the configuration is sealed in clear"
+                "promotion.rules: a text of rule `{rule}` looks like a person (`identity.scrub`), and the configuration is sealed in clear"
             ));
         }
         Ok(Promoter {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::convert::{self, Marks, Who};
 use super::dialects::{
     Dialect, Look, MEMORY_RECORDS, Side, ag2, aws, coding_agents, crewai, google_adk, guardrails_ai, haystack, is_memory_write, microsoft,
-    nemo_guardrails, otel_mcp, pydantic_ai,
+    nemo_guardrails, otel_mcp, pydantic_ai, vercel_ai,
 };
 use super::draft::{Draft, Entry, How};
 use super::lists;
@@ -27,6 +27,9 @@ pub(crate) fn span<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &[u8]) -> Res
     }
     if draft.dialects.has(Dialect::PydanticAi) {
         return pydantic(draft, who, name);
+    }
+    if draft.dialects.has(Dialect::VercelAi) {
+        answers(draft, who)?;
     }
     if draft.dialects.has(Dialect::AwsStrands) {
         return Ok(draft.kept_text(OPERATION).and_then(aws::kind_of_operation));
@@ -181,8 +184,9 @@ fn pydantic<'a>(draft: &mut Draft<'a>, who: &Who<'_>, name: &[u8]) -> Result<Opt
 /// `{question: {type, noul | choice | score, confidence}}` as `decision.answers[]`, each with the threshold that its type had. Probabilities
 /// of the choices stay with the content.
 fn answers<'a>(draft: &mut Draft<'a>, who: &Who<'_>) -> Result<(), Malformed> {
-    let sent = draft.side_ref(Side::Output).iter().find(|e| e.key == pydantic_ai::ANSWERS);
-    let Some(Value::Text(text)) = sent.map(|e| &e.value) else { return Ok(()) };
+    let keys = [pydantic_ai::ANSWERS, vercel_ai::ANSWERS];
+    let sent = draft.side_ref(Side::Output).iter().find_map(|e| Some((keys.into_iter().find(|key| e.key == *key)?, &e.value)));
+    let Some((key, Value::Text(text))) = sent else { return Ok(()) };
     let Some(Json::Object(questions)) = parse_bounded(text) else { return Ok(()) };
     let used = draft.kept_text(pydantic_ai::CONFIDENCE).and_then(|t| parse_bounded(t.as_bytes()));
     let thresholds = draft.kept_text(pydantic_ai::THRESHOLDS).and_then(|t| parse_bounded(t.as_bytes()));
@@ -207,7 +211,8 @@ fn answers<'a>(draft: &mut Draft<'a>, who: &Who<'_>) -> Result<(), Malformed> {
     let fresh = !draft.record.has(member::DECISION_ANSWERS);
     lists::items(draft, who, member::DECISION_ANSWERS, &Value::Text(list.as_bytes()))?;
     if fresh {
-        draft.derived.push((member::DECISION_ANSWERS, How::Fallback(pydantic_ai::ANSWERS.to_owned())));
+        draft.derived.push((member::DECISION_ANSWERS, How::Fallback(key.to_owned())));
+        draft.decision_model = true;
     }
     Ok(())
 }

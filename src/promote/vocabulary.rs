@@ -5,8 +5,9 @@ use std::borrow::Cow;
 
 use super::convert::{self, Marks};
 use super::detect::{self, Condition, Proof};
-use super::dialects::{self, Dialect, Family, RESOURCE_MEMBERS, Side, To, ai_audit, carried_key, distance};
+use super::dialects::{self, Dialect, Family, RESOURCE_MEMBERS, Side, To, ai_audit, carried_key};
 use super::finish::name_of;
+use super::rules::distance;
 use super::{Promoter, encode};
 use crate::record::registry::{self as member, Member, Standing};
 
@@ -144,6 +145,8 @@ pub enum Clue {
     WithValue(&'static str, &'static str),
     /// A key of ours inside a carrier, which counts only on a span that is AI by another key.
     Carried(String),
+    /// An own rule speaks of it; whether one is met depends on more than this key.
+    Ruled,
     /// Nothing.
     None,
 }
@@ -157,6 +160,7 @@ impl Promoter {
             Proof::If(dialect, condition) => Clue::WithValue(dialect.id(), wanted(condition)),
             Proof::No => match carried_key(key) {
                 Some((own, _)) => Clue::Carried(String::from_utf8_lossy(own).into_owned()),
+                None if self.rules.speak_of(key) => Clue::Ruled,
                 None => Clue::None,
             },
         }
@@ -169,7 +173,7 @@ impl Promoter {
         named.ids().collect()
     }
 
-    /// Whether the tables say something of a key, wherever it stands.
+    /// Whether the tables, or own rules, say something of a key, wherever it stands.
     pub fn understands(&self, key: &[u8]) -> bool {
         let tables = &self.tables;
         tables.find(key).is_some()
@@ -178,6 +182,7 @@ impl Promoter {
             || tables.withholds(key)
             || detect::row(key).is_some()
             || carried_key(key).is_some_and(|(own, _)| tables.find(own).is_some())
+            || self.rules.speak_of(key)
             || key == b"event.name"
     }
 

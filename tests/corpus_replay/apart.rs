@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{coordinates, replayed};
-use crate::support::truth::{Said, leaves_of_text};
+use super::{coordinates, identity_key, replayed, send_all};
+use crate::support::captures::{self, Capture};
+use crate::support::receiver::{Options, Site};
+use crate::support::truth::{Said, leaves_of_text, pseudonym};
 use crate::support::vault::{stored_bytes, strings};
 
 /// Content objects of a record by their paths; those of an array by its index.
@@ -143,6 +145,64 @@ fn no_content_and_no_person_stands_in_any_sealed_byte() {
     assert!(short.len() > 100, "only {short:?}");
     let leaks: Vec<&&str> = short.iter().filter(|text| values.contains(**text)).collect();
     assert!(leaks.is_empty(), "short content stands in evidence: {leaks:?}");
+}
+
+/// Scenario: some of the corpus, sent to one that keeps nothing apart and to one that keeps everything. Guarantee: without a vault content is
+/// held by keyed hash and persons by pseudonyms that can be computed, no vault is made, and the records say the same in all other respects.
+#[test]
+fn without_a_vault_the_records_say_the_same() {
+    let (identity, more) = ("mode: keyed, ".to_owned(), "content: {mode: hash}".to_owned());
+    let site = Site::with(Options { identity, more, ..Options::default() });
+    let replayed = replayed();
+    // One key, so that what is keyed is the same.
+    std::fs::copy(replayed.site.path("identity.key"), site.path("identity.key")).unwrap();
+    let receiver = site.serve();
+    let captures: Vec<Capture> = captures::all()
+        .into_iter()
+        .filter(|c| c.name.starts_with("traceloop-") || c.name.starts_with("openinference-langchain."))
+        .collect();
+    send_all(&receiver, &captures);
+    assert!(receiver.stop().success());
+    assert!(!site.path("store-vault").exists() && !site.path("spanseal-vault.key").exists(), "a vault was made for nothing");
+    let key = identity_key(&site);
+    let with: BTreeMap<&str, &Value> = replayed.lines.iter().map(|(_, r)| (r["id"].as_str().unwrap(), r)).collect();
+    let lines = site.sealed_lines();
+    let (mut hashed, mut persons) = (0, 0);
+    for line in &lines {
+        let record: Value = serde_json::from_str(line).unwrap();
+        let id = record["id"].as_str().unwrap();
+        let Some(other) = with.get(id).filter(|_| record["source"]["signal"] == "span") else { continue };
+        let (mut found, mut expected) = (record.clone(), (*other).clone());
+        hashed += by_hash(&mut found);
+        by_hash(&mut expected);
+        for record in [&mut found, &mut expected] {
+            record["time"]["received"].take();
+            record["evidence"]["late_ms"].take();
+        }
+        if let Some((realm, person)) = expected["actor"]["user_id"].as_str().and_then(|p| replayed.kept.persons.get(p)) {
+            expected["actor"]["user_id"] = Value::from(pseudonym(&key, realm, person));
+            persons += 1;
+        }
+        assert_eq!(found, expected, "{id}");
+    }
+    assert!(hashed > 50 && persons > 3, "{hashed} contents, {persons} persons in {} records", lines.len());
+}
+
+/// Takes out of each content object what says how it is held; counts those that are held by hash.
+fn by_hash(value: &mut Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter_mut().map(by_hash).sum(),
+        Value::Object(members) => {
+            let mut count = 0;
+            if members.get("captured").is_some_and(|c| c == "hash" || c == "vault") {
+                members.insert("captured".to_owned(), Value::from("held"));
+                members.remove("commitment");
+                count = usize::from(members.remove("hash").is_some_and(|h| h.as_str().unwrap().starts_with("hmac-sha256:")));
+            }
+            count + members.values_mut().map(by_hash).sum::<usize>()
+        }
+        _ => 0,
+    }
 }
 
 /// As in a JSON string, without the quotes around it.

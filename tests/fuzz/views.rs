@@ -11,28 +11,44 @@
 //! (repaired and named), a field with another wire type than its schema's (unknown), broken lengths in a part that nobody needs to look at.
 //! Panics are found all the same.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use spanseal::clock::{UnixNanos, UnixSeconds};
+use spanseal::config::{Config, Environment, Overrides};
 use spanseal::otlp::json;
-use spanseal::promote::{Context, IdentityKey, Promoter, Settings, Unpromoted};
+use spanseal::promote::{Context, IdentityKey, IdentityMode, Promoter, Unpromoted};
 use spanseal::record::Batch;
-use spanseal::retain::{Class, Classes};
-use spanseal::worm::Mode;
+use spanseal::record::content::ContentMode;
+use spanseal::vault::Persons;
 
 /// 2026-11-20T15:09:10.250Z
 const RECEIVED: UnixNanos = UnixNanos(1_795_187_350_250_000_000);
 
-fn promoter() -> &'static Promoter {
-    static ONE: LazyLock<Promoter> = LazyLock::new(|| {
-        let class = Class { name: "standard".into(), mode: Mode::Governance, period: "180d".parse().unwrap(), claimable: true };
-        let classes = Classes::new(vec![class], "standard", "10y".parse().unwrap(), UnixSeconds(1_795_187_350)).unwrap();
-        Promoter::new(Settings::new(Arc::new(classes), IdentityKey::new([7; 32]))).unwrap()
+/// Own rules and thresholds, as an operator writes them.
+const RULES: &str = include_str!("../golden/rules/credit-model-fastapi.yaml");
+
+/// Without a vault and without own rules; with both. Salts and pseudonyms are the same in both readings.
+fn promoters() -> &'static [Promoter; 2] {
+    static BOTH: LazyLock<[Promoter; 2]> = LazyLock::new(|| {
+        ["", RULES].map(|yaml| {
+            let now = UnixSeconds(1_795_187_350);
+            let config = Config::parse("views", yaml, &Overrides::default(), &Environment::default(), now).unwrap();
+            let mut settings = config.promotion_settings(IdentityKey::new([7; 32]), Persons::default());
+            assert_eq!(settings.identity_mode, IdentityMode::Vault, "what is default is tried");
+            if yaml.is_empty() {
+                (settings.identity_mode, settings.content) = (IdentityMode::Keyed, ContentMode::Hash);
+            }
+            settings.random = |bytes| {
+                bytes.fill(7);
+                Ok(())
+            };
+            Promoter::new(settings).unwrap()
+        })
     });
-    &ONE
+    &BOTH
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +57,26 @@ pub enum Signal {
     Logs,
 }
 
-/// The records of a request, and how many items it rejected.
-fn promoted(signal: Signal, request: &[u8]) -> Result<(Vec<String>, u64), Unpromoted> {
+/// What becomes of a request.
+#[derive(Debug, PartialEq)]
+struct Promoted {
+    lines: Vec<String>,
+    rejected: u64,
+    /// What the vault is given: members with their content, persons.
+    apart: Vec<(String, Vec<u8>)>,
+}
+
+fn promoted(promoter: &Promoter, signal: Signal, request: &[u8]) -> Result<Promoted, Unpromoted> {
     let mut batch = Batch::default();
     let context = Context::new(RECEIVED);
     let tally = match signal {
-        Signal::Traces => promoter().traces(request, context, &mut batch),
-        Signal::Logs => promoter().logs(request, context, &mut batch),
+        Signal::Traces => promoter.traces(request, context, &mut batch),
+        Signal::Logs => promoter.logs(request, context, &mut batch),
     }?;
     let lines = batch.records.iter().map(|record| String::from_utf8(batch.line(record).to_vec()).unwrap());
-    Ok((lines.collect(), tally.counts.rejected))
+    let pieces = batch.apart.pieces.iter().map(|piece| (piece.member.to_string(), batch.apart.content(piece).to_vec()));
+    let persons = batch.apart.persons.iter().map(|person| (person.realm.clone(), person.id.clone().into_bytes()));
+    Ok(Promoted { lines: lines.collect(), rejected: tally.counts.rejected, apart: pieces.chain(persons).collect() })
 }
 
 /// What prost understands, encoded again. `None` where it refuses.
@@ -71,19 +97,21 @@ fn without_id(line: &str) -> serde_json::Value {
     record
 }
 
-/// Promotes a request both ways. True where the two could be compared.
+/// Promotes a request both ways, by both promoters. True where the two ways could be compared.
 pub fn same(signal: Signal, request: &[u8]) -> bool {
-    let by_views = promoted(signal, request);
+    let by_views = promoters().each_ref().map(|promoter| promoted(promoter, signal, request));
     let Some(canonical) = canonical(signal, request) else { return false };
-    let (lines, rejected) = by_views.unwrap_or_else(|why| panic!("prost reads what views refuse: {why}"));
-    let (expected, expected_rejected) = promoted(signal, &canonical).unwrap();
-    assert_eq!(rejected, expected_rejected, "rejected of {signal:?}");
-    assert_eq!(lines.len(), expected.len(), "records of {signal:?}");
-    for (line, expected) in lines.iter().zip(&expected) {
-        match signal {
-            Signal::Traces => assert_eq!(line, expected),
-            Signal::Logs => assert_eq!(without_id(line), without_id(expected)),
+    for (promoter, by_views) in promoters().iter().zip(by_views) {
+        let found = by_views.unwrap_or_else(|why| panic!("prost reads what views refuse: {why}"));
+        let expected = promoted(promoter, signal, &canonical).unwrap();
+        assert_eq!((found.rejected, found.lines.len()), (expected.rejected, expected.lines.len()), "of {signal:?}");
+        for (line, expected) in found.lines.iter().zip(&expected.lines) {
+            match signal {
+                Signal::Traces => assert_eq!(line, expected),
+                Signal::Logs => assert_eq!(without_id(line), without_id(expected)),
+            }
         }
+        assert_eq!(found.apart, expected.apart, "what is held apart of {signal:?}");
     }
     true
 }

@@ -28,6 +28,13 @@ pub(super) fn text(report: &Report, width: Option<usize>) -> String {
         out.push_str(&format!("; {} data points are counted only", totals.data_points));
     }
     out.push_str(".\n");
+    if totals.misshapen_ids > 0 {
+        out.push_str(&format!("{} have an id of wrong length, and become records without it.\n", totals.misshapen_ids));
+    }
+    if totals.undecided > 0 {
+        let sentence = "conditions of own rules or thresholds could not be decided: a value was missing or of another type";
+        out.push_str(&format!("{} {sentence}.\n", totals.undecided));
+    }
     if report.groups.is_empty() {
         return out;
     }
@@ -42,7 +49,13 @@ pub(super) fn text(report: &Report, width: Option<usize>) -> String {
             .iter()
             .map(move |unknown| vec![of(group, None), unknown.key.clone(), unknown.nearest.clone(), unknown.count.to_string()])
     });
-    section(&mut out, "Keys that are not understood", &["of", "key", "did you mean", "times"], unknown, width);
+    section(
+        &mut out,
+        "Keys that are not understood (rename them, or read them with an own rule)",
+        &["of", "key", "did you mean", "times"],
+        unknown,
+        width,
+    );
     let trouble = report.groups.iter().flat_map(|group| group.records.iter().flat_map(move |records| troubles(group, records)));
     section(&mut out, "Values that were not taken as sent", &["of", "member", "what", "records"], trouble, width);
     let rejected = report

@@ -1,5 +1,7 @@
 //! Names of dialects, as the dialect study and `source.dialects` spell them.
 
+use crate::promote::rules::nearest;
+
 macro_rules! dialects {
     ($($variant:ident = $id:literal,)+) => {
         /// A vocabulary of attributes.
@@ -123,7 +125,7 @@ impl Dialects {
             match Dialect::ALL.iter().find(|(_, known)| known == id) {
                 Some((dialect, _)) => set.add(*dialect),
                 None => {
-                    let nearest = Dialect::ALL.iter().map(|(_, known)| *known).min_by_key(|known| distance(id, known)).unwrap_or_default();
+                    let nearest = nearest(id, Dialect::ALL.iter().map(|(_, known)| *known));
                     return Err(format!("promotion.dialects: `{id}` is no dialect; did you mean `{nearest}`?"));
                 }
             }
@@ -140,25 +142,6 @@ impl FromIterator<Dialect> for Dialects {
     }
 }
 
-/// Edits between two words (Levenshtein), over bytes; of the first at most 64 are looked at.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().take(64).enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = *cell;
-            left = replaced.min(*cell + 1).min(left + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(a.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +153,5 @@ mod tests {
         assert_eq!(set.ids().collect::<Vec<_>>(), ["openinference", "ai_audit"]);
         let refused = Dialects::parse(&["open_inference".into()]).unwrap_err();
         assert!(refused.contains("did you mean `openinference`"), "{refused}");
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

@@ -33,7 +33,8 @@ pub(super) const ROWS: &[Row] = &[
     later(3, "litellm.guardrail.status", To::Means(Kind::Guardrail, member::GUARDRAIL_OUTCOME)),
     later(3, "litellm.guardrail.risk_score", To::Means(Kind::Guardrail, member::GUARDRAIL_SCORE)),
     later(3, "litellm.guardrail.violation_categories", To::Means(Kind::Guardrail, member::GUARDRAIL_CATEGORIES)),
-    later(3, "litellm.guardrail.confidence_score", To::Member(member::CONFIDENCE_SCORE)),
+    // How sure the guardrail was of its verdict, which is nobody's confidence in a decision.
+    row("litellm.guardrail.confidence_score", To::KeepNumber),
     row("litellm.guardrail.response", To::Side(Side::Output, Whole)),
     row("litellm.guardrail.mode", To::Keep),
     row("litellm.guardrail.provider", To::Keep),

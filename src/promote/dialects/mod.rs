@@ -51,10 +51,10 @@ pub(crate) mod otel_mcp;
 pub(crate) mod pydantic_ai;
 mod servers;
 mod traceloop;
-mod vercel_ai;
+pub(crate) mod vercel_ai;
 
 pub(crate) use carriers::{Carried, carried_key};
-pub(crate) use ids::{Dialect, Dialects, distance};
+pub(crate) use ids::{Dialect, Dialects};
 pub(crate) use litellm::raw_parameter;
 pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
 pub(crate) use otel_genai::{MEMORY_RECORDS, is_framework, is_memory_write, kind_of_operation, message_event, provider};

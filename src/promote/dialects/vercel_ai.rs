@@ -88,8 +88,11 @@ pub(super) const ROWS: &[Row] = &[
     row("ai.ranking", To::Side(Side::Output, Whole)),
     row("ai.decision.questions", To::Side(Side::Input, Whole)),
     row("ai.decision.state", To::Side(Side::Input, Whole)),
-    row("ai.decision.answers", To::Side(Side::Output, Whole)),
+    row(ANSWERS, To::Side(Side::Output, Whole)),
 ];
+
+/// What a decision model answered, by question (experimental): the same shape as Pydantic AI's.
+pub(crate) const ANSWERS: &str = "ai.decision.answers";
 
 /// Values of `ai.operationId`.
 const OPERATIONS: Words = &[

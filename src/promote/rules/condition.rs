@@ -20,6 +20,7 @@ use cel::parser::Expression;
 use cel::{Context, Env, Program};
 
 use super::names::nearest;
+use super::parts::nobody;
 use crate::record::registry::{Member, Type};
 
 /// Longest expression, bytes.
@@ -263,6 +264,7 @@ impl Reader<'_> {
     fn read(&mut self, at: &Expression) -> Result<(), Mistake> {
         match &at.expr {
             Expr::Literal(LiteralValue::Bytes(_)) => Err(self.mistake(at, "bytes are not compared; write a text")),
+            Expr::Literal(LiteralValue::String(text)) => nobody(text.inner()).map_err(|why| self.mistake(at, why)),
             Expr::Literal(_) => Ok(()),
             Expr::List(list) => list.elements.iter().try_for_each(|element| self.read(element)),
             Expr::Ident(name) => Err(self.variable(at, name)),

@@ -66,7 +66,7 @@ pub(crate) use apply::{Ruled, Said};
 pub use condition::{Condition, EXPRESSION_MAX, Mistake, Vocabulary};
 pub(crate) use condition::{Given, Named};
 pub(crate) use matching::{Matched, Within};
-pub(crate) use names::nearest;
+pub(crate) use names::{distance, nearest};
 pub use parts::{Constant, Expected, Key, Pattern, Settable, Source, kind};
 
 use crate::record::registry::Kind;
@@ -149,13 +149,16 @@ impl Rule {
     }
 }
 
-/// The first constant in which a pattern finds a person, by rule and member. The built-in patterns are asked when a constant is read.
-pub(crate) fn names_person<'r>(rules: &'r [Rule], scrub: &Scrub) -> Option<(&'r str, &'static str)> {
-    let all = rules.iter().flat_map(|rule| rule.set.iter().map(move |constant| (rule, constant)));
-    let person = |text: &String| scrub.scrubbed(text, Look::NotAddresses).is_some();
-    { all }
-        .find(|(_, constant)| constant.written().iter().any(person))
-        .map(|(rule, constant)| (rule.name.as_str(), constant.target().path()))
+/// The first rule in whose texts a pattern finds a person. The built-in patterns are asked when a text is read.
+pub(crate) fn names_person<'r>(rules: &'r [Rule], scrub: &Scrub) -> Option<&'r str> {
+    let person = |text: &str| scrub.scrubbed(text, Look::NotAddresses).is_some();
+    let holds = |rule: &&Rule| {
+        let constants = rule.set.iter().flat_map(Constant::written).map(String::as_str);
+        let values = rule.resource.iter().chain(&rule.attributes).map(|(_, expected)| expected.text());
+        let names = rule.scope.iter().chain(&rule.item).map(Pattern::text).chain(rule.when.iter().map(Condition::text));
+        constants.chain(values).chain(names).any(person)
+    };
+    rules.iter().find(holds).map(|rule| rule.name.as_str())
 }
 
 /// Keys with a small number each.
@@ -308,6 +311,11 @@ impl Rules {
     /// The rules of a set, in order.
     fn of(&self, bits: u64) -> impl Iterator<Item = (u64, &Planned)> {
         self.all.iter().enumerate().map(|(index, planned)| (1_u64 << index, planned)).filter(move |(bit, _)| bits & bit != 0)
+    }
+
+    /// Whether a rule speaks of an attribute key.
+    pub(crate) fn speak_of(&self, key: &[u8]) -> bool {
+        self.slots.contains_key(key)
     }
 
     fn uses(&self, key: &[u8]) -> Option<&Uses> {

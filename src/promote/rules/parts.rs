@@ -311,7 +311,7 @@ fn short(text: &str) -> Result<(), String> {
 }
 
 /// Refuses what looks like a person: the configuration is sealed, and nothing is taken out of a seal.
-fn nobody(text: &str) -> Result<(), String> {
+pub(super) fn nobody(text: &str) -> Result<(), String> {
     match Scrub::default().scrubbed(text, Look::NotAddresses) {
         Some(_) => {
             Err("looks like a person (an e-mail address or a telephone number), and the configuration is sealed in clear".to_owned())

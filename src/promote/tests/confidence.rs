@@ -137,3 +137,37 @@ fn the_probabilities_of_an_answers_tokens_are_a_confidence_where_nobody_states_o
     let tool = call(&answer(&[choice(&[-0.1])]), &[("openinference.span.kind", Any::text("TOOL"))]);
     assert_eq!(at(&tool, "kind"), "inference", "of a repeated key the first counts");
 }
+
+/// Vercel's decision models answer in the same shape as Pydantic AI's.
+#[test]
+fn the_weakest_answer_of_a_decision_model_is_its_confidence() {
+    let answers =
+        r#"{"label":{"type":"choice","choice":"correct","confidence":0.8},"urgent":{"type":"choice","choice":"no","confidence":0.3}}"#;
+    let attributes = [
+        ("gen_ai.operation.name", Any::text("decide")),
+        ("gen_ai.provider.name", Any::text("mock")),
+        ("ai.decision.state", Any::text("Classify this answer.")),
+        ("ai.decision.answers", Any::text(answers)),
+    ];
+    let (json, _) = one(&with("confidence: {thresholds: [{threshold: 0.5}]}"), &attributes);
+    assert_eq!(
+        (json.path("confidence.score"), at(&json, "confidence.of"), at(&json, "confidence.method")),
+        (Some(&Json::Number(0.3)), "urgent", "decision_model")
+    );
+    assert_eq!(json.path("confidence.threshold_met"), Some(&Json::Bool(false)));
+    assert_eq!((at(&json, "kind"), derived(&json, "decision.answers")), ("decision", Some("fallback:ai.decision.answers")));
+    assert_eq!(at(&json, "output.hash"), h("content", answers.as_bytes()));
+}
+
+/// Scores of judges and guardrails are about something else.
+#[test]
+fn no_score_of_a_guardrail_or_a_judge_is_a_confidence() {
+    for key in ["litellm.guardrail.confidence_score", "litellm.guardrail.risk_score", "gen_ai.evaluation.score.value"] {
+        let (json, _) = one(
+            &with("confidence: {thresholds: [{threshold: 0.5}]}"),
+            &[("gen_ai.request.model", Any::text("m")), (key, Any::double(0.9))],
+        );
+        assert!(json.path("confidence").is_none(), "{key}");
+        assert!(json.path("rest").is_none(), "{key} has a home");
+    }
+}

@@ -374,13 +374,20 @@ fn a_models_name_is_not_lost_where_a_rule_names_another() {
     assert_eq!(at(&json, "rest.hash"), h("content", br#"{"gen_ai.request.model":"gpt-a","gen_ai.response.model":"gpt-a-1"}"#));
 }
 
-/// A constant is sealed with the configuration: what the operator's own patterns call a person may not be one.
+/// A rule is sealed with the configuration: what the operator's own patterns call a person may not stand in it.
 #[test]
-fn a_constant_that_the_operators_patterns_know_as_a_person_is_refused_at_start() {
-    let yaml = format!("identity: {{scrub: ['EMP-####']}}\n{}", rule("match: {name: x}, set: {decision.authority: desk EMP-1234}"));
-    let refused =
-        Config::parse("spanseal.yaml", &yaml, &Overrides::default(), &Environment::default(), UnixSeconds(1_795_187_350)).unwrap_err();
-    assert!(refused.to_string().contains("rule `r`: the constant for `decision.authority` looks like a person"), "{refused}");
+fn a_text_that_the_operators_patterns_know_as_a_person_is_refused_at_start() {
+    for inside in [
+        "match: {name: x}, set: {decision.authority: desk EMP-1234}",
+        "match: {name: EMP-1234}, kind: event",
+        "match: {attributes: {user: EMP-1234}}",
+        "match: {name: x, when: 'attributes.user == \"EMP-1234\"'}",
+    ] {
+        let yaml = format!("identity: {{scrub: ['EMP-####']}}\n{}", rule(inside));
+        let now = UnixSeconds(1_795_187_350);
+        let refused = Config::parse("spanseal.yaml", &yaml, &Overrides::default(), &Environment::default(), now).expect_err(inside);
+        assert!(refused.to_string().contains("a text of rule `r` looks like a person"), "{refused}");
+    }
 }
 
 /// One promoter whose rules read an attribute `k.<member>` into every member that a rule can set, on spans, events and logs.

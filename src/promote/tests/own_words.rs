@@ -129,6 +129,7 @@ mod pydantic {
         assert_eq!(derived(&decide, "decision.answers"), Some("fallback:pydantic_ai.decision.answers"));
         assert_eq!((number(&decide, "confidence.score"), number(&decide, "confidence.threshold")), (0.91, 0.8));
         assert_eq!((at(&decide, "confidence.of"), decide.path("confidence.threshold_met")), ("team", Some(&Json::Bool(true))));
+        assert_eq!((at(&decide, "confidence.method"), derived(&decide, "confidence.method")), ("decision_model", Some("computed")));
         assert_eq!(at(&decide, "output.hash"), h("content", answers.as_bytes()));
         assert_eq!(at(&decide, "input.hash"), h("content", b"Meier, born 1970"));
         assert!(decide.get("usage").is_none());

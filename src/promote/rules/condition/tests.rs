@@ -97,6 +97,11 @@ fn mistakes_name_their_place_and_the_nearest_word() {
             "loops (all, exists, map, filter) and patterns (matches) are not for conditions; startsWith, endsWith, contains and `in` are",
         ),
         ("1 == 1", 0, "asks nothing of the telemetry, so it is always the same; write for example span.kind == \"server\""),
+        (
+            "attributes.user == 'alice@example.com'",
+            19,
+            "looks like a person (an e-mail address or a telephone number), and the configuration is sealed in clear",
+        ),
         ("  ", 0, "is empty"),
         ("record.kind == \"decision\"", 0, "`record` is for thresholds: a rule is asked before there is a record, so ask for `attributes`"),
     ] {
