@@ -1,4 +1,4 @@
-//! What a vault needs of a bucket and a store of evidence must never have: to delete. No part of [`WormStore`](crate::worm::WormStore).
+//! What a vault needs of a bucket and a store of evidence must never have: to delete. No part of [`WormStore`].
 
 use http::StatusCode;
 
