@@ -11,10 +11,10 @@ use std::fmt;
 use std::ops::Range;
 
 use super::settings::Settings;
-use crate::record::{RecordId, Sameness};
 use crate::record::apart::{Apart, Extent, PersonEntry, Piece, SALT_BYTES};
 use crate::record::content::{Captured, Content, ContentMode, Scheme, commitment};
 use crate::record::identity::{Given, Keyed, PersonBook, vault_pseudonym};
+use crate::record::{RecordId, Sameness};
 
 /// A content object, and its preimage if that goes to the vault.
 #[derive(Debug)]
