@@ -237,3 +237,58 @@ fn mistakes_in_conditions_are_told_inside_the_expression() {
         "spanseal.yaml:3:13: `confidence.thresholds[0].when` at character 1 of the condition: `kid` is no member of the record; the nearest is `kind`"
     );
 }
+
+/// What any vocabulary knows as a person or as content is not put into the clear: not by its own name, not inside a carrier.
+#[test]
+fn nothing_known_as_a_person_or_content_is_put_into_the_clear() {
+    let mut accepted = Vec::new();
+    for key in [
+        "prompt",
+        "user_prompt",
+        "tool_input",
+        "user.id",
+        "user.email",
+        "user.full_name",
+        "enduser.name",
+        "mlflow.trace.user",
+        "langfuse.trace.metadata.user_id",
+        "gen_ai.request.user",
+        "ai_audit.subject.id",
+        "baggage.ai_audit.subject.id",
+        "traceloop.association.properties.ai_audit.subject.id",
+        "ai_audit.explanation.attributions",
+        "llm.input_messages",
+        "retrieval.documents",
+        "metadata",
+        "url.full",
+        "url.query",
+        "http.url",
+        "http.target",
+        "db.statement",
+        "db.query.text",
+        "db.query.parameter.0",
+        "log.record.original",
+        "exception.message",
+    ] {
+        for text in [
+            rule(&format!("keep: ['{key}']")),
+            rule(&format!("from: {{decision.outcome: '{key}'}}")),
+            format!("promotion: {{keep_attributes: ['{key}']}}"),
+            format!("identity: {{realm: '{key}'}}"),
+        ] {
+            if load(&text).is_ok() {
+                accepted.push(text);
+            }
+        }
+    }
+    assert!(accepted.is_empty(), "{}", accepted.join("\n"));
+    for inside in [
+        "keep: [audit.channel, enduser.role, error.type, db.system, service.user_count]",
+        "from: {decision.outcome: decision, model.id: model, tool.name: tool_name}",
+        "from: {subject.id: user.email, input: prompt, actor.user_id: gen_ai.request.user, tool.arguments: [db.query.text, url.full]}",
+        "from: {retrieval.documents: retrieval.documents, explanation.attributions: ai_audit.explanation.attributions}",
+    ] {
+        load(&rule(inside)).unwrap_or_else(|e| panic!("{e}"));
+    }
+    load("promotion: {keep_attributes: [app.kept]}\nidentity: {realm: tenant.name}").unwrap();
+}

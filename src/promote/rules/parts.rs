@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::names::nearest;
 use crate::otlp::view::{Value, elements};
 use crate::promote::convert;
-use crate::promote::dialects::{Dialects, Tables, To, ai_audit};
+use crate::promote::dialects::{Delicate, Dialects, Tables, To, ai_audit};
 use crate::promote::scrub::{Look, Scrub};
 use crate::record::builder::Val;
 use crate::record::registry::{EVERY, Kind, Member, Type};
@@ -227,7 +227,7 @@ impl Key {
             return Err(never_stored(text));
         }
         match TABLES.says_who_or_what(text.as_bytes()) {
-            Some(what) => Err(format!("`{text}` holds {what}, and `attributes` are kept in clear")),
+            Some(what) => Err(format!("`{text}` holds {}, and `attributes` are kept in clear", what.in_words())),
             None => Ok(key),
         }
     }
@@ -271,8 +271,8 @@ impl Source {
             return Err(never_stored(key.text()));
         }
         let fits = match TABLES.says_who_or_what(key.text().as_bytes()) {
-            Some("content") => matches!(target.kind(), Type::Content) || matches!(target.to, To::Documents | To::Items(_)),
-            Some(_) => matches!(target.kind(), Type::Person | Type::Content),
+            Some(Delicate::Content) => matches!(target.kind(), Type::Content) || matches!(target.to, To::Documents | To::Items(_)),
+            Some(Delicate::Person) => matches!(target.kind(), Type::Person | Type::Content),
             None => true,
         };
         let what = if target.kind() == Type::Person { "a person" } else { "kept in clear" };
