@@ -5,7 +5,7 @@ use super::yaml::ConfigError;
 use crate::promote::rules::{
     self, Condition, Constant, EXPRESSION_MAX, Expected, Key, Pattern, RULES_MAX, Rule, Settable, Source, Vocabulary,
 };
-use crate::promote::{RecordSignal, THRESHOLDS_MAX, Threshold};
+use crate::promote::{RecordSignal, Scrub, THRESHOLDS_MAX, Threshold};
 use crate::record::canonical::Json;
 
 /// Longest name of a rule or threshold, bytes.
@@ -233,6 +233,24 @@ pub(super) fn thresholds_json(all: &[Threshold]) -> Json {
         ])
     };
     Json::Array(all.iter().map(one).collect())
+}
+
+/// Where a text stands, by its path, that the patterns know as a person. Every text of rules and thresholds is looked at, keys of maps too.
+pub(super) fn person(rules: &[Rule], thresholds: &[Threshold], scrub: &Scrub) -> Option<String> {
+    let rules = rules_json(rules).and_then(|json| person_in("promotion.rules", &json, scrub));
+    rules.or_else(|| person_in("confidence.thresholds", &thresholds_json(thresholds), scrub))
+}
+
+fn person_in(path: &str, json: &Json, scrub: &Scrub) -> Option<String> {
+    match json {
+        Json::String(text) => scrub.finds_person(text).then(|| path.to_owned()),
+        Json::Array(items) => (0..).zip(items).find_map(|(index, item): (usize, _)| person_in(&format!("{path}[{index}]"), item, scrub)),
+        Json::Object(members) => members.iter().find_map(|(name, value)| {
+            // The path ends where a name would have to be told.
+            if scrub.finds_person(name) { Some(path.to_owned()) } else { person_in(&format!("{path}.{name}"), value, scrub) }
+        }),
+        Json::Null | Json::Bool(_) | Json::Number(_) => None,
+    }
 }
 
 #[cfg(test)]

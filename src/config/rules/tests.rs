@@ -292,3 +292,42 @@ fn nothing_known_as_a_person_or_content_is_put_into_the_clear() {
     }
     load("promotion: {keep_attributes: [app.kept]}\nidentity: {realm: tenant.name}").unwrap();
 }
+
+/// Rules and thresholds are sealed in clear: no text of theirs may hold a person, whatever it is for.
+#[test]
+fn no_text_of_a_rule_or_threshold_may_hold_a_person() {
+    let rules = |place: &str, inside: &str| (format!("promotion.rules[0]{place}"), format!("promotion: {{rules: [{inside}]}}"));
+    let thresholds =
+        |place: &str, inside: &str| (format!("confidence.thresholds[0]{place}"), format!("confidence: {{thresholds: [{inside}]}}"));
+    let mut wrong = Vec::new();
+    for who in ["EMP-1234", "alice.meier@bank.example"] {
+        for (place, text) in [
+            rules(".name", &format!("{{name: '{who}', match: {{name: x}}}}")),
+            rules(".match.scope", &format!("{{name: r, match: {{scope: '{who}'}}}}")),
+            rules(".match.has[1]", &format!("{{name: r, match: {{has: [a, 'z {who}']}}}}")),
+            rules(".match.attributes", &format!("{{name: r, match: {{attributes: {{'{who}': x}}}}}}")),
+            rules(".match.resource", &format!("{{name: r, match: {{name: x, resource: {{'{who}': x}}}}}}")),
+            rules(".match.when", &format!("{{name: r, match: {{name: x, when: 'attributes.a == \"{who}\"'}}}}")),
+            rules(".from.model.id", &format!("{{name: r, match: {{name: x}}, from: {{model.id: '{who}'}}}}")),
+            rules(
+                ".from.policy.outcome.values",
+                &format!("{{name: r, match: {{name: x}}, from: {{policy.outcome: {{attribute: p, values: {{'{who}': allow}}}}}}}}"),
+            ),
+            rules(
+                ".from.decision.outcome.values",
+                &format!("{{name: r, match: {{name: x}}, from: {{decision.outcome: {{attribute: p, values: {{a: '{who}'}}}}}}}}"),
+            ),
+            rules(".set.decision.authority", &format!("{{name: r, match: {{name: x}}, set: {{decision.authority: 'desk {who}'}}}}")),
+            rules(".keep[0]", &format!("{{name: r, match: {{name: x}}, keep: ['{who}']}}")),
+            rules(".drop[0]", &format!("{{name: r, match: {{name: x}}, drop: ['{who}']}}")),
+            thresholds(".name", &format!("{{name: '{who}', threshold: 0.5}}")),
+            thresholds(".when", &format!("{{when: 'record.decision.type == \"{who}\"', threshold: 0.5}}")),
+        ] {
+            match load(&format!("identity: {{scrub: ['EMP-####']}}\n{text}")).map_err(|e| e.to_string()) {
+                Err(told) if told.contains(&place) && told.contains("looks like a person") => {}
+                other => wrong.push(format!("{text}: {:?}", other.err())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

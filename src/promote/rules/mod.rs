@@ -61,7 +61,6 @@ use std::hash::BuildHasherDefault;
 
 use super::dialects::KeyHasher;
 use super::finish::Signal;
-use super::scrub::{Look, Scrub};
 pub(crate) use apply::{Ruled, Said};
 pub use condition::{Condition, EXPRESSION_MAX, Mistake, Vocabulary};
 pub(crate) use condition::{Given, Named};
@@ -147,18 +146,6 @@ impl Rule {
         }
         Ok(())
     }
-}
-
-/// The first rule in whose texts a pattern finds a person. The built-in patterns are asked when a text is read.
-pub(crate) fn names_person<'r>(rules: &'r [Rule], scrub: &Scrub) -> Option<&'r str> {
-    let person = |text: &str| scrub.scrubbed(text, Look::NotAddresses).is_some();
-    let holds = |rule: &&Rule| {
-        let constants = rule.set.iter().flat_map(Constant::written).map(String::as_str);
-        let values = rule.resource.iter().chain(&rule.attributes).map(|(_, expected)| expected.text());
-        let names = rule.scope.iter().chain(&rule.item).map(Pattern::text).chain(rule.when.iter().map(Condition::text));
-        constants.chain(values).chain(names).any(person)
-    };
-    rules.iter().find(holds).map(|rule| rule.name.as_str())
 }
 
 /// Keys with a small number each.

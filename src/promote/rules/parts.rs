@@ -7,7 +7,7 @@ use super::names::nearest;
 use crate::otlp::view::{Value, elements};
 use crate::promote::convert;
 use crate::promote::dialects::{Delicate, Dialects, Tables, To, ai_audit};
-use crate::promote::scrub::{Look, Scrub};
+use crate::promote::scrub::Scrub;
 use crate::record::builder::Val;
 use crate::record::registry::{EVERY, Kind, Member, Type};
 
@@ -312,12 +312,10 @@ fn short(text: &str) -> Result<(), String> {
 
 /// Refuses what looks like a person: the configuration is sealed, and nothing is taken out of a seal.
 pub(super) fn nobody(text: &str) -> Result<(), String> {
-    match Scrub::default().scrubbed(text, Look::NotAddresses) {
-        Some(_) => {
-            Err("looks like a person (an e-mail address or a telephone number), and the configuration is sealed in clear".to_owned())
-        }
-        None => Ok(()),
+    if Scrub::default().finds_person(text) {
+        return Err("looks like a person (an e-mail address or a telephone number), and the configuration is sealed in clear".to_owned());
     }
+    Ok(())
 }
 
 fn never_stored(key: &str) -> String {
