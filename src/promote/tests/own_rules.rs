@@ -381,13 +381,13 @@ fn a_repeated_key_that_a_rule_reads_is_named_and_not_lost() {
     let json = one(&rule("match: {name: predict}, from: {decision.outcome: app.out}"), &twice("app.out"));
     assert_eq!(at(&json, "decision.outcome"), "first");
     assert_eq!(names(&json, "evidence.conflicts"), ["decision.outcome"]);
-    assert_eq!(at(&json, "rest.hash"), h("content", br#"{"app.out":"second"}"#));
+    assert_eq!(at(&json, "rest.hash"), h("content", b"second"));
 
     let yaml = rule("match: {name: predict}, from: {input: [app.in, app.more]}");
     let json = one(&yaml, &[twice("app.in").to_vec(), vec![("app.more", Any::text("x"))]].concat());
     assert_eq!(at(&json, "input.hash"), h("content", br#"{"app.in":"first","app.more":"x"}"#));
     assert_eq!(names(&json, "evidence.conflicts"), ["input"]);
-    assert_eq!(at(&json, "rest.hash"), h("content", br#"{"app.in":"second"}"#));
+    assert_eq!(at(&json, "rest.hash"), h("content", b"second"));
 }
 
 /// A rule is sealed with the configuration: what the operator's own patterns call a person may not stand in it.
