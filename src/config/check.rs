@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, ContentMode, Endpoint, IdentityMode, show_duration};
-use crate::promote::{IdentityKey, Promoter};
+use super::{Config, ContentMode, Endpoint, IdentityMode, rules, show_duration};
+use crate::promote::{IdentityKey, Promoter, Scrub};
 use crate::vault::{Persons, expect_apart};
 use crate::worm::StoreUrl;
 use crate::worm::s3::is_loopback;
@@ -39,6 +39,14 @@ fn promise(config: &Config) -> Result<(), ConfigError> {
 
 /// Dialects and patterns mean what the promoter says they mean, so it is asked; the key decides nothing here.
 fn promotion(config: &Config) -> Result<(), ConfigError> {
+    let scrub = Scrub::new(&config.identity.scrub).map_err(ConfigError::new)?;
+    if let Some(place) = rules::person(&config.promotion.rules, &config.confidence.thresholds, &scrub) {
+        // Not the text itself: the message goes to logs.
+        return Err(ConfigError::new(format!(
+            "`{place}` looks like a person (`identity.scrub`, or an e-mail address or a telephone number), and rules and thresholds are sealed \
+             in clear; write it so that it names nobody"
+        )));
+    }
     let settings = config.promotion_settings(IdentityKey::new([0; 32]), Persons::default());
     Promoter::new(settings).map(|_| ()).map_err(ConfigError::new)
 }
@@ -189,6 +197,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         )),
         StoreUrl::S3 { .. } => {}
     }
+    all.extend(rules::doubts(&config.promotion.rules, &config.confidence.thresholds));
     for (name, listener) in config.listeners() {
         let reachable = listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());
         if reachable && listener.tls.is_none() {
