@@ -171,8 +171,24 @@ fn what_cannot_be_read_is_named_with_its_place() {
     assert!(report["totals"]["promoted"].as_u64().is_some_and(|n| n > 0));
     // What was asked for and is not there is not fine.
     write("metrics.json", b"{\"resourceMetrics\": [{\"scopeMetrics\": [{\"metrics\": [{\"name\": \"m\"}]}]}]}");
-    let nothing = lint(folder.path(), &["metrics.json"]);
-    assert_eq!(nothing.status.code(), Some(2), "{nothing}");
+    write("empty.json", b"{}");
+    write("typo.json", b"{\"resource_spams\": []}");
+    write("hollow.json", b"{\"resourceSpans\": [{}]}");
+    for (name, says) in [
+        ("metrics.json", "metrics"),
+        ("empty.json", "no span and no log"),
+        ("typo.json", "`resource_spams` is none of an OTLP request: did you mean `resource_spans`?"),
+        ("hollow.json", "no span and no log"),
+    ] {
+        let nothing = lint(folder.path(), &["--format", "json", name]);
+        assert_eq!(nothing.status.code(), Some(2), "{nothing}");
+        let what = crate::lint::report(&nothing)["inputs"][0]["error"]["what"].as_str().unwrap_or_default().to_owned();
+        assert!(what.contains(says) && nothing.stderr.contains(&what), "{name}: {nothing}");
+        // Beside something to look at it is no error, and is said all the same.
+        let beside = lint(folder.path(), &["--format", "json", "--fail-on", "none", name, "good"]);
+        assert_eq!(beside.status.code(), Some(0), "{beside}");
+        assert!(crate::lint::report(&beside)["inputs"][0]["nothing"] == what && beside.stderr.contains(&what), "{name}: {beside}");
+    }
 }
 
 /// Scenario: command lines. Guarantee: the exit code is what `--fail-on` says, and what cannot be meant is a usage error.
@@ -265,6 +281,10 @@ fn what_is_received_is_reported_and_not_stored() {
     let mut timed = timed.child;
     let status = eventually("lint --for ends", || timed.try_wait().unwrap());
     assert_eq!(status.code(), Some(2), "nothing came, so nothing was looked at");
+    let mut json = String::new();
+    timed.stdout.take().unwrap().read_to_string(&mut json).unwrap();
+    let error = serde_json::from_str::<Value>(&json).unwrap()["inputs"][0]["error"]["what"].clone();
+    assert!(error.as_str().is_some_and(|what| what.contains("OTEL_EXPORTER_OTLP_ENDPOINT")), "{json}");
 
     let interrupted = listen(folder.path(), &[]);
     http(interrupted.http, &request).unwrap();

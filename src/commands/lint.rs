@@ -78,6 +78,9 @@ fn judge(report: &mut Report, fail_on: &[LintFinding]) {
 
 /// What could not be read, for the person at the terminal.
 fn tell_errors(inputs: &[Input]) {
+    for (input, why) in inputs.iter().filter_map(|input| Some((input, input.nothing.as_ref()?))) {
+        output::tell(&format!("note: {}: {why}", input.name));
+    }
     for (input, error) in inputs.iter().filter_map(|input| Some((input, input.error.as_ref()?))) {
         let mut place = input.name.clone();
         if let Some(line) = error.line {

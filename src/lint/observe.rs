@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::asked::{ASKED, Asked, When, asks_for};
 use super::bodies::{Broken, offset};
 use super::described::{MEMBERS, RESOURCE};
-use super::report::{AskedBy, FORMAT, Group, Input, NotAi, Path, Records, Report, Totals, Unknown, Verdict, Wanted, Why};
+use super::report::{AskedBy, FORMAT, Group, Input, InputError, NotAi, Path, Records, Report, Totals, Unknown, Verdict, Wanted, Why};
 use crate::clock::UnixNanos;
 use crate::otlp::answer::Signal;
 use crate::otlp::metrics;
@@ -332,13 +332,24 @@ impl Linter {
         self.totals.spans + self.totals.logs
     }
 
+    /// A name out of what was sent, as it may be shown: without persons, and short.
+    pub fn shown(&self, name: &str) -> String {
+        self.promoter.shown(name.as_bytes())
+    }
+
     /// Sums so far.
     pub fn totals(&self) -> Totals {
         self.totals
     }
 
     /// All that was seen. The verdict is that of a run in which nothing is to fail; `inputs` are named by the caller.
-    pub fn finish(mut self, inputs: Vec<Input>) -> Report {
+    pub fn finish(mut self, mut inputs: Vec<Input>) -> Report {
+        if self.items() == 0 {
+            // Nothing was looked at: what would only have been odd is why.
+            for input in &mut inputs {
+                input.error = input.error.take().or_else(|| Some(InputError { at: None, line: None, what: input.nothing.take()? }));
+            }
+        }
         for open in std::mem::take(&mut self.open) {
             let kind = open.row.elsewhere.map(|kind| kind.as_str()).unwrap_or_default();
             if !open.about.iter().any(|about| self.said.contains(&(kind.to_owned(), about.clone())))

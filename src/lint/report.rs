@@ -60,6 +60,9 @@ pub struct Input {
     pub name: String,
     /// Export requests.
     pub requests: u64,
+    /// Why they gave neither a span nor a log, where they did not and all of them could be read. Where nothing gave one, this is an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nothing: Option<String>,
     /// What could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<InputError>,

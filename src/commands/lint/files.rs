@@ -28,9 +28,15 @@ pub(super) fn read_all(files: &[PathBuf], signal: Option<LintSignal>, linter: &M
     let read = |path: &PathBuf| {
         let mut input = Input { name: path.display().to_string(), ..Input::default() };
         let mut linter = linter.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut reading = Reading { linter: &mut linter, signal, requests: 0 };
+        let before = linter.totals();
+        let mut reading = Reading { linter: &mut linter, signal, requests: 0, strange: None };
         input.error = reading.file(path).err();
         input.requests = reading.requests;
+        let strange = reading.strange;
+        let seen = linter.totals();
+        if input.error.is_none() && (seen.spans, seen.logs) == (before.spans, before.logs) {
+            input.nothing = Some(strange.unwrap_or_else(|| nothing_in(seen.data_points - before.data_points)));
+        }
         input
     };
     files.iter().map(read).collect()
@@ -41,6 +47,8 @@ struct Reading<'l> {
     linter: &'l mut Linter,
     signal: Option<Signal>,
     requests: u64,
+    /// What to say of the first member that no request has.
+    strange: Option<String>,
 }
 
 impl Reading<'_> {
@@ -136,10 +144,33 @@ impl Reading<'_> {
 
     fn body(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         let body = lint::body(bytes, self.signal)?;
+        let before = self.linter.items();
         self.linter.body(body.signal, &body.request, SystemClock.now())?;
         self.requests += 1;
+        if self.strange.is_none() && self.linter.items() == before && body.signal != Signal::Metrics {
+            self.strange = self.strange_member(bytes);
+        }
         Ok(())
     }
+
+    /// Says which top-level member of a JSON text is none of OTLP's.
+    fn strange_member(&self, bytes: &[u8]) -> Option<String> {
+        let (strange, meant) = lint::strange_member(bytes)?;
+        let meant = match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "OTLP requests have resourceSpans, resourceLogs or resourceMetrics".to_owned(),
+        };
+        Some(format!("no span and no log is in it; its member `{}` is none of an OTLP request: {meant}", self.linter.shown(&strange)))
+    }
+}
+
+/// Why a file that could be read gave nothing to look at.
+fn nothing_in(data_points: u64) -> String {
+    if data_points > 0 {
+        let points = if data_points == 1 { "1 data point".to_owned() } else { format!("{data_points} data points") };
+        return format!("it holds only metrics ({points}), which are counted and become no records; lint spans or logs");
+    }
+    "no span and no log is in it: its requests are empty, or hold metrics without data points only".to_owned()
 }
 
 /// What is left of a file, after what was read of it.

@@ -66,7 +66,12 @@ pub(super) async fn receive(
     }
     receiver.drain(DRAIN_WITHIN).await;
     let requests = *watching.requests.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(Input { name: "otlp".to_owned(), requests, error: None })
+    let seen = linter.lock().unwrap_or_else(PoisonError::into_inner).items();
+    let nothing = (seen == 0).then(|| match requests {
+        0 => "no request with spans or logs came; is one of the addresses above the sender's OTEL_EXPORTER_OTLP_ENDPOINT?".to_owned(),
+        _ => "requests came, and no span and no log was in them".to_owned(),
+    });
+    Ok(Input { name: "otlp".to_owned(), requests, nothing, error: None })
 }
 
 /// The configured listeners, or those that were asked for on the command line.
