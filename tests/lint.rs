@@ -169,6 +169,15 @@ fn what_cannot_be_read_is_named_with_its_place() {
     }
     assert!(finished.stderr.contains(&format!("error: lines, line 3, byte {}: this is no OTLP request", third + 19)), "{finished}");
     assert!(report["totals"]["promoted"].as_u64().is_some_and(|n| n > 0));
+    // What is neither is told so, in words that say what would be.
+    write("text", b"\n  hello, world\n");
+    write("list.json", b" [{\"resourceSpans\": []}]\n");
+    write("list-later", &[bodies[0].as_slice(), b"\n[1]\n"].concat());
+    for (name, says) in [("text", "neither OTLP JSON"), ("list.json", "OTLP JSON is an object"), ("list-later", "OTLP JSON is an object")] {
+        let neither = lint(folder.path(), &[name]);
+        assert_eq!(neither.status.code(), Some(2), "{neither}");
+        assert!(neither.stderr.contains(says), "{neither}");
+    }
     // What was asked for and is not there is not fine.
     write("metrics.json", b"{\"resourceMetrics\": [{\"scopeMetrics\": [{\"metrics\": [{\"name\": \"m\"}]}]}]}");
     write("empty.json", b"{}");

@@ -40,7 +40,7 @@ pub fn is_protobuf(bytes: &[u8]) -> bool {
 /// say. Protobuf that says nothing is taken for traces.
 pub fn body(bytes: &[u8], signal: Option<Signal>) -> Result<Body<'_>, Broken> {
     if is_protobuf(bytes) {
-        framed(bytes)?;
+        framed(bytes).map_err(|broken| told(bytes, broken))?;
         let seen = || foreign::signal_of(Signal::Traces, bytes).unwrap_or(Signal::Traces);
         return Ok(Body { signal: signal.unwrap_or_else(seen), request: Cow::Borrowed(bytes) });
     }
@@ -55,6 +55,23 @@ pub fn body(bytes: &[u8], signal: Option<Signal>) -> Result<Body<'_>, Broken> {
         Some(Foreign::Unknown { .. }) => {
             Err(Broken { at: 0, what: "it has none of the members of an OTLP request (resourceSpans, resourceLogs, resourceMetrics)" })
         }
+    }
+}
+
+/// What to say of bytes that were taken for protobuf because they are no JSON object, and do not hold together as protobuf either.
+fn told(bytes: &[u8], broken: Broken) -> Broken {
+    let plain = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(|c| c.is_control() && !c.is_whitespace()));
+    let first = bytes.iter().position(|byte| !byte.is_ascii_whitespace());
+    match first {
+        Some(at) if bytes.get(at) == Some(&b'[') && plain(bytes) => {
+            let what = "it begins with `[`, and OTLP JSON is an object; write each element of the list on a line of its own";
+            Broken { at, what }
+        }
+        // Every request begins with field 1, a message: this byte, which is also a line feed.
+        _ if bytes.first() != Some(&b'\n') || plain(bytes) => {
+            Broken { at: first.unwrap_or(0), what: "it is neither OTLP JSON (an object, `{...}`) nor protobuf" }
+        }
+        _ => broken,
     }
 }
 
