@@ -160,14 +160,22 @@ fn what_cannot_be_read_is_named_with_its_place() {
     assert!(input("good").get("error").is_none());
     let third = bodies[0].len() + bodies[1].len() + 2;
     let error = &input("lines")["error"];
-    assert_eq!((&error["line"], &error["at"]), (&3.into(), &(third + 19).into()), "{error}");
+    assert_eq!((&error["line"], &error["at"], &error["at_in_line"]), (&3.into(), &(third + 19).into(), &19.into()), "{error}");
+    assert_eq!(error.get("rest_unread"), None, "nothing follows: {error}");
     assert_eq!(input("lines")["requests"], 2);
     assert_eq!(input("cut.pb")["error"]["at"], 0);
     assert_eq!(input("framed")["error"]["at"], 4);
     for (name, says) in [("cut.gz", "cannot be read"), ("empty", "empty"), ("other.json", "resourceSpans"), ("absent", "No such file")] {
         assert!(input(name)["error"]["what"].as_str().is_some_and(|what| what.contains(says)), "{name}: {}", input(name));
     }
-    assert!(finished.stderr.contains(&format!("error: lines, line 3, byte {}: this is no OTLP request", third + 19)), "{finished}");
+    assert!(finished.stderr.contains("error: lines, line 3, byte 19 of the line: this is no OTLP request"), "{finished}");
+    // The place within the line, and that it ended there; a request on many lines is counted in the file's lines.
+    write("early", &[broken_line.as_slice(), bodies[0].as_slice()].concat());
+    let early = lint(folder.path(), &["early"]);
+    assert!(early.stderr.contains("line 3, byte 19 of the line") && early.stderr.contains("what follows it was not read"), "{early}");
+    write("pretty", b"{\n  \"resourceSpans\": [\n    }\n}\n");
+    let pretty = lint(folder.path(), &["pretty"]);
+    assert!(pretty.stderr.contains("line 3, byte 4 of the line") && !pretty.stderr.contains("not read"), "{pretty}");
     assert!(report["totals"]["promoted"].as_u64().is_some_and(|n| n > 0));
     // What is neither is told so, in words that say what would be.
     write("text", b"\n  hello, world\n");

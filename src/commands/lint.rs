@@ -86,9 +86,12 @@ fn tell_errors(inputs: &[Input]) {
         if let Some(line) = error.line {
             place.push_str(&format!(", line {line}"));
         }
-        if let Some(at) = error.at {
-            place.push_str(&format!(", byte {at}"));
+        match (error.at_in_line, error.at) {
+            (Some(at), _) => place.push_str(&format!(", byte {at} of the line")),
+            (None, Some(at)) => place.push_str(&format!(", byte {at}")),
+            (None, None) => {}
         }
-        output::tell(&format!("error: {place}: {}", error.what));
+        let rest = if error.rest_unread { "; what follows it was not read" } else { "" };
+        output::tell(&format!("error: {place}: {}{rest}", error.what));
     }
 }

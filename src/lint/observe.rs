@@ -347,7 +347,7 @@ impl Linter {
         if self.items() == 0 {
             // Nothing was looked at: what would only have been odd is why.
             for input in &mut inputs {
-                input.error = input.error.take().or_else(|| Some(InputError { at: None, line: None, what: input.nothing.take()? }));
+                input.error = input.error.take().or_else(|| Some(InputError { what: input.nothing.take()?, ..InputError::default() }));
             }
         }
         for open in std::mem::take(&mut self.open) {

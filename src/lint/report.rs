@@ -69,7 +69,7 @@ pub struct Input {
 }
 
 /// Why an input was not read to its end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InputError {
     /// Byte in the file, after decompression, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +77,12 @@ pub struct InputError {
     /// Line, from 1, where the file has lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
+    /// Byte in that line, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_in_line: Option<u64>,
+    /// Whether more stood behind the place that was not read for this reason.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rest_unread: bool,
     /// What is wrong, and what to do.
     pub what: String,
 }
