@@ -66,6 +66,22 @@ fn the_corpus_is_called_what_it_is_and_no_content_is_printed() {
 
     let table = lint(folder.path(), &files);
     assert!(table.stdout.contains("What inference records of") && table.stdout.contains("What is not AI, and why"), "{table}");
+    // Examples are there to be copied, so none is cut, whatever the width: without the spaces that wrap it, each stands there whole.
+    let bare = |text: &str| text.split_whitespace().collect::<String>();
+    let long = report["groups"].as_array().unwrap().iter().flat_map(|g| g["records"].as_array().unwrap());
+    let long = long.flat_map(|r| r["missing"].as_array().unwrap()).filter(|m| m["example"].as_str().unwrap().len() > 40);
+    let wide = Finished::of({
+        let mut wide = command(folder.path(), &files);
+        wide.env("COLUMNS", "600");
+        wide
+    });
+    let mut examples = 0;
+    for wanted in long {
+        let example = format!("{} = {}", wanted["set"][0].as_str().unwrap(), wanted["example"].as_str().unwrap());
+        assert!(bare(&wide.stdout).contains(&bare(&example)), "{example}");
+        examples += 1;
+    }
+    assert!(examples > 0, "no example is long");
     let hidden: Vec<(&str, &str)> = truth.hidden().collect();
     assert!(hidden.len() > 500 && truth.persons.len() > 1);
     for printed in [&json.stdout, &table.stdout] {

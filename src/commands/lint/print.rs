@@ -6,7 +6,6 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::lint::{Group, Path, Records, Report, Wanted};
 use crate::query::story::clean;
-use crate::record::builder::shorten;
 
 /// Width where there is no terminal to ask: wide enough for one line a row, mostly.
 const WIDTH: usize = 160;
@@ -170,7 +169,8 @@ impl Lack<'_> {
 /// What to set, with an example.
 fn how(wanted: &Wanted) -> String {
     let first = wanted.set.first().map(String::as_str).unwrap_or_default();
-    let mut set = format!("{first} = {}", shorten(wanted.example, EXAMPLE_MAX));
+    // Whole: it is there to be copied.
+    let mut set = format!("{first} = {}", wanted.example);
     if wanted.resource {
         set.push_str(" (on the resource)");
     }
@@ -179,9 +179,6 @@ fn how(wanted: &Wanted) -> String {
     }
     set
 }
-
-/// Longest example, bytes.
-const EXAMPLE_MAX: usize = 40;
 
 /// Who asks, each framework named once.
 fn asked(wanted: &Wanted) -> String {
