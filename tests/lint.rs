@@ -247,6 +247,26 @@ fn the_exit_code_is_what_was_asked_for() {
     }
 }
 
+/// Scenario: one span that lacks much, printed for a narrow screen; `lint` with nothing to look at. Guarantee: what fails stands before the
+/// overview, one span is not called spans, no line is wider than the screen, and who gave nothing hears of both ways to give something.
+#[test]
+fn the_table_is_for_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "01010101010101010101010101010101", "spanId": "0202020202020202",
+        "name": "decide", "attributes": [{"key": "ai_audit.decision.id", "value": {"stringValue": "d"}}]}]}]}]}"#;
+    std::fs::write(folder.path().join("one"), one).unwrap();
+    let mut narrow = command(folder.path(), &["one"]);
+    narrow.env("COLUMNS", "80");
+    let narrow = Finished::of(narrow);
+    assert_eq!(narrow.status.code(), Some(1), "{narrow}");
+    let at = |what: &str| narrow.stdout.find(what).unwrap_or_else(|| panic!("{what}: {narrow}"));
+    assert!(at("1 span and 0 logs: 1 is AI and becomes 1 record, 0 are not.") < at("This fails (--fail-on): "), "{narrow}");
+    assert!(at("This fails") < at("What decision records") && at("What decision records") < at("What came"), "{narrow}");
+    assert!(narrow.stdout.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+    let nothing = lint(folder.path(), &[]);
+    assert!(nothing.stderr.contains("--listen") && nothing.stderr.contains("files"), "{nothing}");
+}
+
 /// A `lint --listen` on free ports.
 struct Listening {
     child: Child,
@@ -258,6 +278,8 @@ fn listen(folder: &Path, arguments: &[&str]) -> Listening {
     let arguments = [&["--listen", "127.0.0.1:0", "--format", "json", "--fail-on", "none"], arguments].concat();
     let mut child = command(folder, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = stderr.next().unwrap().unwrap();
+    assert!(first.contains("NOTHING IS KEPT") && first.contains("no answer is a receipt"), "{first}");
     let mut address = |what: &str| {
         let line = stderr.next().unwrap().unwrap();
         assert!(line.contains(what) && line.contains("nothing is stored"), "{line}");
@@ -306,6 +328,7 @@ fn what_is_received_is_reported_and_not_stored() {
     };
     let (status, answer) = http(listening.http, &request).unwrap();
     assert_eq!((status, answer.body.as_slice(), answer.seal()), (200, &b"{}"[..], None));
+    assert!(answer.headers["spanseal-log"].contains("lint keeps nothing"), "{:?}", answer.headers);
     let report = listening.report();
     assert_eq!((&report["totals"]["spans"], &report["inputs"][0]["requests"]), (&(2 * each).into(), &2.into()));
     assert_eq!(report["totals"]["promoted"], 2 * spans["totals"]["promoted"].as_u64().unwrap());

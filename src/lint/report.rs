@@ -38,6 +38,21 @@ pub enum Finding {
     NotAi,
 }
 
+impl Finding {
+    /// What so many of them are.
+    pub fn says(self) -> &'static str {
+        match self {
+            Finding::Missing => "missing (required)",
+            Finding::Recommended => "missing (recommended)",
+            Finding::Unknown => "unknown",
+            Finding::Conflicts => "in conflict",
+            Finding::Truncated => "truncated",
+            Finding::Rejected => "rejected",
+            Finding::NotAi => "not AI",
+        }
+    }
+}
+
 /// A whole report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {

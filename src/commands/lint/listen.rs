@@ -21,8 +21,8 @@ use crate::seal::{Pool, SealerHandle};
 const DRAIN_WITHIN: Duration = Duration::from_secs(2);
 /// How often the person at a terminal hears how much came.
 const TELL_EVERY: Duration = Duration::from_secs(5);
-/// Receipts name a log; these requests have none.
-const NO_LOG: &str = "lint";
+/// Answers name the log that a request is sealed in; nobody may take this for one.
+const NO_LOG: &str = "none; spanseal lint keeps nothing";
 
 /// Receives until the time is over, enough came, or somebody interrupts.
 pub(super) async fn receive(
@@ -46,6 +46,7 @@ pub(super) async fn receive(
         metrics: Arc::<ReceiveMetrics>::default(),
     };
     let mut receiver = receive::start(&options(config, endpoint), state).await?;
+    output::tell("NOTHING IS KEPT: lint only looks. Senders are answered with success, and no answer is a receipt.");
     for (what, at) in [("OTLP/gRPC", receiver.grpc_address()), ("OTLP/HTTP", receiver.http_address())] {
         if let Some(at) = at {
             output::tell(&format!("listening {at}  {what}; nothing is stored"));
