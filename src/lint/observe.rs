@@ -19,7 +19,9 @@ use crate::record::canonical::Json;
 use crate::record::registry::{Kind, Member};
 
 /// Names by which spans are told apart; more go together under no name. A name that holds an id has no end.
-const GROUPS_MAX: usize = 2_000;
+pub(super) const GROUPS_MAX: usize = 2_000;
+/// Services that are still told apart then; more go together under no service. A service's name may hold an id, too.
+pub(super) const NAMELESS_MAX: usize = 500;
 /// Keys of a group that are listed.
 const KEYS_MAX: usize = 24;
 /// Misspelt keys of a group that are listed, and spellings that are remembered.
@@ -153,6 +155,9 @@ impl Linter {
         let mut key: Name = (service.cloned(), item.signal, name);
         if self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(&key) {
             key.2 = None;
+            if self.groups.len() >= GROUPS_MAX + NAMELESS_MAX && !self.groups.contains_key(&key) {
+                key.0 = None;
+            }
         }
         let mut batch = Batch::default();
         let context = Context::new(received);
