@@ -219,7 +219,7 @@ pub struct QueryArgs {
     /// Model, as requested or as answered; also provider/model
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// Kind of record, such as inference, tool, decision, review
+    /// Kind of record, such as inference, tool, review; `decision` takes every record that states a decision (has a decision group), whatever its kind
     #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     pub kind: Option<String>,
     /// Decision id
@@ -297,7 +297,7 @@ pub struct ShowArgs {
     The proof goes to stdout. Exit codes: 0 proved, 1 no such record, 2 could not look."
 )]
 pub struct ProveArgs {
-    /// Record id, 32 hexadecimal digits
+    /// Record id, 32 hexadecimal digits: `record.id` in what `spanseal query --format json` prints, also with `--decision ID`
     #[arg(value_name = "RECORD_ID")]
     pub id: String,
     /// Open the content: add what was said and its salts, so that whoever has the proof reads it and checks it. Only for readers who may

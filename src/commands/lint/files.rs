@@ -108,7 +108,12 @@ impl Reading<'_> {
                         if of_whole.at >= line.len() {
                             return Err(self.in_lines(&of_whole, &whole, (offset, number), false));
                         }
-                        return Err(self.in_lines(&broken, &line, (offset, number), whole.get(line.len()..).is_some_and(|rest| !rest.trim_ascii().is_empty())));
+                        return Err(self.in_lines(
+                            &broken,
+                            &line,
+                            (offset, number),
+                            whole.get(line.len()..).is_some_and(|rest| !rest.trim_ascii().is_empty()),
+                        ));
                     }
                 }
                 let more = content.fill_buf().is_ok_and(|rest| !rest.is_empty());

@@ -36,7 +36,11 @@ fn summary(totals: &Totals) -> String {
     }
     out.push('.');
     if totals.misshapen_ids > 0 {
-        let have = count(totals.misshapen_ids, "has an id of wrong length, and becomes a record", "have an id of wrong length, and become records");
+        let have = count(
+            totals.misshapen_ids,
+            "has an id of wrong length, and becomes a record",
+            "have an id of wrong length, and become records",
+        );
         out.push_str(&format!(" {have} without it."));
     }
     if totals.undecided > 0 {
