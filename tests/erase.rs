@@ -23,8 +23,9 @@ use spanseal::worm::{StoreOptions, StoreUrl};
 use crate::support::log::{LOG, Process, TestLog, batch, id};
 use crate::support::otlp::{HttpRequest, http};
 use crate::support::place::PlaceFault;
-use crate::support::receiver::{Receiver, Site};
+use crate::support::receiver::{Options as SiteOptions, Receiver, Site};
 use crate::support::runtime;
+use crate::support::s3::{Bucket, Kind, S3Server};
 use crate::support::vault::stored_bytes;
 
 /// A site whose API has a port that the command knows.
@@ -355,6 +356,33 @@ fn one_id_of_two_people_is_not_guessed() {
     assert!(holds(&all, "SAID-IN-loans") && !holds(&all, "SAID-IN-shop"));
     assert_eq!(found(&site, &["--person", "42"]).len(), 1);
     drop(receiver);
+}
+
+/// Scenario: evidence in a bucket, where no lock says that a `serve` is at work, and one that was alive a moment ago. Guarantee: the command
+/// does not displace it by itself; told that it is dead, or after a clean stop, it does what is asked.
+#[test]
+fn a_log_that_somebody_seems_to_write_is_left_alone() {
+    for server in S3Server::all().into_iter().filter(|server| server.kind != Kind::Rgw) {
+        let (evidence, plain) =
+            runtime().block_on(async { (server.fresh_bucket(Bucket::Locked).await, server.fresh_bucket(Bucket::Plain).await) });
+        let site = Site::with(SiteOptions {
+            store: format!("s3://{evidence}/evidence"),
+            more: format!("content: {{vault: {{url: 's3://{plain}/vault'}}}}\nretention: {{classes: [{{name: standard, period: 1d}}]}}"),
+            env: server.environment().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            ..SiteOptions::default()
+        });
+        let receiver = site.serve();
+        everything(&receiver);
+        receiver.kill();
+        let ask = |who| ["erase", "--person", who, "--ground", "asked", "--yes"];
+        let refused = site.run(&ask(ALICE));
+        assert!(refused.status.code() == Some(2) && refused.stderr.contains("promises another by 20"), "{refused}");
+        assert_eq!(found(&site, &["--person", ALICE]).len(), 3);
+        site.run(&[&ask(ALICE)[..], &["--offline"]].concat()).success();
+        // It closed the log itself.
+        site.run(&ask(BOB)).success();
+        site.verified();
+    }
 }
 
 /// A record that says something of its own and names a person; both go to the vault.

@@ -10,6 +10,7 @@ use crate::cli::EraseArgs;
 use crate::config::{Config, show_size};
 use crate::erase::{Outcome, Wish};
 use crate::query::story::clean;
+use crate::serve::Promise;
 use crate::vault::Scope;
 use ask::Way;
 
@@ -36,7 +37,8 @@ pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
         shared: args.shared,
         dry_run: true,
     };
-    let way = Way::open(config).await?;
+    let promise = if args.offline { Promise::Ignored } else { Promise::Respected };
+    let way = Way::open(config, promise).await?;
     let result = act(&way, &args, wish).await;
     // Whatever came of it, a log that was opened for this is closed in good order.
     let closed = way.close().await;

@@ -13,7 +13,7 @@ use crate::erase::{Outcome, Wish};
 use crate::query::story::clean;
 use crate::seal::keys::KeyError;
 use crate::serve::keys::load_vault_key;
-use crate::serve::Writer;
+use crate::serve::{Promise, Writer};
 
 /// An erasure reads all evidence, so it takes its time; that the other end is there at all shows earlier.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3600);
@@ -27,7 +27,7 @@ pub(super) enum Way {
 
 impl Way {
     /// Looks whether a server runs; else opens the log.
-    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub(super) async fn open(config: &Config, promise: Promise) -> anyhow::Result<Self> {
         let place = config.content.vault.as_ref().context(
             "the configuration names no vault (`content.vault.url`), so nothing can be erased one by one; only destroying the identity key \
              makes keyed pseudonyms say nothing, and everybody's",
@@ -53,7 +53,7 @@ impl Way {
                 return Ok(way);
             }
         }
-        let writer = Writer::open(config, Arc::new(SystemClock))
+        let writer = Writer::open(config, Arc::new(SystemClock), promise)
             .await
             .context("no `serve` answers at `api.endpoint`, so the log is opened here")?;
         if let Some(eraser) = &writer.eraser {
