@@ -427,6 +427,7 @@ fn eraser(log: &TestLog, process: &Process) -> Eraser {
         identity: IdentityKey::new([1; 32]),
         identity_mode: IdentityMode::Vault,
         realm_attribute: "service.namespace".to_owned(),
+        scrub: Vec::new(),
         classes: log.classes(),
         clock: Arc::new(log.clock.clone()),
     })

@@ -26,6 +26,7 @@ pub use wish::{Kept, Outcome, Sealed, Wish, check_ground};
 
 use crate::clock::Clock;
 use crate::govern::{self, Erasure};
+use crate::promote::scrub::Scrub;
 use crate::query::filter::Filter;
 use crate::query::log::{KeySource, TrustedKey};
 use crate::query::person::{Label, Names, Wanted};
@@ -89,6 +90,8 @@ pub struct Parts {
     pub identity_mode: IdentityMode,
     /// `identity.realm`
     pub realm_attribute: String,
+    /// `identity.scrub`
+    pub scrub: Vec<String>,
     /// `retention.classes`
     pub classes: Arc<Classes>,
     /// The time.
@@ -118,9 +121,11 @@ impl Eraser {
     /// Does as it is wished, or says what would be done. It goes on when nobody waits for the answer any more only if it runs in a task of
     /// its own; broken off, it is finished at the next start.
     pub async fn erase(&self, wish: &Wish) -> Result<Outcome, EraseError> {
-        wish.check()?;
+        let scrub = Scrub::new(&self.parts.scrub).map_err(EraseError::Wrong)?;
+        wish.check(&scrub)?;
         let _alone = self.alone.lock().await;
         let (target, entries) = self.resolve(wish).await?;
+        wish.expect_unnamed(entries.iter().map(|entry| entry.id.as_str()))?;
         let mut plan = self.plan(&target, wish.shared).await?;
         let forms = self.forms(&plan, &entries, wish)?;
         if plan.forms.keys().any(|form| !forms.contains(form)) {

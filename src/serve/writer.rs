@@ -125,6 +125,7 @@ impl Prepared {
                 identity,
                 identity_mode: identity_mode(config),
                 realm_attribute: config.identity.realm.clone(),
+                scrub: config.identity.scrub.clone(),
                 classes,
                 clock,
             })
