@@ -187,6 +187,10 @@ fn a_person_is_erased_while_their_log_is_served() {
     assert_eq!(checked.status.code(), Some(0), "{checked}");
     site.verified();
 
+    // An SDK or a Collector that had no answer sends everything again.
+    everything(&receiver);
+    expect_erased(&site);
+
     // Who comes back is somebody new.
     send(&receiver, &[span(9, 1, "BACK-AGAIN", &[(SUBJECT, ALICE)])]);
     let back = found(&site, &["--subject", ALICE]);

@@ -155,6 +155,8 @@ impl Eraser {
             ground: wish.ground.clone(),
             ticket: wish.ticket.clone(),
         };
+        // Before the person is forgotten: from then on a resend makes records that look new.
+        self.know(&plan);
         self.parts.vault.intend(&intent).await?;
         self.carry_out(&intent).await
     }
@@ -182,6 +184,7 @@ impl Eraser {
             }
         };
         let plan = self.plan(&target, intent.shared).await?;
+        self.know(&plan);
         let mut erased = Erased::default();
         for ((seal, sealed_at), records) in &plan.records {
             erased += vault.erase(*seal, *sealed_at, records).await?;
@@ -195,6 +198,12 @@ impl Eraser {
         outcome.bytes = erased.bytes;
         outcome.erasure = Some(sealed);
         Ok(outcome)
+    }
+
+    /// Has the writer take the records of a plan for sealed.
+    fn know(&self, plan: &Plan) {
+        let Parts { sealer, clock, .. } = self.parts.as_ref();
+        sealer.erased.remember(plan.known.iter().map(|(id, seal)| (*id, *seal)), clock.now().ceil_seconds());
     }
 
     /// Seals the record of an erasure, unless it is sealed already.

@@ -4,7 +4,7 @@
 //! Where it does, only what records hold that name this person alone: content that names others, and content that nobody is named beside,
 //! may be theirs, so it stays, and is listed.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::wish::{Kept, Outcome};
 use super::{EraseError, Eraser, Target};
@@ -23,6 +23,8 @@ pub(super) struct Plan {
     pub(super) records: BTreeMap<(u64, UnixSeconds), HashSet<RecordId>>,
     /// Forms under which evidence names the person, each with the realm that it is of, where that can be told.
     pub(super) forms: BTreeMap<String, Option<String>>,
+    /// Every record that names the person or loses its content, with its seal: what comes again is a duplicate of it.
+    pub(super) known: HashMap<RecordId, u64>,
     named: u64,
     hashed: u64,
     elsewhere: u64,
@@ -54,9 +56,14 @@ impl Plan {
         }
     }
 
+    fn know(&mut self, hit: &Hit) {
+        self.known.extend(hit.text("id").and_then(RecordId::parse).map(|id| (id, hit.place.seal.statement.index)));
+    }
+
     /// This record's content goes.
     fn take(&mut self, hit: &Hit) {
         self.hashed += u64::from(has_hashes(&hit.record));
+        self.know(hit);
         let statement = &hit.place.seal.statement;
         if let Some(id) = hit.text("id").and_then(RecordId::parse).filter(|_| !held(&hit.record).is_empty()) {
             self.records.entry((statement.index, statement.sealed_at)).or_default().insert(id);
@@ -86,6 +93,7 @@ impl Eraser {
                 let (naming, elsewhere) = self.own(found);
                 let mut plan = Plan { elsewhere, named: u64::try_from(naming.len()).unwrap_or(u64::MAX), ..Plan::default() };
                 for hit in &naming {
+                    plan.know(hit);
                     for form in persons_of(&hit.record).filter(|form| wanted.is_in(form, &hit.line)) {
                         let realm = wanted.realm_of(form, &hit.line);
                         plan.forms.entry(form.to_owned()).or_insert(realm);
