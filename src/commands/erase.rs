@@ -147,6 +147,13 @@ fn to_text(outcome: &Outcome) -> String {
             count(outcome.elsewhere, "record", "records")
         ));
     }
+    if outcome.done && !outcome.pseudonyms.is_empty() {
+        line(
+            "What is still sent of these traces, and names nobody, is kept anew, and the person no longer leads to it: find it by the trace \
+             and erase it with --record."
+                .to_owned(),
+        );
+    }
     line("Copies that others made of the vault or of its disks are theirs to erase.".to_owned());
     out
 }

@@ -11,6 +11,9 @@
 //! 6. so are the objects that hold the person's entry: from here on nobody can say whose the pseudonym was;
 //! 7. an `erasure` record is sealed;
 //! 8. the intent is removed.
+//!
+//! KNOWN GAP: what comes after step 4 for a trace that was erased, and names nobody itself, is sealed with its content, and the person no
+//! longer leads to it. `--record` erases it; the outcome says so.
 
 mod plan;
 #[cfg(test)]
