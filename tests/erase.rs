@@ -389,6 +389,35 @@ fn a_log_that_somebody_seems_to_write_is_left_alone() {
     }
 }
 
+/// Scenario: persons are sealed as keyed pseudonyms, and only what was said is in the vault; then the vault's key file is lost. Guarantee:
+/// the content goes, and it is said that the pseudonym can still be compared; without the key nothing is passed off as erased.
+#[test]
+fn what_cannot_be_erased_is_said() {
+    let site = site();
+    let yaml = std::fs::read_to_string(&site.config).unwrap().replace("identity: {", "identity: {mode: keyed, ");
+    std::fs::write(&site.config, yaml).unwrap();
+    let receiver = site.serve();
+    everything(&receiver);
+    assert!(receiver.stop().success());
+    let told = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success().stdout;
+    assert!(told.contains("what was said in 3 records") && told.contains("only destroying that key ends it"), "{told}");
+    let all = vault_bytes(&site);
+    assert!(GONE.iter().all(|text| !holds(&all, text)) && STAYS.iter().all(|text| holds(&all, text)));
+    // By the whole, and by one record of it.
+    let named = found(&site, &["--person", ALICE]);
+    assert_eq!(named.len(), 3, "she is still found by whoever has the identity key");
+    let trace = format!("{:032x}", 2);
+    std::fs::rename(site.path("spanseal-vault.key"), site.path("gone")).unwrap();
+    let shown = site.run(&["show", &trace, "--content"]);
+    assert_eq!(shown.status.code(), Some(2), "{shown}");
+    let flat = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("not shown: the vault could not be opened: its key file") && !flat.contains("erased on"), "{shown}");
+    let refused = site.run(&["erase", "--person", BOB, "--ground", "asked", "--yes"]);
+    assert!(refused.status.code() == Some(2) && refused.stderr.contains("does not exist"), "{refused}");
+    let served = site.run(&["serve"]);
+    assert!(served.status.code() == Some(2) && served.stderr.contains("bring the file back"), "{served}");
+}
+
 /// A record that says something of its own and names a person; both go to the vault.
 fn batch_of(process: &Process, n: u64, person: u8) -> Batch {
     let mut out = batch([n], 0);

@@ -112,6 +112,7 @@ mod tests {
             last: UnixNanos(1),
             control: false,
             sameness: [0; 16],
+            line_sameness: [0; 16],
             pieces: 0..0,
         };
         Batch { records: numbers.iter().map(record).collect(), ..Batch::default() }

@@ -6,8 +6,8 @@ use crate::config::{Config, VaultPlace};
 use crate::seal::keys::{KeyError, LogKey};
 use crate::serve::keys::load_vault_key;
 use crate::vault::{Options, Vault, VaultError, VaultStore, open_place};
-use crate::worm::StoreUrl;
 use crate::worm::local::{Place, probe};
+use crate::worm::{ObjectKey, StoreUrl};
 
 pub(super) async fn check(config: &Config, report: &mut Report) {
     let Some(place) = &config.content.vault else { return };
@@ -27,9 +27,24 @@ pub(super) async fn check(config: &Config, report: &mut Report) {
             Ok(()) => report.ok("vault", format!("{shown} answers, and the bucket keeps neither versions nor locks")),
             Err(error) => return tell(report, &error),
         }
+        match try_it(opened.as_ref(), &config.log.name).await {
+            Ok(()) => report.ok("vault", "what is written there can be deleted again"),
+            Err(error) => return tell(report, &error),
+        }
     }
     report.ok("vault", format!("content is kept for {} from the day it was sealed; persons until they are erased", place.retention));
     key(config, place, opened, report).await;
+}
+
+/// Writes an object and deletes it: the right to delete is missed only when it is too late.
+async fn try_it(opened: &dyn VaultStore, log: &str) -> Result<(), VaultError> {
+    let key = ObjectKey(format!("{log}/doctor/{}", std::process::id()));
+    opened.put(&key, "written by `spanseal doctor`".into()).await?;
+    opened.delete(&key).await?;
+    match opened.get(&key).await? {
+        None => Ok(()),
+        Some(_) => Err(VaultError::Refused(format!("{} still has `{key}` after it was deleted; a vault must forget", opened.describe()))),
+    }
 }
 
 /// The key, and whether it is the one of what lies there.
