@@ -206,7 +206,7 @@ impl Eraser {
     /// Has the writer take the records of a plan for sealed.
     fn know(&self, plan: &Plan) {
         let Parts { sealer, clock, .. } = self.parts.as_ref();
-        sealer.erased.remember(plan.known.iter().map(|(id, seal)| (*id, *seal)), clock.now().ceil_seconds());
+        sealer.erased.remember(plan.known.iter().copied(), clock.now().ceil_seconds());
     }
 
     /// Seals the record of an erasure, unless it is sealed already.

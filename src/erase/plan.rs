@@ -4,7 +4,7 @@
 //! Where it does, only what records hold that name this person alone: content that names others, and content that nobody is named beside,
 //! may be theirs, so it stays, and is listed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::wish::{Kept, Outcome};
 use super::{EraseError, Eraser, Target};
@@ -24,7 +24,7 @@ pub(super) struct Plan {
     /// Forms under which evidence names the person, each with the realm that it is of, where that can be told.
     pub(super) forms: BTreeMap<String, Option<String>>,
     /// Every record that names the person or loses its content, with its seal: what comes again is a duplicate of it.
-    pub(super) known: HashMap<RecordId, u64>,
+    pub(super) known: Vec<(RecordId, u64)>,
     named: u64,
     hashed: u64,
     elsewhere: u64,
@@ -93,11 +93,11 @@ impl Eraser {
                 let (naming, elsewhere) = self.own(found);
                 let mut plan = Plan { elsewhere, named: u64::try_from(naming.len()).unwrap_or(u64::MAX), ..Plan::default() };
                 for hit in &naming {
-                    plan.know(hit);
                     for form in persons_of(&hit.record).filter(|form| wanted.is_in(form, &hit.line)) {
                         let realm = wanted.realm_of(form, &hit.line);
                         plan.forms.entry(form.to_owned()).or_insert(realm);
                     }
+                    plan.know(hit);
                 }
                 // The records of our own that name them (who asked for an erasure, say) hold no content.
                 let traces: BTreeSet<String> = naming.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
