@@ -369,6 +369,10 @@ pub struct EraseArgs {
     /// Do not ask
     #[arg(long, conflicts_with = "dry_run")]
     pub yes: bool,
+    /// Where no `serve` answers, open the log in a bucket even if its newest seal promises another: only when its `serve` is dead for
+    /// sure. One that is alive is displaced: it stops, and refuses what it was about to seal, which its senders send again
+    #[arg(long)]
+    pub offline: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -11,6 +11,9 @@
 //! 6. so are the objects that hold the person's entry: from here on nobody can say whose the pseudonym was;
 //! 7. an `erasure` record is sealed;
 //! 8. the intent is removed.
+//!
+//! KNOWN GAP: what comes after step 4 for a trace that was erased, and names nobody itself, is sealed with its content, and the person no
+//! longer leads to it. `--record` erases it; the outcome says so.
 
 mod plan;
 #[cfg(test)]
@@ -26,6 +29,7 @@ pub use wish::{Kept, Outcome, Sealed, Wish, check_ground};
 
 use crate::clock::Clock;
 use crate::govern::{self, Erasure};
+use crate::promote::scrub::Scrub;
 use crate::query::filter::Filter;
 use crate::query::log::{KeySource, TrustedKey};
 use crate::query::person::{Label, Names, Wanted};
@@ -89,6 +93,8 @@ pub struct Parts {
     pub identity_mode: IdentityMode,
     /// `identity.realm`
     pub realm_attribute: String,
+    /// `identity.scrub`
+    pub scrub: Vec<String>,
     /// `retention.classes`
     pub classes: Arc<Classes>,
     /// The time.
@@ -118,9 +124,11 @@ impl Eraser {
     /// Does as it is wished, or says what would be done. It goes on when nobody waits for the answer any more only if it runs in a task of
     /// its own; broken off, it is finished at the next start.
     pub async fn erase(&self, wish: &Wish) -> Result<Outcome, EraseError> {
-        wish.check()?;
+        let scrub = Scrub::new(&self.parts.scrub).map_err(EraseError::Wrong)?;
+        wish.check(&scrub)?;
         let _alone = self.alone.lock().await;
         let (target, entries) = self.resolve(wish).await?;
+        wish.expect_unnamed(entries.iter().map(|entry| entry.id.as_str()))?;
         let mut plan = self.plan(&target, wish.shared).await?;
         let forms = self.forms(&plan, &entries, wish)?;
         if plan.forms.keys().any(|form| !forms.contains(form)) {
@@ -150,6 +158,8 @@ impl Eraser {
             ground: wish.ground.clone(),
             ticket: wish.ticket.clone(),
         };
+        // Before the person is forgotten: from then on a resend makes records that look new.
+        self.know(&plan);
         self.parts.vault.intend(&intent).await?;
         self.carry_out(&intent).await
     }
@@ -177,6 +187,7 @@ impl Eraser {
             }
         };
         let plan = self.plan(&target, intent.shared).await?;
+        self.know(&plan);
         let mut erased = Erased::default();
         for ((seal, sealed_at), records) in &plan.records {
             erased += vault.erase(*seal, *sealed_at, records).await?;
@@ -190,6 +201,12 @@ impl Eraser {
         outcome.bytes = erased.bytes;
         outcome.erasure = Some(sealed);
         Ok(outcome)
+    }
+
+    /// Has the writer take the records of a plan for sealed.
+    fn know(&self, plan: &Plan) {
+        let Parts { sealer, clock, .. } = self.parts.as_ref();
+        sealer.erased.remember(plan.known.iter().copied(), clock.now().ceil_seconds());
     }
 
     /// Seals the record of an erasure, unless it is sealed already.

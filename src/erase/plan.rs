@@ -23,6 +23,8 @@ pub(super) struct Plan {
     pub(super) records: BTreeMap<(u64, UnixSeconds), HashSet<RecordId>>,
     /// Forms under which evidence names the person, each with the realm that it is of, where that can be told.
     pub(super) forms: BTreeMap<String, Option<String>>,
+    /// Every record that names the person or loses its content, with its seal: what comes again is a duplicate of it.
+    pub(super) known: Vec<(RecordId, u64)>,
     named: u64,
     hashed: u64,
     elsewhere: u64,
@@ -54,9 +56,14 @@ impl Plan {
         }
     }
 
+    fn know(&mut self, hit: &Hit) {
+        self.known.extend(hit.text("id").and_then(RecordId::parse).map(|id| (id, hit.place.seal.statement.index)));
+    }
+
     /// This record's content goes.
     fn take(&mut self, hit: &Hit) {
         self.hashed += u64::from(has_hashes(&hit.record));
+        self.know(hit);
         let statement = &hit.place.seal.statement;
         if let Some(id) = hit.text("id").and_then(RecordId::parse).filter(|_| !held(&hit.record).is_empty()) {
             self.records.entry((statement.index, statement.sealed_at)).or_default().insert(id);
@@ -90,6 +97,7 @@ impl Eraser {
                         let realm = wanted.realm_of(form, &hit.line);
                         plan.forms.entry(form.to_owned()).or_insert(realm);
                     }
+                    plan.know(hit);
                 }
                 // The records of our own that name them (who asked for an erasure, say) hold no content.
                 let traces: BTreeSet<String> = naming.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();

@@ -19,7 +19,7 @@ mod place;
 mod records;
 pub mod rules;
 mod scan;
-mod scrub;
+pub(crate) mod scrub;
 mod settings;
 pub mod vocabulary;
 
