@@ -55,7 +55,7 @@ async fn index(State(api): State<Api>) -> Response {
         StatusCode::OK,
         format!(
             "spanseal {}\n\n/healthz                alive\n/readyz                 takes and seals records\n/metrics                Prometheus text\n\
-             /tlog/{}/checkpoint     newest signed checkpoint of the log\n",
+             /tlog/{}/checkpoint     newest signed checkpoint of the log\n/erase                  takes a person out of the vault (POST, for `spanseal erase`)\n",
             env!("CARGO_PKG_VERSION"),
             api.log
         ),
