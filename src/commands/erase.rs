@@ -141,6 +141,9 @@ fn to_text(outcome: &Outcome) -> String {
     if !outcome.kept.is_empty() {
         line("    Erase one of them with --record, or all with --shared, if it is theirs to give up.".to_owned());
     }
+    for what in &outcome.uncompared {
+        line(format!("  - {}.", clean(what)));
+    }
     if outcome.elsewhere > 0 {
         line(format!(
             "  - {} in other logs of this store: ask the writers of those logs to erase there.",

@@ -198,6 +198,13 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         StoreUrl::S3 { .. } => {}
     }
     all.extend(rules::doubts(&config.promotion.rules, &config.confidence.thresholds));
+    if config.content.vault.is_some() && config.api.is_in_the_clear() {
+        all.push(
+            "`api` is reached over plain HTTP beyond this machine, so a running `serve` takes no erasures; set `api.tls`, or `api.endpoint` to a \
+             loopback address"
+                .to_owned(),
+        );
+    }
     for (name, listener) in config.listeners() {
         let reachable = listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());
         if reachable && listener.tls.is_none() {

@@ -119,6 +119,9 @@ pub struct Outcome {
     pub hashed: u64,
     /// Records of the person in other logs of the store.
     pub elsewhere: u64,
+    /// Records that may be the person's and could not be compared, in words.
+    #[serde(default)]
+    pub uncompared: Vec<String>,
     /// What was left in the vault, and why.
     pub kept: Vec<Kept>,
     /// The record of the erasure.

@@ -287,6 +287,9 @@ async fn an_erasure_that_broke_off_is_finished() {
 async fn who_is_being_erased_is_somebody_new_at_once() {
     let store = memory(false);
     let vault = claimed(&store).await;
+    for n in [1, 2] {
+        vault.persons().pseudonym([n; 32], || [n; 16]);
+    }
     let _packs = vault.put(3, today(), vec![apart(&[1, 2])]).await.unwrap();
     let intent = Intent {
         random: [1; 16],
