@@ -20,6 +20,7 @@ fn every_command_has_help_with_examples() {
     }
     // `--kind decision` selects by another rule than other kinds do (`record.md` section 5, rule 1).
     let query = Cli::command().find_subcommand_mut("query").unwrap().render_long_help().to_string();
+    let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(query.contains("every record that states a decision"), "{query}");
     let mut top = Cli::command();
     let help = top.render_long_help().to_string();

@@ -62,7 +62,8 @@ pub(super) fn text(report: &Report, width: Option<usize>, fail_on: &[Finding]) -
     let width = width.unwrap_or(WIDTH).max(WIDTH_MIN);
     let mut out = String::new();
     for sentence in [Some(summary(&report.totals)), failing(&report.totals, fail_on)].into_iter().flatten() {
-        out.push_str(paragraph(&sentence, width).trim_start());
+        out.push_str(paragraph(&sentence, width).trim());
+        out.push('\n');
     }
     if report.groups.is_empty() {
         return out;
