@@ -374,6 +374,22 @@ fn a_models_name_is_not_lost_where_a_rule_names_another() {
     assert_eq!(at(&json, "rest.hash"), h("content", br#"{"gen_ai.request.model":"gpt-a","gen_ai.response.model":"gpt-a-1"}"#));
 }
 
+/// Of a repeated key the first value counts; the others are named and not lost, whoever reads the first.
+#[test]
+fn a_repeated_key_that_a_rule_reads_is_named_and_not_lost() {
+    let twice = |key| [(key, Any::text("first")), (key, Any::text("second"))];
+    let json = one(&rule("match: {name: predict}, from: {decision.outcome: app.out}"), &twice("app.out"));
+    assert_eq!(at(&json, "decision.outcome"), "first");
+    assert_eq!(names(&json, "evidence.conflicts"), ["decision.outcome"]);
+    assert_eq!(at(&json, "rest.hash"), h("content", b"second"));
+
+    let yaml = rule("match: {name: predict}, from: {input: [app.in, app.more]}");
+    let json = one(&yaml, &[twice("app.in").to_vec(), vec![("app.more", Any::text("x"))]].concat());
+    assert_eq!(at(&json, "input.hash"), h("content", br#"{"app.in":"first","app.more":"x"}"#));
+    assert_eq!(names(&json, "evidence.conflicts"), ["input"]);
+    assert_eq!(at(&json, "rest.hash"), h("content", b"second"));
+}
+
 /// A rule is sealed with the configuration: what the operator's own patterns call a person may not stand in it.
 #[test]
 fn a_text_that_the_operators_patterns_know_as_a_person_is_refused_at_start() {
