@@ -197,6 +197,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         )),
         StoreUrl::S3 { .. } => {}
     }
+    all.extend(rules::doubts(&config.promotion.rules, &config.confidence.thresholds));
     for (name, listener) in config.listeners() {
         let reachable = listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());
         if reachable && listener.tls.is_none() {

@@ -235,6 +235,29 @@ pub(super) fn thresholds_json(all: &[Threshold]) -> Json {
     Json::Array(all.iter().map(one).collect())
 }
 
+/// What is allowed in rules and thresholds and is surely a mistake, each with its place.
+pub(super) fn doubts(all: &[Rule], thresholds: &[Threshold]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let mut doubt = |place: String, why: Option<String>| doubts.extend(why.map(|why| format!("`{place}` {why}")));
+    for (index, rule) in all.iter().enumerate() {
+        for constant in &rule.set {
+            doubt(format!("promotion.rules[{index}].set.{}", constant.target().path()), constant.doubt());
+        }
+        for source in &rule.from {
+            let place = format!("promotion.rules[{index}].from.{}.values", source.target().path());
+            for (_, word) in source.values() {
+                // A source's words were read so when it was made.
+                let read = Constant::parse(source.target(), std::slice::from_ref(word)).ok();
+                doubt(place.clone(), read.and_then(|constant| constant.doubt()));
+            }
+        }
+    }
+    for (index, threshold) in thresholds.iter().enumerate() {
+        doubt(format!("confidence.thresholds[{index}].threshold"), rules::doubt_of(threshold.threshold));
+    }
+    doubts
+}
+
 /// Where a text stands, by its path, that the patterns know as a person. Every text of rules and thresholds is looked at, keys of maps too.
 pub(super) fn person(rules: &[Rule], thresholds: &[Threshold], scrub: &Scrub) -> Option<String> {
     let rules = rules_json(rules).and_then(|json| person_in("promotion.rules", &json, scrub));

@@ -162,6 +162,10 @@ fn mistakes_in_rules_are_told_at_their_place() {
         ),
         (rule("form: {model.id: a}"), "1:49: unknown key `form` in `promotion.rules[0]`; the nearest known key is `from`"),
         (rule("drop: [a], keep: [a]"), "1:21: rule `r` drops `a`, which it also reads or keeps"),
+        (
+            rule("from: {subject.id: a}, keep: [a]"),
+            "1:21: rule `r` keeps `a` in `attributes`, which it also reads into `subject.id`; an attribute has one home",
+        ),
         (rule("from: {model.id: a}, set: {model.id: b}"), "1:21: rule `r` has `model.id` both under `from` and under `set`"),
         (
             "promotion: {rules: [{name: r, match: {resource: {a: b}}, kind: decision}]}".to_owned(),
@@ -330,4 +334,29 @@ fn no_text_of_a_rule_or_threshold_may_hold_a_person() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is allowed because vocabularies are open, and yet is surely a mistake, is said at start.
+#[test]
+fn what_is_surely_a_mistake_is_warned_of() {
+    let mut silent = Vec::new();
+    for (text, wants) in [
+        ("confidence: {thresholds: [{threshold: 1.8}]}".to_owned(), ["`confidence.thresholds[0].threshold`", "1.8", "between 0 and 1"]),
+        ("confidence: {thresholds: [{threshold: -0.1}]}".to_owned(), ["`confidence.thresholds[0].threshold`", "-0.1", "between 0 and 1"]),
+        (rule("set: {confidence.threshold: 80}"), ["`promotion.rules[0].set.confidence.threshold`", "80", "between 0 and 1"]),
+        (rule("set: {system.risk_class: huge}"), ["`promotion.rules[0].set.system.risk_class`", "`huge`", "`high`"]),
+        (
+            rule("from: {policy.outcome: {attribute: p, values: {ok: alow}}}"),
+            ["`promotion.rules[0].from.policy.outcome.values`", "`alow`", "`allow`"],
+        ),
+    ] {
+        let warnings = load(&text).unwrap().warnings;
+        if !warnings.iter().any(|warning| wants.iter().all(|want| warning.contains(want))) {
+            silent.push(format!("{text}: {warnings:?}"));
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+    // What is spelled as listed, in whatever case, or has no list, is not spoken of.
+    let quiet = load(&rule("set: {system.risk_class: HIGH, decision.type: anything, confidence.threshold: 1}")).unwrap();
+    assert_eq!(quiet.warnings, load("").unwrap().warnings);
 }

@@ -66,6 +66,7 @@ pub use condition::{Condition, EXPRESSION_MAX, Mistake, Vocabulary};
 pub(crate) use condition::{Given, Named};
 pub(crate) use matching::{Matched, Within};
 pub(crate) use names::{distance, nearest};
+pub(crate) use parts::doubt_of;
 pub use parts::{Constant, Expected, Key, Pattern, Settable, Source, kind};
 
 use crate::record::registry::Kind;
@@ -139,6 +140,11 @@ impl Rule {
         }
         if let Some(constant) = self.set.iter().find(|c| self.from.iter().any(|s| s.target == c.target)) {
             return Err(format!("has `{}` both under `from` and under `set`", constant.target.path()));
+        }
+        let twice = self.keep.iter().find_map(|key| Some((key, self.from.iter().find(|source| source.keys.contains(key))?)));
+        if let Some((key, source)) = twice {
+            let (key, path) = (key.text(), source.target.path());
+            return Err(format!("keeps `{key}` in `attributes`, which it also reads into `{path}`; an attribute has one home"));
         }
         let read = self.from.iter().flat_map(|s| &s.keys).chain(&self.keep);
         if let Some(key) = self.drop.iter().find(|key| read.clone().any(|k| k == *key)) {

@@ -9,7 +9,7 @@ use crate::promote::convert;
 use crate::promote::dialects::{Delicate, Dialects, Tables, To, ai_audit};
 use crate::promote::scrub::Scrub;
 use crate::record::builder::Val;
-use crate::record::registry::{EVERY, Kind, Member, Type};
+use crate::record::registry::{CONFIDENCE_SCORE, CONFIDENCE_THRESHOLD, DECISION_SCORE, EVERY, Kind, Member, Type};
 
 /// Longest key, pattern or constant of a rule, bytes.
 const TEXT_MAX: usize = 256;
@@ -178,6 +178,21 @@ impl Constant {
         Ok(Constant { target, written: written.to_vec(), value })
     }
 
+    /// What is allowed, since lists of words are open and scores are kept as sent, and yet is surely a mistake. To follow its place.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let Settable { member, .. } = self.target;
+        let listed = member.spec().listed;
+        let unlisted = |text: &str| !listed.is_empty() && !listed.contains(&text);
+        let word = match &self.value {
+            Val::Num(number) if matches!(member, CONFIDENCE_SCORE | CONFIDENCE_THRESHOLD | DECISION_SCORE) => return doubt_of(*number),
+            Val::Str(text) => unlisted(text).then_some(text),
+            Val::Texts(texts) => texts.iter().find(|text| unlisted(text)),
+            _ => None,
+        }?;
+        let known: Vec<String> = listed.iter().map(|known| format!("`{known}`")).collect();
+        Some(format!("says `{word}`, which is none of the known words ({}); readers and reports ask for those", known.join(", ")))
+    }
+
     /// As it was written.
     pub fn written(&self) -> &[String] {
         &self.written
@@ -204,6 +219,12 @@ fn type_in_words(kind: Type) -> &'static str {
         Type::Texts | Type::Refs => "a list of texts",
         _ => "a text",
     }
+}
+
+/// What is to be said of a score or threshold that is configured. To follow its place.
+pub(crate) fn doubt_of(score: f64) -> Option<String> {
+    let outside = !(0.0..=1.0).contains(&score);
+    outside.then(|| format!("is {}: scores of confidence are mostly sent between 0 and 1, and are compared as sent, never rescaled", score))
 }
 
 /// The key of an attribute, as far as a rule may read or keep it.
