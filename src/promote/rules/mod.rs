@@ -45,6 +45,9 @@
 //! `span.status`, `event.name`, `scope.name`, `scope.version`. The last six are texts, empty where there is none. Thresholds ask
 //! `record.<member>` instead, of every member that stands in the record as it is. These names never change their meaning; more may come.
 //!
+//! A condition that cannot be decided (a value is missing, too long or of another type) does not hold: the rule does not apply to that span,
+//! which is then promoted only if something else promotes it, and it is counted.
+//!
 //! # What it costs
 //!
 //! Nothing without rules. With them, a scope that no rule can meet costs one look; below others, a plain span costs a pass over its name

@@ -331,17 +331,19 @@ fn a_log_is_matched_by_its_scope_its_event_and_its_keys() {
     assert_eq!(at(&found[0], "kind"), "decision");
 }
 
-/// A condition that cannot be decided holds for nothing, is counted, and costs no span.
+/// A condition that cannot be decided holds for nothing and is counted; what something else promotes is promoted all the same.
 #[test]
-fn an_undecided_condition_is_counted_and_loses_nothing() {
+fn an_undecided_condition_is_counted_and_its_rule_does_not_apply() {
     let promoter = with(&rule("match: {name: predict, when: 'attributes[\"app.n\"] > 5'}, set: {decision.type: x}"));
     let chat = |n: Option<Any>| {
         let mut attributes = vec![("gen_ai.request.model", Any::text("m"))];
         attributes.extend(n.map(|n| ("app.n", n)));
         span("predict", &attributes)
     };
-    let (lines, tally) = spans(&promoter, &[chat(None), chat(Some(Any::text("six"))), chat(Some(Any::int(6))), span("other", &[])]);
-    assert_eq!((lines.len(), tally.undecided, tally.counts.rejected), (3, 2, 0));
+    // What nothing else promotes, a rule that could not be asked does not promote either.
+    let items = [chat(None), chat(Some(Any::text("six"))), chat(Some(Any::int(6))), span("predict", &[]), span("other", &[])];
+    let (lines, tally) = spans(&promoter, &items);
+    assert_eq!((lines.len(), tally.undecided, tally.counts.rejected, tally.counts.skipped), (3, 3, 0, 2));
     let typed: Vec<bool> = lines.iter().map(|l| l.path("decision.type").is_some()).collect();
     assert_eq!(typed, [false, false, true]);
 }
