@@ -16,13 +16,19 @@ const PATHS: &[(&str, &str)] = &[
     ("actor.user_id", "who used the system"),
     ("confidence.method", "how the confidence was determined"),
     ("confidence.score", "how sure the model was"),
+    ("confidence.of", "what the confidence is about"),
     ("confidence.threshold", "the threshold for the confidence"),
+    ("confidence.threshold_source", "where the threshold comes from"),
+    ("decision.authority", "in whose authority the decision was made"),
+    ("decision.automation_level", "how far the decision was automatic"),
     ("decision.id", "an identifier of the decision"),
     ("decision.outcome", "the outcome of the decision"),
+    ("decision.purpose", "the purpose of the decision"),
     ("decision.type", "what kind of decision it was"),
     ("explanation.method", "how the explanation was made"),
     ("explanation.text", "an explanation in words"),
     ("input", "what went in"),
+    ("kind", "what kind of record it is"),
     ("lineage.data_sources", "where the data came from"),
     ("lineage.lawful_basis", "the lawful basis for using the data"),
     ("lineage.purpose", "the purpose for which the data was used"),
@@ -32,10 +38,14 @@ const PATHS: &[(&str, &str)] = &[
     ("model.version", "the version of the model"),
     ("output", "what came out"),
     ("policy.id", "the policy in force"),
+    ("policy.name", "the name of the policy in force"),
+    ("policy.outcome", "what the policy led to"),
     ("policy.version", "the version of the policy in force"),
     ("prompt.hash", "a hash of the instructions"),
     ("prompt.name", "the name of the prompt"),
     ("prompt.version", "the version of the prompt"),
+    ("output.choices", "how many answers there were"),
+    ("regulation.frameworks", "the laws that apply"),
     ("retrieval.documents", "which documents were found"),
     ("review.decision", "what the review concluded"),
     ("review.reviewer.id", "who reviewed it"),
@@ -47,7 +57,9 @@ const PATHS: &[(&str, &str)] = &[
     ("system.use_case", "what the system is used for"),
     ("time.end", "when it ended"),
     ("time.start", "when it began"),
+    ("time.to_first_chunk", "when the answer began"),
     ("trace.trace_id", "the trace it belongs to"),
+    ("usage.aggregate", "whether the usage is a sum"),
     ("usage.input_tokens", "how much text went in"),
     ("usage.output_tokens", "how much text came out"),
 ];
@@ -114,7 +126,10 @@ pub(super) fn missing(known: &[&Hit]) -> Vec<Item> {
         }
         for (path, words) in [
             ("evidence.dropped", "The sender itself says that it left something out"),
-            ("evidence.withheld", "Technical details that could identify a person or a machine were left out on purpose"),
+            (
+                "evidence.withheld",
+                "Some attributes were left out on purpose: by a rule of the operator, or because they could identify a person or a machine",
+            ),
         ] {
             if hit.record.path(path).is_some() {
                 marks.entry(words).or_default().insert(i + 1);
@@ -222,7 +237,8 @@ pub(super) fn claims(known: &[&Hit], key: KeySource) -> Vec<Item> {
         };
         items.push(Item::Text(format!("{claim} {fact}")));
     }
-    let mut received: Vec<&str> = known.iter().filter(|h| !is_after_seal(h)).filter_map(|h| h.text("time.received")).collect();
+    let mut received: Vec<&str> =
+        known.iter().filter(|h| control < known.len() && !is_after_seal(h)).filter_map(|h| h.text("time.received")).collect();
     received.sort_unstable();
     match (received.first(), received.last()) {
         (Some(first), Some(last)) if moment(first) == moment(last) => {
@@ -234,18 +250,21 @@ pub(super) fn claims(known: &[&Hit], key: KeySource) -> Vec<Item> {
         _ => {}
     }
     items.extend(late(known));
-    items.push(Item::Point(sender(known)));
-    let mut computed = BTreeSet::new();
+    items.push(Item::Point(match (control == known.len(), control) {
+        (true, 1) => "spanseal made the record itself: no application sent it;".to_owned(),
+        (true, _) => "spanseal made the records itself: no application sent them;".to_owned(),
+        (false, _) => sender(known),
+    }));
+    let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for hit in known {
         for (path, how) in hit.record.path("evidence.derived").and_then(Json::as_object).unwrap_or_default() {
-            let how = how.as_str().unwrap_or_default();
-            if how == "computed" || how == "configured" {
-                computed.insert(derived_in_words(path, how));
-            }
+            found.entry(how.as_str().unwrap_or_default()).or_default().insert(derived_in_words(path));
         }
     }
-    if !computed.is_empty() {
-        items.push(Item::Point(format!("it worked out itself: {};", list(&computed.into_iter().collect::<Vec<_>>()))));
+    for (how, words) in [("computed", "it worked out itself"), ("configured", "it took from the operator's configuration")] {
+        if let Some(what) = found.remove(how) {
+            items.push(Item::Point(format!("{words}: {};", list(&what.into_iter().collect::<Vec<_>>()))));
+        }
     }
     let whole = match key {
         KeySource::Pinned | KeySource::Configured => "since they were sealed, the records are the same to the byte (see the proof below).",
@@ -279,14 +298,13 @@ fn late(known: &[&Hit]) -> Option<Item> {
     }))
 }
 
-fn derived_in_words(path: &str, how: &str) -> String {
-    let what = match path {
+fn derived_in_words(path: &str) -> String {
+    match path {
         "confidence.threshold_met" => "whether the confidence met its threshold".to_owned(),
         "review.deadline_met" => "whether the review met its deadline".to_owned(),
         "decision.id" => "an identifier for the decision".to_owned(),
         other => in_words(other),
-    };
-    if how == "configured" { format!("{what} (from its configuration)") } else { what }
+    }
 }
 
 fn sender(known: &[&Hit]) -> String {

@@ -39,14 +39,30 @@ pub(super) fn confidence(hit: &Hit) -> Option<String> {
         _ => None,
     };
     let threshold = match (group.get("threshold").map(number), met) {
-        (Some(threshold), Some(true)) => format!(", which meets the threshold of {threshold}"),
-        (Some(threshold), Some(false)) => format!(", below the threshold of {threshold}"),
-        (Some(threshold), None) => format!("; the threshold was {threshold}"),
+        (Some(threshold), Some(true)) => format!(", which meets the threshold of {threshold}{}", whose_threshold(hit)),
+        (Some(threshold), Some(false)) => format!(", below the threshold of {threshold}{}", whose_threshold(hit)),
+        (Some(threshold), None) => format!("; the threshold was {threshold}{}", whose_threshold(hit)),
         (None, Some(true)) => ", reported as meeting a threshold that is not recorded".to_owned(),
         (None, Some(false)) => ", reported as below a threshold that is not recorded".to_owned(),
         (None, None) => "; no threshold is recorded".to_owned(),
     };
     Some(format!("It gave its confidence{of} as {score}{method}{threshold}"))
+}
+
+/// That a threshold is the operator's and not the application's, to follow it.
+fn whose_threshold(hit: &Hit) -> String {
+    const PATH: &str = "confidence.threshold";
+    let derived = hit.record.path("evidence.derived").and_then(|derived| derived.get(PATH)).and_then(Json::as_str);
+    if derived != Some("configured") {
+        return String::new();
+    }
+    // `configuration:<name>`, or `configuration` where it has no name.
+    let name = hit.text("confidence.threshold_source").and_then(|source| source.strip_prefix("configuration:"));
+    let name = name.map(|name| format!(" ({})", quote(name))).unwrap_or_default();
+    let conflicts = hit.record.path("evidence.conflicts").and_then(Json::as_array).unwrap_or_default();
+    let another = conflicts.iter().any(|path| path.as_str() == Some(PATH));
+    let another = if another { "; the application sent another, which does not count" } else { "" };
+    format!(", set by the operator's configuration{name}{another}")
 }
 
 /// What was done because of it. No full stop at the end.

@@ -325,3 +325,46 @@ fn a_lock_that_was_not_read_is_not_vouched_for() {
         );
     }
 }
+
+/// Scenario: the operator's configuration has a stricter threshold than the application sent. Guarantee: it is told whose the threshold is,
+/// which one, and that there was another; what is configured is not called worked out.
+#[test]
+fn a_threshold_of_the_configuration_is_told_as_the_operators() {
+    let told_with = |source: &str, evidence: &str| {
+        let confidence = format!(r#""confidence":{{"score":0.7,"threshold":0.8,"threshold_met":false{source}}}"#);
+        let evidence = format!(r#""evidence":{{{evidence}}}"#);
+        told(&[record("1", "decision", &format!(r#"{confidence},"decision":{{"id":"d","outcome":"no"}},{evidence}"#))], KeySource::Pinned)
+    };
+    let derived = r#""confidence.threshold":"configured","confidence.threshold_met":"computed""#;
+    let source = r#","threshold_source":"configuration:credit""#;
+    let whole = format!(
+        r#""conflicts":["confidence.threshold"],"derived":{{{derived},"confidence.threshold_source":"configured","kind":"configured"}},"withheld":2"#
+    );
+    assert_says(
+        &told_with(source, &whole),
+        &[
+            "below the threshold of 0.8, set by the operator's configuration (\"credit\"); the application sent another, which does not count.",
+            "it worked out itself: whether the confidence met its threshold;",
+            "it took from the operator's configuration: the threshold for the confidence, what kind of record it is and where the threshold \
+             comes from;",
+            "Some attributes were left out on purpose: by a rule of the operator, or because they could identify a person or a machine",
+        ],
+        &["confidence.threshold_source", "(from its configuration)"],
+    );
+    // Without a name, and without another; and a threshold of the application's is nobody else's.
+    let alone = told_with("", &format!(r#""derived":{{{derived}}}"#));
+    assert_says(&alone, &["the threshold of 0.8, set by the operator's configuration."], &["sent another"]);
+    assert_says(&told_with(r#","threshold_source":"policy""#, ""), &["below the threshold of 0.8."], &["configuration", "sent another"]);
+}
+
+/// Scenario: spanseal recorded that its own configuration changed. Guarantee: no sender is spoken of, because there was none.
+#[test]
+fn a_control_record_has_no_sender() {
+    let change =
+        record("1", "config_change", r#""change":{"after":"{}","before":"{}"}"#).replace(r#"{"service":"s"}"#, r#"{"signal":"control"}"#);
+    let own = "spanseal made the record itself: no application sent it;";
+    let sent = record("2", "decision", r#""decision":{"id":"d","outcome":"no"}"#);
+    let unknown = "the sender did not have to identify itself";
+    assert_says(&told(std::slice::from_ref(&change), KeySource::Pinned), &[own], &[unknown, "the reports arrived"]);
+    assert_says(&told(&[change, sent], KeySource::Pinned), &[unknown], &[own]);
+}
