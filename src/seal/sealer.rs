@@ -108,6 +108,8 @@ pub struct SealerTask {
     pub status: watch::Receiver<Status>,
     /// Figures for the metrics table.
     pub stats: Arc<Stats>,
+    /// When the newest seal closed that this process found; `None`: the log had none.
+    pub found: Option<UnixSeconds>,
 }
 
 impl SealerTask {
@@ -196,11 +198,12 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         Sealed::Failed { reason, .. } => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
     }
     sealer.fence(options.fence).await?;
+    let found = previous.as_ref().map(|seal| seal.statement.sealed_at);
     sealer.clean_vault(previous).await?;
     let publishing = publisher.start(sealer.newest.as_ref()).await?;
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
-    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats }))
+    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats, found }))
 }
 
 struct Sealer {
