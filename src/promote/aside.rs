@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::settings::Settings;
 use crate::record::RecordId;
-use crate::record::apart::{Apart, Extent, PersonEntry, Piece, SALT_BYTES};
+use crate::record::apart::{Apart, Extent, PIECE_BYTES_MAX, PersonEntry, Piece, SALT_BYTES};
 use crate::record::content::{Captured, Content, ContentMode, Scheme, commitment};
 use crate::record::identity::{Given, Keyed, PersonBook, vault_pseudonym};
 
@@ -96,6 +96,11 @@ impl<'p> Aside<'p> {
     /// How much there is now, for [`Aside::cut_back`].
     pub(crate) fn extent(&self) -> Extent {
         self.state.borrow().apart.extent()
+    }
+
+    /// Whether what came after `extent` cannot be kept whole: the record that it is for must not be made.
+    pub(crate) fn is_too_long(&self, extent: Extent) -> bool {
+        self.state.borrow().apart.has_too_long(extent, PIECE_BYTES_MAX)
     }
 
     /// Forgets what came after `extent`: the record that it was for is not made.

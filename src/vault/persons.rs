@@ -119,6 +119,11 @@ pub(super) fn write_entry(out: &mut dyn Write, entry: &PersonEntry) -> io::Resul
     Ok(())
 }
 
+/// Bytes of an entry.
+pub(super) fn encoded_len(entry: &PersonEntry) -> usize {
+    32 + 16 + 4 + 4 + entry.realm.len() + entry.id.len()
+}
+
 /// All entries of a decoded object.
 pub(super) fn read_entries(plain: &[u8], key: &ObjectKey) -> Result<Vec<PersonEntry>, VaultError> {
     let mut rest = plain;
@@ -153,6 +158,7 @@ mod tests {
         for entry in [entry(1, "alice"), entry(2, "")] {
             write_entry(&mut plain, &entry).unwrap();
         }
+        assert_eq!(plain.len(), encoded_len(&entry(1, "alice")) + encoded_len(&entry(2, "")));
         let key = ObjectKey("k".into());
         let read = read_entries(&plain, &key).unwrap();
         let shown: Vec<_> = read.iter().map(|e| (e.key[0], e.pseudonym[0], e.realm.as_str(), e.id.as_str())).collect();

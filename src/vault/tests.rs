@@ -304,6 +304,25 @@ async fn small_objects_of_persons_are_merged_without_losing_anybody() {
     }
 }
 
+/// Scenario: objects of persons that are small as they are stored and large once decoded, more of them than one object holds. Guarantee:
+/// everything that is written, merged or not, can be read back.
+#[tokio::test]
+async fn objects_of_persons_are_closed_by_what_they_decode_to() {
+    let store = memory(false);
+    let vault = claimed(&store).await;
+    for n in 0..70 {
+        vault.remember(&[PersonEntry { id: "a".repeat(1024 * 1024), ..person(n) }]).await.unwrap();
+    }
+    vault.merge_persons().await.unwrap();
+    assert_eq!(claimed(&store).await.persons().len(), 70);
+    let largest = all_objects(&vault).await.into_iter().max().unwrap();
+    assert!(largest <= 2 * pack::PACK_BYTES, "{largest}");
+}
+
+async fn all_objects(vault: &Vault) -> Vec<usize> {
+    vault.every_object().await.unwrap().into_iter().map(|(_, plain)| plain.len()).collect()
+}
+
 #[tokio::test]
 async fn packs_go_when_their_time_is_over_and_not_a_day_earlier() {
     let store = memory(false);

@@ -234,6 +234,20 @@ fn what_becomes_no_record_leaves_nothing_apart() {
     assert_eq!((expect_open(&batch), batch.apart.persons.len()), (2, 1));
 }
 
+/// Scenario: a content one byte longer than a vault takes. Guarantee: its span is refused, and the others of the request are not.
+#[test]
+fn content_that_cannot_be_kept_is_refused() {
+    let long = said(&[("gen_ai.input.messages", Any::text(&"x".repeat(crate::record::apart::PIECE_BYTES_MAX + 1)))]);
+    let mut second = said(&[("gen_ai.input.messages", Any::text("hello"))]);
+    second.extend(field(2, &[9; 8]));
+    let mut batch = Batch::default();
+    let promoter = Promoter::new(vault(false)).unwrap();
+    let tally = promoter.traces(&request(&[], ("s", ""), &[long, second]), Context::new(RECEIVED), &mut batch).unwrap();
+    assert_eq!((tally.counts.rejected, tally.counts.promoted), (1, 1));
+    assert!(tally.rejected_why.unwrap().contains("longer than the vault takes"));
+    assert!(batch.apart.bytes.len() < 1000);
+}
+
 /// Guarantee: no salt comes twice, also over the border of what is taken from the system at once; and where it has no randomness, there is
 /// no record, rather than one whose content can be guessed.
 #[test]
