@@ -72,7 +72,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
 
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
-    let mut prepared = Prepared::new(config, Arc::clone(&store)).await?;
+    let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref()).await?;
     let (vkey, made) = (prepared.vkey.clone(), std::mem::take(&mut prepared.made));
     let erasing = Erasing::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
 
