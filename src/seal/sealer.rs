@@ -445,8 +445,8 @@ impl Sealer {
 
     /// Builds the segments and puts them, locks read back; meanwhile the vault takes what their records keep apart. An error leaves at most
     /// orphan segments.
-    async fn stage(&self, mut batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<(Staged, Packs), String> {
-        let aparts = batches.iter_mut().map(|batch| std::mem::take(&mut batch.apart)).collect();
+    async fn stage(&self, mut batches: Vec<Batch>, mut control: Option<Batch>, sealed_at: UnixSeconds) -> Result<(Staged, Packs), String> {
+        let aparts = control.iter_mut().chain(&mut batches).map(|batch| std::mem::take(&mut batch.apart)).collect();
         let (segments, packs) = tokio::join!(self.put_segments(batches, control, sealed_at), self.put_apart(aparts, sealed_at));
         match (segments, packs) {
             (Ok(staged), Ok(packs)) => Ok((staged, packs)),
