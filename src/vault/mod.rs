@@ -33,7 +33,7 @@ pub use pack::Entry;
 pub use persons::{Persons, parse_pseudonym, pseudonym_text};
 pub use place::expect_apart;
 pub use rewrite::{Erased, is_expired};
-pub use store::{Listed, VaultStore, open_place};
+pub use store::{Listed, VaultStore, open_place, open_to_others};
 
 use std::collections::HashSet;
 use std::fmt;

@@ -368,12 +368,20 @@ async fn a_changed_place_is_refused() {
 async fn a_folder_keeps_the_contract_and_is_the_owners() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("vault");
+    let root = folder.path().join("above/vault");
     let store = open_place(&StoreUrl::File(root.clone()), &crate::worm::StoreOptions::default()).await.unwrap();
     assert!(!Vault::exists(store.as_ref(), LOG).await.unwrap() && !root.exists(), "looking makes nothing");
     let vault = Vault::new(Options { store: Arc::clone(&store), log: LOG.into(), key: VaultKey::new(&[7; 32]) });
     vault.claim("owner").await.unwrap();
-    assert_eq!(std::fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for made in [folder.path().join("above"), root.clone(), root.join(LOG), root.join("_tmp"), root.join("_locks")] {
+        assert_eq!(mode(&made), 0o700, "{}", made.display());
+    }
+    assert_eq!((mode(&root.join(LOG).join("owner")), mode(&root.join("_locks").join(LOG))), (0o600, 0o600));
+    assert_eq!(open_to_others(&root), None);
+    std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o750)).unwrap();
+    let told = open_to_others(&root).unwrap();
+    assert!(told.contains("is open to others (mode 750); run `chmod 700"), "{told}");
     assert!(vault.clone().0.store.claim(LOG).await.is_err(), "one writer");
     let _packs = vault.put(3, today(), vec![apart(&[1, 2])]).await.unwrap();
     vault.erase(3, today(), &HashSet::from([id(1)])).await.unwrap();
