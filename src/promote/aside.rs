@@ -61,6 +61,8 @@ struct State {
     first: usize,
     /// Pseudonyms of the persons in `apart`.
     met: HashSet<[u8; 16]>,
+    /// Those among them whom nobody had met before.
+    new: HashSet<[u8; 16]>,
     /// Bytes of their realms and ids.
     named: usize,
     random: Random,
@@ -72,7 +74,7 @@ impl<'p> Aside<'p> {
         let met = apart.persons.iter().map(|person| person.pseudonym).collect();
         let named = apart.persons.iter().map(|person| person.realm.len() + person.id.len()).sum();
         let random = Random::new(settings.random);
-        let state = State { first: apart.pieces.len(), apart, met, named, random };
+        let state = State { first: apart.pieces.len(), apart, met, new: HashSet::new(), named, random };
         Aside { mode: settings.content, keyed, book: settings.persons.as_deref(), state: RefCell::new(state) }
     }
 
@@ -108,6 +110,9 @@ impl<'p> Aside<'p> {
         let state = &mut *self.state.borrow_mut();
         for person in state.apart.persons.get(extent.persons..).unwrap_or_default() {
             state.met.remove(&person.pseudonym);
+            if let (Some(book), true) = (self.book, state.new.remove(&person.pseudonym)) {
+                book.give_back(&person.key, &person.pseudonym);
+            }
             state.named -= person.realm.len() + person.id.len();
         }
         state.apart.cut_back(extent);
@@ -190,13 +195,21 @@ impl<'p> Aside<'p> {
     pub(crate) fn person(&self, realm: &str, id: &str) -> String {
         let key = self.keyed.texts("person", &[realm, id]);
         let state = &mut *self.state.borrow_mut();
-        let random = &mut state.random;
-        // Promoters of mode `vault` have a book; a pseudonym that nobody remembers is the worst that could come of having none.
-        let fresh = &mut || random.take();
+        let (random, new) = (&mut state.random, &mut state.new);
+        let fresh = &mut || {
+            let pseudonym = random.take();
+            (!random.failed).then(|| {
+                new.insert(pseudonym);
+                pseudonym
+            })
+        };
+        // Promoters of mode `vault` have a book; a pseudonym that nobody remembers is the worst that could come of having none. Without
+        // randomness nothing that is made here is used.
         let given = match self.book {
             Some(book) => book.pseudonym(key, fresh),
-            None => Given { pseudonym: fresh(), stored: true },
+            None => fresh().map(|pseudonym| Given { pseudonym, stored: true }),
         };
+        let given = given.unwrap_or(Given { pseudonym: [0; 16], stored: true });
         if !given.stored && state.met.insert(given.pseudonym) {
             state.named += realm.len() + id.len();
             let (realm, id) = (realm.to_owned(), id.to_owned());

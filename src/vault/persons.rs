@@ -79,8 +79,18 @@ impl Persons {
 }
 
 impl PersonBook for Persons {
-    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> [u8; 16]) -> Given {
-        Persons::pseudonym(self, key, fresh)
+    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> Option<[u8; 16]>) -> Option<Given> {
+        match self.book().entry(key) {
+            Slot::Occupied(slot) => Some(*slot.get()),
+            Slot::Vacant(slot) => fresh().map(|pseudonym| *slot.insert(Given { pseudonym, stored: false })),
+        }
+    }
+
+    fn give_back(&self, key: &[u8; 32], pseudonym: &[u8; 16]) {
+        let mut book = self.book();
+        if book.get(key).is_some_and(|given| !given.stored && given.pseudonym == *pseudonym) {
+            book.remove(key);
+        }
     }
 }
 
