@@ -219,7 +219,7 @@ pub struct QueryArgs {
     /// Model, as requested or as answered; also provider/model
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
-    /// Kind of record, such as inference, tool, decision, review
+    /// Kind of record, such as inference, tool, review; `decision` takes every record that states a decision (has a decision group), whatever its kind
     #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     pub kind: Option<String>,
     /// Decision id
@@ -297,7 +297,7 @@ pub struct ShowArgs {
     The proof goes to stdout. Exit codes: 0 proved, 1 no such record, 2 could not look."
 )]
 pub struct ProveArgs {
-    /// Record id, 32 hexadecimal digits
+    /// Record id, 32 hexadecimal digits: `record.id` in what `spanseal query --format json` prints, also with `--decision ID`
     #[arg(value_name = "RECORD_ID")]
     pub id: String,
     /// Open the content: add what was said and its salts, so that whoever has the proof reads it and checks it. Only for readers who may
@@ -369,6 +369,10 @@ pub struct EraseArgs {
     /// Do not ask
     #[arg(long, conflicts_with = "dry_run")]
     pub yes: bool,
+    /// Where no `serve` answers, open the log in a bucket even if its newest seal promises another: only when its `serve` is dead for
+    /// sure. One that is alive is displaced: it stops, and refuses what it was about to seal, which its senders send again
+    #[arg(long)]
+    pub offline: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -402,7 +406,7 @@ pub struct DoctorArgs {
     Exit codes: 0 nothing of what --fail-on names, 1 something, 2 an input could not be read or held nothing, 64 the command line is wrong.")]
 pub struct LintArgs {
     /// OTLP requests; `-` reads from stdin
-    #[arg(value_name = "FILE", required_unless_present = "listen", conflicts_with = "listen")]
+    #[arg(value_name = "FILE", conflicts_with = "listen")]
     pub files: Vec<PathBuf>,
     /// Receive instead, by OTLP/gRPC and OTLP/HTTP: where the configuration says, or on a host or HOST:PORT (gRPC; HTTP on the next port; 0 takes free ones)
     #[arg(long, value_name = "ENDPOINT", num_args = 0..=1, require_equals = false, value_parser = parse_endpoint)]
@@ -425,6 +429,9 @@ pub struct LintArgs {
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: LintFormat,
+    /// `COLUMNS` of the environment: counts before the terminal's own width.
+    #[arg(skip)]
+    pub columns: Option<usize>,
 }
 
 /// A signal that can be linted.
@@ -526,6 +533,14 @@ impl Cli {
             && args.is_backwards()
         {
             return Err("`--from` lies after `--to`, so no seal can lie between them".to_owned());
+        }
+        if let Command::Lint(args) = &mut self.command {
+            if args.files.is_empty() && args.listen.is_none() {
+                return Err("lint needs something to look at: files of OTLP requests (`-` reads stdin), or `--listen` to receive from an \
+                            application; see `spanseal lint --help`"
+                    .to_owned());
+            }
+            args.columns = environment.get("COLUMNS").and_then(|columns| columns.trim().parse().ok()).filter(|columns| *columns > 0);
         }
         // In a store a log is found by its folder, the last part of its key's name; a proof names the whole.
         let log: fn(&VerifierKey) -> &str = match self.command {

@@ -453,6 +453,11 @@ fn an_auditor_is_convinced(folder: &Path, line: &str) {
     let record: serde_json::Value = serde_json::from_str(line).unwrap();
     let proof = run(folder, &["prove", record["id"].as_str().unwrap()]);
     assert_eq!(proof.status.code(), Some(0), "{}", text(&proof.stderr));
+    // Who brings the id of a decision hears what is wanted, and how to find it.
+    let decision = run(folder, &["prove", "loan-2026-0042"]);
+    assert_eq!(decision.status.code(), Some(1), "{}", text(&decision.stderr));
+    let said = text(&decision.stderr);
+    assert!(said.contains("query --decision 'loan-2026-0042' --format json") && said.contains("`record.id`"), "{said}");
     // A key of another log checks nothing, and no answer passes for checked with it.
     let id = record["id"].as_str().unwrap();
     let other = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";

@@ -2,10 +2,13 @@
 //! was proved before is lost.
 
 use std::collections::HashSet;
+use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use spanseal::api::{Challenge, NONCE, Nonce, PROOF, Proofs, parse_nonce};
 use spanseal::erase::{EraseError, Eraser, Outcome, Parts, Wish};
 use spanseal::record::apart::{PersonEntry, Piece};
 use spanseal::record::canonical::Json;
@@ -20,8 +23,9 @@ use spanseal::worm::{StoreOptions, StoreUrl};
 use crate::support::log::{LOG, Process, TestLog, batch, id};
 use crate::support::otlp::{HttpRequest, http};
 use crate::support::place::PlaceFault;
-use crate::support::receiver::{Receiver, Site};
+use crate::support::receiver::{Options as SiteOptions, Receiver, Site};
 use crate::support::runtime;
+use crate::support::s3::{Bucket, Kind, S3Server};
 use crate::support::vault::stored_bytes;
 
 /// A site whose API has a port that the command knows.
@@ -183,6 +187,10 @@ fn a_person_is_erased_while_their_log_is_served() {
     assert_eq!(checked.status.code(), Some(0), "{checked}");
     site.verified();
 
+    // An SDK or a Collector that had no answer sends everything again.
+    everything(&receiver);
+    expect_erased(&site);
+
     // Who comes back is somebody new.
     send(&receiver, &[span(9, 1, "BACK-AGAIN", &[(SUBJECT, ALICE)])]);
     let back = found(&site, &["--subject", ALICE]);
@@ -225,20 +233,106 @@ fn nobody_erases_without_the_vault_key() {
     let receiver = site.serve();
     everything(&receiver);
     let body = json!({"scope": "person", "who": ALICE, "ground": "malice"}).to_string();
-    for header in [None, Some("Bearer "), Some("Bearer 00"), Some("Basic eDp5")] {
-        let headers = header.map(|h| ("Authorization", h)).into_iter().collect();
-        let request = HttpRequest { method: "POST", path: "/erase", headers, body: body.as_bytes(), chunked: false };
-        let (status, answer) = http(([127, 0, 0, 1], port).into(), &request).unwrap();
-        assert_eq!(status, 401, "{header:?}");
-        assert!(String::from_utf8_lossy(&answer.body).contains("content.vault.key_file"));
+    let ask = |method, headers: Vec<(&'static str, &str)>, body: &[u8]| {
+        let headers = headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect::<Vec<_>>();
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (status, answer) =
+            http(([127, 0, 0, 1], port).into(), &HttpRequest { method, path: "/erase", headers, body, chunked: false }).unwrap();
+        (status, String::from_utf8_lossy(&answer.body).into_owned())
+    };
+    let zeros = "00".repeat(32);
+    let challenge = |asker: &Nonce| -> Challenge {
+        let (status, answer) = ask("GET", vec![(NONCE, &hex::encode(asker))], b"");
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str(&answer).unwrap()
+    };
+    let given = challenge(&[1; 32]).nonce;
+    let shown = challenge(&[1; 32]);
+    // What the process showed, the old way of asking, and guesses.
+    for headers in [
+        vec![],
+        vec![("Authorization", "Bearer 00")],
+        vec![(NONCE, zeros.as_str()), (PROOF, zeros.as_str())],
+        vec![(NONCE, given.as_str()), (PROOF, zeros.as_str())],
+        vec![(NONCE, shown.nonce.as_str()), (PROOF, shown.proof.as_str())],
+    ] {
+        let (status, answer) = ask("POST", headers.clone(), body.as_bytes());
+        assert!(status == 401 && answer.contains("content.vault.key_file"), "{headers:?}: {status} {answer}");
+    }
+    // Who listened to an asker has nothing to ask with: not a second time, and not for anybody else.
+    let proofs = Proofs::new(&load_vault_key(&site.path("spanseal-vault.key")).unwrap()).unwrap();
+    let harmless = json!({"scope": "person", "who": ALICE, "ground": "asked", "dry_run": true}).to_string();
+    for other in [harmless.as_str(), body.as_str()] {
+        let shown = challenge(&[2; 32]);
+        let server = parse_nonce(&shown.nonce).unwrap();
+        assert!(proofs.is_server(&[2; 32], &server, &shown.proof));
+        let proof = proofs.of_asker(&server, harmless.as_bytes());
+        let headers = vec![(NONCE, shown.nonce.as_str()), (PROOF, proof.as_str())];
+        let first = ask("POST", headers.clone(), other.as_bytes());
+        assert_eq!(first.0, if other == harmless { 200 } else { 401 }, "{first:?}");
+        let second = ask("POST", headers, harmless.as_bytes());
+        assert_eq!(second.0, 401, "{second:?}");
     }
     assert!(holds(&vault_bytes(&site), ALICE));
     let other = std::fs::read_to_string(site.path("spanseal-vault.key")).unwrap().replace(|c: char| c.is_ascii_digit(), "a");
     std::fs::write(site.path("spanseal-vault.key"), other).unwrap();
     let refused = site.run(&["erase", "--person", ALICE, "--ground", "malice", "--yes"]);
     assert_eq!(refused.status.code(), Some(2), "{refused}");
-    assert!(refused.stderr.contains("needs the token of the vault key"), "{refused}");
+    assert!(refused.stderr.contains("does not show that it has the vault key"), "{refused}");
     drop(receiver);
+}
+
+/// Answers any request on a port as a spanseal that is alive, and an asker's first with a proof that nobody can check, until the command
+/// is done. Gives back all that was sent to it.
+fn listened(at: &str, ask: impl FnOnce()) -> Vec<u8> {
+    let listener = TcpListener::bind(at).unwrap();
+    let (heard, done) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+    let ears = std::thread::spawn({
+        let (heard, done, zeros) = (Arc::clone(&heard), Arc::clone(&done), "00".repeat(32));
+        move || {
+            for mut stream in listener.incoming().map(Result::unwrap).take_while(|_| !done.load(Ordering::SeqCst)) {
+                let (heard, body) = (Arc::clone(&heard), json!({"nonce": zeros, "proof": zeros}).to_string());
+                std::thread::spawn(move || {
+                    let mut buffer = [0; 4096];
+                    while let Ok(n @ 1..) = stream.read(&mut buffer) {
+                        heard.lock().unwrap().extend_from_slice(&buffer[..n]);
+                        let body = if buffer.starts_with(b"GET /healthz") { "spanseal is alive\n" } else { body.as_str() };
+                        stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+                    }
+                });
+            }
+        }
+    });
+    let port = at.rsplit_once(':').unwrap().1.parse().unwrap();
+    ask();
+    done.store(true, Ordering::SeqCst);
+    drop(std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).unwrap());
+    ears.join().unwrap();
+    let heard = heard.lock().unwrap().clone();
+    heard
+}
+
+/// Scenario: no `serve` runs, and somebody else took its port; then the port is one that is reached in the clear. Guarantee: whoever
+/// listens learns neither who is to be erased nor anything to erase with, and the operator is told.
+#[test]
+fn whoever_listens_instead_learns_nothing() {
+    for (host, said, asked) in
+        [("127.0.0.1", "does not show that it has the vault key", 1), ("0.0.0.0", "over plain HTTP beyond this machine", 0)]
+    {
+        let (site, port) = site_and_port();
+        assert!(site.serve().stop().success());
+        let yaml = std::fs::read_to_string(&site.config).unwrap().replace(&format!("127.0.0.1:{port}"), &format!("{host}:{port}"));
+        std::fs::write(&site.config, yaml).unwrap();
+        let heard = listened(&format!("{host}:{port}"), || {
+            let refused = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]);
+            assert!(refused.status.code() == Some(2) && refused.stderr.contains(said), "{refused}");
+        });
+        assert!(holds(&heard, "GET /healthz"));
+        assert_eq!(memchr::memmem::find_iter(&heard, "/erase").count(), asked, "{}", String::from_utf8_lossy(&heard));
+        for secret in ["POST", "alice", PROOF, "uthorization"] {
+            assert!(!holds(&heard, secret), "{secret}: {}", String::from_utf8_lossy(&heard));
+        }
+    }
 }
 
 /// Scenario: one id is two people's, of two applications. Guarantee: nobody is erased by mistake; with the realm one is, and the other not.
@@ -266,6 +360,62 @@ fn one_id_of_two_people_is_not_guessed() {
     assert!(holds(&all, "SAID-IN-loans") && !holds(&all, "SAID-IN-shop"));
     assert_eq!(found(&site, &["--person", "42"]).len(), 1);
     drop(receiver);
+}
+
+/// Scenario: evidence in a bucket, where no lock says that a `serve` is at work, and one that was alive a moment ago. Guarantee: the command
+/// does not displace it by itself; told that it is dead, or after a clean stop, it does what is asked.
+#[test]
+fn a_log_that_somebody_seems_to_write_is_left_alone() {
+    for server in S3Server::all().into_iter().filter(|server| server.kind != Kind::Rgw) {
+        let (evidence, plain) =
+            runtime().block_on(async { (server.fresh_bucket(Bucket::Locked).await, server.fresh_bucket(Bucket::Plain).await) });
+        let site = Site::with(SiteOptions {
+            store: format!("s3://{evidence}/evidence"),
+            more: format!("content: {{vault: {{url: 's3://{plain}/vault'}}}}\nretention: {{classes: [{{name: standard, period: 1d}}]}}"),
+            env: server.environment().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            ..SiteOptions::default()
+        });
+        let receiver = site.serve();
+        everything(&receiver);
+        receiver.kill();
+        let ask = |who| ["erase", "--person", who, "--ground", "asked", "--yes"];
+        let refused = site.run(&ask(ALICE));
+        assert!(refused.status.code() == Some(2) && refused.stderr.contains("promises another by 20"), "{refused}");
+        assert_eq!(found(&site, &["--person", ALICE]).len(), 3);
+        site.run(&[&ask(ALICE)[..], &["--offline"]].concat()).success();
+        // It closed the log itself.
+        site.run(&ask(BOB)).success();
+        site.verified();
+    }
+}
+
+/// Scenario: persons are sealed as keyed pseudonyms, and only what was said is in the vault; then the vault's key file is lost. Guarantee:
+/// the content goes, and it is said that the pseudonym can still be compared; without the key nothing is passed off as erased.
+#[test]
+fn what_cannot_be_erased_is_said() {
+    let site = site();
+    let yaml = std::fs::read_to_string(&site.config).unwrap().replace("identity: {", "identity: {mode: keyed, ");
+    std::fs::write(&site.config, yaml).unwrap();
+    let receiver = site.serve();
+    everything(&receiver);
+    assert!(receiver.stop().success());
+    let told = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success().stdout;
+    assert!(told.contains("what was said in 3 records") && told.contains("only destroying that key ends it"), "{told}");
+    let all = vault_bytes(&site);
+    assert!(GONE.iter().all(|text| !holds(&all, text)) && STAYS.iter().all(|text| holds(&all, text)));
+    // By the whole, and by one record of it.
+    let named = found(&site, &["--person", ALICE]);
+    assert_eq!(named.len(), 3, "she is still found by whoever has the identity key");
+    let trace = format!("{:032x}", 2);
+    std::fs::rename(site.path("spanseal-vault.key"), site.path("gone")).unwrap();
+    let shown = site.run(&["show", &trace, "--content"]);
+    assert_eq!(shown.status.code(), Some(2), "{shown}");
+    let flat = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("not shown: the vault could not be opened: its key file") && !flat.contains("erased on"), "{shown}");
+    let refused = site.run(&["erase", "--person", BOB, "--ground", "asked", "--yes"]);
+    assert!(refused.status.code() == Some(2) && refused.stderr.contains("does not exist"), "{refused}");
+    let served = site.run(&["serve"]);
+    assert!(served.status.code() == Some(2) && served.stderr.contains("bring the file back"), "{served}");
 }
 
 /// A record that says something of its own and names a person; both go to the vault.
@@ -310,6 +460,7 @@ fn eraser(log: &TestLog, process: &Process) -> Eraser {
         identity: IdentityKey::new([1; 32]),
         identity_mode: IdentityMode::Vault,
         realm_attribute: "service.namespace".to_owned(),
+        scrub: Vec::new(),
         classes: log.classes(),
         clock: Arc::new(log.clock.clone()),
     })

@@ -23,7 +23,8 @@ fn without_proxies(command: &mut Command) {
     }
 }
 
-/// What every example reports: read from the receiver after it was killed, since a flush that succeeded is a receipt.
+/// What every example reports: read from the receiver after it was killed, since an export that was answered with success has
+/// its receipt.
 fn reported(site: &Site, receiver: Receiver) {
     receiver.kill();
     let out = site.run(&["query", "--decision", "loan-2026-0042", "--format", "json"]).success();
@@ -63,16 +64,36 @@ fn reported(site: &Site, receiver: Receiver) {
     site.verified();
 }
 
+/// Where nobody listens.
+fn dead_port() -> std::net::SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// An example whose receiver is not there says so and fails; otherwise whoever copies it would lose evidence without a word.
+fn fails_loudly(mut command: Command, timeout: &str) {
+    without_proxies(&mut command);
+    // Else the SDKs try again for ten seconds.
+    command.env("OTEL_EXPORTER_OTLP_TIMEOUT", timeout);
+    let finished = Finished::of(command);
+    assert_eq!(finished.status.code(), Some(1), "{finished}");
+    assert!(finished.stderr.contains("not acknowledged"), "{finished}");
+}
+
 /// The Python example.
 #[test]
 fn the_python_example() {
     let Some(interpreter) = tool("python", "the Python example") else { return };
     let site = Site::local();
     let receiver = site.serve();
-    let mut command = Command::new(interpreter);
-    command.arg(example("decision.py")).arg(format!("http://{}", receiver.http));
+    let to = |address| {
+        let mut command = Command::new(&interpreter);
+        command.arg(example("decision.py")).arg(format!("http://{address}"));
+        command
+    };
+    let mut command = to(receiver.http);
     without_proxies(&mut command);
     Finished::of(command).success();
+    fails_loudly(to(dead_port()), "1");
     reported(&site, receiver);
 }
 
@@ -85,10 +106,15 @@ fn the_javascript_example() {
     std::fs::copy(example("decision.mjs"), &copy).unwrap();
     let site = Site::local();
     let receiver = site.serve();
-    let mut command = Command::new("node");
-    command.arg(&copy).arg(format!("http://{}", receiver.http));
+    let to = |address| {
+        let mut command = Command::new("node");
+        command.arg(&copy).arg(format!("http://{address}"));
+        command
+    };
+    let mut command = to(receiver.http);
     without_proxies(&mut command);
     Finished::of(command).success();
+    fails_loudly(to(dead_port()), "1000");
     reported(&site, receiver);
 }
 
@@ -97,11 +123,15 @@ fn the_javascript_example() {
 fn the_rust_example() {
     let site = Site::local();
     let receiver = site.serve();
-    let endpoint = format!("http://{}", receiver.grpc);
     let runtime = crate::support::runtime();
     // The exporter speaks through the runtime that it was made in; a flush blocks, so it is called on a thread of its own.
-    let sent =
-        runtime.block_on(async { tokio::task::spawn_blocking(move || decision::report(&endpoint).map_err(|e| e.to_string())).await });
-    sent.unwrap().unwrap();
+    let report = |address: std::net::SocketAddr| {
+        let endpoint = format!("http://{address}");
+        runtime
+            .block_on(async { tokio::task::spawn_blocking(move || decision::report(&endpoint).map_err(|e| e.to_string())).await })
+            .unwrap()
+    };
+    report(receiver.grpc).unwrap();
+    assert!(report(dead_port()).is_err(), "nobody listens, and the example says nothing");
     reported(&site, receiver);
 }

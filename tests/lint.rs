@@ -66,6 +66,22 @@ fn the_corpus_is_called_what_it_is_and_no_content_is_printed() {
 
     let table = lint(folder.path(), &files);
     assert!(table.stdout.contains("What inference records of") && table.stdout.contains("What is not AI, and why"), "{table}");
+    // Examples are there to be copied, so none is cut, whatever the width: without the spaces that wrap it, each stands there whole.
+    let bare = |text: &str| text.split_whitespace().collect::<String>();
+    let long = report["groups"].as_array().unwrap().iter().flat_map(|g| g["records"].as_array().unwrap());
+    let long = long.flat_map(|r| r["missing"].as_array().unwrap()).filter(|m| m["example"].as_str().unwrap().len() > 40);
+    let wide = Finished::of({
+        let mut wide = command(folder.path(), &files);
+        wide.env("COLUMNS", "600");
+        wide
+    });
+    let mut examples = 0;
+    for wanted in long {
+        let example = format!("{} = {}", wanted["set"][0].as_str().unwrap(), wanted["example"].as_str().unwrap());
+        assert!(bare(&wide.stdout).contains(&bare(&example)), "{example}");
+        examples += 1;
+    }
+    assert!(examples > 0, "no example is long");
     let hidden: Vec<(&str, &str)> = truth.hidden().collect();
     assert!(hidden.len() > 500 && truth.persons.len() > 1);
     for printed in [&json.stdout, &table.stdout] {
@@ -160,19 +176,52 @@ fn what_cannot_be_read_is_named_with_its_place() {
     assert!(input("good").get("error").is_none());
     let third = bodies[0].len() + bodies[1].len() + 2;
     let error = &input("lines")["error"];
-    assert_eq!((&error["line"], &error["at"]), (&3.into(), &(third + 19).into()), "{error}");
+    assert_eq!((&error["line"], &error["at"], &error["at_in_line"]), (&3.into(), &(third + 19).into(), &19.into()), "{error}");
+    assert_eq!(error.get("rest_unread"), None, "nothing follows: {error}");
     assert_eq!(input("lines")["requests"], 2);
     assert_eq!(input("cut.pb")["error"]["at"], 0);
     assert_eq!(input("framed")["error"]["at"], 4);
     for (name, says) in [("cut.gz", "cannot be read"), ("empty", "empty"), ("other.json", "resourceSpans"), ("absent", "No such file")] {
         assert!(input(name)["error"]["what"].as_str().is_some_and(|what| what.contains(says)), "{name}: {}", input(name));
     }
-    assert!(finished.stderr.contains(&format!("error: lines, line 3, byte {}: this is no OTLP request", third + 19)), "{finished}");
+    assert!(finished.stderr.contains("error: lines, line 3, byte 19 of the line: this is no OTLP request"), "{finished}");
+    // The place within the line, and that it ended there; a request on many lines is counted in the file's lines.
+    write("early", &[broken_line.as_slice(), bodies[0].as_slice()].concat());
+    let early = lint(folder.path(), &["early"]);
+    assert!(early.stderr.contains("line 3, byte 19 of the line") && early.stderr.contains("what follows it was not read"), "{early}");
+    write("pretty", b"{\n  \"resourceSpans\": [\n    }\n}\n");
+    let pretty = lint(folder.path(), &["pretty"]);
+    assert!(pretty.stderr.contains("line 3, byte 4 of the line") && !pretty.stderr.contains("not read"), "{pretty}");
     assert!(report["totals"]["promoted"].as_u64().is_some_and(|n| n > 0));
+    // What is neither is told so, in words that say what would be.
+    write("text", b"\n  hello, world\n");
+    write("list.json", b" [{\"resourceSpans\": []}]\n");
+    write("list-later", &[bodies[0].as_slice(), b"\n[1]\n"].concat());
+    for (name, says) in [("text", "neither OTLP JSON"), ("list.json", "OTLP JSON is an object"), ("list-later", "OTLP JSON is an object")] {
+        let neither = lint(folder.path(), &[name]);
+        assert_eq!(neither.status.code(), Some(2), "{neither}");
+        assert!(neither.stderr.contains(says), "{neither}");
+    }
     // What was asked for and is not there is not fine.
     write("metrics.json", b"{\"resourceMetrics\": [{\"scopeMetrics\": [{\"metrics\": [{\"name\": \"m\"}]}]}]}");
-    let nothing = lint(folder.path(), &["metrics.json"]);
-    assert_eq!(nothing.status.code(), Some(2), "{nothing}");
+    write("empty.json", b"{}");
+    write("typo.json", b"{\"resource_spams\": []}");
+    write("hollow.json", b"{\"resourceSpans\": [{}]}");
+    for (name, says) in [
+        ("metrics.json", "metrics"),
+        ("empty.json", "no span and no log"),
+        ("typo.json", "`resource_spams` is none of an OTLP request: did you mean `resource_spans`?"),
+        ("hollow.json", "no span and no log"),
+    ] {
+        let nothing = lint(folder.path(), &["--format", "json", name]);
+        assert_eq!(nothing.status.code(), Some(2), "{nothing}");
+        let what = crate::lint::report(&nothing)["inputs"][0]["error"]["what"].as_str().unwrap_or_default().to_owned();
+        assert!(what.contains(says) && nothing.stderr.contains(&what), "{name}: {nothing}");
+        // Beside something to look at it is no error, and is said all the same.
+        let beside = lint(folder.path(), &["--format", "json", "--fail-on", "none", name, "good"]);
+        assert_eq!(beside.status.code(), Some(0), "{beside}");
+        assert!(crate::lint::report(&beside)["inputs"][0]["nothing"] == what && beside.stderr.contains(&what), "{name}: {beside}");
+    }
 }
 
 /// Scenario: command lines. Guarantee: the exit code is what `--fail-on` says, and what cannot be meant is a usage error.
@@ -198,6 +247,26 @@ fn the_exit_code_is_what_was_asked_for() {
     }
 }
 
+/// Scenario: one span that lacks much, printed for a narrow screen; `lint` with nothing to look at. Guarantee: what fails stands before the
+/// overview, one span is not called spans, no line is wider than the screen, and who gave nothing hears of both ways to give something.
+#[test]
+fn the_table_is_for_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "01010101010101010101010101010101", "spanId": "0202020202020202",
+        "name": "decide", "attributes": [{"key": "ai_audit.decision.id", "value": {"stringValue": "d"}}]}]}]}]}"#;
+    std::fs::write(folder.path().join("one"), one).unwrap();
+    let mut narrow = command(folder.path(), &["one"]);
+    narrow.env("COLUMNS", "80");
+    let narrow = Finished::of(narrow);
+    assert_eq!(narrow.status.code(), Some(1), "{narrow}");
+    let at = |what: &str| narrow.stdout.find(what).unwrap_or_else(|| panic!("{what}: {narrow}"));
+    assert!(at("1 span and 0 logs: 1 is AI and becomes 1 record, 0 are not.") < at("This fails (--fail-on): "), "{narrow}");
+    assert!(at("This fails") < at("What decision records") && at("What decision records") < at("What came"), "{narrow}");
+    assert!(narrow.stdout.lines().all(|line| line.chars().count() <= 80), "{narrow}");
+    let nothing = lint(folder.path(), &[]);
+    assert!(nothing.stderr.contains("--listen") && nothing.stderr.contains("files"), "{nothing}");
+}
+
 /// A `lint --listen` on free ports.
 struct Listening {
     child: Child,
@@ -209,6 +278,8 @@ fn listen(folder: &Path, arguments: &[&str]) -> Listening {
     let arguments = [&["--listen", "127.0.0.1:0", "--format", "json", "--fail-on", "none"], arguments].concat();
     let mut child = command(folder, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = stderr.next().unwrap().unwrap();
+    assert!(first.contains("NOTHING IS KEPT") && first.contains("no answer is a receipt"), "{first}");
     let mut address = |what: &str| {
         let line = stderr.next().unwrap().unwrap();
         assert!(line.contains(what) && line.contains("nothing is stored"), "{line}");
@@ -257,6 +328,7 @@ fn what_is_received_is_reported_and_not_stored() {
     };
     let (status, answer) = http(listening.http, &request).unwrap();
     assert_eq!((status, answer.body.as_slice(), answer.seal()), (200, &b"{}"[..], None));
+    assert!(answer.headers["spanseal-log"].contains("lint keeps nothing"), "{:?}", answer.headers);
     let report = listening.report();
     assert_eq!((&report["totals"]["spans"], &report["inputs"][0]["requests"]), (&(2 * each).into(), &2.into()));
     assert_eq!(report["totals"]["promoted"], 2 * spans["totals"]["promoted"].as_u64().unwrap());
@@ -265,6 +337,10 @@ fn what_is_received_is_reported_and_not_stored() {
     let mut timed = timed.child;
     let status = eventually("lint --for ends", || timed.try_wait().unwrap());
     assert_eq!(status.code(), Some(2), "nothing came, so nothing was looked at");
+    let mut json = String::new();
+    timed.stdout.take().unwrap().read_to_string(&mut json).unwrap();
+    let error = serde_json::from_str::<Value>(&json).unwrap()["inputs"][0]["error"]["what"].clone();
+    assert!(error.as_str().is_some_and(|what| what.contains("OTEL_EXPORTER_OTLP_ENDPOINT")), "{json}");
 
     let interrupted = listen(folder.path(), &[]);
     http(interrupted.http, &request).unwrap();

@@ -1,5 +1,5 @@
-//! The official SDKs, as applications use them, reach the receiver with nothing configured but its address: their flush succeeds, which
-//! means that the evidence is sealed, and what they sent is found.
+//! The official SDKs, as applications use them, reach the receiver with nothing configured but its address: their flush ends with
+//! a success answer, which means that the evidence is sealed, and what they sent is found.
 
 use std::process::Command;
 

@@ -149,6 +149,7 @@ fn serve_and_doctor_refuse_a_vault_that_does_not_forget() {
         let right = site(&plain);
         let doctor = right.run(&["doctor", "--no-canary"]);
         assert!(doctor.stdout.contains("keeps neither versions nor locks"), "{doctor}");
+        assert!(doctor.stdout.contains("what is written there can be deleted again"), "{doctor}");
         if server.kind == Kind::Rgw {
             continue; // It ignores create-only, so a start takes a minute there; what is written is written the same way.
         }

@@ -1,7 +1,7 @@
 //! `POST /erase`: an erasure is the one writer's act, so `spanseal erase` asks the running process for it.
 //!
-//! It needs a token that only holders of the vault key can make, whatever `api.auth` says. It is refused where the port is reached over
-//! plain HTTP beyond this machine: the request names a person.
+//! Both show that they have the vault key before anything is said ([`super::handshake`]), whatever `api.auth` says. It is refused where
+//! the port is reached over plain HTTP beyond this machine: the request names a person.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,9 +9,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
 
 use super::Api;
+use super::handshake::{NONCE, Open, PROOF, Proofs, parse_nonce};
 use crate::erase::{EraseError, Eraser, Wish};
 use crate::vault::VaultKey;
 
@@ -21,22 +22,26 @@ pub const ERASE: &str = "/erase";
 /// Longest request that is read, bytes: an id, a ground and a few realms.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
 
-/// What an asker shows.
-pub fn token(key: &VaultKey) -> zeroize::Zeroizing<String> {
-    key.token("spanseal erase/1")
+/// What the first request is answered with.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The process's random bytes.
+    pub nonce: String,
+    /// Its proof.
+    pub proof: String,
 }
 
 /// Who may erase, and what does it once the log is open. Clones share it.
 #[derive(Clone)]
 pub struct Erasing {
     allowed: Allowed,
+    open: Arc<Open>,
     eraser: Arc<OnceLock<Eraser>>,
 }
 
 #[derive(Clone)]
 enum Allowed {
-    /// SHA-256 of the token: compared so, no time tells how much of it was right.
-    Token([u8; 32]),
+    Holders(Proofs),
     NoVault,
     InTheClear,
 }
@@ -50,12 +55,12 @@ impl std::fmt::Debug for Erasing {
 impl Erasing {
     /// For a process with this vault, whose port is, or is not, read by others on the way.
     pub fn new(key: Option<&VaultKey>, in_the_clear: bool) -> Self {
-        let allowed = match key {
+        let allowed = match key.and_then(Proofs::new) {
             None => Allowed::NoVault,
             Some(_) if in_the_clear => Allowed::InTheClear,
-            Some(key) => Allowed::Token(Sha256::digest(token(key).as_bytes()).into()),
+            Some(proofs) => Allowed::Holders(proofs),
         };
-        Erasing { allowed, eraser: Arc::default() }
+        Erasing { allowed, open: Arc::default(), eraser: Arc::default() }
     }
 
     /// The log is open.
@@ -75,22 +80,57 @@ fn refuse(status: StatusCode, why: impl std::fmt::Display) -> Response {
     answer(status, &serde_json::json!({ "error": why.to_string() }))
 }
 
-pub(super) async fn erase(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Response {
-    let right = match api.erasing.allowed {
-        Allowed::NoVault => return refuse(StatusCode::NOT_FOUND, "this log has no vault, so nothing of it can be erased"),
-        Allowed::InTheClear => {
-            let why = "this port is reached over plain HTTP beyond its machine, and an erasure names a person: set `api.tls`, or `api.endpoint` \
-                       to a loopback address";
-            return refuse(StatusCode::FORBIDDEN, why);
+impl Erasing {
+    /// By what askers are known here, or why nobody is.
+    fn proofs(&self) -> Result<&Proofs, (StatusCode, &'static str)> {
+        match &self.allowed {
+            Allowed::Holders(proofs) => Ok(proofs),
+            Allowed::NoVault => Err((StatusCode::NOT_FOUND, "this log has no vault, so nothing of it can be erased")),
+            Allowed::InTheClear => Err((
+                StatusCode::FORBIDDEN,
+                "this port is reached over plain HTTP beyond its machine, and an erasure names a person: set `api.tls`, or `api.endpoint` \
+                 to a loopback address",
+            )),
         }
-        Allowed::Token(right) => right,
-    };
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
-    if shown.is_none_or(|shown| <[u8; 32]>::from(Sha256::digest(shown.trim().as_bytes())) != right) {
-        return refuse(StatusCode::UNAUTHORIZED, "an erasure needs the token of the vault key (content.vault.key_file)");
     }
+}
+
+fn text_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Answers the first request: shows whose process this is.
+pub(super) async fn challenge(State(api): State<Api>, headers: HeaderMap) -> Response {
+    let proofs = match api.erasing.proofs() {
+        Ok(proofs) => proofs,
+        Err((status, why)) => return refuse(status, why),
+    };
+    let Some(asker) = text_of(&headers, NONCE).and_then(parse_nonce) else {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            format!("what shows that this process has the vault key needs 32 bytes in hex in the header `{NONCE}`"),
+        );
+    };
+    let Some(own) = api.erasing.open.give() else {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "the operating system gives no random bytes; try again");
+    };
+    let challenge = Challenge { nonce: hex::encode(own), proof: proofs.of_server(&asker, &own) };
+    answer(StatusCode::OK, &serde_json::json!(challenge))
+}
+
+pub(super) async fn erase(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Response {
+    let proofs = match api.erasing.proofs() {
+        Ok(proofs) => proofs,
+        Err((status, why)) => return refuse(status, why),
+    };
     if body.len() > REQUEST_BYTES_MAX {
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the request is longer than any erasure");
+    }
+    // Used up whatever the proof is worth.
+    let given = text_of(&headers, NONCE).and_then(parse_nonce).filter(|nonce| api.erasing.open.take(nonce));
+    let shown = text_of(&headers, PROOF).unwrap_or_default();
+    if !given.is_some_and(|nonce| proofs.is_asker(&nonce, &body, shown)) {
+        return refuse(StatusCode::UNAUTHORIZED, "an erasure needs a fresh proof of the vault key (content.vault.key_file); ask again");
     }
     let wish: Wish = match serde_json::from_slice(&body) {
         Ok(wish) => wish,

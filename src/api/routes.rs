@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::Standing;
-use super::erase::{ERASE, Erasing, erase};
+use super::erase::{ERASE, Erasing, challenge, erase};
 use crate::metrics::{self, Metrics};
 use crate::worm::{SMALL_BYTES_MAX, WormStore, checkpoint_key, is_name};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 
 /// What `/healthz` says.
 pub const HEALTHY: &str = "spanseal is alive";
@@ -37,7 +37,7 @@ pub fn router(api: Api) -> Router {
         .route("/healthz", get(|| async { format!("{HEALTHY}\n") }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(prometheus))
-        .route(ERASE, post(erase))
+        .route(ERASE, get(challenge).post(erase))
         .route("/tlog/{log}/checkpoint", get(checkpoint))
         .route("/tlog/{log}/{*rest}", get(no_tiles))
         .fallback(not_found)
@@ -55,7 +55,7 @@ async fn index(State(api): State<Api>) -> Response {
         StatusCode::OK,
         format!(
             "spanseal {}\n\n/healthz                alive\n/readyz                 takes and seals records\n/metrics                Prometheus text\n\
-             /tlog/{}/checkpoint     newest signed checkpoint of the log\n",
+             /tlog/{}/checkpoint     newest signed checkpoint of the log\n/erase                  takes a person out of the vault (POST, for `spanseal erase`)\n",
             env!("CARGO_PKG_VERSION"),
             api.log
         ),
@@ -148,6 +148,10 @@ mod tests {
         let erasing = Erasing::new(None, false);
         let router = router(Api { log: "own".into(), standing: Arc::clone(&standing), store, metrics, erasing });
 
+        let listed = ask(&router, "/").await.2;
+        for path in ["/healthz", "/readyz", "/metrics", "/erase", "/tlog/own/checkpoint"] {
+            assert!(listed.lines().any(|line| line.split(' ').next() == Some(path)), "{path}: {listed}");
+        }
         assert_eq!(ask(&router, "/healthz").await.2, "spanseal is alive\n");
         assert_eq!(ask(&router, "/readyz").await.0, 503);
         let (status, watching) = watch::channel(Status::default());

@@ -18,6 +18,9 @@ fn every_command_has_help_with_examples() {
         assert!(help.contains("Examples:"), "{help}");
         assert!(help.is_ascii(), "{help}");
     }
+    // `--kind decision` selects by another rule than other kinds do (`record.md` section 5, rule 1).
+    let query = Cli::command().find_subcommand_mut("query").unwrap().render_long_help().to_string();
+    assert!(query.contains("every record that states a decision"), "{query}");
     let mut top = Cli::command();
     let help = top.render_long_help().to_string();
     for word in ["demo", "serve", "verify", "query", "show", "prove", "check", "doctor", "keygen", "SPANSEAL_STORE", "64"] {

@@ -1,7 +1,7 @@
 //! What was said, brought back from the vault for `show --content`, `query --content` and `prove --content`, with a plain word wherever it
 //! is not there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::read;
@@ -116,12 +116,12 @@ async fn explain(store: &Arc<dyn WormStore>, missing: &[&Hit], trusted: &[Truste
     let erasures = search(Filter { kind: Some("erasure".to_owned()), ..Filter::default() }).await?;
     // Telemetry may call a record an erasure; only the writer's own count.
     let own = erasures.hits.into_iter().filter(|hit| hit.text("source.signal") == Some("control")).collect();
-    let traces: BTreeSet<String> = missing.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
+    let traces: HashSet<String> = missing.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
     let mut complete = erasures.problems.is_empty();
     let of_traces = if traces.is_empty() {
         Vec::new()
     } else {
-        let found = search(Filter { related: traces.into_iter().collect(), ..Filter::default() }).await?;
+        let found = search(Filter { traces: Some(Arc::new(traces)), ..Filter::default() }).await?;
         complete &= found.problems.is_empty();
         found.hits
     };
@@ -207,6 +207,9 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// For `show --identities`: who the persons of the story are, as far as that can be told.
+///
+/// KNOWN GAP: reading who somebody is, or what was said, makes no `access` record: only the log's writer seals, and a reader is another
+/// process.
 pub(super) async fn identities(config: &Config, hits: &[Hit]) -> anyhow::Result<(Section, bool)> {
     let wanted = crate::query::opening::pseudonyms(hits);
     let vaults = read::vaults(config).await?;

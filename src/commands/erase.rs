@@ -10,6 +10,7 @@ use crate::cli::EraseArgs;
 use crate::config::{Config, show_size};
 use crate::erase::{Outcome, Wish};
 use crate::query::story::clean;
+use crate::serve::Promise;
 use crate::vault::Scope;
 use ask::Way;
 
@@ -36,7 +37,8 @@ pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
         shared: args.shared,
         dry_run: true,
     };
-    let way = Way::open(config).await?;
+    let promise = if args.offline { Promise::Ignored } else { Promise::Respected };
+    let way = Way::open(config, promise).await?;
     let result = act(&way, &args, wish).await;
     // Whatever came of it, a log that was opened for this is closed in good order.
     let closed = way.close().await;
@@ -139,11 +141,21 @@ fn to_text(outcome: &Outcome) -> String {
     if !outcome.kept.is_empty() {
         line("    Erase one of them with --record, or all with --shared, if it is theirs to give up.".to_owned());
     }
+    for what in &outcome.uncompared {
+        line(format!("  - {}.", clean(what)));
+    }
     if outcome.elsewhere > 0 {
         line(format!(
             "  - {} in other logs of this store: ask the writers of those logs to erase there.",
             count(outcome.elsewhere, "record", "records")
         ));
+    }
+    if outcome.done && !outcome.pseudonyms.is_empty() {
+        line(
+            "What is still sent of these traces, and names nobody, is kept anew, and the person no longer leads to it: find it by the trace \
+             and erase it with --record."
+                .to_owned(),
+        );
     }
     line("Copies that others made of the vault or of its disks are theirs to erase.".to_owned());
     out

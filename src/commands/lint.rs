@@ -30,9 +30,10 @@ pub async fn run(args: LintArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     let linter = Arc::try_unwrap(linter).ok().context("the receiver still runs; try again")?;
     let mut report = linter.into_inner().unwrap_or_else(PoisonError::into_inner).finish(inputs);
-    judge(&mut report, &args.fail_on);
+    let fail_on = findings(&args.fail_on);
+    judge(&mut report, &fail_on);
     match args.format {
-        LintFormat::Table => output::answer(&print::text(&report, width()))?,
+        LintFormat::Table => output::answer(&print::text(&report, args.columns.or_else(width), &fail_on))?,
         LintFormat::Json => {
             let mut json = serde_json::to_string(&report).context("the report cannot be written as JSON")?;
             json.push('\n');
@@ -58,8 +59,8 @@ fn promoter(config: &Config) -> anyhow::Result<Promoter> {
     Promoter::new(settings).map_err(|why| anyhow::anyhow!("{why}"))
 }
 
-/// The verdict, by what was to fail.
-fn judge(report: &mut Report, fail_on: &[LintFinding]) {
+/// What is to fail.
+fn findings(fail_on: &[LintFinding]) -> Vec<Finding> {
     let kinds = fail_on.iter().filter_map(|finding| match finding {
         LintFinding::Missing => Some(Finding::Missing),
         LintFinding::Recommended => Some(Finding::Recommended),
@@ -70,7 +71,12 @@ fn judge(report: &mut Report, fail_on: &[LintFinding]) {
         LintFinding::NotAi => Some(Finding::NotAi),
         LintFinding::None => None,
     });
-    let found = kinds.map(|finding| report.totals.findings(finding)).sum::<u64>();
+    kinds.collect()
+}
+
+/// The verdict, by what was to fail.
+fn judge(report: &mut Report, fail_on: &[Finding]) {
+    let found = fail_on.iter().map(|finding| report.totals.findings(*finding)).sum::<u64>();
     if report.verdict == Verdict::Fine && found > 0 {
         report.verdict = Verdict::Findings;
     }
@@ -78,14 +84,20 @@ fn judge(report: &mut Report, fail_on: &[LintFinding]) {
 
 /// What could not be read, for the person at the terminal.
 fn tell_errors(inputs: &[Input]) {
+    for (input, why) in inputs.iter().filter_map(|input| Some((input, input.nothing.as_ref()?))) {
+        output::tell(&format!("note: {}: {why}", input.name));
+    }
     for (input, error) in inputs.iter().filter_map(|input| Some((input, input.error.as_ref()?))) {
         let mut place = input.name.clone();
         if let Some(line) = error.line {
             place.push_str(&format!(", line {line}"));
         }
-        if let Some(at) = error.at {
-            place.push_str(&format!(", byte {at}"));
+        match (error.at_in_line, error.at) {
+            (Some(at), _) => place.push_str(&format!(", byte {at} of the line")),
+            (None, Some(at)) => place.push_str(&format!(", byte {at}")),
+            (None, None) => {}
         }
-        output::tell(&format!("error: {place}: {}", error.what));
+        let rest = if error.rest_unread { "; what follows it was not read" } else { "" };
+        output::tell(&format!("error: {place}: {}{rest}", error.what));
     }
 }

@@ -24,7 +24,7 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let filter = Filter { record_id: Some(id), ..Filter::default() };
     let answer = read::search(&store, &Request { filter, trusted: read::trusted(&args.keys, config), ..Request::default() }).await?;
     let Some(hit) = answer.hits.first() else {
-        output::tell(&answer.may_be_elsewhere().unwrap_or_else(|| format!("No record has the id `{}`.", args.id)));
+        output::tell(&answer.may_be_elsewhere().unwrap_or_else(|| none(&args.id)));
         return Ok(ExitCode::from(if answer.problems.is_empty() { 1 } else { 2 }));
     };
     if answer.strange_key {
@@ -52,6 +52,14 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     bytes.push(b'\n');
     output::answer_bytes(&bytes)?;
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// Why there is nothing to prove. People come with the id of a decision, which several records may name.
+fn none(id: &str) -> String {
+    format!(
+        "No record has the id `{id}`. A proof is of one record, by its record id (32 hexadecimal digits); if this is the id of a decision, \
+         `spanseal query --decision '{id}' --format json` shows its records, each with its `record.id`."
+    )
 }
 
 /// What a proof was asked to open and cannot.

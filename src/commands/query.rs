@@ -52,6 +52,7 @@ fn filter(args: &QueryArgs, names: &Names) -> Filter {
         related: Vec::new(),
         asked: None,
         trace_id: id(&args.trace_id),
+        traces: None,
         record_id: id(&args.record_id),
         user: person(&args.user),
         subject: person(&args.subject),

@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, ContentMode, Endpoint, IdentityMode, show_duration};
-use crate::promote::{IdentityKey, Promoter};
+use super::{Config, ContentMode, Endpoint, IdentityMode, rules, show_duration};
+use crate::promote::{IdentityKey, Promoter, Scrub};
 use crate::vault::{Persons, expect_apart};
 use crate::worm::StoreUrl;
 use crate::worm::s3::is_loopback;
@@ -39,6 +39,14 @@ fn promise(config: &Config) -> Result<(), ConfigError> {
 
 /// Dialects and patterns mean what the promoter says they mean, so it is asked; the key decides nothing here.
 fn promotion(config: &Config) -> Result<(), ConfigError> {
+    let scrub = Scrub::new(&config.identity.scrub).map_err(ConfigError::new)?;
+    if let Some(place) = rules::person(&config.promotion.rules, &config.confidence.thresholds, &scrub) {
+        // Not the text itself: the message goes to logs.
+        return Err(ConfigError::new(format!(
+            "`{place}` looks like a person (`identity.scrub`, or an e-mail address or a telephone number), and rules and thresholds are sealed \
+             in clear; write it so that it names nobody"
+        )));
+    }
     let settings = config.promotion_settings(IdentityKey::new([0; 32]), Persons::default());
     Promoter::new(settings).map(|_| ()).map_err(ConfigError::new)
 }
@@ -188,6 +196,14 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             config.store.url
         )),
         StoreUrl::S3 { .. } => {}
+    }
+    all.extend(rules::doubts(&config.promotion.rules, &config.confidence.thresholds));
+    if config.content.vault.is_some() && config.api.is_in_the_clear() {
+        all.push(
+            "`api` is reached over plain HTTP beyond this machine, so a running `serve` takes no erasures; set `api.tls`, or `api.endpoint` to a \
+             loopback address"
+                .to_owned(),
+        );
     }
     for (name, listener) in config.listeners() {
         let reachable = listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());

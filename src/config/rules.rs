@@ -5,7 +5,7 @@ use super::yaml::ConfigError;
 use crate::promote::rules::{
     self, Condition, Constant, EXPRESSION_MAX, Expected, Key, Pattern, RULES_MAX, Rule, Settable, Source, Vocabulary,
 };
-use crate::promote::{RecordSignal, THRESHOLDS_MAX, Threshold};
+use crate::promote::{RecordSignal, Scrub, THRESHOLDS_MAX, Threshold};
 use crate::record::canonical::Json;
 
 /// Longest name of a rule or threshold, bytes.
@@ -233,6 +233,47 @@ pub(super) fn thresholds_json(all: &[Threshold]) -> Json {
         ])
     };
     Json::Array(all.iter().map(one).collect())
+}
+
+/// What is allowed in rules and thresholds and is surely a mistake, each with its place.
+pub(super) fn doubts(all: &[Rule], thresholds: &[Threshold]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let mut doubt = |place: String, why: Option<String>| doubts.extend(why.map(|why| format!("`{place}` {why}")));
+    for (index, rule) in all.iter().enumerate() {
+        for constant in &rule.set {
+            doubt(format!("promotion.rules[{index}].set.{}", constant.target().path()), constant.doubt());
+        }
+        for source in &rule.from {
+            let place = format!("promotion.rules[{index}].from.{}.values", source.target().path());
+            for (_, word) in source.values() {
+                // A source's words were read so when it was made.
+                let read = Constant::parse(source.target(), std::slice::from_ref(word)).ok();
+                doubt(place.clone(), read.and_then(|constant| constant.doubt()));
+            }
+        }
+    }
+    for (index, threshold) in thresholds.iter().enumerate() {
+        doubt(format!("confidence.thresholds[{index}].threshold"), rules::doubt_of(threshold.threshold));
+    }
+    doubts
+}
+
+/// Where a text stands, by its path, that the patterns know as a person. Every text of rules and thresholds is looked at, keys of maps too.
+pub(super) fn person(rules: &[Rule], thresholds: &[Threshold], scrub: &Scrub) -> Option<String> {
+    let rules = rules_json(rules).and_then(|json| person_in("promotion.rules", &json, scrub));
+    rules.or_else(|| person_in("confidence.thresholds", &thresholds_json(thresholds), scrub))
+}
+
+fn person_in(path: &str, json: &Json, scrub: &Scrub) -> Option<String> {
+    match json {
+        Json::String(text) => scrub.finds_person(text).then(|| path.to_owned()),
+        Json::Array(items) => (0..).zip(items).find_map(|(index, item): (usize, _)| person_in(&format!("{path}[{index}]"), item, scrub)),
+        Json::Object(members) => members.iter().find_map(|(name, value)| {
+            // The path ends where a name would have to be told.
+            if scrub.finds_person(name) { Some(path.to_owned()) } else { person_in(&format!("{path}.{name}"), value, scrub) }
+        }),
+        Json::Null | Json::Bool(_) | Json::Number(_) => None,
+    }
 }
 
 #[cfg(test)]

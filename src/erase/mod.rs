@@ -11,6 +11,9 @@
 //! 6. so are the objects that hold the person's entry: from here on nobody can say whose the pseudonym was;
 //! 7. an `erasure` record is sealed;
 //! 8. the intent is removed.
+//!
+//! KNOWN GAP: what comes after step 4 for a trace that was erased, and names nobody itself, is sealed with its content, and the person no
+//! longer leads to it. `--record` erases it; the outcome says so.
 
 mod plan;
 #[cfg(test)]
@@ -20,12 +23,14 @@ mod wish;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use indicatif::ProgressBar;
 
 pub use wish::{Kept, Outcome, Sealed, Wish, check_ground};
 
 use crate::clock::Clock;
 use crate::govern::{self, Erasure};
+use crate::promote::scrub::Scrub;
 use crate::query::filter::Filter;
 use crate::query::log::{KeySource, TrustedKey};
 use crate::query::person::{Label, Names, Wanted};
@@ -40,6 +45,9 @@ use crate::tlog::note::VerifierKey;
 use crate::vault::{Erased, Intent, Scope, Vault, VaultError, parse_pseudonym, pseudonym_text};
 use crate::worm::{ReadError, WormStore};
 use plan::Plan;
+
+/// Seals whose packs are written again at once; each is a few round trips and at most some 200 MiB in memory, usually a few KiB.
+const PACKS_AT_ONCE: usize = 4;
 
 /// Why nothing, or not everything, was erased.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +97,8 @@ pub struct Parts {
     pub identity_mode: IdentityMode,
     /// `identity.realm`
     pub realm_attribute: String,
+    /// `identity.scrub`
+    pub scrub: Vec<String>,
     /// `retention.classes`
     pub classes: Arc<Classes>,
     /// The time.
@@ -118,9 +128,11 @@ impl Eraser {
     /// Does as it is wished, or says what would be done. It goes on when nobody waits for the answer any more only if it runs in a task of
     /// its own; broken off, it is finished at the next start.
     pub async fn erase(&self, wish: &Wish) -> Result<Outcome, EraseError> {
-        wish.check()?;
+        let scrub = Scrub::new(&self.parts.scrub).map_err(EraseError::Wrong)?;
+        wish.check(&scrub)?;
         let _alone = self.alone.lock().await;
         let (target, entries) = self.resolve(wish).await?;
+        wish.expect_unnamed(entries.iter().map(|entry| entry.id.as_str()))?;
         let mut plan = self.plan(&target, wish.shared).await?;
         let forms = self.forms(&plan, &entries, wish)?;
         if plan.forms.keys().any(|form| !forms.contains(form)) {
@@ -150,6 +162,8 @@ impl Eraser {
             ground: wish.ground.clone(),
             ticket: wish.ticket.clone(),
         };
+        // Before the person is forgotten: from then on a resend makes records that look new.
+        self.know(&plan);
         self.parts.vault.intend(&intent).await?;
         self.carry_out(&intent).await
     }
@@ -187,10 +201,14 @@ impl Eraser {
             }
         };
         let plan = self.plan(&target, intent.shared).await?;
+        self.know(&plan);
+        let packs = plan.records.clone().into_iter().map(|((seal, sealed_at), records)| {
+            let vault = vault.clone();
+            async move { vault.erase(seal, sealed_at, &records).await }
+        });
+        let all: Vec<Erased> = stream::iter(packs).buffer_unordered(PACKS_AT_ONCE).try_collect().await?;
         let mut erased = Erased::default();
-        for ((seal, sealed_at), records) in &plan.records {
-            erased += vault.erase(*seal, *sealed_at, records).await?;
-        }
+        all.into_iter().for_each(|of_seal| erased += of_seal);
         let persons = vault.erase_persons(&intent.pseudonyms.iter().copied().collect()).await?;
         let sealed = self.seal(intent, &plan).await?;
         vault.fulfilled(intent).await?;
@@ -200,6 +218,12 @@ impl Eraser {
         outcome.bytes = erased.bytes;
         outcome.erasure = Some(sealed);
         Ok(outcome)
+    }
+
+    /// Has the writer take the records of a plan for sealed.
+    fn know(&self, plan: &Plan) {
+        let Parts { sealer, clock, .. } = self.parts.as_ref();
+        sealer.erased.remember(plan.known.iter().copied(), clock.now().ceil_seconds());
     }
 
     /// Seals the record of an erasure, unless it is sealed already.
@@ -322,7 +346,9 @@ impl Eraser {
         let answer = scan(store, &request, &ProgressBar::hidden()).await?;
         // Other logs of the store are other writers'; what cannot be read of them is no reason not to erase here.
         let own = |p: &&crate::query::Problem| p.object == self.parts.log || p.object.starts_with(&format!("{}/", self.parts.log));
-        match answer.problems.iter().find(own) {
+        // Who cannot be compared is told, and erased by the pseudonym if need be.
+        let unsearched = answer.problems.iter().filter(|p| !answer.uncompared.contains(p));
+        match unsearched.into_iter().find(own) {
             Some(problem) => Err(EraseError::Incomplete(problem.to_string())),
             None => Ok(answer),
         }

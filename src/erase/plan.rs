@@ -3,8 +3,12 @@
 //! A person named only on a trace's root reaches the content of all its records. Where a trace names nobody else, all its content goes.
 //! Where it does, only what records hold that name this person alone: content that names others, and content that nobody is named beside,
 //! may be theirs, so it stays, and is listed.
+//!
+//! KNOWN GAP: the records of the person and of their traces are held in memory at once, at most 256 MiB of lines; beyond that nothing is
+//! erased and the answer says so. Whoever has so many is erased record by record.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::wish::{Kept, Outcome};
 use super::{EraseError, Eraser, Target};
@@ -23,9 +27,12 @@ pub(super) struct Plan {
     pub(super) records: BTreeMap<(u64, UnixSeconds), HashSet<RecordId>>,
     /// Forms under which evidence names the person, each with the realm that it is of, where that can be told.
     pub(super) forms: BTreeMap<String, Option<String>>,
+    /// Every record that names the person or loses its content, with its seal: what comes again is a duplicate of it.
+    pub(super) known: Vec<(RecordId, u64)>,
     named: u64,
     hashed: u64,
     elsewhere: u64,
+    uncompared: Vec<String>,
     kept: Vec<Kept>,
 }
 
@@ -49,14 +56,20 @@ impl Plan {
             named: self.named,
             hashed: self.hashed,
             elsewhere: self.elsewhere,
+            uncompared: self.uncompared,
             kept: self.kept,
             ..Outcome::default()
         }
     }
 
+    fn know(&mut self, hit: &Hit) {
+        self.known.extend(hit.text("id").and_then(RecordId::parse).map(|id| (id, hit.place.seal.statement.index)));
+    }
+
     /// This record's content goes.
     fn take(&mut self, hit: &Hit) {
         self.hashed += u64::from(has_hashes(&hit.record));
+        self.know(hit);
         let statement = &hit.place.seal.statement;
         if let Some(id) = hit.text("id").and_then(RecordId::parse).filter(|_| !held(&hit.record).is_empty()) {
             self.records.entry((statement.index, statement.sealed_at)).or_default().insert(id);
@@ -82,17 +95,19 @@ impl Eraser {
                     Scope::Subject => (Some(wanted.clone()), None),
                     Scope::Person | Scope::Record => (None, Some(wanted.clone())),
                 };
-                let found = self.search(Filter { subject, person, ..Filter::default() }).await?.hits;
-                let (naming, elsewhere) = self.own(found);
-                let mut plan = Plan { elsewhere, named: u64::try_from(naming.len()).unwrap_or(u64::MAX), ..Plan::default() };
+                let found = self.search(Filter { subject, person, ..Filter::default() }).await?;
+                let uncompared = found.uncompared.iter().map(|problem| problem.what.clone()).collect();
+                let (naming, elsewhere) = self.own(found.hits);
+                let mut plan = Plan { uncompared, elsewhere, named: u64::try_from(naming.len()).unwrap_or(u64::MAX), ..Plan::default() };
                 for hit in &naming {
                     for form in persons_of(&hit.record).filter(|form| wanted.is_in(form, &hit.line)) {
                         let realm = wanted.realm_of(form, &hit.line);
                         plan.forms.entry(form.to_owned()).or_insert(realm);
                     }
+                    plan.know(hit);
                 }
                 // The records of our own that name them (who asked for an erasure, say) hold no content.
-                let traces: BTreeSet<String> = naming.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
+                let traces: HashSet<String> = naming.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
                 let alone = naming.iter().filter(|hit| hit.text("trace.trace_id").is_none() && !is_control(hit));
                 for hit in alone {
                     plan.judge(None, std::slice::from_ref(hit), shared);
@@ -100,10 +115,10 @@ impl Eraser {
                 if traces.is_empty() {
                     return Ok(plan);
                 }
-                let found = self.search(Filter { related: traces.iter().cloned().collect(), ..Filter::default() }).await?.hits;
+                let found = self.search(Filter { traces: Some(Arc::new(traces)), ..Filter::default() }).await?.hits;
                 let mut by_trace: BTreeMap<String, Vec<Hit>> = BTreeMap::new();
                 for hit in self.own(found).0.into_iter().filter(|hit| !is_control(hit)) {
-                    if let Some(trace) = hit.text("trace.trace_id").filter(|trace| traces.contains(*trace)).map(str::to_owned) {
+                    if let Some(trace) = hit.text("trace.trace_id").map(str::to_owned) {
                         by_trace.entry(trace).or_default().push(hit);
                     }
                 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::EraseError;
+use crate::promote::scrub::{Look, Scrub};
 use crate::vault::Scope;
 
 /// Whom or what to erase. `Debug` names nobody.
@@ -47,14 +48,48 @@ pub fn check_ground(text: &str) -> Result<(), String> {
 }
 
 impl Wish {
-    /// Refuses what no record of an erasure could say.
-    pub(super) fn check(&self) -> Result<(), EraseError> {
+    /// Refuses what no record of an erasure could say, and what it should not say for years.
+    pub(super) fn check(&self, scrub: &Scrub) -> Result<(), EraseError> {
         let texts = [("ground", Some(&self.ground)), ("ticket", self.ticket.as_ref()), ("by", self.by.as_ref())];
         texts
             .into_iter()
             .filter_map(|(name, text)| Some((name, text?)))
-            .try_for_each(|(name, text)| check_ground(text).map_err(|why| EraseError::Wrong(format!("the {name} is {why}"))))
+            .try_for_each(|(name, text)| check_ground(text).map_err(|why| EraseError::Wrong(format!("the {name} is {why}"))))?;
+        match self.sealed_texts().find(|(_, text)| scrub.scrubbed(text, Look::Everything).is_some()) {
+            None if self.scope == Scope::Record || self.who.trim().starts_with("ps:") => Ok(()),
+            None => self.expect_unnamed(std::iter::once(self.who.as_str())),
+            Some((name, _)) => Err(EraseError::Wrong(format!(
+                "the {name} holds what looks like an e-mail address, a telephone number, a network address or a pattern of `identity.scrub`; it \
+                 is sealed as it stands and cannot be erased: say it without"
+            ))),
+        }
     }
+
+    /// Refuses a ground or ticket in which one of these ids stands as a word, in whatever case.
+    pub(super) fn expect_unnamed<'i>(&self, mut ids: impl Iterator<Item = &'i str>) -> Result<(), EraseError> {
+        let named = ids.find_map(|id| self.sealed_texts().find(|(_, text)| has_word(text, id)));
+        named.map_or(Ok(()), |(name, _)| {
+            Err(EraseError::Wrong(format!(
+                "the {name} holds the id of the person who is to be erased; it is sealed as it stands and cannot be erased: say it without"
+            )))
+        })
+    }
+
+    /// What stands in the record of the erasure as it was given.
+    fn sealed_texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        std::iter::once(("ground", self.ground.as_str())).chain(self.ticket.iter().map(|ticket| ("ticket", ticket.as_str())))
+    }
+}
+
+/// Whether a word, or several, stand in a text, no letter or digit beside them.
+fn has_word(text: &str, word: &str) -> bool {
+    let (text, word) = (text.to_lowercase(), word.trim().to_lowercase());
+    let part_of_more = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    !word.is_empty()
+        && text.match_indices(&word).any(|(at, found)| {
+            let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + found.len()..).unwrap_or_default());
+            !part_of_more(before.chars().next_back()) && !part_of_more(after.chars().next())
+        })
 }
 
 impl fmt::Debug for Wish {
@@ -84,6 +119,9 @@ pub struct Outcome {
     pub hashed: u64,
     /// Records of the person in other logs of the store.
     pub elsewhere: u64,
+    /// Records that may be the person's and could not be compared, in words.
+    #[serde(default)]
+    pub uncompared: Vec<String>,
     /// What was left in the vault, and why.
     pub kept: Vec<Kept>,
     /// The record of the erasure.
@@ -108,4 +146,52 @@ pub struct Sealed {
     pub record: String,
     /// Its seal.
     pub seal: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(who: &str, ground: &str, ticket: Option<&str>) -> Result<(), String> {
+        let wish = Wish {
+            scope: Scope::Person,
+            who: who.to_owned(),
+            realms: Vec::new(),
+            ground: ground.to_owned(),
+            ticket: ticket.map(str::to_owned),
+            by: None,
+            shared: false,
+            dry_run: false,
+        };
+        let scrub = Scrub::new(&["CUST-####".to_owned()]).unwrap();
+        wish.check(&scrub).and_then(|()| wish.expect_unnamed(["j-7"].into_iter())).map_err(|e| e.to_string())
+    }
+
+    /// What is sealed with an erasure names nobody, as far as that can be told.
+    #[test]
+    fn ground_and_ticket_name_nobody() {
+        for (who, ground, ticket, refused) in [
+            ("alice", "request under Art. 17 GDPR of 2026-11-20", Some("DSR-42"), None),
+            ("ali", "alice's objection, says ALICIA", None, None),
+            ("ps:vault:00", "of ps:vault:00", None, None),
+            ("7", "asked by bob@example.com", None, Some("the ground holds what looks like an e-mail address")),
+            (
+                "7",
+                "asked",
+                Some("called from +49 170 1234567"),
+                Some("the ticket holds what looks like an e-mail address, a telephone number"),
+            ),
+            ("7", "asked from 10.0.0.7", None, Some("the ground holds what looks like")),
+            ("7", "customer CUST-1234", None, Some("the ground holds what looks like")),
+            ("Alice", "because alice asked", None, Some("the ground holds the id of the person")),
+            ("alice", "asked", Some("DSR/ALICE/1"), Some("the ticket holds the id of the person")),
+            ("ps:vault:00", "asked by J-7.", None, Some("the ground holds the id of the person")),
+        ] {
+            match (judged(who, ground, ticket), refused) {
+                (Ok(()), None) => {}
+                (Err(said), Some(expected)) => assert!(said.starts_with(expected) && !said.contains(ground), "{ground}: {said}"),
+                (got, _) => panic!("{ground} {ticket:?}: {got:?}"),
+            }
+        }
+    }
 }

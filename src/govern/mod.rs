@@ -31,7 +31,17 @@ pub fn config_change(before: Option<&str>, after: &str, at: UnixNanos, random: [
         ("evidence", Json::object([("writer", Json::string(WRITER))])),
     ])
     .to_jcs();
-    let record = PendingRecord { id, line: 0..line.len(), class, first: at, last: at, control: true, sameness: id.0, pieces: 0..0 };
+    let record = PendingRecord {
+        id,
+        line: 0..line.len(),
+        class,
+        first: at,
+        last: at,
+        control: true,
+        sameness: id.0,
+        line_sameness: id.0,
+        pieces: 0..0,
+    };
     Batch { lines: line, records: vec![record], ..Batch::default() }
 }
 
@@ -78,7 +88,17 @@ pub fn erasure(act: &Erasure, at: UnixNanos, classes: &Classes) -> Batch {
         ("evidence", Json::object([("writer", Json::string(WRITER))])),
     ])
     .to_jcs();
-    let record = PendingRecord { id, line: 0..line.len(), class, first: at, last: at, control: true, sameness: id.0, pieces: 0..0 };
+    let record = PendingRecord {
+        id,
+        line: 0..line.len(),
+        class,
+        first: at,
+        last: at,
+        control: true,
+        sameness: id.0,
+        line_sameness: id.0,
+        pieces: 0..0,
+    };
     Batch { lines: line, records: vec![record], ..Batch::default() }
 }
 

@@ -1,12 +1,14 @@
 //! One export request as somebody kept it: protobuf or JSON, of which signal nobody wrote down (pure).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::otlp::answer::Signal;
 use crate::otlp::foreign::{self, Foreign};
 use crate::otlp::json;
 use crate::otlp::view::{ResourceGroup, ScopeGroup, resource_groups};
 use crate::otlp::wire::{Fields, Malformed};
+use crate::promote::rules::{distance, nearest};
 
 /// What cannot be read, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +40,7 @@ pub fn is_protobuf(bytes: &[u8]) -> bool {
 /// say. Protobuf that says nothing is taken for traces.
 pub fn body(bytes: &[u8], signal: Option<Signal>) -> Result<Body<'_>, Broken> {
     if is_protobuf(bytes) {
-        framed(bytes)?;
+        framed(bytes).map_err(|broken| told(bytes, broken))?;
         let seen = || foreign::signal_of(Signal::Traces, bytes).unwrap_or(Signal::Traces);
         return Ok(Body { signal: signal.unwrap_or_else(seen), request: Cow::Borrowed(bytes) });
     }
@@ -54,6 +56,39 @@ pub fn body(bytes: &[u8], signal: Option<Signal>) -> Result<Body<'_>, Broken> {
             Err(Broken { at: 0, what: "it has none of the members of an OTLP request (resourceSpans, resourceLogs, resourceMetrics)" })
         }
     }
+}
+
+/// What to say of bytes that were taken for protobuf because they are no JSON object, and do not hold together as protobuf either.
+fn told(bytes: &[u8], broken: Broken) -> Broken {
+    let plain = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(|c| c.is_control() && !c.is_whitespace()));
+    let first = bytes.iter().position(|byte| !byte.is_ascii_whitespace());
+    match first {
+        Some(at) if bytes.get(at) == Some(&b'[') && plain(bytes) => {
+            let what = "it begins with `[`, and OTLP JSON is an object; write each element of the list on a line of its own";
+            Broken { at, what }
+        }
+        // Every request begins with field 1, a message: this byte, which is also a line feed.
+        _ if bytes.first() != Some(&b'\n') || plain(bytes) => {
+            Broken { at: first.unwrap_or(0), what: "it is neither OTLP JSON (an object, `{...}`) nor protobuf" }
+        }
+        _ => broken,
+    }
+}
+
+/// Top-level members of OTLP requests; each is also known as its `.proto` writes it.
+const MEMBERS: [&str; 3] = ["resourceSpans", "resourceLogs", "resourceMetrics"];
+const MEMBERS_AS_IN_PROTO: [&str; 3] = ["resource_spans", "resource_logs", "resource_metrics"];
+/// A member whose name takes more edits than one in so many letters was not meant as the nearest.
+const LETTERS_AN_EDIT: usize = 3;
+
+/// The first top-level member of a JSON text that no OTLP request has, and the known one that was probably meant.
+pub fn strange_member(bytes: &[u8]) -> Option<(String, Option<&'static str>)> {
+    let members: BTreeMap<String, serde::de::IgnoredAny> = serde_json::from_slice(bytes).ok()?;
+    let known = || MEMBERS.into_iter().chain(MEMBERS_AS_IN_PROTO);
+    let strange = members.into_keys().find(|member| !known().any(|known| known == member))?;
+    let near = nearest(&strange, known());
+    let meant = distance(&strange, near).saturating_mul(LETTERS_AN_EDIT) <= strange.chars().count();
+    Some((strange, meant.then_some(near)))
 }
 
 /// Follows the lengths down to the items. The promoter would say only that something is wrong; here is where.

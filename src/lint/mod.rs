@@ -14,7 +14,7 @@ mod report;
 mod tests;
 
 pub use asked::{FRAMEWORKS, is_framework};
-pub use bodies::{Body, Broken, body, is_protobuf};
+pub use bodies::{Body, Broken, body, is_protobuf, strange_member};
 pub use observe::Linter;
 pub use report::{FORMAT, Finding, Group, Input, InputError, NotAi, Path, Records, Report, Totals, Unknown, Verdict, Wanted, Why};
 

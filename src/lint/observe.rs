@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::asked::{ASKED, Asked, When, asks_for};
 use super::bodies::{Broken, offset};
 use super::described::{MEMBERS, RESOURCE};
-use super::report::{AskedBy, FORMAT, Group, Input, NotAi, Path, Records, Report, Totals, Unknown, Verdict, Wanted, Why};
+use super::report::{AskedBy, FORMAT, Group, Input, InputError, NotAi, Path, Records, Report, Totals, Unknown, Verdict, Wanted, Why};
 use crate::clock::UnixNanos;
 use crate::otlp::answer::Signal;
 use crate::otlp::metrics;
@@ -19,7 +19,9 @@ use crate::record::canonical::Json;
 use crate::record::registry::{Kind, Member};
 
 /// Names by which spans are told apart; more go together under no name. A name that holds an id has no end.
-const GROUPS_MAX: usize = 2_000;
+pub(super) const GROUPS_MAX: usize = 2_000;
+/// Services that are still told apart then; more go together under no service. A service's name may hold an id, too.
+pub(super) const NAMELESS_MAX: usize = 500;
 /// Keys of a group that are listed.
 const KEYS_MAX: usize = 24;
 /// Misspelt keys of a group that are listed, and spellings that are remembered.
@@ -153,6 +155,9 @@ impl Linter {
         let mut key: Name = (service.cloned(), item.signal, name);
         if self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(&key) {
             key.2 = None;
+            if self.groups.len() >= GROUPS_MAX + NAMELESS_MAX && !self.groups.contains_key(&key) {
+                key.0 = None;
+            }
         }
         let mut batch = Batch::default();
         let context = Context::new(received);
@@ -332,13 +337,24 @@ impl Linter {
         self.totals.spans + self.totals.logs
     }
 
+    /// A name out of what was sent, as it may be shown: without persons, and short.
+    pub fn shown(&self, name: &str) -> String {
+        self.promoter.shown(name.as_bytes())
+    }
+
     /// Sums so far.
     pub fn totals(&self) -> Totals {
         self.totals
     }
 
     /// All that was seen. The verdict is that of a run in which nothing is to fail; `inputs` are named by the caller.
-    pub fn finish(mut self, inputs: Vec<Input>) -> Report {
+    pub fn finish(mut self, mut inputs: Vec<Input>) -> Report {
+        if self.items() == 0 {
+            // Nothing was looked at: what would only have been odd is why.
+            for input in &mut inputs {
+                input.error = input.error.take().or_else(|| Some(InputError { what: input.nothing.take()?, ..InputError::default() }));
+            }
+        }
         for open in std::mem::take(&mut self.open) {
             let kind = open.row.elsewhere.map(|kind| kind.as_str()).unwrap_or_default();
             if !open.about.iter().any(|about| self.said.contains(&(kind.to_owned(), about.clone())))

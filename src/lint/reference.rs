@@ -231,6 +231,11 @@ themselves; what a decision was, how sure the model was and who reviewed it only
 
 Each reports a decision with its confidence, and a human's review of it, with the official SDK. The argument is where `spanseal serve`
 listens: OTLP/HTTP for Python and JavaScript, OTLP/gRPC for Rust.
+
+The receipt is the receiver's success answer (its headers or metadata name the seal: `spanseal-seal`), not the end of a flush: in Python
+`force_flush()` returns true after a failed export, in JavaScript the flush of logs resolves after one, and no flush speaks of batches that
+went out before it or were dropped from a full queue. So the examples ask the exporter, and fail where no receipt came. What a receiver
+sealed, its metrics count.
 ";
 
 const MEMBERS_HEAD: &str = "

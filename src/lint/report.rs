@@ -38,6 +38,21 @@ pub enum Finding {
     NotAi,
 }
 
+impl Finding {
+    /// What so many of them are.
+    pub fn says(self) -> &'static str {
+        match self {
+            Finding::Missing => "missing (required)",
+            Finding::Recommended => "missing (recommended)",
+            Finding::Unknown => "unknown",
+            Finding::Conflicts => "in conflict",
+            Finding::Truncated => "truncated",
+            Finding::Rejected => "rejected",
+            Finding::NotAi => "not AI",
+        }
+    }
+}
+
 /// A whole report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -60,13 +75,16 @@ pub struct Input {
     pub name: String,
     /// Export requests.
     pub requests: u64,
+    /// Why they gave neither a span nor a log, where they did not and all of them could be read. Where nothing gave one, this is an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nothing: Option<String>,
     /// What could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<InputError>,
 }
 
 /// Why an input was not read to its end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InputError {
     /// Byte in the file, after decompression, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +92,12 @@ pub struct InputError {
     /// Line, from 1, where the file has lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
+    /// Byte in that line, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_in_line: Option<u64>,
+    /// Whether more stood behind the place that was not read for this reason.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rest_unread: bool,
     /// What is wrong, and what to do.
     pub what: String,
 }

@@ -351,3 +351,21 @@ fn whatever_is_missing_can_be_set() {
         assert!(described(member.path()) || ["time.start", "trace.trace_id"].contains(&member.path()), "{}", member.path());
     }
 }
+
+/// Scenario: a sender whose service and span names all hold an id. Guarantee: what is remembered has an end; all are counted.
+#[test]
+fn names_without_end_are_bounded() {
+    use super::observe::{GROUPS_MAX, NAMELESS_MAX};
+    let all = GROUPS_MAX + NAMELESS_MAX + 50;
+    let mut linter = Linter::new(promoter(), &[]);
+    for i in 0..all {
+        let (service, name) = (format!("service-{i}"), format!("step {i}"));
+        let body = request(&[("service.name", Any::text(&service))], ("app", "1"), &[span(&name, &[])]);
+        drop(linter.body(Signal::Traces, &body, RECEIVED).unwrap());
+    }
+    let report = linter.finish(Vec::new());
+    assert_eq!(report.groups.len(), GROUPS_MAX + NAMELESS_MAX + 1);
+    assert_eq!(report.groups.iter().map(|group| group.seen).sum::<u64>(), u64::try_from(all).unwrap());
+    let rest = report.groups.iter().find(|group| group.service.is_none() && group.name.is_none()).unwrap();
+    assert_eq!(rest.seen, 50);
+}

@@ -11,10 +11,10 @@ use std::fmt;
 use std::ops::Range;
 
 use super::settings::Settings;
-use crate::record::RecordId;
 use crate::record::apart::{Apart, Extent, PIECE_BYTES_MAX, PersonEntry, Piece, SALT_BYTES};
 use crate::record::content::{Captured, Content, ContentMode, Scheme, commitment};
 use crate::record::identity::{Given, Keyed, PersonBook, vault_pseudonym};
+use crate::record::{RecordId, Sameness};
 
 /// A content object, and its preimage if that goes to the vault.
 #[derive(Debug)]
@@ -189,6 +189,23 @@ impl<'p> Aside<'p> {
             piece.record = id;
         }
         pieces
+    }
+
+    /// A record's sameness, of that of its line and of what it keeps here.
+    pub(crate) fn sameness(&self, line: [u8; 16], pieces: Range<usize>) -> [u8; 16] {
+        let Apart { bytes, pieces: all, .. } = &self.state.borrow().apart;
+        let pieces = all.get(pieces).unwrap_or_default();
+        if pieces.is_empty() {
+            return line;
+        }
+        let mut sameness = Sameness::default();
+        sameness.update(&line);
+        for piece in pieces {
+            let content = bytes.get(piece.content.clone()).unwrap_or_default();
+            sameness.update(&content.len().to_le_bytes());
+            sameness.update(content);
+        }
+        sameness.finish()
     }
 
     /// A person's pseudonym in the vault: `ps:vault:<32 hex digits>`.

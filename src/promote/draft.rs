@@ -124,6 +124,8 @@ pub(crate) struct Document<'a> {
 pub(crate) struct Draft<'a> {
     /// The own rules that this record meets.
     pub(crate) ruled: Option<Ruled<'a>>,
+    /// Keys whose first value rules have read, and whose attribute has not passed yet: what passes later is a repetition.
+    pub(crate) awaited: Vec<&'a [u8]>,
     pub(crate) record: Record<'a>,
     pub(crate) sides: [Vec<Entry<'a>>; Side::COUNT],
     pub(crate) side_notes: [SideNotes; Side::COUNT],
@@ -184,6 +186,7 @@ impl<'a> Draft<'a> {
     /// Empties it and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.ruled = None;
+        self.awaited.clear();
         self.record.clear();
         self.sides.iter_mut().for_each(Vec::clear);
         self.side_notes = Default::default();
@@ -282,7 +285,10 @@ impl<'a> Draft<'a> {
                 self.withheld += 1;
                 return Ok(());
             }
-            Said::Taken => return Ok(()),
+            Said::Taken => {
+                self.read_by_rule(key, value);
+                return Ok(());
+            }
             Said::Nothing | Said::Read | Said::Kept => {}
         }
         if let Some(known) = promoter.tables.find_own(self.spoken, key).or_else(|| promoter.tables.find(key)) {
@@ -333,6 +339,7 @@ impl<'a> Draft<'a> {
             return self.carried(who, Known { carried, ..known }, key, value);
         }
         if said == Said::Read {
+            self.read_by_rule(key, value);
             return Ok(());
         }
         let key = self.key(key);

@@ -114,6 +114,7 @@ pub(crate) fn finish<'a>(
     let first = start.or(end).unwrap_or(received).min(end.or(start).unwrap_or(received));
     let last = end.or(start).unwrap_or(received).max(start.or(end).unwrap_or(received));
     let written = draft.record.write(&mut batch.lines, who.keyed.key_id());
+    let pieces = who.aside.finish(closing.id);
     batch.records.push(PendingRecord {
         id: closing.id,
         line: written.line,
@@ -121,8 +122,9 @@ pub(crate) fn finish<'a>(
         first,
         last,
         control: false,
-        sameness: written.sameness,
-        pieces: who.aside.finish(closing.id),
+        sameness: who.aside.sameness(written.sameness, pieces.clone()),
+        line_sameness: written.sameness,
+        pieces,
     });
     Ok(())
 }

@@ -19,7 +19,7 @@ mod place;
 mod records;
 pub mod rules;
 mod scan;
-mod scrub;
+pub(crate) mod scrub;
 mod settings;
 pub mod vocabulary;
 
@@ -44,7 +44,7 @@ use draft::Draft;
 use origin::{Below, Origin};
 use records::Around;
 use rules::{Matched, Rules, Within};
-use scrub::Scrub;
+pub(crate) use scrub::Scrub;
 
 /// Who sent a request, as the connection proved it (`source.peer`).
 #[derive(Clone, PartialEq, Eq)]
@@ -179,10 +179,21 @@ impl Promoter {
         let required = EVERY.iter().map(|kind| (*kind, required_of(kind))).collect();
         let tables = Tables::new(enabled, &[]);
         let asked = settings.keep_attributes.iter().map(|key| ("promotion.keep_attributes", key));
-        if let Some(says) = tables.says_who_or_what(settings.realm.as_bytes()) {
+        // What a key holds does not depend on which dialects may speak.
+        let every = Tables::new(Dialects::ALL, &[]);
+        if let Some(says) = every.says_who_or_what(settings.realm.as_bytes()) {
             return Err(format!(
-                "identity.realm: `{}` holds {says}, and a realm is kept in clear; name an attribute of the resource that tells applications apart",
-                settings.realm
+                "identity.realm: `{}` holds {}, and a realm is kept in clear; name an attribute of the resource that tells applications apart",
+                settings.realm,
+                says.in_words()
+            ));
+        }
+        let delicate = |key: &String| Some((key.clone(), every.says_who_or_what(key.as_bytes())?));
+        if let Some((key, says)) = settings.keep_attributes.iter().find_map(delicate) {
+            return Err(format!(
+                "promotion.keep_attributes: `{key}` holds {}, and `attributes` are kept in clear; leave the key away, or let a rule read it \
+                 into the member that it is",
+                says.in_words()
             ));
         }
         if let Some((option, key)) = asked.chain([("identity.realm", &settings.realm)]).find(|(_, key)| tables.withholds(key.as_bytes())) {
@@ -191,11 +202,6 @@ impl Promoter {
             ));
         }
         let scrub = Scrub::new(&settings.scrub)?;
-        if let Some(rule) = rules::names_person(&settings.rules, &scrub) {
-            return Err(format!(
-                "promotion.rules: a text of rule `{rule}` looks like a person (`identity.scrub`), and the configuration is sealed in clear"
-            ));
-        }
         Ok(Promoter {
             keyed: settings.identity_key.keyed(),
             scrub,

@@ -97,6 +97,11 @@ impl Scrub {
         self.next(text.as_bytes(), 0, Look::Everything).is_some()
     }
 
+    /// Whether a text that a person wrote for the configuration holds somebody: addresses of machines are nobody there.
+    pub(crate) fn finds_person(&self, text: &str) -> bool {
+        self.next(text.as_bytes(), 0, Look::NotAddresses).is_some()
+    }
+
     /// The text with every match replaced, or nothing where none matches.
     pub(crate) fn scrubbed(&self, text: &str, what: Look) -> Option<String> {
         let first = self.next(text.as_bytes(), 0, what)?;

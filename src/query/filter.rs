@@ -1,6 +1,7 @@
 //! What is looked for: all conditions given must hold. Each has two faces, a cheap look at the bytes of a line and an exact one at the
 //! record; the first only ever rules out.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use memchr::memmem::Finder;
@@ -19,6 +20,8 @@ pub struct Filter {
     pub asked: Option<Wanted>,
     /// `trace.trace_id`.
     pub trace_id: Option<String>,
+    /// `trace.trace_id`, any of these, however many.
+    pub traces: Option<Arc<HashSet<String>>>,
     /// `id`.
     pub record_id: Option<String>,
     /// `actor.user_id`.
@@ -88,6 +91,8 @@ pub struct Matcher {
     related: Arc<Vec<Finder<'static>>>,
     /// Where this is not in a line, no decision is named.
     decision: Arc<Finder<'static>>,
+    /// What stands before every trace id.
+    trace: Arc<Finder<'static>>,
 }
 
 /// What a line is to the asker.
@@ -135,12 +140,16 @@ impl Matcher {
             group(if kind == "decision" { vec![b"\"decision\":".to_vec(), b"\"kind\":\"decision\"".to_vec()] } else { vec![quoted(kind)] });
         }
         let related = Arc::new(filter.related.iter().map(|id| Finder::new(&quoted(id)).into_owned()).collect());
-        Matcher { filter, needles, related, decision: Arc::new(Finder::new(b"\"decision\":{").into_owned()) }
+        let (decision, trace) = (Finder::new(b"\"decision\":{").into_owned(), Finder::new(TRACE_ID).into_owned());
+        Matcher { filter, needles, related, decision: Arc::new(decision), trace: Arc::new(trace) }
     }
 
     /// Judges a line.
     pub fn look(&mut self, line: &[u8]) -> Look {
         if !self.needles.iter().all(|group| group.iter().any(|finder| finder.find(line).is_some())) {
+            return Look::No;
+        }
+        if self.filter.traces.as_ref().is_some_and(|traces| !self.names_any(traces, line)) {
             return Look::No;
         }
         let Filter { user, subject, person, session, decision, asked, .. } = &mut self.filter;
@@ -183,6 +192,15 @@ impl Matcher {
         incomparable.map_or(Look::Yes(record), Look::Incomparable)
     }
 
+    /// Cheap look: whether a line names one of many traces, at whatever place.
+    fn names_any(&self, traces: &HashSet<String>, line: &[u8]) -> bool {
+        self.trace.find_iter(line).any(|at| {
+            let rest = line.get(at + TRACE_ID.len()..).unwrap_or_default();
+            let id = rest.split(|b| *b == b'"').next().and_then(|id| std::str::from_utf8(id).ok());
+            id.is_some_and(|id| traces.contains(id))
+        })
+    }
+
     /// Cheap look: whether a line holds one of the related ids, in the forms that are known; `None` where none is asked for.
     fn related_in(&self, line: &[u8]) -> Option<bool> {
         if self.related.is_empty() && self.filter.asked.is_none() {
@@ -222,10 +240,11 @@ impl Matcher {
     }
 
     fn matches_besides_people(&self, record: &Json) -> bool {
-        let Filter { trace_id, record_id, model, kind, prompt_hash, .. } = &self.filter;
+        let Filter { trace_id, traces, record_id, model, kind, prompt_hash, .. } = &self.filter;
         let text = |path: &str| record.path(path).and_then(Json::as_str);
         let is = |path: &str, wanted: &Option<String>| wanted.as_deref().is_none_or(|w| text(path) == Some(w));
         is("trace.trace_id", trace_id)
+            && traces.as_ref().is_none_or(|traces| text("trace.trace_id").is_some_and(|id| traces.contains(id)))
             && is("id", record_id)
             && kind.as_deref().is_none_or(|kind| text("kind") == Some(kind) || (kind == "decision" && record.get("decision").is_some()))
             && prompt_hash.as_deref().is_none_or(|hash| {
@@ -242,6 +261,9 @@ impl Matcher {
             && self.in_range(record)
     }
 }
+
+/// Lines are canonical: no space, and a trace id is hexadecimal.
+const TRACE_ID: &[u8] = b"\"trace_id\":\"";
 
 /// How `--model` may be meant: as a whole (model ids hold slashes themselves), or as `provider/model`.
 fn model_names(model: &str) -> Vec<(Option<&str>, &str)> {
@@ -272,6 +294,9 @@ mod tests {
         assert!(matches(|_| {}));
         assert!(matches(|f| f.trace_id = text("320191bebed45e1216cc9c6596d1cb45")));
         assert!(!matches(|f| f.trace_id = text("1dba67c70ef7d7906342e3d531ba6ffd")), "an id at another place is no trace id");
+        let traces = |ids: &[&str]| Some(Arc::new(ids.iter().map(|id| (*id).to_owned()).collect::<HashSet<_>>()));
+        assert!(matches(|f| f.traces = traces(&["x", "320191bebed45e1216cc9c6596d1cb45"])));
+        assert!(!matches(|f| f.traces = traces(&["x", "1dba67c70ef7d7906342e3d531ba6ffd"])) && !matches(|f| f.traces = traces(&[])));
         assert!(matches(|f| f.record_id = text("1dba67c70ef7d7906342e3d531ba6ffd")));
         assert!(!matches(|f| f.record_id = text("320191bebed45e1216cc9c6596d1cb45")));
         let decision = |id: &str| Some(Filter::reference(id, &Names::default()));

@@ -68,6 +68,8 @@ pub struct Answer {
     pub hits: Vec<Hit>,
     /// What stands between this and a complete answer.
     pub problems: Vec<Problem>,
+    /// Of these, the records that name somebody in a form that could not be compared.
+    pub uncompared: Vec<Problem>,
     /// Records of schemas that this version does not know, among the hits.
     pub unknown_schemas: u64,
     /// Whether the limit ended the search.
@@ -83,7 +85,7 @@ pub struct Answer {
 /// Searches all logs of a store. The error is a store that cannot be read at all; everything lesser is among the answer's problems.
 pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &ProgressBar) -> Result<Answer, ReadError> {
     let mut answer = Answer::default();
-    let (mut found, mut uncompared) = (Vec::new(), Vec::new());
+    let (mut found, mut uncompared): (Vec<Hit>, Vec<Problem>) = (Vec::new(), Vec::new());
     let names = logs(store.as_ref()).await?;
     if names.is_empty() {
         answer.problems.push(Problem { object: store.describe(), what: "no log is there; check the address".to_owned() });
@@ -106,7 +108,8 @@ pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &Prog
     }
     // An id that is found as it was asked for was sealed as it was sent. Only where it is not found may it be a pseudonym's.
     if request.filter.asked.is_none() || found.is_empty() {
-        answer.problems.append(&mut uncompared);
+        answer.problems.extend_from_slice(&uncompared);
+        answer.uncompared = uncompared;
     }
     answer.strange_keys(&request.trusted);
     answer.hits = match request.copies {

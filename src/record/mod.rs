@@ -15,6 +15,7 @@ use std::ops::Range;
 use crate::clock::UnixNanos;
 use crate::retain::ClassIndex;
 use apart::{Apart, Piece};
+pub(crate) use sameness::Sameness;
 pub use sameness::{comparable, sameness_of_line};
 
 /// The schema that every record of ours names.
@@ -87,7 +88,12 @@ pub struct PendingRecord {
     pub control: bool,
     /// Two records with equal id are one record exactly when this is equal: a digest over the line without `time.received`,
     /// `source.peer`, `retention`, `evidence` and commitments (`record.md` section 5, rule 9).
+    ///
+    /// Of content in the vault the line holds a commitment only, which is salted anew each time: here the content itself counts, or another
+    /// one of equal length would pass for a copy and be lost.
     pub sameness: [u8; 16],
+    /// The same over the line alone: all that is known of a record that an earlier process sealed.
+    pub line_sameness: [u8; 16],
     /// Its content inside [`Apart::pieces`] of [`Batch::apart`]; records lie there in their order.
     pub pieces: Range<usize>,
 }
@@ -190,6 +196,7 @@ mod tests {
                 last: UnixNanos(0),
                 control: false,
                 sameness: [n; 16],
+                line_sameness: [n; 16],
                 pieces: from..batch.apart.pieces.len(),
             });
         }

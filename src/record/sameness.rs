@@ -14,7 +14,7 @@ use super::{RecordId, SCHEMA};
 
 /// Takes the parts of a line that count, in order; where one ends and the next begins makes no difference.
 #[derive(Clone)]
-pub(super) struct Sameness(SipHasher13);
+pub(crate) struct Sameness(SipHasher13);
 
 impl Default for Sameness {
     fn default() -> Self {
@@ -29,11 +29,11 @@ impl Default for Sameness {
 }
 
 impl Sameness {
-    pub(super) fn update(&mut self, part: &[u8]) {
+    pub(crate) fn update(&mut self, part: &[u8]) {
         self.0.write(part);
     }
 
-    pub(super) fn finish(&self) -> [u8; 16] {
+    pub(crate) fn finish(&self) -> [u8; 16] {
         self.0.finish128().as_bytes()
     }
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
 
-/// Identity and sameness of a record.
+/// Identity and sameness of a record: of line and content where this process sealed it, of the line alone where an earlier one did.
 pub(crate) type Key = (RecordId, [u8; 16]);
 
 /// Memory of one entry: 40 bytes in the table at its usual load of 7/16 to 7/8 (about 62), and 40 in the queue, which doubles as it
 /// grows (about 58).
-const ENTRY_BYTES: u64 = 120;
+pub(super) const ENTRY_BYTES: u64 = 120;
 
 /// Recently sealed records and the seal that holds each.
 #[derive(Debug)]

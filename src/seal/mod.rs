@@ -10,6 +10,7 @@ mod chain;
 mod commit;
 mod counters;
 mod dedup;
+mod erased;
 pub mod keys;
 mod pending;
 mod pool;
@@ -80,6 +81,8 @@ pub struct SealerHandle {
     /// What was received since the last seal.
     pub counters: Arc<Counters>,
     pub(crate) answer_within: Duration,
+    /// What the writer takes for sealed though it may look new.
+    pub(crate) erased: Arc<erased::ErasedIds>,
 }
 
 impl SealerHandle {
@@ -87,14 +90,17 @@ impl SealerHandle {
     /// as by a writer that has stopped.
     pub fn without_writer(pool: Pool) -> Self {
         let (submissions, _) = mpsc::channel(1);
-        SealerHandle { submissions, pool, counters: Arc::default(), answer_within: Duration::ZERO }
+        SealerHandle { submissions, pool, counters: Arc::default(), answer_within: Duration::ZERO, erased: Arc::default() }
     }
 
     /// A handle whose other end the test holds.
     #[cfg(test)]
     pub(crate) fn for_tests(pool: Pool) -> (Self, mpsc::Receiver<Submission>) {
         let (submissions, receiver) = mpsc::channel(64);
-        (SealerHandle { submissions, pool, counters: Arc::default(), answer_within: Duration::from_secs(60) }, receiver)
+        (
+            SealerHandle { submissions, pool, counters: Arc::default(), answer_within: Duration::from_secs(60), erased: Arc::default() },
+            receiver,
+        )
     }
 
     /// Hands a batch over and waits until its records are committed.

@@ -54,7 +54,8 @@ impl Pending {
         let (mut newest_seal, mut duplicates, mut shared) = (None, 0, 0);
         batch.retain(|record| {
             let key = (record.id, record.sameness);
-            let sealed = dedup.find(&key);
+            // What an earlier process sealed is known by its line alone.
+            let sealed = dedup.find(&key).or_else(|| dedup.find(&(record.id, record.line_sameness)));
             newest_seal = newest_seal.max(sealed);
             if sealed.is_some() {
                 duplicates += 1;
@@ -98,6 +99,8 @@ mod tests {
     use crate::seal::Pool;
 
     const SEALED: u64 = 7;
+    /// What all these records' lines are known by.
+    const LINE: [u8; 16] = [0xff; 16];
 
     fn key(n: u8) -> Key {
         (RecordId([n; 16]), [n; 16])
@@ -119,6 +122,7 @@ mod tests {
                 last,
                 control: false,
                 sameness,
+                line_sameness: LINE,
                 pieces: 0..0,
             });
         }
@@ -151,5 +155,18 @@ mod tests {
             assert_eq!((taken.duplicates, pending.shared, pending.bytes), (duplicates, shared, 1 + new), "{request:?}");
             assert_eq!(pending.waiters.len(), if at_once.is_some() { 1 } else { 2 }, "{request:?}");
         }
+    }
+
+    /// Scenario: a span comes again with another content of the same length, which its line cannot show. Guarantee: both are kept, unless
+    /// the first was sealed by an earlier process, of which only lines are known.
+    #[tokio::test]
+    async fn another_content_is_another_record() {
+        let mut dedup = Dedup::new(Duration::from_secs(60), 4096);
+        dedup.insert((RecordId([1; 16]), [9; 16]), SEALED, UnixSeconds(1));
+        let taken = Pending::default().take(submission(&[1]).await.0, &dedup);
+        assert_eq!((taken.duplicates, taken.sealed.is_some()), (0, false));
+        dedup.insert((RecordId([1; 16]), LINE), SEALED - 1, UnixSeconds(1));
+        let taken = Pending::default().take(submission(&[1]).await.0, &dedup);
+        assert_eq!((taken.duplicates, taken.sealed.map(|(seal, _)| seal)), (1, Some(SEALED - 1)));
     }
 }

@@ -82,6 +82,8 @@ pub struct Examined {
     pub created: Option<UnixSeconds>,
     /// Its seals.
     pub seals: u64,
+    /// When the newest promises another at the latest; `None`: it promises none, as the last seal of a clean stop does.
+    pub next_by: Option<UnixSeconds>,
 }
 
 /// Judges the log as [`start`](super::start) would, without claiming or writing anything. With `configuration` (what `Options` would get)
@@ -201,14 +203,15 @@ impl Opening<'_> {
 
     /// All that [`open`](Self::open) judges, and nothing of what it writes.
     async fn examine(&self, configuration: Option<&str>) -> Result<Examined, OpenError> {
-        let Some(Found { file, newest, .. }) = self.judge().await? else { return Ok(Examined { created: None, seals: 0 }) };
+        let Some(Found { file, newest, .. }) = self.judge().await? else { return Ok(Examined { created: None, seals: 0, next_by: None }) };
         if let (Some(newest), Some(after)) = (&newest, configuration)
             && newest.statement.config_sha256 != Hash::of(after.as_bytes())
             && let Some(before) = config_in_force(self.store.as_ref(), self.log, self.key.verifier(), newest).await?
         {
             expect_identity(&before, after, &self.store.describe())?;
         }
-        Ok(Examined { created: Some(file.created), seals: newest.map_or(0, |s| s.statement.index + 1) })
+        let (seals, next_by) = newest.map_or((0, None), |s| (s.statement.index + 1, s.statement.next_by));
+        Ok(Examined { created: Some(file.created), seals, next_by })
     }
 
     /// Whether this key may continue the log that is there, or make the one that is not (`None`). Writes nothing.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::chain::{config_in_force, retried, seal_at};
 use super::commit::{Commit, Fatal, own_version};
 use super::dedup::Dedup;
+use super::erased::{ErasedIds, LeftOut};
 use super::keys::LogKey;
 use super::pending::Pending;
 use super::publisher::{Publisher, Publishing};
@@ -143,8 +144,13 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     let opening = Opening { store: &store, log: &log, key: &mut key, classes: &classes, clock: clock.as_ref() };
     let opened = opening.open().await?;
     let (submissions, inbox) = mpsc::channel(SUBMISSIONS_MAX);
-    let handle =
-        SealerHandle { submissions, pool: options.pool, counters: Arc::new(Counters::default()), answer_within: options.answer_within };
+    let handle = SealerHandle {
+        submissions,
+        pool: options.pool,
+        counters: Arc::new(Counters::default()),
+        answer_within: options.answer_within,
+        erased: Arc::new(ErasedIds::new(options.dedup_window, options.dedup_bytes)),
+    };
     let started = clock.now().ceil_seconds();
     let previous = opened.newest.clone();
     let before = previous.as_ref().map(|s| s.statement.config_sha256);
@@ -172,6 +178,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         newest: opened.newest,
         careful: opened.careful,
         dedup: Dedup::new(options.dedup_window, options.dedup_bytes),
+        erased: Arc::clone(&handle.erased),
         counters: Arc::clone(&handle.counters),
         stats: Arc::clone(&stats),
         max_delay: options.max_delay,
@@ -220,6 +227,7 @@ struct Sealer {
     range: CompactRange,
     careful: bool,
     dedup: Dedup,
+    erased: Arc<ErasedIds>,
     counters: Arc<Counters>,
     stats: Arc<Stats>,
     status: watch::Sender<Status>,
@@ -325,7 +333,14 @@ impl Sealer {
     }
 
     /// Takes a submission in, without the records that are sealed already or stand in this very batch.
-    fn pend(&mut self, submission: Submission, pending: &mut Pending) {
+    fn pend(&mut self, mut submission: Submission, pending: &mut Pending) {
+        let LeftOut { records, newest_seal } = self.erased.leave_out(&mut submission.batch, self.clock.now().ceil_seconds());
+        self.counters.add(Counts { duplicates: records, ..Counts::default() });
+        self.stats.duplicates.add(records);
+        if let Some(seal) = newest_seal.filter(|_| submission.batch.records.is_empty()) {
+            let _ = submission.answer.send(Ok(Receipt { seal, root: self.range.root() }));
+            return;
+        }
         let taken = pending.take(submission, &self.dedup);
         self.counters.add(Counts { duplicates: taken.duplicates, ..Counts::default() });
         self.stats.duplicates.add(taken.duplicates);

@@ -114,6 +114,7 @@ mod tests {
                 last: UnixNanos(*last),
                 control: false,
                 sameness: [0; 16],
+                line_sameness: [0; 16],
                 pieces: 0..0,
             });
         }

@@ -2,6 +2,7 @@
 
 use super::keys::KeysError;
 use super::ports::BindError;
+use crate::clock::UnixSeconds;
 use crate::metrics::ExportError;
 use crate::receive::{ListenError, ReceiveError};
 use crate::seal;
@@ -67,6 +68,18 @@ pub enum ServeError {
         log: String,
         /// Where it is not.
         store: String,
+    },
+    /// Another process seems to write the log.
+    #[error(
+        "the newest seal of the log `{log}` promises another by {by}, so a `serve` seems to write it, though none answers at `api.endpoint`: \
+         run this where it answers, or stop it first (a seal of a clean stop promises nothing). If it is dead, wait until then, or say so with \
+         --offline; a `serve` that is alive would be displaced by that and stop"
+    )]
+    Promised {
+        /// Its name.
+        log: String,
+        /// Until when to wait.
+        by: UnixSeconds,
     },
     /// Key files.
     #[error(transparent)]

@@ -129,6 +129,11 @@ impl Rounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::RecordId;
+    use crate::record::apart::{Apart, Piece, SALT_BYTES};
+    use crate::record::content::Scheme;
+    use crate::vault::{Options, VaultKey, open_place};
+    use crate::worm::{StoreOptions, StoreUrl};
 
     const DAY: i64 = 86_400;
 
@@ -178,5 +183,37 @@ mod tests {
             Rounds { vault: vault.clone(), retention: "30d".parse().unwrap(), eraser: None, today }.round().await;
             assert_eq!(vault.content(3, yesterday, record).await.unwrap().len(), left, "{sealed_at}");
         }
+    }
+
+    /// Scenario: a log is served for longer than `content.vault.retention`. Guarantee: what was said before is gone, what was said since is
+    /// not, and nobody had to do anything.
+    #[tokio::test(start_paused = true)]
+    async fn content_goes_when_its_time_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_place(&StoreUrl::File(folder.path().join("vault")), &StoreOptions::default()).await.unwrap();
+        let vault = Vault::new(Options { store, log: "log".into(), key: VaultKey::new(&[7; 32]) });
+        let first = UnixSeconds::parse_strict("2026-11-20T10:00:00Z").unwrap();
+        let second = UnixSeconds(first.0 + 86_400);
+        let record = RecordId([1; 16]);
+        for (seal, sealed_at) in [(0, first), (1, second)] {
+            let piece = Piece { record, member: "input".into(), scheme: Scheme::Utf8, salt: [7; SALT_BYTES], content: 0..1 };
+            let apart = Apart { bytes: b"x".to_vec(), pieces: vec![piece], persons: Vec::new() };
+            let _packs = vault.put(seal, sealed_at, vec![apart]).await.unwrap();
+        }
+        let (today, seals) = today(None, second.0);
+        let keeper = Keeper::start(vault.clone(), "7d".parse().unwrap(), None, today);
+        let held = async || {
+            let mut held = Vec::new();
+            for (seal, sealed_at) in [(0, first), (1, second)] {
+                held.push(!vault.content(seal, sealed_at, record).await.unwrap().is_empty());
+            }
+            held
+        };
+        tokio::time::sleep(EVERY * 2).await;
+        assert_eq!(held().await, [true, true]);
+        seals.send_modify(|status| status.sealed_at.0 += 7 * DAY);
+        tokio::time::sleep(EVERY * 2).await;
+        assert_eq!(held().await, [false, true]);
+        keeper.stop().await;
     }
 }

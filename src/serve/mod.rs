@@ -14,7 +14,7 @@ mod writer;
 pub use error::ServeError;
 pub use ports::{BindError, bind, is_spanseal};
 pub use start::{Serving, start};
-pub use writer::Writer;
+pub use writer::{Promise, Writer};
 
 use crate::worm::StoreUrl;
 

@@ -37,6 +37,15 @@ pub(super) struct Prepared {
     configuration: String,
 }
 
+/// What becomes of a newest seal's promise of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// Whoever made it is not disturbed.
+    Respected,
+    /// An operator has said that its writer is dead.
+    Ignored,
+}
+
 /// A writer at work.
 #[derive(Debug)]
 pub struct Writer {
@@ -73,6 +82,18 @@ impl Prepared {
         Hash::of(self.configuration.as_bytes())
     }
 
+    /// Refuses a log whose newest seal promises another: its writer seems to be alive. In a folder a lock says so, in a bucket nothing else.
+    ///
+    /// KNOWN GAP: with `seal.heartbeat` off no seal promises anything, and a living writer is not noticed; it is displaced, and stops.
+    async fn expect_no_other(&mut self, config: &Config, clock: &dyn Clock) -> Result<(), ServeError> {
+        let log = &config.log.name;
+        let found = seal::examine(&self.store, log, &mut self.key, &config.retention.classes, clock, None).await?;
+        match found.next_by.filter(|by| *by > clock.now().ceil_seconds()) {
+            Some(by) => Err(ServeError::Promised { log: log.clone(), by }),
+            None => Ok(()),
+        }
+    }
+
     /// Opens the log.
     pub(super) async fn open(self, config: &Config, clock: Arc<dyn Clock>, pool: Pool) -> Result<Writer, ServeError> {
         let Prepared { store, key, vkey, identity, vault, configuration, .. } = self;
@@ -107,6 +128,7 @@ impl Prepared {
                 identity,
                 identity_mode: identity_mode(config),
                 realm_attribute: config.identity.realm.clone(),
+                scrub: config.identity.scrub.clone(),
                 classes,
                 clock,
             })
@@ -125,12 +147,15 @@ fn identity_mode(config: &Config) -> IdentityMode {
 
 impl Writer {
     /// Opens the log of a configuration while no `serve` runs. A log that does not exist is not made.
-    pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+    pub async fn open(config: &Config, clock: Arc<dyn Clock>, promise: Promise) -> Result<Self, ServeError> {
         let store = worm::open(&config.store.url, &config.store.options()).await?;
         if !keys::log_exists(store.as_ref(), &config.log.name).await? {
             return Err(ServeError::NoLog { log: config.log.name.clone(), store: store.describe() });
         }
-        let prepared = Prepared::new(config, store, clock.as_ref()).await?;
+        let mut prepared = Prepared::new(config, store, clock.as_ref()).await?;
+        if promise == Promise::Respected && matches!(config.store.url, StoreUrl::S3 { .. }) {
+            prepared.expect_no_other(config, clock.as_ref()).await?;
+        }
         prepared.open(config, clock, Pool::new(config.seal.pool_bytes, config.seal.admission_wait)).await
     }
 

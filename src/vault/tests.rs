@@ -283,6 +283,30 @@ async fn an_erasure_that_broke_off_is_finished() {
     }
 }
 
+#[tokio::test]
+async fn who_is_being_erased_is_somebody_new_at_once() {
+    let store = memory(false);
+    let vault = claimed(&store).await;
+    for n in [1, 2] {
+        vault.persons().pseudonym([n; 32], || [n; 16]);
+    }
+    let _packs = vault.put(3, today(), vec![apart(&[1, 2])]).await.unwrap();
+    let intent = Intent {
+        random: [1; 16],
+        scope: Scope::Person,
+        pseudonyms: vec![[1; 16]],
+        forms: Vec::new(),
+        record: None,
+        shared: false,
+        by: None,
+        ground: "asked".into(),
+        ticket: None,
+    };
+    vault.intend(&intent).await.unwrap();
+    assert_eq!(vault.persons().pseudonym([1; 32], || [8; 16]), Given { pseudonym: [8; 16], stored: false });
+    assert!(vault.persons().pseudonym([2; 32], || [8; 16]).stored);
+}
+
 /// Scenario: many small objects of persons; the merge dies at any step. Guarantee: nobody is lost, and few objects are left in the end.
 #[tokio::test]
 async fn small_objects_of_persons_are_merged_without_losing_anybody() {

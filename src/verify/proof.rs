@@ -231,6 +231,9 @@ impl Bundle {
         doubts.extend(ahead(&statement, now));
         doubts.extend(contradicted(&record, segment, statement.sealed_at)?);
         let opened = self.openings.iter().map(|o| o.check(&record)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(twice) = opened.iter().enumerate().find_map(|(at, member)| opened.get(..at)?.contains(member).then_some(member)) {
+            return Err(refused(format!("openings: `{twice}` is opened twice")));
+        }
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
         Ok(Proved {
             record_id: text("id"),
@@ -398,6 +401,10 @@ fn inclusion(json: &Json, name: &str, index: &str) -> Result<Inclusion, ProofErr
 impl Opening {
     /// `commitment` = `salted-sha256:<hex SHA-256(salt || x)>` (`record.md` section 4).
     fn check(&self, record: &Json) -> Result<String, ProofError> {
+        // What a sender put there may look like a content object, and is none: the record itself committed to nothing in it.
+        if ["attributes", "source"].iter().any(|group| self.member.split('.').next() == Some(group)) {
+            return Err(refused(format!("openings: `{}` is no content of the record, whatever it looks like", self.member)));
+        }
         let at = self.member.split('.').try_fold(record, |at, name| match at {
             Json::Array(items) => parse_decimal(name).and_then(|n| usize::try_from(n).ok()).and_then(|n| items.get(n)),
             _ => at.get(name),

@@ -72,7 +72,10 @@ fn measure(mixes: &[Mix]) {
         let spans = (mix.spans() as f64 * scale) as u64;
         rows.push(own(mix, &load, spans, "reference", "tonic + prost, answers at once"));
         rows.push(own(mix, &load, spans, "discard", "spanseal, promoted and discarded"));
-        rows.push(sealed(mix, &load, spans));
+        rows.push(sealed(mix, &load, spans, Content::Hash));
+        if mix != Mix::Plain {
+            rows.push(sealed(mix, &load, spans, Content::Vault));
+        }
     }
     print_table(&rows);
 }
@@ -84,17 +87,32 @@ fn own(mix: Mix, load: &load::Load, spans: u64, mode: &str, server: &'static str
     Row { mix, server, outcome, cpu_seconds, rss_peak_mib: running.rss_peak_mib(), stored_bytes: None }
 }
 
+/// Where content goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Nowhere: it is held by keyed hash.
+    Hash,
+    /// Into a vault in a local folder, the default.
+    Vault,
+}
+
 /// The real binary, every answer a receipt, on a local folder.
-fn sealed(mix: Mix, load: &load::Load, spans: u64) -> Row {
+fn sealed(mix: Mix, load: &load::Load, spans: u64, content: Content) -> Row {
+    let (server_is, more, identity) = match content {
+        Content::Hash => ("spanseal, sealed to a local folder", "content: {mode: hash}", "mode: keyed, "),
+        Content::Vault => ("spanseal, sealed, content in the vault", "", ""),
+    };
     // Long enough for seals of a useful size, short enough that the client's requests in flight keep the server busy.
-    let site = Site::with(Options { max_delay: "100ms".to_owned(), ..Options::default() });
+    let site =
+        Site::with(Options { max_delay: "100ms".to_owned(), more: more.to_owned(), identity: identity.to_owned(), ..Options::default() });
     let server = process::pinned_server(|| site.serve());
     let (outcome, cpu_seconds) = run(load, &server, server.running.grpc, spans);
     assert_eq!(outcome.promoted, outcome.ai_spans, "as many records as AI spans");
     let rss_peak_mib = server.rss_peak_mib();
     drop(server);
-    let stored_bytes = Some(bytes_below(&site.path("store")));
-    Row { mix, server: "spanseal, sealed to a local folder", outcome, cpu_seconds, rss_peak_mib, stored_bytes }
+    let vault = site.path("store-vault");
+    let stored_bytes = Some(bytes_below(&site.path("store")) + if vault.exists() { bytes_below(&vault) } else { 0 });
+    Row { mix, server: server_is, outcome, cpu_seconds, rss_peak_mib, stored_bytes }
 }
 
 fn run<T: process::Process>(load: &load::Load, server: &Pinned<T>, address: std::net::SocketAddr, spans: u64) -> (Outcome, f64) {
@@ -113,7 +131,7 @@ fn bytes_below(folder: &Path) -> u64 {
 fn print_table(rows: &[Row]) {
     println!();
     println!(
-        "{:<26} {:<36} {:>9} {:>12} {:>7} {:>10} {:>9} {:>9} {:>8} {:>12}",
+        "{:<26} {:<40} {:>9} {:>12} {:>7} {:>10} {:>9} {:>9} {:>8} {:>12}",
         "load", "server", "spans", "CPU s/1M", "ratio", "spans/s", "p50 ms", "p99 ms", "RSS MiB", "B/AI span"
     );
     for row in rows {
@@ -122,7 +140,7 @@ fn print_table(rows: &[Row]) {
         let stored = row.stored_bytes.filter(|_| row.outcome.ai_spans > 0);
         let each = stored.map_or("-".to_owned(), |bytes| format!("{:.0}", bytes as f64 / (row.outcome.ai_spans as f64 * 1.05)));
         println!(
-            "{:<26} {:<36} {:>9} {:>12.3} {:>7.2} {:>10.0} {:>9.1} {:>9.1} {:>8.0} {:>12}",
+            "{:<26} {:<40} {:>9} {:>12.3} {:>7.2} {:>10.0} {:>9.1} {:>9.1} {:>8.0} {:>12}",
             row.mix.title(),
             row.server,
             row.outcome.spans,

@@ -44,6 +44,7 @@ pub(crate) fn batch_apart(process: &Process, numbers: impl IntoIterator<Item = u
         members.push(("actor".to_owned(), Json::object([("user_id", Json::String(vault_pseudonym(&given.pseudonym)))])));
         let line = json.to_jcs();
         (_, record.sameness) = sameness_of_line(&line).unwrap();
+        record.line_sameness = record.sameness;
         record.line = out.lines.len()..out.lines.len() + line.len();
         out.lines.extend_from_slice(&line);
         let (start, at) = (out.apart.bytes.len(), out.apart.pieces.len());

@@ -226,6 +226,7 @@ pub fn batch_with(numbers: impl IntoIterator<Item = u64>, class: u16, text: &str
             last: at,
             control: false,
             sameness,
+            line_sameness: sameness,
             pieces: 0..0,
         });
     }

@@ -209,7 +209,7 @@ pub(super) async fn keys(config: &Config, store: Option<&Arc<dyn WormStore>>, re
 async fn log(config: &Config, store: &Arc<dyn WormStore>, key: &mut LogKey, configuration: Option<&str>, report: &mut Report) {
     let name = &config.log.name;
     match examine(store, name, key, &config.retention.classes, &SystemClock, configuration).await {
-        Ok(Examined { created: Some(created), seals }) => {
+        Ok(Examined { created: Some(created), seals, .. }) => {
             report.ok("log", format!("`{}` exists since {created}, has {seals} seals, and its key fits", config.log.origin));
         }
         Ok(Examined { created: None, .. }) => report.ok("log", format!("`{name}` does not exist yet; `serve` makes it")),

@@ -14,7 +14,7 @@ use crate::serve::keys::{load_identity, load_vault_key};
 use crate::serve::vault::Log;
 use crate::vault::{Options, Vault, VaultError, VaultStore, open_place, open_to_others};
 use crate::worm::local::{Place, probe};
-use crate::worm::{StoreUrl, WormStore};
+use crate::worm::{ObjectKey, StoreUrl, WormStore};
 
 pub(super) async fn check(config: &Config, store: Option<&Arc<dyn WormStore>>, report: &mut Report) {
     let Some(place) = &config.content.vault else { return };
@@ -39,9 +39,24 @@ pub(super) async fn check(config: &Config, store: Option<&Arc<dyn WormStore>>, r
             Ok(()) => report.ok("vault", format!("{shown} answers, and the bucket keeps neither versions nor locks")),
             Err(error) => return tell(report, &error),
         }
+        match try_it(opened.as_ref(), &config.log.name).await {
+            Ok(()) => report.ok("vault", "what is written there can be deleted again"),
+            Err(error) => return tell(report, &error),
+        }
     }
     report.ok("vault", format!("content is kept for {} from the day it was sealed; persons until they are erased", place.retention));
     key(config, place, (opened, store), report).await;
+}
+
+/// Writes an object and deletes it: the right to delete is missed only when it is too late.
+async fn try_it(opened: &dyn VaultStore, log: &str) -> Result<(), VaultError> {
+    let key = ObjectKey(format!("{log}/doctor/{}", std::process::id()));
+    opened.put(&key, "written by `spanseal doctor`".into()).await?;
+    opened.delete(&key).await?;
+    match opened.get(&key).await? {
+        None => Ok(()),
+        Some(_) => Err(VaultError::Refused(format!("{} still has `{key}` after it was deleted; a vault must forget", opened.describe()))),
+    }
 }
 
 /// The key, and whether it is the one of what lies there.

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use crate::api;
+use crate::api::{self, Challenge, Proofs};
 use crate::clock::SystemClock;
 use crate::config::{Config, Listener};
 use crate::erase::{Outcome, Wish};
+use crate::query::story::clean;
 use crate::seal::keys::KeyError;
-use crate::serve::Writer;
 use crate::serve::keys::load_vault_key;
+use crate::serve::{Promise, Writer};
 
 /// An erasure reads all evidence, so it takes its time; that the other end is there at all shows earlier.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3600);
@@ -20,13 +21,13 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Who does it.
 pub(super) enum Way {
-    Server { http: reqwest::Client, url: String, token: zeroize::Zeroizing<String> },
+    Server { http: reqwest::Client, url: String, proofs: Proofs },
     Own(Box<Writer>),
 }
 
 impl Way {
     /// Looks whether a server runs; else opens the log.
-    pub(super) async fn open(config: &Config) -> anyhow::Result<Self> {
+    pub(super) async fn open(config: &Config, promise: Promise) -> anyhow::Result<Self> {
         let place = config.content.vault.as_ref().context(
             "the configuration names no vault (`content.vault.url`), so nothing can be erased one by one; only destroying the identity key \
              makes keyed pseudonyms say nothing, and everybody's",
@@ -39,13 +40,22 @@ impl Way {
                 }
                 other => other?,
             };
-            let way = Way::Server { http: client(&config.api)?, url: url(&config.api), token: api::token(&key) };
+            let proofs = Proofs::new(&key).context("no proof can be made of the vault key")?;
+            let way = Way::Server { http: client(&config.api)?, url: url(&config.api), proofs };
             if way.answers().await? {
+                if config.api.is_in_the_clear() {
+                    bail!(
+                        "spanseal answers at `api.endpoint` `{}`, but over plain HTTP beyond this machine, where others read who is to be erased: \
+                         set `api.tls`, or `api.endpoint` to a loopback address, and start `serve` again; or stop it, and ask again",
+                        config.api.endpoint
+                    );
+                }
                 return Ok(way);
             }
         }
-        let writer =
-            Writer::open(config, Arc::new(SystemClock)).await.context("no `serve` answers at `api.endpoint`, so the log is opened here")?;
+        let writer = Writer::open(config, Arc::new(SystemClock), promise)
+            .await
+            .context("no `serve` answers at `api.endpoint`, so the log is opened here")?;
         if let Some(eraser) = &writer.eraser {
             eraser.finish().await.context("an erasure from before could not be finished")?;
         }
@@ -78,17 +88,22 @@ impl Way {
                 let eraser = writer.eraser.as_ref().context("this log has no vault")?;
                 Ok(eraser.erase(wish).await?)
             }
-            Way::Server { http, url, token } => {
-                let request = http.post(format!("{url}{}", api::ERASE)).bearer_auth(token.as_str()).timeout(ANSWER_WITHIN);
-                let response = request.body(serde_json::to_vec(wish)?).send().await;
-                let response = response.map_err(reqwest::Error::without_url).with_context(|| format!("{url} did not answer; ask again"))?;
-                let (status, body) = (response.status(), response.bytes().await.map_err(reqwest::Error::without_url)?);
-                if status.is_success() {
-                    return serde_json::from_slice(&body).context("the answer is of another version of spanseal");
-                }
-                let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
-                let said = said.as_ref().and_then(|said| said.get("error")?.as_str());
-                bail!("{} (from the running spanseal at {url})", said.unwrap_or("it refused without a word"))
+            Way::Server { http, url, proofs } => {
+                let path = format!("{url}{}", api::ERASE);
+                let own = api::nonce().context("the operating system gives no random bytes")?;
+                let first = http.get(&path).header(api::NONCE, hex::encode(own)).timeout(CONNECT_WITHIN);
+                let challenge: Challenge = answer_of(url, first).await?;
+                let server = api::parse_nonce(&challenge.nonce).filter(|server| proofs.is_server(&own, server, &challenge.proof));
+                let Some(server) = server else {
+                    bail!(
+                        "what answers at {url} (`api.endpoint`) does not show that it has the vault key of this configuration \
+                         (`content.vault.key_file`), so it was not told whom to erase; find out what listens there"
+                    )
+                };
+                let request = serde_json::to_vec(wish)?;
+                let proof = proofs.of_asker(&server, &request);
+                let second = http.post(&path).header(api::NONCE, challenge.nonce).header(api::PROOF, proof);
+                answer_of(url, second.body(request).timeout(ANSWER_WITHIN)).await
             }
         }
     }
@@ -100,6 +115,18 @@ impl Way {
             Way::Own(writer) => Ok(writer.close().await?),
         }
     }
+}
+
+/// What is answered, or the refusal as an error.
+async fn answer_of<T: serde::de::DeserializeOwned>(url: &str, request: reqwest::RequestBuilder) -> anyhow::Result<T> {
+    let response = request.send().await.map_err(reqwest::Error::without_url).with_context(|| format!("{url} did not answer; ask again"))?;
+    let (status, body) = (response.status(), response.bytes().await.map_err(reqwest::Error::without_url)?);
+    if status.is_success() {
+        return serde_json::from_slice(&body).with_context(|| format!("the answer of {url} is of another version of spanseal"));
+    }
+    let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+    let said = said.as_ref().and_then(|said| said.get("error")?.as_str());
+    bail!("{} (from the running spanseal at {url})", clean(said.unwrap_or("it refused without a word")))
 }
 
 /// Where the API is reached from here.

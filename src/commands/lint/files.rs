@@ -28,9 +28,15 @@ pub(super) fn read_all(files: &[PathBuf], signal: Option<LintSignal>, linter: &M
     let read = |path: &PathBuf| {
         let mut input = Input { name: path.display().to_string(), ..Input::default() };
         let mut linter = linter.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut reading = Reading { linter: &mut linter, signal, requests: 0 };
+        let before = linter.totals();
+        let mut reading = Reading { linter: &mut linter, signal, requests: 0, strange: None };
         input.error = reading.file(path).err();
         input.requests = reading.requests;
+        let strange = reading.strange;
+        let seen = linter.totals();
+        if input.error.is_none() && (seen.spans, seen.logs) == (before.spans, before.logs) {
+            input.nothing = Some(strange.unwrap_or_else(|| nothing_in(seen.data_points - before.data_points)));
+        }
         input
     };
     files.iter().map(read).collect()
@@ -41,6 +47,8 @@ struct Reading<'l> {
     linter: &'l mut Linter,
     signal: Option<Signal>,
     requests: u64,
+    /// What to say of the first member that no request has.
+    strange: Option<String>,
 }
 
 impl Reading<'_> {
@@ -66,7 +74,7 @@ impl Reading<'_> {
     fn stream(&mut self, mut content: impl BufRead) -> Result<(), InputError> {
         let begins = content.fill_buf().map_err(|error| unreadable(&error))?;
         match begins.iter().find(|b| !b.is_ascii_whitespace()) {
-            None if begins.is_empty() => Err(InputError { at: None, line: None, what: "it is empty".to_owned() }),
+            None if begins.is_empty() => Err(InputError { what: "it is empty".to_owned(), ..InputError::default() }),
             // No protobuf begins with a zero: the file exporter's length, which is far below 16 MiB.
             _ if begins.first() == Some(&0) => self.framed(content),
             // Whether a line feed begins a text or a protobuf is seen by the whole alone.
@@ -92,17 +100,42 @@ impl Reading<'_> {
             if !line.trim_ascii().is_empty()
                 && let Err(broken) = self.body(&line)
             {
-                let first = self.requests == 0;
-                let whole = if first { whole(&mut content, line.clone())? } else { Vec::new() };
                 // More than this line: perhaps it is written on many.
-                if whole.len() > line.len() && self.body(&whole).is_ok() {
-                    return Ok(());
+                if self.requests == 0 {
+                    let whole = whole(&mut content, line.clone())?;
+                    if whole.len() > line.len() {
+                        let Err(of_whole) = self.body(&whole) else { return Ok(()) };
+                        if of_whole.at >= line.len() {
+                            return Err(self.in_lines(&of_whole, &whole, (offset, number), false));
+                        }
+                        return Err(self.in_lines(
+                            &broken,
+                            &line,
+                            (offset, number),
+                            whole.get(line.len()..).is_some_and(|rest| !rest.trim_ascii().is_empty()),
+                        ));
+                    }
                 }
-                let error = at(&broken, offset);
-                return Err(InputError { line: Some(number), ..error });
+                let more = content.fill_buf().is_ok_and(|rest| !rest.is_empty());
+                return Err(self.in_lines(&broken, &line, (offset, number), more));
             }
             offset = offset.saturating_add(u64::try_from(read).unwrap_or(0));
         }
+    }
+
+    /// What is wrong in a text that begins at a byte and a line of the file.
+    fn in_lines(&self, broken: &Broken, text: &[u8], (offset, line): (u64, u64), rest_unread: bool) -> InputError {
+        let before = text.get(..broken.at).unwrap_or(text);
+        let feeds = before.iter().filter(|byte| **byte == b'\n').count();
+        let begins = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |feed| feed + 1);
+        let mut error = at(broken, offset);
+        error.line = u64::try_from(feeds).ok().map(|feeds| line.saturating_add(feeds));
+        error.at_in_line = u64::try_from(broken.at.saturating_sub(begins)).ok();
+        error.rest_unread = rest_unread;
+        if let (0, Some(strange)) = (broken.at, self.strange_member(text)) {
+            error.what = format!("this is no OTLP request: {strange}");
+        }
+        error
     }
 
     /// What the Collector's file exporter writes with `format: proto` or with a compression: each request after its length, big-endian in
@@ -136,10 +169,33 @@ impl Reading<'_> {
 
     fn body(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         let body = lint::body(bytes, self.signal)?;
+        let before = self.linter.items();
         self.linter.body(body.signal, &body.request, SystemClock.now())?;
         self.requests += 1;
+        if self.strange.is_none() && self.linter.items() == before && body.signal != Signal::Metrics {
+            self.strange = self.strange_member(bytes);
+        }
         Ok(())
     }
+
+    /// Says which top-level member of a JSON text is none of OTLP's.
+    fn strange_member(&self, bytes: &[u8]) -> Option<String> {
+        let (strange, meant) = lint::strange_member(bytes)?;
+        let meant = match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "OTLP requests have resourceSpans, resourceLogs or resourceMetrics".to_owned(),
+        };
+        Some(format!("no span and no log is in it; its member `{}` is none of an OTLP request: {meant}", self.linter.shown(&strange)))
+    }
+}
+
+/// Why a file that could be read gave nothing to look at.
+fn nothing_in(data_points: u64) -> String {
+    if data_points > 0 {
+        let points = if data_points == 1 { "1 data point".to_owned() } else { format!("{data_points} data points") };
+        return format!("it holds only metrics ({points}), which are counted and become no records; lint spans or logs");
+    }
+    "no span and no log is in it: its requests are empty, or hold metrics without data points only".to_owned()
 }
 
 /// What is left of a file, after what was read of it.
@@ -149,19 +205,19 @@ fn whole(content: &mut impl BufRead, mut begun: Vec<u8>) -> Result<Vec<u8>, Inpu
         return Ok(begun);
     }
     let what = format!("one request is longer than {} MiB, which no receiver takes; write one a line", BODY_MAX >> 20);
-    Err(InputError { at: None, line: None, what })
+    Err(InputError { what, ..InputError::default() })
 }
 
 fn at(broken: &Broken, offset: u64) -> InputError {
     let at = u64::try_from(broken.at).ok().and_then(|at| offset.checked_add(at));
-    InputError { at, line: None, what: format!("this is no OTLP request: {}", broken.what) }
+    InputError { at, what: format!("this is no OTLP request: {}", broken.what), ..InputError::default() }
 }
 
 fn cut_off(offset: u64) -> InputError {
     let what = "the file ends inside a request; copy it when its writer has closed it".to_owned();
-    InputError { at: Some(offset), line: None, what }
+    InputError { at: Some(offset), what, ..InputError::default() }
 }
 
 fn unreadable(error: &io::Error) -> InputError {
-    InputError { at: None, line: None, what: format!("it cannot be read: {error}") }
+    InputError { what: format!("it cannot be read: {error}"), ..InputError::default() }
 }

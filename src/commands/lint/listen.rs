@@ -21,8 +21,8 @@ use crate::seal::{Pool, SealerHandle};
 const DRAIN_WITHIN: Duration = Duration::from_secs(2);
 /// How often the person at a terminal hears how much came.
 const TELL_EVERY: Duration = Duration::from_secs(5);
-/// Receipts name a log; these requests have none.
-const NO_LOG: &str = "lint";
+/// Answers name the log that a request is sealed in; nobody may take this for one.
+const NO_LOG: &str = "none; spanseal lint keeps nothing";
 
 /// Receives until the time is over, enough came, or somebody interrupts.
 pub(super) async fn receive(
@@ -46,6 +46,7 @@ pub(super) async fn receive(
         metrics: Arc::<ReceiveMetrics>::default(),
     };
     let mut receiver = receive::start(&options(config, endpoint), state).await?;
+    output::tell("NOTHING IS KEPT: lint only looks. Senders are answered with success, and no answer is a receipt.");
     for (what, at) in [("OTLP/gRPC", receiver.grpc_address()), ("OTLP/HTTP", receiver.http_address())] {
         if let Some(at) = at {
             output::tell(&format!("listening {at}  {what}; nothing is stored"));
@@ -66,7 +67,12 @@ pub(super) async fn receive(
     }
     receiver.drain(DRAIN_WITHIN).await;
     let requests = *watching.requests.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(Input { name: "otlp".to_owned(), requests, error: None })
+    let seen = linter.lock().unwrap_or_else(PoisonError::into_inner).items();
+    let nothing = (seen == 0).then(|| match requests {
+        0 => "no request with spans or logs came; is one of the addresses above the sender's OTEL_EXPORTER_OTLP_ENDPOINT?".to_owned(),
+        _ => "requests came, and no span and no log was in them".to_owned(),
+    });
+    Ok(Input { name: "otlp".to_owned(), requests, nothing, error: None })
 }
 
 /// The configured listeners, or those that were asked for on the command line.

@@ -4,44 +4,78 @@ use std::collections::BTreeMap;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use crate::lint::{Group, Path, Records, Report, Wanted};
-use crate::query::story::clean;
-use crate::record::builder::shorten;
+use crate::lint::{Finding, Group, Path, Records, Report, Totals, Wanted};
+use crate::query::story::{clean, paragraph};
 
 /// Width where there is no terminal to ask: wide enough for one line a row, mostly.
 const WIDTH: usize = 160;
 /// Narrower than this a table of words is unreadable, whatever the terminal says.
 const WIDTH_MIN: usize = 60;
 
-/// The report as text.
-pub(super) fn text(report: &Report, width: Option<usize>) -> String {
-    let width = width.unwrap_or(WIDTH).max(WIDTH_MIN);
-    let totals = &report.totals;
+/// So many of something.
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// The sums in a few sentences.
+fn summary(totals: &Totals) -> String {
+    let makes = if totals.promoted == 1 { "becomes" } else { "become" };
     let mut out = format!(
-        "{} spans and {} logs: {} are AI and become {} records, {} are not",
-        totals.spans, totals.logs, totals.promoted, totals.records, totals.not_ai
+        "{} and {}: {} AI and {makes} {}, {} not",
+        count(totals.spans, "span", "spans"),
+        count(totals.logs, "log", "logs"),
+        count(totals.promoted, "is", "are"),
+        count(totals.records, "record", "records"),
+        count(totals.not_ai, "is", "are"),
     );
     if totals.rejected > 0 {
         out.push_str(&format!(", {} cannot become records", totals.rejected));
     }
     if totals.data_points > 0 {
-        out.push_str(&format!("; {} data points are counted only", totals.data_points));
+        out.push_str(&format!("; {} counted only", count(totals.data_points, "data point is", "data points are")));
     }
-    out.push_str(".\n");
+    out.push('.');
     if totals.misshapen_ids > 0 {
-        out.push_str(&format!("{} have an id of wrong length, and become records without it.\n", totals.misshapen_ids));
+        let have = count(
+            totals.misshapen_ids,
+            "has an id of wrong length, and becomes a record",
+            "have an id of wrong length, and become records",
+        );
+        out.push_str(&format!(" {have} without it."));
     }
     if totals.undecided > 0 {
-        let sentence = "conditions of own rules or thresholds could not be decided: a value was missing or of another type";
-        out.push_str(&format!("{} {sentence}.\n", totals.undecided));
+        let conditions = count(totals.undecided, "condition", "conditions");
+        out.push_str(&format!(" {conditions} of own rules or thresholds could not be decided: a value was missing or of another type."));
+    }
+    out
+}
+
+/// What the run fails for.
+fn failing(totals: &Totals, fail_on: &[Finding]) -> Option<String> {
+    let found = fail_on.iter().filter(|finding| totals.findings(**finding) > 0);
+    let each: Vec<String> = found.map(|finding| format!("{} {}", totals.findings(*finding), finding.says())).collect();
+    (!each.is_empty()).then(|| format!("This fails (--fail-on): {}.", each.join(", ")))
+}
+
+/// The report as text; what the run fails for stands first.
+pub(super) fn text(report: &Report, width: Option<usize>, fail_on: &[Finding]) -> String {
+    let width = width.unwrap_or(WIDTH).max(WIDTH_MIN);
+    let mut out = String::new();
+    for sentence in [Some(summary(&report.totals)), failing(&report.totals, fail_on)].into_iter().flatten() {
+        out.push_str(paragraph(&sentence, width).trim_start());
     }
     if report.groups.is_empty() {
         return out;
     }
-    section(&mut out, "What came", &["service", "signal", "name", "seen", "AI", "becomes", "spoken", "lacks"], overview(report), width);
+    let fails = |findings: &[Finding]| findings.iter().any(|finding| fail_on.contains(finding));
+    let (mut first, mut then) = (String::new(), String::new());
+    section(&mut then, "What came", &["service", "signal", "name", "seen", "AI", "becomes", "spoken", "lacks"], overview(report), width);
     for ((service, kind), lack) in lacks(report) {
+        let required = lack.wanted.keys().any(|(besides, _)| !besides) && fails(&[Finding::Missing]);
+        let recommended = lack.wanted.keys().any(|(besides, _)| *besides) && fails(&[Finding::Recommended]);
         let title = format!("What {kind} records of {service} lack");
-        section(&mut out, &title, &["", "member", "lacking", "set", "asked by"], lack.rows(), width);
+        let to = if required || recommended { &mut first } else { &mut then };
+        section(to, &title, &["", "member", "lacking", "set", "asked by"], lack.rows(), width);
     }
     let unknown = report.groups.iter().flat_map(|group| {
         group
@@ -50,22 +84,25 @@ pub(super) fn text(report: &Report, width: Option<usize>) -> String {
             .map(move |unknown| vec![of(group, None), unknown.key.clone(), unknown.nearest.clone(), unknown.count.to_string()])
     });
     section(
-        &mut out,
+        if fails(&[Finding::Unknown]) { &mut first } else { &mut then },
         "Keys that are not understood (rename them, or read them with an own rule)",
         &["of", "key", "did you mean", "times"],
         unknown,
         width,
     );
     let trouble = report.groups.iter().flat_map(|group| group.records.iter().flat_map(move |records| troubles(group, records)));
-    section(&mut out, "Values that were not taken as sent", &["of", "member", "what", "records"], trouble, width);
+    let to = if fails(&[Finding::Conflicts, Finding::Truncated]) { &mut first } else { &mut then };
+    section(to, "Values that were not taken as sent", &["of", "member", "what", "records"], trouble, width);
     let rejected = report
         .groups
         .iter()
         .filter(|group| group.rejected > 0)
         .map(|group| vec![of(group, None), group.rejected.to_string(), group.rejected_why.clone().unwrap_or_default()]);
-    section(&mut out, "What cannot become records", &["of", "times", "why"], rejected, width);
-    section(&mut out, "What is not AI, and why", &["of", "times", "why", "keys looked at"], report.groups.iter().filter_map(not_ai), width);
-    out
+    let to = if fails(&[Finding::Rejected]) { &mut first } else { &mut then };
+    section(to, "What cannot become records", &["of", "times", "why"], rejected, width);
+    let to = if fails(&[Finding::NotAi]) { &mut first } else { &mut then };
+    section(to, "What is not AI, and why", &["of", "times", "why", "keys looked at"], report.groups.iter().filter_map(not_ai), width);
+    out + &first + &then
 }
 
 /// A table under a title, unless it has no rows.
@@ -76,7 +113,8 @@ fn section(out: &mut String, title: &str, head: &[&str], rows: impl IntoIterator
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(u16::try_from(width).unwrap_or(u16::MAX)).set_header(head);
+    // Each line is set in by one.
+    table.set_width(u16::try_from(width.saturating_sub(1)).unwrap_or(u16::MAX)).set_header(head);
     table.add_rows(rows);
     out.push_str(&format!("\n{}\n", clean(title)));
     table.lines().for_each(|line| out.push_str(&format!(" {}\n", line.trim_end())));
@@ -170,7 +208,8 @@ impl Lack<'_> {
 /// What to set, with an example.
 fn how(wanted: &Wanted) -> String {
     let first = wanted.set.first().map(String::as_str).unwrap_or_default();
-    let mut set = format!("{first} = {}", shorten(wanted.example, EXAMPLE_MAX));
+    // Whole: it is there to be copied.
+    let mut set = format!("{first} = {}", wanted.example);
     if wanted.resource {
         set.push_str(" (on the resource)");
     }
@@ -179,9 +218,6 @@ fn how(wanted: &Wanted) -> String {
     }
     set
 }
-
-/// Longest example, bytes.
-const EXAMPLE_MAX: usize = 40;
 
 /// Who asks, each framework named once.
 fn asked(wanted: &Wanted) -> String {

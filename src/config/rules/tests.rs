@@ -162,6 +162,10 @@ fn mistakes_in_rules_are_told_at_their_place() {
         ),
         (rule("form: {model.id: a}"), "1:49: unknown key `form` in `promotion.rules[0]`; the nearest known key is `from`"),
         (rule("drop: [a], keep: [a]"), "1:21: rule `r` drops `a`, which it also reads or keeps"),
+        (
+            rule("from: {subject.id: a}, keep: [a]"),
+            "1:21: rule `r` keeps `a` in `attributes`, which it also reads into `subject.id`; an attribute has one home",
+        ),
         (rule("from: {model.id: a}, set: {model.id: b}"), "1:21: rule `r` has `model.id` both under `from` and under `set`"),
         (
             "promotion: {rules: [{name: r, match: {resource: {a: b}}, kind: decision}]}".to_owned(),
@@ -236,4 +240,123 @@ fn mistakes_in_conditions_are_told_inside_the_expression() {
         threshold,
         "spanseal.yaml:3:13: `confidence.thresholds[0].when` at character 1 of the condition: `kid` is no member of the record; the nearest is `kind`"
     );
+}
+
+/// What any vocabulary knows as a person or as content is not put into the clear: not by its own name, not inside a carrier.
+#[test]
+fn nothing_known_as_a_person_or_content_is_put_into_the_clear() {
+    let mut accepted = Vec::new();
+    for key in [
+        "prompt",
+        "user_prompt",
+        "tool_input",
+        "user.id",
+        "user.email",
+        "user.full_name",
+        "enduser.name",
+        "mlflow.trace.user",
+        "langfuse.trace.metadata.user_id",
+        "gen_ai.request.user",
+        "ai_audit.subject.id",
+        "baggage.ai_audit.subject.id",
+        "traceloop.association.properties.ai_audit.subject.id",
+        "ai_audit.explanation.attributions",
+        "llm.input_messages",
+        "retrieval.documents",
+        "metadata",
+        "url.full",
+        "url.query",
+        "http.url",
+        "http.target",
+        "db.statement",
+        "db.query.text",
+        "db.query.parameter.0",
+        "log.record.original",
+        "exception.message",
+    ] {
+        for text in [
+            rule(&format!("keep: ['{key}']")),
+            rule(&format!("from: {{decision.outcome: '{key}'}}")),
+            format!("promotion: {{keep_attributes: ['{key}']}}"),
+            format!("identity: {{realm: '{key}'}}"),
+        ] {
+            if load(&text).is_ok() {
+                accepted.push(text);
+            }
+        }
+    }
+    assert!(accepted.is_empty(), "{}", accepted.join("\n"));
+    for inside in [
+        "keep: [audit.channel, enduser.role, error.type, db.system, service.user_count]",
+        "from: {decision.outcome: decision, model.id: model, tool.name: tool_name}",
+        "from: {subject.id: user.email, input: prompt, actor.user_id: gen_ai.request.user, tool.arguments: [db.query.text, url.full]}",
+        "from: {retrieval.documents: retrieval.documents, explanation.attributions: ai_audit.explanation.attributions}",
+    ] {
+        load(&rule(inside)).unwrap_or_else(|e| panic!("{e}"));
+    }
+    load("promotion: {keep_attributes: [app.kept]}\nidentity: {realm: tenant.name}").unwrap();
+}
+
+/// Rules and thresholds are sealed in clear: no text of theirs may hold a person, whatever it is for.
+#[test]
+fn no_text_of_a_rule_or_threshold_may_hold_a_person() {
+    let rules = |place: &str, inside: &str| (format!("promotion.rules[0]{place}"), format!("promotion: {{rules: [{inside}]}}"));
+    let thresholds =
+        |place: &str, inside: &str| (format!("confidence.thresholds[0]{place}"), format!("confidence: {{thresholds: [{inside}]}}"));
+    let mut wrong = Vec::new();
+    for who in ["EMP-1234", "alice.meier@bank.example"] {
+        for (place, text) in [
+            rules(".name", &format!("{{name: '{who}', match: {{name: x}}}}")),
+            rules(".match.scope", &format!("{{name: r, match: {{scope: '{who}'}}}}")),
+            rules(".match.has[1]", &format!("{{name: r, match: {{has: [a, 'z {who}']}}}}")),
+            rules(".match.attributes", &format!("{{name: r, match: {{attributes: {{'{who}': x}}}}}}")),
+            rules(".match.resource", &format!("{{name: r, match: {{name: x, resource: {{'{who}': x}}}}}}")),
+            rules(".match.when", &format!("{{name: r, match: {{name: x, when: 'attributes.a == \"{who}\"'}}}}")),
+            rules(".from.model.id", &format!("{{name: r, match: {{name: x}}, from: {{model.id: '{who}'}}}}")),
+            rules(
+                ".from.policy.outcome.values",
+                &format!("{{name: r, match: {{name: x}}, from: {{policy.outcome: {{attribute: p, values: {{'{who}': allow}}}}}}}}"),
+            ),
+            rules(
+                ".from.decision.outcome.values",
+                &format!("{{name: r, match: {{name: x}}, from: {{decision.outcome: {{attribute: p, values: {{a: '{who}'}}}}}}}}"),
+            ),
+            rules(".set.decision.authority", &format!("{{name: r, match: {{name: x}}, set: {{decision.authority: 'desk {who}'}}}}")),
+            rules(".keep[0]", &format!("{{name: r, match: {{name: x}}, keep: ['{who}']}}")),
+            rules(".drop[0]", &format!("{{name: r, match: {{name: x}}, drop: ['{who}']}}")),
+            thresholds(".name", &format!("{{name: '{who}', threshold: 0.5}}")),
+            thresholds(".when", &format!("{{when: 'record.decision.type == \"{who}\"', threshold: 0.5}}")),
+        ] {
+            match load(&format!("identity: {{scrub: ['EMP-####']}}\n{text}")).map_err(|e| e.to_string()) {
+                Err(told) if told.contains(&place) && told.contains("looks like a person") => {}
+                other => wrong.push(format!("{text}: {:?}", other.err())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is allowed because vocabularies are open, and yet is surely a mistake, is said at start.
+#[test]
+fn what_is_surely_a_mistake_is_warned_of() {
+    let mut silent = Vec::new();
+    for (text, wants) in [
+        ("confidence: {thresholds: [{threshold: 1.8}]}".to_owned(), ["`confidence.thresholds[0].threshold`", "1.8", "between 0 and 1"]),
+        ("confidence: {thresholds: [{threshold: -0.1}]}".to_owned(), ["`confidence.thresholds[0].threshold`", "-0.1", "between 0 and 1"]),
+        (rule("set: {confidence.threshold: 80}"), ["`promotion.rules[0].set.confidence.threshold`", "80", "between 0 and 1"]),
+        (rule("set: {system.risk_class: huge}"), ["`promotion.rules[0].set.system.risk_class`", "`huge`", "`high`"]),
+        (
+            rule("from: {policy.outcome: {attribute: p, values: {ok: alow}}}"),
+            ["`promotion.rules[0].from.policy.outcome.values`", "`alow`", "`allow`"],
+        ),
+    ] {
+        let warnings = load(&text).unwrap().warnings;
+        if !warnings.iter().any(|warning| wants.iter().all(|want| warning.contains(want))) {
+            silent.push(format!("{text}: {warnings:?}"));
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+    // What is spelled as listed, in whatever case, or has no list, is not spoken of.
+    let quiet = load(&rule("set: {system.risk_class: HIGH, decision.type: anything, confidence.threshold: 1}")).unwrap();
+    assert_eq!(quiet.warnings, load("").unwrap().warnings);
 }

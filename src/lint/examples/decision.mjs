@@ -6,6 +6,18 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchLogRecordProcessor, LoggerProvider } from '@opentelemetry/sdk-logs';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 
+// Remembers exports that were not answered with success: a flush of logs resolves after them, too.
+const failed = [];
+const telling = (exporter) => {
+  const send = exporter.export.bind(exporter);
+  exporter.export = (batch, done) =>
+    send(batch, (result) => {
+      if (result.code !== 0) failed.push(result.error);
+      done(result);
+    });
+  return exporter;
+};
+
 const endpoint = process.argv[2];
 const resource = resourceFromAttributes({
   'service.name': 'credit-scoring',
@@ -19,11 +31,11 @@ const resource = resourceFromAttributes({
 });
 const traces = new NodeTracerProvider({
   resource,
-  spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: `${endpoint}/v1/traces` }))],
+  spanProcessors: [new BatchSpanProcessor(telling(new OTLPTraceExporter({ url: `${endpoint}/v1/traces` })))],
 });
 const logs = new LoggerProvider({
   resource,
-  processors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ url: `${endpoint}/v1/logs` }) })],
+  processors: [new BatchLogRecordProcessor({ exporter: telling(new OTLPLogExporter({ url: `${endpoint}/v1/logs` })) })],
 });
 
 const span = traces.getTracer('credit').startSpan('decide loan');
@@ -59,6 +71,10 @@ logs.getLogger('credit').emit({
     'ai_audit.review.reviewer.role': 'senior_underwriter',
   },
 });
-// A flush that succeeds is a receipt: what was sent is sealed.
-await Promise.all([traces.forceFlush(), logs.forceFlush()]);
-await Promise.all([traces.shutdown(), logs.shutdown()]);
+// A flush only ends the attempt. The receipt is the receiver's success answer, which the exporters saw: then what was sent is sealed.
+const flushed = await Promise.allSettled([traces.forceFlush(), logs.forceFlush()]);
+await Promise.allSettled([traces.shutdown(), logs.shutdown()]);
+if (failed.length > 0 || flushed.some(({ status }) => status === 'rejected')) {
+  console.error('not acknowledged: the receiver did not answer every export with success', ...failed);
+  process.exitCode = 1;
+}

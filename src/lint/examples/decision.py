@@ -11,6 +11,29 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+
+
+class Telling:
+    """Counts exports that were not answered with success: force_flush() returns True after them, too."""
+
+    failed = 0
+
+    def export(self, batch):
+        self.failed += 1
+        result = super().export(batch)
+        if result.name == "SUCCESS":
+            self.failed -= 1
+        return result
+
+
+class SpanExporter(Telling, OTLPSpanExporter):
+    pass
+
+
+class LogExporter(Telling, OTLPLogExporter):
+    pass
+
+
 endpoint = sys.argv[1]
 resource = Resource.create(
     {
@@ -24,10 +47,12 @@ resource = Resource.create(
         "ai_audit.system.risk_class": "high",
     }
 )
+span_exporter = SpanExporter(endpoint=f"{endpoint}/v1/traces")
 traces = TracerProvider(resource=resource)
-traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))
+traces.add_span_processor(BatchSpanProcessor(span_exporter))
+log_exporter = LogExporter(endpoint=f"{endpoint}/v1/logs")
 logs = LoggerProvider(resource=resource)
-logs.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(endpoint=f"{endpoint}/v1/logs")))
+logs.add_log_record_processor(BatchLogRecordProcessor(log_exporter))
 
 with traces.get_tracer("credit").start_as_current_span("decide loan") as span:
     span.set_attributes(
@@ -65,8 +90,9 @@ logs.get_logger("credit").emit(
         },
     )
 )
-# A flush that succeeds is a receipt: what was sent is sealed.
-if not (traces.force_flush() and logs.force_flush()):
-    sys.exit("not acknowledged")
+# A flush only ends the attempt. The receipt is the receiver's success answer, which the exporters saw: then what was sent is sealed.
+flushed = traces.force_flush() and logs.force_flush()
 traces.shutdown()
 logs.shutdown()
+if not flushed or span_exporter.failed or log_exporter.failed:
+    sys.exit("not acknowledged: the receiver did not answer every export with success")

@@ -64,7 +64,8 @@ pub fn report(endpoint: &str) -> Result<(), Box<dyn Error>> {
         review.add_attribute(key, value);
     }
     logger.emit(review);
-    // A flush that succeeds is a receipt: what was sent is sealed.
+    // This SDK's flush returns what the exporter was answered: a success is the receipt for what the flush sent. Batches that went out
+    // earlier are not told of by it.
     traces.force_flush()?;
     logs.force_flush()?;
     Ok(())

@@ -55,3 +55,8 @@ pub(crate) fn carried_key(key: &[u8]) -> Option<(&[u8], Carried)> {
     let own = |rest: &[u8]| rest.starts_with(b"ai_audit.") || rest.starts_with(b"ai.audit.");
     PREFIXES.iter().find_map(|(prefix, how)| key.strip_prefix(*prefix).filter(|rest| own(rest)).map(|rest| (rest, *how)))
 }
+
+/// The application's own key inside a carrier's, whatever it is.
+pub(super) fn inside(key: &[u8]) -> Option<&[u8]> {
+    PREFIXES.iter().find_map(|(prefix, _)| key.strip_prefix(*prefix)).filter(|rest| !rest.is_empty())
+}

@@ -33,6 +33,7 @@ pub(crate) mod aws;
 mod carriers;
 pub(crate) mod coding_agents;
 pub(crate) mod crewai;
+mod delicate;
 pub(crate) mod google_adk;
 pub(crate) mod guardrails_ai;
 pub(crate) mod haystack;
@@ -54,6 +55,7 @@ mod traceloop;
 pub(crate) mod vercel_ai;
 
 pub(crate) use carriers::{Carried, carried_key};
+pub(crate) use delicate::Delicate;
 pub(crate) use ids::{Dialect, Dialects};
 pub(crate) use litellm::raw_parameter;
 pub(crate) use otel_core::{RESOURCE_KEEP, RESOURCE_MEMBERS, is_withheld as otel_core_is_withheld};
@@ -63,7 +65,7 @@ pub(crate) use traceloop::document_of_event;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::record::registry::{self as member, Kind, Member, Type};
+use crate::record::registry::{self as member, Kind, Member};
 
 /// Content that a record holds by hash: which member a side becomes is decided when the record's kind is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -385,22 +387,6 @@ impl Tables {
     /// Whether a key names what is never stored, whoever asks for it.
     pub(crate) fn withholds(&self, key: &[u8]) -> bool {
         otel_core_is_withheld(key) || self.find(key).is_some_and(|known| known.to == To::Withhold)
-    }
-
-    /// Whether a key holds a person or content, as far as the tables know.
-    pub(crate) fn says_who_or_what(&self, key: &[u8]) -> Option<&'static str> {
-        fn said(to: &To) -> Option<&'static str> {
-            match to {
-                To::Side(..) | To::Template | To::Invocation | To::Documents => Some("content"),
-                To::Member(member) | To::Fallback(member) if member.spec().kind == Type::Person => Some("a person"),
-                To::Json(to) | To::When(_, to) => said(to),
-                _ => None,
-            }
-        }
-        match self.find(key) {
-            Some(known) => said(&known.to),
-            None => self.family(key).filter(|(family, ..)| *family != Family::Annotations).map(|_| "content"),
-        }
     }
 
     /// The family of an indexed key, its index and its leaf.

@@ -52,6 +52,12 @@ impl<'a> Ruled<'a> {
         }
     }
 
+    /// The members that a key is read into.
+    fn read_into(self, key: &[u8]) -> impl Iterator<Item = &'static str> {
+        let sources = self.rules.of(self.bits).flat_map(|(_, planned)| &planned.rule.from);
+        sources.filter(move |source| source.keys.iter().any(|k| k.text().as_bytes() == key)).map(|source| source.target.path())
+    }
+
     /// The kind that the first rule states which states one.
     pub(crate) fn kind(self) -> Option<Kind> {
         self.rules.of(self.bits).find_map(|(_, planned)| planned.rule.kind)
@@ -69,6 +75,18 @@ impl<'a> Draft<'a> {
     /// What rules say of a key of this record.
     pub(crate) fn said(&self, key: &[u8]) -> Said {
         self.ruled.map_or(Said::Nothing, |ruled| ruled.of(key))
+    }
+
+    /// Passes by an attribute that a rule has read. Of a repeated key the first value counts; the others are named, and stay in the rest.
+    pub(crate) fn read_by_rule(&mut self, key: &'a [u8], value: Value<'a>) {
+        if let Some(at) = self.awaited.iter().position(|awaited| *awaited == key) {
+            self.awaited.swap_remove(at);
+            return;
+        }
+        if let Some(ruled) = self.ruled {
+            self.conflicts.extend(ruled.read_into(key));
+        }
+        self.rest.push((String::from_utf8_lossy(key), value));
     }
 
     /// Applies rules to an empty draft. `values` are its attributes by slot.
@@ -126,6 +144,9 @@ impl<'a> Draft<'a> {
             let found: Vec<(&'a str, Value<'a>)> = found.collect();
             let several = found.len() > 1;
             for (index, (key, value)) in found.into_iter().enumerate() {
+                if !self.awaited.contains(&key.as_bytes()) {
+                    self.awaited.push(key.as_bytes());
+                }
                 self.source(who, source, (index, several), Cow::Borrowed(key), value)?;
             }
         }

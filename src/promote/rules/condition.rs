@@ -31,7 +31,7 @@ const NESTING_MAX: usize = 8;
 /// Most operators of one expression: a chain of them is as deep as it is long.
 const OPERATORS_MAX: usize = 48;
 /// Longest text of telemetry that a condition looks at, bytes.
-const TEXT_MAX: usize = 64 * 1024;
+pub(super) const TEXT_MAX: usize = 64 * 1024;
 /// Most elements of a list that a condition looks at.
 const LIST_MAX: usize = 1024;
 
@@ -89,6 +89,8 @@ pub(crate) enum Given<'v> {
     Int(i64),
     Num(f64),
     List(Vec<Given<'v>>),
+    /// A text longer than [`TEXT_MAX`], which is there and is not looked at.
+    TooLong,
 }
 
 /// Why a condition could not be decided: something it names was not there, too long, or of a type that the expression has no use for.
@@ -471,6 +473,7 @@ impl<'v> Tree<'v> {
 impl<'v> Given<'v> {
     fn into_val(self) -> Result<Box<dyn Val + 'v>, Undecided> {
         Ok(match self {
+            Given::TooLong => return Err(Undecided),
             Given::Text(text) if text.len() > TEXT_MAX => return Err(Undecided),
             Given::Text(Cow::Borrowed(text)) => Box::new(CelString::from(text)),
             Given::Text(Cow::Owned(text)) => Box::new(CelString::from(text)),

@@ -1,5 +1,6 @@
 //! Which rules a span or log meets: what is shared by many is asked once, what is cheap first, a condition last.
 
+use super::condition::TEXT_MAX;
 use super::{Given, Named, Planned, Rules, Slots, Sort};
 use crate::otlp::view::{Event, KeyValue, LogRecord, ResourceGroup, Scope, Span, Value, elements};
 use crate::otlp::wire::{Field, Fields, Malformed, Payload};
@@ -236,7 +237,7 @@ impl<'a> Scene<'_, 'a> {
 
     fn given<'g>(&'g self, named: &Named) -> Option<Given<'g>> {
         let rules = self.within.rules;
-        let text = |bytes: &'a [u8]| Some(Given::Text(String::from_utf8_lossy(bytes)));
+        let text = |bytes: &'a [u8]| Some(text(bytes));
         match named {
             Named::Attribute(key) => given(at(self.values, *rules.slots.get(key.as_bytes())?)?),
             Named::Resource(key) => given(at(&self.within.resource, *rules.resource_slots.get(key.as_bytes())?)?),
@@ -254,10 +255,15 @@ impl<'a> Scene<'_, 'a> {
     }
 }
 
+/// A text for a condition. One that is too long to be looked at is not repaired first: each condition of each rule would do so again.
+fn text(bytes: &[u8]) -> Given<'_> {
+    if bytes.len() > TEXT_MAX { Given::TooLong } else { Given::Text(String::from_utf8_lossy(bytes)) }
+}
+
 /// A value for a condition: scalars, and lists of them.
 fn given<'g>(value: &Value<'g>) -> Option<Given<'g>> {
     Some(match value {
-        Value::Text(text) => Given::Text(String::from_utf8_lossy(text)),
+        Value::Text(bytes) => text(bytes),
         Value::Bool(flag) => Given::Bool(*flag),
         Value::Int(number) => Given::Int(*number),
         Value::Double(number) => Given::Num(*number),
@@ -270,4 +276,21 @@ fn given<'g>(value: &Value<'g>) -> Option<Given<'g>> {
         }
         Value::Empty | Value::KeyValues(_) | Value::Bytes(_) => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A condition looks at no longer text than it may, and nobody repairs megabytes for it before.
+    #[test]
+    fn a_text_too_long_for_a_condition_is_not_even_read() {
+        let of = |length: usize| {
+            let text = vec![0xff; length];
+            given(&Value::Text(&text)).map(|given| matches!(given, Given::Text(_)))
+        };
+        assert_eq!(of(64 * 1024), Some(true));
+        // It is there all the same: what asks whether it is cannot be decided by its length.
+        assert_eq!(of(64 * 1024 + 1), Some(false));
+    }
 }

@@ -45,6 +45,9 @@
 //! `span.status`, `event.name`, `scope.name`, `scope.version`. The last six are texts, empty where there is none. Thresholds ask
 //! `record.<member>` instead, of every member that stands in the record as it is. These names never change their meaning; more may come.
 //!
+//! A condition that cannot be decided (a value is missing, too long or of another type) does not hold: the rule does not apply to that span,
+//! which is then promoted only if something else promotes it, and it is counted.
+//!
 //! # What it costs
 //!
 //! Nothing without rules. With them, a scope that no rule can meet costs one look; below others, a plain span costs a pass over its name
@@ -61,12 +64,12 @@ use std::hash::BuildHasherDefault;
 
 use super::dialects::KeyHasher;
 use super::finish::Signal;
-use super::scrub::{Look, Scrub};
 pub(crate) use apply::{Ruled, Said};
 pub use condition::{Condition, EXPRESSION_MAX, Mistake, Vocabulary};
 pub(crate) use condition::{Given, Named};
 pub(crate) use matching::{Matched, Within};
 pub(crate) use names::{distance, nearest};
+pub(crate) use parts::doubt_of;
 pub use parts::{Constant, Expected, Key, Pattern, Settable, Source, kind};
 
 use crate::record::registry::Kind;
@@ -141,24 +144,17 @@ impl Rule {
         if let Some(constant) = self.set.iter().find(|c| self.from.iter().any(|s| s.target == c.target)) {
             return Err(format!("has `{}` both under `from` and under `set`", constant.target.path()));
         }
+        let twice = self.keep.iter().find_map(|key| Some((key, self.from.iter().find(|source| source.keys.contains(key))?)));
+        if let Some((key, source)) = twice {
+            let (key, path) = (key.text(), source.target.path());
+            return Err(format!("keeps `{key}` in `attributes`, which it also reads into `{path}`; an attribute has one home"));
+        }
         let read = self.from.iter().flat_map(|s| &s.keys).chain(&self.keep);
         if let Some(key) = self.drop.iter().find(|key| read.clone().any(|k| k == *key)) {
             return Err(format!("drops `{}`, which it also reads or keeps", key.text()));
         }
         Ok(())
     }
-}
-
-/// The first rule in whose texts a pattern finds a person. The built-in patterns are asked when a text is read.
-pub(crate) fn names_person<'r>(rules: &'r [Rule], scrub: &Scrub) -> Option<&'r str> {
-    let person = |text: &str| scrub.scrubbed(text, Look::NotAddresses).is_some();
-    let holds = |rule: &&Rule| {
-        let constants = rule.set.iter().flat_map(Constant::written).map(String::as_str);
-        let values = rule.resource.iter().chain(&rule.attributes).map(|(_, expected)| expected.text());
-        let names = rule.scope.iter().chain(&rule.item).map(Pattern::text).chain(rule.when.iter().map(Condition::text));
-        constants.chain(values).chain(names).any(person)
-    };
-    rules.iter().find(holds).map(|rule| rule.name.as_str())
 }
 
 /// Keys with a small number each.

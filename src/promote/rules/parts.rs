@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use super::names::nearest;
 use crate::otlp::view::{Value, elements};
 use crate::promote::convert;
-use crate::promote::dialects::{Dialects, Tables, To, ai_audit};
-use crate::promote::scrub::{Look, Scrub};
+use crate::promote::dialects::{Delicate, Dialects, Tables, To, ai_audit};
+use crate::promote::scrub::Scrub;
 use crate::record::builder::Val;
-use crate::record::registry::{EVERY, Kind, Member, Type};
+use crate::record::registry::{CONFIDENCE_SCORE, CONFIDENCE_THRESHOLD, DECISION_SCORE, EVERY, Kind, Member, Type};
 
 /// Longest key, pattern or constant of a rule, bytes.
 const TEXT_MAX: usize = 256;
@@ -178,6 +178,21 @@ impl Constant {
         Ok(Constant { target, written: written.to_vec(), value })
     }
 
+    /// What is allowed, since lists of words are open and scores are kept as sent, and yet is surely a mistake. To follow its place.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let Settable { member, .. } = self.target;
+        let listed = member.spec().listed;
+        let unlisted = |text: &str| !listed.is_empty() && !listed.contains(&text);
+        let word = match &self.value {
+            Val::Num(number) if matches!(member, CONFIDENCE_SCORE | CONFIDENCE_THRESHOLD | DECISION_SCORE) => return doubt_of(*number),
+            Val::Str(text) => unlisted(text).then_some(text),
+            Val::Texts(texts) => texts.iter().find(|text| unlisted(text)),
+            _ => None,
+        }?;
+        let known: Vec<String> = listed.iter().map(|known| format!("`{known}`")).collect();
+        Some(format!("says `{word}`, which is none of the known words ({}); readers and reports ask for those", known.join(", ")))
+    }
+
     /// As it was written.
     pub fn written(&self) -> &[String] {
         &self.written
@@ -206,6 +221,12 @@ fn type_in_words(kind: Type) -> &'static str {
     }
 }
 
+/// What is to be said of a score or threshold that is configured. To follow its place.
+pub(crate) fn doubt_of(score: f64) -> Option<String> {
+    let outside = !(0.0..=1.0).contains(&score);
+    outside.then(|| format!("is {}: scores of confidence are mostly sent between 0 and 1, and are compared as sent, never rescaled", score))
+}
+
 /// The key of an attribute, as far as a rule may read or keep it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(String);
@@ -227,7 +248,7 @@ impl Key {
             return Err(never_stored(text));
         }
         match TABLES.says_who_or_what(text.as_bytes()) {
-            Some(what) => Err(format!("`{text}` holds {what}, and `attributes` are kept in clear")),
+            Some(what) => Err(format!("`{text}` holds {}, and `attributes` are kept in clear", what.in_words())),
             None => Ok(key),
         }
     }
@@ -271,8 +292,8 @@ impl Source {
             return Err(never_stored(key.text()));
         }
         let fits = match TABLES.says_who_or_what(key.text().as_bytes()) {
-            Some("content") => matches!(target.kind(), Type::Content) || matches!(target.to, To::Documents | To::Items(_)),
-            Some(_) => matches!(target.kind(), Type::Person | Type::Content),
+            Some(Delicate::Content) => matches!(target.kind(), Type::Content) || matches!(target.to, To::Documents | To::Items(_)),
+            Some(Delicate::Person) => matches!(target.kind(), Type::Person | Type::Content),
             None => true,
         };
         let what = if target.kind() == Type::Person { "a person" } else { "kept in clear" };
@@ -312,12 +333,10 @@ fn short(text: &str) -> Result<(), String> {
 
 /// Refuses what looks like a person: the configuration is sealed, and nothing is taken out of a seal.
 pub(super) fn nobody(text: &str) -> Result<(), String> {
-    match Scrub::default().scrubbed(text, Look::NotAddresses) {
-        Some(_) => {
-            Err("looks like a person (an e-mail address or a telephone number), and the configuration is sealed in clear".to_owned())
-        }
-        None => Ok(()),
+    if Scrub::default().finds_person(text) {
+        return Err("looks like a person (an e-mail address or a telephone number), and the configuration is sealed in clear".to_owned());
     }
+    Ok(())
 }
 
 fn never_stored(key: &str) -> String {

@@ -331,17 +331,19 @@ fn a_log_is_matched_by_its_scope_its_event_and_its_keys() {
     assert_eq!(at(&found[0], "kind"), "decision");
 }
 
-/// A condition that cannot be decided holds for nothing, is counted, and costs no span.
+/// A condition that cannot be decided holds for nothing and is counted; what something else promotes is promoted all the same.
 #[test]
-fn an_undecided_condition_is_counted_and_loses_nothing() {
+fn an_undecided_condition_is_counted_and_its_rule_does_not_apply() {
     let promoter = with(&rule("match: {name: predict, when: 'attributes[\"app.n\"] > 5'}, set: {decision.type: x}"));
     let chat = |n: Option<Any>| {
         let mut attributes = vec![("gen_ai.request.model", Any::text("m"))];
         attributes.extend(n.map(|n| ("app.n", n)));
         span("predict", &attributes)
     };
-    let (lines, tally) = spans(&promoter, &[chat(None), chat(Some(Any::text("six"))), chat(Some(Any::int(6))), span("other", &[])]);
-    assert_eq!((lines.len(), tally.undecided, tally.counts.rejected), (3, 2, 0));
+    // What nothing else promotes, a rule that could not be asked does not promote either.
+    let items = [chat(None), chat(Some(Any::text("six"))), chat(Some(Any::int(6))), span("predict", &[]), span("other", &[])];
+    let (lines, tally) = spans(&promoter, &items);
+    assert_eq!((lines.len(), tally.undecided, tally.counts.rejected, tally.counts.skipped), (3, 3, 0, 2));
     let typed: Vec<bool> = lines.iter().map(|l| l.path("decision.type").is_some()).collect();
     assert_eq!(typed, [false, false, true]);
 }
@@ -374,6 +376,22 @@ fn a_models_name_is_not_lost_where_a_rule_names_another() {
     assert_eq!(at(&json, "rest.hash"), h("content", br#"{"gen_ai.request.model":"gpt-a","gen_ai.response.model":"gpt-a-1"}"#));
 }
 
+/// Of a repeated key the first value counts; the others are named and not lost, whoever reads the first.
+#[test]
+fn a_repeated_key_that_a_rule_reads_is_named_and_not_lost() {
+    let twice = |key| [(key, Any::text("first")), (key, Any::text("second"))];
+    let json = one(&rule("match: {name: predict}, from: {decision.outcome: app.out}"), &twice("app.out"));
+    assert_eq!(at(&json, "decision.outcome"), "first");
+    assert_eq!(names(&json, "evidence.conflicts"), ["decision.outcome"]);
+    assert_eq!(at(&json, "rest.hash"), h("content", b"second"));
+
+    let yaml = rule("match: {name: predict}, from: {input: [app.in, app.more]}");
+    let json = one(&yaml, &[twice("app.in").to_vec(), vec![("app.more", Any::text("x"))]].concat());
+    assert_eq!(at(&json, "input.hash"), h("content", br#"{"app.in":"first","app.more":"x"}"#));
+    assert_eq!(names(&json, "evidence.conflicts"), ["input"]);
+    assert_eq!(at(&json, "rest.hash"), h("content", b"second"));
+}
+
 /// A rule is sealed with the configuration: what the operator's own patterns call a person may not stand in it.
 #[test]
 fn a_text_that_the_operators_patterns_know_as_a_person_is_refused_at_start() {
@@ -386,7 +404,7 @@ fn a_text_that_the_operators_patterns_know_as_a_person_is_refused_at_start() {
         let yaml = format!("identity: {{scrub: ['EMP-####']}}\n{}", rule(inside));
         let now = UnixSeconds(1_795_187_350);
         let refused = Config::parse("spanseal.yaml", &yaml, &Overrides::default(), &Environment::default(), now).expect_err(inside);
-        assert!(refused.to_string().contains("a text of rule `r` looks like a person"), "{refused}");
+        assert!(refused.to_string().contains("looks like a person (`identity.scrub`"), "{refused}");
     }
 }
 

@@ -173,6 +173,22 @@ fn documents_are_named_as_they_lie_in_evidence() {
     expect_open(&batch);
 }
 
+/// Scenario: a span is sent again, as it was and with other words of the same length. Guarantee: the copy is known as one, the other words
+/// are not taken for a copy although nothing in the line but the commitment differs.
+#[test]
+fn content_counts_when_records_are_compared() {
+    let promoter = Promoter::new(vault(false)).unwrap();
+    let of = |words: &str| {
+        let span = said(&[("gen_ai.output.messages", Any::text(words))]);
+        let batch = promote(&promoter, &request(&[], ("s", ""), &[span]), false);
+        (batch.records[0].sameness, batch.records[0].line_sameness)
+    };
+    let (first, copy, other) = (of("approve loan 1000"), of("approve loan 1000"), of("approve loan 9999"));
+    assert_eq!(first, copy);
+    assert_eq!(first.1, other.1);
+    assert_ne!(first.0, other.0);
+}
+
 /// Scenario: a person on two spans, again in the next request, and after the vault has stored them. Guarantee: one pseudonym, which says
 /// nothing of the id; the person goes along until the vault has them, once a batch; another realm is another person.
 #[test]

@@ -79,6 +79,7 @@ impl Fake {
                             last: UnixNanos(2),
                             control: false,
                             sameness: [0; 16],
+                            line_sameness: [0; 16],
                             pieces: 0..0,
                         });
                         tally.counts.promoted += 1;

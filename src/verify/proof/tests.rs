@@ -17,7 +17,13 @@ fn signer() -> NoteSigner {
 fn bundle(change: impl FnOnce(&mut Statement)) -> Bundle {
     let commitment = hex::encode(Sha256::digest([&[5; 32][..], CONTENT.as_bytes()].concat()));
     let document = Json::object([("content", Json::object([("commitment", Json::String(format!("salted-sha256:{commitment}")))]))]);
-    let record = Json::object([("id", Json::string("r1")), ("retrieval", Json::object([("documents", Json::Array(vec![document]))]))]);
+    let sent = Json::object([("captured", Json::string("vault")), ("commitment", Json::String(format!("salted-sha256:{commitment}")))]);
+    let attributes = Json::object([("sent", sent)]);
+    let record = Json::object([
+        ("attributes", attributes),
+        ("id", Json::string("r1")),
+        ("retrieval", Json::object([("documents", Json::Array(vec![document]))])),
+    ]);
     let record = record.to_jcs_string();
     let leaves = [leaf_hash(b"{}"), leaf_hash(record.as_bytes()), leaf_hash(b"[]")];
     let (sealed_at, sha256) = (NOW, Hash::of(b"segment"));
@@ -133,9 +139,15 @@ fn openings_are_checked_against_the_commitment() {
         ("retrieval.documents.1.content", &salt, CONTENT),
         ("retrieval.documents", &salt, CONTENT),
         ("input", &salt, CONTENT),
+        // A sender's attribute that looks like a content object.
+        ("attributes.sent", &salt, CONTENT),
     ] {
         assert_eq!(with(member, salt, content).verdict, Verdict::Findings, "{member} {salt} {content}");
     }
+    // Twice the same says no more, and hides which is meant.
+    let mut bundle = bundle(|_| {});
+    bundle.openings = vec![Opening { member: member.into(), salt: salt.clone(), content: CONTENT.into() }; 2];
+    assert_eq!(checked(&bundle).verdict, Verdict::Findings);
     // Content never reaches a log.
     assert!(!format!("{:?}", Opening { member: member.into(), salt, content: CONTENT.into() }).contains("refused"));
 }
