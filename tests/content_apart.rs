@@ -134,6 +134,29 @@ async fn what_an_attempt_left_is_found_days_and_starts_later() {
     expect_whole(&log, "days later").await;
 }
 
+/// Scenario: a seal holds nothing but a record of our own (no promoted one) that keeps content apart; the process ends in order or is
+/// killed, and the next one looks over the vault. Guarantee: that content stays.
+#[tokio::test(start_paused = true)]
+async fn content_of_control_records_is_nobodys_leftover() {
+    for end in [End::Drained, End::Killed] {
+        let log = TestLog::with_vault(CreateOnly::Honoured);
+        let process = log.open().await.unwrap().unwrap();
+        let mut batch = batch_apart(&process, 1..=1, 1);
+        batch.records[0].control = true;
+        let line = String::from_utf8(batch.lines).unwrap().replace(r#""signal":"span""#, r#""signal":"control""#);
+        batch.records[0].line = 0..line.len();
+        batch.lines = line.into_bytes();
+        process.submit(batch).await.unwrap();
+        match end {
+            End::Killed => process.kill(),
+            End::Drained => process.drain().await.unwrap(),
+        }
+        let process = log.open().await.unwrap().unwrap();
+        acknowledged_are_whole(&log, &[1], &format!("{end:?}")).await;
+        process.drain().await.unwrap();
+    }
+}
+
 /// Scenario: a request whose records are sealed already, one half of whose records are, and one that shares a record with the open batch.
 /// Guarantee: the vault gets the content of what is stored, and of nothing that is not.
 #[tokio::test(start_paused = true)]

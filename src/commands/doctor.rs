@@ -122,7 +122,7 @@ pub async fn run(args: DoctorArgs, config: &Config) -> anyhow::Result<ExitCode> 
     checks::files(config, &mut report);
     let store = checks::store(config, &mut report).await;
     checks::keys(config, store.as_ref(), &mut report).await;
-    vault::check(config, &mut report).await;
+    vault::check(config, store.as_ref(), &mut report).await;
     checks::ports(config, &mut report).await;
     canary::check(config, store.as_deref(), args.no_canary, &mut report).await;
     report.print(args.json)

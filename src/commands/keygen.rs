@@ -5,9 +5,12 @@ use std::process::ExitCode;
 
 use super::output;
 use crate::cli::{KeyKind, KeygenArgs};
-use crate::config::Config;
+use crate::config::{Config, VaultPlace};
 use crate::seal::keys::{KeyError, LogKey};
+use crate::serve::ServeError;
 use crate::serve::keys::{load_identity, load_vault_key, log_exists, lost, make_secret, missing};
+use crate::serve::vault::expect_no_vault;
+use crate::vault::open_place;
 use crate::worm;
 
 /// Runs it. stdout gets the public key, and nothing else.
@@ -21,12 +24,17 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
     let wanted = match args.only {
         None => missing(config),
         Some(KeyKind::Log) => Some(("log.key_file", log_file.as_path())).filter(|(_, path)| !path.exists()),
-        // Whether the vault keeps anything, `serve` looks: its key is no part of the log.
+        // Its key is no part of the log: whether the vault keeps anything is looked at below.
         Some(KeyKind::Vault) => None,
         Some(KeyKind::Identity) => Some(("identity.key_file", identity_file.as_path())).filter(|(_, path)| !path.exists()),
     };
     if let Some((key, path)) = wanted {
         expect_no_log(config, key, path).await?;
+    }
+    if let (None | Some(KeyKind::Vault), Some(vault)) = (args.only, &config.content.vault)
+        && !vault.key_file.exists()
+    {
+        expect_unused(config, vault).await?;
     }
     if matches!(args.only, None | Some(KeyKind::Identity)) {
         match make_secret(identity_file) {
@@ -90,6 +98,24 @@ fn make_vault_key(path: &Path, only: Option<KeyKind>) -> anyhow::Result<()> {
         Err(other) => return Err(other.into()),
     }
     Ok(())
+}
+
+/// What a vault keeps opens with the key that it has.
+async fn expect_unused(config: &Config, vault: &VaultPlace) -> anyhow::Result<()> {
+    let asked = match open_place(&vault.url, &config.store.options()).await {
+        Ok(place) => expect_no_vault(config, vault, place.as_ref()).await,
+        Err(e) => Err(e.into()),
+    };
+    match asked {
+        Err(ServeError::Vault(why)) => {
+            output::tell(&format!(
+                "note: whether the vault keeps anything of the log `{}` could not be found out ({why}); if it does, `serve` refuses a new key",
+                config.log.name
+            ));
+            Ok(())
+        }
+        other => Ok(other?),
+    }
 }
 
 /// A log that exists has its keys; a new one would fit nothing in it.

@@ -265,7 +265,7 @@ impl Store {
     /// For [`crate::worm::open`].
     pub fn options(&self) -> StoreOptions {
         StoreOptions {
-            local: LocalOptions { immutable: self.file_immutable },
+            local: LocalOptions { immutable: self.file_immutable, private: false },
             s3: S3Options {
                 endpoint: self.s3.endpoint.clone(),
                 region: self.s3.region.clone(),

@@ -168,15 +168,25 @@ impl Eraser {
         self.carry_out(&intent).await
     }
 
-    /// Finishes what an earlier process began, and says how many erasures that were.
+    /// Finishes what an earlier process began, and says how many erasures that were. An error is that of the first one that could not be
+    /// finished; the others are.
     pub async fn finish(&self) -> Result<usize, EraseError> {
         let _alone = self.alone.lock().await;
         let intents = self.parts.vault.intents().await?;
+        let mut first = None;
         for intent in &intents {
-            let outcome = self.carry_out(intent).await?;
-            tracing::info!(records = outcome.records, contents = outcome.contents, persons = outcome.persons, "erasure.finished");
+            match self.carry_out(intent).await {
+                Ok(outcome) => {
+                    tracing::info!(records = outcome.records, contents = outcome.contents, persons = outcome.persons, "erasure.finished");
+                }
+                // What keeps one from being finished is nothing to the others.
+                Err(error) => {
+                    tracing::warn!(record = %intent.record_id(), %error, "erasure.finish.failed");
+                    first = first.or(Some(error));
+                }
+            }
         }
-        Ok(intents.len())
+        first.map_or(Ok(intents.len()), Err)
     }
 
     /// Steps 3 to 8. All of them may be done twice.

@@ -11,7 +11,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::settings::Settings;
-use crate::record::apart::{Apart, Extent, PersonEntry, Piece, SALT_BYTES};
+use crate::record::apart::{Apart, Extent, PIECE_BYTES_MAX, PersonEntry, Piece, SALT_BYTES};
 use crate::record::content::{Captured, Content, ContentMode, Scheme, commitment};
 use crate::record::identity::{Given, Keyed, PersonBook, vault_pseudonym};
 use crate::record::{RecordId, Sameness};
@@ -61,6 +61,8 @@ struct State {
     first: usize,
     /// Pseudonyms of the persons in `apart`.
     met: HashSet<[u8; 16]>,
+    /// Those among them whom nobody had met before.
+    new: HashSet<[u8; 16]>,
     /// Bytes of their realms and ids.
     named: usize,
     random: Random,
@@ -72,7 +74,7 @@ impl<'p> Aside<'p> {
         let met = apart.persons.iter().map(|person| person.pseudonym).collect();
         let named = apart.persons.iter().map(|person| person.realm.len() + person.id.len()).sum();
         let random = Random::new(settings.random);
-        let state = State { first: apart.pieces.len(), apart, met, named, random };
+        let state = State { first: apart.pieces.len(), apart, met, new: HashSet::new(), named, random };
         Aside { mode: settings.content, keyed, book: settings.persons.as_deref(), state: RefCell::new(state) }
     }
 
@@ -98,11 +100,19 @@ impl<'p> Aside<'p> {
         self.state.borrow().apart.extent()
     }
 
+    /// Whether what came after `extent` cannot be kept whole: the record that it is for must not be made.
+    pub(crate) fn is_too_long(&self, extent: Extent) -> bool {
+        self.state.borrow().apart.has_too_long(extent, PIECE_BYTES_MAX)
+    }
+
     /// Forgets what came after `extent`: the record that it was for is not made.
     pub(crate) fn cut_back(&self, extent: Extent) {
         let state = &mut *self.state.borrow_mut();
         for person in state.apart.persons.get(extent.persons..).unwrap_or_default() {
             state.met.remove(&person.pseudonym);
+            if let (Some(book), true) = (self.book, state.new.remove(&person.pseudonym)) {
+                book.give_back(&person.key, &person.pseudonym);
+            }
             state.named -= person.realm.len() + person.id.len();
         }
         state.apart.cut_back(extent);
@@ -202,13 +212,21 @@ impl<'p> Aside<'p> {
     pub(crate) fn person(&self, realm: &str, id: &str) -> String {
         let key = self.keyed.texts("person", &[realm, id]);
         let state = &mut *self.state.borrow_mut();
-        let random = &mut state.random;
-        // Promoters of mode `vault` have a book; a pseudonym that nobody remembers is the worst that could come of having none.
-        let fresh = &mut || random.take();
+        let (random, new) = (&mut state.random, &mut state.new);
+        let fresh = &mut || {
+            let pseudonym = random.take();
+            (!random.failed).then(|| {
+                new.insert(pseudonym);
+                pseudonym
+            })
+        };
+        // Promoters of mode `vault` have a book; a pseudonym that nobody remembers is the worst that could come of having none. Without
+        // randomness nothing that is made here is used.
         let given = match self.book {
             Some(book) => book.pseudonym(key, fresh),
-            None => Given { pseudonym: fresh(), stored: true },
+            None => fresh().map(|pseudonym| Given { pseudonym, stored: true }),
         };
+        let given = given.unwrap_or(Given { pseudonym: [0; 16], stored: true });
         if !given.stored && state.met.insert(given.pseudonym) {
             state.named += realm.len() + id.len();
             let (realm, id) = (realm.to_owned(), id.to_owned());

@@ -312,6 +312,10 @@ impl Promoter {
                         Items::Spans => records::span(&around, &mut draft, item, batch),
                         Items::Logs => records::log(&around, &mut draft, item, batch),
                     };
+                    let made = match made {
+                        Ok(_) if aside.is_too_long(before.2) => Err(Malformed("a content in it is longer than the vault takes (160 MiB)")),
+                        made => made,
+                    };
                     match made {
                         Ok(_) if aside.is_predictable() => return Err(Unpromoted::NoRandomness),
                         Ok(_) if !context.room.has(taken(batch) - taken_before) => return Err(Unpromoted::NoRoom),

@@ -12,6 +12,10 @@ use super::content::Scheme;
 /// Bytes of a salt.
 pub const SALT_BYTES: usize = 32;
 
+/// Longest content, and longest realm and id of a person, that a vault takes, bytes: what is longer could not be read back with what it
+/// stands beside.
+pub const PIECE_BYTES_MAX: usize = 160 * 1024 * 1024;
+
 /// What the records of one batch hold by commitment and by pseudonym.
 #[derive(Default, Clone)]
 pub struct Apart {
@@ -43,6 +47,12 @@ impl Apart {
     pub fn memory(&self) -> usize {
         let persons: usize = self.persons.iter().map(|p| size_of::<PersonEntry>() + p.realm.len() + p.id.len()).sum();
         self.bytes.len() + self.pieces.len() * size_of::<Piece>() + persons
+    }
+
+    /// Whether anything that came after `extent` is longer than a vault takes.
+    pub fn has_too_long(&self, extent: Extent, max: usize) -> bool {
+        self.pieces.get(extent.pieces..).unwrap_or_default().iter().any(|piece| piece.content.len() > max)
+            || self.persons.get(extent.persons..).unwrap_or_default().iter().any(|p| p.realm.len().saturating_add(p.id.len()) > max)
     }
 
     /// How much there is now, for [`Apart::cut_back`].

@@ -118,8 +118,14 @@ pub struct Given {
 
 /// The vault's persons, as far as promotion needs them: in memory, shared by all requests.
 pub trait PersonBook: Send + Sync + fmt::Debug {
-    /// The pseudonym of the person under `key` (`H("person", realm, id)`); of one who is met for the first time, what `fresh` gives.
-    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> [u8; 16]) -> Given;
+    /// The pseudonym of the person under `key` (`H("person", realm, id)`); of one who is met for the first time, what `fresh` gives. If it
+    /// gives none, nobody is taken into the book.
+    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> Option<[u8; 16]>) -> Option<Given>;
+
+    /// Whoever was taken into the book with this pseudonym will not be brought to the vault: the record that named them was not made. They
+    /// are forgotten, unless they were stored meanwhile. If another record met them in between they will have two pseudonyms, which are both
+    /// theirs.
+    fn give_back(&self, key: &[u8; 32], pseudonym: &[u8; 16]);
 }
 
 /// A pseudonym of the vault, as it stands in a record.

@@ -24,7 +24,7 @@ mod window;
 pub use commit::Fatal;
 pub use counters::Counters;
 pub use pool::{Full, Permit, Pool};
-pub use recovery::{CLOCK_SKEW_MAX_SECONDS, Examined, OpenError, examine, expect_clock, expect_room};
+pub use recovery::{CLOCK_SKEW_MAX_SECONDS, Examined, OpenError, examine, expect_clock, expect_room, in_force};
 pub use sealer::{Options, SealerTask, Status, start};
 pub use stats::{Figure, Stats};
 

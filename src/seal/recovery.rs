@@ -100,6 +100,24 @@ pub async fn examine(
     opening.examine(configuration).await
 }
 
+/// The configuration in force, of which `configuration` may be the text: what stands in the newest `config_change` record. `None`: the log
+/// has no seal yet, or the record is gone.
+pub async fn in_force(
+    store: &Arc<dyn WormStore>,
+    log: &str,
+    key: &mut LogKey,
+    classes: &Classes,
+    clock: &dyn Clock,
+    configuration: &str,
+) -> Result<Option<String>, OpenError> {
+    let opening = Opening { store, log, key, classes, clock };
+    let Some(newest) = opening.judge().await?.and_then(|found| found.newest) else { return Ok(None) };
+    if newest.statement.config_sha256 == Hash::of(configuration.as_bytes()) {
+        return Ok(Some(configuration.to_owned()));
+    }
+    Ok(config_in_force(store.as_ref(), log, opening.key.verifier(), &newest).await?)
+}
+
 /// Refuses a clock that is far off the store's own.
 pub fn expect_clock(store: &dyn WormStore) -> Result<(), OpenError> {
     match store.clock_skew_seconds().filter(|s| s.abs() > CLOCK_SKEW_MAX_SECONDS) {

@@ -109,6 +109,8 @@ pub struct SealerTask {
     pub status: watch::Receiver<Status>,
     /// Figures for the metrics table.
     pub stats: Arc<Stats>,
+    /// When the newest seal closed that this process found; `None`: the log had none.
+    pub found: Option<UnixSeconds>,
 }
 
 impl SealerTask {
@@ -203,11 +205,12 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         Sealed::Failed { reason, .. } => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
     }
     sealer.fence(options.fence).await?;
+    let found = previous.as_ref().map(|seal| seal.statement.sealed_at);
     sealer.clean_vault(previous).await?;
     let publishing = publisher.start(sealer.newest.as_ref()).await?;
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
-    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats }))
+    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats, found }))
 }
 
 struct Sealer {
@@ -457,8 +460,8 @@ impl Sealer {
 
     /// Builds the segments and puts them, locks read back; meanwhile the vault takes what their records keep apart. An error leaves at most
     /// orphan segments.
-    async fn stage(&self, mut batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<(Staged, Packs), String> {
-        let aparts = batches.iter_mut().map(|batch| std::mem::take(&mut batch.apart)).collect();
+    async fn stage(&self, mut batches: Vec<Batch>, mut control: Option<Batch>, sealed_at: UnixSeconds) -> Result<(Staged, Packs), String> {
+        let aparts = control.iter_mut().chain(&mut batches).map(|batch| std::mem::take(&mut batch.apart)).collect();
         let (segments, packs) = tokio::join!(self.put_segments(batches, control, sealed_at), self.put_apart(aparts, sealed_at));
         match (segments, packs) {
             (Ok(staged), Ok(packs)) => Ok((staged, packs)),

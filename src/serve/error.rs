@@ -50,6 +50,17 @@ pub enum ServeError {
         /// Name of the log.
         log: String,
     },
+    /// A vault that was in use is not there.
+    #[error(
+        "the log `{log}` keeps content and persons in the vault {url}, and nothing of that vault is there: mount it, or bring it back from where it \
+         is backed up. If it is lost for good, let `content.vault.url` name another place: a new vault begins there, and the log says so"
+    )]
+    VaultGone {
+        /// Where it should be.
+        url: String,
+        /// Name of the log.
+        log: String,
+    },
     /// There is nothing to work on.
     #[error("there is no log `{log}` in {store}; check `log.name` and `store.url`")]
     NoLog {

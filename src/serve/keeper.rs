@@ -5,16 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::UnixSeconds;
 use crate::erase::Eraser;
 use crate::retain::Period;
+use crate::seal::{Stats, Status};
 use crate::vault::Vault;
 
 /// Between two rounds. Retention counts days, so hours matter little; a vault that does not answer is asked again in the next round.
 const EVERY: Duration = Duration::from_secs(600);
+/// Seconds by which the first seal of a process may follow the newest before it: an upgrade, a reboot, a bad night. After a longer pause
+/// a clock that runs ahead cannot be told from one that is right.
+const PAUSE_MAX_SECONDS: i64 = 86_400;
 
 /// The task that does it.
 #[derive(Debug)]
@@ -25,9 +31,9 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts it; its first round begins at once.
-    pub(super) fn start(vault: Vault, retention: Period, eraser: Option<Eraser>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn start(vault: Vault, retention: Period, eraser: Option<Eraser>, today: Today) -> Self {
         let stop = CancellationToken::new();
-        let rounds = Rounds { vault, retention, eraser, clock };
+        let rounds = Rounds { vault, retention, eraser, today };
         let task = tokio::spawn(stop.clone().run_until_cancelled_owned(rounds.go()).map(|_| ()));
         Keeper { task, stop }
     }
@@ -50,11 +56,47 @@ impl Keeper {
     }
 }
 
+/// What time it is for content whose time may be over. A clock that runs ahead would delete all of it, so the clock itself is not asked:
+/// the newest seal is, whose `sealed_at` the writer holds against the store's own clock. Where the store has none, that time is believed
+/// only as far as it follows the newest seal that this process found, by no more than a pause of a day and the time that it has run since.
+///
+/// Content so stays a little longer where nothing is sealed (`seal.heartbeat: off`), and after a longer pause until the start after the next.
+///
+/// KNOWN GAP: a start with a clock that runs ahead, on a store without a clock, seals with it, and the start after it believes that seal.
+#[derive(Debug)]
+pub(super) struct Today {
+    /// The newest seal.
+    pub(super) status: watch::Receiver<Status>,
+    /// When the newest seal closed that this process found; `None`: the log is new, or the store's own clock vouches.
+    pub(super) found: Option<UnixSeconds>,
+    /// When this process opened the log.
+    pub(super) opened: Instant,
+    /// Where it is counted how far the two are apart.
+    pub(super) stats: Arc<Stats>,
+}
+
+impl Today {
+    fn by_now(&self) -> UnixSeconds {
+        let sealed_at = self.status.borrow().sealed_at;
+        let run = i64::try_from(self.opened.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let believed =
+            self.found.map_or(sealed_at, |found| sealed_at.min(UnixSeconds(found.0.saturating_add(PAUSE_MAX_SECONDS).saturating_add(run))));
+        let ahead = sealed_at.0.saturating_sub(believed.0);
+        self.stats.vault_clock_ahead_seconds.set(u64::try_from(ahead).unwrap_or(0));
+        if ahead > 0 {
+            let advice = "check this machine's clock; content is kept longer until this process is started once more, and then expires by \
+                          this clock";
+            tracing::error!(sealed_at = %sealed_at, believed = %believed, advice, "vault.clock.doubtful");
+        }
+        believed
+    }
+}
+
 struct Rounds {
     vault: Vault,
     retention: Period,
     eraser: Option<Eraser>,
-    clock: Arc<dyn Clock>,
+    today: Today,
 }
 
 impl Rounds {
@@ -71,7 +113,7 @@ impl Rounds {
         {
             tracing::error!(%error, "erasure.unfinished");
         }
-        match self.vault.expire(self.retention, self.clock.now().ceil_seconds()).await {
+        match self.vault.expire(self.retention, self.today.by_now()).await {
             Ok(0) => {}
             Ok(packs) => tracing::info!(packs, "vault.expired"),
             Err(error) => tracing::warn!(%error, "vault.expire.failed"),
@@ -87,12 +129,61 @@ impl Rounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, UnixNanos, UnixSeconds};
     use crate::record::RecordId;
     use crate::record::apart::{Apart, Piece, SALT_BYTES};
     use crate::record::content::Scheme;
     use crate::vault::{Options, VaultKey, open_place};
     use crate::worm::{StoreOptions, StoreUrl};
+
+    const DAY: i64 = 86_400;
+
+    fn today(found: Option<i64>, sealed_at: i64) -> (Today, watch::Sender<Status>) {
+        let (sender, status) = watch::channel(Status { sealed_at: UnixSeconds(sealed_at), ..Status::default() });
+        (Today { status, found: found.map(UnixSeconds), opened: Instant::now(), stats: Arc::default() }, sender)
+    }
+
+    /// Scenario: a clock that is right, one that is years ahead at the start, and one that is moved ahead later, on a store that has no
+    /// clock to compare with. Guarantee: content expires by the log's own time, and never by more than a day at a start.
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_runs_ahead_expires_nothing() {
+        let (right, seals) = today(Some(1000 * DAY), 1000 * DAY + 3600);
+        assert_eq!(right.by_now(), UnixSeconds(1000 * DAY + 3600));
+        tokio::time::advance(Duration::from_secs(7200)).await;
+        seals.send_modify(|status| status.sealed_at = UnixSeconds(9000 * DAY));
+        assert_eq!(right.by_now(), UnixSeconds(1001 * DAY + 7200), "moved ahead later");
+        assert_eq!(right.stats.vault_clock_ahead_seconds.value(), u64::try_from(7999 * DAY - 7200).unwrap());
+        let (ahead, _seals) = today(Some(1000 * DAY), 9000 * DAY);
+        assert_eq!(ahead.by_now(), UnixSeconds(1001 * DAY));
+        let (vouched, _seals) = today(None, 9000 * DAY);
+        assert_eq!((vouched.by_now(), vouched.stats.vault_clock_ahead_seconds.value()), (UnixSeconds(9000 * DAY), 0));
+    }
+
+    /// Scenario: a vault with content of yesterday, and this machine's clock says ten years later. Guarantee: a round leaves it alone.
+    #[tokio::test(start_paused = true)]
+    async fn a_round_goes_by_the_newest_seal() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = crate::worm::StoreUrl::File(folder.path().join("vault"));
+        let store = crate::vault::open_place(&url, &crate::worm::StoreOptions::default()).await.unwrap();
+        let key = crate::vault::VaultKey::new(&[7; 32]);
+        let vault = Vault::new(crate::vault::Options { store: Arc::clone(&store), log: "audit".to_owned(), key });
+        let record = crate::record::RecordId([1; 16]);
+        let piece = crate::record::apart::Piece {
+            record,
+            member: "input".into(),
+            scheme: crate::record::content::Scheme::Utf8,
+            salt: [1; 32],
+            content: 0..3,
+        };
+        let apart = crate::record::apart::Apart { bytes: b"one".to_vec(), pieces: vec![piece], persons: Vec::new() };
+        let yesterday = UnixSeconds(20_000 * DAY);
+        let _packs = vault.put(3, yesterday, vec![apart]).await.unwrap();
+        for (sealed_at, left) in [(24_000, 1), (20_040, 0)] {
+            let found = if left == 1 { 20_001 } else { 20_039 };
+            let (today, _seals) = today(Some(found * DAY), sealed_at * DAY);
+            Rounds { vault: vault.clone(), retention: "30d".parse().unwrap(), eraser: None, today }.round().await;
+            assert_eq!(vault.content(3, yesterday, record).await.unwrap().len(), left, "{sealed_at}");
+        }
+    }
 
     /// Scenario: a log is served for longer than `content.vault.retention`. Guarantee: what was said before is gone, what was said since is
     /// not, and nobody had to do anything.
@@ -109,8 +200,8 @@ mod tests {
             let apart = Apart { bytes: b"x".to_vec(), pieces: vec![piece], persons: Vec::new() };
             let _packs = vault.put(seal, sealed_at, vec![apart]).await.unwrap();
         }
-        let clock = ManualClock::new(UnixNanos(u64::try_from(second.0).unwrap() * 1_000_000_000));
-        let keeper = Keeper::start(vault.clone(), "7d".parse().unwrap(), None, Arc::new(clock.clone()));
+        let (today, seals) = today(None, second.0);
+        let keeper = Keeper::start(vault.clone(), "7d".parse().unwrap(), None, today);
         let held = async || {
             let mut held = Vec::new();
             for (seal, sealed_at) in [(0, first), (1, second)] {
@@ -120,7 +211,7 @@ mod tests {
         };
         tokio::time::sleep(EVERY * 2).await;
         assert_eq!(held().await, [true, true]);
-        clock.advance(Duration::from_secs(7 * 86_400));
+        seals.send_modify(|status| status.sealed_at.0 += 7 * DAY);
         tokio::time::sleep(EVERY * 2).await;
         assert_eq!(held().await, [false, true]);
         keeper.stop().await;

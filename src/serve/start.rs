@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::bind;
 use super::error::ServeError;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Today};
 use super::writer::{ANSWER_WITHIN, Prepared, Writer};
 use crate::api::{self, Api, Erasing, Standing};
 use crate::clock::Clock;
@@ -70,7 +72,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
 
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
-    let mut prepared = Prepared::new(config, Arc::clone(&store)).await?;
+    let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref()).await?;
     let (vkey, made) = (prepared.vkey.clone(), std::mem::take(&mut prepared.made));
     let erasing = Erasing::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
 
@@ -95,6 +97,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let pool = Pool::new(config.seal.pool_bytes, config.seal.admission_wait);
     let config_sha256 = prepared.config_sha256();
     let keeping = prepared.vault.clone();
+    let opened = Instant::now();
     let Writer { sealer, task, eraser } = prepared.open(config, Arc::clone(&clock), pool.clone()).await?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
     metrics.register(sealing.clone());
@@ -107,9 +110,12 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         .map(|to| Exporter::start(to, &metrics, observed.distributions().chain(sealing.distributions())))
         .transpose()?;
     // Last: nothing that may fail comes after the first request that can be received.
-    let keeper = keeping
-        .zip(config.content.vault.as_ref())
-        .map(|(vault, place)| Keeper::start(vault, place.retention, eraser.clone(), Arc::clone(&clock)));
+    let keeper = keeping.zip(config.content.vault.as_ref()).map(|(vault, place)| {
+        let vouched = store.clock_skew_seconds().is_some();
+        let found = task.found.filter(|_| !vouched);
+        let today = Today { status: task.status.clone(), found, opened, stats: Arc::clone(&task.stats) };
+        Keeper::start(vault, place.retention, eraser.clone(), today)
+    });
     let state =
         ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
     let receiver = receive::start(&receive_options(config), state).await?;

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use super::ServeError;
 use super::keys::{load_vault_key, make_secret};
+use crate::clock::Clock;
 use crate::config::{Config, VaultPlace};
-use crate::seal::keys::KeyError;
-use crate::tlog::note::VerifierKey;
+use crate::record::canonical::Json;
+use crate::seal::keys::{KeyError, LogKey};
+use crate::seal::{OpenError, in_force};
 use crate::vault::{Options, Vault, VaultStore, expect_apart, open_place};
+use crate::worm::WormStore;
 
 /// A place for a vault that was found fit to be one. Nothing was written yet.
 #[derive(Debug)]
@@ -27,19 +30,14 @@ impl<'c> Place<'c> {
         Ok(Some(Place { config, vault, store }))
     }
 
-    /// Loads the vault key, which is made while the vault keeps nothing of this log, and becomes the vault's one writer. `made` gets the
-    /// name of a file that was made.
-    pub async fn claim(self, vkey: &VerifierKey, made: &mut Vec<String>) -> Result<Vault, ServeError> {
-        let (log, file) = (&self.config.log.name, &self.vault.key_file);
+    /// Loads the vault key, which is made while the vault keeps nothing of this log, and becomes the vault's one writer. A vault that the
+    /// log was written with and of which nothing is there is not begun anew. `made` gets the name of a file that was made.
+    pub async fn claim(self, mut log: Log<'_>, made: &mut Vec<String>) -> Result<Vault, ServeError> {
+        let (name, file) = (&self.config.log.name, &self.vault.key_file);
         let key = match load_vault_key(file) {
             Err(KeyError::Missing(_)) => {
-                if Vault::exists(self.store.as_ref(), log).await? {
-                    return Err(ServeError::VaultKeyLost {
-                        path: file.display().to_string(),
-                        url: self.store.describe(),
-                        log: log.clone(),
-                    });
-                }
+                expect_no_vault(self.config, self.vault, self.store.as_ref()).await?;
+                self.expect_new(&mut log).await?;
                 make_secret(file).map_err(super::keys::KeysError::File)?;
                 made.push(format!("content.vault.key_file {}", file.display()));
                 load_vault_key(file)
@@ -47,8 +45,54 @@ impl<'c> Place<'c> {
             other => other,
         };
         let key = key.map_err(super::keys::KeysError::File)?;
-        let vault = Vault::new(Options { store: self.store, log: log.clone(), key });
-        vault.claim(&vkey.to_string()).await?;
+        let vault = Vault::new(Options { store: Arc::clone(&self.store), log: name.clone(), key });
+        let owner = log.key.verifier().to_string();
+        if !vault.is_owned_by(&owner).await? {
+            self.expect_new(&mut log).await?;
+        }
+        vault.claim(&owner).await?;
         Ok(vault)
+    }
+
+    async fn expect_new(&self, log: &mut Log<'_>) -> Result<(), ServeError> {
+        match log.keeps_in(self.config, self.vault).await? {
+            false => Ok(()),
+            true => Err(ServeError::VaultGone { url: self.store.describe(), log: self.config.log.name.clone() }),
+        }
+    }
+}
+
+/// Refuses to make a key where a vault keeps things of this log, which no new key opens.
+pub async fn expect_no_vault(config: &Config, vault: &VaultPlace, store: &dyn VaultStore) -> Result<(), ServeError> {
+    let log = &config.log.name;
+    if !Vault::exists(store, log).await? {
+        return Ok(());
+    }
+    Err(ServeError::VaultKeyLost { path: vault.key_file.display().to_string(), url: store.describe(), log: log.clone() })
+}
+
+/// The log whose vault it is.
+#[derive(Debug)]
+pub struct Log<'a> {
+    /// Where evidence lies.
+    pub store: &'a Arc<dyn WormStore>,
+    /// The log's key.
+    pub key: &'a mut LogKey,
+    /// What its `config_change` record would hold.
+    pub configuration: &'a str,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+impl Log<'_> {
+    /// Whether the log was last written with its vault at this very place, so that something must lie there. Another place is another
+    /// configuration, and a new vault.
+    pub async fn keeps_in(&mut self, config: &Config, vault: &VaultPlace) -> Result<bool, OpenError> {
+        let classes = &config.retention.classes;
+        let before = in_force(self.store, &config.log.name, self.key, classes, self.clock, self.configuration).await?;
+        // What an earlier version has sealed is JSON; what is none names no vault.
+        let before = before.and_then(|text| Json::parse(text.as_bytes()).ok());
+        let named = before.as_ref().and_then(|json| json.path("content.vault.url")).and_then(Json::as_str);
+        Ok(named.is_some_and(|url| url == vault.url.to_string()))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::vault::Place;
+use super::vault::{Log, Place};
 use super::{ServeError, keys, no_object_lock};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -59,18 +59,21 @@ pub struct Writer {
 
 impl Prepared {
     /// Checks store, vault and keys; makes keys that are missing, where that is right.
-    pub(super) async fn new(config: &Config, store: Arc<dyn WormStore>) -> Result<Self, ServeError> {
+    pub(super) async fn new(config: &Config, store: Arc<dyn WormStore>, clock: &dyn Clock) -> Result<Self, ServeError> {
         check_store(config, store.as_ref()).await?;
         check_room(config, store.as_ref()).await?;
         let place = Place::find(config).await?;
-        let keys::Keys { log: key, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
+        let keys::Keys { log: mut key, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
         let vkey = key.verifier().clone();
-        let vault = match place {
-            Some(place) => Some(place.claim(&vkey, &mut made).await?),
-            None => None,
-        };
         let identity = IdentityKey::new(*identity.0);
         let configuration = config.sealed_text(identity.id());
+        let vault = match place {
+            Some(place) => {
+                let log = Log { store: &store, key: &mut key, configuration: &configuration, clock };
+                Some(place.claim(log, &mut made).await?)
+            }
+            None => None,
+        };
         Ok(Prepared { store, key, vkey, identity, vault, made, configuration })
     }
 
@@ -149,7 +152,7 @@ impl Writer {
         if !keys::log_exists(store.as_ref(), &config.log.name).await? {
             return Err(ServeError::NoLog { log: config.log.name.clone(), store: store.describe() });
         }
-        let mut prepared = Prepared::new(config, store).await?;
+        let mut prepared = Prepared::new(config, store, clock.as_ref()).await?;
         if promise == Promise::Respected && matches!(config.store.url, StoreUrl::S3 { .. }) {
             prepared.expect_no_other(config, clock.as_ref()).await?;
         }

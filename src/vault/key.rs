@@ -32,7 +32,8 @@ use crate::worm::ObjectKey;
 const MAGIC: &str = "spanseal.vault/1";
 /// Speed before size: content is written in the way of every seal.
 const ZSTD_LEVEL: i32 = 1;
-/// Most decoded bytes of one object: a pack is closed beyond 32 MiB, and a request, which is the longest piece, has 128 MiB at most.
+/// Most decoded bytes of one object: a pack is closed beyond 32 MiB, and the longest piece has 160 MiB and its header
+/// ([`PIECE_BYTES_MAX`](crate::record::apart::PIECE_BYTES_MAX)). Nothing longer is written, because nothing longer is read.
 pub(super) const DECODED_MAX: u64 = 192 * 1024 * 1024;
 /// Most stored bytes: content that does not compress grows by a thousandth.
 pub(super) const STORED_MAX: u64 = DECODED_MAX + 1024 * 1024;
@@ -107,9 +108,10 @@ impl VaultKey {
         let mut out = header.clone().into_bytes();
         out.extend_from_slice(&nonce);
         let begins = out.len();
-        let mut encoder = zstd::Encoder::new(&mut out, ZSTD_LEVEL).map_err(failed)?;
-        write(&mut encoder).map_err(failed)?;
-        encoder.finish().map_err(failed)?;
+        let encoder = zstd::Encoder::new(&mut out, ZSTD_LEVEL).map_err(failed)?;
+        let mut bounded = Bounded { to: encoder, room: DECODED_MAX };
+        write(&mut bounded).map_err(failed)?;
+        bounded.to.finish().map_err(failed)?;
         let plain = out.get_mut(begins..).unwrap_or_default();
         let tag = self
             .object_key(key)?
@@ -160,6 +162,25 @@ impl VaultKey {
     pub fn hmac_key(&self, purpose: &str) -> Option<hmac::Key> {
         let info = [b"hmac ".as_slice(), purpose.as_bytes()];
         self.prk.expand(&info, hmac::HMAC_SHA256).map(hmac::Key::from).ok()
+    }
+}
+
+/// Takes `room` bytes and no more.
+struct Bounded<W> {
+    to: W,
+    room: u64,
+}
+
+impl<W: Write> Write for Bounded<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        let left = u64::try_from(written).ok().and_then(|written| self.room.checked_sub(written));
+        self.room = left.ok_or_else(|| std::io::Error::other("it is longer than what can be read back"))?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
     }
 }
 
@@ -239,6 +260,21 @@ mod tests {
         let error = other.open(Kind::Pack, &key("log/packs/a"), &stored).unwrap_err();
         assert!(matches!(&error, VaultError::OtherKey { found, own, .. } if found == vault.id() && own == other.id()), "{error}");
         assert!(!format!("{vault:?}").contains("7, 7"));
+    }
+
+    #[test]
+    fn what_could_not_be_opened_is_not_sealed() {
+        let (vault, at) = (VaultKey::new(&[7; 32]), key("log/packs/a"));
+        let zeros = vec![0; 1024 * 1024];
+        let fill = |more: &'static [u8]| {
+            let chunks = DECODED_MAX / (1024 * 1024);
+            let zeros = &zeros;
+            move |out: &mut dyn Write| (0..chunks).try_for_each(|_| out.write_all(zeros)).and_then(|()| out.write_all(more))
+        };
+        let stored = vault.seal(Kind::Pack, &at, fill(b"")).unwrap();
+        assert_eq!(u64::try_from(vault.open(Kind::Pack, &at, &stored).unwrap().len()).unwrap(), DECODED_MAX);
+        let error = vault.seal(Kind::Pack, &at, fill(b"x")).unwrap_err().to_string();
+        assert!(error.contains("longer than what can be read back"), "{error}");
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub use pack::Entry;
 pub use persons::{Persons, parse_pseudonym, pseudonym_text};
 pub use place::expect_apart;
 pub use rewrite::{Erased, is_expired};
-pub use store::{Listed, VaultStore, open_place};
+pub use store::{Listed, VaultStore, open_place, open_to_others};
 
 use std::collections::HashSet;
 use std::fmt;
@@ -233,8 +233,9 @@ impl Vault {
         if entries.is_empty() {
             return Ok(());
         }
-        let (key, body) = self.0.encrypt_persons(&entries.iter().collect::<Vec<_>>())?;
-        self.write(&key, body).await?;
+        for (key, body) in self.0.encrypt_persons(&entries.iter().collect::<Vec<_>>())? {
+            self.write(&key, body).await?;
+        }
         self.0.persons.mark_stored(entries.iter());
         Ok(())
     }
@@ -378,7 +379,7 @@ impl Vault {
 /// What one attempt at a seal puts, encrypted.
 struct Encrypted {
     packs: Vec<(ObjectKey, Bytes)>,
-    persons: Option<(ObjectKey, Bytes)>,
+    persons: Vec<(ObjectKey, Bytes)>,
 }
 
 impl Inner {
@@ -397,19 +398,20 @@ impl Inner {
             packs.push((key, body));
         }
         let entries: Vec<&PersonEntry> = aparts.iter().flat_map(|apart| &apart.persons).collect();
-        let persons = if entries.is_empty() { None } else { Some(self.encrypt_persons(&entries)?) };
-        Ok(Encrypted { packs, persons })
+        Ok(Encrypted { packs, persons: self.encrypt_persons(&entries)? })
     }
 
-    /// A new object of these persons, each once.
-    fn encrypt_persons(&self, entries: &[&PersonEntry]) -> Result<(ObjectKey, Bytes), VaultError> {
-        let key = self.key(&format!("persons/{}", hex::encode(random()?)));
+    /// New objects of these persons, each once; one, unless they are very many.
+    fn encrypt_persons(&self, entries: &[&PersonEntry]) -> Result<Vec<(ObjectKey, Bytes)>, VaultError> {
         let mut seen = HashSet::new();
-        let body = self.key.seal(Kind::Persons, &key, |out| {
-            let mut once = entries.iter().filter(|e| seen.insert((e.key, e.pseudonym)));
-            once.try_for_each(|entry| persons::write_entry(out, entry))
-        })?;
-        Ok((key, body))
+        let once = entries.iter().filter(|e| seen.insert((e.key, e.pseudonym)));
+        let mut objects = Vec::new();
+        for entries in pack::in_objects(once, |entry| persons::encoded_len(entry)) {
+            let key = self.key(&format!("persons/{}", hex::encode(random()?)));
+            let write = |out: &mut dyn std::io::Write| entries.iter().try_for_each(|entry| persons::write_entry(out, entry));
+            objects.push((key.clone(), self.key.seal(Kind::Persons, &key, write)?));
+        }
+        Ok(objects)
     }
 }
 

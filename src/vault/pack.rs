@@ -24,8 +24,10 @@ use crate::record::apart::{Apart, Piece, SALT_BYTES};
 use crate::record::content::Scheme;
 use crate::worm::ObjectKey;
 
-/// Decoded bytes beyond which a pack is closed: what one read of one content costs at most, but for a single larger content.
+/// Decoded bytes beyond which a pack is closed, or an object of persons: what one read of one content costs at most, but for a single larger content.
 pub(super) const PACK_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of an entry beside its content and the names in it.
+const ENTRY_BYTES: usize = 16 + SALT_BYTES + 1 + 2 + 4;
 
 /// One content as the vault gives it back. `Debug` shows no content.
 #[derive(Clone)]
@@ -79,21 +81,33 @@ pub(super) fn parse_name(name: &str) -> Option<(UnixSeconds, u64)> {
 
 /// Which pieces go into which pack: batch and piece by position, in order.
 pub(super) fn divide(aparts: &[Apart]) -> Vec<Vec<(usize, usize)>> {
-    let mut packs: Vec<Vec<(usize, usize)>> = Vec::new();
+    let pieces = |(batch, apart): (usize, &Apart)| (0..apart.pieces.len()).map(move |at| (batch, at)).collect::<Vec<_>>();
+    let all = aparts.iter().enumerate().flat_map(pieces);
+    in_objects(all, |(batch, at)| aparts.get(*batch).and_then(|apart| apart.pieces.get(*at)).map_or(0, encoded_len))
+}
+
+/// Bytes of a piece in its pack.
+fn encoded_len(piece: &Piece) -> usize {
+    ENTRY_BYTES + piece.scheme.as_str().len() + piece.member.len() + piece.content.len()
+}
+
+/// Divides entries among objects, each of which is closed when its entries have [`PACK_BYTES`] or the next one would go far beyond them: a
+/// long one has an object of its own.
+pub(super) fn in_objects<T>(entries: impl IntoIterator<Item = T>, encoded_len: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut objects: Vec<Vec<T>> = Vec::new();
     let mut bytes = PACK_BYTES;
-    for (batch, apart) in aparts.iter().enumerate() {
-        for (at, piece) in apart.pieces.iter().enumerate() {
-            if bytes >= PACK_BYTES {
-                packs.push(Vec::new());
-                bytes = 0;
-            }
-            bytes = bytes.saturating_add(piece.content.len());
-            if let Some(open) = packs.last_mut() {
-                open.push((batch, at));
-            }
+    for entry in entries {
+        let more = encoded_len(&entry);
+        if bytes >= PACK_BYTES || bytes.saturating_add(more) > 2 * PACK_BYTES {
+            objects.push(Vec::new());
+            bytes = 0;
+        }
+        bytes = bytes.saturating_add(more);
+        if let Some(open) = objects.last_mut() {
+            open.push(entry);
         }
     }
-    packs
+    objects
 }
 
 /// Writes one piece.
@@ -191,6 +205,7 @@ pub(super) fn bytes<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::apart::PIECE_BYTES_MAX;
 
     fn piece(n: u8, member: &'static str, content: std::ops::Range<usize>) -> Piece {
         Piece { record: RecordId([n; 16]), member: member.into(), scheme: Scheme::Utf8, salt: [n; SALT_BYTES], content }
@@ -230,9 +245,27 @@ mod tests {
 
     #[test]
     fn a_pack_is_closed_when_it_is_long() {
-        let pieces = [PACK_BYTES - 1, 1, 1].map(|len| piece(1, "input", 0..len)).to_vec();
-        let aparts = [Apart { pieces, ..Apart::default() }];
-        assert_eq!(divide(&aparts), [vec![(0, 0), (0, 1)], vec![(0, 2)]]);
+        let of = |lens: &[usize]| {
+            let pieces = lens.iter().map(|len| piece(1, "input", 0..*len)).collect();
+            divide(&[Apart { pieces, ..Apart::default() }])
+        };
+        let entry = ENTRY_BYTES + "utf8".len() + "input".len();
+        assert_eq!(of(&[PACK_BYTES - entry - 1, 1, 1]), [vec![(0, 0), (0, 1)], vec![(0, 2)]]);
+        assert_eq!(of(&[PACK_BYTES - entry, 1]), [vec![(0, 0)], vec![(0, 1)]], "headers count");
+        assert_eq!(of(&[1, PIECE_BYTES_MAX]), [vec![(0, 0)], vec![(0, 1)]], "a long one is alone");
         assert!(divide(&[Apart::default()]).is_empty());
+        let empty = vec![0; PACK_BYTES / entry + 2];
+        assert_eq!(of(&empty).len(), 2, "contents of no bytes fill a pack too");
+    }
+
+    #[test]
+    fn an_entry_is_as_long_as_counted() {
+        let apart = Apart { bytes: b"hello".to_vec(), ..Apart::default() };
+        let piece = piece(1, "input", 0..5);
+        let mut plain = Vec::new();
+        write_piece(&mut plain, &apart, &piece).unwrap();
+        assert_eq!(plain.len(), encoded_len(&piece));
+        let longest = u64::try_from(PIECE_BYTES_MAX + ENTRY_BYTES + usize::from(u8::MAX) + usize::from(u16::MAX)).unwrap();
+        assert!(longest <= crate::vault::key::DECODED_MAX);
     }
 }

@@ -79,8 +79,18 @@ impl Persons {
 }
 
 impl PersonBook for Persons {
-    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> [u8; 16]) -> Given {
-        Persons::pseudonym(self, key, fresh)
+    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> Option<[u8; 16]>) -> Option<Given> {
+        match self.book().entry(key) {
+            Slot::Occupied(slot) => Some(*slot.get()),
+            Slot::Vacant(slot) => fresh().map(|pseudonym| *slot.insert(Given { pseudonym, stored: false })),
+        }
+    }
+
+    fn give_back(&self, key: &[u8; 32], pseudonym: &[u8; 16]) {
+        let mut book = self.book();
+        if book.get(key).is_some_and(|given| !given.stored && given.pseudonym == *pseudonym) {
+            book.remove(key);
+        }
     }
 }
 
@@ -119,6 +129,11 @@ pub(super) fn write_entry(out: &mut dyn Write, entry: &PersonEntry) -> io::Resul
     Ok(())
 }
 
+/// Bytes of an entry.
+pub(super) fn encoded_len(entry: &PersonEntry) -> usize {
+    32 + 16 + 4 + 4 + entry.realm.len() + entry.id.len()
+}
+
 /// All entries of a decoded object.
 pub(super) fn read_entries(plain: &[u8], key: &ObjectKey) -> Result<Vec<PersonEntry>, VaultError> {
     let mut rest = plain;
@@ -153,6 +168,7 @@ mod tests {
         for entry in [entry(1, "alice"), entry(2, "")] {
             write_entry(&mut plain, &entry).unwrap();
         }
+        assert_eq!(plain.len(), encoded_len(&entry(1, "alice")) + encoded_len(&entry(2, "")));
         let key = ObjectKey("k".into());
         let read = read_entries(&plain, &key).unwrap();
         let shown: Vec<_> = read.iter().map(|e| (e.key[0], e.pseudonym[0], e.realm.as_str(), e.id.as_str())).collect();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::key::Kind;
-use super::{AT_ONCE, Vault, VaultError, on_its_own_thread, pack, persons};
+use super::{AT_ONCE, Listed, Vault, VaultError, on_its_own_thread, pack, persons};
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
 use crate::retain::Period;
@@ -110,14 +110,27 @@ impl Vault {
             bytes += listed.size;
             bytes <= MERGE_BYTES
         });
-        let keys: Vec<ObjectKey> = small.into_iter().map(|listed| listed.key).collect();
-        let read = keys.clone().into_iter().map(|key| async move {
+        let read = small.into_iter().map(|Listed { key, .. }| async move {
             let plain = self.read(Kind::Persons, &key).await?;
-            plain.map_or(Ok(Vec::new()), |plain| persons::read_entries(&plain, &key))
+            let len = plain.as_ref().map_or(0, |plain| plain.len());
+            let entries = plain.map_or(Ok(Vec::new()), |plain| persons::read_entries(&plain, &key))?;
+            Ok::<_, VaultError>((key, len, entries))
         });
-        let entries: Vec<Vec<_>> = stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
-        let (key, body) = self.0.encrypt_persons(&entries.iter().flatten().collect::<Vec<_>>())?;
-        self.write(&key, body).await?;
+        let mut read = stream::iter(read).buffered(AT_ONCE);
+        // What is small as it is stored may be large: no more than one object holds.
+        let (mut keys, mut entries, mut room) = (Vec::new(), Vec::new(), pack::PACK_BYTES);
+        while let Some((key, len, more)) = read.try_next().await? {
+            let Some(left) = room.checked_sub(len) else { break };
+            room = left;
+            keys.push(key);
+            entries.extend(more);
+        }
+        if keys.len() < 2 {
+            return Ok(0);
+        }
+        for (key, body) in self.0.encrypt_persons(&entries.iter().collect::<Vec<_>>())? {
+            self.write(&key, body).await?;
+        }
         self.delete_all(keys).await
     }
 

@@ -7,7 +7,7 @@
 //! 3. `list` gives keys in the order of their bytes, only those greater than `after`, at most `limit` and at least one if there is any.
 
 use std::fmt;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ struct FolderVault {
 
 impl FolderVault {
     fn open(root: &Path) -> Result<Self, VaultError> {
-        Ok(FolderVault { root: root.to_owned(), store: LocalStore::open(root, LocalOptions::default())? })
+        Ok(FolderVault { root: root.to_owned(), store: LocalStore::open(root, LocalOptions { private: true, ..LocalOptions::default() })? })
     }
 }
 
@@ -91,10 +91,13 @@ impl VaultStore for FolderVault {
     }
 
     async fn claim(&self, log: &str) -> Result<WriterGuard, VaultError> {
-        let root = self.root.clone();
-        // Where it cannot be made the claim says so, in its own words.
-        let _ = tokio::task::spawn_blocking(move || std::fs::DirBuilder::new().mode(0o700).create(root)).await;
-        self.store.claim(log).await.map_err(|e| VaultError::of_put("claim", e))
+        let guard = self.store.claim(log).await.map_err(|e| VaultError::of_put("claim", e))?;
+        for folder in [self.root.clone(), self.root.join(log)] {
+            if let Some(warning) = open_to_others(&folder) {
+                tracing::warn!(warning, "vault.folder.open");
+            }
+        }
+        Ok(guard)
     }
 
     async fn check(&self) -> Result<(), VaultError> {
@@ -116,6 +119,13 @@ impl VaultStore for FolderVault {
     async fn delete(&self, key: &ObjectKey) -> Result<(), VaultError> {
         self.store.remove(key).await.map_err(|e| VaultError::of_put("delete", e))
     }
+}
+
+/// What to say of a folder of a vault that others than its owner can look into. What lies there is encrypted; its names and sizes are not.
+pub fn open_to_others(folder: &Path) -> Option<String> {
+    let mode = std::fs::metadata(folder).ok()?.permissions().mode() & 0o777;
+    let shown = folder.display();
+    (mode & 0o077 != 0).then(|| format!("the vault's folder `{shown}` is open to others (mode {mode:o}); run `chmod 700 {shown}`"))
 }
 
 /// A bucket, or a folder of it.

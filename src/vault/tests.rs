@@ -328,6 +328,25 @@ async fn small_objects_of_persons_are_merged_without_losing_anybody() {
     }
 }
 
+/// Scenario: objects of persons that are small as they are stored and large once decoded, more of them than one object holds. Guarantee:
+/// everything that is written, merged or not, can be read back.
+#[tokio::test]
+async fn objects_of_persons_are_closed_by_what_they_decode_to() {
+    let store = memory(false);
+    let vault = claimed(&store).await;
+    for n in 0..70 {
+        vault.remember(&[PersonEntry { id: "a".repeat(1024 * 1024), ..person(n) }]).await.unwrap();
+    }
+    vault.merge_persons().await.unwrap();
+    assert_eq!(claimed(&store).await.persons().len(), 70);
+    let largest = all_objects(&vault).await.into_iter().max().unwrap();
+    assert!(largest <= 2 * pack::PACK_BYTES, "{largest}");
+}
+
+async fn all_objects(vault: &Vault) -> Vec<usize> {
+    vault.every_object().await.unwrap().into_iter().map(|(_, plain)| plain.len()).collect()
+}
+
 #[tokio::test]
 async fn packs_go_when_their_time_is_over_and_not_a_day_earlier() {
     let store = memory(false);
@@ -373,12 +392,20 @@ async fn a_changed_place_is_refused() {
 async fn a_folder_keeps_the_contract_and_is_the_owners() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("vault");
+    let root = folder.path().join("above/vault");
     let store = open_place(&StoreUrl::File(root.clone()), &crate::worm::StoreOptions::default()).await.unwrap();
     assert!(!Vault::exists(store.as_ref(), LOG).await.unwrap() && !root.exists(), "looking makes nothing");
     let vault = Vault::new(Options { store: Arc::clone(&store), log: LOG.into(), key: VaultKey::new(&[7; 32]) });
     vault.claim("owner").await.unwrap();
-    assert_eq!(std::fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for made in [folder.path().join("above"), root.clone(), root.join(LOG), root.join("_tmp"), root.join("_locks")] {
+        assert_eq!(mode(&made), 0o700, "{}", made.display());
+    }
+    assert_eq!((mode(&root.join(LOG).join("owner")), mode(&root.join("_locks").join(LOG))), (0o600, 0o600));
+    assert_eq!(open_to_others(&root), None);
+    std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o750)).unwrap();
+    let told = open_to_others(&root).unwrap();
+    assert!(told.contains("is open to others (mode 750); run `chmod 700"), "{told}");
     assert!(vault.clone().0.store.claim(LOG).await.is_err(), "one writer");
     let _packs = vault.put(3, today(), vec![apart(&[1, 2])]).await.unwrap();
     vault.erase(3, today(), &HashSet::from([id(1)])).await.unwrap();

@@ -19,9 +19,9 @@ use bytes::Bytes;
 use rustix::fs::IFlags;
 use rustix::io::Errno;
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +45,8 @@ pub struct LocalOptions {
     /// `store.file.immutable`: set the immutable flag (`chattr +i`) on every object that is put create-only. Needs
     /// CAP_LINUX_IMMUTABLE and a file system that has the flag; asked for and not possible is an error, never silence.
     pub immutable: bool,
+    /// Folders and files that are made are their owner's alone (0700, 0600). For a vault.
+    pub private: bool,
 }
 
 /// See the module. Clones share one state.
@@ -56,6 +58,7 @@ struct Inner {
     /// Absolute.
     root: PathBuf,
     immutable: bool,
+    private: bool,
     /// Folders whose entry in their parent this process knows to be on the disk. A folder that merely exists may have
     /// been made by a process that crashed, or by another thread that has not synced yet.
     synced: Mutex<HashSet<PathBuf>>,
@@ -79,6 +82,7 @@ impl LocalStore {
         Ok(LocalStore(Arc::new(Inner {
             root: absolute,
             immutable: options.immutable,
+            private: options.private,
             synced: Mutex::default(),
             next_temp: AtomicU64::new(0),
             #[cfg(test)]
@@ -287,7 +291,7 @@ impl Inner {
         loop {
             let name = format!("{log}.{}.{}", std::process::id(), self.next_temp.fetch_add(1, Ordering::Relaxed));
             let temp = folder.join(name);
-            match OpenOptions::new().write(true).create_new(true).mode(0o444).open(&temp) {
+            match OpenOptions::new().write(true).create_new(true).mode(if self.private { 0o600 } else { 0o444 }).open(&temp) {
                 Ok(mut file) => {
                     let temp = Temp(temp);
                     file.write_all(body)?;
@@ -313,9 +317,9 @@ impl Inner {
             if folder.starts_with(&self.root) && folder != self.root {
                 self.make_folder(parent)?;
             } else {
-                make_above(parent)?;
+                self.make_above(parent)?;
             }
-            match fs::create_dir(folder) {
+            match self.create_dir(folder) {
                 Err(e) if e.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(io::Error::from(ErrorKind::NotADirectory)),
                 other => other?,
@@ -328,6 +332,26 @@ impl Inner {
         }
         synced.insert(folder.to_owned());
         Ok(())
+    }
+
+    /// Makes missing folders above the root, each synced into its parent.
+    fn make_above(&self, folder: &Path) -> io::Result<()> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        if let Some(parent) = folder.parent() {
+            self.make_above(parent)?;
+            match self.create_dir(folder) {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+                other => other?,
+            }
+            sync_folder(parent)?;
+        }
+        Ok(())
+    }
+
+    fn create_dir(&self, folder: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(if self.private { 0o700 } else { 0o777 }).create(folder)
     }
 
     fn get(&self, key: &ObjectKey, limit: u64) -> Result<Option<Bytes>, ReadError> {
@@ -387,6 +411,7 @@ impl Inner {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(if self.private { 0o600 } else { 0o666 })
             .open(folder.join(log))
             .map_err(|e| not_stored(&key, "open the lock file", &e))?;
         match file.try_lock() {
@@ -435,22 +460,6 @@ impl Inner {
 
 fn the_version(key: ObjectKey, size: u64) -> Version {
     Version { key, id: None, is_latest: true, is_delete_marker: false, size }
-}
-
-/// Makes missing folders above the root, each synced into its parent.
-fn make_above(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = folder.parent() {
-        make_above(parent)?;
-        match fs::create_dir(folder) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
-            other => other?,
-        }
-        sync_folder(parent)?;
-    }
-    Ok(())
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

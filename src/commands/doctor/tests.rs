@@ -22,7 +22,7 @@ async fn examine(config: &Config) -> Report {
     checks::files(config, &mut report);
     let store = checks::store(config, &mut report).await;
     checks::keys(config, store.as_ref(), &mut report).await;
-    vault::check(config, &mut report).await;
+    vault::check(config, store.as_ref(), &mut report).await;
     checks::ports(config, &mut report).await;
     canary::check(config, store.as_deref(), false, &mut report).await;
     report
@@ -92,6 +92,60 @@ async fn the_vault_is_told() {
     crate::serve::keys::make_secret(&place.key_file).unwrap();
     let told = text(&config).await;
     assert!(told.contains("problem") && told.contains("bring the right key file"), "{told}");
+}
+
+/// Scenario: a log with content in its vault, and then the vault is not there (not mounted), nor its key; or an object of it does not open.
+/// Guarantee: `serve`, `keygen` and `doctor` do not take it for a new vault, and `doctor` names what cannot be read.
+#[tokio::test]
+async fn a_vault_that_is_gone_is_not_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), "api: {endpoint: '127.0.0.1:0'}");
+    let clock = || -> std::sync::Arc<dyn crate::clock::Clock> { std::sync::Arc::new(crate::clock::SystemClock) };
+    let start = async |config: &Config| match crate::serve::start(config, clock()).await {
+        Ok(serving) => serving.drain().await.map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    start(&config).await.unwrap();
+    let place = config.content.vault.clone().unwrap();
+    let crate::worm::StoreUrl::File(root) = &place.url else { panic!() };
+    let key = crate::serve::keys::load_vault_key(&place.key_file).unwrap();
+    let text = async |config: &Config| examine(config).await.to_text();
+
+    // An object that does not open, and a folder that others can look into.
+    std::fs::create_dir_all(root.join("audit/persons")).unwrap();
+    std::fs::write(root.join("audit/persons/00"), "x").unwrap();
+    std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let told = text(&config).await;
+    assert!(told.contains("audit/persons/00`: it is no object of a vault"), "{told}");
+    assert!(told.contains("warning   vault") && told.contains("is open to others (mode 755)"), "{told}");
+    std::fs::remove_file(root.join("audit/persons/00")).unwrap();
+
+    let keygen = crate::cli::KeygenArgs { only: Some(crate::cli::KeyKind::Vault), public: false };
+    let (kept, away) = (folder.path().join("kept.key"), folder.path().join("away"));
+    std::fs::rename(&place.key_file, &kept).unwrap();
+    let refused = crate::commands::keygen::run(keygen, &config).await.unwrap_err().to_string();
+    assert!(refused.contains("bring the file back") && !place.key_file.exists(), "{refused}");
+
+    std::fs::rename(root, &away).unwrap();
+    for with_key in [false, true] {
+        if with_key {
+            std::fs::rename(&kept, &place.key_file).unwrap();
+        }
+        let refused = start(&config).await.unwrap_err();
+        assert!(refused.contains("nothing of that vault is there: mount it") && refused.contains("name another place"), "{refused}");
+        assert!(!root.join("audit/owner").exists() && place.key_file.exists() == with_key);
+        let told = text(&config).await;
+        assert!(told.contains("problem   vault") && told.contains("nothing of that vault is there"), "{told}");
+    }
+    // Another place is the way out that is asked for; the old one may come back.
+    let mut other = config.clone();
+    if let Some(vault) = &mut other.content.vault {
+        vault.url = crate::worm::StoreUrl::File(folder.path().join("other"));
+    }
+    start(&other).await.unwrap();
+    std::fs::rename(&away, root).unwrap();
+    start(&config).await.unwrap();
+    assert_eq!(crate::serve::keys::load_vault_key(&place.key_file).unwrap().id(), key.id());
 }
 
 #[tokio::test]

@@ -1,15 +1,22 @@
 //! The vault: whether its place forgets what is deleted, and whether its key opens it. Nothing is left behind.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::Report;
+use crate::clock::SystemClock;
 use crate::commands::output::{absolute, absolute_store};
 use crate::config::{Config, VaultPlace};
+use crate::record::identity::IdentityKey;
 use crate::seal::keys::{KeyError, LogKey};
-use crate::serve::keys::load_vault_key;
-use crate::vault::{Options, Vault, VaultError, VaultStore, open_place};
+use crate::serve::ServeError;
+use crate::serve::keys::{load_identity, load_vault_key};
+use crate::serve::vault::Log;
+use crate::vault::{Options, Vault, VaultError, VaultStore, open_place, open_to_others};
 use crate::worm::local::{Place, probe};
-use crate::worm::{ObjectKey, StoreUrl};
+use crate::worm::{ObjectKey, StoreUrl, WormStore};
 
-pub(super) async fn check(config: &Config, report: &mut Report) {
+pub(super) async fn check(config: &Config, store: Option<&Arc<dyn WormStore>>, report: &mut Report) {
     let Some(place) = &config.content.vault else { return };
     let shown = absolute_store(&place.url);
     let opened = match open_place(&place.url, &config.store.options()).await {
@@ -18,7 +25,12 @@ pub(super) async fn check(config: &Config, report: &mut Report) {
     };
     if let StoreUrl::File(root) = &place.url {
         match probe(root, &config.log.name).await {
-            Ok(Place::Writable) => report.ok("vault", format!("{shown} can be read and written")),
+            Ok(Place::Writable) => {
+                report.ok("vault", format!("{shown} can be read and written"));
+                if let Some(warning) = [root.clone(), root.join(&config.log.name)].iter().find_map(|folder| open_to_others(folder)) {
+                    report.warning("vault", warning);
+                }
+            }
             Ok(Place::CanBeMade) => report.ok("vault", format!("{shown} does not exist yet and can be made")),
             Err(error) => return report.problem("vault", format!("content.vault.url: {error}")),
         }
@@ -33,7 +45,7 @@ pub(super) async fn check(config: &Config, report: &mut Report) {
         }
     }
     report.ok("vault", format!("content is kept for {} from the day it was sealed; persons until they are erased", place.retention));
-    key(config, place, opened, report).await;
+    key(config, place, (opened, store), report).await;
 }
 
 /// Writes an object and deletes it: the right to delete is missed only when it is too late.
@@ -48,12 +60,18 @@ async fn try_it(opened: &dyn VaultStore, log: &str) -> Result<(), VaultError> {
 }
 
 /// The key, and whether it is the one of what lies there.
-async fn key(config: &Config, place: &VaultPlace, opened: std::sync::Arc<dyn VaultStore>, report: &mut Report) {
+async fn key(
+    config: &Config,
+    place: &VaultPlace,
+    (opened, store): (Arc<dyn VaultStore>, Option<&Arc<dyn WormStore>>),
+    report: &mut Report,
+) {
     let (log, file) = (&config.log.name, absolute(&place.key_file));
     let key = match load_vault_key(&place.key_file) {
         Ok(key) => key,
         Err(KeyError::Missing(_)) => {
             return match Vault::exists(opened.as_ref(), log).await {
+                Ok(false) if is_gone(config, (place, opened.as_ref()), store, report).await => {}
                 Ok(false) => report.ok("vault", format!("`content.vault.key_file` `{file}` does not exist; `serve` makes it")),
                 Ok(true) => report.problem(
                     "vault",
@@ -70,17 +88,45 @@ async fn key(config: &Config, place: &VaultPlace, opened: std::sync::Arc<dyn Vau
     report.ok("vault", format!("vault key `{file}` is good; id {}", key.id()));
     // Without the log's key (which has a line of its own) nobody knows whose vault it should be.
     let Ok(own) = LogKey::load(&config.log.key_file) else { return };
-    let vault = Vault::new(Options { store: opened, log: log.clone(), key });
+    let vault = Vault::new(Options { store: Arc::clone(&opened), log: log.clone(), key });
     match vault.is_owned_by(&own.verifier().to_string()).await {
         Ok(true) => {}
+        Ok(false) if is_gone(config, (place, opened.as_ref()), store, report).await => return,
         Ok(false) => return report.ok("vault", format!("it keeps nothing of the log `{log}` yet")),
         Err(error) => return tell(report, &error),
+    }
+    // All of them are read, as `serve` does at its start; nobody is looked for.
+    if let Err(error) = vault.resolve(&HashSet::new()).await {
+        return tell(report, &error);
     }
     match vault.intents().await {
         Ok(intents) if intents.is_empty() => report.ok("vault", format!("it is the vault of this log `{log}`")),
         Ok(intents) => report.warning("vault", format!("{} erasures are begun and not finished; `serve` finishes them", intents.len())),
         Err(error) => tell(report, &error),
     }
+}
+
+/// Whether the log keeps things in this vault, of which nothing is there; then that is told. Without store or keys, which have lines of their
+/// own, nobody knows.
+async fn is_gone(
+    config: &Config,
+    (place, opened): (&VaultPlace, &dyn VaultStore),
+    store: Option<&Arc<dyn WormStore>>,
+    report: &mut Report,
+) -> bool {
+    let (Some(store), Ok(mut key), Ok(identity)) = (store, LogKey::load(&config.log.key_file), load_identity(&config.identity.key_file))
+    else {
+        return false;
+    };
+    let configuration = config.sealed_text(IdentityKey::new(*identity.0).id());
+    let mut log = Log { store, key: &mut key, configuration: &configuration, clock: &SystemClock };
+    // What is wrong with the log itself is told elsewhere.
+    let gone = log.keeps_in(config, place).await.unwrap_or(false);
+    if gone {
+        let error = ServeError::VaultGone { url: opened.describe(), log: config.log.name.clone() };
+        report.problem("vault", format!("{error}; `serve` refuses"));
+    }
+    gone
 }
 
 fn tell(report: &mut Report, error: &VaultError) {

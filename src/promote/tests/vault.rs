@@ -23,8 +23,15 @@ impl Book {
 }
 
 impl PersonBook for Book {
-    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> [u8; 16]) -> Given {
-        *self.0.lock().unwrap().entry(key).or_insert_with(|| Given { pseudonym: fresh(), stored: false })
+    fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> Option<[u8; 16]>) -> Option<Given> {
+        let mut book = self.0.lock().unwrap();
+        let given = book.get(&key).copied().or_else(|| fresh().map(|pseudonym| Given { pseudonym, stored: false }))?;
+        book.insert(key, given);
+        Some(given)
+    }
+
+    fn give_back(&self, key: &[u8; 32], pseudonym: &[u8; 16]) {
+        self.0.lock().unwrap().retain(|k, given| k != key || given.pseudonym != *pseudonym || given.stored);
     }
 }
 
@@ -248,6 +255,54 @@ fn what_becomes_no_record_leaves_nothing_apart() {
         if logs { promoter.logs(&request, context, &mut batch) } else { promoter.traces(&request, context, &mut batch) }.unwrap();
     }
     assert_eq!((expect_open(&batch), batch.apart.persons.len()), (2, 1));
+}
+
+/// Scenario: requests that name persons whom nobody met before become no records: malformed, no room, no randomness. Guarantee: nobody stays
+/// in the book for whom no entry is on its way to the vault, and whoever another request has brought stays.
+#[test]
+fn persons_of_what_becomes_no_record_are_given_back() {
+    #[derive(Debug)]
+    struct None;
+    impl Room for None {
+        fn has(&self, _bytes: usize) -> bool {
+            false
+        }
+    }
+    let persons = crate::vault::Persons::default();
+    let of = |random| Settings { identity_mode: IdentityMode::Vault, persons: Some(Arc::new(persons.clone())), random, ..vault(false) };
+    let promoter = Promoter::new(of(getrandom::fill)).unwrap();
+    let naming = |who: &str| said(&[("user.id", Any::text(who))]);
+    let send = |promoter: &Promoter, span: Vec<u8>, room: &dyn Room| {
+        let mut batch = Batch::default();
+        let context = Context { room, ..Context::new(RECEIVED) };
+        let promoted = promoter.traces(&request(&[], ("s", ""), &[span]), context, &mut batch);
+        (promoted, batch.records.len())
+    };
+    assert_eq!(send(&promoter, naming("alice"), &Unbounded).1, 1);
+    for who in ["alice", "bob"] {
+        let broken = [naming(who), field(9, &[0x0a, 0x7f])].concat();
+        assert_eq!(send(&promoter, broken, &Unbounded).1, 0);
+        assert_eq!(persons.len(), 1, "malformed: {who}");
+        assert_eq!(send(&promoter, naming(who), &None).0, Err(Unpromoted::NoRoom));
+        assert_eq!(persons.len(), 1, "no room: {who}");
+        let without = Promoter::new(of(|_| Err(getrandom::Error::UNEXPECTED))).unwrap();
+        let _ = send(&without, naming(who), &Unbounded);
+        assert_eq!(persons.len(), 1, "no randomness: {who}");
+    }
+}
+
+/// Scenario: a content one byte longer than a vault takes. Guarantee: its span is refused, and the others of the request are not.
+#[test]
+fn content_that_cannot_be_kept_is_refused() {
+    let long = said(&[("gen_ai.input.messages", Any::text(&"x".repeat(crate::record::apart::PIECE_BYTES_MAX + 1)))]);
+    let mut second = said(&[("gen_ai.input.messages", Any::text("hello"))]);
+    second.extend(field(2, &[9; 8]));
+    let mut batch = Batch::default();
+    let promoter = Promoter::new(vault(false)).unwrap();
+    let tally = promoter.traces(&request(&[], ("s", ""), &[long, second]), Context::new(RECEIVED), &mut batch).unwrap();
+    assert_eq!((tally.counts.rejected, tally.counts.promoted), (1, 1));
+    assert!(tally.rejected_why.unwrap().contains("longer than the vault takes"));
+    assert!(batch.apart.bytes.len() < 1000);
 }
 
 /// Guarantee: no salt comes twice, also over the border of what is taken from the system at once; and where it has no randomness, there is

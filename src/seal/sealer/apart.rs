@@ -5,9 +5,10 @@ use tokio::time::Instant;
 use super::Sealer;
 use crate::clock::UnixSeconds;
 use crate::record::apart::Apart;
-use crate::seal::chain::seal_at;
+use crate::record::canonical::Json;
+use crate::seal::chain::{seal_at, segment_lines};
 use crate::seal::recovery::OpenError;
-use crate::tlog::seal_file::SealFile;
+use crate::tlog::seal_file::{SealFile, Statement};
 use crate::vault::Packs;
 
 /// Most seals without records that a start looks back over for what a predecessor left: as many starts in a row that died between their
@@ -50,6 +51,25 @@ impl Sealer {
         }
     }
 
+    /// Whether a seal is one that keeps nothing apart for certain: a heartbeat, or the first one after a change of the configuration. Other
+    /// records of our own may hold content.
+    async fn keeps_nothing_apart(&self, statement: &Statement) -> Result<bool, OpenError> {
+        let records = statement.segments.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.records));
+        if statement.counts.promoted > 0 || records > 1 {
+            return Ok(false);
+        }
+        for segment in &statement.segments {
+            let is_change =
+                |line: &[u8]| Some(Json::parse(line).is_ok_and(|json| json.get("kind").and_then(Json::as_str) == Some("config_change")));
+            // A segment that is gone says nothing of what its record kept.
+            let lines = segment_lines(self.store.as_ref(), &self.log, segment, is_change).await?.unwrap_or_default();
+            if lines != [true] {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Removes what dead predecessors left in the vault for seals that never came to be. Not before the first seal of this process is
     /// committed: until then a predecessor that is not dead may commit the seal that its content is for. First seals keep nothing apart, so
     /// what lies at their index is nobody's, neither at that of this process nor of one that died before it came to look; `previous` is the
@@ -62,8 +82,11 @@ impl Sealer {
         let mut from = own.statement.index;
         let mut before = previous.map(|seal| seal.statement);
         for _ in 0..LOOK_BACK_MAX {
-            let Some(empty) = before.take_if(|statement| statement.counts.promoted == 0) else { break };
-            from = empty.index;
+            let Some(statement) = &before else { break };
+            if !self.keeps_nothing_apart(statement).await? {
+                break;
+            }
+            from = statement.index;
             before = match from.checked_sub(1) {
                 Some(index) => {
                     let at = seal_at(self.store.as_ref(), &self.log, index, self.key.verifier(), None).await?;

@@ -189,7 +189,7 @@ async fn a_log_has_one_writer() {
 #[tokio::test]
 async fn immutable_is_kept_or_refused() {
     let temp = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(temp.path(), LocalOptions { immutable: true }).unwrap();
+    let store = LocalStore::open(temp.path(), LocalOptions { immutable: true, ..LocalOptions::default() }).unwrap();
     match store.claim("log").await {
         Err(error) => assert!(error.to_string().contains("CAP_LINUX_IMMUTABLE"), "{error}"),
         Ok(_guard) => {
@@ -230,7 +230,7 @@ async fn what_is_already_there_is_made_durable_before_it_is_named() {
 async fn a_missing_immutable_flag_is_set_by_the_next_put() {
     let temp = tempfile::tempdir().unwrap();
     put(&open(temp.path()), "log/a", Condition::CreateOnly).await.unwrap();
-    let store = LocalStore::open(temp.path(), LocalOptions { immutable: true }).unwrap();
+    let store = LocalStore::open(temp.path(), LocalOptions { immutable: true, ..LocalOptions::default() }).unwrap();
     if store.claim("log").await.is_err() {
         return; // Not permitted here: `immutable_is_kept_or_refused` shows what is said then.
     }
