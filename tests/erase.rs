@@ -308,8 +308,8 @@ fn listened(at: &str, ask: impl FnOnce()) -> Vec<u8> {
     done.store(true, Ordering::SeqCst);
     drop(std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).unwrap());
     ears.join().unwrap();
-    let heard = heard.lock().unwrap().clone();
-    heard
+
+    heard.lock().unwrap().clone()
 }
 
 /// Scenario: no `serve` runs, and somebody else took its port; then the port is one that is reached in the clear. Guarantee: whoever

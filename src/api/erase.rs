@@ -41,7 +41,7 @@ pub struct Erasing {
 
 #[derive(Clone)]
 enum Allowed {
-    Holders(Proofs),
+    Holders(Box<Proofs>),
     NoVault,
     InTheClear,
 }
@@ -58,7 +58,7 @@ impl Erasing {
         let allowed = match key.and_then(Proofs::new) {
             None => Allowed::NoVault,
             Some(_) if in_the_clear => Allowed::InTheClear,
-            Some(proofs) => Allowed::Holders(proofs),
+            Some(proofs) => Allowed::Holders(Box::new(proofs)),
         };
         Erasing { allowed, open: Arc::default(), eraser: Arc::default() }
     }

@@ -162,19 +162,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_round_goes_by_the_newest_seal() {
         let folder = tempfile::tempdir().unwrap();
-        let url = crate::worm::StoreUrl::File(folder.path().join("vault"));
-        let store = crate::vault::open_place(&url, &crate::worm::StoreOptions::default()).await.unwrap();
-        let key = crate::vault::VaultKey::new(&[7; 32]);
-        let vault = Vault::new(crate::vault::Options { store: Arc::clone(&store), log: "audit".to_owned(), key });
-        let record = crate::record::RecordId([1; 16]);
-        let piece = crate::record::apart::Piece {
-            record,
-            member: "input".into(),
-            scheme: crate::record::content::Scheme::Utf8,
-            salt: [1; 32],
-            content: 0..3,
-        };
-        let apart = crate::record::apart::Apart { bytes: b"one".to_vec(), pieces: vec![piece], persons: Vec::new() };
+        let url = StoreUrl::File(folder.path().join("vault"));
+        let store = open_place(&url, &StoreOptions::default()).await.unwrap();
+        let key = VaultKey::new(&[7; 32]);
+        let vault = Vault::new(Options { store: Arc::clone(&store), log: "audit".to_owned(), key });
+        let record = RecordId([1; 16]);
+        let piece = Piece { record, member: "input".into(), scheme: Scheme::Utf8, salt: [1; 32], content: 0..3 };
+        let apart = Apart { bytes: b"one".to_vec(), pieces: vec![piece], persons: Vec::new() };
         let yesterday = UnixSeconds(20_000 * DAY);
         let _packs = vault.put(3, yesterday, vec![apart]).await.unwrap();
         for (sealed_at, left) in [(24_000, 1), (20_040, 0)] {

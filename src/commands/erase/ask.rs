@@ -21,7 +21,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Who does it.
 pub(super) enum Way {
-    Server { http: reqwest::Client, url: String, proofs: Proofs },
+    Server { http: reqwest::Client, url: String, proofs: Box<Proofs> },
     Own(Box<Writer>),
 }
 
@@ -41,7 +41,7 @@ impl Way {
                 other => other?,
             };
             let proofs = Proofs::new(&key).context("no proof can be made of the vault key")?;
-            let way = Way::Server { http: client(&config.api)?, url: url(&config.api), proofs };
+            let way = Way::Server { http: client(&config.api)?, url: url(&config.api), proofs: Box::new(proofs) };
             if way.answers().await? {
                 if config.api.is_in_the_clear() {
                     bail!(
