@@ -229,6 +229,20 @@ fn a_person_has_one_pseudonym_that_the_vault_gave() {
     assert!(refused.contains("content.vault.url"), "{refused}");
 }
 
+/// Scenario: an id of a megabyte, and another that begins alike. Guarantee: they are two persons, and the vault keeps a kilobyte of each.
+#[test]
+fn an_endless_id_takes_little_room() {
+    let book = Arc::new(Book::default());
+    let promoter = Promoter::new(Settings { identity_mode: IdentityMode::Vault, persons: Some(book), ..vault(false) }).unwrap();
+    let of = |id: String| {
+        let batch = promote(&promoter, &request(&[], ("s", ""), &[said(&[("user.id", Any::text(&id))])]), false);
+        let [person] = batch.apart.persons.as_slice() else { panic!() };
+        assert_eq!(person.id.len(), 1024);
+        person.pseudonym
+    };
+    assert_ne!(of("a".repeat(1 << 20)), of(format!("{}b", "a".repeat(1 << 20))));
+}
+
 /// Scenario: a span breaks off after its content and its person were read; a request breaks off after a whole span. Guarantee: of what became
 /// no record, nothing goes to the vault, and the person goes along with the next record that names them.
 #[test]
