@@ -14,19 +14,24 @@ pub const WRITER: &str = concat!("spanseal/", env!("CARGO_PKG_VERSION"));
 /// `after` and `before` are JCS texts of the redacted effective configuration. `random` makes the record's id. The record goes to the
 /// class that keeps longest: it explains every seal made under it.
 pub fn config_change(before: Option<&str>, after: &str, at: UnixNanos, random: [u8; 16], classes: &Classes) -> Batch {
-    let class = longest(classes, at);
-    let id = RecordId::derive("control", "", "", &hex::encode(random));
     let mut change = vec![("object".to_owned(), Json::string("configuration")), ("after".to_owned(), Json::string(after))];
     if let Some(before) = before {
         change.push(("before".to_owned(), Json::string(before)));
     }
+    control("config_change", ("change", change), at, random, classes)
+}
+
+/// A record of our own making, in the class that keeps longest.
+fn control(kind: &str, (group, members): (&str, Vec<(String, Json)>), at: UnixNanos, random: [u8; 16], classes: &Classes) -> Batch {
+    let class = longest(classes, at);
+    let id = RecordId::derive("control", "", "", &hex::encode(random));
     let line = Json::object([
         ("schema", Json::string(SCHEMA)),
         ("id", Json::String(id.to_string())),
-        ("kind", Json::string("config_change")),
+        ("kind", Json::string(kind)),
         ("time", Json::object([("start", Json::String(at.rfc3339()))])),
         ("source", Json::object([("signal", Json::string("control"))])),
-        ("change", Json::Object(change)),
+        (group, Json::Object(members)),
         ("retention", Json::object([("class", Json::string(&classes.class(class).name))])),
         ("evidence", Json::object([("writer", Json::string(WRITER))])),
     ])
@@ -66,40 +71,16 @@ pub struct Erasure {
 
 /// The record of an erasure. It goes to the class that keeps longest: it explains what is missing for as long as anything is kept.
 pub fn erasure(act: &Erasure, at: UnixNanos, classes: &Classes) -> Batch {
-    let class = longest(classes, at);
-    let id = RecordId::derive("control", "", "", &hex::encode(act.random));
-    let mut control = vec![
+    let mut members = vec![
         ("act".to_owned(), Json::string("erase")),
         ("target".to_owned(), Json::string(&act.target)),
         ("ground".to_owned(), Json::string(&act.ground)),
         ("count".to_owned(), Json::String(act.count.to_string())),
     ];
     for (name, value) in [("filter", &act.filter), ("ticket", &act.ticket), ("by", &act.by)] {
-        control.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
+        members.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
     }
-    let line = Json::object([
-        ("schema", Json::string(SCHEMA)),
-        ("id", Json::String(id.to_string())),
-        ("kind", Json::string("erasure")),
-        ("time", Json::object([("start", Json::String(at.rfc3339()))])),
-        ("source", Json::object([("signal", Json::string("control"))])),
-        ("control", Json::Object(control)),
-        ("retention", Json::object([("class", Json::string(&classes.class(class).name))])),
-        ("evidence", Json::object([("writer", Json::string(WRITER))])),
-    ])
-    .to_jcs();
-    let record = PendingRecord {
-        id,
-        line: 0..line.len(),
-        class,
-        first: at,
-        last: at,
-        control: true,
-        sameness: id.0,
-        line_sameness: id.0,
-        pieces: 0..0,
-    };
-    Batch { lines: line, records: vec![record], ..Batch::default() }
+    control("erasure", ("control", members), at, act.random, classes)
 }
 
 fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {
