@@ -15,6 +15,7 @@
 //! |---|---|---|
 //! | [`otlp`] | the wire, as borrowed views (pure) | nothing |
 //! | [`record`] | `spanseal.record/1`: registry of members, canonical form, ids (pure) | `otlp` |
+//! | [`elsewhere`] | content that telemetry names by reference, fetched from configured places | `worm` |
 //! | [`promote`] | span or log -> record (pure) | `otlp`, `record`, `retain` |
 //! | [`vault`] | content and persons apart from evidence, encrypted and erasable | `record`, `retain`, `worm` |
 //! | [`retain`] | record -> retention class, date arithmetic (pure) | `worm` types |
@@ -51,6 +52,7 @@ pub mod telemetry;
 pub mod otlp;
 pub mod record;
 pub mod receive;
+pub mod elsewhere;
 pub mod promote;
 pub mod vault;
 pub mod retain;

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, ContentMode, Endpoint, IdentityMode, rules, show_duration};
+use super::{Config, ContentMode, Endpoint, IdentityMode, references, rules, show_duration};
 use crate::promote::{IdentityKey, Promoter, Scrub};
 use crate::vault::{Persons, expect_apart};
 use crate::worm::StoreUrl;
@@ -17,6 +17,7 @@ pub(super) fn all(config: &Config) -> Result<(), ConfigError> {
     s3_endpoint(config)?;
     key_files(config)?;
     vault(config)?;
+    references::check(config)?;
     own_telemetry(config)?;
     promise(config)?;
     promotion(config)
@@ -84,7 +85,7 @@ fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
 }
 
 /// An absolute path without `.` and `..`, by its letters alone: the file need not exist.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut out = PathBuf::new();
     for part in absolute.components() {

@@ -13,6 +13,7 @@ mod endpoint;
 mod environment;
 mod print;
 mod read;
+mod references;
 mod rules;
 mod section;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use units::{DURATION_MIN, parse_duration, parse_size, show_duration, show_si
 pub use yaml::ConfigError;
 
 use crate::clock::UnixSeconds;
+use crate::elsewhere;
 use crate::promote;
 use crate::receive::{TlsFiles, listen};
 use crate::retain::{Classes, Period};
@@ -172,6 +174,8 @@ pub struct Content {
     pub equality: bool,
     /// `vault`: where content and persons lie, if `content.mode` or `identity.mode` is `vault`.
     pub vault: Option<VaultPlace>,
+    /// `references`: from where content is fetched that telemetry only names by reference. By default from nowhere.
+    pub references: elsewhere::Options,
 }
 
 /// How prompts, outputs and documents are held (`record.md`, section 4).

@@ -141,7 +141,21 @@ impl Config {
         let vault = of.vault.as_ref().map(|vault| {
             object(vec![("url", text(&vault.url)), ("key_file", path(&vault.key_file)), ("retention", text(vault.retention))])
         });
-        object(vec![("mode", text(mode)), ("equality", flag(of.equality)), ("vault", vault)])
+        object(vec![("mode", text(mode)), ("equality", flag(of.equality)), ("vault", vault), ("references", self.references_json())])
+    }
+
+    fn references_json(&self) -> Option<Json> {
+        let of = &self.content.references;
+        let from =
+            of.from.iter().map(|from| object(vec![("prefix", text(&from.place)), ("ca_file", from.ca_file.as_deref().and_then(path))]));
+        // At most 256: exact as a double.
+        let parallel = u32::try_from(of.parallel).unwrap_or(u32::MAX);
+        Some(object(vec![
+            ("from", Some(Json::Array(from.collect()))),
+            ("max_bytes", text(show_size(u64::try_from(of.bytes_max).unwrap_or(u64::MAX)))),
+            ("timeout", text(show_duration(of.timeout))),
+            ("parallel", Some(Json::Number(f64::from(parallel)))),
+        ]))
     }
 
     fn retention_json(&self) -> Json {

@@ -312,3 +312,56 @@ fn a_file_that_cannot_be_read_is_named() {
         "configuration file `does/not/exist.yaml` cannot be read: No such file or directory (os error 2); check `--config` or SPANSEAL_CONFIG"
     );
 }
+
+/// Guarantee: content is fetched from nowhere unless a place is named, and a place that would let in too much stops the start, with its line.
+#[test]
+fn places_of_content_are_named_with_their_limits() {
+    let default = load("").unwrap().content.references;
+    let limits = (default.bytes_max, default.timeout, default.parallel);
+    assert!(default.from.is_empty() && limits == (1 << 20, Duration::from_secs(2), 16));
+    let text = "content:\n  references:\n    from:\n      - {prefix: \"https://content.example.com/genai/\", ca_file: ./ca.pem}\n      \
+                - prefix: s3://content/genai/\n    max_bytes: 4MiB\n    timeout: 500ms\n    parallel: 4\n";
+    let config = load(text).unwrap();
+    let of = &config.content.references;
+    assert_eq!((of.from.len(), of.from[1].place.to_string().as_str(), of.bytes_max, of.parallel), (2, "s3://content/genai/", 4 << 20, 4));
+    let again = Config::parse("x", &config.print(PrintFormat::Yaml), &Overrides::default(), &Environment::of([]), NOW).unwrap();
+    assert_eq!(again.content.references, *of);
+    for (inner, want) in [
+        ("from: [{prefx: a}]", "1:32: unknown key `prefx` in `content.references.from[0]`; the nearest known key is `prefix`"),
+        ("frm: []", "1:24: unknown key `frm` in `content.references`; the nearest known key is `from`"),
+        (
+            "from: [{}]",
+            "1:31: an entry of `content.references.from` needs a `prefix`, as in s3://bucket/folder/, https://host/folder/ or file:///folder/",
+        ),
+        (
+            "from: [{prefix: \"https://content.example.com/genai\"}]",
+            "1:40: `content.references.from[0].prefix`: `https://content.example.com/genai` does not end in a slash: write \
+             `https://content.example.com/genai/`, or it would let in everything that begins alike",
+        ),
+        (
+            "from: [{prefix: \"http://169.254.169.254/\"}]",
+            "1:40: `content.references.from[0].prefix`: `http://169.254.169.254/` is plain HTTP beyond this machine: who is on the way could put \
+             anything in its place; use https",
+        ),
+        (
+            "from: [{prefix: s3://content/, ca_file: a}]",
+            "1:31: `ca_file` is for https://, and `s3://content/` is none (of buckets it is `store.s3.ca_file`)",
+        ),
+        ("from: [{prefix: s3://content/}, {prefix: s3://content/}]", "1:56: `s3://content/` stands twice in `content.references.from`"),
+        ("timeout: 6s", "1:33: `content.references.timeout`: `6s` is out of bounds: allowed is 10ms to 5s"),
+        ("parallel: 0", "1:34: `content.references.parallel`: `0` is not a whole number from 1 to 256"),
+    ] {
+        assert_eq!(sentence(&format!("content: {{references: {{{inner}}}}}")), format!("spanseal.yaml:{want}"), "{inner}");
+    }
+    let of_pool = "seal: {pool_bytes: 4MiB}\ncontent: {references: {from: [{prefix: s3://content/}], max_bytes: 1025KiB}}";
+    assert!(sentence(of_pool).contains("more than a quarter of `seal.pool_bytes` (4MiB)"), "{}", sentence(of_pool));
+    for (key, folder) in [
+        ("log: {key_file: /keys/a/log.key}", "/keys/"),
+        ("store: {url: /data/store}", "/data/store/spanseal/"),
+        ("store: {url: /data/store}", "/data/"),
+    ] {
+        let why = sentence(&format!("{key}\ncontent: {{references: {{from: [{{prefix: \"file://{folder}\"}}]}}}}"));
+        assert!(why.contains("name a folder that holds such content and nothing else"), "{why}");
+    }
+    load("store: {url: /data/store}\ncontent: {references: {from: [{prefix: \"file:///data/content/\"}]}}").unwrap();
+}

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use super::read::path;
+use super::references::references;
 use super::section::Section;
 use super::yaml::ConfigError;
 use super::{Content, ContentMode, IdentityMode, Retention, VaultPlace};
+use crate::elsewhere;
 use crate::worm::StoreUrl;
 
 /// What stands under `content`, before it is known whether persons are in the vault too.
@@ -15,6 +17,7 @@ pub(super) struct Wanted<'a> {
     mode: Option<ContentMode>,
     equality: bool,
     place: Option<VaultPlace>,
+    references: elsewhere::Options,
 }
 
 /// Reads `content`.
@@ -39,7 +42,8 @@ pub(super) fn place<'a>(mut at: Section<'a>, store: &StoreUrl, retention: &Reten
         retention: period.unwrap_or(default),
     });
     vault.finish()?;
-    Ok(Wanted { at, mode, equality, place })
+    let references = references(at.section("references")?)?;
+    Ok(Wanted { at, mode, equality, place, references })
 }
 
 const WHERE: &str =
@@ -61,7 +65,7 @@ impl Wanted<'_> {
 
     /// `content` with its defaults.
     pub(super) fn content(self, identity: IdentityMode) -> Result<Content, ConfigError> {
-        let Wanted { at, mode, equality, place } = self;
+        let Wanted { at, mode, equality, place, references } = self;
         let mode = mode.unwrap_or(if place.is_some() { ContentMode::Vault } else { ContentMode::Hash });
         let wants = match (mode, identity) {
             (ContentMode::Vault, _) => Some("content.mode"),
@@ -74,6 +78,6 @@ impl Wanted<'_> {
             (None, _) => None,
         };
         at.finish()?;
-        Ok(Content { mode, equality, vault })
+        Ok(Content { mode, equality, vault, references })
     }
 }

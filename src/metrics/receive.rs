@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Gather, Source, table};
+use crate::elsewhere::Unfetched;
 use crate::otlp::answer::Signal;
 use crate::promote::Skip;
 use crate::receive::{Outcome, Overdue, ReceiveMetrics};
@@ -35,6 +36,17 @@ impl Source for ReceiveFigures {
             out.count(&table::SKIPPED, &[("reason", reason.label())], figures.skipped(reason));
         }
         out.count(&table::UNDECIDED, &[], figures.undecided());
+        // Nothing is fetched where no place is configured: the figure begins with the first reference that is looked at.
+        let fetched = figures.fetched_contents();
+        if fetched > 0 {
+            out.count(&table::REFERENCES, &[("outcome", "fetched")], fetched);
+        }
+        for why in Unfetched::ALL {
+            let count = figures.unfetched(why);
+            if count > 0 {
+                out.count(&table::REFERENCES, &[("outcome", why.label())], count);
+            }
+        }
         out.count(&table::IN_FLIGHT, &[], figures.in_flight());
         out.count(&table::CONNECTIONS, &[], figures.connections());
         for owed in Overdue::ALL {

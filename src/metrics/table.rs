@@ -62,6 +62,7 @@ table! {
     REJECTED: Counter "spanseal.promote.rejected" "spanseal_promote_rejected_total" "{item}" ["signal"] "Spans and log records that were refused as malformed; the answer said so.";
     SKIPPED: Counter "spanseal.promote.skipped" "spanseal_promote_skipped_total" "{item}" ["reason"] "Spans and log records that became no record, by reason.";
     UNDECIDED: Counter "spanseal.promote.undecided" "spanseal_promote_undecided_total" "{condition}" [] "Conditions of own rules and thresholds that could not be decided and so did not hold: a value was missing or of another type.";
+    REFERENCES: Counter "spanseal.receiver.references" "spanseal_receiver_references_total" "{reference}" ["outcome"] "References to content kept elsewhere, where content.references is configured: fetched, or why not; then the record says by_reference.";
     REQUEST_BYTES: Counter "spanseal.receiver.size" "spanseal_receiver_bytes_total" "By" ["signal"] "Bytes of request bodies, decompressed.";
     IN_FLIGHT: Gauge "spanseal.receiver.in_flight" "spanseal_receiver_in_flight_requests" "{request}" [] "Requests between their first byte and their answer.";
     CONNECTIONS: Gauge "spanseal.receiver.connections" "spanseal_receiver_connections" "{connection}" [] "Open connections of the OTLP ports.";

@@ -7,6 +7,7 @@ use super::aside::Held;
 use super::convert::{self, Marks, Who};
 use super::dialects::{Look, Side};
 use super::draft::{Draft, Entry, How, jcs};
+use super::elsewhere;
 use super::encode::Notes;
 use super::lists;
 use super::scan::{self, Holds};
@@ -230,6 +231,12 @@ pub(super) fn content<'a>(draft: &mut Draft<'a>, who: &Who<'_>, side: Side) -> R
     // Frames without content stay findable; a redaction marker is said by `redacted`.
     draft.rest.extend(entries.drain(..).filter(|e| e.is_frame() || e.holds != Holds::Redaction).map(|e| (e.key, e.value)));
     *draft.side_mut(side) = entries;
+    if let Some(key) = notes.brought_by {
+        draft.derived.push((side.member(), How::Fallback(key.into_owned())));
+    }
+    if notes.contradicted {
+        draft.conflict(elsewhere::claimed_path(side.member()));
+    }
     content.claimed_hash = notes.claimed_hash;
     content.reference = notes.reference;
     content.media_type = notes.media_type;

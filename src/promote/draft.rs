@@ -14,6 +14,7 @@ use super::aside::Loose;
 use super::confidence::is_of_threshold;
 use super::convert::{self, Converted, Marks, Who};
 use super::dialects::{Carried, Dialect, Dialects, Known, Look, Side, To, carried_key, otel_core_is_withheld, raw_parameter};
+use super::elsewhere::Sent;
 use super::encode::{self, Form, Notes};
 use super::lists;
 use super::rules::{Ruled, Said};
@@ -43,10 +44,18 @@ impl Entry<'_> {
 
 /// What is known of a side besides its values.
 #[derive(Debug, Default)]
-pub(crate) struct SideNotes {
+pub(crate) struct SideNotes<'a> {
     pub(crate) media_type: Option<String>,
     pub(crate) reference: Option<String>,
     pub(crate) claimed_hash: Option<[u8; 32]>,
+    /// The reference as it was sent, until it is known whether it was fetched.
+    pub(crate) sent: Option<Sent<'a>>,
+    /// The claimed hash as it was sent.
+    pub(crate) claimed: Option<&'a str>,
+    /// The key of the reference, where the content was fetched from it.
+    pub(crate) brought_by: Option<Cow<'a, str>>,
+    /// Whether what was fetched is not what the claimed hash is of.
+    pub(crate) contradicted: bool,
 }
 
 /// How a member's value was found (`evidence.derived`).
@@ -128,7 +137,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) awaited: Vec<&'a [u8]>,
     pub(crate) record: Record<'a>,
     pub(crate) sides: [Vec<Entry<'a>>; Side::COUNT],
-    pub(crate) side_notes: [SideNotes; Side::COUNT],
+    pub(crate) side_notes: [SideNotes<'a>; Side::COUNT],
     pub(crate) documents: BTreeMap<u32, Document<'a>>,
     pub(crate) kept: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(crate) rest: Vec<(Cow<'a, str>, Value<'a>)>,
@@ -437,7 +446,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    pub(crate) fn notes_of(&mut self, side: Side) -> &mut SideNotes {
+    pub(crate) fn notes_of(&mut self, side: Side) -> &mut SideNotes<'a> {
         // `Side::index` is below `Side::COUNT`.
         #[expect(clippy::indexing_slicing, reason = "the array has one place for each side")]
         &mut self.side_notes[side.index()]
@@ -460,7 +469,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes what is known of a side besides its values.
-    pub(crate) fn take_notes(&mut self, side: Side) -> SideNotes {
+    pub(crate) fn take_notes(&mut self, side: Side) -> SideNotes<'a> {
         std::mem::take(self.notes_of(side))
     }
 
@@ -471,6 +480,8 @@ impl<'a> Draft<'a> {
         there.media_type = there.media_type.take().or(notes.media_type);
         there.reference = there.reference.take().or(notes.reference);
         there.claimed_hash = there.claimed_hash.or(notes.claimed_hash);
+        there.brought_by = there.brought_by.take().or(notes.brought_by);
+        there.contradicted |= notes.contradicted;
     }
 
     /// Sets a member, unless a better key did. `strict`: both keys mean the same, so that different values are a conflict.

@@ -6,7 +6,7 @@ use super::convert::{self, Marks, Who};
 use super::dialects::Side;
 use super::draft::{Draft, How, ModelSaid, Place};
 use super::rules::Ruled;
-use super::{Context, Promoter, confidence, content, lists};
+use super::{Context, Promoter, confidence, content, elsewhere, lists};
 use crate::clock::UnixNanos;
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
@@ -72,6 +72,7 @@ pub(crate) fn finish<'a>(
     resource.apply(draft, who)?;
     decision(draft, closing.id);
     qualify(draft);
+    elsewhere::bring(draft, closing.context.fetched);
     content::prompt_hash(draft, who)?;
     content::finish_reasons(draft, who, kind)?;
     confidence::of_tokens(draft, kind);

@@ -10,6 +10,7 @@ mod convert;
 mod detect;
 mod dialects;
 mod draft;
+mod elsewhere;
 mod encode;
 mod finish;
 mod lists;
@@ -26,6 +27,7 @@ pub mod vocabulary;
 pub use crate::record::content::ContentMode;
 pub use crate::record::identity::{IdentityKey, IdentityMode, PersonBook, References};
 pub use confidence::{THRESHOLDS_MAX, Threshold};
+pub use elsewhere::{Fetched, REFERENCE_MARK};
 pub use finish::Signal as RecordSignal;
 pub use settings::{Randomness, Settings};
 
@@ -87,12 +89,14 @@ pub struct Context<'a> {
     pub peer: Option<&'a Peer>,
     /// Where its records go.
     pub room: &'a dyn Room,
+    /// Content that it only names by reference, and that was fetched.
+    pub fetched: Option<&'a Fetched>,
 }
 
 impl Context<'_> {
     /// A request that comes from nobody in particular and has all the room there is.
     pub fn new(received: UnixNanos) -> Self {
-        Context { received, peer: None, room: &Unbounded }
+        Context { received, peer: None, room: &Unbounded, fetched: None }
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::convert::{self, Marks, Who};
 use super::dialects::{Family, Look, Says, Side, To, Words, is_framework, kind_of_operation, provider};
 use super::draft::{Draft, Entity, Entry, How, ModelSaid, Place, Stated};
+use super::elsewhere::Sent;
 use super::lists;
 use super::scan::{self, Holds};
 use crate::clock::UnixNanos;
@@ -57,7 +58,11 @@ impl<'a> Draft<'a> {
             To::Reference(side) => {
                 let mut marks = Marks::default();
                 match value.as_str().and_then(|text| convert::address(text, who.scrub, &mut marks)) {
-                    Some(address) => self.notes_of(side).reference = Some(address),
+                    Some(address) => {
+                        let notes = self.notes_of(side);
+                        notes.sent = value.as_str().map(|reference| Sent { key, reference });
+                        notes.reference = Some(address);
+                    }
                     None => self.rest.push((key, value)),
                 }
                 if marks.scrubbed {
@@ -65,7 +70,11 @@ impl<'a> Draft<'a> {
                 }
             }
             To::ClaimedHash(side) => match value.as_str() {
-                Some(text) if !text.is_empty() => self.notes_of(side).claimed_hash = Some(who.keyed.texts("claimed", &[text])),
+                Some(text) if !text.is_empty() => {
+                    let notes = self.notes_of(side);
+                    notes.claimed_hash = Some(who.keyed.texts("claimed", &[text]));
+                    notes.claimed = Some(text);
+                }
                 _ => self.rest.push((key, value)),
             },
             To::ContextHash => match value.as_str() {
@@ -302,17 +311,7 @@ impl<'a> Draft<'a> {
 
     /// A value that carries content, or frames it.
     pub(crate) fn side(&mut self, side: Side, look: Look, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
-        let holds = match (&value, look) {
-            (Value::Empty, _) => Holds::Nothing,
-            (Value::Text(text), Look::Messages | Look::Response) => scan::messages_hold(text),
-            (Value::Text(text), _) => scan::text_holds(text),
-            (Value::Array(_) | Value::KeyValues(_), Look::Messages | Look::Response) => scan::messages_hold(&lists::plain(&value)?),
-            // A vector of thousands is content at a glance; only an empty one is none.
-            (Value::Array(array), _) if elements(array).next().is_none() => Holds::Nothing,
-            (Value::KeyValues(list), _) if key_values(list, 1).next().is_none() => Holds::Nothing,
-            (Value::Bytes([]), _) => Holds::Nothing,
-            _ => Holds::Content,
-        };
+        let holds = holds(&value, look)?;
         if look != Look::Frame && holds == Holds::Nothing {
             // A bare frame is no content; it stays findable.
             self.rest.push((key, value));
@@ -418,6 +417,21 @@ impl<'a> Draft<'a> {
             self.rest.push((key, value));
         }
     }
+}
+
+/// Whether a value that is looked at so is content.
+pub(crate) fn holds(value: &Value<'_>, look: Look) -> Result<Holds, Malformed> {
+    Ok(match (value, look) {
+        (Value::Empty, _) => Holds::Nothing,
+        (Value::Text(text), Look::Messages | Look::Response) => scan::messages_hold(text),
+        (Value::Text(text), _) => scan::text_holds(text),
+        (Value::Array(_) | Value::KeyValues(_), Look::Messages | Look::Response) => scan::messages_hold(&lists::plain(value)?),
+        // A vector of thousands is content at a glance; only an empty one is none.
+        (Value::Array(array), _) if elements(array).next().is_none() => Holds::Nothing,
+        (Value::KeyValues(list), _) if key_values(list, 1).next().is_none() => Holds::Nothing,
+        (Value::Bytes([]), _) => Holds::Nothing,
+        _ => Holds::Content,
+    })
 }
 
 /// A text without the quotes of a JSON string, if it is one without escapes.

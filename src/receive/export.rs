@@ -1,5 +1,6 @@
 //! What is the same for both transports: promote, count, hand to the sealer, answer with the receipt.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,9 +11,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::status::Refusal;
-use super::{Intake, metrics::Outcome};
+use super::{Intake, fetch, metrics::Outcome};
 use crate::otlp::answer::{Encoding, PartialSuccess, Signal};
 use crate::otlp::foreign::{self, Foreign};
+use crate::otlp::wire::Malformed;
 use crate::otlp::{json, metrics};
 use crate::promote::{Context, Peer, Promoter, Room, Tally, Unpromoted};
 use crate::record::Batch;
@@ -25,6 +27,11 @@ pub trait Promote: Send + Sync + Debug {
 
     /// Walks an `ExportLogsServiceRequest`.
     fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted>;
+
+    /// References whose content a request does not hold itself.
+    fn references<'r>(&self, _request: &'r [u8], _signal: Signal) -> Result<HashSet<&'r str>, Malformed> {
+        Ok(HashSet::new())
+    }
 }
 
 impl Promote for Promoter {
@@ -34,6 +41,10 @@ impl Promote for Promoter {
 
     fn logs(&self, request: &[u8], context: Context<'_>, batch: &mut Batch) -> Result<Tally, Unpromoted> {
         Promoter::logs(self, request, context, batch)
+    }
+
+    fn references<'r>(&self, request: &'r [u8], signal: Signal) -> Result<HashSet<&'r str>, Malformed> {
+        Promoter::references(self, request, signal)
     }
 }
 
@@ -46,6 +57,8 @@ pub(super) struct Request {
     pub(super) peer: Option<Arc<Peer>>,
     /// Its share of the pool.
     pub(super) permit: Permit,
+    /// What it names by reference, once that is fetched.
+    pub(super) found: fetch::Found,
 }
 
 /// A success answer.
@@ -80,6 +93,7 @@ pub(super) const INLINE_BYTES_MAX: usize = 128 * 1024;
 pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Answer, Refusal> {
     intake.state.metrics.received(request.signal, request.body.len());
     let signal = request.signal;
+    let request = fetch::with_content(intake, request).await;
     let Promoted { tally, batch, foreign, mut permit } = if request.body.len() <= INLINE_BYTES_MAX {
         promote(intake, request)?
     } else {
@@ -147,7 +161,7 @@ impl Room for Share<'_> {
 }
 
 fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
-    let Request { signal, encoding, body, peer, permit } = request;
+    let Request { signal, encoding, body, peer, permit, found } = request;
     let transcoded = match encoding {
         Encoding::Protobuf => None,
         Encoding::Json => Some(json::request(signal, &body)?),
@@ -155,7 +169,7 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
     let request = transcoded.as_ref().map_or(&*body, |transcoded| &transcoded.protobuf);
     let pool = &intake.state.sealer.pool;
     let share = Share { pool, permit: Mutex::new(permit) };
-    let context = Context { received: intake.state.clock.now(), peer: peer.as_deref(), room: &share };
+    let context = Context { received: intake.state.clock.now(), peer: peer.as_deref(), room: &share, fetched: found.fetched() };
     let mut batch = Batch::default();
     let walked = match signal {
         Signal::Traces => intake.state.promoter.traces(request, context, &mut batch),

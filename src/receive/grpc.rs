@@ -169,7 +169,7 @@ impl UnaryService<Bytes> for Export {
         Box::pin(async move {
             let result = match slot.call(&intake.state.sealer.pool, request.into_inner()).await {
                 Ok((body, permit)) => {
-                    let request = export::Request { signal, encoding: Encoding::Protobuf, body, peer, permit };
+                    let request = export::Request { signal, encoding: Encoding::Protobuf, body, peer, permit, found: Default::default() };
                     export::export(&intake, request).await
                 }
                 Err(refusal) => Err(refusal),

@@ -99,7 +99,8 @@ impl HttpService {
             Some(compression) => self.inflater.inflate(compression, bytes, permit).await?,
         };
         let peer = caller.and_then(|caller| caller.peer.clone());
-        export::export(&self.intake, export::Request { signal, encoding, body: bytes, peer, permit }).await
+        let request = export::Request { signal, encoding, body: bytes, peer, permit, found: Default::default() };
+        export::export(&self.intake, request).await
     }
 
     /// Admits and reads a body. The share of the pool comes first: with a Content-Length all at once, as long as the body comes quickly;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::elsewhere::Unfetched;
 use crate::otlp::answer::Signal;
 use crate::promote::{Skip, Tally};
 
@@ -115,6 +116,8 @@ pub struct ReceiveMetrics {
     crowded_out: AtomicU64,
     undecided: AtomicU64,
     overdue: [AtomicU64; Overdue::ALL.len()],
+    fetched: AtomicU64,
+    unfetched: [AtomicU64; Unfetched::ALL.len()],
 }
 
 impl ReceiveMetrics {
@@ -176,6 +179,23 @@ impl ReceiveMetrics {
     /// Connections that were ended for taking too long, by what they owed.
     pub fn timed_out(&self, owed: Overdue) -> u64 {
         read(at(&self.overdue, &Overdue::ALL, owed))
+    }
+
+    /// Contents that were fetched by their reference.
+    pub fn fetched_contents(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
+    }
+
+    /// References whose content was not fetched, by reason.
+    pub fn unfetched(&self, why: Unfetched) -> u64 {
+        read(at(&self.unfetched, &Unfetched::ALL, why))
+    }
+
+    pub(super) fn fetched(&self, not: Option<Unfetched>) {
+        match not {
+            Some(why) => add(at(&self.unfetched, &Unfetched::ALL, why), 1),
+            None => add(Some(&self.fetched), 1),
+        }
     }
 
     pub(super) fn overdue(&self, owed: Overdue) {

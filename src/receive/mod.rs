@@ -7,6 +7,7 @@
 
 mod admission;
 mod export;
+mod fetch;
 mod grpc;
 mod http;
 mod inflate;
@@ -36,6 +37,7 @@ use ::http::HeaderValue;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::elsewhere::Elsewhere;
 use crate::seal::SealerHandle;
 use inflate::Inflater;
 use listen::Listening;
@@ -73,6 +75,8 @@ pub struct ReceiverState {
     pub origin: String,
     /// The receiver's figures.
     pub metrics: Arc<ReceiveMetrics>,
+    /// Where content that is only named by reference may be fetched; without it none is.
+    pub elsewhere: Option<Arc<Elsewhere>>,
 }
 
 /// Why the receiver did not start.

@@ -69,6 +69,12 @@ impl Pool {
         self.acquire(u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity)).await
     }
 
+    /// Takes `bytes` out of the pool if they are free now.
+    pub fn try_admit(&self, bytes: usize) -> Option<Permit> {
+        let want = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.free).try_acquire_many_owned(want).ok().map(|permit| self.permit(permit))
+    }
+
     /// Widens a share to `bytes` in all, waiting like [`Pool::admit`]. On refusal the old share stays. Two requests that wait for each
     /// other here end with a refusal of the first whose wait is over, which its sender may repeat.
     pub async fn widen(&self, permit: &mut Permit, bytes: usize) -> Result<(), Full> {

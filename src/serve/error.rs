@@ -3,6 +3,7 @@
 use super::keys::KeysError;
 use super::ports::BindError;
 use crate::clock::UnixSeconds;
+use crate::elsewhere::PlaceError;
 use crate::metrics::ExportError;
 use crate::receive::{ListenError, ReceiveError};
 use crate::seal;
@@ -24,6 +25,9 @@ pub enum ServeError {
     /// Settings that the promoter refuses.
     #[error("{0}")]
     Promotion(String),
+    /// Places that content is fetched from.
+    #[error(transparent)]
+    Elsewhere(#[from] PlaceError),
     /// The store could not be opened.
     #[error(transparent)]
     Store(#[from] worm::OpenError),

@@ -14,6 +14,7 @@ use super::writer::{ANSWER_WITHIN, Prepared, Writer};
 use crate::api::{self, Api, Erasing, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::elsewhere::Elsewhere;
 use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
@@ -94,6 +95,10 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
 
     let persons = prepared.vault.as_ref().map(Vault::persons).unwrap_or_default();
     let promoter = Promoter::new(config.promotion_settings(prepared.identity.clone(), persons)).map_err(ServeError::Promotion)?;
+    let elsewhere = match config.content.references.from.as_slice() {
+        [] => None,
+        _ => Some(Arc::new(Elsewhere::open(&config.content.references, &config.store.options().s3).await?)),
+    };
     let pool = Pool::new(config.seal.pool_bytes, config.seal.admission_wait);
     let config_sha256 = prepared.config_sha256();
     let keeping = prepared.vault.clone();
@@ -116,8 +121,14 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         let today = Today { status: task.status.clone(), found, opened, stats: Arc::clone(&task.stats) };
         Keeper::start(vault, place.retention, eraser.clone(), today)
     });
-    let state =
-        ReceiverState { promoter: Arc::new(promoter), sealer: sealer.clone(), clock, origin: config.log.origin.clone(), metrics: received };
+    let state = ReceiverState {
+        promoter: Arc::new(promoter),
+        sealer: sealer.clone(),
+        clock,
+        origin: config.log.origin.clone(),
+        metrics: received,
+        elsewhere,
+    };
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
     erasing.opened(eraser);

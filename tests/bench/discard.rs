@@ -54,6 +54,7 @@ pub(crate) fn serve() {
             clock: Arc::new(SystemClock),
             origin: ORIGIN.to_owned(),
             metrics: Arc::<ReceiveMetrics>::default(),
+            elsewhere: None,
         };
         let endpoint = Endpoint { address: "127.0.0.1:0".to_owned(), tls: None, token_file: None };
         let options = receive::Options {

@@ -44,6 +44,7 @@ pub(super) async fn receive(
         clock: Arc::new(SystemClock),
         origin: NO_LOG.to_owned(),
         metrics: Arc::<ReceiveMetrics>::default(),
+        elsewhere: None,
     };
     let mut receiver = receive::start(&options(config, endpoint), state).await?;
     output::tell("NOTHING IS KEPT: lint only looks. Senders are answered with success, and no answer is a receipt.");

@@ -154,6 +154,7 @@ pub(super) async fn rig_within(endpoint: Endpoint, pool: Pool, timeouts: Timeout
         clock: Arc::new(ManualClock::new(UnixNanos(77))),
         origin: "spanseal.local/test".to_owned(),
         metrics: Arc::clone(&metrics),
+        elsewhere: None,
     };
     let port = Port { endpoint, request_bytes_max: LIMIT };
     let options = Options { grpc: Some(port.clone()), http: Some(port), timeouts };
