@@ -13,6 +13,7 @@
 
 mod support;
 
+mod by_reference;
 mod command_line;
 mod content_apart;
 mod corpus_replay;

@@ -10,6 +10,7 @@ use anyhow::Context;
 use super::output;
 use crate::cli::CheckArgs;
 use crate::clock::{Clock, SystemClock};
+use crate::record::content::Referred;
 use crate::tlog::note::VerifierKey;
 use crate::verify::{Bundle, CheckReport, Doubt, Proved, check};
 
@@ -65,6 +66,10 @@ fn doubt_json(doubt: &Doubt) -> serde_json::Value {
     })
 }
 
+fn referred_json(named: &Referred) -> serde_json::Value {
+    serde_json::json!({"member": named.member, "reference": named.reference, "fetched": named.is_fetched})
+}
+
 fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
     serde_json::json!({
         "verdict": report.verdict,
@@ -80,6 +85,7 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "key": proved.key.to_string(),
         "rotations": proved.rotations,
         "opened": proved.opened,
+        "elsewhere": proved.referred.iter().map(referred_json).collect::<Vec<_>>(),
         "not_worm": proved.statement.not_worm,
         "findings": proved.doubts.iter().map(doubt_json).collect::<Vec<_>>(),
         // Whatever stands here stands in the bundle and proves nothing: a script must not take the number of cosignatures for cosigned.

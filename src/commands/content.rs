@@ -14,13 +14,15 @@ use crate::query::opening::{Gone, Held, Opened, Reasons, held, open};
 use crate::query::scan::Request;
 use crate::query::story::{Item, Section, clean, member_in_words};
 use crate::record::canonical::Json;
+use crate::record::content::referred;
 use crate::vault::{Entry, Vaults};
 use crate::worm::WormStore;
 
 /// One content of one record.
 #[derive(Debug)]
 pub(super) struct Said {
-    pub(super) held: Held,
+    /// Its dotted path in the record.
+    pub(super) member: String,
     pub(super) what: What,
 }
 
@@ -33,6 +35,8 @@ pub(super) enum What {
     Gone(Gone),
     /// It could not be brought back, and that is a problem.
     Problem(String),
+    /// Where the application keeps it: it never was here.
+    Elsewhere(String),
 }
 
 impl What {
@@ -42,6 +46,7 @@ impl What {
             What::Content(_) => None,
             What::Gone(gone) => Some(in_words(gone)),
             What::Problem(why) => Some(why.clone()),
+            What::Elsewhere(reference) => Some(elsewhere(reference)),
         }
     }
 }
@@ -81,9 +86,12 @@ pub(super) async fn bring_back(
                 Opened::Unasked(why) => What::Problem(why),
             };
             complete &= !matches!(what, What::Problem(_) | What::Gone(Gone::Unexplained));
-            Said { held, what }
+            Said { member: held.member, what }
         });
-        said.push(of_hit.collect());
+        let mut of_hit: Vec<Said> = of_hit.collect();
+        let named = referred(&hit.record).into_iter().filter(|named| !named.is_fetched);
+        of_hit.extend(named.map(|named| Said { member: named.member, what: What::Elsewhere(named.reference) }));
+        said.push(of_hit);
     }
     Ok((said, complete))
 }
@@ -140,22 +148,31 @@ fn in_words(gone: &Gone) -> String {
     }
 }
 
+/// The sentence about content that telemetry only named.
+fn elsewhere(reference: &str) -> String {
+    format!("kept by the application at {}, and not fetched from there when it was received (content.references)", clean(reference))
+}
+
 /// For `show`: every content under its record's number.
 pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
     let mut items = Vec::new();
     // Numbered as the story numbers them: records of unknown formats stand last there and have none.
     let known = hits.iter().zip(said).filter(|(hit, _)| hit.is_known());
-    for (n, (_, of_hit)) in known.enumerate() {
-        for Said { held, what } in of_hit {
-            let about = format!("Record {}, {}", n + 1, member_in_words(&held.member));
+    for (n, (hit, of_hit)) in known.enumerate() {
+        let named = referred(&hit.record);
+        for Said { member, what } in of_hit {
+            let about = format!("Record {}, {}", n + 1, member_in_words(member));
             match what {
                 What::Content(entry) => {
-                    items.push(Item::Text(format!("{about}:")));
+                    let from = named.iter().find(|named| named.is_fetched && named.member == *member);
+                    let from = from.map_or_else(String::new, |from| format!(", as it was fetched from {}", clean(&from.reference)));
+                    items.push(Item::Text(format!("{about}{from}:")));
                     let text = String::from_utf8_lossy(&entry.content);
                     items.extend(text.lines().map(|line| Item::Verbatim(clean(line))));
                 }
                 What::Gone(gone) => items.push(Item::Text(format!("{about}: {}.", in_words(gone)))),
                 What::Problem(why) => items.push(Item::Text(format!("{about}: not shown: {}.", clean(why)))),
+                What::Elsewhere(reference) => items.push(Item::Text(format!("{about}: {}.", elsewhere(reference)))),
             }
         }
     }
@@ -167,8 +184,8 @@ pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
 
 /// For `query`: the `content` of each record.
 pub(super) fn json(said: &[Vec<Said>]) -> Vec<Json> {
-    let one = |Said { held, what }: &Said| {
-        let mut members = vec![("member".to_owned(), Json::string(&held.member))];
+    let one = |Said { member, what }: &Said| {
+        let mut members = vec![("member".to_owned(), Json::string(member))];
         let mut add = |name: &str, value: Json| members.push((name.to_owned(), value));
         match what {
             What::Content(entry) => {
@@ -195,6 +212,11 @@ pub(super) fn json(said: &[Vec<Said>]) -> Vec<Json> {
             What::Problem(why) => {
                 add("state", Json::string("unchecked"));
                 add("meaning", Json::string(why));
+            }
+            What::Elsewhere(reference) => {
+                add("state", Json::string("elsewhere"));
+                add("reference", Json::string(reference));
+                add("meaning", Json::String(elsewhere(reference)));
             }
         }
         Json::Object(members)

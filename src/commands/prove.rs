@@ -64,9 +64,9 @@ fn none(id: &str) -> String {
 
 /// What a proof was asked to open and cannot.
 fn tell_unopened(said: &[Vec<Said>]) {
-    for Said { held, what } in said.iter().flatten() {
+    for Said { member, what } in said.iter().flatten() {
         if let Some(why) = what.why_not() {
-            output::tell(&format!("`{}` is not opened: {why}", held.member));
+            output::tell(&format!("`{member}` is not opened: {why}"));
         }
     }
 }
@@ -75,7 +75,7 @@ fn tell_unopened(said: &[Vec<Said>]) {
 fn openings(said: &[Said]) -> Vec<Opening> {
     let open = |said: &Said| match &said.what {
         What::Content(entry) => Some(Opening {
-            member: said.held.member.replace('[', ".").replace(']', ""),
+            member: said.member.replace('[', ".").replace(']', ""),
             salt: hex::encode(entry.salt),
             // A preimage is text by both schemes (`record.md` section 4).
             content: std::str::from_utf8(&entry.content).ok()?.to_owned(),

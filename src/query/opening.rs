@@ -10,7 +10,7 @@ use super::filter::persons_of;
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
 use crate::record::canonical::Json;
-use crate::record::content::{commitment, commitment_text};
+use crate::record::content::{commitment, commitment_text, contents};
 use crate::retain::Period;
 use crate::vault::{Entry, Vaults, is_expired};
 
@@ -38,29 +38,12 @@ pub enum Opened {
 
 /// All content of one record that evidence holds by commitment, in the order of the record.
 pub fn held(record: &Json) -> Vec<Held> {
-    fn walk(json: &Json, path: &str, found: &mut Vec<Held>) {
-        match json {
-            Json::Object(members) => {
-                let text = |name: &str| json.get(name).and_then(Json::as_str);
-                if let (Some("vault"), Some(commitment)) = (text("captured"), text("commitment")) {
-                    found.push(Held { member: path.to_owned(), commitment: commitment.to_owned() });
-                    return;
-                }
-                for (name, value) in members {
-                    let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                    // What a sender called so is no content object.
-                    if at != "attributes" && at != "source" {
-                        walk(value, &at, found);
-                    }
-                }
-            }
-            Json::Array(items) => items.iter().enumerate().for_each(|(i, item)| walk(item, &format!("{path}[{i}]"), found)),
-            _ => {}
-        }
-    }
-    let mut found = Vec::new();
-    walk(record, "", &mut found);
-    found
+    let of = |(member, content): (String, &Json)| {
+        let text = |name: &str| content.get(name).and_then(Json::as_str);
+        let commitment = text("commitment").filter(|_| text("captured") == Some("vault"))?;
+        Some(Held { member, commitment: commitment.to_owned() })
+    };
+    contents(record).into_iter().filter_map(of).collect()
 }
 
 /// Brings back the content of one record.

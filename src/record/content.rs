@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::apart::SALT_BYTES;
 use super::builder::{comma, quoted};
-use super::canonical::write_string;
+use super::canonical::{Json, write_string};
 
 /// `captured` of a content object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +185,59 @@ impl Content {
         self.write_members(out, key_id, |_, _| {});
         out.push(b'}');
     }
+}
+
+/// The content objects of a record, each with its dotted path (`input`, `retrieval.documents[2].content`), in the order of the record.
+pub fn contents(record: &Json) -> Vec<(String, &Json)> {
+    fn walk<'j>(json: &'j Json, path: &str, found: &mut Vec<(String, &'j Json)>) {
+        match json {
+            Json::Object(_) if json.get("captured").is_some_and(|captured| captured.as_str().is_some()) => {
+                found.push((path.to_owned(), json));
+            }
+            Json::Object(members) => {
+                for (name, value) in members {
+                    let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    // What a sender called so is no content object.
+                    if at != "attributes" && at != "source" {
+                        walk(value, &at, found);
+                    }
+                }
+            }
+            Json::Array(items) => items.iter().enumerate().for_each(|(i, item)| walk(item, &format!("{path}[{i}]"), found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(record, "", &mut found);
+    found
+}
+
+/// Content of a record that telemetry only named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referred {
+    /// Its dotted path.
+    pub member: String,
+    /// Where the application keeps it.
+    pub reference: String,
+    /// Whether it was fetched from there when it was received: then it is held like what was sent. Else the reference is all there is.
+    pub is_fetched: bool,
+}
+
+/// The contents of a record that telemetry only named.
+pub fn referred(record: &Json) -> Vec<Referred> {
+    let derived = record.path("evidence.derived");
+    let mut found = Vec::new();
+    for (member, content) in contents(record) {
+        let text = |name: &str| content.get(name).and_then(Json::as_str);
+        let how = derived.and_then(|derived| derived.get(&member)).and_then(Json::as_str);
+        let is_kept_there = text("captured") == Some("by_reference");
+        // What was sent itself is its own member's, whatever stood beside it.
+        let is_fetched = !is_kept_there && how.is_some_and(|how| how.starts_with("fallback:"));
+        if let Some(reference) = text("reference").filter(|_| is_kept_there || is_fetched) {
+            found.push(Referred { reference: reference.to_owned(), member, is_fetched });
+        }
+    }
+    found
 }
 
 /// Where commitments lie in `json` that was written here, with the comma before each. No text holds one: the quotes inside a text are

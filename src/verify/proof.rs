@@ -15,6 +15,7 @@ use super::segment::{Times, check_record};
 use crate::clock::UnixSeconds;
 use crate::record::SCHEMA;
 use crate::record::canonical::Json;
+use crate::record::content::referred;
 use crate::tlog::merkle::{leaf_hash, root_from_inclusion};
 use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey, parse_decimal};
 use crate::tlog::seal_file::{SealError, SegmentRef, Statement};
@@ -244,6 +245,7 @@ impl Bundle {
             root: checkpoint.root.0,
             rotations: self.rotations.len(),
             opened,
+            referred: referred(&record),
             doubts,
             cosignatures: self.cosignatures.len() + self.beside(&key, &statement),
             timestamps: self.timestamps.len(),

@@ -8,6 +8,7 @@ use crate::clock::UnixNanos;
 use crate::query::Hit;
 use crate::query::log::KeySource;
 use crate::record::canonical::Json;
+use crate::record::content::referred;
 use crate::worm::Mode;
 
 /// Dotted paths in words, as they may stand in `evidence.missing`.
@@ -119,8 +120,9 @@ pub(super) fn missing(known: &[&Hit]) -> Vec<Item> {
             ("conflicts", "Something did not fit its place, or was stated twice, and was set aside"),
             ("scrubbed", "Something looked like personal data and was blacked out"),
         ] {
-            // A score outside its range stays where it stands; it was not set aside.
-            if listed(name).iter().any(|path| name != "conflicts" || out_of_range(hit, path.as_str().unwrap_or_default()).is_none()) {
+            // A score outside its range, and a hash that is another content's, stay where they stand; they were not set aside.
+            let is_set_aside = |path: &str| out_of_range(hit, path).is_none() && hashed(path).is_none();
+            if listed(name).iter().any(|path| name != "conflicts" || is_set_aside(path.as_str().unwrap_or_default())) {
                 marks.entry(words).or_default().insert(i + 1);
             }
         }
@@ -149,7 +151,23 @@ pub(super) fn missing(known: &[&Hit]) -> Vec<Item> {
             Some(format!("The {what} {} is not between 0 and 1 (in record {}).", number(out_of_range(hit, path)?), i + 1))
         })
     });
-    paths.chain(marks).chain(scores).map(Item::Point).collect()
+    let hashes = known.iter().enumerate().flat_map(|(i, hit)| {
+        let conflicts = hit.record.path("evidence.conflicts").and_then(Json::as_array).unwrap_or_default();
+        conflicts.iter().filter_map(Json::as_str).filter_map(hashed).map(move |member| {
+            format!(
+                "The hash that the application reported of {} is not that of what was fetched from where it said (in record {}): one of the two \
+                 is another.",
+                CONTENT.iter().find(|(path, _)| *path == member).map_or("a content", |(_, words)| *words),
+                i + 1
+            )
+        })
+    });
+    paths.chain(marks).chain(scores).chain(hashes).map(Item::Point).collect()
+}
+
+/// The content whose claimed hash a conflict names.
+fn hashed(path: &str) -> Option<&str> {
+    path.strip_suffix(".claimed_hash")
 }
 
 /// A score that is kept as sent although it is not between 0 and 1.
@@ -165,7 +183,7 @@ pub(super) fn held(content: Option<&Json>) -> &'static str {
     match content.and_then(|c| c.get("captured")).and_then(Json::as_str) {
         Some("hash") => "held only as a hash",
         Some("vault") => "kept in the vault, not in the evidence",
-        Some("by_reference") => "kept elsewhere; the evidence holds a reference",
+        Some("by_reference") => "kept elsewhere by the application; the evidence holds only where",
         Some("redacted") => "blacked out by the application",
         Some("absent") => "not in what was sent",
         _ => "not recorded",
@@ -180,6 +198,9 @@ fn content_at<'a>(record: &'a Json, path: &str) -> Vec<&'a Json> {
     }
 }
 
+/// Content that is held, and was not sent: no word of `captured`.
+const FETCHED: &str = "(fetched)";
+
 /// What was said is not in the evidence; how it is held instead.
 pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
     let mut by_way: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
@@ -191,6 +212,11 @@ pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
                 }
             }
         }
+        for named in referred(&hit.record).iter().filter(|named| named.is_fetched) {
+            if let Some((_, words)) = CONTENT.iter().find(|(path, _)| *path == named.member) {
+                by_way.entry(FETCHED).or_default().entry(words).or_default().insert(i + 1);
+            }
+        }
     }
     let ways = [
         (
@@ -199,7 +225,12 @@ pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
              it cannot be read.",
         ),
         ("vault", "Kept in the vault, from where it can be erased without harm to any proof: {}."),
-        ("by_reference", "Kept elsewhere by the application; the evidence holds where: {}."),
+        (
+            "by_reference",
+            "Kept elsewhere by the application, and not fetched from there when it was received: {}. The evidence holds where it lay, and \
+             nothing by which to see whether what lies there now is the same.",
+        ),
+        (FETCHED, "Not sent but only named by the application, and fetched from where it said when it was received: {}."),
         ("redacted", "Blacked out by the application before it was sent: {}."),
         ("absent", "Not in what was sent, which does not mean that there was none: {}."),
     ];

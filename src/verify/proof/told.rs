@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{Bundle, ProofError};
 use crate::clock::UnixSeconds;
+use crate::record::content::Referred;
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
@@ -33,6 +34,8 @@ pub struct Proved {
     pub rotations: usize,
     /// Members whose disclosed content is what was committed to.
     pub opened: Vec<String>,
+    /// Content that telemetry only named.
+    pub referred: Vec<Referred>,
     /// What the log's key signed here and cannot be true.
     pub doubts: Vec<Doubt>,
     /// Present, not verified.
@@ -109,6 +112,14 @@ impl Proved {
         }
         for member in &self.opened {
             writeln!(out, "  opened     `{member}`: the disclosed content is what the record committed to")?;
+        }
+        for Referred { member, reference, is_fetched } in &self.referred {
+            let what = match is_fetched {
+                true => "what the record holds was fetched when it was received",
+                false => "not fetched when it was received, so the record does not say what it was",
+            };
+            // A sender chose it: whatever could move a terminal's cursor is shown as its number.
+            writeln!(out, "  elsewhere  `{member}`: kept by the application at {}; {what}", reference.escape_debug())?;
         }
         for doubt in &self.doubts {
             let Doubt { kind, meaning, expected, found, .. } = doubt;
