@@ -368,3 +368,21 @@ fn a_control_record_has_no_sender() {
     assert_says(&told(std::slice::from_ref(&change), KeySource::Pinned), &[own], &[unknown, "the reports arrived"]);
     assert_says(&told(&[change, sent], KeySource::Pinned), &[unknown], &[own]);
 }
+
+/// Guarantee: content that was only named is told apart by whether it was fetched, and a hash that is another's is named as such and not as
+/// something that was set aside.
+#[test]
+fn content_that_was_only_named_is_told_as_that() {
+    let fetched = r#""evidence":{"conflicts":["input.claimed_hash"],"derived":{"input":"fallback:gen_ai.input.messages_ref"}},"input":{"captured":"vault","commitment":"salted-sha256:00","reference":"s3://content/a"},"output":{"captured":"by_reference","reference":"s3://content/b"}"#;
+    // Sent, with a reference beside it.
+    let sent = r#""input":{"captured":"hash","hash":"hmac-sha256:00:00","reference":"s3://content/c"}"#;
+    let text = told(&[record("1", "inference", fetched), record("2", "inference", sent)], KeySource::Pinned);
+    for said in [
+        "Not sent but only named by the application, and fetched from where it said when it was received: the input (record 1).",
+        "Kept elsewhere by the application, and not fetched from there when it was received: the answer (record 1).",
+        "The hash that the application reported of the input is not that of what was fetched from where it said (in record 1)",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("set aside"), "{text}");
+}

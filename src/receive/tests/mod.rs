@@ -2,6 +2,7 @@
 
 mod bombs;
 mod drain;
+mod fetch;
 mod grpc;
 mod http;
 mod secure;

@@ -290,3 +290,23 @@ fn a_statement_holds_no_numbers() {
         assert_eq!(checked(&bundle).verdict, verdict);
     }
 }
+
+/// Scenario: a record of content that was only named, by a reference that would move a terminal's cursor. Guarantee: the auditor hears where it
+/// lay and whether it was fetched, and the terminal is left alone.
+#[test]
+fn content_that_was_only_named_is_said() {
+    let record = Json::object([
+        ("evidence", Json::object([("derived", Json::object([("input", Json::string("fallback:gen_ai.input.messages_ref"))]))])),
+        ("input", Json::object([("captured", Json::string("hash")), ("reference", Json::string("s3://content/a"))])),
+        ("output", Json::object([("captured", Json::string("by_reference")), ("reference", Json::string("s3://content/\u{1b}[2J"))])),
+    ]);
+    let named = referred(&record);
+    let of = |member: &str| named.iter().find(|named| named.member == member).unwrap();
+    assert_eq!((of("input").is_fetched, of("output").is_fetched, named.len()), (true, false, 2));
+    let mut report = checked(&bundle(|_| {}));
+    report.result.as_mut().unwrap().referred = named;
+    let text = report.to_text();
+    assert!(text.contains("`input`: kept by the application at s3://content/a; what the record holds was fetched"), "{text}");
+    assert!(text.contains("not fetched when it was received, so the record does not say what it was"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+}
