@@ -23,6 +23,7 @@ mod discard;
 mod load;
 mod process;
 mod reference;
+mod vault_s3;
 
 use std::path::Path;
 use std::time::Duration;
@@ -53,6 +54,8 @@ fn main() {
         Some("discard") => discard::serve(),
         // For a profiler: promotion alone, in this process, without network and pinning.
         Some("promote") => discard::promote_alone(),
+        // Requests and bytes of a vault in a bucket: counts, so the machine does not matter.
+        Some("vault-s3") => vault_s3::measure(),
         // `cargo bench -- ai` measures one load only.
         Some(word) if Mix::named(word).is_some() => measure(Mix::named(word).as_slice()),
         // `cargo bench` passes `--bench`.
