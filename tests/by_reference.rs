@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use spanseal::elsewhere::{Elsewhere, From, Place, Unfetched};
 use spanseal::otlp::answer::Signal as Otlp;
 
 use crate::support::captures::Signal;
 use crate::support::otlp::{GrpcClient, HttpRequest, http};
 use crate::support::receiver::{Options, Receiver, Site};
+use crate::support::s3::{Bucket, Raw, S3Server};
 use crate::support::{eventually, runtime};
 
 const ASKED: &str = r#"[{"role":"user","parts":[{"type":"text","content":"May I have a loan?"}]}]"#;
@@ -271,4 +273,44 @@ fn without_a_place_nothing_is_fetched() {
     assert_eq!(record(&site, 1)["input"], json!({"captured": "by_reference", "reference": asked}));
     assert!(places.web.asked().is_empty());
     assert!(!metrics(&receiver).contains("spanseal_receiver_references_total{"));
+}
+
+/// Guarantee, on every server that is installed: an object below the configured folder of a bucket is fetched, as it stands there now; nothing
+/// else of the bucket is.
+#[test]
+fn content_in_a_bucket_is_fetched() {
+    for server in S3Server::all() {
+        runtime().block_on(async {
+            let bucket = server.fresh_bucket(Bucket::Plain).await;
+            for (key, body) in [("genai/day/a.json", ASKED), ("genaix", STOLEN), ("other/a", STOLEN)] {
+                server.raw(Raw::new(http::Method::PUT, format!("/{bucket}/{key}")).body(body)).await.expect_ok();
+            }
+            let place = Place::parse(&format!("s3://{bucket}/genai/")).unwrap();
+            let limits = spanseal::elsewhere::Options {
+                from: vec![From { place, ca_file: None }],
+                bytes_max: ASKED.len(),
+                timeout: Duration::from_secs(5),
+                parallel: 2,
+            };
+            let elsewhere = Elsewhere::open(&limits, &server.options()).await.unwrap();
+            let get = async |elsewhere: &Elsewhere, key: &str| {
+                let fetched = elsewhere.fetch(&format!("s3://{bucket}/{key}"), elsewhere.deadline(), Some).await;
+                fetched.map(|(bytes, _)| String::from_utf8(bytes.to_vec()).unwrap())
+            };
+            let kind = server.kind;
+            assert_eq!(get(&elsewhere, "genai/day/a.json").await.unwrap(), ASKED, "{kind:?}");
+            for (key, why) in [
+                ("genai/none", Unfetched::Absent),
+                ("genaix", Unfetched::Outside),
+                ("other/a", Unfetched::Outside),
+                ("genai/../other/a", Unfetched::Outside),
+                ("genai/day/", Unfetched::Outside),
+            ] {
+                assert_eq!(get(&elsewhere, key).await.unwrap_err(), why, "{kind:?} {key}");
+            }
+            let shorter = spanseal::elsewhere::Options { bytes_max: ASKED.len() - 1, ..limits };
+            let elsewhere = Elsewhere::open(&shorter, &server.options()).await.unwrap();
+            assert_eq!(get(&elsewhere, "genai/day/a.json").await.unwrap_err(), Unfetched::TooLarge, "{kind:?}");
+        });
+    }
 }

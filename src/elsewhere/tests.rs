@@ -174,3 +174,54 @@ async fn a_turn_that_does_not_come_is_not_waited_for_longer_than_the_deadline() 
     assert!(!asked_for_room, "memory is taken when the turn comes");
     hanging.abort();
 }
+
+/// Scenario: a server over TLS, whose certificate is of an authority of its own. Guarantee: it is asked where that authority is named, and where
+/// it is not, or the certificate is another's, it gets no request to answer.
+#[tokio::test]
+async fn a_server_is_believed_only_by_its_certificate() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let tls = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(vec![own.cert.der().clone()], key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let asked = Arc::<std::sync::atomic::AtomicUsize>::default();
+    let seen = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(socket).await else { continue };
+            let mut head = [0; 4096];
+            if stream.read(&mut head).await.is_ok_and(|n| n > 0) {
+                seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntext").await;
+                let _ = stream.shutdown().await;
+            }
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let pem = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let (ours, theirs) = (pem("own", own.cert.pem()), pem("other", other.cert.pem()));
+    for (ca_file, want) in [(Some(&ours), Ok(1)), (Some(&theirs), Err(Unfetched::Failed)), (None, Err(Unfetched::Failed))] {
+        let from = vec![From { place: Place::parse(&base).unwrap(), ca_file: ca_file.cloned() }];
+        let options = Options { from, bytes_max: MAX, timeout: Duration::from_secs(5), parallel: 1 };
+        let place = Elsewhere::open(&options, &S3Options::default()).await.unwrap();
+        let got = get(&place, &format!("{base}a")).await.map(|text| {
+            assert_eq!(text, "text");
+            asked.load(std::sync::atomic::Ordering::SeqCst)
+        });
+        assert_eq!(got, want, "{ca_file:?}");
+    }
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
+    for wrong in [folder.path().join("none"), pem("rubbish", "rubbish".to_owned())] {
+        let from = vec![From { place: Place::parse(&base).unwrap(), ca_file: Some(wrong.clone()) }];
+        let options = Options { from, bytes_max: MAX, timeout: Duration::from_secs(5), parallel: 1 };
+        let why = Elsewhere::open(&options, &S3Options::default()).await.unwrap_err().to_string();
+        assert!(why.contains("`ca_file`") && why.contains(&base), "{why}");
+    }
+}
