@@ -136,7 +136,7 @@ pub struct Elsewhere {
 enum Source {
     Web(Web),
     Folder(PathBuf),
-    Bucket(S3Store),
+    Bucket(Box<S3Store>),
 }
 
 impl fmt::Debug for Elsewhere {
@@ -159,7 +159,7 @@ impl Elsewhere {
                 Kind::Bucket { bucket, prefix } => {
                     // Nothing is written there, so whether it keeps versions need not be asked.
                     let options = S3Options { not_worm: false, ..s3.clone() };
-                    Source::Bucket(S3Store::open(bucket, prefix, options).await?)
+                    Source::Bucket(Box::new(S3Store::open(bucket, prefix, options).await?))
                 }
             };
             sources.push((place.clone(), source));

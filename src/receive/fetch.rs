@@ -42,10 +42,10 @@ async fn found(intake: &Arc<Intake>, elsewhere: &Arc<Elsewhere>, request: &Reque
     let references = if request.body.len() <= INLINE_BYTES_MAX {
         references(intake, elsewhere, request.signal, request.encoding, &request.body)
     } else {
-        let (intake, elsewhere, body) = (Arc::clone(intake), Arc::clone(elsewhere), request.body.clone());
+        let (there, elsewhere, body) = (Arc::clone(intake), Arc::clone(elsewhere), request.body.clone());
         let (signal, encoding) = (request.signal, request.encoding);
         // A panic in there would be met again, and answered, by the promotion.
-        tokio::task::spawn_blocking(move || references(&intake, &elsewhere, signal, encoding, &body)).await.unwrap_or_default()
+        intake.workers.run(move || references(&there, &elsewhere, signal, encoding, &body)).await.unwrap_or_default()
     };
     let pool = &intake.state.sealer.pool;
     let fetching = futures::stream::iter(references).map(async |reference| {

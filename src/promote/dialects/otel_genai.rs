@@ -164,10 +164,10 @@ pub(crate) fn kind_of_operation(operation: &str) -> Option<Kind> {
     })
 }
 
-/// Frameworks that stand in a provider's place (Strands, Google ADK, OpenLLMetry and LangSmith for LangChain, CrewAI): said, but weaker
-/// than the name of a vendor under any other key.
+/// Frameworks that stand in a provider's place (Strands, Google ADK, OpenLLMetry and LangSmith for LangChain, CrewAI, Microsoft's on the
+/// spans of its agents): said, but weaker than the name of a vendor under any other key.
 pub(crate) fn is_framework(name: &str) -> bool {
-    matches!(name, "strands-agents" | "gcp.vertex.agent" | "langchain" | "langgraph" | "crewai")
+    matches!(name, "strands-agents" | "gcp.vertex.agent" | "langchain" | "langgraph" | "crewai" | "microsoft.agent_framework")
 }
 
 /// Provider names that were renamed (semconv 1.35 and 1.37); every other is kept as sent.

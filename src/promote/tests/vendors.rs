@@ -183,11 +183,13 @@ fn three_meanings_of_one_prefix() {
 #[test]
 fn frameworks_are_no_vendors() {
     let chat = ("gen_ai.operation.name", Any::text("chat"));
-    let langchain = ("gen_ai.provider.name", Any::text("langchain"));
-    assert_eq!(at(&spoken(&[chat.clone(), langchain.clone()]), "model.provider"), "langchain");
-    let record = spoken(&[chat.clone(), langchain, ("langsmith.metadata.ls_provider", Any::text("openai"))]);
-    assert_eq!(at(&record, "model.provider"), "openai");
-    assert_rest(&record, "langchain");
+    for framework in ["langchain", "langgraph", "microsoft.agent_framework"] {
+        let named = ("gen_ai.provider.name", Any::text(framework));
+        assert_eq!(at(&spoken(&[chat.clone(), named.clone()]), "model.provider"), framework);
+        let record = spoken(&[chat.clone(), named, ("langsmith.metadata.ls_provider", Any::text("openai"))]);
+        assert_eq!(at(&record, "model.provider"), "openai");
+        assert_rest(&record, framework);
+    }
     let record = spoken(&[chat, ("gen_ai.provider.name", Any::text("az.ai.openai"))]);
     assert_eq!(at(&record, "model.provider"), "azure.ai.openai");
 }
