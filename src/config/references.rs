@@ -41,7 +41,7 @@ pub(super) fn references(mut at: Section<'_>) -> Result<Options, ConfigError> {
     }
     let bytes_max = at.value("max_bytes", MIB, |text| size_within(text, KIB, 64 * MIB))?;
     let timeout = at.value("timeout", Duration::from_secs(2), |text| duration_within(text, DURATION_MIN, Duration::from_secs(5)))?;
-    let parallel = at.value("parallel", 16, |text| {
+    let parallel = at.value("parallel", 8, |text| {
         let allowed = text.parse::<usize>().ok().filter(|n| (1..=256).contains(n));
         allowed.ok_or_else(|| format!("`{text}` is not a whole number from 1 to 256"))
     })?;
@@ -58,7 +58,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let pool = config.seal.pool_bytes;
     if u64::try_from(of.bytes_max).unwrap_or(u64::MAX) > pool / 4 {
         return Err(ConfigError::new(format!(
-            "`content.references.max_bytes` is more than a quarter of `seal.pool_bytes` ({}), from which it is taken while it is fetched: lower \
+            "`content.references.max_bytes` is more than a quarter of `seal.pool_bytes` ({}), from which twice as much is taken while one is fetched: lower \
              the one or raise the other",
             show_size(pool)
         )));

@@ -318,7 +318,7 @@ fn a_file_that_cannot_be_read_is_named() {
 fn places_of_content_are_named_with_their_limits() {
     let default = load("").unwrap().content.references;
     let limits = (default.bytes_max, default.timeout, default.parallel);
-    assert!(default.from.is_empty() && limits == (1 << 20, Duration::from_secs(2), 16));
+    assert!(default.from.is_empty() && limits == (1 << 20, Duration::from_secs(2), 8));
     let text = "content:\n  references:\n    from:\n      - {prefix: \"https://content.example.com/genai/\", ca_file: ./ca.pem}\n      \
                 - prefix: s3://content/genai/\n    max_bytes: 4MiB\n    timeout: 500ms\n    parallel: 4\n";
     let config = load(text).unwrap();

@@ -38,12 +38,12 @@ pub struct Options {
     /// `from`: where content may be fetched from; none by default. At most [`PLACES_MAX`].
     pub from: Vec<From>,
     /// `max_bytes`: of one content, bytes. Default 1MiB, of the order of a long conversation; 1KiB to 64MiB, and at most a quarter of
-    /// `seal.pool_bytes`, from which it is taken while it is fetched.
+    /// `seal.pool_bytes`, from which twice as much is taken while it is fetched.
     pub bytes_max: usize,
     /// `timeout`: for all contents of one request together. Default 2s: a sender waits 10 s for its receipt, of which the seal takes some.
     /// 10ms to 5s.
     pub timeout: Duration,
-    /// `parallel`: contents that are fetched at the same time, of all requests. Default 16, 1 to 256.
+    /// `parallel`: contents that are fetched at the same time, of all requests. Default 8, 1 to 256.
     pub parallel: usize,
 }
 

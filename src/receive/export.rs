@@ -16,7 +16,7 @@ use crate::otlp::answer::{Encoding, PartialSuccess, Signal};
 use crate::otlp::foreign::{self, Foreign};
 use crate::otlp::wire::Malformed;
 use crate::otlp::{json, metrics};
-use crate::promote::{Context, Peer, Promoter, Room, Tally, Unpromoted};
+use crate::promote::{Context, Fetched, Peer, Promoter, Room, Tally, Unpromoted};
 use crate::record::Batch;
 use crate::seal::{Permit, Pool, Receipt};
 
@@ -58,7 +58,7 @@ pub(super) struct Request {
     /// Its share of the pool.
     pub(super) permit: Permit,
     /// What it names by reference, once that is fetched.
-    pub(super) found: fetch::Found,
+    pub(super) fetched: Fetched,
 }
 
 /// A success answer.
@@ -93,7 +93,7 @@ pub(super) const INLINE_BYTES_MAX: usize = 128 * 1024;
 pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Answer, Refusal> {
     intake.state.metrics.received(request.signal, request.body.len());
     let signal = request.signal;
-    let request = fetch::with_content(intake, request).await;
+    let request = fetch::with_content(intake, request).await?;
     let Promoted { tally, batch, foreign, mut permit } = if request.body.len() <= INLINE_BYTES_MAX {
         promote(intake, request)?
     } else {
@@ -154,7 +154,7 @@ impl Room for Share<'_> {
 }
 
 fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
-    let Request { signal, encoding, body, peer, permit, found } = request;
+    let Request { signal, encoding, body, peer, permit, fetched } = request;
     let transcoded = match encoding {
         Encoding::Protobuf => None,
         Encoding::Json => Some(json::request(signal, &body)?),
@@ -162,7 +162,12 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
     let request = transcoded.as_ref().map_or(&*body, |transcoded| &transcoded.protobuf);
     let pool = &intake.state.sealer.pool;
     let share = Share { pool, permit: Mutex::new(permit) };
-    let context = Context { received: intake.state.clock.now(), peer: peer.as_deref(), room: &share, fetched: found.fetched() };
+    let context = Context {
+        received: intake.state.clock.now(),
+        peer: peer.as_deref(),
+        room: &share,
+        fetched: Some(&fetched).filter(|fetched| !fetched.is_empty()),
+    };
     let mut batch = Batch::default();
     let walked = match signal {
         Signal::Traces => intake.state.promoter.traces(request, context, &mut batch),

@@ -9,64 +9,47 @@ use futures::StreamExt;
 
 use super::Intake;
 use super::export::{INLINE_BYTES_MAX, Request};
+use super::status::Refusal;
 use crate::elsewhere::{Elsewhere, Unfetched};
-use crate::otlp::answer::{Encoding, Signal};
+use crate::otlp::answer::Encoding;
 use crate::otlp::json;
-use crate::promote::{Fetched, REFERENCE_MARK};
-use crate::seal::Permit;
+use crate::promote::REFERENCE_MARK;
 
-/// What was fetched, and its share of the pool.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    fetched: Fetched,
-    shares: Vec<Permit>,
-}
-
-impl Found {
-    /// For the promotion.
-    pub(super) fn fetched(&self) -> Option<&Fetched> {
-        (!self.fetched.is_empty()).then_some(&self.fetched)
-    }
-}
-
-/// The request with what its references led to.
-pub(super) async fn with_content(intake: &Arc<Intake>, request: Request) -> Request {
-    match &intake.state.elsewhere {
-        Some(elsewhere) => Request { found: found(intake, elsewhere, &request).await, ..request },
-        None => request,
-    }
-}
-
-async fn found(intake: &Arc<Intake>, elsewhere: &Arc<Elsewhere>, request: &Request) -> Found {
-    let deadline = elsewhere.deadline();
-    let references = if request.body.len() <= INLINE_BYTES_MAX {
-        references(intake, elsewhere, request.signal, request.encoding, &request.body)
+/// The request with what its references led to. Its share of the pool grows by twice that: by what was fetched, and by the copy of it that its
+/// records keep apart, so that what was fetched never is a reason to refuse.
+pub(super) async fn with_content(intake: &Arc<Intake>, request: Request) -> Result<Request, Refusal> {
+    let Some(elsewhere) = &intake.state.elsewhere else { return Ok(request) };
+    let (mut request, references) = if request.body.len() <= INLINE_BYTES_MAX {
+        let references = references(intake, elsewhere, &request);
+        (request, references)
     } else {
-        let (there, elsewhere, body) = (Arc::clone(intake), Arc::clone(elsewhere), request.body.clone());
-        let (signal, encoding) = (request.signal, request.encoding);
-        // A panic in there would be met again, and answered, by the promotion.
-        intake.workers.run(move || references(&there, &elsewhere, signal, encoding, &body)).await.unwrap_or_default()
+        let (there, elsewhere) = (Arc::clone(intake), Arc::clone(elsewhere));
+        // The share goes along, as it does when the request is promoted.
+        let look = move || {
+            let references = references(&there, &elsewhere, &request);
+            (request, references)
+        };
+        intake.workers.run(look).await?
     };
-    let pool = &intake.state.sealer.pool;
+    let (pool, deadline) = (&intake.state.sealer.pool, elsewhere.deadline());
     let fetching = futures::stream::iter(references).map(async |reference| {
         // Nobody waits here for others, who may be waiting for this one.
-        let fetched = elsewhere.fetch(&reference, deadline, |bytes| pool.try_admit(bytes)).await;
+        let fetched = elsewhere.fetch(&reference, deadline, |bytes| pool.try_admit(bytes.saturating_mul(2))).await;
         let fetched = fetched.map(|(text, mut share)| {
-            share.shrink(text.len() + reference.len());
+            share.shrink(2 * text.len() + reference.len());
             (text, share)
         });
         (reference, fetched)
     });
     let mut fetching = std::pin::pin!(fetching.buffer_unordered(elsewhere.parallel()));
-    let mut found = Found::default();
     while let Some((reference, fetched)) = fetching.next().await {
         intake.state.metrics.fetched(fetched.as_ref().err().copied());
         if let Ok((text, share)) = fetched {
-            found.fetched.insert(reference, text);
-            found.shares.push(share);
+            request.fetched.insert(reference, text);
+            request.permit.join(share);
         }
     }
-    found
+    Ok(request)
 }
 
 /// Most references of one request that are followed: four of each span of a large batch. No share of the pool counts them, and each may have
@@ -74,19 +57,19 @@ async fn found(intake: &Arc<Intake>, elsewhere: &Arc<Elsewhere>, request: &Reque
 const FOLLOWED_MAX: usize = 4096;
 
 /// The references of a request that lie in a configured place. What is no OTLP has none; the promotion says so.
-fn references(intake: &Intake, elsewhere: &Elsewhere, signal: Signal, encoding: Encoding, body: &[u8]) -> Vec<String> {
-    if memchr::memmem::find(body, REFERENCE_MARK).is_none() {
+fn references(intake: &Intake, elsewhere: &Elsewhere, request: &Request) -> Vec<String> {
+    if memchr::memmem::find(&request.body, REFERENCE_MARK).is_none() {
         return Vec::new();
     }
-    let transcoded = match encoding {
+    let transcoded = match request.encoding {
         Encoding::Protobuf => None,
-        Encoding::Json => match json::request(signal, body) {
+        Encoding::Json => match json::request(request.signal, &request.body) {
             Ok(transcoded) => Some(transcoded),
             Err(_) => return Vec::new(),
         },
     };
-    let request = transcoded.as_ref().map_or(body, |transcoded| &transcoded.protobuf);
-    let named = intake.state.promoter.references(request, signal).unwrap_or_default();
+    let protobuf = transcoded.as_ref().map_or(&*request.body, |transcoded| &transcoded.protobuf);
+    let named = intake.state.promoter.references(protobuf, request.signal).unwrap_or_default();
     let mut followed = Vec::new();
     for reference in named {
         match elsewhere.holds(reference) {

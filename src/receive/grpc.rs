@@ -27,7 +27,7 @@ use super::listen::Caller;
 use super::metrics::Outcome;
 use super::status::{MediaType, Refusal, framing_refusal};
 use crate::otlp::answer::{Encoding, Signal, export_response};
-use crate::promote::Peer;
+use crate::promote::{Fetched, Peer};
 
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
@@ -169,7 +169,7 @@ impl UnaryService<Bytes> for Export {
         Box::pin(async move {
             let result = match slot.call(&intake.state.sealer.pool, request.into_inner()).await {
                 Ok((body, permit)) => {
-                    let request = export::Request { signal, encoding: Encoding::Protobuf, body, peer, permit, found: Default::default() };
+                    let request = export::Request { signal, encoding: Encoding::Protobuf, body, peer, permit, fetched: Fetched::default() };
                     export::export(&intake, request).await
                 }
                 Err(refusal) => Err(refusal),

@@ -21,6 +21,7 @@ use super::inflate::{Compression, Inflater};
 use super::listen::Caller;
 use super::status::{MediaType, Refusal, content_type};
 use crate::otlp::answer::{Encoding, Signal, export_response};
+use crate::promote::Fetched;
 use crate::seal::Permit;
 
 /// The OTLP/HTTP service. Cheap to clone.
@@ -99,7 +100,7 @@ impl HttpService {
             Some(compression) => self.inflater.inflate(compression, bytes, permit).await?,
         };
         let peer = caller.and_then(|caller| caller.peer.clone());
-        let request = export::Request { signal, encoding, body: bytes, peer, permit, found: Default::default() };
+        let request = export::Request { signal, encoding, body: bytes, peer, permit, fetched: Fetched::default() };
         export::export(&self.intake, request).await
     }
 

@@ -48,6 +48,11 @@ impl Permit {
         self.0.num_permits()
     }
 
+    /// Takes another share of the same pool in.
+    pub fn join(&mut self, other: Permit) {
+        self.0.merge(other.0);
+    }
+
     /// Gives back what exceeds `bytes`: records are usually smaller than the request they came from.
     pub fn shrink(&mut self, bytes: usize) {
         let spare = self.0.num_permits().saturating_sub(bytes);
