@@ -1,12 +1,16 @@
 //! A web server that is asked once, without credentials.
 
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, StatusCode};
 
 use super::Unfetched;
+
+/// Idle connections are closed before servers do it: a request on one that is just being closed fails, and is not made again.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The client of one place.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ impl Web {
             .retry(reqwest::retry::never())
             // What the environment says of proxies is not in the configuration that is sealed.
             .no_proxy()
+            .http1_only()
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .referer(false);
         let builder = match ca_file {
             Some(path) => {

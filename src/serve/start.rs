@@ -71,6 +71,11 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     bind("api", &config.api.endpoint).await?;
     let api_bound = listen::bind(&config.api.to_endpoint()).await?;
 
+    let elsewhere = match config.content.references.from.as_slice() {
+        [] => None,
+        _ => Some(Arc::new(Elsewhere::open(&config.content.references, &config.store.options().s3).await?)),
+    };
+
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref()).await?;
@@ -95,10 +100,6 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
 
     let persons = prepared.vault.as_ref().map(Vault::persons).unwrap_or_default();
     let promoter = Promoter::new(config.promotion_settings(prepared.identity.clone(), persons)).map_err(ServeError::Promotion)?;
-    let elsewhere = match config.content.references.from.as_slice() {
-        [] => None,
-        _ => Some(Arc::new(Elsewhere::open(&config.content.references, &config.store.options().s3).await?)),
-    };
     let pool = Pool::new(config.seal.pool_bytes, config.seal.admission_wait);
     let config_sha256 = prepared.config_sha256();
     let keeping = prepared.vault.clone();
