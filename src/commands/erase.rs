@@ -30,6 +30,7 @@ pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let wish = Wish {
         scope,
         who: who.clone(),
+        as_sent: args.as_sent,
         realms: args.realm.clone(),
         ground: args.ground.clone(),
         ticket: args.ticket.clone(),
