@@ -1,6 +1,8 @@
 //! Erasing a person: what they said and who they were is gone from every byte of the vault, whatever happens in between, and nothing that
 //! was proved before is lost.
 
+mod again;
+
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::TcpListener;

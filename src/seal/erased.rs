@@ -133,7 +133,9 @@ mod tests {
     use super::*;
     use crate::clock::UnixNanos;
     use crate::record::PendingRecord;
+    use crate::record::apart::PersonEntry;
     use crate::retain::ClassIndex;
+    use crate::vault::pseudonym_text;
 
     fn batch(numbers: &[u8]) -> Batch {
         let record = |n: &u8| PendingRecord {
@@ -166,5 +168,29 @@ mod tests {
         assert_eq!(left_out(&[1, 2], 111), (0, None, 2), "the window is over");
         erased.remember([(id(1), 7), (id(2), 5), (id(3), 9)], UnixSeconds(120));
         assert_eq!(left_out(&[1, 2, 3], 120), (2, Some(9), 1), "the oldest made room");
+    }
+
+    /// Scenario: one request brings a record of somebody who was erased, and one of somebody else. Guarantee: only whom a record that stays
+    /// names is brought to the vault.
+    #[test]
+    fn an_entry_goes_with_the_last_record_that_names_it() {
+        let person = |n: u8| PersonEntry { key: [n; 32], pseudonym: [n; 16], realm: String::new(), id: n.to_string() };
+        let erased = ErasedIds::new(Duration::from_secs(10), 10 * ENTRY_BYTES);
+        erased.remember([(RecordId([1; 16]), 7)], UnixSeconds(100));
+        let left = |numbers: &[u8]| {
+            let mut batch = batch(numbers);
+            for record in &mut batch.records {
+                let from = batch.lines.len();
+                let name = pseudonym_text(&[record.id.0[0]; 16]);
+                batch.lines.extend_from_slice(format!("{{\"id\":\"{name}\"}}").as_bytes());
+                record.line = from..batch.lines.len();
+            }
+            batch.apart.persons = numbers.iter().map(|n| person(*n)).collect();
+            erased.leave_out(&mut batch, UnixSeconds(100));
+            batch.apart.persons.iter().map(|person| person.pseudonym[0]).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&[1, 2]), [2]);
+        assert_eq!(left(&[2, 3]), [2, 3]);
+        assert!(left(&[1]).is_empty());
     }
 }

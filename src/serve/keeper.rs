@@ -18,6 +18,8 @@ use crate::vault::Vault;
 
 /// Between two rounds. Retention counts days, so hours matter little; a vault that does not answer is asked again in the next round.
 const EVERY: Duration = Duration::from_secs(600);
+/// How long a stop waits for the vault.
+const NOTE_WITHIN: Duration = Duration::from_secs(3);
 /// Seconds by which the first seal of a process may follow the newest before it: an upgrade, a reboot, a bad night. After a longer pause
 /// a clock that runs ahead cannot be told from one that is right.
 const PAUSE_MAX_SECONDS: i64 = 86_400;
@@ -25,6 +27,7 @@ const PAUSE_MAX_SECONDS: i64 = 86_400;
 /// The task that does it.
 #[derive(Debug)]
 pub(super) struct Keeper {
+    vault: Vault,
     task: JoinHandle<()>,
     stop: CancellationToken,
 }
@@ -33,9 +36,9 @@ impl Keeper {
     /// Starts it; its first round begins at once.
     pub(super) fn start(vault: Vault, retention: Period, eraser: Option<Eraser>, today: Today) -> Self {
         let stop = CancellationToken::new();
-        let rounds = Rounds { vault, retention, eraser, today };
+        let rounds = Rounds { vault: vault.clone(), retention, eraser, today };
         let task = tokio::spawn(stop.clone().run_until_cancelled_owned(rounds.go()).map(|_| ()));
-        Keeper { task, stop }
+        Keeper { vault, task, stop }
     }
 
     /// Waits until it ends by itself, which it does only by our own mistake; for ever where there is none.
@@ -49,10 +52,16 @@ impl Keeper {
         }
     }
 
-    /// Stops it in the middle of whatever it does: all of it may be broken off and done again.
+    /// Stops it in the middle of whatever it does: all of it may be broken off and done again. What objects of persons there are now is
+    /// noted, so that the next start misses those that are taken away in between.
     pub(super) async fn stop(self) {
         self.stop.cancel();
         let _ = self.task.await;
+        match tokio::time::timeout(NOTE_WITHIN, self.vault.watch()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "vault.persons.unnoted"),
+            Err(_) => tracing::warn!(error = "the vault does not answer", "vault.persons.unnoted"),
+        }
     }
 }
 
