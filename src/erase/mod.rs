@@ -21,8 +21,6 @@
 mod again;
 mod plan;
 mod record;
-#[cfg(test)]
-mod tests;
 mod who;
 mod wish;
 

@@ -105,7 +105,8 @@ impl Eraser {
                 uncompared.extend(self.unknown(&found).await?);
                 let searched = self.size(&found);
                 let (naming, elsewhere) = self.own(found.hits);
-                let mut plan = Plan { uncompared, searched, elsewhere, named: u64::try_from(naming.len()).unwrap_or(u64::MAX), ..Plan::default() };
+                let mut plan =
+                    Plan { uncompared, searched, elsewhere, named: u64::try_from(naming.len()).unwrap_or(u64::MAX), ..Plan::default() };
                 for hit in &naming {
                     for form in persons_of(&hit.record).filter(|form| wanted.is_in(form, &hit.line)) {
                         let realm = wanted.realm_of(form, &hit.line);

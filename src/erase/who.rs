@@ -66,7 +66,12 @@ impl Eraser {
 
     /// How evidence names who asked for an erasure: a person like any other (`record.md`, `control.by`), so with persons in the vault they
     /// have an entry there, which is made if they have none. Who asks for their own erasure has none afterwards.
-    pub(super) async fn name(&self, by: &str, wish: &Wish, (forms, entries): (&BTreeSet<String>, &[PersonEntry])) -> Result<String, EraseError> {
+    pub(super) async fn name(
+        &self,
+        by: &str,
+        wish: &Wish,
+        (forms, entries): (&BTreeSet<String>, &[PersonEntry]),
+    ) -> Result<String, EraseError> {
         let Parts { vault, identity, identity_mode, .. } = self.parts.as_ref();
         let is_target = wish.scope != Scope::Record && by == wish.who || entries.iter().any(|entry| entry.id == as_kept(by));
         if let Some(own) = forms.iter().find(|form| is_target && form.starts_with("ps:")) {

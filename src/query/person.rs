@@ -166,7 +166,9 @@ impl Wanted {
             let is_own = self.key.as_ref().is_some_and(|key| rest.starts_with(key.id().as_bytes()));
             own |= is_own;
             let told = || match rest.strip_prefix(b"vault:") {
-                Some(digits) if self.vault_asked => self.everybody.is_none() || digits.get(..32).and_then(digits_of).is_some_and(|p| self.knows(&p)),
+                Some(digits) if self.vault_asked => {
+                    self.everybody.is_none() || digits.get(..32).and_then(digits_of).is_some_and(|p| self.knows(&p))
+                }
                 _ => false,
             };
             !(is_own || told())

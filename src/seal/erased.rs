@@ -104,8 +104,7 @@ fn leave_out_unnamed(batch: &mut Batch) {
         let digits = memmem::find_iter(line, PREFIX).filter_map(|at| line.get(at + PREFIX.len()..)?.get(..32));
         named.extend(digits);
     }
-    let named: Vec<bool> =
-        batch.apart.persons.iter().map(|person| named.contains(hex::encode(person.pseudonym).as_bytes())).collect();
+    let named: Vec<bool> = batch.apart.persons.iter().map(|person| named.contains(hex::encode(person.pseudonym).as_bytes())).collect();
     let mut named = named.into_iter();
     batch.apart.persons.retain(|_| named.next().unwrap_or(true));
 }

@@ -248,7 +248,13 @@ mod tests {
         assert_eq!(name, "packs/20261121/00000000000000000017-abababababababab");
         let day = UnixSeconds::parse_strict("2026-11-21T00:00:00Z").unwrap();
         assert_eq!(parse_name(&name), Some((day, 17)));
-        for bad in ["packs/20261321/00000000000000000017-abababababababab", "packs/20261121/17-abababababababab", "packs/20261121/x", "x", "packs/20261121/00000000000000000017-abababababababaB"] {
+        for bad in [
+            "packs/20261321/00000000000000000017-abababababababab",
+            "packs/20261121/17-abababababababab",
+            "packs/20261121/x",
+            "x",
+            "packs/20261121/00000000000000000017-abababababababaB",
+        ] {
             assert_eq!(parse_name(bad), None, "{bad}");
         }
     }

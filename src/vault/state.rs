@@ -139,7 +139,8 @@ impl Vault {
         // Nobody merges meanwhile. What is written meanwhile is not among what is known before.
         let _alone = self.0.rewriting.lock().await;
         let known = self.known_objects();
-        let listed: BTreeMap<ObjectKey, u64> = self.list_all("persons/").await?.into_iter().map(|listed| (listed.key, listed.size)).collect();
+        let listed: BTreeMap<ObjectKey, u64> =
+            self.list_all("persons/").await?.into_iter().map(|listed| (listed.key, listed.size)).collect();
         let gone: Vec<&ObjectKey> = known.iter().filter(|(key, size)| listed.get(key) != Some(size)).map(|(key, _)| key).collect();
         let mut watched = Watched { objects: u64::try_from(gone.len()).unwrap_or(u64::MAX), ..Watched::default() };
         if !gone.is_empty() {

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
+use crate::record::RecordId;
 use crate::record::apart::{Piece, SALT_BYTES};
 use crate::record::content::Scheme;
 use crate::record::identity::Given;

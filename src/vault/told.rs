@@ -65,7 +65,9 @@ impl Told {
 
     /// Whether it says that it took this record's content.
     pub fn took(&self, seal: u64, record: RecordId) -> bool {
-        let of_seal = |places: &Places| places.range((seal, UnixSeconds(i64::MIN))..=(seal, UnixSeconds(i64::MAX))).any(|(_, ids)| ids.contains(&record));
+        let of_seal = |places: &Places| {
+            places.range((seal, UnixSeconds(i64::MIN))..=(seal, UnixSeconds(i64::MAX))).any(|(_, ids)| ids.contains(&record))
+        };
         self.records.as_ref().is_some_and(of_seal)
     }
 }
@@ -171,7 +173,10 @@ mod tests {
         let taken = places(&[(7, &[1, 2]), (9, &[1])]);
         let persons = ["ps:vault:cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd".to_owned(), "ps:66687aad:00".to_owned()];
         let text = filter_text(Scope::Person, true, persons.into_iter(), 1, &taken);
-        assert!(text.starts_with("{\"part\":\"2\",\"persons\":[\"ps:vault:cd") && text.ends_with("\"scope\":\"person\",\"shared\":true}"), "{text}");
+        assert!(
+            text.starts_with("{\"part\":\"2\",\"persons\":[\"ps:vault:cd") && text.ends_with("\"scope\":\"person\",\"shared\":true}"),
+            "{text}"
+        );
         let told = Told::parse(&record("control", Some(&text))).unwrap();
         assert_eq!((told.persons.len(), told.targets.len(), told.records.as_ref()), (2, 3, Some(&taken)));
         assert!(told.took(7, RecordId([2; 16])) && !told.took(9, RecordId([2; 16])) && !told.took(8, RecordId([1; 16])));
