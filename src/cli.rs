@@ -361,7 +361,7 @@ pub struct EraseArgs {
     #[arg(long, value_name = "PERSON")]
     pub by: Option<String>,
     /// Take --person or --subject as the id that the application sent, also where it begins with `ps:` or `id:`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "record")]
     pub as_sent: bool,
     /// Realm of the person, where one id is several people's; may be repeated
     #[arg(long, value_name = "REALM")]

@@ -57,6 +57,11 @@ fn span(trace: u8, span: u8, said: &str, persons: &[(&'static str, &'static str)
 }
 
 fn send(receiver: &Receiver, spans: &[Span]) {
+    send_in(receiver, None, spans);
+}
+
+/// Sends for an application, whose ids are those of other people than another one's.
+fn send_in(receiver: &Receiver, namespace: Option<&str>, spans: &[Span]) {
     let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let spans: Vec<Value> = spans
         .iter()
@@ -69,7 +74,9 @@ fn send(receiver: &Receiver, spans: &[Span]) {
             })
         })
         .collect();
-    let body = json!({"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": spans}]}]}).to_string();
+    let resource: Vec<Value> = namespace.iter().map(|name| attribute("service.namespace", name)).collect();
+    let resource = json!({"attributes": resource});
+    let body = json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}).to_string();
     let headers = vec![("Content-Type", "application/json")];
     let request = HttpRequest { method: "POST", path: "/v1/traces", headers, body: body.as_bytes(), chunked: false };
     let (status, answer) = http(receiver.http, &request).unwrap();

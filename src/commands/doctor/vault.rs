@@ -138,8 +138,8 @@ async fn stays_erased(store: &Arc<dyn WormStore>, of: (&str, &VerifierKey), vaul
         Ok(Undone { persons, records }) => report.problem(
             "vault",
             format!(
-                "{persons} entries of persons and the content of {records} records that were erased are there again: somebody put back older \
-                 copies of objects; `serve` erases them again when it starts"
+                "what was erased is there again (entries of persons: {persons}, records with content: {records}): somebody put back older \
+                 copies of objects; `serve` erases it again when it starts"
             ),
         ),
         Err(EraseError::Unread(error) | EraseError::Vault(error)) => tell(report, &error),
