@@ -16,7 +16,7 @@ use crate::query::filter::Filter;
 use crate::query::scan::Part;
 use crate::retain::Period;
 use crate::tlog::note::VerifierKey;
-use crate::vault::{Intent, State, Told, Vault};
+use crate::vault::{Intent, State, Told, Vault, told};
 use crate::worm::WormStore;
 
 /// Seals that a start searches for erasures before anything is received. Beyond them the search goes on beside the service: until it is
@@ -157,24 +157,34 @@ impl Eraser {
         let traces: HashSet<String> = done.iter().flat_map(|intent| intent.traces.iter().cloned()).collect();
         let since = done.iter().filter(|intent| !intent.traces.is_empty()).filter_map(|intent| intent.searched).min();
         let by_trace = if traces.is_empty() { BTreeMap::new() } else { self.of_traces(traces, since.unwrap_or(0)).await? };
+        let mut first = Ok(());
         for mut intent in done {
             let plan = Plan::late(&intent, &by_trace);
-            if !plan.records.is_empty() {
-                let before = intent.taking.clone();
-                let (erased, unread) = self.take(&mut intent, &plan).await?;
-                if let Some(error) = unread {
-                    return Err(EraseError::Unread(error));
-                }
-                if intent.taking != before {
-                    let sealed = self.seal(&intent).await?;
-                    tracing::info!(contents = erased.contents, seal = sealed.seal, "erasure.late");
-                }
+            // What keeps one from being done is nothing to the others; it stays, and is tried again.
+            if let Err(error) = self.take_late(&mut intent, &plan).await {
+                first = first.and(Err(error));
+                continue;
             }
             if intent.done.is_some_and(|done| now.0.saturating_sub(done.0) > window) {
                 vault.fulfilled(&intent).await?;
             }
         }
-        Ok(())
+        first
+    }
+
+    async fn take_late(&self, intent: &mut Intent, plan: &Plan) -> Result<(), EraseError> {
+        let (mut contents, mut unread) = (0, None);
+        if !plan.records.is_empty() {
+            let stored = intent.clone();
+            let taken = self.take(intent, plan, &stored).await?;
+            (contents, unread) = (taken.0.contents, taken.1);
+        }
+        // What an earlier round took and could not seal is not noted either.
+        if !told::without(&intent.taking, &self.parts.vault.state().await.taken).is_empty() {
+            self.seal(intent).await?;
+            tracing::info!(contents, "erasure.late");
+        }
+        unread.map_or(Ok(()), |error| Err(EraseError::Unread(error)))
     }
 }
 

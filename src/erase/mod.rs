@@ -219,10 +219,11 @@ impl Eraser {
             }
         };
         let plan = self.plan(&target, intent.shared).await?;
+        let stored = intent.clone();
         // What was sealed since an earlier search is searched for records of this erasure, and for what still came of its traces.
         intent.searched = Some(intent.searched.map_or(plan.searched, |before| before.min(plan.searched)));
         intent.traces.extend(plan.whole.iter().cloned());
-        let (erased, unread) = self.take(&mut intent, &plan).await?;
+        let (erased, unread) = self.take(&mut intent, &plan, &stored).await?;
         let persons = vault.erase_persons(&intent.pseudonyms.iter().copied().collect()).await?;
         if let Some(error) = unread {
             return Err(EraseError::Unread(error));
@@ -242,15 +243,17 @@ impl Eraser {
         Ok(outcome)
     }
 
-    /// Takes what a plan says out of the vault, after the intent says what of it was there. What cannot be read is told last, so that it
+    /// Takes what a plan says out of the vault, after the intent, which is `stored` as it was before, says what of it was there. What cannot be read is told last, so that it
     /// keeps nothing else from being erased.
-    async fn take(&self, intent: &mut Intent, plan: &Plan) -> Result<(Erased, Option<VaultError>), EraseError> {
+    async fn take(&self, intent: &mut Intent, plan: &Plan, stored: &Intent) -> Result<(Erased, Option<VaultError>), EraseError> {
         let vault = &self.parts.vault;
         intent.known.extend(plan.known.iter().copied());
         self.know(intent);
         let (there, mut unread) = vault.holding(&plan.records).await?;
         told::add(&mut intent.taking, &there);
-        vault.intend(intent).await?;
+        if intent != stored {
+            vault.intend(intent).await?;
+        }
         let (erased, failed) = self.empty(there).await;
         unread = unread.or(failed);
         match unread {

@@ -19,7 +19,7 @@ use crate::query::scan::Answer;
 use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::vault::told::day_of;
-use crate::vault::{Intent, Places, Scope, told};
+use crate::vault::{Intent, Places, Scope};
 
 /// What an erasure takes and what it leaves.
 #[derive(Debug, Default)]
@@ -178,7 +178,6 @@ impl Plan {
                 hits.filter(|hit| intent.searched.is_none_or(|searched| hit.place.seal.statement.index >= searched)).cloned().collect();
             plan.judge(Some(trace.clone()), &late, intent.shared);
         }
-        plan.records = told::without(&plan.records, &intent.taking);
         plan
     }
 
