@@ -319,54 +319,61 @@ async fn persons_who_are_taken_away_meanwhile_are_written_again() {
 /// Guarantee: it is gone in the end, its record says so once, and what the erasure took before is not named again.
 #[tokio::test(start_paused = true)]
 async fn what_comes_late_is_taken_whatever_breaks_it_off() {
-    for nth in 1.. {
-        let log = TestLog::with_vault(CreateOnly::Honoured);
-        let place = log.place.clone().unwrap();
-        let process = log.open().await.unwrap().unwrap();
-        let in_trace = |mut batch: Batch| {
-            let mut json = Json::parse(batch.line(&batch.records[0])).unwrap();
-            let Json::Object(members) = &mut json else { panic!() };
-            members.push(("trace".into(), Json::object([("trace_id", Json::string("t1"))])));
-            batch.lines = json.to_jcs();
-            batch.records[0].line = 0..batch.lines.len();
-            batch
-        };
-        process.submit(in_trace(batch_of(&process, 1, 1))).await.unwrap();
-        let erasing = eraser(&log, &process);
-        assert!(erasing.erase(&wish()).await.unwrap().done);
-        // It names nobody.
-        let mut late = batch_of(&process, 2, 2);
-        let json = String::from_utf8(late.lines.clone()).unwrap();
-        let subject = json.find(",\"subject\"").unwrap();
-        let end = json[subject..].find('}').unwrap();
-        late.lines = [&json[..subject], &json[subject + end + 1..]].concat().into_bytes();
-        late.records[0].line = 0..late.lines.len();
-        late.apart.persons.clear();
-        process.submit(in_trace(late)).await.unwrap();
-        let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
-        let before = place.effects();
-        place.fail_effect(nth, PlaceFault::HangsForGood);
-        let size = process.task.status.borrow().tree_size;
-        let went = tokio::time::timeout(std::time::Duration::from_secs(600), erasing.round(1, size, (period, now))).await;
-        let changes = place.effects() - before;
-        place.clear_faults();
-        process.kill();
-        let process = log.open().await.unwrap().unwrap();
-        let erasing = eraser(&log, &process);
-        let size = process.task.status.borrow().tree_size;
-        erasing.begin(size).await.unwrap();
-        assert_eq!(erasing.finish().await.unwrap(), 0);
-        erasing.round(0, size, (period, now)).await.unwrap();
-        let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
-        assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)), "{nth}");
-        let contents = log.check_log().await;
-        let told: Vec<Told> = contents.lines.iter().filter_map(|(_, line)| Told::parse(&Json::parse(line).unwrap())).collect();
-        let taken = told.iter().map(|told| told.records.as_ref().unwrap().values().map(|ids| ids.len()).sum::<usize>());
-        assert_eq!(taken.collect::<Vec<_>>(), [1, 1], "{nth}");
-        drop(process.drain().await);
-        if nth > changes {
-            assert!(went.is_ok() && changes >= 3, "the intent, the pack and the state are changed: {changes}");
-            break;
+    for fault in [PlaceFault::Hangs, PlaceFault::HangsForGood] {
+        let mut nth = 1;
+        while late_and_broken_off(nth, fault).await {
+            nth += 1;
         }
+        assert!(nth > 3, "the intent, the pack and the state are changed: {nth}");
     }
+}
+
+/// The same at one change; answers whether there was one.
+async fn late_and_broken_off(nth: u64, fault: PlaceFault) -> bool {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let place = log.place.clone().unwrap();
+    let process = log.open().await.unwrap().unwrap();
+    let in_trace = |mut batch: Batch| {
+        let mut json = Json::parse(batch.line(&batch.records[0])).unwrap();
+        let Json::Object(members) = &mut json else { panic!() };
+        members.push(("trace".into(), Json::object([("trace_id", Json::string("t1"))])));
+        batch.lines = json.to_jcs();
+        batch.records[0].line = 0..batch.lines.len();
+        batch
+    };
+    process.submit(in_trace(batch_of(&process, 1, 1))).await.unwrap();
+    let erasing = eraser(&log, &process);
+    assert!(erasing.erase(&wish()).await.unwrap().done);
+    // It names nobody.
+    let mut late = batch_of(&process, 2, 2);
+    let json = String::from_utf8(late.lines.clone()).unwrap();
+    let subject = json.find(",\"subject\"").unwrap();
+    let end = json[subject..].find('}').unwrap();
+    late.lines = [&json[..subject], &json[subject + end + 1..]].concat().into_bytes();
+    late.records[0].line = 0..late.lines.len();
+    late.apart.persons.clear();
+    process.submit(in_trace(late)).await.unwrap();
+    let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
+    let before = place.effects();
+    place.fail_effect(nth, fault);
+    let size = process.task.status.borrow().tree_size;
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(600), erasing.round(1, size, (period, now))).await;
+    let changes = place.effects() - before;
+    place.clear_faults();
+    process.kill();
+    let process = log.open().await.unwrap().unwrap();
+    let erasing = eraser(&log, &process);
+    let size = process.task.status.borrow().tree_size;
+    erasing.begin(size).await.unwrap();
+    assert_eq!(erasing.finish().await.unwrap(), 0);
+    erasing.round(0, size, (period, now)).await.unwrap();
+    let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)), "{nth}");
+    let contents = log.check_log().await;
+    let told: Vec<Told> = contents.lines.iter().filter_map(|(_, line)| Told::parse(&Json::parse(line).unwrap())).collect();
+    let taken = told.iter().map(|told| told.records.as_ref().unwrap().values().map(|ids| ids.len()).sum::<usize>());
+    assert_eq!(taken.collect::<Vec<_>>(), [1, 1], "{nth}");
+    assert_eq!(place.vault().stored_state().await.unwrap().taken.len(), 2, "{nth}");
+    drop(process.drain().await);
+    nth <= changes
 }
