@@ -4,13 +4,13 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::read;
+use super::{output, read};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::query::Hit;
 use crate::query::filter::Filter;
 use crate::query::log::TrustedKey;
-use crate::query::opening::{Gone, Held, Opened, Reasons, held, open};
+use crate::query::opening::{Erasure, Erasures, Gone, Held, Opened, Reasons, held, open};
 use crate::query::scan::Request;
 use crate::query::story::{Item, Section, clean, member_in_words};
 use crate::record::canonical::Json;
@@ -33,6 +33,8 @@ pub(super) enum What {
     Content(Entry),
     /// Why it is not there; nothing is wrong.
     Gone(Gone),
+    /// It was erased, and an older copy of it was put back; it is not shown.
+    Undone(Erasure),
     /// It could not be brought back, and that is a problem.
     Problem(String),
     /// Where the application keeps it: it never was here.
@@ -45,6 +47,7 @@ impl What {
         match self {
             What::Content(_) => None,
             What::Gone(gone) => Some(in_words(gone)),
+            What::Undone(erasure) => Some(undone_in_words(erasure)),
             What::Problem(why) => Some(why.clone()),
             What::Elsewhere(reference) => Some(elsewhere(reference)),
         }
@@ -60,15 +63,25 @@ pub(super) async fn bring_back(
 ) -> anyhow::Result<(Vec<Vec<Said>>, bool)> {
     let vaults = read::vaults(config).await?;
     let mut found = Vec::with_capacity(hits.len());
+    let mut unreadable = BTreeSet::new();
     for hit in hits {
         found.push(match &vaults {
-            Some(vaults) => open(vaults, hit).await,
+            Some(vaults) => {
+                let (opened, problems) = open(vaults, hit).await;
+                unreadable.extend(problems);
+                opened
+            }
             None => held(&hit.record).into_iter().map(|held| (held, Opened::Unasked(no_vault(config)))).collect(),
         });
     }
+    for problem in &unreadable {
+        output::tell(&format!("problem: {problem}: what it holds could not be looked at"));
+    }
     let absent = |opened: &[(Held, Opened)]| opened.iter().any(|(_, opened)| matches!(opened, Opened::Absent));
     let missing: Vec<&Hit> = hits.iter().zip(&found).filter(|(_, found)| absent(found)).map(|(hit, _)| hit).collect();
-    let known = if missing.is_empty() { Explained::default() } else { explain(store, &missing, trusted).await? };
+    // What is there is compared with the erasures too: an older copy may have been put back.
+    let held = found.iter().any(|found| !found.is_empty()) && vaults.is_some();
+    let known = if held { explain(store, &missing, trusted).await? } else { Explained::default() };
     let reasons = Reasons {
         erasures: &known.erasures,
         of_traces: &known.of_traces,
@@ -80,12 +93,12 @@ pub(super) async fn bring_back(
     for (hit, found) in hits.iter().zip(found) {
         let of_hit = found.into_iter().map(|(held, opened)| {
             let what = match opened {
-                Opened::Content(entry) => What::Content(entry),
+                Opened::Content(entry) => known.erasures.that_took(hit).map_or(What::Content(entry), What::Undone),
                 Opened::Absent => What::Gone(reasons.of(hit)),
                 Opened::Other => What::Problem("what the vault has in its place is not what the record commits to".to_owned()),
                 Opened::Unasked(why) => What::Problem(why),
             };
-            complete &= !matches!(what, What::Problem(_) | What::Gone(Gone::Unexplained));
+            complete &= !matches!(what, What::Problem(_) | What::Undone(_) | What::Gone(Gone::Unexplained));
             Said { member: held.member, what }
         });
         let mut of_hit: Vec<Said> = of_hit.collect();
@@ -107,42 +120,36 @@ fn no_vault(config: &Config) -> String {
 }
 
 struct Explained {
-    erasures: Vec<Hit>,
+    erasures: Erasures,
     of_traces: Vec<Hit>,
     complete: bool,
 }
 
 impl Default for Explained {
     fn default() -> Self {
-        Explained { erasures: Vec::new(), of_traces: Vec::new(), complete: true }
+        Explained { erasures: Erasures::default(), of_traces: Vec::new(), complete: true }
     }
 }
 
 /// What may say why content is gone: all erasures, and whom the traces concerned name.
 async fn explain(store: &Arc<dyn WormStore>, missing: &[&Hit], trusted: &[TrustedKey]) -> anyhow::Result<Explained> {
-    let search = async |filter: Filter| read::search(store, &Request { filter, trusted: trusted.to_vec(), ..Request::default() }).await;
-    let erasures = search(Filter { kind: Some("erasure".to_owned()), ..Filter::default() }).await?;
-    // Telemetry may call a record an erasure; only the writer's own count.
-    let own = erasures.hits.into_iter().filter(|hit| hit.text("source.signal") == Some("control")).collect();
+    let (erasures, mut complete) = read::erasures(store, trusted).await?;
     let traces: HashSet<String> = missing.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
-    let mut complete = erasures.problems.is_empty();
-    let of_traces = if traces.is_empty() {
+    let of_traces = if traces.is_empty() || !erasures.any_silent() {
         Vec::new()
     } else {
-        let found = search(Filter { traces: Some(Arc::new(traces)), ..Filter::default() }).await?;
+        let filter = Filter { traces: Some(Arc::new(traces)), ..Filter::default() };
+        let found = read::search(store, &Request { filter, trusted: trusted.to_vec(), ..Request::default() }).await?;
         complete &= found.problems.is_empty();
         found.hits
     };
-    Ok(Explained { erasures: own, of_traces, complete })
+    Ok(Explained { erasures, of_traces, complete })
 }
 
 /// The sentence about content that is not there.
 fn in_words(gone: &Gone) -> String {
     match gone {
-        Gone::Erased { at, ground, record } => {
-            let day = at.split('T').next().unwrap_or(at);
-            format!("erased on {} on the ground \"{}\" (erasure record {})", clean(day), clean(ground), clean(record))
-        }
+        Gone::Erased(erasure) => erased_in_words(erasure),
         Gone::Expired(period) => format!("no longer kept: content.vault.retention is {period}"),
         Gone::Unexplained => "not in the vault, and no erasure and no retention explains it".to_owned(),
     }
@@ -151,6 +158,20 @@ fn in_words(gone: &Gone) -> String {
 /// The sentence about content that telemetry only named.
 fn elsewhere(reference: &str) -> String {
     format!("kept by the application at {}, and not fetched from there when it was received (content.references)", clean(reference))
+}
+
+fn erased_in_words(Erasure { at, ground, record }: &Erasure) -> String {
+    let day = at.split('T').next().unwrap_or(at);
+    format!("erased on {} on the ground \"{}\" (erasure record {})", clean(day), clean(ground), clean(record))
+}
+
+/// The sentence about what was erased and is there all the same.
+fn undone_in_words(erasure: &Erasure) -> String {
+    format!(
+        "{}, and yet in the vault again: somebody put back an older copy of an object; it is not shown, and `serve` erases it again when it \
+         starts",
+        erased_in_words(erasure)
+    )
 }
 
 /// For `show`: every content under its record's number.
@@ -171,6 +192,7 @@ pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
                     items.extend(text.lines().map(|line| Item::Verbatim(clean(line))));
                 }
                 What::Gone(gone) => items.push(Item::Text(format!("{about}: {}.", in_words(gone)))),
+                What::Undone(erasure) => items.push(Item::Text(format!("{about}: {}.", undone_in_words(erasure)))),
                 What::Problem(why) => items.push(Item::Text(format!("{about}: not shown: {}.", clean(why)))),
                 What::Elsewhere(reference) => items.push(Item::Text(format!("{about}: {}.", elsewhere(reference)))),
             }
@@ -198,16 +220,15 @@ pub(super) fn json(said: &[Vec<Said>]) -> Vec<Json> {
             }
             What::Gone(gone) => {
                 match gone {
-                    Gone::Erased { at, ground, record } => {
-                        add("state", Json::string("erased"));
-                        add("at", Json::string(at));
-                        add("ground", Json::string(ground));
-                        add("erasure", Json::string(record));
-                    }
+                    Gone::Erased(erasure) => of_erasure("erased", erasure, &mut add),
                     Gone::Expired(_) => add("state", Json::string("expired")),
                     Gone::Unexplained => add("state", Json::string("missing")),
                 }
                 add("meaning", Json::String(in_words(gone)));
+            }
+            What::Undone(erasure) => {
+                of_erasure("undone", erasure, &mut add);
+                add("meaning", Json::String(undone_in_words(erasure)));
             }
             What::Problem(why) => {
                 add("state", Json::string("unchecked"));
@@ -224,6 +245,13 @@ pub(super) fn json(said: &[Vec<Said>]) -> Vec<Json> {
     said.iter().map(|of_hit| Json::Array(of_hit.iter().map(one).collect())).collect()
 }
 
+fn of_erasure(state: &str, erasure: &Erasure, add: &mut impl FnMut(&str, Json)) {
+    add("state", Json::string(state));
+    add("at", Json::string(&erasure.at));
+    add("ground", Json::string(&erasure.ground));
+    add("erasure", Json::string(&erasure.record));
+}
+
 fn base64(bytes: &[u8]) -> String {
     base64::Engine::encode(&base64::prelude::BASE64_STANDARD, bytes)
 }
@@ -232,27 +260,49 @@ fn base64(bytes: &[u8]) -> String {
 ///
 /// KNOWN GAP: reading who somebody is, or what was said, makes no `access` record: only the log's writer seals, and a reader is another
 /// process.
-pub(super) async fn identities(config: &Config, hits: &[Hit]) -> anyhow::Result<(Section, bool)> {
+pub(super) async fn identities(
+    config: &Config,
+    store: &Arc<dyn WormStore>,
+    hits: &[Hit],
+    trusted: &[TrustedKey],
+) -> anyhow::Result<(Section, bool)> {
     let wanted = crate::query::opening::pseudonyms(hits);
     let vaults = read::vaults(config).await?;
     let (mut items, mut complete) = (Vec::new(), true);
+    let erasures = if wanted.is_empty() || vaults.is_none() {
+        Erasures::default()
+    } else {
+        let (erasures, all) = read::erasures(store, trusted).await?;
+        complete &= all;
+        erasures
+    };
     for (log, pseudonyms) in wanted {
+        let erased = erasures.of_persons(&log);
+        let mut asked = true;
         let known = match &vaults {
             Some(vaults) => resolve(vaults, &log, &pseudonyms).await,
             None => Err(no_vault(config)),
         };
         let known = known.unwrap_or_else(|why| {
-            complete = false;
+            (complete, asked) = (false, false);
             items.push(Item::Text(format!("Not resolved: {}.", clean(&why))));
             Vec::new()
         });
         for pseudonym in &pseudonyms {
             let shown = crate::vault::pseudonym_text(pseudonym);
-            match known.iter().find(|entry| entry.pseudonym == *pseudonym) {
-                Some(entry) if entry.realm.is_empty() => items.push(Item::Verbatim(format!("{shown}  {}", clean(&entry.id)))),
-                Some(entry) => items.push(Item::Verbatim(format!("{shown}  {} (in {})", clean(&entry.id), clean(&entry.realm)))),
-                None if complete => items.push(Item::Verbatim(format!("{shown}  nobody: not in the vault, or erased from it"))),
-                None => {}
+            match (known.iter().find(|entry| entry.pseudonym == *pseudonym), erased.get(pseudonym)) {
+                (Some(_), Some(erasure)) => {
+                    complete = false;
+                    items.push(Item::Verbatim(format!("{shown}  {}", undone_in_words(erasure))));
+                }
+                (None, Some(erasure)) if asked => items.push(Item::Verbatim(format!("{shown}  nobody: {}", erased_in_words(erasure)))),
+                (Some(entry), None) if entry.realm.is_empty() => items.push(Item::Verbatim(format!("{shown}  {}", clean(&entry.id)))),
+                (Some(entry), None) => items.push(Item::Verbatim(format!("{shown}  {} (in {})", clean(&entry.id), clean(&entry.realm)))),
+                (None, None) if asked => {
+                    complete = false;
+                    items.push(Item::Verbatim(format!("{shown}  nobody: not in the vault, and no erasure explains it")));
+                }
+                (None, _) => {}
             }
         }
     }
