@@ -1,6 +1,6 @@
 //! Which rules a span or log meets: what is shared by many is asked once, what is cheap first, a condition last.
 
-use super::condition::TEXT_MAX;
+use super::condition::{LIST_MAX, TEXT_MAX};
 use super::{Given, Named, Planned, Rules, Slots, Sort};
 use crate::otlp::view::{Event, KeyValue, LogRecord, ResourceGroup, Scope, Span, Value, elements};
 use crate::otlp::wire::{Field, Fields, Malformed, Payload};
@@ -272,7 +272,8 @@ fn given<'g>(value: &Value<'g>) -> Option<Given<'g>> {
                 Ok(Value::Array(_) | Value::KeyValues(_)) | Err(_) => None,
                 Ok(scalar) => given(&scalar),
             });
-            Given::List(scalars.collect())
+            // One more than is looked at tells that there are too many; the rest would only take memory.
+            Given::List(scalars.take(LIST_MAX + 1).collect())
         }
         Value::Empty | Value::KeyValues(_) | Value::Bytes(_) => return None,
     })
@@ -281,6 +282,8 @@ fn given<'g>(value: &Value<'g>) -> Option<Given<'g>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::otlp::wire::Message;
+    use crate::promote::testing::Any;
 
     /// A condition looks at no longer text than it may, and nobody repairs megabytes for it before.
     #[test]
@@ -292,5 +295,18 @@ mod tests {
         assert_eq!(of(64 * 1024), Some(true));
         // It is there all the same: what asks whether it is cannot be decided by its length.
         assert_eq!(of(64 * 1024 + 1), Some(false));
+    }
+
+    /// A list of millions of numbers is a few megabytes on the wire and hundreds of them as values: what no condition looks at is not read.
+    #[test]
+    fn a_list_too_long_for_a_condition_is_read_no_further_than_that() {
+        let numbers = |count: i64| {
+            let any = Any::array(&(0..count).map(Any::int).collect::<Vec<_>>());
+            match given(&Value::read(&Message::new(&any.0)).unwrap()) {
+                Some(Given::List(items)) => items.len(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((numbers(3), numbers(1024), numbers(5000)), (3, 1024, 1025));
     }
 }
