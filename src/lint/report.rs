@@ -174,6 +174,9 @@ pub struct Group {
     pub records: Vec<Records>,
     /// Keys that look like known ones.
     pub unknown: Vec<Unknown>,
+    /// Own rules that nearly apply. Where the one part that is not met says something else than the rule asks for, only of spans and logs that
+    /// are not AI: rules tell the others apart so.
+    pub near_rules: Vec<Near>,
     /// Why the others are not AI.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_ai: Option<NotAi>,
@@ -250,6 +253,17 @@ pub struct Unknown {
     /// What was probably meant.
     pub nearest: String,
     /// On how many spans or logs.
+    pub count: u64,
+}
+
+/// An own rule of which spans or logs meet all but one part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Near {
+    /// Its name.
+    pub rule: String,
+    /// The part that is not met, in words.
+    pub lacks: String,
+    /// Of how many spans, logs and events.
     pub count: u64,
 }
 

@@ -13,9 +13,9 @@ type Values<'a> = Vec<Option<Value<'a>>>;
 /// The rules that a resource leaves possible.
 #[derive(Debug)]
 pub(crate) struct Within<'a> {
-    rules: &'a Rules,
-    resource: Values<'a>,
-    possible: u64,
+    pub(super) rules: &'a Rules,
+    pub(super) resource: Values<'a>,
+    pub(super) possible: u64,
 }
 
 /// The rules that one span or log meets.
@@ -43,14 +43,14 @@ impl Matched<'_> {
 }
 
 /// What conditions and plain parts are asked of.
-struct Scene<'s, 'a> {
-    within: &'s Within<'a>,
-    scope: Scope<'a>,
-    values: &'s [Option<Value<'a>>],
+pub(super) struct Scene<'s, 'a> {
+    pub(super) within: &'s Within<'a>,
+    pub(super) scope: Scope<'a>,
+    pub(super) values: &'s [Option<Value<'a>>],
     /// Name of the span, span event or log event, as `match.name` means it.
-    item: &'a [u8],
-    span: Option<&'s Span<'a>>,
-    event: &'a [u8],
+    pub(super) item: &'a [u8],
+    pub(super) span: Option<&'s Span<'a>>,
+    pub(super) event: &'a [u8],
 }
 
 impl Rules {
@@ -202,7 +202,8 @@ pub(super) fn gather<'a>(slots: &Slots, pairs: impl Iterator<Item = Result<KeyVa
     Ok(values)
 }
 
-fn at<'v, 'a>(values: &'v [Option<Value<'a>>], slot: u16) -> Option<&'v Value<'a>> {
+/// The value of a slot.
+pub(super) fn at<'v, 'a>(values: &'v [Option<Value<'a>>], slot: u16) -> Option<&'v Value<'a>> {
     values.get(usize::from(slot))?.as_ref()
 }
 
@@ -235,7 +236,7 @@ impl<'a> Scene<'_, 'a> {
         }
     }
 
-    fn given<'g>(&'g self, named: &Named) -> Option<Given<'g>> {
+    pub(super) fn given<'g>(&'g self, named: &Named) -> Option<Given<'g>> {
         let rules = self.within.rules;
         let text = |bytes: &'a [u8]| Some(text(bytes));
         match named {

@@ -59,6 +59,7 @@ mod apply;
 mod condition;
 mod matching;
 mod names;
+mod near;
 mod parts;
 mod persons;
 
@@ -72,6 +73,7 @@ pub use condition::{Condition, EXPRESSION_MAX, Mistake, Vocabulary};
 pub(crate) use condition::{Given, Named};
 pub(crate) use matching::{Matched, Within};
 pub(crate) use names::{distance, nearest};
+pub use near::NearRule;
 pub(crate) use parts::doubt_of;
 pub use parts::{Constant, Expected, Key, Pattern, Settable, Source, kind};
 pub use persons::{Clear, Exposed, exposed};

@@ -71,6 +71,15 @@ impl Expected {
         self.pattern.text()
     }
 
+    /// Whether a value of this type could be what it has to be.
+    pub(super) fn can_be(&self, value: &Value<'_>) -> bool {
+        match value {
+            Value::Text(_) | Value::Bool(_) | Value::Array(_) => true,
+            Value::Int(_) | Value::Double(_) => self.number.is_some(),
+            Value::Empty | Value::KeyValues(_) | Value::Bytes(_) => false,
+        }
+    }
+
     /// Whether no single value is both. A list may be: nobody sends one as what tells applications apart.
     pub(super) fn excludes(&self, other: &Expected) -> bool {
         self.pattern.excludes(&other.pattern) && (self.number.is_none() || self.number != other.number)
