@@ -194,7 +194,11 @@ impl VerifyArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  spanseal query --user alice@example.com --from 2026-11-01\n  spanseal query --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 --format json\n  \
-    spanseal query --kind decision --model gpt-4o --format jsonl > decisions.jsonl\n  spanseal query --record-id 0f1e... --proof --format json\n\n\
+    spanseal query --kind decision --model gpt-4o --format jsonl > decisions.jsonl\n  spanseal query --record-id 0f1e... --proof --format json\n  \
+    spanseal query --kind config_change                      what spanseal itself was configured to do, and what changed\n\n\
+    Kinds that applications report: inference, embedding, retrieval, rerank, tool, agent, workflow, guardrail, evaluation, decision,\n\
+    review, explanation, lineage, action, event, model_version, deployment, prompt_version, dataset_version, training, policy.\n\
+    Kinds that spanseal writes itself: config_change, access, hold, erasure, retention, alert.\n\n\
     Persons are stored as pseudonyms; --user, --subject and --person find the plain, keyed and vault forms at once.\nNothing found is not an error: exit code 0."
 )]
 pub struct QueryArgs {

@@ -10,9 +10,9 @@ use crate::config::Config;
 use crate::query::Hit;
 use crate::query::filter::Filter;
 use crate::query::log::TrustedKey;
-use crate::query::opening::{Gone, Held, Opened, Reasons, held, open};
-use crate::query::scan::Request;
-use crate::query::story::{Item, Section, clean, member_in_words};
+use crate::query::opening::{Gone, Held, Opened, Reasons, erasure_of, held, open};
+use crate::query::scan::{Answer, Request};
+use crate::query::story::{Item, Section, Story, clean, list, member_in_words, sentence};
 use crate::record::canonical::Json;
 use crate::vault::{Entry, Vaults};
 use crate::worm::WormStore;
@@ -112,20 +112,28 @@ impl Default for Explained {
 
 /// What may say why content is gone: all erasures, and whom the traces concerned name.
 async fn explain(store: &Arc<dyn WormStore>, missing: &[&Hit], trusted: &[TrustedKey]) -> anyhow::Result<Explained> {
-    let search = async |filter: Filter| read::search(store, &Request { filter, trusted: trusted.to_vec(), ..Request::default() }).await;
-    let erasures = search(Filter { kind: Some("erasure".to_owned()), ..Filter::default() }).await?;
-    // Telemetry may call a record an erasure; only the writer's own count.
-    let own = erasures.hits.into_iter().filter(|hit| hit.text("source.signal") == Some("control")).collect();
+    let (erasures, mut complete) = erasures(store, trusted).await?;
     let traces: HashSet<String> = missing.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
-    let mut complete = erasures.problems.is_empty();
     let of_traces = if traces.is_empty() {
         Vec::new()
     } else {
-        let found = search(Filter { traces: Some(Arc::new(traces)), ..Filter::default() }).await?;
+        let found = search(store, trusted, Filter { traces: Some(Arc::new(traces)), ..Filter::default() }).await?;
         complete &= found.problems.is_empty();
         found.hits
     };
-    Ok(Explained { erasures: own, of_traces, complete })
+    Ok(Explained { erasures, of_traces, complete })
+}
+
+async fn search(store: &Arc<dyn WormStore>, trusted: &[TrustedKey], filter: Filter) -> anyhow::Result<Answer> {
+    read::search(store, &Request { filter, trusted: trusted.to_vec(), ..Request::default() }).await
+}
+
+/// All erasure records, and whether all that there are could be read.
+async fn erasures(store: &Arc<dyn WormStore>, trusted: &[TrustedKey]) -> anyhow::Result<(Vec<Hit>, bool)> {
+    let found = search(store, trusted, Filter { kind: Some("erasure".to_owned()), ..Filter::default() }).await?;
+    let complete = found.problems.is_empty();
+    // Telemetry may call a record an erasure; only the writer's own count.
+    Ok((found.hits.into_iter().filter(|hit| hit.text("source.signal") == Some("control")).collect(), complete))
 }
 
 /// The sentence about content that is not there.
@@ -140,24 +148,39 @@ fn in_words(gone: &Gone) -> String {
     }
 }
 
-/// For `show`: every content under its record's number.
+/// For `show`: every content under its record's number, then what is not there: each reason once, with all that it is the reason of.
 pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
     let mut items = Vec::new();
+    let mut lost: Vec<(String, Vec<(usize, Vec<String>)>)> = Vec::new();
     // Numbered as the story numbers them: records of unknown formats stand last there and have none.
     let known = hits.iter().zip(said).filter(|(hit, _)| hit.is_known());
-    for (n, (_, of_hit)) in known.enumerate() {
+    for (number, (_, of_hit)) in (1..).zip(known) {
         for Said { held, what } in of_hit {
-            let about = format!("Record {}, {}", n + 1, member_in_words(&held.member));
-            match what {
+            let why = match what {
                 What::Content(entry) => {
-                    items.push(Item::Text(format!("{about}:")));
+                    let words = member_in_words(&held.member, Some(entry.scheme.as_str()));
+                    items.push(Item::Text(format!("Record {number}, {words}:")));
                     let text = String::from_utf8_lossy(&entry.content);
                     items.extend(text.lines().map(|line| Item::Verbatim(clean(line))));
+                    continue;
                 }
-                What::Gone(gone) => items.push(Item::Text(format!("{about}: {}.", in_words(gone)))),
-                What::Problem(why) => items.push(Item::Text(format!("{about}: not shown: {}.", clean(why)))),
+                What::Gone(gone) => sentence(&in_words(gone)),
+                What::Problem(why) => format!("Not shown: {}", clean(why)),
+            };
+            let words = member_in_words(&held.member, None);
+            let of_reason = match lost.iter_mut().find(|(reason, _)| *reason == why) {
+                Some((_, of_reason)) => of_reason,
+                None => &mut lost.push_mut((why, Vec::new())).1,
+            };
+            match of_reason.last_mut() {
+                Some((record, of_record)) if *record == number => of_record.push(words),
+                _ => of_reason.push((number, vec![words])),
             }
         }
+    }
+    for (why, of_reason) in lost {
+        items.push(Item::Text(format!("{why}:")));
+        items.extend(of_reason.into_iter().map(|(number, words)| Item::Point(format!("record {number}: {}", list(&words)))));
     }
     if items.is_empty() {
         items.push(Item::Text("No record of this story keeps content in the vault.".to_owned()));
@@ -206,34 +229,58 @@ fn base64(bytes: &[u8]) -> String {
     base64::Engine::encode(&base64::prelude::BASE64_STANDARD, bytes)
 }
 
-/// For `show --identities`: who the persons of the story are, as far as that can be told.
+/// For `show --identities`: who the persons of the story are, as far as that can be told, and whether all of them are known or known to be
+/// erased.
 ///
 /// KNOWN GAP: reading who somebody is, or what was said, makes no `access` record: only the log's writer seals, and a reader is another
 /// process.
-pub(super) async fn identities(config: &Config, hits: &[Hit]) -> anyhow::Result<(Section, bool)> {
+pub(super) async fn identities(
+    config: &Config,
+    store: &Arc<dyn WormStore>,
+    hits: &[Hit],
+    (story, trusted): (&Story, &[TrustedKey]),
+) -> anyhow::Result<(Section, bool)> {
     let wanted = crate::query::opening::pseudonyms(hits);
     let vaults = read::vaults(config).await?;
     let (mut items, mut complete) = (Vec::new(), true);
+    let mut strangers: Vec<(String, String)> = Vec::new();
     for (log, pseudonyms) in wanted {
         let known = match &vaults {
             Some(vaults) => resolve(vaults, &log, &pseudonyms).await,
             None => Err(no_vault(config)),
         };
-        let known = known.unwrap_or_else(|why| {
-            complete = false;
-            items.push(Item::Text(format!("Not resolved: {}.", clean(&why))));
-            Vec::new()
-        });
+        let known = match known {
+            Ok(known) => known,
+            Err(why) => {
+                complete = false;
+                items.push(Item::Text(format!("Not resolved: {}.", clean(&why))));
+                continue;
+            }
+        };
         for pseudonym in &pseudonyms {
             let shown = crate::vault::pseudonym_text(pseudonym);
             match known.iter().find(|entry| entry.pseudonym == *pseudonym) {
-                Some(entry) if entry.realm.is_empty() => items.push(Item::Verbatim(format!("{shown}  {}", clean(&entry.id)))),
-                Some(entry) => items.push(Item::Verbatim(format!("{shown}  {} (in {})", clean(&entry.id), clean(&entry.realm)))),
-                None if complete => items.push(Item::Verbatim(format!("{shown}  nobody: not in the vault, or erased from it"))),
-                None => {}
+                Some(entry) if entry.realm.is_empty() => items.push(person(story, &shown, &clean(&entry.id))),
+                Some(entry) => items.push(person(story, &shown, &format!("{} (in {})", clean(&entry.id), clean(&entry.realm)))),
+                None => strangers.push((log.clone(), shown)),
             }
         }
     }
+    if !strangers.is_empty() {
+        let (erasures, all) = erasures(store, trusted).await?;
+        complete &= all;
+        for (log, shown) in strangers {
+            let gone = erasure_of(&erasures, &log, &shown);
+            complete &= gone != Gone::Unexplained;
+            items.push(person(story, &shown, &in_words(&gone)));
+        }
+    }
+    // In the order of the story; whom it does not name stands last, and a sentence first.
+    items.sort_by_key(|item| match item {
+        Item::Verbatim(line) if line.starts_with(NOBODY) => (2, String::new()),
+        Item::Verbatim(line) => (1, line.clone()),
+        _ => (0, String::new()),
+    });
     let keyed = hits.iter().flat_map(|hit| crate::query::filter::persons_of(&hit.record));
     if keyed.into_iter().any(|id| id.starts_with("ps:") && !id.starts_with("ps:vault:")) {
         let text = "Keyed pseudonyms are one-way: ask `spanseal query --person ID` whether one is a person that you have in mind.";
@@ -243,6 +290,14 @@ pub(super) async fn identities(config: &Config, hits: &[Hit]) -> anyhow::Result<
         items.push(Item::Text("No person of this story has a pseudonym of the vault.".to_owned()));
     }
     Ok((Section { heading: "Who they are (from the vault)".to_owned(), items }, complete))
+}
+
+/// In place of a name that the story has for somebody.
+const NOBODY: &str = "(not told)";
+
+fn person(story: &Story, pseudonym: &str, who: &str) -> Item {
+    let name = story.name_of(pseudonym).unwrap_or_else(|| NOBODY.to_owned());
+    Item::Verbatim(format!("{name:<10} {pseudonym}  {who}"))
 }
 
 async fn resolve(vaults: &Vaults, log: &str, pseudonyms: &BTreeSet<[u8; 16]>) -> Result<Vec<crate::record::apart::PersonEntry>, String> {

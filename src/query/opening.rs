@@ -142,14 +142,27 @@ impl Reasons<'_> {
         // An erasure of a person may have left this record, which is others' too; one of the record itself says for certain why.
         let own = concerning.iter().find(|erasure| erasure.text("control.target") == hit.text("id"));
         if let Some(erasure) = own.or(concerning.first()) {
-            let text = |path: &str| erasure.text(path).unwrap_or("not recorded").to_owned();
-            return Gone::Erased { at: text("time.start"), ground: text("control.ground"), record: text("id") };
+            return Gone::by(erasure);
         }
         match self.retention {
             Some(period) if is_expired(hit.place.seal.statement.sealed_at, period, self.now) => Gone::Expired(period),
             _ => Gone::Unexplained,
         }
     }
+}
+
+impl Gone {
+    fn by(erasure: &Hit) -> Gone {
+        let text = |path: &str| erasure.text(path).unwrap_or("not recorded").to_owned();
+        Gone::Erased { at: text("time.start"), ground: text("control.ground"), record: text("id") }
+    }
+}
+
+/// Why the vault of a log does not know a pseudonym, by all records of kind `erasure`: one names it, or nothing says why. Persons do not
+/// expire.
+pub fn erasure_of(erasures: &[Hit], log: &str, pseudonym: &str) -> Gone {
+    let found = erasures.iter().find(|erasure| erasure.place.log == log && targets(&erasure.record).contains(pseudonym));
+    found.map_or(Gone::Unexplained, Gone::by)
 }
 
 fn persons_in(record: &Json) -> HashSet<&str> {
