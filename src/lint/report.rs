@@ -39,6 +39,43 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// All kinds.
+    pub const ALL: [Finding; 7] = [
+        Finding::Missing,
+        Finding::Recommended,
+        Finding::Unknown,
+        Finding::Conflicts,
+        Finding::Truncated,
+        Finding::Rejected,
+        Finding::NotAi,
+    ];
+
+    /// Its word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Finding::Missing => "missing",
+            Finding::Recommended => "recommended",
+            Finding::Unknown => "unknown",
+            Finding::Conflicts => "conflicts",
+            Finding::Truncated => "truncated",
+            Finding::Rejected => "rejected",
+            Finding::NotAi => "not-ai",
+        }
+    }
+
+    /// What it is, for the help of the command line.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Finding::Missing => "Members that the kind of record requires",
+            Finding::Recommended => "Members that somebody asks for besides",
+            Finding::Unknown => "Keys that look like misspelt ones",
+            Finding::Conflicts => "Values that do not fit, or contradict each other",
+            Finding::Truncated => "Values that were cut",
+            Finding::Rejected => "Spans and logs that cannot become records",
+            Finding::NotAi => "Spans and logs that are not AI",
+        }
+    }
+
     /// What so many of them are.
     pub fn says(self) -> &'static str {
         match self {
