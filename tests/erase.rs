@@ -443,7 +443,7 @@ fn what_cannot_be_erased_is_said() {
     let shown = site.run(&["show", &trace, "--content"]);
     assert_eq!(shown.status.code(), Some(2), "{shown}");
     let flat = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains("not shown: the vault could not be opened: its key file") && !flat.contains("erased on"), "{shown}");
+    assert!(flat.contains("Not shown: the vault could not be opened: its key file") && !flat.contains("erased on"), "{shown}");
     let refused = site.run(&["erase", "--person", BOB, "--ground", "asked", "--yes"]);
     assert!(refused.status.code() == Some(2) && refused.stderr.contains("does not exist"), "{refused}");
     let served = site.run(&["serve"]);

@@ -167,6 +167,17 @@ impl Vault {
         }
     }
 
+    /// Whether the place takes a small object now: what says whose the vault is, which stands there already, written again. One that has no
+    /// room for a pack may have it for this.
+    pub async fn takes_writes(&self, owner: &str) -> bool {
+        let key = self.key("owner");
+        let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()));
+        match body {
+            Ok(body) => self.0.store.put(&key, body).await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
     /// Whether the vault keeps anything of this log. While it does not, a missing key file may be made.
     pub async fn exists(store: &dyn VaultStore, log: &str) -> Result<bool, VaultError> {
         Ok(!store.list(&format!("{log}/"), None, 1).await?.is_empty())
