@@ -278,7 +278,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes an attribute of the span or log itself.
-    pub(crate) fn attribute(&mut self, promoter: &Promoter, who: &Who<'_>, key: &'a [u8], value: Value<'a>) -> Result<(), Malformed> {
+    pub(crate) fn attribute(&mut self, promoter: &'a Promoter, who: &Who<'_>, key: &'a [u8], value: Value<'a>) -> Result<(), Malformed> {
         let said = self.said(key);
         match said {
             Said::Dropped => {
@@ -291,11 +291,11 @@ impl<'a> Draft<'a> {
             }
             Said::Nothing | Said::Read | Said::Kept => {}
         }
-        if let Some(known) = promoter.tables.find_own(self.spoken, key).or_else(|| promoter.tables.find(key)) {
+        let own = promoter.tables.find_own(self.spoken, key).map(|known| (known, self.key(key)));
+        if let Some((known, key)) = own.or_else(|| promoter.tables.find_named(key).map(|(known, key)| (known, Cow::Borrowed(key)))) {
             if let Some(dialect) = known.dialect {
                 self.dialects.add(dialect);
             }
-            let key = self.key(key);
             return match known.to {
                 To::Carrier => self.carrier(promoter, who, key, value),
                 _ => self.known(who, known, key, value),

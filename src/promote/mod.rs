@@ -34,9 +34,9 @@ use std::fmt;
 use crate::clock::UnixNanos;
 use crate::otlp::view::{ResourceGroup, Scope, ScopeGroup, resource_groups};
 use crate::otlp::wire::Malformed;
-use crate::record::Batch;
 use crate::record::identity::Keyed;
 use crate::record::registry::{EVERY, Kind, Member};
+use crate::record::{Batch, PendingRecord};
 use crate::tlog::seal_file::Counts;
 use aside::Aside;
 use dialects::{Dialects, Tables};
@@ -235,6 +235,9 @@ impl Promoter {
             aside.cut_back(extent);
         }
         batch.apart = aside.into_apart();
+        // What was made ready for more than came: it may wait long for its seal.
+        batch.lines.shrink_to_fit();
+        batch.records.shrink_to_fit();
         let mut tally = walked?;
         tally.counts.promoted = u64::try_from(batch.records.len() - before.1).unwrap_or(u64::MAX);
         Ok(tally)
@@ -323,6 +326,9 @@ impl Promoter {
                             tally.counts.dropped_attributes += made.dropped_attributes;
                             tally.misshapen_ids += u64::from(made.misshapen_id);
                             tally.undecided += made.undecided;
+                            if before.1 == 0 {
+                                expect_more(batch, request.len(), item.len());
+                            }
                         }
                         Err(malformed) => {
                             batch.lines.truncate(before.0);
@@ -336,6 +342,17 @@ impl Promoter {
         }
         Ok(tally)
     }
+}
+
+/// Makes room for the records that a request may still become, told by what its first became: lines that grow step by step are copied at
+/// every step.
+fn expect_more(batch: &mut Batch, request: usize, item: usize) {
+    /// Requests of SDKs and Collectors become about as much as they are; what a stranger's first span promises is not believed.
+    const LINES_MAX: usize = 4 * 1024 * 1024;
+    let items = request / item.max(1);
+    let lines = batch.lines.len().saturating_mul(items).min(LINES_MAX).min(request.saturating_mul(4));
+    batch.lines.reserve(lines);
+    batch.records.reserve(items.min(LINES_MAX / size_of::<PendingRecord>()));
 }
 
 /// The rules that an item meets; of one that no dialect knows only where one of them may promote it.

@@ -77,7 +77,7 @@ impl<'a> Id<'a> {
         let mut digits = [0; 32];
         if valid && let Some(space) = digits.get_mut(..sent.len() * 2) {
             // 8 or 16 bytes: the digits fit.
-            let _ = hex::encode_to_slice(sent, space);
+            let _ = const_hex::encode_to_slice(sent, space);
         }
         // All zero is what some SDKs write where there is no parent: no id, but not misshapen.
         let misshapen = !sent.is_empty() && sent.len() != length;

@@ -83,16 +83,9 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
     let Promoted { tally, batch, foreign, mut permit } = if request.body.len() <= INLINE_BYTES_MAX {
         promote(intake, request)?
     } else {
-        // As many at a time as there are processors: more threads would only share these, and each keeps an allocator's arena of its own.
-        let turn = Arc::clone(&intake.turns).acquire_owned().await.map_err(|_| Refusal::Internal)?;
         // The share goes along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
         let there = Arc::clone(intake);
-        let promoted = tokio::task::spawn_blocking(move || {
-            let promoted = promote(&there, request);
-            drop(turn);
-            promoted
-        });
-        promoted.await.map_err(|_| Refusal::Internal)??
+        intake.workers.run(move || promote(&there, request)).await??
     };
     let partial = partial_success(signal, &tally, foreign);
     let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);

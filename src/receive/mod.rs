@@ -20,6 +20,7 @@ mod tests;
 mod timeouts;
 mod tls;
 mod token;
+mod workers;
 
 pub use export::Promote;
 pub use listen::{Caller, Endpoint, ListenError};
@@ -33,12 +34,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::http::HeaderValue;
-use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::seal::SealerHandle;
 use inflate::Inflater;
 use listen::Listening;
+use workers::Workers;
 
 /// The OTLP ports. Without either nothing is received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +85,9 @@ pub enum ReceiveError {
     /// The log's name cannot stand in a header.
     #[error("the log's name `{0}` cannot be sent in a header: visible ASCII only")]
     Origin(String),
+    /// No thread could be had.
+    #[error("the threads that promote requests could not be started: {0}")]
+    Threads(std::io::Error),
 }
 
 /// What all requests share.
@@ -92,8 +96,7 @@ struct Intake {
     state: ReceiverState,
     log: HeaderValue,
     inflater: Inflater,
-    /// To promote a large body on a thread of its own.
-    turns: Arc<Semaphore>,
+    workers: Workers,
     timeouts: Timeouts,
     draining: AtomicBool,
 }
@@ -110,8 +113,8 @@ pub async fn start(options: &Options, state: ReceiverState) -> Result<RunningRec
     let metrics = Arc::clone(&state.metrics);
     // Each port has a limit of its own.
     let inflater = Inflater::new(state.sealer.pool.clone(), 0);
-    let turns = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
-    let intake = Arc::new(Intake { state, log, inflater, turns, timeouts: options.timeouts, draining: AtomicBool::new(false) });
+    let workers = Workers::new().map_err(ReceiveError::Threads)?;
+    let intake = Arc::new(Intake { state, log, inflater, workers, timeouts: options.timeouts, draining: AtomicBool::new(false) });
     let grpc = match &options.grpc {
         Some(port) => Some((listen::bind(&port.endpoint).await?, port)),
         None => None,

@@ -528,7 +528,7 @@ pub(crate) fn write_value(out: &mut Vec<u8>, value: &Val<'_>, key_id: &str) {
             let bytes = bytes.get(..usize::from(*length)).unwrap_or(bytes);
             let mut digits = [0; 32];
             let digits = digits.get_mut(..bytes.len() * 2).unwrap_or_default();
-            let _ = hex::encode_to_slice(bytes, digits);
+            let _ = const_hex::encode_to_slice(bytes, digits);
             out.push(b'"');
             out.extend_from_slice(digits);
             out.push(b'"');

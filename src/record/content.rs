@@ -208,7 +208,7 @@ fn write_keyed_hash(out: &mut Vec<u8>, key_id: &str, hash: &[u8; 32]) {
 fn write_digits(out: &mut Vec<u8>, hash: &[u8; 32]) {
     let mut digits = [0; 64];
     // 64 digits for 32 bytes: the lengths agree.
-    let _ = hex::encode_to_slice(hash, &mut digits);
+    let _ = const_hex::encode_to_slice(hash, &mut digits);
     out.extend_from_slice(&digits);
 }
 
@@ -216,6 +216,6 @@ fn write_digits(out: &mut Vec<u8>, hash: &[u8; 32]) {
 pub fn keyed_hash_text(key_id: &str, hash: &[u8; 32]) -> String {
     let mut digits = [0; 64];
     // 64 digits for 32 bytes: the lengths agree.
-    let _ = hex::encode_to_slice(hash, &mut digits);
+    let _ = const_hex::encode_to_slice(hash, &mut digits);
     ["hmac-sha256:", key_id, ":", std::str::from_utf8(&digits).unwrap_or_default()].concat()
 }

@@ -84,7 +84,7 @@ impl Keyed {
     pub(crate) fn bytes(&self, label: &'static str, bytes: &[u8]) -> [u8; 32] {
         let mut digest = [0; 64];
         // 64 digits for 32 bytes: the lengths agree.
-        let _ = hex::encode_to_slice(Sha256::digest(bytes), &mut digest);
+        let _ = const_hex::encode_to_slice(Sha256::digest(bytes), &mut digest);
         let mut mac = self.mac.clone();
         // The labels are plain words: `["` label `","` digits `"]` is canonical as it stands.
         mac.update(b"[\"");
@@ -147,7 +147,7 @@ pub(crate) fn pseudonym(keyed: &Keyed, label: &str, realm: &str, value: &str) ->
     let hash = keyed.texts(label, &[realm, value]);
     let mut digits = [0; 32];
     // 32 digits for 16 bytes: the lengths agree.
-    let _ = hex::encode_to_slice(hash.get(..16).unwrap_or_default(), &mut digits);
+    let _ = const_hex::encode_to_slice(hash.get(..16).unwrap_or_default(), &mut digits);
     ["ps:", keyed.key_id(), ":", std::str::from_utf8(&digits).unwrap_or_default()].concat()
 }
 

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::dedup::{Dedup, Key};
+use super::dedup::{ByKey, Dedup, Key};
 use super::{Permit, Receipt, Submission, SubmitError};
 use crate::record::Batch;
 
@@ -23,7 +23,7 @@ pub(crate) struct Pending {
     pub(crate) waiters: Vec<oneshot::Sender<Result<Receipt, SubmitError>>>,
     permits: Vec<Permit>,
     /// What the batch's records are known by, for the window once they are sealed.
-    pub(crate) keys: HashSet<Key>,
+    pub(crate) keys: HashSet<Key, ByKey>,
     /// Bytes of record lines, and of the content that they keep apart.
     pub(crate) bytes: usize,
     /// When the first of its records came.
@@ -52,10 +52,12 @@ impl Pending {
     pub(crate) fn take(&mut self, submission: Submission, dedup: &Dedup) -> Taken {
         let Submission { mut batch, permit, answer } = submission;
         let (mut newest_seal, mut duplicates, mut shared) = (None, 0, 0);
+        self.keys.reserve(batch.records.len());
         batch.retain(|record| {
-            let key = (record.id, record.sameness);
+            let key = Key(record.id, record.sameness);
+            let line = Key(record.id, record.line_sameness);
             // What an earlier process sealed is known by its line alone.
-            let sealed = dedup.find(&key).or_else(|| dedup.find(&(record.id, record.line_sameness)));
+            let sealed = dedup.find(&key).or_else(|| if line == key { None } else { dedup.find(&line) });
             newest_seal = newest_seal.max(sealed);
             if sealed.is_some() {
                 duplicates += 1;
@@ -103,7 +105,7 @@ mod tests {
     const LINE: [u8; 16] = [0xff; 16];
 
     fn key(n: u8) -> Key {
-        (RecordId([n; 16]), [n; 16])
+        Key(RecordId([n; 16]), [n; 16])
     }
 
     /// A request of these records; each line is one byte.
@@ -112,7 +114,7 @@ mod tests {
         for n in numbers {
             let from = batch.lines.len();
             batch.lines.push(b'x');
-            let (id, sameness) = key(*n);
+            let Key(id, sameness) = key(*n);
             let (first, last) = (UnixNanos(1), UnixNanos(1));
             batch.records.push(PendingRecord {
                 id,
@@ -162,10 +164,10 @@ mod tests {
     #[tokio::test]
     async fn another_content_is_another_record() {
         let mut dedup = Dedup::new(Duration::from_secs(60), 4096);
-        dedup.insert((RecordId([1; 16]), [9; 16]), SEALED, UnixSeconds(1));
+        dedup.insert(Key(RecordId([1; 16]), [9; 16]), SEALED, UnixSeconds(1));
         let taken = Pending::default().take(submission(&[1]).await.0, &dedup);
         assert_eq!((taken.duplicates, taken.sealed.is_some()), (0, false));
-        dedup.insert((RecordId([1; 16]), LINE), SEALED - 1, UnixSeconds(1));
+        dedup.insert(Key(RecordId([1; 16]), LINE), SEALED - 1, UnixSeconds(1));
         let taken = Pending::default().take(submission(&[1]).await.0, &dedup);
         assert_eq!((taken.duplicates, taken.sealed.map(|(seal, _)| seal)), (1, Some(SEALED - 1)));
     }

@@ -477,7 +477,8 @@ impl Sealer {
         let promoted = batches.iter().flat_map(|b| &b.records).filter(|r| !r.control).count();
         let batches: Vec<Batch> = control.into_iter().chain(batches).collect();
         let build = move || {
-            let mut builder = Builder::default();
+            let bytes = batches.iter().flat_map(|batch| &batch.records).map(|record| record.line.len() + 1).sum();
+            let mut builder = Builder::expecting(bytes);
             for batch in batches {
                 for record in &batch.records {
                     builder.add(&batch, record);

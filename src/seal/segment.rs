@@ -33,6 +33,8 @@ pub(crate) struct Segment {
 pub(crate) struct Builder {
     open: Vec<Open>,
     full: Vec<Open>,
+    /// Bytes of lines that are still to come, as far as is known.
+    expected: usize,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,11 @@ struct Open {
 }
 
 impl Builder {
+    /// For lines of so many bytes in all, newlines included.
+    pub(crate) fn expecting(bytes: usize) -> Self {
+        Builder { expected: bytes, ..Builder::default() }
+    }
+
     /// Adds one record.
     pub(crate) fn add(&mut self, batch: &Batch, record: &PendingRecord) {
         let line = batch.line(record);
@@ -57,7 +64,8 @@ impl Builder {
                 }
                 self.open.push(Open {
                     class: record.class,
-                    lines: Vec::new(),
+                    // Most seals have one class, whose lines are all that comes; a second one grows as it may.
+                    lines: Vec::with_capacity(std::mem::take(&mut self.expected).min(SEGMENT_FILL_BYTES)),
                     range: CompactRange::new(),
                     first: record.first,
                     last: record.last,

@@ -76,7 +76,7 @@ impl WindowReader {
             let share = u32::try_from(segment.bytes).unwrap_or(u32::MAX).min(SEGMENT_BYTES_AT_ONCE);
             let _share = self.bytes.acquire_many(share).await.ok();
             match segment_lines(self.store.as_ref(), &self.log, segment, sameness_of_line).await {
-                Ok(Some(keys)) => found.extend(keys.into_iter().map(|key| (key, index, sealed_at))),
+                Ok(Some(keys)) => found.extend(keys.into_iter().map(|(id, sameness)| (Key(id, sameness), index, sealed_at))),
                 // Disturbed evidence is the verifier's to judge; here it costs duplicates, not records.
                 Ok(None) => tracing::warn!(segment = segment.key, reason = "it is gone", "dedup.segment.unreadable"),
                 Err(e) => tracing::warn!(segment = segment.key, reason = %e, "dedup.segment.unreadable"),

@@ -323,7 +323,8 @@ pub(crate) type Families = &'static [(&'static str, Family)];
 /// All tables, ready for look-ups.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    rows: HashMap<Box<[u8]>, Known, BuildHasherDefault<KeyHasher>>,
+    /// With the key as text, so that a key that is found need not be checked to be one.
+    rows: HashMap<Box<[u8]>, (Known, Box<str>), BuildHasherDefault<KeyHasher>>,
     /// Rows of words that several use, with their dialects.
     own: HashMap<&'static [u8], Vec<(Dialect, Known)>, BuildHasherDefault<KeyHasher>>,
     /// Dialects that have such rows.
@@ -342,7 +343,7 @@ impl Tables {
                 let dialect = dialect.filter(|_| !matches!(row.to, To::When(..)));
                 let known = Known { to: row.to, rank: row.rank, dialect, carried: Carried::No };
                 // The first table that names a key owns it.
-                tables.rows.entry(row.key.as_bytes().into()).or_insert(known);
+                tables.rows.entry(row.key.as_bytes().into()).or_insert((known, row.key.into()));
             }
             for (prefix, family) in *families {
                 if let Some(dialect) = dialect {
@@ -360,11 +361,12 @@ impl Tables {
         if enabled.has(Dialect::AiAudit) {
             for (key, to, rank) in ai_audit::keys() {
                 let known = Known { to, rank, dialect: Some(Dialect::AiAudit), carried: Carried::No };
-                tables.rows.insert(key.into_bytes().into(), known);
+                tables.rows.insert(key.as_bytes().into(), (known, key.into()));
             }
         }
         for key in keep {
-            tables.rows.entry(key.as_bytes().into()).or_insert(Known { to: To::Keep, rank: 0, dialect: None, carried: Carried::No });
+            let known = Known { to: To::Keep, rank: 0, dialect: None, carried: Carried::No };
+            tables.rows.entry(key.as_bytes().into()).or_insert((known, key.as_str().into()));
         }
         tables
     }
@@ -372,7 +374,13 @@ impl Tables {
     /// What a key means.
     #[inline]
     pub(crate) fn find(&self, key: &[u8]) -> Option<Known> {
-        self.rows.get(key).copied()
+        self.find_named(key).map(|(known, _)| known)
+    }
+
+    /// The same, and the key as text.
+    #[inline]
+    pub(crate) fn find_named(&self, key: &[u8]) -> Option<(Known, &str)> {
+        self.rows.get(key).map(|(known, name)| (*known, &**name))
     }
 
     /// What a key means in the words of the dialects that the names of scope, span or log event call.
