@@ -32,6 +32,7 @@ pub use key::VaultKey;
 pub use pack::Entry;
 pub use persons::{Persons, parse_pseudonym, pseudonym_text};
 pub use place::expect_apart;
+pub(crate) use place::resolved;
 pub use rewrite::{Erased, is_expired};
 pub use store::{Listed, VaultStore, open_place, open_to_others};
 

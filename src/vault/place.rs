@@ -29,7 +29,7 @@ pub fn expect_apart(store: &StoreUrl, vault: &StoreUrl) -> Result<(), VaultError
 }
 
 /// An absolute path with its links followed, as far as it exists; the rest by its letters.
-fn resolved(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut out = PathBuf::new();
     for part in absolute.components() {
