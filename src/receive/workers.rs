@@ -37,3 +37,44 @@ impl Drop for Workers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Guarantee: never more threads than processors, and what a caller hung up on is done nevertheless. Ending the workers on an async
+    /// thread, as here, is allowed.
+    #[tokio::test]
+    async fn no_more_at_a_time_than_there_are_processors_and_all_of_it() {
+        let workers = Workers::new().unwrap();
+        let threads = std::thread::available_parallelism().unwrap().get();
+        let [now, most, done] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+        let work = || {
+            let (now, most, done) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&done));
+            workers.run(move || {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(5));
+                now.fetch_sub(1, Ordering::SeqCst);
+                done.fetch_add(1, Ordering::SeqCst);
+            })
+        };
+        let all = 8 * threads;
+        let kept: Vec<_> = (0..all / 2).map(|_| work()).collect();
+        for _ in all / 2..all {
+            // Asked once, which hands the work over, and then hung up on.
+            let mut asked = Box::pin(work());
+            assert!(futures::poll!(asked.as_mut()).is_pending());
+        }
+        for work in kept {
+            work.await.unwrap();
+        }
+        while done.load(Ordering::SeqCst) < all {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(most.load(Ordering::SeqCst) <= threads, "{most:?}");
+    }
+}

@@ -383,3 +383,17 @@ fn ids_of_wrong_length_are_counted() {
     let (_, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &logs), true);
     assert_eq!((tally.counts.promoted, tally.misshapen_ids), (4, 1));
 }
+
+/// Scenario: the first span of a request becomes a record many times its size, and nothing else of it becomes one. Guarantee: what waits
+/// for its seal takes no more memory than it is, because only that is paid for.
+#[test]
+fn what_the_first_span_promises_takes_no_memory() {
+    let plain = span("GET", &[("http.route", Any::text(&"x".repeat(200)))]);
+    let mut items = vec![span("chat", &[("gen_ai.operation.name", Any::text("chat"))])];
+    items.extend(std::iter::repeat_n(plain, 2000));
+    let mut batch = Batch::default();
+    promoter().traces(&request(&[], ("app", ""), &items), Context::new(RECEIVED), &mut batch).unwrap();
+    assert_eq!(batch.records.len(), 1);
+    assert!(batch.lines.capacity() < 2 * batch.lines.len(), "{} of {}", batch.lines.capacity(), batch.lines.len());
+    assert!(batch.records.capacity() < 8, "{}", batch.records.capacity());
+}
