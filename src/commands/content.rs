@@ -148,10 +148,17 @@ fn in_words(gone: &Gone) -> String {
     }
 }
 
+/// Content that is not there for one reason.
+struct Lost {
+    why: String,
+    /// By the number of the record.
+    what: Vec<(usize, Vec<String>)>,
+}
+
 /// For `show`: every content under its record's number, then what is not there: each reason once, with all that it is the reason of.
 pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
     let mut items = Vec::new();
-    let mut lost: Vec<(String, Vec<(usize, Vec<String>)>)> = Vec::new();
+    let mut lost: Vec<Lost> = Vec::new();
     // Numbered as the story numbers them: records of unknown formats stand last there and have none.
     let known = hits.iter().zip(said).filter(|(hit, _)| hit.is_known());
     for (number, (_, of_hit)) in (1..).zip(known) {
@@ -168,9 +175,9 @@ pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
                 What::Problem(why) => format!("Not shown: {}", clean(why)),
             };
             let words = member_in_words(&held.member, None);
-            let of_reason = match lost.iter_mut().find(|(reason, _)| *reason == why) {
-                Some((_, of_reason)) => of_reason,
-                None => &mut lost.push_mut((why, Vec::new())).1,
+            let of_reason = match lost.iter_mut().find(|lost| lost.why == why) {
+                Some(lost) => &mut lost.what,
+                None => &mut lost.push_mut(Lost { why, what: Vec::new() }).what,
             };
             match of_reason.last_mut() {
                 Some((record, of_record)) if *record == number => of_record.push(words),
@@ -178,9 +185,9 @@ pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
             }
         }
     }
-    for (why, of_reason) in lost {
+    for Lost { why, what } in lost {
         items.push(Item::Text(format!("{why}:")));
-        items.extend(of_reason.into_iter().map(|(number, words)| Item::Point(format!("record {number}: {}", list(&words)))));
+        items.extend(what.into_iter().map(|(number, words)| Item::Point(format!("record {number}: {}", list(&words)))));
     }
     if items.is_empty() {
         items.push(Item::Text("No record of this story keeps content in the vault.".to_owned()));
