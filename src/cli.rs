@@ -240,6 +240,9 @@ pub struct QueryArgs {
     /// Not after: a date (the whole day) or a time
     #[arg(long, value_name = "TIME", value_parser = parse_to)]
     pub to: Option<UnixNanos>,
+    /// Take --user, --subject and --person as the ids that the application sent, also where one begins with `ps:` or `id:`
+    #[arg(long)]
+    pub as_sent: bool,
     /// Realm of the persons asked for (by default those that the evidence itself names); may be repeated
     #[arg(long, value_name = "REALM")]
     pub realm: Vec<String>,
@@ -363,6 +366,9 @@ pub struct EraseArgs {
     /// Who asks for it; recorded as persons are
     #[arg(long, value_name = "PERSON")]
     pub by: Option<String>,
+    /// Take --person or --subject as the id that the application sent, also where it begins with `ps:` or `id:`
+    #[arg(long, conflicts_with = "record")]
+    pub as_sent: bool,
     /// Realm of the person, where one id is several people's; may be repeated
     #[arg(long, value_name = "REALM")]
     pub realm: Vec<String>,

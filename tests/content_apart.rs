@@ -192,7 +192,7 @@ async fn both_sides_of_a_conflict_have_their_content() {
     process.drain().await.unwrap();
     let contents = log.check_log().await;
     let sealed_at = contents.files[usize::try_from(one.seal).unwrap()].statement.sealed_at;
-    let entries = log.place.as_ref().unwrap().vault().content(one.seal, sealed_at, id(1)).await.unwrap();
+    let entries = log.place.as_ref().unwrap().vault().content(one.seal, sealed_at, id(1)).await.unwrap().entries;
     assert_eq!(entries.iter().map(|e| e.salt[0]).collect::<HashSet<_>>(), HashSet::from([1, 2]));
 }
 

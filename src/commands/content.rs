@@ -4,14 +4,14 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::read;
+use super::{output, read};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::query::Hit;
 use crate::query::filter::Filter;
 use crate::query::log::TrustedKey;
-use crate::query::opening::{Gone, Held, Opened, Reasons, erasure_of, held, open};
-use crate::query::scan::{Answer, Request};
+use crate::query::opening::{Erasure, Erasures, Gone, Held, Opened, Reasons, held, open};
+use crate::query::scan::Request;
 use crate::query::story::{Item, Section, Story, clean, list, member_in_words, sentence};
 use crate::record::canonical::Json;
 use crate::vault::{Entry, Vaults};
@@ -31,6 +31,8 @@ pub(super) enum What {
     Content(Entry),
     /// Why it is not there; nothing is wrong.
     Gone(Gone),
+    /// It was erased, and an older copy of it was put back; it is not shown.
+    Undone(Erasure),
     /// It could not be brought back, and that is a problem.
     Problem(String),
 }
@@ -41,6 +43,7 @@ impl What {
         match self {
             What::Content(_) => None,
             What::Gone(gone) => Some(in_words(gone)),
+            What::Undone(erasure) => Some(undone_in_words(erasure)),
             What::Problem(why) => Some(why.clone()),
         }
     }
@@ -55,15 +58,25 @@ pub(super) async fn bring_back(
 ) -> anyhow::Result<(Vec<Vec<Said>>, bool)> {
     let vaults = read::vaults(config).await?;
     let mut found = Vec::with_capacity(hits.len());
+    let mut unreadable = BTreeSet::new();
     for hit in hits {
         found.push(match &vaults {
-            Some(vaults) => open(vaults, hit).await,
+            Some(vaults) => {
+                let (opened, problems) = open(vaults, hit).await;
+                unreadable.extend(problems);
+                opened
+            }
             None => held(&hit.record).into_iter().map(|held| (held, Opened::Unasked(no_vault(config)))).collect(),
         });
     }
+    for problem in &unreadable {
+        output::tell(&format!("problem: {problem}: what it holds could not be looked at"));
+    }
     let absent = |opened: &[(Held, Opened)]| opened.iter().any(|(_, opened)| matches!(opened, Opened::Absent));
     let missing: Vec<&Hit> = hits.iter().zip(&found).filter(|(_, found)| absent(found)).map(|(hit, _)| hit).collect();
-    let known = if missing.is_empty() { Explained::default() } else { explain(store, &missing, trusted).await? };
+    // What is there is compared with the erasures too: an older copy may have been put back.
+    let held = found.iter().any(|found| !found.is_empty()) && vaults.is_some();
+    let known = if held { explain(store, &missing, trusted).await? } else { Explained::default() };
     let reasons = Reasons {
         erasures: &known.erasures,
         of_traces: &known.of_traces,
@@ -75,12 +88,12 @@ pub(super) async fn bring_back(
     for (hit, found) in hits.iter().zip(found) {
         let of_hit = found.into_iter().map(|(held, opened)| {
             let what = match opened {
-                Opened::Content(entry) => What::Content(entry),
+                Opened::Content(entry) => known.erasures.that_took(hit).map_or(What::Content(entry), What::Undone),
                 Opened::Absent => What::Gone(reasons.of(hit)),
                 Opened::Other => What::Problem("what the vault has in its place is not what the record commits to".to_owned()),
                 Opened::Unasked(why) => What::Problem(why),
             };
-            complete &= !matches!(what, What::Problem(_) | What::Gone(Gone::Unexplained));
+            complete &= !matches!(what, What::Problem(_) | What::Undone(_) | What::Gone(Gone::Unexplained));
             Said { held, what }
         });
         said.push(of_hit.collect());
@@ -99,53 +112,53 @@ fn no_vault(config: &Config) -> String {
 }
 
 struct Explained {
-    erasures: Vec<Hit>,
+    erasures: Erasures,
     of_traces: Vec<Hit>,
     complete: bool,
 }
 
 impl Default for Explained {
     fn default() -> Self {
-        Explained { erasures: Vec::new(), of_traces: Vec::new(), complete: true }
+        Explained { erasures: Erasures::default(), of_traces: Vec::new(), complete: true }
     }
 }
 
 /// What may say why content is gone: all erasures, and whom the traces concerned name.
 async fn explain(store: &Arc<dyn WormStore>, missing: &[&Hit], trusted: &[TrustedKey]) -> anyhow::Result<Explained> {
-    let (erasures, mut complete) = erasures(store, trusted).await?;
+    let (erasures, mut complete) = read::erasures(store, trusted).await?;
     let traces: HashSet<String> = missing.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
-    let of_traces = if traces.is_empty() {
+    let of_traces = if traces.is_empty() || !erasures.any_silent() {
         Vec::new()
     } else {
-        let found = search(store, trusted, Filter { traces: Some(Arc::new(traces)), ..Filter::default() }).await?;
+        let filter = Filter { traces: Some(Arc::new(traces)), ..Filter::default() };
+        let found = read::search(store, &Request { filter, trusted: trusted.to_vec(), ..Request::default() }).await?;
         complete &= found.problems.is_empty();
         found.hits
     };
     Ok(Explained { erasures, of_traces, complete })
 }
 
-async fn search(store: &Arc<dyn WormStore>, trusted: &[TrustedKey], filter: Filter) -> anyhow::Result<Answer> {
-    read::search(store, &Request { filter, trusted: trusted.to_vec(), ..Request::default() }).await
-}
-
-/// All erasure records, and whether all that there are could be read.
-async fn erasures(store: &Arc<dyn WormStore>, trusted: &[TrustedKey]) -> anyhow::Result<(Vec<Hit>, bool)> {
-    let found = search(store, trusted, Filter { kind: Some("erasure".to_owned()), ..Filter::default() }).await?;
-    let complete = found.problems.is_empty();
-    // Telemetry may call a record an erasure; only the writer's own count.
-    Ok((found.hits.into_iter().filter(|hit| hit.text("source.signal") == Some("control")).collect(), complete))
-}
-
 /// The sentence about content that is not there.
 fn in_words(gone: &Gone) -> String {
     match gone {
-        Gone::Erased { at, ground, record } => {
-            let day = at.split('T').next().unwrap_or(at);
-            format!("erased on {} on the ground \"{}\" (erasure record {})", clean(day), clean(ground), clean(record))
-        }
+        Gone::Erased(erasure) => erased_in_words(erasure),
         Gone::Expired(period) => format!("no longer kept: content.vault.retention is {period}"),
         Gone::Unexplained => "not in the vault, and no erasure and no retention explains it".to_owned(),
     }
+}
+
+fn erased_in_words(Erasure { at, ground, record }: &Erasure) -> String {
+    let day = at.split('T').next().unwrap_or(at);
+    format!("erased on {} on the ground \"{}\" (erasure record {})", clean(day), clean(ground), clean(record))
+}
+
+/// The sentence about what was erased and is there all the same.
+fn undone_in_words(erasure: &Erasure) -> String {
+    format!(
+        "{}, and yet in the vault again: somebody put back an older copy of an object; it is not shown, and `serve` erases it again when it \
+         starts",
+        erased_in_words(erasure)
+    )
 }
 
 /// Content that is not there for one reason.
@@ -172,6 +185,7 @@ pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
                     continue;
                 }
                 What::Gone(gone) => sentence(&in_words(gone)),
+                What::Undone(erasure) => sentence(&undone_in_words(erasure)),
                 What::Problem(why) => format!("Not shown: {}", clean(why)),
             };
             let words = member_in_words(&held.member, None);
@@ -211,16 +225,15 @@ pub(super) fn json(said: &[Vec<Said>]) -> Vec<Json> {
             }
             What::Gone(gone) => {
                 match gone {
-                    Gone::Erased { at, ground, record } => {
-                        add("state", Json::string("erased"));
-                        add("at", Json::string(at));
-                        add("ground", Json::string(ground));
-                        add("erasure", Json::string(record));
-                    }
+                    Gone::Erased(erasure) => of_erasure("erased", erasure, &mut add),
                     Gone::Expired(_) => add("state", Json::string("expired")),
                     Gone::Unexplained => add("state", Json::string("missing")),
                 }
                 add("meaning", Json::String(in_words(gone)));
+            }
+            What::Undone(erasure) => {
+                of_erasure("undone", erasure, &mut add);
+                add("meaning", Json::String(undone_in_words(erasure)));
             }
             What::Problem(why) => {
                 add("state", Json::string("unchecked"));
@@ -230,6 +243,13 @@ pub(super) fn json(said: &[Vec<Said>]) -> Vec<Json> {
         Json::Object(members)
     };
     said.iter().map(|of_hit| Json::Array(of_hit.iter().map(one).collect())).collect()
+}
+
+fn of_erasure(state: &str, erasure: &Erasure, add: &mut impl FnMut(&str, Json)) {
+    add("state", Json::string(state));
+    add("at", Json::string(&erasure.at));
+    add("ground", Json::string(&erasure.ground));
+    add("erasure", Json::string(&erasure.record));
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -250,8 +270,15 @@ pub(super) async fn identities(
     let wanted = crate::query::opening::pseudonyms(hits);
     let vaults = read::vaults(config).await?;
     let (mut items, mut complete) = (Vec::new(), true);
-    let mut strangers: Vec<(String, String)> = Vec::new();
+    let erasures = if wanted.is_empty() || vaults.is_none() {
+        Erasures::default()
+    } else {
+        let (erasures, all) = read::erasures(store, trusted).await?;
+        complete &= all;
+        erasures
+    };
     for (log, pseudonyms) in wanted {
+        let erased = erasures.of_persons(&log);
         let known = match &vaults {
             Some(vaults) => resolve(vaults, &log, &pseudonyms).await,
             None => Err(no_vault(config)),
@@ -266,20 +293,20 @@ pub(super) async fn identities(
         };
         for pseudonym in &pseudonyms {
             let shown = crate::vault::pseudonym_text(pseudonym);
-            match known.iter().find(|entry| entry.pseudonym == *pseudonym) {
-                Some(entry) if entry.realm.is_empty() => items.push(person(story, &shown, &clean(&entry.id))),
-                Some(entry) => items.push(person(story, &shown, &format!("{} (in {})", clean(&entry.id), clean(&entry.realm)))),
-                None => strangers.push((log.clone(), shown)),
-            }
-        }
-    }
-    if !strangers.is_empty() {
-        let (erasures, all) = erasures(store, trusted).await?;
-        complete &= all;
-        for (log, shown) in strangers {
-            let gone = erasure_of(&erasures, &log, &shown);
-            complete &= gone != Gone::Unexplained;
-            items.push(person(story, &shown, &in_words(&gone)));
+            let who = match (known.iter().find(|entry| entry.pseudonym == *pseudonym), erased.get(pseudonym)) {
+                (Some(_), Some(erasure)) => {
+                    complete = false;
+                    undone_in_words(erasure)
+                }
+                (None, Some(erasure)) => format!("nobody: {}", erased_in_words(erasure)),
+                (Some(entry), None) if entry.realm.is_empty() => clean(&entry.id),
+                (Some(entry), None) => format!("{} (in {})", clean(&entry.id), clean(&entry.realm)),
+                (None, None) => {
+                    complete = false;
+                    "nobody: not in the vault, and no erasure explains it".to_owned()
+                }
+            };
+            items.push(person(story, &shown, &who));
         }
     }
     // In the order of the story; whom it does not name stands last, and a sentence first.

@@ -30,6 +30,7 @@ pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let wish = Wish {
         scope,
         who: who.clone(),
+        as_sent: args.as_sent,
         realms: args.realm.clone(),
         ground: args.ground.clone(),
         ticket: args.ticket.clone(),
@@ -82,7 +83,12 @@ fn show(outcome: &Outcome, json: bool) -> anyhow::Result<ExitCode> {
     } else {
         output::answer(&to_text(outcome))?;
     }
-    Ok(ExitCode::from(u8::from(is_nothing(outcome))))
+    Ok(match (is_nothing(outcome), outcome.uncompared.is_empty()) {
+        (false, _) => ExitCode::SUCCESS,
+        (true, true) => ExitCode::from(1),
+        // Whoever is meant may be there.
+        (true, false) => ExitCode::from(2),
+    })
 }
 
 fn count(n: u64, one: &str, many: &str) -> String {
@@ -91,7 +97,9 @@ fn count(n: u64, one: &str, many: &str) -> String {
 
 fn to_text(outcome: &Outcome) -> String {
     if is_nothing(outcome) {
-        return "Neither the vault nor the evidence of this log knows whom or what you named: nothing to erase.\n".to_owned();
+        let nothing = "Neither the vault nor the evidence of this log knows whom or what you named: nothing to erase.".to_owned();
+        let but = outcome.uncompared.iter().map(|what| format!("But {}.", clean(what)));
+        return std::iter::once(nothing).chain(but).map(|line| line + "\n").collect();
     }
     let mut out = String::new();
     let mut line = |text: String| {
@@ -152,8 +160,9 @@ fn to_text(outcome: &Outcome) -> String {
     }
     if outcome.done && !outcome.pseudonyms.is_empty() {
         line(
-            "What is still sent of these traces, and names nobody, is kept anew, and the person no longer leads to it: find it by the trace \
-             and erase it with --record."
+            "What is still sent of these traces, and names nobody, is erased by the running `serve` within minutes for as long as \
+             `seal.dedup_window`. What comes later is kept, and the person no longer leads to it: find it by the trace and erase it with \
+             --record."
                 .to_owned(),
         );
     }

@@ -15,10 +15,11 @@ use crate::record::canonical::Json;
 pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = read::store(config).await?;
     let asked: Vec<&str> = [&args.user, &args.subject, &args.person].into_iter().filter_map(|a| a.as_deref()).collect();
-    let names = read::names(config, store.as_ref(), &args.realm, &asked).await?;
+    let names = read::names(config, store.as_ref(), &args.realm, &asked, args.as_sent).await?;
     let request =
         Request { filter: filter(&args, &names), limit: args.limit, trusted: read::trusted(&args.keys, config), ..Request::default() };
-    let answer = read::search(&store, &request).await?;
+    let mut answer = read::search(&store, &request).await?;
+    read::settle(config, &store, (&names, &request), &mut answer).await?;
     let mut complete = answer.problems.is_empty();
     let said = if args.content {
         let (said, all) = content::bring_back(config, &store, &answer.hits, &request.trusted).await?;
@@ -54,6 +55,7 @@ fn filter(args: &QueryArgs, names: &Names) -> Filter {
         trace_id: id(&args.trace_id),
         traces: None,
         record_id: id(&args.record_id),
+        own_acts: false,
         user: person(&args.user),
         subject: person(&args.subject),
         person: person(&args.person),

@@ -12,15 +12,16 @@ use super::output;
 use crate::cli::KeyArgs;
 use crate::config::Config;
 use crate::query::Problem;
+use crate::query::filter::{Filter, persons_of};
 use crate::query::log::{KeySource, TrustedKey, logs};
-use crate::query::person::Names;
+use crate::query::opening::{Erasures, lost_in_words};
+use crate::query::person::{Names, is_stored_form};
 use crate::query::scan::{Answer, Request, scan};
-use crate::record::apart::PersonEntry;
 use crate::record::identity::IdentityKey;
 use crate::seal::keys::{KeyError, LogKey};
 use crate::serve::keys::{load_identity, load_vault_key};
 use crate::tlog::note::VerifierKey;
-use crate::vault::{Vaults, open_place};
+use crate::vault::{Known, Vaults, open_place, pseudonym_text};
 use crate::worm::{self, WormStore};
 
 /// Opens the configured store.
@@ -73,27 +74,31 @@ pub(super) const DEFAULT_STORE: &str = "file://./spanseal-data";
 
 /// What is known of how names became pseudonyms, and what the vault knows of the persons `asked` for. No key file is no error: names kept
 /// in the clear are found without, and what could not be compared is told. A key file that cannot be used is one.
-pub async fn names(config: &Config, store: &dyn WormStore, realms: &[String], asked: &[&str]) -> anyhow::Result<Names> {
+pub async fn names(config: &Config, store: &dyn WormStore, realms: &[String], asked: &[&str], as_sent: bool) -> anyhow::Result<Names> {
     let path = &config.identity.key_file;
     let key = match load_identity(path) {
         Ok(key) => Some(IdentityKey::new(*key.0)),
         Err(KeyError::Missing(_)) => None,
         Err(why) => return Err(why.into()),
     };
-    let asked: HashSet<&str> = asked.iter().copied().filter(|asked| !asked.starts_with("ps:") && !asked.starts_with("id:")).collect();
+    let asked: HashSet<&str> = asked.iter().copied().filter(|asked| as_sent || !is_stored_form(asked)).collect();
     let known = match vaults(config).await? {
-        Some(vaults) if !asked.is_empty() => persons(&vaults, store, &asked).await,
+        Some(vaults) if !asked.is_empty() => persons(&vaults, store, &asked, key.as_ref()).await,
         _ => None,
     };
-    Ok(Names { key, realms: realms.to_vec(), realm_attribute: config.identity.realm.clone(), vault: known })
+    let (vault, everybody) = known.map(|known| (known.entries, Arc::new(known.everybody))).unzip();
+    Ok(Names { key, realms: realms.to_vec(), realm_attribute: config.identity.realm.clone(), vault, everybody, as_sent })
 }
 
 /// Asks the vaults of all logs. One that cannot be asked is told, and then nobody is said to be somebody else.
-async fn persons(vaults: &Vaults, store: &dyn WormStore, asked: &HashSet<&str>) -> Option<Vec<PersonEntry>> {
-    let mut known = Vec::new();
+async fn persons(vaults: &Vaults, store: &dyn WormStore, asked: &HashSet<&str>, key: Option<&IdentityKey>) -> Option<Known> {
+    let mut known = Known::default();
     for log in logs(store).await.unwrap_or_default() {
-        match vaults.of(&log).find(asked).await {
-            Ok(found) => known.extend(found),
+        match vaults.of(&log).find(asked, key).await {
+            Ok(found) => {
+                known.entries.extend(found.entries);
+                known.everybody.extend(found.everybody);
+            }
             Err(error) => {
                 output::tell(&format!("problem: {error}: persons in the vault are not found by their ids"));
                 return None;
@@ -101,6 +106,62 @@ async fn persons(vaults: &Vaults, store: &dyn WormStore, asked: &HashSet<&str>) 
         }
     }
     Some(known)
+}
+
+/// Every erasure of the store's logs, and whether all could be read.
+pub async fn erasures(store: &Arc<dyn WormStore>, trusted: &[TrustedKey]) -> anyhow::Result<(Erasures, bool)> {
+    let filter = Filter { kind: Some("erasure".to_owned()), own_acts: true, ..Filter::default() };
+    let found = search(store, &Request { filter, trusted: trusted.to_vec(), ..Request::default() }).await?;
+    let complete = found.problems.is_empty();
+    Ok((Erasures::new(found.hits), complete))
+}
+
+/// What an answer about persons owes to the vault and to erasures. Whom it names by a pseudonym that was erased is not shown as who was
+/// asked for, though an older copy of the vault says who that was; and whoever is neither in the vault nor erased may be who was asked for.
+pub async fn settle(
+    config: &Config,
+    store: &Arc<dyn WormStore>,
+    (names, request): (&Names, &Request),
+    answer: &mut Answer,
+) -> anyhow::Result<()> {
+    let asked = names.vault.as_deref().unwrap_or_default();
+    if asked.is_empty() && answer.unknown.is_empty() {
+        return Ok(());
+    }
+    let Some(vaults) = vaults(config).await? else { return Ok(()) };
+    let (erasures, complete) = erasures(store, &request.trusted).await?;
+    let mut problems = Vec::new();
+    if !complete && !answer.unknown.is_empty() {
+        problems.push(Problem { object: store.describe(), what: "not every erasure could be read".to_owned() });
+    }
+    for log in logs(store.as_ref()).await.unwrap_or_default() {
+        let erased = erasures.of_persons(&log);
+        let back: HashSet<String> =
+            asked.iter().filter(|entry| erased.contains_key(&entry.pseudonym)).map(|entry| pseudonym_text(&entry.pseudonym)).collect();
+        if !back.is_empty() {
+            answer.hits.retain(|hit| hit.place.log != log || !persons_of(&hit.record).any(|person| back.contains(person)));
+            let what = "who was asked for was erased, and their entry is in the vault again: somebody put back an older copy of an object; \
+                        what is recorded of them under the old pseudonym is not shown, and `serve` erases the entry again when it starts";
+            problems.push(Problem { object: log.clone(), what: what.to_owned() });
+        }
+        let unknown: HashSet<[u8; 16]> =
+            answer.unknown.get(&log).into_iter().flatten().filter(|pseudonym| !erased.contains_key(*pseudonym)).copied().collect();
+        if unknown.is_empty() {
+            continue;
+        }
+        // They may have come since the vault was asked.
+        match vaults.of(&log).resolve(&unknown).await {
+            Ok(known) if known.len() < unknown.len() => {
+                let known: HashSet<[u8; 16]> = known.iter().map(|entry| entry.pseudonym).collect();
+                problems.push(Problem { object: log, what: lost_in_words(unknown.difference(&known).count()) });
+            }
+            Ok(_) => {}
+            Err(error) => problems.push(Problem { object: log, what: error.to_string() }),
+        }
+    }
+    problems.iter().for_each(tell);
+    answer.problems.extend(problems);
+    Ok(())
 }
 
 /// The configured vaults. `None` where there is none, or not the key that opens them: what only they know is told as such.

@@ -56,7 +56,7 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
 /// How a decision's id that looks like a person was sealed. A story is told without it too: then such a decision is not found by its id,
 /// and [`scan`](crate::query::scan::scan) says so.
 async fn names(config: &Config, store: &dyn WormStore) -> Names {
-    read::names(config, store, &[], &[]).await.unwrap_or_else(|why| {
+    read::names(config, store, &[], &[], false).await.unwrap_or_else(|why| {
         output::tell(&format!("problem: {why}: decisions whose id was sealed as a pseudonym are not found by their id"));
         Names { realm_attribute: config.identity.realm.clone(), ..Names::default() }
     })

@@ -106,7 +106,7 @@ fn key_files(config: &Config) -> Result<(), ConfigError> {
 
 fn vault(config: &Config) -> Result<(), ConfigError> {
     let Some(vault) = &config.content.vault else { return Ok(()) };
-    expect_apart(&config.store.url, &vault.url).map_err(|e| ConfigError::new(e.to_string()))
+    expect_apart(&config.store.url, &vault.url, &config.log.name).map_err(|e| ConfigError::new(e.to_string()))
 }
 
 fn own_telemetry(config: &Config) -> Result<(), ConfigError> {

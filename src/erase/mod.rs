@@ -7,42 +7,45 @@
 //! 2. the person is forgotten in memory: if they come back they get a new pseudonym;
 //! 3. every request that may have been promoted before is waited for, until it is sealed or refused;
 //! 4. evidence is searched for records that name the person, and for their traces ([`plan`]);
-//! 5. the packs of those records are written again without them;
-//! 6. so are the objects that hold the person's entry: from here on nobody can say whose the pseudonym was;
-//! 7. an `erasure` record is sealed;
-//! 8. the intent is removed.
+//! 5. the packs of those records are looked into, and the intent says what of them is there;
+//! 6. they are written again without it;
+//! 7. so are the objects that hold the person's entry: from here on nobody can say whose the pseudonym was;
+//! 8. an `erasure` record is sealed, which names what was taken ([`record`]);
+//! 9. the vault's state takes note of it, so that whatever comes back of it is noticed ([`again`]);
+//! 10. the intent is marked as done, and stays for `seal.dedup_window`: what is sent again until then is a duplicate, and what still comes of
+//!     the same traces and names nobody is erased too.
 //!
-//! KNOWN GAP: what comes after step 4 for a trace that was erased, and names nobody itself, is sealed with its content, and the person no
+//! KNOWN GAP: what comes later than that for a trace that was erased, and names nobody itself, is sealed with its content, and the person no
 //! longer leads to it. `--record` erases it; the outcome says so.
 
+mod again;
 mod plan;
-#[cfg(test)]
-mod tests;
+mod record;
+mod who;
 mod wish;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use indicatif::ProgressBar;
 
+pub use again::{Undone, undone};
 pub use wish::{Kept, Outcome, Sealed, Wish, check_ground};
 
 use crate::clock::Clock;
-use crate::govern::{self, Erasure};
 use crate::promote::scrub::Scrub;
 use crate::query::filter::Filter;
 use crate::query::log::{KeySource, TrustedKey};
-use crate::query::person::{Label, Names, Wanted};
-use crate::query::scan::{Answer, Copies, Request, scan};
+use crate::query::person::Wanted;
+use crate::query::scan::{Answer, Copies, Part, Request, scan};
 use crate::record::RecordId;
-use crate::record::apart::PersonEntry;
-use crate::record::canonical::Json;
-use crate::record::identity::{IdentityKey, IdentityMode, pseudonym, vault_pseudonym};
+use crate::record::identity::{IdentityKey, IdentityMode};
 use crate::retain::Classes;
 use crate::seal::{SealerHandle, SubmitError};
 use crate::tlog::note::VerifierKey;
-use crate::vault::{Erased, Intent, Scope, Vault, VaultError, parse_pseudonym, pseudonym_text};
+use crate::vault::{Erased, Intent, Places, Scope, Vault, VaultError, parse_pseudonym, pseudonym_text, told};
 use crate::worm::{ReadError, WormStore};
 use plan::Plan;
 
@@ -70,6 +73,12 @@ pub enum EraseError {
     /// The vault.
     #[error("{0}")]
     Vault(#[from] VaultError),
+    /// Part of the vault could not be read.
+    #[error(
+        "everything was erased that can be read, but what one object of the vault holds cannot be told ({0}); take it away, or bring it back \
+         from a backup: the erasure is finished then"
+    )]
+    Unread(VaultError),
     /// The store.
     #[error("{0}")]
     Store(#[from] ReadError),
@@ -110,6 +119,8 @@ pub struct Parts {
 pub struct Eraser {
     parts: Arc<Parts>,
     alone: Arc<tokio::sync::Mutex<()>>,
+    /// Whether the vault's state knows of every erasure of the log.
+    informed: Arc<AtomicBool>,
 }
 
 /// Who or what is meant: forms under which evidence names a person, or a record.
@@ -122,7 +133,7 @@ enum Target {
 impl Eraser {
     /// An eraser of this writer.
     pub fn new(parts: Parts) -> Self {
-        Eraser { parts: Arc::new(parts), alone: Arc::default() }
+        Eraser { parts: Arc::new(parts), alone: Arc::default(), informed: Arc::default() }
     }
 
     /// Does as it is wished, or says what would be done. It goes on when nobody waits for the answer any more only if it runs in a task of
@@ -156,16 +167,21 @@ impl Eraser {
             },
             shared: wish.shared,
             by: match &wish.by {
-                Some(by) => Some(self.name(by).await?),
+                Some(by) => Some(self.name(by, wish, (&forms, &entries)).await?),
                 None => None,
             },
             ground: wish.ground.clone(),
             ticket: wish.ticket.clone(),
+            taking: Places::new(),
+            known: plan.known.iter().copied().collect(),
+            traces: BTreeSet::new(),
+            searched: None,
+            done: None,
         };
         // Before the person is forgotten: from then on a resend makes records that look new.
-        self.know(&plan);
+        self.know(&intent);
         self.parts.vault.intend(&intent).await?;
-        self.carry_out(&intent).await
+        self.carry_out(intent).await
     }
 
     /// Finishes what an earlier process began, and says how many erasures that were. An error is that of the first one that could not be
@@ -174,25 +190,27 @@ impl Eraser {
         let _alone = self.alone.lock().await;
         let intents = self.parts.vault.intents().await?;
         let mut first = None;
-        for intent in &intents {
+        let all = intents.len();
+        for intent in intents {
+            let record = intent.record_id();
             match self.carry_out(intent).await {
                 Ok(outcome) => {
                     tracing::info!(records = outcome.records, contents = outcome.contents, persons = outcome.persons, "erasure.finished");
                 }
                 // What keeps one from being finished is nothing to the others.
                 Err(error) => {
-                    tracing::warn!(record = %intent.record_id(), %error, "erasure.finish.failed");
+                    tracing::warn!(%record, %error, "erasure.finish.failed");
                     first = first.or(Some(error));
                 }
             }
         }
-        first.map_or(Ok(intents.len()), Err)
+        first.map_or(Ok(all), Err)
     }
 
-    /// Steps 3 to 8. All of them may be done twice.
-    async fn carry_out(&self, intent: &Intent) -> Result<Outcome, EraseError> {
-        let Parts { vault, sealer, .. } = self.parts.as_ref();
-        let forms: BTreeSet<String> = intent.pseudonyms.iter().map(pseudonym_text).chain(intent.forms.iter().cloned()).collect();
+    /// Steps 3 to 10. All of them may be done twice.
+    async fn carry_out(&self, mut intent: Intent) -> Result<Outcome, EraseError> {
+        let Parts { vault, sealer, clock, .. } = self.parts.as_ref();
+        let forms = forms_of(&intent);
         let target = match intent.record {
             Some(id) => Target::Record(id),
             None => {
@@ -201,17 +219,22 @@ impl Eraser {
             }
         };
         let plan = self.plan(&target, intent.shared).await?;
-        self.know(&plan);
-        let packs = plan.records.clone().into_iter().map(|((seal, sealed_at), records)| {
-            let vault = vault.clone();
-            async move { vault.erase(seal, sealed_at, &records).await }
-        });
-        let all: Vec<Erased> = stream::iter(packs).buffer_unordered(PACKS_AT_ONCE).try_collect().await?;
-        let mut erased = Erased::default();
-        all.into_iter().for_each(|of_seal| erased += of_seal);
+        let stored = intent.clone();
+        // What was sealed since an earlier search is searched for records of this erasure, and for what still came of its traces.
+        intent.searched = Some(intent.searched.map_or(plan.searched, |before| before.min(plan.searched)));
+        intent.traces.extend(plan.whole.iter().cloned());
+        let (erased, unread) = self.take(&mut intent, &plan, &stored).await?;
         let persons = vault.erase_persons(&intent.pseudonyms.iter().copied().collect()).await?;
-        let sealed = self.seal(intent, &plan).await?;
-        vault.fulfilled(intent).await?;
+        if let Some(error) = unread {
+            return Err(EraseError::Unread(error));
+        }
+        let sealed = self.seal(&intent).await?;
+        intent.done = Some(clock.now().ceil_seconds());
+        if sealer.erased.window().is_zero() {
+            vault.fulfilled(&intent).await?;
+        } else {
+            vault.intend(&intent).await?;
+        }
         let mut outcome = plan.outcome(forms, persons);
         outcome.done = true;
         outcome.contents = erased.contents;
@@ -220,137 +243,85 @@ impl Eraser {
         Ok(outcome)
     }
 
-    /// Has the writer take the records of a plan for sealed.
-    fn know(&self, plan: &Plan) {
-        let Parts { sealer, clock, .. } = self.parts.as_ref();
-        sealer.erased.remember(plan.known.iter().copied(), clock.now().ceil_seconds());
+    /// Takes what a plan says out of the vault, after the intent, which is `stored` as it was before, says what of it was there. What cannot be read is told last, so that it
+    /// keeps nothing else from being erased.
+    async fn take(&self, intent: &mut Intent, plan: &Plan, stored: &Intent) -> Result<(Erased, Option<VaultError>), EraseError> {
+        let vault = &self.parts.vault;
+        intent.known.extend(plan.known.iter().copied());
+        self.know(intent);
+        let (there, mut unread) = vault.holding(&plan.records).await?;
+        told::add(&mut intent.taking, &there);
+        if intent != stored {
+            vault.intend(intent).await?;
+        }
+        let (erased, failed) = self.empty(there).await;
+        unread = unread.or(failed);
+        match unread {
+            Some(error) if !matches!(error, VaultError::Damaged { .. } | VaultError::OtherKey { .. }) => Err(error.into()),
+            unread => Ok((erased, unread)),
+        }
     }
 
-    /// Seals the record of an erasure, unless it is sealed already.
-    async fn seal(&self, intent: &Intent, plan: &Plan) -> Result<Sealed, EraseError> {
-        let Parts { sealer, clock, classes, .. } = self.parts.as_ref();
-        let id = intent.record_id();
-        let before = self.search(Filter { record_id: Some(id.to_string()), ..Filter::default() }).await?;
-        if let Some(hit) = before.hits.first() {
-            return Ok(Sealed { record: id.to_string(), seal: hit.place.seal.statement.index });
-        }
-        let mut names = intent.pseudonyms.iter().map(pseudonym_text).chain(intent.forms.iter().cloned());
-        let target = intent.record.map(|id| id.to_string()).or_else(|| names.next()).unwrap_or_default();
-        // A form that is the id itself is evidence's own fault (`identity.mode: plain`); it is not written once more.
-        let further: Vec<Json> = names.filter(|name| name.starts_with("ps:")).map(Json::String).collect();
-        let filter = (intent.scope != Scope::Record).then(|| {
-            let mut members = vec![("scope".to_owned(), Json::string(intent.scope.as_str()))];
-            if intent.shared {
-                members.push(("shared".to_owned(), Json::Bool(true)));
-            }
-            if !further.is_empty() {
-                members.push(("persons".to_owned(), Json::Array(further)));
-            }
-            Json::Object(members).to_jcs_string()
+    /// Writes the packs of these records again without them, all that can be; the error is the first one.
+    async fn empty(&self, places: Places) -> (Erased, Option<VaultError>) {
+        let packs = places.into_iter().map(|((seal, day), records)| {
+            let vault = self.parts.vault.clone();
+            async move { vault.erase(seal, day, &records.into_iter().collect()).await }
         });
-        let act = Erasure {
-            random: intent.random,
-            target,
-            filter,
-            ground: intent.ground.clone(),
-            ticket: intent.ticket.clone(),
-            count: plan.count(),
-            by: intent.by.clone(),
-        };
-        let batch = govern::erasure(&act, clock.now(), classes);
-        let full = |e: crate::seal::Full| SubmitError::Stopped { reason: e.to_string() };
-        let permit = sealer.pool.admit(batch.memory()).await.map_err(|e| EraseError::Unsealed(full(e)))?;
-        let receipt = sealer.submit(batch, permit).await.map_err(EraseError::Unsealed)?;
-        Ok(Sealed { record: id.to_string(), seal: receipt.seal })
-    }
-
-    /// Who is meant, and what the vault has of them.
-    async fn resolve(&self, wish: &Wish) -> Result<(Target, Vec<PersonEntry>), EraseError> {
-        let Parts { vault, identity, realm_attribute, .. } = self.parts.as_ref();
-        let who = wish.who.trim();
-        if wish.scope == Scope::Record {
-            let id = RecordId::parse(&who.to_ascii_lowercase());
-            let id = id.ok_or_else(|| EraseError::Wrong(format!("`{who}` is no record id: it has 32 hexadecimal digits")))?;
-            return Ok((Target::Record(id), Vec::new()));
-        }
-        if who.is_empty() {
-            return Err(EraseError::Wrong("nobody is named".to_owned()));
-        }
-        let entries = match parse_pseudonym(who) {
-            Some(pseudonym) => vault.resolve(&HashSet::from([pseudonym])).await?,
-            None if who.starts_with("ps:") || who.starts_with("id:") => Vec::new(),
-            None => {
-                let mut found = vault.find(&HashSet::from([who])).await?;
-                found.retain(|entry| wish.realms.is_empty() || wish.realms.contains(&entry.realm));
-                found
-            }
-        };
-        let names = Names {
-            key: Some(identity.clone()),
-            realms: wish.realms.clone(),
-            realm_attribute: realm_attribute.clone(),
-            vault: Some(entries.clone()),
-        };
-        Ok((Target::Person { scope: wish.scope, wanted: Wanted::new(Label::Person, who, &names) }, entries))
-    }
-
-    /// Every form under which evidence or the vault has the person, who must be one.
-    fn forms(&self, plan: &Plan, entries: &[PersonEntry], wish: &Wish) -> Result<BTreeSet<String>, EraseError> {
-        let mut forms: BTreeSet<String> = entries.iter().map(|entry| vault_pseudonym(&entry.pseudonym)).collect();
-        let mut realms: BTreeSet<&str> = entries.iter().map(|entry| entry.realm.as_str()).collect();
-        for (form, realm) in &plan.forms {
-            if let Some(realm) = realm {
-                if !wish.realms.is_empty() && !wish.realms.contains(realm) {
-                    continue;
-                }
-                realms.insert(realm);
-            }
-            forms.insert(form.clone());
-        }
-        if wish.realms.is_empty() && realms.len() > 1 {
-            let shown = |realm: &&str| if realm.is_empty() { "\"\"".to_owned() } else { (*realm).to_owned() };
-            return Err(EraseError::Ambiguous { realms: realms.iter().map(shown).collect() });
-        }
-        Ok(forms)
-    }
-
-    /// How evidence names who asked for an erasure; with persons in the vault they get an entry there.
-    async fn name(&self, by: &str) -> Result<String, EraseError> {
-        let Parts { vault, identity, identity_mode, .. } = self.parts.as_ref();
-        if by.starts_with("ps:") {
-            return Ok(by.to_owned());
-        }
-        let keyed = identity.keyed();
-        match identity_mode {
-            IdentityMode::Plain => Ok(format!("id:{by}")),
-            IdentityMode::Keyed => Ok(pseudonym(&keyed, "person", "", by)),
-            IdentityMode::Vault => {
-                let key = keyed.texts("person", &["", by]);
-                let mut fresh = [0; 16];
-                getrandom::fill(&mut fresh).map_err(|_| VaultError::Randomness)?;
-                let given = vault.persons().pseudonym(key, || fresh);
-                if !given.stored {
-                    let entry = PersonEntry { key, pseudonym: given.pseudonym, realm: String::new(), id: by.to_owned() };
-                    vault.remember(&[entry]).await?;
-                }
-                Ok(vault_pseudonym(&given.pseudonym))
+        let all: Vec<Result<Erased, VaultError>> = stream::iter(packs).buffer_unordered(PACKS_AT_ONCE).collect().await;
+        let (mut erased, mut failed) = (Erased::default(), None);
+        for of_seal in all {
+            match of_seal {
+                Ok(of_seal) => erased += of_seal,
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
+        (erased, failed)
+    }
+
+    /// Has the writer take the records of an erasure for sealed.
+    fn know(&self, intent: &Intent) {
+        let Parts { sealer, clock, .. } = self.parts.as_ref();
+        sealer.erased.remember(intent.known.iter().copied(), intent.done.unwrap_or_else(|| clock.now().ceil_seconds()));
     }
 
     /// All of it, each copy by itself, or an error.
     async fn search(&self, filter: Filter) -> Result<Answer, EraseError> {
-        let Parts { store, vkey, .. } = self.parts.as_ref();
-        let trusted = vec![TrustedKey { key: vkey.clone(), source: KeySource::Configured }];
-        let request = Request { filter, trusted, limit: None, copies: Copies::Each };
-        let answer = scan(store, &request, &ProgressBar::hidden()).await?;
-        // Other logs of the store are other writers'; what cannot be read of them is no reason not to erase here.
-        let own = |p: &&crate::query::Problem| p.object == self.parts.log || p.object.starts_with(&format!("{}/", self.parts.log));
-        // Who cannot be compared is told, and erased by the pseudonym if need be.
-        let unsearched = answer.problems.iter().filter(|p| !answer.uncompared.contains(p));
-        match unsearched.into_iter().find(own) {
-            Some(problem) => Err(EraseError::Incomplete(problem.to_string())),
-            None => Ok(answer),
-        }
+        self.search_in(filter, None).await
     }
+
+    /// The same in the seals of the own log from this one on.
+    async fn search_since(&self, filter: Filter, since: u64) -> Result<Answer, EraseError> {
+        self.search_in(filter, Some(Part { log: self.parts.log.clone(), since })).await
+    }
+
+    async fn search_in(&self, filter: Filter, part: Option<Part>) -> Result<Answer, EraseError> {
+        let Parts { store, log, vkey, .. } = self.parts.as_ref();
+        search(store, (log, vkey), filter, part).await
+    }
+}
+
+/// Searches for one log, or says why not all of that was.
+async fn search(
+    store: &Arc<dyn WormStore>,
+    (log, vkey): (&str, &VerifierKey),
+    filter: Filter,
+    part: Option<Part>,
+) -> Result<Answer, EraseError> {
+    let trusted = vec![TrustedKey { key: vkey.clone(), source: KeySource::Configured }];
+    let request = Request { filter, trusted, limit: None, copies: Copies::Each, part };
+    let answer = scan(store, &request, &ProgressBar::hidden()).await?;
+    // Other logs of the store are other writers'; what cannot be read of them is no reason not to erase here.
+    let own = |p: &&crate::query::Problem| p.object == log || p.object.starts_with(&format!("{log}/"));
+    // Who cannot be compared is told, and erased by the pseudonym if need be.
+    let unsearched = answer.problems.iter().filter(|p| !answer.uncompared.contains(p));
+    match unsearched.into_iter().find(own) {
+        Some(problem) => Err(EraseError::Incomplete(problem.to_string())),
+        None => Ok(answer),
+    }
+}
+
+/// Every form under which evidence names whom an erasure is about.
+fn forms_of(intent: &Intent) -> BTreeSet<String> {
+    intent.pseudonyms.iter().map(pseudonym_text).chain(intent.forms.iter().cloned()).collect()
 }

@@ -11,20 +11,25 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::wish::{Kept, Outcome};
-use super::{EraseError, Eraser, Target};
-use crate::clock::UnixSeconds;
+use super::{EraseError, Eraser, Target, forms_of};
 use crate::query::Hit;
 use crate::query::filter::{Filter, persons_of};
-use crate::query::opening::held;
+use crate::query::opening::{held, lost_in_words};
+use crate::query::scan::Answer;
 use crate::record::RecordId;
 use crate::record::canonical::Json;
-use crate::vault::Scope;
+use crate::vault::told::day_of;
+use crate::vault::{Intent, Places, Scope};
 
 /// What an erasure takes and what it leaves.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// Records whose content goes, by seal.
-    pub(super) records: BTreeMap<(u64, UnixSeconds), HashSet<RecordId>>,
+    /// Records whose content goes.
+    pub(super) records: Places,
+    /// Traces all of whose content goes.
+    pub(super) whole: Vec<String>,
+    /// Seals of the log that were searched.
+    pub(super) searched: u64,
     /// Forms under which evidence names the person, each with the realm that it is of, where that can be told.
     pub(super) forms: BTreeMap<String, Option<String>>,
     /// Every record that names the person or loses its content, with its seal: what comes again is a duplicate of it.
@@ -72,7 +77,7 @@ impl Plan {
         self.know(hit);
         let statement = &hit.place.seal.statement;
         if let Some(id) = hit.text("id").and_then(RecordId::parse).filter(|_| !held(&hit.record).is_empty()) {
-            self.records.entry((statement.index, statement.sealed_at)).or_default().insert(id);
+            self.records.entry((statement.index, day_of(statement.sealed_at))).or_default().insert(id);
         }
     }
 }
@@ -82,9 +87,9 @@ impl Eraser {
     pub(super) async fn plan(&self, target: &Target, shared: bool) -> Result<Plan, EraseError> {
         match target {
             Target::Record(id) => {
-                let found = self.search(Filter { record_id: Some(id.to_string()), ..Filter::default() }).await?.hits;
-                let mut plan = Plan::default();
-                let (own, elsewhere) = self.own(found);
+                let found = self.search(Filter { record_id: Some(id.to_string()), ..Filter::default() }).await?;
+                let mut plan = Plan { searched: self.size(&found), ..Plan::default() };
+                let (own, elsewhere) = self.own(found.hits);
                 plan.elsewhere = elsewhere;
                 plan.named = u64::try_from(own.len()).unwrap_or(u64::MAX);
                 own.iter().filter(|hit| !is_control(hit)).for_each(|hit| plan.take(hit));
@@ -96,9 +101,12 @@ impl Eraser {
                     Scope::Person | Scope::Record => (None, Some(wanted.clone())),
                 };
                 let found = self.search(Filter { subject, person, ..Filter::default() }).await?;
-                let uncompared = found.uncompared.iter().map(|problem| problem.what.clone()).collect();
+                let mut uncompared: Vec<String> = found.uncompared.iter().map(|problem| problem.what.clone()).collect();
+                uncompared.extend(self.unknown(&found).await?);
+                let searched = self.size(&found);
                 let (naming, elsewhere) = self.own(found.hits);
-                let mut plan = Plan { uncompared, elsewhere, named: u64::try_from(naming.len()).unwrap_or(u64::MAX), ..Plan::default() };
+                let mut plan =
+                    Plan { uncompared, searched, elsewhere, named: u64::try_from(naming.len()).unwrap_or(u64::MAX), ..Plan::default() };
                 for hit in &naming {
                     for form in persons_of(&hit.record).filter(|form| wanted.is_in(form, &hit.line)) {
                         let realm = wanted.realm_of(form, &hit.line);
@@ -115,19 +123,40 @@ impl Eraser {
                 if traces.is_empty() {
                     return Ok(plan);
                 }
-                let found = self.search(Filter { traces: Some(Arc::new(traces)), ..Filter::default() }).await?.hits;
-                let mut by_trace: BTreeMap<String, Vec<Hit>> = BTreeMap::new();
-                for hit in self.own(found).0.into_iter().filter(|hit| !is_control(hit)) {
-                    if let Some(trace) = hit.text("trace.trace_id").map(str::to_owned) {
-                        by_trace.entry(trace).or_default().push(hit);
-                    }
-                }
-                for (trace, hits) in by_trace {
+                for (trace, hits) in self.of_traces(traces, 0).await? {
                     plan.judge(Some(trace), &hits, shared);
                 }
                 Ok(plan)
             }
         }
+    }
+
+    /// Everything that these traces have in the own log since a seal, but records of our own making.
+    pub(super) async fn of_traces(&self, traces: HashSet<String>, since: u64) -> Result<BTreeMap<String, Vec<Hit>>, EraseError> {
+        let found = self.search_since(Filter { traces: Some(Arc::new(traces)), ..Filter::default() }, since).await?.hits;
+        let mut by_trace: BTreeMap<String, Vec<Hit>> = BTreeMap::new();
+        for hit in found.into_iter().filter(|hit| !is_control(hit)) {
+            if let Some(trace) = hit.text("trace.trace_id").map(str::to_owned) {
+                by_trace.entry(trace).or_default().push(hit);
+            }
+        }
+        Ok(by_trace)
+    }
+
+    /// What to say of persons whom evidence names and the vault does not have, though no erasure took them: one may be meant.
+    async fn unknown(&self, found: &Answer) -> Result<Option<String>, EraseError> {
+        let Some(unknown) = found.unknown.get(&self.parts.log).filter(|unknown| !unknown.is_empty()) else { return Ok(None) };
+        let wanted: HashSet<[u8; 16]> = unknown.iter().copied().collect();
+        // They may have come since they were looked for.
+        let known: HashSet<[u8; 16]> = self.parts.vault.resolve(&wanted).await?.iter().map(|entry| entry.pseudonym).collect();
+        let erased = self.parts.vault.state().await.persons;
+        let lost = unknown.iter().filter(|pseudonym| !known.contains(*pseudonym) && !erased.contains(*pseudonym)).count();
+        Ok((lost > 0).then(|| lost_in_words(lost)))
+    }
+
+    /// Seals of the own log that were searched.
+    fn size(&self, found: &Answer) -> u64 {
+        found.logs.iter().find(|log| log.name() == self.parts.log).map_or(0, |log| log.size())
     }
 
     /// Records of our own log; of others only how many.
@@ -140,8 +169,20 @@ impl Eraser {
 }
 
 impl Plan {
+    /// What still came of an erasure's traces after they were searched.
+    pub(super) fn late(intent: &Intent, by_trace: &BTreeMap<String, Vec<Hit>>) -> Plan {
+        let mut plan = Plan { forms: forms_of(intent).into_iter().map(|form| (form, None)).collect(), ..Plan::default() };
+        for trace in &intent.traces {
+            let hits = by_trace.get(trace).into_iter().flatten();
+            let late: Vec<Hit> =
+                hits.filter(|hit| intent.searched.is_none_or(|searched| hit.place.seal.statement.index >= searched)).cloned().collect();
+            plan.judge(Some(trace.clone()), &late, intent.shared);
+        }
+        plan
+    }
+
     /// Divides the records of one trace, or one record without a trace.
-    fn judge(&mut self, trace: Option<String>, hits: &[Hit], shared: bool) {
+    fn judge(&mut self, trace_id: Option<String>, hits: &[Hit], shared: bool) {
         let is_own = |form: &str| self.forms.contains_key(form);
         let others: BTreeSet<&str> = hits.iter().flat_map(|hit| persons_of(&hit.record)).filter(|form| !is_own(form)).collect();
         let stays = |hit: &&Hit| {
@@ -153,7 +194,10 @@ impl Plan {
             staying.iter().filter(|hit| !held(&hit.record).is_empty()).filter_map(|hit| hit.text("id")).map(str::to_owned).collect();
         let others = u64::try_from(others.len()).unwrap_or(u64::MAX);
         if !records.is_empty() {
-            self.kept.push(Kept { trace, records: records.into_iter().collect(), others });
+            self.kept.push(Kept { trace: trace_id.clone(), records: records.into_iter().collect(), others });
+        }
+        if staying.is_empty() {
+            self.whole.extend(trace_id);
         }
         for hit in going {
             self.take(hit);

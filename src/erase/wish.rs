@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::EraseError;
 use crate::promote::scrub::{Look, Scrub};
+use crate::query::person::is_stored_form;
 use crate::vault::Scope;
 
 /// Whom or what to erase. `Debug` names nobody.
@@ -16,6 +17,9 @@ pub struct Wish {
     pub scope: Scope,
     /// The person's id or pseudonym, or the record's id.
     pub who: String,
+    /// Whether `who` is a person's id as it was sent, whatever it begins with.
+    #[serde(default)]
+    pub as_sent: bool,
     /// Realms of the person, where the id alone could be several people's.
     #[serde(default)]
     pub realms: Vec<String>,
@@ -56,13 +60,18 @@ impl Wish {
             .filter_map(|(name, text)| Some((name, text?)))
             .try_for_each(|(name, text)| check_ground(text).map_err(|why| EraseError::Wrong(format!("the {name} is {why}"))))?;
         match self.sealed_texts().find(|(_, text)| scrub.scrubbed(text, Look::Everything).is_some()) {
-            None if self.scope == Scope::Record || self.who.trim().starts_with("ps:") => Ok(()),
+            None if self.scope == Scope::Record || self.is_stored_form() => Ok(()),
             None => self.expect_unnamed(std::iter::once(self.who.as_str())),
             Some((name, _)) => Err(EraseError::Wrong(format!(
                 "the {name} holds what looks like an e-mail address, a telephone number, a network address or a pattern of `identity.scrub`; it \
                  is sealed as it stands and cannot be erased: say it without"
             ))),
         }
+    }
+
+    /// Whether `who` is what evidence names a person by, taken literally (`record.md` section 3).
+    pub(super) fn is_stored_form(&self) -> bool {
+        !self.as_sent && is_stored_form(&self.who)
     }
 
     /// Refuses a ground or ticket in which one of these ids stands as a word, in whatever case.
@@ -156,6 +165,7 @@ mod tests {
         let wish = Wish {
             scope: Scope::Person,
             who: who.to_owned(),
+            as_sent: false,
             realms: Vec::new(),
             ground: ground.to_owned(),
             ticket: ticket.map(str::to_owned),

@@ -11,14 +11,10 @@ use std::fmt;
 use std::ops::Range;
 
 use super::settings::Settings;
-use crate::record::apart::{Apart, Extent, PIECE_BYTES_MAX, PersonEntry, Piece, SALT_BYTES};
-use crate::record::builder::shorten;
+use crate::record::apart::{Apart, Extent, PIECE_BYTES_MAX, PersonEntry, Piece, SALT_BYTES, as_kept};
 use crate::record::content::{Captured, Content, ContentMode, Scheme, commitment};
 use crate::record::identity::{Given, Keyed, PersonBook, vault_pseudonym};
 use crate::record::{RecordId, Sameness};
-
-/// Longest realm or id, bytes, that the vault keeps to call a person by: a sender must not decide how much the book of persons takes.
-const KEPT_MAX: usize = 1024;
 
 /// A content object, and its preimage if that goes to the vault.
 #[derive(Debug)]
@@ -233,7 +229,7 @@ impl<'p> Aside<'p> {
         let given = given.unwrap_or(Given { pseudonym: [0; 16], stored: true });
         if !given.stored && state.met.insert(given.pseudonym) {
             // The key knows the whole id; the vault need not keep what nobody is called.
-            let (realm, id) = (shorten(realm, KEPT_MAX), shorten(id, KEPT_MAX));
+            let (realm, id) = (as_kept(realm), as_kept(id));
             state.named += realm.len() + id.len();
             let (realm, id) = (realm.to_owned(), id.to_owned());
             state.apart.persons.push(PersonEntry { key, pseudonym: given.pseudonym, realm, id });

@@ -10,6 +10,7 @@ use super::person::{Incomparable, Label, Names, Wanted};
 use super::{is_known, time_of};
 use crate::clock::UnixNanos;
 use crate::record::canonical::Json;
+use crate::tlog::seal_file::Statement;
 
 /// The conditions. Absent ones do not restrict.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,8 @@ pub struct Filter {
     pub traces: Option<Arc<HashSet<String>>>,
     /// `id`.
     pub record_id: Option<String>,
+    /// Only records of the writer's own making (`source.signal` is `control`).
+    pub own_acts: bool,
     /// `actor.user_id`.
     pub user: Option<Wanted>,
     /// `subject.id`.
@@ -67,6 +70,12 @@ impl Filter {
     /// A condition on a reference.
     pub fn reference(asked: &str, names: &Names) -> Wanted {
         Wanted::new(Label::Reference, asked, names)
+    }
+
+    /// Whether a seal can name an answer: what it says that it has promoted is all but the records of the writer's own making.
+    pub fn may_be_in(&self, statement: &Statement) -> bool {
+        let records = statement.segments.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.records));
+        !self.own_acts || records != statement.counts.promoted
     }
 
     /// Whether a segment whose records lie between these times can hold an answer.
@@ -240,12 +249,13 @@ impl Matcher {
     }
 
     fn matches_besides_people(&self, record: &Json) -> bool {
-        let Filter { trace_id, traces, record_id, model, kind, prompt_hash, .. } = &self.filter;
+        let Filter { trace_id, traces, record_id, own_acts, model, kind, prompt_hash, .. } = &self.filter;
         let text = |path: &str| record.path(path).and_then(Json::as_str);
         let is = |path: &str, wanted: &Option<String>| wanted.as_deref().is_none_or(|w| text(path) == Some(w));
         is("trace.trace_id", trace_id)
             && traces.as_ref().is_none_or(|traces| text("trace.trace_id").is_some_and(|id| traces.contains(id)))
             && is("id", record_id)
+            && (!own_acts || text("source.signal") == Some("control"))
             && kind.as_deref().is_none_or(|kind| text("kind") == Some(kind) || (kind == "decision" && record.get("decision").is_some()))
             && prompt_hash.as_deref().is_none_or(|hash| {
                 let same = |stored: &str| stored == hash || stored.rsplit_once(':').is_some_and(|(_, hex)| hex == hash);

@@ -3,7 +3,7 @@
 //! What the vault says is believed only where SHA-256(salt, x) is what the record commits to. What it does not have is never passed over:
 //! erased, expired, or gone without an explanation.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Hit;
 use super::filter::persons_of;
@@ -12,7 +12,7 @@ use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::record::content::{commitment, commitment_text};
 use crate::retain::Period;
-use crate::vault::{Entry, Vaults, is_expired};
+use crate::vault::{Contents, Entry, Told, Vaults, is_expired};
 
 /// A content object of a record that commits to what the vault has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,17 +63,19 @@ pub fn held(record: &Json) -> Vec<Held> {
     found
 }
 
-/// Brings back the content of one record.
-pub async fn open(vaults: &Vaults, hit: &Hit) -> Vec<(Held, Opened)> {
+/// Brings back the content of one record, and says which objects of its seal could not be read.
+pub async fn open(vaults: &Vaults, hit: &Hit) -> (Vec<(Held, Opened)>, Vec<String>) {
     let held = held(&hit.record);
-    let Some(id) = hit.text("id").and_then(RecordId::parse).filter(|_| !held.is_empty()) else { return Vec::new() };
+    let Some(id) = hit.text("id").and_then(RecordId::parse).filter(|_| !held.is_empty()) else { return Default::default() };
     let statement = &hit.place.seal.statement;
-    let entries = vaults.of(&hit.place.log).content(statement.index, statement.sealed_at, id).await;
-    let entries = match entries {
-        Ok(entries) => entries,
-        Err(error) => return held.into_iter().map(|held| (held, Opened::Unasked(error.to_string()))).collect(),
+    let contents = vaults.of(&hit.place.log).content(statement.index, statement.sealed_at, id).await;
+    let Contents { entries, problems } = match contents {
+        Ok(contents) => contents,
+        Err(error) => return (held.into_iter().map(|held| (held, Opened::Unasked(error.to_string()))).collect(), Vec::new()),
     };
-    held.into_iter()
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let opened = held
+        .into_iter()
         .map(|held| {
             let mut of_member = entries.iter().filter(|entry| entry.member == held.member).peekable();
             let any = of_member.peek().is_some();
@@ -82,40 +84,88 @@ pub async fn open(vaults: &Vaults, hit: &Hit) -> Vec<(Held, Opened)> {
                 Some(entry) => Opened::Content(entry.clone()),
                 // Another record of this id may have its own there.
                 None if any && hit.standing == super::Standing::Single => Opened::Other,
-                None => Opened::Absent,
+                None => problems.first().map_or(Opened::Absent, |problem| Opened::Unasked(problem.clone())),
             };
             (held, opened)
         })
-        .collect()
+        .collect();
+    (opened, problems)
 }
 
 fn fits(entry: &Entry, held: &Held) -> bool {
     commitment_text(&commitment(&entry.salt, &entry.content)) == held.commitment
 }
 
+/// An erasure that is sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// When, as its record says.
+    pub at: String,
+    /// On what ground.
+    pub ground: String,
+    /// Its record.
+    pub record: String,
+}
+
+impl Erasure {
+    fn of(hit: &Hit) -> Self {
+        let text = |path: &str| hit.text(path).unwrap_or("not recorded").to_owned();
+        Erasure { at: text("time.start"), ground: text("control.ground"), record: text("id") }
+    }
+}
+
 /// Why content that the vault does not have is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gone {
-    /// An erasure that is sealed took it.
-    Erased {
-        /// When, as the erasure record says.
-        at: String,
-        /// On what ground.
-        ground: String,
-        /// The erasure record.
-        record: String,
-    },
+    /// An erasure took it.
+    Erased(Erasure),
     /// It was kept as long as the configuration says.
     Expired(Period),
     /// Nothing says why.
     Unexplained,
 }
 
+/// Every erasure of some logs, as their records tell it.
+#[derive(Debug, Default)]
+pub struct Erasures(Vec<(Hit, Told)>);
+
+impl Erasures {
+    /// Of these records, those that are erasures of the writer's own making.
+    pub fn new(hits: Vec<Hit>) -> Self {
+        Erasures(hits.into_iter().filter_map(|hit| Told::parse(&hit.record).map(|told| (hit, told))).collect())
+    }
+
+    /// The one that says that it took a record's content.
+    pub fn that_took(&self, hit: &Hit) -> Option<Erasure> {
+        let (seal, id) = (hit.place.seal.statement.index, hit.text("id").and_then(RecordId::parse)?);
+        let took = self.later(hit).find(|(_, told)| told.took(seal, id));
+        took.map(|(erasure, _)| Erasure::of(erasure))
+    }
+
+    /// By pseudonym, those of a log that took a person's entry.
+    pub fn of_persons(&self, log: &str) -> HashMap<[u8; 16], Erasure> {
+        let own = self.0.iter().filter(|(erasure, _)| erasure.place.log == log);
+        own.flat_map(|(erasure, told)| told.persons.iter().map(|person| (*person, Erasure::of(erasure)))).collect()
+    }
+
+    /// Whether one does not say what it took: then whom the traces concerned name must tell.
+    pub fn any_silent(&self) -> bool {
+        self.0.iter().any(|(_, told)| told.records.is_none())
+    }
+
+    /// The log as a whole is in order of its seals: what was sealed later was not erased by this.
+    fn later(&self, hit: &Hit) -> impl Iterator<Item = &(Hit, Told)> {
+        self.0.iter().filter(|(erasure, _)| {
+            erasure.place.log == hit.place.log && erasure.place.seal.statement.index >= hit.place.seal.statement.index
+        })
+    }
+}
+
 /// What explains why content is gone.
 #[derive(Debug)]
 pub struct Reasons<'a> {
-    /// All records of kind `erasure`.
-    pub erasures: &'a [Hit],
+    /// All erasures.
+    pub erasures: &'a Erasures,
     /// Records of the traces concerned: an erasure names a person, who may stand in another record of the trace.
     pub of_traces: &'a [Hit],
     /// `content.vault.retention`
@@ -127,6 +177,17 @@ pub struct Reasons<'a> {
 impl Reasons<'_> {
     /// Why a record's content is gone.
     pub fn of(&self, hit: &Hit) -> Gone {
+        if let Some(erasure) = self.erasures.that_took(hit).or_else(|| self.inferred(hit)) {
+            return Gone::Erased(erasure);
+        }
+        match self.retention {
+            Some(period) if is_expired(hit.place.seal.statement.sealed_at, period, self.now) => Gone::Expired(period),
+            _ => Gone::Unexplained,
+        }
+    }
+
+    /// An erasure that does not say what it took, and that concerns the record by whom it names.
+    fn inferred(&self, hit: &Hit) -> Option<Erasure> {
         let mut named = persons_in(&hit.record);
         if let Some(trace) = hit.text("trace.trace_id") {
             let same =
@@ -134,48 +195,28 @@ impl Reasons<'_> {
             named.extend(same.flat_map(|other| persons_in(&other.record)));
         }
         named.extend(hit.text("id"));
-        // The log as a whole is in order of its seals: what was sealed later was not erased by this.
-        let later =
-            |erasure: &&Hit| erasure.place.log == hit.place.log && erasure.place.seal.statement.index >= hit.place.seal.statement.index;
-        let concerned = |erasure: &&Hit| targets(&erasure.record).iter().any(|target| named.contains(target.as_str()));
-        let concerning: Vec<&Hit> = self.erasures.iter().filter(later).filter(concerned).collect();
+        let silent = self.erasures.later(hit).filter(|(_, told)| told.records.is_none());
+        let concerning: Vec<&Hit> = silent
+            .filter(|(_, told)| told.targets.iter().any(|target| named.contains(target.as_str())))
+            .map(|(erasure, _)| erasure)
+            .collect();
         // An erasure of a person may have left this record, which is others' too; one of the record itself says for certain why.
         let own = concerning.iter().find(|erasure| erasure.text("control.target") == hit.text("id"));
-        if let Some(erasure) = own.or(concerning.first()) {
-            return Gone::by(erasure);
-        }
-        match self.retention {
-            Some(period) if is_expired(hit.place.seal.statement.sealed_at, period, self.now) => Gone::Expired(period),
-            _ => Gone::Unexplained,
-        }
+        own.or(concerning.first()).map(|erasure| Erasure::of(erasure))
     }
-}
-
-impl Gone {
-    fn by(erasure: &Hit) -> Gone {
-        let text = |path: &str| erasure.text(path).unwrap_or("not recorded").to_owned();
-        Gone::Erased { at: text("time.start"), ground: text("control.ground"), record: text("id") }
-    }
-}
-
-/// Why the vault of a log does not know a pseudonym, by all records of kind `erasure`: one names it, or nothing says why. Persons do not
-/// expire.
-pub fn erasure_of(erasures: &[Hit], log: &str, pseudonym: &str) -> Gone {
-    let found = erasures.iter().find(|erasure| erasure.place.log == log && targets(&erasure.record).contains(pseudonym));
-    found.map_or(Gone::Unexplained, Gone::by)
 }
 
 fn persons_in(record: &Json) -> HashSet<&str> {
     persons_of(record).collect()
 }
 
-/// Whom or what an erasure record names: its target, and the further pseudonyms in its filter.
-fn targets(record: &Json) -> BTreeSet<String> {
-    let mut all: BTreeSet<String> = record.path("control.target").and_then(Json::as_str).map(str::to_owned).into_iter().collect();
-    let filter = record.path("control.filter").and_then(Json::as_str).and_then(|text| Json::parse(text.as_bytes()).ok());
-    let persons = filter.as_ref().and_then(|f| f.get("persons")).and_then(Json::as_array).unwrap_or_default();
-    all.extend(persons.iter().filter_map(Json::as_str).map(str::to_owned));
-    all
+/// What to say of so many persons whom records name and the vault does not have, though no erasure took them.
+pub fn lost_in_words(persons: usize) -> String {
+    let who = if persons == 1 { "1 person whom records name is".to_owned() } else { format!("{persons} persons whom records name are") };
+    format!(
+        "{who} not in the vault, and no erasure took them: whoever is asked for may be among them; somebody deleted objects of the vault, \
+         or put back older ones"
+    )
 }
 
 /// Every pseudonym of the vault in these records, each with the logs that name it.

@@ -5,13 +5,15 @@
 //! collected from the evidence while it is read ([`realm`](super::realm)), and each new one is tried.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use memchr::memmem;
 
 use super::realm::{Realm, realms_of};
-use crate::record::apart::PersonEntry;
+use crate::record::apart::{PersonEntry, as_kept};
 use crate::record::canonical::Json;
 use crate::record::identity::{IdentityKey, pseudonym, vault_pseudonym};
+use crate::vault::parse_pseudonym;
 
 /// Which label of `H(label, ...)` a value is hashed under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +49,16 @@ pub struct Names {
     pub realm_attribute: String,
     /// What the vault knows of the persons asked for; `None` where it was not asked.
     pub vault: Option<Vec<PersonEntry>>,
+    /// Every pseudonym that the vault has: whoever a record names by another is nobody that it could tell. `None`: that is no matter.
+    pub everybody: Option<Arc<HashSet<[u8; 16]>>>,
+    /// Whether who is asked for is an id as it was sent, whatever it begins with.
+    pub as_sent: bool,
 }
 
 impl Default for Names {
     fn default() -> Self {
-        Names { key: None, realms: Vec::new(), realm_attribute: "service.namespace".to_owned(), vault: None }
+        let realm_attribute = "service.namespace".to_owned();
+        Names { key: None, realms: Vec::new(), realm_attribute, vault: None, everybody: None, as_sent: false }
     }
 }
 
@@ -67,16 +74,17 @@ pub struct Wanted {
     literal: bool,
     /// The vault has said all that it knows of who is asked for.
     vault_asked: bool,
+    everybody: Option<Arc<HashSet<[u8; 16]>>>,
     /// Every form so far.
     forms: HashSet<String>,
     realms: BTreeSet<String>,
 }
 
 impl Wanted {
-    /// Input that starts with `ps:` or `id:` is taken literally; anything else is a name to be tried in all its forms, in the empty
-    /// realm, in the realms given and in every realm that [`see_realms`](Self::see_realms) finds.
+    /// Input that starts with `ps:` or `id:` is taken literally, unless it is said to be an id as sent; anything else is a name to be tried
+    /// in all its forms, in the empty realm, in the realms given and in every realm that [`see_realms`](Self::see_realms) finds.
     pub fn new(label: Label, asked: &str, names: &Names) -> Self {
-        let literal = asked.starts_with("ps:") || asked.starts_with("id:");
+        let literal = is_stored_form(asked) && !(names.as_sent && label == Label::Person);
         let mut wanted = Wanted {
             label,
             asked: asked.to_owned(),
@@ -85,6 +93,7 @@ impl Wanted {
             source: Vec::new(),
             literal,
             vault_asked: names.vault.is_some(),
+            everybody: names.everybody.clone(),
             forms: HashSet::new(),
             realms: BTreeSet::new(),
         };
@@ -93,7 +102,7 @@ impl Wanted {
             (false, Label::Person) => wanted.forms.insert(format!("id:{asked}")),
         };
         if let (Label::Person, false, Some(known)) = (label, literal, &names.vault) {
-            wanted.forms.extend(known.iter().filter(|entry| entry.id == asked).map(|entry| vault_pseudonym(&entry.pseudonym)));
+            wanted.forms.extend(known.iter().filter(|entry| entry.id == as_kept(asked)).map(|entry| vault_pseudonym(&entry.pseudonym)));
         }
         wanted.try_realm("");
         for realm in &names.realms {
@@ -156,7 +165,13 @@ impl Wanted {
             let rest = line.get(at + PREFIX.len()..).unwrap_or_default();
             let is_own = self.key.as_ref().is_some_and(|key| rest.starts_with(key.id().as_bytes()));
             own |= is_own;
-            !(is_own || self.vault_asked && rest.starts_with(b"vault:"))
+            let told = || match rest.strip_prefix(b"vault:") {
+                Some(digits) if self.vault_asked => {
+                    self.everybody.is_none() || digits.get(..32).and_then(digits_of).is_some_and(|p| self.knows(&p))
+                }
+                _ => false,
+            };
+            !(is_own || told())
         });
         foreign || own && self.realm.may_be_hidden_in(line)
     }
@@ -192,12 +207,31 @@ impl Wanted {
         }
         let (key, _) = stored.strip_prefix("ps:")?.split_once(':')?;
         match key {
-            // Who is asked for has none of their pseudonyms there, or had one that was erased, and then nobody is to find out.
-            "vault" => (!self.vault_asked).then_some(Incomparable::Vault),
+            "vault" if !self.vault_asked => Some(Incomparable::Vault),
+            // Who is asked for has none of the pseudonyms there. One that is not there is somebody who was erased, or the vault has lost them.
+            "vault" => parse_pseudonym(stored).filter(|pseudonym| !self.knows(pseudonym)).map(Incomparable::Unknown),
             key if self.key.as_ref().is_some_and(|own| own.id() == key) => self.realm.is_hidden_in(record).then_some(Incomparable::Realm),
             key => Some(Incomparable::Key(key.to_owned())),
         }
     }
+}
+
+impl Wanted {
+    /// Whether the vault has this pseudonym, or that is no matter.
+    fn knows(&self, pseudonym: &[u8; 16]) -> bool {
+        self.everybody.as_ref().is_none_or(|everybody| everybody.contains(pseudonym))
+    }
+}
+
+fn digits_of(digits: &[u8]) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Whether what is asked for is written as evidence stores persons (`record.md` section 3).
+pub fn is_stored_form(asked: &str) -> bool {
+    asked.starts_with("ps:") || asked.starts_with("id:")
 }
 
 /// What every pseudonym under a key begins with.
@@ -212,6 +246,8 @@ pub enum Incomparable {
     Key(String),
     /// Only the vault knows who it is, and it was not asked.
     Vault,
+    /// This one is not in the vault.
+    Unknown([u8; 16]),
     /// It is a pseudonym in a realm that the record may not show as it was.
     Realm,
 }

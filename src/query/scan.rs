@@ -1,6 +1,6 @@
 //! The evidence scan: seals newest first, only the segments whose times fit, each checked against the SHA-256 that its seal signed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +23,9 @@ const SEGMENTS_AT_ONCE: usize = 4;
 /// Bytes of lines that an answer holds at most; with their parsed form about five times that in memory.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// Unknown pseudonyms of one log that an answer names.
+const UNKNOWN_MAX: usize = 10_000;
+
 /// What to look for, and how much of it.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -34,6 +37,17 @@ pub struct Request {
     pub trusted: Vec<TrustedKey>,
     /// What to do with records that were sealed more than once.
     pub copies: Copies,
+    /// Only this log, and of it only the seals from this index on.
+    pub part: Option<Part>,
+}
+
+/// A part of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Name of the log.
+    pub log: String,
+    /// Index of the first seal.
+    pub since: u64,
 }
 
 /// What to do with records that were sealed more than once.
@@ -70,6 +84,9 @@ pub struct Answer {
     pub problems: Vec<Problem>,
     /// Of these, the records that name somebody in a form that could not be compared.
     pub uncompared: Vec<Problem>,
+    /// Pseudonyms that the vault did not have when it was asked, of persons whom records name that may be meant, by log; of very many only
+    /// some. Whoever asked the vault asks it again: they may have come since.
+    pub unknown: BTreeMap<String, BTreeSet<[u8; 16]>>,
     /// Records of schemas that this version does not know, among the hits.
     pub unknown_schemas: u64,
     /// Whether the limit ended the search.
@@ -86,7 +103,10 @@ pub struct Answer {
 pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &ProgressBar) -> Result<Answer, ReadError> {
     let mut answer = Answer::default();
     let (mut found, mut uncompared): (Vec<Hit>, Vec<Problem>) = (Vec::new(), Vec::new());
-    let names = logs(store.as_ref()).await?;
+    let names = match &request.part {
+        Some(part) => vec![part.log.clone()],
+        None => logs(store.as_ref()).await?,
+    };
     if names.is_empty() {
         answer.problems.push(Problem { object: store.describe(), what: "no log is there; check the address".to_owned() });
     }
@@ -185,14 +205,18 @@ impl Run<'_> {
         let mut held = 0;
         let mut incomparable: BTreeMap<Incomparable, u64> = BTreeMap::new();
         let mut end = self.log.size();
-        self.progress.set_length(self.progress.length().unwrap_or(0) + end);
-        'steps: while end > 0 {
-            let start = end.saturating_sub(SEALS_AT_ONCE);
+        let since = self.request.part.as_ref().map_or(0, |part| part.since);
+        self.progress.set_length(self.progress.length().unwrap_or(0) + end.saturating_sub(since));
+        'steps: while end > since {
+            let start = end.saturating_sub(SEALS_AT_ONCE).max(since);
             let seals = self.log.seals(start..end).await?;
             answer.problems.extend(seals.problems);
             let mut jobs = Vec::new();
             for seal in seals.found.into_values().rev() {
                 answer.totals.seals += 1;
+                if !self.request.filter.may_be_in(&seal.statement) {
+                    continue;
+                }
                 let segments = seal.statement.segments.iter().filter(|s| self.request.filter.may_hold(s.first, s.last));
                 jobs.extend(segments.map(|s| (Arc::clone(&seal), Arc::new(s.clone()))));
             }
@@ -208,6 +232,13 @@ impl Run<'_> {
                     answer.problems.push(Problem { object: format!("{}/{}", self.log.name(), segment.key), what });
                 }
                 for (why, count) in one.incomparable {
+                    if let Incomparable::Unknown(pseudonym) = why {
+                        let unknown = answer.unknown.entry(self.log.name().to_owned()).or_default();
+                        if unknown.len() < UNKNOWN_MAX {
+                            unknown.insert(pseudonym);
+                        }
+                        continue;
+                    }
                     *incomparable.entry(why).or_default() += count;
                 }
                 for (leaf_index, line, record) in one.lines.into_iter().rev() {
@@ -270,6 +301,7 @@ impl Run<'_> {
                 "{records} by a pseudonym in a realm (identity.realm) that the record may not show as it was, because part of what it \
                  says of its sender was blacked out, cut off or stated twice: not compared; try the realms that you know of with --realm"
             ),
+            Incomparable::Unknown(_) => format!("{records} by a pseudonym that is not in the vault: not compared"),
             Incomparable::Vault => format!("{records} by a pseudonym of the vault, which could not be asked (content.vault): not compared"),
         };
         Problem { object: self.log.name().to_owned(), what }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::RecordId;
+use super::builder::shorten;
 use super::content::Scheme;
 
 /// Bytes of a salt.
@@ -15,6 +16,15 @@ pub const SALT_BYTES: usize = 32;
 /// Longest content, and longest realm and id of a person, that a vault takes, bytes: what is longer could not be read back with what it
 /// stands beside.
 pub const PIECE_BYTES_MAX: usize = 160 * 1024 * 1024;
+
+/// Longest realm or id, bytes, that the vault keeps to call a person by: a sender must not decide how much the book of persons takes. The
+/// key of an entry knows the whole of both.
+pub const NAME_BYTES_MAX: usize = 1024;
+
+/// A realm or an id as the vault keeps it.
+pub fn as_kept(name: &str) -> &str {
+    shorten(name, NAME_BYTES_MAX)
+}
 
 /// What the records of one batch hold by commitment and by pseudonym.
 #[derive(Default, Clone)]
@@ -118,9 +128,9 @@ pub struct PersonEntry {
     pub key: [u8; 32],
     /// The random part of `ps:vault:<32 hex digits>`.
     pub pseudonym: [u8; 16],
-    /// What keeps equal ids of two applications apart.
+    /// What keeps equal ids of two applications apart; no more of it than [`NAME_BYTES_MAX`].
     pub realm: String,
-    /// The id, as sent.
+    /// The id as sent; no more of it than [`NAME_BYTES_MAX`].
     pub id: String,
 }
 

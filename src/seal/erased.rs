@@ -2,12 +2,15 @@
 //! was erased. The window of duplicates does not know them: a person who was erased has a new pseudonym, so the same span makes another
 //! record of the same id.
 //!
-//! KNOWN GAP: this lives in memory, for `seal.dedup_window` from the erasure. What is sent again later, or after a restart, is sealed anew,
-//! and so is a person's entry that comes in one request with records of others that are new.
+//! Remembered for `seal.dedup_window` from the erasure, and over restarts: the vault keeps what makes it up again (`vault::Intent`).
+//!
+//! KNOWN GAP: what is sent again later is sealed anew.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use memchr::memmem;
 
 use super::dedup::ENTRY_BYTES;
 use crate::clock::UnixSeconds;
@@ -43,6 +46,11 @@ impl ErasedIds {
         ErasedIds { window, entries_max, known: Mutex::default() }
     }
 
+    /// How long they are remembered.
+    pub(crate) fn window(&self) -> Duration {
+        self.window
+    }
+
     /// Remembers records and the seal of each. Without room the oldest make some.
     pub(crate) fn remember(&self, records: impl IntoIterator<Item = (RecordId, u64)>, at: UnixSeconds) {
         if self.window.is_zero() || self.entries_max == 0 {
@@ -69,6 +77,7 @@ impl ErasedIds {
         if known.seals.is_empty() {
             return out;
         }
+        let before = batch.records.len();
         batch.retain(|record| match known.seals.get(&record.id) {
             Some(seal) => {
                 out.records += 1;
@@ -77,9 +86,31 @@ impl ErasedIds {
             }
             None => true,
         });
+        if batch.records.len() < before {
+            leave_out_unnamed(batch);
+        }
         out
     }
 }
+
+/// Leaves out persons whom no record of a batch names any more: the entry of who was erased would come back with a record of somebody else.
+/// An entry that is left out is not stored, so whoever names the person brings it along.
+fn leave_out_unnamed(batch: &mut Batch) {
+    if batch.apart.persons.is_empty() {
+        return;
+    }
+    let mut named: HashSet<&[u8]> = HashSet::new();
+    for line in batch.records.iter().map(|record| batch.line(record)) {
+        let digits = memmem::find_iter(line, PREFIX).filter_map(|at| line.get(at + PREFIX.len()..)?.get(..32));
+        named.extend(digits);
+    }
+    let named: Vec<bool> = batch.apart.persons.iter().map(|person| named.contains(hex::encode(person.pseudonym).as_bytes())).collect();
+    let mut named = named.into_iter();
+    batch.apart.persons.retain(|_| named.next().unwrap_or(true));
+}
+
+/// What stands before the digits of a pseudonym of the vault.
+const PREFIX: &[u8] = b"ps:vault:";
 
 impl Known {
     fn expire(&mut self, window: Duration, now: UnixSeconds) {
@@ -101,7 +132,9 @@ mod tests {
     use super::*;
     use crate::clock::UnixNanos;
     use crate::record::PendingRecord;
+    use crate::record::apart::PersonEntry;
     use crate::retain::ClassIndex;
+    use crate::vault::pseudonym_text;
 
     fn batch(numbers: &[u8]) -> Batch {
         let record = |n: &u8| PendingRecord {
@@ -134,5 +167,29 @@ mod tests {
         assert_eq!(left_out(&[1, 2], 111), (0, None, 2), "the window is over");
         erased.remember([(id(1), 7), (id(2), 5), (id(3), 9)], UnixSeconds(120));
         assert_eq!(left_out(&[1, 2, 3], 120), (2, Some(9), 1), "the oldest made room");
+    }
+
+    /// Scenario: one request brings a record of somebody who was erased, and one of somebody else. Guarantee: only whom a record that stays
+    /// names is brought to the vault.
+    #[test]
+    fn an_entry_goes_with_the_last_record_that_names_it() {
+        let person = |n: u8| PersonEntry { key: [n; 32], pseudonym: [n; 16], realm: String::new(), id: n.to_string() };
+        let erased = ErasedIds::new(Duration::from_secs(10), 10 * ENTRY_BYTES);
+        erased.remember([(RecordId([1; 16]), 7)], UnixSeconds(100));
+        let left = |numbers: &[u8]| {
+            let mut batch = batch(numbers);
+            for record in &mut batch.records {
+                let from = batch.lines.len();
+                let name = pseudonym_text(&[record.id.0[0]; 16]);
+                batch.lines.extend_from_slice(format!("{{\"id\":\"{name}\"}}").as_bytes());
+                record.line = from..batch.lines.len();
+            }
+            batch.apart.persons = numbers.iter().map(|n| person(*n)).collect();
+            erased.leave_out(&mut batch, UnixSeconds(100));
+            batch.apart.persons.iter().map(|person| person.pseudonym[0]).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&[1, 2]), [2]);
+        assert_eq!(left(&[2, 3]), [2, 3]);
+        assert!(left(&[1]).is_empty());
     }
 }

@@ -3,6 +3,7 @@
 use super::keys::KeysError;
 use super::ports::BindError;
 use crate::clock::UnixSeconds;
+use crate::erase::EraseError;
 use crate::metrics::ExportError;
 use crate::receive::{ListenError, ReceiveError};
 use crate::seal;
@@ -36,6 +37,9 @@ pub enum ServeError {
     /// The vault cannot be used.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// What was erased could not be compared with what the vault keeps.
+    #[error("whether what was erased stays erased could not be found out: {0}")]
+    Erased(#[from] EraseError),
     /// What the vault keeps cannot be opened.
     #[error(
         "`content.vault.key_file` `{path}` does not exist, but the vault {url} keeps things of the log `{log}`: bring the file back from where it \

@@ -1,5 +1,5 @@
-//! What a vault needs while its log is served: unfinished erasures are finished, content past its retention goes, small objects of persons
-//! are merged.
+//! What a vault needs while its log is served: unfinished erasures are finished, what was erased and comes back is erased again, content past
+//! its retention goes, small objects of persons are merged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::vault::Vault;
 
 /// Between two rounds. Retention counts days, so hours matter little; a vault that does not answer is asked again in the next round.
 const EVERY: Duration = Duration::from_secs(600);
+/// How long a stop waits for the vault.
+const NOTE_WITHIN: Duration = Duration::from_secs(3);
 /// Seconds by which the first seal of a process may follow the newest before it: an upgrade, a reboot, a bad night. After a longer pause
 /// a clock that runs ahead cannot be told from one that is right.
 const PAUSE_MAX_SECONDS: i64 = 86_400;
@@ -25,6 +27,7 @@ const PAUSE_MAX_SECONDS: i64 = 86_400;
 /// The task that does it.
 #[derive(Debug)]
 pub(super) struct Keeper {
+    vault: Vault,
     task: JoinHandle<()>,
     stop: CancellationToken,
 }
@@ -33,9 +36,9 @@ impl Keeper {
     /// Starts it; its first round begins at once.
     pub(super) fn start(vault: Vault, retention: Period, eraser: Option<Eraser>, today: Today) -> Self {
         let stop = CancellationToken::new();
-        let rounds = Rounds { vault, retention, eraser, today };
+        let rounds = Rounds { vault: vault.clone(), retention, eraser, today };
         let task = tokio::spawn(stop.clone().run_until_cancelled_owned(rounds.go()).map(|_| ()));
-        Keeper { task, stop }
+        Keeper { vault, task, stop }
     }
 
     /// Waits until it ends by itself, which it does only by our own mistake; for ever where there is none.
@@ -49,10 +52,16 @@ impl Keeper {
         }
     }
 
-    /// Stops it in the middle of whatever it does: all of it may be broken off and done again.
+    /// Stops it in the middle of whatever it does: all of it may be broken off and done again. What objects of persons there are now is
+    /// noted, so that the next start misses those that are taken away in between.
     pub(super) async fn stop(self) {
         self.stop.cancel();
         let _ = self.task.await;
+        match tokio::time::timeout(NOTE_WITHIN, self.vault.watch()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "vault.persons.unnoted"),
+            Err(_) => tracing::warn!(error = "the vault does not answer", "vault.persons.unnoted"),
+        }
     }
 }
 
@@ -101,19 +110,24 @@ struct Rounds {
 
 impl Rounds {
     async fn go(self) {
-        loop {
-            self.round().await;
+        for nth in 0.. {
+            self.round(nth).await;
             tokio::time::sleep(EVERY).await;
         }
     }
 
-    async fn round(&self) {
-        if let Some(eraser) = &self.eraser
-            && let Err(error) = eraser.finish().await
-        {
-            tracing::error!(%error, "erasure.unfinished");
+    async fn round(&self, nth: u64) {
+        let now = self.today.by_now();
+        if let Some(eraser) = &self.eraser {
+            if let Err(error) = eraser.finish().await {
+                tracing::error!(%error, "erasure.unfinished");
+            }
+            let size = self.today.status.borrow().tree_size;
+            if let Err(error) = eraser.round(nth, size, (self.retention, now)).await {
+                tracing::error!(%error, "erasure.recheck.failed");
+            }
         }
-        match self.vault.expire(self.retention, self.today.by_now()).await {
+        match self.vault.expire(self.retention, now).await {
             Ok(0) => {}
             Ok(packs) => tracing::info!(packs, "vault.expired"),
             Err(error) => tracing::warn!(%error, "vault.expire.failed"),
@@ -174,8 +188,8 @@ mod tests {
         for (sealed_at, left) in [(24_000, 1), (20_040, 0)] {
             let found = if left == 1 { 20_001 } else { 20_039 };
             let (today, _seals) = today(Some(found * DAY), sealed_at * DAY);
-            Rounds { vault: vault.clone(), retention: "30d".parse().unwrap(), eraser: None, today }.round().await;
-            assert_eq!(vault.content(3, yesterday, record).await.unwrap().len(), left, "{sealed_at}");
+            Rounds { vault: vault.clone(), retention: "30d".parse().unwrap(), eraser: None, today }.round(0).await;
+            assert_eq!(vault.content(3, yesterday, record).await.unwrap().entries.len(), left, "{sealed_at}");
         }
     }
 
@@ -199,7 +213,7 @@ mod tests {
         let held = async || {
             let mut held = Vec::new();
             for (seal, sealed_at) in [(0, first), (1, second)] {
-                held.push(!vault.content(seal, sealed_at, record).await.unwrap().is_empty());
+                held.push(!vault.content(seal, sealed_at, record).await.unwrap().entries.is_empty());
             }
             held
         };

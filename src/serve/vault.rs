@@ -24,7 +24,7 @@ impl<'c> Place<'c> {
     /// Looks at the place of the configuration's vault, if it has one, and refuses one that would keep what is erased.
     pub async fn find(config: &'c Config) -> Result<Option<Self>, ServeError> {
         let Some(vault) = &config.content.vault else { return Ok(None) };
-        expect_apart(&config.store.url, &vault.url)?;
+        expect_apart(&config.store.url, &vault.url, &config.log.name)?;
         let store = open_place(&vault.url, &config.store.options()).await?;
         store.check().await?;
         Ok(Some(Place { config, vault, store }))

@@ -133,6 +133,10 @@ impl Prepared {
                 clock,
             })
         });
+        if let Some(eraser) = &eraser {
+            let size = task.status.borrow().tree_size;
+            eraser.begin(size).await?;
+        }
         Ok(Writer { sealer, task, eraser })
     }
 }

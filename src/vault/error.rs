@@ -2,6 +2,21 @@
 
 use crate::worm::{OpenError, PutError, ReadError};
 
+/// A name that lies in a vault, as it may stand before a reader: whoever can write there may call a file anything, and a terminal obeys
+/// control characters.
+pub fn shown(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        let unsafe_mark = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if c.is_control() || unsafe_mark {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Each says what, which object, and what to do now. Never a person, never content.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
@@ -64,7 +79,7 @@ pub enum VaultError {
 
 impl VaultError {
     pub(super) fn damaged(key: impl ToString, what: impl Into<String>) -> Self {
-        VaultError::Damaged { key: key.to_string(), what: what.into() }
+        VaultError::Damaged { key: shown(&key.to_string()), what: what.into() }
     }
 
     pub(super) fn of_put(doing: &'static str, error: PutError) -> Self {
@@ -72,10 +87,10 @@ impl VaultError {
         let passing = error.is_retryable();
         match error {
             PutError::Refused { key, reason } | PutError::NotStored { key, reason } | PutError::Unknown { key, reason } => {
-                VaultError::Place { doing, key: key.0, reason, passing }
+                VaultError::Place { doing, key: shown(&key.0), reason, passing }
             }
             PutError::Exists { ref key } | PutError::LockNotKept { ref key, .. } => {
-                VaultError::Place { doing, key: key.0.clone(), reason: error.to_string(), passing }
+                VaultError::Place { doing, key: shown(&key.0), reason: error.to_string(), passing }
             }
         }
     }
@@ -84,14 +99,27 @@ impl VaultError {
         let passing = error.is_retryable();
         match error {
             ReadError::Refused { key, reason } | ReadError::Unavailable { key, reason } => {
-                VaultError::Place { doing, key, reason, passing }
+                VaultError::Place { doing, key: shown(&key), reason, passing }
             }
-            ReadError::TooLarge { ref key, .. } => VaultError::Place { doing, key: key.clone(), reason: error.to_string(), passing },
+            ReadError::TooLarge { ref key, .. } => VaultError::Place { doing, key: shown(key), reason: error.to_string(), passing },
         }
     }
 
     /// The same may be tried again.
     pub fn is_retryable(&self) -> bool {
         matches!(self, VaultError::Place { passing: true, .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_without_what_a_terminal_obeys() {
+        let error = VaultError::damaged("log/persons/a\u{1b}[2Jb\u{202e}c", "it is damaged").to_string();
+        assert!(error.contains("a\\u{1b}[2Jb\\u{202e}c") && !error.chars().any(char::is_control), "{error}");
+        let read = ReadError::Refused { key: "x\n".into(), reason: "no".into() };
+        assert!(!VaultError::of_read("read", read).to_string().contains('\n'));
     }
 }

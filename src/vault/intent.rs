@@ -1,11 +1,18 @@
-//! Erasures under way. An intent is written before anything is erased and removed after the `erasure` record is sealed: whatever happens
-//! between the two, the next start goes through all of it again, and doing so twice is as if it were done once.
+//! Erasures under way. An intent is written before anything is erased: whatever happens until its `erasure` record is sealed, the next start
+//! goes through all of it again, and doing so twice is as if it were done once. Then it is marked as done and stays for as long as resends
+//! are recognised (`seal.dedup_window`): by it a restart knows what is not to come back.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::key::Kind;
+use super::pack::is_random;
 use super::persons::{parse_pseudonym, pseudonym_text};
+use super::told::{Places, read_places, write_places};
 use super::{Vault, VaultError};
+use crate::clock::UnixSeconds;
 use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::worm::ObjectKey;
@@ -58,12 +65,31 @@ pub struct Intent {
     pub ground: String,
     /// The request that it answers, as given.
     pub ticket: Option<String>,
+    /// What it takes and has found in the vault, from before it is taken: a process that dies in between would not find it again.
+    pub taking: Places,
+    /// Records that are not to be sealed again, each with the seal that holds it.
+    pub known: BTreeSet<(RecordId, u64)>,
+    /// Traces all of whose content goes: what still comes of them goes too.
+    pub traces: BTreeSet<String>,
+    /// Seals below this index were searched for what it takes; `None`: none was.
+    pub searched: Option<u64>,
+    /// When its record was sealed; `None`: it is under way.
+    pub done: Option<UnixSeconds>,
 }
 
 impl Intent {
     /// Id of its `erasure` record.
     pub fn record_id(&self) -> RecordId {
         RecordId::derive("control", "", "", &hex::encode(self.random))
+    }
+
+    /// What makes the id of its record number `part`, from 0: one record cannot name everything that a large erasure takes.
+    pub fn random_of(&self, part: u64) -> [u8; 16] {
+        if part == 0 {
+            return self.random;
+        }
+        let digest = Sha256::new().chain_update(self.random).chain_update(part.to_be_bytes()).finalize();
+        digest.first_chunk().copied().unwrap_or(self.random)
     }
 
     fn to_json(&self) -> Json {
@@ -79,6 +105,12 @@ impl Intent {
         members.extend(self.by.as_ref().map(|by| ("by".to_owned(), Json::string(by))));
         members.extend(self.record.map(|id| ("record".to_owned(), Json::String(id.to_string()))));
         members.extend(self.ticket.as_ref().map(|ticket| ("ticket".to_owned(), Json::string(ticket))));
+        let known = self.known.iter().map(|(id, seal)| Json::Array(vec![Json::String(id.to_string()), Json::String(seal.to_string())]));
+        members.push(("taking".to_owned(), write_places(&self.taking)));
+        members.push(("known".to_owned(), Json::Array(known.collect())));
+        members.push(("traces".to_owned(), Json::Array(self.traces.iter().map(Json::string).collect())));
+        members.extend(self.searched.map(|searched| ("searched".to_owned(), Json::String(searched.to_string()))));
+        members.extend(self.done.map(|done| ("done".to_owned(), Json::String(done.to_string()))));
         Json::Object(members)
     }
 
@@ -86,6 +118,12 @@ impl Intent {
         let json = Json::parse(bytes).ok()?;
         let text = |name: &str| json.get(name).and_then(Json::as_str);
         let texts = |name: &str| json.get(name)?.as_array()?.iter().map(Json::as_str).collect::<Option<Vec<_>>>();
+        // An intent of a version before has none of these.
+        let array = |name: &str| json.get(name).and_then(Json::as_array).unwrap_or_default();
+        let known = |one: &Json| match one.as_array()? {
+            [id, seal] => Some((RecordId::parse(id.as_str()?)?, seal.as_str()?.parse().ok()?)),
+            _ => None,
+        };
         let mut random = [0; 16];
         hex::decode_to_slice(text("random")?, &mut random).ok()?;
         Some(Intent {
@@ -101,6 +139,17 @@ impl Intent {
             by: text("by").map(str::to_owned),
             ground: text("ground")?.to_owned(),
             ticket: text("ticket").map(str::to_owned),
+            taking: read_places(array("taking")),
+            known: array("known").iter().map(known).collect::<Option<_>>()?,
+            traces: array("traces").iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+            searched: match text("searched") {
+                Some(searched) => Some(searched.parse().ok()?),
+                None => None,
+            },
+            done: match text("done") {
+                Some(done) => Some(UnixSeconds::parse_strict(done)?),
+                None => None,
+            },
         })
     }
 }
@@ -110,7 +159,7 @@ impl Vault {
         self.key(&format!("erasures/{}", hex::encode(intent.random)))
     }
 
-    /// Writes an intent durably, and from then on gives whoever it names a new pseudonym.
+    /// Writes an intent durably, as it is now, and from then on gives whoever it names a new pseudonym.
     pub async fn intend(&self, intent: &Intent) -> Result<(), VaultError> {
         let key = self.intent_key(intent);
         let body = self.0.key.seal(Kind::Erasure, &key, |out| out.write_all(&intent.to_json().to_jcs()))?;
@@ -121,8 +170,16 @@ impl Vault {
 
     /// Erasures that are not finished.
     pub async fn intents(&self) -> Result<Vec<Intent>, VaultError> {
+        Ok(self.all_intents().await?.into_iter().filter(|intent| intent.done.is_none()).collect())
+    }
+
+    /// The same, and those that were finished lately.
+    pub async fn all_intents(&self) -> Result<Vec<Intent>, VaultError> {
         let mut found = Vec::new();
         for listed in self.list_all("erasures/").await? {
+            if !self.below(&listed.key).is_some_and(is_name) {
+                continue;
+            }
             let Some(plain) = self.read(Kind::Erasure, &listed.key).await? else { continue };
             let intent =
                 Intent::parse(&plain).ok_or_else(|| VaultError::damaged(&listed.key, "it is no erasure that this version knows"))?;
@@ -131,10 +188,15 @@ impl Vault {
         Ok(found)
     }
 
-    /// The erasure is finished and sealed.
+    /// The erasure is finished and sealed, and nothing of it is to be remembered any more.
     pub async fn fulfilled(&self, intent: &Intent) -> Result<(), VaultError> {
         self.delete(&self.intent_key(intent)).await
     }
+}
+
+/// Whether a key below its log is that of an intent.
+pub(super) fn is_name(name: &str) -> bool {
+    name.strip_prefix("erasures/").is_some_and(|random| is_random(random, 16))
 }
 
 #[cfg(test)]
@@ -153,6 +215,11 @@ mod tests {
             by: Some("ps:66687aad:01".into()),
             ground: "Art. 17 \"GDPR\"".into(),
             ticket: Some("DSR-7".into()),
+            taking: Places::from([((3, UnixSeconds(86_400)), BTreeSet::from([RecordId([5; 16])]))]),
+            known: BTreeSet::from([(RecordId([5; 16]), 3)]),
+            traces: BTreeSet::from(["t1".to_owned()]),
+            searched: Some(9),
+            done: Some(UnixSeconds(86_401)),
         };
         assert_eq!(Intent::parse(&intent.to_json().to_jcs()), Some(intent.clone()));
         intent = Intent {
@@ -162,9 +229,16 @@ mod tests {
             shared: false,
             by: None,
             ticket: None,
+            searched: None,
+            done: None,
             ..intent
         };
         assert_eq!(Intent::parse(&intent.to_json().to_jcs()), Some(intent));
         assert_eq!(Intent::parse(b"{}"), None);
+        let before = br#"{"forms":[],"ground":"asked","pseudonyms":[],"random":"01010101010101010101010101010101","scope":"person"}"#;
+        assert!(Intent::parse(before).is_some_and(|intent| intent.taking.is_empty() && intent.done.is_none()), "of the version before");
+        let intent = Intent { random: [1; 16], ..Intent::parse(before).unwrap() };
+        assert_eq!(intent.random_of(0), [1; 16]);
+        assert!(intent.random_of(1) != intent.random_of(2) && intent.random_of(1) != [1; 16]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! spanseal.vault/1\n
-//! <kind> <key id>\n            kind: pack, persons, erasure, owner; key id: first 8 hex digits of SHA-256(vault key)
+//! <kind> <key id>\n            kind: pack, persons, erasure, owner, state; key id: first 8 hex digits of SHA-256(vault key)
 //! <nonce, 12 bytes>
 //! <AES-256-GCM of a zstd frame, and its tag of 16 bytes>
 //! ```
@@ -12,8 +12,8 @@
 //! and the object's key are authenticated with it: an object that is changed, renamed, moved to another log or declared to be of another
 //! kind does not open.
 //!
-//! KNOWN GAP: an object replaced by an **older** one of the same key opens. Whoever can write to the vault and kept a copy can bring back
-//! what was erased; the vault cannot know of copies.
+//! An object replaced by an **older** one of the same key opens: the vault cannot know of copies. What an erasure took is named by its
+//! sealed record, so what comes back of it is noticed and taken again (`state`).
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -49,6 +49,8 @@ pub(super) enum Kind {
     Erasure,
     /// Whose vault it is.
     Owner,
+    /// What its writer remembers of it.
+    State,
 }
 
 impl Kind {
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Persons => "persons",
             Kind::Erasure => "erasure",
             Kind::Owner => "owner",
+            Kind::State => "state",
         }
     }
 }

@@ -6,7 +6,11 @@
 //!   packs/<YYYYMMDD>/<seal>-<random>      content of one seal                      (`pack`)
 //!   persons/<random>                      who is called what                       (`persons`)
 //!   erasures/<random>                     erasures under way, finished at the next start if this process dies (`intent`)
+//!   state                                 what was erased and must stay so, and what must be there          (`state`)
 //! ```
+//!
+//! What else lies there is not ours: it is left alone, and named once at the start and by `doctor`. An object that is called as ours are and
+//! does not open is damaged, and that is an error.
 //!
 //! Everything is encrypted (`key`). Order of a seal: packs and persons are written durably, **then** the segments and the commit. So a
 //! committed record always has its content, and a pack of a seal that never came to be is an orphan: it is removed when its batch fails,
@@ -21,22 +25,28 @@ mod key;
 mod pack;
 mod persons;
 mod place;
+mod read;
 mod rewrite;
+mod state;
 mod store;
 #[cfg(test)]
 mod tests;
+pub mod told;
 
-pub use error::VaultError;
+pub use error::{VaultError, shown};
 pub use intent::{Intent, Scope};
 pub use key::VaultKey;
 pub use pack::Entry;
 pub use persons::{Persons, parse_pseudonym, pseudonym_text};
 pub use place::expect_apart;
 pub(crate) use place::resolved;
+pub use read::{Contents, Known};
 pub use rewrite::{Erased, is_expired};
+pub use state::{State, Watched};
 pub use store::{Listed, VaultStore, open_place, open_to_others};
+pub use told::{Places, Told};
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -45,7 +55,6 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::clock::UnixSeconds;
-use crate::record::RecordId;
 use crate::record::apart::{Apart, PersonEntry};
 use crate::worm::{ObjectKey, WriterGuard};
 use key::Kind;
@@ -79,6 +88,12 @@ struct Inner {
     persons: Persons,
     /// Held while objects of persons are merged or rewritten: the two must not lose each other's work.
     rewriting: tokio::sync::Mutex<()>,
+    /// The writer's state, as it is stored.
+    state: tokio::sync::Mutex<State>,
+    /// Objects of persons that this process has read or written, with their sizes in bytes.
+    objects: Mutex<BTreeMap<ObjectKey, u64>>,
+    /// Pseudonyms that were erased and stood in the vault again when it was claimed.
+    returned: Mutex<HashSet<[u8; 16]>>,
     /// Packs of attempts that failed and that could not be deleted at once.
     leftovers: Mutex<Vec<ObjectKey>>,
     /// The claim, while this is the writer's.
@@ -122,23 +137,49 @@ impl Vault {
             key,
             persons: Persons::default(),
             rewriting: tokio::sync::Mutex::default(),
+            state: tokio::sync::Mutex::default(),
+            objects: Mutex::default(),
+            returned: Mutex::default(),
             leftovers: Mutex::default(),
             guard: Mutex::default(),
         }))
     }
 
-    /// Becomes the writer: checks the place, claims it for the log with this public key, and loads the persons. Nothing of the log may be
-    /// written before.
+    /// Becomes the writer: checks the place, claims it for the log with this public key, and loads the persons, but those who were erased.
+    /// Nothing of the log may be written before.
     pub async fn claim(&self, owner: &str) -> Result<(), VaultError> {
         let inner = &self.0;
         inner.store.check().await?;
         let guard = inner.store.claim(&inner.log).await?;
         self.expect_owner(owner).await?;
-        let leaving: HashSet<[u8; 16]> = self.intents().await?.into_iter().flat_map(|intent| intent.pseudonyms).collect();
+        let state = self.stored_state().await?;
+        let mut leaving: HashSet<[u8; 16]> = self.intents().await?.into_iter().flat_map(|intent| intent.pseudonyms).collect();
+        leaving.extend(&state.persons);
+        // Before the persons are read: what is written later is written by this process.
+        let mut objects: BTreeMap<ObjectKey, u64> =
+            self.list_all("persons/").await?.into_iter().map(|listed| (listed.key, listed.size)).collect();
+        objects.retain(|key, _| self.is_persons(key));
+        let gone = state.objects.iter().filter(|name| !objects.contains_key(&self.key(name))).count();
+        if gone > 0 {
+            let advice = "whoever they named cannot be told any more, and gets a new pseudonym when met again; put them back from a backup \
+                          while `serve` does not run";
+            tracing::error!(objects = gone, advice, "vault.persons.gone");
+        }
+        *inner.objects.lock().unwrap_or_else(PoisonError::into_inner) = objects;
+        let mut returned = HashSet::new();
         for (_, entries) in self.persons_objects().await? {
-            for entry in entries.iter().filter(|entry| !leaving.contains(&entry.pseudonym)) {
-                inner.persons.load(entry.key, entry.pseudonym);
+            for entry in &entries {
+                if !leaving.contains(&entry.pseudonym) {
+                    inner.persons.load(entry.key, entry.pseudonym);
+                } else if state.persons.contains(&entry.pseudonym) {
+                    returned.insert(entry.pseudonym);
+                }
             }
+        }
+        *inner.returned.lock().unwrap_or_else(PoisonError::into_inner) = returned;
+        *inner.state.lock().await = state;
+        for name in self.strays().await? {
+            tracing::warn!(name, advice = "this is no object of a vault, and nothing reads it; take it away", "vault.stray");
         }
         *inner.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
         Ok(())
@@ -177,6 +218,11 @@ impl Vault {
             Ok(body) => self.0.store.put(&key, body).await.is_ok(),
             Err(_) => false,
         }
+    }
+
+    /// Pseudonyms that were erased and stood in the vault again when it was claimed; whoever takes them erases them.
+    pub fn take_returned(&self) -> HashSet<[u8; 16]> {
+        std::mem::take(&mut *self.0.returned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the vault keeps anything of this log. While it does not, a missing key file may be made.
@@ -273,62 +319,17 @@ impl Vault {
         result.map(|_| ())
     }
 
-    /// All content of one record that the vault has; empty where it has none. Two records of one id in one seal both are here: which is
-    /// whose, the commitment says.
-    pub async fn content(&self, seal: u64, sealed_at: UnixSeconds, record: RecordId) -> Result<Vec<Entry>, VaultError> {
-        let mut found = Vec::new();
-        for listed in self.list_all(&pack::prefix(seal, sealed_at)).await? {
-            let Some(plain) = self.read(Kind::Pack, &listed.key).await? else { continue };
-            for view in pack::views(&plain, &listed.key)?.iter().filter(|view| view.record == record) {
-                found.push(view.to_entry(&listed.key)?);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Who these pseudonyms are. One that the vault does not know is left out.
-    pub async fn resolve(&self, pseudonyms: &HashSet<[u8; 16]>) -> Result<Vec<PersonEntry>, VaultError> {
-        self.persons_where(|entry| pseudonyms.contains(&entry.pseudonym)).await
-    }
-
-    /// Every entry of the persons with one of these ids, in whatever realm.
-    pub async fn find(&self, ids: &HashSet<&str>) -> Result<Vec<PersonEntry>, VaultError> {
-        self.persons_where(|entry| ids.contains(entry.id.as_str())).await
-    }
-
-    /// Every entry that is wanted, once.
-    async fn persons_where(&self, wanted: impl Fn(&PersonEntry) -> bool) -> Result<Vec<PersonEntry>, VaultError> {
-        let mut seen = HashSet::new();
-        let mut found = Vec::new();
-        for (_, entries) in self.persons_objects().await? {
-            found.extend(entries.into_iter().filter(|e| wanted(e) && seen.insert((e.key, e.pseudonym))));
-        }
-        Ok(found)
-    }
-
-    /// All objects of persons.
-    async fn persons_objects(&self) -> Result<Vec<(ObjectKey, Vec<PersonEntry>)>, VaultError> {
-        let all = self.list_all("persons/").await?;
-        let read = all.into_iter().map(|listed| async move {
-            let Some(plain) = self.read(Kind::Persons, &listed.key).await? else { return Ok(None) };
-            let entries = persons::read_entries(&plain, &listed.key)?;
-            Ok::<_, VaultError>(Some((listed.key, entries)))
-        });
-        let found: Vec<Option<_>> = stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
-        let expected = found.len();
-        let found: Vec<_> = found.into_iter().flatten().collect();
-        if found.len() < expected {
-            // What is gone since the listing was merged into an object that the listing may not show: look again.
-            return Box::pin(self.persons_objects()).await;
-        }
-        Ok(found)
-    }
-
     /// Everything that the vault keeps of this log, decrypted. For tests that search it.
     #[doc(hidden)]
     pub async fn every_object(&self) -> Result<Vec<(ObjectKey, zeroize::Zeroizing<Vec<u8>>)>, VaultError> {
         let mut found = Vec::new();
-        for (prefix, kind) in [("packs/", Kind::Pack), ("persons/", Kind::Persons), ("erasures/", Kind::Erasure), ("owner", Kind::Owner)] {
+        for (prefix, kind) in [
+            ("packs/", Kind::Pack),
+            ("persons/", Kind::Persons),
+            ("erasures/", Kind::Erasure),
+            ("owner", Kind::Owner),
+            ("state", Kind::State),
+        ] {
             for listed in self.list_all(prefix).await? {
                 let plain = self.read(kind, &listed.key).await?;
                 found.extend(plain.map(|plain| (listed.key, plain)));
@@ -368,7 +369,12 @@ impl Vault {
     }
 
     async fn write(&self, key: &ObjectKey, body: Bytes) -> Result<(), VaultError> {
-        patiently(|| self.0.store.put(key, body.clone())).await
+        patiently(|| self.0.store.put(key, body.clone())).await?;
+        if self.is_persons(key) {
+            let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
+            self.0.objects.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), size);
+        }
+        Ok(())
     }
 
     async fn read(&self, kind: Kind, key: &ObjectKey) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, VaultError> {
@@ -378,6 +384,7 @@ impl Vault {
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), VaultError> {
+        self.0.objects.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         patiently(|| self.0.store.delete(key)).await
     }
 

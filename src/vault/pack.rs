@@ -70,13 +70,23 @@ pub(super) fn day(at: UnixSeconds) -> String {
 pub(super) fn parse_name(name: &str) -> Option<(UnixSeconds, u64)> {
     let (day, rest) = name.strip_prefix("packs/")?.split_once('/')?;
     let (index, random) = rest.split_once('-')?;
-    let digits = |text: &str, len: usize| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
-    if !digits(day, 8) || !digits(index, 20) || random.len() != 16 {
+    let is_index = index.len() == 20 && index.bytes().all(|b| b.is_ascii_digit());
+    if !is_index || !is_random(random, 8) {
         return None;
     }
+    Some((parse_day(day)?, index.parse().ok()?))
+}
+
+/// The first second of a day as [`day`] writes it.
+pub(super) fn parse_day(day: &str) -> Option<UnixSeconds> {
+    (day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit())).then_some(())?;
     let (year, month, of_month) = (day.get(..4)?, day.get(4..6)?, day.get(6..)?);
-    let at = UnixSeconds::parse_strict(&format!("{year}-{month}-{of_month}T00:00:00Z"))?;
-    Some((at, index.parse().ok()?))
+    UnixSeconds::parse_strict(&format!("{year}-{month}-{of_month}T00:00:00Z"))
+}
+
+/// Whether a text is `bytes` random bytes as they stand in names.
+pub(super) fn is_random(text: &str, bytes: usize) -> bool {
+    text.len() == bytes * 2 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Which pieces go into which pack: batch and piece by position, in order.
@@ -238,7 +248,13 @@ mod tests {
         assert_eq!(name, "packs/20261121/00000000000000000017-abababababababab");
         let day = UnixSeconds::parse_strict("2026-11-21T00:00:00Z").unwrap();
         assert_eq!(parse_name(&name), Some((day, 17)));
-        for bad in ["packs/20261321/00000000000000000017-abababababababab", "packs/20261121/17-abababababababab", "packs/20261121/x", "x"] {
+        for bad in [
+            "packs/20261321/00000000000000000017-abababababababab",
+            "packs/20261121/17-abababababababab",
+            "packs/20261121/x",
+            "x",
+            "packs/20261121/00000000000000000017-abababababababaB",
+        ] {
             assert_eq!(parse_name(bad), None, "{bad}");
         }
     }

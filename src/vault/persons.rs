@@ -21,7 +21,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::VaultError;
-use super::pack::{bytes, chunk};
+use super::pack::{bytes, chunk, is_random};
 use crate::record::apart::PersonEntry;
 use crate::record::identity::{Given, PersonBook};
 use crate::worm::ObjectKey;
@@ -72,6 +72,16 @@ impl Persons {
         }
     }
 
+    /// Whoever is not among those that the vault has counts as not stored, and is brought to it again; answers how many they are.
+    pub(super) fn keep_stored(&self, present: &HashSet<([u8; 32], [u8; 16])>) -> u64 {
+        let mut lost = 0;
+        for (key, given) in self.book().iter_mut().filter(|(_, given)| given.stored) {
+            given.stored = present.contains(&(*key, given.pseudonym));
+            lost += u64::from(!given.stored);
+        }
+        lost
+    }
+
     /// Forgets whoever has one of these pseudonyms: if they come back they get a new one.
     pub(super) fn forget(&self, pseudonyms: &HashSet<[u8; 16]>) {
         self.book().retain(|_, given| !pseudonyms.contains(&given.pseudonym));
@@ -116,6 +126,11 @@ pub fn parse_pseudonym(text: &str) -> Option<[u8; 16]> {
 
 /// What every pseudonym of a vault begins with.
 const PREFIX: &str = "ps:vault:";
+
+/// Whether a key below its log is that of an object of persons.
+pub(super) fn is_name(name: &str) -> bool {
+    name.strip_prefix("persons/").is_some_and(|random| is_random(random, 8))
+}
 
 /// Writes one entry.
 pub(super) fn write_entry(out: &mut dyn Write, entry: &PersonEntry) -> io::Result<()> {

@@ -7,12 +7,12 @@ use crate::worm::s3::{S3Store, Versioning};
 use crate::worm::{StoreUrl, WormStore};
 
 /// Refuses a vault below the store and a store below the vault: evidence is copied, locked and handed out, and what lies in it cannot be
-/// erased. Folders are compared as they are on the disk, links followed.
-pub fn expect_apart(store: &StoreUrl, vault: &StoreUrl) -> Result<(), VaultError> {
+/// erased. Folders are compared as they are on the disk, links followed, those of the log `log` inside both too.
+pub fn expect_apart(store: &StoreUrl, vault: &StoreUrl, log: &str) -> Result<(), VaultError> {
     let nested = match (store, vault) {
         (StoreUrl::File(store), StoreUrl::File(vault)) => {
-            let (store, vault) = (resolved(store), resolved(vault));
-            vault.starts_with(&store) || store.starts_with(&vault)
+            let (stores, vaults) = (all_of(store, log), all_of(vault, log));
+            vaults.iter().any(|vault| stores.iter().any(|store| vault.starts_with(store) || store.starts_with(vault)))
         }
         (StoreUrl::S3 { bucket: of_store, prefix: store }, StoreUrl::S3 { bucket: of_vault, prefix: vault }) => {
             of_store == of_vault && (Path::new(vault).starts_with(store) || Path::new(store).starts_with(vault))
@@ -26,6 +26,14 @@ pub fn expect_apart(store: &StoreUrl, vault: &StoreUrl) -> Result<(), VaultError
         "`content.vault.url` {vault} and `store.url` {store} lie one inside the other, and what lies with evidence cannot be erased; let \
          `content.vault.url` name a place of its own"
     )))
+}
+
+/// Where a folder of logs lies: itself, the folder of one log, and what is linked into that.
+fn all_of(root: &Path, log: &str) -> Vec<PathBuf> {
+    let own = root.join(log);
+    let inside = std::fs::read_dir(&own).into_iter().flatten().flatten();
+    let links: Vec<PathBuf> = inside.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink())).map(|e| e.path()).collect();
+    [root.to_owned(), own].into_iter().chain(links).map(|path| resolved(&path)).collect()
 }
 
 /// An absolute path with its links followed, as far as it exists; the rest by its letters.
@@ -96,7 +104,31 @@ mod tests {
             ("vault", true),
             ("store/../vault", true),
         ] {
-            assert_eq!(expect_apart(&file(store.clone()), &at(vault)).is_ok(), fine, "{vault}");
+            assert_eq!(expect_apart(&file(store.clone()), &at(vault), "log").is_ok(), fine, "{vault}");
+        }
+    }
+
+    /// Scenario: the two folders lie apart, and a folder of the log inside one of them, or inside that, is a link into the other.
+    #[test]
+    fn a_link_below_the_vault_or_the_store_is_followed() {
+        for (from, to, fine) in [
+            ("vault/log", "store/log", false),
+            ("vault/log", "store/elsewhere", false),
+            ("vault/log/packs", "store/log/segments", false),
+            ("store/log", "vault/log", false),
+            ("store/log/segments", "vault/x", false),
+            ("vault/log", "disk/vault", true),
+            ("vault/other", "store/log", true),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let at = |rest: &str| folder.path().join(rest);
+            for made in ["store", "vault", to, from] {
+                std::fs::create_dir_all(at(made)).unwrap();
+            }
+            std::fs::remove_dir(at(from)).unwrap();
+            std::os::unix::fs::symlink(at(to), at(from)).unwrap();
+            let (store, vault) = (StoreUrl::File(at("store")), StoreUrl::File(at("vault")));
+            assert_eq!(expect_apart(&store, &vault, "log").is_ok(), fine, "{from} -> {to}");
         }
     }
 
@@ -111,8 +143,8 @@ mod tests {
             (s3("a", "x"), s3("b", "x"), true),
             (s3("a", ""), s3("b", ""), true),
         ] {
-            assert_eq!(expect_apart(&store, &vault).is_ok(), fine, "{store} {vault}");
+            assert_eq!(expect_apart(&store, &vault, "log").is_ok(), fine, "{store} {vault}");
         }
-        assert!(expect_apart(&s3("a", ""), &StoreUrl::File("x".into())).is_ok());
+        assert!(expect_apart(&s3("a", ""), &StoreUrl::File("x".into()), "log").is_ok());
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::key::Kind;
+use super::told::Places;
 use super::{AT_ONCE, Listed, Vault, VaultError, on_its_own_thread, pack, persons};
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
@@ -15,6 +16,8 @@ use crate::worm::ObjectKey;
 const SMALL: u64 = 4 * 1024 * 1024;
 /// When so many small ones lie there.
 const MERGE_AT: usize = 64;
+/// Seals whose packs are looked into at once: each may be some 200 MiB in memory, usually a few KiB.
+const PACKS_AT_ONCE: usize = 4;
 /// Bytes of one merge at most.
 const MERGE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -35,13 +38,56 @@ impl std::ops::AddAssign for Erased {
 }
 
 impl Vault {
-    /// Erases all content of these records of one seal: each of its packs is written again without it, or deleted if nothing is left.
+    /// Which of these records have content in the vault, and the first pack that could not be read: what it holds nobody knows.
+    pub async fn holding(&self, places: &Places) -> Result<(Places, Option<VaultError>), VaultError> {
+        let places: Vec<_> = places.iter().map(|(place, wanted)| (*place, wanted.clone())).collect();
+        let looks = places.into_iter().map(|(place, wanted)| async move {
+            let (mut ids, mut unread) = (std::collections::BTreeSet::new(), None);
+            for listed in self.packs_of(place.0, place.1).await? {
+                let there = async {
+                    let Some(plain) = self.read(Kind::Pack, &listed.key).await? else { return Ok(()) };
+                    let views = pack::views(&plain, &listed.key)?;
+                    ids.extend(views.iter().map(|view| view.record).filter(|record| wanted.contains(record)));
+                    Ok(())
+                };
+                match there.await {
+                    Err(error @ (VaultError::Damaged { .. } | VaultError::OtherKey { .. })) => unread = unread.or(Some(error)),
+                    other => other?,
+                }
+            }
+            Ok::<_, VaultError>((place, ids, unread))
+        });
+        let mut looks = stream::iter(looks).buffer_unordered(PACKS_AT_ONCE);
+        let (mut found, mut unread) = (Places::new(), None);
+        while let Some((place, ids, error)) = looks.try_next().await? {
+            unread = unread.or(error);
+            if !ids.is_empty() {
+                found.insert(place, ids);
+            }
+        }
+        Ok((found, unread))
+    }
+
+    /// Erases all content of these records of one seal: each of its packs is written again without it, or deleted if nothing is left. A pack
+    /// that cannot be read does not keep the others from it; it is the error.
     pub async fn erase(&self, seal: u64, sealed_at: UnixSeconds, records: &HashSet<RecordId>) -> Result<Erased, VaultError> {
         let mut erased = Erased::default();
-        for listed in self.list_all(&pack::prefix(seal, sealed_at)).await? {
-            erased += self.erase_from(listed.key, records).await?;
+        let mut unread = None;
+        for listed in self.packs_of(seal, sealed_at).await? {
+            match self.erase_from(listed.key, records).await {
+                Ok(more) => erased += more,
+                Err(error @ (VaultError::Damaged { .. } | VaultError::OtherKey { .. })) => unread = unread.or(Some(error)),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(erased)
+        unread.map_or(Ok(erased), Err)
+    }
+
+    /// The packs of a seal. What only begins like one is nobody's.
+    pub(super) async fn packs_of(&self, seal: u64, sealed_at: UnixSeconds) -> Result<Vec<Listed>, VaultError> {
+        let mut listed = self.list_all(&pack::prefix(seal, sealed_at)).await?;
+        listed.retain(|listed| self.below(&listed.key).is_some_and(|name| pack::parse_name(name).is_some()));
+        Ok(listed)
     }
 
     async fn erase_from(&self, key: ObjectKey, records: &HashSet<RecordId>) -> Result<Erased, VaultError> {
@@ -77,7 +123,10 @@ impl Vault {
             erased.extend(gone.iter().map(|entry| (entry.key, entry.pseudonym)));
             let body = match (gone.is_empty(), kept.is_empty()) {
                 (true, false) => Rewritten::Unchanged,
-                (_, true) => Rewritten::Empty,
+                (_, true) => {
+                    self.unlist(std::slice::from_ref(&key)).await?;
+                    Rewritten::Empty
+                }
                 (false, false) => Rewritten::Less(
                     self.0.key.seal(Kind::Persons, &key, |out| kept.iter().try_for_each(|entry| persons::write_entry(out, entry)))?,
                 ),
@@ -100,7 +149,7 @@ impl Vault {
     pub async fn merge_persons(&self) -> Result<u64, VaultError> {
         let _alone = self.0.rewriting.lock().await;
         let mut small = self.list_all("persons/").await?;
-        small.retain(|listed| listed.size < SMALL);
+        small.retain(|listed| listed.size < SMALL && self.is_persons(&listed.key));
         if small.len() <= MERGE_AT {
             return Ok(0);
         }
@@ -131,6 +180,7 @@ impl Vault {
         for (key, body) in self.0.encrypt_persons(&entries.iter().collect::<Vec<_>>())? {
             self.write(&key, body).await?;
         }
+        self.unlist(&keys).await?;
         self.delete_all(keys).await
     }
 

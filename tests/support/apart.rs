@@ -71,7 +71,7 @@ pub(crate) async fn expect_whole(log: &TestLog, what: &str) -> BTreeMap<RecordId
         }
         let seal = contents.records[record][0];
         let sealed_at = contents.files[usize::try_from(seal).unwrap()].statement.sealed_at;
-        let entries = vault.content(seal, sealed_at, *record).await.unwrap();
+        let entries = vault.content(seal, sealed_at, *record).await.unwrap().entries;
         let [entry] = entries.as_slice() else { panic!("{what}: {record} of seal {seal} has {} contents", entries.len()) };
         let committed = json.path("input.commitment").and_then(Json::as_str);
         assert_eq!(committed, Some(commitment_text(&commitment(&entry.salt, &entry.content)).as_str()), "{what}: {record}");
@@ -96,7 +96,7 @@ pub(crate) async fn acknowledged_are_whole(log: &TestLog, acknowledged: &[u64], 
     for n in acknowledged {
         let seal = contents.records.get(&id(*n)).unwrap_or_else(|| panic!("{what}: record {n} is not in the log"))[0];
         let sealed_at = contents.files[usize::try_from(seal).unwrap()].statement.sealed_at;
-        let entries = vault.content(seal, sealed_at, id(*n)).await.unwrap();
+        let entries = vault.content(seal, sealed_at, id(*n)).await.unwrap().entries;
         assert!(
             entries.iter().any(|e| e.content.as_slice() == said(*n).as_bytes()),
             "{what}: record {n} was acknowledged without its content"

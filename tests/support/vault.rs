@@ -38,7 +38,7 @@ pub(crate) fn kept(site: &Site) -> Kept {
             let (index, record) = (found["seal"].as_u64().unwrap(), &found["record"]);
             let sealed_at = sealed(site, index).statement.sealed_at;
             let id = record["id"].as_str().unwrap();
-            let entries = vault.content(index, sealed_at, RecordId::parse(id).unwrap()).await.unwrap();
+            let entries = vault.content(index, sealed_at, RecordId::parse(id).unwrap()).await.unwrap().entries;
             kept.contents.insert(id.to_owned(), entries);
             strings(record, &mut |text| pseudonyms.extend(parse_pseudonym(text)));
         }

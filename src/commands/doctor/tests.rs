@@ -113,12 +113,23 @@ async fn a_vault_that_is_gone_is_not_begun_anew() {
 
     // An object that does not open, and a folder that others can look into.
     std::fs::create_dir_all(root.join("audit/persons")).unwrap();
-    std::fs::write(root.join("audit/persons/00"), "x").unwrap();
+    std::fs::write(root.join("audit/persons/0123456789abcdef"), "x").unwrap();
     std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o755)).unwrap();
     let told = text(&config).await;
-    assert!(told.contains("audit/persons/00`: it is no object of a vault"), "{told}");
+    assert!(told.contains("audit/persons/0123456789abcdef`: it is no object of a vault"), "{told}");
     assert!(told.contains("warning   vault") && told.contains("is open to others (mode 755)"), "{told}");
-    std::fs::remove_file(root.join("audit/persons/00")).unwrap();
+    std::fs::remove_file(root.join("audit/persons/0123456789abcdef")).unwrap();
+    // What is not called as objects are is nobody's, and does not keep a log from being served.
+    std::fs::create_dir_all(root.join("audit/erasures")).unwrap();
+    for stray in ["audit/persons/notes\u{1b}[2J.txt", "audit/persons/.nfs0001", "audit/erasures/0123456789abcdef"] {
+        std::fs::write(root.join(stray), "x").unwrap();
+    }
+    start(&config).await.unwrap();
+    let told = text(&config).await;
+    for stray in ["persons/notes\\u{1b}[2J.txt", "persons/.nfs0001", "erasures/0123456789abcdef"] {
+        assert!(told.contains(&format!("warning   vault          `audit/{stray}` is no object of a vault")), "{told}");
+    }
+    assert!(told.contains("nothing that was erased is there") && !told.contains('\u{1b}'), "{told}");
 
     let keygen = crate::cli::KeygenArgs { only: Some(crate::cli::KeyKind::Vault), public: false };
     let (kept, away) = (folder.path().join("kept.key"), folder.path().join("away"));

@@ -7,11 +7,13 @@ use super::Report;
 use crate::clock::SystemClock;
 use crate::commands::output::{absolute, absolute_store};
 use crate::config::{Config, VaultPlace};
+use crate::erase::{EraseError, Undone, undone};
 use crate::record::identity::IdentityKey;
 use crate::seal::keys::{KeyError, LogKey};
 use crate::serve::ServeError;
 use crate::serve::keys::{load_identity, load_vault_key};
 use crate::serve::vault::Log;
+use crate::tlog::note::VerifierKey;
 use crate::vault::{Options, Vault, VaultError, VaultStore, open_place, open_to_others};
 use crate::worm::local::{Place, probe};
 use crate::worm::{ObjectKey, StoreUrl, WormStore};
@@ -99,10 +101,49 @@ async fn key(
     if let Err(error) = vault.resolve(&HashSet::new()).await {
         return tell(report, &error);
     }
+    match vault.strays().await {
+        Ok(strays) => {
+            for stray in strays {
+                report.warning("vault", format!("`{stray}` is no object of a vault, and nothing reads it; take it away"));
+            }
+        }
+        Err(error) => return tell(report, &error),
+    }
+    match vault.missing_objects().await {
+        Ok(missing) if missing.is_empty() => {}
+        Ok(missing) => report.problem(
+            "vault",
+            format!(
+                "{} of its objects of persons are not there any more, so whoever they named cannot be told; put them back from a backup while \
+                 `serve` does not run",
+                missing.len()
+            ),
+        ),
+        Err(error) => return tell(report, &error),
+    }
+    if let Some(store) = store {
+        stays_erased(store, (log, own.verifier()), &vault, report).await;
+    }
     match vault.intents().await {
         Ok(intents) if intents.is_empty() => report.ok("vault", format!("it is the vault of this log `{log}`")),
         Ok(intents) => report.warning("vault", format!("{} erasures are begun and not finished; `serve` finishes them", intents.len())),
         Err(error) => tell(report, &error),
+    }
+}
+
+/// Whether what was erased is not there.
+async fn stays_erased(store: &Arc<dyn WormStore>, of: (&str, &VerifierKey), vault: &Vault, report: &mut Report) {
+    match undone(store, of, vault).await {
+        Ok(Undone { persons: 0, records: 0 }) => report.ok("vault", "nothing that was erased is there"),
+        Ok(Undone { persons, records }) => report.problem(
+            "vault",
+            format!(
+                "what was erased is there again (entries of persons: {persons}, records with content: {records}): somebody put back older \
+                 copies of objects; `serve` erases it again when it starts"
+            ),
+        ),
+        Err(EraseError::Unread(error) | EraseError::Vault(error)) => tell(report, &error),
+        Err(error) => report.unchecked("vault", format!("whether what was erased stays erased could not be found out: {error}")),
     }
 }
 

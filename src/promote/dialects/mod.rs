@@ -320,16 +320,19 @@ const TABLES: &[(Option<Dialect>, &[Row], Families)] = &[
 /// Indexed keys by what stands before the index.
 pub(crate) type Families = &'static [(&'static str, Family)];
 
+/// A table by attribute keys.
+type ByKey<K, V> = HashMap<K, V, BuildHasherDefault<KeyHasher>>;
+
 /// All tables, ready for look-ups.
 #[derive(Debug)]
 pub(crate) struct Tables {
     /// With the key as text, so that a key that is found need not be checked to be one.
-    rows: HashMap<Box<[u8]>, (Known, Box<str>), BuildHasherDefault<KeyHasher>>,
+    rows: ByKey<Box<[u8]>, (Known, Box<str>)>,
     /// Rows of words that several use, with their dialects.
-    own: HashMap<&'static [u8], Vec<(Dialect, Known)>, BuildHasherDefault<KeyHasher>>,
+    own: ByKey<&'static [u8], Vec<(Dialect, Known)>>,
     /// Dialects that have such rows.
     owners: Dialects,
-    families: HashMap<&'static [u8], (Family, Dialect), BuildHasherDefault<KeyHasher>>,
+    families: ByKey<&'static [u8], (Family, Dialect)>,
 }
 
 impl Tables {

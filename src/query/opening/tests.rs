@@ -57,16 +57,17 @@ async fn content_is_shown_only_where_it_is_what_was_committed_to() {
         committed("deux"),
         committed("three"),
     ));
-    let found = open(&vaults, &hit(3, &line)).await;
+    let (found, problems) = open(&vaults, &hit(3, &line)).await;
+    assert!(problems.is_empty());
     let shown = ["input hello", "output other", "retrieval.documents[1].content deux", "retrieval.documents[2].content absent"];
     assert_eq!(states(&found), shown);
-    assert!(states(&open(&vaults, &hit(4, &line)).await).iter().all(|state| state.ends_with("absent")), "another seal");
+    assert!(states(&open(&vaults, &hit(4, &line)).await.0).iter().all(|state| state.ends_with("absent")), "another seal");
     // Of two records of one id that say different things, each has its own; what is the other's is no forgery.
     let mut contradicted = hit(3, &line);
     contradicted.standing = crate::query::Standing::Conflict;
-    assert_eq!(states(&open(&vaults, &contradicted).await)[1], "output absent");
+    assert_eq!(states(&open(&vaults, &contradicted).await.0)[1], "output absent");
     let other = Vaults { key: VaultKey::new(&[8; 32]), ..vaults };
-    assert!(states(&open(&other, &hit(3, &line)).await)[0].contains("bring the right key file"), "another key");
+    assert!(states(&open(&other, &hit(3, &line)).await.0)[0].contains("bring the right key file"), "another key");
 }
 
 #[test]
@@ -87,15 +88,19 @@ fn what_is_gone_is_explained_by_an_erasure_or_by_time_or_not_at_all() {
     let of_traces = [root, elsewhere, child.clone()];
     let why = |erasures: &[Hit], retention: Option<&str>, now: i64| {
         let retention = retention.map(|r| r.parse().unwrap());
-        Reasons { erasures, of_traces: &of_traces, retention, now: UnixSeconds(SEALED + now) }.of(&child)
+        let erasures = Erasures::new(erasures.to_vec());
+        Reasons { erasures: &erasures, of_traces: &of_traces, retention, now: UnixSeconds(SEALED + now) }.of(&child)
     };
-    let erased = Gone::Erased { at: "2026-11-21T10:00:00.000000000Z".into(), ground: "Art. 17".into(), record: "e1".into() };
+    let by = |record: &str| {
+        Gone::Erased(Erasure { at: "2026-11-21T10:00:00.000000000Z".into(), ground: "Art. 17".into(), record: record.into() })
+    };
+    let erased = by("e1");
     assert_eq!(why(&[erasure(9, &format!("\"{ALICE}\""))], None, 0), erased, "the person stands in another record of the trace");
     assert_eq!(why(&[erasure(9, &format!("\"{ID}\""))], None, 0), erased);
     let of_record = erasure(10, &format!("\"{ID}\"")).line;
     let of_record = hit(10, &String::from_utf8(of_record.to_vec()).unwrap().replace("\"e1\"", "\"e2\""));
     let both = why(&[erasure(9, &format!("\"{ALICE}\"")), of_record], None, 0);
-    assert!(matches!(both, Gone::Erased { record, .. } if record == "e2"), "the one that names the record itself");
+    assert_eq!(both, by("e2"), "the one that names the record itself");
     let further = format!(r#""ps:66687aad:00","filter":"{{\"persons\":[\"{ALICE}\"]}}""#);
     assert_eq!(why(&[erasure(9, &further)], None, 0), erased);
     for (erasures, what) in [
@@ -106,4 +111,35 @@ fn what_is_gone_is_explained_by_an_erasure_or_by_time_or_not_at_all() {
         assert_eq!(why(&erasures, Some("30d"), 0), Gone::Unexplained, "{what}");
         assert_eq!(why(&erasures, Some("30d"), 32 * 86_400), Gone::Expired("30d".parse().unwrap()), "{what}");
     }
+    // One that says what it took, took that and nothing else, whomever the trace names.
+    let saying = |records: &str| erasure(9, &format!(r#""{ALICE}","filter":"{{\"records\":[{records}],\"scope\":\"person\"}}""#));
+    assert_eq!(why(&[saying(&format!(r#"[\"20261120\",\"3\",\"{ID}\"]"#))], None, 0), erased);
+    for (records, what) in [
+        (String::new(), "nothing"),
+        (format!(r#"[\"20261120\",\"4\",\"{ID}\"]"#), "of another seal"),
+        (r#"[\"20261120\",\"3\",\"00000000000000000000000000000000\"]"#.to_owned(), "another record"),
+    ] {
+        assert_eq!(why(&[saying(&records)], None, 0), Gone::Unexplained, "{what}");
+    }
+}
+
+/// Scenario: a junk file, and one of ours that is damaged, lie beside a seal's true pack. Guarantee: what the true one holds is shown; what
+/// it does not hold is not passed off as gone, and the file is named.
+#[tokio::test]
+async fn junk_beside_a_pack_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let vaults = vaults(&folder, &[("input", "hello")]).await;
+    let line = record(&format!(r#""input":{},"output":{}"#, committed("hello"), committed("lost")));
+    let day = std::fs::read_dir(folder.path().join("vault/log/packs")).unwrap().next().unwrap().unwrap().path();
+    let pack = std::fs::read_dir(&day).unwrap().next().unwrap().unwrap();
+    let name = pack.file_name().into_string().unwrap();
+    let seal = name.split_once('-').unwrap().0;
+    std::fs::write(day.join(format!("{seal}-notes of mine")), "x").unwrap();
+    let (found, problems) = open(&vaults, &hit(3, &line)).await;
+    assert_eq!((states(&found), problems), (vec!["input hello".to_owned(), "output absent".to_owned()], Vec::<String>::new()));
+    std::fs::write(day.join(format!("{seal}-0000000000000000")), std::fs::read(pack.path()).unwrap()).unwrap();
+    let (found, problems) = open(&vaults, &hit(3, &line)).await;
+    assert_eq!(states(&found)[0], "input hello");
+    assert!(states(&found)[1].contains("-0000000000000000`: it does not open"), "{:?}", states(&found));
+    assert_eq!(problems.len(), 1, "{problems:?}");
 }

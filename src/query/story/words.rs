@@ -91,16 +91,7 @@ pub(super) fn quote(text: &str) -> String {
 /// Makes the sender's text safe for a terminal: whatever could move the cursor, colour the screen, end the line or turn the direction of
 /// reading around is shown as its number.
 pub fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        let unsafe_mark = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if c.is_control() || unsafe_mark {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    crate::vault::shown(text)
 }
 
 /// Enough of a hash to recognise it by: `sha256:9f86d081884c7d65...`.

@@ -1,0 +1,113 @@
+//! Who is meant: from an id or a pseudonym to every form under which evidence or the vault has the person; and who asks for it.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::plan::Plan;
+use super::{EraseError, Eraser, Parts, Target, Wish};
+use crate::query::person::{Label, Names, Wanted};
+use crate::record::RecordId;
+use crate::record::apart::{PersonEntry, as_kept};
+use crate::record::identity::{IdentityKey, IdentityMode, pseudonym, vault_pseudonym};
+use crate::vault::{Scope, VaultError, parse_pseudonym};
+
+impl Eraser {
+    /// Who is meant, and what the vault has of them.
+    pub(super) async fn resolve(&self, wish: &Wish) -> Result<(Target, Vec<PersonEntry>), EraseError> {
+        let Parts { vault, identity, realm_attribute, .. } = self.parts.as_ref();
+        let who = wish.who.as_str();
+        if wish.scope == Scope::Record {
+            let id = RecordId::parse(&who.trim().to_ascii_lowercase());
+            let id = id.ok_or_else(|| EraseError::Wrong(format!("`{who}` is no record id: it has 32 hexadecimal digits")))?;
+            return Ok((Target::Record(id), Vec::new()));
+        }
+        if who.is_empty() {
+            return Err(EraseError::Wrong("nobody is named".to_owned()));
+        }
+        let (entries, everybody) = match parse_pseudonym(who) {
+            _ if !wish.is_stored_form() => {
+                let known = vault.find(&HashSet::from([who]), Some(identity)).await?;
+                let mut found = known.entries;
+                found.retain(|entry| wish.realms.is_empty() || wish.realms.contains(&entry.realm));
+                (found, Some(known.everybody.into()))
+            }
+            Some(pseudonym) => (vault.resolve(&HashSet::from([pseudonym])).await?, None),
+            None => (Vec::new(), None),
+        };
+        let names = Names {
+            key: Some(identity.clone()),
+            realms: wish.realms.clone(),
+            realm_attribute: realm_attribute.clone(),
+            vault: Some(entries.clone()),
+            everybody,
+            as_sent: wish.as_sent,
+        };
+        Ok((Target::Person { scope: wish.scope, wanted: Wanted::new(Label::Person, who, &names) }, entries))
+    }
+
+    /// Every form under which evidence or the vault has the person, who must be one.
+    pub(super) fn forms(&self, plan: &Plan, entries: &[PersonEntry], wish: &Wish) -> Result<BTreeSet<String>, EraseError> {
+        let mut forms: BTreeSet<String> = entries.iter().map(|entry| vault_pseudonym(&entry.pseudonym)).collect();
+        let mut realms: BTreeSet<&str> = entries.iter().map(|entry| entry.realm.as_str()).collect();
+        for (form, realm) in &plan.forms {
+            if let Some(realm) = realm {
+                if !wish.realms.is_empty() && !wish.realms.contains(realm) {
+                    continue;
+                }
+                realms.insert(realm);
+            }
+            forms.insert(form.clone());
+        }
+        if wish.realms.is_empty() && realms.len() > 1 {
+            let shown = |realm: &&str| if realm.is_empty() { "\"\"".to_owned() } else { (*realm).to_owned() };
+            return Err(EraseError::Ambiguous { realms: realms.iter().map(shown).collect() });
+        }
+        Ok(forms)
+    }
+
+    /// How evidence names who asked for an erasure: a person like any other (`record.md`, `control.by`), so with persons in the vault they
+    /// have an entry there, which is made if they have none. Who asks for their own erasure has none afterwards.
+    pub(super) async fn name(
+        &self,
+        by: &str,
+        wish: &Wish,
+        (forms, entries): (&BTreeSet<String>, &[PersonEntry]),
+    ) -> Result<String, EraseError> {
+        let Parts { vault, identity, identity_mode, .. } = self.parts.as_ref();
+        let is_target = wish.scope != Scope::Record && by == wish.who || entries.iter().any(|entry| entry.id == as_kept(by));
+        if let Some(own) = forms.iter().find(|form| is_target && form.starts_with("ps:")) {
+            return Ok(own.clone());
+        }
+        if let Some(pseudonym) = parse_pseudonym(by) {
+            if forms.contains(by) || !vault.resolve(&HashSet::from([pseudonym])).await?.is_empty() {
+                return Ok(by.to_owned());
+            }
+            return Err(EraseError::Wrong("nobody in the vault has the pseudonym that was given with --by; give the id".to_owned()));
+        }
+        if is_keyed(by, identity) || *identity_mode == IdentityMode::Plain && by.starts_with("id:") {
+            return Ok(by.to_owned());
+        }
+        // Whatever else it is, it is an id, and is not sealed as it stands.
+        let keyed = identity.keyed();
+        match identity_mode {
+            IdentityMode::Plain => Ok(format!("id:{by}")),
+            IdentityMode::Keyed => Ok(pseudonym(&keyed, "person", "", by)),
+            IdentityMode::Vault => {
+                let key = keyed.texts("person", &["", by]);
+                let mut fresh = [0; 16];
+                getrandom::fill(&mut fresh).map_err(|_| VaultError::Randomness)?;
+                let given = vault.persons().pseudonym(key, || fresh);
+                if !given.stored {
+                    let entry = PersonEntry { key, pseudonym: given.pseudonym, realm: String::new(), id: as_kept(by).to_owned() };
+                    vault.remember(&[entry]).await?;
+                }
+                Ok(vault_pseudonym(&given.pseudonym))
+            }
+        }
+    }
+}
+
+/// Whether it is a whole pseudonym under the identity key.
+fn is_keyed(by: &str, identity: &IdentityKey) -> bool {
+    let digits = by.strip_prefix("ps:").and_then(|rest| rest.strip_prefix(identity.id())).and_then(|rest| rest.strip_prefix(':'));
+    digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+}

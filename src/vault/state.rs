@@ -1,0 +1,207 @@
+//! What the vault's writer remembers of the vault itself, so that an older copy of an object that is put back is noticed, and one that is
+//! taken away.
+//!
+//! ```text
+//! state      one object, JSON
+//!   searched   seals of the log below this one were searched for `erasure` records, and what they tell is here
+//!   persons    pseudonyms whose entries were erased, for good: none is ever given twice
+//!   taken      records whose content was erased, with the places of their packs, as long as packs of that day are kept
+//!   objects    names of the objects of persons that must be there
+//! ```
+//!
+//! All of it but `objects` can be made again from evidence. An older copy of this very object only means that more of the log is searched;
+//! where it is gone, all of it is.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::PoisonError;
+
+use super::key::Kind;
+use super::persons::{parse_pseudonym, pseudonym_text};
+use super::told::{Places, Told, add, read_places, write_places};
+use super::{Vault, VaultError, persons, rewrite::is_expired};
+use crate::clock::UnixSeconds;
+use crate::record::canonical::Json;
+use crate::retain::Period;
+use crate::worm::ObjectKey;
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Seals that were searched: those of lesser index.
+    pub searched: u64,
+    /// Pseudonyms of persons who were erased.
+    pub persons: BTreeSet<[u8; 16]>,
+    /// Records whose content was erased.
+    pub taken: Places,
+    /// Objects of persons, names below the log.
+    pub objects: BTreeSet<String>,
+}
+
+impl State {
+    /// Takes in what an erasure tells.
+    pub fn learn(&mut self, told: &Told) {
+        self.persons.extend(&told.persons);
+        if let Some(records) = &told.records {
+            add(&mut self.taken, records);
+        }
+    }
+
+    /// Forgets content whose time would be over by now: what is put back of it is deleted by the day of its pack.
+    pub fn expire(&mut self, period: Period, now: UnixSeconds) {
+        self.taken.retain(|(_, day), _| !is_expired(*day, period, now));
+    }
+
+    fn to_json(&self) -> Json {
+        Json::object([
+            ("searched", Json::String(self.searched.to_string())),
+            ("persons", Json::Array(self.persons.iter().map(|p| Json::String(pseudonym_text(p))).collect())),
+            ("taken", write_places(&self.taken)),
+            ("objects", Json::Array(self.objects.iter().map(Json::string).collect())),
+        ])
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let json = Json::parse(bytes).ok()?;
+        let texts = |name: &str| json.get(name)?.as_array()?.iter().map(Json::as_str).collect::<Option<Vec<_>>>();
+        Some(State {
+            searched: json.get("searched")?.as_str()?.parse().ok()?,
+            persons: texts("persons")?.into_iter().map(parse_pseudonym).collect::<Option<_>>()?,
+            taken: read_places(json.get("taken")?.as_array()?),
+            objects: texts("objects")?.into_iter().map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// What a look at the objects of persons found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Objects that are not there any more, or not as they were.
+    pub objects: u64,
+    /// Persons who were stored and are not; they are written again when they are met again.
+    pub persons: u64,
+    /// Pseudonyms that were erased and stand in the vault again.
+    pub back: HashSet<[u8; 16]>,
+}
+
+impl Vault {
+    /// The state as it is stored now; the empty one where there is none.
+    pub async fn stored_state(&self) -> Result<State, VaultError> {
+        let key = self.key("state");
+        let Some(plain) = self.read(Kind::State, &key).await? else { return Ok(State::default()) };
+        State::parse(&plain)
+            .ok_or_else(|| VaultError::damaged(&key, "it is no state of a vault that this version knows; deleted, it is made again"))
+    }
+
+    /// The writer's state.
+    pub async fn state(&self) -> State {
+        self.0.state.lock().await.clone()
+    }
+
+    /// Changes the writer's state; durable when it answers.
+    pub async fn change_state(&self, change: impl FnOnce(&mut State)) -> Result<(), VaultError> {
+        let mut state = self.0.state.lock().await;
+        let mut changed = state.clone();
+        change(&mut changed);
+        if changed == *state {
+            return Ok(());
+        }
+        let key = self.key("state");
+        let body = self.0.key.seal(Kind::State, &key, |out| out.write_all(&changed.to_json().to_jcs()))?;
+        self.write(&key, body).await?;
+        *state = changed;
+        Ok(())
+    }
+
+    /// Objects of persons that are about to be deleted by their writer are not missed.
+    pub(super) async fn unlist(&self, keys: &[ObjectKey]) -> Result<(), VaultError> {
+        let names: HashSet<&str> = keys.iter().filter_map(|key| self.below(key)).collect();
+        self.change_state(|state| state.objects.retain(|name| !names.contains(name.as_str()))).await
+    }
+
+    /// Names of objects of persons that the state lists and that are not there. Asked twice where some are: a writer may be merging them.
+    pub async fn missing_objects(&self) -> Result<BTreeSet<String>, VaultError> {
+        let mut missing = BTreeSet::new();
+        for _ in 0..2 {
+            let state = self.stored_state().await?;
+            let listed = self.list_all("persons/").await?;
+            let there: HashSet<&str> = listed.iter().filter_map(|listed| self.below(&listed.key)).collect();
+            missing = state.objects.into_iter().filter(|name| !there.contains(name.as_str())).collect();
+            if missing.is_empty() {
+                break;
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Compares the objects of persons with what this writer wrote and read there. Where something is gone, was changed by others or is
+    /// theirs, all are read again, and whoever is not stored any more counts as such: who comes again is written again, under the same
+    /// pseudonym.
+    ///
+    /// KNOWN GAP: an older copy with as many bytes as the object that it takes the place of is noticed by the next start only.
+    pub async fn watch(&self) -> Result<Watched, VaultError> {
+        // Nobody merges meanwhile. What is written meanwhile is not among what is known before.
+        let _alone = self.0.rewriting.lock().await;
+        let before = self.known_objects();
+        let mut listed: BTreeMap<ObjectKey, u64> =
+            self.list_all("persons/").await?.into_iter().map(|listed| (listed.key, listed.size)).collect();
+        listed.retain(|key, _| self.is_persons(key));
+        let gone: HashSet<&ObjectKey> = before.iter().filter(|(key, size)| listed.get(key) != Some(size)).map(|(key, _)| key).collect();
+        let foreign = {
+            let mut objects = self.0.objects.lock().unwrap_or_else(PoisonError::into_inner);
+            objects.retain(|key, _| !gone.contains(key));
+            let known = objects.len();
+            for (key, size) in listed {
+                objects.entry(key).or_insert(size);
+            }
+            objects.len() > known
+        };
+        let mut watched = Watched { objects: u64::try_from(gone.len()).unwrap_or(u64::MAX), ..Watched::default() };
+        if !gone.is_empty() || foreign {
+            let erased = self.state().await.persons;
+            let mut present = HashSet::new();
+            for (_, entries) in self.persons_objects().await? {
+                for entry in entries {
+                    if erased.contains(&entry.pseudonym) {
+                        watched.back.insert(entry.pseudonym);
+                    }
+                    present.insert((entry.key, entry.pseudonym));
+                }
+            }
+            watched.persons = self.0.persons.keep_stored(&present);
+        }
+        let names = self.known_objects().keys().filter_map(|key| self.below(key)).map(str::to_owned).collect();
+        self.change_state(|state| state.objects = names).await?;
+        Ok(watched)
+    }
+
+    fn known_objects(&self) -> BTreeMap<ObjectKey, u64> {
+        self.0.objects.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a key of the vault is that of an object of persons.
+    pub(super) fn is_persons(&self, key: &ObjectKey) -> bool {
+        self.below(key).is_some_and(persons::is_name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::RecordId;
+
+    #[test]
+    fn the_state_is_read_back_as_written_and_forgets_what_is_over() {
+        let day = |text: &str| UnixSeconds::parse_strict(&format!("{text}T00:00:00Z")).unwrap();
+        let ids = BTreeSet::from([RecordId([1; 16])]);
+        let mut state = State {
+            searched: 77,
+            persons: BTreeSet::from([[1; 16], [2; 16]]),
+            taken: Places::from([((3, day("2026-11-20")), ids.clone()), ((9, day("2026-11-21")), ids)]),
+            objects: BTreeSet::from(["persons/00".to_owned()]),
+        };
+        assert_eq!(State::parse(&state.to_json().to_jcs()), Some(state.clone()));
+        state.expire("30d".parse().unwrap(), day("2026-12-21"));
+        assert_eq!(state.taken.keys().map(|(seal, _)| *seal).collect::<Vec<_>>(), [9]);
+        assert_eq!(State::parse(b"{}"), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! What a sealed `erasure` record tells of what it took: enough to find the packs again, and to tell what an erasure took from what
+//! somebody else deleted.
+//!
+//! It stands in `control.filter`, which is JCS text:
+//!
+//! ```text
+//! {"part":"2",                                     absent in the first record of an erasure
+//!  "persons":["ps:..."],                           further forms of the person besides control.target
+//!  "records":[["20261121","17","<record id>",...]],  day of the pack, seal, records whose content was taken
+//!  "scope":"person","shared":true}
+//! ```
+//!
+//! Records of versions before this one have no `records`: what they took can only be inferred from whom they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::persons::parse_pseudonym;
+use super::{Scope, pack};
+use crate::clock::UnixSeconds;
+use crate::record::RecordId;
+use crate::record::canonical::Json;
+
+/// Records by the seal that holds them, and the day (UTC, its first second) under which the vault keeps the packs of that seal.
+pub type Places = BTreeMap<(u64, UnixSeconds), BTreeSet<RecordId>>;
+
+/// The day of a seal, under which the vault keeps its packs.
+pub fn day_of(sealed_at: UnixSeconds) -> UnixSeconds {
+    UnixSeconds(sealed_at.0.div_euclid(86_400).saturating_mul(86_400))
+}
+
+/// Most records that one `erasure` record names. Each takes some 37 bytes in the line, each seal some 35 at most, and a line has 1 MiB.
+pub const RECORDS_MAX: usize = 10_000;
+
+/// One `erasure` record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Its own id; empty where it has none.
+    pub id: String,
+    /// Every form of the person, and a record's id where it is about one.
+    pub targets: BTreeSet<String>,
+    /// Pseudonyms whose entries were erased.
+    pub persons: BTreeSet<[u8; 16]>,
+    /// What was taken; `None`: it does not say.
+    pub records: Option<Places>,
+}
+
+impl Told {
+    /// Reads an `erasure` record of the writer's own making; `None` where it is none, whatever telemetry calls so.
+    pub fn parse(record: &Json) -> Option<Self> {
+        let text = |path: &str| record.path(path).and_then(Json::as_str);
+        if text("source.signal") != Some("control") || text("kind") != Some("erasure") {
+            return None;
+        }
+        let filter = text("control.filter").and_then(|text| Json::parse(text.as_bytes()).ok());
+        let persons = filter.as_ref().and_then(|f| f.get("persons")).and_then(Json::as_array).unwrap_or_default();
+        let targets: BTreeSet<String> =
+            text("control.target").into_iter().chain(persons.iter().filter_map(Json::as_str)).map(str::to_owned).collect();
+        Some(Told {
+            id: text("id").unwrap_or_default().to_owned(),
+            persons: targets.iter().filter_map(|form| parse_pseudonym(form)).collect(),
+            records: filter.as_ref().and_then(|f| f.get("records")).and_then(Json::as_array).map(read_places),
+            targets,
+        })
+    }
+
+    /// Whether it says that it took this record's content.
+    pub fn took(&self, seal: u64, record: RecordId) -> bool {
+        let of_seal = |places: &Places| {
+            places.range((seal, UnixSeconds(i64::MIN))..=(seal, UnixSeconds(i64::MAX))).any(|(_, ids)| ids.contains(&record))
+        };
+        self.records.as_ref().is_some_and(of_seal)
+    }
+}
+
+/// `control.filter` of an erasure. `part` counts the records of one erasure from 0.
+pub fn filter_text(scope: Scope, shared: bool, persons: impl Iterator<Item = String>, part: u64, records: &Places) -> String {
+    let mut members = vec![("scope".to_owned(), Json::string(scope.as_str())), ("records".to_owned(), write_places(records))];
+    if shared {
+        members.push(("shared".to_owned(), Json::Bool(true)));
+    }
+    let persons: Vec<Json> = persons.map(Json::String).collect();
+    if !persons.is_empty() {
+        members.push(("persons".to_owned(), Json::Array(persons)));
+    }
+    if part > 0 {
+        members.push(("part".to_owned(), Json::String(part.saturating_add(1).to_string())));
+    }
+    Json::Object(members).to_jcs_string()
+}
+
+/// `[["20261121","17","<record id>",...],...]`
+pub(super) fn write_places(places: &Places) -> Json {
+    let one = |((seal, at), ids): (&(u64, UnixSeconds), &BTreeSet<RecordId>)| {
+        let place = [Json::String(pack::day(*at)), Json::String(seal.to_string())];
+        Json::Array(place.into_iter().chain(ids.iter().map(|id| Json::String(id.to_string()))).collect())
+    };
+    Json::Array(places.iter().map(one).collect())
+}
+
+/// What of it can be read; a later version may write more.
+pub(super) fn read_places(places: &[Json]) -> Places {
+    let one = |place: &Json| -> Option<((u64, UnixSeconds), BTreeSet<RecordId>)> {
+        let (day, rest) = place.as_array()?.split_first()?;
+        let (seal, ids) = rest.split_first()?;
+        let ids = ids.iter().filter_map(|id| RecordId::parse(id.as_str()?)).collect();
+        Some(((seal.as_str()?.parse().ok()?, pack::parse_day(day.as_str()?)?), ids))
+    };
+    let mut found = Places::new();
+    for (place, ids) in places.iter().filter_map(one) {
+        found.entry(place).or_default().extend(ids);
+    }
+    found
+}
+
+/// The same places without what `known` names.
+pub fn without(places: &Places, known: &Places) -> Places {
+    let left = places.iter().map(|(place, ids)| {
+        let left = known.get(place).map_or_else(|| ids.clone(), |known| ids.difference(known).copied().collect());
+        (*place, left)
+    });
+    left.filter(|(_, ids): &(_, BTreeSet<RecordId>)| !ids.is_empty()).collect()
+}
+
+/// Adds `more` to `places`.
+pub fn add(places: &mut Places, more: &Places) {
+    for (place, ids) in more {
+        places.entry(*place).or_default().extend(ids);
+    }
+}
+
+/// In parts of at most `most` records.
+pub fn divide(places: &Places, most: usize) -> Vec<Places> {
+    let mut parts: Vec<Places> = Vec::new();
+    let mut room = 0;
+    for (place, ids) in places {
+        for id in ids {
+            if room == 0 {
+                parts.push(Places::new());
+                room = most.max(1);
+            }
+            room -= 1;
+            if let Some(part) = parts.last_mut() {
+                part.entry(*place).or_default().insert(*id);
+            }
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(of: &[(u64, &[u8])]) -> Places {
+        let day = UnixSeconds::parse_strict("2026-11-21T00:00:00Z").unwrap();
+        of.iter().map(|(seal, ids)| ((*seal, day), ids.iter().map(|n| RecordId([*n; 16])).collect())).collect()
+    }
+
+    fn record(signal: &str, filter: Option<&str>) -> Json {
+        let target = "ps:vault:abababababababababababababababab";
+        let mut control = vec![("target".to_owned(), Json::string(target))];
+        control.extend(filter.map(|filter| ("filter".to_owned(), Json::string(filter))));
+        Json::object([
+            ("id", Json::string("e1")),
+            ("kind", Json::string("erasure")),
+            ("source", Json::object([("signal", Json::string(signal))])),
+            ("control", Json::Object(control)),
+        ])
+    }
+
+    #[test]
+    fn what_was_taken_is_read_back_as_written() {
+        let taken = places(&[(7, &[1, 2]), (9, &[1])]);
+        let persons = ["ps:vault:cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd".to_owned(), "ps:66687aad:00".to_owned()];
+        let text = filter_text(Scope::Person, true, persons.into_iter(), 1, &taken);
+        assert!(
+            text.starts_with("{\"part\":\"2\",\"persons\":[\"ps:vault:cd") && text.ends_with("\"scope\":\"person\",\"shared\":true}"),
+            "{text}"
+        );
+        let told = Told::parse(&record("control", Some(&text))).unwrap();
+        assert_eq!((told.persons.len(), told.targets.len(), told.records.as_ref()), (2, 3, Some(&taken)));
+        assert!(told.took(7, RecordId([2; 16])) && !told.took(9, RecordId([2; 16])) && !told.took(8, RecordId([1; 16])));
+        assert_eq!(Told::parse(&record("span", Some(&text))), None, "telemetry erases nothing");
+        let before = Told::parse(&record("control", None)).unwrap();
+        assert_eq!((before.records.clone(), before.took(7, RecordId([1; 16]))), (None, false));
+    }
+
+    #[test]
+    fn parts_hold_everything_once_and_fit_a_line() {
+        let all = places(&[(1, &[1, 2, 3]), (2, &[4, 5])]);
+        let parts = divide(&all, 2);
+        assert_eq!(parts, [places(&[(1, &[1, 2])]), places(&[(1, &[3]), (2, &[4])]), places(&[(2, &[5])])]);
+        assert_eq!(without(&all, &parts[0]), places(&[(1, &[3]), (2, &[4, 5])]));
+        assert!(without(&all, &all).is_empty() && divide(&Places::new(), 2).is_empty());
+        let day = UnixSeconds::parse_strict("2026-11-21T00:00:00Z").unwrap();
+        let most: Places = (0..RECORDS_MAX).map(|n| ((u64::MAX - n as u64, day), BTreeSet::from([RecordId([7; 16])]))).collect();
+        // As it stands inside a line, quoted once more.
+        let line = Json::String(filter_text(Scope::Person, true, std::iter::empty(), 0, &most)).to_jcs();
+        assert!(line.len() < 1024 * 1024 - 16 * 1024, "{}", line.len());
+    }
+}
