@@ -8,10 +8,12 @@ mod values;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock::UnixNanos;
 use crate::config::{Endpoint, Environment, Overrides, PrintFormat};
+use crate::lint::Finding;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
@@ -194,7 +196,11 @@ impl VerifyArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  spanseal query --user alice@example.com --from 2026-11-01\n  spanseal query --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 --format json\n  \
-    spanseal query --kind decision --model gpt-4o --format jsonl > decisions.jsonl\n  spanseal query --record-id 0f1e... --proof --format json\n\n\
+    spanseal query --kind decision --model gpt-4o --format jsonl > decisions.jsonl\n  spanseal query --record-id 0f1e... --proof --format json\n  \
+    spanseal query --kind config_change                      what spanseal itself was configured to do, and what changed\n\n\
+    Kinds that applications report: inference, embedding, retrieval, rerank, tool, agent, workflow, guardrail, evaluation, decision,\n\
+    review, explanation, lineage, action, event, model_version, deployment, prompt_version, dataset_version, training, policy.\n\
+    Kinds that spanseal writes itself: config_change, access, hold, erasure, retention, alert.\n\n\
     Persons are stored as pseudonyms; --user, --subject and --person find the plain, keyed and vault forms at once.\nNothing found is not an error: exit code 0."
 )]
 pub struct QueryArgs {
@@ -273,7 +279,7 @@ pub enum QueryFormat {
 /// `spanseal show`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  spanseal show 4bf92f3577b34da6a3ce929d0e0e4736\n  spanseal show loan-2026-0042 --json\n  spanseal show 4bf9... --content --identities   what was said and by whom, from the vault\n\nExit codes: 0 shown, 1 nothing found, 2 could not look."
+    after_help = "Examples:\n  spanseal show 4bf92f3577b34da6a3ce929d0e0e4736\n  spanseal show loan-2026-0042 --json\n  spanseal show 4bf9... --content --identities   what was said and by whom, from the vault\n\nExit codes: 0 shown, 1 nothing found, 2 could not look, or somebody or something asked for is missing and no erasure or retention explains it."
 )]
 pub struct ShowArgs {
     /// Trace id, record id or decision id
@@ -431,7 +437,7 @@ pub struct LintArgs {
     pub framework: Vec<String>,
     /// What makes the exit code 1; `none` for nothing
     #[arg(long, value_name = "FINDINGS", value_delimiter = ',', default_value = "missing,unknown,conflicts,rejected")]
-    pub fail_on: Vec<LintFinding>,
+    pub fail_on: Vec<FailOn>,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: LintFormat,
@@ -458,25 +464,34 @@ pub enum LintFormat {
     Json,
 }
 
-/// What `lint` may fail on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LintFinding {
-    /// Members that the kind of record requires
-    Missing,
-    /// Members that somebody asks for besides
-    Recommended,
-    /// Keys that look like misspelt ones
-    Unknown,
-    /// Values that do not fit, or contradict each other
-    Conflicts,
-    /// Values that were cut
-    Truncated,
-    /// Spans and logs that cannot become records
-    Rejected,
-    /// Spans and logs that are not AI
-    NotAi,
-    /// Nothing
-    None,
+/// What `lint` may fail on: a kind of finding, or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailOn(pub Option<Finding>);
+
+impl ValueEnum for FailOn {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [FailOn; Finding::ALL.len() + 1] = {
+            let [a, b, c, d, e, f, g] = Finding::ALL;
+            [
+                FailOn(Some(a)),
+                FailOn(Some(b)),
+                FailOn(Some(c)),
+                FailOn(Some(d)),
+                FailOn(Some(e)),
+                FailOn(Some(f)),
+                FailOn(Some(g)),
+                FailOn(None),
+            ]
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self.0 {
+            Some(finding) => PossibleValue::new(finding.word()).help(finding.meaning()),
+            None => PossibleValue::new("none").help("Nothing"),
+        })
+    }
 }
 
 /// `spanseal attributes`.

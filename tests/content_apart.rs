@@ -2,12 +2,15 @@
 //! its content, and the vault holds no content of a seal that never came to be.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use spanseal::api::Standing;
+use spanseal::seal::{Options, start};
 use spanseal::worm::memory::{CreateOnly, Fault};
 
 use crate::support::apart::{acknowledged_are_whole, batch_apart, expect_whole};
-use crate::support::log::{Process, TestLog, id};
+use crate::support::log::{Process, TestLog, batch, id};
 use crate::support::place::PlaceFault;
 
 /// Sends records 1 to 3 in one request and 3 to 5 in another; returns those that were acknowledged.
@@ -214,4 +217,46 @@ async fn content_without_a_vault_is_refused() {
     let process = TestLog::new(CreateOnly::Honoured).open().await.unwrap().unwrap();
     let refused = process.submit(batch_apart(&apart, 1..=1, 1)).await.unwrap_err();
     assert!(refused.to_string().contains("no vault"), "{refused}");
+}
+
+/// Scenario: the vault has no room for anything, while the log's own store takes every heartbeat; later it has room again, and nobody sends.
+/// Guarantee: the process is not ready, and says why, as soon as it would not be for a store that takes nothing, and is ready again by itself.
+#[tokio::test(start_paused = true)]
+async fn a_process_whose_vault_takes_nothing_is_not_ready() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let place = log.place.clone().unwrap();
+    let vault = place.vault();
+    vault.claim(&TestLog::key().verifier().to_string()).await.unwrap();
+    let store = log.store.process();
+    let heartbeat = Some(Duration::from_secs(60));
+    let (handle, task) = start(Options { vault: Some(vault.clone()), heartbeat, ..log.options(&store) }).await.unwrap();
+    let standing = Standing::new(Arc::new(log.clock.clone()), heartbeat);
+    standing.opened(task.status.clone(), Arc::clone(&task.stats));
+    let process = Process { store, handle, task, vault: Some(vault) };
+    let seconds = async |count: u64| {
+        for _ in 0..count {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            log.clock.advance(Duration::from_secs(1));
+        }
+    };
+    process.submit(batch_apart(&process, 1..=1, 1)).await.unwrap();
+    seconds(200).await;
+    assert_eq!(standing.ready(), Ok(()));
+    place.fill(true);
+    for passed in [0, 60, 120] {
+        assert_eq!(standing.ready(), Ok(()), "{passed}");
+        assert!(process.submit(batch_apart(&process, 2..=2, 1)).await.is_err());
+        seconds(60).await;
+    }
+    assert!(standing.ready().unwrap_err().contains("the vault takes nothing"));
+    // What keeps nothing apart is sealed all the same, and says nothing of the vault.
+    process.submit(batch(3..=3, 0)).await.unwrap();
+    seconds(60).await;
+    assert!(standing.ready().is_err());
+    place.fill(false);
+    seconds(60).await;
+    assert_eq!(standing.ready(), Ok(()));
+    process.submit(batch_apart(&process, 2..=2, 1)).await.unwrap();
+    process.drain().await.unwrap();
+    acknowledged_are_whole(&log, &[1, 2], "after the vault had room again").await;
 }

@@ -154,6 +154,10 @@ fn a_person_is_erased_while_their_log_is_served() {
     let (record, pseudonym) = (root[0]["record"]["id"].as_str().unwrap(), root[0]["record"]["subject"]["id"].as_str().unwrap());
     let opened = site.run(&["show", record, "--content", "--identities"]).success().stdout;
     assert!(opened.contains("ROOT-OF-ALICE") && opened.contains("CHILD-OF-ALICE") && opened.contains(ALICE), "{opened}");
+    // By the name that the story has for her, so that a reader joins the two.
+    let alice = opened.lines().find(|line| line.contains(ALICE)).unwrap().trim();
+    let (name, rest) = alice.split_at("Person A".len());
+    assert!(rest.trim_start().starts_with(pseudonym) && opened.contains(&format!("{name} (")), "{opened}");
     let proof = site.path("proof.json");
     std::fs::write(&proof, site.run(&["prove", record]).success().stdout).unwrap();
     let with_content: Value = serde_json::from_str(&site.run(&["prove", record, "--content"]).success().stdout).unwrap();
@@ -186,7 +190,9 @@ fn a_person_is_erased_while_their_log_is_served() {
     let shown = site.run(&["show", record, "--content", "--identities"]).success().stdout;
     let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.contains("erased on 20") && flat.contains(ground), "{shown}");
-    assert!(flat.contains("nobody: erased on 20") && !flat.contains(ALICE), "{shown}");
+    assert!(flat.contains(&format!("{pseudonym} nobody: erased on 20")) && !flat.contains(ALICE), "{shown}");
+    // One reason for all of it stands once, and once for the person.
+    assert_eq!(flat.matches(ground).count(), 2 + flat.matches("An erasure was recorded").count(), "{shown}");
     let content = found(&site, &["--record-id", record, "--content"]);
     let states: Vec<&str> = content[0]["content"].as_array().unwrap().iter().map(|c| c["state"].as_str().unwrap()).collect();
     assert!(!states.is_empty() && states.iter().all(|state| *state == "erased"), "{content:?}");
@@ -232,6 +238,31 @@ fn a_person_and_a_record_are_erased_while_nothing_runs() {
     assert!(site.verified()["logs"][0]["seals"].as_u64().unwrap() > seals);
     let shown = site.run(&["show", &about_both, "--content"]).success().stdout;
     assert!(shown.contains("sent by mistake"), "{shown}");
+}
+
+/// Scenario: persons and contents were taken out of the vault by hand. Guarantee: who asks for them is told that nothing explains it, once for
+/// all of it, and the exit code says that the answer is not whole.
+#[test]
+fn whoever_is_missing_without_an_erasure_is_no_complete_answer() {
+    let site = site();
+    let receiver = site.serve();
+    everything(&receiver);
+    assert!(receiver.stop().success());
+    let root = found(&site, &["--subject", ALICE, "--trace-id", &format!("{:032x}", 1)]);
+    let (record, pseudonym) = (root[0]["record"]["id"].as_str().unwrap(), root[0]["record"]["subject"]["id"].as_str().unwrap());
+    site.run(&["show", record, "--identities", "--content"]).success();
+    for folder in ["persons", "packs"] {
+        std::fs::remove_dir_all(site.path("store-vault/spanseal").join(folder)).unwrap();
+    }
+    for (flag, problem) in [("--identities", "not every person"), ("--content", "not all that was said")] {
+        let shown = site.run(&["show", record, flag]);
+        let flat = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(shown.status.code(), Some(2), "{shown}");
+        assert!(shown.stderr.contains(problem) && flat.matches("ot in the vault, and no erasure").count() == 1, "{shown}");
+        if flag == "--identities" {
+            assert!(flat.contains(&format!("Person A {pseudonym} nobody: not in the vault, and no erasure explains it")), "{shown}");
+        }
+    }
 }
 
 /// Scenario: somebody on the machine knows the port and not the vault key. Guarantee: nothing is erased, and the answer says what is
@@ -420,7 +451,7 @@ fn what_cannot_be_erased_is_said() {
     let shown = site.run(&["show", &trace, "--content"]);
     assert_eq!(shown.status.code(), Some(2), "{shown}");
     let flat = shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flat.contains("not shown: the vault could not be opened: its key file") && !flat.contains("erased on"), "{shown}");
+    assert!(flat.contains("Not shown: the vault could not be opened: its key file") && !flat.contains("erased on"), "{shown}");
     let refused = site.run(&["erase", "--person", BOB, "--ground", "asked", "--yes"]);
     assert!(refused.status.code() == Some(2) && refused.stderr.contains("does not exist"), "{refused}");
     let served = site.run(&["serve"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixSeconds};
 use crate::seal::{Stats, Status};
 
 /// What a seal may take beyond two heartbeats before it counts as overdue: a put that is tried again.
@@ -61,19 +61,29 @@ impl Standing {
             return Err("the newest seal is not known to be committed; nothing is acknowledged until it is");
         }
         let sealed_at = writer.status.borrow().sealed_at;
-        let age = self.clock.now().ceil_seconds().0.saturating_sub(sealed_at.0);
-        let allowed = self.heartbeat.map(|h| h * 2 + OVERDUE_GRACE);
-        if allowed.is_some_and(|allowed| u64::try_from(age).is_ok_and(|age| age > allowed.as_secs())) {
+        if self.is_overdue(sealed_at) {
             return Err("the newest seal is overdue: the store takes none");
         }
+        // Heartbeats keep nothing apart, so seals may come in time while every batch with content fails.
+        let failing_since = writer.stats.vault_failing_since.value();
+        if failing_since > 0 && self.is_overdue(UnixSeconds(i64::try_from(failing_since).unwrap_or(i64::MAX))) {
+            return Err("the vault takes nothing: records that keep content or a person apart are not acknowledged");
+        }
         Ok(())
+    }
+
+    /// Whether something that every heartbeat is to bring has not come since then.
+    fn is_overdue(&self, since: UnixSeconds) -> bool {
+        let age = self.clock.now().ceil_seconds().0.saturating_sub(since.0);
+        let allowed = self.heartbeat.map(|h| h * 2 + OVERDUE_GRACE);
+        allowed.is_some_and(|allowed| u64::try_from(age).is_ok_and(|age| age > allowed.as_secs()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, UnixNanos, UnixSeconds};
+    use crate::clock::{ManualClock, UnixNanos};
 
     #[test]
     fn ready_only_while_seals_are_committed_in_time() {

@@ -22,6 +22,11 @@ fn every_command_has_help_with_examples() {
     let query = Cli::command().find_subcommand_mut("query").unwrap().render_long_help().to_string();
     let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(query.contains("every record that states a decision"), "{query}");
+    // Whoever does not know what there is to look for finds it here.
+    let kinds = query.split("Kinds that").skip(1).flat_map(|list| list.split([' ', ',', '.'])).collect::<Vec<_>>();
+    for kind in values::KINDS {
+        assert!(kinds.contains(&kind), "{kind}: {query}");
+    }
     let mut top = Cli::command();
     let help = top.render_long_help().to_string();
     for word in ["demo", "serve", "verify", "query", "show", "prove", "check", "doctor", "keygen", "SPANSEAL_STORE", "64"] {

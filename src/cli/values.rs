@@ -16,7 +16,7 @@ use crate::verify::Bound;
 use crate::worm::StoreUrl;
 
 /// Every kind of `spanseal.record/1`.
-const KINDS: [&str; 27] = [
+pub(super) const KINDS: [&str; 27] = [
     "inference",
     "embedding",
     "retrieval",

@@ -12,7 +12,7 @@ use crate::query::filter::Filter;
 use crate::query::log::TrustedKey;
 use crate::query::opening::{Erasure, Erasures, Gone, Held, Opened, Reasons, held, open};
 use crate::query::scan::Request;
-use crate::query::story::{Item, Section, clean, member_in_words};
+use crate::query::story::{Item, Section, Story, clean, list, member_in_words, sentence};
 use crate::record::canonical::Json;
 use crate::record::content::referred;
 use crate::vault::{Entry, Vaults};
@@ -174,29 +174,51 @@ fn undone_in_words(erasure: &Erasure) -> String {
     )
 }
 
-/// For `show`: every content under its record's number.
+/// Content that is not there for one reason.
+struct Lost {
+    why: String,
+    /// By the number of the record.
+    what: Vec<(usize, Vec<String>)>,
+}
+
+/// For `show`: every content under its record's number, then what is not there: each reason once, with all that it is the reason of.
 pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
     let mut items = Vec::new();
+    let mut lost: Vec<Lost> = Vec::new();
     // Numbered as the story numbers them: records of unknown formats stand last there and have none.
     let known = hits.iter().zip(said).filter(|(hit, _)| hit.is_known());
-    for (n, (hit, of_hit)) in known.enumerate() {
+    for (number, (hit, of_hit)) in (1..).zip(known) {
         let named = referred(&hit.record);
         for Said { member, what } in of_hit {
-            let about = format!("Record {}, {}", n + 1, member_in_words(member));
-            match what {
+            let why = match what {
                 What::Content(entry) => {
+                    let words = member_in_words(member, Some(entry.scheme.as_str()));
                     let from = named.iter().find(|named| named.is_fetched && named.member == *member);
                     let from = from.map_or_else(String::new, |from| format!(", as it was fetched from {}", clean(&from.reference)));
-                    items.push(Item::Text(format!("{about}{from}:")));
+                    items.push(Item::Text(format!("Record {number}, {words}{from}:")));
                     let text = String::from_utf8_lossy(&entry.content);
                     items.extend(text.lines().map(|line| Item::Verbatim(clean(line))));
+                    continue;
                 }
-                What::Gone(gone) => items.push(Item::Text(format!("{about}: {}.", in_words(gone)))),
-                What::Undone(erasure) => items.push(Item::Text(format!("{about}: {}.", undone_in_words(erasure)))),
-                What::Problem(why) => items.push(Item::Text(format!("{about}: not shown: {}.", clean(why)))),
-                What::Elsewhere(reference) => items.push(Item::Text(format!("{about}: {}.", elsewhere(reference)))),
+                What::Gone(gone) => sentence(&in_words(gone)),
+                What::Undone(erasure) => sentence(&undone_in_words(erasure)),
+                What::Problem(why) => format!("Not shown: {}", clean(why)),
+                What::Elsewhere(reference) => sentence(&elsewhere(reference)),
+            };
+            let words = member_in_words(member, None);
+            let of_reason = match lost.iter_mut().find(|lost| lost.why == why) {
+                Some(lost) => &mut lost.what,
+                None => &mut lost.push_mut(Lost { why, what: Vec::new() }).what,
+            };
+            match of_reason.last_mut() {
+                Some((record, of_record)) if *record == number => of_record.push(words),
+                _ => of_reason.push((number, vec![words])),
             }
         }
+    }
+    for Lost { why, what } in lost {
+        items.push(Item::Text(format!("{why}:")));
+        items.extend(what.into_iter().map(|(number, words)| Item::Point(format!("record {number}: {}", list(&words)))));
     }
     if items.is_empty() {
         items.push(Item::Text("No record of this story keeps content in the vault.".to_owned()));
@@ -256,7 +278,8 @@ fn base64(bytes: &[u8]) -> String {
     base64::Engine::encode(&base64::prelude::BASE64_STANDARD, bytes)
 }
 
-/// For `show --identities`: who the persons of the story are, as far as that can be told.
+/// For `show --identities`: who the persons of the story are, as far as that can be told, and whether all of them are known or known to be
+/// erased.
 ///
 /// KNOWN GAP: reading who somebody is, or what was said, makes no `access` record: only the log's writer seals, and a reader is another
 /// process.
@@ -264,7 +287,7 @@ pub(super) async fn identities(
     config: &Config,
     store: &Arc<dyn WormStore>,
     hits: &[Hit],
-    trusted: &[TrustedKey],
+    (story, trusted): (&Story, &[TrustedKey]),
 ) -> anyhow::Result<(Section, bool)> {
     let wanted = crate::query::opening::pseudonyms(hits);
     let vaults = read::vaults(config).await?;
@@ -278,34 +301,42 @@ pub(super) async fn identities(
     };
     for (log, pseudonyms) in wanted {
         let erased = erasures.of_persons(&log);
-        let mut asked = true;
         let known = match &vaults {
             Some(vaults) => resolve(vaults, &log, &pseudonyms).await,
             None => Err(no_vault(config)),
         };
-        let known = known.unwrap_or_else(|why| {
-            (complete, asked) = (false, false);
-            items.push(Item::Text(format!("Not resolved: {}.", clean(&why))));
-            Vec::new()
-        });
+        let known = match known {
+            Ok(known) => known,
+            Err(why) => {
+                complete = false;
+                items.push(Item::Text(format!("Not resolved: {}.", clean(&why))));
+                continue;
+            }
+        };
         for pseudonym in &pseudonyms {
             let shown = crate::vault::pseudonym_text(pseudonym);
-            match (known.iter().find(|entry| entry.pseudonym == *pseudonym), erased.get(pseudonym)) {
+            let who = match (known.iter().find(|entry| entry.pseudonym == *pseudonym), erased.get(pseudonym)) {
                 (Some(_), Some(erasure)) => {
                     complete = false;
-                    items.push(Item::Verbatim(format!("{shown}  {}", undone_in_words(erasure))));
+                    undone_in_words(erasure)
                 }
-                (None, Some(erasure)) if asked => items.push(Item::Verbatim(format!("{shown}  nobody: {}", erased_in_words(erasure)))),
-                (Some(entry), None) if entry.realm.is_empty() => items.push(Item::Verbatim(format!("{shown}  {}", clean(&entry.id)))),
-                (Some(entry), None) => items.push(Item::Verbatim(format!("{shown}  {} (in {})", clean(&entry.id), clean(&entry.realm)))),
-                (None, None) if asked => {
+                (None, Some(erasure)) => format!("nobody: {}", erased_in_words(erasure)),
+                (Some(entry), None) if entry.realm.is_empty() => clean(&entry.id),
+                (Some(entry), None) => format!("{} (in {})", clean(&entry.id), clean(&entry.realm)),
+                (None, None) => {
                     complete = false;
-                    items.push(Item::Verbatim(format!("{shown}  nobody: not in the vault, and no erasure explains it")));
+                    "nobody: not in the vault, and no erasure explains it".to_owned()
                 }
-                (None, _) => {}
-            }
+            };
+            items.push(person(story, &shown, &who));
         }
     }
+    // In the order of the story; whom it does not name stands last, and a sentence first.
+    items.sort_by_key(|item| match item {
+        Item::Verbatim(line) if line.starts_with(NOBODY) => (2, String::new()),
+        Item::Verbatim(line) => (1, line.clone()),
+        _ => (0, String::new()),
+    });
     let keyed = hits.iter().flat_map(|hit| crate::query::filter::persons_of(&hit.record));
     if keyed.into_iter().any(|id| id.starts_with("ps:") && !id.starts_with("ps:vault:")) {
         let text = "Keyed pseudonyms are one-way: ask `spanseal query --person ID` whether one is a person that you have in mind.";
@@ -315,6 +346,14 @@ pub(super) async fn identities(
         items.push(Item::Text("No person of this story has a pseudonym of the vault.".to_owned()));
     }
     Ok((Section { heading: "Who they are (from the vault)".to_owned(), items }, complete))
+}
+
+/// In place of a name that the story has for somebody.
+const NOBODY: &str = "(not told)";
+
+fn person(story: &Story, pseudonym: &str, who: &str) -> Item {
+    let name = story.name_of(pseudonym).unwrap_or_else(|| NOBODY.to_owned());
+    Item::Verbatim(format!("{name:<10} {pseudonym}  {who}"))
 }
 
 async fn resolve(vaults: &Vaults, log: &str, pseudonyms: &BTreeSet<[u8; 16]>) -> Result<Vec<crate::record::apart::PersonEntry>, String> {

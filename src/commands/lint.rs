@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use super::output;
 use super::read::width;
-use crate::cli::{LintArgs, LintFinding, LintFormat};
+use crate::cli::{LintArgs, LintFormat};
 use crate::config::Config;
 use crate::lint::{Finding, Input, Linter, Report, Verdict};
 use crate::promote::{ContentMode, IdentityKey, IdentityMode, Promoter};
@@ -30,7 +30,7 @@ pub async fn run(args: LintArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     let linter = Arc::try_unwrap(linter).ok().context("the receiver still runs; try again")?;
     let mut report = linter.into_inner().unwrap_or_else(PoisonError::into_inner).finish(inputs);
-    let fail_on = findings(&args.fail_on);
+    let fail_on: Vec<Finding> = args.fail_on.iter().filter_map(|fail_on| fail_on.0).collect();
     judge(&mut report, &fail_on);
     match args.format {
         LintFormat::Table => output::answer(&print::text(&report, args.columns.or_else(width), &fail_on))?,
@@ -57,21 +57,6 @@ fn promoter(config: &Config) -> anyhow::Result<Promoter> {
     settings.identity_mode = IdentityMode::Keyed;
     settings.content = ContentMode::Hash;
     Promoter::new(settings).map_err(|why| anyhow::anyhow!("{why}"))
-}
-
-/// What is to fail.
-fn findings(fail_on: &[LintFinding]) -> Vec<Finding> {
-    let kinds = fail_on.iter().filter_map(|finding| match finding {
-        LintFinding::Missing => Some(Finding::Missing),
-        LintFinding::Recommended => Some(Finding::Recommended),
-        LintFinding::Unknown => Some(Finding::Unknown),
-        LintFinding::Conflicts => Some(Finding::Conflicts),
-        LintFinding::Truncated => Some(Finding::Truncated),
-        LintFinding::Rejected => Some(Finding::Rejected),
-        LintFinding::NotAi => Some(Finding::NotAi),
-        LintFinding::None => None,
-    });
-    kinds.collect()
 }
 
 /// The verdict, by what was to fail.

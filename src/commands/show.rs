@@ -28,13 +28,19 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
     }
     let mut story = tell(&answer.hits, &asked, Trust { key: key_source(&answer), complete, flags: &flags(global) });
     if args.identities {
-        let (section, all) = content::identities(config, &store, &answer.hits, &request.trusted).await?;
+        let (section, all) = content::identities(config, &store, &answer.hits, (&story, &request.trusted)).await?;
         story.insert(section);
+        if !all {
+            output::tell("problem: not every person of this story could be named: see \"Who they are\"");
+        }
         complete &= all;
     }
     if args.content {
         let (said, all) = content::bring_back(config, &store, &answer.hits, &request.trusted).await?;
         story.insert(content::section(&answer.hits, &said));
+        if !all {
+            output::tell("problem: not all that was said could be brought back: see \"What was said, word for word\"");
+        }
         complete &= all;
     }
     if args.json {

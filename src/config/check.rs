@@ -1,14 +1,13 @@
 //! What only the whole configuration shows: one clear sentence for each contradiction, and the warnings of what is allowed but unwise.
 
 use std::net::IpAddr;
-use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
 use super::yaml::ConfigError;
 use super::{Config, ContentMode, Endpoint, IdentityMode, references, rules, show_duration};
 use crate::promote::{IdentityKey, Promoter, Scrub};
-use crate::vault::{Persons, expect_apart};
+use crate::vault::{Persons, expect_apart, resolved};
 use crate::worm::StoreUrl;
 use crate::worm::s3::is_loopback;
 
@@ -84,35 +83,19 @@ fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
     }
 }
 
-/// An absolute path without `.` and `..`, by its letters alone: the file need not exist.
-pub(super) fn plain(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut out = PathBuf::new();
-    for part in absolute.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
-}
-
 fn key_files(config: &Config) -> Result<(), ConfigError> {
     let vault = config.content.vault.as_ref();
     let mut files = vec![("log.key_file", &config.log.key_file), ("identity.key_file", &config.identity.key_file)];
     files.extend(vault.map(|vault| ("content.vault.key_file", &vault.key_file)));
     for (i, (two, file)) in files.iter().enumerate() {
-        if let Some((one, same)) = files.iter().take(i).find(|(_, other)| plain(other) == plain(file)) {
+        if let Some((one, same)) = files.iter().take(i).find(|(_, other)| resolved(other) == resolved(file)) {
             return Err(ConfigError::new(format!("`{one}` and `{two}` are the same file `{}`; a key has one purpose", same.display())));
         }
     }
     let places = [("store", "evidence", Some(&config.store.url)), ("vault", "vault", vault.map(|v| &v.url))];
     for (place, what, url) in places {
         let Some(url @ StoreUrl::File(root)) = url else { continue };
-        if let Some((name, file)) = files.iter().find(|(_, file)| plain(file).starts_with(plain(root))) {
+        if let Some((name, file)) = files.iter().find(|(_, file)| resolved(file).starts_with(resolved(root))) {
             return Err(ConfigError::new(format!(
                 "`{name}` `{}` lies inside the {place} `{url}`; whoever copies the {what} would copy the key, so keep it elsewhere",
                 file.display(),

@@ -13,6 +13,7 @@ use super::{
     Receiver, Receivers, References, Retention, S3, Seal, Store, Telemetry, Tls,
 };
 use crate::clock::UnixSeconds;
+use crate::promote::rules::exposed;
 use crate::retain::{Class, Classes, Period};
 use crate::tlog::note::is_key_name;
 use crate::worm::{Mode, StoreUrl, is_name};
@@ -136,6 +137,9 @@ fn promotion(mut at: Section<'_>) -> Result<Promotion, ConfigError> {
     let mut keep_attributes = Vec::new();
     for scalar in at.texts("keep_attributes")?.unwrap_or_default() {
         let key = scalar.parse(|t| if t.is_empty() { Err("empty; write an attribute key".to_owned()) } else { Ok(t.to_owned()) })?;
+        if let Some(exposed) = exposed(&rules, std::slice::from_ref(&key)) {
+            return Err(scalar.error(format!("`{}`: {}", scalar.path, exposed.sentence())));
+        }
         keep_attributes.push(key);
         if keep_attributes.len() > KEEP_ATTRIBUTES_MAX {
             return Err(scalar.error(format!("`promotion.keep_attributes` has more than {KEEP_ATTRIBUTES_MAX} keys")));

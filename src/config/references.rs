@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::check::plain;
 use super::read::path;
 use super::section::Section;
 use super::units::{duration_within, show_size, size_within};
 use super::yaml::ConfigError;
 use super::{Config, DURATION_MIN};
 use crate::elsewhere::{From, Options, PLACES_MAX, Place};
+use crate::vault::resolved;
 use crate::worm::StoreUrl;
 
 const KIB: u64 = 1024;
@@ -97,8 +97,8 @@ fn private(config: &Config) -> Vec<(String, PathBuf)> {
     found
 }
 
-/// Whether one lies in the other, by their letters.
+/// Whether one lies in the other, links followed.
 fn overlap(folder: &Path, other: &Path) -> bool {
-    let (folder, other) = (plain(folder), plain(other));
+    let (folder, other) = (resolved(folder), resolved(other));
     folder.starts_with(&other) || other.starts_with(&folder)
 }

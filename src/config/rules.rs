@@ -3,7 +3,7 @@
 use super::section::{Entry, Scalar, Section};
 use super::yaml::ConfigError;
 use crate::promote::rules::{
-    self, Condition, Constant, EXPRESSION_MAX, Expected, Key, Pattern, RULES_MAX, Rule, Settable, Source, Vocabulary,
+    self, Clear, Condition, Constant, EXPRESSION_MAX, Expected, Key, Pattern, RULES_MAX, Rule, Settable, Source, Vocabulary,
 };
 use crate::promote::{RecordSignal, Scrub, THRESHOLDS_MAX, Threshold};
 use crate::record::canonical::Json;
@@ -18,8 +18,11 @@ const SIGNALS: [(&str, RecordSignal); 3] =
 pub(super) fn rules(at: &mut Section<'_>) -> Result<Vec<Rule>, ConfigError> {
     let Some(list) = at.sections("rules")? else { return Ok(Vec::new()) };
     let mut all: Vec<Rule> = Vec::new();
+    let mut written: Vec<Vec<Written>> = Vec::new();
     for mut at in list {
-        let rule = rule(&mut at)?;
+        let mut keys = Vec::new();
+        let rule = rule(&mut at, &mut keys)?;
+        written.push(keys);
         if all.iter().any(|other| other.name == rule.name) {
             return Err(at.error(format!("two rules are called `{}`; a name tells one from the other", rule.name)));
         }
@@ -30,10 +33,41 @@ pub(super) fn rules(at: &mut Section<'_>) -> Result<Vec<Rule>, ConfigError> {
         all.push(rule);
         at.finish()?;
     }
-    Ok(all)
+    match rules::exposed(&all, &[]) {
+        None => Ok(all),
+        Some(exposed) => {
+            let (rule, into) = match exposed.by {
+                Clear::Member { rule, path } => (Some(rule), Some(path)),
+                Clear::Kept { rule } => (Some(rule), None),
+                Clear::KeptForAll => (None, None),
+            };
+            let keys = rule.and_then(|rule| written.get(rule)).map(Vec::as_slice).unwrap_or_default();
+            let at = keys.iter().find(|at| at.key == exposed.key && at.into == into).map(|at| &at.error);
+            let sentence = exposed.sentence();
+            Err(at.map_or_else(
+                || ConfigError::new(&sentence),
+                |at| ConfigError { sentence: format!("{}: {sentence}", at.sentence), ..at.clone() },
+            ))
+        }
+    }
 }
 
-fn rule(at: &mut Section<'_>) -> Result<Rule, ConfigError> {
+/// Where a rule names an attribute that goes into the record.
+struct Written {
+    key: String,
+    /// The member, or `attributes`.
+    into: Option<&'static str>,
+    /// The place, with the path as its sentence.
+    error: ConfigError,
+}
+
+impl Written {
+    fn new(scalar: &Scalar<'_>, into: Option<&'static str>) -> Written {
+        Written { key: scalar.text.clone(), into, error: scalar.error(format!("`{}`", scalar.path)) }
+    }
+}
+
+fn rule(at: &mut Section<'_>, written: &mut Vec<Written>) -> Result<Rule, ConfigError> {
     let name = at.optional("name", name)?.ok_or_else(|| at.error("a rule needs a `name`, by which messages speak of it"))?;
     let mut inner = at.section("match")?;
     let mut rule = Rule {
@@ -42,15 +76,15 @@ fn rule(at: &mut Section<'_>) -> Result<Rule, ConfigError> {
         scope: inner.optional("scope", Pattern::parse)?,
         item: inner.optional("name", Pattern::parse)?,
         resource: expected(&mut inner, "resource")?,
-        has: keys(&mut inner, "has", Key::parse)?,
+        has: keys(&mut inner, "has", Key::parse, &mut Vec::new())?,
         attributes: expected(&mut inner, "attributes")?,
         when: inner.scalar("when")?.map(|scalar| condition(&scalar, Vocabulary::Telemetry)).transpose()?,
         promote: at.flag("promote", true)?,
         kind: at.optional("kind", rules::kind)?,
-        from: at.entries("from")?.into_iter().map(source).collect::<Result<_, _>>()?,
+        from: at.entries("from")?.into_iter().map(|entry| source(entry, written)).collect::<Result<_, _>>()?,
         set: at.entries("set")?.into_iter().map(constant).collect::<Result<_, _>>()?,
-        keep: keys(at, "keep", Key::kept)?,
-        drop: keys(at, "drop", Key::parse)?,
+        keep: keys(at, "keep", Key::kept, written)?,
+        drop: keys(at, "drop", Key::parse, &mut Vec::new())?,
     };
     inner.finish()?;
     // The order of a map says nothing either.
@@ -68,8 +102,15 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 /// Keys in any order: it says nothing, so it must not change the hash of the configuration.
-fn keys(at: &mut Section<'_>, name: &'static str, parse: fn(&str) -> Result<Key, String>) -> Result<Vec<Key>, ConfigError> {
-    let mut all: Vec<Key> = at.texts(name)?.unwrap_or_default().iter().map(|s| s.parse(parse)).collect::<Result<_, _>>()?;
+fn keys(
+    at: &mut Section<'_>,
+    name: &'static str,
+    parse: fn(&str) -> Result<Key, String>,
+    written: &mut Vec<Written>,
+) -> Result<Vec<Key>, ConfigError> {
+    let texts = at.texts(name)?.unwrap_or_default();
+    written.extend(texts.iter().map(|scalar| Written::new(scalar, None)));
+    let mut all: Vec<Key> = texts.iter().map(|s| s.parse(parse)).collect::<Result<_, _>>()?;
     all.sort_by(|a, b| a.text().cmp(b.text()));
     all.dedup();
     Ok(all)
@@ -96,7 +137,7 @@ fn condition(scalar: &Scalar<'_>, vocabulary: Vocabulary) -> Result<Condition, C
     })
 }
 
-fn source(entry: Entry<'_>) -> Result<Source, ConfigError> {
+fn source(entry: Entry<'_>, written: &mut Vec<Written>) -> Result<Source, ConfigError> {
     let target = entry.key(Settable::parse)?;
     let place = entry.error(format!("`{}` comes from no attribute; name one", target.path()));
     let mut values = Vec::new();
@@ -117,6 +158,7 @@ fn source(entry: Entry<'_>) -> Result<Source, ConfigError> {
         entry.texts_or_one()?
     };
     let mut read = Vec::new();
+    written.extend(keys.iter().map(|scalar| Written::new(scalar, Some(target.path()))));
     for scalar in &keys {
         read.push(scalar.parse(|text| {
             let key = Key::parse(text)?;

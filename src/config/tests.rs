@@ -185,6 +185,18 @@ fn contradictions_are_one_sentence_each() {
     assert!(load("receivers: {otlp: {protocols: {grpc: }}}").unwrap().receivers.http.is_none());
 }
 
+/// A key lies where its links lead, whatever they are called on the way.
+#[test]
+fn a_key_behind_a_link_into_the_store_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(at("store")).unwrap();
+    std::os::unix::fs::symlink(at("store"), at("elsewhere")).unwrap();
+    let with = |key: &str| format!("store: {{url: '{}'}}\nlog: {{key_file: '{}'}}\n", at("store").display(), at(key).display());
+    assert!(sentence(&with("elsewhere/log.key")).contains("lies inside the store"));
+    load(&with("keys/log.key")).unwrap_or_else(|e| panic!("{e}"));
+}
+
 /// Which vault there is, and what is in it, for every way to say so.
 #[test]
 fn where_there_is_a_vault_it_is_used() {

@@ -16,7 +16,7 @@ mod tests;
 pub use asked::{FRAMEWORKS, is_framework};
 pub use bodies::{Body, Broken, body, is_protobuf, strange_member};
 pub use observe::Linter;
-pub use report::{FORMAT, Finding, Group, Input, InputError, NotAi, Path, Records, Report, Totals, Unknown, Verdict, Wanted, Why};
+pub use report::{FORMAT, Finding, Group, Input, InputError, Near, NotAi, Path, Records, Report, Totals, Unknown, Verdict, Wanted, Why};
 
 /// The attributes that applications set, generated from the tables (`spanseal attributes`).
 #[doc = include_str!("ATTRIBUTES.md")]

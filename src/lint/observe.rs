@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::asked::{ASKED, Asked, When, asks_for};
 use super::bodies::{Broken, offset};
 use super::described::{MEMBERS, RESOURCE};
-use super::report::{AskedBy, FORMAT, Group, Input, InputError, NotAi, Path, Records, Report, Totals, Unknown, Verdict, Wanted, Why};
+use super::report::{AskedBy, FORMAT, Group, Input, InputError, Near, NotAi, Path, Records, Report, Totals, Unknown, Verdict, Wanted, Why};
 use crate::clock::UnixNanos;
 use crate::otlp::answer::Signal;
 use crate::otlp::metrics;
@@ -58,6 +58,8 @@ struct Seen {
     rejected_why: Option<String>,
     records: BTreeMap<(String, String), Made>,
     unknown: BTreeMap<String, (String, u64)>,
+    /// By rule and what is not met; as many as the configuration has parts of rules.
+    near: BTreeMap<(String, String), u64>,
     plain: u64,
     keys: BTreeSet<String>,
     keys_more: u64,
@@ -183,13 +185,21 @@ impl Linter {
             Err(Unpromoted::Malformed(malformed)) => (true, Some(malformed.to_string())),
             Err(Unpromoted::NoRoom | Unpromoted::NoRandomness) => (true, None),
         };
+        let plain = batch.records.is_empty();
+        if !rejected {
+            for near in self.promoter.near_rules(one, signal == Signal::Logs) {
+                if near.is_unanswered || plain {
+                    *group.near.entry((near.rule, near.lacks)).or_default() += 1;
+                }
+            }
+        }
         if rejected {
             group.rejected += 1;
             self.totals.rejected += 1;
             tally.counts.rejected += 1;
             tally.rejected_why = tally.rejected_why.take().or_else(|| why.clone());
             group.rejected_why = group.rejected_why.take().or(why);
-        } else if batch.records.is_empty() {
+        } else if plain {
             group.plain += 1;
             self.totals.not_ai += 1;
             tally.counts.skipped += 1;
@@ -259,6 +269,8 @@ impl Linter {
         }
         if item.keys.iter().any(|key| self.promoter.clue(key) == Clue::Ruled) {
             say(&mut why, "rule", "own rules speak of its keys, and it meets none that promotes".to_owned());
+        } else if self.groups.get(name).is_some_and(|group| !group.near.is_empty()) {
+            say(&mut why, "rule", "own rules nearly apply, and it meets none that promotes".to_owned());
         }
         for dialect in self.promoter.named_dialects(item.scope, item.name) {
             say(&mut why, "name_only", format!("its name or its scope's is one of `{dialect}`; a name alone makes nothing AI"));
@@ -414,6 +426,7 @@ impl Seen {
             }
         });
         let unknown = self.unknown.into_iter().map(|(key, (nearest, count))| Unknown { key, nearest, count });
+        let near_rules = self.near.into_iter().map(|((rule, lacks), count)| Near { rule, lacks, count });
         let not_ai = NotAi {
             count: self.plain,
             keys: self.keys.into_iter().collect(),
@@ -430,6 +443,7 @@ impl Seen {
             rejected_why: self.rejected_why,
             records: records.collect(),
             unknown: unknown.collect(),
+            near_rules: near_rules.collect(),
             not_ai: Some(not_ai).filter(|not_ai| not_ai.count > 0),
         }
     }

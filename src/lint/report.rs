@@ -39,6 +39,43 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// All kinds.
+    pub const ALL: [Finding; 7] = [
+        Finding::Missing,
+        Finding::Recommended,
+        Finding::Unknown,
+        Finding::Conflicts,
+        Finding::Truncated,
+        Finding::Rejected,
+        Finding::NotAi,
+    ];
+
+    /// Its word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Finding::Missing => "missing",
+            Finding::Recommended => "recommended",
+            Finding::Unknown => "unknown",
+            Finding::Conflicts => "conflicts",
+            Finding::Truncated => "truncated",
+            Finding::Rejected => "rejected",
+            Finding::NotAi => "not-ai",
+        }
+    }
+
+    /// What it is, for the help of the command line.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Finding::Missing => "Members that the kind of record requires",
+            Finding::Recommended => "Members that somebody asks for besides",
+            Finding::Unknown => "Keys that look like misspelt ones",
+            Finding::Conflicts => "Values that do not fit, or contradict each other",
+            Finding::Truncated => "Values that were cut",
+            Finding::Rejected => "Spans and logs that cannot become records",
+            Finding::NotAi => "Spans and logs that are not AI",
+        }
+    }
+
     /// What so many of them are.
     pub fn says(self) -> &'static str {
         match self {
@@ -174,6 +211,9 @@ pub struct Group {
     pub records: Vec<Records>,
     /// Keys that look like known ones.
     pub unknown: Vec<Unknown>,
+    /// Own rules that nearly apply. Where the one part that is not met says something else than the rule asks for, only of spans and logs that
+    /// are not AI: rules tell the others apart so.
+    pub near_rules: Vec<Near>,
     /// Why the others are not AI.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_ai: Option<NotAi>,
@@ -250,6 +290,17 @@ pub struct Unknown {
     /// What was probably meant.
     pub nearest: String,
     /// On how many spans or logs.
+    pub count: u64,
+}
+
+/// An own rule of which spans or logs meet all but one part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Near {
+    /// Its name.
+    pub rule: String,
+    /// The part that is not met, in words.
+    pub lacks: String,
+    /// Of how many spans, logs and events.
     pub count: u64,
 }
 

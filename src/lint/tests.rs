@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::described::{MEMBERS, RESOURCE};
 use super::*;
 use crate::clock::{UnixNanos, UnixSeconds};
+use crate::config::{Config, Environment, Overrides};
 use crate::otlp::answer::Signal;
 use crate::promote::testing::{Any, event, field, log, request, span};
 use crate::promote::vocabulary::keys_for;
@@ -260,6 +261,78 @@ fn why_a_span_is_not_ai() {
     assert_eq!(why("named").0, ["name_only"]);
     assert_eq!(why("resource").0, ["resource_only"]);
     assert_eq!(why("none"), (vec!["no_ai_key"], vec!["http.route".to_owned()]));
+}
+
+/// Scenario: own rules, and spans and logs that meet all but one part of them, all, or next to nothing. Guarantee: the rule is named with the
+/// part that is not met, and what was merely meant for another span is not told.
+#[test]
+fn rules_that_nearly_apply_are_named() {
+    let rules = r#"
+promotion:
+  rules:
+    - name: credit
+      match:
+        resource: {service.name: loans}
+        scope: app
+        name: predict
+        has: [audit.output]
+        attributes: {audit.live: true}
+        when: attributes["audit.confidence"] < 0.9
+      kind: decision
+    - {name: checks, match: {signal: span_event, name: policy.check, has: [rule]}, from: {policy.id: rule}}
+    - {name: overrides, match: {signal: log, has: [audit.by, audit.reason]}, kind: review}
+"#;
+    let told = |signal: Signal, body: &[u8]| {
+        let config = Config::parse("c.yaml", rules, &Overrides::default(), &Environment::default(), UnixSeconds(1_795_187_350)).unwrap();
+        let mut linter = Linter::new(Promoter::new(Settings { rules: config.promotion.rules, ..settings() }).unwrap(), &[]);
+        linter.body(signal, body, RECEIVED).unwrap();
+        let group = linter.finish(Vec::new()).groups.remove(0);
+        let near: Vec<String> = group.near_rules.iter().map(|near| format!("{}: {} ({})", near.rule, near.lacks, near.count)).collect();
+        (near, group.promoted, group.not_ai.map(|not_ai| not_ai.why[0].reason).unwrap_or_default())
+    };
+    let all = || vec![("audit.output", Any::text("yes")), ("audit.live", Any::bool(true)), ("audit.confidence", Any::double(0.5))];
+    let with =
+        |key: &'static str, value: Any| all().into_iter().filter(|(other, _)| *other != key).chain([(key, value)]).collect::<Vec<_>>();
+    let without = |key: &str| all().into_iter().filter(|(other, _)| *other != key).collect::<Vec<_>>();
+    let loans = [("service.name", Any::text("loans"))];
+    let one = |resource: &[(&str, Any)], scope: &str, name: &str, attributes: &[(&str, Any)]| {
+        told(Signal::Traces, &request(resource, (scope, "1"), &[span(name, attributes)]))
+    };
+    assert_eq!(one(&loans, "app", "predict", &all()), (vec![], 1, ""), "all is met");
+    for (attributes, lacks) in [
+        (without("audit.output"), "it has no `audit.output`"),
+        (without("audit.live"), "it has no `audit.live`"),
+        (without("audit.confidence"), "the condition of the rule cannot be decided for it: `audit.confidence` is not there"),
+        (
+            with("audit.confidence", Any::text("high")),
+            "the condition of the rule cannot be decided for it: `audit.confidence` was sent as a text",
+        ),
+        (with("audit.confidence", Any::double(0.95)), "the condition of the rule does not hold for it"),
+        (with("audit.live", Any::int(1)), "its `audit.live`, sent as a whole number, is not `true`"),
+        (with("audit.live", Any::bool(false)), "its `audit.live`, sent as a truth value, is not `true`"),
+    ] {
+        assert_eq!(one(&loans, "app", "predict", &attributes), (vec![format!("credit: {lacks} (1)")], 0, "rule"));
+        // Of what is a record anyway, only what the rule got no answer to.
+        let ai = [attributes, vec![("gen_ai.operation.name", Any::text("chat"))]].concat();
+        let is_answer = lacks.ends_with("hold for it") || lacks.contains("truth");
+        assert_eq!(one(&loans, "app", "predict", &ai), (if is_answer { vec![] } else { vec![format!("credit: {lacks} (1)")] }, 1, ""));
+    }
+    for (resource, scope, name, lacks) in [
+        (&loans[..], "app", "predictions", "its name is not `predict`"),
+        (&loans, "other", "predict", "its scope is not `app`"),
+        (&[], "app", "predict", "its resource has no `service.name`"),
+        (&[("service.name", Any::text("shop"))], "app", "predict", "`service.name` of its resource is not `loans`"),
+    ] {
+        assert_eq!(one(resource, scope, name, &all()).0, [format!("credit: {lacks} (1)")]);
+    }
+    // Two parts, or nothing but what all of the service have.
+    assert!(one(&loans, "other", "predict", &without("audit.output")).0.is_empty());
+    assert!(one(&loans, "app", "GET /", &[]).0.is_empty());
+    let check = event("policy.check", 1, &[("rules", Any::text("r-1"))]);
+    let body = request(&loans, ("x", "1"), &[[span("s", &[]), check.clone(), check].concat()]);
+    assert_eq!(told(Signal::Traces, &body).0, ["checks: an event of it has no `rule` (2)"]);
+    let body = request(&loans, ("x", "1"), &[log("o", Any::empty(), &[("audit.by", Any::text("alice@example.com"))])]);
+    assert_eq!(told(Signal::Logs, &body), (vec!["overrides: it has no `audit.reason` (1)".to_owned()], 0, "rule"));
 }
 
 /// Scenario: a value of the wrong type, one that is far too long, a span without ids, a log. Guarantee: each is counted where it belongs.

@@ -53,7 +53,7 @@ table! {
     UPTIME: Gauge "process.uptime" "process_uptime_seconds" "s" [] "How long this process has been running.";
     MEMORY: Gauge "process.memory.usage" "process_resident_memory_bytes" "By" [] "Resident memory.";
     OPEN_FDS: Gauge "process.unix.file_descriptor.count" "process_open_fds" "{file_descriptor}" [] "Open file descriptors.";
-    READY: Gauge "spanseal.ready" "spanseal_ready" "1" [] "1 while /readyz says ready: the log is open, its writer runs, and the newest commit is not in doubt.";
+    READY: Gauge "spanseal.ready" "spanseal_ready" "1" [] "1 while /readyz says ready: the log is open, its writer runs, the newest commit is in time and not in doubt, and the vault takes what it is given.";
 
     // Receiving and promoting.
     REQUESTS: Counter "spanseal.receiver.requests" "spanseal_receiver_requests_total" "{request}" ["signal", "outcome"] "Requests that ended, by signal and outcome.";

@@ -323,6 +323,9 @@ pub(super) fn attributes(draft: &mut Draft<'_>, who: &Who<'_>) -> Result<(), Mal
         }
     }
     if !draft.rest.is_empty() {
+        // KNOWN GAP: of a single text the preimage is its bytes alone (`utf8`), so the name of a single further attribute is kept nowhere. Of a
+        // prompt the member says what it is; of `rest` it does not. The preimages of `spanseal.record/1` never change, so the name needs a home
+        // beside it: in the vault, with the content, for it may name a person.
         let pairs = std::mem::take(&mut draft.rest);
         let content = held(draft, who, member::REST, pairs)?;
         draft.record.push(member::REST, Val::Content(Box::new(content)));

@@ -210,7 +210,7 @@ impl Promoter {
             keyed: settings.identity_key.keyed(),
             scrub,
             tables: Tables::new(enabled, &settings.keep_attributes),
-            rules: Rules::new(&settings.rules)?,
+            rules: Rules::new(&settings.rules, &settings.keep_attributes)?,
             enabled,
             required,
             settings,

@@ -16,24 +16,13 @@ use crate::record::content::keyed_hash_text;
 use crate::record::registry::{self as member, Member};
 
 impl<'a> Draft<'a> {
-    /// Puts one value where its row says.
+    /// Puts one value where its row says: one table, one line for each act.
     pub(crate) fn place(&mut self, who: &Who<'_>, to: To, place: Place, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
         match to {
             To::Member(member) => self.member(who, member, place, key, value, true)?,
             To::Fallback(member) => self.member(who, member, place, key, value, false)?,
-            To::Provider if value.as_str().is_some_and(is_framework) && self.framework.is_none() => self.framework = Some((key, value)),
-            To::Provider => {
-                let value = match value.as_str().map(|name| (name, provider(name))) {
-                    Some((sent, renamed)) if sent != renamed => Value::Text(renamed.as_bytes()),
-                    _ => value,
-                };
-                self.member(who, member::MODEL_PROVIDER, place, key, value, false)?;
-            }
-            To::Operation => {
-                self.operation = self.operation.or_else(|| value.as_str().and_then(kind_of_operation));
-                self.says_kind = true;
-                self.kept.push((key, value));
-            }
+            To::Provider => self.provider(who, place, key, value)?,
+            To::Operation => self.operation(key, value),
             To::Kind(words) => self.kind(words, key, value),
             To::KindOfNamed(words) => {
                 self.named_by_span = true;
@@ -55,20 +44,7 @@ impl<'a> Draft<'a> {
                 Some(text) if convert::is_media_type(text) => self.notes_of(side).media_type = Some(text.to_owned()),
                 _ => self.rest.push((key, value)),
             },
-            To::Reference(side) => {
-                let mut marks = Marks::default();
-                match value.as_str().and_then(|text| convert::address(text, who.scrub, &mut marks)) {
-                    Some(address) => {
-                        let notes = self.notes_of(side);
-                        notes.sent = value.as_str().map(|reference| Sent { key, reference });
-                        notes.reference = Some(address);
-                    }
-                    None => self.rest.push((key, value)),
-                }
-                if marks.scrubbed {
-                    self.scrubbed.push(side.member().path());
-                }
-            }
+            To::Reference(side) => self.reference(who, side, key, value),
             To::ClaimedHash(side) => match value.as_str() {
                 Some(text) if !text.is_empty() => {
                     let notes = self.notes_of(side);
@@ -77,37 +53,9 @@ impl<'a> Draft<'a> {
                 }
                 _ => self.rest.push((key, value)),
             },
-            To::ContextHash => match value.as_str() {
-                Some(text) if !text.is_empty() && !self.record.has(member::REVIEW_CONTEXT_HASH) => {
-                    let hash = keyed_hash_text(who.keyed.key_id(), &who.keyed.texts("claimed", &[text]));
-                    self.record.push(member::REVIEW_CONTEXT_HASH, Val::Str(Cow::Owned(hash)));
-                }
-                _ => self.rest.push((key, value)),
-            },
-            To::PromptHash => match value.as_str() {
-                Some(text) if !text.is_empty() && key.starts_with("gen_ai.") => {
-                    let mut marks = Marks::default();
-                    let hash = convert::claim(member::PROMPT_HASH, text.as_bytes(), who, &mut marks);
-                    self.marks(member::PROMPT_HASH.path(), marks);
-                    self.foreign_prompt_hash.get_or_insert(hash);
-                }
-                Some(text) if !text.is_empty() && !self.record.has(member::PROMPT_HASH) => {
-                    let mut marks = Marks::default();
-                    let hash = convert::claim(member::PROMPT_HASH, text.as_bytes(), who, &mut marks);
-                    self.marks(member::PROMPT_HASH.path(), marks);
-                    self.record.push(member::PROMPT_HASH, Val::Str(hash));
-                    self.record.set(member::PROMPT_HASH_SOURCE, Val::Str(Cow::Borrowed("producer")));
-                }
-                _ => self.rest.push((key, value)),
-            },
-            To::Template => match value {
-                Value::Text(text) if !self.record.has(member::PROMPT_TEMPLATE_HASH) && scan::text_holds(text) == Holds::Content => {
-                    let hash = lists::sha256_text(text);
-                    self.record.push(member::PROMPT_TEMPLATE_HASH, Val::Str(Cow::Owned(hash)));
-                    self.record.set(member::PROMPT_TEMPLATE_HASH_SOURCE, Val::Str(Cow::Borrowed("receiver")));
-                }
-                value => self.rest.push((key, value)),
-            },
+            To::ContextHash => self.context_hash(who, key, value),
+            To::PromptHash => self.prompt_hash(who, key, value),
+            To::Template => self.template(key, value),
             To::Invocation => self.invocation(who, key, value),
             To::Documents => {
                 if !lists::documents(self, who, &value)? {
@@ -125,31 +73,10 @@ impl<'a> Draft<'a> {
             To::When(..) => self.rest.push((key, value)),
             To::Carried(member) => self.member(who, member, Place::Carrier, key, value, false)?,
             To::Milliseconds(member) => {
-                let seconds = match value {
-                    Value::Double(ms) => Value::Double(ms / 1000.0),
-                    #[expect(clippy::as_conversions, reason = "exact below 2^53 milliseconds, which is longer than anybody waits")]
-                    Value::Int(ms) => Value::Double(ms as f64 / 1000.0),
-                    // Logs of coding agents write numbers as text.
-                    Value::Text(text) => match std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()) {
-                        Some(ms) => Value::Double(ms / 1000.0),
-                        None => Value::Text(text),
-                    },
-                    ref other => other.clone(),
-                };
+                let seconds = seconds(&value);
                 self.instead(value, |draft| draft.member(who, member, place, key, seconds, false))?;
             }
-            To::FirstChunkAt => match &value {
-                Value::Text(text) if self.first_chunk_at.is_none() => {
-                    self.first_chunk_at = std::str::from_utf8(bare(text)).ok().and_then(UnixNanos::parse);
-                    if self.first_chunk_at.is_some() {
-                        self.kept.push((key, value));
-                    } else {
-                        self.conflict(member::TIME_TO_FIRST_CHUNK.path());
-                        self.rest.push((key, value));
-                    }
-                }
-                _ => self.rest.push((key, value)),
-            },
+            To::FirstChunkAt => self.first_chunk(key, value),
             To::Level => {
                 if value.as_str().is_some_and(|level| level.eq_ignore_ascii_case("ERROR")) {
                     self.error_level = Some(key.clone());
@@ -169,6 +96,99 @@ impl<'a> Draft<'a> {
             To::Carrier | To::Rest => self.rest.push((key, value)),
         }
         Ok(())
+    }
+
+    /// A vendor by the name that the record has for it; a framework waits until nobody names a vendor.
+    fn provider(&mut self, who: &Who<'_>, place: Place, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
+        if value.as_str().is_some_and(is_framework) && self.framework.is_none() {
+            self.framework = Some((key, value));
+            return Ok(());
+        }
+        let value = match value.as_str().map(|name| (name, provider(name))) {
+            Some((sent, renamed)) if sent != renamed => Value::Text(renamed.as_bytes()),
+            _ => value,
+        };
+        self.member(who, member::MODEL_PROVIDER, place, key, value, false)
+    }
+
+    /// What the span did, in the convention's word for it.
+    fn operation(&mut self, key: Cow<'a, str>, value: Value<'a>) {
+        self.operation = self.operation.or_else(|| value.as_str().and_then(kind_of_operation));
+        self.says_kind = true;
+        self.kept.push((key, value));
+    }
+
+    /// Where a side's content lies, without what in an address names anybody.
+    fn reference(&mut self, who: &Who<'_>, side: Side, key: Cow<'a, str>, value: Value<'a>) {
+        let mut marks = Marks::default();
+        match value.as_str().and_then(|text| convert::address(text, who.scrub, &mut marks)) {
+            Some(address) => {
+                let notes = self.notes_of(side);
+                notes.sent = value.as_str().map(|reference| Sent { key, reference });
+                notes.reference = Some(address);
+            }
+            None => self.rest.push((key, value)),
+        }
+        if marks.scrubbed {
+            self.scrubbed.push(side.member().path());
+        }
+    }
+
+    /// What the application reported of the context that a reviewer saw: of content, so keyed anew.
+    fn context_hash(&mut self, who: &Who<'_>, key: Cow<'a, str>, value: Value<'a>) {
+        match value.as_str() {
+            Some(text) if !text.is_empty() && !self.record.has(member::REVIEW_CONTEXT_HASH) => {
+                let hash = keyed_hash_text(who.keyed.key_id(), &who.keyed.texts("claimed", &[text]));
+                self.record.push(member::REVIEW_CONTEXT_HASH, Val::Str(Cow::Owned(hash)));
+            }
+            _ => self.rest.push((key, value)),
+        }
+    }
+
+    /// A hash of the prompt that was reported. One under the convention's own name is weaker than what is computed from content, and waits.
+    fn prompt_hash(&mut self, who: &Who<'_>, key: Cow<'a, str>, value: Value<'a>) {
+        let Some(text) = value.as_str().filter(|text| !text.is_empty()) else { return self.rest.push((key, value)) };
+        let foreign = key.starts_with("gen_ai.");
+        if !foreign && self.record.has(member::PROMPT_HASH) {
+            return self.rest.push((key, value));
+        }
+        let mut marks = Marks::default();
+        let hash = convert::claim(member::PROMPT_HASH, text.as_bytes(), who, &mut marks);
+        self.marks(member::PROMPT_HASH.path(), marks);
+        if foreign {
+            self.foreign_prompt_hash.get_or_insert(hash);
+        } else {
+            self.record.push(member::PROMPT_HASH, Val::Str(hash));
+            self.record.set(member::PROMPT_HASH_SOURCE, Val::Str(Cow::Borrowed("producer")));
+        }
+    }
+
+    /// A prompt's template, of which the record holds a hash.
+    fn template(&mut self, key: Cow<'a, str>, value: Value<'a>) {
+        match value {
+            Value::Text(text) if !self.record.has(member::PROMPT_TEMPLATE_HASH) && scan::text_holds(text) == Holds::Content => {
+                let hash = lists::sha256_text(text);
+                self.record.push(member::PROMPT_TEMPLATE_HASH, Val::Str(Cow::Owned(hash)));
+                self.record.set(member::PROMPT_TEMPLATE_HASH_SOURCE, Val::Str(Cow::Borrowed("receiver")));
+            }
+            value => self.rest.push((key, value)),
+        }
+    }
+
+    /// When the answer began, as a point in time.
+    fn first_chunk(&mut self, key: Cow<'a, str>, value: Value<'a>) {
+        match &value {
+            Value::Text(text) if self.first_chunk_at.is_none() => {
+                self.first_chunk_at = std::str::from_utf8(bare(text)).ok().and_then(UnixNanos::parse);
+                if self.first_chunk_at.is_some() {
+                    self.kept.push((key, value));
+                } else {
+                    self.conflict(member::TIME_TO_FIRST_CHUNK.path());
+                    self.rest.push((key, value));
+                }
+            }
+            _ => self.rest.push((key, value)),
+        }
     }
 
     /// One claim of a carrier or resource, for a record that does not state its own.
@@ -434,6 +454,18 @@ pub(crate) fn holds(value: &Value<'_>, look: Look) -> Result<Holds, Malformed> {
         (Value::Bytes([]), _) => Holds::Nothing,
         _ => Holds::Content,
     })
+}
+
+/// Milliseconds as seconds; what is no number stays as it is. Logs of coding agents write numbers as text.
+fn seconds<'a>(milliseconds: &Value<'a>) -> Value<'a> {
+    let number = match milliseconds {
+        Value::Double(ms) => Some(*ms),
+        #[expect(clippy::as_conversions, reason = "exact below 2^53 milliseconds, which is longer than anybody waits")]
+        Value::Int(ms) => Some(*ms as f64),
+        Value::Text(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()),
+        _ => None,
+    };
+    number.map_or_else(|| milliseconds.clone(), |ms| Value::Double(ms / 1000.0))
 }
 
 /// A text without the quotes of a JSON string, if it is one without escapes.

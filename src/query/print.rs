@@ -2,7 +2,7 @@
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::story::{clean, is_done};
+use super::story::{clean, in_a_cell, is_done, out_of_range};
 use super::{Hit, Standing};
 use crate::record::canonical::{Json, write_string};
 
@@ -48,9 +48,12 @@ impl Column {
             Column::Service => text("source.service"),
             Column::Model => model(text("model.id").or_else(|| text("model.requested")), text("model.version")),
             Column::Outcome => outcome(hit),
-            Column::Confidence => number("confidence.score").map(|score| match number("confidence.threshold") {
-                Some(threshold) => format!("{score} of {threshold}"),
-                None => score,
+            Column::Confidence => number("confidence.score").map(|score| {
+                let odd = if out_of_range(hit, "confidence.score").is_some() { " (out of range)" } else { "" };
+                match number("confidence.threshold") {
+                    Some(threshold) => format!("{score} of {threshold}{odd}"),
+                    None => format!("{score}{odd}"),
+                }
             }),
             Column::Record => {
                 let mark = if hit.standing == Standing::Conflict { " (contradicted)" } else { "" };
@@ -95,7 +98,8 @@ fn outcome(hit: &Hit) -> Option<String> {
             "action.status",
             "evaluation.label",
             "control.act",
-        ]),
+        ])
+        .or_else(|| in_a_cell(hit)),
     }
 }
 
@@ -308,6 +312,19 @@ mod tests {
             ("review", r#""final_outcome":"approved","original_outcome":"declined","overridden":true"#, "declined -> approved"),
         ] {
             assert_eq!(cell(kind, review), want, "{kind} {review}");
+        }
+    }
+
+    /// Scenario: a percentage sent as a confidence. Guarantee: it does not stand in the table as if it met its threshold.
+    #[test]
+    fn a_score_out_of_range_says_so() {
+        for (group, want) in [
+            (r#"{"score":0.7}"#, "0.7"),
+            (r#"{"score":1,"threshold":0.9}"#, "1 of 0.9"),
+            (r#"{"score":1.7,"threshold":0.9,"threshold_met":true}"#, "1.7 of 0.9 (out of range)"),
+            (r#"{"score":-0.1}"#, "-0.1 (out of range)"),
+        ] {
+            assert_eq!(Column::Confidence.cell(&hit(0, &format!(r#"{{"confidence":{group},"id":"1","kind":"decision"}}"#)), 1), want);
         }
     }
 

@@ -60,6 +60,8 @@ stats! {
     vault_pieces,
     /// Batches that failed because the vault did not take what they keep apart.
     vault_failures,
+    /// Unix time in seconds since when the vault takes nothing; 0 while it takes what it is given.
+    vault_failing_since,
     /// Seconds by which the newest seal is later than what is believed of the time when content of the vault expires; 0 while all is well.
     vault_clock_ahead_seconds,
     /// Seals of which it was not known at once whether they are committed: an answer was lost, or the store says two things.

@@ -39,6 +39,7 @@ pub use key::VaultKey;
 pub use pack::Entry;
 pub use persons::{Persons, parse_pseudonym, pseudonym_text};
 pub use place::expect_apart;
+pub(crate) use place::resolved;
 pub use read::{Contents, Known};
 pub use rewrite::{Erased, is_expired};
 pub use state::{State, Watched};
@@ -205,6 +206,17 @@ impl Vault {
                 let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()))?;
                 self.write(&key, body).await
             }
+        }
+    }
+
+    /// Whether the place takes a small object now: what says whose the vault is, which stands there already, written again. One that has no
+    /// room for a pack may have it for this.
+    pub async fn takes_writes(&self, owner: &str) -> bool {
+        let key = self.key("owner");
+        let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()));
+        match body {
+            Ok(body) => self.0.store.put(&key, body).await.is_ok(),
+            Err(_) => false,
         }
     }
 

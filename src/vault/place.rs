@@ -37,7 +37,7 @@ fn all_of(root: &Path, log: &str) -> Vec<PathBuf> {
 }
 
 /// An absolute path with its links followed, as far as it exists; the rest by its letters.
-fn resolved(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut out = PathBuf::new();
     for part in absolute.components() {

@@ -35,6 +35,7 @@ struct State {
     effects: u64,
     faults: BTreeMap<u64, PlaceFault>,
     hangs: bool,
+    is_full: bool,
 }
 
 /// Objects that outlive processes. Clones share them.
@@ -59,6 +60,11 @@ impl Place {
         let mut state = self.0.lock().unwrap();
         state.faults.clear();
         state.hangs = false;
+    }
+
+    /// From now on every put is refused, or none is; deletes go on.
+    pub fn fill(&self, is_full: bool) {
+        self.0.lock().unwrap().is_full = is_full;
     }
 
     /// Keys below the log's folder that begin with `prefix`.
@@ -117,6 +123,9 @@ impl VaultStore for Place {
     }
 
     async fn put(&self, key: &ObjectKey, body: Bytes) -> Result<(), VaultError> {
+        if self.0.lock().unwrap().is_full {
+            return Err(VaultError::Place { doing: "write", key: key.to_string(), reason: "full".to_owned(), passing: false });
+        }
         self.effect(|objects| drop(objects.insert(key.clone(), body)), key).await
     }
 

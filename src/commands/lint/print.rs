@@ -78,6 +78,10 @@ pub(super) fn text(report: &Report, width: Option<usize>, fail_on: &[Finding]) -
         let to = if required || recommended { &mut first } else { &mut then };
         section(to, &title, &["", "member", "lacking", "set", "asked by"], lack.rows(), width);
     }
+    let near = report.groups.iter().flat_map(|group| {
+        group.near_rules.iter().map(move |near| vec![of(group, None), near.rule.clone(), near.lacks.clone(), near.count.to_string()])
+    });
+    section(&mut then, "Own rules that nearly apply (all of the match but one part)", &["of", "rule", "but", "times"], near, width);
     let unknown = report.groups.iter().flat_map(|group| {
         group
             .unknown

@@ -297,6 +297,68 @@ fn nothing_known_as_a_person_or_content_is_put_into_the_clear() {
     load("promotion: {keep_attributes: [app.kept]}\nidentity: {realm: tenant.name}").unwrap();
 }
 
+/// No table knows the names that a team made up: once a rule says that an attribute holds a person, nothing puts it into the clear, and the
+/// place that would is told.
+#[test]
+fn what_a_rule_reads_as_a_person_is_put_into_the_clear_by_nobody() {
+    let two = |person: &str, clear: &str| {
+        format!("promotion:\n  rules:\n    - {{name: who, {person}, from: {{subject.id: cust}}}}\n    - {{name: what, {clear}}}\n")
+    };
+    let because = "`cust` holds a person, because rule `who` reads it into `subject.id`, and";
+    let apart = "leave it away here, or, where it is another application's attribute of the same name, give both rules a `match.resource` (or \
+                 `match.scope`) that tells the two apart";
+    let mut wrong = Vec::new();
+    for (text, want) in [
+        (
+            rule("from: {subject.id: cust, decision.outcome: cust}"),
+            format!(
+                "1:92: `promotion.rules[0].from.decision.outcome`: `cust` holds a person, because rule `r` reads it into `subject.id`, and \
+                 `decision.outcome` is kept in clear; {apart}"
+            ),
+        ),
+        (
+            two("match: {name: a}", "match: {name: b}, from: {model.id: [m, cust]}"),
+            format!("4:59: `promotion.rules[1].from.model.id[1]`: {because} `model.id` is kept in clear; {apart}"),
+        ),
+        (
+            two("match: {name: a}", "match: {signal: span_event, name: b}, from: {actor.session_id: {attribute: cust}}"),
+            format!("4:95: `promotion.rules[1].from.actor.session_id.attribute`: {because} `actor.session_id` is kept in clear; {apart}"),
+        ),
+        (
+            two("match: {name: a}", "match: {name: a}, keep: [b, cust]"),
+            format!("4:48: `promotion.rules[1].keep[1]`: {because} `attributes` are kept in clear; {apart}"),
+        ),
+        (
+            two("match: {name: a, resource: {service.name: 'x*'}}", "match: {name: a, resource: {service.name: y}}, keep: [cust]"),
+            format!("4:74: `promotion.rules[1].keep[0]`: {because} `attributes` are kept in clear; {apart}"),
+        ),
+        (
+            format!(
+                "{}  keep_attributes: [b, cust]\n",
+                two("match: {name: a, resource: {service.name: x}}", "match: {name: a}, kind: event")
+            ),
+            format!("5:24: `promotion.keep_attributes[1]`: {because} `attributes` are kept in clear; leave the key away"),
+        ),
+    ] {
+        let (got, want) = (sentence(&text), format!("spanseal.yaml:{want}"));
+        if got != want {
+            wrong.push(format!("{text}\n  want {want}\n  got  {got}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for fine in [
+        // Two roles of one person, content, and another application's or library's attribute.
+        rule("from: {subject.id: cust, actor.user_id: cust, input: [cust, other]}"),
+        two(
+            "match: {name: a, resource: {service.name: x}}",
+            "match: {name: a, resource: {service.name: y}}, from: {decision.outcome: cust}",
+        ),
+        two("match: {scope: x}", "match: {scope: y}, keep: [cust]"),
+    ] {
+        load(&fine).unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
 /// Rules and thresholds are sealed in clear: no text of theirs may hold a person, whatever it is for.
 #[test]
 fn no_text_of_a_rule_or_threshold_may_hold_a_person() {

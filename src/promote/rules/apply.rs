@@ -94,6 +94,11 @@ impl<'a> Draft<'a> {
         if bits == 0 {
             return Ok(());
         }
+        // KNOWN GAP: the record does not name the rules that it met. `spanseal.record/1` has no member for it: `source.dialects` are ids of
+        // published vocabularies, `evidence.derived` knows `configured` and `fallback:<key>`, `retention.policies` chose a class. A reader
+        // infers the rule from those paths and keys and from the effective rules, which the `config_change` record of that time holds; where
+        // two rules read the same key into the same member, the first of them that the record meets. A member of its own would be an addition
+        // to the record's format, and has to be made there first.
         let ruled = Ruled { rules, bits };
         self.ruled = Some(ruled);
         for (_, planned) in rules.of(bits) {

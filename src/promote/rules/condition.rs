@@ -6,7 +6,8 @@
 //!
 //! Bounds, because senders choose the values: no loops (`all`, `exists`, `map`, `filter` are refused), keys are written out, so that an
 //! attribute is looked up and never searched for, a text of more than [`TEXT_MAX`] bytes is not looked at, and length and nesting of
-//! the expression are bounded before the parser, which recurses, sees it.
+//! the expression are bounded before the parser, which recurses, sees it. What an expression makes of values (`a + a`, `[a, a]`,
+//! `string(a)`) is at most [`TEXT_MAX`] bytes too: it is added up from the values before anything is put together.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -33,7 +34,9 @@ const OPERATORS_MAX: usize = 48;
 /// Longest text of telemetry that a condition looks at, bytes.
 pub(super) const TEXT_MAX: usize = 64 * 1024;
 /// Most elements of a list that a condition looks at.
-const LIST_MAX: usize = 1024;
+pub(super) const LIST_MAX: usize = 1024;
+/// What a list takes for each element beside its bytes.
+const ELEMENT_BYTES: usize = 48;
 
 /// What a condition may speak of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub enum Vocabulary {
 const FIELDS: &[(&str, &[&str])] = &[("span", &["name", "kind", "status"]), ("event", &["name"]), ("scope", &["name", "version"])];
 /// Variables whose fields are keys of telemetry.
 const MAPS: [&str; 2] = ["attributes", "resource"];
+/// Functions that copy what they are given.
+const COPYING: [&str; 1] = ["string"];
 /// Functions of the standard library that conditions may call.
 const FUNCTIONS: [&str; 7] = ["size", "contains", "startsWith", "endsWith", "string", "int", "double"];
 /// Macros that are loops, for a sentence of their own.
@@ -103,6 +108,8 @@ pub(crate) struct Undecided;
 pub struct Condition {
     text: String,
     named: Vec<Named>,
+    /// How often the expression copies the value of each into something that it makes.
+    copies: Vec<usize>,
     program: Arc<Program>,
 }
 
@@ -114,14 +121,14 @@ impl Condition {
             Some(first) => Mistake::new(offset_of(text, first.pos), sentence(&first.msg)),
             None => Mistake::new(0, "cannot be read"),
         })?;
-        let mut reader = Reader { vocabulary, program: &program, named: Vec::new() };
+        let mut reader = Reader { vocabulary, program: &program, named: Vec::new(), copies: Vec::new(), copying: false };
         reader.read(program.expression())?;
-        let named = reader.named;
+        let (named, copies) = (reader.named, reader.copies);
         if named.is_empty() {
             let example = if vocabulary == Vocabulary::Record { "record.kind == \"decision\"" } else { "span.kind == \"server\"" };
             return Err(Mistake::new(0, format!("asks nothing of the telemetry, so it is always the same; write for example {example}")));
         }
-        Ok(Condition { text: text.to_owned(), named, program: Arc::new(program) })
+        Ok(Condition { text: text.to_owned(), named, copies, program: Arc::new(program) })
     }
 
     /// As it was written.
@@ -137,8 +144,13 @@ impl Condition {
     /// Whether it holds for what `value` gives.
     pub(crate) fn holds<'v>(&self, value: &dyn Fn(&Named) -> Option<Given<'v>>) -> Result<bool, Undecided> {
         let mut roots = Tree::default();
-        for named in &self.named {
+        let mut made = 0_usize;
+        for (named, copies) in self.named.iter().zip(&self.copies) {
             let given = value(named);
+            made = made.saturating_add(given.as_ref().map_or(0, Given::bytes).saturating_mul(*copies));
+            if made > TEXT_MAX {
+                return Err(Undecided);
+            }
             match named {
                 Named::Attribute(key) => roots.put(&["attributes", key], given)?,
                 Named::Resource(key) => roots.put(&["resource", key], given)?,
@@ -244,6 +256,9 @@ struct Reader<'p> {
     vocabulary: Vocabulary,
     program: &'p Program,
     named: Vec<Named>,
+    copies: Vec<usize>,
+    /// Whether what is read becomes part of something that the expression makes.
+    copying: bool,
 }
 
 impl Reader<'_> {
@@ -258,9 +273,23 @@ impl Reader<'_> {
     }
 
     fn name(&mut self, named: Named) {
-        if !self.named.contains(&named) {
+        let at = self.named.iter().position(|known| *known == named).unwrap_or_else(|| {
             self.named.push(named);
+            self.copies.push(0);
+            self.named.len() - 1
+        });
+        if let Some(copies) = self.copies.get_mut(at) {
+            *copies += usize::from(self.copying);
         }
+    }
+
+    /// Reads the parts of something that an expression makes of them.
+    fn read_into<'e>(&mut self, made: bool, parts: impl Iterator<Item = &'e Expression>) -> Result<(), Mistake> {
+        let around = self.copying;
+        self.copying |= made;
+        let read = parts.into_iter().try_for_each(|part| self.read(part));
+        self.copying = around;
+        read
     }
 
     fn read(&mut self, at: &Expression) -> Result<(), Mistake> {
@@ -268,7 +297,7 @@ impl Reader<'_> {
             Expr::Literal(LiteralValue::Bytes(_)) => Err(self.mistake(at, "bytes are not compared; write a text")),
             Expr::Literal(LiteralValue::String(text)) => nobody(text.inner()).map_err(|why| self.mistake(at, why)),
             Expr::Literal(_) => Ok(()),
-            Expr::List(list) => list.elements.iter().try_for_each(|element| self.read(element)),
+            Expr::List(list) => self.read_into(true, list.elements.iter()),
             Expr::Ident(name) => Err(self.variable(at, name)),
             Expr::Select(_) => self.path(at),
             Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
@@ -279,8 +308,8 @@ impl Reader<'_> {
                     if !is_operator && !FUNCTIONS.contains(&name) {
                         return Err(self.function(at, name));
                     }
-                    call.target.iter().try_for_each(|target| self.read(target))?;
-                    args.iter().try_for_each(|argument| self.read(argument))
+                    let makes = name == operators::ADD || COPYING.contains(&name);
+                    self.read_into(makes, call.target.iter().map(|target| &**target).chain(args))
                 }
             },
             Expr::Comprehension(_) => Err(self.function(at, "exists")),
@@ -471,6 +500,15 @@ impl<'v> Tree<'v> {
 }
 
 impl<'v> Given<'v> {
+    /// Memory that a copy of it takes beyond a few words.
+    fn bytes(&self) -> usize {
+        match self {
+            Given::Text(text) => text.len(),
+            Given::List(items) => items.iter().map(|item| ELEMENT_BYTES.saturating_add(item.bytes())).fold(0, usize::saturating_add),
+            Given::Bool(_) | Given::Int(_) | Given::Num(_) | Given::TooLong => 0,
+        }
+    }
+
     fn into_val(self) -> Result<Box<dyn Val + 'v>, Undecided> {
         Ok(match self {
             Given::TooLong => return Err(Undecided),

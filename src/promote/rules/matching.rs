@@ -1,6 +1,6 @@
 //! Which rules a span or log meets: what is shared by many is asked once, what is cheap first, a condition last.
 
-use super::condition::TEXT_MAX;
+use super::condition::{LIST_MAX, TEXT_MAX};
 use super::{Given, Named, Planned, Rules, Slots, Sort};
 use crate::otlp::view::{Event, KeyValue, LogRecord, ResourceGroup, Scope, Span, Value, elements};
 use crate::otlp::wire::{Field, Fields, Malformed, Payload};
@@ -13,9 +13,9 @@ type Values<'a> = Vec<Option<Value<'a>>>;
 /// The rules that a resource leaves possible.
 #[derive(Debug)]
 pub(crate) struct Within<'a> {
-    rules: &'a Rules,
-    resource: Values<'a>,
-    possible: u64,
+    pub(super) rules: &'a Rules,
+    pub(super) resource: Values<'a>,
+    pub(super) possible: u64,
 }
 
 /// The rules that one span or log meets.
@@ -43,14 +43,14 @@ impl Matched<'_> {
 }
 
 /// What conditions and plain parts are asked of.
-struct Scene<'s, 'a> {
-    within: &'s Within<'a>,
-    scope: Scope<'a>,
-    values: &'s [Option<Value<'a>>],
+pub(super) struct Scene<'s, 'a> {
+    pub(super) within: &'s Within<'a>,
+    pub(super) scope: Scope<'a>,
+    pub(super) values: &'s [Option<Value<'a>>],
     /// Name of the span, span event or log event, as `match.name` means it.
-    item: &'a [u8],
-    span: Option<&'s Span<'a>>,
-    event: &'a [u8],
+    pub(super) item: &'a [u8],
+    pub(super) span: Option<&'s Span<'a>>,
+    pub(super) event: &'a [u8],
 }
 
 impl Rules {
@@ -202,7 +202,8 @@ pub(super) fn gather<'a>(slots: &Slots, pairs: impl Iterator<Item = Result<KeyVa
     Ok(values)
 }
 
-fn at<'v, 'a>(values: &'v [Option<Value<'a>>], slot: u16) -> Option<&'v Value<'a>> {
+/// The value of a slot.
+pub(super) fn at<'v, 'a>(values: &'v [Option<Value<'a>>], slot: u16) -> Option<&'v Value<'a>> {
     values.get(usize::from(slot))?.as_ref()
 }
 
@@ -235,7 +236,7 @@ impl<'a> Scene<'_, 'a> {
         }
     }
 
-    fn given<'g>(&'g self, named: &Named) -> Option<Given<'g>> {
+    pub(super) fn given<'g>(&'g self, named: &Named) -> Option<Given<'g>> {
         let rules = self.within.rules;
         let text = |bytes: &'a [u8]| Some(text(bytes));
         match named {
@@ -272,7 +273,8 @@ fn given<'g>(value: &Value<'g>) -> Option<Given<'g>> {
                 Ok(Value::Array(_) | Value::KeyValues(_)) | Err(_) => None,
                 Ok(scalar) => given(&scalar),
             });
-            Given::List(scalars.collect())
+            // One more than is looked at tells that there are too many; the rest would only take memory.
+            Given::List(scalars.take(LIST_MAX + 1).collect())
         }
         Value::Empty | Value::KeyValues(_) | Value::Bytes(_) => return None,
     })
@@ -281,6 +283,8 @@ fn given<'g>(value: &Value<'g>) -> Option<Given<'g>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::otlp::wire::Message;
+    use crate::promote::testing::Any;
 
     /// A condition looks at no longer text than it may, and nobody repairs megabytes for it before.
     #[test]
@@ -292,5 +296,18 @@ mod tests {
         assert_eq!(of(64 * 1024), Some(true));
         // It is there all the same: what asks whether it is cannot be decided by its length.
         assert_eq!(of(64 * 1024 + 1), Some(false));
+    }
+
+    /// A list of millions of numbers is a few megabytes on the wire and hundreds of them as values: what no condition looks at is not read.
+    #[test]
+    fn a_list_too_long_for_a_condition_is_read_no_further_than_that() {
+        let numbers = |count: i64| {
+            let any = Any::array(&(0..count).map(Any::int).collect::<Vec<_>>());
+            match given(&Value::read(&Message::new(&any.0)).unwrap()) {
+                Some(Given::List(items)) => items.len(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((numbers(3), numbers(1024), numbers(5000)), (3, 1024, 1025));
     }
 }

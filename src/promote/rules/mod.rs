@@ -33,11 +33,13 @@
 //!   same member goes to `rest`, and where it says otherwise the member is named in `evidence.conflicts`: nothing is lost. Of two rules
 //!   the first counts. Only `system.risk_class` can still be raised by what telemetry claims (`record.md` section 5, rule 10).
 //! - Several attributes for one member stand in order of preference; for content they are its parts, all of them.
-//! - What a rule reads stays readable for dialects too, and goes to `rest` only where nobody has a home for it. `keep` moves a key from
+//! - What a rule reads stays readable for dialects too, and goes to `rest` only where nobody has a home for it; what it reads as a person or
+//!   as content is hidden from them. `keep` moves a key from
 //!   `rest` to `attributes`; a key that a dialect has a member for stays there. `drop` comes before everything and takes a key away from
 //!   whoever would read it, in the events that fold into the record as well.
 //! - A rule sets no fact, no retention and no kind of a control record; it puts no attribute that the tables know as a person or as content
-//!   into a member that stands in clear, and no constant into a person, a reference or content.
+//!   into a member that stands in clear, and no constant into a person, a reference or content. What one rule reads as a person, no other rule
+//!   of that application and no `promotion.keep_attributes` puts into the clear ([`exposed`]).
 //!
 //! # What a condition may ask
 //!
@@ -57,7 +59,9 @@ mod apply;
 mod condition;
 mod matching;
 mod names;
+mod near;
 mod parts;
+mod persons;
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -69,8 +73,10 @@ pub use condition::{Condition, EXPRESSION_MAX, Mistake, Vocabulary};
 pub(crate) use condition::{Given, Named};
 pub(crate) use matching::{Matched, Within};
 pub(crate) use names::{distance, nearest};
+pub use near::NearRule;
 pub(crate) use parts::doubt_of;
 pub use parts::{Constant, Expected, Key, Pattern, Settable, Source, kind};
+pub use persons::{Clear, Exposed, exposed};
 
 use crate::record::registry::Kind;
 
@@ -237,8 +243,9 @@ fn slot(slots: &mut Slots, key: &str) -> u16 {
 }
 
 impl Rules {
-    /// Builds the sets. Rules beyond [`RULES_MAX`] are an error.
-    pub(crate) fn new(rules: &[Rule]) -> Result<Rules, String> {
+    /// Builds the sets. Rules beyond [`RULES_MAX`] are an error, and so are those that put a person into the clear, alone or with
+    /// `promotion.keep_attributes`.
+    pub(crate) fn new(rules: &[Rule], keep_attributes: &[String]) -> Result<Rules, String> {
         if rules.len() > RULES_MAX {
             return Err(format!("promotion.rules: more than {RULES_MAX} rules"));
         }
@@ -246,6 +253,9 @@ impl Rules {
         for (index, rule) in rules.iter().enumerate() {
             rule.check().map_err(|why| format!("promotion.rules: rule `{}` {why}", rule.name))?;
             all.add(1 << index, rule);
+        }
+        if let Some(exposed) = exposed(rules, keep_attributes) {
+            return Err(format!("promotion: {}", exposed.sentence()));
         }
         if all.slots.len().max(all.resource_slots.len()) > KEYS_MAX {
             return Err(format!("promotion.rules: more than {KEYS_MAX} different attribute keys"));
@@ -276,8 +286,11 @@ impl Rules {
                 }
             }
         };
-        for (source, keys) in rule.from.iter().zip(&from) {
-            mark(keys, if source.target.takes_several() { |uses| &mut uses.taken } else { |uses| &mut uses.read });
+        for (source, slots) in rule.from.iter().zip(&from) {
+            for (key, slot) in source.keys.iter().zip(slots) {
+                let taken = source.target.takes_several() || source.hides(key);
+                mark(&[*slot], if taken { |uses| &mut uses.taken } else { |uses| &mut uses.read });
+            }
         }
         mark(&keep, |uses| &mut uses.keep);
         mark(&drop, |uses| &mut uses.drop);

@@ -34,6 +34,11 @@ impl Pattern {
         &self.0
     }
 
+    /// Whether both are written out and differ: no name is like both.
+    pub(super) fn excludes(&self, other: &Pattern) -> bool {
+        self.0 != other.0 && !self.0.contains('*') && !other.0.contains('*')
+    }
+
     /// Whether all of a name is like it. Looks at each byte a bounded number of times for each `*`.
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
         let Some((first, rest)) = self.0.split_once('*') else { return self.0.as_bytes() == name };
@@ -64,6 +69,20 @@ impl Expected {
     /// As it was written.
     pub fn text(&self) -> &str {
         self.pattern.text()
+    }
+
+    /// Whether a value of this type could be what it has to be.
+    pub(super) fn can_be(&self, value: &Value<'_>) -> bool {
+        match value {
+            Value::Text(_) | Value::Bool(_) | Value::Array(_) => true,
+            Value::Int(_) | Value::Double(_) => self.number.is_some(),
+            Value::Empty | Value::KeyValues(_) | Value::Bytes(_) => false,
+        }
+    }
+
+    /// Whether no single value is both. A list may be: nobody sends one as what tells applications apart.
+    pub(super) fn excludes(&self, other: &Expected) -> bool {
+        self.pattern.excludes(&other.pattern) && (self.number.is_none() || self.number != other.number)
     }
 
     pub(crate) fn holds(&self, value: &Value<'_>) -> bool {
@@ -114,6 +133,14 @@ impl Settable {
 
     fn kind(&self) -> Type {
         self.member.spec().kind
+    }
+
+    /// Whether it is a place for what is a person's or content: held apart or as a pseudonym, never in clear.
+    pub(super) fn takes(&self, what: Delicate) -> bool {
+        match what {
+            Delicate::Content => matches!(self.kind(), Type::Content) || matches!(self.to, To::Documents | To::Items(_)),
+            Delicate::Person => matches!(self.kind(), Type::Person | Type::Content),
+        }
     }
 
     /// Whether several attributes may be its value together: the preimage of content names them all.
@@ -291,13 +318,19 @@ impl Source {
         if TABLES.withholds(key.text().as_bytes()) {
             return Err(never_stored(key.text()));
         }
-        let fits = match TABLES.says_who_or_what(key.text().as_bytes()) {
-            Some(Delicate::Content) => matches!(target.kind(), Type::Content) || matches!(target.to, To::Documents | To::Items(_)),
-            Some(Delicate::Person) => matches!(target.kind(), Type::Person | Type::Content),
-            None => true,
-        };
+        let fits = TABLES.says_who_or_what(key.text().as_bytes()).is_none_or(|what| target.takes(what));
         let what = if target.kind() == Type::Person { "a person" } else { "kept in clear" };
         if fits { Ok(()) } else { Err(format!("`{}` holds what belongs to one person, and `{}` is {what}", key.text(), target.path())) }
+    }
+
+    /// Whether it says that its attributes hold a person.
+    pub(super) fn is_person(&self) -> bool {
+        self.target.kind() == Type::Person
+    }
+
+    /// Whether dialects must not read a key that this reads: it holds a person, which they do not know, and might put into the clear.
+    pub(super) fn hides(&self, key: &Key) -> bool {
+        self.is_person() && TABLES.says_who_or_what(key.text().as_bytes()) != Some(Delicate::Person)
     }
 
     /// The member it is for.

@@ -188,6 +188,14 @@ fn a_rule_wins_over_dialects_and_nothing_is_lost() {
     // What a rule reads is still a dialect's to read.
     assert_eq!((at(&json, "actor.workflow"), at(&json, "attributes.gen_ai.operation.name")), ("chat", "(absent)"));
     assert_eq!(json.path("attributes").unwrap().get("gen_ai.operation.name").and_then(Json::as_str), Some("chat"));
+    // What it reads as a person is not: the dialect would keep it as what it takes it for, in clear.
+    let person_of =
+        rule("match: {name: predict}, from: {subject.id: session.id, actor.user_id: gen_ai.operation.name, review.reviewer.id: user.id}");
+    let ids = [("session.id", Any::text("s-1")), ("gen_ai.operation.name", Any::text("chat")), ("user.id", Any::text("u-1"))];
+    let json = one(&person_of, &ids);
+    assert_eq!((at(&json, "subject.id"), at(&json, "actor.session_id")), (person("s-1").as_str(), "(absent)"));
+    assert!(at(&json, "actor.user_id") == person("chat") && json.path("attributes").is_none(), "{json:?}");
+    assert_eq!(at(&json, "review.reviewer.id"), person("u-1"));
     // The same value twice contradicts nothing.
     let json = one(&yaml, &[("app.out", Any::text("approve")), ("ai_audit.decision.outcome", Any::text("approve"))]);
     assert!(json.path("evidence.conflicts").is_none() && json.path("rest").is_none());

@@ -85,12 +85,25 @@ const CONTENT: &[(&str, &str)] = &[
     ("rest", "further attributes"),
 ];
 
+/// A single further attribute.
+const NAMELESS: &str = "the value of one further attribute, whose name is not kept";
+
+/// Whether content is an attribute without the key under which it was sent: `record.md` section 4 keeps the bytes alone where one text
+/// carried them. Of other content the member says what it is.
+fn is_nameless(path: &str, scheme: Option<&str>) -> bool {
+    path == "rest" && scheme == Some("utf8")
+}
+
 fn in_words(path: &str) -> String {
     PATHS.iter().chain(CONTENT).find(|(p, _)| *p == path).map_or_else(|| quote(path), |(_, words)| (*words).to_owned())
 }
 
-/// A content object's place, in words: `retrieval.documents[2].content` is the third document found.
-pub fn member_in_words(member: &str) -> String {
+/// A content object's place, in words: `retrieval.documents[2].content` is the third document found. `scheme` is that of its preimage, where
+/// it is known.
+pub fn member_in_words(member: &str, scheme: Option<&str>) -> String {
+    if is_nameless(member, scheme) {
+        return NAMELESS.to_owned();
+    }
     let document = member.strip_prefix("retrieval.documents[").and_then(|rest| rest.strip_suffix("].content"));
     match document.and_then(|n| n.parse::<u64>().ok()) {
         Some(n) => format!("document {} of those found", n.saturating_add(1)),
@@ -171,7 +184,7 @@ fn hashed(path: &str) -> Option<&str> {
 }
 
 /// A score that is kept as sent although it is not between 0 and 1.
-fn out_of_range<'a>(hit: &'a Hit, path: &str) -> Option<&'a Json> {
+pub(in crate::query) fn out_of_range<'a>(hit: &'a Hit, path: &str) -> Option<&'a Json> {
     if !matches!(path, "confidence.score" | "decision.score") {
         return None;
     }
@@ -208,6 +221,7 @@ pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
         for (path, words) in CONTENT {
             for content in content_at(&hit.record, path) {
                 if let Some(way) = content.get("captured").and_then(Json::as_str) {
+                    let words = if is_nameless(path, content.get("scheme").and_then(Json::as_str)) { NAMELESS } else { words };
                     by_way.entry(way).or_default().entry(words).or_default().insert(i + 1);
                 }
             }

@@ -12,15 +12,17 @@ mod review;
 mod short;
 mod words;
 
+pub(super) use change::in_a_cell;
 pub use evidence::member_in_words;
+pub(super) use evidence::out_of_range;
 pub(super) use review::is_done;
-pub use words::clean;
+pub use words::{clean, list, sentence};
 
 use super::log::KeySource;
 use super::{Hit, Standing};
 use crate::record::canonical::Json;
 use people::People;
-use words::{day_and_time, list, wrap};
+use words::{day_and_time, wrap};
 
 /// Breaks a paragraph into lines no wider than `width`.
 pub fn paragraph(text: &str, width: usize) -> String {
@@ -34,6 +36,8 @@ pub struct Story {
     pub title: String,
     /// Its parts, in order.
     pub sections: Vec<Section>,
+    /// The persons in it, as records name them (`ps:...`, `id:...`): the first is Person A.
+    persons: Vec<String>,
 }
 
 /// One part.
@@ -109,7 +113,7 @@ pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>) -> Story {
     section("How long it is kept", evidence::retention(&ordered));
     section("How it is proved", evidence::proof(&ordered, trust));
     section("Records of another format, as they are", raw(hits));
-    Story { title: title(&known, hits), sections }
+    Story { title: title(&known, hits), sections, persons: people.ids() }
 }
 
 fn title(known: &[&Hit], hits: &[Hit]) -> String {
@@ -195,6 +199,11 @@ fn raw(hits: &[Hit]) -> Vec<Item> {
 }
 
 impl Story {
+    /// What the story calls a person (`Person A`), by the id in the record. `None`: it does not speak of them.
+    pub fn name_of(&self, id: &str) -> Option<String> {
+        self.persons.iter().position(|person| person == id).map(people::person)
+    }
+
     /// Puts a section behind the one that says how content is held, or at the end.
     pub fn insert(&mut self, section: Section) {
         let at = self.sections.iter().position(|s| s.heading == SAID).map_or(self.sections.len(), |at| at + 1);

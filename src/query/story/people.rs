@@ -25,7 +25,12 @@ impl People {
         {
             parts.push(part.to_owned());
         }
-        format!("Person {}", letter(at))
+        person(at)
+    }
+
+    /// Their stored ids, in order.
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.met.iter().map(|(id, _)| id.clone()).collect()
     }
 
     /// Who they are, as far as the evidence knows.
@@ -38,10 +43,15 @@ impl People {
                 None if id.starts_with("ps:") => format!("{id}, a pseudonym; the evidence does not hold the name"),
                 None => quote(id),
             };
-            items.push(Item::Point(format!("Person {} ({}): {what}.", letter(i), list(parts))));
+            items.push(Item::Point(format!("{} ({}): {what}.", person(i), list(parts))));
         }
         items
     }
+}
+
+/// What the story calls the person in this place.
+pub(super) fn person(at: usize) -> String {
+    format!("Person {}", letter(at))
 }
 
 /// A, B, ... Z, then numbers.

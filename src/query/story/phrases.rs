@@ -38,6 +38,9 @@ pub(super) fn confidence(hit: &Hit) -> Option<String> {
         Some(Json::Bool(met)) => Some(*met),
         _ => None,
     };
+    if super::out_of_range(hit, "confidence.score").is_some() {
+        return Some(format!("It gave its confidence{of} as {score}{method}; {}", out_of_range(hit, met)));
+    }
     let threshold = match (group.get("threshold").map(number), met) {
         (Some(threshold), Some(true)) => format!(", which meets the threshold of {threshold}{}", whose_threshold(hit)),
         (Some(threshold), Some(false)) => format!(", below the threshold of {threshold}{}", whose_threshold(hit)),
@@ -47,6 +50,27 @@ pub(super) fn confidence(hit: &Hit) -> Option<String> {
         (None, None) => "; no threshold is recorded".to_owned(),
     };
     Some(format!("It gave its confidence{of} as {score}{method}{threshold}"))
+}
+
+/// A score out of 0 to 1 is kept and compared as it was sent (it may be a percentage, and so may its threshold); what comes out of it must not
+/// read as if it meant something.
+fn out_of_range(hit: &Hit, met: Option<bool>) -> String {
+    let compared = match (hit.record.path("confidence.threshold").map(number), met) {
+        (Some(threshold), Some(met)) => {
+            let than = if met { "not below" } else { "below" };
+            format!(
+                "; as sent it is {than} the threshold of {threshold}{}, which shows nothing unless both are on one scale",
+                whose_threshold(hit)
+            )
+        }
+        (Some(threshold), None) => format!("; the threshold was {threshold}{}", whose_threshold(hit)),
+        (None, Some(met)) => {
+            let than = if met { "meeting" } else { "below" };
+            format!("; it was reported as {than} a threshold that is not recorded")
+        }
+        (None, None) => "; no threshold is recorded".to_owned(),
+    };
+    format!("that is out of range, which is 0 to 1{compared}")
 }
 
 /// That a threshold is the operator's and not the application's, to follow it.

@@ -326,6 +326,47 @@ fn a_lock_that_was_not_read_is_not_vouched_for() {
     }
 }
 
+/// Scenario: a score that is no confidence, in a record that says that it meets its threshold. Guarantee: nobody reads it as if it did.
+#[test]
+fn a_confidence_out_of_range_is_not_told_as_meeting_its_threshold() {
+    let told_with = |confidence: &str| {
+        told(
+            &[record("1", "decision", &format!(r#""confidence":{{{confidence}}},"decision":{{"id":"d","outcome":"no"}}"#))],
+            KeySource::Pinned,
+        )
+    };
+    for (confidence, words) in [
+        (
+            r#""method":"m","score":1.7,"threshold":0.9,"threshold_met":true"#,
+            "It gave its confidence as 1.7, by the method \"m\"; that is out of range, which is 0 to 1; as sent it is not below the threshold of \
+             0.9, which shows nothing unless both are on one scale.",
+        ),
+        (
+            r#""score":-3,"threshold":0.9,"threshold_met":false"#,
+            "It gave its confidence as -3, by a method that is not recorded; that is out of range, which is 0 to 1; as sent it is below the \
+             threshold of 0.9, which shows nothing unless both are on one scale.",
+        ),
+        (r#""method":"m","score":1.7"#, "that is out of range, which is 0 to 1; no threshold is recorded."),
+        (r#""method":"m","score":1.7,"threshold_met":true"#, "0 to 1; it was reported as meeting a threshold that is not recorded."),
+    ] {
+        assert_says(&told_with(confidence), &[words], &["which meets the threshold"]);
+    }
+    let meets = told_with(r#""method":"m","score":1,"threshold":0.9,"threshold_met":true"#);
+    assert_says(&meets, &["as 1, by the method \"m\", which meets the threshold of 0.9."], &["out of range"]);
+}
+
+/// Scenario: attributes without a home, one and several. Guarantee: where the record keeps the value of one without its name, the reader is
+/// told so; the names of several stand with their values.
+#[test]
+fn a_further_attribute_without_a_name_is_told_as_such() {
+    let held = |scheme: &str| {
+        let rest = format!(r#""rest":{{"bytes":"1","captured":"vault","commitment":"c","scheme":"{scheme}"}}"#);
+        told(&[record("1", "event", &rest)], KeySource::Pinned)
+    };
+    assert_says(&held("utf8"), &["the value of one further attribute, whose name is not kept"], &["further attributes"]);
+    assert_says(&held("attributes"), &["further attributes"], &["whose name"]);
+}
+
 /// Scenario: the operator's configuration has a stricter threshold than the application sent. Guarantee: it is told whose the threshold is,
 /// which one, and that there was another; what is configured is not called worked out.
 #[test]

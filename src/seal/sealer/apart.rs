@@ -30,6 +30,10 @@ impl Sealer {
         let kept = aparts.iter().any(|apart| !apart.is_empty());
         match vault.put(self.range.size().0, sealed_at, aparts).await {
             Ok(packs) => {
+                // A heartbeat asks after a vault that failed: senders may have gone where something answers.
+                if kept || (self.stats.vault_failing_since.value() > 0 && vault.takes_writes(&self.key.verifier().to_string()).await) {
+                    self.stats.vault_failing_since.set(0);
+                }
                 if kept {
                     self.stats.vault_put.record(began.elapsed());
                     self.stats.vault_bytes.add(u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -39,6 +43,9 @@ impl Sealer {
             }
             Err(error) => {
                 self.stats.vault_failures.add(1);
+                if self.stats.vault_failing_since.value() == 0 {
+                    self.stats.vault_failing_since.set(u64::try_from(self.clock.now().ceil_seconds().0).unwrap_or(0));
+                }
                 Err(error.to_string())
             }
         }

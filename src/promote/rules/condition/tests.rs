@@ -185,3 +185,32 @@ fn depth_and_length_are_bounded_before_anything_recurses() {
     assert!(read(&padded(EXPRESSION_MAX)).is_ok());
     assert!(read(&padded(EXPRESSION_MAX + 1)).unwrap_err().why.starts_with("is longer than 1024 bytes"));
 }
+
+/// Senders choose the values, so what an expression makes of them is bounded by what it looks at, not by how often it says so.
+#[test]
+fn what_an_expression_makes_is_no_longer_than_what_it_looks_at() {
+    let of = |bytes: usize| [attribute("t", Given::Text(Cow::Owned("x".repeat(bytes)))), attribute("c", Given::Bool(true))];
+    let many = format!("size(attributes.t{}) > 0", " + attributes.t".repeat(44));
+    for (makes, copies) in [
+        ("attributes.t + attributes.t != \"x\"", 2),
+        ("size(attributes.t + attributes.t + attributes.t) > 0", 3),
+        (many.as_str(), 45),
+        ("(attributes.c ? attributes.t : attributes.t) + \"y\" != \"x\"", 2),
+        ("size([attributes.t, [attributes.t]]) == 2", 2),
+        ("attributes.t in [attributes.t, attributes.t, \"x\"]", 2),
+        ("string(attributes.t) + attributes.t != \"x\"", 2),
+        ("attributes.t + \"y\" != \"x\" && attributes.t != \"x\"", 1),
+    ] {
+        assert_eq!(holds(makes, &of(TEXT_MAX / copies)), Ok(true), "{makes}");
+        assert_eq!(holds(makes, &of(TEXT_MAX / copies + 1)), Err(Undecided), "{makes}");
+    }
+    // What is only compared is not copied, however often it is named.
+    let compared = (0..16).map(|n| format!("attributes.t == \"{n}\"")).collect::<Vec<_>>().join(" || ");
+    assert_eq!(holds(&compared, &of(TEXT_MAX)), Ok(false));
+    let list = |length: usize| [attribute("l", Given::List(vec![Given::Int(1); length]))];
+    let twice = "size(attributes.l + attributes.l) > 0";
+    assert_eq!(holds(twice, &list(TEXT_MAX / 2 / ELEMENT_BYTES)), Ok(true));
+    assert_eq!(holds(twice, &list(TEXT_MAX / 2 / ELEMENT_BYTES + 1)), Err(Undecided));
+    assert_eq!(holds("size(attributes.l) == 1024", &list(LIST_MAX)), Ok(true));
+    assert_eq!(holds("size(attributes.l) == 1025", &list(LIST_MAX + 1)), Err(Undecided));
+}
