@@ -20,6 +20,7 @@ mod crash;
 mod demo;
 mod end_to_end;
 mod erase;
+mod erase_by_tls;
 mod examples;
 mod own_rules;
 mod promotion_views;
