@@ -27,6 +27,7 @@ mod examples;
 mod own_rules;
 mod promotion_views;
 mod readme;
+mod readme_run;
 mod golden;
 mod lint;
 mod s3_log;
