@@ -385,6 +385,12 @@ pub struct EraseArgs {
     /// sure. One that is alive is displaced: it stops, and refuses what it was about to seal, which its senders send again
     #[arg(long)]
     pub offline: bool,
+    /// Client certificate (PEM) to show where `api.tls.client_ca_file` asks for one; without it the port's own is shown
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -4,6 +4,7 @@
 
 mod apart;
 mod goldens;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -45,18 +45,18 @@ fn site_and_port() -> (Site, u16) {
     (site, port)
 }
 
-struct Span {
+pub(crate) struct Span {
     trace: u8,
     span: u8,
     said: String,
     persons: Vec<(&'static str, &'static str)>,
 }
 
-fn span(trace: u8, span: u8, said: &str, persons: &[(&'static str, &'static str)]) -> Span {
+pub(crate) fn span(trace: u8, span: u8, said: &str, persons: &[(&'static str, &'static str)]) -> Span {
     Span { trace, span, said: said.to_owned(), persons: persons.to_vec() }
 }
 
-fn send(receiver: &Receiver, spans: &[Span]) {
+pub(crate) fn send(receiver: &Receiver, spans: &[Span]) {
     send_in(receiver, None, spans);
 }
 
@@ -84,7 +84,7 @@ fn send_in(receiver: &Receiver, namespace: Option<&str>, spans: &[Span]) {
 }
 
 /// Everything in a site's vault, decrypted, and as it lies there.
-fn vault_bytes(site: &Site) -> Vec<u8> {
+pub(crate) fn vault_bytes(site: &Site) -> Vec<u8> {
     let mut all = stored_bytes(&site.path("store-vault"));
     let key = load_vault_key(&site.path("spanseal-vault.key")).unwrap();
     let objects = runtime().block_on(async {
@@ -96,23 +96,23 @@ fn vault_bytes(site: &Site) -> Vec<u8> {
     all
 }
 
-fn holds(bytes: &[u8], text: &str) -> bool {
+pub(crate) fn holds(bytes: &[u8], text: &str) -> bool {
     memchr::memmem::find(bytes, text.as_bytes()).is_some()
 }
 
-fn found(site: &Site, arguments: &[&str]) -> Vec<Value> {
+pub(crate) fn found(site: &Site, arguments: &[&str]) -> Vec<Value> {
     let mut all = vec!["query", "--format", "json"];
     all.extend(arguments);
     serde_json::from_str(&site.run(&all).success().stdout).unwrap()
 }
 
-const ALICE: &str = "alice@example.com";
-const BOB: &str = "bob@example.com";
-const SUBJECT: &str = "subject.id";
+pub(crate) const ALICE: &str = "alice@example.com";
+pub(crate) const BOB: &str = "bob@example.com";
+pub(crate) const SUBJECT: &str = "subject.id";
 const USER: &str = "actor.user_id";
 
 /// Alice alone in trace 1, named on its root only; Bob alone in trace 2; both in trace 3.
-fn everything(receiver: &Receiver) {
+pub(crate) fn everything(receiver: &Receiver) {
     send(receiver, &[span(1, 1, "ROOT-OF-ALICE", &[(SUBJECT, ALICE)]), span(1, 2, "CHILD-OF-ALICE", &[])]);
     send(receiver, &[span(2, 1, "SAID-TO-BOB", &[(SUBJECT, BOB)])]);
     let three = [
@@ -124,8 +124,8 @@ fn everything(receiver: &Receiver) {
     send(receiver, &three);
 }
 
-const GONE: [&str; 3] = ["ROOT-OF-ALICE", "CHILD-OF-ALICE", "ALICE-IN-SHARED"];
-const STAYS: [&str; 4] = ["SAID-TO-BOB", "BOB-IN-SHARED", "BETWEEN-THEM", "ABOUT-BOTH"];
+pub(crate) const GONE: [&str; 3] = ["ROOT-OF-ALICE", "CHILD-OF-ALICE", "ALICE-IN-SHARED"];
+pub(crate) const STAYS: [&str; 4] = ["SAID-TO-BOB", "BOB-IN-SHARED", "BETWEEN-THEM", "ABOUT-BOTH"];
 
 fn expect_erased(site: &Site) {
     let all = vault_bytes(site);
@@ -459,7 +459,7 @@ fn what_cannot_be_erased_is_said() {
 }
 
 /// A record that says something of its own and names a person; both go to the vault.
-fn batch_of(process: &Process, n: u64, person: u8) -> Batch {
+pub(crate) fn batch_of(process: &Process, n: u64, person: u8) -> Batch {
     let mut out = batch([n], 0);
     let vault = process.vault.as_ref().unwrap();
     let given = vault.persons().pseudonym([person; 32], || [u8::try_from(n).unwrap(); 16]);
@@ -486,11 +486,11 @@ fn batch_of(process: &Process, n: u64, person: u8) -> Batch {
     out
 }
 
-fn said(n: u64) -> String {
+pub(crate) fn said(n: u64) -> String {
     format!("what record {n} said")
 }
 
-fn eraser(log: &TestLog, process: &Process) -> Eraser {
+pub(crate) fn eraser(log: &TestLog, process: &Process) -> Eraser {
     Eraser::new(Parts {
         store: Arc::new(process.store.clone()),
         log: LOG.to_owned(),
@@ -506,7 +506,7 @@ fn eraser(log: &TestLog, process: &Process) -> Eraser {
     })
 }
 
-fn wish() -> Wish {
+pub(crate) fn wish() -> Wish {
     Wish {
         scope: Scope::Person,
         who: "person-1@example.com".to_owned(),

@@ -10,15 +10,15 @@ use std::process::Command;
 use crate::support::receiver::{BINARY, Finished};
 
 /// A fenced block: its mark and its lines.
-struct Block {
-    mark: String,
-    line: usize,
-    text: Vec<String>,
+pub(crate) struct Block {
+    pub(crate) mark: String,
+    pub(crate) line: usize,
+    pub(crate) text: Vec<String>,
     /// The last line before it that is not empty.
     before: String,
 }
 
-fn readme() -> Vec<Block> {
+pub(crate) fn readme() -> Vec<Block> {
     let text = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
@@ -42,7 +42,7 @@ fn readme() -> Vec<Block> {
 }
 
 /// Lines of a block, those that end with a backslash joined with the next.
-fn joined(block: &Block) -> Vec<String> {
+pub(crate) fn joined(block: &Block) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut continues = false;
     for line in &block.text {

@@ -9,8 +9,8 @@ use crate::support::receiver::{Finished, Receiver, Site};
 use crate::support::tools;
 
 /// What one client run came to.
-struct Sent {
-    spans: Value,
+pub(crate) struct Sent {
+    pub(crate) spans: Value,
 }
 
 /// Brings the tool of `setup.sh NAME`, or says why the test is skipped.
@@ -25,7 +25,7 @@ pub(crate) fn tool(name: &str, what: &str) -> Option<String> {
     Some(finished.success().stdout.trim().to_owned())
 }
 
-fn sent(mut client: Command) -> Sent {
+pub(crate) fn sent(mut client: Command) -> Sent {
     // A proxy of the machine must not come between two processes on loopback.
     for key in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "grpc_proxy"] {
         client.env_remove(key);

@@ -1,6 +1,7 @@
 //! `spanseal erase`: takes a person, or the content of a record, out of the vault.
 
 mod ask;
+mod tls;
 
 use std::io::{IsTerminal, Write, stdin};
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use crate::query::story::clean;
 use crate::serve::Promise;
 use crate::vault::Scope;
 use ask::Way;
+use tls::Identity;
 
 /// Runs it.
 pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -39,7 +41,8 @@ pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
         dry_run: true,
     };
     let promise = if args.offline { Promise::Ignored } else { Promise::Respected };
-    let way = Way::open(config, promise).await?;
+    let identity = args.client_cert.as_deref().zip(args.client_key.as_deref()).map(|(cert, key)| Identity { cert, key });
+    let way = Way::open(config, promise, identity).await?;
     let result = act(&way, &args, wish).await;
     // Whatever came of it, a log that was opened for this is closed in good order.
     let closed = way.close().await;

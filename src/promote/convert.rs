@@ -560,4 +560,15 @@ mod tests {
         assert!(one(member::ACTOR_SESSION_ID, t("alice@example.com")).starts_with("\"ps:66687aad:"));
         assert_eq!(one(member::TRACE_NAME, Value::Text("x\u{e9}".repeat(200).as_bytes())).len(), 2 + 256);
     }
+
+    /// Scenario: an address stands at any place around the end of what is kept of a name. Guarantee: no part of it stays, as would of one that
+    /// is looked for only in what is kept.
+    #[test]
+    fn no_part_of_an_address_is_left_where_a_text_is_cut() {
+        for before in NAME_MAX - 20..=NAME_MAX {
+            let text = format!("{}alice@example.com tells", " ".repeat(before));
+            let kept = one(member::TRACE_NAME, Value::Text(text.as_bytes()));
+            assert!(kept.len() <= NAME_MAX + 2 && !kept.contains('a') && !kept.contains("li"), "{before}: {kept}");
+        }
+    }
 }

@@ -364,9 +364,12 @@ mod tests {
     /// A long run before an address hides it no more than a short one.
     #[test]
     fn what_stands_before_an_address_does_not_hide_it() {
-        for run in ["\u{65e5}".repeat(90), "-".repeat(300), "a.".repeat(200)] {
+        for run in ["\u{65e5}".repeat(90), "-".repeat(300), "a.".repeat(200), "b ".repeat(PIECE)] {
             let clean = scrub(&format!("{run}jane.doe@example.com"));
             assert!(clean.ends_with(MARK) && !clean.contains("jane"), "{clean}");
+        }
+        for person in ["+49 170 1234567", "2001:db8::1", "10.0.0.7"] {
+            assert_eq!(scrub(&format!("{}{person}", " ".repeat(PIECE))).trim_start(), MARK);
         }
     }
 

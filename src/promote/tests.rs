@@ -5,6 +5,7 @@ mod golden;
 mod hostile;
 mod own_rules;
 mod own_words;
+mod persons;
 mod rules;
 mod vault;
 mod vendors;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::net::TcpStream;
 
 use crate::api::{self, Challenge, Proofs};
 use crate::clock::SystemClock;
@@ -14,6 +15,8 @@ use crate::query::story::clean;
 use crate::seal::keys::KeyError;
 use crate::serve::keys::load_vault_key;
 use crate::serve::{Promise, Writer};
+
+use super::tls::{Identity, client_config};
 
 /// An erasure reads all evidence, so it takes its time; that the other end is there at all shows earlier.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3600);
@@ -27,7 +30,7 @@ pub(super) enum Way {
 
 impl Way {
     /// Looks whether a server runs; else opens the log.
-    pub(super) async fn open(config: &Config, promise: Promise) -> anyhow::Result<Self> {
+    pub(super) async fn open(config: &Config, promise: Promise, identity: Option<Identity<'_>>) -> anyhow::Result<Self> {
         let place = config.content.vault.as_ref().context(
             "the configuration names no vault (`content.vault.url`), so nothing can be erased one by one; only destroying the identity key \
              makes keyed pseudonyms say nothing, and everybody's",
@@ -41,8 +44,9 @@ impl Way {
                 other => other?,
             };
             let proofs = Proofs::new(&key).context("no proof can be made of the vault key")?;
-            let way = Way::Server { http: client(&config.api)?, url: url(&config.api), proofs: Box::new(proofs) };
-            if way.answers().await? {
+            let way = Way::Server { http: client(&config.api, identity)?, url: url(&config.api), proofs: Box::new(proofs) };
+            if listens(&config.api).await {
+                way.expect_spanseal(&config.api).await?;
                 if config.api.is_in_the_clear() {
                     bail!(
                         "spanseal answers at `api.endpoint` `{}`, but over plain HTTP beyond this machine, where others read who is to be erased: \
@@ -62,22 +66,29 @@ impl Way {
         Ok(Way::Own(Box::new(writer)))
     }
 
-    /// Whether a spanseal is there. Anything else that listens is an error: it might be the log's writer.
-    async fn answers(&self) -> anyhow::Result<bool> {
-        let Way::Server { http, url, .. } = self else { return Ok(false) };
+    /// Somebody listens. Whoever is no spanseal, or does not let this process in, is an error: it might be the log's writer.
+    async fn expect_spanseal(&self, api: &Listener) -> anyhow::Result<()> {
+        let Way::Server { http, url, .. } = self else { return Ok(()) };
         let asked = http.get(format!("{url}/healthz")).timeout(CONNECT_WITHIN).send().await;
         match asked {
             Ok(response) => {
                 let said = response.text().await.unwrap_or_default();
                 if said.trim() == api::HEALTHY {
-                    return Ok(true);
+                    return Ok(());
                 }
                 bail!("something else than spanseal answers at {url} (`api.endpoint`); stop it, or configure another port")
             }
-            Err(error) if error.is_connect() => Ok(false),
-            Err(error) => {
-                Err(error.without_url()).with_context(|| format!("what listens at {url} (`api.endpoint`) does not answer as spanseal does"))
-            }
+            Err(error) => Err(error.without_url()).with_context(|| {
+                let advice = match &api.tls {
+                    Some(tls) if tls.client_ca_file.is_some() => {
+                        ": it asks for a client certificate of the authority in `api.tls.client_ca_file`; give one with --client-cert and \
+                         --client-key"
+                    }
+                    Some(_) => ": if `api.tls.cert_file` was renewed since `serve` started, start it again",
+                    None => "",
+                };
+                format!("what listens at {url} (`api.endpoint`) does not answer as spanseal does{advice}")
+            }),
         }
     }
 
@@ -129,28 +140,33 @@ async fn answer_of<T: serde::de::DeserializeOwned>(url: &str, request: reqwest::
     bail!("{} (from the running spanseal at {url})", clean(said.unwrap_or("it refused without a word")))
 }
 
-/// Where the API is reached from here.
+/// The address by which the API is reached from here.
+fn host(api: &Listener) -> String {
+    match api.endpoint.ip() {
+        Some(IpAddr::V4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.to_string(),
+        _ => api.endpoint.host.clone(),
+    }
+}
+
 fn url(api: &Listener) -> String {
     let scheme = if api.tls.is_some() { "https" } else { "http" };
-    let host = match api.endpoint.ip() {
-        Some(IpAddr::V4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
-        Some(IpAddr::V6(ip)) if ip.is_unspecified() => format!("[{}]", Ipv6Addr::LOCALHOST),
-        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
-        _ => api.endpoint.host.clone(),
-    };
+    let host = host(api);
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
     format!("{scheme}://{host}:{}", api.endpoint.port)
 }
 
-fn client(api: &Listener) -> anyhow::Result<reqwest::Client> {
+/// Whether anybody listens there at all. Asked below TLS: a port that turns this process away is no sign that no `serve` runs.
+async fn listens(api: &Listener) -> bool {
+    let connected = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect((host(api), api.endpoint.port))).await;
+    matches!(connected, Ok(Ok(_)))
+}
+
+fn client(api: &Listener, identity: Option<Identity<'_>>) -> anyhow::Result<reqwest::Client> {
     let builder = reqwest::Client::builder().connect_timeout(CONNECT_WITHIN).redirect(reqwest::redirect::Policy::none()).no_proxy();
     let builder = match &api.tls {
         None => builder.tls_certs_only([]),
-        // The server's own certificate is enough to know it by; one of a public authority is known by the system.
-        Some(tls) => {
-            let pem = std::fs::read(&tls.cert_file).with_context(|| format!("`api.tls.cert_file` `{}`", tls.cert_file.display()))?;
-            let own = reqwest::Certificate::from_pem_bundle(&pem).context("`api.tls.cert_file` cannot be read")?;
-            builder.tls_certs_merge(own)
-        }
+        Some(tls) => builder.tls_backend_preconfigured(client_config(tls, identity)?),
     };
     builder.build().context("no client for the API")
 }

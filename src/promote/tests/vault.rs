@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 /// A book in memory, whose entries are stored when the test says so.
 #[derive(Debug, Default)]
-struct Book(Mutex<HashMap<[u8; 32], Given>>);
+pub(super) struct Book(Mutex<HashMap<[u8; 32], Given>>);
 
 impl Book {
     fn store_all(&self) {
@@ -35,11 +35,11 @@ impl PersonBook for Book {
     }
 }
 
-fn vault(equality: bool) -> Settings {
+pub(super) fn vault(equality: bool) -> Settings {
     Settings { content: ContentMode::Vault { equality }, ..settings() }
 }
 
-fn promote(promoter: &Promoter, request: &[u8], logs: bool) -> Batch {
+pub(super) fn promote(promoter: &Promoter, request: &[u8], logs: bool) -> Batch {
     let mut batch = Batch::default();
     let context = Context::new(RECEIVED);
     let promoted = if logs { promoter.logs(request, context, &mut batch) } else { promoter.traces(request, context, &mut batch) };

@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message as _;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -47,6 +47,8 @@ pub(crate) struct Truth {
     pub(crate) persons: BTreeSet<String>,
     /// Every text of promoted spans and logs.
     pub(crate) said: Vec<Said>,
+    /// Every text value of promoted spans as it was sent, whole; attributes of event i stand under `<i>/<event name>/<key>`.
+    pub(crate) whole: Vec<Said>,
     /// Text that stands in the clear by right.
     names: BTreeSet<String>,
 }
@@ -131,6 +133,7 @@ impl Truth {
             if let Some(status) = &span.status {
                 self.say(from, &key, "status", Some(&Any::StringValue(status.message.clone())));
             }
+            self.say_whole(from, &key, span, &acts);
             let truth = SpanTruth { from: from.to_owned(), name: span.name.clone(), fields: fields(&span.attributes, realm), acts };
             assert!(self.spans.insert(key, truth).is_none(), "{from}: a span id twice; this truth has no rule for it");
         }
@@ -202,6 +205,17 @@ impl Truth {
                 text: text.to_owned(),
             });
         });
+    }
+
+    /// What the record of a span holds whole; events that are records of their own are not part of it.
+    fn say_whole(&mut self, from: &str, at: &(String, String), span: &Span, acts: &[usize]) {
+        let own = span.attributes.iter().map(|a| (a.key.clone(), a));
+        let events = span.events.iter().enumerate().filter(|(i, _)| !acts.contains(i));
+        let of_events = events.flat_map(|(i, e)| e.attributes.iter().map(move |a| (format!("{i}/{}/{}", e.name, a.key), a)));
+        for (key, attribute) in own.chain(of_events) {
+            let Some(text) = string(attribute) else { continue };
+            self.whole.push(Said { from: from.to_owned(), trace_id: at.0.clone(), span_id: at.1.clone(), key, text: text.to_owned() });
+        }
     }
 
     fn hide_value(&mut self, key: &str, value: &Any) {

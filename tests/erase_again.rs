@@ -1,0 +1,89 @@
+//! What is sent again around an erasure, within one process, brings nothing back: a person who was erased has another pseudonym, so the same
+//! span makes a record that looks new.
+
+use spanseal::worm::memory::CreateOnly;
+
+use crate::erase::{ALICE, BOB, SUBJECT, batch_of, eraser, found, holds, said, vault_bytes, wish};
+use crate::support::log::{Process, TestLog, id};
+use crate::support::otlp::{Answer, HttpRequest, http};
+use crate::support::receiver::{Receiver, Site};
+
+/// Sends one span of trace 1; it says something and may name a subject.
+fn send(receiver: &Receiver, span: u8, said: &str, subject: Option<&str>) -> Answer {
+    let attribute = |key: &str, value: &str| serde_json::json!({"key": key, "value": {"stringValue": value}});
+    let mut attributes = vec![attribute("gen_ai.operation.name", "chat"), attribute("gen_ai.output.messages", said)];
+    attributes.extend(subject.map(|id| attribute(&format!("ai_audit.{SUBJECT}"), id)));
+    let span = serde_json::json!({
+        "traceId": format!("{:032x}", 1), "spanId": format!("{span:016x}"), "name": "chat", "attributes": attributes,
+        "startTimeUnixNano": "1790000000000000000", "endTimeUnixNano": "1790000001000000000",
+    });
+    let body = serde_json::json!({"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [span]}]}]}).to_string();
+    let headers = vec![("Content-Type", "application/json")];
+    let request = HttpRequest { method: "POST", path: "/v1/traces", headers, body: body.as_bytes(), chunked: false };
+    let (status, answer) = http(receiver.http, &request).unwrap();
+    assert_eq!((status, answer.promoted()), (200, 1), "{}", String::from_utf8_lossy(&answer.body));
+    answer
+}
+
+/// Scenario: a trace that names its person on the root only is erased; both its spans are sent again, as they were and with other words.
+/// Guarantee: each is answered with the receipt of the seal that holds it, nothing is sealed anew, and none of the words reach the vault.
+/// Another span of another person is sealed as ever.
+#[test]
+fn what_is_sent_again_is_a_duplicate_whatever_it_says() {
+    let site = Site::local();
+    // A port that the command knows.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let yaml = std::fs::read_to_string(&site.config).unwrap();
+    std::fs::write(&site.config, yaml.replace("api: {endpoint: '127.0.0.1:0'}", &format!("api: {{endpoint: '127.0.0.1:{port}'}}")))
+        .unwrap();
+    let receiver = site.serve();
+    let root = send(&receiver, 1, "ROOT-SAID", Some(ALICE)).seal();
+    let child = send(&receiver, 2, "CHILD-SAID", None).seal();
+    assert!(root.is_some() && child > root);
+    site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success();
+    for (words_of_root, words_of_child) in [("ROOT-SAID", "CHILD-SAID"), ("ROOT-SAID-AGAIN", "CHILD-SAID-AGAIN")] {
+        assert_eq!(send(&receiver, 1, words_of_root, Some(ALICE)).seal(), root, "{words_of_root}");
+        assert_eq!(send(&receiver, 2, words_of_child, None).seal(), child, "{words_of_child}");
+    }
+    let all = vault_bytes(&site);
+    assert!(!holds(&all, "ROOT-SAID") && !holds(&all, "CHILD-SAID") && !holds(&all, ALICE));
+    assert_eq!(found(&site, &["--trace-id", &format!("{:032x}", 1)]).len(), 2);
+    assert!(send(&receiver, 3, "SAID-TO-BOB", Some(BOB)).seal() > child);
+    assert!(holds(&vault_bytes(&site), "SAID-TO-BOB"));
+    assert!(receiver.stop().success());
+}
+
+/// Sends record `n` of person 1 as a promoter would make it that has already met them again, under another pseudonym.
+async fn again(process: &Process, n: u64) {
+    let fresh = process.vault.as_ref().unwrap().persons().pseudonym([1; 32], || [0xcc; 16]);
+    assert_eq!(fresh.pseudonym, [0xcc; 16], "the person was not forgotten");
+    process.submit(batch_of(process, n, 1)).await.unwrap();
+}
+
+/// Scenario: while an erasure waits for a request that is under way, a span from before is sent again; when it is done, that one and the one
+/// that was under way are. Guarantee: none of them is sealed anew, and what they say is in no byte of the vault.
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_during_an_erasure_stays_out() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch_of(&process, 1, 1)).await.unwrap();
+    let erasing = eraser(&log, &process);
+    let late = batch_of(&process, 2, 1);
+    let permit = process.handle.pool.admit(late.memory()).await.unwrap();
+    let erasure = tokio::spawn(async move { erasing.erase(&wish()).await });
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert!(!erasure.is_finished(), "it waits");
+    again(&process, 1).await;
+    process.handle.submit(late, permit).await.unwrap();
+    assert!(erasure.await.unwrap().unwrap().done);
+    again(&process, 1).await;
+    again(&process, 2).await;
+    let vault = process.vault.clone().unwrap();
+    let all: Vec<u8> = vault.every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)) && !holds(&all, "person-1@"));
+    let contents = log.check_log().await;
+    for n in [1, 2] {
+        assert_eq!(contents.records[&id(n)].len(), 1, "record {n} was sealed again");
+    }
+    drop(process.drain().await);
+}
