@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::erase::{ALICE, everything, found, holds, vault_bytes};
+use crate::support::otlp::{HttpRequest, http};
 use crate::support::receiver::{BINARY, Finished, Options, Site};
 
 /// Scenario: a vault keeps things of a log, and its key file is away; keys are made on purpose, all of them or the vault's alone, once with
@@ -90,5 +91,30 @@ fn a_vault_that_is_gone_stops_a_start_and_is_not_begun_anew() {
     let receiver = site.serve();
     assert!(holds(&vault_bytes(&site), "ROOT-OF-ALICE"));
     assert_eq!(found(&site, &["--person", ALICE]).len(), 3);
+    assert!(receiver.stop().success());
+}
+
+/// Scenario: the folder of the vault goes away while `serve` runs (it was a mount), something is sent, and the folder comes back. Guarantee: what
+/// cannot be kept in that vault is not acknowledged, and no second vault is begun in its place; sent again, it is acknowledged and shown.
+#[test]
+fn a_vault_that_goes_away_while_it_is_served_is_not_begun_anew() {
+    let site = Site::local();
+    let receiver = site.serve();
+    everything(&receiver);
+    let vault = site.path("store-vault");
+    std::fs::rename(&vault, site.path("away")).unwrap();
+    let body = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{:032x}","spanId":"{:016x}","name":"chat","startTimeUnixNano":"1790000000000000000","attributes":[{{"key":"gen_ai.operation.name","value":{{"stringValue":"chat"}}}},{{"key":"gen_ai.output.messages","value":{{"stringValue":"SAID-WITHOUT-IT"}}}},{{"key":"ai_audit.subject.id","value":{{"stringValue":"{ALICE}"}}}}]}}]}}]}}]}}"#,
+        7, 7
+    );
+    let headers = vec![("Content-Type", "application/json")];
+    let request = HttpRequest { method: "POST", path: "/v1/traces", headers, body: body.as_bytes(), chunked: false };
+    let (status, _) = http(receiver.http, &request).unwrap();
+    assert!(!vault.join("spanseal/packs").exists(), "a second vault was begun where the first one was; answered {status}");
+    assert_eq!(status, 503, "acknowledged without its vault");
+    std::fs::rename(site.path("away"), &vault).unwrap();
+    assert_eq!(http(receiver.http, &request).unwrap().0, 200);
+    let shown = site.run(&["show", &format!("{:032x}", 7), "--content", "--identities"]).success().stdout;
+    assert!(shown.contains("SAID-WITHOUT-IT") && shown.contains(ALICE), "{shown}");
     assert!(receiver.stop().success());
 }

@@ -105,6 +105,7 @@ impl Reader {
         let expect = |words: &[&str]| words.iter().for_each(|words| assert!(told.stdout.contains(words), "no `{words}`: {told}"));
         match line.split_whitespace().nth(1).unwrap() {
             "prove" => std::fs::write(self.at("proof.json"), &told.stdout).unwrap(),
+            "query" if line.contains("config_change") => expect(&["config_change", "first configuration"]),
             "query" => expect(&["inference"]),
             "show" if line.contains("--content") => expect(&["What is my name?", "bob@example.com"]),
             "show" => assert!(!told.stdout.contains("What is my name?"), "{told}"),

@@ -18,10 +18,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rustix::fs::IFlags;
 use rustix::io::Errno;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +62,8 @@ struct Inner {
     /// Folders whose entry in their parent this process knows to be on the disk. A folder that merely exists may have
     /// been made by a process that crashed, or by another thread that has not synced yet.
     synced: Mutex<HashSet<PathBuf>>,
+    /// Device and number of the lock file of each log that this process has claimed.
+    claimed: Mutex<HashMap<String, (u64, u64)>>,
     next_temp: AtomicU64,
     /// Syncs of an object's folder that are to fail.
     #[cfg(test)]
@@ -84,6 +86,7 @@ impl LocalStore {
             immutable: options.immutable,
             private: options.private,
             synced: Mutex::default(),
+            claimed: Mutex::default(),
             next_temp: AtomicU64::new(0),
             #[cfg(test)]
             failing_syncs: AtomicU64::new(0),
@@ -218,6 +221,7 @@ impl Inner {
     fn put(&self, key: &ObjectKey, body: &[u8], condition: Condition) -> Result<(), PutError> {
         let path = self.path(key).map_err(|why| refused(key, why.to_owned()))?;
         let folder = path.parent().unwrap_or(&self.root);
+        self.expect_claimed(key)?;
         let temp = self.write_temp(key, body).map_err(|e| self.not_linked(key, "write the temp file", &e))?;
         self.make_folder(folder).map_err(|e| not_stored(key, "make its folder", &e))?;
         let exists = match condition {
@@ -436,7 +440,26 @@ impl Inner {
                 refused(&key, format!("{why} ({e})"))
             })?;
         }
+        let own = file.metadata().map_err(|e| not_stored(&key, "look at the lock file", &e))?;
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(log.to_owned(), (own.dev(), own.ino()));
         Ok(WriterGuard(Some(file)))
+    }
+
+    /// Refuses to write where the claim of this process is not: the folder was moved away, or what was mounted there is gone. Made anew it
+    /// would be another store, which goes on as if nothing were missing, and hides the first one when that comes back.
+    fn expect_claimed(&self, key: &ObjectKey) -> Result<(), PutError> {
+        let log = key.as_str().split('/').next().unwrap_or_default();
+        let Some(own) = self.claimed.lock().unwrap_or_else(PoisonError::into_inner).get(log).copied() else { return Ok(()) };
+        let there = fs::metadata(self.root.join(LOCKS).join(log)).ok();
+        if there.is_some_and(|there| (there.dev(), there.ino()) == own) {
+            return Ok(());
+        }
+        let reason = format!(
+            "the lock file of this process is gone from `{}`: the folder was moved or unmounted, or another one stands in its place; bring \
+             it back, or stop this process and look what became of it",
+            self.root.join(LOCKS).display()
+        );
+        Err(PutError::NotStored { key: key.clone(), reason })
     }
 
     /// Removes what killed writers of this log left in `_tmp`: whoever holds the claim is the only writer.

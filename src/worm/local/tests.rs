@@ -74,6 +74,28 @@ async fn removed_folders_come_back() {
     }
 }
 
+/// Scenario: the whole folder goes away under a writer (it was a mount), and comes back. Guarantee: no second store is begun in its place,
+/// and what was refused meanwhile is taken when it is back.
+#[tokio::test]
+async fn a_claimed_store_that_is_gone_is_not_begun_anew() {
+    let temp = tempfile::tempdir().unwrap();
+    let (root, away) = (temp.path().join("store"), temp.path().join("away"));
+    let store = open(&root);
+    let _guard = store.claim("log").await.unwrap();
+    put(&store, "log/a", Condition::CreateOnly).await.unwrap();
+    fs::rename(&root, &away).unwrap();
+    let gone = put(&store, "log/b", Condition::CreateOnly).await;
+    assert!(matches!(&gone, Err(PutError::NotStored { reason, .. }) if reason.contains("moved or unmounted")), "{gone:?}");
+    assert!(!root.exists(), "a second store was begun");
+    // Another one stands there.
+    let other = open(&root);
+    let _other = other.claim("log").await.unwrap();
+    assert!(matches!(put(&store, "log/b", Condition::Any).await, Err(PutError::NotStored { .. })));
+    fs::remove_dir_all(&root).unwrap();
+    fs::rename(&away, &root).unwrap();
+    put(&store, "log/b", Condition::CreateOnly).await.unwrap();
+}
+
 /// `/dev/full` stands in for a full disk: the words name the cause, and the outcome is known.
 #[test]
 fn failures_are_named() {
