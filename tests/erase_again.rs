@@ -87,3 +87,35 @@ async fn what_comes_again_during_an_erasure_stays_out() {
     }
     drop(process.drain().await);
 }
+
+/// Scenario: somebody sends a span under the ids of another's, which names another person; both are kept, in one seal. Guarantee: erasing the
+/// person of one does not take what the other said, which the vault has under the same id, and the command says what stays. Asked for what
+/// is shared too, it takes both.
+#[test]
+fn a_record_of_the_same_id_is_not_erased_along() {
+    let site = Site::local();
+    let receiver = site.serve();
+    let span = |said: &str, subject: &str| {
+        let attribute = |key: &str, value: &str| serde_json::json!({"key": key, "value": {"stringValue": value}});
+        serde_json::json!({
+            "traceId": format!("{:032x}", 1), "spanId": format!("{:016x}", 1), "name": "chat",
+            "startTimeUnixNano": "1790000000000000000", "endTimeUnixNano": "1790000001000000000",
+            "attributes": [attribute("gen_ai.operation.name", "chat"), attribute("gen_ai.output.messages", said),
+                attribute(&format!("ai_audit.{SUBJECT}"), subject)],
+        })
+    };
+    let spans = [span("BOBS-WORDS", BOB), span("PLANTED-WORDS", ALICE)];
+    let body = serde_json::json!({"resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": spans}]}]}).to_string();
+    let headers = vec![("Content-Type", "application/json")];
+    let request = HttpRequest { method: "POST", path: "/v1/traces", headers, body: body.as_bytes(), chunked: false };
+    assert_eq!(http(receiver.http, &request).unwrap().0, 200);
+    assert!(receiver.stop().success());
+    let id = found(&site, &["--trace-id", &format!("{:032x}", 1)])[0]["record"]["id"].as_str().unwrap().to_owned();
+    let erased = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success().stdout;
+    assert!(erased.contains(&id) && holds(&vault_bytes(&site), "BOBS-WORDS"), "{erased}");
+    let shown = site.run(&["show", &id, "--content"]).success().stdout;
+    assert!(shown.contains("BOBS-WORDS") && !shown.contains("erased on"), "{shown}");
+    site.run(&["erase", "--person", BOB, "--shared", "--ground", "asked", "--yes"]).success();
+    let all = vault_bytes(&site);
+    assert!(!holds(&all, "BOBS-WORDS") && !holds(&all, "PLANTED-WORDS"));
+}
