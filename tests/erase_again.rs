@@ -4,6 +4,7 @@
 use spanseal::worm::memory::CreateOnly;
 
 use crate::erase::{ALICE, BOB, SUBJECT, batch_of, eraser, found, holds, said, vault_bytes, wish};
+use crate::support::eventually;
 use crate::support::log::{Process, TestLog, id};
 use crate::support::otlp::{Answer, HttpRequest, http};
 use crate::support::receiver::{Receiver, Site};
@@ -118,4 +119,28 @@ fn a_record_of_the_same_id_is_not_erased_along() {
     site.run(&["erase", "--person", BOB, "--shared", "--ground", "asked", "--yes"]).success();
     let all = vault_bytes(&site);
     assert!(!holds(&all, "BOBS-WORDS") && !holds(&all, "PLANTED-WORDS"));
+}
+
+/// Scenario: content lies elsewhere while its person is erased, and is put back later. Guarantee: nobody is shown it, the readers say why and
+/// end non-zero, and the next process takes it out.
+#[test]
+fn what_was_away_during_an_erasure_does_not_come_back() {
+    let site = Site::local();
+    let receiver = site.serve();
+    send(&receiver, 1, "ROOT-SAID", Some(ALICE));
+    assert!(receiver.stop().success());
+    let (packs, away) = (site.path("store-vault/spanseal/packs"), site.path("away"));
+    std::fs::rename(&packs, &away).unwrap();
+    let erased = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]);
+    assert!(erased.stdout.contains("0 contents"), "{erased}");
+    let id = found(&site, &["--trace-id", &format!("{:032x}", 1)])[0]["record"]["id"].as_str().unwrap().to_owned();
+    let lost = site.run(&["show", &id, "--content"]);
+    assert!(!lost.stdout.contains("erased on"), "what was not there was not erased: {lost}");
+    std::fs::rename(&away, &packs).unwrap();
+    let shown = site.run(&["show", &id, "--content"]);
+    assert!(!shown.status.success() && !shown.stdout.contains("ROOT-SAID") && shown.stdout.contains("in the vault again"), "{shown}");
+    assert!(holds(&vault_bytes(&site), "ROOT-SAID"), "or there is nothing to take out");
+    let receiver = site.serve();
+    eventually("it is taken out again", || (!holds(&vault_bytes(&site), "ROOT-SAID")).then_some(()));
+    assert!(receiver.stop().success());
 }

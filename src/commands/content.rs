@@ -93,7 +93,7 @@ pub(super) async fn bring_back(
     for (hit, found) in hits.iter().zip(found) {
         let of_hit = found.into_iter().map(|(held, opened)| {
             let what = match opened {
-                Opened::Content(entry) => known.erasures.that_took(hit).map_or(What::Content(entry), What::Undone),
+                Opened::Content(entry) => known.erasures.that_means(hit).map_or(What::Content(entry), What::Undone),
                 Opened::Absent => What::Gone(reasons.of(hit)),
                 Opened::Other => What::Problem("what the vault has in its place is not what the record commits to".to_owned()),
                 Opened::Unasked(why) => What::Problem(why),

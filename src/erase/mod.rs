@@ -173,6 +173,7 @@ impl Eraser {
             ground: wish.ground.clone(),
             ticket: wish.ticket.clone(),
             taking: Places::new(),
+            absent: Places::new(),
             known: plan.known.iter().copied().collect(),
             traces: BTreeSet::new(),
             searched: None,
@@ -251,6 +252,8 @@ impl Eraser {
         self.know(intent);
         let (there, mut unread) = vault.holding(&plan.records).await?;
         told::add(&mut intent.taking, &there);
+        told::add(&mut intent.absent, &plan.records);
+        intent.absent = told::without(&intent.absent, &intent.taking);
         if intent != stored {
             vault.intend(intent).await?;
         }

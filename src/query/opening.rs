@@ -125,6 +125,12 @@ impl Erasures {
         took.map(|(erasure, _)| Erasure::of(erasure))
     }
 
+    /// The one that means a record's content, whether it took it or did not find it.
+    pub fn that_means(&self, hit: &Hit) -> Option<Erasure> {
+        let (seal, id) = (hit.place.seal.statement.index, hit.text("id").and_then(RecordId::parse)?);
+        self.later(hit).find(|(_, told)| told.meant(seal, id)).map(|(erasure, _)| Erasure::of(erasure))
+    }
+
     /// By pseudonym, those of a log that took a person's entry.
     pub fn of_persons(&self, log: &str) -> HashMap<[u8; 16], Erasure> {
         let own = self.0.iter().filter(|(erasure, _)| erasure.place.log == log);

@@ -67,6 +67,8 @@ pub struct Intent {
     pub ticket: Option<String>,
     /// What it takes and has found in the vault, from before it is taken: a process that dies in between would not find it again.
     pub taking: Places,
+    /// What it means to take and has not found there.
+    pub absent: Places,
     /// Records that are not to be sealed again, each with the seal that holds it.
     pub known: BTreeSet<(RecordId, u64)>,
     /// Traces all of whose content goes: what still comes of them goes too.
@@ -107,6 +109,7 @@ impl Intent {
         members.extend(self.ticket.as_ref().map(|ticket| ("ticket".to_owned(), Json::string(ticket))));
         let known = self.known.iter().map(|(id, seal)| Json::Array(vec![Json::String(id.to_string()), Json::String(seal.to_string())]));
         members.push(("taking".to_owned(), write_places(&self.taking)));
+        members.push(("absent".to_owned(), write_places(&self.absent)));
         members.push(("known".to_owned(), Json::Array(known.collect())));
         members.push(("traces".to_owned(), Json::Array(self.traces.iter().map(Json::string).collect())));
         members.extend(self.searched.map(|searched| ("searched".to_owned(), Json::String(searched.to_string()))));
@@ -140,6 +143,7 @@ impl Intent {
             ground: text("ground")?.to_owned(),
             ticket: text("ticket").map(str::to_owned),
             taking: read_places(array("taking")),
+            absent: read_places(array("absent")),
             known: array("known").iter().map(known).collect::<Option<_>>()?,
             traces: array("traces").iter().filter_map(Json::as_str).map(str::to_owned).collect(),
             searched: match text("searched") {
@@ -216,6 +220,7 @@ mod tests {
             ground: "Art. 17 \"GDPR\"".into(),
             ticket: Some("DSR-7".into()),
             taking: Places::from([((3, UnixSeconds(86_400)), BTreeSet::from([RecordId([5; 16])]))]),
+            absent: Places::from([((4, UnixSeconds(86_400)), BTreeSet::from([RecordId([6; 16])]))]),
             known: BTreeSet::from([(RecordId([5; 16]), 3)]),
             traces: BTreeSet::from(["t1".to_owned()]),
             searched: Some(9),

@@ -31,7 +31,7 @@ pub struct State {
     pub searched: u64,
     /// Pseudonyms of persons who were erased.
     pub persons: BTreeSet<[u8; 16]>,
-    /// Records whose content was erased.
+    /// Records whose content was erased, or would have been, had it been there.
     pub taken: Places,
     /// Objects of persons, names below the log.
     pub objects: BTreeSet<String>,
@@ -44,6 +44,7 @@ impl State {
         if let Some(records) = &told.records {
             add(&mut self.taken, records);
         }
+        add(&mut self.taken, &told.absent);
     }
 
     /// Forgets content whose time would be over by now: what is put back of it is deleted by the day of its pack.

@@ -42,6 +42,8 @@ pub struct Told {
     pub persons: BTreeSet<[u8; 16]>,
     /// What was taken; `None`: it does not say.
     pub records: Option<Places>,
+    /// What was meant too and was not in the vault then: it is not shown if it comes back.
+    pub absent: Places,
 }
 
 impl Told {
@@ -59,22 +61,52 @@ impl Told {
             id: text("id").unwrap_or_default().to_owned(),
             persons: targets.iter().filter_map(|form| parse_pseudonym(form)).collect(),
             records: filter.as_ref().and_then(|f| f.get("records")).and_then(Json::as_array).map(read_places),
+            absent: filter.as_ref().and_then(|f| f.get("absent")).and_then(Json::as_array).map(read_places).unwrap_or_default(),
             targets,
         })
     }
 
     /// Whether it says that it took this record's content.
     pub fn took(&self, seal: u64, record: RecordId) -> bool {
-        let of_seal = |places: &Places| {
-            places.range((seal, UnixSeconds(i64::MIN))..=(seal, UnixSeconds(i64::MAX))).any(|(_, ids)| ids.contains(&record))
-        };
-        self.records.as_ref().is_some_and(of_seal)
+        self.records.as_ref().is_some_and(|places| holds(places, seal, record))
+    }
+
+    /// Whether it means this record's content, which it took or did not find.
+    pub fn meant(&self, seal: u64, record: RecordId) -> bool {
+        self.took(seal, record) || holds(&self.absent, seal, record)
     }
 }
 
+fn holds(places: &Places, seal: u64, record: RecordId) -> bool {
+    places.range((seal, UnixSeconds(i64::MIN))..=(seal, UnixSeconds(i64::MAX))).any(|(_, ids)| ids.contains(&record))
+}
+
+/// What one `erasure` record says of content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// What was taken.
+    pub taken: Places,
+    /// What was meant and not found.
+    pub absent: Places,
+}
+
+/// What is to be said, in parts of which each fits into one record.
+pub fn parts(taken: &Places, absent: &Places) -> Vec<Part> {
+    let count = |places: &Places| places.values().map(BTreeSet::len).sum::<usize>();
+    let all = count(taken) + count(absent);
+    if (1..=RECORDS_MAX).contains(&all) {
+        return vec![Part { taken: taken.clone(), absent: absent.clone() }];
+    }
+    let of_taken = divide(taken, RECORDS_MAX).into_iter().map(|taken| Part { taken, ..Part::default() });
+    of_taken.chain(divide(absent, RECORDS_MAX).into_iter().map(|absent| Part { absent, ..Part::default() })).collect()
+}
+
 /// `control.filter` of an erasure. `part` counts the records of one erasure from 0.
-pub fn filter_text(scope: Scope, shared: bool, persons: impl Iterator<Item = String>, part: u64, records: &Places) -> String {
-    let mut members = vec![("scope".to_owned(), Json::string(scope.as_str())), ("records".to_owned(), write_places(records))];
+pub fn filter_text(scope: Scope, shared: bool, persons: impl Iterator<Item = String>, part: u64, says: &Part) -> String {
+    let mut members = vec![("scope".to_owned(), Json::string(scope.as_str())), ("records".to_owned(), write_places(&says.taken))];
+    if !says.absent.is_empty() {
+        members.push(("absent".to_owned(), write_places(&says.absent)));
+    }
     if shared {
         members.push(("shared".to_owned(), Json::Bool(true)));
     }
@@ -129,7 +161,7 @@ pub fn add(places: &mut Places, more: &Places) {
 }
 
 /// In parts of at most `most` records.
-pub fn divide(places: &Places, most: usize) -> Vec<Places> {
+fn divide(places: &Places, most: usize) -> Vec<Places> {
     let mut parts: Vec<Places> = Vec::new();
     let mut room = 0;
     for (place, ids) in places {
@@ -172,14 +204,20 @@ mod tests {
     fn what_was_taken_is_read_back_as_written() {
         let taken = places(&[(7, &[1, 2]), (9, &[1])]);
         let persons = ["ps:vault:cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd".to_owned(), "ps:66687aad:00".to_owned()];
-        let text = filter_text(Scope::Person, true, persons.into_iter(), 1, &taken);
+        let absent = places(&[(9, &[3])]);
+        let says = Part { taken: taken.clone(), absent: absent.clone() };
+        let text = filter_text(Scope::Person, true, persons.into_iter(), 1, &says);
         assert!(
-            text.starts_with("{\"part\":\"2\",\"persons\":[\"ps:vault:cd") && text.ends_with("\"scope\":\"person\",\"shared\":true}"),
+            text.starts_with("{\"absent\":[[")
+                && text.contains("\"part\":\"2\",\"persons\":[\"ps:vault:cd")
+                && text.ends_with("\"scope\":\"person\",\"shared\":true}"),
             "{text}"
         );
         let told = Told::parse(&record("control", Some(&text))).unwrap();
         assert_eq!((told.persons.len(), told.targets.len(), told.records.as_ref()), (2, 3, Some(&taken)));
         assert!(told.took(7, RecordId([2; 16])) && !told.took(9, RecordId([2; 16])) && !told.took(8, RecordId([1; 16])));
+        let (third, ninth) = (RecordId([3; 16]), 9);
+        assert!(told.absent == absent && told.meant(ninth, third) && !told.took(ninth, third) && told.meant(7, RecordId([2; 16])));
         assert_eq!(Told::parse(&record("span", Some(&text))), None, "telemetry erases nothing");
         let before = Told::parse(&record("control", None)).unwrap();
         assert_eq!((before.records.clone(), before.took(7, RecordId([1; 16]))), (None, false));
@@ -188,14 +226,20 @@ mod tests {
     #[test]
     fn parts_hold_everything_once_and_fit_a_line() {
         let all = places(&[(1, &[1, 2, 3]), (2, &[4, 5])]);
-        let parts = divide(&all, 2);
-        assert_eq!(parts, [places(&[(1, &[1, 2])]), places(&[(1, &[3]), (2, &[4])]), places(&[(2, &[5])])]);
-        assert_eq!(without(&all, &parts[0]), places(&[(1, &[3]), (2, &[4, 5])]));
+        let divided = divide(&all, 2);
+        assert_eq!(divided, [places(&[(1, &[1, 2])]), places(&[(1, &[3]), (2, &[4])]), places(&[(2, &[5])])]);
+        assert_eq!(without(&all, &divided[0]), places(&[(1, &[3]), (2, &[4, 5])]));
         assert!(without(&all, &all).is_empty() && divide(&Places::new(), 2).is_empty());
         let day = UnixSeconds::parse_strict("2026-11-21T00:00:00Z").unwrap();
         let most: Places = (0..RECORDS_MAX).map(|n| ((u64::MAX - n as u64, day), BTreeSet::from([RecordId([7; 16])]))).collect();
         // As it stands inside a line, quoted once more.
-        let line = Json::String(filter_text(Scope::Person, true, std::iter::empty(), 0, &most)).to_jcs();
-        assert!(line.len() < 1024 * 1024 - 16 * 1024, "{}", line.len());
+        let said = parts(&most, &all);
+        assert_eq!(said.iter().map(|says| (says.taken.len(), says.absent.len())).collect::<Vec<_>>(), [(RECORDS_MAX, 0), (0, 2)]);
+        for says in [said[0].clone(), Part { taken: Places::new(), absent: most }] {
+            let line = Json::String(filter_text(Scope::Person, true, std::iter::empty(), 0, &says)).to_jcs();
+            assert!(line.len() < 1024 * 1024 - 16 * 1024, "{}", line.len());
+        }
+        assert_eq!(parts(&all, &all), [Part { taken: all.clone(), absent: all.clone() }]);
+        assert!(parts(&Places::new(), &Places::new()).is_empty());
     }
 }
