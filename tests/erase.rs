@@ -1,7 +1,7 @@
 //! Erasing a person: what they said and who they were is gone from every byte of the vault, whatever happens in between, and nothing that
 //! was proved before is lost.
 
-mod again;
+pub(crate) mod again;
 
 use std::collections::HashSet;
 use std::io::{Read, Write};

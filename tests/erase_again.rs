@@ -3,6 +3,7 @@
 
 use spanseal::worm::memory::CreateOnly;
 
+use crate::erase::again::copy;
 use crate::erase::{ALICE, BOB, SUBJECT, batch_of, eraser, found, holds, said, vault_bytes, wish};
 use crate::support::eventually;
 use crate::support::log::{Process, TestLog, id};
@@ -143,4 +144,43 @@ fn what_was_away_during_an_erasure_does_not_come_back() {
     let receiver = site.serve();
     eventually("it is taken out again", || (!holds(&vault_bytes(&site), "ROOT-SAID")).then_some(()));
     assert!(receiver.stop().success());
+}
+
+/// Scenario: older packs and entries of persons are put back, and the evidence of the erasure is lost. Guarantee: the vault's own memory of it
+/// keeps both from being shown, and the readers end non-zero.
+#[test]
+fn without_its_record_an_erasure_still_counts() {
+    let site = Site::local();
+    let receiver = site.serve();
+    send(&receiver, 1, "ROOT-SAID", Some(ALICE));
+    assert!(receiver.stop().success());
+    let (vault, backup) = (site.path("store-vault/spanseal"), site.path("backup"));
+    copy(&vault, &backup);
+    let id = found(&site, &["--trace-id", &format!("{:032x}", 1)])[0]["record"]["id"].as_str().unwrap().to_owned();
+    let before = segments(&site);
+    site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success();
+    for part in ["packs", "persons"] {
+        copy(&backup.join(part), &vault.join(part));
+    }
+    let shown = || site.run(&["show", &id, "--content", "--identities"]);
+    assert!(shown().stdout.contains("in the vault again"), "{}", shown());
+    segments(&site).difference(&before).for_each(|segment| std::fs::remove_file(segment).unwrap());
+    let shown = shown();
+    assert!(!shown.stdout.contains("ROOT-SAID") && !shown.stdout.contains(ALICE) && !shown.status.success(), "{shown}");
+    assert_eq!(shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ").matches("as the vault itself knows").count(), 2, "{shown}");
+}
+
+fn segments(site: &Site) -> std::collections::BTreeSet<std::path::PathBuf> {
+    fn below(folder: &std::path::Path, found: &mut std::collections::BTreeSet<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                below(&entry, found);
+            } else if entry.to_string_lossy().contains("/segments/") {
+                found.insert(entry);
+            }
+        }
+    }
+    let mut found = std::collections::BTreeSet::new();
+    below(&site.path("store"), &mut found);
+    found
 }

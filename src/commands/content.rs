@@ -1,7 +1,7 @@
 //! What was said, brought back from the vault for `show --content`, `query --content` and `prove --content`, with a plain word wherever it
 //! is not there.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{output, read};
@@ -13,9 +13,10 @@ use crate::query::log::TrustedKey;
 use crate::query::opening::{Erasure, Erasures, Gone, Held, Opened, Reasons, held, open};
 use crate::query::scan::Request;
 use crate::query::story::{Item, Section, Story, clean, list, member_in_words, sentence};
+use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
-use crate::vault::{Entry, Vaults};
+use crate::vault::{Entry, State, Vaults};
 use crate::worm::WormStore;
 
 /// One content of one record.
@@ -89,11 +90,18 @@ pub(super) async fn bring_back(
         now: SystemClock.now().ceil_seconds(),
     };
     let mut complete = known.complete;
+    let states = match &vaults {
+        Some(vaults) if held => states(vaults, hits.iter().map(|hit| hit.place.log.as_str())).await,
+        _ => HashMap::new(),
+    };
     let mut said = Vec::with_capacity(hits.len());
     for (hit, found) in hits.iter().zip(found) {
         let of_hit = found.into_iter().map(|(held, opened)| {
             let what = match opened {
-                Opened::Content(entry) => known.erasures.that_means(hit).map_or(What::Content(entry), What::Undone),
+                Opened::Content(entry) => match known.erasures.that_means(hit) {
+                    Some(erasure) => What::Undone(erasure),
+                    None => withheld(&states, hit).map_or(What::Content(entry), What::Problem),
+                },
                 Opened::Absent => What::Gone(reasons.of(hit)),
                 Opened::Other => What::Problem("what the vault has in its place is not what the record commits to".to_owned()),
                 Opened::Unasked(why) => What::Problem(why),
@@ -118,6 +126,32 @@ fn no_vault(config: &Config) -> String {
         None => "the configuration names no vault (content.vault.url)".to_owned(),
     }
 }
+
+/// What the vault of each log knows of erasures itself: should evidence of one be lost, what it took is not shown all the same. A state that
+/// cannot be read is said, by the name of its log.
+async fn states<'h>(vaults: &Vaults, logs: impl Iterator<Item = &'h str>) -> HashMap<String, Result<State, String>> {
+    let mut states = HashMap::new();
+    for log in logs {
+        if !states.contains_key(log) {
+            states.insert(log.to_owned(), vaults.of(log).stored_state().await.map_err(|e| e.to_string()));
+        }
+    }
+    states
+}
+
+/// Why content that the vault has is not shown although no erasure that could be read means it.
+fn withheld(states: &HashMap<String, Result<State, String>>, hit: &Hit) -> Option<String> {
+    match states.get(&hit.place.log)? {
+        Ok(state) => {
+            let id = hit.text("id").and_then(RecordId::parse)?;
+            state.means(hit.place.seal.statement.index, id).then(|| UNTOLD.to_owned())
+        }
+        Err(why) => Some(format!("what the vault knows of erasures cannot be read: {why}")),
+    }
+}
+
+/// Of what the vault has, and knows to be erased, while evidence does not say so.
+const UNTOLD: &str = "it was erased, as the vault itself knows, and is there again; the record of that erasure could not be read";
 
 struct Explained {
     erasures: Erasures,
@@ -301,7 +335,12 @@ pub(super) async fn identities(
     };
     for (log, pseudonyms) in wanted {
         let erased = erasures.of_persons(&log);
+        let state = match &vaults {
+            Some(vaults) => states(vaults, std::iter::once(log.as_str())).await.remove(&log),
+            None => None,
+        };
         let known = match &vaults {
+            Some(_) if let Some(Err(why)) = &state => Err(format!("what the vault knows of erasures cannot be read: {why}")),
             Some(vaults) => resolve(vaults, &log, &pseudonyms).await,
             None => Err(no_vault(config)),
         };
@@ -321,6 +360,10 @@ pub(super) async fn identities(
                     undone_in_words(erasure)
                 }
                 (None, Some(erasure)) => format!("nobody: {}", erased_in_words(erasure)),
+                (Some(_), None) if matches!(&state, Some(Ok(state)) if state.persons.contains(pseudonym)) => {
+                    complete = false;
+                    UNTOLD.to_owned()
+                }
                 (Some(entry), None) if entry.realm.is_empty() => clean(&entry.id),
                 (Some(entry), None) => format!("{} (in {})", clean(&entry.id), clean(&entry.realm)),
                 (None, None) => {

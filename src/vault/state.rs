@@ -17,9 +17,10 @@ use std::sync::PoisonError;
 
 use super::key::Kind;
 use super::persons::{parse_pseudonym, pseudonym_text};
-use super::told::{Places, Told, add, read_places, write_places};
+use super::told::{Places, Told, add, holds, read_places, write_places};
 use super::{Vault, VaultError, persons, rewrite::is_expired};
 use crate::clock::UnixSeconds;
+use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::retain::Period;
 use crate::worm::ObjectKey;
@@ -45,6 +46,11 @@ impl State {
             add(&mut self.taken, records);
         }
         add(&mut self.taken, &told.absent);
+    }
+
+    /// Whether an erasure meant the content of this record.
+    pub fn means(&self, seal: u64, record: RecordId) -> bool {
+        holds(&self.taken, seal, record)
     }
 
     /// Forgets content whose time would be over by now: what is put back of it is deleted by the day of its pack.

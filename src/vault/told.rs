@@ -77,7 +77,8 @@ impl Told {
     }
 }
 
-fn holds(places: &Places, seal: u64, record: RecordId) -> bool {
+/// Whether a record of a seal is among them, whatever the day.
+pub(super) fn holds(places: &Places, seal: u64, record: RecordId) -> bool {
     places.range((seal, UnixSeconds(i64::MIN))..=(seal, UnixSeconds(i64::MAX))).any(|(_, ids)| ids.contains(&record))
 }
 
