@@ -184,3 +184,23 @@ fn segments(site: &Site) -> std::collections::BTreeSet<std::path::PathBuf> {
     below(&site.path("store"), &mut found);
     found
 }
+
+/// Scenario: beside the packs of a person lies something far larger than anything that is written there. Guarantee: it is said, and keeps
+/// nothing else of the person from being erased.
+#[test]
+fn an_object_that_is_too_large_keeps_nobody_from_being_erased() {
+    let site = Site::local();
+    let receiver = site.serve();
+    send(&receiver, 1, "ROOT-SAID", Some(ALICE));
+    assert!(receiver.stop().success());
+    let day = std::fs::read_dir(site.path("store-vault/spanseal/packs")).unwrap().next().unwrap().unwrap().path();
+    let pack = std::fs::read_dir(&day).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let (seal, _) = pack.split_once('-').unwrap();
+    let large = std::fs::File::create(day.join(format!("{seal}-0123456789abcdef"))).unwrap();
+    large.set_len(600 * 1024 * 1024).unwrap();
+    let erased = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]);
+    assert!(erased.status.code() == Some(2) && erased.stderr.contains("0123456789abcdef"), "{erased}");
+    std::fs::remove_file(day.join(format!("{seal}-0123456789abcdef"))).unwrap();
+    let all = vault_bytes(&site);
+    assert!(!holds(&all, "ROOT-SAID") && !holds(&all, ALICE));
+}

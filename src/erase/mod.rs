@@ -260,7 +260,7 @@ impl Eraser {
         let (erased, failed) = self.empty(there).await;
         unread = unread.or(failed);
         match unread {
-            Some(error) if !matches!(error, VaultError::Damaged { .. } | VaultError::OtherKey { .. }) => Err(error.into()),
+            Some(error) if !error.is_of_one_object() => Err(error.into()),
             unread => Ok((erased, unread)),
         }
     }

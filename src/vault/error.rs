@@ -105,6 +105,11 @@ impl VaultError {
         }
     }
 
+    /// What is wrong is this one object, and stays wrong: what others hold can be told all the same.
+    pub fn is_of_one_object(&self) -> bool {
+        matches!(self, VaultError::Damaged { .. } | VaultError::OtherKey { .. } | VaultError::Place { doing: "read", passing: false, .. })
+    }
+
     /// The same may be tried again.
     pub fn is_retryable(&self) -> bool {
         matches!(self, VaultError::Place { passing: true, .. })

@@ -43,7 +43,7 @@ impl Vault {
             };
             match of_pack.await {
                 Ok(entries) => found.entries.extend::<Vec<Entry>>(entries),
-                Err(error @ (VaultError::Damaged { .. } | VaultError::OtherKey { .. })) => found.problems.push(error),
+                Err(error) if error.is_of_one_object() => found.problems.push(error),
                 Err(error) => return Err(error),
             }
         }

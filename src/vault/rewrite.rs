@@ -48,10 +48,10 @@ impl Vault {
                     let Some(plain) = self.read(Kind::Pack, &listed.key).await? else { return Ok(()) };
                     let views = pack::views(&plain, &listed.key)?;
                     ids.extend(views.iter().map(|view| view.record).filter(|record| wanted.contains(record)));
-                    Ok(())
+                    Ok::<_, VaultError>(())
                 };
                 match there.await {
-                    Err(error @ (VaultError::Damaged { .. } | VaultError::OtherKey { .. })) => unread = unread.or(Some(error)),
+                    Err(error) if error.is_of_one_object() => unread = unread.or(Some(error)),
                     other => other?,
                 }
             }
@@ -76,7 +76,7 @@ impl Vault {
         for listed in self.packs_of(seal, sealed_at).await? {
             match self.erase_from(listed.key, records).await {
                 Ok(more) => erased += more,
-                Err(error @ (VaultError::Damaged { .. } | VaultError::OtherKey { .. })) => unread = unread.or(Some(error)),
+                Err(error) if error.is_of_one_object() => unread = unread.or(Some(error)),
                 Err(error) => return Err(error),
             }
         }
