@@ -147,8 +147,8 @@ impl Eraser {
         unread.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Takes what still came of traces all of whose content went, and forgets erasures whose time of being remembered is over. A further
-    /// record of the erasure names what it took.
+    /// Takes what still came of traces all of whose content went, and forgets erasures whose time of being remembered is over: what was
+    /// sealed after that is not theirs, also where an old one is put back. A further record of the erasure names what it took.
     async fn late(&self) -> Result<(), EraseError> {
         let Parts { vault, sealer, clock, .. } = self.parts.as_ref();
         let window = i64::try_from(sealer.erased.window().as_secs()).unwrap_or(i64::MAX);
@@ -159,13 +159,14 @@ impl Eraser {
         let by_trace = if traces.is_empty() { BTreeMap::new() } else { self.of_traces(traces, since.unwrap_or(0)).await? };
         let mut first = Ok(());
         for mut intent in done {
-            let plan = Plan::late(&intent, &by_trace);
+            let over = intent.done.map(|done| UnixSeconds(done.0.saturating_add(window)));
+            let plan = Plan::late(&intent, &by_trace, over);
             // What keeps one from being done is nothing to the others; it stays, and is tried again.
             if let Err(error) = self.take_late(&mut intent, &plan).await {
                 first = first.and(Err(error));
                 continue;
             }
-            if intent.done.is_some_and(|done| now.0.saturating_sub(done.0) > window) {
+            if over.is_some_and(|over| now > over) {
                 vault.fulfilled(&intent).await?;
             }
         }
