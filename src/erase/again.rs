@@ -30,6 +30,9 @@ const LOOK_EVERY: u64 = 144;
 impl Eraser {
     /// What a start does before anything is received: remembers what must not be sealed again, learns what was erased, and takes out whoever
     /// came back since. `size`: seals of the log.
+    ///
+    /// KNOWN GAP: what must not be sealed again is known from the vault's intents only. Where somebody took them away, or put back a vault from
+    /// before the erasure, what is sent again is sealed anew, though the sealed erasure records name what they took.
     pub async fn begin(&self, size: u64) -> Result<(), EraseError> {
         let _alone = self.alone.lock().await;
         let Parts { vault, clock, .. } = self.parts.as_ref();
