@@ -30,6 +30,9 @@ const LOOK_EVERY: u64 = 144;
 impl Eraser {
     /// What a start does before anything is received: remembers what must not be sealed again, learns what was erased, and takes out whoever
     /// came back since. `size`: seals of the log.
+    ///
+    /// KNOWN GAP: what must not be sealed again is known from the vault's intents only. Where somebody took them away, or put back a vault from
+    /// before the erasure, what is sent again is sealed anew, though the sealed erasure records name what they took.
     pub async fn begin(&self, size: u64) -> Result<(), EraseError> {
         let _alone = self.alone.lock().await;
         let Parts { vault, clock, .. } = self.parts.as_ref();
@@ -147,8 +150,8 @@ impl Eraser {
         unread.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Takes what still came of traces all of whose content went, and forgets erasures whose time of being remembered is over. A further
-    /// record of the erasure names what it took.
+    /// Takes what still came of traces all of whose content went, and forgets erasures whose time of being remembered is over: what was
+    /// sealed after that is not theirs, also where an old one is put back. A further record of the erasure names what it took.
     async fn late(&self) -> Result<(), EraseError> {
         let Parts { vault, sealer, clock, .. } = self.parts.as_ref();
         let window = i64::try_from(sealer.erased.window().as_secs()).unwrap_or(i64::MAX);
@@ -159,13 +162,14 @@ impl Eraser {
         let by_trace = if traces.is_empty() { BTreeMap::new() } else { self.of_traces(traces, since.unwrap_or(0)).await? };
         let mut first = Ok(());
         for mut intent in done {
-            let plan = Plan::late(&intent, &by_trace);
+            let over = intent.done.map(|done| UnixSeconds(done.0.saturating_add(window)));
+            let plan = Plan::late(&intent, &by_trace, over);
             // What keeps one from being done is nothing to the others; it stays, and is tried again.
             if let Err(error) = self.take_late(&mut intent, &plan).await {
                 first = first.and(Err(error));
                 continue;
             }
-            if intent.done.is_some_and(|done| now.0.saturating_sub(done.0) > window) {
+            if over.is_some_and(|over| now > over) {
                 vault.fulfilled(&intent).await?;
             }
         }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::wish::{Kept, Outcome};
 use super::{EraseError, Eraser, Target, forms_of};
+use crate::clock::UnixSeconds;
 use crate::query::Hit;
 use crate::query::filter::{Filter, persons_of};
 use crate::query::opening::{held, lost_in_words};
@@ -173,13 +174,16 @@ impl Eraser {
 }
 
 impl Plan {
-    /// What still came of an erasure's traces after they were searched.
-    pub(super) fn late(intent: &Intent, by_trace: &BTreeMap<String, Vec<Hit>>) -> Plan {
+    /// What still came of an erasure's traces after they were searched, and was sealed no later than `until`.
+    pub(super) fn late(intent: &Intent, by_trace: &BTreeMap<String, Vec<Hit>>, until: Option<UnixSeconds>) -> Plan {
         let mut plan = Plan { forms: forms_of(intent).into_iter().map(|form| (form, None)).collect(), ..Plan::default() };
         for trace in &intent.traces {
             let hits = by_trace.get(trace).into_iter().flatten();
-            let late: Vec<Hit> =
-                hits.filter(|hit| intent.searched.is_none_or(|searched| hit.place.seal.statement.index >= searched)).cloned().collect();
+            let is_late = |hit: &&Hit| {
+                let statement = &hit.place.seal.statement;
+                intent.searched.is_none_or(|searched| statement.index >= searched) && until.is_none_or(|until| statement.sealed_at <= until)
+            };
+            let late: Vec<Hit> = hits.filter(is_late).cloned().collect();
             plan.judge(Some(trace.clone()), &late, intent.shared);
         }
         plan

@@ -330,31 +330,58 @@ async fn what_comes_late_is_taken_whatever_breaks_it_off() {
     }
 }
 
+/// The same record in the trace that is erased.
+fn in_trace(mut batch: Batch) -> Batch {
+    let mut json = Json::parse(batch.line(&batch.records[0])).unwrap();
+    let Json::Object(members) = &mut json else { panic!() };
+    members.push(("trace".into(), Json::object([("trace_id", Json::string("t1"))])));
+    batch.lines = json.to_jcs();
+    batch.records[0].line = 0..batch.lines.len();
+    batch
+}
+
+/// The same record, naming nobody.
+fn of_nobody(mut batch: Batch) -> Batch {
+    let json = String::from_utf8(batch.lines.clone()).unwrap();
+    let subject = json.find(",\"subject\"").unwrap();
+    let end = json[subject..].find('}').unwrap();
+    batch.lines = [&json[..subject], &json[subject + end + 1..]].concat().into_bytes();
+    batch.records[0].line = 0..batch.lines.len();
+    batch.apart.persons.clear();
+    batch
+}
+
+/// Scenario: content comes of an erased trace, and an erasure of it that was finished more than `seal.dedup_window` ago is put back into the
+/// vault. Guarantee: what came stays, and the old erasure is forgotten.
+#[tokio::test(start_paused = true)]
+async fn an_erasure_whose_time_is_over_takes_nothing_that_came_later() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let place = log.place.clone().unwrap();
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(in_trace(batch_of(&process, 1, 1))).await.unwrap();
+    let erasing = eraser(&log, &process);
+    assert!(erasing.erase(&wish()).await.unwrap().done);
+    process.submit(in_trace(of_nobody(batch_of(&process, 2, 2)))).await.unwrap();
+    let vault = process.vault.clone().unwrap();
+    let mut old = vault.all_intents().await.unwrap().remove(0);
+    old.done = old.done.map(|done| spanseal::clock::UnixSeconds(done.0 - 3700));
+    vault.intend(&old).await.unwrap();
+    let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
+    erasing.round(1, process.task.status.borrow().tree_size, (period, now)).await.unwrap();
+    let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    assert!(holds(&all, &said(2)) && place.keys("erasures/").is_empty());
+    drop(process.drain().await);
+}
+
 /// The same at one change; answers whether there was one.
 async fn late_and_broken_off(nth: u64, fault: PlaceFault) -> bool {
     let log = TestLog::with_vault(CreateOnly::Honoured);
     let place = log.place.clone().unwrap();
     let process = log.open().await.unwrap().unwrap();
-    let in_trace = |mut batch: Batch| {
-        let mut json = Json::parse(batch.line(&batch.records[0])).unwrap();
-        let Json::Object(members) = &mut json else { panic!() };
-        members.push(("trace".into(), Json::object([("trace_id", Json::string("t1"))])));
-        batch.lines = json.to_jcs();
-        batch.records[0].line = 0..batch.lines.len();
-        batch
-    };
     process.submit(in_trace(batch_of(&process, 1, 1))).await.unwrap();
     let erasing = eraser(&log, &process);
     assert!(erasing.erase(&wish()).await.unwrap().done);
-    // It names nobody.
-    let mut late = batch_of(&process, 2, 2);
-    let json = String::from_utf8(late.lines.clone()).unwrap();
-    let subject = json.find(",\"subject\"").unwrap();
-    let end = json[subject..].find('}').unwrap();
-    late.lines = [&json[..subject], &json[subject + end + 1..]].concat().into_bytes();
-    late.records[0].line = 0..late.lines.len();
-    late.apart.persons.clear();
-    process.submit(in_trace(late)).await.unwrap();
+    process.submit(in_trace(of_nobody(batch_of(&process, 2, 2)))).await.unwrap();
     let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
     let before = place.effects();
     place.fail_effect(nth, fault);
