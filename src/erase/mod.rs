@@ -244,8 +244,8 @@ impl Eraser {
         Ok(outcome)
     }
 
-    /// Takes what a plan says out of the vault, after the intent, which is `stored` as it was before, says what of it was there. What cannot be read is told last, so that it
-    /// keeps nothing else from being erased.
+    /// Takes what a plan says out of the vault, after the intent, which is `stored` as it was before, says what of it was there. What cannot
+    /// be read is told last, so that it keeps nothing else from being erased.
     async fn take(&self, intent: &mut Intent, plan: &Plan, stored: &Intent) -> Result<(Erased, Option<VaultError>), EraseError> {
         let vault = &self.parts.vault;
         intent.known.extend(plan.known.iter().copied());
