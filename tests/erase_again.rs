@@ -204,3 +204,28 @@ fn an_object_that_is_too_large_keeps_nobody_from_being_erased() {
     let all = vault_bytes(&site);
     assert!(!holds(&all, "ROOT-SAID") && !holds(&all, ALICE));
 }
+
+/// Scenario: after an erasure the vault's own list of erasures is taken away, or the whole vault of before is put back, and a new process
+/// starts; then the span is sent again. Guarantee: it is a duplicate, and what it says is in no byte of the vault.
+#[test]
+fn what_is_sent_again_stays_out_whatever_became_of_the_vault() {
+    for whole in [false, true] {
+        let site = Site::local();
+        let receiver = site.serve();
+        let root = send(&receiver, 1, "ROOT-SAID", Some(ALICE)).seal();
+        assert!(receiver.stop().success());
+        let (vault, backup) = (site.path("store-vault/spanseal"), site.path("backup"));
+        copy(&vault, &backup);
+        site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success();
+        if whole {
+            std::fs::remove_dir_all(&vault).unwrap();
+            copy(&backup, &vault);
+        } else {
+            std::fs::remove_dir_all(vault.join("erasures")).unwrap();
+        }
+        let receiver = site.serve();
+        assert_eq!(send(&receiver, 1, "ROOT-SAID", Some(ALICE)).seal(), root, "{whole}");
+        eventually("nothing of it is there", || (!holds(&vault_bytes(&site), "ROOT-SAID")).then_some(()));
+        assert!(receiver.stop().success());
+    }
+}

@@ -31,16 +31,21 @@ impl Eraser {
     /// What a start does before anything is received: remembers what must not be sealed again, learns what was erased, and takes out whoever
     /// came back since. `size`: seals of the log.
     ///
-    /// KNOWN GAP: what must not be sealed again is known from the vault's intents only. Where somebody took them away, or put back a vault from
-    /// before the erasure, what is sent again is sealed anew, though the sealed erasure records name what they took.
+    /// KNOWN GAP: where somebody took the intents away, or put back a vault from before the erasure, what still comes of its traces and names
+    /// nobody is not known for it any more, and neither are records that only name the person.
     pub async fn begin(&self, size: u64) -> Result<(), EraseError> {
         let _alone = self.alone.lock().await;
-        let Parts { vault, clock, .. } = self.parts.as_ref();
+        let Parts { vault, sealer, clock, .. } = self.parts.as_ref();
+        let now = clock.now().ceil_seconds();
         let mut intents = vault.all_intents().await?;
         // The oldest are forgotten first.
-        intents.sort_by_key(|intent| intent.done.unwrap_or(clock.now().ceil_seconds()));
+        intents.sort_by_key(|intent| intent.done.unwrap_or(now));
         intents.iter().for_each(|intent| self.know(intent));
-        match self.learn(size, SEALS_AT_START).await {
+        let learned = self.learn(size, SEALS_AT_START).await;
+        // The intents may have been taken away; what evidence and the state say was erased is not. They do not say when, so it counts anew.
+        let taken = vault.state().await.taken;
+        sealer.erased.remember(taken.iter().flat_map(|((seal, _), ids)| ids.iter().map(|id| (*id, *seal))), now);
+        match learned {
             Ok(learned) => self.again(vault.take_returned(), learned).await,
             // A store that cannot be read whole does not keep a log from being written; the keeper asks again.
             Err(error @ (EraseError::Incomplete(_) | EraseError::Store(_))) => {
