@@ -17,8 +17,8 @@ use crate::lint::Finding;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
-    VkeyParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_duration, parse_endpoint, parse_framework, parse_from,
-    parse_ground, parse_id, parse_kind, parse_limit, parse_store, parse_to, parse_vkey,
+    VkeyParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_duration, parse_endpoint, parse_framework,
+    parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_store, parse_to, parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
@@ -94,8 +94,10 @@ pub enum Command {
     Attributes(AttributesArgs),
     /// Examine configuration, keys, clock and store before they matter
     Doctor(DoctorArgs),
-    /// Make the signing key of a log and the identity key of a store
+    /// Make the signing key of a log and the identity key of a store, or the key of a witness
     Keygen(KeygenArgs),
+    /// Be a witness: remember the newest checkpoint of other people's logs and cosign only what extends it
+    Witness(WitnessArgs),
 }
 
 /// `spanseal demo`.
@@ -523,7 +525,7 @@ pub enum AttributesFormat {
 /// `spanseal keygen`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
-    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n\n\
+    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n\n\
     Nothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
 pub struct KeygenArgs {
     /// Make only this key
@@ -532,6 +534,41 @@ pub struct KeygenArgs {
     /// Make nothing; print the public half of the existing log key
     #[arg(long)]
     pub public: bool,
+    /// Make the key of a witness of this name (a name of yours, such as witness.example.com/compliance) and print its public half
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "public"])]
+    pub witness: Option<String>,
+    /// Where the key of the witness goes
+    #[arg(long, value_name = "FILE", default_value = "./spanseal-witness.key", requires = "witness")]
+    pub key_file: PathBuf,
+}
+
+/// `spanseal witness`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  \
+    spanseal witness --state ./witness-state --log 'example.com/prod+1a2b3c4d+AbCd...'\n  \
+    spanseal witness --state ./witness-state --log prod.vkey --listen 0.0.0.0:8730 --tls-cert cert.pem --tls-key key.pem\n\n\
+    Run it where the operator of the log has no access. It answers POST /add-checkpoint (C2SP tlog-witness) of the logs named, refuses a log that\n\
+    shrinks or forks, and keeps one small file a log in the state folder. Keep that folder: without it a log could have two histories\n\
+    cosigned, so a witness that lost it should go on under a new key. Stops on SIGINT or SIGTERM.")]
+pub struct WitnessArgs {
+    /// Its signing key, made by `spanseal keygen --witness NAME`
+    #[arg(long, value_name = "FILE", default_value = "./spanseal-witness.key")]
+    pub key_file: PathBuf,
+    /// Folder of what it has seen, one process a folder; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+    /// Where to listen, HOST:PORT; port 0 takes a free one
+    #[arg(long, value_name = "ENDPOINT", default_value = "127.0.0.1:8730", value_parser = str::parse::<Endpoint>)]
+    pub listen: Endpoint,
+    /// Public key of a log to follow, or a file that holds it; may be repeated
+    #[arg(long, value_name = "KEY", required = true, value_parser = VkeyParser)]
+    pub log: Vec<VerifierKey>,
+    /// Certificate (PEM), first its own, then its chain; without it plain HTTP, which shows nothing secret
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// Which key.
@@ -586,6 +623,7 @@ impl Cli {
             | Command::Lint(_)
             | Command::Attributes(_)
             | Command::Doctor(_)
+            | Command::Witness(_)
             | Command::Keygen(_) => {
                 return Ok(());
             }

@@ -46,17 +46,17 @@ pub async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
 }
 
 /// SIGINT and SIGTERM; both mean the same.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         // Both arms are cancel-safe: `recv` loses no signal.
         tokio::select! {
             _ = self.interrupt.recv() => {}
