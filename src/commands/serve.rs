@@ -106,6 +106,9 @@ fn statement(config: &Config, serving: &Serving) -> String {
     if let Some(skew) = serving.store.clock_skew_seconds() {
         lines.push(format!("clock     {skew} s off the store's"));
     }
+    for (witness, place) in config.log.witnesses.iter().enumerate().map(|(nth, place)| (nth + 1, place)) {
+        lines.push(format!("witness   {witness}: {} at {}", place.key.name(), place.url));
+    }
     if let Some(vault) = &config.content.vault {
         lines.push(format!("vault     {} keeps content for {}", output::absolute_store(&vault.url), vault.retention));
     }
