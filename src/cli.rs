@@ -14,10 +14,11 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use crate::clock::UnixNanos;
 use crate::config::{Endpoint, Environment, Overrides, PrintFormat};
 use crate::lint::Finding;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
-    VkeyParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_duration, parse_endpoint, parse_framework,
+    VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_duration, parse_endpoint, parse_framework,
     parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_store, parse_to, parse_vkey,
 };
 
@@ -158,11 +159,43 @@ impl KeyArgs {
     }
 }
 
+/// The witnesses that an auditor trusts.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TrustArgs {
+    /// Public key of a witness, NAME+ID+KEY, or a file that holds it; may be repeated. Only what these cosigned counts as published
+    #[arg(long, value_name = "KEY", value_parser = WitnessParser)]
+    pub witness: Vec<WitnessKey>,
+    /// How many of them must have cosigned; all of them without it
+    #[arg(long, value_name = "K", requires = "witness")]
+    pub quorum: Option<usize>,
+}
+
+impl TrustArgs {
+    fn check(&self) -> Result<(), String> {
+        let pairs = self.witness.iter().enumerate().flat_map(|(at, one)| self.witness.iter().skip(at + 1).map(move |other| (one, other)));
+        for (one, other) in pairs {
+            if one.is_same_key(other) {
+                return Err(format!("--witness: `{one}` and `{other}` are one key, so one witness"));
+            }
+            if one.name() == other.name() {
+                return Err(format!("--witness: `{one}` and `{other}` have one name, so nobody could tell them apart"));
+            }
+        }
+        match self.quorum {
+            Some(quorum) if !(1..=self.witness.len()).contains(&quorum) => {
+                Err(format!("--quorum {quorum}: write a number from 1 to {}, as many as --witness was given", self.witness.len()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// `spanseal verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal verify --store s3://audit-bucket/prod --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  \
     spanseal verify --config spanseal.yaml --json | jq .verdict\n  spanseal verify --store ./spanseal-data --from 2026-11-01 --to 2026-11-20\n  \
-    spanseal verify --store ./spanseal-data --since-checkpoint checkpoint.kept\n\n\
+    spanseal verify --store ./spanseal-data --since-checkpoint checkpoint.kept\n  \
+    spanseal verify --store ./spanseal-data --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
     Bring the key yourself (--vkey): a key read from the store shows only that the store agrees with itself.\n\
     Exit codes: 0 verified, 1 findings, 2 could not check.")]
 pub struct VerifyArgs {
@@ -178,6 +211,9 @@ pub struct VerifyArgs {
     /// A checkpoint kept from earlier (or a proof, which holds one): show that the log extends it
     #[arg(long, value_name = "FILE", value_parser = parse_checkpoint)]
     pub since_checkpoint: Option<UnverifiedCheckpoint>,
+    /// Witnesses to trust.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -317,13 +353,17 @@ pub struct ProveArgs {
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
+    /// Witnesses to trust.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 }
 
 /// `spanseal check`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  spanseal prove 0f1e... | spanseal check - --vkey log.vkey\n\n\
-    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format)."
+    after_help = "Examples:\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  spanseal prove 0f1e... | spanseal check - --vkey log.vkey\n  \
+    spanseal check proof.json --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
+    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format, not yet cosigned by the quorum)."
 )]
 pub struct CheckArgs {
     /// The proof bundle; `-` reads it from stdin
@@ -332,6 +372,9 @@ pub struct CheckArgs {
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
+    /// Witnesses to trust.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -611,6 +654,14 @@ impl Cli {
             Command::Check(_) => VerifierKey::name,
             _ => |key| key.name().rsplit('/').next().unwrap_or_default(),
         };
+        match &self.command {
+            Command::Verify(VerifyArgs { trust, .. })
+            | Command::Prove(ProveArgs { trust, .. })
+            | Command::Check(CheckArgs { trust, .. }) => {
+                trust.check()?;
+            }
+            _ => {}
+        }
         let keys = match &mut self.command {
             Command::Verify(args) => &mut args.keys,
             Command::Query(args) => &mut args.keys,
