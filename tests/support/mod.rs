@@ -15,6 +15,7 @@ pub(crate) mod s3;
 pub(crate) mod tools;
 pub(crate) mod truth;
 pub(crate) mod vault;
+pub(crate) mod witness;
 
 use std::time::{Duration, Instant};
 
