@@ -24,7 +24,7 @@ use spanseal::worm::{StoreOptions, StoreUrl};
 
 use crate::support::log::{LOG, Process, TestLog, batch, id};
 use crate::support::otlp::{HttpRequest, http};
-use crate::support::place::PlaceFault;
+use crate::support::place::{Place, PlaceFault};
 use crate::support::receiver::{Options as SiteOptions, Receiver, Site};
 use crate::support::runtime;
 use crate::support::s3::{Bucket, Kind, S3Server};
@@ -486,6 +486,11 @@ pub(crate) fn batch_of(process: &Process, n: u64, person: u8) -> Batch {
     out
 }
 
+/// Everything in a vault in memory, decrypted.
+pub(crate) async fn vault_plain(place: &Place) -> Vec<u8> {
+    place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect()
+}
+
 pub(crate) fn said(n: u64) -> String {
     format!("what record {n} said")
 }
@@ -554,7 +559,7 @@ async fn broken_off(nth: u64, fault: PlaceFault) -> u64 {
         assert!(nth == 1, "{what}");
         assert!(erasing.erase(&wish()).await.unwrap().done, "{what}");
     }
-    let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(&place).await;
     for (text, stays) in [(said(1), false), (said(2), true), (said(3), false), ("person-1@".into(), false), ("person-2@".into(), true)] {
         assert_eq!(holds(&all, &text), stays, "{what}: {text}");
     }
@@ -603,8 +608,7 @@ async fn what_is_under_way_is_erased_too() {
     process.handle.submit(late, permit).await.unwrap();
     let outcome = erasure.await.unwrap().unwrap();
     assert_eq!((outcome.records, outcome.contents, outcome.persons), (2, 2, 1));
-    let vault = process.vault.clone().unwrap();
-    let all: Vec<u8> = vault.every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(log.place.as_ref().unwrap()).await;
     assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)) && !holds(&all, "person-1@"));
     drop(process.drain().await);
 }

@@ -4,7 +4,7 @@
 use spanseal::worm::memory::CreateOnly;
 
 use crate::erase::again::copy;
-use crate::erase::{ALICE, BOB, SUBJECT, batch_of, eraser, found, holds, said, vault_bytes, wish};
+use crate::erase::{ALICE, BOB, SUBJECT, batch_of, eraser, found, holds, said, vault_bytes, vault_plain, wish};
 use crate::support::eventually;
 use crate::support::log::{Process, TestLog, id};
 use crate::support::otlp::{Answer, HttpRequest, http};
@@ -80,8 +80,7 @@ async fn what_comes_again_during_an_erasure_stays_out() {
     assert!(erasure.await.unwrap().unwrap().done);
     again(&process, 1).await;
     again(&process, 2).await;
-    let vault = process.vault.clone().unwrap();
-    let all: Vec<u8> = vault.every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(log.place.as_ref().unwrap()).await;
     assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)) && !holds(&all, "person-1@"));
     let contents = log.check_log().await;
     for n in [1, 2] {

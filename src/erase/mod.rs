@@ -189,6 +189,9 @@ impl Eraser {
     /// finished; the others are.
     pub async fn finish(&self) -> Result<usize, EraseError> {
         let _alone = self.alone.lock().await;
+        for error in self.parts.vault.refused().await? {
+            tracing::error!(%error, "erasure.refused");
+        }
         let intents = self.parts.vault.intents().await?;
         let mut first = None;
         let all = intents.len();

@@ -47,6 +47,7 @@ impl<'c> Place<'c> {
         let key = key.map_err(super::keys::KeysError::File)?;
         let vault = Vault::new(Options { store: Arc::clone(&self.store), log: name.clone(), key });
         let owner = log.key.verifier().to_string();
+        vault.mend_owner(&owner).await?;
         if !vault.is_owned_by(&owner).await? {
             self.expect_new(&mut log).await?;
         }

@@ -22,6 +22,7 @@
 mod error;
 mod intent;
 mod key;
+mod owner;
 mod pack;
 mod persons;
 mod place;
@@ -86,6 +87,8 @@ struct Inner {
     log: String,
     key: VaultKey,
     persons: Persons,
+    /// Public key of the log whose vault it is, once it is known.
+    owner: Mutex<Option<String>>,
     /// Held while objects of persons are merged or rewritten: the two must not lose each other's work.
     rewriting: tokio::sync::Mutex<()>,
     /// The writer's state, as it is stored.
@@ -136,6 +139,7 @@ impl Vault {
             log,
             key,
             persons: Persons::default(),
+            owner: Mutex::default(),
             rewriting: tokio::sync::Mutex::default(),
             state: tokio::sync::Mutex::default(),
             objects: Mutex::default(),
@@ -151,8 +155,7 @@ impl Vault {
         let inner = &self.0;
         inner.store.check().await?;
         let guard = inner.store.claim(&inner.log).await?;
-        self.expect_owner(owner).await?;
-        let state = self.stored_state().await?;
+        let state = self.begin_state(owner).await?;
         let mut leaving: HashSet<[u8; 16]> = self.intents().await?.into_iter().flat_map(|intent| intent.pseudonyms).collect();
         leaving.extend(&state.persons);
         // Before the persons are read: what is written later is written by this process.
@@ -183,41 +186,6 @@ impl Vault {
         }
         *inner.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
         Ok(())
-    }
-
-    /// Whose it is, as far as anybody's: refuses the vault of a log with another key, and the wrong vault key.
-    pub async fn is_owned_by(&self, owner: &str) -> Result<bool, VaultError> {
-        match self.read(Kind::Owner, &self.key("owner")).await? {
-            Some(found) if found.as_slice() == owner.as_bytes() => Ok(true),
-            Some(found) => Err(VaultError::OtherLog {
-                url: self.0.store.describe(),
-                log: self.0.log.clone(),
-                found: String::from_utf8_lossy(&found).into_owned(),
-            }),
-            None => Ok(false),
-        }
-    }
-
-    async fn expect_owner(&self, owner: &str) -> Result<(), VaultError> {
-        let key = self.key("owner");
-        match self.is_owned_by(owner).await? {
-            true => Ok(()),
-            false => {
-                let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()))?;
-                self.write(&key, body).await
-            }
-        }
-    }
-
-    /// Whether the place takes a small object now: what says whose the vault is, which stands there already, written again. One that has no
-    /// room for a pack may have it for this.
-    pub async fn takes_writes(&self, owner: &str) -> bool {
-        let key = self.key("owner");
-        let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()));
-        match body {
-            Ok(body) => self.0.store.put(&key, body).await.is_ok(),
-            Err(_) => false,
-        }
     }
 
     /// Pseudonyms that were erased and stood in the vault again when it was claimed; whoever takes them erases them.

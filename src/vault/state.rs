@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! state      one object, JSON
+//!   owner      public key of the log whose vault it is (`owner`)
 //!   searched   seals of the log below this one were searched for `erasure` records, and what they tell is here
 //!   persons    pseudonyms whose entries were erased, for good: none is ever given twice
 //!   taken      records whose content was erased, with the places of their packs, as long as packs of that day are kept
@@ -67,8 +68,7 @@ impl State {
         ])
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let json = Json::parse(bytes).ok()?;
+    fn of(json: &Json) -> Option<Self> {
         let texts = |name: &str| json.get(name)?.as_array()?.iter().map(Json::as_str).collect::<Option<Vec<_>>>();
         Some(State {
             searched: json.get("searched")?.as_str()?.parse().ok()?,
@@ -93,10 +93,42 @@ pub struct Watched {
 impl Vault {
     /// The state as it is stored now; the empty one where there is none.
     pub async fn stored_state(&self) -> Result<State, VaultError> {
+        Ok(self.find_state().await?.unwrap_or_default())
+    }
+
+    /// The same; `None` where there is none.
+    pub async fn find_state(&self) -> Result<Option<State>, VaultError> {
         let key = self.key("state");
-        let Some(plain) = self.read(Kind::State, &key).await? else { return Ok(State::default()) };
-        State::parse(&plain)
-            .ok_or_else(|| VaultError::damaged(&key, "it is no state of a vault that this version knows; deleted, it is made again"))
+        let Some(json) = self.read_own(Kind::State, &key).await? else { return Ok(None) };
+        let unknown = || VaultError::damaged(&key, "it is no state of a vault that this version knows; deleted, it is made again");
+        State::of(&json).ok_or_else(unknown).map(Some)
+    }
+
+    /// The state that a writer begins with, whose log has this public key: its own, or a new one where there is none. From here on both the
+    /// state and what says whose the vault is are there, so that one that is not there was taken away.
+    pub(super) async fn begin_state(&self, owner: &str) -> Result<State, VaultError> {
+        let owned = self.is_owned_by(owner).await?;
+        self.belongs_to(owner);
+        let found = match self.find_state().await {
+            Err(error @ VaultError::OtherOwner { .. }) => {
+                let advice = "what was erased is learned from evidence again";
+                tracing::error!(%error, advice, "vault.state.refused");
+                None
+            }
+            Ok(None) if owned => {
+                let advice = "somebody deleted what the vault remembers of itself; what was erased is learned from evidence again";
+                tracing::error!(advice, "vault.state.gone");
+                None
+            }
+            other => other?,
+        };
+        if found.is_none() {
+            self.write_own(Kind::State, &self.key("state"), State::default().to_json()).await?;
+        }
+        if !owned {
+            self.write_owner(owner).await?;
+        }
+        Ok(found.unwrap_or_default())
     }
 
     /// The writer's state.
@@ -112,9 +144,7 @@ impl Vault {
         if changed == *state {
             return Ok(());
         }
-        let key = self.key("state");
-        let body = self.0.key.seal(Kind::State, &key, |out| out.write_all(&changed.to_json().to_jcs()))?;
-        self.write(&key, body).await?;
+        self.write_own(Kind::State, &self.key("state"), changed.to_json()).await?;
         *state = changed;
         Ok(())
     }
@@ -206,9 +236,9 @@ mod tests {
             taken: Places::from([((3, day("2026-11-20")), ids.clone()), ((9, day("2026-11-21")), ids)]),
             objects: BTreeSet::from(["persons/00".to_owned()]),
         };
-        assert_eq!(State::parse(&state.to_json().to_jcs()), Some(state.clone()));
+        assert_eq!(State::of(&state.to_json()), Some(state.clone()));
         state.expire("30d".parse().unwrap(), day("2026-12-21"));
         assert_eq!(state.taken.keys().map(|(seal, _)| *seal).collect::<Vec<_>>(), [9]);
-        assert_eq!(State::parse(b"{}"), None);
+        assert_eq!(State::of(&Json::object([])), None);
     }
 }

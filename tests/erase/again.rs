@@ -1,10 +1,13 @@
 //! What was erased stays erased, whoever puts back, takes away or sends again; and what somebody else took is not called erased.
 
-use spanseal::vault::{Told, VaultStore};
+use std::collections::BTreeSet;
+
+use spanseal::vault::{Intent, Places, Told, VaultStore};
 use spanseal::worm::ObjectKey;
 
 use super::*;
 use crate::support::eventually;
+use crate::support::place::Place;
 
 /// Copies a folder with everything in it.
 pub(crate) fn copy(from: &std::path::Path, to: &std::path::Path) {
@@ -260,14 +263,14 @@ async fn an_erasure_that_cannot_be_finished_does_not_keep_the_others() {
     assert_eq!(vault.intents().await.unwrap(), vec![vault.intents().await.unwrap()[0].clone()], "one is left");
     assert_eq!(vault.intents().await.unwrap()[0].random, intents[0].random);
     VaultStore::delete(&place, &junk).await.unwrap();
-    let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(&place).await;
     for n in 1..=4 {
         assert!(!holds(&all, &said(n)), "{n}");
     }
     assert!(!holds(&all, "@example.com"));
     VaultStore::put(&place, &junk, true_pack).await.unwrap();
     assert_eq!(erasing.finish().await.unwrap(), 1);
-    let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(&place).await;
     assert!(!holds(&all, "what record"));
     let contents = log.check_log().await;
     assert_eq!(contents.lines.iter().filter(|(_, line)| holds(line, "\"kind\":\"erasure\"")).count(), 2);
@@ -314,6 +317,87 @@ async fn persons_who_are_taken_away_meanwhile_are_written_again() {
     round(3).await;
     let known = place.vault().resolve(&HashSet::from([[1; 16], [2; 16]])).await.unwrap();
     assert_eq!(known.iter().map(|entry| entry.pseudonym).collect::<Vec<_>>(), [[2; 16]], "who was erased is not there again");
+    drop(process.drain().await);
+}
+
+/// Scenario: the vault of another log of the same name and under the same vault key (staging's, say) has erased records and persons that
+/// this log has too, and is erasing another; somebody copies what it remembers of that into this log's vault, before a start and while the
+/// log is written. Guarantee: nothing is taken away by it, what was refused is told, and what this log itself erases counts as ever.
+#[tokio::test(start_paused = true)]
+async fn what_another_log_erased_is_nothing_to_this_one() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let place = log.place.clone().unwrap();
+    let process = log.open().await.unwrap().unwrap();
+    for (n, person) in [(1, 1), (2, 2), (3, 3)] {
+        process.submit(batch_of(&process, n, person)).await.unwrap();
+    }
+    let contents = log.check_log().await;
+    let sealed = |n: u64| {
+        let statement = &contents.files[usize::try_from(contents.records[&id(n)][0]).unwrap()].statement;
+        ((statement.index, spanseal::vault::told::day_of(statement.sealed_at)), BTreeSet::from([id(n)]))
+    };
+    let staging = Place::default();
+    let other = staging.vault();
+    other.claim("another key").await.unwrap();
+    let all = |state: &mut spanseal::vault::State| {
+        state.taken = Places::from([sealed(1), sealed(2)]);
+        state.persons = BTreeSet::from([[1; 16], [2; 16]]);
+        state.searched = 1000;
+    };
+    other.change_state(all).await.unwrap();
+    let begun = Intent {
+        random: [9; 16],
+        scope: Scope::Record,
+        pseudonyms: vec![[2; 16]],
+        forms: Vec::new(),
+        record: Some(id(2)),
+        shared: false,
+        by: None,
+        ground: "asked elsewhere".into(),
+        ticket: None,
+        taking: Places::new(),
+        absent: Places::new(),
+        known: BTreeSet::from([(id(2), 1)]),
+        traces: BTreeSet::new(),
+        searched: None,
+        done: None,
+    };
+    other.intend(&begun).await.unwrap();
+    let bring = async || {
+        for key in [staging.keys("state"), staging.keys("erasures/")].concat() {
+            let key = ObjectKey(key);
+            VaultStore::put(&place, &key, VaultStore::get(&staging, &key).await.unwrap().unwrap()).await.unwrap();
+        }
+    };
+    let expect_whole = async |gone: &[u64]| {
+        let all = vault_plain(&place).await;
+        for n in 1..=3 {
+            assert_eq!(holds(&all, &said(n)) && holds(&all, &format!("person-{n}@")), !gone.contains(&n), "{n}");
+        }
+    };
+    let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
+    bring().await;
+    let refused = place.vault().refused().await.unwrap();
+    assert_eq!(refused.len(), 2);
+    assert!(refused.iter().all(|e| e.to_string().contains("is of the log with the key another key, not of this log")), "{refused:?}");
+    assert!(place.vault().stored_state().await.is_err(), "no reader believes it");
+    process.kill();
+    let process = log.open().await.unwrap().unwrap();
+    let size = process.task.status.borrow().tree_size;
+    let erasing = eraser(&log, &process);
+    erasing.begin(size).await.unwrap();
+    assert_eq!(erasing.finish().await.unwrap(), 0);
+    erasing.round(0, size, (period, now)).await.unwrap();
+    expect_whole(&[]).await;
+    bring().await;
+    assert_eq!(erasing.finish().await.unwrap(), 0);
+    erasing.round(144, size, (period, now)).await.unwrap();
+    expect_whole(&[]).await;
+    let own = process.vault.as_ref().unwrap().persons().pseudonym([1; 32], || [0; 16]).pseudonym;
+    assert_eq!(own, [1; 16], "nobody was forgotten");
+    assert!(erasing.erase(&Wish { who: "person-3@example.com".into(), ..wish() }).await.unwrap().done);
+    expect_whole(&[3]).await;
+    assert_eq!(place.vault().stored_state().await.unwrap().persons, BTreeSet::from([[3; 16]]));
     drop(process.drain().await);
 }
 
@@ -368,7 +452,7 @@ async fn an_erasure_whose_time_is_over_takes_nothing_that_came_later() {
     vault.intend(&old).await.unwrap();
     let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
     erasing.round(1, process.task.status.borrow().tree_size, (period, now)).await.unwrap();
-    let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(&place).await;
     assert!(holds(&all, &said(2)) && place.keys("erasures/").is_empty());
     drop(process.drain().await);
 }
@@ -396,7 +480,7 @@ async fn late_and_broken_off(nth: u64, fault: PlaceFault) -> bool {
     erasing.begin(size).await.unwrap();
     assert_eq!(erasing.finish().await.unwrap(), 0);
     erasing.round(0, size, (period, now)).await.unwrap();
-    let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(&place).await;
     assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)), "{nth}");
     let contents = log.check_log().await;
     let told: Vec<Told> = contents.lines.iter().filter_map(|(_, line)| Told::parse(&Json::parse(line).unwrap())).collect();

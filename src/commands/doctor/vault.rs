@@ -109,6 +109,26 @@ async fn key(
         }
         Err(error) => return tell(report, &error),
     }
+    match vault.refused().await {
+        Ok(refused) => {
+            for error in &refused {
+                report.problem("vault", error.to_string());
+            }
+            if !refused.is_empty() {
+                return;
+            }
+        }
+        Err(error) => return tell(report, &error),
+    }
+    match vault.find_state().await {
+        Ok(Some(_)) => {}
+        Ok(None) => report.problem(
+            "vault",
+            "what it remembers of itself (`state`) is not there: somebody deleted it, and whatever else was taken away cannot be told; `serve` \
+             makes it again from evidence",
+        ),
+        Err(error) => return tell(report, &error),
+    }
     match vault.missing_objects().await {
         Ok(missing) if missing.is_empty() => {}
         Ok(missing) => report.problem(
