@@ -17,6 +17,7 @@ use spanseal::record::canonical::Json;
 use spanseal::record::content::{Scheme, commitment, commitment_text};
 use spanseal::record::identity::{IdentityKey, IdentityMode, vault_pseudonym};
 use spanseal::record::{Batch, RecordId, sameness_of_line};
+use spanseal::seal::Permit;
 use spanseal::serve::keys::load_vault_key;
 use spanseal::vault::{Options, Scope, Vault, open_place};
 use spanseal::worm::memory::CreateOnly;
@@ -591,20 +592,35 @@ async fn an_erasure_is_finished_whatever_breaks_it_off() {
     }
 }
 
-/// Scenario: a request is promoted under the old pseudonym while the person is erased, and sealed only then. Guarantee: the erasure waits
-/// for it and takes it too.
-#[tokio::test(start_paused = true)]
-async fn what_is_under_way_is_erased_too() {
+/// An erasure that waits for a request that is under way.
+pub(crate) struct Waiting {
+    pub(crate) log: TestLog,
+    pub(crate) process: Process,
+    /// The request: promoted, its share of the pool held, and not handed over yet.
+    pub(crate) late: Batch,
+    pub(crate) permit: Permit,
+    pub(crate) erasure: tokio::task::JoinHandle<Result<Outcome, EraseError>>,
+}
+
+/// Record 1 of person 1 is sealed, record 2 is under way, and the person is being erased.
+pub(crate) async fn waiting() -> Waiting {
     let log = TestLog::with_vault(CreateOnly::Honoured);
     let process = log.open().await.unwrap().unwrap();
     process.submit(batch_of(&process, 1, 1)).await.unwrap();
     let erasing = eraser(&log, &process);
-    // Promoted, its share of the pool held, and not handed over yet.
     let late = batch_of(&process, 2, 1);
     let permit = process.handle.pool.admit(late.memory()).await.unwrap();
     let erasure = tokio::spawn(async move { erasing.erase(&wish()).await });
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     assert!(!erasure.is_finished(), "it waits");
+    Waiting { log, process, late, permit, erasure }
+}
+
+/// Scenario: a request is promoted under the old pseudonym while the person is erased, and sealed only then. Guarantee: the erasure waits
+/// for it and takes it too.
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_is_erased_too() {
+    let Waiting { log, process, late, permit, erasure } = waiting().await;
     process.handle.submit(late, permit).await.unwrap();
     let outcome = erasure.await.unwrap().unwrap();
     assert_eq!((outcome.records, outcome.contents, outcome.persons), (2, 2, 1));

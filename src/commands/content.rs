@@ -194,9 +194,10 @@ fn elsewhere(reference: &str) -> String {
     format!("kept by the application at {}, and not fetched from there when it was received (content.references)", clean(reference))
 }
 
-fn erased_in_words(Erasure { at, ground, record }: &Erasure) -> String {
+fn erased_in_words(Erasure { at, ground, record, later }: &Erasure) -> String {
     let day = at.split('T').next().unwrap_or(at);
-    format!("erased on {} on the ground \"{}\" (erasure record {})", clean(day), clean(ground), clean(record))
+    let later = later.iter().map(|record| format!(", later also {}", clean(record))).collect::<String>();
+    format!("erased on {} on the ground \"{}\" (erasure record {}{later})", clean(day), clean(ground), clean(record))
 }
 
 /// The sentence about what was erased and is there all the same.

@@ -230,11 +230,9 @@ async fn what_is_erased_is_gone_and_nothing_else_is() {
     assert!(vault.resolve(&HashSet::from([[1; 16]])).await.unwrap().is_empty());
 }
 
-/// Scenario: the process dies at any step of an erasure. Guarantee: the next one knows of it, gives the person a new pseudonym, and going
-/// through all steps again erases everything.
-#[tokio::test]
-async fn an_erasure_that_broke_off_is_finished() {
-    let intent = Intent {
+/// An erasure of person 1 that has just begun.
+fn of_person_one() -> Intent {
+    Intent {
         random: [1; 16],
         scope: Scope::Person,
         pseudonyms: vec![[1; 16]],
@@ -250,7 +248,14 @@ async fn an_erasure_that_broke_off_is_finished() {
         traces: BTreeSet::new(),
         searched: None,
         done: None,
-    };
+    }
+}
+
+/// Scenario: the process dies at any step of an erasure. Guarantee: the next one knows of it, gives the person a new pseudonym, and going
+/// through all steps again erases everything.
+#[tokio::test]
+async fn an_erasure_that_broke_off_is_finished() {
+    let intent = of_person_one();
     async fn go(vault: &Vault, intent: &Intent) -> Result<(), VaultError> {
         vault.intend(intent).await?;
         for seal in [3, 4] {
@@ -298,23 +303,7 @@ async fn who_is_being_erased_is_somebody_new_at_once() {
         vault.persons().pseudonym([n; 32], || [n; 16]);
     }
     let _packs = vault.put(3, today(), vec![apart(&[1, 2])]).await.unwrap();
-    let intent = Intent {
-        random: [1; 16],
-        scope: Scope::Person,
-        pseudonyms: vec![[1; 16]],
-        forms: Vec::new(),
-        record: None,
-        shared: false,
-        by: None,
-        ground: "asked".into(),
-        ticket: None,
-        taking: Places::new(),
-        absent: Places::new(),
-        known: BTreeSet::new(),
-        traces: BTreeSet::new(),
-        searched: None,
-        done: None,
-    };
+    let intent = of_person_one();
     vault.intend(&intent).await.unwrap();
     assert_eq!(vault.persons().pseudonym([1; 32], || [8; 16]), Given { pseudonym: [8; 16], stored: false });
     assert!(vault.persons().pseudonym([2; 32], || [8; 16]).stored);

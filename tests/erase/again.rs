@@ -34,6 +34,11 @@ fn erase(site: &Site, arguments: &[&str]) {
     site.run(&[&["erase", "--ground", "asked", "--yes"], arguments].concat()).success();
 }
 
+/// `content.vault.retention`, and a time at which nothing of these tests is over.
+fn by_now() -> (spanseal::retain::Period, spanseal::clock::UnixSeconds) {
+    ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000))
+}
+
 /// Whether it is what is expected of what was erased, with this as the reason if not.
 fn returns(site: &Site, what: &str) {
     let all = vault_bytes(site);
@@ -289,8 +294,7 @@ async fn persons_who_are_taken_away_meanwhile_are_written_again() {
         process.submit(batch_of(&process, n, person)).await.unwrap();
     }
     let erasing = eraser(&log, &process);
-    let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
-    let round = async |nth| erasing.round(nth, process.task.status.borrow().tree_size, (period, now)).await.unwrap();
+    let round = async |nth| erasing.round(nth, process.task.status.borrow().tree_size, by_now()).await.unwrap();
     erasing.begin(process.task.status.borrow().tree_size).await.unwrap();
     let before: Vec<ObjectKey> = place.keys("persons/").into_iter().map(ObjectKey).collect();
     let mut copies = Vec::new();
@@ -375,7 +379,6 @@ async fn what_another_log_erased_is_nothing_to_this_one() {
             assert_eq!(holds(&all, &said(n)) && holds(&all, &format!("person-{n}@")), !gone.contains(&n), "{n}");
         }
     };
-    let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
     bring().await;
     let refused = place.vault().refused().await.unwrap();
     assert_eq!(refused.len(), 2);
@@ -387,11 +390,11 @@ async fn what_another_log_erased_is_nothing_to_this_one() {
     let erasing = eraser(&log, &process);
     erasing.begin(size).await.unwrap();
     assert_eq!(erasing.finish().await.unwrap(), 0);
-    erasing.round(0, size, (period, now)).await.unwrap();
+    erasing.round(0, size, by_now()).await.unwrap();
     expect_whole(&[]).await;
     bring().await;
     assert_eq!(erasing.finish().await.unwrap(), 0);
-    erasing.round(144, size, (period, now)).await.unwrap();
+    erasing.round(144, size, by_now()).await.unwrap();
     expect_whole(&[]).await;
     let own = process.vault.as_ref().unwrap().persons().pseudonym([1; 32], || [0; 16]).pseudonym;
     assert_eq!(own, [1; 16], "nobody was forgotten");
@@ -450,8 +453,7 @@ async fn an_erasure_whose_time_is_over_takes_nothing_that_came_later() {
     let mut old = vault.all_intents().await.unwrap().remove(0);
     old.done = old.done.map(|done| spanseal::clock::UnixSeconds(done.0 - 3700));
     vault.intend(&old).await.unwrap();
-    let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
-    erasing.round(1, process.task.status.borrow().tree_size, (period, now)).await.unwrap();
+    erasing.round(1, process.task.status.borrow().tree_size, by_now()).await.unwrap();
     let all = vault_plain(&place).await;
     assert!(holds(&all, &said(2)) && place.keys("erasures/").is_empty());
     drop(process.drain().await);
@@ -466,11 +468,10 @@ async fn late_and_broken_off(nth: u64, fault: PlaceFault) -> bool {
     let erasing = eraser(&log, &process);
     assert!(erasing.erase(&wish()).await.unwrap().done);
     process.submit(in_trace(of_nobody(batch_of(&process, 2, 2)))).await.unwrap();
-    let (period, now) = ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000));
     let before = place.effects();
     place.fail_effect(nth, fault);
     let size = process.task.status.borrow().tree_size;
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(600), erasing.round(1, size, (period, now))).await;
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(600), erasing.round(1, size, by_now())).await;
     let changes = place.effects() - before;
     place.clear_faults();
     process.kill();
@@ -479,7 +480,7 @@ async fn late_and_broken_off(nth: u64, fault: PlaceFault) -> bool {
     let size = process.task.status.borrow().tree_size;
     erasing.begin(size).await.unwrap();
     assert_eq!(erasing.finish().await.unwrap(), 0);
-    erasing.round(0, size, (period, now)).await.unwrap();
+    erasing.round(0, size, by_now()).await.unwrap();
     let all = vault_plain(&place).await;
     assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)), "{nth}");
     let contents = log.check_log().await;
