@@ -37,5 +37,6 @@ mod simulation;
 mod tidy;
 mod tamper;
 mod vault_bucket;
+mod vault_damage;
 mod vault_place;
 mod worm_contract;

@@ -21,6 +21,7 @@
 
 mod error;
 mod intent;
+mod inventory;
 mod key;
 mod owner;
 mod pack;
@@ -36,6 +37,7 @@ pub mod told;
 
 pub use error::{VaultError, shown};
 pub use intent::{Intent, Scope};
+pub use inventory::{Lost, Packs as PacksSeen};
 pub use key::VaultKey;
 pub use pack::Entry;
 pub use persons::{Persons, parse_pseudonym, pseudonym_text};
@@ -47,7 +49,7 @@ pub use state::{State, Watched};
 pub use store::{Listed, VaultStore, open_place, open_to_others};
 pub use told::{Places, Told};
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -97,6 +99,10 @@ struct Inner {
     objects: Mutex<BTreeMap<ObjectKey, u64>>,
     /// Pseudonyms that were erased and stood in the vault again when it was claimed.
     returned: Mutex<HashSet<[u8; 16]>>,
+    /// Objects of persons that went away while this process knew whom they named, until all of these are written again.
+    missed: Mutex<BTreeSet<String>>,
+    /// What is gone.
+    lost: Mutex<Lost>,
     /// Packs of attempts that failed and that could not be deleted at once.
     leftovers: Mutex<Vec<ObjectKey>>,
     /// The claim, while this is the writer's.
@@ -144,6 +150,8 @@ impl Vault {
             state: tokio::sync::Mutex::default(),
             objects: Mutex::default(),
             returned: Mutex::default(),
+            missed: Mutex::default(),
+            lost: Mutex::default(),
             leftovers: Mutex::default(),
             guard: Mutex::default(),
         }))
@@ -154,6 +162,9 @@ impl Vault {
     pub async fn claim(&self, owner: &str) -> Result<(), VaultError> {
         let inner = &self.0;
         inner.store.check().await?;
+        if let Some(error) = inner.store.misplaced(&inner.log).into_iter().next() {
+            return Err(error);
+        }
         let guard = inner.store.claim(&inner.log).await?;
         let state = self.begin_state(owner).await?;
         let mut leaving: HashSet<[u8; 16]> = self.intents().await?.into_iter().flat_map(|intent| intent.pseudonyms).collect();
@@ -167,6 +178,7 @@ impl Vault {
             let advice = "whoever they named cannot be told any more, and gets a new pseudonym when met again; put them back from a backup \
                           while `serve` does not run";
             tracing::error!(objects = gone, advice, "vault.persons.gone");
+            inner.lost.lock().unwrap_or_else(PoisonError::into_inner).persons = u64::try_from(gone).unwrap_or(u64::MAX);
         }
         *inner.objects.lock().unwrap_or_else(PoisonError::into_inner) = objects;
         let mut returned = HashSet::new();
@@ -196,6 +208,11 @@ impl Vault {
     /// Whether the vault keeps anything of this log. While it does not, a missing key file may be made.
     pub async fn exists(store: &dyn VaultStore, log: &str) -> Result<bool, VaultError> {
         Ok(!store.list(&format!("{log}/"), None, 1).await?.is_empty())
+    }
+
+    /// What stands at a name of the vault where something else belongs: a file in place of a folder, or a folder in place of an object.
+    pub fn misplaced(&self) -> Vec<VaultError> {
+        self.0.store.misplaced(&self.0.log)
     }
 
     /// The vault's URL for messages.

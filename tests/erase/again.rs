@@ -145,9 +145,13 @@ fn persons_who_were_taken_away_are_missed() {
     assert!(doctor.status.code() == Some(1) && doctor.stdout.contains("of its objects of persons are not there any more"), "{doctor}");
     let told = site.run(&["erase", "--person", BOB, "--ground", "asked", "--dry-run"]);
     assert!(told.stdout.contains("not in the vault, and no erasure took them"), "{told}");
-    let receiver = site.serve();
-    eventually("the start says so", || receiver.stderr().contains("vault.persons.gone").then_some(()));
-    assert!(receiver.stop().success());
+    for start in ["the start says so", "and so does the next one"] {
+        let receiver = site.serve();
+        eventually(start, || receiver.stderr().contains("vault.persons.gone").then_some(()));
+        assert!(receiver.stop().success());
+    }
+    let doctor = site.run(&["doctor"]);
+    assert!(doctor.status.code() == Some(1) && doctor.stdout.contains("of its objects of persons are not there any more"), "{doctor}");
 }
 
 /// Scenario: a person is erased, and the process starts anew; then everything is sent once more, in one request with somebody else's news,
@@ -311,14 +315,20 @@ async fn persons_who_are_taken_away_meanwhile_are_written_again() {
     round(2).await;
     let given = persons.pseudonym([2; 32], || [9; 16]);
     assert_eq!((given.pseudonym, given.stored), ([2; 16], false), "the same one, and not there");
+    let lost = || process.vault.as_ref().unwrap().lost().persons;
+    assert_eq!((lost(), place.vault().missing_objects().await.unwrap().len()), (1, 1));
+    round(3).await;
+    assert_eq!((lost(), place.vault().missing_objects().await.unwrap().len()), (1, 1), "as long as nothing mends it");
     process.submit(batch_of(&process, 3, 2)).await.unwrap();
+    round(4).await;
+    assert_eq!((lost(), place.vault().missing_objects().await.unwrap().len()), (0, 0), "they are written again");
     assert_eq!(place.vault().resolve(&HashSet::from([[2; 16]])).await.unwrap().len(), 1);
     // Nothing that this process knows is gone: there is only more than it knows.
     for (key, body) in copies {
         VaultStore::put(&place, &key, body).await.unwrap();
     }
     assert_eq!(place.vault().resolve(&HashSet::from([[1; 16]])).await.unwrap().len(), 1);
-    round(3).await;
+    round(5).await;
     let known = place.vault().resolve(&HashSet::from([[1; 16], [2; 16]])).await.unwrap();
     assert_eq!(known.iter().map(|entry| entry.pseudonym).collect::<Vec<_>>(), [[2; 16]], "who was erased is not there again");
     drop(process.drain().await);
