@@ -64,29 +64,40 @@ impl Eraser {
         Ok(forms)
     }
 
-    /// How evidence names who asked for an erasure: a person like any other (`record.md`, `control.by`), so with persons in the vault they
-    /// have an entry there, which is made if they have none. Who asks for their own erasure has none afterwards.
-    pub(super) async fn name(
+    /// Who asks for an erasure, before anything is done. Who asks for their own has no entry afterwards.
+    pub(super) async fn known<'w>(
         &self,
-        by: &str,
+        by: &'w str,
         wish: &Wish,
         (forms, entries): (&BTreeSet<String>, &[PersonEntry]),
-    ) -> Result<String, EraseError> {
+    ) -> Result<Asker<'w>, EraseError> {
         let Parts { vault, identity, identity_mode, .. } = self.parts.as_ref();
         let is_target = wish.scope != Scope::Record && by == wish.who || entries.iter().any(|entry| entry.id == as_kept(by));
         if let Some(own) = forms.iter().find(|form| is_target && form.starts_with("ps:")) {
-            return Ok(own.clone());
+            return Ok(Asker::Named(own.clone()));
         }
         if let Some(pseudonym) = parse_pseudonym(by) {
             if forms.contains(by) || !vault.resolve(&HashSet::from([pseudonym])).await?.is_empty() {
-                return Ok(by.to_owned());
+                return Ok(Asker::Named(by.to_owned()));
             }
-            return Err(EraseError::Wrong("nobody in the vault has the pseudonym that was given with --by; give the id".to_owned()));
+            let why = "nobody in the vault has the pseudonym that was given for who asks for it (by); give the id";
+            return Err(EraseError::Wrong(why.to_owned()));
         }
         if is_keyed(by, identity) || *identity_mode == IdentityMode::Plain && by.starts_with("id:") {
-            return Ok(by.to_owned());
+            return Ok(Asker::Named(by.to_owned()));
         }
         // Whatever else it is, it is an id, and is not sealed as it stands.
+        Ok(Asker::Id(by))
+    }
+
+    /// How evidence names who asked for an erasure: a person like any other (`record.md`, `control.by`), so with persons in the vault they
+    /// have an entry there, which is made if they have none.
+    pub(super) async fn name(&self, by: Asker<'_>) -> Result<String, EraseError> {
+        let Parts { vault, identity, identity_mode, .. } = self.parts.as_ref();
+        let by = match by {
+            Asker::Named(name) => return Ok(name),
+            Asker::Id(id) => id,
+        };
         let keyed = identity.keyed();
         match identity_mode {
             IdentityMode::Plain => Ok(format!("id:{by}")),
@@ -104,6 +115,14 @@ impl Eraser {
             }
         }
     }
+}
+
+/// Who asks for an erasure.
+pub(super) enum Asker<'w> {
+    /// By the name that evidence has for them.
+    Named(String),
+    /// By an id, for which a name is found or made.
+    Id(&'w str),
 }
 
 /// Whether it is a whole pseudonym under the identity key.
