@@ -32,6 +32,8 @@ use futures::stream::{self, StreamExt};
 use indicatif::ProgressBar;
 
 pub use again::{Undone, undone};
+pub(crate) use who::{Naming, UNKNOWN_BY};
+pub(crate) use wish::has_word;
 pub use wish::{Kept, Outcome, Sealed, Wish, check_ground};
 
 use crate::clock::Clock;

@@ -8,7 +8,7 @@ use crate::query::person::{Label, Names, Wanted};
 use crate::record::RecordId;
 use crate::record::apart::{PersonEntry, as_kept};
 use crate::record::identity::{IdentityKey, IdentityMode, pseudonym, vault_pseudonym};
-use crate::vault::{Scope, VaultError, parse_pseudonym};
+use crate::vault::{Scope, Vault, VaultError, parse_pseudonym};
 
 impl Eraser {
     /// Who is meant, and what the vault has of them.
@@ -77,20 +77,41 @@ impl Eraser {
         if let Some(own) = forms.iter().find(|form| is_target && form.starts_with("ps:")) {
             return Ok(own.clone());
         }
-        if let Some(pseudonym) = parse_pseudonym(by) {
-            if forms.contains(by) || !vault.resolve(&HashSet::from([pseudonym])).await?.is_empty() {
-                return Ok(by.to_owned());
-            }
-            return Err(EraseError::Wrong("nobody in the vault has the pseudonym that was given with --by; give the id".to_owned()));
-        }
-        if is_keyed(by, identity) || *identity_mode == IdentityMode::Plain && by.starts_with("id:") {
+        if parse_pseudonym(by).is_some() && forms.contains(by) {
             return Ok(by.to_owned());
+        }
+        let name = Naming { vault, identity, mode: *identity_mode }.name(by).await?;
+        name.ok_or_else(|| EraseError::Wrong(UNKNOWN_BY.to_owned()))
+    }
+}
+
+/// What to say of a pseudonym that [`Naming::name`] does not know.
+pub(crate) const UNKNOWN_BY: &str = "nobody in the vault has the pseudonym that was given with --by; give the id";
+
+/// How evidence names a person who does something to it.
+#[derive(Debug)]
+pub(crate) struct Naming<'p> {
+    pub(crate) vault: &'p Vault,
+    pub(crate) identity: &'p IdentityKey,
+    pub(crate) mode: IdentityMode,
+}
+
+impl Naming<'_> {
+    /// The name; with persons in the vault an entry is made there for whoever has none. `None`: a pseudonym of the vault that is nobody's.
+    pub(crate) async fn name(&self, by: &str) -> Result<Option<String>, VaultError> {
+        let Naming { vault, identity, mode } = self;
+        if let Some(pseudonym) = parse_pseudonym(by) {
+            let known = !vault.resolve(&HashSet::from([pseudonym])).await?.is_empty();
+            return Ok(known.then(|| by.to_owned()));
+        }
+        if is_keyed(by, identity) || *mode == IdentityMode::Plain && by.starts_with("id:") {
+            return Ok(Some(by.to_owned()));
         }
         // Whatever else it is, it is an id, and is not sealed as it stands.
         let keyed = identity.keyed();
-        match identity_mode {
-            IdentityMode::Plain => Ok(format!("id:{by}")),
-            IdentityMode::Keyed => Ok(pseudonym(&keyed, "person", "", by)),
+        Ok(Some(match mode {
+            IdentityMode::Plain => format!("id:{by}"),
+            IdentityMode::Keyed => pseudonym(&keyed, "person", "", by),
             IdentityMode::Vault => {
                 let key = keyed.texts("person", &["", by]);
                 let mut fresh = [0; 16];
@@ -100,9 +121,9 @@ impl Eraser {
                     let entry = PersonEntry { key, pseudonym: given.pseudonym, realm: String::new(), id: as_kept(by).to_owned() };
                     vault.remember(&[entry]).await?;
                 }
-                Ok(vault_pseudonym(&given.pseudonym))
+                vault_pseudonym(&given.pseudonym)
             }
-        }
+        }))
     }
 }
 
