@@ -138,8 +138,7 @@ pub(super) async fn record(config: &Config, args: &ReadingArgs, wish: Wish) -> a
     closed.context("the reading is recorded, but the log that was opened for that could not be closed, so nothing is shown; ask again")
 }
 
-const REFUSED: &str = "this reading cannot be written into the log, so nothing is shown; mend that, or run this where `serve` answers or the \
-                       log's keys are at hand; --unrecorded shows it all the same";
+const REFUSED: &str = "nothing is shown, because this reading cannot be written into the log (--unrecorded shows it all the same)";
 
 async fn record_by(way: &Way, wish: Wish) -> anyhow::Result<()> {
     for part in wish.parts() {
