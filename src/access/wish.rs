@@ -163,7 +163,7 @@ impl Wish {
     ///  "records":["<record id>",...]}                                          of which something was shown
     /// ```
     pub(super) fn filter_text(&self, scrub: &Scrub) -> String {
-        let list = |names: &BTreeSet<String>| Json::Array(names.iter().map(|name| Json::string(name)).collect());
+        let list = |names: &BTreeSet<String>| Json::Array(names.iter().map(Json::string).collect());
         let mut members = Vec::new();
         let asked: Vec<(String, Json)> = self.asked.iter().filter_map(|(name, values)| told(name, values, scrub)).collect();
         if !asked.is_empty() {
@@ -188,7 +188,7 @@ fn told(name: &str, values: &BTreeSet<String>, scrub: &Scrub) -> Option<(String,
         false => value.len() <= VALUE_BYTES_MAX && scrub.scrubbed(value, Look::Everything).is_none(),
     };
     (PLAIN.contains(&name) || NAMING.contains(&name)).then_some(())?;
-    let told: Vec<Json> = values.iter().filter(harmless).map(|value| Json::string(value)).collect();
+    let told: Vec<Json> = values.iter().filter(harmless).map(Json::string).collect();
     Some((name.to_owned(), if told.is_empty() { Json::Bool(true) } else { Json::Array(told) }))
 }
 

@@ -105,7 +105,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let config_sha256 = prepared.config_sha256();
     let keeping = prepared.vault.clone();
     let opened = Instant::now();
-    let Writer { sealer, task, eraser, recorder } = prepared.open(config, Arc::clone(&clock), pool.clone()).await?;
+    let Writer { sealer, task, eraser, recorder } = Box::pin(prepared.open(config, Arc::clone(&clock), pool.clone())).await?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
     metrics.register(sealing.clone());
     let received = Arc::<ReceiveMetrics>::default();

@@ -73,7 +73,7 @@ impl Prepared {
         let vault = match place {
             Some(place) => {
                 let log = Log { store: &store, key: &mut key, configuration: &configuration, clock };
-                Some(place.claim(log, &mut made).await?)
+                Some(Box::pin(place.claim(log, &mut made)).await?)
             }
             None => None,
         };
