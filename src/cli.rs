@@ -17,8 +17,8 @@ use crate::lint::Finding;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
-    VkeyParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_duration, parse_endpoint, parse_framework, parse_from,
-    parse_ground, parse_id, parse_kind, parse_limit, parse_store, parse_to, parse_vkey,
+    VkeyParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint, parse_framework, parse_from,
+    parse_ground, parse_id, parse_kind, parse_limit, parse_store, parse_ticket, parse_to, parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
@@ -174,7 +174,7 @@ pub struct ReadingArgs {
     #[arg(long, value_name = "TEXT", value_parser = parse_ground)]
     pub ground: Option<String>,
     /// The request that the reading answers; stands in its record
-    #[arg(long, value_name = "TEXT", value_parser = parse_ground)]
+    #[arg(long, value_name = "TEXT", value_parser = parse_ticket)]
     pub ticket: Option<String>,
     /// Who reads; recorded as persons are
     #[arg(long, value_name = "PERSON")]
@@ -388,7 +388,7 @@ pub struct CheckArgs {
     Erased are the person's entry in the vault and what was said in their traces; what a trace shares with others stays and is listed.\n\
     Evidence stays as it is. The erasure is a record itself: put no name into --ground or --ticket, they cannot be erased.\n\
     A running `serve` is asked to do it; where none runs, this command opens the log itself.\n\
-    Exit codes: 0 erased (or shown), 1 nothing to erase, 2 could not."
+    Exit codes: 0 erased (or shown), 1 nothing to erase, or it was erased already, 2 could not."
 )]
 pub struct EraseArgs {
     /// Anybody a record names (user, subject, reviewer ...), by id or pseudonym
@@ -404,10 +404,10 @@ pub struct EraseArgs {
     #[arg(long, value_name = "TEXT", value_parser = parse_ground)]
     pub ground: String,
     /// The request that it answers
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = parse_ticket)]
     pub ticket: Option<String>,
     /// Who asks for it; recorded as persons are
-    #[arg(long, value_name = "PERSON")]
+    #[arg(long, value_name = "PERSON", value_parser = parse_by)]
     pub by: Option<String>,
     /// Take --person or --subject as the id that the application sent, also where it begins with `ps:` or `id:`
     #[arg(long, conflicts_with = "record")]

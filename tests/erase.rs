@@ -191,8 +191,12 @@ fn a_person_is_erased_while_their_log_is_served() {
     let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.contains("erased on 20") && flat.contains(ground), "{shown}");
     assert!(flat.contains(&format!("{pseudonym} nobody: erased on 20")) && !flat.contains(ALICE), "{shown}");
-    // One reason for all of it stands once, and once for the person.
-    assert_eq!(flat.matches(ground).count(), 2 + flat.matches("An erasure was recorded").count(), "{shown}");
+    // In the story and beside what was looked for, one reason for all of it stands once, and once for the person.
+    assert_eq!(flat.matches(ground).count(), 4 + flat.matches("An erasure was recorded").count(), "{shown}");
+    // Also where nobody looks into the vault.
+    let flat = site.run(&["show", record]).success().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains(&format!("{pseudonym}, a pseudonym; nobody can say any more whose: erased on 20")), "{flat}");
+    assert!(flat.matches(ground).count() == 2 && !flat.contains("Kept in the vault") && !flat.contains("the vault knew"), "{flat}");
     let content = found(&site, &["--record-id", record, "--content"]);
     let states: Vec<&str> = content[0]["content"].as_array().unwrap().iter().map(|c| c["state"].as_str().unwrap()).collect();
     assert!(!states.is_empty() && states.iter().all(|state| *state == "erased"), "{content:?}");
@@ -238,6 +242,70 @@ fn a_person_and_a_record_are_erased_while_nothing_runs() {
     assert!(site.verified()["logs"][0]["seals"].as_u64().unwrap() > seals);
     let shown = site.run(&["show", &about_both, "--content"]).success().stdout;
     assert!(shown.contains("sent by mistake"), "{shown}");
+}
+
+/// Scenario: what was erased is erased again, by the person's pseudonym, by a record, and then with what was left the first time; somebody is
+/// looked for by what only looks like a pseudonym; who asks is named by a pseudonym that nobody has, and the ground colours a terminal.
+/// Guarantee: what is gone is said to be, when and by which record, nothing is sealed and the exit code says that nothing was found to do;
+/// what is left is still erased; every mistake is named for what it is, also by a dry run.
+#[test]
+fn what_was_erased_already_is_said_and_not_sealed_again() {
+    let site = site();
+    let receiver = site.serve();
+    everything(&receiver);
+    let root = found(&site, &["--subject", ALICE, "--trace-id", &format!("{:032x}", 1)]);
+    let (record, alice) = (root[0]["record"]["id"].as_str().unwrap(), root[0]["record"]["subject"]["id"].as_str().unwrap());
+    let shared = found(&site, &["--trace-id", &format!("{:032x}", 3), "--user", BOB, "--subject", ALICE]);
+    let about_both = shared[0]["record"]["id"].as_str().unwrap();
+    let erase = |arguments: &[&str]| site.run(&[&["erase", "--ground", "asked"], arguments].concat());
+    let erasures =
+        || found(&site, &["--kind", "erasure"]).iter().map(|e| e["record"]["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let already = |arguments: &[&str], by: &str| {
+        let before = erasures();
+        let told = erase(arguments);
+        assert!(told.status.code() == Some(1) && told.stdout.starts_with("Erased already"), "{arguments:?}: {told}");
+        assert!(
+            told.stdout.contains("  - on 20") && told.stdout.contains(&format!("on the ground \"asked\": erasure {by} in seal")),
+            "{told}"
+        );
+        assert_eq!(erasures(), before, "{arguments:?}");
+    };
+    erase(&["--person", ALICE, "--yes"]).success();
+    let first = erasures()[0].clone();
+    for arguments in
+        [["--person", alice, "--yes"], ["--person", alice, "--dry-run"], ["--subject", alice, "--yes"], ["--record", record, "--yes"]]
+    {
+        already(&arguments, &first);
+    }
+    // Her own name leads to nobody any more.
+    assert!(erase(&["--person", ALICE, "--yes"]).stdout.starts_with("Neither the vault"));
+    erase(&["--record", about_both, "--yes"]).success();
+    let second = erasures().into_iter().find(|id| *id != first).unwrap();
+    already(&["--record", about_both, "--yes"], &second);
+    erase(&["--person", alice, "--shared", "--yes"]).success();
+    assert_eq!(erasures().len(), 3, "what was left the first time");
+    already(&["--person", alice, "--shared", "--yes"], &first);
+    let as_json: Value = serde_json::from_str(&erase(&["--person", alice, "--json", "--yes"]).stdout).unwrap();
+    assert!(as_json["already"].as_array().unwrap().iter().any(|e| e["record"] == *first && e["at"].as_str().unwrap().starts_with("20")));
+
+    let nobody = format!("ps:vault:{}", "0".repeat(32));
+    for asked in [erase(&["--person", &nobody, "--dry-run"]), site.run(&["query", "--subject", "id:nobody"])] {
+        assert!(asked.stderr.contains("add --as-sent"), "{asked}");
+    }
+    for asked in [erase(&["--person", &nobody, "--as-sent", "--dry-run"]), site.run(&["query", "--subject", "nobody"])] {
+        assert!(!asked.stderr.contains("--as-sent"), "{asked}");
+    }
+    for flag in ["--dry-run", "--yes"] {
+        let refused = erase(&["--person", BOB, "--by", &nobody, flag]);
+        assert!(refused.status.code() == Some(2) && refused.stderr.contains("who asks for it (by)"), "{flag}: {refused}");
+    }
+    for texts in [["--ground", "red\u{1b}[31m"], ["--ticket", "red\u{1b}[31m"], ["--by", "red\u{1b}[31m"]] {
+        let ground = if texts[0] == "--ground" { &[][..] } else { &["--ground", "asked"] };
+        let refused = site.run(&[&["erase", "--person", BOB, "--yes"], &texts[..], ground].concat());
+        assert!(refused.status.code() == Some(64) && refused.stderr.contains("U+001B"), "{texts:?}: {refused}");
+    }
+    assert_eq!(erasures().len(), 3);
+    assert!(receiver.stop().success());
 }
 
 /// Scenario: persons and contents were taken out of the vault by hand. Guarantee: who asks for them is told that nothing explains it, once for
@@ -441,6 +509,8 @@ fn what_cannot_be_erased_is_said() {
     assert!(receiver.stop().success());
     let told = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success().stdout;
     assert!(told.contains("what was said in 3 records") && told.contains("only destroying that key ends it"), "{told}");
+    let again = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]);
+    assert!(again.status.code() == Some(1) && again.stdout.starts_with("Erased already"), "{again}");
     let all = vault_bytes(&site);
     assert!(GONE.iter().all(|text| !holds(&all, text)) && STAYS.iter().all(|text| holds(&all, text)));
     // By the whole, and by one record of it.

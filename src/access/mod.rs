@@ -67,7 +67,8 @@ impl Recorder {
             Some(by) => {
                 wish.expect_unnamed(std::iter::once(by.as_str()).filter(|by| parse_pseudonym(by).is_none()))?;
                 let naming = Naming { vault: &self.vault, identity: &self.identity, mode: self.identity_mode };
-                Some(naming.name(by).await?.ok_or_else(|| AccessError::Wrong(UNKNOWN_BY.to_owned()))?)
+                let known = naming.known(by).await?.ok_or_else(|| AccessError::Wrong(UNKNOWN_BY.to_owned()))?;
+                Some(naming.name(known).await?)
             }
             None => None,
         };

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::AccessError;
-use crate::erase::{check_ground, has_word};
+use crate::erase::{Text, has_word};
 use crate::promote::scrub::{Look, Scrub};
 use crate::record::RecordId;
 use crate::record::canonical::Json;
@@ -123,9 +123,10 @@ impl Wish {
         if self.persons.iter().any(|person| parse_pseudonym(person).is_none()) {
             return wrong("persons who are named are recorded by their pseudonyms of the vault only".to_owned());
         }
-        for (name, text) in [("ground", &self.ground), ("ticket", &self.ticket), ("by", &self.by)] {
+        for (of, name, text) in [(Text::Ground, "ground", &self.ground), (Text::Ticket, "ticket", &self.ticket), (Text::By, "by", &self.by)]
+        {
             let Some(text) = text else { continue };
-            if let Err(why) = check_ground(text) {
+            if let Err(why) = of.check(text) {
                 return wrong(format!("the {name} is {why}"));
             }
         }

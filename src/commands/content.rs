@@ -12,7 +12,7 @@ use crate::query::filter::Filter;
 use crate::query::log::TrustedKey;
 use crate::query::opening::{Erasure, Erasures, Gone, Held, Opened, Reasons, held, open};
 use crate::query::scan::Request;
-use crate::query::story::{Item, Section, Story, clean, list, member_in_words, sentence};
+use crate::query::story::{Item, Section, Story, clean, erased as erased_in_words, list, member_in_words, sentence};
 use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
@@ -192,11 +192,6 @@ fn in_words(gone: &Gone) -> String {
 /// The sentence about content that telemetry only named.
 fn elsewhere(reference: &str) -> String {
     format!("kept by the application at {}, and not fetched from there when it was received (content.references)", clean(reference))
-}
-
-fn erased_in_words(Erasure { at, ground, record }: &Erasure) -> String {
-    let day = at.split('T').next().unwrap_or(at);
-    format!("erased on {} on the ground \"{}\" (erasure record {})", clean(day), clean(ground), clean(record))
 }
 
 /// The sentence about what was erased and is there all the same.

@@ -7,7 +7,7 @@ use super::{content, output, prove, read};
 use crate::cli::{QueryArgs, QueryFormat};
 use crate::config::Config;
 use crate::query::filter::Filter;
-use crate::query::person::Names;
+use crate::query::person::{Names, is_stored_form};
 use crate::query::print;
 use crate::query::scan::{Answer, Request};
 use crate::record::canonical::Json;
@@ -46,6 +46,9 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         QueryFormat::Json => output::answer_bytes(&print::json(&answer.hits, &more))?,
         QueryFormat::Jsonl => output::answer_bytes(&print::jsonl(&answer.hits))?,
         QueryFormat::Csv => output::answer(&print::csv(&answer.hits))?,
+    }
+    if answer.hits.is_empty() && !args.as_sent && asked.iter().any(|asked| is_stored_form(asked)) {
+        output::tell(read::TAKEN_AS_STORED);
     }
     summary(&answer, args.format);
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })

@@ -24,6 +24,10 @@ use crate::tlog::note::VerifierKey;
 use crate::vault::{Known, Vaults, open_place, pseudonym_text};
 use crate::worm::{self, WormStore};
 
+/// What to say to whoever finds nobody by what looks like evidence's own name of a person.
+pub(super) const TAKEN_AS_STORED: &str = "What begins with `ps:` or `id:` is looked for as evidence itself names persons. If the application \
+                                          sent the id so, add --as-sent.";
+
 /// Opens the configured store.
 pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn WormStore>> {
     Ok(worm::open(&config.store.url, &config.store.options()).await?)

@@ -10,6 +10,7 @@ use crate::cli::{Global, ShowArgs};
 use crate::config::Config;
 use crate::query::filter::Filter;
 use crate::query::log::KeySource;
+use crate::query::opening::{Erasures, is_apart};
 use crate::query::person::Names;
 use crate::query::scan::{Answer, Request};
 use crate::query::story::{Trust, tell};
@@ -27,7 +28,11 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
         output::tell(&answer.may_be_elsewhere().unwrap_or_else(nothing));
         return Ok(ExitCode::from(if complete { 1 } else { 2 }));
     }
-    let mut story = tell(&answer.hits, &asked, Trust { key: key_source(&answer), complete, flags: &flags(global) });
+    let (erasures, all) =
+        if is_apart(&answer.hits) { read::erasures(&store, &request.trusted).await? } else { (Erasures::default(), true) };
+    complete &= all;
+    let trust = Trust { key: key_source(&answer), complete, flags: &flags(global) };
+    let mut story = tell(&answer.hits, &asked, trust, &erasures);
     let mut shown = Shown::default();
     if args.identities {
         let found = content::identities(config, &store, &answer.hits, (&story, &request.trusted)).await?;

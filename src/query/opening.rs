@@ -137,6 +137,15 @@ impl Erasures {
         own.flat_map(|(erasure, told)| told.persons.iter().map(|person| (*person, Erasure::of(erasure)))).collect()
     }
 
+    /// The one that took the entry of a person whom these records name.
+    pub fn of_person(&self, id: &str, hits: &[Hit]) -> Option<Erasure> {
+        let pseudonym = crate::vault::parse_pseudonym(id)?;
+        let logs = hits.iter().filter(|hit| persons_of(&hit.record).any(|person| person == id)).map(|hit| hit.place.log.as_str());
+        let logs: HashSet<&str> = logs.collect();
+        let mut own = self.0.iter().filter(|(erasure, _)| logs.contains(erasure.place.log.as_str()));
+        own.find(|(_, told)| told.persons.contains(&pseudonym)).map(|(erasure, _)| Erasure::of(erasure))
+    }
+
     /// Whether one does not say what it took: then whom the traces concerned name must tell.
     pub fn any_silent(&self) -> bool {
         self.0.iter().any(|(_, told)| told.records.is_none())
@@ -206,6 +215,11 @@ pub fn lost_in_words(persons: usize) -> String {
         "{who} not in the vault, and no erasure took them: whoever is asked for may be among them; somebody deleted objects of the vault, \
          or put back older ones"
     )
+}
+
+/// Whether these records name anything that the vault was given.
+pub fn is_apart(hits: &[Hit]) -> bool {
+    hits.iter().any(|hit| !held(&hit.record).is_empty()) || !pseudonyms(hits).is_empty()
 }
 
 /// Every pseudonym of the vault in these records, each with the logs that name it.
