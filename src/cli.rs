@@ -156,6 +156,38 @@ impl KeyArgs {
     }
 }
 
+/// What is shown to the API port of a running `serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ClientArgs {
+    /// Client certificate (PEM) to show where `api.tls.client_ca_file` asks for one; without it the port's own is shown
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
+}
+
+/// How a reading of what the vault keeps is recorded.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ReadingArgs {
+    /// Why the vault is read, in words that name nobody; stands in the record of this reading
+    #[arg(long, value_name = "TEXT", value_parser = parse_ground)]
+    pub ground: Option<String>,
+    /// The request that the reading answers; stands in its record
+    #[arg(long, value_name = "TEXT", value_parser = parse_ticket)]
+    pub ticket: Option<String>,
+    /// Who reads; recorded as persons are
+    #[arg(long, value_name = "PERSON")]
+    pub by: Option<String>,
+    /// Reveal although this reading cannot be written into the log; says so. A running `serve` still records it; without one the log is
+    /// not opened
+    #[arg(long)]
+    pub unrecorded: bool,
+    /// How a running `serve` is reached.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
 /// `spanseal verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal verify --store s3://audit-bucket/prod --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  \
@@ -255,9 +287,13 @@ pub struct QueryArgs {
     /// Add the proof of each record; only with --format json, the other forms have no room for it
     #[arg(long)]
     pub proof: bool,
-    /// Add what was said, from the vault and checked against the record; only with --format json. With --proof the proofs open it too
+    /// Add what was said, from the vault and checked against the record; only with --format json. With --proof the proofs open it too.
+    /// Recorded in the log
     #[arg(long)]
     pub content: bool,
+    /// How the reading is recorded.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -285,15 +321,18 @@ pub struct ShowArgs {
     /// Trace id, record id or decision id
     #[arg(value_name = "TRACE_OR_RECORD_ID")]
     pub id: String,
-    /// Resolve pseudonyms back to persons, where the vault still knows them
+    /// Resolve pseudonyms back to persons, where the vault still knows them; recorded in the log
     #[arg(long)]
     pub identities: bool,
-    /// Show what was said, where the vault still has it, checked against the record
+    /// Show what was said, where the vault still has it, checked against the record; recorded in the log
     #[arg(long)]
     pub content: bool,
     /// Print the story as one JSON object instead of text
     #[arg(long)]
     pub json: bool,
+    /// How the reading is recorded.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -309,9 +348,13 @@ pub struct ProveArgs {
     /// Record id, 32 hexadecimal digits: `record.id` in what `spanseal query --format json` prints, also with `--decision ID`
     #[arg(value_name = "RECORD_ID")]
     pub id: String,
-    /// Open the content: add what was said and its salts, so that whoever has the proof reads it and checks it. Only for readers who may
+    /// Open the content: add what was said and its salts, so that whoever has the proof reads it and checks it. Only for readers who may;
+    /// recorded in the log
     #[arg(long)]
     pub content: bool,
+    /// How the reading is recorded.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -385,12 +428,9 @@ pub struct EraseArgs {
     /// sure. One that is alive is displaced: it stops, and refuses what it was about to seal, which its senders send again
     #[arg(long)]
     pub offline: bool,
-    /// Client certificate (PEM) to show where `api.tls.client_ca_file` asks for one; without it the port's own is shown
-    #[arg(long, value_name = "FILE", requires = "client_key")]
-    pub client_cert: Option<PathBuf>,
-    /// Its private key (PEM)
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
-    pub client_key: Option<PathBuf>,
+    /// How a running `serve` is reached.
+    #[command(flatten)]
+    pub client: ClientArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

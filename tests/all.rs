@@ -13,6 +13,7 @@
 
 mod support;
 
+mod access;
 mod by_reference;
 mod command_line;
 mod content_apart;

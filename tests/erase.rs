@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use spanseal::api::{Challenge, NONCE, Nonce, PROOF, Proofs, parse_nonce};
+use spanseal::api::{Act, Challenge, NONCE, Nonce, PROOF, Proofs, parse_nonce};
 use spanseal::erase::{EraseError, Eraser, Outcome, Parts, Wish};
 use spanseal::record::apart::{PersonEntry, Piece};
 use spanseal::record::canonical::Json;
@@ -32,11 +32,11 @@ use crate::support::s3::{Bucket, Kind, S3Server};
 use crate::support::vault::stored_bytes;
 
 /// A site whose API has a port that the command knows.
-fn site() -> Site {
+pub(crate) fn site() -> Site {
     site_and_port().0
 }
 
-fn site_and_port() -> (Site, u16) {
+pub(crate) fn site_and_port() -> (Site, u16) {
     let site = Site::local();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let yaml = std::fs::read_to_string(&site.config).unwrap();
@@ -369,7 +369,7 @@ fn nobody_erases_without_the_vault_key() {
         assert!(status == 401 && answer.contains("content.vault.key_file"), "{headers:?}: {status} {answer}");
     }
     // Who listened to an asker has nothing to ask with: not a second time, and not for anybody else.
-    let proofs = Proofs::new(&load_vault_key(&site.path("spanseal-vault.key")).unwrap()).unwrap();
+    let proofs = Proofs::new(&load_vault_key(&site.path("spanseal-vault.key")).unwrap(), Act::Erase).unwrap();
     let harmless = json!({"scope": "person", "who": ALICE, "ground": "asked", "dry_run": true}).to_string();
     for other in [harmless.as_str(), body.as_str()] {
         let shown = challenge(&[2; 32]);
@@ -393,7 +393,7 @@ fn nobody_erases_without_the_vault_key() {
 
 /// Answers any request on a port as a spanseal that is alive, and an asker's first with a proof that nobody can check, until the command
 /// is done. Gives back all that was sent to it.
-fn listened(at: &str, ask: impl FnOnce()) -> Vec<u8> {
+pub(crate) fn listened(at: &str, ask: impl FnOnce()) -> Vec<u8> {
     let listener = TcpListener::bind(at).unwrap();
     let (heard, done) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
     let ears = std::thread::spawn({

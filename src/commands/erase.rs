@@ -1,20 +1,17 @@
 //! `spanseal erase`: takes a person, or the content of a record, out of the vault.
 
-mod ask;
-mod tls;
-
 use std::io::{IsTerminal, Write, stdin};
 use std::process::ExitCode;
 
+use super::way::Way;
 use super::{output, read};
+use crate::api::Act;
 use crate::cli::EraseArgs;
 use crate::config::{Config, show_size};
 use crate::erase::{Earlier, Outcome, Wish};
 use crate::query::story::clean;
 use crate::serve::Promise;
 use crate::vault::Scope;
-use ask::Way;
-use tls::Identity;
 
 /// Runs it.
 pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -41,8 +38,7 @@ pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
         dry_run: true,
     };
     let promise = if args.offline { Promise::Ignored } else { Promise::Respected };
-    let identity = args.client_cert.as_deref().zip(args.client_key.as_deref()).map(|(cert, key)| Identity { cert, key });
-    let way = Way::open(config, promise, identity).await?;
+    let way = Way::open(config, Act::Erase, promise, &args.client).await?;
     let result = act(&way, &args, wish).await;
     // Whatever came of it, a log that was opened for this is closed in good order.
     let closed = way.close().await;

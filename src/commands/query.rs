@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::reading::{self, Shown};
 use super::{content, output, prove, read};
 use crate::cli::{QueryArgs, QueryFormat};
 use crate::config::Config;
@@ -33,6 +34,11 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         let (proofs, all) = prove::bundles(&store, &answer, said.as_deref()).await;
         complete &= all;
         more.push(("proof", proofs));
+    }
+    if let Some(said) = &said {
+        let mut shown = Shown::default();
+        shown.says(&answer.hits, said);
+        reading::record(config, &args.reading, shown.of_query(&args, &request.filter, &answer.hits)).await?;
     }
     let more: Vec<(&str, &[Json])> = more.iter().map(|(name, of_hits)| (*name, of_hits.as_slice())).collect();
     match args.format {

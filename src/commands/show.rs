@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::reading::{self, Shown};
 use super::{content, output, read};
 use crate::cli::{Global, ShowArgs};
 use crate::config::Config;
@@ -32,22 +33,26 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
     complete &= all;
     let trust = Trust { key: key_source(&answer), complete, flags: &flags(global) };
     let mut story = tell(&answer.hits, &asked, trust, &erasures);
+    let mut shown = Shown::default();
     if args.identities {
-        let (section, all) = content::identities(config, &store, &answer.hits, (&story, &request.trusted)).await?;
-        story.insert(section);
-        if !all {
+        let found = content::identities(config, &store, &answer.hits, (&story, &request.trusted)).await?;
+        story.insert(found.section);
+        if !found.complete {
             output::tell("problem: not every person of this story could be named: see \"Who they are\"");
         }
-        complete &= all;
+        complete &= found.complete;
+        shown.names(&answer.hits, found.named);
     }
     if args.content {
         let (said, all) = content::bring_back(config, &store, &answer.hits, &request.trusted).await?;
         story.insert(content::section(&answer.hits, &said));
+        shown.says(&answer.hits, &said);
         if !all {
             output::tell("problem: not all that was said could be brought back: see \"What was said, word for word\"");
         }
         complete &= all;
     }
+    reading::record(config, &args.reading, shown.of_story(&asked, &answer.hits)).await?;
     if args.json {
         let mut bytes = story.to_json().to_jcs();
         bytes.push(b'\n');

@@ -33,6 +33,8 @@ use futures::stream::{self, StreamExt};
 use indicatif::ProgressBar;
 
 pub use again::{Undone, undone};
+pub(crate) use who::{Naming, UNKNOWN_BY};
+pub(crate) use wish::has_word;
 pub use wish::{Earlier, Kept, Outcome, Sealed, Text, Wish};
 
 use crate::clock::Clock;

@@ -131,7 +131,7 @@ impl Wish {
 }
 
 /// Whether a word, or several, stand in a text, no letter or digit beside them.
-fn has_word(text: &str, word: &str) -> bool {
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
     let (text, word) = (text.to_lowercase(), word.trim().to_lowercase());
     let part_of_more = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     !word.is_empty()

@@ -3,6 +3,7 @@
 //! It says what the records say and nothing more: absent is "not recorded", a claim of the sender is called one, and what is held only
 //! as a hash is said to be. It never judges whether anything conforms to a law.
 
+mod access;
 mod change;
 mod events;
 mod evidence;
