@@ -57,8 +57,8 @@ impl WitnessKey {
         Ok(at)
     }
 
-    /// The time at which this witness cosigned a note; `None`: it did not. A line of this key that does not verify is an error, as is a
-    /// second one of another time that does not.
+    /// The time at which this witness cosigned a note, the latest of several; `None`: it did not. A line of this key that does not verify is an
+    /// error, whatever stands beside it.
     pub fn cosigned(&self, note: &SignedNote) -> Result<Option<UnixSeconds>, NoteError> {
         let mut newest = None;
         for line in note.signatures.iter().filter(|line| self.owns(line)) {

@@ -113,6 +113,9 @@ impl Witness {
             move |source| StateError::Io { path, what, source }
         };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io(folder, "made"))?;
+        // Its own name is durable too: a folder that a power cut takes away would be one that forgot.
+        let above = std::path::absolute(folder).ok().and_then(|f| f.parent().map(Path::to_owned)).unwrap_or_else(|| folder.to_owned());
+        File::open(&above).and_then(|above| above.sync_all()).map_err(io(&above, "synced"))?;
         let lock = folder.join(LOCK);
         let mut claim = OpenOptions::new();
         let claim = claim.write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(io(&lock, "opened"))?;
@@ -187,7 +190,8 @@ impl Witness {
 
     /// The time of a cosignature. A larger tree at an earlier time would contradict what was said before, so time does not run backwards here.
     fn time(&self, latest: Option<&Latest>) -> Result<UnixSeconds, Refusal> {
-        let now = self.clock.now().ceil_seconds();
+        // Rounded down: a reader may refuse a time that has not come yet.
+        let now = UnixSeconds(i64::try_from(self.clock.now().0 / 1_000_000_000).unwrap_or(i64::MAX));
         match latest.map(|l| l.at) {
             Some(last) if now.0.saturating_add(CLOCK_BACK_MAX_SECONDS) < last.0 => Err(Refusal::ClockWentBack { now, last }),
             Some(last) => Ok(now.max(last)),

@@ -98,6 +98,13 @@ pub struct Collecting {
     task: JoinHandle<()>,
 }
 
+/// Who lets go of it ends it, in the middle of whatever it does: what it puts is content under its own hash.
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
 impl Collecting {
     /// Ready when it ends by itself, which it never does.
     pub async fn failed(&mut self) -> String {
@@ -111,7 +118,6 @@ impl Collecting {
     pub async fn finish(mut self, within: Duration) {
         self.stop.cancel();
         if timeout(within, &mut self.task).await.is_err() {
-            self.task.abort();
             tracing::warn!(advice = "the next start has the log cosigned", "checkpoint.uncosigned");
         }
     }
