@@ -35,6 +35,7 @@ mod s3_log;
 mod sdk_clients;
 mod simulation;
 mod tidy;
+mod tiles;
 mod tamper;
 mod vault_bucket;
 mod vault_place;

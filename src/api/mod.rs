@@ -7,6 +7,7 @@ mod erase;
 mod handshake;
 mod routes;
 mod standing;
+mod tlog;
 
 pub use erase::{Challenge, ERASE, Erasing};
 pub use handshake::{NONCE, Nonce, PROOF, Proofs, nonce, parse_nonce};
