@@ -35,7 +35,7 @@ pub(super) async fn checkpoint(State(api): State<Api>, Path(log): Path<String>) 
     serve(&api, asset, "the store has no published checkpoint of a log of that name\n").await
 }
 
-/// `/tlog/<log>/tile/…`
+/// `/tlog/<log>/tile/...`
 pub(super) async fn tile(State(api): State<Api>, Path((log, rest)): Path<(String, String)>) -> Response {
     if !is_name(&log) {
         return no_log();
