@@ -222,7 +222,8 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     sealer.fence(options.fence).await?;
     let found = previous.as_ref().map(|seal| seal.statement.sealed_at);
     sealer.clean_vault(previous).await?;
-    let publishing = publisher.start(sealer.newest.as_ref()).await?;
+    // Boxed, because it is waited for inside of what waits for the start of everything.
+    let publishing = Box::pin(publisher.start(sealer.newest.as_ref())).await?;
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
     Ok((handle, SealerTask { join, stop, hurry, status: watching, stats, found }))
