@@ -84,7 +84,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::api::{Erasing, Standing, router};
+    use crate::api::{Acts, Standing, router};
     use crate::clock::SystemClock;
     use crate::metrics::Metrics;
     use crate::worm::local::{LocalOptions, LocalStore};
@@ -112,8 +112,7 @@ mod tests {
         put("own/log.json", b"{}".to_vec()).await;
         put("other/checkpoint", b"other\n".to_vec()).await;
         let standing = Arc::new(Standing::new(Arc::new(SystemClock), None));
-        let api =
-            Api { log: "own".into(), standing, store: Arc::clone(&store), metrics: Metrics::default(), erasing: Erasing::new(None, false) };
+        let api = Api { log: "own".into(), standing, store: Arc::clone(&store), metrics: Metrics::default(), acts: Acts::new(None, false) };
         let router = router(api);
         let ask = |path: &'static str| {
             let router = router.clone();
