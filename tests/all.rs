@@ -37,6 +37,7 @@ mod s3_log;
 mod sdk_clients;
 mod simulation;
 mod tidy;
+mod tiles;
 mod tamper;
 mod vault_bucket;
 mod vault_damage;
