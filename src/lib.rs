@@ -27,6 +27,7 @@
 //! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
 //! | [`erase`] | forgetting a person or the content of a record: the one act that takes from the vault | `query`, `seal`, `vault`, `govern` |
+//! | [`access`] | the record of who reads what the vault keeps, sealed before it is shown | `erase`, `seal`, `vault`, `govern` |
 //! | [`lint`] | what telemetry would become, what is missing for whom, reference of attributes (pure) | `promote`, `record`, `otlp` |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
@@ -66,5 +67,6 @@ pub mod query;
 pub mod lint;
 pub mod govern;
 pub mod erase;
+pub mod access;
 pub mod api;
 pub mod serve;

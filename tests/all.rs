@@ -13,6 +13,7 @@
 
 mod support;
 
+mod access;
 mod by_reference;
 mod command_line;
 mod content_apart;
@@ -38,5 +39,6 @@ mod simulation;
 mod tidy;
 mod tamper;
 mod vault_bucket;
+mod vault_damage;
 mod vault_place;
 mod worm_contract;
