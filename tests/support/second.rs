@@ -41,7 +41,7 @@ pub(crate) fn ask(arguments: &[&str]) -> Option<Value> {
 }
 
 fn start() -> Option<Second> {
-    let interpreter = crate::sdk_clients::tool("verifier", "the second verifier, in Python")?;
+    let interpreter = super::tools::tool("verifier", "the second verifier, in Python")?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifier/many.py");
     let mut command = Command::new(interpreter);
     // It ends when this process does: nothing more can come in.
