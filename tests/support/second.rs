@@ -76,7 +76,7 @@ async fn agree(store: &MemoryStore, key: &str, options: &Options<'_>, report: &R
         std::fs::write(path, bytes).unwrap();
     }
     let Some(theirs) = in_folder(folder.path(), key, options.now) else { return };
-    let copy = LocalStore::open(folder.path().to_owned(), LocalOptions::default()).unwrap();
+    let copy = LocalStore::open(folder.path(), LocalOptions::default()).unwrap();
     let ours = spanseal::verify::verify(&copy, options).await;
     same(&ours, &theirs);
     let seen = |kind: &Kind| !NOT_IN_A_FOLDER.contains(kind);
