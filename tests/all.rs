@@ -34,6 +34,7 @@ mod golden;
 mod lint;
 mod s3_log;
 mod sdk_clients;
+mod second_verifier;
 mod simulation;
 mod tidy;
 mod tiles;
