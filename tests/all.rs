@@ -35,6 +35,7 @@ mod golden;
 mod lint;
 mod s3_log;
 mod sdk_clients;
+mod second_verifier;
 mod simulation;
 mod tidy;
 mod tiles;
