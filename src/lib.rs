@@ -58,6 +58,7 @@ pub mod vault;
 pub mod retain;
 pub mod seal;
 pub mod tlog;
+pub mod timestamp;
 pub mod worm;
 pub mod verify;
 pub mod query;
