@@ -21,12 +21,14 @@
 //! | [`retain`] | record -> retention class, date arithmetic (pure) | `worm` types |
 //! | [`seal`] | records -> durable, ordered seals: the only writer | `record`, `retain`, `tlog`, `worm`, `govern` |
 //! | [`tlog`] | RFC 6962 trees, C2SP notes and checkpoints, the seal file (pure) | names and limits of `worm` |
+//! | [`timestamp`] | RFC 3161 time stamp tokens: reading and verifying them (pure) | `tlog` |
 //! | [`worm`] | write-once storage: contract, local folder, S3, strict twin | nothing |
 //! | [`verify`] | proof for an outsider: whole-log check, findings, proof bundle | `record`, `tlog`, `worm` |
 //! | [`govern`] | acts that are records themselves | `record`, `retain` |
 //! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
 //! | [`erase`] | forgetting a person or the content of a record: the one act that takes from the vault | `query`, `seal`, `vault`, `govern` |
+//! | [`stamping`] | has checkpoints stamped by time stamping authorities, in the background | `timestamp`, `tlog`, `worm`, `seal` (the newest commit), `elsewhere` (its web client) |
 //! | [`lint`] | what telemetry would become, what is missing for whom, reference of attributes (pure) | `promote`, `record`, `otlp` |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
@@ -65,5 +67,6 @@ pub mod query;
 pub mod lint;
 pub mod govern;
 pub mod erase;
+pub mod stamping;
 pub mod api;
 pub mod serve;

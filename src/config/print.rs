@@ -95,12 +95,25 @@ impl Config {
                     ("name", text(&self.log.name)),
                     ("origin", text(&self.log.origin)),
                     ("key_file", path(&self.log.key_file)),
+                    ("timestamping", self.timestamping_json()),
+                    ("timestamp_interval", text(show_duration(self.log.timestamping.interval))),
                 ])),
             ),
             ("seal", Some(self.seal_json())),
             ("api", Some(object(listener(&self.api)))),
             ("telemetry", Some(self.telemetry_json())),
         ])
+    }
+
+    fn timestamping_json(&self) -> Option<Json> {
+        let authorities = self.log.timestamping.authorities.iter().map(|authority| {
+            object(vec![
+                ("url", text(&authority.url)),
+                ("ca_file", path(&authority.ca_file)),
+                ("tls_ca_file", authority.tls_ca_file.as_deref().and_then(path)),
+            ])
+        });
+        Some(Json::Array(authorities.collect()))
     }
 
     fn promotion_json(&self) -> Json {

@@ -276,9 +276,9 @@ fn log(mut at: Section<'_>) -> Result<Log, ConfigError> {
     })?;
     let key_file = at.value("key_file", PathBuf::from("./spanseal.key"), path)?;
     at.comes_later("witnesses", "witnesses are not in this version; remove the key")?;
-    at.comes_later("timestamping", "time stamps are not in this version; remove the key")?;
+    let timestamping = super::timestamping::timestamping(&mut at)?;
     at.finish()?;
-    Ok(Log { name, origin, key_file })
+    Ok(Log { name, origin, key_file, timestamping })
 }
 
 fn seal(mut at: Section<'_>) -> Result<Seal, ConfigError> {

@@ -10,6 +10,7 @@ mod prometheus;
 mod receive;
 mod seal;
 mod store;
+mod stamping;
 pub mod table;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,7 @@ pub use process::Process;
 pub use prometheus::CONTENT_TYPE;
 pub use receive::ReceiveFigures;
 pub use seal::SealFigures;
+pub use stamping::StampingFigures;
 pub use store::ObservedStore;
 pub use table::{Instrument, Kind};
 

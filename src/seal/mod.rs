@@ -21,6 +21,7 @@ mod segment;
 mod stats;
 mod window;
 
+pub(crate) use chain::retried;
 pub use commit::Fatal;
 pub use counters::Counters;
 pub use pool::{Full, Permit, Pool};

@@ -113,7 +113,9 @@ impl<'a> Certificate<'a> {
         }
         Err(match fits {
             true => TokenError::Unsound("its signature is not by its certificate".to_owned()),
-            false => TokenError::Unsupported("its certificate has a key of a kind that its signature does not name, or that is not known".to_owned()),
+            false => TokenError::Unsupported(
+                "its certificate has a key of a kind that its signature does not name, or that is not known".to_owned(),
+            ),
         })
     }
 }
@@ -150,7 +152,8 @@ impl Roots {
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|e| format!("not PEM: {e}"))?;
             let anchor = anchor_from_trusted_cert(&certificate).map_err(|e| format!("a certificate that cannot be read: {e}"))?.to_owned();
-            let subject = X509Certificate::from_der(&certificate).map_or_else(|_| "no name".to_owned(), |(_, c)| name(&c.subject().to_string()));
+            let subject =
+                X509Certificate::from_der(&certificate).map_or_else(|_| "no name".to_owned(), |(_, c)| name(&c.subject().to_string()));
             roots.anchors.push(anchor);
             roots.names.push(subject);
             if roots.anchors.len() > ROOTS_MAX {

@@ -299,7 +299,9 @@ fn expect_named(certificate: &Certificate<'_>, value: Item<'_>, default: &'stati
         let is_serial = issuer_serial.integer()? == certificate.serial();
         issuer_serial.end()?;
         if !is_issuer || !is_serial {
-            return Err(TokenError::Unsound("its signed attribute names another issuer or serial number than its certificate has".to_owned()));
+            return Err(TokenError::Unsound(
+                "its signed attribute names another issuer or serial number than its certificate has".to_owned(),
+            ));
         }
     }
     id.end()
@@ -325,4 +327,3 @@ fn push_length(out: &mut Vec<u8>, length: usize) {
         _ => out.extend([0x82, high, low]),
     }
 }
-
