@@ -18,6 +18,7 @@ mod proof;
 mod prove;
 mod report;
 mod segment;
+mod stamps;
 mod tiles;
 
 pub use configuration::Configuration;
@@ -26,10 +27,12 @@ pub use proof::{Bundle, CheckReport, Opening, ProofError, Proved, check};
 pub use prove::{ProveError, RecordAt, prove};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};
+pub use stamps::Timestamped;
 
 use std::fmt;
 
 use crate::clock::UnixSeconds;
+use crate::timestamp::Roots;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::worm::{Locks, WormStore};
 use report::Sink;
@@ -61,6 +64,8 @@ pub struct Options<'a> {
     pub to: Option<Bound>,
     /// A checkpoint that the auditor kept from earlier: the log that it names must hold its tree as a beginning.
     pub since: Option<UnverifiedCheckpoint>,
+    /// Roots of the time stamping authorities that the auditor trusts; without any, time stamps are not checked.
+    pub tsa_roots: Roots,
     /// Now: which retention dates are past, and whether a promised seal is missing.
     pub now: UnixSeconds,
     /// Seals in work at the same time.
@@ -79,6 +84,7 @@ impl Options<'_> {
             from: None,
             to: None,
             since: None,
+            tsa_roots: Roots::default(),
             now,
             concurrency: CONCURRENCY,
             progress: None,

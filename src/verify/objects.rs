@@ -9,6 +9,7 @@ use super::listing::Group;
 use super::locks::Held;
 use super::report::{Item, Kind, Sink};
 use super::segment::{Contents, SegmentError, contradictions, read_segment};
+use super::stamps::Attached;
 use crate::clock::UnixSeconds;
 use crate::tlog::Hash;
 use crate::tlog::seal_file::{SegmentRef, Statement};
@@ -31,6 +32,8 @@ pub(super) struct Sealed {
     pub(super) markers: usize,
     /// Full tiles that it completes and that are there, by their keys below the log.
     pub(super) tiles: Vec<String>,
+    /// Time stamps of it, whose form is right.
+    pub(super) attached: Vec<Attached>,
     /// Under which configuration the seal directly before stands, where it is known.
     pub(super) configuration_before: Option<Hash>,
     /// The versions of each segment that the statement names, in its order; `Err` where they could not be listed.
@@ -65,6 +68,9 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
     if !statement.not_worm {
         for tile in &sealed.tiles {
             locks.extend(Held::read(scene, &mut out, seal, tile, None).await);
+        }
+        for Attached { object, version } in &sealed.attached {
+            locks.extend(Held::read(scene, &mut out, seal, object, version.as_ref()).await);
         }
     }
 
@@ -109,7 +115,7 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
 }
 
 /// Delete markers: somebody issued a DELETE. Over an object whose time has come that is housekeeping.
-fn check_markers(scene: Scene<'_>, sink: &mut Sink, seal: u64, object: &str, markers: usize, lock: Option<Lock>) {
+pub(super) fn check_markers(scene: Scene<'_>, sink: &mut Sink, seal: u64, object: &str, markers: usize, lock: Option<Lock>) {
     if markers == 0 {
         return;
     }

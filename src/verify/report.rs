@@ -10,6 +10,8 @@ pub use kind::Kind;
 
 use serde::Serialize;
 
+use super::stamps::Timestamped;
+
 /// Most findings, and most notes, that one report keeps; further ones are counted. 10,000 of half a kilobyte are 5 MB.
 const ITEMS_MAX: usize = 10_000;
 
@@ -224,6 +226,9 @@ pub struct LogReport {
     pub records: u64,
     /// Stored bytes of those segments.
     pub bytes: u64,
+    /// How far it is time stamped by authorities that the auditor trusts; absent where no such token was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamped: Option<Timestamped>,
     /// Name of the log.
     #[serde(skip)]
     pub name: String,
