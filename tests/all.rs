@@ -36,6 +36,7 @@ mod sdk_clients;
 mod simulation;
 mod tidy;
 mod tamper;
+mod timestamps;
 mod vault_bucket;
 mod vault_place;
 mod worm_contract;

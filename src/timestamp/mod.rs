@@ -115,6 +115,31 @@ impl Stamp {
     }
 }
 
+/// A sound token, and what it is over: for following renewals.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// SHA-256 of its own bytes.
+    pub hash: Hash,
+    /// SHA-256 that it is over.
+    pub over: Hash,
+    /// What it says.
+    pub stamp: &'a Stamp,
+}
+
+/// Until when somebody answers for a token: the end of its own certificates, or of those of a trusted token over it that came before they
+/// ended, and so on.
+pub fn held_until(token: Held<'_>, all: &[Held<'_>]) -> UnixSeconds {
+    let (mut hash, mut until) = (token.hash, token.stamp.expires);
+    // Tokens cannot be over one another in a ring; the bound is for whoever finds a collision.
+    for _ in 0..all.len() {
+        let is_renewal =
+            |t: &&Held<'_>| t.over == hash && t.stamp.is_trusted() && t.stamp.not_later_than() < until && t.stamp.expires > until;
+        let Some(next) = all.iter().filter(is_renewal).max_by_key(|t| t.stamp.expires) else { break };
+        (hash, until) = (next.hash, next.stamp.expires);
+    }
+    until
+}
+
 /// What a token says of itself, before anything is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {

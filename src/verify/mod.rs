@@ -18,12 +18,13 @@ mod proof;
 mod prove;
 mod report;
 mod segment;
+mod stamped_at;
 mod stamps;
 mod tiles;
 
 pub use configuration::Configuration;
 pub use doubt::Doubt;
-pub use proof::{Bundle, CheckReport, Opening, ProofError, Proved, check};
+pub use proof::{Bundle, CheckReport, Opening, Others, ProofError, Proved, Stamped, Stamps, check, check_with};
 pub use prove::{ProveError, RecordAt, prove};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};

@@ -1,7 +1,9 @@
-//! Builds a proof bundle from one seal and one segment. The seal's own checkpoint is used: its frontier, reversed, is the path.
+//! Builds a proof bundle from one seal and one segment, with the first time-stamped checkpoint that covers the seal; where there is none
+//! yet, with the seal's own: its frontier, reversed, is the path.
 
 use super::proof::{Bundle, Inclusion, ProofError, Rotation};
 use super::segment::{SegmentError, read_segment};
+use super::stamped_at::{StampedSeal, first_stamped, place};
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
 use crate::tlog::merkle::inclusion_path;
@@ -78,14 +80,23 @@ pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &Rec
     let record = line.and_then(|l| String::from_utf8(l).ok()).ok_or_else(nothing)?;
     let path = inclusion_path(LeafIndex(at.leaf_index), &leaves).ok_or_else(nothing)?;
     let size = TreeSize(u64::try_from(leaves.len()).unwrap_or(u64::MAX));
+    // A checkpoint that somebody else vouches for proves more than the record's own; where there is none yet, that one does.
+    let stamped = first_stamped(store, log, &signer, at.seal).await?;
+    let (place, checkpoint, timestamps) = match stamped {
+        Some(StampedSeal { seal: later, tokens }) => {
+            let size = TreeSize(later.statement.index.saturating_add(1));
+            (place(store, log, &signer, &seal, size).await?, later.checkpoint, tokens)
+        }
+        None => (own_place(&seal), seal.checkpoint.clone(), Vec::new()),
+    };
     let bundle = Bundle {
         record,
         segment: Inclusion { index: LeafIndex(at.leaf_index), size, path },
         statement: entry(&seal, &super::log::seal_object(at.seal))?,
-        log: own_place(&seal),
-        checkpoint: seal.checkpoint.clone(),
+        log: place,
+        checkpoint,
         cosignatures: Vec::new(),
-        timestamps: Vec::new(),
+        timestamps,
         rotations,
         openings: Vec::new(),
         unknown: Vec::new(),
@@ -110,7 +121,7 @@ fn own_place(seal: &SealFile) -> Inclusion {
     Inclusion { index: LeafIndex(index), size: TreeSize(index.saturating_add(1)), path }
 }
 
-async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
+pub(super) async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
     let object = seal_key(log, index);
     let mut why = None;
     let listed = store.versions(&object).await?;

@@ -5,8 +5,6 @@
 //! contradicts it. The other way round nothing follows: a checkpoint may be stamped years later, by a further authority too, and seals that
 //! came after it may be older than its token.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
@@ -14,7 +12,7 @@ use super::listing::{Group, Pages};
 use super::objects::{Scene, check_markers, foreign};
 use super::report::{Item, Kind, Sink};
 use crate::clock::UnixSeconds;
-use crate::timestamp::{Roots, Stamp, TOKEN_BYTES_MAX, TokenError, Trust, claim, verify};
+use crate::timestamp::{Held, Roots, Stamp, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, verify};
 use crate::tlog::Hash;
 use crate::tlog::seal_file::SealFile;
 use crate::worm::{Lock, ObjectKey, ReadError, VersionId, below, parse_timestamp_name};
@@ -146,7 +144,7 @@ impl<'a> Stamps<'a> {
     fn judge(&mut self, scene: Scene<'_>, seal: &SealFile, stored: &[Stored], sink: &mut Sink) {
         let index = seal.statement.index;
         let checkpoint = Hash::of(seal.checkpoint.as_bytes());
-        let mut good: BTreeMap<[u8; 32], (Hash, Stamp, &str)> = BTreeMap::new();
+        let mut good: Vec<(Hash, Hash, Stamp, &str)> = Vec::new();
         for Stored { object, hash, bytes } in stored {
             let judged = claim(bytes).and_then(|claim| {
                 let over = claim.imprint.filter(|over| *over == checkpoint || stored.iter().any(|other| other.hash == *over));
@@ -156,7 +154,7 @@ impl<'a> Stamps<'a> {
             });
             match judged {
                 Ok((over, stamp)) => {
-                    good.insert(hash.0, (over, stamp, object));
+                    good.push((*hash, over, stamp, object));
                 }
                 Err(TokenError::Unsupported(why)) => self.unjudged.add(index, object, why),
                 Err(error @ TokenError::Foreign { .. }) => {
@@ -175,7 +173,8 @@ impl<'a> Stamps<'a> {
             }
         }
         let sealed_at = seal.statement.sealed_at;
-        for (over, stamp, object) in good.values() {
+        let all: Vec<Held<'_>> = good.iter().map(|(hash, over, stamp, _)| Held { hash: *hash, over: *over, stamp }).collect();
+        for (hash, over, stamp, object) in &good {
             match &stamp.trust {
                 Trust::NoRoots => self.unjudged.add(index, object, format!("by `{}`", stamp.authority)),
                 Trust::Unknown { why } => self.unknown.add(index, object, format!("by `{}`: {why}", stamp.authority)),
@@ -186,7 +185,7 @@ impl<'a> Stamps<'a> {
                         sink.finding(early(object, index, sealed_at, stamp));
                         continue;
                     }
-                    let ends = held_until(object, &good);
+                    let ends = held_until(Held { hash: *hash, over: *over, stamp }, &all);
                     if ends <= scene.now {
                         self.expired.add(index, object, format!("by `{}`, until {ends}", stamp.authority));
                     }
@@ -235,25 +234,6 @@ impl<'a> Stamps<'a> {
         let lost = "Time stamps of seals that do not stand were not looked at.";
         self.without_seal.note(Kind::NotCovered, lost, sink);
     }
-}
-
-/// Until when somebody answers for a token: its own certificates, or those of a trusted token over it that came before they ended.
-fn held_until(object: &str, good: &BTreeMap<[u8; 32], (Hash, Stamp, &str)>) -> UnixSeconds {
-    let Some((mut hash, mut until)) = good.iter().find(|(_, (.., o))| *o == object).map(|(hash, (_, stamp, _))| (*hash, stamp.expires))
-    else {
-        return UnixSeconds(0);
-    };
-    // Tokens cannot be over one another in a ring; the bound is for whoever finds a collision.
-    for _ in 0..good.len() {
-        let renewals = good.iter().filter(|(_, (over, stamp, _))| over.0 == hash && stamp.is_trusted() && stamp.not_later_than() < until);
-        let Some((next, (_, stamp, _))) =
-            renewals.max_by_key(|(_, (_, stamp, _))| stamp.expires).filter(|(_, (_, s, _))| s.expires > until)
-        else {
-            break;
-        };
-        (hash, until) = (*next, stamp.expires);
-    }
-    until
 }
 
 fn early(object: &str, index: u64, sealed_at: UnixSeconds, stamp: &Stamp) -> Item {

@@ -12,8 +12,10 @@ pub(crate) mod otlp;
 pub(crate) mod place;
 pub(crate) mod receiver;
 pub(crate) mod s3;
+pub(crate) mod token;
 pub(crate) mod tools;
 pub(crate) mod truth;
+pub(crate) mod tsa;
 pub(crate) mod vault;
 
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Bundle, ProofError};
+use super::{Bundle, Others, ProofError, Stamps};
 use crate::clock::UnixSeconds;
 use crate::record::content::Referred;
 use crate::tlog::Hash;
@@ -40,8 +40,10 @@ pub struct Proved {
     pub doubts: Vec<Doubt>,
     /// Present, not verified.
     pub cosignatures: usize,
-    /// Present, not verified.
-    pub timestamps: usize,
+    /// What the time stamps say.
+    pub stamps: Stamps,
+    /// When it was asked.
+    pub now: UnixSeconds,
     /// Members of the bundle that no signature covers and that were not looked at.
     pub unknown: Vec<String>,
 }
@@ -55,9 +57,14 @@ pub struct CheckReport {
     pub result: Result<Proved, ProofError>,
 }
 
-/// Checks a bundle's bytes against the auditor's key. `now` tells which dates cannot be.
+/// Checks a bundle's bytes against the auditor's key alone. `now` tells which dates cannot be.
 pub fn check(bundle: &[u8], vkey: &VerifierKey, now: UnixSeconds) -> CheckReport {
-    let result = Bundle::parse(bundle).and_then(|b| b.check(vkey, now));
+    check_with(bundle, vkey, &Others::default(), now)
+}
+
+/// The same, and what others whom the auditor trusts say of its checkpoint.
+pub fn check_with(bundle: &[u8], vkey: &VerifierKey, others: &Others, now: UnixSeconds) -> CheckReport {
+    let result = Bundle::parse(bundle).and_then(|b| b.check_with(vkey, others, now));
     let verdict = match &result {
         Ok(proved) if !proved.doubts.is_empty() => Verdict::Findings,
         Ok(_) => Verdict::Verified,
@@ -90,10 +97,16 @@ impl CheckReport {
 }
 
 impl Proved {
+    /// Whether somebody else than the log's key says that the log was there: an authority that stamped it.
+    pub fn is_published(&self) -> bool {
+        !self.stamps.trusted.is_empty()
+    }
+
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
         let (s, none) = (&self.statement, "none".to_owned());
         if self.doubts.is_empty() {
-            writeln!(out, "VERIFIED: this record was sealed and signed.")?;
+            let published = if self.is_published() { ", and published" } else { "" };
+            writeln!(out, "VERIFIED: this record was sealed and signed{published}.")?;
         } else {
             writeln!(out, "FINDINGS: this record was sealed and signed, and beside it something that cannot be true.")?;
         }
@@ -101,6 +114,16 @@ impl Proved {
         writeln!(out, "  record     {id} (kind {kind}), line {} of {} in its segment", self.leaf_index, self.segment.records)?;
         writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
         writeln!(out, "  signed by  {} over a tree of {} seals", self.key, self.tree_size)?;
+        for stamped in &self.stamps.trusted {
+            writeln!(out, "  existed    not later than {} by `{}` (root `{}`)", stamped.not_later_than, stamped.authority, stamped.root)?;
+            if stamped.held_until <= self.now {
+                writeln!(
+                    out,
+                    "             its certificates ended on {}: it holds as far as nobody got hold of the authority's key after that",
+                    stamped.held_until
+                )?;
+            }
+        }
         let lock = self.segment.lock;
         if s.not_worm {
             writeln!(out, "  storage    class {}; the store enforces no locks (not_worm)", self.segment.class)?;
@@ -126,18 +149,25 @@ impl Proved {
             writeln!(out, "Finding: {}: {meaning} Expected: {expected}. Found: {found}.", kind.as_str())?;
         }
         writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
+        let unpublished = match self.is_published() {
+            true => "that the log was shown alike to everyone (that needs a cosignature or a checkpoint you kept)",
+            false => {
+                "that the log was published, or shown alike to everyone (that needs a cosignature, a time stamp or a checkpoint you kept)"
+            }
+        };
         writeln!(
             out,
-            "Not proved: that the log was published, or shown alike to everyone (that needs a cosignature, a time stamp or a checkpoint you \
-             kept); that what the sender reported is true; that the store still holds and locks it (spanseal verify)."
+            "Not proved: {unpublished}; that what the sender reported is true; that the store still holds and locks it (spanseal verify)."
         )?;
-        for (count, what) in [(self.cosignatures, "cosignature(s)"), (self.timestamps, "time stamp(s)")] {
-            if count > 0 {
-                writeln!(
-                    out,
-                    "Not verified: {count} {what} in the bundle; this version does not verify them, and they count for nothing here."
-                )?;
-            }
+        if self.cosignatures > 0 {
+            let count = self.cosignatures;
+            writeln!(
+                out,
+                "Not verified: {count} cosignature(s) in the bundle; this version does not verify them, and they count for nothing here."
+            )?;
+        }
+        for why in &self.stamps.uncounted {
+            writeln!(out, "Not counted: {why}.")?;
         }
         for member in &self.unknown {
             writeln!(out, "Not verified: the bundle's member `{member}`, which this version does not know and no signature covers.")?;
