@@ -15,6 +15,7 @@ pub mod read;
 pub mod serve;
 pub mod show;
 pub mod verify;
+pub mod witness;
 
 use std::process::ExitCode;
 
@@ -37,5 +38,6 @@ pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::R
         Command::Attributes(args) => attributes::run(&args),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
         Command::Keygen(args) => Box::pin(keygen::run(args, &config)).await,
+        Command::Witness(args) => Box::pin(witness::run(args)).await,
     }
 }

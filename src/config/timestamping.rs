@@ -55,3 +55,52 @@ fn address(text: &str) -> Result<String, String> {
     }
     Ok(url.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::clock::UnixSeconds;
+    use crate::config::{Config, Environment, Overrides, PrintFormat};
+
+    fn read(log: &str) -> Result<Config, String> {
+        let text = format!("log:\n{log}\n");
+        Config::parse("f", &text, &Overrides::default(), &Environment::default(), UnixSeconds(1_795_000_000)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn authorities_are_read_printed_and_part_of_the_configuration() {
+        let none = read("  name: audit").unwrap();
+        assert_eq!((none.log.timestamping.authorities.len(), none.log.timestamping.interval.as_secs()), (0, 3600));
+        let text = "  name: audit\n  timestamping:\n    - {url: 'http://tsa.example.com/tsr', ca_file: ./a.pem}\n    - {url: 'https://tsa.example.org/', \
+                    ca_file: b.pem, tls_ca_file: c.pem}\n  timestamp_interval: 30m";
+        let config = read(text).unwrap();
+        let urls: Vec<_> = config.log.timestamping.authorities.iter().map(|a| a.url.as_str()).collect();
+        assert_eq!(urls, ["http://tsa.example.com/tsr", "https://tsa.example.org/"]);
+        assert_ne!(config.sha256("k"), none.sha256("k"));
+        for format in [PrintFormat::Yaml, PrintFormat::Json] {
+            let printed = config.print(format);
+            let again = Config::parse("f", &printed, &Overrides::default(), &Environment::default(), UnixSeconds(1_795_000_000)).unwrap();
+            assert_eq!((&again.log, again.sha256("k")), (&config.log, config.sha256("k")), "{printed}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_where_it_stands() {
+        let entry = |inner: &str| format!("  timestamping:\n    - {{{inner}}}");
+        for (text, place, part) in [
+            (entry("url: 'http://a/'"), "f:3:7", "needs a `url`"),
+            (entry("ca_file: a.pem"), "f:3:7", "needs a `url`"),
+            (entry("url: 'http://a/', ca_file: a.pem, cafile: b"), "f:3:", "`cafile`"),
+            (entry("url: 'ftp://a/', ca_file: a.pem"), "f:3:13", "write http://host/path"),
+            (entry("url: 'http://me:secret@a/', ca_file: a.pem"), "f:3:13", "credentials"),
+            (entry("url: 'http://a/', ca_file: a.pem, tls_ca_file: b.pem"), "f:3:7", "`tls_ca_file` is for https://"),
+            (format!("{}\n    - {{url: 'http://a', ca_file: b.pem}}", entry("url: 'http://a/', ca_file: a.pem")), "f:4:7", "stands twice"),
+            ("  timestamp_interval: 9s".to_owned(), "f:2:23", "10s"),
+            ("  timestamp_interval: 169h".to_owned(), "f:2:23", "168h"),
+        ] {
+            let why = read(&text).unwrap_err();
+            assert!(why.contains(place) && why.contains(part), "{text}: {why}");
+        }
+        let nine: String = (0..9).map(|n| format!("\n    - {{url: 'http://a{n}/', ca_file: a.pem}}")).collect();
+        assert!(read(&format!("  timestamping:{nine}")).unwrap_err().contains("more than 8 entries"));
+    }
+}

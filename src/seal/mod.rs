@@ -21,7 +21,7 @@ mod segment;
 mod stats;
 mod window;
 
-pub(crate) use chain::retried;
+pub(crate) use chain::{retried, seal_at};
 pub use commit::Fatal;
 pub use counters::Counters;
 pub use pool::{Full, Permit, Pool};

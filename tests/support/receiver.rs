@@ -37,7 +37,7 @@ pub(crate) struct Options {
     pub(crate) max_delay: String,
     /// More members of `identity:`, each with its comma: `mode: keyed, `.
     pub(crate) identity: String,
-    /// More members of `log:`, each with its comma before it: `, timestamp_interval: 1m`.
+    /// More members of `log:`, in the same way.
     pub(crate) log: String,
     /// Environment of every command (credentials).
     pub(crate) env: Vec<(String, String)>,
@@ -57,9 +57,9 @@ impl Site {
         writeln!(yaml, "store:\n  url: '{store}'\n{}", options.store_lines).unwrap();
         writeln!(
             yaml,
-            "log: {{key_file: '{}'{}}}\nidentity: {{{}key_file: '{}'}}",
-            at("log.key"),
+            "log: {{{}key_file: '{}'}}\nidentity: {{{}key_file: '{}'}}",
             options.log,
+            at("log.key"),
             options.identity,
             at("identity.key")
         )

@@ -4,7 +4,7 @@ use spanseal::clock::UnixSeconds;
 use spanseal::timestamp::Roots;
 use spanseal::tlog::Hash;
 use spanseal::tlog::note::VerifierKey;
-use spanseal::verify::{Bundle, Options, Others, RecordAt, Report, Verdict, check_with, prove, verify};
+use spanseal::verify::{Bundle, Options, Others, RecordAt, Report, Verdict, Wanted, check_with, prove_published, verify};
 use spanseal::worm::{Locks, ObjectKey, below, timestamp_name};
 
 use crate::support::forge::{Forge, LOG, NOW, Segment, honest, kinds, lines, notes};
@@ -151,7 +151,7 @@ async fn a_renewal_in_time_holds_a_token() {
         assert_eq!(report.logs[0].timestamped.as_ref().map(|t| t.time), Some(UnixSeconds(NOW + 60)));
         let bundle = bundle(&forge, 1).await;
         assert_eq!(bundle.timestamps.len(), 1 + usize::from(renewed.is_some()));
-        let others = Others { tsa_roots: trusted };
+        let others = Others { tsa_roots: trusted, ..Others::default() };
         let proved = bundle.check_with(key(&forge), &others, now).unwrap();
         assert_eq!(proved.stamps.trusted.len(), 1);
         assert_eq!(proved.stamps.trusted[0].held_until <= now, expected);
@@ -180,7 +180,7 @@ async fn bundle(forge: &Forge, seal: usize) -> Bundle {
     let statement = &forge.seals[seal].statement;
     let segment = statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
     let at = RecordAt { seal: statement.index, segment, leaf_index: 0, rotations: vec![] };
-    prove(&forge.store, LOG, key(forge), &at).await.unwrap()
+    prove_published(&forge.store, LOG, (key(forge), &Wanted::default()), &at).await.unwrap()
 }
 
 /// From every seal to every stamped one behind it: the proof holds, and says that the record was published. Without a token behind it, it is of
@@ -188,7 +188,7 @@ async fn bundle(forge: &Forge, seal: usize) -> Bundle {
 #[tokio::test]
 async fn a_proof_reaches_the_next_stamped_checkpoint() {
     let authority = Authority::honest();
-    let others = Others { tsa_roots: roots(&authority) };
+    let others = Others { tsa_roots: roots(&authority), ..Others::default() };
     let forge = long(21).await;
     let now = UnixSeconds(NOW + 100);
     let mut stamps = vec![];
@@ -214,7 +214,7 @@ async fn a_proof_reaches_the_next_stamped_checkpoint() {
 #[tokio::test]
 async fn a_proof_tells_what_its_time_stamps_are_worth() {
     let (authority, stranger) = (Authority::honest(), Authority::honest());
-    let others = Others { tsa_roots: roots(&authority) };
+    let others = Others { tsa_roots: roots(&authority), ..Others::default() };
     let forge = long(5).await;
     let now = UnixSeconds(NOW + 100);
     // Somebody's token over something else lies beside it: it is left out, not handed on.
@@ -226,14 +226,17 @@ async fn a_proof_tells_what_its_time_stamps_are_worth() {
     let told = |bundle: &Bundle, others: &Others| check_with(&bundle.to_bytes(), key(&forge), others, now);
     let text = told(&good, &others).to_text();
     for part in [
-        "VERIFIED: this record was sealed and signed, and published.",
+        "VERIFIED: this record was sealed, signed and published.",
         "existed    not later than 2027-01-15T08:00:40Z by `CN=forged authority` (root `CN=forged root`)",
         "Not counted: a time stamp by `CN=forged authority`, which leads to no root that you brought",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let text = told(&good, &Others::default()).to_text();
-    assert!(!text.contains("published.") && text.contains("bring the root of its authority with --tsa-roots"), "{text}");
+    assert!(
+        text.contains("VERIFIED: this record was sealed and signed.") && text.contains("bring the root of its authority with --tsa-roots"),
+        "{text}"
+    );
     let refuse = |change: &dyn Fn(&mut Bundle), part: &str| {
         let mut bundle = good.clone();
         change(&mut bundle);

@@ -40,7 +40,7 @@ impl Scene {
 
     fn commit(&self, tree_size: u64) {
         let sealed_at = self.clock.now().ceil_seconds();
-        self.status.send_replace(Status { tree_size, checkpoint: format!("checkpoint of {tree_size}\n"), sealed_at });
+        self.status.send_replace(Status { tree_size, checkpoint: format!("checkpoint of {tree_size}\n"), sealed_at, records: tree_size });
     }
 
     fn authority(&self, url: String, root_pem: &str) -> Authority {
@@ -217,7 +217,7 @@ fn openssl_verifies_what_serve_has_stored() {
     let entry = |url: String| format!("{{url: '{url}', ca_file: '{roots}'}}");
     let log = |urls: &[String]| {
         let entries: Vec<String> = urls.iter().cloned().map(entry).collect();
-        format!(", timestamp_interval: 10s, timestamping: [{}]", entries.join(", "))
+        format!("timestamp_interval: 10s, timestamping: [{}], ", entries.join(", "))
     };
     let site = Site::with(receiver::Options { log: log(&[format!("http://{nobody}/"), server.url()]), ..receiver::Options::default() });
     let serving = site.serve();
@@ -248,8 +248,16 @@ fn openssl_verifies_what_serve_has_stored() {
     let seal: serde_json::Value = serde_json::from_slice(&std::fs::read(seal).unwrap()).unwrap();
     std::fs::write(site.path("stamped"), seal["checkpoint"].as_str().unwrap()).unwrap();
     std::fs::copy(&stored, site.path("token.tsr")).unwrap();
-    let words = ["ts", "-verify", "-token_in", "-in", "token.tsr", "-data", "stamped", "-CAfile", &roots];
-    let said = tsa::openssl(site.dir.path(), &words).unwrap();
+    // The README's own line, with the names of this log.
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let line = readme.lines().find(|line| line.starts_with("openssl ts ")).expect("README.md shows how to check a token");
+    let meant = |word: &str| match word {
+        word if word.starts_with("timestamps/") => "token.tsr".to_owned(),
+        "tsa-root.pem" => roots.clone(),
+        word => word.to_owned(),
+    };
+    let words: Vec<String> = line.split_whitespace().skip(1).map(meant).collect();
+    let said = tsa::openssl(site.dir.path(), &words.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
     assert!(String::from_utf8(said).unwrap().contains("Verification: OK"));
 
     let report = site.run(&["verify", "--json", "--tsa-roots", &roots]).success();

@@ -38,7 +38,11 @@ pub struct Proved {
     pub referred: Vec<Referred>,
     /// What the log's key signed here and cannot be true.
     pub doubts: Vec<Doubt>,
-    /// Present, not verified.
+    /// Which of the auditor's witnesses cosigned the checkpoint.
+    pub seen: Vec<SeenBy>,
+    /// How many of them were asked for; `None`: none were brought.
+    pub asked: Option<usize>,
+    /// Lines of other keys: present, not verified.
     pub cosignatures: usize,
     /// What the time stamps say.
     pub stamps: Stamps,
@@ -46,6 +50,15 @@ pub struct Proved {
     pub now: UnixSeconds,
     /// Members of the bundle that no signature covers and that were not looked at.
     pub unknown: Vec<String>,
+}
+
+/// A witness that cosigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenBy {
+    /// Its name.
+    pub name: String,
+    /// When, by its own clock.
+    pub at: UnixSeconds,
 }
 
 /// What `check` says.
@@ -67,6 +80,7 @@ pub fn check_with(bundle: &[u8], vkey: &VerifierKey, others: &Others, now: UnixS
     let result = Bundle::parse(bundle).and_then(|b| b.check_with(vkey, others, now));
     let verdict = match &result {
         Ok(proved) if !proved.doubts.is_empty() => Verdict::Findings,
+        Ok(proved) if proved.asked.is_some() && !proved.is_cosigned() => Verdict::Unchecked,
         Ok(_) => Verdict::Verified,
         Err(ProofError::Refused(_)) => Verdict::Findings,
         Err(ProofError::NotAProof(_) | ProofError::UnknownFormat(..)) => Verdict::Unchecked,
@@ -97,23 +111,43 @@ impl CheckReport {
 }
 
 impl Proved {
-    /// Whether somebody else than the log's key says that the log was there: an authority that stamped it.
+    /// Whether as many witnesses as were asked for saw it.
+    pub fn is_cosigned(&self) -> bool {
+        self.asked.is_some_and(|asked| self.seen.len() >= asked)
+    }
+
+    /// Whether somebody else than the log's key, whom the auditor trusts, says that the log was there: enough witnesses, or an authority that
+    /// stamped it. What enough witnesses saw was shown alike to everyone; a time stamp says only when it was there.
     pub fn is_published(&self) -> bool {
-        !self.stamps.trusted.is_empty()
+        self.is_cosigned() || !self.stamps.trusted.is_empty()
     }
 
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
         let (s, none) = (&self.statement, "none".to_owned());
-        if self.doubts.is_empty() {
-            let published = if self.is_published() { ", and published" } else { "" };
-            writeln!(out, "VERIFIED: this record was sealed and signed{published}.")?;
-        } else {
-            writeln!(out, "FINDINGS: this record was sealed and signed, and beside it something that cannot be true.")?;
+        let published = self.is_published();
+        match self.asked.filter(|_| !self.is_cosigned()) {
+            _ if !self.doubts.is_empty() => {
+                writeln!(out, "FINDINGS: this record was sealed and signed, and beside it something that cannot be true.")?;
+            }
+            Some(asked) => {
+                let seen = self.seen.len();
+                let what = if published {
+                    "sealed, signed and time stamped, but not yet cosigned"
+                } else {
+                    "sealed and signed, but not yet shown to be published"
+                };
+                writeln!(out, "UNCHECKED: this record was {what}: {seen} of {asked} witnesses.")?;
+            }
+            None if published => writeln!(out, "VERIFIED: this record was sealed, signed and published.")?,
+            None => writeln!(out, "VERIFIED: this record was sealed and signed.")?,
         }
         let (id, kind) = (self.record_id.as_ref().unwrap_or(&none), self.kind.as_ref().unwrap_or(&none));
         writeln!(out, "  record     {id} (kind {kind}), line {} of {} in its segment", self.leaf_index, self.segment.records)?;
         writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
         writeln!(out, "  signed by  {} over a tree of {} seals", self.key, self.tree_size)?;
+        for SeenBy { name, at } in &self.seen {
+            writeln!(out, "  seen by    {name} at {at} (its time), as part of a tree of {} seals", self.tree_size)?;
+        }
         for stamped in &self.stamps.trusted {
             writeln!(out, "  existed    not later than {} by `{}` (root `{}`)", stamped.not_later_than, stamped.authority, stamped.root)?;
             if stamped.held_until <= self.now {
@@ -149,21 +183,29 @@ impl Proved {
             writeln!(out, "Finding: {}: {meaning} Expected: {expected}. Found: {found}.", kind.as_str())?;
         }
         writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
-        let unpublished = match self.is_published() {
-            true => "that the log was shown alike to everyone (that needs a cosignature or a checkpoint you kept)",
-            false => {
-                "that the log was published, or shown alike to everyone (that needs a cosignature, a time stamp or a checkpoint you kept)"
-            }
-        };
-        writeln!(
-            out,
-            "Not proved: {unpublished}; that what the sender reported is true; that the store still holds and locks it (spanseal verify)."
-        )?;
-        if self.cosignatures > 0 {
-            let count = self.cosignatures;
+        let rest = "that what the sender reported is true; that the store still holds and locks it (spanseal verify)";
+        if self.is_cosigned() {
+            writeln!(out, "Published: the witnesses above cosign one history of the log only, and this record is in it.")?;
+            writeln!(out, "Not proved: {rest}.")?;
+        } else if published {
+            writeln!(out, "Published: the authorities above saw the log, with this record in it.")?;
             writeln!(
                 out,
-                "Not verified: {count} cosignature(s) in the bundle; this version does not verify them, and they count for nothing here."
+                "Not proved: that the log was shown alike to everyone (that needs cosignatures of witnesses you trust, or a checkpoint you kept); \
+                 {rest}."
+            )?;
+        } else {
+            writeln!(
+                out,
+                "Not proved: that the log was published, or shown alike to everyone (that needs cosignatures of witnesses you trust, a time stamp \
+                 or a checkpoint you kept); {rest}."
+            )?;
+        }
+        if self.cosignatures > 0 {
+            writeln!(
+                out,
+                "Not verified: {} cosignature(s) in the bundle by witnesses whose keys you did not bring (--witness); they count for nothing here.",
+                self.cosignatures
             )?;
         }
         for why in &self.stamps.uncounted {

@@ -35,6 +35,8 @@ pub enum Kind {
     TimestampInvalid,
     TimestampEarly,
     KeptCheckpoint,
+    CosignatureBroken,
+    CosignatureForeign,
     // Notes.
     Extends,
     ConfigUnrecorded,
@@ -53,6 +55,8 @@ pub enum Kind {
     TimestampUnchecked,
     TimestampUnknown,
     TimestampExpired,
+    CosignatureUnknown,
+    CosignedTime,
     Unchecked,
     More,
 }
@@ -89,6 +93,8 @@ impl Kind {
             Kind::TimestampInvalid => "timestamp_invalid",
             Kind::TimestampEarly => "timestamp_early",
             Kind::KeptCheckpoint => "kept_checkpoint",
+            Kind::CosignatureBroken => "cosignature_broken",
+            Kind::CosignatureForeign => "cosignature_foreign",
             Kind::Extends => "extends",
             Kind::ConfigUnrecorded => "config_unrecorded",
             Kind::Orphan => "orphan",
@@ -106,6 +112,8 @@ impl Kind {
             Kind::TimestampUnchecked => "timestamp_unchecked",
             Kind::TimestampUnknown => "timestamp_unknown",
             Kind::TimestampExpired => "timestamp_expired",
+            Kind::CosignatureUnknown => "cosignature_unknown",
+            Kind::CosignedTime => "cosigned_time",
             Kind::Unchecked => "unchecked",
             Kind::More => "more",
         }
