@@ -19,8 +19,9 @@ use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
-    VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_checkpoint, parse_duration, parse_endpoint, parse_framework,
-    parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_roots, parse_store, parse_to, parse_vkey,
+    VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
+    parse_framework, parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_roots, parse_store, parse_ticket, parse_to,
+    parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
@@ -209,6 +210,38 @@ impl TrustArgs {
     }
 }
 
+/// What is shown to the API port of a running `serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ClientArgs {
+    /// Client certificate (PEM) to show where `api.tls.client_ca_file` asks for one; without it the port's own is shown
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
+}
+
+/// How a reading of what the vault keeps is recorded.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ReadingArgs {
+    /// Why the vault is read, in words that name nobody; stands in the record of this reading
+    #[arg(long, value_name = "TEXT", value_parser = parse_ground)]
+    pub ground: Option<String>,
+    /// The request that the reading answers; stands in its record
+    #[arg(long, value_name = "TEXT", value_parser = parse_ticket)]
+    pub ticket: Option<String>,
+    /// Who reads; recorded as persons are
+    #[arg(long, value_name = "PERSON")]
+    pub by: Option<String>,
+    /// Reveal although this reading cannot be written into the log; says so. A running `serve` still records it; without one the log is
+    /// not opened
+    #[arg(long)]
+    pub unrecorded: bool,
+    /// How a running `serve` is reached.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
 /// `spanseal verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal verify --store s3://audit-bucket/prod --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  \
@@ -315,9 +348,13 @@ pub struct QueryArgs {
     /// Add the proof of each record; only with --format json, the other forms have no room for it
     #[arg(long)]
     pub proof: bool,
-    /// Add what was said, from the vault and checked against the record; only with --format json. With --proof the proofs open it too
+    /// Add what was said, from the vault and checked against the record; only with --format json. With --proof the proofs open it too.
+    /// Recorded in the log
     #[arg(long)]
     pub content: bool,
+    /// How the reading is recorded.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -345,15 +382,18 @@ pub struct ShowArgs {
     /// Trace id, record id or decision id
     #[arg(value_name = "TRACE_OR_RECORD_ID")]
     pub id: String,
-    /// Resolve pseudonyms back to persons, where the vault still knows them
+    /// Resolve pseudonyms back to persons, where the vault still knows them; recorded in the log
     #[arg(long)]
     pub identities: bool,
-    /// Show what was said, where the vault still has it, checked against the record
+    /// Show what was said, where the vault still has it, checked against the record; recorded in the log
     #[arg(long)]
     pub content: bool,
     /// Print the story as one JSON object instead of text
     #[arg(long)]
     pub json: bool,
+    /// How the reading is recorded.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -369,9 +409,13 @@ pub struct ProveArgs {
     /// Record id, 32 hexadecimal digits: `record.id` in what `spanseal query --format json` prints, also with `--decision ID`
     #[arg(value_name = "RECORD_ID")]
     pub id: String,
-    /// Open the content: add what was said and its salts, so that whoever has the proof reads it and checks it. Only for readers who may
+    /// Open the content: add what was said and its salts, so that whoever has the proof reads it and checks it. Only for readers who may;
+    /// recorded in the log
     #[arg(long)]
     pub content: bool,
+    /// How the reading is recorded.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -415,7 +459,7 @@ pub struct CheckArgs {
     Erased are the person's entry in the vault and what was said in their traces; what a trace shares with others stays and is listed.\n\
     Evidence stays as it is. The erasure is a record itself: put no name into --ground or --ticket, they cannot be erased.\n\
     A running `serve` is asked to do it; where none runs, this command opens the log itself.\n\
-    Exit codes: 0 erased (or shown), 1 nothing to erase, 2 could not."
+    Exit codes: 0 erased (or shown), 1 nothing to erase, or it was erased already, 2 could not."
 )]
 pub struct EraseArgs {
     /// Anybody a record names (user, subject, reviewer ...), by id or pseudonym
@@ -431,10 +475,10 @@ pub struct EraseArgs {
     #[arg(long, value_name = "TEXT", value_parser = parse_ground)]
     pub ground: String,
     /// The request that it answers
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = parse_ticket)]
     pub ticket: Option<String>,
     /// Who asks for it; recorded as persons are
-    #[arg(long, value_name = "PERSON")]
+    #[arg(long, value_name = "PERSON", value_parser = parse_by)]
     pub by: Option<String>,
     /// Take --person or --subject as the id that the application sent, also where it begins with `ps:` or `id:`
     #[arg(long, conflicts_with = "record")]
@@ -455,12 +499,9 @@ pub struct EraseArgs {
     /// sure. One that is alive is displaced: it stops, and refuses what it was about to seal, which its senders send again
     #[arg(long)]
     pub offline: bool,
-    /// Client certificate (PEM) to show where `api.tls.client_ca_file` asks for one; without it the port's own is shown
-    #[arg(long, value_name = "FILE", requires = "client_key")]
-    pub client_cert: Option<PathBuf>,
-    /// Its private key (PEM)
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
-    pub client_key: Option<PathBuf>,
+    /// How a running `serve` is reached.
+    #[command(flatten)]
+    pub client: ClientArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -28,6 +28,7 @@
 //! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
 //! | [`erase`] | forgetting a person or the content of a record: the one act that takes from the vault | `query`, `seal`, `vault`, `govern` |
+//! | [`access`] | the record of who reads what the vault keeps, sealed before it is shown | `erase`, `seal`, `vault`, `govern` |
 //! | [`stamping`] | has checkpoints stamped by time stamping authorities, in the background | `timestamp`, `tlog`, `worm`, `seal` (the newest commit), `elsewhere` (its web client) |
 //! | [`witness`] | who else saw the log: a witness that others run, and the log's way to ask any | `tlog`, `worm`, `seal` (key files, figures), `elsewhere` (its web client) |
 //! | [`lint`] | what telemetry would become, what is missing for whom, reference of attributes (pure) | `promote`, `record`, `otlp` |
@@ -68,6 +69,7 @@ pub mod query;
 pub mod lint;
 pub mod govern;
 pub mod erase;
+pub mod access;
 pub mod stamping;
 pub mod witness;
 pub mod api;

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod access;
 mod by_reference;
 mod command_line;
 mod content_apart;
@@ -39,6 +40,7 @@ mod tidy;
 mod tamper;
 mod timestamps;
 mod vault_bucket;
+mod vault_damage;
 mod vault_place;
 mod witnesses;
 mod worm_contract;

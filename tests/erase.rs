@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use spanseal::api::{Challenge, NONCE, Nonce, PROOF, Proofs, parse_nonce};
+use spanseal::api::{Act, Challenge, NONCE, Nonce, PROOF, Proofs, parse_nonce};
 use spanseal::erase::{EraseError, Eraser, Outcome, Parts, Wish};
 use spanseal::record::apart::{PersonEntry, Piece};
 use spanseal::record::canonical::Json;
 use spanseal::record::content::{Scheme, commitment, commitment_text};
 use spanseal::record::identity::{IdentityKey, IdentityMode, vault_pseudonym};
 use spanseal::record::{Batch, RecordId, sameness_of_line};
+use spanseal::seal::Permit;
 use spanseal::serve::keys::load_vault_key;
 use spanseal::vault::{Options, Scope, Vault, open_place};
 use spanseal::worm::memory::CreateOnly;
@@ -24,18 +25,18 @@ use spanseal::worm::{StoreOptions, StoreUrl};
 
 use crate::support::log::{LOG, Process, TestLog, batch, id};
 use crate::support::otlp::{HttpRequest, http};
-use crate::support::place::PlaceFault;
+use crate::support::place::{Place, PlaceFault};
 use crate::support::receiver::{Options as SiteOptions, Receiver, Site};
 use crate::support::runtime;
 use crate::support::s3::{Bucket, Kind, S3Server};
 use crate::support::vault::stored_bytes;
 
 /// A site whose API has a port that the command knows.
-fn site() -> Site {
+pub(crate) fn site() -> Site {
     site_and_port().0
 }
 
-fn site_and_port() -> (Site, u16) {
+pub(crate) fn site_and_port() -> (Site, u16) {
     let site = Site::local();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let yaml = std::fs::read_to_string(&site.config).unwrap();
@@ -191,8 +192,12 @@ fn a_person_is_erased_while_their_log_is_served() {
     let flat = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.contains("erased on 20") && flat.contains(ground), "{shown}");
     assert!(flat.contains(&format!("{pseudonym} nobody: erased on 20")) && !flat.contains(ALICE), "{shown}");
-    // One reason for all of it stands once, and once for the person.
-    assert_eq!(flat.matches(ground).count(), 2 + flat.matches("An erasure was recorded").count(), "{shown}");
+    // In the story and beside what was looked for, one reason for all of it stands once, and once for the person.
+    assert_eq!(flat.matches(ground).count(), 4 + flat.matches("An erasure was recorded").count(), "{shown}");
+    // Also where nobody looks into the vault.
+    let flat = site.run(&["show", record]).success().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains(&format!("{pseudonym}, a pseudonym; nobody can say any more whose: erased on 20")), "{flat}");
+    assert!(flat.matches(ground).count() == 2 && !flat.contains("Kept in the vault") && !flat.contains("the vault knew"), "{flat}");
     let content = found(&site, &["--record-id", record, "--content"]);
     let states: Vec<&str> = content[0]["content"].as_array().unwrap().iter().map(|c| c["state"].as_str().unwrap()).collect();
     assert!(!states.is_empty() && states.iter().all(|state| *state == "erased"), "{content:?}");
@@ -238,6 +243,70 @@ fn a_person_and_a_record_are_erased_while_nothing_runs() {
     assert!(site.verified()["logs"][0]["seals"].as_u64().unwrap() > seals);
     let shown = site.run(&["show", &about_both, "--content"]).success().stdout;
     assert!(shown.contains("sent by mistake"), "{shown}");
+}
+
+/// Scenario: what was erased is erased again, by the person's pseudonym, by a record, and then with what was left the first time; somebody is
+/// looked for by what only looks like a pseudonym; who asks is named by a pseudonym that nobody has, and the ground colours a terminal.
+/// Guarantee: what is gone is said to be, when and by which record, nothing is sealed and the exit code says that nothing was found to do;
+/// what is left is still erased; every mistake is named for what it is, also by a dry run.
+#[test]
+fn what_was_erased_already_is_said_and_not_sealed_again() {
+    let site = site();
+    let receiver = site.serve();
+    everything(&receiver);
+    let root = found(&site, &["--subject", ALICE, "--trace-id", &format!("{:032x}", 1)]);
+    let (record, alice) = (root[0]["record"]["id"].as_str().unwrap(), root[0]["record"]["subject"]["id"].as_str().unwrap());
+    let shared = found(&site, &["--trace-id", &format!("{:032x}", 3), "--user", BOB, "--subject", ALICE]);
+    let about_both = shared[0]["record"]["id"].as_str().unwrap();
+    let erase = |arguments: &[&str]| site.run(&[&["erase", "--ground", "asked"], arguments].concat());
+    let erasures =
+        || found(&site, &["--kind", "erasure"]).iter().map(|e| e["record"]["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let already = |arguments: &[&str], by: &str| {
+        let before = erasures();
+        let told = erase(arguments);
+        assert!(told.status.code() == Some(1) && told.stdout.starts_with("Erased already"), "{arguments:?}: {told}");
+        assert!(
+            told.stdout.contains("  - on 20") && told.stdout.contains(&format!("on the ground \"asked\": erasure {by} in seal")),
+            "{told}"
+        );
+        assert_eq!(erasures(), before, "{arguments:?}");
+    };
+    erase(&["--person", ALICE, "--yes"]).success();
+    let first = erasures()[0].clone();
+    for arguments in
+        [["--person", alice, "--yes"], ["--person", alice, "--dry-run"], ["--subject", alice, "--yes"], ["--record", record, "--yes"]]
+    {
+        already(&arguments, &first);
+    }
+    // Her own name leads to nobody any more.
+    assert!(erase(&["--person", ALICE, "--yes"]).stdout.starts_with("Neither the vault"));
+    erase(&["--record", about_both, "--yes"]).success();
+    let second = erasures().into_iter().find(|id| *id != first).unwrap();
+    already(&["--record", about_both, "--yes"], &second);
+    erase(&["--person", alice, "--shared", "--yes"]).success();
+    assert_eq!(erasures().len(), 3, "what was left the first time");
+    already(&["--person", alice, "--shared", "--yes"], &first);
+    let as_json: Value = serde_json::from_str(&erase(&["--person", alice, "--json", "--yes"]).stdout).unwrap();
+    assert!(as_json["already"].as_array().unwrap().iter().any(|e| e["record"] == *first && e["at"].as_str().unwrap().starts_with("20")));
+
+    let nobody = format!("ps:vault:{}", "0".repeat(32));
+    for asked in [erase(&["--person", &nobody, "--dry-run"]), site.run(&["query", "--subject", "id:nobody"])] {
+        assert!(asked.stderr.contains("add --as-sent"), "{asked}");
+    }
+    for asked in [erase(&["--person", &nobody, "--as-sent", "--dry-run"]), site.run(&["query", "--subject", "nobody"])] {
+        assert!(!asked.stderr.contains("--as-sent"), "{asked}");
+    }
+    for flag in ["--dry-run", "--yes"] {
+        let refused = erase(&["--person", BOB, "--by", &nobody, flag]);
+        assert!(refused.status.code() == Some(2) && refused.stderr.contains("who asks for it (by)"), "{flag}: {refused}");
+    }
+    for texts in [["--ground", "red\u{1b}[31m"], ["--ticket", "red\u{1b}[31m"], ["--by", "red\u{1b}[31m"]] {
+        let ground = if texts[0] == "--ground" { &[][..] } else { &["--ground", "asked"] };
+        let refused = site.run(&[&["erase", "--person", BOB, "--yes"], &texts[..], ground].concat());
+        assert!(refused.status.code() == Some(64) && refused.stderr.contains("U+001B"), "{texts:?}: {refused}");
+    }
+    assert_eq!(erasures().len(), 3);
+    assert!(receiver.stop().success());
 }
 
 /// Scenario: persons and contents were taken out of the vault by hand. Guarantee: who asks for them is told that nothing explains it, once for
@@ -300,7 +369,7 @@ fn nobody_erases_without_the_vault_key() {
         assert!(status == 401 && answer.contains("content.vault.key_file"), "{headers:?}: {status} {answer}");
     }
     // Who listened to an asker has nothing to ask with: not a second time, and not for anybody else.
-    let proofs = Proofs::new(&load_vault_key(&site.path("spanseal-vault.key")).unwrap()).unwrap();
+    let proofs = Proofs::new(&load_vault_key(&site.path("spanseal-vault.key")).unwrap(), Act::Erase).unwrap();
     let harmless = json!({"scope": "person", "who": ALICE, "ground": "asked", "dry_run": true}).to_string();
     for other in [harmless.as_str(), body.as_str()] {
         let shown = challenge(&[2; 32]);
@@ -324,7 +393,7 @@ fn nobody_erases_without_the_vault_key() {
 
 /// Answers any request on a port as a spanseal that is alive, and an asker's first with a proof that nobody can check, until the command
 /// is done. Gives back all that was sent to it.
-fn listened(at: &str, ask: impl FnOnce()) -> Vec<u8> {
+pub(crate) fn listened(at: &str, ask: impl FnOnce()) -> Vec<u8> {
     let listener = TcpListener::bind(at).unwrap();
     let (heard, done) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
     let ears = std::thread::spawn({
@@ -441,6 +510,8 @@ fn what_cannot_be_erased_is_said() {
     assert!(receiver.stop().success());
     let told = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success().stdout;
     assert!(told.contains("what was said in 3 records") && told.contains("only destroying that key ends it"), "{told}");
+    let again = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]);
+    assert!(again.status.code() == Some(1) && again.stdout.starts_with("Erased already"), "{again}");
     let all = vault_bytes(&site);
     assert!(GONE.iter().all(|text| !holds(&all, text)) && STAYS.iter().all(|text| holds(&all, text)));
     // By the whole, and by one record of it.
@@ -484,6 +555,11 @@ pub(crate) fn batch_of(process: &Process, n: u64, person: u8) -> Batch {
         out.apart.persons.push(PersonEntry { key: [person; 32], pseudonym: given.pseudonym, realm: String::new(), id });
     }
     out
+}
+
+/// Everything in a vault in memory, decrypted.
+pub(crate) async fn vault_plain(place: &Place) -> Vec<u8> {
+    place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect()
 }
 
 pub(crate) fn said(n: u64) -> String {
@@ -554,7 +630,7 @@ async fn broken_off(nth: u64, fault: PlaceFault) -> u64 {
         assert!(nth == 1, "{what}");
         assert!(erasing.erase(&wish()).await.unwrap().done, "{what}");
     }
-    let all: Vec<u8> = place.vault().every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(&place).await;
     for (text, stays) in [(said(1), false), (said(2), true), (said(3), false), ("person-1@".into(), false), ("person-2@".into(), true)] {
         assert_eq!(holds(&all, &text), stays, "{what}: {text}");
     }
@@ -586,25 +662,39 @@ async fn an_erasure_is_finished_whatever_breaks_it_off() {
     }
 }
 
-/// Scenario: a request is promoted under the old pseudonym while the person is erased, and sealed only then. Guarantee: the erasure waits
-/// for it and takes it too.
-#[tokio::test(start_paused = true)]
-async fn what_is_under_way_is_erased_too() {
+/// An erasure that waits for a request that is under way.
+pub(crate) struct Waiting {
+    pub(crate) log: TestLog,
+    pub(crate) process: Process,
+    /// The request: promoted, its share of the pool held, and not handed over yet.
+    pub(crate) late: Batch,
+    pub(crate) permit: Permit,
+    pub(crate) erasure: tokio::task::JoinHandle<Result<Outcome, EraseError>>,
+}
+
+/// Record 1 of person 1 is sealed, record 2 is under way, and the person is being erased.
+pub(crate) async fn waiting() -> Waiting {
     let log = TestLog::with_vault(CreateOnly::Honoured);
     let process = log.open().await.unwrap().unwrap();
     process.submit(batch_of(&process, 1, 1)).await.unwrap();
     let erasing = eraser(&log, &process);
-    // Promoted, its share of the pool held, and not handed over yet.
     let late = batch_of(&process, 2, 1);
     let permit = process.handle.pool.admit(late.memory()).await.unwrap();
     let erasure = tokio::spawn(async move { erasing.erase(&wish()).await });
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     assert!(!erasure.is_finished(), "it waits");
+    Waiting { log, process, late, permit, erasure }
+}
+
+/// Scenario: a request is promoted under the old pseudonym while the person is erased, and sealed only then. Guarantee: the erasure waits
+/// for it and takes it too.
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_is_erased_too() {
+    let Waiting { log, process, late, permit, erasure } = waiting().await;
     process.handle.submit(late, permit).await.unwrap();
     let outcome = erasure.await.unwrap().unwrap();
     assert_eq!((outcome.records, outcome.contents, outcome.persons), (2, 2, 1));
-    let vault = process.vault.clone().unwrap();
-    let all: Vec<u8> = vault.every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(log.place.as_ref().unwrap()).await;
     assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)) && !holds(&all, "person-1@"));
     drop(process.drain().await);
 }

@@ -1,12 +1,10 @@
 //! What is sent again around an erasure, within one process, brings nothing back: a person who was erased has another pseudonym, so the same
 //! span makes a record that looks new.
 
-use spanseal::worm::memory::CreateOnly;
-
-use crate::erase::again::copy;
-use crate::erase::{ALICE, BOB, SUBJECT, batch_of, eraser, found, holds, said, vault_bytes, wish};
+use crate::erase::again::{copy, word_for_word};
+use crate::erase::{ALICE, BOB, SUBJECT, Waiting, batch_of, found, holds, said, vault_bytes, vault_plain, waiting};
 use crate::support::eventually;
-use crate::support::log::{Process, TestLog, id};
+use crate::support::log::{Process, id};
 use crate::support::otlp::{Answer, HttpRequest, http};
 use crate::support::receiver::{Receiver, Site};
 
@@ -25,6 +23,20 @@ fn send(receiver: &Receiver, span: u8, said: &str, subject: Option<&str>) -> Ans
     let (status, answer) = http(receiver.http, &request).unwrap();
     assert_eq!((status, answer.promoted()), (200, 1), "{}", String::from_utf8_lossy(&answer.body));
     answer
+}
+
+/// A site whose vault has what Alice said, and where nothing runs.
+fn said_by_alice() -> Site {
+    let site = Site::local();
+    let receiver = site.serve();
+    send(&receiver, 1, "ROOT-SAID", Some(ALICE));
+    assert!(receiver.stop().success());
+    site
+}
+
+/// The id of that record.
+fn record(site: &Site) -> String {
+    found(site, &["--trace-id", &format!("{:032x}", 1)])[0]["record"]["id"].as_str().unwrap().to_owned()
 }
 
 /// Scenario: a trace that names its person on the root only is erased; both its spans are sent again, as they were and with other words.
@@ -66,22 +78,13 @@ async fn again(process: &Process, n: u64) {
 /// that was under way are. Guarantee: none of them is sealed anew, and what they say is in no byte of the vault.
 #[tokio::test(start_paused = true)]
 async fn what_comes_again_during_an_erasure_stays_out() {
-    let log = TestLog::with_vault(CreateOnly::Honoured);
-    let process = log.open().await.unwrap().unwrap();
-    process.submit(batch_of(&process, 1, 1)).await.unwrap();
-    let erasing = eraser(&log, &process);
-    let late = batch_of(&process, 2, 1);
-    let permit = process.handle.pool.admit(late.memory()).await.unwrap();
-    let erasure = tokio::spawn(async move { erasing.erase(&wish()).await });
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-    assert!(!erasure.is_finished(), "it waits");
+    let Waiting { log, process, late, permit, erasure } = waiting().await;
     again(&process, 1).await;
     process.handle.submit(late, permit).await.unwrap();
     assert!(erasure.await.unwrap().unwrap().done);
     again(&process, 1).await;
     again(&process, 2).await;
-    let vault = process.vault.clone().unwrap();
-    let all: Vec<u8> = vault.every_object().await.unwrap().into_iter().flat_map(|(_, plain)| plain.to_vec()).collect();
+    let all = vault_plain(log.place.as_ref().unwrap()).await;
     assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)) && !holds(&all, "person-1@"));
     let contents = log.check_log().await;
     for n in [1, 2] {
@@ -112,11 +115,11 @@ fn a_record_of_the_same_id_is_not_erased_along() {
     let request = HttpRequest { method: "POST", path: "/v1/traces", headers, body: body.as_bytes(), chunked: false };
     assert_eq!(http(receiver.http, &request).unwrap().0, 200);
     assert!(receiver.stop().success());
-    let id = found(&site, &["--trace-id", &format!("{:032x}", 1)])[0]["record"]["id"].as_str().unwrap().to_owned();
+    let id = record(&site);
     let erased = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success().stdout;
     assert!(erased.contains(&id) && holds(&vault_bytes(&site), "BOBS-WORDS"), "{erased}");
     let shown = site.run(&["show", &id, "--content"]).success().stdout;
-    assert!(shown.contains("BOBS-WORDS") && !shown.contains("erased on"), "{shown}");
+    assert!(word_for_word(&shown).contains("BOBS-WORDS") && !shown.contains("Erased on"), "{shown}");
     site.run(&["erase", "--person", BOB, "--shared", "--ground", "asked", "--yes"]).success();
     let all = vault_bytes(&site);
     assert!(!holds(&all, "BOBS-WORDS") && !holds(&all, "PLANTED-WORDS"));
@@ -126,17 +129,15 @@ fn a_record_of_the_same_id_is_not_erased_along() {
 /// end non-zero, and the next process takes it out.
 #[test]
 fn what_was_away_during_an_erasure_does_not_come_back() {
-    let site = Site::local();
-    let receiver = site.serve();
-    send(&receiver, 1, "ROOT-SAID", Some(ALICE));
-    assert!(receiver.stop().success());
+    let site = said_by_alice();
     let (packs, away) = (site.path("store-vault/spanseal/packs"), site.path("away"));
     std::fs::rename(&packs, &away).unwrap();
     let erased = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]);
     assert!(erased.stdout.contains("0 contents"), "{erased}");
-    let id = found(&site, &["--trace-id", &format!("{:032x}", 1)])[0]["record"]["id"].as_str().unwrap().to_owned();
+    let id = record(&site);
     let lost = site.run(&["show", &id, "--content"]);
-    assert!(!lost.stdout.contains("erased on"), "what was not there was not erased: {lost}");
+    assert!(!lost.stdout.contains("Erased on"), "what was not there was not erased: {lost}");
+    assert!(word_for_word(&lost.stdout).contains("no erasure and no retention explains it"), "{lost}");
     std::fs::rename(&away, &packs).unwrap();
     let shown = site.run(&["show", &id, "--content"]);
     assert!(!shown.status.success() && !shown.stdout.contains("ROOT-SAID") && shown.stdout.contains("in the vault again"), "{shown}");
@@ -150,13 +151,10 @@ fn what_was_away_during_an_erasure_does_not_come_back() {
 /// keeps both from being shown, and the readers end non-zero.
 #[test]
 fn without_its_record_an_erasure_still_counts() {
-    let site = Site::local();
-    let receiver = site.serve();
-    send(&receiver, 1, "ROOT-SAID", Some(ALICE));
-    assert!(receiver.stop().success());
+    let site = said_by_alice();
     let (vault, backup) = (site.path("store-vault/spanseal"), site.path("backup"));
     copy(&vault, &backup);
-    let id = found(&site, &["--trace-id", &format!("{:032x}", 1)])[0]["record"]["id"].as_str().unwrap().to_owned();
+    let id = record(&site);
     let before = segments(&site);
     site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success();
     for part in ["packs", "persons"] {
@@ -168,6 +166,9 @@ fn without_its_record_an_erasure_still_counts() {
     let shown = shown();
     assert!(!shown.stdout.contains("ROOT-SAID") && !shown.stdout.contains(ALICE) && !shown.status.success(), "{shown}");
     assert_eq!(shown.stdout.split_whitespace().collect::<Vec<_>>().join(" ").matches("as the vault itself knows").count(), 2, "{shown}");
+    let asked = site.run(&["query", "--person", ALICE, "--format", "json"]);
+    assert!(asked.status.code() == Some(2) && asked.stdout.trim() == "[]", "{asked}");
+    assert!(asked.stderr.contains("who was asked for was erased") && !asked.stderr.contains(ALICE), "{asked}");
 }
 
 fn segments(site: &Site) -> std::collections::BTreeSet<std::path::PathBuf> {
@@ -189,10 +190,7 @@ fn segments(site: &Site) -> std::collections::BTreeSet<std::path::PathBuf> {
 /// nothing else of the person from being erased.
 #[test]
 fn an_object_that_is_too_large_keeps_nobody_from_being_erased() {
-    let site = Site::local();
-    let receiver = site.serve();
-    send(&receiver, 1, "ROOT-SAID", Some(ALICE));
-    assert!(receiver.stop().success());
+    let site = said_by_alice();
     let day = std::fs::read_dir(site.path("store-vault/spanseal/packs")).unwrap().next().unwrap().unwrap().path();
     let pack = std::fs::read_dir(&day).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
     let (seal, _) = pack.split_once('-').unwrap();

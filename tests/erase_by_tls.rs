@@ -60,6 +60,14 @@ fn site(host: &str, (cert, key): &(String, String), clients: Option<&Authority>)
 
 const ASK: [&str; 6] = ["erase", "--person", ALICE, "--ground", "asked", "--yes"];
 
+const READ: [&str; 3] = ["show", "00000000000000000000000000000001", "--content"];
+
+/// The running process has recorded the reading.
+fn expect_read(site: &Site, told: &Finished) {
+    assert!(told.status.success() && told.stdout.contains(GONE[0]) && told.stderr.contains("this reading is record "), "{told}");
+    assert_eq!(found(site, &["--kind", "access"]).len(), 1);
+}
+
 fn expect_untouched(site: &Site, refused: &Finished, words: &str) {
     assert_eq!(refused.status.code(), Some(2), "{refused}");
     assert!(refused.stderr.contains(words) && !refused.stderr.contains("opened here"), "{refused}");
@@ -91,6 +99,7 @@ fn a_port_is_known_by_its_own_certificate() {
         let site = site(host, &certificate, None);
         let mut receiver = site.serve();
         everything(&receiver);
+        expect_read(&site, &site.run(&READ));
         let told = site.run(&ASK);
         assert!(told.status.success(), "{what}: {told}");
         expect_erased(&site, &told);
@@ -138,6 +147,10 @@ fn a_port_that_asks_for_a_client_certificate_gets_one() {
     let operator = files(&site, "operator", operators.issue("dpo"));
     let mixed = [operator[0].clone(), stranger[1].clone()];
     expect_untouched(&site, &ask(&mixed), "is not the key of the certificate in");
+    // Who reads shows it too.
+    let refused = site.run(&READ);
+    assert!(refused.status.code() == Some(2) && refused.stderr.contains(asks) && refused.stdout.is_empty(), "{refused}");
+    expect_read(&site, &site.run(&[&READ[..], &["--client-cert", &operator[0], "--client-key", &operator[1]]].concat()));
     let alone = site.run(&[&ASK[..], &["--client-cert", &operator[0]]].concat());
     assert_eq!(alone.status.code(), Some(64), "{alone}");
     receiver.assert_healthy();

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::erase::{ALICE, everything, found, holds, vault_bytes};
+use crate::erase::{ALICE, everything, found, holds, site, vault_bytes};
 use crate::support::otlp::{HttpRequest, http};
 use crate::support::receiver::{BINARY, Finished, Options, Site};
 
@@ -98,7 +98,7 @@ fn a_vault_that_is_gone_stops_a_start_and_is_not_begun_anew() {
 /// cannot be kept in that vault is not acknowledged, and no second vault is begun in its place; sent again, it is acknowledged and shown.
 #[test]
 fn a_vault_that_goes_away_while_it_is_served_is_not_begun_anew() {
-    let site = Site::local();
+    let site = site();
     let receiver = site.serve();
     everything(&receiver);
     let vault = site.path("store-vault");

@@ -88,6 +88,64 @@ fn damaged_recordings_never_panic_and_are_never_read_otherwise() {
     assert!(compared > 100 && refused > 100, "compared {compared}, refused by prost {refused}");
 }
 
+/// The fuzz targets: their names, and the function of `views` that each hands its bytes to.
+const TARGETS: [(&str, &str, fn(&[u8])); 1] = [("promotion", "any", views::any)];
+
+/// The fuzz targets need a fuzzer's runtime, so nothing here builds them. Guarantee: each is a call of a function that is built here, written as
+/// the others and against the same versions of libraries, so that none can cease to build unseen; and each function takes all seeds: every
+/// file of the recordings, as the README names them.
+#[test]
+fn fuzz_targets_are_calls_of_what_runs_here_on_their_seeds() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let manifest = read("tests/fuzz/Cargo.toml");
+    let mut there: Vec<String> = std::fs::read_dir(root.join("tests/fuzz/targets")).unwrap().map(file_name).collect();
+    there.sort();
+    assert_eq!(there, TARGETS.map(|(name, ..)| format!("{name}.rs")), "every target is in the table here");
+    assert_eq!(manifest.matches("[[bin]]").count(), TARGETS.len());
+    for (name, body, _) in TARGETS {
+        let code: Vec<String> = read(&format!("tests/fuzz/targets/{name}.rs"))
+            .lines()
+            .filter(|l| !l.starts_with("//!") && !l.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let call = format!("libfuzzer_sys::fuzz_target!(|bytes: &[u8]| views::{body}(bytes));");
+        assert_eq!(code, ["#![no_main]", "#[path = \"../views.rs\"]", "mod views;", &call], "{name}");
+        assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"targets/{name}.rs\"\n")), "{name} is no [[bin]]");
+        assert!(
+            read("README.md").contains(&format!("--fuzz-dir tests/fuzz {name} tests/fuzz/corpus tests/corpus/*/")),
+            "{name}: its seeds"
+        );
+    }
+    // What `views` imports, in both manifests.
+    let version = |manifest: &str, library: &str| {
+        let line = manifest.lines().find(|line| line.starts_with(&format!("{library} = "))).unwrap_or_else(|| panic!("no {library}"));
+        line.split('"').nth(1).unwrap().to_owned()
+    };
+    for library in ["opentelemetry-proto", "prost", "serde_json"] {
+        assert_eq!(version(&manifest, library), version(&read("Cargo.toml"), library), "{library}");
+    }
+
+    let mut seeds = 0;
+    for folder in std::fs::read_dir(root.join("tests/corpus")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+            let bytes = std::fs::read(file).unwrap();
+            // libFuzzer cuts what is longer than the longest that it makes.
+            let bytes = &bytes[..bytes.len().min(SEED_MAX)];
+            TARGETS.iter().for_each(|(_, _, body)| body(bytes));
+            seeds += 1;
+        }
+    }
+    assert!(seeds > 100, "only {seeds} seeds");
+}
+
+/// Longest input that libFuzzer makes where nobody says how long.
+const SEED_MAX: usize = 1 << 20;
+
+fn file_name(entry: std::io::Result<std::fs::DirEntry>) -> String {
+    entry.unwrap().file_name().into_string().unwrap()
+}
+
 /// Keys that mean something, and some that do not.
 fn key() -> impl Strategy<Value = String> {
     let known: Vec<String> =

@@ -1,10 +1,11 @@
-//! How an asker and the process that erases know each other, both by the vault key, over a port that anybody on the machine may have taken.
+//! How an asker and the process that writes the log know each other, both by the vault key, over a port that anybody on the machine may have
+//! taken.
 //!
-//! 1. The asker gets `/erase` with 32 random bytes. The process answers with 32 of its own and a proof: an HMAC-SHA-256 over both.
+//! 1. The asker gets the act's path with 32 random bytes. The process answers with 32 of its own and a proof: an HMAC-SHA-256 over both.
 //! 2. Only an asker that finds the proof right says what it wants, with an HMAC over the process's bytes and the request.
 //!
-//! Each HMAC has a key of its own, derived from the vault key, so neither side's proof is good for the other's, and nothing that was shown
-//! is good a second time: the process's bytes are taken once, and soon. All are written in lower-case hex.
+//! Each HMAC has a key of its own, derived from the vault key for each act, so neither side's proof is good for the other's nor for another
+//! act, and nothing that was shown is good a second time: the process's bytes are taken once, and soon. All are written in lower-case hex.
 //!
 //! KNOWN GAP: who takes the port, and can reach the process elsewhere, may pass everything on and read it on its way. Beyond this machine
 //! TLS is asked for; on it, that takes a port that was configured for `serve`, and a `serve` that listens on another.
@@ -44,6 +45,33 @@ pub fn parse_nonce(text: &str) -> Option<Nonce> {
     hex::decode_to_slice(text, &mut nonce).ok().map(|()| nonce)
 }
 
+/// What a holder of the vault key may ask the log's writer for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Take a person, or what was said, out of the vault.
+    Erase,
+    /// Write into the log that somebody reads what the vault keeps.
+    Access,
+}
+
+impl Act {
+    /// Where it is asked for.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Act::Erase => "/erase",
+            Act::Access => "/access",
+        }
+    }
+
+    /// What the keys of the proofs are derived with, the asked one's first.
+    const fn labels(self) -> (&'static str, &'static str) {
+        match self {
+            Act::Erase => ("spanseal erase server/1", "spanseal erase client/1"),
+            Act::Access => ("spanseal access server/1", "spanseal access client/1"),
+        }
+    }
+}
+
 /// The two keys. `Debug` shows none.
 #[derive(Clone)]
 pub struct Proofs {
@@ -52,9 +80,10 @@ pub struct Proofs {
 }
 
 impl Proofs {
-    /// Of a vault. Never `None` ([`VaultKey::hmac_key`]).
-    pub fn new(key: &VaultKey) -> Option<Self> {
-        Some(Proofs { server: key.hmac_key("spanseal erase server/1")?, client: key.hmac_key("spanseal erase client/1")? })
+    /// Of a vault, for one act. Never `None` ([`VaultKey::hmac_key`]).
+    pub fn new(key: &VaultKey, act: Act) -> Option<Self> {
+        let (server, client) = act.labels();
+        Some(Proofs { server: key.hmac_key(server)?, client: key.hmac_key(client)? })
     }
 
     /// What the process shows.
@@ -118,7 +147,7 @@ mod tests {
 
     #[test]
     fn each_side_is_known_by_the_vault_key_and_by_nothing_that_the_other_showed() {
-        let [own, other] = [7, 8].map(|n| Proofs::new(&VaultKey::new(&[n; 32])).unwrap());
+        let [own, other] = [7, 8].map(|n| Proofs::new(&VaultKey::new(&[n; 32]), Act::Erase).unwrap());
         let (asker, server) = (nonce().unwrap(), nonce().unwrap());
         let shown = own.of_server(&asker, &server);
         assert!(own.is_server(&asker, &server, &shown));
@@ -128,6 +157,9 @@ mod tests {
         assert!(own.is_asker(&server, b"request", &asked));
         assert!(!own.is_asker(&server, b"another", &asked) && !own.is_asker(&asker, b"request", &asked));
         assert!(!other.is_asker(&server, b"request", &asked) && !own.is_asker(&server, b"request", "00"));
+        // A proof for one act is none for another.
+        let reading = Proofs::new(&VaultKey::new(&[7; 32]), Act::Access).unwrap();
+        assert!(!reading.is_server(&asker, &server, &shown) && !reading.is_asker(&server, b"request", &asked));
         // The same bytes, each under the other's key.
         assert!(!own.is_asker(&asker, &server, &shown) && !own.is_server(&server, &asker, &own.of_asker(&server, &asker)));
     }

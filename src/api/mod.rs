@@ -1,14 +1,14 @@
 //! The API port: health, metrics, and the log as standard tlog clients ask for it (C2SP tlog-tiles paths).
 //!
-//! Everything here reads, but for one: an erasure, which needs a proof of the vault key ([`handshake`]). No content and no person ever leaves
-//! through it.
+//! Everything here reads, but for two: an erasure, and the record of a reading, which need a proof of the vault key ([`handshake`]). No
+//! content and no person ever leaves through it.
 
-mod erase;
+mod acts;
 mod handshake;
 mod routes;
 mod standing;
 
-pub use erase::{Challenge, ERASE, Erasing};
-pub use handshake::{NONCE, Nonce, PROOF, Proofs, nonce, parse_nonce};
+pub use acts::{Acts, Challenge};
+pub use handshake::{Act, NONCE, Nonce, PROOF, Proofs, nonce, parse_nonce};
 pub use routes::{Api, HEALTHY, router};
 pub use standing::Standing;

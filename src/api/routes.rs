@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Standing;
-use super::erase::{ERASE, Erasing, challenge, erase};
+use super::acts::{Acts, access, challenge_access, challenge_erase, erase};
+use super::handshake::Act;
 use crate::metrics::{self, Metrics};
 use crate::worm::{SMALL_BYTES_MAX, WormStore, checkpoint_key, is_name};
 use axum::Router;
@@ -26,8 +27,8 @@ pub struct Api {
     pub store: Arc<dyn WormStore>,
     /// `/metrics`
     pub metrics: Metrics,
-    /// `/erase`
-    pub erasing: Erasing,
+    /// `/erase`, `/access`
+    pub acts: Acts,
 }
 
 /// All routes.
@@ -37,7 +38,8 @@ pub fn router(api: Api) -> Router {
         .route("/healthz", get(|| async { format!("{HEALTHY}\n") }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(prometheus))
-        .route(ERASE, get(challenge).post(erase))
+        .route(Act::Erase.path(), get(challenge_erase).post(erase))
+        .route(Act::Access.path(), get(challenge_access).post(access))
         .route("/tlog/{log}/checkpoint", get(checkpoint))
         .route("/tlog/{log}/{*rest}", get(no_tiles))
         .fallback(not_found)
@@ -55,7 +57,8 @@ async fn index(State(api): State<Api>) -> Response {
         StatusCode::OK,
         format!(
             "spanseal {}\n\n/healthz                alive\n/readyz                 takes and seals records\n/metrics                Prometheus text\n\
-             /tlog/{}/checkpoint     newest signed checkpoint of the log\n/erase                  takes a person out of the vault (POST, for `spanseal erase`)\n",
+             /tlog/{}/checkpoint     newest signed checkpoint of the log\n/erase                  takes a person out of the vault (POST, for `spanseal erase`)\n\
+             /access                 records that somebody reads what the vault keeps (POST, for `show`, `query` and `prove`)\n",
             env!("CARGO_PKG_VERSION"),
             api.log
         ),
@@ -145,11 +148,11 @@ mod tests {
         let standing = Arc::new(Standing::new(clock.clone(), None));
         let metrics = Metrics::default();
         metrics.register(Arc::new(metrics::Process::new(clock, Arc::clone(&standing))));
-        let erasing = Erasing::new(None, false);
-        let router = router(Api { log: "own".into(), standing: Arc::clone(&standing), store, metrics, erasing });
+        let acts = Acts::new(None, false);
+        let router = router(Api { log: "own".into(), standing: Arc::clone(&standing), store, metrics, acts });
 
         let listed = ask(&router, "/").await.2;
-        for path in ["/healthz", "/readyz", "/metrics", "/erase", "/tlog/own/checkpoint"] {
+        for path in ["/healthz", "/readyz", "/metrics", "/erase", "/access", "/tlog/own/checkpoint"] {
             assert!(listed.lines().any(|line| line.split(' ').next() == Some(path)), "{path}: {listed}");
         }
         assert_eq!(ask(&router, "/healthz").await.2, "spanseal is alive\n");

@@ -9,6 +9,7 @@ use clap::builder::TypedValueParser;
 
 use crate::clock::{UnixNanos, UnixSeconds};
 use crate::config::{self, Endpoint};
+use crate::erase::Text;
 use crate::lint;
 use crate::record::canonical::Json;
 use crate::timestamp::Roots;
@@ -66,7 +67,21 @@ pub(super) fn parse_id(text: &str) -> Result<String, String> {
 
 /// Why something is erased, short enough to stand in a record.
 pub(super) fn parse_ground(text: &str) -> Result<String, String> {
-    crate::erase::check_ground(text.trim()).map(|()| text.trim().to_owned())
+    parse_text(text, Text::Ground)
+}
+
+/// The request that an erasure answers.
+pub(super) fn parse_ticket(text: &str) -> Result<String, String> {
+    parse_text(text, Text::Ticket)
+}
+
+/// Who asks for an erasure: an id, so it stays as it is.
+pub(super) fn parse_by(text: &str) -> Result<String, String> {
+    Text::By.check(text).map(|()| text.to_owned())
+}
+
+fn parse_text(text: &str, of: Text) -> Result<String, String> {
+    of.check(text.trim()).map(|()| text.trim().to_owned())
 }
 
 pub(super) fn parse_limit(text: &str) -> Result<usize, String> {

@@ -12,7 +12,7 @@ use crate::query::filter::Filter;
 use crate::query::log::TrustedKey;
 use crate::query::opening::{Erasure, Erasures, Gone, Held, Opened, Reasons, held, open};
 use crate::query::scan::Request;
-use crate::query::story::{Item, Section, Story, clean, list, member_in_words, sentence};
+use crate::query::story::{Item, Section, Story, clean, erased as erased_in_words, list, member_in_words, sentence};
 use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
@@ -194,11 +194,6 @@ fn elsewhere(reference: &str) -> String {
     format!("kept by the application at {}, and not fetched from there when it was received (content.references)", clean(reference))
 }
 
-fn erased_in_words(Erasure { at, ground, record }: &Erasure) -> String {
-    let day = at.split('T').next().unwrap_or(at);
-    format!("erased on {} on the ground \"{}\" (erasure record {})", clean(day), clean(ground), clean(record))
-}
-
 /// The sentence about what was erased and is there all the same.
 fn undone_in_words(erasure: &Erasure) -> String {
     format!(
@@ -312,20 +307,27 @@ fn base64(bytes: &[u8]) -> String {
     base64::Engine::encode(&base64::prelude::BASE64_STANDARD, bytes)
 }
 
+/// Who the persons of a story are.
+#[derive(Debug)]
+pub(super) struct Identities {
+    pub(super) section: Section,
+    /// The pseudonyms of those whom it names.
+    pub(super) named: BTreeSet<String>,
+    /// Whether all are known, or known to be erased.
+    pub(super) complete: bool,
+}
+
 /// For `show --identities`: who the persons of the story are, as far as that can be told, and whether all of them are known or known to be
 /// erased.
-///
-/// KNOWN GAP: reading who somebody is, or what was said, makes no `access` record: only the log's writer seals, and a reader is another
-/// process.
 pub(super) async fn identities(
     config: &Config,
     store: &Arc<dyn WormStore>,
     hits: &[Hit],
     (story, trusted): (&Story, &[TrustedKey]),
-) -> anyhow::Result<(Section, bool)> {
+) -> anyhow::Result<Identities> {
     let wanted = crate::query::opening::pseudonyms(hits);
     let vaults = read::vaults(config).await?;
-    let (mut items, mut complete) = (Vec::new(), true);
+    let (mut items, mut complete, mut named) = (Vec::new(), true, BTreeSet::new());
     let erasures = if wanted.is_empty() || vaults.is_none() {
         Erasures::default()
     } else {
@@ -364,8 +366,11 @@ pub(super) async fn identities(
                     complete = false;
                     UNTOLD.to_owned()
                 }
-                (Some(entry), None) if entry.realm.is_empty() => clean(&entry.id),
-                (Some(entry), None) => format!("{} (in {})", clean(&entry.id), clean(&entry.realm)),
+                (Some(entry), None) => {
+                    named.insert(shown.clone());
+                    let realm = if entry.realm.is_empty() { String::new() } else { format!(" (in {})", clean(&entry.realm)) };
+                    clean(&entry.id) + &realm
+                }
                 (None, None) => {
                     complete = false;
                     "nobody: not in the vault, and no erasure explains it".to_owned()
@@ -388,7 +393,7 @@ pub(super) async fn identities(
     if items.is_empty() {
         items.push(Item::Text("No person of this story has a pseudonym of the vault.".to_owned()));
     }
-    Ok((Section { heading: "Who they are (from the vault)".to_owned(), items }, complete))
+    Ok(Identities { section: Section { heading: "Who they are (from the vault)".to_owned(), items }, named, complete })
 }
 
 /// In place of a name that the story has for somebody.

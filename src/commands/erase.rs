@@ -1,20 +1,17 @@
 //! `spanseal erase`: takes a person, or the content of a record, out of the vault.
 
-mod ask;
-mod tls;
-
 use std::io::{IsTerminal, Write, stdin};
 use std::process::ExitCode;
 
-use super::output;
+use super::way::Way;
+use super::{output, read};
+use crate::api::Act;
 use crate::cli::EraseArgs;
 use crate::config::{Config, show_size};
-use crate::erase::{Outcome, Wish};
+use crate::erase::{Earlier, Outcome, Wish};
 use crate::query::story::clean;
 use crate::serve::Promise;
 use crate::vault::Scope;
-use ask::Way;
-use tls::Identity;
 
 /// Runs it.
 pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -41,8 +38,7 @@ pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
         dry_run: true,
     };
     let promise = if args.offline { Promise::Ignored } else { Promise::Respected };
-    let identity = args.client_cert.as_deref().zip(args.client_key.as_deref()).map(|(cert, key)| Identity { cert, key });
-    let way = Way::open(config, promise, identity).await?;
+    let way = Way::open(config, Act::Erase, promise, &args.client).await?;
     let result = act(&way, &args, wish).await;
     // Whatever came of it, a log that was opened for this is closed in good order.
     let closed = way.close().await;
@@ -56,7 +52,7 @@ async fn act(way: &Way, args: &EraseArgs, wish: Wish) -> anyhow::Result<ExitCode
     if let Some(plan) = plan {
         let nothing = is_nothing(&plan);
         if args.dry_run || nothing {
-            return show(&plan, args.json);
+            return answer(&plan, args, &wish);
         }
         output::tell(&to_text(&plan));
         if !agreed()? {
@@ -64,7 +60,16 @@ async fn act(way: &Way, args: &EraseArgs, wish: Wish) -> anyhow::Result<ExitCode
             return Ok(ExitCode::from(1));
         }
     }
-    show(&way.erase(&Wish { dry_run: false, ..wish }).await?, args.json)
+    let wish = Wish { dry_run: false, ..wish };
+    answer(&way.erase(&wish).await?, args, &wish)
+}
+
+/// Shows what came of it. An id that looks like evidence's own name of a person, and is none, is an error that is easily made.
+fn answer(outcome: &Outcome, args: &EraseArgs, wish: &Wish) -> anyhow::Result<ExitCode> {
+    if is_nothing(outcome) && outcome.already.is_empty() && wish.scope != Scope::Record && wish.is_stored_form() {
+        output::tell(read::TAKEN_AS_STORED);
+    }
+    show(outcome, args.json)
 }
 
 fn agreed() -> anyhow::Result<bool> {
@@ -77,7 +82,7 @@ fn agreed() -> anyhow::Result<bool> {
 }
 
 fn is_nothing(outcome: &Outcome) -> bool {
-    !outcome.done && outcome.persons == 0 && outcome.named == 0
+    !outcome.done && (!outcome.already.is_empty() || outcome.persons == 0 && outcome.named == 0)
 }
 
 fn show(outcome: &Outcome, json: bool) -> anyhow::Result<ExitCode> {
@@ -99,7 +104,7 @@ fn count(n: u64, one: &str, many: &str) -> String {
 }
 
 fn to_text(outcome: &Outcome) -> String {
-    if is_nothing(outcome) {
+    if is_nothing(outcome) && outcome.already.is_empty() {
         let nothing = "Neither the vault nor the evidence of this log knows whom or what you named: nothing to erase.".to_owned();
         let but = outcome.uncompared.iter().map(|what| format!("But {}.", clean(what)));
         return std::iter::once(nothing).chain(but).map(|line| line + "\n").collect();
@@ -111,7 +116,9 @@ fn to_text(outcome: &Outcome) -> String {
     };
     let records = count(outcome.records, "record", "records");
     let entries = count(outcome.persons, "entry of the person", "entries of the person");
-    if outcome.done {
+    if !outcome.already.is_empty() {
+        line(format!("Erased already: what was said in {records}. Nothing was done now, and nothing sealed."));
+    } else if outcome.done {
         let contents = count(outcome.contents, "content", "contents");
         line(format!("Erased from the vault: what was said in {records} ({contents}, {}), and {entries}.", show_size(outcome.bytes)));
     } else {
@@ -119,6 +126,10 @@ fn to_text(outcome: &Outcome) -> String {
     }
     if let Some(sealed) = &outcome.erasure {
         line(format!("Recorded: erasure {} in seal {}.", sealed.record, sealed.seal));
+    }
+    for Earlier { at, ground, record, seal } in &outcome.already {
+        let day = at.split('T').next().unwrap_or(at);
+        line(format!("  - on {}, on the ground \"{}\": erasure {} in seal {seal}.", clean(day), clean(ground), clean(record)));
     }
     line("What stays:".to_owned());
     line("  - Evidence itself, with every proof; commitments in it no longer say anything of what was said.".to_owned());

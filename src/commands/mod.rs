@@ -12,9 +12,11 @@ pub mod output;
 pub mod prove;
 pub mod query;
 pub mod read;
+mod reading;
 pub mod serve;
 pub mod show;
 pub mod verify;
+mod way;
 pub mod witness;
 
 use std::process::ExitCode;

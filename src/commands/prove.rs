@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::content::{self, Said, What};
+use super::reading::{self, Shown};
 use super::{output, read};
 use crate::cli::ProveArgs;
 use crate::clock::UnixSeconds;
@@ -41,13 +42,14 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
         ));
     }
     let trusted = read::trusted(&args.keys, config);
-    let (openings, complete) = if args.content {
+    let (said, complete) = if args.content {
         let (said, complete) = content::bring_back(config, &store, std::slice::from_ref(hit), &trusted).await?;
         tell_unopened(&said);
-        (openings(said.first().map_or(&[], Vec::as_slice)), complete)
+        (said, complete)
     } else {
         (Vec::new(), true)
     };
+    let openings = openings(said.first().map_or(&[], Vec::as_slice));
     let wanted = if args.trust.witness.is_empty() {
         wanted(config)
     } else {
@@ -55,6 +57,9 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     let mut bytes = bundle(&store, &answer, hit, (openings, &wanted)).await?.to_jcs();
     bytes.push(b'\n');
+    let mut shown = Shown::default();
+    shown.says(std::slice::from_ref(hit), &said);
+    reading::record(config, &args.reading, shown.of_proof(hit)).await?;
     output::answer_bytes(&bytes)?;
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

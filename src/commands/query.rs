@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use super::reading::{self, Shown};
 use super::{content, output, prove, read};
 use crate::cli::{QueryArgs, QueryFormat};
 use crate::config::Config;
 use crate::query::filter::Filter;
-use crate::query::person::Names;
+use crate::query::person::{Names, is_stored_form};
 use crate::query::print;
 use crate::query::scan::{Answer, Request};
 use crate::record::canonical::Json;
@@ -34,12 +35,20 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         complete &= all;
         more.push(("proof", proofs));
     }
+    if let Some(said) = &said {
+        let mut shown = Shown::default();
+        shown.says(&answer.hits, said);
+        reading::record(config, &args.reading, shown.of_query(&args, &request.filter, &answer.hits)).await?;
+    }
     let more: Vec<(&str, &[Json])> = more.iter().map(|(name, of_hits)| (*name, of_hits.as_slice())).collect();
     match args.format {
         QueryFormat::Table => output::answer(&print::table(&answer.hits, read::width()))?,
         QueryFormat::Json => output::answer_bytes(&print::json(&answer.hits, &more))?,
         QueryFormat::Jsonl => output::answer_bytes(&print::jsonl(&answer.hits))?,
         QueryFormat::Csv => output::answer(&print::csv(&answer.hits))?,
+    }
+    if answer.hits.is_empty() && !args.as_sent && asked.iter().any(|asked| is_stored_form(asked)) {
+        output::tell(read::TAKEN_AS_STORED);
     }
     summary(&answer, args.format);
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })

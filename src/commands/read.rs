@@ -24,6 +24,10 @@ use crate::tlog::note::VerifierKey;
 use crate::vault::{Known, Vaults, open_place, pseudonym_text};
 use crate::worm::{self, WormStore};
 
+/// What to say to whoever finds nobody by what looks like evidence's own name of a person.
+pub(super) const TAKEN_AS_STORED: &str = "What begins with `ps:` or `id:` is looked for as evidence itself names persons. If the application \
+                                          sent the id so, add --as-sent.";
+
 /// Opens the configured store.
 pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn WormStore>> {
     Ok(worm::open(&config.store.url, &config.store.options()).await?)
@@ -135,17 +139,26 @@ pub async fn settle(
         problems.push(Problem { object: store.describe(), what: "not every erasure could be read".to_owned() });
     }
     for log in logs(store.as_ref()).await.unwrap_or_default() {
-        let erased = erasures.of_persons(&log);
+        let mut erased: HashSet<[u8; 16]> = erasures.of_persons(&log).into_keys().collect();
+        // Should evidence of an erasure be lost, the vault itself knows whom it took. Where that cannot be read, everybody may be erased.
+        let hidden = match vaults.of(&log).stored_state().await {
+            Ok(state) => {
+                erased.extend(state.persons);
+                WAS_ERASED.to_owned()
+            }
+            Err(error) => {
+                erased.extend(asked.iter().map(|entry| entry.pseudonym));
+                format!("what the vault knows of erasures cannot be read ({error}); who was asked for may be erased, and is not shown")
+            }
+        };
         let back: HashSet<String> =
-            asked.iter().filter(|entry| erased.contains_key(&entry.pseudonym)).map(|entry| pseudonym_text(&entry.pseudonym)).collect();
+            asked.iter().filter(|entry| erased.contains(&entry.pseudonym)).map(|entry| pseudonym_text(&entry.pseudonym)).collect();
         if !back.is_empty() {
             answer.hits.retain(|hit| hit.place.log != log || !persons_of(&hit.record).any(|person| back.contains(person)));
-            let what = "who was asked for was erased, and their entry is in the vault again: somebody put back an older copy of an object; \
-                        what is recorded of them under the old pseudonym is not shown, and `serve` erases the entry again when it starts";
-            problems.push(Problem { object: log.clone(), what: what.to_owned() });
+            problems.push(Problem { object: log.clone(), what: hidden });
         }
         let unknown: HashSet<[u8; 16]> =
-            answer.unknown.get(&log).into_iter().flatten().filter(|pseudonym| !erased.contains_key(*pseudonym)).copied().collect();
+            answer.unknown.get(&log).into_iter().flatten().filter(|pseudonym| !erased.contains(*pseudonym)).copied().collect();
         if unknown.is_empty() {
             continue;
         }
@@ -163,6 +176,10 @@ pub async fn settle(
     answer.problems.extend(problems);
     Ok(())
 }
+
+/// Of somebody who was asked for, whom the vault can name again.
+const WAS_ERASED: &str = "who was asked for was erased, and their entry is in the vault again: somebody put back an older copy of an object; \
+     what is recorded of them under the old pseudonym is not shown, and `serve` erases the entry again when it starts";
 
 /// The configured vaults. `None` where there is none, or not the key that opens them: what only they know is told as such.
 pub async fn vaults(config: &Config) -> anyhow::Result<Option<Vaults>> {

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::reading::{self, Shown};
 use super::{content, output, read};
 use crate::cli::{Global, ShowArgs};
 use crate::config::Config;
 use crate::query::filter::Filter;
 use crate::query::log::KeySource;
+use crate::query::opening::{Erasures, is_apart};
 use crate::query::person::Names;
 use crate::query::scan::{Answer, Request};
 use crate::query::story::{Trust, tell};
@@ -26,23 +28,31 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
         output::tell(&answer.may_be_elsewhere().unwrap_or_else(nothing));
         return Ok(ExitCode::from(if complete { 1 } else { 2 }));
     }
-    let mut story = tell(&answer.hits, &asked, Trust { key: key_source(&answer), complete, flags: &flags(global) });
+    let (erasures, all) =
+        if is_apart(&answer.hits) { read::erasures(&store, &request.trusted).await? } else { (Erasures::default(), true) };
+    complete &= all;
+    let trust = Trust { key: key_source(&answer), complete, flags: &flags(global) };
+    let mut story = tell(&answer.hits, &asked, trust, &erasures);
+    let mut shown = Shown::default();
     if args.identities {
-        let (section, all) = content::identities(config, &store, &answer.hits, (&story, &request.trusted)).await?;
-        story.insert(section);
-        if !all {
+        let found = content::identities(config, &store, &answer.hits, (&story, &request.trusted)).await?;
+        story.insert(found.section);
+        if !found.complete {
             output::tell("problem: not every person of this story could be named: see \"Who they are\"");
         }
-        complete &= all;
+        complete &= found.complete;
+        shown.names(&answer.hits, found.named);
     }
     if args.content {
         let (said, all) = content::bring_back(config, &store, &answer.hits, &request.trusted).await?;
         story.insert(content::section(&answer.hits, &said));
+        shown.says(&answer.hits, &said);
         if !all {
             output::tell("problem: not all that was said could be brought back: see \"What was said, word for word\"");
         }
         complete &= all;
     }
+    reading::record(config, &args.reading, shown.of_story(&asked, &answer.hits)).await?;
     if args.json {
         let mut bytes = story.to_json().to_jcs();
         bytes.push(b'\n');

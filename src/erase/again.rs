@@ -65,12 +65,13 @@ impl Eraser {
         let learned = self.learn(size, u64::MAX).await;
         let persons = self.watch(learned).await;
         let content = if nth.is_multiple_of(LOOK_EVERY) { self.empty_again().await } else { Ok(()) };
-        persons.and(content).and(self.late().await)?;
+        let packs = self.count(nth.is_multiple_of(LOOK_EVERY), size, (retention, now)).await;
+        persons.and(content).and(self.late().await).and(packs)?;
         let state = vault.state().await;
         let mut kept = state.clone();
         kept.expire(retention, now);
         let moved = size.saturating_sub(state.searched) >= NOTE_EVERY && vault.intents().await?.is_empty();
-        if moved || kept.taken.len() < state.taken.len() {
+        if moved || kept.taken.len() < state.taken.len() || kept.packs.len() < state.packs.len() {
             vault
                 .change_state(|state| {
                     state.expire(retention, now);
@@ -83,10 +84,28 @@ impl Eraser {
         Ok(())
     }
 
+    /// Misses packs that were taken away: among all, or counts those that came since.
+    async fn count(&self, all: bool, size: u64, by: (Period, UnixSeconds)) -> Result<(), EraseError> {
+        let vault = &self.parts.vault;
+        if !all {
+            vault.count_new_packs(size).await?;
+            return Ok(());
+        }
+        let found = vault.count_all_packs(size, by).await?;
+        if found.lost() > 0 {
+            let (missing, damaged) = (found.missing.values().sum::<u64>(), found.short.len());
+            let advice = "somebody deleted packs of the vault, or made junk of them, and what was said in these seals cannot be shown; put them \
+                          back from a backup; `spanseal doctor` says which";
+            tracing::error!(missing, damaged, advice, "vault.packs.gone");
+        }
+        Ok(())
+    }
+
     async fn watch(&self, learned: Result<HashSet<[u8; 16]>, EraseError>) -> Result<(), EraseError> {
         let watched = self.parts.vault.watch().await?;
-        if watched.objects > 0 {
-            let advice = "somebody deleted objects of the vault, or put back older ones; whoever is met again is written again";
+        if watched.objects > 0 || watched.persons > 0 {
+            let advice = "somebody deleted objects of the vault, or put back older ones; whoever is met again is written again; put the objects \
+                          back from a backup while `serve` does not run";
             tracing::error!(objects = watched.objects, persons = watched.persons, advice, "vault.persons.gone");
         }
         let (learned, failed) = match learned {

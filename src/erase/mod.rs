@@ -19,6 +19,7 @@
 //! longer leads to it. `--record` erases it; the outcome says so.
 
 mod again;
+mod already;
 mod plan;
 mod record;
 mod who;
@@ -32,7 +33,9 @@ use futures::stream::{self, StreamExt};
 use indicatif::ProgressBar;
 
 pub use again::{Undone, undone};
-pub use wish::{Kept, Outcome, Sealed, Wish, check_ground};
+pub(crate) use who::{Naming, UNKNOWN_BY};
+pub(crate) use wish::has_word;
+pub use wish::{Earlier, Kept, Outcome, Sealed, Text, Wish};
 
 use crate::clock::Clock;
 use crate::promote::scrub::Scrub;
@@ -150,8 +153,14 @@ impl Eraser {
             // Of another realm, which was not meant.
             plan = self.plan(&Target::Person { scope: wish.scope, wanted: Wanted::stored(forms.clone()) }, wish.shared).await?;
         }
-        if wish.dry_run || plan.is_empty() && entries.is_empty() {
-            return Ok(plan.outcome(forms, u64::try_from(entries.len()).unwrap_or(u64::MAX)));
+        let by = match &wish.by {
+            Some(by) => Some(self.known(by, wish, (&forms, &entries)).await?),
+            None => None,
+        };
+        let already = if entries.is_empty() && !plan.is_empty() { self.already(&target, &plan, &forms).await? } else { Vec::new() };
+        if wish.dry_run || !already.is_empty() || plan.is_empty() && entries.is_empty() {
+            let persons = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+            return Ok(Outcome { already, ..plan.outcome(forms, persons) });
         }
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| VaultError::Randomness)?;
@@ -166,8 +175,8 @@ impl Eraser {
                 Target::Person { .. } => None,
             },
             shared: wish.shared,
-            by: match &wish.by {
-                Some(by) => Some(self.name(by, wish, (&forms, &entries)).await?),
+            by: match by {
+                Some(by) => Some(self.name(by).await?),
                 None => None,
             },
             ground: wish.ground.clone(),
@@ -189,6 +198,9 @@ impl Eraser {
     /// finished; the others are.
     pub async fn finish(&self) -> Result<usize, EraseError> {
         let _alone = self.alone.lock().await;
+        for error in self.parts.vault.refused().await? {
+            tracing::error!(%error, "erasure.refused");
+        }
         let intents = self.parts.vault.intents().await?;
         let mut first = None;
         let all = intents.len();

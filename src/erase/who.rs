@@ -8,7 +8,7 @@ use crate::query::person::{Label, Names, Wanted};
 use crate::record::RecordId;
 use crate::record::apart::{PersonEntry, as_kept};
 use crate::record::identity::{IdentityKey, IdentityMode, pseudonym, vault_pseudonym};
-use crate::vault::{Scope, VaultError, parse_pseudonym};
+use crate::vault::{Scope, Vault, VaultError, parse_pseudonym};
 
 impl Eraser {
     /// Who is meant, and what the vault has of them.
@@ -64,31 +64,75 @@ impl Eraser {
         Ok(forms)
     }
 
-    /// How evidence names who asked for an erasure: a person like any other (`record.md`, `control.by`), so with persons in the vault they
-    /// have an entry there, which is made if they have none. Who asks for their own erasure has none afterwards.
-    pub(super) async fn name(
+    /// Who asks for an erasure, before anything is done. Who asks for their own has no entry afterwards.
+    pub(super) async fn known<'w>(
         &self,
-        by: &str,
+        by: &'w str,
         wish: &Wish,
         (forms, entries): (&BTreeSet<String>, &[PersonEntry]),
-    ) -> Result<String, EraseError> {
+    ) -> Result<Asker<'w>, EraseError> {
         let Parts { vault, identity, identity_mode, .. } = self.parts.as_ref();
         let is_target = wish.scope != Scope::Record && by == wish.who || entries.iter().any(|entry| entry.id == as_kept(by));
         if let Some(own) = forms.iter().find(|form| is_target && form.starts_with("ps:")) {
-            return Ok(own.clone());
+            return Ok(Asker::Named(own.clone()));
         }
+        if parse_pseudonym(by).is_some() && forms.contains(by) {
+            return Ok(Asker::Named(by.to_owned()));
+        }
+        let known = Naming { vault, identity, mode: *identity_mode }.known(by).await?;
+        known.ok_or_else(|| EraseError::Wrong(UNKNOWN_BY.to_owned()))
+    }
+
+    /// How evidence names who asked for an erasure.
+    pub(super) async fn name(&self, by: Asker<'_>) -> Result<String, EraseError> {
+        let Parts { vault, identity, identity_mode, .. } = self.parts.as_ref();
+        Ok(Naming { vault, identity, mode: *identity_mode }.name(by).await?)
+    }
+}
+
+/// What to say of a pseudonym that [`Naming::known`] does not know.
+pub(crate) const UNKNOWN_BY: &str = "nobody in the vault has the pseudonym that was given for who asks for it (by); give the id";
+
+/// Who asks for something to be done.
+pub(crate) enum Asker<'w> {
+    /// By the name that evidence has for them.
+    Named(String),
+    /// By an id, for which a name is found or made.
+    Id(&'w str),
+}
+
+/// How evidence names a person who does something to it.
+#[derive(Debug)]
+pub(crate) struct Naming<'p> {
+    pub(crate) vault: &'p Vault,
+    pub(crate) identity: &'p IdentityKey,
+    pub(crate) mode: IdentityMode,
+}
+
+impl Naming<'_> {
+    /// Who it is, before anything is done. `None`: a pseudonym of the vault that is nobody's.
+    pub(crate) async fn known<'w>(&self, by: &'w str) -> Result<Option<Asker<'w>>, VaultError> {
         if let Some(pseudonym) = parse_pseudonym(by) {
-            if forms.contains(by) || !vault.resolve(&HashSet::from([pseudonym])).await?.is_empty() {
-                return Ok(by.to_owned());
-            }
-            return Err(EraseError::Wrong("nobody in the vault has the pseudonym that was given with --by; give the id".to_owned()));
+            let known = !self.vault.resolve(&HashSet::from([pseudonym])).await?.is_empty();
+            return Ok(known.then(|| Asker::Named(by.to_owned())));
         }
-        if is_keyed(by, identity) || *identity_mode == IdentityMode::Plain && by.starts_with("id:") {
-            return Ok(by.to_owned());
+        if is_keyed(by, self.identity) || self.mode == IdentityMode::Plain && by.starts_with("id:") {
+            return Ok(Some(Asker::Named(by.to_owned())));
         }
         // Whatever else it is, it is an id, and is not sealed as it stands.
+        Ok(Some(Asker::Id(by)))
+    }
+
+    /// A person like any other (`record.md`, `control.by`), so with persons in the vault they have an entry there, which is made if they have
+    /// none.
+    pub(crate) async fn name(&self, by: Asker<'_>) -> Result<String, VaultError> {
+        let Naming { vault, identity, mode } = self;
+        let by = match by {
+            Asker::Named(name) => return Ok(name),
+            Asker::Id(id) => id,
+        };
         let keyed = identity.keyed();
-        match identity_mode {
+        match mode {
             IdentityMode::Plain => Ok(format!("id:{by}")),
             IdentityMode::Keyed => Ok(pseudonym(&keyed, "person", "", by)),
             IdentityMode::Vault => {

@@ -7,7 +7,7 @@ use std::fmt;
 use super::EraseError;
 use crate::promote::scrub::{Look, Scrub};
 use crate::query::person::is_stored_form;
-use crate::vault::Scope;
+use crate::vault::{Scope, shown};
 
 /// Whom or what to erase. `Debug` names nobody.
 #[derive(Clone, Serialize, Deserialize, PartialEq, Eq)]
@@ -39,26 +39,66 @@ pub struct Wish {
     pub dry_run: bool,
 }
 
-/// Longest ground or ticket, bytes: a sentence or two, in a record that is kept for years.
-const GROUND_BYTES_MAX: usize = 1024;
+/// Longest ground, ticket or name of who asks, bytes: a sentence or two, in a record that is kept for years.
+const TEXT_BYTES_MAX: usize = 1024;
 
-/// Refuses a ground (or ticket) that says nothing or too much.
-pub fn check_ground(text: &str) -> Result<(), String> {
-    match text.len() {
-        0 => Err("empty; say why, in words that name nobody".to_owned()),
-        n if n > GROUND_BYTES_MAX => Err(format!("{n} bytes long; {GROUND_BYTES_MAX} are enough to say why")),
-        _ => Ok(()),
+/// What is said with an erasure, besides whom or what it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// `ground`
+    Ground,
+    /// `ticket`
+    Ticket,
+    /// `by`
+    By,
+}
+
+impl Text {
+    fn name(self) -> &'static str {
+        match self {
+            Text::Ground => "ground",
+            Text::Ticket => "ticket",
+            Text::By => "name of who asks for it (by)",
+        }
     }
+
+    /// Refuses what says nothing or too much, and what would move the cursor of whoever reads it in years. What is wrong follows "is".
+    pub fn check(self, text: &str) -> Result<(), String> {
+        let what_now = match self {
+            Text::Ground => "say why, in words that name nobody",
+            Text::Ticket => "name the request that it answers, or leave it away",
+            Text::By => "name who asks for it, or leave it away",
+        };
+        if let Some(c) = text.chars().find(|c| is_unseen(*c)) {
+            return Err(format!("not plain text: it holds the character U+{:04X}, which does not show; write it without", u32::from(c)));
+        }
+        match text.len() {
+            0 => Err(format!("empty; {what_now}")),
+            n if n > TEXT_BYTES_MAX => Err(format!("{n} bytes long, and may have {TEXT_BYTES_MAX}; {what_now}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a character is shown as its number wherever this program shows a text; joiners within words, which some scripts cannot do without,
+/// may stand all the same.
+fn is_unseen(c: char) -> bool {
+    if matches!(c, '\u{200c}' | '\u{200d}') {
+        return false;
+    }
+    let mut bytes = [0; 4];
+    let text: &str = c.encode_utf8(&mut bytes);
+    shown(text) != text
 }
 
 impl Wish {
     /// Refuses what no record of an erasure could say, and what it should not say for years.
     pub(super) fn check(&self, scrub: &Scrub) -> Result<(), EraseError> {
-        let texts = [("ground", Some(&self.ground)), ("ticket", self.ticket.as_ref()), ("by", self.by.as_ref())];
-        texts
-            .into_iter()
-            .filter_map(|(name, text)| Some((name, text?)))
-            .try_for_each(|(name, text)| check_ground(text).map_err(|why| EraseError::Wrong(format!("the {name} is {why}"))))?;
+        let texts = [(Text::Ground, Some(&self.ground)), (Text::Ticket, self.ticket.as_ref()), (Text::By, self.by.as_ref())];
+        for (of, text) in texts {
+            let checked = text.map_or(Ok(()), |text| of.check(text));
+            checked.map_err(|why| EraseError::Wrong(format!("the {} is {why}", of.name())))?;
+        }
         match self.sealed_texts().find(|(_, text)| scrub.scrubbed(text, Look::Everything).is_some()) {
             None if self.scope == Scope::Record || self.is_stored_form() => Ok(()),
             None => self.expect_unnamed(std::iter::once(self.who.as_str())),
@@ -70,7 +110,7 @@ impl Wish {
     }
 
     /// Whether `who` is what evidence names a person by, taken literally (`record.md` section 3).
-    pub(super) fn is_stored_form(&self) -> bool {
+    pub fn is_stored_form(&self) -> bool {
         !self.as_sent && is_stored_form(&self.who)
     }
 
@@ -91,7 +131,7 @@ impl Wish {
 }
 
 /// Whether a word, or several, stand in a text, no letter or digit beside them.
-fn has_word(text: &str, word: &str) -> bool {
+pub(crate) fn has_word(text: &str, word: &str) -> bool {
     let (text, word) = (text.to_lowercase(), word.trim().to_lowercase());
     let part_of_more = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     !word.is_empty()
@@ -135,6 +175,22 @@ pub struct Outcome {
     pub kept: Vec<Kept>,
     /// The record of the erasure.
     pub erasure: Option<Sealed>,
+    /// Erasures from before, after which there is nothing left to erase: in order of their seals. Then nothing was done.
+    #[serde(default)]
+    pub already: Vec<Earlier>,
+}
+
+/// An erasure from before.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Earlier {
+    /// When, as its record says (RFC 3339).
+    pub at: String,
+    /// On what ground.
+    pub ground: String,
+    /// The id of its record.
+    pub record: String,
+    /// The seal that holds its record.
+    pub seal: u64,
 }
 
 /// Content that was left.
@@ -161,8 +217,8 @@ pub struct Sealed {
 mod tests {
     use super::*;
 
-    fn judged(who: &str, ground: &str, ticket: Option<&str>) -> Result<(), String> {
-        let wish = Wish {
+    fn wish(who: &str, ground: &str, ticket: Option<&str>) -> Wish {
+        Wish {
             scope: Scope::Person,
             who: who.to_owned(),
             as_sent: false,
@@ -172,7 +228,11 @@ mod tests {
             by: None,
             shared: false,
             dry_run: false,
-        };
+        }
+    }
+
+    fn judged(who: &str, ground: &str, ticket: Option<&str>) -> Result<(), String> {
+        let wish = wish(who, ground, ticket);
         let scrub = Scrub::new(&["CUST-####".to_owned()]).unwrap();
         wish.check(&scrub).and_then(|()| wish.expect_unnamed(["j-7"].into_iter())).map_err(|e| e.to_string())
     }
@@ -201,6 +261,39 @@ mod tests {
                 (Ok(()), None) => {}
                 (Err(said), Some(expected)) => assert!(said.starts_with(expected) && !said.contains(ground), "{ground}: {said}"),
                 (got, _) => panic!("{ground} {ticket:?}: {got:?}"),
+            }
+        }
+    }
+
+    /// What is said with an erasure is shown for years on terminals that it must not move. The error says which text it was, and of which
+    /// character, not the text.
+    #[test]
+    fn what_is_said_is_plain_text_of_some_length() {
+        let scrub = Scrub::new(&[]).unwrap();
+        let set: [(&str, fn(&mut Wish, String)); 3] = [
+            ("the ground is ", |wish, text| wish.ground = text),
+            ("the ticket is ", |wish, text| wish.ticket = Some(text)),
+            ("the name of who asks for it (by) is ", |wish, text| wish.by = Some(text)),
+        ];
+        for (named, set) in set {
+            for (text, refused) in [
+                ("x".repeat(TEXT_BYTES_MAX), None),
+                ("Art. 17 GDPR \u{2014} g\u{fc}ltig".to_owned(), None),
+                ("x".repeat(TEXT_BYTES_MAX + 1), Some("1025 bytes long")),
+                (String::new(), Some("empty")),
+                ("red \u{1b}[31m".to_owned(), Some("not plain text: it holds the character U+001B")),
+                ("two\nlines".to_owned(), Some("not plain text: it holds the character U+000A")),
+                ("\u{202e}backwards".to_owned(), Some("not plain text: it holds the character U+202E")),
+            ] {
+                let mut wish = wish("somebody", "asked", None);
+                set(&mut wish, text.clone());
+                match (wish.check(&scrub).map_err(|e| e.to_string()), refused) {
+                    (Ok(()), None) => {}
+                    (Err(said), Some(why)) => {
+                        assert!(said.starts_with(&format!("{named}{why}")) && !said.contains("red"), "{said}");
+                    }
+                    (got, _) => panic!("{named}{text:?}: {got:?}"),
+                }
             }
         }
     }

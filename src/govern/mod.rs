@@ -83,6 +83,40 @@ pub fn erasure(act: &Erasure, at: UnixNanos, classes: &Classes) -> Batch {
     control("erasure", ("control", members), at, act.random, classes)
 }
 
+/// What a reading of what the vault keeps says of itself. No person stands in it but by pseudonym, and no content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Makes the record's id.
+    pub random: [u8; 16],
+    /// What was read: `content`, `identities` ...
+    pub act: &'static str,
+    /// The trace or record that was asked for; `None`: several.
+    pub target: Option<String>,
+    /// Which records and persons, and what was asked for, as JCS text.
+    pub filter: String,
+    /// Why.
+    pub ground: Option<String>,
+    /// The request that it answers.
+    pub ticket: Option<String>,
+    /// Of how many records something was shown.
+    pub count: u64,
+    /// Who reads, as evidence names persons.
+    pub by: Option<String>,
+}
+
+/// The record of a reading. It goes to the class that keeps longest: who read is asked long after.
+pub fn access(act: &Access, at: UnixNanos, classes: &Classes) -> Batch {
+    let mut members = vec![
+        ("act".to_owned(), Json::string(act.act)),
+        ("filter".to_owned(), Json::string(&act.filter)),
+        ("count".to_owned(), Json::String(act.count.to_string())),
+    ];
+    for (name, value) in [("target", &act.target), ("ground", &act.ground), ("ticket", &act.ticket), ("by", &act.by)] {
+        members.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
+    }
+    control("access", ("control", members), at, act.random, classes)
+}
+
 fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {
     let from = at.ceil_seconds();
     // The period first: a day of COMPLIANCE keeps nothing for as long as a year of GOVERNANCE does.

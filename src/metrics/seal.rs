@@ -41,6 +41,8 @@ impl Source for SealFigures {
             (&table::VAULT_BYTES, stats.vault_bytes.value()),
             (&table::VAULT_PIECES, stats.vault_pieces.value()),
             (&table::VAULT_FAILED, stats.vault_failures.value()),
+            (&table::VAULT_LOST_PERSONS, stats.vault_lost_persons.value()),
+            (&table::VAULT_LOST_PACKS, stats.vault_lost_packs.value()),
             (&table::VAULT_CLOCK, stats.vault_clock_ahead_seconds.value()),
             (&table::SEAL_DOUBTS, stats.commit_doubts.value()),
             (&table::SEAL_COMMIT_RETRIES, stats.commit_retries.value()),

@@ -84,9 +84,19 @@ impl Filter {
     }
 
     fn people(&self) -> impl Iterator<Item = (&Wanted, &'static [&'static str])> {
-        let pairs =
-            [(&self.user, USER), (&self.subject, SUBJECT), (&self.person, PERSON), (&self.session, SESSION), (&self.decision, DECISION)];
-        pairs.into_iter().filter_map(|(wanted, paths)| wanted.as_ref().map(|w| (w, paths)))
+        self.named().map(|(_, wanted, paths)| (wanted, paths))
+    }
+
+    /// The conditions on persons and references: each with its name and the members in which a record has them.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &Wanted, &'static [&'static str])> {
+        let all = [
+            ("user", &self.user, USER),
+            ("subject", &self.subject, SUBJECT),
+            ("person", &self.person, PERSON),
+            ("session", &self.session, SESSION),
+            ("decision", &self.decision, DECISION),
+        ];
+        all.into_iter().filter_map(|(name, wanted, paths)| wanted.as_ref().map(|wanted| (name, wanted, paths)))
     }
 }
 

@@ -3,6 +3,7 @@
 //! What the vault says is believed only where SHA-256(salt, x) is what the record commits to. What it does not have is never passed over:
 //! erased, expired, or gone without an explanation.
 
+use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Hit;
@@ -88,12 +89,14 @@ pub struct Erasure {
     pub ground: String,
     /// Its record.
     pub record: String,
+    /// Records of further erasures that say the same later, in order of the log.
+    pub later: Vec<String>,
 }
 
 impl Erasure {
     fn of(hit: &Hit) -> Self {
         let text = |path: &str| hit.text(path).unwrap_or("not recorded").to_owned();
-        Erasure { at: text("time.start"), ground: text("control.ground"), record: text("id") }
+        Erasure { at: text("time.start"), ground: text("control.ground"), record: text("id"), later: Vec::new() }
     }
 }
 
@@ -115,7 +118,10 @@ pub struct Erasures(Vec<(Hit, Told)>);
 impl Erasures {
     /// Of these records, those that are erasures of the writer's own making.
     pub fn new(hits: Vec<Hit>) -> Self {
-        Erasures(hits.into_iter().filter_map(|hit| Told::parse(&hit.record).map(|told| (hit, told))).collect())
+        let mut all: Vec<(Hit, Told)> = hits.into_iter().filter_map(|hit| Told::parse(&hit.record).map(|told| (hit, told))).collect();
+        // The log's own order: of several that say the same, the first is the one that made it true.
+        all.sort_by_key(|(erasure, _)| (erasure.place.seal.statement.index, erasure.place.leaf_index));
+        Erasures(all)
     }
 
     /// The one that says that it took a record's content.
@@ -131,10 +137,27 @@ impl Erasures {
         self.later(hit).find(|(_, told)| told.meant(seal, id)).map(|(erasure, _)| Erasure::of(erasure))
     }
 
-    /// By pseudonym, those of a log that took a person's entry.
+    /// By pseudonym, the first one of a log that took a person's entry; it names the later ones that concern the person too.
     pub fn of_persons(&self, log: &str) -> HashMap<[u8; 16], Erasure> {
-        let own = self.0.iter().filter(|(erasure, _)| erasure.place.log == log);
-        own.flat_map(|(erasure, told)| told.persons.iter().map(|person| (*person, Erasure::of(erasure)))).collect()
+        let mut found: HashMap<[u8; 16], Erasure> = HashMap::new();
+        for (erasure, told) in self.0.iter().filter(|(erasure, _)| erasure.place.log == log) {
+            for person in &told.persons {
+                match found.entry(*person) {
+                    Slot::Vacant(slot) => drop(slot.insert(Erasure::of(erasure))),
+                    Slot::Occupied(mut slot) => slot.get_mut().later.extend(erasure.text("id").map(str::to_owned)),
+                }
+            }
+        }
+        found
+    }
+
+    /// The one that took the entry of a person whom these records name.
+    pub fn of_person(&self, id: &str, hits: &[Hit]) -> Option<Erasure> {
+        let pseudonym = crate::vault::parse_pseudonym(id)?;
+        let logs = hits.iter().filter(|hit| persons_of(&hit.record).any(|person| person == id)).map(|hit| hit.place.log.as_str());
+        let logs: HashSet<&str> = logs.collect();
+        let mut own = self.0.iter().filter(|(erasure, _)| logs.contains(erasure.place.log.as_str()));
+        own.find(|(_, told)| told.persons.contains(&pseudonym)).map(|(erasure, _)| Erasure::of(erasure))
     }
 
     /// Whether one does not say what it took: then whom the traces concerned name must tell.
@@ -206,6 +229,11 @@ pub fn lost_in_words(persons: usize) -> String {
         "{who} not in the vault, and no erasure took them: whoever is asked for may be among them; somebody deleted objects of the vault, \
          or put back older ones"
     )
+}
+
+/// Whether these records name anything that the vault was given.
+pub fn is_apart(hits: &[Hit]) -> bool {
+    hits.iter().any(|hit| !held(&hit.record).is_empty()) || !pseudonyms(hits).is_empty()
 }
 
 /// Every pseudonym of the vault in these records, each with the logs that name it.

@@ -62,6 +62,10 @@ stats! {
     vault_failures,
     /// Unix time in seconds since when the vault takes nothing; 0 while it takes what it is given.
     vault_failing_since,
+    /// Objects of persons that must be in the vault and are not, or persons who were lost with them and are not written again yet.
+    vault_lost_persons,
+    /// Seals whose packs must be in the vault and are not there or not whole.
+    vault_lost_packs,
     /// Seconds by which the newest seal is later than what is believed of the time when content of the vault expires; 0 while all is well.
     vault_clock_ahead_seconds,
     /// Seals of which it was not known at once whether they are committed: an answer was lost, or the store says two things.

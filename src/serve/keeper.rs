@@ -28,6 +28,7 @@ const PAUSE_MAX_SECONDS: i64 = 86_400;
 #[derive(Debug)]
 pub(super) struct Keeper {
     vault: Vault,
+    status: watch::Receiver<Status>,
     task: JoinHandle<()>,
     stop: CancellationToken,
 }
@@ -36,9 +37,10 @@ impl Keeper {
     /// Starts it; its first round begins at once.
     pub(super) fn start(vault: Vault, retention: Period, eraser: Option<Eraser>, today: Today) -> Self {
         let stop = CancellationToken::new();
+        let status = today.status.clone();
         let rounds = Rounds { vault: vault.clone(), retention, eraser, today };
         let task = tokio::spawn(stop.clone().run_until_cancelled_owned(rounds.go()).map(|_| ()));
-        Keeper { vault, task, stop }
+        Keeper { vault, status, task, stop }
     }
 
     /// Waits until it ends by itself, which it does only by our own mistake; for ever where there is none.
@@ -52,15 +54,20 @@ impl Keeper {
         }
     }
 
-    /// Stops it in the middle of whatever it does: all of it may be broken off and done again. What objects of persons there are now is
-    /// noted, so that the next start misses those that are taken away in between.
+    /// Stops it in the middle of whatever it does: all of it may be broken off and done again. What objects there are now is noted, so that
+    /// the next start misses those that are taken away in between.
     pub(super) async fn stop(self) {
         self.stop.cancel();
         let _ = self.task.await;
-        match tokio::time::timeout(NOTE_WITHIN, self.vault.watch()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "vault.persons.unnoted"),
-            Err(_) => tracing::warn!(error = "the vault does not answer", "vault.persons.unnoted"),
+        let size = self.status.borrow().tree_size;
+        let note = async {
+            self.vault.watch().await?;
+            self.vault.count_new_packs(size).await
+        };
+        match tokio::time::timeout(NOTE_WITHIN, note).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "vault.unnoted"),
+            Err(_) => tracing::warn!(error = "the vault does not answer", "vault.unnoted"),
         }
     }
 }
@@ -126,6 +133,9 @@ impl Rounds {
             if let Err(error) = eraser.round(nth, size, (self.retention, now)).await {
                 tracing::error!(%error, "erasure.recheck.failed");
             }
+            let lost = self.vault.lost();
+            self.today.stats.vault_lost_persons.set(lost.persons);
+            self.today.stats.vault_lost_packs.set(lost.packs);
         }
         match self.vault.expire(self.retention, now).await {
             Ok(0) => {}

@@ -11,7 +11,7 @@ use super::bind;
 use super::error::ServeError;
 use super::keeper::{Keeper, Today};
 use super::writer::{ANSWER_WITHIN, Prepared, Writer};
-use crate::api::{self, Api, Erasing, Standing};
+use crate::api::{self, Act, Acts, Api, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
@@ -99,7 +99,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref()).await?;
     let (vkey, made) = (prepared.vkey.clone(), std::mem::take(&mut prepared.made));
-    let erasing = Erasing::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
+    let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
     let metrics = Metrics::default();
@@ -112,10 +112,11 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         standing: Arc::clone(&standing),
         store: Arc::clone(&store),
         metrics: metrics.clone(),
-        erasing: erasing.clone(),
+        acts: acts.clone(),
     });
-    // Probes have no token; what they learn is one word. An erasure has one of its own.
-    let api_port = api_bound.serve(routes, &["/healthz", "/readyz", api::ERASE], Arc::default());
+    // Probes have no token; what they learn is one word. What only holders of the vault key may ask for has one of its own.
+    const OPEN: [&str; 4] = ["/healthz", "/readyz", Act::Erase.path(), Act::Access.path()];
+    let api_port = api_bound.serve(routes, &OPEN, Arc::default());
 
     let persons = prepared.vault.as_ref().map(Vault::persons).unwrap_or_default();
     let promoter = Promoter::new(config.promotion_settings(prepared.identity.clone(), persons)).map_err(ServeError::Promotion)?;
@@ -123,7 +124,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let config_sha256 = prepared.config_sha256();
     let keeping = prepared.vault.clone();
     let opened = Instant::now();
-    let Writer { sealer, task, eraser } = prepared.open(config, Arc::clone(&clock), pool.clone()).await?;
+    let Writer { sealer, task, eraser, recorder } = Box::pin(prepared.open(config, Arc::clone(&clock), pool.clone())).await?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
     metrics.register(sealing.clone());
     let received = Arc::<ReceiveMetrics>::default();
@@ -184,7 +185,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     };
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
-    erasing.opened(eraser);
+    acts.opened(eraser, recorder);
     Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, stamping, witnesses, exporter })
 }
 

@@ -1,6 +1,9 @@
 //! Opening the vault that the configuration names: its place, its key file, its claim.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::ServeError;
 use super::keys::{load_vault_key, make_secret};
@@ -9,7 +12,7 @@ use crate::config::{Config, VaultPlace};
 use crate::record::canonical::Json;
 use crate::seal::keys::{KeyError, LogKey};
 use crate::seal::{OpenError, in_force};
-use crate::vault::{Options, Vault, VaultStore, expect_apart, open_place};
+use crate::vault::{Options, Vault, VaultError, VaultStore, expect_apart, open_place};
 use crate::worm::WormStore;
 
 /// A place for a vault that was found fit to be one. Nothing was written yet.
@@ -47,10 +50,11 @@ impl<'c> Place<'c> {
         let key = key.map_err(super::keys::KeysError::File)?;
         let vault = Vault::new(Options { store: Arc::clone(&self.store), log: name.clone(), key });
         let owner = log.key.verifier().to_string();
+        vault.mend_owner(&owner).await?;
         if !vault.is_owned_by(&owner).await? {
             self.expect_new(&mut log).await?;
         }
-        vault.claim(&owner).await?;
+        claim(&vault, &owner).await?;
         Ok(vault)
     }
 
@@ -58,6 +62,21 @@ impl<'c> Place<'c> {
         match log.keeps_in(self.config, self.vault).await? {
             false => Ok(()),
             true => Err(ServeError::VaultGone { url: self.store.describe(), log: self.config.log.name.clone() }),
+        }
+    }
+}
+
+/// How long to wait for another process to let a vault go: a command that records a reading or erases while no `serve` runs has it for as
+/// long as a few seals take.
+const CLAIM_WITHIN: Duration = Duration::from_secs(5);
+const CLAIM_EVERY: Duration = Duration::from_millis(100);
+
+async fn claim(vault: &Vault, owner: &str) -> Result<(), VaultError> {
+    let deadline = Instant::now() + CLAIM_WITHIN;
+    loop {
+        match vault.claim(owner).await {
+            Err(VaultError::Place { doing: "claim", .. }) if Instant::now() < deadline => tokio::time::sleep(CLAIM_EVERY).await,
+            other => return other,
         }
     }
 }

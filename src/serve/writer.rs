@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::vault::{Log, Place};
 use super::{ServeError, keys, no_object_lock};
+use crate::access::Recorder;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::erase::{Eraser, Parts};
@@ -55,6 +56,8 @@ pub struct Writer {
     pub task: SealerTask,
     /// The vault's one act, where there is a vault.
     pub eraser: Option<Eraser>,
+    /// What writes down who reads it.
+    pub recorder: Option<Recorder>,
 }
 
 impl Prepared {
@@ -70,7 +73,7 @@ impl Prepared {
         let vault = match place {
             Some(place) => {
                 let log = Log { store: &store, key: &mut key, configuration: &configuration, clock };
-                Some(place.claim(log, &mut made).await?)
+                Some(Box::pin(place.claim(log, &mut made)).await?)
             }
             None => None,
         };
@@ -118,6 +121,15 @@ impl Prepared {
             configuration,
         };
         let (sealer, task) = seal::start(options).await?;
+        let recorder = vault.clone().map(|vault| Recorder {
+            vault,
+            sealer: sealer.clone(),
+            identity: identity.clone(),
+            identity_mode: identity_mode(config),
+            scrub: config.identity.scrub.clone(),
+            classes: Arc::clone(&classes),
+            clock: Arc::clone(&clock),
+        });
         let eraser = vault.map(|vault| {
             Eraser::new(Parts {
                 store,
@@ -137,7 +149,7 @@ impl Prepared {
             let size = task.status.borrow().tree_size;
             eraser.begin(size).await?;
         }
-        Ok(Writer { sealer, task, eraser })
+        Ok(Writer { sealer, task, eraser, recorder })
     }
 }
 

@@ -72,6 +72,17 @@ pub enum VaultError {
         /// Whose it is.
         found: String,
     },
+    /// An object says that it is of another log; nothing is done by it.
+    #[error(
+        "vault object `{key}` opens and is of {found}, not of this log: somebody copied it from another vault. Nothing of it is believed and \
+         nothing is erased by it; take it away"
+    )]
+    OtherOwner {
+        /// Which object.
+        key: String,
+        /// Of which log, in words.
+        found: String,
+    },
     /// The system has none.
     #[error("the system has no randomness to give")]
     Randomness,

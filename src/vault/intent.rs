@@ -117,8 +117,7 @@ impl Intent {
         Json::Object(members)
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let json = Json::parse(bytes).ok()?;
+    fn of(json: &Json) -> Option<Self> {
         let text = |name: &str| json.get(name).and_then(Json::as_str);
         let texts = |name: &str| json.get(name)?.as_array()?.iter().map(Json::as_str).collect::<Option<Vec<_>>>();
         // An intent of a version before has none of these.
@@ -166,8 +165,7 @@ impl Vault {
     /// Writes an intent durably, as it is now, and from then on gives whoever it names a new pseudonym.
     pub async fn intend(&self, intent: &Intent) -> Result<(), VaultError> {
         let key = self.intent_key(intent);
-        let body = self.0.key.seal(Kind::Erasure, &key, |out| out.write_all(&intent.to_json().to_jcs()))?;
-        self.write(&key, body).await?;
+        self.write_own(Kind::Erasure, &key, intent.to_json()).await?;
         self.0.persons.forget(&intent.pseudonyms.iter().copied().collect());
         Ok(())
     }
@@ -179,17 +177,37 @@ impl Vault {
 
     /// The same, and those that were finished lately.
     pub async fn all_intents(&self) -> Result<Vec<Intent>, VaultError> {
-        let mut found = Vec::new();
+        Ok(self.look_at_intents().await?.0)
+    }
+
+    /// Objects of other logs that say what is or was to be erased, put here by somebody; by none of them anything is.
+    pub async fn refused(&self) -> Result<Vec<VaultError>, VaultError> {
+        let mut refused = self.look_at_intents().await?.1;
+        match self.find_state().await {
+            Err(error @ VaultError::OtherOwner { .. }) => refused.push(error),
+            other => drop(other?),
+        }
+        Ok(refused)
+    }
+
+    async fn look_at_intents(&self) -> Result<(Vec<Intent>, Vec<VaultError>), VaultError> {
+        let (mut found, mut refused) = (Vec::new(), Vec::new());
         for listed in self.list_all("erasures/").await? {
             if !self.below(&listed.key).is_some_and(is_name) {
                 continue;
             }
-            let Some(plain) = self.read(Kind::Erasure, &listed.key).await? else { continue };
-            let intent =
-                Intent::parse(&plain).ok_or_else(|| VaultError::damaged(&listed.key, "it is no erasure that this version knows"))?;
+            let json = match self.read_own(Kind::Erasure, &listed.key).await {
+                Err(error @ VaultError::OtherOwner { .. }) => {
+                    refused.push(error);
+                    continue;
+                }
+                other => other?,
+            };
+            let Some(json) = json else { continue };
+            let intent = Intent::of(&json).ok_or_else(|| VaultError::damaged(&listed.key, "it is no erasure that this version knows"))?;
             found.push(intent);
         }
-        Ok(found)
+        Ok((found, refused))
     }
 
     /// The erasure is finished and sealed, and nothing of it is to be remembered any more.
@@ -226,7 +244,7 @@ mod tests {
             searched: Some(9),
             done: Some(UnixSeconds(86_401)),
         };
-        assert_eq!(Intent::parse(&intent.to_json().to_jcs()), Some(intent.clone()));
+        assert_eq!(Intent::of(&intent.to_json()), Some(intent.clone()));
         intent = Intent {
             scope: Scope::Record,
             record: Some(RecordId([4; 16])),
@@ -238,11 +256,12 @@ mod tests {
             done: None,
             ..intent
         };
-        assert_eq!(Intent::parse(&intent.to_json().to_jcs()), Some(intent));
-        assert_eq!(Intent::parse(b"{}"), None);
+        assert_eq!(Intent::of(&intent.to_json()), Some(intent));
+        assert_eq!(Intent::of(&Json::object([])), None);
         let before = br#"{"forms":[],"ground":"asked","pseudonyms":[],"random":"01010101010101010101010101010101","scope":"person"}"#;
-        assert!(Intent::parse(before).is_some_and(|intent| intent.taking.is_empty() && intent.done.is_none()), "of the version before");
-        let intent = Intent { random: [1; 16], ..Intent::parse(before).unwrap() };
+        let before = Json::parse(before).unwrap();
+        assert!(Intent::of(&before).is_some_and(|intent| intent.taking.is_empty() && intent.done.is_none()), "of the version before");
+        let intent = Intent { random: [1; 16], ..Intent::of(&before).unwrap() };
         assert_eq!(intent.random_of(0), [1; 16]);
         assert!(intent.random_of(1) != intent.random_of(2) && intent.random_of(1) != [1; 16]);
     }

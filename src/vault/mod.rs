@@ -21,7 +21,9 @@
 
 mod error;
 mod intent;
+mod inventory;
 mod key;
+mod owner;
 mod pack;
 mod persons;
 mod place;
@@ -35,6 +37,7 @@ pub mod told;
 
 pub use error::{VaultError, shown};
 pub use intent::{Intent, Scope};
+pub use inventory::{Lost, Packs as PacksSeen};
 pub use key::VaultKey;
 pub use pack::Entry;
 pub use persons::{Persons, parse_pseudonym, pseudonym_text};
@@ -46,7 +49,7 @@ pub use state::{State, Watched};
 pub use store::{Listed, VaultStore, open_place, open_to_others};
 pub use told::{Places, Told};
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -86,6 +89,8 @@ struct Inner {
     log: String,
     key: VaultKey,
     persons: Persons,
+    /// Public key of the log whose vault it is, once it is known.
+    owner: Mutex<Option<String>>,
     /// Held while objects of persons are merged or rewritten: the two must not lose each other's work.
     rewriting: tokio::sync::Mutex<()>,
     /// The writer's state, as it is stored.
@@ -94,6 +99,10 @@ struct Inner {
     objects: Mutex<BTreeMap<ObjectKey, u64>>,
     /// Pseudonyms that were erased and stood in the vault again when it was claimed.
     returned: Mutex<HashSet<[u8; 16]>>,
+    /// Objects of persons that went away while this process knew whom they named, until all of these are written again.
+    missed: Mutex<BTreeSet<String>>,
+    /// What is gone.
+    lost: Mutex<Lost>,
     /// Packs of attempts that failed and that could not be deleted at once.
     leftovers: Mutex<Vec<ObjectKey>>,
     /// The claim, while this is the writer's.
@@ -136,10 +145,13 @@ impl Vault {
             log,
             key,
             persons: Persons::default(),
+            owner: Mutex::default(),
             rewriting: tokio::sync::Mutex::default(),
             state: tokio::sync::Mutex::default(),
             objects: Mutex::default(),
             returned: Mutex::default(),
+            missed: Mutex::default(),
+            lost: Mutex::default(),
             leftovers: Mutex::default(),
             guard: Mutex::default(),
         }))
@@ -150,9 +162,11 @@ impl Vault {
     pub async fn claim(&self, owner: &str) -> Result<(), VaultError> {
         let inner = &self.0;
         inner.store.check().await?;
+        if let Some(error) = inner.store.misplaced(&inner.log).into_iter().next() {
+            return Err(error);
+        }
         let guard = inner.store.claim(&inner.log).await?;
-        self.expect_owner(owner).await?;
-        let state = self.stored_state().await?;
+        let state = self.begin_state(owner).await?;
         let mut leaving: HashSet<[u8; 16]> = self.intents().await?.into_iter().flat_map(|intent| intent.pseudonyms).collect();
         leaving.extend(&state.persons);
         // Before the persons are read: what is written later is written by this process.
@@ -164,6 +178,7 @@ impl Vault {
             let advice = "whoever they named cannot be told any more, and gets a new pseudonym when met again; put them back from a backup \
                           while `serve` does not run";
             tracing::error!(objects = gone, advice, "vault.persons.gone");
+            inner.lost.lock().unwrap_or_else(PoisonError::into_inner).persons = u64::try_from(gone).unwrap_or(u64::MAX);
         }
         *inner.objects.lock().unwrap_or_else(PoisonError::into_inner) = objects;
         let mut returned = HashSet::new();
@@ -185,41 +200,6 @@ impl Vault {
         Ok(())
     }
 
-    /// Whose it is, as far as anybody's: refuses the vault of a log with another key, and the wrong vault key.
-    pub async fn is_owned_by(&self, owner: &str) -> Result<bool, VaultError> {
-        match self.read(Kind::Owner, &self.key("owner")).await? {
-            Some(found) if found.as_slice() == owner.as_bytes() => Ok(true),
-            Some(found) => Err(VaultError::OtherLog {
-                url: self.0.store.describe(),
-                log: self.0.log.clone(),
-                found: String::from_utf8_lossy(&found).into_owned(),
-            }),
-            None => Ok(false),
-        }
-    }
-
-    async fn expect_owner(&self, owner: &str) -> Result<(), VaultError> {
-        let key = self.key("owner");
-        match self.is_owned_by(owner).await? {
-            true => Ok(()),
-            false => {
-                let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()))?;
-                self.write(&key, body).await
-            }
-        }
-    }
-
-    /// Whether the place takes a small object now: what says whose the vault is, which stands there already, written again. One that has no
-    /// room for a pack may have it for this.
-    pub async fn takes_writes(&self, owner: &str) -> bool {
-        let key = self.key("owner");
-        let body = self.0.key.seal(Kind::Owner, &key, |out| out.write_all(owner.as_bytes()));
-        match body {
-            Ok(body) => self.0.store.put(&key, body).await.is_ok(),
-            Err(_) => false,
-        }
-    }
-
     /// Pseudonyms that were erased and stood in the vault again when it was claimed; whoever takes them erases them.
     pub fn take_returned(&self) -> HashSet<[u8; 16]> {
         std::mem::take(&mut *self.0.returned.lock().unwrap_or_else(PoisonError::into_inner))
@@ -228,6 +208,11 @@ impl Vault {
     /// Whether the vault keeps anything of this log. While it does not, a missing key file may be made.
     pub async fn exists(store: &dyn VaultStore, log: &str) -> Result<bool, VaultError> {
         Ok(!store.list(&format!("{log}/"), None, 1).await?.is_empty())
+    }
+
+    /// What stands at a name of the vault where something else belongs: a file in place of a folder, or a folder in place of an object.
+    pub fn misplaced(&self) -> Vec<VaultError> {
+        self.0.store.misplaced(&self.0.log)
     }
 
     /// The vault's URL for messages.

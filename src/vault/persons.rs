@@ -28,12 +28,19 @@ use crate::worm::ObjectKey;
 
 /// Who is called what. Clones share it. `Debug` shows how many.
 #[derive(Clone, Default)]
-pub struct Persons(Arc<Mutex<HashMap<[u8; 32], Given>>>);
+pub struct Persons(Arc<Book>);
+
+#[derive(Default)]
+struct Book {
+    given: Mutex<HashMap<[u8; 32], Given>>,
+    /// Of them, those whose entries were taken away and are not written again yet.
+    lost: Mutex<HashSet<[u8; 32]>>,
+}
 
 impl Persons {
     fn book(&self) -> MutexGuard<'_, HashMap<[u8; 32], Given>> {
         // Every change is a single insertion or removal: a panic elsewhere leaves the book whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The pseudonym of the person with this key (`H("person", realm, id)`); `fresh` makes one for whoever has none.
@@ -72,14 +79,32 @@ impl Persons {
         }
     }
 
-    /// Whoever is not among those that the vault has counts as not stored, and is brought to it again; answers how many they are.
-    pub(super) fn keep_stored(&self, present: &HashSet<([u8; 32], [u8; 16])>) -> u64 {
-        let mut lost = 0;
-        for (key, given) in self.book().iter_mut().filter(|(_, given)| given.stored) {
-            given.stored = present.contains(&(*key, given.pseudonym));
-            lost += u64::from(!given.stored);
+    /// Keys and pseudonyms of all who are stored.
+    pub(super) fn stored(&self) -> Vec<([u8; 32], [u8; 16])> {
+        self.book().iter().filter(|(_, given)| given.stored).map(|(key, given)| (*key, given.pseudonym)).collect()
+    }
+
+    /// Of those who were stored, whoever is not among those that the vault has counts as lost, and is brought to it again; whoever is there
+    /// again counts as stored.
+    pub(super) fn keep_stored(&self, stored: &[([u8; 32], [u8; 16])], present: &HashSet<([u8; 32], [u8; 16])>) {
+        let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.book();
+        let of_lost: Vec<_> = lost.iter().filter_map(|key| book.get(key).map(|given| (*key, given.pseudonym))).collect();
+        for (key, pseudonym) in stored.iter().chain(&of_lost) {
+            let Some(given) = book.get_mut(key).filter(|given| given.pseudonym == *pseudonym) else { continue };
+            given.stored = present.contains(&(*key, *pseudonym));
+            if !given.stored {
+                lost.insert(*key);
+            }
         }
-        lost
+    }
+
+    /// How many were stored, were taken away, and are not stored again.
+    pub(super) fn lost(&self) -> u64 {
+        let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = self.book();
+        lost.retain(|key| book.get(key).is_some_and(|given| !given.stored));
+        u64::try_from(lost.len()).unwrap_or(u64::MAX)
     }
 
     /// Forgets whoever has one of these pseudonyms: if they come back they get a new one.

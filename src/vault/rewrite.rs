@@ -17,7 +17,7 @@ const SMALL: u64 = 4 * 1024 * 1024;
 /// When so many small ones lie there.
 const MERGE_AT: usize = 64;
 /// Seals whose packs are looked into at once: each may be some 200 MiB in memory, usually a few KiB.
-const PACKS_AT_ONCE: usize = 4;
+pub(super) const PACKS_AT_ONCE: usize = 4;
 /// Bytes of one merge at most.
 const MERGE_BYTES: u64 = 16 * 1024 * 1024;
 

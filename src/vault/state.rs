@@ -3,14 +3,17 @@
 //!
 //! ```text
 //! state      one object, JSON
+//!   owner      public key of the log whose vault it is (`owner`)
 //!   searched   seals of the log below this one were searched for `erasure` records, and what they tell is here
 //!   persons    pseudonyms whose entries were erased, for good: none is ever given twice
 //!   taken      records whose content was erased, with the places of their packs, as long as packs of that day are kept
 //!   objects    names of the objects of persons that must be there
+//!   packs      by day (UTC), how many seals had packs when they were counted    (`inventory`)
+//!   newest     the newest of these seals, with its day
 //! ```
 //!
-//! All of it but `objects` can be made again from evidence. An older copy of this very object only means that more of the log is searched;
-//! where it is gone, all of it is.
+//! All but what must be there can be made again from evidence. An older copy of this very object means that more of the log is searched, and
+//! that what came since and was taken away is not missed; where it is gone, all of the log is searched.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::PoisonError;
@@ -18,7 +21,7 @@ use std::sync::PoisonError;
 use super::key::Kind;
 use super::persons::{parse_pseudonym, pseudonym_text};
 use super::told::{Places, Told, add, holds, read_places, write_places};
-use super::{Vault, VaultError, persons, rewrite::is_expired};
+use super::{Vault, VaultError, pack, persons, rewrite::is_expired};
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
 use crate::record::canonical::Json;
@@ -34,8 +37,12 @@ pub struct State {
     pub persons: BTreeSet<[u8; 16]>,
     /// Records whose content was erased, or would have been, had it been there.
     pub taken: Places,
-    /// Objects of persons, names below the log.
+    /// Objects of persons that must be there, names below the log.
     pub objects: BTreeSet<String>,
+    /// By day (its first second), how many seals had packs when they were counted, those whose packs were erased since among them.
+    pub packs: BTreeMap<UnixSeconds, u64>,
+    /// Day and index of the newest seal that was counted.
+    pub newest: Option<(UnixSeconds, u64)>,
 }
 
 impl State {
@@ -56,10 +63,15 @@ impl State {
     /// Forgets content whose time would be over by now: what is put back of it is deleted by the day of its pack.
     pub fn expire(&mut self, period: Period, now: UnixSeconds) {
         self.taken.retain(|(_, day), _| !is_expired(*day, period, now));
+        self.packs.retain(|day, _| !is_expired(*day, period, now));
     }
 
     fn to_json(&self) -> Json {
+        let counted =
+            |(day, count): (&UnixSeconds, &u64)| Json::Array(vec![Json::String(pack::day(*day)), Json::String(count.to_string())]);
         Json::object([
+            ("packs", Json::Array(self.packs.iter().map(counted).collect())),
+            ("newest", Json::Array(self.newest.iter().map(|(day, seal)| counted((day, seal))).collect())),
             ("searched", Json::String(self.searched.to_string())),
             ("persons", Json::Array(self.persons.iter().map(|p| Json::String(pseudonym_text(p))).collect())),
             ("taken", write_places(&self.taken)),
@@ -67,10 +79,16 @@ impl State {
         ])
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let json = Json::parse(bytes).ok()?;
+    fn of(json: &Json) -> Option<Self> {
         let texts = |name: &str| json.get(name)?.as_array()?.iter().map(Json::as_str).collect::<Option<Vec<_>>>();
+        let counted = |one: &Json| match one.as_array()? {
+            [day, count] => Some((pack::parse_day(day.as_str()?)?, count.as_str()?.parse().ok()?)),
+            _ => None,
+        };
+        let all_counted = |name: &str| json.get(name)?.as_array()?.iter().map(counted).collect::<Option<Vec<(UnixSeconds, u64)>>>();
         Some(State {
+            packs: all_counted("packs")?.into_iter().collect(),
+            newest: all_counted("newest")?.pop(),
             searched: json.get("searched")?.as_str()?.parse().ok()?,
             persons: texts("persons")?.into_iter().map(parse_pseudonym).collect::<Option<_>>()?,
             taken: read_places(json.get("taken")?.as_array()?),
@@ -82,9 +100,9 @@ impl State {
 /// What a look at the objects of persons found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Watched {
-    /// Objects that are not there any more, or not as they were.
+    /// Objects that must be there and are not, since whenever, and those that others have changed since the last look.
     pub objects: u64,
-    /// Persons who were stored and are not; they are written again when they are met again.
+    /// Persons who were stored and are not, since whenever in this process; they are written again when they are met again.
     pub persons: u64,
     /// Pseudonyms that were erased and stand in the vault again.
     pub back: HashSet<[u8; 16]>,
@@ -93,10 +111,42 @@ pub struct Watched {
 impl Vault {
     /// The state as it is stored now; the empty one where there is none.
     pub async fn stored_state(&self) -> Result<State, VaultError> {
+        Ok(self.find_state().await?.unwrap_or_default())
+    }
+
+    /// The same; `None` where there is none.
+    pub async fn find_state(&self) -> Result<Option<State>, VaultError> {
         let key = self.key("state");
-        let Some(plain) = self.read(Kind::State, &key).await? else { return Ok(State::default()) };
-        State::parse(&plain)
-            .ok_or_else(|| VaultError::damaged(&key, "it is no state of a vault that this version knows; deleted, it is made again"))
+        let Some(json) = self.read_own(Kind::State, &key).await? else { return Ok(None) };
+        let unknown = || VaultError::damaged(&key, "it is no state of a vault that this version knows; deleted, it is made again");
+        State::of(&json).ok_or_else(unknown).map(Some)
+    }
+
+    /// The state that a writer begins with, whose log has this public key: its own, or a new one where there is none. From here on both the
+    /// state and what says whose the vault is are there, so that one that is not there was taken away.
+    pub(super) async fn begin_state(&self, owner: &str) -> Result<State, VaultError> {
+        let owned = self.is_owned_by(owner).await?;
+        self.belongs_to(owner);
+        let found = match self.find_state().await {
+            Err(error @ VaultError::OtherOwner { .. }) => {
+                let advice = "what was erased is learned from evidence again";
+                tracing::error!(%error, advice, "vault.state.refused");
+                None
+            }
+            Ok(None) if owned => {
+                let advice = "somebody deleted what the vault remembers of itself; what was erased is learned from evidence again";
+                tracing::error!(advice, "vault.state.gone");
+                None
+            }
+            other => other?,
+        };
+        if found.is_none() {
+            self.write_own(Kind::State, &self.key("state"), State::default().to_json()).await?;
+        }
+        if !owned {
+            self.write_owner(owner).await?;
+        }
+        Ok(found.unwrap_or_default())
     }
 
     /// The writer's state.
@@ -112,9 +162,7 @@ impl Vault {
         if changed == *state {
             return Ok(());
         }
-        let key = self.key("state");
-        let body = self.0.key.seal(Kind::State, &key, |out| out.write_all(&changed.to_json().to_jcs()))?;
-        self.write(&key, body).await?;
+        self.write_own(Kind::State, &self.key("state"), changed.to_json()).await?;
         *state = changed;
         Ok(())
     }
@@ -140,11 +188,12 @@ impl Vault {
         Ok(missing)
     }
 
-    /// Compares the objects of persons with what this writer wrote and read there. Where something is gone, was changed by others or is
-    /// theirs, all are read again, and whoever is not stored any more counts as such: who comes again is written again, under the same
-    /// pseudonym.
+    /// Compares the objects of persons with what this writer wrote and read there, and with what its state says must be there. Where something
+    /// is gone, was changed by others or is theirs, all are read again, and whoever is not stored any more counts as such: who comes again is
+    /// written again, under the same pseudonym. What is gone stays told until it is there again, or whoever was lost with it is.
     ///
-    /// KNOWN GAP: an older copy with as many bytes as the object that it takes the place of is noticed by the next start only.
+    /// KNOWN GAP: an older copy with as many bytes as the object that it takes the place of is noticed by the next start only, and one of
+    /// other size by this process only.
     pub async fn watch(&self) -> Result<Watched, VaultError> {
         // Nobody merges meanwhile. What is written meanwhile is not among what is known before.
         let _alone = self.0.rewriting.lock().await;
@@ -152,6 +201,7 @@ impl Vault {
         let mut listed: BTreeMap<ObjectKey, u64> =
             self.list_all("persons/").await?.into_iter().map(|listed| (listed.key, listed.size)).collect();
         listed.retain(|key, _| self.is_persons(key));
+        let there: HashSet<String> = listed.keys().filter_map(|key| self.below(key)).map(str::to_owned).collect();
         let gone: HashSet<&ObjectKey> = before.iter().filter(|(key, size)| listed.get(key) != Some(size)).map(|(key, _)| key).collect();
         let foreign = {
             let mut objects = self.0.objects.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,9 +212,11 @@ impl Vault {
             }
             objects.len() > known
         };
-        let mut watched = Watched { objects: u64::try_from(gone.len()).unwrap_or(u64::MAX), ..Watched::default() };
+        let mut watched = Watched::default();
         if !gone.is_empty() || foreign {
             let erased = self.state().await.persons;
+            // Whoever is stored by now is in an object that lies there by now.
+            let stored = self.0.persons.stored();
             let mut present = HashSet::new();
             for (_, entries) in self.persons_objects().await? {
                 for entry in entries {
@@ -174,10 +226,27 @@ impl Vault {
                     present.insert((entry.key, entry.pseudonym));
                 }
             }
-            watched.persons = self.0.persons.keep_stored(&present);
+            self.0.persons.keep_stored(&stored, &present);
         }
-        let names = self.known_objects().keys().filter_map(|key| self.below(key)).map(str::to_owned).collect();
-        self.change_state(|state| state.objects = names).await?;
+        watched.persons = self.0.persons.lost();
+        let (missed, mended) = {
+            let mut missed = self.0.missed.lock().unwrap_or_else(PoisonError::into_inner);
+            missed.extend(gone.iter().filter_map(|key| self.below(key)).map(str::to_owned));
+            missed.retain(|name| !there.contains(name));
+            let mended = if watched.persons == 0 { std::mem::take(&mut *missed) } else { BTreeSet::new() };
+            (missed.clone(), mended)
+        };
+        let known: BTreeSet<String> = self.known_objects().keys().filter_map(|key| self.below(key)).map(str::to_owned).collect();
+        let mut missing = missed;
+        self.change_state(|state| {
+            missing.extend(state.objects.iter().filter(|name| !there.contains(*name) && !known.contains(*name)).cloned());
+            missing.retain(|name| !mended.contains(name));
+            state.objects = known.union(&missing).cloned().collect();
+        })
+        .await?;
+        let replaced = gone.iter().filter_map(|key| self.below(key)).filter(|name| there.contains(*name)).count();
+        watched.objects = u64::try_from(missing.len() + replaced).unwrap_or(u64::MAX);
+        self.0.lost.lock().unwrap_or_else(PoisonError::into_inner).persons = watched.persons.max(watched.objects);
         Ok(watched)
     }
 
@@ -205,10 +274,16 @@ mod tests {
             persons: BTreeSet::from([[1; 16], [2; 16]]),
             taken: Places::from([((3, day("2026-11-20")), ids.clone()), ((9, day("2026-11-21")), ids)]),
             objects: BTreeSet::from(["persons/00".to_owned()]),
+            packs: BTreeMap::from([(day("2026-11-20"), 7), (day("2026-11-21"), 1)]),
+            newest: Some((day("2026-11-21"), 9)),
         };
-        assert_eq!(State::parse(&state.to_json().to_jcs()), Some(state.clone()));
+        assert_eq!(State::of(&state.to_json()), Some(state.clone()));
         state.expire("30d".parse().unwrap(), day("2026-12-21"));
         assert_eq!(state.taken.keys().map(|(seal, _)| *seal).collect::<Vec<_>>(), [9]);
-        assert_eq!(State::parse(b"{}"), None);
+        assert_eq!(state.packs.iter().map(|(at, seals)| (*at, *seals)).collect::<Vec<_>>(), [(day("2026-11-21"), 1)]);
+        state.packs = BTreeMap::new();
+        state.newest = None;
+        assert_eq!(State::of(&state.to_json()), Some(state));
+        assert_eq!(State::of(&Json::object([])), None);
     }
 }

@@ -44,6 +44,12 @@ pub trait VaultStore: Send + Sync + fmt::Debug {
 
     /// Removes an object.
     async fn delete(&self, key: &ObjectKey) -> Result<(), VaultError>;
+
+    /// Names of a log's folder at which something else stands than belongs there; it looks like nothing to all others of these. Only a place
+    /// with folders can have any.
+    fn misplaced(&self, _log: &str) -> Vec<VaultError> {
+        Vec::new()
+    }
 }
 
 /// One object of a listing.
@@ -118,6 +124,22 @@ impl VaultStore for FolderVault {
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), VaultError> {
         self.store.remove(key).await.map_err(|e| VaultError::of_put("delete", e))
+    }
+
+    fn misplaced(&self, log: &str) -> Vec<VaultError> {
+        let mut found = Vec::new();
+        for (name, is_folder) in [("packs", true), ("persons", true), ("erasures", true), ("owner", false), ("state", false)] {
+            // What cannot be looked at is told by whoever reads it.
+            let Ok(there) = std::fs::metadata(self.root.join(log).join(name)) else { continue };
+            let what = match is_folder {
+                true if !there.is_dir() => "something that is no folder stands in the place of this folder of the vault",
+                false if !there.is_file() => "something that is no file stands in the place of this object of the vault",
+                _ => continue,
+            };
+            let what = format!("{what}: take it away, and put back what was there from a backup");
+            found.push(VaultError::damaged(format!("{log}/{name}"), what));
+        }
+        found
     }
 }
 

@@ -230,11 +230,9 @@ async fn what_is_erased_is_gone_and_nothing_else_is() {
     assert!(vault.resolve(&HashSet::from([[1; 16]])).await.unwrap().is_empty());
 }
 
-/// Scenario: the process dies at any step of an erasure. Guarantee: the next one knows of it, gives the person a new pseudonym, and going
-/// through all steps again erases everything.
-#[tokio::test]
-async fn an_erasure_that_broke_off_is_finished() {
-    let intent = Intent {
+/// An erasure of person 1 that has just begun.
+fn of_person_one() -> Intent {
+    Intent {
         random: [1; 16],
         scope: Scope::Person,
         pseudonyms: vec![[1; 16]],
@@ -250,7 +248,14 @@ async fn an_erasure_that_broke_off_is_finished() {
         traces: BTreeSet::new(),
         searched: None,
         done: None,
-    };
+    }
+}
+
+/// Scenario: the process dies at any step of an erasure. Guarantee: the next one knows of it, gives the person a new pseudonym, and going
+/// through all steps again erases everything.
+#[tokio::test]
+async fn an_erasure_that_broke_off_is_finished() {
+    let intent = of_person_one();
     async fn go(vault: &Vault, intent: &Intent) -> Result<(), VaultError> {
         vault.intend(intent).await?;
         for seal in [3, 4] {
@@ -298,23 +303,7 @@ async fn who_is_being_erased_is_somebody_new_at_once() {
         vault.persons().pseudonym([n; 32], || [n; 16]);
     }
     let _packs = vault.put(3, today(), vec![apart(&[1, 2])]).await.unwrap();
-    let intent = Intent {
-        random: [1; 16],
-        scope: Scope::Person,
-        pseudonyms: vec![[1; 16]],
-        forms: Vec::new(),
-        record: None,
-        shared: false,
-        by: None,
-        ground: "asked".into(),
-        ticket: None,
-        taking: Places::new(),
-        absent: Places::new(),
-        known: BTreeSet::new(),
-        traces: BTreeSet::new(),
-        searched: None,
-        done: None,
-    };
+    let intent = of_person_one();
     vault.intend(&intent).await.unwrap();
     assert_eq!(vault.persons().pseudonym([1; 32], || [8; 16]), Given { pseudonym: [8; 16], stored: false });
     assert!(vault.persons().pseudonym([2; 32], || [8; 16]).stored);
@@ -374,6 +363,77 @@ async fn packs_go_when_their_time_is_over_and_not_a_day_earlier() {
     assert_eq!(content(&vault, 3, 1).await, [said(1)]);
     assert!(is_expired(at("2026-11-20T23:59:59Z"), period, at("2026-12-21T00:00:00Z")));
     assert!(!is_expired(at("2026-11-21T00:00:00Z"), period, at("2026-12-21T00:00:00Z")));
+}
+
+/// Scenario: packs are counted; then one is deleted, one becomes junk, one is erased, and those of a day expire, in this order, while more
+/// come. Guarantee: what somebody took is missed by its day, again and again and by the next process too, until it is there again; what was
+/// erased or has expired is not.
+#[tokio::test]
+async fn packs_that_somebody_took_are_missed_until_they_are_back() {
+    let store = memory(false);
+    let vault = claimed(&store).await;
+    let by = |now: &str| ("30d".parse::<crate::retain::Period>().unwrap(), at(now));
+    let soon = by("2026-11-22T10:00:00Z");
+    let yesterday = at("2026-11-20T10:00:00Z");
+    let mut names = Vec::new();
+    for (seal, sealed_at) in [(1, yesterday), (2, yesterday), (4, today()), (5, today())] {
+        names.extend(vault.put(seal, sealed_at, vec![apart(&[u8::try_from(seal).unwrap()])]).await.unwrap().0);
+    }
+    assert_eq!(vault.count_all_packs(5, soon).await.unwrap(), PacksSeen { packs: 4, ..PacksSeen::default() });
+    assert_eq!(vault.state().await.packs.into_values().collect::<Vec<_>>(), [2, 1], "seal 5 is not committed");
+    vault.count_new_packs(6).await.unwrap();
+    vault.count_new_packs(6).await.unwrap();
+    assert_eq!(vault.state().await.packs.into_values().collect::<Vec<_>>(), [2, 2]);
+    let taken = store.objects.lock().unwrap().remove(&names[0].0).unwrap();
+    let day = |text: &str| at(&format!("{text}T00:00:00Z"));
+    for _ in 0..2 {
+        assert_eq!(vault.count_all_packs(6, soon).await.unwrap().missing, BTreeMap::from([(day("2026-11-20"), 1)]));
+        assert_eq!(vault.lost().packs, 1);
+        vault.count_new_packs(6).await.unwrap();
+    }
+    let vault = claimed(&store).await;
+    assert_eq!(open(&store).look_at_packs(soon).await.unwrap().missing.len(), 1);
+    assert_eq!(vault.count_all_packs(6, soon).await.unwrap().lost(), 1, "the next process too");
+    store.objects.lock().unwrap().insert(names[0].0.clone(), taken);
+    assert_eq!((vault.count_all_packs(6, soon).await.unwrap().lost(), vault.lost().packs), (0, 0));
+    let whole = store.objects.lock().unwrap().insert(names[3].0.clone(), Bytes::from_static(b"junk")).unwrap();
+    let seen = vault.count_all_packs(6, soon).await.unwrap();
+    assert_eq!((seen.lost(), seen.short.as_slice()), (1, &[names[3].0.clone()][..]));
+    let (tried, failed) = vault.try_packs(4, 1000).await.unwrap();
+    assert!(tried == 4 && failed.len() == 1 && failed[0].to_string().contains(&names[3].0), "{failed:?}");
+    assert_eq!(vault.try_packs(4, 2).await.unwrap().0, 2, "two that lie evenly among four");
+    store.objects.lock().unwrap().insert(names[3].0.clone(), whole);
+    // An erasure says what it takes before it does, and the state after it.
+    let place = (4, day("2026-11-21"));
+    let taking = Places::from([(place, BTreeSet::from([id(4)]))]);
+    vault.intend(&Intent { taking: taking.clone(), ..of_person_one() }).await.unwrap();
+    vault.erase(4, today(), &HashSet::from([id(4)])).await.unwrap();
+    assert_eq!(vault.count_all_packs(6, soon).await.unwrap().lost(), 0);
+    vault.fulfilled(&of_person_one()).await.unwrap();
+    vault.change_state(|state| state.taken = taking).await.unwrap();
+    assert_eq!(vault.count_all_packs(6, soon).await.unwrap().lost(), 0);
+    let later = by("2026-12-21T00:00:01Z");
+    vault.expire(later.0, later.1).await.unwrap();
+    assert_eq!(vault.count_all_packs(6, later).await.unwrap(), PacksSeen { packs: 1, ..PacksSeen::default() });
+}
+
+#[tokio::test]
+async fn a_vault_that_keeps_things_and_does_not_say_whose_is_damaged() {
+    let store = memory(false);
+    let vault = claimed(&store).await;
+    let _packs = vault.put(3, today(), vec![apart(&[1])]).await.unwrap();
+    for with_state in [true, false] {
+        store.objects.lock().unwrap().remove(&format!("{LOG}/owner")).unwrap();
+        let error = open(&store).is_owned_by("key of the log").await.unwrap_err().to_string();
+        assert!(error.contains("`audit/owner`: it is not there, and other objects of the vault are"), "{error}");
+        if !with_state {
+            store.objects.lock().unwrap().remove(&format!("{LOG}/state")).unwrap();
+        }
+        open(&store).mend_owner("another key").await.unwrap();
+        assert!(open(&store).is_owned_by("key of the log").await.is_err(), "only its own log mends it");
+        open(&store).mend_owner("key of the log").await.unwrap();
+        assert_eq!(open(&store).is_owned_by("key of the log").await.is_ok_and(|owned| owned), with_state);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::{coordinates, replayed};
 use crate::support::otlp::{HttpRequest, http};
-use crate::support::receiver::Site;
 
 /// Keys whose values are what was said to a model, a tool or an agent, and what it answered; of indexed ones how they begin.
 const MESSAGES: [&str; 26] = [
@@ -161,7 +160,7 @@ fn a_story_tells_what_was_said_word_for_word() {
 #[test]
 fn what_was_said_does_not_steer_the_terminal() {
     let said = "one \u{1b}[2Jtwo\nthree \u{202e}four\u{7}";
-    let site = Site::local();
+    let site = crate::erase::site();
     let receiver = site.serve();
     let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let attributes = [attribute("gen_ai.operation.name", "chat"), attribute("gen_ai.output.messages", said)];

@@ -20,6 +20,7 @@ use crate::cli::DemoArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::query::log::{KeySource, TrustedKey};
+use crate::query::opening::Erasures;
 use crate::query::person::Names;
 use crate::query::print;
 use crate::query::scan::{Answer, Request, scan};
@@ -132,7 +133,8 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
 
     let mut request = Request { filter: Default::default(), ..request };
     let related = show::related(&store, &mut request, sender::DECISION_ID, &Names::default()).await?;
-    let told = tell(&related.hits, sender::DECISION_ID, Trust { key: show::key_source(&related), complete: true, flags: "" });
+    let trust = Trust { key: show::key_source(&related), complete: true, flags: "" };
+    let told = tell(&related.hits, sender::DECISION_ID, trust, &Erasures::default());
     let short = told.sections.iter().find(|s| s.heading == "In short").context("the story has no beginning")?;
     say("3. What a reader gets who is no engineer (the beginning of `spanseal show`)")?;
     for item in &short.items {

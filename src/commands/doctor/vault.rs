@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Report;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::commands::output::{absolute, absolute_store};
 use crate::config::{Config, VaultPlace};
 use crate::erase::{EraseError, Undone, undone};
@@ -17,6 +17,11 @@ use crate::tlog::note::VerifierKey;
 use crate::vault::{Options, Vault, VaultError, VaultStore, open_place, open_to_others};
 use crate::worm::local::{Place, probe};
 use crate::worm::{ObjectKey, StoreUrl, WormStore};
+
+/// Packs that are opened at most; of more, as many that lie evenly among them.
+const PACKS_TRIED_MAX: u64 = 1000;
+/// Of those that cannot be read, how many are told by name.
+const PACKS_NAMED_MAX: usize = 10;
 
 pub(super) async fn check(config: &Config, store: Option<&Arc<dyn WormStore>>, report: &mut Report) {
     let Some(place) = &config.content.vault else { return };
@@ -91,6 +96,10 @@ async fn key(
     // Without the log's key (which has a line of its own) nobody knows whose vault it should be.
     let Ok(own) = LogKey::load(&config.log.key_file) else { return };
     let vault = Vault::new(Options { store: Arc::clone(&opened), log: log.clone(), key });
+    let misplaced = vault.misplaced();
+    if !misplaced.is_empty() {
+        return misplaced.iter().for_each(|error| tell(report, error));
+    }
     match vault.is_owned_by(&own.verifier().to_string()).await {
         Ok(true) => {}
         Ok(false) if is_gone(config, (place, opened.as_ref()), store, report).await => return,
@@ -109,6 +118,26 @@ async fn key(
         }
         Err(error) => return tell(report, &error),
     }
+    match vault.refused().await {
+        Ok(refused) => {
+            for error in &refused {
+                report.problem("vault", error.to_string());
+            }
+            if !refused.is_empty() {
+                return;
+            }
+        }
+        Err(error) => return tell(report, &error),
+    }
+    match vault.find_state().await {
+        Ok(Some(_)) => {}
+        Ok(None) => report.problem(
+            "vault",
+            "what it remembers of itself (`state`) is not there: somebody deleted it, and whatever else was taken away cannot be told; `serve` \
+             makes it again from evidence",
+        ),
+        Err(error) => return tell(report, &error),
+    }
     match vault.missing_objects().await {
         Ok(missing) if missing.is_empty() => {}
         Ok(missing) => report.problem(
@@ -121,12 +150,54 @@ async fn key(
         ),
         Err(error) => return tell(report, &error),
     }
+    packs(place, &vault, report).await;
     if let Some(store) = store {
         stays_erased(store, (log, own.verifier()), &vault, report).await;
     }
     match vault.intents().await {
         Ok(intents) if intents.is_empty() => report.ok("vault", format!("it is the vault of this log `{log}`")),
         Ok(intents) => report.warning("vault", format!("{} erasures are begun and not finished; `serve` finishes them", intents.len())),
+        Err(error) => tell(report, &error),
+    }
+}
+
+/// Whether the packs are there, and can be read.
+async fn packs(place: &VaultPlace, vault: &Vault, report: &mut Report) {
+    let found = match vault.look_at_packs((place.retention, SystemClock.now().ceil_seconds())).await {
+        Ok(found) => found,
+        Err(error) => return tell(report, &error),
+    };
+    for (day, seals) in &found.missing {
+        let day = day.to_string();
+        let day = day.split('T').next().unwrap_or_default();
+        let text = format!(
+            "the packs of {seals} seals of {day} are not there any more, and no erasure took them, so what was said in them cannot be shown; \
+             put `packs/{}` back from a backup",
+            day.replace('-', "")
+        );
+        report.problem("vault", text);
+    }
+    for stray in &found.strays {
+        report.warning("vault", format!("`{stray}` is no object of a vault, and nothing reads it; take it away"));
+    }
+    match vault.try_packs(found.packs, PACKS_TRIED_MAX).await {
+        Ok((tried, failed)) => {
+            for error in failed.iter().take(PACKS_NAMED_MAX) {
+                report.problem("vault", format!("{error}; put it back from a backup"));
+            }
+            let told: Vec<String> = failed.iter().map(ToString::to_string).collect();
+            for short in found.short.iter().filter(|short| !told.iter().any(|told| told.contains(*short))).take(PACKS_NAMED_MAX) {
+                report.problem("vault", format!("`{short}` is too short to be a pack; put it back from a backup"));
+            }
+            let (all, bad) = (found.packs, failed.len());
+            match bad {
+                0 if found.missing.is_empty() => {
+                    report.ok("vault", format!("of its {all} packs {tried} were opened, and all of these can be read"))
+                }
+                0..=PACKS_NAMED_MAX => {}
+                _ => report.problem("vault", format!("{bad} of {tried} packs that were tried cannot be read (it has {all})")),
+            }
+        }
         Err(error) => tell(report, &error),
     }
 }

@@ -1,7 +1,7 @@
 //! With a vault the records say the same and hold what was said by commitment; what the vault is given opens every one of them.
 
 use super::*;
-use crate::promote::testing::{event, field, log, span};
+use crate::promote::testing::{event, field, log, pair, span};
 use crate::record::apart::Apart;
 use crate::record::content::COMMITMENT_PREFIX;
 use crate::record::identity::{Given, PersonBook};
@@ -158,6 +158,43 @@ fn preimages_are_those_of_the_contract() {
     let batch = promote(&Promoter::new(vault(true)).unwrap(), &request, false);
     let json = checked(batch.line(&batch.records[0]));
     assert_eq!(at(&json, "output.hash"), h("content", br#"{"gen_ai.completion.0.content":"me","gen_ai.completion.0.role":"assistant"}"#));
+}
+
+/// Scenario: attributes of resource, scope and link that no table knows, members of JSON objects that nobody knows beside some that are
+/// known, and frames without content. Guarantee: none of it is lost; it is all content of the record, each under its own name and as sent.
+#[test]
+fn what_has_no_home_is_kept_in_rest() {
+    let frame = r#"[{"role":"user","parts":[]}]"#;
+    let parameters = r#"{"temperature":0.5,"mirostat":2}"#;
+    let usage = r#"{"input":7,"pondering":{"deep":3}}"#;
+    let mut chat = said(&[
+        ("gen_ai.input.messages", Any::text(frame)),
+        ("llm.input_messages.0.message.role", Any::text("user")),
+        ("llm.invocation_parameters", Any::text(parameters)),
+        ("langfuse.observation.usage_details", Any::text(usage)),
+    ]);
+    let link = [field(1, &[9; 16]), field(2, &[8; 8]), field(4, &pair(b"why", &Any::text("of a link")))].concat();
+    chat.extend(field(13, &link));
+    let resource = field(1, &pair(b"team.motto", &Any::text("of a resource")));
+    let scope = [field(1, b"s"), field(3, &pair(b"variant", &Any::text("of a scope")))].concat();
+    let request = field(1, &[field(1, &resource), field(2, &[field(1, &scope), field(2, &chat)].concat())].concat());
+    let batch = promote(&Promoter::new(vault(false)).unwrap(), &request, false);
+    let record = checked(batch.line(&batch.records[0]));
+    assert_eq!((record.path("parameters.temperature"), at(&record, "usage.input_tokens")), (Some(&Json::Number(0.5)), "7"));
+    assert_eq!(at(&record, "input.captured"), "absent");
+    let rest = batch.apart.pieces.iter().find(|piece| piece.member == "rest").unwrap();
+    let text = |text: &str| Json::string(text);
+    let expected = Json::object([
+        ("gen_ai.input.messages", text(frame)),
+        ("langfuse.observation.usage_details", text(usage)),
+        ("link/0/why", text("of a link")),
+        ("llm.input_messages.0.message.role", text("user")),
+        ("llm.invocation_parameters", text(parameters)),
+        ("resource/team.motto", text("of a resource")),
+        ("scope/variant", text("of a scope")),
+    ]);
+    assert_eq!(String::from_utf8_lossy(batch.apart.content(rest)), expected.to_jcs_string());
+    expect_open(&batch);
 }
 
 /// Scenario: three documents, of which the first says nothing and the last has its text twice. Guarantee: members are named as they lie in

@@ -92,7 +92,12 @@ fn what_is_gone_is_explained_by_an_erasure_or_by_time_or_not_at_all() {
         Reasons { erasures: &erasures, of_traces: &of_traces, retention, now: UnixSeconds(SEALED + now) }.of(&child)
     };
     let by = |record: &str| {
-        Gone::Erased(Erasure { at: "2026-11-21T10:00:00.000000000Z".into(), ground: "Art. 17".into(), record: record.into() })
+        Gone::Erased(Erasure {
+            at: "2026-11-21T10:00:00.000000000Z".into(),
+            ground: "Art. 17".into(),
+            record: record.into(),
+            later: Vec::new(),
+        })
     };
     let erased = by("e1");
     assert_eq!(why(&[erasure(9, &format!("\"{ALICE}\""))], None, 0), erased, "the person stands in another record of the trace");
@@ -142,4 +147,25 @@ async fn junk_beside_a_pack_hides_nothing() {
     assert_eq!(states(&found)[0], "input hello");
     assert!(states(&found)[1].contains("-0000000000000000`: it does not open"), "{:?}", states(&found));
     assert_eq!(problems.len(), 1, "{problems:?}");
+}
+
+/// Scenario: three erasures concern a person, and were found in another order than they were sealed in. Guarantee: told is the first, which
+/// made it true, and the later ones by their records.
+#[test]
+fn of_several_erasures_the_first_is_told_and_the_others_are_named() {
+    const ALICE: &str = "ps:vault:abababababababababababababababab";
+    let erasure = |seal: u64| {
+        hit(
+            seal,
+            &format!(
+                r#"{{"control":{{"act":"erase","filter":"{{\"records\":[[\"20261120\",\"3\",\"{ID}\"]]}}","ground":"of seal {seal}","target":"{ALICE}"}},"id":"e{seal}","kind":"erasure","schema":"spanseal.record/1","source":{{"signal":"control"}},"time":{{"start":"2026-11-21T10:00:00.000000000Z"}}}}"#
+            ),
+        )
+    };
+    let erasures = Erasures::new([9, 7, 8].map(erasure).to_vec());
+    let log = erasure(7).place.log;
+    let told = erasures.of_persons(&log).remove(&[0xab; 16]).unwrap();
+    assert_eq!((told.ground.as_str(), told.record.as_str(), told.later), ("of seal 7", "e7", vec!["e8".to_owned(), "e9".to_owned()]));
+    let content = hit(3, &record(&format!(r#""input":{}"#, committed("x"))));
+    assert_eq!(erasures.that_took(&content).unwrap().record, "e7");
 }

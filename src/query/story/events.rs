@@ -1,5 +1,6 @@
 //! One record in sentences: what happened, then everything known about it.
 
+use super::access;
 use super::change;
 use super::people::People;
 use super::phrases::{action, automation, confidence, reasons};
@@ -400,7 +401,11 @@ impl Told<'_> {
         if self.hit.text("kind") == Some("config_change") {
             self.differences();
         }
-        if let Some(act) = self.quoted("control.act") {
+        if self.hit.text("kind") == Some("access")
+            && let Some(told) = access::sentences(self.hit)
+        {
+            told.into_iter().for_each(|sentence| self.say(sentence));
+        } else if let Some(act) = self.quoted("control.act") {
             let target = self.quoted("control.target").map(|t| format!(" on {t}")).unwrap_or_default();
             self.say(format!("The act was {act}{target}."));
         }

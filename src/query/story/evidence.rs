@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{count, date, list, list_some, moment, number, quote};
+use super::words::{count, date, erased, list, list_some, moment, number, quote, sentence};
 use super::{Item, Trust};
 use crate::clock::UnixNanos;
 use crate::query::Hit;
 use crate::query::log::KeySource;
+use crate::query::opening::Erasures;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
 use crate::worm::Mode;
@@ -195,7 +196,8 @@ pub(in crate::query) fn out_of_range<'a>(hit: &'a Hit, path: &str) -> Option<&'a
 pub(super) fn held(content: Option<&Json>) -> &'static str {
     match content.and_then(|c| c.get("captured")).and_then(Json::as_str) {
         Some("hash") => "held only as a hash",
-        Some("vault") => "kept in the vault, not in the evidence",
+        // Whether it is there still, nobody has looked.
+        Some("vault") => "not in the evidence; it was put into the vault",
         Some("by_reference") => "kept elsewhere by the application; the evidence holds only where",
         Some("redacted") => "blacked out by the application",
         Some("absent") => "not in what was sent",
@@ -214,15 +216,21 @@ fn content_at<'a>(record: &'a Json, path: &str) -> Vec<&'a Json> {
 /// Content that is held, and was not sent: no word of `captured`.
 const FETCHED: &str = "(fetched)";
 
-/// What was said is not in the evidence; how it is held instead.
-pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
+/// What was said is not in the evidence; how it is held instead, or that it was erased.
+pub(super) fn content(known: &[&Hit], erasures: &Erasures) -> Vec<Item> {
     let mut by_way: BTreeMap<&str, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
+    let mut by_erasure: BTreeMap<String, BTreeMap<&str, BTreeSet<usize>>> = BTreeMap::new();
     for (i, hit) in known.iter().enumerate() {
+        let erasure = erasures.that_took(hit).map(|erasure| sentence(&erased(&erasure)));
         for (path, words) in CONTENT {
             for content in content_at(&hit.record, path) {
                 if let Some(way) = content.get("captured").and_then(Json::as_str) {
                     let words = if is_nameless(path, content.get("scheme").and_then(Json::as_str)) { NAMELESS } else { words };
-                    by_way.entry(way).or_default().entry(words).or_default().insert(i + 1);
+                    let of = match &erasure {
+                        Some(erasure) if way == "vault" => by_erasure.entry(erasure.clone()).or_default(),
+                        _ => by_way.entry(way).or_default(),
+                    };
+                    of.entry(words).or_default().insert(i + 1);
                 }
             }
         }
@@ -238,7 +246,7 @@ pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
             "Held only as a keyed hash: {}. Whoever has a copy can check, with the store's identity key, that it is the same; from the hash \
              it cannot be read.",
         ),
-        ("vault", "Kept in the vault, from where it can be erased without harm to any proof: {}."),
+        ("vault", "Kept in the vault when it was sealed, from where it can be erased without harm to any proof: {}."),
         (
             "by_reference",
             "Kept elsewhere by the application, and not fetched from there when it was received: {}. The evidence holds where it lay, and \
@@ -249,13 +257,16 @@ pub(super) fn content(known: &[&Hit]) -> Vec<Item> {
         ("absent", "Not in what was sent, which does not mean that there was none: {}."),
     ];
     let mut items = Vec::new();
+    let named = |pieces: &BTreeMap<&str, BTreeSet<usize>>| {
+        let of = |of: &BTreeSet<usize>| if known.len() == 1 { String::new() } else { format!(" ({})", numbers(of, known.len())) };
+        list(&pieces.iter().map(|(words, records)| format!("{words}{}", of(records))).collect::<Vec<_>>())
+    };
     for (way, sentence) in ways {
         if let Some(pieces) = by_way.get(way) {
-            let of = |of: &BTreeSet<usize>| if known.len() == 1 { String::new() } else { format!(" ({})", numbers(of, known.len())) };
-            let pieces: Vec<String> = pieces.iter().map(|(words, records)| format!("{words}{}", of(records))).collect();
-            items.push(Item::Point(sentence.replace("{}", &list(&pieces))));
+            items.push(Item::Point(sentence.replace("{}", &named(pieces))));
         }
     }
+    items.extend(by_erasure.iter().map(|(erasure, pieces)| Item::Point(format!("{erasure}: {}.", named(pieces)))));
     if !items.is_empty() {
         items.insert(0, Item::Text("Prompts, answers and documents themselves are not in the evidence.".to_owned()));
     }
@@ -412,7 +423,7 @@ pub(super) fn retention(hits: &[&Hit]) -> Vec<Item> {
                     )
                 }
             };
-            Item::Point(super::words::sentence(&words))
+            Item::Point(sentence(&words))
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 //! It says what the records say and nothing more: absent is "not recorded", a claim of the sender is called one, and what is held only
 //! as a hash is said to be. It never judges whether anything conforms to a law.
 
+mod access;
 mod change;
 mod events;
 mod evidence;
@@ -16,9 +17,10 @@ pub(super) use change::in_a_cell;
 pub use evidence::member_in_words;
 pub(super) use evidence::out_of_range;
 pub(super) use review::is_done;
-pub use words::{clean, list, sentence};
+pub use words::{clean, erased, list, sentence};
 
 use super::log::KeySource;
+use super::opening::Erasures;
 use super::{Hit, Standing};
 use crate::record::canonical::Json;
 use people::People;
@@ -85,8 +87,9 @@ pub struct Trust<'a> {
 /// Heading of how content is held.
 const SAID: &str = "What was said";
 
-/// Tells the story of these records, which are in order of time. `asked` is what the reader asked for.
-pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>) -> Story {
+/// Tells the story of these records, which are in order of time. `asked` is what the reader asked for; `erasures` are those of the logs
+/// that hold them. The vault is not looked into: of what no erasure took it is only said where it was when it was sealed.
+pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>, erasures: &Erasures) -> Story {
     let known: Vec<&Hit> = hits.iter().filter(|h| h.is_known()).collect();
     let mut people = People::default();
     let mut sections = Vec::new();
@@ -104,9 +107,9 @@ pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>) -> Story {
     let (heading, events) = chronicle(&known, asked, &mut people);
     section(&heading, events);
     section("Records that contradict each other", contradictions(&known));
-    section("People in this story", people.tell());
+    section("People in this story", people.tell(hits, erasures));
     section("Not recorded", evidence::missing(&known));
-    section(SAID, evidence::content(&known));
+    section(SAID, evidence::content(&known, erasures));
     section("Who says so", evidence::claims(&known, trust.key));
     // Records of unknown formats have no place in the order of events; they stand last wherever records are numbered.
     let ordered: Vec<&Hit> = known.iter().copied().chain(hits.iter().filter(|h| !h.is_known())).collect();

@@ -1,7 +1,9 @@
 //! Persons get letters, so that a pseudonym of 44 characters stands once and not in every sentence.
 
 use super::Item;
-use super::words::{list, quote};
+use super::words::{erased, list, quote};
+use crate::query::Hit;
+use crate::query::opening::Erasures;
 
 /// The persons of a story, in the order of their first appearance.
 #[derive(Debug, Default)]
@@ -34,12 +36,15 @@ impl People {
     }
 
     /// Who they are, as far as the evidence knows.
-    pub(super) fn tell(&self) -> Vec<Item> {
+    pub(super) fn tell(&self, hits: &[Hit], erasures: &Erasures) -> Vec<Item> {
         let mut items = Vec::new();
         for (i, (id, parts)) in self.met.iter().enumerate() {
             let what = match id.strip_prefix("id:") {
                 Some(plain) => format!("the id {} as the application sent it", quote(plain)),
-                None if id.starts_with("ps:vault:") => format!("{id}, a pseudonym; the vault knows whose, until it is told to forget"),
+                None if id.starts_with("ps:vault:") => match erasures.of_person(id, hits) {
+                    Some(erasure) => format!("{id}, a pseudonym; nobody can say any more whose: {}", erased(&erasure)),
+                    None => format!("{id}, a pseudonym; when it was sealed, the vault knew whose"),
+                },
                 None if id.starts_with("ps:") => format!("{id}, a pseudonym; the evidence does not hold the name"),
                 None => quote(id),
             };

@@ -14,7 +14,7 @@ fn sealed_a_day_later(mut hit: Hit) -> Hit {
 
 fn story_of(records: &str, asked: &str, key: KeySource) -> Story {
     let hits = collapse(records.lines().enumerate().map(|(i, line)| sealed_a_day_later(hit(i as u64, line))).collect());
-    tell(&hits, asked, Trust { key, complete: true, flags: " --config audit.yaml" })
+    tell(&hits, asked, Trust { key, complete: true, flags: " --config audit.yaml" }, &Erasures::default())
 }
 
 macro_rules! golden {
@@ -57,7 +57,7 @@ fn two_records_of_one_decision_are_not_two_decisions() {
 #[test]
 fn an_incomplete_story_says_so_at_once() {
     let hits = [hit(0, include_str!("../../../tests/golden/story/bare.jsonl").trim_end())];
-    let story = tell(&hits, "x", Trust { key: KeySource::Pinned, complete: false, flags: "" });
+    let story = tell(&hits, "x", Trust { key: KeySource::Pinned, complete: false, flags: "" }, &Erasures::default());
     assert!(matches!(&story.sections[0].items[0], Item::Text(text) if text.contains("could not be read")));
 }
 
@@ -316,7 +316,7 @@ fn a_lock_that_was_not_read_is_not_vouched_for() {
         let mut segment = (*found.place.segment).clone();
         segment.lock.mode = mode;
         (found.place.seal, found.place.segment) = (std::sync::Arc::new(seal), std::sync::Arc::new(segment));
-        let story = tell(&[found], "d", Trust { key: KeySource::Pinned, complete: true, flags: "" });
+        let story = tell(&[found], "d", Trust { key: KeySource::Pinned, complete: true, flags: "" }, &Erasures::default());
         let text = story.to_text(90).split_whitespace().collect::<Vec<_>>().join(" ");
         assert_says(
             &text,
@@ -365,6 +365,40 @@ fn a_further_attribute_without_a_name_is_told_as_such() {
     };
     assert_says(&held("utf8"), &["the value of one further attribute, whose name is not kept"], &["further attributes"]);
     assert_says(&held("attributes"), &["further attributes"], &["whose name"]);
+}
+
+/// Scenario: what the vault was given, before and after an erasure of the one person and one of the two records. Guarantee: nothing is said of
+/// what the vault has now, and of what was erased when and why, also in the pieces that nobody brings back.
+#[test]
+fn what_was_erased_is_told_from_the_log_alone() {
+    let id = |n: u8| format!("{n:032x}");
+    let person = |n: u8| format!("ps:vault:{n:032x}");
+    let of = |n: u8| {
+        let held = r#"{"bytes":"1","captured":"vault","commitment":"c","scheme":"utf8"}"#;
+        record(&id(n), "inference", &format!(r#""input":{held},"subject":{{"id":"{}"}}"#, person(n)))
+    };
+    let hits = [hit(0, &of(1)), hit(1, &of(2))];
+    let filter = Json::string(&format!(r#"{{"records":[["20261120","0","{}"]],"scope":"person"}}"#, id(1))).to_jcs_string();
+    let erasure = format!(
+        r#"{{"control":{{"act":"erase","filter":{filter},"ground":"asked\u001b","target":"{}"}},"id":"{}","kind":"erasure","schema":"spanseal.record/1","source":{{"signal":"control"}},"time":{{"start":"2026-11-21T10:00:00.000000000Z"}}}}"#,
+        person(1),
+        id(9)
+    );
+    let told = |erasures: &Erasures| {
+        let trust = Trust { key: KeySource::Pinned, complete: true, flags: "" };
+        tell(&hits, "a", trust, erasures).to_text(90).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let knew = |n: u8| format!("{}, a pseudonym; when it was sealed, the vault knew whose.", person(n));
+    let kept = "Kept in the vault when it was sealed, from where it can be erased without harm to any proof: the input";
+    let before = told(&Erasures::default());
+    assert_says(&before, &[&knew(1), &knew(2), &format!("{kept} (all records).")], &["erased on", "is in the vault", "the vault knows"]);
+    let why = format!("rased on 2026-11-21 on the ground \"asked{}\" (erasure record {})", clean("\u{1b}"), id(9));
+    let gone = format!("{}, a pseudonym; nobody can say any more whose: e{why}.", person(1));
+    let after = told(&Erasures::new(vec![hit(2, &erasure)]));
+    assert_says(&after, &[&gone, &knew(2), &format!("{kept} (record 2)."), &format!("E{why}: the input (record 1).")], &[&knew(1)]);
+    // What telemetry calls an erasure is none.
+    let claimed = Erasures::new(vec![hit(2, &erasure.replace(r#""signal":"control""#, r#""signal":"log""#))]);
+    assert_eq!(told(&claimed), before);
 }
 
 /// Scenario: the operator's configuration has a stricter threshold than the application sent. Guarantee: it is told whose the threshold is,

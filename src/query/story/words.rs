@@ -1,6 +1,7 @@
 //! Small things of plain language: dates, lists, quotes, line breaks.
 
 use crate::clock::{UnixNanos, UnixSeconds};
+use crate::query::opening::Erasure;
 use crate::record::canonical::Json;
 
 const MONTHS: [&str; 12] =
@@ -110,6 +111,13 @@ pub(super) fn number(json: &Json) -> String {
         Json::String(text) => text.parse::<u64>().map_or_else(|_| quote(text), grouped),
         other => quote(&other.to_jcs_string()),
     }
+}
+
+/// What became of content, or of who somebody is, to follow "was" or to begin a sentence.
+pub fn erased(Erasure { at, ground, record, later }: &Erasure) -> String {
+    let later = later.iter().map(|record| format!(", later also {}", clean(record))).collect::<String>();
+    let day = at.split('T').next().unwrap_or(at);
+    format!("erased on {} on the ground \"{}\" (erasure record {}{later})", clean(day), clean(ground), clean(record))
 }
 
 /// Upper case at the front.

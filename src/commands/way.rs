@@ -1,0 +1,231 @@
+//! Who does what only the log's one writer can: the running `serve`, asked over its API port, or, where none runs, this process as the
+//! writer. An erasure and the record of a reading go this way.
+
+mod tls;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpStream;
+
+use crate::access;
+use crate::api::{self, Act, Challenge, Proofs};
+use crate::cli::ClientArgs;
+use crate::clock::SystemClock;
+use crate::config::{Config, Listener};
+use crate::erase::{self, Outcome, Sealed};
+use crate::query::story::clean;
+use crate::seal::keys::KeyError;
+use crate::serve::keys::load_vault_key;
+use crate::serve::{Promise, Writer};
+use crate::vault::VaultKey;
+use tls::{Identity, client_config};
+
+/// An erasure reads all evidence, so it takes its time; that the other end is there at all shows earlier.
+const ERASED_WITHIN: Duration = Duration::from_secs(3600);
+/// A reading is one seal; longer than a writer waits for one.
+const RECORDED_WITHIN: Duration = Duration::from_secs(60);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// Who does it.
+pub(super) enum Way {
+    /// A running `serve`.
+    Server { http: reqwest::Client, url: String, key: Box<VaultKey> },
+    /// This process.
+    Own(Box<Writer>),
+}
+
+impl Way {
+    /// Looks whether a server runs; else opens the log.
+    pub(super) async fn open(config: &Config, act: Act, promise: Promise, client: &ClientArgs) -> anyhow::Result<Self> {
+        if let Some(way) = Self::running(config, act, client).await? {
+            return Ok(way);
+        }
+        let writer = Writer::open(config, Arc::new(SystemClock), promise)
+            .await
+            .context("no `serve` answers at `api.endpoint`, so the log is opened here")?;
+        if let (Act::Erase, Some(eraser)) = (act, &writer.eraser) {
+            eraser.finish().await.context("an erasure from before could not be finished")?;
+        }
+        Ok(Way::Own(Box::new(writer)))
+    }
+
+    /// The server that runs; `None` where nobody listens.
+    pub(super) async fn running(config: &Config, act: Act, client: &ClientArgs) -> anyhow::Result<Option<Self>> {
+        let place = config.content.vault.as_ref().with_context(|| match act {
+            Act::Erase => {
+                "the configuration names no vault (`content.vault.url`), so nothing can be erased one by one; only destroying the identity \
+                 key makes keyed pseudonyms say nothing, and everybody's"
+            }
+            Act::Access => "the configuration names no vault (`content.vault.url`), so nothing of it can be read",
+        })?;
+        // Port 0 was a free one, which nobody here knows.
+        if config.api.endpoint.port == 0 {
+            return Ok(None);
+        }
+        let key = match load_vault_key(&place.key_file) {
+            Err(KeyError::Missing(path)) => {
+                bail!("`content.vault.key_file` `{}` does not exist, and without it nothing in the vault can be found", path.display())
+            }
+            other => other?,
+        };
+        let identity = client.client_cert.as_deref().zip(client.client_key.as_deref()).map(|(cert, key)| Identity { cert, key });
+        let way = Way::Server { http: http(&config.api, identity)?, url: url(&config.api), key: Box::new(key) };
+        if !listens(&config.api).await {
+            return Ok(None);
+        }
+        way.expect_spanseal(&config.api).await?;
+        let unread = match act {
+            Act::Erase => !config.api.is_in_the_clear(),
+            // It names nobody but who reads, and does not leave this machine where the port is open on all its addresses.
+            Act::Access => !config.api.is_in_the_clear() || is_here(&config.api),
+        };
+        if !unread {
+            let what = match act {
+                Act::Erase => "who is to be erased",
+                Act::Access => "who reads",
+            };
+            bail!(
+                "spanseal answers at `api.endpoint` `{}`, but over plain HTTP beyond this machine, where others read {what}: set `api.tls`, or \
+                 `api.endpoint` to a loopback address, and start `serve` again; or stop it, and ask again",
+                config.api.endpoint
+            );
+        }
+        Ok(Some(way))
+    }
+
+    /// Somebody listens. Whoever is no spanseal, or does not let this process in, is an error: it might be the log's writer.
+    async fn expect_spanseal(&self, api: &Listener) -> anyhow::Result<()> {
+        let Way::Server { http, url, .. } = self else { return Ok(()) };
+        let asked = http.get(format!("{url}/healthz")).timeout(CONNECT_WITHIN).send().await;
+        match asked {
+            Ok(response) => {
+                let said = response.text().await.unwrap_or_default();
+                if said.trim() == api::HEALTHY {
+                    return Ok(());
+                }
+                bail!("something else than spanseal answers at {url} (`api.endpoint`); stop it, or configure another port")
+            }
+            Err(error) => Err(error.without_url()).with_context(|| {
+                let advice = match &api.tls {
+                    Some(tls) if tls.client_ca_file.is_some() => {
+                        ": it asks for a client certificate of the authority in `api.tls.client_ca_file`; give one with --client-cert and \
+                         --client-key"
+                    }
+                    Some(_) => ": if `api.tls.cert_file` was renewed since `serve` started, start it again",
+                    None => "",
+                };
+                format!("what listens at {url} (`api.endpoint`) does not answer as spanseal does{advice}")
+            }),
+        }
+    }
+
+    /// Has an erasure done.
+    pub(super) async fn erase(&self, wish: &erase::Wish) -> anyhow::Result<Outcome> {
+        match self {
+            Way::Own(writer) => {
+                let eraser = writer.eraser.as_ref().context("this log has no vault")?;
+                Ok(eraser.erase(wish).await?)
+            }
+            Way::Server { http, url, key } => ask(http, url, (Act::Erase, key, "whom to erase"), wish).await,
+        }
+    }
+
+    /// Has a reading recorded.
+    pub(super) async fn record(&self, wish: &access::Wish) -> anyhow::Result<Sealed> {
+        match self {
+            Way::Own(writer) => {
+                let recorder = writer.recorder.as_ref().context("this log has no vault")?;
+                Ok(recorder.record(wish).await?)
+            }
+            Way::Server { http, url, key } => ask(http, url, (Act::Access, key, "who reads what"), wish).await,
+        }
+    }
+
+    /// Lets a log that was opened here go.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Way::Server { .. } => Ok(()),
+            Way::Own(writer) => Ok(writer.close().await?),
+        }
+    }
+}
+
+/// Asks a server for an act, after it has shown that it has the vault key; until then it is not told `what`.
+async fn ask<T: serde::de::DeserializeOwned>(
+    http: &reqwest::Client,
+    url: &str,
+    (act, key, what): (Act, &VaultKey, &str),
+    wish: &impl serde::Serialize,
+) -> anyhow::Result<T> {
+    let path = format!("{url}{}", act.path());
+    let proofs = Proofs::new(key, act).context("no proof can be made of the vault key")?;
+    let own = api::nonce().context("the operating system gives no random bytes")?;
+    let first = http.get(&path).header(api::NONCE, hex::encode(own)).timeout(CONNECT_WITHIN);
+    let challenge: Challenge = answer_of(url, first).await?;
+    let server = api::parse_nonce(&challenge.nonce).filter(|server| proofs.is_server(&own, server, &challenge.proof));
+    let Some(server) = server else {
+        bail!(
+            "what answers at {url} (`api.endpoint`) does not show that it has the vault key of this configuration \
+             (`content.vault.key_file`), so it was not told {what}; find out what listens there"
+        )
+    };
+    let request = serde_json::to_vec(wish)?;
+    let proof = proofs.of_asker(&server, &request);
+    let second = http.post(&path).header(api::NONCE, challenge.nonce).header(api::PROOF, proof);
+    let within = match act {
+        Act::Erase => ERASED_WITHIN,
+        Act::Access => RECORDED_WITHIN,
+    };
+    answer_of(url, second.body(request).timeout(within)).await
+}
+
+/// What is answered, or the refusal as an error.
+async fn answer_of<T: serde::de::DeserializeOwned>(url: &str, request: reqwest::RequestBuilder) -> anyhow::Result<T> {
+    let response = request.send().await.map_err(reqwest::Error::without_url).with_context(|| format!("{url} did not answer; ask again"))?;
+    let (status, body) = (response.status(), response.bytes().await.map_err(reqwest::Error::without_url)?);
+    if status.is_success() {
+        return serde_json::from_slice(&body).with_context(|| format!("the answer of {url} is of another version of spanseal"));
+    }
+    let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+    let said = said.as_ref().and_then(|said| said.get("error")?.as_str());
+    bail!("{} (from the running spanseal at {url})", clean(said.unwrap_or("it refused without a word")))
+}
+
+/// The address by which the API is reached from here.
+fn host(api: &Listener) -> String {
+    match api.endpoint.ip() {
+        Some(IpAddr::V4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.to_string(),
+        _ => api.endpoint.host.clone(),
+    }
+}
+
+/// Whether that address is this machine itself.
+fn is_here(api: &Listener) -> bool {
+    host(api).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn url(api: &Listener) -> String {
+    let scheme = if api.tls.is_some() { "https" } else { "http" };
+    let host = host(api);
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    format!("{scheme}://{host}:{}", api.endpoint.port)
+}
+
+/// Whether anybody listens there at all. Asked below TLS: a port that turns this process away is no sign that no `serve` runs.
+async fn listens(api: &Listener) -> bool {
+    let connected = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect((host(api), api.endpoint.port))).await;
+    matches!(connected, Ok(Ok(_)))
+}
+
+fn http(api: &Listener, identity: Option<Identity<'_>>) -> anyhow::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().connect_timeout(CONNECT_WITHIN).redirect(reqwest::redirect::Policy::none()).no_proxy();
+    let builder = match &api.tls {
+        None => builder.tls_certs_only([]),
+        Some(tls) => builder.tls_backend_preconfigured(client_config(tls, identity)?),
+    };
+    builder.build().context("no client for the API")
+}
