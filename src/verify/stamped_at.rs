@@ -16,6 +16,9 @@ const OBJECTS_MAX: usize = 1000;
 /// Most tokens in a bundle.
 const TOKENS_MAX: usize = 100;
 
+/// Tokens with their SHA-256.
+type Tokens = Vec<(Hash, Vec<u8>)>;
+
 /// A checkpoint with its tokens.
 pub(super) struct StampedSeal {
     pub(super) seal: SealFile,
@@ -33,7 +36,7 @@ impl Published<'_> {
         let prefix = format!("{log}/timestamps/");
         let after = (index > 0).then(|| ObjectKey(format!("{prefix}{index:020}")));
         let mut pages = Pages::new(store, prefix, after);
-        let mut folder: Option<(u64, Vec<(Hash, Vec<u8>)>)> = None;
+        let mut folder: Option<(u64, Tokens)> = None;
         for _ in 0..OBJECTS_MAX {
             let group = pages.next().await?;
             let name = group.as_ref().and_then(|group| {
@@ -41,10 +44,11 @@ impl Published<'_> {
                 parse_timestamp_name(object).map(|(at, short)| (at, short.to_owned()))
             });
             let ends = group.is_none() || name.as_ref().is_some_and(|(at, _)| folder.as_ref().is_some_and(|(before, _)| before != at));
-            if ends && let Some((at, tokens)) = folder.take() {
-                if let Some(stamped) = self.stamped(at, &tokens).await? {
-                    return Ok(Some(stamped));
-                }
+            if ends
+                && let Some((at, tokens)) = folder.take()
+                && let Some(stamped) = self.stamped(at, &tokens).await?
+            {
+                return Ok(Some(stamped));
             }
             let Some(group) = group else { return Ok(None) };
             let Some((at, short)) = name else { continue };

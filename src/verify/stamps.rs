@@ -202,25 +202,28 @@ impl<'a> Stamps<'a> {
         }
     }
 
+    /// A token of a seal that is not there; one is enough to see it.
+    async fn behind(&mut self, scene: Scene<'_>, sink: &mut Sink) {
+        loop {
+            let group = match self.pages.next().await {
+                Ok(None) => return,
+                Ok(Some(group)) => group,
+                Err(error) => return sink.unchecked("timestamps/", None, error),
+            };
+            let named = name_of(scene, &group).filter(|_| group.data().next().is_some());
+            if let Some((object, index, _)) = named {
+                let meaning = "A time stamp of a seal that lies beyond the end of the log: seals at the end are gone, or somebody put it there. \
+                               Compare with checkpoints and receipts kept elsewhere.";
+                let item = Item::new(Kind::TimestampForeign, object, meaning).seal(index);
+                return sink.finding(item.expected("a seal that it belongs to").found("no such seal").lost());
+            }
+        }
+    }
+
     /// What lies behind the last seal, and the notes. `open`: whether seals may lie there that were not read.
     pub(super) async fn end(mut self, scene: Scene<'_>, open: bool, sink: &mut Sink) {
-        while !open {
-            match self.pages.next().await {
-                Ok(None) => break,
-                Ok(Some(group)) => {
-                    let Some((object, index, _)) = name_of(scene, &group).filter(|_| group.data().next().is_some()) else { continue };
-                    let meaning = "A time stamp of a seal that lies beyond the end of the log: seals at the end are gone, or somebody put it \
-                                   there. Compare with checkpoints and receipts kept elsewhere.";
-                    let item = Item::new(Kind::TimestampForeign, object, meaning).seal(index);
-                    sink.finding(item.expected("a seal that it belongs to").found("no such seal").lost());
-                    // One is enough to see it.
-                    break;
-                }
-                Err(error) => {
-                    sink.unchecked("timestamps/", None, error);
-                    break;
-                }
-            }
+        if !open {
+            self.behind(scene, sink).await;
         }
         let no_roots = "Time stamps were not checked: whether their authorities are to be believed only you can say. Bring their root certificates with \
                         --tsa-roots. Nothing is concluded from them.";
