@@ -1,8 +1,8 @@
 //! The one task that owns the log: collects batches, seals them in groups, commits, answers, publishes.
 //!
 //! Order of one seal: (1) segments are put and their locks read back, while the vault takes what their records keep apart, (2) the seal is
-//! signed, (3) its create-only put commits it, (4) the waiters are answered, (5) `checkpoint` is published at an interval, by a task of its
-//! own (`publisher`). A crash before 3 leaves orphans that no seal names, those in the vault until the next start; a crash between 3 and 4
+//! signed, (3) its create-only put commits it, (4) the waiters are answered, (5) tiles and `checkpoint` are published at an interval, by a
+//! task of its own (`publisher`). A crash before 3 leaves orphans that no seal names, those in the vault until the next start; a crash between 3 and 4
 //! costs a resend, which the window of duplicates recognises.
 
 mod apart;
@@ -26,6 +26,7 @@ use super::publisher::{Publisher, Publishing};
 use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening, expect_identity};
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
+use super::tiles::{self, Recent, Tiler};
 use super::window::WindowReader;
 use super::{Counters, Pool, Receipt, SealerHandle, Submission, SubmitError};
 use crate::clock::{Clock, UnixSeconds};
@@ -164,7 +165,21 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     let (status, watching) = watch::channel(Status::default());
     let now = Instant::now();
     let key = Arc::new(key);
+    let config_sha256 = Hash::of(options.configuration.as_bytes());
+    let recent = Arc::new(Recent::default());
+    let parts = tiles::Parts {
+        store: Arc::clone(&store),
+        log: log.clone(),
+        key: key.verifier().clone(),
+        classes: Arc::clone(&classes),
+        config_sha256,
+        clock: Arc::clone(&clock),
+        locked: checkpoint_lock,
+        stats: Arc::clone(&stats),
+    };
     let publisher = Publisher {
+        tiler: Tiler::new(parts, Arc::clone(&recent)),
+        recent,
         store: Arc::clone(&store),
         log: log.clone(),
         key: Arc::clone(&key),
@@ -175,7 +190,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     };
     let mut sealer = Sealer {
         _guard: opened.guard,
-        config_sha256: Hash::of(options.configuration.as_bytes()),
+        config_sha256,
         range: opened.newest.as_ref().map(SealFile::range_after).unwrap_or_default(),
         newest: opened.newest,
         careful: opened.careful,
@@ -209,7 +224,8 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     sealer.fence(options.fence).await?;
     let found = previous.as_ref().map(|seal| seal.statement.sealed_at);
     sealer.clean_vault(previous).await?;
-    let publishing = publisher.start(sealer.newest.as_ref()).await?;
+    // Boxed, because it is waited for inside of what waits for the start of everything.
+    let publishing = Box::pin(publisher.start(sealer.newest.as_ref())).await?;
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
     Ok((handle, SealerTask { join, stop, hurry, status: watching, stats, found }))

@@ -147,7 +147,8 @@ impl NoteSigner {
         format!("{text}\n{line}")
     }
 
-    fn signature_line(&self, text: &str) -> String {
+    /// One line of a note: this key's signature over `text`.
+    pub(crate) fn signature_line(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes()).to_bytes();
         SignatureLine { name: self.verifier.name.clone(), id: self.verifier.id, signature: signature.to_vec() }.to_string()
     }

@@ -115,7 +115,7 @@ impl Tile {
 }
 
 impl Resource {
-    /// Reads a key below the log (`tile/…`). `None` for everything that the specification would not write just so: leading zeros, groups
+    /// Reads a key below the log (`tile/...`). `None` for everything that the specification would not write just so: leading zeros, groups
     /// without or with too many digits, a width of 0 or 256, levels over 63, numbers that no tree of 2^64 entries has.
     pub fn parse(path: &str) -> Option<Self> {
         let (level, place) = path.strip_prefix("tile/")?.split_once('/')?;

@@ -403,6 +403,9 @@ fn included(json: &Json, statement: &Statement, place: &Inclusion, note: &str, k
     if let Some(next) = &statement.next_vkey
         && Some(checkpoint.size.0) == statement.index.checked_add(1)
     {
+        if next == key || next.name() != key.name() {
+            return Err(refused("the seal announces a key that is not a new one of the same origin"));
+        }
         let note = SignedNote::parse(note).map_err(|e| refused(format!("checkpoint: {e}")))?;
         note.verify(next).map_err(|e| refused(format!("the seal announces a key that did not sign it: {e}")))?;
     }

@@ -7,11 +7,11 @@ use crate::tlog::{Hash, LeafHash, TreeSize};
 /// A full tile and its nodes.
 pub type Full = (Tile, Vec<Hash>);
 
-/// The nodes of the tiles that are not full yet, at most 255 a level.
+/// The nodes of the tiles that are not full yet, at most 255 a level, and the compact range that they fold to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edge {
-    size: u64,
     levels: Vec<Vec<Hash>>,
+    range: CompactRange,
 }
 
 impl Edge {
@@ -23,19 +23,28 @@ impl Edge {
             let width = nodes_at(level, size) % u64::from(WIDTH);
             u64::try_from(nodes.len()).is_ok_and(|nodes| nodes == width)
         });
-        (fits && levels.len() == usize::from(HEIGHT)).then_some(Edge { size: size.0, levels })
+        (fits && levels.len() == usize::from(HEIGHT)).then_some(())?;
+        let mut nodes = Vec::new();
+        for level in levels.iter().rev() {
+            let mut part = CompactRange::new();
+            for node in level {
+                part.append(LeafHash(*node));
+            }
+            nodes.extend_from_slice(part.nodes());
+        }
+        Some(Edge { levels, range: CompactRange::from_nodes(size, nodes)? })
     }
 
     /// Leaves so far.
     pub fn size(&self) -> TreeSize {
-        TreeSize(self.size)
+        self.range.size()
     }
 
     /// Appends a leaf. Answers with the full tiles that it completes, lowest level first.
     pub fn push(&mut self, leaf: LeafHash) -> Vec<Full> {
         let mut completed = Vec::new();
         let mut node = leaf.0;
-        self.size = self.size.saturating_add(1);
+        self.range.append(leaf);
         for level in 0..HEIGHT {
             if self.levels.len() <= usize::from(level) {
                 self.levels.push(Vec::new());
@@ -48,7 +57,7 @@ impl Edge {
             let full = std::mem::take(nodes);
             // Nodes of a level: 256 of them are a perfect subtree, whose root is theirs.
             node = root_over(&full);
-            let number = (nodes_at(level, TreeSize(self.size)) / u64::from(WIDTH)).saturating_sub(1);
+            let number = (nodes_at(level, self.size()) / u64::from(WIDTH)).saturating_sub(1);
             completed.extend(Tile::new(level, number, WIDTH).map(|tile| (tile, full)));
         }
         completed
@@ -60,16 +69,8 @@ impl Edge {
     }
 
     /// The same edge as the compact range of the tree, which seals state.
-    pub fn range(&self) -> CompactRange {
-        let mut nodes = Vec::new();
-        for level in self.levels.iter().rev() {
-            let mut part = CompactRange::new();
-            for node in level {
-                part.append(LeafHash(*node));
-            }
-            nodes.extend_from_slice(part.nodes());
-        }
-        CompactRange::from_nodes(self.size(), nodes).unwrap_or_default()
+    pub fn range(&self) -> &CompactRange {
+        &self.range
     }
 }
 

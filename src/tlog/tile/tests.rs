@@ -158,11 +158,11 @@ fn tiles_give_the_roots_and_proofs_of_the_tree() {
         |_| true,
         |size, tiles, range, edge| {
             let tree = &leaves[..usize::try_from(size.0).unwrap()];
-            assert_eq!(&edge.range(), range);
+            assert_eq!(edge.range(), range);
             assert_eq!(edge.size(), size);
             let levels =
                 (0..8).map(|l| edge.partials().find(|(t, _)| t.level() == l).map(|(_, n)| n.to_vec()).unwrap_or_default()).collect();
-            assert_eq!(Edge::from_levels(size, levels).unwrap().range(), *range);
+            assert_eq!(Edge::from_levels(size, levels).unwrap().range(), range);
             assert!(Edge::from_levels(TreeSize(size.0 + 1), vec![]).is_none_or(|_| (size.0 + 1).is_multiple_of(1 << 56)));
             let expected: Vec<Tile> = changed(TreeSize(0), size).collect();
             assert!(expected.len() == tiles.len() && expected.iter().all(|t| tiles.contains_key(t)));
@@ -223,7 +223,7 @@ fn another_implementation_reads_the_tiles() {
             if size.0 == 0 {
                 return;
             }
-            assert_eq!(&edge.range(), range);
+            assert_eq!(edge.range(), range);
             let reader = Reader(tiles);
             let root = tlog_tiles::Hash(range.root().0.0);
             let theirs = tlog_tiles::TileHashReader::new(size.0, root, &reader);
