@@ -156,6 +156,18 @@ pub fn claim(token: &[u8]) -> Result<Claim, TokenError> {
     Ok(Claim { imprint: info.imprint(), at: info.at })
 }
 
+/// Whether a token names, as its signer, an authority that leads to a trusted root, whatever it says and however it is signed: one of that kind
+/// that does not hold is no stranger's.
+pub fn names_trusted(token: &[u8], roots: &Roots) -> bool {
+    let named = || {
+        let signed = Signed::parse(token)?;
+        let at = info::Info::parse(signed.content)?.at;
+        let signer = signed.signer()?;
+        Ok::<_, TokenError>(roots.path(&signer, &signed.certificates, at).trust)
+    };
+    matches!(named(), Ok(Trust::Trusted { .. }))
+}
+
 /// Verifies a token over a SHA-256. Everything but the path must hold; whether the authority is trusted is in the answer.
 pub fn verify(token: &[u8], over: Hash, roots: &Roots) -> Result<Stamp, TokenError> {
     verify_reply(token, over, roots, None)

@@ -247,9 +247,23 @@ async fn a_proof_tells_what_its_time_stamps_are_worth() {
     use base64::Engine;
     let encoded = |token: Vec<u8>| base64::engine::general_purpose::STANDARD.encode(token);
     refuse(&|b| b.timestamps.push("not base64!".into()), "not base64");
-    refuse(&|b| b.timestamps.push(encoded(b"no token".to_vec())), "not a time stamp token");
     refuse(&|b| b.timestamps.push(encoded(authority.token([9; 32], &time(40)))), "the token is over 0909");
-    refuse(&|b| b.timestamps.push(encoded(authority.token_with(stamped(&forge, 3), &time(40), |p| p.named = vec![0; 32]))), "not sound");
+    refuse(
+        &|b| b.timestamps.push(encoded(authority.token_with(stamped(&forge, 3), &time(40), |p| p.digest = Some(vec![0; 32])))),
+        "not sound",
+    );
+    // What anybody could have put there counts for nothing.
+    for stray in [
+        b"no token".to_vec(),
+        stranger.token([9; 32], &time(40)),
+        authority.token_with(stamped(&forge, 3), &time(40), |p| p.named = vec![0; 32]),
+    ] {
+        let mut bundle = good.clone();
+        bundle.timestamps.push(encoded(stray));
+        let report = told(&bundle, &others);
+        assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+        assert_eq!(report.result.unwrap().stamps.uncounted.len(), 2);
+    }
     // The tokens bind the very text of the checkpoint, signatures included.
     refuse(&|b| b.checkpoint.push_str("\u{2014} other AAAAAAAA\n"), "the token is over");
     refuse(&|b| b.timestamps = vec![encoded(authority.token(stamped(&forge, 3), &time(-400)))], "timestamp_early");

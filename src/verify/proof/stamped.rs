@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Bundle, ProofError, refused};
 use crate::clock::UnixSeconds;
-use crate::timestamp::{Held, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, verify};
+use crate::timestamp::{Held, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, names_trusted, verify};
 use crate::tlog::Hash;
 
 /// What an authority that the auditor trusts says of the checkpoint.
@@ -31,7 +31,8 @@ pub struct Stamps {
 }
 
 impl Bundle {
-    /// Verifies its time stamps. One that is not sound, or is over something else, refuses the bundle: somebody put it there.
+    /// Verifies its time stamps. One that names an authority of a trusted root, and is not sound or over something else, refuses the bundle; what
+    /// anybody could have put there is told and counts for nothing.
     pub(super) fn stamps(&self, roots: &Roots) -> Result<Stamps, ProofError> {
         let checkpoint = Hash::of(self.checkpoint.as_bytes());
         let mut decoded = Vec::new();
@@ -60,8 +61,10 @@ impl Bundle {
                         stamps.uncounted.push(format!("a time stamp by `{authority}`, which leads to no root that you brought: {why}"));
                     }
                 },
-                Err(TokenError::Unsupported(why)) => stamps.uncounted.push(format!("a time stamp that this version cannot judge: {why}")),
-                Err(error) => return Err(refused(format!("timestamps: {error}"))),
+                Err(error @ (TokenError::Foreign { .. } | TokenError::Unsound(_))) if names_trusted(bytes, roots) => {
+                    return Err(refused(format!("timestamps: {error}")));
+                }
+                Err(error) => stamps.uncounted.push(error.to_string()),
             }
         }
         let all: Vec<Held<'_>> = tokens.iter().map(|(hash, over, stamp)| Held { hash: *hash, over: *over, stamp }).collect();
