@@ -14,12 +14,14 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use crate::clock::UnixNanos;
 use crate::config::{Endpoint, Environment, Overrides, PrintFormat};
 use crate::lint::Finding;
+use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
     VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
-    parse_framework, parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_store, parse_ticket, parse_to, parse_vkey,
+    parse_framework, parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_roots, parse_store, parse_ticket, parse_to,
+    parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
@@ -159,6 +161,24 @@ impl KeyArgs {
     }
 }
 
+/// The roots of time stamping authorities that an auditor brings.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RootArgs {
+    /// Root certificates (PEM) of time stamping authorities; without them time stamps count for nothing. May be repeated
+    #[arg(long, value_name = "FILE", value_parser = parse_roots)]
+    pub tsa_roots: Vec<Roots>,
+}
+
+impl RootArgs {
+    /// Those of all files.
+    pub fn joined(&self) -> Roots {
+        self.tsa_roots.iter().fold(Roots::default(), |mut all, more| {
+            all.join(more.clone());
+            all
+        })
+    }
+}
+
 /// The witnesses that an auditor trusts.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TrustArgs {
@@ -240,6 +260,9 @@ pub struct VerifyArgs {
     /// Last seal to verify: an index, a date (the whole day) or a time
     #[arg(long, value_name = "SEAL|TIME", value_parser = parse_bound_to)]
     pub to: Option<Bound>,
+    /// Time stamping authorities to trust.
+    #[command(flatten)]
+    pub tsa_roots: RootArgs,
     /// A checkpoint kept from earlier (or a proof, which holds one): show that the log extends it
     #[arg(long, value_name = "FILE", value_parser = parse_checkpoint)]
     pub since_checkpoint: Option<UnverifiedCheckpoint>,
@@ -415,6 +438,9 @@ pub struct CheckArgs {
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
+    /// Time stamping authorities to trust.
+    #[command(flatten)]
+    pub tsa_roots: RootArgs,
     /// Witnesses to trust.
     #[command(flatten)]
     pub trust: TrustArgs,

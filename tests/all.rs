@@ -40,6 +40,7 @@ mod simulation;
 mod tidy;
 mod tiles;
 mod tamper;
+mod timestamps;
 mod vault_bucket;
 mod vault_damage;
 mod vault_place;

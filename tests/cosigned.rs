@@ -6,7 +6,7 @@ use spanseal::clock::UnixSeconds;
 use spanseal::tlog::cosignature::Cosigner;
 use spanseal::tlog::note::{UnverifiedCheckpoint, checkpoint_text};
 use spanseal::tlog::{Hash, RootHash, TreeSize};
-use spanseal::verify::{Bound, Evidence, Options, RecordAt, Report, Verdict, Wanted, check_seen, prove_published, verify};
+use spanseal::verify::{Bound, Evidence, Options, Others, RecordAt, Report, Verdict, Wanted, check_with, prove_published, verify};
 use spanseal::worm::{Lock, Locks, Mode, ObjectKey, WormStore, below, cosignature_name};
 
 fn witness(n: u8) -> Cosigner {
@@ -225,7 +225,12 @@ async fn a_proof_stands_below_the_first_checkpoint_that_was_cosigned() {
         for seal in 0..=usize::try_from(cosigned).unwrap() {
             let bundle = prove(&forge, seal, &wanted).await;
             assert_eq!((bundle.log.size, bundle.cosignatures.len()), (TreeSize(cosigned + 1), 1), "{seal} below {cosigned}");
-            let report = check_seen(&bundle.to_bytes(), &key, (&[one.public().clone()], None), UnixSeconds(NOW + 100));
+            let report = check_with(
+                &bundle.to_bytes(),
+                &key,
+                &Others { witnesses: vec![one.public().clone()], ..Others::default() },
+                UnixSeconds(NOW + 100),
+            );
             assert_eq!(report.verdict, Verdict::Verified, "{seal} below {cosigned}: {}", report.to_text());
             assert!(report.result.unwrap().is_published());
         }

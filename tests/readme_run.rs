@@ -200,6 +200,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
     write!(yaml, "\n{RECEIVERS}api: {{endpoint: '127.0.0.1:{api}'}}\n").unwrap();
     made(&reader.at("spanseal.yaml"), &yaml);
     made(&reader.at("free.yaml"), &format!("{RECEIVERS}api: {{endpoint: '127.0.0.1:0'}}\n"));
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/timestamps/root.pem"), reader.at("tsa-root.pem")).unwrap();
     std::os::unix::fs::symlink(BINARY, reader.at("spanseal")).unwrap();
     let mut run = 0;
     for block in blocks.iter().filter(|b| b.mark == "sh") {

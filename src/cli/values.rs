@@ -12,6 +12,7 @@ use crate::config::{self, Endpoint};
 use crate::erase::Text;
 use crate::lint;
 use crate::record::canonical::Json;
+use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{NoteError, UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
@@ -182,6 +183,17 @@ pub(super) fn parse_checkpoint(path: &str) -> Result<UnverifiedCheckpoint, Strin
     };
     let read = note.and_then(|note| UnverifiedCheckpoint::parse(&note).map_err(|why| why.to_string()));
     read.map_err(|why| format!("the file holds no signed checkpoint ({why}); give a log's `checkpoint`, or a proof, as it was kept"))
+}
+
+/// Longest file that may hold roots, bytes: the bundles that systems ship have a quarter of a megabyte.
+const ROOTS_FILE_MAX: u64 = 4 * 1024 * 1024;
+
+/// A file of root certificates.
+pub(super) fn parse_roots(path: &str) -> Result<Roots, String> {
+    let mut inside = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(ROOTS_FILE_MAX).read_to_end(&mut inside));
+    read.map_err(|error| format!("the roots cannot be read: {error}"))?;
+    Roots::from_pem(&inside).map_err(|why| format!("the file holds no roots that could be used: {why}"))
 }
 
 /// A key holds two plus signs, which a path hardly does; a path holds a slash or a dot.

@@ -18,6 +18,7 @@ mod rules;
 mod section;
 #[cfg(test)]
 mod tests;
+mod timestamping;
 mod units;
 mod vault;
 mod witnesses;
@@ -38,6 +39,7 @@ use crate::elsewhere;
 use crate::promote;
 use crate::receive::{TlsFiles, listen};
 use crate::retain::{Classes, Period};
+use crate::stamping;
 use crate::tlog::Hash;
 use crate::vault::Persons;
 use crate::witness::client::Place;
@@ -295,6 +297,11 @@ pub struct Log {
     pub origin: String,
     /// `key_file`: the signing key, which belongs to this log alone. Default `./spanseal.key`.
     pub key_file: PathBuf,
+    /// `timestamping` and `timestamp_interval`: time stamping authorities (RFC 3161), at most 8, asked in their order; one good token is
+    /// enough. Each has a `url` (plain `http://` is allowed: tokens are signed), a `ca_file` with the roots that its tokens must lead to, and for
+    /// https an optional `tls_ca_file`. By default none. `timestamp_interval` is between two stamped checkpoints, 10s to 7 days (`168h`), default 1h: 8760 tokens of
+    /// some 6 KB a year are 50 MB of locked objects, and authorities that are free ask for no more than a few requests an hour.
+    pub timestamping: stamping::Options,
     /// `witnesses`: who is asked to cosign the log's checkpoints; nobody by default, at most 16.
     pub witnesses: Vec<Place>,
     /// `witness_quorum`: how many of them must have cosigned what counts as cosigned in the figures. Default all of them: a claim that is

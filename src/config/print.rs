@@ -96,6 +96,17 @@ impl Config {
         ])
     }
 
+    fn timestamping_json(&self) -> Option<Json> {
+        let authorities = self.log.timestamping.authorities.iter().map(|authority| {
+            object(vec![
+                ("url", text(&authority.url)),
+                ("ca_file", path(&authority.ca_file)),
+                ("tls_ca_file", authority.tls_ca_file.as_deref().and_then(path)),
+            ])
+        });
+        Some(Json::Array(authorities.collect()))
+    }
+
     fn promotion_json(&self) -> Json {
         object(vec![
             ("dialects", self.promotion.dialects.as_deref().and_then(texts)),
@@ -205,6 +216,8 @@ impl Config {
             ("witnesses", Some(Json::Array(witnesses.collect()))),
             ("witness_quorum", quorum.map(|quorum| Json::Number(f64::from(quorum)))),
             ("witness_interval", text(show_duration(of.witness_interval))),
+            ("timestamping", self.timestamping_json()),
+            ("timestamp_interval", text(show_duration(of.timestamping.interval))),
         ])
     }
 

@@ -277,9 +277,9 @@ fn log(mut at: Section<'_>) -> Result<Log, ConfigError> {
     })?;
     let key_file = at.value("key_file", PathBuf::from("./spanseal.key"), path)?;
     let (witnesses, witness_quorum, witness_interval) = witnesses::witnesses(&mut at)?;
-    at.comes_later("timestamping", "time stamps are not in this version; remove the key")?;
+    let timestamping = super::timestamping::timestamping(&mut at)?;
     at.finish()?;
-    Ok(Log { name, origin, key_file, witnesses, witness_quorum, witness_interval })
+    Ok(Log { name, origin, key_file, witnesses, witness_quorum, witness_interval, timestamping })
 }
 
 fn seal(mut at: Section<'_>) -> Result<Seal, ConfigError> {

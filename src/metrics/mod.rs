@@ -10,6 +10,7 @@ mod prometheus;
 mod receive;
 mod seal;
 mod store;
+mod stamping;
 pub mod table;
 mod witness;
 
@@ -21,6 +22,7 @@ pub use process::Process;
 pub use prometheus::CONTENT_TYPE;
 pub use receive::ReceiveFigures;
 pub use seal::SealFigures;
+pub use stamping::StampingFigures;
 pub use store::ObservedStore;
 pub use table::{Instrument, Kind};
 pub use witness::WitnessFigures;

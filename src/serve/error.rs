@@ -30,6 +30,9 @@ pub enum ServeError {
     /// Places that content is fetched from.
     #[error(transparent)]
     Elsewhere(#[from] PlaceError),
+    /// Time stamping authorities.
+    #[error("time stamps: {0}")]
+    Stamping(String),
     /// The store could not be opened.
     #[error(transparent)]
     Store(#[from] worm::OpenError),

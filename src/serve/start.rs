@@ -15,11 +15,12 @@ use crate::api::{self, Act, Acts, Api, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
-use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures, WitnessFigures};
+use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures, StampingFigures, WitnessFigures};
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
 use crate::seal::{Pool, SealerHandle, SealerTask};
+use crate::stamping::{self, Stamper, Stamping};
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::vault::Vault;
@@ -58,6 +59,7 @@ pub struct Serving {
     standing: Arc<Standing>,
     api_port: Listening,
     keeper: Option<Keeper>,
+    stamping: Option<Stamping>,
     witnesses: Option<Collecting>,
     exporter: Option<Exporter>,
 }
@@ -86,6 +88,11 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let elsewhere = match config.content.references.from.as_slice() {
         [] => None,
         _ => Some(Arc::new(Elsewhere::open(&config.content.references, &config.store.options().s3).await?)),
+    };
+
+    let stamper = match config.log.timestamping.authorities.as_slice() {
+        [] => None,
+        _ => Some(Stamper::open(&config.log.timestamping).await.map_err(ServeError::Stamping)?),
     };
 
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
@@ -154,6 +161,20 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         let today = Today { status: task.status.clone(), found, opened, stats: Arc::clone(&task.stats) };
         Keeper::start(vault, place.retention, eraser.clone(), today)
     });
+    let stamping = stamper.map(|stamper| {
+        metrics.register(Arc::new(StampingFigures {
+            figures: stamper.figures(),
+            stats: Arc::clone(&task.stats),
+            clock: Arc::clone(&clock),
+        }));
+        stamper.start(stamping::Parts {
+            store: Arc::clone(&store),
+            log: config.log.name.clone(),
+            classes: Arc::new(config.retention.classes.clone()),
+            clock: Arc::clone(&clock),
+            status: task.status.clone(),
+        })
+    });
     let state = ReceiverState {
         promoter: Arc::new(promoter),
         sealer: sealer.clone(),
@@ -165,7 +186,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
     acts.opened(eraser, recorder);
-    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, witnesses, exporter })
+    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, stamping, witnesses, exporter })
 }
 
 fn receive_options(config: &Config) -> receive::Options {
@@ -197,13 +218,14 @@ impl Serving {
             },
             () = self.receiver.failed() => ServeError::Ended { task: "an OTLP listener", reason: "its accept loop stopped".to_owned() },
             why = Keeper::failed(self.keeper.as_mut()) => ServeError::Ended { task: "the vault's keeper", reason: why },
+            why = Stamping::failed(self.stamping.as_mut()) => ServeError::Ended { task: "the time stamping", reason: why },
             why = failed(self.witnesses.as_mut()) => ServeError::Ended { task: "the client of the witnesses", reason: why },
             () = self.api_port.failed() => ServeError::Ended { task: "the API listener", reason: "its accept loop stopped".to_owned() },
         }
     }
 
     /// Stops in this order: let the writer close its seals early; stop accepting; refuse new work retryably; let open requests reach their
-    /// receipt; leave the vault alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
+    /// receipt; leave the vault and the time stamps alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
     /// cosigned; stop the API; push the last figures.
     pub async fn drain(self) -> Result<(), ServeError> {
         self.standing.drain();
@@ -212,6 +234,10 @@ impl Serving {
         // An erasure that is under way is finished at the next start.
         if let Some(keeper) = self.keeper {
             keeper.stop().await;
+        }
+        // What was not stamped yet is stamped by the next process.
+        if let Some(stamping) = self.stamping {
+            stamping.stop().await;
         }
         let sealed = self.task.drain().await;
         // The last seal too is better cosigned; but a witness that is away keeps nobody from stopping.

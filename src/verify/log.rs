@@ -21,6 +21,7 @@ use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::locks::Held;
 use super::objects::{Outcome, Scene, Sealed, check_sealed};
 use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
+use super::stamps::{Attached, Stamps, Timestamped};
 use super::tiles::Tiles;
 use super::{Bound, Options, Progress, is_for, is_named};
 use crate::clock::UnixSeconds;
@@ -82,6 +83,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
             }
         }
     }
+    let timestamped = walk.end_stamps().await;
     walk.end(&mut total, &mut configurations).await;
     strangers.end(configurations.witnesses(), &mut total.sink);
     configurations.end(&mut total.sink);
@@ -104,6 +106,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         segments: total.segments,
         records: total.records,
         bytes: total.bytes,
+        timestamped,
         name: log.to_owned(),
         covered,
         cosigned: Some(cosigned).filter(|_| !options.witnesses.is_empty()),
@@ -192,6 +195,7 @@ struct Walk<'a> {
     /// How many of them were not kept.
     ahead_more: u64,
     tiles: Option<Tiles>,
+    stamps: Option<Stamps<'a>>,
     cosignatures: Option<Pages<'a>>,
     /// First seal of the range.
     from: u64,
@@ -228,6 +232,7 @@ impl<'a> Walk<'a> {
             ahead: VecDeque::new(),
             ahead_more: 0,
             tiles: None,
+            stamps: None,
             cosignatures: None,
             from: 0,
             expected: 0,
@@ -354,6 +359,7 @@ impl<'a> Walk<'a> {
             let published = self.published.as_ref().map(|p| p.read.checkpoint.size.0);
             completed = tiles.push(self.scene, standing.seal.leaf(), published, &mut self.sink).await;
         }
+        let attached = self.pass_stamps(&standing.seal).await;
         let segments = self.named_segments(&standing.seal).await;
         let cosignatures = self.cosignatures_of(index).await;
         Step::Check(Box::new(Sealed {
@@ -362,6 +368,7 @@ impl<'a> Walk<'a> {
             version: standing.version,
             markers: fetched.group.markers(),
             tiles: completed,
+            attached,
             configuration_before: direct.map(|before| before.statement.config_sha256),
             segments,
             text: cosigned::text_of(&standing.seal),
@@ -410,6 +417,29 @@ impl<'a> Walk<'a> {
             doubt.found.push_str(&format!(", and {} seals after it", seals - 1));
         }
         self.sink.finding(doubt.finding(&object, first));
+    }
+
+    /// The time stamps of a seal.
+    async fn pass_stamps(&mut self, seal: &SealFile) -> Vec<Attached> {
+        let (scene, from, roots) = (self.scene, self.from, &self.options.tsa_roots);
+        let stamps = self.stamps.get_or_insert_with(|| Stamps::new(scene, from, roots.clone()));
+        match stamps.pass(scene, seal, &mut self.sink).await {
+            Ok(attached) => attached,
+            Err(error) => {
+                self.sink.unchecked("timestamps/", Some(seal.statement.index), error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// What is left of the time stamps behind the last seal.
+    async fn end_stamps(&mut self) -> Option<Timestamped> {
+        let stamps = self.stamps.take()?;
+        let newest = stamps.newest();
+        // A log that is being written may have a seal and its time stamp since.
+        let open = self.beyond || self.stopped || self.has_grown().await.unwrap_or(true);
+        stamps.end(self.scene, open, &mut self.sink).await;
+        newest
     }
 
     /// The stored versions of each segment that a seal names; what the cursors pass on the way is named by no seal.

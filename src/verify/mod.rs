@@ -20,19 +20,23 @@ mod prove;
 mod published;
 mod report;
 mod segment;
+mod stamped_at;
+mod stamps;
 mod tiles;
 
 pub use configuration::Configuration;
 pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
-pub use proof::{Bundle, CheckReport, Opening, ProofError, Proved, SeenBy, check, check_seen};
+pub use proof::{Bundle, CheckReport, Opening, Others, ProofError, Proved, SeenBy, Stamped, Stamps, check, check_with};
 pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};
+pub use stamps::Timestamped;
 
 use std::fmt;
 
 use crate::clock::UnixSeconds;
+use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::worm::{Locks, WormStore};
@@ -65,6 +69,8 @@ pub struct Options<'a> {
     pub to: Option<Bound>,
     /// A checkpoint that the auditor kept from earlier: the log that it names must hold its tree as a beginning.
     pub since: Option<UnverifiedCheckpoint>,
+    /// Roots of the time stamping authorities that the auditor trusts; without any, time stamps are not checked.
+    pub tsa_roots: Roots,
     /// Witnesses whose keys the auditor brings: nobody else's cosignature counts.
     pub witnesses: Vec<WitnessKey>,
     /// How many of them must have cosigned; all of them without it.
@@ -87,6 +93,7 @@ impl Options<'_> {
             from: None,
             to: None,
             since: None,
+            tsa_roots: Roots::default(),
             witnesses: Vec::new(),
             quorum: None,
             now,

@@ -10,6 +10,7 @@ use super::listing::Group;
 use super::locks::Held;
 use super::report::{Item, Kind, Sink};
 use super::segment::{Contents, SegmentError, contradictions, read_segment};
+use super::stamps::Attached;
 use crate::clock::UnixSeconds;
 use crate::tlog::Hash;
 use crate::tlog::cosignature::WitnessKey;
@@ -35,6 +36,8 @@ pub(super) struct Sealed {
     pub(super) markers: usize,
     /// Full tiles that it completes and that are there, by their keys below the log.
     pub(super) tiles: Vec<String>,
+    /// Time stamps of it, whose form is right.
+    pub(super) attached: Vec<Attached>,
     /// Under which configuration the seal directly before stands, where it is known.
     pub(super) configuration_before: Option<Hash>,
     /// The versions of each segment that the statement names, in its order; `Err` where they could not be listed.
@@ -75,6 +78,9 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
     if !statement.not_worm {
         for tile in &sealed.tiles {
             locks.extend(Held::read(scene, &mut out, seal, tile, None).await);
+        }
+        for Attached { object, version } in &sealed.attached {
+            locks.extend(Held::read(scene, &mut out, seal, object, version.as_ref()).await);
         }
     }
 

@@ -1,8 +1,12 @@
-//! Builds a proof bundle from one seal and one segment. The seal's own checkpoint is used: its frontier, reversed, is the path.
+//! Builds a proof bundle from one seal and one segment. The seal's own checkpoint is used, whose path is its frontier, reversed; or a later one
+//! that others vouch for.
+
+use std::cmp::Ordering;
 
 use super::proof::{Bundle, Inclusion, ProofError, Rotation};
 use super::published::{Found, Published};
 use super::segment::{SegmentError, read_segment};
+use super::stamped_at::StampedSeal;
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
 use crate::tlog::cosignature::WitnessKey;
@@ -58,10 +62,11 @@ pub struct Wanted {
     pub quorum: Option<usize>,
 }
 
-/// The same as [`prove`] under the first checkpoint at or after the record's seal that enough of the wanted witnesses cosigned; failing that, the
-/// first that anybody cosigned; failing that, the seal's own.
+/// The same as [`prove`] under a later checkpoint, at or after the record's seal, that somebody else vouches for. Of the first that enough of the
+/// wanted witnesses cosigned (failing that, that anybody did) and the first with a time stamp: the earlier one that has both, else the cosigned one,
+/// which says more, else the stamped one; where there is neither, the seal's own.
 ///
-/// KNOWN GAP: where a change of key lies between the two, the seal's own checkpoint is taken, without cosignatures.
+/// KNOWN GAP: where a change of key lies between the two, the seal's own checkpoint is taken, without cosignatures and time stamps.
 pub async fn prove_published(
     store: &dyn WormStore,
     log: &str,
@@ -77,7 +82,7 @@ pub async fn prove_published(
         None => key.clone(),
     };
     let scene = Published { store, log, key: &signer };
-    let Some(Found { seal, lines }) = scene.first_cosigned(at.seal, wanted).await? else { return Ok(bundle) };
+    let Some(Vouched { seal, lines, tokens }) = vouched(scene, at.seal, wanted).await? else { return Ok(bundle) };
     let (own, checkpoint) = (bundle.log.clone(), std::mem::replace(&mut bundle.checkpoint, seal.checkpoint.clone()));
     if seal.statement.index != at.seal {
         match scene.inclusion(at.seal, TreeSize(seal.statement.index.saturating_add(1))).await? {
@@ -88,12 +93,47 @@ pub async fn prove_published(
             }
         }
     }
-    bundle.cosignatures = lines;
+    (bundle.cosignatures, bundle.timestamps) = (lines, tokens);
     match bundle.check(key, UnixSeconds::MAX) {
         Ok(_) => Ok(bundle),
         // What is stored beside the seals does not spoil what they prove themselves.
-        Err(_) => Ok(Bundle { log: own, checkpoint, cosignatures: Vec::new(), ..bundle }),
+        Err(_) => Ok(Bundle { log: own, checkpoint, cosignatures: Vec::new(), timestamps: Vec::new(), ..bundle }),
     }
+}
+
+/// A checkpoint that others vouch for.
+struct Vouched {
+    seal: SealFile,
+    lines: Vec<String>,
+    tokens: Vec<String>,
+}
+
+/// The one that says the most, by the rule of [`prove_published`].
+async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) -> Result<Option<Vouched>, ProveError> {
+    let cosigned = scene.first_cosigned(from, wanted).await?;
+    let Some(stamped) = scene.first_stamped(from).await? else {
+        return Ok(cosigned.map(|Found { seal, lines }| Vouched { seal, lines, tokens: Vec::new() }));
+    };
+    let Some(cosigned) = cosigned else {
+        return Ok(Some(Vouched { seal: stamped.seal, lines: Vec::new(), tokens: stamped.tokens }));
+    };
+    let (c, s) = (cosigned.seal.statement.index, stamped.seal.statement.index);
+    let both = match c.cmp(&s) {
+        Ordering::Equal => Some((cosigned.lines.clone(), stamped)),
+        // The earlier one is asked for what it has of the other kind.
+        Ordering::Less => {
+            let later = scene.first_cosigned(s, wanted).await?.filter(|found| found.seal.statement.index == s);
+            later.map(|found| (found.lines, stamped))
+        }
+        Ordering::Greater => {
+            let later = scene.first_stamped(c).await?.filter(|found| found.seal.statement.index == c);
+            later.map(|found| (cosigned.lines.clone(), found))
+        }
+    };
+    Ok(Some(match both {
+        Some((lines, StampedSeal { seal, tokens })) => Vouched { seal, lines, tokens },
+        None => Vouched { seal: cosigned.seal, lines: cosigned.lines, tokens: Vec::new() },
+    }))
 }
 
 /// Makes the bundle under the seal's own checkpoint, and checks it before it is handed out.

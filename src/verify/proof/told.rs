@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Bundle, ProofError};
+use super::{Bundle, Others, ProofError, Stamps};
 use crate::clock::UnixSeconds;
 use crate::record::content::Referred;
 use crate::tlog::Hash;
-use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
 use crate::verify::doubt::Doubt;
@@ -45,8 +44,10 @@ pub struct Proved {
     pub asked: Option<usize>,
     /// Lines of other keys: present, not verified.
     pub cosignatures: usize,
-    /// Present, not verified.
-    pub timestamps: usize,
+    /// What the time stamps say.
+    pub stamps: Stamps,
+    /// When it was asked.
+    pub now: UnixSeconds,
     /// Members of the bundle that no signature covers and that were not looked at.
     pub unknown: Vec<String>,
 }
@@ -69,25 +70,17 @@ pub struct CheckReport {
     pub result: Result<Proved, ProofError>,
 }
 
-/// Checks a bundle's bytes against the auditor's key. `now` tells which dates cannot be.
+/// Checks a bundle's bytes against the auditor's key alone. `now` tells which dates cannot be.
 pub fn check(bundle: &[u8], vkey: &VerifierKey, now: UnixSeconds) -> CheckReport {
-    check_seen(bundle, vkey, (&[], None), now)
+    check_with(bundle, vkey, &Others::default(), now)
 }
 
-/// The same, and how many of these witnesses cosigned its checkpoint: as many as are asked for, or all of them.
-pub fn check_seen(bundle: &[u8], vkey: &VerifierKey, (witnesses, quorum): (&[WitnessKey], Option<usize>), now: UnixSeconds) -> CheckReport {
-    let checked = |bundle: Bundle| {
-        let mut proved = bundle.check(vkey, now)?;
-        if !witnesses.is_empty() {
-            (proved.seen, proved.cosignatures) = bundle.seen(&proved, witnesses)?;
-            proved.asked = Some(quorum.unwrap_or(witnesses.len()));
-        }
-        Ok(proved)
-    };
-    let result = Bundle::parse(bundle).and_then(checked);
+/// The same, and what others whom the auditor trusts say of its checkpoint.
+pub fn check_with(bundle: &[u8], vkey: &VerifierKey, others: &Others, now: UnixSeconds) -> CheckReport {
+    let result = Bundle::parse(bundle).and_then(|b| b.check_with(vkey, others, now));
     let verdict = match &result {
         Ok(proved) if !proved.doubts.is_empty() => Verdict::Findings,
-        Ok(proved) if proved.asked.is_some() && !proved.is_published() => Verdict::Unchecked,
+        Ok(proved) if proved.asked.is_some() && !proved.is_cosigned() => Verdict::Unchecked,
         Ok(_) => Verdict::Verified,
         Err(ProofError::Refused(_)) => Verdict::Findings,
         Err(ProofError::NotAProof(_) | ProofError::UnknownFormat(..)) => Verdict::Unchecked,
@@ -119,23 +112,31 @@ impl CheckReport {
 
 impl Proved {
     /// Whether as many witnesses as were asked for saw it.
-    pub fn is_published(&self) -> bool {
+    pub fn is_cosigned(&self) -> bool {
         self.asked.is_some_and(|asked| self.seen.len() >= asked)
+    }
+
+    /// Whether somebody else than the log's key, whom the auditor trusts, says that the log was there: enough witnesses, or an authority that
+    /// stamped it. What enough witnesses saw was shown alike to everyone; a time stamp says only when it was there.
+    pub fn is_published(&self) -> bool {
+        self.is_cosigned() || !self.stamps.trusted.is_empty()
     }
 
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
         let (s, none) = (&self.statement, "none".to_owned());
         let published = self.is_published();
-        match self.asked.filter(|_| !published) {
+        match self.asked.filter(|_| !self.is_cosigned()) {
             _ if !self.doubts.is_empty() => {
                 writeln!(out, "FINDINGS: this record was sealed and signed, and beside it something that cannot be true.")?;
             }
             Some(asked) => {
                 let seen = self.seen.len();
-                writeln!(
-                    out,
-                    "UNCHECKED: this record was sealed and signed, but not yet shown to be published: {seen} of {asked} witnesses."
-                )?;
+                let what = if published {
+                    "sealed, signed and time stamped, but not yet cosigned"
+                } else {
+                    "sealed and signed, but not yet shown to be published"
+                };
+                writeln!(out, "UNCHECKED: this record was {what}: {seen} of {asked} witnesses.")?;
             }
             None if published => writeln!(out, "VERIFIED: this record was sealed, signed and published.")?,
             None => writeln!(out, "VERIFIED: this record was sealed and signed.")?,
@@ -146,6 +147,16 @@ impl Proved {
         writeln!(out, "  signed by  {} over a tree of {} seals", self.key, self.tree_size)?;
         for SeenBy { name, at } in &self.seen {
             writeln!(out, "  seen by    {name} at {at} (its time), as part of a tree of {} seals", self.tree_size)?;
+        }
+        for stamped in &self.stamps.trusted {
+            writeln!(out, "  existed    not later than {} by `{}` (root `{}`)", stamped.not_later_than, stamped.authority, stamped.root)?;
+            if stamped.held_until <= self.now {
+                writeln!(
+                    out,
+                    "             its certificates ended on {}: it holds as far as nobody got hold of the authority's key after that",
+                    stamped.held_until
+                )?;
+            }
         }
         let lock = self.segment.lock;
         if s.not_worm {
@@ -173,9 +184,16 @@ impl Proved {
         }
         writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
         let rest = "that what the sender reported is true; that the store still holds and locks it (spanseal verify)";
-        if published {
+        if self.is_cosigned() {
             writeln!(out, "Published: the witnesses above cosign one history of the log only, and this record is in it.")?;
             writeln!(out, "Not proved: {rest}.")?;
+        } else if published {
+            writeln!(out, "Published: the authorities above saw the log, with this record in it.")?;
+            writeln!(
+                out,
+                "Not proved: that the log was shown alike to everyone (that needs cosignatures of witnesses you trust, or a checkpoint you kept); \
+                 {rest}."
+            )?;
         } else {
             writeln!(
                 out,
@@ -190,12 +208,8 @@ impl Proved {
                 self.cosignatures
             )?;
         }
-        if self.timestamps > 0 {
-            writeln!(
-                out,
-                "Not verified: {} time stamp(s) in the bundle; this version does not verify them, and they count for nothing here.",
-                self.timestamps
-            )?;
+        for why in &self.stamps.uncounted {
+            writeln!(out, "Not counted: {why}.")?;
         }
         for member in &self.unknown {
             writeln!(out, "Not verified: the bundle's member `{member}`, which this version does not know and no signature covers.")?;

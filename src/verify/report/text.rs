@@ -31,6 +31,10 @@ impl Report {
                 "  {}: {range} (tree size {}), {} segments, {} records, {} bytes",
                 log.origin, log.tree_size, log.segments, log.records, log.bytes
             )?;
+            if let Some(stamped) = &log.timestamped {
+                let (up_to, time, authority) = (stamped.up_to, stamped.time, &stamped.authority);
+                writeln!(out, "  time:  the first {up_to} seals existed not later than {time}, by `{authority}`")?;
+            }
         }
         if nothing {
             // Neither a key nor a lock was put to the test.
