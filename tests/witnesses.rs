@@ -1,6 +1,6 @@
 //! Promise: somebody else's process sees the log and says so. `serve`, `spanseal witness`, `verify`, `prove` and `check` as a user has them.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -52,13 +52,8 @@ fn send(receiver: &Receiver, n: u8) -> u64 {
 }
 
 fn api(receiver: &Receiver, path: &str) -> String {
-    let api = eventually("serve says where its API listens", || {
-        let said = receiver.stderr();
-        let line = said.lines().find(|line| line.contains("API (health"))?;
-        line.split_whitespace().find_map(|word| word.parse::<SocketAddr>().ok())
-    });
     let request = HttpRequest { method: "GET", path, headers: Vec::new(), body: b"", chunked: false };
-    String::from_utf8(http(api, &request).unwrap().1.body).unwrap()
+    String::from_utf8(http(receiver.api, &request).unwrap().1.body).unwrap()
 }
 
 /// One figure of `/metrics`, by its name with labels.

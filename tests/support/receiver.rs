@@ -193,10 +193,8 @@ impl Receiver {
         let deadline = Instant::now() + PATIENCE;
         let mut said = self.said.0.lock().unwrap();
         loop {
-            if let (Some(grpc), Some(http)) = (said.address("grpc"), said.address("http")) {
-                self.grpc = grpc;
-                self.http = http;
-                self.api = said.address("api").unwrap_or_else(unset);
+            if let (Some(grpc), Some(http), Some(api)) = (said.address("grpc"), said.address("http"), said.address("api")) {
+                (self.grpc, self.http, self.api) = (grpc, http, api);
                 return;
             }
             let left = deadline.saturating_duration_since(Instant::now());
