@@ -569,7 +569,10 @@ pub struct KeygenArgs {
     /// Make only this key
     #[arg(long, value_name = "KEY", conflicts_with = "public")]
     pub only: Option<KeyKind>,
-    /// Make nothing; print the public half of the existing log key
+    /// Make the key that the log is to change to (log.next_key_file), for the log of the existing key
+    #[arg(long, conflicts_with = "only")]
+    pub next: bool,
+    /// Make nothing; print the public half of the existing log key, with --next of the next one
     #[arg(long)]
     pub public: bool,
 }

@@ -293,6 +293,9 @@ pub struct Log {
     pub origin: String,
     /// `key_file`: the signing key, which belongs to this log alone. Default `./spanseal.key`.
     pub key_file: PathBuf,
+    /// `next_key_file`: the key that the log changes to. The first seal of the next start announces it and is signed by both; from then on
+    /// it signs alone, and `key_file` may name its file. Made with `spanseal keygen --next`. Without it the log keeps its key.
+    pub next_key_file: Option<PathBuf>,
 }
 
 /// `seal`. `acknowledge` is `sealed`: a request is answered after its records are committed.

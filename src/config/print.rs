@@ -95,6 +95,7 @@ impl Config {
                     ("name", text(&self.log.name)),
                     ("origin", text(&self.log.origin)),
                     ("key_file", path(&self.log.key_file)),
+                    ("next_key_file", self.log.next_key_file.as_deref().and_then(path)),
                 ])),
             ),
             ("seal", Some(self.seal_json())),

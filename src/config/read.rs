@@ -275,10 +275,11 @@ fn log(mut at: Section<'_>) -> Result<Log, ConfigError> {
         }
     })?;
     let key_file = at.value("key_file", PathBuf::from("./spanseal.key"), path)?;
+    let next_key_file = at.optional("next_key_file", path)?;
     at.comes_later("witnesses", "witnesses are not in this version; remove the key")?;
     at.comes_later("timestamping", "time stamps are not in this version; remove the key")?;
     at.finish()?;
-    Ok(Log { name, origin, key_file })
+    Ok(Log { name, origin, key_file, next_key_file })
 }
 
 fn seal(mut at: Section<'_>) -> Result<Seal, ConfigError> {

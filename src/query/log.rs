@@ -168,11 +168,12 @@ impl LogReader {
     }
 
     /// The key with which a proof of this seal begins, and the seals from there on that announced a change of key, ascending: the key
-    /// that the asker trusts, where it signed already then, else the log's first.
+    /// that the asker brought, where it signed already then, else the log's first, which auditors have had from the beginning.
     pub fn way_to(&self, seal: u64) -> Option<(&VerifierKey, Vec<u64>)> {
         let upto = self.keys.partition_point(|(from, _)| *from <= seal);
         let keys = self.keys.get(..upto)?;
-        let start = keys.iter().position(|(_, key)| Some(key) == self.trusted.as_ref()).unwrap_or(0);
+        let brought = self.trusted.as_ref().filter(|_| self.source == KeySource::Pinned);
+        let start = keys.iter().position(|(_, key)| Some(key) == brought).unwrap_or(0);
         let (_, key) = keys.get(start)?;
         let changes = keys.iter().skip(start + 1).filter_map(|(from, _)| from.checked_sub(1)).collect();
         Some((key, changes))
@@ -292,13 +293,15 @@ impl LogReader {
                 None => break,
                 Some(last) => last,
             };
-            if last + 1 == self.size {
-                return Ok(());
-            }
-            let versions = self.bytes_oldest_first(&seal_key(&self.name, last), SEAL_BYTES_MAX).await?;
-            let announced = versions.iter().filter_map(|b| SealFile::parse(b).ok()).find(|s| s.open(&key).is_ok());
-            match announced.and_then(|s| s.statement.next_vkey) {
+            let announced = self.signed_by(last, &key).await?.and_then(|seal| seal.statement.next_vkey);
+            match announced {
+                // The very newest seal may announce a key, which has signed nothing alone yet.
+                Some(next) if last + 1 == self.size => {
+                    self.keys.push((last + 1, next));
+                    return Ok(());
+                }
                 Some(next) => (from, key) = (last + 1, next),
+                None if last + 1 == self.size => return Ok(()),
                 None => break,
             }
         }
@@ -314,8 +317,22 @@ impl LogReader {
     }
 
     async fn is_signed(&self, index: u64, key: &VerifierKey) -> Result<bool, ReadError> {
+        Ok(self.signed_by(index, key).await?.is_some())
+    }
+
+    /// The oldest version of a seal that this key signed. Where the key that the asker trusts signs, and comes later in this log, no older
+    /// key signs any more, whoever has that one by now.
+    ///
+    /// KNOWN GAP: with an older key pinned that is in other hands since, seals which those put over the log's own are taken for its newest,
+    /// and all from the change of key on is told as a problem: `verify` says what happened, and a newer key shows the log.
+    async fn signed_by(&self, index: u64, key: &VerifierKey) -> Result<Option<SealFile>, ReadError> {
         let versions = self.bytes_oldest_first(&seal_key(&self.name, index), SEAL_BYTES_MAX).await?;
-        Ok(versions.iter().any(|bytes| SealFile::parse(bytes).is_ok_and(|seal| seal.open(key).is_ok())))
+        let seals: Vec<SealFile> = versions.iter().filter_map(|bytes| SealFile::parse(bytes).ok()).collect();
+        let later = self.trusted.as_ref().filter(|trusted| !self.keys.iter().any(|(_, known)| known == *trusted));
+        if later.is_some_and(|later| seals.iter().any(|seal| seal.open(later).is_ok())) {
+            return Ok(None);
+        }
+        Ok(seals.into_iter().find(|seal| seal.open(key).is_ok()))
     }
 
     /// The last seal from `from` on that this key signed; keys change in one direction, so halving finds it.

@@ -19,7 +19,7 @@ use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, 
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
-use crate::seal::{Pool, SealerHandle, SealerTask};
+use crate::seal::{KeyTurn, Pool, SealerHandle, SealerTask};
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::vault::Vault;
@@ -40,7 +40,7 @@ const API_DRAIN_WITHIN: Duration = Duration::from_secs(1);
 pub struct Serving {
     /// Where the API answers.
     pub api: SocketAddr,
-    /// The log's public key.
+    /// The public half of the key that signs.
     pub vkey: VerifierKey,
     /// What its seals say of the configuration and the identity key.
     pub config_sha256: Hash,
@@ -79,7 +79,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref()).await?;
-    let (vkey, made) = (prepared.vkey.clone(), std::mem::take(&mut prepared.made));
+    let made = std::mem::take(&mut prepared.made);
     let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
@@ -134,6 +134,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
     acts.opened(eraser, recorder);
+    let vkey = task.vkey.clone();
     Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, exporter })
 }
 
@@ -150,6 +151,11 @@ fn receive_options(config: &Config) -> receive::Options {
 }
 
 impl Serving {
+    /// Whether the log has changed to the key of `log.next_key_file`, and when.
+    pub fn key_turn(&self) -> KeyTurn {
+        self.task.turn
+    }
+
     /// What listens where.
     pub fn listening(&self) -> Vec<(&'static str, SocketAddr)> {
         let grpc = self.receiver.grpc_address().map(|at| ("OTLP/gRPC", at));

@@ -7,6 +7,7 @@ pub mod merkle;
 pub mod note;
 pub mod seal_file;
 pub mod segment;
+pub mod signer;
 pub mod truth;
 
 use std::fmt;

@@ -128,15 +128,21 @@ impl NoteSigner {
     /// A checkpoint of this origin, signed.
     pub fn checkpoint(&self, size: TreeSize, root: RootHash) -> String {
         let text = checkpoint_text(&self.verifier.name, size, root);
-        let line = self.signature_line(&text);
+        let line = signature_line(&self.verifier, &self.signature(text.as_bytes()));
         format!("{text}\n{line}")
     }
 
-    fn signature_line(&self, text: &str) -> String {
-        let mut bytes = self.verifier.id.to_vec();
-        bytes.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
-        format!("\u{2014} {} {}\n", self.verifier.name, STANDARD.encode(bytes))
+    /// The raw signature over a message.
+    pub(super) fn signature(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message).to_bytes()
     }
+}
+
+/// One signature line of a note, with its newline (C2SP signed-note): the key's name, and its id before the raw signature.
+pub(super) fn signature_line(key: &VerifierKey, signature: &[u8]) -> String {
+    let mut bytes = key.id.to_vec();
+    bytes.extend_from_slice(signature);
+    format!("\u{2014} {} {}\n", key.name, STANDARD.encode(bytes))
 }
 
 impl fmt::Debug for NoteSigner {

@@ -222,7 +222,7 @@ impl Bundle {
                                                          not the one that was sealed",
             )
         })?;
-        let key = self.follow_rotations(vkey)?;
+        let (key, rotations) = self.follow_rotations(vkey)?;
         let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
         if !self.timestamps.is_empty() && Some(checkpoint.size.0) != statement.index.checked_add(1) {
             return Err(refused("with time stamps the checkpoint is the seal's own, of tree size index + 1"));
@@ -243,7 +243,7 @@ impl Bundle {
             segment: segment.clone(),
             tree_size: checkpoint.size.0,
             root: checkpoint.root.0,
-            rotations: self.rotations.len(),
+            rotations,
             opened,
             referred: referred(&record),
             doubts,
@@ -255,11 +255,14 @@ impl Bundle {
         })
     }
 
-    /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed.
-    fn follow_rotations(&self, vkey: &VerifierKey) -> Result<VerifierKey, ProofError> {
+    /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed. What leads to the auditor's own key is
+    /// for those who have an older one, and is not looked at.
+    fn follow_rotations(&self, vkey: &VerifierKey) -> Result<(VerifierKey, usize), ProofError> {
         let mut key = vkey.clone();
         let mut after = 0;
-        for rotation in &self.rotations {
+        let leads_here = |rotation: &Rotation| rotation.statement.get("next_vkey").and_then(Json::as_str) == Some(&vkey.to_string());
+        let own = self.rotations.iter().rposition(leads_here).map_or(0, |at| at + 1);
+        for rotation in self.rotations.iter().skip(own) {
             let announced = statement(&rotation.statement)?;
             let next = announced.next_vkey.clone().ok_or_else(|| refused("rotations: a statement without next_vkey"))?;
             if next == key || next.name() != key.name() {
@@ -276,7 +279,7 @@ impl Bundle {
         if self.log.size.0 < after {
             return Err(refused("the checkpoint is older than a change of key that leads to it"));
         }
-        Ok(key)
+        Ok((key, self.rotations.len() - own))
     }
 
     /// Signature lines in the checkpoint besides that of the key: cosignatures too, and no more verified than the listed ones.

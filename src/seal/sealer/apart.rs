@@ -96,7 +96,7 @@ impl Sealer {
             from = statement.index;
             before = match from.checked_sub(1) {
                 Some(index) => {
-                    let at = seal_at(self.store.as_ref(), &self.log, index, self.key.verifier(), None).await?;
+                    let at = seal_at(self.store.as_ref(), &self.log, index, &self.lineage, None).await?;
                     at.truth.map(|(_, _, seal)| seal.statement)
                 }
                 None => None,
