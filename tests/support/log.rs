@@ -128,8 +128,13 @@ impl TestLog {
 
     /// Verifies the whole log from its objects: which version is true, signatures, chain, hashes, roots, counts.
     pub async fn check_log(&self) -> Contents {
+        self.check_log_of(Self::key().verifier()).await
+    }
+
+    /// The same of a log that another key made. Announced changes of key are followed.
+    pub async fn check_log_of(&self, first: &VerifierKey) -> Contents {
         let store: &dyn WormStore = &self.store;
-        let mut key: VerifierKey = Self::key().verifier().clone();
+        let mut key = first.clone();
         let mut contents = Contents::default();
         let mut range = CompactRange::new();
         loop {
