@@ -34,7 +34,8 @@
 //! | [`config`], [`metrics`], [`telemetry`] | the one file that configures all this; figures; logs | |
 //! | [`cli`], [`commands`] | the command line, and one small file a command | all of them |
 //!
-//! [`verify`] shares nothing with `seal` but the mathematics and the formats.
+//! [`verify`] shares nothing with `seal` but the mathematics and the formats. [`mod@format`] is the document of these formats, from which
+//! somebody else can write a verifier.
 //!
 //! # Three sentences that every change keeps true
 //!
@@ -61,6 +62,7 @@ pub mod seal;
 pub mod tlog;
 pub mod worm;
 pub mod verify;
+pub mod format;
 pub mod query;
 pub mod lint;
 pub mod govern;

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::sdk_clients::tool;
 use crate::support::receiver::{Finished, Receiver, Site};
+use crate::support::tools::tool;
 
 #[path = "../src/lint/examples/decision.rs"]
 mod decision;

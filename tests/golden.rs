@@ -8,6 +8,7 @@ use spanseal::record::canonical::Json;
 use spanseal::tlog::merkle::{CompactRange, inclusion_path, leaf_hash, root_of};
 use spanseal::tlog::note::{NoteSigner, VerifierKey};
 use spanseal::tlog::seal_file::{LogFile, SealFile};
+use spanseal::tlog::tile::{Edge, add_entry, encode};
 use spanseal::tlog::{LeafHash, LeafIndex};
 use spanseal::verify::{Bound, KeyTrust, LockCheck, Options, RecordAt, Verdict, check, prove, read_segment, verify};
 use spanseal::worm::local::{LocalOptions, LocalStore};
@@ -147,18 +148,18 @@ fn our_writers_arrive_at_their_bytes() {
     let log_file = read("store/vectors/log.json");
     assert_eq!(LogFile::parse(&log_file).unwrap().to_bytes(), log_file);
     let mut range = CompactRange::new();
-    let (mut leaves, mut entries) = (Vec::new(), Vec::new());
+    let (mut edge, mut entries) = (Edge::default(), Vec::new());
     for (i, seal) in seals().iter().enumerate() {
         assert_eq!(seal.statement.entry(), seal.entry, "seal {i}");
         assert_eq!(seal.frontier, range, "seal {i}");
         range.append(leaf_hash(&seal.entry));
         assert_eq!(seal.checkpoint, signer.checkpoint(range.size(), range.root()), "seal {i}");
         assert_eq!(seal.to_bytes().unwrap(), read(&format!("store/vectors/seals/{i:020}.json")), "seal {i}");
-        leaves.extend_from_slice(&seal.leaf().0.0);
-        entries.extend_from_slice(&u16::try_from(seal.entry.len()).unwrap().to_be_bytes());
-        entries.extend_from_slice(&seal.entry);
+        assert!(edge.push(seal.leaf()).is_empty());
+        assert!(add_entry(&mut entries, &seal.entry));
     }
-    assert_eq!(leaves, read("store/vectors/tile/0/000.p/9"));
+    let tiles: Vec<_> = edge.partials().map(|(tile, nodes)| (tile.path(), encode(nodes))).collect();
+    assert_eq!(tiles, [("tile/0/000.p/9".to_owned(), read("store/vectors/tile/0/000.p/9"))]);
     assert_eq!(entries, read("store/vectors/tile/entries/000.p/9"));
     assert_eq!(seals()[8].checkpoint.as_bytes(), read("store/vectors/checkpoint"));
 }

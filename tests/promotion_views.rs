@@ -88,8 +88,11 @@ fn damaged_recordings_never_panic_and_are_never_read_otherwise() {
     assert!(compared > 100 && refused > 100, "compared {compared}, refused by prost {refused}");
 }
 
+/// A function of `views`.
+type View = fn(&[u8]);
+
 /// The fuzz targets: their names, and the function of `views` that each hands its bytes to.
-const TARGETS: [(&str, &str, fn(&[u8])); 1] = [("promotion", "any", views::any)];
+const TARGETS: [(&str, &str, View); 1] = [("promotion", "any", views::any)];
 
 /// The fuzz targets need a fuzzer's runtime, so nothing here builds them. Guarantee: each is a call of a function that is built here, written as
 /// the others and against the same versions of libraries, so that none can cease to build unseen; and each function takes all seeds: every

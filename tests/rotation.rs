@@ -313,6 +313,15 @@ async fn a_key_that_the_log_has_left_signs_nothing() {
     let after = log.check_log_of(&pinned[0]).await;
     assert_eq!(after.records[&id(9)].len(), 1);
     assert!(after.files.iter().zip(&true_log.files).all(|(now, then)| now.leaf() == then.leaf()));
+
+    // Nor behind a gap, where another key is looked for.
+    log.store.purge(&seal_key(LOG, after.seals - 1), None);
+    for key in &pinned {
+        let options = verify::Options { pinned: vec![key.clone()], ..verify::Options::new(log.clock.now().ceil_seconds()) };
+        let report = verify(&log.store, &options).await;
+        assert!(report.findings.iter().any(|item| item.kind == Kind::SealBroken), "{}", report.to_text());
+        assert_eq!(report.logs[0].tree_size, after.seals - 1, "{}", report.to_text());
+    }
 }
 
 /// The key in a file, as whoever copied it has it.

@@ -6,23 +6,11 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::receiver::{Finished, Receiver, Site};
-use crate::support::tools;
+use crate::support::tools::{self, tool};
 
 /// What one client run came to.
 pub(crate) struct Sent {
     pub(crate) spans: Value,
-}
-
-/// Brings the tool of `setup.sh NAME`, or says why the test is skipped.
-pub(crate) fn tool(name: &str, what: &str) -> Option<String> {
-    let mut setup = Command::new("bash");
-    setup.arg(tools::scripts().join("clients/setup.sh")).arg(name);
-    let finished = Finished::of(setup);
-    if finished.status.code() == Some(77) {
-        tools::skip(name, what, finished.stdout.trim(), "install it with its package installer, then run tests/run");
-        return None;
-    }
-    Some(finished.success().stdout.trim().to_owned())
 }
 
 pub(crate) fn sent(mut client: Command) -> Sent {

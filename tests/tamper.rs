@@ -5,13 +5,14 @@ use crate::golden::{VKEY, folder};
 use crate::support::forge::{
     CONFIGURATION, Forge, LOG, NOW, ORIGIN, Segment, config_change, honest, joined, kinds, line, lines, lock, notes, zstd,
 };
+use crate::support::second::verify;
 use spanseal::clock::{ManualClock, UnixNanos, UnixSeconds};
 use spanseal::record::canonical::Json;
 use spanseal::tlog::merkle::{CompactRange, leaf_hash};
 use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint, VerifierKey};
 use spanseal::tlog::seal_file::{LogFile, SealFile, Statement};
 use spanseal::tlog::{Hash, TreeSize};
-use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, RecordAt, Report, Verdict, prove, verify};
+use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, RecordAt, Report, Verdict, prove};
 use spanseal::worm::memory::{MemoryOptions, MemoryStore};
 use spanseal::worm::{
     Condition, Lock, Locks, Mode, ObjectKey, VERSIONS_READ_MAX, WormStore, below, checkpoint_key, log_key, seal_key, segment_name,
@@ -19,7 +20,7 @@ use spanseal::worm::{
 use std::sync::Arc;
 
 /// The sample log in memory, where bytes can be flipped.
-async fn sample() -> MemoryStore {
+pub async fn sample() -> MemoryStore {
     let now = UnixSeconds::parse("2026-11-21T00:00:00Z").unwrap();
     let clock = Arc::new(ManualClock::new(UnixNanos(u64::try_from(now.0).unwrap() * 1_000_000_000)));
     let store = MemoryStore::new(clock, MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() });
@@ -38,7 +39,7 @@ async fn sample() -> MemoryStore {
     store
 }
 
-fn sample_options() -> Options<'static> {
+pub fn sample_options() -> Options<'static> {
     let now = UnixSeconds::parse("2026-11-21T00:00:00Z").unwrap();
     Options { pinned: vec![VerifierKey::parse(VKEY).unwrap()], ..Options::new(now) }
 }
@@ -1076,7 +1077,7 @@ async fn a_change_of_key_is_followed_and_only_an_announced_one() {
 }
 
 async fn prove_over_a_change_of_key(forge: &Forge, old: &NoteSigner) {
-    use spanseal::verify::check;
+    use crate::support::second::check;
     let segment = forge.seals[5].statement.segments[0].key.clone();
     let at = RecordAt { seal: 5, segment, leaf_index: 1, rotations: vec![4] };
     let bundle = prove(&forge.store, LOG, old.verifier(), &at).await.unwrap();

@@ -12,9 +12,10 @@ use spanseal::vault::{Options as VaultOptions, Vault, open_place};
 use spanseal::worm::{StoreOptions, StoreUrl};
 
 use crate::erase::{ALICE, BOB, GONE, STAYS, SUBJECT, everything, found, holds, send, span};
-use crate::sdk_clients::{sent, tool};
+use crate::sdk_clients::sent;
 use crate::support::receiver::{Options, Receiver, Site};
 use crate::support::s3::{Bucket, Raw, S3Server};
+use crate::support::tools::tool;
 use crate::support::{eventually, runtime, tools};
 
 /// What the Python client says, in its chat span.

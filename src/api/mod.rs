@@ -7,6 +7,7 @@ mod acts;
 mod handshake;
 mod routes;
 mod standing;
+mod tlog;
 
 pub use acts::{Acts, Challenge};
 pub use handshake::{Act, NONCE, Nonce, PROOF, Proofs, nonce, parse_nonce};

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Standing;
 use super::acts::{Acts, access, challenge_access, challenge_erase, erase};
 use super::handshake::Act;
+use super::{Standing, tlog};
 use crate::metrics::{self, Metrics};
-use crate::worm::{SMALL_BYTES_MAX, WormStore, checkpoint_key, is_name};
+use crate::worm::WormStore;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -23,7 +23,7 @@ pub struct Api {
     pub log: String,
     /// Where it and the process stand.
     pub standing: Arc<Standing>,
-    /// For checkpoints of other logs in the same store.
+    /// For what is published there, of any log.
     pub store: Arc<dyn WormStore>,
     /// `/metrics`
     pub metrics: Metrics,
@@ -40,13 +40,13 @@ pub fn router(api: Api) -> Router {
         .route("/metrics", get(prometheus))
         .route(Act::Erase.path(), get(challenge_erase).post(erase))
         .route(Act::Access.path(), get(challenge_access).post(access))
-        .route("/tlog/{log}/checkpoint", get(checkpoint))
-        .route("/tlog/{log}/{*rest}", get(no_tiles))
+        .route("/tlog/{log}/checkpoint", get(tlog::checkpoint))
+        .route("/tlog/{log}/{*rest}", get(tlog::tile))
         .fallback(not_found)
         .with_state(api)
 }
 
-fn text(status: StatusCode, body: impl Into<String>) -> Response {
+pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Response {
     // What stands here is true now and maybe not in a second.
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     (status, headers, body.into()).into_response()
@@ -57,9 +57,11 @@ async fn index(State(api): State<Api>) -> Response {
         StatusCode::OK,
         format!(
             "spanseal {}\n\n/healthz                alive\n/readyz                 takes and seals records\n/metrics                Prometheus text\n\
-             /tlog/{}/checkpoint     newest signed checkpoint of the log\n/erase                  takes a person out of the vault (POST, for `spanseal erase`)\n\
+             /tlog/{}/checkpoint     newest published checkpoint of the log\n/tlog/{}/tile/          its tiles and entries, for standard tlog clients\n\
+             /erase                  takes a person out of the vault (POST, for `spanseal erase`)\n\
              /access                 records that somebody reads what the vault keeps (POST, for `show`, `query` and `prove`)\n",
             env!("CARGO_PKG_VERSION"),
+            api.log,
             api.log
         ),
     )
@@ -88,32 +90,6 @@ async fn prometheus(State(api): State<Api>) -> Response {
     response
 }
 
-/// Our own log's newest committed checkpoint, or what another log of this store has published.
-async fn checkpoint(State(api): State<Api>, Path(log): Path<String>) -> Response {
-    if log == api.log
-        && let Some(newest) = api.standing.checkpoint()
-    {
-        return text(StatusCode::OK, newest);
-    }
-    if !is_name(&log) {
-        return text(StatusCode::NOT_FOUND, "no such log: a log's name is 1 to 63 of a-z, 0-9 and `-`\n");
-    }
-    match api.store.get(&checkpoint_key(&log), None, SMALL_BYTES_MAX).await {
-        Ok(Some(bytes)) => text(StatusCode::OK, String::from_utf8_lossy(&bytes)),
-        Ok(None) => text(StatusCode::NOT_FOUND, format!("the store has no published checkpoint of a log `{log}`\n")),
-        Err(error) => {
-            tracing::warn!(%error, "api.checkpoint.unavailable");
-            text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer; try again\n")
-        }
-    }
-}
-
-async fn no_tiles(Path((log, rest)): Path<(String, String)>) -> Response {
-    // The path came from outside: it is not repeated.
-    let _ = (log, rest);
-    text(StatusCode::NOT_FOUND, "this version serves no tiles yet; `spanseal verify` and `spanseal prove` read the seals themselves\n")
-}
-
 async fn not_found() -> Response {
     text(StatusCode::NOT_FOUND, "nothing here; `/` lists what is\n")
 }
@@ -123,7 +99,6 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::seal::Status;
-    use crate::worm::Condition;
     use crate::worm::local::{LocalOptions, LocalStore};
     use axum::body::Body;
     use axum::http::Request;
@@ -143,7 +118,6 @@ mod tests {
     async fn every_route_answers() {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn WormStore> = Arc::new(LocalStore::open(folder.path(), LocalOptions::default()).unwrap());
-        store.put(&checkpoint_key("other"), "signed\n".into(), Condition::Any, None).await.unwrap();
         let clock = Arc::new(SystemClock);
         let standing = Arc::new(Standing::new(clock.clone(), None));
         let metrics = Metrics::default();
@@ -157,20 +131,13 @@ mod tests {
         }
         assert_eq!(ask(&router, "/healthz").await.2, "spanseal is alive\n");
         assert_eq!(ask(&router, "/readyz").await.0, 503);
-        let (status, watching) = watch::channel(Status::default());
+        let (_status, watching) = watch::channel(Status::default());
         standing.opened(watching, Arc::default());
         assert_eq!(ask(&router, "/readyz").await.0, 200);
         let (_, kind, text) = ask(&router, "/metrics").await;
         assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
         assert!(text.contains("spanseal_ready 1\n"), "{text}");
 
-        assert_eq!(ask(&router, "/tlog/own/checkpoint").await.0, 404);
-        status.send_modify(|s| s.checkpoint = "own, signed\n".into());
-        assert_eq!(ask(&router, "/tlog/own/checkpoint").await.2, "own, signed\n");
-        assert_eq!(ask(&router, "/tlog/other/checkpoint").await.2, "signed\n");
-        assert_eq!(ask(&router, "/tlog/..%2fx/checkpoint").await.0, 404);
-        let (code, _, text) = ask(&router, "/tlog/own/tile/0/000").await;
-        assert!(code == 404 && text.contains("no tiles yet"), "{text}");
         assert_eq!(ask(&router, "/nonsense").await.0, 404);
     }
 }

@@ -43,12 +43,6 @@ impl Standing {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// The newest committed checkpoint of our own log.
-    pub fn checkpoint(&self) -> Option<String> {
-        let newest = self.writer.get()?.status.borrow().checkpoint.clone();
-        (!newest.is_empty()).then_some(newest)
-    }
-
     /// Ready, or one sentence why not.
     pub fn ready(&self) -> Result<(), &'static str> {
         let Some(writer) = self.writer.get() else {

@@ -265,12 +265,15 @@ mod tests {
         }
     }
 
+    /// How one of the texts of a wish is set.
+    type Set = fn(&mut Wish, String);
+
     /// What is said with an erasure is shown for years on terminals that it must not move. The error says which text it was, and of which
     /// character, not the text.
     #[test]
     fn what_is_said_is_plain_text_of_some_length() {
         let scrub = Scrub::new(&[]).unwrap();
-        let set: [(&str, fn(&mut Wish, String)); 3] = [
+        let set: [(&str, Set); 3] = [
             ("the ground is ", |wish, text| wish.ground = text),
             ("the ticket is ", |wish, text| wish.ticket = Some(text)),
             ("the name of who asks for it (by) is ", |wish, text| wish.by = Some(text)),

@@ -1,8 +1,8 @@
 //! Records -> durable, ordered seals. The only writer.
 //!
 //! State words, used everywhere: a record is **pending** (promoted, in the pool), **staged** (its segment is stored, and its content is in
-//! the vault; no seal names it yet), **committed** (the create-only put of `seals/<n>.json` took effect: the one commit point), **published** (the `checkpoint`
-//! object points at its seal or a later one).
+//! the vault; no seal names it yet), **committed** (the create-only put of `seals/<n>.json` took effect: the one commit point), **published** (its tiles are
+//! stored, and the `checkpoint` object points at its seal or a later one).
 //!
 //! One task owns the state (`sealer`); everyone else holds a [`SealerHandle`].
 
@@ -20,6 +20,7 @@ mod recovery;
 mod sealer;
 mod segment;
 mod stats;
+mod tiles;
 mod window;
 
 pub use commit::Fatal;

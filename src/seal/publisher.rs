@@ -2,7 +2,11 @@
 //!
 //! `checkpoint` is a pointer and may lag (`store.md`), so a failure is made up at the next interval. Order is kept because one task puts one
 //! checkpoint at a time, always the newest there is: an older one is never put after a newer one was. What it publishes is committed: the
-//! sealer hands a checkpoint over after the commit of its seal.
+//! sealer hands a seal over after its commit. And whoever reads a checkpoint finds its tiles: they are stored before it.
+//!
+//! So where tiles have to be made up for many seals, `checkpoint` lags until that is done. It is a lower bound that recovery starts from,
+//! and a bound that lags costs some probes; what this key has committed stands beside the key meanwhile. A checkpoint without its
+//! tiles would cost every client that believes it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +19,14 @@ use tokio_util::sync::CancellationToken;
 use super::chain::retried;
 use super::keys::{LogKey, Mark};
 use super::stats::Stats;
-use crate::clock::{Clock, UnixSeconds};
+use super::tiles::{Progress, Recent, TileError, Tiler, short_lock};
+use crate::clock::Clock;
 use crate::tlog::note::{Checkpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
-use crate::worm::{Condition, Lock, Mode, ReadError, SMALL_BYTES_MAX, WormStore, checkpoint_key};
+use crate::worm::{Condition, ReadError, SMALL_BYTES_MAX, WormStore, checkpoint_key};
 
-/// Lock of `checkpoint` in a bucket that would lock it by default: it is replaced every few seconds and must not pile up for years.
-const CHECKPOINT_LOCK_SECONDS: i64 = 300;
-
+/// Seals that may be read back before the log is open: a start with tiles to make up goes on with that in the background.
+const READS_AT_START_MAX: u64 = 64;
 /// What publishing needs.
 #[derive(Debug)]
 pub(crate) struct Publisher {
@@ -37,20 +41,23 @@ pub(crate) struct Publisher {
     /// The bucket locks by default.
     pub(crate) locked: bool,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) tiler: Tiler,
+    /// Where the sealer leaves seals for `tiler`.
+    pub(crate) recent: Arc<Recent>,
 }
 
 /// A committed seal's checkpoint.
 #[derive(Clone, Debug)]
 struct Newest {
     size: u64,
-    checkpoint: String,
-    mark: Mark,
+    seal: Arc<SealFile>,
 }
 
 /// The sealer's end. Dropping it ends the task in the middle of whatever it does, as a kill would.
 #[derive(Debug)]
 pub(crate) struct Publishing {
     newest: watch::Sender<Option<Newest>>,
+    recent: Arc<Recent>,
     stop: CancellationToken,
     join: tokio::task::JoinHandle<()>,
 }
@@ -64,7 +71,9 @@ impl Drop for Publishing {
 impl Publishing {
     /// Hands over the checkpoint of a seal that is committed.
     pub(crate) fn committed(&self, seal: &SealFile) {
-        self.newest.send_replace(Some(Newest::of(seal)));
+        let newest = Newest::of(seal);
+        self.recent.add(Arc::clone(&newest.seal));
+        self.newest.send_replace(Some(newest));
     }
 
     /// Publishes the newest checkpoint, if that is still to be done, and ends.
@@ -82,25 +91,28 @@ impl Publishing {
 
 impl Newest {
     fn of(seal: &SealFile) -> Self {
-        let index = seal.statement.index;
-        Newest { size: index.saturating_add(1), checkpoint: seal.checkpoint.clone(), mark: Mark { index, leaf: seal.leaf() } }
+        Newest { size: seal.statement.index.saturating_add(1), seal: Arc::new(seal.clone()) }
     }
 }
 
 impl Publisher {
-    /// Publishes `newest` before anything else and then goes on by itself.
-    pub(crate) async fn start(self, newest: Option<&SealFile>) -> Result<Publishing, ReadError> {
+    /// Publishes `newest` before anything else, if its tiles are quickly made, and then goes on by itself.
+    pub(crate) async fn start(mut self, newest: Option<&SealFile>) -> Result<Publishing, ReadError> {
         let published = self.published_before().await?;
         self.stats.published_tree_size.set(published);
         let first = newest.map(Newest::of);
-        let mut published = 0;
-        if let Some(first) = &first {
-            self.publish(first, &mut published).await;
-        }
-        let (newest, watching) = watch::channel(first);
         let stop = CancellationToken::new();
-        let join = tokio::spawn(self.run(watching, stop.clone(), published));
-        Ok(Publishing { newest, stop, join })
+        let (mut published, mut behind) = (0, false);
+        if let Some(first) = &first {
+            self.recent.add(Arc::clone(&first.seal));
+            behind = self.publish(first, &mut published, READS_AT_START_MAX, &stop).await == Some(Progress::Behind);
+        }
+        // What the start left is taken up at once.
+        let next = Instant::now() + if behind { Duration::ZERO } else { self.interval };
+        let recent = Arc::clone(&self.recent);
+        let (newest, watching) = watch::channel(first);
+        let join = tokio::spawn(self.run(watching, stop.clone(), published, next));
+        Ok(Publishing { newest, recent, stop, join })
     }
 
     /// Size of the checkpoint that an earlier process has published, for the figure of what is not covered yet.
@@ -115,8 +127,7 @@ impl Publisher {
         Ok(opened.map_or(0, |checkpoint| checkpoint.size.0))
     }
 
-    async fn run(self, mut newest: watch::Receiver<Option<Newest>>, stop: CancellationToken, mut published: u64) {
-        let mut next = Instant::now() + self.interval;
+    async fn run(mut self, mut newest: watch::Receiver<Option<Newest>>, stop: CancellationToken, mut published: u64, mut next: Instant) {
         loop {
             // Every arm is cancel-safe: none of them holds anything.
             tokio::select! {
@@ -127,34 +138,44 @@ impl Publisher {
             next = Instant::now() + self.interval;
             let now = newest.borrow_and_update().clone();
             if let Some(now) = now {
-                self.publish(&now, &mut published).await;
+                self.publish(&now, &mut published, u64::MAX, &stop).await;
             }
         }
         let last = newest.borrow().clone().filter(|last| last.size > published);
         if let Some(last) = last {
-            self.publish(&last, &mut published).await;
+            self.publish(&last, &mut published, u64::MAX, &stop).await;
         }
     }
 
-    /// Points `checkpoint` at a seal.
-    async fn publish(&self, newest: &Newest, published: &mut u64) {
-        let lock = self.locked.then(|| Lock {
-            mode: Mode::Governance,
-            retain_until: UnixSeconds(self.clock.now().ceil_seconds().0.saturating_add(CHECKPOINT_LOCK_SECONDS)),
-        });
-        let body = Bytes::from(newest.checkpoint.clone());
-        match self.store.put(&checkpoint_key(&self.log), body, Condition::Any, lock).await {
-            Ok(_) => {
+    /// Stores the tiles that a seal's checkpoint commits to, reading at most `reads` seals for them, and points `checkpoint` at it. `None`: it
+    /// failed, and was said.
+    async fn publish(&mut self, newest: &Newest, published: &mut u64, reads: u64, stop: &CancellationToken) -> Option<Progress> {
+        // It is committed, whatever becomes of its tiles.
+        self.remember(Mark { index: newest.seal.statement.index, leaf: newest.seal.leaf() }).await;
+        match self.store_and_point(newest, reads, stop).await {
+            Ok(Progress::There) => {
                 *published = newest.size;
-                self.remember(newest.mark).await;
                 self.stats.published_tree_size.set(newest.size);
                 tracing::debug!(tree_size = newest.size, "checkpoint.published");
+                Some(Progress::There)
             }
-            Err(e) => {
+            Ok(Progress::Behind) => Some(Progress::Behind),
+            Err(error) => {
                 self.stats.publish_failures.add(1);
-                tracing::warn!(reason = %e, "checkpoint.unpublished");
+                tracing::warn!(reason = %error, "checkpoint.unpublished");
+                None
             }
         }
+    }
+
+    async fn store_and_point(&mut self, newest: &Newest, reads: u64, stop: &CancellationToken) -> Result<Progress, TileError> {
+        let progress = self.tiler.store_up_to(&newest.seal, reads, stop).await?;
+        if progress == Progress::There {
+            let body = Bytes::from(newest.seal.checkpoint.clone());
+            let lock = short_lock(self.locked, self.clock.as_ref());
+            self.store.put(&checkpoint_key(&self.log), body, Condition::Any, lock).await?;
+        }
+        Ok(progress)
     }
 
     /// Notes the seal beside the key, outside the store. It only ever lags, so a failure costs nothing but sharpness. The file is synced,

@@ -1,8 +1,9 @@
 //! The one task that owns the log: collects batches, seals them in groups, commits, answers, publishes.
 //!
 //! Order of one seal: (1) segments are put and their locks read back, while the vault takes what their records keep apart, (2) the seal is
-//! signed, (3) its create-only put commits it, (4) the waiters are answered, (5) `checkpoint` is published at an interval, by a task of its
-//! own (`publisher`). What fails in 1 or 2 fails the batch, and it may come again. A crash before 3 leaves orphans that no seal names, those in the vault until the next start; a crash between 3 and 4
+//! signed, (3) its create-only put commits it, (4) the waiters are answered, (5) tiles and `checkpoint` are published at an interval, by a
+//! task of its own (`publisher`). What fails in 1 or 2 fails the batch, and it may come again. A crash before 3 leaves orphans that no seal
+//! names, those in the vault until the next start; a crash between 3 and 4
 //! costs a resend, which the window of duplicates recognises.
 
 mod apart;
@@ -27,6 +28,7 @@ use super::publisher::{Publisher, Publishing};
 use super::recovery::{CLOCK_SKEW_MAX_SECONDS, KeyTurn, OpenError, Opening, expect_identity};
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
+use super::tiles::{self, Recent, Tiler};
 use super::window::WindowReader;
 use super::{Counters, Pool, Receipt, SealerHandle, Submission, SubmitError};
 use crate::clock::{Clock, UnixSeconds};
@@ -184,9 +186,10 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     let stats = Arc::new(Stats::default());
     let (status, watching) = watch::channel(Status::default());
     let now = Instant::now();
+    let config_sha256 = Hash::of(options.configuration.as_bytes());
     let mut sealer = Sealer {
         _guard: opened.guard,
-        config_sha256: Hash::of(options.configuration.as_bytes()),
+        config_sha256,
         range: opened.newest.as_ref().map(SealFile::range_after).unwrap_or_default(),
         newest: opened.newest,
         lineage: opened.lineage,
@@ -226,7 +229,20 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     }
     let found = previous.as_ref().map(|seal| seal.statement.sealed_at);
     sealer.clean_vault(previous).await?;
+    let recent = Arc::new(Recent::default());
+    let parts = tiles::Parts {
+        store: Arc::clone(&sealer.store),
+        log: sealer.log.clone(),
+        lineage: sealer.lineage.clone(),
+        classes: Arc::clone(&sealer.classes),
+        config_sha256,
+        clock: Arc::clone(&sealer.clock),
+        locked: checkpoint_lock,
+        stats: Arc::clone(&stats),
+    };
     let publisher = Publisher {
+        tiler: Tiler::new(parts, Arc::clone(&recent)),
+        recent,
         store: Arc::clone(&sealer.store),
         log: sealer.log.clone(),
         key: Arc::clone(&sealer.key),
@@ -236,7 +252,8 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         locked: checkpoint_lock,
         stats: Arc::clone(&stats),
     };
-    let publishing = publisher.start(sealer.newest.as_ref()).await?;
+    // Boxed, because it is waited for inside of what waits for the start of everything.
+    let publishing = Box::pin(publisher.start(sealer.newest.as_ref())).await?;
     let vkey = sealer.key.verifier().clone();
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));

@@ -1,5 +1,5 @@
-//! The mathematics and the formats of the log (pure): RFC 6962 trees, C2SP signed notes and checkpoints, the seal file, the segment's
-//! frame.
+//! The mathematics and the formats of the log (pure): RFC 6962 trees, C2SP tiles, signed notes and checkpoints, the seal file, the
+//! segment's frame.
 //!
 //! Writer and verifier share this folder and nothing else.
 
@@ -8,6 +8,7 @@ pub mod note;
 pub mod seal_file;
 pub mod segment;
 pub mod signer;
+pub mod tile;
 pub mod truth;
 
 use std::fmt;

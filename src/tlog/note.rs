@@ -128,8 +128,13 @@ impl NoteSigner {
     /// A checkpoint of this origin, signed.
     pub fn checkpoint(&self, size: TreeSize, root: RootHash) -> String {
         let text = checkpoint_text(&self.verifier.name, size, root);
-        let line = signature_line(&self.verifier, &self.signature(text.as_bytes()));
+        let line = self.signature_line(&text);
         format!("{text}\n{line}")
+    }
+
+    /// One line of a note: this key's signature over `text`.
+    pub(crate) fn signature_line(&self, text: &str) -> String {
+        signature_line(&self.verifier, &self.signature(text.as_bytes()))
     }
 
     /// The raw signature over a message.

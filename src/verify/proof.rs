@@ -222,7 +222,7 @@ impl Bundle {
                                                          not the one that was sealed",
             )
         })?;
-        let (key, rotations) = self.follow_rotations(vkey)?;
+        let key = self.follow_rotations(vkey)?;
         let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
         if !self.timestamps.is_empty() && Some(checkpoint.size.0) != statement.index.checked_add(1) {
             return Err(refused("with time stamps the checkpoint is the seal's own, of tree size index + 1"));
@@ -243,7 +243,7 @@ impl Bundle {
             segment: segment.clone(),
             tree_size: checkpoint.size.0,
             root: checkpoint.root.0,
-            rotations,
+            rotations: self.rotations.len(),
             opened,
             referred: referred(&record),
             doubts,
@@ -255,14 +255,11 @@ impl Bundle {
         })
     }
 
-    /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed. What leads to the auditor's own key is
-    /// for those who have an older one, and is not looked at.
-    fn follow_rotations(&self, vkey: &VerifierKey) -> Result<(VerifierKey, usize), ProofError> {
+    /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed.
+    fn follow_rotations(&self, vkey: &VerifierKey) -> Result<VerifierKey, ProofError> {
         let mut key = vkey.clone();
         let mut after = 0;
-        let leads_here = |rotation: &Rotation| rotation.statement.get("next_vkey").and_then(Json::as_str) == Some(&vkey.to_string());
-        let own = self.rotations.iter().rposition(leads_here).map_or(0, |at| at + 1);
-        for rotation in self.rotations.iter().skip(own) {
+        for rotation in &self.rotations {
             let announced = statement(&rotation.statement)?;
             let next = announced.next_vkey.clone().ok_or_else(|| refused("rotations: a statement without next_vkey"))?;
             if next == key || next.name() != key.name() {
@@ -279,7 +276,7 @@ impl Bundle {
         if self.log.size.0 < after {
             return Err(refused("the checkpoint is older than a change of key that leads to it"));
         }
-        Ok((key, self.rotations.len() - own))
+        Ok(key)
     }
 
     /// Signature lines in the checkpoint besides that of the key: cosignatures too, and no more verified than the listed ones.
@@ -351,6 +348,9 @@ fn included(json: &Json, statement: &Statement, place: &Inclusion, note: &str, k
     if let Some(next) = &statement.next_vkey
         && Some(checkpoint.size.0) == statement.index.checked_add(1)
     {
+        if next == key || next.name() != key.name() {
+            return Err(refused("the seal announces a key that is not a new one of the same origin"));
+        }
         let note = SignedNote::parse(note).map_err(|e| refused(format!("checkpoint: {e}")))?;
         note.verify(next).map_err(|e| refused(format!("the seal announces a key that did not sign it: {e}")))?;
     }

@@ -1,5 +1,6 @@
 //! A log made by hand, honest or not: the formats (`tlog`) and zstd, nothing of the writer.
 
+use super::second::verify;
 use bytes::Bytes;
 use spanseal::clock::{ManualClock, UnixNanos, UnixSeconds};
 use spanseal::record::canonical::Json;
@@ -7,7 +8,7 @@ use spanseal::tlog::merkle::{CompactRange, leaf_hash, root_of};
 use spanseal::tlog::note::NoteSigner;
 use spanseal::tlog::seal_file::{Counts, LogFile, SealFile, SegmentRef, Statement};
 use spanseal::tlog::{Hash, LeafHash, TreeSize};
-use spanseal::verify::{Options, Report, verify};
+use spanseal::verify::{Options, Report};
 use spanseal::worm::memory::{MemoryOptions, MemoryStore};
 use spanseal::worm::{
     Condition, Lock, Locks, Mode, ObjectKey, VersionId, WormStore, below, checkpoint_key, log_key, seal_key, segment_name,

@@ -12,6 +12,8 @@ pub(crate) mod otlp;
 pub(crate) mod place;
 pub(crate) mod receiver;
 pub(crate) mod s3;
+pub(crate) mod second;
+pub(crate) mod tlog_client;
 pub(crate) mod tools;
 pub(crate) mod truth;
 pub(crate) mod vault;

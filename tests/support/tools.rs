@@ -5,6 +5,9 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
+
+use super::receiver::Finished;
 
 /// The folder of tools: outside the repository, kept between runs.
 pub(crate) fn folder() -> PathBuf {
@@ -29,4 +32,16 @@ pub(crate) fn skip(tool: &str, what: &str, why: &str, how: &str) {
 /// The script folder of the repository.
 pub(crate) fn scripts() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support")
+}
+
+/// Brings the tool of `setup.sh NAME`, or says why the test is skipped.
+pub(crate) fn tool(name: &str, what: &str) -> Option<String> {
+    let mut setup = Command::new("bash");
+    setup.arg(scripts().join("clients/setup.sh")).arg(name);
+    let finished = Finished::of(setup);
+    if finished.status.code() == Some(77) {
+        skip(name, what, finished.stdout.trim(), "install it with its package installer, then run tests/run");
+        return None;
+    }
+    Some(finished.success().stdout.trim().to_owned())
 }

@@ -46,7 +46,7 @@ pub async fn run(args: DemoArgs, config: &Config) -> anyhow::Result<ExitCode> {
         folders::make_anew(&path)?;
     }
     let config = places.configure(now)?;
-    let running = Running::start(&config).await.context("the demo's server did not start")?;
+    let running = Box::pin(Running::start(&config)).await.context("the demo's server did not start")?;
     say("spanseal demo: one credit decision, from the application to the auditor\n")?;
     let told = story(&running, &config, &places).await;
     if let Err(error) = told {

@@ -378,7 +378,7 @@ fn what_was_erased_is_told_from_the_log_alone() {
         record(&id(n), "inference", &format!(r#""input":{held},"subject":{{"id":"{}"}}"#, person(n)))
     };
     let hits = [hit(0, &of(1)), hit(1, &of(2))];
-    let filter = Json::string(&format!(r#"{{"records":[["20261120","0","{}"]],"scope":"person"}}"#, id(1))).to_jcs_string();
+    let filter = Json::string(format!(r#"{{"records":[["20261120","0","{}"]],"scope":"person"}}"#, id(1))).to_jcs_string();
     let erasure = format!(
         r#"{{"control":{{"act":"erase","filter":{filter},"ground":"asked\u001b","target":"{}"}},"id":"{}","kind":"erasure","schema":"spanseal.record/1","source":{{"signal":"control"}},"time":{{"start":"2026-11-21T10:00:00.000000000Z"}}}}"#,
         person(1),

@@ -122,6 +122,23 @@ fn the_tree_size_is_the_signed_one() {
     assert_eq!(checked(&bundle).verdict, Verdict::Findings);
 }
 
+/// A seal that announces a key of another log, or its own once more, does not stand (`store.md`, "The seal"), though both keys signed it.
+#[test]
+fn a_key_that_is_announced_is_a_new_one_of_the_same_origin() {
+    let stranger = NoteSigner::new("spanseal.test/other", &[4; 32]).unwrap();
+    let new = NoteSigner::new("spanseal.test/log", &[4; 32]).unwrap();
+    for (next, verdict) in [(&new, Verdict::Verified), (&stranger, Verdict::Findings), (&signer(), Verdict::Findings)] {
+        let mut bundle = bundle(|s| s.next_vkey = Some(next.verifier().clone()));
+        let root = root_of(&[leaf_hash(&bundle.statement.to_jcs())]);
+        let text = crate::tlog::note::checkpoint_text("spanseal.test/log", TreeSize(1), root);
+        bundle.checkpoint = signer().checkpoint(TreeSize(1), root);
+        if next.verifier() != signer().verifier() {
+            bundle.checkpoint.push_str(&next.signature_line(&text));
+        }
+        assert_eq!(checked(&bundle).verdict, verdict, "{}", checked(&bundle).to_text());
+    }
+}
+
 #[test]
 fn openings_are_checked_against_the_commitment() {
     let with = |member: &str, salt: &str, content: &str| {

@@ -224,10 +224,11 @@ impl MemoryStore {
     }
 }
 
-/// Whether a key below its log names something that must be locked: all but `checkpoint` and tiles (partial ones are not).
+/// Whether a key below its log names something that must be locked: all but `checkpoint` and partial tiles.
 fn is_evidence(key: &ObjectKey) -> bool {
     let below = key.as_str().split_once('/').map_or("", |(_, below)| below);
-    below == "log.json" || ["segments/", "seals/", "cosignatures/", "timestamps/"].iter().any(|p| below.starts_with(p))
+    let partial = below.contains(".p/");
+    below == "log.json" || !partial && ["segments/", "seals/", "tile/", "cosignatures/", "timestamps/"].iter().any(|p| below.starts_with(p))
 }
 
 impl State {

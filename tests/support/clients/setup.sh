@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh python|node: brings the official SDKs in the versions written beside this file into the folder of test tools, once, and prints
+# setup.sh python|node|verifier: brings the official SDKs (or what the second verifier needs), in the versions written beside this file
+# (or beside that), into the folder of test tools, once, and prints
 # what runs them: the interpreter of a virtual environment, or the folder that holds node_modules.
 # Exit 77, with a line that says why: it cannot be had here.
 set -euo pipefail
@@ -7,24 +8,25 @@ here=$(cd "$(dirname "$0")" && pwd)
 tools=${SPANSEAL_TEST_TOOLS:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/spanseal-test-tools}
 missing() { echo "$*"; exit 77; }
 
+environment() { # FOLDER REQUIREMENTS WHAT: a virtual environment
+  command -v python3 >/dev/null || missing "there is no python3"
+  if ! cmp -s "$2" "$1/installed"; then
+    rm -rf "$1"
+    python3 -m venv "$1" >&2 || missing "python3 has no venv module (Debian: apt-get install python3-venv)"
+    "$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "$2" >&2 || missing "pip cannot install $3 (no network?)"
+    cp "$2" "$1/installed"
+  fi
+  echo "$1/bin/python"
+}
+
 # Two test processes may come here at once.
 mkdir -p "$tools"
 exec 9>"$tools/.setup-$1.lock"
 flock 9
 
 case $1 in
-  python)
-    dir=$tools/python
-    command -v python3 >/dev/null || missing "there is no python3"
-    if ! cmp -s "$here/requirements.txt" "$dir/installed"; then
-      rm -rf "$dir"
-      python3 -m venv "$dir" >&2 || missing "python3 has no venv module (Debian: apt-get install python3-venv)"
-      "$dir/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2 \
-        || missing "pip cannot install the SDK's packages (no network?)"
-      cp "$here/requirements.txt" "$dir/installed"
-    fi
-    echo "$dir/bin/python"
-    ;;
+  python) environment "$tools/python" "$here/requirements.txt" "the SDK's packages" ;;
+  verifier) environment "$tools/verifier" "$here/../../verifier/requirements.txt" "the packages of the second verifier" ;;
   node)
     dir=$tools/node
     command -v node >/dev/null && command -v npm >/dev/null || missing "there is no node with npm"
@@ -38,7 +40,7 @@ case $1 in
     echo "$dir"
     ;;
   *)
-    echo "usage: setup.sh python|node" >&2
+    echo "usage: setup.sh python|node|verifier" >&2
     exit 64
     ;;
 esac

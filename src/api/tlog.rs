@@ -1,0 +1,157 @@
+//! The log as standard tlog clients ask for it (C2SP tlog-tiles): what the writer has published, straight from the store, of any log there.
+//!
+//! Nothing is made up here. The checkpoint is the published one and not the newest committed, because its tiles are stored: a client that
+//! reads it finds them. Tiles of any size that was ever published are served as long as they lie in the store.
+//!
+//! Source: C2SP tlog-tiles@v1.0.0, "APIs".
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::routes::{Api, text};
+use crate::tlog::tile::Resource;
+use crate::worm::{ObjectKey, ReadError, SMALL_BYTES_MAX, below, checkpoint_key, is_name};
+
+/// Of `checkpoint`, which is replaced every few seconds.
+const SHORT: &str = "public, max-age=2";
+/// Of tiles, which never change under their names.
+const LONG: &str = "public, max-age=31536000, immutable";
+
+/// What is served, and how.
+struct Asset {
+    key: ObjectKey,
+    bytes_max: u64,
+    kind: &'static str,
+    cache: &'static str,
+}
+
+/// `/tlog/<log>/checkpoint`
+pub(super) async fn checkpoint(State(api): State<Api>, Path(log): Path<String>) -> Response {
+    if !is_name(&log) {
+        return no_log();
+    }
+    let asset = Asset { key: checkpoint_key(&log), bytes_max: SMALL_BYTES_MAX, kind: "text/plain; charset=utf-8", cache: SHORT };
+    serve(&api, asset, "the store has no published checkpoint of a log of that name\n").await
+}
+
+/// `/tlog/<log>/tile/...`
+pub(super) async fn tile(State(api): State<Api>, Path((log, rest)): Path<(String, String)>) -> Response {
+    if !is_name(&log) {
+        return no_log();
+    }
+    // The path came from outside: it is not repeated, and what is asked for is what it was read as.
+    let Some(resource) = Resource::parse(&rest) else {
+        return text(
+            StatusCode::NOT_FOUND,
+            "no such path: `checkpoint`, `tile/<L>/<N>[.p/<W>]` and `tile/entries/<N>[.p/<W>]` are served\n",
+        );
+    };
+    let key = below(&log, &resource.path());
+    let asset = Asset { key, bytes_max: resource.bytes_max(), kind: "application/octet-stream", cache: LONG };
+    serve(&api, asset, "no such tile is stored\n").await
+}
+
+fn no_log() -> Response {
+    text(StatusCode::NOT_FOUND, "no such log: a log's name is 1 to 63 of a-z, 0-9 and `-`\n")
+}
+
+async fn serve(api: &Api, asset: Asset, absent: &'static str) -> Response {
+    match api.store.get(&asset.key, None, asset.bytes_max).await {
+        Ok(Some(bytes)) => {
+            let headers = [
+                (header::CONTENT_TYPE, asset.kind),
+                (header::CACHE_CONTROL, asset.cache),
+                // Entries hold what others sent: no browser is to take them for anything else.
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ];
+            (headers, bytes).into_response()
+        }
+        Ok(None) => text(StatusCode::NOT_FOUND, absent),
+        Err(ReadError::TooLarge { .. }) => {
+            tracing::warn!(key = %asset.key, "api.tlog.too_large");
+            text(StatusCode::INTERNAL_SERVER_ERROR, "what lies there is longer than it can be; run `spanseal verify`\n")
+        }
+        Err(error) => {
+            tracing::warn!(%error, "api.tlog.unavailable");
+            text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer; try again\n")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::api::{Acts, Standing, router};
+    use crate::clock::SystemClock;
+    use crate::metrics::Metrics;
+    use crate::worm::local::{LocalOptions, LocalStore};
+    use crate::worm::{Condition, WormStore};
+    use axum::body::Body;
+    use axum::http::Request;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    /// Scenario: a client asks for what is published of two logs, and for what is not there, badly named or out of bounds. Guarantee: content
+    /// types and caching as the specification has them; nothing but tiles and checkpoints can be had.
+    #[tokio::test]
+    async fn only_what_is_published_is_served_and_as_specified() {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn WormStore> = Arc::new(LocalStore::open(folder.path(), LocalOptions::default()).unwrap());
+        let put = |key: &str, bytes: Vec<u8>| {
+            let (store, key) = (Arc::clone(&store), ObjectKey(key.to_owned()));
+            async move { store.put(&key, bytes.into(), Condition::Any, None).await.unwrap() }
+        };
+        put("own/checkpoint", b"signed\n".to_vec()).await;
+        put("own/tile/0/000", vec![1; 8192]).await;
+        put("own/tile/0/x001/000.p/2", vec![2; 64]).await;
+        put("own/tile/entries/000.p/2", vec![3; 100]).await;
+        put("own/tile/1/000.p/1", vec![4; 33]).await;
+        put("own/log.json", b"{}".to_vec()).await;
+        put("other/checkpoint", b"other\n".to_vec()).await;
+        let standing = Arc::new(Standing::new(Arc::new(SystemClock), None));
+        let api = Api { log: "own".into(), standing, store: Arc::clone(&store), metrics: Metrics::default(), acts: Acts::new(None, false) };
+        let router = router(api);
+        let ask = |path: &'static str| {
+            let router = router.clone();
+            async move {
+                let response = router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+                let header = |name| response.headers().get(name).map(|v: &http::HeaderValue| v.to_str().unwrap().to_owned());
+                let (status, kind, cache) = (response.status().as_u16(), header("content-type"), header("cache-control").unwrap());
+                (status, kind.unwrap(), cache, response.into_body().collect().await.unwrap().to_bytes())
+            }
+        };
+        for (path, length) in
+            [("/tlog/own/tile/0/000", 8192), ("/tlog/own/tile/0/x001/000.p/2", 64), ("/tlog/own/tile/entries/000.p/2", 100)]
+        {
+            let (status, kind, cache, body) = ask(path).await;
+            assert_eq!((status, kind.as_str(), body.len()), (200, "application/octet-stream", length), "{path}");
+            assert!(cache.contains("immutable"), "{cache}");
+        }
+        for (log, body) in [("/tlog/own/checkpoint", "signed\n"), ("/tlog/other/checkpoint", "other\n")] {
+            let (status, kind, cache, found) = ask(log).await;
+            assert_eq!((status, kind.as_str(), found.as_ref()), (200, "text/plain; charset=utf-8", body.as_bytes()));
+            assert_eq!(cache, SHORT);
+        }
+        for path in [
+            "/tlog/own/tile/0/001",
+            "/tlog/own/tile/0/0",
+            "/tlog/own/tile/0/000.p/256",
+            "/tlog/own/tile/0/..%2f..%2flog.json",
+            "/tlog/own/tile/../log.json",
+            "/tlog/own/log.json",
+            "/tlog/own/seals/00000000000000000000.json",
+            "/tlog/..%2fown/checkpoint",
+            "/tlog/OWN/tile/0/000",
+            "/tlog/none/checkpoint",
+            "/tlog/none/tile/0/000",
+        ] {
+            let (status, _, cache, _) = ask(path).await;
+            assert_eq!((status, cache.as_str()), (404, "no-store"), "{path}");
+        }
+        let (status, _, cache, _) = ask("/tlog/own/tile/1/000.p/1").await;
+        assert_eq!((status, cache.as_str()), (500, "no-store"), "33 bytes are no node");
+    }
+}
