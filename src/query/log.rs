@@ -325,7 +325,8 @@ impl LogReader {
     ///
     /// KNOWN GAP: with an older key pinned that is in other hands since, those who have it can lead this search past the change of key, with
     /// seals beyond the log's newest. Seals that lie over the log's own, and the first behind the change, are told as a problem then; those
-    /// beyond the newest are not. `verify`, which reads every seal, names all of it, and a newer key shows the log.
+    /// beyond the newest are not. `verify`, which reads every seal, names all of it. With the newer key trusted nothing of theirs is shown,
+    /// but then what that key did not sign is told as a problem instead of being shown.
     async fn signed_by(&self, index: u64, key: &VerifierKey) -> Result<Option<SealFile>, ReadError> {
         let versions = self.bytes_oldest_first(&seal_key(&self.name, index), SEAL_BYTES_MAX).await?;
         let seals: Vec<SealFile> = versions.iter().filter_map(|bytes| SealFile::parse(bytes).ok()).collect();
