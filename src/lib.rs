@@ -28,6 +28,7 @@
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
 //! | [`erase`] | forgetting a person or the content of a record: the one act that takes from the vault | `query`, `seal`, `vault`, `govern` |
 //! | [`access`] | the record of who reads what the vault keeps, sealed before it is shown | `erase`, `seal`, `vault`, `govern` |
+//! | [`witness`] | who else saw the log: a witness that others run, and the log's way to ask any | `tlog`, `worm`, `seal` (key files, figures), `elsewhere` (its web client) |
 //! | [`lint`] | what telemetry would become, what is missing for whom, reference of attributes (pure) | `promote`, `record`, `otlp` |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
@@ -68,5 +69,6 @@ pub mod lint;
 pub mod govern;
 pub mod erase;
 pub mod access;
+pub mod witness;
 pub mod api;
 pub mod serve;

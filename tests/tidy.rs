@@ -128,9 +128,10 @@ fn imports_go_one_way() {
         above("worm", &["otlp", "record", "promote", "vault", "seal", "tlog", "receive", "verify", "query", "config", "serve"]),
         above("vault", &["promote", "seal", "tlog", "receive", "verify", "query", "config", "serve"]),
         above("promote", &["seal", "worm", "receive", "verify", "query", "serve"]),
-        above("seal", &["promote", "receive", "verify", "query", "config", "serve"]),
+        above("seal", &["promote", "witness", "receive", "verify", "query", "config", "serve"]),
         above("receive", &["worm", "verify", "query", "serve"]),
-        above("verify", &["seal", "receive", "promote", "vault", "query", "config", "serve"]),
+        above("verify", &["seal", "witness", "receive", "promote", "vault", "query", "config", "serve"]),
+        above("witness", &["receive", "promote", "vault", "verify", "query", "config", "serve"]),
         above("lint", &["vault", "seal", "tlog", "worm", "receive", "verify", "query", "config", "serve", "commands"]),
         above("query", &["seal", "receive", "promote", "verify", "config", "serve"]),
     ];

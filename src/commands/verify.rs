@@ -37,6 +37,8 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
         from: args.from,
         to: args.to,
         since: args.since_checkpoint,
+        witnesses: args.trust.witness,
+        quorum: args.trust.quorum,
         progress: Some(&show),
         ..Options::new(SystemClock.now().ceil_seconds())
     };

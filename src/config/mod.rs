@@ -20,6 +20,7 @@ mod section;
 mod tests;
 mod units;
 mod vault;
+mod witnesses;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ use crate::receive::{TlsFiles, listen};
 use crate::retain::{Classes, Period};
 use crate::tlog::Hash;
 use crate::vault::Persons;
+use crate::witness::client::Place;
 use crate::worm::local::LocalOptions;
 use crate::worm::s3::S3Options;
 use crate::worm::{StoreOptions, StoreUrl};
@@ -296,6 +298,14 @@ pub struct Log {
     /// `next_key_file`: the key that the log changes to. The first seal of the next start announces it and is signed by both; from then on
     /// it signs alone, and `key_file` may name its file. Made with `spanseal keygen --next`. Without it the log keeps its key.
     pub next_key_file: Option<PathBuf>,
+    /// `witnesses`: who is asked to cosign the log's checkpoints; nobody by default, at most 16.
+    pub witnesses: Vec<Place>,
+    /// `witness_quorum`: how many of them must have cosigned what counts as cosigned in the figures. Default all of them: a claim that is
+    /// stronger than what was meant shows at once, a weaker one never. Nothing waits for it. 0 where there are none.
+    pub witness_quorum: usize,
+    /// `witness_interval`: between two checkpoints that are cosigned, if records were sealed in between; heartbeats alone are cosigned once an
+    /// hour. Default 1m: a locked object of some 300 bytes a witness, at most 525,600 a year. 1s to 24h.
+    pub witness_interval: Duration,
 }
 
 /// `seal`. `acknowledge` is `sealed`: a request is answered after its records are committed.

@@ -11,6 +11,7 @@ mod receive;
 mod seal;
 mod store;
 pub mod table;
+mod witness;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +23,7 @@ pub use receive::ReceiveFigures;
 pub use seal::SealFigures;
 pub use store::ObservedStore;
 pub use table::{Instrument, Kind};
+pub use witness::WitnessFigures;
 
 /// A histogram with its instrument and labels: the OTLP exporter cannot observe one from outside, so it is told of each.
 pub type Distribution<'a> = (&'static Instrument, Option<(&'static str, &'static str)>, &'a Histogram);

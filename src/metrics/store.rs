@@ -11,7 +11,7 @@ use super::{Counter, Distribution, Gather, Histogram, Source, table};
 use crate::worm::{Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard};
 
 /// Kinds of objects (`store.md`), as labels.
-const KINDS: [&str; 6] = ["segment", "seal", "checkpoint", "tile", "log", "other"];
+const KINDS: [&str; 7] = ["segment", "seal", "checkpoint", "tile", "cosignature", "log", "other"];
 /// How a put can end, as [`PutError::kind`] says it.
 const PUT_OUTCOMES: [&str; 6] = ["stored", "exists", "refused", "not_stored", "unknown", "lock_not_kept"];
 /// How a read can end.
@@ -44,6 +44,7 @@ fn kind_of(key: &ObjectKey) -> usize {
         "seals" => "seal",
         "checkpoint" => "checkpoint",
         "tile" => "tile",
+        "cosignatures" => "cosignature",
         "log.json" => "log",
         _ => "other",
     };

@@ -23,8 +23,10 @@ mod stats;
 mod tiles;
 mod window;
 
+pub(crate) use chain::{retried, seal_at};
 pub use commit::Fatal;
 pub use counters::Counters;
+pub(crate) use lineage::Lineage;
 pub use pool::{Full, Permit, Pool};
 pub use recovery::{CLOCK_SKEW_MAX_SECONDS, Examined, KeyTurn, OpenError, examine, expect_clock, expect_room, first_key, in_force};
 pub use sealer::{Options, SealerTask, Status, start};

@@ -9,6 +9,7 @@ use crate::metrics::ExportError;
 use crate::receive::{ListenError, ReceiveError};
 use crate::seal;
 use crate::vault::VaultError;
+use crate::witness::client::ClientError;
 use crate::worm;
 
 /// Each is one sentence for an operator.
@@ -106,6 +107,9 @@ pub enum ServeError {
         /// Why.
         reason: String,
     },
+    /// Witnesses that cannot be asked.
+    #[error(transparent)]
+    Witnesses(#[from] ClientError),
     /// Own metrics.
     #[error(transparent)]
     Export(#[from] ExportError),

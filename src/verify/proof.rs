@@ -1,11 +1,12 @@
 //! The proof bundle `spanseal.proof/1` (`store.md`, "The proof bundle"): one record, offline, against a key that the auditor brings.
 //!
-//! A bundle that passes proves that the record was *signed* into the log. That the log was *published*, and shown alike to everyone,
-//! needs a cosignature, a time stamp or a checkpoint that the auditor kept; the text says so each time.
+//! A bundle that passes proves that the record was *signed* into the log. That it was *published*, so that no other history can be shown
+//! instead, needs cosignatures by as many witnesses as the auditor trusts ([`check_seen`]), a time stamp or a checkpoint that the auditor kept;
+//! the text says so each time.
 
 mod told;
 
-pub use told::{CheckReport, Proved, check};
+pub use told::{CheckReport, Proved, SeenBy, check, check_seen};
 
 use sha2::{Digest, Sha256};
 
@@ -16,6 +17,7 @@ use crate::clock::UnixSeconds;
 use crate::record::SCHEMA;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::merkle::{leaf_hash, root_from_inclusion};
 use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey, parse_decimal};
 use crate::tlog::seal_file::{SealError, SegmentRef, Statement};
@@ -247,7 +249,9 @@ impl Bundle {
             opened,
             referred: referred(&record),
             doubts,
-            cosignatures: self.cosignatures.len() + self.beside(&key, &statement),
+            seen: Vec::new(),
+            asked: None,
+            cosignatures: self.beside(&key, &statement)?.len(),
             timestamps: self.timestamps.len(),
             unknown: self.unknown.clone(),
             statement,
@@ -279,19 +283,42 @@ impl Bundle {
         Ok(key)
     }
 
-    /// Signature lines in the checkpoint besides that of the key: cosignatures too, and no more verified than the listed ones.
-    fn beside(&self, key: &VerifierKey, statement: &Statement) -> usize {
+    /// Signature lines of others than the log: those that are listed, and those in the checkpoint besides that of the key.
+    fn beside(&self, key: &VerifierKey, statement: &Statement) -> Result<Vec<SignatureLine>, ProofError> {
         let lines = SignedNote::parse(&self.checkpoint).map(|note| note.signatures).unwrap_or_default();
         // A seal that announces a key is signed by both, and `included` has verified both.
         let announced = statement.next_vkey.as_ref().filter(|_| Some(self.log.size.0) == statement.index.checked_add(1));
-        lines.iter().filter(|line| !line.is_of(key) && announced.is_none_or(|next| !line.is_of(next))).count()
+        let mut found: Vec<SignatureLine> =
+            lines.into_iter().filter(|line| !line.is_of(key) && announced.is_none_or(|next| !line.is_of(next))).collect();
+        for line in &self.cosignatures {
+            let line = SignatureLine::parse(line.strip_suffix('\n').unwrap_or(line));
+            found.push(line.map_err(|e| refused(format!("cosignatures: {e}")))?);
+        }
+        Ok(found)
+    }
+
+    /// Which of these witnesses cosigned the checkpoint of a bundle that was checked, and how many lines are of nobody among them. A line of
+    /// one of them that does not verify refuses the bundle.
+    fn seen(&self, proved: &Proved, witnesses: &[WitnessKey]) -> Result<(Vec<SeenBy>, usize), ProofError> {
+        let text = SignedNote::parse(&self.checkpoint).map(|note| note.text).map_err(|e| refused(format!("checkpoint: {e}")))?;
+        let (mut seen, mut strangers) = (Vec::<SeenBy>::new(), 0);
+        for line in self.beside(&proved.key, &proved.statement)? {
+            let Some(witness) = witnesses.iter().find(|key| key.owns(&line)) else {
+                strangers += 1;
+                continue;
+            };
+            let at = witness.verify(&text, &line).map_err(|e| refused(format!("cosignatures: {e}")))?;
+            match seen.iter_mut().find(|other| other.name == witness.name()) {
+                // The first time that it was seen says the most.
+                Some(other) => other.at = other.at.min(at),
+                None => seen.push(SeenBy { name: witness.name().to_owned(), at }),
+            }
+        }
+        Ok((seen, strangers))
     }
 
     /// What a later version verifies must at least have its form.
     fn check_attachments(&self) -> Result<(), ProofError> {
-        for line in &self.cosignatures {
-            SignatureLine::parse(line.strip_suffix('\n').unwrap_or(line)).map_err(|e| refused(format!("cosignatures: {e}")))?;
-        }
         for token in &self.timestamps {
             use base64::Engine;
             let decoded = base64::engine::general_purpose::STANDARD.decode(token);

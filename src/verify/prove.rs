@@ -1,9 +1,11 @@
 //! Builds a proof bundle from one seal and one segment. The seal's own checkpoint is used: its frontier, reversed, is the path.
 
 use super::proof::{Bundle, Inclusion, ProofError, Rotation};
+use super::published::{Found, Published};
 use super::segment::{SegmentError, read_segment};
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::merkle::inclusion_path;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::SealFile;
@@ -47,7 +49,54 @@ fn broken(object: &str, why: impl std::fmt::Display) -> ProveError {
     ProveError::Broken { object: object.to_owned(), why: why.to_string() }
 }
 
-/// Makes the bundle and checks it before it is handed out.
+/// Whose cosignatures a bundle should bring, if there are any.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Their keys; nobody's: whoever cosigned first.
+    pub witnesses: Vec<WitnessKey>,
+    /// How many of them; all of them without it.
+    pub quorum: Option<usize>,
+}
+
+/// The same as [`prove`] under the first checkpoint at or after the record's seal that enough of the wanted witnesses cosigned; failing that, the
+/// first that anybody cosigned; failing that, the seal's own.
+///
+/// KNOWN GAP: where a change of key lies between the two, the seal's own checkpoint is taken, without cosignatures.
+pub async fn prove_published(
+    store: &dyn WormStore,
+    log: &str,
+    (key, wanted): (&VerifierKey, &Wanted),
+    at: &RecordAt,
+) -> Result<Bundle, ProveError> {
+    let mut bundle = prove(store, log, key, at).await?;
+    let signer = match bundle.rotations.last() {
+        Some(last) => {
+            let announced = last.statement.get("next_vkey").and_then(Json::as_str).and_then(|text| VerifierKey::parse(text).ok());
+            announced.ok_or_else(|| broken("seals/", "a change of key without its key"))?
+        }
+        None => key.clone(),
+    };
+    let scene = Published { store, log, key: &signer };
+    let Some(Found { seal, lines }) = scene.first_cosigned(at.seal, wanted).await? else { return Ok(bundle) };
+    let (own, checkpoint) = (bundle.log.clone(), std::mem::replace(&mut bundle.checkpoint, seal.checkpoint.clone()));
+    if seal.statement.index != at.seal {
+        match scene.inclusion(at.seal, TreeSize(seal.statement.index.saturating_add(1))).await? {
+            Some(place) => bundle.log = place,
+            None => {
+                bundle.checkpoint = checkpoint;
+                return Ok(bundle);
+            }
+        }
+    }
+    bundle.cosignatures = lines;
+    match bundle.check(key, UnixSeconds::MAX) {
+        Ok(_) => Ok(bundle),
+        // What is stored beside the seals does not spoil what they prove themselves.
+        Err(_) => Ok(Bundle { log: own, checkpoint, cosignatures: Vec::new(), ..bundle }),
+    }
+}
+
+/// Makes the bundle under the seal's own checkpoint, and checks it before it is handed out.
 pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &RecordAt) -> Result<Bundle, ProveError> {
     let mut signer = key.clone();
     let mut rotations = Vec::new();
@@ -110,7 +159,7 @@ fn own_place(seal: &SealFile) -> Inclusion {
     Inclusion { index: LeafIndex(index), size: TreeSize(index.saturating_add(1)), path }
 }
 
-async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
+pub(super) async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
     let object = seal_key(log, index);
     let mut why = None;
     let listed = store.versions(&object).await?;

@@ -17,6 +17,7 @@ pub(crate) mod tlog_client;
 pub(crate) mod tools;
 pub(crate) mod truth;
 pub(crate) mod vault;
+pub(crate) mod witness;
 
 use std::time::{Duration, Instant};
 

@@ -31,7 +31,7 @@ impl Sealer {
         match vault.put(self.range.size().0, sealed_at, aparts).await {
             Ok(packs) => {
                 // A heartbeat asks after a vault that failed: senders may have gone where something answers.
-                if kept || (self.stats.vault_failing_since.value() > 0 && vault.takes_writes(&self.key.verifier().to_string()).await) {
+                if kept || (self.stats.vault_failing_since.value() > 0 && vault.takes_writes(&self.lineage.first().to_string()).await) {
                     self.stats.vault_failing_since.set(0);
                 }
                 if kept {

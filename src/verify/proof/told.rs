@@ -6,6 +6,7 @@ use super::{Bundle, ProofError};
 use crate::clock::UnixSeconds;
 use crate::record::content::Referred;
 use crate::tlog::Hash;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
 use crate::verify::doubt::Doubt;
@@ -38,12 +39,25 @@ pub struct Proved {
     pub referred: Vec<Referred>,
     /// What the log's key signed here and cannot be true.
     pub doubts: Vec<Doubt>,
-    /// Present, not verified.
+    /// Which of the auditor's witnesses cosigned the checkpoint.
+    pub seen: Vec<SeenBy>,
+    /// How many of them were asked for; `None`: none were brought.
+    pub asked: Option<usize>,
+    /// Lines of other keys: present, not verified.
     pub cosignatures: usize,
     /// Present, not verified.
     pub timestamps: usize,
     /// Members of the bundle that no signature covers and that were not looked at.
     pub unknown: Vec<String>,
+}
+
+/// A witness that cosigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenBy {
+    /// Its name.
+    pub name: String,
+    /// When, by its own clock.
+    pub at: UnixSeconds,
 }
 
 /// What `check` says.
@@ -57,9 +71,23 @@ pub struct CheckReport {
 
 /// Checks a bundle's bytes against the auditor's key. `now` tells which dates cannot be.
 pub fn check(bundle: &[u8], vkey: &VerifierKey, now: UnixSeconds) -> CheckReport {
-    let result = Bundle::parse(bundle).and_then(|b| b.check(vkey, now));
+    check_seen(bundle, vkey, (&[], None), now)
+}
+
+/// The same, and how many of these witnesses cosigned its checkpoint: as many as are asked for, or all of them.
+pub fn check_seen(bundle: &[u8], vkey: &VerifierKey, (witnesses, quorum): (&[WitnessKey], Option<usize>), now: UnixSeconds) -> CheckReport {
+    let checked = |bundle: Bundle| {
+        let mut proved = bundle.check(vkey, now)?;
+        if !witnesses.is_empty() {
+            (proved.seen, proved.cosignatures) = bundle.seen(&proved, witnesses)?;
+            proved.asked = Some(quorum.unwrap_or(witnesses.len()));
+        }
+        Ok(proved)
+    };
+    let result = Bundle::parse(bundle).and_then(checked);
     let verdict = match &result {
         Ok(proved) if !proved.doubts.is_empty() => Verdict::Findings,
+        Ok(proved) if proved.asked.is_some() && !proved.is_published() => Verdict::Unchecked,
         Ok(_) => Verdict::Verified,
         Err(ProofError::Refused(_)) => Verdict::Findings,
         Err(ProofError::NotAProof(_) | ProofError::UnknownFormat(..)) => Verdict::Unchecked,
@@ -90,17 +118,35 @@ impl CheckReport {
 }
 
 impl Proved {
+    /// Whether as many witnesses as were asked for saw it.
+    pub fn is_published(&self) -> bool {
+        self.asked.is_some_and(|asked| self.seen.len() >= asked)
+    }
+
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
         let (s, none) = (&self.statement, "none".to_owned());
-        if self.doubts.is_empty() {
-            writeln!(out, "VERIFIED: this record was sealed and signed.")?;
-        } else {
-            writeln!(out, "FINDINGS: this record was sealed and signed, and beside it something that cannot be true.")?;
+        let published = self.is_published();
+        match self.asked.filter(|_| !published) {
+            _ if !self.doubts.is_empty() => {
+                writeln!(out, "FINDINGS: this record was sealed and signed, and beside it something that cannot be true.")?;
+            }
+            Some(asked) => {
+                let seen = self.seen.len();
+                writeln!(
+                    out,
+                    "UNCHECKED: this record was sealed and signed, but not yet shown to be published: {seen} of {asked} witnesses."
+                )?;
+            }
+            None if published => writeln!(out, "VERIFIED: this record was sealed, signed and published.")?,
+            None => writeln!(out, "VERIFIED: this record was sealed and signed.")?,
         }
         let (id, kind) = (self.record_id.as_ref().unwrap_or(&none), self.kind.as_ref().unwrap_or(&none));
         writeln!(out, "  record     {id} (kind {kind}), line {} of {} in its segment", self.leaf_index, self.segment.records)?;
         writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
         writeln!(out, "  signed by  {} over a tree of {} seals", self.key, self.tree_size)?;
+        for SeenBy { name, at } in &self.seen {
+            writeln!(out, "  seen by    {name} at {at} (its time), as part of a tree of {} seals", self.tree_size)?;
+        }
         let lock = self.segment.lock;
         if s.not_worm {
             writeln!(out, "  storage    class {}; the store enforces no locks (not_worm)", self.segment.class)?;
@@ -126,18 +172,30 @@ impl Proved {
             writeln!(out, "Finding: {}: {meaning} Expected: {expected}. Found: {found}.", kind.as_str())?;
         }
         writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
-        writeln!(
-            out,
-            "Not proved: that the log was published, or shown alike to everyone (that needs a cosignature, a time stamp or a checkpoint you \
-             kept); that what the sender reported is true; that the store still holds and locks it (spanseal verify)."
-        )?;
-        for (count, what) in [(self.cosignatures, "cosignature(s)"), (self.timestamps, "time stamp(s)")] {
-            if count > 0 {
-                writeln!(
-                    out,
-                    "Not verified: {count} {what} in the bundle; this version does not verify them, and they count for nothing here."
-                )?;
-            }
+        let rest = "that what the sender reported is true; that the store still holds and locks it (spanseal verify)";
+        if published {
+            writeln!(out, "Published: the witnesses above cosign one history of the log only, and this record is in it.")?;
+            writeln!(out, "Not proved: {rest}.")?;
+        } else {
+            writeln!(
+                out,
+                "Not proved: that the log was published, or shown alike to everyone (that needs cosignatures of witnesses you trust, a time stamp \
+                 or a checkpoint you kept); {rest}."
+            )?;
+        }
+        if self.cosignatures > 0 {
+            writeln!(
+                out,
+                "Not verified: {} cosignature(s) in the bundle by witnesses whose keys you did not bring (--witness); they count for nothing here.",
+                self.cosignatures
+            )?;
+        }
+        if self.timestamps > 0 {
+            writeln!(
+                out,
+                "Not verified: {} time stamp(s) in the bundle; this version does not verify them, and they count for nothing here.",
+                self.timestamps
+            )?;
         }
         for member in &self.unknown {
             writeln!(out, "Not verified: the bundle's member `{member}`, which this version does not know and no signature covers.")?;

@@ -32,6 +32,8 @@ pub enum Kind {
     Rollback,
     TileWrong,
     KeptCheckpoint,
+    CosignatureBroken,
+    CosignatureForeign,
     // Notes.
     Extends,
     ConfigUnrecorded,
@@ -47,6 +49,8 @@ pub enum Kind {
     NotCovered,
     CheckpointAbsent,
     TileAbsent,
+    CosignatureUnknown,
+    CosignedTime,
     Unchecked,
     More,
 }
@@ -80,6 +84,8 @@ impl Kind {
             Kind::Rollback => "rollback",
             Kind::TileWrong => "tile_wrong",
             Kind::KeptCheckpoint => "kept_checkpoint",
+            Kind::CosignatureBroken => "cosignature_broken",
+            Kind::CosignatureForeign => "cosignature_foreign",
             Kind::Extends => "extends",
             Kind::ConfigUnrecorded => "config_unrecorded",
             Kind::Orphan => "orphan",
@@ -94,6 +100,8 @@ impl Kind {
             Kind::NotCovered => "not_covered",
             Kind::CheckpointAbsent => "checkpoint_absent",
             Kind::TileAbsent => "tile_absent",
+            Kind::CosignatureUnknown => "cosignature_unknown",
+            Kind::CosignedTime => "cosigned_time",
             Kind::Unchecked => "unchecked",
             Kind::More => "more",
         }
