@@ -134,7 +134,8 @@ async fn every_sealed_version_is_locked_as_its_class_says_and_cannot_be_deleted(
         let mut locked = 0;
         for version in real.all().await {
             let name = version.key.as_str().to_owned();
-            if name.ends_with("/checkpoint") {
+            // What the next publication replaces: a pointer, and the tiles of its size.
+            if name.ends_with("/checkpoint") || name.contains(".p/") {
                 continue;
             }
             let head = real.store.head(&version.key, version.id.as_ref()).await.unwrap().unwrap();

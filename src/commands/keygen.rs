@@ -11,10 +11,21 @@ use crate::serve::ServeError;
 use crate::serve::keys::{load_identity, load_vault_key, log_exists, lost, make_secret, missing};
 use crate::serve::vault::expect_no_vault;
 use crate::vault::open_place;
+use crate::witness::key;
 use crate::worm;
 
 /// Runs it. stdout gets the public key, and nothing else.
 pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    if let Some(name) = &args.witness {
+        let key = key::generate(&args.key_file, name)?;
+        output::tell(&format!(
+            "made witness key {} (mode 0600): back it up, and cosign with it as this witness only\nthe public half, for operators of logs \
+             (log.witnesses) and for auditors (--witness), follows on stdout",
+            args.key_file.display()
+        ));
+        output::answer(&format!("{}\n", key.public()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let (log_file, identity_file) = (&config.log.key_file, &config.identity.key_file);
     if args.public {
         let key = LogKey::load(log_file)?;

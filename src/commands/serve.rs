@@ -46,17 +46,17 @@ pub async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
 }
 
 /// SIGINT and SIGTERM; both mean the same.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         // Both arms are cancel-safe: `recv` loses no signal.
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -105,6 +105,9 @@ fn statement(config: &Config, serving: &Serving) -> String {
     }
     if let Some(skew) = serving.store.clock_skew_seconds() {
         lines.push(format!("clock     {skew} s off the store's"));
+    }
+    for (witness, place) in config.log.witnesses.iter().enumerate().map(|(nth, place)| (nth + 1, place)) {
+        lines.push(format!("witness   {witness}: {} at {}", place.key.name(), place.url));
     }
     if let Some(vault) = &config.content.vault {
         lines.push(format!("vault     {} keeps content for {}", output::absolute_store(&vault.url), vault.retention));

@@ -22,6 +22,7 @@ mod stats;
 mod tiles;
 mod window;
 
+pub(crate) use chain::{retried, seal_at};
 pub use commit::Fatal;
 pub use counters::Counters;
 pub use pool::{Full, Permit, Pool};

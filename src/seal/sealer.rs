@@ -98,6 +98,8 @@ pub struct Status {
     pub checkpoint: String,
     /// When the newest seal closed.
     pub sealed_at: UnixSeconds,
+    /// Records that this process has sealed, as of the newest seal.
+    pub records: u64,
 }
 
 /// The running sealer.
@@ -620,7 +622,8 @@ impl Sealer {
         // A quarter early: `next_by` counts whole heartbeats from `sealed_at`, and the seal itself takes time.
         self.heartbeat_at = now + self.heartbeat.unwrap_or_default().mul_f32(0.75);
         if let Some(newest) = &self.newest {
-            let status = Status { tree_size: self.range.size().0, checkpoint: newest.checkpoint.clone(), sealed_at };
+            let records = self.stats.records.value();
+            let status = Status { tree_size: self.range.size().0, checkpoint: newest.checkpoint.clone(), sealed_at, records };
             self.status.send_replace(status);
         }
     }

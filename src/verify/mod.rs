@@ -9,6 +9,7 @@
 
 mod chain;
 mod configuration;
+mod cosignatures;
 mod doubt;
 mod listing;
 mod locks;
@@ -16,20 +17,27 @@ mod log;
 mod objects;
 mod proof;
 mod prove;
+mod published;
 mod report;
 mod segment;
+mod stamped_at;
+mod stamps;
 mod tiles;
 
 pub use configuration::Configuration;
+pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
-pub use proof::{Bundle, CheckReport, Opening, ProofError, Proved, check};
-pub use prove::{ProveError, RecordAt, prove};
+pub use proof::{Bundle, CheckReport, Opening, Others, ProofError, Proved, SeenBy, Stamped, Stamps, check, check_with};
+pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};
+pub use stamps::Timestamped;
 
 use std::fmt;
 
 use crate::clock::UnixSeconds;
+use crate::timestamp::Roots;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::worm::{Locks, WormStore};
 use report::Sink;
@@ -61,6 +69,12 @@ pub struct Options<'a> {
     pub to: Option<Bound>,
     /// A checkpoint that the auditor kept from earlier: the log that it names must hold its tree as a beginning.
     pub since: Option<UnverifiedCheckpoint>,
+    /// Roots of the time stamping authorities that the auditor trusts; without any, time stamps are not checked.
+    pub tsa_roots: Roots,
+    /// Witnesses whose keys the auditor brings: nobody else's cosignature counts.
+    pub witnesses: Vec<WitnessKey>,
+    /// How many of them must have cosigned; all of them without it.
+    pub quorum: Option<usize>,
     /// Now: which retention dates are past, and whether a promised seal is missing.
     pub now: UnixSeconds,
     /// Seals in work at the same time.
@@ -79,6 +93,9 @@ impl Options<'_> {
             from: None,
             to: None,
             since: None,
+            tsa_roots: Roots::default(),
+            witnesses: Vec::new(),
+            quorum: None,
             now,
             concurrency: CONCURRENCY,
             progress: None,
@@ -95,6 +112,8 @@ impl fmt::Debug for Options<'_> {
             .field("from", &self.from)
             .field("to", &self.to)
             .field("since", &self.since.as_ref().map(|s| s.checkpoint.size))
+            .field("witnesses", &self.witnesses)
+            .field("quorum", &self.quorum)
             .field("now", &self.now)
             .finish_non_exhaustive()
     }

@@ -10,6 +10,9 @@ pub use kind::Kind;
 
 use serde::Serialize;
 
+use super::cosignatures::Cosigned;
+use super::stamps::Timestamped;
+
 /// Most findings, and most notes, that one report keeps; further ones are counted. 10,000 of half a kilobyte are 5 MB.
 const ITEMS_MAX: usize = 10_000;
 
@@ -224,6 +227,12 @@ pub struct LogReport {
     pub records: u64,
     /// Stored bytes of those segments.
     pub bytes: u64,
+    /// How far it is time stamped by authorities that the auditor trusts; absent where no such token was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamped: Option<Timestamped>,
+    /// How far the witnesses that the auditor trusts have cosigned it; absent where none were brought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cosigned: Option<Cosigned>,
     /// Name of the log.
     #[serde(skip)]
     pub name: String,

@@ -265,8 +265,8 @@ def check(data, key, witnesses, now):
     for part in bundle["rotations"]:
         _, point, (news,), own = included(part, key)
         size, key = need(own and news.name == key.name and size < point.size, "not a change of key", (point.size, news))
-    statement, point, _, own = included(bundle, key)
-    need(point.size >= size and (own or not bundle["timestamps"]), "not the checkpoint that it has to be")
+    statement, point, _, _ = included(bundle, key)
+    need(point.size >= size, "not the checkpoint that it has to be")
     segment = [s for s in statement["segments"] if (s["records"], digest(s["merkle_root"])) == (place["tree_size"], root)][0]
     lines, tokens = [signature_line(text(l).removesuffix("\n")) for l in bundle["cosignatures"]], list(map(unbase64, bundle["timestamps"]))
     findings, ours = impossible(statement, now), record.get("schema") == OURS
