@@ -2,6 +2,7 @@
 //! was proved before is lost.
 
 pub(crate) mod again;
+mod twice;
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
