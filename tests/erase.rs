@@ -2,6 +2,7 @@
 //! was proved before is lost.
 
 pub(crate) mod again;
+mod older;
 mod twice;
 
 use std::collections::HashSet;

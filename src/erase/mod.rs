@@ -20,6 +20,7 @@
 
 mod again;
 mod already;
+mod lost;
 mod plan;
 mod record;
 mod who;
@@ -33,6 +34,7 @@ use futures::stream::{self, StreamExt};
 use indicatif::ProgressBar;
 
 pub use again::{Undone, undone};
+pub use lost::{Evident, evident, is_old};
 pub(crate) use who::{Naming, UNKNOWN_BY};
 pub(crate) use wish::has_word;
 pub use wish::{Earlier, Kept, Outcome, Sealed, Text, Wish};
