@@ -2,6 +2,8 @@
 //! was proved before is lost.
 
 pub(crate) mod again;
+mod older;
+mod twice;
 
 use std::collections::HashSet;
 use std::io::{Read, Write};

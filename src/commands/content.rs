@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{output, read};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::config::Config;
 use crate::query::Hit;
-use crate::query::filter::Filter;
+use crate::query::filter::{Filter, persons_of};
 use crate::query::log::TrustedKey;
 use crate::query::opening::{Erasure, Erasures, Gone, Held, Opened, Reasons, held, open};
 use crate::query::scan::Request;
@@ -16,7 +16,7 @@ use crate::query::story::{Item, Section, Story, clean, erased as erased_in_words
 use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
-use crate::vault::{Entry, State, Vaults};
+use crate::vault::{Entry, Intent, State, VaultError, Vaults};
 use crate::worm::WormStore;
 
 /// One content of one record.
@@ -36,6 +36,8 @@ pub(super) enum What {
     Gone(Gone),
     /// It was erased, and an older copy of it was put back; it is not shown.
     Undone(Erasure),
+    /// An erasure of it is under way, since then; it is not shown, whether it is still there or not.
+    UnderWay(Option<UnixSeconds>),
     /// It could not be brought back, and that is a problem.
     Problem(String),
     /// Where the application keeps it: it never was here.
@@ -49,6 +51,7 @@ impl What {
             What::Content(_) => None,
             What::Gone(gone) => Some(in_words(gone)),
             What::Undone(erasure) => Some(undone_in_words(erasure)),
+            What::UnderWay(since) => Some(under_way_in_words(*since)),
             What::Problem(why) => Some(why.clone()),
             What::Elsewhere(reference) => Some(elsewhere(reference)),
         }
@@ -100,13 +103,20 @@ pub(super) async fn bring_back(
             let what = match opened {
                 Opened::Content(entry) => match known.erasures.that_means(hit) {
                     Some(erasure) => What::Undone(erasure),
-                    None => withheld(&states, hit).map_or(What::Content(entry), What::Problem),
+                    None => withheld(&states, hit, &known.erasures).unwrap_or(What::Content(entry)),
                 },
-                Opened::Absent => What::Gone(reasons.of(hit)),
+                Opened::Absent => match reasons.of(hit) {
+                    Gone::Unexplained => {
+                        let knows = states.get(&hit.place.log).and_then(|knows| knows.as_ref().ok());
+                        let leaving = knows.and_then(|knows| knows.leaving(hit, &known.erasures));
+                        leaving.map_or(What::Gone(Gone::Unexplained), |intent| What::UnderWay(intent.asked))
+                    }
+                    gone => What::Gone(gone),
+                },
                 Opened::Other => What::Problem("what the vault has in its place is not what the record commits to".to_owned()),
                 Opened::Unasked(why) => What::Problem(why),
             };
-            complete &= !matches!(what, What::Problem(_) | What::Undone(_) | What::Gone(Gone::Unexplained));
+            complete &= !matches!(what, What::Problem(_) | What::Undone(_) | What::UnderWay(_) | What::Gone(Gone::Unexplained));
             Said { member: held.member, what }
         });
         let mut of_hit: Vec<Said> = of_hit.collect();
@@ -127,26 +137,52 @@ fn no_vault(config: &Config) -> String {
     }
 }
 
-/// What the vault of each log knows of erasures itself: should evidence of one be lost, what it took is not shown all the same. A state that
-/// cannot be read is said, by the name of its log.
-async fn states<'h>(vaults: &Vaults, logs: impl Iterator<Item = &'h str>) -> HashMap<String, Result<State, String>> {
+/// What a vault knows of erasures itself.
+struct Knows {
+    /// Of those that are done: should evidence of one be lost, what it took is not shown all the same.
+    state: State,
+    /// Those under way, but older copies that somebody put back of those that are done.
+    under_way: Vec<Intent>,
+}
+
+impl Knows {
+    /// The erasure under way that takes this record's content.
+    fn leaving(&self, hit: &Hit, erasures: &Erasures) -> Option<&Intent> {
+        let (seal, id) = (hit.place.seal.statement.index, hit.text("id").and_then(RecordId::parse)?);
+        self.under_way(erasures).find(|intent| intent.concerns(seal, id, persons_of(&hit.record)))
+    }
+
+    /// Erasures under way: of which no record is sealed.
+    fn under_way(&self, erasures: &Erasures) -> impl Iterator<Item = &Intent> {
+        self.under_way.iter().filter(|intent| !erasures.has(&intent.record_id().to_string()))
+    }
+}
+
+/// What the vault of each log knows of erasures itself, by the name of the log. Where that cannot be read, why.
+async fn states<'h>(vaults: &Vaults, logs: impl Iterator<Item = &'h str>) -> HashMap<String, Result<Knows, String>> {
     let mut states = HashMap::new();
     for log in logs {
         if !states.contains_key(log) {
-            states.insert(log.to_owned(), vaults.of(log).stored_state().await.map_err(|e| e.to_string()));
+            let vault = vaults.of(log);
+            // What is finished in between is in the state by then.
+            let knows = async { Ok(Knows { under_way: vault.intents().await?, state: vault.stored_state().await? }) };
+            states.insert(log.to_owned(), knows.await.map_err(|e: VaultError| e.to_string()));
         }
     }
     states
 }
 
 /// Why content that the vault has is not shown although no erasure that could be read means it.
-fn withheld(states: &HashMap<String, Result<State, String>>, hit: &Hit) -> Option<String> {
+fn withheld(states: &HashMap<String, Result<Knows, String>>, hit: &Hit, erasures: &Erasures) -> Option<What> {
     match states.get(&hit.place.log)? {
-        Ok(state) => {
+        Ok(knows) => {
             let id = hit.text("id").and_then(RecordId::parse)?;
-            state.means(hit.place.seal.statement.index, id).then(|| UNTOLD.to_owned())
+            if knows.state.means(hit.place.seal.statement.index, id) {
+                return Some(What::Problem(UNTOLD.to_owned()));
+            }
+            knows.leaving(hit, erasures).map(|intent| What::UnderWay(intent.asked))
         }
-        Err(why) => Some(format!("what the vault knows of erasures cannot be read: {why}")),
+        Err(why) => Some(What::Problem(format!("what the vault knows of erasures cannot be read: {why}"))),
     }
 }
 
@@ -203,6 +239,12 @@ fn undone_in_words(erasure: &Erasure) -> String {
     )
 }
 
+/// The sentence about what an erasure takes that is not finished.
+fn under_way_in_words(since: Option<UnixSeconds>) -> String {
+    let since = since.map_or_else(String::new, |since| format!(" since {since}"));
+    format!("an erasure of this is under way{since}, so it is not shown; `serve` finishes it, and its log says what is in the way")
+}
+
 /// Content that is not there for one reason.
 struct Lost {
     why: String,
@@ -231,6 +273,7 @@ pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
                 }
                 What::Gone(gone) => sentence(&in_words(gone)),
                 What::Undone(erasure) => sentence(&undone_in_words(erasure)),
+                What::UnderWay(since) => sentence(&under_way_in_words(*since)),
                 What::Problem(why) => format!("Not shown: {}", clean(why)),
                 What::Elsewhere(reference) => sentence(&elsewhere(reference)),
             };
@@ -280,6 +323,13 @@ pub(super) fn json(said: &[Vec<Said>]) -> Vec<Json> {
             What::Undone(erasure) => {
                 of_erasure("undone", erasure, &mut add);
                 add("meaning", Json::String(undone_in_words(erasure)));
+            }
+            What::UnderWay(since) => {
+                add("state", Json::string("under_way"));
+                if let Some(since) = since {
+                    add("at", Json::String(since.to_string()));
+                }
+                add("meaning", Json::String(under_way_in_words(*since)));
             }
             What::Problem(why) => {
                 add("state", Json::string("unchecked"));
@@ -354,6 +404,8 @@ pub(super) async fn identities(
                 continue;
             }
         };
+        let knows = state.as_ref().and_then(|knows| knows.as_ref().ok());
+        let leaving = |pseudonym: &[u8; 16]| knows?.under_way(&erasures).find(|intent| intent.pseudonyms.contains(pseudonym));
         for pseudonym in &pseudonyms {
             let shown = crate::vault::pseudonym_text(pseudonym);
             let who = match (known.iter().find(|entry| entry.pseudonym == *pseudonym), erased.get(pseudonym)) {
@@ -362,9 +414,13 @@ pub(super) async fn identities(
                     undone_in_words(erasure)
                 }
                 (None, Some(erasure)) => format!("nobody: {}", erased_in_words(erasure)),
-                (Some(_), None) if matches!(&state, Some(Ok(state)) if state.persons.contains(pseudonym)) => {
+                (Some(_), None) if matches!(&state, Some(Ok(knows)) if knows.state.persons.contains(pseudonym)) => {
                     complete = false;
                     UNTOLD.to_owned()
+                }
+                (_, None) if let Some(intent) = leaving(pseudonym) => {
+                    complete = false;
+                    format!("not told: {}", under_way_in_words(intent.asked))
                 }
                 (Some(entry), None) => {
                     named.insert(shown.clone());
@@ -385,7 +441,7 @@ pub(super) async fn identities(
         Item::Verbatim(line) => (1, line.clone()),
         _ => (0, String::new()),
     });
-    let keyed = hits.iter().flat_map(|hit| crate::query::filter::persons_of(&hit.record));
+    let keyed = hits.iter().flat_map(|hit| persons_of(&hit.record));
     if keyed.into_iter().any(|id| id.starts_with("ps:") && !id.starts_with("ps:vault:")) {
         let text = "Keyed pseudonyms are one-way: ask `spanseal query --person ID` whether one is a person that you have in mind.";
         items.push(Item::Text(text.to_owned()));

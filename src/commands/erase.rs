@@ -83,7 +83,7 @@ fn agreed() -> anyhow::Result<bool> {
 
 /// Of a record there is nothing to erase but what it said; of a person also the name in evidence is something to answer for.
 fn is_nothing(outcome: &Outcome, scope: Scope) -> bool {
-    let (of_record, named) = (scope == Scope::Record && outcome.records == 0, outcome.named > 0);
+    let (of_record, named) = (scope == Scope::Record && outcome.records == 0 && outcome.absent == 0, outcome.named > 0);
     !outcome.done && (!outcome.already.is_empty() || outcome.persons == 0 && (of_record || !named))
 }
 
@@ -93,11 +93,14 @@ fn show(outcome: &Outcome, scope: Scope, json: bool) -> anyhow::Result<ExitCode>
     } else {
         output::answer(&to_text(outcome, scope))?;
     }
-    Ok(match (is_nothing(outcome, scope), outcome.uncompared.is_empty()) {
-        (false, _) => ExitCode::SUCCESS,
-        (true, true) => ExitCode::from(1),
+    // An erasure that took nothing, because somebody else had, is none.
+    let nothing = is_nothing(outcome, scope) || outcome.persons == 0 && outcome.records == 0;
+    Ok(match nothing {
+        _ if outcome.unread.is_some() => ExitCode::from(2),
+        false => ExitCode::SUCCESS,
         // Whoever is meant may be there.
-        (true, false) => ExitCode::from(2),
+        true if !outcome.uncompared.is_empty() => ExitCode::from(2),
+        true => ExitCode::from(1),
     })
 }
 
@@ -122,12 +125,24 @@ fn to_text(outcome: &Outcome, scope: Scope) -> String {
     let records = count(outcome.records, "record", "records");
     let entries = count(outcome.persons, "entry of the person", "entries of the person");
     if !outcome.already.is_empty() {
-        line(format!("Erased already: what was said in {records}. Nothing was done now, and nothing sealed."));
+        let what = if outcome.records == 0 && outcome.absent > 0 { "nothing".to_owned() } else { format!("what was said in {records}") };
+        line(format!("Erased already: {what}. Nothing was done now, and nothing sealed."));
     } else if outcome.done {
         let contents = count(outcome.contents, "content", "contents");
         line(format!("Erased from the vault: what was said in {records} ({contents}, {}), and {entries}.", show_size(outcome.bytes)));
     } else {
         line(format!("Would be erased from the vault: what was said in {records}, and {entries}."));
+    }
+    if outcome.absent > 0 {
+        let absent = count(outcome.absent, "record", "records");
+        let recorded = if outcome.done { ", and its record names it as absent" } else { "" };
+        line(format!(
+            "Missing from the vault: what was said in {absent}. No erasure took it: its retention was over, or somebody deleted it. It is not \
+             erased by this{recorded}; copies of it may exist."
+        ));
+    }
+    if let Some(unread) = &outcome.unread {
+        line(format!("Not looked at: {}. What it holds cannot be told.", clean(unread)));
     }
     if let Some(sealed) = &outcome.erasure {
         line(format!("Recorded: erasure {} in seal {}.", sealed.record, sealed.seal));

@@ -21,7 +21,7 @@ use crate::record::identity::IdentityKey;
 use crate::seal::keys::{KeyError, LogKey};
 use crate::serve::keys::{load_identity, load_vault_key};
 use crate::tlog::note::VerifierKey;
-use crate::vault::{Known, Vaults, open_place, pseudonym_text};
+use crate::vault::{Known, VaultError, Vaults, open_place, pseudonym_text};
 use crate::worm::{self, WormStore};
 
 /// What to say to whoever finds nobody by what looks like evidence's own name of a person.
@@ -141,10 +141,16 @@ pub async fn settle(
     for log in logs(store.as_ref()).await.unwrap_or_default() {
         let mut erased: HashSet<[u8; 16]> = erasures.of_persons(&log).into_keys().collect();
         // Should evidence of an erasure be lost, the vault itself knows whom it took. Where that cannot be read, everybody may be erased.
-        let hidden = match vaults.of(&log).stored_state().await {
-            Ok(state) => {
+        let vault = vaults.of(&log);
+        let knows = async { Ok::<_, VaultError>((vault.intents().await?, vault.stored_state().await?)) };
+        let hidden = match knows.await {
+            Ok((under_way, state)) => {
                 erased.extend(state.persons);
-                WAS_ERASED.to_owned()
+                let unsealed = under_way.into_iter().filter(|intent| !erasures.has(&intent.record_id().to_string()));
+                let leaving: HashSet<[u8; 16]> = unsealed.flat_map(|intent| intent.pseudonyms).collect();
+                let is_leaving = asked.iter().any(|entry| leaving.contains(&entry.pseudonym) && !erased.contains(&entry.pseudonym));
+                erased.extend(leaving);
+                if is_leaving { IS_LEAVING.to_owned() } else { WAS_ERASED.to_owned() }
             }
             Err(error) => {
                 erased.extend(asked.iter().map(|entry| entry.pseudonym));
@@ -176,6 +182,10 @@ pub async fn settle(
     answer.problems.extend(problems);
     Ok(())
 }
+
+/// Of somebody who was asked for, while they are being erased.
+const IS_LEAVING: &str = "an erasure of who was asked for is under way, so what is recorded of them is not shown; `serve` finishes it, and its \
+     log says what is in the way";
 
 /// Of somebody who was asked for, whom the vault can name again.
 const WAS_ERASED: &str = "who was asked for was erased, and their entry is in the vault again: somebody put back an older copy of an object; \

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::lost::{evident, is_old};
 use super::plan::Plan;
 use super::{EraseError, Eraser, Parts, search};
 use crate::clock::UnixSeconds;
@@ -26,6 +27,8 @@ const SEALS_AT_START: u64 = 20_000;
 const NOTE_EVERY: u64 = 512;
 /// Rounds of the keeper after which all packs of erased records are looked into again: once a day.
 const LOOK_EVERY: u64 = 144;
+/// Seals that are compared then with what lies in the vault, the newest ones.
+const SEALS_COMPARED: u64 = 256;
 
 impl Eraser {
     /// What a start does before anything is received: remembers what must not be sealed again, learns what was erased, and takes out whoever
@@ -41,7 +44,9 @@ impl Eraser {
         // The oldest are forgotten first.
         intents.sort_by_key(|intent| intent.done.unwrap_or(now));
         intents.iter().for_each(|intent| self.know(intent));
+        self.compare_state().await;
         let learned = self.learn(size, SEALS_AT_START).await;
+        vault.note_size(size).await?;
         // The intents may have been taken away; what evidence and the state say was erased is not. They do not say when, so it counts anew.
         let taken = vault.state().await.taken;
         sealer.erased.remember(taken.iter().flat_map(|((seal, _), ids)| ids.iter().map(|id| (*id, *seal))), now);
@@ -53,6 +58,21 @@ impl Eraser {
                 self.again(vault.take_returned(), HashSet::new()).await
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Says so where the vault's state is an older copy.
+    async fn compare_state(&self) {
+        let Parts { vault, store, log, vkey, .. } = self.parts.as_ref();
+        let state = vault.state().await;
+        match is_old(store, (log, vkey), &state).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let advice = "somebody put back an older copy of what the vault remembers of itself, or of the whole vault; whatever came since \
+                              and was taken away is found in the newest seals only; `spanseal doctor` says what";
+                tracing::error!(seals = state.size, advice, "vault.state.older");
+            }
+            Err(error) => tracing::warn!(%error, "vault.state.uncompared"),
         }
     }
 
@@ -70,6 +90,7 @@ impl Eraser {
         let state = vault.state().await;
         let mut kept = state.clone();
         kept.expire(retention, now);
+        vault.note_size(size).await?;
         let moved = size.saturating_sub(state.searched) >= NOTE_EVERY && vault.intents().await?.is_empty();
         if moved || kept.taken.len() < state.taken.len() || kept.packs.len() < state.packs.len() {
             vault
@@ -91,14 +112,29 @@ impl Eraser {
             vault.count_new_packs(size).await?;
             return Ok(());
         }
-        let found = vault.count_all_packs(size, by).await?;
+        let Parts { store, log, vkey, .. } = self.parts.as_ref();
+        let mut found = vault.count_all_packs(size, by).await?;
+        let compared = evident(store, (log, vkey), vault, (by, SEALS_COMPARED)).await;
+        let (persons, failed) = match compared {
+            Ok(evident) => {
+                found.learn(&evident.seals);
+                (evident.persons, Ok(()))
+            }
+            Err(error) => (0, Err(error)),
+        };
+        vault.note_lost(found.lost(), persons);
+        if persons > 0 {
+            let advice = "records of the newest seals name persons who are not in the vault, and no erasure took them: somebody deleted objects of \
+                          the vault, or put back older ones; put the objects back from a backup while `serve` does not run";
+            tracing::error!(persons, advice, "vault.persons.gone");
+        }
         if found.lost() > 0 {
             let (missing, damaged) = (found.missing.values().sum::<u64>(), found.short.len());
             let advice = "somebody deleted packs of the vault, or made junk of them, and what was said in these seals cannot be shown; put them \
                           back from a backup; `spanseal doctor` says which";
             tracing::error!(missing, damaged, advice, "vault.packs.gone");
         }
-        Ok(())
+        failed
     }
 
     async fn watch(&self, learned: Result<HashSet<[u8; 16]>, EraseError>) -> Result<(), EraseError> {
@@ -216,7 +252,7 @@ impl Eraser {
     }
 }
 
-async fn told_since(store: &Arc<dyn WormStore>, of: (&str, &VerifierKey), since: u64) -> Result<Vec<Told>, EraseError> {
+pub(super) async fn told_since(store: &Arc<dyn WormStore>, of: (&str, &VerifierKey), since: u64) -> Result<Vec<Told>, EraseError> {
     let filter = Filter { kind: Some("erasure".to_owned()), own_acts: true, ..Filter::default() };
     let found = search(store, of, filter, Some(Part { log: of.0.to_owned(), since })).await?.hits;
     Ok(found.iter().filter_map(|hit| Told::parse(&hit.record)).collect())

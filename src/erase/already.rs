@@ -5,17 +5,35 @@ use std::collections::BTreeSet;
 use super::plan::Plan;
 use super::wish::Earlier;
 use super::{EraseError, Eraser, Target};
+use crate::query::Hit;
 use crate::query::filter::Filter;
 use crate::vault::{Places, Told, told};
 
 impl Eraser {
+    /// How many of these records, whose content is not in the vault, no erasure took: its time was over, or somebody else deleted it.
+    pub(super) async fn untaken(&self, gone: &Places) -> Result<u64, EraseError> {
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        let mut taken = Places::new();
+        for told in self.sealed().await?.iter().filter_map(|hit| Told::parse(&hit.record)) {
+            told::add(&mut taken, &told.records.unwrap_or_default());
+        }
+        Ok(told::count(&told::without(gone, &taken)))
+    }
+
+    /// Every record of an erasure in the own log, in order.
+    async fn sealed(&self) -> Result<Vec<Hit>, EraseError> {
+        let filter = Filter { kind: Some("erasure".to_owned()), own_acts: true, ..Filter::default() };
+        let mut sealed = self.search_since(filter, 0).await?.hits;
+        sealed.sort_by_key(|hit| (hit.place.seal.statement.index, hit.place.leaf_index));
+        Ok(sealed)
+    }
+
     /// The erasures after which nothing is left of this plan, of a person of whom the vault has no entry. Empty where anything is left: a
     /// record that none of them means, a form of the person that none of them names, or what somebody put back.
     pub(super) async fn already(&self, target: &Target, plan: &Plan, forms: &BTreeSet<String>) -> Result<Vec<Earlier>, EraseError> {
-        let filter = Filter { kind: Some("erasure".to_owned()), own_acts: true, ..Filter::default() };
-        let mut sealed = self.search(filter).await?.hits;
-        sealed.retain(|hit| hit.place.log == self.parts.log);
-        sealed.sort_by_key(|hit| (hit.place.seal.statement.index, hit.place.leaf_index));
+        let sealed = self.sealed().await?;
         let wanted: BTreeSet<String> = match target {
             Target::Record(id) => BTreeSet::from([id.to_string()]),
             // Of the forms that are the id itself an erasure names one at most, and only where there is no other.

@@ -20,6 +20,7 @@
 
 mod again;
 mod already;
+mod lost;
 mod plan;
 mod record;
 mod who;
@@ -33,11 +34,12 @@ use futures::stream::{self, StreamExt};
 use indicatif::ProgressBar;
 
 pub use again::{Undone, undone};
+pub use lost::{Evident, evident, is_old};
 pub(crate) use who::{Naming, UNKNOWN_BY};
 pub(crate) use wish::has_word;
 pub use wish::{Earlier, Kept, Outcome, Sealed, Text, Wish};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixSeconds};
 use crate::promote::scrub::Scrub;
 use crate::query::filter::Filter;
 use crate::query::log::{KeySource, TrustedKey};
@@ -162,9 +164,18 @@ impl Eraser {
             return Ok(plan.outcome(forms, 0));
         }
         let already = if entries.is_empty() && !plan.is_empty() { self.already(&target, &plan, &forms).await? } else { Vec::new() };
-        if wish.dry_run || !already.is_empty() || plan.is_empty() && entries.is_empty() {
-            let persons = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-            return Ok(Outcome { already, ..plan.outcome(forms, persons) });
+        let persons = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        if !already.is_empty() {
+            let absent = self.untaken(&plan.records).await?;
+            let records = told::count(&plan.records).saturating_sub(absent);
+            return Ok(Outcome { already, records, absent, ..plan.outcome(forms, persons) });
+        }
+        if wish.dry_run || plan.is_empty() && entries.is_empty() {
+            let (there, unread) = self.parts.vault.holding(&plan.records).await?;
+            let (records, unread) = (told::count(&there), unread.map(|error| error.to_string()));
+            // What cannot be read may hold what is not found elsewhere.
+            let absent = if unread.is_none() { self.untaken(&told::without(&plan.records, &there)).await? } else { 0 };
+            return Ok(Outcome { records, absent, unread, ..plan.outcome(forms, persons) });
         }
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| VaultError::Randomness)?;
@@ -183,6 +194,8 @@ impl Eraser {
                 Some(by) => Some(self.name(by).await?),
                 None => None,
             },
+            asked: Some(self.parts.clock.now().ceil_seconds()),
+            begun: Some(plan.searched),
             ground: wish.ground.clone(),
             ticket: wish.ticket.clone(),
             taking: Places::new(),
@@ -210,7 +223,7 @@ impl Eraser {
         let all = intents.len();
         for intent in intents {
             let record = intent.record_id();
-            match self.carry_out(intent).await {
+            match self.take_up(intent).await {
                 Ok(outcome) => {
                     tracing::info!(records = outcome.records, contents = outcome.contents, persons = outcome.persons, "erasure.finished");
                 }
@@ -222,6 +235,46 @@ impl Eraser {
             }
         }
         first.map_or(Ok(all), Err)
+    }
+
+    /// Goes on with what an earlier process began. Where a record of it is sealed it only wants finishing, and its intent may be an older copy
+    /// that somebody put back: nothing is searched any more, and nothing of what was sealed since is taken for its own.
+    async fn take_up(&self, mut intent: Intent) -> Result<Outcome, EraseError> {
+        let before = self.before(&intent).await?;
+        let Some((sealed, sealed_at)) = before.first.clone() else { return self.carry_out(intent).await };
+        let Parts { vault, .. } = self.parts.as_ref();
+        for places in [&mut intent.taking, &mut intent.absent] {
+            places.retain(|(seal, _), _| *seal < sealed.seal);
+        }
+        told::add(&mut intent.taking, &before.named);
+        let mut all = before.meant();
+        told::add(&mut all, &intent.taking);
+        told::add(&mut all, &intent.absent);
+        intent.absent = told::without(&all, &intent.taking);
+        let (there, unread) = vault.holding(&all).await?;
+        let (erased, failed) = self.empty(there).await;
+        let persons = vault.erase_persons(&intent.pseudonyms.iter().copied().collect()).await?;
+        match unread.or(failed) {
+            Some(error) if !error.is_of_one_object() => return Err(error.into()),
+            Some(error) => return Err(EraseError::Unread(error)),
+            None => {}
+        }
+        let records = told::count(&intent.taking);
+        self.seal(&intent).await?;
+        self.end(intent, sealed_at).await?;
+        let Erased { contents, bytes } = erased;
+        Ok(Outcome { done: true, persons, records, contents, bytes, erasure: Some(sealed), ..Outcome::default() })
+    }
+
+    /// Marks an erasure as done, at this time, for as long as that is to be remembered.
+    async fn end(&self, mut intent: Intent, done: UnixSeconds) -> Result<(), EraseError> {
+        let Parts { vault, sealer, .. } = self.parts.as_ref();
+        intent.done = Some(done);
+        match sealer.erased.window().is_zero() {
+            true => vault.fulfilled(&intent).await?,
+            false => vault.intend(&intent).await?,
+        }
+        Ok(())
     }
 
     /// Steps 3 to 10. All of them may be done twice.
@@ -245,19 +298,12 @@ impl Eraser {
         if let Some(error) = unread {
             return Err(EraseError::Unread(error));
         }
+        let records = told::count(&intent.taking);
+        let absent = self.untaken(&intent.absent).await?;
         let sealed = self.seal(&intent).await?;
-        intent.done = Some(clock.now().ceil_seconds());
-        if sealer.erased.window().is_zero() {
-            vault.fulfilled(&intent).await?;
-        } else {
-            vault.intend(&intent).await?;
-        }
-        let mut outcome = plan.outcome(forms, persons);
-        outcome.done = true;
-        outcome.contents = erased.contents;
-        outcome.bytes = erased.bytes;
-        outcome.erasure = Some(sealed);
-        Ok(outcome)
+        self.end(intent, clock.now().ceil_seconds()).await?;
+        let Erased { contents, bytes } = erased;
+        Ok(Outcome { done: true, records, absent, contents, bytes, erasure: Some(sealed), ..plan.outcome(forms, persons) })
     }
 
     /// Takes what a plan says out of the vault, after the intent, which is `stored` as it was before, says what of it was there. What cannot

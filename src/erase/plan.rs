@@ -23,7 +23,7 @@ use crate::query::opening::{held, lost_in_words};
 use crate::query::scan::Answer;
 use crate::record::RecordId;
 use crate::record::canonical::Json;
-use crate::vault::told::day_of;
+use crate::vault::told::{self, day_of};
 use crate::vault::{Intent, Places, Scope};
 
 /// What an erasure takes and what it leaves.
@@ -52,17 +52,12 @@ impl Plan {
         self.named == 0 && self.records.is_empty()
     }
 
-    /// Records whose content goes.
-    pub(super) fn count(&self) -> u64 {
-        self.records.values().map(|ids| u64::try_from(ids.len()).unwrap_or(u64::MAX)).sum()
-    }
-
     /// What can be said of it before it is done.
     pub(super) fn outcome(self, pseudonyms: BTreeSet<String>, persons: u64) -> Outcome {
         Outcome {
             pseudonyms,
             persons,
-            records: self.count(),
+            records: told::count(&self.records),
             named: self.named,
             hashed: self.hashed,
             elsewhere: self.elsewhere,

@@ -2,29 +2,60 @@
 //! What somebody else deletes is not taken for erased, and what is put back is found by it.
 
 use super::{EraseError, Eraser, Parts, Sealed};
+use crate::clock::UnixSeconds;
 use crate::govern::{self, Erasure};
 use crate::query::filter::Filter;
 use crate::record::RecordId;
 use crate::vault::told::Part;
 use crate::vault::{Intent, Places, Scope, Told, pseudonym_text, told};
 
+/// What of an erasure is sealed already.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// Its first record, and when the seal of that closed; `None`: none is sealed.
+    pub(super) first: Option<(Sealed, UnixSeconds)>,
+    /// What its records say that it took.
+    pub(super) named: Places,
+    /// What they say that it meant too.
+    absent: Places,
+    /// How many they are.
+    parts: u64,
+}
+
+impl Before {
+    /// All that its records mean.
+    pub(super) fn meant(&self) -> Places {
+        let mut meant = self.named.clone();
+        told::add(&mut meant, &self.absent);
+        meant
+    }
+}
+
 impl Eraser {
+    /// What of an erasure is sealed already: evidence decides, whatever its intent says of itself, which may be an older copy.
+    pub(super) async fn before(&self, intent: &Intent) -> Result<Before, EraseError> {
+        let filter = Filter { kind: Some("erasure".to_owned()), own_acts: true, ..Filter::default() };
+        let found = self.search_since(filter, intent.begun.or(intent.searched).unwrap_or(0)).await?;
+        let mut before = Before::default();
+        loop {
+            let id = RecordId::derive("control", "", "", &hex::encode(intent.random_of(before.parts))).to_string();
+            let Some(hit) = found.hits.iter().find(|hit| hit.text("id") == Some(&id)) else { return Ok(before) };
+            let statement = &hit.place.seal.statement;
+            before.first.get_or_insert((Sealed { record: id, seal: statement.index }, statement.sealed_at));
+            if let Some(told) = Told::parse(&hit.record) {
+                told::add(&mut before.named, &told.records.unwrap_or_default());
+                told::add(&mut before.absent, &told.absent);
+            }
+            before.parts += 1;
+        }
+    }
+
     /// Seals what an erasure took, as far as it is not sealed already, and notes it in the vault's state.
     pub(super) async fn seal(&self, intent: &Intent) -> Result<Sealed, EraseError> {
-        let filter = Filter { kind: Some("erasure".to_owned()), own_acts: true, ..Filter::default() };
-        let before = self.search_since(filter, intent.searched.unwrap_or(0)).await?;
-        let (mut first, mut named, mut absent, mut part) = (None, Places::new(), Places::new(), 0);
-        loop {
-            let id = RecordId::derive("control", "", "", &hex::encode(intent.random_of(part))).to_string();
-            let Some(hit) = before.hits.iter().find(|hit| hit.text("id") == Some(&id)) else { break };
-            first = first.or(Some(Sealed { record: id, seal: hit.place.seal.statement.index }));
-            if let Some(told) = Told::parse(&hit.record) {
-                told::add(&mut named, &told.records.unwrap_or_default());
-                told::add(&mut absent, &told.absent);
-            }
-            part += 1;
-        }
-        let mut left = told::parts(&told::without(&intent.taking, &named), &told::without(&intent.absent, &absent));
+        let before = self.before(intent).await?;
+        let left_absent = told::without(&intent.absent, &before.meant());
+        let (mut first, mut part) = (before.first.map(|(sealed, _)| sealed), before.parts);
+        let mut left = told::parts(&told::without(&intent.taking, &before.named), &left_absent);
         if part == 0 && left.is_empty() {
             // Nothing but the person's entry: that is told too.
             left.push(Part::default());
@@ -57,7 +88,7 @@ impl Eraser {
             filter: Some(told::filter_text(intent.scope, intent.shared, further, part, says)),
             ground: intent.ground.clone(),
             ticket: intent.ticket.clone(),
-            count: says.taken.values().map(|ids| u64::try_from(ids.len()).unwrap_or(u64::MAX)).sum(),
+            count: told::count(&says.taken),
             by: intent.by.clone(),
         };
         let batch = govern::erasure(&act, clock.now(), classes);

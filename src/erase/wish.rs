@@ -156,8 +156,15 @@ pub struct Outcome {
     pub pseudonyms: BTreeSet<String>,
     /// Entries of the person in the vault that went.
     pub persons: u64,
-    /// Records whose content went, or is gone already.
+    /// Records whose content went, or would go; with `already`: whose content those erasures took.
     pub records: u64,
+    /// Records whose content would have gone too and was not in the vault, though no erasure took it: its time was over, or somebody deleted
+    /// it.
+    #[serde(default)]
+    pub absent: u64,
+    /// What of the vault could not be read when it was looked what is there, in words.
+    #[serde(default)]
+    pub unread: Option<String>,
     /// Contents that were taken out of the vault just now, and their bytes.
     pub contents: u64,
     /// See `contents`.

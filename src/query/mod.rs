@@ -10,6 +10,7 @@
 //!
 //! Imports `tlog`, `worm`, `vault` and `record` only; reads, never writes.
 
+pub mod apart;
 pub mod collapse;
 pub mod filter;
 #[cfg(test)]

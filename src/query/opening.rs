@@ -160,6 +160,11 @@ impl Erasures {
         own.find(|(_, told)| told.persons.contains(&pseudonym)).map(|(erasure, _)| Erasure::of(erasure))
     }
 
+    /// Whether the record with this id is one of them.
+    pub fn has(&self, id: &str) -> bool {
+        self.0.iter().any(|(_, told)| told.id == id)
+    }
+
     /// Whether one does not say what it took: then whom the traces concerned name must tell.
     pub fn any_silent(&self) -> bool {
         self.0.iter().any(|(_, told)| told.records.is_none())

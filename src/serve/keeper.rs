@@ -62,7 +62,8 @@ impl Keeper {
         let size = self.status.borrow().tree_size;
         let note = async {
             self.vault.watch().await?;
-            self.vault.count_new_packs(size).await
+            self.vault.count_new_packs(size).await?;
+            self.vault.note_size(size).await
         };
         match tokio::time::timeout(NOTE_WITHIN, note).await {
             Ok(Ok(())) => {}
@@ -134,7 +135,7 @@ impl Rounds {
                 tracing::error!(%error, "erasure.recheck.failed");
             }
             let lost = self.vault.lost();
-            self.today.stats.vault_lost_persons.set(lost.persons);
+            self.today.stats.vault_lost_persons.set(lost.persons.max(lost.named));
             self.today.stats.vault_lost_packs.set(lost.packs);
         }
         match self.vault.expire(self.retention, now).await {

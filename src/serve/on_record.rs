@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::record::canonical::Json;
 use crate::seal::in_force;
-use crate::seal::keys::LogKey;
+use crate::seal::keys::LogKeys;
 use crate::vault::resolved;
 use crate::worm::{StoreUrl, WormStore};
 
@@ -37,12 +37,12 @@ const MATTERS: [&str; 12] = [
 pub(super) async fn on_record(
     config: &Config,
     store: &Arc<dyn WormStore>,
-    key: &mut LogKey,
+    keys: &mut LogKeys,
     clock: &dyn Clock,
     own: String,
 ) -> Result<String, ServeError> {
     let log = &config.log.name;
-    let recorded = in_force(store, log, key, &config.retention.classes, clock, &own).await?;
+    let recorded = in_force(store, log, keys, &config.retention.classes, clock, &own).await?;
     let recorded = recorded.ok_or_else(|| ServeError::Unconfigured { log: log.clone() })?;
     let members = differing(&recorded, &own);
     if members.is_empty() {

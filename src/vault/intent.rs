@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::key::Kind;
 use super::pack::is_random;
 use super::persons::{parse_pseudonym, pseudonym_text};
-use super::told::{Places, read_places, write_places};
+use super::told::{Places, holds, read_places, write_places};
 use super::{Vault, VaultError};
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
@@ -61,6 +61,10 @@ pub struct Intent {
     pub shared: bool,
     /// Who asked for it, as evidence names them.
     pub by: Option<String>,
+    /// When it was asked for; `None`: an earlier version wrote it.
+    pub asked: Option<UnixSeconds>,
+    /// Seals that the log had then: its record is in none of them. `None`: an earlier version wrote it.
+    pub begun: Option<u64>,
     /// Why, as given.
     pub ground: String,
     /// The request that it answers, as given.
@@ -94,6 +98,18 @@ impl Intent {
         digest.first_chunk().copied().unwrap_or(self.random)
     }
 
+    /// Whether it takes this record's content, as far as that is known: all of it that names whom it is about, before it was searched what else.
+    pub fn concerns(&self, seal: u64, id: RecordId, mut persons: impl Iterator<Item = impl AsRef<str>>) -> bool {
+        if holds(&self.taking, seal, id) || holds(&self.absent, seal, id) {
+            return true;
+        }
+        let names = |person: &str| {
+            let is_one = parse_pseudonym(person).is_some_and(|pseudonym| self.pseudonyms.contains(&pseudonym));
+            is_one || self.forms.iter().any(|form| form == person)
+        };
+        self.searched.is_none() && (self.record == Some(id) || persons.any(|person| names(person.as_ref())))
+    }
+
     fn to_json(&self) -> Json {
         let pseudonyms = self.pseudonyms.iter().map(|p| Json::String(pseudonym_text(p))).collect();
         let mut members = vec![
@@ -112,6 +128,8 @@ impl Intent {
         members.push(("absent".to_owned(), write_places(&self.absent)));
         members.push(("known".to_owned(), Json::Array(known.collect())));
         members.push(("traces".to_owned(), Json::Array(self.traces.iter().map(Json::string).collect())));
+        members.extend(self.asked.map(|asked| ("asked".to_owned(), Json::String(asked.to_string()))));
+        members.extend(self.begun.map(|begun| ("begun".to_owned(), Json::String(begun.to_string()))));
         members.extend(self.searched.map(|searched| ("searched".to_owned(), Json::String(searched.to_string()))));
         members.extend(self.done.map(|done| ("done".to_owned(), Json::String(done.to_string()))));
         Json::Object(members)
@@ -139,6 +157,14 @@ impl Intent {
             },
             shared: json.get("shared").is_some(),
             by: text("by").map(str::to_owned),
+            asked: match text("asked") {
+                Some(asked) => Some(UnixSeconds::parse_strict(asked)?),
+                None => None,
+            },
+            begun: match text("begun") {
+                Some(begun) => Some(begun.parse().ok()?),
+                None => None,
+            },
             ground: text("ground")?.to_owned(),
             ticket: text("ticket").map(str::to_owned),
             taking: read_places(array("taking")),
@@ -235,6 +261,8 @@ mod tests {
             record: None,
             shared: true,
             by: Some("ps:66687aad:01".into()),
+            asked: Some(UnixSeconds(86_399)),
+            begun: Some(8),
             ground: "Art. 17 \"GDPR\"".into(),
             ticket: Some("DSR-7".into()),
             taking: Places::from([((3, UnixSeconds(86_400)), BTreeSet::from([RecordId([5; 16])]))]),
@@ -252,6 +280,8 @@ mod tests {
             shared: false,
             by: None,
             ticket: None,
+            asked: None,
+            begun: None,
             searched: None,
             done: None,
             ..intent

@@ -4,8 +4,12 @@
 //! between what came since. A seal whose packs are not there is no loss if an erasure took content of it (its packs may have been emptied),
 //! or if its day is past the retention.
 //!
-//! KNOWN GAP: a pack that is taken away before it is counted (ten minutes at most, and a stop counts) is not missed, nor is one of several of
-//! one seal, or one of a seal that an erasure took something of. Whoever asks for what it held is told so all the same.
+//! What was taken away before it was counted, and what an older state that is put back knows nothing of, evidence tells for the newest seals
+//! (`erase::evident`).
+//!
+//! KNOWN GAP: of older seals, a pack that is taken away before it is counted (ten minutes at most, and a stop counts) is not missed, nor is
+//! one of several of one seal, or an older one of a seal that an erasure took something of. Whoever asks for what it held is told so all the
+//! same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -14,6 +18,7 @@ use futures::stream::{self, StreamExt};
 
 use super::key::Kind;
 use super::rewrite::{PACKS_AT_ONCE, is_expired};
+use super::told::day_of;
 use super::{Listed, State, Vault, VaultError, pack, patiently, shown};
 use crate::clock::UnixSeconds;
 use crate::retain::Period;
@@ -40,6 +45,16 @@ pub struct Packs {
 }
 
 impl Packs {
+    /// Takes in that seals have no pack that must have one; they may be among those that are counted already.
+    pub fn learn(&mut self, seals: &BTreeMap<u64, UnixSeconds>) {
+        let mut by_day: BTreeMap<UnixSeconds, u64> = BTreeMap::new();
+        seals.values().for_each(|at| *by_day.entry(day_of(*at)).or_default() += 1);
+        for (day, seals) in by_day {
+            let missing = self.missing.entry(day).or_default();
+            *missing = seals.max(*missing);
+        }
+    }
+
     /// Seals whose packs are gone or are none any more.
     pub fn lost(&self) -> u64 {
         let short = u64::try_from(self.short.len()).unwrap_or(u64::MAX);
@@ -54,6 +69,8 @@ pub struct Lost {
     pub persons: u64,
     /// Seals whose packs are gone or damaged.
     pub packs: u64,
+    /// Persons whom the newest seals name.
+    pub named: u64,
 }
 
 /// Seals with packs, in the order of a listing.
@@ -97,6 +114,29 @@ impl Vault {
         self.note(&more).await?;
         self.0.lost.lock().unwrap_or_else(PoisonError::into_inner).packs = found.lost();
         Ok(found)
+    }
+
+    /// Notes what is gone, for [`lost`](Self::lost): packs, and persons whom the newest seals name.
+    pub fn note_lost(&self, packs: u64, named: u64) {
+        let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        (lost.packs, lost.named) = (packs, named);
+    }
+
+    /// Of these seals, those that have no pack.
+    pub async fn without_packs(&self, seals: &BTreeMap<u64, UnixSeconds>) -> Result<BTreeMap<u64, UnixSeconds>, VaultError> {
+        let mut left = seals.clone();
+        // In the order of the listing, because later seals never closed earlier.
+        let first = seals.iter().next().map(|(seal, at)| self.key(pack::prefix(*seal, *at).trim_end_matches('-')));
+        let mut after = first;
+        while !left.is_empty() {
+            let page = self.page(after.as_ref()).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.key.clone());
+            for (_, seal) in page.iter().filter_map(|listed| self.below(&listed.key).and_then(pack::parse_name)) {
+                left.remove(&seal);
+            }
+        }
+        Ok(left)
     }
 
     /// Counts the packs that came since the last count; the log has `size` seals.

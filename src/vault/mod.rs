@@ -51,6 +51,7 @@ pub use told::{Places, Told};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -105,6 +106,8 @@ struct Inner {
     lost: Mutex<Lost>,
     /// Packs of attempts that failed and that could not be deleted at once.
     leftovers: Mutex<Vec<ObjectKey>>,
+    /// Whether this process began it, and nothing was noted yet.
+    is_new: AtomicBool,
     /// The claim, while this is the writer's.
     guard: Mutex<Option<WriterGuard>>,
 }
@@ -153,6 +156,7 @@ impl Vault {
             missed: Mutex::default(),
             lost: Mutex::default(),
             leftovers: Mutex::default(),
+            is_new: AtomicBool::default(),
             guard: Mutex::default(),
         }))
     }

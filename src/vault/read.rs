@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::key::Kind;
-use super::{AT_ONCE, Entry, Vault, VaultError, intent, pack, persons, shown};
+use super::{AT_ONCE, Entry, Vault, VaultError, intent, pack, patiently, persons, shown};
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
 use crate::record::apart::{NAME_BYTES_MAX, PersonEntry, as_kept};
@@ -53,7 +53,8 @@ impl Vault {
     /// Names below the log that are none of a vault's, as they may be shown, a hundred at most.
     pub async fn strays(&self) -> Result<Vec<String>, VaultError> {
         const STRAYS_MAX: usize = 100;
-        let mut found = Vec::new();
+        let mut found: Vec<String> = self.0.store.foreign().iter().take(STRAYS_MAX).map(|name| shown(name)).collect();
+        self.strays_beside(&mut found, STRAYS_MAX).await?;
         let is_ours = |name: &str| persons::is_name(name) || intent::is_name(name);
         for prefix in ["persons/", "erasures/"] {
             let all = self.list_all(prefix).await?;
@@ -62,6 +63,28 @@ impl Vault {
         }
         found.truncate(STRAYS_MAX);
         Ok(found)
+    }
+
+    /// Adds names that stand beside the folders and objects of a vault. One look a folder: everything below is jumped over.
+    async fn strays_beside(&self, found: &mut Vec<String>, most: usize) -> Result<(), VaultError> {
+        let mut after: Option<ObjectKey> = None;
+        let beginning = format!("{}/", self.0.log);
+        while found.len() < most {
+            let page = patiently(|| self.0.store.list(&beginning, after.as_ref(), 1)).await?;
+            let Some(first) = page.into_iter().next() else { break };
+            let name = self.below(&first.key).unwrap_or_default().to_owned();
+            match name.split_once('/') {
+                Some((folder @ ("packs" | "persons" | "erasures"), _)) => {
+                    // '0' is the byte after '/'.
+                    after = Some(self.key(&format!("{folder}0")));
+                    continue;
+                }
+                None if matches!(name.as_str(), "owner" | "state") => {}
+                _ => found.push(shown(first.key.as_str())),
+            }
+            after = Some(first.key);
+        }
+        Ok(())
     }
 
     /// Who these pseudonyms are. One that the vault does not know is left out.

@@ -10,6 +10,8 @@
 //!   objects    names of the objects of persons that must be there
 //!   packs      by day (UTC), how many seals had packs when they were counted    (`inventory`)
 //!   newest     the newest of these seals, with its day
+//!   size       seals that the log had when this was written: at a start, and every ten minutes while it grows
+//!   began      seals that the log had when this vault was begun: what they keep apart was never here
 //! ```
 //!
 //! All but what must be there can be made again from evidence. An older copy of this very object means that more of the log is searched, and
@@ -17,6 +19,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use super::key::Kind;
 use super::persons::{parse_pseudonym, pseudonym_text};
@@ -43,6 +46,10 @@ pub struct State {
     pub packs: BTreeMap<UnixSeconds, u64>,
     /// Day and index of the newest seal that was counted.
     pub newest: Option<(UnixSeconds, u64)>,
+    /// Seals that the log had when this was written; `None`: an earlier version wrote it.
+    pub size: Option<u64>,
+    /// Seals that the log had when the vault was begun, 0 where that is not known.
+    pub began: u64,
 }
 
 impl State {
@@ -69,14 +76,19 @@ impl State {
     fn to_json(&self) -> Json {
         let counted =
             |(day, count): (&UnixSeconds, &u64)| Json::Array(vec![Json::String(pack::day(*day)), Json::String(count.to_string())]);
-        Json::object([
+        let number = |name: &str, n: u64| (name.to_owned(), Json::String(n.to_string()));
+        let mut members = vec![number("began", self.began)];
+        members.extend(self.size.map(|size| number("size", size)));
+        let others = [
             ("packs", Json::Array(self.packs.iter().map(counted).collect())),
             ("newest", Json::Array(self.newest.iter().map(|(day, seal)| counted((day, seal))).collect())),
             ("searched", Json::String(self.searched.to_string())),
             ("persons", Json::Array(self.persons.iter().map(|p| Json::String(pseudonym_text(p))).collect())),
             ("taken", write_places(&self.taken)),
             ("objects", Json::Array(self.objects.iter().map(Json::string).collect())),
-        ])
+        ];
+        members.extend(others.map(|(name, value)| (name.to_owned(), value)));
+        Json::Object(members)
     }
 
     fn of(json: &Json) -> Option<Self> {
@@ -86,7 +98,14 @@ impl State {
             _ => None,
         };
         let all_counted = |name: &str| json.get(name)?.as_array()?.iter().map(counted).collect::<Option<Vec<(UnixSeconds, u64)>>>();
+        // A state of a version before has none of these.
+        let number = |name: &str| match json.get(name) {
+            Some(n) => n.as_str()?.parse::<u64>().ok().map(Some),
+            None => Some(None),
+        };
         Some(State {
+            size: number("size")?,
+            began: number("began")?.unwrap_or(0),
             packs: all_counted("packs")?.into_iter().collect(),
             newest: all_counted("newest")?.pop(),
             searched: json.get("searched")?.as_str()?.parse().ok()?,
@@ -144,9 +163,28 @@ impl Vault {
             self.write_own(Kind::State, &self.key("state"), State::default().to_json()).await?;
         }
         if !owned {
+            self.0.is_new.store(found.is_none(), Ordering::Relaxed);
             self.write_owner(owner).await?;
         }
         Ok(found.unwrap_or_default())
+    }
+
+    /// Notes how many seals the log has, so that an older state that is put back is told from this one.
+    pub async fn note_size(&self, size: u64) -> Result<(), VaultError> {
+        let is_new = self.0.is_new.swap(false, Ordering::Relaxed);
+        self.change_state(|state| {
+            state.size = state.size.max(Some(size));
+            if is_new {
+                state.began = size;
+            }
+        })
+        .await
+    }
+
+    /// What is known of it: the writer's own, and for who only reads the one that is stored.
+    pub async fn known_state(&self) -> Result<State, VaultError> {
+        let is_writer = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if is_writer { Ok(self.state().await) } else { self.stored_state().await }
     }
 
     /// The writer's state.
@@ -276,6 +314,8 @@ mod tests {
             objects: BTreeSet::from(["persons/00".to_owned()]),
             packs: BTreeMap::from([(day("2026-11-20"), 7), (day("2026-11-21"), 1)]),
             newest: Some((day("2026-11-21"), 9)),
+            size: Some(80),
+            began: 3,
         };
         assert_eq!(State::of(&state.to_json()), Some(state.clone()));
         state.expire("30d".parse().unwrap(), day("2026-12-21"));
@@ -283,6 +323,8 @@ mod tests {
         assert_eq!(state.packs.iter().map(|(at, seals)| (*at, *seals)).collect::<Vec<_>>(), [(day("2026-11-21"), 1)]);
         state.packs = BTreeMap::new();
         state.newest = None;
+        state.size = None;
+        state.began = 0;
         assert_eq!(State::of(&state.to_json()), Some(state));
         assert_eq!(State::of(&Json::object([])), None);
     }

@@ -50,6 +50,11 @@ pub trait VaultStore: Send + Sync + fmt::Debug {
     fn misplaced(&self, _log: &str) -> Vec<VaultError> {
         Vec::new()
     }
+
+    /// Names of what lies among the files that are being written, and that no writer can have put there.
+    fn foreign(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// One object of a listing.
@@ -141,6 +146,20 @@ impl VaultStore for FolderVault {
         }
         found
     }
+
+    fn foreign(&self) -> Vec<String> {
+        // What cannot be looked at is told by whoever writes there.
+        let Ok(entries) = std::fs::read_dir(self.root.join("_tmp")) else { return Vec::new() };
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| !is_temp(name)).map(|name| format!("_tmp/{name}")).collect()
+    }
+}
+
+/// Whether a name is that of a file that a writer is about to put in its place: `<log>.<process>.<number>`.
+fn is_temp(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let mut parts = name.rsplitn(3, '.');
+    matches!((parts.next(), parts.next(), parts.next()), (Some(nth), Some(pid), Some(log)) if is_number(nth) && is_number(pid) && !log.is_empty())
 }
 
 /// What to say of a folder of a vault that others than its owner can look into. What lies there is encrypted; its names and sizes are not.

@@ -240,6 +240,8 @@ fn of_person_one() -> Intent {
         record: None,
         shared: false,
         by: None,
+        asked: None,
+        begun: None,
         ground: "asked".into(),
         ticket: None,
         taking: Places::new(),

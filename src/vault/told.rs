@@ -145,6 +145,11 @@ pub(super) fn read_places(places: &[Json]) -> Places {
     found
 }
 
+/// How many records they are.
+pub fn count(places: &Places) -> u64 {
+    places.values().map(|ids| u64::try_from(ids.len()).unwrap_or(u64::MAX)).sum()
+}
+
 /// The same places without what `known` names.
 pub fn without(places: &Places, known: &Places) -> Places {
     let left = places.iter().map(|(place, ids)| {

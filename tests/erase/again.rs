@@ -28,11 +28,11 @@ pub(crate) fn word_for_word(shown: &str) -> &str {
     section.split("Who says so").next().unwrap_or_default()
 }
 
-fn flat(text: &str) -> String {
+pub(crate) fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn trace(n: u8) -> String {
+pub(crate) fn trace(n: u8) -> String {
     format!("{n:032x}")
 }
 
@@ -41,7 +41,7 @@ fn erase(site: &Site, arguments: &[&str]) {
 }
 
 /// `content.vault.retention`, and a time at which nothing of these tests is over.
-fn by_now() -> (spanseal::retain::Period, spanseal::clock::UnixSeconds) {
+pub(crate) fn by_now() -> (spanseal::retain::Period, spanseal::clock::UnixSeconds) {
     ("180d".parse().unwrap(), spanseal::clock::UnixSeconds(1_800_000_000))
 }
 
@@ -373,6 +373,8 @@ async fn what_another_log_erased_is_nothing_to_this_one() {
         record: Some(id(2)),
         shared: false,
         by: None,
+        asked: None,
+        begun: None,
         ground: "asked elsewhere".into(),
         ticket: None,
         taking: Places::new(),
@@ -434,7 +436,7 @@ async fn what_comes_late_is_taken_whatever_breaks_it_off() {
 }
 
 /// The same record in the trace that is erased.
-fn in_trace(mut batch: Batch) -> Batch {
+pub(crate) fn in_trace(mut batch: Batch) -> Batch {
     let mut json = Json::parse(batch.line(&batch.records[0])).unwrap();
     let Json::Object(members) = &mut json else { panic!() };
     members.push(("trace".into(), Json::object([("trace_id", Json::string("t1"))])));
@@ -444,7 +446,7 @@ fn in_trace(mut batch: Batch) -> Batch {
 }
 
 /// The same record, naming nobody.
-fn of_nobody(mut batch: Batch) -> Batch {
+pub(crate) fn of_nobody(mut batch: Batch) -> Batch {
     let json = String::from_utf8(batch.lines.clone()).unwrap();
     let subject = json.find(",\"subject\"").unwrap();
     let end = json[subject..].find('}').unwrap();

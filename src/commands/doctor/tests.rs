@@ -125,8 +125,11 @@ async fn a_vault_that_is_gone_is_not_begun_anew() {
         std::fs::write(root.join(stray), "x").unwrap();
     }
     start(&config).await.unwrap();
+    std::fs::write(root.join("audit/stray"), "x").unwrap();
+    std::fs::write(root.join("_tmp/secret"), "x").unwrap();
     let told = text(&config).await;
-    for stray in ["persons/notes\\u{1b}[2J.txt", "persons/.nfs0001", "erasures/0123456789abcdef"] {
+    assert!(told.contains("warning   vault          `_tmp/secret` is no object of a vault"), "{told}");
+    for stray in ["stray", "persons/notes\\u{1b}[2J.txt", "persons/.nfs0001", "erasures/0123456789abcdef"] {
         assert!(told.contains(&format!("warning   vault          `audit/{stray}` is no object of a vault")), "{told}");
     }
     assert!(told.contains("nothing that was erased is there") && !told.contains('\u{1b}'), "{told}");

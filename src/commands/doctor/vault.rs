@@ -7,7 +7,7 @@ use super::Report;
 use crate::clock::{Clock, SystemClock};
 use crate::commands::output::{absolute, absolute_store};
 use crate::config::{Config, VaultPlace};
-use crate::erase::{EraseError, Undone, undone};
+use crate::erase::{EraseError, Evident, Undone, evident, is_old, undone};
 use crate::record::identity::IdentityKey;
 use crate::seal::first_key;
 use crate::seal::keys::KeyError;
@@ -15,12 +15,15 @@ use crate::serve::ServeError;
 use crate::serve::keys::{load_identity, load_log_keys, load_vault_key};
 use crate::serve::vault::Log;
 use crate::tlog::note::VerifierKey;
+use crate::vault::told::day_of;
 use crate::vault::{Options, Vault, VaultError, VaultStore, open_place, open_to_others};
 use crate::worm::local::{Place, probe};
 use crate::worm::{ObjectKey, StoreUrl, WormStore};
 
 /// Packs that are opened at most; of more, as many that lie evenly among them.
 const PACKS_TRIED_MAX: u64 = 1000;
+/// Newest seals that are compared with what lies there.
+const SEALS_COMPARED_MAX: u64 = 1000;
 /// Of those that cannot be read, how many are told by name.
 const PACKS_NAMED_MAX: usize = 10;
 
@@ -152,7 +155,8 @@ async fn key(
         ),
         Err(error) => return tell(report, &error),
     }
-    packs(place, &vault, report).await;
+    let compared = compare(store, (log, &first), (place, &vault), report).await;
+    packs(place, &vault, compared, report).await;
     stays_erased(store, (log, &first), &vault, report).await;
     match vault.intents().await {
         Ok(intents) if intents.is_empty() => report.ok("vault", format!("it is the vault of this log `{log}`")),
@@ -161,17 +165,74 @@ async fn key(
     }
 }
 
+/// What evidence says of what is gone, as far as the newest seals go.
+async fn compare(
+    store: &Arc<dyn WormStore>,
+    of: (&str, &VerifierKey),
+    (place, vault): (&VaultPlace, &Vault),
+    report: &mut Report,
+) -> Option<Evident> {
+    let is_older = async { is_old(store, of, &vault.stored_state().await?).await };
+    match is_older.await {
+        Ok(false) => {}
+        Ok(true) => report.problem(
+            "vault",
+            "what it remembers of itself (`state`) is older than the log: somebody put back an older copy of it, or of the whole vault, so what \
+             came since and was taken away is found in the newest seals only",
+        ),
+        Err(error) => report.unchecked("vault", format!("whether its `state` is the newest one could not be found out: {error}")),
+    }
+    let by = (place.retention, SystemClock.now().ceil_seconds());
+    let found = match evident(store, of, vault, (by, SEALS_COMPARED_MAX)).await {
+        Ok(found) => found,
+        Err(EraseError::Vault(error)) => {
+            tell(report, &error);
+            return None;
+        }
+        Err(error) => {
+            report.unchecked("vault", format!("what its newest seals keep there could not be found out: {error}"));
+            return None;
+        }
+    };
+    if let Some(unread) = &found.unread {
+        report.unchecked("vault", format!("not all that its newest seals keep there could be found out: {unread}; run `spanseal verify`"));
+    }
+    if found.persons > 0 {
+        let text = format!(
+            "{} persons whom records of the newest {} seals name are not there, and no erasure took them, so they cannot be told any more; put \
+             `persons` back from a backup while `serve` does not run",
+            found.persons, found.looked
+        );
+        report.problem("vault", text);
+    }
+    if found.seals.is_empty() && found.persons == 0 && found.unread.is_none() {
+        report.ok("vault", format!("whatever the newest {} of {} seals keep there is there, or was erased", found.looked, found.size));
+    }
+    Some(found)
+}
+
+/// Seals as they are named, some of many.
+fn named(seals: &[u64]) -> String {
+    let first: Vec<String> = seals.iter().take(PACKS_NAMED_MAX).map(ToString::to_string).collect();
+    let more = if seals.len() > first.len() { ", and more" } else { "" };
+    format!("{}{more}", first.join(", "))
+}
+
 /// Whether the packs are there, and can be read.
-async fn packs(place: &VaultPlace, vault: &Vault, report: &mut Report) {
-    let found = match vault.look_at_packs((place.retention, SystemClock.now().ceil_seconds())).await {
+async fn packs(place: &VaultPlace, vault: &Vault, compared: Option<Evident>, report: &mut Report) {
+    let mut found = match vault.look_at_packs((place.retention, SystemClock.now().ceil_seconds())).await {
         Ok(found) => found,
         Err(error) => return tell(report, &error),
     };
+    let compared = compared.unwrap_or_default();
+    found.learn(&compared.seals);
     for (day, seals) in &found.missing {
+        let evident: Vec<u64> = compared.seals.iter().filter(|(_, at)| day_of(**at) == *day).map(|(seal, _)| *seal).collect();
+        let which = if evident.is_empty() { String::new() } else { format!(" (of these: {})", named(&evident)) };
         let day = day.to_string();
         let day = day.split('T').next().unwrap_or_default();
         let text = format!(
-            "the packs of {seals} seals of {day} are not there any more, and no erasure took them, so what was said in them cannot be shown; \
+            "the packs of {seals} seals of {day}{which} are not there any more, and no erasure took them, so what was said in them cannot be shown; \
              put `packs/{}` back from a backup",
             day.replace('-', "")
         );
