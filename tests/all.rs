@@ -39,6 +39,8 @@ mod simulation;
 mod tidy;
 mod tiles;
 mod tamper;
+mod tamper_matrix;
+mod verify_bounds;
 mod vault_bucket;
 mod vault_damage;
 mod vault_place;

@@ -133,7 +133,7 @@ impl NoteSigner {
     }
 
     /// One line of a note: this key's signature over `text`.
-    pub(crate) fn signature_line(&self, text: &str) -> String {
+    pub fn signature_line(&self, text: &str) -> String {
         let mut bytes = self.verifier.id.to_vec();
         bytes.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
         format!("\u{2014} {} {}\n", self.verifier.name, STANDARD.encode(bytes))

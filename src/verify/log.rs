@@ -13,6 +13,7 @@ use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
 
 use super::chain::{Chain, Fetched, fetch, missing};
+use super::completeness::{GapKind, Tally};
 use super::configuration::Configurations;
 use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
@@ -53,6 +54,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     walk.begin();
     walk.read_published().await;
     let mut seals = 0_u64;
+    let mut tally = Tally::default();
     match walk.start().await {
         Err(error) => walk.sink.unchecked("seals/", None, error),
         Ok(None) => walk.sink.unchecked("seals/", None, "no seal lies in the range that was asked for"),
@@ -69,6 +71,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                 total.locks_unread += outcome.locks_unread;
                 total.sink.merge(outcome.sink);
                 if let Some(read) = outcome.read {
+                    tally.seal(&read.statement, read.complete, outcome.sources);
                     configurations.judge(read, &mut total.sink);
                 }
                 if let Some(progress) = options.progress {
@@ -85,8 +88,9 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         walk.sink.unchecked("seals/", None, why);
     }
     let key = walk.trust();
-    let Walk { chain, mut sink, log_file, newest, covered, .. } = walk;
+    let Walk { chain, mut sink, log_file, newest, covered, resumed, tally: passed, .. } = walk;
     sink.merge(total.sink);
+    tally.merge_gaps(passed);
     let origin = chain.keys_seen.first().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
     let report = LogReport {
         origin,
@@ -95,8 +99,10 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         segments: total.segments,
         records: total.records,
         bytes: total.bytes,
+        completeness: tally.end(&sink),
         name: log.to_owned(),
         covered,
+        resumed,
     };
     Done { report, key, sink, locks_read: total.locks_read, locks_unread: total.locks_unread }
 }
@@ -194,6 +200,10 @@ struct Walk<'a> {
     dated_ahead: Option<(Doubt, u64, u64)>,
     not_worm: u64,
     worm: u64,
+    /// Gaps between seals.
+    tally: Tally,
+    /// First seal read again, where all before rests on an earlier verification.
+    resumed: Option<u64>,
     /// Behind `to`: only the chain of keys is still followed.
     beyond: bool,
     /// The listing broke off: nothing is said about the end.
@@ -225,6 +235,8 @@ impl<'a> Walk<'a> {
             dated_ahead: None,
             not_worm: 0,
             worm: 0,
+            tally: Tally::default(),
+            resumed: None,
             beyond: false,
             stopped: false,
         }
@@ -245,7 +257,8 @@ impl<'a> Walk<'a> {
     /// key of that place must be found by announced changes. `None`: nothing lies in the range.
     async fn start(&mut self) -> Result<Option<u64>, ReadError> {
         let Scene { store, log, .. } = self.scene;
-        self.from = match self.options.from {
+        let resumed = self.kept.as_ref().filter(|_| self.options.resume).map(|kept| Bound::Seal(kept.last().unwrap_or(0)));
+        self.from = match resumed.or(self.options.from) {
             // Where a time lies is known from verified seals alone: whoever can write to the store could move it otherwise.
             // KNOWN GAP: a range of time reads every seal before it (one small object each), though not their segments.
             None | Some(Bound::Time(_)) => 0,
@@ -268,7 +281,7 @@ impl<'a> Walk<'a> {
             start = if opens { start } else { 0 };
         }
         self.expected = start;
-        self.tiles = self.options.from.is_none().then(Tiles::default);
+        self.tiles = (self.from == 0 && (self.options.from.is_none() || resumed.is_some())).then(Tiles::default);
         Ok(Some(start))
     }
 
@@ -290,6 +303,7 @@ impl<'a> Walk<'a> {
             self.tiles = None;
             let (first, last) = (self.expected, index - 1);
             self.sink.finding(missing(&seal_object(first), first, last).found("nothing"));
+            self.tally.gap(GapKind::SealMissing, index - self.expected, Some((first, last)));
         }
         self.expected = index.saturating_add(1);
         let mut found = Sink::default();
@@ -303,7 +317,7 @@ impl<'a> Walk<'a> {
         {
             self.beyond = true;
         }
-        let early = match (self.options.from, &standing) {
+        let early = match (self.options.from.filter(|_| !self.options.resume || self.kept.is_none()), &standing) {
             (Some(Bound::Time(from)), Some(standing)) => standing.seal.statement.sealed_at < from,
             _ => index < self.from,
         };
@@ -318,6 +332,7 @@ impl<'a> Walk<'a> {
         }
         self.sink.merge(found);
         let Some(standing) = standing else {
+            self.tally.gap(GapKind::SealMissing, 1, Some((index, index)));
             self.tiles = None;
             return Step::Next;
         };
@@ -360,12 +375,14 @@ impl<'a> Walk<'a> {
         if let Some(before) = before.map(|b| &b.statement) {
             if let Some(by) = before.next_by.filter(|by| statement.sealed_at > *by) {
                 self.sink.note(silence(&object, statement.index, before.sealed_at, by, &statement.sealed_at.to_string()));
+                self.tally.gap(GapKind::Silence, 1, Some((statement.index, statement.index)));
             }
             if before.started != statement.started {
                 let meaning = "The writer was started anew before this seal: the counts of what was received before the start may be short. \
                                What is sealed is complete.";
                 let item = Item::new(Kind::Restart, &object, meaning).seal(statement.index);
                 self.sink.note(item.found(format!("started {}, before it {}", statement.started, before.started)).intact());
+                self.tally.gap(GapKind::Restart, 1, Some((statement.index, statement.index)));
             }
         }
         if statement.not_worm {
@@ -438,6 +455,7 @@ impl<'a> Walk<'a> {
             && let Some(by) = newest.next_by.filter(|by| *by < now)
         {
             self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, "none until now"));
+            self.tally.gap(GapKind::Silence, 1, Some((newest.index, newest.index)));
         }
         self.end_ahead();
         if let Some(tiles) = &self.tiles {

@@ -8,6 +8,7 @@
 //! by pages, by the segments in work and by the seals that wait behind them, not by the length of the log.
 
 mod chain;
+mod completeness;
 mod configuration;
 mod doubt;
 mod listing;
@@ -20,6 +21,7 @@ mod report;
 mod segment;
 mod tiles;
 
+pub use completeness::{Completeness, Gap, GapKind, Source, Sums};
 pub use configuration::Configuration;
 pub use doubt::Doubt;
 pub use proof::{Bundle, CheckReport, Opening, ProofError, Proved, check};
@@ -61,6 +63,8 @@ pub struct Options<'a> {
     pub to: Option<Bound>,
     /// A checkpoint that the auditor kept from earlier: the log that it names must hold its tree as a beginning.
     pub since: Option<UnverifiedCheckpoint>,
+    /// Of the log of `since`, what that checkpoint covers was verified before: begin with its last seal. `from` does not count there.
+    pub resume: bool,
     /// Now: which retention dates are past, and whether a promised seal is missing.
     pub now: UnixSeconds,
     /// Seals in work at the same time.
@@ -79,10 +83,19 @@ impl Options<'_> {
             from: None,
             to: None,
             since: None,
+            resume: false,
             now,
             concurrency: CONCURRENCY,
             progress: None,
         }
+    }
+}
+
+impl Options<'_> {
+    /// Goes on where an earlier verification ended, whose checkpoint the auditor kept.
+    #[must_use]
+    pub fn resumed(self, kept: UnverifiedCheckpoint) -> Self {
+        Options { since: Some(kept), resume: true, ..self }
     }
 }
 
@@ -95,6 +108,7 @@ impl fmt::Debug for Options<'_> {
             .field("from", &self.from)
             .field("to", &self.to)
             .field("since", &self.since.as_ref().map(|s| s.checkpoint.size))
+            .field("resume", &self.resume)
             .field("now", &self.now)
             .finish_non_exhaustive()
     }
