@@ -14,11 +14,14 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use crate::clock::UnixNanos;
 use crate::config::{Endpoint, Environment, Overrides, PrintFormat};
 use crate::lint::Finding;
+use crate::timestamp::Roots;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
-    VkeyParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint, parse_framework, parse_from,
-    parse_ground, parse_id, parse_kind, parse_limit, parse_store, parse_ticket, parse_to, parse_vkey,
+    VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
+    parse_framework, parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_roots, parse_store, parse_ticket, parse_to,
+    parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
@@ -94,8 +97,10 @@ pub enum Command {
     Attributes(AttributesArgs),
     /// Examine configuration, keys, clock and store before they matter
     Doctor(DoctorArgs),
-    /// Make the signing key of a log and the identity key of a store
+    /// Make the signing key of a log and the identity key of a store, or the key of a witness
     Keygen(KeygenArgs),
+    /// Be a witness: remember the newest checkpoint of other people's logs and cosign only what extends it
+    Witness(WitnessArgs),
 }
 
 /// `spanseal demo`.
@@ -156,6 +161,55 @@ impl KeyArgs {
     }
 }
 
+/// The roots of time stamping authorities that an auditor brings.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RootArgs {
+    /// Root certificates (PEM) of time stamping authorities; without them time stamps count for nothing. May be repeated
+    #[arg(long, value_name = "FILE", value_parser = parse_roots)]
+    pub tsa_roots: Vec<Roots>,
+}
+
+impl RootArgs {
+    /// Those of all files.
+    pub fn joined(&self) -> Roots {
+        self.tsa_roots.iter().fold(Roots::default(), |mut all, more| {
+            all.join(more.clone());
+            all
+        })
+    }
+}
+
+/// The witnesses that an auditor trusts.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TrustArgs {
+    /// Public key of a witness, NAME+ID+KEY, or a file that holds it; may be repeated. Only what these cosigned counts as published
+    #[arg(long, value_name = "KEY", value_parser = WitnessParser)]
+    pub witness: Vec<WitnessKey>,
+    /// How many of them must have cosigned; all of them without it
+    #[arg(long, value_name = "K", requires = "witness")]
+    pub quorum: Option<usize>,
+}
+
+impl TrustArgs {
+    fn check(&self) -> Result<(), String> {
+        let pairs = self.witness.iter().enumerate().flat_map(|(at, one)| self.witness.iter().skip(at + 1).map(move |other| (one, other)));
+        for (one, other) in pairs {
+            if one.is_same_key(other) {
+                return Err(format!("--witness: `{one}` and `{other}` are one key, so one witness"));
+            }
+            if one.name() == other.name() {
+                return Err(format!("--witness: `{one}` and `{other}` have one name, so nobody could tell them apart"));
+            }
+        }
+        match self.quorum {
+            Some(quorum) if !(1..=self.witness.len()).contains(&quorum) => {
+                Err(format!("--quorum {quorum}: write a number from 1 to {}, as many as --witness was given", self.witness.len()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What is shown to the API port of a running `serve`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ClientArgs {
@@ -192,7 +246,8 @@ pub struct ReadingArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal verify --store s3://audit-bucket/prod --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  \
     spanseal verify --config spanseal.yaml --json | jq .verdict\n  spanseal verify --store ./spanseal-data --from 2026-11-01 --to 2026-11-20\n  \
-    spanseal verify --store ./spanseal-data --since-checkpoint checkpoint.kept\n\n\
+    spanseal verify --store ./spanseal-data --since-checkpoint checkpoint.kept\n  \
+    spanseal verify --store ./spanseal-data --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
     Bring the key yourself (--vkey): a key read from the store shows only that the store agrees with itself.\n\
     Exit codes: 0 verified, 1 findings, 2 could not check.")]
 pub struct VerifyArgs {
@@ -205,12 +260,18 @@ pub struct VerifyArgs {
     /// Last seal to verify: an index, a date (the whole day) or a time
     #[arg(long, value_name = "SEAL|TIME", value_parser = parse_bound_to)]
     pub to: Option<Bound>,
+    /// Time stamping authorities to trust.
+    #[command(flatten)]
+    pub tsa_roots: RootArgs,
     /// A checkpoint kept from earlier (or a proof, which holds one): show that the log extends it
     #[arg(long, value_name = "FILE", value_parser = parse_checkpoint)]
     pub since_checkpoint: Option<UnverifiedCheckpoint>,
     /// A checkpoint kept from an earlier verification: verify only what came after it, and that the log extends it
     #[arg(long, value_name = "FILE", value_parser = parse_checkpoint, conflicts_with_all = ["since_checkpoint", "from"])]
     pub resume_from: Option<UnverifiedCheckpoint>,
+    /// Witnesses to trust.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -361,13 +422,17 @@ pub struct ProveArgs {
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
+    /// Witnesses to trust.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 }
 
 /// `spanseal check`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  spanseal prove 0f1e... | spanseal check - --vkey log.vkey\n\n\
-    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format)."
+    after_help = "Examples:\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  spanseal prove 0f1e... | spanseal check - --vkey log.vkey\n  \
+    spanseal check proof.json --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
+    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format, not yet cosigned by the quorum)."
 )]
 pub struct CheckArgs {
     /// The proof bundle; `-` reads it from stdin
@@ -376,6 +441,12 @@ pub struct CheckArgs {
     /// Keys to trust.
     #[command(flatten)]
     pub keys: KeyArgs,
+    /// Time stamping authorities to trust.
+    #[command(flatten)]
+    pub tsa_roots: RootArgs,
+    /// Witnesses to trust.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -566,15 +637,53 @@ pub enum AttributesFormat {
 /// `spanseal keygen`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
-    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n\n\
+    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n\n\
     Nothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
 pub struct KeygenArgs {
     /// Make only this key
     #[arg(long, value_name = "KEY", conflicts_with = "public")]
     pub only: Option<KeyKind>,
-    /// Make nothing; print the public half of the existing log key
+    /// Make the key that the log is to change to (log.next_key_file), for the log of the existing key
+    #[arg(long, conflicts_with = "only")]
+    pub next: bool,
+    /// Make nothing; print the public half of the existing log key, with --next of the next one
     #[arg(long)]
     pub public: bool,
+    /// Make the key of a witness of this name (a name of yours, such as witness.example.com/compliance) and print its public half
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "public", "next"])]
+    pub witness: Option<String>,
+    /// Where the key of the witness goes
+    #[arg(long, value_name = "FILE", default_value = "./spanseal-witness.key", requires = "witness")]
+    pub key_file: PathBuf,
+}
+
+/// `spanseal witness`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  \
+    spanseal witness --state ./witness-state --log 'example.com/prod+1a2b3c4d+AbCd...'\n  \
+    spanseal witness --state ./witness-state --log prod.vkey --listen 0.0.0.0:8730 --tls-cert cert.pem --tls-key key.pem\n\n\
+    Run it where the operator of the log has no access. It answers POST /add-checkpoint (C2SP tlog-witness) of the logs named, refuses a log that\n\
+    shrinks or forks, and keeps one small file a log in the state folder. Keep that folder: without it a log could have two histories\n\
+    cosigned, so a witness that lost it should go on under a new key. Stops on SIGINT or SIGTERM.")]
+pub struct WitnessArgs {
+    /// Its signing key, made by `spanseal keygen --witness NAME`
+    #[arg(long, value_name = "FILE", default_value = "./spanseal-witness.key")]
+    pub key_file: PathBuf,
+    /// Folder of what it has seen, one process a folder; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+    /// Where to listen, HOST:PORT; port 0 takes a free one
+    #[arg(long, value_name = "ENDPOINT", default_value = "127.0.0.1:8730", value_parser = str::parse::<Endpoint>)]
+    pub listen: Endpoint,
+    /// Public key of a log to follow, or a file that holds it; may be repeated
+    #[arg(long, value_name = "KEY", required = true, value_parser = VkeyParser)]
+    pub log: Vec<VerifierKey>,
+    /// Certificate (PEM), first its own, then its chain; without it plain HTTP, which shows nothing secret
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// Which key.
@@ -617,6 +726,14 @@ impl Cli {
             Command::Check(_) => VerifierKey::name,
             _ => |key| key.name().rsplit('/').next().unwrap_or_default(),
         };
+        match &self.command {
+            Command::Verify(VerifyArgs { trust, .. })
+            | Command::Prove(ProveArgs { trust, .. })
+            | Command::Check(CheckArgs { trust, .. }) => {
+                trust.check()?;
+            }
+            _ => {}
+        }
         let keys = match &mut self.command {
             Command::Verify(args) => &mut args.keys,
             Command::Query(args) => &mut args.keys,
@@ -629,6 +746,7 @@ impl Cli {
             | Command::Lint(_)
             | Command::Attributes(_)
             | Command::Doctor(_)
+            | Command::Witness(_)
             | Command::Keygen(_) => {
                 return Ok(());
             }

@@ -5,8 +5,8 @@
 //! `tests/verifier/verify.py` is a second verifier, written from this page alone, and the test suite holds the two to the same answers. A
 //! sample log, written by a third implementation, lies in `tests/golden/format`; the examples here are taken from it.
 //!
-//! What this page describes and this version of the program does not write yet: cosignatures, time stamps, changes of key. Their places
-//! and bytes are settled, and a change of key is verified already; what a reader does with the other two now stands in their sections.
+//! What this page describes and this version of the program does not write yet: changes of key. Their places and bytes are settled, and they
+//! are verified already.
 //!
 //! # 1. Words and bytes
 //!
@@ -201,12 +201,13 @@
 //! `index` + 1, an empty line, and such lines; the lines of the log's own key may stand there too.
 //!
 //! **A time stamp** is a DER token of RFC 3161. Its message imprint is SHA-256 (OID 2.16.840.1.101.3.4.2.1) of the exact `checkpoint`
-//! string of the seal whose index its folder names, or, as a renewal, of the bytes of another `.tsr` in that folder.
+//! string of the seal whose index its folder names, or, as a renewal, of the bytes of another `.tsr` in that folder. It is the
+//! `TimeStampToken` alone, not the answer that it came in; what a sound one holds stands in [`crate::timestamp`].
 //!
 //! They attest that a checkpoint was *seen*, and add to what the log's key proves. Anybody may put more of them beside a log, so one that
-//! does not fit, or whose signer the reader does not know, counts for nothing and changes no verdict. This version of the program neither
-//! writes nor reads these folders; of those in a bundle it demands the form and says that they were not verified. A reader that has no
-//! parser of CMS can still compare the imprint.
+//! does not fit, or whose signer the reader does not know, counts for nothing and proves nothing against the log. A reader that has the keys
+//! of witnesses, or the roots of authorities, may say more, and may name what was put beside the log; what he finds there never makes of a
+//! seal that does not stand one that does. A reader that has no parser of CMS can still compare the imprint.
 //!
 //! # 10. Which version is the truth, and the walk
 //!
@@ -216,8 +217,8 @@
 //! extends seal n-1**; where seal n-1 is not there or does not stand, the oldest that stands by itself. All others are never the log.
 //!
 //! The key of the walk is at first the auditor's; where it signed nothing at a seal before any stood, or behind a gap, those of
-//! `log.json` and of the configuration are tried as well, so that a log under another key is still read, and told as such (`wrong_key`).
-//! Behind a seal with `next_vkey` it is that key.
+//! `log.json` and of the configuration are tried as well, so that a log under another key is still read, and told as such (`wrong_key`);
+//! but none that signed or was announced before, for a log never comes back to a key. Behind a seal with `next_vkey` it is that key.
 //!
 //! 1. Read `log.json` and `checkpoint`, before anything else.
 //! 2. List the seals in order of their index. A missing run of indices below the greatest is one `seal_missing`, at its first.
@@ -300,10 +301,10 @@
 //!    name; it is *included* under K; its `checkpoint` is a checkpoint of `next_vkey` too; its size is its `index` + 1, greater than that
 //!    of the rotation before. Then K = `next_vkey`;
 //! 4. the statement is *included* under K, in a tree not smaller than that of the last rotation;
-//! 5. with `timestamps`, the checkpoint's size is `index` + 1: it is the seal's own string;
-//! 6. each of `cosignatures` is a signature line, and each of `timestamps` base64;
-//! 7. a record of schema `spanseal.record/1` has the form of section 7;
-//! 8. for each opening: `member` is a path of names and array indices, divided by dots (`input`, `retrieval.documents.0.content`), not in
+//! 5. each of `cosignatures` is a signature line, and each of `timestamps` base64; the checkpoint is then the very text that they are over,
+//!    of this seal or a later one;
+//! 6. a record of schema `spanseal.record/1` has the form of section 7;
+//! 7. for each opening: `member` is a path of names and array indices, divided by dots (`input`, `retrieval.documents.0.content`), not in
 //!    `attributes` or `source`, no path twice; the object there has a string `commitment`; `salt` is 32 bytes in hexadecimal; and
 //!    `commitment` is `salted-sha256:` and the hexadecimal SHA-256(salt || `content` in UTF-8).
 //!

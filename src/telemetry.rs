@@ -23,7 +23,7 @@ impl From<Level> for LevelFilter {
 /// Starts logging for the process. Only `serve` is a daemon whose every state change is worth a line; a command that answers a question
 /// says what it has to say itself, so it logs warnings only unless more was asked for.
 pub fn start_logs(telemetry: &Telemetry, command: &Command) {
-    let quiet = !matches!(command, Command::Serve(_)) && telemetry.level == Level::Info;
+    let quiet = !matches!(command, Command::Serve(_) | Command::Witness(_)) && telemetry.level == Level::Info;
     let level = if quiet { LevelFilter::WARN } else { LevelFilter::from(telemetry.level) };
     // Libraries below (HTTP/2 frames, connection pools) can print header values at their finest levels, and talk of themselves at info.
     let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("spanseal", level);

@@ -80,6 +80,19 @@ impl Reader {
         if line == "spanseal serve" {
             let (child, _) = self.serve(&line, "free.yaml");
             stop(child);
+        } else if line.starts_with("spanseal witness ") {
+            let said = self.at("witness.said");
+            let mut child = self
+                .shell(&format!("{line} --listen 127.0.0.1:0"), "spanseal.yaml")
+                .stderr(std::fs::File::create(&said).unwrap())
+                .spawn()
+                .unwrap();
+            eventually("the witness listens", || {
+                let text = std::fs::read_to_string(&said).unwrap();
+                assert!(child.try_wait().unwrap().is_none(), "{line} ended:\n{text}");
+                text.contains("follows   audit.example.com/prod: nothing cosigned yet\nlistening http://").then_some(())
+            });
+            stop(child);
         } else if line.starts_with("spanseal serve ") {
             self.serving = Some(self.serve(&line, "none.yaml"));
             self.report();
@@ -95,10 +108,14 @@ impl Reader {
     fn told(&self, line: &str) {
         // The first command of all is run where no configuration is yet.
         let told = Finished::of(self.shell(line, if line == "spanseal demo" { "free.yaml" } else { "spanseal.yaml" }));
+        // The README's log asks no witness that is there, and who wants one to have seen it is told that it has not.
+        // Its configuration names no next key either.
+        let unseen = line.contains("--witness witness.vkey");
         // `lint` answers 1 where something is missing, and of these two spans much is; where nobody sent anything, it says so with 2.
         let code = match line.starts_with("spanseal lint") {
             true if line.contains("--listen") => 2,
             true => 1,
+            false if unseen || line.contains("keygen --next") => 2,
             false => 0,
         };
         assert_eq!(told.status.code(), Some(code), "{told}");
@@ -110,7 +127,10 @@ impl Reader {
             "show" if line.contains("--content") => expect(&["What is my name?", "bob@example.com"]),
             "show" => assert!(!told.stdout.contains("What is my name?"), "{told}"),
             "verify" if line.contains("--since-checkpoint") => expect(&["VERIFIED", "checkpoint"]),
+            "verify" if unseen => expect(&["UNCHECKED", "not yet"]),
             "verify" => expect(&["VERIFIED"]),
+            "check" if unseen => expect(&["not yet shown to be published: 0 of 1 witnesses"]),
+            "keygen" => {}
             "erase" if line.contains("--dry-run") => expect(&["Would be erased from the vault: what was said in 1 record"]),
             "erase" => expect(&["Erased from the vault: what was said in 1 record", "Recorded: erasure"]),
             "doctor" => expect(&["versioning and Object Lock are enabled", "the bucket keeps neither versions nor locks"]),
@@ -181,6 +201,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
     write!(yaml, "\n{RECEIVERS}api: {{endpoint: '127.0.0.1:{api}'}}\n").unwrap();
     made(&reader.at("spanseal.yaml"), &yaml);
     made(&reader.at("free.yaml"), &format!("{RECEIVERS}api: {{endpoint: '127.0.0.1:0'}}\n"));
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/timestamps/root.pem"), reader.at("tsa-root.pem")).unwrap();
     std::os::unix::fs::symlink(BINARY, reader.at("spanseal")).unwrap();
     let mut run = 0;
     for block in blocks.iter().filter(|b| b.mark == "sh") {

@@ -44,6 +44,7 @@ impl Real {
             store: Arc::clone(&self.store) as Arc<dyn WormStore>,
             log: LOG.into(),
             key: LogKey::ephemeral("spanseal.test/audit", [seed; 32]).unwrap(),
+            next_key: None,
             classes: Arc::new(classes),
             clock: Arc::new(SystemClock),
             pool: Pool::new(1 << 26, Duration::from_secs(5)),
@@ -134,7 +135,8 @@ async fn every_sealed_version_is_locked_as_its_class_says_and_cannot_be_deleted(
         let mut locked = 0;
         for version in real.all().await {
             let name = version.key.as_str().to_owned();
-            if name.ends_with("/checkpoint") {
+            // What the next publication replaces: a pointer, and the tiles of its size.
+            if name.ends_with("/checkpoint") || name.contains(".p/") {
                 continue;
             }
             let head = real.store.head(&version.key, version.id.as_ref()).await.unwrap().unwrap();

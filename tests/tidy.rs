@@ -107,7 +107,7 @@ fn pure_folders_are_pure() {
     let forbidden =
         ["std::fs", "std::net", "std::env", "std::process", "std::thread", "tokio::", "SystemTime", "Instant::now", "reqwest", "hyper::"];
     let mut found = Vec::new();
-    for folder in ["otlp", "record", "tlog", "promote", "retain", "lint"] {
+    for folder in ["otlp", "record", "tlog", "timestamp", "promote", "retain", "lint"] {
         let lines = product_lines(folder);
         assert!(!lines.is_empty(), "src/{folder} was not read");
         let bad = |l: &&Line| forbidden.iter().any(|word| l.text.replace("std::net::Ip", "").contains(word));
@@ -128,9 +128,12 @@ fn imports_go_one_way() {
         above("worm", &["otlp", "record", "promote", "vault", "seal", "tlog", "receive", "verify", "query", "config", "serve"]),
         above("vault", &["promote", "seal", "tlog", "receive", "verify", "query", "config", "serve"]),
         above("promote", &["seal", "worm", "receive", "verify", "query", "serve"]),
-        above("seal", &["promote", "receive", "verify", "query", "config", "serve"]),
+        above("seal", &["promote", "witness", "receive", "verify", "query", "config", "serve"]),
         above("receive", &["worm", "verify", "query", "serve"]),
-        above("verify", &["seal", "receive", "promote", "vault", "query", "config", "serve"]),
+        above("timestamp", &["worm", "otlp", "record", "seal", "stamping", "verify", "query", "config", "serve"]),
+        above("stamping", &["receive", "promote", "vault", "verify", "query", "config", "serve"]),
+        above("verify", &["seal", "stamping", "witness", "receive", "promote", "vault", "query", "config", "serve"]),
+        above("witness", &["receive", "promote", "vault", "verify", "query", "config", "serve"]),
         above("lint", &["vault", "seal", "tlog", "worm", "receive", "verify", "query", "config", "serve", "commands"]),
         above("query", &["seal", "receive", "promote", "verify", "config", "serve"]),
     ];

@@ -84,7 +84,7 @@ mod tests {
         let clock = ManualClock::new(UnixNanos(1_000_000_000_000));
         let standing = Standing::new(Arc::new(clock.clone()), Some(Duration::from_secs(60)));
         assert!(standing.ready().unwrap_err().contains("recovery"));
-        let (_keep, status) = watch::channel(Status { tree_size: 1, checkpoint: "x".into(), sealed_at: UnixSeconds(1000) });
+        let (_keep, status) = watch::channel(Status { tree_size: 1, checkpoint: "x".into(), sealed_at: UnixSeconds(1000), records: 0 });
         standing.opened(status, Arc::default());
         assert_eq!(standing.ready(), Ok(()));
         clock.advance(Duration::from_secs(125));

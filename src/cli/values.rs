@@ -12,7 +12,9 @@ use crate::config::{self, Endpoint};
 use crate::erase::Text;
 use crate::lint;
 use crate::record::canonical::Json;
-use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
+use crate::timestamp::Roots;
+use crate::tlog::cosignature::WitnessKey;
+use crate::tlog::note::{NoteError, UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use crate::worm::StoreUrl;
 
@@ -121,16 +123,27 @@ const SECRET: &str = "PRIVATE+KEY";
 
 const SECRET_GIVEN: &str = "that is the log's secret key, which signs as this log: never give it away; print the public key that belongs \
                             to it with `spanseal keygen --public`";
+const WITNESS_SECRET_GIVEN: &str = "that is a secret key, which cosigns as a witness: never give it away; a witness prints its public key when \
+                                    it starts, and its key file says it";
 
 pub(super) fn parse_vkey(text: &str) -> Result<VerifierKey, String> {
+    let form = "a key looks like <origin>+<8 hex digits>+<base64>, and `spanseal keygen --public` prints one";
+    parse_public(text, VerifierKey::parse, (form, SECRET_GIVEN))
+}
+
+pub(super) fn parse_witness(text: &str) -> Result<WitnessKey, String> {
+    let form = "a witness's key looks like <name>+<8 hex digits>+<base64>, and whoever runs the witness gives it to you";
+    parse_public(text, WitnessKey::parse, (form, WITNESS_SECRET_GIVEN))
+}
+
+fn parse_public<K>(text: &str, parse: fn(&str) -> Result<K, NoteError>, (form, secret): (&str, &str)) -> Result<K, String> {
     if text.contains(SECRET) {
-        return Err(SECRET_GIVEN.to_owned());
+        return Err(secret.to_owned());
     }
-    let why = match VerifierKey::parse(text.trim()) {
+    let why = match parse(text.trim()) {
         Ok(key) => return Ok(key),
         Err(why) => why,
     };
-    let form = "a key looks like <origin>+<8 hex digits>+<base64>, and `spanseal keygen --public` prints one";
     // Auditors keep keys in files.
     let inside = match read_key_file(text) {
         Ok(inside) => inside,
@@ -141,9 +154,9 @@ pub(super) fn parse_vkey(text: &str) -> Result<VerifierKey, String> {
         Err(_) => return Err(format!("{why}; {form}")),
     };
     if inside.contains(SECRET) {
-        return Err(format!("`{text}` is the secret key file: {SECRET_GIVEN}"));
+        return Err(format!("`{text}` is the secret key file: {secret}"));
     }
-    VerifierKey::parse(inside.trim()).map_err(|why| format!("`{text}` holds no public key: {why}; {form}"))
+    parse(inside.trim()).map_err(|why| format!("`{text}` holds no public key: {why}; {form}"))
 }
 
 fn read_key_file(path: &str) -> std::io::Result<String> {
@@ -172,6 +185,17 @@ pub(super) fn parse_checkpoint(path: &str) -> Result<UnverifiedCheckpoint, Strin
     read.map_err(|why| format!("the file holds no signed checkpoint ({why}); give a log's `checkpoint`, or a proof, as it was kept"))
 }
 
+/// Longest file that may hold roots, bytes: the bundles that systems ship have a quarter of a megabyte.
+const ROOTS_FILE_MAX: u64 = 4 * 1024 * 1024;
+
+/// A file of root certificates.
+pub(super) fn parse_roots(path: &str) -> Result<Roots, String> {
+    let mut inside = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(ROOTS_FILE_MAX).read_to_end(&mut inside));
+    read.map_err(|error| format!("the roots cannot be read: {error}"))?;
+    Roots::from_pem(&inside).map_err(|why| format!("the file holds no roots that could be used: {why}"))
+}
+
 /// A key holds two plus signs, which a path hardly does; a path holds a slash or a dot.
 fn looks_like_path(text: &str) -> bool {
     let begins = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
@@ -186,12 +210,31 @@ impl TypedValueParser for VkeyParser {
     type Value = VerifierKey;
 
     fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<VerifierKey, clap::Error> {
-        if value.to_string_lossy().contains(SECRET) {
-            let sentence = format!("invalid value for '--vkey <KEY>': {SECRET_GIVEN}\n");
-            return Err(clap::Error::raw(clap::error::ErrorKind::ValueValidation, sentence).with_cmd(command));
-        }
+        expect_public(command, arg, value, SECRET_GIVEN)?;
         parse_vkey.parse_ref(command, arg, value)
     }
+}
+
+/// The same for the key of a witness.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WitnessParser;
+
+impl TypedValueParser for WitnessParser {
+    type Value = WitnessKey;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<WitnessKey, clap::Error> {
+        expect_public(command, arg, value, WITNESS_SECRET_GIVEN)?;
+        parse_witness.parse_ref(command, arg, value)
+    }
+}
+
+fn expect_public(command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr, secret: &str) -> Result<(), clap::Error> {
+    if !value.to_string_lossy().contains(SECRET) {
+        return Ok(());
+    }
+    let name = arg.map_or_else(|| "--vkey <KEY>".to_owned(), ToString::to_string);
+    let sentence = format!("invalid value for '{name}': {secret}\n");
+    Err(clap::Error::raw(clap::error::ErrorKind::ValueValidation, sentence).with_cmd(command))
 }
 
 /// A date (`2026-11-20`) or a time (RFC 3339).

@@ -12,7 +12,7 @@ use crate::cli::CheckArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::record::content::Referred;
 use crate::tlog::note::VerifierKey;
-use crate::verify::{Bundle, CheckReport, Doubt, Proved, check};
+use crate::verify::{Bundle, CheckReport, Doubt, Others, Proved, SeenBy, Stamped, check_with};
 
 /// Longest bundle that is read, bytes: a record of 1 MiB and its openings are far below.
 const BUNDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -25,7 +25,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         "nothing was checked: a proof is checked against the log's public key; bring it with `--vkey` or SPANSEAL_VKEY"
     );
     let bytes = read(&args.proof).with_context(|| format!("the proof `{}` cannot be read", args.proof.display()))?;
-    let report = check(&bytes, key_for(&bytes, &args.keys.vkey)?, SystemClock.now().ceil_seconds());
+    let others = Others { tsa_roots: args.tsa_roots.joined(), witnesses: args.trust.witness.clone(), quorum: args.trust.quorum };
+    let report = check_with(&bytes, key_for(&bytes, &args.keys.vkey)?, &others, SystemClock.now().ceil_seconds());
     output::answer(&if args.json { to_json(&report) } else { report.to_text() })?;
     Ok(ExitCode::from(report.verdict.exit_code()))
 }
@@ -66,8 +67,21 @@ fn doubt_json(doubt: &Doubt) -> serde_json::Value {
     })
 }
 
+fn seen_json(seen: &SeenBy) -> serde_json::Value {
+    serde_json::json!({"name": seen.name, "at": seen.at.to_string()})
+}
+
 fn referred_json(named: &Referred) -> serde_json::Value {
     serde_json::json!({"member": named.member, "reference": named.reference, "fetched": named.is_fetched})
+}
+
+fn stamped_json(stamped: &Stamped) -> serde_json::Value {
+    serde_json::json!({
+        "not_later_than": stamped.not_later_than.to_string(),
+        "authority": stamped.authority,
+        "root": stamped.root,
+        "held_until": stamped.held_until.to_string(),
+    })
 }
 
 fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
@@ -86,12 +100,17 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "rotations": proved.rotations,
         "opened": proved.opened,
         "elsewhere": proved.referred.iter().map(referred_json).collect::<Vec<_>>(),
+        // By authorities and witnesses whom the auditor brought; `quorum` is how many witnesses he asks for.
+        "published": proved.is_published(),
+        "quorum": proved.asked,
+        "seen": proved.seen.iter().map(seen_json).collect::<Vec<_>>(),
+        "timestamps": proved.stamps.trusted.iter().map(stamped_json).collect::<Vec<_>>(),
         "not_worm": proved.statement.not_worm,
         "findings": proved.doubts.iter().map(doubt_json).collect::<Vec<_>>(),
         // Whatever stands here stands in the bundle and proves nothing: a script must not take the number of cosignatures for cosigned.
         "not_verified": {
             "cosignatures": proved.cosignatures,
-            "timestamps": proved.timestamps,
+            "timestamps": proved.stamps.uncounted.len(),
             "members": proved.unknown,
         },
     })
@@ -101,6 +120,7 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
 mod tests {
     use super::*;
     use crate::clock::UnixSeconds;
+    use crate::verify::check;
 
     const VKEY: &str = "spanseal.example/vectors+845f03b5+AQUcAWj1wCuhANYeY8a1NnMSVIIV/8ssl8Yot9HFk1hE";
 
@@ -127,8 +147,9 @@ mod tests {
         assert_eq!((&json["verdict"], &json["findings"]), (&"verified".into(), &serde_json::json!([])));
         let expected = serde_json::json!({"cosignatures": 1, "timestamps": 0, "members": ["cosigned_by"]});
         assert_eq!(json["not_verified"], expected);
-        let rest: Vec<&String> = json.as_object().unwrap().keys().filter(|name| name.contains("cosign") || *name == "timestamps").collect();
+        let rest: Vec<&String> = json.as_object().unwrap().keys().filter(|name| name.contains("cosign")).collect();
         assert!(rest.is_empty(), "{rest:?}");
+        assert_eq!((&json["published"], &json["timestamps"]), (&false.into(), &serde_json::json!([])));
     }
 
     #[test]

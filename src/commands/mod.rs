@@ -17,6 +17,7 @@ pub mod serve;
 pub mod show;
 pub mod verify;
 mod way;
+pub mod witness;
 
 use std::process::ExitCode;
 
@@ -39,5 +40,6 @@ pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::R
         Command::Attributes(args) => attributes::run(&args),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
         Command::Keygen(args) => Box::pin(keygen::run(args, &config)).await,
+        Command::Witness(args) => Box::pin(witness::run(args)).await,
     }
 }

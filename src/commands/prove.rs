@@ -15,7 +15,7 @@ use crate::query::Hit;
 use crate::query::filter::Filter;
 use crate::query::scan::{Answer, Request};
 use crate::record::canonical::Json;
-use crate::verify::{self, Opening, RecordAt};
+use crate::verify::{self, Opening, RecordAt, Wanted};
 use crate::worm::WormStore;
 
 /// Runs it.
@@ -50,7 +50,12 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
         (Vec::new(), true)
     };
     let openings = openings(said.first().map_or(&[], Vec::as_slice));
-    let mut bytes = bundle(&store, &answer, hit, openings).await?.to_jcs();
+    let wanted = if args.trust.witness.is_empty() {
+        wanted(config)
+    } else {
+        Wanted { witnesses: args.trust.witness.clone(), quorum: args.trust.quorum }
+    };
+    let mut bytes = bundle(&store, &answer, hit, (openings, &wanted)).await?.to_jcs();
     bytes.push(b'\n');
     let mut shown = Shown::default();
     shown.says(std::slice::from_ref(hit), &said);
@@ -90,14 +95,25 @@ fn openings(said: &[Said]) -> Vec<Opening> {
     said.iter().filter_map(open).collect()
 }
 
+/// The witnesses of the configuration: whoever checks the bundle decides whom to trust, and these are the likely ones.
+pub(super) fn wanted(config: &Config) -> Wanted {
+    let witnesses: Vec<_> = config.log.witnesses.iter().map(|place| place.key.clone()).collect();
+    Wanted { quorum: Some(config.log.witness_quorum).filter(|_| !witnesses.is_empty()), witnesses }
+}
+
 /// The bundle of one hit.
-pub(super) async fn bundle(store: &Arc<dyn WormStore>, answer: &Answer, hit: &Hit, openings: Vec<Opening>) -> anyhow::Result<Json> {
+pub(super) async fn bundle(
+    store: &Arc<dyn WormStore>,
+    answer: &Answer,
+    hit: &Hit,
+    (openings, wanted): (Vec<Opening>, &Wanted),
+) -> anyhow::Result<Json> {
     let place = &hit.place;
     let seal = place.seal.statement.index;
     let log = answer.logs.iter().find(|log| log.name() == place.log).context("its log was not opened")?;
     let (key, rotations) = log.way_to(seal).context("no key is known to prove it with")?;
     let at = RecordAt { seal, segment: place.segment.key.clone(), leaf_index: place.leaf_index, rotations };
-    let mut bundle = verify::prove(store.as_ref(), &place.log, key, &at).await.context("no proof of this record")?;
+    let mut bundle = verify::prove_published(store.as_ref(), &place.log, (key, wanted), &at).await.context("no proof of this record")?;
     if !openings.is_empty() {
         bundle.openings = openings;
         // As whoever gets it will: what does not open, and what is too long for a bundle, is not handed out.
@@ -110,12 +126,16 @@ pub(super) async fn bundle(store: &Arc<dyn WormStore>, answer: &Answer, hit: &Hi
 /// The bundles of all records of an answer, `Null` where one could not be made; whether all could.
 ///
 /// `said` opens them.
-pub(super) async fn bundles(store: &Arc<dyn WormStore>, answer: &Answer, said: Option<&[Vec<Said>]>) -> (Vec<Json>, bool) {
+pub(super) async fn bundles(
+    store: &Arc<dyn WormStore>,
+    answer: &Answer,
+    (said, wanted): (Option<&[Vec<Said>]>, &Wanted),
+) -> (Vec<Json>, bool) {
     let mut bundles = Vec::with_capacity(answer.hits.len());
     let mut all = true;
     for (i, hit) in answer.hits.iter().enumerate() {
         let openings = said.and_then(|said| said.get(i)).map_or_else(Vec::new, |said| openings(said));
-        bundles.push(match bundle(store, answer, hit, openings).await {
+        bundles.push(match bundle(store, answer, hit, (openings, wanted)).await {
             Ok(bundle) => bundle,
             Err(error) => {
                 all = false;

@@ -31,7 +31,7 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     let mut more: Vec<(&str, Vec<Json>)> = said.iter().map(|said| ("content", content::json(said))).collect();
     if args.proof {
-        let (proofs, all) = prove::bundles(&store, &answer, said.as_deref()).await;
+        let (proofs, all) = prove::bundles(&store, &answer, (said.as_deref(), &prove::wanted(config))).await;
         complete &= all;
         more.push(("proof", proofs));
     }

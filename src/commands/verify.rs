@@ -37,6 +37,9 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
         from: args.from,
         to: args.to,
         since: args.since_checkpoint,
+        tsa_roots: args.tsa_roots.joined(),
+        witnesses: args.trust.witness,
+        quorum: args.trust.quorum,
         progress: Some(&show),
         ..Options::new(SystemClock.now().ceil_seconds())
     };

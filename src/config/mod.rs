@@ -18,8 +18,10 @@ mod rules;
 mod section;
 #[cfg(test)]
 mod tests;
+mod timestamping;
 mod units;
 mod vault;
+mod witnesses;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -37,8 +39,10 @@ use crate::elsewhere;
 use crate::promote;
 use crate::receive::{TlsFiles, listen};
 use crate::retain::{Classes, Period};
+use crate::stamping;
 use crate::tlog::Hash;
 use crate::vault::Persons;
+use crate::witness::client::Place;
 use crate::worm::local::LocalOptions;
 use crate::worm::s3::S3Options;
 use crate::worm::{StoreOptions, StoreUrl};
@@ -293,6 +297,22 @@ pub struct Log {
     pub origin: String,
     /// `key_file`: the signing key, which belongs to this log alone. Default `./spanseal.key`.
     pub key_file: PathBuf,
+    /// `next_key_file`: the key that the log changes to. The first seal of the next start announces it and is signed by both; from then on
+    /// it signs alone, and `key_file` may name its file. Made with `spanseal keygen --next`. Without it the log keeps its key.
+    pub next_key_file: Option<PathBuf>,
+    /// `timestamping` and `timestamp_interval`: time stamping authorities (RFC 3161), at most 8, asked in their order; one good token is
+    /// enough. Each has a `url` (plain `http://` is allowed: tokens are signed), a `ca_file` with the roots that its tokens must lead to, and for
+    /// https an optional `tls_ca_file`. By default none. `timestamp_interval` is between two stamped checkpoints, 10s to 7 days (`168h`), default 1h: 8760 tokens of
+    /// some 6 KB a year are 50 MB of locked objects, and authorities that are free ask for no more than a few requests an hour.
+    pub timestamping: stamping::Options,
+    /// `witnesses`: who is asked to cosign the log's checkpoints; nobody by default, at most 16.
+    pub witnesses: Vec<Place>,
+    /// `witness_quorum`: how many of them must have cosigned what counts as cosigned in the figures. Default all of them: a claim that is
+    /// stronger than what was meant shows at once, a weaker one never. Nothing waits for it. 0 where there are none.
+    pub witness_quorum: usize,
+    /// `witness_interval`: between two checkpoints that are cosigned, if records were sealed in between; heartbeats alone are cosigned once an
+    /// hour. Default 1m: a locked object of some 300 bytes a witness, at most 525,600 a year. 1s to 24h.
+    pub witness_interval: Duration,
 }
 
 /// `seal`. `acknowledge` is `sealed`: a request is answered after its records are committed.

@@ -89,18 +89,22 @@ impl Config {
             ("confidence", Some(Json::object([("thresholds", rules::thresholds_json(&self.confidence.thresholds))]))),
             ("retention", Some(self.retention_json())),
             ("store", Some(self.store_json())),
-            (
-                "log",
-                Some(object(vec![
-                    ("name", text(&self.log.name)),
-                    ("origin", text(&self.log.origin)),
-                    ("key_file", path(&self.log.key_file)),
-                ])),
-            ),
+            ("log", Some(self.log_json())),
             ("seal", Some(self.seal_json())),
             ("api", Some(object(listener(&self.api)))),
             ("telemetry", Some(self.telemetry_json())),
         ])
+    }
+
+    fn timestamping_json(&self) -> Option<Json> {
+        let authorities = self.log.timestamping.authorities.iter().map(|authority| {
+            object(vec![
+                ("url", text(&authority.url)),
+                ("ca_file", path(&authority.ca_file)),
+                ("tls_ca_file", authority.tls_ca_file.as_deref().and_then(path)),
+            ])
+        });
+        Some(Json::Array(authorities.collect()))
     }
 
     fn promotion_json(&self) -> Json {
@@ -190,6 +194,31 @@ impl Config {
             ("not_worm", flag(of.not_worm)),
             ("file", Some(object(vec![("immutable", flag(of.file_immutable))]))),
             ("s3", Some(s3)),
+        ])
+    }
+
+    fn log_json(&self) -> Json {
+        let of = &self.log;
+        let witnesses = of.witnesses.iter().map(|place| {
+            object(vec![
+                ("vkey", text(&place.key)),
+                ("url", text(&place.url)),
+                ("allow_http", flag(place.allow_http)),
+                ("ca_file", place.ca_file.as_deref().and_then(path)),
+            ])
+        });
+        // At most 16: exact as a double.
+        let quorum = u32::try_from(of.witness_quorum).ok().filter(|quorum| *quorum > 0);
+        object(vec![
+            ("name", text(&of.name)),
+            ("origin", text(&of.origin)),
+            ("key_file", path(&of.key_file)),
+            ("next_key_file", of.next_key_file.as_deref().and_then(path)),
+            ("witnesses", Some(Json::Array(witnesses.collect()))),
+            ("witness_quorum", quorum.map(|quorum| Json::Number(f64::from(quorum)))),
+            ("witness_interval", text(show_duration(of.witness_interval))),
+            ("timestamping", self.timestamping_json()),
+            ("timestamp_interval", text(show_duration(of.timestamping.interval))),
         ])
     }
 

@@ -7,6 +7,7 @@ use super::rules;
 use super::section::{Reader, Section};
 use super::units::{DURATION_MIN, duration_within, size_within};
 use super::vault;
+use super::witnesses;
 use super::yaml::ConfigError;
 use super::{
     Confidence, Config, Endpoint, Identity, IdentityMode, Level, Listener, Log, LogFormat, MAX_DELAY_MAX, OtlpExport, Overrides, Promotion,
@@ -275,10 +276,11 @@ fn log(mut at: Section<'_>) -> Result<Log, ConfigError> {
         }
     })?;
     let key_file = at.value("key_file", PathBuf::from("./spanseal.key"), path)?;
-    at.comes_later("witnesses", "witnesses are not in this version; remove the key")?;
-    at.comes_later("timestamping", "time stamps are not in this version; remove the key")?;
+    let next_key_file = at.optional("next_key_file", path)?;
+    let (witnesses, witness_quorum, witness_interval) = witnesses::witnesses(&mut at)?;
+    let timestamping = super::timestamping::timestamping(&mut at)?;
     at.finish()?;
-    Ok(Log { name, origin, key_file })
+    Ok(Log { name, origin, key_file, next_key_file, witnesses, witness_quorum, witness_interval, timestamping })
 }
 
 fn seal(mut at: Section<'_>) -> Result<Seal, ConfigError> {

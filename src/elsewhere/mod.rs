@@ -17,6 +17,7 @@ mod place;
 mod web;
 
 pub use place::Place;
+pub(crate) use web::client;
 
 use std::fmt;
 use std::path::PathBuf;

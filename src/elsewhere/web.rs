@@ -16,34 +16,38 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Web(Client);
 
-impl Web {
-    /// Without `ca_file` the system's authorities count; the error is half a sentence.
-    pub(super) async fn open(is_https: bool, ca_file: Option<&Path>) -> Result<Self, String> {
-        // One crypto provider in the process; `main` has installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = Client::builder()
-            // An answer that sends elsewhere would leave the place that was configured.
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            // What the environment says of proxies is not in the configuration that is sealed.
-            .no_proxy()
-            .http1_only()
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .referer(false);
-        let builder = match ca_file {
-            Some(path) => {
-                let pem = tokio::fs::read(path).await.map_err(|e| format!("`ca_file` {}: {e}", path.display()))?;
-                let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| format!("`ca_file` {}: {e}", path.display()))?;
-                if certificates.is_empty() {
-                    return Err(format!("`ca_file` {} holds no certificate (PEM is expected)", path.display()));
-                }
-                builder.tls_certs_only(certificates)
+/// A client that goes where it is sent and nowhere else. Without `ca_file` the system's authorities count; the error is half a sentence.
+pub(crate) async fn client(is_https: bool, ca_file: Option<&Path>) -> Result<Client, String> {
+    // One crypto provider in the process; `main` has installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        // An answer that sends elsewhere would leave the place that was configured.
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        // What the environment says of proxies is not in the configuration that is sealed.
+        .no_proxy()
+        .http1_only()
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .referer(false);
+    let builder = match ca_file {
+        Some(path) => {
+            let pem = tokio::fs::read(path).await.map_err(|e| format!("`ca_file` {}: {e}", path.display()))?;
+            let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| format!("`ca_file` {}: {e}", path.display()))?;
+            if certificates.is_empty() {
+                return Err(format!("`ca_file` {} holds no certificate (PEM is expected)", path.display()));
             }
-            None if is_https => builder,
-            // Without TLS no roots, so that an image without roots works too.
-            None => builder.tls_certs_only([]),
-        };
-        builder.build().map(Web).map_err(|e| format!("no TLS client: {}", e.without_url()))
+            builder.tls_certs_only(certificates)
+        }
+        None if is_https => builder,
+        // Without TLS no roots, so that an image without roots works too.
+        None => builder.tls_certs_only([]),
+    };
+    builder.build().map_err(|e| format!("no TLS client: {}", e.without_url()))
+}
+
+impl Web {
+    pub(super) async fn open(is_https: bool, ca_file: Option<&Path>) -> Result<Self, String> {
+        client(is_https, ca_file).await.map(Web)
     }
 
     /// The body of a plain success. Whoever calls says how long it may take.

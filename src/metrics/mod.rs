@@ -10,7 +10,9 @@ mod prometheus;
 mod receive;
 mod seal;
 mod store;
+mod stamping;
 pub mod table;
+mod witness;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,8 +22,10 @@ pub use process::Process;
 pub use prometheus::CONTENT_TYPE;
 pub use receive::ReceiveFigures;
 pub use seal::SealFigures;
+pub use stamping::StampingFigures;
 pub use store::ObservedStore;
 pub use table::{Instrument, Kind};
+pub use witness::WitnessFigures;
 
 /// A histogram with its instrument and labels: the OTLP exporter cannot observe one from outside, so it is told of each.
 pub type Distribution<'a> = (&'static Instrument, Option<(&'static str, &'static str)>, &'a Histogram);

@@ -11,7 +11,7 @@ use super::{Counter, Distribution, Gather, Histogram, Source, table};
 use crate::worm::{Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard};
 
 /// Kinds of objects (`store.md`), as labels.
-const KINDS: [&str; 6] = ["segment", "seal", "checkpoint", "tile", "log", "other"];
+const KINDS: [&str; 8] = ["segment", "seal", "checkpoint", "tile", "cosignature", "timestamp", "log", "other"];
 /// How a put can end, as [`PutError::kind`] says it.
 const PUT_OUTCOMES: [&str; 6] = ["stored", "exists", "refused", "not_stored", "unknown", "lock_not_kept"];
 /// How a read can end.
@@ -44,6 +44,8 @@ fn kind_of(key: &ObjectKey) -> usize {
         "seals" => "seal",
         "checkpoint" => "checkpoint",
         "tile" => "tile",
+        "timestamps" => "timestamp",
+        "cosignatures" => "cosignature",
         "log.json" => "log",
         _ => "other",
     };
@@ -202,6 +204,7 @@ mod tests {
             ("log/seals/1.json", "seal"),
             ("log/checkpoint", "checkpoint"),
             ("log/tile/0/x", "tile"),
+            ("log/timestamps/1/x.tsr", "timestamp"),
             ("log/log.json", "log"),
             ("_doctor/x", "other"),
             ("x", "other"),

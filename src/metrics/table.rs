@@ -87,6 +87,14 @@ table! {
     TREE_SIZE: Gauge "spanseal.tlog.tree_size" "spanseal_tlog_tree_size" "{seal}" [] "Seals in the log.";
     CHECKPOINT_LAG: Gauge "spanseal.tlog.checkpoint.lag" "spanseal_tlog_checkpoint_lag_seals" "{seal}" [] "Committed seals that the published checkpoint does not cover yet.";
     PUBLISH_FAILURES: Counter "spanseal.tlog.publish_failures" "spanseal_tlog_publish_failures_total" "{publication}" [] "Publications of the checkpoint that failed; they are made up at the next interval.";
+    STAMPED_LAG: Gauge "spanseal.tlog.timestamped.lag" "spanseal_tlog_timestamped_lag_seals" "{seal}" [] "Committed seals that no time stamp covers yet, where `log.timestamping` is configured.";
+    STAMPED_AGE: Gauge "spanseal.tlog.timestamped.age" "spanseal_tlog_timestamped_age_seconds" "s" [] "Age of the newest time stamp; more than twice `log.timestamp_interval` means that no authority gives a good one.";
+    STAMP_ATTEMPTS: Counter "spanseal.timestamp.attempts" "spanseal_timestamp_attempts_total" "{attempt}" ["authority", "outcome"] "Attempts to have a checkpoint or a token stamped; authorities are numbered as configured. bad_token, untrusted and early were not stored.";
+    STAMP_RENEWALS: Counter "spanseal.timestamp.renewals" "spanseal_timestamp_renewals_total" "{token}" [] "Time stamps that were themselves stamped because their certificates end soon.";
+    COSIGNED_LAG: Gauge "spanseal.tlog.cosigned.lag" "spanseal_tlog_cosigned_lag_seals" "{seal}" [] "Committed seals that `log.witness_quorum` witnesses have not cosigned yet, where witnesses are configured.";
+    COSIGNED: Gauge "spanseal.witness.cosigned" "spanseal_witness_cosigned_tree_size" "{seal}" ["witness"] "Tree size that a witness has cosigned last, as stored; 0 while nothing of it is known. Witnesses are numbered as configured.";
+    WITNESS_ATTEMPTS: Counter "spanseal.witness.attempts" "spanseal_witness_attempts_total" "{attempt}" ["witness", "outcome"] "Attempts to have a checkpoint cosigned; ahead and contradicted mean that the log was set back or rewritten.";
+    WITNESS_LAST: Gauge "spanseal.witness.last" "spanseal_witness_last_outcome" "1" ["witness", "outcome"] "1 for the outcome of the newest attempt with a witness, 0 for the others.";
     DEDUP_ENTRIES: Gauge "spanseal.dedup.entries" "spanseal_dedup_entries" "{record}" [] "Records in the window in which a resent one is recognised.";
     DEDUP_WINDOW: Gauge "spanseal.dedup.window" "spanseal_dedup_window_seconds" "s" [] "Age of the oldest of them at the newest seal; short on a quiet system and on a young log.";
     DEDUP_EVICTED: Counter "spanseal.dedup.evicted" "spanseal_dedup_evicted_total" "{record}" [] "Records forgotten before `seal.dedup_window` was over because `seal.dedup_bytes` was full; if sent again they are stored again.";

@@ -9,6 +9,7 @@ use crate::metrics::ExportError;
 use crate::receive::{ListenError, ReceiveError};
 use crate::seal;
 use crate::vault::VaultError;
+use crate::witness::client::ClientError;
 use crate::worm;
 
 /// Each is one sentence for an operator.
@@ -29,6 +30,9 @@ pub enum ServeError {
     /// Places that content is fetched from.
     #[error(transparent)]
     Elsewhere(#[from] PlaceError),
+    /// Time stamping authorities.
+    #[error("time stamps: {0}")]
+    Stamping(String),
     /// The store could not be opened.
     #[error(transparent)]
     Store(#[from] worm::OpenError),
@@ -106,6 +110,9 @@ pub enum ServeError {
         /// Why.
         reason: String,
     },
+    /// Witnesses that cannot be asked.
+    #[error(transparent)]
+    Witnesses(#[from] ClientError),
     /// Own metrics.
     #[error(transparent)]
     Export(#[from] ExportError),

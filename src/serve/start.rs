@@ -15,14 +15,16 @@ use crate::api::{self, Act, Acts, Api, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
-use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
+use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures, StampingFigures, WitnessFigures};
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
-use crate::seal::{Pool, SealerHandle, SealerTask};
+use crate::seal::{KeyTurn, Pool, SealerHandle, SealerTask};
+use crate::stamping::{self, Stamper, Stamping};
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::vault::Vault;
+use crate::witness::client::{self, Collecting};
 use crate::worm::{self, WormStore};
 
 /// How long open requests may take to their receipts when the process is told to stop: below the 30 s that Kubernetes gives.
@@ -32,6 +34,8 @@ const _: () = assert!(
     config::MAX_DELAY_MAX.as_millis() * 2 <= ANSWER_WITHIN.as_millis() && config::MAX_DELAY_MAX.as_millis() < DRAIN_WITHIN.as_millis()
 );
 
+/// What witnesses are given for the last checkpoint.
+const WITNESSES_WITHIN: Duration = Duration::from_secs(3);
 /// The API answers at once.
 const API_DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
@@ -40,7 +44,7 @@ const API_DRAIN_WITHIN: Duration = Duration::from_secs(1);
 pub struct Serving {
     /// Where the API answers.
     pub api: SocketAddr,
-    /// The log's public key.
+    /// The public half of the key that signs.
     pub vkey: VerifierKey,
     /// What its seals say of the configuration and the identity key.
     pub config_sha256: Hash,
@@ -55,7 +59,17 @@ pub struct Serving {
     standing: Arc<Standing>,
     api_port: Listening,
     keeper: Option<Keeper>,
+    stamping: Option<Stamping>,
+    witnesses: Option<Collecting>,
     exporter: Option<Exporter>,
+}
+
+/// Waits until the client of the witnesses ends by itself; for ever where there is none.
+async fn failed(witnesses: Option<&mut Collecting>) -> String {
+    match witnesses {
+        Some(witnesses) => witnesses.failed().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Starts everything. What fails here has received nothing.
@@ -76,10 +90,15 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         _ => Some(Arc::new(Elsewhere::open(&config.content.references, &config.store.options().s3).await?)),
     };
 
+    let stamper = match config.log.timestamping.authorities.as_slice() {
+        [] => None,
+        _ => Some(Stamper::open(&config.log.timestamping).await.map_err(ServeError::Stamping)?),
+    };
+
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref()).await?;
-    let (vkey, made) = (prepared.vkey.clone(), std::mem::take(&mut prepared.made));
+    let made = std::mem::take(&mut prepared.made);
     let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
@@ -116,12 +135,46 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         .as_ref()
         .map(|to| Exporter::start(to, &metrics, observed.distributions().chain(sealing.distributions())))
         .transpose()?;
+    let vkey = task.vkey.clone();
+    let witnesses = match config.log.witnesses.as_slice() {
+        [] => None,
+        places => {
+            let options = client::Options {
+                store: Arc::clone(&store),
+                log: config.log.name.clone(),
+                key: vkey.clone(),
+                classes: Arc::new(config.retention.classes.clone()),
+                clock: Arc::clone(&clock),
+                places: places.to_vec(),
+                quorum: config.log.witness_quorum,
+                interval: config.log.witness_interval,
+                status: task.status.clone(),
+            };
+            let witnesses = client::start(options).await?;
+            metrics.register(Arc::new(WitnessFigures { figures: Arc::clone(&witnesses.figures), stats: Arc::clone(&task.stats) }));
+            Some(witnesses)
+        }
+    };
     // Last: nothing that may fail comes after the first request that can be received.
     let keeper = keeping.zip(config.content.vault.as_ref()).map(|(vault, place)| {
         let vouched = store.clock_skew_seconds().is_some();
         let found = task.found.filter(|_| !vouched);
         let today = Today { status: task.status.clone(), found, opened, stats: Arc::clone(&task.stats) };
         Keeper::start(vault, place.retention, eraser.clone(), today)
+    });
+    let stamping = stamper.map(|stamper| {
+        metrics.register(Arc::new(StampingFigures {
+            figures: stamper.figures(),
+            stats: Arc::clone(&task.stats),
+            clock: Arc::clone(&clock),
+        }));
+        stamper.start(stamping::Parts {
+            store: Arc::clone(&store),
+            log: config.log.name.clone(),
+            classes: Arc::new(config.retention.classes.clone()),
+            clock: Arc::clone(&clock),
+            status: task.status.clone(),
+        })
     });
     let state = ReceiverState {
         promoter: Arc::new(promoter),
@@ -134,7 +187,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
     acts.opened(eraser, recorder);
-    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, exporter })
+    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, stamping, witnesses, exporter })
 }
 
 fn receive_options(config: &Config) -> receive::Options {
@@ -150,6 +203,11 @@ fn receive_options(config: &Config) -> receive::Options {
 }
 
 impl Serving {
+    /// Whether the log has changed to the key of `log.next_key_file`, and when.
+    pub fn key_turn(&self) -> KeyTurn {
+        self.task.turn
+    }
+
     /// What listens where.
     pub fn listening(&self) -> Vec<(&'static str, SocketAddr)> {
         let grpc = self.receiver.grpc_address().map(|at| ("OTLP/gRPC", at));
@@ -166,13 +224,15 @@ impl Serving {
             },
             () = self.receiver.failed() => ServeError::Ended { task: "an OTLP listener", reason: "its accept loop stopped".to_owned() },
             why = Keeper::failed(self.keeper.as_mut()) => ServeError::Ended { task: "the vault's keeper", reason: why },
+            why = Stamping::failed(self.stamping.as_mut()) => ServeError::Ended { task: "the time stamping", reason: why },
+            why = failed(self.witnesses.as_mut()) => ServeError::Ended { task: "the client of the witnesses", reason: why },
             () = self.api_port.failed() => ServeError::Ended { task: "the API listener", reason: "its accept loop stopped".to_owned() },
         }
     }
 
     /// Stops in this order: let the writer close its seals early; stop accepting; refuse new work retryably; let open requests reach their
-    /// receipt; leave the vault alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; stop the API; push the last
-    /// figures.
+    /// receipt; leave the vault and the time stamps alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
+    /// cosigned; stop the API; push the last figures.
     pub async fn drain(self) -> Result<(), ServeError> {
         self.standing.drain();
         self.task.hurry();
@@ -181,7 +241,15 @@ impl Serving {
         if let Some(keeper) = self.keeper {
             keeper.stop().await;
         }
+        // What was not stamped yet is stamped by the next process.
+        if let Some(stamping) = self.stamping {
+            stamping.stop().await;
+        }
         let sealed = self.task.drain().await;
+        // The last seal too is better cosigned; but a witness that is away keeps nobody from stopping.
+        if let Some(witnesses) = self.witnesses {
+            witnesses.finish(WITNESSES_WITHIN).await;
+        }
         let _ = self.api_port.drain(API_DRAIN_WITHIN).await;
         if let Some(exporter) = self.exporter {
             // Blocks on the network, so not on an async thread; its outcome changes nothing that was promised.

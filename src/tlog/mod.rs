@@ -3,10 +3,12 @@
 //!
 //! Writer and verifier share this folder and nothing else.
 
+pub mod cosignature;
 pub mod merkle;
 pub mod note;
 pub mod seal_file;
 pub mod segment;
+pub mod signer;
 pub mod tile;
 pub mod truth;
 

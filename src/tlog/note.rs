@@ -46,38 +46,13 @@ pub struct VerifierKey {
 
 impl VerifierKey {
     fn new(name: &str, key: VerifyingKey) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(name.as_bytes());
-        hash.update([b'\n', ED25519]);
-        hash.update(key.as_bytes());
-        let digest = hash.finalize();
-        let mut id = [0; 4];
-        id.copy_from_slice(digest.get(..4).unwrap_or(&[0; 4]));
-        VerifierKey { name: name.to_owned(), id, key }
+        VerifierKey { name: name.to_owned(), id: key_id(name, ED25519, &key), key }
     }
 
     /// Parses and checks that the id belongs to name and key.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
-        let (name, rest) = text.split_once('+').ok_or(NoteError::Key("expected <name>+<hash>+<key>"))?;
-        let (id, encoded) = rest.split_once('+').ok_or(NoteError::Key("expected <name>+<hash>+<key>"))?;
-        if !is_key_name(name) {
-            return Err(NoteError::Key("the name is empty or holds a space or a plus sign"));
-        }
-        let bytes = STANDARD.decode(encoded).map_err(|_| NoteError::Key("the key is not base64"))?;
-        let (algorithm, public) = bytes.split_first().ok_or(NoteError::Key("the key is empty"))?;
-        if *algorithm != ED25519 {
-            return Err(NoteError::Key("only Ed25519 keys (type 0x01) sign logs"));
-        }
-        let public: [u8; 32] = public.try_into().map_err(|_| NoteError::Key("an Ed25519 key has 32 bytes"))?;
-        let key = VerifyingKey::from_bytes(&public).map_err(|_| NoteError::Key("the key is not a point of the curve"))?;
-        if key.is_weak() {
-            return Err(NoteError::Key("the key is a point of small order, which verifies anything"));
-        }
-        let key = VerifierKey::new(name, key);
-        if id != hex::encode(key.id) {
-            return Err(NoteError::Key("the hash does not belong to this name and key"));
-        }
-        Ok(key)
+        let (name, id, key) = parse_vkey(text, ED25519, "only Ed25519 keys (type 0x01) sign logs")?;
+        Ok(VerifierKey { name, id, key })
     }
 
     /// The key name: of a log, its origin.
@@ -94,10 +69,50 @@ impl VerifierKey {
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = vec![ED25519];
-        bytes.extend_from_slice(self.key.as_bytes());
-        write!(f, "{}+{}+{}", self.name, hex::encode(self.id), STANDARD.encode(bytes))
+        write_vkey(f, (&self.name, self.id), ED25519, &self.key)
     }
+}
+
+/// The id of a key of this name and signature type (C2SP signed-note, "Signatures").
+pub(super) fn key_id(name: &str, algorithm: u8, key: &VerifyingKey) -> [u8; 4] {
+    let mut hash = Sha256::new();
+    hash.update(name.as_bytes());
+    hash.update([b'\n', algorithm]);
+    hash.update(key.as_bytes());
+    let digest = hash.finalize();
+    let mut id = [0; 4];
+    id.copy_from_slice(digest.get(..4).unwrap_or(&[0; 4]));
+    id
+}
+
+/// Takes `<name>+<id>+<base64 of type || key>` apart, for one type of signature by Ed25519 keys; `other` says why any other is refused.
+pub(super) fn parse_vkey(text: &str, wanted: u8, other: &'static str) -> Result<(String, [u8; 4], VerifyingKey), NoteError> {
+    let (name, rest) = text.split_once('+').ok_or(NoteError::Key("expected <name>+<hash>+<key>"))?;
+    let (id, encoded) = rest.split_once('+').ok_or(NoteError::Key("expected <name>+<hash>+<key>"))?;
+    if !is_key_name(name) {
+        return Err(NoteError::Key("the name is empty or holds a space or a plus sign"));
+    }
+    let bytes = STANDARD.decode(encoded).map_err(|_| NoteError::Key("the key is not base64"))?;
+    let (algorithm, public) = bytes.split_first().ok_or(NoteError::Key("the key is empty"))?;
+    if *algorithm != wanted {
+        return Err(NoteError::Key(other));
+    }
+    let public: [u8; 32] = public.try_into().map_err(|_| NoteError::Key("an Ed25519 key has 32 bytes"))?;
+    let key = VerifyingKey::from_bytes(&public).map_err(|_| NoteError::Key("the key is not a point of the curve"))?;
+    if key.is_weak() {
+        return Err(NoteError::Key("the key is a point of small order, which verifies anything"));
+    }
+    let own = key_id(name, wanted, &key);
+    if id != hex::encode(own) {
+        return Err(NoteError::Key("the hash does not belong to this name and key"));
+    }
+    Ok((name.to_owned(), own, key))
+}
+
+pub(super) fn write_vkey(f: &mut fmt::Formatter<'_>, (name, id): (&str, [u8; 4]), algorithm: u8, key: &VerifyingKey) -> fmt::Result {
+    let mut bytes = vec![algorithm];
+    bytes.extend_from_slice(key.as_bytes());
+    write!(f, "{name}+{}+{}", hex::encode(id), STANDARD.encode(bytes))
 }
 
 impl fmt::Debug for VerifierKey {
@@ -134,10 +149,18 @@ impl NoteSigner {
 
     /// One line of a note: this key's signature over `text`.
     pub fn signature_line(&self, text: &str) -> String {
-        let mut bytes = self.verifier.id.to_vec();
-        bytes.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
-        format!("\u{2014} {} {}\n", self.verifier.name, STANDARD.encode(bytes))
+        signature_line(&self.verifier, &self.signature(text.as_bytes()))
     }
+
+    /// The raw signature over a message.
+    pub(super) fn signature(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message).to_bytes()
+    }
+}
+
+/// One signature line of a note, with its newline (C2SP signed-note): the key's name, and its id before the raw signature.
+pub(super) fn signature_line(key: &VerifierKey, signature: &[u8]) -> String {
+    SignatureLine { name: key.name.clone(), id: key.id, signature: signature.to_vec() }.to_string()
 }
 
 impl fmt::Debug for NoteSigner {
@@ -181,6 +204,14 @@ impl SignatureLine {
             return Err(NoteError::Malformed("a signature is too short"));
         }
         Ok(SignatureLine { name: name.to_owned(), id: *id, signature: signature.to_vec() })
+    }
+}
+
+/// The line, with its newline.
+impl fmt::Display for SignatureLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = [self.id.as_slice(), &self.signature].concat();
+        writeln!(f, "\u{2014} {} {}", self.name, STANDARD.encode(bytes))
     }
 }
 

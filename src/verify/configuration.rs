@@ -22,6 +22,8 @@ pub struct Configuration {
     pub classes: Vec<(String, Mode, Period)>,
     /// Whether every class is among them.
     pub complete: bool,
+    /// Names of the witnesses that it says are asked (`log.witnesses`): told, never trusted.
+    pub witnesses: Vec<String>,
 }
 
 impl Configuration {
@@ -36,7 +38,10 @@ impl Configuration {
             |class: &Json| Some((member(class, "name")?, Mode::parse(&member(class, "mode")?)?, member(class, "period")?.parse().ok()?));
         let classes: Vec<_> = listed.iter().filter_map(read).collect();
         let complete = !listed.is_empty() && classes.len() == listed.len();
-        Some(Configuration { sha256: Hash::of(after.as_bytes()), classes, complete })
+        let asked = text.as_ref().and_then(|t| t.path("log.witnesses")).and_then(Json::as_array).unwrap_or_default();
+        let named = |witness: &Json| Some(member(witness, "vkey")?.split('+').next()?.to_owned());
+        let witnesses = asked.iter().filter_map(named).take(64).collect();
+        Some(Configuration { sha256: Hash::of(after.as_bytes()), classes, complete, witnesses })
     }
 
     /// The least lock, at this moment, of what has to outlive every record: the strongest mode and the latest date of any class. `None`
@@ -101,6 +106,11 @@ pub(super) struct Configurations {
 impl Configurations {
     pub(super) fn new(now: UnixSeconds) -> Self {
         Configurations { now, first: None, in_force: None, unrecorded: None, unjudged: 0, locks_unjudged: 0 }
+    }
+
+    /// Names of the witnesses of the newest configuration that was read.
+    pub(super) fn witnesses(&self) -> &[String] {
+        self.in_force.as_ref().map_or(&[], |c| &c.witnesses)
     }
 
     /// Takes the next seal.
@@ -178,7 +188,7 @@ impl Configurations {
             sink.note(Item::new(Kind::NotCovered, "segments/", meaning).found(format!("{} seals", self.unjudged)));
         }
         if self.locks_unjudged > 0 {
-            let meaning = "Whether seals, tiles and log.json are locked as long as the longest retention class was not judged: the record of the \
+            let meaning = "Whether seals, tiles, cosignatures and log.json are locked as long as the longest retention class was not judged: the record of the \
                            configuration lies outside the seals that were read, is not there, or does not say mode and period of every \
                            class. That they are locked at all was looked at, and seals against the segments that they name. Verify the \
                            whole log, or ask the operator.";

@@ -55,7 +55,7 @@ impl<'a> Pages<'a> {
     }
 
     /// The next key that will come.
-    async fn peek(&mut self) -> Result<Option<&ObjectKey>, ReadError> {
+    pub(super) async fn peek(&mut self) -> Result<Option<&ObjectKey>, ReadError> {
         self.fill().await?;
         Ok(self.page.front().map(|v| &v.key))
     }

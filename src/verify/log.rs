@@ -1,5 +1,6 @@
 //! One log: the walk over its seals, joined with the segments that they name, and what can only be said at its end.
 
+mod cosigned;
 mod kept;
 mod log_file;
 mod published;
@@ -15,11 +16,13 @@ use tokio::sync::Semaphore;
 use super::chain::{Chain, Fetched, fetch, missing};
 use super::completeness::{GapKind, Tally};
 use super::configuration::Configurations;
+use super::cosignatures::{Cosigned, Strangers};
 use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::locks::Held;
 use super::objects::{Outcome, Scene, Sealed, check_sealed};
 use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
+use super::stamps::{Attached, Stamps, Timestamped};
 use super::tiles::Tiles;
 use super::{Bound, Options, Progress, is_for, is_named};
 use crate::clock::UnixSeconds;
@@ -45,10 +48,12 @@ pub(super) fn seal_object(index: u64) -> String {
 
 /// Verifies one log.
 pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Options<'_>) -> Done {
-    let scene = Scene { store, log, now: options.now };
+    let scene = Scene { store, log, now: options.now, witnesses: &options.witnesses };
     let mut walk = Walk::new(scene, options);
     let mut total = Outcome::default();
     let mut configurations = Configurations::new(options.now);
+    let mut cosigned = Cosigned::new(&options.witnesses, options.quorum.unwrap_or(options.witnesses.len()));
+    let mut strangers = Strangers::default();
     // The checkpoint is read before the seals: it leaves the writer only after its seal, so whatever it names must be listed.
     walk.read_log_file().await;
     walk.begin();
@@ -70,6 +75,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                 total.locks_read += outcome.locks_read;
                 total.locks_unread += outcome.locks_unread;
                 total.sink.merge(outcome.sink);
+                cosigned::take(outcome.said, &mut cosigned, &mut strangers);
                 if let Some(read) = outcome.read {
                     tally.seal(&read.statement, read.complete, outcome.sources);
                     configurations.judge(read, &mut total.sink);
@@ -80,8 +86,13 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
             }
         }
     }
+    let timestamped = walk.end_stamps().await;
     walk.end(&mut total, &mut configurations).await;
+    strangers.end(configurations.witnesses(), &mut total.sink);
     configurations.end(&mut total.sink);
+    if seals > 0 {
+        cosigned::end(&cosigned, &mut total.sink);
+    }
     if seals == 0 && !walk.sink.says_why() {
         let ranged = options.from.is_some() || options.to.is_some();
         let why = if ranged { "no seal lies in the range that was asked for" } else { "the log holds no seal yet" };
@@ -100,9 +111,11 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         records: total.records,
         bytes: total.bytes,
         completeness: tally.end(&sink),
+        resumed,
+        timestamped,
         name: log.to_owned(),
         covered,
-        resumed,
+        cosigned: Some(cosigned).filter(|_| !options.witnesses.is_empty()),
     };
     Done { report, key, sink, locks_read: total.locks_read, locks_unread: total.locks_unread }
 }
@@ -188,6 +201,8 @@ struct Walk<'a> {
     /// How many of them were not kept.
     ahead_more: u64,
     tiles: Option<Tiles>,
+    stamps: Option<Stamps<'a>>,
+    cosignatures: Option<Pages<'a>>,
     /// First seal of the range.
     from: u64,
     /// Index that the listing must show next.
@@ -227,6 +242,8 @@ impl<'a> Walk<'a> {
             ahead: VecDeque::new(),
             ahead_more: 0,
             tiles: None,
+            stamps: None,
+            cosignatures: None,
             from: 0,
             expected: 0,
             newest: None,
@@ -357,15 +374,20 @@ impl<'a> Walk<'a> {
             let published = self.published.as_ref().map(|p| p.read.checkpoint.size.0);
             completed = tiles.push(self.scene, standing.seal.leaf(), published, &mut self.sink).await;
         }
+        let attached = self.pass_stamps(&standing.seal).await;
         let segments = self.named_segments(&standing.seal).await;
+        let cosignatures = self.cosignatures_of(index).await;
         Step::Check(Box::new(Sealed {
             statement,
             object: seal_object(index),
             version: standing.version,
             markers: fetched.group.markers(),
             tiles: completed,
+            attached,
             configuration_before: direct.map(|before| before.statement.config_sha256),
             segments,
+            text: cosigned::text_of(&standing.seal),
+            cosignatures,
         }))
     }
 
@@ -414,6 +436,29 @@ impl<'a> Walk<'a> {
         self.sink.finding(doubt.finding(&object, first));
     }
 
+    /// The time stamps of a seal.
+    async fn pass_stamps(&mut self, seal: &SealFile) -> Vec<Attached> {
+        let (scene, from, roots) = (self.scene, self.from, &self.options.tsa_roots);
+        let stamps = self.stamps.get_or_insert_with(|| Stamps::new(scene, from, roots.clone()));
+        match stamps.pass(scene, seal, &mut self.sink).await {
+            Ok(attached) => attached,
+            Err(error) => {
+                self.sink.unchecked("timestamps/", Some(seal.statement.index), error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// What is left of the time stamps behind the last seal.
+    async fn end_stamps(&mut self) -> Option<Timestamped> {
+        let stamps = self.stamps.take()?;
+        let newest = stamps.newest();
+        // A log that is being written may have a seal and its time stamp since.
+        let open = self.beyond || self.stopped || self.has_grown().await.unwrap_or(true);
+        stamps.end(self.scene, open, &mut self.sink).await;
+        newest
+    }
+
     /// The stored versions of each segment that a seal names; what the cursors pass on the way is named by no seal.
     async fn named_segments(&mut self, seal: &SealFile) -> Vec<Result<Option<Group>, ReadError>> {
         let Scene { store, log, .. } = self.scene;
@@ -443,7 +488,7 @@ impl<'a> Walk<'a> {
 
     /// What can be said only behind the last seal.
     async fn end(&mut self, total: &mut Outcome, configurations: &mut Configurations) {
-        let Scene { store, log, now } = self.scene;
+        let Scene { store, log, now, .. } = self.scene;
         if !self.stopped {
             if let Err(error) = self.drain().await {
                 self.sink.unchecked("segments/", None, error);
@@ -451,6 +496,9 @@ impl<'a> Walk<'a> {
             self.compare_published().await;
         }
         let at_end = !self.beyond && !self.stopped;
+        if at_end && let Err(error) = self.cosignatures_behind().await {
+            self.sink.unchecked("cosignatures/", None, error);
+        }
         if let Some(newest) = self.chain.direct().map(|b| b.statement.clone()).filter(|s| at_end && Some(s.index) == self.newest)
             && let Some(by) = newest.next_by.filter(|by| *by < now)
         {

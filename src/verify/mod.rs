@@ -10,6 +10,7 @@
 mod chain;
 mod completeness;
 mod configuration;
+mod cosignatures;
 mod doubt;
 mod listing;
 mod locks;
@@ -17,21 +18,28 @@ mod log;
 mod objects;
 mod proof;
 mod prove;
+mod published;
 mod report;
 mod segment;
+mod stamped_at;
+mod stamps;
 mod tiles;
 
 pub use completeness::{Completeness, Gap, GapKind, Source, Sums};
 pub use configuration::Configuration;
+pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
-pub use proof::{Bundle, CheckReport, Opening, ProofError, Proved, check};
-pub use prove::{ProveError, RecordAt, prove};
+pub use proof::{Bundle, CheckReport, Opening, Others, ProofError, Proved, SeenBy, Stamped, Stamps, check, check_with};
+pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};
+pub use stamps::Timestamped;
 
 use std::fmt;
 
 use crate::clock::UnixSeconds;
+use crate::timestamp::Roots;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::worm::{Locks, WormStore};
 use report::Sink;
@@ -65,6 +73,12 @@ pub struct Options<'a> {
     pub since: Option<UnverifiedCheckpoint>,
     /// Of the log of `since`, what that checkpoint covers was verified before: begin with its last seal. `from` does not count there.
     pub resume: bool,
+    /// Roots of the time stamping authorities that the auditor trusts; without any, time stamps are not checked.
+    pub tsa_roots: Roots,
+    /// Witnesses whose keys the auditor brings: nobody else's cosignature counts.
+    pub witnesses: Vec<WitnessKey>,
+    /// How many of them must have cosigned; all of them without it.
+    pub quorum: Option<usize>,
     /// Now: which retention dates are past, and whether a promised seal is missing.
     pub now: UnixSeconds,
     /// Seals in work at the same time.
@@ -84,6 +98,9 @@ impl Options<'_> {
             to: None,
             since: None,
             resume: false,
+            tsa_roots: Roots::default(),
+            witnesses: Vec::new(),
+            quorum: None,
             now,
             concurrency: CONCURRENCY,
             progress: None,
@@ -109,6 +126,8 @@ impl fmt::Debug for Options<'_> {
             .field("to", &self.to)
             .field("since", &self.since.as_ref().map(|s| s.checkpoint.size))
             .field("resume", &self.resume)
+            .field("witnesses", &self.witnesses)
+            .field("quorum", &self.quorum)
             .field("now", &self.now)
             .finish_non_exhaustive()
     }

@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::configuration;
+use super::cosignatures::{self, Listed, Said};
 use super::doubt::{impossible, received_after};
 use super::listing::Group;
 use super::locks::Held;
 use super::report::{Item, Kind, Sink};
 use super::segment::{Contents, SegmentError, contradictions, read_segment};
+use super::stamps::Attached;
 use crate::clock::UnixSeconds;
 use crate::tlog::Hash;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
 use crate::worm::{Lock, ReadError, SEGMENT_BYTES_MAX, Version, VersionId, WormStore, below};
 
@@ -22,6 +25,8 @@ pub(super) struct Scene<'a> {
     pub(super) store: &'a dyn WormStore,
     pub(super) log: &'a str,
     pub(super) now: UnixSeconds,
+    /// Witnesses whose keys the auditor brings.
+    pub(super) witnesses: &'a [WitnessKey],
 }
 
 /// A seal whose place in the chain is established, and what it names.
@@ -33,10 +38,16 @@ pub(super) struct Sealed {
     pub(super) markers: usize,
     /// Full tiles that it completes and that are there, by their keys below the log.
     pub(super) tiles: Vec<String>,
+    /// Time stamps of it, whose form is right.
+    pub(super) attached: Vec<Attached>,
     /// Under which configuration the seal directly before stands, where it is known.
     pub(super) configuration_before: Option<Hash>,
     /// The versions of each segment that the statement names, in its order; `Err` where they could not be listed.
     pub(super) segments: Vec<Result<Option<Group>, ReadError>>,
+    /// The text of the checkpoint that the seal carries.
+    pub(super) text: String,
+    /// What witnesses said of it.
+    pub(super) cosignatures: Result<Listed, ReadError>,
 }
 
 /// What came of it.
@@ -45,6 +56,7 @@ pub(super) struct Outcome {
     pub(super) sink: Sink,
     /// For what is judged in the order of seals.
     pub(super) read: Option<configuration::Read>,
+    pub(super) said: Said,
     pub(super) segments: u64,
     pub(super) records: u64,
     pub(super) bytes: u64,
@@ -58,6 +70,7 @@ pub(super) struct Outcome {
 pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcome {
     let mut out = Outcome::default();
     let listed = std::mem::take(&mut sealed.segments);
+    let cosignatures = std::mem::replace(&mut sealed.cosignatures, Ok(Listed::default()));
     let statement = &sealed.statement;
     let seal = Some(statement.index);
     let mut locks = Vec::new();
@@ -70,7 +83,12 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
         for tile in &sealed.tiles {
             locks.extend(Held::read(scene, &mut out, seal, tile, None).await);
         }
+        for Attached { object, version } in &sealed.attached {
+            locks.extend(Held::read(scene, &mut out, seal, object, version.as_ref()).await);
+        }
     }
+
+    locks.extend(cosignatures::check(scene, &mut out, &sealed, cosignatures).await);
 
     for doubt in impossible(statement) {
         out.sink.finding(doubt.finding(&sealed.object, statement.index));
@@ -116,7 +134,7 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
 }
 
 /// Delete markers: somebody issued a DELETE. Over an object whose time has come that is housekeeping.
-fn check_markers(scene: Scene<'_>, sink: &mut Sink, seal: u64, object: &str, markers: usize, lock: Option<Lock>) {
+pub(super) fn check_markers(scene: Scene<'_>, sink: &mut Sink, seal: u64, object: &str, markers: usize, lock: Option<Lock>) {
     if markers == 0 {
         return;
     }

@@ -1,21 +1,27 @@
 //! The proof bundle `spanseal.proof/1` (`store.md`, "The proof bundle"): one record, offline, against a key that the auditor brings.
 //!
-//! A bundle that passes proves that the record was *signed* into the log. That the log was *published*, and shown alike to everyone,
-//! needs a cosignature, a time stamp or a checkpoint that the auditor kept; the text says so each time.
+//! A bundle that passes proves that the record was *signed* into the log. That it was *published*, so that no other history can be shown
+//! instead, needs cosignatures by as many witnesses as the auditor trusts ([`check_with`]), a time stamp or a checkpoint that the auditor kept;
+//! the text says so each time.
 
+mod stamped;
 mod told;
 
-pub use told::{CheckReport, Proved, check};
+pub use stamped::{Stamped, Stamps};
+pub use told::{CheckReport, Proved, SeenBy, check, check_with};
 
 use sha2::{Digest, Sha256};
 
 use super::doubt::{Doubt, ahead, impossible, received_after};
 use super::report::Kind;
 use super::segment::{Times, check_record};
+use super::stamps::AFTER_TOKEN_MAX_SECONDS;
 use crate::clock::UnixSeconds;
 use crate::record::SCHEMA;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
+use crate::timestamp::Roots;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::merkle::{leaf_hash, root_from_inclusion};
 use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey, parse_decimal};
 use crate::tlog::seal_file::{SealError, SegmentRef, Statement};
@@ -52,6 +58,17 @@ pub enum ProofError {
 
 fn refused(why: impl Into<String>) -> ProofError {
     ProofError::Refused(why.into())
+}
+
+/// Whom the auditor trusts besides the log's key.
+#[derive(Clone, Debug, Default)]
+pub struct Others {
+    /// Roots of time stamping authorities.
+    pub tsa_roots: Roots,
+    /// Witnesses.
+    pub witnesses: Vec<WitnessKey>,
+    /// How many of them must have cosigned; all of them without it.
+    pub quorum: Option<usize>,
 }
 
 /// An inclusion proof as a bundle holds it.
@@ -203,8 +220,15 @@ impl Bundle {
         Json::Object(members).to_jcs()
     }
 
-    /// Checks the whole proof against the auditor's key. `now` tells which dates cannot be.
+    /// Checks the whole proof against the auditor's key alone. `now` tells which dates cannot be.
     pub fn check(&self, vkey: &VerifierKey, now: UnixSeconds) -> Result<Proved, ProofError> {
+        self.check_with(vkey, &Others::default(), now)
+    }
+
+    /// The same, and what others say of the checkpoint, whom the auditor trusts as well.
+    ///
+    /// The checkpoint may be that of any seal from the record's own on: its very text is what is stamped, so the tokens bind it.
+    pub fn check_with(&self, vkey: &VerifierKey, others: &Others, now: UnixSeconds) -> Result<Proved, ProofError> {
         if self.record.len() > LINE_BYTES_MAX {
             return Err(refused(format!("a record is at most {LINE_BYTES_MAX} bytes")));
         }
@@ -224,11 +248,9 @@ impl Bundle {
         })?;
         let key = self.follow_rotations(vkey)?;
         let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
-        if !self.timestamps.is_empty() && Some(checkpoint.size.0) != statement.index.checked_add(1) {
-            return Err(refused("with time stamps the checkpoint is the seal's own, of tree size index + 1"));
-        }
-        self.check_attachments()?;
+        let stamps = self.stamps(&others.tsa_roots)?;
         let mut doubts = impossible(&statement);
+        doubts.extend(stamps.trusted.iter().find_map(|stamped| stamped_before(&statement, stamped)));
         doubts.extend(ahead(&statement, now));
         doubts.extend(contradicted(&record, segment, statement.sealed_at)?);
         let opened = self.openings.iter().map(|o| o.check(&record)).collect::<Result<Vec<_>, _>>()?;
@@ -236,7 +258,7 @@ impl Bundle {
             return Err(refused(format!("openings: `{twice}` is opened twice")));
         }
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
-        Ok(Proved {
+        let mut proved = Proved {
             record_id: text("id"),
             kind: text("kind"),
             leaf_index: self.segment.index.0,
@@ -247,12 +269,20 @@ impl Bundle {
             opened,
             referred: referred(&record),
             doubts,
-            cosignatures: self.cosignatures.len() + self.beside(&key, &statement),
-            timestamps: self.timestamps.len(),
+            seen: Vec::new(),
+            asked: None,
+            cosignatures: self.beside(&key, &statement)?.len(),
+            stamps,
+            now,
             unknown: self.unknown.clone(),
             statement,
             key,
-        })
+        };
+        if !others.witnesses.is_empty() {
+            (proved.seen, proved.cosignatures) = self.seen(&proved, &others.witnesses)?;
+            proved.asked = Some(others.quorum.unwrap_or(others.witnesses.len()));
+        }
+        Ok(proved)
     }
 
     /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed.
@@ -279,26 +309,51 @@ impl Bundle {
         Ok(key)
     }
 
-    /// Signature lines in the checkpoint besides that of the key: cosignatures too, and no more verified than the listed ones.
-    fn beside(&self, key: &VerifierKey, statement: &Statement) -> usize {
+    /// Signature lines of others than the log: those that are listed, and those in the checkpoint besides that of the key.
+    fn beside(&self, key: &VerifierKey, statement: &Statement) -> Result<Vec<SignatureLine>, ProofError> {
         let lines = SignedNote::parse(&self.checkpoint).map(|note| note.signatures).unwrap_or_default();
         // A seal that announces a key is signed by both, and `included` has verified both.
         let announced = statement.next_vkey.as_ref().filter(|_| Some(self.log.size.0) == statement.index.checked_add(1));
-        lines.iter().filter(|line| !line.is_of(key) && announced.is_none_or(|next| !line.is_of(next))).count()
+        let mut found: Vec<SignatureLine> =
+            lines.into_iter().filter(|line| !line.is_of(key) && announced.is_none_or(|next| !line.is_of(next))).collect();
+        for line in &self.cosignatures {
+            let line = SignatureLine::parse(line.strip_suffix('\n').unwrap_or(line));
+            found.push(line.map_err(|e| refused(format!("cosignatures: {e}")))?);
+        }
+        Ok(found)
     }
 
-    /// What a later version verifies must at least have its form.
-    fn check_attachments(&self) -> Result<(), ProofError> {
-        for line in &self.cosignatures {
-            SignatureLine::parse(line.strip_suffix('\n').unwrap_or(line)).map_err(|e| refused(format!("cosignatures: {e}")))?;
+    /// Which of these witnesses cosigned the checkpoint of a bundle that was checked, and how many lines are of nobody among them. A line of
+    /// one of them that does not verify refuses the bundle.
+    fn seen(&self, proved: &Proved, witnesses: &[WitnessKey]) -> Result<(Vec<SeenBy>, usize), ProofError> {
+        let text = SignedNote::parse(&self.checkpoint).map(|note| note.text).map_err(|e| refused(format!("checkpoint: {e}")))?;
+        let (mut seen, mut strangers) = (Vec::<SeenBy>::new(), 0);
+        for line in self.beside(&proved.key, &proved.statement)? {
+            let Some(witness) = witnesses.iter().find(|key| key.owns(&line)) else {
+                strangers += 1;
+                continue;
+            };
+            let at = witness.verify(&text, &line).map_err(|e| refused(format!("cosignatures: {e}")))?;
+            match seen.iter_mut().find(|other| other.name == witness.name()) {
+                // The first time that it was seen says the most.
+                Some(other) => other.at = other.at.min(at),
+                None => seen.push(SeenBy { name: witness.name().to_owned(), at }),
+            }
         }
-        for token in &self.timestamps {
-            use base64::Engine;
-            let decoded = base64::engine::general_purpose::STANDARD.decode(token);
-            decoded.map_err(|_| refused("timestamps: not base64"))?;
-        }
-        Ok(())
+        Ok((seen, strangers))
     }
+}
+
+/// A trusted token that is older than the seal which its checkpoint covers.
+fn stamped_before(statement: &Statement, stamped: &Stamped) -> Option<Doubt> {
+    (statement.sealed_at.0.saturating_sub(stamped.not_later_than.0) > AFTER_TOKEN_MAX_SECONDS).then(|| Doubt {
+        kind: Kind::TimestampEarly,
+        member: "sealed_at",
+        expected: format!("`sealed_at` at most five minutes after {}, when `{}` saw it", stamped.not_later_than, stamped.authority),
+        found: format!("`sealed_at` {}", statement.sealed_at),
+        meaning: "An authority that you trust saw the seal before the time that the seal gives for itself. What was sealed is as signed, but its \
+                  time is wrong: ask the operator what the writer's clock was.",
+    })
 }
 
 /// What a record says of itself, against what the statement says of its segment and of the time. A record of another schema says nothing that is known.

@@ -1,9 +1,15 @@
-//! Builds a proof bundle from one seal and one segment. The seal's own checkpoint is used: its frontier, reversed, is the path.
+//! Builds a proof bundle from one seal and one segment. The seal's own checkpoint is used, whose path is its frontier, reversed; or a later one
+//! that others vouch for.
+
+use std::cmp::Ordering;
 
 use super::proof::{Bundle, Inclusion, ProofError, Rotation};
+use super::published::{Found, Published};
 use super::segment::{SegmentError, read_segment};
+use super::stamped_at::StampedSeal;
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::merkle::inclusion_path;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::SealFile;
@@ -47,7 +53,90 @@ fn broken(object: &str, why: impl std::fmt::Display) -> ProveError {
     ProveError::Broken { object: object.to_owned(), why: why.to_string() }
 }
 
-/// Makes the bundle and checks it before it is handed out.
+/// Whose cosignatures a bundle should bring, if there are any.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Their keys; nobody's: whoever cosigned first.
+    pub witnesses: Vec<WitnessKey>,
+    /// How many of them; all of them without it.
+    pub quorum: Option<usize>,
+}
+
+/// The same as [`prove`] under a later checkpoint, at or after the record's seal, that somebody else vouches for. Of the first that enough of the
+/// wanted witnesses cosigned (failing that, that anybody did) and the first with a time stamp: the earlier one that has both, else the cosigned one,
+/// which says more, else the stamped one; where there is neither, the seal's own.
+///
+/// KNOWN GAP: where a change of key lies between the two, the seal's own checkpoint is taken, without cosignatures and time stamps.
+pub async fn prove_published(
+    store: &dyn WormStore,
+    log: &str,
+    (key, wanted): (&VerifierKey, &Wanted),
+    at: &RecordAt,
+) -> Result<Bundle, ProveError> {
+    let mut bundle = prove(store, log, key, at).await?;
+    let signer = match bundle.rotations.last() {
+        Some(last) => {
+            let announced = last.statement.get("next_vkey").and_then(Json::as_str).and_then(|text| VerifierKey::parse(text).ok());
+            announced.ok_or_else(|| broken("seals/", "a change of key without its key"))?
+        }
+        None => key.clone(),
+    };
+    let scene = Published { store, log, key: &signer };
+    let Some(Vouched { seal, lines, tokens }) = vouched(scene, at.seal, wanted).await? else { return Ok(bundle) };
+    let (own, checkpoint) = (bundle.log.clone(), std::mem::replace(&mut bundle.checkpoint, seal.checkpoint.clone()));
+    if seal.statement.index != at.seal {
+        match scene.inclusion(at.seal, TreeSize(seal.statement.index.saturating_add(1))).await? {
+            Some(place) => bundle.log = place,
+            None => {
+                bundle.checkpoint = checkpoint;
+                return Ok(bundle);
+            }
+        }
+    }
+    (bundle.cosignatures, bundle.timestamps) = (lines, tokens);
+    match bundle.check(key, UnixSeconds::MAX) {
+        Ok(_) => Ok(bundle),
+        // What is stored beside the seals does not spoil what they prove themselves.
+        Err(_) => Ok(Bundle { log: own, checkpoint, cosignatures: Vec::new(), timestamps: Vec::new(), ..bundle }),
+    }
+}
+
+/// A checkpoint that others vouch for.
+struct Vouched {
+    seal: SealFile,
+    lines: Vec<String>,
+    tokens: Vec<String>,
+}
+
+/// The one that says the most, by the rule of [`prove_published`].
+async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) -> Result<Option<Vouched>, ProveError> {
+    let cosigned = scene.first_cosigned(from, wanted).await?;
+    let Some(stamped) = scene.first_stamped(from).await? else {
+        return Ok(cosigned.map(|Found { seal, lines }| Vouched { seal, lines, tokens: Vec::new() }));
+    };
+    let Some(cosigned) = cosigned else {
+        return Ok(Some(Vouched { seal: stamped.seal, lines: Vec::new(), tokens: stamped.tokens }));
+    };
+    let (c, s) = (cosigned.seal.statement.index, stamped.seal.statement.index);
+    let both = match c.cmp(&s) {
+        Ordering::Equal => Some((cosigned.lines.clone(), stamped)),
+        // The earlier one is asked for what it has of the other kind.
+        Ordering::Less => {
+            let later = scene.first_cosigned(s, wanted).await?.filter(|found| found.seal.statement.index == s);
+            later.map(|found| (found.lines, stamped))
+        }
+        Ordering::Greater => {
+            let later = scene.first_stamped(c).await?.filter(|found| found.seal.statement.index == c);
+            later.map(|found| (cosigned.lines.clone(), found))
+        }
+    };
+    Ok(Some(match both {
+        Some((lines, StampedSeal { seal, tokens })) => Vouched { seal, lines, tokens },
+        None => Vouched { seal: cosigned.seal, lines: cosigned.lines, tokens: Vec::new() },
+    }))
+}
+
+/// Makes the bundle under the seal's own checkpoint, and checks it before it is handed out.
 pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &RecordAt) -> Result<Bundle, ProveError> {
     let mut signer = key.clone();
     let mut rotations = Vec::new();
@@ -110,7 +199,7 @@ fn own_place(seal: &SealFile) -> Inclusion {
     Inclusion { index: LeafIndex(index), size: TreeSize(index.saturating_add(1)), path }
 }
 
-async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
+pub(super) async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKey, index: u64) -> Result<SealFile, ProveError> {
     let object = seal_key(log, index);
     let mut why = None;
     let listed = store.versions(&object).await?;

@@ -11,6 +11,8 @@ pub use kind::Kind;
 use serde::Serialize;
 
 use super::completeness::Completeness;
+use super::cosignatures::Cosigned;
+use super::stamps::Timestamped;
 
 /// Most findings, and most notes, that one report keeps; further ones are counted. 10,000 of half a kilobyte are 5 MB.
 const ITEMS_MAX: usize = 10_000;
@@ -239,6 +241,12 @@ pub struct LogReport {
     pub bytes: u64,
     /// Whether what reached the log is all there, as far as what was sealed can tell.
     pub completeness: Completeness,
+    /// How far it is time stamped by authorities that the auditor trusts; absent where no such token was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamped: Option<Timestamped>,
+    /// How far the witnesses that the auditor trusts have cosigned it; absent where none were brought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cosigned: Option<Cosigned>,
     /// Name of the log.
     #[serde(skip)]
     pub name: String,

@@ -57,6 +57,34 @@ pub fn segment_name(class: &str, sealed_at: UnixSeconds, index: u64, sha256_hex:
     format!("segments/{class}/{year:04}/{month:02}/{day:02}/{index:020}-{short}.jsonl.zst")
 }
 
+/// A time stamp token of a seal, **relative to its log**.
+pub fn timestamp_name(index: u64, sha256_hex: &str) -> String {
+    let short = sha256_hex.get(..16).unwrap_or(sha256_hex);
+    format!("timestamps/{index:020}/{short}.tsr")
+}
+
+/// Reads seal index and the first hex digits of the SHA-256 out of a token's key below its log.
+pub fn parse_timestamp_name(below_log: &str) -> Option<(u64, &str)> {
+    let (digits, name) = below_log.strip_prefix("timestamps/")?.split_once('/')?;
+    let index = (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()?;
+    let short = name.strip_suffix(".tsr")?;
+    (short.len() == 16 && short.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))).then_some((index, short))
+}
+
+/// A witness's cosignature of the checkpoint of tree size `index + 1`, **relative to its log**.
+pub fn cosignature_name(index: u64, sha256_hex: &str) -> String {
+    let short = sha256_hex.get(..16).unwrap_or(sha256_hex);
+    format!("cosignatures/{index:020}/{short}.note")
+}
+
+/// Reads seal index and the first hex digits of the SHA-256 out of a cosignature's key below its log.
+pub fn parse_cosignature_name(below_log: &str) -> Option<(u64, &str)> {
+    let (digits, name) = below_log.strip_prefix("cosignatures/")?.split_once('/')?;
+    let index = (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()?;
+    let short = name.strip_suffix(".note")?;
+    (short.len() == 16 && short.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))).then_some((index, short))
+}
+
 /// A key relative to a log, made absolute.
 pub fn below(log: &str, relative: &str) -> ObjectKey {
     ObjectKey(format!("{log}/{relative}"))
@@ -71,6 +99,39 @@ mod tests {
         assert!(is_name("a") && is_name("0-9") && is_name(&"a".repeat(63)));
         for bad in ["", "-a", "A", "a_b", "a/b", "a.b", "\u{e4}", &"a".repeat(64)] {
             assert!(!is_name(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn timestamp_names_are_exact() {
+        let good = timestamp_name(17, &"0123456789abcdef".repeat(4));
+        assert_eq!(good, "timestamps/00000000000000000017/0123456789abcdef.tsr");
+        assert_eq!(parse_timestamp_name(&good), Some((17, "0123456789abcdef")));
+        for bad in [
+            "timestamps/17/0123456789abcdef.tsr",
+            "timestamps/00000000000000000017/0123456789ABCDEF.tsr",
+            "timestamps/00000000000000000017/0123456789abcde.tsr",
+            "timestamps/00000000000000000017/0123456789abcdef",
+            "timestamps/99999999999999999999/0123456789abcdef.tsr",
+            "timestamps/00000000000000000017/x/0123456789abcdef.tsr",
+        ] {
+            assert_eq!(parse_timestamp_name(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn cosignature_names_are_exact() {
+        let good = cosignature_name(17, &"0123456789abcdef".repeat(4));
+        assert_eq!(parse_cosignature_name(&good), Some((17, "0123456789abcdef")));
+        for bad in [
+            "cosignatures/17/0123456789abcdef.note",
+            "cosignatures/00000000000000000017/0123456789ABCDEF.note",
+            "cosignatures/00000000000000000017/0123456789abcde.note",
+            "cosignatures/00000000000000000017/0123456789abcdef",
+            "cosignatures/99999999999999999999/0123456789abcdef.note",
+            "cosignatures/00000000000000000017/x/0123456789abcdef.note",
+        ] {
+            assert_eq!(parse_cosignature_name(bad), None, "{bad}");
         }
     }
 

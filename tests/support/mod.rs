@@ -14,9 +14,12 @@ pub(crate) mod receiver;
 pub(crate) mod s3;
 pub(crate) mod second;
 pub(crate) mod tlog_client;
+pub(crate) mod token;
 pub(crate) mod tools;
 pub(crate) mod truth;
+pub(crate) mod tsa;
 pub(crate) mod vault;
+pub(crate) mod witness;
 
 use std::time::{Duration, Instant};
 

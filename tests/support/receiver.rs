@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) max_delay: String,
     /// More members of `identity:`, each with its comma: `mode: keyed, `.
     pub(crate) identity: String,
+    /// More members of `log:`, in the same way.
+    pub(crate) log: String,
     /// Environment of every command (credentials).
     pub(crate) env: Vec<(String, String)>,
 }
@@ -53,8 +55,15 @@ impl Site {
         let store = if options.store.is_empty() { format!("file://{}", at("store")) } else { options.store };
         let mut yaml = String::from("receivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: '127.0.0.1:0'}}}}\n");
         writeln!(yaml, "store:\n  url: '{store}'\n{}", options.store_lines).unwrap();
-        writeln!(yaml, "log: {{key_file: '{}'}}\nidentity: {{{}key_file: '{}'}}", at("log.key"), options.identity, at("identity.key"))
-            .unwrap();
+        writeln!(
+            yaml,
+            "log: {{{}key_file: '{}'}}\nidentity: {{{}key_file: '{}'}}",
+            options.log,
+            at("log.key"),
+            options.identity,
+            at("identity.key")
+        )
+        .unwrap();
         let max_delay = if options.max_delay.is_empty() { "20ms".to_owned() } else { options.max_delay };
         writeln!(yaml, "seal: {{max_delay: {max_delay}}}").unwrap();
         writeln!(yaml, "api: {{endpoint: '127.0.0.1:0'}}\n{}", options.more).unwrap();
@@ -184,10 +193,8 @@ impl Receiver {
         let deadline = Instant::now() + PATIENCE;
         let mut said = self.said.0.lock().unwrap();
         loop {
-            if let (Some(grpc), Some(http)) = (said.address("grpc"), said.address("http")) {
-                self.grpc = grpc;
-                self.http = http;
-                self.api = said.address("api").unwrap_or_else(unset);
+            if let (Some(grpc), Some(http), Some(api)) = (said.address("grpc"), said.address("http"), said.address("api")) {
+                (self.grpc, self.http, self.api) = (grpc, http, api);
                 return;
             }
             let left = deadline.saturating_duration_since(Instant::now());

@@ -222,7 +222,7 @@ class Walk:  # Section 10.
         for name, index, _ in self.keys("seals/([0-9]{20})[.]json"):
             if index > expected: self.find("seal_missing", f"seals/{expected:020}.json", expected)
             gap, expected, data = gap + index - expected, index + 1, self.read(name, SEAL_MAX)
-            tried = (before.keys[-1:] if before else []) + (given if gap or not before else [])
+            tried = seen[-1:] + [k for k in given if (gap or not before) and k.text not in [s.text for s in seen]]
             signer = next((key for key in tried if Walk(self.base, key, "").attempt("", "", 0, lambda: Seal(data, index, key))), tried[0])
             seal = self.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
             gap += not seal
@@ -265,8 +265,8 @@ def check(data, key, witnesses, now):
     for part in bundle["rotations"]:
         _, point, (news,), own = included(part, key)
         size, key = need(own and news.name == key.name and size < point.size, "not a change of key", (point.size, news))
-    statement, point, _, own = included(bundle, key)
-    need(point.size >= size and (own or not bundle["timestamps"]), "not the checkpoint that it has to be")
+    statement, point, _, _ = included(bundle, key)
+    need(point.size >= size, "not the checkpoint that it has to be")
     segment = [s for s in statement["segments"] if (s["records"], digest(s["merkle_root"])) == (place["tree_size"], root)][0]
     lines, tokens = [signature_line(text(l).removesuffix("\n")) for l in bundle["cosignatures"]], list(map(unbase64, bundle["timestamps"]))
     findings, ours = impossible(statement, now), record.get("schema") == OURS

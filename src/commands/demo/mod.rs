@@ -25,6 +25,7 @@ use crate::query::person::Names;
 use crate::query::print;
 use crate::query::scan::{Answer, Request, scan};
 use crate::query::story::{Item, Trust, tell};
+use crate::verify::Wanted;
 use crate::worm::{StoreUrl, WormStore};
 use running::{Places, Running};
 
@@ -144,7 +145,7 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
 
     let decided = related.hits.iter().find(|h| h.text("kind") == Some("decision") || h.text("decision.outcome") == Some("declined"));
     let decided = decided.context("the decision was not found")?;
-    let bundle = prove::bundle(&store, &related, decided, Vec::new()).await?;
+    let bundle = prove::bundle(&store, &related, decided, (Vec::new(), &Wanted::default())).await?;
     let proof = places.keys.join("proof.json");
     let mut bytes = bundle.to_jcs();
     bytes.push(b'\n');

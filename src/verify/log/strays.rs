@@ -116,7 +116,7 @@ impl Walk<'_> {
     }
 
     /// Whether a seal lies behind the end that the walk found.
-    async fn has_grown(&self) -> Result<bool, ReadError> {
+    pub(super) async fn has_grown(&self) -> Result<bool, ReadError> {
         Ok(!self.beyond && seal_from(self.scene.store, self.scene.log, self.expected).await?.is_some())
     }
 }

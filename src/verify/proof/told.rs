@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Bundle, ProofError};
+use super::{Bundle, Others, ProofError, Stamps};
 use crate::clock::UnixSeconds;
 use crate::record::content::Referred;
 use crate::tlog::Hash;
@@ -38,12 +38,27 @@ pub struct Proved {
     pub referred: Vec<Referred>,
     /// What the log's key signed here and cannot be true.
     pub doubts: Vec<Doubt>,
-    /// Present, not verified.
+    /// Which of the auditor's witnesses cosigned the checkpoint.
+    pub seen: Vec<SeenBy>,
+    /// How many of them were asked for; `None`: none were brought.
+    pub asked: Option<usize>,
+    /// Lines of other keys: present, not verified.
     pub cosignatures: usize,
-    /// Present, not verified.
-    pub timestamps: usize,
+    /// What the time stamps say.
+    pub stamps: Stamps,
+    /// When it was asked.
+    pub now: UnixSeconds,
     /// Members of the bundle that no signature covers and that were not looked at.
     pub unknown: Vec<String>,
+}
+
+/// A witness that cosigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenBy {
+    /// Its name.
+    pub name: String,
+    /// When, by its own clock.
+    pub at: UnixSeconds,
 }
 
 /// What `check` says.
@@ -55,11 +70,17 @@ pub struct CheckReport {
     pub result: Result<Proved, ProofError>,
 }
 
-/// Checks a bundle's bytes against the auditor's key. `now` tells which dates cannot be.
+/// Checks a bundle's bytes against the auditor's key alone. `now` tells which dates cannot be.
 pub fn check(bundle: &[u8], vkey: &VerifierKey, now: UnixSeconds) -> CheckReport {
-    let result = Bundle::parse(bundle).and_then(|b| b.check(vkey, now));
+    check_with(bundle, vkey, &Others::default(), now)
+}
+
+/// The same, and what others whom the auditor trusts say of its checkpoint.
+pub fn check_with(bundle: &[u8], vkey: &VerifierKey, others: &Others, now: UnixSeconds) -> CheckReport {
+    let result = Bundle::parse(bundle).and_then(|b| b.check_with(vkey, others, now));
     let verdict = match &result {
         Ok(proved) if !proved.doubts.is_empty() => Verdict::Findings,
+        Ok(proved) if proved.asked.is_some() && !proved.is_cosigned() => Verdict::Unchecked,
         Ok(_) => Verdict::Verified,
         Err(ProofError::Refused(_)) => Verdict::Findings,
         Err(ProofError::NotAProof(_) | ProofError::UnknownFormat(..)) => Verdict::Unchecked,
@@ -90,17 +111,53 @@ impl CheckReport {
 }
 
 impl Proved {
+    /// Whether as many witnesses as were asked for saw it.
+    pub fn is_cosigned(&self) -> bool {
+        self.asked.is_some_and(|asked| self.seen.len() >= asked)
+    }
+
+    /// Whether somebody else than the log's key, whom the auditor trusts, says that the log was there: enough witnesses, or an authority that
+    /// stamped it. What enough witnesses saw was shown alike to everyone; a time stamp says only when it was there.
+    pub fn is_published(&self) -> bool {
+        self.is_cosigned() || !self.stamps.trusted.is_empty()
+    }
+
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
         let (s, none) = (&self.statement, "none".to_owned());
-        if self.doubts.is_empty() {
-            writeln!(out, "VERIFIED: this record was sealed and signed.")?;
-        } else {
-            writeln!(out, "FINDINGS: this record was sealed and signed, and beside it something that cannot be true.")?;
+        let published = self.is_published();
+        match self.asked.filter(|_| !self.is_cosigned()) {
+            _ if !self.doubts.is_empty() => {
+                writeln!(out, "FINDINGS: this record was sealed and signed, and beside it something that cannot be true.")?;
+            }
+            Some(asked) => {
+                let seen = self.seen.len();
+                let what = if published {
+                    "sealed, signed and time stamped, but not yet cosigned"
+                } else {
+                    "sealed and signed, but not yet shown to be published"
+                };
+                writeln!(out, "UNCHECKED: this record was {what}: {seen} of {asked} witnesses.")?;
+            }
+            None if published => writeln!(out, "VERIFIED: this record was sealed, signed and published.")?,
+            None => writeln!(out, "VERIFIED: this record was sealed and signed.")?,
         }
         let (id, kind) = (self.record_id.as_ref().unwrap_or(&none), self.kind.as_ref().unwrap_or(&none));
         writeln!(out, "  record     {id} (kind {kind}), line {} of {} in its segment", self.leaf_index, self.segment.records)?;
         writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
         writeln!(out, "  signed by  {} over a tree of {} seals", self.key, self.tree_size)?;
+        for SeenBy { name, at } in &self.seen {
+            writeln!(out, "  seen by    {name} at {at} (its time), as part of a tree of {} seals", self.tree_size)?;
+        }
+        for stamped in &self.stamps.trusted {
+            writeln!(out, "  existed    not later than {} by `{}` (root `{}`)", stamped.not_later_than, stamped.authority, stamped.root)?;
+            if stamped.held_until <= self.now {
+                writeln!(
+                    out,
+                    "             its certificates ended on {}: it holds as far as nobody got hold of the authority's key after that",
+                    stamped.held_until
+                )?;
+            }
+        }
         let lock = self.segment.lock;
         if s.not_worm {
             writeln!(out, "  storage    class {}; the store enforces no locks (not_worm)", self.segment.class)?;
@@ -126,18 +183,33 @@ impl Proved {
             writeln!(out, "Finding: {}: {meaning} Expected: {expected}. Found: {found}.", kind.as_str())?;
         }
         writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
-        writeln!(
-            out,
-            "Not proved: that the log was published, or shown alike to everyone (that needs a cosignature, a time stamp or a checkpoint you \
-             kept); that what the sender reported is true; that the store still holds and locks it (spanseal verify)."
-        )?;
-        for (count, what) in [(self.cosignatures, "cosignature(s)"), (self.timestamps, "time stamp(s)")] {
-            if count > 0 {
-                writeln!(
-                    out,
-                    "Not verified: {count} {what} in the bundle; this version does not verify them, and they count for nothing here."
-                )?;
-            }
+        let rest = "that what the sender reported is true; that the store still holds and locks it (spanseal verify)";
+        if self.is_cosigned() {
+            writeln!(out, "Published: the witnesses above cosign one history of the log only, and this record is in it.")?;
+            writeln!(out, "Not proved: {rest}.")?;
+        } else if published {
+            writeln!(out, "Published: the authorities above saw the log, with this record in it.")?;
+            writeln!(
+                out,
+                "Not proved: that the log was shown alike to everyone (that needs cosignatures of witnesses you trust, or a checkpoint you kept); \
+                 {rest}."
+            )?;
+        } else {
+            writeln!(
+                out,
+                "Not proved: that the log was published, or shown alike to everyone (that needs cosignatures of witnesses you trust, a time stamp \
+                 or a checkpoint you kept); {rest}."
+            )?;
+        }
+        if self.cosignatures > 0 {
+            writeln!(
+                out,
+                "Not verified: {} cosignature(s) in the bundle by witnesses whose keys you did not bring (--witness); they count for nothing here.",
+                self.cosignatures
+            )?;
+        }
+        for why in &self.stamps.uncounted {
+            writeln!(out, "Not counted: {why}.")?;
         }
         for member in &self.unknown {
             writeln!(out, "Not verified: the bundle's member `{member}`, which this version does not know and no signature covers.")?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Evidence, Item, KeyTrust, LockCheck, Report, Verdict};
+use super::{Cosigned, Evidence, Item, KeyTrust, LockCheck, LogReport, Report, Verdict};
 
 impl Report {
     /// For a reader: verdict, what was covered and what was not, then a line a finding.
@@ -41,6 +41,10 @@ impl Report {
                      checkpoint"
                 )?;
             }
+            if let Some(stamped) = &log.timestamped {
+                let (up_to, time, authority) = (stamped.up_to, stamped.time, &stamped.authority);
+                writeln!(out, "  time:  the first {up_to} seals existed not later than {time}, by `{authority}`")?;
+            }
         }
         if nothing {
             // Neither a key nor a lock was put to the test.
@@ -66,14 +70,21 @@ impl Report {
                 LockCheck::Unchecked => "could not be read",
             }
         )?;
+        for log in &self.logs {
+            if let Some(cosigned) = &log.cosigned {
+                write_cosigned(out, cosigned, log)?;
+            }
+        }
         self.write_items(out, "Findings", &self.findings)?;
         self.write_items(out, "Notes", &self.notes)?;
         writeln!(out, "Covered: bytes, trees, signatures, order and counts of what is named above.")?;
-        writeln!(
-            out,
-            "Not covered: whether what senders reported is true, what was never sent, and whether the log was shown alike to everyone \
-             (that needs a cosignature, a time stamp or a checkpoint you kept)."
-        )
+        let cosigned = !self.logs.is_empty() && self.logs.iter().all(|log| log.cosigned.as_ref().is_some_and(|c| c.up_to.is_some()));
+        let alike = if cosigned {
+            "whether what lies behind the last cosignature was shown alike to everyone"
+        } else {
+            "whether the log was shown alike to everyone (that needs a cosignature, a time stamp or a checkpoint you kept)"
+        };
+        writeln!(out, "Not covered: whether what senders reported is true, what was never sent, and {alike}.")
     }
 
     fn write_items(&self, out: &mut String, title: &str, items: &[Item]) -> std::fmt::Result {
@@ -107,4 +118,23 @@ impl Report {
         }
         Ok(())
     }
+}
+
+fn write_cosigned(out: &mut String, cosigned: &Cosigned, log: &LogReport) -> std::fmt::Result {
+    let of = format!("{} of your {} witness(es)", cosigned.quorum, cosigned.witnesses.len());
+    match cosigned.up_to {
+        None => write!(out, "  seen:  not yet by {of}")?,
+        Some(size) => {
+            write!(out, "  seen:  up to tree size {size} by {of}")?;
+            match log.tree_size.saturating_sub(size) {
+                0 => {}
+                behind => write!(out, ", {behind} newer seal(s) not yet")?,
+            }
+        }
+    }
+    let seen = cosigned.witnesses.iter().map(|seen| match seen.up_to {
+        Some(size) => format!("{} {size}", seen.name),
+        None => format!("{} nothing", seen.name),
+    });
+    writeln!(out, " ({})", seen.collect::<Vec<_>>().join(", "))
 }

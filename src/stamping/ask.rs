@@ -1,0 +1,138 @@
+//! One authority, asked over HTTP (RFC 3161 section 3.4).
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, StatusCode};
+use tokio::time::timeout;
+
+use super::Authority;
+use crate::clock::UnixSeconds;
+use crate::elsewhere;
+use crate::timestamp::{Nonce, Reply, Roots, Stamp, TOKEN_BYTES_MAX, TokenError, Trust, read_reply, request, verify_reply};
+use crate::tlog::Hash;
+use crate::worm::PutError;
+
+/// One request, from connecting to the last byte.
+const REQUEST_WITHIN: Duration = Duration::from_secs(15);
+
+/// Why there is no token. The metric's label is [`Failure::label`].
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("it did not answer in time")]
+    TimedOut,
+    #[error("it answered {0}")]
+    Status(StatusCode),
+    #[error("it refused (status {status}): {reason}")]
+    Refused { status: u64, reason: String },
+    #[error("what it answered is no good token, and is not stored: {0}")]
+    Bad(#[from] TokenError),
+    #[error("its token leads to no root of `ca_file`, and is not stored: {0}")]
+    Untrusted(String),
+    #[error(
+        "its token is dated {at}, before {earliest}, when the seal had not closed yet: one of the two clocks is wrong; it is not stored"
+    )]
+    Early { at: UnixSeconds, earliest: UnixSeconds },
+    #[error("no random number could be had")]
+    NoRandomness,
+    #[error("the token could not be stored: {0}")]
+    NotKept(PutError),
+}
+
+impl Failure {
+    pub(super) const LABELS: [&'static str; 8] =
+        ["unreachable", "timed_out", "refused", "bad_token", "untrusted", "early", "no_randomness", "not_kept"];
+
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Failure::Unreachable(_) => "unreachable",
+            Failure::TimedOut => "timed_out",
+            Failure::Status(_) | Failure::Refused { .. } => "refused",
+            Failure::Bad(_) => "bad_token",
+            Failure::Untrusted(_) => "untrusted",
+            Failure::Early { .. } => "early",
+            Failure::NoRandomness => "no_randomness",
+            Failure::NotKept(_) => "not_kept",
+        }
+    }
+}
+
+/// The way to one authority.
+#[derive(Debug)]
+pub(super) struct Asker {
+    url: String,
+    roots: Roots,
+    client: Client,
+}
+
+async fn roots(path: &Path) -> Result<Roots, String> {
+    let pem = tokio::fs::read(path).await.map_err(|e| format!("`ca_file` {}: {e}", path.display()))?;
+    Roots::from_pem(&pem).map_err(|why| format!("`ca_file` {}: {why}", path.display()))
+}
+
+impl Asker {
+    /// The error is half a sentence.
+    pub(super) async fn open(authority: &Authority) -> Result<Self, String> {
+        let roots = roots(&authority.ca_file).await?;
+        let client = elsewhere::client(authority.url.starts_with("https:"), authority.tls_ca_file.as_deref()).await?;
+        Ok(Asker { url: authority.url.clone(), roots, client })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The roots that its tokens must lead to.
+    pub(super) fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// Has a hash stamped. The token is verified and trusted.
+    pub(super) async fn ask(&self, over: Hash) -> Result<(Bytes, Stamp), Failure> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|_| Failure::NoRandomness)?;
+        let nonce = Nonce::new(random);
+        let answer = timeout(REQUEST_WITHIN, self.post(request(over, &nonce))).await.map_err(|_| Failure::TimedOut)??;
+        let token = match read_reply(&answer)? {
+            Reply::Token(token) => token,
+            Reply::Refused { status, reason } => return Err(Failure::Refused { status, reason }),
+        };
+        let stamp = verify_reply(&token, over, &self.roots, Some(&nonce))?;
+        match &stamp.trust {
+            Trust::Trusted { .. } => Ok((token.into(), stamp)),
+            Trust::NoRoots => Err(Failure::Untrusted("no root is known".to_owned())),
+            Trust::Unknown { why } => Err(Failure::Untrusted(why.clone())),
+        }
+    }
+
+    async fn post(&self, body: Vec<u8>) -> Result<Bytes, Failure> {
+        let lost = |e: reqwest::Error| Failure::Unreachable(in_words(e));
+        let asked = self.client.post(&self.url).header(CONTENT_TYPE, "application/timestamp-query").body(body);
+        let mut answer = asked.send().await.map_err(lost)?;
+        if answer.status() != StatusCode::OK {
+            return Err(Failure::Status(answer.status()));
+        }
+        let mut read = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(lost)? {
+            if read.len().saturating_add(chunk.len()) > TOKEN_BYTES_MAX {
+                return Err(Failure::Bad(TokenError::Malformed("the answer is longer than any".to_owned())));
+            }
+            read.extend_from_slice(&chunk);
+        }
+        Ok(read.freeze())
+    }
+}
+
+/// The innermost cause, which names what happened: the others name the address.
+fn in_words(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

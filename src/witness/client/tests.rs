@@ -1,0 +1,140 @@
+use super::*;
+use crate::clock::{ManualClock, UnixNanos, UnixSeconds};
+use crate::retain::Class;
+use crate::tlog::cosignature::Cosigner;
+use crate::tlog::merkle::{CompactRange, is_consistent};
+use crate::tlog::note::NoteSigner;
+use crate::tlog::seal_file::{Counts, SealFile, Statement};
+use crate::tlog::{Hash, LeafHash};
+use crate::worm::memory::{MemoryOptions, MemoryStore};
+use crate::worm::{Condition, Mode, ObjectKey, below, cosignature_name, seal_key};
+
+const LOG: &str = "log";
+const ORIGIN: &str = "spanseal.test/log";
+
+fn witness(n: u8) -> Cosigner {
+    Cosigner::new(&format!("w.test/{n}"), &[n; 32]).unwrap()
+}
+
+struct Log {
+    signer: NoteSigner,
+    scene: Scene,
+    range: CompactRange,
+    previous: Option<LeafHash>,
+    targets: Vec<Target>,
+}
+
+impl Log {
+    fn new() -> Self {
+        let clock = ManualClock::new(UnixNanos(1_800_000_000_000_000_000));
+        let store = Arc::new(MemoryStore::new(Arc::new(clock.clone()), MemoryOptions::default()));
+        let signer = NoteSigner::new(ORIGIN, &[1; 32]).unwrap();
+        let class = Class { name: "standard".into(), mode: Mode::Governance, period: "180d".parse().unwrap(), claimable: false };
+        let classes = Classes::new(vec![class], "standard", "10y".parse().unwrap(), clock.now().ceil_seconds()).unwrap();
+        let figures = Figures::new(vec![witness(1).public().clone(), witness(2).public().clone()], 2);
+        let scene = Scene {
+            store,
+            log: LOG.into(),
+            key: signer.verifier().clone(),
+            classes: Arc::new(classes),
+            clock: Arc::new(clock),
+            figures: Arc::new(figures),
+        };
+        Log { signer, scene, range: CompactRange::new(), previous: None, targets: Vec::new() }
+    }
+
+    async fn seal(&mut self) {
+        let index = self.range.size().0;
+        let at = UnixSeconds(1_799_999_000);
+        let statement = Statement {
+            log: ORIGIN.into(),
+            index,
+            sealed_at: at,
+            started: at,
+            previous: self.previous,
+            segments: vec![],
+            counts: Counts::default(),
+            config_sha256: Hash([0; 32]),
+            next_by: None,
+            next_vkey: None,
+            not_worm: false,
+        };
+        let entry = statement.entry();
+        let mut seal = SealFile { statement, entry, checkpoint: String::new(), frontier: self.range.clone() };
+        self.range = seal.range_after();
+        seal.checkpoint = self.signer.checkpoint(self.range.size(), self.range.root());
+        self.previous = Some(seal.leaf());
+        let lock = self.scene.classes.evidence_lock(at, []);
+        let bytes = seal.to_bytes().unwrap().into();
+        self.scene.store.put(&seal_key(LOG, index), bytes, Condition::CreateOnly, Some(lock)).await.unwrap();
+        let status = Status { tree_size: index + 1, checkpoint: seal.checkpoint, ..Status::default() };
+        self.targets.push(Target::of(&status).unwrap());
+    }
+}
+
+/// Every proof between two sizes of a log of 70 comes out of the seals and holds.
+#[tokio::test]
+async fn proofs_come_out_of_the_seals() {
+    let mut log = Log::new();
+    for _ in 0..70 {
+        log.seal().await;
+    }
+    for new in &log.targets {
+        for old in log.targets.iter().take_while(|old| old.size < new.size) {
+            let proof = log.scene.consistency(old.size, new).await.unwrap();
+            assert!(is_consistent(old.size, old.root, new.size, new.root, &proof), "{:?} {:?}", old.size, new.size);
+        }
+        assert!(log.scene.consistency(TreeSize(0), new).await.unwrap().is_empty());
+        assert!(log.scene.consistency(new.size, new).await.unwrap().is_empty());
+    }
+    // A checkpoint that the seals do not lead to: no proof leaves.
+    let false_root = Target { root: RootHash(Hash([9; 32])), ..log.targets[69].clone() };
+    assert!(matches!(log.scene.consistency(TreeSize(5), &false_root).await, Err(proof::ProofError::Broken(5))));
+    assert!(matches!(log.scene.consistency(TreeSize(80), &log.targets[69]).await, Err(proof::ProofError::Broken(80))));
+}
+
+/// What earlier processes stored is found without listing all of it, wherever it lies; what strangers put there counts for nothing.
+#[tokio::test]
+async fn what_was_stored_is_remembered() {
+    for (one, two, sizes) in [(Some(3), Some(3), [4, 4]), (Some(17), Some(5), [18, 6]), (Some(0), None, [1, 0]), (None, None, [0, 0])] {
+        let mut log = Log::new();
+        for _ in 0..20 {
+            log.seal().await;
+        }
+        for (n, at) in [(1, one), (2, two), (3, Some(19))] {
+            let Some(at) = at else { continue };
+            let target = &log.targets[at];
+            let line =
+                crate::tlog::note::SignatureLine::parse(witness(n).cosign(&target.text, UnixSeconds(1_800_000_000)).unwrap().trim_end())
+                    .unwrap();
+            log.scene.keep(target, &line).await.unwrap();
+            // Again: the name is that of the bytes.
+            log.scene.keep(target, &line).await.unwrap();
+        }
+        log.scene.remember().await;
+        let figures = &log.scene.figures;
+        assert_eq!(figures.sizes().map(|(_, size)| size).collect::<Vec<_>>(), sizes, "{one:?} {two:?}");
+        assert_eq!(figures.cosigned(), TreeSize(*sizes.iter().min().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_is_not_taken_for_ones_own() {
+    let mut log = Log::new();
+    log.seal().await;
+    let target = &log.targets[0];
+    let line =
+        crate::tlog::note::SignatureLine::parse(witness(1).cosign(&target.text, UnixSeconds(1_800_000_000)).unwrap().trim_end()).unwrap();
+    let name = cosignature_name(0, &Hash::of(format!("{}\n{line}", target.text).as_bytes()).to_string());
+    let key: ObjectKey = below(LOG, &name);
+    let lock = log.scene.classes.evidence_lock(UnixSeconds(1_800_000_000), []);
+    log.scene.store.put(&key, "something else".into(), Condition::CreateOnly, Some(lock)).await.unwrap();
+    assert!(log.scene.keep(target, &line).await.is_err());
+}
+
+#[test]
+fn pauses_grow_and_end() {
+    let minute = Duration::from_secs(60);
+    assert_eq!([0, 1, 2, 5, 6, 1000].map(|n| backoff(minute, n).as_secs()), [60, 120, 240, 1920, 3600, 3600]);
+    assert_eq!(backoff(Duration::from_secs(86_400), 9).as_secs(), 86_400);
+}

@@ -1,0 +1,242 @@
+//! Promise: what witnesses said is verified like everything else that is stored, and what anybody could have put beside the log proves nothing,
+//! neither for it nor against it.
+
+use crate::support::forge::{Forge, LOG, NOW, ORIGIN, honest, kinds, lock, notes};
+use spanseal::clock::UnixSeconds;
+use spanseal::tlog::cosignature::Cosigner;
+use spanseal::tlog::note::{UnverifiedCheckpoint, checkpoint_text};
+use spanseal::tlog::{Hash, RootHash, TreeSize};
+use spanseal::verify::{Bound, Evidence, Options, Others, RecordAt, Report, Verdict, Wanted, check_with, prove_published, verify};
+use spanseal::worm::{Lock, Locks, Mode, ObjectKey, WormStore, below, cosignature_name};
+
+fn witness(n: u8) -> Cosigner {
+    Cosigner::new(&format!("w.test/{n}"), &[40 + n; 32]).unwrap()
+}
+
+fn text(forge: &Forge, seal: usize) -> String {
+    UnverifiedCheckpoint::parse(&forge.seals[seal].checkpoint).unwrap().note.text
+}
+
+/// Puts what these witnesses say of a text beside a seal, one object each; answers with the last key.
+async fn put(forge: &Forge, seal: u64, text: &str, by: &[&Cosigner]) -> ObjectKey {
+    let mut key = below(LOG, "");
+    for witness in by {
+        let line = witness.cosign(text, UnixSeconds(NOW + i64::try_from(seal).unwrap() + 1)).unwrap();
+        key = put_note(forge, seal, format!("{text}\n{line}")).await;
+    }
+    key
+}
+
+async fn put_note(forge: &Forge, seal: u64, note: String) -> ObjectKey {
+    let key = below(LOG, &cosignature_name(seal, &Hash::of(note.as_bytes()).to_string()));
+    forge.put(&key, note).await;
+    key
+}
+
+async fn seen(forge: &Forge, witnesses: &[u8], quorum: Option<usize>) -> Report {
+    let witnesses = witnesses.iter().map(|n| witness(*n).public().clone()).collect();
+    verify(&forge.store, &Options { witnesses, quorum, ..forge.options() }).await
+}
+
+/// How far k of n have cosigned, when they cosigned different checkpoints: each covers all before it.
+#[tokio::test]
+async fn a_quorum_reaches_as_far_as_its_slowest() {
+    let forge = honest(Locks::Enforced).await;
+    put(&forge, 1, &text(&forge, 1), &[&witness(1), &witness(2)]).await;
+    put(&forge, 3, &text(&forge, 3), &[&witness(1)]).await;
+    for (witnesses, quorum, up_to) in [
+        (&[1_u8, 2][..], Some(1), Some(4)),
+        (&[1, 2], Some(2), Some(2)),
+        (&[1, 2], None, Some(2)),
+        (&[1, 2, 3], Some(2), Some(2)),
+        (&[1, 2, 3], Some(3), None),
+        (&[3], None, None),
+    ] {
+        let report = seen(&forge, witnesses, quorum).await;
+        let expected = if up_to.is_some() { Verdict::Verified } else { Verdict::Unchecked };
+        let cosigned = report.logs[0].cosigned.as_ref().unwrap();
+        assert_eq!((report.verdict, cosigned.up_to), (expected, up_to), "{witnesses:?} {quorum:?}: {}", report.to_text());
+    }
+    let text = seen(&forge, &[1, 2], Some(2)).await.to_text();
+    assert!(
+        text.contains("seen:  up to tree size 2 by 2 of your 2 witness(es), 2 newer seal(s) not yet (w.test/1 4, w.test/2 2)"),
+        "{text}"
+    );
+    // A range is judged by what lies in it.
+    let options = Options {
+        from: Some(Bound::Seal(3)),
+        witnesses: vec![witness(1).public().clone(), witness(2).public().clone()],
+        ..forge.options()
+    };
+    let report = verify(&forge.store, &options).await;
+    let cosigned = report.logs[0].cosigned.as_ref().unwrap();
+    assert_eq!((report.verdict, cosigned.witnesses[0].up_to, cosigned.witnesses[1].up_to), (Verdict::Unchecked, Some(4), None));
+}
+
+/// Each fault alone, with its kind, its object and what became of the evidence.
+#[tokio::test]
+async fn what_is_wrong_with_a_cosignature_is_named() {
+    let one = witness(1);
+    let finding = async |forge: &Forge, kind: &str, object: &ObjectKey, evidence| {
+        let report = seen(forge, &[1], None).await;
+        assert_eq!(kinds(&report), [kind], "{}", report.to_text());
+        let found = &report.findings[0];
+        assert_eq!(
+            (format!("{LOG}/{}", found.object), found.evidence, found.seal),
+            (object.to_string(), Some(evidence), Some(2)),
+            "{}",
+            report.to_text()
+        );
+        report
+    };
+    let other = checkpoint_text(ORIGIN, TreeSize(3), RootHash(Hash([9; 32])));
+    // The witness saw another tree of this size: the log forked.
+    let forge = honest(Locks::Enforced).await;
+    put(&forge, 2, &text(&forge, 2), &[&one]).await;
+    let key = put(&forge, 2, &other, &[&one]).await;
+    let report = finding(&forge, "fork", &key, Evidence::Lost).await;
+    assert!(report.findings[0].meaning.contains("two histories"));
+    // The same by a stranger proves nothing, and is not of this log.
+    let forge = honest(Locks::Enforced).await;
+    put(&forge, 2, &text(&forge, 2), &[&one]).await;
+    let key = put(&forge, 2, &other, &[&witness(2)]).await;
+    finding(&forge, "cosignature_foreign", &key, Evidence::Intact).await;
+    // The trusted witness's own, but of another seal, another log; and what is no note at all.
+    for note in [
+        {
+            let t = text(&forge, 1);
+            format!("{t}\n{}", one.cosign(&t, UnixSeconds(NOW)).unwrap())
+        },
+        {
+            let t = text(&forge, 2).replace(ORIGIN, "spanseal.test/elsewhere");
+            format!("{t}\n{}", one.cosign(&t, UnixSeconds(NOW)).unwrap())
+        },
+        "no note".to_owned(),
+    ] {
+        let forge = honest(Locks::Enforced).await;
+        put(&forge, 2, &text(&forge, 2), &[&one]).await;
+        let key = put_note(&forge, 2, note).await;
+        finding(&forge, "cosignature_foreign", &key, Evidence::Intact).await;
+    }
+    // A line of the trusted witness that does not verify.
+    let forge = honest(Locks::Enforced).await;
+    put(&forge, 2, &text(&forge, 2), &[&one]).await;
+    let line = one.cosign(&other, UnixSeconds(NOW)).unwrap();
+    let key = put_note(&forge, 2, format!("{}\n{line}", text(&forge, 2))).await;
+    finding(&forge, "cosignature_broken", &key, Evidence::Intact).await;
+    // Changed bytes, another version over it, a delete marker over it, and one that is gone behind its marker.
+    let forge = honest(Locks::Enforced).await;
+    let key = put(&forge, 2, &text(&forge, 2), &[&one]).await;
+    forge.store.flip_byte(&key, None, 0);
+    let report = seen(&forge, &[1], None).await;
+    assert_eq!((kinds(&report), report.findings[0].evidence), (vec!["cosignature_broken"], Some(Evidence::Lost)), "{}", report.to_text());
+    forge.store.flip_byte(&key, None, 0);
+    assert_eq!(kinds(&seen(&forge, &[1], None).await), Vec::<&str>::new());
+    forge.put(&key, "something else").await;
+    finding(&forge, "foreign_version", &key, Evidence::Intact).await;
+    let forge = honest(Locks::Enforced).await;
+    let key = put(&forge, 2, &text(&forge, 2), &[&one]).await;
+    forge.store.delete(&key);
+    finding(&forge, "hidden", &key, Evidence::Intact).await;
+    let versions = forge.store.versions(&key).await.unwrap();
+    let data = versions.iter().find(|v| !v.is_delete_marker).and_then(|v| v.id.clone()).unwrap();
+    forge.store.purge(&key, Some(&data));
+    let report = seen(&forge, &[1], None).await;
+    assert_eq!((kinds(&report), report.findings[0].evidence), (vec!["cosignature_broken"], Some(Evidence::Lost)), "{}", report.to_text());
+}
+
+/// The evidence lock holds cosignatures too.
+#[tokio::test]
+async fn a_cosignature_without_its_lock_is_named() {
+    let forge = honest(Locks::Enforced).await;
+    let note = format!("{}\n{}", text(&forge, 2), witness(1).cosign(&text(&forge, 2), UnixSeconds(NOW + 3)).unwrap());
+    let key = below(LOG, &cosignature_name(2, &Hash::of(note.as_bytes()).to_string()));
+    let weak = Lock { mode: Mode::Governance, ..lock() };
+    forge.store.put(&key, note.into(), spanseal::worm::Condition::CreateOnly, Some(weak)).await.unwrap();
+    assert_eq!(kinds(&seen(&forge, &[1], None).await), ["lock_weak"]);
+    // Also where nobody brings a witness.
+    assert_eq!(kinds(&forge.verify().await), ["lock_weak"]);
+}
+
+/// The end of the log is cut off, and the witness saw it. Only who brings its key is told that by the witness; a planted note tells nobody
+/// anything.
+#[tokio::test]
+async fn a_log_that_ends_before_what_a_witness_saw_was_cut_off() {
+    let forge = honest(Locks::Enforced).await;
+    let longer = checkpoint_text(ORIGIN, TreeSize(9), RootHash(Hash([9; 32])));
+    put(&forge, 8, &longer, &[&witness(1)]).await;
+    let report = seen(&forge, &[1], None).await;
+    assert_eq!((kinds(&report), report.findings[0].evidence, report.findings[0].seal), (vec!["rollback"], Some(Evidence::Lost), Some(8)));
+    let report = seen(&forge, &[2], None).await;
+    assert_eq!(
+        (kinds(&report), report.findings[0].evidence),
+        (vec!["cosignature_foreign"], Some(Evidence::Intact)),
+        "{}",
+        report.to_text()
+    );
+}
+
+/// Clocks that contradict each other are noted, and what was seen counts.
+#[tokio::test]
+async fn a_witness_with_another_time_is_noted() {
+    for (at, noted) in [(NOW + 2 - 300, false), (NOW + 2 - 301, true), (NOW + 100 + 300, false), (NOW + 100 + 301, true)] {
+        let forge = honest(Locks::Enforced).await;
+        let text = text(&forge, 2);
+        put_note(&forge, 2, format!("{text}\n{}", witness(1).cosign(&text, UnixSeconds(at)).unwrap())).await;
+        let report = seen(&forge, &[1], None).await;
+        assert_eq!((report.verdict, notes(&report).contains(&"cosigned_time")), (Verdict::Verified, noted), "{at}: {}", report.to_text());
+    }
+}
+
+/// Millions of planted objects neither hide the finding nor fill the memory.
+#[tokio::test]
+async fn planted_cosignatures_are_bounded() {
+    let forge = honest(Locks::Enforced).await;
+    for n in 0..70 {
+        put_note(&forge, 2, format!("planted {n}")).await;
+    }
+    let report = seen(&forge, &[1], None).await;
+    assert_eq!(kinds(&report).iter().filter(|kind| **kind == "flooded").count(), 1, "{}", report.to_text());
+    assert_eq!(kinds(&report).len(), 65);
+}
+
+/// Every record of every seal of a log of 40, below every later cosigned checkpoint: the bundle takes the first that the wanted witnesses
+/// cosigned, and it checks; without any it is the seal's own.
+#[tokio::test]
+async fn a_proof_stands_below_the_first_checkpoint_that_was_cosigned() {
+    let mut forge = Forge::new(Locks::None).await;
+    for n in 0..40 {
+        forge.seal(&[crate::support::forge::Segment::of("standard", crate::support::forge::lines(n, 1))], |_| {}).await;
+    }
+    let key = forge.signer.verifier().clone();
+    let one = witness(1);
+    let prove = async |forge: &Forge, seal: usize, wanted: &Wanted| {
+        let segment = forge.seals[seal].statement.segments[0].key.clone();
+        let at = RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: vec![] };
+        prove_published(&forge.store, LOG, (&key, wanted), &at).await.unwrap()
+    };
+    let wanted = Wanted { witnesses: vec![one.public().clone()], quorum: None };
+    assert_eq!(prove(&forge, 7, &wanted).await.log.size, TreeSize(8));
+    // A stranger's comes first; it is taken only where nobody else's is.
+    put(&forge, 20, &text(&forge, 20), &[&witness(2)]).await;
+    assert_eq!(prove(&forge, 7, &wanted).await.log.size, TreeSize(21));
+    for cosigned in [39_u64, 38, 35, 31, 25] {
+        put(&forge, cosigned, &text(&forge, usize::try_from(cosigned).unwrap()), &[&one]).await;
+        for seal in 0..=usize::try_from(cosigned).unwrap() {
+            let bundle = prove(&forge, seal, &wanted).await;
+            assert_eq!((bundle.log.size, bundle.cosignatures.len()), (TreeSize(cosigned + 1), 1), "{seal} below {cosigned}");
+            let report = check_with(
+                &bundle.to_bytes(),
+                &key,
+                &Others { witnesses: vec![one.public().clone()], ..Others::default() },
+                UnixSeconds(NOW + 100),
+            );
+            assert_eq!(report.verdict, Verdict::Verified, "{seal} below {cosigned}: {}", report.to_text());
+            assert!(report.result.unwrap().is_published());
+        }
+    }
+    // What is stored beside the seals and is not theirs does not spoil the proof.
+    let forged = checkpoint_text(ORIGIN, TreeSize(6), RootHash(Hash([9; 32])));
+    put(&forge, 5, &forged, &[&one]).await;
+    assert_eq!(prove(&forge, 5, &wanted).await.log.size, TreeSize(26));
+}

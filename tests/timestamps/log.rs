@@ -1,0 +1,270 @@
+//! Tokens beside the seals of a log, and in proofs.
+
+use spanseal::clock::UnixSeconds;
+use spanseal::timestamp::Roots;
+use spanseal::tlog::Hash;
+use spanseal::tlog::note::VerifierKey;
+use spanseal::verify::{Bundle, Options, Others, RecordAt, Report, Verdict, Wanted, check_with, prove_published, verify};
+use spanseal::worm::{Locks, ObjectKey, below, timestamp_name};
+
+use crate::support::forge::{Forge, LOG, NOW, Segment, honest, kinds, lines, notes};
+use crate::support::token::Authority;
+
+/// `NOW` plus so many seconds, as a token writes it.
+fn time(after: i64) -> String {
+    UnixSeconds(NOW + after).to_string().replace(['-', ':', 'T'], "")
+}
+
+fn stamped(forge: &Forge, seal: usize) -> [u8; 32] {
+    Hash::of(forge.seals[seal].checkpoint.as_bytes()).0
+}
+
+fn name(seal: usize, token: &[u8]) -> ObjectKey {
+    below(LOG, &timestamp_name(u64::try_from(seal).unwrap(), &Hash::of(token).to_string()))
+}
+
+async fn keep(forge: &Forge, seal: usize, token: Vec<u8>) -> ObjectKey {
+    let key = name(seal, &token);
+    forge.put(&key, token).await;
+    key
+}
+
+fn roots(authority: &Authority) -> Roots {
+    Roots::from_pem(authority.root_pem.as_bytes()).unwrap()
+}
+
+async fn verified(forge: &Forge, tsa_roots: Roots) -> Report {
+    verify(&forge.store, &Options { tsa_roots, ..forge.options() }).await
+}
+
+/// A sound token of a trusted authority says up to which seal, when and by whom; others say nothing, and nothing is wrong with them.
+#[tokio::test]
+async fn a_trusted_token_tells_when_the_log_was_there() {
+    let (authority, stranger) = (Authority::honest(), Authority::honest());
+    for locks in [Locks::Enforced, Locks::None] {
+        let forge = honest(locks).await;
+        keep(&forge, 1, authority.token(stamped(&forge, 1), &time(5))).await;
+        keep(&forge, 2, authority.token(stamped(&forge, 2), &time(60))).await;
+        keep(&forge, 2, authority.token(stamped(&forge, 2), &time(30))).await;
+        keep(&forge, 3, stranger.token(stamped(&forge, 3), &time(70))).await;
+        let report = verified(&forge, roots(&authority)).await;
+        assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+        let told = serde_json::to_value(&report.logs[0].timestamped).unwrap();
+        let expected = serde_json::json!({"up_to": 3, "time": UnixSeconds(NOW + 30).to_string(), "authority": "CN=forged authority"});
+        assert_eq!(told, expected);
+        let text = report.to_text();
+        assert!(text.contains("the first 3 seals existed not later than 2027-01-15T08:00:30Z, by `CN=forged authority`"), "{text}");
+        assert!(notes(&report).contains(&"timestamp_unknown") && !notes(&report).contains(&"timestamp_unchecked"), "{text}");
+        // Nobody is trusted: the verdict stands, and the tokens count for nothing.
+        let report = verified(&forge, Roots::default()).await;
+        assert_eq!((report.verdict, &report.logs[0].timestamped), (Verdict::Verified, &None), "{}", report.to_text());
+        let note = report.notes.iter().find(|n| n.kind.as_str() == "timestamp_unchecked").unwrap();
+        assert!(note.found.as_ref().unwrap().ends_with("and 3 further time stamps"), "{note:?}");
+    }
+}
+
+/// Each false or disturbed token is a finding with its object and seal.
+#[tokio::test]
+async fn a_false_token_is_named() {
+    let authority = Authority::honest();
+    let of = async |seal: usize, token: Vec<u8>| {
+        let forge = honest(Locks::Enforced).await;
+        let key = keep(&forge, seal, token).await;
+        (forge, key)
+    };
+    let forge = honest(Locks::Enforced).await;
+    let (other, own) = (stamped(&forge, 0), stamped(&forge, 1));
+    let good = authority.token(own, &time(5));
+    let cases: [(&str, &str, usize, Vec<u8>); 5] = [
+        ("over the checkpoint of another seal", "timestamp_foreign", 1, authority.token(other, &time(5))),
+        ("over nothing of the log", "timestamp_foreign", 1, authority.token([9; 32], &time(5))),
+        ("its digest is false", "timestamp_invalid", 1, authority.token_with(own, &time(5), |p| p.digest = Some(vec![0; 32]))),
+        ("no token at all", "timestamp_invalid", 1, b"good morning".to_vec()),
+        ("of a seal that is not there", "timestamp_foreign", 4, authority.token(own, &time(5))),
+    ];
+    for (what, kind, seal, token) in cases {
+        let (forge, key) = of(seal, token).await;
+        let report = verified(&forge, roots(&authority)).await;
+        assert_eq!(kinds(&report), [kind], "{what}: {}", report.to_text());
+        let finding = &report.findings[0];
+        assert_eq!((format!("{LOG}/{}", finding.object), finding.seal), (key.0, Some(u64::try_from(seal).unwrap())), "{what}");
+    }
+    // Changed bytes no longer fit the name, whoever is trusted; a newer version over it, a marker, a lifted lock.
+    for offset in (0..good.len()).step_by(7) {
+        let (forge, key) = of(1, good.clone()).await;
+        forge.store.flip_byte(&key, None, offset);
+        let report = verified(&forge, Roots::default()).await;
+        assert_eq!(kinds(&report), ["timestamp_invalid"], "byte {offset}: {}", report.to_text());
+    }
+    let (forge, key) = of(1, good.clone()).await;
+    forge.store.overwrite_foreign(&key, b"x".to_vec());
+    assert_eq!(kinds(&verified(&forge, roots(&authority)).await), ["foreign_version"]);
+    let (forge, key) = of(1, good.clone()).await;
+    forge.store.delete(&key);
+    let report = verified(&forge, roots(&authority)).await;
+    assert_eq!(kinds(&report), ["hidden"]);
+    assert_eq!(report.logs[0].timestamped.as_ref().map(|t| t.up_to), Some(2));
+    let (forge, key) = (honest(Locks::Enforced).await, name(1, &good));
+    forge.store.overwrite_foreign(&key, good);
+    let report = verified(&forge, roots(&authority)).await;
+    assert_eq!((kinds(&report), format!("{LOG}/{}", report.findings[0].object)), (vec!["lock_missing"], key.0), "{}", report.to_text());
+}
+
+/// The clock was set back, or ran ahead: a seal says that it closed after an authority had seen it. Five minutes are forgiven.
+#[tokio::test]
+async fn a_token_from_before_its_seal_is_found() {
+    let authority = Authority::honest();
+    for (before, expected) in [(300, vec![]), (301, vec!["timestamp_early"])] {
+        let forge = honest(Locks::Enforced).await;
+        keep(&forge, 2, authority.token(stamped(&forge, 2), &time(2 - before))).await;
+        let report = verified(&forge, roots(&authority)).await;
+        assert_eq!(kinds(&report), expected, "{before}: {}", report.to_text());
+        assert_eq!(report.logs[0].timestamped.is_some(), expected.is_empty());
+    }
+    // An accuracy is what the authority's clock may be off.
+    let forge = honest(Locks::Enforced).await;
+    let inaccurate = authority.token_with(stamped(&forge, 2), &time(2 - 301), |p| p.info.push(vec![0x30, 3, 2, 1, 1]));
+    keep(&forge, 2, inaccurate).await;
+    assert_eq!(kinds(&verified(&forge, roots(&authority)).await), Vec::<&str>::new());
+}
+
+/// Scenario: certificates ended since, and a further authority stamped the token itself, before or after that. Guarantee: what ended
+/// is told and no finding, and a renewal in time holds on.
+#[tokio::test]
+async fn a_renewal_in_time_holds_a_token() {
+    let ended = Authority::new(|p| p.not_after = rcgen::date_time_ymd(2027, 1, 16));
+    let later = Authority::honest();
+    let now = UnixSeconds(NOW + 5 * 86_400);
+    for (renewed, expected) in [(None, true), (Some(3600), false), (Some(2 * 86_400), true)] {
+        let forge = honest(Locks::Enforced).await;
+        let token = ended.token(stamped(&forge, 2), &time(60));
+        keep(&forge, 2, token.clone()).await;
+        if let Some(after) = renewed {
+            keep(&forge, 2, later.token(Hash::of(&token).0, &time(after))).await;
+        }
+        let mut trusted = roots(&ended);
+        trusted.join(roots(&later));
+        let report = verify(&forge.store, &Options { tsa_roots: trusted.clone(), now, ..forge.options() }).await;
+        assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+        assert_eq!(notes(&report).contains(&"timestamp_expired"), expected, "{renewed:?}: {}", report.to_text());
+        // The renewal is no time of the checkpoint.
+        assert_eq!(report.logs[0].timestamped.as_ref().map(|t| t.time), Some(UnixSeconds(NOW + 60)));
+        let bundle = bundle(&forge, 1).await;
+        assert_eq!(bundle.timestamps.len(), 1 + usize::from(renewed.is_some()));
+        let others = Others { tsa_roots: trusted, ..Others::default() };
+        let proved = bundle.check_with(key(&forge), &others, now).unwrap();
+        assert_eq!(proved.stamps.trusted.len(), 1);
+        assert_eq!(proved.stamps.trusted[0].held_until <= now, expected);
+        let told = check_with(&bundle.to_bytes(), key(&forge), &others, now).to_text();
+        assert_eq!(told.contains("its certificates ended on 2027-01-16T00:00:00Z"), expected, "{told}");
+    }
+}
+
+fn key(forge: &Forge) -> &VerifierKey {
+    forge.signer.verifier()
+}
+
+/// A log of so many seals, each with a record of its own.
+async fn long(seals: u64) -> Forge {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    for seal in 0..seals {
+        forge.seal(&[Segment::of("standard", lines(seal * 2, 2))], |_| {}).await;
+    }
+    forge
+}
+
+/// A proof of the first record of a seal.
+async fn bundle(forge: &Forge, seal: usize) -> Bundle {
+    // In seal 1 of an honest log nothing lies.
+    let seal = if forge.seals[seal].statement.segments.is_empty() { seal - 1 } else { seal };
+    let statement = &forge.seals[seal].statement;
+    let segment = statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
+    let at = RecordAt { seal: statement.index, segment, leaf_index: 0, rotations: vec![] };
+    prove_published(&forge.store, LOG, (key(forge), &Wanted::default()), &at).await.unwrap()
+}
+
+/// From every seal to every stamped one behind it: the proof holds, and says that the record was published. Without a token behind it, it is of
+/// the seal's own checkpoint.
+#[tokio::test]
+async fn a_proof_reaches_the_next_stamped_checkpoint() {
+    let authority = Authority::honest();
+    let others = Others { tsa_roots: roots(&authority), ..Others::default() };
+    let forge = long(21).await;
+    let now = UnixSeconds(NOW + 100);
+    let mut stamps = vec![];
+    for stamp in (0..21_usize).rev() {
+        keep(&forge, stamp, authority.token(stamped(&forge, stamp), &time(40))).await;
+        stamps.push(stamp);
+        for seal in 0..=stamp {
+            let bundle = bundle(&forge, seal).await;
+            let proved = bundle.check_with(key(&forge), &others, now).unwrap();
+            assert!(proved.is_published(), "{seal} to {stamp}");
+            assert_eq!(proved.tree_size, u64::try_from(stamp).unwrap() + 1);
+            assert_eq!(bundle.checkpoint, forge.seals[stamp].checkpoint);
+        }
+    }
+    let forge = long(3).await;
+    keep(&forge, 1, authority.token(stamped(&forge, 1), &time(40))).await;
+    let bundle = bundle(&forge, 2).await;
+    let proved = bundle.check_with(key(&forge), &others, now).unwrap();
+    assert!(!proved.is_published() && bundle.timestamps.is_empty() && proved.tree_size == 3);
+}
+
+/// A proof with a time stamp says who and when; one whose token is false is refused, one of a stranger is told and not counted.
+#[tokio::test]
+async fn a_proof_tells_what_its_time_stamps_are_worth() {
+    let (authority, stranger) = (Authority::honest(), Authority::honest());
+    let others = Others { tsa_roots: roots(&authority), ..Others::default() };
+    let forge = long(5).await;
+    let now = UnixSeconds(NOW + 100);
+    // Somebody's token over something else lies beside it: it is left out, not handed on.
+    keep(&forge, 3, authority.token([9; 32], &time(40))).await;
+    keep(&forge, 3, authority.token(stamped(&forge, 3), &time(40))).await;
+    keep(&forge, 3, stranger.token(stamped(&forge, 3), &time(41))).await;
+    let good = bundle(&forge, 1).await;
+    assert_eq!(good.timestamps.len(), 2);
+    let told = |bundle: &Bundle, others: &Others| check_with(&bundle.to_bytes(), key(&forge), others, now);
+    let text = told(&good, &others).to_text();
+    for part in [
+        "VERIFIED: this record was sealed, signed and published.",
+        "existed    not later than 2027-01-15T08:00:40Z by `CN=forged authority` (root `CN=forged root`)",
+        "Not counted: a time stamp by `CN=forged authority`, which leads to no root that you brought",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = told(&good, &Others::default()).to_text();
+    assert!(
+        text.contains("VERIFIED: this record was sealed and signed.") && text.contains("bring the root of its authority with --tsa-roots"),
+        "{text}"
+    );
+    let refuse = |change: &dyn Fn(&mut Bundle), part: &str| {
+        let mut bundle = good.clone();
+        change(&mut bundle);
+        let report = told(&bundle, &others);
+        assert_eq!(report.verdict, Verdict::Findings, "{}", report.to_text());
+        assert!(report.to_text().contains(part), "{part}: {}", report.to_text());
+    };
+    use base64::Engine;
+    let encoded = |token: Vec<u8>| base64::engine::general_purpose::STANDARD.encode(token);
+    refuse(&|b| b.timestamps.push("not base64!".into()), "not base64");
+    refuse(&|b| b.timestamps.push(encoded(authority.token([9; 32], &time(40)))), "the token is over 0909");
+    refuse(
+        &|b| b.timestamps.push(encoded(authority.token_with(stamped(&forge, 3), &time(40), |p| p.digest = Some(vec![0; 32])))),
+        "not sound",
+    );
+    // What anybody could have put there counts for nothing.
+    for stray in [
+        b"no token".to_vec(),
+        stranger.token([9; 32], &time(40)),
+        authority.token_with(stamped(&forge, 3), &time(40), |p| p.named = vec![0; 32]),
+    ] {
+        let mut bundle = good.clone();
+        bundle.timestamps.push(encoded(stray));
+        let report = told(&bundle, &others);
+        assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+        assert_eq!(report.result.unwrap().stamps.uncounted.len(), 2);
+    }
+    // The tokens bind the very text of the checkpoint, signatures included.
+    refuse(&|b| b.checkpoint.push_str("\u{2014} other AAAAAAAA\n"), "the token is over");
+    refuse(&|b| b.timestamps = vec![encoded(authority.token(stamped(&forge, 3), &time(-400)))], "timestamp_early");
+}

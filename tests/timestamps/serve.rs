@@ -1,0 +1,294 @@
+//! A log that is served with authorities: one of two is enough, none holds anything up, and what is not good is not stored.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use spanseal::clock::{Clock, ManualClock, UnixNanos, UnixSeconds};
+use spanseal::seal::Status;
+use spanseal::stamping::{Authority, Figures, Options, Parts, Stamper, Stamping};
+use spanseal::timestamp::{Roots, verify};
+use spanseal::tlog::Hash;
+use spanseal::worm::memory::{MemoryOptions, MemoryStore};
+use spanseal::worm::{Locks, WormStore};
+use tokio::sync::watch;
+
+use crate::support::log::{LOG, TestLog};
+use crate::support::receiver::{self, Receiver, Site};
+use crate::support::token::{self, granted};
+use crate::support::tsa::{self, OpenSsl, Server};
+use crate::support::{eventually, runtime};
+
+const NOW: i64 = 1_800_000_000;
+
+/// A log of which only the newest commit is known, with its authorities.
+struct Scene {
+    store: MemoryStore,
+    clock: ManualClock,
+    status: watch::Sender<Status>,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let clock = ManualClock::new(UnixNanos(u64::try_from(NOW).unwrap() * 1_000_000_000));
+        let store = MemoryStore::new(Arc::new(clock.clone()), MemoryOptions { locks: Locks::Enforced, ..MemoryOptions::default() });
+        Scene { store, clock, status: watch::channel(Status::default()).0, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn commit(&self, tree_size: u64) {
+        let sealed_at = self.clock.now().ceil_seconds();
+        self.status.send_replace(Status { tree_size, checkpoint: format!("checkpoint of {tree_size}\n"), sealed_at, records: tree_size });
+    }
+
+    fn authority(&self, url: String, root_pem: &str) -> Authority {
+        let ca_file = self.folder.path().join(format!("{}.pem", Hash::of(root_pem.as_bytes())));
+        std::fs::write(&ca_file, root_pem).unwrap();
+        Authority { url, ca_file, tls_ca_file: None }
+    }
+
+    async fn start(&self, authorities: Vec<Authority>) -> (Stamping, Arc<Figures>) {
+        let stamper = Stamper::open(&Options { authorities, interval: Duration::from_millis(50) }).await.unwrap();
+        let figures = stamper.figures();
+        let parts = Parts {
+            store: Arc::new(self.store.clone()),
+            log: LOG.into(),
+            classes: TestLog { store: self.store.clone(), clock: self.clock.clone(), place: None }.classes(),
+            clock: Arc::new(self.clock.clone()),
+            status: self.status.subscribe(),
+        };
+        (stamper.start(parts), figures)
+    }
+
+    fn tokens(&self) -> Vec<String> {
+        self.store.keys().into_iter().map(|k| k.0).filter(|k| k.contains("/timestamps/")).collect()
+    }
+}
+
+fn count(figures: &Figures, authority: &str, outcome: &str) -> u64 {
+    figures.outcomes().find(|(a, o, _)| (*a, *o) == (authority, outcome)).map(|(.., n)| n).unwrap()
+}
+
+/// Answers requests with tokens of an authority made by hand; `change` is the time and the parts.
+fn answering(authority: Arc<token::Authority>, at: &'static str, change: fn(&mut token::Parts)) -> Server {
+    Server::answering(move |query, _| {
+        // Our request has one form: the hash stands at 25, the nonce at 59.
+        let (over, nonce) = (query[24..56].try_into().unwrap(), query[58..66].to_vec());
+        granted(&authority.token_with(over, at, |parts| {
+            parts.info.push(token::tlv(2, &[&nonce]));
+            change(parts);
+        }))
+    })
+}
+
+/// Scenario: the first authority is away, and the second gives good tokens. Guarantee: each commit is stamped, stored under the evidence
+/// lock by its name, and counted; a process that starts anew knows where it was.
+#[test]
+fn one_of_two_authorities_is_enough() {
+    runtime().block_on(async {
+        let scene = Scene::new();
+        let authority = Arc::new(token::Authority::honest());
+        let away = Server::answering(|_, _| Vec::new());
+        let good = answering(Arc::clone(&authority), "20270115080000Z", |_| {});
+        let both = || vec![scene.authority(away.url(), &authority.root_pem), scene.authority(good.url(), &authority.root_pem)];
+        let (stamping, figures) = scene.start(both()).await;
+        for tree_size in [1, 7] {
+            scene.commit(tree_size);
+            tokio::task::block_in_place(|| eventually("a stamped commit", || (figures.size() == tree_size).then_some(())));
+        }
+        stamping.stop().await;
+        assert_eq!((count(&figures, "1", "refused"), count(&figures, "2", "stamped")), (2, 2));
+        assert_eq!(figures.at(), Some(UnixSeconds(NOW)));
+        let tokens = scene.tokens();
+        assert_eq!(tokens.len(), 2, "{tokens:?}");
+        assert!(tokens[1].starts_with("test/timestamps/00000000000000000006/"), "{tokens:?}");
+        let key = spanseal::worm::ObjectKey(tokens[1].clone());
+        let bytes = scene.store.get(&key, None, 1 << 16).await.unwrap().unwrap();
+        assert!(tokens[1].ends_with(&format!("/{}.tsr", &Hash::of(&bytes).to_string()[..16])));
+        let roots = Roots::from_pem(authority.root_pem.as_bytes()).unwrap();
+        assert!(verify(&bytes, Hash::of(b"checkpoint of 7\n"), &roots).unwrap().is_trusted());
+        let version = scene.store.versions(&key).await.unwrap()[0].id.clone();
+        let lock = scene.store.head(&key, version.as_ref()).await.unwrap().unwrap().lock.unwrap();
+        // The strongest mode and the longest period of both classes of this log.
+        let wanted =
+            TestLog { store: scene.store.clone(), clock: scene.clock.clone(), place: None }.classes().evidence_lock(UnixSeconds(NOW), []);
+        assert!(lock.covers(wanted), "{lock:?}");
+
+        let asked = good.asked();
+        let (stamping, figures) = scene.start(both()).await;
+        tokio::task::block_in_place(|| eventually("what was stamped before", || (figures.size() == 7).then_some(())));
+        stamping.stop().await;
+        assert_eq!((good.asked(), scene.tokens().len()), (asked, 2), "nothing new was committed");
+    });
+}
+
+/// Every answer that is no good token: counted by its kind, and nothing is stored. The next authority is asked each time.
+#[test]
+fn what_is_no_good_token_is_not_stored() {
+    type Change = fn(&mut token::Parts);
+    let authority = Arc::new(token::Authority::honest());
+    let stranger = Arc::new(token::Authority::honest());
+    let of = |at: &'static str, change: Change| answering(Arc::clone(&authority), at, change);
+    let old = authority.token(Hash::of(b"checkpoint of 1\n").0, "20270115080000Z");
+    let closed = Server::answering(|_, _| Vec::new());
+    let cases: [(&str, Server); 8] = [
+        ("refused", closed),
+        ("refused", Server::answering(|_, _| vec![0x30, 5, 0x30, 3, 2, 1, 2])),
+        ("bad_token", Server::answering(|_, _| b"<html>".to_vec())),
+        ("bad_token", Server::answering(|_, _| vec![0x30; 70_000])),
+        // Good by itself, and an answer to nothing that we asked.
+        ("bad_token", Server::answering(move |_, _| granted(&old))),
+        ("bad_token", of("20270115080000Z", |p| p.digest = Some(vec![0; 32]))),
+        ("untrusted", answering(stranger, "20270115080000Z", |_| {})),
+        ("early", of("20270115075459Z", |_| {})),
+    ];
+    for (outcome, server) in cases {
+        runtime().block_on(async {
+            let scene = Scene::new();
+            scene.commit(1);
+            let (stamping, figures) = scene.start(vec![scene.authority(server.url(), &authority.root_pem)]).await;
+            tokio::task::block_in_place(|| eventually("two attempts", || (count(&figures, "1", outcome) >= 2).then_some(())));
+            stamping.stop().await;
+            assert_eq!((scene.tokens(), figures.size(), count(&figures, "1", "stamped")), (vec![], 0, 0), "{outcome}");
+        });
+    }
+}
+
+/// A token whose certificate ends within 90 days is stamped itself, once; one that has longer, and one that was renewed, is left alone.
+#[test]
+fn a_token_that_ends_soon_is_renewed() {
+    runtime().block_on(async {
+        let soon = token::Authority::new(|p| p.not_after = rcgen::date_time_ymd(2027, 4, 1));
+        let long = Arc::new(token::Authority::honest());
+        let scene = Scene::new();
+        scene.commit(1);
+        let over = Hash::of(b"checkpoint of 1\n").0;
+        let ends = soon.token(over, "20270115080000Z");
+        for token in [&ends, &long.token(over, "20270115080000Z")] {
+            let key = spanseal::worm::below(LOG, &spanseal::worm::timestamp_name(0, &Hash::of(token).to_string()));
+            scene.store.overwrite_foreign(&key, token.clone());
+        }
+        let good = answering(Arc::clone(&long), "20270115080000Z", |_| {});
+        // The first is asked for nothing: it is there for its root.
+        let authorities = || vec![scene.authority(good.url(), &[soon.root_pem.as_str(), &long.root_pem].concat())];
+        let (stamping, figures) = scene.start(authorities()).await;
+        tokio::task::block_in_place(|| eventually("a renewal", || (figures.renewals() == 1).then_some(())));
+        stamping.stop().await;
+        assert_eq!(scene.tokens().len(), 3);
+        let mut renewed = 0;
+        for key in scene.tokens() {
+            let bytes = scene.store.get(&spanseal::worm::ObjectKey(key), None, 1 << 16).await.unwrap().unwrap();
+            let roots = Roots::from_pem(long.root_pem.as_bytes()).unwrap();
+            renewed += usize::from(verify(&bytes, Hash::of(&ends), &roots).is_ok_and(|stamp| stamp.is_trusted()));
+        }
+        assert_eq!(renewed, 1);
+    });
+}
+
+/// What the API answers, with its head.
+fn get(serving: &Receiver, path: &str) -> String {
+    // Said after the ports that `serve` is waited for.
+    let api = eventually("serve says where its API listens", || {
+        let said = serving.stderr();
+        let line = said.lines().find(|line| line.contains("API (health"))?;
+        line.split_whitespace().find_map(|word| word.parse::<std::net::SocketAddr>().ok())
+    });
+    let mut stream = TcpStream::connect(api).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// The whole way with OpenSSL as the authority: `serve` stamps, `verify`, `prove` and `check` tell it, and `openssl ts -verify` accepts what is
+/// stored, by the command line that the README shows. With a second authority that is down; and where both are, nothing waits.
+#[test]
+fn openssl_verifies_what_serve_has_stored() {
+    if !tsa::has_openssl("serve with openssl as the authority") {
+        return;
+    }
+    let authority = Arc::new(OpenSsl::new(&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]));
+    let server = Server::of(Arc::clone(&authority));
+    // A port that nobody listens at: the listener that had it is gone.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let roots = authority.roots().display().to_string();
+    let entry = |url: String| format!("{{url: '{url}', ca_file: '{roots}'}}");
+    let log = |urls: &[String]| {
+        let entries: Vec<String> = urls.iter().cloned().map(entry).collect();
+        format!("timestamp_interval: 10s, timestamping: [{}], ", entries.join(", "))
+    };
+    let site = Site::with(receiver::Options { log: log(&[format!("http://{nobody}/"), server.url()]), ..receiver::Options::default() });
+    let serving = site.serve();
+    let tokens = |site: &Site| {
+        let mut found: Vec<PathBuf> = Vec::new();
+        let mut folders = vec![site.path("store/spanseal/timestamps")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { found.push(path) }
+            }
+        }
+        found
+    };
+    let stored = eventually("a token in the store", || tokens(&site).into_iter().find(|path| path.extension().is_some_and(|e| e == "tsr")));
+    let metrics = get(&serving, "/metrics");
+    for line in [
+        "spanseal_timestamp_attempts_total{authority=\"1\",outcome=\"unreachable\"} ",
+        "spanseal_timestamp_attempts_total{authority=\"2\",outcome=\"stamped\"} ",
+        "spanseal_tlog_timestamped_age_seconds ",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    serving.stop();
+
+    let index: u64 = stored.parent().unwrap().file_name().unwrap().to_str().unwrap().parse().unwrap();
+    let seal = site.path(&format!("store/spanseal/seals/{index:020}.json"));
+    let seal: serde_json::Value = serde_json::from_slice(&std::fs::read(seal).unwrap()).unwrap();
+    std::fs::write(site.path("stamped"), seal["checkpoint"].as_str().unwrap()).unwrap();
+    std::fs::copy(&stored, site.path("token.tsr")).unwrap();
+    // The README's own line, with the names of this log.
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let line = readme.lines().find(|line| line.starts_with("openssl ts ")).expect("README.md shows how to check a token");
+    let meant = |word: &str| match word {
+        word if word.starts_with("timestamps/") => "token.tsr".to_owned(),
+        "tsa-root.pem" => roots.clone(),
+        word => word.to_owned(),
+    };
+    let words: Vec<String> = line.split_whitespace().skip(1).map(meant).collect();
+    let said = tsa::openssl(site.dir.path(), &words.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    assert!(String::from_utf8(said).unwrap().contains("Verification: OK"));
+
+    let report = site.run(&["verify", "--json", "--tsa-roots", &roots]).success();
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+    assert_eq!(report["verdict"], "verified");
+    assert!(report["logs"][0]["timestamped"]["up_to"].as_u64().unwrap() > index, "{report}");
+    assert_eq!(report["logs"][0]["timestamped"]["authority"], "O=tests, CN=signer");
+    let first = site.run(&["query", "--kind", "config_change", "--format", "json"]).success();
+    let first: serde_json::Value = serde_json::from_str(&first.stdout).unwrap();
+    let proof = site.run(&["prove", first[0]["record"]["id"].as_str().unwrap()]).success();
+    std::fs::write(site.path("proof.json"), &proof.stdout).unwrap();
+    let vkey = site.run(&["keygen", "--public"]).success();
+    let check = |more: &[&str]| {
+        let mut words = vec!["check", "proof.json", "--json", "--vkey", vkey.stdout.trim()];
+        words.extend(more);
+        let checked = site.run(&words).success();
+        serde_json::from_str::<serde_json::Value>(&checked.stdout).unwrap()
+    };
+    let checked = check(&["--tsa-roots", &roots]);
+    assert_eq!((&checked["published"], &checked["timestamps"][0]["root"]), (&true.into(), &"O=tests, CN=root".into()), "{checked}");
+    let checked = check(&[]);
+    assert_eq!((&checked["published"], &checked["not_verified"]["timestamps"]), (&false.into(), &1.into()), "{checked}");
+
+    let alone = Site::with(receiver::Options { log: log(&[format!("http://{nobody}/")]), ..receiver::Options::default() });
+    let serving = alone.serve();
+    let unreachable = || {
+        get(&serving, "/metrics").contains("spanseal_timestamp_attempts_total{authority=\"1\",outcome=\"unreachable\"} 1\n").then_some(())
+    };
+    eventually("a failed attempt in the figures", unreachable);
+    assert!(get(&serving, "/readyz").contains("200 OK"));
+    serving.stop();
+    assert_eq!(tokens(&alone), Vec::<PathBuf>::new());
+    alone.verified();
+}

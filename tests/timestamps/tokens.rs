@@ -1,0 +1,228 @@
+//! Tokens by themselves: those that OpenSSL made are read, and nothing that was changed or made up is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rcgen::{CustomExtension, date_time_ymd};
+use spanseal::clock::UnixSeconds;
+use spanseal::timestamp::{Nonce, Reply, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, read_reply, request, verify, verify_reply};
+use spanseal::tlog::Hash;
+
+use crate::support::token::{Authority, INFO_IMPRINT, INFO_TIME, INFO_VERSION, Parts, SHA256, only_timestamping, tlv};
+use crate::support::tsa;
+
+/// Made by OpenSSL: `make.sh` in the folder.
+fn golden(name: &str) -> Vec<u8> {
+    std::fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/timestamps").join(name)).unwrap()
+}
+
+fn stamped() -> Hash {
+    Hash::of(&golden("stamped.txt"))
+}
+
+fn roots() -> Roots {
+    Roots::from_pem(&golden("root.pem")).unwrap()
+}
+
+/// Tokens of RSA and both curves, by a direct and an intermediate certificate, with both kinds of `signingCertificate`.
+#[test]
+fn tokens_of_another_implementation_are_verified() {
+    for (name, authority) in [("rsa", "tsa-rsa"), ("rsa-sha512-v1", "tsa-rsa"), ("p256", "tsa-p256"), ("p384", "tsa-p384")] {
+        let stamp = verify(&golden(&format!("{name}.tsr")), stamped(), &roots()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(stamp.trust, Trust::Trusted { root: "O=spanseal tests, CN=root".into() }, "{name}");
+        assert_eq!(stamp.authority, format!("O=spanseal tests, CN={authority}"), "{name}");
+        assert_eq!(stamp.accuracy, Some(Duration::from_micros(1_500_100)), "{name}");
+        assert!(stamp.at.rfc3339().starts_with("2026-11-21T14:3"), "{name}: {}", stamp.at.rfc3339());
+        assert_eq!(stamp.not_later_than(), UnixSeconds(i64::try_from((stamp.at.0 + 1_500_100_000).div_ceil(1_000_000_000)).unwrap()));
+        assert_eq!(claim(&golden(&format!("{name}.tsr"))).unwrap().imprint, Some(stamped()));
+    }
+    let Ok(Reply::Token(token)) = read_reply(&golden("rsa.response")) else { panic!() };
+    assert_eq!(token, golden("rsa.tsr"));
+    let Ok(Reply::Refused { status: 2, reason }) = read_reply(&golden("rejected.response")) else { panic!() };
+    assert_eq!(reason, "Message digest algorithm is not supported.; badAlg");
+}
+
+/// Whom one trusts, and for what: without roots, with those of somebody else, over another text, over another kind of hash, by a key that is too short.
+#[test]
+fn what_a_token_does_not_say_is_not_believed() {
+    let p256 = golden("p256.tsr");
+    assert_eq!(verify(&p256, stamped(), &Roots::default()).unwrap().trust, Trust::NoRoots);
+    let strangers = Roots::from_pem(&golden("stranger.pem")).unwrap();
+    assert!(matches!(verify(&p256, stamped(), &strangers).unwrap().trust, Trust::Unknown { .. }));
+    assert!(!verify(&golden("of-a-stranger.tsr"), stamped(), &roots()).unwrap().is_trusted());
+    assert!(verify(&golden("of-a-stranger.tsr"), stamped(), &strangers).unwrap().is_trusted());
+    let mut both = roots();
+    both.join(strangers);
+    assert!(verify(&golden("of-a-stranger.tsr"), stamped(), &both).unwrap().is_trusted());
+    let other = Hash::of(b"another checkpoint");
+    assert_eq!(verify(&p256, other, &roots()), Err(TokenError::Foreign { expected: other, found: stamped().to_string() }));
+    let of_sha512 = verify(&golden("of-sha512.tsr"), stamped(), &roots());
+    assert!(matches!(of_sha512, Err(TokenError::Foreign { .. })), "{of_sha512:?}");
+    assert_eq!(claim(&golden("of-sha512.tsr")).unwrap().imprint, None);
+    // 1024 bits.
+    assert!(verify(&golden("small.tsr"), stamped(), &roots()).is_err());
+    // A whole answer is no token.
+    assert!(matches!(verify(&golden("rsa.response"), stamped(), &roots()), Err(TokenError::Malformed(_))));
+    let nonce = Nonce::new([1; 8]);
+    assert!(matches!(verify_reply(&p256, stamped(), &roots(), Some(&nonce)), Err(TokenError::Unsound(why)) if why.contains("nonce")));
+    for bad in [&b""[..], b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        assert!(Roots::from_pem(bad).is_err());
+    }
+}
+
+/// Every byte of a token is covered by something: with each bit flipped, with each byte cut off or added, it is no trusted token of this text.
+#[test]
+fn no_changed_byte_is_believed() {
+    let roots = roots();
+    let is_believed = |token: &[u8]| verify(token, stamped(), &roots).is_ok_and(|stamp| stamp.is_trusted());
+    for (name, bits) in [("p256.tsr", 8), ("p384.tsr", 1), ("rsa.tsr", 1), ("rsa-sha512-v1.tsr", 1)] {
+        let token = golden(name);
+        assert!(is_believed(&token), "{name}");
+        for offset in 0..token.len() {
+            for bit in (0..8).filter(|bit| bits == 8 || *bit == offset % 8) {
+                let mut changed = token.clone();
+                changed[offset] ^= 1 << bit;
+                assert!(!is_believed(&changed), "{name}: byte {offset}, bit {bit}");
+            }
+            assert!(!is_believed(&token[..offset]), "{name}: cut at {offset}");
+        }
+        assert!(!is_believed(&[token.as_slice(), &[0]].concat()), "{name}: a byte more");
+    }
+}
+
+const AT: &str = "20270115080010Z";
+const OVER: Hash = Hash([5; 32]);
+
+fn judged(authority: &Authority, change: impl FnOnce(&mut Parts)) -> Result<bool, TokenError> {
+    let token = authority.token_with(OVER.0, AT, change);
+    verify(&token, OVER, &Roots::from_pem(authority.root_pem.as_bytes()).unwrap()).map(|stamp| stamp.is_trusted())
+}
+
+/// The maker of false tokens makes a true one too, and what may vary varies.
+#[test]
+fn a_token_made_by_hand_holds_where_nothing_is_false() {
+    let authority = Authority::honest();
+    assert_eq!(judged(&authority, |_| {}), Ok(true));
+    assert_eq!(judged(&authority, |p| p.info[INFO_TIME] = tlv(0x18, &[b"20270115080010.125Z"])), Ok(true));
+    // Accuracy, ordering, nonce, tsa and an extension that is not critical.
+    let more = [&[0x30, 3, 2, 1, 1][..], &[1, 1, 0xff], &[2, 1, 5], &[0xa0, 2, 0x82, 0], &[0xa1, 9, 0x30, 7, 6, 3, 0x2a, 3, 4, 4, 0]];
+    assert_eq!(judged(&authority, |p| p.info.extend(more.map(<[u8]>::to_vec))), Ok(true));
+    // A further certificate, which no signature covers and nobody needs.
+    assert_eq!(judged(&authority, |p| p.certificates.push(Authority::honest().certificate)), Ok(true));
+    // An attribute that nobody asks for.
+    let signing_time = [0x30, 28, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 9, 5, 0x31, 15, 0x17, 13];
+    assert_eq!(judged(&authority, |p| p.more.push([&signing_time[..], b"270115080010Z"].concat())), Ok(true));
+}
+
+/// Everything here is signed by an authority that is trusted, and is not what RFC 3161 and RFC 5652 demand.
+#[test]
+fn what_a_trusted_authority_signed_falsely_is_refused() {
+    type Change = fn(&mut Parts);
+    let changes: [(&str, Change); 20] = [
+        ("two signers", |p| p.signers = 2),
+        ("no signer", |p| p.signers = 0),
+        ("SignedData version 1", |p| p.version = 1),
+        ("TSTInfo version 2", |p| p.info[INFO_VERSION] = vec![2, 1, 2]),
+        ("a content type besides TSTInfo", |p| p.content_type = vec![6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 7, 1]),
+        ("the digest of something else", |p| p.digest = Some(vec![0; 32])),
+        ("the hash of another certificate", |p| p.named = vec![0; 32]),
+        ("no certificate", |p| p.certificates.clear()),
+        ("another's certificate", |p| p.certificates = vec![Authority::honest().certificate]),
+        ("another's serial number", |p| p.serial = vec![8]),
+        ("attributes out of order", |p| p.sorted = false),
+        ("contentType twice", |p| {
+            let attribute = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 9, 3];
+            p.more.push(tlv(0x30, &[&attribute, &tlv(0x31, &[&[6, 3, 0x2a, 3, 4]])]));
+        }),
+        ("revocation lists", |p| p.crls = true),
+        ("unsigned attributes", |p| p.unsigned = true),
+        ("seventeen certificates", |p| p.certificates = vec![p.certificates[0].clone(); 17]),
+        ("a short hash", |p| p.info[INFO_IMPRINT] = tlv(0x30, &[SHA256, &tlv(4, &[&[5; 31]])])),
+        ("a time without seconds", |p| p.info[INFO_TIME] = tlv(0x18, &[b"202701150800Z"])),
+        ("a needless byte in a number", |p| p.info[3] = vec![2, 2, 0, 9]),
+        ("a critical extension", |p| p.info.push(vec![0xa1, 12, 0x30, 10, 6, 3, 0x2a, 3, 4, 1, 1, 0xff, 4, 0])),
+        ("something behind TSTInfo's members", |p| p.info.push(vec![5, 0])),
+    ];
+    let authority = Authority::honest();
+    for (what, change) in changes {
+        let judged = judged(&authority, change);
+        assert!(judged.is_err(), "{what}: {judged:?}");
+    }
+}
+
+/// Certificates that the trusted root signed, and that are not for time stamps, or not at this time.
+#[test]
+fn a_certificate_for_something_else_makes_no_token() {
+    let usage = |content: &'static [u8]| {
+        let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 37], content.to_vec());
+        extension.set_criticality(true);
+        extension
+    };
+    let and_more = usage(&[0x30, 20, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 2]);
+    let other = usage(&[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1]);
+    for extensions in [vec![], vec![only_timestamping(false)], vec![and_more], vec![other]] {
+        let authority = Authority::new(|p| p.custom_extensions = extensions);
+        assert!(matches!(judged(&authority, |_| {}), Err(TokenError::Unsound(_))));
+    }
+    let encipherment = Authority::new(|p| p.key_usages = vec![rcgen::KeyUsagePurpose::KeyEncipherment]);
+    assert!(matches!(judged(&encipherment, |_| {}), Err(TokenError::Unsound(_))));
+    let signature = Authority::new(|p| p.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature]);
+    assert_eq!(judged(&signature, |_| {}), Ok(true));
+    // Expired before the time that the token names, not valid yet then; and expired today, but valid then.
+    for (from, to, expected) in [(2020, 2027, false), (2028, 2040, false), (2026, 2028, true)] {
+        let authority = Authority::new(|p| (p.not_before, p.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1)));
+        assert_eq!(judged(&authority, |_| {}), Ok(expected), "{from} to {to}");
+    }
+}
+
+/// What we ask and what we store are what `openssl ts` knows, with its own command line, for RSA and EC keys.
+#[test]
+fn openssl_answers_our_requests_and_verifies_our_tokens() {
+    if !tsa::has_openssl("requests and tokens against openssl ts") {
+        return;
+    }
+    for key in
+        [&["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"][..], &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]]
+    {
+        let authority = tsa::OpenSsl::new(key);
+        let (data, nonce) = (b"a checkpoint\n", Nonce::new([9; 8]));
+        let Ok(Reply::Token(token)) = read_reply(&authority.reply(&request(Hash::of(data), &nonce), 0)) else { panic!() };
+        let roots = Roots::from_pem(&std::fs::read(authority.roots()).unwrap()).unwrap();
+        let stamp = verify_reply(&token, Hash::of(data), &roots, Some(&nonce)).unwrap();
+        assert!(stamp.is_trusted() && stamp.authority.contains("signer"), "{stamp:?}");
+        let folder = authority.roots().parent().unwrap().to_owned();
+        std::fs::write(folder.join("token.tsr"), &token).unwrap();
+        std::fs::write(folder.join("checkpoint"), data).unwrap();
+        let said = tsa::openssl(&folder, &["ts", "-verify", "-data", "checkpoint", "-in", "token.tsr", "-token_in", "-CAfile", "root.pem"]);
+        assert!(String::from_utf8(said.unwrap()).unwrap().contains("Verification: OK"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Any bytes, and any change of true ones, are judged without a panic, and never believed.
+    #[test]
+    fn no_bytes_break_the_reader(noise in proptest::collection::vec(any::<u8>(), 0..300), at in 0_usize..1234, cut in 0_usize..200) {
+        let mut token = golden("p256.tsr");
+        let end = (at + cut).min(token.len());
+        let unchanged = token[at.min(end)..end] == noise[..];
+        token.splice(at.min(end)..end, noise.iter().copied());
+        for bytes in [&noise, &token] {
+            let judged = verify(bytes, stamped(), &roots());
+            prop_assert!(unchanged || !judged.is_ok_and(|stamp| stamp.is_trusted()));
+            let _ = (claim(bytes), read_reply(bytes), Roots::from_pem(bytes));
+        }
+    }
+}
+
+/// Nothing longer than a token may be is looked into.
+#[test]
+fn a_token_has_a_longest_length() {
+    let authority = Authority::honest();
+    let long =
+        |bytes: usize| judged(&authority, |p| p.info.push(tlv(0xa1, &[&tlv(0x30, &[&[6, 3, 0x2a, 3, 4], &tlv(4, &[&vec![0; bytes]])])])));
+    assert_eq!(long(TOKEN_BYTES_MAX - 3000), Ok(true));
+    assert!(matches!(long(TOKEN_BYTES_MAX - 100), Err(TokenError::Malformed(why)) if why.contains("65536")));
+}
