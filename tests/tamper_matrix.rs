@@ -55,7 +55,8 @@ pub fn segments(index: usize) -> Vec<Segment> {
     if index.is_multiple_of(5) {
         segments.push(Segment::of("standard", vec![line(first + 3, "control")]));
     }
-    if index % 8 == 7 { Vec::new() } else { segments }
+    // Three of four are heartbeats: what takes time is reading records, and each row reads them all.
+    if index.is_multiple_of(4) { segments } else { Vec::new() }
 }
 
 /// Key of a seal below its log.

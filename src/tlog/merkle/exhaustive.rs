@@ -1,11 +1,18 @@
-//! Every proof of every tree of 0 to 300 leaves, against an implementation by other hands (`tlog_tiles`): both make the same proofs, each
-//! accepts the other's, and what is altered in one is accepted by neither, or by both.
+//! Every proof of every tree of 0 to 300 leaves, made by other hands (`tlog_tiles`), is accepted, with no other leaf and between no other
+//! roots; at many sizes ours are the same, and what is altered in one is accepted by neither, or by both. (That the proofs out of tiles lead to
+//! the roots at every size, `tile::tests` shows.)
 
 use tlog_tiles::{HashReader, check_record, check_tree, prove_record, prove_tree, stored_hash_count, stored_hashes_for_record_hash};
 
 use super::*;
 
 const SIZES: u64 = 300;
+
+/// Sizes whose every proof is also made from the leaves, and altered in every way: hashing that for all takes minutes, and what is special of
+/// a tree lies around the powers of two.
+fn in_full(size: u64) -> bool {
+    size <= 40 || [63, 64, 65, 127, 128, 129, 255, 256, 257, 299, 300].contains(&size)
+}
 
 /// All hashes of a tree, as the other implementation stores them.
 struct Stored(Vec<tlog_tiles::Hash>);
@@ -22,6 +29,10 @@ fn theirs(hash: Hash) -> tlog_tiles::Hash {
 
 fn all_theirs(path: &[Hash]) -> Vec<tlog_tiles::Hash> {
     path.iter().copied().map(theirs).collect()
+}
+
+fn ours(path: Vec<tlog_tiles::Hash>) -> Vec<Hash> {
+    path.into_iter().map(|hash| Hash(hash.0)).collect()
 }
 
 /// Leaves of the largest tree, and what the other implementation stores of it.
@@ -87,8 +98,7 @@ fn inclusion_proofs_are_those_of_another_implementation() {
         let root = roots[tree.len()];
         for index in 0..size {
             let leaf = tree[usize::try_from(index).unwrap()];
-            let path = inclusion_path(LeafIndex(index), tree).unwrap();
-            assert_eq!(prove_record(size, index, &stored).unwrap(), all_theirs(&path), "{index} of {size}");
+            let path = ours(prove_record(size, index, &stored).unwrap());
             let ours = |leaf: LeafHash, index: u64, size: u64, path: &[Hash]| {
                 root_from_inclusion(leaf, LeafIndex(index), TreeSize(size), path) == Some(root)
             };
@@ -97,6 +107,10 @@ fn inclusion_proofs_are_those_of_another_implementation() {
             };
             assert!(ours(leaf, index, size, &path) && other(leaf, index, size, &path), "{index} of {size}");
             assert!(!ours(LeafHash(Hash([7; 32])), index, size, &path));
+            if !in_full(size) {
+                continue;
+            }
+            assert_eq!(inclusion_path(LeafIndex(index), tree).as_ref(), Some(&path), "{index} of {size}");
             for altered in altered(&path) {
                 assert!(!ours(leaf, index, size, &altered), "{index} of {size}: {altered:?} instead of {path:?}");
             }
@@ -122,8 +136,7 @@ fn consistency_proofs_are_those_of_another_implementation() {
         let root = roots[tree.len()];
         for old in 1..=size {
             let old_root = roots[usize::try_from(old).unwrap()];
-            let path = consistency_path(TreeSize(old), tree).unwrap();
-            assert_eq!(prove_tree(size, old, &stored).unwrap(), all_theirs(&path), "{old} to {size}");
+            let path = ours(prove_tree(size, old, &stored).unwrap());
             let ours = |old: u64, size: u64, path: &[Hash]| is_consistent(TreeSize(old), old_root, TreeSize(size), root, path);
             let other = |old: u64, size: u64, path: &[Hash]| {
                 (1..=size).contains(&old) && check_tree(&all_theirs(path), size, theirs(root.0), old, theirs(old_root.0)).is_ok()
@@ -135,6 +148,10 @@ fn consistency_proofs_are_those_of_another_implementation() {
             assert!(!is_consistent(TreeSize(old), wrong, TreeSize(size), root, &path), "{old} to {size}");
             assert!(!is_consistent(TreeSize(old), old_root, TreeSize(size), wrong, &path), "{old} to {size}");
             assert!(old == size || !is_consistent(TreeSize(old), root, TreeSize(size), old_root, &path), "{old} to {size}");
+            if !in_full(size) {
+                continue;
+            }
+            assert_eq!(consistency_path(TreeSize(old), tree).as_ref(), Some(&path), "{old} to {size}");
             for altered in altered(&path) {
                 assert!(!ours(old, size, &altered), "{old} to {size}: {altered:?} instead of {path:?}");
             }
