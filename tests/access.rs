@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use spanseal::access::{AccessError, Read, Recorder, Wish};
-use spanseal::api::{Act, Challenge, NONCE, PROOF, Proofs, parse_nonce};
+use spanseal::api::{Act, Challenge, HELLO, NONCE, PROOF, Proofs, parse_nonce};
 use spanseal::clock::Clock;
 use spanseal::record::identity::{IdentityKey, IdentityMode};
 use spanseal::serve::keys::load_vault_key;
 use spanseal::worm::memory::{CreateOnly, Fault};
 
+use crate::acts::whose;
 use crate::erase::{ALICE, BOB, GONE, STAYS, SUBJECT, everything, found, holds, listened, send, site, site_and_port, span, vault_bytes};
 use crate::support::log::TestLog;
 use crate::support::otlp::{HttpRequest, http};
@@ -20,19 +21,20 @@ use crate::support::vault::stored_bytes;
 
 const DPO: &str = "dpo@example.com";
 
-fn trace(n: u8) -> String {
+pub(crate) fn trace(n: u8) -> String {
     format!("{n:032x}")
 }
 
 /// Where the reading says that it is recorded.
-fn recorded(told: &Finished) -> (String, u64) {
+pub(crate) fn recorded(told: &Finished) -> (String, u64) {
     let line = told.stderr.lines().find_map(|line| line.strip_prefix("this reading is record "));
-    let (record, seal) = line.unwrap_or_else(|| panic!("{told}")).split_once(" in seal ").unwrap();
+    let (record, rest) = line.unwrap_or_else(|| panic!("{told}")).split_once(" in seal ").unwrap();
+    let seal = rest.strip_suffix(" of the log `spanseal`").unwrap();
     (record.to_owned(), seal.parse().unwrap())
 }
 
 /// The records of readings, oldest first.
-fn readings(site: &Site) -> Vec<Value> {
+pub(crate) fn readings(site: &Site) -> Vec<Value> {
     let mut all = found(site, &["--kind", "access"]);
     all.sort_by_key(|hit| hit["seal"].as_u64());
     all
@@ -218,7 +220,8 @@ fn expect_nothing_shown(site: &Site, refused: &Finished, words: &str) {
             && refused.stderr.contains(words),
         "{refused}"
     );
-    assert!(refused.stderr.contains("--unrecorded"), "it says what now: {refused}");
+    let what_now = if words.starts_with("the ground") { "say it without" } else { "--unrecorded" };
+    assert!(refused.stderr.contains(what_now), "it says what now: {refused}");
     for text in GONE.iter().chain(&STAYS).chain(&[ALICE, BOB]) {
         assert!(!refused.stderr.contains(text), "{refused}");
     }
@@ -273,7 +276,7 @@ fn what_cannot_be_recorded_is_not_shown_but_on_purpose() {
     std::fs::rename(site.path("away"), &key).unwrap();
     // What is to be recorded names somebody.
     for (text, says) in
-        [("about ps:vault:00 and Alice@Example.com", "the ground holds what looks like"), ("asked by DPO-7.", "the ground holds the id")]
+        [("about ps:vault:00 and Carol@Example.com", "the ground holds what looks like"), ("asked by DPO-7.", "the ground holds the id")]
     {
         let refused = ask(&asks[1], &["--by", "dpo-7", "--ground", text]);
         assert!(refused.stderr.contains(says) && !refused.stderr.contains(text), "{refused}");
@@ -296,13 +299,16 @@ fn nobody_has_a_reading_recorded_without_the_vault_key() {
         let (status, answer) = http(([127, 0, 0, 1], port).into(), &HttpRequest { method, path, headers, body, chunked: false }).unwrap();
         (status, String::from_utf8_lossy(&answer.body).into_owned())
     };
+    let key = load_vault_key(&site.path("spanseal-vault.key")).unwrap();
+    let whose = whose(&site);
     let challenge = |path| -> Challenge {
-        let (status, answer) = ask("GET", path, vec![(NONCE, &"01".repeat(32))], b"");
+        let act = if path == "/access" { Act::Access } else { Act::Erase };
+        let hello = Proofs::new(&key, act, &whose).unwrap().of_hello(&[1; 32]);
+        let (status, answer) = ask("GET", path, vec![(NONCE, &"01".repeat(32)), (HELLO, &hello)], b"");
         assert_eq!(status, 200, "{answer}");
         serde_json::from_str(&answer).unwrap()
     };
-    let key = load_vault_key(&site.path("spanseal-vault.key")).unwrap();
-    let proof_for = |act, nonce: &str| Proofs::new(&key, act).unwrap().of_asker(&parse_nonce(nonce).unwrap(), body.as_bytes());
+    let proof_for = |act, nonce: &str| Proofs::new(&key, act, &whose).unwrap().of_asker(&parse_nonce(nonce).unwrap(), body.as_bytes());
     let (zeros, given) = ("00".repeat(32), challenge("/access"));
     let (of_erasure, of_other) = (challenge("/access"), challenge("/erase"));
     let wrong = proof_for(Act::Erase, &of_erasure.nonce);
@@ -326,7 +332,7 @@ fn nobody_has_a_reading_recorded_without_the_vault_key() {
     assert_eq!(ask("POST", "/access", headers, body.as_bytes()).0, 401);
     for naming in [json!({"read": "content", "records": [ALICE]}), json!({"read": "content", "records": [trace(1)], "who": ALICE})] {
         let (fresh, naming) = (challenge("/access"), naming.to_string());
-        let proof = Proofs::new(&key, Act::Access).unwrap().of_asker(&parse_nonce(&fresh.nonce).unwrap(), naming.as_bytes());
+        let proof = Proofs::new(&key, Act::Access, &whose).unwrap().of_asker(&parse_nonce(&fresh.nonce).unwrap(), naming.as_bytes());
         let (status, answer) = ask("POST", "/access", vec![(NONCE, &fresh.nonce), (PROOF, &proof)], naming.as_bytes());
         assert!(status == 400 && !answer.contains("alice"), "{status} {answer}");
     }

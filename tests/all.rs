@@ -14,6 +14,7 @@
 mod support;
 
 mod access;
+mod acts;
 mod by_reference;
 mod command_line;
 mod content_apart;

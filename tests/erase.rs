@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use spanseal::api::{Act, Challenge, NONCE, Nonce, PROOF, Proofs, parse_nonce};
+use spanseal::api::{Act, Challenge, HELLO, NONCE, Nonce, PROOF, Proofs, parse_nonce};
 use spanseal::erase::{EraseError, Eraser, Outcome, Parts, Wish};
 use spanseal::record::apart::{PersonEntry, Piece};
 use spanseal::record::canonical::Json;
@@ -23,6 +23,7 @@ use spanseal::vault::{Options, Scope, Vault, open_place};
 use spanseal::worm::memory::CreateOnly;
 use spanseal::worm::{StoreOptions, StoreUrl};
 
+use crate::acts::whose;
 use crate::support::log::{LOG, Process, TestLog, batch, id};
 use crate::support::otlp::{HttpRequest, http};
 use crate::support::place::{Place, PlaceFault};
@@ -350,8 +351,13 @@ fn nobody_erases_without_the_vault_key() {
         (status, String::from_utf8_lossy(&answer.body).into_owned())
     };
     let zeros = "00".repeat(32);
+    let proofs = Proofs::new(&load_vault_key(&site.path("spanseal-vault.key")).unwrap(), Act::Erase, &whose(&site)).unwrap();
+    for hello in [vec![], vec![(HELLO, zeros.as_str())]] {
+        let (status, answer) = ask("GET", [vec![(NONCE, zeros.as_str())], hello].concat(), b"");
+        assert!(status == 401 && !answer.contains("store"), "{answer}");
+    }
     let challenge = |asker: &Nonce| -> Challenge {
-        let (status, answer) = ask("GET", vec![(NONCE, &hex::encode(asker))], b"");
+        let (status, answer) = ask("GET", vec![(NONCE, &hex::encode(asker)), (HELLO, &proofs.of_hello(asker))], b"");
         assert_eq!(status, 200, "{answer}");
         serde_json::from_str(&answer).unwrap()
     };
@@ -369,7 +375,6 @@ fn nobody_erases_without_the_vault_key() {
         assert!(status == 401 && answer.contains("content.vault.key_file"), "{headers:?}: {status} {answer}");
     }
     // Who listened to an asker has nothing to ask with: not a second time, and not for anybody else.
-    let proofs = Proofs::new(&load_vault_key(&site.path("spanseal-vault.key")).unwrap(), Act::Erase).unwrap();
     let harmless = json!({"scope": "person", "who": ALICE, "ground": "asked", "dry_run": true}).to_string();
     for other in [harmless.as_str(), body.as_str()] {
         let shown = challenge(&[2; 32]);

@@ -58,7 +58,8 @@ impl Recorder {
     pub async fn record(&self, wish: &Wish) -> Result<Sealed, AccessError> {
         let scrub = Scrub::new(&self.scrub).map_err(AccessError::Wrong)?;
         wish.check(&scrub)?;
-        let persons: HashSet<[u8; 16]> = wish.persons.iter().filter_map(|person| parse_pseudonym(person)).collect();
+        // Who reads is nobody to be named in words either.
+        let persons: HashSet<[u8; 16]> = wish.persons.iter().chain(&wish.by).filter_map(|person| parse_pseudonym(person)).collect();
         if !persons.is_empty() && wish.says_anything() {
             let known = self.vault.resolve(&persons).await?;
             wish.expect_unnamed(known.iter().map(|entry| entry.id.as_str()))?;

@@ -106,7 +106,7 @@ impl Wish {
     }
 
     /// Whether it says anything in words.
-    pub(super) fn says_anything(&self) -> bool {
+    pub fn says_anything(&self) -> bool {
         self.ground.is_some() || self.ticket.is_some()
     }
 

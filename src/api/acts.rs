@@ -1,20 +1,26 @@
 //! `POST /erase` and `POST /access`: what only the log's one writer can do, so that commands ask the running process for it: an erasure, and
 //! the record of a reading, which is sealed before anything is shown.
 //!
-//! Both sides show that they have the vault key before anything is said ([`super::handshake`]), whatever `api.auth` says. An erasure is
-//! refused where the port is reached over plain HTTP beyond this machine: the request names a person. A reading is not: it names records and
-//! pseudonyms, and a command says who reads only where nobody listens.
+//! Both sides show that they have the vault key and mean the same log in the same store before anything is said, and every answer to a
+//! request is proved ([`super::handshake`]), whatever `api.auth` says. An erasure is refused where the port is reached over plain HTTP beyond
+//! this machine: the request names a person. A reading is not: it names records and pseudonyms, and a command says who reads only where
+//! nobody listens.
+//!
+//! Nobody's request is read before its head says that it is an asker's, and only as long as the act needs, for a while, a few at once.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::State;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use super::Api;
-use super::handshake::{Act, NONCE, Open, PROOF, Proofs, parse_nonce};
+use super::handshake::{ANSWER, Act, HELLO, NONCE, Open, PROOF, Proofs, Question, parse_nonce};
+use super::whose::Whose;
 use crate::access::{self, AccessError, Recorder};
 use crate::erase::{self, EraseError, Eraser};
 use crate::vault::VaultKey;
@@ -26,51 +32,67 @@ pub struct Challenge {
     pub nonce: String,
     /// Its proof.
     pub proof: String,
+    /// What it writes.
+    pub log: Option<Whose>,
 }
+
+/// Requests that are read at once: together no more than 4 MiB of memory.
+const READ_AT_ONCE: usize = 4;
+/// How long a request may take to come, the wait for its turn included: commands send it at once.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who may ask, and what does it once the log is open. Clones share it.
 #[derive(Clone)]
 pub struct Acts {
-    holders: Option<Box<Holders>>,
+    key: Option<VaultKey>,
     in_the_clear: bool,
     open: Arc<Open>,
-    eraser: Arc<OnceLock<Eraser>>,
-    recorder: Arc<OnceLock<Recorder>>,
+    turns: Arc<Semaphore>,
+    desk: Arc<OnceLock<Desk>>,
 }
 
-/// By what they are known, act by act.
-#[derive(Clone)]
-struct Holders {
+/// What there is once the log is open.
+struct Desk {
+    whose: Whose,
     erase: Proofs,
     access: Proofs,
+    eraser: Option<Eraser>,
+    recorder: Option<Recorder>,
+}
+
+impl Desk {
+    fn proofs(&self, act: Act) -> &Proofs {
+        match act {
+            Act::Erase => &self.erase,
+            Act::Access => &self.access,
+        }
+    }
 }
 
 impl std::fmt::Debug for Acts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Acts").field("open", &self.eraser.get().is_some()).finish_non_exhaustive()
+        f.debug_struct("Acts").field("open", &self.desk.get().is_some()).finish_non_exhaustive()
     }
 }
 
 impl Acts {
     /// For a process with this vault, whose port is, or is not, read by others on the way.
     pub fn new(key: Option<&VaultKey>, in_the_clear: bool) -> Self {
-        let holders = |key| Some(Box::new(Holders { erase: Proofs::new(key, Act::Erase)?, access: Proofs::new(key, Act::Access)? }));
-        Acts { holders: key.and_then(holders), in_the_clear, open: Arc::default(), eraser: Arc::default(), recorder: Arc::default() }
+        let turns = Arc::new(Semaphore::new(READ_AT_ONCE));
+        Acts { key: key.cloned(), in_the_clear, open: Arc::default(), turns, desk: Arc::default() }
     }
 
-    /// The log is open.
-    pub fn opened(&self, eraser: Option<Eraser>, recorder: Option<Recorder>) {
-        if let Some(eraser) = eraser {
-            let _ = self.eraser.set(eraser);
-        }
-        if let Some(recorder) = recorder {
-            let _ = self.recorder.set(recorder);
+    /// The log is open: this one.
+    pub fn opened(&self, whose: Whose, eraser: Option<Eraser>, recorder: Option<Recorder>) {
+        let proofs = |act| self.key.as_ref().and_then(|key| Proofs::new(key, act, &whose));
+        if let (Some(erase), Some(access)) = (proofs(Act::Erase), proofs(Act::Access)) {
+            let _ = self.desk.set(Desk { whose, erase, access, eraser, recorder });
         }
     }
 
     /// By what askers are known here, or why nobody is.
-    fn proofs(&self, act: Act) -> Result<&Proofs, Refusal> {
-        match (&self.holders, act) {
+    fn desk(&self, act: Act) -> Result<&Desk, Refusal> {
+        match (&self.key, act) {
             (None, Act::Erase) => Err(Refusal(StatusCode::NOT_FOUND, "this log has no vault, so nothing of it can be erased")),
             (None, Act::Access) => Err(Refusal(StatusCode::NOT_FOUND, "this log has no vault, so nothing of it can be read")),
             (Some(_), Act::Erase) if self.in_the_clear => Err(Refusal(
@@ -78,25 +100,84 @@ impl Acts {
                 "this port is reached over plain HTTP beyond its machine, and an erasure names a person: set `api.tls`, or `api.endpoint` \
                  to a loopback address",
             )),
-            (Some(holders), Act::Erase) => Ok(&holders.erase),
-            (Some(holders), Act::Access) => Ok(&holders.access),
+            (Some(_), _) => self.desk.get().ok_or(OPENING),
         }
     }
 
     /// The wish of a holder of the vault key, or why it is none.
-    fn wish<T: serde::de::DeserializeOwned>(&self, act: Act, headers: &HeaderMap, body: &Bytes) -> Result<T, Refusal> {
-        let proofs = self.proofs(act)?;
-        if body.len() > bytes_max(act) {
+    async fn asked<T: serde::de::DeserializeOwned>(&self, act: Act, request: Request) -> Result<Asked<'_, T>, Response> {
+        let desk = self.desk(act).map_err(Refusal::into_response)?;
+        let (asker, wish) = self.read(act, desk, request).await.map_err(Refusal::into_response)?;
+        match wish {
+            Some(wish) => Ok(Asked { asker, desk, wish }),
+            // Not the parser's words: they may repeat a name.
+            None => Err(asker.refuse(StatusCode::BAD_REQUEST, "the request is none that this version knows")),
+        }
+    }
+
+    /// Reads a request whose head says that it is an asker's; `None`: it was one that nobody knows.
+    async fn read<'d, T: serde::de::DeserializeOwned>(
+        &self,
+        act: Act,
+        desk: &'d Desk,
+        request: Request,
+    ) -> Result<(Asker<'d>, Option<T>), Refusal> {
+        let (head, body) = request.into_parts();
+        let announced = text_of(&head.headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
+        // Used up whatever comes with them.
+        let server = text_of(&head.headers, NONCE).and_then(parse_nonce).filter(|nonce| self.open.take(nonce)).ok_or(STRANGER)?;
+        let shown = text_of(&head.headers, PROOF).filter(|shown| parse_nonce(shown).is_some()).ok_or(STRANGER)?;
+        let length: usize = announced.ok_or(Refusal(StatusCode::LENGTH_REQUIRED, "a request says how long it is (Content-Length)"))?;
+        if length > bytes_max(act) {
             return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the request is longer than any of its kind"));
         }
-        // Used up whatever the proof is worth.
-        let given = text_of(headers, NONCE).and_then(parse_nonce).filter(|nonce| self.open.take(nonce));
-        let shown = text_of(headers, PROOF).unwrap_or_default();
-        if !given.is_some_and(|nonce| proofs.is_asker(&nonce, body, shown)) {
-            return Err(Refusal(StatusCode::UNAUTHORIZED, "this needs a fresh proof of the vault key (content.vault.key_file); ask again"));
+        let reading = async {
+            // Never closed.
+            let turn = self.turns.acquire().await;
+            let body = to_bytes(body, length).await.ok()?;
+            let asker = desk.proofs(act).is_asker(&server, &body, shown);
+            let read = asker.then(|| (Question::new(server, &body), serde_json::from_slice(&body).ok()));
+            drop(turn);
+            Some(read)
+        };
+        match tokio::time::timeout(READ_WITHIN, reading).await {
+            Ok(Some(Some((question, wish)))) => Ok((Asker { proofs: desk.proofs(act), question }, wish)),
+            Ok(Some(None)) => Err(STRANGER),
+            Ok(None) => Err(Refusal(StatusCode::BAD_REQUEST, "the request broke off; ask again")),
+            Err(_) => Err(Refusal(StatusCode::REQUEST_TIMEOUT, "the request took too long to come; ask again")),
         }
-        // Not the parser's words: they may repeat a name.
-        serde_json::from_slice(body).map_err(|_| Refusal(StatusCode::BAD_REQUEST, "the request is none that this version knows"))
+    }
+}
+
+/// What a holder of the vault key wants.
+struct Asked<'d, T> {
+    asker: Asker<'d>,
+    desk: &'d Desk,
+    wish: T,
+}
+
+/// To whom an answer is proved.
+struct Asker<'d> {
+    proofs: &'d Proofs,
+    question: Question,
+}
+
+impl Asker<'_> {
+    fn answer(&self, status: StatusCode, body: &serde_json::Value) -> Response {
+        let body = format!("{body}\n");
+        let proof = self.proofs.of_answer(&self.question, status.as_u16(), body.as_bytes());
+        ([(ANSWER, proof)], plain(status, body)).into_response()
+    }
+
+    fn answer_with(&self, done: impl Serialize) -> Response {
+        match serde_json::to_value(done) {
+            Ok(done) => self.answer(StatusCode::OK, &done),
+            Err(error) => self.refuse(StatusCode::INTERNAL_SERVER_ERROR, error),
+        }
+    }
+
+    fn refuse(&self, status: StatusCode, why: impl std::fmt::Display) -> Response {
+        self.answer(status, &serde_json::json!({ "error": why.to_string() }))
     }
 }
 
@@ -109,31 +190,22 @@ const fn bytes_max(act: Act) -> usize {
     }
 }
 
-/// Why an asker gets nothing.
+/// Why an asker gets nothing, before it is known as one.
+#[derive(Debug)]
 struct Refusal(StatusCode, &'static str);
 
 const OPENING: Refusal = Refusal(StatusCode::SERVICE_UNAVAILABLE, "the log is being opened; try again");
+const STRANGER: Refusal =
+    Refusal(StatusCode::UNAUTHORIZED, "this needs a fresh proof of the vault key (content.vault.key_file); ask again");
 
-impl IntoResponse for Refusal {
+impl Refusal {
     fn into_response(self) -> Response {
-        refuse(self.0, self.1)
+        plain(self.0, format!("{}\n", serde_json::json!({ "error": self.1 })))
     }
 }
 
-fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, format!("{body}\n")).into_response()
-}
-
-fn answer_with(done: impl Serialize) -> Response {
-    match serde_json::to_value(done) {
-        Ok(done) => answer(StatusCode::OK, &done),
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error),
-    }
-}
-
-fn refuse(status: StatusCode, why: impl std::fmt::Display) -> Response {
-    answer(status, &serde_json::json!({ "error": why.to_string() }))
+fn plain(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
 fn text_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
@@ -141,65 +213,177 @@ fn text_of<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 pub(super) async fn challenge_erase(State(api): State<Api>, headers: HeaderMap) -> Response {
-    challenge(&api.acts, Act::Erase, &headers)
+    challenge(&api.acts, Act::Erase, &headers).unwrap_or_else(Refusal::into_response)
 }
 
 pub(super) async fn challenge_access(State(api): State<Api>, headers: HeaderMap) -> Response {
-    challenge(&api.acts, Act::Access, &headers)
+    challenge(&api.acts, Act::Access, &headers).unwrap_or_else(Refusal::into_response)
 }
 
-/// Answers the first request: shows whose process this is.
-fn challenge(acts: &Acts, act: Act, headers: &HeaderMap) -> Response {
-    let proofs = match acts.proofs(act) {
-        Ok(proofs) => proofs,
-        Err(refusal) => return refusal.into_response(),
-    };
-    let Some(asker) = text_of(headers, NONCE).and_then(parse_nonce) else {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            format!("what shows that this process has the vault key needs 32 bytes in hex in the header `{NONCE}`"),
-        );
-    };
-    let Some(own) = acts.open.give() else {
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "the operating system gives no random bytes; try again");
-    };
-    answer_with(Challenge { nonce: hex::encode(own), proof: proofs.of_server(&asker, &own) })
+/// Answers the first request: shows whose process this is, to whoever has shown to have the vault key.
+fn challenge(acts: &Acts, act: Act, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let desk = acts.desk(act)?;
+    let proofs = desk.proofs(act);
+    let shown = text_of(headers, HELLO).unwrap_or_default();
+    let asker = text_of(headers, NONCE).and_then(parse_nonce).filter(|asker| proofs.is_hello(asker, shown)).ok_or(STRANGER)?;
+    let own = acts.open.give();
+    let own = own.ok_or(Refusal(StatusCode::SERVICE_UNAVAILABLE, "the operating system gives no random bytes; try again"))?;
+    let shown = Challenge { nonce: hex::encode(own), proof: proofs.of_server(&asker, &own), log: Some(desk.whose.clone()) };
+    let body = serde_json::to_string(&shown).map_err(|_| Refusal(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be written"))?;
+    Ok(plain(StatusCode::OK, body))
 }
 
-pub(super) async fn erase(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Response {
-    let wish: erase::Wish = match api.acts.wish(Act::Erase, &headers, &body) {
-        Ok(wish) => wish,
-        Err(refusal) => return refusal.into_response(),
+pub(super) async fn erase(State(api): State<Api>, request: Request) -> Response {
+    let Asked { asker, desk, wish } = match api.acts.asked::<erase::Wish>(Act::Erase, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
     };
-    let Some(eraser) = api.acts.eraser.get().cloned() else { return OPENING.into_response() };
+    let Some(eraser) = desk.eraser.clone() else { return OPENING.into_response() };
     // In a task of its own: whoever hangs up does not stop it half-way.
     match tokio::spawn(async move { eraser.erase(&wish).await }).await {
-        Ok(Ok(outcome)) => answer_with(outcome),
+        Ok(Ok(outcome)) => asker.answer_with(outcome),
         Ok(Err(error)) => {
             let status = match &error {
                 EraseError::Ambiguous { .. } => StatusCode::CONFLICT,
                 EraseError::Wrong(_) => StatusCode::BAD_REQUEST,
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             };
-            refuse(status, error)
+            asker.refuse(status, error)
         }
         Err(error) => {
-            refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("the erasure broke off ({error}); it is finished at the next start"))
+            asker.refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("the erasure broke off ({error}); it is finished at the next start"))
         }
     }
 }
 
-pub(super) async fn access(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Response {
-    let wish: access::Wish = match api.acts.wish(Act::Access, &headers, &body) {
-        Ok(wish) => wish,
-        Err(refusal) => return refusal.into_response(),
+pub(super) async fn access(State(api): State<Api>, request: Request) -> Response {
+    let Asked { asker, desk, wish } = match api.acts.asked::<access::Wish>(Act::Access, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
     };
-    let Some(recorder) = api.acts.recorder.get().cloned() else { return OPENING.into_response() };
+    let Some(recorder) = desk.recorder.clone() else { return OPENING.into_response() };
     // In a task of its own: a reader who is made and hangs up leaves no half-made entry.
     match tokio::spawn(async move { recorder.record(&wish).await }).await {
-        Ok(Ok(sealed)) => answer_with(sealed),
-        Ok(Err(error @ AccessError::Wrong(_))) => refuse(StatusCode::BAD_REQUEST, error),
-        Ok(Err(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, error),
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("recording the reading broke off ({error}); ask again")),
+        Ok(Ok(sealed)) => asker.answer_with(sealed),
+        Ok(Err(error @ AccessError::Wrong(_))) => asker.refuse(StatusCode::BAD_REQUEST, error),
+        Ok(Err(error)) => asker.refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+        Err(error) => asker.refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("recording the reading broke off ({error}); ask again")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::nonce;
+    use axum::body::{Body, Bytes};
+    use futures::stream;
+
+    fn acts() -> Acts {
+        let acts = Acts::new(Some(&VaultKey::new(&[7; 32])), false);
+        let whose = Whose { log: "audit".into(), origin: "x".into(), store: "file:///x".into(), made: "00".into() };
+        acts.opened(whose, None, None);
+        acts
+    }
+
+    /// A request with fresh bytes of the process and a proof of this body, which announces `length` and brings `body`.
+    fn request(acts: &Acts, act: Act, length: usize, proved: &[u8], body: Body) -> Request {
+        let server = acts.open.give().unwrap();
+        let proof = acts.desk(act).unwrap().proofs(act).of_asker(&server, proved);
+        let head = Request::post(act.path()).header(NONCE, hex::encode(server)).header(PROOF, proof);
+        head.header(header::CONTENT_LENGTH, length).body(body).unwrap()
+    }
+
+    /// A body of which nothing comes.
+    fn silent() -> Body {
+        Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>())
+    }
+
+    async fn status(acts: &Acts, act: Act, request: Request) -> u16 {
+        let asked = acts.asked::<serde_json::Value>(act, request).await;
+        asked.map_or_else(|refused| refused.status().as_u16(), |_| 200)
+    }
+
+    /// Scenario: requests of strangers, of askers who send too much, too slowly or without saying how much. Guarantee: what the head tells is
+    /// answered before anything is read, an act has a longest request, and nothing is waited for without end.
+    #[tokio::test(start_paused = true)]
+    async fn no_request_is_read_before_it_is_an_askers_nor_without_end() {
+        let acts = acts();
+        for act in [Act::Erase, Act::Access] {
+            let begun = tokio::time::Instant::now();
+            let hex = hex::encode(nonce().unwrap());
+            let given = hex::encode(acts.open.give().unwrap());
+            for head in
+                [vec![], vec![(NONCE, hex.clone()), (PROOF, hex.clone())], vec![(NONCE, given.clone())], vec![(NONCE, given), (PROOF, hex)]]
+            {
+                let stranger = head.iter().fold(Request::post(act.path()), |request, (name, value)| request.header(*name, value));
+                let stranger = stranger.header(header::CONTENT_LENGTH, 10).body(silent()).unwrap();
+                assert_eq!(status(&acts, act, stranger).await, 401, "{head:?}");
+            }
+            let longest = format!("\"{}\"", "x".repeat(bytes_max(act) - 2));
+            let longer = format!("{longest} ");
+            let asked = |text: &str| request(&acts, act, text.len(), text.as_bytes(), text.to_owned().into());
+            assert_eq!(status(&acts, act, asked(&longest)).await, 200);
+            assert_eq!(status(&acts, act, asked(&longer)).await, 413);
+            assert_eq!(status(&acts, act, request(&acts, act, longer.len(), b"", silent())).await, 413);
+            let mut unsaid = asked("{}");
+            unsaid.headers_mut().remove(header::CONTENT_LENGTH);
+            assert_eq!(status(&acts, act, unsaid).await, 411);
+            // More than was announced.
+            assert_eq!(status(&acts, act, request(&acts, act, 1, b"{}", "{}".into())).await, 400);
+            // What was proved, and nothing else; and a proof only once.
+            assert_eq!(status(&acts, act, request(&acts, act, 2, b"[]", "{}".into())).await, 401);
+            assert_eq!(begun.elapsed(), Duration::ZERO);
+            assert_eq!(status(&acts, act, request(&acts, act, 2, b"{}", silent())).await, 408);
+            assert_eq!(begun.elapsed(), READ_WITHIN);
+        }
+    }
+
+    /// Guarantee: no more than a few requests are in memory at once; who waits for their turn gets it.
+    #[tokio::test(start_paused = true)]
+    async fn few_requests_are_read_at_once() {
+        let acts = acts();
+        let slow: Vec<_> = (0..READ_AT_ONCE).map(|_| request(&acts, Act::Access, 2, b"{}", silent())).collect();
+        let slow: Vec<_> = slow
+            .into_iter()
+            .map(|request| {
+                let acts = acts.clone();
+                tokio::spawn(async move { status(&acts, Act::Access, request).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let begun = tokio::time::Instant::now();
+        assert_eq!(status(&acts, Act::Access, request(&acts, Act::Access, 2, b"{}", "{}".into())).await, 200);
+        assert_eq!(begun.elapsed(), READ_WITHIN - Duration::from_secs(1));
+        for slow in slow {
+            assert_eq!(slow.await.unwrap(), 408);
+        }
+    }
+
+    /// Guarantee: what this process writes is told to holders of the vault key only, and every answer to them is proved, refusals too.
+    #[tokio::test]
+    async fn strangers_are_told_nothing_and_askers_get_proof() {
+        let acts = acts();
+        let (asker, desk) = (nonce().unwrap(), acts.desk(Act::Erase).unwrap());
+        let ask = |hello: &str| {
+            let headers = [(NONCE, hex::encode(asker)), (HELLO, hello.to_owned())];
+            let headers: HeaderMap =
+                headers.into_iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap())).collect();
+            challenge(&acts, Act::Erase, &headers)
+        };
+        for hello in [String::new(), desk.access.of_hello(&asker), desk.erase.of_hello(&[0; 32])] {
+            assert_eq!(ask(&hello).unwrap_err().0, StatusCode::UNAUTHORIZED);
+        }
+        let shown = ask(&desk.erase.of_hello(&asker)).unwrap();
+        let shown: Challenge = serde_json::from_slice(&to_bytes(shown.into_body(), 4096).await.unwrap()).unwrap();
+        assert_eq!(shown.log.as_ref(), Some(&desk.whose));
+        let server = parse_nonce(&shown.nonce).unwrap();
+        assert!(desk.erase.is_server(&asker, &server, &shown.proof));
+        let proof = desk.erase.of_asker(&server, b"{");
+        let unknown = Request::post("/erase").header(NONCE, &shown.nonce).header(PROOF, proof).header(header::CONTENT_LENGTH, 1);
+        let refused = acts.asked::<erase::Wish>(Act::Erase, unknown.body("{".into()).unwrap()).await.err().unwrap();
+        let (status, proof) = (refused.status().as_u16(), text_of(refused.headers(), ANSWER).unwrap().to_owned());
+        let body = to_bytes(refused.into_body(), 4096).await.unwrap();
+        assert_eq!(status, 400);
+        assert!(desk.erase.is_answer(&Question::new(server, b"{"), status, &body, &proof));
     }
 }

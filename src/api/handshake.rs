@@ -1,14 +1,19 @@
 //! How an asker and the process that writes the log know each other, both by the vault key, over a port that anybody on the machine may have
 //! taken.
 //!
-//! 1. The asker gets the act's path with 32 random bytes. The process answers with 32 of its own and a proof: an HMAC-SHA-256 over both.
-//! 2. Only an asker that finds the proof right says what it wants, with an HMAC over the process's bytes and the request.
+//! 1. The asker gets the act's path with 32 random bytes, and an HMAC over them that says that it has the key. The process answers with 32
+//!    bytes of its own, with the log and the store that it writes, and with an HMAC over all of these.
+//! 2. Only an asker that finds this right, and that means that log in that store ([`Whose`]), says what it wants, with an HMAC over the
+//!    process's bytes, the log and the request.
+//! 3. What the process answers comes with an HMAC over its bytes, the request and the answer. Without it nothing is believed.
 //!
-//! Each HMAC has a key of its own, derived from the vault key for each act, so neither side's proof is good for the other's nor for another
+//! Each HMAC-SHA-256 has a key of its own, derived from the vault key for each act, so no proof is good for another step nor for another
 //! act, and nothing that was shown is good a second time: the process's bytes are taken once, and soon. All are written in lower-case hex.
+//! That the asker has the key is said first so that others are given nothing to flood with: neither bytes nor memory for a request.
 //!
-//! KNOWN GAP: who takes the port, and can reach the process elsewhere, may pass everything on and read it on its way. Beyond this machine
-//! TLS is asked for; on it, that takes a port that was configured for `serve`, and a `serve` that listens on another.
+//! KNOWN GAP: who takes the port, and can reach the process elsewhere, may pass everything on, read it on its way and hold it up; it can
+//! neither change a word of it nor make one up. Beyond this machine TLS is asked for; on it, that takes a port that was configured for
+//! `serve`, and a `serve` that listens on another.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -17,12 +22,18 @@ use std::time::Duration;
 use ring::hmac;
 use tokio::time::Instant;
 
+use super::whose::Whose;
+use crate::tlog::Hash;
 use crate::vault::VaultKey;
 
 /// Header of random bytes: the asker's own with the first request, the process's with the second.
 pub const NONCE: &str = "spanseal-nonce";
+/// Header of what an asker shows first.
+pub const HELLO: &str = "spanseal-hello";
 /// Header of the asker's proof.
 pub const PROOF: &str = "spanseal-proof";
+/// Header of the proof of an answer.
+pub const ANSWER: &str = "spanseal-answer";
 
 const NONCE_BYTES: usize = 32;
 /// Random bytes, used once.
@@ -63,48 +74,95 @@ impl Act {
         }
     }
 
-    /// What the keys of the proofs are derived with, the asked one's first.
-    const fn labels(self) -> (&'static str, &'static str) {
-        match self {
-            Act::Erase => ("spanseal erase server/1", "spanseal erase client/1"),
-            Act::Access => ("spanseal access server/1", "spanseal access client/1"),
-        }
+    /// What the key of one step is derived with.
+    fn label(self, step: &str) -> String {
+        let act = match self {
+            Act::Erase => "erase",
+            Act::Access => "access",
+        };
+        format!("spanseal {act} {step}/2")
     }
 }
 
-/// The two keys. `Debug` shows none.
+/// The keys, one for each step, and the log that they are used for. `Debug` shows none.
 #[derive(Clone)]
 pub struct Proofs {
+    hello: hmac::Key,
     server: hmac::Key,
     client: hmac::Key,
+    answer: hmac::Key,
+    log: [u8; 32],
 }
 
 impl Proofs {
-    /// Of a vault, for one act. Never `None` ([`VaultKey::hmac_key`]).
-    pub fn new(key: &VaultKey, act: Act) -> Option<Self> {
-        let (server, client) = act.labels();
-        Some(Proofs { server: key.hmac_key(server)?, client: key.hmac_key(client)? })
+    /// Of a vault, for one act on one log. Never `None` ([`VaultKey::hmac_key`]).
+    pub fn new(key: &VaultKey, act: Act, whose: &Whose) -> Option<Self> {
+        let key = |step| key.hmac_key(&act.label(step));
+        Some(Proofs { hello: key("hello")?, server: key("server")?, client: key("client")?, answer: key("answer")?, log: whose.digest() })
+    }
+
+    /// What the asker shows first; it does not say which log is meant.
+    pub fn of_hello(&self, asker: &Nonce) -> String {
+        sign(&self.hello, &[asker])
+    }
+
+    /// Whether that was shown. Takes as long for whatever is shown.
+    pub fn is_hello(&self, asker: &Nonce, shown: &str) -> bool {
+        verify(&self.hello, &[asker], shown)
     }
 
     /// What the process shows.
     pub fn of_server(&self, asker: &Nonce, own: &Nonce) -> String {
-        hex::encode(hmac::sign(&self.server, &[*asker, *own].concat()))
+        sign(&self.server, &[asker, own, &self.log])
     }
 
     /// Whether that was shown. Takes as long for whatever is shown.
     pub fn is_server(&self, asker: &Nonce, other: &Nonce, shown: &str) -> bool {
-        hex::decode(shown).is_ok_and(|shown| hmac::verify(&self.server, &[*asker, *other].concat(), &shown).is_ok())
+        verify(&self.server, &[asker, other, &self.log], shown)
     }
 
     /// What the asker shows.
     pub fn of_asker(&self, server: &Nonce, request: &[u8]) -> String {
-        hex::encode(hmac::sign(&self.client, &[server.as_slice(), request].concat()))
+        sign(&self.client, &[server, &self.log, request])
     }
 
     /// Whether that was shown. Takes as long for whatever is shown.
     pub fn is_asker(&self, server: &Nonce, request: &[u8], shown: &str) -> bool {
-        hex::decode(shown).is_ok_and(|shown| hmac::verify(&self.client, &[server.as_slice(), request].concat(), &shown).is_ok())
+        verify(&self.client, &[server, &self.log, request], shown)
     }
+
+    /// What is shown with the answer to a request.
+    pub fn of_answer(&self, to: &Question, status: u16, body: &[u8]) -> String {
+        sign(&self.answer, &[&to.server, &self.log, &to.request, &status.to_be_bytes(), body])
+    }
+
+    /// Whether that was shown. Takes as long for whatever is shown.
+    pub fn is_answer(&self, to: &Question, status: u16, body: &[u8], shown: &str) -> bool {
+        verify(&self.answer, &[&to.server, &self.log, &to.request, &status.to_be_bytes(), body], shown)
+    }
+}
+
+/// What an answer is the answer to.
+#[derive(Clone, Debug)]
+pub struct Question {
+    server: Nonce,
+    request: [u8; 32],
+}
+
+impl Question {
+    /// A request that came with these bytes of the process.
+    pub fn new(server: Nonce, request: &[u8]) -> Self {
+        Question { server, request: Hash::of(request).0 }
+    }
+}
+
+/// All parts but the last are of a fixed length.
+fn sign(key: &hmac::Key, parts: &[&[u8]]) -> String {
+    hex::encode(hmac::sign(key, &parts.concat()))
+}
+
+fn verify(key: &hmac::Key, parts: &[&[u8]], shown: &str) -> bool {
+    hex::decode(shown).is_ok_and(|shown| hmac::verify(key, &parts.concat(), &shown).is_ok())
 }
 
 impl std::fmt::Debug for Proofs {
@@ -145,23 +203,52 @@ impl Open {
 mod tests {
     use super::*;
 
+    fn whose(store: &str) -> Whose {
+        Whose { log: "audit".into(), origin: "example.com/audit".into(), store: store.into(), made: "00".into() }
+    }
+
     #[test]
     fn each_side_is_known_by_the_vault_key_and_by_nothing_that_the_other_showed() {
-        let [own, other] = [7, 8].map(|n| Proofs::new(&VaultKey::new(&[n; 32]), Act::Erase).unwrap());
+        let proofs = |key, act, store| Proofs::new(&VaultKey::new(&[key; 32]), act, &whose(store)).unwrap();
+        let own = proofs(7, Act::Erase, "file:///a");
         let (asker, server) = (nonce().unwrap(), nonce().unwrap());
+        let hello = own.of_hello(&asker);
         let shown = own.of_server(&asker, &server);
-        assert!(own.is_server(&asker, &server, &shown));
-        assert!(!own.is_server(&server, &asker, &shown) && !own.is_server(&nonce().unwrap(), &server, &shown));
-        assert!(!other.is_server(&asker, &server, &shown) && !own.is_server(&asker, &server, ""));
         let asked = own.of_asker(&server, b"request");
-        assert!(own.is_asker(&server, b"request", &asked));
+        let question = Question::new(server, b"request");
+        let answered = own.of_answer(&question, 200, b"answer");
+        assert!(own.is_hello(&asker, &hello) && own.is_server(&asker, &server, &shown));
+        assert!(own.is_asker(&server, b"request", &asked) && own.is_answer(&question, 200, b"answer", &answered));
+        // Of another key, of another act, of another store.
+        for other in [proofs(8, Act::Erase, "file:///a"), proofs(7, Act::Access, "file:///a"), proofs(7, Act::Erase, "file:///b")] {
+            assert!(!other.is_server(&asker, &server, &shown) && !other.is_asker(&server, b"request", &asked));
+            assert!(!other.is_answer(&question, 200, b"answer", &answered));
+        }
+        assert!(!proofs(8, Act::Erase, "file:///a").is_hello(&asker, &hello));
+        assert!(!proofs(7, Act::Access, "file:///a").is_hello(&asker, &hello));
+        assert!(proofs(7, Act::Erase, "file:///b").is_hello(&asker, &hello), "it is told which log this is not");
+        // Of other bytes, or of another request.
+        assert!(!own.is_hello(&server, &hello) && !own.is_hello(&asker, ""));
+        assert!(!own.is_server(&server, &asker, &shown) && !own.is_server(&nonce().unwrap(), &server, &shown));
+        assert!(!own.is_server(&asker, &server, ""));
         assert!(!own.is_asker(&server, b"another", &asked) && !own.is_asker(&asker, b"request", &asked));
-        assert!(!other.is_asker(&server, b"request", &asked) && !own.is_asker(&server, b"request", "00"));
-        // A proof for one act is none for another.
-        let reading = Proofs::new(&VaultKey::new(&[7; 32]), Act::Access).unwrap();
-        assert!(!reading.is_server(&asker, &server, &shown) && !reading.is_asker(&server, b"request", &asked));
+        assert!(!own.is_asker(&server, b"request", "00"));
+        for (question, status, body) in [
+            (question.clone(), 400, b"answer".as_slice()),
+            (question.clone(), 200, b"another"),
+            (Question::new(asker, b"request"), 200, b"answer"),
+            (Question::new(server, b"another"), 200, b"answer"),
+        ] {
+            assert!(!own.is_answer(&question, status, body, &answered), "{status} {body:?}");
+        }
         // The same bytes, each under the other's key.
         assert!(!own.is_asker(&asker, &server, &shown) && !own.is_server(&server, &asker, &own.of_asker(&server, &asker)));
+        assert!(!own.is_answer(
+            &question,
+            200,
+            b"answer",
+            &sign(&own.client, &[&server, &own.log, &question.request, &[0, 200], b"answer"])
+        ));
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,8 +8,10 @@ mod handshake;
 mod routes;
 mod standing;
 mod tlog;
+mod whose;
 
 pub use acts::{Acts, Challenge};
-pub use handshake::{Act, NONCE, Nonce, PROOF, Proofs, nonce, parse_nonce};
+pub use handshake::{ANSWER, Act, HELLO, NONCE, Nonce, PROOF, Proofs, Question, nonce, parse_nonce};
 pub use routes::{Api, HEALTHY, router};
 pub use standing::Standing;
+pub use whose::Whose;

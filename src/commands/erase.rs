@@ -50,11 +50,11 @@ pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
 async fn act(way: &Way, args: &EraseArgs, wish: Wish) -> anyhow::Result<ExitCode> {
     let plan = if args.dry_run || !args.yes { Some(way.erase(&wish).await?) } else { None };
     if let Some(plan) = plan {
-        let nothing = is_nothing(&plan);
+        let nothing = is_nothing(&plan, wish.scope);
         if args.dry_run || nothing {
             return answer(&plan, args, &wish);
         }
-        output::tell(&to_text(&plan));
+        output::tell(&to_text(&plan, wish.scope));
         if !agreed()? {
             output::tell("Nothing was erased.");
             return Ok(ExitCode::from(1));
@@ -66,10 +66,10 @@ async fn act(way: &Way, args: &EraseArgs, wish: Wish) -> anyhow::Result<ExitCode
 
 /// Shows what came of it. An id that looks like evidence's own name of a person, and is none, is an error that is easily made.
 fn answer(outcome: &Outcome, args: &EraseArgs, wish: &Wish) -> anyhow::Result<ExitCode> {
-    if is_nothing(outcome) && outcome.already.is_empty() && wish.scope != Scope::Record && wish.is_stored_form() {
+    if is_nothing(outcome, wish.scope) && outcome.already.is_empty() && wish.scope != Scope::Record && wish.is_stored_form() {
         output::tell(read::TAKEN_AS_STORED);
     }
-    show(outcome, args.json)
+    show(outcome, wish.scope, args.json)
 }
 
 fn agreed() -> anyhow::Result<bool> {
@@ -81,17 +81,19 @@ fn agreed() -> anyhow::Result<bool> {
     Ok(answer.trim() == "erase")
 }
 
-fn is_nothing(outcome: &Outcome) -> bool {
-    !outcome.done && (!outcome.already.is_empty() || outcome.persons == 0 && outcome.named == 0)
+/// Of a record there is nothing to erase but what it said; of a person also the name in evidence is something to answer for.
+fn is_nothing(outcome: &Outcome, scope: Scope) -> bool {
+    let (of_record, named) = (scope == Scope::Record && outcome.records == 0, outcome.named > 0);
+    !outcome.done && (!outcome.already.is_empty() || outcome.persons == 0 && (of_record || !named))
 }
 
-fn show(outcome: &Outcome, json: bool) -> anyhow::Result<ExitCode> {
+fn show(outcome: &Outcome, scope: Scope, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         output::answer(&format!("{}\n", serde_json::to_string_pretty(outcome)?))?;
     } else {
-        output::answer(&to_text(outcome))?;
+        output::answer(&to_text(outcome, scope))?;
     }
-    Ok(match (is_nothing(outcome), outcome.uncompared.is_empty()) {
+    Ok(match (is_nothing(outcome, scope), outcome.uncompared.is_empty()) {
         (false, _) => ExitCode::SUCCESS,
         (true, true) => ExitCode::from(1),
         // Whoever is meant may be there.
@@ -103,8 +105,11 @@ fn count(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
-fn to_text(outcome: &Outcome) -> String {
-    if is_nothing(outcome) && outcome.already.is_empty() {
+fn to_text(outcome: &Outcome, scope: Scope) -> String {
+    if is_nothing(outcome, scope) && outcome.already.is_empty() {
+        if outcome.named > 0 {
+            return "Evidence has this record, and the vault keeps nothing of it: nothing to erase.\n".to_owned();
+        }
         let nothing = "Neither the vault nor the evidence of this log knows whom or what you named: nothing to erase.".to_owned();
         let but = outcome.uncompared.iter().map(|what| format!("But {}.", clean(what)));
         return std::iter::once(nothing).chain(but).map(|line| line + "\n").collect();

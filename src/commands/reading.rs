@@ -9,49 +9,86 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::content::{Said, What};
-use super::output;
-use super::way::Way;
+use super::way::{Way, is_refusal};
+use super::{output, read};
 use crate::access::{Read, Wish};
 use crate::api::Act;
 use crate::cli::{QueryArgs, ReadingArgs};
 use crate::config::Config;
 use crate::query::Hit;
 use crate::query::filter::{Filter, persons_of};
+use crate::query::story::clean;
 use crate::record::RecordId;
 use crate::serve::Promise;
+use crate::vault::parse_pseudonym;
 
 /// What would be shown.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     /// Records whose content is among it.
     said: BTreeSet<String>,
+    /// The same, by log and seal.
+    places: BTreeSet<(String, u64, RecordId)>,
     /// Records that name somebody who is named.
     naming: BTreeSet<String>,
     /// Who is named, by pseudonym.
     persons: BTreeSet<String>,
+    /// The logs of all these records.
+    logs: BTreeSet<String>,
+    /// Ids of persons that evidence has as they are.
+    ids: BTreeSet<String>,
+    /// Everybody else whom the records name, by log.
+    named: BTreeMap<String, BTreeSet<[u8; 16]>>,
+}
+
+/// What is shown, and how it is recorded.
+#[derive(Debug)]
+pub(super) struct Reading {
+    wish: Wish,
+    shown: Shown,
+    /// What was asked for, where that may be the id of a person.
+    asked: Vec<String>,
 }
 
 impl Shown {
     /// What these records say is shown, as far as it is there.
     pub(super) fn says(&mut self, hits: &[Hit], said: &[Vec<Said>]) {
         let shown = hits.iter().zip(said).filter(|(_, said)| said.iter().any(|said| matches!(said.what, What::Content(_))));
-        self.said.extend(shown.filter_map(|(hit, _)| id_of(hit)));
+        for hit in shown.map(|(hit, _)| hit) {
+            let id = hit.text("id").and_then(RecordId::parse);
+            self.places.extend(id.map(|id| (hit.place.log.clone(), hit.place.seal.statement.index, id)));
+            self.said.extend(id_of(hit));
+            self.meets(hit);
+        }
     }
 
     /// These persons of the records are named.
     pub(super) fn names(&mut self, hits: &[Hit], persons: BTreeSet<String>) {
-        let naming = hits.iter().filter(|hit| persons_of(&hit.record).any(|person| persons.contains(person)));
-        self.naming.extend(naming.filter_map(id_of));
+        for hit in hits.iter().filter(|hit| persons_of(&hit.record).any(|person| persons.contains(person))) {
+            self.naming.extend(id_of(hit));
+            self.meets(hit);
+        }
         self.persons.extend(persons);
     }
 
+    fn meets(&mut self, hit: &Hit) {
+        self.logs.insert(hit.place.log.clone());
+        for person in persons_of(&hit.record) {
+            if let Some(pseudonym) = parse_pseudonym(person) {
+                self.named.entry(hit.place.log.clone()).or_default().insert(pseudonym);
+            } else if let Some(id) = person.strip_prefix("id:") {
+                self.ids.insert(id.to_owned());
+            }
+        }
+    }
+
     /// Of a story: `asked` is the id by which it was asked for, which may be anything, so only what evidence calls it is recorded.
-    pub(super) fn of_story(self, asked: &str, hits: &[Hit]) -> Wish {
-        let of_record = |hit: &Hit| ["id", "trace.trace_id"].iter().any(|path| hit.text(path) == Some(asked));
-        let target = match hits.iter().any(of_record) {
+    pub(super) fn of_story(self, asked: &str, hits: &[Hit]) -> Reading {
+        let has = |hit: &Hit, paths: &[&str]| paths.iter().any(|path| hit.text(path) == Some(asked));
+        let target = match hits.iter().any(|hit| has(hit, &["id", "trace.trace_id"])) {
             true => Some(asked.to_owned()),
             // A decision's own id.
             false => hits.iter().find(|hit| hit.text("decision.id").is_some()).and_then(id_of),
@@ -61,27 +98,59 @@ impl Shown {
             (true, false) => Read::Identities,
             (_, true) => Read::Content,
         };
-        self.wish(read, target, BTreeMap::new())
+        let is_in_evidence = hits.iter().any(|hit| has(hit, &["id", "trace.trace_id", "decision.id"]));
+        let asked = if is_in_evidence { Vec::new() } else { vec![asked.to_owned()] };
+        self.reading(read, (target, BTreeMap::new()), asked)
     }
 
     /// Of a query.
-    pub(super) fn of_query(self, args: &QueryArgs, filter: &Filter, hits: &[Hit]) -> Wish {
+    pub(super) fn of_query(self, args: &QueryArgs, filter: &Filter, hits: &[Hit]) -> Reading {
         let target = filter.record_id.clone().or_else(|| filter.trace_id.clone());
         let read = if args.proof { Read::Proof } else { Read::Content };
-        self.wish(read, target, conditions(args, filter, hits))
+        self.reading(read, (target, conditions(args, filter, hits)), asked(args, filter, hits))
     }
 
     /// Of a proof that opens a record.
-    pub(super) fn of_proof(self, hit: &Hit) -> Wish {
-        self.wish(Read::Proof, id_of(hit), BTreeMap::new())
+    pub(super) fn of_proof(self, hit: &Hit) -> Reading {
+        self.reading(Read::Proof, (id_of(hit), BTreeMap::new()), Vec::new())
     }
 
-    fn wish(self, read: Read, target: Option<String>, asked: BTreeMap<String, BTreeSet<String>>) -> Wish {
-        let Shown { said, naming, persons } = self;
-        let target = target.filter(|target| RecordId::parse(target).is_some());
-        let records = said.into_iter().chain(naming).collect();
-        Wish { read, target, asked, records, persons, part: 1, ground: None, ticket: None, by: None }
+    fn reading(
+        self,
+        read: Read,
+        (target, conditions): (Option<String>, BTreeMap<String, BTreeSet<String>>),
+        asked: Vec<String>,
+    ) -> Reading {
+        let wish = Wish {
+            read,
+            target: target.filter(|target| RecordId::parse(target).is_some()),
+            asked: conditions,
+            records: self.said.union(&self.naming).cloned().collect(),
+            persons: self.persons.clone(),
+            part: 1,
+            ground: None,
+            ticket: None,
+            by: None,
+        };
+        Reading { wish, shown: self, asked }
     }
+}
+
+/// The ids that a query asked for, but those that evidence has as they are: a decision's own, say.
+fn asked(args: &QueryArgs, filter: &Filter, hits: &[Hit]) -> Vec<String> {
+    let given = [
+        ("user", &args.user),
+        ("subject", &args.subject),
+        ("person", &args.person),
+        ("session", &args.session),
+        ("decision", &args.decision),
+    ];
+    let is_hidden = |name: &str, id: &str| {
+        let paths = filter.named().find(|(condition, ..)| *condition == name).map_or(&[][..], |(_, _, paths)| paths);
+        !hits.iter().any(|hit| paths.iter().any(|path| hit.text(path) == Some(id)))
+    };
+    let given = given.into_iter().filter_map(|(name, id)| Some((name, id.as_deref()?)));
+    given.filter(|(name, id)| is_hidden(name, id)).map(|(_, id)| id.to_owned()).collect()
 }
 
 fn id_of(hit: &Hit) -> Option<String> {
@@ -113,25 +182,37 @@ fn conditions(args: &QueryArgs, filter: &Filter, hits: &[Hit]) -> BTreeMap<Strin
 }
 
 /// Has a reading recorded, and says where; an error if it is not, and then nothing may be shown. With `--unrecorded` a log that nobody
-/// serves is not opened, and that nothing was recorded is said.
-pub(super) async fn record(config: &Config, args: &ReadingArgs, wish: Wish) -> anyhow::Result<()> {
-    if wish.is_empty() {
+/// serves is not opened, and that nothing was recorded is said; what is refused because of what was asked stays refused.
+pub(super) async fn record(config: &Config, args: &ReadingArgs, reading: Reading) -> anyhow::Result<()> {
+    if reading.wish.is_empty() {
         return Ok(());
     }
-    let wish = Wish { ground: args.ground.clone(), ticket: args.ticket.clone(), by: args.by.clone(), ..wish };
+    let wish = Wish { ground: args.ground.clone(), ticket: args.ticket.clone(), by: args.by.clone(), ..reading.wish.clone() };
+    let reading = Reading { wish, ..reading };
+    record_or_say(config, args, &reading).await?;
+    reading.expect_still_there(config).await
+}
+
+async fn record_or_say(config: &Config, args: &ReadingArgs, reading: &Reading) -> anyhow::Result<()> {
     let way = if args.unrecorded {
-        match Way::running(config, Act::Access, &args.client).await {
+        let running = match reading.expect_own_log(config) {
+            Ok(()) => Way::running(config, Act::Access, &args.client).await,
+            Err(why) => Err(why),
+        };
+        match running {
             Ok(Some(way)) => way,
             Ok(None) => return unrecorded("no `serve` answers at `api.endpoint`"),
             Err(why) => return unrecorded(&format!("{why:#}")),
         }
     } else {
+        reading.expect_own_log(config).context(REFUSED)?;
         Way::open(config, Act::Access, Promise::Respected, &args.client).await.context(REFUSED)?
     };
-    let recorded = record_by(&way, wish).await;
+    let recorded = record_by(&way, config, reading).await;
     // Whatever came of it, a log that was opened for this is closed in good order.
     let closed = way.close().await;
     match recorded {
+        Err(why) if is_refusal(&why) => return Err(why.context(REFUSED_AS_ASKED)),
         Err(why) if args.unrecorded => return unrecorded(&format!("{why:#}")),
         other => other.context(REFUSED)?,
     }
@@ -139,13 +220,62 @@ pub(super) async fn record(config: &Config, args: &ReadingArgs, wish: Wish) -> a
 }
 
 const REFUSED: &str = "nothing is shown, because this reading cannot be written into the log (--unrecorded shows it all the same)";
+const REFUSED_AS_ASKED: &str = "nothing is shown, because this reading cannot be written into the log as it was asked for";
 
-async fn record_by(way: &Way, wish: Wish) -> anyhow::Result<()> {
-    for part in wish.parts() {
+async fn record_by(way: &Way, config: &Config, reading: &Reading) -> anyhow::Result<()> {
+    reading.expect_unnamed(config).await?;
+    for part in reading.wish.clone().parts() {
         let sealed = way.record(&part).await?;
-        output::tell(&format!("this reading is record {} in seal {}", sealed.record, sealed.seal));
+        output::tell(&format!("this reading is record {} in seal {} of the log `{}`", sealed.record, sealed.seal, config.log.name));
     }
     Ok(())
+}
+
+impl Reading {
+    /// A reading stands in the log that is read, where whoever answers for that log looks.
+    fn expect_own_log(&self, config: &Config) -> anyhow::Result<()> {
+        let own = &config.log.name;
+        match self.shown.logs.iter().find(|log| *log != own) {
+            None => Ok(()),
+            Some(other) => bail!(
+                "part of it is of the log `{}`, and this configuration (`log.name`) is that of `{own}`: ask with the configuration of that \
+                 log, or for records of `{own}` alone",
+                clean(other)
+            ),
+        }
+    }
+
+    /// Refuses a ground or ticket that names anybody whom the records name, or who was asked for.
+    async fn expect_unnamed(&self, config: &Config) -> anyhow::Result<()> {
+        if !self.wish.says_anything() {
+            return Ok(());
+        }
+        let asked = self.asked.iter().filter(|asked| parse_pseudonym(asked).is_none());
+        let asked = asked.map(|asked| asked.strip_prefix("id:").unwrap_or(asked));
+        self.wish.expect_unnamed(asked.chain(self.shown.ids.iter().map(String::as_str)))?;
+        if let Some(vaults) = read::vaults(config).await? {
+            for (log, named) in &self.shown.named {
+                let known = vaults.of(log).resolve(&named.iter().copied().collect()).await?;
+                self.wish.expect_unnamed(known.iter().map(|entry| entry.id.as_str()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An erasure may have been finished since the vault was read; whoever it took is not shown after it.
+    async fn expect_still_there(&self, config: &Config) -> anyhow::Result<()> {
+        let Some(vaults) = read::vaults(config).await? else { return Ok(()) };
+        let persons: Vec<[u8; 16]> = self.wish.persons.iter().filter_map(|person| parse_pseudonym(person)).collect();
+        for log in &self.shown.logs {
+            let asked = "nothing is shown, because what was erased meanwhile cannot be told; ask again";
+            let state = vaults.of(log).stored_state().await.context(asked)?;
+            let mut said = self.shown.places.iter().filter(|(of, ..)| of == log);
+            if said.any(|(_, seal, id)| state.means(*seal, *id)) || persons.iter().any(|person| state.persons.contains(person)) {
+                bail!("nothing is shown, because part of it was erased while it was read; ask again for what is left")
+            }
+        }
+        Ok(())
+    }
 }
 
 fn unrecorded(why: &str) -> anyhow::Result<()> {

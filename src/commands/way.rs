@@ -1,6 +1,7 @@
 //! Who does what only the log's one writer can: the running `serve`, asked over its API port, or, where none runs, this process as the
 //! writer. An erasure and the record of a reading go this way.
 
+mod server;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,31 +11,34 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::net::TcpStream;
 
-use crate::access;
-use crate::api::{self, Act, Challenge, Proofs};
+use crate::access::{self, AccessError};
+use crate::api::{self, Act, Whose};
 use crate::cli::ClientArgs;
 use crate::clock::SystemClock;
 use crate::config::{Config, Listener};
 use crate::erase::{self, Outcome, Sealed};
-use crate::query::story::clean;
 use crate::seal::keys::KeyError;
 use crate::serve::keys::load_vault_key;
-use crate::serve::{Promise, Writer};
-use crate::vault::VaultKey;
+use crate::serve::{Promise, ServeError, Writer};
+use crate::worm;
+use server::{Refused, Server, body_of};
 use tls::{Identity, client_config};
 
-/// An erasure reads all evidence, so it takes its time; that the other end is there at all shows earlier.
-const ERASED_WITHIN: Duration = Duration::from_secs(3600);
-/// A reading is one seal; longer than a writer waits for one.
-const RECORDED_WITHIN: Duration = Duration::from_secs(60);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Longest answer of a probe, bytes.
+const HEALTH_BYTES_MAX: usize = 4096;
 
 /// Who does it.
 pub(super) enum Way {
     /// A running `serve`.
-    Server { http: reqwest::Client, url: String, key: Box<VaultKey> },
+    Server(Box<Server>),
     /// This process.
     Own(Box<Writer>),
+}
+
+/// Whether an act was refused because of what was asked for.
+pub(super) fn is_refusal(error: &anyhow::Error) -> bool {
+    error.is::<Refused>() || matches!(error.downcast_ref(), Some(AccessError::Wrong(_)))
 }
 
 impl Way {
@@ -72,11 +76,11 @@ impl Way {
             other => other?,
         };
         let identity = client.client_cert.as_deref().zip(client.client_key.as_deref()).map(|(cert, key)| Identity { cert, key });
-        let way = Way::Server { http: http(&config.api, identity)?, url: url(&config.api), key: Box::new(key) };
+        let (http, url) = (http(&config.api, identity)?, url(&config.api));
         if !listens(&config.api).await {
             return Ok(None);
         }
-        way.expect_spanseal(&config.api).await?;
+        expect_spanseal(&http, &url, &config.api).await?;
         let unread = match act {
             Act::Erase => !config.api.is_in_the_clear(),
             // It names nobody but who reads, and does not leave this machine where the port is open on all its addresses.
@@ -93,33 +97,10 @@ impl Way {
                 config.api.endpoint
             );
         }
-        Ok(Some(way))
-    }
-
-    /// Somebody listens. Whoever is no spanseal, or does not let this process in, is an error: it might be the log's writer.
-    async fn expect_spanseal(&self, api: &Listener) -> anyhow::Result<()> {
-        let Way::Server { http, url, .. } = self else { return Ok(()) };
-        let asked = http.get(format!("{url}/healthz")).timeout(CONNECT_WITHIN).send().await;
-        match asked {
-            Ok(response) => {
-                let said = response.text().await.unwrap_or_default();
-                if said.trim() == api::HEALTHY {
-                    return Ok(());
-                }
-                bail!("something else than spanseal answers at {url} (`api.endpoint`); stop it, or configure another port")
-            }
-            Err(error) => Err(error.without_url()).with_context(|| {
-                let advice = match &api.tls {
-                    Some(tls) if tls.client_ca_file.is_some() => {
-                        ": it asks for a client certificate of the authority in `api.tls.client_ca_file`; give one with --client-cert and \
-                         --client-key"
-                    }
-                    Some(_) => ": if `api.tls.cert_file` was renewed since `serve` started, start it again",
-                    None => "",
-                };
-                format!("what listens at {url} (`api.endpoint`) does not answer as spanseal does{advice}")
-            }),
-        }
+        let store = worm::open(&config.store.url, &config.store.options()).await?;
+        let whose = Whose::of(store.as_ref(), &config.log.name, &config.log.origin).await?;
+        let whose = whose.ok_or_else(|| ServeError::NoLog { log: config.log.name.clone(), store: store.describe() })?;
+        Ok(Some(Way::Server(Box::new(Server { http, url, key, whose }))))
     }
 
     /// Has an erasure done.
@@ -129,7 +110,7 @@ impl Way {
                 let eraser = writer.eraser.as_ref().context("this log has no vault")?;
                 Ok(eraser.erase(wish).await?)
             }
-            Way::Server { http, url, key } => ask(http, url, (Act::Erase, key, "whom to erase"), wish).await,
+            Way::Server(server) => server.ask(Act::Erase, wish).await,
         }
     }
 
@@ -140,58 +121,42 @@ impl Way {
                 let recorder = writer.recorder.as_ref().context("this log has no vault")?;
                 Ok(recorder.record(wish).await?)
             }
-            Way::Server { http, url, key } => ask(http, url, (Act::Access, key, "who reads what"), wish).await,
+            Way::Server(server) => server.ask(Act::Access, wish).await,
         }
     }
 
     /// Lets a log that was opened here go.
     pub(super) async fn close(self) -> anyhow::Result<()> {
         match self {
-            Way::Server { .. } => Ok(()),
+            Way::Server(_) => Ok(()),
             Way::Own(writer) => Ok(writer.close().await?),
         }
     }
 }
 
-/// Asks a server for an act, after it has shown that it has the vault key; until then it is not told `what`.
-async fn ask<T: serde::de::DeserializeOwned>(
-    http: &reqwest::Client,
-    url: &str,
-    (act, key, what): (Act, &VaultKey, &str),
-    wish: &impl serde::Serialize,
-) -> anyhow::Result<T> {
-    let path = format!("{url}{}", act.path());
-    let proofs = Proofs::new(key, act).context("no proof can be made of the vault key")?;
-    let own = api::nonce().context("the operating system gives no random bytes")?;
-    let first = http.get(&path).header(api::NONCE, hex::encode(own)).timeout(CONNECT_WITHIN);
-    let challenge: Challenge = answer_of(url, first).await?;
-    let server = api::parse_nonce(&challenge.nonce).filter(|server| proofs.is_server(&own, server, &challenge.proof));
-    let Some(server) = server else {
-        bail!(
-            "what answers at {url} (`api.endpoint`) does not show that it has the vault key of this configuration \
-             (`content.vault.key_file`), so it was not told {what}; find out what listens there"
-        )
-    };
-    let request = serde_json::to_vec(wish)?;
-    let proof = proofs.of_asker(&server, &request);
-    let second = http.post(&path).header(api::NONCE, challenge.nonce).header(api::PROOF, proof);
-    let within = match act {
-        Act::Erase => ERASED_WITHIN,
-        Act::Access => RECORDED_WITHIN,
-    };
-    answer_of(url, second.body(request).timeout(within)).await
-}
-
-/// What is answered, or the refusal as an error.
-async fn answer_of<T: serde::de::DeserializeOwned>(url: &str, request: reqwest::RequestBuilder) -> anyhow::Result<T> {
-    let response = request.send().await.map_err(reqwest::Error::without_url).with_context(|| format!("{url} did not answer; ask again"))?;
-    let (status, body) = (response.status(), response.bytes().await.map_err(reqwest::Error::without_url)?);
-    if status.is_success() {
-        return serde_json::from_slice(&body).with_context(|| format!("the answer of {url} is of another version of spanseal"));
+/// Somebody listens. Whoever is no spanseal, or does not let this process in, is an error: it might be the log's writer.
+async fn expect_spanseal(http: &reqwest::Client, url: &str, api: &Listener) -> anyhow::Result<()> {
+    let asked = http.get(format!("{url}/healthz")).timeout(CONNECT_WITHIN).send().await;
+    match asked {
+        Ok(mut response) => {
+            let said = body_of(&mut response, HEALTH_BYTES_MAX).await.unwrap_or_default();
+            if said.trim_ascii() == api::HEALTHY.as_bytes() {
+                return Ok(());
+            }
+            bail!("something else than spanseal answers at {url} (`api.endpoint`); stop it, or configure another port")
+        }
+        Err(error) => Err(error.without_url()).with_context(|| {
+            let advice = match &api.tls {
+                Some(tls) if tls.client_ca_file.is_some() => {
+                    ": it asks for a client certificate of the authority in `api.tls.client_ca_file`; give one with --client-cert and \
+                     --client-key"
+                }
+                Some(_) => ": if `api.tls.cert_file` was renewed since `serve` started, start it again",
+                None => "",
+            };
+            format!("what listens at {url} (`api.endpoint`) does not answer as spanseal does{advice}")
+        }),
     }
-    let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
-    let said = said.as_ref().and_then(|said| said.get("error")?.as_str());
-    bail!("{} (from the running spanseal at {url})", clean(said.unwrap_or("it refused without a word")))
 }
 
 /// The address by which the API is reached from here.

@@ -157,6 +157,10 @@ impl Eraser {
             Some(by) => Some(self.known(by, wish, (&forms, &entries)).await?),
             None => None,
         };
+        // A record of our own making, say, or one that said nothing.
+        if matches!(target, Target::Record(_)) && plan.records.is_empty() {
+            return Ok(plan.outcome(forms, 0));
+        }
         let already = if entries.is_empty() && !plan.is_empty() { self.already(&target, &plan, &forms).await? } else { Vec::new() };
         if wish.dry_run || !already.is_empty() || plan.is_empty() && entries.is_empty() {
             let persons = u64::try_from(entries.len()).unwrap_or(u64::MAX);

@@ -81,6 +81,23 @@ pub enum ServeError {
         /// Where it is not.
         store: String,
     },
+    /// A command may not choose how the log is written.
+    #[error(
+        "this configuration differs from the one on record, under which the log `{log}` is written, in {members}, and only `serve` changes \
+         that: give the configuration that `serve` is started with, or start `serve` with this one first"
+    )]
+    OtherConfiguration {
+        /// Its name.
+        log: String,
+        /// In what.
+        members: String,
+    },
+    /// Nothing says how the log is written.
+    #[error("the log `{log}` has no record of a configuration in force that could be read; start `serve`, which writes one")]
+    Unconfigured {
+        /// Its name.
+        log: String,
+    },
     /// Another process seems to write the log.
     #[error(
         "the newest seal of the log `{log}` promises another by {by}, so a `serve` seems to write it, though none answers at `api.endpoint`: \

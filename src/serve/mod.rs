@@ -6,6 +6,7 @@
 mod error;
 mod keeper;
 pub mod keys;
+mod on_record;
 mod ports;
 mod start;
 pub mod vault;

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::bind;
 use super::error::ServeError;
 use super::keeper::{Keeper, Today};
-use super::writer::{ANSWER_WITHIN, Prepared, Writer};
-use crate::api::{self, Act, Acts, Api, Standing};
+use super::writer::{ANSWER_WITHIN, Prepared, Under, Writer};
+use crate::api::{self, Act, Acts, Api, Standing, Whose};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
@@ -97,7 +97,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
 
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
-    let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref()).await?;
+    let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref(), Under::Own).await?;
     let made = std::mem::take(&mut prepared.made);
     let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
 
@@ -125,6 +125,8 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let keeping = prepared.vault.clone();
     let opened = Instant::now();
     let Writer { sealer, task, eraser, recorder } = Box::pin(prepared.open(config, Arc::clone(&clock), pool.clone())).await?;
+    let whose = Whose::of(store.as_ref(), &config.log.name, &config.log.origin).await?;
+    let whose = whose.ok_or_else(|| ServeError::NoLog { log: config.log.name.clone(), store: store.describe() })?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
     metrics.register(sealing.clone());
     let received = Arc::<ReceiveMetrics>::default();
@@ -186,7 +188,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     };
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
-    acts.opened(eraser, recorder);
+    acts.opened(whose, eraser, recorder);
     Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, stamping, witnesses, exporter })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::on_record::on_record;
 use super::vault::{Log, Place};
 use super::{ServeError, keys, no_object_lock};
 use crate::access::Recorder;
@@ -45,6 +46,15 @@ pub enum Promise {
     Ignored,
 }
 
+/// Under which configuration a writer seals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Under {
+    /// Its own, which is recorded where it is a new one.
+    Own,
+    /// The one on record ([`on_record`]).
+    OnRecord,
+}
+
 /// A writer at work.
 #[derive(Debug)]
 pub struct Writer {
@@ -60,13 +70,17 @@ pub struct Writer {
 
 impl Prepared {
     /// Checks store, vault and keys; makes keys that are missing, where that is right.
-    pub(super) async fn new(config: &Config, store: Arc<dyn WormStore>, clock: &dyn Clock) -> Result<Self, ServeError> {
+    pub(super) async fn new(config: &Config, store: Arc<dyn WormStore>, clock: &dyn Clock, under: Under) -> Result<Self, ServeError> {
         check_store(config, store.as_ref()).await?;
         check_room(config, store.as_ref()).await?;
         let place = Place::find(config).await?;
         let keys::Keys { log: mut keys, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
         let identity = IdentityKey::new(*identity.0);
-        let configuration = config.sealed_text(identity.id());
+        let own = config.sealed_text(identity.id());
+        let configuration = match under {
+            Under::Own => own,
+            Under::OnRecord => Box::pin(on_record(config, &store, &mut key, clock, own)).await?,
+        };
         let vault = match place {
             Some(place) => {
                 let log = Log { store: &store, keys: &mut keys, configuration: &configuration, clock };
@@ -160,13 +174,14 @@ fn identity_mode(config: &Config) -> IdentityMode {
 }
 
 impl Writer {
-    /// Opens the log of a configuration while no `serve` runs. A log that does not exist is not made.
+    /// Opens the log of a configuration while no `serve` runs. A log that does not exist is not made, and one that does goes on under the
+    /// configuration on record.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>, promise: Promise) -> Result<Self, ServeError> {
         let store = worm::open(&config.store.url, &config.store.options()).await?;
         if !keys::log_exists(store.as_ref(), &config.log.name).await? {
             return Err(ServeError::NoLog { log: config.log.name.clone(), store: store.describe() });
         }
-        let mut prepared = Prepared::new(config, store, clock.as_ref()).await?;
+        let mut prepared = Prepared::new(config, store, clock.as_ref(), Under::OnRecord).await?;
         if promise == Promise::Respected && matches!(config.store.url, StoreUrl::S3 { .. }) {
             prepared.expect_no_other(config, clock.as_ref()).await?;
         }
