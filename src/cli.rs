@@ -266,6 +266,9 @@ pub struct VerifyArgs {
     /// A checkpoint kept from earlier (or a proof, which holds one): show that the log extends it
     #[arg(long, value_name = "FILE", value_parser = parse_checkpoint)]
     pub since_checkpoint: Option<UnverifiedCheckpoint>,
+    /// A checkpoint kept from an earlier verification: verify only what came after it, and that the log extends it
+    #[arg(long, value_name = "FILE", value_parser = parse_checkpoint, conflicts_with_all = ["since_checkpoint", "from"])]
+    pub resume_from: Option<UnverifiedCheckpoint>,
     /// Witnesses to trust.
     #[command(flatten)]
     pub trust: TrustArgs,

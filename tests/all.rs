@@ -42,6 +42,8 @@ mod simulation;
 mod tidy;
 mod tiles;
 mod tamper;
+mod tamper_matrix;
+mod verify_bounds;
 mod timestamps;
 mod vault_bucket;
 mod vault_damage;

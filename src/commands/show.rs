@@ -13,7 +13,7 @@ use crate::query::log::KeySource;
 use crate::query::opening::{Erasures, is_apart};
 use crate::query::person::Names;
 use crate::query::scan::{Answer, Request};
-use crate::query::story::{Trust, tell};
+use crate::query::story::{Trust, tell, whole};
 use crate::worm::WormStore;
 
 /// Runs it.
@@ -33,6 +33,8 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
     complete &= all;
     let trust = Trust { key: key_source(&answer), complete, flags: &flags(global) };
     let mut story = tell(&answer.hits, &asked, trust, &erasures);
+    let searched = |trace: &str| request.filter.related.iter().any(|id| id == trace);
+    story.insert(whole(&answer.hits, searched, complete));
     let mut shown = Shown::default();
     if args.identities {
         let found = content::identities(config, &store, &answer.hits, (&story, &request.trusted)).await?;

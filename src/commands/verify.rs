@@ -43,6 +43,10 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
         progress: Some(&show),
         ..Options::new(SystemClock.now().ceil_seconds())
     };
+    let options = match args.resume_from {
+        Some(kept) => options.resumed(kept),
+        None => options,
+    };
     let report = verify(store.as_ref(), &options).await;
     bar.finish_and_clear();
     output::answer(&if args.json { report.to_json() + "\n" } else { report.to_text() })?;

@@ -203,6 +203,8 @@ fn check_consistency(old: TreeSize, old_root: RootHash, new: TreeSize, new_root:
 }
 
 #[cfg(test)]
+mod exhaustive;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -148,7 +148,7 @@ impl NoteSigner {
     }
 
     /// One line of a note: this key's signature over `text`.
-    pub(crate) fn signature_line(&self, text: &str) -> String {
+    pub fn signature_line(&self, text: &str) -> String {
         signature_line(&self.verifier, &self.signature(text.as_bytes()))
     }
 

@@ -14,6 +14,7 @@ use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
 
 use super::chain::{Chain, Fetched, fetch, missing};
+use super::completeness::{GapKind, Tally};
 use super::configuration::Configurations;
 use super::cosignatures::{Cosigned, Strangers};
 use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
@@ -58,6 +59,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     walk.begin();
     walk.read_published().await;
     let mut seals = 0_u64;
+    let mut tally = Tally::default();
     match walk.start().await {
         Err(error) => walk.sink.unchecked("seals/", None, error),
         Ok(None) => walk.sink.unchecked("seals/", None, "no seal lies in the range that was asked for"),
@@ -75,6 +77,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                 total.sink.merge(outcome.sink);
                 cosigned::take(outcome.said, &mut cosigned, &mut strangers);
                 if let Some(read) = outcome.read {
+                    tally.seal(&read.statement, read.complete, outcome.sources);
                     configurations.judge(read, &mut total.sink);
                 }
                 if let Some(progress) = options.progress {
@@ -96,8 +99,9 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         walk.sink.unchecked("seals/", None, why);
     }
     let key = walk.trust();
-    let Walk { chain, mut sink, log_file, newest, covered, .. } = walk;
+    let Walk { chain, mut sink, log_file, newest, covered, resumed, tally: passed, .. } = walk;
     sink.merge(total.sink);
+    tally.merge_gaps(passed);
     let origin = chain.keys_seen.first().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
     let report = LogReport {
         origin,
@@ -106,6 +110,8 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         segments: total.segments,
         records: total.records,
         bytes: total.bytes,
+        completeness: tally.end(&sink),
+        resumed,
         timestamped,
         name: log.to_owned(),
         covered,
@@ -209,6 +215,10 @@ struct Walk<'a> {
     dated_ahead: Option<(Doubt, u64, u64)>,
     not_worm: u64,
     worm: u64,
+    /// Gaps between seals.
+    tally: Tally,
+    /// First seal read again, where all before rests on an earlier verification.
+    resumed: Option<u64>,
     /// Behind `to`: only the chain of keys is still followed.
     beyond: bool,
     /// The listing broke off: nothing is said about the end.
@@ -242,6 +252,8 @@ impl<'a> Walk<'a> {
             dated_ahead: None,
             not_worm: 0,
             worm: 0,
+            tally: Tally::default(),
+            resumed: None,
             beyond: false,
             stopped: false,
         }
@@ -262,7 +274,8 @@ impl<'a> Walk<'a> {
     /// key of that place must be found by announced changes. `None`: nothing lies in the range.
     async fn start(&mut self) -> Result<Option<u64>, ReadError> {
         let Scene { store, log, .. } = self.scene;
-        self.from = match self.options.from {
+        let resumed = self.kept.as_ref().filter(|_| self.options.resume).map(|kept| Bound::Seal(kept.last().unwrap_or(0)));
+        self.from = match resumed.or(self.options.from) {
             // Where a time lies is known from verified seals alone: whoever can write to the store could move it otherwise.
             // KNOWN GAP: a range of time reads every seal before it (one small object each), though not their segments.
             None | Some(Bound::Time(_)) => 0,
@@ -285,7 +298,7 @@ impl<'a> Walk<'a> {
             start = if opens { start } else { 0 };
         }
         self.expected = start;
-        self.tiles = self.options.from.is_none().then(Tiles::default);
+        self.tiles = (self.from == 0 && (self.options.from.is_none() || resumed.is_some())).then(Tiles::default);
         Ok(Some(start))
     }
 
@@ -307,6 +320,7 @@ impl<'a> Walk<'a> {
             self.tiles = None;
             let (first, last) = (self.expected, index - 1);
             self.sink.finding(missing(&seal_object(first), first, last).found("nothing"));
+            self.tally.gap(GapKind::SealMissing, index - self.expected, Some((first, last)));
         }
         self.expected = index.saturating_add(1);
         let mut found = Sink::default();
@@ -320,7 +334,7 @@ impl<'a> Walk<'a> {
         {
             self.beyond = true;
         }
-        let early = match (self.options.from, &standing) {
+        let early = match (self.options.from.filter(|_| !self.options.resume || self.kept.is_none()), &standing) {
             (Some(Bound::Time(from)), Some(standing)) => standing.seal.statement.sealed_at < from,
             _ => index < self.from,
         };
@@ -335,6 +349,7 @@ impl<'a> Walk<'a> {
         }
         self.sink.merge(found);
         let Some(standing) = standing else {
+            self.tally.gap(GapKind::SealMissing, 1, Some((index, index)));
             self.tiles = None;
             return Step::Next;
         };
@@ -382,12 +397,14 @@ impl<'a> Walk<'a> {
         if let Some(before) = before.map(|b| &b.statement) {
             if let Some(by) = before.next_by.filter(|by| statement.sealed_at > *by) {
                 self.sink.note(silence(&object, statement.index, before.sealed_at, by, &statement.sealed_at.to_string()));
+                self.tally.gap(GapKind::Silence, 1, Some((statement.index, statement.index)));
             }
             if before.started != statement.started {
                 let meaning = "The writer was started anew before this seal: the counts of what was received before the start may be short. \
                                What is sealed is complete.";
                 let item = Item::new(Kind::Restart, &object, meaning).seal(statement.index);
                 self.sink.note(item.found(format!("started {}, before it {}", statement.started, before.started)).intact());
+                self.tally.gap(GapKind::Restart, 1, Some((statement.index, statement.index)));
             }
         }
         if statement.not_worm {
@@ -486,6 +503,7 @@ impl<'a> Walk<'a> {
             && let Some(by) = newest.next_by.filter(|by| *by < now)
         {
             self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, "none until now"));
+            self.tally.gap(GapKind::Silence, 1, Some((newest.index, newest.index)));
         }
         self.end_ahead();
         if let Some(tiles) = &self.tiles {

@@ -8,6 +8,7 @@
 //! by pages, by the segments in work and by the seals that wait behind them, not by the length of the log.
 
 mod chain;
+mod completeness;
 mod configuration;
 mod cosignatures;
 mod doubt;
@@ -24,6 +25,7 @@ mod stamped_at;
 mod stamps;
 mod tiles;
 
+pub use completeness::{Completeness, Gap, GapKind, Source, Sums};
 pub use configuration::Configuration;
 pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
@@ -69,6 +71,8 @@ pub struct Options<'a> {
     pub to: Option<Bound>,
     /// A checkpoint that the auditor kept from earlier: the log that it names must hold its tree as a beginning.
     pub since: Option<UnverifiedCheckpoint>,
+    /// Of the log of `since`, what that checkpoint covers was verified before: begin with its last seal. `from` does not count there.
+    pub resume: bool,
     /// Roots of the time stamping authorities that the auditor trusts; without any, time stamps are not checked.
     pub tsa_roots: Roots,
     /// Witnesses whose keys the auditor brings: nobody else's cosignature counts.
@@ -93,6 +97,7 @@ impl Options<'_> {
             from: None,
             to: None,
             since: None,
+            resume: false,
             tsa_roots: Roots::default(),
             witnesses: Vec::new(),
             quorum: None,
@@ -100,6 +105,14 @@ impl Options<'_> {
             concurrency: CONCURRENCY,
             progress: None,
         }
+    }
+}
+
+impl Options<'_> {
+    /// Goes on where an earlier verification ended, whose checkpoint the auditor kept.
+    #[must_use]
+    pub fn resumed(self, kept: UnverifiedCheckpoint) -> Self {
+        Options { since: Some(kept), resume: true, ..self }
     }
 }
 
@@ -112,6 +125,7 @@ impl fmt::Debug for Options<'_> {
             .field("from", &self.from)
             .field("to", &self.to)
             .field("since", &self.since.as_ref().map(|s| s.checkpoint.size))
+            .field("resume", &self.resume)
             .field("witnesses", &self.witnesses)
             .field("quorum", &self.quorum)
             .field("now", &self.now)

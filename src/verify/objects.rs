@@ -1,6 +1,8 @@
 //! One true seal's objects: its own versions and lock, those of the tiles that it completes, and each segment that it names, from locator
 //! to records.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::configuration;
@@ -60,6 +62,8 @@ pub(super) struct Outcome {
     pub(super) bytes: u64,
     pub(super) locks_read: u64,
     pub(super) locks_unread: u64,
+    /// Records by the service that they name.
+    pub(super) sources: BTreeMap<Option<String>, u64>,
 }
 
 /// Reads the locks of one seal and its tiles, checks its segments and counts.
@@ -98,6 +102,9 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
                 control += contents.control;
                 records += contents.records;
                 other += contents.other_schema;
+                for (service, records) in contents.sources {
+                    *out.sources.entry(service).or_default() += records;
+                }
                 recorded.extend(contents.configuration);
             }
             None => complete = false,

@@ -10,6 +10,7 @@ pub use kind::Kind;
 
 use serde::Serialize;
 
+use super::completeness::Completeness;
 use super::cosignatures::Cosigned;
 use super::stamps::Timestamped;
 
@@ -135,6 +136,11 @@ impl Item {
         self
     }
 
+    /// Whether it says that the evidence is still there.
+    pub(super) fn is_intact(&self) -> bool {
+        self.evidence == Some(Evidence::Intact)
+    }
+
     pub(super) fn intact(mut self) -> Self {
         self.evidence = Some(Evidence::Intact);
         self
@@ -173,6 +179,12 @@ impl Sink {
     /// Whether something stands here that keeps a verdict from being `verified`.
     pub(super) fn says_why(&self) -> bool {
         !self.findings.is_empty() || !self.unchecked.is_empty()
+    }
+
+    /// How many findings are of this sort, and how many things could not be checked. What a report no longer keeps counts as well.
+    pub(super) fn count(&self, sort: impl Fn(&Item) -> bool) -> u64 {
+        let kept = self.findings.iter().filter(|item| sort(item)).count() + self.unchecked.len();
+        u64::try_from(kept).unwrap_or(u64::MAX).saturating_add(self.findings_more).saturating_add(self.unchecked_more)
     }
 
     pub(super) fn merge(&mut self, other: Sink) {
@@ -227,6 +239,8 @@ pub struct LogReport {
     pub records: u64,
     /// Stored bytes of those segments.
     pub bytes: u64,
+    /// Whether what reached the log is all there, as far as what was sealed can tell.
+    pub completeness: Completeness,
     /// How far it is time stamped by authorities that the auditor trusts; absent where no such token was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamped: Option<Timestamped>,
@@ -239,6 +253,9 @@ pub struct LogReport {
     /// First and last seal covered.
     #[serde(skip)]
     pub covered: Option<(u64, u64)>,
+    /// The seals before this one were not read: what is said of them rests on the verification by which the auditor kept a checkpoint.
+    #[serde(skip)]
+    pub resumed: Option<u64>,
 }
 
 /// The whole answer.
@@ -337,7 +354,7 @@ mod tests {
         let members: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(members, ["verdict", "key", "locks", "logs", "findings", "notes"]);
         let members: Vec<_> = json["logs"][0].as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["origin", "tree_size", "seals", "segments", "records", "bytes"]);
+        assert_eq!(members, ["origin", "tree_size", "seals", "segments", "records", "bytes", "completeness"]);
         assert!(json["logs"][0]["seals"].is_u64());
         let expected = serde_json::json!({"kind": "seal_missing", "log": "log", "object": "seals/1", "seal": 1,
             "expected": "a", "found": "b", "meaning": "gone", "evidence": "lost"});

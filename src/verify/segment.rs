@@ -3,6 +3,7 @@
 //! Bytes come from outside: nothing is believed before it is counted (`tlog::segment` limits frame, window, decoded size and line length).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::configuration::Configuration;
 use crate::clock::UnixNanos;
@@ -49,7 +50,13 @@ pub struct Contents {
     pub wrong_class: Option<(u64, String)>,
     /// What the last `config_change` record says is in force from then on.
     pub configuration: Option<Configuration>,
+    /// Records of our schema that are not of signal `control`, by their `source.service`. Bounded: those of names beyond the first
+    /// 1,000 stand where no name does.
+    pub sources: BTreeMap<Option<String>, u64>,
 }
+
+/// Most services that one segment tells apart. 1,000 names of 256 bytes are 256 KB.
+const SOURCES_MAX: usize = 1000;
 
 /// Decodes and checks stored bytes; `each` sees every line (without newline) with its leaf hash.
 pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8], LeafHash)) -> Result<Contents, SegmentError> {
@@ -62,6 +69,7 @@ pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8],
         other_schema: 0,
         wrong_class: None,
         configuration: None,
+        sources: BTreeMap::new(),
     };
     each_line(stored, |index, line| {
         let leaf = leaf_hash(line);
@@ -79,6 +87,7 @@ pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8],
         other_schema: lines.other_schema,
         wrong_class: lines.wrong_class,
         configuration: lines.configuration,
+        sources: lines.sources,
     })
 }
 
@@ -91,6 +100,7 @@ struct Lines<'a> {
     other_schema: u64,
     wrong_class: Option<(u64, String)>,
     configuration: Option<Configuration>,
+    sources: BTreeMap<Option<String>, u64>,
 }
 
 impl Lines<'_> {
@@ -110,6 +120,8 @@ impl Lines<'_> {
             self.control += 1;
             // Telemetry cannot make control records, so what stands in one is the writer's own word.
             self.configuration = Configuration::of(&record).or(self.configuration.take());
+        } else {
+            self.source(record.path("source.service").and_then(Json::as_str));
         }
         if let Some(received) = received.filter(|at| self.received.is_none_or(|(_, latest)| *at > latest)) {
             self.received = Some((index, received));
@@ -122,6 +134,16 @@ impl Lines<'_> {
             self.wrong_class = Some((index, class.to_owned()));
         }
         Ok(())
+    }
+}
+
+impl Lines<'_> {
+    fn source(&mut self, service: Option<&str>) {
+        let mut service = service.map(str::to_owned);
+        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&service) {
+            service = None;
+        }
+        *self.sources.entry(service).or_default() += 1;
     }
 }
 

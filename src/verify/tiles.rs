@@ -3,6 +3,8 @@
 //!
 //! Source: C2SP tlog-tiles@v1.0.0, "Merkle Tree" and "Log Entries".
 
+use bytes::Bytes;
+
 use super::objects::Scene;
 use super::report::{Item, Kind, Sink};
 use crate::tlog::merkle::leaf_hash;
@@ -60,10 +62,19 @@ impl Tiles {
         object: String,
         limit: u64,
         sink: &mut Sink,
-        is_right: impl FnOnce(&[u8]) -> bool,
+        is_right: impl Fn(&[u8]) -> bool,
     ) -> Option<String> {
         match scene.store.get(&below(scene.log, &object), None, limit).await {
-            Ok(None) => self.absent += 1,
+            Ok(None) => match hidden(scene, &object, limit).await {
+                Ok(Some(bytes)) if is_right(&bytes) => {
+                    self.present += 1;
+                    let meaning = "Somebody issued a DELETE: standard tlog clients no longer see this tile, but its locked version is still there \
+                                   and was compared. Remove the delete marker and find out who sent the DELETE.";
+                    sink.finding(Item::new(Kind::Hidden, object, meaning).expected("no delete marker").intact());
+                }
+                Ok(_) => self.absent += 1,
+                Err(error) => sink.unchecked(&object, None, error),
+            },
             Ok(Some(bytes)) if is_right(&bytes) => {
                 self.present += 1;
                 return Some(object);
@@ -98,5 +109,21 @@ impl Tiles {
             let found = format!("{} absent, {} as the seals give them", self.absent, self.present);
             sink.note(Item::new(Kind::TileAbsent, "tile/", meaning).found(found).intact());
         }
+    }
+}
+
+/// What a delete marker hides: the oldest version of a tile that nobody sees, where it is locked. A marker over what is not locked, a partial
+/// tile, is nothing to speak of: the writer makes it anew.
+async fn hidden(scene: Scene<'_>, object: &str, limit: u64) -> Result<Option<Bytes>, ReadError> {
+    if !scene.store.versioned() {
+        return Ok(None);
+    }
+    let key = below(scene.log, object);
+    let versions = scene.store.versions(&key).await?;
+    let Some(oldest) = versions.iter().rev().find(|v| !v.is_delete_marker) else { return Ok(None) };
+    let locked = scene.store.head(&key, oldest.id.as_ref()).await?.and_then(|head| head.lock);
+    match locked.filter(|lock| lock.retain_until > scene.now) {
+        Some(_) => scene.store.get(&key, oldest.id.as_ref(), limit).await,
+        None => Ok(None),
     }
 }

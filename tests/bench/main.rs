@@ -24,6 +24,7 @@ mod load;
 mod process;
 mod reference;
 mod vault_s3;
+mod verify;
 
 use std::path::Path;
 use std::time::Duration;
@@ -56,6 +57,8 @@ fn main() {
         Some("promote") => discard::promote_alone(),
         // Requests and bytes of a vault in a bucket: counts, so the machine does not matter.
         Some("vault-s3") => vault_s3::measure(),
+        // Records a second and core, and what SHA-256 and zstd take of it.
+        Some("verify") => verify::measure(),
         // `cargo bench -- ai` measures one load only.
         Some(word) if Mix::named(word).is_some() => measure(Mix::named(word).as_slice()),
         // `cargo bench` passes `--bench`.

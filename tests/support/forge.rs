@@ -183,15 +183,39 @@ impl Forge {
         self.commit(self.sign(statement)).await;
     }
 
-    /// The checkpoint, and the partial tiles of its size (fewer than 256 seals).
+    /// The checkpoint, and the tiles of its size (at most 65,535 seals).
     pub async fn publish(&self) {
-        let size = self.seals.len();
-        let leaves: Vec<u8> = self.seals.iter().flat_map(|s| s.leaf().0.0).collect();
         let length = |s: &SealFile| u16::try_from(s.entry.len()).unwrap().to_be_bytes();
-        let entries: Vec<u8> = self.seals.iter().flat_map(|s| [&length(s)[..], &s.entry].concat()).collect();
-        self.put(&below(LOG, &format!("tile/0/000.p/{size}")), leaves).await;
-        self.put(&below(LOG, &format!("tile/entries/000.p/{size}")), entries).await;
+        let name = |number: usize, width: usize| if width == 256 { format!("{number:03}") } else { format!("{number:03}.p/{width}") };
+        let mut above = Vec::new();
+        for (number, seals) in self.seals.chunks(256).enumerate() {
+            let leaves: Vec<LeafHash> = seals.iter().map(SealFile::leaf).collect();
+            let hashes: Vec<u8> = leaves.iter().flat_map(|leaf| leaf.0.0).collect();
+            let entries: Vec<u8> = seals.iter().flat_map(|s| [&length(s)[..], &s.entry].concat()).collect();
+            let place = name(number, seals.len());
+            self.put(&below(LOG, &format!("tile/0/{place}")), hashes).await;
+            self.put(&below(LOG, &format!("tile/entries/{place}")), entries).await;
+            if seals.len() == 256 {
+                above.extend(root_of(&leaves).0.0);
+            }
+        }
+        if !above.is_empty() {
+            self.put(&below(LOG, &format!("tile/1/{}", name(0, above.len() / 32))), above).await;
+        }
         self.put(&checkpoint_key(LOG), self.seals.last().unwrap().checkpoint.clone()).await;
+    }
+
+    /// The same log in a store of its own.
+    pub fn copy(&self) -> Forge {
+        Forge {
+            store: self.store.copy(),
+            clock: self.clock.clone(),
+            signer: NoteSigner::new(ORIGIN, &[3; 32]).unwrap(),
+            range: self.range.clone(),
+            previous: self.previous,
+            seals: self.seals.clone(),
+            locks: self.locks,
+        }
     }
 
     pub fn checkpoint_at(&self, size: u64) -> String {

@@ -11,12 +11,14 @@ mod people;
 mod phrases;
 mod review;
 mod short;
+mod whole;
 mod words;
 
 pub(super) use change::in_a_cell;
 pub use evidence::member_in_words;
 pub(super) use evidence::out_of_range;
 pub(super) use review::is_done;
+pub use whole::whole;
 pub use words::{clean, erased, list, sentence};
 
 use super::log::KeySource;

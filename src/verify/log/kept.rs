@@ -24,7 +24,7 @@ impl Kept {
     }
 
     /// The last seal of its tree; `None` for the empty tree.
-    fn last(&self) -> Option<u64> {
+    pub(super) fn last(&self) -> Option<u64> {
         self.checkpoint.checkpoint.size.0.checked_sub(1)
     }
 }
@@ -91,12 +91,21 @@ impl Walk<'_> {
             }
             Some(now) if now == root => {
                 if sound {
-                    let meaning = "The checkpoint that you kept is signed by the log's key, and its tree is the beginning of the log that is \
-                                   here: nothing that it covers was removed or changed since.";
+                    let mut meaning =
+                        "The checkpoint that you kept is signed by the log's key, and its tree is the beginning of the log that is \
+                                       here: no seal that it covers was removed or changed since."
+                            .to_owned();
+                    if (1..=size).contains(&self.from) {
+                        self.resumed = Some(self.from);
+                        meaning.push_str(&format!(
+                            " What seals before {} name was not read again: that it is there, and as signed, rests on the earlier verification.",
+                            self.from
+                        ));
+                    }
                     let tree = self.newest.map_or(0, |newest| newest.saturating_add(1)).max(size);
                     let found = format!("the same root over its first {size} seals, of {tree}");
                     let expected = format!("a log of at least {size} seals with root {}", root.0);
-                    self.sink.note(item(Kind::Extends, meaning.to_owned()).expected(expected).found(found).intact());
+                    self.sink.note(item(Kind::Extends, meaning).expected(expected).found(found).intact());
                 }
             }
             Some(now) => {

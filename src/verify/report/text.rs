@@ -31,6 +31,16 @@ impl Report {
                 "  {}: {range} (tree size {}), {} segments, {} records, {} bytes",
                 log.origin, log.tree_size, log.segments, log.records, log.bytes
             )?;
+            if log.seals > 0 {
+                log.completeness.write_text(out)?;
+            }
+            if let Some(from) = log.resumed {
+                writeln!(
+                    out,
+                    "    resumed: seals before {from} were not read; that they are as signed rests on the verification by which you kept the \
+                     checkpoint"
+                )?;
+            }
             if let Some(stamped) = &log.timestamped {
                 let (up_to, time, authority) = (stamped.up_to, stamped.time, &stamped.authority);
                 writeln!(out, "  time:  the first {up_to} seals existed not later than {time}, by `{authority}`")?;

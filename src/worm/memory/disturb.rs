@@ -1,10 +1,36 @@
 //! What others can do to a bucket, and what only a thief of the disk can: for tamper tests.
 
-use super::{Condition, MemoryStore, ObjectKey, Put, Stored, UnixSeconds, VersionId};
-use crate::worm::Mode;
+use super::{Condition, MemoryStore, ObjectKey, Put, Shared, State, Stored, UnixSeconds, VersionId};
+use crate::worm::{Lock, Mode};
 use bytes::Bytes;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 impl MemoryStore {
+    /// The same objects, versions and locks in a store of their own, without the fault plan: what is done to one is not done to the other.
+    /// Bytes are shared.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let state = {
+            let state = self.state();
+            State { objects: state.objects.clone(), next_id: state.next_id, ..State::default() }
+        };
+        let skew_seconds = AtomicI64::new(self.shared.skew_seconds.load(Ordering::SeqCst));
+        let (options, clock) = (self.shared.options, Arc::clone(&self.shared.clock));
+        MemoryStore::handle(Arc::new(Shared { options, clock, skew_seconds, state: Mutex::new(state) }))
+    }
+
+    /// With the disk in hand: sets or lifts the lock of the newest version, whatever it was.
+    ///
+    /// # Panics
+    /// When there is no such object.
+    pub fn relock(&self, key: &ObjectKey, lock: Option<Lock>) {
+        match self.state().find_mut(key.as_str(), None) {
+            Some(stored) => stored.lock = lock,
+            None => panic!("nothing to lock at `{key}`"),
+        }
+    }
+
     /// A plain DELETE. With versions it always succeeds and hides the object behind a marker, whose id it returns.
     pub fn delete(&self, key: &ObjectKey) -> Option<VersionId> {
         let mut state = self.state();

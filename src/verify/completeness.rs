@@ -1,0 +1,251 @@
+//! Whether what reached a log is all there, as far as what was sealed can tell: sums of the counts, sources, and every gap by its name.
+//!
+//! What never reached the log it cannot know, and it never says so. A gap is not a finding: a writer may be stopped, and a sender may drop.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::report::{Item, Kind, Sink};
+use crate::tlog::seal_file::{Counts, Statement};
+
+/// Most services that are told apart; records of further ones are summed. 1,000 names of 256 bytes are 256 KB.
+const SOURCES_MAX: usize = 1000;
+/// Most services that the text names.
+const SOURCES_SHOWN: usize = 8;
+
+/// In what way something is, or may be, missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapKind {
+    /// Seals of the range are not there, or not what the key signed.
+    SealMissing,
+    /// Seals of which a segment could not be read: gone, also as planned, or not what was sealed.
+    SegmentUnread,
+    /// What was found, or could not be checked, leaves open whether all is there.
+    Unsure,
+    /// Times in which a seal was promised and none was made.
+    Silence,
+    /// Starts of the writer: what it received before and had not sealed is not counted. It was not acknowledged either.
+    Restart,
+    /// Spans and logs that were refused as malformed: their senders were told.
+    Rejected,
+    /// Attributes that senders say they dropped before they sent.
+    DroppedAttributes,
+}
+
+/// What is, or may be, missing in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// In what way.
+    pub kind: GapKind,
+    /// How much: seals, times, starts, spans and logs, attributes.
+    pub count: u64,
+    /// The first seal concerned, where one is.
+    pub first_seal: Option<u64>,
+    /// The last one.
+    pub last_seal: Option<u64>,
+}
+
+/// Records of one service, by its own word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// `source.service`; `None` where a record names none.
+    pub service: Option<String>,
+    /// Its records, without those that the writer made itself.
+    pub records: u64,
+    /// The first seal that holds one.
+    pub first_seal: u64,
+    /// The last.
+    pub last_seal: u64,
+}
+
+/// Sums of what the seals count (`store.md`, "The seal").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    /// Spans received.
+    pub spans: u64,
+    /// Log records received.
+    pub logs: u64,
+    /// Records sealed, without those that the writer made itself.
+    pub promoted: u64,
+    /// Spans and logs without AI meaning.
+    pub skipped: u64,
+    /// Spans and logs refused as malformed.
+    pub rejected: u64,
+    /// Equal records that were sealed before.
+    pub duplicates: u64,
+    /// Attributes that senders say they dropped.
+    pub dropped_attributes: u64,
+}
+
+impl Sums {
+    fn add(&mut self, counts: Counts) {
+        let of = [
+            (&mut self.spans, counts.spans),
+            (&mut self.logs, counts.logs),
+            (&mut self.promoted, counts.promoted),
+            (&mut self.skipped, counts.skipped),
+            (&mut self.rejected, counts.rejected),
+            (&mut self.duplicates, counts.duplicates),
+            (&mut self.dropped_attributes, counts.dropped_attributes),
+        ];
+        for (sum, count) in of {
+            // Counts are the writer's word: one that is beyond all numbers must not end the verification.
+            *sum = sum.saturating_add(count);
+        }
+    }
+}
+
+/// What can be said of the seals that were covered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Completeness {
+    /// Nothing that reached the log in these seals is missing from it. What never reached it, nothing here can tell.
+    pub complete: bool,
+    /// Otherwise, in what ways something is or may be.
+    pub gaps: Vec<Gap>,
+    /// Sums over the seals.
+    pub counts: Sums,
+    /// Seals without segments.
+    pub heartbeats: u64,
+    /// Seals that promise no next one: silence behind them would not show.
+    pub unpromised: u64,
+    /// Where records came from, by their own word: those named first in the order of names.
+    pub sources: Vec<Source>,
+    /// Records of further sources.
+    pub sources_more: u64,
+}
+
+/// Takes what is seen of a log, in whatever order.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    gaps: BTreeMap<GapKind, (u64, Option<u64>, Option<u64>)>,
+    counts: Sums,
+    heartbeats: u64,
+    unpromised: u64,
+    sources: BTreeMap<Option<String>, (u64, u64, u64)>,
+    sources_more: u64,
+}
+
+impl Tally {
+    /// A gap of this extent, over these seals.
+    pub(super) fn gap(&mut self, kind: GapKind, count: u64, seals: Option<(u64, u64)>) {
+        if count == 0 {
+            return;
+        }
+        let (sum, first, last) = self.gaps.entry(kind).or_default();
+        *sum = sum.saturating_add(count);
+        if let Some((from, to)) = seals {
+            *first = Some(first.map_or(from, |first| first.min(from)));
+            *last = Some(last.map_or(to, |last| last.max(to)));
+        }
+    }
+
+    /// What one seal says. `whole`: all its segments were read.
+    pub(super) fn seal(&mut self, statement: &Statement, whole: bool, sources: BTreeMap<Option<String>, u64>) {
+        let (index, counts) = (statement.index, statement.counts);
+        let here = Some((index, index));
+        self.counts.add(counts);
+        self.heartbeats += u64::from(statement.segments.is_empty());
+        self.unpromised += u64::from(statement.next_by.is_none());
+        self.gap(GapKind::Rejected, counts.rejected, here);
+        self.gap(GapKind::DroppedAttributes, counts.dropped_attributes, here);
+        self.gap(GapKind::SegmentUnread, u64::from(!whole), here);
+        for (service, records) in sources {
+            if !self.sources.contains_key(&service) && self.sources.len() >= SOURCES_MAX {
+                self.sources_more = self.sources_more.saturating_add(records);
+                continue;
+            }
+            let (sum, first, last) = self.sources.entry(service).or_insert((0, index, index));
+            *sum = sum.saturating_add(records);
+            (*first, *last) = ((*first).min(index), (*last).max(index));
+        }
+    }
+
+    /// Adds the gaps that another saw.
+    pub(super) fn merge_gaps(&mut self, other: Tally) {
+        for (kind, (count, first, last)) in other.gaps {
+            self.gap(kind, count, first.zip(last));
+        }
+    }
+
+    pub(super) fn end(mut self, sink: &Sink) -> Completeness {
+        self.gap(GapKind::Unsure, sink.count(leaves_open), None);
+        let gap = |(kind, (count, first_seal, last_seal))| Gap { kind, count, first_seal, last_seal };
+        let source = |(service, (records, first_seal, last_seal))| Source { service, records, first_seal, last_seal };
+        let gaps: Vec<Gap> = self.gaps.into_iter().map(gap).collect();
+        Completeness {
+            complete: gaps.is_empty(),
+            gaps,
+            counts: self.counts,
+            heartbeats: self.heartbeats,
+            unpromised: self.unpromised,
+            sources: self.sources.into_iter().map(source).collect(),
+            sources_more: self.sources_more,
+        }
+    }
+}
+
+/// Whether a finding leaves open that something is missing. A disturbance of the store beside evidence that was read does not, but false
+/// counts do.
+fn leaves_open(item: &Item) -> bool {
+    !item.is_intact() || matches!(item.kind, Kind::CountPromoted | Kind::CountReceived)
+}
+
+impl Completeness {
+    /// For a reader: lines below that of the log.
+    pub(super) fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        let Sums { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes } = self.counts;
+        if self.complete {
+            writeln!(
+                out,
+                "    complete: nothing that reached this log in these seals is missing from it; what never reached it, it cannot know"
+            )?;
+        } else {
+            let gaps = self.gaps.iter().map(Gap::in_words).collect::<Vec<_>>().join("; ");
+            writeln!(out, "    gaps: {gaps}")?;
+        }
+        writeln!(
+            out,
+            "    received: {spans} spans, {logs} logs; {promoted} records promoted, {duplicates} sealed before, {skipped} without AI meaning, \
+             {rejected} rejected, {dropped_attributes} attributes dropped by senders"
+        )?;
+        let shown = self.sources.iter().take(SOURCES_SHOWN).map(|source| {
+            // A sender chose it: whatever could move a terminal's cursor is shown as its number.
+            let name = source.service.as_ref().map_or_else(|| "no service named".to_owned(), |name| format!("`{}`", name.escape_debug()));
+            format!("{name} {} records (seals {} to {})", source.records, source.first_seal, source.last_seal)
+        });
+        let mut shown: Vec<String> = shown.collect();
+        if self.sources.len() > SOURCES_SHOWN || self.sources_more > 0 {
+            shown.push("and further services (--json)".to_owned());
+        }
+        if !shown.is_empty() {
+            writeln!(out, "    from: {}", shown.join(", "))?;
+        }
+        if self.unpromised > 0 {
+            writeln!(out, "    {} of the seals promise no next one: silence behind them would not show", self.unpromised)?;
+        }
+        Ok(())
+    }
+}
+
+impl Gap {
+    fn in_words(&self) -> String {
+        let what = match self.kind {
+            GapKind::SealMissing => "seals that are gone or not what was signed",
+            GapKind::SegmentUnread => "seals of which not every segment was read",
+            GapKind::Unsure => "findings or things unchecked that leave it open",
+            GapKind::Silence => "times of silence, in which no seal was made though one was promised",
+            GapKind::Restart => "starts of the writer, before which counts may be short",
+            GapKind::Rejected => "spans or logs refused as malformed",
+            GapKind::DroppedAttributes => "attributes dropped by senders",
+        };
+        let seals = match (self.first_seal, self.last_seal) {
+            (Some(first), Some(last)) if first == last => format!(" (seal {first})"),
+            (Some(first), Some(last)) => format!(" (seals {first} to {last})"),
+            _ => String::new(),
+        };
+        format!("{} {what}{seals}", self.count)
+    }
+}
