@@ -193,7 +193,9 @@ impl Receiver {
         let deadline = Instant::now() + PATIENCE;
         let mut said = self.said.0.lock().unwrap();
         loop {
-            if let (Some(grpc), Some(http), Some(api)) = (said.address("grpc"), said.address("http"), said.address("api")) {
+            // An API that listens on all addresses has none here, but says that it listens.
+            let api = said.address("api").or_else(|| said.text.contains("API (health").then(unset));
+            if let (Some(grpc), Some(http), Some(api)) = (said.address("grpc"), said.address("http"), api) {
                 (self.grpc, self.http, self.api) = (grpc, http, api);
                 return;
             }
