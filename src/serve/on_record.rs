@@ -80,7 +80,7 @@ mod tests {
     use crate::config::{Environment, Overrides};
 
     const BASE: &str = "log: {name: audit, origin: example.com/audit, key_file: log.key}\nidentity: {key_file: id.key}\nstore: {url: ./data}\n\
-                        content: {vault: {url: ./vault, key_file: vault.key}}\nseal: {dedup_window: 10m}\napi: {endpoint: '127.0.0.1:1'}\n\
+                        content: {vault: {url: ./vault, key_file: vault.key, retention: 90d}}\nseal: {dedup_window: 10m}\napi: {endpoint: '127.0.0.1:1'}\n\
                         retention: {classes: [{name: standard, mode: GOVERNANCE, period: 180d}], default: standard}\n";
 
     fn sealed(from: &str, to: &str) -> String {
@@ -104,7 +104,7 @@ mod tests {
             ("url: ./vault,", absolute.as_str(), None),
             ("api:", "confidence: {thresholds: [{threshold: 0.1}]}\napi:", None),
             ("url: ./vault,", "url: ./vault2,", Some("content.vault.url")),
-            ("url: ./vault,", "url: ./vault, retention: 7d,", Some("content.vault.retention")),
+            ("retention: 90d", "retention: 7d", Some("content.vault.retention")),
             ("identity: {", "identity: {mode: keyed, ", Some("identity.mode")),
             ("identity: {", "identity: {scrub: ['A-###'], ", Some("identity.scrub")),
             ("identity: {", "identity: {realm: service.name, ", Some("identity.realm")),
