@@ -640,11 +640,14 @@ pub struct KeygenArgs {
     /// Make only this key
     #[arg(long, value_name = "KEY", conflicts_with = "public")]
     pub only: Option<KeyKind>,
-    /// Make nothing; print the public half of the existing log key
+    /// Make the key that the log is to change to (log.next_key_file), for the log of the existing key
+    #[arg(long, conflicts_with = "only")]
+    pub next: bool,
+    /// Make nothing; print the public half of the existing log key, with --next of the next one
     #[arg(long)]
     pub public: bool,
     /// Make the key of a witness of this name (a name of yours, such as witness.example.com/compliance) and print its public half
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "public"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "public", "next"])]
     pub witness: Option<String>,
     /// Where the key of the witness goes
     #[arg(long, value_name = "FILE", default_value = "./spanseal-witness.key", requires = "witness")]

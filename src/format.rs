@@ -217,8 +217,8 @@
 //! extends seal n-1**; where seal n-1 is not there or does not stand, the oldest that stands by itself. All others are never the log.
 //!
 //! The key of the walk is at first the auditor's; where it signed nothing at a seal before any stood, or behind a gap, those of
-//! `log.json` and of the configuration are tried as well, so that a log under another key is still read, and told as such (`wrong_key`).
-//! Behind a seal with `next_vkey` it is that key.
+//! `log.json` and of the configuration are tried as well, so that a log under another key is still read, and told as such (`wrong_key`);
+//! but none that signed or was announced before, for a log never comes back to a key. Behind a seal with `next_vkey` it is that key.
 //!
 //! 1. Read `log.json` and `checkpoint`, before anything else.
 //! 2. List the seals in order of their index. A missing run of indices below the greatest is one `seal_missing`, at its first.

@@ -32,6 +32,7 @@ mod own_rules;
 mod promotion_views;
 mod readme;
 mod readme_run;
+mod rotation;
 mod golden;
 mod lint;
 mod s3_log;

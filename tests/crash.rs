@@ -692,7 +692,7 @@ fn newer_seal(before: &SealFile) -> Vec<u8> {
     let frontier = before.range_after();
     let mut after = frontier.clone();
     after.append(leaf_hash(&statement.to_jcs()));
-    let checkpoint = TestLog::key().signer().checkpoint(after.size(), after.root());
+    let checkpoint = TestLog::signer([5; 32]).checkpoint(after.size(), after.root());
     let nodes = frontier.nodes().iter().map(|node| Json::String(node.to_string())).collect();
     Json::object([("statement", statement), ("checkpoint", Json::String(checkpoint)), ("frontier", Json::Array(nodes))]).to_jcs()
 }
@@ -760,7 +760,7 @@ async fn a_store_set_back_in_place_is_refused() {
     let refused = open().await;
     assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("set back to an older copy")), "{:?}", refused.err());
     let store: Arc<dyn WormStore> = Arc::new(LocalStore::open(&root, LocalOptions::default()).unwrap());
-    let examined = examine(&store, LOG, &mut LogKey::load(&key).unwrap(), &log.classes(), &log.clock, None).await;
+    let examined = examine(&store, LOG, &mut LogKey::load(&key).unwrap().into(), &log.classes(), &log.clock, None).await;
     assert!(matches!(&examined, Err(OpenError::Refused(why)) if why.contains("set back to an older copy")), "{examined:?}");
     std::fs::rename(&root, folder.path().join("gone")).unwrap();
     std::fs::rename(folder.path().join("newer"), &root).unwrap();

@@ -44,6 +44,7 @@ impl Real {
             store: Arc::clone(&self.store) as Arc<dyn WormStore>,
             log: LOG.into(),
             key: LogKey::ephemeral("spanseal.test/audit", [seed; 32]).unwrap(),
+            next_key: None,
             classes: Arc::new(classes),
             clock: Arc::new(SystemClock),
             pool: Pool::new(1 << 26, Duration::from_secs(5)),

@@ -27,6 +27,9 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
         return Ok(ExitCode::SUCCESS);
     }
     let (log_file, identity_file) = (&config.log.key_file, &config.identity.key_file);
+    if args.next {
+        return next(&args, config);
+    }
     if args.public {
         let key = LogKey::load(log_file)?;
         output::answer(&format!("{}\n", key.verifier()))?;
@@ -91,6 +94,26 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
         output::tell("the public half, for auditors, follows on stdout; they verify with `--vkey`");
         output::answer(&format!("{}\n", key.verifier()))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the key that the log changes to, or prints its public half.
+fn next(args: &KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let Some(file) = &config.log.next_key_file else {
+        anyhow::bail!("the configuration does not say where the log's next key lies: set `log.next_key_file`, then run this again")
+    };
+    if !args.public {
+        let own = LogKey::load(&config.log.key_file)?;
+        own.expect_origin(&config.log.origin)?;
+        own.generate_next(file)?;
+        output::tell(&format!(
+            "made the next key {} (mode 0600) of log {}: back it up. The log changes to it at the next start of `serve`, and never back; its \
+             public half follows on stdout. Auditors who hold an older key go on verifying with that one",
+            file.display(),
+            own.origin()
+        ));
+    }
+    output::answer(&format!("{}\n", LogKey::load(file)?.verifier()))?;
     Ok(ExitCode::SUCCESS)
 }
 

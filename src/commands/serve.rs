@@ -9,6 +9,7 @@ use super::output::{self, tell};
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
 use crate::config::{Config, ContentMode, IdentityMode};
+use crate::seal::KeyTurn;
 use crate::serve::{self, Serving};
 
 /// A second signal: left in the middle of draining.
@@ -75,6 +76,9 @@ fn introduction(config: &Config) -> String {
     // Absolute: a relative path counts from the working directory, and the wrong one would begin another log without a word.
     out.push_str(&format!("\nstore     {}", output::absolute_store(&config.store.url)));
     out.push_str(&format!("\nlog key   {}", output::absolute(&config.log.key_file)));
+    if let Some(next) = &config.log.next_key_file {
+        out.push_str(&format!("\nnext key  {}", output::absolute(next)));
+    }
     out.push_str(&format!("\nidentity  {}", output::absolute(&config.identity.key_file)));
     if let Some(vault) = &config.content.vault {
         out.push_str(&format!("\nvault     {}", output::absolute_store(&vault.url)));
@@ -97,6 +101,14 @@ fn statement(config: &Config, serving: &Serving) -> String {
     }
     lines.push(format!("config    config_sha256 {} (the configuration and the identity key's id)", serving.config_sha256));
     lines.push(format!("log       {}  (auditors verify with --vkey '{}')", config.log.origin, serving.vkey));
+    match serving.key_turn() {
+        KeyTurn::Key => {}
+        KeyTurn::Announces => lines
+            .push("          its key has changed at this start; `log.key_file` may now name the file of `log.next_key_file`".to_owned()),
+        KeyTurn::Next => {
+            lines.push("          its key has changed before; `log.key_file` may now name the file of `log.next_key_file`".to_owned())
+        }
+    }
     let default = config.retention.classes.default_class();
     let enforced = output::enforced(serving.store.locks());
     for (index, class) in config.retention.classes.iter() {

@@ -86,6 +86,7 @@ fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
 fn key_files(config: &Config) -> Result<(), ConfigError> {
     let vault = config.content.vault.as_ref();
     let mut files = vec![("log.key_file", &config.log.key_file), ("identity.key_file", &config.identity.key_file)];
+    files.extend(config.log.next_key_file.as_ref().map(|file| ("log.next_key_file", file)));
     files.extend(vault.map(|vault| ("content.vault.key_file", &vault.key_file)));
     for (i, (two, file)) in files.iter().enumerate() {
         if let Some((one, same)) = files.iter().take(i).find(|(_, other)| resolved(other) == resolved(file)) {

@@ -297,6 +297,9 @@ pub struct Log {
     pub origin: String,
     /// `key_file`: the signing key, which belongs to this log alone. Default `./spanseal.key`.
     pub key_file: PathBuf,
+    /// `next_key_file`: the key that the log changes to. The first seal of the next start announces it and is signed by both; from then on
+    /// it signs alone, and `key_file` may name its file. Made with `spanseal keygen --next`. Without it the log keeps its key.
+    pub next_key_file: Option<PathBuf>,
     /// `timestamping` and `timestamp_interval`: time stamping authorities (RFC 3161), at most 8, asked in their order; one good token is
     /// enough. Each has a `url` (plain `http://` is allowed: tokens are signed), a `ca_file` with the roots that its tokens must lead to, and for
     /// https an optional `tls_ca_file`. By default none. `timestamp_interval` is between two stamped checkpoints, 10s to 7 days (`168h`), default 1h: 8760 tokens of

@@ -213,6 +213,7 @@ impl Config {
             ("name", text(&of.name)),
             ("origin", text(&of.origin)),
             ("key_file", path(&of.key_file)),
+            ("next_key_file", of.next_key_file.as_deref().and_then(path)),
             ("witnesses", Some(Json::Array(witnesses.collect()))),
             ("witness_quorum", quorum.map(|quorum| Json::Number(f64::from(quorum)))),
             ("witness_interval", text(show_duration(of.witness_interval))),

@@ -276,10 +276,11 @@ fn log(mut at: Section<'_>) -> Result<Log, ConfigError> {
         }
     })?;
     let key_file = at.value("key_file", PathBuf::from("./spanseal.key"), path)?;
+    let next_key_file = at.optional("next_key_file", path)?;
     let (witnesses, witness_quorum, witness_interval) = witnesses::witnesses(&mut at)?;
     let timestamping = super::timestamping::timestamping(&mut at)?;
     at.finish()?;
-    Ok(Log { name, origin, key_file, witnesses, witness_quorum, witness_interval, timestamping })
+    Ok(Log { name, origin, key_file, next_key_file, witnesses, witness_quorum, witness_interval, timestamping })
 }
 
 fn seal(mut at: Section<'_>) -> Result<Seal, ConfigError> {

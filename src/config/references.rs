@@ -86,6 +86,7 @@ fn private(config: &Config) -> Vec<(String, PathBuf)> {
         StoreUrl::S3 { .. } => None,
     };
     add("store.url", folder(&config.store.url).as_ref());
+    add("log.next_key_file", config.log.next_key_file.as_ref());
     if let Some(vault) = &config.content.vault {
         add("content.vault.key_file", Some(&vault.key_file));
         add("content.vault.url", folder(&vault.url).as_ref());

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
+use super::lineage::Lineage;
 use crate::record::canonical::Json;
 use crate::tlog::Hash;
-use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
 use crate::tlog::segment::{FrameError, each_line};
 use crate::tlog::truth::{Judgement, judge, newer_format};
@@ -47,14 +47,15 @@ pub(crate) struct SealAt {
     pub(crate) newer: Option<String>,
 }
 
-/// Reads and judges all versions of seal `index`.
+/// Reads and judges all versions of seal `index`, under the key that signs there.
 pub(crate) async fn seal_at(
     store: &dyn WormStore,
     log: &str,
     index: u64,
-    key: &VerifierKey,
+    lineage: &Lineage,
     before: Option<&SealFile>,
 ) -> Result<SealAt, ReadError> {
+    let key = lineage.at(index);
     let versions = versions_with_bytes(store, &seal_key(log, index), SEAL_BYTES_MAX).await?;
     let judgements = judge(index, key, before, versions.iter().map(|(_, bytes)| bytes.as_ref()));
     let mut before_truth = versions.iter().zip(&judgements).take_while(|(_, judgement)| !matches!(judgement, Judgement::Truth(_)));
@@ -122,7 +123,7 @@ async fn segment_bytes(store: &dyn WormStore, log: &str, segment: &SegmentRef) -
 pub(crate) async fn config_in_force(
     store: &dyn WormStore,
     log: &str,
-    key: &VerifierKey,
+    lineage: &Lineage,
     newest: &SealFile,
 ) -> Result<Option<String>, ReadError> {
     let wanted = newest.statement.config_sha256;
@@ -137,7 +138,7 @@ pub(crate) async fn config_in_force(
             None if at == 0 => break,
             None => at.saturating_sub(stride),
         };
-        match seal_at(store, log, probe, key, None).await?.truth {
+        match seal_at(store, log, probe, lineage, None).await?.truth {
             Some((_, _, seal)) if seal.statement.config_sha256 == wanted => with = seal,
             _ => without = Some(probe),
         }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::chain::{seal_at, versions_with_bytes};
+use super::lineage::Lineage;
 use super::stats::Stats;
-use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::SealFile;
 use crate::worm::{Condition, Lock, Locks, ObjectKey, PutError, SEAL_BYTES_MAX, VersionId, WormStore, ensure_locked, seal_key};
 
@@ -77,7 +77,7 @@ fn of_refused(refused: usize) -> String {
 pub(crate) struct Commit<'a> {
     pub(crate) store: &'a dyn WormStore,
     pub(crate) log: &'a str,
-    pub(crate) key: &'a VerifierKey,
+    pub(crate) lineage: &'a Lineage,
     /// The store ignores create-only: a 200 counts only once the version listing shows one's own as the oldest.
     pub(crate) careful: bool,
     pub(crate) stats: &'a Stats,
@@ -143,7 +143,7 @@ impl Commit<'_> {
 
     /// Reads the key back. A store that cannot be read leaves the outcome open, which is the same as absent: the bytes are put again.
     async fn standing(&self, index: u64, before: Option<&SealFile>, bytes: &Bytes) -> Standing {
-        match seal_at(self.store, self.log, index, self.key, before).await {
+        match seal_at(self.store, self.log, index, self.lineage, before).await {
             Ok(at) => match at.truth {
                 Some((version, found, _)) if found == *bytes => Standing::Ours(version.id),
                 Some(_) => Standing::Theirs,

@@ -10,6 +10,8 @@
 //! log: bound <store>         log.json is there: from now on the key continues this log and makes no other
 //! ```
 //!
+//! A further key of the same log ([`LogKey::generate_next`]) is bound from the beginning. It signs nothing before the log has announced it.
+//!
 //! `<store>` is [`WormStore::address`](crate::worm::WormStore::address): a bucket elsewhere with the same name is another store. When the
 //! same store gets a new address, only its operator can know that it is the same: the line is then changed by hand.
 
@@ -18,12 +20,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::tlog::note::{NoteSigner, VerifierKey, is_key_name, parse_decimal};
+use crate::tlog::signer::Signer;
 use crate::tlog::{Hash, LeafHash};
 
 const PREFIX: &str = "PRIVATE+KEY+";
@@ -113,10 +117,37 @@ pub struct Mark {
 
 /// A log's key. `Debug` shows the public half.
 pub struct LogKey {
-    signer: NoteSigner,
-    seed: Zeroizing<[u8; 32]>,
+    signer: Arc<dyn Signer>,
     binding: Binding,
-    path: Option<PathBuf>,
+    file: Option<KeyFile>,
+}
+
+/// Where a key is kept, and what stands there in secret.
+struct KeyFile {
+    path: PathBuf,
+    seed: Zeroizing<[u8; 32]>,
+}
+
+/// The keys that a configuration names.
+#[derive(Debug)]
+pub struct LogKeys {
+    /// `log.key_file`
+    pub key: LogKey,
+    /// `log.next_key_file`: the key that the log is to go on with, or goes on with already.
+    pub next: Option<LogKey>,
+}
+
+impl LogKeys {
+    /// One or both.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &LogKey> {
+        std::iter::once(&self.key).chain(&self.next)
+    }
+}
+
+impl From<LogKey> for LogKeys {
+    fn from(key: LogKey) -> Self {
+        LogKeys { key, next: None }
+    }
 }
 
 impl fmt::Debug for LogKey {
@@ -128,20 +159,36 @@ impl fmt::Debug for LogKey {
 impl LogKey {
     /// A key that lives in memory only, for tests and for logs that end with the process.
     pub fn ephemeral(origin: &str, seed: [u8; 32]) -> Option<Self> {
-        let signer = NoteSigner::new(origin, &seed)?;
-        Some(LogKey { signer, seed: Zeroizing::new(seed), binding: Binding::Fresh, path: None })
+        Some(LogKey::of(Arc::new(NoteSigner::new(origin, &seed)?)))
+    }
+
+    /// A key whose secret half is kept elsewhere, and that remembers nothing beyond this process.
+    ///
+    /// KNOWN GAP: no configuration leads here yet. A key that is kept elsewhere still needs a file for what it is bound to and for its mark.
+    pub fn of(signer: Arc<dyn Signer>) -> Self {
+        LogKey { signer, binding: Binding::Fresh, file: None }
     }
 
     /// Makes a new key and its file (mode 0600, folder synced). Never overwrites.
     pub fn generate(path: &Path, origin: &str) -> Result<Self, KeyError> {
+        Self::generate_bound(path, origin, Binding::Fresh)
+    }
+
+    /// Makes a further key for the log of this one, and its file. It belongs to the store that this one belongs to, and makes no other log.
+    pub fn generate_next(&self, path: &Path) -> Result<Self, KeyError> {
+        Self::generate_bound(path, self.origin(), self.binding.clone())
+    }
+
+    fn generate_bound(path: &Path, origin: &str, binding: Binding) -> Result<Self, KeyError> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut())
             .map_err(|_| KeyError::Malformed { path: path.into(), what: "the system has no randomness to give" })?;
         let signer = NoteSigner::new(origin, &seed)
             .ok_or(KeyError::Malformed { path: path.into(), what: "the origin is empty or holds a space or a plus sign" })?;
-        let key = LogKey { signer, seed, binding: Binding::Fresh, path: Some(path.into()) };
-        create_secret_file(path, &key.file_text())?;
-        Ok(key)
+        let file = KeyFile { path: path.into(), seed };
+        let key = LogKey { signer: Arc::new(signer), binding, file: None };
+        create_secret_file(path, &key.file_text(&file))?;
+        Ok(LogKey { file: Some(file), ..key })
     }
 
     /// Reads a key file.
@@ -180,12 +227,12 @@ impl LogKey {
         if !signer.verifier().to_string().starts_with(&format!("{origin}+{id}+")) {
             return Err(malformed("the key id does not belong to this origin and key"));
         }
-        Ok(LogKey { signer, seed, binding, path: Some(path.into()) })
+        Ok(LogKey { signer: Arc::new(signer), binding, file: Some(KeyFile { path: path.into(), seed }) })
     }
 
     /// Signs.
-    pub fn signer(&self) -> &NoteSigner {
-        &self.signer
+    pub fn signer(&self) -> &dyn Signer {
+        self.signer.as_ref()
     }
 
     /// The public half, for auditors.
@@ -203,13 +250,13 @@ impl LogKey {
         if self.origin() == wanted {
             return Ok(());
         }
-        let path = self.path.clone().unwrap_or_default();
+        let path = self.path().map(Path::to_owned).unwrap_or_default();
         Err(KeyError::OtherLog { path, found: self.origin().to_owned(), wanted: wanted.to_owned() })
     }
 
     /// Where it is kept; `None`: in memory only.
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.file.as_ref().map(|file| file.path.as_path())
     }
 
     /// How far its log's creation went.
@@ -243,7 +290,7 @@ impl LogKey {
     }
 
     fn mark_path(&self) -> Option<PathBuf> {
-        let mut name = self.path.as_ref()?.clone().into_os_string();
+        let mut name = self.path()?.to_owned().into_os_string();
         name.push(".mark");
         Some(name.into())
     }
@@ -251,13 +298,13 @@ impl LogKey {
     /// Writes a new binding durably, before the step that it announces.
     pub fn bind(&mut self, binding: Binding) -> Result<(), KeyError> {
         self.binding = binding;
-        let Some(path) = &self.path else { return Ok(()) };
-        replace_secret_file(path, &self.file_text())
+        let Some(file) = &self.file else { return Ok(()) };
+        replace_secret_file(&file.path, &self.file_text(file))
     }
 
-    fn file_text(&self) -> Zeroizing<String> {
+    fn file_text(&self, file: &KeyFile) -> Zeroizing<String> {
         let mut secret = Zeroizing::new(vec![ED25519]);
-        secret.extend_from_slice(self.seed.as_ref());
+        secret.extend_from_slice(file.seed.as_ref());
         let vkey = self.verifier().to_string();
         let id = vkey.strip_prefix(self.origin()).and_then(|r| r.get(1..9)).unwrap_or_default();
         let mut text = Zeroizing::new(String::with_capacity(512));

@@ -12,6 +12,7 @@ mod counters;
 mod dedup;
 mod erased;
 pub mod keys;
+mod lineage;
 mod pending;
 mod pool;
 mod publisher;
@@ -25,8 +26,9 @@ mod window;
 pub(crate) use chain::{retried, seal_at};
 pub use commit::Fatal;
 pub use counters::Counters;
+pub(crate) use lineage::Lineage;
 pub use pool::{Full, Permit, Pool};
-pub use recovery::{CLOCK_SKEW_MAX_SECONDS, Examined, OpenError, examine, expect_clock, expect_room, in_force};
+pub use recovery::{CLOCK_SKEW_MAX_SECONDS, Examined, KeyTurn, OpenError, examine, expect_clock, expect_room, first_key, in_force};
 pub use sealer::{Options, SealerTask, Status, start};
 pub use stats::{Figure, Stats};
 

@@ -21,7 +21,7 @@ use super::keys::{LogKey, Mark};
 use super::stats::Stats;
 use super::tiles::{Progress, Recent, TileError, Tiler, short_lock};
 use crate::clock::Clock;
-use crate::tlog::note::Checkpoint;
+use crate::tlog::note::{Checkpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
 use crate::worm::{Condition, ReadError, SMALL_BYTES_MAX, WormStore, checkpoint_key};
 
@@ -33,6 +33,8 @@ pub(crate) struct Publisher {
     pub(crate) store: Arc<dyn WormStore>,
     pub(crate) log: String,
     pub(crate) key: Arc<LogKey>,
+    /// All keys that this log has had: an older one may have signed what was published before.
+    pub(crate) keys: Vec<VerifierKey>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Between the beginnings of two publications, if the log grew.
     pub(crate) interval: Duration,
@@ -121,7 +123,8 @@ impl Publisher {
             note => note?,
         };
         let text = note.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-        Ok(text.and_then(|text| Checkpoint::open(&text, self.key.verifier()).ok()).map_or(0, |checkpoint| checkpoint.size.0))
+        let opened = text.and_then(|text| self.keys.iter().find_map(|key| Checkpoint::open(&text, key).ok()));
+        Ok(opened.map_or(0, |checkpoint| checkpoint.size.0))
     }
 
     async fn run(mut self, mut newest: watch::Receiver<Option<Newest>>, stop: CancellationToken, mut published: u64, mut next: Instant) {

@@ -2,27 +2,27 @@
 //!
 //! `store.md`, "Which version is the truth": recovery starts at `checkpoint` as an untrusted lower bound and probes exact keys,
 //! exponentially, then by halves; it lists versions, because a plain DELETE hides the newest seal and a create-only put would then
-//! succeed again. Whose log it is, and how one is made, stands in `maker.rs`.
+//! succeed again. That stands in `newest.rs`; whose log it is, and how one is made, in `maker.rs`.
 
 mod locks;
 mod maker;
+mod newest;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chain::{config_in_force, retried, seal_at};
-use super::keys::{KeyError, LogKey};
+use super::chain::{SealAt, config_in_force, retried, seal_at};
+use super::keys::{KeyError, LogKeys};
+use super::lineage::Lineage;
 use crate::clock::{Clock, UnixSeconds};
 use crate::record::canonical::Json;
 use crate::retain::Classes;
 use crate::tlog::Hash;
-use crate::tlog::note::Checkpoint;
+use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::vault::VaultError;
-use crate::worm::{
-    PutError, ReadError, SMALL_BYTES_MAX, Version, WormStore, WriterGuard, checkpoint_key, log_key, parse_seal_name, seal_key,
-};
+use crate::worm::{PutError, ReadError, Version, WormStore, WriterGuard, log_key};
 
 /// A writer further off the store's clock than this does not seal (`store.md`, "The seal").
 pub const CLOCK_SKEW_MAX_SECONDS: i64 = 300;
@@ -62,6 +62,10 @@ pub(crate) struct Opened {
     pub(crate) guard: WriterGuard,
     /// The newest seal; `None`: the log has none yet.
     pub(crate) newest: Option<SealFile>,
+    /// Its keys.
+    pub(crate) lineage: Lineage,
+    /// Which of the keys at hand signs.
+    pub(crate) turn: KeyTurn,
     /// The store ignores create-only puts.
     pub(crate) careful: bool,
 }
@@ -73,6 +77,19 @@ struct Found {
     version: Version,
     bytes: Bytes,
     newest: Option<SealFile>,
+    lineage: Lineage,
+    turn: KeyTurn,
+}
+
+/// Which of the keys that a configuration names signs the next seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyTurn {
+    /// `log.key_file`, alone.
+    Key,
+    /// Both: the next seal announces the key in `log.next_key_file`, which signs alone from then on.
+    Announces,
+    /// `log.next_key_file`, alone: it was announced before. `log.key_file` may name its file now.
+    Next,
 }
 
 /// What [`examine`] found.
@@ -84,6 +101,8 @@ pub struct Examined {
     pub seals: u64,
     /// When the newest promises another at the latest; `None`: it promises none, as the last seal of a clean stop does.
     pub next_by: Option<UnixSeconds>,
+    /// Which key signs the next one.
+    pub turn: KeyTurn,
 }
 
 /// Judges the log as [`start`](super::start) would, without claiming or writing anything. With `configuration` (what `Options` would get)
@@ -91,13 +110,26 @@ pub struct Examined {
 pub async fn examine(
     store: &Arc<dyn WormStore>,
     log: &str,
-    key: &mut LogKey,
+    keys: &mut LogKeys,
     classes: &Classes,
     clock: &dyn Clock,
     configuration: Option<&str>,
 ) -> Result<Examined, OpenError> {
-    let opening = Opening { store, log, key, classes, clock };
+    let opening = Opening { store, log, keys, classes, clock };
     opening.examine(configuration).await
+}
+
+/// The key that made the log, whichever of its keys signs by now; of a log that is not there yet, the one that will make it. What belongs to
+/// the log beyond its store is known by it.
+pub async fn first_key(
+    store: &Arc<dyn WormStore>,
+    log: &str,
+    keys: &mut LogKeys,
+    classes: &Classes,
+    clock: &dyn Clock,
+) -> Result<VerifierKey, OpenError> {
+    let opening = Opening { store, log, keys, classes, clock };
+    opening.first_key().await
 }
 
 /// The configuration in force, of which `configuration` may be the text: what stands in the newest `config_change` record. `None`: the log
@@ -105,17 +137,17 @@ pub async fn examine(
 pub async fn in_force(
     store: &Arc<dyn WormStore>,
     log: &str,
-    key: &mut LogKey,
+    keys: &mut LogKeys,
     classes: &Classes,
     clock: &dyn Clock,
     configuration: &str,
 ) -> Result<Option<String>, OpenError> {
-    let opening = Opening { store, log, key, classes, clock };
-    let Some(newest) = opening.judge().await?.and_then(|found| found.newest) else { return Ok(None) };
+    let opening = Opening { store, log, keys, classes, clock };
+    let Some(Found { newest: Some(newest), lineage, .. }) = opening.judge().await? else { return Ok(None) };
     if newest.statement.config_sha256 == Hash::of(configuration.as_bytes()) {
         return Ok(Some(configuration.to_owned()));
     }
-    Ok(config_in_force(store.as_ref(), log, opening.key.verifier(), &newest).await?)
+    Ok(config_in_force(store.as_ref(), log, &lineage, &newest).await?)
 }
 
 /// Refuses a clock that is far off the store's own.
@@ -161,7 +193,7 @@ pub(crate) fn expect_identity(before: &str, after: &str, here: &str) -> Result<(
 pub(crate) struct Opening<'a> {
     pub(crate) store: &'a Arc<dyn WormStore>,
     pub(crate) log: &'a str,
-    pub(crate) key: &'a mut LogKey,
+    pub(crate) keys: &'a mut LogKeys,
     pub(crate) classes: &'a Classes,
     pub(crate) clock: &'a dyn Clock,
 }
@@ -178,12 +210,12 @@ impl Opening<'_> {
             Err(e) => return Err(e.into()),
         };
         let key = log_key(self.log);
-        let (bytes, newest) = match self.judge().await? {
-            Some(Found { file, version, bytes, newest }) => {
-                self.confirm_log_file(&file, &version).await?;
-                (bytes, newest)
+        let (bytes, newest, lineage, turn) = match self.judge().await? {
+            Some(Found { file, version, bytes, newest, lineage, turn }) => {
+                self.confirm_log_file(&lineage, &file, &version).await?;
+                (bytes, newest, lineage, turn)
             }
-            None => (self.create(&key).await?, None),
+            None => (self.create(&key).await?, None, Lineage::new(self.keys.key.verifier().clone()), self.turn_of_new()),
         };
         let careful = self.ignores_create_only(&key, bytes).await?;
         if careful && !self.store.versioned() {
@@ -196,158 +228,88 @@ impl Opening<'_> {
         // Not before: it is this last put that settles an unknown one of `log.json` in a folder.
         self.bind()?;
         if let Some(seal) = &newest {
-            self.confirm_newest(seal).await?;
+            self.confirm_newest(&lineage, seal).await?;
         }
-        Ok(Opened { guard, newest, careful })
+        Ok(Opened { guard, newest, lineage, turn, careful })
     }
 
     /// All that [`open`](Self::open) judges, and nothing of what it writes.
     async fn examine(&self, configuration: Option<&str>) -> Result<Examined, OpenError> {
-        let Some(Found { file, newest, .. }) = self.judge().await? else { return Ok(Examined { created: None, seals: 0, next_by: None }) };
+        let Some(Found { file, newest, lineage, turn, .. }) = self.judge().await? else {
+            return Ok(Examined { created: None, seals: 0, next_by: None, turn: self.turn_of_new() });
+        };
         if let (Some(newest), Some(after)) = (&newest, configuration)
             && newest.statement.config_sha256 != Hash::of(after.as_bytes())
-            && let Some(before) = config_in_force(self.store.as_ref(), self.log, self.key.verifier(), newest).await?
+            && let Some(before) = config_in_force(self.store.as_ref(), self.log, &lineage, newest).await?
         {
             expect_identity(&before, after, &self.store.describe())?;
         }
         let (seals, next_by) = newest.map_or((0, None), |s| (s.statement.index + 1, s.statement.next_by));
-        Ok(Examined { created: Some(file.created), seals, next_by })
+        Ok(Examined { created: Some(file.created), seals, next_by, turn })
+    }
+
+    async fn first_key(&self) -> Result<VerifierKey, OpenError> {
+        let own = self.keys.key.verifier();
+        let Some((_, bytes)) = self.oldest_log_file().await? else { return Ok(own.clone()) };
+        let file = self.judge_log_file(&bytes)?;
+        if file.vkey == *own {
+            return Ok(file.vkey);
+        }
+        // Only if it leads to the key at hand is it this log's: `log.json` proves nothing.
+        Ok(self.judge().await?.map_or_else(|| own.clone(), |found| found.lineage.first().clone()))
     }
 
     /// Whether this key may continue the log that is there, or make the one that is not (`None`). Writes nothing.
     async fn judge(&self) -> Result<Option<Found>, OpenError> {
         let Some((version, bytes)) = self.oldest_log_file().await? else {
             self.judge_creation()?;
-            self.check_mark(None).await?;
+            self.check_marks(None, None).await?;
             self.check_clock(None)?;
             expect_room(self.store.as_ref(), self.log).await?;
             return Ok(None);
         };
         let file = self.judge_log_file(&bytes)?;
-        let newest = self.newest().await?;
-        self.judge_maker(&file, newest.as_ref())?;
-        self.check_mark(newest.as_ref()).await?;
+        let (lineage, newest) = self.find(&file.vkey).await?;
+        let turn = self.judge_keys(&file, &lineage)?;
+        self.check_marks(Some(&lineage), newest.as_ref()).await?;
         self.check_clock(newest.as_ref())?;
-        Ok(Some(Found { file, version, bytes, newest }))
+        Ok(Some(Found { file, version, bytes, newest, lineage, turn }))
     }
 
-    async fn truth(&self, index: u64, before: Option<&SealFile>) -> Result<Option<SealFile>, OpenError> {
-        let at = seal_at(self.store.as_ref(), self.log, index, self.key.verifier(), before).await?;
+    /// All that lies at a seal's key, judged under `key`.
+    async fn at(&self, key: &VerifierKey, index: u64, before: Option<&SealFile>) -> Result<SealAt, OpenError> {
+        let at = seal_at(self.store.as_ref(), self.log, index, &Lineage::new(key.clone()), before).await?;
         if at.forks > 0 {
             tracing::warn!(index, forks = at.forks, "log.fork.seen");
         }
         if let Some(format) = at.newer {
             return refused(format!(
-                "seal {index} of the log in {} has format `{format}`, which a newer version of spanseal has signed and this one cannot read:                  what it signed would be signed again here. Start the newer version again",
+                "seal {index} of the log in {} has format `{format}`, which a newer version of spanseal has signed and this one cannot read: \
+                 what it signed would be signed again here. Start the newer version again",
                 self.store.describe()
             ));
         }
-        Ok(at.truth.map(|(_, _, seal)| seal))
+        Ok(at)
     }
 
-    async fn newest(&self) -> Result<Option<SealFile>, OpenError> {
-        let published = self.published().await?;
-        let Some((mut low, mut high)) = self.bracket(published).await? else {
-            self.nothing_beyond(None).await?;
-            return Ok(None);
-        };
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if self.truth(middle, None).await?.is_some() { low = middle } else { high = middle }
-        }
-        let newest = self.settle(low).await?;
-        self.nothing_beyond(newest.as_ref().map(|s| s.statement.index)).await?;
-        Ok(newest)
+    async fn truth(&self, lineage: &Lineage, index: u64, before: Option<&SealFile>) -> Result<Option<SealFile>, OpenError> {
+        Ok(self.at(lineage.at(index), index, before).await?.truth.map(|(_, _, seal)| seal))
     }
 
-    /// Size of the published checkpoint, if it is one of ours. It may lag or be anybody's: a lower bound, checked below.
-    async fn published(&self) -> Result<u64, OpenError> {
-        let key = checkpoint_key(self.log);
-        let note = match retried(|| self.store.get(&key, None, SMALL_BYTES_MAX)).await {
-            Ok(note) => note,
-            Err(ReadError::TooLarge { .. }) => None,
-            Err(e) => return Err(e.into()),
-        };
-        let size = note
-            .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
-            .and_then(|text| Checkpoint::open(&text, self.key.verifier()).ok())
-            .map_or(0, |checkpoint| checkpoint.size.0);
-        if size > 0 && self.truth(size - 1, None).await?.is_none() {
-            return refused(format!(
-                "this log has published a checkpoint of {size} seals, but {} does not hold seal {}: the store has lost or hidden what \
-                 was committed. Nothing is written on top; run `spanseal verify`",
-                self.store.describe(),
-                size - 1
-            ));
-        }
-        Ok(size)
-    }
-
-    /// An index that holds a true seal and a greater one that does not. `None`: no seal at all.
-    async fn bracket(&self, published: u64) -> Result<Option<(u64, u64)>, OpenError> {
-        let mut low = match published.checked_sub(1) {
-            Some(low) => low,
-            None if self.truth(0, None).await?.is_some() => 0,
-            None => return Ok(None),
-        };
-        let mut step = 1_u64;
-        loop {
-            let probe = low.saturating_add(step);
-            if self.truth(probe, None).await?.is_none() {
-                return Ok(Some((low, probe)));
-            }
-            low = probe;
-            step = step.saturating_mul(2);
-        }
-    }
-
-    /// The truth at `index`, judged against the seal before it: a signed version that does not extend the log is not the log.
-    async fn settle(&self, index: u64) -> Result<Option<SealFile>, OpenError> {
-        let Some(previous) = index.checked_sub(1) else { return self.truth(index, None).await };
-        let Some(before) = self.truth(previous, None).await? else {
-            return refused(format!(
-                "seal {previous} is missing in {} though seal {index} is there; run `spanseal verify`",
-                self.store.describe()
-            ));
-        };
-        match self.truth(index, Some(&before)).await? {
-            Some(seal) => Ok(Some(seal)),
-            // A late put of a displaced writer; the log ends before it.
-            None => Ok(Some(before)),
-        }
-    }
-
-    /// What this key committed must be here: a store that was set back to an older copy is a restored store, and no log is continued
+    /// What these keys committed must be here: a store that was set back to an older copy is a restored store, and no log is continued
     /// in one, or an index would be signed twice and what was acknowledged since would be gone.
-    async fn check_mark(&self, newest: Option<&SealFile>) -> Result<(), OpenError> {
-        let Some(mark) = self.key.mark()? else { return Ok(()) };
-        let at = match newest {
-            Some(newest) if newest.statement.index >= mark.index => self.truth(mark.index, None).await?,
-            _ => None,
-        };
-        if at.is_some_and(|seal| seal.leaf() == mark.leaf) {
-            return Ok(());
-        }
-        refused(format!(
-            "this key has committed seal {} of the log, and {} does not hold it: the store was set back to an older copy. A log is never \
-             continued in a restored store; bring the newer copy back, or start a new log (new `log.name` and `log.key_file`)",
-            mark.index,
-            self.store.describe()
-        ))
-    }
-
-    /// The end of the log must be its end: a signed seal behind it means a hole.
-    async fn nothing_beyond(&self, newest: Option<u64>) -> Result<(), OpenError> {
-        let next = newest.map_or(0, |n| n + 1);
-        let after = newest.map(|n| seal_key(self.log, n));
-        let prefix = format!("{}/seals/", self.log);
-        for version in retried(|| self.store.list(&prefix, after.as_ref(), BEYOND_LIST_MAX)).await? {
-            let name = version.key.as_str().strip_prefix(self.log).and_then(|k| k.strip_prefix('/')).unwrap_or_default();
-            let Some(index) = parse_seal_name(name).filter(|i| *i > next) else { continue };
-            if self.truth(index, None).await?.is_some() {
+    async fn check_marks(&self, lineage: Option<&Lineage>, newest: Option<&SealFile>) -> Result<(), OpenError> {
+        for key in self.keys.all() {
+            let Some(mark) = key.mark()? else { continue };
+            let at = match (lineage, newest) {
+                (Some(lineage), Some(newest)) if newest.statement.index >= mark.index => self.truth(lineage, mark.index, None).await?,
+                _ => None,
+            };
+            if at.is_none_or(|seal| seal.leaf() != mark.leaf) {
                 return refused(format!(
-                    "seal {index} is in {} though seal {next} is not: the store has lost or hidden what was committed. Nothing is \
-                     written on top; run `spanseal verify`",
+                    "this key has committed seal {} of the log, and {} does not hold it: the store was set back to an older copy. A log is \
+                     never continued in a restored store; bring the newer copy back, or start a new log (new `log.name` and `log.key_file`)",
+                    mark.index,
                     self.store.describe()
                 ));
             }

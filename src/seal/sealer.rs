@@ -2,7 +2,8 @@
 //!
 //! Order of one seal: (1) segments are put and their locks read back, while the vault takes what their records keep apart, (2) the seal is
 //! signed, (3) its create-only put commits it, (4) the waiters are answered, (5) tiles and `checkpoint` are published at an interval, by a
-//! task of its own (`publisher`). A crash before 3 leaves orphans that no seal names, those in the vault until the next start; a crash between 3 and 4
+//! task of its own (`publisher`). What fails in 1 or 2 fails the batch, and it may come again. A crash before 3 leaves orphans that no seal
+//! names, those in the vault until the next start; a crash between 3 and 4
 //! costs a resend, which the window of duplicates recognises.
 
 mod apart;
@@ -20,10 +21,11 @@ use super::chain::{config_in_force, retried, seal_at};
 use super::commit::{Commit, Fatal, own_version};
 use super::dedup::Dedup;
 use super::erased::{ErasedIds, LeftOut};
-use super::keys::LogKey;
+use super::keys::{LogKey, LogKeys, Mark};
+use super::lineage::Lineage;
 use super::pending::Pending;
 use super::publisher::{Publisher, Publishing};
-use super::recovery::{CLOCK_SKEW_MAX_SECONDS, OpenError, Opening, expect_identity};
+use super::recovery::{CLOCK_SKEW_MAX_SECONDS, KeyTurn, OpenError, Opening, expect_identity};
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
 use super::tiles::{self, Recent, Tiler};
@@ -34,7 +36,9 @@ use crate::govern;
 use crate::record::Batch;
 use crate::retain::Classes;
 use crate::tlog::merkle::CompactRange;
+use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{Counts, SealFile, SegmentRef, Statement};
+use crate::tlog::signer::sign_checkpoint;
 use crate::tlog::{Hash, RootHash};
 use crate::vault::{Packs, Vault};
 use crate::worm::{ENTRY_BYTES_MAX, Lock, Locks, PutError, VersionId, WormStore, WriterGuard, below, log_key, put_locked, segment_name};
@@ -45,6 +49,8 @@ const SUBMISSIONS_MAX: usize = 4096;
 const SEGMENT_TRIES: u32 = 4;
 /// Wait before the second try; it doubles.
 const SEGMENT_BACKOFF: Duration = Duration::from_millis(200);
+/// How long a signature may take: a key service that was not asked for a while needs a second or two.
+const SIGN_WITHIN: Duration = Duration::from_secs(10);
 /// What a sender whose batch failed is told to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// How long a record waits for company once the process is draining: its sender waits, and nobody new comes. Long enough that the
@@ -60,6 +66,8 @@ pub struct Options {
     pub log: String,
     /// Its key.
     pub key: LogKey,
+    /// `log.next_key_file`: the key that the log changes to with the first seal of this process, if it has not changed to it before.
+    pub next_key: Option<LogKey>,
     /// Where its records' content and persons go, claimed for this process. `None`: its records keep nothing apart.
     pub vault: Option<Vault>,
     /// `retention.classes`
@@ -114,6 +122,10 @@ pub struct SealerTask {
     pub stats: Arc<Stats>,
     /// When the newest seal closed that this process found; `None`: the log had none.
     pub found: Option<UnixSeconds>,
+    /// The key that signs.
+    pub vkey: VerifierKey,
+    /// Whether that is the one of `next_key`.
+    pub turn: KeyTurn,
 }
 
 impl SealerTask {
@@ -143,9 +155,21 @@ impl SealerTask {
 /// Opens the log and starts its writer. Nothing is acknowledged before the first seal of this process is committed: it shows that the
 /// store takes seals, fences a predecessor, and holds the `config_change` record if the configuration changed.
 pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenError> {
-    let Options { store, log, mut key, classes, clock, .. } = options;
-    let opening = Opening { store: &store, log: &log, key: &mut key, classes: &classes, clock: clock.as_ref() };
+    let Options { store, log, key, next_key, classes, clock, .. } = options;
+    let mut keys = LogKeys { key, next: next_key };
+    let opening = Opening { store: &store, log: &log, keys: &mut keys, classes: &classes, clock: clock.as_ref() };
     let opened = opening.open().await?;
+    let turn = opened.turn;
+    let (key, next) = match (turn, keys.next) {
+        (KeyTurn::Next, Some(next)) => {
+            let advice = "the log has changed its key: `log.key_file` may now name the file that `log.next_key_file` names, which can go";
+            tracing::info!(key = %next.verifier(), advice, "key.changed.before");
+            (next, None)
+        }
+        (KeyTurn::Announces, next) => (keys.key, next.map(Arc::new)),
+        _ => (keys.key, None),
+    };
+    let key = Arc::new(key);
     let (submissions, inbox) = mpsc::channel(SUBMISSIONS_MAX);
     let handle = SealerHandle {
         submissions,
@@ -164,35 +188,13 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     let stats = Arc::new(Stats::default());
     let (status, watching) = watch::channel(Status::default());
     let now = Instant::now();
-    let key = Arc::new(key);
     let config_sha256 = Hash::of(options.configuration.as_bytes());
-    let recent = Arc::new(Recent::default());
-    let parts = tiles::Parts {
-        store: Arc::clone(&store),
-        log: log.clone(),
-        key: key.verifier().clone(),
-        classes: Arc::clone(&classes),
-        config_sha256,
-        clock: Arc::clone(&clock),
-        locked: checkpoint_lock,
-        stats: Arc::clone(&stats),
-    };
-    let publisher = Publisher {
-        tiler: Tiler::new(parts, Arc::clone(&recent)),
-        recent,
-        store: Arc::clone(&store),
-        log: log.clone(),
-        key: Arc::clone(&key),
-        clock: Arc::clone(&clock),
-        interval: options.publish_interval,
-        locked: checkpoint_lock,
-        stats: Arc::clone(&stats),
-    };
     let mut sealer = Sealer {
         _guard: opened.guard,
         config_sha256,
         range: opened.newest.as_ref().map(SealFile::range_after).unwrap_or_default(),
         newest: opened.newest,
+        lineage: opened.lineage,
         careful: opened.careful,
         dedup: Dedup::new(options.dedup_window, options.dedup_bytes),
         erased: Arc::clone(&handle.erased),
@@ -205,7 +207,8 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         vault: options.vault,
         store,
         log,
-        key,
+        key: Arc::clone(&key),
+        next,
         classes,
         clock,
         started,
@@ -222,13 +225,41 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         Sealed::Failed { reason, .. } => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
     }
     sealer.fence(options.fence).await?;
+    if turn == KeyTurn::Announces {
+        // The old key's mark as well: whoever starts with it alone, on a store that was set back, must not sign on.
+        sealer.mark(key).await;
+    }
     let found = previous.as_ref().map(|seal| seal.statement.sealed_at);
     sealer.clean_vault(previous).await?;
+    let recent = Arc::new(Recent::default());
+    let parts = tiles::Parts {
+        store: Arc::clone(&sealer.store),
+        log: sealer.log.clone(),
+        lineage: sealer.lineage.clone(),
+        classes: Arc::clone(&sealer.classes),
+        config_sha256,
+        clock: Arc::clone(&sealer.clock),
+        locked: checkpoint_lock,
+        stats: Arc::clone(&stats),
+    };
+    let publisher = Publisher {
+        tiler: Tiler::new(parts, Arc::clone(&recent)),
+        recent,
+        store: Arc::clone(&sealer.store),
+        log: sealer.log.clone(),
+        key: Arc::clone(&sealer.key),
+        keys: sealer.lineage.keys().cloned().collect(),
+        clock: Arc::clone(&sealer.clock),
+        interval: options.publish_interval,
+        locked: checkpoint_lock,
+        stats: Arc::clone(&stats),
+    };
     // Boxed, because it is waited for inside of what waits for the start of everything.
     let publishing = Box::pin(publisher.start(sealer.newest.as_ref())).await?;
+    let vkey = sealer.key.verifier().clone();
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
-    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats, found }))
+    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats, found, vkey, turn }))
 }
 
 struct Sealer {
@@ -236,7 +267,11 @@ struct Sealer {
     store: Arc<dyn WormStore>,
     vault: Option<Vault>,
     log: String,
+    /// Signs.
     key: Arc<LogKey>,
+    /// Is announced by the next seal, signs it as well, and from then on alone.
+    next: Option<Arc<LogKey>>,
+    lineage: Lineage,
     classes: Arc<Classes>,
     clock: Arc<dyn Clock>,
     started: UnixSeconds,
@@ -384,7 +419,7 @@ impl Sealer {
                 return Ok(Sealed::Failed { reason, refused });
             }
         };
-        let sealed_at = ready.statement.sealed_at;
+        let sealed_at = ready.seal.statement.sealed_at;
         let root = match self.commit(ready).await {
             Ok(root) => root,
             Err(fatal) => {
@@ -417,7 +452,11 @@ impl Sealer {
         let sealed_at = self.newest.as_ref().map_or(now, |s| s.statement.sealed_at.max(now));
         let batches = std::mem::take(&mut pending.batches);
         let (staged, packs) = self.stage(batches, pending.control.take(), sealed_at).await?;
-        match self.state(staged, pending, counts, (sealed_at, next)) {
+        let signed = match self.state(staged, pending, counts, (sealed_at, next)) {
+            Ok(stated) => self.sign(stated).await,
+            Err(reason) => Err(reason),
+        };
+        match signed {
             Ok(ready) => Ok(ready),
             Err(reason) => {
                 self.leave(packs).await;
@@ -427,7 +466,7 @@ impl Sealer {
     }
 
     /// What the seal says of what was staged.
-    fn state(&self, staged: Staged, pending: &Pending, counts: Counts, (sealed_at, next): (UnixSeconds, Next)) -> Result<Ready, String> {
+    fn state(&self, staged: Staged, pending: &Pending, counts: Counts, (sealed_at, next): (UnixSeconds, Next)) -> Result<Stated, String> {
         // The store has answered since: after a quiet time it is these answers that know of a clock that was moved meanwhile.
         self.expect_clock()?;
         let lock = self.classes.evidence_lock(sealed_at, staged.segments.iter().map(|s| s.lock));
@@ -446,12 +485,30 @@ impl Sealer {
             counts: Counts { promoted: staged.promoted, duplicates: counts.duplicates + pending.shared, ..counts },
             config_sha256: self.config_sha256,
             next_by: promised,
-            next_vkey: None,
+            next_vkey: self.next.as_ref().map(|next| next.verifier().clone()),
             not_worm: self.store.locks() == Locks::None,
         };
         let entry = statement.entry();
         expect_entry_fits(&entry, &statement)?;
-        Ok(Ready { statement, entry, lock, line_bytes: staged.line_bytes })
+        Ok(Stated { statement, entry, lock, line_bytes: staged.line_bytes })
+    }
+
+    /// Signs what a seal says. An error means that nobody holds a signature by the log's key for this index, so the index may be signed for
+    /// another batch: a signature that is made too late is dropped with the call, and one that does not verify is none. Where a second key
+    /// signs as well, one signature may have been made and the other not; that is the first seal of a process, which signs nothing after
+    /// that ([`start`] fails), and what the next process cannot see it may sign anew (`store.md`).
+    async fn sign(&self, stated: Stated) -> Result<Ready, String> {
+        let Stated { statement, entry, lock, line_bytes } = stated;
+        let frontier = self.range.clone();
+        let mut range = self.range.clone();
+        range.append(crate::tlog::merkle::leaf_hash(&entry));
+        let signers: Vec<_> = std::iter::once(&self.key).chain(&self.next).map(|key| key.signer()).collect();
+        let signing = sign_checkpoint(&signers, range.size(), range.root());
+        let checkpoint = match tokio::time::timeout(SIGN_WITHIN, signing).await {
+            Ok(signed) => signed.map_err(|e| e.to_string())?,
+            Err(_) => return Err(format!("the log's key gave no signature within {} s", SIGN_WITHIN.as_secs())),
+        };
+        Ok(Ready { seal: SealFile { statement, entry, checkpoint, frontier }, range, lock, line_bytes })
     }
 
     /// Refuses a clock that is far off the store's own, as far as its newest answer knows (`store.md`, "The seal").
@@ -574,18 +631,15 @@ impl Sealer {
         }
     }
 
-    /// Signs and commits. From the signature on there is no way back to this index.
+    /// Commits what is signed. From the signature on there is no way back to this index.
     async fn commit(&mut self, ready: Ready) -> Result<RootHash, Fatal> {
-        let Ready { statement, entry, lock, line_bytes } = ready;
+        let Ready { seal, range, lock, line_bytes } = ready;
+        let statement = &seal.statement;
         let index = statement.index;
         let records: u64 = statement.segments.iter().map(|s| s.records).sum();
         let stored_bytes: u64 = statement.segments.iter().map(|s| s.bytes).sum();
         let heartbeat = statement.segments.is_empty();
-        let frontier = self.range.clone();
-        let mut range = self.range.clone();
-        range.append(crate::tlog::merkle::leaf_hash(&entry));
         let root = range.root();
-        let seal = SealFile { statement, entry, checkpoint: self.key.signer().checkpoint(range.size(), root), frontier };
         let bytes = seal.to_bytes().map_err(|e| Fatal::Format(e.to_string()))?;
         // The pair check of our own mistakes, before they are locked away for years: what every reader will do.
         let read =
@@ -594,7 +648,7 @@ impl Sealer {
             read.extends(before).map_err(|e| Fatal::Format(e.to_string()))?;
         }
         let commit =
-            Commit { store: self.store.as_ref(), log: &self.log, key: self.key.verifier(), careful: self.careful, stats: &self.stats };
+            Commit { store: self.store.as_ref(), log: &self.log, lineage: &self.lineage, careful: self.careful, stats: &self.stats };
         commit.commit(&seal, self.newest.as_ref(), Bytes::from(bytes), lock).await?;
         self.stats.seals.add(1);
         self.stats.records.add(records);
@@ -602,9 +656,24 @@ impl Sealer {
         self.stats.stored_bytes.add(stored_bytes);
         self.stats.heartbeats.add(u64::from(heartbeat));
         tracing::info!(seal = index, records, segments = seal.statement.segments.len(), "seal.committed");
+        self.lineage.follow(&seal);
+        if let Some(next) = self.next.take() {
+            tracing::info!(seal = index, key = %next.verifier(), before = %self.key.verifier(), "key.changed");
+            self.key = next;
+        }
         self.range = range;
         self.newest = Some(seal);
         Ok(root)
+    }
+
+    /// Notes the newest seal beside a key. A failure costs sharpness only.
+    async fn mark(&self, key: Arc<LogKey>) {
+        let Some(mark) = self.newest.as_ref().map(|seal| Mark { index: seal.statement.index, leaf: seal.leaf() }) else { return };
+        match tokio::task::spawn_blocking(move || key.set_mark(mark)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => tracing::warn!(reason = %e, "key.mark.unwritten"),
+            Err(e) => tracing::warn!(reason = %e, "key.mark.unwritten"),
+        }
     }
 
     fn observe(&mut self, closed: Instant, first_record: Option<Instant>, sealed_at: UnixSeconds) {
@@ -635,10 +704,10 @@ impl Sealer {
         tokio::time::sleep(wait).await;
         let index = newest.statement.index;
         let before = match index.checked_sub(1) {
-            Some(previous) => seal_at(self.store.as_ref(), &self.log, previous, self.key.verifier(), None).await?.truth.map(|t| t.2),
+            Some(previous) => seal_at(self.store.as_ref(), &self.log, previous, &self.lineage, None).await?.truth.map(|t| t.2),
             None => None,
         };
-        let at = seal_at(self.store.as_ref(), &self.log, index, self.key.verifier(), before.as_ref()).await?;
+        let at = seal_at(self.store.as_ref(), &self.log, index, &self.lineage, before.as_ref()).await?;
         match at.truth {
             Some((_, _, seal)) if seal.entry == newest.entry => Ok(()),
             _ => Err(Fatal::Displaced { index }.into()),
@@ -650,7 +719,7 @@ impl Sealer {
         let Some(newest) = self.newest.clone() else { return Ok(()) };
         let now = self.clock.now().ceil_seconds();
         let oldest = UnixSeconds(now.0.saturating_sub(i64::try_from(window.as_secs()).unwrap_or(i64::MAX)));
-        let reader = WindowReader::new(Arc::clone(&self.store), self.log.clone(), self.key.verifier().clone(), oldest);
+        let reader = WindowReader::new(Arc::clone(&self.store), self.log.clone(), self.lineage.clone(), oldest);
         // Read newest first until the window is full; inserted oldest first, because the oldest are forgotten first.
         for (key, seal, sealed_at) in reader.read(newest, self.dedup.room()).await?.into_iter().rev() {
             self.dedup.insert(key, seal, sealed_at);
@@ -663,7 +732,7 @@ impl Sealer {
             None => None,
             Some(newest) => {
                 // A store that does not answer now will later; going on without it would take another identity key unseen.
-                let before = config_in_force(self.store.as_ref(), &self.log, self.key.verifier(), newest).await?;
+                let before = config_in_force(self.store.as_ref(), &self.log, &self.lineage, newest).await?;
                 if before.is_none() {
                     let reason = "the config_change record in force is gone from the store, so whether `identity.key_file` still holds the key \
                                   that this log was written with could not be compared; compare it by hand, and run `spanseal verify`";
@@ -688,10 +757,21 @@ struct Staged {
 }
 
 /// All that a seal says, not signed yet.
-struct Ready {
+struct Stated {
     statement: Statement,
     /// It as bytes: what is signed.
     entry: Vec<u8>,
+    /// Its evidence lock.
+    lock: Lock,
+    /// Bytes of the record lines in its segments.
+    line_bytes: u64,
+}
+
+/// A seal that is signed, and known to nobody yet.
+struct Ready {
+    seal: SealFile,
+    /// The tree with it.
+    range: CompactRange,
     /// Its evidence lock.
     lock: Lock,
     /// Bytes of the record lines in its segments.

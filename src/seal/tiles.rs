@@ -20,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::chain::{config_in_force, retried, seal_at};
 use super::commit::own_version;
+use super::lineage::Lineage;
 use super::stats::Stats;
 use crate::clock::{Clock, UnixSeconds};
 use crate::record::canonical::Json;
 use crate::retain::Classes;
-use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::tile::{Edge, HEIGHT, Tile, WIDTH, add_entry, encode, partials, perfect_root};
 use crate::tlog::{Hash, LeafHash, TreeSize};
@@ -100,12 +100,12 @@ impl Recent {
 struct Seals {
     store: Arc<dyn WormStore>,
     log: String,
-    key: VerifierKey,
+    lineage: Lineage,
 }
 
 impl Seals {
     async fn read(self: Arc<Self>, index: u64, before: Option<Arc<SealFile>>) -> Result<Arc<SealFile>, TileError> {
-        let at = seal_at(self.store.as_ref(), &self.log, index, &self.key, before.as_deref()).await?;
+        let at = seal_at(self.store.as_ref(), &self.log, index, &self.lineage, before.as_deref()).await?;
         at.truth.map(|(_, _, seal)| Arc::new(seal)).ok_or(TileError::Seal(index))
     }
 
@@ -175,7 +175,7 @@ pub(crate) struct Tiler {
 pub(crate) struct Parts {
     pub(crate) store: Arc<dyn WormStore>,
     pub(crate) log: String,
-    pub(crate) key: VerifierKey,
+    pub(crate) lineage: Lineage,
     pub(crate) classes: Arc<Classes>,
     pub(crate) config_sha256: Hash,
     pub(crate) clock: Arc<dyn Clock>,
@@ -187,9 +187,9 @@ pub(crate) struct Parts {
 impl Tiler {
     /// Of a log about which nothing is known yet.
     pub(crate) fn new(parts: Parts, recent: Arc<Recent>) -> Self {
-        let Parts { store, log, key, classes, config_sha256, clock, locked, stats } = parts;
+        let Parts { store, log, lineage, classes, config_sha256, clock, locked, stats } = parts;
         Tiler {
-            seals: Arc::new(Seals { store, log, key }),
+            seals: Arc::new(Seals { store, log, lineage }),
             classes,
             config_sha256,
             clock,
@@ -377,8 +377,8 @@ impl Tiler {
     async fn older(&mut self, seal: &SealFile) -> Result<Option<&Json>, TileError> {
         let wanted = seal.statement.config_sha256;
         if self.older.as_ref().is_none_or(|(sha256, _)| *sha256 != wanted) {
-            let Seals { store, log, key } = self.seals.as_ref();
-            let text = config_in_force(store.as_ref(), log, key, seal).await?;
+            let Seals { store, log, lineage } = self.seals.as_ref();
+            let text = config_in_force(store.as_ref(), log, lineage, seal).await?;
             self.older = Some((wanted, text.and_then(|text| Json::parse(text.as_bytes()).ok())));
         }
         Ok(self.older.as_ref().and_then(|(_, text)| text.as_ref()))

@@ -10,9 +10,9 @@ use tokio::sync::Semaphore;
 
 use super::chain::{seal_at, segment_lines};
 use super::dedup::Key;
+use super::lineage::Lineage;
 use crate::clock::UnixSeconds;
 use crate::record::sameness_of_line;
-use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::SealFile;
 use crate::worm::{ReadError, WormStore};
 
@@ -29,7 +29,7 @@ pub(crate) type Entry = (Key, u64, UnixSeconds);
 pub(crate) struct WindowReader {
     store: Arc<dyn WormStore>,
     log: String,
-    key: VerifierKey,
+    lineage: Lineage,
     /// Seals that closed earlier are out of the window.
     oldest: UnixSeconds,
     bytes: Semaphore,
@@ -37,9 +37,9 @@ pub(crate) struct WindowReader {
 
 impl WindowReader {
     /// Of one log.
-    pub(crate) fn new(store: Arc<dyn WormStore>, log: String, key: VerifierKey, oldest: UnixSeconds) -> Arc<Self> {
+    pub(crate) fn new(store: Arc<dyn WormStore>, log: String, lineage: Lineage, oldest: UnixSeconds) -> Arc<Self> {
         let permits = usize::try_from(SEGMENT_BYTES_AT_ONCE).unwrap_or(Semaphore::MAX_PERMITS);
-        Arc::new(WindowReader { store, log, key, oldest, bytes: Semaphore::new(permits) })
+        Arc::new(WindowReader { store, log, lineage, oldest, bytes: Semaphore::new(permits) })
     }
 
     /// The records of the newest seals, newest first, as far back as the window and `room` entries reach; the last seal read may exceed
@@ -60,7 +60,7 @@ impl WindowReader {
 
     /// `None`: there is no such seal, or it is out of the window.
     async fn seal(self: Arc<Self>, index: u64) -> Result<Option<Vec<Entry>>, ReadError> {
-        match seal_at(self.store.as_ref(), &self.log, index, &self.key, None).await?.truth {
+        match seal_at(self.store.as_ref(), &self.log, index, &self.lineage, None).await?.truth {
             Some((_, _, seal)) => Ok(self.entries(seal).await),
             None => Ok(None),
         }

@@ -1,4 +1,4 @@
-//! The two key files of a store: the log's signing key and the identity key K. When they may be made, and when their absence is an accident.
+//! The key files of a store: the log's signing key, perhaps the one that it changes to, and the identity key K. When they may be made, and when their absence is an accident.
 //!
 //! A missing key is made only while the log does not exist: a log that exists had a key, and a new one would sign under a name that is not
 //! its own, or give everybody a new pseudonym, without a word.
@@ -8,7 +8,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
-use crate::seal::keys::{KeyError, LogKey, create_secret_file, read_secret_file};
+use crate::seal::keys::{KeyError, LogKey, LogKeys, create_secret_file, read_secret_file};
 use crate::vault::VaultKey;
 use crate::worm::{ReadError, WormStore, log_key};
 
@@ -28,6 +28,15 @@ pub enum KeysError {
         /// Name of the log.
         log: String,
     },
+    /// The next key is not there.
+    #[error(
+        "`log.next_key_file` `{path}` does not exist: make it with `spanseal keygen --next`, or bring it back from where it is backed up if the \
+         log has changed to it already"
+    )]
+    NoNext {
+        /// Where it should be.
+        path: String,
+    },
     /// The file cannot be used.
     #[error(transparent)]
     File(#[from] KeyError),
@@ -36,11 +45,11 @@ pub enum KeysError {
     Store(#[from] ReadError),
 }
 
-/// Both keys, loaded.
+/// All keys, loaded.
 #[derive(Debug)]
 pub struct Keys {
-    /// Signs.
-    pub log: LogKey,
+    /// Sign.
+    pub log: LogKeys,
     /// K.
     pub identity: IdentityBytes,
     /// Files that were made just now, for the operator to back up.
@@ -81,6 +90,8 @@ pub async fn load_or_make(config: &Config, store: &dyn WormStore) -> Result<Keys
     {
         return Err(lost(config, key, path));
     }
+    // Made on purpose only, and read before anything is made.
+    let next = load_next(config)?;
     if !log_file.exists() {
         LogKey::generate(log_file, &config.log.origin)?;
         made.push(format!("log.key_file {}", log_file.display()));
@@ -95,9 +106,27 @@ pub async fn load_or_make(config: &Config, store: &dyn WormStore) -> Result<Keys
         }
         made.push(format!("identity.key_file {}", identity_file.display()));
     }
-    let log = LogKey::load(log_file)?;
-    log.expect_origin(&config.log.origin)?;
-    Ok(Keys { log, identity: load_identity(identity_file)?, made })
+    let key = LogKey::load(log_file)?;
+    key.expect_origin(&config.log.origin)?;
+    Ok(Keys { log: LogKeys { key, next }, identity: load_identity(identity_file)?, made })
+}
+
+/// The key that the log changes to, if the configuration names one.
+pub fn load_next(config: &Config) -> Result<Option<LogKey>, KeysError> {
+    let Some(file) = &config.log.next_key_file else { return Ok(None) };
+    let key = match LogKey::load(file) {
+        Err(KeyError::Missing(path)) => return Err(KeysError::NoNext { path: path.display().to_string() }),
+        other => other?,
+    };
+    key.expect_origin(&config.log.origin)?;
+    Ok(Some(key))
+}
+
+/// The log's keys, none of which is made.
+pub fn load_log_keys(config: &Config) -> Result<LogKeys, KeysError> {
+    let key = LogKey::load(&config.log.key_file)?;
+    key.expect_origin(&config.log.origin)?;
+    Ok(LogKeys { key, next: load_next(config)? })
 }
 
 /// Makes K or another key of 32 bytes: 64 hexadecimal digits on one line, mode 0600. Never overwrites.
@@ -153,7 +182,7 @@ mod tests {
         assert_eq!(std::fs::metadata(&config.identity.key_file).unwrap().permissions().mode() & 0o777, 0o600);
         let again = load_or_make(&config, &store).await.unwrap();
         assert!(again.made.is_empty());
-        assert_eq!((again.log.verifier(), *again.identity.0), (first.log.verifier(), *first.identity.0));
+        assert_eq!((again.log.key.verifier(), *again.identity.0), (first.log.key.verifier(), *first.identity.0));
 
         store.put(&log_key("audit"), b"{}".as_slice().into(), Condition::CreateOnly, None).await.unwrap();
         std::fs::remove_file(&config.identity.key_file).unwrap();

@@ -19,7 +19,7 @@ use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, 
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
-use crate::seal::{Pool, SealerHandle, SealerTask};
+use crate::seal::{KeyTurn, Pool, SealerHandle, SealerTask};
 use crate::stamping::{self, Stamper, Stamping};
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
@@ -44,7 +44,7 @@ const API_DRAIN_WITHIN: Duration = Duration::from_secs(1);
 pub struct Serving {
     /// Where the API answers.
     pub api: SocketAddr,
-    /// The log's public key.
+    /// The public half of the key that signs.
     pub vkey: VerifierKey,
     /// What its seals say of the configuration and the identity key.
     pub config_sha256: Hash,
@@ -98,7 +98,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref(), Under::Own).await?;
-    let (vkey, made) = (prepared.vkey.clone(), std::mem::take(&mut prepared.made));
+    let made = std::mem::take(&mut prepared.made);
     let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
@@ -137,6 +137,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         .as_ref()
         .map(|to| Exporter::start(to, &metrics, observed.distributions().chain(sealing.distributions())))
         .transpose()?;
+    let vkey = task.vkey.clone();
     let witnesses = match config.log.witnesses.as_slice() {
         [] => None,
         places => {
@@ -204,6 +205,11 @@ fn receive_options(config: &Config) -> receive::Options {
 }
 
 impl Serving {
+    /// Whether the log has changed to the key of `log.next_key_file`, and when.
+    pub fn key_turn(&self) -> KeyTurn {
+        self.task.turn
+    }
+
     /// What listens where.
     pub fn listening(&self) -> Vec<(&'static str, SocketAddr)> {
         let grpc = self.receiver.grpc_address().map(|at| ("OTLP/gRPC", at));

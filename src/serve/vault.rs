@@ -10,8 +10,8 @@ use super::keys::{load_vault_key, make_secret};
 use crate::clock::Clock;
 use crate::config::{Config, VaultPlace};
 use crate::record::canonical::Json;
-use crate::seal::keys::{KeyError, LogKey};
-use crate::seal::{OpenError, in_force};
+use crate::seal::keys::{KeyError, LogKeys};
+use crate::seal::{OpenError, first_key, in_force};
 use crate::vault::{Options, Vault, VaultError, VaultStore, expect_apart, open_place};
 use crate::worm::WormStore;
 
@@ -49,7 +49,7 @@ impl<'c> Place<'c> {
         };
         let key = key.map_err(super::keys::KeysError::File)?;
         let vault = Vault::new(Options { store: Arc::clone(&self.store), log: name.clone(), key });
-        let owner = log.key.verifier().to_string();
+        let owner = log.owner(self.config).await?;
         vault.mend_owner(&owner).await?;
         if !vault.is_owned_by(&owner).await? {
             self.expect_new(&mut log).await?;
@@ -95,8 +95,8 @@ pub async fn expect_no_vault(config: &Config, vault: &VaultPlace, store: &dyn Va
 pub struct Log<'a> {
     /// Where evidence lies.
     pub store: &'a Arc<dyn WormStore>,
-    /// The log's key.
-    pub key: &'a mut LogKey,
+    /// The log's keys.
+    pub keys: &'a mut LogKeys,
     /// What its `config_change` record would hold.
     pub configuration: &'a str,
     /// The time.
@@ -104,11 +104,17 @@ pub struct Log<'a> {
 }
 
 impl Log<'_> {
+    /// Whose the vault is: the log that this key made, also after it has changed to another.
+    pub async fn owner(&mut self, config: &Config) -> Result<String, OpenError> {
+        let first = first_key(self.store, &config.log.name, self.keys, &config.retention.classes, self.clock).await?;
+        Ok(first.to_string())
+    }
+
     /// Whether the log was last written with its vault at this very place, so that something must lie there. Another place is another
     /// configuration, and a new vault.
     pub async fn keeps_in(&mut self, config: &Config, vault: &VaultPlace) -> Result<bool, OpenError> {
         let classes = &config.retention.classes;
-        let before = in_force(self.store, &config.log.name, self.key, classes, self.clock, self.configuration).await?;
+        let before = in_force(self.store, &config.log.name, self.keys, classes, self.clock, self.configuration).await?;
         // What an earlier version has sealed is JSON; what is none names no vault.
         let before = before.and_then(|text| Json::parse(text.as_bytes()).ok());
         let named = before.as_ref().and_then(|json| json.path("content.vault.url")).and_then(Json::as_str);

@@ -12,10 +12,9 @@ use crate::config::Config;
 use crate::erase::{Eraser, Parts};
 use crate::promote::IdentityKey;
 use crate::record::identity::IdentityMode;
-use crate::seal::keys::LogKey;
+use crate::seal::keys::LogKeys;
 use crate::seal::{self, Pool, SealerHandle, SealerTask};
 use crate::tlog::Hash;
-use crate::tlog::note::VerifierKey;
 use crate::vault::Vault;
 use crate::worm::s3::PUT_TIMEOUT_DEFAULT;
 use crate::worm::{self, Locks, StoreUrl, WormStore};
@@ -30,8 +29,7 @@ pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Prepared {
     store: Arc<dyn WormStore>,
-    key: LogKey,
-    pub(super) vkey: VerifierKey,
+    keys: LogKeys,
     pub(super) identity: IdentityKey,
     pub(super) vault: Option<Vault>,
     pub(super) made: Vec<String>,
@@ -76,8 +74,7 @@ impl Prepared {
         check_store(config, store.as_ref()).await?;
         check_room(config, store.as_ref()).await?;
         let place = Place::find(config).await?;
-        let keys::Keys { log: mut key, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
-        let vkey = key.verifier().clone();
+        let keys::Keys { log: mut keys, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
         let identity = IdentityKey::new(*identity.0);
         let own = config.sealed_text(identity.id());
         let configuration = match under {
@@ -86,12 +83,12 @@ impl Prepared {
         };
         let vault = match place {
             Some(place) => {
-                let log = Log { store: &store, key: &mut key, configuration: &configuration, clock };
+                let log = Log { store: &store, keys: &mut keys, configuration: &configuration, clock };
                 Some(Box::pin(place.claim(log, &mut made)).await?)
             }
             None => None,
         };
-        Ok(Prepared { store, key, vkey, identity, vault, made, configuration })
+        Ok(Prepared { store, keys, identity, vault, made, configuration })
     }
 
     /// `config_sha256` of its seals.
@@ -104,7 +101,7 @@ impl Prepared {
     /// KNOWN GAP: with `seal.heartbeat` off no seal promises anything, and a living writer is not noticed; it is displaced, and stops.
     async fn expect_no_other(&mut self, config: &Config, clock: &dyn Clock) -> Result<(), ServeError> {
         let log = &config.log.name;
-        let found = seal::examine(&self.store, log, &mut self.key, &config.retention.classes, clock, None).await?;
+        let found = seal::examine(&self.store, log, &mut self.keys, &config.retention.classes, clock, None).await?;
         match found.next_by.filter(|by| *by > clock.now().ceil_seconds()) {
             Some(by) => Err(ServeError::Promised { log: log.clone(), by }),
             None => Ok(()),
@@ -113,12 +110,13 @@ impl Prepared {
 
     /// Opens the log.
     pub(super) async fn open(self, config: &Config, clock: Arc<dyn Clock>, pool: Pool) -> Result<Writer, ServeError> {
-        let Prepared { store, key, vkey, identity, vault, configuration, .. } = self;
+        let Prepared { store, keys: LogKeys { key, next: next_key }, identity, vault, configuration, .. } = self;
         let classes = Arc::new(config.retention.classes.clone());
         let options = seal::Options {
             store: Arc::clone(&store),
             log: config.log.name.clone(),
             key,
+            next_key,
             vault: vault.clone(),
             classes: Arc::clone(&classes),
             clock: Arc::clone(&clock),
@@ -148,7 +146,7 @@ impl Prepared {
             Eraser::new(Parts {
                 store,
                 log: config.log.name.clone(),
-                vkey,
+                vkey: task.vkey.clone(),
                 vault,
                 sealer: sealer.clone(),
                 identity,

@@ -8,6 +8,7 @@ pub mod merkle;
 pub mod note;
 pub mod seal_file;
 pub mod segment;
+pub mod signer;
 pub mod tile;
 pub mod truth;
 

@@ -149,9 +149,18 @@ impl NoteSigner {
 
     /// One line of a note: this key's signature over `text`.
     pub(crate) fn signature_line(&self, text: &str) -> String {
-        let signature = self.key.sign(text.as_bytes()).to_bytes();
-        SignatureLine { name: self.verifier.name.clone(), id: self.verifier.id, signature: signature.to_vec() }.to_string()
+        signature_line(&self.verifier, &self.signature(text.as_bytes()))
     }
+
+    /// The raw signature over a message.
+    pub(super) fn signature(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message).to_bytes()
+    }
+}
+
+/// One signature line of a note, with its newline (C2SP signed-note): the key's name, and its id before the raw signature.
+pub(super) fn signature_line(key: &VerifierKey, signature: &[u8]) -> String {
+    SignatureLine { name: key.name.clone(), id: key.id, signature: signature.to_vec() }.to_string()
 }
 
 impl fmt::Debug for NoteSigner {

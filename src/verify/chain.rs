@@ -89,7 +89,9 @@ impl Chain {
         let object = super::log::seal_object(fetched.index);
         let mut keys: Vec<VerifierKey> = self.key.iter().cloned().collect();
         if self.key.is_none() || self.gap > 0 {
-            keys.extend(self.candidates.iter().filter(|c| self.key.as_ref() != Some(c)).cloned());
+            // Not a key that the log has left: behind the seal that announced its successor it signs nothing, whoever has it by now.
+            let is_left = |key: &VerifierKey| self.keys_seen.contains(key);
+            keys.extend(self.candidates.iter().filter(|key| !is_left(key)).cloned());
         }
         let mut judged: Option<(VerifierKey, Vec<Judgement>)> = None;
         for key in keys {

@@ -11,6 +11,7 @@ use spanseal::retain::{Class, Classes};
 use spanseal::seal::keys::LogKey;
 use spanseal::seal::{OpenError, Options, Pool, Receipt, SealerHandle, SealerTask, SubmitError, start};
 use spanseal::tlog::merkle::{CompactRange, leaf_hash};
+use spanseal::tlog::note::{NoteSigner, VerifierKey};
 use spanseal::tlog::seal_file::SealFile;
 use spanseal::tlog::truth::{Judgement, judge};
 use spanseal::vault::Vault;
@@ -71,6 +72,11 @@ impl TestLog {
         LogKey::ephemeral(ORIGIN, [5; 32]).unwrap()
     }
 
+    /// What its key signs with.
+    pub fn signer(seed: [u8; 32]) -> NoteSigner {
+        NoteSigner::new(ORIGIN, &seed).unwrap()
+    }
+
     pub fn classes(&self) -> Arc<Classes> {
         let class = |name: &str, mode, period: &str| Class { name: name.into(), mode, period: period.parse().unwrap(), claimable: false };
         let classes = vec![class("standard", Mode::Governance, "180d"), class("strict", Mode::Compliance, "1y")];
@@ -82,6 +88,7 @@ impl TestLog {
             store: Arc::new(store.clone()),
             log: LOG.into(),
             key: Self::key(),
+            next_key: None,
             vault: None,
             classes: self.classes(),
             clock: Arc::new(self.clock.clone()),
@@ -121,15 +128,20 @@ impl TestLog {
 
     /// Verifies the whole log from its objects: which version is true, signatures, chain, hashes, roots, counts.
     pub async fn check_log(&self) -> Contents {
+        self.check_log_of(Self::key().verifier()).await
+    }
+
+    /// The same of a log that another key made. Announced changes of key are followed.
+    pub async fn check_log_of(&self, first: &VerifierKey) -> Contents {
         let store: &dyn WormStore = &self.store;
-        let key = Self::key();
+        let mut key = first.clone();
         let mut contents = Contents::default();
         let mut range = CompactRange::new();
         loop {
             let index = contents.seals;
             let name = seal_key(LOG, index);
             let bodies = read_versions(store, &store.versions(&name).await.unwrap(), SEAL_BYTES_MAX, usize::MAX).await.unwrap();
-            let judged = judge(index, key.verifier(), contents.files.last(), bodies.iter().map(|(_, b)| b.as_ref()));
+            let judged = judge(index, &key, contents.files.last(), bodies.iter().map(|(_, b)| b.as_ref()));
             let mut truth = None;
             for ((Version { id, .. }, _), judgement) in bodies.iter().zip(judged) {
                 match judgement {
@@ -166,6 +178,9 @@ impl TestLog {
                 assert_eq!((tree.size().0, tree.root()), (segment.records, segment.merkle_root));
             }
             assert_eq!(promoted, seal.statement.counts.promoted);
+            if let Some(next) = &seal.statement.next_vkey {
+                key = next.clone();
+            }
             contents.files.push(seal);
             contents.seals += 1;
         }

@@ -222,7 +222,7 @@ class Walk:  # Section 10.
         for name, index, _ in self.keys("seals/([0-9]{20})[.]json"):
             if index > expected: self.find("seal_missing", f"seals/{expected:020}.json", expected)
             gap, expected, data = gap + index - expected, index + 1, self.read(name, SEAL_MAX)
-            tried = (before.keys[-1:] if before else []) + (given if gap or not before else [])
+            tried = seen[-1:] + [k for k in given if (gap or not before) and k.text not in [s.text for s in seen]]
             signer = next((key for key in tried if Walk(self.base, key, "").attempt("", "", 0, lambda: Seal(data, index, key))), tried[0])
             seal = self.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
             gap += not seal

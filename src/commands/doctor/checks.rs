@@ -9,9 +9,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::commands::output::{absolute, absolute_store, enforced};
 use crate::config::Config;
 use crate::promote::IdentityKey;
-use crate::seal::keys::{KeyError, LogKey};
-use crate::seal::{CLOCK_SKEW_MAX_SECONDS, Examined, OpenError, examine};
-use crate::serve::keys::{load_identity, log_exists};
+use crate::seal::keys::{KeyError, LogKey, LogKeys};
+use crate::seal::{CLOCK_SKEW_MAX_SECONDS, Examined, KeyTurn, OpenError, examine};
+use crate::serve::keys::{load_identity, load_next, log_exists};
 use crate::serve::{BindError, bind, is_spanseal};
 use crate::worm::local::Place;
 use crate::worm::{self, Locks, StoreUrl, WormStore};
@@ -191,7 +191,7 @@ pub(super) async fn keys(config: &Config, store: Option<&Arc<dyn WormStore>>, re
         Err(KeyError::Missing(path)) => missing("identity.key_file", &path, report),
         Err(error) => report.problem("keys", error.to_string()),
     }
-    let mut key = match LogKey::load(&config.log.key_file) {
+    let key = match LogKey::load(&config.log.key_file) {
         Ok(key) => key,
         Err(KeyError::Missing(path)) => return missing("log.key_file", &path, report),
         Err(error) => return report.problem("keys", error.to_string()),
@@ -200,17 +200,32 @@ pub(super) async fn keys(config: &Config, store: Option<&Arc<dyn WormStore>>, re
         return report.problem("keys", error.to_string());
     }
     report.ok("keys", format!("log key `{}` is good; public half {}", absolute(&config.log.key_file), key.verifier()));
+    let next = match load_next(config) {
+        Ok(next) => next,
+        Err(error) => return report.problem("keys", error.to_string()),
+    };
+    if let Some(next) = &next {
+        let file = config.log.next_key_file.as_deref().map(absolute).unwrap_or_default();
+        report.ok("keys", format!("next log key `{file}` is good; public half {}", next.verifier()));
+    }
     if let Some(store) = store {
-        log(config, store, &mut key, configuration.as_deref(), report).await;
+        log(config, store, &mut LogKeys { key, next }, configuration.as_deref(), report).await;
     }
 }
 
 /// The log, judged as `serve` would.
-async fn log(config: &Config, store: &Arc<dyn WormStore>, key: &mut LogKey, configuration: Option<&str>, report: &mut Report) {
+async fn log(config: &Config, store: &Arc<dyn WormStore>, keys: &mut LogKeys, configuration: Option<&str>, report: &mut Report) {
     let name = &config.log.name;
-    match examine(store, name, key, &config.retention.classes, &SystemClock, configuration).await {
-        Ok(Examined { created: Some(created), seals, .. }) => {
+    match examine(store, name, keys, &config.retention.classes, &SystemClock, configuration).await {
+        Ok(Examined { created: Some(created), seals, turn, .. }) => {
             report.ok("log", format!("`{}` exists since {created}, has {seals} seals, and its key fits", config.log.origin));
+            match turn {
+                KeyTurn::Key => {}
+                KeyTurn::Announces => report.ok("log", "the next start of `serve` changes to the key in `log.next_key_file`, for good"),
+                KeyTurn::Next => {
+                    report.ok("log", "it has changed to the key in `log.next_key_file`; `log.key_file` may now name that file");
+                }
+            }
         }
         Ok(Examined { created: None, .. }) => report.ok("log", format!("`{name}` does not exist yet; `serve` makes it")),
         Err(OpenError::Read(error)) => report.unchecked("log", error.to_string()),

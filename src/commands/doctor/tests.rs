@@ -131,8 +131,13 @@ async fn a_vault_that_is_gone_is_not_begun_anew() {
     }
     assert!(told.contains("nothing that was erased is there") && !told.contains('\u{1b}'), "{told}");
 
-    let keygen =
-        crate::cli::KeygenArgs { only: Some(crate::cli::KeyKind::Vault), public: false, witness: None, key_file: Default::default() };
+    let keygen = crate::cli::KeygenArgs {
+        only: Some(crate::cli::KeyKind::Vault),
+        next: false,
+        public: false,
+        witness: None,
+        key_file: Default::default(),
+    };
     let (kept, away) = (folder.path().join("kept.key"), folder.path().join("away"));
     std::fs::rename(&place.key_file, &kept).unwrap();
     let refused = crate::commands::keygen::run(keygen, &config).await.unwrap_err().to_string();

@@ -9,9 +9,10 @@ use crate::commands::output::{absolute, absolute_store};
 use crate::config::{Config, VaultPlace};
 use crate::erase::{EraseError, Undone, undone};
 use crate::record::identity::IdentityKey;
-use crate::seal::keys::{KeyError, LogKey};
+use crate::seal::first_key;
+use crate::seal::keys::KeyError;
 use crate::serve::ServeError;
-use crate::serve::keys::{load_identity, load_vault_key};
+use crate::serve::keys::{load_identity, load_log_keys, load_vault_key};
 use crate::serve::vault::Log;
 use crate::tlog::note::VerifierKey;
 use crate::vault::{Options, Vault, VaultError, VaultStore, open_place, open_to_others};
@@ -93,16 +94,17 @@ async fn key(
         Err(error) => return report.problem("vault", error.to_string()),
     };
     report.ok("vault", format!("vault key `{file}` is good; id {}", key.id()));
-    // Without the log's key (which has a line of its own) nobody knows whose vault it should be.
-    let Ok(own) = LogKey::load(&config.log.key_file) else { return };
+    // Without the log's keys and its store (which have lines of their own) nobody knows whose vault it should be.
+    let (Some(store), Ok(mut own)) = (store, load_log_keys(config)) else { return };
+    let Ok(first) = first_key(store, log, &mut own, &config.retention.classes, &SystemClock).await else { return };
     let vault = Vault::new(Options { store: Arc::clone(&opened), log: log.clone(), key });
     let misplaced = vault.misplaced();
     if !misplaced.is_empty() {
         return misplaced.iter().for_each(|error| tell(report, error));
     }
-    match vault.is_owned_by(&own.verifier().to_string()).await {
+    match vault.is_owned_by(&first.to_string()).await {
         Ok(true) => {}
-        Ok(false) if is_gone(config, (place, opened.as_ref()), store, report).await => return,
+        Ok(false) if is_gone(config, (place, opened.as_ref()), Some(store), report).await => return,
         Ok(false) => return report.ok("vault", format!("it keeps nothing of the log `{log}` yet")),
         Err(error) => return tell(report, &error),
     }
@@ -151,9 +153,7 @@ async fn key(
         Err(error) => return tell(report, &error),
     }
     packs(place, &vault, report).await;
-    if let Some(store) = store {
-        stays_erased(store, (log, own.verifier()), &vault, report).await;
-    }
+    stays_erased(store, (log, &first), &vault, report).await;
     match vault.intents().await {
         Ok(intents) if intents.is_empty() => report.ok("vault", format!("it is the vault of this log `{log}`")),
         Ok(intents) => report.warning("vault", format!("{} erasures are begun and not finished; `serve` finishes them", intents.len())),
@@ -226,12 +226,11 @@ async fn is_gone(
     store: Option<&Arc<dyn WormStore>>,
     report: &mut Report,
 ) -> bool {
-    let (Some(store), Ok(mut key), Ok(identity)) = (store, LogKey::load(&config.log.key_file), load_identity(&config.identity.key_file))
-    else {
+    let (Some(store), Ok(mut keys), Ok(identity)) = (store, load_log_keys(config), load_identity(&config.identity.key_file)) else {
         return false;
     };
     let configuration = config.sealed_text(IdentityKey::new(*identity.0).id());
-    let mut log = Log { store, key: &mut key, configuration: &configuration, clock: &SystemClock };
+    let mut log = Log { store, keys: &mut keys, configuration: &configuration, clock: &SystemClock };
     // What is wrong with the log itself is told elsewhere.
     let gone = log.keeps_in(config, place).await.unwrap_or(false);
     if gone {

@@ -8,6 +8,7 @@ use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
 use crate::retain::Classes;
 use crate::seal::chain::{config_in_force, retried, seal_at};
+use crate::seal::lineage::Lineage;
 use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::worm::{Lock, Locks, ObjectKey, Version, ensure_locked, log_key, seal_key};
 
@@ -24,23 +25,23 @@ struct Evidence<'a> {
 
 impl Opening<'_> {
     /// Whoever made the log may have died before the lock of `log.json` was read back.
-    pub(super) async fn confirm_log_file(&self, file: &LogFile, version: &Version) -> Result<(), OpenError> {
+    pub(super) async fn confirm_log_file(&self, lineage: &Lineage, file: &LogFile, version: &Version) -> Result<(), OpenError> {
         // The first seal is of the process that made the log, or of the one that took it up.
         let evidence = Evidence { key: log_key(self.log), version, written: file.created, segments: Vec::new(), under: 0 };
-        self.confirm(evidence).await
+        self.confirm(lineage, evidence).await
     }
 
     /// A predecessor may have died between the commit and the look at its lock; no other seal can be in that case.
-    pub(super) async fn confirm_newest(&self, seal: &SealFile) -> Result<(), OpenError> {
+    pub(super) async fn confirm_newest(&self, lineage: &Lineage, seal: &SealFile) -> Result<(), OpenError> {
         let index = seal.statement.index;
-        let at = seal_at(self.store.as_ref(), self.log, index, self.key.verifier(), None).await?;
+        let at = seal_at(self.store.as_ref(), self.log, index, lineage, None).await?;
         let Some((version, _, _)) = at.truth else { return Ok(()) };
         let segments = seal.statement.segments.iter().map(|s| s.lock).collect();
         let key = seal_key(self.log, index);
-        self.confirm(Evidence { key, version: &version, written: seal.statement.sealed_at, segments, under: index }).await
+        self.confirm(lineage, Evidence { key, version: &version, written: seal.statement.sealed_at, segments, under: index }).await
     }
 
-    async fn confirm(&self, evidence: Evidence<'_>) -> Result<(), OpenError> {
+    async fn confirm(&self, lineage: &Lineage, evidence: Evidence<'_>) -> Result<(), OpenError> {
         if self.store.locks() == Locks::None {
             return Ok(());
         }
@@ -51,7 +52,7 @@ impl Opening<'_> {
         if found.is_some_and(|found| found.covers(today)) {
             return Ok(());
         }
-        let due = self.due(&evidence).await?.unwrap_or(today);
+        let due = self.due(lineage, &evidence).await?.unwrap_or(today);
         if due.retain_until > self.clock.now().ceil_seconds() {
             ensure_locked(self.store.as_ref(), &evidence.key, id, due).await?;
         }
@@ -59,10 +60,10 @@ impl Opening<'_> {
     }
 
     /// What was due when it was written. `None`: nothing is left that tells.
-    async fn due(&self, evidence: &Evidence<'_>) -> Result<Option<Lock>, OpenError> {
+    async fn due(&self, lineage: &Lineage, evidence: &Evidence<'_>) -> Result<Option<Lock>, OpenError> {
         let segments = evidence.segments.iter().copied();
-        if let Some(seal) = self.truth(evidence.under, None).await?
-            && let Some(text) = config_in_force(self.store.as_ref(), self.log, self.key.verifier(), &seal).await?
+        if let Some(seal) = self.truth(lineage, evidence.under, None).await?
+            && let Some(text) = config_in_force(self.store.as_ref(), self.log, lineage, &seal).await?
             && let Ok(configuration) = Json::parse(text.as_bytes())
             && let Some(lock) = Classes::evidence_lock_under(&configuration, evidence.written, segments.clone())
         {

@@ -6,9 +6,10 @@
 use bytes::Bytes;
 
 use super::super::chain::versions_with_bytes;
-use super::super::keys::Binding;
-use super::{OpenError, Opening, refused};
-use crate::tlog::seal_file::{LogFile, SealFile};
+use super::super::keys::{Binding, LogKey, LogKeys};
+use super::super::lineage::Lineage;
+use super::{KeyTurn, OpenError, Opening, refused};
+use crate::tlog::seal_file::LogFile;
 use crate::worm::{Condition, Locks, ObjectKey, PutError, ReadError, SMALL_BYTES_MAX, Version, ensure_locked, log_key, put_locked};
 
 impl Opening<'_> {
@@ -30,15 +31,15 @@ impl Opening<'_> {
             Ok(file) => file,
             Err(e) => return refused(format!("`{}/log.json` in {here} is not a log's: {e}. Take another `log.name`", self.log)),
         };
-        if file.origin != self.key.origin() {
+        if file.origin != self.keys.key.origin() {
             return refused(format!(
                 "the log `{}` in {here} is `{}`, but the key signs for `{}`: use its own key, or another `log.name`",
                 self.log,
                 file.origin,
-                self.key.origin()
+                self.keys.key.origin()
             ));
         }
-        if let Binding::Bound(store) | Binding::Creating(store) = self.key.binding()
+        if let Binding::Bound(store) | Binding::Creating(store) = self.keys.key.binding()
             && !self.is_here(store)
         {
             return refused(format!(
@@ -55,7 +56,9 @@ impl Opening<'_> {
     /// of the key's file, after which the newest seal that the key is known to have signed must still be there.
     fn if_only_renamed(&self, store: &str) -> String {
         let same_bucket = store.strip_prefix(&self.store.describe()).is_some_and(|rest| rest.starts_with(" at "));
-        let (true, Some(path), Some(line)) = (same_bucket, self.key.path(), self.key.binding().line()) else { return String::new() };
+        let (true, Some(path), Some(line)) = (same_bucket, self.keys.key.path(), self.keys.key.binding().line()) else {
+            return String::new();
+        };
         format!(
             ". If this is that very store, not a copy of it, and only its address is new, say so: change the line `{line}` of \
              `{}` to `log: bound {}`",
@@ -64,28 +67,82 @@ impl Opening<'_> {
         )
     }
 
-    /// A log that exists is continued by the key that made it. Another key of the same origin would see none of its seals as the log, and
-    /// begin a second log in further versions of the same keys. Only a key that is bound to this log and has signed what stands in it
-    /// (`newest`) may differ from the one in `log.json`: a `next_vkey` announced it.
-    pub(super) fn judge_maker(&self, file: &LogFile, newest: Option<&SealFile>) -> Result<(), OpenError> {
-        let announced = newest.is_some() && matches!(self.key.binding(), Binding::Bound(_));
-        if file.vkey == *self.key.verifier() || announced {
-            return Ok(());
+    /// A log that exists is continued by the key that made it, or by the one that its seals lead to from there. Another key of the same
+    /// origin would see none of its seals as the log, and begin a second log in further versions of the same keys.
+    pub(super) fn judge_keys(&self, file: &LogFile, lineage: &Lineage) -> Result<KeyTurn, OpenError> {
+        let LogKeys { key, next } = &*self.keys;
+        let (own, current) = (key.verifier(), lineage.current());
+        if lineage.keys().all(|known| known != own) {
+            return refused(format!(
+                "the log `{}` in {} was made with another key ({}) than this one ({own}), and no seal of it announced this one: bring the \
+                 right key file back, or start a new log with a new `log.name`",
+                file.origin,
+                self.store.describe(),
+                file.vkey,
+            ));
         }
-        refused(format!(
-            "the log `{}` in {} was made with another key ({}) than this one ({}): bring that key file back, or start a new log with a \
-             new `log.name`",
-            file.origin,
-            self.store.describe(),
-            file.vkey,
-            self.key.verifier()
-        ))
+        let Some(next) = next else {
+            return match lineage.end_of(own) {
+                None => Ok(KeyTurn::Key),
+                Some(seal) => refused(format!(
+                    "seal {seal} of the log `{}` in {} announced that {current} signs from then on, and `log.key_file` holds the key that signed \
+                     until then ({own}), which signs nothing any more: let `log.key_file` name the file of that key (the one that \
+                     `log.next_key_file` named)",
+                    file.origin,
+                    self.store.describe()
+                )),
+            };
+        };
+        self.judge_next(next)?;
+        let successor = next.verifier();
+        if successor == current && own != current {
+            return Ok(KeyTurn::Next);
+        }
+        if let Some(seal) = lineage.end_of(successor) {
+            return refused(format!(
+                "`log.next_key_file` holds a key that the log `{}` has left: {successor} signed until seal {seal}, and a log never comes back to \
+                 a key. Make a new one with `spanseal keygen --next`, or remove `log.next_key_file`",
+                file.origin
+            ));
+        }
+        match lineage.end_of(own) {
+            None => Ok(KeyTurn::Announces),
+            Some(seal) => refused(format!(
+                "`log.key_file` holds a key that the log `{}` has left: {own} signed until seal {seal}, and {current} signs since. Let \
+                 `log.key_file` name the file of that key; then the log can go on to the one in `log.next_key_file`",
+                file.origin
+            )),
+        }
+    }
+
+    /// Whether a key may follow in this log: one of the same origin that belongs to no other store.
+    fn judge_next(&self, next: &LogKey) -> Result<(), OpenError> {
+        next.expect_origin(self.keys.key.origin())?;
+        if next.verifier() == self.keys.key.verifier() {
+            return refused("`log.next_key_file` holds the very key of `log.key_file`; make another with `spanseal keygen --next`");
+        }
+        match next.binding() {
+            Binding::Bound(store) | Binding::Creating(store) if !self.is_here(store) => refused(format!(
+                "the key in `log.next_key_file` belongs to the log in {store}, not to the one in {}: a key signs for one log in one store. \
+                 Make another with `spanseal keygen --next`",
+                self.store.address()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Which key signs the first seal of a log.
+    pub(super) fn turn_of_new(&self) -> KeyTurn {
+        if self.keys.next.is_some() { KeyTurn::Announces } else { KeyTurn::Key }
     }
 
     /// Whether this key may make the log that is not there.
     pub(super) fn judge_creation(&self) -> Result<(), OpenError> {
         let (here, key) = (self.store.address(), log_key(self.log));
-        match self.key.binding() {
+        if let Some(next) = &self.keys.next {
+            self.judge_next(next)?;
+        }
+        match self.keys.key.binding() {
             Binding::Bound(store) => refused(format!(
                 "the key already belongs to the log in {store}, and there is no `{key}` in {here}: was the store emptied, or does \
                  `store.url` point elsewhere? A key signs for one log in one store; for a new log take a new `log.key_file` and `log.name`"
@@ -101,9 +158,9 @@ impl Opening<'_> {
     /// whose `log.json` is the oldest version has made it.
     pub(super) async fn create(&mut self, key: &ObjectKey) -> Result<Bytes, OpenError> {
         let now = self.clock.now().ceil_seconds();
-        let file = LogFile { origin: self.key.origin().to_owned(), vkey: self.key.verifier().clone(), created: now };
+        let file = LogFile { origin: self.keys.key.origin().to_owned(), vkey: self.keys.key.verifier().clone(), created: now };
         let bytes = Bytes::from(file.to_bytes());
-        self.key.bind(Binding::Creating(self.store.address()))?;
+        self.keys.key.bind(Binding::Creating(self.store.address()))?;
         let lock = self.classes.evidence_lock(now, []);
         let doubt = match put_locked(self.store.as_ref(), key, bytes.clone(), lock).await {
             Ok(_) => None,
@@ -126,7 +183,7 @@ impl Opening<'_> {
                 ));
             }
         }
-        tracing::info!(log = self.log, origin = self.key.origin(), "log.created");
+        tracing::info!(log = self.log, origin = self.keys.key.origin(), "log.created");
         Ok(bytes)
     }
 
@@ -144,14 +201,18 @@ impl Opening<'_> {
         }
     }
 
-    /// Ties the key to this store, durably, before anything is signed: from now on it continues this log and makes no other.
+    /// Ties the keys to this store, durably, before anything is signed: from now on they continue this log and make no other.
     pub(super) fn bind(&mut self) -> Result<(), OpenError> {
         let here = self.store.address();
-        match self.key.binding() {
-            Binding::Bound(store) if *store == here => return Ok(()),
-            Binding::Bound(store) => tracing::info!(from = store, to = here, "key.address.completed"),
-            Binding::Creating(_) | Binding::Fresh => {}
+        let LogKeys { key, next } = &mut *self.keys;
+        for key in std::iter::once(key).chain(next) {
+            match key.binding() {
+                Binding::Bound(store) if *store == here => continue,
+                Binding::Bound(store) => tracing::info!(from = store, to = here, "key.address.completed"),
+                Binding::Creating(_) | Binding::Fresh => {}
+            }
+            key.bind(Binding::Bound(here.clone()))?;
         }
-        Ok(self.key.bind(Binding::Bound(here))?)
+        Ok(())
     }
 }

@@ -31,7 +31,7 @@ impl Sealer {
         match vault.put(self.range.size().0, sealed_at, aparts).await {
             Ok(packs) => {
                 // A heartbeat asks after a vault that failed: senders may have gone where something answers.
-                if kept || (self.stats.vault_failing_since.value() > 0 && vault.takes_writes(&self.key.verifier().to_string()).await) {
+                if kept || (self.stats.vault_failing_since.value() > 0 && vault.takes_writes(&self.lineage.first().to_string()).await) {
                     self.stats.vault_failing_since.set(0);
                 }
                 if kept {
@@ -96,7 +96,7 @@ impl Sealer {
             from = statement.index;
             before = match from.checked_sub(1) {
                 Some(index) => {
-                    let at = seal_at(self.store.as_ref(), &self.log, index, self.key.verifier(), None).await?;
+                    let at = seal_at(self.store.as_ref(), &self.log, index, &self.lineage, None).await?;
                     at.truth.map(|(_, _, seal)| seal.statement)
                 }
                 None => None,

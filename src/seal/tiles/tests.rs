@@ -109,7 +109,7 @@ impl Log {
         let parts = Parts {
             store: Arc::new(self.store.clone()),
             log: LOG.into(),
-            key: self.signer.verifier().clone(),
+            lineage: Lineage::new(self.signer.verifier().clone()),
             classes: Arc::new(classes),
             config_sha256: Hash::of(configuration.as_bytes()),
             clock: Arc::new(self.clock.clone()),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{Scene, Target};
-use crate::seal::{retried, seal_at};
+use crate::seal::{Lineage, retried, seal_at};
 use crate::tlog::merkle::is_consistent;
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::tile::{Node, consistency_plan, perfect_root};
@@ -55,7 +55,7 @@ impl Scene {
     /// The true seal; where the log's key did not sign one (an earlier key did), the oldest that is a seal of this log. The proof is checked as
     /// a whole, so a false one costs an attempt and proves nothing.
     async fn seal(&self, index: u64) -> Result<SealFile, ProofError> {
-        if let Some((_, _, seal)) = seal_at(self.store.as_ref(), &self.log, index, &self.key, None).await?.truth {
+        if let Some((_, _, seal)) = seal_at(self.store.as_ref(), &self.log, index, &Lineage::new(self.key.clone()), None).await?.truth {
             return Ok(seal);
         }
         let key = seal_key(&self.log, index);
