@@ -1,7 +1,7 @@
 //! The configuration under which a command goes on with a log: the one that is on record, and no other.
 //!
 //! Only `serve` changes the configuration of a log. Whoever reads or erases while no `serve` runs has a file that says the same of what such
-//! an act depends on: how persons are sealed, where the vault is, how long records are kept. Then the act is sealed under the configuration
+//! an act depends on: how persons are sealed, where the vault is, how long records are kept, whether the log changes its key. Then the act is sealed under the configuration
 //! on record, whatever else differs in the reader's file (ports, paths of keys, how `store.url` is spelled), and nothing of that file is. Where
 //! it says something else there, it is refused: else a mere reading would choose how long its own record is kept.
 
@@ -12,13 +12,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::record::canonical::Json;
 use crate::seal::in_force;
-use crate::seal::keys::LogKey;
+use crate::seal::keys::LogKeys;
 use crate::vault::resolved;
 use crate::worm::{StoreUrl, WormStore};
 
 /// What an act depends on, as it stands in `config_change` records. Of the identity key the id counts, wherever its file lies; of a vault the
 /// place, however it is spelled.
-const MATTERS: [&str; 12] = [
+const MATTERS: [&str; 13] = [
     "content.mode",
     "content.vault.retention",
     "content.vault.url",
@@ -27,6 +27,7 @@ const MATTERS: [&str; 12] = [
     "identity.realm",
     "identity.references",
     "identity.scrub",
+    "log.next_key_file",
     "log.origin",
     "retention",
     "seal.dedup_window",
@@ -37,12 +38,12 @@ const MATTERS: [&str; 12] = [
 pub(super) async fn on_record(
     config: &Config,
     store: &Arc<dyn WormStore>,
-    key: &mut LogKey,
+    keys: &mut LogKeys,
     clock: &dyn Clock,
     own: String,
 ) -> Result<String, ServeError> {
     let log = &config.log.name;
-    let recorded = in_force(store, log, key, &config.retention.classes, clock, &own).await?;
+    let recorded = in_force(store, log, keys, &config.retention.classes, clock, &own).await?;
     let recorded = recorded.ok_or_else(|| ServeError::Unconfigured { log: log.clone() })?;
     let members = differing(&recorded, &own);
     if members.is_empty() {
@@ -109,6 +110,7 @@ mod tests {
             ("identity: {", "identity: {scrub: ['A-###'], ", Some("identity.scrub")),
             ("identity: {", "identity: {realm: service.name, ", Some("identity.realm")),
             ("example.com/audit", "example.org/audit", Some("log.origin")),
+            ("key_file: log.key", "key_file: log.key, next_key_file: next.key", Some("log.next_key_file")),
             ("period: 180d", "period: 1d", Some("retention")),
             ("dedup_window: 10m", "dedup_window: 1m", Some("seal.dedup_window")),
         ] {
@@ -118,6 +120,6 @@ mod tests {
         assert_eq!(differing(&base, &other_key), ["identity.key_id"]);
         // What every one of them is called in a configuration of today.
         let json = Json::parse(base.as_bytes()).unwrap();
-        assert!(MATTERS.iter().all(|path| json.path(path).is_some()), "{base}");
+        assert!(MATTERS.iter().all(|path| json.path(path).is_some() || *path == "log.next_key_file"), "{base}");
     }
 }

@@ -79,7 +79,7 @@ impl Prepared {
         let own = config.sealed_text(identity.id());
         let configuration = match under {
             Under::Own => own,
-            Under::OnRecord => Box::pin(on_record(config, &store, &mut key, clock, own)).await?,
+            Under::OnRecord => Box::pin(on_record(config, &store, &mut keys, clock, own)).await?,
         };
         let vault = match place {
             Some(place) => {
