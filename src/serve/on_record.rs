@@ -1,7 +1,7 @@
 //! The configuration under which a command goes on with a log: the one that is on record, and no other.
 //!
 //! Only `serve` changes the configuration of a log. Whoever reads or erases while no `serve` runs has a file that says the same of what such
-//! an act depends on: how persons are sealed, where the vault is, how long records are kept. Then the act is sealed under the configuration
+//! an act depends on: how persons are sealed, where the vault is, how long records are kept, whether the log changes its key. Then the act is sealed under the configuration
 //! on record, whatever else differs in the reader's file (ports, paths of keys, how `store.url` is spelled), and nothing of that file is. Where
 //! it says something else there, it is refused: else a mere reading would choose how long its own record is kept.
 
@@ -18,7 +18,7 @@ use crate::worm::{StoreUrl, WormStore};
 
 /// What an act depends on, as it stands in `config_change` records. Of the identity key the id counts, wherever its file lies; of a vault the
 /// place, however it is spelled.
-const MATTERS: [&str; 12] = [
+const MATTERS: [&str; 13] = [
     "content.mode",
     "content.vault.retention",
     "content.vault.url",
@@ -27,6 +27,7 @@ const MATTERS: [&str; 12] = [
     "identity.realm",
     "identity.references",
     "identity.scrub",
+    "log.next_key_file",
     "log.origin",
     "retention",
     "seal.dedup_window",
@@ -80,7 +81,7 @@ mod tests {
     use crate::config::{Environment, Overrides};
 
     const BASE: &str = "log: {name: audit, origin: example.com/audit, key_file: log.key}\nidentity: {key_file: id.key}\nstore: {url: ./data}\n\
-                        content: {vault: {url: ./vault, key_file: vault.key}}\nseal: {dedup_window: 10m}\napi: {endpoint: '127.0.0.1:1'}\n\
+                        content: {vault: {url: ./vault, key_file: vault.key, retention: 90d}}\nseal: {dedup_window: 10m}\napi: {endpoint: '127.0.0.1:1'}\n\
                         retention: {classes: [{name: standard, mode: GOVERNANCE, period: 180d}], default: standard}\n";
 
     fn sealed(from: &str, to: &str) -> String {
@@ -104,11 +105,12 @@ mod tests {
             ("url: ./vault,", absolute.as_str(), None),
             ("api:", "confidence: {thresholds: [{threshold: 0.1}]}\napi:", None),
             ("url: ./vault,", "url: ./vault2,", Some("content.vault.url")),
-            ("url: ./vault,", "url: ./vault, retention: 7d,", Some("content.vault.retention")),
+            ("retention: 90d", "retention: 7d", Some("content.vault.retention")),
             ("identity: {", "identity: {mode: keyed, ", Some("identity.mode")),
             ("identity: {", "identity: {scrub: ['A-###'], ", Some("identity.scrub")),
             ("identity: {", "identity: {realm: service.name, ", Some("identity.realm")),
             ("example.com/audit", "example.org/audit", Some("log.origin")),
+            ("key_file: log.key", "key_file: log.key, next_key_file: next.key", Some("log.next_key_file")),
             ("period: 180d", "period: 1d", Some("retention")),
             ("dedup_window: 10m", "dedup_window: 1m", Some("seal.dedup_window")),
         ] {
@@ -118,6 +120,6 @@ mod tests {
         assert_eq!(differing(&base, &other_key), ["identity.key_id"]);
         // What every one of them is called in a configuration of today.
         let json = Json::parse(base.as_bytes()).unwrap();
-        assert!(MATTERS.iter().all(|path| json.path(path).is_some()), "{base}");
+        assert!(MATTERS.iter().all(|path| json.path(path).is_some() || *path == "log.next_key_file"), "{base}");
     }
 }
