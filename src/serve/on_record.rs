@@ -1,9 +1,13 @@
 //! The configuration under which a command goes on with a log: the one that is on record, and no other.
 //!
 //! Only `serve` changes the configuration of a log. Whoever reads or erases while no `serve` runs has a file that says the same of what such
-//! an act depends on: how persons are sealed, where the vault is, how long records are kept, whether the log changes its key. Then the act is sealed under the configuration
-//! on record, whatever else differs in the reader's file (ports, paths of keys, how `store.url` is spelled), and nothing of that file is. Where
-//! it says something else there, it is refused: else a mere reading would choose how long its own record is kept.
+//! an act depends on: how persons are sealed, where the vault is, how long records are kept, whether the log changes its key. Then the act is
+//! sealed under the configuration on record, whatever else differs in the reader's file (ports, paths of keys, how `store.url` is spelled), and
+//! nothing of that file is. Where it says something else there, it is refused: else a mere reading would choose how long its own record is
+//! kept.
+//!
+//! KNOWN GAP: a `serve` with a new configuration that starts and stops between the look and the opening of the log is not noticed: the act is
+//! sealed under the configuration before.
 
 use std::sync::Arc;
 

@@ -55,11 +55,14 @@ pub fn whole(hits: &[Hit], searched: impl Fn(&str) -> bool, complete: bool) -> S
     Section { heading: "Is it complete".to_owned(), items }
 }
 
-/// Which records name a parent of which there is none, by trace and parent; and those whose trace was not searched.
-fn parents<'h>(known: &[&'h Hit], searched: impl Fn(&str) -> bool) -> (BTreeMap<(&'h str, &'h str), BTreeSet<usize>>, BTreeSet<usize>) {
+/// Numbers of the records that name a parent, by trace and parent.
+type Orphans<'h> = BTreeMap<(&'h str, &'h str), BTreeSet<usize>>;
+
+/// Which records name a parent of which there is none; and those whose trace was not searched.
+fn parents<'h>(known: &[&'h Hit], searched: impl Fn(&str) -> bool) -> (Orphans<'h>, BTreeSet<usize>) {
     let span = |hit: &&'h Hit, path: &str| Some((hit.text("trace.trace_id")?, hit.text(path)?));
     let there: BTreeSet<_> = known.iter().filter_map(|hit| span(hit, "trace.span_id")).collect();
-    let (mut missing, mut elsewhere) = (BTreeMap::<_, BTreeSet<usize>>::new(), BTreeSet::new());
+    let (mut missing, mut elsewhere) = (Orphans::new(), BTreeSet::new());
     for (i, hit) in known.iter().enumerate() {
         match span(hit, "trace.parent_span_id").filter(|parent| !there.contains(parent)) {
             Some(parent) if searched(parent.0) => {
