@@ -5,9 +5,6 @@
 //! `tests/verifier/verify.py` is a second verifier, written from this page alone, and the test suite holds the two to the same answers. A
 //! sample log, written by a third implementation, lies in `tests/golden/format`; the examples here are taken from it.
 //!
-//! What this page describes and this version of the program does not write yet: changes of key. Their places and bytes are settled, and they
-//! are verified already.
-//!
 //! # 1. Words and bytes
 //!
 //! - *Hash* is SHA-256; in JSON it is 64 lower-case hexadecimal digits, in notes and keys standard base64 with padding, and of the
