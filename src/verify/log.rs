@@ -454,7 +454,15 @@ impl<'a> Walk<'a> {
         let stamps = self.stamps.take()?;
         let newest = stamps.newest();
         // A log that is being written may have a seal and its time stamp since.
-        let open = self.beyond || self.stopped || self.has_grown().await.unwrap_or(true);
+        let open = self.beyond
+            || self.stopped
+            || match self.has_grown().await {
+                Ok(grown) => grown,
+                Err(error) => {
+                    self.sink.unchecked("seals/", None, error);
+                    true
+                }
+            };
         stamps.end(self.scene, open, &mut self.sink).await;
         newest
     }

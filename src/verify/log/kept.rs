@@ -95,7 +95,7 @@ impl Walk<'_> {
                         "The checkpoint that you kept is signed by the log's key, and its tree is the beginning of the log that is \
                                        here: no seal that it covers was removed or changed since."
                             .to_owned();
-                    if (1..=size).contains(&self.from) {
+                    if self.covered.is_some() && (1..=size).contains(&self.from) {
                         self.resumed = Some(self.from);
                         meaning.push_str(&format!(
                             " What seals before {} name was not read again: that it is there, and as signed, rests on the earlier verification.",
