@@ -224,7 +224,7 @@ impl Completeness {
             writeln!(out, "    from: {}", shown.join(", "))?;
         }
         if self.unpromised > 0 {
-            writeln!(out, "    {} of the seals promise no next one: silence behind them would not show", self.unpromised)?;
+            writeln!(out, "    seals that promise no next one: {}; silence behind them would not show", self.unpromised)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -26,7 +27,8 @@ pub(super) fn make_anew(path: &Path) -> anyhow::Result<()> {
             "`{shown}` exists and was not made by the demo, so the demo will not touch it; move it away, or run the demo in another folder"
         ),
     }
-    fs::create_dir_all(path).with_context(|| format!("`{shown}` cannot be made"))?;
+    // Keys and what was said lie in them: nobody else's to read, whatever the umask.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| format!("`{shown}` cannot be made"))?;
     fs::write(path.join(MARKER), MARKER_TEXT).with_context(|| format!("`{shown}` cannot be written to"))
 }
 
@@ -39,6 +41,8 @@ fn marked(path: &Path) -> anyhow::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -46,6 +50,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("demo");
         make_anew(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700, "nobody else's to read");
         fs::create_dir_all(path.join("log/seals")).unwrap();
         fs::write(path.join("log/seals/0.json"), "old").unwrap();
         make_anew(&path).unwrap();
