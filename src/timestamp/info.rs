@@ -73,7 +73,7 @@ fn number(bytes: &[u8]) -> Result<&[u8], TokenError> {
     if bytes.len() > NUMBER_BYTES_MAX { Err(malformed(WHAT, "a number that is too long")) } else { Ok(bytes) }
 }
 
-/// `Accuracy`: seconds, thousandths [0] and millionths [1], each optional, the latter 1 to 999.
+/// `Accuracy`: seconds, thousandths `[0]` and millionths `[1]`, each optional, the latter 1 to 999.
 fn accuracy(mut items: Items<'_>) -> Result<Duration, TokenError> {
     const WHAT: &str = "accuracy";
     let seconds = items.optional(Tag::Integer)?.map(|i| small(i.integer(WHAT)?, WHAT)).transpose()?.unwrap_or(0);
