@@ -81,7 +81,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, counts: Counts) {
+    pub(super) fn add(&mut self, counts: Counts) {
         let of = [
             (&mut self.spans, counts.spans),
             (&mut self.logs, counts.logs),
