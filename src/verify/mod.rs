@@ -31,8 +31,8 @@ pub use configuration::Configuration;
 pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
 pub use proof::{
-    Between, Bundle, CheckReport, Checked, End, Opening, Others, Proof, ProofError, Proved, RangeBundle, RangeDoubt, RangeProved, SealPart,
-    SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, check, check_range_with, check_with,
+    Between, Bundle, CheckReport, Checked, End, Inclusion, Opening, Others, Proof, ProofError, Proved, RangeBundle, RangeDoubt,
+    RangeProved, Rotation, SealPart, SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, check, check_range_with, check_with,
 };
 pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published};
 pub use prove_range::{RangeWish, Show, prove_range};

@@ -83,21 +83,7 @@ pub fn root_plan(size: TreeSize) -> Plan {
 
 /// Of `PATH(index, D[size])` (RFC 6962 section 2.1.1), from the leaf upwards. `None` where there is no such leaf.
 pub fn inclusion_plan(index: LeafIndex, size: TreeSize) -> Option<Plan> {
-    (index.0 < size.0).then_some(())?;
-    let (mut first, mut end) = (0, size.0);
-    let mut steps = Vec::new();
-    while end - first > 1 {
-        let middle = first + split_at(end - first);
-        if index.0 < middle {
-            steps.push(subtrees(middle, end));
-            end = middle;
-        } else {
-            steps.push(subtrees(first, middle));
-            first = middle;
-        }
-    }
-    steps.reverse();
-    Some(Plan { steps })
+    subset_plan(&[index], size)
 }
 
 /// Of the proof for several leaves at once ([`subset_path`](crate::tlog::merkle::subset_path)), given ascending. `None` unless there is at
@@ -115,8 +101,13 @@ fn prune(first: u64, end: u64, shown: &[LeafIndex], steps: &mut Vec<Vec<Node>>) 
     } else if end - first > 1 {
         let middle = first + split_at(end - first);
         let (before, behind) = shown.split_at(shown.partition_point(|at| at.0 < middle));
-        prune(first, middle, before, steps);
-        prune(middle, end, behind, steps);
+        if before.is_empty() {
+            prune(middle, end, behind, steps);
+            prune(first, middle, before, steps);
+        } else {
+            prune(first, middle, before, steps);
+            prune(middle, end, behind, steps);
+        }
     }
 }
 

@@ -78,9 +78,9 @@ impl Checked {
     }
 }
 
-/// Commas and opening brackets outside of strings: as many values as a text can hold, and one.
+/// Commas and opening brackets outside of strings: no text holds more values than these and one.
 fn values(bytes: &[u8]) -> usize {
-    let (mut values, mut rest) = (1, bytes);
+    let (mut values, mut rest) = (0, bytes);
     while let Some(quote) = memchr::memchr(b'"', rest) {
         let (before, string) = rest.split_at(quote);
         values += openers(before);
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn values_are_counted_outside_of_strings() {
         for (text, count) in
-            [("1", 1), ("[]", 2), ("[1,2]", 3), (r#"{"a,[{":"\",\\","b":[{}]}"#, 5), (r#""\\",1"#, 2), (r#"["#, 2), (r#"",,,"#, 1), ("", 1)]
+            [("1", 0), ("[]", 1), ("[1,2]", 2), (r#"{"a,[{":"\",\\","b":[{}]}"#, 4), (r#""\\",1"#, 1), (r#"["#, 1), (r#"",,,"#, 0), ("", 0)]
         {
             assert_eq!(values(text.as_bytes()), count, "{text}");
         }
@@ -120,8 +120,8 @@ mod tests {
     #[test]
     fn a_bundle_of_very_many_values_is_none() {
         let of = |more: usize| format!(r#"{{"format":"spanseal.proof/1","x":[{}]}}"#, vec!["0"; more].join(","));
-        // The object, the list and the format are three.
-        assert!(matches!(Proof::parse(of(VALUES_MAX - 3).as_bytes()), Err(ProofError::Refused(_))));
-        assert!(matches!(Proof::parse(of(VALUES_MAX - 2).as_bytes()), Err(ProofError::NotAProof(why)) if why.contains("values")));
+        // The object, the list and the comma before it are three, and n values have n - 1 commas.
+        assert!(matches!(Proof::parse(of(VALUES_MAX - 2).as_bytes()), Err(ProofError::Refused(_))));
+        assert!(matches!(Proof::parse(of(VALUES_MAX - 1).as_bytes()), Err(ProofError::NotAProof(why)) if why.contains("values")));
     }
 }

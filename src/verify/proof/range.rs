@@ -248,6 +248,3 @@ fn array(json: Json) -> Option<Vec<Json>> {
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests;
