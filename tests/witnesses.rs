@@ -1,5 +1,7 @@
 //! Promise: somebody else's process sees the log and says so. `serve`, `spanseal witness`, `verify`, `prove` and `check` as a user has them.
 
+mod others;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
