@@ -10,7 +10,7 @@ use super::checks::is_lockable;
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::config::Config;
 use crate::worm::s3::{CANARY_PREFIX, DeleteProbe, S3Store};
-use crate::worm::{Condition, Lock, Mode, ObjectKey, PutError, StoreUrl, VersionId, WormStore};
+use crate::worm::{Condition, Lock, Mode, ObjectKey, PutError, StoreUrl, Tag, VersionId, WormStore};
 
 const DAY_SECONDS: i64 = 86_400;
 const NAME: &str = "canary";
@@ -59,7 +59,8 @@ async fn probe(store: &S3Store, config: &Config, report: &mut Report) {
     }
     deletion(store, &key, id, report).await;
     shortening(store, &key, id, lock, report).await;
-    create_only(store, &key, body, lock, report).await;
+    create_only(store, &key, body.clone(), lock, report).await;
+    tagging(store, &key, body, lock, report).await;
 }
 
 /// Reads the lock back; without it the rest shows nothing.
@@ -126,5 +127,29 @@ async fn create_only(store: &S3Store, key: &ObjectKey, body: Bytes, lock: Lock, 
             "this store ignores create-only puts: the oldest version of a seal is the truth, and `serve` compares after every commit (slower, and as safe)",
         ),
         Err(error) => report.unchecked(NAME, format!("whether create-only puts are honoured could not be found out: {error}")),
+    }
+}
+
+/// A second canary, tagged like a partial tile. Nothing that is promised hangs on it, so whatever comes of it is no problem.
+async fn tagging(store: &S3Store, key: &ObjectKey, body: Bytes, lock: Lock, report: &mut Report) {
+    let tag = Tag::PARTIAL;
+    let key = ObjectKey(format!("{key}-tagged"));
+    let piles_up = "so no lifecycle rule finds partial tiles, and they stay: some 1.1 GB a day at a seal a second";
+    let version = match store.put_tagged(&key, body, Some(lock), tag).await {
+        Ok(version) => version,
+        Err(error) => return report.unchecked(NAME, format!("whether tags are kept could not be found out: {error}")),
+    };
+    if let Some(reason) = store.tags_refused() {
+        return report.warning(NAME, format!("the store takes no object tags, {piles_up}. Allow s3:PutObjectTagging. It said: {reason}"));
+    }
+    match store.has_tag(&key, version.as_ref(), tag).await {
+        Ok(true) => report.ok(NAME, format!("the tag `{}={}` was kept: lifecycle rules find partial tiles by it", tag.name, tag.value)),
+        Ok(false) => report.warning(NAME, format!("the store dropped the tag `{}={}`, {piles_up}", tag.name, tag.value)),
+        Err(error) => {
+            report.warning(
+                NAME,
+                format!("an object was put with a tag; whether it was kept could not be read (s3:GetObjectTagging): {error}"),
+            );
+        }
     }
 }
