@@ -191,6 +191,17 @@ pub struct TrustArgs {
 }
 
 impl TrustArgs {
+    /// A log that cosigned itself would have been seen by nobody.
+    fn check_apart_from(&self, logs: &[VerifierKey]) -> Result<(), String> {
+        let own = self.witness.iter().find_map(|witness| logs.iter().find(|log| witness.is_of_log(log)).map(|log| (witness, log)));
+        match own {
+            Some((witness, log)) => {
+                Err(format!("--witness: `{witness}` is the very key of the log, `{log}`, so what it says is what the log says of itself"))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
         let pairs = self.witness.iter().enumerate().flat_map(|(at, one)| self.witness.iter().skip(at + 1).map(move |other| (one, other)));
         for (one, other) in pairs {
@@ -691,7 +702,8 @@ pub struct WitnessArgs {
     /// Where to listen, HOST:PORT; port 0 takes a free one
     #[arg(long, value_name = "ENDPOINT", default_value = "127.0.0.1:8730", value_parser = str::parse::<Endpoint>)]
     pub listen: Endpoint,
-    /// Public key of a log to follow, or a file that holds it; may be repeated, also for the keys of a log that changes its own
+    /// Public key of a log to follow, or a file that holds it; may be repeated, also for the keys of a log that changes its own, oldest
+    /// first: the first checkpoint under a newer one retires the older
     #[arg(long, value_name = "KEY", required = true, value_parser = VkeyParser)]
     pub log: Vec<VerifierKey>,
     /// Certificate (PEM), first its own, then its chain; without it plain HTTP, which shows nothing secret
@@ -777,6 +789,13 @@ impl Cli {
                 "--vkey: two different keys for one log, `{one}` and `{other}`, of which only one could count; bring the one that you trust \
                  (after a change of key either will do, because the log leads from one to the other)"
             ));
+        }
+        let brought = keys.vkey.clone();
+        if let Command::Verify(VerifyArgs { trust, .. })
+        | Command::Prove(ProveArgs { trust, .. })
+        | Command::Check(CheckArgs { trust, .. }) = &self.command
+        {
+            trust.check_apart_from(&brought)?;
         }
         match &self.command {
             Command::Prove(args) if args.id.is_some() && args.trace_id.is_some() && args.through.is_none() => {
