@@ -124,7 +124,11 @@ pub(super) async fn bundle(
     let log = answer.logs.iter().find(|log| log.name() == place.log).context("its log was not opened")?;
     let (key, rotations) = log.way_to(seal).context("no key is known to prove it with")?;
     let at = RecordAt { seal, segment: place.segment.key.clone(), leaf_index: place.leaf_index, rotations };
-    let mut bundle = verify::prove_published(store.as_ref(), &place.log, (key, wanted), &at).await.context("no proof of this record")?;
+    let (key, made) = match log.brought_later(seal) {
+        Some(later) => (later, verify::prove_under(store.as_ref(), &place.log, log.keys(), (later, wanted), &at).await),
+        None => (key, verify::prove_published(store.as_ref(), &place.log, (key, wanted), &at).await),
+    };
+    let mut bundle = made.context("no proof of this record")?;
     if !openings.is_empty() {
         bundle.openings = openings;
         // As whoever gets it will: what does not open, and what is too long for a bundle, is not handed out.

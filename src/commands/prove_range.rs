@@ -125,6 +125,12 @@ async fn write(
     };
     let last = shown.iter().map(|place| place.seal).chain(ends.iter().map(|(_, to)| to.seal)).max().context("nothing is to be proved")?;
     let (start, rotations) = log.way_to(last).context("no key is known to prove it with")?;
+    if let Some(later) = log.brought_later(last) {
+        bail!(
+            "no proof of these records: they were sealed before `{later}` signed, and a proof of several begins with a key that signed their \
+             seals; leave out --vkey, or bring the key before. `spanseal prove RECORD_ID` proves each of them under this key"
+        );
+    }
     let wish = RangeWish { keys: log.keys().to_vec(), start: start.clone(), rotations, ends, show };
     let bundle = prove_range(store.as_ref(), name, &wish, &wanted_by(args, config)).await.context("no proof of these records")?;
     let mut bytes = bundle.into_bytes();

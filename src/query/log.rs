@@ -184,6 +184,12 @@ impl LogReader {
         Some((key, changes))
     }
 
+    /// The key that the asker brought, where it signs only seals behind this one: no way leads from it to what signed this seal.
+    pub fn brought_later(&self, seal: u64) -> Option<&VerifierKey> {
+        let brought = self.trusted.as_ref().filter(|_| self.source == KeySource::Pinned)?;
+        self.keys.iter().find(|(from, key)| key == brought && *from > seal).map(|(_, key)| key)
+    }
+
     /// What opening found in the way.
     pub fn problems(&self) -> &[Problem] {
         &self.problems

@@ -34,7 +34,7 @@ pub use proof::{
     Between, Bundle, CheckReport, Checked, End, Inclusion, Opening, Others, Proof, ProofError, Proved, RangeBundle, RangeDoubt,
     RangeProved, Rotation, SealPart, SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, check, check_range_with, check_with,
 };
-pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published};
+pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published, prove_under};
 pub use prove_range::{RangeWish, Show, prove_range};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};

@@ -84,7 +84,7 @@ pub async fn prove_published(
         }
         None => key.clone(),
     };
-    let scene = Published { store, log, key: &signer };
+    let scene = Published { store, log, key: &signer, keys: &[] };
     let Some(Vouched { seal, lines, tokens }) = vouched(scene, at.seal, wanted).await? else { return Ok(bundle) };
     let (own, checkpoint) = (bundle.log.clone(), std::mem::replace(&mut bundle.checkpoint, seal.checkpoint.clone()));
     if seal.statement.index != at.seal {
@@ -102,6 +102,46 @@ pub async fn prove_published(
         // What is stored beside the seals does not spoil what they prove themselves.
         Err(_) => Ok(Bundle { log: own, checkpoint, cosignatures: Vec::new(), timestamps: Vec::new(), ..bundle }),
     }
+}
+
+/// The same of a record that was sealed before this key signed: under a checkpoint of this key, whose tree holds the record's seal as well. `keys`
+/// are those of the log, this one among them, each with the first seal that it signs, ascending.
+pub async fn prove_under(
+    store: &dyn WormStore,
+    log: &str,
+    keys: &[(u64, VerifierKey)],
+    (key, wanted): (&VerifierKey, &Wanted),
+    at: &RecordAt,
+) -> Result<Bundle, ProveError> {
+    let named = keys.iter().find(|(_, known)| known == key).zip(keys.first());
+    let ((from, _), (_, first)) = named.ok_or_else(|| ProveError::NotFound(format!("`{key}` is no key of log `{log}`")))?;
+    let sealed = prove(store, log, first, at).await?;
+    let scene = Published { store, log, key, keys };
+    let vouched = vouched(scene, *from, wanted).await?;
+    // The first that this key signed alone: the seal that announces it is that of the key before.
+    let own = match true_seal(store, log, key, *from).await {
+        Ok(seal) => Some(Vouched { seal, lines: Vec::new(), tokens: Vec::new() }),
+        Err(ProveError::Read(error)) => return Err(error.into()),
+        Err(_) => None,
+    };
+    for Vouched { seal, lines, tokens } in vouched.into_iter().chain(own) {
+        let Some(place) = scene.inclusion(at.seal, TreeSize(seal.statement.index.saturating_add(1))).await? else { continue };
+        let bundle = Bundle {
+            log: place,
+            checkpoint: seal.checkpoint,
+            cosignatures: lines,
+            timestamps: tokens,
+            rotations: Vec::new(),
+            ..sealed.clone()
+        };
+        // What is stored beside the seals does not spoil what they prove themselves.
+        if bundle.check(key, UnixSeconds::MAX).is_ok() {
+            return Ok(bundle);
+        }
+    }
+    Err(ProveError::NotFound(format!(
+        "the record was sealed before `{key}` signed, and no seal that this key signed alone leads to it; prove it with the key before (--vkey)"
+    )))
 }
 
 /// A checkpoint that others vouch for.

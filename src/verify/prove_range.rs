@@ -69,7 +69,7 @@ pub async fn prove_range(store: &dyn WormStore, log: &str, wish: &RangeWish, wan
         unknown: Vec::new(),
     };
     let places: Vec<LeafIndex> = indices.iter().map(|index| LeafIndex(*index)).collect();
-    let published = Published { store, log, key: &signer };
+    let published = Published { store, log, key: &signer, keys: &wish.keys };
     if let Some(Vouched { seal, lines, tokens }) = vouched(published, last, wanted).await? {
         let size = TreeSize(seal.statement.index.saturating_add(1));
         // What is stored beside the seals does not spoil what they prove themselves.

@@ -72,7 +72,7 @@ impl Published<'_> {
 
     /// The seal of a folder with what of its tokens holds, if one is over its checkpoint.
     async fn stamped(&self, index: u64, tokens: &[(Hash, Vec<u8>)]) -> Result<Option<StampedSeal>, ProveError> {
-        let Published { store, log, key } = *self;
+        let Published { store, log, key, .. } = *self;
         let seal = match true_seal(store, log, key, index).await {
             Ok(seal) => seal,
             Err(error @ ProveError::Read(_)) => return Err(error),
