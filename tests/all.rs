@@ -44,6 +44,7 @@ mod simulation;
 mod tidy;
 mod tiles;
 mod tamper;
+mod terminal;
 mod tamper_matrix;
 mod verify_bounds;
 mod timestamps;

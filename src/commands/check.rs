@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use super::output;
 use crate::cli::CheckArgs;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::record::content::Referred;
 use crate::tlog::note::VerifierKey;
 use crate::verify::{CheckReport, Checked, Doubt, Others, Proof, Proved, RangeBundle, SeenBy, Stamped};
@@ -33,7 +33,11 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         Checked::Record(report) => (if args.json { to_json(&report) } else { report.to_text() }, report.verdict),
         Checked::Range(report) => (if args.json { range::to_json(&report) } else { report.to_text() }, report.verdict),
     };
-    output::answer(&text)?;
+    if args.json {
+        output::answer_json(&text)?
+    } else {
+        output::answer(&text)?
+    }
     Ok(ExitCode::from(verdict.exit_code()))
 }
 
@@ -74,19 +78,20 @@ fn doubt_json(doubt: &Doubt) -> serde_json::Value {
 }
 
 fn seen_json(seen: &SeenBy) -> serde_json::Value {
-    serde_json::json!({"name": seen.name, "at": seen.at.to_string()})
+    serde_json::json!({"name": seen.name, "at": seen.at.to_string(), "doubt": seen.doubt})
 }
 
 fn referred_json(named: &Referred) -> serde_json::Value {
     serde_json::json!({"member": named.member, "reference": named.reference, "fetched": named.is_fetched})
 }
 
-fn stamped_json(stamped: &Stamped) -> serde_json::Value {
+fn stamped_json(stamped: &Stamped, now: UnixSeconds) -> serde_json::Value {
     serde_json::json!({
         "not_later_than": stamped.not_later_than.to_string(),
         "authority": stamped.authority,
         "root": stamped.root,
         "held_until": stamped.held_until.to_string(),
+        "is_ahead": stamped.is_ahead(now),
     })
 }
 
@@ -110,14 +115,15 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "published": proved.is_published(),
         "quorum": proved.asked,
         "seen": proved.seen.iter().map(seen_json).collect::<Vec<_>>(),
-        "timestamps": proved.stamps.trusted.iter().map(stamped_json).collect::<Vec<_>>(),
+        "timestamps": proved.stamps.trusted.iter().map(|stamped| stamped_json(stamped, proved.now)).collect::<Vec<_>>(),
         "not_worm": proved.statement.not_worm,
         "findings": proved.doubts.iter().map(doubt_json).collect::<Vec<_>>(),
         // Whatever stands here stands in the bundle and proves nothing: a script must not take the number of cosignatures for cosigned.
         "not_verified": {
             "cosignatures": proved.cosignatures,
             "timestamps": proved.stamps.uncounted.len(),
-            "members": proved.unknown,
+            "members": proved.unknown.names,
+            "members_more": proved.unknown.more,
         },
     })
 }
@@ -125,7 +131,6 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::UnixSeconds;
     use crate::verify::check;
 
     const VKEY: &str = "spanseal.example/vectors+845f03b5+AQUcAWj1wCuhANYeY8a1NnMSVIIV/8ssl8Yot9HFk1hE";
@@ -151,7 +156,7 @@ mod tests {
             "2026-11-21T00:00:00Z",
         );
         assert_eq!((&json["verdict"], &json["findings"]), (&"verified".into(), &serde_json::json!([])));
-        let expected = serde_json::json!({"cosignatures": 1, "timestamps": 0, "members": ["cosigned_by"]});
+        let expected = serde_json::json!({"cosignatures": 1, "timestamps": 0, "members": ["cosigned_by"], "members_more": 0});
         assert_eq!(json["not_verified"], expected);
         let rest: Vec<&String> = json.as_object().unwrap().keys().filter(|name| name.contains("cosign")).collect();
         assert!(rest.is_empty(), "{rest:?}");

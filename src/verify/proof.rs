@@ -14,6 +14,7 @@ mod told;
 pub use any::{Checked, Proof};
 pub use range::{Between, End, RangeBundle, RangeDoubt, RangeProved, SealPart, SegmentPart, ShownRecord, check_range_with};
 pub(super) use range::{RANGE_RECORDS_MAX, RANGE_SEALS_MAX};
+pub use read::Unknown;
 pub use stamped::{Stamped, Stamps};
 pub use told::{CheckReport, Proved, SeenBy, check, check_with};
 
@@ -35,9 +36,7 @@ use crate::tlog::seal_file::{SegmentRef, Statement};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
 use crate::worm::LINE_BYTES_MAX;
 use outer::Outer;
-use read::{
-    inclusion, list, object, others, place_json, rotations, rotations_json, rotations_unknown, statement, string, texts, texts_json,
-};
+use read::{inclusion, list, object, place_json, rotations, rotations_json, rotations_unknown, statement, string, texts, texts_json};
 
 /// The format that this code writes and understands.
 const FORMAT: &str = "spanseal.proof/1";
@@ -144,7 +143,7 @@ pub struct Bundle {
     /// Disclosed content.
     pub openings: Vec<Opening>,
     /// Members that this version does not know, those of rotations and openings by their path. No signature covers them.
-    pub unknown: Vec<String>,
+    pub unknown: Unknown,
 }
 
 impl Bundle {
@@ -157,10 +156,11 @@ impl Bundle {
     }
 
     fn of(json: &Json) -> Result<Self, ProofError> {
-        let mut unknown = others(json, &MEMBERS, "");
-        unknown.extend(rotations_unknown(json)?);
+        let mut unknown = Unknown::default();
+        unknown.look(json, &MEMBERS, "");
+        rotations_unknown(json, &mut unknown)?;
         for (at, opening) in json.get("openings").and_then(Json::as_array).unwrap_or_default().iter().enumerate() {
-            unknown.extend(others(opening, &["member", "salt", "content"], &format!("openings.{at}.")));
+            unknown.look(opening, &["member", "salt", "content"], &format!("openings.{at}."));
         }
         let opening = |v: &Json| Ok(Opening { member: string(v, "member")?, salt: string(v, "salt")?, content: string(v, "content")? });
         Ok(Bundle {
@@ -262,7 +262,7 @@ impl Bundle {
             key,
         };
         if !others.witnesses.is_empty() {
-            (proved.seen, proved.cosignatures) = outer.seen(&proved.key, &proved.statement, &others.witnesses)?;
+            (proved.seen, proved.cosignatures) = outer.seen(&proved.key, &proved.statement, &others.witnesses, now)?;
             proved.asked = Some(others.quorum.unwrap_or(others.witnesses.len()));
         }
         Ok(proved)

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::proof::{Bundle, Inclusion, ProofError, Rotation};
+use super::proof::{Bundle, Inclusion, ProofError, Rotation, Unknown};
 use super::published::{Found, Published};
 use super::segment::{SegmentError, read_segment};
 use super::stamped_at::StampedSeal;
@@ -212,7 +212,7 @@ pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &Rec
         timestamps: Vec::new(),
         rotations,
         openings: Vec::new(),
-        unknown: Vec::new(),
+        unknown: Unknown::default(),
     };
     // Dates are not judged here: a proof of what was signed is handed out, and who checks it has a clock of his own.
     match bundle.check(key, UnixSeconds::MAX) {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::CONCURRENCY;
-use super::proof::{End, Others, ProofError, RANGE_RECORDS_MAX, RANGE_SEALS_MAX, RangeBundle, SealPart, SegmentPart};
+use super::proof::{End, Others, ProofError, RANGE_RECORDS_MAX, RANGE_SEALS_MAX, RangeBundle, SealPart, SegmentPart, Unknown};
 use super::prove::{ProveError, Vouched, Wanted, broken, entry, rotations, stored_segment, true_seal, vouched};
 use super::published::Published;
 use super::segment::{SegmentError, read_segment};
@@ -66,7 +66,7 @@ pub async fn prove_range(store: &dyn WormStore, log: &str, wish: &RangeWish, wan
         cosignatures: Vec::new(),
         timestamps: Vec::new(),
         rotations,
-        unknown: Vec::new(),
+        unknown: Unknown::default(),
     };
     let places: Vec<LeafIndex> = indices.iter().map(|index| LeafIndex(*index)).collect();
     let published = Published { store, log, key: &signer, keys: &wish.keys };

@@ -39,7 +39,7 @@ fn proved_json(report: &CheckReport<RangeProved>, proved: &RangeProved) -> Value
         "published": proved.is_published(),
         "quorum": proved.asked,
         "seen": proved.seen.iter().map(seen_json).collect::<Vec<_>>(),
-        "timestamps": proved.stamps.trusted.iter().map(stamped_json).collect::<Vec<_>>(),
+        "timestamps": proved.stamps.trusted.iter().map(|stamped| stamped_json(stamped, proved.now)).collect::<Vec<_>>(),
         "not_worm": proved.not_worm,
         "findings": doubts.collect::<Vec<_>>(),
         "findings_more": proved.doubts_more,
@@ -47,7 +47,8 @@ fn proved_json(report: &CheckReport<RangeProved>, proved: &RangeProved) -> Value
         "not_verified": {
             "cosignatures": proved.cosignatures,
             "timestamps": proved.stamps.uncounted.len(),
-            "members": proved.unknown,
+            "members": proved.unknown.names,
+            "members_more": proved.unknown.more,
         },
     })
 }

@@ -1,5 +1,6 @@
 //! Which format a proof has, and reading it: whoever is handed one does not know beforehand.
 
+use super::read::unknown_format;
 use super::{BUNDLE_BYTES_MAX, Bundle, FORMAT, FORMATS, Others, ProofError, Proved, RangeBundle, RangeProved, range};
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
@@ -50,9 +51,7 @@ impl Proof {
             }
             Some(FORMAT) => Bundle::of(&json).map(|bundle| Proof::Record(Box::new(bundle))),
             Some(range::FORMAT) => RangeBundle::of(json).map(|bundle| Proof::Range(Box::new(bundle))),
-            Some(other) if other.starts_with(FORMATS) || other.starts_with(range::FORMATS) => {
-                Err(ProofError::UnknownFormat("bundle", other.to_owned()))
-            }
+            Some(other) if other.starts_with(FORMATS) || other.starts_with(range::FORMATS) => Err(unknown_format("bundle", other)),
             _ => no_proof(format!("it is JSON, but its `format` is neither `{FORMAT}` nor `{}`", range::FORMAT)),
         }
     }

@@ -1,10 +1,12 @@
 //! What stands around the records of a bundle, of one or of several: the checkpoint, and who signed it, saw it and stamped it.
 
 use super::{ProofError, Rotation, SeenBy, included, read, refused};
+use crate::clock::UnixSeconds;
 use crate::tlog::TreeSize;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey};
 use crate::tlog::seal_file::Statement;
+use crate::verify::cosignatures::date_doubt;
 
 /// The same members of every format.
 #[derive(Clone, Copy)]
@@ -63,6 +65,7 @@ impl Outer<'_> {
         key: &VerifierKey,
         statement: &Statement,
         witnesses: &[WitnessKey],
+        now: UnixSeconds,
     ) -> Result<(Vec<SeenBy>, usize), ProofError> {
         let text = SignedNote::parse(self.checkpoint).map(|note| note.text).map_err(|e| refused(format!("checkpoint: {e}")))?;
         let (mut seen, mut strangers) = (Vec::<SeenBy>::new(), 0);
@@ -71,13 +74,21 @@ impl Outer<'_> {
                 strangers += 1;
                 continue;
             };
+            if witness.is_of_log(key) || statement.next_vkey.as_ref().is_some_and(|next| witness.is_of_log(next)) {
+                return Err(refused(format!(
+                    "cosignatures: `{}` is a key of the log itself, which is no witness of its own log",
+                    witness.name()
+                )));
+            }
             let at = witness.verify(&text, &line).map_err(|e| refused(format!("cosignatures: {e}")))?;
             match seen.iter_mut().find(|other| other.name == witness.name()) {
                 // The first time that it was seen says the most.
                 Some(other) => other.at = other.at.min(at),
-                None => seen.push(SeenBy { name: witness.name().to_owned(), at }),
+                None => seen.push(SeenBy { name: witness.name().to_owned(), at, doubt: None }),
             }
         }
+        // The checkpoint may be of a later seal, and none of an earlier one.
+        seen.iter_mut().for_each(|seen| seen.doubt = date_doubt(seen.at, statement.sealed_at, now));
         Ok((seen, strangers))
     }
 }

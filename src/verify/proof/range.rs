@@ -14,7 +14,7 @@ mod told;
 pub use check::{Between, RangeDoubt, RangeProved, ShownRecord};
 
 use super::read::{hashes, path_json, rotations, rotations_json, rotations_unknown, string, texts, texts_json};
-use super::{CheckReport, Others, Outer, Proof, ProofError, Rotation, refused};
+use super::{CheckReport, Others, Outer, Proof, ProofError, Rotation, Unknown, refused};
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
 use crate::tlog::note::{VerifierKey, parse_decimal};
@@ -82,7 +82,7 @@ pub struct RangeBundle {
     /// Changes of key from the auditor's key to the one that signed the checkpoint, in order.
     pub rotations: Vec<Rotation>,
     /// Members that this version does not know. No signature covers them.
-    pub unknown: Vec<String>,
+    pub unknown: Unknown,
 }
 
 /// Checks a bundle's bytes against the auditor's key, and what others say of its checkpoint whom the auditor trusts.
@@ -106,8 +106,9 @@ impl RangeBundle {
 
     /// Takes its texts out of the JSON, so that they are in memory once.
     pub(super) fn of(mut json: Json) -> Result<Self, ProofError> {
-        let mut unknown = super::read::others(&json, &MEMBERS, "");
-        unknown.extend(rotations_unknown(&json)?);
+        let mut unknown = Unknown::default();
+        unknown.look(&json, &MEMBERS, "");
+        rotations_unknown(&json, &mut unknown)?;
         let end = |name: &str| json.get(name).map(|end| End::of(end, name)).transpose();
         let ends = match (end("from")?, end("to")?) {
             (None, None) => None,

@@ -1,20 +1,47 @@
 //! Reading and writing the members that the formats of proofs share.
 
 use super::{Inclusion, LIST_MAX, PATH_MAX, ProofError, Rotation, refused};
+use crate::plain::brief;
 use crate::record::canonical::Json;
 use crate::tlog::note::parse_decimal;
 use crate::tlog::seal_file::{SealError, Statement};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
 
-/// Paths of the members of an object that are not listed.
-pub(super) fn others(json: &Json, known: &[&str], path: &str) -> Vec<String> {
-    let members = json.as_object().unwrap_or_default().iter().map(|(name, _)| name.as_str());
-    members.filter(|name| !known.contains(name)).map(|name| format!("{path}{name}")).collect()
+/// Members that are named, of those that are not known.
+const NAMES_MAX: usize = 16;
+/// Characters of a name, or of a format, that are told.
+const NAME_CHARS_MAX: usize = 120;
+
+/// Members that this version does not know. Bounded: anybody can put millions into a bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unknown {
+    /// Paths of the first, each cut where it is long.
+    pub names: Vec<String>,
+    /// How many there are besides.
+    pub more: u64,
+}
+
+impl Unknown {
+    /// Adds the members of an object that are not listed.
+    pub(super) fn look(&mut self, json: &Json, known: &[&str], path: &str) {
+        for (name, _) in json.as_object().unwrap_or_default().iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+            if self.names.len() < NAMES_MAX {
+                self.names.push(format!("{path}{}", brief(name, NAME_CHARS_MAX)));
+            } else {
+                self.more = self.more.saturating_add(1);
+            }
+        }
+    }
+}
+
+/// A format that is not known.
+pub(super) fn unknown_format(what: &'static str, format: &str) -> ProofError {
+    ProofError::UnknownFormat(what, brief(format, NAME_CHARS_MAX))
 }
 
 pub(super) fn statement(json: &Json) -> Result<Statement, ProofError> {
     Statement::parse(json).map_err(|error| match error {
-        SealError::UnknownFormat(format) => ProofError::UnknownFormat("statement", format),
+        SealError::UnknownFormat(format) => unknown_format("statement", &format),
         other => refused(format!("statement: {other}")),
     })
 }
@@ -61,10 +88,12 @@ pub(super) fn rotations(json: &Json) -> Result<Vec<Rotation>, ProofError> {
     list(json, "rotations")?.iter().map(rotation).collect()
 }
 
-/// Paths of what a rotation holds besides what is known.
-pub(super) fn rotations_unknown(json: &Json) -> Result<Vec<String>, ProofError> {
-    let all = list(json, "rotations")?.iter().enumerate();
-    Ok(all.flat_map(|(at, rotation)| others(rotation, &["statement", "log", "checkpoint"], &format!("rotations.{at}."))).collect())
+/// What a rotation holds besides what is known.
+pub(super) fn rotations_unknown(json: &Json, unknown: &mut Unknown) -> Result<(), ProofError> {
+    for (at, rotation) in list(json, "rotations")?.iter().enumerate() {
+        unknown.look(rotation, &["statement", "log", "checkpoint"], &format!("rotations.{at}."));
+    }
+    Ok(())
 }
 
 pub(super) fn texts_json(items: &[String]) -> Json {

@@ -7,6 +7,7 @@ use super::{Outer, ProofError, refused};
 use crate::clock::UnixSeconds;
 use crate::timestamp::{Held, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, names_trusted, verify};
 use crate::tlog::Hash;
+use crate::verify::stamps::is_ahead;
 
 /// What an authority that the auditor trusts says of the checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,13 @@ pub struct Stamped {
     pub root: String,
     /// Until when somebody answers for it: the end of its certificates, or of those of a renewal that was made before.
     pub held_until: UnixSeconds,
+}
+
+impl Stamped {
+    /// Whether it is dated after now, so that its date says nothing.
+    pub fn is_ahead(&self, now: UnixSeconds) -> bool {
+        is_ahead(self.not_later_than, now)
+    }
 }
 
 /// What came of all tokens.

@@ -1,15 +1,15 @@
 //! What a bundle proved, as a value and in plain words.
 
-use std::fmt::Write;
-
-use super::{Bundle, Others, ProofError, Stamps};
+use super::{Bundle, Others, ProofError, Stamps, Unknown};
 use crate::clock::UnixSeconds;
+use crate::plain::Page;
 use crate::record::content::Referred;
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
 use crate::verify::doubt::Doubt;
 use crate::verify::report::Verdict;
+use crate::verify::stamps::AHEAD;
 
 /// What a bundle proved.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub struct Proved {
     /// When it was asked.
     pub now: UnixSeconds,
     /// Members of the bundle that no signature covers and that were not looked at.
-    pub unknown: Vec<String>,
+    pub unknown: Unknown,
 }
 
 /// A witness that cosigned.
@@ -59,6 +59,8 @@ pub struct SeenBy {
     pub name: String,
     /// When, by its own clock.
     pub at: UnixSeconds,
+    /// Why that cannot be.
+    pub doubt: Option<&'static str>,
 }
 
 /// What `check` says.
@@ -77,7 +79,7 @@ pub(super) trait Told {
     /// What others say of the checkpoint.
     fn outside(&self) -> Outside<'_>;
     /// For a reader.
-    fn write_text(&self, out: &mut String) -> std::fmt::Result;
+    fn write_text(&self, out: &mut Page) -> std::fmt::Result;
 }
 
 /// Checks a bundle's bytes against the auditor's key alone. `now` tells which dates cannot be.
@@ -105,22 +107,17 @@ impl<P: Told> CheckReport<P> {
 
     /// For a reader.
     pub fn to_text(&self) -> String {
-        let mut out = String::new();
+        let mut out = Page::default();
+        // A page takes every line.
         let _ = match &self.result {
             Ok(proved) => proved.write_text(&mut out),
-            Err(ProofError::Refused(why)) => {
-                writeln!(
-                    out,
-                    "REFUSED: this bundle proves nothing: {why}.\nAsk for a new bundle (spanseal prove), and make sure that the key is the log's."
-                )
-            }
-            Err(ProofError::NotAProof(why)) => writeln!(
-                out,
-                "NOT A PROOF: {why}.\nNothing was checked. Make sure that this is the whole file that `spanseal prove` wrote."
-            ),
+            Err(ProofError::Refused(why)) => writeln!(out, "REFUSED: this bundle proves nothing: {why}.")
+                .and_then(|()| writeln!(out, "Ask for a new bundle (spanseal prove), and make sure that the key is the log's.")),
+            Err(ProofError::NotAProof(why)) => writeln!(out, "NOT A PROOF: {why}.")
+                .and_then(|()| writeln!(out, "Nothing was checked. Make sure that this is the whole file that `spanseal prove` wrote.")),
             Err(error @ ProofError::UnknownFormat(..)) => writeln!(out, "UNCHECKED: {error}. A newer spanseal can read it."),
         };
-        out
+        out.into_text()
     }
 }
 
@@ -156,7 +153,7 @@ impl Told for Proved {
         }
     }
 
-    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+    fn write_text(&self, out: &mut Page) -> std::fmt::Result {
         let (s, none, outside) = (&self.statement, "none".to_owned(), self.outside());
         outside.write_verdict(out, "this record was", self.is_doubted())?;
         let (id, kind) = (self.record_id.as_ref().unwrap_or(&none), self.kind.as_ref().unwrap_or(&none));
@@ -178,8 +175,7 @@ impl Told for Proved {
                 true => "what the record holds was fetched when it was received",
                 false => "not fetched when it was received, so the record does not say what it was",
             };
-            // A sender chose it: whatever could move a terminal's cursor is shown as its number.
-            writeln!(out, "  elsewhere  `{member}`: kept by the application at {}; {what}", reference.escape_debug())?;
+            writeln!(out, "  elsewhere  `{member}`: kept by the application at {reference}; {what}")?;
         }
         for doubt in &self.doubts {
             write_doubt(out, doubt, "")?;
@@ -191,7 +187,7 @@ impl Told for Proved {
 }
 
 /// A finding; `place` stands before its kind.
-pub(super) fn write_doubt(out: &mut String, doubt: &Doubt, place: &str) -> std::fmt::Result {
+pub(super) fn write_doubt(out: &mut Page, doubt: &Doubt, place: &str) -> std::fmt::Result {
     let Doubt { kind, meaning, expected, found, .. } = doubt;
     writeln!(out, "Finding: {place}{}: {meaning} Expected: {expected}. Found: {found}.", kind.as_str())
 }
@@ -207,7 +203,7 @@ pub(super) struct Outside<'a> {
     pub(super) cosignatures: usize,
     pub(super) stamps: &'a Stamps,
     pub(super) now: UnixSeconds,
-    pub(super) unknown: &'a [String],
+    pub(super) unknown: &'a Unknown,
 }
 
 impl Outside<'_> {
@@ -225,7 +221,7 @@ impl Outside<'_> {
     }
 
     /// The first line. `what`: "this record was".
-    pub(super) fn write_verdict(&self, out: &mut String, what: &str, is_doubted: bool) -> std::fmt::Result {
+    pub(super) fn write_verdict(&self, out: &mut Page, what: &str, is_doubted: bool) -> std::fmt::Result {
         let published = self.is_published();
         match self.short_of() {
             _ if is_doubted => {
@@ -245,13 +241,19 @@ impl Outside<'_> {
         }
     }
 
-    pub(super) fn write_signers(&self, out: &mut String) -> std::fmt::Result {
+    pub(super) fn write_signers(&self, out: &mut Page) -> std::fmt::Result {
         writeln!(out, "  signed by  {} over a tree of {} seals", self.key, self.tree_size)?;
-        for SeenBy { name, at } in self.seen {
+        for SeenBy { name, at, doubt } in self.seen {
             writeln!(out, "  seen by    {name} at {at} (its time), as part of a tree of {} seals", self.tree_size)?;
+            if let Some(doubt) = doubt {
+                writeln!(out, "             {doubt}")?;
+            }
         }
         for stamped in &self.stamps.trusted {
             writeln!(out, "  existed    not later than {} by `{}` (root `{}`)", stamped.not_later_than, stamped.authority, stamped.root)?;
+            if stamped.is_ahead(self.now) {
+                writeln!(out, "             {AHEAD}")?;
+            }
             if stamped.held_until <= self.now {
                 writeln!(
                     out,
@@ -263,7 +265,7 @@ impl Outside<'_> {
         Ok(())
     }
 
-    pub(super) fn write_rotations(&self, out: &mut String) -> std::fmt::Result {
+    pub(super) fn write_rotations(&self, out: &mut Page) -> std::fmt::Result {
         match self.rotations {
             0 => Ok(()),
             n => writeln!(out, "  key        reached from yours over {n} announced change(s) of key"),
@@ -271,7 +273,7 @@ impl Outside<'_> {
     }
 
     /// `what`: "this record is"; `also`: what else is not proved.
-    pub(super) fn write_published(&self, out: &mut String, what: &str, also: &str) -> std::fmt::Result {
+    pub(super) fn write_published(&self, out: &mut Page, what: &str, also: &str) -> std::fmt::Result {
         let rest = format!("{also}; that the store still holds and locks it (spanseal verify)");
         if self.is_cosigned() {
             writeln!(out, "Published: the witnesses above cosign one history of the log only, and {what} in it.")?;
@@ -293,7 +295,7 @@ impl Outside<'_> {
     }
 
     /// What is in the bundle and was not looked at.
-    pub(super) fn write_unverified(&self, out: &mut String) -> std::fmt::Result {
+    pub(super) fn write_unverified(&self, out: &mut Page) -> std::fmt::Result {
         if self.cosignatures > 0 {
             writeln!(
                 out,
@@ -304,8 +306,11 @@ impl Outside<'_> {
         for why in &self.stamps.uncounted {
             writeln!(out, "Not counted: {why}.")?;
         }
-        for member in self.unknown {
+        for member in &self.unknown.names {
             writeln!(out, "Not verified: the bundle's member `{member}`, which this version does not know and no signature covers.")?;
+        }
+        if self.unknown.more > 0 {
+            writeln!(out, "Not verified: {} more members of that sort.", self.unknown.more)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{Counts, SegmentRef, Statement};
 use crate::tlog::{Hash, LeafHash, LeafIndex};
 use crate::verify::doubt::{Doubt, ahead, impossible};
-use crate::verify::proof::{Others, Outer, ProofError, SeenBy, Stamps, contradicted, read, refused, signed, stamped_before};
+use crate::verify::proof::{Others, Outer, ProofError, SeenBy, Stamps, Unknown, contradicted, read, refused, signed, stamped_before};
 use crate::verify::report::Kind;
 use crate::worm::LINE_BYTES_MAX;
 
@@ -58,7 +58,7 @@ pub struct RangeProved {
     /// When it was asked.
     pub now: UnixSeconds,
     /// Members of the bundle that no signature covers and that were not looked at.
-    pub unknown: Vec<String>,
+    pub unknown: Unknown,
 }
 
 /// A record that is shown.
@@ -204,7 +204,7 @@ impl RangeBundle {
             key,
         };
         if !others.witnesses.is_empty() {
-            (proved.seen, proved.cosignatures) = outer.seen(&proved.key, last, &others.witnesses)?;
+            (proved.seen, proved.cosignatures) = outer.seen(&proved.key, last, &others.witnesses, now)?;
             proved.asked = Some(others.quorum.unwrap_or(others.witnesses.len()));
         }
         Ok(proved)

@@ -1,8 +1,7 @@
 //! What a bundle of several records proved, in plain words.
 
-use std::fmt::Write;
-
 use super::{Between, RangeDoubt, RangeProved, ShownRecord};
+use crate::plain::Page;
 use crate::tlog::seal_file::Counts;
 use crate::verify::proof::told::{Outside, Told, write_doubt};
 
@@ -40,7 +39,7 @@ impl Told for RangeProved {
         }
     }
 
-    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+    fn write_text(&self, out: &mut Page) -> std::fmt::Result {
         let outside = self.outside();
         let shown = counted(self.shown.len(), "record");
         let what = match self.shown.len() {
@@ -102,7 +101,7 @@ impl Told for RangeProved {
 }
 
 impl RangeProved {
-    fn write_between(&self, out: &mut String, between: &Between) -> std::fmt::Result {
+    fn write_between(&self, out: &mut Page, between: &Between) -> std::fmt::Result {
         let is_at = |seal: u64, segment: &str, leaf: u64, record: &&ShownRecord| {
             (record.seal, record.segment.as_str(), record.leaf_index) == (seal, segment, leaf)
         };
@@ -130,7 +129,7 @@ impl Between {
         self.records.saturating_sub(self.shown.into())
     }
 
-    fn write_seals(&self, out: &mut String) -> std::fmt::Result {
+    fn write_seals(&self, out: &mut Page) -> std::fmt::Result {
         let Counts { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes } = self.counts;
         writeln!(out, "             none of the seals between is left out; {} of them hold no record", self.heartbeats)?;
         writeln!(
@@ -150,7 +149,7 @@ impl Between {
         Ok(())
     }
 
-    fn write_meaning(&self, out: &mut String) -> std::fmt::Result {
+    fn write_meaning(&self, out: &mut Page) -> std::fmt::Result {
         let (records, shown, withheld) = (self.records, self.shown, self.withheld());
         match (records, withheld) {
             (0, _) => writeln!(out, "Between them: the log sealed nothing else.")?,
@@ -176,13 +175,13 @@ impl Between {
     }
 }
 
-fn write_record(out: &mut String, what: &str, record: &ShownRecord) -> std::fmt::Result {
-    let text = |text: &Option<String>| text.as_deref().unwrap_or("none").escape_debug().to_string();
+fn write_record(out: &mut Page, what: &str, record: &ShownRecord) -> std::fmt::Result {
+    let text = |text: &Option<String>| text.as_deref().unwrap_or("none").to_owned();
     let (id, kind, class) = (text(&record.record_id), text(&record.kind), record.segment.split('/').nth(1).unwrap_or_default());
     writeln!(out, "  {what:<10} {id} (kind {kind}), seal {}, class {class}, line {}", record.seal, record.leaf_index)
 }
 
-fn write_more(out: &mut String, shown: usize) -> std::fmt::Result {
+fn write_more(out: &mut Page, shown: usize) -> std::fmt::Result {
     match shown.saturating_sub(RECORDS_TOLD) {
         0 => Ok(()),
         more => writeln!(out, "             and {more} more (--json names all)"),
