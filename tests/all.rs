@@ -32,6 +32,8 @@ mod own_rules;
 mod promotion_views;
 mod readme;
 mod readme_run;
+mod retention;
+mod retention_status;
 mod rotation;
 mod golden;
 mod lint;
