@@ -120,7 +120,7 @@ impl Visitor for Look {
 struct Row {
     sum: Sum,
     /// Bytes as stored, by the share that these lines have of their segments.
-    stored: f64,
+    stored: u64,
     /// Seals in which it would have an object.
     objects: BTreeSet<u64>,
 }
@@ -208,22 +208,12 @@ impl Plan {
         for (class, sum) in seen.classes {
             let row = self.rows.entry(class).or_default();
             row.sum.add(sum);
-            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-            let share = sum.bytes as f64 / seen.bytes.max(1) as f64;
-            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-            let bytes = segment.bytes as f64;
-            row.stored += share * bytes;
+            let share = u128::from(segment.bytes) * u128::from(sum.bytes) / u128::from(seen.bytes.max(1));
+            row.stored += u64::try_from(share).unwrap_or(u64::MAX);
             row.objects.insert(statement.index);
             let change = Change::of(segment.lock, classes.lock(class, statement.sealed_at));
             *self.moves.entry((segment.class.clone(), class, change)).or_default() += sum.records;
         }
-    }
-
-    /// Whole bytes of an estimate.
-    fn stored(row: &Row) -> u64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of sizes, each far below 2^53")]
-        let bytes = row.stored.round().max(0.0) as u64;
-        bytes
     }
 
     fn records(&self) -> u64 {
@@ -267,7 +257,7 @@ impl Plan {
                 class.period.to_string(),
                 row.sum.records.to_string(),
                 row.sum.bytes.to_string(),
-                Self::stored(row).to_string(),
+                row.stored.to_string(),
                 row.objects.len().to_string(),
                 lock.retain_until.to_string(),
             ]);
@@ -340,8 +330,7 @@ impl Plan {
     }
 
     fn json(&self, classes: &Classes, policies: &[Policy], now: UnixSeconds) -> Json {
-        #[expect(clippy::cast_precision_loss, reason = "numbers of the command line's JSON are JSON numbers")]
-        let number = |n: u64| Json::Number(n as f64);
+        let number = Json::count;
         let text = |text: &str| Json::string(text);
         let rows = self.rows.iter().map(|(index, row)| {
             let (class, lock) = (classes.class(*index), classes.lock(*index, now));
@@ -351,7 +340,7 @@ impl Plan {
                 ("period", Json::String(class.period.to_string())),
                 ("records", number(row.sum.records)),
                 ("bytes", number(row.sum.bytes)),
-                ("stored_bytes_estimate", number(Self::stored(row))),
+                ("stored_bytes_estimate", number(row.stored)),
                 ("objects", number(u64::try_from(row.objects.len()).unwrap_or(u64::MAX))),
                 ("sealed_now_until", Json::String(lock.retain_until.to_string())),
                 ("irreversible", Json::Bool(class.mode == Mode::Compliance)),

@@ -113,8 +113,7 @@ impl Status {
     }
 
     fn json(&self) -> Json {
-        #[expect(clippy::cast_precision_loss, reason = "numbers of the command line's JSON are JSON numbers")]
-        let number = |n: u64| Json::Number(n as f64);
+        let number = Json::count;
         let sums = |(kind, sums): (&String, &LockSums)| {
             let mut members = vec![("kind".to_owned(), Json::string(kind))];
             members.extend(columns(sums).map(|(name, count)| (name.to_owned(), number(count))));

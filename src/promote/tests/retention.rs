@@ -98,7 +98,7 @@ fn a_preset_is_a_policy_whose_version_is_the_day_it_was_looked_at() {
     let config = config("retention:\n  presets:\n    - eu-ai-act-deployer-logs\n    - {id: dpdp-consent-manager, period: 8y}\n");
     let promoter = with(&config);
     let outcome = ("ai_audit.decision.outcome", Any::text("no"));
-    let (first, ..) = lines(&promoter, &request(&[], ("s", "1"), &[span("decide", &[outcome.clone()])]), false);
+    let (first, ..) = lines(&promoter, &request(&[], ("s", "1"), &[span("decide", std::slice::from_ref(&outcome))]), false);
     assert_eq!(at(&first[0], "retention.class"), "eu-ai-act-deployer-logs");
     assert_eq!(names(&first[0], "retention.policies"), ["eu-ai-act-deployer-logs@2026-11-20"]);
     let consent = ("ai_audit.lineage.consent.id", Any::text("c-1"));
