@@ -33,6 +33,8 @@ mod partial_tiles;
 mod promotion_views;
 mod readme;
 mod readme_run;
+mod retention;
+mod retention_status;
 mod rotation;
 mod golden;
 mod lint;
