@@ -6,7 +6,7 @@ use clap::Parser;
 use spanseal::cli::{Cli, Command, EXIT_USAGE};
 use spanseal::clock::{Clock, SystemClock};
 use spanseal::commands::{self, doctor, output};
-use spanseal::config::{Config, ConfigError, Environment};
+use spanseal::config::{Config, ConfigError, Environment, Overrides};
 use spanseal::plain::shown;
 use spanseal::telemetry;
 
@@ -41,7 +41,8 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let config = match Config::load(&cli.global.overrides(), environment, SystemClock.now().ceil_seconds()) {
+    let overrides = Overrides { lift_ceiling: cli.command.plans(), ..cli.global.overrides() };
+    let config = match Config::load(&overrides, environment, SystemClock.now().ceil_seconds()) {
         Ok(config) => config,
         Err(error) => match &cli.command {
             Command::Doctor(args) => return doctor::without_configuration(args, &error),

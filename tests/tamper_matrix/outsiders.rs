@@ -218,7 +218,7 @@ async fn what_witnesses_said() {
         let reach = Reach { note: Some("cosigned_time"), ..UNTOUCHED };
         o.row(&format!("dated {name}"), async |f| put(f, &dated).await, vec![], reach).await;
     }
-    o.m.end(27);
+    o.m.end(26);
 }
 
 #[tokio::test]

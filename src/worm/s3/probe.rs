@@ -1,4 +1,4 @@
-//! What `doctor` alone does: try to delete its own canary, to see whether the store really refuses, and look whether it keeps tags.
+//! What the canary alone does: try to delete itself, to see whether the store really refuses, and look whether its tag was kept.
 
 use super::answer::{refuse_read, store_words};
 use super::client::{Call, CallError};
@@ -43,15 +43,17 @@ impl S3Store {
         }
     }
 
-    /// Asks the store to delete one version of a canary, without the governance bypass. Refuses every key that is no canary.
-    pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<DeleteProbe, ReadError> {
+    /// Asks the store to delete one version of a canary, with or without the governance bypass
+    /// (`x-amz-bypass-governance-retention`). Refuses every key that is no canary.
+    pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError> {
         if !key.as_str().starts_with(CANARY_PREFIX) {
             return Err(ReadError::Refused { key: key.0.clone(), reason: "only a canary of `doctor` may be put to this test".to_owned() });
         }
         let query = version.map(|v| ("versionId", v.0.clone())).into_iter().collect();
         let full = self.read_key(key)?;
-        let call =
-            Call { method: Method::DELETE, key: full, query, timeout: READ_TIMEOUT, answer_max: SMALL_ANSWER_MAX, ..Call::default() };
+        let headers = if bypass { vec![("x-amz-bypass-governance-retention", "true".to_owned())] } else { Vec::new() };
+        let (timeout, answer_max) = (READ_TIMEOUT, SMALL_ANSWER_MAX);
+        let call = Call { method: Method::DELETE, key: full, query, headers, timeout, answer_max, ..Call::default() };
         let unavailable = |reason: String| ReadError::Unavailable { key: key.0.clone(), reason };
         // One try: a refusal is an answer, and a delete is not asked for twice.
         let answer = self.client.call(call).await.map_err(|error| match error {
