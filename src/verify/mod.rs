@@ -26,7 +26,7 @@ mod stamped_at;
 mod stamps;
 mod tiles;
 
-pub use completeness::{Completeness, Gap, GapKind, Source, Sums};
+pub use completeness::{Completeness, Gap, GapKind, Source};
 pub use configuration::Configuration;
 pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;

@@ -6,9 +6,8 @@ use crate::record::canonical::Json;
 use crate::record::content::referred;
 use crate::tlog::merkle::{leaf_hash, root_from_subset};
 use crate::tlog::note::VerifierKey;
-use crate::tlog::seal_file::{SegmentRef, Statement};
+use crate::tlog::seal_file::{Counts, SegmentRef, Statement};
 use crate::tlog::{Hash, LeafHash, LeafIndex};
-use crate::verify::completeness::Sums;
 use crate::verify::doubt::{Doubt, ahead, impossible};
 use crate::verify::proof::{Others, Outer, ProofError, SeenBy, Stamps, contradicted, read, refused, signed, stamped_before};
 use crate::verify::report::Kind;
@@ -99,7 +98,7 @@ pub struct Between {
     /// Starts of the writer in between, before which counts may be short.
     pub restarts: u64,
     /// Sums of what these seals count.
-    pub counts: Sums,
+    pub counts: Counts,
 }
 
 /// A doubt, and where it arose.
@@ -358,7 +357,7 @@ fn between(from: &End, to: &End, statements: &[Statement], shown: &[ShownRecord]
         silences: 0,
         unpromised: 0,
         restarts: 0,
-        counts: Sums::default(),
+        counts: Counts::default(),
     };
     for statement in statements {
         for segment in &statement.segments {
@@ -372,7 +371,7 @@ fn between(from: &End, to: &End, statements: &[Statement], shown: &[ShownRecord]
             }
         }
         found.heartbeats += u64::from(statement.segments.is_empty());
-        found.counts.add(statement.counts);
+        found.counts = found.counts.plus(statement.counts);
     }
     for pair in statements.windows(2) {
         let [before, after] = pair else { continue };

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Between, RangeDoubt, RangeProved, ShownRecord};
-use crate::verify::completeness::Sums;
+use crate::tlog::seal_file::Counts;
 use crate::verify::proof::told::{Outside, Told, write_doubt};
 
 /// Records that the text names; `--json` has all.
@@ -139,7 +139,7 @@ impl Between {
     }
 
     fn write_seals(&self, out: &mut String) -> std::fmt::Result {
-        let Sums { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes } = self.counts;
+        let Counts { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes } = self.counts;
         if self.heartbeats > 0 {
             writeln!(out, "  heartbeats {} of these seals hold no record", self.heartbeats)?;
         }
