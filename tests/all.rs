@@ -33,6 +33,8 @@ mod proof_range;
 mod promotion_views;
 mod readme;
 mod readme_run;
+mod retention;
+mod retention_status;
 mod rotation;
 mod golden;
 mod lint;
