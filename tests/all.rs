@@ -31,6 +31,7 @@ mod examples;
 mod own_rules;
 mod partial_tiles;
 mod pretenders;
+mod proof_range;
 mod promotion_views;
 mod readme;
 mod readme_run;
