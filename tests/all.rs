@@ -50,6 +50,7 @@ mod tamper;
 mod tamper_matrix;
 mod verify_bounds;
 mod timestamps;
+mod unread;
 mod vault_bucket;
 mod vault_damage;
 mod vault_place;
