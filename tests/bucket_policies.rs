@@ -1,0 +1,491 @@
+//! The policies in `collector-config/bucket` on real servers: each role can do what it is for and nothing of what would harm evidence.
+//!
+//! Not run against AWS. What MinIO and Ceph do not know, or know and do not enforce, is said aloud, and a test fails when that changes.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use spanseal::clock::{Clock, SystemClock, UnixSeconds};
+
+use crate::erase::{ALICE, SUBJECT, send, span};
+use crate::support::receiver::{Finished, Options, Site};
+use crate::support::s3::{Bucket, Kind, Raw, S3Server, User};
+use crate::support::{runtime, tools};
+
+mod roles;
+use roles::{Adapted, DAYS_MAX, DAYS_MIN, LOG, PREFIX, adapted, document, filled, folder, make_users, placeholders, user};
+
+const XMLNS: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+const SAID: &str = "WHAT-WAS-SAID";
+/// Files of the folder and who has them, by role.
+const ROLES: [(&str, &[&str]); 5] = [
+    ("writer", &["writer.json", "vault-writer.json"]),
+    ("reader", &["reader.json"]),
+    ("content", &["reader.json", "vault-reader.json"]),
+    ("auditor", &["auditor.json"]),
+    ("operator", &["operator.json", "vault-writer.json"]),
+];
+
+/// A log in a bucket whose users have the folder's policies, with one sealed span.
+struct Scene {
+    server: &'static S3Server,
+    bucket: String,
+    vault: String,
+    site: Site,
+    /// The configuration of who has no business with the vault.
+    apart: PathBuf,
+    told: BTreeSet<String>,
+}
+
+/// What somebody tries, and the servers that let it through although AWS would not.
+struct Attempt {
+    who: &'static str,
+    what: String,
+    call: Raw,
+    let_through: &'static [Kind],
+}
+
+fn in_days(days: i64) -> String {
+    UnixSeconds(SystemClock.now().ceil_seconds().0 + days * 86_400).to_string()
+}
+
+fn retention(mode: &str, until: &str) -> String {
+    format!("<Retention xmlns=\"{XMLNS}\"><Mode>{mode}</Mode><RetainUntilDate>{until}</RetainUntilDate></Retention>")
+}
+
+fn hold(status: &str) -> String {
+    format!("<LegalHold xmlns=\"{XMLNS}\"><Status>{status}</Status></LegalHold>")
+}
+
+/// The AWS command line's JSON as the XML that it makes of it, in the order of S3's schema.
+fn xml(value: &Value) -> String {
+    let Some(members) = value.as_object() else { return value.to_string().trim_matches('"').to_owned() };
+    let order = ["ID", "Prefix", "Key", "Filter", "Status"];
+    let mut names: Vec<&String> = members.keys().collect();
+    names.sort_by_key(|name| order.iter().position(|known| known == name).unwrap_or(order.len()));
+    let element = |name: &String| match &members[name] {
+        Value::Array(tags) => tags.iter().map(|tag| format!("<Tag>{}</Tag>", xml(tag))).collect(),
+        inner => format!("<{name}>{}</{name}>", xml(inner)),
+    };
+    names.into_iter().map(element).collect()
+}
+
+impl Scene {
+    fn new(server: &'static S3Server) -> Scene {
+        let (bucket, vault) =
+            runtime().block_on(async { (server.fresh_bucket(Bucket::Locked).await, server.fresh_bucket(Bucket::Plain).await) });
+        let more = |content: &str| format!("{content}retention: {{classes: [{{name: standard, mode: GOVERNANCE, period: 30d}}]}}");
+        let content = format!("content: {{vault: {{url: 's3://{vault}/vault'}}}}\n");
+        let site = Site::with(Options {
+            store: format!("s3://{bucket}/evidence"),
+            more: more(&content),
+            env: server.environment_of(user(&bucket, "writer")).into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            ..Options::default()
+        });
+        let apart = site.path("apart.yaml");
+        let yaml = std::fs::read_to_string(&site.config).unwrap();
+        assert!(yaml.contains(&content));
+        std::fs::write(&apart, yaml.replace(&content, "")).unwrap();
+        let mut scene = Scene { server, bucket, vault, site, apart, told: BTreeSet::new() };
+        scene.give();
+        scene
+    }
+
+    /// Makes the users and sets the bucket's policies.
+    fn give(&mut self) {
+        let known = placeholders(&self.bucket, &self.vault);
+        let (kind, bucket) = (self.server.kind, self.bucket.clone());
+        let mut take = |file: &str, bucket: &str| {
+            let Adapted { statements, left_out } = adapted(&filled(file, &known), kind, bucket);
+            self.told.extend(left_out.into_iter().map(|what| format!("{file}, {what}")));
+            statements
+        };
+        let mut users: Vec<(User, Value)> = Vec::new();
+        for (role, files) in ROLES {
+            let statements: Vec<Value> = files.iter().flat_map(|file| take(file, &bucket)).collect();
+            users.push((user(&bucket, role), document(&statements)));
+        }
+        let (of_bucket, of_vault) = (take("bucket-policy.json", &bucket), take("vault-bucket-policy.json", &self.vault));
+        let everything = json!({"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]});
+        runtime().block_on(async {
+            if kind == Kind::Minio {
+                // It asks a bucket's policy of nobody who has signed: here it is that of somebody who may otherwise do everything.
+                let denied = of_bucket.into_iter().chain(of_vault).map(|mut statement| {
+                    statement.as_object_mut().unwrap().remove("Principal");
+                    statement
+                });
+                let statements: Vec<Value> = std::iter::once(everything).chain(denied).collect();
+                users.push((user(&bucket, "stranger"), document(&statements)));
+                make_users(self.server, &users).await;
+            } else {
+                users.push((user(&bucket, "admin"), document(&[everything])));
+                make_users(self.server, &users).await;
+                for (bucket, statements) in [(&bucket, of_bucket), (&self.vault, of_vault)] {
+                    let call = Raw::new(Method::PUT, format!("/{bucket}?policy=")).body(document(&statements).to_string());
+                    self.server.raw(call).await.expect_ok();
+                }
+            }
+        });
+    }
+
+    /// Who has that role. On Ceph the stranger is the bucket's own owner.
+    fn user(&self, who: &str) -> User {
+        if who == "stranger" && self.server.kind == Kind::Rgw { User::root() } else { user(&self.bucket, who) }
+    }
+
+    fn at(&self, key: &str) -> String {
+        format!("/{}/{PREFIX}{LOG}/{key}", self.bucket)
+    }
+
+    /// A call that puts what is locked for so many days, create-only.
+    fn put(&self, path: &str, mode: &str, days: i64) -> Raw {
+        Raw::new(Method::PUT, path)
+            .header("if-none-match", "*")
+            .header("x-amz-object-lock-mode", mode)
+            .header("x-amz-object-lock-retain-until-date", in_days(days))
+            .body("something")
+    }
+
+    async fn ask(&self, who: &str, call: Raw) -> (StatusCode, String) {
+        let answer = self.server.raw_as(self.user(who), call).await;
+        (answer.status, answer.body)
+    }
+
+    /// Path of the only version at a key of the log.
+    async fn version(&self, key: &str) -> String {
+        let call =
+            Raw::new(Method::GET, format!("/{}?prefix={}&versions=", self.bucket, format!("{PREFIX}{LOG}/{key}").replace('/', "%2F")));
+        let listed = self.server.raw(call).await.expect_ok().body;
+        let within = |name: &str| listed.split(&format!("<{name}>")).nth(1).and_then(|rest| rest.split("</").next()).map(str::to_owned);
+        assert!(listed.matches("<Version>").count() == 1 && !listed.contains("<DeleteMarker>"), "{key}: {listed}");
+        format!("/{}/{}?versionId={}", self.bucket, within("Key").unwrap(), within("VersionId").unwrap())
+    }
+
+    /// An object that the writer has just put below `segments/`, with its version.
+    async fn locked(&self, name: &str, mode: &str) -> String {
+        let key = format!("segments/standard/{name}");
+        let (status, body) = self.ask("writer", self.put(&self.at(&key), mode, 35)).await;
+        assert!(status.is_success(), "the writer cannot put {key}: {status} {body}");
+        self.version(&key).await
+    }
+
+    /// Fails unless what is refused is refused and what is let through is let through.
+    async fn expect(&mut self, attempts: Vec<Attempt>) {
+        for Attempt { who, what, call, let_through } in attempts {
+            let kind = self.server.kind;
+            let (status, body) = self.ask(who, call).await;
+            let refused =
+                status == StatusCode::FORBIDDEN || status == StatusCode::BAD_REQUEST && body.contains("<Code>InvalidRequest</Code>");
+            if let_through.contains(&kind) {
+                assert!(status.is_success(), "{kind:?} now refuses this: {who}: {what}: {status} {body}");
+                self.told.insert(format!("NOT ENFORCED: {who}: {what}"));
+            } else {
+                assert!(refused, "{kind:?}: {who}: {what}: {status} {body}");
+            }
+        }
+    }
+
+    /// Past the harness's capture: what a green run has not shown must be seen too.
+    fn tell(&self) {
+        let mut text = format!("\n{:?}, of the policies in collector-config/bucket:\n", self.server.kind);
+        self.told.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+        std::io::stderr().write_all(text.as_bytes()).unwrap();
+    }
+}
+
+/// What nobody may do to what is sealed, whoever they are.
+fn against_evidence(scene: &Scene, sealed: &str, who: &'static str) -> Vec<Attempt> {
+    let attempt = |what: &str, call| Attempt { who, what: what.to_owned(), call, let_through: &[] };
+    let key = sealed.split('?').next().unwrap();
+    let settings = [("versioning", versioning("Suspended")), ("object-lock", default_lock()), ("lifecycle", rules(scene))];
+    let mut all = vec![
+        attempt("delete a version", Raw::new(Method::DELETE, sealed)),
+        attempt("delete a version by bypass", Raw::new(Method::DELETE, sealed).header("x-amz-bypass-governance-retention", "true")),
+        attempt("hide it behind a marker", Raw::new(Method::DELETE, key)),
+        attempt("tag it", Raw::new(Method::PUT, sealed.replace('?', "?tagging=&")).body(tags())),
+        attempt("shorten its lock", Raw::new(Method::PUT, sealed.replace('?', "?retention=&")).body(retention("GOVERNANCE", &in_days(5)))),
+        attempt(
+            "shorten its lock by bypass",
+            Raw::new(Method::PUT, sealed.replace('?', "?retention=&"))
+                .header("x-amz-bypass-governance-retention", "true")
+                .body(retention("GOVERNANCE", &in_days(5))),
+        ),
+        attempt("put into another log", scene.put(&format!("/{}/{PREFIX}other/segments/x", scene.bucket), "GOVERNANCE", 35)),
+        attempt("put outside every log", Raw::new(Method::PUT, format!("/{}/x", scene.bucket)).body("something")),
+        attempt("set another bucket policy", Raw::new(Method::PUT, format!("/{}?policy=", scene.bucket)).body(document(&[]).to_string())),
+        attempt("delete the bucket policy", Raw::new(Method::DELETE, format!("/{}?policy=", scene.bucket))),
+        attempt("delete the bucket", Raw::new(Method::DELETE, format!("/{}", scene.bucket))),
+    ];
+    all.extend(settings.map(|(what, body)| {
+        attempt(&format!("change the bucket's {what}"), Raw::new(Method::PUT, format!("/{}?{what}=", scene.bucket)).body(body))
+    }));
+    all
+}
+
+fn versioning(status: &str) -> String {
+    format!("<VersioningConfiguration xmlns=\"{XMLNS}\"><Status>{status}</Status></VersioningConfiguration>")
+}
+
+fn default_lock() -> String {
+    let rule = "<Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule>";
+    format!("<ObjectLockConfiguration xmlns=\"{XMLNS}\"><ObjectLockEnabled>Enabled</ObjectLockEnabled>{rule}</ObjectLockConfiguration>")
+}
+
+fn tags() -> String {
+    format!("<Tagging xmlns=\"{XMLNS}\"><TagSet><Tag><Key>spanseal</Key><Value>partial</Value></Tag></TagSet></Tagging>")
+}
+
+/// The folder's lifecycle rules for the scene's bucket.
+fn rules(scene: &Scene) -> String {
+    let rules = filled("lifecycle.json", &placeholders(&scene.bucket, &scene.vault));
+    let all: String = rules["Rules"].as_array().unwrap().iter().map(|rule| format!("<Rule>{}</Rule>", xml(rule))).collect();
+    format!("<LifecycleConfiguration xmlns=\"{XMLNS}\">{all}</LifecycleConfiguration>")
+}
+
+/// What the writer's key alone may not do, though it may put and lock.
+async fn by_the_writer(scene: &Scene) -> Vec<Attempt> {
+    use Kind::{Minio, Rgw};
+    let attempt = |what: &str, call, let_through| Attempt { who: "writer", what: what.to_owned(), call, let_through };
+    let at = |name: &str| scene.at(&format!("segments/standard/{name}"));
+    let retain = |path: String, body: String, bypass: bool| {
+        let call = Raw::new(Method::PUT, path.replace('?', "?retention=&")).body(body);
+        if bypass { call.header("x-amz-bypass-governance-retention", "true") } else { call }
+    };
+    let off = format!("<Retention xmlns=\"{XMLNS}\"/>");
+    let seal = scene.at("seals/00000000000000000000.json");
+    vec![
+        attempt(
+            "shorten GOVERNANCE by bypass, not below the shortest class",
+            retain(scene.locked("w1", "GOVERNANCE").await, retention("GOVERNANCE", &in_days(DAYS_MIN + 2)), true),
+            &[Minio],
+        ),
+        attempt("take GOVERNANCE off by bypass", retain(scene.locked("w2", "GOVERNANCE").await, off.clone(), true), &[Minio]),
+        attempt("take COMPLIANCE off by bypass", retain(scene.locked("w3", "COMPLIANCE").await, off, true), &[]),
+        attempt(
+            "lock beyond what was decided",
+            retain(scene.locked("w4", "GOVERNANCE").await, retention("GOVERNANCE", &in_days(DAYS_MAX + 5)), false),
+            &[Rgw],
+        ),
+        attempt(
+            "release a hold",
+            Raw::new(Method::PUT, scene.locked("w5", "GOVERNANCE").await.replace('?', "?legal-hold=&")).body(hold("OFF")),
+            &[Rgw],
+        ),
+        attempt(
+            "put evidence over evidence",
+            {
+                let call = Raw::new(Method::PUT, seal).header("x-amz-object-lock-mode", "GOVERNANCE");
+                call.header("x-amz-object-lock-retain-until-date", in_days(35)).body("something")
+            },
+            &[Minio, Rgw],
+        ),
+        attempt("put evidence without a lock", Raw::new(Method::PUT, at("w6")).header("if-none-match", "*").body("something"), &[Rgw]),
+        attempt("put evidence with too short a lock", scene.put(&at("w7"), "GOVERNANCE", 2), &[Minio, Rgw]),
+        attempt("put evidence with too long a lock", scene.put(&at("w8"), "GOVERNANCE", DAYS_MAX + 5), &[Minio, Rgw]),
+        attempt(
+            "put evidence with a lifecycle rule's tag",
+            scene.put(&at("w9"), "GOVERNANCE", 35).header("x-amz-tagging", "spanseal=partial"),
+            &[Minio, Rgw],
+        ),
+        attempt("put a canary", scene.put(&format!("/{}/{PREFIX}_doctor/w", scene.bucket), "GOVERNANCE", 1), &[]),
+    ]
+}
+
+/// What a role that only reads, or only looks after locks, may not do.
+async fn by_others(scene: &Scene) -> Vec<Attempt> {
+    use Kind::{Minio, Rgw};
+    let mut all = Vec::new();
+    for who in ["reader", "auditor", "operator", "stranger"] {
+        let attempt = |what: &str, call, let_through| Attempt { who, what: what.to_owned(), call, let_through };
+        let spare = scene.locked(&format!("{who}-1"), "GOVERNANCE").await;
+        let of = |what: &str| spare.replace('?', &format!("?{what}=&"));
+        all.push(attempt("put evidence", scene.put(&scene.at(&format!("segments/standard/{who}-2")), "GOVERNANCE", 35), &[]));
+        all.push(attempt("put a checkpoint", Raw::new(Method::PUT, scene.at("checkpoint")).body("something"), &[]));
+        if who == "operator" {
+            let far = retention("GOVERNANCE", &in_days(DAYS_MAX + 5));
+            all.push(attempt("lock beyond what was decided", Raw::new(Method::PUT, of("retention")).body(far), &[Rgw]));
+        } else {
+            let longer = retention("GOVERNANCE", &in_days(DAYS_MAX - 1));
+            all.push(attempt("extend a lock", Raw::new(Method::PUT, of("retention")).body(longer), &[]));
+            all.push(attempt("place a hold", Raw::new(Method::PUT, of("legal-hold")).body(hold("ON")), &[]));
+            all.push(attempt("release a hold", Raw::new(Method::PUT, of("legal-hold")).body(hold("OFF")), &[]));
+        }
+        let off = Raw::new(Method::PUT, of("retention")).header("x-amz-bypass-governance-retention", "true");
+        all.push(attempt("take GOVERNANCE off by bypass", off.body(format!("<Retention xmlns=\"{XMLNS}\"/>")), &[Minio]));
+    }
+    all
+}
+
+/// Scenario: `serve` runs with the writer's policies alone and seals what was said; a reader, a reader of content, an auditor and an operator
+/// come with theirs, and on Ceph the bucket has its own policy. Guarantee: each can do its work; none of them, and nobody else, can delete,
+/// hide, shorten, overwrite or unlock what is sealed, nor change the bucket, but for what the server is known to let through.
+fn every_role(server: &'static S3Server) {
+    let mut scene = Scene::new(server);
+    let kind = server.kind;
+    let receiver = scene.site.serve();
+    send(&receiver, &[span(1, 1, SAID, &[(SUBJECT, ALICE)])]);
+    assert!(receiver.stop().success());
+    let trace = format!("{:032x}", 1);
+
+    for (who, config) in [("reader", &scene.apart), ("auditor", &scene.apart), ("content", &scene.site.config), ("operator", &scene.apart)]
+    {
+        let run = |arguments: &[&str]| scene.site.run_as(server.environment_of(scene.user(who)), config, arguments);
+        let verified: Value = serde_json::from_str(&run(&["verify", "--json"]).success().stdout).unwrap();
+        assert_eq!((&verified["verdict"], &verified["locks"]), (&json!("verified"), &json!("checked")), "{kind:?} {who}: {verified}");
+        assert!(run(&["query", "--kind", "inference"]).success().stdout.contains("inference"), "{kind:?} {who}");
+    }
+    let content = |who: &str| {
+        scene.site.run_as(server.environment_of(scene.user(who)), &scene.site.config, &["show", &trace, "--content", "--unrecorded"])
+    };
+    let shown = content("content").success();
+    assert!(shown.stdout.contains(SAID), "{kind:?} {shown}");
+    for who in ["reader", "auditor"] {
+        let shown = content(who);
+        assert!(!shown.status.success() && !shown.stdout.contains(SAID), "{kind:?} {who}: {shown}");
+    }
+    let doctor = scene.site.run_as(server.environment_of(scene.user("operator")), &scene.site.config, &["doctor"]).success();
+    for words in
+        ["deleting the locked version was refused", "shortening the lock was refused", "what is written there can be deleted again"]
+    {
+        assert!(doctor.stdout.contains(words), "{kind:?} {doctor}");
+    }
+
+    runtime().block_on(async {
+        let sealed = scene.version("segments/standard/").await;
+        for who in ["writer", "reader", "auditor", "operator", "stranger"] {
+            let attempts = against_evidence(&scene, &sealed, who);
+            scene.expect(attempts).await;
+        }
+        assert_eq!(scene.version("segments/standard/").await, sealed, "{kind:?}: the segment is not as it was");
+        let (status, lock) = scene.ask("auditor", Raw::new(Method::GET, sealed.replace('?', "?retention=&"))).await;
+        let until = lock.split("<RetainUntilDate>").nth(1).and_then(|rest| rest.get(..10)).unwrap_or_default();
+        assert!(status.is_success() && *until >= *in_days(29), "{kind:?}: {status} {lock}");
+
+        let held = scene.locked("held", "GOVERNANCE").await;
+        let of = |what: &str| held.replace('?', &format!("?{what}=&"));
+        let longer = |days| Raw::new(Method::PUT, of("retention")).body(retention("GOVERNANCE", &in_days(days)));
+        for (who, call) in [
+            ("writer", longer(36)),
+            ("operator", longer(38)),
+            ("operator", Raw::new(Method::PUT, of("legal-hold")).body(hold("ON"))),
+            ("operator", Raw::new(Method::PUT, of("legal-hold")).body(hold("OFF"))),
+            ("auditor", Raw::new(Method::GET, format!("/{}?versioning=", scene.bucket))),
+            ("auditor", Raw::new(Method::GET, format!("/{}?object-lock=", scene.bucket))),
+        ] {
+            let (status, body) = scene.ask(who, call).await;
+            assert!(status.is_success(), "{kind:?}: {who} is refused its own work: {status} {body}");
+        }
+
+        let mut attempts = by_the_writer(&scene).await;
+        attempts.extend(by_others(&scene).await);
+        scene.expect(attempts).await;
+    });
+    scene.tell();
+}
+
+#[test]
+fn roles_on_minio() {
+    if let Some(server) = S3Server::minio() {
+        every_role(server);
+    }
+}
+
+#[test]
+fn roles_on_ceph() {
+    if let Some(server) = S3Server::rgw() {
+        every_role(server);
+    }
+}
+
+/// Scenario: somebody who may do everything, but for the bucket policy's first statement, comes by plain HTTP. Guarantee: refused.
+#[tokio::test]
+async fn plain_http_is_refused() {
+    let Some(server) = S3Server::minio() else { return };
+    let bucket = server.fresh_bucket(Bucket::Locked).await;
+    let policy = filled("bucket-policy.json", &placeholders(&bucket, "vault"));
+    let mut first = policy["Statement"][0].clone();
+    assert_eq!(first["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
+    first.as_object_mut().unwrap().remove("Principal");
+    let everything = json!({"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]});
+    let (plain, free) = (user(&bucket, "plain"), user(&bucket, "free"));
+    make_users(server, &[(plain.clone(), document(&[everything.clone(), first])), (free.clone(), document(&[everything]))]).await;
+    let get = || Raw::new(Method::GET, format!("/{bucket}?versions="));
+    server.raw_as(free, get()).await.expect_ok();
+    assert_eq!(server.raw_as(plain, get()).await.status, StatusCode::FORBIDDEN);
+}
+
+/// Scenario: the folder's lifecycle rules are set on a bucket. Guarantee: both servers take them as they are, MinIO but for the one about
+/// unfinished uploads, which it ends by itself.
+#[tokio::test]
+async fn lifecycle_rules_are_taken() {
+    for server in [S3Server::minio(), S3Server::rgw()].into_iter().flatten() {
+        let bucket = server.fresh_bucket(Bucket::Locked).await;
+        let text = filled("lifecycle.json", &placeholders(&bucket, "vault"));
+        let (uploads, taken): (Vec<&Value>, Vec<&Value>) =
+            text["Rules"].as_array().unwrap().iter().partition(|rule| !rule["AbortIncompleteMultipartUpload"].is_null());
+        let put = |rules: &[&Value]| {
+            let all: String = rules.iter().map(|rule| format!("<Rule>{}</Rule>", xml(rule))).collect();
+            let body = format!("<LifecycleConfiguration xmlns=\"{XMLNS}\">{all}</LifecycleConfiguration>");
+            server.raw(Raw::new(Method::PUT, format!("/{bucket}?lifecycle=")).body(body))
+        };
+        if server.kind == Kind::Minio {
+            assert_eq!(put(&uploads).await.status, StatusCode::BAD_REQUEST, "MinIO takes rules for uploads now: give it all of them");
+            put(&taken).await.expect_ok();
+        } else {
+            put(&[taken.clone(), uploads].concat()).await.expect_ok();
+        }
+        let set = server.raw(Raw::new(Method::GET, format!("/{bucket}?lifecycle="))).await.expect_ok().body;
+        for rule in taken {
+            assert!(set.contains(&format!("<ID>{}</ID>", rule["ID"].as_str().unwrap())), "{:?}: {set}", server.kind);
+        }
+    }
+}
+
+/// Guarantee: every file of the folder is used by the Terraform text, explained by the folder's README and well formed; each statement has a
+/// name of its own that says what it is for, and names its actions.
+#[test]
+fn every_file_is_named_used_and_well_formed() {
+    let read = |name: &str| std::fs::read_to_string(folder().join(name)).unwrap();
+    let (readme, terraform) = (read("README.md"), read("main.tf"));
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert!(names.len() >= 11, "{names:?}");
+    for name in names.iter().filter(|name| *name != "README.md") {
+        assert!(readme.contains(&format!("`{name}`")), "README.md does not explain {name}");
+        let Some(stem) = name.strip_suffix(".json") else { continue };
+        assert!(stem == "lifecycle" || terraform.contains(name.as_str()), "main.tf does not use {name}");
+        let policy = filled(name, &placeholders("bucket", "vault"));
+        let mut sids = BTreeSet::new();
+        for statement in policy["Statement"].as_array().into_iter().flatten() {
+            let sid = statement["Sid"].as_str().unwrap();
+            assert!(sid.bytes().all(|b| b.is_ascii_alphanumeric()) && sids.insert(sid), "{name}: `{sid}`");
+            assert!(
+                !statement["Action"].is_null() && (statement["Resource"].is_null() != statement["NotResource"].is_null()),
+                "{name}: {sid}"
+            );
+            assert_eq!(statement["Principal"].is_null(), !stem.contains("bucket-policy"), "{name}: {sid}");
+        }
+    }
+    // The rules of both are the same; Terraform only adds those of each class.
+    let rules = filled("lifecycle.json", &placeholders("bucket", "vault"));
+    for rule in rules["Rules"].as_array().unwrap() {
+        let id = rule["ID"].as_str().unwrap();
+        assert!(terraform.contains(&format!("\"{id}")), "main.tf has no rule {id}");
+    }
+}
+
+/// Guarantee: `main.tf` is what Terraform reads, in its own format. Its resources are checked against no provider: none can be had by name.
+#[test]
+fn terraform_reads_the_text() {
+    let mut command = Command::new("terraform");
+    command.args(["fmt", "-check", "-diff"]).arg(folder()).env("CHECKPOINT_DISABLE", "1");
+    if Command::new("terraform").arg("version").output().is_err() {
+        return tools::skip("terraform", "main.tf by `terraform fmt`", "terraform is not installed", "install terraform");
+    }
+    Finished::of(command).success();
+}
