@@ -52,6 +52,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+mod http_client;
 pub mod metrics;
 pub mod telemetry;
 pub mod otlp;

@@ -19,17 +19,6 @@ use spanseal::worm::{Locks, Mode, WormStore, checkpoint_key, log_key, seal_key};
 use crate::support::failing::FailNthRead;
 use crate::support::log::{LOG, ORIGIN, Process, TestLog, batch, batch_with, id};
 
-const FAULTS: [Fault; 8] = [
-    Fault::NotStored,
-    Fault::Refused,
-    Fault::LostBefore,
-    Fault::LostAfter,
-    Fault::LockDropped,
-    Fault::Delayed,
-    Fault::DieBefore,
-    Fault::DieAfter,
-];
-
 /// When a put that was on its way lands: before the next process opens, or while it runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Landing {
@@ -94,7 +83,7 @@ async fn case(create_only: CreateOnly, nth: u64, fault: Fault, landing: Landing,
 }
 
 async fn table(create_only: CreateOnly) {
-    for fault in FAULTS {
+    for fault in Fault::ALL {
         for landing in [Landing::BeforeReopen, Landing::AfterReopen] {
             if landing == Landing::AfterReopen && fault != Fault::Delayed {
                 continue;

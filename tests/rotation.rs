@@ -232,18 +232,8 @@ async fn case(create_only: CreateOnly, nth: u64, fault: Fault) -> Option<()> {
 /// key signs nothing.
 #[tokio::test(start_paused = true)]
 async fn every_effect_of_a_change_of_key_may_fail() {
-    let faults = [
-        Fault::NotStored,
-        Fault::Refused,
-        Fault::LostBefore,
-        Fault::LostAfter,
-        Fault::LockDropped,
-        Fault::Delayed,
-        Fault::DieBefore,
-        Fault::DieAfter,
-    ];
     for create_only in [CreateOnly::Honoured, CreateOnly::Ignored] {
-        for fault in faults {
+        for fault in Fault::ALL {
             let mut nth = 1;
             while case(create_only, nth, fault).await.is_some() {
                 nth += 1;

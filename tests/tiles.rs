@@ -159,16 +159,7 @@ async fn every_put_of_a_tile_may_fail() {
         let mut met = 0;
         for (at, put) in numbered.iter().filter(of_tiles) {
             let full = !put.contains(".p/") && !put.contains("/checkpoint");
-            for fault in [
-                Fault::NotStored,
-                Fault::Refused,
-                Fault::LostBefore,
-                Fault::LostAfter,
-                Fault::LockDropped,
-                Fault::Delayed,
-                Fault::DieBefore,
-                Fault::DieAfter,
-            ] {
+            for fault in Fault::ALL {
                 // A lock that is dropped of what has none is nothing.
                 if full || fault != Fault::LockDropped {
                     case(create_only, Some((u64::try_from(*at).unwrap() + 1, fault))).await;

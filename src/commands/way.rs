@@ -17,6 +17,7 @@ use crate::cli::ClientArgs;
 use crate::clock::SystemClock;
 use crate::config::{Config, Listener};
 use crate::erase::{self, Outcome, Sealed};
+use crate::http_client;
 use crate::seal::keys::KeyError;
 use crate::serve::keys::load_vault_key;
 use crate::serve::{Promise, ServeError, Writer};
@@ -138,8 +139,8 @@ impl Way {
 async fn expect_spanseal(http: &reqwest::Client, url: &str, api: &Listener) -> anyhow::Result<()> {
     let asked = http.get(format!("{url}/healthz")).timeout(CONNECT_WITHIN).send().await;
     match asked {
-        Ok(mut response) => {
-            let said = body_of(&mut response, HEALTH_BYTES_MAX).await.unwrap_or_default();
+        Ok(response) => {
+            let said = body_of(response, HEALTH_BYTES_MAX).await.unwrap_or_default();
             if said.trim_ascii() == api::HEALTHY.as_bytes() {
                 return Ok(());
             }
@@ -187,7 +188,7 @@ async fn listens(api: &Listener) -> bool {
 }
 
 fn http(api: &Listener, identity: Option<Identity<'_>>) -> anyhow::Result<reqwest::Client> {
-    let builder = reqwest::Client::builder().connect_timeout(CONNECT_WITHIN).redirect(reqwest::redirect::Policy::none()).no_proxy();
+    let builder = http_client::builder().connect_timeout(CONNECT_WITHIN);
     let builder = match &api.tls {
         None => builder.tls_certs_only([]),
         Some(tls) => builder.tls_backend_preconfigured(client_config(tls, identity)?),

@@ -17,7 +17,6 @@ mod place;
 mod web;
 
 pub use place::Place;
-pub(crate) use web::client;
 
 use std::fmt;
 use std::path::PathBuf;

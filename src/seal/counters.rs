@@ -15,13 +15,7 @@ impl Counters {
     /// Adds what one request brought (its `promoted` is ignored).
     pub fn add(&self, counts: Counts) {
         let mut sum = self.lock();
-        let Counts { spans, logs, promoted: _, skipped, rejected, duplicates, dropped_attributes } = counts;
-        sum.spans += spans;
-        sum.logs += logs;
-        sum.skipped += skipped;
-        sum.rejected += rejected;
-        sum.duplicates += duplicates;
-        sum.dropped_attributes += dropped_attributes;
+        *sum = sum.plus(Counts { promoted: 0, ..counts });
     }
 
     /// Takes everything for a statement; [`Counters::add`] gives it back if the seal does not come to be.

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode};
 use tokio::time::timeout;
 
 use super::Authority;
 use crate::clock::UnixSeconds;
-use crate::elsewhere;
+use crate::http_client::{self, BodyError, in_words};
 use crate::timestamp::{Nonce, Reply, Roots, Stamp, TOKEN_BYTES_MAX, TokenError, Trust, read_reply, request, verify_reply};
 use crate::tlog::Hash;
 use crate::worm::PutError;
@@ -70,7 +70,7 @@ pub(super) struct Asker {
 }
 
 async fn roots(path: &Path) -> Result<Roots, String> {
-    let pem = tokio::fs::read(path).await.map_err(|e| format!("`ca_file` {}: {e}", path.display()))?;
+    let pem = http_client::read_ca_file(path).await?;
     Roots::from_pem(&pem).map_err(|why| format!("`ca_file` {}: {why}", path.display()))
 }
 
@@ -78,7 +78,7 @@ impl Asker {
     /// The error is half a sentence.
     pub(super) async fn open(authority: &Authority) -> Result<Self, String> {
         let roots = roots(&authority.ca_file).await?;
-        let client = elsewhere::client(authority.url.starts_with("https:"), authority.tls_ca_file.as_deref()).await?;
+        let client = http_client::client(authority.url.starts_with("https:"), authority.tls_ca_file.as_deref(), None).await?;
         Ok(Asker { url: authority.url.clone(), roots, client })
     }
 
@@ -112,27 +112,13 @@ impl Asker {
     async fn post(&self, body: Vec<u8>) -> Result<Bytes, Failure> {
         let lost = |e: reqwest::Error| Failure::Unreachable(in_words(e));
         let asked = self.client.post(&self.url).header(CONTENT_TYPE, "application/timestamp-query").body(body);
-        let mut answer = asked.send().await.map_err(lost)?;
+        let answer = asked.send().await.map_err(lost)?;
         if answer.status() != StatusCode::OK {
             return Err(Failure::Status(answer.status()));
         }
-        let mut read = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(lost)? {
-            if read.len().saturating_add(chunk.len()) > TOKEN_BYTES_MAX {
-                return Err(Failure::Bad(TokenError::Malformed("the answer is longer than any".to_owned())));
-            }
-            read.extend_from_slice(&chunk);
-        }
-        Ok(read.freeze())
+        http_client::read_at_most(answer, TOKEN_BYTES_MAX).await.map_err(|e| match e {
+            BodyError::TooLong(_) => Failure::Bad(TokenError::Malformed("the answer is longer than any".to_owned())),
+            BodyError::Lost(e) => lost(e),
+        })
     }
-}
-
-/// The innermost cause, which names what happened: the others name the address.
-fn in_words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

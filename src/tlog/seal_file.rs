@@ -60,7 +60,7 @@ pub struct SegmentRef {
 }
 
 /// What a process received since its previous seal, or since it started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Counts {
     /// Spans received.
     pub spans: u64,
@@ -85,13 +85,26 @@ impl Counts {
         [self.spans, self.logs, self.promoted, self.skipped, self.rejected, self.duplicates, self.dropped_attributes]
     }
 
+    fn of([spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes]: [u64; 7]) -> Self {
+        Counts { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes }
+    }
+
+    /// Both together. Saturates: a count is some writer's word, and one that is beyond all numbers must not end a verification.
+    #[must_use]
+    pub fn plus(self, other: Counts) -> Counts {
+        let mut sums = self.values();
+        for (sum, count) in sums.iter_mut().zip(other.values()) {
+            *sum = sum.saturating_add(count);
+        }
+        Counts::of(sums)
+    }
+
     fn parse(json: &Json) -> Result<Self, SealError> {
         let mut values = [0; 7];
         for (slot, name) in values.iter_mut().zip(Self::NAMES) {
             *slot = number(json, name).map_err(|_| malformed(format!("counts.{name} is missing or not a decimal number")))?;
         }
-        let [spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes] = values;
-        Ok(Counts { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes })
+        Ok(Counts::of(values))
     }
 }
 

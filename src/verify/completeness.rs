@@ -61,43 +61,6 @@ pub struct Source {
     pub last_seal: u64,
 }
 
-/// Sums of what the seals count (`store.md`, "The seal").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Sums {
-    /// Spans received.
-    pub spans: u64,
-    /// Log records received.
-    pub logs: u64,
-    /// Records sealed, without those that the writer made itself.
-    pub promoted: u64,
-    /// Spans and logs without AI meaning.
-    pub skipped: u64,
-    /// Spans and logs refused as malformed.
-    pub rejected: u64,
-    /// Equal records that were sealed before.
-    pub duplicates: u64,
-    /// Attributes that senders say they dropped.
-    pub dropped_attributes: u64,
-}
-
-impl Sums {
-    fn add(&mut self, counts: Counts) {
-        let of = [
-            (&mut self.spans, counts.spans),
-            (&mut self.logs, counts.logs),
-            (&mut self.promoted, counts.promoted),
-            (&mut self.skipped, counts.skipped),
-            (&mut self.rejected, counts.rejected),
-            (&mut self.duplicates, counts.duplicates),
-            (&mut self.dropped_attributes, counts.dropped_attributes),
-        ];
-        for (sum, count) in of {
-            // Counts are the writer's word: one that is beyond all numbers must not end the verification.
-            *sum = sum.saturating_add(count);
-        }
-    }
-}
-
 /// What can be said of the seals that were covered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Completeness {
@@ -105,8 +68,8 @@ pub struct Completeness {
     pub complete: bool,
     /// Otherwise, in what ways something is or may be.
     pub gaps: Vec<Gap>,
-    /// Sums over the seals.
-    pub counts: Sums,
+    /// Counts over the seals.
+    pub counts: Counts,
     /// Seals without segments.
     pub heartbeats: u64,
     /// Seals that promise no next one: silence behind them would not show.
@@ -121,7 +84,7 @@ pub struct Completeness {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     gaps: BTreeMap<GapKind, (u64, Option<u64>, Option<u64>)>,
-    counts: Sums,
+    counts: Counts,
     heartbeats: u64,
     unpromised: u64,
     sources: BTreeMap<Option<String>, (u64, u64, u64)>,
@@ -146,7 +109,7 @@ impl Tally {
     pub(super) fn seal(&mut self, statement: &Statement, whole: bool, sources: BTreeMap<Option<String>, u64>) {
         let (index, counts) = (statement.index, statement.counts);
         let here = Some((index, index));
-        self.counts.add(counts);
+        self.counts = self.counts.plus(counts);
         self.heartbeats += u64::from(statement.segments.is_empty());
         self.unpromised += u64::from(statement.next_by.is_none());
         self.gap(GapKind::Rejected, counts.rejected, here);
@@ -196,7 +159,7 @@ fn leaves_open(item: &Item) -> bool {
 impl Completeness {
     /// For a reader: lines below that of the log.
     pub(super) fn write_text(&self, out: &mut String) -> std::fmt::Result {
-        let Sums { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes } = self.counts;
+        let Counts { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes } = self.counts;
         if self.complete {
             writeln!(
                 out,

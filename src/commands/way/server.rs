@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use bytes::Bytes;
 use reqwest::StatusCode;
 
 use super::CONNECT_WITHIN;
 use crate::api::{self, Act, Challenge, Proofs, Question, Whose};
+use crate::http_client::{self, BodyError};
 use crate::query::story::clean;
 use crate::vault::VaultKey;
 
@@ -93,9 +95,9 @@ impl Server {
 
     async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
         let silent = || format!("{} did not answer; ask again", self.url);
-        let mut response = request.send().await.map_err(reqwest::Error::without_url).with_context(silent)?;
+        let response = request.send().await.map_err(reqwest::Error::without_url).with_context(silent)?;
         let proof = response.headers().get(api::ANSWER).and_then(|proof| proof.to_str().ok()).unwrap_or_default().to_owned();
-        let (status, body) = (response.status(), body_of(&mut response, ANSWER_BYTES_MAX).await.with_context(silent)?);
+        let (status, body) = (response.status(), body_of(response, ANSWER_BYTES_MAX).await.with_context(silent)?);
         Ok(Answer { status, proof, body })
     }
 }
@@ -104,7 +106,7 @@ impl Server {
 struct Answer {
     status: StatusCode,
     proof: String,
-    body: Vec<u8>,
+    body: Bytes,
 }
 
 impl Answer {
@@ -122,13 +124,9 @@ impl Answer {
 }
 
 /// Reads a body that may be anybody's.
-pub(super) async fn body_of(response: &mut reqwest::Response, max: usize) -> anyhow::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
-        if body.len().saturating_add(chunk.len()) > max {
-            bail!("its answer is longer than {max} bytes");
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+pub(super) async fn body_of(response: reqwest::Response, max: usize) -> anyhow::Result<Bytes> {
+    http_client::read_at_most(response, max).await.map_err(|e| match e {
+        BodyError::TooLong(_) => anyhow!("its answer is longer than {max} bytes"),
+        BodyError::Lost(e) => e.without_url().into(),
+    })
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
 use tokio::time::timeout;
@@ -11,7 +10,7 @@ use tokio::time::timeout;
 use super::proof::ProofError;
 use super::{Place, Scene, Target};
 use crate::clock::UnixSeconds;
-use crate::elsewhere;
+use crate::http_client::{self, BodyError, in_words};
 use crate::tlog::TreeSize;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{SignatureLine, parse_decimal};
@@ -112,7 +111,7 @@ pub(super) struct Asker {
 impl Asker {
     /// The error is half a sentence.
     pub(super) async fn open(place: &Place) -> Result<Self, String> {
-        let client = elsewhere::client(place.url.starts_with("https:"), place.ca_file.as_deref()).await?;
+        let client = http_client::client(place.url.starts_with("https:"), place.ca_file.as_deref(), None).await?;
         Ok(Asker { key: place.key.clone(), url: format!("{}{ADD_CHECKPOINT}", place.url), client })
     }
 
@@ -187,23 +186,10 @@ impl Asker {
     }
 }
 
-async fn text(mut answer: Response) -> Result<String, Failure> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|e| Failure::Unreachable(in_words(e)))? {
-        if body.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
-            return Err(Failure::BadAnswer("it is longer than any".to_owned()));
-        }
-        body.extend_from_slice(&chunk);
-    }
+async fn text(answer: Response) -> Result<String, Failure> {
+    let body = http_client::read_at_most(answer, ANSWER_BYTES_MAX).await.map_err(|e| match e {
+        BodyError::TooLong(_) => Failure::BadAnswer("it is longer than any".to_owned()),
+        BodyError::Lost(e) => Failure::Unreachable(in_words(e)),
+    })?;
     String::from_utf8(body.into()).map_err(|_| Failure::BadAnswer("it is not UTF-8".to_owned()))
-}
-
-/// The innermost cause, which names what happened: the others name the address.
-fn in_words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

@@ -27,6 +27,20 @@ pub enum Fault {
     DieAfter,
 }
 
+impl Fault {
+    /// Every way in which an effect can fail.
+    pub const ALL: [Fault; 8] = [
+        Fault::NotStored,
+        Fault::Refused,
+        Fault::LostBefore,
+        Fault::LostAfter,
+        Fault::LockDropped,
+        Fault::Delayed,
+        Fault::DieBefore,
+        Fault::DieAfter,
+    ];
+}
+
 /// Kinds of effect, as the log of effects shows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {

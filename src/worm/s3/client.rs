@@ -6,12 +6,12 @@
 
 use super::options::Credentials;
 use crate::clock::{Clock, SystemClock, UnixSeconds};
-use bytes::{Bytes, BytesMut};
+use crate::http_client::{self, BodyError, in_words};
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use object_store::aws::AwsAuthorizer;
 use object_store::client::HttpRequestBody;
 use sha2::{Digest, Sha256};
-use std::error::Error as _;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -20,9 +20,6 @@ use std::time::Duration;
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Credentials from a token or instance endpoint; static ones take none of it.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(20);
-/// Idle connections are closed before servers do it (S3 after some 20 s): a put on a connection that is just being
-/// closed has an unknown outcome.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of an error's body; they have some hundred bytes.
 const ERROR_BODY_MAX: u64 = 64 * 1024;
 /// Bodies longer than this are hashed off the async threads: 1 MiB takes about half a millisecond.
@@ -167,32 +164,11 @@ impl Client {
     }
 }
 
-async fn read_body(mut response: reqwest::Response, limit: u64) -> Result<Bytes, CallError> {
-    if let Some(size) = response.content_length().filter(|n| *n > limit) {
-        return Err(CallError::TooLarge { size });
-    }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|e| CallError::Lost(in_words(e)))? {
-        let size = u64::try_from(body.len().saturating_add(chunk.len())).unwrap_or(u64::MAX);
-        if size > limit {
-            return Err(CallError::TooLarge { size });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-/// The whole chain of causes, without the URL: the caller's error names the object.
-fn in_words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = if error.is_timeout() { "timed out: ".to_owned() } else { String::new() };
-    let _ = write!(words, "{error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let _ = write!(words, ": {cause}");
-        source = cause.source();
-    }
-    words
+async fn read_body(response: reqwest::Response, limit: u64) -> Result<Bytes, CallError> {
+    http_client::read_at_most(response, usize::try_from(limit).unwrap_or(usize::MAX)).await.map_err(|e| match e {
+        BodyError::TooLong(size) => CallError::TooLarge { size: u64::try_from(size).unwrap_or(u64::MAX) },
+        BodyError::Lost(e) => CallError::Lost(in_words(e)),
+    })
 }
 
 /// Percent-encodes as SigV4 demands: all but unreserved characters, and in a path all but the slash.
@@ -208,39 +184,6 @@ fn encode(text: &str, is_path: bool) -> String {
         }
     }
     out
-}
-
-/// One crypto provider in the process. `main` installs it first; a library user or a test may not have, and without one
-/// every HTTP client panics when it is built: ours, and object_store's for its credentials.
-pub(super) fn ensure_crypto_provider() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// The client that all calls of a store share.
-pub(super) fn http_client(is_https: bool, ca_pem: Option<&[u8]>) -> Result<reqwest::Client, String> {
-    let builder = reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        // S3 speaks HTTP/1.1, where "refused before it was read" cannot hide in a stream reset.
-        .http1_only()
-        // A redirect is unsigned for its new place, and a retry is the caller's decision.
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        // Of the environment only AWS_* counts.
-        .no_proxy();
-    let builder = match ca_pem {
-        Some(pem) => {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|e| format!("`ca_file` cannot be read: {e}"))?;
-            if certificates.is_empty() {
-                return Err("`ca_file` holds no certificate (PEM is expected)".to_owned());
-            }
-            builder.tls_certs_only(certificates)
-        }
-        // The system's roots; without TLS none, so that an image without roots works too.
-        None if is_https => builder,
-        None => builder.tls_certs_only([]),
-    };
-    builder.build().map_err(|e| format!("no TLS client: {}", in_words(e)))
 }
 
 #[cfg(test)]

@@ -8,16 +8,18 @@ use super::key::check_key;
 use super::{
     Condition, Head, Lock, Locks, ObjectKey, OpenError, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard,
 };
+use crate::http_client;
 use answer::{classify_put, explain, is_passing, refuse_read, store_words};
 use async_trait::async_trait;
 use bytes::Bytes;
-use client::{Answer, Call, CallError, Client};
+use client::{Answer, CONNECT_TIMEOUT, Call, CallError, Client};
 use http::{Method, StatusCode};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 mod answer;
+pub mod canary;
 mod client;
 mod erasable;
 mod options;
@@ -67,13 +69,10 @@ impl S3Store {
     pub async fn open(bucket: &str, prefix: &str, options: S3Options) -> Result<Self, OpenError> {
         let shown = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
         let invalid = |reason: String| OpenError::invalid(&shown, reason);
-        client::ensure_crypto_provider();
+        // Before object_store makes a client of its own for credentials.
+        http_client::ensure_crypto_provider();
         let place = options::Place::find(&shown, bucket, &options)?;
-        let ca_pem = match &options.ca_file {
-            Some(path) => Some(tokio::fs::read(path).await.map_err(|e| invalid(format!("`ca_file` {}: {e}", path.display())))?),
-            None => None,
-        };
-        let http = client::http_client(place.is_https, ca_pem.as_deref()).map_err(invalid)?;
+        let http = http_client::client(place.is_https, options.ca_file.as_deref(), Some(CONNECT_TIMEOUT)).await.map_err(invalid)?;
         let store = S3Store {
             client: Client::new(http, place.base, place.region, place.credentials),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
