@@ -295,7 +295,6 @@ async fn by_the_writer(scene: &Scene) -> Vec<Attempt> {
             scene.put(&at("w9"), "GOVERNANCE", 35).header("x-amz-tagging", "spanseal=partial"),
             &[Minio, Rgw],
         ),
-        attempt("put a canary", scene.put(&format!("/{}/{PREFIX}_doctor/w", scene.bucket), "GOVERNANCE", 1), &[]),
     ]
 }
 
