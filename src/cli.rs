@@ -766,7 +766,7 @@ pub struct WitnessArgs {
     /// Where to listen, HOST:PORT; port 0 takes a free one
     #[arg(long, value_name = "ENDPOINT", default_value = "127.0.0.1:8730", value_parser = str::parse::<Endpoint>)]
     pub listen: Endpoint,
-    /// Public key of a log to follow, or a file that holds it; may be repeated
+    /// Public key of a log to follow, or a file that holds it; may be repeated, also for the keys of a log that changes its own
     #[arg(long, value_name = "KEY", required = true, value_parser = VkeyParser)]
     pub log: Vec<VerifierKey>,
     /// Certificate (PEM), first its own, then its chain; without it plain HTTP, which shows nothing secret

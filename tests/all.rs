@@ -30,6 +30,7 @@ mod erase_by_tls;
 mod keygen_vault;
 mod examples;
 mod own_rules;
+mod partial_tiles;
 mod pretenders;
 mod promotion_views;
 mod readme;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use spanseal::worm::memory::MemoryStore;
 use spanseal::worm::{
-    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard,
+    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard,
 };
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -56,6 +56,10 @@ impl WormStore for FailNthRead {
 
     async fn put(&self, key: &ObjectKey, body: Bytes, condition: Condition, lock: Option<Lock>) -> Result<Option<VersionId>, PutError> {
         self.inner.put(key, body, condition, lock).await
+    }
+
+    async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError> {
+        self.inner.put_tagged(key, body, lock, tag).await
     }
 
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {
