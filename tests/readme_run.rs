@@ -131,6 +131,7 @@ impl Reader {
             "verify" => expect(&["VERIFIED"]),
             "check" if unseen => expect(&["not yet shown to be published: 0 of 1 witnesses"]),
             "keygen" => {}
+            "retention" => expect(&["standard"]),
             "erase" if line.contains("--dry-run") => expect(&["Would be erased from the vault: what was said in 1 record"]),
             "erase" => expect(&["Erased from the vault: what was said in 1 record", "Recorded: erasure"]),
             "doctor" => {
@@ -220,6 +221,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
     let mut yaml = shown.text.join("\n").replace("region: eu-central-1", "region: us-east-1");
     write!(yaml, "\n{RECEIVERS}api: {{endpoint: '127.0.0.1:{api}'}}\n").unwrap();
     made(&reader.at("spanseal.yaml"), &yaml);
+    made(&reader.at("new.yaml"), &yaml);
     made(&reader.at("free.yaml"), &format!("{RECEIVERS}api: {{endpoint: '127.0.0.1:0'}}\n"));
     std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/timestamps/root.pem"), reader.at("tsa-root.pem")).unwrap();
     std::os::unix::fs::symlink(BINARY, reader.at("spanseal")).unwrap();
