@@ -169,7 +169,12 @@ impl Reader {
         let found: Value = serde_json::from_str(&Finished::of(self.shell(asked, "spanseal.yaml")).success().stdout).unwrap();
         let id = found[0]["record"]["id"].as_str().unwrap().to_owned();
         let vkey = Finished::of(self.shell("spanseal keygen --public", "spanseal.yaml")).success().stdout.trim().to_owned();
-        self.known.extend([("TRACE_OR_RECORD_ID", id.clone()), ("RECORD_ID", id), ("audit.example.com/prod+1a2b3c4d+AbCd...", vkey)]);
+        self.known.extend([
+            ("TRACE_OR_RECORD_ID", id.clone()),
+            ("TRACE_ID", format!("{:032x}", 2)),
+            ("RECORD_ID", id),
+            ("audit.example.com/prod+1a2b3c4d+AbCd...", vkey),
+        ]);
         let ask = HttpRequest { method: "GET", path: "/tlog/prod/checkpoint", headers: Vec::new(), body: b"", chunked: false };
         let (status, kept) = http(([127, 0, 0, 1], self.api).into(), &ask).unwrap();
         assert_eq!(status, 200);
