@@ -15,6 +15,7 @@ mod support;
 
 mod access;
 mod acts;
+mod bucket_policies;
 mod by_reference;
 mod command_line;
 mod content_apart;
