@@ -34,6 +34,7 @@
 //! | [`lint`] | what telemetry would become, what is missing for whom, reference of attributes (pure) | `promote`, `record`, `otlp` |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
+//! | [`plain`] | text of others as it may stand before a reader (pure) | nothing |
 //! | [`config`], [`metrics`], [`telemetry`] | the one file that configures all this; figures; logs | |
 //! | [`cli`], [`commands`] | the command line, and one small file a command | all of them |
 //!
@@ -50,6 +51,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod plain;
 pub mod commands;
 pub mod config;
 mod http_client;

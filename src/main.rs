@@ -6,7 +6,8 @@ use clap::Parser;
 use spanseal::cli::{Cli, Command, EXIT_USAGE};
 use spanseal::clock::{Clock, SystemClock};
 use spanseal::commands::{self, doctor, output};
-use spanseal::config::{Config, Environment, Overrides};
+use spanseal::config::{Config, ConfigError, Environment, Overrides};
+use spanseal::plain::shown;
 use spanseal::telemetry;
 
 /// Could not do or check what was asked.
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         if error.downcast_ref::<output::BrokenPipe>().is_some() {
             return ExitCode::from(EXIT_BROKEN_PIPE);
         }
-        output::tell(&format!("error: {}", sentence(&error)));
+        output::tell_lines(&format!("error: {}", sentence(&error)));
         ExitCode::from(EXIT_COULD_NOT)
     })
 }
@@ -56,11 +57,12 @@ fn run(cli: Cli, environment: &Environment) -> anyhow::Result<ExitCode> {
     code
 }
 
-/// The chain of causes as one sentence; a cause that its effect already quotes is not said twice.
+/// The chain of causes as one sentence; a cause that its effect already quotes is not said twice. Only what is wrong in the configuration is
+/// shown with lines of the file: what others say, a store among them, stays in one.
 fn sentence(error: &anyhow::Error) -> String {
     let mut said = String::new();
     for cause in error.chain() {
-        let words = cause.to_string();
+        let words = if cause.is::<ConfigError>() { cause.to_string() } else { shown(&cause.to_string()) };
         if said.contains(&words) {
             continue;
         }

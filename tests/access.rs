@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use spanseal::access::{AccessError, Read, Recorder, Wish};
-use spanseal::api::{Act, Challenge, HELLO, NONCE, PROOF, Proofs, parse_nonce};
-use spanseal::clock::Clock;
+use spanseal::api::{Act, Challenge, HELLO, NONCE, PROOF, Proofs, TIME, nonce, parse_nonce};
+use spanseal::clock::{Clock, SystemClock};
 use spanseal::record::identity::{IdentityKey, IdentityMode};
 use spanseal::serve::keys::load_vault_key;
 use spanseal::worm::memory::{CreateOnly, Fault};
@@ -303,8 +303,9 @@ fn nobody_has_a_reading_recorded_without_the_vault_key() {
     let whose = whose(&site);
     let challenge = |path| -> Challenge {
         let act = if path == "/access" { Act::Access } else { Act::Erase };
-        let hello = Proofs::new(&key, act, &whose).unwrap().of_hello(&[1; 32]);
-        let (status, answer) = ask("GET", path, vec![(NONCE, &"01".repeat(32)), (HELLO, &hello)], b"");
+        let (asker, now) = (nonce().unwrap(), SystemClock.now().ceil_seconds());
+        let hello = Proofs::new(&key, act, &whose).unwrap().of_hello(&asker, now);
+        let (status, answer) = ask("GET", path, vec![(NONCE, &hex::encode(asker)), (TIME, &now.0.to_string()), (HELLO, &hello)], b"");
         assert_eq!(status, 200, "{answer}");
         serde_json::from_str(&answer).unwrap()
     };

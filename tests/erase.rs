@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use spanseal::api::{Act, Challenge, HELLO, NONCE, Nonce, PROOF, Proofs, parse_nonce};
+use spanseal::api::{Act, Challenge, HELLO, NONCE, Nonce, PROOF, Proofs, TIME, parse_nonce};
+use spanseal::clock::{Clock, SystemClock};
 use spanseal::erase::{EraseError, Eraser, Outcome, Parts, Wish};
 use spanseal::record::apart::{PersonEntry, Piece};
 use spanseal::record::canonical::Json;
@@ -359,12 +360,17 @@ fn nobody_erases_without_the_vault_key() {
         assert!(status == 401 && !answer.contains("store"), "{answer}");
     }
     let challenge = |asker: &Nonce| -> Challenge {
-        let (status, answer) = ask("GET", vec![(NONCE, &hex::encode(asker)), (HELLO, &proofs.of_hello(asker))], b"");
+        let now = SystemClock.now().ceil_seconds();
+        let (hex, time, hello) = (hex::encode(asker), now.0.to_string(), proofs.of_hello(asker, now));
+        let headers = vec![(NONCE, hex.as_str()), (TIME, &time), (HELLO, &hello)];
+        let (status, answer) = ask("GET", headers.clone(), b"");
         assert_eq!(status, 200, "{answer}");
+        let (again, _) = ask("GET", headers, b"");
+        assert_eq!(again, 401, "who listened to an asker has nothing to begin with");
         serde_json::from_str(&answer).unwrap()
     };
     let given = challenge(&[1; 32]).nonce;
-    let shown = challenge(&[1; 32]);
+    let shown = challenge(&[3; 32]);
     // What the process showed, the old way of asking, and guesses.
     for headers in [
         vec![],
@@ -378,10 +384,10 @@ fn nobody_erases_without_the_vault_key() {
     }
     // Who listened to an asker has nothing to ask with: not a second time, and not for anybody else.
     let harmless = json!({"scope": "person", "who": ALICE, "ground": "asked", "dry_run": true}).to_string();
-    for other in [harmless.as_str(), body.as_str()] {
-        let shown = challenge(&[2; 32]);
+    for (asker, other) in [([4; 32], harmless.as_str()), ([5; 32], body.as_str())] {
+        let shown = challenge(&asker);
         let server = parse_nonce(&shown.nonce).unwrap();
-        assert!(proofs.is_server(&[2; 32], &server, &shown.proof));
+        assert!(proofs.is_server(&asker, &server, &shown.proof));
         let proof = proofs.of_asker(&server, harmless.as_bytes());
         let headers = vec![(NONCE, shown.nonce.as_str()), (PROOF, proof.as_str())];
         let first = ask("POST", headers.clone(), other.as_bytes());

@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::Api;
-use super::handshake::{ANSWER, Act, HELLO, NONCE, Open, PROOF, Proofs, Question, parse_nonce};
+use super::handshake::{ANSWER, Act, HELLO, Hellos, NONCE, Open, PROOF, Proofs, Question, Stale, TIME, parse_nonce};
 use super::whose::Whose;
 use crate::access::{self, AccessError, Recorder};
+use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::erase::{self, EraseError, Eraser};
 use crate::vault::VaultKey;
 
@@ -36,9 +37,14 @@ pub struct Challenge {
     pub log: Option<Whose>,
 }
 
-/// Requests that are read at once: together no more than 4 MiB of memory.
-const READ_AT_ONCE: usize = 4;
-/// How long a request may take to come, the wait for its turn included: commands send it at once.
+/// Requests that announce to be small, bytes: an erasure, and the reading of a thousand records.
+const SMALL_BYTES_MAX: usize = 64 * 1024;
+/// Small requests that are read at once, and others: together no more than 4 MiB of memory. None of the others holds a small one up.
+const SMALL_AT_ONCE: usize = 16;
+const LARGE_AT_ONCE: usize = 3;
+/// How long a small request may take to come once it is its turn: commands send it at once.
+const SMALL_WITHIN: Duration = Duration::from_secs(2);
+/// How long any may, the wait for its turn included.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who may ask, and what does it once the log is open. Clones share it.
@@ -47,7 +53,10 @@ pub struct Acts {
     key: Option<VaultKey>,
     in_the_clear: bool,
     open: Arc<Open>,
-    turns: Arc<Semaphore>,
+    hellos: Arc<Hellos>,
+    clock: Arc<dyn Clock>,
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
     desk: Arc<OnceLock<Desk>>,
 }
 
@@ -78,8 +87,17 @@ impl std::fmt::Debug for Acts {
 impl Acts {
     /// For a process with this vault, whose port is, or is not, read by others on the way.
     pub fn new(key: Option<&VaultKey>, in_the_clear: bool) -> Self {
-        let turns = Arc::new(Semaphore::new(READ_AT_ONCE));
-        Acts { key: key.cloned(), in_the_clear, open: Arc::default(), turns, desk: Arc::default() }
+        let (small, large) = (Arc::new(Semaphore::new(SMALL_AT_ONCE)), Arc::new(Semaphore::new(LARGE_AT_ONCE)));
+        Acts {
+            key: key.cloned(),
+            in_the_clear,
+            open: Arc::default(),
+            hellos: Arc::default(),
+            clock: Arc::new(SystemClock),
+            small,
+            large,
+            desk: Arc::default(),
+        }
     }
 
     /// The log is open: this one.
@@ -131,21 +149,19 @@ impl Acts {
         if length > bytes_max(act) {
             return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the request is longer than any of its kind"));
         }
+        let (turns, within) = if length <= SMALL_BYTES_MAX { (&self.small, SMALL_WITHIN) } else { (&self.large, READ_WITHIN) };
         let reading = async {
             // Never closed.
-            let turn = self.turns.acquire().await;
-            let body = to_bytes(body, length).await.ok()?;
+            let turn = turns.acquire().await;
+            let Ok(body) = tokio::time::timeout(within, to_bytes(body, length)).await else { return Err(LATE) };
+            let body = body.map_err(|_| BROKEN_OFF)?;
             let asker = desk.proofs(act).is_asker(&server, &body, shown);
             let read = asker.then(|| (Question::new(server, &body), serde_json::from_slice(&body).ok()));
             drop(turn);
-            Some(read)
+            read.ok_or(STRANGER)
         };
-        match tokio::time::timeout(READ_WITHIN, reading).await {
-            Ok(Some(Some((question, wish)))) => Ok((Asker { proofs: desk.proofs(act), question }, wish)),
-            Ok(Some(None)) => Err(STRANGER),
-            Ok(None) => Err(Refusal(StatusCode::BAD_REQUEST, "the request broke off; ask again")),
-            Err(_) => Err(Refusal(StatusCode::REQUEST_TIMEOUT, "the request took too long to come; ask again")),
-        }
+        let (question, wish) = tokio::time::timeout(READ_WITHIN, reading).await.unwrap_or(Err(LATE))?;
+        Ok((Asker { proofs: desk.proofs(act), question }, wish))
     }
 }
 
@@ -195,6 +211,8 @@ const fn bytes_max(act: Act) -> usize {
 struct Refusal(StatusCode, &'static str);
 
 const OPENING: Refusal = Refusal(StatusCode::SERVICE_UNAVAILABLE, "the log is being opened; try again");
+const LATE: Refusal = Refusal(StatusCode::REQUEST_TIMEOUT, "the request took too long to come; ask again");
+const BROKEN_OFF: Refusal = Refusal(StatusCode::BAD_REQUEST, "the request broke off; ask again");
 const STRANGER: Refusal =
     Refusal(StatusCode::UNAUTHORIZED, "this needs a fresh proof of the vault key (content.vault.key_file); ask again");
 
@@ -225,7 +243,16 @@ fn challenge(acts: &Acts, act: Act, headers: &HeaderMap) -> Result<Response, Ref
     let desk = acts.desk(act)?;
     let proofs = desk.proofs(act);
     let shown = text_of(headers, HELLO).unwrap_or_default();
-    let asker = text_of(headers, NONCE).and_then(parse_nonce).filter(|asker| proofs.is_hello(asker, shown)).ok_or(STRANGER)?;
+    let at = text_of(headers, TIME).and_then(|at| at.parse().ok()).map(UnixSeconds).ok_or(STRANGER)?;
+    let asker = text_of(headers, NONCE).and_then(parse_nonce).filter(|asker| proofs.is_hello(asker, at, shown)).ok_or(STRANGER)?;
+    acts.hellos.take(&asker, at, acts.clock.now().ceil_seconds()).map_err(|stale| match stale {
+        Stale::Seen => STRANGER,
+        Stale::Time => Refusal(
+            StatusCode::UNAUTHORIZED,
+            "the clock of this command and that of the running spanseal are more than a minute apart; set them right, and ask again",
+        ),
+        Stale::Full => Refusal(StatusCode::SERVICE_UNAVAILABLE, "very many ask at once; ask again in a minute"),
+    })?;
     let own = acts.open.give();
     let own = own.ok_or(Refusal(StatusCode::SERVICE_UNAVAILABLE, "the operating system gives no random bytes; try again"))?;
     let shown = Challenge { nonce: hex::encode(own), proof: proofs.of_server(&asker, &own), log: Some(desk.whose.clone()) };
@@ -334,27 +361,39 @@ mod tests {
             assert_eq!(status(&acts, act, request(&acts, act, 2, b"[]", "{}".into())).await, 401);
             assert_eq!(begun.elapsed(), Duration::ZERO);
             assert_eq!(status(&acts, act, request(&acts, act, 2, b"{}", silent())).await, 408);
-            assert_eq!(begun.elapsed(), READ_WITHIN);
+            assert_eq!(begun.elapsed(), SMALL_WITHIN);
         }
     }
 
-    /// Guarantee: no more than a few requests are in memory at once; who waits for their turn gets it.
+    /// Guarantee: no more than a few requests are in memory at once; who waits for their turn gets it. Large ones that come slowly hold up no
+    /// small one, and small ones that come slowly do so for a moment only.
     #[tokio::test(start_paused = true)]
-    async fn few_requests_are_read_at_once() {
+    async fn few_requests_are_read_at_once_and_none_holds_up_all() {
         let acts = acts();
-        let slow: Vec<_> = (0..READ_AT_ONCE).map(|_| request(&acts, Act::Access, 2, b"{}", silent())).collect();
-        let slow: Vec<_> = slow
-            .into_iter()
-            .map(|request| {
+        let slow = |count: usize, length: usize| -> Vec<_> {
+            let requests = (0..count).map(|_| request(&acts, Act::Access, length, b"{}", silent()));
+            let asked = requests.map(|request| {
                 let acts = acts.clone();
                 tokio::spawn(async move { status(&acts, Act::Access, request).await })
-            })
-            .collect();
+            });
+            asked.collect()
+        };
+        let small = || request(&acts, Act::Access, 2, b"{}", "{}".into());
+        let text = format!("\"{}\"", "x".repeat(SMALL_BYTES_MAX));
+        let large = || request(&acts, Act::Access, text.len(), text.as_bytes(), text.clone().into());
+        let mut waiting = slow(LARGE_AT_ONCE, SMALL_BYTES_MAX + 1);
         tokio::time::sleep(Duration::from_secs(1)).await;
         let begun = tokio::time::Instant::now();
-        assert_eq!(status(&acts, Act::Access, request(&acts, Act::Access, 2, b"{}", "{}".into())).await, 200);
+        assert_eq!(status(&acts, Act::Access, small()).await, 200);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert_eq!(status(&acts, Act::Access, large()).await, 200);
         assert_eq!(begun.elapsed(), READ_WITHIN - Duration::from_secs(1));
-        for slow in slow {
+        waiting.extend(slow(SMALL_AT_ONCE, SMALL_BYTES_MAX));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let begun = tokio::time::Instant::now();
+        assert_eq!(status(&acts, Act::Access, small()).await, 200);
+        assert_eq!(begun.elapsed(), SMALL_WITHIN - Duration::from_secs(1));
+        for slow in waiting {
             assert_eq!(slow.await.unwrap(), 408);
         }
     }
@@ -364,16 +403,24 @@ mod tests {
     async fn strangers_are_told_nothing_and_askers_get_proof() {
         let acts = acts();
         let (asker, desk) = (nonce().unwrap(), acts.desk(Act::Erase).unwrap());
-        let ask = |hello: &str| {
-            let headers = [(NONCE, hex::encode(asker)), (HELLO, hello.to_owned())];
+        let now = acts.clock.now().ceil_seconds();
+        let ask_at = |hello: &str, at: UnixSeconds| {
+            let headers = [(NONCE, hex::encode(asker)), (HELLO, hello.to_owned()), (TIME, at.0.to_string())];
             let headers: HeaderMap =
                 headers.into_iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap())).collect();
             challenge(&acts, Act::Erase, &headers)
         };
-        for hello in [String::new(), desk.access.of_hello(&asker), desk.erase.of_hello(&[0; 32])] {
+        let ask = |hello: &str| ask_at(hello, now);
+        for hello in [String::new(), desk.access.of_hello(&asker, now), desk.erase.of_hello(&[0; 32], now)] {
             assert_eq!(ask(&hello).unwrap_err().0, StatusCode::UNAUTHORIZED);
         }
-        let shown = ask(&desk.erase.of_hello(&asker)).unwrap();
+        // Of another time than it says, and of one that is long over: it was seen by somebody, and is shown again.
+        let old = UnixSeconds(now.0 - 3600);
+        for (hello, at) in [(now, old), (old, now), (old, old)].map(|(made, at)| (desk.erase.of_hello(&asker, made), at)) {
+            assert_eq!(ask_at(&hello, at).unwrap_err().0, StatusCode::UNAUTHORIZED);
+        }
+        let shown = ask(&desk.erase.of_hello(&asker, now)).unwrap();
+        assert_eq!(ask(&desk.erase.of_hello(&asker, now)).unwrap_err().0, StatusCode::UNAUTHORIZED, "once");
         let shown: Challenge = serde_json::from_slice(&to_bytes(shown.into_body(), 4096).await.unwrap()).unwrap();
         assert_eq!(shown.log.as_ref(), Some(&desk.whose));
         let server = parse_nonce(&shown.nonce).unwrap();

@@ -1,8 +1,9 @@
 //! How an asker and the process that writes the log know each other, both by the vault key, over a port that anybody on the machine may have
 //! taken.
 //!
-//! 1. The asker gets the act's path with 32 random bytes, and an HMAC over them that says that it has the key. The process answers with 32
-//!    bytes of its own, with the log and the store that it writes, and with an HMAC over all of these.
+//! 1. The asker gets the act's path with 32 random bytes, its time, and an HMAC over these that says that it has the key. Only one that is
+//!    fresh, and was not seen before, counts: the process answers with 32 bytes of its own, with the log and the store that it writes, and
+//!    with an HMAC over all of these.
 //! 2. Only an asker that finds this right, and that means that log in that store ([`Whose`]), says what it wants, with an HMAC over the
 //!    process's bytes, the log and the request.
 //! 3. What the process answers comes with an HMAC over its bytes, the request and the answer. Without it nothing is believed.
@@ -15,7 +16,7 @@
 //! neither change a word of it nor make one up. Beyond this machine TLS is asked for; on it, that takes a port that was configured for
 //! `serve`, and a `serve` that listens on another.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use ring::hmac;
 use tokio::time::Instant;
 
 use super::whose::Whose;
+use crate::clock::UnixSeconds;
 use crate::tlog::Hash;
 use crate::vault::VaultKey;
 
@@ -30,6 +32,8 @@ use crate::vault::VaultKey;
 pub const NONCE: &str = "spanseal-nonce";
 /// Header of what an asker shows first.
 pub const HELLO: &str = "spanseal-hello";
+/// Header of the asker's time with it, seconds since 1970.
+pub const TIME: &str = "spanseal-time";
 /// Header of the asker's proof.
 pub const PROOF: &str = "spanseal-proof";
 /// Header of the proof of an answer.
@@ -43,6 +47,11 @@ pub type Nonce = [u8; NONCE_BYTES];
 const LIFE: Duration = Duration::from_secs(30);
 /// Answers that are good at a time, 64 KiB in all. The oldest go first: a flood of first requests makes askers ask again.
 const OPEN_MAX: usize = 1024;
+
+/// How far the asker's clock may be off the process's, seconds: what was shown is good for twice that, and once.
+const FRESH_SECONDS: i64 = 60;
+/// What was shown first and is remembered, 1 MB in all. Only holders of the vault key can make more.
+const HELLOS_MAX: usize = 16 * 1024;
 
 /// 32 random bytes; `None`: the system has none to give.
 pub fn nonce() -> Option<Nonce> {
@@ -80,7 +89,7 @@ impl Act {
             Act::Erase => "erase",
             Act::Access => "access",
         };
-        format!("spanseal {act} {step}/2")
+        format!("spanseal {act} {step}/3")
     }
 }
 
@@ -102,13 +111,13 @@ impl Proofs {
     }
 
     /// What the asker shows first; it does not say which log is meant.
-    pub fn of_hello(&self, asker: &Nonce) -> String {
-        sign(&self.hello, &[asker])
+    pub fn of_hello(&self, asker: &Nonce, at: UnixSeconds) -> String {
+        sign(&self.hello, &[asker, &at.0.to_be_bytes()])
     }
 
     /// Whether that was shown. Takes as long for whatever is shown.
-    pub fn is_hello(&self, asker: &Nonce, shown: &str) -> bool {
-        verify(&self.hello, &[asker], shown)
+    pub fn is_hello(&self, asker: &Nonce, at: UnixSeconds, shown: &str) -> bool {
+        verify(&self.hello, &[asker, &at.0.to_be_bytes()], shown)
     }
 
     /// What the process shows.
@@ -171,6 +180,42 @@ impl std::fmt::Debug for Proofs {
     }
 }
 
+/// Why what was shown first counts for nothing, although it is an asker's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stale {
+    /// Made too long ago, or in the future.
+    Time,
+    /// Shown before.
+    Seen,
+    /// Too many askers at once.
+    Full,
+}
+
+/// What was shown first and is still fresh, with the time at which it is no more.
+#[derive(Debug, Default)]
+pub(super) struct Hellos(Mutex<BTreeMap<Nonce, i64>>);
+
+impl Hellos {
+    /// Takes what an asker has shown, once.
+    pub(super) fn take(&self, asker: &Nonce, at: UnixSeconds, now: UnixSeconds) -> Result<(), Stale> {
+        if at.0.abs_diff(now.0) > FRESH_SECONDS.unsigned_abs() {
+            return Err(Stale::Time);
+        }
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= HELLOS_MAX {
+            seen.retain(|_, until| *until >= now.0);
+        }
+        match seen.len() {
+            _ if seen.contains_key(asker) => Err(Stale::Seen),
+            HELLOS_MAX.. => Err(Stale::Full),
+            _ => {
+                seen.insert(*asker, at.0.saturating_add(FRESH_SECONDS));
+                Ok(())
+            }
+        }
+    }
+}
+
 /// The process's random bytes that nobody has used yet.
 #[derive(Debug, Default)]
 pub(super) struct Open(Mutex<VecDeque<(Nonce, Instant)>>);
@@ -212,23 +257,26 @@ mod tests {
         let proofs = |key, act, store| Proofs::new(&VaultKey::new(&[key; 32]), act, &whose(store)).unwrap();
         let own = proofs(7, Act::Erase, "file:///a");
         let (asker, server) = (nonce().unwrap(), nonce().unwrap());
-        let hello = own.of_hello(&asker);
+        let at = UnixSeconds(1_800_000_000);
+        let hello = own.of_hello(&asker, at);
         let shown = own.of_server(&asker, &server);
         let asked = own.of_asker(&server, b"request");
         let question = Question::new(server, b"request");
         let answered = own.of_answer(&question, 200, b"answer");
-        assert!(own.is_hello(&asker, &hello) && own.is_server(&asker, &server, &shown));
+        assert!(own.is_hello(&asker, at, &hello) && own.is_server(&asker, &server, &shown));
         assert!(own.is_asker(&server, b"request", &asked) && own.is_answer(&question, 200, b"answer", &answered));
         // Of another key, of another act, of another store.
         for other in [proofs(8, Act::Erase, "file:///a"), proofs(7, Act::Access, "file:///a"), proofs(7, Act::Erase, "file:///b")] {
             assert!(!other.is_server(&asker, &server, &shown) && !other.is_asker(&server, b"request", &asked));
             assert!(!other.is_answer(&question, 200, b"answer", &answered));
         }
-        assert!(!proofs(8, Act::Erase, "file:///a").is_hello(&asker, &hello));
-        assert!(!proofs(7, Act::Access, "file:///a").is_hello(&asker, &hello));
-        assert!(proofs(7, Act::Erase, "file:///b").is_hello(&asker, &hello), "it is told which log this is not");
+        assert!(!proofs(8, Act::Erase, "file:///a").is_hello(&asker, at, &hello));
+        assert!(!proofs(7, Act::Access, "file:///a").is_hello(&asker, at, &hello));
+        assert!(proofs(7, Act::Erase, "file:///b").is_hello(&asker, at, &hello), "it is told which log this is not");
         // Of other bytes, or of another request.
-        assert!(!own.is_hello(&server, &hello) && !own.is_hello(&asker, ""));
+        assert!(
+            !own.is_hello(&server, at, &hello) && !own.is_hello(&asker, at, "") && !own.is_hello(&asker, UnixSeconds(at.0 + 1), &hello)
+        );
         assert!(!own.is_server(&server, &asker, &shown) && !own.is_server(&nonce().unwrap(), &server, &shown));
         assert!(!own.is_server(&asker, &server, ""));
         assert!(!own.is_asker(&server, b"another", &asked) && !own.is_asker(&asker, b"request", &asked));
@@ -266,5 +314,27 @@ mod tests {
         let given = (2..=OPEN_MAX).filter_map(|_| open.give()).count();
         assert_eq!(given, OPEN_MAX - 1);
         assert!(!open.take(&first) && open.take(&second), "the oldest made room");
+    }
+
+    /// Guarantee: what an asker shows first is good for a while, and once, and never more is remembered than there is room for.
+    #[test]
+    fn a_hello_is_good_once_and_soon() {
+        let (hellos, now) = (Hellos::default(), UnixSeconds(1_800_000_000));
+        let at = |off: i64| UnixSeconds(now.0 + off);
+        for (n, (off, taken)) in
+            [(0, Ok(())), (-60, Ok(())), (60, Ok(())), (-61, Err(Stale::Time)), (61, Err(Stale::Time))].into_iter().enumerate()
+        {
+            assert_eq!(hellos.take(&[n as u8; 32], at(off), now), taken, "{off}");
+            assert_eq!(hellos.take(&[n as u8; 32], at(off), now), Err(taken.err().unwrap_or(Stale::Seen)), "{off}");
+        }
+        assert_eq!(hellos.take(&[2; 32], at(60), at(120)), Err(Stale::Seen), "as long as it is fresh");
+        let many = |from: u32, now: UnixSeconds| {
+            (from..from + HELLOS_MAX as u32)
+                .filter(|n| hellos.take(&[n.to_be_bytes(); 8].concat().try_into().unwrap(), now, now).is_ok())
+                .count()
+        };
+        assert_eq!(many(0x0100_0000, now), HELLOS_MAX - 3);
+        assert_eq!(hellos.take(&[9; 32], now, now), Err(Stale::Full));
+        assert_eq!(many(0x0200_0000, at(121)), HELLOS_MAX, "what is not fresh any more makes room");
     }
 }

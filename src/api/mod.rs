@@ -12,7 +12,7 @@ mod tlog;
 mod whose;
 
 pub use acts::{Acts, Challenge};
-pub use handshake::{ANSWER, Act, HELLO, NONCE, Nonce, PROOF, Proofs, Question, nonce, parse_nonce};
+pub use handshake::{ANSWER, Act, HELLO, NONCE, Nonce, PROOF, Proofs, Question, TIME, nonce, parse_nonce};
 pub use routes::{Api, HEALTHY, router};
 pub use standing::{Outsiders, Standing};
 pub use whose::Whose;

@@ -8,9 +8,9 @@ use crate::lint::reference;
 
 /// Runs it.
 pub fn run(args: &AttributesArgs) -> anyhow::Result<ExitCode> {
-    output::answer(&match args.format {
-        AttributesFormat::Markdown => reference::markdown(),
-        AttributesFormat::Json => reference::json()?,
-    })?;
+    match args.format {
+        AttributesFormat::Markdown => output::answer(&reference::markdown())?,
+        AttributesFormat::Json => output::answer_json(&reference::json()?)?,
+    }
     Ok(ExitCode::SUCCESS)
 }

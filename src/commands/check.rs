@@ -9,13 +9,12 @@ use anyhow::Context;
 
 use super::output;
 use crate::cli::CheckArgs;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::record::content::Referred;
 use crate::tlog::note::VerifierKey;
-use crate::verify::{Bundle, CheckReport, Doubt, Others, Proved, SeenBy, Stamped, check_with};
+use crate::verify::{CheckReport, Checked, Doubt, Others, Proof, Proved, RangeBundle, SeenBy, Stamped};
 
-/// Longest bundle that is read, bytes: a record of 1 MiB and its openings are far below.
-const BUNDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+mod range;
 
 /// Runs it.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
@@ -26,26 +25,37 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     );
     let bytes = read(&args.proof).with_context(|| format!("the proof `{}` cannot be read", args.proof.display()))?;
     let others = Others { tsa_roots: args.tsa_roots.joined(), witnesses: args.trust.witness.clone(), quorum: args.trust.quorum };
-    let report = check_with(&bytes, key_for(&bytes, &args.keys.vkey)?, &others, SystemClock.now().ceil_seconds());
-    output::answer(&if args.json { to_json(&report) } else { report.to_text() })?;
-    Ok(ExitCode::from(report.verdict.exit_code()))
+    let proof = Proof::parse(&bytes);
+    // What is read of a long one is held once more in the proof.
+    drop(bytes);
+    let key = key_for(proof.as_ref().ok(), &args.keys.vkey)?;
+    let (text, verdict) = match Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, SystemClock.now().ceil_seconds()) {
+        Checked::Record(report) => (if args.json { to_json(&report) } else { report.to_text() }, report.verdict),
+        Checked::Range(report) => (if args.json { range::to_json(&report) } else { report.to_text() }, report.verdict),
+    };
+    if args.json {
+        output::answer_json(&text)?
+    } else {
+        output::answer(&text)?
+    }
+    Ok(ExitCode::from(verdict.exit_code()))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let (mut bytes, most) = (Vec::new(), RangeBundle::bytes_max());
     let read = if path == Path::new("-") {
-        stdin().lock().take(BUNDLE_BYTES_MAX + 1).read_to_end(&mut bytes)
+        stdin().lock().take(most + 1).read_to_end(&mut bytes)
     } else {
-        File::open(path).and_then(|file| file.take(BUNDLE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
     };
-    anyhow::ensure!(u64::try_from(read?)? <= BUNDLE_BYTES_MAX, "it is longer than any proof ({BUNDLE_BYTES_MAX} bytes)");
+    anyhow::ensure!(u64::try_from(read?)? <= most, "it is longer than any proof ({most} bytes)");
     Ok(bytes)
 }
 
 /// Of several keys the one of the log that the bundle names. The bundle only chooses which of the auditor's keys must have signed it.
-fn key_for<'k>(bundle: &[u8], keys: &'k [VerifierKey]) -> anyhow::Result<&'k VerifierKey> {
-    let named = Bundle::parse(bundle).ok().and_then(|b| b.statement.get("log")?.as_str().map(str::to_owned));
-    let fitting = keys.iter().find(|key| named.as_deref() == Some(key.name()));
+fn key_for<'k>(proof: Option<&Proof>, keys: &'k [VerifierKey]) -> anyhow::Result<&'k VerifierKey> {
+    let named = proof.and_then(Proof::log);
+    let fitting = keys.iter().find(|key| named == Some(key.name()));
     fitting.or(keys.first()).context("a proof is checked against the log's public key: bring it with `--vkey`")
 }
 
@@ -68,19 +78,20 @@ fn doubt_json(doubt: &Doubt) -> serde_json::Value {
 }
 
 fn seen_json(seen: &SeenBy) -> serde_json::Value {
-    serde_json::json!({"name": seen.name, "at": seen.at.to_string()})
+    serde_json::json!({"name": seen.name, "at": seen.at.to_string(), "doubt": seen.doubt})
 }
 
 fn referred_json(named: &Referred) -> serde_json::Value {
     serde_json::json!({"member": named.member, "reference": named.reference, "fetched": named.is_fetched})
 }
 
-fn stamped_json(stamped: &Stamped) -> serde_json::Value {
+fn stamped_json(stamped: &Stamped, now: UnixSeconds) -> serde_json::Value {
     serde_json::json!({
         "not_later_than": stamped.not_later_than.to_string(),
         "authority": stamped.authority,
         "root": stamped.root,
         "held_until": stamped.held_until.to_string(),
+        "is_ahead": stamped.is_ahead(now),
     })
 }
 
@@ -104,14 +115,15 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "published": proved.is_published(),
         "quorum": proved.asked,
         "seen": proved.seen.iter().map(seen_json).collect::<Vec<_>>(),
-        "timestamps": proved.stamps.trusted.iter().map(stamped_json).collect::<Vec<_>>(),
+        "timestamps": proved.stamps.trusted.iter().map(|stamped| stamped_json(stamped, proved.now)).collect::<Vec<_>>(),
         "not_worm": proved.statement.not_worm,
         "findings": proved.doubts.iter().map(doubt_json).collect::<Vec<_>>(),
         // Whatever stands here stands in the bundle and proves nothing: a script must not take the number of cosignatures for cosigned.
         "not_verified": {
             "cosignatures": proved.cosignatures,
             "timestamps": proved.stamps.uncounted.len(),
-            "members": proved.unknown,
+            "members": proved.unknown.names,
+            "members_more": proved.unknown.more,
         },
     })
 }
@@ -119,7 +131,6 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::UnixSeconds;
     use crate::verify::check;
 
     const VKEY: &str = "spanseal.example/vectors+845f03b5+AQUcAWj1wCuhANYeY8a1NnMSVIIV/8ssl8Yot9HFk1hE";
@@ -145,7 +156,7 @@ mod tests {
             "2026-11-21T00:00:00Z",
         );
         assert_eq!((&json["verdict"], &json["findings"]), (&"verified".into(), &serde_json::json!([])));
-        let expected = serde_json::json!({"cosignatures": 1, "timestamps": 0, "members": ["cosigned_by"]});
+        let expected = serde_json::json!({"cosignatures": 1, "timestamps": 0, "members": ["cosigned_by"], "members_more": 0});
         assert_eq!(json["not_verified"], expected);
         let rest: Vec<&String> = json.as_object().unwrap().keys().filter(|name| name.contains("cosign")).collect();
         assert!(rest.is_empty(), "{rest:?}");

@@ -9,7 +9,11 @@ use std::process::ExitCode;
 use super::output;
 use crate::cli::DoctorArgs;
 use crate::config::{Config, ConfigError};
+use crate::plain::shown;
 use crate::record::canonical::Json;
+
+/// The check of the configuration file.
+const CONFIGURATION: &str = "configuration";
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +88,9 @@ impl Report {
     fn to_text(&self) -> String {
         let mut out = String::new();
         for check in &self.0 {
-            out.push_str(&format!("{:9} {:14} {}\n", check.state.word(), check.name, check.text));
+            // What others wrote stays in its line; only the file that the operator names is quoted with lines of its own.
+            let text = if check.name == CONFIGURATION { check.text.clone() } else { shown(&check.text) };
+            out.push_str(&format!("{:9} {:14} {text}\n", check.state.word(), check.name));
         }
         let count = |state| self.0.iter().filter(|c| c.state == state).count();
         out.push_str(&format!(
@@ -110,7 +116,11 @@ impl Report {
     }
 
     fn print(&self, json: bool) -> anyhow::Result<ExitCode> {
-        output::answer(&if json { self.to_json() } else { self.to_text() })?;
+        if json {
+            output::answer_json(&self.to_json())?
+        } else {
+            output::answer(&self.to_text())?
+        }
         Ok(ExitCode::from(self.exit_code()))
     }
 }
@@ -131,7 +141,7 @@ pub async fn run(args: DoctorArgs, config: &Config) -> anyhow::Result<ExitCode> 
 /// The report when there is no configuration to examine.
 pub fn without_configuration(args: &DoctorArgs, error: &ConfigError) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
-    report.problem("configuration", error.to_string());
+    report.problem(CONFIGURATION, error.to_string());
     report.print(args.json)
 }
 

@@ -54,7 +54,7 @@ async fn act(way: &Way, args: &EraseArgs, wish: Wish) -> anyhow::Result<ExitCode
         if args.dry_run || nothing {
             return answer(&plan, args, &wish);
         }
-        output::tell(&to_text(&plan, wish.scope));
+        output::tell_lines(&to_text(&plan, wish.scope));
         if !agreed()? {
             output::tell("Nothing was erased.");
             return Ok(ExitCode::from(1));
@@ -89,7 +89,7 @@ fn is_nothing(outcome: &Outcome, scope: Scope) -> bool {
 
 fn show(outcome: &Outcome, scope: Scope, json: bool) -> anyhow::Result<ExitCode> {
     if json {
-        output::answer(&format!("{}\n", serde_json::to_string_pretty(outcome)?))?;
+        output::answer_json(&format!("{}\n", serde_json::to_string_pretty(outcome)?))?;
     } else {
         output::answer(&to_text(outcome, scope))?;
     }

@@ -37,7 +37,7 @@ pub async fn run(args: LintArgs, config: &Config) -> anyhow::Result<ExitCode> {
         LintFormat::Json => {
             let mut json = serde_json::to_string(&report).context("the report cannot be written as JSON")?;
             json.push('\n');
-            output::answer(&json)?;
+            output::answer_json(&json)?;
         }
     }
     tell_errors(&report.inputs);

@@ -45,7 +45,7 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         QueryFormat::Table => output::answer(&print::table(&answer.hits, read::width()))?,
         QueryFormat::Json => output::answer_bytes(&print::json(&answer.hits, &more))?,
         QueryFormat::Jsonl => output::answer_bytes(&print::jsonl(&answer.hits))?,
-        QueryFormat::Csv => output::answer(&print::csv(&answer.hits))?,
+        QueryFormat::Csv => output::answer_bytes(print::csv(&answer.hits).as_bytes())?,
     }
     if answer.hits.is_empty() && !args.as_sent && asked.iter().any(|asked| is_stored_form(asked)) {
         output::tell(read::TAKEN_AS_STORED);

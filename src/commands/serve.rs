@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::output::{self, tell};
+use super::output::{self, tell, tell_lines};
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
 use crate::config::{Config, ContentMode, IdentityMode};
@@ -18,17 +18,17 @@ const EXIT_LEFT_AT_ONCE: u8 = 1;
 /// Runs it.
 pub async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
     if let Some(format) = args.print_config {
-        output::answer(&config.print(format.into()))?;
+        output::answer_bytes(config.print(format.into()).as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut signals = Signals::new()?;
-    tell(&introduction(&config));
+    tell_lines(&introduction(&config));
     let serving = tokio::select! {
         started = serve::start(&config, Arc::new(SystemClock)) => started?,
         // Nothing was received yet, and recovery takes up whatever this start left behind.
         () = signals.next() => return Ok(ExitCode::from(EXIT_LEFT_AT_ONCE)),
     };
-    tell(&statement(&config, &serving));
+    tell_lines(&statement(&config, &serving));
     let mut serving = serving;
     tokio::select! {
         error = serving.failed() => return Err(error.into()),

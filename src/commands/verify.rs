@@ -43,7 +43,10 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
     };
     let report = verify(store.as_ref(), &options).await;
     bar.end();
-    output::answer(&if args.json { report.to_json() + "\n" } else { report.to_text() })?;
+    match args.json {
+        true => output::answer_json(&(report.to_json() + "\n"))?,
+        false => output::answer(&report.to_text())?,
+    }
     Ok(ExitCode::from(report.verdict.exit_code()))
 }
 

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::output::{absolute, tell};
+use super::output::{absolute, tell, tell_lines};
 use super::serve::Signals;
 use crate::cli::WitnessArgs;
 use crate::clock::SystemClock;
+use crate::plain::shown;
 use crate::receive::TlsFiles;
 use crate::receive::listen::{self, Endpoint};
 use crate::witness::state::Witness;
@@ -36,11 +37,14 @@ pub async fn run(args: WitnessArgs) -> anyhow::Result<ExitCode> {
         absolute(&args.state)
     );
     for (origin, size) in witness.logs() {
+        let why =
+            witness.forgotten().find(|(other, _)| *other == origin).map(|(_, why)| format!("NOT SERVED: {}", shown(&why.to_string())));
         let size = size.map_or_else(|| "nothing cosigned yet".to_owned(), |size| format!("cosigned up to tree size {}", size.0));
+        let size = why.unwrap_or(size);
         said.push_str(&format!("\nfollows   {origin}: {size}"));
     }
     said.push_str(&format!("\nlistening {scheme}://{address}"));
-    tell(&said);
+    tell_lines(&said);
     tokio::select! {
         () = listening.failed() => anyhow::bail!("the accept loop stopped by itself; start again, what was cosigned is remembered"),
         () = signals.next() => {}

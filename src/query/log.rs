@@ -167,6 +167,11 @@ impl LogReader {
         self.keys.last().map(|(_, key)| key)
     }
 
+    /// All keys that are known, each with the first seal that it signs, ascending.
+    pub fn keys(&self) -> &[(u64, VerifierKey)] {
+        &self.keys
+    }
+
     /// The key with which a proof of this seal begins, and the seals from there on that announced a change of key, ascending: the key
     /// that the asker brought, where it signed already then, else the log's first, which auditors have had from the beginning.
     pub fn way_to(&self, seal: u64) -> Option<(&VerifierKey, Vec<u64>)> {
@@ -177,6 +182,12 @@ impl LogReader {
         let (_, key) = keys.get(start)?;
         let changes = keys.iter().skip(start + 1).filter_map(|(from, _)| from.checked_sub(1)).collect();
         Some((key, changes))
+    }
+
+    /// The key that the asker brought, where it signs only seals behind this one: no way leads from it to what signed this seal.
+    pub fn brought_later(&self, seal: u64) -> Option<&VerifierKey> {
+        let brought = self.trusted.as_ref().filter(|_| self.source == KeySource::Pinned)?;
+        self.keys.iter().find(|(from, key)| key == brought && *from > seal).map(|(_, key)| key)
     }
 
     /// What opening found in the way.

@@ -37,6 +37,13 @@ pub(super) enum Failure {
         "its token is dated {at}, before {earliest}, when the seal had not closed yet: one of the two clocks is wrong; it is not stored"
     )]
     Early { at: UnixSeconds, earliest: UnixSeconds },
+    #[error("its token is dated {at}, after {latest}, which has not come yet: one of the two clocks is wrong; it is not stored")]
+    Late { at: UnixSeconds, latest: UnixSeconds },
+    #[error(
+        "its token renews nothing, and is not stored: its certificates end on {ends}, no later than those of the token that was to be renewed \
+         ({before}); the authority has no newer ones yet"
+    )]
+    TooShort { ends: UnixSeconds, before: UnixSeconds },
     #[error("no random number could be had")]
     NoRandomness,
     #[error("the token could not be stored: {0}")]
@@ -44,8 +51,8 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) const LABELS: [&'static str; 8] =
-        ["unreachable", "timed_out", "refused", "bad_token", "untrusted", "early", "no_randomness", "not_kept"];
+    pub(super) const LABELS: [&'static str; 10] =
+        ["unreachable", "timed_out", "refused", "bad_token", "untrusted", "early", "late", "too_short", "no_randomness", "not_kept"];
 
     pub(super) fn label(&self) -> &'static str {
         match self {
@@ -55,6 +62,8 @@ impl Failure {
             Failure::Bad(_) => "bad_token",
             Failure::Untrusted(_) => "untrusted",
             Failure::Early { .. } => "early",
+            Failure::Late { .. } => "late",
+            Failure::TooShort { .. } => "too_short",
             Failure::NoRandomness => "no_randomness",
             Failure::NotKept(_) => "not_kept",
         }

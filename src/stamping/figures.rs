@@ -12,8 +12,8 @@ pub const LABELS: [&str; AUTHORITIES_MAX] = ["1", "2", "3", "4", "5", "6", "7", 
 
 /// How an attempt can end.
 const OUTCOMES: [&str; Failure::LABELS.len() + 1] = {
-    let [a, b, c, d, e, f, g, h] = Failure::LABELS;
-    ["stamped", a, b, c, d, e, f, g, h]
+    let [a, b, c, d, e, f, g, h, i, j] = Failure::LABELS;
+    ["stamped", a, b, c, d, e, f, g, h, i, j]
 };
 
 /// The figures of all authorities.

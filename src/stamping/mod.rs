@@ -40,6 +40,8 @@ pub const AUTHORITIES_MAX: usize = 8;
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 /// How much a token may be dated before the seal that it covers, seconds: what the writer's clock may be off.
 pub(crate) const EARLY_MAX_SECONDS: i64 = 300;
+/// How much a token may be dated after now, seconds: a date that has not come yet says nothing, and what is stored is locked for years.
+const LATE_MAX_SECONDS: i64 = 300;
 
 /// One authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +147,33 @@ impl Stamping {
     }
 }
 
+/// What a token has to be besides sound and trusted.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// Not dated before.
+    earliest: UnixSeconds,
+    /// Its certificates end after that.
+    ends_after: UnixSeconds,
+}
+
+impl Wanted {
+    fn check(self, stamp: &Stamp, now: UnixSeconds) -> Result<(), Failure> {
+        let (earliest, latest) = (self.earliest, UnixSeconds(now.0.saturating_add(LATE_MAX_SECONDS)));
+        let at = stamp.not_later_than();
+        if at < earliest {
+            return Err(Failure::Early { at, earliest });
+        }
+        // What its clock may be off is the authority's word, and no date.
+        if stamp.at.ceil_seconds() > latest {
+            return Err(Failure::Late { at: stamp.at.ceil_seconds(), latest });
+        }
+        if stamp.expires <= self.ends_after {
+            return Err(Failure::TooShort { ends: stamp.expires, before: self.ends_after });
+        }
+        Ok(())
+    }
+}
+
 struct Task {
     parts: Parts,
     authorities: Vec<Asker>,
@@ -204,17 +233,15 @@ impl Task {
     async fn stamp(&self, newest: &Status) -> Option<Stamp> {
         let index = newest.tree_size.checked_sub(1)?;
         let earliest = UnixSeconds(newest.sealed_at.0.saturating_sub(EARLY_MAX_SECONDS));
-        self.stamp_bytes(index, Hash::of(newest.checkpoint.as_bytes()), earliest).await
+        self.stamp_bytes(index, Hash::of(newest.checkpoint.as_bytes()), Wanted { earliest, ends_after: UnixSeconds(i64::MIN) }).await
     }
 
     /// Has a hash stamped and stores the token in a seal's folder.
-    async fn stamp_bytes(&self, index: u64, over: Hash, earliest: UnixSeconds) -> Option<Stamp> {
+    async fn stamp_bytes(&self, index: u64, over: Hash, wanted: Wanted) -> Option<Stamp> {
         for (nth, authority) in self.authorities.iter().enumerate() {
             let attempt = async {
                 let (token, stamp) = authority.ask(over).await?;
-                if stamp.not_later_than() < earliest {
-                    return Err(Failure::Early { at: stamp.not_later_than(), earliest });
-                }
+                wanted.check(&stamp, self.now())?;
                 self.keep(index, token).await.map_err(Failure::NotKept)?;
                 Ok(stamp)
             };

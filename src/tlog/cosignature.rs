@@ -10,7 +10,7 @@ use std::fmt;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-use super::note::{NoteError, SignatureLine, SignedNote, is_key_name, key_id, parse_vkey, write_vkey};
+use super::note::{NoteError, SignatureLine, SignedNote, VerifierKey, is_key_name, key_id, parse_vkey, write_vkey};
 use crate::clock::UnixSeconds;
 
 /// Signature type of timestamped Ed25519 cosignatures (C2SP signed-note, "Signature types").
@@ -39,6 +39,11 @@ impl WitnessKey {
     /// Whether both are one key, whatever their names. What is signed does not name the witness, so a cosignature by one is by the other too.
     pub fn is_same_key(&self, other: &WitnessKey) -> bool {
         self.key == other.key
+    }
+
+    /// Whether it is the key that signs a log, under another type or name: whoever has it is no second pair of eyes.
+    pub fn is_of_log(&self, log: &VerifierKey) -> bool {
+        self.key == *log.raw()
     }
 
     /// Whether a line claims to be this key's.
@@ -195,7 +200,7 @@ mod tests {
         assert_eq!(WitnessKey::parse(&key.to_string()), Ok(key.clone()));
         let signer = super::super::note::NoteSigner::new("witness.example.com/w1", &[7; 32]).unwrap();
         let log = signer.verifier().to_string();
-        assert!(WitnessKey::parse(&log).is_err() && super::super::note::VerifierKey::parse(&key.to_string()).is_err());
+        assert!(WitnessKey::parse(&log).is_err() && VerifierKey::parse(&key.to_string()).is_err());
         assert!(WitnessKey::parse(&key.to_string().replace("w1+", "w2+")).is_err());
         let renamed = Cosigner::new("w2", &[7; 32]).unwrap();
         assert!(key != *renamed.public() && key.is_same_key(renamed.public()));

@@ -60,6 +60,11 @@ impl VerifierKey {
         &self.name
     }
 
+    /// The key alone.
+    pub(super) fn raw(&self) -> &VerifyingKey {
+        &self.key
+    }
+
     /// Verifies `text` under one raw signature (the 64 bytes behind the key id).
     pub fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
         // `verify_strict` refuses points of small order, so one signature cannot fit two texts.

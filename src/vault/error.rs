@@ -1,21 +1,7 @@
 //! Why the vault could not do what it was asked to.
 
+use crate::plain::shown;
 use crate::worm::{OpenError, PutError, ReadError};
-
-/// A name that lies in a vault, as it may stand before a reader: whoever can write there may call a file anything, and a terminal obeys
-/// control characters.
-pub fn shown(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for c in name.chars() {
-        let unsafe_mark = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if c.is_control() || unsafe_mark {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
 
 /// Each says what, which object, and what to do now. Never a person, never content.
 #[derive(Debug, thiserror::Error)]

@@ -35,7 +35,8 @@ mod store;
 mod tests;
 pub mod told;
 
-pub use error::{VaultError, shown};
+pub use crate::plain::shown;
+pub use error::VaultError;
 pub use intent::{Intent, Scope};
 pub use inventory::{Lost, Packs as PacksSeen};
 pub use key::VaultKey;

@@ -3,11 +3,11 @@
 //! What never reached the log it cannot know, and it never says so. A gap is not a finding: a writer may be stopped, and a sender may drop.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde::Serialize;
 
 use super::report::{Item, Kind, Sink};
+use crate::plain::Page;
 use crate::tlog::seal_file::{Counts, Statement};
 
 /// Most services that are told apart; records of further ones are summed. 1,000 names of 256 bytes are 256 KB.
@@ -158,7 +158,7 @@ fn leaves_open(item: &Item) -> bool {
 
 impl Completeness {
     /// For a reader: lines below that of the log.
-    pub(super) fn write_text(&self, out: &mut String) -> std::fmt::Result {
+    pub(super) fn write_text(&self, out: &mut Page) -> std::fmt::Result {
         let Counts { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes } = self.counts;
         if self.complete {
             writeln!(

@@ -284,14 +284,25 @@ fn doubt_time(scene: Scene<'_>, out: &mut Outcome, sealed: &Sealed, object: &str
             .expected(format!("a time from {} to {}", sealed.statement.sealed_at, scene.now))
             .found(format!("{at} by `{}`", key.name()))
     };
-    if at.0.saturating_add(CLOCKS_APART_MAX_SECONDS) < sealed.statement.sealed_at.0 {
-        let meaning = "By its own clock the witness saw this seal before the log says that it was made: one of the two clocks was wrong. That it \
-                       was seen counts; which of the times is right, a third one tells.";
+    if let Some(meaning) = date_doubt(at, sealed.statement.sealed_at, scene.now) {
         out.sink.note(note(meaning.to_owned()));
-    } else if at.0 > scene.now.0.saturating_add(CLOCKS_APART_MAX_SECONDS) {
-        let meaning = "The cosignature is dated after now: the witness's clock was wrong, or this machine's is. That it was seen counts; when, \
-                       it does not say.";
-        out.sink.note(note(meaning.to_owned()));
+    }
+}
+
+/// Whether a witness's time cannot be, and why: `verify` and `check` note it alike.
+pub(super) fn date_doubt(at: UnixSeconds, sealed_at: UnixSeconds, now: UnixSeconds) -> Option<&'static str> {
+    if at.0.saturating_add(CLOCKS_APART_MAX_SECONDS) < sealed_at.0 {
+        Some(
+            "By its own clock the witness saw this seal before the log says that it was made: one of the two clocks was wrong. That it was seen \
+             counts; which of the times is right, a third one tells.",
+        )
+    } else if at.0 > now.0.saturating_add(CLOCKS_APART_MAX_SECONDS) {
+        Some(
+            "The cosignature is dated after now: the witness's clock was wrong, or this machine's is. That it was seen counts; when, it does not \
+             say.",
+        )
+    } else {
+        None
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::proof::{Bundle, Inclusion, ProofError, Rotation};
+use super::proof::{Bundle, Inclusion, ProofError, Rotation, Unknown};
 use super::published::{Found, Published};
 use super::segment::{SegmentError, read_segment};
 use super::stamped_at::StampedSeal;
@@ -44,12 +44,15 @@ pub enum ProveError {
         /// What is wrong.
         why: String,
     },
+    /// More than a bundle may hold.
+    #[error("{0}")]
+    TooMuch(String),
     /// The store gave no answer.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
 
-fn broken(object: &str, why: impl std::fmt::Display) -> ProveError {
+pub(super) fn broken(object: &str, why: impl std::fmt::Display) -> ProveError {
     ProveError::Broken { object: object.to_owned(), why: why.to_string() }
 }
 
@@ -81,7 +84,7 @@ pub async fn prove_published(
         }
         None => key.clone(),
     };
-    let scene = Published { store, log, key: &signer };
+    let scene = Published { store, log, key: &signer, keys: &[] };
     let Some(Vouched { seal, lines, tokens }) = vouched(scene, at.seal, wanted).await? else { return Ok(bundle) };
     let (own, checkpoint) = (bundle.log.clone(), std::mem::replace(&mut bundle.checkpoint, seal.checkpoint.clone()));
     if seal.statement.index != at.seal {
@@ -101,15 +104,55 @@ pub async fn prove_published(
     }
 }
 
+/// The same of a record that was sealed before this key signed: under a checkpoint of this key, whose tree holds the record's seal as well. `keys`
+/// are those of the log, this one among them, each with the first seal that it signs, ascending.
+pub async fn prove_under(
+    store: &dyn WormStore,
+    log: &str,
+    keys: &[(u64, VerifierKey)],
+    (key, wanted): (&VerifierKey, &Wanted),
+    at: &RecordAt,
+) -> Result<Bundle, ProveError> {
+    let named = keys.iter().find(|(_, known)| known == key).zip(keys.first());
+    let ((from, _), (_, first)) = named.ok_or_else(|| ProveError::NotFound(format!("`{key}` is no key of log `{log}`")))?;
+    let sealed = prove(store, log, first, at).await?;
+    let scene = Published { store, log, key, keys };
+    let vouched = vouched(scene, *from, wanted).await?;
+    // The first that this key signed alone: the seal that announces it is that of the key before.
+    let own = match true_seal(store, log, key, *from).await {
+        Ok(seal) => Some(Vouched { seal, lines: Vec::new(), tokens: Vec::new() }),
+        Err(ProveError::Read(error)) => return Err(error.into()),
+        Err(_) => None,
+    };
+    for Vouched { seal, lines, tokens } in vouched.into_iter().chain(own) {
+        let Some(place) = scene.inclusion(at.seal, TreeSize(seal.statement.index.saturating_add(1))).await? else { continue };
+        let bundle = Bundle {
+            log: place,
+            checkpoint: seal.checkpoint,
+            cosignatures: lines,
+            timestamps: tokens,
+            rotations: Vec::new(),
+            ..sealed.clone()
+        };
+        // What is stored beside the seals does not spoil what they prove themselves.
+        if bundle.check(key, UnixSeconds::MAX).is_ok() {
+            return Ok(bundle);
+        }
+    }
+    Err(ProveError::NotFound(format!(
+        "the record was sealed before `{key}` signed, and no seal that this key signed alone leads to it; prove it with the key before (--vkey)"
+    )))
+}
+
 /// A checkpoint that others vouch for.
-struct Vouched {
-    seal: SealFile,
-    lines: Vec<String>,
-    tokens: Vec<String>,
+pub(super) struct Vouched {
+    pub(super) seal: SealFile,
+    pub(super) lines: Vec<String>,
+    pub(super) tokens: Vec<String>,
 }
 
 /// The one that says the most, by the rule of [`prove_published`].
-async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) -> Result<Option<Vouched>, ProveError> {
+pub(super) async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) -> Result<Option<Vouched>, ProveError> {
     let cosigned = scene.first_cosigned(from, wanted).await?;
     let Some(stamped) = scene.first_stamped(from).await? else {
         return Ok(cosigned.map(|Found { seal, lines }| Vouched { seal, lines, tokens: Vec::new() }));
@@ -138,15 +181,7 @@ async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) -> Result<Opt
 
 /// Makes the bundle under the seal's own checkpoint, and checks it before it is handed out.
 pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &RecordAt) -> Result<Bundle, ProveError> {
-    let mut signer = key.clone();
-    let mut rotations = Vec::new();
-    for index in &at.rotations {
-        let seal = true_seal(store, log, &signer, *index).await?;
-        let object = super::log::seal_object(*index);
-        let next = seal.statement.next_vkey.clone().ok_or_else(|| broken(&object, "it announces no change of key"))?;
-        rotations.push(Rotation { statement: entry(&seal, &object)?, log: own_place(&seal), checkpoint: seal.checkpoint.clone() });
-        signer = next;
-    }
+    let (rotations, signer) = rotations(store, log, key, &at.rotations).await?;
     let seal = true_seal(store, log, &signer, at.seal).await?;
     let segment = seal.statement.segments.iter().find(|s| s.key == at.segment);
     let segment = segment.ok_or_else(|| ProveError::NotFound(format!("seal {} names no segment `{}`", at.seal, at.segment)))?;
@@ -177,7 +212,7 @@ pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &Rec
         timestamps: Vec::new(),
         rotations,
         openings: Vec::new(),
-        unknown: Vec::new(),
+        unknown: Unknown::default(),
     };
     // Dates are not judged here: a proof of what was signed is handed out, and who checks it has a clock of his own.
     match bundle.check(key, UnixSeconds::MAX) {
@@ -187,8 +222,27 @@ pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &Rec
     }
 }
 
+/// The changes of key that these seals announced, from a key on, and the key that the last of them leads to.
+pub(super) async fn rotations(
+    store: &dyn WormStore,
+    log: &str,
+    key: &VerifierKey,
+    seals: &[u64],
+) -> Result<(Vec<Rotation>, VerifierKey), ProveError> {
+    let mut signer = key.clone();
+    let mut rotations = Vec::new();
+    for index in seals {
+        let seal = true_seal(store, log, &signer, *index).await?;
+        let object = super::log::seal_object(*index);
+        let next = seal.statement.next_vkey.clone().ok_or_else(|| broken(&object, "it announces no change of key"))?;
+        rotations.push(Rotation { statement: entry(&seal, &object)?, log: own_place(&seal), checkpoint: seal.checkpoint.clone() });
+        signer = next;
+    }
+    Ok((rotations, signer))
+}
+
 /// The statement with all its members, known or not.
-fn entry(seal: &SealFile, object: &str) -> Result<Json, ProveError> {
+pub(super) fn entry(seal: &SealFile, object: &str) -> Result<Json, ProveError> {
     Json::parse(&seal.entry).map_err(|e| broken(object, e))
 }
 
@@ -219,7 +273,7 @@ pub(super) async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKe
     }
 }
 
-async fn stored_segment(
+pub(super) async fn stored_segment(
     store: &dyn WormStore,
     log: &str,
     version: Option<&crate::worm::VersionId>,

@@ -22,6 +22,8 @@ pub(super) struct Published<'a> {
     pub(super) store: &'a dyn WormStore,
     pub(super) log: &'a str,
     pub(super) key: &'a VerifierKey,
+    /// Keys of the log before that one, each with the first seal that it signs, ascending, where they are known.
+    pub(super) keys: &'a [(u64, VerifierKey)],
 }
 
 /// A cosigned checkpoint: the seal that carries it, and the lines of witnesses over its text.
@@ -112,9 +114,9 @@ impl Published<'_> {
     }
 
     async fn node(&self, node: Node) -> Result<Option<Hash>, ProveError> {
-        let last = (u128::from(node.index) + 1).checked_shl(node.level.into()).and_then(|end| u64::try_from(end - 1).ok());
-        let Some(last) = last else { return Ok(None) };
-        let seal = true_seal(self.store, self.log, self.key, last).await?;
+        let Some(last) = node.last() else { return Ok(None) };
+        let key = self.keys.iter().rev().find(|(from, _)| *from <= last).map_or(self.key, |(_, key)| key);
+        let seal = true_seal(self.store, self.log, key, last).await?;
         Ok(perfect_root(&seal.frontier, seal.leaf(), node.level))
     }
 }

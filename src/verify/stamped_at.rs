@@ -72,12 +72,12 @@ impl Published<'_> {
 
     /// The seal of a folder with what of its tokens holds, if one is over its checkpoint.
     async fn stamped(&self, index: u64, tokens: &[(Hash, Vec<u8>)]) -> Result<Option<StampedSeal>, ProveError> {
-        let Published { store, log, key } = *self;
+        let Published { store, log, key, .. } = *self;
         let seal = match true_seal(store, log, key, index).await {
             Ok(seal) => seal,
             Err(error @ ProveError::Read(_)) => return Err(error),
             // Not there, not this log's, or of another key.
-            Err(ProveError::NotFound(_) | ProveError::Broken { .. }) => return Ok(None),
+            Err(ProveError::NotFound(_) | ProveError::Broken { .. } | ProveError::TooMuch(_)) => return Ok(None),
         };
         let checkpoint = Hash::of(seal.checkpoint.as_bytes());
         // Whom the auditor trusts is his to say: here only what is no token at all, or over something else, is left out.

@@ -22,6 +22,15 @@ pub(super) const AFTER_TOKEN_MAX_SECONDS: i64 = 300;
 /// Objects of one seal's folder that are looked at: two authorities, with a renewal a year, for a century.
 const FOLDER_MAX: usize = 256;
 
+/// What is said of a token that [`is_ahead`].
+pub(super) const AHEAD: &str = "The time stamp is dated after now: the authority's clock was wrong, or this machine's is. That it saw this \
+                                 counts; when, it does not say.";
+
+/// Whether a token is dated after now, by more than two clocks may be apart.
+pub(super) fn is_ahead(at: UnixSeconds, now: UnixSeconds) -> bool {
+    at.0 > now.0.saturating_add(AFTER_TOKEN_MAX_SECONDS)
+}
+
 /// How far a log is time stamped by authorities that the auditor trusts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Timestamped {
@@ -81,6 +90,7 @@ pub(super) struct Stamps<'a> {
     unknown: Tally,
     unjudged: Tally,
     expired: Tally,
+    ahead: Tally,
     without_seal: Tally,
 }
 
@@ -97,6 +107,7 @@ impl<'a> Stamps<'a> {
             unknown: Tally::default(),
             unjudged: Tally::default(),
             expired: Tally::default(),
+            ahead: Tally::default(),
             without_seal: Tally::default(),
         }
     }
@@ -185,6 +196,9 @@ impl<'a> Stamps<'a> {
                         sink.finding(early(object, index, sealed_at, stamp));
                         continue;
                     }
+                    if is_ahead(by, scene.now) {
+                        self.ahead.add(index, object, format!("not later than {by}, by `{}`", stamp.authority));
+                    }
                     let ends = held_until(Held { hash: *hash, over: *over, stamp }, &all);
                     if ends <= scene.now {
                         self.expired.add(index, object, format!("by `{}`, until {ends}", stamp.authority));
@@ -231,6 +245,7 @@ impl<'a> Stamps<'a> {
         let unknown = "Time stamps of authorities that lead to none of the roots you brought, or whose certificates were not valid at their time. They \
                        count for nothing.";
         self.unknown.note(Kind::TimestampUnknown, unknown, sink);
+        self.ahead.note(Kind::TimestampAhead, AHEAD, sink);
         let expired = "The certificates behind these time stamps have expired since, and no renewal from before is there. They hold for the time that \
                        they name, as far as nobody got hold of the authority's key after it stopped answering for it.";
         self.expired.note(Kind::TimestampExpired, expired, sink);

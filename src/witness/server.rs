@@ -44,7 +44,11 @@ async fn index(State(witness): State<Arc<Witness>>) -> Response {
         witness.cosigner().public()
     );
     for (origin, size) in witness.logs() {
-        let size = size.map_or_else(|| "nothing cosigned yet".to_owned(), |size| format!("cosigned up to tree size {}", size.0));
+        let size = match size {
+            _ if witness.forgotten().any(|(other, _)| other == origin) => "not served: what was cosigned of it cannot be read".to_owned(),
+            None => "nothing cosigned yet".to_owned(),
+            Some(size) => format!("cosigned up to tree size {}", size.0),
+        };
         page.push_str(&format!("{origin}: {size}\n"));
     }
     text(StatusCode::OK, page)
@@ -91,6 +95,11 @@ fn refuse(named: Option<&Checkpoint>, refusal: &Refusal) -> Response {
             "no key that this witness knows for that log signed the checkpoint; where the log has changed its key, whoever runs this witness \
              starts it with the new one (`--log`), on the same state\n",
         ),
+        Refusal::Retired => {
+            let advice = "whoever has the old key tries to go on with it; or keys were not named oldest first (`--log`)";
+            tracing::warn!(origin, tree_size, advice, "checkpoint.refused.retired");
+            text(StatusCode::FORBIDDEN, "signed by a key that the log has replaced: a newer one has signed since\n")
+        }
         Refusal::Stale(size) => {
             tracing::info!(origin, tree_size, cosigned = size.0, "checkpoint.refused.stale");
             conflict(size.0)
@@ -108,6 +117,11 @@ fn refuse(named: Option<&Checkpoint>, refusal: &Refusal) -> Response {
         Refusal::ClockWentBack { now, last } => {
             tracing::error!(%now, %last, advice = "set this machine's clock right", "clock.went_back");
             text(StatusCode::SERVICE_UNAVAILABLE, "this witness's clock is not right at the moment\n")
+        }
+        Refusal::Forgotten => {
+            let advice = "bring the log's file in the state folder back and start again";
+            tracing::error!(origin, tree_size, advice, "checkpoint.refused.forgotten");
+            text(StatusCode::INTERNAL_SERVER_ERROR, "this witness cannot read what it cosigned of that log, so it cosigns nothing of it\n")
         }
         Refusal::NotKept(error) => {
             tracing::error!(error, "state.unwritten");

@@ -7,21 +7,28 @@
 //! A log that changes its key stays the log of its origin: what was cosigned under the old key is what the new one has to extend. Which keys
 //! count is told by who runs the witness and never by the log, or a stolen old key could name the next.
 //!
+//! Keys of one log are named oldest first. The first checkpoint that is accepted under a newer key retires those before it, for good: whoever
+//! holds an old key that the log gave up could else extend the public tree by an entry of their own, and the log itself would be refused from
+//! then on. A file of a log that cannot be read stops that log only.
+//!
 //! A folder that is lost, or set back to an older copy, forgets: then a log could have two histories cosigned. Back it up never, keep it
 //! always; where it is gone, a new key is the honest way on.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+
+use files::{keep_fork, read_keys, read_note, write_keys, write_note};
 
 use super::wire::Submission;
 use crate::clock::{Clock, UnixSeconds};
 use crate::tlog::cosignature::Cosigner;
 use crate::tlog::merkle::{empty_root, is_consistent};
-use crate::tlog::note::{NOTE_BYTES_MAX, NoteError, SignedNote, UnverifiedCheckpoint, VerifierKey};
+use crate::tlog::note::{NoteError, SignatureLine, SignedNote, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::{Hash, RootHash, TreeSize};
 
 /// Name of the lock file.
@@ -56,6 +63,14 @@ pub enum StateError {
         /// What is wrong.
         why: String,
     },
+    /// A file is another witness's.
+    #[error("`{path}` holds no cosignature by `{key}`: with another key, begin in another folder")]
+    OtherKey {
+        /// Which.
+        path: PathBuf,
+        /// The key of this witness.
+        key: String,
+    },
 }
 
 /// Why a checkpoint is not cosigned.
@@ -67,6 +82,8 @@ pub enum Refusal {
     UnknownLog,
     /// 403: no key of that log signed it.
     Unsigned,
+    /// 403: only a key of that log signed it that counts no more, because a newer one has signed since.
+    Retired,
     /// 409 with this size: the log went on from another checkpoint than the one cosigned last.
     Stale(TreeSize),
     /// 409 with this size, which is that of the checkpoint too: another tree of the same size was cosigned. The log forked.
@@ -82,6 +99,8 @@ pub enum Refusal {
     },
     /// 500: what was to be remembered could not be written.
     NotKept(String),
+    /// 500: what was cosigned of this log before cannot be read.
+    Forgotten,
 }
 
 /// The newest checkpoint of a log that was cosigned.
@@ -92,11 +111,38 @@ struct Latest {
     at: UnixSeconds,
 }
 
+/// What is remembered of a log.
+#[derive(Debug)]
+struct Memory {
+    latest: Option<Latest>,
+    /// Keys whose checkpoints were accepted, in the order of the first of each.
+    used: Vec<VerifierKey>,
+}
+
 #[derive(Debug)]
 struct Followed {
+    /// Oldest first.
     keys: Vec<VerifierKey>,
     path: PathBuf,
-    latest: Mutex<Option<Latest>>,
+    /// The error: nothing of this log is cosigned.
+    memory: Result<Mutex<Memory>, StateError>,
+}
+
+impl Followed {
+    /// Whether what this key signs still counts.
+    fn counts(&self, key: &VerifierKey, used: &[VerifierKey]) -> bool {
+        let Some(newest) = used.last() else { return true };
+        let rank = |key: &VerifierKey| self.keys.iter().position(|known| known == key);
+        // A key that is named no more stands before all that are.
+        key == newest || (!used.contains(key) && rank(newest) < rank(key))
+    }
+
+    /// Each known key that signed a note, oldest first, with its line: one of them, however often it stands there. Lines of unknown keys are
+    /// ignored, and so are those of a known key that does not verify beside one that does.
+    fn signers<'n>(&self, note: &'n SignedNote) -> Vec<(&VerifierKey, &'n SignatureLine)> {
+        let line = |key: &VerifierKey| note.verify(key).ok().and_then(|()| note.signatures.iter().find(|line| line.is_of(key)));
+        self.keys.iter().filter_map(|key| Some((key, line(key)?))).collect()
+    }
 }
 
 /// A witness at work: its key, the logs that it follows, and what it saw of each.
@@ -109,7 +155,8 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Opens the folder (made if it is missing, mode 0700) for these logs. Several keys of one origin all count.
+    /// Opens the folder (made if it is missing, mode 0700) for these logs. Several keys of one origin are named oldest first. A log of which
+    /// a file cannot be read is not served, unless it is the only one: then that is the error.
     pub fn open(folder: &Path, cosigner: Cosigner, logs: &[VerifierKey], clock: Arc<dyn Clock>) -> Result<Self, StateError> {
         let io = |path: &Path, what| {
             let path = path.to_owned();
@@ -127,18 +174,31 @@ impl Witness {
             Err(TryLockError::WouldBlock) => return Err(StateError::InUse(folder.to_owned())),
             Err(TryLockError::Error(source)) => return Err(StateError::Io { path: lock, what: "locked", source }),
         }
-        let mut followed = BTreeMap::<String, Followed>::new();
+        let mut followed = BTreeMap::<String, Vec<VerifierKey>>::new();
         for key in logs {
-            match followed.get_mut(key.name()) {
-                Some(log) => log.keys.push(key.clone()),
-                None => {
-                    let path = folder.join(format!("{}.note", Hash::of(key.name().as_bytes())));
-                    let latest = Mutex::new(read(&path, key.name(), &cosigner)?);
-                    followed.insert(key.name().to_owned(), Followed { keys: vec![key.clone()], path, latest });
-                }
+            let keys = followed.entry(key.name().to_owned()).or_default();
+            if !keys.contains(key) {
+                keys.push(key.clone());
             }
         }
-        Ok(Witness { cosigner, logs: followed, clock, _claim: claim })
+        let mut logs = BTreeMap::new();
+        let mut served = 0;
+        let most = followed.len();
+        for (origin, keys) in followed {
+            let path = folder.join(format!("{}.note", Hash::of(origin.as_bytes())));
+            let memory = remembered(&path, &origin, &keys, &cosigner);
+            match &memory {
+                Ok(_) => served += 1,
+                Err(error) => tracing::error!(origin, %error, "state.unread"),
+            }
+            match memory {
+                // The whole folder is another witness's.
+                Err(error @ StateError::OtherKey { .. }) => return Err(error),
+                Err(error) if logs.len() + 1 == most && served == 0 => return Err(error),
+                memory => logs.insert(origin, Followed { keys, path, memory: memory.map(Mutex::new) }),
+            };
+        }
+        Ok(Witness { cosigner, logs, clock, _claim: claim })
     }
 
     /// Its key and name.
@@ -148,7 +208,13 @@ impl Witness {
 
     /// Each log that it follows, with the size cosigned last.
     pub fn logs(&self) -> impl Iterator<Item = (&str, Option<TreeSize>)> {
-        self.logs.iter().map(|(origin, log)| (origin.as_str(), log.latest.lock().ok().and_then(|l| l.map(|l| l.size))))
+        let size = |log: &Followed| log.memory.as_ref().ok()?.lock().ok()?.latest.map(|latest| latest.size);
+        self.logs.iter().map(move |(origin, log)| (origin.as_str(), size(log)))
+    }
+
+    /// Logs of which nothing is cosigned, because what was cosigned before cannot be read, and why.
+    pub fn forgotten(&self) -> impl Iterator<Item = (&str, &StateError)> {
+        self.logs.iter().filter_map(|(origin, log)| Some((origin.as_str(), log.memory.as_ref().err()?)))
     }
 
     /// Checks a submission as the specification orders, remembers its checkpoint durably, and answers with the cosignature's line. Blocks on
@@ -157,16 +223,22 @@ impl Witness {
         let malformed = |e: NoteError| Refusal::Malformed(e.to_string());
         let UnverifiedCheckpoint { note, checkpoint } = UnverifiedCheckpoint::parse(&submission.checkpoint).map_err(malformed)?;
         let log = self.logs.get(&checkpoint.origin).ok_or(Refusal::UnknownLog)?;
-        // Lines of unknown keys are ignored, and so is one of a known key that does not verify beside one that does.
-        if !log.keys.iter().any(|key| note.verify(key).is_ok()) {
+        let signers = log.signers(&note);
+        if signers.is_empty() {
             return Err(Refusal::Unsigned);
         }
+        let memory = log.memory.as_ref().map_err(|_| Refusal::Forgotten)?;
         let (old, new) = (submission.old, checkpoint.size);
         if old > new {
             return Err(Refusal::Malformed("the old size is larger than the checkpoint's".to_owned()));
         }
         // From here to the write nobody else judges this log: else two requests could each pass, and the later write set the log back.
-        let mut latest = log.latest.lock().map_err(|_| Refusal::NotKept("an earlier request broke off in the middle".to_owned()))?;
+        let mut memory = memory.lock().map_err(|_| Refusal::NotKept("an earlier request broke off in the middle".to_owned()))?;
+        let Memory { latest, used } = &mut *memory;
+        let signers: Vec<_> = signers.into_iter().filter(|(key, _)| log.counts(key, used)).collect();
+        if signers.is_empty() {
+            return Err(Refusal::Retired);
+        }
         let (size, root) = latest.map_or((TreeSize(0), empty_root()), |l| (l.size, l.root));
         if old != size {
             return Err(Refusal::Stale(size));
@@ -185,9 +257,19 @@ impl Witness {
         let at = self.time(latest.as_ref())?;
         let line = self.cosigner.cosign(&note.text, at).ok_or(Refusal::ClockWentBack { now: at, last: UnixSeconds(0) })?;
         // What is remembered holds the log's own signatures: it shows what was cosigned to anybody.
-        let own: String = note.signatures.iter().filter(|l| log.keys.iter().any(|key| l.is_of(key))).map(ToString::to_string).collect();
-        write(&log.path, &format!("{}\n{own}{line}", note.text)).map_err(|e| Refusal::NotKept(e.to_string()))?;
-        *latest = Some(Latest { size: new, root: checkpoint.root, at });
+        let own: String = signers.iter().map(|(_, line)| line.to_string()).collect();
+        let kept = format!("{}\n{own}{line}", note.text);
+        SignedNote::parse(&kept)
+            .map_err(|e| Refusal::Malformed(format!("with its cosignature this witness could not read it again: {e}")))?;
+        let now_used: Vec<VerifierKey> =
+            used.iter().chain(signers.iter().map(|(key, _)| *key).filter(|key| !used.contains(key))).cloned().collect();
+        let seen = Latest { size: new, root: checkpoint.root, at };
+        // Keys first: a crash in between retires those that this checkpoint would have retired.
+        if now_used != *used {
+            write_keys(&log.path, &now_used).map_err(Refusal::NotKept)?;
+        }
+        write_note(&log.path, &kept, &checkpoint.origin, &self.cosigner, seen).map_err(Refusal::NotKept)?;
+        (*latest, *used) = (Some(seen), now_used);
         Ok(line)
     }
 
@@ -203,51 +285,9 @@ impl Witness {
     }
 }
 
-/// Reads what was cosigned last. Only what this very key cosigned is believed.
-fn read(path: &Path, origin: &str, cosigner: &Cosigner) -> Result<Option<Latest>, StateError> {
-    let mut text = String::new();
-    let limit = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    match File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text)) {
-        Ok(_) => {}
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(StateError::Io { path: path.to_owned(), what: "read", source }),
-    }
-    let foreign = |why: String| StateError::Foreign { path: path.to_owned(), why };
-    let UnverifiedCheckpoint { note, checkpoint } = UnverifiedCheckpoint::parse(&text).map_err(|e| foreign(e.to_string()))?;
-    let at = cosigned(&note, cosigner).map_err(foreign)?;
-    if checkpoint.origin != origin {
-        return Err(foreign(format!("it is of the log `{}`", checkpoint.origin)));
-    }
-    Ok(Some(Latest { size: checkpoint.size, root: checkpoint.root, at }))
-}
-
-fn cosigned(note: &SignedNote, cosigner: &Cosigner) -> Result<UnixSeconds, String> {
-    let at = cosigner.public().cosigned(note).map_err(|e| e.to_string())?;
-    at.ok_or_else(|| format!("no cosignature by `{}`", cosigner.public()))
-}
-
-/// Replaces a file durably and as one step: readers see the old text or the new.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    // One process has the folder, and one thread this log: the name is nobody else's.
-    let beside = path.with_extension("tmp");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// Keeps the first checkpoint that contradicts what was cosigned (`.fork`), and what was cosigned (`.seen`): the two together prove to anybody
-/// that the log forked. Failing to is told, no more.
-fn keep_fork(path: &Path, checkpoint: &str) {
-    let kept = path.with_extension("fork");
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&kept);
-    let written = made.and_then(|mut file| file.write_all(checkpoint.as_bytes()).and_then(|()| file.sync_all()));
-    match written.and_then(|()| std::fs::copy(path, path.with_extension("seen"))) {
-        Ok(_) => tracing::error!(proof = %kept.display(), "checkpoint.fork.kept"),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => tracing::error!(%error, "checkpoint.fork.unkept"),
-    }
+fn remembered(path: &Path, origin: &str, keys: &[VerifierKey], cosigner: &Cosigner) -> Result<Memory, StateError> {
+    let (latest, note) = read_note(path, origin, cosigner)?.unzip();
+    Ok(Memory { latest, used: read_keys(path, origin, keys, note.as_ref())? })
 }
 
 #[cfg(test)]

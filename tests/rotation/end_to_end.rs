@@ -120,4 +120,20 @@ fn proofs(site: &Site, first: &str, second: &str) {
     assert_eq!(proof(&[second]), 0);
     assert_eq!(check(second), ("verified".into(), 0.into()));
     assert_eq!(check(first).0, "findings", "without the announcement");
+
+    // Of a record from before the change, for an auditor who has the second key alone.
+    let old = found(site, &["--vkey", first]).into_iter().min_by_key(|hit| hit["seal"].as_u64().unwrap()).unwrap();
+    let (id, trace) = (old["record"]["id"].as_str().unwrap().to_owned(), format!("{:032x}", 1));
+    for keys in [&[first][..], &[]] {
+        let mut arguments = vec!["prove", &id];
+        keys.iter().for_each(|key| arguments.extend(["--vkey", key]));
+        std::fs::write(site.path("proof.json"), site.run(&arguments).success().stdout).unwrap();
+        assert_eq!(check(first), ("verified".into(), 0.into()));
+    }
+    let bundle = site.run(&["prove", &id, "--vkey", second]).success().stdout;
+    std::fs::write(site.path("proof.json"), &bundle).unwrap();
+    assert_eq!(check(second), ("verified".into(), 0.into()), "under a later checkpoint");
+    assert_eq!(check(first).0, "findings", "which the first key did not sign");
+    let several = site.run(&["prove", "--trace-id", &trace, "--vkey", second]);
+    assert!(several.status.code() == Some(2) && several.stderr.contains("were sealed before"), "{several}");
 }

@@ -30,7 +30,7 @@ fn forged(key: &Path, size: u64) -> String {
 /// Scenario: a log with a witness changes its key. The witness is not told, then told beside the old key, then is given the new one alone;
 /// `serve` runs on meanwhile. Guarantee: sealing waits for nobody; the witness cosigns nothing under a key that it was not told, both sides
 /// say what to do, and it goes on from the very tree that it saw, without a restart of `serve`; whoever holds only the old key gets nothing
-/// cosigned any more; `verify` follows both changes.
+/// cosigned from the first checkpoint under the new one on; `verify` follows both changes.
 #[test]
 fn a_witness_follows_a_change_of_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -69,7 +69,7 @@ fn a_witness_follows_a_change_of_key() {
     let later = send(&receiver, 3);
     wait_cosigned(&receiver, 1, later + 1);
     let seen = cosigned_by(&receiver, 1);
-    assert_eq!(witness.add(&forged(&site.path("log.key"), seen)).0, 422, "an old key that is still named must extend what was seen");
+    assert_eq!(witness.add(&forged(&site.path("log.key"), seen)).0, 403, "the new key has retired the old one, which is still named");
 
     // The new one alone.
     witness.kill();

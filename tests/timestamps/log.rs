@@ -160,6 +160,22 @@ async fn a_renewal_in_time_holds_a_token() {
     }
 }
 
+/// A token that is dated after now, however long. Guarantee: `verify` and `check` say that its date says nothing.
+#[tokio::test]
+async fn a_token_of_a_time_to_come_is_told() {
+    let authority = Authority::honest();
+    for (after, told) in [(300, false), (301, true), (86_400 * 3650, true)] {
+        let forge = honest(Locks::Enforced).await;
+        keep(&forge, 2, authority.token(stamped(&forge, 2), &time(after))).await;
+        let now = UnixSeconds(NOW);
+        let report = verify(&forge.store, &Options { tsa_roots: roots(&authority), now, ..forge.options() }).await;
+        assert_eq!(notes(&report).contains(&"timestamp_ahead"), told, "{}", report.to_text());
+        let others = Others { tsa_roots: roots(&authority), ..Others::default() };
+        let text = check_with(&bundle(&forge, 1).await.to_bytes(), key(&forge), &others, now).to_text();
+        assert_eq!(text.contains("The time stamp is dated after now"), told, "{text}");
+    }
+}
+
 fn key(forge: &Forge) -> &VerifierKey {
     forge.signer.verifier()
 }

@@ -10,7 +10,10 @@ use spanseal::clock::{Clock, ManualClock, UnixNanos, UnixSeconds};
 use spanseal::seal::Status;
 use spanseal::stamping::{Authority, Figures, Options, Parts, Stamper, Stamping};
 use spanseal::timestamp::{Roots, verify};
-use spanseal::tlog::Hash;
+use spanseal::tlog::merkle::{CompactRange, leaf_hash, root_of};
+use spanseal::tlog::note::NoteSigner;
+use spanseal::tlog::seal_file::{Counts, SealFile, Statement};
+use spanseal::tlog::{Hash, TreeSize};
 use spanseal::worm::memory::{MemoryOptions, MemoryStore};
 use spanseal::worm::{Locks, WormStore};
 use tokio::sync::watch;
@@ -133,7 +136,7 @@ fn what_is_no_good_token_is_not_stored() {
     let of = |at: &'static str, change: Change| answering(Arc::clone(&authority), at, change);
     let old = authority.token(Hash::of(b"checkpoint of 1\n").0, "20270115080000Z");
     let closed = Server::answering(|_, _| Vec::new());
-    let cases: [(&str, Server); 8] = [
+    let cases: [(&str, Server); 9] = [
         ("refused", closed),
         ("refused", Server::answering(|_, _| vec![0x30, 5, 0x30, 3, 2, 1, 2])),
         ("bad_token", Server::answering(|_, _| b"<html>".to_vec())),
@@ -143,6 +146,7 @@ fn what_is_no_good_token_is_not_stored() {
         ("bad_token", of("20270115080000Z", |p| p.digest = Some(vec![0; 32]))),
         ("untrusted", answering(stranger, "20270115080000Z", |_| {})),
         ("early", of("20270115075459Z", |_| {})),
+        ("late", of("20270115080501Z", |_| {})),
     ];
     for (outcome, server) in cases {
         runtime().block_on(async {
@@ -156,34 +160,99 @@ fn what_is_no_good_token_is_not_stored() {
     }
 }
 
-/// A token whose certificate ends within 90 days is stamped itself, once; one that has longer, and one that was renewed, is left alone.
+/// The first seal of the log, as it stands in the store; the answer is the SHA-256 of its checkpoint.
+async fn seal(scene: &Scene) -> [u8; 32] {
+    let at = UnixSeconds(NOW);
+    let statement = Statement {
+        log: "x.test/test".into(),
+        index: 0,
+        sealed_at: at,
+        started: at,
+        previous: None,
+        segments: vec![],
+        counts: Counts::default(),
+        config_sha256: Hash([0; 32]),
+        next_by: None,
+        next_vkey: None,
+        not_worm: false,
+    };
+    let entry = statement.entry();
+    let checkpoint = NoteSigner::new("x.test/test", &[1; 32]).unwrap().checkpoint(TreeSize(1), root_of(&[leaf_hash(&entry)]));
+    let over = Hash::of(checkpoint.as_bytes()).0;
+    let seal = SealFile { statement, entry, checkpoint, frontier: CompactRange::new() };
+    scene.store.overwrite_foreign(&spanseal::worm::seal_key(LOG, 0), seal.to_bytes().unwrap());
+    over
+}
+
+fn plant(scene: &Scene, token: &[u8]) {
+    let key = spanseal::worm::below(LOG, &spanseal::worm::timestamp_name(0, &Hash::of(token).to_string()));
+    scene.store.overwrite_foreign(&key, token.to_vec());
+}
+
+/// What the tokens in the store are over, as far as this authority made them.
+async fn stamped_by(scene: &Scene, authority: &token::Authority) -> Vec<Hash> {
+    let roots = Roots::from_pem(authority.root_pem.as_bytes()).unwrap();
+    let mut found = Vec::new();
+    for key in scene.tokens() {
+        let bytes = scene.store.get(&spanseal::worm::ObjectKey(key), None, 1 << 16).await.unwrap().unwrap();
+        let over = spanseal::timestamp::claim(&bytes).unwrap().imprint.unwrap();
+        found.extend(verify(&bytes, over, &roots).ok().filter(|stamp| stamp.is_trusted()).map(|_| over));
+    }
+    found
+}
+
+/// Scenario: a token whose certificate ends within 90 days, one that has longer, and what somebody planted beside them: tokens of strangers
+/// over the first one, and sound ones of the very authority over something else, or over the same checkpoint. Guarantee: the first is stamped
+/// itself, once, and nothing else is.
 #[test]
 fn a_token_that_ends_soon_is_renewed() {
     runtime().block_on(async {
         let soon = token::Authority::new(|p| p.not_after = rcgen::date_time_ymd(2027, 4, 1));
+        let sooner = token::Authority::new(|p| p.not_after = rcgen::date_time_ymd(2027, 3, 1));
         let long = Arc::new(token::Authority::honest());
+        let at = "20270115080000Z";
         let scene = Scene::new();
-        scene.commit(1);
-        let over = Hash::of(b"checkpoint of 1\n").0;
-        let ends = soon.token(over, "20270115080000Z");
-        for token in [&ends, &long.token(over, "20270115080000Z")] {
-            let key = spanseal::worm::below(LOG, &spanseal::worm::timestamp_name(0, &Hash::of(token).to_string()));
-            scene.store.overwrite_foreign(&key, token.clone());
+        let over = seal(&scene).await;
+        let ends = soon.token(over, at);
+        for token in [&ends, &long.token(over, at)] {
+            plant(&scene, token);
         }
-        let good = answering(Arc::clone(&long), "20270115080000Z", |_| {});
-        // The first is asked for nothing: it is there for its root.
-        let authorities = || vec![scene.authority(good.url(), &[soon.root_pem.as_str(), &long.root_pem].concat())];
-        let (stamping, figures) = scene.start(authorities()).await;
+        let hash = Hash::of(&ends).0;
+        plant(&scene, &token::Authority::honest().token(hash, at));
+        plant(&scene, &long.token_with(hash, at, |p| p.digest = Some(vec![0; 32])));
+        // Sound and trusted, and it makes nothing last longer.
+        plant(&scene, &sooner.token(hash, at));
+        // Whatever order they are looked at in, some of these come before it.
+        for n in 0..8 {
+            plant(&scene, &soon.token([n; 32], at));
+        }
+        let good = answering(Arc::clone(&long), at, |_| {});
+        // The others are asked for nothing: they are there for their roots.
+        let roots = [soon.root_pem.as_str(), &sooner.root_pem, &long.root_pem].concat();
+        let (stamping, figures) = scene.start(vec![scene.authority(good.url(), &roots)]).await;
         tokio::task::block_in_place(|| eventually("a renewal", || (figures.renewals() == 1).then_some(())));
         stamping.stop().await;
-        assert_eq!(scene.tokens().len(), 3);
-        let mut renewed = 0;
-        for key in scene.tokens() {
-            let bytes = scene.store.get(&spanseal::worm::ObjectKey(key), None, 1 << 16).await.unwrap().unwrap();
-            let roots = Roots::from_pem(long.root_pem.as_bytes()).unwrap();
-            renewed += usize::from(verify(&bytes, Hash::of(&ends), &roots).is_ok_and(|stamp| stamp.is_trusted()));
-        }
-        assert_eq!(renewed, 1);
+        let mut stamped = stamped_by(&scene, &long).await;
+        stamped.sort();
+        let mut expected = vec![Hash(over), Hash(hash)];
+        expected.sort();
+        assert_eq!(stamped, expected);
+    });
+}
+
+/// Scenario: the authority has no newer certificate yet. Guarantee: a token that outlasts nothing is not stored day by day.
+#[test]
+fn what_outlasts_nothing_is_no_renewal() {
+    runtime().block_on(async {
+        let soon = Arc::new(token::Authority::new(|p| p.not_after = rcgen::date_time_ymd(2027, 4, 1)));
+        let scene = Scene::new();
+        let over = seal(&scene).await;
+        plant(&scene, &soon.token(over, "20270115080000Z"));
+        let server = answering(Arc::clone(&soon), "20270115080000Z", |_| {});
+        let (stamping, figures) = scene.start(vec![scene.authority(server.url(), &soon.root_pem)]).await;
+        tokio::task::block_in_place(|| eventually("an attempt", || (count(&figures, "1", "too_short") >= 1).then_some(())));
+        stamping.stop().await;
+        assert_eq!((scene.tokens().len(), figures.renewals()), (1, 0));
     });
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use crate::clock::{Clock, SystemClock};
+use crate::commands::output;
 use crate::tlog::note::VerifierKey;
 use crate::verify::{self, Options, Report, Verdict};
 use crate::worm::WormStore;
@@ -20,7 +21,8 @@ async fn report(store: &Arc<dyn WormStore>, log: &str, vkey: &VerifierKey) -> Re
 pub(super) async fn verified(store: &Arc<dyn WormStore>, log: &str, vkey: &VerifierKey) -> anyhow::Result<String> {
     let report = report(store, log, vkey).await;
     if report.verdict != Verdict::Verified {
-        bail!("the store that the demo just wrote does not verify:\n{}", report.to_text());
+        output::tell_lines(&report.to_text());
+        bail!("the store that the demo just wrote does not verify: see above");
     }
     let covered = report.logs.first().context("nothing was verified")?;
     Ok(format!("verified: {} seals, {} segments, {} records, every byte read", covered.seals, covered.segments, covered.records))
@@ -36,7 +38,10 @@ pub(super) fn checked(bundle: &[u8], vkey: &VerifierKey) -> anyhow::Result<Strin
             proved.leaf_index + 1,
             proved.statement.index
         )),
-        _ => bail!("the proof that the demo just made does not hold:\n{}", report.to_text()),
+        _ => {
+            output::tell_lines(&report.to_text());
+            bail!("the proof that the demo just made does not hold: see above")
+        }
     }
 }
 
@@ -44,7 +49,8 @@ pub(super) fn checked(bundle: &[u8], vkey: &VerifierKey) -> anyhow::Result<Strin
 pub(super) async fn found(copy: &Arc<dyn WormStore>, log: &str, vkey: &VerifierKey) -> anyhow::Result<Vec<String>> {
     let report = report(copy, log, vkey).await;
     if report.verdict != Verdict::Findings {
-        bail!("verification did not find the forgery:\n{}", report.to_text());
+        output::tell_lines(&report.to_text());
+        bail!("verification did not find the forgery: see above");
     }
     Ok(report.findings.iter().map(|found| format!("found: {}: {}", found.object, found.meaning)).collect())
 }

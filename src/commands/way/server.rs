@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 
 use super::CONNECT_WITHIN;
 use crate::api::{self, Act, Challenge, Proofs, Question, Whose};
+use crate::clock::{Clock, SystemClock};
 use crate::http_client::{self, BodyError};
 use crate::query::story::clean;
 use crate::vault::VaultKey;
@@ -46,7 +47,9 @@ impl Server {
         let proofs = |whose| Proofs::new(key, act, whose).context("no proof can be made of the vault key");
         let proved = proofs(whose)?;
         let own = api::nonce().context("the operating system gives no random bytes")?;
-        let first = http.get(&path).header(api::NONCE, hex::encode(own)).header(api::HELLO, proved.of_hello(&own)).timeout(CONNECT_WITHIN);
+        let now = SystemClock.now().ceil_seconds();
+        let first = http.get(&path).header(api::NONCE, hex::encode(own)).header(api::TIME, now.0.to_string());
+        let first = first.header(api::HELLO, proved.of_hello(&own, now)).timeout(CONNECT_WITHIN);
         let first = self.send(first).await?;
         let stranger = || {
             anyhow!(

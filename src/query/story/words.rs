@@ -1,6 +1,7 @@
 //! Small things of plain language: dates, lists, quotes, line breaks.
 
 use crate::clock::{UnixNanos, UnixSeconds};
+pub use crate::plain::shown as clean;
 use crate::query::opening::Erasure;
 use crate::record::canonical::Json;
 
@@ -87,12 +88,6 @@ pub(super) fn quote(text: &str) -> String {
         None => format!("\"{cleaned}\""),
         Some((at, _)) => format!("\"{}...\"", cleaned.get(..at).unwrap_or_default()),
     }
-}
-
-/// Makes the sender's text safe for a terminal: whatever could move the cursor, colour the screen, end the line or turn the direction of
-/// reading around is shown as its number.
-pub fn clean(text: &str) -> String {
-    crate::vault::shown(text)
 }
 
 /// Enough of a hash to recognise it by: `sha256:9f86d081884c7d65...`.

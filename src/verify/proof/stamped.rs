@@ -3,10 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Bundle, ProofError, refused};
+use super::{Outer, ProofError, refused};
 use crate::clock::UnixSeconds;
 use crate::timestamp::{Held, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, names_trusted, verify};
 use crate::tlog::Hash;
+use crate::verify::stamps::is_ahead;
 
 /// What an authority that the auditor trusts says of the checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,13 @@ pub struct Stamped {
     pub held_until: UnixSeconds,
 }
 
+impl Stamped {
+    /// Whether it is dated after now, so that its date says nothing.
+    pub fn is_ahead(&self, now: UnixSeconds) -> bool {
+        is_ahead(self.not_later_than, now)
+    }
+}
+
 /// What came of all tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stamps {
@@ -30,13 +38,13 @@ pub struct Stamps {
     pub uncounted: Vec<String>,
 }
 
-impl Bundle {
+impl Outer<'_> {
     /// Verifies its time stamps. One that names an authority of a trusted root, and is not sound or over something else, refuses the bundle; what
     /// anybody could have put there is told and counts for nothing.
     pub(super) fn stamps(&self, roots: &Roots) -> Result<Stamps, ProofError> {
         let checkpoint = Hash::of(self.checkpoint.as_bytes());
         let mut decoded = Vec::new();
-        for text in &self.timestamps {
+        for text in self.timestamps {
             // Four letters are three bytes.
             let bytes = if text.len() / 4 * 3 > TOKEN_BYTES_MAX + 3 { None } else { STANDARD.decode(text).ok() };
             let bytes = bytes.ok_or_else(|| refused("timestamps: not base64, or longer than any token"))?;

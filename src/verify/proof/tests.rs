@@ -64,7 +64,7 @@ fn bundle(change: impl FnOnce(&mut Statement)) -> Bundle {
         timestamps: vec![],
         rotations: vec![],
         openings: vec![],
-        unknown: vec![],
+        unknown: Unknown::default(),
     }
 }
 
@@ -187,7 +187,7 @@ fn what_is_not_verified_is_said() {
         assert!(report.to_text().contains(&format!("Not verified: {part}")), "{part}: {}", report.to_text());
     }
     let proved = report.result.unwrap();
-    assert_eq!((proved.cosignatures, proved.unknown.len()), (2, 2));
+    assert_eq!((proved.cosignatures, proved.unknown.names.len()), (2, 2));
     bundle.cosignatures = vec!["no line".into()];
     assert_eq!(checked(&bundle).verdict, Verdict::Findings);
 }
@@ -322,4 +322,52 @@ fn content_that_was_only_named_is_said() {
     assert!(text.contains("`input`: kept by the application at s3://content/a; what the record holds was fetched"), "{text}");
     assert!(text.contains("not fetched when it was received, so the record does not say what it was"), "{text}");
     assert!(!text.contains('\u{1b}'), "{text:?}");
+}
+
+/// Scenario: a witness with a wrong clock, or one that lies. Guarantee: `check` says of the times which cannot be, as `verify` does; and the
+/// log's own key is nobody's witness.
+#[test]
+fn a_witness_of_an_impossible_time_is_told() {
+    use crate::tlog::cosignature::Cosigner;
+    let witness = Cosigner::new("w.test/1", &[9; 32]).unwrap();
+    let mut bundle = bundle(|_| {});
+    let text = SignedNote::parse(&bundle.checkpoint).unwrap().text;
+    let mut checked = |cosigner: &Cosigner, at: i64| {
+        bundle.cosignatures = vec![cosigner.cosign(&text, UnixSeconds(at)).unwrap()];
+        let others = Others { witnesses: vec![cosigner.public().clone()], ..Others::default() };
+        check_with(&bundle.to_bytes(), signer().verifier(), &others, NOW)
+    };
+    for (at, doubt) in [
+        (0, Some("before the log says")),
+        (NOW.0 - 301, Some("before the log says")),
+        (NOW.0 - 300, None),
+        (NOW.0 + 300, None),
+        (NOW.0 + 301, Some("dated after now")),
+        (i64::MAX, Some("dated after now")),
+    ] {
+        let report = checked(&witness, at);
+        assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+        let told = report.result.as_ref().unwrap().seen[0].doubt;
+        assert_eq!(told.is_some(), doubt.is_some(), "{at}");
+        for said in ["before the log says", "dated after now"] {
+            assert_eq!(report.to_text().contains(said), doubt == Some(said), "{at}: {}", report.to_text());
+        }
+    }
+    let own = Cosigner::new("w.test/2", &[3; 32]).unwrap();
+    let report = checked(&own, NOW.0);
+    assert!(report.verdict == Verdict::Findings && report.to_text().contains("no witness of its own log"), "{}", report.to_text());
+}
+
+/// Scenario: somebody puts very many members into a bundle, or very long ones. Guarantee: the report names some and counts the rest.
+#[test]
+fn unknown_members_are_counted_and_not_repeated_without_end() {
+    let Json::Object(mut members) = Json::parse(&bundle(|_| {}).to_bytes()).unwrap() else { panic!() };
+    members.extend((0..5000).map(|n| (format!("{n:05}{}", "x".repeat(1000)), Json::string("1"))));
+    let report = check(&Json::Object(members).to_jcs(), signer().verifier(), NOW);
+    let unknown = &report.result.as_ref().unwrap().unknown;
+    assert_eq!((unknown.names.len(), unknown.more, unknown.names[0].len()), (16, 4984, 123));
+    let text = report.to_text();
+    assert!(text.contains("Not verified: 4984 more members of that sort.") && text.len() < 10_000, "{text}");
+    let long = check(format!(r#"{{"format":"spanseal.proof/{}"}}"#, "9".repeat(1_000_000)).as_bytes(), signer().verifier(), NOW);
+    assert!(long.verdict == Verdict::Unchecked && long.to_text().len() < 400 && long.result.unwrap_err().to_string().len() < 300);
 }

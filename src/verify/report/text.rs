@@ -1,18 +1,18 @@
 //! The report as text: short, calm, one line a finding, and what was not covered.
 
-use std::fmt::Write;
-
 use super::{Cosigned, Evidence, Item, KeyTrust, LockCheck, LogReport, Report, Verdict};
+use crate::plain::Page;
 
 impl Report {
     /// For a reader: verdict, what was covered and what was not, then a line a finding.
     pub fn to_text(&self) -> String {
-        let mut out = String::new();
+        let mut out = Page::default();
+        // A page takes every line.
         let _ = self.write_text(&mut out);
-        out
+        out.into_text()
     }
 
-    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+    fn write_text(&self, out: &mut Page) -> std::fmt::Result {
         let nothing = self.verdict == Verdict::Unchecked && self.logs.iter().all(|log| log.seals == 0);
         writeln!(
             out,
@@ -87,54 +87,40 @@ impl Report {
         writeln!(out, "Not covered: whether what senders reported is true, what was never sent, and {alike}.")
     }
 
-    fn write_items(&self, out: &mut String, title: &str, items: &[Item]) -> std::fmt::Result {
+    fn write_items(&self, out: &mut Page, title: &str, items: &[Item]) -> std::fmt::Result {
         if items.is_empty() {
             return Ok(());
         }
         writeln!(out, "{title} ({}):", items.len())?;
         for item in items {
-            write!(out, "  {}", item.kind.as_str())?;
-            if self.logs.len() > 1 && !item.log.is_empty() {
-                write!(out, " {}", item.log)?;
-            }
-            if !item.object.is_empty() {
-                write!(out, " {}", item.object)?;
-            }
-            if let Some(seal) = item.seal {
-                write!(out, " (seal {seal})")?;
-            }
-            write!(out, ": {}", item.meaning)?;
-            if let Some(expected) = &item.expected {
-                write!(out, " Expected: {expected}.")?;
-            }
-            if let Some(found) = &item.found {
-                write!(out, " Found: {found}.")?;
-            }
-            match item.evidence {
-                Some(Evidence::Lost) => writeln!(out, " Evidence: lost.")?,
-                Some(Evidence::Intact) => writeln!(out, " Evidence: intact.")?,
-                None => writeln!(out)?,
-            }
+            let log = if self.logs.len() > 1 && !item.log.is_empty() { format!(" {}", item.log) } else { String::new() };
+            let object = if item.object.is_empty() { String::new() } else { format!(" {}", item.object) };
+            let seal = item.seal.map_or_else(String::new, |seal| format!(" (seal {seal})"));
+            let expected = item.expected.as_ref().map_or_else(String::new, |expected| format!(" Expected: {expected}."));
+            let found = item.found.as_ref().map_or_else(String::new, |found| format!(" Found: {found}."));
+            let evidence = match item.evidence {
+                Some(Evidence::Lost) => " Evidence: lost.",
+                Some(Evidence::Intact) => " Evidence: intact.",
+                None => "",
+            };
+            writeln!(out, "  {}{log}{object}{seal}: {}{expected}{found}{evidence}", item.kind.as_str(), item.meaning)?;
         }
         Ok(())
     }
 }
 
-fn write_cosigned(out: &mut String, cosigned: &Cosigned, log: &LogReport) -> std::fmt::Result {
+fn write_cosigned(out: &mut Page, cosigned: &Cosigned, log: &LogReport) -> std::fmt::Result {
     let of = format!("{} of your {} witness(es)", cosigned.quorum, cosigned.witnesses.len());
-    match cosigned.up_to {
-        None => write!(out, "  seen:  not yet by {of}")?,
-        Some(size) => {
-            write!(out, "  seen:  up to tree size {size} by {of}")?;
-            match log.tree_size.saturating_sub(size) {
-                0 => {}
-                behind => write!(out, ", {behind} newer seal(s) not yet")?,
-            }
-        }
-    }
+    let reached = match cosigned.up_to {
+        None => format!("not yet by {of}"),
+        Some(size) => match log.tree_size.saturating_sub(size) {
+            0 => format!("up to tree size {size} by {of}"),
+            behind => format!("up to tree size {size} by {of}, {behind} newer seal(s) not yet"),
+        },
+    };
     let seen = cosigned.witnesses.iter().map(|seen| match seen.up_to {
         Some(size) => format!("{} {size}", seen.name),
         None => format!("{} nothing", seen.name),
     });
-    writeln!(out, " ({})", seen.collect::<Vec<_>>().join(", "))
+    writeln!(out, "  seen:  {reached} ({})", seen.collect::<Vec<_>>().join(", "))
 }

@@ -24,6 +24,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// How far a witness's clock may be ahead of ours, seconds: a time that has not come yet says nothing.
 const AHEAD_MAX_SECONDS: i64 = 300;
 
+/// How far it may be behind the close of the seal that it covers, seconds: one of the two clocks is wrong then, and what is stored is locked.
+const BEHIND_MAX_SECONDS: i64 = 300;
+
 /// Why a checkpoint was not cosigned. The metric's label is [`Failure::label`].
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -171,7 +174,7 @@ impl Asker {
     }
 
     /// The line of the configured key, verified; those of other keys are ignored.
-    fn own_line(&self, lines: &str, target: &Target, scene: &Scene) -> Result<(SignatureLine, UnixSeconds), Failure> {
+    pub(super) fn own_line(&self, lines: &str, target: &Target, scene: &Scene) -> Result<(SignatureLine, UnixSeconds), Failure> {
         let bad = |why: String| Failure::BadAnswer(why);
         let latest = UnixSeconds(scene.clock.now().ceil_seconds().0.saturating_add(AHEAD_MAX_SECONDS));
         for line in lines.strip_suffix('\n').unwrap_or(lines).split('\n') {
@@ -182,6 +185,12 @@ impl Asker {
             let at = self.key.verify(&target.text, &line).map_err(|e| bad(e.to_string()))?;
             if at > latest {
                 return Err(bad(format!("it is dated {at}, after this machine's clock; one of the two is wrong")));
+            }
+            if at.0.saturating_add(BEHIND_MAX_SECONDS) < target.sealed_at.0 {
+                let sealed_at = target.sealed_at;
+                return Err(bad(format!(
+                    "it is dated {at}, before the seal closed that it covers ({sealed_at}); one of the two clocks is wrong"
+                )));
             }
             return Ok((line, at));
         }

@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixSeconds};
 use crate::retain::Classes;
 use crate::seal::Status;
 use crate::tlog::cosignature::WitnessKey;
@@ -132,12 +132,15 @@ struct Target {
     note: String,
     /// Its text.
     text: String,
+    /// When its newest seal closed.
+    sealed_at: UnixSeconds,
 }
 
 impl Target {
     fn of(status: &Status) -> Option<Self> {
         let UnverifiedCheckpoint { note, checkpoint } = UnverifiedCheckpoint::parse(&status.checkpoint).ok()?;
-        Some(Target { size: checkpoint.size, root: checkpoint.root, note: status.checkpoint.clone(), text: note.text })
+        let (note, text) = (status.checkpoint.clone(), note.text);
+        Some(Target { size: checkpoint.size, root: checkpoint.root, note, text, sealed_at: status.sealed_at })
     }
 }
 

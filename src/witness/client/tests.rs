@@ -67,7 +67,7 @@ impl Log {
         let lock = self.scene.classes.evidence_lock(at, []);
         let bytes = seal.to_bytes().unwrap().into();
         self.scene.store.put(&seal_key(LOG, index), bytes, Condition::CreateOnly, Some(lock)).await.unwrap();
-        let status = Status { tree_size: index + 1, checkpoint: seal.checkpoint, ..Status::default() };
+        let status = Status { tree_size: index + 1, checkpoint: seal.checkpoint, sealed_at: at, ..Status::default() };
         self.targets.push(Target::of(&status).unwrap());
     }
 }
@@ -137,4 +137,29 @@ fn pauses_grow_and_end() {
     let minute = Duration::from_secs(60);
     assert_eq!([0, 1, 2, 5, 6, 1000].map(|n| backoff(minute, n).as_secs()), [60, 120, 240, 1920, 3600, 3600]);
     assert_eq!(backoff(Duration::from_secs(86_400), 9).as_secs(), 86_400);
+}
+
+/// Scenario: a witness whose clock is wrong, or that dates what it says as it likes. Guarantee: what cannot have been said at its time is not
+/// stored.
+#[tokio::test]
+async fn what_is_dated_wrongly_is_not_taken() {
+    let mut log = Log::new();
+    log.seal().await;
+    let key = witness(1).public().clone();
+    let place = Place { key, url: "http://127.0.0.1:1".into(), allow_http: true, ca_file: None };
+    let asker = Asker::open(&place).await.unwrap();
+    let (target, now) = (&log.targets[0], log.scene.clock.now().ceil_seconds().0);
+    let sealed_at = target.sealed_at.0;
+    for (at, good) in [
+        (0, false),
+        (sealed_at - 301, false),
+        (sealed_at - 300, true),
+        (now, true),
+        (now + 300, true),
+        (now + 301, false),
+        (i64::MAX, false),
+    ] {
+        let line = witness(1).cosign(&target.text, UnixSeconds(at)).unwrap();
+        assert_eq!(asker.own_line(&line, target, &log.scene).is_ok(), good, "{at}");
+    }
 }

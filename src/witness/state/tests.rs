@@ -2,7 +2,7 @@ use super::*;
 use crate::clock::{ManualClock, UnixNanos};
 use crate::tlog::LeafHash;
 use crate::tlog::merkle::{consistency_path, leaf_hash, root_of};
-use crate::tlog::note::NoteSigner;
+use crate::tlog::note::{NOTE_BYTES_MAX, NoteSigner, checkpoint_text};
 
 const ORIGIN: &str = "spanseal.test/log";
 const NOW: u64 = 1_800_000_000;
@@ -137,7 +137,7 @@ fn what_was_said_is_remembered() {
     drop(witness);
     let fork = place.files().into_iter().find(|f| f.extension().is_some_and(|e| e == "fork")).unwrap();
     assert_eq!(std::fs::read_to_string(fork).unwrap(), log().checkpoint(TreeSize(7), root_of(&leaves(7, 9))));
-    assert!(matches!(place.try_open(Cosigner::new("witness.test/w1", &[3; 32]).unwrap()), Err(StateError::Foreign { .. })));
+    assert!(matches!(place.try_open(Cosigner::new("witness.test/w1", &[3; 32]).unwrap()), Err(StateError::OtherKey { .. })));
     let note = place.files().into_iter().find(|f| f.extension().is_some_and(|e| e == "note")).unwrap();
     let text = std::fs::read_to_string(&note).unwrap();
     for bad in [String::new(), text.replace("\n7\n", "\n6\n"), text[..text.len() / 2].to_owned()] {
@@ -209,4 +209,115 @@ fn requests_at_once_never_set_the_log_back() {
     assert_eq!(cosigned, (2..=40).collect::<Vec<_>>());
     drop(witness);
     assert_eq!(place.open().logs().collect::<Vec<_>>(), [(ORIGIN, Some(TreeSize(40)))]);
+}
+
+/// Scenario: anybody sends the log's newest checkpoint again, with its own valid line as often as goes in, and the log's operator one with a
+/// very long extension line. Guarantee: what is cosigned can be read at the next start; what could not be is refused, and this log and others
+/// go on.
+#[test]
+fn what_is_cosigned_can_be_read_again() {
+    let place = Place::new();
+    let witness = place.open();
+    let mut first = extends(0, 3);
+    let line = first.checkpoint.split_once("\n\n").unwrap().1.to_owned();
+    while first.checkpoint.len() + line.len() <= NOTE_BYTES_MAX {
+        first.checkpoint.push_str(&line);
+    }
+    assert!(witness.add(&first).is_ok());
+    let tree = leaves(5, 0);
+    let long = |length: usize| {
+        let text = format!("{}{}\n", checkpoint_text(ORIGIN, TreeSize(5), root_of(&tree)), "\u{e9}".repeat(length));
+        let proof = consistency_path(TreeSize(3), &tree).unwrap();
+        Submission { old: TreeSize(3), proof, checkpoint: format!("{text}\n{}", log().signature_line(&text)) }
+    };
+    let most = (1..NOTE_BYTES_MAX / 2).rev().find(|n| long(*n).checkpoint.len() <= NOTE_BYTES_MAX).unwrap();
+    assert!(matches!(witness.add(&long(most)), Err(Refusal::Malformed(why)) if why.contains("could not read it again")));
+    drop(witness);
+    let witness = place.open();
+    assert_eq!(witness.logs().collect::<Vec<_>>(), [(ORIGIN, Some(TreeSize(3)))]);
+    assert!(witness.add(&long(most - 200)).is_ok());
+    drop(witness);
+    let witness = place.open();
+    assert!(witness.add(&extends(5, 9)).is_ok());
+    let note = place.files().into_iter().find(|f| f.extension().is_some_and(|e| e == "note")).unwrap();
+    assert_eq!(std::fs::read_to_string(note).unwrap().matches("\u{2014} ").count(), 2, "the log's line and the witness's");
+}
+
+/// Scenario: the file of one of two logs is not what was written. Guarantee: nothing of that log is cosigned until it is brought back, and the
+/// other one goes on.
+#[test]
+fn one_logs_broken_file_stops_that_log_only() {
+    let place = Place::new();
+    let other = NoteSigner::new("spanseal.test/other", &[5; 32]).unwrap();
+    let open = || {
+        let keys = [log().verifier().clone(), other.verifier().clone()];
+        Witness::open(&place.folder.path().join("state"), cosigner(), &keys, Arc::new(place.clock.clone()))
+    };
+    let of_other = |old: u8, new: u8| {
+        let submission = extends(old, new);
+        Submission { checkpoint: other.checkpoint(TreeSize(new.into()), root_of(&leaves(new, 0))), ..submission }
+    };
+    let witness = open().unwrap();
+    assert!(witness.add(&extends(0, 3)).is_ok() && witness.add(&of_other(0, 3)).is_ok());
+    drop(witness);
+    let note = place.folder.path().join("state").join(format!("{}.note", Hash::of(ORIGIN.as_bytes())));
+    let text = std::fs::read(&note).unwrap();
+    for bad in [Vec::new(), vec![0xff; 9], text.repeat(1000)] {
+        std::fs::write(&note, bad).unwrap();
+        let witness = open().unwrap();
+        assert_eq!(witness.forgotten().map(|(origin, _)| origin).collect::<Vec<_>>(), [ORIGIN]);
+        assert_eq!(witness.add(&extends(0, 3)), Err(Refusal::Forgotten));
+        assert_eq!(witness.add(&extends(3, 5)), Err(Refusal::Forgotten));
+        assert!(witness.add(&of_other(3, 3)).is_ok());
+    }
+    std::fs::write(&note, text).unwrap();
+    std::fs::write(note.with_extension("keys"), "").unwrap();
+    assert_eq!(open().unwrap().add(&extends(3, 5)), Err(Refusal::Forgotten));
+    std::fs::write(note.with_extension("keys"), format!("{}\n", log().verifier())).unwrap();
+    assert!(open().unwrap().add(&extends(3, 5)).is_ok());
+}
+
+/// Scenario: a log changes its key; whoever has the old one extends the public tree by an entry of their own. Guarantee: nothing is cosigned
+/// under the old key once the new one has signed, after a restart neither, in whatever order keys are named then, nor where the witness never
+/// saw the old one; the honest log goes on.
+#[test]
+fn a_key_that_was_replaced_counts_no_more() {
+    let old_key = log();
+    let new_key = NoteSigner::new(ORIGIN, &[7; 32]).unwrap();
+    let by = |keys: &[&NoteSigner], old: u8, new: u8| {
+        let mut submission = extends(old, new);
+        let text = checkpoint_text(ORIGIN, TreeSize(new.into()), root_of(&leaves(new, 0)));
+        submission.checkpoint = format!("{text}\n{}", keys.iter().map(|key| key.signature_line(&text)).collect::<String>());
+        submission
+    };
+    let thief = |old: u8| {
+        let mut tree = leaves(old, 0);
+        tree.push(leaf_hash(b"forged"));
+        submission(old, consistency_path(TreeSize(old.into()), &tree).unwrap(), &tree)
+    };
+    for (announced, first) in [(true, 3), (false, 3), (false, 0)] {
+        let place = Place::new();
+        let open = |keys: &[&NoteSigner]| {
+            let keys: Vec<_> = keys.iter().map(|key| key.verifier().clone()).collect();
+            Witness::open(&place.folder.path().join("state"), cosigner(), &keys, Arc::new(place.clock.clone())).unwrap()
+        };
+        let witness = open(&[&old_key, &new_key]);
+        if first > 0 {
+            assert!(witness.add(&by(&[&old_key], 0, first)).is_ok());
+        }
+        let signers: &[&NoteSigner] = if announced { &[&old_key, &new_key] } else { &[&new_key] };
+        assert!(witness.add(&by(signers, first, 5)).is_ok());
+        assert_eq!(witness.add(&thief(5)), Err(Refusal::Retired), "{announced} {first}");
+        assert!(witness.add(&by(&[&new_key], 5, 6)).is_ok());
+        drop(witness);
+        let mut orders: Vec<Vec<&NoteSigner>> = vec![vec![&old_key, &new_key]];
+        if first > 0 {
+            orders.extend([vec![&new_key, &old_key], vec![&old_key]]);
+        }
+        for keys in orders {
+            let witness = open(&keys);
+            assert_eq!(witness.add(&thief(6)), Err(Refusal::Retired), "{announced} {first} {keys:?}");
+        }
+        assert!(open(&[&new_key]).add(&by(&[&new_key], 6, 9)).is_ok());
+    }
 }

@@ -1,0 +1,131 @@
+//! Text of others as it may stand before a reader (pure). Whoever made a bundle, a store, a certificate or an error message may have written
+//! anything, and a terminal obeys control characters: they move the cursor, paint over what stands there, and turn the direction of reading
+//! around, so that a report would say what its maker wants.
+//!
+//! Where a reader looks, every text goes through [`shown`]: reports are [`Page`]s, of which every line does, and what else goes to a terminal
+//! or into a log does at the output ([`crate::commands::output`], [`crate::telemetry`]). JSON for machines keeps every text exactly
+//! ([`shown_json`]).
+
+use std::fmt;
+
+/// Longest line of a report, characters: whoever is told more reads none of it, and a foreign text may have millions.
+const LINE_CHARS_MAX: usize = 16 * 1024;
+
+/// Whether a terminal or an editor would act on it instead of showing it: control characters, and what is invisible but changes how the text
+/// around it reads (Unicode: bidirectional controls, zero width, tags; general category Cf, without the Arabic signs that are seen).
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text with each such character as its number, line breaks too.
+pub fn shown(text: &str) -> String {
+    shown_but(text, |_| false)
+}
+
+/// The same of a text whose lines we made ourselves: line breaks and tabs stay.
+pub fn shown_lines(text: &str) -> String {
+    shown_but(text, |c| matches!(c, '\n' | '\t'))
+}
+
+fn shown_but(text: &str, stays: impl Fn(char) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) && !stays(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// JSON of the same value, in which no such character stands raw.
+pub fn shown_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        // Between values only spaces and line breaks may stand; inside of a text JSON has no raw line break.
+        if acts(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// At most so many characters of a text, and that there are more.
+pub fn brief(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}...", text.get(..at).unwrap_or_default()),
+    }
+}
+
+/// A report of lines. Whatever is written into a line is [`shown`] and stays in it: `writeln!` makes one line of our own, of bounded length,
+/// and nothing that stands in its arguments makes another.
+#[derive(Clone, Debug, Default)]
+pub struct Page(String);
+
+impl Page {
+    /// What `write!` and `writeln!` call. Either makes a line.
+    pub fn write_fmt(&mut self, line: fmt::Arguments<'_>) -> fmt::Result {
+        let line = line.to_string();
+        let line = line.strip_suffix('\n').unwrap_or(&line);
+        self.0.push_str(&shown(&brief(line, LINE_CHARS_MAX)));
+        self.0.push('\n');
+        Ok(())
+    }
+
+    /// All lines.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BAD: &str = "a\u{1b}[2J\u{9b}31m\r\n\u{7f}\u{202e}b\u{2066}\u{200b}\u{ad}\u{e0041}c";
+
+    fn is_clean(text: &str) -> bool {
+        !text.chars().any(acts)
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_shown_as_its_number() {
+        assert_eq!(shown("a\u{1b}[2J\n\u{202e}b"), "a\\u{1b}[2J\\u{a}\\u{202e}b");
+        assert_eq!(shown("\u{fc}\u{1f600} \u{915}\u{94d}\u{937}"), "\u{fc}\u{1f600} \u{915}\u{94d}\u{937}");
+        assert!(is_clean(&shown(BAD)) && shown(&shown(BAD)) == shown(BAD));
+        assert_eq!(shown_lines("a\n\tb\r\u{1b}"), "a\n\tb\\u{d}\\u{1b}");
+    }
+
+    #[test]
+    fn json_says_the_same_and_acts_on_nobody() {
+        let value = serde_json::json!({ BAD: [BAD, 1] });
+        for text in [value.to_string(), format!("{value:#}")] {
+            let json = shown_json(&text);
+            assert!(is_clean(&json.replace('\n', "")), "{json:?}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_its_line() {
+        let mut page = Page::default();
+        writeln!(page, "one {BAD}").unwrap();
+        writeln!(page, "two {}", "x\n").unwrap();
+        write!(page, "three {}", "y\n").unwrap();
+        writeln!(page, "{}", "z".repeat(LINE_CHARS_MAX + 1)).unwrap();
+        let text = page.into_text();
+        let lines: Vec<&str> = text.split_terminator('\n').collect();
+        assert!(lines.iter().all(|line| is_clean(line)) && lines.len() == 4, "{text:?}");
+        assert_eq!((lines[1], lines[2], lines[3].len()), ("two x\\u{a}", "three y", LINE_CHARS_MAX + 3));
+    }
+}
