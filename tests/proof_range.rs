@@ -7,7 +7,6 @@ mod turned;
 
 use serde_json::Value;
 use spanseal::clock::UnixSeconds;
-use spanseal::record::canonical::Json;
 use spanseal::tlog::LeafIndex;
 use spanseal::tlog::cosignature::Cosigner;
 use spanseal::tlog::note::{UnverifiedCheckpoint, VerifierKey};
