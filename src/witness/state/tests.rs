@@ -146,6 +146,28 @@ fn what_was_said_is_remembered() {
     }
 }
 
+/// Scenario: what was cosigned cannot be copied when the log shows its fork, and then it can. Guarantee: the two halves of the proof are kept
+/// together by the next try, and the first whole pair stays.
+#[test]
+fn a_proof_of_a_fork_is_kept_whole() {
+    let place = Place::new();
+    let witness = place.open();
+    assert!(witness.add(&extends(0, 7)).is_ok());
+    let named = |end: &str| place.files().into_iter().find(|f| f.extension().is_some_and(|e| e == end));
+    let note = named("note").unwrap();
+    let cosigned = std::fs::read_to_string(&note).unwrap();
+    let in_the_way = note.with_extension("seen");
+    std::fs::create_dir(&in_the_way).unwrap();
+    assert_eq!(witness.add(&submission(7, vec![], &leaves(7, 9))), Err(Refusal::Forked(TreeSize(7))));
+    assert_eq!(named("fork"), None, "half a proof");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    for salt in [8, 9] {
+        assert_eq!(witness.add(&submission(7, vec![], &leaves(7, salt))), Err(Refusal::Forked(TreeSize(7))));
+    }
+    let [fork, seen] = ["fork", "seen"].map(|end| std::fs::read_to_string(named(end).unwrap()).unwrap());
+    assert_eq!((fork, seen), (log().checkpoint(TreeSize(7), root_of(&leaves(7, 8))), cosigned));
+}
+
 /// A folder that cannot be written to: nothing is said, and nothing is remembered of it.
 #[test]
 fn what_cannot_be_kept_is_not_said() {
