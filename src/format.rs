@@ -33,9 +33,9 @@
 //! | `log.json` | section 4 | 65536 | evidence |
 //! | `seals/<index, 20 digits>.json` | section 5 | 262144 | evidence |
 //! | `segments/<class>/<YYYY>/<MM>/<DD>/<index, 20 digits>-<16 hex>.jsonl.zst` | section 7 | 67108864 | that of its class |
-//! | `checkpoint` | newest published checkpoint, section 3 | 65536 | none |
+//! | `checkpoint` | newest published checkpoint, section 3 | 262144 | none |
 //! | `tile/...`, `tile/entries/...` | section 8 | | full ones: evidence |
-//! | `cosignatures/<index, 20 digits>/<16 hex>.note` | section 9 | 65536 | evidence |
+//! | `cosignatures/<index, 20 digits>/<16 hex>.note` | section 9 | 262144 | evidence |
 //! | `timestamps/<index, 20 digits>/<16 hex>.tsr` | section 9 | 65536 | evidence |
 //!
 //! `<16 hex>` are the first 16 digits of the SHA-256 of the object's bytes. Indices are at most 2^64-1. A key that has none of these
@@ -61,7 +61,7 @@
 //! control character. The key is a point of the curve, and not one of small order. Signatures are Ed25519 (RFC 8032), refused where the
 //! signature's point is of small order or its scalar not reduced.
 //!
-//! **A signed note** (C2SP signed-note) is at most 65536 bytes of UTF-8 with no control character but the newline. The last empty line
+//! **A signed note** (C2SP signed-note) is at most 262144 bytes of UTF-8 with no control character but the newline. The last empty line
 //! divides it: before it the text, with its newline, which is what is signed; behind it at least one line, each ended by a newline: EM
 //! DASH (U+2014, bytes `E2 80 94`), a space, the key's name, a space, base64 of (4 bytes of key id || signature, not empty). A key
 //! *signed the note* if at least one line has its name and id, and each such line verifies. Lines of other keys are left aside.

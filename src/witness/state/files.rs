@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Latest, StateError};
 use crate::clock::UnixSeconds;
 use crate::tlog::cosignature::Cosigner;
-use crate::tlog::note::{NOTE_BYTES_MAX, SignedNote, UnverifiedCheckpoint, VerifierKey};
+use crate::tlog::note::{SUBMITTED_BYTES_MAX, SignedNote, UnverifiedCheckpoint, VerifierKey};
 
 /// Reads what was cosigned last. Only what this very key cosigned is believed.
 pub(super) fn read_note(path: &Path, origin: &str, cosigner: &Cosigner) -> Result<Option<(Latest, SignedNote)>, StateError> {
@@ -62,14 +62,14 @@ fn keys_file(note: &Path) -> PathBuf {
 
 fn read(path: &Path) -> Result<Option<String>, StateError> {
     let mut bytes = Vec::new();
-    let limit = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+    let limit = u64::try_from(SUBMITTED_BYTES_MAX).unwrap_or(u64::MAX);
     match File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes)) {
         Ok(_) => {}
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StateError::Io { path: path.to_owned(), what: "read", source }),
     }
     let foreign = |why: &str| StateError::Foreign { path: path.to_owned(), why: why.to_owned() };
-    if bytes.len() > NOTE_BYTES_MAX {
+    if bytes.len() > SUBMITTED_BYTES_MAX {
         return Err(foreign("longer than any note"));
     }
     String::from_utf8(bytes).map(Some).map_err(|_| foreign("not UTF-8"))

@@ -2,7 +2,7 @@ use super::*;
 use crate::clock::{ManualClock, UnixNanos};
 use crate::tlog::LeafHash;
 use crate::tlog::merkle::{consistency_path, leaf_hash, root_of};
-use crate::tlog::note::{NOTE_BYTES_MAX, NoteSigner, checkpoint_text};
+use crate::tlog::note::{NoteSigner, SUBMITTED_BYTES_MAX, checkpoint_text};
 
 const ORIGIN: &str = "spanseal.test/log";
 const NOW: u64 = 1_800_000_000;
@@ -242,7 +242,7 @@ fn what_is_cosigned_can_be_read_again() {
     let witness = place.open();
     let mut first = extends(0, 3);
     let line = first.checkpoint.split_once("\n\n").unwrap().1.to_owned();
-    while first.checkpoint.len() + line.len() <= NOTE_BYTES_MAX {
+    while first.checkpoint.len() + line.len() <= SUBMITTED_BYTES_MAX {
         first.checkpoint.push_str(&line);
     }
     assert!(witness.add(&first).is_ok());
@@ -252,7 +252,11 @@ fn what_is_cosigned_can_be_read_again() {
         let proof = consistency_path(TreeSize(3), &tree).unwrap();
         Submission { old: TreeSize(3), proof, checkpoint: format!("{text}\n{}", log().signature_line(&text)) }
     };
-    let most = (1..NOTE_BYTES_MAX / 2).rev().find(|n| long(*n).checkpoint.len() <= NOTE_BYTES_MAX).unwrap();
+    let mut longer = extends(3, 5);
+    longer.checkpoint.push_str(&longer.checkpoint.rsplit_once("\n\n").unwrap().1.repeat(SUBMITTED_BYTES_MAX / 100));
+    assert!(longer.checkpoint.len() > SUBMITTED_BYTES_MAX);
+    assert!(matches!(witness.add(&longer), Err(Refusal::Malformed(why)) if why.contains("at most")));
+    let most = (1..SUBMITTED_BYTES_MAX / 2).rev().find(|n| long(*n).checkpoint.len() <= SUBMITTED_BYTES_MAX).unwrap();
     assert!(matches!(witness.add(&long(most)), Err(Refusal::Malformed(why)) if why.contains("could not read it again")));
     drop(witness);
     let witness = place.open();
