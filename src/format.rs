@@ -195,7 +195,9 @@
 //! section 3 but with type byte `04` in the place of `01`, in the key and in the id. In the line the key id is followed by the time in
 //! seconds since 1970, 8 bytes, big-endian, and by the 64 bytes of an Ed25519 signature over `cosignature/v1\n`, `time <seconds in
 //! decimal>\n` and the checkpoint's text, one after the other. `cosignatures/<index>/...note` holds the text of the checkpoint of size
-//! `index` + 1, an empty line, and such lines; the lines of the log's own key may stand there too.
+//! `index` + 1, an empty line, and such lines; the lines of the log's own key may stand there too. The object `checkpoint` carries none; a
+//! writer hands them out, below the log's own line of the newest checkpoint that enough witnesses cosigned, as `cosigned/checkpoint` of its
+//! API only, with the same tiles at `cosigned/tile/...`.
 //!
 //! **A time stamp** is a DER token of RFC 3161. Its message imprint is SHA-256 (OID 2.16.840.1.101.3.4.2.1) of the exact `checkpoint`
 //! string of the seal whose index its folder names, or, as a renewal, of the bytes of another `.tsr` in that folder. It is the

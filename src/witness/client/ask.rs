@@ -139,6 +139,7 @@ impl Asker {
                 Answer::Lines(lines) => {
                     let (line, at) = self.own_line(&lines, target, scene)?;
                     scene.keep(target, &line).await.map_err(Failure::NotKept)?;
+                    scene.figures.noted(&self.key, target.size, &target.note, &line);
                     *believed = target.size;
                     return Ok(at);
                 }
