@@ -51,6 +51,7 @@ mod terminal;
 mod tamper_matrix;
 mod verify_bounds;
 mod timestamps;
+mod unread;
 mod vault_bucket;
 mod vault_damage;
 mod vault_place;

@@ -1,4 +1,4 @@
-//! `spanseal prove`: a proof of one record, for somebody who has no access to the store. ([`prove_range`] makes those of several.)
+//! `spanseal prove`: a proof of one record, for somebody who has no access to the store. (`prove_range` makes those of several.)
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -56,7 +56,7 @@ def node(left, right): return sha256(b"\x01" + left + right)
 def append(nodes, size, leaf): return append(nodes[:-1], size >> 1, node(nodes[-1], leaf)) if size & 1 else [*nodes, leaf]
 def fold(nodes): return functools.reduce(lambda right, left: node(left, right), reversed(nodes)) if nodes else sha256(b"")
 def tree(leaves): return fold(functools.reduce(lambda nodes, leaf: append(nodes, *leaf), enumerate(leaves), []))
-def climb(leaves, first, end, path):  # Several leaves of one tree (section 14); of one leaf its inclusion path.
+def climb(leaves, first, end, path):  # Several leaves of one tree (section 14), of one leaf its inclusion path.
     if not leaves or end - first == 1: return leaves[0][1] if leaves else path.pop(0)
     split = first + (1 << (end - first - 1).bit_length() - 1)
     left, right = [leaf for leaf in leaves if leaf[0] < split], [leaf for leaf in leaves if leaf[0] >= split]

@@ -15,9 +15,11 @@ pub(super) fn to_json(report: &CheckReport<RangeProved>) -> String {
 
 fn proved_json(report: &CheckReport<RangeProved>, proved: &RangeProved) -> Value {
     let doubts = proved.doubts.iter().map(|RangeDoubt { seal, doubt }| {
-        let mut json = doubt_json(doubt);
-        json["seal"] = json!(seal);
-        json
+        let mut found = doubt_json(doubt);
+        if let Some(members) = found.as_object_mut() {
+            members.insert("seal".to_owned(), json!(seal));
+        }
+        found
     });
     json!({
         "verdict": report.verdict,

@@ -110,9 +110,12 @@ mod tests {
         size <= 20 || [31, 32, 33, 63, 64].contains(&size)
     }
 
+    /// First leaf below a node, and the one behind its last.
+    type Span = (u64, u64);
+
     /// Every node of the tree, each with the leaves below it and those below its parent, children before their parent and those first that
     /// hold a shown leaf.
-    fn nodes(first: u64, end: u64, parent: (u64, u64), shown: &BTreeSet<u64>, all: &mut Vec<((u64, u64), (u64, u64))>) {
+    fn nodes(first: u64, end: u64, parent: (u64, u64), shown: &BTreeSet<u64>, all: &mut Vec<(Span, Span)>) {
         if end - first > 1 {
             let k = 1 << (end - first - 1).ilog2();
             let mut children = [(first, first + k), (first + k, end)];

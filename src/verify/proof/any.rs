@@ -23,9 +23,9 @@ pub enum Proof {
 #[derive(Clone, Debug)]
 pub enum Checked {
     /// Of one record, or of what is no proof.
-    Record(CheckReport),
+    Record(Box<CheckReport>),
     /// Of several.
-    Range(CheckReport<RangeProved>),
+    Range(Box<CheckReport<RangeProved>>),
 }
 
 impl Proof {
@@ -70,9 +70,9 @@ impl Checked {
     /// Checks what was parsed against the auditor's key, and what others say of its checkpoint whom the auditor trusts.
     pub fn of(proof: Result<&Proof, ProofError>, vkey: &VerifierKey, others: &Others, now: UnixSeconds) -> Self {
         match proof {
-            Ok(Proof::Range(bundle)) => Checked::Range(CheckReport::of(bundle.check_with(vkey, others, now))),
-            Ok(Proof::Record(bundle)) => Checked::Record(CheckReport::of(bundle.check_with(vkey, others, now))),
-            Err(error) => Checked::Record(CheckReport::of(Err::<Proved, _>(error))),
+            Ok(Proof::Range(bundle)) => Checked::Range(Box::new(CheckReport::of(bundle.check_with(vkey, others, now)))),
+            Ok(Proof::Record(bundle)) => Checked::Record(Box::new(CheckReport::of(bundle.check_with(vkey, others, now)))),
+            Err(error) => Checked::Record(Box::new(CheckReport::of(Err::<Proved, _>(error)))),
         }
     }
 }

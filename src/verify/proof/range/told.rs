@@ -56,10 +56,14 @@ impl Told for RangeProved {
             }
             Some(between) => self.write_between(out, between)?,
         }
-        let (first, last) = self.seals;
-        let seals = if first == last { format!("{first}") } else { format!("{first} to {last}") };
-        let of = counted(usize::try_from(self.seal_count).unwrap_or(usize::MAX), "seal");
-        writeln!(out, "  sealed     {} to {}, in {of} ({seals}) of {}", self.sealed.0, self.sealed.1, self.log)?;
+        let ((first, last), (from, to)) = (self.seals, self.sealed);
+        let seals = match (last - first, &self.between) {
+            (0, _) => format!("in seal {first}"),
+            (_, Some(_)) => format!("in the seals {first} to {last}, of which none is left out,"),
+            (_, None) => format!("in {} of the seals {first} to {last}", self.seal_count),
+        };
+        let times = if from == to { from.to_string() } else { format!("{from} to {to}") };
+        writeln!(out, "  sealed     {times} {seals} of {}", self.log)?;
         if let Some(between) = &self.between {
             between.write_seals(out)?;
         }
@@ -86,6 +90,10 @@ impl Told for RangeProved {
             None => {
                 "that there is no other record of the same matter (that needs all records of a range, `prove A --through B --all`); that what \
                  the senders reported is true"
+            }
+            Some(between) if between.withheld() > 0 => {
+                "how many records are withheld, but by the word that the log signed; what they say; what never reached the receiver, or was \
+                 refused or set aside by it (the counts above are its own word); that what the senders reported is true"
             }
             Some(_) => {
                 "what never reached the receiver, or was refused or set aside by it (the counts above are its own word); that what the senders \
@@ -131,7 +139,9 @@ impl Between {
 
     fn write_seals(&self, out: &mut Page) -> std::fmt::Result {
         let Counts { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes } = self.counts;
-        writeln!(out, "             none of the seals between is left out; {} of them hold no record", self.heartbeats)?;
+        if self.heartbeats > 0 {
+            writeln!(out, "  heartbeats {} of these seals hold no record", self.heartbeats)?;
+        }
         writeln!(
             out,
             "  received   {spans} spans, {logs} logs, by the count of these seals; {promoted} records promoted, {duplicates} sealed before, \
