@@ -48,10 +48,12 @@ pub(super) async fn run(args: &PlanArgs, config: &Config) -> anyhow::Result<Exit
     progress.finish_and_clear();
     problems.iter().for_each(read::tell);
     let now = SystemClock.now().ceil_seconds();
-    output::answer(&match args.format {
-        TableOrJson::Table => plan.text(&retention.classes, &retention.policies, now, read::width().unwrap_or(WIDTH)),
-        TableOrJson::Json => format!("{}\n", plan.json(&retention.classes, &retention.policies, now).to_jcs_string()),
-    })?;
+    match args.format {
+        TableOrJson::Table => output::answer(&plan.text(&retention.classes, &retention.policies, now, read::width().unwrap_or(WIDTH)))?,
+        TableOrJson::Json => {
+            output::answer_json(&format!("{}\n", plan.json(&retention.classes, &retention.policies, now).to_jcs_string()))?
+        }
+    }
     if !problems.is_empty() {
         return Ok(ExitCode::from(2));
     }

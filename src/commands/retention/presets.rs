@@ -23,10 +23,10 @@ const NOT_LAWYERS: &str = "A preset sets how long records are kept and how stron
 
 pub(super) fn run(args: &PresetsArgs) -> anyhow::Result<ExitCode> {
     let Some(id) = &args.id else {
-        output::answer(&match args.format {
-            TableOrJson::Table => table(read::width()),
-            TableOrJson::Json => format!("{}\n", Json::Array(PRESETS.iter().map(json).collect()).to_jcs_string()),
-        })?;
+        match args.format {
+            TableOrJson::Table => output::answer(&table(read::width()))?,
+            TableOrJson::Json => output::answer_json(&format!("{}\n", Json::Array(PRESETS.iter().map(json).collect()).to_jcs_string()))?,
+        }
         return Ok(ExitCode::SUCCESS);
     };
     let Some(preset) = Preset::find(id) else {
@@ -34,10 +34,10 @@ pub(super) fn run(args: &PresetsArgs) -> anyhow::Result<ExitCode> {
         output::tell(&format!("no preset is called `{id}`; the nearest is `{near}`"));
         return Ok(ExitCode::from(1));
     };
-    output::answer(&match args.format {
-        TableOrJson::Table => explained(preset, read::width().unwrap_or(WIDTH).max(WIDTH_MIN)),
-        TableOrJson::Json => format!("{}\n", json(preset).to_jcs_string()),
-    })?;
+    match args.format {
+        TableOrJson::Table => output::answer(&explained(preset, read::width().unwrap_or(WIDTH).max(WIDTH_MIN)))?,
+        TableOrJson::Json => output::answer_json(&format!("{}\n", json(preset).to_jcs_string()))?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

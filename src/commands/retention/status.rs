@@ -42,10 +42,10 @@ pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Ex
     let report = verify(store.as_ref(), &options).await;
     bar.end();
     let status = Status { report, due };
-    output::answer(&match args.format {
-        TableOrJson::Table => status.text(&args.due.to_string(), read::width().unwrap_or(WIDTH)),
-        TableOrJson::Json => format!("{}\n", status.json().to_jcs_string()),
-    })?;
+    match args.format {
+        TableOrJson::Table => output::answer(&status.text(&args.due.to_string(), read::width().unwrap_or(WIDTH)))?,
+        TableOrJson::Json => output::answer_json(&format!("{}\n", status.json().to_jcs_string()))?,
+    }
     Ok(ExitCode::from(status.report.verdict.exit_code()))
 }
 
