@@ -307,7 +307,7 @@ async fn a_proof_tells_what_its_time_stamps_are_worth() {
     let text = told(&good, &others).to_text();
     for part in [
         "VERIFIED: this record was sealed, signed and published.",
-        "existed    not later than 2027-01-15T08:00:40Z by `CN=forged authority` (root `CN=forged root`)",
+        "existed    not later than 2027-01-15T08:00:40Z (accuracy not stated) by `CN=forged authority` (root `CN=forged root`)",
         "Not counted: a time stamp by `CN=forged authority`, which leads to no root that you brought",
     ] {
         assert!(text.contains(part), "{part}: {text}");
