@@ -33,9 +33,9 @@
 //! | `log.json` | section 4 | 65536 | evidence |
 //! | `seals/<index, 20 digits>.json` | section 5 | 262144 | evidence |
 //! | `segments/<class>/<YYYY>/<MM>/<DD>/<index, 20 digits>-<16 hex>.jsonl.zst` | section 7 | 67108864 | that of its class |
-//! | `checkpoint` | newest published checkpoint, section 3 | 65536 | none |
+//! | `checkpoint` | newest published checkpoint, section 3 | 262144 | none |
 //! | `tile/...`, `tile/entries/...` | section 8 | | full ones: evidence |
-//! | `cosignatures/<index, 20 digits>/<16 hex>.note` | section 9 | 65536 | evidence |
+//! | `cosignatures/<index, 20 digits>/<16 hex>.note` | section 9 | 262144 | evidence |
 //! | `timestamps/<index, 20 digits>/<16 hex>.tsr` | section 9 | 65536 | evidence |
 //!
 //! `<16 hex>` are the first 16 digits of the SHA-256 of the object's bytes. Indices are at most 2^64-1. A key that has none of these
@@ -61,7 +61,7 @@
 //! control character. The key is a point of the curve, and not one of small order. Signatures are Ed25519 (RFC 8032), refused where the
 //! signature's point is of small order or its scalar not reduced.
 //!
-//! **A signed note** (C2SP signed-note) is at most 65536 bytes of UTF-8 with no control character but the newline. The last empty line
+//! **A signed note** (C2SP signed-note) is at most 262144 bytes of UTF-8 with no control character but the newline. The last empty line
 //! divides it: before it the text, with its newline, which is what is signed; behind it at least one line, each ended by a newline: EM
 //! DASH (U+2014, bytes `E2 80 94`), a space, the key's name, a space, base64 of (4 bytes of key id || signature, not empty). A key
 //! *signed the note* if at least one line has its name and id, and each such line verifies. Lines of other keys are left aside.
@@ -195,7 +195,9 @@
 //! section 3 but with type byte `04` in the place of `01`, in the key and in the id. In the line the key id is followed by the time in
 //! seconds since 1970, 8 bytes, big-endian, and by the 64 bytes of an Ed25519 signature over `cosignature/v1\n`, `time <seconds in
 //! decimal>\n` and the checkpoint's text, one after the other. `cosignatures/<index>/...note` holds the text of the checkpoint of size
-//! `index` + 1, an empty line, and such lines; the lines of the log's own key may stand there too.
+//! `index` + 1, an empty line, and such lines; the lines of the log's own key may stand there too. The object `checkpoint` carries none; a
+//! writer hands them out, below the log's own line of the newest checkpoint that enough witnesses cosigned, as `cosigned/checkpoint` of its
+//! API only, with the same tiles at `cosigned/tile/...`.
 //!
 //! **A time stamp** is a DER token of RFC 3161. Its message imprint is SHA-256 (OID 2.16.840.1.101.3.4.2.1) of the exact `checkpoint`
 //! string of the seal whose index its folder names, or, as a renewal, of the bytes of another `.tsr` in that folder. It is the

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use spanseal::tlog::cosignature::WitnessKey;
+use spanseal::tlog::note::VerifierKey;
 
 use crate::support::eventually;
 use crate::support::otlp::{HttpRequest, http};
@@ -175,6 +177,17 @@ fn a_log_is_seen_by_others() {
     );
     assert!(of(0)["at"].as_str().unwrap().starts_with("20") && of(1)["up_to"].as_u64() == Some(reached), "{told:#}");
     assert!(of(1)["last_outcome"] == "unreachable" && of(2)["up_to"].is_null() && of(2)["at"].is_null(), "{told:#}");
+
+    // What both have cosigned is served with their lines, at the size of both.
+    let (served, read) = eventually("a published checkpoint of both witnesses", || {
+        let served = api(&receiver, "/tlog/spanseal/cosigned/checkpoint");
+        spanseal::tlog::note::UnverifiedCheckpoint::parse(&served).ok().map(|read| (served, read))
+    });
+    assert!(read.is_signed_by(&VerifierKey::parse(&vkey).unwrap()), "{served}");
+    assert!(read.checkpoint.size.0 <= reached, "{served}");
+    for key in [&one, &two] {
+        assert!(WitnessKey::parse(key).unwrap().cosigned(&read.note).unwrap().is_some(), "{served}");
+    }
 
     let (code, report) = verify(&site, &vkey, &[&one, &two], 1);
     assert_eq!((code, &report["verdict"]), (Some(0), &json!("verified")), "{report:#}");
@@ -401,7 +414,7 @@ fn a_go_log_is_cosigned_by_our_witness() {
         Finished::of(command).success();
         let note = std::fs::read_to_string(at("log").join("checkpoint")).unwrap();
         let read = spanseal::tlog::note::UnverifiedCheckpoint::parse(&note).unwrap();
-        let key = spanseal::tlog::cosignature::WitnessKey::parse(&one).unwrap();
+        let key = WitnessKey::parse(&one).unwrap();
         assert!(key.cosigned(&read.note).unwrap().is_some() && read.is_signed_by(signer.verifier()), "{note}");
         assert_eq!(witness.size(&note), read.checkpoint.size.0);
     }

@@ -44,6 +44,8 @@ pub fn router(api: Api) -> Router {
         .route(Act::Erase.path(), get(challenge_erase).post(erase))
         .route(Act::Access.path(), get(challenge_access).post(access))
         .route("/tlog/{log}/checkpoint", get(tlog::checkpoint))
+        .route("/tlog/{log}/cosigned/checkpoint", get(tlog::cosigned))
+        .route("/tlog/{log}/cosigned/{*rest}", get(tlog::tile))
         .route("/tlog/{log}/{*rest}", get(tlog::tile))
         .fallback(not_found)
         .with_state(api)
@@ -62,9 +64,11 @@ async fn index(State(api): State<Api>) -> Response {
             "spanseal {}\n\n/healthz                alive\n/readyz                 takes and seals records\n/metrics                Prometheus text\n\
              /status                 how far the log is sealed, published, cosigned and time-stamped (JSON)\n\
              /tlog/{}/checkpoint     newest published checkpoint of the log\n/tlog/{}/tile/          its tiles and entries, for standard tlog clients\n\
+             /tlog/{}/cosigned/      the same log with the newest checkpoint that enough witnesses have cosigned\n\
              /erase                  takes a person out of the vault (POST, for `spanseal erase`)\n\
              /access                 records that somebody reads what the vault keeps (POST, for `show`, `query` and `prove`)\n",
             env!("CARGO_PKG_VERSION"),
+            api.log,
             api.log,
             api.log
         ),

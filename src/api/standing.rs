@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::clock::{Clock, UnixSeconds};
 use crate::seal::{Stats, Status};
 use crate::stamping;
+use crate::tlog::TreeSize;
 use crate::witness::client;
 
 /// What a seal may take beyond two heartbeats before it counts as overdue: a put that is tried again.
@@ -66,6 +67,12 @@ impl Standing {
 
     pub(super) fn outsiders(&self) -> Option<&Outsiders> {
         self.outsiders.get()
+    }
+
+    /// The newest published checkpoint that enough witnesses have cosigned, with their lines.
+    pub(super) fn cosigned(&self) -> Option<String> {
+        let published = self.newest()?.published;
+        self.outsiders()?.witnesses.as_ref()?.newest_note(TreeSize(published))
     }
 
     /// `None` until recovery is finished.

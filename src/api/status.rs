@@ -115,8 +115,9 @@ fn cosigned(outsiders: &Outsiders, tree_size: u64) -> Option<Cosigned<'_>> {
 
 fn timestamped(outsiders: &Outsiders, tree_size: u64) -> Option<Timestamped> {
     let figures = outsiders.stamping.as_ref()?;
-    let up_to = figures.size();
-    let at = figures.at().map(|at| at.to_string());
+    let newest = figures.newest();
+    let up_to = newest.map_or(0, |newest| newest.up_to);
+    let at = newest.map(|newest| newest.at.to_string());
     Some(Timestamped { up_to: known(up_to), seal: up_to.checked_sub(1), at, lag: tree_size.saturating_sub(up_to) })
 }
 
@@ -140,6 +141,7 @@ mod tests {
     use crate::clock::{SystemClock, UnixSeconds};
     use crate::metrics::Metrics;
     use crate::seal::{self, Stats};
+    use crate::stamping::Newest;
     use crate::tlog::TreeSize;
     use crate::tlog::cosignature::Cosigner;
     use crate::witness::client::Figures as Witnesses;
@@ -194,7 +196,9 @@ mod tests {
 
         witnesses.reached(0, TreeSize(9), AT);
         witnesses.reached(1, TreeSize(7), UnixSeconds(AT.0 - 60));
-        stamping.stamped(5, AT);
+        stamping.stamped(Newest { up_to: 5, at: AT });
+        // Of less, whatever its date.
+        stamping.stamped(Newest { up_to: 4, at: UnixSeconds(AT.0 + 60) });
         let told = ask(&standing).await;
         // Read back from what an earlier process stored: this one has asked nobody yet.
         let witness = |name, up_to: u64, at| json!({"name": name, "up_to": up_to, "at": at, "last_outcome": null});

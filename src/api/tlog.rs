@@ -1,41 +1,56 @@
 //! The log as standard tlog clients ask for it (C2SP tlog-tiles): what the writer has published, straight from the store, of any log there.
 //!
 //! Nothing is made up here. The checkpoint is the published one and not the newest committed, because its tiles are stored: a client that
-//! reads it finds them. Tiles of any size that was ever published are served as long as they lie in the store.
+//! reads it finds them. Tiles of any size up to that are served: a partial one that is not stored is the beginning of one that is.
+//!
+//! Below `cosigned/` the same log has the newest checkpoint that enough of its witnesses have cosigned, with their lines: for clients that
+//! demand them. It is older than the other one by what the witnesses take. Only this process's own log has one here, since only of that it is
+//! known whose lines count; it proves nothing more to a client than what the client's own keys verify.
 //!
 //! Source: C2SP tlog-tiles@v1.0.0, "APIs".
 
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 
 use super::routes::{Api, text};
+use crate::tlog::note::UnverifiedCheckpoint;
 use crate::tlog::tile::Resource;
-use crate::worm::{ObjectKey, ReadError, SMALL_BYTES_MAX, below, checkpoint_key, is_name};
+use crate::worm::{NOTE_FILE_BYTES_MAX, ObjectKey, ReadError, below, checkpoint_key, is_name};
 
+/// Type of a checkpoint.
+const NOTE: &str = "text/plain; charset=utf-8";
 /// Of `checkpoint`, which is replaced every few seconds.
 const SHORT: &str = "public, max-age=2";
 /// Of tiles, which never change under their names.
 const LONG: &str = "public, max-age=31536000, immutable";
-
-/// What is served, and how.
-struct Asset {
-    key: ObjectKey,
-    bytes_max: u64,
-    kind: &'static str,
-    cache: &'static str,
-}
 
 /// `/tlog/<log>/checkpoint`
 pub(super) async fn checkpoint(State(api): State<Api>, Path(log): Path<String>) -> Response {
     if !is_name(&log) {
         return no_log();
     }
-    let asset = Asset { key: checkpoint_key(&log), bytes_max: SMALL_BYTES_MAX, kind: "text/plain; charset=utf-8", cache: SHORT };
-    serve(&api, asset, "the store has no published checkpoint of a log of that name\n").await
+    let key = checkpoint_key(&log);
+    match api.store.get(&key, None, NOTE_FILE_BYTES_MAX).await {
+        Ok(Some(note)) => served(NOTE, SHORT, note),
+        Ok(None) => text(StatusCode::NOT_FOUND, "the store has no published checkpoint of a log of that name\n"),
+        Err(error) => failed(&key, &error),
+    }
 }
 
-/// `/tlog/<log>/tile/...`
+/// `/tlog/<log>/cosigned/checkpoint`
+pub(super) async fn cosigned(State(api): State<Api>, Path(log): Path<String>) -> Response {
+    if !is_name(&log) {
+        return no_log();
+    }
+    match api.standing.cosigned().filter(|_| log == api.log) {
+        Some(note) => served(NOTE, SHORT, note),
+        None => text(StatusCode::NOT_FOUND, "no published checkpoint of that log is known here that enough witnesses have cosigned\n"),
+    }
+}
+
+/// `/tlog/<log>/tile/...`, and the same below `cosigned/`
 pub(super) async fn tile(State(api): State<Api>, Path((log, rest)): Path<(String, String)>) -> Response {
     if !is_name(&log) {
         return no_log();
@@ -48,35 +63,48 @@ pub(super) async fn tile(State(api): State<Api>, Path((log, rest)): Path<(String
         );
     };
     let key = below(&log, &resource.path());
-    let asset = Asset { key, bytes_max: resource.bytes_max(), kind: "application/octet-stream", cache: LONG };
-    serve(&api, asset, "no such tile is stored\n").await
+    let stored = match api.store.get(&key, None, resource.bytes_max()).await {
+        Ok(None) => beginning(&api, &log, resource).await,
+        stored => stored,
+    };
+    match stored {
+        Ok(Some(bytes)) => served("application/octet-stream", LONG, bytes),
+        Ok(None) => text(StatusCode::NOT_FOUND, "no such tile is stored\n"),
+        Err(error) => failed(&key, &error),
+    }
+}
+
+/// A partial tile out of the wider one of the published checkpoint, which only says where to look.
+async fn beginning(api: &Api, log: &str, resource: Resource) -> Result<Option<Bytes>, ReadError> {
+    let Some(note) = api.store.get(&checkpoint_key(log), None, NOTE_FILE_BYTES_MAX).await? else { return Ok(None) };
+    let read = std::str::from_utf8(&note).ok().and_then(|note| UnverifiedCheckpoint::parse(note).ok());
+    let wider = read.and_then(|read| resource.widened(read.checkpoint.size)).filter(|wider| *wider != resource);
+    let Some(wider) = wider else { return Ok(None) };
+    let bytes = api.store.get(&below(log, &wider.path()), None, wider.bytes_max()).await?;
+    Ok(bytes.and_then(|bytes| resource.within(&bytes).map(|length| bytes.slice(..length))))
 }
 
 fn no_log() -> Response {
     text(StatusCode::NOT_FOUND, "no such log: a log's name is 1 to 63 of a-z, 0-9 and `-`\n")
 }
 
-async fn serve(api: &Api, asset: Asset, absent: &'static str) -> Response {
-    match api.store.get(&asset.key, None, asset.bytes_max).await {
-        Ok(Some(bytes)) => {
-            let headers = [
-                (header::CONTENT_TYPE, asset.kind),
-                (header::CACHE_CONTROL, asset.cache),
-                // Entries hold what others sent: no browser is to take them for anything else.
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            ];
-            (headers, bytes).into_response()
-        }
-        Ok(None) => text(StatusCode::NOT_FOUND, absent),
-        Err(ReadError::TooLarge { .. }) => {
-            tracing::warn!(key = %asset.key, "api.tlog.too_large");
-            text(StatusCode::INTERNAL_SERVER_ERROR, "what lies there is longer than it can be; run `spanseal verify`\n")
-        }
-        Err(error) => {
-            tracing::warn!(%error, "api.tlog.unavailable");
-            text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer; try again\n")
-        }
+fn served(kind: &'static str, cache: &'static str, body: impl IntoResponse) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, cache),
+        // Entries hold what others sent: no browser is to take them for anything else.
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, body).into_response()
+}
+
+fn failed(key: &ObjectKey, error: &ReadError) -> Response {
+    if let ReadError::TooLarge { .. } = error {
+        tracing::warn!(%key, "api.tlog.too_large");
+        return text(StatusCode::INTERNAL_SERVER_ERROR, "what lies there is longer than it can be; run `spanseal verify`\n");
     }
+    tracing::warn!(%error, "api.tlog.unavailable");
+    text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer; try again\n")
 }
 
 #[cfg(test)]
@@ -160,5 +188,32 @@ mod tests {
         }
         let (status, _, cache, _) = ask("/tlog/own/tile/1/000.p/1").await;
         assert_eq!((status, cache.as_str()), (500, "no-store"), "33 bytes are no node");
+
+        // A partial tile of an earlier size is the beginning of the one of the published size; a later one is not there.
+        let signer = crate::tlog::note::NoteSigner::new("example.com/cut", &[1; 32]).unwrap();
+        let root = crate::tlog::merkle::empty_root();
+        let (mut hashes, mut bundle) = (vec![1; 96], Vec::new());
+        hashes[64..].fill(2);
+        for entry in ["a", "", "ccc"] {
+            assert!(crate::tlog::tile::add_entry(&mut bundle, entry.as_bytes()));
+        }
+        put("cut/checkpoint", signer.checkpoint(crate::tlog::TreeSize(259), root).into_bytes()).await;
+        put("cut/tile/0/000", vec![7; 8192]).await;
+        put("cut/tile/0/001.p/3", hashes.clone()).await;
+        put("cut/tile/entries/001.p/3", bundle.clone()).await;
+        for (path, expected) in [
+            ("/tlog/cut/tile/0/001.p/2", &hashes[..64]),
+            ("/tlog/cut/cosigned/tile/0/001.p/2", &hashes[..64]),
+            ("/tlog/cut/cosigned/tile/0/001.p/3", &hashes),
+            ("/tlog/cut/tile/0/000.p/255", &[7; 8160]),
+            ("/tlog/cut/cosigned/tile/entries/001.p/2", &bundle[..5]),
+        ] {
+            let (status, _, cache, body) = ask(path).await;
+            assert_eq!((status, cache.as_str(), body.as_ref()), (200, LONG, expected), "{path}");
+        }
+        for path in ["/tlog/cut/tile/0/001.p/4", "/tlog/cut/tile/0/001", "/tlog/cut/tile/entries/000.p/9", "/tlog/cut/cosigned/checkpoint"]
+        {
+            assert_eq!(ask(path).await.0, 404, "{path}");
+        }
     }
 }

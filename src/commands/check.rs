@@ -88,6 +88,7 @@ fn referred_json(named: &Referred) -> serde_json::Value {
 fn stamped_json(stamped: &Stamped, now: UnixSeconds) -> serde_json::Value {
     serde_json::json!({
         "not_later_than": stamped.not_later_than.to_string(),
+        "accuracy": stamped.accuracy.to_string(),
         "authority": stamped.authority,
         "root": stamped.root,
         "held_until": stamped.held_until.to_string(),

@@ -20,10 +20,11 @@ pub struct StampingFigures {
 
 impl Source for StampingFigures {
     fn gather(&self, out: &mut Gather) {
-        out.count(&table::STAMPED_LAG, &[], self.stats.tree_size.value().saturating_sub(self.figures.size()));
+        let newest = self.figures.newest();
+        out.count(&table::STAMPED_LAG, &[], self.stats.tree_size.value().saturating_sub(newest.map_or(0, |newest| newest.up_to)));
         // None yet: no age, rather than one of fifty years.
-        if let Some(at) = self.figures.at() {
-            let age = self.clock.now().ceil_seconds().0.saturating_sub(at.0);
+        if let Some(newest) = newest {
+            let age = self.clock.now().ceil_seconds().0.saturating_sub(newest.at.0);
             out.count(&table::STAMPED_AGE, &[], u64::try_from(age).unwrap_or(0));
         }
         for (authority, outcome, times) in self.figures.outcomes() {

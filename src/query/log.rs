@@ -14,8 +14,8 @@ use crate::tlog::note::{Checkpoint, SignedNote, UnverifiedCheckpoint, VerifierKe
 use crate::tlog::seal_file::{LogFile, SealFile};
 use crate::tlog::truth::{Judgement, judge};
 use crate::worm::{
-    ObjectKey, ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, VERSIONS_READ_MAX, Version, WormStore, checkpoint_key, is_name, log_key,
-    parse_seal_name, read_versions, seal_key, unread,
+    NOTE_FILE_BYTES_MAX, ObjectKey, ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, VERSIONS_READ_MAX, Version, WormStore, checkpoint_key,
+    is_name, log_key, parse_seal_name, read_versions, seal_key, unread,
 };
 
 /// Seals are fetched this many at a time: each is a round trip to the store.
@@ -277,7 +277,7 @@ impl LogReader {
     }
 
     async fn checkpoint_bytes(&self) -> Result<Option<Bytes>, ReadError> {
-        match self.store.get(&checkpoint_key(&self.name), None, SMALL_BYTES_MAX).await {
+        match self.store.get(&checkpoint_key(&self.name), None, NOTE_FILE_BYTES_MAX).await {
             Err(ReadError::TooLarge { .. }) => Ok(None),
             other => other,
         }

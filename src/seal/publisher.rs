@@ -23,7 +23,7 @@ use super::tiles::{Progress, Recent, TileError, Tiler, short_lock};
 use crate::clock::Clock;
 use crate::tlog::note::{Checkpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
-use crate::worm::{Condition, ReadError, SMALL_BYTES_MAX, WormStore, checkpoint_key};
+use crate::worm::{Condition, NOTE_FILE_BYTES_MAX, ReadError, WormStore, checkpoint_key};
 
 /// Seals that may be read back before the log is open: a start with tiles to make up goes on with that in the background.
 const READS_AT_START_MAX: u64 = 64;
@@ -118,7 +118,7 @@ impl Publisher {
     /// Size of the checkpoint that an earlier process has published, for the figure of what is not covered yet.
     async fn published_before(&self) -> Result<u64, ReadError> {
         let key = checkpoint_key(&self.log);
-        let note = match retried(|| self.store.get(&key, None, SMALL_BYTES_MAX)).await {
+        let note = match retried(|| self.store.get(&key, None, NOTE_FILE_BYTES_MAX)).await {
             Err(ReadError::TooLarge { .. }) => None,
             note => note?,
         };

@@ -124,6 +124,8 @@ pub struct SealerTask {
     pub found: Option<UnixSeconds>,
     /// The key that signs.
     pub vkey: VerifierKey,
+    /// All keys that signed seals of the log, or sign them.
+    pub keys: Vec<VerifierKey>,
     /// Whether that is the one of `next_key`.
     pub turn: KeyTurn,
 }
@@ -243,13 +245,14 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         heartbeat: options.heartbeat,
         stats: Arc::clone(&stats),
     };
+    let keys: Vec<VerifierKey> = sealer.lineage.keys().cloned().collect();
     let publisher = Publisher {
         tiler: Tiler::new(parts, Arc::clone(&recent)),
         recent,
         store: Arc::clone(&sealer.store),
         log: sealer.log.clone(),
         key: Arc::clone(&sealer.key),
-        keys: sealer.lineage.keys().cloned().collect(),
+        keys: keys.clone(),
         clock: Arc::clone(&sealer.clock),
         interval: options.publish_interval,
         locked: checkpoint_lock,
@@ -260,7 +263,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     let vkey = sealer.key.verifier().clone();
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let join = tokio::spawn(sealer.run(publishing, stop.clone(), hurry.clone()));
-    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats, found, vkey, turn }))
+    Ok((handle, SealerTask { join, stop, hurry, status: watching, stats, found, vkey, keys, turn }))
 }
 
 struct Sealer {

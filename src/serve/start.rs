@@ -178,6 +178,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         stamper.start(stamping::Parts {
             store: Arc::clone(&store),
             log: config.log.name.clone(),
+            keys: task.keys.clone(),
             classes: Arc::new(config.retention.classes.clone()),
             clock: Arc::clone(&clock),
             status: task.status.clone(),

@@ -1,6 +1,6 @@
 //! What was reached with the authorities, as plain atomics: written by the task, read by anyone.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::AUTHORITIES_MAX;
 use super::ask::Failure;
@@ -16,13 +16,19 @@ const OUTCOMES: [&str; Failure::LABELS.len() + 1] = {
     ["stamped", a, b, c, d, e, f, g, h, i, j]
 };
 
+/// The newest token: both of one, and of none that was not verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Newest {
+    /// Tree size that it covers.
+    pub up_to: u64,
+    /// When it was given, by its authority.
+    pub at: UnixSeconds,
+}
+
 /// The figures of all authorities.
 #[derive(Debug)]
 pub struct Figures {
-    /// Tree size that the newest token covers; 0 while there is none.
-    size: AtomicU64,
-    /// Its time, seconds since 1970.
-    at: AtomicU64,
+    newest: Mutex<Option<Newest>>,
     /// Tokens that were renewed.
     renewed: Counter,
     each: Vec<[Counter; OUTCOMES.len()]>,
@@ -31,12 +37,13 @@ pub struct Figures {
 impl Figures {
     pub(crate) fn new(authorities: usize) -> Self {
         let each = (0..authorities).map(|_| Default::default()).collect();
-        Figures { size: AtomicU64::new(0), at: AtomicU64::new(0), renewed: Counter::default(), each }
+        Figures { newest: Mutex::default(), renewed: Counter::default(), each }
     }
 
-    pub(crate) fn stamped(&self, tree_size: u64, at: UnixSeconds) {
-        self.size.fetch_max(tree_size, Ordering::Relaxed);
-        self.at.fetch_max(u64::try_from(at.0).unwrap_or(0), Ordering::Relaxed);
+    /// A verified token. One that covers less than another changes nothing, whatever its date.
+    pub(crate) fn stamped(&self, newest: Newest) {
+        let mut held = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = (*held).max(Some(newest));
     }
 
     pub(super) fn renewed(&self) {
@@ -50,14 +57,9 @@ impl Figures {
         }
     }
 
-    /// Tree size that the newest token covers; 0 while there is none.
-    pub fn size(&self) -> u64 {
-        self.size.load(Ordering::Relaxed)
-    }
-
-    /// Time of the newest token, if there is one.
-    pub fn at(&self) -> Option<UnixSeconds> {
-        i64::try_from(self.at.load(Ordering::Relaxed)).ok().filter(|at| *at > 0).map(UnixSeconds)
+    /// The newest token, if there is one.
+    pub fn newest(&self) -> Option<Newest> {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tokens that were renewed by this process.

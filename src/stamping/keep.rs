@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-use super::Task;
-use crate::clock::UnixSeconds;
+use super::{LATE_MAX_SECONDS, Newest, Task};
 use crate::seal::retried;
-use crate::timestamp::{TOKEN_BYTES_MAX, claim};
+use crate::timestamp::{TOKEN_BYTES_MAX, verify};
 use crate::tlog::Hash;
+use crate::tlog::seal_file::SealFile;
 use crate::worm::{
-    ObjectKey, PutError, ReadError, VERSIONS_READ_MAX, below, ensure_locked, parse_timestamp_name, put_locked, read_versions,
-    timestamp_name,
+    ObjectKey, PutError, ReadError, SEAL_BYTES_MAX, VERSIONS_READ_MAX, below, ensure_locked, parse_timestamp_name, put_locked,
+    read_versions, seal_key, timestamp_name,
 };
 
 /// Tries of one put before the attempt fails; the next token is another one.
@@ -44,14 +44,43 @@ impl Task {
         }
     }
 
-    /// Tree size and time of the newest stamped checkpoint in the store. Only for when to go on and for figures: nobody has verified it.
-    pub(super) async fn newest_stored(&self) -> Result<Option<(u64, UnixSeconds)>, ReadError> {
-        let Some(index) = self.newest_index().await? else { return Ok(None) };
-        let mut newest = None;
-        for (_, bytes) in self.tokens(index).await? {
-            newest = newest.max(claim(&bytes).ok().map(|claim| claim.at.ceil_seconds()));
+    /// The newest stamped checkpoint in the store, as far as it holds: what is there may be anybody's who can write there. A token counts that a
+    /// configured authority made over the checkpoint of a seal that the log signed, and whose date has come.
+    pub(super) async fn newest_stored(&self) -> Result<Option<Newest>, ReadError> {
+        let (roots, status) = (self.roots(), self.parts.status.borrow().clone());
+        let latest = self.now().0.saturating_add(LATE_MAX_SECONDS);
+        let mut before = status.tree_size;
+        for _ in 0..FOLDERS_MAX {
+            let Some(index) = self.newest_index(before).await? else { return Ok(None) };
+            let up_to = index.saturating_add(1);
+            // The newest one is known from the writer itself.
+            let own = (up_to == status.tree_size).then(|| Hash::of(status.checkpoint.as_bytes()));
+            let seals = if own.is_some() { Vec::new() } else { self.seals(index).await? };
+            let is_own = |seal: &&SealFile| seal.statement.index == index && self.parts.keys.iter().any(|key| seal.open(key).is_ok());
+            let signed = seals.iter().filter(is_own).map(|seal| Hash::of(seal.checkpoint.as_bytes()));
+            let checkpoints: Vec<Hash> = own.into_iter().chain(signed).collect();
+            let mut newest = None;
+            for (_, bytes) in self.tokens(index).await? {
+                let stamps = checkpoints.iter().filter_map(|over| verify(&bytes, *over, &roots).ok());
+                let held = stamps.filter(|stamp| stamp.is_trusted()).map(|stamp| stamp.at.ceil_seconds()).filter(|at| at.0 <= latest);
+                newest = newest.max(held.max());
+            }
+            if let Some(at) = newest {
+                return Ok(Some(Newest { up_to, at }));
+            }
+            tracing::warn!(seal = index, advice = "run `spanseal verify` with --tsa-roots", "timestamps.unbelieved");
+            before = index;
         }
-        Ok(newest.map(|at| (index.saturating_add(1), at)))
+        // Not knowing costs one token too many.
+        Ok(None)
+    }
+
+    /// What is stored of a seal, anybody's.
+    pub(super) async fn seals(&self, index: u64) -> Result<Vec<SealFile>, ReadError> {
+        let (store, key) = (self.parts.store.as_ref(), seal_key(&self.parts.log, index));
+        let listed = retried(|| store.versions(&key)).await?;
+        let read = retried(|| read_versions(store, &listed, SEAL_BYTES_MAX, VERSIONS_READ_MAX)).await?;
+        Ok(read.iter().filter_map(|(_, bytes)| SealFile::parse(bytes).ok()).collect())
     }
 
     /// The tokens in a seal's folder, by their SHA-256.
@@ -71,11 +100,10 @@ impl Task {
         Ok(found)
     }
 
-    /// The largest seal index that has time stamps, by halves: a listing goes forward only.
-    async fn newest_index(&self) -> Result<Option<u64>, ReadError> {
-        let Some(mut found) = self.index_from(0).await? else { return Ok(None) };
-        // The log has no seal at or beyond its size.
-        let mut high = self.parts.status.borrow().tree_size.max(found.saturating_add(1));
+    /// The largest seal index below `before` that has time stamps, by halves: a listing goes forward only.
+    async fn newest_index(&self, before: u64) -> Result<Option<u64>, ReadError> {
+        let mut high = before;
+        let Some(mut found) = self.index_from(0).await?.filter(|index| *index < high) else { return Ok(None) };
         while found.saturating_add(1) < high {
             let middle = found + (high - found) / 2;
             match self.index_from(middle).await?.filter(|index| *index < high) {
@@ -108,3 +136,5 @@ impl Task {
 
 /// Tokens of one folder that are looked at: two authorities and a renewal of each a year, for decades.
 const FOLDER_MAX: usize = 256;
+/// Folders that are looked at for the newest token that holds.
+const FOLDERS_MAX: usize = 16;

@@ -16,7 +16,7 @@ mod figures;
 mod keep;
 mod renew;
 
-pub use figures::{Figures, LABELS};
+pub use figures::{Figures, LABELS, Newest};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,8 +29,9 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, UnixSeconds};
 use crate::retain::Classes;
 use crate::seal::Status;
-use crate::timestamp::Stamp;
+use crate::timestamp::{Roots, Stamp};
 use crate::tlog::Hash;
+use crate::tlog::note::VerifierKey;
 use crate::worm::WormStore;
 use ask::{Asker, Failure};
 
@@ -70,6 +71,8 @@ pub struct Parts {
     pub store: Arc<dyn WormStore>,
     /// `log.name`
     pub log: String,
+    /// The log's keys, in any order: whose seals are believed to be the log's.
+    pub keys: Vec<VerifierKey>,
     /// For the evidence lock.
     pub classes: Arc<Classes>,
     /// The time.
@@ -200,7 +203,7 @@ impl Task {
             match self.stamp(&newest).await {
                 Some(stamp) => {
                     covered = newest.tree_size;
-                    self.figures.stamped(newest.tree_size, stamp.at.ceil_seconds());
+                    self.figures.stamped(Newest { up_to: newest.tree_size, at: stamp.at.ceil_seconds() });
                     tracing::info!(tree_size = newest.tree_size, time = %stamp.at.rfc3339(), authority = stamp.authority, "checkpoint.stamped");
                     (wait, retry) = (self.interval, RETRY_AFTER.min(self.interval));
                 }
@@ -215,10 +218,10 @@ impl Task {
     /// What earlier processes have stamped: the tree size, and how long to wait until the next is due.
     async fn resume(&self) -> (u64, Duration) {
         match self.newest_stored().await {
-            Ok(Some((tree_size, at))) => {
-                self.figures.stamped(tree_size, at);
-                let age = u64::try_from(self.now().0.saturating_sub(at.0)).unwrap_or(0);
-                (tree_size, self.interval.saturating_sub(Duration::from_secs(age)))
+            Ok(Some(newest)) => {
+                self.figures.stamped(newest);
+                let age = u64::try_from(self.now().0.saturating_sub(newest.at.0)).unwrap_or(0);
+                (newest.up_to, self.interval.saturating_sub(Duration::from_secs(age)))
             }
             Ok(None) => (0, Duration::ZERO),
             Err(error) => {
@@ -253,6 +256,15 @@ impl Task {
             }
         }
         None
+    }
+
+    /// Those that the tokens of any authority must lead to.
+    fn roots(&self) -> Roots {
+        let mut roots = Roots::default();
+        for authority in &self.authorities {
+            roots.join(authority.roots().clone());
+        }
+        roots
     }
 
     /// Now, by the store's clock where it has one.

@@ -18,11 +18,9 @@ use bytes::Bytes;
 
 use super::{Task, Wanted};
 use crate::clock::UnixSeconds;
-use crate::seal::retried;
 use crate::timestamp::{Roots, Stamp, Trust, claim, verify};
 use crate::tlog::Hash;
-use crate::tlog::seal_file::SealFile;
-use crate::worm::{ReadError, SEAL_BYTES_MAX, VERSIONS_READ_MAX, read_versions, seal_key};
+use crate::worm::ReadError;
 
 /// Between two looks at all tokens.
 const EVERY: Duration = Duration::from_secs(86_400);
@@ -43,14 +41,15 @@ impl Task {
     }
 
     async fn renew_all(&self) -> Result<(), ReadError> {
-        let mut roots = Roots::default();
-        for authority in &self.authorities {
-            roots.join(authority.roots().clone());
-        }
+        let roots = self.roots();
         let mut from = 0;
         while let Some(index) = self.index_from(from).await? {
             let tokens = self.tokens(index).await?;
-            for Due { token, ends } in due(&tokens, &self.checkpoints(index).await?, &roots, self.now()) {
+            // Which version of a seal counts is for `verify` to say.
+            let mut checkpoints: Vec<Hash> = self.seals(index).await?.iter().map(|seal| Hash::of(seal.checkpoint.as_bytes())).collect();
+            checkpoints.sort_unstable();
+            checkpoints.dedup();
+            for Due { token, ends } in due(&tokens, &checkpoints, &roots, self.now()) {
                 if self.stamp_bytes(index, token, Wanted { earliest: UnixSeconds(0), ends_after: ends }).await.is_some() {
                     self.figures.renewed();
                     tracing::info!(seal = index, %token, "timestamp.renewed");
@@ -61,18 +60,6 @@ impl Task {
             from = next;
         }
         Ok(())
-    }
-
-    /// SHA-256 of the checkpoint of a seal, as each stored version has it: which one counts is for `verify` to say.
-    async fn checkpoints(&self, index: u64) -> Result<Vec<Hash>, ReadError> {
-        let (store, key) = (self.parts.store.as_ref(), seal_key(&self.parts.log, index));
-        let listed = retried(|| store.versions(&key)).await?;
-        let read = retried(|| read_versions(store, &listed, SEAL_BYTES_MAX, VERSIONS_READ_MAX)).await?;
-        let mut found: Vec<Hash> =
-            read.iter().filter_map(|(_, bytes)| Some(Hash::of(SealFile::parse(bytes).ok()?.checkpoint.as_bytes()))).collect();
-        found.sort_unstable();
-        found.dedup();
-        Ok(found)
     }
 }
 

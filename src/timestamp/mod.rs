@@ -37,6 +37,7 @@ mod signed;
 pub use certificate::Roots;
 pub use request::{Nonce, Reply, read_reply, request};
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::clock::{UnixNanos, UnixSeconds};
@@ -85,13 +86,35 @@ pub enum Trust {
     },
 }
 
+/// How far an authority's clock may be off either way, as its token states. `None`: it does not, and that is not zero: "the accuracy may be
+/// available through other means, e.g., the TSAPolicyId" (RFC 3161 section 2.4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accuracy(pub Option<Duration>);
+
+/// `1.5s`, or `not stated`.
+impl fmt::Display for Accuracy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(off) => write!(f, "{off:?}"),
+            None => f.write_str("not stated"),
+        }
+    }
+}
+
+impl Accuracy {
+    /// What is to be said behind a moment that counts it in: nothing where it is stated.
+    pub fn caveat(self) -> &'static str {
+        if self.0.is_some() { "" } else { " (accuracy not stated)" }
+    }
+}
+
 /// What a sound token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// When, by the authority's clock (`genTime`).
     pub at: UnixNanos,
-    /// How far that clock may be off either way, if the token says it.
-    pub accuracy: Option<Duration>,
+    /// How far that clock may be off either way.
+    pub accuracy: Accuracy,
     /// Subject of the certificate that signed, cut to what a line may hold: never a control character.
     pub authority: String,
     /// The token's serial number, hex.
@@ -108,9 +131,10 @@ impl Stamp {
         matches!(self.trust, Trust::Trusted { .. })
     }
 
-    /// The latest moment at which the stamped bytes existed by this token: its time and what it may be off, rounded up.
+    /// The latest moment at which the stamped bytes existed by this token: its time and what it may be off, rounded up. Where the token does not
+    /// state that it is taken at its word, and whoever tells the moment tells [`Stamp::accuracy`] with it.
     pub fn not_later_than(&self) -> UnixSeconds {
-        let off = self.accuracy.map_or(0, |a| u64::try_from(a.as_nanos()).unwrap_or(u64::MAX));
+        let off = self.accuracy.0.map_or(0, |a| u64::try_from(a.as_nanos()).unwrap_or(u64::MAX));
         UnixNanos(self.at.0.saturating_add(off)).ceil_seconds()
     }
 }
@@ -192,7 +216,7 @@ pub fn verify_reply(token: &[u8], over: Hash, roots: &Roots, nonce: Option<&Nonc
     let path = roots.path(&signer, &signed.certificates, info.at);
     Ok(Stamp {
         at: info.at,
-        accuracy: info.accuracy,
+        accuracy: Accuracy(info.accuracy),
         authority: signer.subject(),
         serial: hex::encode(info.serial),
         expires: path.expires,

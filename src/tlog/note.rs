@@ -13,8 +13,11 @@ use super::{Hash, RootHash, TreeSize};
 
 /// Signature type of Ed25519 in a verifier key (C2SP signed-note, "Signature types").
 const ED25519: u8 = 0x01;
-/// Longest note that is read, bytes; a checkpoint with its signatures is a few hundred.
-pub const NOTE_BYTES_MAX: usize = 64 * 1024;
+/// Longest note that is read, bytes. A checkpoint with its Ed25519 signatures is a few hundred; verifiers must accept at least 16 signatures
+/// (C2SP signed-note, "Verifying"), which by post-quantum keys are nearly 5 kB each, some 107 KB in base64.
+pub const NOTE_BYTES_MAX: usize = 256 * 1024;
+/// Longest note that a witness here takes and keeps, bytes: those of logs carry one signature or two.
+pub const SUBMITTED_BYTES_MAX: usize = 64 * 1024;
 
 /// Why a note or key is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -361,6 +364,20 @@ mod tests {
         let key = signed_note::StandardVerifier::new(&signer.verifier().to_string()).unwrap();
         let keys = signed_note::VerifierList::new(vec![Box::new(key)]);
         assert_eq!(theirs.verify(&keys).unwrap().0.len(), 1);
+    }
+
+    /// Scenario: a log's own line among fifteen of post-quantum size by others. Guarantee: what verifiers must accept (C2SP signed-note) is
+    /// accepted.
+    #[test]
+    fn sixteen_large_signatures_are_read() {
+        let signer = NoteSigner::new("spanseal.example/log", &[7; 32]).unwrap();
+        let mut note = signer.checkpoint(TreeSize(18), RootHash(Hash([9; 32])));
+        for n in 0..15 {
+            let line = SignatureLine { name: format!("witness.example/{n}"), id: [n; 4], signature: vec![n; 5000] };
+            note.insert_str(note.find("\n\n").unwrap() + 2, &line.to_string());
+        }
+        assert!(note.len() > 100_000);
+        assert_eq!(Checkpoint::open(&note, signer.verifier()).unwrap().size, TreeSize(18));
     }
 
     #[test]

@@ -151,6 +151,33 @@ impl Resource {
         }
     }
 
+    /// The same tile as wide as it is in a tree of this size; `None` where that tree does not have all of this one.
+    pub fn widened(self, size: TreeSize) -> Option<Self> {
+        let (Resource::Hashes(tile) | Resource::Entries(tile)) = self;
+        let nodes = nodes_at(tile.level, size).saturating_sub(tile.number.saturating_mul(u64::from(WIDTH)));
+        let width = u16::try_from(nodes.min(u64::from(WIDTH))).ok()?;
+        let wider = tile.is_of(size).then_some(Tile { width, ..tile })?;
+        Some(match self {
+            Resource::Hashes(_) => Resource::Hashes(wider),
+            Resource::Entries(_) => Resource::Entries(wider),
+        })
+    }
+
+    /// How many bytes of a wider one it is: a tile only ever grows at its end. `None` where that one breaks off before.
+    pub fn within(self, wider: &[u8]) -> Option<usize> {
+        match self {
+            Resource::Hashes(tile) => usize::try_from(tile.bytes()).ok().filter(|bytes| *bytes <= wider.len()),
+            Resource::Entries(tile) => {
+                let mut rest = wider;
+                for _ in 0..tile.width {
+                    let (length, behind) = rest.split_first_chunk::<2>()?;
+                    rest = behind.get(usize::from(u16::from_be_bytes(*length))..)?;
+                }
+                wider.len().checked_sub(rest.len())
+            }
+        }
+    }
+
     /// Most bytes that it may have.
     pub fn bytes_max(self) -> u64 {
         match self {

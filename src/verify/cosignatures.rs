@@ -14,7 +14,7 @@ use crate::clock::UnixSeconds;
 use crate::tlog::Hash;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{NoteError, UnverifiedCheckpoint};
-use crate::worm::{Lock, ReadError, SMALL_BYTES_MAX, VERSIONS_READ_MAX, Version, parse_cosignature_name};
+use crate::worm::{Lock, NOTE_FILE_BYTES_MAX, ReadError, VERSIONS_READ_MAX, Version, parse_cosignature_name};
 
 /// Most cosignatures of one seal that are looked at: more than any log has witnesses, and an intruder may plant millions.
 pub(super) const PER_SEAL_MAX: usize = 64;
@@ -170,7 +170,7 @@ async fn find(scene: Scene<'_>, out: &mut Outcome, index: u64, object: &str, gro
     let mut found: Option<(Version, Bytes)> = None;
     let (mut others, mut unread) = (Vec::new(), false);
     for version in group.data().take(VERSIONS_READ_MAX) {
-        let bytes = match scene.store.get(&group.key, version.id.as_ref(), SMALL_BYTES_MAX).await {
+        let bytes = match scene.store.get(&group.key, version.id.as_ref(), NOTE_FILE_BYTES_MAX).await {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(ReadError::TooLarge { .. }) => Bytes::new(),
             Err(error) => {
@@ -312,7 +312,7 @@ pub(super) async fn behind_the_end(scene: Scene<'_>, sink: &mut Sink, origin: Op
     let Some((index, _)) = parse_cosignature_name(object) else { return };
     let mut witness = None;
     for version in group.data().take(VERSIONS_READ_MAX) {
-        let read = match scene.store.get(&group.key, version.id.as_ref(), SMALL_BYTES_MAX).await {
+        let read = match scene.store.get(&group.key, version.id.as_ref(), NOTE_FILE_BYTES_MAX).await {
             Ok(bytes) => bytes.and_then(|b| String::from_utf8(b.into()).ok()).and_then(|text| UnverifiedCheckpoint::parse(&text).ok()),
             Err(ReadError::TooLarge { .. }) => None,
             Err(error) => return sink.unchecked(object, Some(index), error),

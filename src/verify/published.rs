@@ -9,7 +9,7 @@ use crate::tlog::note::{SignatureLine, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::tile::{Node, inclusion_plan, perfect_root};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
-use crate::worm::{ObjectKey, ReadError, SMALL_BYTES_MAX, VERSIONS_READ_MAX, WormStore, parse_cosignature_name, read_versions};
+use crate::worm::{NOTE_FILE_BYTES_MAX, ObjectKey, ReadError, VERSIONS_READ_MAX, WormStore, parse_cosignature_name, read_versions};
 
 /// Cosigned checkpoints that are looked at for one that enough witnesses cosigned: at one a minute, most of a day.
 const CHECKPOINTS_MAX: usize = 1000;
@@ -84,7 +84,7 @@ impl Published<'_> {
         let Ok(own) = UnverifiedCheckpoint::parse(&seal.checkpoint) else { return Ok(None) };
         let mut lines: Vec<SignatureLine> = Vec::new();
         for group in groups {
-            for (_, bytes) in read_versions(self.store, &group.versions, SMALL_BYTES_MAX, VERSIONS_READ_MAX).await? {
+            for (_, bytes) in read_versions(self.store, &group.versions, NOTE_FILE_BYTES_MAX, VERSIONS_READ_MAX).await? {
                 let read = std::str::from_utf8(&bytes).ok().and_then(|text| UnverifiedCheckpoint::parse(text).ok());
                 let said = read.filter(|read| read.note.text == own.note.text).map(|read| read.note.signatures).unwrap_or_default();
                 lines.extend(said.into_iter().filter(|line| line.name != self.key.name()));

@@ -5,6 +5,8 @@
 //! contradicts it. The other way round nothing follows: a checkpoint may be stamped years later, by a further authority too, and seals that
 //! came after it may be older than its token.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
@@ -12,7 +14,7 @@ use super::listing::{Group, Pages};
 use super::objects::{Scene, check_markers, foreign};
 use super::report::{Item, Kind, Sink};
 use crate::clock::UnixSeconds;
-use crate::timestamp::{Held, Roots, Stamp, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, verify};
+use crate::timestamp::{Accuracy, Held, Roots, Stamp, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, verify};
 use crate::tlog::Hash;
 use crate::tlog::seal_file::SealFile;
 use crate::worm::{Lock, ObjectKey, ReadError, VersionId, below, parse_timestamp_name};
@@ -39,12 +41,15 @@ pub struct Timestamped {
     /// When it existed at the latest.
     #[serde(serialize_with = "as_text")]
     pub time: UnixSeconds,
+    /// How far its clock may be off, which `time` counts in where it is stated.
+    #[serde(serialize_with = "as_text")]
+    pub accuracy: Accuracy,
     /// Who says so: subject of the certificate.
     pub authority: String,
 }
 
-fn as_text<S: Serializer>(time: &UnixSeconds, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
+fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 /// An object beside a seal that must be locked like it.
@@ -209,7 +214,7 @@ impl<'a> Stamps<'a> {
                         .as_ref()
                         .is_none_or(|newest| (newest.up_to, std::cmp::Reverse(newest.time)) < (up_to, std::cmp::Reverse(by)))
                     {
-                        self.newest = Some(Timestamped { up_to, time: by, authority: stamp.authority.clone() });
+                        self.newest = Some(Timestamped { up_to, time: by, accuracy: stamp.accuracy, authority: stamp.authority.clone() });
                     }
                 }
             }

@@ -28,7 +28,7 @@ use super::wire::Submission;
 use crate::clock::{Clock, UnixSeconds};
 use crate::tlog::cosignature::Cosigner;
 use crate::tlog::merkle::{empty_root, is_consistent};
-use crate::tlog::note::{NoteError, SignatureLine, SignedNote, UnverifiedCheckpoint, VerifierKey};
+use crate::tlog::note::{NoteError, SUBMITTED_BYTES_MAX, SignatureLine, SignedNote, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::{Hash, RootHash, TreeSize};
 
 /// Name of the lock file.
@@ -221,6 +221,9 @@ impl Witness {
     /// the disk.
     pub fn add(&self, submission: &Submission) -> Result<String, Refusal> {
         let malformed = |e: NoteError| Refusal::Malformed(e.to_string());
+        if submission.checkpoint.len() > SUBMITTED_BYTES_MAX {
+            return Err(Refusal::Malformed(format!("a checkpoint with its signatures has at most {SUBMITTED_BYTES_MAX} bytes here")));
+        }
         let UnverifiedCheckpoint { note, checkpoint } = UnverifiedCheckpoint::parse(&submission.checkpoint).map_err(malformed)?;
         let log = self.logs.get(&checkpoint.origin).ok_or(Refusal::UnknownLog)?;
         let signers = log.signers(&note);
@@ -259,8 +262,11 @@ impl Witness {
         // What is remembered holds the log's own signatures: it shows what was cosigned to anybody.
         let own: String = signers.iter().map(|(_, line)| line.to_string()).collect();
         let kept = format!("{}\n{own}{line}", note.text);
-        SignedNote::parse(&kept)
-            .map_err(|e| Refusal::Malformed(format!("with its cosignature this witness could not read it again: {e}")))?;
+        let unreadable = |why: String| Refusal::Malformed(format!("with its cosignature this witness could not read it again: {why}"));
+        if kept.len() > SUBMITTED_BYTES_MAX {
+            return Err(unreadable(format!("it is longer than {SUBMITTED_BYTES_MAX} bytes")));
+        }
+        SignedNote::parse(&kept).map_err(|e| unreadable(e.to_string()))?;
         let now_used: Vec<VerifierKey> =
             used.iter().chain(signers.iter().map(|(key, _)| *key).filter(|key| !used.contains(key))).cloned().collect();
         let seen = Latest { size: new, root: checkpoint.root, at };

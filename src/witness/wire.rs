@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::tlog::note::{NOTE_BYTES_MAX, parse_decimal};
+use crate::tlog::note::{SUBMITTED_BYTES_MAX, parse_decimal};
 use crate::tlog::{Hash, TreeSize};
 
 /// The path below a witness's submission prefix.
@@ -12,8 +12,8 @@ pub const ADD_CHECKPOINT: &str = "/add-checkpoint";
 pub const SIZE_TYPE: &str = "text/x.tlog.size";
 /// Most hashes of a consistency proof ("The client MUST NOT send more than 63").
 pub const PROOF_MAX: usize = 63;
-/// Longest body that is read, bytes: the longest note, 63 hashes of 45, and the line of the old size.
-pub const BODY_BYTES_MAX: usize = NOTE_BYTES_MAX + PROOF_MAX * 45 + 64;
+/// Longest body that is read, bytes: the longest note that is taken, 63 hashes of 45, and the line of the old size.
+pub const BODY_BYTES_MAX: usize = SUBMITTED_BYTES_MAX + PROOF_MAX * 45 + 64;
 
 /// What a log submits: from which size it goes on, the proof, and its checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,8 +18,11 @@ pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// Versions of one key that a reader looks at, oldest first; the oldest count, so what lies beyond is foreign by all likelihood, and is
 /// said not to have been read. 256 of the largest seals are 64 MiB, the most that one key may cost.
 pub const VERSIONS_READ_MAX: usize = 256;
-/// Largest small file (`log.json`, `checkpoint`), bytes.
+/// Largest small file (`log.json`, a time stamp), bytes.
 pub const SMALL_BYTES_MAX: u64 = 64 * 1024;
+
+/// Largest note (`checkpoint`, a cosignature) that is read, bytes.
+pub const NOTE_FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// Whether a log or class name is allowed: `[a-z0-9][a-z0-9-]{0,62}`.
 pub fn is_name(text: &str) -> bool {

@@ -50,10 +50,14 @@ async fn a_trusted_token_tells_when_the_log_was_there() {
         let report = verified(&forge, roots(&authority)).await;
         assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
         let told = serde_json::to_value(&report.logs[0].timestamped).unwrap();
-        let expected = serde_json::json!({"up_to": 3, "time": UnixSeconds(NOW + 30).to_string(), "authority": "CN=forged authority"});
+        let expected = serde_json::json!({"up_to": 3, "time": UnixSeconds(NOW + 30).to_string(),
+            "accuracy": "not stated", "authority": "CN=forged authority"});
         assert_eq!(told, expected);
         let text = report.to_text();
-        assert!(text.contains("the first 3 seals existed not later than 2027-01-15T08:00:30Z, by `CN=forged authority`"), "{text}");
+        assert!(
+            text.contains("the first 3 seals existed not later than 2027-01-15T08:00:30Z (accuracy not stated), by `CN=forged authority`"),
+            "{text}"
+        );
         assert!(notes(&report).contains(&"timestamp_unknown") && !notes(&report).contains(&"timestamp_unchecked"), "{text}");
         // Nobody is trusted: the verdict stands, and the tokens count for nothing.
         let report = verified(&forge, Roots::default()).await;
@@ -176,7 +180,11 @@ async fn a_token_from_before_its_seal_is_found() {
     let forge = honest(Locks::Enforced).await;
     let inaccurate = authority.token_with(stamped(&forge, 2), &time(2 - 301), |p| p.info.push(vec![0x30, 3, 2, 1, 1]));
     keep(&forge, 2, inaccurate).await;
-    assert_eq!(kinds(&verified(&forge, roots(&authority)).await), Vec::<&str>::new());
+    let report = verified(&forge, roots(&authority)).await;
+    assert_eq!(kinds(&report), Vec::<&str>::new());
+    let text = report.to_text();
+    assert!(text.contains("existed not later than 2027-01-15T07:55:02Z, by `CN") && !text.contains("not stated"), "{text}");
+    assert_eq!(serde_json::to_value(&report.logs[0].timestamped).unwrap()["accuracy"], "1s");
 }
 
 /// Scenario: certificates ended since, and a further authority stamped the token itself, before or after that. Guarantee: what ended
@@ -299,7 +307,7 @@ async fn a_proof_tells_what_its_time_stamps_are_worth() {
     let text = told(&good, &others).to_text();
     for part in [
         "VERIFIED: this record was sealed, signed and published.",
-        "existed    not later than 2027-01-15T08:00:40Z by `CN=forged authority` (root `CN=forged root`)",
+        "existed    not later than 2027-01-15T08:00:40Z (accuracy not stated) by `CN=forged authority` (root `CN=forged root`)",
         "Not counted: a time stamp by `CN=forged authority`, which leads to no root that you brought",
     ] {
         assert!(text.contains(part), "{part}: {text}");

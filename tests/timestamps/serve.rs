@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use spanseal::clock::{Clock, ManualClock, UnixNanos, UnixSeconds};
 use spanseal::seal::Status;
-use spanseal::stamping::{Authority, Figures, Options, Parts, Stamper, Stamping};
+use spanseal::stamping::{Authority, Figures, Newest, Options, Parts, Stamper, Stamping};
 use spanseal::timestamp::{Roots, verify};
 use spanseal::tlog::merkle::{CompactRange, leaf_hash, root_of};
 use spanseal::tlog::note::NoteSigner;
@@ -58,6 +58,7 @@ impl Scene {
         let parts = Parts {
             store: Arc::new(self.store.clone()),
             log: LOG.into(),
+            keys: vec![NoteSigner::new("x.test/test", &[1; 32]).unwrap().verifier().clone()],
             classes: TestLog { store: self.store.clone(), clock: self.clock.clone(), place: None }.classes(),
             clock: Arc::new(self.clock.clone()),
             status: self.status.subscribe(),
@@ -68,6 +69,10 @@ impl Scene {
     fn tokens(&self) -> Vec<String> {
         self.store.keys().into_iter().map(|k| k.0).filter(|k| k.contains("/timestamps/")).collect()
     }
+}
+
+fn up_to(figures: &Figures) -> Option<u64> {
+    figures.newest().map(|newest| newest.up_to)
 }
 
 fn count(figures: &Figures, authority: &str, outcome: &str) -> u64 {
@@ -99,11 +104,11 @@ fn one_of_two_authorities_is_enough() {
         let (stamping, figures) = scene.start(both()).await;
         for tree_size in [1, 7] {
             scene.commit(tree_size);
-            tokio::task::block_in_place(|| eventually("a stamped commit", || (figures.size() == tree_size).then_some(())));
+            tokio::task::block_in_place(|| eventually("a stamped commit", || (up_to(&figures) == Some(tree_size)).then_some(())));
         }
         stamping.stop().await;
         assert_eq!((count(&figures, "1", "refused"), count(&figures, "2", "stamped")), (2, 2));
-        assert_eq!(figures.at(), Some(UnixSeconds(NOW)));
+        assert_eq!(figures.newest(), Some(Newest { up_to: 7, at: UnixSeconds(NOW) }));
         let tokens = scene.tokens();
         assert_eq!(tokens.len(), 2, "{tokens:?}");
         assert!(tokens[1].starts_with("test/timestamps/00000000000000000006/"), "{tokens:?}");
@@ -121,7 +126,7 @@ fn one_of_two_authorities_is_enough() {
 
         let asked = good.asked();
         let (stamping, figures) = scene.start(both()).await;
-        tokio::task::block_in_place(|| eventually("what was stamped before", || (figures.size() == 7).then_some(())));
+        tokio::task::block_in_place(|| eventually("what was stamped before", || (up_to(&figures) == Some(7)).then_some(())));
         stamping.stop().await;
         assert_eq!((good.asked(), scene.tokens().len()), (asked, 2), "nothing new was committed");
     });
@@ -155,7 +160,7 @@ fn what_is_no_good_token_is_not_stored() {
             let (stamping, figures) = scene.start(vec![scene.authority(server.url(), &authority.root_pem)]).await;
             tokio::task::block_in_place(|| eventually("two attempts", || (count(&figures, "1", outcome) >= 2).then_some(())));
             stamping.stop().await;
-            assert_eq!((scene.tokens(), figures.size(), count(&figures, "1", "stamped")), (vec![], 0, 0), "{outcome}");
+            assert_eq!((scene.tokens(), figures.newest(), count(&figures, "1", "stamped")), (vec![], None, 0), "{outcome}");
         });
     }
 }
@@ -187,6 +192,50 @@ async fn seal(scene: &Scene) -> [u8; 32] {
 fn plant(scene: &Scene, token: &[u8]) {
     let key = spanseal::worm::below(LOG, &spanseal::worm::timestamp_name(0, &Hash::of(token).to_string()));
     scene.store.overwrite_foreign(&key, token.to_vec());
+}
+
+/// Scenario: whoever can write into the store puts tokens there before a process starts: of strangers and of later days, over the newest
+/// checkpoint, the authority's own over one that the log never signed, in the folder of a seal and under a seal that somebody made, and
+/// behind the end. Guarantee: the newest that holds is told, size and time of one token, and the next checkpoint is stamped all the same.
+#[test]
+fn what_was_planted_is_not_believed() {
+    runtime().block_on(async {
+        let authority = Arc::new(token::Authority::honest());
+        let stranger = token::Authority::honest();
+        let scene = Scene::new();
+        let plant = |index: u64, token: &[u8]| {
+            let key = spanseal::worm::below(LOG, &spanseal::worm::timestamp_name(index, &Hash::of(token).to_string()));
+            scene.store.overwrite_foreign(&key, token.to_vec());
+        };
+        let over = seal(&scene).await;
+        plant(0, &authority.token(over, "20270115075900Z"));
+        // A seal that the log did not sign, and the true one under another index.
+        let own = scene.store.get(&spanseal::worm::seal_key(LOG, 0), None, 1 << 18).await.unwrap().unwrap();
+        let mut forged = SealFile::parse(&own).unwrap();
+        forged.checkpoint = NoteSigner::new("x.test/test", &[2; 32]).unwrap().checkpoint(TreeSize(1), root_of(&[leaf_hash(&forged.entry)]));
+        let forged_over = Hash::of(forged.checkpoint.as_bytes()).0;
+        scene.store.overwrite_foreign(&spanseal::worm::seal_key(LOG, 1), forged.to_bytes().unwrap());
+        scene.store.overwrite_foreign(&spanseal::worm::seal_key(LOG, 2), own.to_vec());
+        plant(1, &authority.token(forged_over, "20270115080000Z"));
+        plant(2, &authority.token(over, "20270115080000Z"));
+        scene.commit(4);
+        let newest = Hash::of(b"checkpoint of 4\n").0;
+        plant(3, &stranger.token(newest, "20270115080000Z"));
+        plant(3, &stranger.token(newest, "20990115080000Z"));
+        plant(3, &authority.token(newest, "20270115080501Z"));
+        plant(3, &authority.token(over, "20270115080000Z"));
+        plant(9, &authority.token(newest, "20270115080000Z"));
+        let away = Server::answering(|_, _| Vec::new());
+        let (stamping, figures) = scene.start(vec![scene.authority(away.url(), &authority.root_pem)]).await;
+        tokio::task::block_in_place(|| eventually("an attempt", || (count(&figures, "1", "refused") >= 1).then_some(())));
+        assert_eq!(figures.newest(), Some(Newest { up_to: 1, at: UnixSeconds(NOW - 60) }));
+        stamping.stop().await;
+        let good = answering(Arc::clone(&authority), "20270115080000Z", |_| {});
+        let (stamping, figures) = scene.start(vec![scene.authority(good.url(), &authority.root_pem)]).await;
+        tokio::task::block_in_place(|| eventually("a stamped commit", || (up_to(&figures) == Some(4)).then_some(())));
+        stamping.stop().await;
+        assert_eq!(figures.newest(), Some(Newest { up_to: 4, at: UnixSeconds(NOW) }));
+    });
 }
 
 /// What the tokens in the store are over, as far as this authority made them.

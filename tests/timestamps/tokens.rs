@@ -6,7 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rcgen::{CustomExtension, date_time_ymd};
 use spanseal::clock::UnixSeconds;
-use spanseal::timestamp::{Nonce, Reply, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, read_reply, request, verify, verify_reply};
+use spanseal::timestamp::{
+    Accuracy, Nonce, Reply, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, read_reply, request, verify, verify_reply,
+};
 use spanseal::tlog::Hash;
 
 use crate::support::token::{
@@ -34,7 +36,7 @@ fn tokens_of_another_implementation_are_verified() {
         let stamp = verify(&golden(&format!("{name}.tsr")), stamped(), &roots()).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(stamp.trust, Trust::Trusted { root: "O=spanseal tests, CN=root".into() }, "{name}");
         assert_eq!(stamp.authority, format!("O=spanseal tests, CN={authority}"), "{name}");
-        assert_eq!(stamp.accuracy, Some(Duration::from_micros(1_500_100)), "{name}");
+        assert_eq!(stamp.accuracy, Accuracy(Some(Duration::from_micros(1_500_100))), "{name}");
         assert!(stamp.at.rfc3339().starts_with("2026-11-21T14:3"), "{name}: {}", stamp.at.rfc3339());
         assert_eq!(stamp.not_later_than(), UnixSeconds(i64::try_from((stamp.at.0 + 1_500_100_000).div_ceil(1_000_000_000)).unwrap()));
         assert_eq!(claim(&golden(&format!("{name}.tsr"))).unwrap().imprint, Some(stamped()));

@@ -174,8 +174,8 @@ async fn every_header_is_signed() {
 }
 
 /// Scenario: credentials that may put objects and not tags, as AWS answers them; then such that may neither. Guarantee: the object is stored
-/// without the tag, the tag is not tried again, and the reason is kept; a refusal that is not the tag's doing stays a refusal, and decides
-/// nothing about tags.
+/// without the tag, which is not tried again for an hour once it was refused twice in a row, and the reason is kept; a refusal that is not the
+/// tag's doing stays a refusal, and decides nothing about tags.
 #[tokio::test]
 async fn a_denied_tag_keeps_no_object_out() {
     for only_the_tag in [true, false] {
@@ -200,7 +200,12 @@ async fn a_denied_tag_keeps_no_object_out() {
         });
         let store = S3Store::open("bucket", "", S3Options { put_timeout: Duration::from_secs(10), ..fake(port) }).await.unwrap();
         assert_eq!(store.tags_refused(), None);
-        for _ in 0..2 {
+        for nth in 0..5 {
+            if nth == 4 {
+                tokio::time::pause();
+                tokio::time::advance(Duration::from_secs(3600)).await;
+                tokio::time::resume();
+            }
             let put = store.put_tagged(&key("x"), bytes("x"), None, Tag::PARTIAL).await;
             match put {
                 Ok(id) => assert!(only_the_tag && id.unwrap().0 == "v1"),
@@ -211,7 +216,42 @@ async fn a_denied_tag_keeps_no_object_out() {
         while let Ok(tagged) = requests.try_recv() {
             seen.push(tagged);
         }
-        assert_eq!(seen, if only_the_tag { vec![true, false, false] } else { vec![true, false, true, false] });
+        let (pair, off) = ([true, false], [false]);
+        assert_eq!(seen, if only_the_tag { [&pair[..], &pair, &off, &off, &pair].concat() } else { pair.repeat(5) });
         assert_eq!(store.tags_refused().is_some_and(|why| why.contains("s3:PutObjectTagging")), only_the_tag);
     }
+}
+
+/// Scenario: one refusal passes, as that of a clock that was just set right. Guarantee: the next object has its tag again.
+#[tokio::test]
+async fn a_passing_refusal_turns_no_tags_off() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (asked, mut requests) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move {
+        for nth in 0.. {
+            let Ok((mut stream, _)) = listener.accept().await else { return };
+            let mut head = [0; 4096];
+            let n = stream.read(&mut head).await.unwrap();
+            asked.send(String::from_utf8_lossy(&head[..n]).to_lowercase().contains("x-amz-tagging: ")).await.unwrap();
+            let skewed = "<Error><Code>RequestTimeTooSkewed</Code><Message>the clocks differ</Message></Error>";
+            let answer = match nth {
+                0 | 3 => format!("HTTP/1.1 403 x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{skewed}", skewed.len()),
+                _ => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-amz-version-id: v1\r\nconnection: close\r\n\r\n".to_owned(),
+            };
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let store = S3Store::open("bucket", "", S3Options { put_timeout: Duration::from_secs(10), ..fake(port) }).await.unwrap();
+    let mut refused = Vec::new();
+    for _ in 0..4 {
+        store.put_tagged(&key("x"), bytes("x"), None, Tag::PARTIAL).await.unwrap();
+        refused.push(store.tags_refused().is_some());
+    }
+    assert_eq!(refused, [true, false, true, false]);
+    let mut seen = Vec::new();
+    while let Ok(tagged) = requests.try_recv() {
+        seen.push(tagged);
+    }
+    assert_eq!(seen, [true, false, true, true, false, true]);
 }

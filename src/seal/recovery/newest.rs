@@ -9,7 +9,7 @@ use crate::seal::chain::{retried, seal_at};
 use crate::seal::lineage::Lineage;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
-use crate::worm::{ReadError, SMALL_BYTES_MAX, checkpoint_key, parse_seal_name, seal_key};
+use crate::worm::{NOTE_FILE_BYTES_MAX, ReadError, checkpoint_key, parse_seal_name, seal_key};
 
 /// The seals of one key, as far as they are known before they are searched.
 struct Reign {
@@ -41,7 +41,7 @@ impl Opening<'_> {
     /// What is published as the log's checkpoint, unverified. It may lag or be anybody's.
     async fn published(&self) -> Result<Option<UnverifiedCheckpoint>, OpenError> {
         let key = checkpoint_key(self.log);
-        let note = match retried(|| self.store.get(&key, None, SMALL_BYTES_MAX)).await {
+        let note = match retried(|| self.store.get(&key, None, NOTE_FILE_BYTES_MAX)).await {
             Err(ReadError::TooLarge { .. }) => None,
             note => note?,
         };

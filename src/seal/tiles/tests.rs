@@ -214,6 +214,29 @@ async fn the_tiles_of_every_kind_of_size() {
     assert_eq!(log.store.keys().iter().filter(|k| !k.as_str().contains(".p/")).count(), 4);
 }
 
+/// Scenario: a process is killed, and the next ones publish the same size and the next. Guarantee: what is there already is not put over itself,
+/// whatever its level, and the last process leaves level 0 without tags.
+#[tokio::test]
+async fn a_start_puts_no_partial_tile_twice() {
+    let mut log = Log::locked();
+    let newest = log.grow(300).await;
+    for _ in 0..3 {
+        there(&mut log.tiler(false).0, &newest).await;
+    }
+    for path in ["tile/0/001.p/44", "tile/entries/001.p/44", "tile/1/000.p/1"] {
+        assert_eq!(log.store.versions(&key(path)).await.unwrap().len(), 1, "{path}");
+    }
+    let newest = log.grow(1).await;
+    let (mut tiler, _) = log.tiler(false);
+    let stop = CancellationToken::new();
+    stop.cancel();
+    there(&mut tiler, &newest).await;
+    assert_eq!(tiler.store_up_to(&newest, u64::MAX, &stop).await.unwrap(), Progress::There);
+    assert_eq!(log.store.versions(&key("tile/0/001.p/45")).await.unwrap().len(), 2);
+    assert_eq!(log.store.versions(&key("tile/1/000.p/1")).await.unwrap().len(), 1);
+    log.check(301).await;
+}
+
 /// Scenario: a process publishes, and is then told to end without another seal; or seals come too seldom for rules that count days.
 /// Guarantee: level 0 is tagged while the process runs and only then, nothing else ever is, and what stays is put over what would go.
 #[tokio::test]

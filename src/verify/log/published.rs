@@ -7,7 +7,7 @@ use crate::tlog::truth::{Judgement, judge};
 use crate::verify::listing::Group;
 use crate::verify::objects::Scene;
 use crate::verify::report::{Item, Kind};
-use crate::worm::{ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, checkpoint_key, seal_key};
+use crate::worm::{NOTE_FILE_BYTES_MAX, ReadError, SEAL_BYTES_MAX, checkpoint_key, seal_key};
 
 /// The published checkpoint, as read: nobody has verified it yet.
 pub(super) struct Published {
@@ -17,7 +17,7 @@ pub(super) struct Published {
 
 impl Walk<'_> {
     pub(super) async fn read_published(&mut self) {
-        let read = self.scene.store.get(&checkpoint_key(self.scene.log), None, SMALL_BYTES_MAX).await;
+        let read = self.scene.store.get(&checkpoint_key(self.scene.log), None, NOTE_FILE_BYTES_MAX).await;
         let bytes = match read {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {

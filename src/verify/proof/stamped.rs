@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Outer, ProofError, refused};
 use crate::clock::UnixSeconds;
-use crate::timestamp::{Held, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, names_trusted, verify};
+use crate::timestamp::{Accuracy, Held, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, names_trusted, verify};
 use crate::tlog::Hash;
 use crate::verify::stamps::is_ahead;
 
@@ -14,6 +14,8 @@ use crate::verify::stamps::is_ahead;
 pub struct Stamped {
     /// It existed then at the latest.
     pub not_later_than: UnixSeconds,
+    /// What its authority's clock may be off, which the moment counts in where it is stated.
+    pub accuracy: Accuracy,
     /// Subject of the certificate that signed.
     pub authority: String,
     /// Subject of the root that the auditor brought.
@@ -80,6 +82,7 @@ impl Outer<'_> {
             let Trust::Trusted { root } = &held.stamp.trust else { continue };
             stamps.trusted.push(Stamped {
                 not_later_than: held.stamp.not_later_than(),
+                accuracy: held.stamp.accuracy,
                 authority: held.stamp.authority.clone(),
                 root: root.clone(),
                 held_until: held_until(*held, &all),

@@ -250,7 +250,8 @@ impl Outside<'_> {
             }
         }
         for stamped in &self.stamps.trusted {
-            writeln!(out, "  existed    not later than {} by `{}` (root `{}`)", stamped.not_later_than, stamped.authority, stamped.root)?;
+            let (at, caveat) = (stamped.not_later_than, stamped.accuracy.caveat());
+            writeln!(out, "  existed    not later than {at}{caveat} by `{}` (root `{}`)", stamped.authority, stamped.root)?;
             if stamped.is_ahead(self.now) {
                 writeln!(out, "             {AHEAD}")?;
             }

@@ -42,8 +42,8 @@ impl Report {
                 )?;
             }
             if let Some(stamped) = &log.timestamped {
-                let (up_to, time, authority) = (stamped.up_to, stamped.time, &stamped.authority);
-                writeln!(out, "  time:  the first {up_to} seals existed not later than {time}, by `{authority}`")?;
+                let (up_to, time, caveat) = (stamped.up_to, stamped.time, stamped.accuracy.caveat());
+                writeln!(out, "  time:  the first {up_to} seals existed not later than {time}{caveat}, by `{}`", stamped.authority)?;
             }
         }
         if nothing {

@@ -13,14 +13,14 @@ use crate::clock::UnixSeconds;
 use crate::http_client::{self, BodyError, in_words};
 use crate::tlog::TreeSize;
 use crate::tlog::cosignature::WitnessKey;
-use crate::tlog::note::{SignatureLine, parse_decimal};
+use crate::tlog::note::{NOTE_BYTES_MAX, SignatureLine, parse_decimal};
 use crate::witness::wire::{ADD_CHECKPOINT, SIZE_TYPE, Submission};
 use crate::worm::PutError;
 
 /// One request, from connecting to the last byte.
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
-/// Longest answer that is read, bytes: a few signature lines.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Longest answer that is read, bytes: signature lines, which alone are shorter than the note below which they stand.
+const ANSWER_BYTES_MAX: usize = NOTE_BYTES_MAX;
 /// How far a witness's clock may be ahead of ours, seconds: a time that has not come yet says nothing.
 const AHEAD_MAX_SECONDS: i64 = 300;
 
@@ -139,6 +139,7 @@ impl Asker {
                 Answer::Lines(lines) => {
                     let (line, at) = self.own_line(&lines, target, scene)?;
                     scene.keep(target, &line).await.map_err(Failure::NotKept)?;
+                    scene.figures.noted(&self.key, target.size, &target.note, &line);
                     *believed = target.size;
                     return Ok(at);
                 }

@@ -3,10 +3,12 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use super::ask::Failure;
+use super::noted::Noted;
 use crate::clock::UnixSeconds;
 use crate::metrics::Counter;
 use crate::tlog::TreeSize;
 use crate::tlog::cosignature::WitnessKey;
+use crate::tlog::note::SignatureLine;
 
 /// Names of witnesses in metrics: their place in `log.witnesses`, counted from one. A name that somebody chose is no label.
 pub const LABELS: [&str; super::PLACES_MAX] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"];
@@ -49,13 +51,14 @@ pub struct Seen<'a> {
 pub struct Figures {
     quorum: usize,
     each: Vec<Figure>,
+    noted: Noted,
 }
 
 impl Figures {
     pub(crate) fn new(keys: Vec<WitnessKey>, quorum: usize) -> Self {
         let figure =
             |key| Figure { key, size: AtomicU64::new(0), at: AtomicI64::new(0), last: AtomicUsize::new(NONE), ended: Default::default() };
-        Figures { quorum, each: keys.into_iter().map(figure).collect() }
+        Figures { quorum, each: keys.into_iter().map(figure).collect(), noted: Noted::default() }
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &WitnessKey> {
@@ -68,6 +71,19 @@ impl Figures {
             figure.size.fetch_max(size.0, Ordering::Relaxed);
             figure.at.fetch_max(at.0, Ordering::Relaxed);
         }
+    }
+
+    /// A verified line of this witness over a checkpoint that the log signed.
+    pub(crate) fn noted(&self, key: &WitnessKey, size: TreeSize, signed: &str, line: &SignatureLine) {
+        if let Some(nth) = self.keys().position(|own| own == key) {
+            self.noted.add(nth, size, signed, line, self.quorum);
+        }
+    }
+
+    /// The newest checkpoint that so many witnesses as are asked for have cosigned, of this size at most: as the log signed it, with a line of
+    /// each. It is none of those that were forgotten at a start: the newest in the store are looked at.
+    pub fn newest_note(&self, most: TreeSize) -> Option<String> {
+        self.noted.newest(most)
     }
 
     pub(super) fn all_reached(&self) -> bool {

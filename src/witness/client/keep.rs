@@ -7,10 +7,11 @@ use super::{Scene, Target};
 use crate::clock::UnixSeconds;
 use crate::seal::retried;
 use crate::tlog::Hash;
-use crate::tlog::note::{SignatureLine, UnverifiedCheckpoint};
+use crate::tlog::note::{SignatureLine, SignedNote, UnverifiedCheckpoint};
+use crate::tlog::seal_file::SealFile;
 use crate::worm::{
-    ObjectKey, PutError, ReadError, SMALL_BYTES_MAX, VERSIONS_READ_MAX, below, cosignature_name, ensure_locked, parse_cosignature_name,
-    put_locked, read_versions,
+    NOTE_FILE_BYTES_MAX, ObjectKey, PutError, ReadError, SEAL_BYTES_MAX, VERSIONS_READ_MAX, below, cosignature_name, ensure_locked,
+    parse_cosignature_name, put_locked, read_versions, seal_key,
 };
 
 /// Tries of one put before the attempt fails; the witness then gives the same again.
@@ -52,10 +53,10 @@ impl Scene {
 
     async fn versions(&self, key: &ObjectKey) -> Result<Vec<(crate::worm::Version, Bytes)>, ReadError> {
         let listed = retried(|| self.store.versions(key)).await?;
-        retried(|| read_versions(self.store.as_ref(), &listed, SMALL_BYTES_MAX, VERSIONS_READ_MAX)).await
+        retried(|| read_versions(self.store.as_ref(), &listed, NOTE_FILE_BYTES_MAX, VERSIONS_READ_MAX)).await
     }
 
-    /// Sets the figures to what earlier processes have stored. It is a figure only: what the witness has, the witness tells.
+    /// Sets the figures to what earlier processes have stored, as far as it verifies. What the witness has, the witness tells.
     pub(super) async fn remember(&self) {
         let mut before = u64::MAX;
         for _ in 0..FOLDERS_MAX {
@@ -68,11 +69,19 @@ impl Scene {
                 Ok(notes) => notes,
                 Err(error) => return tracing::warn!(%error, "cosignatures.unread"),
             };
+            let signed = match self.signed(found).await {
+                Ok(signed) => signed,
+                Err(error) => return tracing::warn!(%error, "cosignatures.unread"),
+            };
             for UnverifiedCheckpoint { note, checkpoint } in notes {
                 let ours = checkpoint.origin == self.key.name() && checkpoint.size.0.checked_sub(1) == Some(found);
+                let signed = signed.iter().find(|(_, text)| *text == note.text).map(|(signed, _)| signed);
                 for (nth, key) in self.figures.keys().enumerate().filter(|_| ours) {
                     if let Ok(Some(at)) = key.cosigned(&note) {
                         self.figures.reached(nth, checkpoint.size, at);
+                        if let (Some(signed), Some(line)) = (signed, note.signatures.iter().find(|line| key.owns(line))) {
+                            self.figures.noted(key, checkpoint.size, signed, line);
+                        }
                     }
                 }
             }
@@ -115,6 +124,16 @@ impl Scene {
             }
             after = first.key;
         }
+    }
+
+    /// The checkpoints of a seal that the log's key signed, each with its text: one, unless the log forked.
+    async fn signed(&self, index: u64) -> Result<Vec<(String, String)>, ReadError> {
+        let key = seal_key(&self.log, index);
+        let listed = retried(|| self.store.versions(&key)).await?;
+        let read = retried(|| read_versions(self.store.as_ref(), &listed, SEAL_BYTES_MAX, VERSIONS_READ_MAX)).await?;
+        let seals = read.iter().filter_map(|(_, bytes)| SealFile::parse(bytes).ok());
+        let signed = seals.filter(|seal| seal.statement.index == index && seal.open(&self.key).is_ok());
+        Ok(signed.filter_map(|seal| Some((seal.checkpoint.clone(), SignedNote::parse(&seal.checkpoint).ok()?.text))).collect())
     }
 
     /// The notes of one seal, nobody's signature verified.

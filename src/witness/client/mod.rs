@@ -13,6 +13,7 @@
 mod ask;
 mod figures;
 mod keep;
+mod noted;
 mod proof;
 
 pub use figures::{Figures, LABELS, Seen};

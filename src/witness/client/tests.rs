@@ -3,7 +3,7 @@ use crate::clock::{ManualClock, UnixNanos, UnixSeconds};
 use crate::retain::Class;
 use crate::tlog::cosignature::Cosigner;
 use crate::tlog::merkle::{CompactRange, is_consistent};
-use crate::tlog::note::NoteSigner;
+use crate::tlog::note::{NoteSigner, SignatureLine};
 use crate::tlog::seal_file::{Counts, SealFile, Statement};
 use crate::tlog::{Hash, LeafHash};
 use crate::worm::memory::{MemoryOptions, MemoryStore};
@@ -104,9 +104,7 @@ async fn what_was_stored_is_remembered() {
         for (n, at) in [(1, one), (2, two), (3, Some(19))] {
             let Some(at) = at else { continue };
             let target = &log.targets[at];
-            let line =
-                crate::tlog::note::SignatureLine::parse(witness(n).cosign(&target.text, UnixSeconds(1_800_000_000)).unwrap().trim_end())
-                    .unwrap();
+            let line = SignatureLine::parse(witness(n).cosign(&target.text, UnixSeconds(1_800_000_000)).unwrap().trim_end()).unwrap();
             log.scene.keep(target, &line).await.unwrap();
             // Again: the name is that of the bytes.
             log.scene.keep(target, &line).await.unwrap();
@@ -123,8 +121,7 @@ async fn what_stands_in_the_way_is_not_taken_for_ones_own() {
     let mut log = Log::new();
     log.seal().await;
     let target = &log.targets[0];
-    let line =
-        crate::tlog::note::SignatureLine::parse(witness(1).cosign(&target.text, UnixSeconds(1_800_000_000)).unwrap().trim_end()).unwrap();
+    let line = SignatureLine::parse(witness(1).cosign(&target.text, UnixSeconds(1_800_000_000)).unwrap().trim_end()).unwrap();
     let name = cosignature_name(0, &Hash::of(format!("{}\n{line}", target.text).as_bytes()).to_string());
     let key: ObjectKey = below(LOG, &name);
     let lock = log.scene.classes.evidence_lock(UnixSeconds(1_800_000_000), []);
@@ -162,4 +159,58 @@ async fn what_is_dated_wrongly_is_not_taken() {
         let line = witness(1).cosign(&target.text, UnixSeconds(at)).unwrap();
         assert_eq!(asker.own_line(&line, target, &log.scene).is_ok(), good, "{at}");
     }
+}
+
+/// Scenario: two witnesses, both of whom are needed, cosign some checkpoints, not always the same, before those are published; then another
+/// process starts. Guarantee: what is handed out is the newest published one with the lines of both below the log's own, before and after the
+/// start; more heights by one witness alone push nothing out.
+#[tokio::test]
+async fn the_newest_checkpoint_of_enough_witnesses_is_handed_out() {
+    let mut log = Log::new();
+    for _ in 0..30 {
+        log.seal().await;
+    }
+    let (one, two) = (witness(1), witness(2));
+    let cosign = async |scene: &Scene, witness: &Cosigner, size: usize| {
+        let target = &log.targets[size - 1];
+        let line = SignatureLine::parse(witness.cosign(&target.text, UnixSeconds(1_800_000_000)).unwrap().trim_end()).unwrap();
+        scene.keep(target, &line).await.unwrap();
+        scene.figures.noted(witness.public(), target.size, &target.note, &line);
+    };
+    cosign(&log.scene, &one, 3).await;
+    assert_eq!(log.scene.figures.newest_note(TreeSize(30)), None);
+    for size in [3, 4] {
+        cosign(&log.scene, &two, size).await;
+    }
+    cosign(&log.scene, &one, 5).await;
+    for size in [7, 8] {
+        cosign(&log.scene, &two, size).await;
+        cosign(&log.scene, &one, size).await;
+    }
+    for size in 9..=30 {
+        log.scene.figures.noted(one.public(), TreeSize(size), "x", &SignatureLine { name: "x".into(), id: [0; 4], signature: vec![1] });
+    }
+    let expect = |figures: &Figures, most: u64, size: Option<u64>| {
+        let note = figures.newest_note(TreeSize(most));
+        let read = note.map(|note| UnverifiedCheckpoint::parse(&note).unwrap());
+        assert_eq!(read.as_ref().map(|read| read.checkpoint.size.0), size, "{most}");
+        if let Some(UnverifiedCheckpoint { note, .. }) = read {
+            assert!(note.verify(log.signer.verifier()).is_ok() && note.signatures.len() == 3);
+            assert!([&one, &two].iter().all(|witness| witness.public().cosigned(&note).unwrap().is_some()));
+        }
+    };
+    for (most, size) in [(2, None), (3, Some(3)), (6, Some(3)), (7, Some(7)), (30, Some(8))] {
+        expect(&log.scene.figures, most, size);
+    }
+    let figures = Arc::new(Figures::new(vec![one.public().clone(), two.public().clone()], 2));
+    let scene = Scene {
+        store: Arc::clone(&log.scene.store),
+        log: LOG.into(),
+        key: log.scene.key.clone(),
+        classes: Arc::clone(&log.scene.classes),
+        clock: Arc::clone(&log.scene.clock),
+        figures: Arc::clone(&figures),
+    };
+    scene.remember().await;
+    expect(&figures, 30, Some(8));
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Latest, StateError};
 use crate::clock::UnixSeconds;
 use crate::tlog::cosignature::Cosigner;
-use crate::tlog::note::{NOTE_BYTES_MAX, SignedNote, UnverifiedCheckpoint, VerifierKey};
+use crate::tlog::note::{SUBMITTED_BYTES_MAX, SignedNote, UnverifiedCheckpoint, VerifierKey};
 
 /// Reads what was cosigned last. Only what this very key cosigned is believed.
 pub(super) fn read_note(path: &Path, origin: &str, cosigner: &Cosigner) -> Result<Option<(Latest, SignedNote)>, StateError> {
@@ -62,14 +62,14 @@ fn keys_file(note: &Path) -> PathBuf {
 
 fn read(path: &Path) -> Result<Option<String>, StateError> {
     let mut bytes = Vec::new();
-    let limit = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+    let limit = u64::try_from(SUBMITTED_BYTES_MAX).unwrap_or(u64::MAX);
     match File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes)) {
         Ok(_) => {}
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StateError::Io { path: path.to_owned(), what: "read", source }),
     }
     let foreign = |why: &str| StateError::Foreign { path: path.to_owned(), why: why.to_owned() };
-    if bytes.len() > NOTE_BYTES_MAX {
+    if bytes.len() > SUBMITTED_BYTES_MAX {
         return Err(foreign("longer than any note"));
     }
     String::from_utf8(bytes).map(Some).map_err(|_| foreign("not UTF-8"))
@@ -98,14 +98,27 @@ fn write(path: &Path, text: &str, is_good: impl FnOnce(&Path) -> Result<(), Stri
 }
 
 /// Keeps the first checkpoint that contradicts what was cosigned (`.fork`), and what was cosigned (`.seen`): the two together prove to anybody
-/// that the log forked. Failing to is told, no more.
+/// that the log forked. Failing to is told, no more; the next one that contradicts is then kept.
 pub(super) fn keep_fork(path: &Path, checkpoint: &str) {
-    let kept = path.with_extension("fork");
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&kept);
-    let written = made.and_then(|mut file| file.write_all(checkpoint.as_bytes()).and_then(|()| file.sync_all()));
-    match written.and_then(|()| std::fs::copy(path, path.with_extension("seen"))) {
-        Ok(_) => tracing::error!(proof = %kept.display(), "checkpoint.fork.kept"),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => tracing::error!(%error, "checkpoint.fork.unkept"),
+    match keep_pair(path, checkpoint) {
+        Ok(true) => tracing::error!(proof = %path.with_extension("fork").display(), "checkpoint.fork.kept"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(error, "checkpoint.fork.unkept"),
     }
+}
+
+/// `false`: there is a pair already. What was cosigned goes first: where the other half is, the pair is whole.
+fn keep_pair(path: &Path, checkpoint: &str) -> Result<bool, String> {
+    let is_there = |path: &Path| path.try_exists().map_err(|e| e.to_string());
+    let (fork, seen) = (path.with_extension("fork"), path.with_extension("seen"));
+    // Before the first one there is only the empty tree, whose root everybody knows.
+    let cosigned = read(path).map_err(|e| e.to_string())?;
+    if is_there(&fork)? && (cosigned.is_none() || is_there(&seen)?) {
+        return Ok(false);
+    }
+    if let Some(cosigned) = cosigned {
+        write(&seen, &cosigned, |_| Ok(()))?;
+    }
+    write(&fork, checkpoint, |_| Ok(()))?;
+    Ok(true)
 }

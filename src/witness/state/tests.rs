@@ -2,7 +2,7 @@ use super::*;
 use crate::clock::{ManualClock, UnixNanos};
 use crate::tlog::LeafHash;
 use crate::tlog::merkle::{consistency_path, leaf_hash, root_of};
-use crate::tlog::note::{NOTE_BYTES_MAX, NoteSigner, checkpoint_text};
+use crate::tlog::note::{NoteSigner, SUBMITTED_BYTES_MAX, checkpoint_text};
 
 const ORIGIN: &str = "spanseal.test/log";
 const NOW: u64 = 1_800_000_000;
@@ -155,6 +155,28 @@ fn what_was_said_is_remembered() {
     assert!(matches!(place.try_open(cosigner()), Err(StateError::Io { what: "read", .. })));
 }
 
+/// Scenario: what was cosigned cannot be copied when the log shows its fork, and then it can. Guarantee: the two halves of the proof are kept
+/// together by the next try, and the first whole pair stays.
+#[test]
+fn a_proof_of_a_fork_is_kept_whole() {
+    let place = Place::new();
+    let witness = place.open();
+    assert!(witness.add(&extends(0, 7)).is_ok());
+    let named = |end: &str| place.files().into_iter().find(|f| f.extension().is_some_and(|e| e == end));
+    let note = named("note").unwrap();
+    let cosigned = std::fs::read_to_string(&note).unwrap();
+    let in_the_way = note.with_extension("seen");
+    std::fs::create_dir(&in_the_way).unwrap();
+    assert_eq!(witness.add(&submission(7, vec![], &leaves(7, 9))), Err(Refusal::Forked(TreeSize(7))));
+    assert_eq!(named("fork"), None, "half a proof");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    for salt in [8, 9] {
+        assert_eq!(witness.add(&submission(7, vec![], &leaves(7, salt))), Err(Refusal::Forked(TreeSize(7))));
+    }
+    let [fork, seen] = ["fork", "seen"].map(|end| std::fs::read_to_string(named(end).unwrap()).unwrap());
+    assert_eq!((fork, seen), (log().checkpoint(TreeSize(7), root_of(&leaves(7, 8))), cosigned));
+}
+
 /// A folder that cannot be written to: nothing is said, and nothing is remembered of it.
 #[test]
 fn what_cannot_be_kept_is_not_said() {
@@ -229,7 +251,7 @@ fn what_is_cosigned_can_be_read_again() {
     let witness = place.open();
     let mut first = extends(0, 3);
     let line = first.checkpoint.split_once("\n\n").unwrap().1.to_owned();
-    while first.checkpoint.len() + line.len() <= NOTE_BYTES_MAX {
+    while first.checkpoint.len() + line.len() <= SUBMITTED_BYTES_MAX {
         first.checkpoint.push_str(&line);
     }
     assert!(witness.add(&first).is_ok());
@@ -239,7 +261,11 @@ fn what_is_cosigned_can_be_read_again() {
         let proof = consistency_path(TreeSize(3), &tree).unwrap();
         Submission { old: TreeSize(3), proof, checkpoint: format!("{text}\n{}", log().signature_line(&text)) }
     };
-    let most = (1..NOTE_BYTES_MAX / 2).rev().find(|n| long(*n).checkpoint.len() <= NOTE_BYTES_MAX).unwrap();
+    let mut longer = extends(3, 5);
+    longer.checkpoint.push_str(&longer.checkpoint.rsplit_once("\n\n").unwrap().1.repeat(SUBMITTED_BYTES_MAX / 100));
+    assert!(longer.checkpoint.len() > SUBMITTED_BYTES_MAX);
+    assert!(matches!(witness.add(&longer), Err(Refusal::Malformed(why)) if why.contains("at most")));
+    let most = (1..SUBMITTED_BYTES_MAX / 2).rev().find(|n| long(*n).checkpoint.len() <= SUBMITTED_BYTES_MAX).unwrap();
     assert!(matches!(witness.add(&long(most)), Err(Refusal::Malformed(why)) if why.contains("could not read it again")));
     drop(witness);
     let witness = place.open();

@@ -15,9 +15,10 @@ use bytes::Bytes;
 use client::{Answer, CONNECT_TIMEOUT, Call, CallError, Client};
 use http::{Method, StatusCode};
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 
 mod answer;
 pub mod canary;
@@ -25,6 +26,7 @@ mod client;
 mod erasable;
 mod options;
 mod probe;
+mod tags;
 mod xml;
 pub use erasable::Versioning;
 pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options, is_loopback};
@@ -56,8 +58,8 @@ pub struct S3Store {
     prefix: String,
     options: S3Options,
     versioned: AtomicBool,
-    /// Why objects are put without tags from then on: a put that was refused with one, and taken without.
-    tags_refused: OnceLock<String>,
+    /// Puts that were refused with a tag, and taken without.
+    tags: Mutex<tags::Refusals>,
 }
 
 impl fmt::Debug for S3Store {
@@ -80,7 +82,7 @@ impl S3Store {
             client: Client::new(http, place.base, place.region, place.credentials),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             versioned: AtomicBool::new(true),
-            tags_refused: OnceLock::new(),
+            tags: Mutex::default(),
             shown,
             owner: place.owner,
             options,
@@ -303,19 +305,25 @@ impl WormStore for S3Store {
 
     /// AWS demands `s3:PutObjectTagging` for a put with a tag, and a server may know no tags: neither keeps the object out.
     async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError> {
-        if self.tags_refused.get().is_some() {
+        if !self.tags().are_tried(Instant::now()) {
             return self.put(key, body, Condition::Any, lock).await;
         }
         match self.put_with(key, body.clone(), Condition::Any, lock, Some(tag)).await {
             Err(PutError::Refused { reason, .. }) => {
                 let version = self.put(key, body, Condition::Any, lock).await?;
-                // Nothing but the tag made the difference.
-                let advice = "allow s3:PutObjectTagging and start again; until then no lifecycle rule finds partial tiles, and they stay";
-                tracing::warn!(%key, reason, advice, "worm.tag.refused");
-                let _ = self.tags_refused.set(reason);
+                // The tag made the difference, or what passed meanwhile: a clock that was set right, credentials that were renewed.
+                if self.tags().refused(reason.clone(), Instant::now()) {
+                    let advice = "allow s3:PutObjectTagging; tags are tried again every hour, and no lifecycle rule finds the partial tiles that \
+                                  are put until then: they stay";
+                    tracing::warn!(%key, reason, advice, "worm.tag.refused");
+                }
                 Ok(version)
             }
-            answer => answer,
+            Ok(version) => {
+                self.tags().taken();
+                Ok(version)
+            }
+            failed => failed,
         }
     }
 

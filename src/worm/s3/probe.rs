@@ -19,11 +19,6 @@ pub enum DeleteProbe {
 }
 
 impl S3Store {
-    /// Why this store got no tags since it was opened: its refusal, if there was one.
-    pub fn tags_refused(&self) -> Option<&str> {
-        self.tags_refused.get().map(String::as_str)
-    }
-
     /// Whether a version has a tag. Needs `s3:GetObjectTagging`, which nothing else does.
     pub async fn has_tag(&self, key: &ObjectKey, version: Option<&VersionId>, tag: Tag) -> Result<bool, ReadError> {
         let mut query = vec![("tagging", String::new())];
