@@ -44,6 +44,7 @@ mod tiles;
 mod tamper;
 mod tamper_matrix;
 mod verify_bounds;
+mod where_it_ends;
 mod timestamps;
 mod vault_bucket;
 mod vault_damage;

@@ -55,7 +55,6 @@ def later(time, count, unit="s"):
         return min((when + timedelta(seconds=count * seconds.get(unit, 0))).isoformat() + "Z", LATEST)
     except (OverflowError, ValueError): return LATEST
 def unbase64(value): return need(b64encode(b64decode(text(value), validate=True)).decode() == value, "not base64", b64decode(value))
-
 def sha256(data): return hashlib.sha256(data).digest()  # Section 3: trees, keys, notes, checkpoints.
 def leaf_hash(entry): return sha256(b"\x00" + entry)
 def node(left, right): return sha256(b"\x01" + left + right)
@@ -77,6 +76,7 @@ class Key:
         raw, point = unbase64(encoded), unbase64(encoded)[1:]
         self.id, self.public = sha256(self.name.encode() + b"\n" + raw)[:4], nacl.signing.VerifyKey(point)
         need(raw[0] == kind and self.id.hex() == key_id and nacl.bindings.crypto_core_ed25519_is_valid_point(point), "not a key")
+    def __eq__(self, other): return self.text == other.text
     def signed(self, data, signature):
         try: return self.public.verify(data, signature) is not None
         except (nacl.exceptions.BadSignatureError, ValueError): return False
@@ -96,7 +96,6 @@ class Checkpoint:
         found = ((key, raw) for name, key_id, raw in lines for key in witnesses if (name, key_id) == (key.name, key.id))
         fit = sum(sha256(self.text.encode()) in IMPRINT.findall(token) for token in tokens)
         return {"cosigned_by": sorted({key.name for key, raw in found if key.signed(message(raw), raw[8:])}), "unverified_tokens": fit}
-
 def check_statement(statement, entry):  # Sections 5 and 6: statements and seals.
     if text(at(statement, "format")) != "spanseal.seal/1": raise Unknown(f"the statement has format {statement['format']}")
     need(only_text(statement) and len(entry) <= ENTRY_MAX, "a statement with other values than texts, or too long")
@@ -131,7 +130,6 @@ class Seal:
         in_time, previous = self.statement["sealed_at"] >= before.statement["sealed_at"], digest(self.statement["previous"])
         return in_time and (gap > 1 or self.frontier == append(before.after, before.index + 1, previous) if gap else
                             self.frontier == before.after and previous == before.leaf)
-
 def lines_of(data):  # Section 7: segments, records, configurations.
     header, decoder = zstandard.get_frame_parameters(data), zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX).decompressobj()
     decoded = need(data[:4] == b"\x28\xb5\x2f\xfd" and data[4] & 3 == 0 and header.window_size <= WINDOW_MAX, "no such frame", bytearray())
@@ -145,8 +143,7 @@ def times_of(record):
     for *groups, name in (path.split(".") for path in TEXTS):
         text(functools.reduce(lambda value, group: thing(value.get(group, {})), groups, record).get(name, ""))
     time = {name: nano(value) for name, value in thing(record["time"]).items() if name in ("start", "end", "received")}
-    own = [time[name] for name in ("start", "end") if name in time] or [time["received"]]
-    return min(own), max(own), time.get("received", "")
+    return min(own := [time[name] for name in ("start", "end") if name in time] or [time["received"]]), max(own), time.get("received", "")
 def too_late(received, sealed_at): return received > later(sealed_at, SLACK_SECONDS).replace("Z", ".000000000Z")
 class Configuration:
     def __init__(self, after):
@@ -155,7 +152,6 @@ class Configuration:
         known = [(e["name"], (e["mode"], int(p[1]), p[2])) for e in listed for p in [PERIOD.fullmatch(str(at(e, "period")))]
                  if p and isinstance(at(e, "name"), str) and at(e, "mode") in MODES and int(p[1]) < 2 ** 32]
         self.sha256, self.classes, self.complete = sha256(after.encode()).hex(), dict(reversed(known)), 0 < len(known) == len(listed)
-
 class Walk:  # Section 10.
     def __init__(self, base, pinned, now):
         self.base, self.pinned, self.now, self.findings, self.unchecked = base, pinned, now, [], []
@@ -168,12 +164,9 @@ class Walk:  # Section 10.
     def keys(self, form):
         found = (re.fullmatch(form, path.relative_to(self.base).as_posix()) for path in sorted(self.base.rglob("*")) if path.is_file())
         return [(match[0], int(match[1]), match[match.lastindex]) for match in found if match and int(match[1]) < 2 ** 64]
-    def read(self, key, most):
-        path = self.base / key
-        return None if not path.is_file() else path.read_bytes() if path.stat().st_size <= most else b""
+    def read(self, key, most): return None if not (p := self.base / key).is_file() else p.read_bytes() if p.stat().st_size <= most else b""
     def log_file(self):
-        file = canonical(self.read("log.json", SMALL_MAX))
-        if text(file["format"]) != "spanseal.log/1": raise Unknown("it has another format")
+        if text((file := canonical(self.read("log.json", SMALL_MAX)))["format"]) != "spanseal.log/1": raise Unknown("it has another format")
         key = Key(members(file, {"created": second, "origin": text})["vkey"])
         if not key.name.endswith("/" + self.base.name): self.find("log_file", "log.json", why=key.name)
         return need(only_text(file) and key.name == file["origin"], "other values than texts, or another origin", key)
@@ -182,8 +175,7 @@ class Walk:  # Section 10.
         if data is None: return find("segment_missing") if stated["retain_until"] > self.now else None
         if len(data) != int(stated["bytes"]) or sha256(data) != digest(stated["sha256"]): return find("segment_bytes")
         read_all = lambda: [(leaf_hash(t), r, r.get("schema") == OURS and times_of(r)) for t in lines_of(data) for r in [canonical(t)]]
-        lines = self.attempt("segment_form", stated["key"], seal.index, read_all)
-        if not lines: return None
+        if not (lines := self.attempt("segment_form", stated["key"], seal.index, read_all)): return None
         hashes, ours, times = [line[0] for line in lines], [line[1] for line in lines if line[2]], [line[2] for line in lines if line[2]]
         exact, first, last = len(lines) == len(ours), stated["first"], stated["last"]
         wrong = {"records": len(lines) != int(stated["records"]), "merkle_root": tree(hashes) != digest(stated["merkle_root"]),
@@ -218,35 +210,43 @@ class Walk:  # Section 10.
     def run(self):
         own, data = self.attempt("log_file", "log.json", None, self.log_file), self.read("checkpoint", SMALL_MAX)
         point = self.attempt("checkpoint_invalid", "checkpoint", None, lambda: Checkpoint(data.decode())) if data is not None else None
-        given, seen, stood, before, gap, expected = [key for key in (self.pinned, own) if key], [], {}, None, 0, 0
+        given, seen, stood, before, listed, expected = [key for key in (self.pinned, own) if key], [], {}, None, 0, 0
+        late, alien, left = [], [], {}  # Findings if there is a gap, seals by strangers, the sizes that keys end with that were left.
+        signs = lambda: any(point.is_of(k) and point.size <= left.get(k.text, point.size) for k in seen + given * (self.pinned not in seen))
         for name, index, _ in self.keys("seals/([0-9]{20})[.]json"):
-            if index > expected: self.find("seal_missing", f"seals/{expected:020}.json", expected)
-            gap, expected, data = gap + index - expected, index + 1, self.read(name, SEAL_MAX)
-            tried = seen[-1:] + [k for k in given if (gap or not before) and k.text not in [s.text for s in seen]]
+            late += [{"kind": "seal_missing", "object": f"seals/{listed:020}.json", "seal": listed}] * (index > listed)
+            trial, gap, listed = Walk(self.base, self.pinned, ""), index - before.index - 1 if before else 0, index + 1
+            tried, data = seen[-1:] + [k for k in given if (gap or not before) and k not in seen], self.read(name, SEAL_MAX)
             signer = next((key for key in tried if Walk(self.base, key, "").attempt("", "", 0, lambda: Seal(data, index, key))), tried[0])
-            seal = self.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
-            gap += not seal
+            seal = trial.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
+            other = seal and before and signer != seen[-1]
+            if other and self.pinned not in seen: self.find("wrong_key", stood[min(stood)].name)
+            elif other: alien, seal = alien + [name], trial.find("seal_broken", name, index, "of another key")
+            late += trial.findings
+            if not (seal or trial.unchecked or point and index < point.size and signs()): continue
+            self.findings, self.unchecked, late, expected = self.findings + late, self.unchecked + trial.unchecked, [], index + 1
             if not seal: continue
-            broken = before and not seal.follows(before, gap)
-            if broken: self.find("seal_chain", name, index, "it does not follow from the seal before")
+            broken, back = before and not seal.follows(before, gap), any(key in seen for key in seal.keys[1:])
+            if broken or back: self.find("seal_chain", name, index, "it does not follow from the seal before")
             if len(self.leaves) == index and not broken: self.leaves, self.entries = self.leaves + [seal.leaf], self.entries + [seal.entry]
-            before, gap, seen, stood[index] = seal, 0, seen + seal.keys, seal
+            if seal.keys[1:] and not back: left[signer.text] = index + 1
+            before, seen, stood[index] = seal, seen + [key for key in seal.keys if key not in seen], seal
             for kind in impossible(seal.statement, self.now):
                 if kind != "sealed_ahead" or kind not in [found["kind"] for found in self.findings]: self.find(kind, name, index)
             self.contents(seal)
         place = stood.get(point.size - 1) if point else None
-        signed = not point or any(map(point.is_of, place.keys if place else seen + given))
+        signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
         right = not place and point and point.size or not point or (point.root, point.more) == (fold(place.after if place else []), "")
         if not (signed and right): self.find("checkpoint_invalid", "checkpoint", why="not signed, or another tree")
         elif point and point.size and self.read(f"seals/{point.size - 1:020}.json", 0) is None: self.find("rollback", "checkpoint")
+        late = [found["object"] for found in late if found["kind"] == "seal_broken" and found["object"] not in alien]
+        for kind, key in [("seal_foreign", key) for key in late[:1]] + [("wrong_key", key) for key in alien[:1]]: self.find(kind, key)
         for key, index, short in [stray for stray in self.keys(SEGMENT) if stray[0] not in self.named]:
-            named = sha256(self.read(key, SEGMENT_MAX)).hex().startswith(short)
-            if index > expected or not named: self.find("segment_unnamed", key, index)
+            if index > expected or not sha256(self.read(key, SEGMENT_MAX)).hex().startswith(short): self.find("segment_unnamed", key, index)
         self.tiles(point.size if point else 0)
-        if self.pinned.text not in [key.text for key in seen or given[1:]]: self.find("wrong_key")
+        if self.pinned not in (seen or given[1:]): self.find("wrong_key")
         if own and 0 in stood and own.text != seen[0].text: self.find("log_file", "log.json", why="it names another key")
         return self.findings, self.unchecked + ["no seal stands"] * (not seen), {}
-
 def included(part, key):  # Section 13: the proof bundle.
     statement, point, entry = part["statement"], Checkpoint(part["checkpoint"]), jcs(thing(part["statement"])).encode()
     need(point.is_of(key) and not point.more and point.origin == statement["log"], "not a checkpoint of the key and the log")
