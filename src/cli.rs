@@ -14,6 +14,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use crate::clock::UnixNanos;
 use crate::config::{Endpoint, Environment, Overrides, PrintFormat};
 use crate::lint::Finding;
+use crate::retain::Period;
 use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
@@ -91,6 +92,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Take a person, or what was said in a record, out of the vault; every proof still verifies
     Erase(Box<EraseArgs>),
+    /// What is kept for how long: what laws say, what a configuration would do
+    Retention(RetentionArgs),
     /// Say what telemetry would become, what is missing and for whom, and why a span is not AI; nothing is stored
     Lint(Box<LintArgs>),
     /// Print the attributes that are understood: type, example, level, member of the record
@@ -634,6 +637,94 @@ pub enum AttributesFormat {
     Json,
 }
 
+/// `spanseal retention`.
+#[derive(Debug, Args)]
+pub struct RetentionArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RetentionCommand,
+}
+
+/// What `spanseal retention` can do.
+#[derive(Debug, Subcommand)]
+pub enum RetentionCommand {
+    /// List what laws, rules and standards say about keeping such records, with source and date
+    Presets(PresetsArgs),
+    /// Say what the configuration would do to the records that are there; changes nothing
+    Plan(PlanArgs),
+    /// Read back the lock of every object and say which are not as promised, and which end soon
+    Status(StatusArgs),
+}
+
+/// `spanseal retention presets`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal retention presets\n  spanseal retention presets --id eu-ai-act-deployer-logs")]
+pub struct PresetsArgs {
+    /// Explain this one
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: TableOrJson,
+}
+
+/// `spanseal retention plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal retention plan --config new.yaml                    all records of the log\n  \
+    spanseal retention plan --config new.yaml --from 2026-11-01 --format json\n\n\
+    Reads what was sealed, asks the policies of that configuration of every record, and says what class records like these would get, what\n\
+    that is in objects and bytes, and what would be longer, shorter, stronger or weaker than now. Exit code 1: `serve` would refuse the\n\
+    configuration because of compliance_ceiling.")]
+pub struct PlanArgs {
+    /// Only what was sealed not before: a date or a time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = parse_from)]
+    pub from: Option<UnixNanos>,
+    /// Only what was sealed not after: a date (the whole day) or a time
+    #[arg(long, value_name = "TIME", value_parser = parse_to)]
+    pub to: Option<UnixNanos>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: TableOrJson,
+    /// Whose log it is
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// `spanseal retention status`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal retention status --config spanseal.yaml\n  spanseal retention status --config spanseal.yaml --due 90d --format json\n\n\
+    Every version's lock is asked of the store and compared with what its seal and the configuration on record demand: missing, shorter or\n\
+    weaker locks, delete markers, versions that somebody else wrote, objects that are gone before their time. Bytes of segments are not\n\
+    read; `spanseal verify` does that.\nExit codes: 0 all locks hold, 1 some do not, 2 could not check."
+)]
+pub struct StatusArgs {
+    /// Count locks that end within this time, as in 30d or 6mo
+    #[arg(long, value_name = "PERIOD", default_value = "30d")]
+    pub due: Period,
+    /// First seal to look at: an index, a date or a time (RFC 3339)
+    #[arg(long, value_name = "SEAL|TIME", value_parser = parse_bound_from)]
+    pub from: Option<Bound>,
+    /// Last seal to look at: an index, a date (the whole day) or a time
+    #[arg(long, value_name = "SEAL|TIME", value_parser = parse_bound_to)]
+    pub to: Option<Bound>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: TableOrJson,
+    /// Whose log it is
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// Form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TableOrJson {
+    /// For people
+    Table,
+    /// For machines
+    Json,
+}
+
 /// `spanseal keygen`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
@@ -697,10 +788,17 @@ pub enum KeyKind {
     Vault,
 }
 
+impl Command {
+    /// Whether it says what a configuration would do, one that `serve` refuses for its ceiling included.
+    pub fn plans(&self) -> bool {
+        matches!(self, Command::Retention(RetentionArgs { command: RetentionCommand::Plan(_) }))
+    }
+}
+
 impl Global {
     /// For [`crate::config::Config::load`].
     pub fn overrides(&self) -> Overrides {
-        Overrides { config: self.config.clone(), store: self.store.clone() }
+        Overrides { config: self.config.clone(), store: self.store.clone(), lift_ceiling: false }
     }
 }
 
@@ -740,11 +838,14 @@ impl Cli {
             Command::Show(args) => &mut args.keys,
             Command::Prove(args) => &mut args.keys,
             Command::Check(args) => &mut args.keys,
+            Command::Retention(RetentionArgs { command: RetentionCommand::Plan(args) }) => &mut args.keys,
+            Command::Retention(RetentionArgs { command: RetentionCommand::Status(args) }) => &mut args.keys,
             Command::Demo(_)
             | Command::Serve(_)
             | Command::Erase(_)
             | Command::Lint(_)
             | Command::Attributes(_)
+            | Command::Retention(RetentionArgs { command: RetentionCommand::Presets(_) })
             | Command::Doctor(_)
             | Command::Witness(_)
             | Command::Keygen(_) => {

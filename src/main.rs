@@ -6,7 +6,7 @@ use clap::Parser;
 use spanseal::cli::{Cli, Command, EXIT_USAGE};
 use spanseal::clock::{Clock, SystemClock};
 use spanseal::commands::{self, doctor, output};
-use spanseal::config::{Config, Environment};
+use spanseal::config::{Config, Environment, Overrides};
 use spanseal::telemetry;
 
 /// Could not do or check what was asked.
@@ -40,7 +40,8 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let config = match Config::load(&cli.global.overrides(), environment, SystemClock.now().ceil_seconds()) {
+    let overrides = Overrides { lift_ceiling: cli.command.plans(), ..cli.global.overrides() };
+    let config = match Config::load(&overrides, environment, SystemClock.now().ceil_seconds()) {
         Ok(config) => config,
         Err(error) => match &cli.command {
             Command::Doctor(args) => return doctor::without_configuration(args, &error),

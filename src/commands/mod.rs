@@ -13,6 +13,7 @@ pub mod prove;
 pub mod query;
 pub mod read;
 mod reading;
+pub mod retention;
 pub mod serve;
 pub mod show;
 pub mod verify;
@@ -40,6 +41,7 @@ pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::R
         Command::Attributes(args) => attributes::run(&args),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
         Command::Keygen(args) => Box::pin(keygen::run(args, &config)).await,
+        Command::Retention(args) => Box::pin(retention::run(args.command, &config)).await,
         Command::Witness(args) => Box::pin(witness::run(args)).await,
     }
 }

@@ -218,7 +218,7 @@ pub fn tell(problem: &Problem) {
 }
 
 /// A bar that appears only on a terminal, and only for work that lasts.
-fn progress() -> ProgressBar {
+pub fn progress() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(4));
     if !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());

@@ -15,14 +15,8 @@ use crate::verify::{Options, Progress, verify};
 /// Runs it.
 pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = read::store(config).await?;
-    let bar = progress();
-    let show = |at: &Progress<'_>| {
-        if let Some(expected) = at.seals_expected {
-            bar.set_length(expected.max(at.seals));
-        }
-        bar.set_position(at.seals);
-        bar.set_message(format!("{}: {} records, {}", at.log, at.records, HumanBytes(at.bytes)));
-    };
+    let bar = Bar::new();
+    let show = |at: &Progress<'_>| bar.show(at);
     let pinned = args.keys.vkey;
     // Whoever names a configuration and brings no key means the log of that configuration; else every log of the store is looked at.
     let logs = if config.file.is_some() && pinned.is_empty() { vec![config.log.name.clone()] } else { Vec::new() };
@@ -48,20 +42,36 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
         None => options,
     };
     let report = verify(store.as_ref(), &options).await;
-    bar.finish_and_clear();
+    bar.end();
     output::answer(&if args.json { report.to_json() + "\n" } else { report.to_text() })?;
     Ok(ExitCode::from(report.verdict.exit_code()))
 }
 
 /// A bar that appears only on a terminal.
-fn progress() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(4));
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(4));
+        if !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        if let Ok(style) = ProgressStyle::with_template("  verified {pos} of about {len} seals {bar:30} {eta}  {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Bar(bar)
     }
-    if let Ok(style) = ProgressStyle::with_template("  verified {pos} of about {len} seals {bar:30} {eta}  {msg}") {
-        bar.set_style(style);
+
+    pub(super) fn show(&self, at: &Progress<'_>) {
+        if let Some(expected) = at.seals_expected {
+            self.0.set_length(expected.max(at.seals));
+        }
+        self.0.set_position(at.seals);
+        self.0.set_message(format!("{}: {} records, {}", at.log, at.records, HumanBytes(at.bytes)));
     }
-    bar.enable_steady_tick(Duration::from_millis(500));
-    bar
+
+    pub(super) fn end(&self) {
+        self.0.finish_and_clear();
+    }
 }

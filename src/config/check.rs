@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, ContentMode, Endpoint, IdentityMode, references, rules, show_duration};
+use super::{Config, ContentMode, Endpoint, IdentityMode, references, retention, rules, show_duration};
 use crate::promote::{IdentityKey, Promoter, Scrub};
 use crate::vault::{Persons, expect_apart, resolved};
 use crate::worm::StoreUrl;
@@ -40,11 +40,12 @@ fn promise(config: &Config) -> Result<(), ConfigError> {
 /// Dialects and patterns mean what the promoter says they mean, so it is asked; the key decides nothing here.
 fn promotion(config: &Config) -> Result<(), ConfigError> {
     let scrub = Scrub::new(&config.identity.scrub).map_err(ConfigError::new)?;
-    if let Some(place) = rules::person(&config.promotion.rules, &config.confidence.thresholds, &scrub) {
+    if let Some(place) = rules::person(&config.promotion.rules, &config.confidence.thresholds, &retention::json(&config.retention), &scrub)
+    {
         // Not the text itself: the message goes to logs.
         return Err(ConfigError::new(format!(
-            "`{place}` looks like a person (`identity.scrub`, or an e-mail address or a telephone number), and rules and thresholds are sealed \
-             in clear; write it so that it names nobody"
+            "`{place}` looks like a person (`identity.scrub`, or an e-mail address or a telephone number), and rules, thresholds and policies are \
+             sealed in clear; write it so that it names nobody"
         )));
     }
     let settings = config.promotion_settings(IdentityKey::new([0; 32]), Persons::default());
@@ -182,6 +183,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         )),
         StoreUrl::S3 { .. } => {}
     }
+    all.extend(retention::doubts(&config.retention));
     all.extend(rules::doubts(&config.promotion.rules, &config.confidence.thresholds));
     if config.content.vault.is_some() && config.api.is_in_the_clear() {
         all.push(

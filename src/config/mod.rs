@@ -14,6 +14,7 @@ mod environment;
 mod print;
 mod read;
 mod references;
+mod retention;
 mod rules;
 mod section;
 #[cfg(test)]
@@ -37,8 +38,10 @@ pub use yaml::ConfigError;
 use crate::clock::UnixSeconds;
 use crate::elsewhere;
 use crate::promote;
+use crate::promote::retention::Policy;
 use crate::receive::{TlsFiles, listen};
-use crate::retain::{Classes, Period};
+use crate::retain::presets::Preset;
+use crate::retain::{ClassIndex, Classes, Period};
 use crate::stamping;
 use crate::tlog::Hash;
 use crate::vault::Persons;
@@ -216,9 +219,26 @@ pub struct Confidence {
 pub struct Retention {
     /// `classes` (at most 64) and `default`, checked against `compliance_ceiling`. Default one class `standard`, GOVERNANCE, 180d: the six months of
     /// EU AI Act Art. 19(1) and 26(6), in a mode that a mistake can still be lifted from.
+    ///
+    /// Each of `presets` has a class of its own here, after those.
     pub classes: Classes,
+    /// `policies`, in order, then one for each of `presets`; at most 64 together.
+    pub policies: Vec<Policy>,
+    /// `presets`, in order. Default none.
+    pub presets: Vec<Chosen>,
     /// `compliance_ceiling`: longest period of a COMPLIANCE class, because nobody can shorten one. Default 10y.
     pub compliance_ceiling: Period,
+    /// Why `serve` refuses it, where the ceiling was lifted and is exceeded.
+    pub beyond_ceiling: Option<String>,
+}
+
+/// One of `retention.presets`.
+#[derive(Clone, Copy, Debug)]
+pub struct Chosen {
+    /// What it is.
+    pub preset: &'static Preset,
+    /// Its class, with the mode and period that were chosen.
+    pub class: ClassIndex,
 }
 
 /// `store`.
@@ -397,6 +417,8 @@ pub struct Overrides {
     pub config: Option<PathBuf>,
     /// `--store`.
     pub store: Option<String>,
+    /// Whether `retention.compliance_ceiling` is only told of ([`Retention::beyond_ceiling`]) and refuses nothing: for who plans.
+    pub lift_ceiling: bool,
 }
 
 impl Config {
@@ -453,6 +475,7 @@ impl Config {
         settings.keep_attributes.clone_from(&self.promotion.keep_attributes);
         settings.rules.clone_from(&self.promotion.rules);
         settings.thresholds.clone_from(&self.confidence.thresholds);
+        settings.policies.clone_from(&self.retention.policies);
         settings.dialects = self.promotion.dialects.clone().unwrap_or_default();
         settings
     }

@@ -5,9 +5,9 @@
 //! default filled in and in one spelling (`1000ms` is `1s`), so equal configurations have equal bytes. It is itself a configuration that
 //! loads again. Paths stand as they were written: where a process was started is not part of its configuration.
 
-use super::rules;
 use super::units::{show_duration, show_size};
 use super::{Config, ContentMode, IdentityMode, Level, Listener, LogFormat, Receiver, References};
+use super::{retention, rules};
 use crate::record::canonical::Json;
 
 /// How `--print-config` prints.
@@ -87,7 +87,7 @@ impl Config {
             ("identity", Some(self.identity_json())),
             ("content", Some(self.content_json())),
             ("confidence", Some(Json::object([("thresholds", rules::thresholds_json(&self.confidence.thresholds))]))),
-            ("retention", Some(self.retention_json())),
+            ("retention", Some(retention::json(&self.retention))),
             ("store", Some(self.store_json())),
             ("log", Some(self.log_json())),
             ("seal", Some(self.seal_json())),
@@ -160,23 +160,6 @@ impl Config {
             ("timeout", text(show_duration(of.timeout))),
             ("parallel", Some(Json::Number(f64::from(parallel)))),
         ]))
-    }
-
-    fn retention_json(&self) -> Json {
-        let of = &self.retention;
-        let classes = of.classes.iter().map(|(_, class)| {
-            object(vec![
-                ("name", text(&class.name)),
-                ("mode", text(class.mode.as_str())),
-                ("period", text(class.period)),
-                ("claimable", flag(class.claimable)),
-            ])
-        });
-        object(vec![
-            ("classes", Some(Json::Array(classes.collect()))),
-            ("default", text(&of.classes.class(of.classes.default_class()).name)),
-            ("compliance_ceiling", text(of.compliance_ceiling)),
-        ])
     }
 
     fn store_json(&self) -> Json {

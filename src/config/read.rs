@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::rules;
 use super::section::{Reader, Section};
 use super::units::{DURATION_MIN, duration_within, size_within};
 use super::vault;
@@ -11,13 +10,13 @@ use super::witnesses;
 use super::yaml::ConfigError;
 use super::{
     Confidence, Config, Endpoint, Identity, IdentityMode, Level, Listener, Log, LogFormat, MAX_DELAY_MAX, OtlpExport, Overrides, Promotion,
-    Receiver, Receivers, References, Retention, S3, Seal, Store, Telemetry, Tls,
+    Receiver, Receivers, References, S3, Seal, Store, Telemetry, Tls,
 };
+use super::{retention, rules};
 use crate::clock::UnixSeconds;
 use crate::promote::rules::exposed;
-use crate::retain::{Class, Classes, Period};
 use crate::tlog::note::is_key_name;
-use crate::worm::{Mode, StoreUrl, is_name};
+use crate::worm::{StoreUrl, is_name};
 
 const KIB: u64 = 1024;
 const MIB: u64 = KIB * KIB;
@@ -34,7 +33,7 @@ pub(super) fn config(reader: Reader<'_>, overrides: &Overrides, now: UnixSeconds
     let mut top = reader.top(reader.source.parse()?)?;
     let (receivers, promotion) = (receivers(top.section("receivers")?)?, promotion(top.section("promotion")?)?);
     let (identity_at, content_at) = (top.section("identity")?, top.section("content")?);
-    let retention = retention(top.section("retention")?, now)?;
+    let retention = retention::read(top.section("retention")?, overrides.lift_ceiling, now)?;
     let store = store(top.section("store")?, reader, overrides)?;
     // Whether there is a vault, and for how long, decide others.
     let place = vault::place(content_at, &store.url, &retention)?;
@@ -191,41 +190,6 @@ fn confidence(mut at: Section<'_>) -> Result<Confidence, ConfigError> {
     let thresholds = rules::thresholds(&mut at)?;
     at.finish()?;
     Ok(Confidence { thresholds })
-}
-
-fn retention(mut at: Section<'_>, now: UnixSeconds) -> Result<Retention, ConfigError> {
-    let compliance_ceiling = at.value("compliance_ceiling", period("10y")?, str::parse)?;
-    let classes = match at.sections("classes")? {
-        Some(list) if !list.is_empty() => list.into_iter().map(class).collect::<Result<Vec<_>, _>>()?,
-        Some(_) => return Err(at.error("`retention.classes` is empty; at least one class is needed")),
-        None => {
-            vec![Class { name: "standard".to_owned(), mode: Mode::Governance, period: period("180d")?, claimable: false }]
-        }
-    };
-    let default = at.text("default")?.unwrap_or_else(|| "standard".to_owned());
-    at.comes_later(
-        "policies",
-        "policies are not in this version; every record gets the default class, or a claimable class that it asks for",
-    )?;
-    at.comes_later("presets", "presets are not in this version; write the class with its period")?;
-    let classes = Classes::new(classes, &default, compliance_ceiling, now).map_err(|why| at.error(why))?;
-    at.finish()?;
-    Ok(Retention { classes, compliance_ceiling })
-}
-
-fn period(text: &str) -> Result<Period, ConfigError> {
-    text.parse().map_err(ConfigError::new)
-}
-
-fn class(mut at: Section<'_>) -> Result<Class, ConfigError> {
-    let name = at.text("name")?.ok_or_else(|| at.error("a retention class needs a `name`"))?;
-    let mode = at.word("mode", Mode::Governance, &[("GOVERNANCE", Mode::Governance), ("COMPLIANCE", Mode::Compliance)])?;
-    let period = at
-        .optional("period", str::parse)?
-        .ok_or_else(|| at.error(format!("retention class `{name}` needs a `period`, as in 180d or 7y")))?;
-    let claimable = at.flag("claimable", false)?;
-    at.finish()?;
-    Ok(Class { name, mode, period, claimable })
 }
 
 fn store(mut at: Section<'_>, reader: Reader<'_>, overrides: &Overrides) -> Result<Store, ConfigError> {

@@ -93,7 +93,7 @@ fn rule(at: &mut Section<'_>, written: &mut Vec<Written>) -> Result<Rule, Config
     Ok(rule)
 }
 
-fn name(text: &str) -> Result<String, String> {
+pub(super) fn name(text: &str) -> Result<String, String> {
     match text.len() {
         0 => Err("empty".to_owned()),
         n if n > NAME_MAX => Err(format!("longer than {NAME_MAX} bytes")),
@@ -128,7 +128,7 @@ fn expected(at: &mut Section<'_>, name: &'static str) -> Result<Vec<(Key, Expect
 }
 
 /// A condition; what is wrong in it is shown at its own place in the file.
-fn condition(scalar: &Scalar<'_>, vocabulary: Vocabulary) -> Result<Condition, ConfigError> {
+pub(super) fn condition(scalar: &Scalar<'_>, vocabulary: Vocabulary) -> Result<Condition, ConfigError> {
     Condition::parse(&scalar.text, vocabulary).map_err(|mistake| {
         let before = scalar.text.get(..mistake.offset).unwrap_or_default();
         let at = before.chars().count() + 1;
@@ -204,7 +204,7 @@ pub(super) fn thresholds(at: &mut Section<'_>) -> Result<Vec<Threshold>, ConfigE
     Ok(all)
 }
 
-fn object(members: impl IntoIterator<Item = (&'static str, Option<Json>)>) -> Json {
+pub(super) fn object(members: impl IntoIterator<Item = (&'static str, Option<Json>)>) -> Json {
     Json::Object(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
 }
 
@@ -300,10 +300,11 @@ pub(super) fn doubts(all: &[Rule], thresholds: &[Threshold]) -> Vec<String> {
     doubts
 }
 
-/// Where a text stands, by its path, that the patterns know as a person. Every text of rules and thresholds is looked at, keys of maps too.
-pub(super) fn person(rules: &[Rule], thresholds: &[Threshold], scrub: &Scrub) -> Option<String> {
+/// Where a text stands, by its path, that the patterns know as a person. Every text of rules, thresholds and `retention` is looked at, keys of maps too.
+pub(super) fn person(rules: &[Rule], thresholds: &[Threshold], retention: &Json, scrub: &Scrub) -> Option<String> {
     let rules = rules_json(rules).and_then(|json| person_in("promotion.rules", &json, scrub));
-    rules.or_else(|| person_in("confidence.thresholds", &thresholds_json(thresholds), scrub))
+    let thresholds = || person_in("confidence.thresholds", &thresholds_json(thresholds), scrub);
+    rules.or_else(thresholds).or_else(|| person_in("retention", retention, scrub))
 }
 
 fn person_in(path: &str, json: &Json, scrub: &Scrub) -> Option<String> {

@@ -232,6 +232,23 @@ impl<'a> Section<'a> {
         Ok(members.into_iter().map(|(key, node)| Entry { reader, above: path.clone(), key, node }).collect())
     }
 
+    /// A list of maps, in which `- word` stands for a map with nothing but this word under `key`; empty where the file has none.
+    pub(super) fn named_sections(&mut self, name: &'static str, key: &str) -> Result<Vec<Section<'a>>, ConfigError> {
+        let path = self.below(name);
+        let items = self.list(name)?.unwrap_or_default().into_iter().enumerate();
+        let section = |(i, node): (usize, Node)| {
+            let node = match node {
+                Node { mark, value: value @ Value::Scalar(_) } => {
+                    let key = Key { name: key.to_owned(), mark };
+                    Node { mark, value: Value::Map(vec![(key, Node { mark, value })]) }
+                }
+                node => node,
+            };
+            self.reader.map(format!("{path}[{i}]"), node)
+        };
+        items.map(section).collect()
+    }
+
     /// A list of maps, if the file has it.
     pub(super) fn sections(&mut self, name: &'static str) -> Result<Option<Vec<Section<'a>>>, ConfigError> {
         let path = self.below(name);

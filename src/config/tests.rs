@@ -317,7 +317,7 @@ telemetry: {logs: {level: debug, format: json}, otlp: {endpoint: 'http://127.0.0
 
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
-    let over = Overrides { config: Some("does/not/exist.yaml".into()), store: None };
+    let over = Overrides { config: Some("does/not/exist.yaml".into()), ..Overrides::default() };
     let error = Config::load(&over, &Environment::default(), NOW).unwrap_err().to_string();
     assert_eq!(
         error,

@@ -19,7 +19,8 @@ use std::borrow::Cow;
 use super::dialects::Side;
 use super::draft::{Draft, How};
 use super::finish::Signal;
-use super::rules::{Condition, Given, Named};
+use super::given;
+use super::rules::Condition;
 use super::{lists, scan};
 use crate::otlp::view::Value;
 use crate::record::builder::Val;
@@ -108,7 +109,7 @@ fn threshold_of<'t>(draft: &mut Draft<'_>, thresholds: &'t [Threshold], kind: Ki
     let mut undecided = 0;
     let found = thresholds.iter().find(|threshold| match &threshold.when {
         None => true,
-        Some(condition) => condition.holds(&|named| given(draft, named, kind, signal)).unwrap_or_else(|_| {
+        Some(condition) => condition.holds(&|named| given::of_draft(draft, named, kind, signal)).unwrap_or_else(|_| {
             undecided += 1;
             false
         }),
@@ -153,24 +154,4 @@ fn number(draft: &Draft<'_>, member: Member) -> Option<f64> {
         Some(Val::Num(number)) => Some(*number),
         _ => None,
     }
-}
-
-/// What the record says, for a condition. Kind and signal are written last and known before.
-fn given<'d>(draft: &'d Draft<'_>, named: &Named, kind: Kind, signal: Signal) -> Option<Given<'d>> {
-    let Named::Member(member) = named else { return None };
-    let text = |text: &'d str| Given::Text(Cow::Borrowed(text));
-    match *member {
-        member::KIND => return Some(text(kind.as_str())),
-        member::SOURCE_SIGNAL => return Some(text(signal.as_str())),
-        _ => {}
-    }
-    Some(match draft.record.get(*member)? {
-        Val::Str(value) => text(value),
-        Val::Hex(bytes, length) => Given::Text(Cow::Owned(hex::encode(bytes.get(..usize::from(*length)).unwrap_or_default()))),
-        Val::Int(number) => Given::Int(*number),
-        Val::Num(number) => Given::Num(*number),
-        Val::Bool(flag) => Given::Bool(*flag),
-        Val::Texts(texts) => Given::List(texts.iter().map(|t| text(t)).collect()),
-        Val::Time(_) | Val::Items(_) | Val::Raw(_) | Val::Content(_) => return None,
-    })
 }

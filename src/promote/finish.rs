@@ -6,7 +6,7 @@ use super::convert::{self, Marks, Who};
 use super::dialects::Side;
 use super::draft::{Draft, How, ModelSaid, Place};
 use super::rules::Ruled;
-use super::{Context, Promoter, confidence, content, elsewhere, lists};
+use super::{Context, Promoter, confidence, content, elsewhere, lists, retention};
 use crate::clock::UnixNanos;
 use crate::otlp::view::Value;
 use crate::otlp::wire::Malformed;
@@ -106,7 +106,7 @@ pub(crate) fn finish<'a>(
     } else {
         record.push(member::SOURCE_PEER_METHOD, Val::Str(Cow::Borrowed("none")));
     }
-    let class = retention(promoter, draft, closing.context.received);
+    let class = retention::retention(&promoter.settings.classes, &promoter.settings.policies, draft, kind, closing.signal);
     evidence(promoter, draft, kind, &closing);
 
     let start = time_of(draft, member::TIME_START);
@@ -133,13 +133,6 @@ pub(crate) fn finish<'a>(
 fn time_of(draft: &Draft<'_>, member: Member) -> Option<UnixNanos> {
     match draft.record.get(member) {
         Some(Val::Time(at)) => Some(*at),
-        _ => None,
-    }
-}
-
-fn text_of<'d>(draft: &'d Draft<'_>, member: Member) -> Option<&'d str> {
-    match draft.record.get(member) {
-        Some(Val::Str(text)) => Some(text),
         _ => None,
     }
 }
@@ -266,17 +259,6 @@ fn usage(draft: &mut Draft<'_>, kind: Kind, signal: Signal) {
         draft.record.push(member::USAGE_AGGREGATE, Val::Bool(true));
         draft.derived.push((member::USAGE_AGGREGATE, How::Computed));
     }
-}
-
-/// The class, by the policies and by what telemetry asked for.
-fn retention<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, received: UnixNanos) -> crate::retain::ClassIndex {
-    let classes = &promoter.settings.classes;
-    let decision = classes.decide(text_of(draft, member::RETENTION_CLAIMED), received.ceil_seconds());
-    draft.record.push(member::RETENTION_CLASS, Val::Str(Cow::Borrowed(&classes.class(decision.class).name)));
-    if !decision.policies.is_empty() {
-        draft.record.push(member::RETENTION_POLICIES, Val::Texts(decision.policies.into_iter().map(Cow::Owned).collect()));
-    }
-    decision.class
 }
 
 fn evidence<'a>(promoter: &'a Promoter, draft: &mut Draft<'a>, kind: Kind, closing: &Closing<'_>) {

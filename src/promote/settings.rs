@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::confidence::Threshold;
+use super::retention::Policy;
 use super::rules::Rule;
 use crate::record::content::ContentMode;
 use crate::record::identity::{IdentityKey, IdentityMode, PersonBook, References};
@@ -40,6 +41,8 @@ pub struct Settings {
     pub keep_attributes: Vec<String>,
     /// `confidence.thresholds`, in order.
     pub thresholds: Vec<Threshold>,
+    /// `retention.policies`, then those that `retention.presets` make, each in order.
+    pub policies: Vec<Policy>,
     /// `promotion.rules`, in order.
     pub rules: Vec<Rule>,
     /// `promotion.dialects`: ids; empty means all.
@@ -65,6 +68,7 @@ impl Settings {
             keep_attributes: Vec::new(),
             rules: Vec::new(),
             thresholds: Vec::new(),
+            policies: Vec::new(),
             dialects: Vec::new(),
             writer: concat!("spanseal/", env!("CARGO_PKG_VERSION")).to_owned(),
         }

@@ -6,6 +6,7 @@ mod hostile;
 mod own_rules;
 mod own_words;
 mod persons;
+mod retention;
 mod rules;
 mod vault;
 mod vendors;

@@ -23,6 +23,7 @@ mod realm;
 pub mod scan;
 mod segment;
 pub mod story;
+pub mod walk;
 
 use std::fmt;
 use std::sync::Arc;

@@ -90,6 +90,12 @@ impl Json {
         }
     }
 
+    /// A count as a JSON number, exact up to 2^53, as the command line's JSON has it; stored files hold decimal strings.
+    pub fn count(n: u64) -> Json {
+        let half = |part: u64| f64::from(u32::try_from(part & u64::from(u32::MAX)).unwrap_or(u32::MAX));
+        Json::Number(half(n >> 32) * 4_294_967_296.0 + half(n))
+    }
+
     /// An object from pairs; sorting is done when it is written.
     pub fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
         Json::Object(members.into_iter().map(|(n, v)| (n.to_owned(), v)).collect())

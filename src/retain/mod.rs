@@ -1,10 +1,15 @@
 //! Record -> retention class, and the arithmetic of lock dates. Pure.
 //!
-//! A class says how strongly and how long; policies that match on record fields come to choose among classes (all that match count,
-//! the longest wins). Until then every record has the default class, unless it claims one that is marked `claimable`.
+//! A class says how strongly and how long. The default class, every policy that matches a record, and a class that telemetry asks for and
+//! that is `claimable` each demand one; the record gets the weakest class that meets all of them ([`Classes::meet`]). So the order of
+//! policies says nothing, and one more demand never shortens and never lowers.
 
-use std::fmt;
-use std::str::FromStr;
+mod period;
+pub mod presets;
+
+pub use period::{Length, Period};
+
+use std::cmp::Ordering;
 
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
@@ -13,73 +18,6 @@ use crate::worm::{Lock, Mode, is_name};
 /// Position of a class in [`Classes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassIndex(pub u16);
-
-/// A period `Nd`, `Nw`, `Nmo` or `Ny` in the UTC calendar; month ends are clamped (31 January + 1mo = 28 or 29 February).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Period {
-    count: u32,
-    unit: Unit,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    Day,
-    Week,
-    Month,
-    Year,
-}
-
-impl Period {
-    /// `from` plus this period, at the same time of day. Saturates at [`UnixSeconds::MAX`].
-    pub fn after(self, from: UnixSeconds) -> UnixSeconds {
-        let count = i64::from(self.count);
-        let span = match self.unit {
-            Unit::Day => jiff::Span::new().try_days(count),
-            Unit::Week => jiff::Span::new().try_weeks(count),
-            Unit::Month => jiff::Span::new().try_months(count),
-            Unit::Year => jiff::Span::new().try_years(count),
-        };
-        let later = || {
-            let at = jiff::Timestamp::from_second(from.0).ok()?.to_zoned(jiff::tz::TimeZone::UTC);
-            Some(UnixSeconds(at.checked_add(span.ok()?).ok()?.timestamp().as_second()))
-        };
-        later().unwrap_or(UnixSeconds::MAX).min(UnixSeconds::MAX)
-    }
-}
-
-impl FromStr for Period {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a period: write a whole number and d, w, mo or y, as in 180d or 7y");
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let count: u32 = number.parse().map_err(|_| wrong())?;
-        let unit = match unit {
-            "d" => Unit::Day,
-            "w" => Unit::Week,
-            "mo" => Unit::Month,
-            "y" => Unit::Year,
-            _ => return Err(wrong()),
-        };
-        if count == 0 {
-            return Err(format!("`{text}`: a period is at least 1"));
-        }
-        Ok(Period { count, unit })
-    }
-}
-
-impl fmt::Display for Period {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = match self.unit {
-            Unit::Day => "d",
-            Unit::Week => "w",
-            Unit::Month => "mo",
-            Unit::Year => "y",
-        };
-        write!(f, "{}{unit}", self.count)
-    }
-}
 
 /// A retention class: records of different classes never share an object, because the lock is per object version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +41,8 @@ pub const CLASSES_MAX: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Classes {
     classes: Vec<Class>,
+    /// Of each class, how its period stands among all.
+    ranks: Vec<u16>,
     default: ClassIndex,
 }
 
@@ -159,7 +99,38 @@ impl Classes {
             .and_then(|i| u16::try_from(i).ok())
             .map(ClassIndex)
             .ok_or_else(|| format!("retention.default names `{default}`, which is none of retention.classes"))?;
-        Ok(Classes { classes, default })
+        let ranks = ranks(&classes)?;
+        Ok(Classes { classes, ranks, default })
+    }
+
+    /// Checks that whatever is demanded of one record can be met by one class: by policies, presets and the default, and by telemetry where a
+    /// class is claimable. The error is a sentence.
+    pub fn check_met(&self, demanded: impl IntoIterator<Item = ClassIndex>) -> Result<(), String> {
+        let claimable = self.iter().filter(|(_, class)| class.claimable).map(|(index, _)| index);
+        let all: Vec<ClassIndex> = demanded.into_iter().chain(claimable).chain([self.default]).collect();
+        let most = |key: fn(&(Mode, u16)) -> u32| all.iter().copied().max_by_key(|index| key(&self.order(*index)));
+        let (Some(strongest), Some(longest)) = (most(|order| u32::from(order.0 == Mode::Compliance)), most(|order| u32::from(order.1)))
+        else {
+            return Ok(());
+        };
+        let (strong, long) = (self.class(strongest), self.class(longest));
+        let meets = |index: ClassIndex| self.order(index).0 >= strong.mode && self.order(index).1 >= self.order(longest).1;
+        if self.iter().any(|(index, _)| meets(index)) {
+            return Ok(());
+        }
+        Err(format!(
+            "retention classes `{}` ({} for {}) and `{}` ({} for {}) may both be asked for by one record, and no class is as strong as the one \
+             and as long as the other; add one, as in {{name: {}-strict, mode: {}, period: {}}}, which those records then get, or give both the same mode",
+            strong.name,
+            strong.mode.as_str(),
+            strong.period,
+            long.name,
+            long.mode.as_str(),
+            long.period,
+            long.name,
+            strong.mode.as_str(),
+            long.period
+        ))
     }
 
     /// The class at this index (an index comes from this same value).
@@ -220,24 +191,62 @@ impl Classes {
         })
     }
 
-    /// Decides the class of a record. A claim lengthens only, and only to a class that allows it.
-    pub fn decide(&self, claimed: Option<&str>, now: UnixSeconds) -> Decision {
-        let claimed_class = claimed.and_then(|name| self.find(name)).filter(|i| {
-            let class = self.class(*i);
-            let default = self.class(self.default);
-            class.claimable && class.period.after(now) >= default.period.after(now) && class.mode >= default.mode
-        });
-        Decision { class: claimed_class.unwrap_or(self.default), policies: Vec::new() }
+    /// The weakest class that keeps as long and as strongly as each of these and as the default: what a record gets of which they are
+    /// demanded. Never below any of them, whatever their order and however often they come.
+    pub fn meet(&self, demanded: impl IntoIterator<Item = ClassIndex>) -> ClassIndex {
+        let (mut mode, mut longest) = self.order(self.default);
+        let mut best = self.default;
+        for index in demanded {
+            let order = self.order(index);
+            // A class that is all that is asked for stays, also where an equal one comes.
+            if order.0 >= mode && order.1 >= longest && order != (mode, longest) {
+                best = index;
+            }
+            (mode, longest) = (mode.max(order.0), longest.max(order.1));
+        }
+        if self.order(best) == (mode, longest) {
+            return best;
+        }
+        let enough = self.iter().map(|(index, _)| index).filter(|i| self.order(*i).0 >= mode && self.order(*i).1 >= longest);
+        // That one is among them was looked at when the classes were checked.
+        enough.min_by_key(|index| (self.order(*index).1, self.order(*index).0)).unwrap_or(best)
+    }
+
+    /// The class that telemetry asks for, if it may.
+    pub fn claimed(&self, name: &str) -> Option<ClassIndex> {
+        self.find(name).filter(|index| self.class(*index).claimable)
+    }
+
+    /// Mode and rank of a class: whose rank is higher keeps longer, whenever it begins.
+    fn order(&self, index: ClassIndex) -> (Mode, u16) {
+        let rank = self.ranks.get(usize::from(index.0)).copied().unwrap_or_default();
+        (self.class(index).mode, rank)
     }
 }
 
-/// Which class a record was given, and which policies chose it (ids and versions, for `retention.policies[]`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The class.
-    pub class: ClassIndex,
-    /// What chose it; empty for the default.
-    pub policies: Vec<String>,
+/// How the classes stand by their periods, the shortest as 0 and equal ones alike. The error is a sentence.
+fn ranks(classes: &[Class]) -> Result<Vec<u16>, String> {
+    let all: Vec<(&Class, Length)> = classes.iter().map(|class| (class, class.period.length())).collect();
+    let unclear = |(a, of_a): &(&Class, Length), (b, of_b): &(&Class, Length)| {
+        let (months, length) = if of_a.fewest == of_a.most { (b, of_b) } else { (a, of_a) };
+        format!(
+            "retention classes `{}` ({}) and `{}` ({}): which of them keeps longer depends on the day, as {} is {} to {} days; write both in \
+             days, or both in months or years",
+            a.name, a.period, b.name, b.period, months.period, length.fewest, length.most
+        )
+    };
+    for (i, one) in all.iter().enumerate() {
+        if let Some(other) = all.iter().skip(i).find(|other| one.1.compare(&other.1).is_none()) {
+            return Err(unclear(one, other));
+        }
+    }
+    // No two of them are unclear now.
+    let less = |a: &Length, b: &Length| a.compare(b) == Some(Ordering::Less);
+    let mut lengths: Vec<Length> = all.iter().map(|(_, length)| *length).collect();
+    lengths.sort_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));
+    lengths.dedup_by(|a, b| !less(a, b) && !less(b, a));
+    let rank = |length: &Length| u16::try_from(lengths.partition_point(|other| less(other, length))).unwrap_or(u16::MAX);
+    Ok(all.iter().map(|(_, length)| rank(length)).collect())
 }
 
 #[cfg(test)]
@@ -246,25 +255,6 @@ mod tests {
 
     fn at(text: &str) -> UnixSeconds {
         UnixSeconds::parse_strict(text).unwrap()
-    }
-
-    fn after(period: &str, from: &str) -> String {
-        period.parse::<Period>().unwrap().after(at(from)).to_string()
-    }
-
-    #[test]
-    fn periods_follow_the_utc_calendar_and_clamp_month_ends() {
-        assert_eq!(after("180d", "2026-11-20T10:01:17Z"), "2027-05-19T10:01:17Z");
-        assert_eq!(after("6mo", "2026-11-20T10:01:17Z"), "2027-05-20T10:01:17Z");
-        assert_eq!(after("1mo", "2027-01-31T23:59:59Z"), "2027-02-28T23:59:59Z");
-        assert_eq!(after("1mo", "2028-01-31T00:00:00Z"), "2028-02-29T00:00:00Z");
-        assert_eq!(after("1y", "2028-02-29T00:00:00Z"), "2029-02-28T00:00:00Z");
-        assert_eq!(after("4y", "2028-02-29T00:00:00Z"), "2032-02-29T00:00:00Z");
-        assert_eq!(after("2w", "2026-12-25T00:00:00Z"), "2027-01-08T00:00:00Z");
-        assert_eq!("4000000000y".parse::<Period>().unwrap().after(at("2026-01-01T00:00:00Z")), UnixSeconds::MAX);
-        for bad in ["", "d", "0d", "-1d", "1", "1m", "1.5y", "1 d", "99999999999d", "1D"] {
-            assert!(bad.parse::<Period>().is_err(), "{bad}");
-        }
     }
 
     fn classes() -> Vec<Class> {
@@ -311,16 +301,141 @@ mod tests {
         }
     }
 
+    fn find(all: &Classes, name: &str) -> ClassIndex {
+        all.find(name).unwrap()
+    }
+
     #[test]
     fn a_claim_lengthens_and_never_shortens() {
         let now = at("2026-11-20T00:00:00Z");
         let all = Classes::new(classes(), "standard", "10y".parse().unwrap(), now).unwrap();
-        let name = |claim: Option<&str>| all.class(all.decide(claim, now).class).name.clone();
-        assert_eq!(name(None), "standard");
-        assert_eq!(name(Some("long")), "long");
-        assert_eq!(name(Some("short")), "standard");
-        assert_eq!(name(Some("strict")), "standard", "not claimable");
-        assert_eq!(name(Some("unheard-of")), "standard");
+        let name = |claim: &str| all.class(all.meet(all.claimed(claim))).name.clone();
+        assert_eq!(name("long"), "long");
+        assert_eq!(name("short"), "standard");
+        assert_eq!(name("strict"), "standard", "not claimable");
+        assert_eq!(name("unheard-of"), "standard");
+    }
+
+    #[test]
+    fn what_no_single_class_meets_is_refused_before_a_record_asks_for_it() {
+        let now = at("2026-11-20T00:00:00Z");
+        let all = Classes::new(classes(), "standard", "10y".parse().unwrap(), now).unwrap();
+        // `long` can be claimed for a record that a policy sends to `strict`.
+        let refused = all.check_met([find(&all, "strict")]).unwrap_err();
+        assert!(refused.contains("`strict` (COMPLIANCE for 1y)") && refused.contains("`long` (GOVERNANCE for 7y)"), "{refused}");
+        assert!(refused.contains("{name: long-strict, mode: COMPLIANCE, period: 7y}"), "{refused}");
+        assert!(all.check_met([]).is_ok() && all.check_met([find(&all, "short")]).is_ok());
+        let mut more = classes();
+        more.push(Class { name: "long-strict".into(), mode: Mode::Compliance, period: "84mo".parse().unwrap(), claimable: false });
+        let all = Classes::new(more, "standard", "10y".parse().unwrap(), now).unwrap();
+        all.check_met([find(&all, "strict")]).unwrap();
+        let both = [find(&all, "strict"), find(&all, "long")];
+        assert_eq!(all.class(all.meet(both)).name, "long-strict");
+    }
+
+    #[test]
+    fn periods_of_which_no_one_can_say_which_is_longer_are_refused() {
+        let now = at("2026-11-20T00:00:00Z");
+        let class = |name: &str, period: &str| Class {
+            name: name.into(),
+            mode: Mode::Governance,
+            period: period.parse().unwrap(),
+            claimable: false,
+        };
+        let refused = Classes::new(vec![class("a", "182d"), class("b", "6mo")], "a", "10y".parse().unwrap(), now).unwrap_err();
+        assert!(refused.contains("`a` (182d) and `b` (6mo)") && refused.contains("6mo is 181 to 184 days"), "{refused}");
+    }
+
+    mod any {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        fn class() -> impl Strategy<Value = Class> {
+            // Of no two of these does it depend on the day which is longer.
+            let periods = prop::sample::select(vec![
+                "1d", "2w", "14d", "27d", "1mo", "90d", "180d", "6mo", "365d", "1y", "12mo", "366d", "24mo", "2y", "7y", "2557d", "10y",
+            ]);
+            (prop::bool::ANY, periods, prop::bool::ANY).prop_map(|(strict, period, claimable)| Class {
+                name: String::new(),
+                mode: if strict { Mode::Compliance } else { Mode::Governance },
+                period: period.parse().unwrap(),
+                claimable,
+            })
+        }
+
+        /// Classes with one that meets all, and which of them are demanded.
+        fn demands() -> impl Strategy<Value = (Classes, Vec<ClassIndex>, ClassIndex)> {
+            let many = prop::collection::vec(class(), 1..12);
+            (many, prop::collection::vec(any::<u16>(), 0..8), any::<u16>(), any::<u16>()).prop_map(|(mut all, demanded, more, default)| {
+                all.push(Class { name: String::new(), mode: Mode::Compliance, period: "10y".parse().unwrap(), claimable: false });
+                for (i, class) in all.iter_mut().enumerate() {
+                    class.name = format!("c{i}");
+                }
+                let count = u16::try_from(all.len()).unwrap();
+                let default = format!("c{}", default % count);
+                let classes = Classes::new(all, &default, "10y".parse().unwrap(), at("2026-11-20T00:00:00Z")).unwrap();
+                (classes, demanded.into_iter().map(|i| ClassIndex(i % count)).collect(), ClassIndex(more % count))
+            })
+        }
+
+        fn moment() -> impl Strategy<Value = UnixSeconds> {
+            // 1970 to 2200, and the days around which calendars go wrong.
+            let days = prop::sample::select(vec![
+                "2028-02-29T23:59:59Z",
+                "2100-02-28T23:59:59Z",
+                "2027-01-31T00:00:00Z",
+                "2027-12-31T23:59:59Z",
+                "2026-03-29T01:00:00Z",
+                "2026-10-25T01:00:00Z",
+            ]);
+            prop_oneof![(0..7_258_118_400_i64).prop_map(UnixSeconds), days.prop_map(at)]
+        }
+
+        proptest! {
+            /// What a record gets is below none of what is demanded of it, whenever it is sealed.
+            #[test]
+            fn no_demand_is_left_unmet((classes, demanded, _) in demands(), sealed_at in moment()) {
+                let got = classes.lock(classes.meet(demanded.iter().copied()), sealed_at);
+                for index in demanded.iter().copied().chain([classes.default_class()]) {
+                    let asked = classes.lock(index, sealed_at);
+                    prop_assert!(got.mode >= asked.mode && got.retain_until >= asked.retain_until, "{got:?} {asked:?}");
+                }
+            }
+
+            /// One more demand never shortens and never lowers.
+            #[test]
+            fn more_is_never_less((classes, demanded, more) in demands(), sealed_at in moment()) {
+                let before = classes.lock(classes.meet(demanded.iter().copied()), sealed_at);
+                let after = classes.lock(classes.meet(demanded.iter().copied().chain([more])), sealed_at);
+                prop_assert!(after.mode >= before.mode && after.retain_until >= before.retain_until, "{before:?} {after:?}");
+            }
+
+            /// Neither the order nor repeats change mode or date.
+            #[test]
+            fn order_says_nothing((classes, mut demanded, _) in demands(), sealed_at in moment()) {
+                let first = classes.lock(classes.meet(demanded.iter().copied()), sealed_at);
+                demanded.reverse();
+                demanded.extend(demanded.clone());
+                prop_assert_eq!(first, classes.lock(classes.meet(demanded), sealed_at));
+            }
+
+            /// Nothing is locked more strongly or longer than some demand names, where one class is enough.
+            #[test]
+            fn no_more_than_is_demanded((classes, demanded, _) in demands(), sealed_at in moment()) {
+                let got = classes.meet(demanded.iter().copied());
+                let all: Vec<ClassIndex> = demanded.into_iter().chain([classes.default_class()]).collect();
+                let locks: Vec<Lock> = all.iter().map(|index| classes.lock(*index, sealed_at)).collect();
+                let strongest = locks.iter().map(|lock| lock.mode).max().unwrap();
+                prop_assert_eq!(classes.class(got).mode, strongest);
+                let enough = all.iter().find(|one| all.iter().all(|other| {
+                    classes.order(**one).0 >= classes.order(*other).0 && classes.order(**one).1 >= classes.order(*other).1
+                }));
+                if let Some(enough) = enough {
+                    prop_assert_eq!(classes.lock(got, sealed_at), classes.lock(*enough, sealed_at));
+                }
+            }
+        }
     }
 
     #[test]

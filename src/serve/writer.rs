@@ -16,8 +16,9 @@ use crate::seal::keys::LogKeys;
 use crate::seal::{self, Pool, SealerHandle, SealerTask};
 use crate::tlog::Hash;
 use crate::vault::Vault;
-use crate::worm::s3::PUT_TIMEOUT_DEFAULT;
-use crate::worm::{self, Locks, StoreUrl, WormStore};
+use crate::worm::s3::canary::{Finding, try_locks};
+use crate::worm::s3::{PUT_TIMEOUT_DEFAULT, S3Store};
+use crate::worm::{self, Locks, Mode, StoreUrl, WormStore};
 
 /// How often `checkpoint` is published (`store.md`, "checkpoint").
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
@@ -73,6 +74,9 @@ impl Prepared {
     pub(super) async fn new(config: &Config, store: Arc<dyn WormStore>, clock: &dyn Clock, under: Under) -> Result<Self, ServeError> {
         check_store(config, store.as_ref()).await?;
         check_room(config, store.as_ref()).await?;
+        if under == Under::Own {
+            check_locks(config, store.as_ref(), clock).await?;
+        }
         let place = Place::find(config).await?;
         let keys::Keys { log: mut keys, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
         let identity = IdentityKey::new(*identity.0);
@@ -205,6 +209,35 @@ async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), Serve
         return Err(ServeError::NotWorm(no_object_lock(&config.store.url)));
     }
     Ok(())
+}
+
+/// Before a log is made in a bucket: whether its locks hold. A store that takes locks and does not enforce them would seal evidence that
+/// anybody may delete, and every seal would promise the contrary.
+async fn check_locks(config: &Config, store: &dyn WormStore, clock: &dyn Clock) -> Result<(), ServeError> {
+    let StoreUrl::S3 { bucket, prefix } = &config.store.url else { return Ok(()) };
+    if config.store.not_worm || keys::log_exists(store, &config.log.name).await? {
+        return Ok(());
+    }
+    let mode = config.retention.classes.iter().map(|(_, class)| class.mode).max().unwrap_or(Mode::Governance);
+    let tried = try_locks(&S3Store::open(bucket, prefix, config.store.options().s3).await?, mode, clock).await;
+    for finding in tried {
+        match finding {
+            Finding::Good(_) => {}
+            Finding::Bad(why) => return Err(ServeError::NotWorm(pretender(&config.store.url, &why))),
+            Finding::Odd(what) => tracing::warn!(store = %config.store.url, "{what}"),
+            Finding::Unknown(why) | Finding::NotPut(why) => {
+                tracing::warn!(store = %config.store.url, "whether the store enforces locks was not tried to the end: {why}; run `spanseal doctor`");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn pretender(url: &StoreUrl, why: &str) -> String {
+    format!(
+        "{url} takes locks and does not enforce them: {why}. Use a store that does; or set `store.not_worm: true`, and every seal says that \
+         nothing keeps its records from being deleted"
+    )
 }
 
 /// What would forbid to make the log, before keys are made for it.

@@ -3,10 +3,103 @@
 //! A segment has the lock that its seal names. A seal, `log.json` and full tiles have the evidence lock (`store.md`, "Evidence lock"),
 //! which no statement names: it follows from the configuration on record, so it is judged where that one is known (`configuration`).
 
+use std::collections::BTreeMap;
+
 use super::objects::{Outcome, Scene};
 use super::report::{Item, Kind};
 use crate::clock::UnixSeconds;
-use crate::worm::{Lock, Locks, VersionId, below};
+use crate::worm::{Head, Lock, Locks, Mode, VersionId, below};
+
+/// Locks of the objects of one kind, as the store shows them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LockSums {
+    /// Objects whose lock was read.
+    pub objects: u64,
+    /// Of these without any lock.
+    pub unlocked: u64,
+    /// In GOVERNANCE.
+    pub governance: u64,
+    /// In COMPLIANCE.
+    pub compliance: u64,
+    /// With a legal hold.
+    pub held: u64,
+    /// Whose date is past, without a hold: they may go.
+    pub over: u64,
+    /// Whose date is not past and comes before `Options::due`, without a hold.
+    pub due: u64,
+    /// The earliest date.
+    pub earliest: Option<UnixSeconds>,
+    /// The latest date.
+    pub latest: Option<UnixSeconds>,
+}
+
+impl LockSums {
+    fn add(&mut self, head: &Head, now: UnixSeconds, due: UnixSeconds) {
+        self.objects += 1;
+        self.held += u64::from(head.legal_hold);
+        let Some(lock) = head.lock else {
+            self.unlocked += 1;
+            return;
+        };
+        match lock.mode {
+            Mode::Governance => self.governance += 1,
+            Mode::Compliance => self.compliance += 1,
+        }
+        let until = lock.retain_until;
+        if !head.legal_hold {
+            self.over += u64::from(until <= now);
+            self.due += u64::from(until > now && until <= due);
+        }
+        self.earliest = Some(self.earliest.map_or(until, |earliest| earliest.min(until)));
+        self.latest = Some(self.latest.map_or(until, |latest| latest.max(until)));
+    }
+
+    /// Both together.
+    pub(super) fn merge(&mut self, other: &LockSums) {
+        self.objects += other.objects;
+        self.unlocked += other.unlocked;
+        self.governance += other.governance;
+        self.compliance += other.compliance;
+        self.held += other.held;
+        self.over += other.over;
+        self.due += other.due;
+        let both =
+            |one: Option<UnixSeconds>, other: Option<UnixSeconds>, pick: fn(UnixSeconds, UnixSeconds) -> UnixSeconds| match (one, other) {
+                (Some(one), Some(other)) => Some(pick(one, other)),
+                (one, other) => one.or(other),
+            };
+        self.earliest = both(self.earliest, other.earliest, UnixSeconds::min);
+        self.latest = both(self.latest, other.latest, UnixSeconds::max);
+    }
+}
+
+/// What kind of object a key below the log is: its folder, of segments with the class.
+fn kind_of(object: &str) -> &str {
+    match object.strip_prefix("segments/").and_then(|rest| rest.find('/')) {
+        Some(class) => object.get(.."segments/".len() + class).unwrap_or(object),
+        None => object.split('/').next().unwrap_or(object),
+    }
+}
+
+/// Sums by kind of object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LockTable(pub(super) BTreeMap<String, LockSums>);
+
+impl LockTable {
+    fn add(&mut self, object: &str, head: &Head, now: UnixSeconds, due: UnixSeconds) {
+        let kind = kind_of(object);
+        match self.0.get_mut(kind) {
+            Some(sums) => sums.add(head, now, due),
+            None => self.0.entry(kind.to_owned()).or_default().add(head, now, due),
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &LockTable) {
+        for (kind, sums) in &other.0 {
+            self.0.entry(kind.clone()).or_default().merge(sums);
+        }
+    }
+}
 
 /// What the store says of one version's lock.
 #[derive(Clone, Debug)]
@@ -32,6 +125,7 @@ impl Held {
         let why = match scene.store.head(&below(scene.log, object), version).await {
             Ok(Some(head)) => {
                 out.locks_read += 1;
+                out.held.add(object, &head, scene.now, scene.due);
                 return Some(Held { object: object.to_owned(), lock: head.lock });
             }
             Ok(None) => "the version vanished while it was looked at".to_owned(),

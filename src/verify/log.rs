@@ -50,7 +50,7 @@ pub(super) fn seal_object(index: u64) -> String {
 
 /// Verifies one log.
 pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Options<'_>) -> Done {
-    let scene = Scene { store, log, now: options.now, witnesses: &options.witnesses };
+    let scene = Scene { store, log, now: options.now, due: options.due, depth: options.depth, witnesses: &options.witnesses };
     let mut walk = Walk::new(scene, options);
     let mut total = Outcome::default();
     let mut configurations = Configurations::new(options.now);
@@ -76,6 +76,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                 total.bytes += outcome.bytes;
                 total.locks_read += outcome.locks_read;
                 total.locks_unread += outcome.locks_unread;
+                total.held.merge(&outcome.held);
                 total.sink.merge(outcome.sink);
                 cosigned::take(outcome.said, &mut cosigned, &mut strangers);
                 if let Some(read) = outcome.read {
@@ -118,6 +119,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         timestamped,
         name: log.to_owned(),
         covered,
+        locks: total.held.0,
         cosigned: Some(cosigned).filter(|_| !options.witnesses.is_empty()),
     };
     Done { report, key, sink, locks_read: total.locks_read, locks_unread: total.locks_unread }

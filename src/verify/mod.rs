@@ -29,6 +29,7 @@ pub use completeness::{Completeness, Gap, GapKind, Source};
 pub use configuration::Configuration;
 pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
+pub use locks::LockSums;
 pub use proof::{Bundle, CheckReport, Opening, Others, ProofError, Proved, SeenBy, Stamped, Stamps, check, check_with};
 pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
@@ -54,6 +55,17 @@ pub enum Bound {
     Seal(u64),
     /// A moment, compared with `sealed_at`.
     Time(UnixSeconds),
+}
+
+/// How deep verification looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// Everything is read and re-derived.
+    #[default]
+    Whole,
+    /// Seals are, and of segments only those of which a change of configuration is expected: of others versions, sizes and locks are looked
+    /// at, not their bytes. For who wants to know whether the locks hold, of a store that is verified at other times.
+    Locks,
 }
 
 /// What to verify, and against which keys.
@@ -83,6 +95,10 @@ pub struct Options<'a> {
     pub now: UnixSeconds,
     /// Seals in work at the same time.
     pub concurrency: usize,
+    /// How deep it looks.
+    pub depth: Depth,
+    /// Locks that end before this moment are counted as due (`LogReport::locks`).
+    pub due: UnixSeconds,
     /// Called after each seal.
     pub progress: Option<&'a (dyn Fn(&Progress<'_>) + Send + Sync)>,
 }
@@ -103,6 +119,8 @@ impl Options<'_> {
             quorum: None,
             now,
             concurrency: CONCURRENCY,
+            depth: Depth::Whole,
+            due: now,
             progress: None,
         }
     }
@@ -128,6 +146,7 @@ impl fmt::Debug for Options<'_> {
             .field("resume", &self.resume)
             .field("witnesses", &self.witnesses)
             .field("quorum", &self.quorum)
+            .field("depth", &self.depth)
             .field("now", &self.now)
             .finish_non_exhaustive()
     }

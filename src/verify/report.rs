@@ -8,10 +8,13 @@ mod text;
 
 pub use kind::Kind;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::completeness::Completeness;
 use super::cosignatures::Cosigned;
+use super::locks::LockSums;
 use super::stamps::Timestamped;
 
 /// Most findings, and most notes, that one report keeps; further ones are counted. 10,000 of half a kilobyte are 5 MB.
@@ -252,6 +255,9 @@ pub struct LogReport {
     /// How far the witnesses that the auditor trusts have cosigned it; absent where none were brought.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cosigned: Option<Cosigned>,
+    /// The locks that were read, by kind of object: `seals`, `segments/<class>`, `tile`, `cosignatures`, `timestamps`, `log.json`.
+    #[serde(skip)]
+    pub locks: BTreeMap<String, LockSums>,
     /// Name of the log.
     #[serde(skip)]
     pub name: String,

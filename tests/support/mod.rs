@@ -10,6 +10,7 @@ pub(crate) mod hold;
 pub(crate) mod log;
 pub(crate) mod otlp;
 pub(crate) mod place;
+pub(crate) mod pretender;
 pub(crate) mod receiver;
 pub(crate) mod s3;
 pub(crate) mod second;

@@ -43,7 +43,7 @@ impl Places {
     pub(super) fn configure(&self, now: crate::clock::UnixSeconds) -> anyhow::Result<Config> {
         let text = self.yaml();
         std::fs::write(self.config_file(), &text)?;
-        let overrides = Overrides { config: Some(self.config_file()), store: Some(self.store.clone()) };
+        let overrides = Overrides { config: Some(self.config_file()), store: Some(self.store.clone()), ..Overrides::default() };
         Ok(Config::load(&overrides, &Environment::of_process(), now)?)
     }
 

@@ -388,18 +388,21 @@ fn sender(known: &[&Hit]) -> String {
     }
 }
 
+/// Policies that a story names for a record.
+const POLICIES_SHOWN: usize = 8;
+
 /// Which retention class until when.
 pub(super) fn retention(hits: &[&Hit]) -> Vec<Item> {
-    let mut groups: BTreeMap<(String, String, Mode2), BTreeSet<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String, Mode2, String), BTreeSet<usize>> = BTreeMap::new();
     for (i, hit) in hits.iter().enumerate() {
         let segment = &hit.place.segment;
         let not_worm = hit.place.seal.statement.not_worm;
-        let key = (segment.class.clone(), date(segment.lock.retain_until), Mode2(segment.lock.mode, not_worm));
+        let key = (segment.class.clone(), date(segment.lock.retain_until), Mode2(segment.lock.mode, not_worm), chosen_by(hit));
         groups.entry(key).or_default().insert(i + 1);
     }
     groups
         .into_iter()
-        .map(|((class, until, Mode2(mode, not_worm)), of)| {
+        .map(|((class, until, Mode2(mode, not_worm), chosen), of)| {
             let who = numbers(&of, hits.len());
             let class = quote(&class);
             // What the seal states. The lock itself stands in the store, where `verify` reads it.
@@ -423,9 +426,20 @@ pub(super) fn retention(hits: &[&Hit]) -> Vec<Item> {
                     )
                 }
             };
-            Item::Point(sentence(&words))
+            Item::Point(format!("{}{chosen}", sentence(&words)))
         })
         .collect()
+}
+
+/// Which policies matched a record when it was sealed; nothing where none did.
+fn chosen_by(hit: &Hit) -> String {
+    let policies = hit.record.path("retention.policies").and_then(Json::as_array).unwrap_or_default();
+    let names: Vec<String> = policies.iter().filter_map(Json::as_str).map(quote).collect();
+    match names.len() {
+        0 => String::new(),
+        1 => format!(" The policy that matched was {}.", list(&names)),
+        _ => format!(" The policies that matched were {}.", list_some(&names, POLICIES_SHOWN)),
+    }
 }
 
 /// [`Mode`] with "not enforced", as a sorting key.

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 mod answer;
+pub mod canary;
 mod client;
 mod erasable;
 mod options;

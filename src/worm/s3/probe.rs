@@ -1,4 +1,4 @@
-//! What `doctor` alone may do: try to delete its own canary, to see whether the store really refuses.
+//! What the canary alone may do: try to delete itself, to see whether the store really refuses.
 
 use super::answer::store_words;
 use super::client::{Call, CallError};
@@ -19,15 +19,17 @@ pub enum DeleteProbe {
 }
 
 impl S3Store {
-    /// Asks the store to delete one version of a canary, without the governance bypass. Refuses every key that is no canary.
-    pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<DeleteProbe, ReadError> {
+    /// Asks the store to delete one version of a canary, with or without the governance bypass
+    /// (`x-amz-bypass-governance-retention`). Refuses every key that is no canary.
+    pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError> {
         if !key.as_str().starts_with(CANARY_PREFIX) {
             return Err(ReadError::Refused { key: key.0.clone(), reason: "only a canary of `doctor` may be put to this test".to_owned() });
         }
         let query = version.map(|v| ("versionId", v.0.clone())).into_iter().collect();
         let full = self.read_key(key)?;
-        let call =
-            Call { method: Method::DELETE, key: full, query, timeout: READ_TIMEOUT, answer_max: SMALL_ANSWER_MAX, ..Call::default() };
+        let headers = if bypass { vec![("x-amz-bypass-governance-retention", "true".to_owned())] } else { Vec::new() };
+        let (timeout, answer_max) = (READ_TIMEOUT, SMALL_ANSWER_MAX);
+        let call = Call { method: Method::DELETE, key: full, query, headers, timeout, answer_max, ..Call::default() };
         let unavailable = |reason: String| ReadError::Unavailable { key: key.0.clone(), reason };
         // One try: a refusal is an answer, and a delete is not asked for twice.
         let answer = self.client.call(call).await.map_err(|error| match error {

@@ -1,0 +1,173 @@
+//! `spanseal retention status`: whether the locks that seals promise really hold, object by object, as the store shows them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use comfy_table::{ContentArrangement, Table, presets};
+
+use crate::cli::{StatusArgs, TableOrJson};
+use crate::clock::{Clock, SystemClock, UnixSeconds};
+use crate::commands::verify::Bar;
+use crate::commands::{output, read};
+use crate::config::Config;
+use crate::query::story::clean;
+use crate::record::canonical::Json;
+use crate::verify::{Depth, Item, Kind, LockCheck, LockSums, Options, Progress, Report, verify};
+
+/// Width where there is no terminal to ask.
+const WIDTH: usize = 160;
+/// Findings that the text shows.
+const SHOWN_MAX: usize = 50;
+
+/// Runs it.
+pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = read::store(config).await?;
+    let configured = if args.keys.vkey.is_empty() { read::own_key(config)? } else { None };
+    let now = SystemClock.now().ceil_seconds();
+    let due = args.due.after(now);
+    let bar = Bar::new();
+    let show = |at: &Progress<'_>| bar.show(at);
+    let options = Options {
+        logs: if args.keys.vkey.is_empty() { vec![config.log.name.clone()] } else { Vec::new() },
+        pinned: args.keys.vkey.clone(),
+        configured,
+        from: args.from,
+        to: args.to,
+        depth: Depth::Locks,
+        due,
+        progress: Some(&show),
+        ..Options::new(now)
+    };
+    let report = verify(store.as_ref(), &options).await;
+    bar.end();
+    let status = Status { report, due };
+    output::answer(&match args.format {
+        TableOrJson::Table => status.text(&args.due.to_string(), read::width().unwrap_or(WIDTH)),
+        TableOrJson::Json => format!("{}\n", status.json().to_jcs_string()),
+    })?;
+    Ok(ExitCode::from(status.report.verdict.exit_code()))
+}
+
+struct Status {
+    report: Report,
+    /// Until when locks that end are counted as due.
+    due: UnixSeconds,
+}
+
+fn columns(sums: &LockSums) -> [(&'static str, u64); 7] {
+    [
+        ("objects", sums.objects),
+        ("unlocked", sums.unlocked),
+        ("governance", sums.governance),
+        ("compliance", sums.compliance),
+        ("held", sums.held),
+        ("over", sums.over),
+        ("due", sums.due),
+    ]
+}
+
+impl Status {
+    fn text(&self, due: &str, width: usize) -> String {
+        let mut out = String::new();
+        // Writing into a text cannot fail.
+        match self.report.locks {
+            LockCheck::None => {
+                let _ =
+                    writeln!(out, "This store has no locks: nothing here keeps an object from being deleted, whatever seals promise.\n");
+            }
+            LockCheck::Unchecked => {
+                let _ = writeln!(out, "Not every lock could be read: see below. What could not be read is not counted as good.\n");
+            }
+            LockCheck::Checked => {}
+        }
+        for log in &self.report.logs {
+            let _ =
+                writeln!(out, "Log `{}`: {} seals, {} segments, {} records.\n", clean(&log.origin), log.seals, log.segments, log.records);
+            if !log.locks.is_empty() {
+                let _ = writeln!(out, "{}\n", table(&log.locks, due, width));
+            }
+        }
+        let findings = &self.report.findings;
+        if findings.is_empty() {
+            let _ = writeln!(out, "No lock is shorter, weaker or missing, and nothing that was sealed is gone before its time.");
+        } else {
+            let _ = writeln!(out, "{} found:\n", findings.len());
+            for item in findings.iter().take(SHOWN_MAX) {
+                out.push_str(&told(item));
+            }
+            if findings.len() > SHOWN_MAX {
+                let _ = writeln!(out, "  and {} more; --format json has them all", findings.len() - SHOWN_MAX);
+            }
+        }
+        let unchecked = self.report.notes.iter().filter(|note| note.kind == Kind::Unchecked);
+        for note in unchecked {
+            out.push_str(&told(note));
+        }
+        let _ = writeln!(
+            out,
+            "\nLocks were read from the store and compared with what seals and configurations on record demand. Bytes of segments were not read: \
+             `spanseal verify` does that."
+        );
+        out
+    }
+
+    fn json(&self) -> Json {
+        let number = Json::count;
+        let sums = |(kind, sums): (&String, &LockSums)| {
+            let mut members = vec![("kind".to_owned(), Json::string(kind))];
+            members.extend(columns(sums).map(|(name, count)| (name.to_owned(), number(count))));
+            for (name, at) in [("earliest", sums.earliest), ("latest", sums.latest)] {
+                members.extend(at.map(|at| (name.to_owned(), Json::String(at.to_string()))));
+            }
+            Json::Object(members)
+        };
+        let logs = self.report.logs.iter().map(|log| {
+            Json::object([
+                ("origin", Json::string(&log.origin)),
+                ("seals", number(log.seals)),
+                ("segments", number(log.segments)),
+                ("records", number(log.records)),
+                ("locks", Json::Array(log.locks.iter().map(sums).collect())),
+            ])
+        });
+        // Findings and notes as `verify --json` has them.
+        let whole = Json::parse(self.report.to_json().as_bytes()).unwrap_or(Json::Null);
+        let same = |name: &'static str| (name, whole.get(name).cloned().unwrap_or(Json::Null));
+        Json::object([
+            same("verdict"),
+            same("key"),
+            same("locks"),
+            ("due_before", Json::String(self.due.to_string())),
+            ("logs", Json::Array(logs.collect())),
+            same("findings"),
+            same("notes"),
+        ])
+    }
+}
+
+fn table(locks: &BTreeMap<String, LockSums>, due: &str, width: usize) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(width.max(72)).unwrap_or(u16::MAX));
+    let due = format!("ends within {due}");
+    table.set_header(["objects of", "number", "not locked", "GOVERNANCE", "COMPLIANCE", "on hold", "date past", &due, "earliest date"]);
+    for (kind, sums) in locks {
+        let mut row = vec![clean(kind)];
+        row.extend(columns(sums).map(|(_, count)| count.to_string()));
+        row.push(sums.earliest.map_or_else(|| "-".to_owned(), |at| at.to_string()));
+        table.add_row(row);
+    }
+    table.to_string()
+}
+
+fn told(item: &Item) -> String {
+    let seal = item.seal.map_or_else(String::new, |seal| format!(" (seal {seal})"));
+    let mut out = format!("  {}{seal}\n    {}\n", clean(&item.object), item.meaning);
+    for (name, what) in [("expected", &item.expected), ("found", &item.found)] {
+        if let Some(what) = what {
+            let _ = writeln!(out, "    {name}: {}", clean(what));
+        }
+    }
+    out
+}

@@ -1,0 +1,155 @@
+//! An S3 server that only pretends: it takes whatever lock it is given, shows it when it is asked, and lets anybody delete and overwrite all
+//! the same. It keeps objects in memory and checks no signature. What it lies about is a choice, so that each lie is met alone.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+/// What it does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// It answers 200 and forgets the lock.
+    DropsLocks,
+    /// It shows the lock and deletes nevertheless.
+    Deletes,
+    /// It shows the lock and lets it be shortened.
+    Shortens,
+    /// It shows versions and has one: the newest put takes the place of all.
+    Overwrites,
+    /// It honours everything but COMPLIANCE, which it lets whoever asks bypass.
+    Bypasses,
+}
+
+struct Version {
+    id: String,
+    body: Bytes,
+    mode: Option<String>,
+    until: Option<String>,
+}
+
+struct Server {
+    lie: Lie,
+    objects: Mutex<BTreeMap<String, Vec<Version>>>,
+}
+
+/// Starts it on a free port of loopback; it ends with the test.
+pub async fn start(lie: Lie) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = Arc::new(Server { lie, objects: Mutex::default() });
+    let app = Router::new().fallback(answer).with_state(server);
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    port
+}
+
+fn query(uri: &Uri, name: &str) -> Option<String> {
+    let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    pairs.into_iter().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn refused() -> Response {
+    (StatusCode::FORBIDDEN, "<Error><Code>AccessDenied</Code><Message>object is WORM protected</Message></Error>").into_response()
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).map(|value| value.to_str().unwrap().to_owned())
+}
+
+async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let path = uri.path().trim_start_matches('/').to_owned();
+    let key = path.split_once('/').map(|(_, key)| key.to_owned()).unwrap_or_default();
+    let has = |name: &str| query(&uri, name).is_some();
+    let mut objects = server.objects.lock().unwrap();
+    let xml = |body: String| (StatusCode::OK, [("content-type", "application/xml")], body).into_response();
+    if key.is_empty() {
+        return match () {
+            () if has("versioning") => xml("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".into()),
+            () if has("object-lock") => {
+                xml("<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>".into())
+            }
+            () => {
+                let prefix = query(&uri, "prefix").unwrap_or_default();
+                let mut listed = String::from("<ListVersionsResult><IsTruncated>false</IsTruncated>");
+                for (key, versions) in objects.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
+                    for version in versions.iter().rev() {
+                        let (id, size) = (&version.id, version.body.len());
+                        write!(
+                            listed,
+                            "<Version><Key>{key}</Key><VersionId>{id}</VersionId><IsLatest>true</IsLatest><Size>{size}</Size></Version>"
+                        )
+                        .unwrap();
+                    }
+                }
+                xml(listed + "</ListVersionsResult>")
+            }
+        };
+    }
+    let versions = objects.entry(key).or_default();
+    let wanted = query(&uri, "versionId");
+    let at = |versions: &[Version]| match &wanted {
+        Some(id) => versions.iter().position(|version| version.id == *id),
+        None => versions.len().checked_sub(1),
+    };
+    match method {
+        Method::PUT if has("retention") => {
+            let Some(at) = at(versions) else { return StatusCode::NOT_FOUND.into_response() };
+            let said = String::from_utf8(body.to_vec()).unwrap();
+            let part = |name: &str| {
+                said.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once('<')).map(|(text, _)| text.to_owned())
+            };
+            let until = part("RetainUntilDate");
+            if until < versions[at].until && server.lie != Lie::Shortens {
+                return refused();
+            }
+            versions[at].until = until;
+            StatusCode::OK.into_response()
+        }
+        Method::PUT => {
+            if headers.contains_key("if-none-match") && !versions.is_empty() {
+                return (StatusCode::PRECONDITION_FAILED, "<Error><Code>PreconditionFailed</Code></Error>").into_response();
+            }
+            let keeps = server.lie != Lie::DropsLocks;
+            let lock = |name: &str| text(&headers, name).filter(|_| keeps);
+            let (mode, until) = (lock("x-amz-object-lock-mode"), lock("x-amz-object-lock-retain-until-date"));
+            if server.lie == Lie::Overwrites && !versions.is_empty() {
+                versions[0].body = body;
+                return (StatusCode::OK, [("x-amz-version-id", versions[0].id.clone())]).into_response();
+            }
+            let id = format!("v{}", versions.len() + 1);
+            versions.push(Version { id: id.clone(), body, mode, until });
+            (StatusCode::OK, [("x-amz-version-id", id)]).into_response()
+        }
+        Method::DELETE => {
+            let Some(at) = at(versions) else { return StatusCode::NO_CONTENT.into_response() };
+            let bypass = headers.contains_key("x-amz-bypass-governance-retention");
+            let locked = versions[at].until.is_some();
+            let gives_way = (bypass && versions[at].mode.as_deref() == Some("GOVERNANCE"))
+                || server.lie == Lie::Deletes
+                || (bypass && server.lie == Lie::Bypasses);
+            if locked && !gives_way {
+                return refused();
+            }
+            versions.remove(at);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        _ => {
+            let Some(version) = at(versions).map(|at| &versions[at]) else {
+                return (StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>").into_response();
+            };
+            let mut answer = version.body.clone().into_response();
+            let mut add = |name: &'static str, value: &str| drop(answer.headers_mut().insert(name, value.parse().unwrap()));
+            add("x-amz-version-id", &version.id);
+            if let (Some(mode), Some(until)) = (&version.mode, &version.until) {
+                add("x-amz-object-lock-mode", mode);
+                add("x-amz-object-lock-retain-until-date", until);
+            }
+            answer
+        }
+    }
+}
