@@ -225,7 +225,8 @@
 //!
 //! A *signed size* is that of a checkpoint, the published one or one that the auditor kept, that a key of the walk for its size signed
 //! (or, while the auditor's key neither signed nor was announced, that key or that of `log.json`). Both were there before the seals are
-//! listed, so seals up to a signed size must be there. **The end of the log** lies behind its last seal that stands, and behind each seal
+//! listed, so seals up to a signed size must be there. So is `index` + 1 where the file of a seal is none, but the JSON string behind the
+//! first `"checkpoint":` in its bytes is a checkpoint of that size by the key of the walk. **The end of the log** lies behind its last seal that stands, and behind each seal
 //! below a signed size. What lies behind the end anybody could have put there.
 //!
 //! 1. Read `log.json` and `checkpoint`, before anything else.

@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::Problem;
 use crate::tlog::note::{Checkpoint, SignedNote, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::{LogFile, SealFile};
-use crate::tlog::truth::{Judgement, judge};
+use crate::tlog::truth::{Judgement, judge, newer_format};
 use crate::worm::{
     ObjectKey, ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, VERSIONS_READ_MAX, Version, WormStore, checkpoint_key, is_name, log_key,
     parse_seal_name, read_versions, seal_key, unread,
@@ -282,8 +282,13 @@ impl LogReader {
         for index in &apart {
             let versions = self.bytes_oldest_first(&seal_key(&self.name, *index), SEAL_BYTES_MAX).await?;
             let Some(key) = self.key().cloned() else { break };
-            if versions.iter().any(|bytes| whole_seal(bytes, *index, key.name()).is_some_and(|seal| !is_current || seal.open(&key).is_ok()))
-            {
+            let holds_records = |bytes: &Bytes| {
+                let judged = judge(*index, &key, None, [bytes.as_ref()]);
+                let is_newer = judged.iter().any(|judgement| newer_format(judgement, bytes, *index, &key).is_some());
+                let whole = whole_seal(bytes, *index, key.name());
+                is_newer || whole.is_some_and(|seal| !is_current || seal.open(&key).is_ok())
+            };
+            if versions.iter().any(holds_records) {
                 let what = "a seal in this log's name that stands apart from it, or by a key to which the log's do not lead; it was not searched, \
                             nor what may lie behind it; run `spanseal verify`";
                 self.problem(&format!("seals/{index:020}.json"), what);

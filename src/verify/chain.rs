@@ -9,7 +9,8 @@ use bytes::Bytes;
 use super::listing::Group;
 use super::objects::foreign;
 use super::report::{Item, Kind, Sink};
-use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
+use crate::record::canonical::Json;
+use crate::tlog::note::{Checkpoint, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::truth::{Judgement, judge, newer_format};
 use crate::worm::{ReadError, SEAL_BYTES_MAX, VERSIONS_READ_MAX, VersionId, WormStore};
@@ -71,8 +72,8 @@ pub(super) enum Signer {
 pub(super) enum Followed {
     /// The seal.
     Stands(Box<Standing>),
-    /// A seal of the log in a format that only a newer program reads.
-    Newer,
+    /// A seal of the log that cannot be taken: changed, or in a format that only a newer program reads.
+    Broken,
     /// It could not be read.
     Unread,
     /// A seal behind a gap by another key, to which the auditor's does not lead.
@@ -296,13 +297,32 @@ impl Chain {
         for (judgement, body) in judgements.iter().zip(&fetched.bodies) {
             if let Some(format) = newer_format(judgement, &body.bytes, index, key) {
                 sink.unchecked(object, Some(index), format!("its statement has format `{format}`; a newer spanseal can read it"));
-                return Followed::Newer;
+                return Followed::Broken;
             }
         }
         let error = judgements.iter().find_map(|j| if let Judgement::Foreign(error) = j { Some(error.to_string()) } else { None });
         sink.finding(unsigned(object, index, key).found(error.unwrap_or_default()));
-        Followed::Foreign
+        match fetched.bodies.iter().any(|body| bears_signature(&body.bytes, index, key)) {
+            true => Followed::Broken,
+            false => Followed::Foreign,
+        }
     }
+}
+
+/// Whether a file that is no seal holds a checkpoint of this key for its place: then the log was that long, whatever became of the rest. It need
+/// not be JSON any more.
+fn bears_signature(bytes: &[u8], index: u64, key: &VerifierKey) -> bool {
+    const MEMBER: &[u8] = b"\"checkpoint\":";
+    let Some(text) = memchr::memmem::find(bytes, MEMBER).and_then(|at| bytes.get(at + MEMBER.len()..)) else { return false };
+    let mut escaped = false;
+    let end = text.iter().skip(1).position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    let note = end.and_then(|end| text.get(..end + 2)).and_then(|text| Json::parse(text).ok());
+    let note = note.as_ref().and_then(Json::as_str).and_then(|note| Checkpoint::open(note, key).ok());
+    note.is_some_and(|checkpoint| checkpoint.size.0.checked_sub(1) == Some(index))
 }
 
 /// The seal that was here is gone.

@@ -7,7 +7,7 @@ use spanseal::query::log::{KeySource, TrustedKey};
 use spanseal::query::scan::{Answer, Copies, Request, scan};
 use spanseal::tlog::TreeSize;
 use spanseal::tlog::note::{NoteSigner, VerifierKey};
-use spanseal::worm::{Condition, WormStore, checkpoint_key, seal_key};
+use spanseal::worm::{WormStore, checkpoint_key, seal_key};
 
 use super::{announce, junk, log_of, rotated};
 use crate::support::forge::{Forge, LOG, ORIGIN, Segment, lines};
@@ -20,13 +20,13 @@ async fn search(forge: &Forge, key: &VerifierKey) -> Answer {
 }
 
 /// A whole seal, for the tree as it is, that another key signed.
-async fn forged(forge: &Forge, index: u64) {
+fn forged(forge: &Forge, index: u64) {
     let stranger = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
     let mut statement = forge.seals.last().unwrap().statement.clone();
     (statement.index, statement.previous, statement.segments) = (index, forge.previous, vec![]);
     let mut seal = forge.sign(statement);
     seal.checkpoint = stranger.checkpoint(TreeSize(forge.range.size().0 + 1), seal.range_after().root());
-    forge.store.put(&seal_key(LOG, index), seal.to_bytes().unwrap().into(), Condition::Any, None).await.unwrap();
+    forge.store.overwrite_foreign(&seal_key(LOG, index), seal.to_bytes().unwrap());
 }
 
 /// Scenario: anybody puts objects behind the newest seal: next to it, far away, more than are looked at one by one, also whole seals under
@@ -36,14 +36,14 @@ async fn junk_behind_the_end_stops_no_search() {
     for at in [vec![14], vec![14, 15], vec![99], vec![u64::MAX], (20..60).collect(), (14..60).collect()] {
         let forge = log_of(14).await;
         for index in &at {
-            junk(&forge, *index).await;
+            junk(&forge, *index);
         }
         let answer = search(&forge, forge.signer.verifier()).await;
         assert_eq!((answer.problems, answer.hits.len()), (vec![], 29), "{at:?}");
         let forge = log_of(14).await;
-        forged(&forge, 14).await;
+        forged(&forge, 14);
         for index in &at[1..] {
-            junk(&forge, *index).await;
+            junk(&forge, *index);
         }
         let answer = search(&forge, forge.signer.verifier()).await;
         assert_eq!((answer.problems, answer.hits.len()), (vec![], 29), "forged, {at:?}");
@@ -52,8 +52,8 @@ async fn junk_behind_the_end_stops_no_search() {
     let (forge, left) = rotated().await;
     let before = search(&forge, forge.signer.verifier()).await;
     assert_eq!(before.problems, vec![]);
-    junk(&forge, 8).await;
-    junk(&forge, 99).await;
+    junk(&forge, 8);
+    junk(&forge, 99);
     forge.put(&checkpoint_key(LOG), left.checkpoint(TreeSize(20), forge.range.root())).await;
     let answer = search(&forge, forge.signer.verifier()).await;
     assert_eq!((answer.problems, answer.hits.len()), (vec![], before.hits.len()));
@@ -65,13 +65,13 @@ async fn junk_behind_the_end_stops_no_search() {
 async fn what_may_hold_records_is_said() {
     let forge = log_of(14).await;
     forge.store.purge(&seal_key(LOG, 13), None);
-    junk(&forge, 13).await;
+    junk(&forge, 13);
     assert!(!search(&forge, forge.signer.verifier()).await.problems.is_empty(), "the newest seal is gone, and the checkpoint names it");
     // A hole, more junk than is looked at, and behind it the log; the checkpoint is gone.
     let forge = log_of(60).await;
     for index in 10..40 {
         forge.store.purge(&seal_key(LOG, index), None);
-        junk(&forge, index).await;
+        junk(&forge, index);
     }
     forge.store.purge(&checkpoint_key(LOG), None);
     assert!(!search(&forge, forge.signer.verifier()).await.problems.is_empty());

@@ -102,6 +102,10 @@ impl WormStore for Lying {
     async fn state(&self) -> Result<StoreState, ReadError> {
         self.inner.state().await
     }
+
+    fn clock_skew_seconds(&self) -> Option<i64> {
+        self.inner.clock_skew_seconds()
+    }
 }
 
 async fn shown(forge: &Forge, end: u64, options: Options<'static>) -> Report {

@@ -160,17 +160,16 @@ async fn a_cut_off_end_is_noticed_by_the_checkpoint() {
     assert!(answer.problems.iter().any(|p| p.what.contains("the newest are missing")), "{:?}", answer.problems);
 }
 
-/// A stray object at a far index neither hides the log nor sends the reader through all the holes between.
+/// A stray object at a far index neither hides the log nor sends the reader through all the holes between, and stands in nobody's way.
 #[tokio::test]
-async fn a_stray_far_away_is_named_and_not_followed() {
+async fn a_stray_far_away_is_not_followed() {
     let mut log = TestLog::new(TestLog::store(), "log").await;
     log.seal(&[&record("aa", 1)]).await;
     for far in [1 << 40, u64::MAX] {
         log.store.overwrite_foreign(&seal_key("log", far), "{}");
     }
     let answer = ask(&memory(&log.store), Request::default()).await;
-    assert_eq!(ids(&answer), ["aa"]);
-    assert_eq!(answer.problems.len(), 2, "{:?}", answer.problems);
+    assert_eq!((ids(&answer), answer.problems.len()), (vec!["aa"], 0), "{:?}", answer.problems);
 }
 
 /// Somebody floods a seal's key: behind the true version that changes nothing, before it what was not read is named.

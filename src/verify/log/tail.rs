@@ -3,6 +3,7 @@
 
 use super::{Walk, seal_object};
 use crate::tlog::note::UnverifiedCheckpoint;
+use crate::verify::Bound;
 use crate::verify::chain::{Signer, fetch, missing};
 use crate::verify::completeness::GapKind;
 use crate::verify::listing::Group;
@@ -143,6 +144,10 @@ impl Walk<'_> {
                 Ok(false) => {}
                 Ok(true) => {
                     self.hidden = true;
+                    // Nothing is claimed beyond what was asked for.
+                    if matches!(self.options.to, Some(Bound::Seal(to)) if self.expected > to) {
+                        return;
+                    }
                     let first = self.expected;
                     let why = format!(
                         "seal {named} is there when it is asked for by its name, and a checkpoint that was read before names it, but the store's \
