@@ -408,13 +408,29 @@ pub struct ShowArgs {
 /// `spanseal prove`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  spanseal prove 0f1e2d3c4b5a69788796a5b4c3d2e1f0 > proof.json\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n\n\
-    The proof goes to stdout. Exit codes: 0 proved, 1 no such record, 2 could not look."
+    after_help = "Examples:\n  spanseal prove 0f1e2d3c4b5a69788796a5b4c3d2e1f0 > proof.json\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  \
+    spanseal prove --trace-id 4bf92f3577b34da6a3ce929d0e0e4736      each record of a trace is sealed\n  \
+    spanseal prove 0f1e... --through 9b8c...                        how many records lie between the two, and no others\n  \
+    spanseal prove 0f1e... --through 9b8c... --trace-id 4bf9...     the same, with those of a trace shown\n\n\
+    The proof goes to stdout. Exit codes: 0 proved, 1 no such record, 2 could not look (or not at everything)."
 )]
 pub struct ProveArgs {
     /// Record id, 32 hexadecimal digits: `record.id` in what `spanseal query --format json` prints, also with `--decision ID`
-    #[arg(value_name = "RECORD_ID")]
-    pub id: String,
+    #[arg(value_name = "RECORD_ID", required_unless_present = "trace_id")]
+    pub id: Option<String>,
+    /// Prove how much the log sealed from RECORD_ID to this record, and that no seal between them is left out. Other records are withheld:
+    /// counted, not shown
+    #[arg(long, value_name = "RECORD_ID", requires = "id")]
+    pub through: Option<String>,
+    /// Show the records of this trace: alone, all of them; with --through, those that lie between the two
+    #[arg(long, value_name = "TRACE_ID")]
+    pub trace_id: Option<String>,
+    /// With --through, show every record between the two. Only for readers who may see them all
+    #[arg(long, requires = "through", conflicts_with = "trace_id")]
+    pub all: bool,
+    /// Only look in this log of the store
+    #[arg(long, value_name = "LOG")]
+    pub log: Option<String>,
     /// Open the content: add what was said and its salts, so that whoever has the proof reads it and checks it. Only for readers who may;
     /// recorded in the log
     #[arg(long)]
@@ -766,7 +782,7 @@ pub struct WitnessArgs {
     /// Where to listen, HOST:PORT; port 0 takes a free one
     #[arg(long, value_name = "ENDPOINT", default_value = "127.0.0.1:8730", value_parser = str::parse::<Endpoint>)]
     pub listen: Endpoint,
-    /// Public key of a log to follow, or a file that holds it; may be repeated
+    /// Public key of a log to follow, or a file that holds it; may be repeated, also for the keys of a log that changes its own
     #[arg(long, value_name = "KEY", required = true, value_parser = VkeyParser)]
     pub log: Vec<VerifierKey>,
     /// Certificate (PEM), first its own, then its chain; without it plain HTTP, which shows nothing secret
@@ -864,6 +880,13 @@ impl Cli {
             ));
         }
         match &self.command {
+            Command::Prove(args) if args.id.is_some() && args.trace_id.is_some() && args.through.is_none() => {
+                Err("either a RECORD_ID or --trace-id; both together need --through RECORD_ID, the other end of the range".to_owned())
+            }
+            Command::Prove(args) if args.content && (args.trace_id.is_some() || args.through.is_some()) => {
+                Err("--content is for the proof of one record: what was said is opened record by record, each by a proof of its own"
+                    .to_owned())
+            }
             Command::Query(args) if args.proof && args.format != QueryFormat::Json => {
                 Err("--proof needs --format json: the other forms have no room for proofs".to_owned())
             }

@@ -226,7 +226,7 @@
 //! A *signed size* is that of a checkpoint, the published one or one that the auditor kept, that a key of the walk for its size signed
 //! (or, while the auditor's key neither signed nor was announced, that key or that of `log.json`). Both were there before the seals are
 //! listed, so seals up to a signed size must be there. So is `index` + 1 where the file of a seal is none, but the JSON string behind the
-//! first `"checkpoint":` in its bytes is a checkpoint of that size by the key of the walk. **The end of the log** lies behind its last seal that stands, and behind each seal
+//! first `"checkpoint":` in its bytes is a checkpoint of that size, or a greater, by the key of the walk. **The end of the log** lies behind its last seal that stands, and behind each seal
 //! below a signed size. What lies behind the end anybody could have put there.
 //!
 //! 1. Read `log.json` and `checkpoint`, before anything else.
@@ -288,8 +288,9 @@
 //!
 //! # 13. The proof bundle
 //!
-//! One record, offline. Strict JSON in any layout, at most 67108864 bytes, an object with `format` `spanseal.proof/1`; anything else is
-//! no proof, and *unchecked*. Members, all of them present but `openings`:
+//! One record, offline. Strict JSON in any layout, at most 67108864 bytes, in which `,`, `[` and `{` stand at most 4000000 times outside of
+//! strings, an object with `format` `spanseal.proof/1`; anything else (but what section 14 tells) is no proof, and *unchecked*. Members, all
+//! of them present but `openings`:
 //!
 //! | member | is |
 //! |---|---|
@@ -337,3 +338,55 @@
 //!
 //! Example: with salt 32 times `00` and content `yes`, the commitment is
 //! `salted-sha256:672450f5fca51bfa9a9e2009d7e68cd42a004d8d5fdb1422101021667e42956f`.
+//!
+//! # 14. The bundle of several records
+//!
+//! Several records of one log, each sealed; or two of them, and all that the log sealed between them. What is not shown is withheld: its
+//! number is proved, and nothing of what it says is handed out. JSON as in section 13, but at most 268435456 bytes, with `format`
+//! `spanseal.proof-range/1`. Members, all of them present but `from` and `to`, which stand together or not at all:
+//!
+//! | member | is |
+//! |---|---|
+//! | `from`, `to` | objects of exactly `index` (number: of the seal), `segment` (a string: its `key` in the statement), `leaf_index` (number) |
+//! | `seals` | array of 1 to 100000 objects of exactly `statement`, an object as in section 13, and `segments`, an array |
+//! | `segments` | objects of exactly `records`, an array, and `path`, an array of hashes |
+//! | `records` | objects of exactly `leaf_index`, a number, and `record`, a string: the exact line; at most 200000 in the bundle |
+//! | `log` | object of exactly `tree_size` (number) and `path` (array of hashes) |
+//! | `checkpoint`, `cosignatures`, `timestamps`, `rotations` | as in section 13 |
+//!
+//! **Several leaves of one tree** are proved at once. Given are the tree's size, leaves with their indices, and a path. At least one leaf is
+//! given; the indices ascend, none twice, and each is less than the size. The tree over the leaves a to b-1 (at first 0 to size - 1) is: if no
+//! given leaf is among them, the next hash of the path; else, if b = a + 1, the leaf itself; else node(left, right), with k the largest power
+//! of two that is less than b - a, left over a to a+k-1, right over a+k to b-1. Left is made first, unless a given leaf is in right and none
+//! in left; then right is made first. At the end the path must be used up. (Of one leaf this is its inclusion path.)
+//!
+//! The proof is refused unless all of the following holds; an unknown `format` of a statement makes it *unchecked* instead, if all members
+//! are of their types:
+//!
+//! 1. each statement is as in sections 5 and 6; their `index` ascends, none twice; all have the same `log`;
+//! 2. the rotations hold as in section 13 (3), and lead to K. `checkpoint` is a checkpoint of K without extension lines, its origin is `log`, its
+//!    size is `log.tree_size` and not less than that of the last rotation; where that is the last statement's `index` + 1 and it has
+//!    `next_vkey`, that is another key of K's name and signed it as well;
+//! 3. the leaves of the statements, at their `index`, with `log` give the checkpoint's root;
+//! 4. no change of key is passed over. A rotation of the same `index` as one of the statements is of that very statement. Each other statement
+//!    that has `next_vkey`, and whose `index` + 1 is not `log.tree_size`, stands before the first rotation; and the last of them, if there
+//!    is one, has the reader's key as its `next_vkey` (the reader's key is then a later one);
+//! 5. `cosignatures` and `timestamps` as in section 13 (5);
+//! 6. `segments` has one element for each segment of the statement, in its order. Where `records` is empty, so is `path`. Else the leaves of the
+//!    records, at their `leaf_index`, with `path` and the segment's `records` as the size give its `merkle_root`; and each record is as
+//!    in section 13 (1 and 6). At least one record is shown in the bundle;
+//! 7. where there are `from` and `to`: the first statement's `index` is `from.index`, the last one's `to.index`, and none between them is left
+//!    out; the records at both places are shown; if both are in one segment, `from` is before `to`; and no record is shown in the segment of
+//!    `from` before it, or in that of `to` behind it.
+//!
+//! A proof that is not refused is *findings* all the same where a statement says what cannot be true (section 5), where two statements
+//! of which one follows the other contradict each other (`previous` is not the leaf hash of the one before; and of any two neighbours in the
+//! bundle, `sealed_at` goes back: `seal_chain`), or where a record contradicts its statement as in section 13. Else it is verified.
+//!
+//! **What is between.** Records are in the order of the log: by seal, and within a segment by line. Segments of one seal are written
+//! together and have no order among each other. *Between* `from` and `to` are all lines of all segments of all these seals, but those of the
+//! segment of `from` up to it and those of the segment of `to` from it on; so also the lines of other segments of the first and the last
+//! seal, which may as well be before `from` or behind `to`. Their number is the sum of what the statements say: the log's signed word, which
+//! its `merkle_root` does not show (a hash may stand for any number of lines), and which a verifier of the whole log finds false if it is.
+//! Withheld are those that are not shown. What never reached the log, or was set aside by it, is in no proof; what it counted of that stands in
+//! `counts`.

@@ -628,6 +628,7 @@ async fn doctor_tries_the_locks_of_real_stores() {
             "its lock was read back",
             "deleting the locked version was refused",
             "shortening the lock was refused",
+            "the tag `spanseal=partial` was kept",
         ] {
             assert!(said.contains(words), "{:?}: no `{words}` in {said}", server.kind);
         }

@@ -7,7 +7,7 @@ use spanseal::tlog::cosignature::Cosigner;
 use spanseal::tlog::note::{UnverifiedCheckpoint, checkpoint_text};
 use spanseal::tlog::{Hash, RootHash, TreeSize};
 use spanseal::verify::{Bound, Evidence, Options, Others, RecordAt, Report, Verdict, Wanted, check_with, prove_published, verify};
-use spanseal::worm::{Lock, Locks, Mode, ObjectKey, WormStore, below, cosignature_name};
+use spanseal::worm::{Lock, Locks, Mode, ObjectKey, WormStore, below, cosignature_name, seal_key, timestamp_name};
 
 fn witness(n: u8) -> Cosigner {
     Cosigner::new(&format!("w.test/{n}"), &[40 + n; 32]).unwrap()
@@ -174,6 +174,108 @@ async fn a_log_that_ends_before_what_a_witness_saw_was_cut_off() {
         "{}",
         report.to_text()
     );
+}
+
+/// However much lies behind the end, what was not looked at is said, and what a trusted witness says there is found. A log that goes on while it
+/// is read is not accused of ending before it.
+#[tokio::test]
+async fn what_lies_behind_the_end_is_bounded_and_may_be_of_a_log_that_goes_on() {
+    let forge = honest(Locks::Enforced).await;
+    for size in 9..75 {
+        put(&forge, size - 1, &checkpoint_text(ORIGIN, TreeSize(size), RootHash(Hash([9; 32]))), &[&witness(1)]).await;
+    }
+    let report = seen(&forge, &[1], None).await;
+    assert_eq!(kinds(&report), ["rollback"; 64], "{}", report.to_text());
+    assert!(report.notes.iter().any(|n| n.meaning.contains("2 further cosignatures behind the end of the log")), "{}", report.to_text());
+
+    // Nothing but a marker says nothing.
+    let forge = honest(Locks::Enforced).await;
+    put(&forge, 3, &text(&forge, 3), &[&witness(1)]).await;
+    let key = put(&forge, 8, &checkpoint_text(ORIGIN, TreeSize(9), RootHash(Hash([9; 32]))), &[&witness(1)]).await;
+    forge.store.purge(&key, None);
+    forge.store.delete(&key);
+    assert_eq!(seen(&forge, &[1], None).await.verdict, Verdict::Verified);
+
+    let mut forge = honest(Locks::Enforced).await;
+    let next = forge.sign(forge.statement(&[]).await);
+    forge.seals.push(next.clone());
+    put(&forge, 3, &text(&forge, 3), &[&witness(1)]).await;
+    put(&forge, 4, &text(&forge, 4), &[&witness(1)]).await;
+    // The listing of seals was read when the first of them is done.
+    let (store, body) = (forge.store.clone(), next.to_bytes().unwrap());
+    let grow = move |progress: &spanseal::verify::Progress<'_>| {
+        if progress.seals == 1 {
+            store.overwrite_foreign(&seal_key(LOG, 4), body.clone());
+        }
+    };
+    let witnesses = vec![witness(1).public().clone()];
+    let report = verify(&forge.store, &Options { witnesses, progress: Some(&grow), ..forge.options() }).await;
+    assert_eq!((report.verdict, report.logs[0].tree_size), (Verdict::Verified, 4), "{}", report.to_text());
+    let note = report.notes.iter().find(|n| n.object == "cosignatures/").map(|n| n.kind.as_str());
+    assert_eq!(note, Some("not_covered"), "{}", report.to_text());
+}
+
+/// The cosignature of a seal that is gone is not judged by the next one.
+#[tokio::test]
+async fn a_cosignature_of_a_seal_that_is_gone_is_not_judged_by_another() {
+    let forge = honest(Locks::Enforced).await;
+    for seal in [1, 2] {
+        put(&forge, seal, &text(&forge, usize::try_from(seal).unwrap()), &[&witness(1)]).await;
+    }
+    forge.store.purge(&seal_key(LOG, 1), None);
+    let report = seen(&forge, &[1], None).await;
+    assert_eq!(kinds(&report), ["seal_missing"], "{}", report.to_text());
+    assert_eq!(report.logs[0].cosigned.as_ref().unwrap().up_to, Some(3));
+}
+
+/// A cosignature that was put twice is one.
+#[tokio::test]
+async fn a_cosignature_that_was_put_twice_is_one() {
+    let forge = honest(Locks::Enforced).await;
+    put(&forge, 2, &text(&forge, 2), &[&witness(1), &witness(1)]).await;
+    let report = seen(&forge, &[1], None).await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["duplicate"]), "{}", report.to_text());
+}
+
+/// What witnesses and what authorities say of different checkpoints is not mixed in one proof.
+#[tokio::test]
+async fn a_proof_takes_from_both_only_what_is_of_one_checkpoint() {
+    let mut forge = Forge::new(Locks::None).await;
+    for n in 0..12 {
+        forge.seal(&[crate::support::forge::Segment::of("standard", crate::support::forge::lines(n, 1))], |_| {}).await;
+    }
+    let (key, one, authority) = (forge.signer.verifier().clone(), witness(1), crate::support::token::Authority::honest());
+    let stamp = async |forge: &Forge, seal: usize| {
+        let token = authority.token(Hash::of(forge.seals[seal].checkpoint.as_bytes()).0, "20270115080100Z");
+        let name = timestamp_name(u64::try_from(seal).unwrap(), &Hash::of(&token).to_string());
+        forge.put(&below(LOG, &name), token).await;
+    };
+    let wanted = Wanted { witnesses: vec![one.public().clone()], quorum: None };
+    let tsa_roots = spanseal::timestamp::Roots::from_pem(authority.root_pem.as_bytes()).unwrap();
+    let others = Others { tsa_roots, witnesses: wanted.witnesses.clone(), quorum: None };
+    let first = forge.seals[0].statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
+    let at = RecordAt { seal: 0, segment: first, leaf_index: 0, rotations: vec![] };
+    // Cosigned or stamped first, and later once more: tree size, cosignatures, tokens.
+    for (cosigned, stamped, expected) in [
+        (&[2, 6][..], &[4][..], (3, 1, 0)),
+        (&[4], &[2, 6], (5, 1, 0)),
+        (&[2, 4], &[4], (5, 1, 1)),
+        (&[4], &[2, 4], (5, 1, 1)),
+        (&[4], &[4], (5, 1, 1)),
+    ] {
+        let forge = forge.copy();
+        for seal in cosigned {
+            put(&forge, *seal, &text(&forge, usize::try_from(*seal).unwrap()), &[&one]).await;
+        }
+        for seal in stamped {
+            stamp(&forge, *seal).await;
+        }
+        let bundle = prove_published(&forge.store, LOG, (&key, &wanted), &at).await.unwrap();
+        let found = (bundle.log.size.0, bundle.cosignatures.len(), bundle.timestamps.len());
+        assert_eq!(found, expected, "cosigned {cosigned:?}, stamped {stamped:?}");
+        let report = check_with(&bundle.to_bytes(), &key, &others, UnixSeconds(NOW + 100));
+        assert_eq!(report.verdict, Verdict::Verified, "cosigned {cosigned:?}, stamped {stamped:?}: {}", report.to_text());
+    }
 }
 
 /// Clocks that contradict each other are noted, and what was seen counts.

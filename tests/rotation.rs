@@ -3,6 +3,7 @@
 
 mod end_to_end;
 mod signer;
+mod witnessed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -324,8 +325,9 @@ fn stolen(file: &std::path::Path) -> NoteSigner {
     use base64::Engine;
     let text = std::fs::read_to_string(file).unwrap();
     let line = text.lines().find(|line| line.starts_with("PRIVATE+KEY+")).unwrap();
-    let secret = base64::engine::general_purpose::STANDARD.decode(line.splitn(5, '+').last().unwrap()).unwrap();
-    NoteSigner::new(ORIGIN, secret[1..].try_into().unwrap()).unwrap()
+    let parts: Vec<&str> = line.splitn(5, '+').collect();
+    let secret = base64::engine::general_purpose::STANDARD.decode(parts[4]).unwrap();
+    NoteSigner::new(parts[2], secret[1..].try_into().unwrap()).unwrap()
 }
 
 /// Scenario: the key has changed, and then the store is set back to a copy from before that. Guarantee: whichever of the two keys comes back

@@ -1,5 +1,7 @@
 //! The log on real Object Lock servers: what locks forbid, what outsiders can do all the same, and what two writers do to each other.
 
+mod turns;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -61,6 +61,7 @@ async fn a_client_of_other_hands_walks_the_log() {
         // The same over HTTP, by the paths that the size demands.
         let api = spanseal::api::Api {
             log: LOG.into(),
+            origin: ORIGIN.into(),
             standing: Arc::new(spanseal::api::Standing::new(Arc::new(log.clock.clone()), None)),
             store: Arc::new(log.store.clone()),
             metrics: Metrics::default(),

@@ -13,7 +13,7 @@ use spanseal::tlog::note::UnverifiedCheckpoint;
 use spanseal::verify::{Bound, Options, Verdict, verify};
 use spanseal::worm::memory::MemoryStore;
 use spanseal::worm::{
-    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard,
+    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard,
 };
 
 use crate::support::forge::{Forge, NOW, Segment, kinds, line};
@@ -86,6 +86,10 @@ impl WormStore for Counting {
 
     async fn put(&self, key: &ObjectKey, body: Bytes, condition: Condition, lock: Option<Lock>) -> Result<Option<VersionId>, PutError> {
         self.inner.put(key, body, condition, lock).await
+    }
+
+    async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError> {
+        self.inner.put_tagged(key, body, lock, tag).await
     }
 
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {

@@ -48,7 +48,7 @@ fn kept(note: &str) -> Option<UnverifiedCheckpoint> {
 const INTACT: Option<Evidence> = Some(Evidence::Intact);
 const LOST: Option<Evidence> = Some(Evidence::Lost);
 
-/// Scenario: objects lie behind the newest seal, next to it, far away, several of them, at the last index there is, or only a delete marker.
+/// Scenario: objects lie behind the newest seal, next to it, far away, several of them, or at the last index there is.
 /// Guarantee: one finding names the first, says that the evidence is intact, and every seal before is verified.
 #[tokio::test]
 async fn what_anybody_put_behind_the_end_is_not_the_log() {
@@ -71,7 +71,7 @@ async fn what_anybody_put_behind_the_end_is_not_the_log() {
     }
     let forge = log_of(4).await;
     forge.store.delete(&seal_key(LOG, 9));
-    assert_eq!(found(&forge.verify().await), [("seal_foreign", object(9), INTACT)]);
+    assert_eq!(forge.verify().await.verdict, Verdict::Verified, "nothing but a marker says nothing");
 }
 
 /// More of them than are looked at: it ends, and says that it did not look at all.
@@ -105,10 +105,11 @@ async fn what_is_gone_is_told_from_what_was_put_there() {
     assert_eq!(report.logs[0].seals, 10);
     // The newest seals changed, and behind them junk: the checkpoint tells that they were seals.
     let forge = log_of(14).await;
-    for index in [12, 13, 14] {
+    for index in [12, 13] {
         forge.store.purge(&seal_key(LOG, index), None);
         junk(&forge, index);
     }
+    junk(&forge, 14);
     let expected = [both("seal_broken", 12), both("seal_broken", 13), ("seal_foreign", object(14), INTACT)];
     assert_eq!(found(&forge.verify().await), expected);
     // Without it, the auditor's own tells.

@@ -1,5 +1,7 @@
 //! Promise: somebody else's process sees the log and says so. `serve`, `spanseal witness`, `verify`, `prove` and `check` as a user has them.
 
+mod others;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -13,20 +15,20 @@ use crate::support::tools;
 use crate::support::witness::{Witness, keygen};
 
 /// `log` members of a site with these witnesses.
-fn asked(witnesses: &[(&str, &str)], quorum: usize) -> String {
+pub(crate) fn asked(witnesses: &[(&str, &str)], quorum: usize) -> String {
     let entries: Vec<String> = witnesses.iter().map(|(vkey, url)| format!("{{vkey: '{vkey}', url: '{url}'}}")).collect();
     format!("witnesses: [{}], witness_quorum: {quorum}, witness_interval: 1s, ", entries.join(", "))
 }
 
 /// A site whose log key exists, because witnesses must know it first.
-fn site(log: String) -> (Site, String) {
+pub(crate) fn site(log: String) -> (Site, String) {
     let site = Site::with(Options { log, ..Options::default() });
     let vkey = site.run(&["keygen"]).success().stdout.trim().to_owned();
     (site, vkey)
 }
 
 /// Other witnesses in the configuration.
-fn ask_others(site: &Site, log: &str) {
+pub(crate) fn ask_others(site: &Site, log: &str) {
     let yaml = std::fs::read_to_string(&site.config).unwrap();
     let lines = yaml.lines().map(|line| match line.strip_prefix("log: {") {
         Some(rest) => format!("log: {{{log}{}\n", &rest[rest.find("key_file").unwrap()..]),
@@ -37,7 +39,7 @@ fn ask_others(site: &Site, log: &str) {
 }
 
 /// Sends one model call; answers with the record's seal.
-fn send(receiver: &Receiver, n: u8) -> u64 {
+pub(crate) fn send(receiver: &Receiver, n: u8) -> u64 {
     let span = json!({
         "traceId": format!("{n:032x}"), "spanId": format!("{n:016x}"), "name": "chat",
         "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}}],
@@ -51,34 +53,34 @@ fn send(receiver: &Receiver, n: u8) -> u64 {
     answer.seal().unwrap()
 }
 
-fn api(receiver: &Receiver, path: &str) -> String {
+pub(crate) fn api(receiver: &Receiver, path: &str) -> String {
     let request = HttpRequest { method: "GET", path, headers: Vec::new(), body: b"", chunked: false };
     String::from_utf8(http(receiver.api, &request).unwrap().1.body).unwrap()
 }
 
 /// One figure of `/metrics`, by its name with labels.
-fn metric(receiver: &Receiver, name: &str) -> Option<u64> {
+pub(crate) fn metric(receiver: &Receiver, name: &str) -> Option<u64> {
     api(receiver, "/metrics").lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
 }
 
-fn cosigned_by(receiver: &Receiver, witness: usize) -> u64 {
+pub(crate) fn cosigned_by(receiver: &Receiver, witness: usize) -> u64 {
     metric(receiver, &format!("spanseal_witness_cosigned_tree_size{{witness=\"{witness}\"}}")).unwrap_or(0)
 }
 
-fn outcome(receiver: &Receiver, witness: usize, word: &str) -> u64 {
+pub(crate) fn outcome(receiver: &Receiver, witness: usize, word: &str) -> u64 {
     metric(receiver, &format!("spanseal_witness_attempts_total{{witness=\"{witness}\",outcome=\"{word}\"}}")).unwrap_or(0)
 }
 
-fn wait_cosigned(receiver: &Receiver, witness: usize, size: u64) {
+pub(crate) fn wait_cosigned(receiver: &Receiver, witness: usize, size: u64) {
     eventually(&format!("witness {witness} has cosigned {size} seals"), || (cosigned_by(receiver, witness) >= size).then_some(()));
 }
 
-fn json_of(out: &Finished) -> Value {
+pub(crate) fn json_of(out: &Finished) -> Value {
     serde_json::from_str(&out.stdout).unwrap_or_else(|e| panic!("no JSON ({e}): {out}"))
 }
 
 /// `verify --json` with these witnesses.
-fn verify(site: &Site, vkey: &str, witnesses: &[&str], quorum: usize) -> (Option<i32>, Value) {
+pub(crate) fn verify(site: &Site, vkey: &str, witnesses: &[&str], quorum: usize) -> (Option<i32>, Value) {
     let quorum = quorum.to_string();
     let mut arguments = vec!["verify", "--json", "--vkey", vkey, "--quorum", &quorum];
     witnesses.iter().for_each(|witness| arguments.extend(["--witness", witness]));
@@ -86,7 +88,7 @@ fn verify(site: &Site, vkey: &str, witnesses: &[&str], quorum: usize) -> (Option
     (out.status.code(), json_of(&out))
 }
 
-fn kinds(report: &Value, list: &str) -> Vec<String> {
+pub(crate) fn kinds(report: &Value, list: &str) -> Vec<String> {
     report[list].as_array().unwrap().iter().map(|item| item["kind"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -158,6 +160,21 @@ fn a_log_is_seen_by_others() {
     eventually("the witness that is away is told", || (outcome(&receiver, 2, "unreachable") > 0).then_some(()));
     assert!(metric(&receiver, "spanseal_tlog_cosigned_lag_seals").unwrap() > 0);
     assert!(api(&receiver, "/readyz").starts_with("ready"), "a witness that is away does not make a log unready");
+
+    // The API says the same, and who is behind.
+    let told: Value = serde_json::from_str(&api(&receiver, "/status")).unwrap();
+    let newest = told["tree_size"].as_u64().unwrap();
+    let reached = told["cosigned"]["up_to"].as_u64().unwrap();
+    assert!(newest > later && told["ready"] == true && told["origin"] == "spanseal.local/spanseal", "{told:#}");
+    assert!(reached > sealed && reached <= later && told["cosigned"]["lag"].as_u64() == Some(newest - reached), "{told:#}");
+    assert_eq!((&told["cosigned"]["quorum"], told.get("timestamped")), (&json!(2), None), "{told:#}");
+    let of = |n: usize| &told["cosigned"]["witnesses"][n];
+    assert_eq!(
+        (&of(0)["name"], of(0)["up_to"].as_u64(), &of(0)["last_outcome"]),
+        (&json!("w.test/1"), Some(later + 1), &json!("cosigned"))
+    );
+    assert!(of(0)["at"].as_str().unwrap().starts_with("20") && of(1)["up_to"].as_u64() == Some(reached), "{told:#}");
+    assert!(of(1)["last_outcome"] == "unreachable" && of(2)["up_to"].is_null() && of(2)["at"].is_null(), "{told:#}");
 
     let (code, report) = verify(&site, &vkey, &[&one, &two], 1);
     assert_eq!((code, &report["verdict"]), (Some(0), &json!("verified")), "{report:#}");

@@ -7,11 +7,12 @@ mod acts;
 mod handshake;
 mod routes;
 mod standing;
+mod status;
 mod tlog;
 mod whose;
 
 pub use acts::{Acts, Challenge};
 pub use handshake::{ANSWER, Act, HELLO, NONCE, Nonce, PROOF, Proofs, Question, nonce, parse_nonce};
 pub use routes::{Api, HEALTHY, router};
-pub use standing::Standing;
+pub use standing::{Outsiders, Standing};
 pub use whose::Whose;

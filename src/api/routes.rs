@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::acts::{Acts, access, challenge_access, challenge_erase, erase};
 use super::handshake::Act;
-use super::{Standing, tlog};
+use super::{Standing, status, tlog};
 use crate::metrics::{self, Metrics};
 use crate::worm::WormStore;
 use axum::Router;
@@ -21,6 +21,8 @@ pub const HEALTHY: &str = "spanseal is alive";
 pub struct Api {
     /// Name of our own log.
     pub log: String,
+    /// Its origin.
+    pub origin: String,
     /// Where it and the process stand.
     pub standing: Arc<Standing>,
     /// For what is published there, of any log.
@@ -38,6 +40,7 @@ pub fn router(api: Api) -> Router {
         .route("/healthz", get(|| async { format!("{HEALTHY}\n") }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(prometheus))
+        .route("/status", get(status::status))
         .route(Act::Erase.path(), get(challenge_erase).post(erase))
         .route(Act::Access.path(), get(challenge_access).post(access))
         .route("/tlog/{log}/checkpoint", get(tlog::checkpoint))
@@ -57,6 +60,7 @@ async fn index(State(api): State<Api>) -> Response {
         StatusCode::OK,
         format!(
             "spanseal {}\n\n/healthz                alive\n/readyz                 takes and seals records\n/metrics                Prometheus text\n\
+             /status                 how far the log is sealed, published, cosigned and time-stamped (JSON)\n\
              /tlog/{}/checkpoint     newest published checkpoint of the log\n/tlog/{}/tile/          its tiles and entries, for standard tlog clients\n\
              /erase                  takes a person out of the vault (POST, for `spanseal erase`)\n\
              /access                 records that somebody reads what the vault keeps (POST, for `show`, `query` and `prove`)\n",
@@ -123,10 +127,11 @@ mod tests {
         let metrics = Metrics::default();
         metrics.register(Arc::new(metrics::Process::new(clock, Arc::clone(&standing))));
         let acts = Acts::new(None, false);
-        let router = router(Api { log: "own".into(), standing: Arc::clone(&standing), store, metrics, acts });
+        let router =
+            router(Api { log: "own".into(), origin: "example.com/own".into(), standing: Arc::clone(&standing), store, metrics, acts });
 
         let listed = ask(&router, "/").await.2;
-        for path in ["/healthz", "/readyz", "/metrics", "/erase", "/access", "/tlog/own/checkpoint"] {
+        for path in ["/healthz", "/readyz", "/metrics", "/status", "/erase", "/access", "/tlog/own/checkpoint"] {
             assert!(listed.lines().any(|line| line.split(' ').next() == Some(path)), "{path}: {listed}");
         }
         assert_eq!(ask(&router, "/healthz").await.2, "spanseal is alive\n");

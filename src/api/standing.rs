@@ -1,4 +1,4 @@
-//! Where the process stands: what `/readyz` answers, and why.
+//! Where the process stands: what `/readyz` answers, and why, and `/status`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -8,6 +8,8 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, UnixSeconds};
 use crate::seal::{Stats, Status};
+use crate::stamping;
+use crate::witness::client;
 
 /// What a seal may take beyond two heartbeats before it counts as overdue: a put that is tried again.
 const OVERDUE_GRACE: Duration = Duration::from_secs(5);
@@ -18,6 +20,7 @@ pub struct Standing {
     clock: Arc<dyn Clock>,
     heartbeat: Option<Duration>,
     writer: OnceLock<Writer>,
+    outsiders: OnceLock<Outsiders>,
     draining: AtomicBool,
 }
 
@@ -27,15 +30,50 @@ struct Writer {
     stats: Arc<Stats>,
 }
 
+/// Who else sees the log: what was reached with those that are configured.
+#[derive(Debug, Default)]
+pub struct Outsiders {
+    /// `log.witnesses`
+    pub witnesses: Option<Arc<client::Figures>>,
+    /// `log.timestamping`
+    pub stamping: Option<Arc<stamping::Figures>>,
+}
+
+/// The newest that is committed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Newest {
+    pub(super) tree_size: u64,
+    pub(super) sealed_at: UnixSeconds,
+    /// Tree size of the published checkpoint; 0 while there is none.
+    pub(super) published: u64,
+}
+
 impl Standing {
     /// Of a process that is starting: not ready.
     pub fn new(clock: Arc<dyn Clock>, heartbeat: Option<Duration>) -> Self {
-        Standing { clock, heartbeat, writer: OnceLock::new(), draining: AtomicBool::new(false) }
+        Standing { clock, heartbeat, writer: OnceLock::new(), outsiders: OnceLock::new(), draining: AtomicBool::new(false) }
     }
 
     /// Recovery is finished and the writer runs.
     pub fn opened(&self, status: watch::Receiver<Status>, stats: Arc<Stats>) {
         let _ = self.writer.set(Writer { status, stats });
+    }
+
+    /// Outsiders are asked from now on.
+    pub fn seen_by(&self, outsiders: Outsiders) {
+        let _ = self.outsiders.set(outsiders);
+    }
+
+    pub(super) fn outsiders(&self) -> Option<&Outsiders> {
+        self.outsiders.get()
+    }
+
+    /// `None` until recovery is finished.
+    pub(super) fn newest(&self) -> Option<Newest> {
+        let writer = self.writer.get()?;
+        let status = writer.status.borrow();
+        let published = writer.stats.published_tree_size.value();
+        Some(Newest { tree_size: status.tree_size, sealed_at: status.sealed_at, published })
     }
 
     /// No new work is taken.

@@ -112,7 +112,14 @@ mod tests {
         put("own/log.json", b"{}".to_vec()).await;
         put("other/checkpoint", b"other\n".to_vec()).await;
         let standing = Arc::new(Standing::new(Arc::new(SystemClock), None));
-        let api = Api { log: "own".into(), standing, store: Arc::clone(&store), metrics: Metrics::default(), acts: Acts::new(None, false) };
+        let api = Api {
+            log: "own".into(),
+            origin: "example.com/own".into(),
+            standing,
+            store: Arc::clone(&store),
+            metrics: Metrics::default(),
+            acts: Acts::new(None, false),
+        };
         let router = router(api);
         let ask = |path: &'static str| {
             let router = router.clone();

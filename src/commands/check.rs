@@ -12,10 +12,9 @@ use crate::cli::CheckArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::record::content::Referred;
 use crate::tlog::note::VerifierKey;
-use crate::verify::{Bundle, CheckReport, Doubt, Others, Proved, SeenBy, Stamped, check_with};
+use crate::verify::{CheckReport, Checked, Doubt, Others, Proof, Proved, RangeBundle, SeenBy, Stamped};
 
-/// Longest bundle that is read, bytes: a record of 1 MiB and its openings are far below.
-const BUNDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+mod range;
 
 /// Runs it.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
@@ -26,26 +25,33 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     );
     let bytes = read(&args.proof).with_context(|| format!("the proof `{}` cannot be read", args.proof.display()))?;
     let others = Others { tsa_roots: args.tsa_roots.joined(), witnesses: args.trust.witness.clone(), quorum: args.trust.quorum };
-    let report = check_with(&bytes, key_for(&bytes, &args.keys.vkey)?, &others, SystemClock.now().ceil_seconds());
-    output::answer(&if args.json { to_json(&report) } else { report.to_text() })?;
-    Ok(ExitCode::from(report.verdict.exit_code()))
+    let proof = Proof::parse(&bytes);
+    // What is read of a long one is held once more in the proof.
+    drop(bytes);
+    let key = key_for(proof.as_ref().ok(), &args.keys.vkey)?;
+    let (text, verdict) = match Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, SystemClock.now().ceil_seconds()) {
+        Checked::Record(report) => (if args.json { to_json(&report) } else { report.to_text() }, report.verdict),
+        Checked::Range(report) => (if args.json { range::to_json(&report) } else { report.to_text() }, report.verdict),
+    };
+    output::answer(&text)?;
+    Ok(ExitCode::from(verdict.exit_code()))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let (mut bytes, most) = (Vec::new(), RangeBundle::bytes_max());
     let read = if path == Path::new("-") {
-        stdin().lock().take(BUNDLE_BYTES_MAX + 1).read_to_end(&mut bytes)
+        stdin().lock().take(most + 1).read_to_end(&mut bytes)
     } else {
-        File::open(path).and_then(|file| file.take(BUNDLE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
     };
-    anyhow::ensure!(u64::try_from(read?)? <= BUNDLE_BYTES_MAX, "it is longer than any proof ({BUNDLE_BYTES_MAX} bytes)");
+    anyhow::ensure!(u64::try_from(read?)? <= most, "it is longer than any proof ({most} bytes)");
     Ok(bytes)
 }
 
 /// Of several keys the one of the log that the bundle names. The bundle only chooses which of the auditor's keys must have signed it.
-fn key_for<'k>(bundle: &[u8], keys: &'k [VerifierKey]) -> anyhow::Result<&'k VerifierKey> {
-    let named = Bundle::parse(bundle).ok().and_then(|b| b.statement.get("log")?.as_str().map(str::to_owned));
-    let fitting = keys.iter().find(|key| named.as_deref() == Some(key.name()));
+fn key_for<'k>(proof: Option<&Proof>, keys: &'k [VerifierKey]) -> anyhow::Result<&'k VerifierKey> {
+    let named = proof.and_then(Proof::log);
+    let fitting = keys.iter().find(|key| named == Some(key.name()));
     fitting.or(keys.first()).context("a proof is checked against the log's public key: bring it with `--vkey`")
 }
 

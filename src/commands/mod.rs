@@ -10,6 +10,7 @@ pub mod keygen;
 pub mod lint;
 pub mod output;
 pub mod prove;
+mod prove_range;
 pub mod query;
 pub mod read;
 mod reading;

@@ -1,4 +1,4 @@
-//! `spanseal prove`: a proof of one record, for somebody who has no access to the store.
+//! `spanseal prove`: a proof of one record, for somebody who has no access to the store. (`prove_range` makes those of several.)
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,41 +7,29 @@ use anyhow::Context;
 
 use super::content::{self, Said, What};
 use super::reading::{self, Shown};
-use super::{output, read};
+use super::{output, prove_range, read};
 use crate::cli::ProveArgs;
 use crate::clock::UnixSeconds;
 use crate::config::Config;
 use crate::query::Hit;
 use crate::query::filter::Filter;
-use crate::query::scan::{Answer, Request};
+use crate::query::scan::{Answer, Part, Request};
 use crate::record::canonical::Json;
 use crate::verify::{self, Opening, RecordAt, Wanted};
 use crate::worm::WormStore;
 
 /// Runs it.
 pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = read::store(config).await?;
-    let id = args.id.trim().to_ascii_lowercase();
-    let filter = Filter { record_id: Some(id), ..Filter::default() };
-    let answer = read::search(&store, &Request { filter, trusted: read::trusted(&args.keys, config), ..Request::default() }).await?;
-    let Some(hit) = answer.hits.first() else {
-        output::tell(&answer.may_be_elsewhere().unwrap_or_else(|| none(&args.id)));
-        return Ok(ExitCode::from(if answer.problems.is_empty() { 1 } else { 2 }));
+    let Some(id) = args.id.as_deref().filter(|_| args.through.is_none()) else {
+        return prove_range::run(&args, config).await;
     };
-    if answer.strange_key {
-        output::tell("No proof is written: it would begin with a key that was not given.");
-        return Ok(ExitCode::from(2));
-    }
-    if let [_, others @ ..] = answer.hits.as_slice()
-        && !others.is_empty()
-    {
-        let many = answer.hits.len();
-        output::tell(&format!(
-            "{many} records with this id say different things; this proves the earliest. See `spanseal show {}`.",
-            args.id
-        ));
-    }
+    let store = read::store(config).await?;
     let trusted = read::trusted(&args.keys, config);
+    let answer = find(&store, id, &args, config).await?;
+    let Some(hit) = answer.hits.first() else { return Ok(not_found(&answer, &none(id))) };
+    if answer.strange_key {
+        return Ok(strange_key());
+    }
     let (said, complete) = if args.content {
         let (said, complete) = content::bring_back(config, &store, std::slice::from_ref(hit), &trusted).await?;
         tell_unopened(&said);
@@ -50,12 +38,7 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
         (Vec::new(), true)
     };
     let openings = openings(said.first().map_or(&[], Vec::as_slice));
-    let wanted = if args.trust.witness.is_empty() {
-        wanted(config)
-    } else {
-        Wanted { witnesses: args.trust.witness.clone(), quorum: args.trust.quorum }
-    };
-    let mut bytes = bundle(&store, &answer, hit, (openings, &wanted)).await?.to_jcs();
+    let mut bytes = bundle(&store, &answer, hit, (openings, &wanted_by(&args, config))).await?.to_jcs();
     bytes.push(b'\n');
     let mut shown = Shown::default();
     shown.says(std::slice::from_ref(hit), &said);
@@ -64,8 +47,36 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
+/// Looks for a record. Where several say different things under its id, that is told.
+pub(super) async fn find(store: &Arc<dyn WormStore>, id: &str, args: &ProveArgs, config: &Config) -> anyhow::Result<Answer> {
+    let filter = Filter { record_id: Some(id.trim().to_ascii_lowercase()), ..Filter::default() };
+    let part = args.log.clone().map(|log| Part { log, since: 0 });
+    let answer = read::search(store, &Request { filter, trusted: read::trusted(&args.keys, config), part, ..Request::default() }).await?;
+    if answer.hits.len() > 1 {
+        let many = answer.hits.len();
+        output::tell(&format!("{many} records with this id say different things; this proves the earliest. See `spanseal show {id}`."));
+    }
+    Ok(answer)
+}
+
+/// Says that there is nothing to prove, or that it may be where nothing could be read.
+pub(super) fn not_found(answer: &Answer, none: &str) -> ExitCode {
+    output::tell(&answer.may_be_elsewhere().unwrap_or_else(|| none.to_owned()));
+    ExitCode::from(if answer.problems.is_empty() { 1 } else { 2 })
+}
+
+pub(super) fn strange_key() -> ExitCode {
+    output::tell("No proof is written: it would begin with a key that was not given.");
+    ExitCode::from(2)
+}
+
+/// The witnesses that were given, else those of the configuration.
+pub(super) fn wanted_by(args: &ProveArgs, config: &Config) -> Wanted {
+    if args.trust.witness.is_empty() { wanted(config) } else { Wanted { witnesses: args.trust.witness.clone(), quorum: args.trust.quorum } }
+}
+
 /// Why there is nothing to prove. People come with the id of a decision, which several records may name.
-fn none(id: &str) -> String {
+pub(super) fn none(id: &str) -> String {
     format!(
         "No record has the id `{id}`. A proof is of one record, by its record id (32 hexadecimal digits); if this is the id of a decision, \
          `spanseal query --decision '{id}' --format json` shows its records, each with its `record.id`."

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Counter, Distribution, Gather, Histogram, Source, table};
-use crate::worm::{Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard};
+use crate::worm::{
+    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard,
+};
 
 /// Kinds of objects (`store.md`), as labels.
 const KINDS: [&str; 8] = ["segment", "seal", "checkpoint", "tile", "cosignature", "timestamp", "log", "other"];
@@ -75,6 +77,17 @@ impl ObservedStore {
         answer
     }
 
+    fn count_put(&self, key: &ObjectKey, began: Instant, answer: &Result<Option<VersionId>, PutError>) {
+        let outcome = answer.as_ref().err().map_or("stored", PutError::kind);
+        let kind = kind_of(key);
+        if let Some(counter) = self.figures.puts.get(kind).and_then(|o| o.get(index_of(&PUT_OUTCOMES, outcome))) {
+            counter.add(1);
+        }
+        if let Some(histogram) = self.figures.seconds.get(kind) {
+            histogram.record(began.elapsed());
+        }
+    }
+
     /// How long puts take, by kind of object.
     pub fn distributions(&self) -> impl Iterator<Item = Distribution<'_>> {
         KINDS.into_iter().zip(&self.figures.seconds).map(|(kind, seconds)| (&table::STORE_PUT_SECONDS, Some(("kind", kind)), seconds))
@@ -125,14 +138,14 @@ impl WormStore for ObservedStore {
     async fn put(&self, key: &ObjectKey, body: Bytes, condition: Condition, lock: Option<Lock>) -> Result<Option<VersionId>, PutError> {
         let began = Instant::now();
         let answer = self.inner.put(key, body, condition, lock).await;
-        let outcome = answer.as_ref().err().map_or("stored", PutError::kind);
-        let kind = kind_of(key);
-        if let Some(counter) = self.figures.puts.get(kind).and_then(|o| o.get(index_of(&PUT_OUTCOMES, outcome))) {
-            counter.add(1);
-        }
-        if let Some(histogram) = self.figures.seconds.get(kind) {
-            histogram.record(began.elapsed());
-        }
+        self.count_put(key, began, &answer);
+        answer
+    }
+
+    async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError> {
+        let began = Instant::now();
+        let answer = self.inner.put_tagged(key, body, lock, tag).await;
+        self.count_put(key, began, &answer);
         answer
     }
 

@@ -173,6 +173,11 @@ impl LogReader {
         self.keys.last().map(|(_, key)| key)
     }
 
+    /// All keys that are known, each with the first seal that it signs, ascending.
+    pub fn keys(&self) -> &[(u64, VerifierKey)] {
+        &self.keys
+    }
+
     /// The key with which a proof of this seal begins, and the seals from there on that announced a change of key, ascending: the key
     /// that the asker brought, where it signed already then, else the log's first, which auditors have had from the beginning.
     pub fn way_to(&self, seal: u64) -> Option<(&VerifierKey, Vec<u64>)> {

@@ -141,7 +141,7 @@ impl Publisher {
                 self.publish(&now, &mut published, u64::MAX, &stop).await;
             }
         }
-        let last = newest.borrow().clone().filter(|last| last.size > published);
+        let last = newest.borrow().clone().filter(|last| last.size > published || self.tiler.is_tagged());
         if let Some(last) = last {
             self.publish(&last, &mut published, u64::MAX, &stop).await;
         }

@@ -240,6 +240,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         config_sha256,
         clock: Arc::clone(&sealer.clock),
         locked: checkpoint_lock,
+        heartbeat: options.heartbeat,
         stats: Arc::clone(&stats),
     };
     let publisher = Publisher {

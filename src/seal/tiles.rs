@@ -9,10 +9,19 @@
 //! completes is too, and one HEAD tells how far an earlier process came. What lies at a tile's key already is compared; see
 //! [`Tiler::adopt`] for what is done where it differs.
 //!
+//! Partial tiles are no evidence, and nothing here deletes them. Those of level 0 and their bundles, all but one in 256, carry
+//! [`Tag::PARTIAL`], by which an operator's lifecycle rule finds them. A rule counts days, so a day must be enough for what is tagged not to be
+//! needed: the full tile is there by then ([`TAGGED_HEARTBEAT_MAX`]). Those above stay up to date for months and are never tagged, nor are the
+//! last ones of a writer that stops.
+//!
+//! KNOWN GAP: where a writer was killed and stays away for longer than the rule's days, standard clients cannot read the newest tile until
+//! the next one starts and makes it anew. In a folder there are no tags; the README says which files may go.
+//!
 //! KNOWN GAP: a full tile that was taken away behind newer ones is not made again; `verify` names it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -28,7 +37,7 @@ use crate::retain::Classes;
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::tile::{Edge, HEIGHT, Tile, WIDTH, add_entry, encode, partials, perfect_root};
 use crate::tlog::{Hash, LeafHash, TreeSize};
-use crate::worm::{Condition, Lock, Locks, Mode, PutError, ReadError, WormStore, below, ensure_locked, put_locked};
+use crate::worm::{Condition, Lock, Locks, Mode, PutError, ReadError, Tag, WormStore, below, ensure_locked, put_locked};
 
 /// Seals and heads read at a time, as for the window of duplicates.
 const READS_AT_ONCE: usize = 16;
@@ -38,6 +47,9 @@ const READS_AT_END_MAX: u64 = 512;
 const RECENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Lock of what is not evidence, in a bucket that would lock it by default: it must not pile up for years.
 const SHORT_LOCK_SECONDS: i64 = 300;
+/// Longest time between seals for which a rule of one day, the shortest there is, takes no partial tile before the full one is there: 256
+/// times five minutes are 21 hours and 20 minutes.
+const TAGGED_HEARTBEAT_MAX: Duration = Duration::from_secs(300);
 
 /// Why the tiles of a size are not all there. It is made up at the next interval.
 #[derive(Debug, thiserror::Error)]
@@ -164,8 +176,11 @@ pub(crate) struct Tiler {
     open: Open,
     last: Option<Arc<SealFile>>,
     unstored: VecDeque<Unstored>,
-    /// Partial tiles as they were last put.
+    /// Partial tiles as they were last put, and whether rules may take those of level 0.
     partials: Vec<Tile>,
+    tagged: bool,
+    /// Seals come often enough for that.
+    may_tag: bool,
     /// Text of an older configuration, as last looked up.
     older: Option<(Hash, Option<Json>)>,
 }
@@ -181,13 +196,15 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     /// The bucket locks by default.
     pub(crate) locked: bool,
+    /// How often there is a seal at least; `None`: nobody knows.
+    pub(crate) heartbeat: Option<Duration>,
     pub(crate) stats: Arc<Stats>,
 }
 
 impl Tiler {
     /// Of a log about which nothing is known yet.
     pub(crate) fn new(parts: Parts, recent: Arc<Recent>) -> Self {
-        let Parts { store, log, lineage, classes, config_sha256, clock, locked, stats } = parts;
+        let Parts { store, log, lineage, classes, config_sha256, clock, locked, heartbeat, stats } = parts;
         Tiler {
             seals: Arc::new(Seals { store, log, lineage }),
             classes,
@@ -201,6 +218,8 @@ impl Tiler {
             last: None,
             unstored: VecDeque::new(),
             partials: Vec::new(),
+            tagged: false,
+            may_tag: heartbeat.is_some_and(|heartbeat| heartbeat <= TAGGED_HEARTBEAT_MAX),
             older: None,
         }
     }
@@ -242,7 +261,7 @@ impl Tiler {
                 self.take(seal?).await?;
             }
         }
-        self.put_partials().await?;
+        self.put_partials(stop.is_cancelled()).await?;
         Ok(Progress::There)
     }
 
@@ -433,22 +452,37 @@ impl Tiler {
         Ok(())
     }
 
-    /// Puts the partial tiles of the size reached, and the bundle: those that have changed, for each has a key of its own.
-    async fn put_partials(&mut self) -> Result<(), TileError> {
+    /// Whether rules may take what was put last, although it is the newest.
+    pub(crate) fn is_tagged(&self) -> bool {
+        self.tagged
+    }
+
+    /// Puts the partial tiles of the size reached, and the bundle: those that have changed, for each has a key of its own. At the end they are
+    /// put to stay, also where they were put already.
+    async fn put_partials(&mut self, at_end: bool) -> Result<(), TileError> {
         let Some(edge) = &self.edge else { return Ok(()) };
+        let tag = (self.may_tag && !at_end).then_some(Tag::PARTIAL);
         let lock = short_lock(self.locked, self.clock.as_ref());
-        let changed = edge.partials().filter(|(tile, _)| !self.partials.contains(tile));
-        let mut puts: Vec<(String, Bytes)> = Vec::new();
+        let again = self.tagged && tag.is_none();
+        let changed = edge.partials().filter(|(tile, _)| !self.partials.contains(tile) || again && tile.level() == 0);
+        let mut puts: Vec<(String, Bytes, Option<Tag>)> = Vec::new();
         for (tile, nodes) in changed {
-            puts.push((tile.path(), encode(nodes).into()));
+            let tag = tag.filter(|_| tile.level() == 0);
+            puts.push((tile.path(), encode(nodes).into(), tag));
             if tile.level() == 0 {
-                puts.push((tile.entries_path(), Bytes::copy_from_slice(&self.open.bundle)));
+                puts.push((tile.entries_path(), Bytes::copy_from_slice(&self.open.bundle), tag));
             }
         }
-        for (path, bytes) in puts {
-            self.seals.store.put(&below(&self.seals.log, &path), bytes, Condition::Any, lock).await?;
+        let store = self.seals.store.as_ref();
+        for (path, bytes, tag) in puts {
+            let key = below(&self.seals.log, &path);
+            match tag {
+                Some(tag) => store.put_tagged(&key, bytes, lock, tag).await?,
+                None => store.put(&key, bytes, Condition::Any, lock).await?,
+            };
         }
         self.partials = partials(edge.size()).collect();
+        self.tagged = tag.is_some() && self.partials.iter().any(|tile| tile.level() == 0);
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use super::bind;
 use super::error::ServeError;
 use super::keeper::{Keeper, Today};
 use super::writer::{ANSWER_WITHIN, Prepared, Under, Writer};
-use crate::api::{self, Act, Acts, Api, Standing, Whose};
+use crate::api::{self, Act, Acts, Api, Outsiders, Standing, Whose};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
@@ -109,6 +109,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let api = api_bound.address();
     let routes = api::router(Api {
         log: config.log.name.clone(),
+        origin: config.log.origin.clone(),
         standing: Arc::clone(&standing),
         store: Arc::clone(&store),
         metrics: metrics.clone(),
@@ -164,6 +165,10 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         let today = Today { status: task.status.clone(), found, opened, stats: Arc::clone(&task.stats) };
         Keeper::start(vault, place.retention, eraser.clone(), today)
     });
+    let outsiders = Outsiders {
+        witnesses: witnesses.as_ref().map(|witnesses| Arc::clone(&witnesses.figures)),
+        stamping: stamper.as_ref().map(Stamper::figures),
+    };
     let stamping = stamper.map(|stamper| {
         metrics.register(Arc::new(StampingFigures {
             figures: stamper.figures(),
@@ -187,6 +192,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         elsewhere,
     };
     let receiver = receive::start(&receive_options(config), state).await?;
+    standing.seen_by(outsiders);
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
     acts.opened(whose, eraser, recorder);
     Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, stamping, witnesses, exporter })

@@ -29,12 +29,12 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub(super) fn new(authorities: usize) -> Self {
+    pub(crate) fn new(authorities: usize) -> Self {
         let each = (0..authorities).map(|_| Default::default()).collect();
         Figures { size: AtomicU64::new(0), at: AtomicU64::new(0), renewed: Counter::default(), each }
     }
 
-    pub(super) fn stamped(&self, tree_size: u64, at: UnixSeconds) {
+    pub(crate) fn stamped(&self, tree_size: u64, at: UnixSeconds) {
         self.size.fetch_max(tree_size, Ordering::Relaxed);
         self.at.fetch_max(u64::try_from(at.0).unwrap_or(0), Ordering::Relaxed);
     }

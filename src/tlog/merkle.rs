@@ -4,6 +4,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Hash, LeafHash, LeafIndex, RootHash, TreeSize};
 
+mod subset;
+
+pub use subset::{root_from_subset, subset_path};
+
 /// SHA-256(0x00 || entry), RFC 6962 section 2.1.
 pub fn leaf_hash(entry: &[u8]) -> LeafHash {
     let mut hash = Sha256::new();
@@ -88,9 +92,14 @@ pub fn root_of(leaves: &[LeafHash]) -> RootHash {
     range.root()
 }
 
-/// Largest power of two smaller than `n` (n > 1).
-fn split(n: usize) -> usize {
-    n.next_power_of_two() / 2
+/// Largest power of two smaller than `n`; 0 where there is none.
+pub(super) fn split_at(n: u64) -> u64 {
+    n.saturating_sub(1).checked_ilog2().map_or(0, |height| 1 << height)
+}
+
+/// The leaves below the two children of a tree of more than one leaf.
+fn leaves_split(leaves: &[LeafHash]) -> (&[LeafHash], &[LeafHash]) {
+    leaves.split_at(leaves.len().next_power_of_two() / 2)
 }
 
 /// `PATH(m, D[n])` of RFC 6962 section 2.1.1, from the leaf upwards. `None` where there is no such leaf.
@@ -99,7 +108,7 @@ pub fn inclusion_path(index: LeafIndex, leaves: &[LeafHash]) -> Option<Vec<Hash>
     let mut rest = leaves;
     let mut path = Vec::new();
     while rest.len() > 1 {
-        let (left, right) = rest.split_at(split(rest.len()));
+        let (left, right) = leaves_split(rest);
         if at < left.len() {
             path.push(root_of(right).0);
             rest = left;
@@ -152,7 +161,7 @@ fn subproof(m: usize, leaves: &[LeafHash], complete: bool, path: &mut Vec<Hash>)
         }
         return;
     }
-    let (left, right) = leaves.split_at(split(leaves.len()));
+    let (left, right) = leaves_split(leaves);
     if m <= left.len() {
         subproof(m, left, complete, path);
         path.push(root_of(right).0);

@@ -367,6 +367,8 @@ mod tests {
             "text\n\n",
             "text\n\n\u{2014} name\n",
             "text\n\n\u{2014} name AAAA\n",
+            "text\n\n\u{2014} name AAAAAA==\n",
+            "text\n\n\u{2014}  AAAAAAAA\n",
             "text\n\n\u{2014} na+me AAAAAAAA\n",
             "text\n\n- name AAAAAAAA\n",
             "text\n\n\u{2014} name AAAAAAAA",
@@ -383,8 +385,48 @@ mod tests {
         ] {
             assert!(VerifierKey::parse(bad).is_err(), "{bad:?}");
         }
+        let root = STANDARD.encode([7; 32]);
+        assert!(Checkpoint::parse(&format!("o\n1\n{root}\nmore\n")).is_ok_and(|c| c.extensions == ["more"]));
+        for empty in ["\n", "\nmore\n", "more\n\n"] {
+            assert!(Checkpoint::parse(&format!("o\n1\n{root}\n{empty}")).is_err(), "{empty:?}");
+        }
         for bad in ["o\n01\nAAAA\n", "o\n1\nAAAA\n", "\n1\n", "o\n-1\n", "o\n1\n", "o"] {
             assert!(Checkpoint::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_note_has_a_longest_length() {
+        let note = |text: usize| format!("{}\n\n\u{2014} name AAAAAAAA\n", "x".repeat(text));
+        let rest = note(0).len();
+        assert!(SignedNote::parse(&note(NOTE_BYTES_MAX - rest)).is_ok());
+        assert!(SignedNote::parse(&note(NOTE_BYTES_MAX - rest + 1)).is_err());
+    }
+
+    /// What names a key stands in notes and keys between spaces and plus signs, wherever it comes from.
+    #[test]
+    fn names_that_a_note_cannot_hold_are_refused() {
+        for bad in ["", "a b", "a+b", "a\nb", "a\u{7}b", "a\u{a0}b"] {
+            assert!(NoteSigner::new(bad, &[7; 32]).is_none(), "{bad:?}");
+        }
+        let key = NoteSigner::new("a", &[7; 32]).unwrap().verifier().key;
+        assert!(VerifierKey::parse(&VerifierKey::new("a", key).to_string()).is_ok());
+        for bad in ["", "a b", "a\u{7}b"] {
+            let text = VerifierKey::new(bad, key).to_string();
+            assert!(matches!(VerifierKey::parse(&text), Err(NoteError::Key(_))), "{text:?}");
+        }
+    }
+
+    /// Scenario: a key signs a checkpoint of another log than its own. Guarantee: whoever trusts the key for its log is not shown the other one.
+    #[test]
+    fn a_checkpoint_is_of_the_log_that_its_key_is_named_after() {
+        let signer = NoteSigner::new("spanseal.example/log", &[7; 32]).unwrap();
+        for (origin, own) in [("spanseal.example/log", true), ("spanseal.example/other", false)] {
+            let text = checkpoint_text(origin, TreeSize(18), RootHash(Hash([9; 32])));
+            let note = format!("{text}\n{}", signer.signature_line(&text));
+            assert!(SignedNote::parse(&note).unwrap().verify(signer.verifier()).is_ok());
+            assert_eq!(Checkpoint::open(&note, signer.verifier()).is_ok(), own, "{origin}");
+            assert_eq!(UnverifiedCheckpoint::parse(&note).unwrap().is_signed_by(signer.verifier()), own, "{origin}");
         }
     }
 

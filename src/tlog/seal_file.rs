@@ -532,13 +532,39 @@ mod tests {
         }
         assert_eq!(second.extends(&first), Ok(()));
         assert!(first.extends(&second).is_err());
+        // The key may sign any tree before a seal: it is held to the one that the seal before left.
+        let mut rewritten = second.clone();
+        rewritten.frontier = CompactRange::from_nodes(TreeSize(1), vec![Hash::of(b"another history")]).unwrap();
+        rewritten.checkpoint = signer().checkpoint(TreeSize(2), rewritten.range_after().root());
+        assert!(rewritten.open(signer().verifier()).is_ok());
+        assert_eq!(rewritten.extends(&first), Err(SealError::Tree("the frontier is not the tree that the seal before left")));
+    }
+
+    #[test]
+    fn log_json_is_read_strictly() {
+        let file = LogFile { origin: "spanseal.test/log".into(), vkey: signer().verifier().clone(), created: UnixSeconds(1_800_000_000) };
+        let text = String::from_utf8(file.to_bytes()).unwrap();
+        assert_eq!(LogFile::parse(text.as_bytes()), Ok(file));
+        let newer = text.replacen("spanseal.log/1", "spanseal.log/2", 1);
+        assert_eq!(LogFile::parse(newer.as_bytes()), Err(SealError::UnknownFormat("spanseal.log/2".into())));
+        for bad in [
+            text.replacen("\"origin\":\"spanseal.test/log\"", "\"origin\":\"spanseal.test/other\"", 1),
+            text.replacen(",\"format\"", ",\"extra\":1,\"format\"", 1),
+            text.replacen(",\"format\"", ", \"format\"", 1),
+            text.replacen("00Z\"", "00.0Z\"", 1),
+        ] {
+            assert_ne!(bad, text);
+            assert!(matches!(LogFile::parse(bad.as_bytes()), Err(SealError::Malformed(_))), "{bad}");
+        }
+        // A member that this version does not know is passed over.
+        assert!(LogFile::parse(text.replacen(",\"format\"", ",\"extra\":\"\",\"format\"", 1).as_bytes()).is_ok());
     }
 
     /// Each of these is signed by the log's own key, and refused all the same.
     #[test]
     fn a_signature_does_not_excuse_a_broken_statement() {
         type Change = fn(&mut Statement);
-        let changes: [(&str, Change); 10] = [
+        let changes: [(&str, Change); 11] = [
             ("records of 0", |s| s.segments[0].records = 0),
             ("bytes over 64 MiB", |s| s.segments[0].bytes = SEGMENT_BYTES_MAX + 1),
             ("a name that does not fit", |s| s.segments[0].key = "segments/standard/2027/01/15/x.jsonl.zst".into()),
@@ -549,6 +575,7 @@ mod tests {
             ("retained until before sealing", |s| s.segments[0].lock.retain_until = UnixSeconds(1_799_999_999)),
             ("previous in seal 0", |s| s.previous = Some(LeafHash(Hash::of(b"x")))),
             ("another log", |s| s.log = "spanseal.test/other".into()),
+            ("a version without a name", |s| s.segments[0].version_id = Some(VersionId(String::new()))),
         ];
         for (what, change) in changes {
             let seal = sealed(0, None, change);
@@ -570,6 +597,11 @@ mod tests {
             text.replacen("\"index\":\"0\"", "\"index\":0", 1),
             text.replacen("\"index\":\"0\"", "\"index\":\"00\"", 1),
             text.replacen("\"not_worm\":\"true\"", "\"not_worm\":\"false\"", 1),
+            text.replacen("\"version_id\":\"v1\"", "\"version_id\":[\"v1\"]", 1),
+            // One moment, one text; one hash, one text.
+            text.replacen("00:00:00.000000001Z", "00:00:00Z", 1),
+            text.replacen(&Hash::of(b"config").to_string(), &Hash::of(b"config").to_string().to_uppercase(), 1),
+            text.replacen("\"checkpoint\":\"", &format!("\"checkpoint\":\"{}", "x".repeat(256 * 1024)), 1),
             format!("{text}\n"),
         ] {
             assert_ne!(bad, text);

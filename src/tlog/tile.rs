@@ -13,7 +13,7 @@ mod edge;
 mod proof;
 
 pub use edge::{Edge, Full, perfect_root};
-pub use proof::{Node, Plan, Tiles, consistency_plan, inclusion_plan, root_plan};
+pub use proof::{Node, Plan, Tiles, consistency_plan, inclusion_plan, root_plan, subset_plan};
 
 use super::{Hash, TreeSize};
 use crate::worm::ENTRY_BYTES_MAX;

@@ -309,7 +309,7 @@ impl Chain {
     }
 }
 
-/// Whether a file that is no seal holds a checkpoint of this key for its place: then the log was that long, whatever became of the rest. It need
+/// Whether a file that is no seal holds a checkpoint of this key that reaches over it: then the log was that long, whatever became of the rest. It need
 /// not be JSON any more.
 fn bears_signature(bytes: &[u8], index: u64, key: &VerifierKey) -> bool {
     const MEMBER: &[u8] = b"\"checkpoint\":";
@@ -322,7 +322,7 @@ fn bears_signature(bytes: &[u8], index: u64, key: &VerifierKey) -> bool {
     });
     let note = end.and_then(|end| text.get(..end + 2)).and_then(|text| Json::parse(text).ok());
     let note = note.as_ref().and_then(Json::as_str).and_then(|note| Checkpoint::open(note, key).ok());
-    note.is_some_and(|checkpoint| checkpoint.size.0.checked_sub(1) == Some(index))
+    note.is_some_and(|checkpoint| checkpoint.size.0 > index)
 }
 
 /// The seal that was here is gone.

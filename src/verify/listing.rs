@@ -247,6 +247,11 @@ mod tests {
         for bad in [
             "segments/High/2026/11/20/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
             "segments/a/2026/11/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
+            "segments/a/2026/1x/20/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
+            "segments/a/2026/11/20/00000000000000000002-a45ba1054e9b4c7.jsonl.zst",
+            "segments/a/2026/11/20/00000000000000000002-a45ba1054e9b4c700.jsonl.zst",
+            "segments/a/2026/11/20/000000000000000000002-a45ba1054e9b4c70.jsonl.zst",
+            "segments/a/2026/11/20/+0000000000000000002-a45ba1054e9b4c70.jsonl.zst",
             "segments/a/2026/11/20/2-a45ba1054e9b4c70.jsonl.zst",
             "segments/a/2026/11/20/00000000000000000002-A45BA1054E9B4C70.jsonl.zst",
             "segments/a/2026/11/20/00000000000000000002-a45ba1054e9b4c70.jsonl",

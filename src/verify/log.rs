@@ -373,7 +373,9 @@ impl<'a> Walk<'a> {
             // A key of the log signed a tree with this seal in it: it is gone.
             Followed::Stranger | Followed::Foreign if index < self.signed_size() => None,
             Followed::Stranger | Followed::Foreign => {
-                self.tail.push(index, found, matches!(followed, Followed::Stranger));
+                // Nothing but a marker says nothing: anybody who may delete can leave one anywhere.
+                let nothing = fetched.group.data().next().is_none();
+                self.tail.push(index, found, nothing || matches!(followed, Followed::Stranger));
                 return if self.tail.is_full() { Step::End } else { Step::Next };
             }
         };

@@ -18,6 +18,7 @@ mod log;
 mod objects;
 mod proof;
 mod prove;
+mod prove_range;
 mod published;
 mod report;
 mod segment;
@@ -30,8 +31,12 @@ pub use configuration::Configuration;
 pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
 pub use locks::LockSums;
-pub use proof::{Bundle, CheckReport, Opening, Others, ProofError, Proved, SeenBy, Stamped, Stamps, check, check_with};
+pub use proof::{
+    Between, Bundle, CheckReport, Checked, End, Inclusion, Opening, Others, Proof, ProofError, Proved, RangeBundle, RangeDoubt,
+    RangeProved, Rotation, SealPart, SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, check, check_range_with, check_with,
+};
 pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published};
+pub use prove_range::{RangeWish, Show, prove_range};
 pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};
 pub use stamps::Timestamped;

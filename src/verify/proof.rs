@@ -4,9 +4,16 @@
 //! instead, needs cosignatures by as many witnesses as the auditor trusts ([`check_with`]), a time stamp or a checkpoint that the auditor kept;
 //! the text says so each time.
 
+mod any;
+mod outer;
+mod range;
+mod read;
 mod stamped;
 mod told;
 
+pub use any::{Checked, Proof};
+pub use range::{Between, End, RangeBundle, RangeDoubt, RangeProved, SealPart, SegmentPart, ShownRecord, check_range_with};
+pub(super) use range::{RANGE_RECORDS_MAX, RANGE_SEALS_MAX};
 pub use stamped::{Stamped, Stamps};
 pub use told::{CheckReport, Proved, SeenBy, check, check_with};
 
@@ -23,10 +30,14 @@ use crate::record::content::referred;
 use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::merkle::{leaf_hash, root_from_inclusion};
-use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey, parse_decimal};
-use crate::tlog::seal_file::{SealError, SegmentRef, Statement};
+use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey, parse_decimal};
+use crate::tlog::seal_file::{SegmentRef, Statement};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
 use crate::worm::LINE_BYTES_MAX;
+use outer::Outer;
+use read::{
+    inclusion, list, object, others, place_json, rotations, rotations_json, rotations_unknown, statement, string, texts, texts_json,
+};
 
 /// The format that this code writes and understands.
 const FORMAT: &str = "spanseal.proof/1";
@@ -139,49 +150,31 @@ pub struct Bundle {
 impl Bundle {
     /// Reads a bundle: any JSON layout, but no name twice, no type but those of the format, nothing beyond its limits.
     pub fn parse(bytes: &[u8]) -> Result<Self, ProofError> {
-        let no_proof = |why: String| Err(ProofError::NotAProof(why));
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return no_proof("it is empty".to_owned());
+        match Proof::parse(bytes)? {
+            Proof::Record(bundle) => Ok(*bundle),
+            Proof::Range(_) => Err(ProofError::NotAProof("it is a proof of several records".to_owned())),
         }
-        if bytes.len() > BUNDLE_BYTES_MAX {
-            return no_proof(format!("it is longer than any proof ({BUNDLE_BYTES_MAX} bytes)"));
-        }
-        let json = match Json::parse(bytes) {
-            Ok(json) => json,
-            Err(error) => return no_proof(format!("it is not JSON as a proof is: {error}")),
-        };
-        match json.get("format").and_then(Json::as_str) {
-            Some(FORMAT) => {}
-            Some(other) if other.starts_with(FORMATS) => return Err(ProofError::UnknownFormat("bundle", other.to_owned())),
-            _ => return no_proof(format!("it is JSON, but its `format` is not `{FORMAT}`")),
-        }
-        let mut unknown = others(&json, &MEMBERS, "");
-        for (at, rotation) in list(&json, "rotations")?.iter().enumerate() {
-            unknown.extend(others(rotation, &["statement", "log", "checkpoint"], &format!("rotations.{at}.")));
-        }
+    }
+
+    fn of(json: &Json) -> Result<Self, ProofError> {
+        let mut unknown = others(json, &MEMBERS, "");
+        unknown.extend(rotations_unknown(json)?);
         for (at, opening) in json.get("openings").and_then(Json::as_array).unwrap_or_default().iter().enumerate() {
             unknown.extend(others(opening, &["member", "salt", "content"], &format!("openings.{at}.")));
         }
-        let texts = |name: &'static str| -> Result<Vec<String>, ProofError> {
-            let text = |v: &Json| v.as_str().map(str::to_owned).ok_or_else(|| refused(format!("`{name}` holds something besides strings")));
-            list(&json, name)?.iter().map(text).collect()
-        };
-        let rotation = |v: &Json| {
-            Ok(Rotation { statement: object(v, "statement")?, log: inclusion(v, "log", "index")?, checkpoint: string(v, "checkpoint")? })
-        };
         let opening = |v: &Json| Ok(Opening { member: string(v, "member")?, salt: string(v, "salt")?, content: string(v, "content")? });
         Ok(Bundle {
-            record: string(&json, "record")?,
-            segment: inclusion(&json, "segment", "leaf_index")?,
-            statement: object(&json, "statement")?,
-            log: inclusion(&json, "log", "index")?,
-            checkpoint: string(&json, "checkpoint")?,
-            cosignatures: texts("cosignatures")?,
-            timestamps: texts("timestamps")?,
-            rotations: list(&json, "rotations")?.iter().map(rotation).collect::<Result<_, ProofError>>()?,
+            record: string(json, "record")?,
+            segment: inclusion(json, "segment", "leaf_index")?,
+            statement: object(json, "statement")?,
+            log: inclusion(json, "log", "index")?,
+            checkpoint: string(json, "checkpoint")?,
+            cosignatures: texts(json, "cosignatures")?,
+            timestamps: texts(json, "timestamps")?,
+            rotations: rotations(json)?,
             openings: match json.get("openings") {
                 None => Vec::new(),
-                Some(_) => list(&json, "openings")?.iter().map(opening).collect::<Result<_, ProofError>>()?,
+                Some(_) => list(json, "openings")?.iter().map(opening).collect::<Result<_, ProofError>>()?,
             },
             unknown,
         })
@@ -189,30 +182,19 @@ impl Bundle {
 
     /// The bundle's canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let texts = |items: &[String]| Json::Array(items.iter().map(Json::string).collect());
-        let place = |p: &Inclusion, index: &str| {
-            Json::object([
-                (index, Json::String(p.index.0.to_string())),
-                ("tree_size", Json::String(p.size.0.to_string())),
-                ("path", Json::Array(p.path.iter().map(|h| Json::String(h.to_string())).collect())),
-            ])
-        };
-        let rotation = |r: &Rotation| {
-            Json::object([("statement", r.statement.clone()), ("log", place(&r.log, "index")), ("checkpoint", Json::string(&r.checkpoint))])
-        };
         let opening = |o: &Opening| {
             Json::object([("member", Json::string(&o.member)), ("salt", Json::string(&o.salt)), ("content", Json::string(&o.content))])
         };
         let mut members = vec![
             ("format".to_owned(), Json::string(FORMAT)),
             ("record".to_owned(), Json::string(&self.record)),
-            ("segment".to_owned(), place(&self.segment, "leaf_index")),
+            ("segment".to_owned(), place_json(&self.segment, "leaf_index")),
             ("statement".to_owned(), self.statement.clone()),
-            ("log".to_owned(), place(&self.log, "index")),
+            ("log".to_owned(), place_json(&self.log, "index")),
             ("checkpoint".to_owned(), Json::string(&self.checkpoint)),
-            ("cosignatures".to_owned(), texts(&self.cosignatures)),
-            ("timestamps".to_owned(), texts(&self.timestamps)),
-            ("rotations".to_owned(), Json::Array(self.rotations.iter().map(rotation).collect())),
+            ("cosignatures".to_owned(), texts_json(&self.cosignatures)),
+            ("timestamps".to_owned(), texts_json(&self.timestamps)),
+            ("rotations".to_owned(), rotations_json(&self.rotations)),
         ];
         if !self.openings.is_empty() {
             members.push(("openings".to_owned(), Json::Array(self.openings.iter().map(opening).collect())));
@@ -246,9 +228,10 @@ impl Bundle {
                                                          not the one that was sealed",
             )
         })?;
-        let key = self.follow_rotations(vkey)?;
+        let outer = self.outer();
+        let key = outer.follow_rotations(vkey)?;
         let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
-        let stamps = self.stamps(&others.tsa_roots)?;
+        let stamps = outer.stamps(&others.tsa_roots)?;
         let mut doubts = impossible(&statement);
         doubts.extend(stamps.trusted.iter().find_map(|stamped| stamped_before(&statement, stamped)));
         doubts.extend(ahead(&statement, now));
@@ -271,7 +254,7 @@ impl Bundle {
             doubts,
             seen: Vec::new(),
             asked: None,
-            cosignatures: self.beside(&key, &statement)?.len(),
+            cosignatures: outer.beside(&key, &statement)?.len(),
             stamps,
             now,
             unknown: self.unknown.clone(),
@@ -279,68 +262,21 @@ impl Bundle {
             key,
         };
         if !others.witnesses.is_empty() {
-            (proved.seen, proved.cosignatures) = self.seen(&proved, &others.witnesses)?;
+            (proved.seen, proved.cosignatures) = outer.seen(&proved.key, &proved.statement, &others.witnesses)?;
             proved.asked = Some(others.quorum.unwrap_or(others.witnesses.len()));
         }
         Ok(proved)
     }
 
-    /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed.
-    fn follow_rotations(&self, vkey: &VerifierKey) -> Result<VerifierKey, ProofError> {
-        let mut key = vkey.clone();
-        let mut after = 0;
-        for rotation in &self.rotations {
-            let announced = statement(&rotation.statement)?;
-            let next = announced.next_vkey.clone().ok_or_else(|| refused("rotations: a statement without next_vkey"))?;
-            if next == key || next.name() != key.name() {
-                return Err(refused("rotations: next_vkey is not a new key of the same origin"));
-            }
-            let checkpoint = included(&rotation.statement, &announced, &rotation.log, &rotation.checkpoint, &key)?;
-            Checkpoint::open(&rotation.checkpoint, &next).map_err(|e| refused(format!("rotations: the new key did not sign: {e}")))?;
-            if Some(checkpoint.size.0) != announced.index.checked_add(1) || checkpoint.size.0 <= after {
-                return Err(refused("rotations: not the announcing seals' own checkpoints, in order"));
-            }
-            after = checkpoint.size.0;
-            key = next;
+    /// What of it stands around the record.
+    fn outer(&self) -> Outer<'_> {
+        Outer {
+            size: self.log.size,
+            checkpoint: &self.checkpoint,
+            cosignatures: &self.cosignatures,
+            timestamps: &self.timestamps,
+            rotations: &self.rotations,
         }
-        if self.log.size.0 < after {
-            return Err(refused("the checkpoint is older than a change of key that leads to it"));
-        }
-        Ok(key)
-    }
-
-    /// Signature lines of others than the log: those that are listed, and those in the checkpoint besides that of the key.
-    fn beside(&self, key: &VerifierKey, statement: &Statement) -> Result<Vec<SignatureLine>, ProofError> {
-        let lines = SignedNote::parse(&self.checkpoint).map(|note| note.signatures).unwrap_or_default();
-        // A seal that announces a key is signed by both, and `included` has verified both.
-        let announced = statement.next_vkey.as_ref().filter(|_| Some(self.log.size.0) == statement.index.checked_add(1));
-        let mut found: Vec<SignatureLine> =
-            lines.into_iter().filter(|line| !line.is_of(key) && announced.is_none_or(|next| !line.is_of(next))).collect();
-        for line in &self.cosignatures {
-            let line = SignatureLine::parse(line.strip_suffix('\n').unwrap_or(line));
-            found.push(line.map_err(|e| refused(format!("cosignatures: {e}")))?);
-        }
-        Ok(found)
-    }
-
-    /// Which of these witnesses cosigned the checkpoint of a bundle that was checked, and how many lines are of nobody among them. A line of
-    /// one of them that does not verify refuses the bundle.
-    fn seen(&self, proved: &Proved, witnesses: &[WitnessKey]) -> Result<(Vec<SeenBy>, usize), ProofError> {
-        let text = SignedNote::parse(&self.checkpoint).map(|note| note.text).map_err(|e| refused(format!("checkpoint: {e}")))?;
-        let (mut seen, mut strangers) = (Vec::<SeenBy>::new(), 0);
-        for line in self.beside(&proved.key, &proved.statement)? {
-            let Some(witness) = witnesses.iter().find(|key| key.owns(&line)) else {
-                strangers += 1;
-                continue;
-            };
-            let at = witness.verify(&text, &line).map_err(|e| refused(format!("cosignatures: {e}")))?;
-            match seen.iter_mut().find(|other| other.name == witness.name()) {
-                // The first time that it was seen says the most.
-                Some(other) => other.at = other.at.min(at),
-                None => seen.push(SeenBy { name: witness.name().to_owned(), at }),
-            }
-        }
-        Ok((seen, strangers))
     }
 }
 
@@ -379,35 +315,11 @@ fn contradicted(record: &Json, segment: &SegmentRef, sealed_at: UnixSeconds) -> 
     Ok(doubts)
 }
 
-/// Paths of the members of an object that are not listed.
-fn others(json: &Json, known: &[&str], path: &str) -> Vec<String> {
-    let members = json.as_object().unwrap_or_default().iter().map(|(name, _)| name.as_str());
-    members.filter(|name| !known.contains(name)).map(|name| format!("{path}{name}")).collect()
-}
-
 /// The statement's inclusion in the tree that a checkpoint of `key` signs.
 fn included(json: &Json, statement: &Statement, place: &Inclusion, note: &str, key: &VerifierKey) -> Result<Checkpoint, ProofError> {
-    let checkpoint = Checkpoint::open(note, key).map_err(|e| refused(format!("checkpoint: {e}")))?;
-    if !checkpoint.extensions.is_empty() {
-        return Err(refused("the checkpoint has extension lines"));
-    }
-    if statement.log != checkpoint.origin {
-        return Err(refused(format!("the statement is of log `{}`, the checkpoint of `{}`", statement.log, checkpoint.origin)));
-    }
+    let checkpoint = signed(statement, place.size, note, key)?;
     if place.index.0 != statement.index {
         return Err(refused("log.index is not the statement's index"));
-    }
-    if place.size != checkpoint.size {
-        return Err(refused("log.tree_size is not the checkpoint's size"));
-    }
-    if let Some(next) = &statement.next_vkey
-        && Some(checkpoint.size.0) == statement.index.checked_add(1)
-    {
-        if next == key || next.name() != key.name() {
-            return Err(refused("the seal announces a key that is not a new one of the same origin"));
-        }
-        let note = SignedNote::parse(note).map_err(|e| refused(format!("checkpoint: {e}")))?;
-        note.verify(next).map_err(|e| refused(format!("the seal announces a key that did not sign it: {e}")))?;
     }
     // The leaf covers all members, also those that this version does not know.
     let root = root_from_inclusion(leaf_hash(&json.to_jcs()), place.index, place.size, &place.path);
@@ -420,42 +332,29 @@ fn included(json: &Json, statement: &Statement, place: &Inclusion, note: &str, k
     }
 }
 
-fn statement(json: &Json) -> Result<Statement, ProofError> {
-    Statement::parse(json).map_err(|error| match error {
-        SealError::UnknownFormat(format) => ProofError::UnknownFormat("statement", format),
-        other => refused(format!("statement: {other}")),
-    })
-}
-
-fn string(json: &Json, name: &str) -> Result<String, ProofError> {
-    json.get(name).and_then(Json::as_str).map(str::to_owned).ok_or_else(|| refused(format!("`{name}` is missing or not a string")))
-}
-
-fn object(json: &Json, name: &str) -> Result<Json, ProofError> {
-    json.get(name).filter(|v| v.as_object().is_some()).cloned().ok_or_else(|| refused(format!("`{name}` is missing or not an object")))
-}
-
-fn list<'a>(json: &'a Json, name: &str) -> Result<&'a [Json], ProofError> {
-    let items = json.get(name).and_then(Json::as_array).ok_or_else(|| refused(format!("`{name}` is missing or not an array")))?;
-    if items.len() > LIST_MAX { Err(refused(format!("`{name}` holds more than {LIST_MAX}"))) } else { Ok(items) }
-}
-
-fn inclusion(json: &Json, name: &str, index: &str) -> Result<Inclusion, ProofError> {
-    let place = json.get(name).ok_or_else(|| refused(format!("`{name}` is missing")))?;
-    if place.as_object().is_none_or(|members| members.len() != 3) {
-        return Err(refused(format!("`{name}` holds exactly {index}, tree_size and path")));
+/// The checkpoint of `key` over a tree of this size, of the log that the statement names. The statement's own is signed by the key that it
+/// announces as well.
+fn signed(statement: &Statement, size: TreeSize, note: &str, key: &VerifierKey) -> Result<Checkpoint, ProofError> {
+    let checkpoint = Checkpoint::open(note, key).map_err(|e| refused(format!("checkpoint: {e}")))?;
+    if !checkpoint.extensions.is_empty() {
+        return Err(refused("the checkpoint has extension lines"));
     }
-    let number = |member: &str| {
-        let parsed = place.get(member).and_then(Json::as_str).and_then(parse_decimal);
-        parsed.ok_or_else(|| refused(format!("`{name}.{member}` is not a decimal number as a string")))
-    };
-    let nodes = list(place, "path")?;
-    if nodes.len() > PATH_MAX {
-        return Err(refused(format!("`{name}.path` is longer than {PATH_MAX}")));
+    if statement.log != checkpoint.origin {
+        return Err(refused(format!("the statement is of log `{}`, the checkpoint of `{}`", statement.log, checkpoint.origin)));
     }
-    let path = nodes.iter().map(|n| n.as_str().and_then(Hash::parse_hex)).collect::<Option<Vec<_>>>();
-    let path = path.ok_or_else(|| refused(format!("`{name}.path` holds something besides 64 lower-case hex digits")))?;
-    Ok(Inclusion { index: LeafIndex(number(index)?), size: TreeSize(number("tree_size")?), path })
+    if size != checkpoint.size {
+        return Err(refused("log.tree_size is not the checkpoint's size"));
+    }
+    if let Some(next) = &statement.next_vkey
+        && Some(checkpoint.size.0) == statement.index.checked_add(1)
+    {
+        if next == key || next.name() != key.name() {
+            return Err(refused("the seal announces a key that is not a new one of the same origin"));
+        }
+        let note = SignedNote::parse(note).map_err(|e| refused(format!("checkpoint: {e}")))?;
+        note.verify(next).map_err(|e| refused(format!("the seal announces a key that did not sign it: {e}")))?;
+    }
+    Ok(checkpoint)
 }
 
 impl Opening {

@@ -44,12 +44,15 @@ pub enum ProveError {
         /// What is wrong.
         why: String,
     },
+    /// More than a bundle may hold.
+    #[error("{0}")]
+    TooMuch(String),
     /// The store gave no answer.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
 
-fn broken(object: &str, why: impl std::fmt::Display) -> ProveError {
+pub(super) fn broken(object: &str, why: impl std::fmt::Display) -> ProveError {
     ProveError::Broken { object: object.to_owned(), why: why.to_string() }
 }
 
@@ -102,14 +105,14 @@ pub async fn prove_published(
 }
 
 /// A checkpoint that others vouch for.
-struct Vouched {
-    seal: SealFile,
-    lines: Vec<String>,
-    tokens: Vec<String>,
+pub(super) struct Vouched {
+    pub(super) seal: SealFile,
+    pub(super) lines: Vec<String>,
+    pub(super) tokens: Vec<String>,
 }
 
 /// The one that says the most, by the rule of [`prove_published`].
-async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) -> Result<Option<Vouched>, ProveError> {
+pub(super) async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) -> Result<Option<Vouched>, ProveError> {
     let cosigned = scene.first_cosigned(from, wanted).await?;
     let Some(stamped) = scene.first_stamped(from).await? else {
         return Ok(cosigned.map(|Found { seal, lines }| Vouched { seal, lines, tokens: Vec::new() }));
@@ -138,15 +141,7 @@ async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) -> Result<Opt
 
 /// Makes the bundle under the seal's own checkpoint, and checks it before it is handed out.
 pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &RecordAt) -> Result<Bundle, ProveError> {
-    let mut signer = key.clone();
-    let mut rotations = Vec::new();
-    for index in &at.rotations {
-        let seal = true_seal(store, log, &signer, *index).await?;
-        let object = super::log::seal_object(*index);
-        let next = seal.statement.next_vkey.clone().ok_or_else(|| broken(&object, "it announces no change of key"))?;
-        rotations.push(Rotation { statement: entry(&seal, &object)?, log: own_place(&seal), checkpoint: seal.checkpoint.clone() });
-        signer = next;
-    }
+    let (rotations, signer) = rotations(store, log, key, &at.rotations).await?;
     let seal = true_seal(store, log, &signer, at.seal).await?;
     let segment = seal.statement.segments.iter().find(|s| s.key == at.segment);
     let segment = segment.ok_or_else(|| ProveError::NotFound(format!("seal {} names no segment `{}`", at.seal, at.segment)))?;
@@ -187,8 +182,27 @@ pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &Rec
     }
 }
 
+/// The changes of key that these seals announced, from a key on, and the key that the last of them leads to.
+pub(super) async fn rotations(
+    store: &dyn WormStore,
+    log: &str,
+    key: &VerifierKey,
+    seals: &[u64],
+) -> Result<(Vec<Rotation>, VerifierKey), ProveError> {
+    let mut signer = key.clone();
+    let mut rotations = Vec::new();
+    for index in seals {
+        let seal = true_seal(store, log, &signer, *index).await?;
+        let object = super::log::seal_object(*index);
+        let next = seal.statement.next_vkey.clone().ok_or_else(|| broken(&object, "it announces no change of key"))?;
+        rotations.push(Rotation { statement: entry(&seal, &object)?, log: own_place(&seal), checkpoint: seal.checkpoint.clone() });
+        signer = next;
+    }
+    Ok((rotations, signer))
+}
+
 /// The statement with all its members, known or not.
-fn entry(seal: &SealFile, object: &str) -> Result<Json, ProveError> {
+pub(super) fn entry(seal: &SealFile, object: &str) -> Result<Json, ProveError> {
     Json::parse(&seal.entry).map_err(|e| broken(object, e))
 }
 
@@ -219,7 +233,7 @@ pub(super) async fn true_seal(store: &dyn WormStore, log: &str, key: &VerifierKe
     }
 }
 
-async fn stored_segment(
+pub(super) async fn stored_segment(
     store: &dyn WormStore,
     log: &str,
     version: Option<&crate::worm::VersionId>,

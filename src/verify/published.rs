@@ -112,8 +112,7 @@ impl Published<'_> {
     }
 
     async fn node(&self, node: Node) -> Result<Option<Hash>, ProveError> {
-        let last = (u128::from(node.index) + 1).checked_shl(node.level.into()).and_then(|end| u64::try_from(end - 1).ok());
-        let Some(last) = last else { return Ok(None) };
+        let Some(last) = node.last() else { return Ok(None) };
         let seal = true_seal(self.store, self.log, self.key, last).await?;
         Ok(perfect_root(&seal.frontier, seal.leaf(), node.level))
     }

@@ -77,7 +77,7 @@ impl Published<'_> {
             Ok(seal) => seal,
             Err(error @ ProveError::Read(_)) => return Err(error),
             // Not there, not this log's, or of another key.
-            Err(ProveError::NotFound(_) | ProveError::Broken { .. }) => return Ok(None),
+            Err(ProveError::NotFound(_) | ProveError::Broken { .. } | ProveError::TooMuch(_)) => return Ok(None),
         };
         let checkpoint = Hash::of(seal.checkpoint.as_bytes());
         // Whom the auditor trusts is his to say: here only what is no token at all, or over something else, is left out.

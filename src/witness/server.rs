@@ -86,7 +86,11 @@ fn refuse(named: Option<&Checkpoint>, refusal: &Refusal) -> Response {
     match refusal {
         Refusal::Malformed(why) => text(StatusCode::BAD_REQUEST, format!("{why}\n")),
         Refusal::UnknownLog => text(StatusCode::NOT_FOUND, "this witness does not follow that log\n"),
-        Refusal::Unsigned => text(StatusCode::FORBIDDEN, "no key that this witness knows for that log signed the checkpoint\n"),
+        Refusal::Unsigned => text(
+            StatusCode::FORBIDDEN,
+            "no key that this witness knows for that log signed the checkpoint; where the log has changed its key, whoever runs this witness \
+             starts it with the new one (`--log`), on the same state\n",
+        ),
         Refusal::Stale(size) => {
             tracing::info!(origin, tree_size, cosigned = size.0, "checkpoint.refused.stale");
             conflict(size.0)

@@ -4,6 +4,9 @@
 //! line leaves, so that what a witness remembers is never behind what it said. The next checkpoint of that log must extend it. Checks and
 //! write are one step a log, under its lock; one process has the folder.
 //!
+//! A log that changes its key stays the log of its origin: what was cosigned under the old key is what the new one has to extend. Which keys
+//! count is told by who runs the witness and never by the log, or a stolen old key could name the next.
+//!
 //! A folder that is lost, or set back to an older copy, forgets: then a log could have two histories cosigned. Back it up never, keep it
 //! always; where it is gone, a new key is the honest way on.
 

@@ -109,6 +109,7 @@ mod tests {
         assert_eq!(parse_timestamp_name(&good), Some((17, "0123456789abcdef")));
         for bad in [
             "timestamps/17/0123456789abcdef.tsr",
+            "timestamps/+0000000000000000017/0123456789abcdef.tsr",
             "timestamps/00000000000000000017/0123456789ABCDEF.tsr",
             "timestamps/00000000000000000017/0123456789abcde.tsr",
             "timestamps/00000000000000000017/0123456789abcdef",
@@ -125,6 +126,7 @@ mod tests {
         assert_eq!(parse_cosignature_name(&good), Some((17, "0123456789abcdef")));
         for bad in [
             "cosignatures/17/0123456789abcdef.note",
+            "cosignatures/+0000000000000000017/0123456789abcdef.note",
             "cosignatures/00000000000000000017/0123456789ABCDEF.note",
             "cosignatures/00000000000000000017/0123456789abcde.note",
             "cosignatures/00000000000000000017/0123456789abcdef",
@@ -138,8 +140,13 @@ mod tests {
     #[test]
     fn seal_names_are_exact() {
         assert_eq!(parse_seal_name("seals/00000000000000000017.json"), Some(17));
-        for bad in ["seals/17.json", "seals/0000000000000000001x.json", "seals/00000000000000000017.jso", "seals/99999999999999999999.json"]
-        {
+        for bad in [
+            "seals/17.json",
+            "seals/+0000000000000000017.json",
+            "seals/0000000000000000001x.json",
+            "seals/00000000000000000017.jso",
+            "seals/99999999999999999999.json",
+        ] {
             assert_eq!(parse_seal_name(bad), None, "{bad}");
         }
     }

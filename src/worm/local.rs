@@ -11,7 +11,7 @@
 
 use super::key::check_key;
 use super::{
-    Condition, Head, Lock, Locks, ObjectKey, OpenError, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard,
+    Condition, Head, Lock, Locks, ObjectKey, OpenError, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard,
     is_name,
 };
 use async_trait::async_trait;
@@ -149,6 +149,11 @@ impl WormStore for LocalStore {
         let own = key.clone();
         self.put_blocking(key, move |inner| inner.put(&own, &body, condition)).await?;
         Ok(None)
+    }
+
+    /// A folder has no lifecycle rules that could look for a tag: what finds partial tiles there is their path.
+    async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, _tag: Tag) -> Result<Option<VersionId>, PutError> {
+        self.put(key, body, Condition::Any, lock).await
     }
 
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {

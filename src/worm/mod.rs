@@ -14,7 +14,7 @@
 //!    never by modification time. A store without versions answers with at most one.
 //! 6. `list` does the same for all keys below a prefix, keys ascending by bytes.
 //! 7. A lock that a put asked for is not believed: [`put_locked`] reads it back, repairs it once, else fails.
-//! 8. Nothing here deletes.
+//! 8. Nothing here deletes. What later objects replace carries a [`Tag`], so that an operator's lifecycle rule finds it, and only it.
 //!
 //! Sources: S3 Object Lock, "How S3 Object Lock works"; S3 conditional writes; `PutObjectRetention`.
 
@@ -111,6 +111,21 @@ pub enum Condition {
     CreateOnly,
     /// A further version, or (on a store without versions) an atomic replacement.
     Any,
+}
+
+/// A mark on an object that a store's own lifecycle rules can look for (S3: an object tag). No lock, no proof: whoever may tag can take it
+/// away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// The tag's key: letters, digits and `-`, so that nothing has to be encoded.
+    pub name: &'static str,
+    /// Its value, of the same characters.
+    pub value: &'static str,
+}
+
+impl Tag {
+    /// A partial tile or bundle of level 0: it may go once the full one is there.
+    pub const PARTIAL: Tag = Tag { name: "spanseal", value: "partial" };
 }
 
 /// Whether the store enforces retention locks.
@@ -290,6 +305,10 @@ pub trait WormStore: Send + Sync + fmt::Debug {
 
     /// One put; on success the version id, where the store has versions.
     async fn put(&self, key: &ObjectKey, body: Bytes, condition: Condition, lock: Option<Lock>) -> Result<Option<VersionId>, PutError>;
+
+    /// A put under any condition, of what is no evidence, with a tag. A store without tags takes it as it is, and one that is known to have
+    /// refused it for its tag is given it without: then, and only then, this is more than one attempt.
+    async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError>;
 
     /// Bytes of one version, or of the current object; `None` where there is none (or a delete marker hides it).
     /// Never returns more than `limit` bytes.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use spanseal::worm::memory::MemoryStore;
 use spanseal::worm::{
-    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard,
+    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard,
 };
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -12,11 +12,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 pub struct FailNthRead {
     inner: MemoryStore,
     left: AtomicI64,
+    /// Only listings count that go on behind such a key.
+    behind: Option<&'static str>,
 }
 
 impl FailNthRead {
     pub fn new(inner: MemoryStore, nth: i64) -> Self {
-        FailNthRead { inner, left: AtomicI64::new(nth) }
+        FailNthRead { inner, left: AtomicI64::new(nth), behind: None }
+    }
+
+    /// One that fails where a listing goes on behind a key with this part.
+    pub fn listing_behind(inner: MemoryStore, part: &'static str) -> Self {
+        FailNthRead { behind: Some(part), ..FailNthRead::new(inner, 0) }
     }
 
     /// Whether the fault was met.
@@ -24,7 +31,10 @@ impl FailNthRead {
         self.left.load(Ordering::SeqCst) < 0
     }
 
-    fn look(&self, key: &str) -> Result<(), ReadError> {
+    fn look(&self, key: &str, after: Option<&ObjectKey>) -> Result<(), ReadError> {
+        if self.behind.is_some_and(|part| after.is_none_or(|after| !after.as_str().contains(part))) {
+            return Ok(());
+        }
         match self.left.fetch_sub(1, Ordering::SeqCst) {
             0 => Err(ReadError::Unavailable { key: key.to_owned(), reason: "fault plan".to_owned() }),
             _ => Ok(()),
@@ -58,29 +68,33 @@ impl WormStore for FailNthRead {
         self.inner.put(key, body, condition, lock).await
     }
 
+    async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError> {
+        self.inner.put_tagged(key, body, lock, tag).await
+    }
+
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {
-        self.look(key.as_str())?;
+        self.look(key.as_str(), None)?;
         let found = self.inner.get(key, version, limit).await;
         tokio::task::yield_now().await;
         found
     }
 
     async fn head(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<Head>, ReadError> {
-        self.look(key.as_str())?;
+        self.look(key.as_str(), None)?;
         let found = self.inner.head(key, version).await;
         tokio::task::yield_now().await;
         found
     }
 
     async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError> {
-        self.look(key.as_str())?;
+        self.look(key.as_str(), None)?;
         let found = self.inner.versions(key).await;
         tokio::task::yield_now().await;
         found
     }
 
     async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Version>, ReadError> {
-        self.look(prefix)?;
+        self.look(prefix, after)?;
         let found = self.inner.list(prefix, after, limit).await;
         tokio::task::yield_now().await;
         found

@@ -15,7 +15,7 @@ use serde_json::Value;
 use spanseal::clock::UnixSeconds;
 use spanseal::tlog::Hash;
 use spanseal::tlog::note::VerifierKey;
-use spanseal::verify::{CheckReport, Kind, Options, Report, Verdict};
+use spanseal::verify::{CheckReport, Kind, Options, Others, RangeProved, Report, Verdict, check_range_with};
 use spanseal::worm::WormStore;
 use spanseal::worm::local::{LocalOptions, LocalStore};
 use spanseal::worm::memory::MemoryStore;
@@ -121,12 +121,28 @@ async fn copied(store: &MemoryStore) -> Option<Vec<(String, Vec<u8>)>> {
 #[track_caller]
 pub(crate) fn check(bundle: &[u8], key: &VerifierKey, now: UnixSeconds) -> CheckReport {
     let report = spanseal::verify::check(bundle, key, now);
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(bundle).unwrap();
-    let asked = ["check", file.path().to_str().unwrap(), "--vkey", &key.to_string(), "--now", &now.to_string()];
-    if let Some(theirs) = ask(&asked) {
-        let verdict = serde_json::to_value(report.verdict).unwrap();
-        assert_eq!(theirs["verdict"], verdict, "the second verifier: {theirs:#}\nours: {}", report.to_text());
+    agrees(bundle, key, now, report.verdict, &report.to_text());
+    report
+}
+
+/// The same of a proof of several records; both must count alike what lies between the ends.
+#[track_caller]
+pub(crate) fn check_range(bundle: &[u8], key: &VerifierKey, now: UnixSeconds) -> CheckReport<RangeProved> {
+    let report = check_range_with(bundle, key, &Others::default(), now);
+    if let Some(theirs) = agrees(bundle, key, now, report.verdict, &report.to_text())
+        && let Ok(Some(between)) = report.result.as_ref().map(|proved| proved.between.as_ref())
+    {
+        let counted = [&theirs["between"], &theirs["withheld"]].map(Value::to_string);
+        assert_eq!(counted, [between.records.to_string(), between.withheld().to_string()], "{theirs:#}\n{}", report.to_text());
     }
     report
+}
+
+#[track_caller]
+fn agrees(bundle: &[u8], key: &VerifierKey, now: UnixSeconds, verdict: Verdict, ours: &str) -> Option<Value> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bundle).unwrap();
+    let theirs = ask(&["check", file.path().to_str().unwrap(), "--vkey", &key.to_string(), "--now", &now.to_string()])?;
+    assert_eq!(theirs["verdict"], serde_json::to_value(verdict).unwrap(), "the second verifier: {theirs:#}\nours: {ours}");
+    Some(theirs)
 }

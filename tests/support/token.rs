@@ -8,6 +8,7 @@ pub(crate) const TST_INFO: &[u8] = &[6, 11, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1,
 const SIGNED_DATA: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 7, 2];
 const CONTENT_TYPE: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 9, 3];
 const MESSAGE_DIGEST: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 9, 4];
+const SIGNING_CERTIFICATE: &[u8] = &[6, 11, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 9, 16, 2, 12];
 const SIGNING_CERTIFICATE_V2: &[u8] = &[6, 11, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 9, 16, 2, 47];
 pub(crate) const SHA256: &[u8] = &[0x30, 11, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
 const ECDSA_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
@@ -30,6 +31,11 @@ pub(crate) fn only_timestamping(critical: bool) -> CustomExtension {
     let mut usage = CustomExtension::from_oid_content(&[2, 5, 29, 37], vec![0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8]);
     usage.set_criticality(critical);
     usage
+}
+
+/// `signingCertificate` of RFC 2634: what names the certificate, as the content of one `ESSCertID`; `tag` is that of a sequence.
+pub(crate) fn signing_certificate(tag: u8, id: &[&[u8]]) -> Vec<u8> {
+    tlv(0x30, &[SIGNING_CERTIFICATE, &tlv(0x31, &[&tlv(tag, &[&tlv(0x30, &[&tlv(0x30, id)])])])])
 }
 
 /// An authority with a root of its own.
@@ -80,8 +86,20 @@ pub(crate) struct Parts {
     /// Content of the sequence `TSTInfo`, member by member.
     pub(crate) info: Vec<Vec<u8>>,
     pub(crate) content_type: Vec<u8>,
+    /// What `ContentInfo` and `encapContentInfo` say that they hold.
+    pub(crate) holds: [Vec<u8>; 2],
+    /// `digestAlgorithms`, and that of the signer.
+    pub(crate) digests: [Vec<u8>; 2],
+    /// Tag of `messageDigest`.
+    pub(crate) digest_tag: u8,
     /// SHA-256 that the certificate is named by.
     pub(crate) named: Vec<u8>,
+    /// Whether any attribute of its own names it.
+    pub(crate) is_named: bool,
+    /// What stands behind that hash: `issuerSerial`.
+    pub(crate) issuer_serial: Vec<u8>,
+    /// The signer identifier and the version that belongs to it.
+    pub(crate) signer: (u8, Vec<u8>),
     /// Signed attributes besides the three that must be.
     pub(crate) more: Vec<Vec<u8>>,
     pub(crate) sorted: bool,
@@ -90,8 +108,6 @@ pub(crate) struct Parts {
     pub(crate) signers: usize,
     pub(crate) crls: bool,
     pub(crate) unsigned: bool,
-    issuer: Vec<u8>,
-    pub(crate) serial: Vec<u8>,
 }
 
 /// Places in [`Parts::info`].
@@ -99,9 +115,15 @@ pub(crate) const INFO_VERSION: usize = 0;
 pub(crate) const INFO_IMPRINT: usize = 2;
 pub(crate) const INFO_TIME: usize = 4;
 
+/// `issuer` and serial number of a certificate.
+pub(crate) fn issued(certificate: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let (_, parsed) = X509Certificate::from_der(certificate).unwrap();
+    (parsed.issuer().as_raw().to_vec(), parsed.tbs_certificate.raw_serial().to_vec())
+}
+
 impl Parts {
     fn new(certificate: &[u8], over: [u8; 32], at: &str) -> Self {
-        let (_, parsed) = X509Certificate::from_der(certificate).unwrap();
+        let (issuer, serial) = issued(certificate);
         Parts {
             certificates: vec![certificate.to_vec()],
             info: vec![
@@ -112,7 +134,13 @@ impl Parts {
                 tlv(0x18, &[at.as_bytes()]),
             ],
             content_type: TST_INFO.to_vec(),
+            holds: [SIGNED_DATA.to_vec(), TST_INFO.to_vec()],
+            digests: [SHA256.to_vec(), SHA256.to_vec()],
+            digest_tag: 4,
             named: Sha256::digest(certificate).to_vec(),
+            is_named: true,
+            issuer_serial: vec![],
+            signer: (1, tlv(0x30, &[&issuer, &tlv(2, &[&serial])])),
             more: vec![],
             sorted: true,
             digest: None,
@@ -120,21 +148,17 @@ impl Parts {
             signers: 1,
             crls: false,
             unsigned: false,
-            issuer: parsed.issuer().as_raw().to_vec(),
-            serial: parsed.tbs_certificate.raw_serial().to_vec(),
         }
     }
 
     fn build(self, key: &KeyPair) -> Vec<u8> {
         let info = tlv(0x30, &[&self.info.concat()]);
         let digest = self.digest.unwrap_or_else(|| Sha256::digest(&info).to_vec());
-        let named = tlv(0x30, &[&tlv(0x30, &[&tlv(0x30, &[&tlv(4, &[&self.named])])])]);
+        let named = tlv(0x30, &[&tlv(0x30, &[&tlv(0x30, &[&tlv(4, &[&self.named]), &self.issuer_serial])])]);
         let attribute = |oid: &[u8], value: &[u8]| tlv(0x30, &[oid, &tlv(0x31, &[value])]);
-        let mut attributes = vec![
-            attribute(CONTENT_TYPE, &self.content_type),
-            attribute(MESSAGE_DIGEST, &tlv(4, &[&digest])),
-            attribute(SIGNING_CERTIFICATE_V2, &named),
-        ];
+        let mut attributes =
+            vec![attribute(CONTENT_TYPE, &self.content_type), attribute(MESSAGE_DIGEST, &tlv(self.digest_tag, &[&digest]))];
+        attributes.extend(self.is_named.then(|| attribute(SIGNING_CERTIFICATE_V2, &named)));
         attributes.extend(self.more);
         attributes.sort();
         if !self.sorted {
@@ -143,9 +167,9 @@ impl Parts {
         let attributes = attributes.concat();
         let signature = key.sign(&tlv(0x31, &[&attributes])).unwrap();
         let mut signer = vec![
-            vec![2, 1, 1],
-            tlv(0x30, &[&self.issuer, &tlv(2, &[&self.serial])]),
-            SHA256.to_vec(),
+            vec![2, 1, self.signer.0],
+            self.signer.1,
+            self.digests[1].clone(),
             tlv(0xa0, &[&attributes]),
             ECDSA_SHA256.to_vec(),
             tlv(4, &[&signature]),
@@ -156,15 +180,15 @@ impl Parts {
         let signer = tlv(0x30, &[&signer.concat()]);
         let mut data = vec![
             vec![2, 1, self.version],
-            tlv(0x31, &[SHA256]),
-            tlv(0x30, &[TST_INFO, &tlv(0xa0, &[&tlv(4, &[&info])])]),
+            tlv(0x31, &[&self.digests[0]]),
+            tlv(0x30, &[&self.holds[1], &tlv(0xa0, &[&tlv(4, &[&info])])]),
             tlv(0xa0, &[&self.certificates.concat()]),
         ];
         if self.crls {
             data.push(tlv(0xa1, &[]));
         }
         data.push(tlv(0x31, &[&signer.repeat(self.signers)]));
-        tlv(0x30, &[SIGNED_DATA, &tlv(0xa0, &[&tlv(0x30, &[&data.concat()])])])
+        tlv(0x30, &[&self.holds[0], &tlv(0xa0, &[&tlv(0x30, &[&data.concat()])])])
     }
 }
 

@@ -31,8 +31,13 @@ fn key_file(name: &str) -> String {
 impl Witness {
     /// Starts the witness of this name, which follows these logs.
     pub(crate) fn start(folder: &Path, name: &str, logs: &[&str]) -> Witness {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), folder, name, logs)
+    }
+
+    /// The same where another one was before.
+    pub(crate) fn start_at(address: SocketAddr, folder: &Path, name: &str, logs: &[&str]) -> Witness {
         let mut command = Command::new(BINARY);
-        command.current_dir(folder).args(["witness", "--listen", "127.0.0.1:0", "--key-file"]).arg(folder.join(key_file(name)));
+        command.current_dir(folder).args(["witness", "--listen", &address.to_string(), "--key-file"]).arg(folder.join(key_file(name)));
         command.arg("--state").arg(folder.join(format!("{}.state", name.replace('/', "-"))));
         logs.iter().for_each(|log| {
             command.args(["--log", log]);

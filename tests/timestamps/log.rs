@@ -5,7 +5,7 @@ use spanseal::timestamp::Roots;
 use spanseal::tlog::Hash;
 use spanseal::tlog::note::VerifierKey;
 use spanseal::verify::{Bundle, Evidence, Options, Others, RecordAt, Report, Verdict, Wanted, check_with, prove_published, verify};
-use spanseal::worm::{Locks, ObjectKey, below, timestamp_name};
+use spanseal::worm::{Locks, ObjectKey, below, seal_key, timestamp_name};
 
 use crate::support::forge::{Forge, LOG, NOW, Segment, honest, kinds, lines, notes};
 use crate::support::token::Authority;
@@ -114,6 +114,57 @@ async fn a_false_token_is_named() {
     assert_eq!((kinds(&report), format!("{LOG}/{}", report.findings[0].object)), (vec!["lock_missing"], key.0), "{}", report.to_text());
 }
 
+/// A token that was put twice is one token; where nothing but a delete marker is left of it, that is said; and one whose seal does not stand
+/// was not looked at, which is said as well.
+#[tokio::test]
+async fn what_became_of_a_token_is_told() {
+    let authority = Authority::honest();
+    let forge = honest(Locks::Enforced).await;
+    let token = authority.token(stamped(&forge, 1), &time(5));
+    let key = keep(&forge, 1, token.clone()).await;
+    keep(&forge, 1, token).await;
+    let report = verified(&forge, roots(&authority)).await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["duplicate"]), "{}", report.to_text());
+    assert_eq!(report.logs[0].timestamped.as_ref().map(|t| t.up_to), Some(2));
+
+    forge.store.purge(&key, None);
+    forge.store.delete(&key);
+    let report = verified(&forge, roots(&authority)).await;
+    assert_eq!(kinds(&report), ["hidden"], "{}", report.to_text());
+    assert_eq!((report.findings[0].evidence, report.findings[0].seal), (Some(Evidence::Lost), Some(1)));
+    assert_eq!(report.logs[0].timestamped, None);
+
+    let forge = honest(Locks::Enforced).await;
+    keep(&forge, 1, authority.token(stamped(&forge, 1), &time(5))).await;
+    forge.store.flip_byte(&seal_key(LOG, 1), None, 0);
+    let report = verified(&forge, roots(&authority)).await;
+    assert_eq!(kinds(&report), ["seal_broken"], "{}", report.to_text());
+    let note = report.notes.iter().find(|n| n.object.starts_with("timestamps/")).unwrap_or_else(|| panic!("{}", report.to_text()));
+    assert_eq!((note.kind.as_str(), note.found.as_deref()), ("not_covered", Some("its seal does not stand")), "{note:?}");
+
+    // Behind the end of the log nothing but a marker says nothing of it.
+    let forge = honest(Locks::Enforced).await;
+    let key = keep(&forge, 9, authority.token([9; 32], &time(5))).await;
+    assert_eq!(kinds(&verified(&forge, roots(&authority)).await), ["timestamp_foreign"]);
+    forge.store.purge(&key, None);
+    forge.store.delete(&key);
+    assert_eq!(verified(&forge, roots(&authority)).await.verdict, Verdict::Verified);
+}
+
+/// Whoever can write here can put any number of objects beside a seal: the first are looked at, and that there are more is one finding.
+#[tokio::test]
+async fn planted_tokens_are_bounded() {
+    let forge = honest(Locks::Enforced).await;
+    for n in 0..258 {
+        keep(&forge, 2, format!("planted {n}").into_bytes()).await;
+    }
+    let report = verified(&forge, Roots::default()).await;
+    let flooded: Vec<_> = report.findings.iter().filter(|f| f.kind.as_str() == "flooded").collect();
+    assert_eq!(flooded.len(), 1, "{}", report.to_text());
+    assert_eq!((flooded[0].seal, flooded[0].found.as_deref()), (Some(2), Some("2 further objects")));
+    assert_eq!(kinds(&report).len(), 257);
+}
+
 /// The clock was set back, or ran ahead: a seal says that it closed after an authority had seen it. Five minutes are forgiven.
 #[tokio::test]
 async fn a_token_from_before_its_seal_is_found() {
@@ -139,12 +190,15 @@ async fn a_renewal_in_time_holds_a_token() {
     let ended = Authority::new(|p| p.not_after = rcgen::date_time_ymd(2027, 1, 16));
     let later = Authority::honest();
     let now = UnixSeconds(NOW + 5 * 86_400);
-    for (renewed, expected) in [(None, true), (Some(3600), false), (Some(2 * 86_400), true)] {
+    let stranger = Authority::honest();
+    for (renewed, by, expected) in
+        [(None, &later, true), (Some(3600), &later, false), (Some(2 * 86_400), &later, true), (Some(3600), &stranger, true)]
+    {
         let forge = honest(Locks::Enforced).await;
         let token = ended.token(stamped(&forge, 2), &time(60));
         keep(&forge, 2, token.clone()).await;
         if let Some(after) = renewed {
-            keep(&forge, 2, later.token(Hash::of(&token).0, &time(after))).await;
+            keep(&forge, 2, by.token(Hash::of(&token).0, &time(after))).await;
         }
         let mut trusted = roots(&ended);
         trusted.join(roots(&later));
@@ -222,7 +276,9 @@ async fn a_proof_tells_what_its_time_stamps_are_worth() {
     let forge = long(5).await;
     let now = UnixSeconds(NOW + 100);
     // Somebody's token over something else lies beside it: it is left out, not handed on.
+    keep(&forge, 2, authority.token([9; 32], &time(40))).await;
     keep(&forge, 3, authority.token([9; 32], &time(40))).await;
+    keep(&forge, 3, authority.token_with(stamped(&forge, 3), &time(40), |p| p.digest = Some(vec![0; 32]))).await;
     keep(&forge, 3, authority.token(stamped(&forge, 3), &time(40))).await;
     keep(&forge, 3, stranger.token(stamped(&forge, 3), &time(41))).await;
     let good = bundle(&forge, 1).await;

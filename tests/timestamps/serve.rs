@@ -233,6 +233,17 @@ fn openssl_verifies_what_serve_has_stored() {
         found
     };
     let stored = eventually("a token in the store", || tokens(&site).into_iter().find(|path| path.extension().is_some_and(|e| e == "tsr")));
+    // The figures follow the object.
+    let told = eventually("the API tells of the token", || {
+        let status = get(&serving, "/status");
+        let told: serde_json::Value =
+            serde_json::from_str(status.split_once("\r\n\r\n").map_or(status.as_str(), |(_, body)| body)).unwrap();
+        told["timestamped"]["up_to"].is_u64().then_some(told)
+    });
+    let stamped = &told["timestamped"];
+    let (up_to, size) = (stamped["up_to"].as_u64().unwrap(), told["tree_size"].as_u64().unwrap());
+    assert_eq!((stamped["seal"].as_u64(), stamped["lag"].as_u64()), (Some(up_to - 1), Some(size - up_to)), "{told:#}");
+    assert!(stamped["at"].as_str().unwrap().starts_with("20") && told.get("cosigned").is_none(), "{told:#}");
     let metrics = get(&serving, "/metrics");
     for line in [
         "spanseal_timestamp_attempts_total{authority=\"1\",outcome=\"unreachable\"} ",

@@ -9,7 +9,9 @@ use spanseal::clock::UnixSeconds;
 use spanseal::timestamp::{Nonce, Reply, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, read_reply, request, verify, verify_reply};
 use spanseal::tlog::Hash;
 
-use crate::support::token::{Authority, INFO_IMPRINT, INFO_TIME, INFO_VERSION, Parts, SHA256, only_timestamping, tlv};
+use crate::support::token::{
+    Authority, INFO_IMPRINT, INFO_TIME, INFO_VERSION, Parts, SHA256, granted, issued, only_timestamping, signing_certificate, tlv,
+};
 use crate::support::tsa;
 
 /// Made by OpenSSL: `make.sh` in the folder.
@@ -99,6 +101,11 @@ fn judged(authority: &Authority, change: impl FnOnce(&mut Parts)) -> Result<bool
     verify(&token, OVER, &Roots::from_pem(authority.root_pem.as_bytes()).unwrap()).map(|stamp| stamp.is_trusted())
 }
 
+/// SHA-256 as an algorithm with these parameters.
+fn with_parameters(parameters: &[u8]) -> Vec<u8> {
+    tlv(0x30, &[&SHA256[2..], parameters])
+}
+
 /// The maker of false tokens makes a true one too, and what may vary varies.
 #[test]
 fn a_token_made_by_hand_holds_where_nothing_is_false() {
@@ -110,6 +117,13 @@ fn a_token_made_by_hand_holds_where_nothing_is_false() {
     assert_eq!(judged(&authority, |p| p.info.extend(more.map(<[u8]>::to_vec))), Ok(true));
     // A further certificate, which no signature covers and nobody needs.
     assert_eq!(judged(&authority, |p| p.certificates.push(Authority::honest().certificate)), Ok(true));
+    // NULL as the parameters of a hash.
+    let null = with_parameters(&[5, 0]);
+    assert_eq!(judged(&authority, |p| p.info[INFO_IMPRINT] = tlv(0x30, &[&null, &tlv(4, &[&OVER.0])])), Ok(true));
+    assert_eq!(judged(&authority, |p| p.digests = [null.clone(), null.clone()]), Ok(true));
+    // Thirty-two attributes.
+    let many = (0..29).map(|n| tlv(0x30, &[&[6, 3, 0x2a, 3, n], &tlv(0x31, &[&[5, 0]])])).collect();
+    assert_eq!(judged(&authority, |p| p.more = many), Ok(true));
     // An attribute that nobody asks for.
     let signing_time = [0x30, 28, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 9, 5, 0x31, 15, 0x17, 13];
     assert_eq!(judged(&authority, |p| p.more.push([&signing_time[..], b"270115080010Z"].concat())), Ok(true));
@@ -119,7 +133,7 @@ fn a_token_made_by_hand_holds_where_nothing_is_false() {
 #[test]
 fn what_a_trusted_authority_signed_falsely_is_refused() {
     type Change = fn(&mut Parts);
-    let changes: [(&str, Change); 20] = [
+    let changes: [(&str, Change); 39] = [
         ("two signers", |p| p.signers = 2),
         ("no signer", |p| p.signers = 0),
         ("SignedData version 1", |p| p.version = 1),
@@ -129,7 +143,7 @@ fn what_a_trusted_authority_signed_falsely_is_refused() {
         ("the hash of another certificate", |p| p.named = vec![0; 32]),
         ("no certificate", |p| p.certificates.clear()),
         ("another's certificate", |p| p.certificates = vec![Authority::honest().certificate]),
-        ("another's serial number", |p| p.serial = vec![8]),
+        ("another's serial number", |p| p.signer.1 = tlv(0x30, &[&issued(&p.certificates[0]).0, &[2, 1, 8]])),
         ("attributes out of order", |p| p.sorted = false),
         ("contentType twice", |p| {
             let attribute = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 9, 3];
@@ -141,12 +155,95 @@ fn what_a_trusted_authority_signed_falsely_is_refused() {
         ("a short hash", |p| p.info[INFO_IMPRINT] = tlv(0x30, &[SHA256, &tlv(4, &[&[5; 31]])])),
         ("a time without seconds", |p| p.info[INFO_TIME] = tlv(0x18, &[b"202701150800Z"])),
         ("a needless byte in a number", |p| p.info[3] = vec![2, 2, 0, 9]),
+        ("a number without bytes", |p| p.info[3] = vec![2, 0]),
+        ("a serial number of 65 bytes", |p| p.info[3] = tlv(2, &[&[1; 65]])),
+        // Its last eight bytes are those of version 1.
+        ("a version of nine bytes", |p| p.info[INFO_VERSION] = tlv(2, &[&[1, 0, 0, 0, 0, 0, 0, 0, 1]])),
+        ("`ordering` that is neither true nor false", |p| p.info.push(vec![1, 1, 5])),
+        ("a fraction of a second that is no number", |p| p.info[INFO_TIME] = tlv(0x18, &[b"20270115080010.1x5Z"])),
+        ("a fraction of 33 digits", |p| p.info[INFO_TIME] = tlv(0x18, &[format!("20270115080010.{:033}Z", 1).as_bytes()])),
+        ("a hash of SHA-512 that is as long as one of SHA-256", |p| {
+            let sha512 = [&SHA256[..SHA256.len() - 1], &[3]].concat();
+            p.info[INFO_IMPRINT] = tlv(0x30, &[&sha512, &tlv(4, &[&OVER.0])]);
+        }),
+        ("a hash with parameters", |p| p.info[INFO_IMPRINT] = tlv(0x30, &[&with_parameters(&[2, 1, 1]), &tlv(4, &[&OVER.0])])),
+        ("a hash with empty parameters that are not NULL", |p| {
+            p.info[INFO_IMPRINT] = tlv(0x30, &[&with_parameters(&[4, 0]), &tlv(4, &[&OVER.0])]);
+        }),
+        ("a hash with a NULL that holds something", |p| {
+            p.info[INFO_IMPRINT] = tlv(0x30, &[&with_parameters(&[5, 1, 0]), &tlv(4, &[&OVER.0])]);
+        }),
+        ("a digest algorithm with parameters", |p| p.digests = [with_parameters(&[2, 1, 1]), with_parameters(&[2, 1, 1])]),
+        ("a digest algorithm besides the signer's", |p| p.digests[0] = [SHA256, &with_parameters(&[5, 0])].concat()),
+        ("another issuer, and the serial number of the certificate", |p| {
+            p.signer.1 = tlv(0x30, &[&[0x30, 0], &tlv(2, &[&issued(&p.certificates[0]).1])]);
+        }),
+        ("what is not SignedData", |p| p.holds[0] = vec![6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 7, 3]),
+        ("data that are not TSTInfo", |p| p.holds[1] = vec![6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 7, 1]),
+        ("a content type that is no OID", |p| p.content_type[0] = 4),
+        ("a digest that is no OCTET STRING", |p| p.digest_tag = 0x0c),
+        ("33 attributes", |p| p.more = (0..30).map(|n| tlv(0x30, &[&[6, 3, 0x2a, 3, n], &tlv(0x31, &[&[5, 0]])])).collect()),
+        ("a needless byte in a negative number", |p| p.info[3] = vec![2, 2, 0xff, 0x80]),
         ("a critical extension", |p| p.info.push(vec![0xa1, 12, 0x30, 10, 6, 3, 0x2a, 3, 4, 1, 1, 0xff, 4, 0])),
         ("something behind TSTInfo's members", |p| p.info.push(vec![5, 0])),
     ];
     let authority = Authority::honest();
     for (what, change) in changes {
         let judged = judged(&authority, change);
+        assert!(judged.is_err(), "{what}: {judged:?}");
+    }
+}
+
+/// A signer may be named by the identifier of its key, which its certificate then holds.
+#[test]
+fn a_signer_is_named_by_its_key_as_well() {
+    let identified = |id: &[u8]| CustomExtension::from_oid_content(&[2, 5, 29, 14], tlv(4, &[id]));
+    let authority = Authority::new(|p| p.custom_extensions.push(identified(&[1, 2, 3, 4])));
+    let named = |version: u8, tag: u8, id: &[u8]| judged(&authority, |p| p.signer = (version, tlv(tag, &[id])));
+    assert_eq!(named(3, 0x80, &[1, 2, 3, 4]), Ok(true));
+    // Another key, a part of this one, a version or a tag that does not belong to it.
+    assert!(matches!(named(3, 0x80, &[1, 2, 3, 5]), Err(TokenError::Unsound(_))));
+    assert!(matches!(named(3, 0x80, &[1, 2, 3]), Err(TokenError::Unsound(_))));
+    for (version, tag) in [(1, 0x80), (2, 0x80), (3, 0x81), (3, 4)] {
+        assert!(matches!(named(version, tag, &[1, 2, 3, 4]), Err(TokenError::Malformed(_))), "{version} {tag:#x}");
+    }
+    // A certificate without one is not named like that.
+    assert!(matches!(judged(&Authority::honest(), |p| p.signer = (3, tlv(0x80, &[&[1, 2, 3, 4]]))), Err(TokenError::Unsound(_))));
+}
+
+/// The signed attributes name the certificate by its hash, in one way or both, and may name its issuer and serial number: what they say is so.
+#[test]
+fn what_names_the_certificate_names_this_one() {
+    let authority = Authority::honest();
+    let sha1 = |bytes: &[u8]| ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec();
+    let own = sha1(&authority.certificate);
+    assert_eq!(judged(&authority, |p| p.more.push(signing_certificate(0x30, &[&tlv(4, &[&own])]))), Ok(true));
+    let other = sha1(b"another certificate");
+    assert!(matches!(judged(&authority, |p| p.more.push(signing_certificate(0x30, &[&tlv(4, &[&other])]))), Err(TokenError::Unsound(_))));
+    // The older attribute has no place for the name of a hash.
+    let with_hash = judged(&authority, |p| p.more.push(signing_certificate(0x30, &[SHA256, &tlv(4, &[&own])])));
+    assert!(matches!(with_hash, Err(TokenError::Malformed(_))), "{with_hash:?}");
+    let a_set = judged(&authority, |p| p.more.push(signing_certificate(0x31, &[&tlv(4, &[&own])])));
+    assert!(matches!(a_set, Err(TokenError::Malformed(_))), "{a_set:?}");
+    // By the older one alone, and by none.
+    let alone = |p: &mut Parts| (p.is_named, p.more) = (false, vec![signing_certificate(0x30, &[&tlv(4, &[&own])])]);
+    assert_eq!(judged(&authority, alone), Ok(true));
+    let unnamed = judged(&authority, |p| p.is_named = false);
+    assert!(matches!(unnamed, Err(TokenError::Malformed(_))), "{unnamed:?}");
+
+    let (issuer, serial) = issued(&authority.certificate);
+    let (number, directory) = (tlv(2, &[&serial]), tlv(0xa4, &[&issuer]));
+    let issued_by = |names: &[u8], rest: &[&[u8]]| tlv(0x30, &[&tlv(0x30, &[names]), &rest.concat()]);
+    assert_eq!(judged(&authority, |p| p.issuer_serial = issued_by(&directory, &[&number])), Ok(true));
+    let others = tlv(0xa4, &[&tlv(0x30, &[&tlv(0x31, &[&tlv(0x30, &[&[6, 3, 0x55, 4, 3], &tlv(12, &[b"another"])])])])]);
+    for (what, named) in [
+        ("another issuer", issued_by(&others, &[&number])),
+        ("another serial number", issued_by(&directory, &[&[2, 1, 8]])),
+        ("two names", issued_by(&[directory.clone(), others.clone()].concat(), &[&number])),
+        ("a name of another kind", issued_by(&tlv(0xa3, &[&issuer]), &[&number])),
+        ("something behind the serial number", issued_by(&directory, &[&number, &number])),
+    ] {
+        let judged = judged(&authority, |p| p.issuer_serial = named);
         assert!(judged.is_err(), "{what}: {judged:?}");
     }
 }
@@ -167,6 +264,9 @@ fn a_certificate_for_something_else_makes_no_token() {
     }
     let encipherment = Authority::new(|p| p.key_usages = vec![rcgen::KeyUsagePurpose::KeyEncipherment]);
     assert!(matches!(judged(&encipherment, |_| {}), Err(TokenError::Unsound(_))));
+    // Not the bits that a key usage is.
+    let unreadable = Authority::new(|p| p.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 15], vec![4, 1, 0x80])));
+    assert!(matches!(judged(&unreadable, |_| {}), Err(TokenError::Unsound(_))));
     let signature = Authority::new(|p| p.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature]);
     assert_eq!(judged(&signature, |_| {}), Ok(true));
     // Expired before the time that the token names, not valid yet then; and expired today, but valid then.
@@ -225,4 +325,10 @@ fn a_token_has_a_longest_length() {
         |bytes: usize| judged(&authority, |p| p.info.push(tlv(0xa1, &[&tlv(0x30, &[&[6, 3, 0x2a, 3, 4], &tlv(4, &[&vec![0; bytes]])])])));
     assert_eq!(long(TOKEN_BYTES_MAX - 3000), Ok(true));
     assert!(matches!(long(TOKEN_BYTES_MAX - 100), Err(TokenError::Malformed(why)) if why.contains("65536")));
+    let reply = |bytes: usize| read_reply(&granted(&tlv(0x30, &[&vec![0; bytes]])));
+    assert!(matches!(reply(TOKEN_BYTES_MAX - 20), Ok(Reply::Token(_))));
+    assert!(matches!(reply(TOKEN_BYTES_MAX - 10), Err(TokenError::Malformed(_))));
+    // Nor more roots than anybody trusts.
+    let roots = |n: usize| Roots::from_pem(authority.root_pem.repeat(n).as_bytes());
+    assert!(roots(1000).is_ok() && roots(1001).is_err());
 }

@@ -1,104 +1,97 @@
 """A second verifier of spanseal logs and proofs, written from src/format.rs alone; "section n" below means there.
     verify.py STORE_FOLDER --vkey KEY [--log NAME]        verify.py check BUNDLE --vkey KEY [--witness KEY]        both: [--now TIME]
 Prints one JSON object. Exit: 0 verified, 1 findings, 2 unchecked, 64 wrong usage. Needs Python 3.9, PyNaCl and zstandard."""
-import argparse, calendar, decimal, functools, hashlib, json, math, pathlib, re, sys
-from base64 import b64decode, b64encode
-from datetime import datetime, timedelta, timezone
+import argparse, base64, calendar, datetime as dt, decimal, functools, hashlib, json, math, pathlib, re, sys
 import nacl.bindings, nacl.exceptions, nacl.signing, zstandard
-SMALL_MAX, SEAL_MAX, ENTRY_MAX, SEGMENT_MAX, BUNDLE_MAX, LIST_MAX, PATH_MAX = 65536, 262144, 65535, 67108864, 67108864, 1000, 64
-DECODED_MAX, WINDOW_MAX, LINE_MAX, DEPTH_MAX, SLACK_SECONDS, LATEST = 268435456, 8388608, 1048576, 128, 300, "9999-12-30T21:59:59Z"
+SMALL_MAX, SEGMENT_MAX, VALUES_MAX, DECODED_MAX, WINDOW_MAX, LINE_MAX = 65536, 67108864, 4000000, 268435456, 8388608, 1048576
 COUNTS, MODES = "spans logs promoted skipped rejected duplicates dropped_attributes".split(), ("GOVERNANCE", "COMPLIANCE")
-TEXTS = """actor.conversation_id actor.session_id actor.user_id change.approval.by change.by control.by decision.id model.id model.provider
-    model.requested model.version prompt.hash prompt.template_hash retention.class review.reviewer.id source.signal subject.id
-    trace.trace_id""".split()
-NAME, KEY_NAME, OURS = "[a-z0-9][a-z0-9-]{0,62}", r"[^\s+\x00-\x1f\x7f-\x9f]+", "spanseal.record/1"
+TEXTS = [path.split(".") for path in """actor.conversation_id actor.session_id actor.user_id change.approval.by change.by control.by
+    decision.id model.id model.provider model.requested model.version prompt.hash prompt.template_hash
+    retention.class review.reviewer.id source.signal subject.id trace.trace_id""".split()]
+NAME, KEY_NAME, OURS, LATEST = "[a-z0-9][a-z0-9-]{0,62}", r"[^\s+\x00-\x1f\x7f-\x9f]+", "spanseal.record/1", "9999-12-30T21:59:59Z"
 SEGMENT = f"segments/{NAME}/[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}/([0-9]{{20}})-([0-9a-f]{{16}})[.]jsonl[.]zst"
 NOTE, PERIOD = re.compile(r"((.+)\n(.+)\n([^=\n]{43}=)\n((?:.+\n)*))\n((?:.+\n)+)"), re.compile("(0*[1-9][0-9]{0,9})(d|w|mo|y)")
 IMPRINT = re.compile(rb"\x60\x86\x48\x01\x65\x03\x04\x02\x01(?:\x05\x00)?\x04\x20(.{32})", re.DOTALL)  # SHA-256 and 32 bytes, in DER
 REFUSED = (ValueError, LookupError, TypeError, AttributeError, RecursionError, zstandard.ZstdError)  # Also a missing member, another type.
 class Unknown(Exception): """A format of another version, or no proof at all: nothing can be concluded."""
-def need(condition, why, value=None):
-    if not condition: raise ValueError(why)
-    return value
+def refuse(error): raise error
+def need(condition, why, value=None): return value if condition else refuse(ValueError(why))
 def number_text(value):  # Section 1. Each of these functions refuses a value that is not of its kind.
     if need(math.isfinite(value), "a number beyond IEEE 754 doubles", value) == 0: return "0"
     return format(decimal.Decimal(repr(value)).normalize(), "f") if 1e-6 <= abs(value) < 1e21 else re.sub("e([+-])0*", r"e\1", repr(value))
 def jcs(value, depth=0):
-    need(depth <= DEPTH_MAX, "nested too deep")
-    if isinstance(value, list): return "[" + ",".join(jcs(item, depth + 1) for item in value) + "]"
+    if isinstance(need(depth <= 128, "too deep", value), list): return "[" + ",".join(jcs(item, depth + 1) for item in value) + "]"
     if not isinstance(value, dict): return number_text(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
-    names = sorted(value, key=lambda name: name.encode("utf-16-be"))
-    return "{" + ",".join(f"{jcs(name)}:{jcs(value[name], depth + 1)}" for name in names) + "}"
+    return "{" + ",".join(f"{jcs(n)}:{jcs(value[n], depth + 1)}" for n in sorted(value, key=lambda n: n.encode("utf-16-be"))) + "}"
 def unique(pairs): return need(len(dict(pairs)) == len(pairs), "a member name repeats", dict(pairs))
-def parse(data):
-    value = json.loads(data.decode(), object_pairs_hook=unique, parse_int=float, parse_float=float, parse_constant=float)
-    return value, jcs(value).encode()
+STRICT = {"object_pairs_hook": unique, "parse_int": float, "parse_float": float, "parse_constant": float}
+def parse(data): return (value := json.loads(data.decode(), **STRICT)), jcs(value).encode()
 def canonical(data): return need(parse(data)[1] == data, "not in canonical form", thing(parse(data)[0]))
 def at(value, path): return functools.reduce(lambda v, name: v.get(name) if isinstance(v, dict) else None, path.split("."), value)
 def text(value, form=".*"): return need(isinstance(value, str) and re.fullmatch(form, value, re.DOTALL), f"not a text like {form}", value)
 def only_text(v): return isinstance(v, str) or isinstance(v, (dict, list)) and all(map(only_text, v.values() if isinstance(v, dict) else v))
 def number(value, most=2 ** 64 - 1): return need(int(text(value, "0|[1-9][0-9]{0,19}")) <= most, "too large a number", int(value))
 def digest(value): return bytes.fromhex(text(value, "[0-9a-f]{64}"))
-def second(value, more=""): return need(datetime.fromisoformat(text(value, ".{19}" + more + "Z")[:19]).isoformat() == value[:19], "", value)
+def second(value, more=""): return need(dt.datetime.fromisoformat(text(value, f".{{19}}{more}Z")[:19]).isoformat() == value[:19], "", value)
 def nano(value): return need("1970" <= second(value, "[.][0-9]{9}") <= "2554-07-21T23:34:33.709551615Z", "not a time of records", value)
-def items(value): return need(isinstance(value, list) and len(value) <= LIST_MAX, "not a list, or too long", value)
+def items(value, most=1000): return need(isinstance(value, list) and len(value) <= most, "not a list, or too long", value)
+def hashes(value, most=VALUES_MAX): return list(map(digest, items(value, most)))
 def thing(value): return need(isinstance(value, dict), "not an object", value)
 def members(value, required, optional={}):
     for name, form in {**required, **{name: optional[name] for name in optional if name in thing(value)}}.items():
         text(value[name], form) if isinstance(form, str) else form(value[name])
     return value
+def exactly(value, form): return need(len(members(value, form)) == len(form), "other members", value)
+def each(form, most=VALUES_MAX): return lambda value: [exactly(one, form) for one in items(value, most)]
 def later(time, count, unit="s"):
-    when, months, seconds = datetime.fromisoformat(time[:19]), {"mo": 1, "y": 12}, {"s": 1, "d": 86400, "w": 604800}
+    when, months, seconds = dt.datetime.fromisoformat(time[:19]), {"mo": 1, "y": 12}, {"s": 1, "d": 86400, "w": 604800}
     year, month = divmod(when.year * 12 + when.month - 1 + count * months.get(unit, 0), 12)
-    try:
-        when = when.replace(year, month + 1, min(when.day, calendar.monthrange(year, month + 1)[1]))
-        return min((when + timedelta(seconds=count * seconds.get(unit, 0))).isoformat() + "Z", LATEST)
+    add = dt.timedelta(seconds=min(count * seconds.get(unit, 0), 10 ** 12))
+    try: return min(LATEST, (when.replace(year, month + 1, min(when.day, calendar.monthrange(year, month + 1)[1])) + add).isoformat() + "Z")
     except (OverflowError, ValueError): return LATEST
-def unbase64(value): return need(b64encode(b64decode(text(value), validate=True)).decode() == value, "not base64", b64decode(value))
+def unbase64(value): return need(base64.b64encode(raw := base64.b64decode(text(value))).decode() == value, "not base64", raw)
 def sha256(data): return hashlib.sha256(data).digest()  # Section 3: trees, keys, notes, checkpoints.
 def leaf_hash(entry): return sha256(b"\x00" + entry)
 def node(left, right): return sha256(b"\x01" + left + right)
 def append(nodes, size, leaf): return append(nodes[:-1], size >> 1, node(nodes[-1], leaf)) if size & 1 else [*nodes, leaf]
 def fold(nodes): return functools.reduce(lambda right, left: node(left, right), reversed(nodes)) if nodes else sha256(b"")
 def tree(leaves): return fold(functools.reduce(lambda nodes, leaf: append(nodes, *leaf), enumerate(leaves), []))
-def climb(leaf, index, size, path):
-    if size == 1: return need(not path, "the path is too long", leaf)
-    split = 1 << (size - 1).bit_length() - 1
-    if index < split: return node(climb(leaf, index, split, path[:-1]), path[-1])
-    return node(path[-1], climb(leaf, index - split, size - split, path[:-1]))
-def root_of(leaf, place, name):
-    members(place, {name: number, "tree_size": number, "path": items})
-    need(len(place) == 3 and len(place["path"]) <= PATH_MAX and int(place[name]) < int(place["tree_size"]), "not a place in a tree")
-    return climb(leaf, int(place[name]), int(place["tree_size"]), list(map(digest, place["path"])))
+def climb(leaves, first, end, path):  # Several leaves of one tree (section 14), of one leaf its inclusion path.
+    if not leaves or end - first == 1: return leaves[0][1] if leaves else path.pop(0)
+    split = first + (1 << (end - first - 1).bit_length() - 1)
+    left, right = [leaf for leaf in leaves if leaf[0] < split], [leaf for leaf in leaves if leaf[0] >= split]
+    if left: return node(climb(left, first, split, path), climb(right, split, end, path))
+    return node(*[climb(right, split, end, path), path.pop(0)][::-1])
+def root_of(leaves, size, path):
+    need(leaves and sorted({n for n, _ in leaves}) == [n for n, _ in leaves] and leaves[-1][0] < size, "not places in the tree")
+    return [climb(leaves, 0, size, path), need(not path, "the path is too long")][0]
 class Key:
     def __init__(self, value, kind=1):
-        self.text, (self.name, key_id, encoded) = value, text(value, KEY_NAME + "[+][0-9a-f]{8}[+].+").split("+", 2)
-        raw, point = unbase64(encoded), unbase64(encoded)[1:]
-        self.id, self.public = sha256(self.name.encode() + b"\n" + raw)[:4], nacl.signing.VerifyKey(point)
-        need(raw[0] == kind and self.id.hex() == key_id and nacl.bindings.crypto_core_ed25519_is_valid_point(point), "not a key")
+        self.text, (self.name, key_id, rest) = value, text(value, KEY_NAME + "[+][0-9a-f]{8}[+].+").split("+", 2)
+        self.public, self.who = nacl.signing.VerifyKey((pk := unbase64(rest))[1:]), (self.name, sha256(self.name.encode() + b"\n" + pk)[:4])
+        need(pk[0] == kind and self.who[1].hex() == key_id and nacl.bindings.crypto_core_ed25519_is_valid_point(pk[1:]), "not a key")
     def __eq__(self, other): return self.text == other.text
     def signed(self, data, signature):
         try: return self.public.verify(data, signature) is not None
         except (nacl.exceptions.BadSignatureError, ValueError): return False
 def signature_line(line):
     _, name, encoded = text(line, f"\u2014 {KEY_NAME} [^ ]+").split(" ")
-    return need(len(unbase64(encoded)) > 4, "a signature is too short", (name, unbase64(encoded)[:4], unbase64(encoded)[4:]))
+    return need(len(unbase64(encoded)) > 4, "a signature is too short", ((name, unbase64(encoded)[:4]), unbase64(encoded)[4:]))
 class Checkpoint:
     def __init__(self, note):
         need(len(text(note).encode()) <= SMALL_MAX and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", note), "not a note")
         self.text, (self.body, self.origin, size, root, self.more, lines) = note, NOTE.fullmatch(note).groups()
         self.lines, self.size, self.root = list(map(signature_line, lines[:-1].split("\n"))), number(size), unbase64(root)
     def is_of(self, key):
-        own = [signature for name, key_id, signature in self.lines if (name, key_id) == (key.name, key.id)]
-        return self.origin == key.name and bool(own) and all(key.signed(self.body.encode(), signature) for signature in own)
+        return self.origin == key.name and {True} == {key.signed(self.body.encode(), raw) for who, raw in self.lines if who == key.who}
     def seen_by(self, lines, tokens, witnesses):  # Section 9. Signatures inside time tokens are left to a program that knows CMS.
         message = lambda raw: f"cosignature/v1\ntime {int.from_bytes(raw[:8], 'big')}\n{self.body}".encode()
-        found = ((key, raw) for name, key_id, raw in lines for key in witnesses if (name, key_id) == (key.name, key.id))
+        found = ((key, raw) for who, raw in lines for key in witnesses if who == key.who)
         fit = sum(sha256(self.text.encode()) in IMPRINT.findall(token) for token in tokens)
         return {"cosigned_by": sorted({key.name for key, raw in found if key.signed(message(raw), raw[8:])}), "unverified_tokens": fit}
 def check_statement(statement, entry):  # Sections 5 and 6: statements and seals.
     if text(at(statement, "format")) != "spanseal.seal/1": raise Unknown(f"the statement has format {statement['format']}")
-    need(only_text(statement) and len(entry) <= ENTRY_MAX, "a statement with other values than texts, or too long")
+    need(only_text(statement) and len(entry) <= 65535, "a statement with other values than texts, or too long")
     members(statement, {"log": text, "index": number, "sealed_at": second, "started": second, "segments": items, "config_sha256": digest},
             {"previous": digest, "next_by": second, "next_vkey": Key, "not_worm": "true"})
     need(("previous" in statement) == (statement["index"] != "0"), "previous stands in all statements but that of seal 0")
@@ -113,11 +106,11 @@ def check_statement(statement, entry):  # Sections 5 and 6: statements and seals
 def impossible(statement, now):
     sealed_at, (spans, logs, _, skipped, rejected, *_) = statement["sealed_at"], [int(statement["counts"][name]) for name in COUNTS]
     kinds = ["statement_time"] * (statement["started"] > sealed_at or statement.get("next_by", sealed_at) < sealed_at)
-    return kinds + ["count_received"] * (skipped + rejected > spans + logs) + ["sealed_ahead"] * (sealed_at > later(now, SLACK_SECONDS))
+    return kinds + ["count_received"] * (skipped + rejected > spans + logs) + ["sealed_ahead"] * (sealed_at > later(now, 300))
 class Seal:
     def __init__(self, data, index, key):
         file, self.index, self.name = canonical(data), index, f"seals/{index:020}.json"
-        self.statement, self.frontier, point = file["statement"], list(map(digest, items(file["frontier"]))), Checkpoint(file["checkpoint"])
+        self.statement, self.frontier, point = file["statement"], hashes(file["frontier"]), Checkpoint(file["checkpoint"])
         entry = need(len(file) == 3 and len(self.frontier) == bin(index).count("1"), "not a seal's members", jcs(self.statement).encode())
         self.leaf, self.after = leaf_hash(entry), append(self.frontier, index, leaf_hash(entry))
         need(point.is_of(key) and point.size == index + 1 and point.root == fold(self.after), "not signed, or for another tree")
@@ -133,33 +126,33 @@ def lines_of(data):  # Section 7: segments, records, configurations.
     header, decoder = zstandard.get_frame_parameters(data), zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX).decompressobj()
     decoded = need(data[:4] == b"\x28\xb5\x2f\xfd" and data[4] & 3 == 0 and header.window_size <= WINDOW_MAX, "no such frame", bytearray())
     for offset in range(0, len(data), 4096):
-        decoded.extend(decoder.decompress(need(not decoder.eof, "something behind the frame", data[offset:offset + 4096])))
-        need(len(decoded) <= DECODED_MAX, "it decodes to too much")
-    *lines, rest = need(decoder.eof and not decoder.unused_data, "not exactly one frame", bytes(decoded).split(b"\n"))
+        decoded += decoder.decompress(need(not decoder.eof and len(decoded) <= DECODED_MAX, "too much", data[offset:offset + 4096]))
+    *lines, rest = need(decoder.eof and not decoder.unused_data and len(decoded) <= DECODED_MAX, "other", bytes(decoded).split(b"\n"))
     return need(lines and not rest and max(map(len, lines)) <= LINE_MAX, "not lines that each end in a newline", lines)
 def times_of(record):
     members(record, {"id": "[0-9a-f]{32}", "kind": ".+"})
-    for *groups, name in (path.split(".") for path in TEXTS):
-        text(functools.reduce(lambda value, group: thing(value.get(group, {})), groups, record).get(name, ""))
+    for *groups, name in TEXTS: text(functools.reduce(lambda value, group: thing(value.get(group, {})), groups, record).get(name, ""))
     time = {name: nano(value) for name, value in thing(record["time"]).items() if name in ("start", "end", "received")}
     return min(own := [time[name] for name in ("start", "end") if name in time] or [time["received"]]), max(own), time.get("received", "")
-def too_late(received, sealed_at): return received > later(sealed_at, SLACK_SECONDS).replace("Z", ".000000000Z")
-class Configuration:
-    def __init__(self, after):
-        try: listed = items(at(parse(after.encode())[0], "retention.classes"))
-        except REFUSED: listed = []
-        known = [(e["name"], (e["mode"], int(p[1]), p[2])) for e in listed for p in [PERIOD.fullmatch(str(at(e, "period")))]
-                 if p and isinstance(at(e, "name"), str) and at(e, "mode") in MODES and int(p[1]) < 2 ** 32]
-        self.sha256, self.classes, self.complete = sha256(after.encode()).hex(), dict(reversed(known)), 0 < len(known) == len(listed)
+def against(record, stated, sealed_at):  # The members of a statement that a record contradicts.
+    if record.get("schema") != OURS: return []
+    (first, last, received), latest = times_of(record), later(sealed_at, 300).replace("Z", ".000000000Z")
+    wrong = {"class": at(record, "retention.class") not in (None, stated["class"]), "time.received": received > latest}
+    return [*filter(wrong.get, wrong), *["first"] * (first < stated["first"]), *["last"] * (last > stated["last"])]
+def configuration(after):  # Its name, its classes, and whether these are all.
+    try: listed = items(at(parse(after.encode())[0], "retention.classes"))
+    except REFUSED: listed = []
+    known = [(e["name"], (e["mode"], int(p[1]), p[2])) for e in listed for p in [PERIOD.fullmatch(str(at(e, "period")))]
+             if p and isinstance(at(e, "name"), str) and at(e, "mode") in MODES and int(p[1]) < 2 ** 32]
+    return sha256(after.encode()).hex(), dict(reversed(known)), 0 < len(known) == len(listed)
 class Walk:  # Section 10.
     def __init__(self, base, pinned, now):
         self.base, self.pinned, self.now, self.findings, self.unchecked = base, pinned, now, [], []
-        self.named, self.in_force, self.leaves, self.entries = set(), Configuration(""), [], []
+        self.named, self.in_force, self.leaves, self.entries = set(), configuration(""), [], []
     def find(self, kind, key="", seal=None, why=""): self.findings.append({"kind": kind, "object": key, "seal": seal, "found": str(why)})
     def attempt(self, kind, key, seal, make):
         try: return make()
-        except REFUSED as why: return self.find(kind, key, seal, why)
-        except Unknown as why: return self.unchecked.append(f"{key}: {why}")
+        except (*REFUSED, Unknown) as why: return self.unchecked.append(key) if type(why) is Unknown else self.find(kind, key, seal, why)
     def keys(self, form):
         found = (re.fullmatch(form, path.relative_to(self.base).as_posix()) for path in sorted(self.base.rglob("*")) if path.is_file())
         return [(match[0], int(match[1]), match[match.lastindex]) for match in found if match and int(match[1]) < 2 ** 64]
@@ -175,26 +168,23 @@ class Walk:  # Section 10.
         if len(data) != int(stated["bytes"]) or sha256(data) != digest(stated["sha256"]): return find("segment_bytes")
         read_all = lambda: [(leaf_hash(t), r, r.get("schema") == OURS and times_of(r)) for t in lines_of(data) for r in [canonical(t)]]
         if not (lines := self.attempt("segment_form", stated["key"], seal.index, read_all)): return None
-        hashes, ours, times = [line[0] for line in lines], [line[1] for line in lines if line[2]], [line[2] for line in lines if line[2]]
-        exact, first, last = len(lines) == len(ours), stated["first"], stated["last"]
-        wrong = {"records": len(lines) != int(stated["records"]), "merkle_root": tree(hashes) != digest(stated["merkle_root"]),
-                 "class": any(at(record, "retention.class") not in (None, stated["class"]) for record in ours),
-                 "time.received": any(too_late(time[2], seal.statement["sealed_at"]) for time in times),
-                 "first": times and (min(times)[0] < first or exact and min(times)[0] != first),
-                 "last": times and (max(time[1] for time in times) > last or exact and max(time[1] for time in times) != last)}
-        for member in filter(wrong.get, wrong): find("segment_content", why=member)
+        ours, times, exact = [line[1] for line in lines if line[2]], [line[2] for line in lines if line[2]], all(line[2] for line in lines)
+        wrong = {"records": len(lines) != int(stated["records"]), "merkle_root": tree([l[0] for l in lines]).hex() != stated["merkle_root"],
+                 "first": exact and min(times)[0] != stated["first"], "last": exact and max(time[1] for time in times) != stated["last"]}
+        said = [member for record in ours for member in against(record, stated, seal.statement["sealed_at"])]
+        for member in {*said, *filter(wrong.get, wrong)}: find("segment_content", why=member)
         control = [record for record in ours if at(record, "source.signal") == "control"]
         changes = [at(record, "change.after") for record in control if record["kind"] == "config_change"]
-        return len(lines) - len(control), len(lines) - len(ours), [Configuration(c) for c in changes if isinstance(c, str)][-1:]
+        return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:]
     def contents(self, seal):
         statement, read = seal.statement, [self.segment(seal, stated) for stated in seal.statement["segments"]]
         self.named.update(stated["key"] for stated in statement["segments"])
         most, other, promoted = sum(r[0] for r in read if r), sum(r[1] for r in read if r), int(statement["counts"]["promoted"])
         if all(read) and not most - other <= promoted <= most: self.find("count_promoted", seal.name, seal.index, most)
-        self.in_force = next((c for r in read if r for c in r[2] if c.sha256 == statement["config_sha256"]), self.in_force)
-        for stated in statement["segments"] if self.in_force.sha256 == statement["config_sha256"] else []:
-            mode, *period = self.in_force.classes.get(stated["class"], ["GOVERNANCE"])
-            least = later(statement["sealed_at"], *period) if period else LATEST + "!" if self.in_force.complete else ""
+        self.in_force = next((c for r in read if r for c in r[2] if c[0] == statement["config_sha256"]), self.in_force)
+        for stated in statement["segments"] if self.in_force[0] == statement["config_sha256"] else []:
+            mode, *period = self.in_force[1].get(stated["class"], ["GOVERNANCE"])
+            least = later(statement["sealed_at"], *period) if period else LATEST + "!" if self.in_force[2] else ""
             if stated["retain_until"] < least or (stated["mode"], mode) == MODES: self.find("retention_short", stated["key"], seal.index)
     def tiles(self, size):
         hashes, level = self.leaves[:size], 0
@@ -215,14 +205,14 @@ class Walk:  # Section 10.
         for name, index, _ in self.keys("seals/([0-9]{20})[.]json"):
             late += [{"kind": "seal_missing", "object": f"seals/{listed:020}.json", "seal": listed}] * (index > listed)
             trial, gap, listed = Walk(self.base, self.pinned, ""), index - before.index - 1 if before else 0, index + 1
-            tried, data = seen[-1:] + [k for k in given if (gap or not before) and k not in seen], self.read(name, SEAL_MAX)
+            tried, data = seen[-1:] + [k for k in given if (gap or not before) and k not in seen], self.read(name, 262144)
             signer = next((key for key in tried if Walk(self.base, key, "").attempt("", "", 0, lambda: Seal(data, index, key))), tried[0])
             seal = trial.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
             if (other := seal and before and signer != seen[-1]) and self.pinned not in seen: self.find("wrong_key", stood[min(stood)].name)
             elif other: alien, seal = alien + [name], trial.find("seal_broken", name, index, "of another key")
             late += trial.findings
             note = lambda: Checkpoint(json.loads(re.search(rb'"checkpoint":("(?:[^"\\]|\\.)*")', data)[1]))
-            own_note = Walk(self.base, signer, "").attempt("", "", 0, lambda: note().is_of(signer) and note().size == index + 1)
+            own_note = Walk(self.base, signer, "").attempt("", "", 0, lambda: note().is_of(tried[0]) and note().size > index)
             if not (seal or trial.unchecked or own_note or point and index < point.size and signs()): continue
             self.findings, self.unchecked, late, expected = self.findings + late, self.unchecked + trial.unchecked, [], index + 1
             if not seal: continue
@@ -247,53 +237,77 @@ class Walk:  # Section 10.
         if self.pinned not in (seen or given[1:]): self.find("wrong_key")
         if own and 0 in stood and own.text != seen[0].text: self.find("log_file", "log.json", why="it names another key")
         return self.findings, self.unchecked + ["no seal stands"] * (not seen), {}
-def included(part, key):  # Section 13: the proof bundle.
-    statement, point, entry = part["statement"], Checkpoint(part["checkpoint"]), jcs(thing(part["statement"])).encode()
-    need(point.is_of(key) and not point.more and point.origin == statement["log"], "not a checkpoint of the key and the log")
-    need(root_of(leaf_hash(entry), part["log"], "index") == point.root, "the statement is not in the log")
-    need((part["log"]["index"], part["log"]["tree_size"]) == (statement["index"], str(point.size)), "another place than the statement's")
-    news, own = [Key(value) for name, value in statement.items() if name == "next_vkey"], point.size == int(statement["index"]) + 1
-    return statement, point, need(not own or all(point.is_of(k) and k.text != key.text for k in news), "a false next_vkey", news), own
-def check(data, key, witnesses, now):
-    try: bundle = parse(need(len(data) <= BUNDLE_MAX, "longer than any proof", data))[0]
+def placed(index): return lambda value: exactly(value, {index: number, "tree_size": number, "path": lambda v: hashes(v, 64)})
+SEALS = each({"statement": thing, "segments": each({"records": each({"leaf_index": number, "record": text}), "path": hashes})}, 100000)
+def TURNS(value): return [members(turn, {"statement": thing, "log": placed("index"), "checkpoint": text}) for turn in items(value)]
+def included(statements, log, note, key):
+    leaves, point, index = [(int(s["index"]), leaf_hash(jcs(s).encode())) for s in statements], Checkpoint(note), statements[0]["index"]
+    need(point.is_of(key) and not point.more and all(s["log"] == point.origin for s in statements), "not a checkpoint of key and log")
+    need((log.get("index", index), log["tree_size"]) == (index, str(point.size)), "another place than the statement's, or another tree")
+    need(root_of(leaves, point.size, hashes(log["path"])) == point.root, "not in the log")
+    news = [Key(s["next_vkey"]) for s in statements[-1:] if "next_vkey" in s and leaves[-1][0] + 1 == point.size]
+    return point, leaves, need(all(point.is_of(k) and k.text != key.text for k in news), "a false next_vkey", news)
+def between(ends, places, records, leaves):  # How many records, and how many of them are not shown.
+    a, b = [(int(end["index"]), end["segment"], int(end["leaf_index"])) for end in ends]
+    whole = (leaves[0][0], leaves[-1][0], len(leaves)) == (a[0], b[0], b[0] - a[0] + 1)
+    need(whole and {a, b} <= {*places} and (a[:2] != b[:2] or a < b), "a seal is left out, or the ends are not shown, or not in order")
+    need(not any(p[:2] == a[:2] and p < a or p[:2] == b[:2] and p > b for p in places), "a record outside of the range")
+    return {"between": (count := sum(records.values()) - a[2] - 1 - records[b[:2]] + b[2]), "withheld": count - len(places) + 2}
+def check(data, pinned, witnesses, now):
+    try: bundle = parse(need(len(re.findall(rb"[,[{]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data))) <= VALUES_MAX, "too much", data))[0]
     except REFUSED as error: raise Unknown(error) from None
-    if at(bundle, "format") != "spanseal.proof/1": raise Unknown("not a proof of format spanseal.proof/1")
-    members(bundle, {"record": text, "cosignatures": items, "timestamps": items, "rotations": items}, {"openings": items})
-    line, size, place = bundle["record"].encode(), 0, bundle["segment"]
-    record, root = canonical(need(len(line) <= LINE_MAX, "the line is too long", line)), root_of(leaf_hash(line), place, "leaf_index")
-    for part in [bundle, *bundle["rotations"]]: check_statement(part["statement"], jcs(part["statement"]).encode())
+    most = {"spanseal.proof/1": 67108864, "spanseal.proof-range/1": 268435456}.get(str(at(bundle, "format")), -1)
+    if len(data) > most: raise Unknown("not a proof of a format that is known, or too long")
+    members(bundle, {"checkpoint": text, "cosignatures": items, "timestamps": items, "rotations": TURNS})
+    many, size, key, turns, places, records, own = most > 67108864, 0, pinned, {}, [], {}, bundle.get("segment")
+    one = {"record": lambda v: canonical(text(v).encode()), "statement": thing, "segment": placed("leaf_index"), "log": placed("index")}
+    several = {"seals": SEALS, "log": lambda log: exactly(log, {"tree_size": number, "path": hashes})}
+    members(bundle, several if many else one, {} if many else {"openings": items})
+    ends = [exactly(bundle[n], {"index": number, "segment": text, "leaf_index": number}) for n in ("from", "to") if many and n in bundle]
+    statements = [seal["statement"] for seal in need(len(ends) != 1, "one end", bundle["seals"] if many else [bundle])]
+    for s in statements + [part["statement"] for part in bundle["rotations"]]: check_statement(s, jcs(s).encode())
     for part in bundle["rotations"]:
-        _, point, (news,), own = included(part, key)
-        size, key = need(own and news.name == key.name and size < point.size, "not a change of key", (point.size, news))
-    statement, point, _, _ = included(bundle, key)
-    need(point.size >= size, "not the checkpoint that it has to be")
-    segment = [s for s in statement["segments"] if (s["records"], digest(s["merkle_root"])) == (place["tree_size"], root)][0]
-    lines, tokens = [signature_line(text(l).removesuffix("\n")) for l in bundle["cosignatures"]], list(map(unbase64, bundle["timestamps"]))
-    findings, ours = impossible(statement, now), record.get("schema") == OURS
-    first, last, received = times_of(record) if ours else (segment["first"], segment["last"], "")
-    wrong = first < segment["first"] or last > segment["last"] or too_late(received, statement["sealed_at"])
-    if wrong or ours and at(record, "retention.class") not in (None, segment["class"]): findings.append("segment_content")
-    for opening in bundle.get("openings", []):
-        path, found = members(opening, {"member": text, "salt": digest, "content": text})["member"].split("."), record
+        point, turn, (news,) = included([part["statement"]], part["log"], part["checkpoint"], key)
+        size, key, turns = need(size < point.size, "not a later change of key", (point.size, news, {**turns, **dict(turn)}))
+    point, leaves, _ = included(statements, bundle["log"], bundle["checkpoint"], key)
+    before = [(n, s["next_vkey"]) for (n, _), s in zip(leaves, statements) if "next_vkey" in s and n not in turns and n + 1 < point.size]
+    need(not before or not many or before[-1] < (min(turns, default=point.size),) and before[-1][1] == pinned.text, "a key left out")
+    need(point.size >= size and all(turns.get(n, leaf) == leaf for n, leaf in leaves), "an older checkpoint, or another change of key")
+    findings = [kind for s in statements for kind in impossible(s, now)]
+    findings += ["seal_chain" for (n, leaf), s, t in zip(leaves, statements, statements[1:])
+                 if int(t["index"]) == n + 1 and digest(t["previous"]) != leaf or t["sealed_at"] < s["sealed_at"]]
+    for (index, _), s, seal in zip(leaves, statements, bundle["seals"] if many else [bundle]):
+        need(not many or len(seal["segments"]) == len(s["segments"]), "a segment is left out")
+        for g, part in zip(s["segments"], seal["segments"] if many else [{**own, "records": [{**bundle, **own}]}] * len(s["segments"])):
+            if not many and g["records"] != own["tree_size"]: continue
+            lines, records[index, g["key"]] = [(int(v["leaf_index"]), v["record"].encode()) for v in part["records"]], int(g["records"])
+            hashed, path = [(n, leaf_hash(line)) for n, line in lines], hashes(part["path"])
+            root = root_of(hashed, int(g["records"]), path).hex() if hashed or path else g["merkle_root"]
+            if root != g["merkle_root"] and need(not many, "not the records that were sealed", True): continue
+            shown = [canonical(need(len(line) <= LINE_MAX, "the line is too long", line)) for _, line in lines]
+            findings += ["segment_content" for record in shown if against(record, g, s["sealed_at"])]
+            places += [(index, g["key"], n) for n, _ in lines]
+    for opening in need(0 < len(places) <= 200000, "no record is shown, or too many", {} if many else bundle).get("openings", []):
+        path, found = members(opening, {"member": text, "salt": digest, "content": text})["member"].split("."), shown[0]
         need(path[0] not in ("attributes", "source") and [o["member"] for o in bundle["openings"]].count(opening["member"]) == 1, "no")
         for name in path: found = found[number(name)] if isinstance(found, list) else found[name]
         need(thing(found)["commitment"] == "salted-sha256:" + sha256(digest(opening["salt"]) + opening["content"].encode()).hex(), "others")
-    return [{"kind": kind} for kind in findings], [], point.seen_by(lines + point.lines, tokens, witnesses)
+    lines, tokens = [signature_line(text(l).removesuffix("\n")) for l in bundle["cosignatures"]], list(map(unbase64, bundle["timestamps"]))
+    more = between(ends, places, records, leaves) if ends else {}
+    return [{"kind": kind} for kind in findings], [], {**point.seen_by(lines + point.lines, tokens, witnesses), **more}
 def main(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, more in [("target", {"nargs": "+"}), ("--vkey", {"required": True}), ("--log", {}), ("--now", {}), ("--witness", {})]:
-        parser.add_argument(name, **more)
-    given, findings, unchecked, seen = parser.parse_args(arguments), [], [], {}
-    now, key, path = given.now or f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}", Key(given.vkey), pathlib.Path(given.target[-1])
+    add = (parser := argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)).add_argument
+    for n, how in {"target": {"nargs": "+"}, "--vkey": {"required": True}, "--log": {}, "--now": {}, "--witness": {}}.items(): add(n, **how)
+    given, found, unread, seen = parser.parse_args(arguments), [], [], {}
+    now, key, path = given.now or f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}", Key(given.vkey), pathlib.Path(given.target[-1])
     base, witnesses = path / (given.log or key.name.rpartition("/")[2]), [Key(witness, 4) for witness in [given.witness] if witness]
     try:
-        if given.target[0] == "check": findings, unchecked, seen = check(path.read_bytes(), key, witnesses, second(now))
-        elif (base / "log.json").exists() or (base / "seals").exists(): findings, unchecked, seen = Walk(base, key, second(now)).run()
+        if given.target[0] == "check": found, unread, seen = check(path.read_bytes(), key, witnesses, second(now))
+        elif (base / "log.json").exists() or (base / "seals").exists(): found, unread, seen = Walk(base, key, second(now)).run()
         else: raise Unknown("there is no such log")
-    except REFUSED as error: findings = [{"kind": "refused", "found": str(error)}]
-    except (Unknown, OSError) as error: unchecked = [str(error)]
-    verdict = "findings" if findings else "unchecked" if unchecked else "verified"
-    return {"verdict": verdict, "findings": findings, "unchecked": unchecked, **seen}
+    except REFUSED as error: found = [{"kind": "refused", "found": str(error)}]
+    except (Unknown, OSError) as error: unread = [str(error)]
+    return {"verdict": "findings" if found else "unchecked" if unread else "verified", "findings": found, "unchecked": unread, **seen}
 if __name__ == "__main__":
     try: answer = main(sys.argv[1:])
     except (*REFUSED, SystemExit) as error: sys.exit(str(error) != "0" and (print(f"verify.py: {error}", file=sys.stderr) or 64))

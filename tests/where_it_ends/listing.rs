@@ -8,7 +8,7 @@ use spanseal::tlog::note::NoteSigner;
 use spanseal::verify::{Bound, Options, Report, Verdict, verify};
 use spanseal::worm::memory::MemoryStore;
 use spanseal::worm::{
-    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard, below,
+    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard, below,
     checkpoint_key, parse_seal_name, seal_key, timestamp_name,
 };
 
@@ -58,6 +58,10 @@ impl WormStore for Lying {
 
     async fn put(&self, key: &ObjectKey, body: Bytes, condition: Condition, lock: Option<Lock>) -> Result<Option<VersionId>, PutError> {
         self.inner.put(key, body, condition, lock).await
+    }
+
+    async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError> {
+        self.inner.put_tagged(key, body, lock, tag).await
     }
 
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {

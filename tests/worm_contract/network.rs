@@ -3,7 +3,7 @@
 use super::suite::{bytes, key, lock};
 use bytes::Bytes;
 use spanseal::worm::s3::{S3Credentials, S3Options, S3Store};
-use spanseal::worm::{Condition, Mode, PutError, ReadError, StoreOptions, StoreUrl, WormStore};
+use spanseal::worm::{Condition, Mode, PutError, ReadError, StoreOptions, StoreUrl, Tag, WormStore};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -202,5 +202,48 @@ async fn every_header_is_signed() {
     ] {
         assert!(signed.split(';').any(|s| s == name), "{name} is not signed: {signed}");
         assert!(head.contains(&format!("\r\n{name}: {value}\r\n")), "{name}: {head}");
+    }
+}
+
+/// Scenario: credentials that may put objects and not tags, as AWS answers them; then such that may neither. Guarantee: the object is stored
+/// without the tag, the tag is not tried again, and the reason is kept; a refusal that is not the tag's doing stays a refusal, and decides
+/// nothing about tags.
+#[tokio::test]
+async fn a_denied_tag_keeps_no_object_out() {
+    for only_the_tag in [true, false] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (asked, mut requests) = tokio::sync::mpsc::channel(16);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                let n = stream.read(&mut head).await.unwrap();
+                let head = String::from_utf8_lossy(&head[..n]).to_lowercase();
+                let tagged = head.contains("\r\nx-amz-tagging: spanseal=partial\r\n");
+                asked.send(tagged).await.unwrap();
+                let denied = "<Error><Code>AccessDenied</Code><Message>not authorized to perform: s3:PutObjectTagging</Message></Error>";
+                let answer = if tagged || !only_the_tag {
+                    format!("HTTP/1.1 403 x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{denied}", denied.len())
+                } else {
+                    "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-amz-version-id: v1\r\nconnection: close\r\n\r\n".to_owned()
+                };
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let store = S3Store::open("bucket", "", S3Options { put_timeout: Duration::from_secs(10), ..fake(port) }).await.unwrap();
+        assert_eq!(store.tags_refused(), None);
+        for _ in 0..2 {
+            let put = store.put_tagged(&key("x"), bytes("x"), None, Tag::PARTIAL).await;
+            match put {
+                Ok(id) => assert!(only_the_tag && id.unwrap().0 == "v1"),
+                Err(error) => assert!(!only_the_tag && matches!(error, PutError::Refused { .. }), "{error}"),
+            }
+        }
+        let mut seen = Vec::new();
+        while let Ok(tagged) = requests.try_recv() {
+            seen.push(tagged);
+        }
+        assert_eq!(seen, if only_the_tag { vec![true, false, false] } else { vec![true, false, true, false] });
+        assert_eq!(store.tags_refused().is_some_and(|why| why.contains("s3:PutObjectTagging")), only_the_tag);
     }
 }

@@ -96,7 +96,21 @@ impl Log {
         self.tiler_of(&[("standard", Mode::Governance, "180d"), ("strict", Mode::Compliance, "1d")], "{}", locked)
     }
 
+    fn tiler_beating(&self, heartbeat: Option<Duration>) -> (Tiler, Arc<Recent>) {
+        self.tiler_with(&[("standard", Mode::Governance, "180d"), ("strict", Mode::Compliance, "1d")], "{}", false, heartbeat)
+    }
+
     fn tiler_of(&self, classes: &[(&str, Mode, &str)], configuration: &str, locked: bool) -> (Tiler, Arc<Recent>) {
+        self.tiler_with(classes, configuration, locked, Some(Duration::from_secs(60)))
+    }
+
+    fn tiler_with(
+        &self,
+        classes: &[(&str, Mode, &str)],
+        configuration: &str,
+        locked: bool,
+        heartbeat: Option<Duration>,
+    ) -> (Tiler, Arc<Recent>) {
         let class = |(name, mode, period): &(&str, Mode, &str)| Class {
             name: (*name).into(),
             mode: *mode,
@@ -114,6 +128,7 @@ impl Log {
             config_sha256: Hash::of(configuration.as_bytes()),
             clock: Arc::new(self.clock.clone()),
             locked,
+            heartbeat,
             stats: Arc::default(),
         };
         (Tiler::new(parts, Arc::clone(&recent)), recent)
@@ -197,6 +212,31 @@ async fn the_tiles_of_every_kind_of_size() {
     effects.dedup();
     assert_eq!(effects.len(), all, "something was put twice");
     assert_eq!(log.store.keys().iter().filter(|k| !k.as_str().contains(".p/")).count(), 4);
+}
+
+/// Scenario: a process publishes, and is then told to end without another seal; or seals come too seldom for rules that count days.
+/// Guarantee: level 0 is tagged while the process runs and only then, nothing else ever is, and what stays is put over what would go.
+#[tokio::test]
+async fn what_is_tagged_may_go() {
+    for (heartbeat, tags) in [(Some(60), true), (Some(300), true), (Some(301), false), (None, false)] {
+        let mut log = Log::locked();
+        let newest = log.grow(300).await;
+        let (mut tiler, _) = log.tiler_beating(heartbeat.map(Duration::from_secs));
+        there(&mut tiler, &newest).await;
+        let young = [key("tile/0/001.p/44"), key("tile/entries/001.p/44")];
+        assert_eq!(log.store.tagged(Tag::PARTIAL), if tags { young.to_vec() } else { vec![] }, "{heartbeat:?}");
+        assert_eq!(tiler.is_tagged(), tags);
+        let stop = CancellationToken::new();
+        stop.cancel();
+        for _ in 0..2 {
+            assert_eq!(tiler.store_up_to(&newest, u64::MAX, &stop).await.unwrap(), Progress::There);
+            assert!(log.store.tagged(Tag::PARTIAL).is_empty() && !tiler.is_tagged(), "{heartbeat:?}");
+        }
+        log.store.expire(Tag::PARTIAL, &[]);
+        log.check(300).await;
+        let puts = log.store.effect_log().into_iter().filter(|e| e.contains("/tile/0/001.p/")).count();
+        assert_eq!(puts, if tags { 2 } else { 1 }, "{heartbeat:?}");
+    }
 }
 
 /// Scenario: a log of some hundred seals has no tiles, or lost the newest of them (a process died between any two of its puts), and a process

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{HEIGHT, Tile, WIDTH, nodes_at};
-use crate::tlog::merkle::{empty_root, node_hash};
+use crate::tlog::merkle::{empty_root, node_hash, split_at};
 use crate::tlog::{Hash, LeafIndex, RootHash, TreeSize};
 
 /// A node of the tree: the root over the leaves `index << level` to `(index + 1) << level`.
@@ -22,6 +22,11 @@ impl Node {
         let number = self.index >> (HEIGHT - below);
         let first = usize::try_from((self.index << below) % u64::from(WIDTH)).unwrap_or(usize::MAX);
         (self.level / HEIGHT, number, first..first.saturating_add(1 << below))
+    }
+
+    /// Index of the last leaf below it; `None` where no tree has it.
+    pub fn last(self) -> Option<u64> {
+        (u128::from(self.index) + 1).checked_shl(self.level.into()).and_then(|end| u64::try_from(end - 1).ok())
     }
 
     /// The tile of a tree of this size from which it is computed; `None` where the tree does not have the node.
@@ -71,11 +76,6 @@ fn subtrees(mut first: u64, end: u64) -> Vec<Node> {
     nodes
 }
 
-/// Largest power of two smaller than `n` (n > 1).
-fn split(n: u64) -> u64 {
-    n.saturating_sub(1).checked_ilog2().map_or(0, |height| 1 << height)
-}
-
 /// Of the root: its one step is the tree's compact range. Of the empty tree there is none.
 pub fn root_plan(size: TreeSize) -> Plan {
     Plan { steps: Some(subtrees(0, size.0)).filter(|nodes| !nodes.is_empty()).into_iter().collect() }
@@ -83,21 +83,32 @@ pub fn root_plan(size: TreeSize) -> Plan {
 
 /// Of `PATH(index, D[size])` (RFC 6962 section 2.1.1), from the leaf upwards. `None` where there is no such leaf.
 pub fn inclusion_plan(index: LeafIndex, size: TreeSize) -> Option<Plan> {
-    (index.0 < size.0).then_some(())?;
-    let (mut first, mut end) = (0, size.0);
+    subset_plan(&[index], size)
+}
+
+/// Of the proof for several leaves at once ([`subset_path`](crate::tlog::merkle::subset_path)), given ascending. `None` unless there is at
+/// least one, and the tree has them all.
+pub fn subset_plan(shown: &[LeafIndex], size: TreeSize) -> Option<Plan> {
+    (shown.is_sorted_by(|a, b| a < b) && shown.last()?.0 < size.0).then_some(())?;
     let mut steps = Vec::new();
-    while end - first > 1 {
-        let middle = first + split(end - first);
-        if index.0 < middle {
-            steps.push(subtrees(middle, end));
-            end = middle;
+    prune(0, size.0, shown, &mut steps);
+    Some(Plan { steps })
+}
+
+fn prune(first: u64, end: u64, shown: &[LeafIndex], steps: &mut Vec<Vec<Node>>) {
+    if shown.is_empty() {
+        steps.push(subtrees(first, end));
+    } else if end - first > 1 {
+        let middle = first + split_at(end - first);
+        let (before, behind) = shown.split_at(shown.partition_point(|at| at.0 < middle));
+        if before.is_empty() {
+            prune(middle, end, behind, steps);
+            prune(first, middle, before, steps);
         } else {
-            steps.push(subtrees(first, middle));
-            first = middle;
+            prune(first, middle, before, steps);
+            prune(middle, end, behind, steps);
         }
     }
-    steps.reverse();
-    Some(Plan { steps })
 }
 
 /// Of `PROOF(old, D[new])` (RFC 6962 section 2.1.2). `None` unless 0 < old <= new.
@@ -106,7 +117,7 @@ pub fn consistency_plan(old: TreeSize, new: TreeSize) -> Option<Plan> {
     let (mut first, mut end) = (0, new.0);
     let mut steps = Vec::new();
     while old.0 != end {
-        let middle = first + split(end - first);
+        let middle = first + split_at(end - first);
         if old.0 <= middle {
             steps.push(subtrees(middle, end));
             end = middle;

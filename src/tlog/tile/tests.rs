@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::tlog::merkle::{CompactRange, consistency_path, inclusion_path, is_consistent, leaf_hash, root_from_inclusion, root_of};
+use crate::tlog::merkle::{
+    CompactRange, consistency_path, inclusion_path, is_consistent, leaf_hash, root_from_inclusion, root_of, subset_path,
+};
 use crate::tlog::{LeafHash, LeafIndex};
 
 fn leaves(count: u32) -> Vec<LeafHash> {
@@ -258,4 +260,25 @@ fn bundles_hold_entries_of_every_length() {
     assert_eq!(entries(b""), Some(vec![]));
     assert_eq!(entries(&bundle[..length - 1]), None);
     assert_eq!(entries(b"\0"), None);
+}
+
+/// Every range of every tree of up to 64 leaves: the nodes that a plan names make the proof that the leaves give.
+#[test]
+fn plans_of_ranges_make_their_proofs() {
+    let all = leaves(64);
+    for size in 1..=all.len() {
+        let (tree, of) = (&all[..size], TreeSize(u64::try_from(size).unwrap()));
+        for (first, end) in (0..of.0).flat_map(|first| (first + 1..=of.0).map(move |end| (first, end))) {
+            let shown: Vec<LeafIndex> = (first..end).map(LeafIndex).collect();
+            let path = subset_plan(&shown, of).unwrap().path(|node| {
+                let end = usize::try_from(node.last().unwrap()).unwrap() + 1;
+                let leaves = tree.get(end - (1 << node.level)..end)?;
+                Some(root_of(leaves).0)
+            });
+            assert_eq!(path, subset_path(&shown, tree), "{first}..{end} of {size}");
+        }
+        assert_eq!(subset_plan(&[], of), None);
+        assert_eq!(subset_plan(&[LeafIndex(of.0)], of), None);
+        assert_eq!(subset_plan(&[LeafIndex(0), LeafIndex(0)], of), None);
+    }
 }

@@ -20,7 +20,7 @@ pub(super) struct Tail {
     gap: Sink,
     /// How many seals that gap has, its first and its last.
     seals: Option<(u64, u64, u64)>,
-    /// Objects that no key of the log signed, and that are no seals of a stranger: the first, the last, how many, and what the first is.
+    /// Objects that no key of the log signed, and that are no seals of a stranger and no mere markers: the first, the last, how many, and what the first is.
     foreign: Option<(u64, u64, u64, Option<String>)>,
     /// All of them.
     objects: u64,
@@ -43,11 +43,11 @@ impl Tail {
         self.gap.finding(missing(&seal_object(first), first, last).found("nothing"));
     }
 
-    /// A key that holds no seal of the log.
-    pub(super) fn push(&mut self, index: u64, found: Sink, of_stranger: bool) {
+    /// A key that holds no seal of the log. `is_said`: besides these nothing has to be said of it.
+    pub(super) fn push(&mut self, index: u64, found: Sink, is_said: bool) {
         self.count(index, index);
         self.objects += 1;
-        if !of_stranger {
+        if !is_said {
             let why = || found.first_found().map(str::to_owned);
             let (_, last, objects, _) = self.foreign.get_or_insert_with(|| (index, index, 0, why()));
             (*last, *objects) = (index, *objects + 1);

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Bundle, ProofError, refused};
+use super::{Outer, ProofError, refused};
 use crate::clock::UnixSeconds;
 use crate::timestamp::{Held, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, names_trusted, verify};
 use crate::tlog::Hash;
@@ -30,13 +30,13 @@ pub struct Stamps {
     pub uncounted: Vec<String>,
 }
 
-impl Bundle {
+impl Outer<'_> {
     /// Verifies its time stamps. One that names an authority of a trusted root, and is not sound or over something else, refuses the bundle; what
     /// anybody could have put there is told and counts for nothing.
     pub(super) fn stamps(&self, roots: &Roots) -> Result<Stamps, ProofError> {
         let checkpoint = Hash::of(self.checkpoint.as_bytes());
         let mut decoded = Vec::new();
-        for text in &self.timestamps {
+        for text in self.timestamps {
             // Four letters are three bytes.
             let bytes = if text.len() / 4 * 3 > TOKEN_BYTES_MAX + 3 { None } else { STANDARD.decode(text).ok() };
             let bytes = bytes.ok_or_else(|| refused("timestamps: not base64, or longer than any token"))?;

@@ -139,6 +139,112 @@ fn a_key_that_is_announced_is_a_new_one_of_the_same_origin() {
     }
 }
 
+/// A log of six seals, and the proof of a record in its last one. `announce` says which seals announce the key of which seed; the first key is
+/// that of seed 3, as for [`bundle`].
+struct Rotated {
+    statements: Vec<Statement>,
+    leaves: Vec<crate::tlog::LeafHash>,
+    bundle: Bundle,
+}
+
+fn seed(n: u8) -> NoteSigner {
+    NoteSigner::new("spanseal.test/log", &[n; 32]).unwrap()
+}
+
+impl Rotated {
+    fn new(announce: &[(u64, u8)]) -> Self {
+        let made = |index: u64| {
+            bundle(|s| {
+                (s.index, s.previous) = (index, (index > 0).then_some(crate::tlog::LeafHash(Hash([1; 32]))));
+                s.segments[0].key = segment_name("standard", s.sealed_at, index, &s.segments[0].sha256.to_string());
+                s.next_vkey = announce.iter().find(|(at, _)| *at == index).map(|(_, n)| seed(*n).verifier().clone());
+            })
+        };
+        let statements: Vec<Statement> = (0..6).filter_map(|index| Statement::parse(&made(index).statement).ok()).collect();
+        let leaves = statements.iter().map(|s| leaf_hash(&s.entry())).collect();
+        Rotated { statements, leaves, bundle: made(5) }
+    }
+
+    /// The place of a seal in the tree of this size, and a checkpoint of that tree signed by these.
+    fn place(&self, index: usize, size: usize, seeds: &[u8]) -> (Inclusion, String) {
+        let leaves = &self.leaves[..size];
+        let (at, size) = (LeafIndex(index as u64), TreeSize(size as u64));
+        let text = crate::tlog::note::checkpoint_text("spanseal.test/log", size, root_of(leaves));
+        let lines: String = seeds.iter().map(|n| seed(*n).signature_line(&text)).collect();
+        (Inclusion { index: at, size, path: inclusion_path(at, leaves).unwrap() }, format!("{text}\n{lines}"))
+    }
+
+    fn rotation(&self, index: usize, size: usize, seeds: &[u8]) -> Rotation {
+        let (log, checkpoint) = self.place(index, size, seeds);
+        Rotation { statement: self.statements[index].to_json(), log, checkpoint }
+    }
+
+    /// The proof of the record of a seal over these changes, under a checkpoint of this size that this key signed.
+    fn verdict(&self, index: usize, (size, signer): (usize, u8), rotations: Vec<Rotation>) -> Verdict {
+        let (log, checkpoint) = self.place(index, size, &[signer]);
+        let statement = self.statements[index].to_json();
+        let report = checked(&Bundle { statement, log, checkpoint, rotations, ..self.bundle.clone() });
+        assert!(report.verdict != Verdict::Verified || report.to_text().contains("announced change(s) of key"), "{}", report.to_text());
+        report.verdict
+    }
+}
+
+/// Scenario: the log's own keys sign every checkpoint here. Guarantee: changes of key are followed in the order of the log, each at the seal that
+/// announces it, and a key that was left signs nothing that comes after.
+#[test]
+fn changes_of_key_are_followed_in_the_order_of_the_log() {
+    let log = Rotated::new(&[(1, 4), (3, 5)]);
+    let (first, second) = (|| log.rotation(1, 2, &[3, 4]), || log.rotation(3, 4, &[4, 5]));
+    for index in [0, 2, 5] {
+        assert_eq!(log.verdict(index, (6, 5), vec![first(), second()]), Verdict::Verified, "seal {index}");
+    }
+    assert_eq!(log.verdict(2, (3, 4), vec![first()]), Verdict::Verified);
+    for (what, at, rotations) in [
+        ("one is left out", (6, 5), vec![second()]),
+        ("swapped", (6, 5), vec![second(), first()]),
+        ("one twice", (6, 4), vec![first(), first()]),
+        ("the new key did not sign", (6, 5), vec![log.rotation(1, 2, &[3]), second()]),
+        ("not the announcing seal's own checkpoint", (6, 5), vec![log.rotation(1, 3, &[3, 4]), second()]),
+        ("a seal that announces nothing", (6, 5), vec![log.rotation(0, 1, &[3, 4]), second()]),
+        ("a checkpoint from before the changes", (1, 5), vec![first(), second()]),
+    ] {
+        let index = if at.0 == 1 { 0 } else { 5 };
+        assert_eq!(log.verdict(index, at, rotations), Verdict::Findings, "{what}");
+    }
+    // The second key was announced behind the third.
+    let log = Rotated::new(&[(1, 5), (3, 4)]);
+    let rotations = vec![log.rotation(3, 4, &[3, 4]), log.rotation(1, 2, &[4, 5])];
+    assert_eq!(log.verdict(5, (6, 5), rotations), Verdict::Findings);
+    // A key of another log, which its holder signed with as well.
+    let mut log = Rotated::new(&[(1, 4)]);
+    let stranger = NoteSigner::new("spanseal.test/other", &[4; 32]).unwrap();
+    log.statements[1].next_vkey = Some(stranger.verifier().clone());
+    log.leaves = log.statements.iter().map(|s| leaf_hash(&s.entry())).collect();
+    assert_eq!(log.verdict(5, (6, 4), vec![log.rotation(1, 2, &[3, 4])]), Verdict::Findings);
+}
+
+/// Only the seal that announces a key is signed by both: a line of the new key under a later checkpoint of the old one is a stranger's.
+#[test]
+fn a_new_key_beside_a_later_checkpoint_is_not_verified_and_said() {
+    let log = Rotated::new(&[(1, 4)]);
+    for (size, strangers) in [(2, 0), (4, 1)] {
+        let (place, checkpoint) = log.place(1, size, &[3, 4]);
+        let report = checked(&Bundle { statement: log.statements[1].to_json(), log: place, checkpoint, ..log.bundle.clone() });
+        assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+        assert_eq!(report.result.unwrap().cosignatures, strangers, "{size}");
+    }
+}
+
+/// The log writes no extension lines, so a checkpoint with one is not its own, whoever signed it.
+#[test]
+fn a_checkpoint_with_extension_lines_is_refused() {
+    let mut bundle = bundle(|_| {});
+    let text = bundle.checkpoint.split_once("\n\n").unwrap().0.to_owned() + "\nmore\n";
+    bundle.checkpoint = format!("{text}\n{}", signer().signature_line(&text));
+    let report = checked(&bundle);
+    assert!(report.verdict == Verdict::Findings && report.to_text().contains("extension lines"), "{}", report.to_text());
+}
+
 #[test]
 fn openings_are_checked_against_the_commitment() {
     let with = |member: &str, salt: &str, content: &str| {
@@ -200,6 +306,10 @@ fn limits_hold() {
     let mut many = bundle(|_| {});
     many.cosignatures = vec![String::new(); LIST_MAX + 1];
     assert_eq!(checked(&many).verdict, Verdict::Findings);
+    // A whole proof, and white space up to one byte more than is read.
+    let mut padded = bundle(|_| {}).to_bytes();
+    padded.resize(BUNDLE_BYTES_MAX + 1, b' ');
+    assert_eq!(check(&padded, signer().verifier(), NOW).verdict, Verdict::Unchecked);
 }
 
 /// What is no bundle is neither proved nor refused: it may be the wrong file.
@@ -286,6 +396,11 @@ fn a_record_is_held_to_its_own_form_and_its_segment() {
         let report = with(&good.replacen(from, to, 1));
         assert!(report.to_text().starts_with("REFUSED: ") && report.to_text().contains("record: "), "{to}: {}", report.to_text());
     }
+    // Sealed and signed, and no record: no object, or longer than a line may be.
+    for (no_record, why) in [("[]".to_owned(), "not a JSON object"), (format!("{{\"a\":\"{}\"}}", "x".repeat(LINE_BYTES_MAX)), "at most")] {
+        let report = with(&no_record);
+        assert!(report.to_text().starts_with("REFUSED: ") && report.to_text().contains(why), "{}", report.to_text());
+    }
     // What another schema means by them is not known.
     assert_eq!(with(&good.replacen("record/1", "record/2", 1).replacen("\"event\"", "7", 1)).verdict, Verdict::Verified);
 }
@@ -293,7 +408,12 @@ fn a_record_is_held_to_its_own_form_and_its_segment() {
 /// A statement is objects, arrays and strings alone, also in members that this version does not know.
 #[test]
 fn a_statement_holds_no_numbers() {
-    for (extra, verdict) in [(Json::string("1"), Verdict::Verified), (Json::Bool(true), Verdict::Findings)] {
+    for (extra, verdict) in [
+        (Json::string("1"), Verdict::Verified),
+        (Json::Number(1.0), Verdict::Findings),
+        (Json::Bool(true), Verdict::Findings),
+        (Json::Null, Verdict::Findings),
+    ] {
         let mut bundle = bundle(|_| {});
         let Json::Object(members) = &mut bundle.statement else { panic!() };
         members.push(("zone".into(), extra));

@@ -75,7 +75,10 @@ impl fmt::Display for Failure {
             Failure::TimedOut => f.write_str("it did not answer in time"),
             Failure::BadAnswer(why) => write!(f, "its answer is no cosignature: {why}"),
             Failure::Refused(StatusCode::NOT_FOUND) => f.write_str("it does not follow this log, or the `url` is wrong (404)"),
-            Failure::Refused(StatusCode::FORBIDDEN) => f.write_str("it follows this log under another key (403)"),
+            Failure::Refused(StatusCode::FORBIDDEN) => f.write_str(
+                "it follows this log under another key (403): where the log has changed its key, whoever runs the witness has to be given the \
+                 new public key, and to start it with that one on the same state (`spanseal witness --log`)",
+            ),
             Failure::Refused(status) => write!(f, "it answered {status}"),
             Failure::Ahead(size) => {
                 write!(f, "it has cosigned this log up to tree size {}, which it does not have now: the log was set back to an older copy", size.0)

@@ -1,6 +1,6 @@
 //! What was reached with each witness, as plain atomics: written by its loop, read by anyone.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use super::ask::Failure;
 use crate::clock::UnixSeconds;
@@ -24,9 +24,24 @@ const NONE: usize = usize::MAX;
 struct Figure {
     key: WitnessKey,
     size: AtomicU64,
+    /// Time of the newest cosignature, seconds since 1970.
+    at: AtomicI64,
     /// Place in [`OUTCOMES`].
     last: AtomicUsize,
     ended: [Counter; OUTCOMES.len()],
+}
+
+/// What is known of one witness.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The name in its key.
+    pub name: &'a str,
+    /// Tree size that it cosigned last; 0: none yet.
+    pub size: TreeSize,
+    /// When, by its own clock.
+    pub at: Option<UnixSeconds>,
+    /// How the newest attempt of this process ended, if there was one.
+    pub last_outcome: Option<&'static str>,
 }
 
 /// The figures of all witnesses.
@@ -37,8 +52,9 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub(super) fn new(keys: Vec<WitnessKey>, quorum: usize) -> Self {
-        let figure = |key| Figure { key, size: AtomicU64::new(0), last: AtomicUsize::new(NONE), ended: Default::default() };
+    pub(crate) fn new(keys: Vec<WitnessKey>, quorum: usize) -> Self {
+        let figure =
+            |key| Figure { key, size: AtomicU64::new(0), at: AtomicI64::new(0), last: AtomicUsize::new(NONE), ended: Default::default() };
         Figures { quorum, each: keys.into_iter().map(figure).collect() }
     }
 
@@ -46,9 +62,11 @@ impl Figures {
         self.each.iter().map(|figure| &figure.key)
     }
 
-    pub(super) fn reached(&self, nth: usize, size: TreeSize) {
+    /// A witness never goes back, neither in size nor in time, so each may be told alone.
+    pub(crate) fn reached(&self, nth: usize, size: TreeSize, at: UnixSeconds) {
         if let Some(figure) = self.each.get(nth) {
             figure.size.fetch_max(size.0, Ordering::Relaxed);
+            figure.at.fetch_max(at.0, Ordering::Relaxed);
         }
     }
 
@@ -58,8 +76,8 @@ impl Figures {
 
     pub(super) fn ended(&self, nth: usize, size: TreeSize, outcome: &Result<UnixSeconds, Failure>) {
         let word = match outcome {
-            Ok(_) => {
-                self.reached(nth, size);
+            Ok(at) => {
+                self.reached(nth, size, *at);
                 "cosigned"
             }
             Err(failure) => failure.label(),
@@ -77,6 +95,21 @@ impl Figures {
         let mut sizes: Vec<u64> = self.each.iter().map(|f| f.size.load(Ordering::Relaxed)).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         TreeSize(self.quorum.checked_sub(1).and_then(|at| sizes.get(at).copied()).unwrap_or(0))
+    }
+
+    /// How many witnesses are enough.
+    pub fn quorum(&self) -> usize {
+        self.quorum
+    }
+
+    /// Each witness, in the order of the configuration.
+    pub fn each(&self) -> impl Iterator<Item = Seen<'_>> {
+        self.each.iter().map(|figure| Seen {
+            name: figure.key.name(),
+            size: TreeSize(figure.size.load(Ordering::Relaxed)),
+            at: Some(figure.at.load(Ordering::Relaxed)).filter(|at| *at > 0).map(UnixSeconds),
+            last_outcome: OUTCOMES.get(figure.last.load(Ordering::Relaxed)).copied(),
+        })
     }
 
     /// Label and size of each witness.

@@ -71,8 +71,8 @@ impl Scene {
             for UnverifiedCheckpoint { note, checkpoint } in notes {
                 let ours = checkpoint.origin == self.key.name() && checkpoint.size.0.checked_sub(1) == Some(found);
                 for (nth, key) in self.figures.keys().enumerate().filter(|_| ours) {
-                    if matches!(key.cosigned(&note), Ok(Some(_))) {
-                        self.figures.reached(nth, checkpoint.size);
+                    if let Ok(Some(at)) = key.cosigned(&note) {
+                        self.figures.reached(nth, checkpoint.size, at);
                     }
                 }
             }

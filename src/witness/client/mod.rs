@@ -15,7 +15,7 @@ mod figures;
 mod keep;
 mod proof;
 
-pub use figures::{Figures, LABELS};
+pub use figures::{Figures, LABELS, Seen};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -144,6 +144,15 @@ fn what_was_said_is_remembered() {
         std::fs::write(&note, bad).unwrap();
         assert!(matches!(place.try_open(cosigner()), Err(StateError::Foreign { .. })));
     }
+    // What it said of another log, in the place of this one.
+    let other = NoteSigner::new("spanseal.test/other", &[1; 32]).unwrap().checkpoint(TreeSize(2), root_of(&leaves(2, 0)));
+    let said = other.split_once("\n\n").unwrap().0.to_owned() + "\n";
+    std::fs::write(&note, format!("{other}{}", cosigner().cosign(&said, UnixSeconds(NOW as i64)).unwrap())).unwrap();
+    assert!(matches!(place.try_open(cosigner()), Err(StateError::Foreign { why, .. }) if why.contains("spanseal.test/other")));
+    // What cannot be read is not taken for what was never written: also root cannot read a folder.
+    std::fs::remove_file(&note).unwrap();
+    std::fs::create_dir(&note).unwrap();
+    assert!(matches!(place.try_open(cosigner()), Err(StateError::Io { what: "read", .. })));
 }
 
 /// A folder that cannot be written to: nothing is said, and nothing is remembered of it.

@@ -1,7 +1,7 @@
 //! What others can do to a bucket, and what only a thief of the disk can: for tamper tests.
 
 use super::{Condition, MemoryStore, ObjectKey, Put, Shared, State, Stored, UnixSeconds, VersionId};
-use crate::worm::{Lock, Mode};
+use crate::worm::{Lock, Mode, Tag};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,7 +40,7 @@ impl MemoryStore {
         }
         state.next_id += 1;
         let id = VersionId(format!("v{:06}", state.next_id));
-        let marker = Stored { id: id.clone(), body: None, lock: None, hold: false };
+        let marker = Stored { id: id.clone(), body: None, lock: None, hold: false, tag: None };
         state.objects.entry(key.0.clone()).or_default().push(marker);
         Some(id)
     }
@@ -70,7 +70,7 @@ impl MemoryStore {
 
     /// Somebody else's PUT of the same key, without condition or lock; the new version's id, where there are versions.
     pub fn overwrite_foreign(&self, key: &ObjectKey, body: impl Into<Bytes>) -> Option<VersionId> {
-        let put = Put { key: key.clone(), body: body.into(), condition: Condition::Any, lock: None };
+        let put = Put { key: key.clone(), body: body.into(), condition: Condition::Any, lock: None, tag: None };
         self.state().store(&self.shared.options, &put).ok().flatten()
     }
 
@@ -116,6 +116,29 @@ impl MemoryStore {
     /// All keys that have versions or markers, ascending.
     pub fn keys(&self) -> Vec<ObjectKey> {
         self.state().objects.iter().filter(|(_, v)| !v.is_empty()).map(|(k, _)| ObjectKey(k.clone())).collect()
+    }
+
+    /// Keys whose current version has a tag, ascending.
+    pub fn tagged(&self, tag: Tag) -> Vec<ObjectKey> {
+        let current = |versions: &[Stored]| versions.last().is_some_and(|v| v.body.is_some() && v.tag == Some(tag));
+        self.state().objects.iter().filter(|(_, v)| current(v)).map(|(key, _)| ObjectKey(key.clone())).collect()
+    }
+
+    /// What lifecycle rules that look for `tag` come to in the end, but for keys that are `young`: current versions with the tag are hidden
+    /// behind a marker, then versions with it deleted unless a lock or a hold keeps them, then markers over nothing.
+    pub fn expire(&self, tag: Tag, young: &[ObjectKey]) {
+        for key in self.tagged(tag).iter().filter(|key| !young.contains(key)) {
+            self.delete(key);
+        }
+        let now = self.now();
+        for (key, versions) in &mut self.state().objects {
+            if !young.iter().any(|young| young.as_str() == key) {
+                versions.retain(|v| v.tag != Some(tag) || held(v, now).is_some());
+            }
+            if versions.iter().all(|v| v.body.is_none()) {
+                versions.clear();
+            }
+        }
     }
 
     fn remove(&self, key: &ObjectKey, version: &VersionId, refusal: impl Fn(&Stored) -> Option<String>) -> Result<(), String> {

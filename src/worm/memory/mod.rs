@@ -6,7 +6,7 @@
 
 use super::key::check_key;
 use super::{
-    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, SEGMENT_BYTES_MAX, StoreState, Version, VersionId, WormStore,
+    Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, SEGMENT_BYTES_MAX, StoreState, Tag, Version, VersionId, WormStore,
     WriterGuard, is_name,
 };
 use crate::clock::{Clock, UnixSeconds};
@@ -86,6 +86,7 @@ struct Stored {
     body: Option<Bytes>,
     lock: Option<Lock>,
     hold: bool,
+    tag: Option<Tag>,
 }
 
 #[derive(Clone, Debug)]
@@ -94,6 +95,7 @@ struct Put {
     body: Bytes,
     condition: Condition,
     lock: Option<Lock>,
+    tag: Option<Tag>,
 }
 
 impl MemoryStore {
@@ -155,12 +157,13 @@ impl MemoryStore {
 
     /// What the contract forbids is our own mistake: the twin panics where a real store might shrug.
     fn check_put(&self, put: &Put) {
-        let Put { key, body, lock, .. } = put;
+        let Put { key, body, lock, tag, .. } = put;
         if let Err(why) = check_key(key) {
             panic!("put `{key}`: {why}");
         }
         assert!(!body.is_empty(), "put `{key}`: empty");
         assert!(u64::try_from(body.len()).is_ok_and(|n| n <= SEGMENT_BYTES_MAX), "put `{key}`: {} bytes", body.len());
+        assert!(tag.is_none() || !is_evidence(key), "put `{key}`: evidence with a tag that rules look for");
         if self.shared.options.locks == Locks::None {
             assert!(lock.is_none(), "put `{key}`: a lock on a store without locks");
             return;
@@ -212,6 +215,22 @@ impl MemoryStore {
         }
     }
 
+    async fn put_as(&self, put: Put) -> Result<Option<VersionId>, PutError> {
+        self.alive().await;
+        self.check_put(&put);
+        let key = put.key.clone();
+        self.effect(Effect::Put, &key, move |state, fault| match fault {
+            Some(Fault::Delayed) => {
+                let lost = Self::unknown(&put.key);
+                state.in_flight.push(put);
+                Err(lost)
+            }
+            Some(Fault::LockDropped) => state.store(&self.shared.options, &Put { lock: None, ..put }),
+            _ => state.store(&self.shared.options, &put),
+        })
+        .await
+    }
+
     async fn read<T>(&self, key: &str, look: impl FnOnce(&State) -> T + Send) -> Result<T, ReadError> {
         self.alive().await;
         self.travel(key).await;
@@ -243,7 +262,7 @@ impl State {
         if !options.versioned {
             versions.clear();
         }
-        versions.push(Stored { id: id.clone(), body: Some(put.body.clone()), lock: put.lock, hold: false });
+        versions.push(Stored { id: id.clone(), body: Some(put.body.clone()), lock: put.lock, hold: false, tag: put.tag });
         Ok(options.versioned.then_some(id))
     }
 
@@ -302,19 +321,11 @@ impl WormStore for MemoryStore {
     }
 
     async fn put(&self, key: &ObjectKey, body: Bytes, condition: Condition, lock: Option<Lock>) -> Result<Option<VersionId>, PutError> {
-        let put = Put { key: key.clone(), body, condition, lock };
-        self.alive().await;
-        self.check_put(&put);
-        self.effect(Effect::Put, key, move |state, fault| match fault {
-            Some(Fault::Delayed) => {
-                let lost = Self::unknown(&put.key);
-                state.in_flight.push(put);
-                Err(lost)
-            }
-            Some(Fault::LockDropped) => state.store(&self.shared.options, &Put { lock: None, ..put }),
-            _ => state.store(&self.shared.options, &put),
-        })
-        .await
+        self.put_as(Put { key: key.clone(), body, condition, lock, tag: None }).await
+    }
+
+    async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError> {
+        self.put_as(Put { key: key.clone(), body, condition: Condition::Any, lock, tag: Some(tag) }).await
     }
 
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {

@@ -6,7 +6,7 @@
 
 use super::key::check_key;
 use super::{
-    Condition, Head, Lock, Locks, ObjectKey, OpenError, PutError, ReadError, StoreState, Version, VersionId, WormStore, WriterGuard,
+    Condition, Head, Lock, Locks, ObjectKey, OpenError, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard,
 };
 use crate::http_client;
 use answer::{classify_put, explain, is_passing, refuse_read, store_words};
@@ -16,6 +16,7 @@ use client::{Answer, CONNECT_TIMEOUT, Call, CallError, Client};
 use http::{Method, StatusCode};
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct S3Store {
     prefix: String,
     options: S3Options,
     versioned: AtomicBool,
+    /// Why objects are put without tags from then on: a put that was refused with one, and taken without.
+    tags_refused: OnceLock<String>,
 }
 
 impl fmt::Debug for S3Store {
@@ -78,6 +81,7 @@ impl S3Store {
             client: Client::new(http, place.base, place.region, place.credentials),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             versioned: AtomicBool::new(true),
+            tags_refused: OnceLock::new(),
             shown,
             owner: place.owner,
             options,
@@ -103,6 +107,41 @@ impl S3Store {
     fn version_id(&self, id: &str) -> Option<VersionId> {
         let nameless = id.is_empty() || (id == NULL_VERSION && !self.versioned());
         (!nameless).then(|| VersionId(id.to_owned()))
+    }
+
+    /// One attempt.
+    async fn put_with(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        condition: Condition,
+        lock: Option<Lock>,
+        tag: Option<Tag>,
+    ) -> Result<Option<VersionId>, PutError> {
+        let refused = |reason: &str| PutError::Refused { key: key.clone(), reason: reason.to_owned() };
+        let full = self.full_key(key).map_err(refused)?;
+        if body.is_empty() {
+            return Err(refused("nothing of ours is empty, and a checksum of nothing proves nothing"));
+        }
+        let mut headers = Vec::with_capacity(7);
+        if condition == Condition::CreateOnly {
+            headers.push(("if-none-match", "*".to_owned()));
+        }
+        match lock {
+            Some(_) if self.options.not_worm => return Err(refused("`store.not_worm` is on, so nothing is locked here")),
+            Some(lock) => {
+                headers.push(("x-amz-object-lock-mode", lock.mode.as_str().to_owned()));
+                headers.push(("x-amz-object-lock-retain-until-date", lock.retain_until.to_string()));
+            }
+            None => {}
+        }
+        headers.extend(tag.map(|tag| ("x-amz-tagging", format!("{}={}", tag.name, tag.value))));
+        if let Some(id) = &self.options.sse_kms_key_id {
+            headers.push(("x-amz-server-side-encryption", "aws:kms".to_owned()));
+            headers.push(("x-amz-server-side-encryption-aws-kms-key-id", id.clone()));
+        }
+        let answer = self.change(key, Some(condition), Call { key: full, headers, body, ..Call::default() }).await?;
+        Ok(answer.header("x-amz-version-id").and_then(|id| self.version_id(id)))
     }
 
     /// One attempt at something that changes the store.
@@ -256,29 +295,25 @@ impl WormStore for S3Store {
     }
 
     async fn put(&self, key: &ObjectKey, body: Bytes, condition: Condition, lock: Option<Lock>) -> Result<Option<VersionId>, PutError> {
-        let refused = |reason: &str| PutError::Refused { key: key.clone(), reason: reason.to_owned() };
-        let full = self.full_key(key).map_err(refused)?;
-        if body.is_empty() {
-            return Err(refused("nothing of ours is empty, and a checksum of nothing proves nothing"));
+        self.put_with(key, body, condition, lock, None).await
+    }
+
+    /// AWS demands `s3:PutObjectTagging` for a put with a tag, and a server may know no tags: neither keeps the object out.
+    async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError> {
+        if self.tags_refused.get().is_some() {
+            return self.put(key, body, Condition::Any, lock).await;
         }
-        let mut headers = Vec::with_capacity(6);
-        if condition == Condition::CreateOnly {
-            headers.push(("if-none-match", "*".to_owned()));
-        }
-        match lock {
-            Some(_) if self.options.not_worm => return Err(refused("`store.not_worm` is on, so nothing is locked here")),
-            Some(lock) => {
-                headers.push(("x-amz-object-lock-mode", lock.mode.as_str().to_owned()));
-                headers.push(("x-amz-object-lock-retain-until-date", lock.retain_until.to_string()));
+        match self.put_with(key, body.clone(), Condition::Any, lock, Some(tag)).await {
+            Err(PutError::Refused { reason, .. }) => {
+                let version = self.put(key, body, Condition::Any, lock).await?;
+                // Nothing but the tag made the difference.
+                let advice = "allow s3:PutObjectTagging and start again; until then no lifecycle rule finds partial tiles, and they stay";
+                tracing::warn!(%key, reason, advice, "worm.tag.refused");
+                let _ = self.tags_refused.set(reason);
+                Ok(version)
             }
-            None => {}
+            answer => answer,
         }
-        if let Some(id) = &self.options.sse_kms_key_id {
-            headers.push(("x-amz-server-side-encryption", "aws:kms".to_owned()));
-            headers.push(("x-amz-server-side-encryption-aws-kms-key-id", id.clone()));
-        }
-        let answer = self.change(key, Some(condition), Call { key: full, headers, body, ..Call::default() }).await?;
-        Ok(answer.header("x-amz-version-id").and_then(|id| self.version_id(id)))
     }
 
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {

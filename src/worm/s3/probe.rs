@@ -1,10 +1,10 @@
-//! What the canary alone may do: try to delete itself, to see whether the store really refuses.
+//! What the canary alone does: try to delete itself, to see whether the store really refuses, and look whether its tag was kept.
 
-use super::answer::store_words;
+use super::answer::{refuse_read, store_words};
 use super::client::{Call, CallError};
-use super::{READ_TIMEOUT, S3Store, SMALL_ANSWER_MAX};
-use crate::worm::{ObjectKey, ReadError, VersionId};
-use http::Method;
+use super::{READ_TIMEOUT, S3Store, SMALL_ANSWER_MAX, xml};
+use crate::worm::{ObjectKey, ReadError, Tag, VersionId};
+use http::{Method, StatusCode};
 
 /// Folder of canaries: a name that no log can have.
 pub const CANARY_PREFIX: &str = "_doctor/";
@@ -19,6 +19,30 @@ pub enum DeleteProbe {
 }
 
 impl S3Store {
+    /// Why this store got no tags since it was opened: its refusal, if there was one.
+    pub fn tags_refused(&self) -> Option<&str> {
+        self.tags_refused.get().map(String::as_str)
+    }
+
+    /// Whether a version has a tag. Needs `s3:GetObjectTagging`, which nothing else does.
+    pub async fn has_tag(&self, key: &ObjectKey, version: Option<&VersionId>, tag: Tag) -> Result<bool, ReadError> {
+        let mut query = vec![("tagging", String::new())];
+        query.extend(version.map(|v| ("versionId", v.0.clone())));
+        let call = Call { key: self.read_key(key)?, query, answer_max: SMALL_ANSWER_MAX, ..Call::default() };
+        let answer = self.read(key.as_str(), call).await?;
+        match (answer.status, store_words(&answer).0.as_str()) {
+            (StatusCode::OK, _) => {
+                let root = xml::Node::parse(&answer.body).filter(|n| n.name == "Tagging");
+                let root = root.ok_or_else(|| self.unreadable(key.as_str(), "?tagging"))?;
+                let tags = root.child("TagSet").map(|set| set.children.as_slice()).unwrap_or_default();
+                Ok(tags.iter().any(|t| t.text_of("Key") == Some(tag.name) && t.text_of("Value") == Some(tag.value)))
+            }
+            // Older servers say so where there is none.
+            (_, "NoSuchTagSet" | "NoSuchTagSetError") => Ok(false),
+            _ => Err(refuse_read(key.as_str(), &answer)),
+        }
+    }
+
     /// Asks the store to delete one version of a canary, with or without the governance bypass
     /// (`x-amz-bypass-governance-retention`). Refuses every key that is no canary.
     pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError> {

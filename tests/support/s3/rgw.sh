@@ -74,6 +74,8 @@ rgw enable usage log = false
 rgw enable ops log = false
 rgw run sync thread = false
 rgw dns name = localhost
+# A day of lifecycle rules is two seconds.
+rgw lc debug interval = 2
 CONF
 export CEPH_CONF=$conf CEPH_ARGS=
 ask() { timeout 10 ceph -c "$conf" --connect-timeout 5 "$@"; }

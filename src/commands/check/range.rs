@@ -1,0 +1,87 @@
+//! The JSON of a proof of several records.
+
+use serde_json::{Value, json};
+
+use super::{doubt_json, seen_json, stamped_json};
+use crate::verify::{Between, CheckReport, End, RangeDoubt, RangeProved, ShownRecord};
+
+pub(super) fn to_json(report: &CheckReport<RangeProved>) -> String {
+    let json = match &report.result {
+        Ok(proved) => proved_json(report, proved),
+        Err(error) => json!({ "verdict": report.verdict, "reason": error.to_string() }),
+    };
+    format!("{json:#}\n")
+}
+
+fn proved_json(report: &CheckReport<RangeProved>, proved: &RangeProved) -> Value {
+    let doubts = proved.doubts.iter().map(|RangeDoubt { seal, doubt }| {
+        let mut found = doubt_json(doubt);
+        if let Some(members) = found.as_object_mut() {
+            members.insert("seal".to_owned(), json!(seal));
+        }
+        found
+    });
+    json!({
+        "verdict": report.verdict,
+        "log": proved.log,
+        "records": proved.shown.iter().map(record_json).collect::<Vec<_>>(),
+        // Of a proof with two ends; all else that the log sealed is outside of them.
+        "between": proved.between.as_ref().map(between_json),
+        "first_seal": proved.seals.0,
+        "last_seal": proved.seals.1,
+        "seals": proved.seal_count,
+        "first_sealed_at": proved.sealed.0.to_string(),
+        "last_sealed_at": proved.sealed.1.to_string(),
+        "tree_size": proved.tree_size,
+        "root": proved.root.to_string(),
+        "key": proved.key.to_string(),
+        "rotations": proved.rotations,
+        "elsewhere": proved.referred,
+        // By authorities and witnesses whom the auditor brought; `quorum` is how many witnesses he asks for.
+        "published": proved.is_published(),
+        "quorum": proved.asked,
+        "seen": proved.seen.iter().map(seen_json).collect::<Vec<_>>(),
+        "timestamps": proved.stamps.trusted.iter().map(stamped_json).collect::<Vec<_>>(),
+        "not_worm": proved.not_worm,
+        "findings": doubts.collect::<Vec<_>>(),
+        "findings_more": proved.doubts_more,
+        // Whatever stands here stands in the bundle and proves nothing: a script must not take the number of cosignatures for cosigned.
+        "not_verified": {
+            "cosignatures": proved.cosignatures,
+            "timestamps": proved.stamps.uncounted.len(),
+            "members": proved.unknown,
+        },
+    })
+}
+
+fn record_json(record: &ShownRecord) -> Value {
+    json!({
+        "record_id": record.record_id,
+        "kind": record.kind,
+        "seal": record.seal,
+        "segment": record.segment,
+        "leaf_index": record.leaf_index,
+    })
+}
+
+fn end_json(end: &End) -> Value {
+    json!({ "seal": end.seal, "segment": end.segment, "leaf_index": end.leaf_index.0 })
+}
+
+fn between_json(between: &Between) -> Value {
+    // Sums of what a log says may be beyond what JSON readers take for a whole number.
+    let count = |n: u128| u64::try_from(n).map_or_else(|_| json!(n.to_string()), |n| json!(n));
+    json!({
+        "from": end_json(&between.from),
+        "to": end_json(&between.to),
+        "records": count(between.records),
+        "shown": between.shown,
+        "withheld": count(between.withheld()),
+        "unordered": count(between.unordered),
+        "heartbeats": between.heartbeats,
+        "silences": between.silences,
+        "unpromised": between.unpromised,
+        "restarts": between.restarts,
+        "counts": between.counts,
+    })
+}

@@ -1,0 +1,204 @@
+//! What a bundle of several records proved, in plain words.
+
+use std::fmt::Write;
+
+use super::{Between, RangeDoubt, RangeProved, ShownRecord};
+use crate::tlog::seal_file::Counts;
+use crate::verify::proof::told::{Outside, Told, write_doubt};
+
+/// Records that the text names; `--json` has all.
+const RECORDS_TOLD: usize = 20;
+
+impl RangeProved {
+    /// Whether as many witnesses as were asked for saw it.
+    pub fn is_cosigned(&self) -> bool {
+        self.outside().is_cosigned()
+    }
+
+    /// Whether somebody else than the log's key, whom the auditor trusts, says that the log was there.
+    pub fn is_published(&self) -> bool {
+        self.outside().is_published()
+    }
+}
+
+impl Told for RangeProved {
+    fn is_doubted(&self) -> bool {
+        !self.doubts.is_empty()
+    }
+
+    fn outside(&self) -> Outside<'_> {
+        Outside {
+            tree_size: self.tree_size,
+            key: &self.key,
+            rotations: self.rotations,
+            seen: &self.seen,
+            asked: self.asked,
+            cosignatures: self.cosignatures,
+            stamps: &self.stamps,
+            now: self.now,
+            unknown: &self.unknown,
+        }
+    }
+
+    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        let outside = self.outside();
+        let shown = counted(self.shown.len(), "record");
+        let what = match self.shown.len() {
+            1 => "this record was".to_owned(),
+            _ => format!("these {shown} were"),
+        };
+        outside.write_verdict(out, &what, self.is_doubted())?;
+        match &self.between {
+            None => {
+                for record in self.shown.iter().take(RECORDS_TOLD) {
+                    write_record(out, "record", record)?;
+                }
+                write_more(out, self.shown.len())?;
+            }
+            Some(between) => self.write_between(out, between)?,
+        }
+        let ((first, last), (from, to)) = (self.seals, self.sealed);
+        let seals = match (last - first, &self.between) {
+            (0, _) => format!("in seal {first}"),
+            (_, Some(_)) => format!("in the seals {first} to {last}, of which none is left out,"),
+            (_, None) => format!("in {} of the seals {first} to {last}", self.seal_count),
+        };
+        let times = if from == to { from.to_string() } else { format!("{from} to {to}") };
+        writeln!(out, "  sealed     {times} {seals} of {}", self.log)?;
+        if let Some(between) = &self.between {
+            between.write_seals(out)?;
+        }
+        outside.write_signers(out)?;
+        outside.write_rotations(out)?;
+        if self.not_worm {
+            writeln!(out, "  storage    the store enforces no locks (not_worm)")?;
+        }
+        if self.referred > 0 {
+            writeln!(
+                out,
+                "  elsewhere  {} of these records: kept by the application, see the proof of each record alone",
+                counted(self.referred, "content")
+            )?;
+        }
+        for RangeDoubt { seal, doubt } in &self.doubts {
+            write_doubt(out, doubt, &format!("seal {seal}: "))?;
+        }
+        if self.doubts_more > 0 {
+            writeln!(out, "Finding: {} more of them.", self.doubts_more)?;
+        }
+        writeln!(out, "Proved: nobody changed these records since the log's key signed them; they stand at these places of the log.")?;
+        let also = match &self.between {
+            None => {
+                "that there is no other record of the same matter (that needs all records of a range, `prove A --through B --all`); that what \
+                 the senders reported is true"
+            }
+            Some(between) if between.withheld() > 0 => {
+                "how many records are withheld, but by the word that the log signed; what they say; what never reached the receiver, or was \
+                 refused or set aside by it (the counts above are its own word); that what the senders reported is true"
+            }
+            Some(_) => {
+                "what never reached the receiver, or was refused or set aside by it (the counts above are its own word); that what the senders \
+                 reported is true"
+            }
+        };
+        if let Some(between) = &self.between {
+            between.write_meaning(out)?;
+        }
+        outside.write_published(out, "these records are", also)?;
+        outside.write_unverified(out)
+    }
+}
+
+impl RangeProved {
+    fn write_between(&self, out: &mut String, between: &Between) -> std::fmt::Result {
+        let is_at = |seal: u64, segment: &str, leaf: u64, record: &&ShownRecord| {
+            (record.seal, record.segment.as_str(), record.leaf_index) == (seal, segment, leaf)
+        };
+        let (from, to) = (&between.from, &between.to);
+        let is_from = |record: &&ShownRecord| is_at(from.seal, &from.segment, from.leaf_index.0, record);
+        let is_to = |record: &&ShownRecord| is_at(to.seal, &to.segment, to.leaf_index.0, record);
+        for record in self.shown.iter().filter(is_from) {
+            write_record(out, "from", record)?;
+        }
+        let inner = self.shown.iter().filter(|record| !is_from(record) && !is_to(record));
+        for record in inner.take(RECORDS_TOLD) {
+            write_record(out, "between", record)?;
+        }
+        write_more(out, usize::try_from(between.shown).unwrap_or(usize::MAX))?;
+        for record in self.shown.iter().filter(is_to) {
+            write_record(out, "to", record)?;
+        }
+        Ok(())
+    }
+}
+
+impl Between {
+    /// Records between the ends that are not shown.
+    pub fn withheld(&self) -> u128 {
+        self.records.saturating_sub(self.shown.into())
+    }
+
+    fn write_seals(&self, out: &mut String) -> std::fmt::Result {
+        let Counts { spans, logs, promoted, skipped, rejected, duplicates, dropped_attributes } = self.counts;
+        if self.heartbeats > 0 {
+            writeln!(out, "  heartbeats {} of these seals hold no record", self.heartbeats)?;
+        }
+        writeln!(
+            out,
+            "  received   {spans} spans, {logs} logs, by the count of these seals; {promoted} records promoted, {duplicates} sealed before, \
+             {skipped} without AI meaning, {rejected} rejected, {dropped_attributes} attributes dropped by senders"
+        )?;
+        if self.silences > 0 {
+            writeln!(out, "  silence    {} of these seals came later than the one before had promised", self.silences)?;
+        }
+        if self.unpromised > 0 {
+            writeln!(out, "  silence    behind {} of these seals would not show: they promise no next one", self.unpromised)?;
+        }
+        if self.restarts > 0 {
+            writeln!(out, "  restarts   {} of the writer, before which the counts may be short", self.restarts)?;
+        }
+        Ok(())
+    }
+
+    fn write_meaning(&self, out: &mut String) -> std::fmt::Result {
+        let (records, shown, withheld) = (self.records, self.shown, self.withheld());
+        match (records, withheld) {
+            (0, _) => writeln!(out, "Between them: the log sealed nothing else.")?,
+            (_, 0) => writeln!(out, "Between them: the log sealed exactly {records} record(s), and all are shown here.")?,
+            _ => writeln!(
+                out,
+                "Between them: the log sealed exactly {records} record(s), by its signed word; {shown} are shown here, {withheld} are withheld, \
+                 of which only the places are proved."
+            )?,
+        }
+        if self.unordered > 0 {
+            let what = if self.unordered == records { "all".to_owned() } else { format!("{} of these {records}", self.unordered) };
+            writeln!(
+                out,
+                "Order: {what} stand in other segments of the first or the last seal. Segments of one seal have no order among each other, so \
+                 they may also lie before the first record or behind the last."
+            )?;
+        }
+        if self.from.seal == self.to.seal && self.from.segment != self.to.segment {
+            writeln!(out, "Order: the two ends stand in two segments of one seal: which of them came first is not known.")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_record(out: &mut String, what: &str, record: &ShownRecord) -> std::fmt::Result {
+    let text = |text: &Option<String>| text.as_deref().unwrap_or("none").escape_debug().to_string();
+    let (id, kind, class) = (text(&record.record_id), text(&record.kind), record.segment.split('/').nth(1).unwrap_or_default());
+    writeln!(out, "  {what:<10} {id} (kind {kind}), seal {}, class {class}, line {}", record.seal, record.leaf_index)
+}
+
+fn write_more(out: &mut String, shown: usize) -> std::fmt::Result {
+    match shown.saturating_sub(RECORDS_TOLD) {
+        0 => Ok(()),
+        more => writeln!(out, "             and {more} more (--json names all)"),
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
