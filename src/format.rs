@@ -217,22 +217,38 @@
 //!
 //! The key of the walk is at first the auditor's; where it signed nothing at a seal before any stood, or behind a gap, those of
 //! `log.json` and of the configuration are tried as well, so that a log under another key is still read, and told as such (`wrong_key`);
-//! but none that signed or was announced before, for a log never comes back to a key. Behind a seal with `next_vkey` it is that key.
+//! but none that signed or was announced before, for a log never comes back to a key. Behind a seal with `next_vkey` it is that key; where
+//! that key signed or was announced before, the seal is `seal_chain`, and the key stays the one that signed it. A key *is of the walk for*
+//! trees up to the size at which a seal announced its successor.
+//!
+//! Where behind a gap another key than that of the walk signs, nothing joins the two sides. If the auditor's key signed or was announced
+//! on the near side, the far side is a stranger's: its seals do not stand and are not counted, and all of them are one `wrong_key`, at the
+//! first. If it is the key that signs the far side, the near side is `wrong_key`, at its first seal, and the walk goes on with the far side.
+//!
+//! A *signed size* is that of a checkpoint, the published one or one that the auditor kept, that a key of the walk for its size signed
+//! (or, while the auditor's key neither signed nor was announced, that key or that of `log.json`). Both were there before the seals are
+//! listed, so seals up to a signed size must be there. So is `index` + 1 where the file of a seal is none, but the JSON string behind the
+//! first `"checkpoint":` in its bytes is a checkpoint of that size, or a greater, by the key of the walk. **The end of the log** lies behind its last seal that stands, and behind each seal
+//! below a signed size. What lies behind the end anybody could have put there.
 //!
 //! 1. Read `log.json` and `checkpoint`, before anything else.
-//! 2. List the seals in order of their index. A missing run of indices below the greatest is one `seal_missing`, at its first.
-//! 3. Of each key: if no version is a seal of this log, `seal_broken`, and what is behind it is behind a gap. Exception: the file is
+//! 2. List the seals in order of their index. Before a seal that stands, or lies below a signed size, a missing run of indices is one
+//!    `seal_missing`, at its first.
+//! 3. Of each key: if no version is a seal of this log, `seal_broken`, and what is behind it is behind a gap. If it lies behind the end, it
+//!    is no `seal_broken`: all that lies there is one `seal_foreign`, at the first, and no index there is missing. Exception: the file is
 //!    canonical, its `format` is another string, and yet its `checkpoint` is a checkpoint of the key, of size `index` + 1, and `frontier`
-//!    with the leaf of `statement` gives its root: then a newer program can read it, and it is *unchecked*. If one stands by itself but
+//!    with the leaf of `statement` gives its root: then a newer program can read it, it is *unchecked*, and no end lies before it. If one
+//!    stands by itself but
 //!    none extends the seal before: `seal_chain`, and the walk goes on from it. Behind a gap of one seal, the range of the seal before
 //!    the gap with `previous` appended must be `frontier`, else `seal_chain`; behind any gap `sealed_at` must not go back.
 //! 4. Of each seal that stands: what cannot be true (section 5), its segments (6, 7), its tiles (8), its configuration (7).
-//! 5. The published checkpoint, which may be older than the newest seal, is a checkpoint of a key of the walk (or the auditor's, or that
-//!    of `log.json`), of a seal's tree: same root, no extension lines, signed by the key of that seal (or its `next_vkey`). It may also
-//!    be of size 0 with the empty root. Otherwise it is `checkpoint_invalid`; if it is signed and its seal is not there, `rollback`.
-//! 6. Segments that no standing seal names: with an index greater than that of the newest seal key plus one, `segment_unnamed`; else, if
+//! 5. The published checkpoint, which may be older than the newest seal, is of a signed size, and of a seal's tree: same root, no extension
+//!    lines, signed by the key of that seal (or its `next_vkey`). It may also be of size 0 with the empty root. Otherwise it is
+//!    `checkpoint_invalid`; if it is signed and its seal is not there, `rollback`. If its seal is there but the listing ended before it,
+//!    the listing hides seals, and the log is *unchecked*.
+//! 6. Segments that no standing seal names: with an index greater than that of the last seal before the end plus one, `segment_unnamed`; else, if
 //!    the name does not fit the SHA-256 of the bytes, `segment_unnamed`; else a note, since a writer that stops before its commit leaves
-//!    such.
+//!    such. (Behind the end of a log that is being written there may be more by now, but only if seals follow the end that extend it.)
 //! 7. The auditor's key must be one that signed or was announced (in a log without a seal: that of `log.json`), else `wrong_key`; and
 //!    where seal 0 stands, `log.json` names the key that signed it, else `log_file`.
 //!
@@ -252,8 +268,8 @@
 //! | finding | when |
 //! |---|---|
 //! | `log_file` | `log.json` is absent, is not as in section 4, or names another key than the first seal's |
-//! | `wrong_key` | the auditor's key signed nothing here |
-//! | `seal_missing`, `seal_broken`, `seal_chain` | section 10 |
+//! | `wrong_key` | the auditor's key signed nothing here, or not what lies on the other side of a gap |
+//! | `seal_missing`, `seal_broken`, `seal_chain`, `seal_foreign` | section 10 |
 //! | `fork` | a further version of a seal is signed too |
 //! | `foreign_version` | a version over a seal, segment or `log.json` that is another object |
 //! | `flooded` | more than 256 versions of a seal |
@@ -266,7 +282,7 @@
 //! | `lock_missing`, `lock_weak` | section 11 |
 //! | `segment_unnamed`, `checkpoint_invalid`, `rollback` | section 10 |
 //! | `tile_wrong` | section 8 |
-//! | `kept_checkpoint` | no key of the log signed the checkpoint that the auditor kept; its root differing is a `fork`, its size being greater than the log's a `rollback` |
+//! | `kept_checkpoint` | no key of the log for its size signed the checkpoint that the auditor kept; its root differing is a `fork`, its size being greater than the log's a `rollback` |
 //!
 //! Notes change nothing: `extends`, `config_unrecorded`, `orphan` (an unnamed segment), `duplicate` (a further version with the same
 //! bytes), `marker_past_date`, `segment_expired`, `silence` (a seal later than the one before promised by `next_by`), `restart` (another

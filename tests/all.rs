@@ -51,6 +51,7 @@ mod tamper;
 mod terminal;
 mod tamper_matrix;
 mod verify_bounds;
+mod where_it_ends;
 mod timestamps;
 mod unread;
 mod vault_bucket;

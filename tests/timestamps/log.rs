@@ -79,11 +79,12 @@ async fn a_false_token_is_named() {
     let forge = honest(Locks::Enforced).await;
     let (other, own) = (stamped(&forge, 0), stamped(&forge, 1));
     let good = authority.token(own, &time(5));
-    let cases: [(&str, &str, usize, Vec<u8>); 5] = [
+    let cases: [(&str, &str, usize, Vec<u8>); 6] = [
         ("over the checkpoint of another seal", "timestamp_foreign", 1, authority.token(other, &time(5))),
         ("over nothing of the log", "timestamp_foreign", 1, authority.token([9; 32], &time(5))),
         ("its digest is false", "timestamp_invalid", 1, authority.token_with(own, &time(5), |p| p.digest = Some(vec![0; 32]))),
-        ("no token at all", "timestamp_invalid", 1, b"good morning".to_vec()),
+        ("no token at all", "timestamp_foreign", 1, b"good morning".to_vec()),
+        ("no token at all, behind the end", "timestamp_foreign", 9, b"good morning".to_vec()),
         ("of a seal that is not there", "timestamp_foreign", 4, authority.token(own, &time(5))),
     ];
     for (what, kind, seal, token) in cases {
@@ -92,6 +93,9 @@ async fn a_false_token_is_named() {
         assert_eq!(kinds(&report), [kind], "{what}: {}", report.to_text());
         let finding = &report.findings[0];
         assert_eq!((format!("{LOG}/{}", finding.object), finding.seal), (key.0, Some(u64::try_from(seal).unwrap())), "{what}");
+        // Anybody can put it there, and whatever it is, nothing that was there is gone.
+        assert_eq!(finding.evidence, Some(Evidence::Intact), "{what}");
+        assert!(finding.found.as_ref().is_some_and(|found| found.contains("token") || found.contains("time stamp")), "{what}: {finding:?}");
     }
     // Changed bytes no longer fit the name, whoever is trusted; a newer version over it, a marker, a lifted lock.
     for offset in (0..good.len()).step_by(7) {

@@ -70,6 +70,7 @@ class Key:
         self.text, (self.name, key_id, rest) = value, text(value, KEY_NAME + "[+][0-9a-f]{8}[+].+").split("+", 2)
         self.public, self.who = nacl.signing.VerifyKey((pk := unbase64(rest))[1:]), (self.name, sha256(self.name.encode() + b"\n" + pk)[:4])
         need(pk[0] == kind and self.who[1].hex() == key_id and nacl.bindings.crypto_core_ed25519_is_valid_point(pk[1:]), "not a key")
+    def __eq__(self, other): return self.text == other.text
     def signed(self, data, signature):
         try: return self.public.verify(data, signature) is not None
         except (nacl.exceptions.BadSignatureError, ValueError): return False
@@ -198,29 +199,42 @@ class Walk:  # Section 10.
     def run(self):
         own, data = self.attempt("log_file", "log.json", None, self.log_file), self.read("checkpoint", NOTE_MAX)
         point = self.attempt("checkpoint_invalid", "checkpoint", None, lambda: Checkpoint(data.decode())) if data is not None else None
-        given, seen, stood, before, gap, expected = [key for key in (self.pinned, own) if key], [], {}, None, 0, 0
+        given, seen, stood, before, listed, expected = [key for key in (self.pinned, own) if key], [], {}, None, 0, 0
+        late, alien, left = [], [], {}  # Findings if there is a gap, seals by strangers, the sizes that keys end with that were left.
+        signs = lambda: any(point.is_of(k) and point.size <= left.get(k.text, point.size) for k in seen + given * (self.pinned not in seen))
         for name, index, _ in self.keys("seals/([0-9]{20})[.]json"):
-            if index > expected: self.find("seal_missing", f"seals/{expected:020}.json", expected)
-            gap, expected, data = gap + index - expected, index + 1, self.read(name, 262144)
-            tried = seen[-1:] + [k for k in given if (gap or not before) and k.text not in [s.text for s in seen]]
+            late += [{"kind": "seal_missing", "object": f"seals/{listed:020}.json", "seal": listed}] * (index > listed)
+            trial, gap, listed = Walk(self.base, self.pinned, ""), index - before.index - 1 if before else 0, index + 1
+            tried, data = seen[-1:] + [k for k in given if (gap or not before) and k not in seen], self.read(name, 262144)
             signer = next((key for key in tried if Walk(self.base, key, "").attempt("", "", 0, lambda: Seal(data, index, key))), tried[0])
-            seal = self.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
-            if not seal and (gap := gap + 1): continue
-            if broken := before and not seal.follows(before, gap): self.find("seal_chain", name, index, "it does not follow")
+            seal = trial.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
+            if (other := seal and before and signer != seen[-1]) and self.pinned not in seen: self.find("wrong_key", stood[min(stood)].name)
+            elif other: alien, seal = alien + [name], trial.find("seal_broken", name, index, "of another key")
+            late += trial.findings
+            note = lambda: Checkpoint(json.loads(re.search(rb'"checkpoint":("(?:[^"\\]|\\.)*")', data)[1]))
+            own_note = Walk(self.base, signer, "").attempt("", "", 0, lambda: note().is_of(tried[0]) and note().size > index)
+            if not (seal or trial.unchecked or own_note or point and index < point.size and signs()): continue
+            self.findings, self.unchecked, late, expected = self.findings + late, self.unchecked + trial.unchecked, [], index + 1
+            if not seal: continue
+            broken, back = before and not seal.follows(before, gap), any(key in seen for key in seal.keys[1:])
+            if broken or back: self.find("seal_chain", name, index, "it does not follow from the seal before")
             if len(self.leaves) == index and not broken: self.leaves, self.entries = self.leaves + [seal.leaf], self.entries + [seal.entry]
-            before, gap, seen, stood[index] = seal, 0, seen + seal.keys, seal
+            if seal.keys[1:] and not back: left[signer.text] = index + 1
+            before, seen, stood[index] = seal, seen + [key for key in seal.keys if key not in seen], seal
             for kind in impossible(seal.statement, self.now):
                 if kind != "sealed_ahead" or kind not in [found["kind"] for found in self.findings]: self.find(kind, name, index)
             self.contents(seal)
         place = stood.get(point.size - 1) if point else None
-        signed = not point or any(map(point.is_of, place.keys if place else seen + given))
+        signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
         right = not place and point and point.size or not point or (point.root, point.more) == (fold(place.after if place else []), "")
         if not (signed and right): self.find("checkpoint_invalid", "checkpoint", why="not signed, or another tree")
         elif point and point.size and self.read(f"seals/{point.size - 1:020}.json", 0) is None: self.find("rollback", "checkpoint")
+        late = [found["object"] for found in late if found["kind"] == "seal_broken" and found["object"] not in alien]
+        for kind, key in [("seal_foreign", key) for key in late[:1]] + [("wrong_key", key) for key in alien[:1]]: self.find(kind, key)
         for key, index, short in [stray for stray in self.keys(SEGMENT) if stray[0] not in self.named]:
             if index > expected or not sha256(self.read(key, SEGMENT_MAX)).hex().startswith(short): self.find("segment_unnamed", key, index)
         self.tiles(point.size if point else 0)
-        if self.pinned.text not in [key.text for key in seen or given[1:]]: self.find("wrong_key")
+        if self.pinned not in (seen or given[1:]): self.find("wrong_key")
         if own and 0 in stood and own.text != seen[0].text: self.find("log_file", "log.json", why="it names another key")
         return self.findings, self.unchecked + ["no seal stands"] * (not seen), {}
 def placed(index): return lambda value: exactly(value, {index: number, "tree_size": number, "path": lambda v: hashes(v, 64)})
