@@ -58,8 +58,10 @@
 //!
 //! **A verifier key** is `<name>+<id>+<base64 of (01 || 32 bytes of the Ed25519 key)>`; `id` is 8 lower-case hexadecimal digits, the
 //! first four bytes of SHA-256(name || `0A` || `01` || key), and is checked. A name is not empty and holds no white space, no `+` and no
-//! control character. The key is a point of the curve, and not one of small order. Signatures are Ed25519 (RFC 8032), refused where the
-//! signature's point is of small order or its scalar not reduced.
+//! control character. *Control characters*, here and below, are U+0000 to U+001F and U+007F to U+009F. The key is a point of the curve in
+//! its canonical encoding (y less than 2^255 - 19), of the prime-order group and not its zero. A signature (RFC 8032) is 64 bytes, R and S;
+//! S is less than the group's order, R not of small order. It verifies where the canonical encoding of [S]B - [k]A is R, byte by byte, with k =
+//! SHA-512(R || A || text) modulo the order: without the cofactor.
 //!
 //! **A signed note** (C2SP signed-note) is at most 262144 bytes of UTF-8 with no control character but the newline. The last empty line
 //! divides it: before it the text, with its newline, which is what is signed; behind it at least one line, each ended by a newline: EM
@@ -140,7 +142,7 @@
 //!
 //! **Frame.** The bytes are exactly one zstd frame (RFC 8878): it begins `28 B5 2F FD`, so neither a skippable frame nor anything else
 //! comes before; the two low bits of the next byte are zero (no dictionary); the window is at most 8388608 bytes (of a frame in a single
-//! segment the window is its content size); nothing follows the frame. Decoded it is at most 268435456 bytes, and a content size in the
+//! segment the window is its content size); a content checksum, if the frame has one, is right; nothing follows the frame. Decoded it is at most 268435456 bytes, and a content size in the
 //! header that is larger is refused at once. The text is at least one line; each line ends in a newline and is at most 1048576 bytes
 //! without it.
 //!
@@ -290,7 +292,7 @@
 //!
 //! # 13. The proof bundle
 //!
-//! One record, offline. Strict JSON in any layout, at most 67108864 bytes, in which `,`, `[` and `{` stand at most 4000000 times outside of
+//! One record, offline. Strict JSON in any layout, at most 67108864 bytes, in which `,`, `[` and `{` stand at most 4194304 times outside of
 //! strings, an object with `format` `spanseal.proof/1`; anything else (but what section 14 tells) is no proof, and *unchecked*. Members, all
 //! of them present but `openings`:
 //!
@@ -312,13 +314,13 @@
 //!
 //! 1. `record` is at most 1048576 bytes, canonical, and an object;
 //! 2. the leaf of `record` with `segment` gives a root, and one of the statement's segments has that `merkle_root` and `records` =
-//!    `segment.tree_size`; the statement is as in sections 5 and 6;
+//!    `segment.tree_size` (of several the first is meant); the statement is as in sections 5 and 6;
 //! 3. for each rotation, with K at first the auditor's key: its statement is as in section 5 and has `next_vkey`, another key of K's
 //!    name; it is *included* under K; its `checkpoint` is a checkpoint of `next_vkey` too; its size is its `index` + 1, greater than that
 //!    of the rotation before. Then K = `next_vkey`;
 //! 4. the statement is *included* under K, in a tree not smaller than that of the last rotation;
-//! 5. each of `cosignatures` is a signature line, and each of `timestamps` base64; the checkpoint is then the very text that they are over,
-//!    of this seal or a later one;
+//! 5. each of `cosignatures` is a signature line, and each of `timestamps` base64, of whatever length (a token is at most 65536 bytes, and a
+//!    longer one counts for nothing); the checkpoint is then the very text that they are over, of this seal or a later one;
 //! 6. a record of schema `spanseal.record/1` has the form of section 7;
 //! 7. for each opening: `member` is a path of names and array indices, divided by dots (`input`, `retrieval.documents.0.content`), not in
 //!    `attributes` or `source`, no path twice; the object there has a string `commitment`; `salt` is 32 bytes in hexadecimal; and
@@ -332,7 +334,21 @@
 //! A proof that is not refused is *findings* all the same where the statement says what cannot be true (section 5, the clock included),
 //! or the record's times lie outside `first` to `last`, its `retention.class` is not `class`, or its `time.received` more than 300
 //! seconds after `sealed_at`. Else it is verified: the record was *signed* into the log. That the log was *published*, and shown alike to
-//! everyone, needs a cosignature, a time stamp, or a checkpoint that the reader kept.
+//! everyone, needs a cosignature or a checkpoint that the reader kept. A time stamp does not prove it: an authority gets one hash, and shows it
+//! to nobody; what it proves is that the log *existed* by its time.
+//!
+//! **A reader who brings more than the log's key** judges it by these rules. No signature covers `cosignatures` and `timestamps`, so whoever
+//! passes a bundle on can add to them:
+//!
+//! - a line in the name and id of one of his witnesses that does not verify counts for nothing, and refuses nothing;
+//! - so does a token that is unsound, over something else than this checkpoint, or by an authority that leads to none of his roots, also
+//!   where it names an authority that he trusts. A sound one over this checkpoint, of an authority that leads to one of his roots, proves that
+//!   the log existed by its time; where that is more than 300 seconds before `sealed_at` of the (last) statement, it is *findings*;
+//! - a proof that would be verified is *unchecked* where fewer of his witnesses cosigned than he asks for: as many as have different names, or
+//!   fewer if he says so (`--quorum`). Lines in the checkpoint itself count like those of `cosignatures`. Enough of them show it *published*;
+//! - of a checkpoint that he kept, of this log: of another size it is *unchecked* (only the store can tell whether one extends the other); of
+//!   the same size but not signed by the key that signed the bundle's, *unchecked*; with the same root it shows it *published*; with another
+//!   root the key signed two histories, *findings* (`fork`).
 //!
 //! The content of a record is not in it. `C` objects hold `captured`, `scheme`, `commitment` and `bytes`; the content x that was
 //! committed to is, by `scheme`, `utf8`: the bytes of one string; `attributes`: canonical JSON of an object of all attributes that
@@ -344,8 +360,13 @@
 //! # 14. The bundle of several records
 //!
 //! Several records of one log, each sealed; or two of them, and all that the log sealed between them. What is not shown is withheld: its
-//! number is proved, and nothing of what it says is handed out. JSON as in section 13, but at most 268435456 bytes, with `format`
-//! `spanseal.proof-range/1`. Members, all of them present but `from` and `to`, which stand together or not at all:
+//! number is stated by the log's key, and not proved, and no line of it is handed out. Statements tell of each segment, also where all of it is
+//! withheld, class, bytes, number of records, first and last time, and of each seal its counts; and a hash of the path over one leaf alone is
+//! the unsalted hash of a line, which whoever has that line, or guesses all of it, can confirm.
+//!
+//! JSON as in section 13, but at most 268435456 bytes, in which `,`, `[` and `{` stand outside of strings at most once for each 16 bytes (or
+//! 4194304 times, if that is more), with `format` `spanseal.proof-range/1`. Members, all of them present but `incomplete`, and `from` and `to`,
+//! which stand together or not at all:
 //!
 //! | member | is |
 //! |---|---|
@@ -355,6 +376,7 @@
 //! | `records` | objects of exactly `leaf_index`, a number, and `record`, a string: the exact line; at most 200000 in the bundle |
 //! | `log` | object of exactly `tree_size` (number) and `path` (array of hashes) |
 //! | `checkpoint`, `cosignatures`, `timestamps`, `rotations` | as in section 13 |
+//! | `incomplete` | a string: what whoever made the bundle could not look at, so that there may be more of what was asked for; no signature covers it |
 //!
 //! **Several leaves of one tree** are proved at once. Given are the tree's size, leaves with their indices, and a path. At least one leaf is
 //! given; the indices ascend, none twice, and each is less than the size. The tree over the leaves a to b-1 (at first 0 to size - 1) is: if no
@@ -385,10 +407,13 @@
 //! of which one follows the other contradict each other (`previous` is not the leaf hash of the one before; and of any two neighbours in the
 //! bundle, `sealed_at` goes back: `seal_chain`), or where a record contradicts its statement as in section 13. Else it is verified.
 //!
-//! **What is between.** Records are in the order of the log: by seal, and within a segment by line. Segments of one seal are written
+//! **What is between.** Records are in the order of the log: by seal, and within a segment by line. That is the order of sealing and not of
+//! events: that nothing else happened between the two times is not proved, because a record stands where it was sealed, and one reported late
+//! stands behind. Segments of one seal are written
 //! together and have no order among each other. *Between* `from` and `to` are all lines of all segments of all these seals, but those of the
 //! segment of `from` up to it and those of the segment of `to` from it on; so also the lines of other segments of the first and the last
 //! seal, which may as well be before `from` or behind `to`. Their number is the sum of what the statements say: the log's signed word, which
-//! its `merkle_root` does not show (a hash may stand for any number of lines), and which a verifier of the whole log finds false if it is.
+//! its `merkle_root` does not show (a hash may stand for any number of lines), and which a verifier of the whole log finds false if it is, as
+//! long as the segment is kept.
 //! Withheld are those that are not shown. What never reached the log, or was set aside by it, is in no proof; what it counted of that stands in
-//! `counts`.
+//! `counts`: of what came from the seal before on, which is no count of what lies between; requests refused as a whole are not in it.

@@ -1,9 +1,9 @@
 """A second verifier of spanseal logs and proofs, written from src/format.rs alone; "section n" below means there.
-    verify.py STORE_FOLDER --vkey KEY [--log NAME]        verify.py check BUNDLE --vkey KEY [--witness KEY]        both: [--now TIME]
+    verify.py FOLDER --vkey KEY [--log NAME]    verify.py check BUNDLE --vkey KEY [--witness KEY]... [--quorum N]    both: [--now TIME]
 Prints one JSON object. Exit: 0 verified, 1 findings, 2 unchecked, 64 wrong usage. Needs Python 3.9, PyNaCl and zstandard."""
 import argparse, base64, calendar, datetime as dt, decimal, functools, hashlib, json, math, pathlib, re, sys
 import nacl.bindings, nacl.exceptions, nacl.signing, zstandard
-SMALL_MAX, NOTE_MAX, SEGMENT_MAX, VALUES_MAX, DECODED_MAX, WINDOW_MAX, LINE_MAX = 65536, 262144, 67108864, 4000000, 268435456, 8388608, 1048576
+SMALL_MAX, NOTE_MAX, SEGMENT_MAX, VALUES_MAX, DECODED_MAX, WINDOW_MAX, LINE_MAX = 65536, 262144, 67108864, 4194304, 268435456, 8388608, 1048576
 COUNTS, MODES = "spans logs promoted skipped rejected duplicates dropped_attributes".split(), ("GOVERNANCE", "COMPLIANCE")
 TEXTS = [path.split(".") for path in """actor.conversation_id actor.session_id actor.user_id change.approval.by change.by control.by
     decision.id model.id model.provider model.requested model.version prompt.hash prompt.template_hash
@@ -26,7 +26,7 @@ def jcs(value, depth=0):
 def unique(pairs): return need(len(dict(pairs)) == len(pairs), "a member name repeats", dict(pairs))
 STRICT = {"object_pairs_hook": unique, "parse_int": float, "parse_float": float, "parse_constant": float}
 def parse(data): return (value := json.loads(data.decode(), **STRICT)), jcs(value).encode()
-def canonical(data): return need(parse(data)[1] == data, "not in canonical form", thing(parse(data)[0]))
+def canonical(data): return need(len(data) <= LINE_MAX and parse(data)[1] == data, "not canonical, or too long", thing(parse(data)[0]))
 def at(value, path): return functools.reduce(lambda v, name: v.get(name) if isinstance(v, dict) else None, path.split("."), value)
 def text(value, form=".*"): return need(isinstance(value, str) and re.fullmatch(form, value, re.DOTALL), f"not a text like {form}", value)
 def only_text(v): return isinstance(v, str) or isinstance(v, (dict, list)) and all(map(only_text, v.values() if isinstance(v, dict) else v))
@@ -35,14 +35,14 @@ def digest(value): return bytes.fromhex(text(value, "[0-9a-f]{64}"))
 def second(value, more=""): return need(dt.datetime.fromisoformat(text(value, f".{{19}}{more}Z")[:19]).isoformat() == value[:19], "", value)
 def nano(value): return need("1970" <= second(value, "[.][0-9]{9}") <= "2554-07-21T23:34:33.709551615Z", "not a time of records", value)
 def items(value, most=1000): return need(isinstance(value, list) and len(value) <= most, "not a list, or too long", value)
-def hashes(value, most=VALUES_MAX): return list(map(digest, items(value, most)))
+def hashes(value, most=DECODED_MAX): return list(map(digest, items(value, most)))
 def thing(value): return need(isinstance(value, dict), "not an object", value)
 def members(value, required, optional={}):
     for name, form in {**required, **{name: optional[name] for name in optional if name in thing(value)}}.items():
         text(value[name], form) if isinstance(form, str) else form(value[name])
     return value
 def exactly(value, form): return need(len(members(value, form)) == len(form), "other members", value)
-def each(form, most=VALUES_MAX): return lambda value: [exactly(one, form) for one in items(value, most)]
+def each(form, most=DECODED_MAX): return lambda value: [exactly(one, form) for one in items(value, most)]
 def later(time, count, unit="s"):
     when, months, seconds = dt.datetime.fromisoformat(time[:19]), {"mo": 1, "y": 12}, {"s": 1, "d": 86400, "w": 604800}
     year, month = divmod(when.year * 12 + when.month - 1 + count * months.get(unit, 0), 12)
@@ -171,7 +171,7 @@ class Walk:  # Section 10.
         ours, times, exact = [line[1] for line in lines if line[2]], [line[2] for line in lines if line[2]], all(line[2] for line in lines)
         wrong = {"records": len(lines) != int(stated["records"]), "merkle_root": tree([l[0] for l in lines]).hex() != stated["merkle_root"],
                  "first": exact and min(times)[0] != stated["first"], "last": exact and max(time[1] for time in times) != stated["last"]}
-        said = [member for record in ours for member in against(record, stated, seal.statement["sealed_at"])]
+        said = (member for record in ours for member in against(record, stated, seal.statement["sealed_at"]))
         for member in {*said, *filter(wrong.get, wrong)}: find("segment_content", why=member)
         control = [record for record in ours if at(record, "source.signal") == "control"]
         changes = [at(record, "change.after") for record in control if record["kind"] == "config_change"]
@@ -193,8 +193,7 @@ class Walk:  # Section 10.
                 groups, part = [group.zfill(3) for group in f"{n // 256:,}".split(",")], hashes[n:n + 256]
                 path = "/".join(["x" + group for group in groups[:-1]] + groups[-1:]) + f".p/{len(part)}" * (len(part) < 256)
                 made = {f"tile/{level}/{path}": b"".join(part), f"tile/entries/{path}": b"".join(self.entries[n:n + len(part)])}
-                for key in list(made)[:1 + (level == 0)]:
-                    if self.read(key, len(made[key])) not in (None, made[key]): self.find("tile_wrong", key)
+                for k in list(made)[:1 + (level == 0)]: self.read(k, len(made[k])) in (None, made[k]) or self.find("tile_wrong", k)
             hashes, level = [tree(hashes[n:n + 256]) for n in range(0, len(hashes) - 255, 256)], level + 1
     def run(self):
         own, data = self.attempt("log_file", "log.json", None, self.log_file), self.read("checkpoint", NOTE_MAX)
@@ -210,8 +209,7 @@ class Walk:  # Section 10.
             seal = trial.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
             if (other := seal and before and signer != seen[-1]) and self.pinned not in seen: self.find("wrong_key", stood[min(stood)].name)
             elif other: alien, seal = alien + [name], trial.find("seal_broken", name, index, "of another key")
-            late += trial.findings
-            note = lambda: Checkpoint(json.loads(re.search(rb'"checkpoint":("(?:[^"\\]|\\.)*")', data)[1]))
+            late += trial.findings; note = lambda: Checkpoint(json.loads(re.search(rb'"checkpoint":("(?:[^"\\]|\\.)*")', data)[1]))
             own_note = Walk(self.base, signer, "").attempt("", "", 0, lambda: note().is_of(tried[0]) and note().size > index)
             if not (seal or trial.unchecked or own_note or point and index < point.size and signs()): continue
             self.findings, self.unchecked, late, expected = self.findings + late, self.unchecked + trial.unchecked, [], index + 1
@@ -224,8 +222,7 @@ class Walk:  # Section 10.
             for kind in impossible(seal.statement, self.now):
                 if kind != "sealed_ahead" or kind not in [found["kind"] for found in self.findings]: self.find(kind, name, index)
             self.contents(seal)
-        place = stood.get(point.size - 1) if point else None
-        signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
+        place = stood.get(point.size - 1) if point else None; signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
         right = not place and point and point.size or not point or (point.root, point.more) == (fold(place.after if place else []), "")
         if not (signed and right): self.find("checkpoint_invalid", "checkpoint", why="not signed, or another tree")
         elif point and point.size and self.read(f"seals/{point.size - 1:020}.json", 0) is None: self.find("rollback", "checkpoint")
@@ -253,8 +250,9 @@ def between(ends, places, records, leaves):  # How many records, and how many of
     need(whole and {a, b} <= {*places} and (a[:2] != b[:2] or a < b), "a seal is left out, or the ends are not shown, or not in order")
     need(not any(p[:2] == a[:2] and p < a or p[:2] == b[:2] and p > b for p in places), "a record outside of the range")
     return {"between": (count := sum(records.values()) - a[2] - 1 - records[b[:2]] + b[2]), "withheld": count - len(places) + 2}
-def check(data, pinned, witnesses, now):
-    try: bundle = parse(need(len(re.findall(rb"[,[{]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data))) <= VALUES_MAX, "too much", data))[0]
+def values_of(data): return len(re.findall(rb"[,[{]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data)))
+def check(data, pinned, witnesses, quorum, now):
+    try: bundle = parse(need(values_of(data) <= max(len(data) // 16, VALUES_MAX), "too much", data))[0]
     except REFUSED as error: raise Unknown(error) from None
     most = {"spanseal.proof/1": 67108864, "spanseal.proof-range/1": 268435456}.get(str(at(bundle, "format")), -1)
     if len(data) > most: raise Unknown("not a proof of a format that is known, or too long")
@@ -262,7 +260,7 @@ def check(data, pinned, witnesses, now):
     many, size, key, turns, places, records, own = most > 67108864, 0, pinned, {}, [], {}, bundle.get("segment")
     one = {"record": lambda v: canonical(text(v).encode()), "statement": thing, "segment": placed("leaf_index"), "log": placed("index")}
     several = {"seals": SEALS, "log": lambda log: exactly(log, {"tree_size": number, "path": hashes})}
-    members(bundle, several if many else one, {} if many else {"openings": items})
+    members(bundle, several if many else one, {"incomplete": text} if many else {"openings": items})
     ends = [exactly(bundle[n], {"index": number, "segment": text, "leaf_index": number}) for n in ("from", "to") if many and n in bundle]
     statements = [seal["statement"] for seal in need(len(ends) != 1, "one end", bundle["seals"] if many else [bundle])]
     for s in statements + [part["statement"] for part in bundle["rotations"]]: check_statement(s, jcs(s).encode())
@@ -279,13 +277,12 @@ def check(data, pinned, witnesses, now):
     for (index, _), s, seal in zip(leaves, statements, bundle["seals"] if many else [bundle]):
         need(not many or len(seal["segments"]) == len(s["segments"]), "a segment is left out")
         for g, part in zip(s["segments"], seal["segments"] if many else [{**own, "records": [{**bundle, **own}]}] * len(s["segments"])):
-            if not many and g["records"] != own["tree_size"]: continue
+            if not many and (g["records"] != own["tree_size"] or places): continue  # Of several the first is meant.
             lines, records[index, g["key"]] = [(int(v["leaf_index"]), v["record"].encode()) for v in part["records"]], int(g["records"])
             hashed, path = [(n, leaf_hash(line)) for n, line in lines], hashes(part["path"])
             root = root_of(hashed, int(g["records"]), path).hex() if hashed or path else g["merkle_root"]
             if root != g["merkle_root"] and need(not many, "not the records that were sealed", True): continue
-            shown = [canonical(need(len(line) <= LINE_MAX, "the line is too long", line)) for _, line in lines]
-            findings += ["segment_content" for record in shown if against(record, g, s["sealed_at"])]
+            shown = [canonical(line) for _, line in lines]; findings += ["segment_content" for record in shown if against(record, g, s["sealed_at"])]
             places += [(index, g["key"], n) for n, _ in lines]
     for opening in need(0 < len(places) <= 200000, "no record is shown, or too many", {} if many else bundle).get("openings", []):
         path, found = members(opening, {"member": text, "salt": digest, "content": text})["member"].split("."), shown[0]
@@ -293,16 +290,16 @@ def check(data, pinned, witnesses, now):
         for name in path: found = found[number(name)] if isinstance(found, list) else found[name]
         need(thing(found)["commitment"] == "salted-sha256:" + sha256(digest(opening["salt"]) + opening["content"].encode()).hex(), "others")
     lines, tokens = [signature_line(text(l).removesuffix("\n")) for l in bundle["cosignatures"]], list(map(unbase64, bundle["timestamps"]))
-    more = between(ends, places, records, leaves) if ends else {}
-    return [{"kind": kind} for kind in findings], [], {**point.seen_by(lines + point.lines, tokens, witnesses), **more}
+    seen = {**point.seen_by(lines + point.lines, tokens, witnesses), **(between(ends, places, records, leaves) if ends else {})}
+    return [{"kind": k} for k in findings], ["too few"] * (len(seen["cosigned_by"]) < (quorum or len({w.name for w in witnesses}))), seen
 def main(arguments):
     add = (parser := argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)).add_argument
-    for n, how in {"target": {"nargs": "+"}, "--vkey": {"required": True}, "--log": {}, "--now": {}, "--witness": {}}.items(): add(n, **how)
-    given, found, unread, seen = parser.parse_args(arguments), [], [], {}
-    now, key, path = given.now or f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}", Key(given.vkey), pathlib.Path(given.target[-1])
-    base, witnesses = path / (given.log or key.name.rpartition("/")[2]), [Key(witness, 4) for witness in [given.witness] if witness]
+    for n in ("--vkey", "--log", "--now", "--quorum", "--witness"): add(n, action="append" if n == "--witness" else "store")
+    (given, target), found, unread, seen = parser.parse_known_args(arguments), [], [], {}
+    now, key, path = given.now or f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}", Key(given.vkey), pathlib.Path(target[-1])
+    base, witnesses = path / (given.log or key.name.rpartition("/")[2]), [Key(witness, 4) for witness in given.witness or []]
     try:
-        if given.target[0] == "check": found, unread, seen = check(path.read_bytes(), key, witnesses, second(now))
+        if target[0] == "check": found, unread, seen = check(path.read_bytes(), key, witnesses, int(given.quorum or 0), second(now))
         elif (base / "log.json").exists() or (base / "seals").exists(): found, unread, seen = Walk(base, key, second(now)).run()
         else: raise Unknown("there is no such log")
     except REFUSED as error: found = [{"kind": "refused", "found": str(error)}]
