@@ -3,7 +3,7 @@
 Prints one JSON object. Exit: 0 verified, 1 findings, 2 unchecked, 64 wrong usage. Needs Python 3.9, PyNaCl and zstandard."""
 import argparse, base64, calendar, datetime as dt, decimal, functools, hashlib, json, math, pathlib, re, sys
 import nacl.bindings, nacl.exceptions, nacl.signing, zstandard
-SMALL_MAX, NOTE_MAX, SEGMENT_MAX, VALUES_MAX, DECODED_MAX, WINDOW_MAX, LINE_MAX = 65536, 262144, 67108864, 4000000, 268435456, 8388608, 1048576
+SMALL_MAX, NOTE, SEGMENT_MAX, VALUES_MAX, DECODED_MAX, WINDOW_MAX, LINE_MAX = 65536, 262144, 67108864, 4000000, 268435456, 8388608, 1048576
 COUNTS, MODES = "spans logs promoted skipped rejected duplicates dropped_attributes".split(), ("GOVERNANCE", "COMPLIANCE")
 TEXTS = [path.split(".") for path in """actor.conversation_id actor.session_id actor.user_id change.approval.by change.by control.by
     decision.id model.id model.provider model.requested model.version prompt.hash prompt.template_hash
@@ -78,7 +78,7 @@ def signature_line(line):
     return need(len(unbase64(encoded)) > 4, "a signature is too short", ((name, unbase64(encoded)[:4]), unbase64(encoded)[4:]))
 class Checkpoint:
     def __init__(self, note):
-        need(len(text(note).encode()) <= NOTE_MAX and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", note), "not a note")
+        need(len(text(note).encode()) <= NOTE and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", note), "not a note")
         self.text, (self.body, self.origin, size, root, self.more, lines) = note, NOTE.fullmatch(note).groups()
         self.lines, self.size, self.root = list(map(signature_line, lines[:-1].split("\n"))), number(size), unbase64(root)
     def is_of(self, key):
@@ -196,7 +196,7 @@ class Walk:  # Section 10.
                     if self.read(key, len(made[key])) not in (None, made[key]): self.find("tile_wrong", key)
             hashes, level = [tree(hashes[n:n + 256]) for n in range(0, len(hashes) - 255, 256)], level + 1
     def run(self):
-        own, data = self.attempt("log_file", "log.json", None, self.log_file), self.read("checkpoint", NOTE_MAX)
+        own, data = self.attempt("log_file", "log.json", None, self.log_file), self.read("checkpoint", NOTE)
         point = self.attempt("checkpoint_invalid", "checkpoint", None, lambda: Checkpoint(data.decode())) if data is not None else None
         given, seen, stood, before, gap, expected = [key for key in (self.pinned, own) if key], [], {}, None, 0, 0
         for name, index, _ in self.keys("seals/([0-9]{20})[.]json"):
