@@ -420,8 +420,8 @@ pub struct ShowArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  spanseal prove 0f1e2d3c4b5a69788796a5b4c3d2e1f0 > proof.json\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  \
-    spanseal prove --trace-id 4bf92f3577b34da6a3ce929d0e0e4736      each record of a trace is sealed\n  \
-    spanseal prove 0f1e... --through 9b8c...                        how many records lie between the two, and no others\n  \
+    spanseal prove --trace-id 4bf92f3577b34da6a3ce929d0e0e4736      the records found of a trace are sealed\n  \
+    spanseal prove 0f1e... --through 9b8c...                        no seal between the two is left out\n  \
     spanseal prove 0f1e... --through 9b8c... --trace-id 4bf9...     the same, with those of a trace shown\n\n\
     The proof goes to stdout. Exit codes: 0 proved, 1 no such record, 2 could not look (or not at everything)."
 )]
@@ -429,11 +429,12 @@ pub struct ProveArgs {
     /// Record id, 32 hexadecimal digits: `record.id` in what `spanseal query --format json` prints, also with `--decision ID`
     #[arg(value_name = "RECORD_ID", required_unless_present = "trace_id")]
     pub id: Option<String>,
-    /// Prove how much the log sealed from RECORD_ID to this record, and that no seal between them is left out. Other records are withheld:
-    /// counted, not shown
+    /// Prove that no seal is left out from the one of RECORD_ID to the one of this record. That is the order of sealing, not of events.
+    /// Other records are withheld; their number is stated by the log's key, and not proved. The proof still tells of each segment its
+    /// class, size, number of records and first and last time; and whoever has a withheld record that stands alone below a hash can confirm it
     #[arg(long, value_name = "RECORD_ID", requires = "id")]
     pub through: Option<String>,
-    /// Show the records of this trace: alone, all of them; with --through, those that lie between the two
+    /// Show the records of this trace: alone, all that are found; with --through, those that lie between the two
     #[arg(long, value_name = "TRACE_ID")]
     pub trace_id: Option<String>,
     /// With --through, show every record between the two. Only for readers who may see them all
@@ -462,7 +463,7 @@ pub struct ProveArgs {
 #[command(
     after_help = "Examples:\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  spanseal prove 0f1e... | spanseal check - --vkey log.vkey\n  \
     spanseal check proof.json --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
-    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format, not yet cosigned by the quorum)."
+    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format, not yet cosigned by the quorum, a kept checkpoint of another size)."
 )]
 pub struct CheckArgs {
     /// The proof bundle; `-` reads it from stdin
@@ -477,6 +478,10 @@ pub struct CheckArgs {
     /// Witnesses to trust.
     #[command(flatten)]
     pub trust: TrustArgs,
+    /// A checkpoint of the log that you kept (or a proof, which holds one): of the same size it shows that you are shown the same history, or
+    /// a fork; of another size only the store can tell (`verify --since-checkpoint`)
+    #[arg(long, value_name = "FILE", value_parser = parse_checkpoint)]
+    pub checkpoint: Option<UnverifiedCheckpoint>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -666,6 +671,8 @@ pub enum AttributesFormat {
 
 /// `spanseal retention`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal retention presets --id eu-ai-act-deployer-logs\n  spanseal retention plan --config new.yaml\n  \
+    spanseal retention status --config spanseal.yaml --due 90d")]
 pub struct RetentionArgs {
     /// What to do.
     #[command(subcommand)]

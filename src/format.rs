@@ -58,8 +58,10 @@
 //!
 //! **A verifier key** is `<name>+<id>+<base64 of (01 || 32 bytes of the Ed25519 key)>`; `id` is 8 lower-case hexadecimal digits, the
 //! first four bytes of SHA-256(name || `0A` || `01` || key), and is checked. A name is not empty and holds no white space, no `+` and no
-//! control character. The key is a point of the curve, and not one of small order. Signatures are Ed25519 (RFC 8032), refused where the
-//! signature's point is of small order or its scalar not reduced.
+//! control character. *Control characters*, here and below, are U+0000 to U+001F and U+007F to U+009F. The key is a point of the curve in
+//! its canonical encoding (y less than 2^255 - 19), of the prime-order group and not its zero. A signature (RFC 8032) is 64 bytes, R and S;
+//! S is less than the group's order, R not of small order. It verifies where the canonical encoding of [S]B - [k]A is R, byte by byte, with k =
+//! SHA-512(R || A || text) modulo the order: without the cofactor.
 //!
 //! **A signed note** (C2SP signed-note) is at most 262144 bytes of UTF-8 with no control character but the newline. The last empty line
 //! divides it: before it the text, with its newline, which is what is signed; behind it at least one line, each ended by a newline: EM
@@ -140,7 +142,7 @@
 //!
 //! **Frame.** The bytes are exactly one zstd frame (RFC 8878): it begins `28 B5 2F FD`, so neither a skippable frame nor anything else
 //! comes before; the two low bits of the next byte are zero (no dictionary); the window is at most 8388608 bytes (of a frame in a single
-//! segment the window is its content size); nothing follows the frame. Decoded it is at most 268435456 bytes, and a content size in the
+//! segment the window is its content size); a content checksum, if the frame has one, is right; nothing follows the frame. Decoded it is at most 268435456 bytes, and a content size in the
 //! header that is larger is refused at once. The text is at least one line; each line ends in a newline and is at most 1048576 bytes
 //! without it.
 //!
@@ -217,22 +219,38 @@
 //!
 //! The key of the walk is at first the auditor's; where it signed nothing at a seal before any stood, or behind a gap, those of
 //! `log.json` and of the configuration are tried as well, so that a log under another key is still read, and told as such (`wrong_key`);
-//! but none that signed or was announced before, for a log never comes back to a key. Behind a seal with `next_vkey` it is that key.
+//! but none that signed or was announced before, for a log never comes back to a key. Behind a seal with `next_vkey` it is that key; where
+//! that key signed or was announced before, the seal is `seal_chain`, and the key stays the one that signed it. A key *is of the walk for*
+//! trees up to the size at which a seal announced its successor.
+//!
+//! Where behind a gap another key than that of the walk signs, nothing joins the two sides. If the auditor's key signed or was announced
+//! on the near side, the far side is a stranger's: its seals do not stand and are not counted, and all of them are one `wrong_key`, at the
+//! first. If it is the key that signs the far side, the near side is `wrong_key`, at its first seal, and the walk goes on with the far side.
+//!
+//! A *signed size* is that of a checkpoint, the published one or one that the auditor kept, that a key of the walk for its size signed
+//! (or, while the auditor's key neither signed nor was announced, that key or that of `log.json`). Both were there before the seals are
+//! listed, so seals up to a signed size must be there. So is `index` + 1 where the file of a seal is none, but the JSON string behind the
+//! first `"checkpoint":` in its bytes is a checkpoint of that size, or a greater, by the key of the walk. **The end of the log** lies behind its last seal that stands, and behind each seal
+//! below a signed size. What lies behind the end anybody could have put there.
 //!
 //! 1. Read `log.json` and `checkpoint`, before anything else.
-//! 2. List the seals in order of their index. A missing run of indices below the greatest is one `seal_missing`, at its first.
-//! 3. Of each key: if no version is a seal of this log, `seal_broken`, and what is behind it is behind a gap. Exception: the file is
+//! 2. List the seals in order of their index. Before a seal that stands, or lies below a signed size, a missing run of indices is one
+//!    `seal_missing`, at its first.
+//! 3. Of each key: if no version is a seal of this log, `seal_broken`, and what is behind it is behind a gap. If it lies behind the end, it
+//!    is no `seal_broken`: all that lies there is one `seal_foreign`, at the first, and no index there is missing. Exception: the file is
 //!    canonical, its `format` is another string, and yet its `checkpoint` is a checkpoint of the key, of size `index` + 1, and `frontier`
-//!    with the leaf of `statement` gives its root: then a newer program can read it, and it is *unchecked*. If one stands by itself but
+//!    with the leaf of `statement` gives its root: then a newer program can read it, it is *unchecked*, and no end lies before it. If one
+//!    stands by itself but
 //!    none extends the seal before: `seal_chain`, and the walk goes on from it. Behind a gap of one seal, the range of the seal before
 //!    the gap with `previous` appended must be `frontier`, else `seal_chain`; behind any gap `sealed_at` must not go back.
 //! 4. Of each seal that stands: what cannot be true (section 5), its segments (6, 7), its tiles (8), its configuration (7).
-//! 5. The published checkpoint, which may be older than the newest seal, is a checkpoint of a key of the walk (or the auditor's, or that
-//!    of `log.json`), of a seal's tree: same root, no extension lines, signed by the key of that seal (or its `next_vkey`). It may also
-//!    be of size 0 with the empty root. Otherwise it is `checkpoint_invalid`; if it is signed and its seal is not there, `rollback`.
-//! 6. Segments that no standing seal names: with an index greater than that of the newest seal key plus one, `segment_unnamed`; else, if
+//! 5. The published checkpoint, which may be older than the newest seal, is of a signed size, and of a seal's tree: same root, no extension
+//!    lines, signed by the key of that seal (or its `next_vkey`). It may also be of size 0 with the empty root. Otherwise it is
+//!    `checkpoint_invalid`; if it is signed and its seal is not there, `rollback`. If its seal is there but the listing ended before it,
+//!    the listing hides seals, and the log is *unchecked*.
+//! 6. Segments that no standing seal names: with an index greater than that of the last seal before the end plus one, `segment_unnamed`; else, if
 //!    the name does not fit the SHA-256 of the bytes, `segment_unnamed`; else a note, since a writer that stops before its commit leaves
-//!    such.
+//!    such. (Behind the end of a log that is being written there may be more by now, but only if seals follow the end that extend it.)
 //! 7. The auditor's key must be one that signed or was announced (in a log without a seal: that of `log.json`), else `wrong_key`; and
 //!    where seal 0 stands, `log.json` names the key that signed it, else `log_file`.
 //!
@@ -252,8 +270,8 @@
 //! | finding | when |
 //! |---|---|
 //! | `log_file` | `log.json` is absent, is not as in section 4, or names another key than the first seal's |
-//! | `wrong_key` | the auditor's key signed nothing here |
-//! | `seal_missing`, `seal_broken`, `seal_chain` | section 10 |
+//! | `wrong_key` | the auditor's key signed nothing here, or not what lies on the other side of a gap |
+//! | `seal_missing`, `seal_broken`, `seal_chain`, `seal_foreign` | section 10 |
 //! | `fork` | a further version of a seal is signed too |
 //! | `foreign_version` | a version over a seal, segment or `log.json` that is another object |
 //! | `flooded` | more than 256 versions of a seal |
@@ -266,7 +284,7 @@
 //! | `lock_missing`, `lock_weak` | section 11 |
 //! | `segment_unnamed`, `checkpoint_invalid`, `rollback` | section 10 |
 //! | `tile_wrong` | section 8 |
-//! | `kept_checkpoint` | no key of the log signed the checkpoint that the auditor kept; its root differing is a `fork`, its size being greater than the log's a `rollback` |
+//! | `kept_checkpoint` | no key of the log for its size signed the checkpoint that the auditor kept; its root differing is a `fork`, its size being greater than the log's a `rollback` |
 //!
 //! Notes change nothing: `extends`, `config_unrecorded`, `orphan` (an unnamed segment), `duplicate` (a further version with the same
 //! bytes), `marker_past_date`, `segment_expired`, `silence` (a seal later than the one before promised by `next_by`), `restart` (another
@@ -274,7 +292,7 @@
 //!
 //! # 13. The proof bundle
 //!
-//! One record, offline. Strict JSON in any layout, at most 67108864 bytes, in which `,`, `[` and `{` stand at most 4000000 times outside of
+//! One record, offline. Strict JSON in any layout, at most 67108864 bytes, in which `,`, `[` and `{` stand at most 4194304 times outside of
 //! strings, an object with `format` `spanseal.proof/1`; anything else (but what section 14 tells) is no proof, and *unchecked*. Members, all
 //! of them present but `openings`:
 //!
@@ -296,13 +314,13 @@
 //!
 //! 1. `record` is at most 1048576 bytes, canonical, and an object;
 //! 2. the leaf of `record` with `segment` gives a root, and one of the statement's segments has that `merkle_root` and `records` =
-//!    `segment.tree_size`; the statement is as in sections 5 and 6;
+//!    `segment.tree_size` (of several the first is meant); the statement is as in sections 5 and 6;
 //! 3. for each rotation, with K at first the auditor's key: its statement is as in section 5 and has `next_vkey`, another key of K's
 //!    name; it is *included* under K; its `checkpoint` is a checkpoint of `next_vkey` too; its size is its `index` + 1, greater than that
 //!    of the rotation before. Then K = `next_vkey`;
 //! 4. the statement is *included* under K, in a tree not smaller than that of the last rotation;
-//! 5. each of `cosignatures` is a signature line, and each of `timestamps` base64; the checkpoint is then the very text that they are over,
-//!    of this seal or a later one;
+//! 5. each of `cosignatures` is a signature line, and each of `timestamps` base64, of whatever length (a token is at most 65536 bytes, and a
+//!    longer one counts for nothing); the checkpoint is then the very text that they are over, of this seal or a later one;
 //! 6. a record of schema `spanseal.record/1` has the form of section 7;
 //! 7. for each opening: `member` is a path of names and array indices, divided by dots (`input`, `retrieval.documents.0.content`), not in
 //!    `attributes` or `source`, no path twice; the object there has a string `commitment`; `salt` is 32 bytes in hexadecimal; and
@@ -316,7 +334,21 @@
 //! A proof that is not refused is *findings* all the same where the statement says what cannot be true (section 5, the clock included),
 //! or the record's times lie outside `first` to `last`, its `retention.class` is not `class`, or its `time.received` more than 300
 //! seconds after `sealed_at`. Else it is verified: the record was *signed* into the log. That the log was *published*, and shown alike to
-//! everyone, needs a cosignature, a time stamp, or a checkpoint that the reader kept.
+//! everyone, needs a cosignature or a checkpoint that the reader kept. A time stamp does not prove it: an authority gets one hash, and shows it
+//! to nobody; what it proves is that the log *existed* by its time.
+//!
+//! **A reader who brings more than the log's key** judges it by these rules. No signature covers `cosignatures` and `timestamps`, so whoever
+//! passes a bundle on can add to them:
+//!
+//! - a line in the name and id of one of his witnesses that does not verify counts for nothing, and refuses nothing;
+//! - so does a token that is unsound, over something else than this checkpoint, or by an authority that leads to none of his roots, also
+//!   where it names an authority that he trusts. A sound one over this checkpoint, of an authority that leads to one of his roots, proves that
+//!   the log existed by its time; where that is more than 300 seconds before `sealed_at` of the (last) statement, it is *findings*;
+//! - a proof that would be verified is *unchecked* where fewer of his witnesses cosigned than he asks for: as many as have different names, or
+//!   fewer if he says so (`--quorum`). Lines in the checkpoint itself count like those of `cosignatures`. Enough of them show it *published*;
+//! - of a checkpoint that he kept, of this log: of another size it is *unchecked* (only the store can tell whether one extends the other); of
+//!   the same size but not signed by the key that signed the bundle's, *unchecked*; with the same root it shows it *published*; with another
+//!   root the key signed two histories, *findings* (`fork`).
 //!
 //! The content of a record is not in it. `C` objects hold `captured`, `scheme`, `commitment` and `bytes`; the content x that was
 //! committed to is, by `scheme`, `utf8`: the bytes of one string; `attributes`: canonical JSON of an object of all attributes that
@@ -328,8 +360,13 @@
 //! # 14. The bundle of several records
 //!
 //! Several records of one log, each sealed; or two of them, and all that the log sealed between them. What is not shown is withheld: its
-//! number is proved, and nothing of what it says is handed out. JSON as in section 13, but at most 268435456 bytes, with `format`
-//! `spanseal.proof-range/1`. Members, all of them present but `from` and `to`, which stand together or not at all:
+//! number is stated by the log's key, and not proved, and no line of it is handed out. Statements tell of each segment, also where all of it is
+//! withheld, class, bytes, number of records, first and last time, and of each seal its counts; and a hash of the path over one leaf alone is
+//! the unsalted hash of a line, which whoever has that line, or guesses all of it, can confirm.
+//!
+//! JSON as in section 13, but at most 268435456 bytes, in which `,`, `[` and `{` stand outside of strings at most once for each 16 bytes (or
+//! 4194304 times, if that is more), with `format` `spanseal.proof-range/1`. Members, all of them present but `incomplete`, and `from` and `to`,
+//! which stand together or not at all:
 //!
 //! | member | is |
 //! |---|---|
@@ -339,6 +376,7 @@
 //! | `records` | objects of exactly `leaf_index`, a number, and `record`, a string: the exact line; at most 200000 in the bundle |
 //! | `log` | object of exactly `tree_size` (number) and `path` (array of hashes) |
 //! | `checkpoint`, `cosignatures`, `timestamps`, `rotations` | as in section 13 |
+//! | `incomplete` | a string: what whoever made the bundle could not look at, so that there may be more of what was asked for; no signature covers it |
 //!
 //! **Several leaves of one tree** are proved at once. Given are the tree's size, leaves with their indices, and a path. At least one leaf is
 //! given; the indices ascend, none twice, and each is less than the size. The tree over the leaves a to b-1 (at first 0 to size - 1) is: if no
@@ -369,10 +407,13 @@
 //! of which one follows the other contradict each other (`previous` is not the leaf hash of the one before; and of any two neighbours in the
 //! bundle, `sealed_at` goes back: `seal_chain`), or where a record contradicts its statement as in section 13. Else it is verified.
 //!
-//! **What is between.** Records are in the order of the log: by seal, and within a segment by line. Segments of one seal are written
+//! **What is between.** Records are in the order of the log: by seal, and within a segment by line. That is the order of sealing and not of
+//! events: that nothing else happened between the two times is not proved, because a record stands where it was sealed, and one reported late
+//! stands behind. Segments of one seal are written
 //! together and have no order among each other. *Between* `from` and `to` are all lines of all segments of all these seals, but those of the
 //! segment of `from` up to it and those of the segment of `to` from it on; so also the lines of other segments of the first and the last
 //! seal, which may as well be before `from` or behind `to`. Their number is the sum of what the statements say: the log's signed word, which
-//! its `merkle_root` does not show (a hash may stand for any number of lines), and which a verifier of the whole log finds false if it is.
+//! its `merkle_root` does not show (a hash may stand for any number of lines), and which a verifier of the whole log finds false if it is, as
+//! long as the segment is kept.
 //! Withheld are those that are not shown. What never reached the log, or was set aside by it, is in no proof; what it counted of that stands in
-//! `counts`.
+//! `counts`: of what came from the seal before on, which is no count of what lies between; requests refused as a whole are not in it.

@@ -120,8 +120,9 @@ mod tests {
     fn nothing_leaves_its_line() {
         let mut page = Page::default();
         writeln!(page, "one {BAD}").unwrap();
-        writeln!(page, "two {}", "x\n").unwrap();
-        write!(page, "three {}", "y\n").unwrap();
+        let [x, y] = ["x\n", "y\n"];
+        writeln!(page, "two {x}").unwrap();
+        write!(page, "three {y}").unwrap();
         writeln!(page, "{}", "z".repeat(LINE_CHARS_MAX + 1)).unwrap();
         let text = page.into_text();
         let lines: Vec<&str> = text.split_terminator('\n').collect();

@@ -15,6 +15,7 @@ mod support;
 
 mod access;
 mod acts;
+mod bucket_policies;
 mod by_reference;
 mod command_line;
 mod content_apart;
@@ -50,6 +51,7 @@ mod tamper;
 mod terminal;
 mod tamper_matrix;
 mod verify_bounds;
+mod where_it_ends;
 mod timestamps;
 mod unread;
 mod vault_bucket;

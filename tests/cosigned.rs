@@ -252,7 +252,7 @@ async fn a_proof_takes_from_both_only_what_is_of_one_checkpoint() {
     };
     let wanted = Wanted { witnesses: vec![one.public().clone()], quorum: None };
     let tsa_roots = spanseal::timestamp::Roots::from_pem(authority.root_pem.as_bytes()).unwrap();
-    let others = Others { tsa_roots, witnesses: wanted.witnesses.clone(), quorum: None };
+    let others = Others { tsa_roots, witnesses: wanted.witnesses.clone(), quorum: None, ..Others::default() };
     let first = forge.seals[0].statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
     let at = RecordAt { seal: 0, segment: first, leaf_index: 0, rotations: vec![] };
     // Cosigned or stamped first, and later once more: tree size, cosignatures, tokens.

@@ -112,7 +112,7 @@ fn rules() -> String {
 }
 
 /// The AWS command line's JSON as the XML that it makes of it.
-fn xml(value: &serde_json::Value) -> String {
+pub(crate) fn xml(value: &serde_json::Value) -> String {
     let Some(members) = value.as_object() else { return value.to_string().trim_matches('"').to_owned() };
     // The order of S3's schema.
     let order = ["ID", "Prefix", "Key", "Filter", "Status"];

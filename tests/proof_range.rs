@@ -5,6 +5,7 @@ mod command;
 mod refused;
 mod turned;
 
+use base64::Engine as _;
 use serde_json::Value;
 use spanseal::clock::UnixSeconds;
 use spanseal::tlog::LeafIndex;
@@ -42,7 +43,7 @@ type Place = (usize, &'static str, u64);
 fn wish(forge: &Forge, ends: Option<(Place, Place)>, show: Show) -> RangeWish {
     let key = forge.signer.verifier().clone();
     let ends = ends.map(|(from, to)| (end(forge, from), end(forge, to)));
-    RangeWish { keys: vec![(0, key.clone())], start: key, rotations: vec![], ends, show }
+    RangeWish { keys: vec![(0, key.clone())], start: key, rotations: vec![], ends, show, incomplete: None }
 }
 
 fn these(forge: &Forge, places: &[Place]) -> Show {
@@ -120,8 +121,12 @@ async fn what_is_withheld_is_not_there() {
         "VERIFIED: these 2 records were sealed and signed.",
         "in the seals 0 to 5, of which none is left out, of spanseal.test/log",
         "heartbeats 2 of these seals hold no record",
-        "how many records are withheld, but by the word that the log signed; what they say; ",
-        "the log sealed exactly 20 record(s), by its signed word; 0 are shown here, 20 are withheld, of which only the places are proved.",
+        "counted in these seals, from the one before on; not a count of what lies between",
+        "left out as duplicates",
+        "requests refused as a whole are not counted",
+        "how many records are withheld: their number is stated by the log's key, and not proved; ",
+        "that nothing happened between the two times: a record stands where it was sealed, and one reported late stands behind",
+        "the log's key states 20 record(s); 0 are shown here, 20 are withheld. Their number is stated by the log's key, and not proved.",
         "4 of these 20 stand in other segments of the first or the last seal.",
         "Not proved: that the log was published",
         "what never reached the receiver",
@@ -129,7 +134,7 @@ async fn what_is_withheld_is_not_there() {
         assert!(text.contains(part), "{part}: {text}");
     }
     let all = checked(&forge, bundle(&forge, Some(((3, "standard", 1), (3, "standard", 3))), Show::All).await).to_text();
-    assert!(all.contains("the log sealed exactly 1 record(s), and all are shown here."), "{all}");
+    assert!(all.contains("the log sealed 1 record(s), and all are shown here."), "{all}");
     let none = checked(&forge, bundle(&forge, Some(((3, "standard", 1), (3, "standard", 2))), Show::All).await).to_text();
     assert!(none.contains("Between them: the log sealed nothing else."), "{none}");
     let one_seal = checked(&forge, bundle(&forge, Some(((2, "standard", 1), (2, "high-risk", 0))), Show::All).await).to_text();
@@ -258,6 +263,23 @@ async fn witnesses_are_asked_as_of_one_record() {
         assert_eq!(by_one.verdict, if size == 6 { Verdict::Verified } else { Verdict::Unchecked }, "{}", by_one.to_text());
         assert_eq!(by_one.to_text().contains("sealed, signed and published"), size == 6, "{}", by_one.to_text());
         assert_eq!(asked(&[&witness, &other], None).verdict, Verdict::Unchecked);
+        assert_eq!(asked(&[&witness, &witness], None).verdict, by_one.verdict, "one name is one witness");
+        // Two trees of one size, both signed by the log's key: a fork.
+        let forged = forge.signer.checkpoint(spanseal::tlog::TreeSize(size), spanseal::tlog::RootHash(Hash([9; 32])));
+        let kept = Others { kept: Some(UnverifiedCheckpoint::parse(&forged).unwrap()), ..Others::default() };
+        let forked = check_range_with(&bytes, forge.signer.verifier(), &kept, UnixSeconds(NOW + 100));
+        assert_eq!(forked.verdict, Verdict::Findings, "{}", forked.to_text());
+        assert!(forked.to_text().contains("fork: "), "{}", forked.to_text());
+        // Anybody can write a line in a witness's name: it counts for nothing, and the good one beside it counts.
+        let mut junk: Value = serde_json::from_slice(&bytes).unwrap();
+        let id = witness.public().to_string().split('+').nth(1).unwrap().to_owned();
+        let line = [hex::decode(id).unwrap(), vec![7; 72]].concat();
+        let line = format!("\u{2014} w.test/1 {}", base64::engine::general_purpose::STANDARD.encode(line));
+        junk["cosignatures"].as_array_mut().unwrap().insert(0, line.into());
+        let others = Others { witnesses: vec![witness.public().clone()], ..Others::default() };
+        let with_junk = check_range_with(junk.to_string().as_bytes(), forge.signer.verifier(), &others, UnixSeconds(NOW + 100));
+        assert_eq!(with_junk.verdict, by_one.verdict, "{}", with_junk.to_text());
+        assert!(with_junk.to_text().contains("Not counted: "), "{}", with_junk.to_text());
         assert_eq!(asked(&[&witness, &other], Some(1)).verdict, by_one.verdict);
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Block {
     pub(crate) line: usize,
     pub(crate) text: Vec<String>,
     /// The last line before it that is not empty.
-    before: String,
+    pub(crate) before: String,
 }
 
 pub(crate) fn readme() -> Vec<Block> {
@@ -160,7 +160,7 @@ fn the_transcript_of_the_readme_is_true() {
 }
 
 /// A line without what differs from run to run: long words (ids, hashes, keys) and every number.
-fn timeless(line: &str) -> String {
+pub(crate) fn timeless(line: &str) -> String {
     const LONGEST_WORD: usize = 24;
     let word = |word: &str| {
         let core = word.trim_matches(|c: char| !c.is_alphanumeric());

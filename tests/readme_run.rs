@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::readme::{joined, readme};
+use crate::readme::{joined, readme, timeless};
 use crate::support::otlp::{HttpRequest, http};
 use crate::support::receiver::{BINARY, Finished};
 use crate::support::s3::{Raw, S3Server};
@@ -131,9 +131,13 @@ impl Reader {
             "verify" => expect(&["VERIFIED"]),
             "check" if unseen => expect(&["not yet shown to be published: 0 of 1 witnesses"]),
             "keygen" => {}
+            "retention" => expect(&["standard"]),
             "erase" if line.contains("--dry-run") => expect(&["Would be erased from the vault: what was said in 1 record"]),
             "erase" => expect(&["Erased from the vault: what was said in 1 record", "Recorded: erasure"]),
-            "doctor" => expect(&["versioning and Object Lock are enabled", "the bucket keeps neither versions nor locks"]),
+            "doctor" => {
+                expect(&["versioning and Object Lock are enabled", "the bucket keeps neither versions nor locks"]);
+                expect_transcript(&told);
+            }
             "lint" if !line.contains("--listen") => expect(&["model.id"]),
             "demo" | "check" | "lint" | "attributes" => assert!(!told.stdout.is_empty(), "{told}"),
             other => panic!("{other} is new in README.md: say here what it must tell ({line})"),
@@ -165,11 +169,33 @@ impl Reader {
         let found: Value = serde_json::from_str(&Finished::of(self.shell(asked, "spanseal.yaml")).success().stdout).unwrap();
         let id = found[0]["record"]["id"].as_str().unwrap().to_owned();
         let vkey = Finished::of(self.shell("spanseal keygen --public", "spanseal.yaml")).success().stdout.trim().to_owned();
-        self.known.extend([("TRACE_OR_RECORD_ID", id.clone()), ("RECORD_ID", id), ("audit.example.com/prod+1a2b3c4d+AbCd...", vkey)]);
+        self.known.extend([
+            ("TRACE_OR_RECORD_ID", id.clone()),
+            ("TRACE_ID", format!("{:032x}", 2)),
+            ("RECORD_ID", id),
+            ("audit.example.com/prod+1a2b3c4d+AbCd...", vkey),
+        ]);
         let ask = HttpRequest { method: "GET", path: "/tlog/prod/checkpoint", headers: Vec::new(), body: b"", chunked: false };
         let (status, kept) = http(([127, 0, 0, 1], self.api).into(), &ask).unwrap();
         assert_eq!(status, 200);
         std::fs::write(self.at("checkpoint.kept"), kept.body).unwrap();
+    }
+}
+
+/// What the README's transcript shows of the second `doctor` is what it says. Left out is what depends on commands before: here some keys are
+/// there already.
+fn expect_transcript(doctor: &Finished) {
+    let blocks = readme();
+    let block = blocks.iter().find(|b| b.before == "<!-- transcript:doctor -->").expect("README.md shows a transcript of doctor");
+    let last = block.text.iter().rposition(|line| line.starts_with("$ spanseal doctor")).unwrap();
+    let printed: Vec<String> = doctor.stdout.lines().map(timeless).collect();
+    let varies = |line: &str| {
+        line.is_empty() || line.contains("does not exist") || line.starts_with("ok        clock") || line.ends_with("unchecked")
+    };
+    let shown: Vec<&String> = block.text[last + 1..].iter().filter(|line| !varies(line)).collect();
+    assert!(shown.len() >= 15, "{shown:?}");
+    for line in shown {
+        assert!(printed.contains(&timeless(line)), "README.md shows a line that doctor does not print: {line}\n{doctor}");
     }
 }
 
@@ -200,6 +226,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
     let mut yaml = shown.text.join("\n").replace("region: eu-central-1", "region: us-east-1");
     write!(yaml, "\n{RECEIVERS}api: {{endpoint: '127.0.0.1:{api}'}}\n").unwrap();
     made(&reader.at("spanseal.yaml"), &yaml);
+    made(&reader.at("new.yaml"), &yaml);
     made(&reader.at("free.yaml"), &format!("{RECEIVERS}api: {{endpoint: '127.0.0.1:0'}}\n"));
     std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/timestamps/root.pem"), reader.at("tsa-root.pem")).unwrap();
     std::os::unix::fs::symlink(BINARY, reader.at("spanseal")).unwrap();

@@ -58,7 +58,8 @@ async fn every_drift_of_a_lock_is_seen_without_reading_what_is_locked() {
 
 #[tokio::test]
 async fn markers_further_versions_and_losses_are_seen_too() {
-    let acts: [(&str, fn(&Forge)); 4] = [
+    type Act = fn(&Forge);
+    let acts: [(&str, Act); 4] = [
         ("hidden", |forge| drop(forge.store.delete(&segment(forge)))),
         ("foreign_version", |forge| drop(forge.store.overwrite_foreign(&segment(forge), "junk"))),
         ("segment_missing", |forge| forge.store.purge(&segment(forge), None)),

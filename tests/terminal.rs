@@ -250,8 +250,7 @@ fn nothing_that_a_store_answers_acts_on_who_asks_it() {
             let body = format!("<?xml version=\"1.0\"?><Error><Code>Access{BAD}</Code><Message>{BAD}</Message></Error>");
             let _ = write!(
                 stream,
-                "HTTP/1.1 403 {}\r\ncontent-type: application/xml\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-                "Forbidden",
+                "HTTP/1.1 403 Forbidden\r\ncontent-type: application/xml\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
                 body.len()
             );
         }

@@ -12,7 +12,7 @@ use crate::cli::CheckArgs;
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::record::content::Referred;
 use crate::tlog::note::VerifierKey;
-use crate::verify::{CheckReport, Checked, Doubt, Others, Proof, Proved, RangeBundle, SeenBy, Stamped};
+use crate::verify::{CheckReport, Checked, Doubt, Kept, Others, Proof, Proved, RangeBundle, SeenBy, Stamped};
 
 mod range;
 
@@ -24,7 +24,12 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         "nothing was checked: a proof is checked against the log's public key; bring it with `--vkey` or SPANSEAL_VKEY"
     );
     let bytes = read(&args.proof).with_context(|| format!("the proof `{}` cannot be read", args.proof.display()))?;
-    let others = Others { tsa_roots: args.tsa_roots.joined(), witnesses: args.trust.witness.clone(), quorum: args.trust.quorum };
+    let others = Others {
+        tsa_roots: args.tsa_roots.joined(),
+        witnesses: args.trust.witness.clone(),
+        quorum: args.trust.quorum,
+        kept: args.checkpoint.clone(),
+    };
     let proof = Proof::parse(&bytes);
     // What is read of a long one is held once more in the proof.
     drop(bytes);
@@ -81,6 +86,16 @@ fn seen_json(seen: &SeenBy) -> serde_json::Value {
     serde_json::json!({"name": seen.name, "at": seen.at.to_string(), "doubt": seen.doubt})
 }
 
+/// How the checkpoint that the auditor kept stands to the bundle's, in one word; null where he brought none.
+fn kept_json(kept: Option<Kept>) -> serde_json::Value {
+    serde_json::json!(kept.map(|kept| match kept {
+        Kept::Same => "same",
+        Kept::Fork => "fork",
+        Kept::OtherSize(_) => "other_size",
+        Kept::NotSigned => "not_signed",
+    }))
+}
+
 fn referred_json(named: &Referred) -> serde_json::Value {
     serde_json::json!({"member": named.member, "reference": named.reference, "fetched": named.is_fetched})
 }
@@ -112,8 +127,11 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "rotations": proved.rotations,
         "opened": proved.opened,
         "elsewhere": proved.referred.iter().map(referred_json).collect::<Vec<_>>(),
-        // By authorities and witnesses whom the auditor brought; `quorum` is how many witnesses he asks for.
+        // By witnesses whom the auditor brought (`quorum` is how many of them he asks for), or the checkpoint that he kept.
         "published": proved.is_published(),
+        // By the earliest of the authorities whom he brought; that alone is no publication.
+        "existed_by": proved.existed_by().map(|at| at.to_string()),
+        "checkpoint": kept_json(proved.kept),
         "quorum": proved.asked,
         "seen": proved.seen.iter().map(seen_json).collect::<Vec<_>>(),
         "timestamps": proved.stamps.trusted.iter().map(|stamped| stamped_json(stamped, proved.now)).collect::<Vec<_>>(),
@@ -121,7 +139,7 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "findings": proved.doubts.iter().map(doubt_json).collect::<Vec<_>>(),
         // Whatever stands here stands in the bundle and proves nothing: a script must not take the number of cosignatures for cosigned.
         "not_verified": {
-            "cosignatures": proved.cosignatures,
+            "cosignatures": proved.cosignatures.saturating_add(proved.false_cosignatures),
             "timestamps": proved.stamps.uncounted.len(),
             "members": proved.unknown.names,
             "members_more": proved.unknown.more,

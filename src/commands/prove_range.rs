@@ -15,7 +15,7 @@ use crate::query::log::LogReader;
 use crate::query::scan::{Answer, Copies, Part, Request};
 use crate::query::{Hit, Place};
 use crate::tlog::LeafIndex;
-use crate::verify::{End, RangeBundle, RangeWish, Show, prove_range};
+use crate::verify::{End, Proof, RangeBundle, RangeWish, Show, prove_range};
 use crate::worm::WormStore;
 
 /// Runs it.
@@ -56,7 +56,7 @@ async fn between(store: &Arc<dyn WormStore>, (from, to): (&str, &str), args: &Pr
     if a.seal > b.seal || (a.seal, &a.segment) == (b.seal, &b.segment) && a.leaf_index > b.leaf_index {
         bail!("`{to}` was sealed before `{from}`: change the two about, `spanseal prove {to} --through {from}`");
     }
-    let mut complete = true;
+    let mut incomplete = None;
     let show = match (&args.trace_id, args.all) {
         (_, true) => Show::All,
         (None, false) => Show::These(Vec::new()),
@@ -64,13 +64,14 @@ async fn between(store: &Arc<dyn WormStore>, (from, to): (&str, &str), args: &Pr
             let part = Some(Part { log: first.log.clone(), since: ends.0.seal });
             let of = Request { part, copies: Copies::Each, ..trace_of(trace, args, config) };
             let answer = read::search(store, &of).await?;
-            complete = answer.problems.is_empty();
+            incomplete = unsearched(&answer);
             let places = answer.hits.iter().map(|hit| end(&hit.place)).filter(|place| is_within(&ends, place));
             Show::These(places.collect())
         }
     };
-    write(store, (&answer, &first.log), (Some(ends), show), args, config).await?;
-    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    let code = ExitCode::from(if incomplete.is_none() { 0 } else { 2 });
+    write(store, (&answer, &first.log), (Some(ends), show, incomplete), args, config).await?;
+    Ok(code)
 }
 
 /// All records of a trace.
@@ -91,8 +92,16 @@ async fn of_trace(store: &Arc<dyn WormStore>, args: &ProveArgs, config: &Config)
         bail!("records of this trace stand in the logs {names}, and a proof is of one log: name one with --log, and prove each");
     }
     let show = Show::These(answer.hits.iter().map(|hit| end(&hit.place)).collect());
-    write(store, (&answer, log), (None, show), args, config).await?;
-    Ok(if answer.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    let incomplete = unsearched(&answer);
+    let code = ExitCode::from(if incomplete.is_none() { 0 } else { 2 });
+    write(store, (&answer, log), (None, show, incomplete), args, config).await?;
+    Ok(code)
+}
+
+/// What the bundle says of a search that could not look everywhere: whoever is handed it does not see the exit code.
+fn unsearched(answer: &Answer) -> Option<String> {
+    let many = answer.problems.len();
+    (many > 0).then(|| format!("{many} part(s) of the store could not be read when the records were searched"))
 }
 
 fn trace_of(trace: &str, args: &ProveArgs, config: &Config) -> Request {
@@ -114,7 +123,7 @@ fn is_within((from, to): &(End, End), place: &End) -> bool {
 async fn write(
     store: &Arc<dyn WormStore>,
     (answer, name): (&Answer, &str),
-    (ends, show): (Option<(End, End)>, Show),
+    (ends, show, incomplete): (Option<(End, End)>, Show, Option<String>),
     args: &ProveArgs,
     config: &Config,
 ) -> anyhow::Result<()> {
@@ -131,7 +140,7 @@ async fn write(
              seals; leave out --vkey, or bring the key before. `spanseal prove RECORD_ID` proves each of them under this key"
         );
     }
-    let wish = RangeWish { keys: log.keys().to_vec(), start: start.clone(), rotations, ends, show };
+    let wish = RangeWish { keys: log.keys().to_vec(), start: start.clone(), rotations, ends, show, incomplete };
     let bundle = prove_range(store.as_ref(), name, &wish, &wanted_by(args, config)).await.context("no proof of these records")?;
     let mut bytes = bundle.into_bytes();
     if u64::try_from(bytes.len())? >= RangeBundle::bytes_max() {
@@ -142,5 +151,7 @@ async fn write(
         );
     }
     bytes.push(b'\n');
+    // As whoever gets it will: what `check` would not read is not handed out.
+    Proof::parse(&bytes).context("no proof of these records that could be read; prove parts of it, or withhold records")?;
     output::answer_bytes(&bytes)
 }

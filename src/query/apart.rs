@@ -94,7 +94,10 @@ async fn look_at(store: &Arc<dyn WormStore>, log: &str, seal: &Arc<SealFile>) ->
         let (described, mut of_segment) = (segment.clone(), std::mem::take(&mut kept));
         // Decompressing takes longer than a moment.
         let read = tokio::task::spawn_blocking(move || {
-            let read = segment::lines(&stored, &described, |_, line| of_segment.take(line));
+            let read = segment::lines(&stored, &described, |_, line| {
+                of_segment.take(line);
+                Ok(())
+            });
             (of_segment, read)
         });
         match read.await {

@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::Problem;
 use crate::tlog::note::{Checkpoint, SignedNote, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::{LogFile, SealFile};
-use crate::tlog::truth::{Judgement, judge};
+use crate::tlog::truth::{Judgement, judge, newer_format};
 use crate::worm::{
     NOTE_FILE_BYTES_MAX, ObjectKey, ReadError, SEAL_BYTES_MAX, SMALL_BYTES_MAX, VERSIONS_READ_MAX, Version, WormStore, checkpoint_key,
     is_name, log_key, parse_seal_name, read_versions, seal_key, unread,
@@ -91,6 +91,9 @@ pub struct LogReader {
     size: u64,
     /// What is already known to stand in the way of a complete answer.
     problems: Vec<Problem>,
+    /// Objects behind the end that the key in use there did not sign; there may be more.
+    apart: Vec<u64>,
+    apart_more: bool,
 }
 
 impl fmt::Debug for LogReader {
@@ -119,6 +122,8 @@ impl LogReader {
             trusted: None,
             size: 0,
             problems: Vec::new(),
+            apart: Vec::new(),
+            apart_more: false,
         };
         let file = log.log_file().await?;
         let own = trusted.iter().find(|t| t.is_for(name));
@@ -143,7 +148,8 @@ impl LogReader {
             log.keys.clear();
             log.follow_keys(own.key.clone()).await?;
         }
-        log.compare_with_checkpoint().await?;
+        let signed = log.compare_with_checkpoint().await?;
+        log.judge_apart(signed).await?;
         Ok(log)
     }
 
@@ -269,11 +275,43 @@ impl LogReader {
             if self.is_signed(found, key).await? {
                 return Ok(Some(found));
             }
-            self.problem(&format!("seals/{found:020}.json"), "stands apart from the log and is not signed by its key; it was not searched");
+            self.apart.push(found);
             let Some(next) = found.checked_add(1) else { return Ok(None) };
             at = next;
         }
+        self.apart_more = true;
         Ok(None)
+    }
+
+    /// Objects behind the end of the log. What is no seal holds no records, whoever put it there, and `verify` names it. A whole seal in this log's
+    /// name may be one that a key signed which the asker cannot know; unless the key that the asker trusts signs still, as the published
+    /// checkpoint shows: then nobody else signs for the log.
+    async fn judge_apart(&mut self, signed_size: Option<u64>) -> Result<(), ReadError> {
+        let ends_here = signed_size.is_some_and(|size| size <= self.size);
+        let is_current = ends_here && self.trusted.is_some() && self.trusted.as_ref() == self.key();
+        let apart = std::mem::take(&mut self.apart);
+        for index in &apart {
+            let versions = self.bytes_oldest_first(&seal_key(&self.name, *index), SEAL_BYTES_MAX).await?;
+            let Some(key) = self.key().cloned() else { break };
+            let holds_records = |bytes: &Bytes| {
+                let judged = judge(*index, &key, None, [bytes.as_ref()]);
+                let is_newer = judged.iter().any(|judgement| newer_format(judgement, bytes, *index, &key).is_some());
+                let whole = whole_seal(bytes, *index, key.name());
+                is_newer || whole.is_some_and(|seal| !is_current || seal.open(&key).is_ok())
+            };
+            if versions.iter().any(holds_records) {
+                let what = "a seal in this log's name that stands apart from it, or by a key to which the log's do not lead; it was not searched, \
+                            nor what may lie behind it; run `spanseal verify`";
+                self.problem(&format!("seals/{index:020}.json"), what);
+                return Ok(());
+            }
+        }
+        if self.apart_more && !ends_here {
+            let what = "more objects lie behind the end of the log than are looked at, and no checkpoint tells that it ends there; run \
+                        `spanseal verify`";
+            self.problem("seals/", what);
+        }
+        Ok(())
     }
 
     async fn checkpoint_bytes(&self) -> Result<Option<Bytes>, ReadError> {
@@ -283,16 +321,21 @@ impl LogReader {
         }
     }
 
-    async fn compare_with_checkpoint(&mut self) -> Result<(), ReadError> {
-        let Some(bytes) = self.checkpoint_bytes().await? else { return Ok(()) };
-        let signed = std::str::from_utf8(&bytes).ok().and_then(|note| self.keys.iter().find_map(|(_, k)| Checkpoint::open(note, k).ok()));
-        if let Some(checkpoint) = signed
-            && checkpoint.size.0 > self.size
-        {
-            let what = format!("it was signed for {} seals, and only {} are stored: the newest are missing", checkpoint.size.0, self.size);
+    /// Answers with the size of the published checkpoint, if a key of the log signed it.
+    async fn compare_with_checkpoint(&mut self) -> Result<Option<u64>, ReadError> {
+        let Some(bytes) = self.checkpoint_bytes().await? else { return Ok(None) };
+        let Ok(note) = std::str::from_utf8(&bytes) else { return Ok(None) };
+        // A key signs trees up to the seal that announced its successor; what it signs beyond, whoever has it by now, says nothing.
+        let ends = self.keys.iter().skip(1).map(|(from, _)| *from).chain([u64::MAX]);
+        let signed = self.keys.iter().zip(ends).find_map(|((_, key), end)| {
+            let checkpoint = Checkpoint::open(note, key).ok()?;
+            (checkpoint.size.0 <= end).then_some(checkpoint.size.0)
+        });
+        if let Some(size) = signed.filter(|size| *size > self.size) {
+            let what = format!("it was signed for {size} seals, and only {} are stored: the newest are missing", self.size);
             self.problem("checkpoint", &what);
         }
-        Ok(())
+        Ok(signed)
     }
 
     /// Finds from which seal on which key signs. Keys change rarely: where the newest seal is signed by the first key, that is all.
@@ -316,12 +359,13 @@ impl LogReader {
                 None => break,
             }
         }
-        // Seals behind the last one that a key of the log signed are not the log's.
+        // What lies behind the last one that a key of the log signed is looked at when all keys are known.
         let (from, key) = (from, &key);
         let end = self.last_signed(from, key).await?.map_or(from, |last| last + 1);
         if end < self.size {
-            let what = format!("signed by no key of this log, as are {} that follow; they were not searched", self.size - end - 1);
-            self.problem(&format!("seals/{end:020}.json"), &what);
+            let most = u64::try_from(STRAYS_MAX).unwrap_or(u64::MAX);
+            self.apart_more |= self.size - end > most;
+            self.apart.splice(0..0, end..self.size.min(end.saturating_add(most)));
             self.size = end;
         }
         Ok(())
@@ -480,14 +524,15 @@ impl LogReader {
 /// other that strangers put there.
 fn is_over_another(index: u64, key: &VerifierKey, judgements: &[Judgement], oldest_first: &[Bytes]) -> bool {
     let Some(at) = judgements.iter().position(|j| matches!(j, Judgement::Truth(_))) else { return false };
-    let is_whole = |bytes: &Bytes| {
-        SealFile::parse(bytes).is_ok_and(|seal| {
-            let signed = UnverifiedCheckpoint::parse(&seal.checkpoint).map(|note| note.checkpoint);
-            let folds = signed.is_ok_and(|checkpoint| checkpoint.root == seal.range_after().root());
-            folds && seal.statement.index == index && seal.statement.log == key.name()
-        })
-    };
+    let is_whole = |bytes: &Bytes| whole_seal(bytes, index, key.name()).is_some();
     judgements.iter().zip(oldest_first).take(at).any(|(j, bytes)| matches!(j, Judgement::Foreign(_)) && is_whole(bytes))
+}
+
+/// A seal of this index and of the log of this name that agrees with itself, whoever signed it.
+fn whole_seal(bytes: &[u8], index: u64, name: &str) -> Option<SealFile> {
+    let seal = SealFile::parse(bytes).ok()?;
+    let signed = UnverifiedCheckpoint::parse(&seal.checkpoint).ok()?.checkpoint;
+    (signed.root == seal.range_after().root() && seal.statement.index == index && seal.statement.log == name).then_some(seal)
 }
 
 fn truth(judgements: Vec<Judgement>) -> Option<Arc<SealFile>> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -22,6 +23,13 @@ const SEALS_AT_ONCE: u64 = 256;
 const SEGMENTS_AT_ONCE: usize = 4;
 /// Bytes of lines that an answer holds at most; with their parsed form about five times that in memory.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Bytes that those lines, their parsed form, and the same of the segments under way hold at most: a short line may parse to very much.
+const HELD_MAX: usize = 5 * ANSWER_BYTES_MAX;
+/// Lines of one segment that are no JSON and are told one by one.
+const UNREADABLE_MAX: usize = 16;
+/// Problems that an answer tells.
+const PROBLEMS_MAX: usize = 10_000;
 
 /// Unknown pseudonyms of one log that an answer names.
 const UNKNOWN_MAX: usize = 10_000;
@@ -103,6 +111,7 @@ pub struct Answer {
 pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &ProgressBar) -> Result<Answer, ReadError> {
     let mut answer = Answer::default();
     let (mut found, mut uncompared): (Vec<Hit>, Vec<Problem>) = (Vec::new(), Vec::new());
+    let held = Arc::new(AtomicUsize::new(0));
     let names = match &request.part {
         Some(part) => vec![part.log.clone()],
         None => logs(store.as_ref()).await?,
@@ -120,7 +129,7 @@ pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &Prog
         };
         answer.problems.extend_from_slice(log.problems());
         answer.totals.logs += 1;
-        let run = Run { store, log: &log, request, progress };
+        let run = Run { store, log: &log, request, progress, held: &held };
         if let Err(error) = run.search(&mut answer, &mut found, &mut uncompared).await {
             answer.problems.push(Problem { object: name, what: format!("searched only in part: {error}") });
         }
@@ -183,6 +192,8 @@ struct Run<'a> {
     log: &'a Arc<LogReader>,
     request: &'a Request,
     progress: &'a ProgressBar,
+    /// Bytes that lines and their parsed form hold, of the whole answer.
+    held: &'a Arc<AtomicUsize>,
 }
 
 /// What one segment gave.
@@ -190,7 +201,11 @@ struct Run<'a> {
 struct Found {
     lines: Vec<(u64, Bytes, Json)>,
     incomparable: BTreeMap<Incomparable, u64>,
+    /// Those that are told, and how many there are.
     unreadable: Vec<(u64, String)>,
+    unreadable_count: u64,
+    /// Whether no more can be held.
+    full: bool,
     records: u64,
     unsearched: u64,
     broken: Option<Problem>,
@@ -227,9 +242,16 @@ impl Run<'_> {
                 answer.totals.records += one.records;
                 answer.totals.unsearched += one.unsearched;
                 answer.problems.extend(one.broken.take());
+                let object = || format!("{}/{}", self.log.name(), segment.key);
+                let more = one.unreadable_count.saturating_sub(u64::try_from(one.unreadable.len()).unwrap_or(u64::MAX));
                 for (line, why) in one.unreadable {
                     let what = format!("line {line} is not JSON ({why}); it was not searched");
-                    answer.problems.push(Problem { object: format!("{}/{}", self.log.name(), segment.key), what });
+                    answer.problems.push(Problem { object: object(), what });
+                }
+                if more > 0 {
+                    answer
+                        .problems
+                        .push(Problem { object: object(), what: format!("{more} further lines are not JSON; they were not searched") });
                 }
                 for (why, count) in one.incomparable {
                     if let Incomparable::Unknown(pseudonym) = why {
@@ -252,8 +274,14 @@ impl Run<'_> {
                         Place { log: self.log.name().to_owned(), seal: Arc::clone(&seal), segment: Arc::clone(&segment), leaf_index };
                     found.push(Hit { line, record, place, copies: 0, standing: Standing::Single });
                 }
-                if held > ANSWER_BYTES_MAX {
+                if held > ANSWER_BYTES_MAX || one.full {
                     let what = "the answer grew beyond 256 MiB and stops here; narrow it with --from and --to, or set --limit".to_owned();
+                    answer.problems.push(Problem { object: self.log.name().to_owned(), what });
+                    break 'steps;
+                }
+                if answer.problems.len() > PROBLEMS_MAX {
+                    answer.problems.truncate(PROBLEMS_MAX);
+                    let what = "more problems than are told; the search stops here; run `spanseal verify`".to_owned();
                     answer.problems.push(Problem { object: self.log.name().to_owned(), what });
                     break 'steps;
                 }
@@ -276,7 +304,8 @@ impl Run<'_> {
         let described = Arc::clone(&segment);
         let object = format!("{}/{}", self.log.name(), segment.key);
         // Decompressing and searching takes longer than a moment: off the threads that wait for the store.
-        let read = tokio::task::spawn_blocking(move || search_segment(&stored, &described, matcher)).await;
+        let held = Arc::clone(self.held);
+        let read = tokio::task::spawn_blocking(move || search_segment(&stored, &described, matcher, (&held, HELD_MAX))).await;
         let mut found = match read {
             Ok((found, None)) => found,
             Ok((mut found, Some(what))) => {
@@ -285,8 +314,7 @@ impl Run<'_> {
             }
             Err(error) => Found { broken: Some(Problem { object, what: format!("not searched: {error}") }), ..Found::default() },
         };
-        let unreadable = u64::try_from(found.unreadable.len()).unwrap_or(u64::MAX);
-        found.unsearched = segment.records.saturating_sub(found.records).saturating_add(unreadable);
+        found.unsearched = segment.records.saturating_sub(found.records).saturating_add(found.unreadable_count);
         (seal, segment, found)
     }
 
@@ -308,16 +336,35 @@ impl Run<'_> {
     }
 }
 
-fn search_segment(stored: &[u8], segment: &SegmentRef, mut matcher: Matcher) -> (Found, Option<String>) {
+/// `held` counts what all segments of an answer hold together; from `most` on no more is read.
+fn search_segment(
+    stored: &[u8],
+    segment: &SegmentRef,
+    mut matcher: Matcher,
+    (held, most): (&AtomicUsize, usize),
+) -> (Found, Option<String>) {
     let mut found = Found::default();
     let read = segment::lines(stored, segment, |index, line| {
         found.records += 1;
         match matcher.look(line) {
             Look::No => {}
-            Look::Yes(record) => found.lines.push((index, Bytes::copy_from_slice(line), record)),
+            Look::Yes(record) => {
+                let own = line.len() + record.held() + size_of::<(u64, Bytes)>();
+                if held.fetch_add(own, Ordering::Relaxed).saturating_add(own) > most {
+                    found.full = true;
+                    return Err("what it holds is more than an answer may".to_owned());
+                }
+                found.lines.push((index, Bytes::copy_from_slice(line), record));
+            }
             Look::Incomparable(why) => *found.incomparable.entry(why).or_default() += 1,
-            Look::Unreadable(why) => found.unreadable.push((index, why)),
+            Look::Unreadable(why) => {
+                found.unreadable_count += 1;
+                if found.unreadable.len() < UNREADABLE_MAX {
+                    found.unreadable.push((index, why));
+                }
+            }
         }
+        Ok(())
     });
     (found, read.err())
 }

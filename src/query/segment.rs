@@ -32,19 +32,30 @@ pub(super) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef
     Err(problem(format!("{why}; its {} records were not searched; run `spanseal verify`", segment.records)))
 }
 
-/// Hands every line to `each`, with its index. Stops at the first sign that the segment is not as its seal says.
-pub(super) fn lines(stored: &[u8], segment: &SegmentRef, mut each: impl FnMut(u64, &[u8])) -> Result<(), String> {
-    let mut index = 0;
+/// Why no more lines are read.
+struct Stop(String);
+
+impl From<FrameError> for Stop {
+    fn from(error: FrameError) -> Self {
+        Stop(error.to_string())
+    }
+}
+
+/// Hands every line to `each`, with its index. Stops at the first sign that the segment is not as its seal says, and where `each` says why.
+pub(super) fn lines(stored: &[u8], segment: &SegmentRef, mut each: impl FnMut(u64, &[u8]) -> Result<(), String>) -> Result<(), String> {
+    let mut records = 0;
     each_line(stored, |at, line| {
-        index = at + 1;
-        each(at, line);
-        Ok::<(), FrameError>(())
+        if at >= segment.records {
+            return Err(Stop(format!("it holds more records than the {} that its seal says", segment.records)));
+        }
+        records = at + 1;
+        each(at, line).map_err(Stop)
     })
-    .map_err(|e| e.to_string())?;
-    if index == segment.records {
+    .map_err(|Stop(why)| why)?;
+    if records == segment.records {
         return Ok(());
     }
-    Err(format!("it holds {index} records where its seal says {}", segment.records))
+    Err(format!("it holds {records} records where its seal says {}", segment.records))
 }
 
 #[cfg(test)]
@@ -75,6 +86,7 @@ mod tests {
         lines(&stored, &segment(records), |i, line| {
             assert_eq!(i, found.len() as u64);
             found.push(line.to_vec());
+            Ok(())
         })
         .map(|()| found)
     }
@@ -88,9 +100,24 @@ mod tests {
     fn what_is_not_as_sealed_is_an_error() {
         assert!(read(b"a\nb", 2).is_err(), "the last line does not end");
         assert!(read(b"a\n", 2).is_err() && read(b"a\nb\nc\n", 2).is_err(), "another number of records");
-        assert!(lines(b"not zstd", &segment(1), |_, _| {}).is_err());
+        let none = |_: u64, _: &[u8]| Ok(());
+        assert!(lines(b"not zstd", &segment(1), none).is_err());
         let mut cut = zstd::bulk::compress(b"aaaaaaaaaaaaaaaaaaaaaaaa\n", 1).unwrap();
         cut.truncate(cut.len() - 1);
-        assert!(lines(&cut, &segment(1), |_, _| {}).is_err());
+        assert!(lines(&cut, &segment(1), none).is_err());
+    }
+
+    /// What a seal does not say is not looked at, however much of it there is; and who asks for no more gets no more.
+    #[test]
+    fn no_more_lines_are_read_than_were_sealed() {
+        let stored = zstd::bulk::compress(&b"{}\n".repeat(1_000_000), 1).unwrap();
+        let mut read = 0;
+        let why = lines(&stored, &segment(3), |_, _| {
+            read += 1;
+            Ok(())
+        });
+        assert_eq!((read, why), (3, Err("it holds more records than the 3 that its seal says".to_owned())));
+        let why = lines(&stored, &segment(1_000_000), |at, _| if at == 4 { Err("enough".to_owned()) } else { Ok(()) });
+        assert_eq!(why, Err("enough".to_owned()));
     }
 }

@@ -72,9 +72,12 @@ async fn read<V: Visitor>(store: &dyn WormStore, log: &str, segment: &SegmentRef
     // Decompressing takes longer than a moment: off the threads that wait for the store.
     let task = tokio::task::spawn_blocking(move || {
         let mut unreadable: u64 = 0;
-        let lines = segment::lines(&stored, &described, |_, line| match Json::parse(line) {
-            Ok(record) => visitor.record(line, &record),
-            Err(_) => unreadable += 1,
+        let lines = segment::lines(&stored, &described, |_, line| {
+            match Json::parse(line) {
+                Ok(record) => visitor.record(line, &record),
+                Err(_) => unreadable += 1,
+            }
+            Ok(())
         });
         (visitor, lines.err(), unreadable)
     });

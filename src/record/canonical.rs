@@ -37,6 +37,22 @@ pub struct JsonError {
 }
 
 impl Json {
+    /// Bytes of memory that it takes, about: its own and those of all that it holds. Many empty values are far more than their text.
+    pub(crate) fn held(&self) -> usize {
+        let spare = |capacity: usize, used: usize, one: usize| capacity.saturating_sub(used).saturating_mul(one);
+        size_of::<Json>()
+            + match self {
+                Json::Null | Json::Bool(_) | Json::Number(_) => 0,
+                Json::String(text) => text.capacity(),
+                Json::Array(items) => spare(items.capacity(), items.len(), size_of::<Json>()) + items.iter().map(Json::held).sum::<usize>(),
+                Json::Object(members) => {
+                    let one = size_of::<(String, Json)>();
+                    let own = |(name, value): &(String, Json)| one - size_of::<Json>() + name.capacity() + value.held();
+                    spare(members.capacity(), members.len(), one) + members.iter().map(own).sum::<usize>()
+                }
+            }
+    }
+
     /// Member of an object.
     pub fn get(&self, name: &str) -> Option<&Json> {
         match self {

@@ -110,6 +110,14 @@ pub(super) fn parse_vkey(text: &str, wanted: u8, other: &'static str) -> Result<
     if key.is_weak() {
         return Err(NoteError::Key("the key is a point of small order, which verifies anything"));
     }
+    // Programs differ in what they say of signatures under such keys (RFC 8032 leaves it open), and two auditors must not come to two answers.
+    let point = key.to_edwards();
+    if !point.is_torsion_free() {
+        return Err(NoteError::Key("the key is a point outside of the prime-order group, on which programs disagree"));
+    }
+    if point.compress().to_bytes() != public {
+        return Err(NoteError::Key("the key is not written as its point is, on which programs disagree"));
+    }
     let own = key_id(name, wanted, &key);
     if id != hex::encode(own) {
         return Err(NoteError::Key("the hash does not belong to this name and key"));

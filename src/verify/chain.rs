@@ -1,11 +1,16 @@
 //! The chain of seals: which stored version of each is the truth, under which key, and whether it extends the one before.
+//!
+//! A key is the log's from its first seal to the one that announces its successor. Behind a gap other keys are tried as well, so that what
+//! lies there is still read; the gap may have held a change of key, or a stranger wrote what is behind it, and the two look alike. So a log
+//! falls into *stretches*, each under keys of which one led to the next, and only those count that hold the key which the auditor trusts.
 
 use bytes::Bytes;
 
 use super::listing::Group;
 use super::objects::foreign;
 use super::report::{Item, Kind, Sink};
-use crate::tlog::note::VerifierKey;
+use crate::record::canonical::Json;
+use crate::tlog::note::{Checkpoint, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::truth::{Judgement, judge, newer_format};
 use crate::worm::{ReadError, SEAL_BYTES_MAX, VERSIONS_READ_MAX, VersionId, WormStore};
@@ -42,6 +47,41 @@ pub(super) async fn fetch(store: &dyn WormStore, index: u64, group: Group) -> Fe
     Fetched { index, group, bodies, more }
 }
 
+/// A key that signed, or that a seal announced.
+#[derive(Clone)]
+struct Seen {
+    key: VerifierKey,
+    /// The seal that announced its successor: behind it this key signs nothing, whoever has it by now.
+    until: Option<u64>,
+    /// Place among the stretches.
+    stretch: usize,
+}
+
+/// Whose signature a checkpoint bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signer {
+    /// A key of the log, for a tree that it could sign.
+    Own,
+    /// A key that the log had left by then: the seal that announced its successor.
+    Left(u64),
+    /// No key of the log.
+    Nobody,
+}
+
+/// What the key of a seal holds.
+pub(super) enum Followed {
+    /// The seal.
+    Stands(Box<Standing>),
+    /// A seal of the log that cannot be taken: changed, or in a format that only a newer program reads.
+    Broken,
+    /// It could not be read.
+    Unread,
+    /// A seal behind a gap by another key, to which the auditor's does not lead.
+    Stranger,
+    /// Nothing that a key of the log signed.
+    Foreign,
+}
+
 /// The seal that stands at an index, as far as the chain is concerned.
 pub(super) struct Standing {
     pub(super) seal: SealFile,
@@ -51,51 +91,88 @@ pub(super) struct Standing {
 }
 
 /// Follows seals in order of their index.
+#[derive(Clone)]
 pub(super) struct Chain {
     /// Keys to try while none is established, and again after a gap (which may have held a change of key).
     candidates: Vec<VerifierKey>,
+    /// The key that the auditor trusts.
+    anchor: Option<VerifierKey>,
     key: Option<VerifierKey>,
     /// Keys that signed or were announced, in order.
-    pub(super) keys_seen: Vec<VerifierKey>,
+    seen: Vec<Seen>,
+    /// The first seal of each stretch.
+    stretches: Vec<u64>,
     /// The last seal that stood.
-    pub(super) before: Option<SealFile>,
-    /// Seals since then that do not stand.
-    gap: u64,
+    before: Option<SealFile>,
 }
 
 impl Chain {
-    pub(super) fn new(candidates: Vec<VerifierKey>) -> Self {
-        Chain { candidates, key: None, keys_seen: Vec::new(), before: None, gap: 0 }
+    pub(super) fn new(candidates: Vec<VerifierKey>, anchor: Option<VerifierKey>) -> Self {
+        Chain { candidates, anchor, key: None, seen: Vec::new(), stretches: Vec::new(), before: None }
     }
 
-    /// The last seal, if it is the direct predecessor of the next.
-    pub(super) fn direct(&self) -> Option<&SealFile> {
-        self.before.as_ref().filter(|_| self.gap == 0)
+    /// Keys that signed or were announced, in order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &VerifierKey> {
+        self.seen.iter().map(|seen| &seen.key)
     }
 
-    /// Seals that are not there at all.
-    pub(super) fn skip(&mut self, seals: u64) {
-        self.gap = self.gap.saturating_add(seals);
+    pub(super) fn has_seen(&self, key: &VerifierKey) -> bool {
+        self.keys().any(|seen| seen == key)
     }
 
-    /// Forgets the place, keeps nothing: for a start elsewhere.
-    pub(super) fn restart(&mut self) {
-        (self.key, self.before, self.gap) = (None, None, 0);
-        self.keys_seen.clear();
+    /// Whether the key that the auditor trusts signed or was announced.
+    pub(super) fn is_anchored(&self) -> bool {
+        self.anchor.as_ref().is_some_and(|key| self.has_seen(key))
+    }
+
+    /// The first seal of each stretch that nothing joins to the auditor's key, with the key that begins it.
+    pub(super) fn unjoined(&self) -> Vec<(u64, &VerifierKey)> {
+        let anchored = self.seen.iter().find(|seen| Some(&seen.key) == self.anchor.as_ref()).map(|seen| seen.stretch);
+        let Some(anchored) = anchored else { return Vec::new() };
+        let first = |at: usize| self.seen.iter().find(|seen| seen.stretch == at).map(|seen| &seen.key);
+        let others = self.stretches.iter().enumerate().filter(|(at, _)| *at != anchored);
+        others.filter_map(|(at, seal)| Some((*seal, first(at)?))).collect()
+    }
+
+    /// Whose signature a checkpoint bears. A key counts for trees up to the seal that announced its successor.
+    pub(super) fn signer_of(&self, read: &UnverifiedCheckpoint) -> Signer {
+        let mut signer = Signer::Nobody;
+        for seen in self.seen.iter().filter(|seen| read.is_signed_by(&seen.key)) {
+            match seen.until {
+                Some(until) if read.checkpoint.size.0 > until.saturating_add(1) => signer = Signer::Left(until),
+                _ => return Signer::Own,
+            }
+        }
+        signer
+    }
+
+    /// Seals between the last that stood and this one.
+    fn gap(&self, index: u64) -> u64 {
+        self.before.as_ref().map_or(0, |before| index.saturating_sub(before.statement.index).saturating_sub(1))
+    }
+
+    /// The last seal, if it is the direct predecessor of this one.
+    pub(super) fn direct(&self, index: u64) -> Option<&SealFile> {
+        self.before.as_ref().filter(|before| before.statement.index.checked_add(1) == Some(index))
+    }
+
+    /// Whether a seal of this log stands there, behind those that were followed.
+    pub(super) fn would_stand(&self, fetched: &Fetched) -> bool {
+        matches!(self.clone().follow(fetched, &mut Sink::default()), Followed::Stands(_))
     }
 
     /// Judges one seal's versions. Answers with the seal that stands, if one does.
-    pub(super) fn follow(&mut self, fetched: &Fetched, sink: &mut Sink) -> Option<Standing> {
-        let object = super::log::seal_object(fetched.index);
+    pub(super) fn follow(&mut self, fetched: &Fetched, sink: &mut Sink) -> Followed {
+        let index = fetched.index;
+        let object = super::log::seal_object(index);
         let mut keys: Vec<VerifierKey> = self.key.iter().cloned().collect();
-        if self.key.is_none() || self.gap > 0 {
+        if self.key.is_none() || self.gap(index) > 0 {
             // Not a key that the log has left: behind the seal that announced its successor it signs nothing, whoever has it by now.
-            let is_left = |key: &VerifierKey| self.keys_seen.contains(key);
-            keys.extend(self.candidates.iter().filter(|key| !is_left(key)).cloned());
+            keys.extend(self.candidates.iter().filter(|key| !self.has_seen(key)).cloned());
         }
         let mut judged: Option<(VerifierKey, Vec<Judgement>)> = None;
         for key in keys {
-            let judgements = judge(fetched.index, &key, self.direct(), fetched.bodies.iter().map(|b| b.bytes.as_ref()));
+            let judgements = judge(index, &key, self.direct(index), fetched.bodies.iter().map(|b| b.bytes.as_ref()));
             let signed = judgements.iter().any(|j| matches!(j, Judgement::Truth(_) | Judgement::Fork(_)));
             if signed || judged.is_none() {
                 judged = Some((key, judgements));
@@ -106,8 +183,7 @@ impl Chain {
         }
         let Some((key, judgements)) = judged else {
             sink.unchecked(&object, Some(fetched.index), "no key is known to check its signature with; bring one with --vkey");
-            self.skip(1);
-            return None;
+            return Followed::Unread;
         };
         let stands = judgements
             .iter()
@@ -115,17 +191,21 @@ impl Chain {
             // Signed, but not an extension: reported below, and then followed, so that one break is one finding.
             .or_else(|| judgements.iter().position(|j| matches!(j, Judgement::Fork(_))));
         let Some(stands) = stands else {
-            self.broken(fetched, &object, &key, &judgements, sink);
-            self.skip(1);
-            return None;
+            return self.broken(fetched, &object, &key, &judgements, sink);
         };
+        let is_other = self.key.as_ref().is_some_and(|own| *own != key);
+        if is_other && self.is_anchored() {
+            let found = format!("a seal signed by {key}, to which the log's keys do not lead");
+            sink.finding(unsigned(&object, index, self.key.as_ref().unwrap_or(&key)).found(found));
+            return Followed::Stranger;
+        }
         let mut standing = None;
         for (at, (judgement, body)) in judgements.into_iter().zip(&fetched.bodies).enumerate() {
             let name = body.version.as_ref().map_or("-", |id| id.0.as_str());
             match judgement {
                 Judgement::Truth(seal) => standing = Some((seal, body)),
                 Judgement::Fork(seal) if at == stands => {
-                    let why = self.direct().and_then(|b| seal.extends(b).err());
+                    let why = self.direct(index).and_then(|b| seal.extends(b).err());
                     sink.finding(broken_chain(&object, fetched.index, why.map_or_else(String::new, |e| e.to_string())));
                     standing = Some((seal, body));
                 }
@@ -145,30 +225,43 @@ impl Chain {
                            verified. What the others are was not looked at. Find out who can write here.";
             sink.finding(flooded(fetched, &object, meaning).intact());
         }
-        let (seal, body) = standing?;
+        let Some((seal, body)) = standing else { return Followed::Foreign };
         self.bridge(&seal, &object, sink);
-        if !self.keys_seen.contains(&key) {
-            self.keys_seen.push(key.clone());
+        if self.key.is_none() || is_other {
+            self.stretches.push(index);
         }
-        self.key = Some(match &seal.statement.next_vkey {
-            Some(next) => {
-                self.keys_seen.push(next.clone());
-                next.clone()
-            }
-            None => key.clone(),
-        });
-        self.gap = 0;
+        self.take(&seal, &key, &object, sink);
         self.before = Some((*seal).clone());
-        Some(Standing { seal: *seal, version: body.version.clone(), key })
+        Followed::Stands(Box::new(Standing { seal: *seal, version: body.version.clone(), key }))
+    }
+
+    /// The key that signed a seal, and the one that it announces.
+    fn take(&mut self, seal: &SealFile, key: &VerifierKey, object: &str, sink: &mut Sink) {
+        let (index, stretch) = (seal.statement.index, self.stretches.len().saturating_sub(1));
+        if !self.has_seen(key) {
+            self.seen.push(Seen { key: key.clone(), until: None, stretch });
+        }
+        self.key = Some(key.clone());
+        let Some(next) = &seal.statement.next_vkey else { return };
+        if self.has_seen(next) {
+            // Whoever was left the old key could go on from here. It is not followed: what that key signs behind this seal does not stand.
+            sink.finding(broken_chain(object, index, format!("it announces a key that this log had before: {next}")));
+            return;
+        }
+        for seen in self.seen.iter_mut().filter(|seen| seen.key == *key) {
+            seen.until = Some(index);
+        }
+        self.seen.push(Seen { key: next.clone(), until: None, stretch });
+        self.key = Some(next.clone());
     }
 
     /// After a gap: over one seal, `previous` stands in for the leaf that is not there; over any, time does not run backwards.
     fn bridge(&self, seal: &SealFile, object: &str, sink: &mut Sink) {
-        let Some(before) = self.before.as_ref().filter(|_| self.gap > 0) else { return };
+        let Some(before) = self.before.as_ref().filter(|_| self.gap(seal.statement.index) > 0) else { return };
         let mut range = before.range_after();
         let why = if seal.statement.sealed_at < before.statement.sealed_at {
             Some("`sealed_at` goes backwards")
-        } else if self.gap == 1 {
+        } else if self.gap(seal.statement.index) == 1 {
             seal.statement.previous.and_then(|previous| {
                 range.append(previous);
                 (range != seal.frontier).then_some("the frontier is not the tree that the seal two before left")
@@ -182,37 +275,62 @@ impl Chain {
     }
 
     /// No version of the key is a seal of this log.
-    fn broken(&self, fetched: &Fetched, object: &str, key: &VerifierKey, judgements: &[Judgement], sink: &mut Sink) {
+    fn broken(&self, fetched: &Fetched, object: &str, key: &VerifierKey, judgements: &[Judgement], sink: &mut Sink) -> Followed {
         let index = fetched.index;
         if fetched.bodies.is_empty() {
             let markers = fetched.group.markers();
             let found = if markers > 0 { "only delete markers" } else { "nothing" };
             sink.finding(missing(object, index, index).found(found));
-            return;
+            return Followed::Foreign;
         }
         if let Some(error) = fetched.bodies.iter().find_map(|b| b.unread.as_ref()) {
             sink.unchecked(object, Some(index), error);
-            return;
+            return Followed::Unread;
         }
         if fetched.more > 0 {
             let meaning = "Somebody wrote more versions over this seal than a reader looks at, and none of the oldest, which count, is one that \
                            the log's key signed. Whether the true one is behind them was not looked at. Find out who can write here, and \
                            remove what is not locked.";
             sink.finding(flooded(fetched, object, meaning));
-            return;
+            return Followed::Foreign;
         }
         for (judgement, body) in judgements.iter().zip(&fetched.bodies) {
             if let Some(format) = newer_format(judgement, &body.bytes, index, key) {
                 sink.unchecked(object, Some(index), format!("its statement has format `{format}`; a newer spanseal can read it"));
-                return;
+                return Followed::Broken;
             }
         }
         let error = judgements.iter().find_map(|j| if let Judgement::Foreign(error) = j { Some(error.to_string()) } else { None });
-        let meaning = "No stored version of this seal is one that the log's key signed. What it sealed cannot be proved from it. Restore the \
-                       object from a copy (the key proves a true one) and find out who changed it.";
-        let item = Item::new(Kind::SealBroken, object, meaning).seal(index);
-        sink.finding(item.expected(format!("a seal signed by {}", key.name())).found(error.unwrap_or_default()).lost());
+        sink.finding(unsigned(object, index, key).found(error.unwrap_or_default()));
+        match fetched.bodies.iter().any(|body| bears_signature(&body.bytes, index, key)) {
+            true => Followed::Broken,
+            false => Followed::Foreign,
+        }
     }
+}
+
+/// Whether a file that is no seal holds a checkpoint of this key that reaches over it: then the log was that long, whatever became of the rest. It need
+/// not be JSON any more.
+fn bears_signature(bytes: &[u8], index: u64, key: &VerifierKey) -> bool {
+    const MEMBER: &[u8] = b"\"checkpoint\":";
+    let Some(text) = memchr::memmem::find(bytes, MEMBER).and_then(|at| bytes.get(at + MEMBER.len()..)) else { return false };
+    let mut escaped = false;
+    let end = text.iter().skip(1).position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    let note = end.and_then(|end| text.get(..end + 2)).and_then(|text| Json::parse(text).ok());
+    let note = note.as_ref().and_then(Json::as_str).and_then(|note| Checkpoint::open(note, key).ok());
+    note.is_some_and(|checkpoint| checkpoint.size.0 > index)
+}
+
+/// The seal that was here is gone.
+fn unsigned(object: &str, index: u64, key: &VerifierKey) -> Item {
+    let meaning = "No stored version of this seal is one that the log's key signed. What it sealed cannot be proved from it. Restore the \
+                   object from a copy (the key proves a true one) and find out who changed it.";
+    let item = Item::new(Kind::SealBroken, object, meaning).seal(index);
+    item.expected(format!("a seal signed by {}", key.name())).lost()
 }
 
 /// More versions than are read.

@@ -5,6 +5,7 @@ mod kept;
 mod log_file;
 mod published;
 mod strays;
+mod tail;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
 
-use super::chain::{Chain, Fetched, fetch, missing};
+use super::chain::{Chain, Fetched, Followed, fetch};
 use super::completeness::{GapKind, Tally};
 use super::configuration::Configurations;
 use super::cosignatures::{Cosigned, Strangers};
@@ -31,6 +32,7 @@ use crate::tlog::seal_file::{LogFile, SealFile, Statement};
 use crate::worm::{Locks, ReadError, VersionId, WormStore, parse_seal_name, seal_key};
 use kept::Kept;
 use published::{Published, bad_checkpoint};
+use tail::{Behind, Tail};
 
 /// What came of one log.
 pub(super) struct Done {
@@ -87,6 +89,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
             }
         }
     }
+    walk.end_seals().await;
     let timestamped = walk.end_stamps().await;
     walk.end(&mut total, &mut configurations).await;
     strangers.end(configurations.witnesses(), &mut total.sink);
@@ -103,7 +106,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     let Walk { chain, mut sink, log_file, newest, covered, resumed, tally: passed, .. } = walk;
     sink.merge(total.sink);
     tally.merge_gaps(passed);
-    let origin = chain.keys_seen.first().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
+    let origin = chain.keys().next().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
     let report = LogReport {
         origin,
         tree_size: newest.map_or(0, |n| n.saturating_add(1)),
@@ -176,6 +179,7 @@ async fn fetch_listed(scene: Scene<'_>, group: Result<Group, ReadError>) -> Resu
     let group = group?;
     let name = group.key.as_str().strip_prefix(scene.log).and_then(|rest| rest.strip_prefix('/')).and_then(parse_seal_name);
     // Keys below the log that the format does not name are ignored.
+    // KNOWN GAP: a store that lies may list such keys without end, and is read as long.
     let Some(index) = name else { return Ok(None) };
     Ok(Some(fetch(scene.store, index, group).await))
 }
@@ -207,8 +211,20 @@ struct Walk<'a> {
     cosignatures: Option<Pages<'a>>,
     /// First seal of the range.
     from: u64,
-    /// Index that the listing must show next.
+    /// Behind the last seal that is known to be one of the log, whether it stands or not.
     expected: u64,
+    /// Index that the listing must show next.
+    listed_next: u64,
+    /// What was listed between the two.
+    tail: Tail,
+    /// Size of the largest tree that a checkpoint from before the walk proves, once the walk is over.
+    named: u64,
+    /// Whether there was anything to walk over.
+    walked: bool,
+    /// Whether seals of that tree are there and were not listed.
+    hidden: bool,
+    /// The first seal by a stranger behind a gap, and how many there are.
+    strangers: Option<(u64, u64)>,
     /// The last seal of the range that stands.
     newest: Option<u64>,
     covered: Option<(u64, u64)>,
@@ -238,7 +254,7 @@ impl<'a> Walk<'a> {
             log_file_version: None,
             published: None,
             kept: options.since.clone().filter(|c| is_named(&c.checkpoint.origin, scene.log)).map(Kept::new),
-            chain: Chain::new(Vec::new()),
+            chain: Chain::new(Vec::new(), None),
             sink: Sink::default(),
             segments: None,
             ahead: VecDeque::new(),
@@ -248,6 +264,12 @@ impl<'a> Walk<'a> {
             cosignatures: None,
             from: 0,
             expected: 0,
+            listed_next: 0,
+            tail: Tail::default(),
+            named: 0,
+            walked: false,
+            hidden: false,
+            strangers: None,
             newest: None,
             covered: None,
             last_time: None,
@@ -264,12 +286,22 @@ impl<'a> Walk<'a> {
     /// Keys to begin with: the auditor's first, then what `log.json` and the configuration say.
     fn begin(&mut self) {
         let mut candidates: Vec<VerifierKey> = Vec::new();
-        for key in [&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten() {
+        for key in self.given_keys() {
             if !candidates.contains(key) {
                 candidates.push(key.clone());
             }
         }
-        self.chain = Chain::new(candidates);
+        self.chain = Chain::new(candidates, self.anchor().cloned());
+    }
+
+    /// The key that the log must be joined to.
+    fn anchor(&self) -> Option<&VerifierKey> {
+        self.pinned.as_ref().or(self.configured.as_ref())
+    }
+
+    /// Keys that were given or found, whoever's they are.
+    fn given_keys(&self) -> impl Iterator<Item = &VerifierKey> {
+        [self.pinned.as_ref(), self.log_file.as_ref().map(|file| &file.vkey), self.configured.as_ref()].into_iter().flatten()
     }
 
     /// Decides where the walk begins: one seal before the range, so that the first of the range is shown to extend it; at 0 where the
@@ -291,43 +323,65 @@ impl<'a> Walk<'a> {
             let opens = match seal_from(store, log, start).await? {
                 Some((index, group)) => {
                     let fetched = fetch(store, index, group).await;
-                    let stands = self.chain.follow(&fetched, &mut Sink::default()).is_some();
-                    self.chain.restart();
-                    stands
+                    self.chain.would_stand(&fetched)
                 }
                 None => false,
             };
             start = if opens { start } else { 0 };
         }
-        self.expected = start;
+        (self.expected, self.listed_next, self.walked) = (start, start, true);
         self.tiles = (self.from == 0 && (self.options.from.is_none() || resumed.is_some())).then(Tiles::default);
         Ok(Some(start))
     }
 
     fn anchored(&self) -> bool {
-        self.pinned.as_ref().or(self.configured.as_ref()).is_none_or(|key| self.chain.keys_seen.contains(key))
+        self.anchor().is_none() || self.chain.is_anchored()
     }
 
     async fn step(&mut self, fetched: Fetched) -> Step {
         let index = fetched.index;
-        let too_far = |bound: &Option<Bound>| matches!(bound, Some(Bound::Seal(to)) if index > *to);
-        if too_far(&self.options.to) {
+        let to = self.options.to.and_then(|to| if let Bound::Seal(to) = to { Some(to) } else { None });
+        let outside = to.is_some_and(|to| index > to);
+        if outside && to.is_some_and(|to| self.expected > to) {
             self.beyond = true;
         }
         if self.beyond && self.anchored() && self.is_past_kept() {
             return Step::End;
         }
-        if index > self.expected {
-            self.chain.skip(index - self.expected);
-            self.tiles = None;
-            let (first, last) = (self.expected, index - 1);
-            self.sink.finding(missing(&seal_object(first), first, last).found("nothing"));
-            self.tally.gap(GapKind::SealMissing, index - self.expected, Some((first, last)));
+        // Of a range that is not whole yet, only what is missing from it; where the keys are still followed, all.
+        let up_to = to.filter(|_| outside && self.anchored() && self.is_past_kept());
+        let last_missing = up_to.map_or(index, |to| to.saturating_add(1).min(index)).checked_sub(1);
+        if let Some(last) = last_missing.filter(|last| *last >= self.listed_next) {
+            self.tail.missing(self.listed_next, last);
         }
-        self.expected = index.saturating_add(1);
+        self.listed_next = index.saturating_add(1);
         let mut found = Sink::default();
-        let direct = self.chain.direct().cloned();
-        let standing = self.chain.follow(&fetched, &mut found);
+        let direct = self.chain.direct(index).cloned();
+        let followed = self.chain.follow(&fetched, &mut found);
+        if matches!(followed, Followed::Stranger) {
+            self.strangers.get_or_insert((index, 0)).1 += 1;
+        }
+        let standing = match followed {
+            Followed::Stands(standing) => Some(*standing),
+            Followed::Broken => None,
+            // No more is said of it than that it could not be read.
+            Followed::Unread if self.tail.is_empty() => None,
+            Followed::Unread => {
+                self.sink.merge(found);
+                return Step::Next;
+            }
+            // A key of the log signed a tree with this seal in it: it is gone.
+            Followed::Stranger | Followed::Foreign if index < self.signed_size() => None,
+            Followed::Stranger | Followed::Foreign => {
+                // Nothing but a marker says nothing: anybody who may delete can leave one anywhere.
+                let nothing = fetched.group.data().next().is_none();
+                self.tail.push(index, found, nothing || matches!(followed, Followed::Stranger));
+                return if self.tail.is_full() { Step::End } else { Step::Next };
+            }
+        };
+        self.end_gap();
+        self.expected = index.saturating_add(1);
+        self.beyond = self.beyond || outside;
         if let Some(standing) = &standing {
             self.pass_kept(&standing.seal);
         }
@@ -458,8 +512,8 @@ impl<'a> Walk<'a> {
         // A log that is being written may have a seal and its time stamp since.
         let open = self.beyond
             || self.stopped
-            || match self.has_grown().await {
-                Ok(grown) => grown,
+            || match self.behind().await {
+                Ok(behind) => behind != Behind::End,
                 Err(error) => {
                     self.sink.unchecked("seals/", None, error);
                     true
@@ -509,7 +563,8 @@ impl<'a> Walk<'a> {
         if at_end && let Err(error) = self.cosignatures_behind().await {
             self.sink.unchecked("cosignatures/", None, error);
         }
-        if let Some(newest) = self.chain.direct().map(|b| b.statement.clone()).filter(|s| at_end && Some(s.index) == self.newest)
+        if let Some(newest) =
+            self.chain.direct(self.expected).map(|b| b.statement.clone()).filter(|s| at_end && Some(s.index) == self.newest)
             && let Some(by) = newest.next_by.filter(|by| *by < now)
         {
             self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, "none until now"));
@@ -538,7 +593,7 @@ impl<'a> Walk<'a> {
         {
             configurations.judge_log_file(&held, file.created, &mut total.sink);
         }
-        let first = self.chain.keys_seen.first();
+        let first = self.chain.keys().next();
         if let (Some(file), Some(first)) = (&self.log_file, first)
             && self.covered.is_some_and(|(from, _)| from == 0)
             && file.vkey != *first
@@ -547,7 +602,7 @@ impl<'a> Walk<'a> {
                 "log.json names another key than the one that signed the first seal. The seals stand without it; restore it from a copy.";
             self.sink.finding(Item::new(Kind::LogFile, "log.json", meaning).expected(first).found(&file.vkey).intact());
         }
-        if let Some(key) = self.pinned.as_ref().or(self.configured.as_ref()).cloned()
+        if let Some(key) = self.anchor().cloned()
             && !self.is_trusted(&key)
             && !self.stopped
         {
@@ -559,6 +614,7 @@ impl<'a> Walk<'a> {
             let found = found.map_or_else(|| "no key".to_owned(), |k| k.to_string());
             self.sink.finding(Item::new(Kind::WrongKey, "", meaning).expected(key).found(found).lost());
         }
+        self.end_stretches();
         // Last, because only a log without a gap or a break is shown to extend what was kept.
         let sound = !self.sink.says_why() && !total.sink.says_why();
         self.end_kept(sound).await;
@@ -573,16 +629,35 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What lies on the other side of a gap and is signed by keys that nothing joins to the auditor's.
+    fn end_stretches(&mut self) {
+        let Some(anchor) = self.anchor().cloned().filter(|_| self.chain.is_anchored()) else { return };
+        let wrong = |seal: u64, meaning: &str| Item::new(Kind::WrongKey, seal_object(seal), meaning).seal(seal).expected(&anchor).lost();
+        let meaning = "The seals from here to the next gap are signed by a key that does not lead to the one that was given: the seal that would join \
+                       them is gone, or somebody else made them up. They show only that they agree with themselves. Restore the seals between \
+                       from a copy, or bring the key that you were given for this part.";
+        let stretches = self.chain.unjoined();
+        let items: Vec<Item> = stretches.into_iter().map(|(seal, key)| wrong(seal, meaning).found(key)).collect();
+        items.into_iter().for_each(|item| self.sink.finding(item));
+        if let Some((first, seals)) = self.strangers {
+            let meaning = "Behind a gap, seals are signed by a key to which the one that was given does not lead. Either the seal that announced it \
+                           is gone, or somebody else goes on in this log's name. They were not counted, and what they name was not looked at.";
+            self.sink.finding(wrong(first, meaning).found(format!("{seals} seals by another key")));
+        }
+    }
+
     /// A key is shown to be the log's by its signature; where there is no seal yet, by `log.json`.
     fn is_trusted(&self, key: &VerifierKey) -> bool {
-        let named = self.chain.keys_seen.is_empty() && self.covered.is_none() && self.log_file.as_ref().is_some_and(|f| f.vkey == *key);
-        self.chain.keys_seen.contains(key) || named
+        let named = self.chain.keys().next().is_none() && self.covered.is_none() && self.log_file.as_ref().is_some_and(|f| f.vkey == *key);
+        self.chain.has_seen(key) || named
     }
 
     fn trust(&self) -> KeyTrust {
         match (&self.pinned, &self.configured) {
             // `log.json` proves nothing: without a seal no key was shown to be this log's.
-            _ if self.chain.keys_seen.is_empty() => KeyTrust::Unpinned,
+            _ if self.chain.keys().next().is_none() => KeyTrust::Unpinned,
+            // Part of what was counted is not joined to the key.
+            _ if !self.chain.unjoined().is_empty() => KeyTrust::Unpinned,
             (Some(key), _) if self.is_trusted(key) => KeyTrust::Pinned,
             (None, Some(key)) if self.is_trusted(key) => KeyTrust::Configured,
             _ => KeyTrust::Unpinned,

@@ -32,8 +32,9 @@ pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
 pub use locks::LockSums;
 pub use proof::{
-    Between, Bundle, CheckReport, Checked, End, Inclusion, Opening, Others, Proof, ProofError, Proved, RangeBundle, RangeDoubt,
-    RangeProved, Rotation, SealPart, SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, Unknown, check, check_range_with, check_with,
+    Between, Bundle, CheckReport, Checked, End, Inclusion, Kept, Lapse, Opening, Others, Proof, ProofError, Proved, RangeBundle,
+    RangeDoubt, RangeProved, Rotation, SealPart, SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, Storage, Unknown, check,
+    check_range_with, check_with,
 };
 pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published, prove_under};
 pub use prove_range::{RangeWish, Show, prove_range};

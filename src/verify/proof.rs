@@ -1,8 +1,8 @@
 //! The proof bundle `spanseal.proof/1` (`store.md`, "The proof bundle"): one record, offline, against a key that the auditor brings.
 //!
 //! A bundle that passes proves that the record was *signed* into the log. That it was *published*, so that no other history can be shown
-//! instead, needs cosignatures by as many witnesses as the auditor trusts ([`check_with`]), a time stamp or a checkpoint that the auditor kept;
-//! the text says so each time.
+//! instead, needs cosignatures by as many witnesses as the auditor asks for ([`check_with`]), or a checkpoint that the auditor kept; the text
+//! says so each time. A time stamp proves that it *existed* by then, and not that anybody else was shown it.
 
 mod any;
 mod outer;
@@ -12,11 +12,13 @@ mod stamped;
 mod told;
 
 pub use any::{Checked, Proof};
-pub use range::{Between, End, RangeBundle, RangeDoubt, RangeProved, SealPart, SegmentPart, ShownRecord, check_range_with};
+pub use range::{Between, End, Lapse, RangeBundle, RangeDoubt, RangeProved, SealPart, SegmentPart, ShownRecord, Storage, check_range_with};
 pub(super) use range::{RANGE_RECORDS_MAX, RANGE_SEALS_MAX};
 pub use read::Unknown;
 pub use stamped::{Stamped, Stamps};
-pub use told::{CheckReport, Proved, SeenBy, check, check_with};
+pub use told::{CheckReport, Kept, Proved, SeenBy, check, check_with};
+
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
@@ -31,7 +33,7 @@ use crate::record::content::referred;
 use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::merkle::{leaf_hash, root_from_inclusion};
-use crate::tlog::note::{Checkpoint, SignedNote, VerifierKey, parse_decimal};
+use crate::tlog::note::{Checkpoint, SignedNote, UnverifiedCheckpoint, VerifierKey, parse_decimal};
 use crate::tlog::seal_file::{SegmentRef, Statement};
 use crate::tlog::{Hash, LeafIndex, TreeSize};
 use crate::worm::LINE_BYTES_MAX;
@@ -77,8 +79,18 @@ pub struct Others {
     pub tsa_roots: Roots,
     /// Witnesses.
     pub witnesses: Vec<WitnessKey>,
-    /// How many of them must have cosigned; all of them without it.
+    /// How many of them must have cosigned; all of them without it. Witnesses are told apart by their names.
     pub quorum: Option<usize>,
+    /// A checkpoint that the auditor kept, with which the bundle's is compared.
+    pub kept: Option<UnverifiedCheckpoint>,
+}
+
+impl Others {
+    /// How many witnesses must have cosigned; `None`: none was brought.
+    fn asked(&self) -> Option<usize> {
+        let names: BTreeSet<&str> = self.witnesses.iter().map(WitnessKey::name).collect();
+        (!names.is_empty()).then(|| self.quorum.unwrap_or(names.len()))
+    }
 }
 
 /// An inclusion proof as a bundle holds it.
@@ -218,9 +230,12 @@ impl Bundle {
         if record.as_object().is_none() {
             return Err(refused("the record is not a JSON object"));
         }
+        // Every statement is read before anything else is judged: one of a newer format makes the proof unchecked, whatever else is in it.
+        let statement = statement(&self.statement)?;
+        let outer = self.outer();
+        let turns = outer.announcements()?;
         let root = root_from_inclusion(leaf_hash(self.record.as_bytes()), self.segment.index, self.segment.size, &self.segment.path)
             .ok_or_else(|| refused("segment: the path does not fit leaf_index and tree_size"))?;
-        let statement = statement(&self.statement)?;
         let segment = statement.segments.iter().find(|s| s.records == self.segment.size.0 && s.merkle_root == root);
         let segment = segment.ok_or_else(|| {
             refused(
@@ -228,8 +243,7 @@ impl Bundle {
                                                          not the one that was sealed",
             )
         })?;
-        let outer = self.outer();
-        let key = outer.follow_rotations(vkey)?;
+        let key = outer.follow_rotations(&turns, vkey)?;
         let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
         let stamps = outer.stamps(&others.tsa_roots)?;
         let mut doubts = impossible(&statement);
@@ -241,7 +255,10 @@ impl Bundle {
             return Err(refused(format!("openings: `{twice}` is opened twice")));
         }
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
-        let mut proved = Proved {
+        let seen = outer.seen(&key, &statement, &others.witnesses, now)?;
+        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &key);
+        doubts.extend(fork);
+        Ok(Proved {
             record_id: text("id"),
             kind: text("kind"),
             leaf_index: self.segment.index.0,
@@ -252,20 +269,17 @@ impl Bundle {
             opened,
             referred: referred(&record),
             doubts,
-            seen: Vec::new(),
-            asked: None,
-            cosignatures: outer.beside(&key, &statement)?.len(),
+            seen: seen.by,
+            asked: others.asked(),
+            cosignatures: seen.strangers,
+            false_cosignatures: seen.unsound,
+            kept,
             stamps,
             now,
             unknown: self.unknown.clone(),
             statement,
             key,
-        };
-        if !others.witnesses.is_empty() {
-            (proved.seen, proved.cosignatures) = outer.seen(&proved.key, &proved.statement, &others.witnesses, now)?;
-            proved.asked = Some(others.quorum.unwrap_or(others.witnesses.len()));
-        }
-        Ok(proved)
+        })
     }
 
     /// What of it stands around the record.

@@ -35,6 +35,8 @@ pub struct RangeWish {
     pub ends: Option<(End, End)>,
     /// The records that are shown besides the ends.
     pub show: Show,
+    /// What could not be looked at when the records were searched, to be told to whoever reads the bundle.
+    pub incomplete: Option<String>,
 }
 
 /// Which records of a bundle are shown.
@@ -66,6 +68,7 @@ pub async fn prove_range(store: &dyn WormStore, log: &str, wish: &RangeWish, wan
         cosignatures: Vec::new(),
         timestamps: Vec::new(),
         rotations,
+        incomplete: wish.incomplete.clone(),
         unknown: Unknown::default(),
     };
     let places: Vec<LeafIndex> = indices.iter().map(|index| LeafIndex(*index)).collect();

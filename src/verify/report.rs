@@ -179,6 +179,11 @@ impl Sink {
         push(&mut self.unchecked, &mut self.unchecked_more, item);
     }
 
+    /// What the first finding found.
+    pub(super) fn first_found(&self) -> Option<&str> {
+        self.findings.first().and_then(|item| item.found.as_deref())
+    }
+
     /// Whether something stands here that keeps a verdict from being `verified`.
     pub(super) fn says_why(&self) -> bool {
         !self.findings.is_empty() || !self.unchecked.is_empty()

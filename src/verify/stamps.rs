@@ -179,12 +179,18 @@ impl<'a> Stamps<'a> {
                     let item = Item::new(Kind::TimestampForeign, object, meaning).seal(index);
                     sink.finding(item.expected(format!("a token over {checkpoint}")).found(error).intact());
                 }
+                // Its bytes fit its name, so it is what was put there: nothing that was here is gone.
+                Err(error @ TokenError::Malformed(_)) => {
+                    let meaning =
+                        "An object stands where time stamps stand and is none. It is not part of the log. Find out who can write here.";
+                    let item = Item::new(Kind::TimestampForeign, object, meaning).seal(index);
+                    sink.finding(item.expected("a time stamp token").found(error).intact());
+                }
                 Err(error) => {
-                    let meaning = "This is no time stamp that holds: its bytes are not a sound token. The seals were verified without it; that \
-                                   they existed at its time it does not prove. Restore the object from a copy, or find out who wrote it.";
-                    sink.finding(
-                        Item::new(Kind::TimestampInvalid, object, meaning).seal(index).expected("a sound token").found(error).lost(),
-                    );
+                    let meaning = "This is no time stamp that holds: its bytes are not a sound token, and were not when it was put here. The seals \
+                                   were verified without it; that they existed at its time it does not prove. Find out who wrote it.";
+                    let item = Item::new(Kind::TimestampInvalid, object, meaning).seal(index);
+                    sink.finding(item.expected("a sound token").found(error).intact());
                 }
             }
         }
@@ -231,10 +237,20 @@ impl<'a> Stamps<'a> {
             };
             let named = name_of(scene, &group).filter(|_| group.data().next().is_some());
             if let Some((object, index, _)) = named {
-                let meaning = "A time stamp of a seal that lies beyond the end of the log: seals at the end are gone, or somebody put it there. \
-                               Compare with checkpoints and receipts kept elsewhere.";
+                let oldest = group.data().next().and_then(|version| version.id.as_ref());
+                let found = match scene.store.get(&group.key, oldest, limit()).await {
+                    Ok(bytes) => match claim(&bytes.unwrap_or_default()) {
+                        Ok(claim) => claim.imprint.map_or_else(|| "a time stamp".to_owned(), |over| format!("a time stamp over {over}")),
+                        Err(error) => error.to_string(),
+                    },
+                    Err(error @ ReadError::TooLarge { .. }) => format!("no time stamp token: {error}"),
+                    Err(error) => return sink.unchecked(&object, Some(index), error),
+                };
+                // Whoever has a checkpoint, or makes one up, gets an authority's token over it: it proves no seal.
+                let meaning = "An object stands where time stamps of a seal stand that lies behind the end of the log. Anybody who can write here \
+                               could have put it; or the end of the log was cut off. Compare with checkpoints and receipts kept elsewhere.";
                 let item = Item::new(Kind::TimestampForeign, object, meaning).seal(index);
-                return sink.finding(item.expected("a seal that it belongs to").found("no such seal").lost());
+                return sink.finding(item.expected("a seal that it belongs to").found(found).intact());
             }
         }
     }
@@ -275,6 +291,10 @@ fn name_of(scene: Scene<'_>, group: &Group) -> Option<(String, u64, String)> {
     parse_timestamp_name(object).map(|(index, short)| (object.to_owned(), index, short.to_owned()))
 }
 
+fn limit() -> u64 {
+    u64::try_from(TOKEN_BYTES_MAX).unwrap_or(u64::MAX)
+}
+
 /// The version of a token that fits its name; what lies over it is said.
 async fn read(
     scene: Scene<'_>,
@@ -284,11 +304,10 @@ async fn read(
     short: &str,
     sink: &mut Sink,
 ) -> Result<Option<(Stored, Option<VersionId>)>, ReadError> {
-    let limit = u64::try_from(TOKEN_BYTES_MAX).unwrap_or(u64::MAX);
     let mut found: Option<(Stored, Option<VersionId>)> = None;
     let mut others = Vec::new();
     for version in group.data().take(FOLDER_MAX) {
-        let bytes = match scene.store.get(&group.key, version.id.as_ref(), limit).await {
+        let bytes = match scene.store.get(&group.key, version.id.as_ref(), limit()).await {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(ReadError::TooLarge { .. }) => Bytes::new(),
             Err(error) => return Err(error),

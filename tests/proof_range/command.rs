@@ -88,13 +88,33 @@ fn an_auditor_asks_for_a_trace_and_for_what_is_between() {
             "{json:#}"
         );
         let text = site.run(&["check", "proof.json", "--vkey", &key(&site)]).success().stdout;
-        assert!(text.contains("exactly 4 record(s)"), "{text}");
+        assert!(text.contains(if inside == 4 { "sealed 4 record(s), and all are shown" } else { "states 4 record(s)" }), "{text}");
     }
     // No key, and a changed byte.
     let out = site.run(&["check", "proof.json", "--vkey", &key(&site)]).success();
     assert!(out.stdout.starts_with("VERIFIED: these 6 records"), "{out}");
     says(&site.run(&["check", "proof.json"]), 2, "nothing was checked");
     assert_eq!(check(&site, &proof.replacen("chat", "chap", 1))["verdict"], "findings");
+
+    // The class, the lock and the store of what is shown, as in the proof of one record.
+    let told = check(&site, &proof);
+    assert_eq!((&told["storage"][0]["segments"], &told["not_worm_seals"]), (&json!(null), &told["seals"]), "{told:#}");
+    assert_eq!(told["between"]["restarts"].as_array().map(Vec::is_empty), Some(true), "{told:#}");
+
+    // A checkpoint that the auditor kept: of this very tree, of another tree of the same size, and of another size.
+    let kept = |change: &dyn Fn(&str) -> String| {
+        let checkpoint = serde_json::from_str::<Value>(&proof).unwrap()["checkpoint"].as_str().unwrap().to_owned();
+        std::fs::write(site.path("kept"), change(&checkpoint)).unwrap();
+        std::fs::write(site.path("proof.json"), &proof).unwrap();
+        let out = site.run(&["check", "proof.json", "--vkey", &key(&site), "--checkpoint", "kept", "--json"]);
+        (out.status.code(), serde_json::from_str::<Value>(&out.stdout).unwrap_or_else(|e| panic!("{e}: {out}")))
+    };
+    let (code, same) = kept(&str::to_owned);
+    assert_eq!((code, &same["published"], &same["checkpoint"]), (Some(0), &json!(true), &json!("same")), "{same:#}");
+    let (code, longer) = kept(&|note| note.replacen('\n', "\n1", 1));
+    assert_eq!((code, &longer["checkpoint"], &longer["published"]), (Some(2), &json!("other_size"), &json!(false)), "{longer:#}");
+    let (code, stranger) = kept(&|note| note.replacen("\n\n", "\nmore\n\n", 1));
+    assert_eq!((code, &stranger["checkpoint"]), (Some(2), &json!("not_signed")), "{stranger:#}");
 
     says(&site.run(&["prove", ids[5], "--through", ids[0]]), 2, "was sealed before");
     says(&site.run(&["prove", ids[0], "--through", ids[0]]), 2, "are one record");

@@ -29,7 +29,7 @@ fn list<'a>(bundle: &'a mut Value, path: &str) -> &'a mut Vec<Value> {
 async fn altered_members() {
     let forge = log().await;
     let honest = honest_bundle(&forge).await;
-    says(&forge, "as it is", &honest, Verdict::Verified, "exactly 17 record(s)");
+    says(&forge, "as it is", &honest, Verdict::Verified, "states 17 record(s)");
     let other = honest["from"]["segment"].as_str().unwrap().replace("standard", "high-risk");
     let refused = [
         ("/seals", json!([]), "it holds no seal"),
@@ -89,6 +89,15 @@ async fn altered_members() {
         bundle.as_object_mut().unwrap().remove(name);
         says(&forge, name, &bundle, Verdict::Findings, "stand together or not at all");
     }
+    // A newer program may read a statement that this one cannot, so nothing is said of the rest: also where it stands in a rotation.
+    let mut newer = honest.clone();
+    newer["to"]["index"] = json!("4");
+    newer["rotations"] = json!([{
+        "statement": {"format": "spanseal.seal/2"},
+        "log": {"index": "0", "tree_size": "1", "path": []},
+        "checkpoint": "x",
+    }]);
+    says(&forge, "a newer rotation", &newer, Verdict::Unchecked, "which this version does not know");
     for (path, value, verdict, why) in [
         ("/format", json!("spanseal.proof-range/2"), Verdict::Unchecked, "which this version does not know"),
         ("/format", json!("spanseal.proof/1"), Verdict::Unchecked, ""),
@@ -245,7 +254,7 @@ async fn ends_that_are_none() {
         }
         bundle
     };
-    says(&forge, "the right ends", &with(1, 4), Verdict::Verified, "exactly 2 record(s)");
+    says(&forge, "the right ends", &with(1, 4), Verdict::Verified, "states 2 record(s)");
     says(&forge, "one before the first", &with(2, 4), Verdict::Findings, "line 1 of");
     says(&forge, "one behind the last", &with(1, 2), Verdict::Findings, "lies outside of the range");
     says(&forge, "turned", &with(4, 1), Verdict::Findings, "`from` does not stand before `to`");

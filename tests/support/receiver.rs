@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
@@ -94,6 +94,16 @@ impl Site {
         let mut all = arguments.to_vec();
         all.extend(["--config", &config]);
         Finished::of(self.command(&all))
+    }
+
+    /// The same by somebody else, with a configuration of theirs.
+    pub(crate) fn run_as(&self, env: Vec<(&'static str, String)>, config: &Path, arguments: &[&str]) -> Finished {
+        let config = config.display().to_string();
+        let mut all = arguments.to_vec();
+        all.extend(["--config", &config]);
+        let mut command = self.command(&all);
+        command.envs(env);
+        Finished::of(command)
     }
 
     /// Every sealed line that is not the product's own act, exactly as sealed.

@@ -45,6 +45,24 @@ pub(crate) struct S3Server {
     _run: Child,
 }
 
+/// Somebody whom the server knows, with rights of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct User {
+    pub(crate) access_key: String,
+    pub(crate) secret_key: String,
+}
+
+impl User {
+    pub(crate) fn new(access_key: &str) -> Self {
+        User { access_key: access_key.to_owned(), secret_key: format!("secret-of-{access_key}") }
+    }
+
+    /// Who made the server, and may do everything.
+    pub(crate) fn root() -> Self {
+        User { access_key: ACCESS_KEY.to_owned(), secret_key: SECRET_KEY.to_owned() }
+    }
+}
+
 /// What a fresh bucket is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bucket {
@@ -93,11 +111,16 @@ impl S3Server {
 
     /// Environment of a `spanseal` process that is to reach this server.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        self.environment_of(User::root())
+    }
+
+    /// The same for somebody else.
+    pub(crate) fn environment_of(&self, user: User) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
             ("AWS_REGION", REGION.to_owned()),
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+            ("AWS_ACCESS_KEY_ID", user.access_key),
+            ("AWS_SECRET_ACCESS_KEY", user.secret_key),
         ]
     }
 
@@ -118,6 +141,11 @@ impl S3Server {
 
     /// One signed call of an outsider: what the adapter would never do.
     pub(crate) async fn raw(&self, call: Raw) -> RawAnswer {
+        self.raw_as(User::root(), call).await
+    }
+
+    /// The same by somebody else.
+    pub(crate) async fn raw_as(&self, user: User, call: Raw) -> RawAnswer {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = format!("{}{}", self.endpoint, call.path);
         let digest = Sha256::digest(&call.body);
@@ -130,7 +158,7 @@ impl S3Server {
             builder = builder.header("x-amz-checksum-sha256", sum).header("x-amz-sdk-checksum-algorithm", "SHA256");
         }
         let mut request = builder.body(HttpRequestBody::empty()).unwrap();
-        let credential = AwsCredential { key_id: ACCESS_KEY.into(), secret_key: SECRET_KEY.into(), token: None };
+        let credential = AwsCredential { key_id: user.access_key, secret_key: user.secret_key, token: None };
         AwsAuthorizer::new(&credential, "s3", REGION).try_authorize(&mut request, Some(digest.as_slice())).unwrap();
         let mut signed = reqwest::Request::new(call.method, url.parse().unwrap());
         *signed.headers_mut() = std::mem::take(request.headers_mut());

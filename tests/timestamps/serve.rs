@@ -408,9 +408,12 @@ fn openssl_verifies_what_serve_has_stored() {
         serde_json::from_str::<serde_json::Value>(&checked.stdout).unwrap()
     };
     let checked = check(&["--tsa-roots", &roots]);
-    assert_eq!((&checked["published"], &checked["timestamps"][0]["root"]), (&true.into(), &"O=tests, CN=root".into()), "{checked}");
+    assert_eq!((&checked["published"], &checked["timestamps"][0]["root"]), (&false.into(), &"O=tests, CN=root".into()), "{checked}");
+    assert_eq!(checked["existed_by"], checked["timestamps"][0]["not_later_than"]);
+    assert!(checked["existed_by"].is_string(), "{checked}");
     let checked = check(&[]);
     assert_eq!((&checked["published"], &checked["not_verified"]["timestamps"]), (&false.into(), &1.into()), "{checked}");
+    assert!(checked.get("existed_by").is_some_and(serde_json::Value::is_null), "{checked}");
 
     let alone = Site::with(receiver::Options { log: log(&[format!("http://{nobody}/")]), ..receiver::Options::default() });
     let serving = alone.serve();

@@ -125,6 +125,38 @@ async fn a_private_ca_is_trusted_when_named() {
     }
 }
 
+/// A store that says where its listing goes on, and it is where it was before: the place of a page ago, of two, an earlier key. It is refused
+/// after a few pages, whatever is asked for.
+#[tokio::test]
+async fn a_listing_that_goes_round_is_refused() {
+    let place = |key: &str, version: &str| {
+        format!("<NextKeyMarker>{key}</NextKeyMarker><NextVersionIdMarker>{version}</NextVersionIdMarker><IsTruncated>true</IsTruncated>")
+    };
+    let own = |version: &str| place("contract/x", version);
+    for round in [vec![own("a")], vec![own("a"), own("b")], vec![own("a"), place("contract/a", "a")], vec![own("a"), own("b"), own("c")]] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (asked, told) = tokio::sync::watch::channel(0_usize);
+        let pages = round.clone();
+        let server = tokio::spawn(async move {
+            for page in pages.iter().cycle().take(100) {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 8192]).await;
+                asked.send_modify(|asked| *asked += 1);
+                let body = format!("<ListVersionsResult>{page}</ListVersionsResult>");
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            }
+        });
+        let store = S3Store::open("bucket", "", fake(port)).await.unwrap();
+        for error in [store.versions(&key("x")).await.unwrap_err(), store.list("contract/", None, 10).await.unwrap_err()] {
+            assert!(matches!(&error, ReadError::Refused { reason, .. } if reason.contains("does not advance")), "{round:?}: {error}");
+        }
+        assert!(*told.borrow() <= 10, "{round:?}: {} pages", *told.borrow());
+        server.abort();
+    }
+}
+
 /// From an address to a store, as the command line does it.
 #[tokio::test]
 async fn an_address_opens_its_store() {

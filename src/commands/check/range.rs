@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{doubt_json, seen_json, stamped_json};
-use crate::verify::{Between, CheckReport, End, RangeDoubt, RangeProved, ShownRecord};
+use super::{doubt_json, kept_json, seen_json, stamped_json};
+use crate::verify::{Between, CheckReport, End, Lapse, RangeDoubt, RangeProved, ShownRecord, Storage};
 
 pub(super) fn to_json(report: &CheckReport<RangeProved>) -> String {
     let json = match &report.result {
@@ -37,17 +37,23 @@ fn proved_json(report: &CheckReport<RangeProved>, proved: &RangeProved) -> Value
         "key": proved.key.to_string(),
         "rotations": proved.rotations,
         "elsewhere": proved.referred,
-        // By authorities and witnesses whom the auditor brought; `quorum` is how many witnesses he asks for.
+        // As in the JSON of one record's proof.
         "published": proved.is_published(),
+        "existed_by": proved.existed_by().map(|at| at.to_string()),
+        "checkpoint": kept_json(proved.kept),
         "quorum": proved.asked,
         "seen": proved.seen.iter().map(seen_json).collect::<Vec<_>>(),
         "timestamps": proved.stamps.trusted.iter().map(|stamped| stamped_json(stamped, proved.now)).collect::<Vec<_>>(),
-        "not_worm": proved.not_worm,
+        "storage": proved.storage.iter().map(storage_json).collect::<Vec<_>>(),
+        "not_worm": proved.not_worm > 0,
+        "not_worm_seals": proved.not_worm,
+        // By whoever made the bundle; no signature covers it.
+        "incomplete": proved.incomplete,
         "findings": doubts.collect::<Vec<_>>(),
         "findings_more": proved.doubts_more,
         // Whatever stands here stands in the bundle and proves nothing: a script must not take the number of cosignatures for cosigned.
         "not_verified": {
-            "cosignatures": proved.cosignatures,
+            "cosignatures": proved.cosignatures.saturating_add(proved.false_cosignatures),
             "timestamps": proved.stamps.uncounted.len(),
             "members": proved.unknown.names,
             "members_more": proved.unknown.more,
@@ -65,6 +71,19 @@ fn record_json(record: &ShownRecord) -> Value {
     })
 }
 
+fn storage_json(storage: &Storage) -> Value {
+    json!({
+        "class": storage.class,
+        "mode": storage.mode.as_str(),
+        "retain_until": storage.retain_until.to_string(),
+        "segments": storage.segments,
+    })
+}
+
+fn gap_json(gap: &Lapse) -> Value {
+    json!({ "seal": gap.seal, "from": gap.from.to_string(), "to": gap.to.to_string() })
+}
+
 fn end_json(end: &End) -> Value {
     json!({ "seal": end.seal, "segment": end.segment, "leaf_index": end.leaf_index.0 })
 }
@@ -80,9 +99,9 @@ fn between_json(between: &Between) -> Value {
         "withheld": count(between.withheld()),
         "unordered": count(between.unordered),
         "heartbeats": between.heartbeats,
-        "silences": between.silences,
+        "silences": between.silences.iter().map(gap_json).collect::<Vec<_>>(),
         "unpromised": between.unpromised,
-        "restarts": between.restarts,
+        "restarts": between.restarts.iter().map(gap_json).collect::<Vec<_>>(),
         "counts": between.counts,
     })
 }

@@ -357,7 +357,7 @@ pub static PRESETS: &[Preset] = &[
         from_record: false,
         minimum_says: "until it is released",
         applies_from: "with the order",
-        source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html#object-lock-legal-holds",
+        source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",
         remarks: &["A hold lies on top of every class and has no date; it is no class, and `retention.presets` does not take it."],
         ..EVIDENCE
     },

@@ -1,10 +1,11 @@
 //! The cosignatures beside the seals, listed in step with the walk, and what they come to at its end.
 
 use super::Walk;
+use super::tail::Behind;
 use crate::tlog::note::UnverifiedCheckpoint;
 use crate::tlog::seal_file::SealFile;
 use crate::verify::cosignatures::{Cosigned, Listed, PER_SEAL_MAX, Said, behind_the_end};
-use crate::verify::listing::{Pages, seal_from};
+use crate::verify::listing::Pages;
 use crate::verify::report::{Item, Kind, Sink};
 use crate::worm::{ObjectKey, ReadError, parse_cosignature_name};
 
@@ -42,7 +43,7 @@ impl<'a> Walk<'a> {
     /// What no seal of the log has: cosigned was a longer one.
     pub(super) async fn cosignatures_behind(&mut self) -> Result<(), ReadError> {
         let (scene, expected) = (self.scene, self.expected);
-        let origin = self.chain.keys_seen.first().map(|key| key.name().to_owned());
+        let origin = self.chain.keys().next().map(|key| key.name().to_owned());
         let mut pages = match self.cosignatures.take() {
             Some(pages) => pages,
             None => Pages::new(
@@ -56,9 +57,10 @@ impl<'a> Walk<'a> {
             if named(&group.key, scene.log).is_none_or(|at| at < expected) || group.data().next().is_none() {
                 continue;
             }
-            if looked_at == 0 && seal_from(scene.store, scene.log, expected).await?.is_some() {
-                let meaning = "The log went on while it was read. Cosignatures behind the last seal that was read were not looked at; the next \
-                               verification will.";
+            let behind = if looked_at == 0 { self.behind().await? } else { Behind::End };
+            if behind != Behind::End {
+                let meaning =
+                    behind.meaning("Cosignatures behind the last seal that was read were not looked at; the next verification will.");
                 self.sink.note(Item::new(Kind::NotCovered, "cosignatures/", meaning).intact());
                 return Ok(());
             }

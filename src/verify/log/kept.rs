@@ -8,8 +8,9 @@ use crate::tlog::RootHash;
 use crate::tlog::merkle::empty_root;
 use crate::tlog::note::{NoteError, UnverifiedCheckpoint};
 use crate::tlog::seal_file::SealFile;
-use crate::verify::listing::seal_from;
+use crate::verify::chain::Signer;
 use crate::verify::report::{Item, Kind};
+use crate::worm::seal_key;
 
 /// A kept checkpoint, and what the walk found at its place.
 pub(super) struct Kept {
@@ -57,13 +58,23 @@ impl Walk<'_> {
         let place = kept.last();
         let object = place.map_or_else(|| "seals/".to_owned(), seal_object);
         let item = |kind, meaning: String| Item { seal: place, ..Item::new(kind, &object, meaning) };
-        let mut keys = self.chain.keys_seen.clone();
+        let mut keys: Vec<_> = self.chain.keys().cloned().collect();
         if keys.is_empty() {
-            keys.extend([&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten().cloned());
+            keys.extend(self.given_keys().cloned());
         }
         if self.stopped || keys.is_empty() {
             let why = "the checkpoint that you kept: the log could not be read as far as it, or no key is known to check it with";
             return self.sink.unchecked(&object, place, why);
+        }
+        if let Signer::Left(until) = self.chain.signer_of(&kept.checkpoint) {
+            // Not a rollback or a fork by itself: whoever has that key by now could have made this file, and had it handed to the auditor.
+            let meaning = format!(
+                "The checkpoint that you kept is of a tree that its key could not sign any more: seal {until} of the log that is here announced \
+                 another key. If the log gave you this file itself, its history was rewritten since with that older key, and the file proves it: \
+                 keep it, and ask the operator. If anybody else could have given it to you, somebody has the older key, and it proves nothing."
+            );
+            let expected = format!("a tree of at most {} seals, or a newer key's signature", until.saturating_add(1));
+            return self.sink.finding(item(Kind::KeptCheckpoint, meaning).expected(expected).found(format!("a tree of {size} seals")));
         }
         if !keys.iter().any(|key| kept.checkpoint.is_signed_by(key)) {
             // The newest key: that of the log as it is.
@@ -116,8 +127,8 @@ impl Walk<'_> {
                 let item = item(Kind::Fork, meaning).expected(format!("root {}, as in the checkpoint that you kept", root.0));
                 self.sink.finding(item.found(format!("root {}", now.0)).lost());
             }
-            None => match seal_from(self.scene.store, self.scene.log, size.saturating_sub(1)).await {
-                Ok(None) => {
+            None => match self.scene.store.versions(&seal_key(self.scene.log, size.saturating_sub(1))).await {
+                Ok(versions) if self.expected < size && versions.iter().all(|version| version.is_delete_marker) => {
                     let meaning = format!(
                         "The log's key signed a tree of {size} seals, as the checkpoint that you kept shows, and now the log ends before: its \
                          end was cut off, or an old copy was put in its place. Restore from a copy and find out who could delete seals."
@@ -125,7 +136,7 @@ impl Walk<'_> {
                     let newest = self.newest.map_or_else(|| "a log that ends before it".to_owned(), |n| format!("newest seal {n}"));
                     self.sink.finding(item(Kind::Rollback, meaning).expected(format!("at least {size} seals")).found(newest).lost());
                 }
-                Ok(Some(_)) => self.sink.unchecked(
+                Ok(_) => self.sink.unchecked(
                     &object,
                     place,
                     "the checkpoint that you kept: the seals at its place were not reached, or do not stand",

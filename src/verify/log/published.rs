@@ -4,6 +4,7 @@ use super::Walk;
 use crate::tlog::note::{SignedNote, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
 use crate::tlog::truth::{Judgement, judge};
+use crate::verify::chain::Signer;
 use crate::verify::listing::Group;
 use crate::verify::objects::Scene;
 use crate::verify::report::{Item, Kind};
@@ -53,10 +54,17 @@ impl Walk<'_> {
     pub(super) async fn compare_published(&mut self) {
         let Some(published) = self.published.take().filter(|p| !p.compared) else { return };
         let Scene { store, log, .. } = self.scene;
-        let mut keys = self.chain.keys_seen.clone();
-        keys.extend([&self.pinned, &self.log_file.as_ref().map(|f| f.vkey.clone()), &self.configured].into_iter().flatten().cloned());
+        let mut keys: Vec<VerifierKey> = self.chain.keys().cloned().collect();
+        if self.may_be_given() {
+            keys.extend(self.given_keys().cloned());
+        }
         let size = published.read.checkpoint.size.0;
-        if !keys.iter().any(|key| published.read.is_signed_by(key)) {
+        let signer = self.signer_of(&published.read);
+        if let Signer::Left(until) = signer {
+            // Whoever has that key by now. It is no proof that the log ever was that long.
+            return self.sink.finding(bad_checkpoint(&format!("it is signed by a key that the log left with seal {until}")));
+        }
+        if signer == Signer::Nobody {
             if self.beyond && self.is_a_seals_own(&published).await {
                 let meaning = "The published checkpoint is that of a later seal, signed by a key that the range looked at does not lead to. It \
                                was not checked; verify the whole log for that.";
@@ -105,7 +113,7 @@ impl Walk<'_> {
             }
         }
         // The seal is broken: within the range that is a finding already, else it is said here.
-        if self.newest.is_none_or(|newest| index > newest) && self.beyond || index < self.from {
+        if self.newest.is_none_or(|newest| index > newest) && self.beyond || index < self.from || index >= self.expected {
             self.sink.unchecked("checkpoint", None, format!("seal {index}, which it names, does not stand"));
         }
     }

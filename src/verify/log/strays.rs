@@ -1,8 +1,9 @@
 //! Segments that no seal names: a crash before the commit, an intruder's object, or the trace of seals that are gone.
 
 use super::Walk;
+use super::tail::Behind;
 use crate::tlog::Hash;
-use crate::verify::listing::{Group, SegmentName, Segments, Strays, seal_from};
+use crate::verify::listing::{Group, SegmentName, Segments, Strays};
 use crate::verify::objects::Scene;
 use crate::verify::report::{Item, Kind};
 use crate::worm::{ReadError, SEGMENT_BYTES_MAX};
@@ -72,18 +73,21 @@ impl Walk<'_> {
         let end = if self.beyond { self.newest.zip(self.last_time) } else { None };
         let reached = self.newest.filter(|_| self.beyond).unwrap_or(self.expected.saturating_sub(1));
         // A log that is being written went on while it was read: seals that were not read may name what lies behind the last one that was.
-        let (mut grown, mut later) = (self.has_grown().await?, 0_u64);
+        let (mut behind, mut later) = (self.behind().await?, 0_u64);
         while let Some(group) = match &mut self.segments {
             Some(segments) => segments.rest(end).await?,
             None => None,
         } {
-            if grown && self.name_of(&group).is_some_and(|(name, _)| name.index > self.expected) {
+            if behind != Behind::End && self.name_of(&group).is_some_and(|(name, _)| name.index > self.expected) {
                 later += 1;
             } else {
                 self.stray(group, reached).await;
             }
         }
-        grown = grown || self.has_grown().await?;
+        if behind == Behind::End {
+            behind = self.behind().await?;
+        }
+        let grown = behind != Behind::End;
         for group in std::mem::take(&mut self.ahead) {
             let Some((name, object)) = self.name_of(&group) else { continue };
             if self.beyond && name.index > reached {
@@ -108,15 +112,11 @@ impl Walk<'_> {
             self.sink.unchecked("segments/", None, format!("{} further unnamed segments", self.ahead_more));
         }
         if later > 0 {
-            let meaning = "The log went on while it was read. These segments lie behind the last seal that was read, so whether seals name them \
-                           was not looked at; the next verification will.";
+            let meaning = behind.meaning(
+                "These segments lie behind the last seal that was read, so whether seals name them was not looked at; the next verification will.",
+            );
             self.sink.note(Item::new(Kind::NotCovered, "segments/", meaning).found(format!("{later} segments")).intact());
         }
         Ok(())
-    }
-
-    /// Whether a seal lies behind the end that the walk found.
-    pub(super) async fn has_grown(&self) -> Result<bool, ReadError> {
-        Ok(!self.beyond && seal_from(self.scene.store, self.scene.log, self.expected).await?.is_some())
     }
 }

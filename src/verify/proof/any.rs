@@ -7,8 +7,10 @@ use crate::record::canonical::Json;
 use crate::tlog::note::VerifierKey;
 use crate::verify::CheckReport;
 
-/// Most values in a proof, outside of the texts in it. As JSON in memory each takes some hundred bytes, and three bytes can make one.
-const VALUES_MAX: usize = 4_000_000;
+/// Bytes of a proof for each value outside of the texts in it. As JSON in memory each takes some hundred bytes, and three bytes can make one, so
+/// a small file could fill the memory. What the formats demand has more: a heartbeat 21 bytes a value, a segment 28, a hash 67, a record (of at
+/// least 30 bytes) 20; so whatever is within the other limits is read.
+const BYTES_A_VALUE_MIN: usize = 16;
 
 /// A parsed proof of any format that is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +40,9 @@ impl Proof {
         if bytes.len() > range::BUNDLE_BYTES_MAX {
             return no_proof(format!("it is longer than any proof ({} bytes)", range::BUNDLE_BYTES_MAX));
         }
-        if values(bytes) > VALUES_MAX {
-            return no_proof(format!("it holds more values than any proof ({VALUES_MAX})"));
+        let values_max = values_max(bytes.len());
+        if values(bytes) > values_max {
+            return no_proof(format!("it holds more values than any proof of its length ({values_max})"));
         }
         let json = match Json::parse(bytes) {
             Ok(json) => json,
@@ -75,6 +78,11 @@ impl Checked {
             Err(error) => Checked::Record(Box::new(CheckReport::of(Err::<Proved, _>(error)))),
         }
     }
+}
+
+/// Most values of a file: what is shorter than the longest proof of one record may be as dense as that one.
+fn values_max(bytes: usize) -> usize {
+    bytes.max(BUNDLE_BYTES_MAX) / BYTES_A_VALUE_MIN
 }
 
 /// Commas and opening brackets outside of strings: no text holds more values than these and one.
@@ -115,12 +123,32 @@ mod tests {
         }
     }
 
+    /// What the format demands at least, of a seal without a segment and of one with a segment whose names and numbers are the shortest.
+    #[test]
+    fn whatever_is_within_the_other_limits_has_no_more_values() {
+        let (hash, time) = ("0".repeat(64), "2026-11-21T00:00:00Z");
+        let counts =
+            r#""counts":{"dropped_attributes":"0","duplicates":"0","logs":"0","promoted":"0","rejected":"0","skipped":"0","spans":"0"}"#;
+        let seal = |segments: &str, shown: &str| {
+            format!(
+                r#",{{"segments":[{shown}],"statement":{{"config_sha256":"{hash}",{counts},"format":"spanseal.seal/1","index":"0","log":"a/b","#
+            ) + &format!(r#""previous":"{hash}","sealed_at":"{time}","segments":[{segments}],"started":"{time}"}}}}"#)
+        };
+        let name = format!("segments/a/2026/11/21/{}-{}.jsonl.zst", "0".repeat(20), "0".repeat(16));
+        let segment = format!(
+            r#"{{"bytes":"1","class":"a","first":"{time}","key":"{name}","last":"{time}","merkle_root":"{hash}","mode":"GOVERNANCE","records":"1","retain_until":"{time}","sha256":"{hash}"}}"#
+        );
+        for text in [seal("", ""), seal(&segment, r#"{"path":[],"records":[]}"#), format!(r#","{hash}""#)] {
+            assert!(text.len() / values(text.as_bytes()) >= BYTES_A_VALUE_MIN, "{text}: {}", values(text.as_bytes()));
+        }
+    }
+
     /// A small file that would fill the memory of whoever opens it is not opened.
     #[test]
     fn a_bundle_of_very_many_values_is_none() {
         let of = |more: usize| format!(r#"{{"format":"spanseal.proof/1","x":[{}]}}"#, vec!["0"; more].join(","));
         // The object, the list and the comma before it are three, and n values have n - 1 commas.
-        assert!(matches!(Proof::parse(of(VALUES_MAX - 2).as_bytes()), Err(ProofError::Refused(_))));
-        assert!(matches!(Proof::parse(of(VALUES_MAX - 1).as_bytes()), Err(ProofError::NotAProof(why)) if why.contains("values")));
+        assert!(matches!(Proof::parse(of(values_max(0) - 2).as_bytes()), Err(ProofError::Refused(_))));
+        assert!(matches!(Proof::parse(of(values_max(0) - 1).as_bytes()), Err(ProofError::NotAProof(why)) if why.contains("values")));
     }
 }

@@ -1,12 +1,14 @@
 //! What stands around the records of a bundle, of one or of several: the checkpoint, and who signed it, saw it and stamped it.
 
-use super::{ProofError, Rotation, SeenBy, included, read, refused};
+use super::{Kept, ProofError, Rotation, SeenBy, included, read, refused};
 use crate::clock::UnixSeconds;
 use crate::tlog::TreeSize;
 use crate::tlog::cosignature::WitnessKey;
-use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, VerifierKey};
+use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::Statement;
 use crate::verify::cosignatures::date_doubt;
+use crate::verify::doubt::Doubt;
+use crate::verify::report::Kind;
 
 /// The same members of every format.
 #[derive(Clone, Copy)]
@@ -19,18 +21,33 @@ pub(super) struct Outer<'a> {
     pub(super) rotations: &'a [Rotation],
 }
 
+/// What the auditor's witnesses say of a checkpoint.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Who cosigned.
+    pub(super) by: Vec<SeenBy>,
+    /// Lines of nobody among them.
+    pub(super) strangers: usize,
+    /// Lines in the name of one of them that do not verify.
+    pub(super) unsound: usize,
+}
+
 impl Outer<'_> {
+    /// The statements of the changes of key.
+    pub(super) fn announcements(&self) -> Result<Vec<Statement>, ProofError> {
+        self.rotations.iter().map(|rotation| read::statement(&rotation.statement)).collect()
+    }
+
     /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed.
-    pub(super) fn follow_rotations(&self, vkey: &VerifierKey) -> Result<VerifierKey, ProofError> {
+    pub(super) fn follow_rotations(&self, announcements: &[Statement], vkey: &VerifierKey) -> Result<VerifierKey, ProofError> {
         let mut key = vkey.clone();
         let mut after = 0;
-        for rotation in self.rotations {
-            let announced = read::statement(&rotation.statement)?;
+        for (rotation, announced) in self.rotations.iter().zip(announcements) {
             let next = announced.next_vkey.clone().ok_or_else(|| refused("rotations: a statement without next_vkey"))?;
             if next == key || next.name() != key.name() {
                 return Err(refused("rotations: next_vkey is not a new key of the same origin"));
             }
-            let checkpoint = included(&rotation.statement, &announced, &rotation.log, &rotation.checkpoint, &key)?;
+            let checkpoint = included(&rotation.statement, announced, &rotation.log, &rotation.checkpoint, &key)?;
             Checkpoint::open(&rotation.checkpoint, &next).map_err(|e| refused(format!("rotations: the new key did not sign: {e}")))?;
             if Some(checkpoint.size.0) != announced.index.checked_add(1) || checkpoint.size.0 <= after {
                 return Err(refused("rotations: not the announcing seals' own checkpoints, in order"));
@@ -58,20 +75,20 @@ impl Outer<'_> {
         Ok(found)
     }
 
-    /// Which of these witnesses cosigned the checkpoint of a bundle that was checked, and how many lines are of nobody among them. A line of
-    /// one of them that does not verify refuses the bundle.
+    /// Which of these witnesses cosigned the checkpoint of a bundle that was checked. A line in the name of one of them that does not verify
+    /// counts for nothing: no signature covers the list, so anybody through whose hands the bundle goes can add one.
     pub(super) fn seen(
         &self,
         key: &VerifierKey,
         statement: &Statement,
         witnesses: &[WitnessKey],
         now: UnixSeconds,
-    ) -> Result<(Vec<SeenBy>, usize), ProofError> {
+    ) -> Result<Seen, ProofError> {
         let text = SignedNote::parse(self.checkpoint).map(|note| note.text).map_err(|e| refused(format!("checkpoint: {e}")))?;
-        let (mut seen, mut strangers) = (Vec::<SeenBy>::new(), 0);
+        let mut seen = Seen::default();
         for line in self.beside(key, statement)? {
             let Some(witness) = witnesses.iter().find(|key| key.owns(&line)) else {
-                strangers += 1;
+                seen.strangers += 1;
                 continue;
             };
             if witness.is_of_log(key) || statement.next_vkey.as_ref().is_some_and(|next| witness.is_of_log(next)) {
@@ -80,15 +97,48 @@ impl Outer<'_> {
                     witness.name()
                 )));
             }
-            let at = witness.verify(&text, &line).map_err(|e| refused(format!("cosignatures: {e}")))?;
-            match seen.iter_mut().find(|other| other.name == witness.name()) {
+            let Ok(at) = witness.verify(&text, &line) else {
+                seen.unsound += 1;
+                continue;
+            };
+            match seen.by.iter_mut().find(|other| other.name == witness.name()) {
                 // The first time that it was seen says the most.
                 Some(other) => other.at = other.at.min(at),
-                None => seen.push(SeenBy { name: witness.name().to_owned(), at, doubt: None }),
+                None => seen.by.push(SeenBy { name: witness.name().to_owned(), at, doubt: None }),
             }
         }
         // The checkpoint may be of a later seal, and none of an earlier one.
-        seen.iter_mut().for_each(|seen| seen.doubt = date_doubt(seen.at, statement.sealed_at, now));
-        Ok((seen, strangers))
+        seen.by.iter_mut().for_each(|seen| seen.doubt = date_doubt(seen.at, statement.sealed_at, now));
+        Ok(seen)
+    }
+
+    /// How a checkpoint that the auditor kept stands to the bundle's, which `key` signed; and the finding, where they are two histories.
+    pub(super) fn compared(
+        &self,
+        kept: Option<&UnverifiedCheckpoint>,
+        own: &Checkpoint,
+        key: &VerifierKey,
+    ) -> (Option<Kept>, Option<Doubt>) {
+        let Some(kept) = kept else { return (None, None) };
+        let (size, root) = (kept.checkpoint.size, kept.checkpoint.root);
+        if size != own.size && kept.checkpoint.origin == own.origin {
+            // Another key may have signed it, whose place in the log the bundle need not show.
+            return (Some(Kept::OtherSize(size.0)), None);
+        }
+        if !kept.is_signed_by(key) {
+            return (Some(Kept::NotSigned), None);
+        }
+        if root == own.root {
+            return (Some(Kept::Same), None);
+        }
+        let fork = Doubt {
+            kind: Kind::Fork,
+            member: "checkpoint",
+            expected: format!("root {} of the checkpoint that you kept, of {} seals", root.0, size.0),
+            found: format!("root {}", own.root.0),
+            meaning: "The log's key signed two trees of one size: somebody is shown another history than you were. Keep both checkpoints, they \
+                      prove it; and ask the operator.",
+        };
+        (Some(Kept::Fork), Some(fork))
     }
 }

@@ -1,17 +1,20 @@
 //! The proof bundle `spanseal.proof-range/1`: several records of one log, or what lies between two of them.
 //!
 //! Of each seal it holds the whole statement, so all segments and how many records each has; of each segment the records that are shown, and of
-//! the others only the roots of the largest subtrees in which no shown one lies. Those tell nothing of other people's records, and take no
-//! room. How many are withheld is what the log's key signed in the statement: `spanseal verify` reads them and would find a false number,
-//! and a list of leaf hashes would prove it no better, because a hash does not show whether records lie below it.
+//! the others only the roots of the largest subtrees in which no shown one lies. What is withheld is not said, but not all of it is hidden:
+//! a statement tells class, bytes, number of records and first and last time of each segment, withheld or not, and the counts of the seal; and
+//! a root over a single record is the unsalted hash of its line, which whoever has that record, or guesses every byte of it, can confirm. How
+//! many are withheld is stated by the log's key, and not proved: `spanseal verify` reads them, as long as the segment is kept, and would find a
+//! false number, and a list of leaf hashes would prove it no better, because a hash does not show whether records lie below it.
 //!
 //! Records are in the order of the log: by seal, and within one segment by line. Segments of one seal have no order among each other.
+//! That is the order of sealing and not of events: what is reported late is sealed late.
 //! *Between* two records lies whatever is behind the first or not ordered against it, and before the last or not ordered against it.
 
 mod check;
 mod told;
 
-pub use check::{Between, RangeDoubt, RangeProved, ShownRecord};
+pub use check::{Between, Lapse, RangeDoubt, RangeProved, ShownRecord, Storage};
 
 use super::read::{hashes, path_json, rotations, rotations_json, rotations_unknown, string, texts, texts_json};
 use super::{CheckReport, Others, Outer, Proof, ProofError, Rotation, Unknown, refused};
@@ -31,7 +34,7 @@ pub(in crate::verify) const RANGE_SEALS_MAX: usize = 100_000;
 /// Most records that a bundle shows.
 pub(in crate::verify) const RANGE_RECORDS_MAX: usize = 200_000;
 /// Members that are understood; others are named as not looked at.
-const MEMBERS: [&str; 9] = ["format", "from", "to", "seals", "log", "checkpoint", "cosignatures", "timestamps", "rotations"];
+const MEMBERS: [&str; 10] = ["format", "from", "to", "seals", "log", "checkpoint", "cosignatures", "timestamps", "rotations", "incomplete"];
 
 /// One end of a range: the place of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +84,8 @@ pub struct RangeBundle {
     pub timestamps: Vec<String>,
     /// Changes of key from the auditor's key to the one that signed the checkpoint, in order.
     pub rotations: Vec<Rotation>,
+    /// What whoever made the bundle could not look at, so that there may be more records of what was asked for. No signature covers it.
+    pub incomplete: Option<String>,
     /// Members that this version does not know. No signature covers them.
     pub unknown: Unknown,
 }
@@ -120,6 +125,7 @@ impl RangeBundle {
         let path = log.get("path").and_then(Json::as_array).ok_or_else(|| refused("`log.path` is missing or not an array"))?;
         let (size, path) = (TreeSize(number(log, "tree_size", "log")?), hashes(path, "log")?);
         let (checkpoint, rotations) = (string(&json, "checkpoint")?, rotations(&json)?);
+        let incomplete = json.get("incomplete").map(|_| string(&json, "incomplete")).transpose()?;
         let (cosignatures, timestamps) = (texts(&json, "cosignatures")?, texts(&json, "timestamps")?);
         let seals = take(&mut json, "seals").and_then(array).ok_or_else(|| refused("`seals` is missing or not an array"))?;
         if seals.len() > RANGE_SEALS_MAX {
@@ -128,7 +134,7 @@ impl RangeBundle {
         let mut shown = 0;
         let seals = seals.into_iter().enumerate().map(|(at, seal)| SealPart::of(seal, &format!("seals.{at}"), &mut shown));
         let seals = seals.collect::<Result<Vec<_>, _>>()?;
-        Ok(RangeBundle { ends, seals, size, path, checkpoint, cosignatures, timestamps, rotations, unknown })
+        Ok(RangeBundle { ends, seals, size, path, checkpoint, cosignatures, timestamps, rotations, incomplete, unknown })
     }
 
     /// The bundle's canonical bytes.
@@ -153,6 +159,9 @@ impl RangeBundle {
             ("timestamps".to_owned(), texts_json(&self.timestamps)),
             ("rotations".to_owned(), rotations_json(&self.rotations)),
         ];
+        if let Some(incomplete) = self.incomplete {
+            members.push(("incomplete".to_owned(), Json::String(incomplete)));
+        }
         if let Some((from, to)) = self.ends {
             members.push(("from".to_owned(), from.into_json()));
             members.push(("to".to_owned(), to.into_json()));

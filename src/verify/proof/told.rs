@@ -44,6 +44,10 @@ pub struct Proved {
     pub asked: Option<usize>,
     /// Lines of other keys: present, not verified.
     pub cosignatures: usize,
+    /// Lines in the names of the auditor's witnesses that do not verify: anybody can write such.
+    pub false_cosignatures: usize,
+    /// How the checkpoint that the auditor kept stands to that of the bundle; `None`: none was brought.
+    pub kept: Option<Kept>,
     /// What the time stamps say.
     pub stamps: Stamps,
     /// When it was asked.
@@ -61,6 +65,19 @@ pub struct SeenBy {
     pub at: UnixSeconds,
     /// Why that cannot be.
     pub doubt: Option<&'static str>,
+}
+
+/// How a checkpoint that the auditor kept stands to that of the bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is of the same tree: what the bundle shows is what the auditor was shown.
+    Same,
+    /// Same size, another root, and both signed by the log's key: two histories.
+    Fork,
+    /// It is of a tree of this size, and only the store can tell whether one extends the other.
+    OtherSize(u64),
+    /// It is not signed by the key that signed the bundle's checkpoint, so it says nothing.
+    NotSigned,
 }
 
 /// What `check` says.
@@ -97,7 +114,7 @@ impl<P: Told> CheckReport<P> {
     pub(super) fn of(result: Result<P, ProofError>) -> Self {
         let verdict = match &result {
             Ok(proved) if proved.is_doubted() => Verdict::Findings,
-            Ok(proved) if proved.outside().short_of().is_some() => Verdict::Unchecked,
+            Ok(proved) if proved.outside().is_short() => Verdict::Unchecked,
             Ok(_) => Verdict::Verified,
             Err(ProofError::Refused(_)) => Verdict::Findings,
             Err(ProofError::NotAProof(_) | ProofError::UnknownFormat(..)) => Verdict::Unchecked,
@@ -127,10 +144,15 @@ impl Proved {
         self.outside().is_cosigned()
     }
 
-    /// Whether somebody else than the log's key, whom the auditor trusts, says that the log was there: enough witnesses, or an authority that
-    /// stamped it. What enough witnesses saw was shown alike to everyone; a time stamp says only when it was there.
+    /// Whether the log was shown alike to everyone, as far as the auditor can tell: enough witnesses cosigned it, or it is what the checkpoint
+    /// that he kept says. A time stamp does not show it: an authority gets one hash, and shows it to nobody.
     pub fn is_published(&self) -> bool {
         self.outside().is_published()
+    }
+
+    /// When it existed at the latest, by the earliest of the authorities whom the auditor trusts.
+    pub fn existed_by(&self) -> Option<UnixSeconds> {
+        self.outside().existed_by()
     }
 }
 
@@ -147,6 +169,8 @@ impl Told for Proved {
             seen: &self.seen,
             asked: self.asked,
             cosignatures: self.cosignatures,
+            false_cosignatures: self.false_cosignatures,
+            kept: self.kept,
             stamps: &self.stamps,
             now: self.now,
             unknown: &self.unknown,
@@ -201,6 +225,8 @@ pub(super) struct Outside<'a> {
     pub(super) seen: &'a [SeenBy],
     pub(super) asked: Option<usize>,
     pub(super) cosignatures: usize,
+    pub(super) false_cosignatures: usize,
+    pub(super) kept: Option<Kept>,
     pub(super) stamps: &'a Stamps,
     pub(super) now: UnixSeconds,
     pub(super) unknown: &'a Unknown,
@@ -212,7 +238,18 @@ impl Outside<'_> {
     }
 
     pub(super) fn is_published(&self) -> bool {
-        self.is_cosigned() || !self.stamps.trusted.is_empty()
+        self.is_cosigned() || self.kept == Some(Kept::Same)
+    }
+
+    /// The stamps are sorted, earliest first; one that is dated after now says nothing.
+    pub(super) fn existed_by(&self) -> Option<UnixSeconds> {
+        let said = self.stamps.trusted.iter().find(|stamped| !stamped.is_ahead(self.now));
+        said.map(|stamped| stamped.not_later_than)
+    }
+
+    /// Whether something that the auditor asked for could not be shown.
+    fn is_short(&self) -> bool {
+        self.short_of().is_some() || matches!(self.kept, Some(Kept::OtherSize(_) | Kept::NotSigned))
     }
 
     /// How many witnesses were asked for, where fewer saw it.
@@ -222,22 +259,20 @@ impl Outside<'_> {
 
     /// The first line. `what`: "this record was".
     pub(super) fn write_verdict(&self, out: &mut Page, what: &str, is_doubted: bool) -> std::fmt::Result {
-        let published = self.is_published();
+        let existed = self.existed_by().map_or_else(String::new, |by| format!(", and existed by {by}"));
+        let sealed = if self.is_published() { "sealed, signed and published" } else { "sealed and signed" };
         match self.short_of() {
             _ if is_doubted => {
                 writeln!(out, "FINDINGS: {what} sealed and signed, and beside it something that cannot be true.")
             }
             Some(asked) => {
-                let seen = self.seen.len();
-                let how = if published {
-                    "sealed, signed and time stamped, but not yet cosigned"
-                } else {
-                    "sealed and signed, but not yet shown to be published"
-                };
-                writeln!(out, "UNCHECKED: {what} {how}: {seen} of {asked} witnesses.")
+                let (seen, but) = (self.seen.len(), if self.is_published() { "cosigned" } else { "shown to be published" });
+                writeln!(out, "UNCHECKED: {what} {sealed}{existed}, but not yet {but}: {seen} of {asked} witnesses.")
             }
-            None if published => writeln!(out, "VERIFIED: {what} sealed, signed and published."),
-            None => writeln!(out, "VERIFIED: {what} sealed and signed."),
+            None if self.is_short() => {
+                writeln!(out, "UNCHECKED: {what} {sealed}{existed}, but the checkpoint that you kept could not be compared.")
+            }
+            None => writeln!(out, "VERIFIED: {what} {sealed}{existed}."),
         }
     }
 
@@ -275,24 +310,30 @@ impl Outside<'_> {
 
     /// `what`: "this record is"; `also`: what else is not proved.
     pub(super) fn write_published(&self, out: &mut Page, what: &str, also: &str) -> std::fmt::Result {
-        let rest = format!("{also}; that the store still holds and locks it (spanseal verify)");
+        match self.kept {
+            Some(Kept::Same) => writeln!(out, "Published: the checkpoint that you kept is of the very same tree, and {what} in it.")?,
+            Some(Kept::OtherSize(size)) => writeln!(
+                out,
+                "Not compared: the checkpoint that you kept is of a tree of {size} seals, that of the bundle of {}. Whether one extends the other \
+                 only the store can show: spanseal verify --since-checkpoint.",
+                self.tree_size
+            )?,
+            Some(Kept::NotSigned) => {
+                writeln!(out, "Not compared: the checkpoint that you kept is not signed by {}, which signed that of the bundle.", self.key)?
+            }
+            Some(Kept::Fork) | None => {}
+        }
         if self.is_cosigned() {
             writeln!(out, "Published: the witnesses above cosign one history of the log only, and {what} in it.")?;
-            writeln!(out, "Not proved: {rest}.")
-        } else if self.is_published() {
-            writeln!(out, "Published: the authorities above saw the log, and {what} in it.")?;
-            writeln!(
-                out,
-                "Not proved: that the log was shown alike to everyone (that needs cosignatures of witnesses you trust, or a checkpoint you kept); \
-                 {rest}."
-            )
-        } else {
-            writeln!(
-                out,
-                "Not proved: that the log was published, or shown alike to everyone (that needs cosignatures of witnesses you trust, a time stamp \
-                 or a checkpoint you kept); {rest}."
-            )
         }
+        let published = match self.is_published() {
+            true => "",
+            false => {
+                "that the log was published, or shown alike to everyone (that needs cosignatures of witnesses you trust, or a checkpoint that you \
+                 kept); "
+            }
+        };
+        writeln!(out, "Not proved: {published}{also}; that the store still holds and locks it (spanseal verify).")
     }
 
     /// What is in the bundle and was not looked at.
@@ -302,6 +343,13 @@ impl Outside<'_> {
                 out,
                 "Not verified: {} cosignature(s) in the bundle by witnesses whose keys you did not bring (--witness); they count for nothing here.",
                 self.cosignatures
+            )?;
+        }
+        if self.false_cosignatures > 0 {
+            writeln!(
+                out,
+                "Not counted: {} line(s) in the name of your witnesses that do not verify; anybody can write such.",
+                self.false_cosignatures
             )?;
         }
         for why in &self.stamps.uncounted {

@@ -82,7 +82,7 @@ impl Report {
         let alike = if cosigned {
             "whether what lies behind the last cosignature was shown alike to everyone"
         } else {
-            "whether the log was shown alike to everyone (that needs a cosignature, a time stamp or a checkpoint you kept)"
+            "whether the log was shown alike to everyone (that needs a cosignature or a checkpoint you kept)"
         };
         writeln!(out, "Not covered: whether what senders reported is true, what was never sent, and {alike}.")
     }

@@ -32,7 +32,9 @@ pub(super) fn explain(answer: &Answer) -> String {
         }
         "ExpiredToken" => "the credentials have expired: renew them",
         "RequestTimeTooSkewed" => "this machine's clock is wrong: set it",
-        "NoSuchBucket" => "create the bucket with Object Lock enabled, or correct `store.url`",
+        "NoSuchBucket" => {
+            "create the bucket (for evidence with Object Lock, for a vault without it and without versioning), or correct its URL"
+        }
         "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
             "the bucket is elsewhere: set `store.s3.region` and `store.s3.endpoint`"
         }
@@ -40,7 +42,7 @@ pub(super) fn explain(answer: &Answer) -> String {
         "InvalidRequest" if message.to_ascii_lowercase().contains("object lock") => NO_OBJECT_LOCK,
         "AccessDenied" => {
             "allow s3:PutObject, s3:PutObjectRetention, s3:PutObjectLegalHold, s3:GetObject, s3:GetObjectVersion, s3:GetObjectRetention, \
-             s3:GetObjectLegalHold, s3:ListBucketVersions, s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration; \
+             s3:GetObjectLegalHold, s3:ListBucket, s3:ListBucketVersions, s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration; \
              a lock that would be shortened is refused the same way"
         }
         _ => match answer.status.as_u16() {

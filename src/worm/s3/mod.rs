@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use client::{Answer, CONNECT_TIMEOUT, Call, CallError, Client};
 use http::{Method, StatusCode};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -248,11 +249,7 @@ impl S3Store {
         if answer.status != StatusCode::OK {
             return Err(refuse_read(shown, &answer));
         }
-        let page = xml::parse_page(&answer.body).ok_or_else(|| self.unreadable(shown, "?versions"))?;
-        if page.next.is_some() && page.next == *from {
-            return Err(ReadError::Refused { key: shown.to_owned(), reason: "the store's listing does not advance".to_owned() });
-        }
-        Ok(page)
+        xml::parse_page(&answer.body).ok_or_else(|| self.unreadable(shown, "?versions"))
     }
 
     /// Appends a page. Versity lists all markers of a page before all versions, so a page is first ordered by key (the
@@ -360,16 +357,18 @@ impl WormStore for S3Store {
         let full = self.read_key(key)?;
         let mut found = Vec::new();
         let mut from = None;
+        let mut places = Places::default();
         loop {
             let page = self.page(key.as_str(), &full, &from, PAGE_MAX).await?;
             // Keys ascend, and the key itself comes before all that it is a prefix of.
             let beyond = page.entries.iter().any(|e| e.key != full);
             let own = page.entries.into_iter().filter(|e| e.key == full);
             self.join(key.as_str(), &mut found, own.filter_map(|e| self.version(e)).collect())?;
-            if beyond || page.next.is_none() {
+            if beyond {
                 return Ok(found);
             }
-            from = page.next;
+            let Some(next) = page.next else { return Ok(found) };
+            from = Some(places.go_on(key.as_str(), next)?);
         }
     }
 
@@ -381,6 +380,7 @@ impl WormStore for S3Store {
         let mut from = after.map(|key| (format!("{}{key}", self.prefix), None));
         // One more than asked for usually shows that the last key is whole.
         let mut max = limit.saturating_add(1).clamp(2, PAGE_MAX);
+        let mut places = Places::after(from.as_ref().map(|(key, _)| key.as_str()));
         loop {
             let page = self.page(shown, &full, &from, max).await?;
             let versions = page.entries.into_iter().filter_map(|e| self.version(e));
@@ -399,7 +399,7 @@ impl WormStore for S3Store {
                 max = PAGE_MAX; // One key with many versions: to its end in big steps.
             }
             let Some(next) = page.next else { return Ok(found) };
-            from = Some(next);
+            from = Some(places.go_on(shown, next)?);
         }
     }
 
@@ -440,6 +440,36 @@ impl WormStore for S3Store {
 
     fn clock_skew_seconds(&self) -> Option<i64> {
         self.client.skew_seconds()
+    }
+}
+
+/// The places at which a listing went on. Each lies behind the one before, or the listing of a store that lies, or is broken, would never end.
+#[derive(Debug, Default)]
+struct Places {
+    key: String,
+    /// Markers of versions of that key, whose order is the store's own.
+    versions: HashSet<Option<String>>,
+}
+
+impl Places {
+    fn after(key: Option<&str>) -> Self {
+        // Without a version the marker itself; with one the store may go on within that key.
+        Places { key: key.unwrap_or_default().to_owned(), versions: HashSet::from([None]) }
+    }
+
+    fn go_on(&mut self, shown: &str, next: (String, Option<String>)) -> Result<(String, Option<String>), ReadError> {
+        let advances = match next.0.cmp(&self.key) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => self.versions.insert(next.1.clone()),
+            std::cmp::Ordering::Greater => {
+                *self = Places { key: next.0.clone(), versions: HashSet::from([next.1.clone()]) };
+                true
+            }
+        };
+        if advances {
+            return Ok(next);
+        }
+        Err(ReadError::Refused { key: shown.to_owned(), reason: "the store's listing does not advance".to_owned() })
     }
 }
 

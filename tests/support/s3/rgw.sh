@@ -89,5 +89,7 @@ start "$dir/out.log" ceph-osd -c "$conf" -f -i 0
 osd_is_up() { ask osd stat | grep -q '1 up'; }
 wait_until 60 "ceph-osd" osd_is_up
 start "$dir/out.log" radosgw -c "$conf" -f -n client.rgw
-radosgw-admin -c "$conf" user create --uid main --display-name main --access-key "$access" --secret-key "$secret" >>"$dir/out.log" 2>&1
+# With the rights to make other users and to give them policies.
+radosgw-admin -c "$conf" user create --uid main --display-name main --access-key "$access" --secret-key "$secret" \
+  --caps "users=*;user-policy=*" >>"$dir/out.log" 2>&1
 wait_until 60 "radosgw" listens "$port"

@@ -9,9 +9,9 @@ use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{Counts, SegmentRef, Statement};
 use crate::tlog::{Hash, LeafHash, LeafIndex};
 use crate::verify::doubt::{Doubt, ahead, impossible};
-use crate::verify::proof::{Others, Outer, ProofError, SeenBy, Stamps, Unknown, contradicted, read, refused, signed, stamped_before};
+use crate::verify::proof::{Kept, Others, Outer, ProofError, SeenBy, Stamps, Unknown, contradicted, read, refused, signed, stamped_before};
 use crate::verify::report::Kind;
-use crate::worm::LINE_BYTES_MAX;
+use crate::worm::{LINE_BYTES_MAX, Mode};
 
 /// Doubts that are kept; of more only the number is told.
 const DOUBTS_MAX: usize = 100;
@@ -41,8 +41,13 @@ pub struct RangeProved {
     pub rotations: usize,
     /// Contents of shown records that telemetry only named.
     pub referred: usize,
-    /// Whether a seal says that its store enforced no locks.
-    pub not_worm: bool,
+    /// The locks of the segments of which records are shown, by class and mode, as the statements name them. Of seals in [`Self::not_worm`]
+    /// nothing stands here.
+    pub storage: Vec<Storage>,
+    /// How many of the seals say that their store enforced no locks.
+    pub not_worm: u64,
+    /// What whoever made the bundle could not look at, in their own words: no signature covers it.
+    pub incomplete: Option<String>,
     /// What the log's key signed here and cannot be true: the first of them.
     pub doubts: Vec<RangeDoubt>,
     /// How many more there are.
@@ -53,6 +58,10 @@ pub struct RangeProved {
     pub asked: Option<usize>,
     /// Lines of other keys: present, not verified.
     pub cosignatures: usize,
+    /// Lines in the names of the auditor's witnesses that do not verify: anybody can write such.
+    pub false_cosignatures: usize,
+    /// How the checkpoint that the auditor kept stands to that of the bundle; `None`: none was brought.
+    pub kept: Option<Kept>,
     /// What the time stamps say.
     pub stamps: Stamps,
     /// When it was asked.
@@ -76,6 +85,30 @@ pub struct ShownRecord {
     pub leaf_index: u64,
 }
 
+/// How segments of one class are locked, by what the log signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// The retention class.
+    pub class: String,
+    /// How they are locked at least.
+    pub mode: Mode,
+    /// The earliest of their dates.
+    pub retain_until: UnixSeconds,
+    /// How many segments these are.
+    pub segments: u64,
+}
+
+/// A time between two seals, one behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lapse {
+    /// Index of the later one.
+    pub seal: u64,
+    /// When it begins.
+    pub from: UnixSeconds,
+    /// When the later seal was made.
+    pub to: UnixSeconds,
+}
+
 /// What lies between two records, by what the log signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Between {
@@ -91,12 +124,12 @@ pub struct Between {
     pub unordered: u128,
     /// Seals from the first to the last that hold no record.
     pub heartbeats: u64,
-    /// Seals that were later than the one before had promised.
-    pub silences: u64,
+    /// Where a seal was later than the one before had promised: from the promised time.
+    pub silences: Vec<Lapse>,
     /// Seals behind which a promise of the next is missing.
     pub unpromised: u64,
-    /// Starts of the writer in between, before which counts may be short.
-    pub restarts: u64,
+    /// Starts of the writer in between, before which counts may be short: from the seal before.
+    pub restarts: Vec<Lapse>,
     /// Sums of what these seals count.
     pub counts: Counts,
 }
@@ -135,9 +168,10 @@ impl RangeBundle {
     pub fn check_with(&self, vkey: &VerifierKey, others: &Others, now: UnixSeconds) -> Result<RangeProved, ProofError> {
         let statements = self.seals.iter().map(|seal| read::statement(&seal.statement)).collect::<Result<Vec<_>, _>>()?;
         let (Some(first), Some(last)) = (statements.first(), statements.last()) else { return Err(refused("it holds no seal")) };
-        self.in_order(&statements)?;
         let outer = self.outer();
-        let key = outer.follow_rotations(vkey)?;
+        let turns = outer.announcements()?;
+        self.in_order(&statements)?;
+        let key = outer.follow_rotations(&turns, vkey)?;
         let checkpoint = signed(last, self.size, &self.checkpoint, &key)?;
         if let Some(other) = statements.iter().find(|s| s.log != last.log) {
             return Err(refused(format!("seal {} is of log `{}`, and others of `{}`", other.index, other.log, last.log)));
@@ -181,7 +215,10 @@ impl RangeBundle {
             return Err(refused("it shows no record"));
         }
         let between = self.ends.as_ref().map(|(from, to)| between(from, to, &statements, &shown)).transpose()?;
-        let mut proved = RangeProved {
+        let seen = outer.seen(&key, last, &others.witnesses, now)?;
+        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &key);
+        doubts.add(last.index, fork);
+        Ok(RangeProved {
             log: last.log.clone(),
             shown,
             between,
@@ -192,22 +229,21 @@ impl RangeBundle {
             root: checkpoint.root.0,
             rotations: self.rotations.len(),
             referred,
-            not_worm: statements.iter().any(|s| s.not_worm),
+            storage: storage(&statements, &self.seals),
+            not_worm: u64::try_from(statements.iter().filter(|s| s.not_worm).count()).unwrap_or(u64::MAX),
+            incomplete: self.incomplete.clone(),
             doubts: doubts.kept,
             doubts_more: doubts.more,
-            seen: Vec::new(),
-            asked: None,
-            cosignatures: outer.beside(&key, last)?.len(),
+            seen: seen.by,
+            asked: others.asked(),
+            cosignatures: seen.strangers,
+            false_cosignatures: seen.unsound,
+            kept,
             stamps,
             now,
             unknown: self.unknown.clone(),
             key,
-        };
-        if !others.witnesses.is_empty() {
-            (proved.seen, proved.cosignatures) = outer.seen(&proved.key, last, &others.witnesses, now)?;
-            proved.asked = Some(others.quorum.unwrap_or(others.witnesses.len()));
-        }
-        Ok(proved)
+        })
     }
 
     /// Seals ascend; where the bundle says what lies between two records, none is left out, and the ends are in the first and in the last.
@@ -283,6 +319,26 @@ fn unchained(before: &Statement, leaf: LeafHash, after: &Statement) -> Vec<Doubt
     doubts
 }
 
+/// How the segments are locked of which something is shown.
+fn storage(statements: &[Statement], seals: &[SealPart]) -> Vec<Storage> {
+    let mut found: Vec<Storage> = Vec::new();
+    for (statement, part) in statements.iter().zip(seals).filter(|(statement, _)| !statement.not_worm) {
+        for (segment, _) in statement.segments.iter().zip(&part.segments).filter(|(_, part)| !part.records.is_empty()) {
+            let lock = segment.lock;
+            match found.iter_mut().find(|other| other.class == segment.class && other.mode == lock.mode) {
+                Some(other) => {
+                    other.retain_until = other.retain_until.min(lock.retain_until);
+                    other.segments += 1;
+                }
+                None => {
+                    found.push(Storage { class: segment.class.clone(), mode: lock.mode, retain_until: lock.retain_until, segments: 1 });
+                }
+            }
+        }
+    }
+    found
+}
+
 /// Proves what is shown of a segment. Answers how many contents were only named.
 fn segment_shown(
     statement: &Statement,
@@ -354,9 +410,9 @@ fn between(from: &End, to: &End, statements: &[Statement], shown: &[ShownRecord]
         shown: counted,
         unordered: 0,
         heartbeats: 0,
-        silences: 0,
+        silences: Vec::new(),
         unpromised: 0,
-        restarts: 0,
+        restarts: Vec::new(),
         counts: Counts::default(),
     };
     for statement in statements {
@@ -375,11 +431,12 @@ fn between(from: &End, to: &End, statements: &[Statement], shown: &[ShownRecord]
     }
     for pair in statements.windows(2) {
         let [before, after] = pair else { continue };
+        let gap = |from| Lapse { seal: after.index, from, to: after.sealed_at };
         match before.next_by {
             None => found.unpromised += 1,
-            Some(by) => found.silences += u64::from(after.sealed_at > by),
+            Some(by) => found.silences.extend((after.sealed_at > by).then(|| gap(by))),
         }
-        found.restarts += u64::from(after.started != before.started);
+        found.restarts.extend((after.started != before.started).then(|| gap(before.sealed_at)));
     }
     Ok(found)
 }

@@ -1,12 +1,15 @@
 //! What a bundle of several records proved, in plain words.
 
-use super::{Between, RangeDoubt, RangeProved, ShownRecord};
+use super::{Between, Lapse, RangeDoubt, RangeProved, ShownRecord, Storage};
+use crate::clock::UnixSeconds;
 use crate::plain::Page;
 use crate::tlog::seal_file::Counts;
 use crate::verify::proof::told::{Outside, Told, write_doubt};
 
 /// Records that the text names; `--json` has all.
 const RECORDS_TOLD: usize = 20;
+/// Gaps of one kind that the text names; `--json` has all.
+const GAPS_TOLD: usize = 3;
 
 impl RangeProved {
     /// Whether as many witnesses as were asked for saw it.
@@ -14,9 +17,14 @@ impl RangeProved {
         self.outside().is_cosigned()
     }
 
-    /// Whether somebody else than the log's key, whom the auditor trusts, says that the log was there.
+    /// Whether the log was shown alike to everyone, as far as the auditor can tell: as [`Proved::is_published`](crate::verify::Proved).
     pub fn is_published(&self) -> bool {
         self.outside().is_published()
+    }
+
+    /// When it existed at the latest, by the earliest of the authorities whom the auditor trusts.
+    pub fn existed_by(&self) -> Option<UnixSeconds> {
+        self.outside().existed_by()
     }
 }
 
@@ -33,6 +41,8 @@ impl Told for RangeProved {
             seen: &self.seen,
             asked: self.asked,
             cosignatures: self.cosignatures,
+            false_cosignatures: self.false_cosignatures,
+            kept: self.kept,
             stamps: &self.stamps,
             now: self.now,
             unknown: &self.unknown,
@@ -69,8 +79,12 @@ impl Told for RangeProved {
         }
         outside.write_signers(out)?;
         outside.write_rotations(out)?;
-        if self.not_worm {
-            writeln!(out, "  storage    the store enforces no locks (not_worm)")?;
+        for Storage { class, mode, retain_until, segments } in &self.storage {
+            let many = if *segments == 1 { String::new() } else { format!(", the earliest of {segments} segments") };
+            writeln!(out, "  storage    class {class}, {} until {retain_until} at least{many}", mode.as_str())?;
+        }
+        if self.not_worm > 0 {
+            writeln!(out, "  storage    {} of these seals say that the store enforces no locks (not_worm)", self.not_worm)?;
         }
         if self.referred > 0 {
             writeln!(
@@ -92,16 +106,26 @@ impl Told for RangeProved {
                  the senders reported is true"
             }
             Some(between) if between.withheld() > 0 => {
-                "how many records are withheld, but by the word that the log signed; what they say; what never reached the receiver, or was \
-                 refused or set aside by it (the counts above are its own word); that what the senders reported is true"
+                "how many records are withheld: their number is stated by the log's key, and not proved; what they say; that nothing happened \
+                 between the two times: a record stands where it was sealed, and one reported late stands behind; what never reached the \
+                 receiver, or was refused or set aside by it (the counts above are its own word); that what the senders reported is true"
             }
             Some(_) => {
-                "what never reached the receiver, or was refused or set aside by it (the counts above are its own word); that what the senders \
+                "that nothing happened between the two times: a record stands where it was sealed, and one reported late stands behind; what \
+                 never reached the receiver, or was refused or set aside by it (the counts above are its own word); that what the senders \
                  reported is true"
             }
         };
         if let Some(between) = &self.between {
             between.write_meaning(out)?;
+        }
+        if let Some(incomplete) = &self.incomplete {
+            // Whoever made the bundle wrote it, and no signature covers it.
+            writeln!(
+                out,
+                "Incomplete: whoever made this proof says that there may be more records of what was asked for: {}.",
+                incomplete
+            )?;
         }
         outside.write_published(out, "these records are", also)?;
         outside.write_unverified(out)
@@ -144,17 +168,23 @@ impl Between {
         }
         writeln!(
             out,
-            "  received   {spans} spans, {logs} logs, by the count of these seals; {promoted} records promoted, {duplicates} sealed before, \
-             {skipped} without AI meaning, {rejected} rejected, {dropped_attributes} attributes dropped by senders"
+            "  received   {spans} spans, {logs} logs; {promoted} records promoted, {duplicates} left out as duplicates, {skipped} without AI \
+             meaning, {rejected} rejected, {dropped_attributes} attributes dropped by senders"
         )?;
-        if self.silences > 0 {
-            writeln!(out, "  silence    {} of these seals came later than the one before had promised", self.silences)?;
+        writeln!(
+            out,
+            "             (counted in these seals, from the one before on; not a count of what lies between; requests refused as a whole are not counted)"
+        )?;
+        if !self.silences.is_empty() {
+            let (many, which) = (self.silences.len(), named(&self.silences));
+            writeln!(out, "  silence    {many} of these seals came later than the one before had promised: {which}")?;
         }
         if self.unpromised > 0 {
             writeln!(out, "  silence    behind {} of these seals would not show: they promise no next one", self.unpromised)?;
         }
-        if self.restarts > 0 {
-            writeln!(out, "  restarts   {} of the writer, before which the counts may be short", self.restarts)?;
+        if !self.restarts.is_empty() {
+            let (many, which) = (self.restarts.len(), named(&self.restarts));
+            writeln!(out, "  restarts   {many} of the writer, before which the counts may be short: {which}")?;
         }
         Ok(())
     }
@@ -163,11 +193,11 @@ impl Between {
         let (records, shown, withheld) = (self.records, self.shown, self.withheld());
         match (records, withheld) {
             (0, _) => writeln!(out, "Between them: the log sealed nothing else.")?,
-            (_, 0) => writeln!(out, "Between them: the log sealed exactly {records} record(s), and all are shown here.")?,
+            (_, 0) => writeln!(out, "Between them: the log sealed {records} record(s), and all are shown here.")?,
             _ => writeln!(
                 out,
-                "Between them: the log sealed exactly {records} record(s), by its signed word; {shown} are shown here, {withheld} are withheld, \
-                 of which only the places are proved."
+                "Between them: the log's key states {records} record(s); {shown} are shown here, {withheld} are withheld. Their number is stated \
+                 by the log's key, and not proved."
             )?,
         }
         if self.unordered > 0 {
@@ -189,6 +219,14 @@ fn write_record(out: &mut Page, what: &str, record: &ShownRecord) -> std::fmt::R
     let text = |text: &Option<String>| text.as_deref().unwrap_or("none").to_owned();
     let (id, kind, class) = (text(&record.record_id), text(&record.kind), record.segment.split('/').nth(1).unwrap_or_default());
     writeln!(out, "  {what:<10} {id} (kind {kind}), seal {}, class {class}, line {}", record.seal, record.leaf_index)
+}
+
+/// The first of them, in words.
+fn named(gaps: &[Lapse]) -> String {
+    let one = |Lapse { seal, from, to }: &Lapse| format!("{from} to {to} (seal {seal})");
+    let told: Vec<String> = gaps.iter().take(GAPS_TOLD).map(one).collect();
+    let more = gaps.len().saturating_sub(GAPS_TOLD);
+    told.join(", ") + &if more == 0 { String::new() } else { format!(" and {more} more (--json names all)") }
 }
 
 fn write_more(out: &mut Page, shown: usize) -> std::fmt::Result {
