@@ -671,8 +671,10 @@ pub enum AttributesFormat {
 
 /// `spanseal retention`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal retention presets --id eu-ai-act-deployer-logs\n  spanseal retention plan --config new.yaml\n  \
-    spanseal retention status --config spanseal.yaml --due 90d")]
+#[command(
+    after_help = "Examples:\n  spanseal retention presets --id eu-ai-act-deployer-logs\n  spanseal retention plan --config new.yaml\n  \
+    spanseal retention status --config spanseal.yaml --due 90d"
+)]
 pub struct RetentionArgs {
     /// What to do.
     #[command(subcommand)]
