@@ -211,10 +211,12 @@ fn what_was_planted_is_not_believed() {
         plant(0, &authority.token(over, "20270115075900Z"));
         // A seal that the log did not sign, and the true one under another index.
         let own = scene.store.get(&spanseal::worm::seal_key(LOG, 0), None, 1 << 18).await.unwrap().unwrap();
-        let mut forged = SealFile::parse(&own).unwrap();
-        forged.statement.index = 1;
-        forged.entry = forged.statement.entry();
-        forged.checkpoint = NoteSigner::new("x.test/test", &[2; 32]).unwrap().checkpoint(TreeSize(1), root_of(&[leaf_hash(&forged.entry)]));
+        let first = SealFile::parse(&own).unwrap();
+        let (previous, frontier) = (Some(first.leaf()), first.range_after());
+        let statement = Statement { index: 1, previous, ..first.statement };
+        let mut forged = SealFile { entry: statement.entry(), statement, checkpoint: String::new(), frontier };
+        let tree = forged.range_after();
+        forged.checkpoint = NoteSigner::new("x.test/test", &[2; 32]).unwrap().checkpoint(tree.size(), tree.root());
         let forged_over = Hash::of(forged.checkpoint.as_bytes()).0;
         scene.store.overwrite_foreign(&spanseal::worm::seal_key(LOG, 1), forged.to_bytes().unwrap());
         scene.store.overwrite_foreign(&spanseal::worm::seal_key(LOG, 2), own.to_vec());
