@@ -165,12 +165,16 @@ impl Reader {
             assert_eq!(http(([127, 0, 0, 1], port).into(), &request).unwrap().0, 200);
             std::fs::write(self.at("captured.json"), body).unwrap();
         }
-        let asked = "spanseal query --user bob@example.com --format json";
-        let found: Value = serde_json::from_str(&Finished::of(self.shell(asked, "spanseal.yaml")).success().stdout).unwrap();
-        let id = found[0]["record"]["id"].as_str().unwrap().to_owned();
+        let record_of = |user: &str| {
+            let asked = format!("spanseal query --user {user} --format json");
+            let found: Value = serde_json::from_str(&Finished::of(self.shell(&asked, "spanseal.yaml")).success().stdout).unwrap();
+            found[0]["record"]["id"].as_str().unwrap().to_owned()
+        };
+        let (earlier, id) = (record_of("alice@example.com"), record_of("bob@example.com"));
         let vkey = Finished::of(self.shell("spanseal keygen --public", "spanseal.yaml")).success().stdout.trim().to_owned();
         self.known.extend([
             ("TRACE_OR_RECORD_ID", id.clone()),
+            ("EARLIER_RECORD", earlier),
             ("TRACE_ID", format!("{:032x}", 2)),
             ("RECORD_ID", id),
             ("audit.example.com/prod+1a2b3c4d+AbCd...", vkey),

@@ -142,6 +142,15 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
             let Some(version) = at(versions).map(|at| &versions[at]) else {
                 return (StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>").into_response();
             };
+            let unset = || (StatusCode::NOT_FOUND, "<Error><Code>NoSuchObjectLockConfiguration</Code></Error>").into_response();
+            match (&version.mode, &version.until) {
+                _ if has("tagging") => return xml("<Tagging><TagSet></TagSet></Tagging>".into()),
+                (Some(mode), Some(until)) if has("retention") => {
+                    return xml(format!("<Retention><Mode>{mode}</Mode><RetainUntilDate>{until}</RetainUntilDate></Retention>"));
+                }
+                _ if has("retention") || has("legal-hold") => return unset(),
+                _ => {}
+            }
             let mut answer = version.body.clone().into_response();
             let mut add = |name: &'static str, value: &str| drop(answer.headers_mut().insert(name, value.parse().unwrap()));
             add("x-amz-version-id", &version.id);

@@ -1,8 +1,10 @@
 """A second verifier of spanseal logs and proofs, written from src/format.rs alone; "section n" below means there.
     verify.py FOLDER --vkey KEY [--log NAME]    verify.py check BUNDLE --vkey KEY [--witness KEY]... [--quorum N]    both: [--now TIME]
 Prints one JSON object. Exit: 0 verified, 1 findings, 2 unchecked, 64 wrong usage. Needs Python 3.9, PyNaCl and zstandard."""
-import argparse, base64, calendar, datetime as dt, decimal, functools, hashlib, json, math, pathlib, re, sys; import nacl.bindings, nacl.exceptions, nacl.signing, zstandard
-SMALL_MAX, NOTE_MAX, SEGMENT_MAX, VALUES_MAX, DECODED_MAX, WINDOW_MAX, LINE_MAX = 65536, 262144, 67108864, 4194304, 268435456, 8388608, 1048576
+import argparse, base64, calendar, datetime as dt, decimal, functools, hashlib, json, math, pathlib, re, sys
+import nacl.bindings, nacl.exceptions, nacl.signing, zstandard
+SMALL_MAX, NOTE_MAX, SEGMENT_MAX, VALUES_MAX = 65536, 262144, 67108864, 4194304
+DECODED_MAX, WINDOW_MAX, LINE_MAX = 268435456, 8388608, 1048576
 COUNTS, MODES = "spans logs promoted skipped rejected duplicates dropped_attributes".split(), ("GOVERNANCE", "COMPLIANCE")
 TEXTS = [path.split(".") for path in """actor.conversation_id actor.session_id actor.user_id change.approval.by change.by control.by
     decision.id model.id model.provider model.requested model.version prompt.hash prompt.template_hash
@@ -44,7 +46,8 @@ def exactly(value, form): return need(len(members(value, form)) == len(form), "o
 def each(form, most=DECODED_MAX): return lambda value: [exactly(one, form) for one in items(value, most)]
 def later(time, count, unit="s"):
     when, months, seconds = dt.datetime.fromisoformat(time[:19]), {"mo": 1, "y": 12}, {"s": 1, "d": 86400, "w": 604800}
-    year, month = divmod(when.year * 12 + when.month - 1 + count * months.get(unit, 0), 12); add = dt.timedelta(seconds=min(count * seconds.get(unit, 0), 10 ** 12))
+    year, month = divmod(when.year * 12 + when.month - 1 + count * months.get(unit, 0), 12)
+    add = dt.timedelta(seconds=min(count * seconds.get(unit, 0), 10 ** 12))
     try: return min(LATEST, (when.replace(year, month + 1, min(when.day, calendar.monthrange(year, month + 1)[1])) + add).isoformat() + "Z")
     except (OverflowError, ValueError): return LATEST
 def unbase64(value): return need(base64.b64encode(raw := base64.b64decode(text(value))).decode() == value, "not base64", raw)
@@ -56,7 +59,8 @@ def fold(nodes): return functools.reduce(lambda right, left: node(left, right), 
 def tree(leaves): return fold(functools.reduce(lambda nodes, leaf: append(nodes, *leaf), enumerate(leaves), []))
 def climb(leaves, first, end, path):  # Several leaves of one tree (section 14), of one leaf its inclusion path.
     if not leaves or end - first == 1: return leaves[0][1] if leaves else path.pop(0)
-    split = first + (1 << (end - first - 1).bit_length() - 1); left, right = [leaf for leaf in leaves if leaf[0] < split], [leaf for leaf in leaves if leaf[0] >= split]
+    split = first + (1 << (end - first - 1).bit_length() - 1)
+    left, right = [leaf for leaf in leaves if leaf[0] < split], [leaf for leaf in leaves if leaf[0] >= split]
     if left: return node(climb(left, first, split, path), climb(right, split, end, path))
     return node(*[climb(right, split, end, path), path.pop(0)][::-1])
 def root_of(leaves, size, path):
@@ -79,17 +83,20 @@ class Checkpoint:
         need(len(text(note).encode()) <= NOTE_MAX and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", note), "not a note")
         self.text, (self.body, self.origin, size, root, self.more, lines) = note, NOTE.fullmatch(note).groups()
         self.lines, self.size, self.root = list(map(signature_line, lines[:-1].split("\n"))), number(size), unbase64(root)
-    def is_of(self, key): return self.origin == key.name and {True} == {key.signed(self.body.encode(), raw) for who, raw in self.lines if who == key.who}
+    def is_of(self, key):
+        return self.origin == key.name and {True} == {key.signed(self.body.encode(), raw) for who, raw in self.lines if who == key.who}
     def seen_by(self, lines, tokens, witnesses):  # Section 9. Signatures inside time tokens are left to a program that knows CMS.
         message = lambda raw: f"cosignature/v1\ntime {int.from_bytes(raw[:8], 'big')}\n{self.body}".encode()
-        found = ((key, raw) for who, raw in lines for key in witnesses if who == key.who); fit = sum(sha256(self.text.encode()) in IMPRINT.findall(token) for token in tokens)
+        found = ((key, raw) for who, raw in lines for key in witnesses if who == key.who)
+        fit = sum(sha256(self.text.encode()) in IMPRINT.findall(token) for token in tokens)
         return {"cosigned_by": sorted({key.name for key, raw in found if key.signed(message(raw), raw[8:])}), "unverified_tokens": fit}
 def check_statement(statement, entry):  # Sections 5 and 6: statements and seals.
     if text(at(statement, "format")) != "spanseal.seal/1": raise Unknown(f"the statement has format {statement['format']}")
     need(only_text(statement) and len(entry) <= 65535, "a statement with other values than texts, or too long")
     members(statement, {"log": text, "index": number, "sealed_at": second, "started": second, "segments": items, "config_sha256": digest},
             {"previous": digest, "next_by": second, "next_vkey": Key, "not_worm": "true"})
-    need(("previous" in statement) == (statement["index"] != "0"), "previous stands in all statements but that of seal 0"); members(statement["counts"], dict.fromkeys(COUNTS, number))
+    need(("previous" in statement) == (statement["index"] != "0"), "previous stands in all statements but that of seal 0")
+    members(statement["counts"], dict.fromkeys(COUNTS, number))
     for segment in statement["segments"]:
         members(segment, {"sha256": digest, "merkle_root": digest, "bytes": number, "records": number, "class": NAME,
                           "mode": "|".join(MODES), "retain_until": second, "first": nano, "last": nano}, {"version_id": ".+"})
@@ -107,7 +114,8 @@ class Seal:
         self.statement, self.frontier, point = file["statement"], hashes(file["frontier"]), Checkpoint(file["checkpoint"])
         entry = need(len(file) == 3 and len(self.frontier) == bin(index).count("1"), "not a seal's members", jcs(self.statement).encode())
         self.leaf, self.after = leaf_hash(entry), append(self.frontier, index, leaf_hash(entry))
-        need(point.is_of(key) and point.size == index + 1 and point.root == fold(self.after), "not signed, or for another tree"); check_statement(self.statement, entry)
+        need(point.is_of(key) and point.size == index + 1 and point.root == fold(self.after), "not signed, or for another tree")
+        check_statement(self.statement, entry)
         self.entry, self.keys = len(entry).to_bytes(2, "big") + entry, [key] + [Key(v) for v in [self.statement.get("next_vkey")] if v]
         need(len(point.lines) == len(self.keys) == len({k.text for k in self.keys}) and not point.more, "other signatures, or more lines")
         need(all(map(point.is_of, self.keys)) and self.statement["log"] == key.name and self.statement["index"] == str(index), "of another")
@@ -118,7 +126,8 @@ class Seal:
 def lines_of(data):  # Section 7: segments, records, configurations.
     header, decoder = zstandard.get_frame_parameters(data), zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX).decompressobj()
     decoded = need(data[:4] == b"\x28\xb5\x2f\xfd" and data[4] & 3 == 0 and header.window_size <= WINDOW_MAX, "no such frame", bytearray())
-    for offset in range(0, len(data), 4096): decoded += decoder.decompress(need(not decoder.eof and len(decoded) <= DECODED_MAX, "too much", data[offset:offset + 4096]))
+    for offset in range(0, len(data), 4096):
+        decoded += decoder.decompress(need(not decoder.eof and len(decoded) <= DECODED_MAX, "too much", data[offset:offset + 4096]))
     *lines, rest = need(decoder.eof and not decoder.unused_data and len(decoded) <= DECODED_MAX, "other", bytes(decoded).split(b"\n"))
     return need(lines and not rest and max(map(len, lines)) <= LINE_MAX, "not lines that each end in a newline", lines)
 def times_of(record):
@@ -169,7 +178,8 @@ class Walk:  # Section 10.
         changes = [at(record, "change.after") for record in control if record["kind"] == "config_change"]
         return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:]
     def contents(self, seal):
-        statement, read = seal.statement, [self.segment(seal, stated) for stated in seal.statement["segments"]]; self.named.update(stated["key"] for stated in statement["segments"])
+        statement, read = seal.statement, [self.segment(seal, stated) for stated in seal.statement["segments"]]
+        self.named.update(stated["key"] for stated in statement["segments"])
         most, other, promoted = sum(r[0] for r in read if r), sum(r[1] for r in read if r), int(statement["counts"]["promoted"])
         if all(read) and not most - other <= promoted <= most: self.find("count_promoted", seal.name, seal.index, most)
         self.in_force = next((c for r in read if r for c in r[2] if c[0] == statement["config_sha256"]), self.in_force)
@@ -200,7 +210,8 @@ class Walk:  # Section 10.
             seal = trial.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
             if (other := seal and before and signer != seen[-1]) and self.pinned not in seen: self.find("wrong_key", stood[min(stood)].name)
             elif other: alien, seal = alien + [name], trial.find("seal_broken", name, index, "of another key")
-            late += trial.findings; note = lambda: Checkpoint(json.loads(re.search(rb'"checkpoint":("(?:[^"\\]|\\.)*")', data)[1]))
+            late += trial.findings
+            note = lambda: Checkpoint(json.loads(re.search(rb'"checkpoint":("(?:[^"\\]|\\.)*")', data)[1]))
             own_note = Walk(self.base, signer, "").attempt("", "", 0, lambda: note().is_of(tried[0]) and note().size > index)
             if not (seal or trial.unchecked or own_note or point and index < point.size and signs()): continue
             self.findings, self.unchecked, late, expected = self.findings + late, self.unchecked + trial.unchecked, [], index + 1
@@ -213,7 +224,8 @@ class Walk:  # Section 10.
             for kind in impossible(seal.statement, self.now):
                 if kind != "sealed_ahead" or kind not in [found["kind"] for found in self.findings]: self.find(kind, name, index)
             self.contents(seal)
-        place = stood.get(point.size - 1) if point else None; signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
+        place = stood.get(point.size - 1) if point else None
+        signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
         right = not place and point and point.size or not point or (point.root, point.more) == (fold(place.after if place else []), "")
         if not (signed and right): self.find("checkpoint_invalid", "checkpoint", why="not signed, or another tree")
         elif point and point.size and self.read(f"seals/{point.size - 1:020}.json", 0) is None: self.find("rollback", "checkpoint")
@@ -236,7 +248,8 @@ def included(statements, log, note, key):
     news = [Key(s["next_vkey"]) for s in statements[-1:] if "next_vkey" in s and leaves[-1][0] + 1 == point.size]
     return point, leaves, need(all(point.is_of(k) and k.text != key.text for k in news), "a false next_vkey", news)
 def between(ends, places, records, leaves):  # How many records, and how many of them are not shown.
-    a, b = [(int(end["index"]), end["segment"], int(end["leaf_index"])) for end in ends]; whole = (leaves[0][0], leaves[-1][0], len(leaves)) == (a[0], b[0], b[0] - a[0] + 1)
+    a, b = [(int(end["index"]), end["segment"], int(end["leaf_index"])) for end in ends]
+    whole = (leaves[0][0], leaves[-1][0], len(leaves)) == (a[0], b[0], b[0] - a[0] + 1)
     need(whole and {a, b} <= {*places} and (a[:2] != b[:2] or a < b), "a seal is left out, or the ends are not shown, or not in order")
     need(not any(p[:2] == a[:2] and p < a or p[:2] == b[:2] and p > b for p in places), "a record outside of the range")
     return {"between": (count := sum(records.values()) - a[2] - 1 - records[b[:2]] + b[2]), "withheld": count - len(places) + 2}
@@ -261,7 +274,8 @@ def check(data, pinned, witnesses, quorum, now):
     before = [(n, s["next_vkey"]) for (n, _), s in zip(leaves, statements) if "next_vkey" in s and n not in turns and n + 1 < point.size]
     need(not before or not many or before[-1] < (min(turns, default=point.size),) and before[-1][1] == pinned.text, "a key left out")
     need(point.size >= size and all(turns.get(n, leaf) == leaf for n, leaf in leaves), "an older checkpoint, or another change of key")
-    findings = [kind for s in statements for kind in impossible(s, now)]; findings += ["seal_chain" for (n, leaf), s, t in zip(leaves, statements, statements[1:])
+    findings = [kind for s in statements for kind in impossible(s, now)]
+    findings += ["seal_chain" for (n, leaf), s, t in zip(leaves, statements, statements[1:])
                  if int(t["index"]) == n + 1 and digest(t["previous"]) != leaf or t["sealed_at"] < s["sealed_at"]]
     for (index, _), s, seal in zip(leaves, statements, bundle["seals"] if many else [bundle]):
         need(not many or len(seal["segments"]) == len(s["segments"]), "a segment is left out")
@@ -271,7 +285,8 @@ def check(data, pinned, witnesses, quorum, now):
             hashed, path = [(n, leaf_hash(line)) for n, line in lines], hashes(part["path"])
             root = root_of(hashed, int(g["records"]), path).hex() if hashed or path else g["merkle_root"]
             if root != g["merkle_root"] and need(not many, "not the records that were sealed", True): continue
-            shown = [canonical(line) for _, line in lines]; findings += ["segment_content" for record in shown if against(record, g, s["sealed_at"])]
+            shown = [canonical(line) for _, line in lines]
+            findings += ["segment_content" for record in shown if against(record, g, s["sealed_at"])]
             places += [(index, g["key"], n) for n, _ in lines]
     for opening in need(0 < len(places) <= 200000, "no record is shown, or too many", {} if many else bundle).get("openings", []):
         path, found = members(opening, {"member": text, "salt": digest, "content": text})["member"].split("."), shown[0]
