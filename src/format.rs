@@ -60,7 +60,7 @@
 //! first four bytes of SHA-256(name || `0A` || `01` || key), and is checked. A name is not empty and holds no white space, no `+` and no
 //! control character. *Control characters*, here and below, are U+0000 to U+001F and U+007F to U+009F. The key is a point of the curve in
 //! its canonical encoding (y less than 2^255 - 19), of the prime-order group and not its zero. A signature (RFC 8032) is 64 bytes, R and S;
-//! S is less than the group's order, R not of small order. It verifies where the canonical encoding of [S]B - [k]A is R, byte by byte, with k =
+//! S is less than the group's order, R not of small order. It verifies where the canonical encoding of `[S]B - [k]A` is `R`, byte by byte, with k =
 //! SHA-512(R || A || text) modulo the order: without the cofactor.
 //!
 //! **A signed note** (C2SP signed-note) is at most 262144 bytes of UTF-8 with no control character but the newline. The last empty line
