@@ -23,6 +23,7 @@ mod cosigned;
 mod corpus_replay;
 mod crash;
 mod demo;
+mod doctor;
 mod end_to_end;
 mod erase;
 mod erase_again;

@@ -22,10 +22,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 mod answer;
+pub mod bucket;
 pub mod canary;
 mod client;
 mod erasable;
 mod options;
+pub mod policy;
 mod probe;
 mod tags;
 mod xml;
