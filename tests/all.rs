@@ -38,6 +38,7 @@ mod promotion_views;
 mod readme;
 mod readme_run;
 mod retention;
+mod retention_servers;
 mod retention_status;
 mod rotation;
 mod golden;
