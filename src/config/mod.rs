@@ -46,10 +46,10 @@ use crate::stamping;
 use crate::tlog::Hash;
 use crate::vault::Persons;
 use crate::witness::client::Place;
-use crate::worm::local::LocalOptions;
-use crate::worm::s3::S3Options;
 use crate::worm::azure::AzureOptions;
 use crate::worm::gcs::GcsOptions;
+use crate::worm::local::LocalOptions;
+use crate::worm::s3::S3Options;
 use crate::worm::{ServiceEndpoint, StoreOptions, StoreUrl};
 
 /// The whole effective configuration.

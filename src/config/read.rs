@@ -225,7 +225,8 @@ fn store(mut at: Section<'_>, reader: Reader<'_>, overrides: &Overrides) -> Resu
 
 /// `store.azure` and `store.gcs`.
 fn endpoint(mut at: Section<'_>) -> Result<ServiceEndpoint, ConfigError> {
-    let read = ServiceEndpoint { url: at.text("endpoint")?, allow_http: at.flag("allow_http", false)?, ca_file: at.optional("ca_file", path)? };
+    let read =
+        ServiceEndpoint { url: at.text("endpoint")?, allow_http: at.flag("allow_http", false)?, ca_file: at.optional("ca_file", path)? };
     at.finish()?;
     Ok(read)
 }

@@ -28,14 +28,7 @@ pub(super) struct Page {
 #[async_trait]
 pub(super) trait Pages: Sync {
     /// One page of all versions below `prefix`. `from` is a key at or before which nothing is wanted: a store may leave it out, or not.
-    async fn page(
-        &self,
-        shown: &str,
-        prefix: &str,
-        from: Option<&ObjectKey>,
-        token: Option<&str>,
-        max: usize,
-    ) -> Result<Page, ReadError>;
+    async fn page(&self, shown: &str, prefix: &str, from: Option<&ObjectKey>, token: Option<&str>, max: usize) -> Result<Page, ReadError>;
 }
 
 /// All versions of exactly this key, newest first.
@@ -146,14 +139,7 @@ mod tests {
 
     #[async_trait]
     impl Pages for Told {
-        async fn page(
-            &self,
-            _: &str,
-            _: &str,
-            _: Option<&ObjectKey>,
-            _: Option<&str>,
-            _: usize,
-        ) -> Result<Page, ReadError> {
+        async fn page(&self, _: &str, _: &str, _: Option<&ObjectKey>, _: Option<&str>, _: usize) -> Result<Page, ReadError> {
             Ok(self.0.lock().unwrap().remove(0))
         }
     }

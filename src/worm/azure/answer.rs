@@ -105,7 +105,9 @@ mod tests {
     use http::HeaderMap;
 
     fn answer(status: u16, code: &str) -> Answer {
-        let body = format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>why\nRequestId:1</Message></Error>");
+        let body = format!(
+            "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>why\nRequestId:1</Message></Error>"
+        );
         Answer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body: body.into() }
     }
 

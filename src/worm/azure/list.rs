@@ -12,14 +12,7 @@ use crate::worm::{ObjectKey, ReadError, Version, VersionId};
 
 #[async_trait]
 impl Pages for AzureStore {
-    async fn page(
-        &self,
-        shown: &str,
-        prefix: &str,
-        from: Option<&ObjectKey>,
-        token: Option<&str>,
-        max: usize,
-    ) -> Result<Page, ReadError> {
+    async fn page(&self, shown: &str, prefix: &str, from: Option<&ObjectKey>, token: Option<&str>, max: usize) -> Result<Page, ReadError> {
         let mut query = vec![
             ("restype", "container".to_owned()),
             ("comp", "list".to_owned()),

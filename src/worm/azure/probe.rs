@@ -35,7 +35,8 @@ impl Probed for AzureStore {
     }
 
     async fn has_tag(&self, key: &ObjectKey, version: Option<&VersionId>, tag: Tag) -> Result<bool, ReadError> {
-        let call = Call { key: self.read_key(key)?, query: of_version(Some("tags"), version), answer_max: SMALL_ANSWER_MAX, ..Call::default() };
+        let call =
+            Call { key: self.read_key(key)?, query: of_version(Some("tags"), version), answer_max: SMALL_ANSWER_MAX, ..Call::default() };
         let answer = self.read(key.as_str(), call).await?;
         if answer.status != StatusCode::OK {
             return Err(refuse_read(key.as_str(), &answer));

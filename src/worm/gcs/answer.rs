@@ -38,8 +38,12 @@ pub(super) fn explain(answer: &Answer) -> String {
     let (reason, message) = store_words(answer);
     let about_locks = message.to_ascii_lowercase().contains("retention");
     let advice = match (reason.as_str(), answer.status.as_u16()) {
-        ("authError" | "required", _) | (_, 401) => "check the credentials (GOOGLE_SERVICE_ACCOUNT, GOOGLE_APPLICATION_CREDENTIALS) and this machine's clock",
-        ("objectUnderActiveHold" | "retentionPolicyNotMet", _) => "a lock or a hold is on it: a lock is only ever extended, and this is what it is for",
+        ("authError" | "required", _) | (_, 401) => {
+            "check the credentials (GOOGLE_SERVICE_ACCOUNT, GOOGLE_APPLICATION_CREDENTIALS) and this machine's clock"
+        }
+        ("objectUnderActiveHold" | "retentionPolicyNotMet", _) => {
+            "a lock or a hold is on it: a lock is only ever extended, and this is what it is for"
+        }
         ("notFound", _) => "create the bucket with per-object retention and object versioning, or correct its URL",
         (_, 400 | 412) if about_locks => {
             "the bucket may have no per-object retention (it is enabled when a bucket is made): run `spanseal doctor`"

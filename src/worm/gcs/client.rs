@@ -40,7 +40,8 @@ impl Client {
         for (name, value) in &call.headers {
             headers.insert(*name, value.parse().map_err(|e| format!("no such header can be: {e}"))?);
         }
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", credentials.bearer)).map_err(|_| none(&"the token has odd characters"))?;
+        let mut bearer =
+            HeaderValue::from_str(&format!("Bearer {}", credentials.bearer)).map_err(|_| none(&"the token has odd characters"))?;
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
         *request.timeout_mut() = Some(call.timeout);

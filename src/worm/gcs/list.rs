@@ -32,14 +32,7 @@ struct Item {
 
 #[async_trait]
 impl Pages for GcsStore {
-    async fn page(
-        &self,
-        shown: &str,
-        prefix: &str,
-        from: Option<&ObjectKey>,
-        token: Option<&str>,
-        max: usize,
-    ) -> Result<Page, ReadError> {
+    async fn page(&self, shown: &str, prefix: &str, from: Option<&ObjectKey>, token: Option<&str>, max: usize) -> Result<Page, ReadError> {
         let mut query = vec![
             ("versions", "true".to_owned()),
             ("maxResults", max.to_string()),
@@ -59,8 +52,10 @@ impl Pages for GcsStore {
 
 /// Reads a page; `None` if something that decides is missing.
 fn parse_page(bytes: &[u8], below: &str) -> Option<Page> {
-    let listed: Listed = serde_json::from_slice(bytes).ok()?;
-    let mut page = Page { versions: Vec::with_capacity(listed.items.len()), next: listed.next_page_token.filter(|token| !token.is_empty()) };
+    // An array would be read as a page whose members are left out.
+    let listed: Listed = serde_json::from_slice(bytes).ok().filter(|_| bytes.trim_ascii_start().first() == Some(&b'{'))?;
+    let mut page =
+        Page { versions: Vec::with_capacity(listed.items.len()), next: listed.next_page_token.filter(|token| !token.is_empty()) };
     for item in listed.items {
         let Some(key) = item.name.strip_prefix(below) else { continue };
         page.versions.push(Version {

@@ -200,7 +200,8 @@ impl GcsStore {
         let (content_type, body) = multipart(metadata.to_string(), body).await.map_err(not_stored)?;
         let headers = vec![("content-type", content_type)];
         let path = format!("/upload{}", self.path("/o"));
-        let answer = self.change(key, Some(condition), Call { method: Method::POST, key: path, query, headers, body, ..Call::default() }).await?;
+        let answer =
+            self.change(key, Some(condition), Call { method: Method::POST, key: path, query, headers, body, ..Call::default() }).await?;
         let stored: Object = serde_json::from_slice(&answer.body).map_err(|e| PutError::Unknown {
             key: key.clone(),
             reason: format!("the answer says yes and cannot be read ({e}): is the endpoint right?"),
@@ -240,9 +241,7 @@ impl GcsStore {
         query.push(("fields", FIELDS.to_owned()));
         let answer = self.read(key.as_str(), Call { key: path, query, answer_max: SMALL_ANSWER_MAX, ..Call::default() }).await?;
         match answer.status {
-            StatusCode::OK => {
-                serde_json::from_slice(&answer.body).map(Some).map_err(|_| self.unreadable(key.as_str(), "objects.get"))
-            }
+            StatusCode::OK => serde_json::from_slice(&answer.body).map(Some).map_err(|_| self.unreadable(key.as_str(), "objects.get")),
             _ if self.is_absent(key, version, &answer).await? => Ok(None),
             _ => Err(refuse_read(key.as_str(), &answer)),
         }
@@ -351,7 +350,10 @@ impl WormStore for GcsStore {
             return Err(refuse_read(&self.shown, &answer));
         }
         // The members that are not set are left out.
-        let bucket: Value = serde_json::from_slice(&answer.body).ok().filter(Value::is_object).ok_or_else(|| self.unreadable(&self.shown, "buckets.get"))?;
+        let bucket: Value = serde_json::from_slice(&answer.body)
+            .ok()
+            .filter(Value::is_object)
+            .ok_or_else(|| self.unreadable(&self.shown, "buckets.get"))?;
         let at = |pointer: &str| bucket.pointer(pointer);
         let seconds = at("/retentionPolicy/retentionPeriod").and_then(Value::as_str);
         let locked = if at("/retentionPolicy/isLocked") == Some(&Value::Bool(true)) { "locked" } else { "unlocked" };
@@ -396,7 +398,8 @@ mod tests {
         for (mode, word) in [(Mode::Governance, "Unlocked"), (Mode::Compliance, "Locked")] {
             let lock = Lock { mode, retain_until: until };
             assert_eq!(retention(lock), json!({"mode": word, "retainUntilTime": "2027-01-02T03:04:05Z"}));
-            let text = format!(r#"{{"generation":"1","size":"7","retention":{{"mode":"{word}","retainUntilTime":"2027-01-02T03:04:05.000Z"}}}}"#);
+            let text =
+                format!(r#"{{"generation":"1","size":"7","retention":{{"mode":"{word}","retainUntilTime":"2027-01-02T03:04:05.000Z"}}}}"#);
             assert_eq!(head(&text), Ok(Head { size: 7, lock: Some(lock), legal_hold: false }));
         }
         for held in ["temporaryHold", "eventBasedHold"] {
@@ -413,7 +416,9 @@ mod tests {
 
     #[test]
     fn a_generation_is_a_plain_number() {
-        for (id, want) in [("1", true), ("1732183200000000", true), ("0", false), ("-1", false), ("+1", false), ("01", false), ("v1", false)] {
+        for (id, want) in
+            [("1", true), ("1732183200000000", true), ("0", false), ("-1", false), ("+1", false), ("01", false), ("v1", false)]
+        {
             assert_eq!(is_generation(&VersionId(id.into())), want, "{id}");
         }
     }
