@@ -47,6 +47,8 @@ pub(super) struct Call {
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Bytes,
+    /// What the checksum is to be of, where it is to be wrong (S3 alone).
+    pub(super) checksum_of: Option<Bytes>,
     /// From the first byte out to the last byte in.
     pub(super) timeout: Duration,
     /// Longest body of a 2xx answer that is read.

@@ -185,19 +185,21 @@ impl GcsStore {
         }
         let not_stored = |reason: String| PutError::NotStored { key: key.clone(), reason };
         let md5 = wire::md5(&body).await.map_err(not_stored)?;
-        let mut metadata = json!({"name": full, "contentType": "application/octet-stream", "md5Hash": md5});
-        if let Some(lock) = lock {
-            metadata["retention"] = retention(lock);
-        }
+        let mut metadata = Map::from_iter([
+            ("name".to_owned(), json!(full)),
+            ("contentType".to_owned(), json!("application/octet-stream")),
+            ("md5Hash".to_owned(), json!(md5)),
+        ]);
+        metadata.extend(lock.map(|lock| ("retention".to_owned(), retention(lock))));
         if let Some(tag) = tag {
-            metadata["metadata"] = json!({tag.name: tag.value});
-            metadata["customTime"] = json!(SystemClock.now().ceil_seconds().to_string());
+            metadata.insert("metadata".to_owned(), json!({tag.name: tag.value}));
+            metadata.insert("customTime".to_owned(), json!(SystemClock.now().ceil_seconds().to_string()));
         }
         let mut query = vec![("uploadType", "multipart".to_owned()), ("fields", "generation".to_owned())];
         if condition == Condition::CreateOnly {
             query.push(("ifGenerationMatch", "0".to_owned()));
         }
-        let (content_type, body) = multipart(metadata.to_string(), body).await.map_err(not_stored)?;
+        let (content_type, body) = multipart(Value::Object(metadata).to_string(), body).await.map_err(not_stored)?;
         let headers = vec![("content-type", content_type)];
         let path = format!("/upload{}", self.path("/o"));
         let answer =

@@ -21,9 +21,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 mod answer;
+pub mod bucket;
 mod client;
 mod erasable;
 mod options;
+pub mod policy;
 mod probe;
 mod xml;
 pub use erasable::Versioning;
