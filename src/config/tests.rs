@@ -256,7 +256,7 @@ fn where_there_is_a_vault_it_is_used() {
         ),
         (
             s3("content: {vault: {url: 'gs://vault-bucket'}}"),
-            "spanseal.yaml:2:24: content.vault.url: `gs://vault-bucket`: a vault is a folder or an s3:// bucket in this version",
+            "spanseal.yaml:2:24: `content.vault.url`: `gs://vault-bucket`: a vault is a folder or an s3:// bucket in this version",
         ),
         (
             s3("content: {vault: {url: 's3://bucket/a/vault'}}"),
