@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 
-use super::{ObjectKey, ReadError, Version};
+use super::{ObjectKey, ReadError, VERSIONS_LISTED_MAX, Version};
 
 /// Most entries of a page; both stores take more.
 pub(super) const PAGE_MAX: usize = 1000;
@@ -41,6 +41,7 @@ pub(super) async fn versions(store: &dyn Pages, key: &ObjectKey) -> Result<Vec<V
             listing.found.retain(|v| v.key == *key);
             return Ok(listing.newest_first());
         }
+        listing.expect_bounded(0)?;
     }
 }
 
@@ -59,12 +60,11 @@ pub(super) async fn list(
         let more = listing.go_on(store, prefix, max).await?;
         let found = &mut listing.found;
         if let Some(at) = found.get(limit.saturating_sub(1)) {
-            // Up to the end of the key that reaches the limit. If that is the last one here it may go on on the next page: then it comes
-            // with the next call, unless it is the only one.
-            let (start, end) = (found.partition_point(|v| v.key < at.key), found.partition_point(|v| v.key <= at.key));
-            let whole = if end < found.len() || !more { end } else { start };
-            if whole > 0 {
-                found.truncate(whole);
+            // Up to the end of the key that reaches the limit. If that is the last one here it may go on on the next page, and without it the
+            // answer would be shorter than asked for, which means that there is no more.
+            let end = found.partition_point(|v| v.key <= at.key);
+            if end < found.len() {
+                found.truncate(end);
                 return Ok(listing.newest_first());
             }
             max = PAGE_MAX; // One key with many versions: to its end in big steps.
@@ -72,6 +72,7 @@ pub(super) async fn list(
         if !more {
             return Ok(listing.newest_first());
         }
+        listing.expect_bounded(limit)?;
     }
 }
 
@@ -113,6 +114,14 @@ impl<'a> Listing<'a> {
         }
         self.token = Some(next);
         Ok(true)
+    }
+
+    /// Refuses to go on where a store lists versions of one key without end.
+    fn expect_bounded(&self, limit: usize) -> Result<(), ReadError> {
+        if self.found.len() <= limit.saturating_add(VERSIONS_LISTED_MAX) {
+            return Ok(());
+        }
+        Err(self.refused(&format!("the store lists more than {VERSIONS_LISTED_MAX} versions of one key; look who puts them there")))
     }
 
     fn newest_first(mut self) -> Vec<Version> {
