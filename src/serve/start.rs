@@ -99,7 +99,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref(), Under::Own).await?;
     let made = std::mem::take(&mut prepared.made);
-    let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
+    let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), &prepared.identity, config.api.is_in_the_clear());
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
     let metrics = Metrics::default();
@@ -115,8 +115,8 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         metrics: metrics.clone(),
         acts: acts.clone(),
     });
-    // Probes have no token; what they learn is one word. What only holders of the vault key may ask for has one of its own.
-    const OPEN: [&str; 4] = ["/healthz", "/readyz", Act::Erase.path(), Act::Access.path()];
+    // Probes have no token; what they learn is one word. What only holders of the log's secrets may ask for has one of its own.
+    const OPEN: [&str; 5] = ["/healthz", "/readyz", Act::Erase.path(), Act::Access.path(), Act::Govern.path()];
     let api_port = api_bound.serve(routes, &OPEN, Arc::default());
 
     let persons = prepared.vault.as_ref().map(Vault::persons).unwrap_or_default();
@@ -125,7 +125,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let config_sha256 = prepared.config_sha256();
     let keeping = prepared.vault.clone();
     let opened = Instant::now();
-    let Writer { sealer, task, eraser, recorder } = Box::pin(prepared.open(config, Arc::clone(&clock), pool.clone())).await?;
+    let Writer { sealer, task, eraser, recorder, governor } = Box::pin(prepared.open(config, Arc::clone(&clock), pool.clone())).await?;
     let whose = Whose::of(store.as_ref(), &config.log.name, &config.log.origin).await?;
     let whose = whose.ok_or_else(|| ServeError::NoLog { log: config.log.name.clone(), store: store.describe() })?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
@@ -195,7 +195,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.seen_by(outsiders);
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
-    acts.opened(whose, eraser, recorder);
+    acts.opened(whose, eraser, recorder, Some(governor));
     Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, stamping, witnesses, exporter })
 }
 
