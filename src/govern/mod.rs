@@ -2,14 +2,16 @@
 //! evidence too. Telemetry cannot make such records.
 
 mod attestation;
+mod attesting;
 mod governor;
 mod trial;
 mod wish;
 mod words;
 
 pub use attestation::{Attestation, FIRST_MAX, Found};
+pub use attesting::{Attesting, Figures, Last, Parts};
 pub(crate) use governor::seal_act;
-pub use governor::{GovernError, Governor};
+pub use governor::{GovernError, Governor, SERVE, act_record};
 pub use trial::Trial;
 pub use wish::{Deed, FILTER_BYTES_MAX, Wish};
 pub(crate) use words::Words;
@@ -152,12 +154,15 @@ pub struct Governance {
     pub count: Option<u64>,
     /// Who asked for it, as evidence names persons.
     pub by: Option<String>,
+    /// [`SERVE`] where the log's writer did it itself, unasked; `None`: it is told on the word of whoever asked.
+    pub from: Option<&'static str>,
 }
 
 /// The record of such an act. It goes to the class that keeps longest: it answers for as long as anything is kept.
 pub fn governance(act: &Governance, at: UnixNanos, classes: &Classes) -> Batch {
     let mut members = vec![("act".to_owned(), Json::string(act.act))];
     members.extend(act.count.map(|count| ("count".to_owned(), Json::String(count.to_string()))));
+    members.extend(act.from.map(|from| ("from".to_owned(), Json::string(from))));
     for (name, value) in
         [("target", &act.target), ("filter", &act.filter), ("ground", &act.ground), ("ticket", &act.ticket), ("by", &act.by)]
     {
