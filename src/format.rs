@@ -106,6 +106,7 @@
 //! | `next_by` | optional second: the promise of the next seal |
 //! | `next_vkey` | optional verifier key: a change of key |
 //! | `not_worm` | `"true"` or absent: the store enforced no locks |
+//! | `decrees` | optional number, not greater than `index`: the newest seal that holds a record of a hold or an extension |
 //!
 //! Members that are not in this table are ignored, but the leaf covers them. `frontier` is the compact range of tree size `index`, so it
 //! has as many hashes as `index` has one-bits.

@@ -3,6 +3,7 @@
 
 mod attestation;
 mod attesting;
+pub mod decrees;
 mod governor;
 mod trial;
 mod wish;
@@ -171,6 +172,45 @@ pub fn governance(act: &Governance, at: UnixNanos, classes: &Classes) -> Batch {
     control(act.kind, ("control", members), at, act.random, classes)
 }
 
+/// A step of a decree, with who ordered it and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decreed {
+    /// Makes the record's id.
+    pub random: [u8; 16],
+    /// What it says.
+    pub entry: decrees::Entry,
+    /// Why; on a step that somebody orders.
+    pub ground: Option<String>,
+    /// The order or file that it answers.
+    pub ticket: Option<String>,
+    /// Who ordered it, as evidence names persons.
+    pub by: Option<String>,
+}
+
+/// The record of a step of a decree (kind `hold`, or `retention` for an extension). It goes to the class that keeps longest: as long as
+/// anything is kept, it explains for how long.
+pub fn decree(step: &Decreed, at: UnixNanos, classes: &Classes) -> Batch {
+    use decrees::{Order, Step};
+    let entry = &step.entry;
+    let (kind, act) = match (entry.of.order, entry.step) {
+        (Order::Hold, Step::Open) => ("hold", "place"),
+        (Order::Hold, Step::Apply) => ("hold", "apply"),
+        (Order::Hold, Step::Close) => ("hold", "release"),
+        (Order::Extend(_), Step::Open) => ("retention", "extend"),
+        (Order::Extend(_), Step::Apply | Step::Close) => ("retention", "extended"),
+    };
+    let mut members = vec![
+        ("act".to_owned(), Json::string(act)),
+        ("target".to_owned(), Json::string(&entry.of.id)),
+        ("filter".to_owned(), Json::String(entry.to_text())),
+        ("count".to_owned(), Json::String(entry.segments.len().to_string())),
+    ];
+    for (name, value) in [("ground", &step.ground), ("ticket", &step.ticket), ("by", &step.by)] {
+        members.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
+    }
+    Batch { decree: true, ..control(kind, ("control", members), at, step.random, classes) }
+}
+
 fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {
     let from = at.ceil_seconds();
     // The period first: a day of COMPLIANCE keeps nothing for as long as a year of GOVERNANCE does.
@@ -215,5 +255,19 @@ mod tests {
         let text = |path: &str| json.path(path).and_then(Json::as_str);
         assert_eq!((text("kind"), text("control.act"), text("control.count")), (Some("erasure"), Some("erase"), Some("3")));
         assert_eq!((text("retention.class"), text("control.ticket"), text("control.by")), (Some("long"), Some("DSR-7"), None));
+        let of = decrees::Decree {
+            id: "LH-7".into(),
+            order: decrees::Order::Hold,
+            query: Json::object([]),
+            since: UnixNanos(1).ceil_seconds(),
+            through: 0,
+        };
+        let entry = decrees::Entry { step: decrees::Step::Open, of: of.clone(), segments: vec![], open: vec![of] };
+        let step = Decreed { random: [8; 16], entry: entry.clone(), ground: Some("litigation".into()), ticket: None, by: None };
+        let batch = decree(&step, UnixNanos(1), &classes);
+        let json = Json::parse_canonical(batch.line(&batch.records[0])).unwrap();
+        let text = |path: &str| json.path(path).and_then(Json::as_str);
+        assert_eq!((text("kind"), text("control.act"), text("control.target")), (Some("hold"), Some("place"), Some("LH-7")));
+        assert_eq!((decrees::Entry::of(&json), batch.decree), (Some(Ok(entry)), true));
     }
 }

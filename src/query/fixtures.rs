@@ -42,6 +42,7 @@ fn statement(origin: &str, index: u64, previous: Option<LeafHash>) -> Statement 
         next_by: None,
         next_vkey: None,
         not_worm: true,
+        decrees: None,
     }
 }
 

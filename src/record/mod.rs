@@ -113,6 +113,8 @@ pub struct Batch {
     pub records: Vec<PendingRecord>,
     /// What they keep in the vault.
     pub apart: Apart,
+    /// One of them is of a decree ([`crate::govern::decrees`]): the seal says that it holds one.
+    pub decree: bool,
 }
 
 impl Batch {

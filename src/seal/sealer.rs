@@ -494,6 +494,10 @@ impl Sealer {
             next_by: promised,
             next_vkey: self.next.as_ref().map(|next| next.verifier().clone()),
             not_worm: self.store.locks() == Locks::None,
+            decrees: match staged.decree {
+                true => Some(self.range.size().0),
+                false => self.newest.as_ref().and_then(|newest| newest.statement.decrees),
+            },
         };
         let entry = statement.entry();
         expect_entry_fits(&entry, &statement)?;
@@ -558,6 +562,7 @@ impl Sealer {
     async fn put_segments(&self, batches: Vec<Batch>, control: Vec<Batch>, sealed_at: UnixSeconds) -> Result<Staged, String> {
         let promoted = batches.iter().flat_map(|b| &b.records).filter(|r| !r.control).count();
         let batches: Vec<Batch> = control.into_iter().chain(batches).collect();
+        let decree = batches.iter().any(|batch| batch.decree);
         let build = move || {
             let bytes = batches.iter().flat_map(|batch| &batch.records).map(|record| record.line.len() + 1).sum();
             let mut builder = Builder::expecting(bytes);
@@ -581,7 +586,7 @@ impl Sealer {
             refs.push(put?);
         }
         refs.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(Staged { segments: refs, promoted: u64::try_from(promoted).unwrap_or(u64::MAX), line_bytes })
+        Ok(Staged { segments: refs, promoted: u64::try_from(promoted).unwrap_or(u64::MAX), line_bytes, decree })
     }
 
     async fn put_segment(&self, segment: Segment, index: u64, sealed_at: UnixSeconds) -> Result<SegmentRef, String> {
@@ -761,6 +766,8 @@ struct Staged {
     segments: Vec<SegmentRef>,
     promoted: u64,
     line_bytes: u64,
+    /// One of the records is of a decree.
+    decree: bool,
 }
 
 /// All that a seal says, not signed yet.
@@ -840,6 +847,7 @@ mod tests {
             next_by: None,
             next_vkey: None,
             not_worm: true,
+            decrees: None,
         }
     }
 

@@ -133,6 +133,8 @@ pub struct Statement {
     pub next_vkey: Option<VerifierKey>,
     /// The store does not enforce locks.
     pub not_worm: bool,
+    /// Index of the newest seal, this one included, that holds a record of a decree ([`crate::govern::decrees`]).
+    pub decrees: Option<u64>,
 }
 
 impl Statement {
@@ -160,6 +162,9 @@ impl Statement {
         }
         if self.not_worm {
             members.push(("not_worm", Json::string("true")));
+        }
+        if let Some(decrees) = self.decrees {
+            members.push(("decrees", text(&decrees)));
         }
         Json::Object(members.into_iter().map(|(n, v)| (n.to_owned(), v)).collect())
     }
@@ -208,6 +213,10 @@ impl Statement {
             Some(value) if value.as_str() == Some("true") => true,
             Some(_) => return Err(malformed("`not_worm` is \"true\" or absent")),
         };
+        let decrees = json.get("decrees").map(|_| number(json, "decrees")).transpose()?;
+        if decrees.is_some_and(|decrees| decrees > index) {
+            return Err(malformed("`decrees` names a seal that is still to come"));
+        }
         Ok(Statement {
             log: string(json, "log")?.to_owned(),
             index,
@@ -220,6 +229,7 @@ impl Statement {
             next_by,
             next_vkey,
             not_worm,
+            decrees,
         })
     }
 }
@@ -513,6 +523,7 @@ mod tests {
             next_by: Some(UnixSeconds(1_800_000_060)),
             next_vkey: None,
             not_worm: true,
+            decrees: None,
         };
         change(&mut statement);
         let entry = statement.entry();
@@ -524,7 +535,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let first = sealed(0, None, |_| {});
-        let second = sealed(1, Some(&first), |_| {});
+        let second = sealed(1, Some(&first), |s| s.decrees = Some(1));
         for seal in [&first, &second] {
             let read = SealFile::parse(&seal.to_bytes().unwrap()).unwrap();
             assert_eq!(read.statement, seal.statement);
@@ -564,7 +575,7 @@ mod tests {
     #[test]
     fn a_signature_does_not_excuse_a_broken_statement() {
         type Change = fn(&mut Statement);
-        let changes: [(&str, Change); 11] = [
+        let changes: [(&str, Change); 12] = [
             ("records of 0", |s| s.segments[0].records = 0),
             ("bytes over 64 MiB", |s| s.segments[0].bytes = SEGMENT_BYTES_MAX + 1),
             ("a name that does not fit", |s| s.segments[0].key = "segments/standard/2027/01/15/x.jsonl.zst".into()),
@@ -574,6 +585,7 @@ mod tests {
             ("first after last", |s| s.segments[0].first = UnixNanos(3)),
             ("retained until before sealing", |s| s.segments[0].lock.retain_until = UnixSeconds(1_799_999_999)),
             ("previous in seal 0", |s| s.previous = Some(LeafHash(Hash::of(b"x")))),
+            ("a decree that is still to come", |s| s.decrees = Some(1)),
             ("another log", |s| s.log = "spanseal.test/other".into()),
             ("a version without a name", |s| s.segments[0].version_id = Some(VersionId(String::new()))),
         ];

@@ -123,6 +123,7 @@ mod tests {
             next_by: Some(UnixSeconds(AT)),
             next_vkey: None,
             not_worm: false,
+            decrees: None,
         };
         change(&mut statement);
         statement

@@ -156,6 +156,7 @@ impl Forge {
             next_by: None,
             next_vkey: None,
             not_worm: self.locks == Locks::None,
+            decrees: None,
         }
     }
 

@@ -180,6 +180,7 @@ async fn seal(scene: &Scene) -> [u8; 32] {
         next_by: None,
         next_vkey: None,
         not_worm: false,
+        decrees: None,
     };
     let entry = statement.entry();
     let checkpoint = NoteSigner::new("x.test/test", &[1; 32]).unwrap().checkpoint(TreeSize(1), root_of(&[leaf_hash(&entry)]));

@@ -64,6 +64,7 @@ impl Log {
             next_by: None,
             next_vkey: None,
             not_worm: false,
+            decrees: None,
         };
         let entry = statement.entry();
         let frontier = self.range.clone();

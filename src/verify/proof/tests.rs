@@ -50,6 +50,7 @@ fn bundle(change: impl FnOnce(&mut Statement)) -> Bundle {
         next_by: None,
         next_vkey: None,
         not_worm: false,
+        decrees: None,
     };
     change(&mut statement);
     let mut range = CompactRange::new();

@@ -58,6 +58,7 @@ impl Log {
             next_by: None,
             next_vkey: None,
             not_worm: false,
+            decrees: None,
         };
         let entry = statement.entry();
         let mut seal = SealFile { statement, entry, checkpoint: String::new(), frontier: self.range.clone() };
