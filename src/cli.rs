@@ -553,13 +553,23 @@ pub struct EraseArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  spanseal doctor --config spanseal.yaml\n  spanseal doctor --store s3://audit-bucket/prod --no-canary\n  spanseal doctor --json | jq '.checks[] | select(.state != \"ok\")'\n\n\
-    On any store but a folder a small canary object with a lock of one day is written below `_doctor/`, to see whether the store really\nrefuses to delete it or to shorten its lock. It cannot be removed for that day; --no-canary leaves the question open.\n\
+    On any store but a folder a small canary object with a lock of one day is written below `_doctor/`, to see whether the store really\nrefuses to delete it, or to shorten or lift its lock. It cannot be removed for that day; --no-canary leaves the question open.\n\
     Exit codes: 0 no problem (warnings are allowed), 1 problems, 2 something could not be checked."
 )]
 pub struct DoctorArgs {
     /// Write no canary object: then nothing is said about whether locks hold
     #[arg(long)]
     pub no_canary: bool,
+    /// Seal what the canary showed into the log, as a record of kind `retention`: by the running `serve`, or where none runs by this process
+    #[arg(long, conflicts_with = "no_canary")]
+    pub record: bool,
+    /// Where no `serve` answers, open the log in a bucket even if its newest seal promises another: only when its `serve` is dead for
+    /// sure (see `spanseal erase --help`)
+    #[arg(long, requires = "record")]
+    pub offline: bool,
+    /// How a running `serve` is reached.
+    #[command(flatten)]
+    pub client: ClientArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -733,12 +743,34 @@ pub struct PlanArgs {
 /// `spanseal retention status`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  spanseal retention status --config spanseal.yaml\n  spanseal retention status --config spanseal.yaml --due 90d --format json\n\n\
+    after_help = "Examples:\n  spanseal retention status --config spanseal.yaml\n  spanseal retention status --config spanseal.yaml --due 90d --format json\n  \
+    spanseal retention status --config spanseal.yaml --attest --reason 'quarterly audit'\n\n\
     Every version's lock is asked of the store and compared with what its seal and the configuration on record demand: missing, shorter or\n\
     weaker locks, delete markers, versions that somebody else wrote, objects that are gone before their time. Bytes of segments are not\n\
-    read; `spanseal verify` does that.\nExit codes: 0 all locks hold, 1 some do not, 2 could not check."
+    read; `spanseal verify` does that.\n\
+    --attest seals what was found into the log: by the running `serve`, or where none runs by this process, with the log's keys.\n\
+    Exit codes: 0 all locks hold, 1 some do not, 2 could not check."
 )]
 pub struct StatusArgs {
+    /// Seal what was found into the log, as a record of kind `retention`
+    #[arg(long)]
+    pub attest: bool,
+    /// Why, in words that name nobody; stands in the record
+    #[arg(long, value_name = "TEXT", requires = "attest", visible_alias = "ground", value_parser = parse_ground)]
+    pub reason: Option<String>,
+    /// The request that it answers; stands in the record
+    #[arg(long, value_name = "TEXT", requires = "attest", value_parser = parse_ticket)]
+    pub ticket: Option<String>,
+    /// Who asks for it; recorded as persons are
+    #[arg(long, value_name = "PERSON", requires = "attest", value_parser = parse_by)]
+    pub by: Option<String>,
+    /// Where no `serve` answers, open the log in a bucket even if its newest seal promises another: only when its `serve` is dead for
+    /// sure (see `spanseal erase --help`)
+    #[arg(long, requires = "attest")]
+    pub offline: bool,
+    /// How a running `serve` is reached.
+    #[command(flatten)]
+    pub client: ClientArgs,
     /// Count locks that end within this time, as in 30d or 6mo
     #[arg(long, value_name = "PERIOD", default_value = "30d")]
     pub due: Period,

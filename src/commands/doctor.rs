@@ -136,7 +136,10 @@ pub async fn run(args: DoctorArgs, config: &Config) -> anyhow::Result<ExitCode> 
     vault::check(config, store.as_ref(), &mut report).await;
     checks::ports(config, &mut report).await;
     bucket::check(config, store.as_deref(), args.no_canary, &mut report).await;
-    canary::check(config, store.as_deref(), args.no_canary, &mut report).await;
+    let trial = canary::check(config, store.as_deref(), args.no_canary, &mut report).await;
+    if args.record {
+        canary::record(config, trial, &args, &mut report).await;
+    }
     report.print(args.json)
 }
 

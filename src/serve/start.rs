@@ -15,7 +15,10 @@ use crate::api::{self, Act, Acts, Api, Outsiders, Standing, Whose};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
-use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures, StampingFigures, WitnessFigures};
+use crate::govern::{self, Attesting};
+use crate::metrics::{
+    Exporter, Metrics, ObservedStore, Process, ReceiveFigures, RetentionFigures, SealFigures, StampingFigures, WitnessFigures,
+};
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
@@ -60,6 +63,7 @@ pub struct Serving {
     api_port: Listening,
     keeper: Option<Keeper>,
     stamping: Option<Stamping>,
+    attesting: Option<Attesting>,
     witnesses: Option<Collecting>,
     exporter: Option<Exporter>,
 }
@@ -99,7 +103,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref(), Under::Own).await?;
     let made = std::mem::take(&mut prepared.made);
-    let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
+    let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), &prepared.identity, config.api.is_in_the_clear());
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
     let metrics = Metrics::default();
@@ -115,8 +119,8 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         metrics: metrics.clone(),
         acts: acts.clone(),
     });
-    // Probes have no token; what they learn is one word. What only holders of the vault key may ask for has one of its own.
-    const OPEN: [&str; 4] = ["/healthz", "/readyz", Act::Erase.path(), Act::Access.path()];
+    // Probes have no token; what they learn is one word. What only holders of the log's secrets may ask for has one of its own.
+    const OPEN: [&str; 5] = ["/healthz", "/readyz", Act::Erase.path(), Act::Access.path(), Act::Govern.path()];
     let api_port = api_bound.serve(routes, &OPEN, Arc::default());
 
     let persons = prepared.vault.as_ref().map(Vault::persons).unwrap_or_default();
@@ -125,7 +129,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let config_sha256 = prepared.config_sha256();
     let keeping = prepared.vault.clone();
     let opened = Instant::now();
-    let Writer { sealer, task, eraser, recorder } = Box::pin(prepared.open(config, Arc::clone(&clock), pool.clone())).await?;
+    let Writer { sealer, task, eraser, recorder, governor } = Box::pin(prepared.open(config, Arc::clone(&clock), pool.clone())).await?;
     let whose = Whose::of(store.as_ref(), &config.log.name, &config.log.origin).await?;
     let whose = whose.ok_or_else(|| ServeError::NoLog { log: config.log.name.clone(), store: store.describe() })?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
@@ -184,6 +188,18 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
             status: task.status.clone(),
         })
     });
+    let attesting = config.retention.attest_every.map(|every| {
+        let attesting = Attesting::start(govern::Parts {
+            store: Arc::clone(&store),
+            log: config.log.name.clone(),
+            key: vkey.clone(),
+            governor: governor.clone(),
+            clock: Arc::clone(&clock),
+            every,
+        });
+        metrics.register(Arc::new(RetentionFigures { figures: attesting.figures(), clock: Arc::clone(&clock) }));
+        attesting
+    });
     let state = ReceiverState {
         promoter: Arc::new(promoter),
         sealer: sealer.clone(),
@@ -195,8 +211,24 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.seen_by(outsiders);
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
-    acts.opened(whose, eraser, recorder);
-    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, stamping, witnesses, exporter })
+    acts.opened(whose, eraser, recorder, Some(governor));
+    Ok(Serving {
+        api,
+        vkey,
+        config_sha256,
+        made,
+        store,
+        sealer,
+        task,
+        receiver,
+        standing,
+        api_port,
+        keeper,
+        stamping,
+        attesting,
+        witnesses,
+        exporter,
+    })
 }
 
 fn receive_options(config: &Config) -> receive::Options {
@@ -234,13 +266,14 @@ impl Serving {
             () = self.receiver.failed() => ServeError::Ended { task: "an OTLP listener", reason: "its accept loop stopped".to_owned() },
             why = Keeper::failed(self.keeper.as_mut()) => ServeError::Ended { task: "the vault's keeper", reason: why },
             why = Stamping::failed(self.stamping.as_mut()) => ServeError::Ended { task: "the time stamping", reason: why },
+            why = Attesting::failed(self.attesting.as_mut()) => ServeError::Ended { task: "the attesting of locks", reason: why },
             why = failed(self.witnesses.as_mut()) => ServeError::Ended { task: "the client of the witnesses", reason: why },
             () = self.api_port.failed() => ServeError::Ended { task: "the API listener", reason: "its accept loop stopped".to_owned() },
         }
     }
 
     /// Stops in this order: let the writer close its seals early; stop accepting; refuse new work retryably; let open requests reach their
-    /// receipt; leave the vault and the time stamps alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
+    /// receipt; leave the vault, the time stamps and the locks alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
     /// cosigned; stop the API; push the last figures.
     pub async fn drain(self) -> Result<(), ServeError> {
         self.standing.drain();
@@ -253,6 +286,10 @@ impl Serving {
         // What was not stamped yet is stamped by the next process.
         if let Some(stamping) = self.stamping {
             stamping.stop().await;
+        }
+        // What it looked at is looked at again by the next process.
+        if let Some(attesting) = self.attesting {
+            attesting.stop().await;
         }
         let sealed = self.task.drain().await;
         // The last seal too is better cosigned; but a witness that is away keeps nobody from stopping.

@@ -1,11 +1,13 @@
-//! What the canary alone does: try to delete itself, to see whether the store really refuses, and look whether its tag was kept.
+//! What the canary alone does: try to delete itself and to lift its lock, to see whether the store really refuses, and look whether its tag
+//! was kept.
 
 use super::answer::{refuse_read, store_words};
-use super::{S3Store, xml};
+use super::{NAMESPACE, S3Store, xml};
 use crate::worm::canary::{DeleteProbe, Governance, Probed, Words, expect_canary, probed};
 use crate::worm::wire::{Call, READ_TIMEOUT, SMALL_ANSWER_MAX};
 use crate::worm::{Lock, ObjectKey, PutError, ReadError, Tag, VersionId, WormStore};
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{Method, StatusCode};
 
 #[async_trait]
@@ -48,13 +50,28 @@ impl Probed for S3Store {
 
     /// Asks the store to delete one version of a canary, with or without the governance bypass
     /// (`x-amz-bypass-governance-retention`). Refuses every key that is no canary.
-    async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError> {
+    async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypassing: bool) -> Result<DeleteProbe, ReadError> {
+        let headers = if bypassing { vec![bypass()] } else { Vec::new() };
+        self.probe(key, version, Call { method: Method::DELETE, headers, ..Call::default() }).await
+    }
+
+    /// An empty retention (PutObjectRetention), which some servers take for none.
+    async fn probe_lift(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<DeleteProbe>, ReadError> {
+        let body = Bytes::from(format!("<Retention xmlns=\"{NAMESPACE}\"></Retention>"));
+        let query = vec![("retention", String::new())];
+        self.probe(key, version, Call { method: Method::PUT, query, headers: vec![bypass()], body, ..Call::default() }).await.map(Some)
+    }
+}
+
+fn bypass() -> (&'static str, String) {
+    ("x-amz-bypass-governance-retention", "true".to_owned())
+}
+
+impl S3Store {
+    async fn probe(&self, key: &ObjectKey, version: Option<&VersionId>, call: Call) -> Result<DeleteProbe, ReadError> {
         expect_canary(key)?;
-        let query = version.map(|v| ("versionId", v.0.clone())).into_iter().collect();
-        let full = self.read_key(key)?;
-        let headers = if bypass { vec![("x-amz-bypass-governance-retention", "true".to_owned())] } else { Vec::new() };
-        let (timeout, answer_max) = (READ_TIMEOUT, SMALL_ANSWER_MAX);
-        let call = Call { method: Method::DELETE, key: full, query, headers, timeout, answer_max, ..Call::default() };
+        let mut call = Call { key: self.read_key(key)?, timeout: READ_TIMEOUT, answer_max: SMALL_ANSWER_MAX, ..call };
+        call.query.extend(version.map(|v| ("versionId", v.0.clone())));
         // One try: a refusal is an answer, and a delete is not asked for twice.
         probed(key, self.client.call(call).await, store_words)
     }
