@@ -263,6 +263,8 @@ pub struct ReadingArgs {
     spanseal verify --store ./spanseal-data --since-checkpoint checkpoint.kept\n  \
     spanseal verify --store ./spanseal-data --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
     Bring the key yourself (--vkey): a key read from the store shows only that the store agrees with itself.\n\
+    With --witness, seals that the quorum has not cosigned are told; as could not check, where one with records is older than ten minutes, or any \
+    is older than two hours (of heartbeats alone witnesses are asked once an hour).\n\
     Exit codes: 0 verified, 1 findings, 2 could not check.")]
 pub struct VerifyArgs {
     /// Keys to trust.

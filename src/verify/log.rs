@@ -78,6 +78,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                 total.locks_unread += outcome.locks_unread;
                 total.held.merge(&outcome.held);
                 total.sink.merge(outcome.sink);
+                outcome.read.iter().for_each(|read| cosigned.pass(&read.statement));
                 cosigned::take(outcome.said, &mut cosigned, &mut strangers);
                 if let Some(read) = outcome.read {
                     tally.seal(&read.statement, read.complete, outcome.sources);
@@ -95,7 +96,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     strangers.end(configurations.witnesses(), &mut total.sink);
     configurations.end(&mut total.sink);
     if seals > 0 {
-        cosigned::end(&cosigned, &mut total.sink);
+        cosigned::end(&cosigned, (walk.scene.now, walk.beyond), &mut total.sink);
     }
     if seals == 0 && !walk.sink.says_why() {
         let ranged = options.from.is_some() || options.to.is_some();

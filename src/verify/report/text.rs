@@ -1,7 +1,7 @@
 //! The report as text: short, calm, one line a finding, and what was not covered.
 
 use super::{Cosigned, Evidence, Item, KeyTrust, LockCheck, LogReport, Report, Verdict};
-use crate::plain::Page;
+use crate::plain::{Page, counted};
 
 impl Report {
     /// For a reader: verdict, what was covered and what was not, then a line a finding.
@@ -110,17 +110,20 @@ impl Report {
 }
 
 fn write_cosigned(out: &mut Page, cosigned: &Cosigned, log: &LogReport) -> std::fmt::Result {
-    let of = format!("{} of your {} witness(es)", cosigned.quorum, cosigned.witnesses.len());
+    let (quorum, of) = (cosigned.quorum, cosigned.brought());
     let reached = match cosigned.up_to {
-        None => format!("not yet by {of}"),
-        Some(size) => match log.tree_size.saturating_sub(size) {
-            0 => format!("up to tree size {size} by {of}"),
-            behind => format!("up to tree size {size} by {of}, {behind} newer seal(s) not yet"),
-        },
+        None => format!("not yet by {quorum} of your {of}"),
+        Some(size) => {
+            let newer = match log.tree_size.saturating_sub(size) {
+                0 => String::new(),
+                behind => format!(", {} not yet", counted(behind, "newer seal", "newer seals")),
+            };
+            format!("up to tree size {size} by {} of your {of} ({quorum} asked for){newer}", cosigned.reached())
+        }
     };
     let seen = cosigned.witnesses.iter().map(|seen| match seen.up_to {
-        Some(size) => format!("{} {size}", seen.name),
+        Some(size) => format!("{} up to {size}", seen.name),
         None => format!("{} nothing", seen.name),
     });
-    writeln!(out, "  seen:  {reached} ({})", seen.collect::<Vec<_>>().join(", "))
+    writeln!(out, "  seen:  {reached}: {}", seen.collect::<Vec<_>>().join(", "))
 }
