@@ -22,7 +22,7 @@ use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::locks::Held;
 use super::objects::{Outcome, Scene, Sealed, check_sealed};
-use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
+use super::report::{Item, KeyChange, KeyTrust, Kind, LogReport, Sink};
 use super::stamps::{Attached, Stamps, Timestamped};
 use super::tiles::Tiles;
 use super::{Bound, Options, Progress, is_for, is_named};
@@ -108,8 +108,10 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     sink.merge(total.sink);
     tally.merge_gaps(passed);
     let origin = chain.keys().next().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
+    let change = |(seal, from, to): &(u64, VerifierKey, VerifierKey)| KeyChange { seal: *seal, from: from.to_string(), to: to.to_string() };
     let report = LogReport {
         origin,
+        key_changes: chain.changes().iter().map(change).collect(),
         tree_size: newest.map_or(0, |n| n.saturating_add(1)),
         seals,
         segments: total.segments,

@@ -38,7 +38,7 @@ pub use proof::{
 };
 pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published, prove_under};
 pub use prove_range::{RangeWish, Show, prove_range};
-pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
+pub use report::{Evidence, Item, KeyChange, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};
 pub use stamps::Timestamped;
 

@@ -232,6 +232,17 @@ fn push(items: &mut Vec<Item>, more: &mut u64, item: Item) {
     }
 }
 
+/// A change of key that a seal announced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyChange {
+    /// The seal that announced it, which both keys signed.
+    pub seal: u64,
+    /// The key up to then.
+    pub from: String,
+    /// The key from the next seal on.
+    pub to: String,
+}
+
 /// What was covered of one log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LogReport {
@@ -249,6 +260,9 @@ pub struct LogReport {
     pub bytes: u64,
     /// Whether what reached the log is all there, as far as what was sealed can tell.
     pub completeness: Completeness,
+    /// The changes of key that were passed on the way, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key_changes: Vec<KeyChange>,
     /// How far it is time stamped by authorities that the auditor trusts; absent where no such token was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamped: Option<Timestamped>,

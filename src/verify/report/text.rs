@@ -1,6 +1,6 @@
 //! The report as text: short, calm, one line a finding, and what was not covered.
 
-use super::{Cosigned, Evidence, Item, KeyTrust, LockCheck, LogReport, Report, Verdict};
+use super::{Cosigned, Evidence, Item, KeyChange, KeyTrust, LockCheck, LogReport, Report, Verdict};
 use crate::plain::{Page, counted};
 
 impl Report {
@@ -61,6 +61,11 @@ impl Report {
                 }
             }
         )?;
+        for log in &self.logs {
+            for KeyChange { seal, from, to } in &log.key_changes {
+                writeln!(out, "  key change: seal {seal} announced `{to}`, which alone signs from the next seal on, in place of `{from}`")?;
+            }
+        }
         writeln!(
             out,
             "  locks: {}",
