@@ -150,14 +150,15 @@ impl From<PrintAs> for PrintFormat {
 /// The public key that an auditor brings.
 #[derive(Clone, Debug, Default, Args)]
 pub struct KeyArgs {
-    /// The log's public key, ORIGIN+ID+KEY, or a file that holds it; one for each log [env: SPANSEAL_VKEY]
+    /// The log's public key, ORIGIN+ID+KEY, or a file that holds it; one for each log, `check` takes several [env: SPANSEAL_VKEY]
     #[arg(long, value_name = "KEY", value_parser = VkeyParser)]
     pub vkey: Vec<VerifierKey>,
 }
 
 impl KeyArgs {
-    /// Two different keys for what is one log by this name of it.
-    fn rivals(&self, log: fn(&VerifierKey) -> &str) -> Option<(&VerifierKey, &VerifierKey)> {
+    /// Two different keys for what is one log in a store: there a log is found by its folder, the last part of its key's name.
+    fn rivals(&self) -> Option<(&VerifierKey, &VerifierKey)> {
+        let log = |key: &VerifierKey| key.name().rsplit('/').next().unwrap_or_default().to_owned();
         let after = |at: usize| self.vkey.iter().skip(at + 1);
         let mut pairs = self.vkey.iter().enumerate().flat_map(|(at, one)| after(at).map(move |other| (one, other)));
         pairs.find(|(one, other)| one != other && log(one) == log(other))
@@ -858,11 +859,8 @@ impl Cli {
             }
             args.columns = environment.get("COLUMNS").and_then(|columns| columns.trim().parse().ok()).filter(|columns| *columns > 0);
         }
-        // In a store a log is found by its folder, the last part of its key's name; a proof names the whole.
-        let log: fn(&VerifierKey) -> &str = match self.command {
-            Command::Check(_) => VerifierKey::name,
-            _ => |key| key.name().rsplit('/').next().unwrap_or_default(),
-        };
+        // A proof is checked with each of them.
+        let takes_several = matches!(self.command, Command::Check(_));
         match &self.command {
             Command::Verify(VerifyArgs { trust, .. })
             | Command::Prove(ProveArgs { trust, .. })
@@ -896,10 +894,10 @@ impl Cli {
                 keys.vkey.push(parse_vkey(one).map_err(|why| format!("SPANSEAL_VKEY: {why}"))?);
             }
         }
-        if let Some((one, other)) = keys.rivals(log) {
+        if let Some((one, other)) = keys.rivals().filter(|_| !takes_several) {
             return Err(format!(
                 "--vkey: two different keys for one log, `{one}` and `{other}`, of which only one could count; bring the one that you trust \
-                 (after a change of key either will do, because the log leads from one to the other)"
+                 (after a change of key either will do here, because the log leads from one to the other)"
             ));
         }
         let brought = keys.vkey.clone();

@@ -33,8 +33,17 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let proof = Proof::parse(&bytes);
     // What is read of a long one is held once more in the proof.
     drop(bytes);
-    let key = key_for(proof.as_ref().ok(), &args.keys.vkey)?;
-    let (text, verdict) = match Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, SystemClock.now().ceil_seconds()) {
+    let now = SystemClock.now().ceil_seconds();
+    let mut checked: Option<Checked> = None;
+    for key in keys_for(proof.as_ref().ok(), &args.keys.vkey) {
+        let under = Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, now);
+        if !under.is_refused() {
+            checked = Some(under);
+            break;
+        }
+        checked.get_or_insert(under);
+    }
+    let (text, verdict) = match checked.context("a proof is checked against the log's public key: bring it with `--vkey`")? {
         Checked::Record(report) => (if args.json { to_json(&report) } else { report.to_text() }, report.verdict),
         Checked::Range(report) => (if args.json { range::to_json(&report) } else { report.to_text() }, report.verdict),
     };
@@ -57,11 +66,13 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Of several keys the one of the log that the bundle names. The bundle only chooses which of the auditor's keys must have signed it.
-fn key_for<'k>(proof: Option<&Proof>, keys: &'k [VerifierKey]) -> anyhow::Result<&'k VerifierKey> {
+/// Of several keys those of the log that the bundle names, which has several after a change of key; the one that it begins with first. The bundle
+/// only chooses which of the auditor's keys must have signed it.
+fn keys_for<'k>(proof: Option<&Proof>, keys: &'k [VerifierKey]) -> Vec<&'k VerifierKey> {
     let named = proof.and_then(Proof::log);
-    let fitting = keys.iter().find(|key| named == Some(key.name()));
-    fitting.or(keys.first()).context("a proof is checked against the log's public key: bring it with `--vkey`")
+    let mut fitting: Vec<&VerifierKey> = keys.iter().filter(|key| named == Some(key.name())).collect();
+    fitting.sort_by_key(|key| !proof.is_some_and(|proof| proof.begins_with(key)));
+    if fitting.is_empty() { keys.first().into_iter().collect() } else { fitting }
 }
 
 fn to_json(report: &CheckReport) -> String {

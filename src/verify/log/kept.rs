@@ -79,7 +79,7 @@ impl Walk<'_> {
         if !keys.iter().any(|key| kept.checkpoint.is_signed_by(key)) {
             // The newest key: that of the log as it is.
             let why = keys.last().map(|key| match kept.checkpoint.note.verify(key) {
-                Err(NoteError::Unsigned(name)) => format!("no signature by this key of `{name}`"),
+                Err(NoteError::Unsigned(name)) => format!("no signature by a key of `{name}`"),
                 Err(error) => error.to_string(),
                 Ok(()) => format!("signed, but with the origin `{}`", kept.checkpoint.checkpoint.origin),
             });

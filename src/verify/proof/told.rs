@@ -2,7 +2,7 @@
 
 use super::{Bundle, Others, ProofError, Stamps, Unknown};
 use crate::clock::UnixSeconds;
-use crate::plain::Page;
+use crate::plain::{Page, counted};
 use crate::record::content::Referred;
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
@@ -304,7 +304,7 @@ impl Outside<'_> {
     pub(super) fn write_rotations(&self, out: &mut Page) -> std::fmt::Result {
         match self.rotations {
             0 => Ok(()),
-            n => writeln!(out, "  key        reached from yours over {n} announced change(s) of key"),
+            n => writeln!(out, "  key        reached from yours over {}", counted(n, "announced change of key", "announced changes of key")),
         }
     }
 
