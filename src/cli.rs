@@ -168,7 +168,8 @@ impl KeyArgs {
 /// The roots of time stamping authorities that an auditor brings.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RootArgs {
-    /// Root certificates (PEM) of time stamping authorities; without them time stamps count for nothing. May be repeated
+    /// Root certificates (PEM) of time stamping authorities; without them time stamps count for nothing, and with them one is asked for. May be
+    /// repeated
     #[arg(long, value_name = "FILE", value_parser = parse_roots)]
     pub tsa_roots: Vec<Roots>,
 }
@@ -466,7 +467,7 @@ pub struct ProveArgs {
 #[command(
     after_help = "Examples:\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  spanseal prove 0f1e... | spanseal check - --vkey log.vkey\n  \
     spanseal check proof.json --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
-    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format, not yet cosigned by the quorum, a kept checkpoint of another size)."
+    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format, not yet cosigned by the quorum, no time stamp that leads to --tsa-roots, a kept checkpoint of another size)."
 )]
 pub struct CheckArgs {
     /// The proof bundle; `-` reads it from stdin

@@ -111,11 +111,13 @@ impl Reader {
         // The README's log asks no witness that is there, and who wants one to have seen it is told that it has not.
         // Its configuration names no next key either.
         let unseen = line.contains("--witness witness.vkey");
+        // Nor does an authority stamp it.
+        let unstamped = line.contains("--tsa-roots");
         // `lint` answers 1 where something is missing, and of these two spans much is; where nobody sent anything, it says so with 2.
         let code = match line.starts_with("spanseal lint") {
             true if line.contains("--listen") => 2,
             true => 1,
-            false if unseen || line.contains("keygen --next") => 2,
+            false if unseen || unstamped || line.contains("keygen --next") => 2,
             false => 0,
         };
         assert_eq!(told.status.code(), Some(code), "{told}");
@@ -127,6 +129,7 @@ impl Reader {
             "show" if line.contains("--content") => expect(&["What is my name?", "bob@example.com"]),
             "show" => assert!(!told.stdout.contains("What is my name?"), "{told}"),
             "verify" if line.contains("--since-checkpoint") => expect(&["VERIFIED", "checkpoint"]),
+            "verify" | "check" if unstamped => expect(&["UNCHECKED", "o time stamp by an authority that you trust"]),
             "verify" if unseen => expect(&["UNCHECKED", "not yet"]),
             "verify" => expect(&["VERIFIED"]),
             "check" if unseen => expect(&["not yet shown to be published: 0 of 1 witnesses"]),

@@ -86,6 +86,11 @@ pub struct Others {
 }
 
 impl Others {
+    /// Whether a time stamp is asked for: roots were brought.
+    fn asks_for_time(&self) -> bool {
+        !self.tsa_roots.is_empty()
+    }
+
     /// How many witnesses must have cosigned; `None`: none was brought.
     fn asked(&self) -> Option<usize> {
         let names: BTreeSet<&str> = self.witnesses.iter().map(WitnessKey::name).collect();
@@ -245,7 +250,7 @@ impl Bundle {
         })?;
         let key = outer.follow_rotations(&turns, vkey)?;
         let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
-        let stamps = outer.stamps(&others.tsa_roots)?;
+        let stamps = outer.stamps(others)?;
         let mut doubts = impossible(&statement);
         doubts.extend(stamps.trusted.iter().find_map(|stamped| stamped_before(&statement, stamped)));
         doubts.extend(ahead(&statement, now));

@@ -249,7 +249,7 @@ impl Outside<'_> {
 
     /// Whether something that the auditor asked for could not be shown.
     fn is_short(&self) -> bool {
-        self.short_of().is_some() || matches!(self.kept, Some(Kept::OtherSize(_) | Kept::NotSigned))
+        self.short_of().is_some() || self.stamps.missing().is_some() || matches!(self.kept, Some(Kept::OtherSize(_) | Kept::NotSigned))
     }
 
     /// How many witnesses were asked for, where fewer saw it.
@@ -267,7 +267,15 @@ impl Outside<'_> {
             }
             Some(asked) => {
                 let (seen, but) = (self.seen.len(), if self.is_published() { "cosigned" } else { "shown to be published" });
-                writeln!(out, "UNCHECKED: {what} {sealed}{existed}, but not yet {but}: {seen} of {asked} witnesses.")
+                writeln!(out, "UNCHECKED: {what} {sealed}{existed}, but not yet {but}: {seen} of {asked} witnesses.")?;
+                match self.stamps.missing() {
+                    Some(why) => writeln!(out, "           No time stamp by an authority that you trust is on it either: {why}."),
+                    None => Ok(()),
+                }
+            }
+            None if self.stamps.missing().is_some() => {
+                let why = self.stamps.missing().unwrap_or_default();
+                writeln!(out, "UNCHECKED: {what} {sealed}, but no time stamp by an authority that you trust is on it: {why}.")
             }
             None if self.is_short() => {
                 writeln!(out, "UNCHECKED: {what} {sealed}{existed}, but the checkpoint that you kept could not be compared.")

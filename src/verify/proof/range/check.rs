@@ -187,7 +187,7 @@ impl RangeBundle {
             Some(_) => {}
         }
         outer.holds_announced(&statements, &leaves, vkey)?;
-        let stamps = outer.stamps(&others.tsa_roots)?;
+        let stamps = outer.stamps(others)?;
         let mut doubts = Doubts::default();
         for pair in statements.windows(2).zip(&leaves) {
             if let ([before, after], (_, leaf)) = pair {
