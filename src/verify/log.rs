@@ -311,7 +311,13 @@ impl<'a> Walk<'a> {
     /// key of that place must be found by announced changes. `None`: nothing lies in the range.
     async fn start(&mut self) -> Result<Option<u64>, ReadError> {
         let Scene { store, log, .. } = self.scene;
-        let resumed = self.kept.as_ref().filter(|_| self.options.resume).map(|kept| Bound::Seal(kept.last().unwrap_or(0)));
+        let mut resumed = self.kept.as_ref().filter(|_| self.options.resume).map(|kept| Bound::Seal(kept.last().unwrap_or(0)));
+        if let Some(Bound::Seal(last)) = resumed
+            && seal_from(store, log, last).await?.is_none()
+        {
+            // The log ends before what was kept. There is nothing to go on from, and all of it is read to say so.
+            resumed = None;
+        }
         self.from = match resumed.or(self.options.from) {
             // Where a time lies is known from verified seals alone: whoever can write to the store could move it otherwise.
             // KNOWN GAP: a range of time reads every seal before it (one small object each), though not their segments.
@@ -562,7 +568,7 @@ impl<'a> Walk<'a> {
             }
             self.compare_published().await;
         }
-        let at_end = !self.beyond && !self.stopped;
+        let at_end = !self.beyond && !self.stopped && self.walked;
         if at_end && let Err(error) = self.cosignatures_behind().await {
             self.sink.unchecked("cosignatures/", None, error);
         }

@@ -181,7 +181,7 @@ pub async fn verify(store: &dyn WormStore, options: &Options<'_>) -> Report {
     let (mut locks_read, mut locks_unread) = (0_u64, 0_u64);
     let chosen = chosen(store, options, &mut sink).await;
     if let Some(kept) = options.since.as_ref().filter(|kept| !chosen.iter().any(|log| is_named(&kept.checkpoint.origin, log))) {
-        let why = format!("the checkpoint that you kept: it is of the log `{}`, which was not looked at here", kept.checkpoint.origin);
+        let why = format!("the checkpoint that you kept: it is of the log `{}`, which is not here or was not looked at", kept.checkpoint.origin);
         sink.unchecked("", None, why);
     }
     for name in chosen {
@@ -213,7 +213,18 @@ fn is_named(origin: &str, log: &str) -> bool {
 
 async fn chosen(store: &dyn WormStore, options: &Options<'_>, sink: &mut Sink) -> Vec<String> {
     if !options.logs.is_empty() {
-        return options.logs.clone();
+        let mut there = Vec::new();
+        for log in &options.logs {
+            // One that is not there is no log from which everything was taken: nothing shows that it ever was.
+            match store.list(&format!("{log}/"), None, 1).await {
+                Ok(listed) if listed.is_empty() => {
+                    sink.unchecked("", None, format!("no log `{log}` lies below {}; look at the address", store.describe()));
+                }
+                Ok(_) => there.push(log.clone()),
+                Err(error) => sink.unchecked("", None, error),
+            }
+        }
+        return there;
     }
     let found = match listing::logs(store).await {
         Ok(found) => found,

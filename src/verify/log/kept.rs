@@ -60,7 +60,11 @@ impl Walk<'_> {
         let item = |kind, meaning: String| Item { seal: place, ..Item::new(kind, &object, meaning) };
         let mut keys: Vec<_> = self.chain.keys().cloned().collect();
         if keys.is_empty() {
-            keys.extend(self.given_keys().cloned());
+            for key in self.given_keys() {
+                if !keys.contains(key) {
+                    keys.push(key.clone());
+                }
+            }
         }
         if self.stopped || keys.is_empty() {
             let why = "the checkpoint that you kept: the log could not be read as far as it, or no key is known to check it with";

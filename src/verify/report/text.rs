@@ -54,6 +54,7 @@ impl Report {
             out,
             "  key:   {}",
             match self.key {
+                KeyTrust::Unpinned if self.logs.iter().all(|log| log.seals == 0) => "no seal was read, so no key was put to the test",
                 KeyTrust::Pinned => "pinned: you brought it (--vkey)",
                 KeyTrust::Configured => "configured: the key of this configuration, not one that an auditor brought",
                 KeyTrust::Unpinned => {
