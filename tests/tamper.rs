@@ -838,7 +838,7 @@ async fn a_record_received_after_its_seal_is_found() {
         assert_eq!(kinds(&report), expected, "{nanos}: {}", report.to_text());
         if let Some(finding) = report.findings.first() {
             assert_eq!((finding.seal, finding.object.as_str()), (Some(1), forge.seals[1].statement.segments[0].key.as_str()));
-            assert!(finding.found.as_ref().unwrap().contains("line 1"), "{finding:?}");
+            assert!(finding.found.as_ref().unwrap().contains("line 2"), "{finding:?}");
         }
     }
 }

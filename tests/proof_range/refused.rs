@@ -255,7 +255,7 @@ async fn ends_that_are_none() {
         bundle
     };
     says(&forge, "the right ends", &with(1, 4), Verdict::Verified, "states 2 record(s)");
-    says(&forge, "one before the first", &with(2, 4), Verdict::Findings, "line 1 of");
+    says(&forge, "one before the first", &with(2, 4), Verdict::Findings, "line 2 of");
     says(&forge, "one behind the last", &with(1, 2), Verdict::Findings, "lies outside of the range");
     says(&forge, "turned", &with(4, 1), Verdict::Findings, "`from` does not stand before `to`");
     says(&forge, "one record", &with(2, 2), Verdict::Findings, "`from` does not stand before `to`");

@@ -181,7 +181,9 @@ impl Told for Proved {
         let (s, none, outside) = (&self.statement, "none".to_owned(), self.outside());
         outside.write_verdict(out, "this record was", self.is_doubted())?;
         let (id, kind) = (self.record_id.as_ref().unwrap_or(&none), self.kind.as_ref().unwrap_or(&none));
-        writeln!(out, "  record     {id} (kind {kind}), line {} of {} in its segment", self.leaf_index, self.segment.records)?;
+        // Lines are counted from 1 for a reader, as everywhere; `leaf_index` in JSON from 0.
+        let line = self.leaf_index.saturating_add(1);
+        writeln!(out, "  record     {id} (kind {kind}), line {line} of {} in its segment", self.segment.records)?;
         writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
         outside.write_signers(out)?;
         let lock = self.segment.lock;

@@ -218,7 +218,9 @@ impl Between {
 fn write_record(out: &mut Page, what: &str, record: &ShownRecord) -> std::fmt::Result {
     let text = |text: &Option<String>| text.as_deref().unwrap_or("none").to_owned();
     let (id, kind, class) = (text(&record.record_id), text(&record.kind), record.segment.split('/').nth(1).unwrap_or_default());
-    writeln!(out, "  {what:<10} {id} (kind {kind}), seal {}, class {class}, line {}", record.seal, record.leaf_index)
+    // Lines are counted from 1 for a reader, as everywhere; `leaf_index` in JSON from 0.
+    let line = record.leaf_index.saturating_add(1);
+    writeln!(out, "  {what:<10} {id} (kind {kind}), seal {}, class {class}, line {line}", record.seal)
 }
 
 /// The first of them, in words.
