@@ -18,10 +18,10 @@ use crate::retain::Period;
 use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
-use crate::verify::Bound;
+use crate::verify::{Bound, Receipt};
 use values::{
     VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
-    parse_framework, parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_roots, parse_store, parse_ticket, parse_to,
+    parse_framework, parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_receipt, parse_roots, parse_store, parse_ticket, parse_to,
     parse_vkey,
 };
 
@@ -287,6 +287,10 @@ pub struct VerifyArgs {
     /// A checkpoint kept from an earlier verification: verify only what came after it, and that the log extends it
     #[arg(long, value_name = "FILE", value_parser = parse_checkpoint, conflicts_with_all = ["since_checkpoint", "from"])]
     pub resume_from: Option<UnverifiedCheckpoint>,
+    /// A receipt that a sender kept, `spanseal-seal` and `spanseal-root` of an answer, as in 17:W4Jt...: show that the log still begins with that
+    /// tree; may be repeated. A receipt is not signed: it shows something to who knows where it was kept
+    #[arg(long, value_name = "SEAL:ROOT", value_parser = parse_receipt)]
+    pub receipt: Vec<Receipt>,
     /// Witnesses to trust.
     #[command(flatten)]
     pub trust: TrustArgs,

@@ -13,9 +13,10 @@ use crate::erase::Text;
 use crate::lint;
 use crate::record::canonical::Json;
 use crate::timestamp::Roots;
+use crate::tlog::RootHash;
 use crate::tlog::cosignature::WitnessKey;
-use crate::tlog::note::{NoteError, UnverifiedCheckpoint, VerifierKey};
-use crate::verify::Bound;
+use crate::tlog::note::{NoteError, UnverifiedCheckpoint, VerifierKey, parse_decimal};
+use crate::verify::{Bound, Receipt};
 use crate::worm::StoreUrl;
 
 /// Every kind of `spanseal.record/1`.
@@ -183,6 +184,14 @@ pub(super) fn parse_checkpoint(path: &str) -> Result<UnverifiedCheckpoint, Strin
     };
     let read = note.and_then(|note| UnverifiedCheckpoint::parse(&note).map_err(|why| why.to_string()));
     read.map_err(|why| format!("the file holds no signed checkpoint ({why}); give a log's `checkpoint`, or a proof, as it was kept"))
+}
+
+/// The seal and the root of a receipt, as the answer's headers write them.
+pub(super) fn parse_receipt(text: &str) -> Result<Receipt, String> {
+    let wrong = || format!("`{text}` is no receipt: write the answer's spanseal-seal and spanseal-root as SEAL:ROOT, as in 17:W4Jt...=");
+    let (seal, root) = text.trim().split_once(':').ok_or_else(wrong)?;
+    let seal = parse_decimal(seal).ok_or_else(wrong)?;
+    Ok(Receipt { seal, root: RootHash::parse_base64(root.trim()).ok_or_else(wrong)? })
 }
 
 /// Longest file that may hold roots, bytes: the bundles that systems ship have a quarter of a megabyte.

@@ -4,6 +4,7 @@ mod cosigned;
 mod kept;
 mod log_file;
 mod published;
+mod receipts;
 mod strays;
 mod tail;
 
@@ -27,11 +28,12 @@ use super::stamps::{Attached, Stamps, Timestamped};
 use super::tiles::Tiles;
 use super::{Bound, Options, Progress, is_for, is_named};
 use crate::clock::UnixSeconds;
-use crate::tlog::note::VerifierKey;
+use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::{LogFile, SealFile, Statement};
 use crate::worm::{Locks, ReadError, VersionId, WormStore, parse_seal_name, seal_key};
 use kept::Kept;
 use published::{Published, bad_checkpoint};
+use receipts::KeptReceipt;
 use tail::{Behind, Tail};
 
 /// What came of one log.
@@ -104,6 +106,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         walk.sink.unchecked("seals/", None, why);
     }
     let key = walk.trust();
+    let (goes_on, root) = (walk.beyond, UnverifiedCheckpoint::parse(&walk.newest_checkpoint).ok().map(|read| read.checkpoint.root));
     let Walk { chain, mut sink, log_file, newest, covered, resumed, tally: passed, .. } = walk;
     sink.merge(total.sink);
     tally.merge_gaps(passed);
@@ -119,6 +122,8 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         bytes: total.bytes,
         completeness: tally.end(&sink),
         resumed,
+        goes_on,
+        root,
         timestamped,
         name: log.to_owned(),
         covered,
@@ -202,6 +207,7 @@ struct Walk<'a> {
     log_file_version: Option<VersionId>,
     published: Option<Published>,
     kept: Option<Kept>,
+    receipts: Vec<KeptReceipt>,
     chain: Chain,
     sink: Sink,
     segments: Option<Segments<'a>>,
@@ -230,6 +236,8 @@ struct Walk<'a> {
     strangers: Option<(u64, u64)>,
     /// The last seal of the range that stands.
     newest: Option<u64>,
+    /// The checkpoint that it carries.
+    newest_checkpoint: String,
     covered: Option<(u64, u64)>,
     last_time: Option<UnixSeconds>,
     /// The first seal that is dated after now, and how many are.
@@ -257,6 +265,7 @@ impl<'a> Walk<'a> {
             log_file_version: None,
             published: None,
             kept: options.since.clone().filter(|c| is_named(&c.checkpoint.origin, scene.log)).map(Kept::new),
+            receipts: options.receipts.iter().copied().map(KeptReceipt::new).collect(),
             chain: Chain::new(Vec::new(), None),
             sink: Sink::default(),
             segments: None,
@@ -274,6 +283,7 @@ impl<'a> Walk<'a> {
             hidden: false,
             strangers: None,
             newest: None,
+            newest_checkpoint: String::new(),
             covered: None,
             last_time: None,
             dated_ahead: None,
@@ -420,6 +430,7 @@ impl<'a> Walk<'a> {
         };
         let statement = standing.seal.statement.clone();
         self.newest = Some(index);
+        self.newest_checkpoint.clone_from(&standing.seal.checkpoint);
         self.covered = Some((self.covered.map_or(index, |(first, _)| first), index));
         self.last_time = Some(statement.sealed_at);
         self.between(direct.as_ref(), &standing.seal);
@@ -627,6 +638,7 @@ impl<'a> Walk<'a> {
         // Last, because only a log without a gap or a break is shown to extend what was kept.
         let sound = !self.sink.says_why() && !total.sink.says_why();
         self.end_kept(sound).await;
+        self.end_receipts(sound).await;
         if let Some(Bound::Seal(to)) = self.options.to.filter(|_| at_end && self.covered.is_some())
             && self.expected <= to
         {

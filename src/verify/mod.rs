@@ -46,6 +46,7 @@ use std::fmt;
 
 use crate::clock::UnixSeconds;
 use crate::timestamp::Roots;
+use crate::tlog::RootHash;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::worm::{Locks, WormStore};
@@ -61,6 +62,16 @@ pub enum Bound {
     Seal(u64),
     /// A moment, compared with `sealed_at`.
     Time(UnixSeconds),
+}
+
+/// What a sender was answered with: the seal that its records are in, and the root of the tree that this seal completed. It is not signed, so it
+/// shows something to whoever knows where it comes from, and to nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Index of the seal.
+    pub seal: u64,
+    /// Root of the tree of `seal` + 1 seals.
+    pub root: RootHash,
 }
 
 /// How deep verification looks.
@@ -91,6 +102,8 @@ pub struct Options<'a> {
     pub since: Option<UnverifiedCheckpoint>,
     /// Of the log of `since`, what that checkpoint covers was verified before: begin with its last seal. `from` does not count there.
     pub resume: bool,
+    /// Receipts that senders kept: the log must hold their trees as beginnings. Only where one log is looked at.
+    pub receipts: Vec<Receipt>,
     /// Roots of the time stamping authorities that the auditor trusts; without any, time stamps are not checked.
     pub tsa_roots: Roots,
     /// Witnesses whose keys the auditor brings: nobody else's cosignature counts.
@@ -120,6 +133,7 @@ impl Options<'_> {
             to: None,
             since: None,
             resume: false,
+            receipts: Vec::new(),
             tsa_roots: Roots::default(),
             witnesses: Vec::new(),
             quorum: None,
@@ -150,6 +164,7 @@ impl fmt::Debug for Options<'_> {
             .field("to", &self.to)
             .field("since", &self.since.as_ref().map(|s| s.checkpoint.size))
             .field("resume", &self.resume)
+            .field("receipts", &self.receipts)
             .field("witnesses", &self.witnesses)
             .field("quorum", &self.quorum)
             .field("depth", &self.depth)
@@ -184,8 +199,13 @@ pub async fn verify(store: &dyn WormStore, options: &Options<'_>) -> Report {
         let why = format!("the checkpoint that you kept: it is of the log `{}`, which is not here or was not looked at", kept.checkpoint.origin);
         sink.unchecked("", None, why);
     }
+    let mut options = options.clone();
+    if chosen.len() > 1 && !options.receipts.is_empty() {
+        sink.unchecked("", None, "the receipts: several logs lie here, and a receipt names none; bring the key of its log (--vkey)");
+        options.receipts.clear();
+    }
     for name in chosen {
-        let done = log::verify_log(store, &name, options).await;
+        let done = log::verify_log(store, &name, &options).await;
         sink.merge(done.sink.of_log(&name));
         key = Some(key.map_or(done.key, |k: KeyTrust| k.min(done.key)));
         locks_read += done.locks_read;

@@ -16,6 +16,7 @@ use super::completeness::Completeness;
 use super::cosignatures::Cosigned;
 use super::locks::LockSums;
 use super::stamps::Timestamped;
+use crate::tlog::RootHash;
 
 /// Most findings, and most notes, that one report keeps; further ones are counted. 10,000 of half a kilobyte are 5 MB.
 const ITEMS_MAX: usize = 10_000;
@@ -275,6 +276,12 @@ pub struct LogReport {
     /// Name of the log.
     #[serde(skip)]
     pub name: String,
+    /// Root of the tree of `tree_size` seals.
+    #[serde(skip)]
+    pub root: Option<RootHash>,
+    /// Whether seals lie behind the range that was asked for.
+    #[serde(skip)]
+    pub goes_on: bool,
     /// First and last seal covered.
     #[serde(skip)]
     pub covered: Option<(u64, u64)>,

@@ -163,8 +163,8 @@ impl Outer<'_> {
         let fork = Doubt {
             kind: Kind::Fork,
             member: "checkpoint",
-            expected: format!("root {} of the checkpoint that you kept, of {} seals", root.0, size.0),
-            found: format!("root {}", own.root.0),
+            expected: format!("root {root} of the checkpoint that you kept, of {} seals", size.0),
+            found: format!("root {}", own.root),
             meaning: "The log's key signed two trees of one size: somebody is shown another history than you were. Keep both checkpoints, they \
                       prove it; and ask the operator.",
         };

@@ -26,11 +26,21 @@ impl Report {
         )?;
         for log in &self.logs {
             let range = log.covered.map_or_else(|| "no seals".to_owned(), |(first, last)| format!("seals {first} to {last}"));
+            let size = match log.goes_on {
+                true => format!("tree size {} with the last of them; the log goes on", log.tree_size),
+                false => format!("tree size {}", log.tree_size),
+            };
             writeln!(
                 out,
-                "  {}: {range} (tree size {}), {} segments, {} records, {} bytes",
-                log.origin, log.tree_size, log.segments, log.records, log.bytes
+                "  {}: {range} ({size}), {}, {}, {}",
+                log.origin,
+                counted(log.segments, "segment", "segments"),
+                counted(log.records, "record", "records"),
+                counted(log.bytes, "byte", "bytes")
             )?;
+            if let Some(root) = &log.root {
+                writeln!(out, "    root: {root} of {}, as receipts and `checkpoint` write it", counted(log.tree_size, "seal", "seals"))?;
+            }
             if log.seals > 0 {
                 log.completeness.write_text(out)?;
             }
