@@ -19,9 +19,10 @@ use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::{Bound, Receipt};
+pub use values::KeptFile;
 use values::{
     VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
-    parse_framework, parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_receipt, parse_roots, parse_store, parse_ticket, parse_to,
+    parse_framework, parse_from, parse_ground, parse_id, parse_kept, parse_kind, parse_limit, parse_receipt, parse_roots, parse_store, parse_ticket, parse_to,
     parse_vkey,
 };
 
@@ -487,9 +488,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub trust: TrustArgs,
     /// A checkpoint of the log that you kept (or a proof, which holds one): of the same size it shows that you are shown the same history, or
-    /// a fork; of another size only the store can tell (`verify --since-checkpoint`)
-    #[arg(long, value_name = "FILE", value_parser = parse_checkpoint)]
-    pub checkpoint: Option<UnverifiedCheckpoint>,
+    /// a fork; of another size only the store can tell (`verify --since-checkpoint`). It must come from elsewhere than this proof: a copy of
+    /// what you were handed with it agrees with it and shows nothing
+    #[arg(long, value_name = "FILE", value_parser = parse_kept)]
+    pub checkpoint: Option<KeptFile>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

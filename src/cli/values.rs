@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser;
@@ -13,9 +14,9 @@ use crate::erase::Text;
 use crate::lint;
 use crate::record::canonical::Json;
 use crate::timestamp::Roots;
-use crate::tlog::RootHash;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{NoteError, UnverifiedCheckpoint, VerifierKey, parse_decimal};
+use crate::tlog::{Hash, RootHash};
 use crate::verify::{Bound, Receipt};
 use crate::worm::StoreUrl;
 
@@ -174,9 +175,17 @@ const CHECKPOINT_FILE_MAX: u64 = 64 * 1024 * 1024;
 
 /// A file with a checkpoint that was kept: the signed note itself, or a proof or seal file, which hold one.
 pub(super) fn parse_checkpoint(path: &str) -> Result<UnverifiedCheckpoint, String> {
+    checkpoint_in(read_checkpoint_file(path)?)
+}
+
+fn read_checkpoint_file(path: &str) -> Result<Vec<u8>, String> {
     let mut inside = Vec::new();
     let read = File::open(path).and_then(|file| file.take(CHECKPOINT_FILE_MAX).read_to_end(&mut inside));
     read.map_err(|error| format!("the checkpoint that was kept cannot be read: {error}"))?;
+    Ok(inside)
+}
+
+fn checkpoint_in(inside: Vec<u8>) -> Result<UnverifiedCheckpoint, String> {
     let held = Json::parse(&inside).ok().and_then(|json| json.get("checkpoint").and_then(Json::as_str).map(str::to_owned));
     let note = match held {
         Some(note) => Ok(note),
@@ -184,6 +193,24 @@ pub(super) fn parse_checkpoint(path: &str) -> Result<UnverifiedCheckpoint, Strin
     };
     let read = note.and_then(|note| UnverifiedCheckpoint::parse(&note).map_err(|why| why.to_string()));
     read.map_err(|why| format!("the file holds no signed checkpoint ({why}); give a log's `checkpoint`, or a proof, as it was kept"))
+}
+
+/// A checkpoint that was kept, and the file that it stands in.
+#[derive(Clone, Debug)]
+pub struct KeptFile {
+    /// What it holds.
+    pub checkpoint: UnverifiedCheckpoint,
+    /// Its path.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes.
+    pub sha256: Hash,
+}
+
+/// The same, where what it is compared with may be the very file.
+pub(super) fn parse_kept(path: &str) -> Result<KeptFile, String> {
+    let inside = read_checkpoint_file(path)?;
+    let sha256 = Hash::of(&inside);
+    Ok(KeptFile { checkpoint: checkpoint_in(inside)?, path: path.into(), sha256 })
 }
 
 /// The seal and the root of a receipt, as the answer's headers write them.

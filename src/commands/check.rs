@@ -2,15 +2,17 @@
 
 use std::fs::File;
 use std::io::{Read, stdin};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
 use super::output;
-use crate::cli::CheckArgs;
+use crate::cli::{CheckArgs, KeptFile};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::record::content::Referred;
+use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::verify::{CheckReport, Checked, Doubt, Kept, Others, Proof, Proved, RangeBundle, SeenBy, Stamped};
 
@@ -24,11 +26,14 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         "nothing was checked: a proof is checked against the log's public key; bring it with `--vkey` or SPANSEAL_VKEY"
     );
     let bytes = read(&args.proof).with_context(|| format!("the proof `{}` cannot be read", args.proof.display()))?;
+    if let Some(kept) = &args.checkpoint {
+        expect_elsewhere(&args.proof, &bytes, kept)?;
+    }
     let others = Others {
         tsa_roots: args.tsa_roots.joined(),
         witnesses: args.trust.witness.clone(),
         quorum: args.trust.quorum,
-        kept: args.checkpoint.clone(),
+        kept: args.checkpoint.as_ref().map(|kept| kept.checkpoint.clone()),
     };
     let proof = Proof::parse(&bytes);
     // What is read of a long one is held once more in the proof.
@@ -53,6 +58,19 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         output::answer(&text)?
     }
     Ok(ExitCode::from(verdict.exit_code()))
+}
+
+/// A proof agrees with itself, whatever it says: it is no checkpoint that was kept. A copy in another form cannot be told from one.
+fn expect_elsewhere(proof: &Path, bytes: &[u8], kept: &KeptFile) -> anyhow::Result<()> {
+    let place = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    let is_same = proof != Path::new("-") && place(proof).is_some() && place(proof) == place(&kept.path);
+    anyhow::ensure!(
+        !is_same && Hash::of(bytes) != kept.sha256,
+        "nothing was checked: the checkpoint that you kept, `{}`, is the proof itself, which agrees with itself whatever it says; give one that you \
+         had at another time, or from somebody else",
+        kept.path.display()
+    );
+    Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
