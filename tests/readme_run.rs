@@ -133,7 +133,7 @@ impl Reader {
             "verify" | "check" if unstamped => expect(&["UNCHECKED", "o time stamp by an authority that you trust"]),
             "verify" if unseen => expect(&["UNCHECKED", "not yet"]),
             "verify" => expect(&["VERIFIED"]),
-            "check" if unseen => expect(&["not yet shown to be published: 0 of 1 witnesses"]),
+            "check" if unseen => expect(&["not yet shown to be published: 0 of 1 witness."]),
             "keygen" => {}
             "retention" => expect(&["standard"]),
             "erase" if line.contains("--dry-run") => expect(&["Would be erased from the vault: what was said in 1 record"]),

@@ -1030,6 +1030,20 @@ async fn silence_and_restarts_are_shown() {
     let shown: Vec<_> = report.notes.iter().map(|n| (n.kind.as_str(), n.seal)).collect();
     let expected = [("checkpoint_absent", None), ("silence", Some(1)), ("restart", Some(2)), ("silence", Some(3))];
     assert_eq!(shown, expected, "{}", report.to_text());
+    let text = report.to_text();
+    assert!(text.contains("1 seal does not say when the next one is due"), "{text}");
+
+    // A log that is started often is one note.
+    for n in 4..9 {
+        forge.seal(&[], |s| (s.sealed_at, s.started) = (UnixSeconds(NOW + 90 + n), UnixSeconds(NOW + 90 + n))).await;
+    }
+    let report = forge.verify().await;
+    let restarts: Vec<_> = report.notes.iter().filter(|n| n.kind.as_str() == "restart").collect();
+    assert_eq!(restarts.len(), 1, "{}", report.to_text());
+    let (found, time) = (restarts[0].found.as_ref().unwrap(), |after: i64| UnixSeconds(NOW + after).to_string());
+    let part = format!("6 starts: seal 2: started {}, before it {}; seal 4: started {}, before", time(19), time(-60), time(94));
+    assert!(found.starts_with(&part) && found.ends_with("; and 3 more"), "{found}");
+    assert_eq!((restarts[0].seal, restarts[0].meaning.contains("before each of these seals")), (Some(2), true));
 }
 
 /// `next_vkey`: both keys sign that seal, later the new one alone. The auditor may hold either.

@@ -1,5 +1,6 @@
 //! `spanseal check`: a proof bundle against the key that an auditor brings. No store, no network.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, stdin};
 use std::os::unix::fs::MetadataExt;
@@ -145,6 +146,8 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "verdict": report.verdict,
         "record_id": proved.record_id,
         "kind": proved.kind,
+        // The record's own words, as its sender reported them.
+        "says": proved.says.iter().cloned().collect::<BTreeMap<_, _>>(),
         "log": proved.statement.log,
         "seal": proved.statement.index,
         "sealed_at": proved.statement.sealed_at.to_string(),

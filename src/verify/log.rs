@@ -107,7 +107,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     }
     let key = walk.trust();
     let (goes_on, root) = (walk.beyond, UnverifiedCheckpoint::parse(&walk.newest_checkpoint).ok().map(|read| read.checkpoint.root));
-    let Walk { chain, mut sink, log_file, newest, covered, resumed, tally: passed, .. } = walk;
+    let Walk { chain, mut sink, log_file, newest, covered, resumed, extends, tally: passed, .. } = walk;
     sink.merge(total.sink);
     tally.merge_gaps(passed);
     let origin = chain.keys().next().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
@@ -122,6 +122,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         bytes: total.bytes,
         completeness: tally.end(&sink),
         resumed,
+        extends,
         goes_on,
         root,
         timestamped,
@@ -165,6 +166,9 @@ fn jobs<'w, 'a: 'w>(walk: &'w mut Walk<'a>, fetched: BoxStream<'a, Result<Option
     };
     futures::stream::unfold((walk, fetched), step).boxed()
 }
+
+/// Starts of the writer that a report tells one by one.
+const RESTARTS_TOLD: usize = 3;
 
 /// Seals that are waited with, behind one whose segments take long: their own are checked meanwhile. 256 of 256 KiB are 64 MiB.
 const AHEAD_MAX: usize = 256;
@@ -242,12 +246,16 @@ struct Walk<'a> {
     last_time: Option<UnixSeconds>,
     /// The first seal that is dated after now, and how many are.
     dated_ahead: Option<(Doubt, u64, u64)>,
+    /// Starts of the writer: how many, and the first of them, each with its seal, when it was and when the one before.
+    restarts: (u64, Vec<(u64, UnixSeconds, UnixSeconds)>),
     not_worm: u64,
     worm: u64,
     /// Gaps between seals.
     tally: Tally,
     /// First seal read again, where all before rests on an earlier verification.
     resumed: Option<u64>,
+    /// Size of the kept tree with which the log was shown to begin.
+    extends: Option<u64>,
     /// Behind `to`: only the chain of keys is still followed.
     beyond: bool,
     /// The listing broke off: nothing is said about the end.
@@ -287,10 +295,12 @@ impl<'a> Walk<'a> {
             covered: None,
             last_time: None,
             dated_ahead: None,
+            restarts: (0, Vec::new()),
             not_worm: 0,
             worm: 0,
             tally: Tally::default(),
             resumed: None,
+            extends: None,
             beyond: false,
             stopped: false,
         }
@@ -476,10 +486,10 @@ impl<'a> Walk<'a> {
                 self.tally.gap(GapKind::Silence, 1, Some((statement.index, statement.index)));
             }
             if before.started != statement.started {
-                let meaning = "The writer was started anew before this seal: the counts of what was received before the start may be short. \
-                               What is sealed is complete.";
-                let item = Item::new(Kind::Restart, &object, meaning).seal(statement.index);
-                self.sink.note(item.found(format!("started {}, before it {}", statement.started, before.started)).intact());
+                self.restarts.0 += 1;
+                if self.restarts.1.len() < RESTARTS_TOLD {
+                    self.restarts.1.push((statement.index, statement.started, before.started));
+                }
                 self.tally.gap(GapKind::Restart, 1, Some((statement.index, statement.index)));
             }
         }
@@ -488,6 +498,28 @@ impl<'a> Walk<'a> {
         } else {
             self.worm += 1;
         }
+    }
+
+    /// A log that lives long is started often: all of that is one note.
+    fn end_restarts(&mut self) {
+        let (many, told) = std::mem::take(&mut self.restarts);
+        let Some((first, ..)) = told.first() else { return };
+        let (before, more) = match many {
+            1 => ("before this seal", String::new()),
+            _ => ("before each of these seals", match many.saturating_sub(u64::try_from(told.len()).unwrap_or(u64::MAX)) {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            }),
+        };
+        let meaning =
+            format!("The writer was started anew {before}: the counts of what was received before the start may be short. What is sealed is complete.");
+        let one = |(seal, started, before): &(u64, UnixSeconds, UnixSeconds)| match many {
+            1 => format!("started {started}, before it {before}"),
+            _ => format!("seal {seal}: started {started}, before it {before}"),
+        };
+        let starts = if many > 1 { format!("{many} starts: ") } else { String::new() };
+        let found = format!("{starts}{}{more}", told.iter().map(one).collect::<Vec<_>>().join("; "));
+        self.sink.note(Item::new(Kind::Restart, seal_object(*first), meaning).seal(*first).found(found).intact());
     }
 
     /// Times never run backwards, so behind one seal that is dated after now all are: they are one finding.
@@ -591,6 +623,7 @@ impl<'a> Walk<'a> {
             self.tally.gap(GapKind::Silence, 1, Some((newest.index, newest.index)));
         }
         self.end_ahead();
+        self.end_restarts();
         if let Some(tiles) = &self.tiles {
             tiles.end(self.scene, &mut self.sink).await;
         }

@@ -276,6 +276,9 @@ pub struct LogReport {
     /// Name of the log.
     #[serde(skip)]
     pub name: String,
+    /// The log was shown to begin with the tree of a checkpoint that the auditor kept: its size.
+    #[serde(skip)]
+    pub extends: Option<u64>,
     /// Root of the tree of `tree_size` seals.
     #[serde(skip)]
     pub root: Option<RootHash>,

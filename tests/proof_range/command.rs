@@ -89,7 +89,7 @@ fn an_auditor_asks_for_a_trace_and_for_what_is_between() {
         );
         assert_eq!([&between["silences"], &between["restarts"]].map(|list| list.as_array().map(Vec::len)), [Some(0); 2], "{json:#}");
         let text = site.run(&["check", "proof.json", "--vkey", &key(&site)]).success().stdout;
-        assert!(text.contains(if inside == 4 { "sealed 4 record(s), and all are shown" } else { "states 4 record(s)" }), "{text}");
+        assert!(text.contains(if inside == 4 { "sealed 4 records, all shown" } else { "states 4 records" }), "{text}");
     }
     // No key, and a changed byte.
     let out = site.run(&["check", "proof.json", "--vkey", &key(&site)]).success();

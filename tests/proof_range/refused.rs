@@ -29,7 +29,7 @@ fn list<'a>(bundle: &'a mut Value, path: &str) -> &'a mut Vec<Value> {
 async fn altered_members() {
     let forge = log().await;
     let honest = honest_bundle(&forge).await;
-    says(&forge, "as it is", &honest, Verdict::Verified, "states 17 record(s)");
+    says(&forge, "as it is", &honest, Verdict::Verified, "states 17 records");
     let other = honest["from"]["segment"].as_str().unwrap().replace("standard", "high-risk");
     let refused = [
         ("/seals", json!([]), "it holds no seal"),
@@ -254,7 +254,7 @@ async fn ends_that_are_none() {
         }
         bundle
     };
-    says(&forge, "the right ends", &with(1, 4), Verdict::Verified, "states 2 record(s)");
+    says(&forge, "the right ends", &with(1, 4), Verdict::Verified, "states 2 records");
     says(&forge, "one before the first", &with(2, 4), Verdict::Findings, "line 2 of");
     says(&forge, "one behind the last", &with(1, 2), Verdict::Findings, "lies outside of the range");
     says(&forge, "turned", &with(4, 1), Verdict::Findings, "`from` does not stand before `to`");

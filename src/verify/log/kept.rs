@@ -120,6 +120,7 @@ impl Walk<'_> {
                             self.from
                         ));
                     }
+                    self.extends = Some(size);
                     let tree = self.newest.map_or(0, |newest| newest.saturating_add(1)).max(size);
                     let found = format!("the same root over its first {size} seals, of {tree}");
                     let expected = format!("a log of at least {size} seals with root {root}");

@@ -19,6 +19,10 @@ impl Report {
             "{}",
             match self.verdict {
                 Verdict::Unchecked if nothing => "NOTHING CHECKED: no seal was read, so nothing is said about any record.",
+                // Nothing is wrong, and whose log it is nobody has said.
+                Verdict::Verified if self.key == KeyTrust::Unpinned => {
+                    "CONSISTENT with itself; no key was brought: everything read is what the key in the store signed, whosever that is."
+                }
                 Verdict::Verified => "VERIFIED: everything read is what the log's key signed.",
                 Verdict::Findings => "FINDINGS: something is not as it was signed.",
                 Verdict::Unchecked => "UNCHECKED: nothing wrong was found, but not everything could be checked.",
@@ -49,6 +53,13 @@ impl Report {
                     out,
                     "    resumed: seals before {from} were not read; that they are as signed rests on the verification by which you kept the \
                      checkpoint"
+                )?;
+            }
+            if let Some(size) = log.extends {
+                writeln!(
+                    out,
+                    "  kept:  the log begins with the tree of {} that you kept: nothing that it covers was removed or changed since",
+                    counted(size, "seal", "seals")
                 )?;
             }
             if let Some(stamped) = &log.timestamped {
@@ -95,8 +106,11 @@ impl Report {
         self.write_items(out, "Notes", &self.notes)?;
         writeln!(out, "Covered: bytes, trees, signatures, order and counts of what is named above.")?;
         let cosigned = !self.logs.is_empty() && self.logs.iter().all(|log| log.cosigned.as_ref().is_some_and(|c| c.up_to.is_some()));
+        let kept = !self.logs.is_empty() && self.logs.iter().all(|log| log.extends.is_some());
         let alike = if cosigned {
             "whether what lies behind the last cosignature was shown alike to everyone"
+        } else if kept {
+            "whether what lies behind the checkpoint that you kept was shown alike to everyone (that needs a cosignature)"
         } else {
             "whether the log was shown alike to everyone (that needs a cosignature or a checkpoint you kept)"
         };

@@ -2,7 +2,7 @@
 
 use super::{Between, Lapse, RangeDoubt, RangeProved, ShownRecord, Storage};
 use crate::clock::UnixSeconds;
-use crate::plain::Page;
+use crate::plain::{Page, counted};
 use crate::tlog::seal_file::Counts;
 use crate::verify::proof::told::{Outside, Told, write_doubt};
 
@@ -36,6 +36,7 @@ impl Told for RangeProved {
     fn outside(&self) -> Outside<'_> {
         Outside {
             tree_size: self.tree_size,
+            root: self.root,
             key: &self.key,
             rotations: self.rotations,
             seen: &self.seen,
@@ -51,7 +52,7 @@ impl Told for RangeProved {
 
     fn write_text(&self, out: &mut Page) -> std::fmt::Result {
         let outside = self.outside();
-        let shown = counted(self.shown.len(), "record");
+        let shown = counted(self.shown.len(), "record", "records");
         let what = match self.shown.len() {
             1 => "this record was".to_owned(),
             _ => format!("these {shown} were"),
@@ -90,7 +91,7 @@ impl Told for RangeProved {
             writeln!(
                 out,
                 "  elsewhere  {} of these records: kept by the application, see the proof of each record alone",
-                counted(self.referred, "content")
+                counted(self.referred, "content", "contents")
             )?;
         }
         for RangeDoubt { seal, doubt } in &self.doubts {
@@ -180,7 +181,7 @@ impl Between {
             writeln!(out, "  silence    {many} of these seals came later than the one before had promised: {which}")?;
         }
         if self.unpromised > 0 {
-            writeln!(out, "  silence    behind {} of these seals would not show: they promise no next one", self.unpromised)?;
+            writeln!(out, "  silence    {} of these seals do not say when the next one is due, so a silence behind them would not be noticed", self.unpromised)?;
         }
         if !self.restarts.is_empty() {
             let (many, which) = (self.restarts.len(), named(&self.restarts));
@@ -193,11 +194,12 @@ impl Between {
         let (records, shown, withheld) = (self.records, self.shown, self.withheld());
         match (records, withheld) {
             (0, _) => writeln!(out, "Between them: the log sealed nothing else.")?,
-            (_, 0) => writeln!(out, "Between them: the log sealed {records} record(s), and all are shown here.")?,
+            (_, 0) => writeln!(out, "Between them: the log sealed {}, all shown here.", counted(records, "record", "records"))?,
             _ => writeln!(
                 out,
-                "Between them: the log's key states {records} record(s); {shown} are shown here, {withheld} are withheld. Their number is stated \
-                 by the log's key, and not proved."
+                "Between them: the log's key states {}, of which {shown} shown here and {withheld} withheld. Their number is stated by the log's \
+                 key, and not proved.",
+                counted(records, "record", "records")
             )?,
         }
         if self.unordered > 0 {
@@ -236,8 +238,4 @@ fn write_more(out: &mut Page, shown: usize) -> std::fmt::Result {
         0 => Ok(()),
         more => writeln!(out, "             and {more} more (--json names all)"),
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
