@@ -773,9 +773,9 @@ pub enum TableOrJson {
 
 /// `spanseal keygen`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
-    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n\n\
-    Nothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
+#[command(group = ArgGroup::new("of_witness").multiple(false).args(["public", "witness"]), after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
+    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  spanseal keygen --public --key-file spanseal-witness.key > witness.vkey\n\n\
+    Two witnesses on one machine have two key files (--key-file) and two state folders.\nNothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
 pub struct KeygenArgs {
     /// Make only this key
     #[arg(long, value_name = "KEY", conflicts_with = "public")]
@@ -783,16 +783,19 @@ pub struct KeygenArgs {
     /// Make the key that the log is to change to (log.next_key_file), for the log of the existing key
     #[arg(long, conflicts_with = "only")]
     pub next: bool,
-    /// Make nothing; print the public half of the existing log key, with --next of the next one
+    /// Make nothing; print the public half of the existing log key, with --next of the next one, with --key-file of a witness's
     #[arg(long)]
     pub public: bool,
     /// Make the key of a witness of this name (a name of yours, such as witness.example.com/compliance) and print its public half
     #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "public", "next"])]
     pub witness: Option<String>,
-    /// Where the key of the witness goes
-    #[arg(long, value_name = "FILE", default_value = "./spanseal-witness.key", requires = "witness")]
-    pub key_file: PathBuf,
+    /// Where the key of the witness goes (by default ./spanseal-witness.key), or with --public lies
+    #[arg(long, value_name = "FILE", requires = "of_witness", conflicts_with_all = ["only", "next"])]
+    pub key_file: Option<PathBuf>,
 }
+
+/// Where the key of a witness lies, unless it is said.
+pub(crate) const WITNESS_KEY: &str = "./spanseal-witness.key";
 
 /// `spanseal witness`.
 #[derive(Debug, Args)]
@@ -804,7 +807,7 @@ pub struct KeygenArgs {
     cosigned, so a witness that lost it should go on under a new key. Stops on SIGINT or SIGTERM.")]
 pub struct WitnessArgs {
     /// Its signing key, made by `spanseal keygen --witness NAME`
-    #[arg(long, value_name = "FILE", default_value = "./spanseal-witness.key")]
+    #[arg(long, value_name = "FILE", default_value = WITNESS_KEY)]
     pub key_file: PathBuf,
     /// Folder of what it has seen, one process a folder; made if it is missing
     #[arg(long, value_name = "DIR")]
