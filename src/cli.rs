@@ -99,6 +99,8 @@ pub enum Command {
     Lint(Box<LintArgs>),
     /// Print the attributes that are understood: type, example, level, member of the record
     Attributes(AttributesArgs),
+    /// Print the format of logs and proofs, every file, byte and check, for whoever writes a verifier of their own
+    Format,
     /// Examine configuration, keys, clock and store before they matter
     Doctor(DoctorArgs),
     /// Make the signing key of a log and the identity key of a store, or the key of a witness
@@ -774,7 +776,7 @@ pub enum TableOrJson {
 /// `spanseal keygen`.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("of_witness").multiple(false).args(["public", "witness"]), after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
-    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  spanseal keygen --public --key-file spanseal-witness.key > witness.vkey\n\n\
+    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public --config spanseal.yaml > log.vkey   public half of the key that exists, for auditors\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  spanseal keygen --public --key-file spanseal-witness.key > witness.vkey\n\n\
     Two witnesses on one machine have two key files (--key-file) and two state folders.\nNothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
 pub struct KeygenArgs {
     /// Make only this key
@@ -892,6 +894,7 @@ impl Cli {
             | Command::Erase(_)
             | Command::Lint(_)
             | Command::Attributes(_)
+            | Command::Format
             | Command::Retention(RetentionArgs { command: RetentionCommand::Presets(_) })
             | Command::Doctor(_)
             | Command::Witness(_)

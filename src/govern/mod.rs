@@ -3,7 +3,7 @@
 
 pub mod decrees;
 
-use crate::clock::UnixNanos;
+use crate::clock::{UnixNanos, UnixSeconds};
 use crate::record::canonical::Json;
 use crate::record::{Batch, PendingRecord, RecordId, SCHEMA};
 use crate::retain::{ClassIndex, Classes};

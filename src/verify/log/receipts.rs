@@ -59,8 +59,7 @@ impl Walk<'_> {
                     let meaning = format!(
                         "The {name} names another tree than the one that is here. If the log gave it to you, its history was rewritten since: keep the \
                          receipt and where it was logged, and ask the operator. A receipt is not signed: it proves this to whoever trusts its \
-                         keeper. Make sure that it is of this log (`spanseal-log` beside it).",
-                        name.get(1..).unwrap_or_default()
+                         keeper. Make sure that it is of this log (`spanseal-log` beside it)."
                     );
                     self.sink.finding(item(Kind::Fork, &meaning).found(format!("root {found}")).lost());
                 }
