@@ -103,7 +103,7 @@ async fn altered_members() {
         ("/format", json!("spanseal.proof/1"), Verdict::Unchecked, ""),
         ("/seals/1/statement/format", json!("spanseal.seal/2"), Verdict::Unchecked, "which this version does not know"),
         ("/more", json!(7), Verdict::Verified, "the bundle's member `more`, which this version does not know"),
-        ("/cosignatures", json!(["\u{2014} witness.example AAAAAAAAAAAA"]), Verdict::Verified, "1 cosignature(s)"),
+        ("/cosignatures", json!(["\u{2014} witness.example AAAAAAAAAAAA"]), Verdict::Verified, "1 cosignature in the bundle"),
         ("/timestamps", json!(["AAAA"]), Verdict::Verified, "Not counted: "),
     ] {
         let mut bundle = honest.clone();

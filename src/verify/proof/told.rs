@@ -366,7 +366,7 @@ impl Outside<'_> {
         if self.false_cosignatures > 0 {
             writeln!(
                 out,
-                "Not counted, because they do not verify: {} in the name of your witnesses; anybody can write such.",
+                "Not counted: {} in the name of your witnesses without a signature that verifies; anybody can write such.",
                 counted(self.false_cosignatures, "line", "lines")
             )?;
         }
