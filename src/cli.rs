@@ -18,10 +18,11 @@ use crate::retain::Period;
 use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
-use crate::verify::Bound;
+use crate::verify::{Bound, Receipt};
+pub use values::KeptFile;
 use values::{
     VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
-    parse_framework, parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_roots, parse_store, parse_ticket, parse_to,
+    parse_framework, parse_from, parse_ground, parse_id, parse_kept, parse_kind, parse_limit, parse_receipt, parse_roots, parse_store, parse_ticket, parse_to,
     parse_vkey,
 };
 
@@ -102,6 +103,8 @@ pub enum Command {
     Lint(Box<LintArgs>),
     /// Print the attributes that are understood: type, example, level, member of the record
     Attributes(AttributesArgs),
+    /// Print the format of logs and proofs, every file, byte and check, for whoever writes a verifier of their own
+    Format,
     /// Examine configuration, keys, clock and store before they matter
     Doctor(DoctorArgs),
     /// Make the signing key of a log and the identity key of a store, or the key of a witness
@@ -154,14 +157,15 @@ impl From<PrintAs> for PrintFormat {
 /// The public key that an auditor brings.
 #[derive(Clone, Debug, Default, Args)]
 pub struct KeyArgs {
-    /// The log's public key, ORIGIN+ID+KEY, or a file that holds it; one for each log [env: SPANSEAL_VKEY]
+    /// The log's public key, ORIGIN+ID+KEY, or a file that holds it; one for each log, `check` takes several [env: SPANSEAL_VKEY]
     #[arg(long, value_name = "KEY", value_parser = VkeyParser)]
     pub vkey: Vec<VerifierKey>,
 }
 
 impl KeyArgs {
-    /// Two different keys for what is one log by this name of it.
-    fn rivals(&self, log: fn(&VerifierKey) -> &str) -> Option<(&VerifierKey, &VerifierKey)> {
+    /// Two different keys for what is one log in a store: there a log is found by its folder, the last part of its key's name.
+    fn rivals(&self) -> Option<(&VerifierKey, &VerifierKey)> {
+        let log = |key: &VerifierKey| key.name().rsplit('/').next().unwrap_or_default().to_owned();
         let after = |at: usize| self.vkey.iter().skip(at + 1);
         let mut pairs = self.vkey.iter().enumerate().flat_map(|(at, one)| after(at).map(move |other| (one, other)));
         pairs.find(|(one, other)| one != other && log(one) == log(other))
@@ -171,7 +175,8 @@ impl KeyArgs {
 /// The roots of time stamping authorities that an auditor brings.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RootArgs {
-    /// Root certificates (PEM) of time stamping authorities; without them time stamps count for nothing. May be repeated
+    /// Root certificates (PEM) of time stamping authorities; without them time stamps count for nothing, and with them one is asked for. May be
+    /// repeated
     #[arg(long, value_name = "FILE", value_parser = parse_roots)]
     pub tsa_roots: Vec<Roots>,
 }
@@ -267,6 +272,8 @@ pub struct ReadingArgs {
     spanseal verify --store ./spanseal-data --since-checkpoint checkpoint.kept\n  \
     spanseal verify --store ./spanseal-data --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
     Bring the key yourself (--vkey): a key read from the store shows only that the store agrees with itself.\n\
+    With --witness, seals that the quorum has not cosigned are told; as could not check, where one with records is older than ten minutes, or any \
+    is older than two hours (of heartbeats alone witnesses are asked once an hour).\n\
     Exit codes: 0 verified, 1 findings, 2 could not check.")]
 pub struct VerifyArgs {
     /// Keys to trust.
@@ -287,6 +294,10 @@ pub struct VerifyArgs {
     /// A checkpoint kept from an earlier verification: verify only what came after it, and that the log extends it
     #[arg(long, value_name = "FILE", value_parser = parse_checkpoint, conflicts_with_all = ["since_checkpoint", "from"])]
     pub resume_from: Option<UnverifiedCheckpoint>,
+    /// A receipt that a sender kept, `spanseal-seal` and `spanseal-root` of an answer, as in 17:W4Jt...: show that the log still begins with that
+    /// tree; may be repeated. A receipt is not signed: it shows something to who knows where it was kept
+    #[arg(long, value_name = "SEAL:ROOT", value_parser = parse_receipt)]
+    pub receipt: Vec<Receipt>,
     /// Witnesses to trust.
     #[command(flatten)]
     pub trust: TrustArgs,
@@ -467,7 +478,7 @@ pub struct ProveArgs {
 #[command(
     after_help = "Examples:\n  spanseal check proof.json --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  spanseal prove 0f1e... | spanseal check - --vkey log.vkey\n  \
     spanseal check proof.json --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
-    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format, not yet cosigned by the quorum, a kept checkpoint of another size)."
+    Exit codes: 0 proved, 1 the proof does not hold, 2 could not check (no key, not a proof of this format, not yet cosigned by the quorum, no time stamp that leads to --tsa-roots, a kept checkpoint of another size)."
 )]
 pub struct CheckArgs {
     /// The proof bundle; `-` reads it from stdin
@@ -483,9 +494,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub trust: TrustArgs,
     /// A checkpoint of the log that you kept (or a proof, which holds one): of the same size it shows that you are shown the same history, or
-    /// a fork; of another size only the store can tell (`verify --since-checkpoint`)
-    #[arg(long, value_name = "FILE", value_parser = parse_checkpoint)]
-    pub checkpoint: Option<UnverifiedCheckpoint>,
+    /// a fork; of another size only the store can tell (`verify --since-checkpoint`). It must come from elsewhere than this proof: a copy of
+    /// what you were handed with it agrees with it and shows nothing
+    #[arg(long, value_name = "FILE", value_parser = parse_kept)]
+    pub checkpoint: Option<KeptFile>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -799,9 +811,9 @@ pub enum TableOrJson {
 
 /// `spanseal keygen`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
-    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public > log.vkey           public half of the key that exists, for auditors\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n\n\
-    Nothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
+#[command(group = ArgGroup::new("of_witness").multiple(false).args(["public", "witness"]), after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
+    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public --config spanseal.yaml > log.vkey   public half of the key that exists, for auditors\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  spanseal keygen --public --key-file spanseal-witness.key > witness.vkey\n\n\
+    Two witnesses on one machine have two key files (--key-file) and two state folders.\nNothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
 pub struct KeygenArgs {
     /// Make only this key
     #[arg(long, value_name = "KEY", conflicts_with = "public")]
@@ -809,16 +821,19 @@ pub struct KeygenArgs {
     /// Make the key that the log is to change to (log.next_key_file), for the log of the existing key
     #[arg(long, conflicts_with = "only")]
     pub next: bool,
-    /// Make nothing; print the public half of the existing log key, with --next of the next one
+    /// Make nothing; print the public half of the existing log key, with --next of the next one, with --key-file of a witness's
     #[arg(long)]
     pub public: bool,
     /// Make the key of a witness of this name (a name of yours, such as witness.example.com/compliance) and print its public half
     #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "public", "next"])]
     pub witness: Option<String>,
-    /// Where the key of the witness goes
-    #[arg(long, value_name = "FILE", default_value = "./spanseal-witness.key", requires = "witness")]
-    pub key_file: PathBuf,
+    /// Where the key of the witness goes (by default ./spanseal-witness.key), or with --public lies
+    #[arg(long, value_name = "FILE", requires = "of_witness", conflicts_with_all = ["only", "next"])]
+    pub key_file: Option<PathBuf>,
 }
+
+/// Where the key of a witness lies, unless it is said.
+pub(crate) const WITNESS_KEY: &str = "./spanseal-witness.key";
 
 /// `spanseal witness`.
 #[derive(Debug, Args)]
@@ -830,7 +845,7 @@ pub struct KeygenArgs {
     cosigned, so a witness that lost it should go on under a new key. Stops on SIGINT or SIGTERM.")]
 pub struct WitnessArgs {
     /// Its signing key, made by `spanseal keygen --witness NAME`
-    #[arg(long, value_name = "FILE", default_value = "./spanseal-witness.key")]
+    #[arg(long, value_name = "FILE", default_value = WITNESS_KEY)]
     pub key_file: PathBuf,
     /// Folder of what it has seen, one process a folder; made if it is missing
     #[arg(long, value_name = "DIR")]
@@ -892,11 +907,8 @@ impl Cli {
             }
             args.columns = environment.get("COLUMNS").and_then(|columns| columns.trim().parse().ok()).filter(|columns| *columns > 0);
         }
-        // In a store a log is found by its folder, the last part of its key's name; a proof names the whole.
-        let log: fn(&VerifierKey) -> &str = match self.command {
-            Command::Check(_) => VerifierKey::name,
-            _ => |key| key.name().rsplit('/').next().unwrap_or_default(),
-        };
+        // A proof is checked with each of them.
+        let takes_several = matches!(self.command, Command::Check(_));
         match &self.command {
             Command::Verify(VerifyArgs { trust, .. })
             | Command::Prove(ProveArgs { trust, .. })
@@ -918,6 +930,7 @@ impl Cli {
             | Command::Erase(_)
             | Command::Lint(_)
             | Command::Attributes(_)
+            | Command::Format
             | Command::Retention(RetentionArgs { command: RetentionCommand::Presets(_) })
             | Command::Doctor(_)
             | Command::Witness(_)
@@ -930,10 +943,10 @@ impl Cli {
                 keys.vkey.push(parse_vkey(one).map_err(|why| format!("SPANSEAL_VKEY: {why}"))?);
             }
         }
-        if let Some((one, other)) = keys.rivals(log) {
+        if let Some((one, other)) = keys.rivals().filter(|_| !takes_several) {
             return Err(format!(
                 "--vkey: two different keys for one log, `{one}` and `{other}`, of which only one could count; bring the one that you trust \
-                 (after a change of key either will do, because the log leads from one to the other)"
+                 (after a change of key either will do here, because the log leads from one to the other)"
             ));
         }
         let brought = keys.vkey.clone();

@@ -209,7 +209,9 @@
 //! They attest that a checkpoint was *seen*, and add to what the log's key proves. Anybody may put more of them beside a log, so one that
 //! does not fit, or whose signer the reader does not know, counts for nothing and proves nothing against the log. A reader that has the keys
 //! of witnesses, or the roots of authorities, may say more, and may name what was put beside the log; what he finds there never makes of a
-//! seal that does not stand one that does. A reader that has no parser of CMS can still compare the imprint.
+//! seal that does not stand one that does. A log that would be verified is *unchecked* for him where a seal with segments is older than ten
+//! minutes, or any seal older than two hours, and fewer of his witnesses than he asks for cosigned it or a later one; and where he brings
+//! roots and no token leads to one of them. A reader that has no parser of CMS can still compare the imprint.
 //!
 //! # 10. Which version is the truth, and the walk
 //!
@@ -351,6 +353,7 @@
 //!   the log existed by its time; where that is more than 300 seconds before `sealed_at` of the (last) statement, it is *findings*;
 //! - a proof that would be verified is *unchecked* where fewer of his witnesses cosigned than he asks for: as many as have different names, or
 //!   fewer if he says so (`--quorum`). Lines in the checkpoint itself count like those of `cosignatures`. Enough of them show it *published*;
+//! - one that would be verified is *unchecked*, too, where he brings roots and no sound token over this checkpoint leads to one of them;
 //! - of a checkpoint that he kept, of this log: of another size it is *unchecked* (only the store can tell whether one extends the other); of
 //!   the same size but not signed by the key that signed the bundle's, *unchecked*; with the same root it shows it *published*; with another
 //!   root the key signed two histories, *findings* (`fork`).

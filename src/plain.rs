@@ -67,6 +67,13 @@ pub fn brief(text: &str, chars_max: usize) -> String {
     }
 }
 
+/// How many of what: "1 seal", "2 seals".
+pub fn counted(count: impl fmt::Display, one: &str, many: &str) -> String {
+    let count = count.to_string();
+    let what = if count == "1" { one } else { many };
+    format!("{count} {what}")
+}
+
 /// A report of lines. Whatever is written into a line is [`shown`] and stays in it: `writeln!` makes one line of our own, of bounded length,
 /// and nothing that stands in its arguments makes another.
 #[derive(Clone, Debug, Default)]

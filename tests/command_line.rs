@@ -133,6 +133,8 @@ fn a_configured_key_that_cannot_be_read_is_told() {
     let (code, report, said) = ask(&["verify"]);
     assert_eq!(code, Some(0), "{report}{said}");
     assert!(report.contains("unpinned"), "{report}");
+    assert!(report.starts_with("CONSISTENT with itself; no key was brought: "), "{report}");
+    assert!(ask(&["verify", "--json"]).1.contains("\"verdict\": \"verified\""), "the word for scripts is another");
     assert!(said.contains("the configured key (log.key_file) could not be read: there is no file `./spanseal.key`"), "{said}");
     assert!(ask(&["query"]).2.contains("could not be read: there is no file"), "query");
     let (code, _, said) = ask(&["verify", "--vkey", crate::golden::VKEY]);

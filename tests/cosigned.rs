@@ -59,7 +59,7 @@ async fn a_quorum_reaches_as_far_as_its_slowest() {
     }
     let text = seen(&forge, &[1, 2], Some(2)).await.to_text();
     assert!(
-        text.contains("seen:  up to tree size 2 by 2 of your 2 witness(es), 2 newer seal(s) not yet (w.test/1 4, w.test/2 2)"),
+        text.contains("seen:  up to tree size 2 by 2 of your 2 witnesses (2 asked for), 2 newer seals not yet: w.test/1 up to 4, w.test/2 up to 2"),
         "{text}"
     );
     // A range is judged by what lies in it.
@@ -71,6 +71,53 @@ async fn a_quorum_reaches_as_far_as_its_slowest() {
     let report = verify(&forge.store, &options).await;
     let cosigned = report.logs[0].cosigned.as_ref().unwrap();
     assert_eq!((report.verdict, cosigned.witnesses[0].up_to, cosigned.witnesses[1].up_to), (Verdict::Unchecked, Some(4), None));
+    // Whoever asks for one is told how many have.
+    put(&forge, 3, &self::text(&forge, 3), &[&witness(2)]).await;
+    let text = seen(&forge, &[1, 2], Some(1)).await.to_text();
+    assert!(text.contains("seen:  up to tree size 4 by 2 of your 2 witnesses (1 asked for): w.test/1 up to 4, w.test/2 up to 4"), "{text}");
+}
+
+/// Scenario: nobody cosigns the newest seals, as where the witnesses refuse a second history. Guarantee: that is told as unchecked as soon as they
+/// have had the time for it, sooner of seals with records, and names the seals; before that it is said and no more.
+#[tokio::test]
+async fn what_witnesses_should_have_seen_by_now_is_not_verified() {
+    use crate::support::forge::{Segment, lines};
+    const MINUTE: i64 = 60;
+    // The third seal is made after so many seconds, with records or without; when it is looked at; and whether it is told.
+    for (records, after, told) in [
+        (true, 10 * MINUTE, false),
+        (true, 10 * MINUTE + 1, true),
+        (false, 10 * MINUTE + 1, false),
+        (false, 120 * MINUTE, false),
+        (false, 120 * MINUTE + 1, true),
+    ] {
+        let mut forge = Forge::new(Locks::Enforced).await;
+        let segment = |n| [Segment::of("standard", lines(n, 1))];
+        forge.seal(&segment(1), |_| {}).await;
+        forge.seal(&segment(2), |_| {}).await;
+        put(&forge, 1, &text(&forge, 1), &[&witness(1), &witness(2)]).await;
+        let (third, mut last) = (segment(3), UnixSeconds(0));
+        forge.seal(if records { &third[..] } else { &[] }, |statement| last = statement.sealed_at).await;
+        let witnesses: Vec<_> = [1, 2].map(|n| witness(n).public().clone()).to_vec();
+        for quorum in [1, 2] {
+            let options =
+                Options { witnesses: witnesses.clone(), quorum: Some(quorum), now: UnixSeconds(last.0 + after), ..forge.options() };
+            let report = verify(&forge.store, &options).await;
+            let verdict = if told { Verdict::Unchecked } else { Verdict::Verified };
+            assert_eq!(report.verdict, verdict, "{records} {after} {quorum}: {}", report.to_text());
+            assert_eq!(report.logs[0].cosigned.as_ref().unwrap().up_to, Some(2));
+            let item = report.notes.iter().find(|n| n.kind.as_str() == "unchecked" && n.object == "cosignatures/");
+            assert_eq!(item.is_some(), told, "{}", report.to_text());
+            let Some(item) = item else { continue };
+            let part = format!("Seal 2 is not yet cosigned by {quorum} of your 2 witnesses, the first of them since {last}, and ");
+            assert!(item.seal == Some(2) && item.meaning.contains(&part), "{item:?}");
+            assert!(item.meaning.contains("Only the log's key vouches for these seals"), "{item:?}");
+        }
+        // A witness that is not asked for may be behind.
+        put(&forge, 2, &text(&forge, 2), &[&witness(2)]).await;
+        let options = Options { witnesses, quorum: Some(1), now: UnixSeconds(last.0 + after), ..forge.options() };
+        assert_eq!(verify(&forge.store, &options).await.verdict, Verdict::Verified);
+    }
 }
 
 /// Each fault alone, with its kind, its object and what became of the evidence.
@@ -274,7 +321,9 @@ async fn a_proof_takes_from_both_only_what_is_of_one_checkpoint() {
         let found = (bundle.log.size.0, bundle.cosignatures.len(), bundle.timestamps.len());
         assert_eq!(found, expected, "cosigned {cosigned:?}, stamped {stamped:?}");
         let report = check_with(&bundle.to_bytes(), &key, &others, UnixSeconds(NOW + 100));
-        assert_eq!(report.verdict, Verdict::Verified, "cosigned {cosigned:?}, stamped {stamped:?}: {}", report.to_text());
+        // Both are asked for.
+        let verdict = if expected.2 > 0 { Verdict::Verified } else { Verdict::Unchecked };
+        assert_eq!(report.verdict, verdict, "cosigned {cosigned:?}, stamped {stamped:?}: {}", report.to_text());
     }
 }
 

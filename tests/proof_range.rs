@@ -126,7 +126,7 @@ async fn what_is_withheld_is_not_there() {
         "requests refused as a whole are not counted",
         "how many records are withheld: their number is stated by the log's key, and not proved; ",
         "that nothing happened between the two times: a record stands where it was sealed, and one reported late stands behind",
-        "the log's key states 20 record(s); 0 are shown here, 20 are withheld. Their number is stated by the log's key, and not proved.",
+        "the log's key states 20 records, of which 0 shown here and 20 withheld. Their number is stated by the log's key, and not proved.",
         "4 of these 20 stand in other segments of the first or the last seal.",
         "Not proved: that the log was published",
         "what never reached the receiver",
@@ -134,7 +134,7 @@ async fn what_is_withheld_is_not_there() {
         assert!(text.contains(part), "{part}: {text}");
     }
     let all = checked(&forge, bundle(&forge, Some(((3, "standard", 1), (3, "standard", 3))), Show::All).await).to_text();
-    assert!(all.contains("the log sealed 1 record(s), and all are shown here."), "{all}");
+    assert!(all.contains("the log sealed 1 record, all shown here."), "{all}");
     let none = checked(&forge, bundle(&forge, Some(((3, "standard", 1), (3, "standard", 2))), Show::All).await).to_text();
     assert!(none.contains("Between them: the log sealed nothing else."), "{none}");
     let one_seal = checked(&forge, bundle(&forge, Some(((2, "standard", 1), (2, "high-risk", 0))), Show::All).await).to_text();

@@ -105,6 +105,12 @@ fn a_plan_says_what_would_be_longer_shorter_stronger_and_weaker() {
     let expected = ["standard", "credit", "long"].map(|class| change(class, class, "same"));
     assert_eq!(changes(&same), expected.into());
     assert_eq!((&same["records"], &same["undecided"]), (&json!(3), &json!(0)));
+    // Under the same configuration there would be the same objects, whatever of spanseal's own is among them; and it is said what is counted.
+    assert_eq!(same["objects"], same["objects_now"], "{same:#}");
+    let told = site.run(&["retention", "plan"]).success().stdout;
+    for part in ["the 3 records that applications reported", "the 1 record of spanseal's own acts, which the table does not count", "that hold records"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
 
     // The default is longer, credit is no longer COMPLIANCE but longer, and whoever asks for `long` gets less.
     rewrite(
@@ -187,5 +193,9 @@ fn presets_are_listed_and_explained() {
     assert!(one.stdout.contains("Art. 19(1)") && one.stdout.contains("six months"), "{one}");
     let unknown = site.run(&["retention", "presets", "--id", "eu-ai-act"]);
     assert_eq!(unknown.status.code(), Some(1));
-    assert!(unknown.stderr.contains("the nearest is"), "{unknown}");
+    assert!(unknown.stderr.contains("the nearest is `eu-ai-act-"), "{unknown}");
+    let slip = site.run(&["retention", "presets", "--id", "eu-ai-act-provider-log"]);
+    assert!(slip.stderr.contains("the nearest is `eu-ai-act-provider-logs`"), "{slip}");
+    let stranger = site.run(&["retention", "presets", "--id", "foo"]);
+    assert!(!stranger.stderr.contains("nearest") && stranger.stderr.contains("`spanseal retention presets` lists them"), "{stranger}");
 }

@@ -538,6 +538,7 @@ async fn a_log_extends_every_checkpoint_that_was_kept() {
                 // Who leaves out what the kept checkpoint covers goes on from it, and that is said; the rest is the same.
                 let mut logs = report.logs.clone();
                 let resumed = logs.iter_mut().find_map(|log| log.resumed.take());
+                logs.iter_mut().for_each(|log| log.extends = None);
                 let size = seal.statement.index + 1;
                 let left_out = from.and_then(|from| match from {
                     Bound::Seal(first) if (1..=size).contains(&first) => Some(first),
@@ -623,7 +624,7 @@ async fn a_kept_checkpoint_exposes_a_cut_off_and_a_rewritten_log() {
     let forge = honest(Locks::Enforced).await;
     let report = verify(&forge.store, &Options { since: kept(&other), ..forge.options() }).await;
     assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
-    assert!(report.notes[0].meaning.contains("`spanseal.test/other`, which was not looked at"), "{}", report.to_text());
+    assert!(report.notes[0].meaning.contains("`spanseal.test/other`, which is not here or was not looked at"), "{}", report.to_text());
     // What says its name and was never signed by it is no proof against it, nor for it.
     let mut unsigned = forge.seals[3].checkpoint.clone();
     unsigned = unsigned.replacen("\n4\n", "\n3\n", 1);
@@ -838,7 +839,7 @@ async fn a_record_received_after_its_seal_is_found() {
         assert_eq!(kinds(&report), expected, "{nanos}: {}", report.to_text());
         if let Some(finding) = report.findings.first() {
             assert_eq!((finding.seal, finding.object.as_str()), (Some(1), forge.seals[1].statement.segments[0].key.as_str()));
-            assert!(finding.found.as_ref().unwrap().contains("line 1"), "{finding:?}");
+            assert!(finding.found.as_ref().unwrap().contains("line 2"), "{finding:?}");
         }
     }
 }
@@ -1036,6 +1037,20 @@ async fn silence_and_restarts_are_shown() {
     let shown: Vec<_> = report.notes.iter().map(|n| (n.kind.as_str(), n.seal)).collect();
     let expected = [("checkpoint_absent", None), ("silence", Some(1)), ("restart", Some(2)), ("silence", Some(3))];
     assert_eq!(shown, expected, "{}", report.to_text());
+    let text = report.to_text();
+    assert!(text.contains("1 seal does not say when the next one is due"), "{text}");
+
+    // A log that is started often is one note.
+    for n in 4..9 {
+        forge.seal(&[], |s| (s.sealed_at, s.started) = (UnixSeconds(NOW + 90 + n), UnixSeconds(NOW + 90 + n))).await;
+    }
+    let report = forge.verify().await;
+    let restarts: Vec<_> = report.notes.iter().filter(|n| n.kind.as_str() == "restart").collect();
+    assert_eq!(restarts.len(), 1, "{}", report.to_text());
+    let (found, time) = (restarts[0].found.as_ref().unwrap(), |after: i64| UnixSeconds(NOW + after).to_string());
+    let part = format!("6 starts: seal 2: started {}, before it {}; seal 4: started {}, before", time(19), time(-60), time(94));
+    assert!(found.starts_with(&part) && found.ends_with("; and 3 more"), "{found}");
+    assert_eq!((restarts[0].seal, restarts[0].meaning.contains("before each of these seals")), (Some(2), true));
 }
 
 /// `next_vkey`: both keys sign that seal, later the new one alone. The auditor may hold either.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use spanseal::clock::UnixSeconds;
 use spanseal::record::canonical::Json;
 use spanseal::tlog::note::UnverifiedCheckpoint;
-use spanseal::verify::{Bound, Options, Verdict, verify};
+use spanseal::verify::{Bound, KeyTrust, Options, Receipt, Verdict, verify};
 use spanseal::worm::memory::MemoryStore;
 use spanseal::worm::{
     Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard,
@@ -251,5 +251,41 @@ async fn a_verification_is_taken_up_where_the_last_one_ended() {
             cut.store.purge(&spanseal::worm::below(crate::support::forge::LOG, &segment.key), None);
         }
     }
-    assert!(kinds(&verify(&cut.store, &resume(40)).await).contains(&"rollback"));
+    // It is told as whoever asks for no more than that is told: with the key that was brought, and nothing of a log that goes on.
+    let kept = UnverifiedCheckpoint::parse(&forge.seals[39].checkpoint).unwrap();
+    let (again, whole) =
+        (verify(&cut.store, &resume(40)).await, verify(&cut.store, &Options { since: Some(kept), ..options(&forge, 4) }).await);
+    assert!(kinds(&again).contains(&"rollback"), "{}", again.to_text());
+    assert_eq!(again.to_text(), whole.to_text());
+    assert!(again.key == KeyTrust::Pinned && !again.to_text().contains("went on while"), "{}", again.to_text());
+}
+
+/// Scenario: a sender logged its receipt, and the log is as it was, goes on, was written anew or was cut off; the range that is asked for is
+/// anywhere. Guarantee: the receipt's tree must be the log's beginning, and what is wrong with it is a finding at its seal.
+#[tokio::test]
+async fn a_receipt_exposes_a_log_that_was_rewritten_or_cut_off() {
+    let forge = long(30).await;
+    let root = |size: usize| UnverifiedCheckpoint::parse(&forge.seals[size - 1].checkpoint).unwrap().checkpoint.root;
+    let receipt = |seal: u64| Receipt { seal, root: root(usize::try_from(seal).unwrap() + 1) };
+    let all: Vec<Receipt> = [0, 7, 29].map(receipt).to_vec();
+    for (from, to) in [(None, None), (Some(10), Some(12)), (Some(29), None), (None, Some(3))] {
+        let options = Options { receipts: all.clone(), from: from.map(Bound::Seal), to: to.map(Bound::Seal), ..options(&forge, 4) };
+        let report = verify(&forge.store, &options).await;
+        assert_eq!(report.verdict, Verdict::Verified, "{from:?} {to:?}: {}", report.to_text());
+        let notes: Vec<_> = report.notes.iter().filter(|n| n.kind.as_str() == "extends").map(|n| n.seal).collect();
+        assert_eq!(notes, [Some(0), Some(7), Some(29)], "{from:?} {to:?}: {}", report.to_text());
+    }
+    let judged = async |store: &dyn WormStore, receipt| {
+        let report = verify(store, &Options { receipts: vec![receipt], ..options(&forge, 4) }).await;
+        (kinds(&report).into_iter().map(str::to_owned).collect::<Vec<_>>(), report.findings.first().and_then(|found| found.seal))
+    };
+    let false_root = Receipt { seal: 7, root: root(7) };
+    assert_eq!(judged(&forge.store, false_root).await, (vec!["fork".to_owned()], Some(7)));
+    assert_eq!(judged(&forge.store, Receipt { seal: 30, root: root(7) }).await, (vec!["rollback".to_owned()], Some(30)));
+    let mut anew = Forge::new(Locks::Enforced).await;
+    for _ in 0..30 {
+        anew.seal(&[], |_| {}).await;
+    }
+    anew.publish().await;
+    assert_eq!(judged(&anew.store, receipt(7)).await, (vec!["fork".to_owned()], Some(7)));
 }

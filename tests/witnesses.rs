@@ -217,9 +217,16 @@ fn a_log_is_seen_by_others() {
     assert!(out.stdout.starts_with("VERIFIED: this record was sealed, signed and published.\n"), "{out}");
     assert!(out.stdout.contains("seen by    w.test/1 at 20") && out.stdout.contains("seen by    w.test/2 at 20"), "{out}");
     let out = check(&site, &proof, &vkey, &[]).success();
-    assert!(out.stdout.starts_with("VERIFIED: this record was sealed and signed.\n") && out.stdout.contains("2 cosignature(s)"), "{out}");
+    assert!(out.stdout.starts_with("VERIFIED: this record was sealed and signed.\n") && out.stdout.contains("2 cosignatures in the bundle"), "{out}");
+    assert!(out.stdout.contains(", line 1 of 1 in its segment"), "{out}");
     let (bundle, proof) = prove(&site, 2);
     assert_eq!(bundle["cosignatures"].as_array().unwrap().len(), 1, "{bundle}");
+    // Whoever proves it for both is told what `check` will say, and has the proof all the same.
+    let id = bundle["record"].as_str().map(|line| serde_json::from_str::<Value>(line).unwrap()).unwrap()["id"].clone();
+    let both = site.run(&["prove", id.as_str().unwrap(), "--witness", &one, "--witness", &two, "--quorum", "2"]);
+    assert_eq!((both.status.code(), json_of(&both)["format"].as_str()), (Some(2), Some("spanseal.proof/1")), "{both}");
+    assert!(both.stderr.contains("not yet cosigned by enough of the witnesses that you named, 1 of 2: `w.test/1`"), "{both}");
+    site.run(&["prove", id.as_str().unwrap(), "--witness", &one, "--witness", &two, "--quorum", "1"]).success();
     assert_eq!(check(&site, &proof, &vkey, &["--witness", &one, "--witness", &two, "--quorum", "1"]).status.code(), Some(0));
     let out = check(&site, &proof, &vkey, &["--witness", &one, "--witness", &two, "--quorum", "2", "--json"]);
     let said = json_of(&out);

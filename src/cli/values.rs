@@ -3,8 +3,11 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::builder::TypedValueParser;
 
 use crate::clock::{UnixNanos, UnixSeconds};
@@ -14,8 +17,9 @@ use crate::lint;
 use crate::record::canonical::Json;
 use crate::timestamp::Roots;
 use crate::tlog::cosignature::WitnessKey;
-use crate::tlog::note::{NoteError, UnverifiedCheckpoint, VerifierKey};
-use crate::verify::Bound;
+use crate::tlog::note::{NoteError, UnverifiedCheckpoint, VerifierKey, parse_decimal};
+use crate::tlog::{Hash, RootHash};
+use crate::verify::{Bound, Receipt};
 use crate::worm::StoreUrl;
 
 /// Every kind of `spanseal.record/1`.
@@ -124,20 +128,28 @@ const SECRET: &str = "PRIVATE+KEY";
 const SECRET_GIVEN: &str = "that is the log's secret key, which signs as this log: never give it away; print the public key that belongs \
                             to it with `spanseal keygen --public`";
 const WITNESS_SECRET_GIVEN: &str = "that is a secret key, which cosigns as a witness: never give it away; a witness prints its public key when \
-                                    it starts, and its key file says it";
+                                    it starts, and `spanseal keygen --public --key-file` prints it";
 
 pub(super) fn parse_vkey(text: &str) -> Result<VerifierKey, String> {
     let form = "a key looks like <origin>+<8 hex digits>+<base64>, and `spanseal keygen --public` prints one";
-    parse_public(text, VerifierKey::parse, (form, SECRET_GIVEN))
+    parse_public(text, VerifierKey::parse, form)
 }
 
 pub(super) fn parse_witness(text: &str) -> Result<WitnessKey, String> {
     let form = "a witness's key looks like <name>+<8 hex digits>+<base64>, and whoever runs the witness gives it to you";
-    parse_public(text, WitnessKey::parse, (form, WITNESS_SECRET_GIVEN))
+    parse_public(text, WitnessKey::parse, form)
 }
 
-fn parse_public<K>(text: &str, parse: fn(&str) -> Result<K, NoteError>, (form, secret): (&str, &str)) -> Result<K, String> {
-    if text.contains(SECRET) {
+/// What to say of a secret key that was given for a public one: by the type of its signatures it is a log's or a witness's, whatever was asked for.
+fn secret_given(text: &str) -> Option<&'static str> {
+    let key = text.get(text.find(SECRET)?..)?.split_whitespace().next()?;
+    // PRIVATE+KEY+<name>+<id>+<base64>, of which base64 may hold plus signs.
+    let algorithm = key.splitn(5, '+').nth(4).and_then(|encoded| STANDARD.decode(encoded).ok()).and_then(|bytes| bytes.first().copied());
+    Some(if algorithm == Some(0x04) { WITNESS_SECRET_GIVEN } else { SECRET_GIVEN })
+}
+
+fn parse_public<K>(text: &str, parse: fn(&str) -> Result<K, NoteError>, form: &str) -> Result<K, String> {
+    if let Some(secret) = secret_given(text) {
         return Err(secret.to_owned());
     }
     let why = match parse(text.trim()) {
@@ -153,7 +165,7 @@ fn parse_public<K>(text: &str, parse: fn(&str) -> Result<K, NoteError>, (form, s
         Err(error) if looks_like_path(text) => return Err(format!("`{text}` cannot be read: {error}")),
         Err(_) => return Err(format!("{why}; {form}")),
     };
-    if inside.contains(SECRET) {
+    if let Some(secret) = secret_given(&inside) {
         return Err(format!("`{text}` is the secret key file: {secret}"));
     }
     parse(inside.trim()).map_err(|why| format!("`{text}` holds no public key: {why}; {form}"))
@@ -173,9 +185,17 @@ const CHECKPOINT_FILE_MAX: u64 = 64 * 1024 * 1024;
 
 /// A file with a checkpoint that was kept: the signed note itself, or a proof or seal file, which hold one.
 pub(super) fn parse_checkpoint(path: &str) -> Result<UnverifiedCheckpoint, String> {
+    checkpoint_in(read_checkpoint_file(path)?)
+}
+
+fn read_checkpoint_file(path: &str) -> Result<Vec<u8>, String> {
     let mut inside = Vec::new();
     let read = File::open(path).and_then(|file| file.take(CHECKPOINT_FILE_MAX).read_to_end(&mut inside));
     read.map_err(|error| format!("the checkpoint that was kept cannot be read: {error}"))?;
+    Ok(inside)
+}
+
+fn checkpoint_in(inside: Vec<u8>) -> Result<UnverifiedCheckpoint, String> {
     let held = Json::parse(&inside).ok().and_then(|json| json.get("checkpoint").and_then(Json::as_str).map(str::to_owned));
     let note = match held {
         Some(note) => Ok(note),
@@ -183,6 +203,32 @@ pub(super) fn parse_checkpoint(path: &str) -> Result<UnverifiedCheckpoint, Strin
     };
     let read = note.and_then(|note| UnverifiedCheckpoint::parse(&note).map_err(|why| why.to_string()));
     read.map_err(|why| format!("the file holds no signed checkpoint ({why}); give a log's `checkpoint`, or a proof, as it was kept"))
+}
+
+/// A checkpoint that was kept, and the file that it stands in.
+#[derive(Clone, Debug)]
+pub struct KeptFile {
+    /// What it holds.
+    pub checkpoint: UnverifiedCheckpoint,
+    /// Its path.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes.
+    pub sha256: Hash,
+}
+
+/// The same, where what it is compared with may be the very file.
+pub(super) fn parse_kept(path: &str) -> Result<KeptFile, String> {
+    let inside = read_checkpoint_file(path)?;
+    let sha256 = Hash::of(&inside);
+    Ok(KeptFile { checkpoint: checkpoint_in(inside)?, path: path.into(), sha256 })
+}
+
+/// The seal and the root of a receipt, as the answer's headers write them.
+pub(super) fn parse_receipt(text: &str) -> Result<Receipt, String> {
+    let wrong = || format!("`{text}` is no receipt: write the answer's spanseal-seal and spanseal-root as SEAL:ROOT, as in 17:W4Jt...=");
+    let (seal, root) = text.trim().split_once(':').ok_or_else(wrong)?;
+    let seal = parse_decimal(seal).ok_or_else(wrong)?;
+    Ok(Receipt { seal, root: RootHash::parse_base64(root.trim()).ok_or_else(wrong)? })
 }
 
 /// Longest file that may hold roots, bytes: the bundles that systems ship have a quarter of a megabyte.
@@ -210,7 +256,7 @@ impl TypedValueParser for VkeyParser {
     type Value = VerifierKey;
 
     fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<VerifierKey, clap::Error> {
-        expect_public(command, arg, value, SECRET_GIVEN)?;
+        expect_public(command, arg, value)?;
         parse_vkey.parse_ref(command, arg, value)
     }
 }
@@ -223,15 +269,13 @@ impl TypedValueParser for WitnessParser {
     type Value = WitnessKey;
 
     fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<WitnessKey, clap::Error> {
-        expect_public(command, arg, value, WITNESS_SECRET_GIVEN)?;
+        expect_public(command, arg, value)?;
         parse_witness.parse_ref(command, arg, value)
     }
 }
 
-fn expect_public(command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr, secret: &str) -> Result<(), clap::Error> {
-    if !value.to_string_lossy().contains(SECRET) {
-        return Ok(());
-    }
+fn expect_public(command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<(), clap::Error> {
+    let Some(secret) = secret_given(&value.to_string_lossy()) else { return Ok(()) };
     let name = arg.map_or_else(|| "--vkey <KEY>".to_owned(), ToString::to_string);
     let sentence = format!("invalid value for '{name}': {secret}\n");
     Err(clap::Error::raw(clap::error::ErrorKind::ValueValidation, sentence).with_cmd(command))
@@ -261,7 +305,10 @@ fn parse_bound(text: &str, time: impl Fn(&str) -> Result<UnixNanos, String>) -> 
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().map(Bound::Seal).map_err(|_| format!("`{text}` is no seal index"));
     }
-    let seconds = i64::try_from(time(text)?.0 / 1_000_000_000).unwrap_or(i64::MAX);
+    let at = time(text).map_err(|_| {
+        format!("`{text}` is neither the index of a seal (17) nor a date (2026-11-20) nor a time (2026-11-20T10:01:17Z)")
+    })?;
+    let seconds = i64::try_from(at.0 / 1_000_000_000).unwrap_or(i64::MAX);
     Ok(Bound::Time(UnixSeconds(seconds)))
 }
 

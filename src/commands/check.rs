@@ -1,16 +1,19 @@
 //! `spanseal check`: a proof bundle against the key that an auditor brings. No store, no network.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, stdin};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
 use super::output;
-use crate::cli::CheckArgs;
+use crate::cli::{CheckArgs, KeptFile};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::record::content::Referred;
+use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::verify::{CheckReport, Checked, Doubt, Kept, Others, Proof, Proved, RangeBundle, SeenBy, Stamped};
 
@@ -24,17 +27,29 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         "nothing was checked: a proof is checked against the log's public key; bring it with `--vkey` or SPANSEAL_VKEY"
     );
     let bytes = read(&args.proof).with_context(|| format!("the proof `{}` cannot be read", args.proof.display()))?;
+    if let Some(kept) = &args.checkpoint {
+        expect_elsewhere(&args.proof, &bytes, kept)?;
+    }
     let others = Others {
         tsa_roots: args.tsa_roots.joined(),
         witnesses: args.trust.witness.clone(),
         quorum: args.trust.quorum,
-        kept: args.checkpoint.clone(),
+        kept: args.checkpoint.as_ref().map(|kept| kept.checkpoint.clone()),
     };
     let proof = Proof::parse(&bytes);
     // What is read of a long one is held once more in the proof.
     drop(bytes);
-    let key = key_for(proof.as_ref().ok(), &args.keys.vkey)?;
-    let (text, verdict) = match Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, SystemClock.now().ceil_seconds()) {
+    let now = SystemClock.now().ceil_seconds();
+    let mut checked: Option<Checked> = None;
+    for key in keys_for(proof.as_ref().ok(), &args.keys.vkey) {
+        let under = Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, now);
+        if !under.is_refused() {
+            checked = Some(under);
+            break;
+        }
+        checked.get_or_insert(under);
+    }
+    let (text, verdict) = match checked.context("a proof is checked against the log's public key: bring it with `--vkey`")? {
         Checked::Record(report) => (if args.json { to_json(&report) } else { report.to_text() }, report.verdict),
         Checked::Range(report) => (if args.json { range::to_json(&report) } else { report.to_text() }, report.verdict),
     };
@@ -44,6 +59,19 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         output::answer(&text)?
     }
     Ok(ExitCode::from(verdict.exit_code()))
+}
+
+/// A proof agrees with itself, whatever it says: it is no checkpoint that was kept. A copy in another form cannot be told from one.
+fn expect_elsewhere(proof: &Path, bytes: &[u8], kept: &KeptFile) -> anyhow::Result<()> {
+    let place = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    let is_same = proof != Path::new("-") && place(proof).is_some() && place(proof) == place(&kept.path);
+    anyhow::ensure!(
+        !is_same && Hash::of(bytes) != kept.sha256,
+        "nothing was checked: the checkpoint that you kept, `{}`, is the proof itself, which agrees with itself whatever it says; give one that you \
+         had at another time, or from somebody else",
+        kept.path.display()
+    );
+    Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -57,11 +85,13 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Of several keys the one of the log that the bundle names. The bundle only chooses which of the auditor's keys must have signed it.
-fn key_for<'k>(proof: Option<&Proof>, keys: &'k [VerifierKey]) -> anyhow::Result<&'k VerifierKey> {
+/// Of several keys those of the log that the bundle names, which has several after a change of key; the one that it begins with first. The bundle
+/// only chooses which of the auditor's keys must have signed it.
+fn keys_for<'k>(proof: Option<&Proof>, keys: &'k [VerifierKey]) -> Vec<&'k VerifierKey> {
     let named = proof.and_then(Proof::log);
-    let fitting = keys.iter().find(|key| named == Some(key.name()));
-    fitting.or(keys.first()).context("a proof is checked against the log's public key: bring it with `--vkey`")
+    let mut fitting: Vec<&VerifierKey> = keys.iter().filter(|key| named == Some(key.name())).collect();
+    fitting.sort_by_key(|key| !proof.is_some_and(|proof| proof.begins_with(key)));
+    if fitting.is_empty() { keys.first().into_iter().collect() } else { fitting }
 }
 
 fn to_json(report: &CheckReport) -> String {
@@ -116,6 +146,8 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "verdict": report.verdict,
         "record_id": proved.record_id,
         "kind": proved.kind,
+        // The record's own words, as its sender reported them.
+        "says": proved.says.iter().cloned().collect::<BTreeMap<_, _>>(),
         "log": proved.statement.log,
         "seal": proved.statement.index,
         "sealed_at": proved.statement.sealed_at.to_string(),

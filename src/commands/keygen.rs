@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::output;
-use crate::cli::{KeyKind, KeygenArgs};
+use crate::cli::{KeyKind, KeygenArgs, WITNESS_KEY};
 use crate::config::{Config, VaultPlace};
 use crate::seal::keys::{KeyError, LogKey};
 use crate::serve::ServeError;
@@ -17,13 +17,19 @@ use crate::worm;
 /// Runs it. stdout gets the public key, and nothing else.
 pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.witness {
-        let key = key::generate(&args.key_file, name)?;
-        output::tell(&format!(
-            "made witness key {} (mode 0600): back it up, and cosign with it as this witness only\nthe public half, for operators of logs \
-             (log.witnesses) and for auditors (--witness), follows on stdout",
-            args.key_file.display()
-        ));
+        let file = args.key_file.as_deref().unwrap_or(Path::new(WITNESS_KEY));
+        let key = key::generate(file, name)?;
+        output::tell(&format!("made witness key {} (mode 0600): back it up, and cosign with it as this witness only", file.display()));
+        output::tell(
+            "the public half, for operators of logs (log.witnesses) and for auditors (--witness), follows on stdout; `spanseal keygen --public \
+             --key-file` prints it again",
+        );
         output::answer(&format!("{}\n", key.public()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(file) = &args.key_file {
+        // Of a log the configuration names the key.
+        output::answer(&format!("{}\n", key::load(file)?.public()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let (log_file, identity_file) = (&config.log.key_file, &config.identity.key_file);
@@ -113,7 +119,13 @@ fn next(args: &KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
             own.origin()
         ));
     }
-    output::answer(&format!("{}\n", LogKey::load(file)?.verifier()))?;
+    let next = match LogKey::load(file) {
+        Err(KeyError::Missing(path)) => {
+            anyhow::bail!("key file `{}` (log.next_key_file) does not exist; make it with `spanseal keygen --next`", path.display())
+        }
+        other => other?,
+    };
+    output::answer(&format!("{}\n", next.verifier()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@ mod content;
 pub mod demo;
 pub mod doctor;
 pub mod erase;
+pub mod format;
 pub mod keygen;
 pub mod lint;
 pub mod output;
@@ -40,6 +41,7 @@ pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::R
         Command::Erase(args) => Box::pin(erase::run(*args, &config)).await,
         Command::Lint(args) => Box::pin(lint::run(*args, &config)).await,
         Command::Attributes(args) => attributes::run(&args),
+        Command::Format => format::run(),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
         Command::Keygen(args) => Box::pin(keygen::run(args, &config)).await,
         Command::Retention(args) => Box::pin(retention::run(args.command, &config)).await,

@@ -1,5 +1,6 @@
 //! `spanseal prove`: a proof of one record, for somebody who has no access to the store. (`prove_range` makes those of several.)
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,9 +14,11 @@ use crate::clock::UnixSeconds;
 use crate::config::Config;
 use crate::query::Hit;
 use crate::query::filter::Filter;
+use crate::query::log::{LogReader, TrustedKey};
 use crate::query::scan::{Answer, Part, Request};
 use crate::record::canonical::Json;
-use crate::verify::{self, Opening, RecordAt, Wanted};
+use crate::tlog::note::VerifierKey;
+use crate::verify::{self, Checked, Opening, Others, Proof, RecordAt, Wanted};
 use crate::worm::WormStore;
 
 /// Runs it.
@@ -25,7 +28,7 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     };
     let store = read::store(config).await?;
     let trusted = read::trusted(&args.keys, config);
-    let answer = find(&store, id, &args, config).await?;
+    let answer = find(&store, id, (args.log.as_ref(), &trusted), &mut BTreeSet::new()).await?;
     let Some(hit) = answer.hits.first() else { return Ok(not_found(&answer, &none(id))) };
     if answer.strange_key {
         return Ok(strange_key());
@@ -38,20 +41,77 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
         (Vec::new(), true)
     };
     let openings = openings(said.first().map_or(&[], Vec::as_slice));
+    if args.content && said.first().is_none_or(Vec::is_empty) {
+        output::tell("the record names no content, so nothing is opened: its proof is the same as without --content");
+    }
     let mut bytes = bundle(&store, &answer, hit, (openings, &wanted_by(&args, config))).await?.to_jcs();
     bytes.push(b'\n');
     let mut shown = Shown::default();
     shown.says(std::slice::from_ref(hit), &said);
     reading::record(config, &args.reading, shown.of_proof(hit)).await?;
     output::answer_bytes(&bytes)?;
-    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    let (log, key) = begins(&answer, hit)?;
+    tell_keys(log, key);
+    let seen = is_seen(&bytes, key, &args);
+    Ok(if complete && seen { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// The log of a record, and the key with which its proof begins.
+fn begins<'a>(answer: &'a Answer, hit: &Hit) -> anyhow::Result<(&'a LogReader, &'a VerifierKey)> {
+    let (place, seal) = (&hit.place, hit.place.seal.statement.index);
+    let log = answer.logs.iter().find(|log| log.name() == place.log).context("its log was not opened")?;
+    let key = log.brought_later(seal).or(log.way_to(seal).map(|(key, _)| key));
+    Ok((log, key.context("no key is known to prove it with")?))
+}
+
+/// Says whom a proof is for, where the log has changed its key: it is checked with the key that it begins with.
+pub(super) fn tell_keys(log: &LogReader, begins: &VerifierKey) {
+    let others: Vec<String> = log.keys().iter().filter(|(_, key)| key != begins).map(|(_, key)| format!("`{key}`")).collect();
+    if !others.is_empty() {
+        output::tell(&format!(
+            "this proof is for whoever holds the key `{begins}`, with which it begins. The log has changed its key: for whoever holds another of \
+             its keys, prove it with --vkey and that one ({})",
+            others.join(", ")
+        ));
+    }
+}
+
+/// Whether enough of the witnesses that the asker names have cosigned the checkpoint, as `check` will ask. The proof holds without them, and is
+/// written.
+pub(super) fn is_seen(bytes: &[u8], key: &VerifierKey, args: &ProveArgs) -> bool {
+    if args.trust.witness.is_empty() {
+        return true;
+    }
+    let others = Others { witnesses: args.trust.witness.clone(), quorum: args.trust.quorum, ..Others::default() };
+    let proof = Proof::parse(bytes);
+    // Dates are for who checks it.
+    let seen = match Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, UnixSeconds::MAX) {
+        Checked::Record(report) => report.result.ok().map(|proved| (proved.is_cosigned(), proved.seen, proved.asked)),
+        Checked::Range(report) => report.result.ok().map(|proved| (proved.is_cosigned(), proved.seen, proved.asked)),
+    };
+    let Some((false, seen, asked)) = seen else { return true };
+    let names = seen.iter().map(|seen| format!("`{}`", seen.name)).collect::<Vec<_>>().join(", ");
+    let names = if names.is_empty() { String::new() } else { format!(": {names}") };
+    output::tell(&format!(
+        "the proof is written, but it is not yet cosigned by enough of the witnesses that you named, {} of {}{names}; `check` will say so, too. Prove \
+         it again when they have seen the log",
+        seen.len(),
+        asked.unwrap_or_default()
+    ));
+    false
 }
 
 /// Looks for a record. Where several say different things under its id, that is told.
-pub(super) async fn find(store: &Arc<dyn WormStore>, id: &str, args: &ProveArgs, config: &Config) -> anyhow::Result<Answer> {
+pub(super) async fn find(
+    store: &Arc<dyn WormStore>,
+    id: &str,
+    (log, trusted): (Option<&String>, &[TrustedKey]),
+    told: &mut BTreeSet<String>,
+) -> anyhow::Result<Answer> {
     let filter = Filter { record_id: Some(id.trim().to_ascii_lowercase()), ..Filter::default() };
-    let part = args.log.clone().map(|log| Part { log, since: 0 });
-    let answer = read::search(store, &Request { filter, trusted: read::trusted(&args.keys, config), part, ..Request::default() }).await?;
+    let part = log.cloned().map(|log| Part { log, since: 0 });
+    let request = Request { filter, trusted: trusted.to_vec(), part, ..Request::default() };
+    let answer = read::search_again(store, &request, told).await?;
     if answer.hits.len() > 1 {
         let many = answer.hits.len();
         output::tell(&format!("{many} records with this id say different things; this proves the earliest. See `spanseal show {id}`."));

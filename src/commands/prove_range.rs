@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use super::prove::{find, none, not_found, strange_key, wanted_by};
+use super::prove::{find, is_seen, none, not_found, strange_key, tell_keys, wanted_by};
 use super::{output, read};
 use crate::cli::ProveArgs;
 use crate::config::Config;
 use crate::query::filter::Filter;
-use crate::query::log::LogReader;
+use crate::query::log::{LogReader, TrustedKey};
 use crate::query::scan::{Answer, Copies, Part, Request};
 use crate::query::{Hit, Place};
 use crate::tlog::LeafIndex;
@@ -31,8 +31,9 @@ pub(super) async fn run(args: &ProveArgs, config: &Config) -> anyhow::Result<Exi
 async fn between(store: &Arc<dyn WormStore>, (from, to): (&str, &str), args: &ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let mut ends = Vec::new();
     let mut found = None;
+    let (trusted, mut told) = (read::trusted(&args.keys, config), BTreeSet::new());
     for id in [from, to] {
-        let answer = find(store, id, args, config).await?;
+        let answer = find(store, id, (args.log.as_ref(), &trusted), &mut told).await?;
         let Some(hit) = answer.hits.first() else { return Ok(not_found(&answer, &none(id))) };
         if answer.strange_key {
             return Ok(strange_key());
@@ -62,22 +63,20 @@ async fn between(store: &Arc<dyn WormStore>, (from, to): (&str, &str), args: &Pr
         (None, false) => Show::These(Vec::new()),
         (Some(trace), false) => {
             let part = Some(Part { log: first.log.clone(), since: ends.0.seal });
-            let of = Request { part, copies: Copies::Each, ..trace_of(trace, args, config) };
-            let answer = read::search(store, &of).await?;
+            let of = Request { part, copies: Copies::Each, ..trace_of(trace, trusted.clone()) };
+            let answer = read::search_again(store, &of, &mut told).await?;
             incomplete = unsearched(&answer);
             let places = answer.hits.iter().map(|hit| end(&hit.place)).filter(|place| is_within(&ends, place));
             Show::These(places.collect())
         }
     };
-    let code = ExitCode::from(if incomplete.is_none() { 0 } else { 2 });
-    write(store, (&answer, &first.log), (Some(ends), show, incomplete), args, config).await?;
-    Ok(code)
+    write(store, (&answer, &first.log), (Some(ends), show, incomplete), args, config).await
 }
 
 /// All records of a trace.
 async fn of_trace(store: &Arc<dyn WormStore>, args: &ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let trace = args.trace_id.as_deref().context("a record or a trace is needed")?;
-    let request = Request { part: args.log.clone().map(|log| Part { log, since: 0 }), ..trace_of(trace, args, config) };
+    let request = Request { part: args.log.clone().map(|log| Part { log, since: 0 }), ..trace_of(trace, read::trusted(&args.keys, config)) };
     let answer = read::search(store, &request).await?;
     let Some(Hit { place: Place { log, .. }, .. }) = answer.hits.first() else {
         let none = format!("No record has the trace id `{trace}`; `spanseal query --trace-id` looks for the same.");
@@ -93,9 +92,7 @@ async fn of_trace(store: &Arc<dyn WormStore>, args: &ProveArgs, config: &Config)
     }
     let show = Show::These(answer.hits.iter().map(|hit| end(&hit.place)).collect());
     let incomplete = unsearched(&answer);
-    let code = ExitCode::from(if incomplete.is_none() { 0 } else { 2 });
-    write(store, (&answer, log), (None, show, incomplete), args, config).await?;
-    Ok(code)
+    write(store, (&answer, log), (None, show, incomplete), args, config).await
 }
 
 /// What the bundle says of a search that could not look everywhere: whoever is handed it does not see the exit code.
@@ -104,9 +101,9 @@ fn unsearched(answer: &Answer) -> Option<String> {
     (many > 0).then(|| format!("{many} part(s) of the store could not be read when the records were searched"))
 }
 
-fn trace_of(trace: &str, args: &ProveArgs, config: &Config) -> Request {
+fn trace_of(trace: &str, trusted: Vec<TrustedKey>) -> Request {
     let filter = Filter { trace_id: Some(trace.trim().to_ascii_lowercase()), ..Filter::default() };
-    Request { filter, trusted: read::trusted(&args.keys, config), ..Request::default() }
+    Request { filter, trusted, ..Request::default() }
 }
 
 fn end(place: &Place) -> End {
@@ -126,7 +123,8 @@ async fn write(
     (ends, show, incomplete): (Option<(End, End)>, Show, Option<String>),
     args: &ProveArgs,
     config: &Config,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
+    let complete = incomplete.is_none();
     let log: &LogReader = answer.logs.iter().find(|log| log.name() == name).context("its log was not opened")?;
     let shown: &[End] = match &show {
         Show::These(places) => places,
@@ -153,5 +151,8 @@ async fn write(
     bytes.push(b'\n');
     // As whoever gets it will: what `check` would not read is not handed out.
     Proof::parse(&bytes).context("no proof of these records that could be read; prove parts of it, or withhold records")?;
-    output::answer_bytes(&bytes)
+    output::answer_bytes(&bytes)?;
+    tell_keys(log, start);
+    let seen = is_seen(&bytes, start, args);
+    Ok(ExitCode::from(if complete && seen { 0 } else { 2 }))
 }

@@ -1,6 +1,6 @@
 //! What every command that reads evidence does first: open the store, gather the keys to trust, show progress, tell the problems.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,10 +204,17 @@ pub async fn vaults(config: &Config) -> anyhow::Result<Option<Vaults>> {
 
 /// Searches, with progress on a terminal.
 pub async fn search(store: &Arc<dyn WormStore>, request: &Request) -> anyhow::Result<Answer> {
+    search_again(store, request, &mut BTreeSet::new()).await
+}
+
+/// The same of a command that searches more than once: what was told before is not told again.
+pub async fn search_again(store: &Arc<dyn WormStore>, request: &Request, told: &mut BTreeSet<String>) -> anyhow::Result<Answer> {
     let progress = progress();
     let answer = scan(store, request, &progress).await.with_context(|| format!("store {} could not be searched", store.describe()))?;
     for problem in &answer.problems {
-        tell(problem);
+        if told.insert(problem.to_string()) {
+            tell(problem);
+        }
     }
     Ok(answer)
 }

@@ -31,6 +31,7 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
         from: args.from,
         to: args.to,
         since: args.since_checkpoint,
+        receipts: args.receipt,
         tsa_roots: args.tsa_roots.joined(),
         witnesses: args.trust.witness,
         quorum: args.trust.quorum,

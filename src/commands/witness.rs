@@ -26,7 +26,14 @@ pub async fn run(args: WitnessArgs) -> anyhow::Result<ExitCode> {
     let witness = Arc::new(witness);
     let tls = args.tls_cert.zip(args.tls_key).map(|(cert_file, key_file)| TlsFiles { cert_file, key_file, client_ca_file: None });
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let bound = listen::bind(&Endpoint { address: args.listen.to_string(), tls, token_file: None }).await?;
+    let bound = match listen::bind(&Endpoint { address: args.listen.to_string(), tls, token_file: None }).await {
+        // A witness has no configuration with an `endpoint`.
+        Err(listen::ListenError::Bind { source, .. }) => {
+            let address = args.listen;
+            anyhow::bail!("cannot listen on {address}: {source}; stop what listens there, or choose another place with `--listen HOST:PORT`")
+        }
+        bound => bound?,
+    };
     let address = bound.address();
     let mut listening = bound.serve(server::router(Arc::clone(&witness)), &[], Arc::default());
     let mut said = format!(

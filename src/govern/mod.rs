@@ -18,7 +18,7 @@ pub use wish::{Deed, FILTER_BYTES_MAX, Wish};
 pub(crate) use words::Words;
 pub use words::check_words;
 
-use crate::clock::UnixNanos;
+use crate::clock::{UnixNanos, UnixSeconds};
 use crate::record::canonical::Json;
 use crate::record::{Batch, PendingRecord, RecordId, SCHEMA};
 use crate::retain::{ClassIndex, Classes};
@@ -40,7 +40,7 @@ pub fn config_change(before: Option<&str>, after: &str, at: UnixNanos, random: [
 
 /// A record of our own making, in the class that keeps longest.
 fn control(kind: &str, (group, members): (&str, Vec<(String, Json)>), at: UnixNanos, random: [u8; 16], classes: &Classes) -> Batch {
-    let class = longest(classes, at);
+    let class = longest(classes, at.ceil_seconds());
     let id = RecordId::derive("control", "", "", &hex::encode(random));
     let line = Json::object([
         ("schema", Json::string(SCHEMA)),
@@ -211,8 +211,8 @@ pub fn decree(step: &Decreed, at: UnixNanos, classes: &Classes) -> Batch {
     Batch { decree: true, ..control(kind, ("control", members), at, step.random, classes) }
 }
 
-fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {
-    let from = at.ceil_seconds();
+/// The class that keeps longest what is sealed at this moment: that of acts of our own.
+pub(crate) fn longest(classes: &Classes, from: UnixSeconds) -> ClassIndex {
     // The period first: a day of COMPLIANCE keeps nothing for as long as a year of GOVERNANCE does.
     let all = classes.iter().max_by_key(|(_, c)| (c.period.after(from), c.mode));
     all.map_or(classes.default_class(), |(index, _)| index)

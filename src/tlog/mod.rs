@@ -14,6 +14,9 @@ pub mod truth;
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 /// A SHA-256 value: a node of a tree.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hash(pub [u8; 32]);
@@ -53,6 +56,20 @@ pub struct LeafHash(pub Hash);
 /// Root of a tree of a stated size.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RootHash(pub Hash);
+
+/// Base64, as checkpoints and receipts write roots.
+impl fmt::Display for RootHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&STANDARD.encode(self.0.0))
+    }
+}
+
+impl RootHash {
+    /// Reads it as checkpoints and receipts write it.
+    pub fn parse_base64(text: &str) -> Option<Self> {
+        Some(RootHash(Hash(STANDARD.decode(text).ok()?.try_into().ok()?)))
+    }
+}
 
 /// Position of a leaf, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

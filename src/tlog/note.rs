@@ -31,6 +31,14 @@ pub enum NoteError {
     /// No signature line of this key.
     #[error("the note carries no signature by `{0}`")]
     Unsigned(String),
+    /// No signature line of this key, though one in its name: a log that changed its key has several of one name.
+    #[error("the note is signed by another key of that name, `{other}`, and not by `{own}`")]
+    OtherKey {
+        /// Name and id of the key that was asked for.
+        own: String,
+        /// Those of the line that is there.
+        other: String,
+    },
     /// A signature line of this key does not verify.
     #[error("the signature by `{0}` does not verify")]
     BadSignature(String),
@@ -66,6 +74,11 @@ impl VerifierKey {
     /// The key alone.
     pub(super) fn raw(&self) -> &VerifyingKey {
         &self.key
+    }
+
+    /// Its name and id, by which readers tell it from other keys of that name: `<name>+<8 hex digits>`.
+    pub fn short(&self) -> String {
+        format!("{}+{}", self.name, hex::encode(self.id))
     }
 
     /// Verifies `text` under one raw signature (the 64 bytes behind the key id).
@@ -207,6 +220,11 @@ impl SignatureLine {
         self.name == key.name && self.id == key.id
     }
 
+    /// Name and id of the key that it claims to be of: `<name>+<8 hex digits>`.
+    pub fn short(&self) -> String {
+        format!("{}+{}", self.name, hex::encode(self.id))
+    }
+
     /// Parses one line without its newline.
     pub fn parse(line: &str) -> Result<Self, NoteError> {
         let rest = line.strip_prefix("\u{2014} ").ok_or(NoteError::Malformed("a signature line begins with an em dash and a space"))?;
@@ -266,7 +284,16 @@ impl SignedNote {
             }
             signed = true;
         }
-        if signed { Ok(()) } else { Err(NoteError::Unsigned(key.name.clone())) }
+        match self.other_of(key) {
+            _ if signed => Ok(()),
+            Some(other) => Err(NoteError::OtherKey { own: key.short(), other: other.short() }),
+            None => Err(NoteError::Unsigned(key.name.clone())),
+        }
+    }
+
+    /// A line in the name of this key that claims to be by another one.
+    pub fn other_of(&self, key: &VerifierKey) -> Option<&SignatureLine> {
+        self.signatures.iter().find(|line| line.name == key.name && line.id != key.id)
     }
 }
 

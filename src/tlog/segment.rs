@@ -22,7 +22,7 @@ pub enum FrameError {
     #[error("it decodes to more than {SEGMENT_DECODED_MAX} bytes")]
     TooLong,
     /// A line over 1 MiB.
-    #[error("line {0} is longer than {LINE_BYTES_MAX} bytes")]
+    #[error("line {n} is longer than {LINE_BYTES_MAX} bytes", n = .0.saturating_add(1))]
     LineTooLong(u64),
     /// No newline at the end.
     #[error("the last line does not end in a newline")]

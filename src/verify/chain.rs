@@ -103,13 +103,15 @@ pub(super) struct Chain {
     seen: Vec<Seen>,
     /// The first seal of each stretch.
     stretches: Vec<u64>,
+    /// Changes of key: the seal that announced it, the key before and the new one.
+    changes: Vec<(u64, VerifierKey, VerifierKey)>,
     /// The last seal that stood.
     before: Option<SealFile>,
 }
 
 impl Chain {
     pub(super) fn new(candidates: Vec<VerifierKey>, anchor: Option<VerifierKey>) -> Self {
-        Chain { candidates, anchor, key: None, seen: Vec::new(), stretches: Vec::new(), before: None }
+        Chain { candidates, anchor, key: None, seen: Vec::new(), stretches: Vec::new(), changes: Vec::new(), before: None }
     }
 
     /// Keys that signed or were announced, in order.
@@ -256,7 +258,13 @@ impl Chain {
             seen.until = Some(index);
         }
         self.seen.push(Seen { key: next.clone(), until: None, stretch });
+        self.changes.push((index, key.clone(), next.clone()));
         self.key = Some(next.clone());
+    }
+
+    /// The changes of key that seals announced, in order: the seal, the key before and the new one.
+    pub(super) fn changes(&self) -> &[(u64, VerifierKey, VerifierKey)] {
+        &self.changes
     }
 
     /// After a gap: over one seal, `previous` stands in for the leaf that is not there; over any, time does not run backwards.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::report::{Item, Kind, Sink};
-use crate::plain::Page;
+use crate::plain::{Page, counted};
 use crate::tlog::seal_file::{Counts, Statement};
 
 /// Most services that are told apart; records of further ones are summed. 1,000 names of 256 bytes are 256 KB.
@@ -177,7 +177,7 @@ impl Completeness {
         let shown = self.sources.iter().take(SOURCES_SHOWN).map(|source| {
             // A sender chose it: whatever could move a terminal's cursor is shown as its number.
             let name = source.service.as_ref().map_or_else(|| "no service named".to_owned(), |name| format!("`{}`", name.escape_debug()));
-            format!("{name} {} records (seals {} to {})", source.records, source.first_seal, source.last_seal)
+            format!("{name} {} (seals {} to {})", counted(source.records, "record", "records"), source.first_seal, source.last_seal)
         });
         let mut shown: Vec<String> = shown.collect();
         if self.sources.len() > SOURCES_SHOWN || self.sources_more > 0 {
@@ -187,7 +187,11 @@ impl Completeness {
             writeln!(out, "    from: {}", shown.join(", "))?;
         }
         if self.unpromised > 0 {
-            writeln!(out, "    seals that promise no next one: {}; silence behind them would not show", self.unpromised)?;
+            writeln!(
+                out,
+                "    unannounced: {} when the next one is due (the writer stopped, or makes no heartbeats), so a silence behind would not be noticed",
+                counted(self.unpromised, "seal does not say", "seals do not say")
+            )?;
         }
         Ok(())
     }
@@ -195,20 +199,23 @@ impl Completeness {
 
 impl Gap {
     fn in_words(&self) -> String {
-        let what = match self.kind {
-            GapKind::SealMissing => "seals that are gone or not what was signed",
-            GapKind::SegmentUnread => "seals of which not every segment was read",
-            GapKind::Unsure => "findings or things unchecked that leave it open",
-            GapKind::Silence => "times of silence, in which no seal was made though one was promised",
-            GapKind::Restart => "starts of the writer, before which counts may be short",
-            GapKind::Rejected => "spans or logs refused as malformed",
-            GapKind::DroppedAttributes => "attributes dropped by senders",
+        let (one, many) = match self.kind {
+            GapKind::SealMissing => ("seal that is gone or not what was signed", "seals that are gone or not what was signed"),
+            GapKind::SegmentUnread => ("seal of which not every segment was read", "seals of which not every segment was read"),
+            GapKind::Unsure => ("finding or thing unchecked that leaves it open", "findings or things unchecked that leave it open"),
+            GapKind::Silence => {
+                ("time of silence, in which no seal was made though one was promised", "times of silence, in which no seal was made though one was promised")
+            }
+            GapKind::Restart => ("start of the writer, before which counts may be short", "starts of the writer, before which counts may be short"),
+            GapKind::Rejected => ("span or log refused as malformed", "spans or logs refused as malformed"),
+            GapKind::DroppedAttributes => ("attribute dropped by a sender", "attributes dropped by senders"),
         };
+        let what = counted(self.count, one, many);
         let seals = match (self.first_seal, self.last_seal) {
             (Some(first), Some(last)) if first == last => format!(" (seal {first})"),
             (Some(first), Some(last)) => format!(" (seals {first} to {last})"),
             _ => String::new(),
         };
-        format!("{} {what}{seals}", self.count)
+        format!("{what}{seals}")
     }
 }

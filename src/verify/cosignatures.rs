@@ -11,9 +11,11 @@ use super::locks::Held;
 use super::objects::{Outcome, Scene, Sealed, check_markers, foreign};
 use super::report::{Item, Kind, Sink};
 use crate::clock::UnixSeconds;
+use crate::plain::counted;
 use crate::tlog::Hash;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{NoteError, UnverifiedCheckpoint};
+use crate::tlog::seal_file::Statement;
 use crate::worm::{Lock, NOTE_FILE_BYTES_MAX, ReadError, VERSIONS_READ_MAX, Version, parse_cosignature_name};
 
 /// Most cosignatures of one seal that are looked at: more than any log has witnesses, and an intruder may plant millions.
@@ -41,17 +43,61 @@ pub struct Seen {
     pub name: String,
     /// Tree size of the newest checkpoint that it cosigned.
     pub up_to: Option<u64>,
+    /// What was sealed since.
+    #[serde(skip)]
+    pub(super) since: Since,
+}
+
+/// What was sealed behind the newest checkpoint that a witness cosigned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Since {
+    /// The first seal and the last, and when the first was made.
+    pub(super) seals: Option<(u64, u64, UnixSeconds)>,
+    /// The first seal that names segments, and when it was made.
+    pub(super) records: Option<(u64, UnixSeconds)>,
+}
+
+impl Since {
+    fn pass(&mut self, statement: &Statement) {
+        let (index, at) = (statement.index, statement.sealed_at);
+        let (_, last, _) = self.seals.get_or_insert((index, index, at));
+        *last = index;
+        if !statement.segments.is_empty() {
+            self.records.get_or_insert((index, at));
+        }
+    }
 }
 
 impl Cosigned {
     pub(super) fn new(witnesses: &[WitnessKey], quorum: usize) -> Self {
-        let seen = |key: &WitnessKey| Seen { name: key.name().to_owned(), up_to: None };
+        let seen = |key: &WitnessKey| Seen { name: key.name().to_owned(), ..Seen::default() };
         Cosigned { up_to: None, quorum, witnesses: witnesses.iter().map(seen).collect() }
     }
 
+    /// The next seal, before what was said of it.
+    pub(super) fn pass(&mut self, statement: &Statement) {
+        self.witnesses.iter_mut().for_each(|seen| seen.since.pass(statement));
+    }
+
+    /// "2 witnesses": those whose keys were brought.
+    pub(super) fn brought(&self) -> String {
+        counted(self.witnesses.len(), "witness", "witnesses")
+    }
+
+    /// How many of them have cosigned as far as the quorum.
+    pub(super) fn reached(&self) -> usize {
+        self.witnesses.iter().filter(|seen| self.up_to.is_some() && seen.up_to >= self.up_to).count()
+    }
+
+    /// What was sealed since the newest checkpoint that the quorum cosigned; none where there is no such.
+    pub(super) fn since(&self) -> Option<Since> {
+        self.witnesses.iter().find(|seen| self.up_to.is_some() && seen.up_to == self.up_to).map(|seen| seen.since)
+    }
+
+    /// A witness cosigned the checkpoint of the seal that was passed last.
     pub(super) fn saw(&mut self, nth: usize, size: u64) {
         if let Some(seen) = self.witnesses.get_mut(nth) {
-            seen.up_to = seen.up_to.max(Some(size));
+            (seen.up_to, seen.since) = (seen.up_to.max(Some(size)), Since::default());
         }
         self.count();
     }

@@ -4,6 +4,7 @@ mod cosigned;
 mod kept;
 mod log_file;
 mod published;
+mod receipts;
 mod strays;
 mod tail;
 
@@ -22,16 +23,17 @@ use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::locks::Held;
 use super::objects::{Outcome, Scene, Sealed, check_sealed};
-use super::report::{Item, KeyTrust, Kind, LogReport, Sink};
+use super::report::{Item, KeyChange, KeyTrust, Kind, LogReport, Sink};
 use super::stamps::{Attached, Stamps, Timestamped};
 use super::tiles::Tiles;
 use super::{Bound, Options, Progress, is_for, is_named};
 use crate::clock::UnixSeconds;
-use crate::tlog::note::VerifierKey;
+use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::{LogFile, SealFile, Statement};
 use crate::worm::{Locks, ReadError, VersionId, WormStore, parse_seal_name, seal_key};
 use kept::Kept;
 use published::{Published, bad_checkpoint};
+use receipts::KeptReceipt;
 use tail::{Behind, Tail};
 
 /// What came of one log.
@@ -78,6 +80,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                 total.locks_unread += outcome.locks_unread;
                 total.held.merge(&outcome.held);
                 total.sink.merge(outcome.sink);
+                outcome.read.iter().for_each(|read| cosigned.pass(&read.statement));
                 cosigned::take(outcome.said, &mut cosigned, &mut strangers);
                 if let Some(read) = outcome.read {
                     tally.seal(&read.statement, read.complete, outcome.sources);
@@ -96,7 +99,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     configurations.end(&mut total.sink);
     cosigned::leave_out_own(&mut cosigned, &options.witnesses, &walk, &mut total.sink);
     if seals > 0 {
-        cosigned::end(&cosigned, &mut total.sink);
+        cosigned::end(&cosigned, (walk.scene.now, walk.beyond), &mut total.sink);
     }
     if seals == 0 && !walk.sink.says_why() {
         let ranged = options.from.is_some() || options.to.is_some();
@@ -104,12 +107,15 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         walk.sink.unchecked("seals/", None, why);
     }
     let key = walk.trust();
-    let Walk { chain, mut sink, log_file, newest, covered, resumed, tally: passed, .. } = walk;
+    let (goes_on, root) = (walk.beyond, UnverifiedCheckpoint::parse(&walk.newest_checkpoint).ok().map(|read| read.checkpoint.root));
+    let Walk { chain, mut sink, log_file, newest, covered, resumed, extends, tally: passed, .. } = walk;
     sink.merge(total.sink);
     tally.merge_gaps(passed);
     let origin = chain.keys().next().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
+    let change = |(seal, from, to): &(u64, VerifierKey, VerifierKey)| KeyChange { seal: *seal, from: from.to_string(), to: to.to_string() };
     let report = LogReport {
         origin,
+        key_changes: chain.changes().iter().map(change).collect(),
         tree_size: newest.map_or(0, |n| n.saturating_add(1)),
         seals,
         segments: total.segments,
@@ -117,6 +123,9 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         bytes: total.bytes,
         completeness: tally.end(&sink),
         resumed,
+        extends,
+        goes_on,
+        root,
         timestamped,
         name: log.to_owned(),
         covered,
@@ -159,6 +168,9 @@ fn jobs<'w, 'a: 'w>(walk: &'w mut Walk<'a>, fetched: BoxStream<'a, Result<Option
     futures::stream::unfold((walk, fetched), step).boxed()
 }
 
+/// Starts of the writer that a report tells one by one.
+const RESTARTS_TOLD: usize = 3;
+
 /// Seals that are waited with, behind one whose segments take long: their own are checked meanwhile. 256 of 256 KiB are 64 MiB.
 const AHEAD_MAX: usize = 256;
 
@@ -200,6 +212,7 @@ struct Walk<'a> {
     log_file_version: Option<VersionId>,
     published: Option<Published>,
     kept: Option<Kept>,
+    receipts: Vec<KeptReceipt>,
     chain: Chain,
     sink: Sink,
     segments: Option<Segments<'a>>,
@@ -228,16 +241,22 @@ struct Walk<'a> {
     strangers: Option<(u64, u64)>,
     /// The last seal of the range that stands.
     newest: Option<u64>,
+    /// The checkpoint that it carries.
+    newest_checkpoint: String,
     covered: Option<(u64, u64)>,
     last_time: Option<UnixSeconds>,
     /// The first seal that is dated after now, and how many are.
     dated_ahead: Option<(Doubt, u64, u64)>,
+    /// Starts of the writer: how many, and the first of them, each with its seal, when it was and when the one before.
+    restarts: (u64, Vec<(u64, UnixSeconds, UnixSeconds)>),
     not_worm: u64,
     worm: u64,
     /// Gaps between seals.
     tally: Tally,
     /// First seal read again, where all before rests on an earlier verification.
     resumed: Option<u64>,
+    /// Size of the kept tree with which the log was shown to begin.
+    extends: Option<u64>,
     /// Behind `to`: only the chain of keys is still followed.
     beyond: bool,
     /// The listing broke off: nothing is said about the end.
@@ -255,6 +274,7 @@ impl<'a> Walk<'a> {
             log_file_version: None,
             published: None,
             kept: options.since.clone().filter(|c| is_named(&c.checkpoint.origin, scene.log)).map(Kept::new),
+            receipts: options.receipts.iter().copied().map(KeptReceipt::new).collect(),
             chain: Chain::new(Vec::new(), None),
             sink: Sink::default(),
             segments: None,
@@ -272,13 +292,16 @@ impl<'a> Walk<'a> {
             hidden: false,
             strangers: None,
             newest: None,
+            newest_checkpoint: String::new(),
             covered: None,
             last_time: None,
             dated_ahead: None,
+            restarts: (0, Vec::new()),
             not_worm: 0,
             worm: 0,
             tally: Tally::default(),
             resumed: None,
+            extends: None,
             beyond: false,
             stopped: false,
         }
@@ -309,7 +332,13 @@ impl<'a> Walk<'a> {
     /// key of that place must be found by announced changes. `None`: nothing lies in the range.
     async fn start(&mut self) -> Result<Option<u64>, ReadError> {
         let Scene { store, log, .. } = self.scene;
-        let resumed = self.kept.as_ref().filter(|_| self.options.resume).map(|kept| Bound::Seal(kept.last().unwrap_or(0)));
+        let mut resumed = self.kept.as_ref().filter(|_| self.options.resume).map(|kept| Bound::Seal(kept.last().unwrap_or(0)));
+        if let Some(Bound::Seal(last)) = resumed
+            && seal_from(store, log, last).await?.is_none()
+        {
+            // The log ends before what was kept. There is nothing to go on from, and all of it is read to say so.
+            resumed = None;
+        }
         self.from = match resumed.or(self.options.from) {
             // Where a time lies is known from verified seals alone: whoever can write to the store could move it otherwise.
             // KNOWN GAP: a range of time reads every seal before it (one small object each), though not their segments.
@@ -412,6 +441,7 @@ impl<'a> Walk<'a> {
         };
         let statement = standing.seal.statement.clone();
         self.newest = Some(index);
+        self.newest_checkpoint.clone_from(&standing.seal.checkpoint);
         self.covered = Some((self.covered.map_or(index, |(first, _)| first), index));
         self.last_time = Some(statement.sealed_at);
         self.between(direct.as_ref(), &standing.seal);
@@ -457,10 +487,10 @@ impl<'a> Walk<'a> {
                 self.tally.gap(GapKind::Silence, 1, Some((statement.index, statement.index)));
             }
             if before.started != statement.started {
-                let meaning = "The writer was started anew before this seal: the counts of what was received before the start may be short. \
-                               What is sealed is complete.";
-                let item = Item::new(Kind::Restart, &object, meaning).seal(statement.index);
-                self.sink.note(item.found(format!("started {}, before it {}", statement.started, before.started)).intact());
+                self.restarts.0 += 1;
+                if self.restarts.1.len() < RESTARTS_TOLD {
+                    self.restarts.1.push((statement.index, statement.started, before.started));
+                }
                 self.tally.gap(GapKind::Restart, 1, Some((statement.index, statement.index)));
             }
         }
@@ -469,6 +499,28 @@ impl<'a> Walk<'a> {
         } else {
             self.worm += 1;
         }
+    }
+
+    /// A log that lives long is started often: all of that is one note.
+    fn end_restarts(&mut self) {
+        let (many, told) = std::mem::take(&mut self.restarts);
+        let Some((first, ..)) = told.first() else { return };
+        let (before, more) = match many {
+            1 => ("before this seal", String::new()),
+            _ => ("before each of these seals", match many.saturating_sub(u64::try_from(told.len()).unwrap_or(u64::MAX)) {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            }),
+        };
+        let meaning =
+            format!("The writer was started anew {before}: the counts of what was received before the start may be short. What is sealed is complete.");
+        let one = |(seal, started, before): &(u64, UnixSeconds, UnixSeconds)| match many {
+            1 => format!("started {started}, before it {before}"),
+            _ => format!("seal {seal}: started {started}, before it {before}"),
+        };
+        let starts = if many > 1 { format!("{many} starts: ") } else { String::new() };
+        let found = format!("{starts}{}{more}", told.iter().map(one).collect::<Vec<_>>().join("; "));
+        self.sink.note(Item::new(Kind::Restart, seal_object(*first), meaning).seal(*first).found(found).intact());
     }
 
     /// Times never run backwards, so behind one seal that is dated after now all are: they are one finding.
@@ -560,7 +612,7 @@ impl<'a> Walk<'a> {
             }
             self.compare_published().await;
         }
-        let at_end = !self.beyond && !self.stopped;
+        let at_end = !self.beyond && !self.stopped && self.walked;
         if at_end && let Err(error) = self.cosignatures_behind().await {
             self.sink.unchecked("cosignatures/", None, error);
         }
@@ -572,6 +624,7 @@ impl<'a> Walk<'a> {
             self.tally.gap(GapKind::Silence, 1, Some((newest.index, newest.index)));
         }
         self.end_ahead();
+        self.end_restarts();
         if let Some(tiles) = &self.tiles {
             tiles.end(self.scene, &mut self.sink).await;
         }
@@ -619,6 +672,7 @@ impl<'a> Walk<'a> {
         // Last, because only a log without a gap or a break is shown to extend what was kept.
         let sound = !self.sink.says_why() && !total.sink.says_why();
         self.end_kept(sound).await;
+        self.end_receipts(sound).await;
         if let Some(Bound::Seal(to)) = self.options.to.filter(|_| at_end && self.covered.is_some())
             && self.expected <= to
         {

@@ -39,7 +39,7 @@ pub use proof::{
 };
 pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published, prove_under};
 pub use prove_range::{RangeWish, Show, prove_range};
-pub use report::{Evidence, Item, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
+pub use report::{Evidence, Item, KeyChange, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};
 pub use stamps::Timestamped;
 
@@ -47,6 +47,7 @@ use std::fmt;
 
 use crate::clock::UnixSeconds;
 use crate::timestamp::Roots;
+use crate::tlog::RootHash;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::worm::{Locks, WormStore};
@@ -62,6 +63,16 @@ pub enum Bound {
     Seal(u64),
     /// A moment, compared with `sealed_at`.
     Time(UnixSeconds),
+}
+
+/// What a sender was answered with: the seal that its records are in, and the root of the tree that this seal completed. It is not signed, so it
+/// shows something to whoever knows where it comes from, and to nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Index of the seal.
+    pub seal: u64,
+    /// Root of the tree of `seal` + 1 seals.
+    pub root: RootHash,
 }
 
 /// How deep verification looks.
@@ -92,6 +103,8 @@ pub struct Options<'a> {
     pub since: Option<UnverifiedCheckpoint>,
     /// Of the log of `since`, what that checkpoint covers was verified before: begin with its last seal. `from` does not count there.
     pub resume: bool,
+    /// Receipts that senders kept: the log must hold their trees as beginnings. Only where one log is looked at.
+    pub receipts: Vec<Receipt>,
     /// Roots of the time stamping authorities that the auditor trusts; without any, time stamps are not checked.
     pub tsa_roots: Roots,
     /// Witnesses whose keys the auditor brings: nobody else's cosignature counts.
@@ -121,6 +134,7 @@ impl Options<'_> {
             to: None,
             since: None,
             resume: false,
+            receipts: Vec::new(),
             tsa_roots: Roots::default(),
             witnesses: Vec::new(),
             quorum: None,
@@ -151,6 +165,7 @@ impl fmt::Debug for Options<'_> {
             .field("to", &self.to)
             .field("since", &self.since.as_ref().map(|s| s.checkpoint.size))
             .field("resume", &self.resume)
+            .field("receipts", &self.receipts)
             .field("witnesses", &self.witnesses)
             .field("quorum", &self.quorum)
             .field("depth", &self.depth)
@@ -182,11 +197,16 @@ pub async fn verify(store: &dyn WormStore, options: &Options<'_>) -> Report {
     let (mut locks_read, mut locks_unread) = (0_u64, 0_u64);
     let chosen = chosen(store, options, &mut sink).await;
     if let Some(kept) = options.since.as_ref().filter(|kept| !chosen.iter().any(|log| is_named(&kept.checkpoint.origin, log))) {
-        let why = format!("the checkpoint that you kept: it is of the log `{}`, which was not looked at here", kept.checkpoint.origin);
+        let why = format!("the checkpoint that you kept: it is of the log `{}`, which is not here or was not looked at", kept.checkpoint.origin);
         sink.unchecked("", None, why);
     }
+    let mut options = options.clone();
+    if chosen.len() > 1 && !options.receipts.is_empty() {
+        sink.unchecked("", None, "the receipts: several logs lie here, and a receipt names none; bring the key of its log (--vkey)");
+        options.receipts.clear();
+    }
     for name in chosen {
-        let done = log::verify_log(store, &name, options).await;
+        let done = log::verify_log(store, &name, &options).await;
         sink.merge(done.sink.of_log(&name));
         key = Some(key.map_or(done.key, |k: KeyTrust| k.min(done.key)));
         locks_read += done.locks_read;
@@ -214,7 +234,18 @@ fn is_named(origin: &str, log: &str) -> bool {
 
 async fn chosen(store: &dyn WormStore, options: &Options<'_>, sink: &mut Sink) -> Vec<String> {
     if !options.logs.is_empty() {
-        return options.logs.clone();
+        let mut there = Vec::new();
+        for log in &options.logs {
+            // One that is not there is no log from which everything was taken: nothing shows that it ever was.
+            match store.list(&format!("{log}/"), None, 1).await {
+                Ok(listed) if listed.is_empty() => {
+                    sink.unchecked("", None, format!("no log `{log}` lies below {}; look at the address", store.describe()));
+                }
+                Ok(_) => there.push(log.clone()),
+                Err(error) => sink.unchecked("", None, error),
+            }
+        }
+        return there;
     }
     let found = match listing::logs(store).await {
         Ok(found) => found,

@@ -203,7 +203,11 @@ async fn check_segment(
             return None;
         }
     };
-    if let Some(doubt) = contents.received.and_then(|(line, at)| received_after(at, statement.sealed_at, &format!(" in line {line}"))) {
+    let late = contents.received.and_then(|(line, at)| {
+        let place = format!(" in line {}", line.saturating_add(1));
+        received_after(at, statement.sealed_at, &place)
+    });
+    if let Some(doubt) = late {
         out.sink.finding(doubt.finding(&segment.key, seal));
     }
     let contradictions = contradictions(segment, &contents);

@@ -27,6 +27,7 @@ use super::report::Kind;
 use super::segment::{Times, check_record};
 use super::stamps::AFTER_TOKEN_MAX_SECONDS;
 use crate::clock::UnixSeconds;
+use crate::plain::brief;
 use crate::record::SCHEMA;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
@@ -86,6 +87,11 @@ pub struct Others {
 }
 
 impl Others {
+    /// Whether a time stamp is asked for: roots were brought.
+    fn asks_for_time(&self) -> bool {
+        !self.tsa_roots.is_empty()
+    }
+
     /// How many witnesses must have cosigned; `None`: none was brought.
     fn asked(&self) -> Option<usize> {
         let names: BTreeSet<&str> = self.witnesses.iter().map(WitnessKey::name).collect();
@@ -247,7 +253,7 @@ impl Bundle {
         let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
         let own = (self.log.index, leaf_hash(&self.statement.to_jcs()));
         outer.holds_announced(std::slice::from_ref(&statement), &[own], vkey)?;
-        let stamps = outer.stamps(&others.tsa_roots)?;
+        let stamps = outer.stamps(others)?;
         let mut doubts = impossible(&statement);
         doubts.extend(self.unchained(&statement));
         doubts.extend(stamps.trusted.iter().find_map(|stamped| stamped_before(&statement, stamped)));
@@ -265,6 +271,7 @@ impl Bundle {
         Ok(Proved {
             record_id: text("id"),
             kind: text("kind"),
+            says: says(&record),
             leaf_index: self.segment.index.0,
             segment: segment.clone(),
             tree_size: checkpoint.size.0,
@@ -309,6 +316,23 @@ impl Bundle {
             rotations: &self.rotations,
         }
     }
+}
+
+/// Longest value of those, characters: all but versions and words of machines are cut at 256 bytes before they are sealed.
+const SAYS_CHARS_MAX: usize = 80;
+
+/// What a record says of itself that helps a reader to know it again: no content and no person.
+fn says(record: &Json) -> Vec<(&'static str, String)> {
+    const PATHS: [(&str, &[&str]); 6] = [
+        ("time", &["time.start", "time.received"]),
+        ("service", &["source.service"]),
+        ("system", &["system.id"]),
+        ("model", &["model.id", "model.requested"]),
+        ("type", &["decision.type"]),
+        ("outcome", &["review.final_outcome", "decision.outcome", "guardrail.outcome", "action.status"]),
+    ];
+    let of = |paths: &[&str]| paths.iter().find_map(|path| record.path(path).and_then(Json::as_str));
+    PATHS.into_iter().filter_map(|(name, paths)| Some((name, brief(of(paths)?, SAYS_CHARS_MAX)))).collect()
 }
 
 /// A trusted token that is older than the seal which its checkpoint covers.

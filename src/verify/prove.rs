@@ -198,7 +198,7 @@ pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &Rec
         Ok::<_, SegmentError>((leaves, line))
     });
     let (leaves, line) = read.await.map_err(|e| broken(&at.segment, e))?.map_err(|e| broken(&at.segment, e))?;
-    let nothing = || ProveError::NotFound(format!("`{}` has no line {}", at.segment, at.leaf_index));
+    let nothing = || ProveError::NotFound(format!("`{}` has no line {}", at.segment, at.leaf_index.saturating_add(1)));
     let record = line.and_then(|l| String::from_utf8(l).ok()).ok_or_else(nothing)?;
     let path = inclusion_path(LeafIndex(at.leaf_index), &leaves).ok_or_else(nothing)?;
     let size = TreeSize(u64::try_from(leaves.len()).unwrap_or(u64::MAX));

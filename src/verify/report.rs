@@ -16,6 +16,7 @@ use super::completeness::Completeness;
 use super::cosignatures::Cosigned;
 use super::locks::LockSums;
 use super::stamps::Timestamped;
+use crate::tlog::RootHash;
 
 /// Most findings, and most notes, that one report keeps; further ones are counted. 10,000 of half a kilobyte are 5 MB.
 const ITEMS_MAX: usize = 10_000;
@@ -263,6 +264,17 @@ fn push(items: &mut Vec<Item>, more: &mut u64, item: Item) {
     }
 }
 
+/// A change of key that a seal announced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyChange {
+    /// The seal that announced it, which both keys signed.
+    pub seal: u64,
+    /// The key up to then.
+    pub from: String,
+    /// The key from the next seal on.
+    pub to: String,
+}
+
 /// What was covered of one log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LogReport {
@@ -280,6 +292,9 @@ pub struct LogReport {
     pub bytes: u64,
     /// Whether what reached the log is all there, as far as what was sealed can tell.
     pub completeness: Completeness,
+    /// The changes of key that were passed on the way, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key_changes: Vec<KeyChange>,
     /// How far it is time stamped by authorities that the auditor trusts; absent where no such token was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamped: Option<Timestamped>,
@@ -292,6 +307,15 @@ pub struct LogReport {
     /// Name of the log.
     #[serde(skip)]
     pub name: String,
+    /// The log was shown to begin with the tree of a checkpoint that the auditor kept: its size.
+    #[serde(skip)]
+    pub extends: Option<u64>,
+    /// Root of the tree of `tree_size` seals.
+    #[serde(skip)]
+    pub root: Option<RootHash>,
+    /// Whether seals lie behind the range that was asked for.
+    #[serde(skip)]
+    pub goes_on: bool,
     /// First and last seal covered.
     #[serde(skip)]
     pub covered: Option<(u64, u64)>,

@@ -15,17 +15,17 @@ use crate::tlog::seal_file::SegmentRef;
 use crate::tlog::segment::{FrameError, each_line};
 use crate::tlog::{LeafHash, RootHash};
 
-/// Why bytes are no segment.
+/// Why bytes are no segment. Lines are counted from 0 here, and for a reader from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {
     /// Not one frame of whole lines within the limits.
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// A line is not its own canonical form.
-    #[error("line {0}: {1}")]
+    #[error("line {n}: {1}", n = .0.saturating_add(1))]
     Line(u64, JsonError),
     /// A line of our schema lacks what every record has, or has it in another type.
-    #[error("line {0}: {1}")]
+    #[error("line {n}: {1}", n = .0.saturating_add(1))]
     Record(u64, Cow<'static, str>),
 }
 
@@ -263,7 +263,7 @@ pub fn contradictions(stated: &SegmentRef, contents: &Contents) -> Vec<Contradic
         differ("last", stated.last.rfc3339(), last.rfc3339());
     }
     if let Some((line, class)) = &contents.wrong_class {
-        differ("class", stated.class.clone(), format!("`{class}` in line {line}"));
+        differ("class", stated.class.clone(), format!("`{class}` in line {}", line.saturating_add(1)));
     }
     out
 }

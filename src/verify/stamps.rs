@@ -14,6 +14,7 @@ use super::listing::{Group, Pages};
 use super::objects::{Scene, check_markers, foreign};
 use super::report::{Item, Kind, Sink};
 use crate::clock::UnixSeconds;
+use crate::plain::counted;
 use crate::timestamp::{Accuracy, Held, Roots, Stamp, TOKEN_BYTES_MAX, TokenError, Trust, claim, held_until, verify};
 use crate::tlog::Hash;
 use crate::tlog::seal_file::SealFile;
@@ -255,10 +256,30 @@ impl<'a> Stamps<'a> {
         }
     }
 
+    /// Roots were brought, so time stamps were asked for. How often the log is stamped is not known here, so only that no token counts at all is
+    /// told, and not that the newest seals have none yet.
+    fn none_counts(&self) -> Item {
+        let strangers = self.unknown.count;
+        let why = match strangers {
+            0 => "in the seals that were read there is none".to_owned(),
+            1 => "the only one in the seals that were read leads to none of these roots".to_owned(),
+            many => format!("of the {many} in the seals that were read none leads to these roots"),
+        };
+        let meaning = format!(
+            "No time stamp by an authority that you trust (--tsa-roots) counts: {why}. When these seals existed only the log's own key says. \
+             Ask the operator for the root of the authorities that stamp this log, or why it is not stamped."
+        );
+        let found = if strangers == 0 { "none".to_owned() } else { counted(strangers, "token of another authority", "tokens of other authorities") };
+        Item::new(Kind::Unchecked, "timestamps/", meaning).expected("a token that leads to your roots").found(found)
+    }
+
     /// What lies behind the last seal, and the notes. `open`: whether seals may lie there that were not read.
     pub(super) async fn end(mut self, scene: Scene<'_>, open: bool, sink: &mut Sink) {
         if !open {
             self.behind(scene, sink).await;
+        }
+        if self.newest.is_none() && !self.roots.is_empty() {
+            sink.unchecked_item(self.none_counts());
         }
         let no_roots = "Time stamps were not checked: whether their authorities are to be believed only you can say. Bring their root certificates with \
                         --tsa-roots. Nothing is concluded from them.";

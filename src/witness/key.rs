@@ -16,6 +16,8 @@ use crate::tlog::cosignature::Cosigner;
 
 const PREFIX: &str = "PRIVATE+KEY+";
 const COSIGNATURE: u8 = 0x04;
+/// Signature type of a log's key.
+const LOG: u8 = 0x01;
 
 /// Makes a new key and its file (mode 0600, folder synced). Never overwrites.
 pub fn generate(path: &Path, name: &str) -> Result<Cosigner, KeyError> {
@@ -47,15 +49,22 @@ pub fn load(path: &Path) -> Result<Cosigner, KeyError> {
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
     let line = lines.next().and_then(|l| l.strip_prefix(PREFIX));
     let line = line.ok_or_else(|| malformed("it holds no witness key; make one with `spanseal keygen --witness NAME`"))?;
-    if lines.next().is_some() {
-        return Err(malformed("it holds more than one key"));
-    }
+    let more = lines.next().is_some();
     let mut parts = line.splitn(3, '+');
     let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(malformed("the key line is cut short"));
     };
     let bytes = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| malformed("the key is not base64"))?);
     let (algorithm, secret) = bytes.split_first().ok_or_else(|| malformed("the key is empty"))?;
+    if *algorithm == LOG {
+        return Err(malformed(
+            "it is the key of a log, which signs that log and is never its witness; make a witness's with `spanseal keygen --witness NAME` and \
+             name its file with `--key-file`",
+        ));
+    }
+    if more {
+        return Err(malformed("it holds more than one key"));
+    }
     if *algorithm != COSIGNATURE {
         return Err(malformed("it is no key of a witness (type 0x04); make one with `spanseal keygen --witness NAME`"));
     }
@@ -108,7 +117,7 @@ mod tests {
         let (log, witness) = (folder.path().join("log.key"), folder.path().join("witness.key"));
         LogKey::generate(&log, "spanseal.test/log").unwrap();
         generate(&witness, "witness.test/w1").unwrap();
-        assert!(matches!(load(&log), Err(KeyError::Malformed { .. })));
+        assert!(load(&log).unwrap_err().to_string().contains("it is the key of a log"));
         assert!(matches!(LogKey::load(&witness), Err(KeyError::Malformed { .. })));
     }
 }

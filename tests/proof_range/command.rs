@@ -89,7 +89,7 @@ fn an_auditor_asks_for_a_trace_and_for_what_is_between() {
         );
         assert_eq!([&between["silences"], &between["restarts"]].map(|list| list.as_array().map(Vec::len)), [Some(0); 2], "{json:#}");
         let text = site.run(&["check", "proof.json", "--vkey", &key(&site)]).success().stdout;
-        assert!(text.contains(if inside == 4 { "sealed 4 record(s), and all are shown" } else { "states 4 record(s)" }), "{text}");
+        assert!(text.contains(if inside == 4 { "sealed 4 records, all shown" } else { "states 4 records" }), "{text}");
     }
     // No key, and a changed byte.
     let out = site.run(&["check", "proof.json", "--vkey", &key(&site)]).success();
@@ -115,6 +115,14 @@ fn an_auditor_asks_for_a_trace_and_for_what_is_between() {
     assert_eq!((code, &longer["checkpoint"], &longer["published"]), (Some(2), &json!("other_size"), &json!(false)), "{longer:#}");
     let (code, stranger) = kept(&|note| note.replacen("\n\n", "\nmore\n\n", 1));
     assert_eq!((code, &stranger["checkpoint"]), (Some(2), &json!("not_signed")), "{stranger:#}");
+
+    // The proof itself is none that was kept, by whatever name.
+    std::fs::copy(site.path("proof.json"), site.path("copy.json")).unwrap();
+    std::fs::hard_link(site.path("proof.json"), site.path("link.json")).unwrap();
+    for kept in ["proof.json", "./proof.json", "copy.json", "link.json"] {
+        let own = site.run(&["check", "proof.json", "--vkey", &key(&site), "--checkpoint", kept]);
+        says(&own, 2, "is the proof itself, which agrees with itself whatever it says");
+    }
 
     says(&site.run(&["prove", ids[5], "--through", ids[0]]), 2, "was sealed before");
     says(&site.run(&["prove", ids[0], "--through", ids[0]]), 2, "are one record");

@@ -29,7 +29,7 @@ fn list<'a>(bundle: &'a mut Value, path: &str) -> &'a mut Vec<Value> {
 async fn altered_members() {
     let forge = log().await;
     let honest = honest_bundle(&forge).await;
-    says(&forge, "as it is", &honest, Verdict::Verified, "states 17 record(s)");
+    says(&forge, "as it is", &honest, Verdict::Verified, "states 17 records");
     let other = honest["from"]["segment"].as_str().unwrap().replace("standard", "high-risk");
     let refused = [
         ("/seals", json!([]), "it holds no seal"),
@@ -103,7 +103,7 @@ async fn altered_members() {
         ("/format", json!("spanseal.proof/1"), Verdict::Unchecked, ""),
         ("/seals/1/statement/format", json!("spanseal.seal/2"), Verdict::Unchecked, "which this version does not know"),
         ("/more", json!(7), Verdict::Verified, "the bundle's member `more`, which this version does not know"),
-        ("/cosignatures", json!(["\u{2014} witness.example AAAAAAAAAAAA"]), Verdict::Verified, "1 cosignature(s)"),
+        ("/cosignatures", json!(["\u{2014} witness.example AAAAAAAAAAAA"]), Verdict::Verified, "1 cosignature in the bundle"),
         ("/timestamps", json!(["AAAA"]), Verdict::Verified, "Not counted: "),
     ] {
         let mut bundle = honest.clone();
@@ -254,8 +254,8 @@ async fn ends_that_are_none() {
         }
         bundle
     };
-    says(&forge, "the right ends", &with(1, 4), Verdict::Verified, "states 2 record(s)");
-    says(&forge, "one before the first", &with(2, 4), Verdict::Findings, "line 1 of");
+    says(&forge, "the right ends", &with(1, 4), Verdict::Verified, "states 2 records");
+    says(&forge, "one before the first", &with(2, 4), Verdict::Findings, "line 2 of");
     says(&forge, "one behind the last", &with(1, 2), Verdict::Findings, "lies outside of the range");
     says(&forge, "turned", &with(4, 1), Verdict::Findings, "`from` does not stand before `to`");
     says(&forge, "one record", &with(2, 2), Verdict::Findings, "`from` does not stand before `to`");

@@ -67,7 +67,14 @@ fn an_operator_changes_the_key() {
     );
     assert_eq!(key_word(&site.run(&["verify", "--json"])), ("verified".into(), "configured".into()));
     for key in [&first, &second] {
-        assert_eq!(key_word(&site.run(&["verify", "--json", "--vkey", key])), ("verified".into(), "pinned".into()));
+        let report = site.run(&["verify", "--json", "--vkey", key]);
+        assert_eq!(key_word(&report), ("verified".into(), "pinned".into()));
+        let report: Value = serde_json::from_str(&report.stdout).unwrap();
+        let changes = report["logs"][0]["key_changes"].as_array().unwrap();
+        assert_eq!((changes.len(), &changes[0]["from"], &changes[0]["to"]), (1, &first.as_str().into(), &second.as_str().into()));
+        let told = site.run(&["verify", "--vkey", key]).success().stdout;
+        let part = format!("seal {} announced `{second}`, which alone signs from the next seal on, in place of `{first}`", changes[0]["seal"]);
+        assert!(told.contains(&part), "{told}");
     }
 
     name(&site, "log.key", None);
@@ -116,10 +123,28 @@ fn proofs(site: &Site, first: &str, second: &str) {
     assert_eq!(proof(&[]), 1);
     assert_eq!(check(first), ("verified".into(), 1.into()));
     assert_eq!(check(second).0, "findings", "it begins with another key");
+    let told = |keys: &[&str]| {
+        let mut arguments = vec!["check", "proof.json"];
+        keys.iter().for_each(|key| arguments.extend(["--vkey", key]));
+        site.run(&arguments)
+    };
+    let short = |key: &str| key.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
+    let ask = |key: &str| format!("ask for a proof for your key (spanseal prove RECORD_ID --vkey '{key}')");
+    let older = told(&[second]).stdout;
+    assert!(older.contains(&format!("it begins with an older key of the log, `{}`", short(first))) && older.contains(&ask(second)), "{older}");
+    for keys in [[first, second], [second, first]] {
+        assert!(told(&keys).success().stdout.contains("over 1 announced change of key"), "either is tried");
+    }
+    let said = site.run(&["prove", &id]).success().stderr;
+    assert!(said.contains(&format!("for whoever holds the key `{first}`")) && said.contains(&format!("(`{second}`)")), "{said}");
     assert_eq!(proof(&[first]), 1);
     assert_eq!(proof(&[second]), 0);
     assert_eq!(check(second), ("verified".into(), 0.into()));
     assert_eq!(check(first).0, "findings", "without the announcement");
+    let later = told(&[first]).stdout;
+    let part = format!("it begins with another key of that name, `{}`, than the one that you brought, `{}`", short(second), short(first));
+    assert!(later.contains(&part) && later.contains(&ask(first)) && !later.contains("carries no signature"), "{later}");
+    assert_eq!(told(&[first, second]).status.code(), Some(0), "either is tried");
 
     // Of a record from before the change, for an auditor who has the second key alone.
     let old = found(site, &["--vkey", first]).into_iter().min_by_key(|hit| hit["seal"].as_u64().unwrap()).unwrap();

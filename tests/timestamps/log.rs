@@ -143,7 +143,7 @@ async fn what_became_of_a_token_is_told() {
     forge.store.flip_byte(&seal_key(LOG, 1), None, 0);
     let report = verified(&forge, roots(&authority)).await;
     assert_eq!(kinds(&report), ["seal_broken"], "{}", report.to_text());
-    let note = report.notes.iter().find(|n| n.object.starts_with("timestamps/")).unwrap_or_else(|| panic!("{}", report.to_text()));
+    let note = report.notes.iter().find(|n| n.object.starts_with("timestamps/0")).unwrap_or_else(|| panic!("{}", report.to_text()));
     assert_eq!((note.kind.as_str(), note.found.as_deref()), ("not_covered", Some("its seal does not stand")), "{note:?}");
 
     // Behind the end of the log nothing but a marker says nothing of it.
@@ -152,7 +152,40 @@ async fn what_became_of_a_token_is_told() {
     assert_eq!(kinds(&verified(&forge, roots(&authority)).await), ["timestamp_foreign"]);
     forge.store.purge(&key, None);
     forge.store.delete(&key);
-    assert_eq!(verified(&forge, roots(&authority)).await.verdict, Verdict::Verified);
+    let report = verified(&forge, roots(&authority)).await;
+    assert_eq!((kinds(&report), report.verdict), (vec![], Verdict::Unchecked), "{}", report.to_text());
+    assert_eq!(verified(&forge, Roots::default()).await.verdict, Verdict::Verified);
+}
+
+/// Scenario: roots are brought, and no token counts: there is none, or only those of others. Guarantee: neither `verify` nor `check` says that all
+/// is well, and both say why; who brings no roots is not asked for any.
+#[tokio::test]
+async fn a_time_stamp_that_was_asked_for_and_is_not_there_is_told() {
+    let (authority, stranger) = (Authority::honest(), Authority::honest());
+    let now = UnixSeconds(NOW + 100);
+    let others = Others { tsa_roots: roots(&authority), ..Others::default() };
+    for strangers in 0..3 {
+        let forge = honest(Locks::Enforced).await;
+        for n in 0..strangers {
+            keep(&forge, 2, stranger.token(stamped(&forge, 2), &time(5 + n))).await;
+        }
+        let (of_log, of_proof) = match strangers {
+            0 => ("in the seals that were read there is none", "the proof holds none."),
+            1 => ("the only one in the seals that were read leads to none of these roots", "the one in it does not count (see below)."),
+            _ => ("of the 2 in the seals that were read none leads to these roots", "of the 2 in it none counts (see below)."),
+        };
+        let report = verified(&forge, roots(&authority)).await;
+        assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+        assert!(report.to_text().contains(of_log), "{}", report.to_text());
+        let bundle = bundle(&forge, 2).await;
+        let report = check_with(&bundle.to_bytes(), key(&forge), &others, now);
+        let part = format!("UNCHECKED: this record was sealed and signed, but no time stamp by an authority that you trust is on it: {of_proof}");
+        assert!(report.verdict == Verdict::Unchecked && report.to_text().starts_with(&part), "{}", report.to_text());
+        assert_eq!(verified(&forge, Roots::default()).await.verdict, Verdict::Verified);
+        assert_eq!(check_with(&bundle.to_bytes(), key(&forge), &Others::default(), now).verdict, Verdict::Verified);
+        keep(&forge, 2, authority.token(stamped(&forge, 2), &time(50))).await;
+        assert_eq!(verified(&forge, roots(&authority)).await.verdict, Verdict::Verified);
+    }
 }
 
 /// Whoever can write here can put any number of objects beside a seal: the first are looked at, and that there are more is one finding.
@@ -354,7 +387,8 @@ async fn a_proof_tells_what_its_time_stamps_are_worth() {
     let mut other = good.clone();
     other.checkpoint.push_str("\u{2014} other AAAAAAAA\n");
     let report = told(&other, &others);
-    assert!(report.to_text().contains("VERIFIED: this record was sealed and signed.\n"), "{}", report.to_text());
+    let part = "UNCHECKED: this record was sealed and signed, but no time stamp by an authority that you trust is on it: of the 2 in it none counts";
+    assert!(report.to_text().contains(part), "{}", report.to_text());
     assert!(report.to_text().contains("the token is over"), "{}", report.to_text());
     refuse(&|b| b.timestamps = vec![encoded(authority.token(stamped(&forge, 3), &time(-400)))], "timestamp_early");
 }

@@ -15,6 +15,8 @@ use crate::cli::{PlanArgs, TableOrJson};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::commands::{output, read};
 use crate::config::Config;
+use crate::govern::longest;
+use crate::plain::counted;
 use crate::promote::retention::{Policy, of_record};
 use crate::query::log::LogReader;
 use crate::query::story::clean;
@@ -169,6 +171,8 @@ struct Plan {
     moves: BTreeMap<(String, ClassIndex, Change), u64>,
     policies: BTreeMap<String, u64>,
     control: Sum,
+    /// Seals that hold such.
+    control_seals: BTreeSet<u64>,
     undecided: u64,
     seals: u64,
     last_seal: Option<u64>,
@@ -185,6 +189,7 @@ impl Plan {
             moves: BTreeMap::new(),
             policies: BTreeMap::new(),
             control: Sum::default(),
+            control_seals: BTreeSet::new(),
             undecided: 0,
             seals: 0,
             last_seal: None,
@@ -203,6 +208,9 @@ impl Plan {
         self.first = Some(self.first.map_or(statement.sealed_at, |first| first.min(statement.sealed_at)));
         self.last = Some(self.last.map_or(statement.sealed_at, |last| last.max(statement.sealed_at)));
         self.control.add(seen.control);
+        if seen.control.records > 0 {
+            self.control_seals.insert(statement.index);
+        }
         self.undecided += seen.undecided;
         for (policy, records) in seen.policies {
             *self.policies.entry(policy).or_default() += records;
@@ -222,8 +230,12 @@ impl Plan {
         self.rows.values().map(|row| row.sum.records).sum()
     }
 
-    fn objects(&self) -> u64 {
-        self.rows.values().map(|row| u64::try_from(row.objects.len()).unwrap_or(u64::MAX)).sum()
+    /// Objects under this configuration: one of each class in each seal that has a record of it. Own acts go to the class that keeps longest.
+    fn objects(&self, classes: &Classes, now: UnixSeconds) -> u64 {
+        let own = longest(classes, now);
+        let beside = |seal: &&u64| !self.rows.get(&own).is_some_and(|row| row.objects.contains(*seal));
+        let rows: usize = self.rows.values().map(|row| row.objects.len()).sum();
+        u64::try_from(rows + self.control_seals.iter().filter(beside).count()).unwrap_or(u64::MAX)
     }
 
     fn text(&self, classes: &Classes, policies: &[Policy], now: UnixSeconds, width: usize) -> String {
@@ -244,8 +256,8 @@ impl Plan {
         };
         let _ = writeln!(
             out,
-            "Under this configuration the {} records that were sealed from {first} to {last} would be kept so:\n",
-            self.records()
+            "Under this configuration the {} that applications reported, sealed from {first} to {last}, would be kept so:\n",
+            counted(self.records(), "record", "records")
         );
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
@@ -268,16 +280,18 @@ impl Plan {
         let (mode, period) = classes.evidence(now);
         let _ = writeln!(
             out,
-            "Seals, tiles and acts of spanseal itself are kept as strongly and as long as anything: {} for {period}.",
+            "Seals, tiles and the {} of spanseal's own acts, which the table does not count, are kept as strongly and as long as anything: {} for \
+             {period}.",
+            counted(self.control.records, "record", "records"),
             mode.as_str()
         );
         let _ = writeln!(
             out,
-            "Objects: {} segments in {} seals now, {} under this configuration; each class is an object of its own in each seal that has a \
-             record of it.",
-            self.objects_now,
-            self.seals,
-            self.objects() + u64::from(self.control.records > 0)
+            "Objects: {} in {} that hold records (heartbeats hold none) now, {} under this configuration, those of own acts among both; each class is \
+             an object of its own in each seal that has a record of it.",
+            counted(self.objects_now, "segment", "segments"),
+            counted(self.seals, "seal", "seals"),
+            self.objects(classes, now)
         );
         self.write_policies(&mut out, policies);
         self.write_changes(&mut out, classes);
@@ -365,7 +379,7 @@ impl Plan {
             ("records", number(self.records())),
             ("seals", number(self.seals)),
             ("objects_now", number(self.objects_now)),
-            ("objects", number(self.objects() + u64::from(self.control.records > 0))),
+            ("objects", number(self.objects(classes, now))),
             ("classes", Json::Array(rows.collect())),
             ("policies", Json::Array(matched.collect())),
             ("undecided", number(self.undecided)),

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::cli::{PresetsArgs, TableOrJson};
 use crate::commands::{output, read};
-use crate::promote::rules::nearest;
+use crate::promote::rules::{distance, nearest};
 use crate::query::story::paragraph;
 use crate::record::canonical::Json;
 use crate::retain::presets::{PRESETS, Preset, Scope};
@@ -30,8 +30,8 @@ pub(super) fn run(args: &PresetsArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let Some(preset) = Preset::find(id) else {
-        let near = nearest(id, PRESETS.iter().map(|preset| preset.id));
-        output::tell(&format!("no preset is called `{id}`; the nearest is `{near}`"));
+        let near = near(id).map_or_else(String::new, |near| format!("the nearest is `{near}`, and "));
+        output::tell(&format!("no preset is called `{id}`; {near}`spanseal retention presets` lists them"));
         return Ok(ExitCode::from(1));
     };
     match args.format {
@@ -39,6 +39,13 @@ pub(super) fn run(args: &PresetsArgs) -> anyhow::Result<ExitCode> {
         TableOrJson::Json => output::answer_json(&format!("{}\n", json(preset).to_jcs_string()))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A preset whose name begins so, or differs in no more than half of its characters: what is further off is nobody's slip.
+fn near(id: &str) -> Option<&'static str> {
+    let begins = PRESETS.iter().map(|preset| preset.id).find(|known| id.chars().count() > 2 && known.starts_with(id));
+    let nearest = || nearest(id, PRESETS.iter().map(|preset| preset.id));
+    begins.or_else(|| Some(nearest()).filter(|known| distance(id, known) * 2 <= id.chars().count()))
 }
 
 fn checked(preset: &Preset) -> &'static str {

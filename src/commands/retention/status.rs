@@ -32,7 +32,10 @@ pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Ex
         expect_attestable(args, config)?;
     }
     let store = read::store(config).await?;
-    let configured = if args.keys.vkey.is_empty() { read::own_key(config)? } else { None };
+    let configured = if args.keys.vkey.is_empty() { read::own_key(config) } else { Ok(None) };
+    if let Err(why) = &configured {
+        read::tell_no_key(why);
+    }
     let now = SystemClock.now().ceil_seconds();
     let due = args.due.after(now);
     let bar = Bar::new();
@@ -40,7 +43,7 @@ pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Ex
     let options = Options {
         logs: if args.keys.vkey.is_empty() { vec![config.log.name.clone()] } else { Vec::new() },
         pinned: args.keys.vkey.clone(),
-        configured,
+        configured: configured.unwrap_or_default(),
         from: args.from,
         to: args.to,
         depth: Depth::Locks,
@@ -113,7 +116,14 @@ struct Status {
 impl Status {
     fn text(&self, due: &str, width: usize) -> String {
         let mut out = String::new();
+        let findings = &self.report.findings;
+        let unchecked = || self.report.notes.iter().filter(|note| note.kind == Kind::Unchecked);
         // Writing into a text cannot fail.
+        if findings.is_empty() && self.report.logs.iter().all(|log| log.seals == 0) {
+            let _ = writeln!(out, "NOTHING CHECKED: no seal was read, so nothing is said about any lock.");
+            unchecked().for_each(|note| out.push_str(&told(note)));
+            return out;
+        }
         match self.report.locks {
             LockCheck::None => {
                 let _ =
@@ -131,9 +141,11 @@ impl Status {
                 let _ = writeln!(out, "{}\n", table(&log.locks, due, width));
             }
         }
-        let findings = &self.report.findings;
-        if findings.is_empty() {
+        let has_locks = self.report.locks != LockCheck::None;
+        if findings.is_empty() && has_locks {
             let _ = writeln!(out, "No lock is shorter, weaker or missing, and nothing that was sealed is gone before its time.");
+        } else if findings.is_empty() {
+            let _ = writeln!(out, "Nothing that was sealed is gone before its time.");
         } else {
             let _ = writeln!(out, "{} found:\n", findings.len());
             for item in findings.iter().take(SHOWN_MAX) {
@@ -143,15 +155,12 @@ impl Status {
                 let _ = writeln!(out, "  and {} more; --format json has them all", findings.len() - SHOWN_MAX);
             }
         }
-        let unchecked = self.report.notes.iter().filter(|note| note.kind == Kind::Unchecked);
-        for note in unchecked {
-            out.push_str(&told(note));
-        }
-        let _ = writeln!(
-            out,
-            "\nLocks were read from the store and compared with what seals and configurations on record demand. Bytes of segments were not read: \
-             `spanseal verify` does that."
-        );
+        unchecked().for_each(|note| out.push_str(&told(note)));
+        let looked_at = match has_locks {
+            true => "Locks were read from the store and compared with what seals and configurations on record demand.",
+            false => "Looked at was whether what the seals name is there.",
+        };
+        let _ = writeln!(out, "\n{looked_at} Bytes of segments were not read: `spanseal verify` does that.");
         if let Some(Sealed { record, seal }) = &self.attested {
             let _ = writeln!(out, "Recorded: attestation {record} in seal {seal} of the log.");
         }

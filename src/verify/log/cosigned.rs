@@ -2,6 +2,7 @@
 
 use super::Walk;
 use super::tail::Behind;
+use crate::clock::UnixSeconds;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::UnverifiedCheckpoint;
 use crate::tlog::seal_file::SealFile;
@@ -110,18 +111,47 @@ pub(super) fn leave_out_own(cosigned: &mut Cosigned, witnesses: &[WitnessKey], w
     }
 }
 
-/// Whether those whom the auditor trusts saw the log. They lag by design; that none did is no proof of anything, and not fine.
-pub(super) fn end(cosigned: &Cosigned, sink: &mut Sink) {
-    if cosigned.witnesses.is_empty() || cosigned.up_to.is_some() {
+/// How long a seal that names segments may be without a cosignature before that is told as unchecked, seconds: where records were sealed, witnesses
+/// are asked every `log.witness_interval` (a minute, unless configured), and one that was away for a moment is asked again within minutes.
+const RECORDS_UNSEEN_MAX_SECONDS: i64 = 10 * 60;
+/// The same of any seal, seconds: heartbeats alone are cosigned once an hour, and the second hour is for one that came late.
+const SEALS_UNSEEN_MAX_SECONDS: i64 = 2 * 60 * 60;
+
+/// Whether those whom the auditor trusts saw the log. They lag by design, a little; what they should have seen long ago and did not is no proof
+/// of anything, and not fine: a witness that is shown a second history refuses, and says nothing here. `open`: the range ends before the log.
+pub(super) fn end(cosigned: &Cosigned, (now, open): (UnixSeconds, bool), sink: &mut Sink) {
+    if cosigned.witnesses.is_empty() {
         return;
     }
-    let (quorum, of) = (cosigned.quorum, cosigned.witnesses.len());
+    let (quorum, of) = (cosigned.quorum, cosigned.brought());
     let seen = |seen: &crate::verify::cosignatures::Seen| {
         let up_to = seen.up_to.map_or_else(|| "nothing".to_owned(), |size| format!("tree size {size}"));
         format!("`{}`: {up_to}", seen.name)
     };
-    let found: Vec<String> = cosigned.witnesses.iter().map(seen).collect();
-    let why = format!("not yet cosigned by {quorum} of your {of} witness(es), in the seals that were read");
-    let item = Item::unchecked("cosignatures/", None, why).expected(format!("cosignatures by {quorum} of {of}"));
-    sink.unchecked_item(item.found(found.join(", ")));
+    let found = cosigned.witnesses.iter().map(seen).collect::<Vec<_>>().join(", ");
+    let Some(since) = cosigned.since() else {
+        let why = format!("not yet cosigned by {quorum} of your {of}, in the seals that were read");
+        let item = Item::unchecked("cosignatures/", None, why).expected(format!("cosignatures by {quorum} of your {of}"));
+        return sink.unchecked_item(item.found(found));
+    };
+    let is_old = |at: UnixSeconds, most: i64| now.0.saturating_sub(at.0) > most;
+    let records = since.records.filter(|(_, at)| is_old(*at, RECORDS_UNSEEN_MAX_SECONDS));
+    let Some((first, last, at)) = since.seals.filter(|(.., at)| records.is_some() || is_old(*at, SEALS_UNSEEN_MAX_SECONDS)) else { return };
+    let which = if first == last { format!("Seal {first} is") } else { format!("Seals {first} to {last} are") };
+    let held = match records {
+        Some((seal, at)) => format!("seal {seal}, of {at}, holds records, which witnesses see within minutes"),
+        None => "witnesses see also a log without records within two hours".to_owned(),
+    };
+    let now_what = if open {
+        "A later cosignature would cover them: verify without --to, or up to a later seal."
+    } else {
+        "Ask whoever runs the witnesses what they saw last, and whether they refused, which they do where a log has two histories; and ask the \
+         operator why nobody was asked, or answered."
+    };
+    let meaning = format!(
+        "{which} not yet cosigned by {quorum} of your {of}, the first of them since {at}, and {held}. Only the log's key vouches for these \
+         seals: whoever has it could show others something else. {now_what}"
+    );
+    let item = Item::new(Kind::Unchecked, "cosignatures/", meaning).seal(first);
+    sink.unchecked_item(item.expected(format!("cosignatures by {quorum} of your {of} over a tree of {} seals", last.saturating_add(1))).found(found));
 }

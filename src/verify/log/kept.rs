@@ -3,6 +3,7 @@
 //! No consistency proof (RFC 6962 section 2.1.2) is asked for, because the walk passes the place: each seal extends the one before, and its
 //! frontier is the compact range of the tree before it. So the tree of the kept size is re-derived, and equal roots are equal beginnings.
 
+use super::receipts::KeptReceipt;
 use super::{Walk, seal_object};
 use crate::tlog::RootHash;
 use crate::tlog::merkle::empty_root;
@@ -33,16 +34,18 @@ impl Kept {
 impl Walk<'_> {
     /// The seal at which the walk has to begin at the latest, so that it passes the tree that was kept.
     pub(super) fn latest_start(&self) -> Option<u64> {
-        self.kept.as_ref().map(|kept| kept.last().unwrap_or(u64::MAX))
+        let kept = self.kept.as_ref().map(|kept| kept.last().unwrap_or(u64::MAX));
+        kept.into_iter().chain(self.receipts.iter().map(KeptReceipt::seal)).min()
     }
 
     /// Whether nothing behind a range is still needed to judge it.
     pub(super) fn is_past_kept(&self) -> bool {
-        self.kept.as_ref().is_none_or(|kept| kept.root.is_some())
+        self.kept.as_ref().is_none_or(|kept| kept.root.is_some()) && self.receipts.iter().all(KeptReceipt::is_passed)
     }
 
     /// Takes the tree of the kept size from the seal that completes it or, where that one does not stand, from the one behind it.
     pub(super) fn pass_kept(&mut self, seal: &SealFile) {
+        self.receipts.iter_mut().for_each(|receipt| receipt.pass(seal));
         let Some(kept) = &mut self.kept else { return };
         if kept.last() == Some(seal.statement.index) {
             kept.root = Some(seal.range_after().root());
@@ -60,7 +63,11 @@ impl Walk<'_> {
         let item = |kind, meaning: String| Item { seal: place, ..Item::new(kind, &object, meaning) };
         let mut keys: Vec<_> = self.chain.keys().cloned().collect();
         if keys.is_empty() {
-            keys.extend(self.given_keys().cloned());
+            for key in self.given_keys() {
+                if !keys.contains(key) {
+                    keys.push(key.clone());
+                }
+            }
         }
         if self.stopped || keys.is_empty() {
             let why = "the checkpoint that you kept: the log could not be read as far as it, or no key is known to check it with";
@@ -79,7 +86,7 @@ impl Walk<'_> {
         if !keys.iter().any(|key| kept.checkpoint.is_signed_by(key)) {
             // The newest key: that of the log as it is.
             let why = keys.last().map(|key| match kept.checkpoint.note.verify(key) {
-                Err(NoteError::Unsigned(name)) => format!("no signature by this key of `{name}`"),
+                Err(NoteError::Unsigned(name)) => format!("no signature by a key of `{name}`"),
                 Err(error) => error.to_string(),
                 Ok(()) => format!("signed, but with the origin `{}`", kept.checkpoint.checkpoint.origin),
             });
@@ -113,9 +120,10 @@ impl Walk<'_> {
                             self.from
                         ));
                     }
+                    self.extends = Some(size);
                     let tree = self.newest.map_or(0, |newest| newest.saturating_add(1)).max(size);
                     let found = format!("the same root over its first {size} seals, of {tree}");
-                    let expected = format!("a log of at least {size} seals with root {}", root.0);
+                    let expected = format!("a log of at least {size} seals with root {root}");
                     self.sink.note(item(Kind::Extends, meaning).expected(expected).found(found).intact());
                 }
             }
@@ -124,8 +132,8 @@ impl Walk<'_> {
                     "The log's key signed another tree of {size} seals than the one that is here: its history was rewritten since you kept the \
                      checkpoint, or you were shown another log then. Your checkpoint proves it: keep it, and ask the operator."
                 );
-                let item = item(Kind::Fork, meaning).expected(format!("root {}, as in the checkpoint that you kept", root.0));
-                self.sink.finding(item.found(format!("root {}", now.0)).lost());
+                let item = item(Kind::Fork, meaning).expected(format!("root {root}, as in the checkpoint that you kept"));
+                self.sink.finding(item.found(format!("root {now}")).lost());
             }
             None => match self.scene.store.versions(&seal_key(self.scene.log, size.saturating_sub(1))).await {
                 Ok(versions) if self.expected < size && versions.iter().all(|version| version.is_delete_marker) => {

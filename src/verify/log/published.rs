@@ -132,7 +132,7 @@ impl Published {
         }
         let root = seal.range_after().root();
         if checkpoint.root != root {
-            return Some(format!("root {}, where the seals have {}", checkpoint.root.0, root.0));
+            return Some(format!("root {}, where the seals have {root}", checkpoint.root));
         }
         (!checkpoint.extensions.is_empty()).then(|| "extension lines, which this log does not write".to_owned())
     }

@@ -69,7 +69,26 @@ impl Proof {
     }
 }
 
+impl Proof {
+    /// Whether it claims to begin with this key; unchecked.
+    pub fn begins_with(&self, vkey: &VerifierKey) -> bool {
+        match self {
+            Proof::Record(bundle) => bundle.outer().begins_with(vkey),
+            Proof::Range(bundle) => bundle.outer().begins_with(vkey),
+        }
+    }
+}
+
 impl Checked {
+    /// Whether it was refused: it proves nothing under this key.
+    pub fn is_refused(&self) -> bool {
+        let refused = |error: &ProofError| matches!(error, ProofError::Refused(_));
+        match self {
+            Checked::Record(report) => report.result.as_ref().is_err_and(refused),
+            Checked::Range(report) => report.result.as_ref().is_err_and(refused),
+        }
+    }
+
     /// Checks what was parsed against the auditor's key, and what others say of its checkpoint whom the auditor trusts.
     pub fn of(proof: Result<&Proof, ProofError>, vkey: &VerifierKey, others: &Others, now: UnixSeconds) -> Self {
         match proof {

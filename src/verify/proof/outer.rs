@@ -38,8 +38,37 @@ impl Outer<'_> {
         self.rotations.iter().map(|rotation| read::statement(&rotation.statement)).collect()
     }
 
+    /// The note that the auditor's key has to have signed: that of the first change of key, or the checkpoint.
+    fn first_note(&self) -> Option<SignedNote> {
+        SignedNote::parse(self.rotations.first().map_or(self.checkpoint, |rotation| &rotation.checkpoint)).ok()
+    }
+
+    /// Whether it claims to begin with this key.
+    pub(super) fn begins_with(&self, vkey: &VerifierKey) -> bool {
+        self.first_note().is_some_and(|note| note.signatures.iter().any(|line| line.is_of(vkey)))
+    }
+
+    /// Refuses a bundle that begins with another key of the same log, and says what to ask for: after a change of key there is a proof for each.
+    fn expect_begins_with(&self, announcements: &[Statement], vkey: &VerifierKey) -> Result<(), ProofError> {
+        let Some(note) = self.first_note() else { return Ok(()) };
+        let ask = format!("ask for a proof for your key (spanseal prove RECORD_ID --vkey '{vkey}')");
+        let other = note.other_of(vkey).map_or_else(|| vkey.name().to_owned(), SignatureLine::short);
+        if announcements.iter().any(|announced| announced.next_vkey.as_ref() == Some(vkey)) {
+            return Err(refused(format!("it begins with an older key of the log, `{other}`, and the log came to yours later: {ask}")));
+        }
+        if note.other_of(vkey).is_some() && !self.begins_with(vkey) {
+            return Err(refused(format!(
+                "it begins with another key of that name, `{other}`, than the one that you brought, `{}`. A log that changed its key has \
+                 several: if yours is one of them, {ask}; if not, this is signed by a key that says nothing to you",
+                vkey.short()
+            )));
+        }
+        Ok(())
+    }
+
     /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed.
     pub(super) fn follow_rotations(&self, announcements: &[Statement], vkey: &VerifierKey) -> Result<VerifierKey, ProofError> {
+        self.expect_begins_with(announcements, vkey)?;
         let mut key = vkey.clone();
         let mut had = vec![vkey.clone()];
         let mut after = 0;
@@ -142,8 +171,8 @@ impl Outer<'_> {
         let fork = Doubt {
             kind: Kind::Fork,
             member: "checkpoint",
-            expected: format!("root {} of the checkpoint that you kept, of {} seals", root.0, size.0),
-            found: format!("root {}", own.root.0),
+            expected: format!("root {root} of the checkpoint that you kept, of {} seals", size.0),
+            found: format!("root {}", own.root),
             meaning: "The log's key signed two trees of one size: somebody is shown another history than you were. Keep both checkpoints, they \
                       prove it; and ask the operator.",
         };

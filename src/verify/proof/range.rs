@@ -169,7 +169,7 @@ impl RangeBundle {
         Json::Object(members).to_jcs()
     }
 
-    fn outer(&self) -> Outer<'_> {
+    pub(super) fn outer(&self) -> Outer<'_> {
         Outer {
             size: self.size,
             checkpoint: &self.checkpoint,

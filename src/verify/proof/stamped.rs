@@ -3,9 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Outer, ProofError, refused};
+use super::{Others, Outer, ProofError, refused};
 use crate::clock::UnixSeconds;
-use crate::timestamp::{Accuracy, Held, Roots, Trust, claim, held_until, verify};
+use crate::timestamp::{Accuracy, Held, Trust, claim, held_until, verify};
 use crate::tlog::Hash;
 use crate::verify::stamps::is_ahead;
 
@@ -38,19 +38,36 @@ pub struct Stamps {
     pub trusted: Vec<Stamped>,
     /// Why others count for nothing, one sentence each.
     pub uncounted: Vec<String>,
+    /// Whether one was asked for: the auditor brought roots.
+    pub asked: bool,
+}
+
+impl Stamps {
+    /// Why there is none, where one was asked for.
+    pub(super) fn missing(&self) -> Option<String> {
+        if !self.asked || !self.trusted.is_empty() {
+            return None;
+        }
+        Some(match self.uncounted.len() {
+            0 => "the proof holds none".to_owned(),
+            1 => "the one in it does not count (see below)".to_owned(),
+            many => format!("of the {many} in it none counts (see below)"),
+        })
+    }
 }
 
 impl Outer<'_> {
     /// Verifies its time stamps. Whatever is no sound token of a trusted authority over this checkpoint is told and counts for nothing: no
     /// signature covers the list, so anybody through whose hands the bundle goes can add one, also one that names an authority.
-    pub(super) fn stamps(&self, roots: &Roots) -> Result<Stamps, ProofError> {
+    pub(super) fn stamps(&self, others: &Others) -> Result<Stamps, ProofError> {
+        let roots = &others.tsa_roots;
         let checkpoint = Hash::of(self.checkpoint.as_bytes());
         let mut decoded = Vec::new();
         for text in self.timestamps {
             let bytes = STANDARD.decode(text).map_err(|_| refused("timestamps: not base64"))?;
             decoded.push((Hash::of(&bytes), bytes));
         }
-        let mut stamps = Stamps::default();
+        let mut stamps = Stamps { asked: others.asks_for_time(), ..Stamps::default() };
         let mut tokens = Vec::new();
         for (hash, bytes) in &decoded {
             let judged = claim(bytes).and_then(|claim| {

@@ -2,11 +2,11 @@
 
 use super::{Bundle, Others, ProofError, Stamps, Unknown};
 use crate::clock::UnixSeconds;
-use crate::plain::Page;
+use crate::plain::{Page, counted};
 use crate::record::content::Referred;
-use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
+use crate::tlog::{Hash, RootHash};
 use crate::verify::doubt::Doubt;
 use crate::verify::report::Verdict;
 use crate::verify::stamps::AHEAD;
@@ -18,6 +18,8 @@ pub struct Proved {
     pub record_id: Option<String>,
     /// Its kind.
     pub kind: Option<String>,
+    /// What it says of itself, by name: time, service, system, model, type and outcome of a decision; no content and no person.
+    pub says: Vec<(&'static str, String)>,
     /// Its line in the segment.
     pub leaf_index: u64,
     /// The segment, as the statement names it.
@@ -164,6 +166,7 @@ impl Told for Proved {
     fn outside(&self) -> Outside<'_> {
         Outside {
             tree_size: self.tree_size,
+            root: self.root,
             key: &self.key,
             rotations: self.rotations,
             seen: &self.seen,
@@ -181,7 +184,13 @@ impl Told for Proved {
         let (s, none, outside) = (&self.statement, "none".to_owned(), self.outside());
         outside.write_verdict(out, "this record was", self.is_doubted())?;
         let (id, kind) = (self.record_id.as_ref().unwrap_or(&none), self.kind.as_ref().unwrap_or(&none));
-        writeln!(out, "  record     {id} (kind {kind}), line {} of {} in its segment", self.leaf_index, self.segment.records)?;
+        // Lines are counted from 1 for a reader, as everywhere; `leaf_index` in JSON from 0.
+        let line = self.leaf_index.saturating_add(1);
+        writeln!(out, "  record     {id} (kind {kind}), line {line} of {} in its segment", self.segment.records)?;
+        if !self.says.is_empty() {
+            let says: Vec<String> = self.says.iter().map(|(name, value)| format!("{name} `{value}`")).collect();
+            writeln!(out, "  it says    {} (the record's own words, as its sender reported them)", says.join(", "))?;
+        }
         writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
         outside.write_signers(out)?;
         let lock = self.segment.lock;
@@ -220,6 +229,7 @@ pub(super) fn write_doubt(out: &mut Page, doubt: &Doubt, place: &str) -> std::fm
 #[derive(Clone, Copy)]
 pub(super) struct Outside<'a> {
     pub(super) tree_size: u64,
+    pub(super) root: Hash,
     pub(super) key: &'a VerifierKey,
     pub(super) rotations: usize,
     pub(super) seen: &'a [SeenBy],
@@ -249,7 +259,7 @@ impl Outside<'_> {
 
     /// Whether something that the auditor asked for could not be shown.
     fn is_short(&self) -> bool {
-        self.short_of().is_some() || matches!(self.kept, Some(Kept::OtherSize(_) | Kept::NotSigned))
+        self.short_of().is_some() || self.stamps.missing().is_some() || matches!(self.kept, Some(Kept::OtherSize(_) | Kept::NotSigned))
     }
 
     /// How many witnesses were asked for, where fewer saw it.
@@ -267,7 +277,15 @@ impl Outside<'_> {
             }
             Some(asked) => {
                 let (seen, but) = (self.seen.len(), if self.is_published() { "cosigned" } else { "shown to be published" });
-                writeln!(out, "UNCHECKED: {what} {sealed}{existed}, but not yet {but}: {seen} of {asked} witnesses.")
+                writeln!(out, "UNCHECKED: {what} {sealed}{existed}, but not yet {but}: {seen} of {}.", counted(asked, "witness", "witnesses"))?;
+                match self.stamps.missing() {
+                    Some(why) => writeln!(out, "           No time stamp by an authority that you trust is on it either: {why}."),
+                    None => Ok(()),
+                }
+            }
+            None if self.stamps.missing().is_some() => {
+                let why = self.stamps.missing().unwrap_or_default();
+                writeln!(out, "UNCHECKED: {what} {sealed}, but no time stamp by an authority that you trust is on it: {why}.")
             }
             None if self.is_short() => {
                 writeln!(out, "UNCHECKED: {what} {sealed}{existed}, but the checkpoint that you kept could not be compared.")
@@ -277,7 +295,7 @@ impl Outside<'_> {
     }
 
     pub(super) fn write_signers(&self, out: &mut Page) -> std::fmt::Result {
-        writeln!(out, "  signed by  {} over a tree of {} seals", self.key, self.tree_size)?;
+        writeln!(out, "  signed by  {} over a tree of {}, root {}", self.key, counted(self.tree_size, "seal", "seals"), RootHash(self.root))?;
         for SeenBy { name, at, doubt } in self.seen {
             writeln!(out, "  seen by    {name} at {at} (its time), as part of a tree of {} seals", self.tree_size)?;
             if let Some(doubt) = doubt {
@@ -304,7 +322,7 @@ impl Outside<'_> {
     pub(super) fn write_rotations(&self, out: &mut Page) -> std::fmt::Result {
         match self.rotations {
             0 => Ok(()),
-            n => writeln!(out, "  key        reached from yours over {n} announced change(s) of key"),
+            n => writeln!(out, "  key        reached from yours over {}", counted(n, "announced change of key", "announced changes of key")),
         }
     }
 
@@ -341,15 +359,15 @@ impl Outside<'_> {
         if self.cosignatures > 0 {
             writeln!(
                 out,
-                "Not verified: {} cosignature(s) in the bundle by witnesses whose keys you did not bring (--witness); they count for nothing here.",
-                self.cosignatures
+                "Not verified: {} in the bundle by witnesses whose keys you did not bring (--witness), which therefore counts for nothing here.",
+                counted(self.cosignatures, "cosignature", "cosignatures")
             )?;
         }
         if self.false_cosignatures > 0 {
             writeln!(
                 out,
-                "Not counted: {} line(s) in the name of your witnesses that do not verify; anybody can write such.",
-                self.false_cosignatures
+                "Not counted: {} in the name of your witnesses without a signature that verifies; anybody can write such.",
+                counted(self.false_cosignatures, "line", "lines")
             )?;
         }
         for why in &self.stamps.uncounted {

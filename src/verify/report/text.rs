@@ -1,7 +1,7 @@
 //! The report as text: short, calm, one line a finding, and what was not covered.
 
-use super::{Cosigned, Evidence, Item, KeyTrust, LockCheck, LogReport, Report, Verdict};
-use crate::plain::Page;
+use super::{Cosigned, Evidence, Item, KeyChange, KeyTrust, LockCheck, LogReport, Report, Verdict};
+use crate::plain::{Page, counted};
 
 impl Report {
     /// For a reader: verdict, what was covered and what was not, then a line a finding.
@@ -19,6 +19,10 @@ impl Report {
             "{}",
             match self.verdict {
                 Verdict::Unchecked if nothing => "NOTHING CHECKED: no seal was read, so nothing is said about any record.",
+                // Nothing is wrong, and whose log it is nobody has said.
+                Verdict::Verified if self.key == KeyTrust::Unpinned => {
+                    "CONSISTENT with itself; no key was brought: everything read is what the key in the store signed, whosever that is."
+                }
                 Verdict::Verified => "VERIFIED: everything read is what the log's key signed.",
                 Verdict::Findings => "FINDINGS: something is not as it was signed.",
                 Verdict::Unchecked => "UNCHECKED: nothing wrong was found, but not everything could be checked.",
@@ -26,11 +30,21 @@ impl Report {
         )?;
         for log in &self.logs {
             let range = log.covered.map_or_else(|| "no seals".to_owned(), |(first, last)| format!("seals {first} to {last}"));
+            let size = match log.goes_on {
+                true => format!("tree size {} with the last of them; the log goes on", log.tree_size),
+                false => format!("tree size {}", log.tree_size),
+            };
             writeln!(
                 out,
-                "  {}: {range} (tree size {}), {} segments, {} records, {} bytes",
-                log.origin, log.tree_size, log.segments, log.records, log.bytes
+                "  {}: {range} ({size}), {}, {}, {}",
+                log.origin,
+                counted(log.segments, "segment", "segments"),
+                counted(log.records, "record", "records"),
+                counted(log.bytes, "byte", "bytes")
             )?;
+            if let Some(root) = &log.root {
+                writeln!(out, "    root: {root} of {}, as receipts and `checkpoint` write it", counted(log.tree_size, "seal", "seals"))?;
+            }
             if log.seals > 0 {
                 log.completeness.write_text(out)?;
             }
@@ -39,6 +53,13 @@ impl Report {
                     out,
                     "    resumed: seals before {from} were not read; that they are as signed rests on the verification by which you kept the \
                      checkpoint"
+                )?;
+            }
+            if let Some(size) = log.extends {
+                writeln!(
+                    out,
+                    "  kept:  the log begins with the tree of {} that you kept: nothing that it covers was removed or changed since",
+                    counted(size, "seal", "seals")
                 )?;
             }
             if let Some(stamped) = &log.timestamped {
@@ -54,6 +75,7 @@ impl Report {
             out,
             "  key:   {}",
             match self.key {
+                KeyTrust::Unpinned if self.logs.iter().all(|log| log.seals == 0) => "no seal was read, so no key was put to the test",
                 KeyTrust::Pinned => "pinned: you brought it (--vkey)",
                 KeyTrust::Configured => "configured: the key of this configuration, not one that an auditor brought",
                 KeyTrust::Unpinned => {
@@ -61,6 +83,11 @@ impl Report {
                 }
             }
         )?;
+        for log in &self.logs {
+            for KeyChange { seal, from, to } in &log.key_changes {
+                writeln!(out, "  key change: seal {seal} announced `{to}`, which alone signs from the next seal on, in place of `{from}`")?;
+            }
+        }
         writeln!(
             out,
             "  locks: {}",
@@ -79,8 +106,11 @@ impl Report {
         self.write_items(out, "Notes", &self.notes)?;
         writeln!(out, "Covered: bytes, trees, signatures, order and counts of what is named above.")?;
         let cosigned = !self.logs.is_empty() && self.logs.iter().all(|log| log.cosigned.as_ref().is_some_and(|c| c.up_to.is_some()));
+        let kept = !self.logs.is_empty() && self.logs.iter().all(|log| log.extends.is_some());
         let alike = if cosigned {
             "whether what lies behind the last cosignature was shown alike to everyone"
+        } else if kept {
+            "whether what lies behind the checkpoint that you kept was shown alike to everyone (that needs a cosignature)"
         } else {
             "whether the log was shown alike to everyone (that needs a cosignature or a checkpoint you kept)"
         };
@@ -110,17 +140,20 @@ impl Report {
 }
 
 fn write_cosigned(out: &mut Page, cosigned: &Cosigned, log: &LogReport) -> std::fmt::Result {
-    let of = format!("{} of your {} witness(es)", cosigned.quorum, cosigned.witnesses.len());
+    let (quorum, of) = (cosigned.quorum, cosigned.brought());
     let reached = match cosigned.up_to {
-        None => format!("not yet by {of}"),
-        Some(size) => match log.tree_size.saturating_sub(size) {
-            0 => format!("up to tree size {size} by {of}"),
-            behind => format!("up to tree size {size} by {of}, {behind} newer seal(s) not yet"),
-        },
+        None => format!("not yet by {quorum} of your {of}"),
+        Some(size) => {
+            let newer = match log.tree_size.saturating_sub(size) {
+                0 => String::new(),
+                behind => format!(", {} not yet", counted(behind, "newer seal", "newer seals")),
+            };
+            format!("up to tree size {size} by {} of your {of} ({quorum} asked for){newer}", cosigned.reached())
+        }
     };
     let seen = cosigned.witnesses.iter().map(|seen| match seen.up_to {
-        Some(size) => format!("{} {size}", seen.name),
+        Some(size) => format!("{} up to {size}", seen.name),
         None => format!("{} nothing", seen.name),
     });
-    writeln!(out, "  seen:  {reached} ({})", seen.collect::<Vec<_>>().join(", "))
+    writeln!(out, "  seen:  {reached}: {}", seen.collect::<Vec<_>>().join(", "))
 }

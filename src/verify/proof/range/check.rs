@@ -189,7 +189,7 @@ impl RangeBundle {
             Some(_) => {}
         }
         outer.holds_announced(&statements, &leaves, vkey)?;
-        let stamps = outer.stamps(&others.tsa_roots)?;
+        let stamps = outer.stamps(others)?;
         let mut doubts = Doubts::default();
         for pair in statements.windows(2).zip(&leaves) {
             if let ([before, after], (_, leaf)) = pair {
@@ -367,7 +367,7 @@ fn segment_shown(
     }
     let mut named = 0;
     for (at, line) in &part.records {
-        let of = |why: String| refused(format!("`{}`, line {}: {why}", segment.key, at.0));
+        let of = |why: String| refused(format!("`{}`, line {}: {why}", segment.key, at.0.saturating_add(1)));
         if line.len() > LINE_BYTES_MAX {
             return Err(of(format!("a record is at most {LINE_BYTES_MAX} bytes")));
         }
@@ -407,7 +407,8 @@ fn between(from: &End, to: &End, statements: &[Statement], shown: &[ShownRecord]
     for record in shown.iter().filter(|record| !is_at(from, record) && !is_at(to, record)) {
         let (first, end) = within(record.seal, &record.segment, u64::MAX);
         if !(first..end).contains(&record.leaf_index) {
-            return Err(refused(format!("line {} of `{}` is shown, and lies outside of the range", record.leaf_index, record.segment)));
+            let line = record.leaf_index.saturating_add(1);
+            return Err(refused(format!("line {line} of `{}` is shown, and lies outside of the range", record.segment)));
         }
         counted += 1;
     }

@@ -2,7 +2,7 @@
 
 use super::{Between, Lapse, RangeDoubt, RangeProved, ShownRecord, Storage};
 use crate::clock::UnixSeconds;
-use crate::plain::Page;
+use crate::plain::{Page, counted};
 use crate::retain::CLASSES_MAX;
 use crate::tlog::seal_file::Counts;
 use crate::verify::proof::told::{Outside, Told, write_doubt};
@@ -37,6 +37,7 @@ impl Told for RangeProved {
     fn outside(&self) -> Outside<'_> {
         Outside {
             tree_size: self.tree_size,
+            root: self.root,
             key: &self.key,
             rotations: self.rotations,
             seen: &self.seen,
@@ -52,7 +53,7 @@ impl Told for RangeProved {
 
     fn write_text(&self, out: &mut Page) -> std::fmt::Result {
         let outside = self.outside();
-        let shown = counted(self.shown.len(), "record");
+        let shown = counted(self.shown.len(), "record", "records");
         let what = match self.shown.len() {
             1 => "this record was".to_owned(),
             _ => format!("these {shown} were"),
@@ -94,7 +95,7 @@ impl Told for RangeProved {
             writeln!(
                 out,
                 "  elsewhere  {} of these records: kept by the application, see the proof of each record alone",
-                counted(self.referred, "content")
+                counted(self.referred, "content", "contents")
             )?;
         }
         for RangeDoubt { seal, doubt } in &self.doubts {
@@ -184,7 +185,7 @@ impl Between {
             writeln!(out, "  silence    {many} of these seals came later than the one before had promised: {which}")?;
         }
         if self.unpromised > 0 {
-            writeln!(out, "  silence    behind {} of these seals would not show: they promise no next one", self.unpromised)?;
+            writeln!(out, "  silence    {} of these seals do not say when the next one is due, so a silence behind them would not be noticed", self.unpromised)?;
         }
         if !self.restarts.is_empty() {
             let (many, which) = (self.restarts.len(), named(&self.restarts));
@@ -197,11 +198,12 @@ impl Between {
         let (records, shown, withheld) = (self.records, self.shown, self.withheld());
         match (records, withheld) {
             (0, _) => writeln!(out, "Between them: the log sealed nothing else.")?,
-            (_, 0) => writeln!(out, "Between them: the log sealed {records} record(s), and all are shown here.")?,
+            (_, 0) => writeln!(out, "Between them: the log sealed {}, all shown here.", counted(records, "record", "records"))?,
             _ => writeln!(
                 out,
-                "Between them: the log's key states {records} record(s); {shown} are shown here, {withheld} are withheld. Their number is stated \
-                 by the log's key, and not proved."
+                "Between them: the log's key states {}, of which {shown} shown here and {withheld} withheld. Their number is stated by the log's \
+                 key, and not proved.",
+                counted(records, "record", "records")
             )?,
         }
         if self.unordered > 0 {
@@ -222,7 +224,9 @@ impl Between {
 fn write_record(out: &mut Page, what: &str, record: &ShownRecord) -> std::fmt::Result {
     let text = |text: &Option<String>| text.as_deref().unwrap_or("none").to_owned();
     let (id, kind, class) = (text(&record.record_id), text(&record.kind), record.segment.split('/').nth(1).unwrap_or_default());
-    writeln!(out, "  {what:<10} {id} (kind {kind}), seal {}, class {class}, line {}", record.seal, record.leaf_index)
+    // Lines are counted from 1 for a reader, as everywhere; `leaf_index` in JSON from 0.
+    let line = record.leaf_index.saturating_add(1);
+    writeln!(out, "  {what:<10} {id} (kind {kind}), seal {}, class {class}, line {line}", record.seal)
 }
 
 /// The first of them, in words.
@@ -238,8 +242,4 @@ fn write_more(out: &mut Page, shown: usize) -> std::fmt::Result {
         0 => Ok(()),
         more => writeln!(out, "             and {more} more (--json names all)"),
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
