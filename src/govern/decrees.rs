@@ -132,7 +132,7 @@ impl Decree {
 
     fn parse(json: &Json) -> Result<Self, String> {
         let text = |name: &str| json.get(name).and_then(Json::as_str).ok_or_else(|| format!("a decree without `{name}`"));
-        let time = |name: &str| UnixSeconds::parse(text(name)?).ok_or_else(|| format!("`{name}` of a decree is no time"));
+        let time = |name: &str| UnixSeconds::parse_strict(text(name)?).ok_or_else(|| format!("`{name}` of a decree is no time"));
         let order = match text("order")? {
             "hold" => Order::Hold,
             "extend" => {

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::completeness::Completeness;
 use super::cosignatures::Cosigned;
+use super::expiry::Expired;
 use super::locks::LockSums;
 use super::stamps::Timestamped;
 
@@ -249,6 +250,9 @@ pub struct LogReport {
     pub bytes: u64,
     /// Whether what reached the log is all there, as far as what was sealed can tell.
     pub completeness: Completeness,
+    /// Segments that are gone since their date, by class; none where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expired: Vec<Expired>,
     /// How far it is time stamped by authorities that the auditor trusts; absent where no such token was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamped: Option<Timestamped>,
