@@ -18,13 +18,13 @@ use super::objects::Scene;
 use super::report::{Item, Kind, Sink};
 use super::segment::read_segment;
 use crate::clock::UnixSeconds;
-use crate::govern::decrees::{Entry, Ledger, Order};
+use crate::govern::decrees::{Entry, Ledger, Order, SegmentId};
 use crate::record::canonical::Json;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::{SealFile, SegmentRef, Statement};
 use crate::tlog::truth::{Judgement, judge};
 use crate::tlog::{Hash, LeafHash};
-use crate::worm::{ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, below, read_versions, seal_key};
+use crate::worm::{Lock, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, below, read_versions, seal_key};
 
 /// Newest keys below `seals/` among which the newest seal is looked for: behind the end of a log anybody may have put objects.
 const NEWEST_LOOKED_AT: usize = 16;
@@ -105,6 +105,8 @@ pub(super) struct Decrees {
     /// Whether that seal, whose signature nobody has checked yet, names any.
     any: bool,
     links: BTreeMap<u64, Link>,
+    /// Whether what is open is known: the records of the newest step were read.
+    last_read: bool,
     /// Why it is not whole.
     unread: Vec<(String, u64, String)>,
     /// The newest seal of which the records are gone since their date.
@@ -137,6 +139,8 @@ impl Decrees {
         while let Some((statement, entries, lost)) = entries.next().await {
             let (index, found) = (statement.index, !entries.is_empty());
             entries.into_iter().for_each(|entry| read.ledger.take(entry));
+            // What was not read may have released any hold that the entries before it tell of.
+            read.last_read = found && !matches!(lost, Some(Lost::Unread(..)));
             match lost {
                 // Its records of decrees are in one class, so that what else it holds may go before them.
                 Some(Lost::Gone) if found => {}
@@ -201,9 +205,15 @@ impl Decrees {
         None
     }
 
-    /// What is on record.
-    pub(super) fn ledger(&self) -> &Ledger {
-        &self.ledger
+    /// The holds that keep a segment, as far as they are known to be open still.
+    pub(super) fn holds(&self, id: SegmentId) -> impl Iterator<Item = &str> {
+        let open = move |name: &&str| self.last_read && self.ledger.open().iter().any(|d| d.id == *name && d.order == Order::Hold);
+        self.ledger.holds(id).filter(open)
+    }
+
+    /// The lock that extensions have given a segment.
+    pub(super) fn extended(&self, id: SegmentId) -> Option<Lock> {
+        self.ledger.extended(id)
     }
 
     /// Whether all of it was read.

@@ -22,8 +22,8 @@ pub(super) struct Demand<'a> {
 impl<'a> Demand<'a> {
     pub(super) fn of(scene: Scene<'a>, seal: u64, segment: &SegmentRef) -> Self {
         let id = SegmentId::new(seal, &segment.sha256);
-        let Some(ledger) = scene.decrees.get().map(super::decrees::Decrees::ledger) else { return Demand::default() };
-        Demand { ids: vec![id], holds: ledger.holds(id).collect(), extended: ledger.extended(id) }
+        let Some(decrees) = scene.decrees.get() else { return Demand::default() };
+        Demand { ids: vec![id], holds: decrees.holds(id).collect(), extended: decrees.extended(id) }
     }
 
     /// A seal is kept as its segments are.

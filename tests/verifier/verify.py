@@ -94,8 +94,9 @@ def check_statement(statement, entry):  # Sections 5 and 6: statements and seals
     if text(at(statement, "format")) != "spanseal.seal/1": raise Unknown(f"the statement has format {statement['format']}")
     need(only_text(statement) and len(entry) <= 65535, "a statement with other values than texts, or too long")
     members(statement, {"log": text, "index": number, "sealed_at": second, "started": second, "segments": items, "config_sha256": digest},
-            {"previous": digest, "next_by": second, "next_vkey": Key, "not_worm": "true"})
+            {"previous": digest, "next_by": second, "next_vkey": Key, "not_worm": "true", "decrees": number})
     need(("previous" in statement) == (statement["index"] != "0"), "previous stands in all statements but that of seal 0")
+    need(int(statement.get("decrees", "0")) <= int(statement["index"]), "decrees of a seal that is still to come")
     members(statement["counts"], dict.fromkeys(COUNTS, number))
     for segment in statement["segments"]:
         members(segment, {"sha256": digest, "merkle_root": digest, "bytes": number, "records": number, "class": NAME,
@@ -146,10 +147,22 @@ def configuration(after):  # Its name, its classes, and whether these are all.
     known = [(e["name"], (e["mode"], int(p[1]), p[2])) for e in listed for p in [PERIOD.fullmatch(str(at(e, "period")))]
              if p and isinstance(at(e, "name"), str) and at(e, "mode") in MODES and int(p[1]) < 2 ** 32]
     return sha256(after.encode()).hex(), dict(reversed(known)), 0 < len(known) == len(listed)
+def decree(d):  # Section 8: holds and extensions.
+    lock = {"mode": "|".join(MODES), "until": second} if at(d, "order") == "extend" else {"order": "hold"}
+    return members(d, {"id": "[A-Za-z0-9._-]{1,64}", "query": thing, "since": second, "through": number, **lock})
+def entry_of(record):  # Its step, decree, segments, and what is open behind it. None where it is none.
+    try: e = thing(parse(at(record, "control.filter").encode())[0])
+    except REFUSED: return False
+    if record["kind"] not in ("hold", "retention") or not str(at(e, "format")).startswith("spanseal.decrees/"): return False
+    if e["format"] != "spanseal.decrees/1": raise Unknown(e["format"])
+    ids, opened = [(number(n), text(h, "[0-9a-f]{16}")) for s in items(e["segments"], LINE_MAX) for n, h in [s.split("-")]], e["open"]
+    need(ids == sorted({*ids}) and (names := [decree(d)["id"] for d in items(opened)]) == sorted({*names}), "not in order")
+    return text(e["step"], "open|apply|close"), decree(e["of"]), ids, opened
 class Walk:  # Section 10.
     def __init__(self, base, pinned, now):
         self.base, self.pinned, self.now, self.findings, self.unchecked = base, pinned, now, [], []
         self.named, self.in_force, self.leaves, self.entries = set(), configuration(""), [], []
+        self.gone, self.steps = [], {}
     def find(self, kind, key="", seal=None, why=""): self.findings.append({"kind": kind, "object": key, "seal": seal, "found": str(why)})
     def attempt(self, kind, key, seal, make):
         try: return make()
@@ -165,7 +178,7 @@ class Walk:  # Section 10.
         return need(only_text(file) and key.name == file["origin"], "other values than texts, or another origin", key)
     def segment(self, seal, stated):  # Lines not of control, lines of other schemas, configurations. None where it cannot be read.
         find, data = functools.partial(self.find, key=stated["key"], seal=seal.index), self.read(stated["key"], SEGMENT_MAX)
-        if data is None: return find("segment_missing") if stated["retain_until"] > self.now else None
+        if data is None: return find("segment_missing") if stated["retain_until"] > self.now else self.gone.append((seal.index, stated))
         if len(data) != int(stated["bytes"]) or sha256(data) != digest(stated["sha256"]): return find("segment_bytes")
         read_all = lambda: [(leaf_hash(t), r, r.get("schema") == OURS and times_of(r)) for t in lines_of(data) for r in [canonical(t)]]
         if not (lines := self.attempt("segment_form", stated["key"], seal.index, read_all)): return None
@@ -176,17 +189,37 @@ class Walk:  # Section 10.
         for member in {*said, *filter(wrong.get, wrong)}: find("segment_content", why=member)
         control = [record for record in ours if at(record, "source.signal") == "control"]
         changes = [at(record, "change.after") for record in control if record["kind"] == "config_change"]
-        return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:]
-    def contents(self, seal):
+        entries = [self.attempt("decrees_wrong", stated["key"], seal.index, lambda: entry_of(record)) for record in control]
+        entries = [entry for entry in entries if entry is not False]
+        return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:], entries
+    def contents(self, seal, before):
         statement, read = seal.statement, [self.segment(seal, stated) for stated in seal.statement["segments"]]
         self.named.update(stated["key"] for stated in statement["segments"])
         most, other, promoted = sum(r[0] for r in read if r), sum(r[1] for r in read if r), int(statement["counts"]["promoted"])
         if all(read) and not most - other <= promoted <= most: self.find("count_promoted", seal.name, seal.index, most)
+        entries, said = [entry for r in read if r for entry in r[3]], statement.get("decrees")
+        wrong = all(read) and not other if said == statement["index"] else before and said != before.statement.get("decrees")
+        if said != statement["index"] if entries else wrong: self.find("decrees_wrong", seal.name, seal.index, said)
+        self.steps[seal.index] = [entry for entry in entries if entry]
         self.in_force = next((c for r in read if r for c in r[2] if c[0] == statement["config_sha256"]), self.in_force)
         for stated in statement["segments"] if self.in_force[0] == statement["config_sha256"] else []:
             mode, *period = self.in_force[1].get(stated["class"], ["GOVERNANCE"])
             least = later(statement["sealed_at"], *period) if period else LATEST + "!" if self.in_force[2] else ""
             if stated["retain_until"] < least or (stated["mode"], mode) == MODES: self.find("retention_short", stated["key"], seal.index)
+    def decreed(self, stood):  # What open holds and extensions keep is not gone as planned.
+        index, chain, held, until, opened = max(stood, default=-1), [], {}, {}, []
+        while index in stood and "decrees" in stood[index].statement:
+            chain, index = [n := int(stood[index].statement["decrees"])] + chain, n - 1
+        for step, of, ids, opened in [entry for n in chain for entry in self.steps.get(n, [])]:
+            if of["order"] == "hold": held[of["id"]] = [] if step == "close" else held.get(of["id"], []) + ids * (step == "apply")
+            elif step != "open": until.update({i: max(until.get(i, ""), of["until"]) for i in ids})
+        names, read = [d["id"] for d in opened if d["order"] == "hold"], [bool(self.steps.get(n)) for n in chain]
+        for index, stated in self.gone:
+            place = index, stated["sha256"][:16]
+            if until.get(place, "") > self.now or read[-1:] == [True] and any(place in held.get(name, []) for name in names):
+                self.find("segment_missing", stated["key"], index, "kept by a hold or an extension")
+        lost = max([stood[n].statement["sealed_at"] for n in chain if n in stood and not self.steps[n]], default="")
+        self.unchecked += [d["id"] for d in opened if d["order"] == "hold" and d["since"] <= lost]
     def tiles(self, size):
         hashes, level = self.leaves[:size], 0
         while hashes:
@@ -220,10 +253,11 @@ class Walk:  # Section 10.
             if broken or back: self.find("seal_chain", name, index, "it does not follow from the seal before")
             if len(self.leaves) == index and not broken: self.leaves, self.entries = self.leaves + [seal.leaf], self.entries + [seal.entry]
             if seal.keys[1:] and not back: left[signer.text] = index + 1
+            direct = before if before and before.index == index - 1 else None
             before, seen, stood[index] = seal, seen + [key for key in seal.keys if key not in seen], seal
             for kind in impossible(seal.statement, self.now):
                 if kind != "sealed_ahead" or kind not in [found["kind"] for found in self.findings]: self.find(kind, name, index)
-            self.contents(seal)
+            self.contents(seal, direct)
         place = stood.get(point.size - 1) if point else None
         signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
         right = not place and point and point.size or not point or (point.root, point.more) == (fold(place.after if place else []), "")
@@ -233,6 +267,7 @@ class Walk:  # Section 10.
         for kind, key in [("seal_foreign", key) for key in late[:1]] + [("wrong_key", key) for key in alien[:1]]: self.find(kind, key)
         for key, index, short in [stray for stray in self.keys(SEGMENT) if stray[0] not in self.named]:
             if index > expected or not sha256(self.read(key, SEGMENT_MAX)).hex().startswith(short): self.find("segment_unnamed", key, index)
+        self.decreed(stood)
         self.tiles(point.size if point else 0)
         if self.pinned not in (seen or given[1:]): self.find("wrong_key")
         if own and 0 in stood and own.text != seen[0].text: self.find("log_file", "log.json", why="it names another key")

@@ -49,7 +49,7 @@ impl<'a> Walk<'a> {
             // Who released a hold while the log was read took it off the objects, too.
             let now = self.decrees().await;
             for (ids, item) in by_hold {
-                if !now.is_whole() || ids.iter().any(|id| now.ledger().holds(*id).next().is_some()) {
+                if !now.is_whole() || ids.iter().any(|id| now.holds(*id).next().is_some()) {
                     total.sink.finding(item);
                 } else if item.kind == Kind::SegmentMissing {
                     let meaning = "Its retention is over and it is gone: the hold on it was released while the log was read.";
