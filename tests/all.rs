@@ -29,6 +29,7 @@ mod erase_again;
 mod erase_by_tls;
 mod keygen_vault;
 mod examples;
+mod expiry;
 mod own_rules;
 mod partial_tiles;
 mod pretenders;

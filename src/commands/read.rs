@@ -209,6 +209,9 @@ pub async fn search(store: &Arc<dyn WormStore>, request: &Request) -> anyhow::Re
     for problem in &answer.problems {
         tell(problem);
     }
+    for expired in &answer.expired {
+        output::tell(&format!("note: {expired}"));
+    }
     Ok(answer)
 }
 

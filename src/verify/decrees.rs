@@ -86,7 +86,11 @@ pub(super) fn contradicted(statement: &Statement, before: Option<Option<u64>>, h
 pub(super) fn unreadable(segment: &str, seal: u64, line: u64, why: &str) -> Item {
     let meaning = "A record of a hold or an extension that no reader understands: what it orders is kept by nobody. It is as signed; ask the \
                    operator what wrote it, and order again what it was meant to.";
-    Item::new(Kind::DecreesWrong, segment, meaning).seal(seal).expected("an entry of a decree").found(format!("line {line}: {why}")).intact()
+    Item::new(Kind::DecreesWrong, segment, meaning)
+        .seal(seal)
+        .expected("an entry of a decree")
+        .found(format!("line {line}: {why}"))
+        .intact()
 }
 
 /// A seal that the chain rests on.
@@ -146,7 +150,9 @@ impl Decrees {
                 Some(Lost::Gone) if found => {}
                 Some(Lost::Gone) => read.gone = Some((index, statement.sealed_at)),
                 Some(Lost::Unread(object, why)) => read.unread(&object, index, why),
-                None if !found => read.unread(&seal_object(index), index, "it says that it holds such a record, and none is in its segments"),
+                None if !found => {
+                    read.unread(&seal_object(index), index, "it says that it holds such a record, and none is in its segments")
+                }
                 None => {}
             }
         }
@@ -409,7 +415,11 @@ impl Shown {
             sink.unchecked(object, Some(*seal), said(why));
         }
         if let Some(index) = self.unread {
-            sink.unchecked(&seal_object(index), Some(index), said("it holds a record of one, to which the chain from the newest seal does not lead"));
+            sink.unchecked(
+                &seal_object(index),
+                Some(index),
+                said("it holds a record of one, to which the chain from the newest seal does not lead"),
+            );
         }
         if let Some(index) = self.differs {
             sink.unchecked(&seal_object(index), Some(index), said("the store showed another seal here when it was asked first"));
@@ -425,7 +435,8 @@ impl Shown {
         let open = decrees.ledger.open().iter().find(|d| d.order == Order::Hold && d.since <= sealed_at);
         match open {
             Some(hold) => {
-                let why = format!("records of the hold `{}`, which is open, are gone since their date: not all that it keeps is known", hold.id);
+                let why =
+                    format!("records of the hold `{}`, which is open, are gone since their date: not all that it keeps is known", hold.id);
                 sink.unchecked(&seal_object(index), Some(index), said(&why));
             }
             None => {

@@ -140,7 +140,8 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
                     out.sink.finding(unreadable(&segment.key, statement.index, line, &why));
                 }
                 if let Some((line, format)) = contents.decrees.newer {
-                    let why = format!("the record of a hold or an extension in line {line} has format `{format}`; a newer spanseal can read it");
+                    let why =
+                        format!("the record of a hold or an extension in line {line} has format `{format}`; a newer spanseal can read it");
                     out.sink.unchecked(&segment.key, seal, why);
                 }
             }

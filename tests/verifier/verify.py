@@ -147,7 +147,7 @@ def configuration(after):  # Its name, its classes, and whether these are all.
     known = [(e["name"], (e["mode"], int(p[1]), p[2])) for e in listed for p in [PERIOD.fullmatch(str(at(e, "period")))]
              if p and isinstance(at(e, "name"), str) and at(e, "mode") in MODES and int(p[1]) < 2 ** 32]
     return sha256(after.encode()).hex(), dict(reversed(known)), 0 < len(known) == len(listed)
-def decree(d):  # Section 8: holds and extensions.
+def decree(d):  # Section 7: holds and extensions.
     lock = {"mode": "|".join(MODES), "until": second} if at(d, "order") == "extend" else {"order": "hold"}
     return members(d, {"id": "[A-Za-z0-9._-]{1,64}", "query": thing, "since": second, "through": number, **lock})
 def entry_of(record):  # Its step, decree, segments, and what is open behind it. None where it is none.
