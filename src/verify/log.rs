@@ -105,6 +105,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     let expired = expiry.end(&mut total.sink);
     strangers.end(configurations.witnesses(), &mut total.sink);
     configurations.end(&mut total.sink);
+    cosigned::leave_out_own(&mut cosigned, &options.witnesses, &walk, &mut total.sink);
     if seals > 0 {
         cosigned::end(&cosigned, &mut total.sink);
     }
@@ -338,7 +339,7 @@ impl<'a> Walk<'a> {
             let opens = match seal_from(store, log, start).await? {
                 Some((index, group)) => {
                     let fetched = fetch(store, index, group).await;
-                    self.chain.would_stand(&fetched)
+                    self.chain.would_stand(&fetched).is_some()
                 }
                 None => false,
             };
