@@ -129,8 +129,17 @@ async fn what_is_past_its_date_goes_and_what_is_kept_stays() {
         for seal in [HELD, LONGER] {
             for version in [real.data(&key(seal)).await.remove(0), real.data(&seal_key(LOG, seal as u64)).await.remove(0)] {
                 let refused = real.delete(&version).await;
+                if kind == Kind::Versity && seal == HELD {
+                    // It forgets a legal hold once the date is past, and root may delete. What it let go is found.
+                    assert!(refused.is_success(), "Versity keeps what is on hold now: demand it here");
+                    continue;
+                }
                 assert!(refused.is_client_error(), "{kind:?}: {} of seal {seal} was deleted: {refused}", version.key);
             }
+        }
+        if kind == Kind::Versity {
+            assert_eq!(kinds(&real.verify().await), ["seal_missing", "segment_unnamed"], "{}", real.verify().await.to_text());
+            continue;
         }
         assert_eq!(real.verify().await.verdict, Verdict::Verified);
         // Whoever may take a hold off can delete what it kept; both are found.

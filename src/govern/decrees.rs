@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(ledger.holds(segment(1)).count(), 0);
         assert_eq!(ledger.holds(segment(2)).collect::<Vec<_>>(), ["b"]);
         assert_eq!(ledger.held_by("b").collect::<Vec<_>>(), [segment(2), segment(3)]);
-        assert_eq!(ledger.open(), [b.clone()]);
+        assert_eq!(ledger.open(), std::slice::from_ref(&b));
         let lock = |mode, at| Lock { mode, retain_until: UnixSeconds(at) };
         for (mode, at) in [(Mode::Governance, 9), (Mode::Compliance, 5), (Mode::Governance, 7)] {
             ledger.take(step(Step::Close, &decree("x", Order::Extend(lock(mode, at))), &[4], &[&b]));

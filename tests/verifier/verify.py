@@ -94,9 +94,9 @@ def check_statement(statement, entry):  # Sections 5 and 6: statements and seals
     if text(at(statement, "format")) != "spanseal.seal/1": raise Unknown(f"the statement has format {statement['format']}")
     need(only_text(statement) and len(entry) <= 65535, "a statement with other values than texts, or too long")
     members(statement, {"log": text, "index": number, "sealed_at": second, "started": second, "segments": items, "config_sha256": digest},
-            {"previous": digest, "next_by": second, "next_vkey": Key, "not_worm": "true", "decrees": number})
+            {"previous": digest, "next_by": second, "next_vkey": Key, "not_worm": "true"})
     need(("previous" in statement) == (statement["index"] != "0"), "previous stands in all statements but that of seal 0")
-    need(int(statement.get("decrees", "0")) <= int(statement["index"]), "decrees of a seal that is still to come")
+    number(statement.get("decrees", "0"), int(statement["index"]))
     members(statement["counts"], dict.fromkeys(COUNTS, number))
     for segment in statement["segments"]:
         members(segment, {"sha256": digest, "merkle_root": digest, "bytes": number, "records": number, "class": NAME,
@@ -161,8 +161,7 @@ def entry_of(record):  # Its step, decree, segments, and what is open behind it.
 class Walk:  # Section 10.
     def __init__(self, base, pinned, now):
         self.base, self.pinned, self.now, self.findings, self.unchecked = base, pinned, now, [], []
-        self.named, self.in_force, self.leaves, self.entries = set(), configuration(""), [], []
-        self.gone, self.steps = [], {}
+        self.named, self.in_force, self.leaves, self.entries, self.gone, self.steps = set(), configuration(""), [], [], [], {}
     def find(self, kind, key="", seal=None, why=""): self.findings.append({"kind": kind, "object": key, "seal": seal, "found": str(why)})
     def attempt(self, kind, key, seal, make):
         try: return make()
@@ -189,18 +188,17 @@ class Walk:  # Section 10.
         for member in {*said, *filter(wrong.get, wrong)}: find("segment_content", why=member)
         control = [record for record in ours if at(record, "source.signal") == "control"]
         changes = [at(record, "change.after") for record in control if record["kind"] == "config_change"]
-        entries = [self.attempt("decrees_wrong", stated["key"], seal.index, lambda: entry_of(record)) for record in control]
-        entries = [entry for entry in entries if entry is not False]
-        return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:], entries
+        steps = [step for r in control for step in [self.attempt("decrees_wrong", stated["key"], seal.index, lambda: entry_of(r))]]
+        return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:], steps
     def contents(self, seal, before):
         statement, read = seal.statement, [self.segment(seal, stated) for stated in seal.statement["segments"]]
         self.named.update(stated["key"] for stated in statement["segments"])
         most, other, promoted = sum(r[0] for r in read if r), sum(r[1] for r in read if r), int(statement["counts"]["promoted"])
         if all(read) and not most - other <= promoted <= most: self.find("count_promoted", seal.name, seal.index, most)
-        entries, said = [entry for r in read if r for entry in r[3]], statement.get("decrees")
+        steps, said = [step for r in read if r for step in r[3] if step is not False], statement.get("decrees")
         wrong = all(read) and not other if said == statement["index"] else before and said != before.statement.get("decrees")
-        if said != statement["index"] if entries else wrong: self.find("decrees_wrong", seal.name, seal.index, said)
-        self.steps[seal.index] = [entry for entry in entries if entry]
+        if said != statement["index"] if steps else wrong: self.find("decrees_wrong", seal.name, seal.index, said)
+        self.steps[seal.index] = list(filter(None, steps))
         self.in_force = next((c for r in read if r for c in r[2] if c[0] == statement["config_sha256"]), self.in_force)
         for stated in statement["segments"] if self.in_force[0] == statement["config_sha256"] else []:
             mode, *period = self.in_force[1].get(stated["class"], ["GOVERNANCE"])
@@ -210,14 +208,13 @@ class Walk:  # Section 10.
         index, chain, held, until, opened = max(stood, default=-1), [], {}, {}, []
         while index in stood and "decrees" in stood[index].statement:
             chain, index = [n := int(stood[index].statement["decrees"])] + chain, n - 1
-        for step, of, ids, opened in [entry for n in chain for entry in self.steps.get(n, [])]:
+        for step, of, ids, opened in [step for n in chain for step in self.steps.get(n, [])]:
             if of["order"] == "hold": held[of["id"]] = [] if step == "close" else held.get(of["id"], []) + ids * (step == "apply")
             elif step != "open": until.update({i: max(until.get(i, ""), of["until"]) for i in ids})
         names, read = [d["id"] for d in opened if d["order"] == "hold"], [bool(self.steps.get(n)) for n in chain]
         for index, stated in self.gone:
-            place = index, stated["sha256"][:16]
-            if until.get(place, "") > self.now or read[-1:] == [True] and any(place in held.get(name, []) for name in names):
-                self.find("segment_missing", stated["key"], index, "kept by a hold or an extension")
+            place, kept = (index, stated["sha256"][:16]), [i for name in names for i in held.get(name, []) if read[-1]]
+            if until.get(place, "") > self.now or place in kept: self.find("segment_missing", stated["key"], index)
         lost = max([stood[n].statement["sealed_at"] for n in chain if n in stood and not self.steps[n]], default="")
         self.unchecked += [d["id"] for d in opened if d["order"] == "hold" and d["since"] <= lost]
     def tiles(self, size):
@@ -253,11 +250,10 @@ class Walk:  # Section 10.
             if broken or back: self.find("seal_chain", name, index, "it does not follow from the seal before")
             if len(self.leaves) == index and not broken: self.leaves, self.entries = self.leaves + [seal.leaf], self.entries + [seal.entry]
             if seal.keys[1:] and not back: left[signer.text] = index + 1
-            direct = before if before and before.index == index - 1 else None
             before, seen, stood[index] = seal, seen + [key for key in seal.keys if key not in seen], seal
             for kind in impossible(seal.statement, self.now):
                 if kind != "sealed_ahead" or kind not in [found["kind"] for found in self.findings]: self.find(kind, name, index)
-            self.contents(seal, direct)
+            self.contents(seal, stood.get(index - 1))
         place = stood.get(point.size - 1) if point else None
         signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
         right = not place and point and point.size or not point or (point.root, point.more) == (fold(place.after if place else []), "")
