@@ -180,6 +180,41 @@
 //! `retain_until` are at least those of its class: `sealed_at` plus the period; and the class is in the list, if the list is complete.
 //! The contrary is `retention_short`. A seal from which on another `config_sha256` stands without its record is a note.
 //!
+//! **Holds and extensions.** A *hold* keeps segments from being deleted until it is released; an *extension* gives segments a longer or
+//! stronger lock. Both are *decrees*, and stand in the log: a line of our schema with `source.signal` `control` and `kind` `hold` or
+//! `retention`, whose `control.filter` is a string of strict JSON, an object with a string `format` that begins `spanseal.decrees/`, is a
+//! *step* of a decree. (What is not so says nothing of decrees.) Of another `format` than `spanseal.decrees/1` the segment is *unchecked*. Its
+//! members (others are ignored):
+//!
+//! | member | is |
+//! |---|---|
+//! | `step` | `open`: ordered; `apply`: carried out on `segments`; `close`: over |
+//! | `of` | the decree |
+//! | `segments` | array of `<index>-<16 hex>`: index of the seal, as a number, and first 16 digits of the segment's `sha256`; ascending by index, then digits, none twice |
+//! | `open` | array of all decrees that are open behind this step, ascending by `id`, none twice |
+//!
+//! A decree is an object: `id`, 1 to 64 of letters, digits, `.`, `_`, `-`; `order`, `hold` or `extend`; `query`, an object; `since`, a second;
+//! `through`, a number; and of `extend`: `mode` and `until` (a second), the least lock. A step that is not of that form is `decrees_wrong`, at
+//! the segment.
+//!
+//! A statement's `decrees` is its own `index` if one of its segments holds a step, of whatever form; else what the statement before says, absent
+//! if that is. The contrary is `decrees_wrong`, at the seal (where a segment could not be read, or holds *other* lines, it may hold a step; where
+//! the seal directly before does not stand, only its own index is judged). **The chain** is followed back from the newest seal: it names a seal
+//! that holds steps, the statement before that one names the next, and so on until one names none. Its steps are taken oldest first, in a
+//! seal in the order of segments and lines:
+//!
+//! - a hold is *open* if the last step has it in `open`. It keeps the `segments` of its steps `apply`, those after the last `close` of its `id`;
+//! - the lock of an extension is that of its steps `apply` and `close`, for their `segments`; of several the strongest mode and the latest date.
+//!
+//! If part of the chain cannot be read, or is signed by a key to which what was read does not lead, the log is *unchecked*, and where it is the
+//! newest seal of the chain, no hold counts as open. Exception: segments of a seal of the chain are gone since their `retain_until`, and none of
+//! its steps could be read. Then it is *unchecked* only if a hold is in `open` of the last step that could be, with `since` not after that
+//! seal's `sealed_at`; else a note.
+//!
+//! A segment that an open hold keeps, or that is extended beyond now, is not gone as planned: it is `segment_missing` whatever its statement says.
+//! What was on hold and is released may be gone. For the locks see section 11. Tiles, cosignatures and time stamps are to be kept as the seals are
+//! that need them; no verifier is asked to judge that yet. A seal has no step of its own: it is kept as what it names.
+//!
 //! # 8. Tiles (C2SP tlog-tiles)
 //!
 //! The log of seals in tiles of 256 hashes. `tile/<level>/<number>` holds 256 hashes of 32 bytes: at level 0 leaf hashes, at level l the
@@ -263,6 +298,9 @@
 //! Where the store has locks, they are read back: mode and date of every segment against the statement's; of seals, full tiles and
 //! `log.json` against the *evidence lock*: the strongest mode and the latest date of all classes of the configuration in force and of all
 //! segments that the seal names, counted from `sealed_at` (of `log.json`: from `created`, under the configuration of seal 0).
+//! A segment that is extended (section 7), and its seal, have that lock: the strongest mode and the latest date of both, or that of the extension
+//! alone once the other date is past. A segment that an open hold keeps, and its seal, are on legal hold (`hold_missing`); a log that is being
+//! written is asked again before that is said.
 //! `COMPLIANCE` is stronger than `GOVERNANCE`. Past the date nothing is demanded. Nothing is demanded of a seal with `not_worm`. A copy
 //! of a log in a folder has no locks, and that is said, not found.
 //!
@@ -279,19 +317,20 @@
 //! | `fork` | a further version of a seal is signed too |
 //! | `foreign_version` | a version over a seal, segment or `log.json` that is another object |
 //! | `flooded` | more than 256 versions of a seal |
-//! | `hidden` | a delete marker over a seal, `log.json`, or a segment whose date is not past |
-//! | `segment_missing` | no version, and `retain_until` not past (past: a note) |
+//! | `hidden` | a delete marker over a seal, `log.json`, or a segment whose date is not past or which a hold keeps |
+//! | `segment_missing` | no version, and `retain_until` not past, or kept by a hold or an extension (section 7); else a note |
 //! | `segment_bytes` | no version with `sha256` and `bytes` |
 //! | `segment_form` | frame, lines or records are not as in section 7 |
 //! | `segment_content` | a member of the statement, the class or `time.received` contradicts the lines; one for each member |
 //! | `count_promoted`, `count_received`, `statement_time`, `sealed_ahead`, `retention_short` | sections 5 and 7 |
-//! | `lock_missing`, `lock_weak` | section 11 |
+//! | `lock_missing`, `lock_weak`, `hold_missing` | section 11 |
+//! | `decrees_wrong` | section 7 |
 //! | `segment_unnamed`, `checkpoint_invalid`, `rollback` | section 10 |
 //! | `tile_wrong` | section 8 |
 //! | `kept_checkpoint` | no key of the log for its size signed the checkpoint that the auditor kept; its root differing is a `fork`, its size being greater than the log's a `rollback` |
 //!
 //! Notes change nothing: `extends`, `config_unrecorded`, `orphan` (an unnamed segment), `duplicate` (a further version with the same
-//! bytes), `marker_past_date`, `segment_expired`, `silence` (a seal later than the one before promised by `next_by`), `restart` (another
+//! bytes), `marker_past_date`, `segment_expired` (one a class), `silence` (a seal later than the one before promised by `next_by`), `restart` (another
 //! `started`), `not_worm`, `copy`, `other_schema`, `not_covered`, `checkpoint_absent`, `tile_absent`.
 //!
 //! # 13. The proof bundle

@@ -32,6 +32,7 @@ mod erase_by_tls;
 mod govern;
 mod keygen_vault;
 mod examples;
+mod expiry;
 mod outsider;
 mod own_rules;
 mod partial_tiles;

@@ -8,6 +8,7 @@
 //!
 //! `tamper` holds the same promise for every byte of a small log, `s3_log` for real Object Lock servers.
 
+pub mod decrees;
 mod outsiders;
 mod signed_falsely;
 mod taken_apart;

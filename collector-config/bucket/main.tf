@@ -144,6 +144,7 @@ locals {
       { id = "canaries", prefix = "${var.prefix}_doctor/", days = 2, noncurrent = 1 },
       { id = "markers-over-canaries", prefix = "${var.prefix}_doctor/", markers = true },
       { id = "uploads-that-are-not-ours", prefix = "", abort = 1 },
+      { id = "markers-over-segments-that-are-gone", prefix = "${var.prefix}${var.log}/segments/", markers = true },
     ],
     [
       for class, days in var.expire_segments_after_days :

@@ -97,7 +97,7 @@ async fn of_trace(store: &Arc<dyn WormStore>, args: &ProveArgs, config: &Config)
 
 /// What the bundle says of a search that could not look everywhere: whoever is handed it does not see the exit code.
 fn unsearched(answer: &Answer) -> Option<String> {
-    let many = answer.problems.len();
+    let many = answer.problems.len() + answer.expired.len();
     (many > 0).then(|| format!("{many} part(s) of the store could not be read when the records were searched"))
 }
 

@@ -216,6 +216,9 @@ pub async fn search_again(store: &Arc<dyn WormStore>, request: &Request, told: &
             tell(problem);
         }
     }
+    for expired in &answer.expired {
+        output::tell(&format!("note: {expired}"));
+    }
     Ok(answer)
 }
 

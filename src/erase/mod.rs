@@ -374,14 +374,17 @@ async fn search(
     part: Option<Part>,
 ) -> Result<Answer, EraseError> {
     let trusted = vec![TrustedKey { key: vkey.clone(), source: KeySource::Configured }];
-    let request = Request { filter, trusted, limit: None, copies: Copies::Each, part };
+    let request = Request { filter, trusted, copies: Copies::Each, part, ..Request::default() };
     let answer = scan(store, &request, &ProgressBar::hidden()).await?;
     // Other logs of the store are other writers'; what cannot be read of them is no reason not to erase here.
     let own = |p: &&crate::query::Problem| p.object == log || p.object.starts_with(&format!("{log}/"));
     // Who cannot be compared is told, and erased by the pseudonym if need be.
     let unsearched = answer.problems.iter().filter(|p| !answer.uncompared.contains(p));
-    match unsearched.into_iter().find(own) {
-        Some(problem) => Err(EraseError::Incomplete(problem.to_string())),
+    // KNOWN GAP: what was said in records that are gone since their date may still be in the vault, and nobody knows any more whose it is. So it is
+    // not said that all of somebody was erased, and nothing is.
+    let expired = answer.expired.iter().find(|e| e.log == log).map(ToString::to_string);
+    match unsearched.into_iter().find(own).map(ToString::to_string).or(expired) {
+        Some(problem) => Err(EraseError::Incomplete(problem)),
         None => Ok(answer),
     }
 }

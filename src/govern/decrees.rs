@@ -132,7 +132,7 @@ impl Decree {
 
     fn parse(json: &Json) -> Result<Self, String> {
         let text = |name: &str| json.get(name).and_then(Json::as_str).ok_or_else(|| format!("a decree without `{name}`"));
-        let time = |name: &str| UnixSeconds::parse(text(name)?).ok_or_else(|| format!("`{name}` of a decree is no time"));
+        let time = |name: &str| UnixSeconds::parse_strict(text(name)?).ok_or_else(|| format!("`{name}` of a decree is no time"));
         let order = match text("order")? {
             "hold" => Order::Hold,
             "extend" => {
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(ledger.holds(segment(1)).count(), 0);
         assert_eq!(ledger.holds(segment(2)).collect::<Vec<_>>(), ["b"]);
         assert_eq!(ledger.held_by("b").collect::<Vec<_>>(), [segment(2), segment(3)]);
-        assert_eq!(ledger.open(), [b.clone()]);
+        assert_eq!(ledger.open(), std::slice::from_ref(&b));
         let lock = |mode, at| Lock { mode, retain_until: UnixSeconds(at) };
         for (mode, at) in [(Mode::Governance, 9), (Mode::Compliance, 5), (Mode::Governance, 7)] {
             ledger.take(step(Step::Close, &decree("x", Order::Extend(lock(mode, at))), &[4], &[&b]));

@@ -9,7 +9,7 @@ use super::filter::persons_of;
 use super::log::{KeySource, LogReader, TrustedKey};
 use super::opening::held;
 use super::{Problem, segment};
-use crate::clock::UnixSeconds;
+use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::tlog::note::VerifierKey;
@@ -84,10 +84,10 @@ async fn look_at(store: &Arc<dyn WormStore>, log: &str, seal: &Arc<SealFile>) ->
     let mut kept = Kept { sealed_at: seal.statement.sealed_at, ..Kept::default() };
     let mut problems = Vec::new();
     for segment in &seal.statement.segments {
-        let stored = match segment::fetch(store.as_ref(), log, segment).await {
+        let stored = match segment::fetch(store.as_ref(), log, segment, SystemClock.now().ceil_seconds()).await {
             Ok(stored) => stored,
-            Err(problem) => {
-                problems.push(problem);
+            Err(why) => {
+                problems.push(why.into());
                 continue;
             }
         };

@@ -1,6 +1,7 @@
 //! The evidence scan: seals newest first, only the segments whose times fit, each checked against the SHA-256 that its seal signed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,6 +14,7 @@ use super::filter::{Filter, Look, Matcher};
 use super::log::{KeySource, LogReader, TrustedKey, logs};
 use super::person::Incomparable;
 use super::{Hit, Place, Problem, Standing, segment};
+use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::record::canonical::Json;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
 use crate::worm::{ReadError, WormStore};
@@ -47,6 +49,8 @@ pub struct Request {
     pub copies: Copies,
     /// Only this log, and of it only the seals from this index on.
     pub part: Option<Part>,
+    /// Now, by which segments may be gone since their date; the system's clock without it.
+    pub now: Option<UnixSeconds>,
 }
 
 /// A part of a store.
@@ -66,6 +70,50 @@ pub enum Copies {
     Collapsed,
     /// Each, because each has its own content in the vault; for who erases.
     Each,
+}
+
+/// Segments of one class that are gone since their date, among those that might have held what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Name of the log.
+    pub log: String,
+    /// Retention class.
+    pub class: String,
+    /// Segments.
+    pub segments: u64,
+    /// Records in them, as their seals prove.
+    pub records: u64,
+    /// First and last seal that names one.
+    pub seals: (u64, u64),
+    /// Until when they were kept, the latest of them.
+    pub kept_until: UnixSeconds,
+}
+
+impl Expired {
+    fn of(log: &str, seal: u64, segment: &SegmentRef) -> Self {
+        let (class, kept_until) = (segment.class.clone(), segment.lock.retain_until);
+        Expired { log: log.to_owned(), class, segments: 1, records: segment.records, seals: (seal, seal), kept_until }
+    }
+
+    fn join(&mut self, other: &Expired) {
+        self.segments += other.segments;
+        self.records = self.records.saturating_add(other.records);
+        self.seals = (self.seals.0.min(other.seals.0), self.seals.1.max(other.seals.1));
+        self.kept_until = self.kept_until.max(other.kept_until);
+    }
+}
+
+impl fmt::Display for Expired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Expired { log, class, segments, records, seals: (first, last), kept_until } = self;
+        let (part, verb) = if *segments == 1 { ("segment", "is") } else { ("segments", "are") };
+        let seals = if first == last { format!("seal {first} proves") } else { format!("seals between {first} and {last} prove") };
+        write!(
+            f,
+            "{log}: {segments} {part} of class `{class}` {verb} gone since the date (kept until {kept_until}); {seals} that {records} records stood \
+             there, and they were not searched; `spanseal verify` says whether a hold or an extension should have kept any"
+        )
+    }
 }
 
 /// How much was looked at.
@@ -90,7 +138,9 @@ pub struct Answer {
     pub hits: Vec<Hit>,
     /// What stands between this and a complete answer.
     pub problems: Vec<Problem>,
-    /// Of these, the records that name somebody in a form that could not be compared.
+    /// What is gone since its date, as planned: it might have held more.
+    pub expired: Vec<Expired>,
+    /// Of the problems, the records that name somebody in a form that could not be compared.
     pub uncompared: Vec<Problem>,
     /// Pseudonyms that the vault did not have when it was asked, of persons whom records name that may be meant, by log; of very many only
     /// some. Whoever asked the vault asks it again: they may have come since.
@@ -110,6 +160,7 @@ pub struct Answer {
 /// Searches all logs of a store. The error is a store that cannot be read at all; everything lesser is among the answer's problems.
 pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &ProgressBar) -> Result<Answer, ReadError> {
     let mut answer = Answer::default();
+    let now = request.now.unwrap_or_else(|| SystemClock.now().ceil_seconds());
     let (mut found, mut uncompared): (Vec<Hit>, Vec<Problem>) = (Vec::new(), Vec::new());
     let held = Arc::new(AtomicUsize::new(0));
     let names = match &request.part {
@@ -129,7 +180,7 @@ pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &Prog
         };
         answer.problems.extend_from_slice(log.problems());
         answer.totals.logs += 1;
-        let run = Run { store, log: &log, request, progress, held: &held };
+        let run = Run { store, log: &log, request, progress, held: &held, now };
         if let Err(error) = run.search(&mut answer, &mut found, &mut uncompared).await {
             answer.problems.push(Problem { object: name, what: format!("searched only in part: {error}") });
         }
@@ -178,7 +229,12 @@ impl Answer {
     /// What to say instead of "there is none" where something could not be read; `None` where everything could.
     pub fn may_be_elsewhere(&self) -> Option<String> {
         let unread = match self.totals.unsearched {
-            _ if self.problems.is_empty() => return None,
+            _ if self.problems.is_empty() => {
+                let gone = self.expired.iter().map(|e| e.records).fold(0, u64::saturating_add);
+                return (gone > 0).then(|| {
+                    format!("Not found in what is kept; {gone} records are gone since their date, as planned (see above): it may have been among them.")
+                });
+            }
             0 => "not all could be searched (see the problems above)".to_owned(),
             1 => "1 record could not be searched".to_owned(),
             n => format!("{n} records could not be searched"),
@@ -194,6 +250,7 @@ struct Run<'a> {
     progress: &'a ProgressBar,
     /// Bytes that lines and their parsed form hold, of the whole answer.
     held: &'a Arc<AtomicUsize>,
+    now: UnixSeconds,
 }
 
 /// What one segment gave.
@@ -209,6 +266,7 @@ struct Found {
     records: u64,
     unsearched: u64,
     broken: Option<Problem>,
+    expired: Option<Expired>,
 }
 
 impl Run<'_> {
@@ -242,6 +300,12 @@ impl Run<'_> {
                 answer.totals.records += one.records;
                 answer.totals.unsearched += one.unsearched;
                 answer.problems.extend(one.broken.take());
+                if let Some(expired) = one.expired.take() {
+                    match answer.expired.iter_mut().find(|e| (&e.log, &e.class) == (&expired.log, &expired.class)) {
+                        Some(known) => known.join(&expired),
+                        None => answer.expired.push(expired),
+                    }
+                }
                 let object = || format!("{}/{}", self.log.name(), segment.key);
                 let more = one.unreadable_count.saturating_sub(u64::try_from(one.unreadable.len()).unwrap_or(u64::MAX));
                 for (line, why) in one.unreadable {
@@ -294,9 +358,13 @@ impl Run<'_> {
     }
 
     async fn open(&self, seal: Arc<SealFile>, segment: Arc<SegmentRef>, matcher: Matcher) -> (Arc<SealFile>, Arc<SegmentRef>, Found) {
-        let stored = match segment::fetch(self.store.as_ref(), self.log.name(), &segment).await {
+        let stored = match segment::fetch(self.store.as_ref(), self.log.name(), &segment, self.now).await {
             Ok(stored) => stored,
-            Err(problem) => {
+            Err(segment::Unfetched::Expired(_)) => {
+                let expired = Some(Expired::of(self.log.name(), seal.statement.index, &segment));
+                return (seal, segment, Found { expired, ..Found::default() });
+            }
+            Err(segment::Unfetched::Problem(problem)) => {
                 let unsearched = segment.records;
                 return (seal, segment, Found { broken: Some(problem), unsearched, ..Found::default() });
             }

@@ -3,16 +3,33 @@
 use bytes::Bytes;
 
 use super::Problem;
+use crate::clock::UnixSeconds;
 use crate::tlog::Hash;
 use crate::tlog::seal_file::SegmentRef;
 use crate::tlog::segment::{FrameError, each_line};
 use crate::worm::{SEGMENT_BYTES_MAX, WormStore, below};
 
+/// Why there are no bytes.
+pub(super) enum Unfetched {
+    /// No version is there, and the date until which it had to be kept is past.
+    Expired(Problem),
+    /// Anything else.
+    Problem(Problem),
+}
+
+impl From<Unfetched> for Problem {
+    fn from(unfetched: Unfetched) -> Self {
+        match unfetched {
+            Unfetched::Expired(problem) | Unfetched::Problem(problem) => problem,
+        }
+    }
+}
+
 /// Reads a segment's stored bytes and checks their SHA-256. The named version first; if that is absent or differs, any version of the
 /// key with this sha256 is the segment (`store.md`, "`version_id` is a locator").
-pub(super) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef) -> Result<Bytes, Problem> {
+pub(super) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef, now: UnixSeconds) -> Result<Bytes, Unfetched> {
     let key = below(log, &segment.key);
-    let problem = |what: String| Problem { object: key.to_string(), what };
+    let problem = |what: String| Unfetched::Problem(Problem { object: key.to_string(), what });
     let mut why = "the store has no version of it".to_owned();
     match store.get(&key, segment.version_id.as_ref(), SEGMENT_BYTES_MAX).await {
         Ok(Some(bytes)) if Hash::of(&bytes) == segment.sha256 => return Ok(bytes),
@@ -22,6 +39,15 @@ pub(super) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef
     }
     let versions =
         store.versions(&key).await.map_err(|e| problem(format!("{why}; {e}; its {} records were not searched", segment.records)))?;
+    if segment.lock.retain_until <= now && versions.iter().all(|v| v.is_delete_marker) {
+        let SegmentRef { records, class, lock, .. } = segment;
+        let what = format!(
+            "gone since its date: it was kept until {}, and its seal proves that {records} records of class `{class}` stood there; `spanseal \
+             verify` says whether a hold or an extension should have kept it",
+            lock.retain_until
+        );
+        return Err(Unfetched::Expired(Problem { object: key.to_string(), what }));
+    }
     for version in versions.iter().filter(|v| !v.is_delete_marker && v.id.is_some() && v.id != segment.version_id) {
         match store.get(&key, version.id.as_ref(), SEGMENT_BYTES_MAX).await {
             Ok(Some(bytes)) if Hash::of(&bytes) == segment.sha256 => return Ok(bytes),

@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 
 use super::log::LogReader;
 use super::{Problem, segment};
+use crate::clock::{Clock, SystemClock};
 use crate::record::canonical::Json;
 use crate::tlog::seal_file::{SealFile, SegmentRef, Statement};
 use crate::worm::{ReadError, WormStore};
@@ -63,9 +64,9 @@ pub async fn walk<V: Visitor>(
 }
 
 async fn read<V: Visitor>(store: &dyn WormStore, log: &str, segment: &SegmentRef, mut visitor: V) -> (Option<V>, Vec<Problem>) {
-    let stored = match segment::fetch(store, log, segment).await {
+    let stored = match segment::fetch(store, log, segment, SystemClock.now().ceil_seconds()).await {
         Ok(stored) => stored,
-        Err(problem) => return (None, vec![problem]),
+        Err(why) => return (None, vec![why.into()]),
     };
     let object = format!("{log}/{}", segment.key);
     let described = segment.clone();

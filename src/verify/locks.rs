@@ -128,6 +128,8 @@ pub(super) struct Held {
     pub(super) object: String,
     /// `None`: it is not locked.
     pub(super) lock: Option<Lock>,
+    /// Whether a legal hold is on it.
+    pub(super) legal_hold: bool,
 }
 
 impl Held {
@@ -146,7 +148,7 @@ impl Held {
             Ok(Some(head)) => {
                 out.locks_read += 1;
                 out.held.add(object, &head, scene.now, scene.due);
-                return Some(Held { object: object.to_owned(), lock: head.lock });
+                return Some(Held { object: object.to_owned(), lock: head.lock, legal_hold: head.legal_hold });
             }
             Ok(None) => "the version vanished while it was looked at".to_owned(),
             Err(error) => error.to_string(),

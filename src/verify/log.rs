@@ -1,6 +1,7 @@
 //! One log: the walk over its seals, joined with the segments that they name, and what can only be said at its end.
 
 mod cosigned;
+mod decreed;
 mod kept;
 mod log_file;
 mod published;
@@ -9,7 +10,7 @@ mod strays;
 mod tail;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -19,7 +20,9 @@ use super::chain::{Chain, Fetched, Followed, fetch};
 use super::completeness::{GapKind, Tally};
 use super::configuration::Configurations;
 use super::cosignatures::{Cosigned, Strangers};
+use super::decrees::Shown;
 use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
+use super::expiry::Expiry;
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::locks::Held;
 use super::objects::{Outcome, Scene, Sealed, check_sealed};
@@ -52,7 +55,9 @@ pub(super) fn seal_object(index: u64) -> String {
 
 /// Verifies one log.
 pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Options<'_>) -> Done {
-    let scene = Scene { store, log, now: options.now, due: options.due, depth: options.depth, witnesses: &options.witnesses };
+    let decrees = OnceLock::new();
+    let (now, due, depth, witnesses) = (options.now, options.due, options.depth, &options.witnesses);
+    let scene = Scene { store, log, now, due, depth, witnesses, decrees: &decrees };
     let mut walk = Walk::new(scene, options);
     let mut total = Outcome::default();
     let mut configurations = Configurations::new(options.now);
@@ -62,8 +67,10 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     walk.read_log_file().await;
     walk.begin();
     walk.read_published().await;
+    walk.read_decrees().await;
     let mut seals = 0_u64;
     let mut tally = Tally::default();
+    let mut expiry = Expiry::default();
     match walk.start().await {
         Err(error) => walk.sink.unchecked("seals/", None, error),
         Ok(None) => walk.sink.unchecked("seals/", None, "no seal lies in the range that was asked for"),
@@ -81,9 +88,11 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
                 total.held.merge(&outcome.held);
                 total.sink.merge(outcome.sink);
                 outcome.read.iter().for_each(|read| cosigned.pass(&read.statement));
+                decreed::take(outcome.by_hold, &mut total);
                 cosigned::take(outcome.said, &mut cosigned, &mut strangers);
                 if let Some(read) = outcome.read {
                     tally.seal(&read.statement, read.complete, outcome.sources);
+                    expiry.take(read.statement.index, outcome.named);
                     configurations.judge(read, &mut total.sink);
                 }
                 if let Some(progress) = options.progress {
@@ -94,7 +103,9 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     }
     walk.end_seals().await;
     let timestamped = walk.end_stamps().await;
+    walk.end_decrees(!expiry.is_empty(), &mut total).await;
     walk.end(&mut total, &mut configurations).await;
+    let expired = expiry.end(&mut total.sink);
     strangers.end(configurations.witnesses(), &mut total.sink);
     configurations.end(&mut total.sink);
     cosigned::leave_out_own(&mut cosigned, &options.witnesses, &walk, &mut total.sink);
@@ -129,6 +140,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         timestamped,
         name: log.to_owned(),
         covered,
+        expired,
         locks: total.held.0,
         cosigned: Some(cosigned).filter(|_| !options.witnesses.is_empty()),
     };
@@ -253,6 +265,8 @@ struct Walk<'a> {
     worm: u64,
     /// Gaps between seals.
     tally: Tally,
+    /// What it shows of decrees.
+    shown: Shown,
     /// First seal read again, where all before rests on an earlier verification.
     resumed: Option<u64>,
     /// Size of the kept tree with which the log was shown to begin.
@@ -300,6 +314,7 @@ impl<'a> Walk<'a> {
             not_worm: 0,
             worm: 0,
             tally: Tally::default(),
+            shown: Shown::default(),
             resumed: None,
             extends: None,
             beyond: false,
@@ -414,6 +429,7 @@ impl<'a> Walk<'a> {
         self.beyond = self.beyond || outside;
         if let Some(standing) = &standing {
             self.pass_kept(&standing.seal);
+            self.shown.pass(self.scene.decrees.get(), &standing.seal, self.scene.now);
         }
         if let (Some(Bound::Time(to)), Some(standing)) = (self.options.to, &standing)
             && standing.seal.statement.sealed_at > to
@@ -471,7 +487,8 @@ impl<'a> Walk<'a> {
             markers: fetched.group.markers(),
             tiles: completed,
             attached,
-            configuration_before: direct.map(|before| before.statement.config_sha256),
+            configuration_before: direct.as_ref().map(|before| before.statement.config_sha256),
+            decrees_before: if index == 0 { Some(None) } else { direct.map(|before| before.statement.decrees) },
             segments,
             text: cosigned::text_of(&standing.seal),
             cosignatures,

@@ -1,17 +1,20 @@
 //! Proof for an outsider: the whole log re-derived from stored bytes and a public key that the auditor brings.
 //!
 //! It never imports `seal`: what it shares with the writer are the mathematics (`tlog`), the canonical form (`record::canonical`), the
-//! names and limits of the store (`worm`) and the calendar of retention periods (`retain`). Everything that `store.md` tells a verifier to
+//! names and limits of the store (`worm`), the calendar of retention periods (`retain`) and the form of decrees (`govern::decrees`). Everything that `store.md` tells a verifier to
 //! refuse is refused, also when the log's own key signed it. What could not be read is `unchecked`, never fine.
 //!
 //! One pass over two listings: seals in order of their index, segments of each class in order of their keys, joined. Memory is bounded
-//! by pages, by the segments in work and by the seals that wait behind them, not by the length of the log.
+//! by pages, by the segments in work, by the seals that wait behind them, and by what is on hold or extended, not by the length of the log.
 
 mod chain;
 mod completeness;
 mod configuration;
 mod cosignatures;
+mod decrees;
+mod demands;
 mod doubt;
+mod expiry;
 mod listing;
 mod locks;
 mod log;
@@ -30,6 +33,7 @@ pub use completeness::{Completeness, Gap, GapKind, Source};
 pub use configuration::Configuration;
 pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
+pub use expiry::Expired;
 pub(crate) use listing::is_segment_name;
 pub use locks::LockSums;
 pub use proof::{
@@ -40,7 +44,7 @@ pub use proof::{
 pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published, prove_under};
 pub use prove_range::{RangeWish, Show, prove_range};
 pub use report::{Evidence, Item, KeyChange, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
-pub use segment::{Contents, Contradiction, SegmentError, contradictions, read_segment};
+pub use segment::{Contents, Contradiction, DecreeLines, SegmentError, contradictions, read_segment};
 pub use stamps::Timestamped;
 
 use std::fmt;

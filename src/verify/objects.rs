@@ -2,19 +2,24 @@
 //! to records.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 
 use super::Depth;
 use super::configuration;
 use super::cosignatures::{self, Listed, Said};
+use super::decrees::{Decrees, contradicted, unreadable};
+use super::demands::Demand;
 use super::doubt::{impossible, received_after};
+use super::expiry::Named;
 use super::listing::Group;
 use super::locks::{Held, LockTable};
 use super::report::{Item, Kind, Sink};
 use super::segment::{Contents, SegmentError, contradictions, read_segment};
 use super::stamps::Attached;
 use crate::clock::UnixSeconds;
+use crate::govern::decrees::SegmentId;
 use crate::tlog::Hash;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
@@ -30,6 +35,8 @@ pub(super) struct Scene<'a> {
     pub(super) depth: Depth,
     /// Witnesses whose keys the auditor brings.
     pub(super) witnesses: &'a [WitnessKey],
+    /// Holds and extensions on record, once they were read.
+    pub(super) decrees: &'a OnceLock<Decrees>,
 }
 
 /// A seal whose place in the chain is established, and what it names.
@@ -45,6 +52,8 @@ pub(super) struct Sealed {
     pub(super) attached: Vec<Attached>,
     /// Under which configuration the seal directly before stands, where it is known.
     pub(super) configuration_before: Option<Hash>,
+    /// What that seal says of decrees, where it is known.
+    pub(super) decrees_before: Option<Option<u64>>,
     /// The versions of each segment that the statement names, in its order; `Err` where they could not be listed.
     pub(super) segments: Vec<Result<Option<Group>, ReadError>>,
     /// The text of the checkpoint that the seal carries.
@@ -66,6 +75,10 @@ pub(super) struct Outcome {
     pub(super) locks_read: u64,
     pub(super) locks_unread: u64,
     pub(super) held: LockTable,
+    /// Segments that are there, and that are gone since their date.
+    pub(super) named: Vec<Named>,
+    /// What is found because a hold is open, with the segments that it keeps: it may be released while the log is read.
+    pub(super) by_hold: Vec<(Vec<SegmentId>, Item)>,
     /// Records by the service that they name.
     pub(super) sources: BTreeMap<Option<String>, u64>,
 }
@@ -81,7 +94,12 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
     if !statement.not_worm {
         locks.extend(Held::read(scene, &mut out, seal, &sealed.object, sealed.version.as_ref()).await);
     }
-    let held = locks.first().and_then(|held| held.lock).or(statement.segments.iter().map(|s| s.lock).reduce(Lock::join));
+    let demand = Demand::of_seal(scene, statement);
+    if let Some(item) = locks.first().and_then(|held| demand.hold_missing(held, statement.index)) {
+        out.by_hold.push((demand.ids.clone(), item));
+    }
+    let stated = demand.least(statement.segments.iter().map(|s| s.lock).reduce(Lock::join), scene.now);
+    let held = locks.first().and_then(|held| held.lock).or(stated).filter(|_| !demand.is_held());
     check_markers(scene, &mut out.sink, statement.index, &sealed.object, sealed.markers, held);
     if !statement.not_worm {
         for tile in &sealed.tiles {
@@ -100,6 +118,7 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
 
     let (mut control, mut records, mut other, mut complete) = (0, 0, 0, true);
     let mut recorded = Vec::new();
+    let mut decrees = false;
     // Under the configuration of the seal before there is no record of another one in it.
     let only_looked = scene.depth == Depth::Locks && sealed.configuration_before == Some(statement.config_sha256);
     for (segment, listed) in statement.segments.iter().zip(listed) {
@@ -116,6 +135,15 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
                     *out.sources.entry(service).or_default() += records;
                 }
                 recorded.extend(contents.configuration);
+                decrees |= contents.decrees.is_any();
+                if let Some((line, why)) = contents.decrees.broken {
+                    out.sink.finding(unreadable(&segment.key, statement.index, line, &why));
+                }
+                if let Some((line, format)) = contents.decrees.newer {
+                    let why =
+                        format!("the record of a hold or an extension in line {line} has format `{format}`; a newer spanseal can read it");
+                    out.sink.unchecked(&segment.key, seal, why);
+                }
             }
             None => complete = false,
         }
@@ -133,13 +161,19 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
                 .intact(),
         );
     }
+    // A record that could not be read, or that this version does not know, may be one.
+    let holds = if decrees { Some(true) } else { (complete && !only_looked && other == 0).then_some(false) };
+    if let Some(item) = contradicted(statement, sealed.decrees_before, holds) {
+        out.sink.finding(item);
+    }
     if other > 0 {
         let meaning = "Records of a schema that this version does not know: hashed and counted, shown raw, their members not interpreted.";
         out.sink
             .note(Item::new(Kind::OtherSchema, &sealed.object, meaning).seal(statement.index).found(format!("{other} records")).intact());
     }
+    let extended = demand.extended;
     let Sealed { statement, object, configuration_before: before, .. } = sealed;
-    out.read = Some(configuration::Read { statement, object, locks, before, recorded, complete });
+    out.read = Some(configuration::Read { statement, object, locks, extended, before, recorded, complete });
     out
 }
 
@@ -182,11 +216,7 @@ async fn check_segment(
         return None;
     }
     let (version, stored) = locate(scene, out, seal, segment, &data).await?;
-    let held = if statement.not_worm { None } else { Held::read(scene, out, Some(seal), &segment.key, version.as_ref()).await };
-    if let Some(item) = held.as_ref().and_then(|held| held.judge(Some(segment.lock), Some(seal), scene.now)) {
-        out.sink.finding(item);
-    }
-    check_markers(scene, &mut out.sink, seal, &segment.key, markers, held.and_then(|held| held.lock).or(Some(segment.lock)));
+    judge_segment(scene, out, statement, (segment, version.as_ref()), markers).await;
     other_versions(scene, out, seal, segment, &data, version.as_ref()).await;
 
     let (class, bytes) = (segment.class.clone(), u64::try_from(stored.len()).unwrap_or(u64::MAX));
@@ -256,33 +286,59 @@ async fn look_at_segment(
             None => return,
         },
     };
-    let held = if statement.not_worm { None } else { Held::read(scene, out, Some(seal), &segment.key, version.as_ref()).await };
-    if let Some(item) = held.as_ref().and_then(|held| held.judge(Some(segment.lock), Some(seal), scene.now)) {
-        out.sink.finding(item);
-    }
-    check_markers(scene, &mut out.sink, seal, &segment.key, markers, held.and_then(|held| held.lock).or(Some(segment.lock)));
+    judge_segment(scene, out, statement, (segment, version.as_ref()), markers).await;
     other_versions(scene, out, seal, segment, &data, version.as_ref()).await;
     out.segments += 1;
     out.records += segment.records;
     out.bytes += segment.bytes;
 }
 
+/// Looks at what keeps a segment that is there: its lock, holds on it, and whether it is hidden.
+async fn judge_segment(
+    scene: Scene<'_>,
+    out: &mut Outcome,
+    statement: &Statement,
+    (segment, version): (&SegmentRef, Option<&VersionId>),
+    markers: usize,
+) {
+    let seal = statement.index;
+    let demand = Demand::of(scene, seal, segment);
+    let least = demand.least(Some(segment.lock), scene.now);
+    let held = if statement.not_worm { None } else { Held::read(scene, out, Some(seal), &segment.key, version).await };
+    if let Some(item) = held.as_ref().and_then(|held| held.judge(least, Some(seal), scene.now)) {
+        out.sink.finding(demand.explain(item));
+    }
+    if let Some(item) = held.as_ref().and_then(|held| demand.hold_missing(held, seal)) {
+        out.by_hold.push((demand.ids.clone(), item));
+    }
+    // On hold its date is not what it waits for.
+    let lock = held.and_then(|held| held.lock).or(least).filter(|_| !demand.is_held());
+    check_markers(scene, &mut out.sink, seal, &segment.key, markers, lock);
+    out.named.push(Named::there(segment));
+}
+
 fn missing_segment(scene: Scene<'_>, out: &mut Outcome, seal: u64, segment: &SegmentRef, markers: usize) {
     let found = if markers > 0 { "only delete markers" } else { "nothing" };
-    if segment.lock.retain_until <= scene.now {
-        // KNOWN GAP: holds and extensions are records of later work; the date in the statement is all that is looked at.
-        let meaning = "Its retention is over and it is gone, as planned. The seal still proves what it held, unless a hold or an \
-                       extension should have kept it.";
-        let item = Item::new(Kind::SegmentExpired, &segment.key, meaning).seal(seal);
-        out.sink.note(item.expected(format!("kept until {}", segment.lock.retain_until)).found(found));
-    } else {
-        let meaning = format!(
-            "A sealed segment is gone before its time, and its {} records with it. Restore the object from a copy (the seal's SHA-256 \
-             proves a true one) and find out who could delete it.",
-            segment.records
-        );
-        let item = Item::new(Kind::SegmentMissing, &segment.key, meaning).seal(seal);
-        out.sink.finding(item.expected(format!("an object with SHA-256 {}", segment.sha256)).found(found).lost());
+    let expected = format!("an object with SHA-256 {}", segment.sha256);
+    let demand = Demand::of(scene, seal, segment);
+    let kept_by = demand.kept_by(scene.now);
+    let over = segment.lock.retain_until <= scene.now;
+    if over && kept_by.is_none() {
+        return out.named.push(Named::gone(segment));
+    }
+    let (why, expected) = match kept_by.filter(|_| over) {
+        Some(kept) => ("though a hold or an extension keeps it beyond its date", format!("{expected}, {kept}")),
+        None => ("before its time", expected),
+    };
+    let meaning = format!(
+        "A sealed segment is gone {why}, and its {} records with it. Restore the object from a copy (the seal's SHA-256 proves a true one) \
+         and find out who could delete it.",
+        segment.records
+    );
+    let item = Item::new(Kind::SegmentMissing, &segment.key, meaning).seal(seal).expected(expected).found(found).lost();
+    match over && demand.extended.is_none_or(|lock| lock.retain_until <= scene.now) {
+        true => out.by_hold.push((demand.ids, item)),
+        false => out.sink.finding(item),
     }
 }
 

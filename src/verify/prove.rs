@@ -285,7 +285,15 @@ pub(super) async fn stored_segment(
     if let Some(bytes) = named.filter(|b| Hash::of(b) == sha256) {
         return Ok(bytes);
     }
-    for other in store.versions(&key).await?.iter().filter(|v| !v.is_delete_marker) {
+    let versions = store.versions(&key).await?;
+    if versions.iter().all(|v| v.is_delete_marker) {
+        let why = format!(
+            "`{relative}` is gone, so no record that was in it can be proved any more; its seal still proves how many there were and until when they \
+             had to be kept, and `spanseal verify` says whether it went as planned"
+        );
+        return Err(ProveError::NotFound(why));
+    }
+    for other in versions.iter().filter(|v| !v.is_delete_marker) {
         if let Some(bytes) = store.get(&key, other.id.as_ref(), SEGMENT_BYTES_MAX).await?.filter(|b| Hash::of(b) == sha256) {
             return Ok(bytes);
         }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::completeness::Completeness;
 use super::cosignatures::Cosigned;
+use super::expiry::Expired;
 use super::locks::LockSums;
 use super::stamps::Timestamped;
 use crate::tlog::RootHash;
@@ -295,6 +296,9 @@ pub struct LogReport {
     /// The changes of key that were passed on the way, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub key_changes: Vec<KeyChange>,
+    /// Segments that are gone since their date, by class; none where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expired: Vec<Expired>,
     /// How far it is time stamped by authorities that the auditor trusts; absent where no such token was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamped: Option<Timestamped>,

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::configuration::Configuration;
+use super::decrees::{Word, word};
 use crate::clock::UnixNanos;
 use crate::record::canonical::{Json, JsonError};
 use crate::record::registry::{self, Member};
@@ -50,9 +51,38 @@ pub struct Contents {
     pub wrong_class: Option<(u64, String)>,
     /// What the last `config_change` record says is in force from then on.
     pub configuration: Option<Configuration>,
+    /// What its control records say of holds and extensions.
+    pub decrees: DecreeLines,
     /// Records of our schema that are not of signal `control`, by their `source.service`. Bounded: those of names beyond the first
     /// 1,000 stand where no name does.
     pub sources: BTreeMap<Option<String>, u64>,
+}
+
+/// Records of holds and extensions in one segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DecreeLines {
+    /// How many can be read.
+    pub entries: u64,
+    /// The first that claims to be one and cannot be read: its line, and why.
+    pub broken: Option<(u64, String)>,
+    /// The first in a format of a newer program: its line, and the format.
+    pub newer: Option<(u64, String)>,
+}
+
+impl DecreeLines {
+    fn take(&mut self, line: u64, word: Option<Word>) {
+        match word {
+            Some(Word::Entry(_)) => self.entries += 1,
+            Some(Word::Broken(why)) => drop(self.broken.get_or_insert((line, why))),
+            Some(Word::Newer(format)) => drop(self.newer.get_or_insert((line, format))),
+            None => {}
+        }
+    }
+
+    /// Whether there is one.
+    pub fn is_any(&self) -> bool {
+        self.entries > 0 || self.broken.is_some() || self.newer.is_some()
+    }
 }
 
 /// Most services that one segment tells apart. 1,000 names of 256 bytes are 256 KB.
@@ -69,6 +99,7 @@ pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8],
         other_schema: 0,
         wrong_class: None,
         configuration: None,
+        decrees: DecreeLines::default(),
         sources: BTreeMap::new(),
     };
     each_line(stored, |index, line| {
@@ -87,6 +118,7 @@ pub fn read_segment(stored: &[u8], class: &str, mut each: impl FnMut(u64, &[u8],
         other_schema: lines.other_schema,
         wrong_class: lines.wrong_class,
         configuration: lines.configuration,
+        decrees: lines.decrees,
         sources: lines.sources,
     })
 }
@@ -100,6 +132,7 @@ struct Lines<'a> {
     other_schema: u64,
     wrong_class: Option<(u64, String)>,
     configuration: Option<Configuration>,
+    decrees: DecreeLines,
     sources: BTreeMap<Option<String>, u64>,
 }
 
@@ -120,6 +153,7 @@ impl Lines<'_> {
             self.control += 1;
             // Telemetry cannot make control records, so what stands in one is the writer's own word.
             self.configuration = Configuration::of(&record).or(self.configuration.take());
+            self.decrees.take(index, word(&record));
         } else {
             self.source(record.path("source.service").and_then(Json::as_str));
         }

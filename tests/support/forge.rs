@@ -3,6 +3,7 @@
 use super::second::verify;
 use bytes::Bytes;
 use spanseal::clock::{ManualClock, UnixNanos, UnixSeconds};
+use spanseal::govern::decrees::{Entry, Order, SegmentId};
 use spanseal::record::canonical::Json;
 use spanseal::tlog::merkle::{CompactRange, leaf_hash, root_of};
 use spanseal::tlog::note::NoteSigner;
@@ -75,6 +76,20 @@ pub fn lines(from: u64, count: u64) -> Vec<Vec<u8>> {
 /// The configuration that forged logs are written under: locks are longer than it demands, which is allowed.
 pub const CONFIGURATION: &str = r#"{"retention":{"classes":[{"mode":"GOVERNANCE","name":"standard","period":"100d"},{"mode":"COMPLIANCE","name":"high-risk","period":"5mo"},{"mode":"GOVERNANCE","name":"zz-own","period":"1w"}]}}"#;
 
+/// The record of a step of a decree.
+pub fn decreed(entry: &Entry) -> Vec<u8> {
+    decree_text(if entry.of.order == Order::Hold { "hold" } else { "retention" }, &entry.to_text())
+}
+
+/// A record that may be one, whatever it says.
+pub fn decree_text(kind: &str, filter: &str) -> Vec<u8> {
+    let mut record = Json::parse(&line(0, "control")).unwrap();
+    let Json::Object(members) = &mut record else { panic!() };
+    members.iter_mut().find(|(n, _)| n == "kind").unwrap().1 = Json::string(kind);
+    members.push(("control".into(), Json::object([("filter", Json::string(filter))])));
+    record.to_jcs()
+}
+
 /// The record of a configuration, as the first seal under it holds it.
 pub fn config_change(after: &str) -> Vec<u8> {
     let mut record = Json::parse(&line(0, "control")).unwrap();
@@ -144,6 +159,7 @@ impl Forge {
         let control = |l: &&Vec<u8>| String::from_utf8_lossy(l).contains(r#""signal":"control""#);
         let records = segments.iter().map(|s| s.lines.len() as u64).sum::<u64>();
         let controls = segments.iter().flat_map(|s| &s.lines).filter(control).count() as u64;
+        let holds = segments.iter().flat_map(|s| &s.lines).any(|l| String::from_utf8_lossy(l).contains("spanseal.decrees/"));
         Statement {
             log: ORIGIN.into(),
             index,
@@ -156,7 +172,7 @@ impl Forge {
             next_by: None,
             next_vkey: None,
             not_worm: self.locks == Locks::None,
-            decrees: None,
+            decrees: if holds { Some(index) } else { self.seals.last().and_then(|seal| seal.statement.decrees) },
         }
     }
 
@@ -229,6 +245,12 @@ impl Forge {
 
     pub async fn verify(&self) -> Report {
         verify(&self.store, &self.options()).await
+    }
+
+    /// A segment that a seal names, as decrees do.
+    pub fn segment_id(&self, seal: usize, class: &str) -> SegmentId {
+        let segment = self.seals[seal].statement.segments.iter().find(|s| s.class == class).unwrap();
+        SegmentId::new(seal as u64, &segment.sha256)
     }
 
     /// Keys of the segments that a seal names.

@@ -21,7 +21,8 @@ use spanseal::worm::local::{LocalOptions, LocalStore};
 use spanseal::worm::memory::MemoryStore;
 
 /// What nobody sees in a folder: locks, delete markers, and versions besides the oldest.
-const NOT_IN_A_FOLDER: [Kind; 6] = [Kind::LockMissing, Kind::LockWeak, Kind::Hidden, Kind::ForeignVersion, Kind::Flooded, Kind::Fork];
+const NOT_IN_A_FOLDER: [Kind; 7] =
+    [Kind::LockMissing, Kind::LockWeak, Kind::HoldMissing, Kind::Hidden, Kind::ForeignVersion, Kind::Flooded, Kind::Fork];
 
 struct Second {
     child: Child,

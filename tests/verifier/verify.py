@@ -96,6 +96,7 @@ def check_statement(statement, entry):  # Sections 5 and 6: statements and seals
     members(statement, {"log": text, "index": number, "sealed_at": second, "started": second, "segments": items, "config_sha256": digest},
             {"previous": digest, "next_by": second, "next_vkey": Key, "not_worm": "true"})
     need(("previous" in statement) == (statement["index"] != "0"), "previous stands in all statements but that of seal 0")
+    number(statement.get("decrees", "0"), int(statement["index"]))
     members(statement["counts"], dict.fromkeys(COUNTS, number))
     for segment in statement["segments"]:
         members(segment, {"sha256": digest, "merkle_root": digest, "bytes": number, "records": number, "class": NAME,
@@ -146,10 +147,21 @@ def configuration(after):  # Its name, its classes, and whether these are all.
     known = [(e["name"], (e["mode"], int(p[1]), p[2])) for e in listed for p in [PERIOD.fullmatch(str(at(e, "period")))]
              if p and isinstance(at(e, "name"), str) and at(e, "mode") in MODES and int(p[1]) < 2 ** 32]
     return sha256(after.encode()).hex(), dict(reversed(known)), 0 < len(known) == len(listed)
+def decree(d):  # Section 7: holds and extensions.
+    lock = {"mode": "|".join(MODES), "until": second} if at(d, "order") == "extend" else {"order": "hold"}
+    return members(d, {"id": "[A-Za-z0-9._-]{1,64}", "query": thing, "since": second, "through": number, **lock})
+def entry_of(record):  # Its step, decree, segments, and what is open behind it. None where it is none.
+    try: e = thing(parse(at(record, "control.filter").encode())[0])
+    except REFUSED: return False
+    if record["kind"] not in ("hold", "retention") or not str(at(e, "format")).startswith("spanseal.decrees/"): return False
+    if e["format"] != "spanseal.decrees/1": raise Unknown(e["format"])
+    ids, opened = [(number(n), text(h, "[0-9a-f]{16}")) for s in items(e["segments"], LINE_MAX) for n, h in [s.split("-")]], e["open"]
+    need(ids == sorted({*ids}) and (names := [decree(d)["id"] for d in items(opened)]) == sorted({*names}), "not in order")
+    return text(e["step"], "open|apply|close"), decree(e["of"]), ids, opened
 class Walk:  # Section 10.
     def __init__(self, base, pinned, now):
         self.base, self.pinned, self.now, self.findings, self.unchecked = base, pinned, now, [], []
-        self.named, self.in_force, self.leaves, self.entries = set(), configuration(""), [], []
+        self.named, self.in_force, self.leaves, self.entries, self.gone, self.steps = set(), configuration(""), [], [], [], {}
     def find(self, kind, key="", seal=None, why=""): self.findings.append({"kind": kind, "object": key, "seal": seal, "found": str(why)})
     def attempt(self, kind, key, seal, make):
         try: return make()
@@ -165,7 +177,7 @@ class Walk:  # Section 10.
         return need(only_text(file) and key.name == file["origin"], "other values than texts, or another origin", key)
     def segment(self, seal, stated):  # Lines not of control, lines of other schemas, configurations. None where it cannot be read.
         find, data = functools.partial(self.find, key=stated["key"], seal=seal.index), self.read(stated["key"], SEGMENT_MAX)
-        if data is None: return find("segment_missing") if stated["retain_until"] > self.now else None
+        if data is None: return find("segment_missing") if stated["retain_until"] > self.now else self.gone.append((seal.index, stated))
         if len(data) != int(stated["bytes"]) or sha256(data) != digest(stated["sha256"]): return find("segment_bytes")
         read_all = lambda: [(leaf_hash(t), r, r.get("schema") == OURS and times_of(r)) for t in lines_of(data) for r in [canonical(t)]]
         if not (lines := self.attempt("segment_form", stated["key"], seal.index, read_all)): return None
@@ -176,17 +188,35 @@ class Walk:  # Section 10.
         for member in {*said, *filter(wrong.get, wrong)}: find("segment_content", why=member)
         control = [record for record in ours if at(record, "source.signal") == "control"]
         changes = [at(record, "change.after") for record in control if record["kind"] == "config_change"]
-        return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:]
-    def contents(self, seal):
+        steps = [step for r in control for step in [self.attempt("decrees_wrong", stated["key"], seal.index, lambda: entry_of(r))]]
+        return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:], steps
+    def contents(self, seal, before):
         statement, read = seal.statement, [self.segment(seal, stated) for stated in seal.statement["segments"]]
         self.named.update(stated["key"] for stated in statement["segments"])
         most, other, promoted = sum(r[0] for r in read if r), sum(r[1] for r in read if r), int(statement["counts"]["promoted"])
         if all(read) and not most - other <= promoted <= most: self.find("count_promoted", seal.name, seal.index, most)
+        steps, said = [step for r in read if r for step in r[3] if step is not False], statement.get("decrees")
+        wrong = all(read) and not other if said == statement["index"] else before and said != before.statement.get("decrees")
+        if said != statement["index"] if steps else wrong: self.find("decrees_wrong", seal.name, seal.index, said)
+        self.steps[seal.index] = list(filter(None, steps))
         self.in_force = next((c for r in read if r for c in r[2] if c[0] == statement["config_sha256"]), self.in_force)
         for stated in statement["segments"] if self.in_force[0] == statement["config_sha256"] else []:
             mode, *period = self.in_force[1].get(stated["class"], ["GOVERNANCE"])
             least = later(statement["sealed_at"], *period) if period else LATEST + "!" if self.in_force[2] else ""
             if stated["retain_until"] < least or (stated["mode"], mode) == MODES: self.find("retention_short", stated["key"], seal.index)
+    def decreed(self, stood):  # What open holds and extensions keep is not gone as planned.
+        index, chain, held, until, opened = max(stood, default=-1), [], {}, {}, []
+        while index in stood and "decrees" in stood[index].statement:
+            chain, index = [n := int(stood[index].statement["decrees"])] + chain, n - 1
+        for step, of, ids, opened in [step for n in chain for step in self.steps.get(n, [])]:
+            if of["order"] == "hold": held[of["id"]] = [] if step == "close" else held.get(of["id"], []) + ids * (step == "apply")
+            elif step != "open": until.update({i: max(until.get(i, ""), of["until"]) for i in ids})
+        names, read = [d["id"] for d in opened if d["order"] == "hold"], [bool(self.steps.get(n)) for n in chain]
+        for index, stated in self.gone:
+            place, kept = (index, stated["sha256"][:16]), [i for name in names for i in held.get(name, []) if read[-1]]
+            if until.get(place, "") > self.now or place in kept: self.find("segment_missing", stated["key"], index)
+        lost = max([stood[n].statement["sealed_at"] for n in chain if n in stood and not self.steps[n]], default="")
+        self.unchecked += [d["id"] for d in opened if d["order"] == "hold" and d["since"] <= lost]
     def tiles(self, size):
         hashes, level = self.leaves[:size], 0
         while hashes:
@@ -223,7 +253,7 @@ class Walk:  # Section 10.
             before, seen, stood[index] = seal, seen + [key for key in seal.keys if key not in seen], seal
             for kind in impossible(seal.statement, self.now):
                 if kind != "sealed_ahead" or kind not in [found["kind"] for found in self.findings]: self.find(kind, name, index)
-            self.contents(seal)
+            self.contents(seal, stood.get(index - 1))
         place = stood.get(point.size - 1) if point else None
         signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
         right = not place and point and point.size or not point or (point.root, point.more) == (fold(place.after if place else []), "")
@@ -233,6 +263,7 @@ class Walk:  # Section 10.
         for kind, key in [("seal_foreign", key) for key in late[:1]] + [("wrong_key", key) for key in alien[:1]]: self.find(kind, key)
         for key, index, short in [stray for stray in self.keys(SEGMENT) if stray[0] not in self.named]:
             if index > expected or not sha256(self.read(key, SEGMENT_MAX)).hex().startswith(short): self.find("segment_unnamed", key, index)
+        self.decreed(stood)
         self.tiles(point.size if point else 0)
         if self.pinned not in (seen or given[1:]): self.find("wrong_key")
         if own and 0 in stood and own.text != seen[0].text: self.find("log_file", "log.json", why="it names another key")

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::query::fixtures::TestLog;
+use crate::query::fixtures::{SEALED, TestLog};
 use crate::query::log::KeySource;
 use crate::tlog::note::VerifierKey;
 use crate::worm::local::{LocalOptions, LocalStore};
@@ -13,6 +13,8 @@ use crate::worm::{VERSIONS_READ_MAX, seal_key};
 const SAMPLE_VKEY: &str = "spanseal.example/vectors+845f03b5+AQUcAWj1wCuhANYeY8a1NnMSVIIV/8ssl8Yot9HFk1hE";
 
 async fn ask(store: &Arc<dyn WormStore>, request: Request) -> Answer {
+    // Before any lock of the fixtures ends, whatever day it is.
+    let request = Request { now: request.now.or(Some(UnixSeconds(SEALED + 60))), ..request };
     scan(store, &request, &ProgressBar::hidden()).await.unwrap()
 }
 
@@ -301,6 +303,35 @@ async fn what_could_not_be_searched_is_counted() {
     log.store.purge(&seal_key("log", 0), None);
     let said = ask(&memory(&log.store), missing()).await.may_be_elsewhere().unwrap();
     assert!(said.contains("not all could be searched"), "{said}");
+}
+
+/// Guarantee: what is gone since its date is no problem, is told by class with the seals that prove it, and nobody is told "there is none"
+/// without it.
+#[tokio::test]
+async fn what_is_gone_since_its_date_is_told_and_no_problem() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    let first = log.seal(&[&record("aa", 1), &record("bb", 2)]).await.unwrap();
+    let second = log.seal(&[&record("cc", 3)]).await.unwrap();
+    log.seal(&[&record("dd", 4)]).await;
+    log.publish().await;
+    for gone in [&first, &second] {
+        log.store.purge(gone, None);
+    }
+    let until = SEALED + 180 * 86_400;
+    let at = |now, id: &str| Request { now: Some(UnixSeconds(now)), ..filtered(|f| f.record_id = Some(id.to_owned())) };
+    let before = ask(&memory(&log.store), at(until - 1, "aa")).await;
+    assert_eq!((before.problems.len(), before.expired.len()), (2, 0));
+    let after = ask(&memory(&log.store), at(until, "aa")).await;
+    assert_eq!((after.problems.len(), after.expired.len(), after.totals.unsearched), (0, 1, 0));
+    let told = after.expired[0].to_string();
+    assert!(told.contains("2 segments of class") && told.contains("seals between 0 and 1 prove that 3 records stood there"), "{told}");
+    assert!(after.may_be_elsewhere().unwrap().contains("3 records are gone since their date"));
+    // Hidden behind a marker it is still there.
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    let hidden = log.seal(&[&record("aa", 1)]).await.unwrap();
+    log.store.delete(&hidden);
+    let found = ask(&memory(&log.store), at(until, "aa")).await;
+    assert_eq!((ids(&found), found.expired.len()), (vec!["aa"], 0));
 }
 
 /// A segment of so many lines, as its seal says, and its bytes.

@@ -1,6 +1,6 @@
 //! The report as text: short, calm, one line a finding, and what was not covered.
 
-use super::{Cosigned, Evidence, Item, KeyChange, KeyTrust, LockCheck, LogReport, Report, Verdict};
+use super::{Cosigned, Evidence, Expired, Item, KeyChange, KeyTrust, LockCheck, LogReport, Report, Verdict};
 use crate::plain::{Page, counted};
 
 impl Report {
@@ -47,6 +47,14 @@ impl Report {
             }
             if log.seals > 0 {
                 log.completeness.write_text(out)?;
+            }
+            if !log.expired.is_empty() {
+                let sum = |of: fn(&Expired) -> u64| log.expired.iter().map(of).fold(0, u64::saturating_add);
+                let (segments, records) = (sum(|e| e.segments), sum(|e| e.records));
+                writeln!(
+                    out,
+                    "    gone since their date: {segments} segments with {records} records; seals prove that they stood there (see the notes)"
+                )?;
             }
             if let Some(from) = log.resumed {
                 writeln!(

@@ -1,0 +1,450 @@
+//! What holds and extensions are on record (`govern::decrees`): read before the walk, along the chain that statements name, and shown to be the
+//! log's own word by the walk.
+//!
+//! The chain is begun at the newest seal that the store shows, under keys that nobody has confirmed yet, because the walk has to know what
+//! to demand of the first segment. At the end every seal that it rests on was passed by the walk, or bears the signature of a key of the
+//! walk; and no seal that was passed names a decree which was not read. What is not shown so is `unchecked`, never silently believed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
+
+use super::listing::{Group, Pages};
+use super::log::seal_object;
+use super::objects::Scene;
+use super::report::{Item, Kind, Sink};
+use super::segment::read_segment;
+use crate::clock::UnixSeconds;
+use crate::govern::decrees::{Entry, Ledger, Order, SegmentId};
+use crate::record::canonical::Json;
+use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
+use crate::tlog::seal_file::{SealFile, SegmentRef, Statement};
+use crate::tlog::truth::{Judgement, judge};
+use crate::tlog::{Hash, LeafHash};
+use crate::worm::{Lock, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, below, read_versions, seal_key};
+
+/// Newest keys below `seals/` among which the newest seal is looked for: behind the end of a log anybody may have put objects.
+const NEWEST_LOOKED_AT: usize = 16;
+/// Seals with decrees whose segments are read at the same time. Each may hold 64 MiB.
+const SEALS_AT_ONCE: usize = 4;
+/// Two clocks that are further apart are not believed, seconds (`doubt`).
+const CLOCKS_APART_MAX_SECONDS: i64 = 300;
+
+/// What a line says of decrees.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// A step of one.
+    Entry(Box<Entry>),
+    /// It claims to be one, and is none.
+    Broken(String),
+    /// In a format that only a newer program reads.
+    Newer(String),
+}
+
+/// Reads a record; `None`: it says nothing of decrees.
+pub(super) fn word(record: &Json) -> Option<Word> {
+    match Entry::of(record) {
+        Some(Ok(entry)) => return Some(Word::Entry(Box::new(entry))),
+        Some(Err(why)) => return Some(Word::Broken(why)),
+        None => {}
+    }
+    let text = |path: &str| record.path(path).and_then(Json::as_str);
+    if text("source.signal") != Some("control") || !matches!(text("kind"), Some("hold" | "retention")) {
+        return None;
+    }
+    let filter = Json::parse(text("control.filter")?.as_bytes()).ok()?;
+    let format = filter.get("format").and_then(Json::as_str)?;
+    format.starts_with("spanseal.decrees/").then(|| Word::Newer(format.to_owned()))
+}
+
+/// What a statement says of decrees against the rules: what it should say, and what it does. `before`: what the seal directly before says, where
+/// that one is known. `holds`: whether its segments hold a record of a decree, where all of them could be read.
+pub(super) fn contradicted(statement: &Statement, before: Option<Option<u64>>, holds: Option<bool>) -> Option<Item> {
+    let own = Some(statement.index);
+    let expected = match (holds, before) {
+        (Some(true), _) => own,
+        (None, _) if statement.decrees == own => own,
+        (_, Some(before)) => before,
+        // From somewhere in the middle any seal before may be the newest one with a decree.
+        (_, None) if statement.decrees == own => None,
+        (_, None) => statement.decrees,
+    };
+    if expected == statement.decrees {
+        return None;
+    }
+    let meaning = "The seal does not name the newest seal that holds the record of a hold or an extension, so a reader who follows it misses what \
+                   has to be kept. The records are as signed; ask the operator how it arose, and look at what this log holds and extends.";
+    let named = |decrees: Option<u64>| decrees.map_or_else(|| "none".to_owned(), |index| format!("seal {index}"));
+    let item = Item::new(Kind::DecreesWrong, seal_object(statement.index), meaning).seal(statement.index);
+    Some(item.expected(named(expected)).found(named(statement.decrees)).intact())
+}
+
+/// A record that claims to be of a decree, and that nobody can read.
+pub(super) fn unreadable(segment: &str, seal: u64, line: u64, why: &str) -> Item {
+    let meaning = "A record of a hold or an extension that no reader understands: what it orders is kept by nobody. It is as signed; ask the \
+                   operator what wrote it, and order again what it was meant to.";
+    Item::new(Kind::DecreesWrong, segment, meaning)
+        .seal(seal)
+        .expected("an entry of a decree")
+        .found(format!("line {line}: {why}"))
+        .intact()
+}
+
+/// A seal that the chain rests on.
+#[derive(Debug)]
+struct Link {
+    leaf: LeafHash,
+    checkpoint: UnverifiedCheckpoint,
+}
+
+/// What is on record.
+#[derive(Debug, Default)]
+pub(super) struct Decrees {
+    ledger: Ledger,
+    /// The seal at which it was begun.
+    newest: Option<u64>,
+    /// Whether that seal, whose signature nobody has checked yet, names any.
+    any: bool,
+    links: BTreeMap<u64, Link>,
+    /// Whether what is open is known: the records of the newest step were read.
+    last_read: bool,
+    /// Why it is not whole.
+    unread: Vec<(String, u64, String)>,
+    /// The newest seal of which the records are gone since their date.
+    gone: Option<(u64, UnixSeconds)>,
+}
+
+impl Decrees {
+    /// Reads them. `keys`: those that were given or found. `size`: of the published checkpoint, which nobody has verified; it only shows where
+    /// to look.
+    ///
+    /// A box with a named lifetime, because only so the compiler sees that the whole is `Send` and may be spawned.
+    pub(super) fn read(scene: Scene<'_>, keys: Vec<VerifierKey>, size: Option<u64>) -> BoxFuture<'_, Self> {
+        async move { Self::of(scene, &keys, size).await }.boxed()
+    }
+
+    async fn of(scene: Scene<'_>, keys: &[VerifierKey], size: Option<u64>) -> Self {
+        let mut read = Decrees::default();
+        let newest = match newest(scene, keys, size).await {
+            Ok(newest) => newest,
+            Err(error) => {
+                read.unread("seals/", 0, error);
+                return read;
+            }
+        };
+        // No seal, or none that is one: the walk says so.
+        let Some(newest) = newest else { return read };
+        read.newest = Some(newest.statement.index);
+        let holders = read.follow(scene, keys, newest).await;
+        let mut entries = entries(scene, holders);
+        while let Some((statement, entries, lost)) = entries.next().await {
+            let (index, found) = (statement.index, !entries.is_empty());
+            entries.into_iter().for_each(|entry| read.ledger.take(entry));
+            // What was not read may have released any hold that the entries before it tell of.
+            read.last_read = found && !matches!(lost, Some(Lost::Unread(..)));
+            match lost {
+                // Its records of decrees are in one class, so that what else it holds may go before them.
+                Some(Lost::Gone) if found => {}
+                Some(Lost::Gone) => read.gone = Some((index, statement.sealed_at)),
+                Some(Lost::Unread(object, why)) => read.unread(&object, index, why),
+                None if !found => {
+                    read.unread(&seal_object(index), index, "it says that it holds such a record, and none is in its segments")
+                }
+                None => {}
+            }
+        }
+        read
+    }
+
+    fn unread(&mut self, object: &str, seal: u64, why: impl std::fmt::Display) {
+        self.unread.push((object.to_owned(), seal, why.to_string()));
+    }
+
+    fn link(&mut self, seal: &SealFile) {
+        // A seal that stands under some key has a checkpoint; another was refused.
+        if let Ok(checkpoint) = UnverifiedCheckpoint::parse(&seal.checkpoint) {
+            self.links.insert(seal.statement.index, Link { leaf: seal.leaf(), checkpoint });
+        }
+    }
+
+    /// Statements of the seals that hold records of decrees, newest first.
+    async fn follow(&mut self, scene: Scene<'_>, keys: &[VerifierKey], newest: SealFile) -> Vec<Statement> {
+        let mut holders = Vec::new();
+        let mut at = newest;
+        self.any = at.statement.decrees.is_some();
+        self.link(&at);
+        while let Some(named) = at.statement.decrees {
+            if named != at.statement.index {
+                let Some(seal) = self.seal(scene, keys, named).await else { break };
+                at = seal;
+                if at.statement.decrees != Some(named) {
+                    self.unread(&seal_object(named), named, "a later seal says that it holds such a record, and it does not say so itself");
+                    break;
+                }
+            }
+            let before = named.checked_sub(1);
+            holders.push(at.statement);
+            let Some(before) = before else { break };
+            let Some(seal) = self.seal(scene, keys, before).await else { break };
+            at = seal;
+        }
+        holders
+    }
+
+    async fn seal(&mut self, scene: Scene<'_>, keys: &[VerifierKey], index: u64) -> Option<SealFile> {
+        let key = seal_key(scene.log, index);
+        let found = match scene.store.versions(&key).await {
+            Ok(versions) => stands(scene, keys, index, &Group { key, versions }).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(Some((seal, _))) => {
+                self.link(&seal);
+                return Some(seal);
+            }
+            Ok(None) => self.unread(&seal_object(index), index, "there is no such seal"),
+            Err(error) => self.unread(&seal_object(index), index, error),
+        }
+        None
+    }
+
+    /// The holds that keep a segment, as far as they are known to be open still.
+    pub(super) fn holds(&self, id: SegmentId) -> impl Iterator<Item = &str> {
+        let open = move |name: &&str| self.last_read && self.ledger.open().iter().any(|d| d.id == *name && d.order == Order::Hold);
+        self.ledger.holds(id).filter(open)
+    }
+
+    /// The lock that extensions have given a segment.
+    pub(super) fn extended(&self, id: SegmentId) -> Option<Lock> {
+        self.ledger.extended(id)
+    }
+
+    /// Whether all of it was read.
+    pub(super) fn is_whole(&self) -> bool {
+        self.newest.is_some() && self.unread.is_empty()
+    }
+}
+
+/// The newest seal below the log: of the last keys the last one that stands under a key that is known, or that such a one announced; else the
+/// last one that is a seal under any key.
+async fn newest(scene: Scene<'_>, keys: &[VerifierKey], size: Option<u64>) -> Result<Option<SealFile>, ReadError> {
+    let start = size.and_then(|size| size.checked_sub(2)).map(|before| seal_key(scene.log, before));
+    let mut last = last_keys(scene, start.clone()).await?;
+    if last.is_empty() && start.is_some() {
+        last = last_keys(scene, None).await?;
+    }
+    let mut known = keys.to_vec();
+    let (mut own, mut other) = (None, None);
+    for (index, group) in last {
+        let Some((seal, by)) = stands(scene, &known, index, &group).await? else { continue };
+        if by == By::Known {
+            known.extend(seal.statement.next_vkey.clone());
+            own = Some(seal);
+        } else {
+            other = Some(seal);
+        }
+    }
+    Ok(own.or(other))
+}
+
+/// The last keys of seals in the listing, ascending.
+async fn last_keys(scene: Scene<'_>, after: Option<crate::worm::ObjectKey>) -> Result<VecDeque<(u64, Group)>, ReadError> {
+    let mut pages = Pages::new(scene.store, format!("{}/seals/", scene.log), after);
+    let mut last = VecDeque::new();
+    while let Some(group) = pages.next().await? {
+        let name = group.key.as_str().strip_prefix(scene.log).and_then(|rest| rest.strip_prefix('/'));
+        let Some(index) = name.and_then(crate::worm::parse_seal_name).filter(|_| group.data().next().is_some()) else { continue };
+        last.push_back((index, group));
+        if last.len() > NEWEST_LOOKED_AT {
+            last.pop_front();
+        }
+    }
+    Ok(last)
+}
+
+/// Whose signature a seal bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Known,
+    /// Of a key that is not known here.
+    Somebody,
+}
+
+/// The seal at an index: the oldest version that stands under a key that is known, else the oldest that agrees with itself.
+async fn stands(scene: Scene<'_>, keys: &[VerifierKey], index: u64, group: &Group) -> Result<Option<(SealFile, By)>, ReadError> {
+    let bodies = read_versions(scene.store, &group.versions, SEAL_BYTES_MAX, VERSIONS_READ_MAX).await?;
+    for key in keys {
+        for judgement in judge(index, key, None, bodies.iter().map(|(_, bytes)| bytes.as_ref())) {
+            if let Judgement::Truth(seal) = judgement {
+                return Ok(Some((*seal, By::Known)));
+            }
+        }
+    }
+    let agrees = |bytes: &Bytes| {
+        let seal = SealFile::parse(bytes).ok().filter(|seal| seal.statement.index == index)?;
+        let read = UnverifiedCheckpoint::parse(&seal.checkpoint).ok()?.checkpoint;
+        let after = seal.range_after();
+        ((read.size, read.root) == (after.size(), after.root())).then_some(seal)
+    };
+    Ok(bodies.iter().find_map(|(_, bytes)| agrees(bytes)).map(|seal| (seal, By::Somebody)))
+}
+
+/// Why the records of a seal could not all be read.
+enum Lost {
+    /// A segment is gone since its date.
+    Gone,
+    /// Which object, and why.
+    Unread(String, String),
+}
+
+/// What seals hold that come newest first, oldest first.
+fn entries(scene: Scene<'_>, holders: Vec<Statement>) -> BoxStream<'_, (Statement, Vec<Entry>, Option<Lost>)> {
+    let read = move |statement| entries_of(scene, statement).boxed();
+    stream::iter(holders.into_iter().rev()).map(read).buffered(SEALS_AT_ONCE).boxed()
+}
+
+/// What the segments of one seal hold, in their order.
+async fn entries_of(scene: Scene<'_>, statement: Statement) -> (Statement, Vec<Entry>, Option<Lost>) {
+    let (mut entries, mut lost) = (Vec::new(), None);
+    for segment in &statement.segments {
+        let stored = match stored(scene, segment).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) if segment.lock.retain_until <= scene.now => {
+                lost.get_or_insert(Lost::Gone);
+                continue;
+            }
+            Ok(None) => {
+                lost = Some(Lost::Unread(segment.key.clone(), "the segment is gone".to_owned()));
+                continue;
+            }
+            Err(why) => {
+                lost = Some(Lost::Unread(segment.key.clone(), why));
+                continue;
+            }
+        };
+        let class = segment.class.clone();
+        match tokio::task::spawn_blocking(move || words(&stored, &class)).await.unwrap_or_else(|e| Err(e.to_string())) {
+            Ok((read, why)) => {
+                entries.extend(read);
+                lost = why.map(|why| Lost::Unread(segment.key.clone(), why)).or(lost);
+            }
+            Err(why) => lost = Some(Lost::Unread(segment.key.clone(), why)),
+        }
+    }
+    (statement, entries, lost)
+}
+
+/// The entries of a segment, and why there may be more.
+fn words(stored: &[u8], class: &str) -> Result<(Vec<Entry>, Option<String>), String> {
+    let (mut entries, mut lost) = (Vec::new(), None);
+    let contents = read_segment(stored, class, |index, line, _| {
+        // Lines are canonical, so the member of a control record has this form and no other; most lines need no second look.
+        if memchr::memmem::find(line, br#""signal":"control""#).is_none() {
+            return;
+        }
+        match Json::parse(line).ok().as_ref().and_then(word) {
+            Some(Word::Entry(entry)) => entries.push(*entry),
+            Some(Word::Broken(why)) => lost = Some(format!("line {index}, the record of a hold or an extension, cannot be read: {why}")),
+            Some(Word::Newer(format)) => lost = Some(format!("line {index} has format `{format}`; a newer spanseal can read it")),
+            None => {}
+        }
+    })
+    .map_err(|error| error.to_string())?;
+    if contents.other_schema > 0 && entries.is_empty() && lost.is_none() {
+        lost = Some("it holds records of a schema that this version does not know".to_owned());
+    }
+    Ok((entries, lost))
+}
+
+/// The bytes that the seal signed; `None`: no version is there.
+async fn stored(scene: Scene<'_>, segment: &SegmentRef) -> Result<Option<Bytes>, String> {
+    let key = below(scene.log, &segment.key);
+    let versions = scene.store.versions(&key).await.map_err(|e| e.to_string())?;
+    let data: Vec<_> = versions.iter().filter(|v| !v.is_delete_marker).collect();
+    let named = data.iter().filter(|v| v.id.is_some() && v.id == segment.version_id);
+    let others = data.iter().filter(|v| v.id.is_none() || v.id != segment.version_id);
+    for version in named.chain(others).filter(|v| v.size == segment.bytes) {
+        let bytes = scene.store.get(&key, version.id.as_ref(), SEGMENT_BYTES_MAX).await.map_err(|e| e.to_string())?;
+        if let Some(bytes) = bytes {
+            let hashed = bytes.clone();
+            let sha256 = tokio::task::spawn_blocking(move || Hash::of(&hashed)).await.map_err(|e| e.to_string())?;
+            if sha256 == segment.sha256 {
+                return Ok(Some(bytes));
+            }
+        }
+    }
+    if data.is_empty() { Ok(None) } else { Err("the stored bytes are not those that were sealed".to_owned()) }
+}
+
+/// What the walk shows of the seals that [`Decrees`] rests on.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    passed: BTreeSet<u64>,
+    /// The first seal that the store showed otherwise before.
+    differs: Option<u64>,
+    /// The first seal with a decree that was not read.
+    unread: Option<u64>,
+}
+
+impl Shown {
+    /// A seal stands.
+    pub(super) fn pass(&mut self, decrees: Option<&Decrees>, seal: &SealFile, now: UnixSeconds) {
+        let statement = &seal.statement;
+        let index = statement.index;
+        match decrees.and_then(|decrees| decrees.links.get(&index)) {
+            Some(link) if link.leaf == seal.leaf() => drop(self.passed.insert(index)),
+            Some(_) => drop(self.differs.get_or_insert(index)),
+            None if statement.decrees == Some(index) => {
+                // A log that is being written has newer ones by now; nothing is demanded for them yet.
+                let newer = decrees.and_then(|decrees| decrees.newest).is_some_and(|newest| index > newest);
+                if !newer || statement.sealed_at.0 < now.0.saturating_sub(CLOCKS_APART_MAX_SECONDS) {
+                    self.unread.get_or_insert(index);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Says what was not shown. `signed`: whether a key of the log signed a checkpoint. `gone`: whether a segment is gone since its date.
+    pub(super) fn end(&self, decrees: &Decrees, signed: impl Fn(&UnverifiedCheckpoint) -> bool, gone: bool, sink: &mut Sink) {
+        let said = |why: &str| format!("which holds and extensions are in force: {why}");
+        for (object, seal, why) in &decrees.unread {
+            sink.unchecked(object, Some(*seal), said(why));
+        }
+        if let Some(index) = self.unread {
+            sink.unchecked(
+                &seal_object(index),
+                Some(index),
+                said("it holds a record of one, to which the chain from the newest seal does not lead"),
+            );
+        }
+        if let Some(index) = self.differs {
+            sink.unchecked(&seal_object(index), Some(index), said("the store showed another seal here when it was asked first"));
+        }
+        let stranger = decrees.links.iter().find(|(index, link)| !self.passed.contains(index) && !signed(&link.checkpoint));
+        // Where none is named and nothing is gone, there is nothing that it could have kept.
+        if let Some((index, _)) = stranger.filter(|_| decrees.any || gone) {
+            let why = "this seal is signed by a key to which the seals that were looked at do not lead; verify the whole log for that";
+            sink.unchecked(&seal_object(*index), Some(*index), said(why));
+        }
+        let Some((index, sealed_at)) = decrees.gone else { return };
+        // What an order says that is still in force is lost with the records of its steps. An extension lasts until a date that is not known any more.
+        let open = decrees.ledger.open().iter().find(|d| d.order == Order::Hold && d.since <= sealed_at);
+        match open {
+            Some(hold) => {
+                let why =
+                    format!("records of the hold `{}`, which is open, are gone since their date: not all that it keeps is known", hold.id);
+                sink.unchecked(&seal_object(index), Some(index), said(&why));
+            }
+            None => {
+                // KNOWN GAP: an extension, or a hold without a later record, that lasts longer than the class that its own records are in.
+                let meaning = "The records of holds and extensions up to this seal are gone since their date, as planned. What they ordered is not \
+                               known any more, unless later records say it.";
+                sink.note(Item::new(Kind::NotCovered, seal_object(index), meaning).seal(index));
+            }
+        }
+    }
+}
