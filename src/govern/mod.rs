@@ -1,7 +1,15 @@
 //! Acts that are records themselves (`signal: control`): what an operator or the receiver does to the evidence's conditions is
 //! evidence too. Telemetry cannot make such records.
 
+pub mod carry;
+pub mod chain;
 pub mod decrees;
+pub mod enforce;
+mod places;
+pub mod query;
+pub mod register;
+
+pub use places::Words;
 
 use crate::clock::UnixNanos;
 use crate::record::canonical::Json;
