@@ -3,7 +3,10 @@
 //! `--config` and `--store` mean the same for every command, as do `SPANSEAL_CONFIG`, `SPANSEAL_STORE` and `SPANSEAL_VKEY` (the flag wins).
 //! The environment is read in `config` alone, so it is not clap that reads it here.
 
+mod hold;
 mod values;
+
+pub use hold::{ExtendArgs, HoldArgs, HoldCommand, HoldListArgs, OrderArgs, PlaceArgs, ReleaseArgs, SelectArgs};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,6 +97,8 @@ pub enum Command {
     Erase(Box<EraseArgs>),
     /// What is kept for how long: what laws say, what a configuration would do
     Retention(RetentionArgs),
+    /// Place, release and list legal holds on what holds matching records
+    Hold(HoldArgs),
     /// Say what telemetry would become, what is missing and for whom, and why a span is not AI; nothing is stored
     Lint(Box<LintArgs>),
     /// Print the attributes that are understood: type, example, level, member of the record
@@ -314,48 +319,9 @@ impl VerifyArgs {
     Persons are stored as pseudonyms; --user, --subject and --person find the plain, keyed and vault forms at once.\nNothing found is not an error: exit code 0."
 )]
 pub struct QueryArgs {
-    /// Trace id, 32 hexadecimal digits
-    #[arg(long, value_name = "ID", value_parser = parse_id)]
-    pub trace_id: Option<String>,
-    /// Record id, 32 hexadecimal digits
-    #[arg(long, value_name = "ID", value_parser = parse_id)]
-    pub record_id: Option<String>,
-    /// Who used the system (actor.user_id)
-    #[arg(long, value_name = "PERSON")]
-    pub user: Option<String>,
-    /// Whom the decision is about (subject.id)
-    #[arg(long, value_name = "PERSON")]
-    pub subject: Option<String>,
-    /// Anybody a record names: user, subject, reviewer, who changed or approved
-    #[arg(long, value_name = "PERSON")]
-    pub person: Option<String>,
-    /// Session or conversation
-    #[arg(long, value_name = "ID")]
-    pub session: Option<String>,
-    /// Model, as requested or as answered; also provider/model
-    #[arg(long, value_name = "MODEL")]
-    pub model: Option<String>,
-    /// Kind of record, such as inference, tool, review; `decision` takes every record that states a decision (has a decision group), whatever its kind
-    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
-    pub kind: Option<String>,
-    /// Decision id
-    #[arg(long, value_name = "ID")]
-    pub decision: Option<String>,
-    /// Hash of a prompt or of its template
-    #[arg(long, value_name = "HASH")]
-    pub prompt_hash: Option<String>,
-    /// Not before: a date or a time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = parse_from)]
-    pub from: Option<UnixNanos>,
-    /// Not after: a date (the whole day) or a time
-    #[arg(long, value_name = "TIME", value_parser = parse_to)]
-    pub to: Option<UnixNanos>,
-    /// Take --user, --subject and --person as the ids that the application sent, also where one begins with `ps:` or `id:`
-    #[arg(long)]
-    pub as_sent: bool,
-    /// Realm of the persons asked for (by default those that the evidence itself names); may be repeated
-    #[arg(long, value_name = "REALM")]
-    pub realm: Vec<String>,
+    /// Which records.
+    #[command(flatten)]
+    pub select: SelectArgs,
     /// At most so many records, the newest sealed first
     #[arg(long, value_name = "N", value_parser = parse_limit)]
     pub limit: Option<usize>,
@@ -690,6 +656,8 @@ pub enum RetentionCommand {
     Plan(PlanArgs),
     /// Read back the lock of every object and say which are not as promised, and which end soon
     Status(StatusArgs),
+    /// Keep what holds a matching record until a later date; never shortens
+    Extend(Box<ExtendArgs>),
 }
 
 /// `spanseal retention presets`.
@@ -877,6 +845,10 @@ impl Cli {
             Command::Check(args) => &mut args.keys,
             Command::Retention(RetentionArgs { command: RetentionCommand::Plan(args) }) => &mut args.keys,
             Command::Retention(RetentionArgs { command: RetentionCommand::Status(args) }) => &mut args.keys,
+            Command::Retention(RetentionArgs { command: RetentionCommand::Extend(args) }) => &mut args.order.keys,
+            Command::Hold(HoldArgs { command: HoldCommand::Place(args) }) => &mut args.order.keys,
+            Command::Hold(HoldArgs { command: HoldCommand::Release(args) }) => &mut args.order.keys,
+            Command::Hold(HoldArgs { command: HoldCommand::List(args) }) => &mut args.keys,
             Command::Demo(_)
             | Command::Serve(_)
             | Command::Erase(_)

@@ -10,6 +10,7 @@ use clap::builder::TypedValueParser;
 use crate::clock::{UnixNanos, UnixSeconds};
 use crate::config::{self, Endpoint};
 use crate::erase::Text;
+use crate::govern::decrees::is_id;
 use crate::lint;
 use crate::record::canonical::Json;
 use crate::timestamp::Roots;
@@ -255,6 +256,19 @@ pub(super) fn parse_from(text: &str) -> Result<UnixNanos, String> {
 pub(super) fn parse_to(text: &str) -> Result<UnixNanos, String> {
     let (at, whole_day) = parse_time(text)?;
     Ok(if whole_day { UnixNanos(at.0.saturating_add(DAY_NANOS - 1)) } else { at })
+}
+
+/// A moment until which something is kept: a date means its end.
+pub(super) fn parse_until(text: &str) -> Result<UnixSeconds, String> {
+    parse_to(text).map(UnixNanos::ceil_seconds)
+}
+
+/// The name of a hold or an extension.
+pub(super) fn parse_decree(text: &str) -> Result<String, String> {
+    if is_id(text) {
+        return Ok(text.to_owned());
+    }
+    Err("a name has 1 to 64 letters, digits, `.`, `_` and `-`".to_owned())
 }
 
 fn parse_bound(text: &str, time: impl Fn(&str) -> Result<UnixNanos, String>) -> Result<Bound, String> {

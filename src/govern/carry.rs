@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::decrees::{Decree, Order, SegmentId};
 use super::enforce::{Done, EnforceError, Enforcer, Want};
-use super::places::Words;
+use super::places::Expected;
 use super::query::Query;
 use crate::query::Problem;
 use crate::query::log::LogReader;
@@ -99,7 +99,7 @@ impl<'l> Carrier<'l> {
         (store, log): (&'l Arc<dyn WormStore>, &'l LogReader),
         asked: Vec<Asked>,
         range: Range<u64>,
-        (want, expected): (Want, Words),
+        (want, expected): (Want, Expected),
     ) -> Self {
         let from: Vec<u64> = asked.iter().map(|asked| asked.from).collect();
         let untold = from.iter().map(|from| Untold { through: *from, ..Untold::default() }).collect();

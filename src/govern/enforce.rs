@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::places::{Place, Places, Words};
+use super::places::{Place, Places, Expected};
 use crate::query::log::LogReader;
 use crate::seal::retried;
 use crate::tlog::Hash;
@@ -138,14 +138,14 @@ impl std::fmt::Debug for Enforcer<'_> {
 
 impl<'l> Enforcer<'l> {
     /// Of one log.
-    pub fn new(store: Arc<dyn WormStore>, log: &'l LogReader, want: Want, expected: Words) -> Self {
+    pub fn new(store: Arc<dyn WormStore>, log: &'l LogReader, want: Want, expected: Expected) -> Self {
         let places = Places::new(Arc::clone(&store), log, expected);
         Enforcer { store, log, want, places, done: HashMap::new(), spared: Default::default() }
     }
 
     /// Leaves everything alone that the segments of these seals need. Ascending.
     pub async fn spare(&mut self, seals: impl IntoIterator<Item = u64>) -> Result<(), ReadError> {
-        let mut places = Places::new(Arc::clone(&self.store), self.log, Words::default());
+        let mut places = Places::new(Arc::clone(&self.store), self.log, Expected::default());
         for seal in seals {
             self.spared.extend(places.of(seal).await?.places);
         }

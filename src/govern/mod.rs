@@ -9,7 +9,7 @@ mod places;
 pub mod query;
 pub mod register;
 
-pub use places::Words;
+pub use places::Expected;
 
 use crate::clock::UnixNanos;
 use crate::record::canonical::Json;

@@ -80,7 +80,7 @@ struct Found {
 
 /// From whom a word is to come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Words {
+pub struct Expected {
     /// Witnesses are configured.
     pub cosigned: bool,
     /// Time stamping authorities are.
@@ -91,7 +91,7 @@ pub struct Words {
 pub(super) struct Places<'l> {
     store: Arc<dyn WormStore>,
     log: &'l LogReader,
-    expected: Words,
+    expected: Expected,
     cosigned: Found,
     stamped: Found,
 }
@@ -105,7 +105,7 @@ pub(super) struct Of {
 }
 
 impl<'l> Places<'l> {
-    pub(super) fn new(store: Arc<dyn WormStore>, log: &'l LogReader, expected: Words) -> Self {
+    pub(super) fn new(store: Arc<dyn WormStore>, log: &'l LogReader, expected: Expected) -> Self {
         Places { store, log, expected, cosigned: Found::default(), stamped: Found::default() }
     }
 
