@@ -24,12 +24,14 @@ use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
     VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
-    parse_framework, parse_from, parse_ground, parse_id, parse_kind, parse_limit, parse_roots, parse_store, parse_ticket, parse_to,
+    parse_framework, parse_from, parse_ground, parse_id, parse_limit, parse_roots, parse_store, parse_ticket, parse_to,
     parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
 pub const EXIT_USAGE: u8 = 64;
+
+const BACKWARDS: &str = "--from is later than --to: no record can lie between them";
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done (verify, check: verified), 1 found something wrong (verify, check, doctor) or nothing (show, prove),
@@ -697,12 +699,34 @@ pub struct PlanArgs {
 /// `spanseal retention status`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  spanseal retention status --config spanseal.yaml\n  spanseal retention status --config spanseal.yaml --due 90d --format json\n\n\
+    after_help = "Examples:\n  spanseal retention status --config spanseal.yaml\n  spanseal retention status --config spanseal.yaml --due 90d --format json\n  \
+    spanseal retention status --config spanseal.yaml --attest --reason 'quarterly audit'\n\n\
     Every version's lock is asked of the store and compared with what its seal and the configuration on record demand: missing, shorter or\n\
     weaker locks, delete markers, versions that somebody else wrote, objects that are gone before their time. Bytes of segments are not\n\
-    read; `spanseal verify` does that.\nExit codes: 0 all locks hold, 1 some do not, 2 could not check."
+    read; `spanseal verify` does that.\n\
+    --attest seals what was found into the log: by the running `serve`, or where none runs by this process, with the log's keys.\n\
+    Exit codes: 0 all locks hold, 1 some do not, 2 could not check."
 )]
 pub struct StatusArgs {
+    /// Seal what was found into the log, as a record of kind `retention`
+    #[arg(long)]
+    pub attest: bool,
+    /// Why, in words that name nobody; stands in the record
+    #[arg(long, value_name = "TEXT", requires = "attest", visible_alias = "ground", value_parser = parse_ground)]
+    pub reason: Option<String>,
+    /// The request that it answers; stands in the record
+    #[arg(long, value_name = "TEXT", requires = "attest", value_parser = parse_ticket)]
+    pub ticket: Option<String>,
+    /// Who asks for it; recorded as persons are
+    #[arg(long, value_name = "PERSON", requires = "attest", value_parser = parse_by)]
+    pub by: Option<String>,
+    /// Where no `serve` answers, open the log in a bucket even if its newest seal promises another: only when its `serve` is dead for
+    /// sure (see `spanseal erase --help`)
+    #[arg(long, requires = "attest")]
+    pub offline: bool,
+    /// How a running `serve` is reached.
+    #[command(flatten)]
+    pub client: ClientArgs,
     /// Count locks that end within this time, as in 30d or 6mo
     #[arg(long, value_name = "PERIOD", default_value = "30d")]
     pub due: Period,
@@ -893,8 +917,10 @@ impl Cli {
             Command::Query(args) if args.content && args.format != QueryFormat::Json => {
                 Err("--content needs --format json: the other forms have no room for it".to_owned())
             }
-            Command::Query(args) if args.from.zip(args.to).is_some_and(|(from, to)| from > to) => {
-                Err("--from is later than --to: no record can lie between them".to_owned())
+            Command::Query(args) if args.select.is_backwards() => Err(BACKWARDS.to_owned()),
+            Command::Hold(HoldArgs { command: HoldCommand::Place(args) }) if args.select.is_backwards() => Err(BACKWARDS.to_owned()),
+            Command::Retention(RetentionArgs { command: RetentionCommand::Extend(args) }) if args.select.is_backwards() => {
+                Err(BACKWARDS.to_owned())
             }
             _ => Ok(()),
         }

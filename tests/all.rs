@@ -27,6 +27,7 @@ mod end_to_end;
 mod erase;
 mod erase_again;
 mod erase_by_tls;
+mod govern;
 mod keygen_vault;
 mod examples;
 mod own_rules;

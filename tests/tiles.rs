@@ -65,7 +65,7 @@ async fn a_client_of_other_hands_walks_the_log() {
             standing: Arc::new(spanseal::api::Standing::new(Arc::new(log.clock.clone()), None)),
             store: Arc::new(log.store.clone()),
             metrics: Metrics::default(),
-            acts: spanseal::api::Acts::new(None, false),
+            acts: spanseal::api::Acts::new(None, &spanseal::record::identity::IdentityKey::new([0; 32]), false),
         };
         let router = spanseal::api::router(api);
         let mut served = Held(Default::default());

@@ -67,7 +67,7 @@ impl Recorder {
         let by = match &wish.by {
             Some(by) => {
                 wish.expect_unnamed(std::iter::once(by.as_str()).filter(|by| parse_pseudonym(by).is_none()))?;
-                let naming = Naming { vault: &self.vault, identity: &self.identity, mode: self.identity_mode };
+                let naming = Naming { vault: Some(&self.vault), identity: &self.identity, mode: self.identity_mode };
                 let known = naming.known(by).await?.ok_or_else(|| AccessError::Wrong(UNKNOWN_BY.to_owned()))?;
                 Some(naming.name(known).await?)
             }
@@ -86,10 +86,6 @@ impl Recorder {
             by,
         };
         let batch = govern::access(&act, self.clock.now(), &self.classes);
-        let record = batch.records.first().map(|record| record.id.to_string()).unwrap_or_default();
-        let full = |e: crate::seal::Full| SubmitError::Stopped { reason: e.to_string() };
-        let permit = self.sealer.pool.admit(batch.memory()).await.map_err(|e| AccessError::Unsealed(full(e)))?;
-        let receipt = self.sealer.submit(batch, permit).await.map_err(AccessError::Unsealed)?;
-        Ok(Sealed { record, seal: receipt.seal })
+        govern::seal_act(&self.sealer, batch).await.map_err(AccessError::Unsealed)
     }
 }

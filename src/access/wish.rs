@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::AccessError;
-use crate::erase::{Text, has_word};
+use crate::govern::Words;
 use crate::promote::scrub::{Look, Scrub};
 use crate::record::RecordId;
 use crate::record::canonical::Json;
@@ -123,36 +123,16 @@ impl Wish {
         if self.persons.iter().any(|person| parse_pseudonym(person).is_none()) {
             return wrong("persons who are named are recorded by their pseudonyms of the vault only".to_owned());
         }
-        for (of, name, text) in [(Text::Ground, "ground", &self.ground), (Text::Ticket, "ticket", &self.ticket), (Text::By, "by", &self.by)]
-        {
-            let Some(text) = text else { continue };
-            if let Err(why) = of.check(text) {
-                return wrong(format!("the {name} is {why}"));
-            }
-        }
-        match self.sealed_texts().find(|(_, text)| scrub.scrubbed(text, Look::Everything).is_some()) {
-            None => Ok(()),
-            Some((name, _)) => wrong(format!(
-                "the {name} holds what looks like an e-mail address, a telephone number, a network address or a pattern of `identity.scrub`; it \
-                 is sealed as it stands and cannot be erased: say it without"
-            )),
-        }
+        self.words().check(scrub).map_err(AccessError::Wrong)
     }
 
     /// Refuses a ground or ticket in which one of these ids stands as a word, in whatever case.
-    pub fn expect_unnamed<'i>(&self, mut ids: impl Iterator<Item = &'i str>) -> Result<(), AccessError> {
-        let named = ids.find_map(|id| self.sealed_texts().find(|(_, text)| has_word(text, id)));
-        named.map_or(Ok(()), |(name, _)| {
-            Err(AccessError::Wrong(format!(
-                "the {name} holds the id of a person; it is sealed as it stands and cannot be erased: say it without"
-            )))
-        })
+    pub fn expect_unnamed<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Result<(), AccessError> {
+        self.words().expect_unnamed(ids).map_err(AccessError::Wrong)
     }
 
-    /// What stands in the record as it was given.
-    fn sealed_texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let texts = [("ground", &self.ground), ("ticket", &self.ticket)];
-        texts.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?)))
+    fn words(&self) -> Words<'_> {
+        Words { ground: self.ground.as_deref(), ticket: self.ticket.as_deref(), by: self.by.as_deref() }
     }
 
     /// `control.filter`, JCS text:

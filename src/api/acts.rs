@@ -1,10 +1,10 @@
-//! `POST /erase` and `POST /access`: what only the log's one writer can do, so that commands ask the running process for it: an erasure, and
-//! the record of a reading, which is sealed before anything is shown.
+//! `POST /erase`, `POST /access` and `POST /govern`: what only the log's one writer can do, so that commands ask the running process for it: an
+//! erasure, the record of a reading, which is sealed before anything is shown, and the record of an operator's act.
 //!
-//! Both sides show that they have the vault key and mean the same log in the same store before anything is said, and every answer to a
-//! request is proved ([`super::handshake`]), whatever `api.auth` says. An erasure is refused where the port is reached over plain HTTP beyond
-//! this machine: the request names a person. A reading is not: it names records and pseudonyms, and a command says who reads only where
-//! nobody listens.
+//! Both sides show that they have the vault key, for an operator's act the identity key, and mean the same log in the same store before
+//! anything is said, and every answer to a request is proved ([`super::handshake`]), whatever `api.auth` says. An erasure is refused where the
+//! port is reached over plain HTTP beyond this machine: the request names a person. The others are not: they name records and pseudonyms, and
+//! a command says who reads or acts only where nobody listens.
 //!
 //! Nobody's request is read before its head says that it is an asker's, and only as long as the act needs, for a while, a few at once.
 
@@ -24,6 +24,8 @@ use super::whose::Whose;
 use crate::access::{self, AccessError, Recorder};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::erase::{self, EraseError, Eraser};
+use crate::govern::{self, GovernError, Governor};
+use crate::record::identity::IdentityKey;
 use crate::vault::VaultKey;
 
 /// What the first request is answered with.
@@ -51,6 +53,7 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Acts {
     key: Option<VaultKey>,
+    identity: IdentityKey,
     in_the_clear: bool,
     open: Arc<Open>,
     hellos: Arc<Hellos>,
@@ -63,17 +66,21 @@ pub struct Acts {
 /// What there is once the log is open.
 struct Desk {
     whose: Whose,
-    erase: Proofs,
-    access: Proofs,
+    /// With a vault.
+    erase: Option<Proofs>,
+    access: Option<Proofs>,
+    govern: Option<Proofs>,
     eraser: Option<Eraser>,
     recorder: Option<Recorder>,
+    governor: Option<Governor>,
 }
 
 impl Desk {
-    fn proofs(&self, act: Act) -> &Proofs {
+    fn proofs(&self, act: Act) -> Option<&Proofs> {
         match act {
-            Act::Erase => &self.erase,
-            Act::Access => &self.access,
+            Act::Erase => self.erase.as_ref(),
+            Act::Access => self.access.as_ref(),
+            Act::Govern => self.govern.as_ref(),
         }
     }
 }
@@ -85,11 +92,12 @@ impl std::fmt::Debug for Acts {
 }
 
 impl Acts {
-    /// For a process with this vault, whose port is, or is not, read by others on the way.
-    pub fn new(key: Option<&VaultKey>, in_the_clear: bool) -> Self {
+    /// For a process with this vault and this K, whose port is, or is not, read by others on the way.
+    pub fn new(key: Option<&VaultKey>, identity: &IdentityKey, in_the_clear: bool) -> Self {
         let (small, large) = (Arc::new(Semaphore::new(SMALL_AT_ONCE)), Arc::new(Semaphore::new(LARGE_AT_ONCE)));
         Acts {
             key: key.cloned(),
+            identity: identity.clone(),
             in_the_clear,
             open: Arc::default(),
             hellos: Arc::default(),
@@ -101,15 +109,15 @@ impl Acts {
     }
 
     /// The log is open: this one.
-    pub fn opened(&self, whose: Whose, eraser: Option<Eraser>, recorder: Option<Recorder>) {
+    pub fn opened(&self, whose: Whose, eraser: Option<Eraser>, recorder: Option<Recorder>, governor: Option<Governor>) {
         let proofs = |act| self.key.as_ref().and_then(|key| Proofs::new(key, act, &whose));
-        if let (Some(erase), Some(access)) = (proofs(Act::Erase), proofs(Act::Access)) {
-            let _ = self.desk.set(Desk { whose, erase, access, eraser, recorder });
-        }
+        let (erase, access) = (proofs(Act::Erase), proofs(Act::Access));
+        let govern = Proofs::new(&self.identity, Act::Govern, &whose);
+        let _ = self.desk.set(Desk { whose, erase, access, govern, eraser, recorder, governor });
     }
 
     /// By what askers are known here, or why nobody is.
-    fn desk(&self, act: Act) -> Result<&Desk, Refusal> {
+    fn desk(&self, act: Act) -> Result<(&Desk, &Proofs), Refusal> {
         match (&self.key, act) {
             (None, Act::Erase) => Err(Refusal(StatusCode::NOT_FOUND, "this log has no vault, so nothing of it can be erased")),
             (None, Act::Access) => Err(Refusal(StatusCode::NOT_FOUND, "this log has no vault, so nothing of it can be read")),
@@ -118,14 +126,14 @@ impl Acts {
                 "this port is reached over plain HTTP beyond its machine, and an erasure names a person: set `api.tls`, or `api.endpoint` \
                  to a loopback address",
             )),
-            (Some(_), _) => self.desk.get().ok_or(OPENING),
+            (_, Act::Govern) | (Some(_), _) => self.desk.get().and_then(|desk| Some((desk, desk.proofs(act)?))).ok_or(OPENING),
         }
     }
 
-    /// The wish of a holder of the vault key, or why it is none.
+    /// The wish of a holder of the act's secret, or why it is none.
     async fn asked<T: serde::de::DeserializeOwned>(&self, act: Act, request: Request) -> Result<Asked<'_, T>, Response> {
-        let desk = self.desk(act).map_err(Refusal::into_response)?;
-        let (asker, wish) = self.read(act, desk, request).await.map_err(Refusal::into_response)?;
+        let (desk, proofs) = self.desk(act).map_err(Refusal::into_response)?;
+        let (asker, wish) = self.read(act, proofs, request).await.map_err(Refusal::into_response)?;
         match wish {
             Some(wish) => Ok(Asked { asker, desk, wish }),
             // Not the parser's words: they may repeat a name.
@@ -137,14 +145,14 @@ impl Acts {
     async fn read<'d, T: serde::de::DeserializeOwned>(
         &self,
         act: Act,
-        desk: &'d Desk,
+        proofs: &'d Proofs,
         request: Request,
     ) -> Result<(Asker<'d>, Option<T>), Refusal> {
         let (head, body) = request.into_parts();
         let announced = text_of(&head.headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
         // Used up whatever comes with them.
-        let server = text_of(&head.headers, NONCE).and_then(parse_nonce).filter(|nonce| self.open.take(nonce)).ok_or(STRANGER)?;
-        let shown = text_of(&head.headers, PROOF).filter(|shown| parse_nonce(shown).is_some()).ok_or(STRANGER)?;
+        let server = text_of(&head.headers, NONCE).and_then(parse_nonce).filter(|nonce| self.open.take(nonce)).ok_or(stranger(act))?;
+        let shown = text_of(&head.headers, PROOF).filter(|shown| parse_nonce(shown).is_some()).ok_or(stranger(act))?;
         let length: usize = announced.ok_or(Refusal(StatusCode::LENGTH_REQUIRED, "a request says how long it is (Content-Length)"))?;
         if length > bytes_max(act) {
             return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the request is longer than any of its kind"));
@@ -155,17 +163,17 @@ impl Acts {
             let turn = turns.acquire().await;
             let Ok(body) = tokio::time::timeout(within, to_bytes(body, length)).await else { return Err(LATE) };
             let body = body.map_err(|_| BROKEN_OFF)?;
-            let asker = desk.proofs(act).is_asker(&server, &body, shown);
+            let asker = proofs.is_asker(&server, &body, shown);
             let read = asker.then(|| (Question::new(server, &body), serde_json::from_slice(&body).ok()));
             drop(turn);
-            read.ok_or(STRANGER)
+            read.ok_or(stranger(act))
         };
         let (question, wish) = tokio::time::timeout(READ_WITHIN, reading).await.unwrap_or(Err(LATE))?;
-        Ok((Asker { proofs: desk.proofs(act), question }, wish))
+        Ok((Asker { proofs, question }, wish))
     }
 }
 
-/// What a holder of the vault key wants.
+/// What a holder of the act's secret wants.
 struct Asked<'d, T> {
     asker: Asker<'d>,
     desk: &'d Desk,
@@ -198,11 +206,13 @@ impl Asker<'_> {
 }
 
 /// Longest request that is read, bytes: an erasure is an id, a ground and a few realms; a reading names up to
-/// [`access::NAMES_MAX`] records and persons of some 45 bytes each.
+/// [`access::NAMES_MAX`] records and persons of some 45 bytes each; an operator's act tells up to [`govern::FILTER_BYTES_MAX`] in its record,
+/// and is sent in some more.
 const fn bytes_max(act: Act) -> usize {
     match act {
         Act::Erase => 64 * 1024,
         Act::Access => 1024 * 1024,
+        Act::Govern => 4 * govern::FILTER_BYTES_MAX,
     }
 }
 
@@ -213,8 +223,15 @@ struct Refusal(StatusCode, &'static str);
 const OPENING: Refusal = Refusal(StatusCode::SERVICE_UNAVAILABLE, "the log is being opened; try again");
 const LATE: Refusal = Refusal(StatusCode::REQUEST_TIMEOUT, "the request took too long to come; ask again");
 const BROKEN_OFF: Refusal = Refusal(StatusCode::BAD_REQUEST, "the request broke off; ask again");
-const STRANGER: Refusal =
-    Refusal(StatusCode::UNAUTHORIZED, "this needs a fresh proof of the vault key (content.vault.key_file); ask again");
+
+/// Whoever shows nothing that counts.
+const fn stranger(act: Act) -> Refusal {
+    let what = match act {
+        Act::Erase | Act::Access => "this needs a fresh proof of the vault key (content.vault.key_file); ask again",
+        Act::Govern => "this needs a fresh proof of the identity key (identity.key_file); ask again",
+    };
+    Refusal(StatusCode::UNAUTHORIZED, what)
+}
 
 impl Refusal {
     fn into_response(self) -> Response {
@@ -238,15 +255,18 @@ pub(super) async fn challenge_access(State(api): State<Api>, headers: HeaderMap)
     challenge(&api.acts, Act::Access, &headers).unwrap_or_else(Refusal::into_response)
 }
 
-/// Answers the first request: shows whose process this is, to whoever has shown to have the vault key.
+pub(super) async fn challenge_govern(State(api): State<Api>, headers: HeaderMap) -> Response {
+    challenge(&api.acts, Act::Govern, &headers).unwrap_or_else(Refusal::into_response)
+}
+
+/// Answers the first request: shows whose process this is, to whoever has shown to have the act's secret.
 fn challenge(acts: &Acts, act: Act, headers: &HeaderMap) -> Result<Response, Refusal> {
-    let desk = acts.desk(act)?;
-    let proofs = desk.proofs(act);
+    let (desk, proofs) = acts.desk(act)?;
     let shown = text_of(headers, HELLO).unwrap_or_default();
-    let at = text_of(headers, TIME).and_then(|at| at.parse().ok()).map(UnixSeconds).ok_or(STRANGER)?;
-    let asker = text_of(headers, NONCE).and_then(parse_nonce).filter(|asker| proofs.is_hello(asker, at, shown)).ok_or(STRANGER)?;
+    let at = text_of(headers, TIME).and_then(|at| at.parse().ok()).map(UnixSeconds).ok_or(stranger(act))?;
+    let asker = text_of(headers, NONCE).and_then(parse_nonce).filter(|asker| proofs.is_hello(asker, at, shown)).ok_or(stranger(act))?;
     acts.hellos.take(&asker, at, acts.clock.now().ceil_seconds()).map_err(|stale| match stale {
-        Stale::Seen => STRANGER,
+        Stale::Seen => stranger(act),
         Stale::Time => Refusal(
             StatusCode::UNAUTHORIZED,
             "the clock of this command and that of the running spanseal are more than a minute apart; set them right, and ask again",
@@ -298,24 +318,39 @@ pub(super) async fn access(State(api): State<Api>, request: Request) -> Response
     }
 }
 
+pub(super) async fn govern(State(api): State<Api>, request: Request) -> Response {
+    let Asked { asker, desk, wish } = match api.acts.asked::<govern::Wish>(Act::Govern, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return refused,
+    };
+    let Some(governor) = desk.governor.clone() else { return OPENING.into_response() };
+    // In a task of its own: whoever is named and hangs up leaves no half-made entry in the vault.
+    match tokio::spawn(async move { governor.seal(&wish).await }).await {
+        Ok(Ok(sealed)) => asker.answer_with(sealed),
+        Ok(Err(error @ GovernError::Wrong(_))) => asker.refuse(StatusCode::BAD_REQUEST, error),
+        Ok(Err(error)) => asker.refuse(StatusCode::SERVICE_UNAVAILABLE, error),
+        Err(error) => asker.refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("recording the act broke off ({error}); ask again")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::nonce;
+    use crate::api::{Secret, nonce};
     use axum::body::{Body, Bytes};
     use futures::stream;
 
     fn acts() -> Acts {
-        let acts = Acts::new(Some(&VaultKey::new(&[7; 32])), false);
+        let acts = Acts::new(Some(&VaultKey::new(&[7; 32])), &IdentityKey::new([8; 32]), false);
         let whose = Whose { log: "audit".into(), origin: "x".into(), store: "file:///x".into(), made: "00".into() };
-        acts.opened(whose, None, None);
+        acts.opened(whose, None, None, None);
         acts
     }
 
     /// A request with fresh bytes of the process and a proof of this body, which announces `length` and brings `body`.
     fn request(acts: &Acts, act: Act, length: usize, proved: &[u8], body: Body) -> Request {
         let server = acts.open.give().unwrap();
-        let proof = acts.desk(act).unwrap().proofs(act).of_asker(&server, proved);
+        let proof = acts.desk(act).unwrap().1.of_asker(&server, proved);
         let head = Request::post(act.path()).header(NONCE, hex::encode(server)).header(PROOF, proof);
         head.header(header::CONTENT_LENGTH, length).body(body).unwrap()
     }
@@ -335,7 +370,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_request_is_read_before_it_is_an_askers_nor_without_end() {
         let acts = acts();
-        for act in [Act::Erase, Act::Access] {
+        for act in [Act::Erase, Act::Access, Act::Govern] {
             let begun = tokio::time::Instant::now();
             let hex = hex::encode(nonce().unwrap());
             let given = hex::encode(acts.open.give().unwrap());
@@ -402,7 +437,8 @@ mod tests {
     #[tokio::test]
     async fn strangers_are_told_nothing_and_askers_get_proof() {
         let acts = acts();
-        let (asker, desk) = (nonce().unwrap(), acts.desk(Act::Erase).unwrap());
+        let (asker, (desk, erase)) = (nonce().unwrap(), acts.desk(Act::Erase).unwrap());
+        let (_, access) = acts.desk(Act::Access).unwrap();
         let now = acts.clock.now().ceil_seconds();
         let ask_at = |hello: &str, at: UnixSeconds| {
             let headers = [(NONCE, hex::encode(asker)), (HELLO, hello.to_owned()), (TIME, at.0.to_string())];
@@ -411,26 +447,52 @@ mod tests {
             challenge(&acts, Act::Erase, &headers)
         };
         let ask = |hello: &str| ask_at(hello, now);
-        for hello in [String::new(), desk.access.of_hello(&asker, now), desk.erase.of_hello(&[0; 32], now)] {
+        for hello in [String::new(), access.of_hello(&asker, now), erase.of_hello(&[0; 32], now)] {
             assert_eq!(ask(&hello).unwrap_err().0, StatusCode::UNAUTHORIZED);
         }
         // Of another time than it says, and of one that is long over: it was seen by somebody, and is shown again.
         let old = UnixSeconds(now.0 - 3600);
-        for (hello, at) in [(now, old), (old, now), (old, old)].map(|(made, at)| (desk.erase.of_hello(&asker, made), at)) {
+        for (hello, at) in [(now, old), (old, now), (old, old)].map(|(made, at)| (erase.of_hello(&asker, made), at)) {
             assert_eq!(ask_at(&hello, at).unwrap_err().0, StatusCode::UNAUTHORIZED);
         }
-        let shown = ask(&desk.erase.of_hello(&asker, now)).unwrap();
-        assert_eq!(ask(&desk.erase.of_hello(&asker, now)).unwrap_err().0, StatusCode::UNAUTHORIZED, "once");
+        let shown = ask(&erase.of_hello(&asker, now)).unwrap();
+        assert_eq!(ask(&erase.of_hello(&asker, now)).unwrap_err().0, StatusCode::UNAUTHORIZED, "once");
         let shown: Challenge = serde_json::from_slice(&to_bytes(shown.into_body(), 4096).await.unwrap()).unwrap();
         assert_eq!(shown.log.as_ref(), Some(&desk.whose));
         let server = parse_nonce(&shown.nonce).unwrap();
-        assert!(desk.erase.is_server(&asker, &server, &shown.proof));
-        let proof = desk.erase.of_asker(&server, b"{");
+        assert!(erase.is_server(&asker, &server, &shown.proof));
+        let proof = erase.of_asker(&server, b"{");
         let unknown = Request::post("/erase").header(NONCE, &shown.nonce).header(PROOF, proof).header(header::CONTENT_LENGTH, 1);
         let refused = acts.asked::<erase::Wish>(Act::Erase, unknown.body("{".into()).unwrap()).await.err().unwrap();
         let (status, proof) = (refused.status().as_u16(), text_of(refused.headers(), ANSWER).unwrap().to_owned());
         let body = to_bytes(refused.into_body(), 4096).await.unwrap();
         assert_eq!(status, 400);
-        assert!(desk.erase.is_answer(&Question::new(server, b"{"), status, &body, &proof));
+        assert!(erase.is_answer(&Question::new(server, b"{"), status, &body, &proof));
+    }
+
+    /// Guarantee: an operator's act is taken from holders of the identity key, whether there is a vault or not, and from nobody by the vault
+    /// key; nothing of the vault is taken from them.
+    #[tokio::test]
+    async fn operators_are_known_by_the_identity_key() {
+        let identity = IdentityKey::new([8; 32]);
+        for vault in [None, Some(VaultKey::new(&[7; 32]))] {
+            let acts = Acts::new(vault.as_ref(), &identity, true);
+            assert_eq!(acts.desk(Act::Govern).map(|_| ()).unwrap_err().0, StatusCode::SERVICE_UNAVAILABLE, "not open yet");
+            let whose = Whose { log: "audit".into(), origin: "x".into(), store: "file:///x".into(), made: "00".into() };
+            acts.opened(whose.clone(), None, None, None);
+            let ask = async |secret: Secret, of: Act, act: Act| {
+                let server = acts.open.give().unwrap();
+                let proof = Proofs::new(&secret, of, &whose).unwrap().of_asker(&server, b"{}");
+                let head = Request::post(act.path()).header(NONCE, hex::encode(server)).header(PROOF, proof);
+                status(&acts, act, head.header(header::CONTENT_LENGTH, 2).body("{}".into()).unwrap()).await
+            };
+            assert_eq!(ask(Secret::from(&identity), Act::Govern, Act::Govern).await, 200);
+            // The same bytes as another's key, another's key, and another act's proof.
+            assert_eq!(ask(Secret::from(&VaultKey::new(&[8; 32])), Act::Govern, Act::Govern).await, 401);
+            assert_eq!(ask(Secret::from(&IdentityKey::new([9; 32])), Act::Govern, Act::Govern).await, 401);
+            assert_eq!(ask(Secret::from(&identity), Act::Access, Act::Govern).await, 401);
+            let of_vault = if vault.is_some() { 401 } else { 404 };
+            assert_eq!(ask(Secret::from(&identity), Act::Access, Act::Access).await, of_vault);
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! How an asker and the process that writes the log know each other, both by the vault key, over a port that anybody on the machine may have
-//! taken.
+//! How an asker and the process that writes the log know each other, both by a secret of the log, over a port that anybody on the machine may
+//! have taken: by the vault key where an act concerns what the vault keeps, by the identity key, which every log has, where it does not.
 //!
 //! 1. The asker gets the act's path with 32 random bytes, its time, and an HMAC over these that says that it has the key. Only one that is
 //!    fresh, and was not seen before, counts: the process answers with 32 bytes of its own, with the log and the store that it writes, and
@@ -8,7 +8,7 @@
 //!    process's bytes, the log and the request.
 //! 3. What the process answers comes with an HMAC over its bytes, the request and the answer. Without it nothing is believed.
 //!
-//! Each HMAC-SHA-256 has a key of its own, derived from the vault key for each act, so no proof is good for another step nor for another
+//! Each HMAC-SHA-256 has a key of its own, derived from that secret for each act, so no proof is good for another step nor for another
 //! act, and nothing that was shown is good a second time: the process's bytes are taken once, and soon. All are written in lower-case hex.
 //! That the asker has the key is said first so that others are given nothing to flood with: neither bytes nor memory for a request.
 //!
@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use super::whose::Whose;
 use crate::clock::UnixSeconds;
+use crate::record::identity::IdentityKey;
 use crate::tlog::Hash;
 use crate::vault::VaultKey;
 
@@ -50,7 +51,7 @@ const OPEN_MAX: usize = 1024;
 
 /// How far the asker's clock may be off the process's, seconds: what was shown is good for twice that, and once.
 const FRESH_SECONDS: i64 = 60;
-/// What was shown first and is remembered, 1 MB in all. Only holders of the vault key can make more.
+/// What was shown first and is remembered, 1 MB in all. Only holders of a log's secrets can make more.
 const HELLOS_MAX: usize = 16 * 1024;
 
 /// 32 random bytes; `None`: the system has none to give.
@@ -65,13 +66,16 @@ pub fn parse_nonce(text: &str) -> Option<Nonce> {
     hex::decode_to_slice(text, &mut nonce).ok().map(|()| nonce)
 }
 
-/// What a holder of the vault key may ask the log's writer for.
+/// What a holder of a log's secret may ask its writer for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Take a person, or what was said, out of the vault.
     Erase,
     /// Write into the log that somebody reads what the vault keeps.
     Access,
+    /// Write into the log what an operator did to the evidence's conditions. It takes nothing away and shows nothing, so the identity key is
+    /// enough: whoever may look for persons by name has it.
+    Govern,
 }
 
 impl Act {
@@ -80,6 +84,15 @@ impl Act {
         match self {
             Act::Erase => "/erase",
             Act::Access => "/access",
+            Act::Govern => "/govern",
+        }
+    }
+
+    /// What both sides have, and where the configuration names it.
+    pub const fn secret(self) -> (&'static str, &'static str) {
+        match self {
+            Act::Erase | Act::Access => ("vault key", "content.vault.key_file"),
+            Act::Govern => ("identity key", "identity.key_file"),
         }
     }
 
@@ -88,8 +101,45 @@ impl Act {
         let act = match self {
             Act::Erase => "erase",
             Act::Access => "access",
+            Act::Govern => "govern",
         };
         format!("spanseal {act} {step}/3")
+    }
+}
+
+/// What both sides of an act have ([`Act::secret`]). `Debug` shows its id only.
+#[derive(Clone, Debug)]
+pub enum Secret {
+    /// The vault key.
+    Vault(VaultKey),
+    /// K.
+    Identity(IdentityKey),
+}
+
+impl Secret {
+    fn hmac_key(&self, purpose: &str) -> Option<hmac::Key> {
+        match self {
+            Secret::Vault(key) => key.hmac_key(purpose),
+            Secret::Identity(key) => key.hmac_key(purpose),
+        }
+    }
+}
+
+impl From<&VaultKey> for Secret {
+    fn from(key: &VaultKey) -> Self {
+        Secret::Vault(key.clone())
+    }
+}
+
+impl From<&IdentityKey> for Secret {
+    fn from(key: &IdentityKey) -> Self {
+        Secret::Identity(key.clone())
+    }
+}
+
+impl From<&Secret> for Secret {
+    fn from(secret: &Secret) -> Self {
+        secret.clone()
     }
 }
 
@@ -104,9 +154,10 @@ pub struct Proofs {
 }
 
 impl Proofs {
-    /// Of a vault, for one act on one log. Never `None` ([`VaultKey::hmac_key`]).
-    pub fn new(key: &VaultKey, act: Act, whose: &Whose) -> Option<Self> {
-        let key = |step| key.hmac_key(&act.label(step));
+    /// Of a secret, for one act on one log. Never `None` ([`VaultKey::hmac_key`]).
+    pub fn new(secret: impl Into<Secret>, act: Act, whose: &Whose) -> Option<Self> {
+        let secret = secret.into();
+        let key = |step| secret.hmac_key(&act.label(step));
         Some(Proofs { hello: key("hello")?, server: key("server")?, client: key("client")?, answer: key("answer")?, log: whose.digest() })
     }
 
@@ -266,7 +317,10 @@ mod tests {
         assert!(own.is_hello(&asker, at, &hello) && own.is_server(&asker, &server, &shown));
         assert!(own.is_asker(&server, b"request", &asked) && own.is_answer(&question, 200, b"answer", &answered));
         // Of another key, of another act, of another store.
-        for other in [proofs(8, Act::Erase, "file:///a"), proofs(7, Act::Access, "file:///a"), proofs(7, Act::Erase, "file:///b")] {
+        let others = [proofs(8, Act::Erase, "file:///a"), proofs(7, Act::Access, "file:///a"), proofs(7, Act::Erase, "file:///b")];
+        // Also of the identity key, should it have the same bytes.
+        let identity = Proofs::new(&IdentityKey::new([7; 32]), Act::Erase, &whose("file:///a")).unwrap();
+        for other in others.into_iter().chain([identity]) {
             assert!(!other.is_server(&asker, &server, &shown) && !other.is_asker(&server, b"request", &asked));
             assert!(!other.is_answer(&question, 200, b"answer", &answered));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::acts::{Acts, access, challenge_access, challenge_erase, erase};
+use super::acts::{Acts, access, challenge_access, challenge_erase, challenge_govern, erase, govern};
 use super::handshake::Act;
 use super::{Standing, status, tlog};
 use crate::metrics::{self, Metrics};
@@ -29,7 +29,7 @@ pub struct Api {
     pub store: Arc<dyn WormStore>,
     /// `/metrics`
     pub metrics: Metrics,
-    /// `/erase`, `/access`
+    /// `/erase`, `/access`, `/govern`
     pub acts: Acts,
 }
 
@@ -43,6 +43,7 @@ pub fn router(api: Api) -> Router {
         .route("/status", get(status::status))
         .route(Act::Erase.path(), get(challenge_erase).post(erase))
         .route(Act::Access.path(), get(challenge_access).post(access))
+        .route(Act::Govern.path(), get(challenge_govern).post(govern))
         .route("/tlog/{log}/checkpoint", get(tlog::checkpoint))
         .route("/tlog/{log}/cosigned/checkpoint", get(tlog::cosigned))
         .route("/tlog/{log}/cosigned/{*rest}", get(tlog::tile))
@@ -66,7 +67,8 @@ async fn index(State(api): State<Api>) -> Response {
              /tlog/{}/checkpoint     newest published checkpoint of the log\n/tlog/{}/tile/          its tiles and entries, for standard tlog clients\n\
              /tlog/{}/cosigned/      the same log with the newest checkpoint that enough witnesses have cosigned\n\
              /erase                  takes a person out of the vault (POST, for `spanseal erase`)\n\
-             /access                 records that somebody reads what the vault keeps (POST, for `show`, `query` and `prove`)\n",
+             /access                 records that somebody reads what the vault keeps (POST, for `show`, `query` and `prove`)\n\
+             /govern                 records what an operator did (POST, for `retention status --attest` and `doctor --record`)\n",
             env!("CARGO_PKG_VERSION"),
             api.log,
             api.log,
@@ -106,6 +108,7 @@ async fn not_found() -> Response {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
+    use crate::record::identity::IdentityKey;
     use crate::seal::Status;
     use crate::worm::local::{LocalOptions, LocalStore};
     use axum::body::Body;
@@ -130,12 +133,12 @@ mod tests {
         let standing = Arc::new(Standing::new(clock.clone(), None));
         let metrics = Metrics::default();
         metrics.register(Arc::new(metrics::Process::new(clock, Arc::clone(&standing))));
-        let acts = Acts::new(None, false);
+        let acts = Acts::new(None, &IdentityKey::new([0; 32]), false);
         let router =
             router(Api { log: "own".into(), origin: "example.com/own".into(), standing: Arc::clone(&standing), store, metrics, acts });
 
         let listed = ask(&router, "/").await.2;
-        for path in ["/healthz", "/readyz", "/metrics", "/status", "/erase", "/access", "/tlog/own/checkpoint"] {
+        for path in ["/healthz", "/readyz", "/metrics", "/status", "/erase", "/access", "/govern", "/tlog/own/checkpoint"] {
             assert!(listed.lines().any(|line| line.split(' ').next() == Some(path)), "{path}: {listed}");
         }
         assert_eq!(ask(&router, "/healthz").await.2, "spanseal is alive\n");

@@ -152,7 +152,7 @@ mod tests {
     async fn ask(standing: &Arc<Standing>) -> Value {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(LocalStore::open(folder.path(), LocalOptions::default()).unwrap());
-        let (metrics, acts) = (Metrics::default(), Acts::new(None, false));
+        let (metrics, acts) = (Metrics::default(), Acts::new(None, &crate::record::identity::IdentityKey::new([0; 32]), false));
         let api = Api { log: "own".into(), origin: "example.com/own".into(), standing: Arc::clone(standing), store, metrics, acts };
         let answer = router(api).oneshot(Request::get("/status").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!((answer.status(), &answer.headers()[header::CONTENT_TYPE]), (StatusCode::OK, &"application/json".parse().unwrap()));

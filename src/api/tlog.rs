@@ -146,7 +146,7 @@ mod tests {
             standing,
             store: Arc::clone(&store),
             metrics: Metrics::default(),
-            acts: Acts::new(None, false),
+            acts: Acts::new(None, &crate::record::identity::IdentityKey::new([0; 32]), false),
         };
         let router = router(api);
         let ask = |path: &'static str| {

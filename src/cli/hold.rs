@@ -211,3 +211,10 @@ pub struct ExtendArgs {
     #[command(flatten)]
     pub order: OrderArgs,
 }
+
+impl SelectArgs {
+    /// Whether the time asked for ends before it begins.
+    pub fn is_backwards(&self) -> bool {
+        self.from.zip(self.to).is_some_and(|(from, to)| from > to)
+    }
+}

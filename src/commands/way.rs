@@ -1,5 +1,5 @@
 //! Who does what only the log's one writer can: the running `serve`, asked over its API port, or, where none runs, this process as the
-//! writer. An erasure and the record of a reading go this way.
+//! writer. An erasure, the record of a reading and that of an operator's act go this way.
 
 mod server;
 mod tls;
@@ -12,14 +12,16 @@ use anyhow::{Context, bail};
 use tokio::net::TcpStream;
 
 use crate::access::{self, AccessError};
-use crate::api::{self, Act, Whose};
+use crate::api::{self, Act, Secret, Whose};
 use crate::cli::ClientArgs;
 use crate::clock::SystemClock;
 use crate::config::{Config, Listener};
 use crate::erase::{self, Outcome, Sealed};
+use crate::govern::{self, GovernError};
 use crate::http_client;
+use crate::record::identity::IdentityKey;
 use crate::seal::keys::KeyError;
-use crate::serve::keys::load_vault_key;
+use crate::serve::keys::{load_identity, load_vault_key};
 use crate::serve::{Promise, ServeError, Writer};
 use crate::worm;
 use server::{Refused, Server, body_of};
@@ -39,7 +41,9 @@ pub(super) enum Way {
 
 /// Whether an act was refused because of what was asked for.
 pub(super) fn is_refusal(error: &anyhow::Error) -> bool {
-    error.is::<Refused>() || matches!(error.downcast_ref(), Some(AccessError::Wrong(_)))
+    error.is::<Refused>()
+        || matches!(error.downcast_ref(), Some(AccessError::Wrong(_)))
+        || matches!(error.downcast_ref(), Some(GovernError::Wrong(_)))
 }
 
 impl Way {
@@ -59,23 +63,12 @@ impl Way {
 
     /// The server that runs; `None` where nobody listens.
     pub(super) async fn running(config: &Config, act: Act, client: &ClientArgs) -> anyhow::Result<Option<Self>> {
-        let place = config.content.vault.as_ref().with_context(|| match act {
-            Act::Erase => {
-                "the configuration names no vault (`content.vault.url`), so nothing can be erased one by one; only destroying the identity \
-                 key makes keyed pseudonyms say nothing, and everybody's"
-            }
-            Act::Access => "the configuration names no vault (`content.vault.url`), so nothing of it can be read",
-        })?;
+        expect_place(config, act)?;
         // Port 0 was a free one, which nobody here knows.
         if config.api.endpoint.port == 0 {
             return Ok(None);
         }
-        let key = match load_vault_key(&place.key_file) {
-            Err(KeyError::Missing(path)) => {
-                bail!("`content.vault.key_file` `{}` does not exist, and without it nothing in the vault can be found", path.display())
-            }
-            other => other?,
-        };
+        let secret = secret(config, act)?;
         let identity = client.client_cert.as_deref().zip(client.client_key.as_deref()).map(|(cert, key)| Identity { cert, key });
         let (http, url) = (http(&config.api, identity)?, url(&config.api));
         if !listens(&config.api).await {
@@ -85,23 +78,19 @@ impl Way {
         let unread = match act {
             Act::Erase => !config.api.is_in_the_clear(),
             // It names nobody but who reads, and does not leave this machine where the port is open on all its addresses.
-            Act::Access => !config.api.is_in_the_clear() || is_here(&config.api),
+            Act::Access | Act::Govern => !config.api.is_in_the_clear() || is_here(&config.api),
         };
-        if !unread {
-            let what = match act {
-                Act::Erase => "who is to be erased",
-                Act::Access => "who reads",
-            };
-            bail!(
-                "spanseal answers at `api.endpoint` `{}`, but over plain HTTP beyond this machine, where others read {what}: set `api.tls`, or \
-                 `api.endpoint` to a loopback address, and start `serve` again; or stop it, and ask again",
-                config.api.endpoint
-            );
+        match (unread, act) {
+            (false, Act::Erase) => bail!(read_by_others(config, "who is to be erased")),
+            (false, Act::Access) => bail!(read_by_others(config, "who reads")),
+            // It depends on what is asked for ([`govern`](Self::govern)).
+            (_, Act::Govern) | (true, _) => {}
         }
         let store = worm::open(&config.store.url, &config.store.options()).await?;
         let whose = Whose::of(store.as_ref(), &config.log.name, &config.log.origin).await?;
         let whose = whose.ok_or_else(|| ServeError::NoLog { log: config.log.name.clone(), store: store.describe() })?;
-        Ok(Some(Way::Server(Box::new(Server { http, url, key, whose }))))
+        let overheard = (!unread).then(|| read_by_others(config, "who asks for it (--by)"));
+        Ok(Some(Way::Server(Box::new(Server { http, url, secret, whose, overheard }))))
     }
 
     /// Has an erasure done.
@@ -126,6 +115,17 @@ impl Way {
         }
     }
 
+    /// Has an operator's act recorded.
+    pub(super) async fn govern(&self, wish: &govern::Wish) -> anyhow::Result<Sealed> {
+        match self {
+            Way::Own(writer) => Ok(writer.governor.seal(wish).await?),
+            Way::Server(server) => match &server.overheard {
+                Some(why) if wish.by.is_some() => bail!("{why}; or leave --by away"),
+                _ => server.ask(Act::Govern, wish).await,
+            },
+        }
+    }
+
     /// Lets a log that was opened here go.
     pub(super) async fn close(self) -> anyhow::Result<()> {
         match self {
@@ -133,6 +133,46 @@ impl Way {
             Way::Own(writer) => Ok(writer.close().await?),
         }
     }
+}
+
+/// Whether there is what the act is about.
+fn expect_place(config: &Config, act: Act) -> anyhow::Result<()> {
+    let without = match act {
+        Act::Erase => {
+            "the configuration names no vault (`content.vault.url`), so nothing can be erased one by one; only destroying the identity \
+             key makes keyed pseudonyms say nothing, and everybody's"
+        }
+        Act::Access => "the configuration names no vault (`content.vault.url`), so nothing of it can be read",
+        Act::Govern => return Ok(()),
+    };
+    if config.content.vault.is_some() { Ok(()) } else { bail!(without) }
+}
+
+/// What this side shows to have.
+fn secret(config: &Config, act: Act) -> anyhow::Result<Secret> {
+    match (act, &config.content.vault) {
+        (Act::Erase | Act::Access, Some(place)) => match load_vault_key(&place.key_file) {
+            Err(KeyError::Missing(path)) => {
+                bail!("`content.vault.key_file` `{}` does not exist, and without it nothing in the vault can be found", path.display())
+            }
+            other => Ok(Secret::from(&other?)),
+        },
+        (Act::Erase | Act::Access | Act::Govern, _) => match load_identity(&config.identity.key_file) {
+            Err(KeyError::Missing(path)) => bail!(
+                "`identity.key_file` `{}` does not exist, and the running `serve` records an operator's act only for who has it",
+                path.display()
+            ),
+            other => Ok(Secret::from(&IdentityKey::new(*other?.0))),
+        },
+    }
+}
+
+fn read_by_others(config: &Config, what: &str) -> String {
+    format!(
+        "spanseal answers at `api.endpoint` `{}`, but over plain HTTP beyond this machine, where others read {what}: set `api.tls`, or \
+         `api.endpoint` to a loopback address, and start `serve` again; or stop it, and ask again",
+        config.api.endpoint
+    )
 }
 
 /// Somebody listens. Whoever is no spanseal, or does not let this process in, is an error: it might be the log's writer.

@@ -79,14 +79,14 @@ impl Eraser {
         if parse_pseudonym(by).is_some() && forms.contains(by) {
             return Ok(Asker::Named(by.to_owned()));
         }
-        let known = Naming { vault, identity, mode: *identity_mode }.known(by).await?;
+        let known = Naming { vault: Some(vault), identity, mode: *identity_mode }.known(by).await?;
         known.ok_or_else(|| EraseError::Wrong(UNKNOWN_BY.to_owned()))
     }
 
     /// How evidence names who asked for an erasure.
     pub(super) async fn name(&self, by: Asker<'_>) -> Result<String, EraseError> {
         let Parts { vault, identity, identity_mode, .. } = self.parts.as_ref();
-        Ok(Naming { vault, identity, mode: *identity_mode }.name(by).await?)
+        Ok(Naming { vault: Some(vault), identity, mode: *identity_mode }.name(by).await?)
     }
 }
 
@@ -104,7 +104,8 @@ pub(crate) enum Asker<'w> {
 /// How evidence names a person who does something to it.
 #[derive(Debug)]
 pub(crate) struct Naming<'p> {
-    pub(crate) vault: &'p Vault,
+    /// `None`: this log has none, so no pseudonym of a vault is known.
+    pub(crate) vault: Option<&'p Vault>,
     pub(crate) identity: &'p IdentityKey,
     pub(crate) mode: IdentityMode,
 }
@@ -113,7 +114,10 @@ impl Naming<'_> {
     /// Who it is, before anything is done. `None`: a pseudonym of the vault that is nobody's.
     pub(crate) async fn known<'w>(&self, by: &'w str) -> Result<Option<Asker<'w>>, VaultError> {
         if let Some(pseudonym) = parse_pseudonym(by) {
-            let known = !self.vault.resolve(&HashSet::from([pseudonym])).await?.is_empty();
+            let known = match self.vault {
+                Some(vault) => !vault.resolve(&HashSet::from([pseudonym])).await?.is_empty(),
+                None => false,
+            };
             return Ok(known.then(|| Asker::Named(by.to_owned())));
         }
         if is_keyed(by, self.identity) || self.mode == IdentityMode::Plain && by.starts_with("id:") {
@@ -132,10 +136,11 @@ impl Naming<'_> {
             Asker::Id(id) => id,
         };
         let keyed = identity.keyed();
-        match mode {
-            IdentityMode::Plain => Ok(format!("id:{by}")),
-            IdentityMode::Keyed => Ok(pseudonym(&keyed, "person", "", by)),
-            IdentityMode::Vault => {
+        match (mode, vault) {
+            (IdentityMode::Plain, _) => Ok(format!("id:{by}")),
+            // The second is refused when a configuration is read.
+            (IdentityMode::Keyed, _) | (IdentityMode::Vault, None) => Ok(pseudonym(&keyed, "person", "", by)),
+            (IdentityMode::Vault, Some(vault)) => {
                 let key = keyed.texts("person", &["", by]);
                 let mut fresh = [0; 16];
                 getrandom::fill(&mut fresh).map_err(|_| VaultError::Randomness)?;

@@ -13,29 +13,12 @@ use crate::query::log::LogReader;
 use crate::query::select::{Asked, Selected, Selector, Step};
 use crate::tlog::Hash;
 use crate::tlog::seal_file::SegmentRef;
-use crate::worm::{ReadError, WormStore};
+use crate::worm::WormStore;
 
 /// Segments after which the log is told how far it went, so that little is done again after a crash.
 const NAMED_AT_ONCE: usize = 2048;
 /// Problems that are told.
 const PROBLEMS_MAX: usize = 100;
-
-/// Why carrying out ended early. What was done is recorded, unless that is what failed.
-#[derive(Debug, thiserror::Error)]
-pub enum CarryError<E> {
-    /// An object, or the store.
-    #[error(transparent)]
-    Enforce(#[from] EnforceError),
-    /// The log could not be told.
-    #[error("{0}")]
-    Unrecorded(E),
-}
-
-impl<E> From<ReadError> for CarryError<E> {
-    fn from(error: ReadError) -> Self {
-        CarryError::Enforce(error.into())
-    }
-}
 
 /// What was done of one decree since the log was told last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +29,22 @@ pub struct Untold {
     pub through: u64,
     /// Whether any of these segments is of a seal that has records of others than spanseal itself.
     pub of_others: bool,
+}
+
+impl Untold {
+    fn take(&mut self) -> Untold {
+        let through = self.through;
+        std::mem::replace(self, Untold { through, ..Untold::default() })
+    }
+}
+
+/// How far a step went.
+#[derive(Clone, Debug)]
+pub struct Went {
+    /// Seals below this index have been walked.
+    pub upto: u64,
+    /// What the log is to be told now, so that little is done again after a crash: by the number of the decree.
+    pub tell: Vec<(usize, Untold)>,
 }
 
 /// What was done.
@@ -70,7 +69,6 @@ pub struct Carrier<'l> {
     selector: Selector<'l>,
     enforcer: Enforcer<'l>,
     carried: Carried,
-    from: Vec<u64>,
 }
 
 impl std::fmt::Debug for Carrier<'_> {
@@ -101,10 +99,9 @@ impl<'l> Carrier<'l> {
         range: Range<u64>,
         (want, expected): (Want, Expected),
     ) -> Self {
-        let from: Vec<u64> = asked.iter().map(|asked| asked.from).collect();
-        let untold = from.iter().map(|from| Untold { through: *from, ..Untold::default() }).collect();
+        let untold = asked.iter().map(|asked| Untold { through: asked.from, ..Untold::default() }).collect();
         let enforcer = Enforcer::new(Arc::clone(store), log, want, expected);
-        Carrier { selector: Selector::new((store, log), asked, range), enforcer, carried: Carried { untold, ..Carried::default() }, from }
+        Carrier { selector: Selector::new((store, log), asked, range), enforcer, carried: Carried { untold, ..Carried::default() } }
     }
 
     /// Takes over what was found before ([`Selector::known`]).
@@ -114,37 +111,29 @@ impl<'l> Carrier<'l> {
         self
     }
 
-    /// Goes to the end. `tell` is told which decree was carried out on which segments, and up to where, every few thousand segments and
-    /// where something fails; `went` how many seals were walked.
-    pub async fn run<E>(
-        mut self,
-        mut tell: impl AsyncFnMut(usize, Untold) -> Result<(), E>,
-        went: impl Fn(u64),
-    ) -> Result<Carried, CarryError<E>> {
-        let mut at = self.from.iter().copied().min().unwrap_or_default();
-        while let Some(step) = self.selector.step().await? {
-            let upto = step.upto;
-            if let Err((seal, failed)) = self.take(step).await {
-                self.reached(seal);
-                for (nth, untold) in std::mem::take(&mut self.carried.untold).into_iter().enumerate() {
-                    if !untold.segments.is_empty() {
-                        tell(nth, untold).await.map_err(CarryError::Unrecorded)?;
-                    }
-                }
-                return Err(failed.into());
-            }
-            self.reached(upto);
-            for (nth, untold) in self.carried.untold.iter_mut().enumerate() {
-                if untold.segments.len() >= NAMED_AT_ONCE {
-                    let through = untold.through;
-                    let told = std::mem::replace(untold, Untold { through, ..Untold::default() });
-                    tell(nth, told).await.map_err(CarryError::Unrecorded)?;
-                }
-            }
-            went(upto.saturating_sub(at));
-            at = upto;
+    /// The next few seals; `None` behind the last. After an error what was done up to there is still to be told ([`untold`](Self::untold)).
+    pub async fn step(&mut self) -> Result<Option<Went>, EnforceError> {
+        let Some(step) = self.selector.step().await? else { return Ok(None) };
+        let upto = step.upto;
+        if let Err((seal, failed)) = self.take(step).await {
+            self.reached(seal);
+            return Err(failed);
         }
-        Ok(self.carried)
+        self.reached(upto);
+        let full = |untold: &Untold| untold.segments.len() >= NAMED_AT_ONCE;
+        let tell = self.carried.untold.iter_mut().enumerate().filter(|(_, untold)| full(untold)).map(|(nth, untold)| (nth, untold.take()));
+        Ok(Some(Went { upto, tell: tell.collect() }))
+    }
+
+    /// What of each decree was carried out, and was not handed over yet.
+    pub fn untold(&mut self) -> Vec<(usize, Untold)> {
+        let some = self.carried.untold.iter_mut().enumerate().filter(|(_, untold)| !untold.segments.is_empty());
+        some.map(|(nth, untold)| (nth, untold.take())).collect()
+    }
+
+    /// What was done.
+    pub fn end(self) -> Carried {
+        self.carried
     }
 
     fn reached(&mut self, upto: u64) {

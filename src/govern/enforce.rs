@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
+use futures::stream::FuturesOrdered;
 
 use super::places::{Place, Places, Expected};
 use crate::query::log::LogReader;
@@ -182,8 +183,18 @@ impl<'l> Enforcer<'l> {
         done.unjoined += u64::from(!of.is_joined);
         let new = of.places.into_iter().filter(|place| !self.spared.contains(place));
         let new: Vec<Place> = new.filter(|place| self.done.get(place).is_none_or(|done| *done < mode)).collect();
-        let became: Vec<Vec<Became>> =
-            stream::iter(&new).map(|place| self.place(place, want)).buffered(OBJECTS_AT_ONCE).try_collect().await?;
+        let mut became: Vec<Vec<Became>> = Vec::with_capacity(new.len());
+        let mut all = FuturesOrdered::new();
+        for place in new.clone() {
+            if all.len() >= OBJECTS_AT_ONCE {
+                became.extend(all.try_next().await?);
+            }
+            all.push_back(self.place(place, want));
+        }
+        while let Some(one) = all.try_next().await? {
+            became.push(one);
+        }
+        drop(all);
         for became in became {
             done.absent += u64::from(became.is_empty());
             became.into_iter().for_each(|became| tally(&mut done, became));
@@ -197,9 +208,18 @@ impl<'l> Enforcer<'l> {
 
     async fn segments(&self, segments: &[&SegmentRef]) -> Result<Done, EnforceError> {
         let mut done = Done::default();
-        let all = stream::iter(segments).map(|segment| self.segment(segment)).buffered(OBJECTS_AT_ONCE);
-        let all: Vec<Vec<Became>> = all.try_collect().await?;
-        for became in all {
+        let (mut all, mut became) = (FuturesOrdered::new(), Vec::with_capacity(segments.len()));
+        for segment in segments {
+            if all.len() >= OBJECTS_AT_ONCE {
+                became.extend(all.try_next().await?);
+            }
+            all.push_back(self.segment((*segment).clone()));
+        }
+        while let Some(one) = all.try_next().await? {
+            became.push(one);
+        }
+        drop(all);
+        for became in became {
             if became.is_empty() {
                 done.gone += 1;
             } else {
@@ -210,9 +230,9 @@ impl<'l> Enforcer<'l> {
         Ok(done)
     }
 
-    async fn place(&self, place: &Place, want: Want) -> Result<Vec<Became>, EnforceError> {
+    async fn place(&self, place: Place, want: Want) -> Result<Vec<Became>, EnforceError> {
         let mut became = Vec::new();
-        for Version { key, id, .. } in self.places.versions(place).await? {
+        for Version { key, id, .. } in self.places.versions(&place).await? {
             became.push(self.ensure(&key, id.as_ref(), want).await?);
         }
         became.retain(|became| *became != Became::Gone);
@@ -220,7 +240,7 @@ impl<'l> Enforcer<'l> {
     }
 
     /// The version that its seal names; where that is gone, every version with the sealed bytes is the segment.
-    async fn segment(&self, segment: &SegmentRef) -> Result<Vec<Became>, EnforceError> {
+    async fn segment(&self, segment: SegmentRef) -> Result<Vec<Became>, EnforceError> {
         let key = below(self.log.name(), &segment.key);
         if segment.version_id.is_some() {
             let became = self.ensure(&key, segment.version_id.as_ref(), self.want).await?;

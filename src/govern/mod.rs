@@ -1,15 +1,28 @@
 //! Acts that are records themselves (`signal: control`): what an operator or the receiver does to the evidence's conditions is
 //! evidence too. Telemetry cannot make such records.
 
+mod attestation;
 pub mod carry;
 pub mod chain;
 pub mod decrees;
 pub mod enforce;
+mod governor;
 mod places;
 pub mod query;
 pub mod register;
+pub mod released;
+mod trial;
+mod wish;
+mod words;
 
+pub use attestation::{Attestation, FIRST_MAX, Found};
+pub(crate) use governor::seal_act;
+pub use governor::{GovernError, Governor};
 pub use places::Expected;
+pub use trial::Trial;
+pub use wish::{Deed, FILTER_BYTES_MAX, Wish};
+pub(crate) use words::Words;
+pub use words::check_words;
 
 use crate::clock::UnixNanos;
 use crate::record::canonical::Json;
@@ -164,6 +177,41 @@ pub fn decree(step: &Decreed, at: UnixNanos, classes: &Classes) -> Batch {
         members.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
     }
     Batch { decree: true, ..control(kind, ("control", members), at, step.random, classes) }
+}
+
+/// What an operator's act, or one of the process itself, says of itself. No person stands in it but as evidence names persons, and no content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Governance {
+    /// Makes the record's id.
+    pub random: [u8; 16],
+    /// `kind`: `retention`, `hold`.
+    pub kind: &'static str,
+    /// What was done, in a word.
+    pub act: &'static str,
+    /// What it was done to.
+    pub target: Option<String>,
+    /// What more there is to say, as JCS text.
+    pub filter: Option<String>,
+    /// Why.
+    pub ground: Option<String>,
+    /// The request that it answers.
+    pub ticket: Option<String>,
+    /// How much it was done to.
+    pub count: Option<u64>,
+    /// Who asked for it, as evidence names persons.
+    pub by: Option<String>,
+}
+
+/// The record of such an act. It goes to the class that keeps longest: it answers for as long as anything is kept.
+pub fn governance(act: &Governance, at: UnixNanos, classes: &Classes) -> Batch {
+    let mut members = vec![("act".to_owned(), Json::string(act.act))];
+    members.extend(act.count.map(|count| ("count".to_owned(), Json::String(count.to_string()))));
+    for (name, value) in
+        [("target", &act.target), ("filter", &act.filter), ("ground", &act.ground), ("ticket", &act.ticket), ("by", &act.by)]
+    {
+        members.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
+    }
+    control(act.kind, ("control", members), at, act.random, classes)
 }
 
 fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {

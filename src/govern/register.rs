@@ -8,18 +8,22 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::Instant;
 
+use super::carry::Untold;
 use super::chain::{self, ChainError};
 use super::decrees::{Decree, Entry, OPEN_MAX, Order, QUERY_BYTES_MAX, SEGMENTS_MAX, SegmentId, Step, is_id};
 use super::query::Query;
+use super::wish::Told;
 use crate::clock::UnixSeconds;
 use crate::promote::scrub::Scrub;
 use crate::query::log::{KeySource, LogReader, TrustedKey};
 use crate::record::canonical::Json;
-use crate::retain::{Classes, Period};
+use crate::retain::Period;
 use crate::seal::Status;
 use crate::tlog::note::VerifierKey;
 use crate::worm::{LINE_BYTES_MAX, Lock, Mode, WormStore};
 
+/// Segments that one step tells, so that a request stays short.
+const TOLD_AT_ONCE: usize = 4096;
 /// How long a record whose fate is not known is waited for before it counts as not sealed: longer than any put takes.
 const FATE_WITHIN: Duration = Duration::from_secs(180);
 
@@ -106,6 +110,24 @@ impl Motion {
         }
     }
 
+    /// What the log is told of what was done, in as many steps as it needs. `from`: where it was told before that it stands. `over`: nothing is
+    /// left to do of an extension.
+    pub fn told(id: &str, untold: Untold, from: u64, over: bool) -> Vec<Motion> {
+        let mut all: Vec<Motion> = untold
+            .segments
+            .chunks(TOLD_AT_ONCE)
+            .map(|some| Motion::Apply { id: id.to_owned(), segments: Motion::names(some.iter().copied()), through: from })
+            .collect();
+        match (all.pop(), over) {
+            (Some(Motion::Apply { id, segments, .. }), false) => all.push(Motion::Apply { id, segments, through: untold.through }),
+            (Some(Motion::Apply { id, segments, .. }), true) => all.push(Motion::Close { id, segments, through: untold.through }),
+            (_, false) if untold.through == from => {}
+            (_, false) => all.push(Motion::Apply { id: id.to_owned(), segments: Vec::new(), through: untold.through }),
+            (_, true) => all.push(Motion::Close { id: id.to_owned(), segments: Vec::new(), through: untold.through }),
+        }
+        all
+    }
+
     /// Names segments as a motion does.
     pub fn names(segments: impl IntoIterator<Item = SegmentId>) -> Vec<String> {
         segments.into_iter().map(|id| id.to_string()).collect()
@@ -124,6 +146,42 @@ fn read_query(text: &str) -> Result<Query, String> {
     let json = (text.len() <= QUERY_BYTES_MAX).then(|| Json::parse(text.as_bytes()).ok()).flatten();
     let json = json.ok_or_else(|| format!("its query is no JSON, or longer than {QUERY_BYTES_MAX} bytes"))?;
     Query::parse(&json).map_err(|why| format!("its query cannot be: {why}"))
+}
+
+/// Who carries a decree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// A task of this process.
+    Own,
+    /// A command.
+    Others,
+}
+
+/// The wish says no more than what is to be done; what stands in the record is the entry.
+impl Told for Motion {
+    fn kind(&self) -> &'static str {
+        "hold"
+    }
+
+    fn act(&self) -> &'static str {
+        match self {
+            Motion::Open { .. } => "place",
+            Motion::Apply { .. } => "apply",
+            Motion::Close { .. } => "release",
+        }
+    }
+
+    fn count(&self) -> Option<u64> {
+        None
+    }
+
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn filter(&self, _: &Scrub) -> Json {
+        Json::object([])
+    }
 }
 
 /// What a motion is held against.
@@ -238,8 +296,6 @@ pub struct Parts {
     pub status: watch::Receiver<Status>,
     /// `retention.compliance_ceiling`
     pub ceiling: Period,
-    /// `retention.classes`
-    pub classes: Arc<Classes>,
 }
 
 /// See the module. Clones share it.
@@ -333,8 +389,8 @@ impl Turn<'_> {
     }
 
     /// The entry is sealed.
-    pub(super) fn sealed(&mut self, entry: Entry, own: bool) {
-        if !own {
+    pub(super) fn sealed(&mut self, entry: Entry, whose: By) {
+        if whose == By::Others {
             self.state.touched.insert(entry.of.id.clone(), Instant::now());
         }
         let State { open, touched, .. } = &mut *self.state;

@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 
 type HmacSha256 = hmac::Hmac<Sha256>;
 
+/// Keeps what is derived from K apart from what is derived from other keys.
+const HKDF_SALT: &[u8] = b"spanseal.identity/1";
+
 /// K: the secret of a store's pseudonyms and content hashes. `Debug` shows its id only; the bytes are wiped when the last copy goes.
 #[derive(Clone)]
 pub struct IdentityKey(Arc<Inner>);
@@ -30,6 +33,14 @@ impl IdentityKey {
     /// First 8 hex digits of SHA-256(K).
     pub fn id(&self) -> &str {
         &self.0.id
+    }
+
+    /// A key for HMAC-SHA-256 that only holders of K can make, one for each purpose; no hash or pseudonym is made with it. Never `None`: 32
+    /// bytes are one block of HKDF-SHA-256, far below its limit.
+    pub fn hmac_key(&self, purpose: &str) -> Option<ring::hmac::Key> {
+        let prk = ring::hkdf::Salt::new(ring::hkdf::HKDF_SHA256, HKDF_SALT).extract(self.0.bytes.as_slice());
+        let info = [b"hmac ".as_slice(), purpose.as_bytes()];
+        prk.expand(&info, ring::hmac::HMAC_SHA256).map(ring::hmac::Key::from).ok()
     }
 
     /// A hasher that is ready to work: both pads are absorbed once and not for every value.

@@ -9,12 +9,14 @@ use tokio::time::Instant;
 
 use super::bind;
 use super::error::ServeError;
+use super::holder::{self, Holder};
 use super::keeper::{Keeper, Today};
 use super::writer::{ANSWER_WITHIN, Prepared, Under, Writer};
 use crate::api::{self, Act, Acts, Api, Outsiders, Standing, Whose};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
+use crate::govern::Expected;
 use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures, StampingFigures, WitnessFigures};
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
@@ -59,6 +61,7 @@ pub struct Serving {
     standing: Arc<Standing>,
     api_port: Listening,
     keeper: Option<Keeper>,
+    holder: Holder,
     stamping: Option<Stamping>,
     witnesses: Option<Collecting>,
     exporter: Option<Exporter>,
@@ -99,7 +102,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
     let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref(), Under::Own).await?;
     let made = std::mem::take(&mut prepared.made);
-    let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), config.api.is_in_the_clear());
+    let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), &prepared.identity, config.api.is_in_the_clear());
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
     let metrics = Metrics::default();
@@ -115,8 +118,8 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         metrics: metrics.clone(),
         acts: acts.clone(),
     });
-    // Probes have no token; what they learn is one word. What only holders of the vault key may ask for has one of its own.
-    const OPEN: [&str; 4] = ["/healthz", "/readyz", Act::Erase.path(), Act::Access.path()];
+    // Probes have no token; what they learn is one word. What only holders of the log's secrets may ask for has one of its own.
+    const OPEN: [&str; 5] = ["/healthz", "/readyz", Act::Erase.path(), Act::Access.path(), Act::Govern.path()];
     let api_port = api_bound.serve(routes, &OPEN, Arc::default());
 
     let persons = prepared.vault.as_ref().map(Vault::persons).unwrap_or_default();
@@ -125,7 +128,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let config_sha256 = prepared.config_sha256();
     let keeping = prepared.vault.clone();
     let opened = Instant::now();
-    let Writer { sealer, task, eraser, recorder } = Box::pin(prepared.open(config, Arc::clone(&clock), pool.clone())).await?;
+    let Writer { sealer, task, eraser, recorder, governor } = Box::pin(prepared.open(config, Arc::clone(&clock), pool.clone())).await?;
     let whose = Whose::of(store.as_ref(), &config.log.name, &config.log.origin).await?;
     let whose = whose.ok_or_else(|| ServeError::NoLog { log: config.log.name.clone(), store: store.describe() })?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
@@ -165,6 +168,15 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         let today = Today { status: task.status.clone(), found, opened, stats: Arc::clone(&task.stats) };
         Keeper::start(vault, place.retention, eraser.clone(), today)
     });
+    let holder = Holder::start(holder::Parts {
+        store: Arc::clone(&store),
+        log: config.log.name.clone(),
+        vkey: vkey.clone(),
+        governor: governor.clone(),
+        status: task.status.clone(),
+        expected: Expected { cosigned: !config.log.witnesses.is_empty(), stamped: !config.log.timestamping.authorities.is_empty() },
+    });
+    metrics.register(holder.figures());
     let outsiders = Outsiders {
         witnesses: witnesses.as_ref().map(|witnesses| Arc::clone(&witnesses.figures)),
         stamping: stamper.as_ref().map(Stamper::figures),
@@ -195,8 +207,8 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     let receiver = receive::start(&receive_options(config), state).await?;
     standing.seen_by(outsiders);
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
-    acts.opened(whose, eraser, recorder);
-    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, stamping, witnesses, exporter })
+    acts.opened(whose, eraser, recorder, Some(governor));
+    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, holder, stamping, witnesses, exporter })
 }
 
 fn receive_options(config: &Config) -> receive::Options {
@@ -233,6 +245,7 @@ impl Serving {
             },
             () = self.receiver.failed() => ServeError::Ended { task: "an OTLP listener", reason: "its accept loop stopped".to_owned() },
             why = Keeper::failed(self.keeper.as_mut()) => ServeError::Ended { task: "the vault's keeper", reason: why },
+            why = self.holder.failed() => ServeError::Ended { task: "the keeper of holds", reason: why },
             why = Stamping::failed(self.stamping.as_mut()) => ServeError::Ended { task: "the time stamping", reason: why },
             why = failed(self.witnesses.as_mut()) => ServeError::Ended { task: "the client of the witnesses", reason: why },
             () = self.api_port.failed() => ServeError::Ended { task: "the API listener", reason: "its accept loop stopped".to_owned() },
@@ -240,7 +253,7 @@ impl Serving {
     }
 
     /// Stops in this order: let the writer close its seals early; stop accepting; refuse new work retryably; let open requests reach their
-    /// receipt; leave the vault and the time stamps alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
+    /// receipt; leave the vault, holds and the time stamps alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
     /// cosigned; stop the API; push the last figures.
     pub async fn drain(self) -> Result<(), ServeError> {
         self.standing.drain();
@@ -250,6 +263,8 @@ impl Serving {
         if let Some(keeper) = self.keeper {
             keeper.stop().await;
         }
+        // What it held is told to the log while there is a writer.
+        self.holder.stop().await;
         // What was not stamped yet is stamped by the next process.
         if let Some(stamping) = self.stamping {
             stamping.stop().await;

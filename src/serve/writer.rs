@@ -10,6 +10,8 @@ use crate::access::Recorder;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::erase::{Eraser, Parts};
+use crate::govern::Governor;
+use crate::govern::register::{self, Register};
 use crate::promote::IdentityKey;
 use crate::record::identity::IdentityMode;
 use crate::seal::keys::LogKeys;
@@ -67,6 +69,8 @@ pub struct Writer {
     pub eraser: Option<Eraser>,
     /// What writes down who reads it.
     pub recorder: Option<Recorder>,
+    /// What writes down what operators do.
+    pub governor: Governor,
 }
 
 impl Prepared {
@@ -137,6 +141,23 @@ impl Prepared {
             configuration,
         };
         let (sealer, task) = seal::start(options).await?;
+        let governor = Governor {
+            origin: config.log.origin.clone(),
+            sealer: sealer.clone(),
+            vault: vault.clone(),
+            identity: identity.clone(),
+            identity_mode: identity_mode(config),
+            scrub: config.identity.scrub.clone(),
+            classes: Arc::clone(&classes),
+            clock: Arc::clone(&clock),
+            register: Register::new(register::Parts {
+                store: Arc::clone(&store),
+                log: config.log.name.clone(),
+                vkey: task.vkey.clone(),
+                status: task.status.clone(),
+                ceiling: config.retention.compliance_ceiling,
+            }),
+        };
         let recorder = vault.clone().map(|vault| Recorder {
             vault,
             sealer: sealer.clone(),
@@ -165,7 +186,7 @@ impl Prepared {
             let size = task.status.borrow().tree_size;
             eraser.begin(size).await?;
         }
-        Ok(Writer { sealer, task, eraser, recorder })
+        Ok(Writer { sealer, task, eraser, recorder, governor })
     }
 }
 
@@ -220,8 +241,8 @@ async fn check_locks(config: &Config, store: &dyn WormStore, clock: &dyn Clock) 
     }
     let mode = config.retention.classes.iter().map(|(_, class)| class.mode).max().unwrap_or(Mode::Governance);
     let tried = try_locks(&S3Store::open(bucket, prefix, config.store.options().s3).await?, mode, clock).await;
-    for finding in tried {
-        match finding {
+    for one in tried {
+        match one.finding {
             Finding::Good(_) => {}
             Finding::Bad(why) => return Err(ServeError::NotWorm(pretender(&config.store.url, &why))),
             Finding::Odd(what) => tracing::warn!(store = %config.store.url, "{what}"),

@@ -150,6 +150,11 @@ impl SegmentName {
     }
 }
 
+/// Whether a key below the log is a segment's.
+pub(crate) fn is_segment_name(below_log: &str) -> bool {
+    SegmentName::parse(below_log).is_some()
+}
+
 fn trim_zeros(digits: &str) -> &str {
     let rest = digits.trim_start_matches('0');
     if rest.is_empty() { "0" } else { rest }

@@ -5,13 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::objects::{Outcome, Scene};
 use super::report::{Item, Kind};
 use crate::clock::UnixSeconds;
 use crate::worm::{Head, Lock, Locks, Mode, VersionId, below};
 
 /// Locks of the objects of one kind, as the store shows them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LockSums {
     /// Objects whose lock was read.
     pub objects: u64,
@@ -54,15 +57,32 @@ impl LockSums {
         self.latest = Some(self.latest.map_or(until, |latest| latest.max(until)));
     }
 
+    /// The counts, by name.
+    pub fn counts(&self) -> [(&'static str, u64); 7] {
+        [
+            ("objects", self.objects),
+            ("unlocked", self.unlocked),
+            ("governance", self.governance),
+            ("compliance", self.compliance),
+            ("held", self.held),
+            ("over", self.over),
+            ("due", self.due),
+        ]
+    }
+
     /// Both together.
-    pub(super) fn merge(&mut self, other: &LockSums) {
-        self.objects += other.objects;
-        self.unlocked += other.unlocked;
-        self.governance += other.governance;
-        self.compliance += other.compliance;
-        self.held += other.held;
-        self.over += other.over;
-        self.due += other.due;
+    pub(crate) fn merge(&mut self, other: &LockSums) {
+        for (sum, more) in [
+            (&mut self.objects, other.objects),
+            (&mut self.unlocked, other.unlocked),
+            (&mut self.governance, other.governance),
+            (&mut self.compliance, other.compliance),
+            (&mut self.held, other.held),
+            (&mut self.over, other.over),
+            (&mut self.due, other.due),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
         let both =
             |one: Option<UnixSeconds>, other: Option<UnixSeconds>, pick: fn(UnixSeconds, UnixSeconds) -> UnixSeconds| match (one, other) {
                 (Some(one), Some(other)) => Some(pick(one, other)),

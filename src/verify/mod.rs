@@ -30,6 +30,7 @@ pub use completeness::{Completeness, Gap, GapKind, Source};
 pub use configuration::Configuration;
 pub use cosignatures::{Cosigned, Seen};
 pub use doubt::Doubt;
+pub(crate) use listing::is_segment_name;
 pub use locks::LockSums;
 pub use proof::{
     Between, Bundle, CheckReport, Checked, End, Inclusion, Kept, Lapse, Opening, Others, Proof, ProofError, Proved, RangeBundle,

@@ -10,7 +10,7 @@ pub use kind::Kind;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::completeness::Completeness;
 use super::cosignatures::Cosigned;
@@ -21,7 +21,7 @@ use super::stamps::Timestamped;
 const ITEMS_MAX: usize = 10_000;
 
 /// The answer in one word, and the exit code of the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Everything asked for was read, re-derived and found as signed.
@@ -33,6 +33,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Verified => "verified",
+            Verdict::Findings => "findings",
+            Verdict::Unchecked => "unchecked",
+        }
+    }
+
     /// 0 verified, 1 findings, 2 could not check.
     pub fn exit_code(self) -> u8 {
         match self {
@@ -44,7 +53,7 @@ impl Verdict {
 }
 
 /// Where trust in the key came from; the weakest of all logs looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyTrust {
     /// From `log.json` alone: only self-consistency was shown.
@@ -55,8 +64,19 @@ pub enum KeyTrust {
     Pinned,
 }
 
+impl KeyTrust {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            KeyTrust::Unpinned => "unpinned",
+            KeyTrust::Configured => "configured",
+            KeyTrust::Pinned => "pinned",
+        }
+    }
+}
+
 /// Whether retention locks were read back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LockCheck {
     /// Read back and compared.
@@ -65,6 +85,17 @@ pub enum LockCheck {
     None,
     /// Some could not be read.
     Unchecked,
+}
+
+impl LockCheck {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LockCheck::Checked => "checked",
+            LockCheck::None => "none",
+            LockCheck::Unchecked => "unchecked",
+        }
+    }
 }
 
 /// Whether what a finding is about can still be shown.
@@ -284,6 +315,9 @@ pub struct Report {
     pub findings: Vec<Item>,
     /// What a reader should know; `unchecked` ones first.
     pub notes: Vec<Item>,
+    /// Findings that are not kept: more than fit. A note says it too.
+    #[serde(skip)]
+    pub findings_more: u64,
 }
 
 impl Report {
@@ -307,7 +341,7 @@ impl Report {
                 unchecked.push(Item::new(Kind::More, "", meaning).found(format!("{more} further {what}")));
             }
         }
-        Report { verdict, key, locks, logs, findings, notes: unchecked }
+        Report { verdict, key, locks, logs, findings, notes: unchecked, findings_more }
     }
 
     /// One JSON object, as `verify --json` prints it.

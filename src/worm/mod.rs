@@ -31,6 +31,7 @@ pub use open::{OpenError, StoreOptions, StoreUrl, open};
 use crate::clock::UnixSeconds;
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Key of an object below the store's root, `/`-separated, no leading slash.
@@ -55,7 +56,8 @@ impl fmt::Display for ObjectKey {
 pub struct VersionId(pub String);
 
 /// S3 Object Lock retention mode. COMPLIANCE is the stronger: nobody shortens it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Mode {
     /// May be lifted with a special permission.
     Governance,

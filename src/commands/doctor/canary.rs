@@ -27,8 +27,8 @@ pub(super) async fn check(config: &Config, store: Option<&dyn WormStore>, skip: 
     };
     // The strongest mode that is configured is the one to be sure of.
     let mode = config.retention.classes.iter().map(|(_, c)| c.mode).max().unwrap_or(Mode::Governance);
-    for finding in try_locks(&store, mode, &SystemClock).await {
-        match finding {
+    for tried in try_locks(&store, mode, &SystemClock).await {
+        match tried.finding {
             Finding::Good(said) => report.ok(NAME, said),
             Finding::Odd(said) => report.warning(NAME, said),
             Finding::Bad(said) | Finding::NotPut(said) => report.problem(NAME, said),

@@ -4,15 +4,21 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use anyhow::{Context, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 
+use crate::api::Act;
 use crate::cli::{StatusArgs, TableOrJson};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::commands::verify::Bar;
+use crate::commands::way::Way;
 use crate::commands::{output, read};
 use crate::config::Config;
+use crate::erase::Sealed;
+use crate::govern::{self, Attestation, Deed, Wish};
 use crate::query::story::clean;
 use crate::record::canonical::Json;
+use crate::serve::Promise;
 use crate::verify::{Depth, Item, Kind, LockCheck, LockSums, Options, Progress, Report, verify};
 
 /// Width where there is no terminal to ask.
@@ -22,6 +28,9 @@ const SHOWN_MAX: usize = 50;
 
 /// Runs it.
 pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    if args.attest {
+        expect_attestable(args, config)?;
+    }
     let store = read::store(config).await?;
     let configured = if args.keys.vkey.is_empty() { read::own_key(config)? } else { None };
     let now = SystemClock.now().ceil_seconds();
@@ -41,30 +50,64 @@ pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Ex
     };
     let report = verify(store.as_ref(), &options).await;
     bar.end();
-    let status = Status { report, due };
+    let (attested, failed) = match args.attest {
+        false => (None, None),
+        true => match attest(args, config, &report, due).await {
+            Ok(sealed) => (Some(sealed), None),
+            Err(why) => (None, Some(why)),
+        },
+    };
+    let status = Status { report, due, attested };
     match args.format {
         TableOrJson::Table => output::answer(&status.text(&args.due.to_string(), read::width().unwrap_or(WIDTH)))?,
         TableOrJson::Json => output::answer_json(&format!("{}\n", status.json().to_jcs_string()))?,
     }
-    Ok(ExitCode::from(status.report.verdict.exit_code()))
+    // What was found is shown whatever became of its record.
+    match failed {
+        Some(why) => Err(why.context("what was found is shown, and is not recorded in the log")),
+        None => Ok(ExitCode::from(status.report.verdict.exit_code())),
+    }
+}
+
+/// Refuses before the long look what could not be recorded after it.
+fn expect_attestable(args: &StatusArgs, config: &Config) -> anyhow::Result<()> {
+    let own = &config.log.origin;
+    if let Some(other) = args.keys.vkey.iter().find(|key| key.name() != own) {
+        bail!(
+            "an attestation stands in the log that it is about, which is `{own}`, and not in `{}`: give the configuration of that log",
+            clean(other.name())
+        );
+    }
+    let words = govern::check_words(args.reason.as_deref(), args.ticket.as_deref(), args.by.as_deref(), &config.identity.scrub);
+    words.map_err(anyhow::Error::msg)
+}
+
+/// Seals what was found.
+async fn attest(args: &StatusArgs, config: &Config, report: &Report, due: UnixSeconds) -> anyhow::Result<Sealed> {
+    let log = report.logs.iter().find(|log| log.name == config.log.name);
+    let log = log.with_context(|| format!("the log `{}` is not among what was looked at", config.log.name))?;
+    let wish = Wish {
+        deed: Deed::Attestation(Attestation::of(report, log, due)),
+        ground: args.reason.clone(),
+        ticket: args.ticket.clone(),
+        by: args.by.clone(),
+    };
+    let promise = if args.offline { Promise::Ignored } else { Promise::Respected };
+    let way = Way::open(config, Act::Govern, promise, &args.client).await?;
+    let sealed = way.govern(&wish).await;
+    // Whatever came of it, a log that was opened for this is closed in good order.
+    let closed = way.close().await;
+    let sealed = sealed?;
+    closed?;
+    Ok(sealed)
 }
 
 struct Status {
     report: Report,
     /// Until when locks that end are counted as due.
     due: UnixSeconds,
-}
-
-fn columns(sums: &LockSums) -> [(&'static str, u64); 7] {
-    [
-        ("objects", sums.objects),
-        ("unlocked", sums.unlocked),
-        ("governance", sums.governance),
-        ("compliance", sums.compliance),
-        ("held", sums.held),
-        ("over", sums.over),
-        ("due", sums.due),
-    ]
+    /// Where it was recorded, if it was.
+    attested: Option<Sealed>,
 }
 
 impl Status {
@@ -109,6 +152,9 @@ impl Status {
             "\nLocks were read from the store and compared with what seals and configurations on record demand. Bytes of segments were not read: \
              `spanseal verify` does that."
         );
+        if let Some(Sealed { record, seal }) = &self.attested {
+            let _ = writeln!(out, "Recorded: attestation {record} in seal {seal} of the log.");
+        }
         out
     }
 
@@ -116,7 +162,7 @@ impl Status {
         let number = Json::count;
         let sums = |(kind, sums): (&String, &LockSums)| {
             let mut members = vec![("kind".to_owned(), Json::string(kind))];
-            members.extend(columns(sums).map(|(name, count)| (name.to_owned(), number(count))));
+            members.extend(sums.counts().map(|(name, count)| (name.to_owned(), number(count))));
             for (name, at) in [("earliest", sums.earliest), ("latest", sums.latest)] {
                 members.extend(at.map(|at| (name.to_owned(), Json::String(at.to_string()))));
             }
@@ -134,7 +180,7 @@ impl Status {
         // Findings and notes as `verify --json` has them.
         let whole = Json::parse(self.report.to_json().as_bytes()).unwrap_or(Json::Null);
         let same = |name: &'static str| (name, whole.get(name).cloned().unwrap_or(Json::Null));
-        Json::object([
+        let mut members = vec![
             same("verdict"),
             same("key"),
             same("locks"),
@@ -142,7 +188,13 @@ impl Status {
             ("logs", Json::Array(logs.collect())),
             same("findings"),
             same("notes"),
-        ])
+        ];
+        members.extend(
+            self.attested
+                .as_ref()
+                .map(|Sealed { record, seal }| ("attestation", Json::object([("record", Json::string(record)), ("seal", number(*seal))]))),
+        );
+        Json::Object(members.into_iter().map(|(name, json)| (name.to_owned(), json)).collect())
     }
 }
 
@@ -154,7 +206,7 @@ fn table(locks: &BTreeMap<String, LockSums>, due: &str, width: usize) -> String 
     table.set_header(["objects of", "number", "not locked", "GOVERNANCE", "COMPLIANCE", "on hold", "date past", &due, "earliest date"]);
     for (kind, sums) in locks {
         let mut row = vec![clean(kind)];
-        row.extend(columns(sums).map(|(_, count)| count.to_string()));
+        row.extend(sums.counts().map(|(_, count)| count.to_string()));
         row.push(sums.earliest.map_or_else(|| "-".to_owned(), |at| at.to_string()));
         table.add_row(row);
     }

@@ -7,15 +7,14 @@ use bytes::Bytes;
 use reqwest::StatusCode;
 
 use super::CONNECT_WITHIN;
-use crate::api::{self, Act, Challenge, Proofs, Question, Whose};
+use crate::api::{self, Act, Challenge, Proofs, Question, Secret, Whose};
 use crate::clock::{Clock, SystemClock};
 use crate::http_client::{self, BodyError};
 use crate::query::story::clean;
-use crate::vault::VaultKey;
 
 /// An erasure reads all evidence, so it takes its time; that the other end is there at all shows earlier.
 const ERASED_WITHIN: Duration = Duration::from_secs(3600);
-/// A reading is one seal; longer than a writer waits for one.
+/// A reading or an operator's act is one seal; longer than a writer waits for one.
 const RECORDED_WITHIN: Duration = Duration::from_secs(60);
 /// Longest answer that is read, bytes: an erasure lists up to a quarter of a million records that stay, 36 bytes each.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -24,9 +23,11 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(in crate::commands) struct Server {
     pub(super) http: reqwest::Client,
     pub(super) url: String,
-    pub(super) key: VaultKey,
+    pub(super) secret: Secret,
     /// The log that is meant.
     pub(super) whose: Whose,
+    /// Why it is not told who asks for something; `None`: nobody reads that on the way.
+    pub(super) overheard: Option<String>,
 }
 
 /// What was asked for cannot be, in whatever way it is asked for; as a running `serve` says.
@@ -35,16 +36,18 @@ pub(in crate::commands) struct Server {
 pub(super) struct Refused(String);
 
 impl Server {
-    /// Asks for an act, after the other side has shown that it has the vault key and writes the log that is meant; until then it is not told
+    /// Asks for an act, after the other side has shown that it has the act's secret and writes the log that is meant; until then it is not told
     /// for what. Its answer counts if it is proved.
     pub(super) async fn ask<T: serde::de::DeserializeOwned>(&self, act: Act, wish: &impl serde::Serialize) -> anyhow::Result<T> {
-        let Server { http, url, key, whose } = self;
+        let Server { http, url, secret, whose, .. } = self;
+        let (called, named) = act.secret();
         let (what, within) = match act {
             Act::Erase => ("whom to erase", ERASED_WITHIN),
             Act::Access => ("who reads what", RECORDED_WITHIN),
+            Act::Govern => ("what is to be recorded", RECORDED_WITHIN),
         };
         let path = format!("{url}{}", act.path());
-        let proofs = |whose| Proofs::new(key, act, whose).context("no proof can be made of the vault key");
+        let proofs = |whose| Proofs::new(secret, act, whose).with_context(|| format!("no proof can be made of the {called}"));
         let proved = proofs(whose)?;
         let own = api::nonce().context("the operating system gives no random bytes")?;
         let now = SystemClock.now().ceil_seconds();
@@ -53,8 +56,8 @@ impl Server {
         let first = self.send(first).await?;
         let stranger = || {
             anyhow!(
-                "what answers at {url} (`api.endpoint`) does not show that it has the vault key of this configuration \
-                 (`content.vault.key_file`), so it was not told {what}; find out what listens there"
+                "what answers at {url} (`api.endpoint`) does not show that it has the {called} of this configuration \
+                 (`{named}`), so it was not told {what}; find out what listens there"
             )
         };
         if !first.status.is_success() {
@@ -78,7 +81,7 @@ impl Server {
         let answer = self.send(second.body(request).timeout(within)).await?;
         if !proved.is_answer(&question, answer.status.as_u16(), &answer.body, &answer.proof) {
             bail!(
-                "what answers at {url} (`api.endpoint`) does not show that its answer comes from the `serve` that has the vault key, so \
+                "what answers at {url} (`api.endpoint`) does not show that its answer comes from the `serve` that has the {called}, so \
                  whether that was asked, and what it did, is not known; find out what listens there, and ask again. {}",
                 answer.unproved()
             );

@@ -19,7 +19,12 @@ pub(super) fn sentences(hit: &Hit) -> Option<Vec<String>> {
     };
     let target = hit.text("control.target").map(|target| format!(", asked for by the id {}", quote(target))).unwrap_or_default();
     let mut told = vec![format!("{shown}{count}{target}.")];
-    let why = [("The ground given is", "control.ground"), ("It answers the request", "control.ticket")];
-    told.extend(why.into_iter().filter_map(|(words, path)| Some(format!("{words} {}.", quote(hit.text(path)?)))));
+    told.extend(why(hit));
     Some(told)
+}
+
+/// Why somebody acted, as they said.
+pub(super) fn why(hit: &Hit) -> impl Iterator<Item = String> {
+    let why = [("The ground given is", "control.ground"), ("It answers the request", "control.ticket")];
+    why.into_iter().filter_map(|(words, path)| Some(format!("{words} {}.", quote(hit.text(path)?))))
 }

@@ -2,6 +2,7 @@
 
 use super::access;
 use super::change;
+use super::control;
 use super::people::People;
 use super::phrases::{action, automation, confidence, reasons};
 use super::review::{self, is_review, review_result};
@@ -116,7 +117,7 @@ impl Told<'_> {
             "access" => "The evidence itself was read.".to_owned(),
             "hold" => "A legal hold was recorded.".to_owned(),
             "erasure" => "An erasure was recorded.".to_owned(),
-            "retention" => "A change of how long evidence is kept was recorded.".to_owned(),
+            "retention" => control::lead(self.hit).unwrap_or("A change of how long evidence is kept was recorded.").to_owned(),
             "alert" => "An alert was recorded.".to_owned(),
             _ => match self.quoted("source.event_name").or_else(|| self.quoted("trace.name")) {
                 Some(name) => format!("{service} reported the event {name}."),
@@ -401,9 +402,12 @@ impl Told<'_> {
         if self.hit.text("kind") == Some("config_change") {
             self.differences();
         }
-        if self.hit.text("kind") == Some("access")
-            && let Some(told) = access::sentences(self.hit)
-        {
+        let told = match self.hit.text("kind") {
+            Some("access") => access::sentences(self.hit),
+            Some("retention") => control::sentences(self.hit),
+            _ => None,
+        };
+        if let Some(told) = told {
             told.into_iter().for_each(|sentence| self.say(sentence));
         } else if let Some(act) = self.quoted("control.act") {
             let target = self.quoted("control.target").map(|t| format!(" on {t}")).unwrap_or_default();

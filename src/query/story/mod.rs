@@ -5,6 +5,7 @@
 
 mod access;
 mod change;
+mod control;
 mod events;
 mod evidence;
 mod people;

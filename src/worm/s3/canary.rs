@@ -4,12 +4,92 @@
 //! `_doctor/`, a name that no log can have, and stays for its day.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::{CANARY_PREFIX, DeleteProbe, S3Store};
 use crate::clock::{Clock, UnixSeconds};
 use crate::worm::{Condition, Head, Lock, Mode, ObjectKey, PutError, Tag, VersionId, WormStore};
 
 const DAY_SECONDS: i64 = 86_400;
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attempt {
+    /// To put the canary with its lock.
+    Put,
+    /// To read its lock back.
+    ReadLock,
+    /// To delete the locked version.
+    Delete,
+    /// To shorten its lock.
+    Shorten,
+    /// To put the same key create-only once more.
+    CreateOnly,
+    /// To write other bytes over it.
+    Overwrite,
+    /// To put an object with a tag.
+    Tag,
+    /// To lift its lock with the governance bypass.
+    BypassLift,
+    /// To delete it with the governance bypass.
+    BypassDelete,
+}
+
+impl Attempt {
+    /// The word that records use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Attempt::Put => "put",
+            Attempt::ReadLock => "read_lock",
+            Attempt::Delete => "delete",
+            Attempt::Shorten => "shorten",
+            Attempt::CreateOnly => "create_only",
+            Attempt::Overwrite => "overwrite",
+            Attempt::Tag => "tag",
+            Attempt::BypassLift => "bypass_lift",
+            Attempt::BypassDelete => "bypass_delete",
+        }
+    }
+}
+
+/// How an attempt ended, in a word; later ones outweigh earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// [`Finding::Good`]
+    Good,
+    /// [`Finding::Odd`]
+    Odd,
+    /// [`Finding::Unknown`]
+    Unknown,
+    /// [`Finding::NotPut`]
+    NotPut,
+    /// [`Finding::Bad`]
+    Bad,
+}
+
+impl Grade {
+    /// The word that records use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Grade::Good => "good",
+            Grade::Odd => "odd",
+            Grade::Unknown => "unknown",
+            Grade::NotPut => "not_put",
+            Grade::Bad => "bad",
+        }
+    }
+}
+
+/// One attempt and its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// What was tried.
+    pub attempt: Attempt,
+    /// How it ended.
+    pub finding: Finding,
+}
 
 /// How one attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,24 +106,36 @@ pub enum Finding {
     NotPut(String),
 }
 
-/// Puts a canary with a lock in this mode and tries to delete it, to shorten its lock, to write over it, and to delete it with the
-/// governance bypass.
-pub async fn try_locks(store: &S3Store, mode: Mode, clock: &dyn Clock) -> Vec<Finding> {
+impl Finding {
+    /// In a word.
+    pub fn grade(&self) -> Grade {
+        match self {
+            Finding::Good(_) => Grade::Good,
+            Finding::Odd(_) => Grade::Odd,
+            Finding::Bad(_) => Grade::Bad,
+            Finding::Unknown(_) => Grade::Unknown,
+            Finding::NotPut(_) => Grade::NotPut,
+        }
+    }
+}
+
+/// Puts a canary with a lock in this mode and tries to delete it, to shorten its lock, to write over it, and to lift its lock and to delete it
+/// with the governance bypass.
+pub async fn try_locks(store: &S3Store, mode: Mode, clock: &dyn Clock) -> Vec<Tried> {
     let now = clock.now();
     let at = now.ceil_seconds();
     let key = ObjectKey(format!("{CANARY_PREFIX}{}-{:09}", at.0, now.0 % 1_000_000_000));
     let lock = Lock { mode, retain_until: UnixSeconds(at.0 + DAY_SECONDS) };
     let body =
         Bytes::from(format!("spanseal doctor, {at}: locked for one day to see whether this store enforces locks. Nothing reads it.\n"));
+    let not_put = |finding| vec![Tried { attempt: Attempt::Put, finding }];
     let version = match store.put(&key, body.clone(), Condition::CreateOnly, Some(lock)).await {
         Ok(version) => version,
-        Err(error @ PutError::LockNotKept { .. }) => return vec![Finding::Bad(error.to_string())],
-        Err(error @ (PutError::Refused { .. } | PutError::Exists { .. })) => {
-            return vec![Finding::NotPut(error.to_string())];
-        }
-        Err(error) => return vec![Finding::Unknown(error.to_string())],
+        Err(error @ PutError::LockNotKept { .. }) => return not_put(Finding::Bad(error.to_string())),
+        Err(error @ (PutError::Refused { .. } | PutError::Exists { .. })) => return not_put(Finding::NotPut(error.to_string())),
+        Err(error) => return not_put(Finding::Unknown(error.to_string())),
     };
-    let mut canary = Canary { store, key, version, lock, body, found: Vec::new() };
+    let mut canary = Canary { store, key, version, lock, body, attempt: Attempt::Put, found: Vec::new() };
     let (mode, until) = (mode.as_str(), lock.retain_until);
     canary.good(format!("`{}` was put with a {mode} lock until {until}; it stays until then", canary.key));
     if canary.version.is_none() {
@@ -55,6 +147,7 @@ pub async fn try_locks(store: &S3Store, mode: Mode, clock: &dyn Clock) -> Vec<Fi
         canary.create_only().await;
         canary.overwriting().await;
         canary.tagging().await;
+        canary.lifting().await;
         canary.bypass().await;
     }
     canary.found
@@ -66,24 +159,30 @@ struct Canary<'s> {
     version: Option<VersionId>,
     lock: Lock,
     body: Bytes,
-    found: Vec<Finding>,
+    /// What is being tried.
+    attempt: Attempt,
+    found: Vec<Tried>,
 }
 
 impl Canary<'_> {
+    fn found(&mut self, finding: Finding) {
+        self.found.push(Tried { attempt: self.attempt, finding });
+    }
+
     fn good(&mut self, said: impl Into<String>) {
-        self.found.push(Finding::Good(said.into()));
+        self.found(Finding::Good(said.into()));
     }
 
     fn odd(&mut self, said: impl Into<String>) {
-        self.found.push(Finding::Odd(said.into()));
+        self.found(Finding::Odd(said.into()));
     }
 
     fn bad(&mut self, said: impl Into<String>) {
-        self.found.push(Finding::Bad(said.into()));
+        self.found(Finding::Bad(said.into()));
     }
 
     fn unknown(&mut self, what: &str, why: &dyn std::fmt::Display) {
-        self.found.push(Finding::Unknown(format!("{what} could not be found out: {why}")));
+        self.found(Finding::Unknown(format!("{what} could not be found out: {why}")));
     }
 
     async fn head(&self) -> Result<Option<Head>, crate::worm::ReadError> {
@@ -92,6 +191,7 @@ impl Canary<'_> {
 
     /// Reads the lock back; without it the rest shows nothing.
     async fn lock_is_kept(&mut self) -> bool {
+        self.attempt = Attempt::ReadLock;
         match self.head().await {
             Ok(Some(head)) if head.lock.is_some_and(|found| found.covers(self.lock)) => {
                 self.good("its lock was read back as asked for");
@@ -115,6 +215,7 @@ impl Canary<'_> {
 
     /// Whether it is still there.
     async fn deletion(&mut self) -> bool {
+        self.attempt = Attempt::Delete;
         let probed = self.store.probe_delete(&self.key, self.version.as_ref(), false).await;
         match (probed, self.head().await) {
             (_, Ok(None)) => {
@@ -131,6 +232,7 @@ impl Canary<'_> {
     }
 
     async fn shortening(&mut self) {
+        self.attempt = Attempt::Shorten;
         let shorter = Lock { mode: self.lock.mode, retain_until: UnixSeconds(self.lock.retain_until.0 - DAY_SECONDS / 2) };
         let answered = self.store.extend(&self.key, self.version.as_ref(), shorter).await;
         match (answered, self.head().await) {
@@ -146,6 +248,7 @@ impl Canary<'_> {
 
     /// The same bytes once more, create-only. A store that ignores the condition keeps both; then the oldest version is the truth.
     async fn create_only(&mut self) {
+        self.attempt = Attempt::CreateOnly;
         match self.store.put(&self.key, self.body.clone(), Condition::CreateOnly, Some(self.lock)).await {
             Err(PutError::Exists { .. }) => self.good("a second create-only put was refused, as it should be"),
             Ok(_) => self.odd(
@@ -158,6 +261,7 @@ impl Canary<'_> {
 
     /// Other bytes under the same key. With versions that hides the canary from plain reads and leaves it as it was.
     async fn overwriting(&mut self) {
+        self.attempt = Attempt::Overwrite;
         let other = Bytes::from_static(b"spanseal doctor: written over a canary. Nothing reads it.\n");
         let put = self.store.put(&self.key, other, Condition::Any, Some(self.lock)).await;
         let kept = self.store.get(&self.key, self.version.as_ref(), 4096).await;
@@ -174,6 +278,7 @@ impl Canary<'_> {
 
     /// A second canary, tagged like a partial tile. Nothing that is promised hangs on it, so whatever comes of it is nothing bad.
     async fn tagging(&mut self) {
+        self.attempt = Attempt::Tag;
         let tag = Tag::PARTIAL;
         let key = ObjectKey(format!("{}-tagged", self.key));
         let piles_up = "so no lifecycle rule finds partial tiles, and they stay: some 1.1 GB a day at a seal a second";
@@ -193,8 +298,41 @@ impl Canary<'_> {
         }
     }
 
+    /// An empty retention with the bypass takes a GOVERNANCE lock off. Some servers (MinIO) let everybody do that who may set a lock at all,
+    /// so whoever writes may. It is put on again, so that what comes after meets a locked version.
+    async fn lifting(&mut self) {
+        self.attempt = Attempt::BypassLift;
+        let what = "whether the governance bypass lifts the lock";
+        let probed = self.store.probe_lift(&self.key, self.version.as_ref()).await;
+        let head = match self.head().await {
+            Ok(Some(head)) => head,
+            Ok(None) => return self.bad("the version was gone after its lock was to be lifted: it is not write-once storage"),
+            Err(error) => return self.unknown(what, &error),
+        };
+        let is_kept = head.lock.is_some_and(|found| found.covers(self.lock));
+        match (self.lock.mode, is_kept, probed) {
+            (Mode::Compliance, false, _) => {
+                self.bad("the governance bypass lifted a lock in COMPLIANCE: its locks are not enforced, so it is not write-once storage");
+            }
+            (Mode::Governance, false, _) => self.odd(
+                "these credentials may bypass governance, and lifted the canary's lock so: whoever has them can unlock evidence in GOVERNANCE \
+                 and then delete it; take s3:BypassGovernanceRetention from them, and where the store asks for no such right (MinIO), also \
+                 s3:PutObjectRetention, or use COMPLIANCE",
+            ),
+            (_, true, Ok(DeleteProbe::Refused(words))) => self.good(format!("lifting its lock with the governance bypass was refused ({words})")),
+            (_, true, Ok(DeleteProbe::Accepted)) => {
+                self.odd("the store said yes to lifting the lock with the bypass, and kept it; do not trust its answers");
+            }
+            (_, true, Err(error)) => self.unknown(what, &error),
+        }
+        if !is_kept && let Err(error) = self.store.extend(&self.key, self.version.as_ref(), self.lock).await {
+            self.unknown("whether a lock that was lifted can be put on again", &error);
+        }
+    }
+
     /// Last, because it may succeed: GOVERNANCE gives way to whoever has the right to bypass it.
     async fn bypass(&mut self) {
+        self.attempt = Attempt::BypassDelete;
         let probed = self.store.probe_delete(&self.key, self.version.as_ref(), true).await;
         match (self.lock.mode, probed, self.head().await) {
             (Mode::Compliance, _, Ok(None)) => {

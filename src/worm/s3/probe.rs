@@ -1,21 +1,27 @@
-//! What the canary alone does: try to delete itself, to see whether the store really refuses, and look whether its tag was kept.
+//! What the canary alone does: try to delete itself and to lift its lock, to see whether the store really refuses, and look whether its tag
+//! was kept.
 
 use super::answer::{refuse_read, store_words};
 use super::client::{Call, CallError};
-use super::{READ_TIMEOUT, S3Store, SMALL_ANSWER_MAX, xml};
+use super::{NAMESPACE, READ_TIMEOUT, S3Store, SMALL_ANSWER_MAX, xml};
 use crate::worm::{ObjectKey, ReadError, Tag, VersionId};
+use bytes::Bytes;
 use http::{Method, StatusCode};
 
 /// Folder of canaries: a name that no log can have.
 pub const CANARY_PREFIX: &str = "_doctor/";
 
-/// What a store did when it was asked to delete a locked version.
+/// What a store did when it was asked to delete a locked version, or to lift its lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeleteProbe {
     /// It refused, in its own words.
     Refused(String),
-    /// It said yes. Whether the version is gone, a HEAD tells.
+    /// It said yes. Whether the version, or its lock, is gone, a HEAD tells.
     Accepted,
+}
+
+fn bypass() -> (&'static str, String) {
+    ("x-amz-bypass-governance-retention", "true".to_owned())
 }
 
 impl S3Store {
@@ -40,15 +46,25 @@ impl S3Store {
 
     /// Asks the store to delete one version of a canary, with or without the governance bypass
     /// (`x-amz-bypass-governance-retention`). Refuses every key that is no canary.
-    pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError> {
+    pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypassing: bool) -> Result<DeleteProbe, ReadError> {
+        let headers = if bypassing { vec![bypass()] } else { Vec::new() };
+        self.probe(key, version, Call { method: Method::DELETE, headers, ..Call::default() }).await
+    }
+
+    /// Asks the store to take the lock off one version of a canary, with the governance bypass: an empty retention
+    /// (PutObjectRetention). Refuses every key that is no canary.
+    pub async fn probe_lift(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<DeleteProbe, ReadError> {
+        let body = Bytes::from(format!("<Retention xmlns=\"{NAMESPACE}\"></Retention>"));
+        let query = vec![("retention", String::new())];
+        self.probe(key, version, Call { method: Method::PUT, query, headers: vec![bypass()], body, ..Call::default() }).await
+    }
+
+    async fn probe(&self, key: &ObjectKey, version: Option<&VersionId>, call: Call) -> Result<DeleteProbe, ReadError> {
         if !key.as_str().starts_with(CANARY_PREFIX) {
             return Err(ReadError::Refused { key: key.0.clone(), reason: "only a canary of `doctor` may be put to this test".to_owned() });
         }
-        let query = version.map(|v| ("versionId", v.0.clone())).into_iter().collect();
-        let full = self.read_key(key)?;
-        let headers = if bypass { vec![("x-amz-bypass-governance-retention", "true".to_owned())] } else { Vec::new() };
-        let (timeout, answer_max) = (READ_TIMEOUT, SMALL_ANSWER_MAX);
-        let call = Call { method: Method::DELETE, key: full, query, headers, timeout, answer_max, ..Call::default() };
+        let mut call = Call { key: self.read_key(key)?, timeout: READ_TIMEOUT, answer_max: SMALL_ANSWER_MAX, ..call };
+        call.query.extend(version.map(|v| ("versionId", v.0.clone())));
         let unavailable = |reason: String| ReadError::Unavailable { key: key.0.clone(), reason };
         // One try: a refusal is an answer, and a delete is not asked for twice.
         let answer = self.client.call(call).await.map_err(|error| match error {
