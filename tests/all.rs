@@ -41,6 +41,7 @@ mod retention;
 mod retention_status;
 mod rotation;
 mod golden;
+mod hold;
 mod lint;
 mod s3_log;
 mod sdk_clients;

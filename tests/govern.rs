@@ -1,7 +1,6 @@
 //! What operators do is sealed by the log's one writer, whoever asks for it by the identity key, and with or without a vault.
 
 use std::net::TcpListener;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 use spanseal::api::{Act, Challenge, HELLO, NONCE, PROOF, Proofs, TIME, nonce, parse_nonce};
@@ -214,16 +213,7 @@ async fn who_asks_is_named_as_persons_are() {
     {
         let log = if vault { TestLog::with_vault(CreateOnly::Honoured) } else { TestLog::new(CreateOnly::Honoured) };
         let process = log.open().await.unwrap().unwrap();
-        let governor = Governor {
-            origin: ORIGIN.into(),
-            sealer: process.handle.clone(),
-            vault: process.vault.clone(),
-            identity: IdentityKey::new([0; 32]),
-            identity_mode: mode,
-            scrub: vec!["CUST-####".into()],
-            classes: log.classes(),
-            clock: Arc::new(log.clock.clone()) as Arc<dyn Clock>,
-        };
+        let governor = Governor { identity_mode: mode, scrub: vec!["CUST-####".into()], ..process.governor(&log) };
         let by = |by: &str| Wish { by: Some(by.to_owned()), ..canary() };
         governor.seal(&by("alice@example.com")).await.unwrap();
         let contents = log.check_log().await;
@@ -264,16 +254,7 @@ async fn who_asks_is_named_as_persons_are() {
 async fn a_store_that_fails_records_no_act() {
     let log = TestLog::new(CreateOnly::Honoured);
     let process = log.open().await.unwrap().unwrap();
-    let governor = Governor {
-        origin: ORIGIN.into(),
-        sealer: process.handle.clone(),
-        vault: None,
-        identity: IdentityKey::new([1; 32]),
-        identity_mode: IdentityMode::Keyed,
-        scrub: Vec::new(),
-        classes: log.classes(),
-        clock: Arc::new(log.clock.clone()) as Arc<dyn Clock>,
-    };
+    let governor = process.governor(&log);
     log.store.fail_key("segments/", 1000, Fault::Refused);
     let refused = governor.seal(&canary()).await;
     assert!(matches!(refused, Err(GovernError::Unsealed(_))), "{refused:?}");
