@@ -24,8 +24,7 @@ use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::Bound;
 use values::{
     VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
-    parse_framework, parse_from, parse_ground, parse_id, parse_limit, parse_roots, parse_store, parse_ticket, parse_to,
-    parse_vkey,
+    parse_framework, parse_from, parse_ground, parse_id, parse_limit, parse_roots, parse_store, parse_ticket, parse_to, parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).

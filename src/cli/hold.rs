@@ -83,8 +83,10 @@ pub struct OrderArgs {
 
 /// `spanseal hold`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal hold place --matter LH-2026-014 --reason 'litigation, file 12 O 34/26' --user alice@example.com\n  \
-    spanseal hold list\n  spanseal hold release --matter LH-2026-014 --reason 'settled'")]
+#[command(
+    after_help = "Examples:\n  spanseal hold place --matter LH-2026-014 --reason 'litigation, file 12 O 34/26' --user alice@example.com\n  \
+    spanseal hold list\n  spanseal hold release --matter LH-2026-014 --reason 'settled'"
+)]
 pub struct HoldArgs {
     /// What to do.
     #[command(subcommand)]
@@ -155,9 +157,11 @@ pub struct ReleaseArgs {
 
 /// `spanseal hold list`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal hold list --config spanseal.yaml\n  spanseal hold list --format json | jq '.holds[].matter'\n\n\
+#[command(
+    after_help = "Examples:\n  spanseal hold list --config spanseal.yaml\n  spanseal hold list --format json | jq '.holds[].matter'\n\n\
     Shows the holds that are open, extensions that are not carried out to their end, and released holds whose objects still have it.\n\
-    Exit codes: 0 shown, 2 could not read them all.")]
+    Exit codes: 0 shown, 2 could not read them all."
+)]
 pub struct HoldListArgs {
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "table")]
@@ -194,15 +198,19 @@ pub struct ExtendArgs {
     /// How long from now at least, as in 90d or 2y
     #[arg(long = "for", id = "for_period", value_name = "PERIOD", conflicts_with = "until")]
     pub for_period: Option<Period>,
-    /// COMPLIANCE also locks what is in GOVERNANCE so that nobody can lift it; without it every object keeps its mode
+    /// COMPLIANCE also locks what is in GOVERNANCE so that nobody can lift it, where the store allows that without the governance bypass;
+    /// without it every object keeps its mode
     #[arg(long, value_name = "MODE", value_parser = ["COMPLIANCE"])]
     pub mode: Option<String>,
     /// Go on with an extension of this name that was not carried out to its end
     #[arg(long, value_name = "ID", value_parser = parse_decree, conflicts_with_all = ["until", "for_period", "mode", "trace_id", "record_id", "user",
         "subject", "person", "session", "model", "kind", "decision", "prompt_hash", "from", "to"])]
     pub resume: Option<String>,
+    /// With --resume: end it where it stands, and say so in the log; what was extended stays so
+    #[arg(long, requires = "resume", conflicts_with = "dry_run")]
+    pub give_up: bool,
     /// Only say what would be extended
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub dry_run: bool,
     /// Do not ask
     #[arg(long, conflicts_with = "dry_run")]

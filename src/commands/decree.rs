@@ -129,7 +129,8 @@ pub(super) async fn preview(scene: &Scene<'_>, filter: &Filter, lock: Option<Loc
         output::tell(&format!("{unknown} records name persons whom the vault does not know (any more); they are not among these."));
     }
     let told = incomparable.iter().filter_map(|(why, records)| Some((words_of(why)?, records)));
-    let told = told.map(|(why, records)| Problem { object: scene.log.name().to_owned(), what: format!("{records} records {why}: not compared") });
+    let told =
+        told.map(|(why, records)| Problem { object: scene.log.name().to_owned(), what: format!("{records} records {why}: not compared") });
     found.problems.extend(told);
     found.problems.iter().for_each(read::tell);
     Ok(found)
@@ -219,7 +220,10 @@ impl<'o> Orders<'o> {
     /// Has recorded how far it was carried out.
     pub(super) async fn tell(&self, motions: Vec<Motion>) -> anyhow::Result<()> {
         for motion in motions {
-            self.way.govern(&govern::Wish::of(Deed::Decree(motion))).await.context("what was done stays done, but could not be recorded")?;
+            self.way
+                .govern(&govern::Wish::of(Deed::Decree(motion)))
+                .await
+                .context("what was done stays done, but could not be recorded")?;
         }
         Ok(())
     }
@@ -311,7 +315,8 @@ pub(super) fn remarks(scene: &Scene<'_>, carried: &Carried) -> Vec<String> {
     let mut said = Vec::new();
     if !scene.has_locks() {
         said.push(
-            "This store has no locks: it is recorded, and nothing keeps these objects from being deleted by whoever can write there.".to_owned(),
+            "This store has no locks: it is recorded, and nothing keeps these objects from being deleted by whoever can write there."
+                .to_owned(),
         );
     }
     if carried.done.gone > 0 {

@@ -17,8 +17,12 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = read::store(config).await?;
     let asked: Vec<&str> = persons(&args.select);
     let names = read::names(config, store.as_ref(), &args.select.realm, &asked, args.select.as_sent).await?;
-    let request =
-        Request { filter: filter(&args.select, &names), limit: args.limit, trusted: read::trusted(&args.keys, config), ..Request::default() };
+    let request = Request {
+        filter: filter(&args.select, &names),
+        limit: args.limit,
+        trusted: read::trusted(&args.keys, config),
+        ..Request::default()
+    };
     let mut answer = read::search(&store, &request).await?;
     read::settle(config, &store, (&names, &request), &mut answer).await?;
     let mut complete = answer.problems.is_empty();

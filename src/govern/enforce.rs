@@ -1,21 +1,22 @@
 //! Carrying decrees out in the store: a lock or a legal hold on what makes a segment's evidence, and then on the segment.
 //!
-//! Every change is read back. All of it may be done again, and what has it already is left alone, so whoever was interrupted begins again
+//! Every change is read back. An extension raises the mode of evidence only where it is asked for: a seal is as strong as what it names. All of it may be done again, and what has it already is left alone, so whoever was interrupted begins again
 //! where the log says that they were. Nothing here shortens a lock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
 use futures::stream::FuturesOrdered;
 
-use super::places::{Place, Places, Expected};
+use super::decrees::SegmentId;
+use super::places::{Expected, Place, Places};
 use crate::query::log::LogReader;
 use crate::seal::retried;
 use crate::tlog::Hash;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
-use crate::worm::{Lock, Locks, Mode, ObjectKey, PutError, ReadError, SEGMENT_BYTES_MAX, Version, VersionId, WormStore, below};
+use crate::worm::{Head, Lock, Locks, ObjectKey, PutError, ReadError, SEGMENT_BYTES_MAX, Version, VersionId, WormStore, below};
 
 /// Objects under way at once.
 const OBJECTS_AT_ONCE: usize = 8;
@@ -26,7 +27,7 @@ const PUT_BACKOFF: Duration = Duration::from_millis(200);
 /// Places that are remembered as done; what is forgotten costs a HEAD.
 const DONE_MAX: usize = 1 << 20;
 
-/// What an object is to get.
+/// What objects are to get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
     /// A legal hold.
@@ -38,16 +39,15 @@ pub enum Want {
 }
 
 impl Want {
-    /// What a seal and what joins it get with a segment: a lock as strong as the segment's own, which that then has until the later date.
-    fn of_evidence(self, segment: &SegmentRef) -> Self {
+    /// What was to be done to an object that has this lock, and what is needed for it.
+    fn words(self, found: Option<Lock>) -> (&'static str, &'static str) {
         match self {
-            Want::Lock(lock) => Want::Lock(Lock { mode: lock.mode.max(segment.lock.mode), ..lock }),
-            hold => hold,
-        }
-    }
-
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
+            // Ceph RGW, for one.
+            Want::Lock(lock) if found.is_some_and(|found| found.mode < lock.mode) => (
+                "the lock could not be made COMPLIANCE",
+                "that without the governance bypass, for which spanseal never asks, or extend without --mode COMPLIANCE, which keeps every \
+                 object's mode (`--resume ID --give-up` ends this one)",
+            ),
             Want::Hold => ("the legal hold could not be set", "s3:PutObjectLegalHold"),
             Want::NoHold => ("the legal hold could not be lifted", "s3:PutObjectLegalHold, which a writer's policy may keep from it"),
             Want::Lock(_) => ("the lock could not be extended", "s3:PutObjectRetention"),
@@ -59,7 +59,9 @@ impl Want {
 #[derive(Debug, thiserror::Error)]
 pub enum EnforceError {
     /// One object did not get what it was to get.
-    #[error("`{key}`: {what}: {why}. What was done so far stays; allow {permission} (and to read it back), then do it again, and it goes on")]
+    #[error(
+        "`{key}`: {what}: {why}. What was done so far stays; allow {permission} (and to read it back), then do it again, and it goes on"
+    )]
     Object {
         /// Which.
         key: ObjectKey,
@@ -125,10 +127,10 @@ pub struct Enforcer<'l> {
     log: &'l LogReader,
     want: Want,
     places: Places<'l>,
-    /// What has it by now, and, of locks, in which mode.
-    done: HashMap<Place, Mode>,
+    /// What has it by now.
+    done: HashSet<Place>,
     /// Places that others need, and that are left alone.
-    spared: std::collections::BTreeSet<Place>,
+    spared: BTreeSet<Place>,
 }
 
 impl std::fmt::Debug for Enforcer<'_> {
@@ -141,7 +143,7 @@ impl<'l> Enforcer<'l> {
     /// Of one log.
     pub fn new(store: Arc<dyn WormStore>, log: &'l LogReader, want: Want, expected: Expected) -> Self {
         let places = Places::new(Arc::clone(&store), log, expected);
-        Enforcer { store, log, want, places, done: HashMap::new(), spared: Default::default() }
+        Enforcer { store, log, want, places, done: HashSet::new(), spared: BTreeSet::new() }
     }
 
     /// Leaves everything alone that the segments of these seals need. Ascending.
@@ -165,31 +167,29 @@ impl<'l> Enforcer<'l> {
         }
         // What is kept is kept from its evidence on, and let go in the other order.
         if self.want != Want::NoHold {
-            done.add(self.evidence(seal, segments).await?);
+            done.add(self.evidence(seal).await?);
         }
         done.add(self.segments(segments).await?);
         if self.want == Want::NoHold {
-            done.add(self.evidence(seal, segments).await?);
+            done.add(self.evidence(seal).await?);
         }
         Ok(done)
     }
 
     /// Does it to what joins a seal to the checkpoints of others, and to the seal.
-    pub async fn evidence(&mut self, seal: u64, segments: &[&SegmentRef]) -> Result<Done, EnforceError> {
+    pub async fn evidence(&mut self, seal: u64) -> Result<Done, EnforceError> {
         let mut done = Done::default();
-        let Some(want) = segments.iter().map(|segment| self.want.of_evidence(segment)).reduce(stronger) else { return Ok(done) };
-        let mode = if let Want::Lock(lock) = want { lock.mode } else { Mode::Governance };
         let of = self.places.of(seal).await?;
         done.unjoined += u64::from(!of.is_joined);
-        let new = of.places.into_iter().filter(|place| !self.spared.contains(place));
-        let new: Vec<Place> = new.filter(|place| self.done.get(place).is_none_or(|done| *done < mode)).collect();
+        let is_new = |place: &Place| !self.spared.contains(place) && !self.done.contains(place);
+        let new: Vec<Place> = of.places.into_iter().filter(is_new).collect();
         let mut became: Vec<Vec<Became>> = Vec::with_capacity(new.len());
         let mut all = FuturesOrdered::new();
         for place in new.clone() {
             if all.len() >= OBJECTS_AT_ONCE {
                 became.extend(all.try_next().await?);
             }
-            all.push_back(self.place(place, want));
+            all.push_back(self.place(place));
         }
         while let Some(one) = all.try_next().await? {
             became.push(one);
@@ -202,7 +202,7 @@ impl<'l> Enforcer<'l> {
         if self.done.len() > DONE_MAX {
             self.done.clear();
         }
-        self.done.extend(new.into_iter().map(|place| (place, mode)));
+        self.done.extend(new);
         Ok(done)
     }
 
@@ -230,10 +230,10 @@ impl<'l> Enforcer<'l> {
         Ok(done)
     }
 
-    async fn place(&self, place: Place, want: Want) -> Result<Vec<Became>, EnforceError> {
+    async fn place(&self, place: Place) -> Result<Vec<Became>, EnforceError> {
         let mut became = Vec::new();
         for Version { key, id, .. } in self.places.versions(&place).await? {
-            became.push(self.ensure(&key, id.as_ref(), want).await?);
+            became.push(self.ensure(&key, id.as_ref()).await?);
         }
         became.retain(|became| *became != Became::Gone);
         Ok(became)
@@ -243,7 +243,7 @@ impl<'l> Enforcer<'l> {
     async fn segment(&self, segment: SegmentRef) -> Result<Vec<Became>, EnforceError> {
         let key = below(self.log.name(), &segment.key);
         if segment.version_id.is_some() {
-            let became = self.ensure(&key, segment.version_id.as_ref(), self.want).await?;
+            let became = self.ensure(&key, segment.version_id.as_ref()).await?;
             if became != Became::Gone {
                 return Ok(vec![became]);
             }
@@ -253,16 +253,16 @@ impl<'l> Enforcer<'l> {
         for version in versions.into_iter().filter(|version| !version.is_delete_marker && version.size == segment.bytes) {
             let bytes = retried(|| self.store.get(&key, version.id.as_ref(), SEGMENT_BYTES_MAX)).await?;
             if bytes.is_some_and(|bytes| Hash::of(&bytes) == segment.sha256) {
-                all.push(self.ensure(&key, version.id.as_ref(), self.want).await?);
+                all.push(self.ensure(&key, version.id.as_ref()).await?);
             }
         }
         all.retain(|became| *became != Became::Gone);
         Ok(all)
     }
 
-    async fn ensure(&self, key: &ObjectKey, version: Option<&VersionId>, want: Want) -> Result<Became, EnforceError> {
-        let store = self.store.as_ref();
-        let has = |head: &crate::worm::Head| match want {
+    async fn ensure(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Became, EnforceError> {
+        let (store, want) = (self.store.as_ref(), self.want);
+        let has = |head: &Head| match want {
             Want::Hold => head.legal_hold,
             Want::NoHold => !head.legal_hold,
             Want::Lock(lock) => head.lock.is_some_and(|found| found.covers(lock)),
@@ -272,7 +272,7 @@ impl<'l> Enforcer<'l> {
             Some(head) if has(&head) => return Ok(Became::Already),
             Some(head) => head,
         };
-        let (what, permission) = want.words();
+        let (what, permission) = want.words(head.lock);
         let failed = |why: String| EnforceError::Object { key: key.clone(), what, why, permission };
         let mut wait = PUT_BACKOFF;
         let mut tries = 0;
@@ -311,7 +311,7 @@ impl<'l> Enforcer<'l> {
             let first: Vec<&SegmentRef> = segments.iter().filter(|segment| last.is_none_or(|last| last.key != segment.key)).collect();
             if self.store.locks() == Locks::Enforced {
                 done.add(self.segments(&first).await?);
-                done.add(self.evidence(*seal, &segments.iter().collect::<Vec<_>>()).await?);
+                done.add(self.evidence(*seal).await?);
             }
             progress();
         }
@@ -329,16 +329,13 @@ impl<'l> Enforcer<'l> {
 }
 
 /// The segments that entries name, by seal, as far as their seals have them.
-pub async fn named(
-    log: &LogReader,
-    ids: impl IntoIterator<Item = super::decrees::SegmentId>,
-) -> Result<BTreeMap<u64, Vec<SegmentRef>>, ReadError> {
+pub async fn named(log: &LogReader, ids: impl IntoIterator<Item = SegmentId>) -> Result<BTreeMap<u64, Vec<SegmentRef>>, ReadError> {
     const SEALS_AT_ONCE: u64 = 256;
-    let mut ids: std::collections::BTreeSet<super::decrees::SegmentId> = ids.into_iter().collect();
+    let mut ids: BTreeSet<SegmentId> = ids.into_iter().collect();
     let mut all: BTreeMap<u64, Vec<SegmentRef>> = BTreeMap::new();
     while let Some(first) = ids.first().copied() {
         let upto = first.seal.saturating_add(SEALS_AT_ONCE).min(log.size());
-        let of = |seal: &SealFile, segment: &SegmentRef| super::decrees::SegmentId::new(seal.statement.index, &segment.sha256);
+        let of = |seal: &SealFile, segment: &SegmentRef| SegmentId::new(seal.statement.index, &segment.sha256);
         // Up to the last that is asked for of these, and not one seal more.
         let last = ids.range(first..).take_while(|id| id.seal < upto).last().copied().unwrap_or(first);
         if first.seal < log.size() {
@@ -352,13 +349,6 @@ pub async fn named(
         ids.retain(|id| *id > last);
     }
     Ok(all)
-}
-
-fn stronger(one: Want, other: Want) -> Want {
-    match (one, other) {
-        (Want::Lock(one), Want::Lock(other)) => Want::Lock(one.join(other)),
-        (one, _) => one,
-    }
 }
 
 fn tally(done: &mut Done, became: Became) {

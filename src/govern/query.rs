@@ -120,7 +120,8 @@ impl Query {
 
     /// Refuses a text that would name somebody for years. The error is a sentence.
     pub(super) fn expect_unnamed(&self, scrub: &Scrub) -> Result<(), String> {
-        let texts = self.0.iter().filter(|(name, _)| REFERENCES.contains(&name.as_str()) || matches!(name.as_str(), "model" | "prompt_hash"));
+        let texts =
+            self.0.iter().filter(|(name, _)| REFERENCES.contains(&name.as_str()) || matches!(name.as_str(), "model" | "prompt_hash"));
         for (name, values) in texts {
             if values.iter().any(|value| scrub.scrubbed(value, Look::NotAddresses).is_some()) {
                 return Err(format!(

@@ -208,7 +208,9 @@ fn decide(motion: &Motion, ground: &Ground<'_>) -> Result<Entry, String> {
                 return Err("a name has 1 to 64 letters, digits, `.`, `_` and `-`".to_owned());
             }
             let Err(at) = at else {
-                return Err(format!("`{id}` is open already; to go on with it ask with --resume, to hold something else give it another name"));
+                return Err(format!(
+                    "`{id}` is open already; to go on with it ask with --resume, to hold something else give it another name"
+                ));
             };
             if open.len() >= OPEN_MAX {
                 return Err(format!("{OPEN_MAX} holds and extensions are open, and no more can be: release one first"));

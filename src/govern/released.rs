@@ -75,8 +75,7 @@ pub async fn freed(
     went: impl Fn(u64, u64),
 ) -> Result<Freed, FreedError> {
     let ledger = ledger(links);
-    let others: Vec<&Decree> =
-        ledger.open().iter().filter(|open| open.order == Order::Hold && open.id != released.decree.id).collect();
+    let others: Vec<&Decree> = ledger.open().iter().filter(|open| open.order == Order::Hold && open.id != released.decree.id).collect();
     let mut freed = Freed { free: released.told.clone(), ..Freed::default() };
     for other in &others {
         freed.kept.extend(ledger.held_by(&other.id));

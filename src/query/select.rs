@@ -139,8 +139,7 @@ impl<'a> Selector<'a> {
             let held = known.get(&segment.sha256).map(|records| vec![Held { records: *records, ..Held::default() }]);
             return Ok((held.map(|held| Selected { seal, segment, held }), Vec::new()));
         }
-        let asked: Vec<Option<Asked>> =
-            self.asked.iter().map(|asked| asked.may_hold(index, &segment).then(|| asked.clone())).collect();
+        let asked: Vec<Option<Asked>> = self.asked.iter().map(|asked| asked.may_hold(index, &segment).then(|| asked.clone())).collect();
         let mut problems = Vec::new();
         let held = if asked.iter().flatten().all(|asked| asked.filter.is_everything()) {
             asked.iter().map(|asked| Held { records: asked.as_ref().map_or(0, |_| segment.records), ..Held::default() }).collect()

@@ -163,7 +163,8 @@ impl Rounds {
             Err(error) => {
                 self.figures.failures.add(1);
                 let error = error.to_string();
-                let advice = "records are sealed and locked all the same; what should be on hold and is not yet is tried again every minute";
+                let advice =
+                    "records are sealed and locked all the same; what should be on hold and is not yet is tried again every minute";
                 // Once for each reason: a permission that is missing stays so for days.
                 if self.told_wrong.as_ref() != Some(&error) {
                     tracing::warn!(error, advice, "hold.failed");
@@ -210,11 +211,8 @@ impl Rounds {
 
     async fn hold(&mut self, store: &Arc<dyn WormStore>, log: &LogReader, holds: &[Decree]) -> Result<(), RoundError> {
         for decree in holds {
-            let stand = || Stand {
-                untold: Untold { through: decree.through, ..Untold::default() },
-                told_through: decree.through,
-                told_at: None,
-            };
+            let stand =
+                || Stand { untold: Untold { through: decree.through, ..Untold::default() }, told_through: decree.through, told_at: None };
             let stand = self.stands.entry(decree.id.clone()).or_insert_with(stand);
             // A command went further meanwhile.
             stand.told_through = stand.told_through.max(decree.through);
@@ -374,10 +372,9 @@ impl Rounds {
         let mut unjoined = std::mem::take(&mut self.unjoined).into_iter();
         while let Some((seal, segments)) = unjoined.next() {
             // Released meanwhile: nobody needs it.
-            let all: Vec<&SegmentRef> = segments.iter().collect();
             let joined = async {
                 match any_held(&enforcer, &segments).await? {
-                    true => Ok::<_, EnforceError>(enforcer.evidence(seal, &all).await?.unjoined == 0),
+                    true => Ok::<_, EnforceError>(enforcer.evidence(seal).await?.unjoined == 0),
                     false => Ok(true),
                 }
             };

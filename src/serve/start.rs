@@ -208,7 +208,23 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     standing.seen_by(outsiders);
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
     acts.opened(whose, eraser, recorder, Some(governor));
-    Ok(Serving { api, vkey, config_sha256, made, store, sealer, task, receiver, standing, api_port, keeper, holder, stamping, witnesses, exporter })
+    Ok(Serving {
+        api,
+        vkey,
+        config_sha256,
+        made,
+        store,
+        sealer,
+        task,
+        receiver,
+        standing,
+        api_port,
+        keeper,
+        holder,
+        stamping,
+        witnesses,
+        exporter,
+    })
 }
 
 fn receive_options(config: &Config) -> receive::Options {

@@ -166,6 +166,15 @@ async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str) -> anyhow::Result
     let end = placed.map_or(scene.log.size(), |link| link.seal.saturating_add(1));
     let orders = Orders::open(scene.config, &args.order).await?;
     let done = async {
+        if args.give_up {
+            let motion = Motion::Close { id: id.to_owned(), segments: Vec::new(), through: decree.through };
+            let sealed = orders.order(motion).await?;
+            output::tell(&format!(
+                "The extension `{id}` is ended: it was carried out below seal {} only. That is record {} in seal {}.",
+                decree.through, sealed.record, sealed.seal
+            ));
+            return Ok(ExitCode::SUCCESS);
+        }
         let scene = scene.again(&args.order.keys).await?;
         let carried = decree::carry_out(&scene, &orders, &decree, (end, None)).await.with_context(|| interrupted(id))?;
         answer(args, &scene, &decree, &carried)
