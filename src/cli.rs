@@ -516,13 +516,23 @@ pub struct EraseArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  spanseal doctor --config spanseal.yaml\n  spanseal doctor --store s3://audit-bucket/prod --no-canary\n  spanseal doctor --json | jq '.checks[] | select(.state != \"ok\")'\n\n\
-    On an s3:// store a small canary object with a lock of one day is written below `_doctor/`, to see whether the store really\nrefuses to delete it or to shorten its lock. It cannot be removed for that day; --no-canary leaves the question open.\n\
+    On an s3:// store a small canary object with a lock of one day is written below `_doctor/`, to see whether the store really\nrefuses to delete it, or to shorten or lift its lock. It cannot be removed for that day; --no-canary leaves the question open.\n\
     Exit codes: 0 no problem (warnings are allowed), 1 problems, 2 something could not be checked."
 )]
 pub struct DoctorArgs {
     /// Write no canary object: then nothing is said about whether locks hold
     #[arg(long)]
     pub no_canary: bool,
+    /// Seal what the canary showed into the log, as a record of kind `retention`: by the running `serve`, or where none runs by this process
+    #[arg(long, conflicts_with = "no_canary")]
+    pub record: bool,
+    /// Where no `serve` answers, open the log in a bucket even if its newest seal promises another: only when its `serve` is dead for
+    /// sure (see `spanseal erase --help`)
+    #[arg(long, requires = "record")]
+    pub offline: bool,
+    /// How a running `serve` is reached.
+    #[command(flatten)]
+    pub client: ClientArgs,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

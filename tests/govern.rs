@@ -1,23 +1,31 @@
 //! What operators do is sealed by the log's one writer, whoever asks for it by the identity key, and with or without a vault.
 
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
 
 use serde_json::{Value, json};
 use spanseal::api::{Act, Challenge, HELLO, NONCE, PROOF, Proofs, TIME, nonce, parse_nonce};
 use spanseal::clock::{Clock, SystemClock};
-use spanseal::govern::{Deed, GovernError, Governor, Trial, Wish};
+use spanseal::govern::{Attesting, Deed, GovernError, Governor, Parts, Trial, Wish};
+use spanseal::metrics::{Metrics, RetentionFigures};
 use spanseal::record::identity::{IdentityKey, IdentityMode};
 use spanseal::serve::keys::{load_identity, load_vault_key};
-use spanseal::worm::Mode;
 use spanseal::worm::memory::{CreateOnly, Fault};
+use spanseal::worm::s3::S3Store;
 use spanseal::worm::s3::canary::{Attempt, Finding, Tried};
+use spanseal::worm::{Locks, Mode, WormStore, seal_key};
 
 use crate::acts::whose;
 use crate::erase::{found, holds, listened, send, span};
-use crate::support::log::{ORIGIN, TestLog};
+use crate::support::log::{LOG, ORIGIN, Process, TestLog};
 use crate::support::otlp::{HttpRequest, http};
-use crate::support::receiver::{Finished, Options, Site};
+use crate::support::receiver::{Finished, Options, Receiver, Site};
+use crate::support::s3::{Bucket, Kind, Raw, S3Server};
 use crate::support::vault::stored_bytes;
+use crate::support::{eventually, runtime};
 
 const OFFICER: &str = "officer@example.com";
 
@@ -27,9 +35,14 @@ fn site(vault: bool) -> (Site, u16) {
         true => Site::local(),
         false => Site::with(Options { identity: "mode: keyed, ".into(), more: "content: {mode: hash}".into(), ..Options::default() }),
     };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    replace(&site, "127.0.0.1:0'}\n", &format!("127.0.0.1:{port}'}}\n"));
+    let port = with_port(&site);
     (site, port)
+}
+
+fn with_port(site: &Site) -> u16 {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    replace(site, "127.0.0.1:0'}\n", &format!("127.0.0.1:{port}'}}\n"));
+    port
 }
 
 fn replace(site: &Site, from: &str, to: &str) {
@@ -96,6 +109,7 @@ fn an_attestation_is_sealed_with_and_without_a_vault_and_a_server() {
         let (id, seal) = (last["record"]["id"].as_str().unwrap(), last["seal"].as_u64().unwrap());
         assert!(told.stdout.contains(&format!("Recorded: attestation {id} in seal {seal} of the log.\n")), "{told}");
         assert_eq!((acts(&site).len(), last["record"]["control"].get("by")), (2, None));
+        assert!(acts(&site).iter().all(|act| act["record"]["control"].get("from").is_none()), "on an operator's word");
         assert!(!holds(&stored_bytes(&site.path("store")), OFFICER));
         site.verified();
     }
@@ -178,6 +192,7 @@ fn nobody_has_an_act_recorded_without_the_identity_key() {
         json!({"deed": {"amnesty": {}}}),
         json!({"deed": {"canary": {"mode": "COMPLIANCE", "tried": {"delete": "good"}, "who": OFFICER}}}),
         json!({"deed": {"canary": {"mode": "COMPLIANCE", "tried": {}}}}),
+        json!({"deed": {"canary": {"mode": "COMPLIANCE", "tried": {"delete": "good"}}}, "from": "serve"}),
         json!({"deed": {"canary": {"mode": "COMPLIANCE", "tried": {"delete": "good"}}}, "ground": format!("for {OFFICER}")}),
     ] {
         let ((status, answer), ..) = post(&unknown.to_string());
@@ -264,4 +279,204 @@ async fn a_store_that_fails_records_no_act() {
     let acts: Vec<_> = contents.lines.iter().filter(|(_, line)| holds(line, "\"kind\":\"retention\"")).collect();
     assert_eq!((acts.len(), acts[0].0.to_string()), (1, sealed.record));
     drop(process.drain().await);
+}
+
+/// The attestations of a log in memory, oldest first.
+async fn attestations(log: &TestLog) -> Vec<Value> {
+    let lines = log.check_log().await.lines;
+    let records = lines.iter().map(|(_, line)| serde_json::from_slice::<Value>(line).unwrap());
+    records.filter(|record| record["control"]["act"] == "attestation").collect()
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Scenario: a log is served for days; a lock is lifted meanwhile, and for a day the store takes no segments. Guarantee: the locks are looked
+/// at a while after the start, not at once, and then every day; what is found is sealed and stands in the figures; what cannot be sealed is
+/// looked at again soon.
+#[tokio::test(start_paused = true)]
+async fn locks_are_attested_at_an_interval_and_drift_is_told() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let attesting = Attesting::start(Parts {
+        store: Arc::new(log.store.clone()),
+        log: LOG.into(),
+        key: TestLog::key().verifier().clone(),
+        governor: process.governor(&log),
+        clock: Arc::new(log.clock.clone()),
+        every: DAY,
+    });
+    let metrics = Metrics::default();
+    metrics.register(Arc::new(RetentionFigures { figures: attesting.figures(), clock: Arc::new(log.clock.clone()) }));
+    tokio::time::sleep(Duration::from_secs(599)).await;
+    assert_eq!(attestations(&log).await.len(), 0);
+    assert!(!metrics.prometheus().contains("spanseal_retention"), "nothing was looked at, so nothing is well");
+    tokio::time::sleep(Duration::from_secs(602)).await;
+    let first = attestations(&log).await;
+    let filter = |record: &Value| serde_json::from_str::<Value>(record["control"]["filter"].as_str().unwrap()).unwrap();
+    assert_eq!((first.len(), &filter(&first[0])["locks"], &filter(&first[0])["findings"]), (1, &json!("checked"), &json!({})));
+    assert_ne!(first[0]["control"]["count"], "0");
+    assert_eq!(first[0]["control"]["from"], "serve");
+    let figures = metrics.prometheus();
+    for line in ["spanseal_retention_findings{kind=\"lock_missing\"} 0\n", "spanseal_retention_attested_age_seconds 0\n"] {
+        assert!(figures.contains(line), "{line}: {figures}");
+    }
+    log.store.relock(&seal_key(LOG, 0), None);
+    log.clock.advance(Duration::from_secs(7));
+    assert!(metrics.prometheus().contains("spanseal_retention_attested_age_seconds 7\n"));
+    tokio::time::sleep(DAY - Duration::from_secs(602)).await;
+    assert_eq!(attestations(&log).await.len(), 1);
+    tokio::time::sleep(Duration::from_secs(602)).await;
+    let second = attestations(&log).await;
+    assert_eq!((second.len(), &filter(&second[1])["findings"]), (2, &json!({"lock_missing": "1"})));
+    assert_eq!(filter(&second[1])["first"][0]["object"], "seals/00000000000000000000.json");
+    let figures = metrics.prometheus();
+    for line in [
+        "spanseal_retention_findings{kind=\"lock_missing\"} 1\n",
+        "spanseal_retention_objects{lock=\"unlocked\"} 1\n",
+        "spanseal_retention_last_verdict{verdict=\"findings\"} 1\n",
+        "spanseal_retention_last_verdict{verdict=\"verified\"} 0\n",
+    ] {
+        assert!(figures.contains(line), "{line}: {figures}");
+    }
+    log.store.fail_key("segments/", 100_000, Fault::Refused);
+    tokio::time::sleep(DAY).await;
+    assert_eq!(attestations(&log).await.len(), 2);
+    log.store.clear_faults();
+    tokio::time::sleep(Duration::from_secs(1300)).await;
+    assert_eq!(attestations(&log).await.len(), 3);
+    attesting.stop().await;
+    tokio::time::sleep(DAY * 2).await;
+    assert_eq!(attestations(&log).await.len(), 3);
+    drop(process.drain().await);
+}
+
+/// Scenario: a store without locks is served. Guarantee: that stands in the record, for whoever asks later what was kept from deletion.
+#[tokio::test(start_paused = true)]
+async fn a_store_without_locks_is_attested_as_one() {
+    let log = TestLog::without_locks();
+    let process = log.open().await.unwrap().unwrap();
+    let parts = Parts {
+        store: Arc::new(log.store.clone()),
+        log: LOG.into(),
+        key: TestLog::key().verifier().clone(),
+        governor: process.governor(&log),
+        clock: Arc::new(log.clock.clone()),
+        every: DAY,
+    };
+    assert_eq!(parts.store.locks(), Locks::None);
+    let attesting = Attesting::start(parts);
+    tokio::time::sleep(DAY * 2).await;
+    let records: Vec<Value> = plain_attestations(&log).await;
+    assert_eq!(records.len(), 2);
+    for record in records {
+        let filter: Value = serde_json::from_str(record["control"]["filter"].as_str().unwrap()).unwrap();
+        assert_eq!((&filter["locks"], &filter["objects"], &record["control"]["count"]), (&json!("none"), &json!({}), &json!("0")));
+    }
+    attesting.stop().await;
+    drop(process.drain().await);
+}
+
+/// The same where nothing is locked, read as a reader does.
+async fn plain_attestations(log: &TestLog) -> Vec<Value> {
+    let keys = log.store.keys().into_iter().filter(|key| key.as_str().contains("/segments/"));
+    let mut found = Vec::new();
+    for key in keys {
+        let bytes = log.store.get(&key, None, u64::MAX).await.unwrap().unwrap();
+        let lines = String::from_utf8(zstd::decode_all(bytes.as_ref()).unwrap()).unwrap();
+        found.extend(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+    }
+    found.retain(|record| record["control"]["act"] == "attestation");
+    found
+}
+
+fn figures(receiver: &Receiver) -> String {
+    let request = HttpRequest { method: "GET", path: "/metrics", headers: Vec::new(), body: b"", chunked: false };
+    String::from_utf8(http(receiver.api, &request).unwrap().1.body).unwrap()
+}
+
+/// Scenario: a log is made in a bucket of every server that is installed, and served; `doctor --record` is asked meanwhile; then somebody with
+/// the bypass shortens the lock of a segment. Guarantee: the canary that was tried before the log was made stands in its first seal, the other
+/// one as a record too; `serve` looks by itself, and it and the command find the drift, name it in the record, in the figures and in the log.
+#[test]
+fn on_a_bucket_the_canaries_and_a_drift_are_on_record() {
+    for server in S3Server::all() {
+        let runtime = runtime();
+        let bucket = runtime.block_on(server.fresh_bucket(Bucket::Locked));
+        let class = "classes: [{name: standard, mode: GOVERNANCE, period: 2d}]";
+        let site = Site::with(Options {
+            store: format!("s3://{bucket}/evidence"),
+            identity: "mode: keyed, ".into(),
+            more: format!("content: {{mode: hash}}\nretention: {{{class}, attest_every: 10s}}"),
+            env: server.environment().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            ..Options::default()
+        });
+        let port = with_port(&site);
+        let receiver = site.serve();
+        assert_eq!(receiver.api.port(), port);
+        let made = &acts(&site)[0];
+        assert_eq!((&made["seal"], &made["record"]["control"]["act"]), (&json!(0), &json!("canary")), "{:?}", server.kind);
+        assert_eq!(made["record"]["control"]["from"], "serve", "its own, and not told on anybody's word");
+        let of = filter(made);
+        assert_eq!((&of["mode"], &of["verdict"]), (&json!("GOVERNANCE"), &json!("enforced")), "{of}");
+        for attempt in ["put", "read_lock", "delete", "shorten"] {
+            assert_eq!(of["tried"][attempt], "good", "{:?}: {of}", server.kind);
+        }
+        // Whose credentials these are may do everything.
+        let expected = if server.kind == Kind::Minio { &["odd"][..] } else { &["odd", "good", "unknown"] };
+        assert!(expected.contains(&of["tried"]["bypass_lift"].as_str().unwrap()), "{:?}: {of}", server.kind);
+        send(&receiver, &[span(1, 1, "hello", &[])]);
+
+        let doctor = site.run(&["doctor", "--record"]);
+        let line = doctor.stdout.lines().find(|line| line.starts_with("ok        record")).unwrap_or_else(|| panic!("{doctor}"));
+        let tried: Vec<Value> = acts(&site).into_iter().filter(|act| act["record"]["control"]["act"] == "canary").collect();
+        assert!(tried.len() == 2 && line.contains(tried[1]["record"]["id"].as_str().unwrap()), "{line}");
+        let story = site.run(&["show", tried[1]["record"]["id"].as_str().unwrap()]).success().stdout;
+        let story = story.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            story.contains("It was tried whether the store enforces locks.") && story.contains("The store enforced the lock."),
+            "{story}"
+        );
+
+        eventually("the locks are attested", || {
+            figures(&receiver).contains("spanseal_retention_last_verdict{verdict=\"verified\"} 1\n").then_some(())
+        });
+        let told = attest(&site, &[]).success();
+        let status: Value = serde_json::from_str(&told.stdout).unwrap();
+        let id = status["attestation"]["record"].as_str().unwrap();
+        let found = acts(&site).into_iter().find(|act| act["record"]["id"] == id).unwrap();
+        assert_eq!((&filter(&found)["locks"], &filter(&found)["verdict"]), (&json!("checked"), &json!("verified")), "{:?}", server.kind);
+        assert!(filter(&found)["objects"]["segments/standard"]["governance"].is_string(), "{found}");
+
+        let segment = runtime.block_on(async {
+            let store = S3Store::open(&bucket, "evidence", server.options()).await.unwrap();
+            let version = store.list("spanseal/segments/", None, 100).await.unwrap().swap_remove(0);
+            let id = version.id.as_ref().unwrap().0.clone();
+            let path = format!("/{bucket}/evidence/{}?retention=&versionId={id}", version.key);
+            let soon = spanseal::clock::UnixSeconds(SystemClock.now().ceil_seconds().0 + 600);
+            let body = format!(
+                "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>GOVERNANCE</Mode><RetainUntilDate>{soon}</RetainUntilDate></Retention>"
+            );
+            server.raw(Raw::new(Method::PUT, path).header("x-amz-bypass-governance-retention", "true").body(body)).await.expect_ok();
+            version.key.as_str().strip_prefix("spanseal/").unwrap().to_owned()
+        });
+        let told = attest(&site, &["--reason", "somebody was here"]);
+        assert_eq!(told.status.code(), Some(1), "{told}");
+        let status: Value = serde_json::from_str(&told.stdout).unwrap();
+        let id = status["attestation"]["record"].as_str().unwrap();
+        let found = acts(&site).into_iter().find(|act| act["record"]["id"] == id).unwrap();
+        let of = filter(&found);
+        assert_eq!((&of["verdict"], &of["findings"]), (&json!("findings"), &json!({"lock_weak": "1"})), "{:?}", server.kind);
+        assert_eq!((&of["first"][0]["object"], &of["first"][0]["kind"]), (&json!(segment), &json!("lock_weak")));
+        let story = site.run(&["show", id]).success().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(story.contains("Not all was as promised: \"lock_weak\" (1).") && story.contains("\"somebody was here\""), "{story}");
+        eventually("the drift is found", || {
+            figures(&receiver).contains("spanseal_retention_findings{kind=\"lock_weak\"} 1\n").then_some(())
+        });
+        let said = receiver.stderr();
+        assert!(
+            said.lines().any(|line| line.contains("WARN") && line.contains("retention.attested") && line.contains("found=1")),
+            "{said}"
+        );
+        assert!(receiver.stop().success());
+    }
 }

@@ -33,6 +33,7 @@ async fn each_lie_about_locks_is_named_and_refused() {
         (Lie::Shortens, "COMPLIANCE", "the store shortened a lock"),
         (Lie::Overwrites, "COMPLIANCE", "writing over the locked version changed it"),
         (Lie::Bypasses, "COMPLIANCE", "deleted a version in COMPLIANCE"),
+        (Lie::Lifts, "COMPLIANCE", "the governance bypass lifted a lock in COMPLIANCE"),
     ] {
         let port = pretender::start(lie).await;
         let (site, doctor) = run(site(port, mode, ""), &["doctor"]).await;
@@ -51,6 +52,10 @@ async fn each_lie_about_locks_is_named_and_refused() {
 async fn the_right_to_bypass_governance_is_told() {
     let port = pretender::start(Lie::Bypasses).await;
     let (_, doctor) = run(site(port, "GOVERNANCE", ""), &["doctor"]).await;
-    let told = doctor.stdout.lines().any(|line| line.starts_with("warning   canary") && line.contains("s3:BypassGovernanceRetention"));
-    assert!(told && !doctor.stdout.contains("problem   canary"), "{doctor}");
+    for words in ["lifted the canary's lock", "deleted the canary"] {
+        let told =
+            |line: &str| line.starts_with("warning   canary") && line.contains(words) && line.contains("s3:BypassGovernanceRetention");
+        assert!(doctor.stdout.lines().any(told), "{words}: {doctor}");
+    }
+    assert!(!doctor.stdout.contains("problem   canary"), "{doctor}");
 }

@@ -123,6 +123,7 @@ impl Reader {
         match line.split_whitespace().nth(1).unwrap() {
             "prove" => std::fs::write(self.at("proof.json"), &told.stdout).unwrap(),
             "query" if line.contains("config_change") => expect(&["config_change", "first configuration"]),
+            "query" if line.contains("--kind retention") => expect(&["attestation", "canary"]),
             "query" => expect(&["inference"]),
             "show" if line.contains("--content") => expect(&["What is my name?", "bob@example.com"]),
             "show" => assert!(!told.stdout.contains("What is my name?"), "{told}"),
@@ -131,6 +132,7 @@ impl Reader {
             "verify" => expect(&["VERIFIED"]),
             "check" if unseen => expect(&["not yet shown to be published: 0 of 1 witnesses"]),
             "keygen" => {}
+            "retention" if line.contains("--attest") => expect(&["segments/standard", "Recorded: attestation"]),
             "retention" => expect(&["standard"]),
             "erase" if line.contains("--dry-run") => expect(&["Would be erased from the vault: what was said in 1 record"]),
             "erase" => expect(&["Erased from the vault: what was said in 1 record", "Recorded: erasure"]),

@@ -19,7 +19,7 @@ fn site(retention: &str) -> Site {
 }
 
 /// Sends one decision a span.
-fn send(receiver: &Receiver, decisions: &[&[(&str, &str)]]) {
+pub(crate) fn send(receiver: &Receiver, decisions: &[&[(&str, &str)]]) {
     let spans: Vec<Value> = (1_u64..)
         .zip(decisions)
         .map(|(n, decision)| {
@@ -37,8 +37,8 @@ fn send(receiver: &Receiver, decisions: &[&[(&str, &str)]]) {
     assert_eq!(http(receiver.http, &request).unwrap().0, 200);
 }
 
-const CREDIT: &[(&str, &str)] = &[("ai_audit.decision.outcome", "declined"), ("ai_audit.decision.type", "credit")];
-const OTHER: &[(&str, &str)] = &[("ai_audit.decision.outcome", "routed"), ("ai_audit.decision.type", "ticket")];
+pub(crate) const CREDIT: &[(&str, &str)] = &[("ai_audit.decision.outcome", "declined"), ("ai_audit.decision.type", "credit")];
+pub(crate) const OTHER: &[(&str, &str)] = &[("ai_audit.decision.outcome", "routed"), ("ai_audit.decision.type", "ticket")];
 const ASKS: &[(&str, &str)] = &[("ai_audit.decision.outcome", "routed"), ("ai_audit.retention.class", "long")];
 
 /// A site with three decisions in it.

@@ -59,6 +59,7 @@ impl Real {
             answer_within: Duration::from_secs(20),
             fence: Duration::from_millis(300),
             configuration: "{}".into(),
+            first_act: None,
         }
     }
 

@@ -235,3 +235,33 @@ fn http(api: &Listener, identity: Option<Identity<'_>>) -> anyhow::Result<reqwes
     };
     builder.build().context("no client for the API")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::govern::{Deed, Trial, Wish};
+    use crate::worm::Mode;
+    use crate::worm::s3::canary::{Attempt, Finding, Tried};
+
+    /// Guarantee: who asks for a record is said nowhere where others listen, and the rest may be.
+    #[tokio::test]
+    async fn who_asks_is_not_said_over_plain_http_beyond_this_machine() {
+        let whose = Whose { log: "audit".into(), origin: "x".into(), store: "file:///x".into(), made: "00".into() };
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", taken.local_addr().unwrap());
+        drop(taken);
+        let tried = [Tried { attempt: Attempt::Delete, finding: Finding::Good(String::new()) }];
+        let wish = |by: Option<&str>| Wish { by: by.map(str::to_owned), ..Wish::of(Deed::Canary(Trial::of(Mode::Compliance, &tried))) };
+        for (overheard, by, said) in [
+            (Some("others read it"), Some("alice"), "others read it; or leave --by away"),
+            (Some("others read it"), None, "did not answer"),
+            (None, Some("alice"), "did not answer"),
+        ] {
+            let secret = Secret::from(&IdentityKey::new([7; 32]));
+            let http = http_client::builder().build().unwrap();
+            let server = Server { http, url: url.clone(), secret, whose: whose.clone(), overheard: overheard.map(str::to_owned) };
+            let refused = Way::Server(Box::new(server)).govern(&wish(by)).await.unwrap_err().to_string();
+            assert!(refused.contains(said) && !refused.contains("alice"), "{refused}");
+        }
+    }
+}

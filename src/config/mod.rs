@@ -228,6 +228,9 @@ pub struct Retention {
     pub presets: Vec<Chosen>,
     /// `compliance_ceiling`: longest period of a COMPLIANCE class, because nobody can shorten one. Default 10y.
     pub compliance_ceiling: Period,
+    /// `attest_every`: how often `serve` looks at every lock of the log and seals what it found; the first time a while after its start.
+    /// Default 1d; `None` (`off`) is never. 10s to 31d. Each look reads every seal and asks for the lock of every object.
+    pub attest_every: Option<Duration>,
     /// Why `serve` refuses it, where the ceiling was lifted and is exceeded.
     pub beyond_ceiling: Option<String>,
 }

@@ -1,9 +1,11 @@
 //! `retention`: classes, policies and presets, read with the place of every part at hand, and written back.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 use super::rules::{condition, name, object};
 use super::section::Section;
+use super::units::{duration_within, show_duration};
 use super::yaml::ConfigError;
 use super::{Chosen, Retention};
 use crate::clock::UnixSeconds;
@@ -13,6 +15,12 @@ use crate::record::canonical::Json;
 use crate::retain::presets::{PRESETS, Preset, Scope};
 use crate::retain::{Class, ClassIndex, Classes, Period};
 use crate::worm::Mode;
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// An attestation is a locked record of up to 64 KiB, and each reads the log: more often is for trying it out.
+const ATTEST_MIN: Duration = Duration::from_secs(10);
+/// What nobody has looked at for longer says little.
+const ATTEST_MAX: Duration = Duration::from_secs(31 * 86_400);
 
 const MODES: [(&str, Mode); 2] = [("GOVERNANCE", Mode::Governance), ("COMPLIANCE", Mode::Compliance)];
 
@@ -28,6 +36,7 @@ struct Demand {
 
 pub(super) fn read(mut at: Section<'_>, lift_ceiling: bool, now: UnixSeconds) -> Result<Retention, ConfigError> {
     let compliance_ceiling = at.value("compliance_ceiling", period("10y")?, str::parse)?;
+    let attest_every = at.value("attest_every", Some(DAY), attest_every)?;
     let mut classes = match at.sections("classes")? {
         Some(list) if !list.is_empty() => list.into_iter().map(class).collect::<Result<Vec<_>, _>>()?,
         Some(_) => return Err(at.error("`retention.classes` is empty; at least one class is needed")),
@@ -80,7 +89,21 @@ pub(super) fn read(mut at: Section<'_>, lift_ceiling: bool, now: UnixSeconds) ->
     let chosen = |(preset, class): (&'static Preset, String)| Some(Chosen { preset, class: classes.find(&class)? });
     let presets = presets.into_iter().filter_map(chosen).collect();
     at.finish()?;
-    Ok(Retention { classes, policies, presets, compliance_ceiling, beyond_ceiling })
+    Ok(Retention { classes, policies, presets, compliance_ceiling, attest_every, beyond_ceiling })
+}
+
+/// `off`, days as in 7d, or a duration.
+fn attest_every(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let days = text.strip_suffix('d').filter(|days| !days.is_empty() && days.bytes().all(|b| b.is_ascii_digit()));
+    // More hours than any number holds are out of bounds too.
+    let text = match days {
+        Some(days) => format!("{}h", days.parse().unwrap_or(u32::MAX).saturating_mul(24)),
+        None => text.to_owned(),
+    };
+    duration_within(&text, ATTEST_MIN, ATTEST_MAX).map(Some)
 }
 
 fn period(text: &str) -> Result<Period, ConfigError> {
@@ -234,6 +257,7 @@ pub(super) fn json(of: &Retention) -> Json {
         ("policies", list(policies.iter().map(policy).collect())),
         ("presets", list(of.presets.iter().zip(made).map(preset).collect())),
         ("compliance_ceiling", Some(Json::String(of.compliance_ceiling.to_string()))),
+        ("attest_every", Some(Json::String(of.attest_every.map_or_else(|| "off".to_owned(), show_duration)))),
     ])
 }
 

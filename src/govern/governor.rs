@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::register::{By, Motion, Refusal, Register};
 use super::wish::{Deed, Wish};
 use super::{Decreed, Governance, governance};
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixNanos};
 use crate::erase::{Naming, Sealed, UNKNOWN_BY};
 use crate::promote::scrub::Scrub;
 use crate::record::Batch;
@@ -20,6 +20,9 @@ use crate::record::identity::{IdentityKey, IdentityMode};
 use crate::retain::Classes;
 use crate::seal::{SealerHandle, SubmitError};
 use crate::vault::{Vault, VaultError, parse_pseudonym};
+
+/// `control.from` of what the log's writer found or did itself.
+pub const SERVE: &str = "serve";
 
 /// Why an act was not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +68,17 @@ pub struct Governor {
 }
 
 impl Governor {
-    /// Seals the record of an act, and says where it stands.
+    /// Seals the record of an act that somebody asks for, on their word, and says where it stands.
     pub async fn seal(&self, wish: &Wish) -> Result<Sealed, GovernError> {
+        self.seal_from(wish, None).await
+    }
+
+    /// The same of what this process found or did itself, unasked. No wish of others is told as that.
+    pub async fn seal_own(&self, deed: Deed) -> Result<Sealed, GovernError> {
+        self.seal_from(&Wish::of(deed), Some(SERVE)).await
+    }
+
+    async fn seal_from(&self, wish: &Wish, from: Option<&'static str>) -> Result<Sealed, GovernError> {
         let scrub = Scrub::new(&self.scrub).map_err(GovernError::Wrong)?;
         let filter = wish.check(&scrub).map_err(GovernError::Wrong)?;
         let by = match &wish.by {
@@ -78,20 +90,8 @@ impl Governor {
             let words = (wish.ground.clone(), wish.ticket.clone(), by);
             return self.decree(motion, words, By::Others).await;
         }
-        let random = random()?;
-        let told = wish.deed.told();
-        let act = Governance {
-            random,
-            kind: told.kind(),
-            act: told.act(),
-            target: told.target(&self.origin),
-            filter: Some(filter),
-            ground: wish.ground.clone(),
-            ticket: wish.ticket.clone(),
-            count: told.count(),
-            by,
-        };
-        seal_act(&self.sealer, governance(&act, self.clock.now(), &self.classes)).await.map_err(GovernError::Unsealed)
+        let batch = record(wish, Besides { filter, by, from }, &self.origin, self.clock.now(), &self.classes)?;
+        seal_act(&self.sealer, batch).await.map_err(GovernError::Unsealed)
     }
 
     /// Seals a step of a decree that this process itself carries out.
@@ -159,6 +159,45 @@ impl From<Refusal> for GovernError {
             other => GovernError::Unknown(other.to_string()),
         }
     }
+}
+
+/// The record of what a process did itself, for a seal that is not made by request: a log's first.
+pub fn act_record(deed: Deed, origin: &str, at: UnixNanos, classes: &Classes) -> Result<Batch, GovernError> {
+    let wish = Wish::of(deed);
+    let filter = wish.check(&Scrub::default()).map_err(GovernError::Wrong)?;
+    record(&wish, Besides { filter, by: None, from: Some(SERVE) }, origin, at, classes)
+}
+
+/// What a record tells besides the wish.
+struct Besides {
+    filter: String,
+    /// As evidence names persons.
+    by: Option<String>,
+    from: Option<&'static str>,
+}
+
+fn record(
+    wish: &Wish,
+    Besides { filter, by, from }: Besides,
+    origin: &str,
+    at: UnixNanos,
+    classes: &Classes,
+) -> Result<Batch, GovernError> {
+    let random = random()?;
+    let told = wish.deed.told();
+    let act = Governance {
+        random,
+        kind: told.kind(),
+        act: told.act(),
+        target: told.target(origin),
+        filter: Some(filter),
+        ground: wish.ground.clone(),
+        ticket: wish.ticket.clone(),
+        count: told.count(),
+        by,
+        from,
+    };
+    Ok(governance(&act, at, classes))
 }
 
 /// Has a record of our own sealed like any other, and waits for it.

@@ -2,6 +2,7 @@
 //! evidence too. Telemetry cannot make such records.
 
 mod attestation;
+mod attesting;
 pub mod carry;
 pub mod chain;
 pub mod decrees;
@@ -16,8 +17,9 @@ mod wish;
 mod words;
 
 pub use attestation::{Attestation, FIRST_MAX, Found};
+pub use attesting::{Attesting, Figures, Last, Parts};
 pub(crate) use governor::seal_act;
-pub use governor::{GovernError, Governor};
+pub use governor::{GovernError, Governor, SERVE, act_record};
 pub use places::Expected;
 pub use trial::Trial;
 pub use wish::{Deed, FILTER_BYTES_MAX, Wish};
@@ -140,6 +142,44 @@ pub fn access(act: &Access, at: UnixNanos, classes: &Classes) -> Batch {
     control("access", ("control", members), at, act.random, classes)
 }
 
+/// What an operator's act, or one of the process itself, says of itself. No person stands in it but as evidence names persons, and no content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Governance {
+    /// Makes the record's id.
+    pub random: [u8; 16],
+    /// `kind`: `retention`, `hold`.
+    pub kind: &'static str,
+    /// What was done, in a word.
+    pub act: &'static str,
+    /// What it was done to.
+    pub target: Option<String>,
+    /// What more there is to say, as JCS text.
+    pub filter: Option<String>,
+    /// Why.
+    pub ground: Option<String>,
+    /// The request that it answers.
+    pub ticket: Option<String>,
+    /// How much it was done to.
+    pub count: Option<u64>,
+    /// Who asked for it, as evidence names persons.
+    pub by: Option<String>,
+    /// [`SERVE`] where the log's writer did it itself, unasked; `None`: it is told on the word of whoever asked.
+    pub from: Option<&'static str>,
+}
+
+/// The record of such an act. It goes to the class that keeps longest: it answers for as long as anything is kept.
+pub fn governance(act: &Governance, at: UnixNanos, classes: &Classes) -> Batch {
+    let mut members = vec![("act".to_owned(), Json::string(act.act))];
+    members.extend(act.count.map(|count| ("count".to_owned(), Json::String(count.to_string()))));
+    members.extend(act.from.map(|from| ("from".to_owned(), Json::string(from))));
+    for (name, value) in
+        [("target", &act.target), ("filter", &act.filter), ("ground", &act.ground), ("ticket", &act.ticket), ("by", &act.by)]
+    {
+        members.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
+    }
+    control(act.kind, ("control", members), at, act.random, classes)
+}
+
 /// A step of a decree, with who ordered it and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decreed {
@@ -177,41 +217,6 @@ pub fn decree(step: &Decreed, at: UnixNanos, classes: &Classes) -> Batch {
         members.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
     }
     Batch { decree: true, ..control(kind, ("control", members), at, step.random, classes) }
-}
-
-/// What an operator's act, or one of the process itself, says of itself. No person stands in it but as evidence names persons, and no content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Governance {
-    /// Makes the record's id.
-    pub random: [u8; 16],
-    /// `kind`: `retention`, `hold`.
-    pub kind: &'static str,
-    /// What was done, in a word.
-    pub act: &'static str,
-    /// What it was done to.
-    pub target: Option<String>,
-    /// What more there is to say, as JCS text.
-    pub filter: Option<String>,
-    /// Why.
-    pub ground: Option<String>,
-    /// The request that it answers.
-    pub ticket: Option<String>,
-    /// How much it was done to.
-    pub count: Option<u64>,
-    /// Who asked for it, as evidence names persons.
-    pub by: Option<String>,
-}
-
-/// The record of such an act. It goes to the class that keeps longest: it answers for as long as anything is kept.
-pub fn governance(act: &Governance, at: UnixNanos, classes: &Classes) -> Batch {
-    let mut members = vec![("act".to_owned(), Json::string(act.act))];
-    members.extend(act.count.map(|count| ("count".to_owned(), Json::String(count.to_string()))));
-    for (name, value) in
-        [("target", &act.target), ("filter", &act.filter), ("ground", &act.ground), ("ticket", &act.ticket), ("by", &act.by)]
-    {
-        members.extend(value.as_ref().map(|value| (name.to_owned(), Json::string(value))));
-    }
-    control(act.kind, ("control", members), at, act.random, classes)
 }
 
 fn longest(classes: &Classes, at: UnixNanos) -> ClassIndex {

@@ -18,8 +18,8 @@ use crate::record::Batch;
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) batches: Vec<Batch>,
-    /// A record of our own making.
-    pub(crate) control: Option<Batch>,
+    /// Records of our own making, of the first seal.
+    pub(crate) control: Vec<Batch>,
     pub(crate) waiters: Vec<oneshot::Sender<Result<Receipt, SubmitError>>>,
     permits: Vec<Permit>,
     /// What the batch's records are known by, for the window once they are sealed.
@@ -45,7 +45,7 @@ pub(crate) struct Taken {
 impl Pending {
     /// Nothing waits: what is sealed now is a heartbeat.
     pub(crate) fn is_empty(&self) -> bool {
-        self.batches.is_empty() && self.control.is_none()
+        self.batches.is_empty() && self.control.is_empty()
     }
 
     /// Takes a submission in, without the records that are sealed already or stand in this very batch.

@@ -95,6 +95,8 @@ pub struct Options {
     /// JCS text of the redacted effective configuration with `identity.key_id`. A log that was written with another identity key is not
     /// continued.
     pub configuration: String,
+    /// A record of our own that the first seal of this process holds as well; it keeps nothing apart. `None`: there is nothing to say.
+    pub first_act: Option<Batch>,
 }
 
 /// Where the log stands, for whoever watches.
@@ -220,8 +222,9 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
     sealer.fill_window(options.dedup_window).await?;
     let mut first = Pending::default();
     if before != Some(sealer.config_sha256) {
-        first.control = Some(sealer.config_change(&options.configuration).await?);
+        first.control.push(sealer.config_change(&options.configuration).await?);
     }
+    first.control.extend(options.first_act);
     match sealer.seal(first, Next::Promised).await? {
         Sealed::Committed => {}
         Sealed::Failed { reason, .. } => return Err(OpenError::Refused(format!("the log cannot be opened: {reason}"))),
@@ -455,7 +458,7 @@ impl Sealer {
         let now = self.clock.now().ceil_seconds();
         let sealed_at = self.newest.as_ref().map_or(now, |s| s.statement.sealed_at.max(now));
         let batches = std::mem::take(&mut pending.batches);
-        let (staged, packs) = self.stage(batches, pending.control.take(), sealed_at).await?;
+        let (staged, packs) = self.stage(batches, std::mem::take(&mut pending.control), sealed_at).await?;
         let signed = match self.state(staged, pending, counts, (sealed_at, next)) {
             Ok(stated) => self.sign(stated).await,
             Err(reason) => Err(reason),
@@ -543,7 +546,7 @@ impl Sealer {
 
     /// Builds the segments and puts them, locks read back; meanwhile the vault takes what their records keep apart. An error leaves at most
     /// orphan segments.
-    async fn stage(&self, mut batches: Vec<Batch>, mut control: Option<Batch>, sealed_at: UnixSeconds) -> Result<(Staged, Packs), String> {
+    async fn stage(&self, mut batches: Vec<Batch>, mut control: Vec<Batch>, sealed_at: UnixSeconds) -> Result<(Staged, Packs), String> {
         let aparts = control.iter_mut().chain(&mut batches).map(|batch| std::mem::take(&mut batch.apart)).collect();
         let (segments, packs) = tokio::join!(self.put_segments(batches, control, sealed_at), self.put_apart(aparts, sealed_at));
         match (segments, packs) {
@@ -556,7 +559,7 @@ impl Sealer {
         }
     }
 
-    async fn put_segments(&self, batches: Vec<Batch>, control: Option<Batch>, sealed_at: UnixSeconds) -> Result<Staged, String> {
+    async fn put_segments(&self, batches: Vec<Batch>, control: Vec<Batch>, sealed_at: UnixSeconds) -> Result<Staged, String> {
         let promoted = batches.iter().flat_map(|b| &b.records).filter(|r| !r.control).count();
         let batches: Vec<Batch> = control.into_iter().chain(batches).collect();
         let decree = batches.iter().any(|batch| batch.decree);

@@ -5,6 +5,7 @@ use super::ports::BindError;
 use crate::clock::UnixSeconds;
 use crate::elsewhere::PlaceError;
 use crate::erase::EraseError;
+use crate::govern::GovernError;
 use crate::metrics::ExportError;
 use crate::receive::{ListenError, ReceiveError};
 use crate::seal;
@@ -48,6 +49,9 @@ pub enum ServeError {
     /// What was erased could not be compared with what the vault keeps.
     #[error("whether what was erased stays erased could not be found out: {0}")]
     Erased(#[from] EraseError),
+    /// What a canary showed could not be put into the log's first seal.
+    #[error("what the canary showed cannot be recorded: {0}")]
+    Unrecorded(#[from] GovernError),
     /// What the vault keeps cannot be opened.
     #[error(
         "`content.vault.key_file` `{path}` does not exist, but the vault {url} keeps things of the log `{log}`: bring the file back from where it \

@@ -57,6 +57,9 @@ pub(super) async fn on_record(
     Err(ServeError::OtherConfiguration { log: log.clone(), members: members.join(", ") })
 }
 
+/// How often the log is attested decides nothing of a record that somebody else makes, and no configuration of an earlier version says it.
+const INDIFFERENT: &str = "attest_every";
+
 /// The members in which two configurations differ, of those that matter.
 fn differing(recorded: &str, own: &str) -> Vec<&'static str> {
     if recorded == own {
@@ -66,6 +69,10 @@ fn differing(recorded: &str, own: &str) -> Vec<&'static str> {
     let (recorded, own) = (parsed(recorded), parsed(own));
     let same = |path: &str| match (recorded.path(path), own.path(path)) {
         (Some(Json::String(one)), Some(Json::String(other))) if path == "content.vault.url" => place(one) == place(other),
+        (Some(Json::Object(one)), Some(Json::Object(other))) if path == "retention" => {
+            let matters = |members: &[(String, Json)]| members.iter().filter(|(name, _)| name != INDIFFERENT).cloned().collect::<Vec<_>>();
+            matters(one) == matters(other)
+        }
         (one, other) => one == other,
     };
     MATTERS.into_iter().filter(|path| !same(path)).collect()
@@ -116,6 +123,7 @@ mod tests {
             ("example.com/audit", "example.org/audit", Some("log.origin")),
             ("key_file: log.key", "key_file: log.key, next_key_file: next.key", Some("log.next_key_file")),
             ("period: 180d", "period: 1d", Some("retention")),
+            ("retention: {", "retention: {attest_every: off, ", None),
             ("dedup_window: 10m", "dedup_window: 1m", Some("seal.dedup_window")),
         ] {
             assert_eq!(differing(&base, &sealed(from, to)), differ.into_iter().collect::<Vec<_>>(), "{to}");

@@ -16,8 +16,10 @@ use crate::api::{self, Act, Acts, Api, Outsiders, Standing, Whose};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
-use crate::govern::Expected;
-use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures, StampingFigures, WitnessFigures};
+use crate::govern::{self, Attesting, Expected};
+use crate::metrics::{
+    Exporter, Metrics, ObservedStore, Process, ReceiveFigures, RetentionFigures, SealFigures, StampingFigures, WitnessFigures,
+};
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
@@ -63,6 +65,7 @@ pub struct Serving {
     keeper: Option<Keeper>,
     holder: Holder,
     stamping: Option<Stamping>,
+    attesting: Option<Attesting>,
     witnesses: Option<Collecting>,
     exporter: Option<Exporter>,
 }
@@ -196,6 +199,18 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
             status: task.status.clone(),
         })
     });
+    let attesting = config.retention.attest_every.map(|every| {
+        let attesting = Attesting::start(govern::Parts {
+            store: Arc::clone(&store),
+            log: config.log.name.clone(),
+            key: vkey.clone(),
+            governor: governor.clone(),
+            clock: Arc::clone(&clock),
+            every,
+        });
+        metrics.register(Arc::new(RetentionFigures { figures: attesting.figures(), clock: Arc::clone(&clock) }));
+        attesting
+    });
     let state = ReceiverState {
         promoter: Arc::new(promoter),
         sealer: sealer.clone(),
@@ -222,6 +237,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         keeper,
         holder,
         stamping,
+        attesting,
         witnesses,
         exporter,
     })
@@ -263,13 +279,14 @@ impl Serving {
             why = Keeper::failed(self.keeper.as_mut()) => ServeError::Ended { task: "the vault's keeper", reason: why },
             why = self.holder.failed() => ServeError::Ended { task: "the keeper of holds", reason: why },
             why = Stamping::failed(self.stamping.as_mut()) => ServeError::Ended { task: "the time stamping", reason: why },
+            why = Attesting::failed(self.attesting.as_mut()) => ServeError::Ended { task: "the attesting of locks", reason: why },
             why = failed(self.witnesses.as_mut()) => ServeError::Ended { task: "the client of the witnesses", reason: why },
             () = self.api_port.failed() => ServeError::Ended { task: "the API listener", reason: "its accept loop stopped".to_owned() },
         }
     }
 
     /// Stops in this order: let the writer close its seals early; stop accepting; refuse new work retryably; let open requests reach their
-    /// receipt; leave the vault, holds and the time stamps alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
+    /// receipt; leave the vault, holds, the time stamps and the locks alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
     /// cosigned; stop the API; push the last figures.
     pub async fn drain(self) -> Result<(), ServeError> {
         self.standing.drain();
@@ -284,6 +301,10 @@ impl Serving {
         // What was not stamped yet is stamped by the next process.
         if let Some(stamping) = self.stamping {
             stamping.stop().await;
+        }
+        // What it looked at is looked at again by the next process.
+        if let Some(attesting) = self.attesting {
+            attesting.stop().await;
         }
         let sealed = self.task.drain().await;
         // The last seal too is better cosigned; but a witness that is away keeps nobody from stopping.

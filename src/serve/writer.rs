@@ -10,8 +10,8 @@ use crate::access::Recorder;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::erase::{Eraser, Parts};
-use crate::govern::Governor;
 use crate::govern::register::{self, Register};
+use crate::govern::{Deed, Governor, Trial, act_record};
 use crate::promote::IdentityKey;
 use crate::record::identity::IdentityMode;
 use crate::seal::keys::LogKeys;
@@ -38,6 +38,8 @@ pub(super) struct Prepared {
     pub(super) made: Vec<String>,
     /// What `config_change` records hold.
     configuration: String,
+    /// What a canary showed, before a log is made.
+    trial: Option<Trial>,
 }
 
 /// What becomes of a newest seal's promise of another.
@@ -78,9 +80,10 @@ impl Prepared {
     pub(super) async fn new(config: &Config, store: Arc<dyn WormStore>, clock: &dyn Clock, under: Under) -> Result<Self, ServeError> {
         check_store(config, store.as_ref()).await?;
         check_room(config, store.as_ref()).await?;
-        if under == Under::Own {
-            check_locks(config, store.as_ref(), clock).await?;
-        }
+        let trial = match under {
+            Under::Own => check_locks(config, store.as_ref(), clock).await?,
+            Under::OnRecord => None,
+        };
         let place = Place::find(config).await?;
         let keys::Keys { log: mut keys, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
         let identity = IdentityKey::new(*identity.0);
@@ -96,7 +99,7 @@ impl Prepared {
             }
             None => None,
         };
-        Ok(Prepared { store, keys, identity, vault, made, configuration })
+        Ok(Prepared { store, keys, identity, vault, made, configuration, trial })
     }
 
     /// `config_sha256` of its seals.
@@ -118,8 +121,9 @@ impl Prepared {
 
     /// Opens the log.
     pub(super) async fn open(self, config: &Config, clock: Arc<dyn Clock>, pool: Pool) -> Result<Writer, ServeError> {
-        let Prepared { store, keys: LogKeys { key, next: next_key }, identity, vault, configuration, .. } = self;
+        let Prepared { store, keys: LogKeys { key, next: next_key }, identity, vault, configuration, trial, .. } = self;
         let classes = Arc::new(config.retention.classes.clone());
+        let first_act = trial.map(|trial| act_record(Deed::Canary(trial), &config.log.origin, clock.now(), &classes)).transpose()?;
         let options = seal::Options {
             store: Arc::clone(&store),
             log: config.log.name.clone(),
@@ -139,6 +143,7 @@ impl Prepared {
             // What a dead predecessor may still have on the wire.
             fence: PUT_TIMEOUT_DEFAULT,
             configuration,
+            first_act,
         };
         let (sealer, task) = seal::start(options).await?;
         let governor = Governor {
@@ -232,15 +237,16 @@ async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), Serve
     Ok(())
 }
 
-/// Before a log is made in a bucket: whether its locks hold. A store that takes locks and does not enforce them would seal evidence that
+/// Before a log is made in a bucket: whether its locks hold; what was tried is told in the log's first seal. A store that takes locks and does not enforce them would seal evidence that
 /// anybody may delete, and every seal would promise the contrary.
-async fn check_locks(config: &Config, store: &dyn WormStore, clock: &dyn Clock) -> Result<(), ServeError> {
-    let StoreUrl::S3 { bucket, prefix } = &config.store.url else { return Ok(()) };
+async fn check_locks(config: &Config, store: &dyn WormStore, clock: &dyn Clock) -> Result<Option<Trial>, ServeError> {
+    let StoreUrl::S3 { bucket, prefix } = &config.store.url else { return Ok(None) };
     if config.store.not_worm || keys::log_exists(store, &config.log.name).await? {
-        return Ok(());
+        return Ok(None);
     }
     let mode = config.retention.classes.iter().map(|(_, class)| class.mode).max().unwrap_or(Mode::Governance);
     let tried = try_locks(&S3Store::open(bucket, prefix, config.store.options().s3).await?, mode, clock).await;
+    let trial = Trial::of(mode, &tried);
     for one in tried {
         match one.finding {
             Finding::Good(_) => {}
@@ -251,7 +257,7 @@ async fn check_locks(config: &Config, store: &dyn WormStore, clock: &dyn Clock) 
             }
         }
     }
-    Ok(())
+    Ok(Some(trial))
 }
 
 fn pretender(url: &StoreUrl, why: &str) -> String {

@@ -12,7 +12,8 @@
 //!    put is made again.
 //! 5. `versions` lists every version and delete marker of exactly one key, **newest first, in the store's own order**;
 //!    never by modification time. A store without versions answers with at most one.
-//! 6. `list` does the same for all keys below a prefix, keys ascending by bytes.
+//! 6. `list` does the same for all keys below a prefix, keys ascending by bytes. Fewer entries than were asked for mean that there are no
+//!    more; whoever has to be sure asks on until nothing comes ([`LIST_PAGE`]).
 //! 7. A lock that a put asked for is not believed: [`put_locked`] reads it back, repairs it once, else fails.
 //! 8. Nothing here deletes. What later objects replace carries a [`Tag`], so that an operator's lifecycle rule finds it, and only it.
 //!
@@ -286,6 +287,12 @@ impl ReadError {
 #[derive(Debug)]
 pub struct WriterGuard(#[expect(dead_code, reason = "held, never read")] pub(crate) Option<std::fs::File>);
 
+/// Entries to ask a listing for at a time: one less than S3's largest page, whose last entry shows that the key before it is whole.
+pub const LIST_PAGE: usize = 999;
+
+/// Versions and markers of one key that a listing reads: more than any writer leaves, and some 30 MB.
+pub const VERSIONS_LISTED_MAX: usize = 100_000;
+
 /// One store. See the module's contract.
 #[async_trait]
 pub trait WormStore: Send + Sync + fmt::Debug {
@@ -323,7 +330,7 @@ pub trait WormStore: Send + Sync + fmt::Debug {
     async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError>;
 
     /// All versions and markers below `prefix`, keys ascending, within a key newest first; only keys greater than
-    /// `after`; stops after the page that reaches `limit` entries (a key's versions are never split).
+    /// `after`; stops with the key that reaches `limit` entries (a key's versions are never split). Fewer than `limit`: there are no more.
     async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Version>, ReadError>;
 
     /// Sets a longer or stronger lock on one version (`PutObjectRetention`); never shortens.

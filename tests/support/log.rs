@@ -66,6 +66,13 @@ impl TestLog {
         TestLog { store: MemoryStore::new(Arc::new(clock.clone()), options), clock, place: None }
     }
 
+    /// On a store that locks nothing.
+    pub fn without_locks() -> Self {
+        let clock = ManualClock::new(UnixNanos(1_800_000_000_000_000_000));
+        let options = MemoryOptions { create_only: CreateOnly::Honoured, locks: Locks::None, ..MemoryOptions::default() };
+        TestLog { store: MemoryStore::new(Arc::new(clock.clone()), options), clock, place: None }
+    }
+
     /// The same with a vault.
     pub fn with_vault(create_only: CreateOnly) -> Self {
         TestLog { place: Some(Place::default()), ..TestLog::new(create_only) }
@@ -105,6 +112,7 @@ impl TestLog {
             answer_within: Duration::from_secs(20),
             fence: FENCE,
             configuration: "{}".into(),
+            first_act: None,
         }
     }
 

@@ -24,6 +24,8 @@ pub enum Lie {
     Overwrites,
     /// It honours everything but COMPLIANCE, which it lets whoever asks bypass.
     Bypasses,
+    /// It deletes nothing that is locked, and lets whoever asks lift any lock with the governance bypass.
+    Lifts,
 }
 
 struct Version {
@@ -103,11 +105,13 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
             let part = |name: &str| {
                 said.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once('<')).map(|(text, _)| text.to_owned())
             };
-            let until = part("RetainUntilDate");
-            if until < versions[at].until && server.lie != Lie::Shortens {
+            let (mode, until) = (part("Mode"), part("RetainUntilDate"));
+            let bypass = headers.contains_key("x-amz-bypass-governance-retention");
+            let lifts = until.is_none() && bypass && (versions[at].mode.as_deref() == Some("GOVERNANCE") || server.lie == Lie::Lifts);
+            if until < versions[at].until && server.lie != Lie::Shortens && !lifts {
                 return refused();
             }
-            versions[at].until = until;
+            (versions[at].mode, versions[at].until) = (mode, until);
             StatusCode::OK.into_response()
         }
         Method::PUT => {

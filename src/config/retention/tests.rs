@@ -123,3 +123,26 @@ fn a_policy_that_changes_nothing_is_told() {
             .unwrap();
     assert!(config.warnings.iter().any(|warning| warning.contains("`debug` changes nothing")), "{:?}", config.warnings);
 }
+
+/// Guarantee: how often locks are attested is once a day, may be said in days, and may be nothing.
+#[test]
+fn how_often_locks_are_attested_is_read_and_printed() {
+    for (said, seconds, printed) in [
+        ("", Some(86_400), "24h"),
+        ("retention: {attest_every: 7d}", Some(7 * 86_400), "168h"),
+        ("retention: {attest_every: 1h30m}", Some(5400), "1h30m"),
+        ("retention: {attest_every: 10s}", Some(10), "10s"),
+        ("retention: {attest_every: 31d}", Some(31 * 86_400), "744h"),
+        ("retention: {attest_every: off}", None, "off"),
+    ] {
+        let config = load(said).unwrap();
+        assert_eq!(config.retention.attest_every.map(|every| every.as_secs()), seconds, "{said}");
+        let json = Json::parse(config.print(PrintFormat::Json).as_bytes()).unwrap();
+        assert_eq!(json.path("retention.attest_every").and_then(Json::as_str), Some(printed));
+        assert_eq!(load(&config.print(PrintFormat::Yaml)).unwrap().retention.attest_every, config.retention.attest_every);
+    }
+    for wrong in ["9s", "32d", "d", "99999999999999999999d", "-1d", "often", "0"] {
+        let said = sentence(&format!("retention: {{attest_every: {wrong}}}"));
+        assert!(said.contains("`retention.attest_every`"), "{said}");
+    }
+}

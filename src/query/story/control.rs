@@ -26,6 +26,13 @@ pub(super) fn sentences(hit: &Hit) -> Option<Vec<String>> {
         "canary" => canary(&filter)?,
         _ => return None,
     };
+    told.push(
+        match hit.text("control.from") {
+            Some("serve") => "The log's own writer did that, unasked.",
+            _ => "An operator did that, and what came of it is told as they had it recorded.",
+        }
+        .to_owned(),
+    );
     told.extend(why(hit));
     Some(told)
 }
@@ -66,7 +73,8 @@ fn attestation(filter: &Json) -> Option<Vec<String>> {
             ));
             let due = text(filter, "due_before").and_then(UnixSeconds::parse);
             if let Some(due) = due.filter(|_| sum("due") > 0) {
-                told.push(format!("{} end before {}.", count(sum("due"), "lock"), date(due)));
+                let ends = if sum("due") == 1 { "ends" } else { "end" };
+                told.push(format!("{} {ends} before {}.", count(sum("due"), "lock"), date(due)));
             }
         }
     }

@@ -461,3 +461,61 @@ fn content_that_was_only_named_is_told_as_that() {
     }
     assert!(!text.contains("set aside"), "{text}");
 }
+
+/// Guarantee: what was looked at and what a canary showed is told in words, findings and what could not be found out above all; an act of
+/// another version is named and not told as one of these.
+#[test]
+fn acts_on_retention_are_told_by_what_came_of_them() {
+    let act = |act: &str, filter: &str| {
+        let filter = Json::string(filter).to_jcs_string();
+        let groups = format!(r#""control":{{"act":"{act}","count":"44","filter":{filter},"ground":"quarterly audit","target":"x/log"}}"#);
+        told(&[record("1", "retention", &groups)], KeySource::Pinned)
+    };
+    let sums = r#""objects":{"seals":{"compliance":"42","objects":"42"},"segments/standard":{"due":"1","governance":"1","held":"1","objects":"2","unlocked":"1"}}"#;
+    let head = r#"{"covered":{"first":"0","last":"41"},"due_before":"2026-12-20T00:00:00Z","key":"configured""#;
+    let of = |locks: &str, verdict: &str, more: &str| {
+        act("attestation", &format!(r#"{head},"locks":"{locks}",{sums},"tree_size":"42"{more},"verdict":"{verdict}"}}"#))
+    };
+    assert_says(
+        &of("checked", "verified", ""),
+        &[
+            "It was looked whether the locks of the evidence hold.",
+            "The locks of 44 objects that belong to seals 0 to 41 were read back from the store (1 in GOVERNANCE, 42 in COMPLIANCE, 1 not locked and 1 on hold)",
+            "1 lock ends before 20 December 2026.",
+            "No lock was shorter, weaker or missing",
+            "The ground given is \"quarterly audit\".",
+        ],
+        &["The act was", "Not all was as promised"],
+    );
+    assert_says(
+        &of("checked", "findings", r#","findings":{"hidden":"1","lock_weak":"2"},"first":[{"kind":"hidden","object":"seals/7.json"}]"#),
+        &["Not all was as promised: \"hidden\" (1) and \"lock_weak\" (2). It was found of \"seals/7.json\"."],
+        &["No lock was shorter"],
+    );
+    assert_says(
+        &of("unchecked", "unchecked", r#","unchecked":"3""#),
+        &["nothing is concluded from it", "3 objects could not be looked at"],
+        &["No lock was"],
+    );
+    assert_says(&of("none", "verified", ""), &["The store has no locks for objects"], &["were read back"]);
+    assert_says(
+        &act(
+            "canary",
+            r#"{"mode":"GOVERNANCE","tried":{"bypass_lift":"odd","delete":"bad","shorten":"unknown"},"verdict":"not_enforced"}"#,
+        ),
+        &[
+            "It was tried whether the store enforces locks.",
+            "attacked, in 3 attempts.",
+            "it is no write-once storage",
+            "and was not: to delete it.",
+            "is to be known: to lift its lock with the governance bypass.",
+            "could not be found out: to shorten its lock.",
+        ],
+        &["The store enforced the lock"],
+    );
+    assert_says(
+        &act("amnesty", "{}"),
+        &["A change of how long evidence is kept was recorded.", "The act was \"amnesty\" on \"x/log\"."],
+        &["looked"],
+    );
+}

@@ -6,7 +6,8 @@
 
 use super::key::check_key;
 use super::{
-    Condition, Head, Lock, Locks, ObjectKey, OpenError, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard,
+    Condition, Head, Lock, Locks, ObjectKey, OpenError, PutError, ReadError, StoreState, Tag, VERSIONS_LISTED_MAX, Version, VersionId,
+    WormStore, WriterGuard,
 };
 use crate::http_client;
 use answer::{classify_put, explain, is_passing, refuse_read, store_words};
@@ -22,10 +23,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 mod answer;
+pub mod bucket;
 pub mod canary;
 mod client;
 mod erasable;
 mod options;
+pub mod policy;
 mod probe;
 mod tags;
 mod xml;
@@ -368,6 +371,7 @@ impl WormStore for S3Store {
                 return Ok(found);
             }
             let Some(next) = page.next else { return Ok(found) };
+            expect_bounded(key.as_str(), &found, 0)?;
             from = Some(places.go_on(key.as_str(), next)?);
         }
     }
@@ -388,17 +392,17 @@ impl WormStore for S3Store {
             let versions = versions.filter(|v| after.is_none_or(|after| v.key > *after));
             self.join(prefix, &mut found, versions.collect())?;
             if let Some(at) = found.get(limit.saturating_sub(1)) {
-                // Up to the end of the key that reaches the limit. If that is the last one here it may go on on the next
-                // page: then it comes with the next call, unless it is the only one.
-                let (start, end) = (found.partition_point(|v| v.key < at.key), found.partition_point(|v| v.key <= at.key));
-                let whole = if end < found.len() || page.next.is_none() { end } else { start };
-                if whole > 0 {
-                    found.truncate(whole);
+                // Up to the end of the key that reaches the limit. If that is the last one here it may go on on the next page, and without
+                // it the answer would be shorter than asked for, which means that there is no more.
+                let end = found.partition_point(|v| v.key <= at.key);
+                if end < found.len() {
+                    found.truncate(end);
                     return Ok(found);
                 }
                 max = PAGE_MAX; // One key with many versions: to its end in big steps.
             }
             let Some(next) = page.next else { return Ok(found) };
+            expect_bounded(shown, &found, limit)?;
             from = Some(places.go_on(shown, next)?);
         }
     }
@@ -471,6 +475,17 @@ impl Places {
         }
         Err(ReadError::Refused { key: shown.to_owned(), reason: "the store's listing does not advance".to_owned() })
     }
+}
+
+/// Refuses to go on where a store lists versions of one key without end.
+fn expect_bounded(shown: &str, found: &[Version], limit: usize) -> Result<(), ReadError> {
+    if found.len() <= limit.saturating_add(VERSIONS_LISTED_MAX) {
+        return Ok(());
+    }
+    let key = found.last().map_or(shown, |last| last.key.as_str());
+    let reason =
+        format!("the store lists more than {VERSIONS_LISTED_MAX} versions of it, which nobody has a use for; look who puts them there");
+    Err(ReadError::Refused { key: key.to_owned(), reason })
 }
 
 /// Of every S3 document.
