@@ -20,7 +20,7 @@ use spanseal::worm::{Locks, Mode, WormStore, seal_key};
 
 use crate::acts::whose;
 use crate::erase::{found, holds, listened, send, span};
-use crate::support::log::{LOG, ORIGIN, Process, TestLog};
+use crate::support::log::{LOG, ORIGIN, TestLog};
 use crate::support::otlp::{HttpRequest, http};
 use crate::support::receiver::{Finished, Options, Receiver, Site};
 use crate::support::s3::{Bucket, Kind, Raw, S3Server};

@@ -446,3 +446,6 @@ async fn tell(parts: &Parts, id: &str, stand: &mut Stand) -> Result<(), GovernEr
     *stand = Stand { untold: Untold { through, ..Untold::default() }, told_through: through, told_at: Some(Instant::now()) };
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
