@@ -68,7 +68,7 @@ mod tests {
         for size in 1..=SIZE {
             for seal in 0..size {
                 let join = Join::new(seal, TreeSize(SIZE)).to(TreeSize(size));
-                assert!(join.seals.contains(&seal) && join.seals.contains(&(size - 1)) && join.seals.len() <= 9, "{join:?}");
+                assert!(join.seals.contains(&seal) && join.seals.contains(&(size - 1)) && join.seals.len() <= 16, "{join:?}");
                 // Every perfect subtree that such a seal ends, and those in its range.
                 let mut known: BTreeMap<(u8, u64), Hash> = BTreeMap::new();
                 for last in &join.seals {
@@ -101,9 +101,9 @@ mod tests {
         assert_eq!((join.tiles.len(), join.bundle), (0, None));
         let join = Join::new(3, TreeSize(256)).to(TreeSize(100));
         assert_eq!((join.tiles, join.bundle), (BTreeSet::from([tile(0, 0)]), Some(tile(0, 0))));
-        // Of the second tile only the root is needed, which stands in a tile of level 1 that is not full.
+        // Of the second tile only the root is needed, which stands in a tile of level 1 that is not full; the third was not full then, and is now.
         let join = Join::new(3, TreeSize(1000)).to(TreeSize(600));
-        assert_eq!(join.tiles, BTreeSet::from([tile(0, 0)]));
+        assert_eq!(join.tiles, BTreeSet::from([tile(0, 0), tile(0, 2)]));
         let join = Join::new(3, TreeSize(65_536)).to(TreeSize(600));
         assert_eq!(join.tiles, BTreeSet::from([tile(0, 0), tile(0, 2), tile(1, 0)]));
         let beyond = Join::new(3, TreeSize(10));

@@ -48,6 +48,7 @@ async fn site() -> Site {
         answer_within: Duration::from_secs(20),
         fence: Duration::from_secs(1),
         configuration: "{}".into(),
+        first_act: None,
     })
     .await
     .unwrap();
