@@ -3,7 +3,10 @@
 //! `--config` and `--store` mean the same for every command, as do `SPANSEAL_CONFIG`, `SPANSEAL_STORE` and `SPANSEAL_VKEY` (the flag wins).
 //! The environment is read in `config` alone, so it is not clap that reads it here.
 
+mod hold;
 mod values;
+
+pub use hold::{ExtendArgs, HoldArgs, HoldCommand, HoldListArgs, OrderArgs, PlaceArgs, ReleaseArgs, SelectArgs};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,12 +25,14 @@ use crate::verify::{Bound, Receipt};
 pub use values::KeptFile;
 use values::{
     VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
-    parse_framework, parse_from, parse_ground, parse_id, parse_kept, parse_kind, parse_limit, parse_receipt, parse_roots, parse_store, parse_ticket, parse_to,
-    parse_vkey,
+    parse_framework, parse_from, parse_ground, parse_id, parse_kept, parse_limit, parse_receipt, parse_roots, parse_store, parse_ticket,
+    parse_to, parse_vkey,
 };
 
 /// Exit code of a command line that cannot be meant (`EX_USAGE` of BSD's sysexits).
 pub const EXIT_USAGE: u8 = 64;
+
+const BACKWARDS: &str = "--from is later than --to: no record can lie between them";
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done (verify, check: verified), 1 found something wrong (verify, check, doctor) or nothing (show, prove),
@@ -99,6 +104,8 @@ pub enum Command {
     Erase(Box<EraseArgs>),
     /// What is kept for how long: what laws say, what a configuration would do
     Retention(RetentionArgs),
+    /// Place, release and list legal holds on what holds matching records
+    Hold(HoldArgs),
     /// Say what telemetry would become, what is missing and for whom, and why a span is not AI; nothing is stored
     Lint(Box<LintArgs>),
     /// Print the attributes that are understood: type, example, level, member of the record
@@ -329,48 +336,9 @@ impl VerifyArgs {
     Persons are stored as pseudonyms; --user, --subject and --person find the plain, keyed and vault forms at once.\nNothing found is not an error: exit code 0."
 )]
 pub struct QueryArgs {
-    /// Trace id, 32 hexadecimal digits
-    #[arg(long, value_name = "ID", value_parser = parse_id)]
-    pub trace_id: Option<String>,
-    /// Record id, 32 hexadecimal digits
-    #[arg(long, value_name = "ID", value_parser = parse_id)]
-    pub record_id: Option<String>,
-    /// Who used the system (actor.user_id)
-    #[arg(long, value_name = "PERSON")]
-    pub user: Option<String>,
-    /// Whom the decision is about (subject.id)
-    #[arg(long, value_name = "PERSON")]
-    pub subject: Option<String>,
-    /// Anybody a record names: user, subject, reviewer, who changed or approved
-    #[arg(long, value_name = "PERSON")]
-    pub person: Option<String>,
-    /// Session or conversation
-    #[arg(long, value_name = "ID")]
-    pub session: Option<String>,
-    /// Model, as requested or as answered; also provider/model
-    #[arg(long, value_name = "MODEL")]
-    pub model: Option<String>,
-    /// Kind of record, such as inference, tool, review; `decision` takes every record that states a decision (has a decision group), whatever its kind
-    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
-    pub kind: Option<String>,
-    /// Decision id
-    #[arg(long, value_name = "ID")]
-    pub decision: Option<String>,
-    /// Hash of a prompt or of its template
-    #[arg(long, value_name = "HASH")]
-    pub prompt_hash: Option<String>,
-    /// Not before: a date or a time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = parse_from)]
-    pub from: Option<UnixNanos>,
-    /// Not after: a date (the whole day) or a time
-    #[arg(long, value_name = "TIME", value_parser = parse_to)]
-    pub to: Option<UnixNanos>,
-    /// Take --user, --subject and --person as the ids that the application sent, also where one begins with `ps:` or `id:`
-    #[arg(long)]
-    pub as_sent: bool,
-    /// Realm of the persons asked for (by default those that the evidence itself names); may be repeated
-    #[arg(long, value_name = "REALM")]
-    pub realm: Vec<String>,
+    /// Which records.
+    #[command(flatten)]
+    pub select: SelectArgs,
     /// At most so many records, the newest sealed first
     #[arg(long, value_name = "N", value_parser = parse_limit)]
     pub limit: Option<usize>,
@@ -716,6 +684,8 @@ pub enum RetentionCommand {
     Plan(PlanArgs),
     /// Read back the lock of every object and say which are not as promised, and which end soon
     Status(StatusArgs),
+    /// Keep what holds a matching record until a later date; never shortens
+    Extend(Box<ExtendArgs>),
 }
 
 /// `spanseal retention presets`.
@@ -925,6 +895,10 @@ impl Cli {
             Command::Check(args) => &mut args.keys,
             Command::Retention(RetentionArgs { command: RetentionCommand::Plan(args) }) => &mut args.keys,
             Command::Retention(RetentionArgs { command: RetentionCommand::Status(args) }) => &mut args.keys,
+            Command::Retention(RetentionArgs { command: RetentionCommand::Extend(args) }) => &mut args.order.keys,
+            Command::Hold(HoldArgs { command: HoldCommand::Place(args) }) => &mut args.order.keys,
+            Command::Hold(HoldArgs { command: HoldCommand::Release(args) }) => &mut args.order.keys,
+            Command::Hold(HoldArgs { command: HoldCommand::List(args) }) => &mut args.keys,
             Command::Demo(_)
             | Command::Serve(_)
             | Command::Erase(_)
@@ -970,8 +944,10 @@ impl Cli {
             Command::Query(args) if args.content && args.format != QueryFormat::Json => {
                 Err("--content needs --format json: the other forms have no room for it".to_owned())
             }
-            Command::Query(args) if args.from.zip(args.to).is_some_and(|(from, to)| from > to) => {
-                Err("--from is later than --to: no record can lie between them".to_owned())
+            Command::Query(args) if args.select.is_backwards() => Err(BACKWARDS.to_owned()),
+            Command::Hold(HoldArgs { command: HoldCommand::Place(args) }) if args.select.is_backwards() => Err(BACKWARDS.to_owned()),
+            Command::Retention(RetentionArgs { command: RetentionCommand::Extend(args) }) if args.select.is_backwards() => {
+                Err(BACKWARDS.to_owned())
             }
             _ => Ok(()),
         }

@@ -24,7 +24,7 @@
 //! | [`timestamp`] | RFC 3161 time stamp tokens: reading and verifying them (pure) | `tlog` |
 //! | [`worm`] | write-once storage: contract, local folder, S3, Azure, GCS, strict twin | nothing |
 //! | [`verify`] | proof for an outsider: whole-log check, findings, proof bundle | `record`, `tlog`, `worm` |
-//! | [`govern`] | acts that are records themselves, and who seals those of operators | `record`, `retain`; the second also `seal`, `vault`, `verify` (what was found) |
+//! | [`govern`] | acts that are records themselves, who seals those of operators, and holds and extensions carried out in the store | `record`, `retain`; the second also `seal`, `vault`, `verify` (what was found); the third `query`, `worm` |
 //! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |
 //! | [`query`] | finding records, telling them as stories, proof bundles | `tlog`, `worm`, `record` |
 //! | [`erase`] | forgetting a person or the content of a record: the one act that takes from the vault | `query`, `seal`, `vault`, `govern` |

@@ -46,6 +46,7 @@ mod retention_servers;
 mod retention_status;
 mod rotation;
 mod golden;
+mod hold;
 mod lint;
 mod s3_log;
 mod sdk_clients;

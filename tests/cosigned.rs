@@ -59,7 +59,9 @@ async fn a_quorum_reaches_as_far_as_its_slowest() {
     }
     let text = seen(&forge, &[1, 2], Some(2)).await.to_text();
     assert!(
-        text.contains("seen:  up to tree size 2 by 2 of your 2 witnesses (2 asked for), 2 newer seals not yet: w.test/1 up to 4, w.test/2 up to 2"),
+        text.contains(
+            "seen:  up to tree size 2 by 2 of your 2 witnesses (2 asked for), 2 newer seals not yet: w.test/1 up to 4, w.test/2 up to 2"
+        ),
         "{text}"
     );
     // A range is judged by what lies in it.

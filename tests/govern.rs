@@ -13,14 +13,14 @@ use spanseal::govern::{Attesting, Deed, GovernError, Governor, Parts, Trial, Wis
 use spanseal::metrics::{Metrics, RetentionFigures};
 use spanseal::record::identity::{IdentityKey, IdentityMode};
 use spanseal::serve::keys::{load_identity, load_vault_key};
+use spanseal::worm::canary::{Attempt, Finding, Tried};
 use spanseal::worm::memory::{CreateOnly, Fault};
 use spanseal::worm::s3::S3Store;
-use spanseal::worm::canary::{Attempt, Finding, Tried};
 use spanseal::worm::{Locks, Mode, WormStore, seal_key};
 
 use crate::acts::whose;
 use crate::erase::{found, holds, listened, send, span};
-use crate::support::log::{LOG, ORIGIN, Process, TestLog};
+use crate::support::log::{LOG, ORIGIN, TestLog};
 use crate::support::otlp::{HttpRequest, http};
 use crate::support::receiver::{Finished, Options, Receiver, Site};
 use crate::support::s3::{Bucket, Kind, Raw, S3Server};
@@ -214,19 +214,6 @@ fn nobody_has_an_act_recorded_without_the_identity_key() {
     }
 }
 
-fn governor(log: &TestLog, process: &Process) -> Governor {
-    Governor {
-        origin: ORIGIN.into(),
-        sealer: process.handle.clone(),
-        vault: process.vault.clone(),
-        identity: IdentityKey::new([0; 32]),
-        identity_mode: IdentityMode::Keyed,
-        scrub: Vec::new(),
-        classes: log.classes(),
-        clock: Arc::new(log.clock.clone()) as Arc<dyn Clock>,
-    }
-}
-
 fn canary() -> Wish {
     let tried = [Tried { attempt: Attempt::Delete, finding: Finding::Good("refused".into()) }];
     Wish::of(Deed::Canary(Trial::of(Mode::Compliance, &tried)))
@@ -241,7 +228,7 @@ async fn who_asks_is_named_as_persons_are() {
     {
         let log = if vault { TestLog::with_vault(CreateOnly::Honoured) } else { TestLog::new(CreateOnly::Honoured) };
         let process = log.open().await.unwrap().unwrap();
-        let governor = Governor { identity_mode: mode, scrub: vec!["CUST-####".into()], ..governor(&log, &process) };
+        let governor = Governor { identity_mode: mode, scrub: vec!["CUST-####".into()], ..process.governor(&log) };
         let by = |by: &str| Wish { by: Some(by.to_owned()), ..canary() };
         governor.seal(&by("alice@example.com")).await.unwrap();
         let contents = log.check_log().await;
@@ -282,7 +269,7 @@ async fn who_asks_is_named_as_persons_are() {
 async fn a_store_that_fails_records_no_act() {
     let log = TestLog::new(CreateOnly::Honoured);
     let process = log.open().await.unwrap().unwrap();
-    let governor = governor(&log, &process);
+    let governor = process.governor(&log);
     log.store.fail_key("segments/", 1000, Fault::Refused);
     let refused = governor.seal(&canary()).await;
     assert!(matches!(refused, Err(GovernError::Unsealed(_))), "{refused:?}");
@@ -314,7 +301,7 @@ async fn locks_are_attested_at_an_interval_and_drift_is_told() {
         store: Arc::new(log.store.clone()),
         log: LOG.into(),
         key: TestLog::key().verifier().clone(),
-        governor: governor(&log, &process),
+        governor: process.governor(&log),
         clock: Arc::new(log.clock.clone()),
         every: DAY,
     });
@@ -372,7 +359,7 @@ async fn a_store_without_locks_is_attested_as_one() {
         store: Arc::new(log.store.clone()),
         log: LOG.into(),
         key: TestLog::key().verifier().clone(),
-        governor: governor(&log, &process),
+        governor: process.governor(&log),
         clock: Arc::new(log.clock.clone()),
         every: DAY,
     };

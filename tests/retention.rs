@@ -108,7 +108,11 @@ fn a_plan_says_what_would_be_longer_shorter_stronger_and_weaker() {
     // Under the same configuration there would be the same objects, whatever of spanseal's own is among them; and it is said what is counted.
     assert_eq!(same["objects"], same["objects_now"], "{same:#}");
     let told = site.run(&["retention", "plan"]).success().stdout;
-    for part in ["the 3 records that applications reported", "the 1 record of spanseal's own acts, which the table does not count", "that hold records"] {
+    for part in [
+        "the 3 records that applications reported",
+        "the 1 record of spanseal's own acts, which the table does not count",
+        "that hold records",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
 

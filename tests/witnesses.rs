@@ -217,7 +217,10 @@ fn a_log_is_seen_by_others() {
     assert!(out.stdout.starts_with("VERIFIED: this record was sealed, signed and published.\n"), "{out}");
     assert!(out.stdout.contains("seen by    w.test/1 at 20") && out.stdout.contains("seen by    w.test/2 at 20"), "{out}");
     let out = check(&site, &proof, &vkey, &[]).success();
-    assert!(out.stdout.starts_with("VERIFIED: this record was sealed and signed.\n") && out.stdout.contains("2 cosignatures in the bundle"), "{out}");
+    assert!(
+        out.stdout.starts_with("VERIFIED: this record was sealed and signed.\n") && out.stdout.contains("2 cosignatures in the bundle"),
+        "{out}"
+    );
     assert!(out.stdout.contains(", line 1 of 1 in its segment"), "{out}");
     let (bundle, proof) = prove(&site, 2);
     assert_eq!(bundle["cosignatures"].as_array().unwrap().len(), 1, "{bundle}");

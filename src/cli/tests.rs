@@ -172,5 +172,5 @@ fn conditions_that_cannot_be_met_are_usage_errors() {
     }
     complete("query --from 2026-11-20 --to 2026-11-20 --kind config_change --limit 1 --proof --format json").unwrap();
     let Command::Query(args) = parse("query --trace-id 4BF92F3577B34DA6A3CE929D0E0E4736").unwrap().command else { panic!() };
-    assert_eq!(args.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+    assert_eq!(args.select.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
 }

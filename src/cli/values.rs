@@ -13,6 +13,7 @@ use clap::builder::TypedValueParser;
 use crate::clock::{UnixNanos, UnixSeconds};
 use crate::config::{self, Endpoint};
 use crate::erase::Text;
+use crate::govern::decrees::is_id;
 use crate::lint;
 use crate::record::canonical::Json;
 use crate::timestamp::Roots;
@@ -301,13 +302,25 @@ pub(super) fn parse_to(text: &str) -> Result<UnixNanos, String> {
     Ok(if whole_day { UnixNanos(at.0.saturating_add(DAY_NANOS - 1)) } else { at })
 }
 
+/// A moment until which something is kept: a date means its end.
+pub(super) fn parse_until(text: &str) -> Result<UnixSeconds, String> {
+    parse_to(text).map(UnixNanos::ceil_seconds)
+}
+
+/// The name of a hold or an extension.
+pub(super) fn parse_decree(text: &str) -> Result<String, String> {
+    if is_id(text) {
+        return Ok(text.to_owned());
+    }
+    Err("a name has 1 to 64 letters, digits, `.`, `_` and `-`".to_owned())
+}
+
 fn parse_bound(text: &str, time: impl Fn(&str) -> Result<UnixNanos, String>) -> Result<Bound, String> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().map(Bound::Seal).map_err(|_| format!("`{text}` is no seal index"));
     }
-    let at = time(text).map_err(|_| {
-        format!("`{text}` is neither the index of a seal (17) nor a date (2026-11-20) nor a time (2026-11-20T10:01:17Z)")
-    })?;
+    let at = time(text)
+        .map_err(|_| format!("`{text}` is neither the index of a seal (17) nor a date (2026-11-20) nor a time (2026-11-20T10:01:17Z)"))?;
     let seconds = i64::try_from(at.0 / 1_000_000_000).unwrap_or(i64::MAX);
     Ok(Bound::Time(UnixSeconds(seconds)))
 }

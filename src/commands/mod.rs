@@ -3,10 +3,12 @@
 pub mod attributes;
 pub mod check;
 mod content;
+mod decree;
 pub mod demo;
 pub mod doctor;
 pub mod erase;
 pub mod format;
+pub mod hold;
 pub mod keygen;
 pub mod lint;
 pub mod output;
@@ -45,6 +47,7 @@ pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::R
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
         Command::Keygen(args) => Box::pin(keygen::run(args, &config)).await,
         Command::Retention(args) => Box::pin(retention::run(args.command, &config)).await,
+        Command::Hold(args) => Box::pin(hold::run(args.command, &config)).await,
         Command::Witness(args) => Box::pin(witness::run(args)).await,
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::reading::{self, Shown};
 use super::{content, output, prove, read};
-use crate::cli::{QueryArgs, QueryFormat};
+use crate::cli::{QueryArgs, QueryFormat, SelectArgs};
 use crate::config::Config;
 use crate::query::filter::Filter;
 use crate::query::person::{Names, is_stored_form};
@@ -15,10 +15,14 @@ use crate::record::canonical::Json;
 /// Runs it.
 pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let store = read::store(config).await?;
-    let asked: Vec<&str> = [&args.user, &args.subject, &args.person].into_iter().filter_map(|a| a.as_deref()).collect();
-    let names = read::names(config, store.as_ref(), &args.realm, &asked, args.as_sent).await?;
-    let request =
-        Request { filter: filter(&args, &names), limit: args.limit, trusted: read::trusted(&args.keys, config), ..Request::default() };
+    let asked: Vec<&str> = persons(&args.select);
+    let names = read::names(config, store.as_ref(), &args.select.realm, &asked, args.select.as_sent).await?;
+    let request = Request {
+        filter: filter(&args.select, &names),
+        limit: args.limit,
+        trusted: read::trusted(&args.keys, config),
+        ..Request::default()
+    };
     let mut answer = read::search(&store, &request).await?;
     read::settle(config, &store, (&names, &request), &mut answer).await?;
     let mut complete = answer.problems.is_empty();
@@ -47,14 +51,20 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         QueryFormat::Jsonl => output::answer_bytes(&print::jsonl(&answer.hits))?,
         QueryFormat::Csv => output::answer_bytes(print::csv(&answer.hits).as_bytes())?,
     }
-    if answer.hits.is_empty() && !args.as_sent && asked.iter().any(|asked| is_stored_form(asked)) {
+    if answer.hits.is_empty() && !args.select.as_sent && asked.iter().any(|asked| is_stored_form(asked)) {
         output::tell(read::TAKEN_AS_STORED);
     }
     summary(&answer, args.format);
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-fn filter(args: &QueryArgs, names: &Names) -> Filter {
+/// Whom it asks for by id.
+pub(super) fn persons(args: &SelectArgs) -> Vec<&str> {
+    [&args.user, &args.subject, &args.person].into_iter().filter_map(|asked| asked.as_deref()).collect()
+}
+
+/// What it asks for.
+pub(super) fn filter(args: &SelectArgs, names: &Names) -> Filter {
     let person = |asked: &Option<String>| asked.as_deref().map(|asked| Filter::person(asked, names));
     // Hexadecimal ids are kept in lower case.
     let id = |asked: &Option<String>| asked.as_deref().map(|id| id.trim().to_ascii_lowercase());

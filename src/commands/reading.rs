@@ -139,11 +139,11 @@ impl Shown {
 /// The ids that a query asked for, but those that evidence has as they are: a decision's own, say.
 fn asked(args: &QueryArgs, filter: &Filter, hits: &[Hit]) -> Vec<String> {
     let given = [
-        ("user", &args.user),
-        ("subject", &args.subject),
-        ("person", &args.person),
-        ("session", &args.session),
-        ("decision", &args.decision),
+        ("user", &args.select.user),
+        ("subject", &args.select.subject),
+        ("person", &args.select.person),
+        ("session", &args.select.session),
+        ("decision", &args.select.decision),
     ];
     let is_hidden = |name: &str, id: &str| {
         let paths = filter.named().find(|(condition, ..)| *condition == name).map_or(&[][..], |(_, _, paths)| paths);

@@ -39,7 +39,8 @@ impl SegmentId {
         SegmentId { seal, short }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads it; only what this writes.
+    pub fn parse(text: &str) -> Option<Self> {
         let (seal, short) = text.split_once('-')?;
         let id = SegmentId { seal: decimal(seal)?, short: u64::from_str_radix(short, 16).ok()? };
         (id.to_string() == text).then_some(id)

@@ -1,13 +1,17 @@
 //! Who seals the records of operators' acts: the log's one writer, for a command or for a task of its own process. It needs no vault: the
 //! asker shows the store's identity key.
 //!
-//! Nothing that is recorded here takes anything away; what an act does to objects in the store is done before by whoever asks.
+//! Nothing that is recorded here takes anything away; what an act does to objects in the store is done by whoever asks. Holds and extensions
+//! go through the [`Register`], which knows what is open.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
+use super::register::{By, Motion, Refusal, Register};
 use super::wish::{Deed, Wish};
-use super::{Governance, governance};
+use super::{Decreed, Governance, governance};
 use crate::clock::{Clock, UnixNanos};
 use crate::erase::{Naming, Sealed, UNKNOWN_BY};
 use crate::promote::scrub::Scrub;
@@ -32,6 +36,9 @@ pub enum GovernError {
     /// The system has no randomness to give for the record's id.
     #[error("the system has no randomness to give")]
     Randomness,
+    /// What it would go on from.
+    #[error("{0}")]
+    Unknown(String),
     /// The store.
     #[error("the record could not be sealed: {0}")]
     Unsealed(SubmitError),
@@ -54,6 +61,8 @@ pub struct Governor {
     pub scrub: Vec<String>,
     /// `retention.classes`
     pub classes: Arc<Classes>,
+    /// The decrees that are open.
+    pub register: Register,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -76,8 +85,47 @@ impl Governor {
             Some(by) => Some(self.name(by, wish).await?),
             None => None,
         };
+        if let Deed::Decree(motion) = &wish.deed {
+            motion.expect_unnamed(&scrub).map_err(GovernError::Wrong)?;
+            let words = (wish.ground.clone(), wish.ticket.clone(), by);
+            return self.decree(motion, words, By::Others).await;
+        }
         let batch = record(wish, Besides { filter, by, from }, &self.origin, self.clock.now(), &self.classes)?;
         seal_act(&self.sealer, batch).await.map_err(GovernError::Unsealed)
+    }
+
+    /// Seals a step of a decree that this process itself carries out.
+    pub(crate) async fn carry(&self, motion: &Motion) -> Result<Sealed, GovernError> {
+        self.decree(motion, (None, None, None), By::Own).await
+    }
+
+    /// One after the other: each entry says what is open behind it.
+    async fn decree(
+        &self,
+        motion: &Motion,
+        (ground, ticket, by): (Option<String>, Option<String>, Option<String>),
+        whose: By,
+    ) -> Result<Sealed, GovernError> {
+        let random = random()?;
+        let mut turn = self.register.turn().await;
+        let at = self.clock.now();
+        let entry = turn.decide(motion, at.ceil_seconds()).await?;
+        let batch = super::decree(&Decreed { random, entry: entry.clone(), ground, ticket, by }, at, &self.classes);
+        let record = batch.records.first().map(|record| record.id.to_string()).unwrap_or_default();
+        let begun = Instant::now();
+        match seal_act(&self.sealer, batch).await {
+            Ok(sealed) => {
+                turn.sealed(entry, whose);
+                Ok(sealed)
+            }
+            Err(error) => {
+                // It may still come where only the waiting ended; what the writer refused itself does not.
+                if begun.elapsed() >= self.sealer.answer_within {
+                    turn.lost(record);
+                }
+                Err(GovernError::Unsealed(error))
+            }
+        }
     }
 
     /// How evidence names who asks, who must be known, and whom ground and ticket must not name.
@@ -95,6 +143,21 @@ impl Governor {
         let naming = Naming { vault: self.vault.as_ref(), identity: &self.identity, mode: self.identity_mode };
         let known = naming.known(by).await?.ok_or_else(|| GovernError::Wrong(UNKNOWN_BY.to_owned()))?;
         Ok(naming.name(known).await?)
+    }
+}
+
+fn random() -> Result<[u8; 16], GovernError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|_| GovernError::Randomness)?;
+    Ok(random)
+}
+
+impl From<Refusal> for GovernError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Wrong(why) => GovernError::Wrong(why),
+            other => GovernError::Unknown(other.to_string()),
+        }
     }
 }
 
@@ -120,8 +183,7 @@ fn record(
     at: UnixNanos,
     classes: &Classes,
 ) -> Result<Batch, GovernError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|_| GovernError::Randomness)?;
+    let random = random()?;
     let told = wish.deed.told();
     let act = Governance {
         random,

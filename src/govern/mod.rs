@@ -3,8 +3,15 @@
 
 mod attestation;
 mod attesting;
+pub mod carry;
+pub mod chain;
 pub mod decrees;
+pub mod enforce;
 mod governor;
+mod places;
+pub mod query;
+pub mod register;
+pub mod released;
 mod trial;
 mod wish;
 mod words;
@@ -13,6 +20,7 @@ pub use attestation::{Attestation, FIRST_MAX, Found};
 pub use attesting::{Attesting, Figures, Last, Parts};
 pub(crate) use governor::seal_act;
 pub use governor::{GovernError, Governor, SERVE, act_record};
+pub use places::Expected;
 pub use trial::Trial;
 pub use wish::{Deed, FILTER_BYTES_MAX, Wish};
 pub(crate) use words::Words;

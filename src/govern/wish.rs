@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::attestation::Attestation;
+use super::register::Motion;
 use super::trial::Trial;
 use super::words::Words;
 use crate::promote::scrub::Scrub;
@@ -38,6 +39,8 @@ pub enum Deed {
     Attestation(Attestation),
     /// It was tried whether the store enforces locks.
     Canary(Trial),
+    /// A step of a hold or an extension. Its entry is made by the writer ([`super::register`]).
+    Decree(Motion),
 }
 
 /// How an act stands in its record.
@@ -63,6 +66,7 @@ impl Deed {
         match self {
             Deed::Attestation(attestation) => attestation,
             Deed::Canary(trial) => trial,
+            Deed::Decree(motion) => motion,
         }
     }
 

@@ -4,6 +4,7 @@
 //! Figures describe things, not requests, and their labels are words of enums: nothing that a sender chose ever becomes a label.
 
 mod export;
+mod hold;
 mod instruments;
 mod process;
 mod prometheus;
@@ -18,6 +19,7 @@ mod witness;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use export::{ExportError, Exporter};
+pub use hold::HoldFigures;
 pub use instruments::{Counter, Gauge, Histogram};
 pub use process::Process;
 pub use prometheus::CONTENT_TYPE;

@@ -103,6 +103,12 @@ table! {
     DEDUP_WINDOW: Gauge "spanseal.dedup.window" "spanseal_dedup_window_seconds" "s" [] "Age of the oldest of them at the newest seal; short on a quiet system and on a young log.";
     DEDUP_EVICTED: Counter "spanseal.dedup.evicted" "spanseal_dedup_evicted_total" "{record}" [] "Records forgotten before `seal.dedup_window` was over because `seal.dedup_bytes` was full; if sent again they are stored again.";
 
+    // Holds and extensions.
+    HOLDS_OPEN: Gauge "spanseal.hold.open" "spanseal_hold_open" "{hold}" [] "Holds and extensions that are open.";
+    HOLDS_BEHIND: Gauge "spanseal.hold.behind" "spanseal_hold_behind_seals" "{seal}" [] "Committed seals that were not searched yet for what an open hold keeps; more than a minute's worth for long means that they cannot be put on hold.";
+    HOLDS_HELD: Counter "spanseal.hold.segments" "spanseal_hold_segments_total" "{segment}" [] "Segments that this process has put on hold for holds that were open when they were sealed, or that found them so.";
+    HOLDS_FAILURES: Counter "spanseal.hold.failures" "spanseal_hold_failures_total" "{round}" [] "Times that what should be on hold could not be searched or held; it is tried again every minute.";
+
     // The vault: what records keep apart.
     VAULT_BYTES: Counter "spanseal.vault.content" "spanseal_vault_content_bytes_total" "By" [] "Bytes of content that the vault has taken, before it compressed them.";
     VAULT_PIECES: Counter "spanseal.vault.pieces" "spanseal_vault_pieces_total" "{content}" [] "Contents (prompts, answers, documents, what else a record keeps apart) that the vault has taken.";

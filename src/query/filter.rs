@@ -83,6 +83,19 @@ impl Filter {
         self.from.is_none_or(|from| last >= from) && self.to.is_none_or(|to| first <= to)
     }
 
+    /// Whether nothing is asked for, so that every record is an answer.
+    pub fn is_everything(&self) -> bool {
+        let Filter { related, asked, trace_id, traces, record_id, own_acts, user, subject, person, session, model, kind, .. } = self;
+        let texts = [trace_id, record_id, model, kind, &self.prompt_hash];
+        let wanted = [asked, user, subject, person, session, &self.decision];
+        related.is_empty()
+            && !own_acts
+            && traces.is_none()
+            && (self.from, self.to) == (None, None)
+            && texts.iter().all(|text| text.is_none())
+            && wanted.iter().all(|wanted| wanted.is_none())
+    }
+
     fn people(&self) -> impl Iterator<Item = (&Wanted, &'static [&'static str])> {
         self.named().map(|(_, wanted, paths)| (wanted, paths))
     }

@@ -1,7 +1,8 @@
 //! Finding records: straight from the evidence, without an index (`design.md` section 8: "Evidence is the truth, the index is a cache").
 //!
 //! [`log`] reads the seals of a log and decides by `tlog::truth` which versions are the log; [`scan`] walks them newest first, opens
-//! only segments that may hold an answer, and checks each against the SHA-256 that its seal signed; [`filter`] says what is looked for;
+//! only segments that may hold an answer, and checks each against the SHA-256 that its seal signed; [`select`] finds whole segments that hold
+//! one; [`filter`] says what is looked for;
 //! [`collapse`] makes one record of what was sealed twice; [`mod@print`] writes answers for people and machines; [`story`] tells a decision
 //! in plain words; [`opening`] brings back from the vault what was said.
 //!
@@ -21,7 +22,8 @@ pub mod person;
 pub mod print;
 mod realm;
 pub mod scan;
-mod segment;
+pub(crate) mod segment;
+pub mod select;
 pub mod story;
 pub mod walk;
 

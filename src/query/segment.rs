@@ -10,7 +10,7 @@ use crate::tlog::segment::{FrameError, each_line};
 use crate::worm::{SEGMENT_BYTES_MAX, WormStore, below};
 
 /// Why there are no bytes.
-pub(super) enum Unfetched {
+pub(crate) enum Unfetched {
     /// No version is there, and the date until which it had to be kept is past.
     Expired(Problem),
     /// Anything else.
@@ -27,7 +27,7 @@ impl From<Unfetched> for Problem {
 
 /// Reads a segment's stored bytes and checks their SHA-256. The named version first; if that is absent or differs, any version of the
 /// key with this sha256 is the segment (`store.md`, "`version_id` is a locator").
-pub(super) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef, now: UnixSeconds) -> Result<Bytes, Unfetched> {
+pub(crate) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef, now: UnixSeconds) -> Result<Bytes, Unfetched> {
     let key = below(log, &segment.key);
     let problem = |what: String| Unfetched::Problem(Problem { object: key.to_string(), what });
     let mut why = "the store has no version of it".to_owned();
@@ -68,7 +68,7 @@ impl From<FrameError> for Stop {
 }
 
 /// Hands every line to `each`, with its index. Stops at the first sign that the segment is not as its seal says, and where `each` says why.
-pub(super) fn lines(stored: &[u8], segment: &SegmentRef, mut each: impl FnMut(u64, &[u8]) -> Result<(), String>) -> Result<(), String> {
+pub(crate) fn lines(stored: &[u8], segment: &SegmentRef, mut each: impl FnMut(u64, &[u8]) -> Result<(), String>) -> Result<(), String> {
     let mut records = 0;
     each_line(stored, |at, line| {
         if at >= segment.records {

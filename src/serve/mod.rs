@@ -4,6 +4,7 @@
 //! first seal), receivers. Nothing is received before the log is open.
 
 mod error;
+mod holder;
 mod keeper;
 pub mod keys;
 mod on_record;

@@ -9,13 +9,14 @@ use tokio::time::Instant;
 
 use super::bind;
 use super::error::ServeError;
+use super::holder::{self, Holder};
 use super::keeper::{Keeper, Today};
 use super::writer::{ANSWER_WITHIN, Prepared, Under, Writer};
 use crate::api::{self, Act, Acts, Api, Outsiders, Standing, Whose};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
-use crate::govern::{self, Attesting};
+use crate::govern::{self, Attesting, Expected};
 use crate::metrics::{
     Exporter, Metrics, ObservedStore, Process, ReceiveFigures, RetentionFigures, SealFigures, StampingFigures, WitnessFigures,
 };
@@ -62,6 +63,7 @@ pub struct Serving {
     standing: Arc<Standing>,
     api_port: Listening,
     keeper: Option<Keeper>,
+    holder: Holder,
     stamping: Option<Stamping>,
     attesting: Option<Attesting>,
     witnesses: Option<Collecting>,
@@ -169,6 +171,15 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         let today = Today { status: task.status.clone(), found, opened, stats: Arc::clone(&task.stats) };
         Keeper::start(vault, place.retention, eraser.clone(), today)
     });
+    let holder = Holder::start(holder::Parts {
+        store: Arc::clone(&store),
+        log: config.log.name.clone(),
+        vkey: vkey.clone(),
+        governor: governor.clone(),
+        status: task.status.clone(),
+        expected: Expected { cosigned: !config.log.witnesses.is_empty(), stamped: !config.log.timestamping.authorities.is_empty() },
+    });
+    metrics.register(holder.figures());
     let outsiders = Outsiders {
         witnesses: witnesses.as_ref().map(|witnesses| Arc::clone(&witnesses.figures)),
         stamping: stamper.as_ref().map(Stamper::figures),
@@ -224,6 +235,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         standing,
         api_port,
         keeper,
+        holder,
         stamping,
         attesting,
         witnesses,
@@ -265,6 +277,7 @@ impl Serving {
             },
             () = self.receiver.failed() => ServeError::Ended { task: "an OTLP listener", reason: "its accept loop stopped".to_owned() },
             why = Keeper::failed(self.keeper.as_mut()) => ServeError::Ended { task: "the vault's keeper", reason: why },
+            why = self.holder.failed() => ServeError::Ended { task: "the keeper of holds", reason: why },
             why = Stamping::failed(self.stamping.as_mut()) => ServeError::Ended { task: "the time stamping", reason: why },
             why = Attesting::failed(self.attesting.as_mut()) => ServeError::Ended { task: "the attesting of locks", reason: why },
             why = failed(self.witnesses.as_mut()) => ServeError::Ended { task: "the client of the witnesses", reason: why },
@@ -273,7 +286,7 @@ impl Serving {
     }
 
     /// Stops in this order: let the writer close its seals early; stop accepting; refuse new work retryably; let open requests reach their
-    /// receipt; leave the vault, the time stamps and the locks alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
+    /// receipt; leave the vault, holds, the time stamps and the locks alone; seal what is pending and say in that seal that it stops on purpose; publish the checkpoint; have it
     /// cosigned; stop the API; push the last figures.
     pub async fn drain(self) -> Result<(), ServeError> {
         self.standing.drain();
@@ -283,6 +296,8 @@ impl Serving {
         if let Some(keeper) = self.keeper {
             keeper.stop().await;
         }
+        // What it held is told to the log while there is a writer.
+        self.holder.stop().await;
         // What was not stamped yet is stamped by the next process.
         if let Some(stamping) = self.stamping {
             stamping.stop().await;

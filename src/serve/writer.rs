@@ -10,6 +10,7 @@ use crate::access::Recorder;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::erase::{Eraser, Parts};
+use crate::govern::register::{self, Register};
 use crate::govern::{Deed, Governor, Trial, act_record};
 use crate::promote::IdentityKey;
 use crate::record::identity::IdentityMode;
@@ -154,6 +155,13 @@ impl Prepared {
             scrub: config.identity.scrub.clone(),
             classes: Arc::clone(&classes),
             clock: Arc::clone(&clock),
+            register: Register::new(register::Parts {
+                store: Arc::clone(&store),
+                log: config.log.name.clone(),
+                vkey: task.vkey.clone(),
+                status: task.status.clone(),
+                ceiling: config.retention.compliance_ceiling,
+            }),
         };
         let recorder = vault.clone().map(|vault| Recorder {
             vault,

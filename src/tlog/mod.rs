@@ -4,6 +4,7 @@
 //! Writer and verifier share this folder and nothing else.
 
 pub mod cosignature;
+pub mod join;
 pub mod merkle;
 pub mod note;
 pub mod seal_file;

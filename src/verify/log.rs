@@ -524,13 +524,17 @@ impl<'a> Walk<'a> {
         let Some((first, ..)) = told.first() else { return };
         let (before, more) = match many {
             1 => ("before this seal", String::new()),
-            _ => ("before each of these seals", match many.saturating_sub(u64::try_from(told.len()).unwrap_or(u64::MAX)) {
-                0 => String::new(),
-                more => format!("; and {more} more"),
-            }),
+            _ => (
+                "before each of these seals",
+                match many.saturating_sub(u64::try_from(told.len()).unwrap_or(u64::MAX)) {
+                    0 => String::new(),
+                    more => format!("; and {more} more"),
+                },
+            ),
         };
-        let meaning =
-            format!("The writer was started anew {before}: the counts of what was received before the start may be short. What is sealed is complete.");
+        let meaning = format!(
+            "The writer was started anew {before}: the counts of what was received before the start may be short. What is sealed is complete."
+        );
         let one = |(seal, started, before): &(u64, UnixSeconds, UnixSeconds)| match many {
             1 => format!("started {started}, before it {before}"),
             _ => format!("seal {seal}: started {started}, before it {before}"),

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spanseal::clock::{Clock, ManualClock, UnixNanos};
+use spanseal::govern::Governor;
+use spanseal::govern::register::{self, Register};
 use spanseal::record::canonical::Json;
+use spanseal::record::identity::{IdentityKey, IdentityMode};
 use spanseal::record::{Batch, PendingRecord, RecordId, sameness_of_line};
 use spanseal::retain::{Class, Classes};
 use spanseal::seal::keys::LogKey;
@@ -196,6 +199,27 @@ impl TestLog {
 }
 
 impl Process {
+    /// What seals operators' acts, without a vault.
+    pub fn governor(&self, log: &TestLog) -> Governor {
+        Governor {
+            origin: ORIGIN.into(),
+            sealer: self.handle.clone(),
+            vault: self.vault.clone(),
+            identity: IdentityKey::new([0; 32]),
+            identity_mode: IdentityMode::Keyed,
+            scrub: Vec::new(),
+            classes: log.classes(),
+            clock: Arc::new(log.clock.clone()),
+            register: Register::new(register::Parts {
+                store: Arc::new(self.store.clone()),
+                log: LOG.into(),
+                vkey: self.task.vkey.clone(),
+                status: self.task.status.clone(),
+                ceiling: "10y".parse().unwrap(),
+            }),
+        }
+    }
+
     pub async fn submit(&self, batch: Batch) -> Result<Receipt, SubmitError> {
         let permit = self.handle.pool.admit(batch.lines.len()).await.expect("the pool has room");
         self.handle.submit(batch, permit).await

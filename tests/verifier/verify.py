@@ -1,346 +1,293 @@
 """A second verifier of spanseal logs and proofs, written from src/format.rs alone; "section n" below means there.
     verify.py FOLDER --vkey KEY [--log NAME]    verify.py check BUNDLE --vkey KEY [--witness KEY]... [--quorum N]    both: [--now TIME]
-Prints one JSON object. Exit: 0 verified, 1 findings, 2 unchecked, 64 wrong usage. Needs Python 3.9, PyNaCl and zstandard."""
-import argparse, base64, calendar, datetime as dt, decimal, functools, hashlib, json, math, pathlib, re, sys
-import nacl.bindings, nacl.exceptions, nacl.signing, zstandard
-SMALL_MAX, NOTE_MAX, SEGMENT_MAX, VALUES_MAX = 65536, 262144, 67108864, 4194304
-DECODED_MAX, WINDOW_MAX, LINE_MAX = 268435456, 8388608, 1048576
+Prints one JSON object. Exit: 0 verified, 1 findings, 2 unchecked, 64 wrong usage. Needs Python 3.10, PyNaCl and zstandard."""
+import argparse, base64, calendar, datetime as dt, decimal, functools, hashlib, json, math, pathlib, re, sys, zstandard
+from nacl import bindings, exceptions, signing
+NOTE_MAX, ENTRY_MAX, LINE_MAX, WINDOW_MAX, SEGMENT_MAX, DECODED_MAX = 262144, 65535, 1048576, 8388608, 67108864, 268435456
 COUNTS, MODES = "spans logs promoted skipped rejected duplicates dropped_attributes".split(), ("GOVERNANCE", "COMPLIANCE")
-TEXTS = [path.split(".") for path in """actor.conversation_id actor.session_id actor.user_id change.approval.by change.by control.by
-    decision.id model.id model.provider model.requested model.version prompt.hash prompt.template_hash
-    retention.class review.reviewer.id source.signal subject.id trace.trace_id""".split()]
+TEXTS = """actor.conversation_id actor.session_id actor.user_id change.approval.by change.by control.by decision.id model.id model.provider
+model.requested model.version prompt.hash prompt.template_hash retention.class review.reviewer.id source.signal subject.id trace.trace_id"""
 NAME, KEY_NAME, OURS, LATEST = "[a-z0-9][a-z0-9-]{0,62}", r"[^\s+\x00-\x1f\x7f-\x9f]+", "spanseal.record/1", "9999-12-30T21:59:59Z"
 SEGMENT = f"segments/{NAME}/[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}/([0-9]{{20}})-([0-9a-f]{{16}})[.]jsonl[.]zst"
-NOTE, PERIOD = re.compile(r"((.+)\n(.+)\n([^=\n]{43}=)\n((?:.+\n)*))\n((?:.+\n)+)"), re.compile("(0*[1-9][0-9]{0,9})(d|w|mo|y)")
+NOTE, STRING = re.compile(r"((.+)\n(.+)\n([^=\n]{43}=)\n((?:.+\n)*))\n((?:.+\n)+)"), rb'"(?:[^"\\]|\\.)*"'
 IMPRINT = re.compile(rb"\x60\x86\x48\x01\x65\x03\x04\x02\x01(?:\x05\x00)?\x04\x20(.{32})", re.DOTALL)  # SHA-256 and 32 bytes, in DER
-REFUSED = (ValueError, LookupError, TypeError, AttributeError, RecursionError, zstandard.ZstdError)  # Also a missing member, another type.
-class Unknown(Exception): """A format of another version, or no proof at all: nothing can be concluded."""
-def refuse(error): raise error
-def need(condition, why, value=None): return value if condition else refuse(ValueError(why))
+UNITS = {"s": (0, 1), "d": (0, 86400), "w": (0, 604800), "mo": (1, 0), "y": (12, 0)}  # Months and seconds.
+class Unknown(ValueError): """A format of another version, or no proof at all: nothing can be concluded."""
+REFUSED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, zstandard.ZstdError, exceptions.CryptoError)
+def need(condition, value=None):
+    if not condition: raise ValueError("it is not as the format says")
+    return value
+def tried(make, default=None):
+    try: return make()
+    except REFUSED: return default
 def number_text(value):  # Section 1. Each of these functions refuses a value that is not of its kind.
-    if need(math.isfinite(value), "a number beyond IEEE 754 doubles", value) == 0: return "0"
-    return format(decimal.Decimal(repr(value)).normalize(), "f") if 1e-6 <= abs(value) < 1e21 else re.sub("e([+-])0*", r"e\1", repr(value))
+    plain = need(math.isfinite(value), value == 0 or 1e-6 <= abs(value) < 1e21)
+    return format(decimal.Decimal(repr(value)).normalize() + 0, "f") if plain else re.sub("e([+-])0*", r"e\1", repr(value))
 def jcs(value, depth=0):
-    if isinstance(need(depth <= 128, "too deep", value), list): return "[" + ",".join(jcs(item, depth + 1) for item in value) + "]"
+    if isinstance(need(depth <= 128, value), list): return "[" + ",".join(jcs(item, depth + 1) for item in value) + "]"
     if not isinstance(value, dict): return number_text(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
     return "{" + ",".join(f"{jcs(n)}:{jcs(value[n], depth + 1)}" for n in sorted(value, key=lambda n: n.encode("utf-16-be"))) + "}"
-def unique(pairs): return need(len(dict(pairs)) == len(pairs), "a member name repeats", dict(pairs))
-STRICT = {"object_pairs_hook": unique, "parse_int": float, "parse_float": float, "parse_constant": float}
-def parse(data): return (value := json.loads(data.decode(), **STRICT)), jcs(value).encode()
-def canonical(data): return need(len(data) <= LINE_MAX and parse(data)[1] == data, "not canonical, or too long", thing(parse(data)[0]))
-def at(value, path): return functools.reduce(lambda v, name: v.get(name) if isinstance(v, dict) else None, path.split("."), value)
-def text(value, form=".*"): return need(isinstance(value, str) and re.fullmatch(form, value, re.DOTALL), f"not a text like {form}", value)
-def only_text(v): return isinstance(v, str) or isinstance(v, (dict, list)) and all(map(only_text, v.values() if isinstance(v, dict) else v))
-def number(value, most=2 ** 64 - 1): return need(int(text(value, "0|[1-9][0-9]{0,19}")) <= most, "too large a number", int(value))
+def unique(pairs): return need(len(dict(pairs)) == len(pairs), dict(pairs))
+def parse(data): return (value := json.loads(data.decode(), object_pairs_hook=unique, parse_int=float)), jcs(value).encode()
+def canonical(data): return need((read := parse(need(len(data) <= LINE_MAX, data)))[1] == data, fit(read[0], {}))
+def only_texts(data): return need(not re.sub(STRING, b"", data).strip(b"[]{}:,"), data)
+def at(value, path, default=None):  # Whatever stands on the way is an object.
+    return at(value.get(path.split(".")[0], {}), path.split(".", 1)[1], default) if "." in path else value.get(path, default)
+def text(value, form=".*"): return need(isinstance(value, str) and re.fullmatch(form, value, re.DOTALL), value)
+def number(value): return need(int(text(value, "0|[1-9][0-9]{0,19}")) < 2 ** 64, int(value))
 def digest(value): return bytes.fromhex(text(value, "[0-9a-f]{64}"))
-def second(value, more=""): return need(dt.datetime.fromisoformat(text(value, f".{{19}}{more}Z")[:19]).isoformat() == value[:19], "", value)
-def nano(value): return need("1970" <= second(value, "[.][0-9]{9}") <= "2554-07-21T23:34:33.709551615Z", "not a time of records", value)
-def items(value, most=1000): return need(isinstance(value, list) and len(value) <= most, "not a list, or too long", value)
-def hashes(value, most=DECODED_MAX): return list(map(digest, items(value, most)))
-def thing(value): return need(isinstance(value, dict), "not an object", value)
-def members(value, required, optional={}):
-    for name, form in {**required, **{name: optional[name] for name in optional if name in thing(value)}}.items():
-        text(value[name], form) if isinstance(form, str) else form(value[name])
-    return value
-def exactly(value, form): return need(len(members(value, form)) == len(form), "other members", value)
-def each(form, most=DECODED_MAX): return lambda value: [exactly(one, form) for one in items(value, most)]
+def second(value, more=""): return need(dt.datetime.fromisoformat(text(value, f".{{19}}{more}Z")[:19]).isoformat() == value[:19], value)
+def nano(value): return need("1970" <= second(value, "[.][0-9]{9}") <= "2554-07-21T23:34:33.709551615Z", value)
+def unbase64(value): return need(base64.b64encode(raw := base64.b64decode(text(value))).decode() == value, raw)
+def fit(value, form):  # A form is a pattern of texts, a function that refuses, or the forms of an object's members ("name?": or absent).
+    if not isinstance(form, dict): return text(value, form) if isinstance(form, str) else form(value)
+    for name in [name for name in form if name[-1] != "?" or name[:-1] in value]: fit(value[name.rstrip("?")], form[name])
+    return need(isinstance(value, dict), value)
+def exactly(form): return lambda value: need(len(fit(value, form)) == len(form), value)
+def each(form, most=math.inf): return lambda v: [fit(item, form) for item in need(isinstance(v, list) and len(v) <= most, v)]
 def later(time, count, unit="s"):
-    when, months, seconds = dt.datetime.fromisoformat(time[:19]), {"mo": 1, "y": 12}, {"s": 1, "d": 86400, "w": 604800}
-    year, month = divmod(when.year * 12 + when.month - 1 + count * months.get(unit, 0), 12)
-    add = dt.timedelta(seconds=min(count * seconds.get(unit, 0), 10 ** 12))
-    try: return min(LATEST, (when.replace(year, month + 1, min(when.day, calendar.monthrange(year, month + 1)[1])) + add).isoformat() + "Z")
-    except (OverflowError, ValueError): return LATEST
-def unbase64(value): return need(base64.b64encode(raw := base64.b64decode(text(value))).decode() == value, "not base64", raw)
+    y, m = divmod((when := dt.datetime.fromisoformat(time[:19])).year * 12 + when.month - 1 + count * UNITS[unit][0], 12)
+    day = min(when.day, calendar.monthrange(y, m + 1)[1])
+    return min(LATEST, tried(lambda: f"{(when.replace(y, m + 1, day) + dt.timedelta(0, count * UNITS[unit][1])).isoformat()}Z", LATEST))
 def sha256(data): return hashlib.sha256(data).digest()  # Section 3: trees, keys, notes, checkpoints.
-def leaf_hash(entry): return sha256(b"\x00" + entry)
-def node(left, right): return sha256(b"\x01" + left + right)
+leaf_hash, node = lambda entry: sha256(b"\x00" + entry), lambda left, right: sha256(b"\x01" + left + right)
 def append(nodes, size, leaf): return append(nodes[:-1], size >> 1, node(nodes[-1], leaf)) if size & 1 else [*nodes, leaf]
 def fold(nodes): return functools.reduce(lambda right, left: node(left, right), reversed(nodes)) if nodes else sha256(b"")
 def tree(leaves): return fold(functools.reduce(lambda nodes, leaf: append(nodes, *leaf), enumerate(leaves), []))
-def climb(leaves, first, end, path):  # Several leaves of one tree (section 14), of one leaf its inclusion path.
-    if not leaves or end - first == 1: return leaves[0][1] if leaves else path.pop(0)
-    split = first + (1 << (end - first - 1).bit_length() - 1)
-    left, right = [leaf for leaf in leaves if leaf[0] < split], [leaf for leaf in leaves if leaf[0] >= split]
-    if left: return node(climb(left, first, split, path), climb(right, split, end, path))
-    return node(*[climb(right, split, end, path), path.pop(0)][::-1])
-def root_of(leaves, size, path):
-    need(leaves and sorted({n for n, _ in leaves}) == [n for n, _ in leaves] and leaves[-1][0] < size, "not places in the tree")
-    return [climb(leaves, 0, size, path), need(not path, "the path is too long")][0]
-class Key:
-    def __init__(self, value, kind=1):
-        self.text, (self.name, key_id, rest) = value, text(value, KEY_NAME + "[+][0-9a-f]{8}[+].+").split("+", 2)
-        self.public, self.who = nacl.signing.VerifyKey((pk := unbase64(rest))[1:]), (self.name, sha256(self.name.encode() + b"\n" + pk)[:4])
-        need(pk[0] == kind and self.who[1].hex() == key_id and nacl.bindings.crypto_core_ed25519_is_valid_point(pk[1:]), "not a key")
-    def __eq__(self, other): return self.text == other.text
-    def signed(self, data, signature):
-        try: return self.public.verify(data, signature) is not None
-        except (nacl.exceptions.BadSignatureError, ValueError): return False
-def signature_line(line):
-    _, name, encoded = text(line, f"\u2014 {KEY_NAME} [^ ]+").split(" ")
-    return need(len(unbase64(encoded)) > 4, "a signature is too short", ((name, unbase64(encoded)[:4]), unbase64(encoded)[4:]))
+def climb(leaves, a, b, path):  # Several leaves of one tree (section 14), of one leaf its inclusion path.
+    if not leaves or b - a == 1: return leaves[0][1] if leaves else path.pop(0)
+    k = a + (1 << (b - a - 1).bit_length() - 1)
+    left, right = [leaf for leaf in leaves if leaf[0] < k], [leaf for leaf in leaves if leaf[0] >= k]
+    return node(climb(left, a, k, path), climb(right, k, b, path)) if left else node(right=climb(right, k, b, path), left=path.pop(0))
+def root_of(entries, size, path):
+    places, leaves, path = [n for n, _ in entries], [(n, leaf_hash(entry)) for n, entry in entries], each(digest)(path)
+    return need(places[-1] < size and places == sorted({*places}), [climb(leaves, 0, size, path), need(not path)][0])
+class Key(str):
+    def __init__(self, value):
+        self.name, key_id, rest = text(value, KEY_NAME + "[+][0-9a-f]{8}[+].+").split("+", 2)
+        self.public, self.who = signing.VerifyKey((pk := unbase64(rest))[1:]), (self.name, sha256(self.name.encode() + b"\n" + pk)[:4])
+        need(pk[0] == getattr(self, "kind", 1) and self.who[1].hex() == key_id and bindings.crypto_core_ed25519_is_valid_point(pk[1:]))
+    def signed(self, message, signature): return bool(tried(lambda: self.public.verify(message.encode(), signature)))
+class Witness(Key): kind = 4
+def signature_line(line):  # Name and id of its key, and the signature.
+    return need(len(raw := unbase64((parts := text(line, f"\u2014 {KEY_NAME} [^ ]+").split(" "))[2])) > 4, ((parts[1], raw[:4]), raw[4:]))
 class Checkpoint:
     def __init__(self, note):
-        need(len(text(note).encode()) <= NOTE_MAX and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", note), "not a note")
-        self.text, (self.body, self.origin, size, root, self.more, lines) = note, NOTE.fullmatch(note).groups()
+        need(len(note.encode()) <= NOTE_MAX and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", note))
+        self.note, (self.body, self.origin, size, root, self.more, lines) = note, NOTE.fullmatch(note).groups()
         self.lines, self.size, self.root = list(map(signature_line, lines[:-1].split("\n"))), number(size), unbase64(root)
-    def is_of(self, key):
-        return self.origin == key.name and {True} == {key.signed(self.body.encode(), raw) for who, raw in self.lines if who == key.who}
-    def seen_by(self, lines, tokens, witnesses):  # Section 9. Signatures inside time tokens are left to a program that knows CMS.
-        message = lambda raw: f"cosignature/v1\ntime {int.from_bytes(raw[:8], 'big')}\n{self.body}".encode()
-        found = ((key, raw) for who, raw in lines for key in witnesses if who == key.who)
-        fit = sum(sha256(self.text.encode()) in IMPRINT.findall(token) for token in tokens)
-        return {"cosigned_by": sorted({key.name for key, raw in found if key.signed(message(raw), raw[8:])}), "unverified_tokens": fit}
-def check_statement(statement, entry):  # Sections 5 and 6: statements and seals.
-    if text(at(statement, "format")) != "spanseal.seal/1": raise Unknown(f"the statement has format {statement['format']}")
-    need(only_text(statement) and len(entry) <= 65535, "a statement with other values than texts, or too long")
-    members(statement, {"log": text, "index": number, "sealed_at": second, "started": second, "segments": items, "config_sha256": digest},
-            {"previous": digest, "next_by": second, "next_vkey": Key, "not_worm": "true"})
-    need(("previous" in statement) == (statement["index"] != "0"), "previous stands in all statements but that of seal 0")
-    number(statement.get("decrees", "0"), int(statement["index"]))
-    members(statement["counts"], dict.fromkeys(COUNTS, number))
-    for segment in statement["segments"]:
-        members(segment, {"sha256": digest, "merkle_root": digest, "bytes": number, "records": number, "class": NAME,
-                          "mode": "|".join(MODES), "retain_until": second, "first": nano, "last": nano}, {"version_id": ".+"})
-        need(1 <= int(segment["bytes"]) <= SEGMENT_MAX and segment["records"] != "0" and segment["first"] <= segment["last"], "sizes")
-        day, name = statement["sealed_at"][:10].replace("-", "/"), f"{int(statement['index']):020}-{segment['sha256'][:16]}.jsonl.zst"
-        need(segment["key"] == f"segments/{segment['class']}/{day}/{name}" and segment["retain_until"] >= statement["sealed_at"], "no name")
-    need([s["key"] for s in statement["segments"]] == sorted({s["key"] for s in statement["segments"]}), "segments out of order")
-def impossible(statement, now):
-    sealed_at, (spans, logs, _, skipped, rejected, *_) = statement["sealed_at"], [int(statement["counts"][name]) for name in COUNTS]
-    kinds = ["statement_time"] * (statement["started"] > sealed_at or statement.get("next_by", sealed_at) < sealed_at)
-    return kinds + ["count_received"] * (skipped + rejected > spans + logs) + ["sealed_ahead"] * (sealed_at > later(now, 300))
+    def is_of(self, key): return self.origin == key.name and {True} == {key.signed(self.body, s) for who, s in self.lines if who == key.who}
+    def seen_by(self, key, s): return s[0] < 128 and key.signed(f"cosignature/v1\ntime {int.from_bytes(s[:8], 'big')}\n{self.body}", s[8:])
+PART = {"class": NAME, "sha256": digest, "merkle_root": digest, "bytes": lambda v: need(0 < number(v) <= SEGMENT_MAX), "version_id?": ".+",
+        "records": lambda v: need(number(v)), "mode": "|".join(MODES), "retain_until": second, "first": nano, "last": nano}
+STATEMENT = {"log": text, "index": number, "sealed_at": second, "started": second, "segments": each(PART), "config_sha256": digest,
+             "counts": dict.fromkeys(COUNTS, number), "previous?": digest, "next_by?": second, "next_vkey?": Key, "not_worm?": "true",
+             "decrees?": number}
+def check_statement(statement):  # Sections 5 and 6: statements and seals. Answers with the key that it announces.
+    if text(statement["format"]) != "spanseal.seal/1": raise Unknown(f"the statement has format {statement['format']}")
+    need(len(only_texts(jcs(fit(statement, STATEMENT)).encode())) <= ENTRY_MAX and ("previous" in statement) == (statement["index"] != "0"))
+    need(int(statement.get("decrees", "0")) <= int(statement["index"]))
+    day = f"{(on := statement['sealed_at'])[:10].replace('-', '/')}/{int(statement['index']):020}-"
+    for s in statement["segments"]:
+        need(s["key"] == f"segments/{s['class']}/{day}{s['sha256'][:16]}.jsonl.zst" and s["first"] <= s["last"] and on <= s["retain_until"])
+    return need((keys := [s["key"] for s in statement["segments"]]) == sorted({*keys}), [Key(v) for v in [statement.get("next_vkey")] if v])
+def impossible(statement, now):  # The kinds of what cannot be true, though it is signed.
+    when, (spans, logs, _, skipped, rejected, *_) = statement["sealed_at"], [int(statement["counts"][name]) for name in COUNTS]
+    wrong = ["statement_time"] * (statement["started"] > when or statement.get("next_by", when) < when)
+    return wrong + ["count_received"] * (skipped + rejected > spans + logs) + ["sealed_ahead"] * (when > later(now, 300))
 class Seal:
     def __init__(self, data, index, key):
-        file, self.index, self.name = canonical(data), index, f"seals/{index:020}.json"
-        self.statement, self.frontier, point = file["statement"], hashes(file["frontier"]), Checkpoint(file["checkpoint"])
-        entry = need(len(file) == 3 and len(self.frontier) == bin(index).count("1"), "not a seal's members", jcs(self.statement).encode())
-        self.leaf, self.after = leaf_hash(entry), append(self.frontier, index, leaf_hash(entry))
-        need(point.is_of(key) and point.size == index + 1 and point.root == fold(self.after), "not signed, or for another tree")
-        check_statement(self.statement, entry)
-        self.entry, self.keys = len(entry).to_bytes(2, "big") + entry, [key] + [Key(v) for v in [self.statement.get("next_vkey")] if v]
-        need(len(point.lines) == len(self.keys) == len({k.text for k in self.keys}) and not point.more, "other signatures, or more lines")
-        need(all(map(point.is_of, self.keys)) and self.statement["log"] == key.name and self.statement["index"] == str(index), "of another")
-    def follows(self, before, gap):
-        in_time, previous = self.statement["sealed_at"] >= before.statement["sealed_at"], digest(self.statement["previous"])
-        return in_time and (gap > 1 or self.frontier == append(before.after, before.index + 1, previous) if gap else
-                            self.frontier == before.after and previous == before.leaf)
+        file, self.index, self.name = need(len(read := canonical(data)) == 3, read), index, f"seals/{index:020}.json"
+        self.statement, self.frontier, note = file["statement"], each(digest)(file["frontier"]), Checkpoint(file["checkpoint"])
+        self.entry, self.leaf, self.after = (e := jcs(self.statement).encode()), leaf_hash(e), append(self.frontier, index, leaf_hash(e))
+        need(note.is_of(key) and (len(self.frontier), note.size, note.root) == (bin(index).count("1"), index + 1, fold(self.after)))
+        self.keys, o = [key] + check_statement(self.statement), (self.statement["log"], self.statement["index"], len(note.lines))
+        need(o == (key.name, str(index), len(self.keys)) and not note.more and key not in self.keys[1:] and all(map(note.is_of, self.keys)))
+    def follows(self, last):
+        step, previous = self.index - last.index, digest(self.statement["previous"])
+        frontier = append(last.after, last.index + 1, previous) if step == 2 else last.after if previous == last.leaf else None
+        return (step > 2 or self.frontier == frontier) and self.statement["sealed_at"] >= last.statement["sealed_at"]
 def lines_of(data):  # Section 7: segments, records, configurations.
-    header, decoder = zstandard.get_frame_parameters(data), zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX).decompressobj()
-    decoded = need(data[:4] == b"\x28\xb5\x2f\xfd" and data[4] & 3 == 0 and header.window_size <= WINDOW_MAX, "no such frame", bytearray())
-    for offset in range(0, len(data), 4096):
-        decoded += decoder.decompress(need(not decoder.eof and len(decoded) <= DECODED_MAX, "too much", data[offset:offset + 4096]))
-    *lines, rest = need(decoder.eof and not decoder.unused_data and len(decoded) <= DECODED_MAX, "other", bytes(decoded).split(b"\n"))
-    return need(lines and not rest and max(map(len, lines)) <= LINE_MAX, "not lines that each end in a newline", lines)
-def times_of(record):
-    members(record, {"id": "[0-9a-f]{32}", "kind": ".+"})
-    for *groups, name in TEXTS: text(functools.reduce(lambda value, group: thing(value.get(group, {})), groups, record).get(name, ""))
-    time = {name: nano(value) for name, value in thing(record["time"]).items() if name in ("start", "end", "received")}
-    return min(own := [time[name] for name in ("start", "end") if name in time] or [time["received"]]), max(own), time.get("received", "")
-def against(record, stated, sealed_at):  # The members of a statement that a record contradicts.
-    if record.get("schema") != OURS: return []
-    (first, last, received), latest = times_of(record), later(sealed_at, 300).replace("Z", ".000000000Z")
-    wrong = {"class": at(record, "retention.class") not in (None, stated["class"]), "time.received": received > latest}
-    return [*filter(wrong.get, wrong), *["first"] * (first < stated["first"]), *["last"] * (last > stated["last"])]
-def configuration(after):  # Its name, its classes, and whether these are all.
-    try: listed = items(at(parse(after.encode())[0], "retention.classes"))
-    except REFUSED: listed = []
-    known = [(e["name"], (e["mode"], int(p[1]), p[2])) for e in listed for p in [PERIOD.fullmatch(str(at(e, "period")))]
-             if p and isinstance(at(e, "name"), str) and at(e, "mode") in MODES and int(p[1]) < 2 ** 32]
-    return sha256(after.encode()).hex(), dict(reversed(known)), 0 < len(known) == len(listed)
-def decree(d):  # Section 7: holds and extensions.
-    lock = {"mode": "|".join(MODES), "until": second} if at(d, "order") == "extend" else {"order": "hold"}
-    return members(d, {"id": "[A-Za-z0-9._-]{1,64}", "query": thing, "since": second, "through": number, **lock})
-def entry_of(record):  # Its step, decree, segments, and what is open behind it. None where it is none.
-    try: e = thing(parse(at(record, "control.filter").encode())[0])
-    except REFUSED: return False
-    if record["kind"] not in ("hold", "retention") or not str(at(e, "format")).startswith("spanseal.decrees/"): return False
-    if e["format"] != "spanseal.decrees/1": raise Unknown(e["format"])
-    ids, opened = [(number(n), text(h, "[0-9a-f]{16}")) for s in items(e["segments"], LINE_MAX) for n, h in [s.split("-")]], e["open"]
-    need(ids == sorted({*ids}) and (names := [decree(d)["id"] for d in items(opened)]) == sorted({*names}), "not in order")
-    return text(e["step"], "open|apply|close"), decree(e["of"]), ids, opened
-class Walk:  # Section 10.
+    window, size = zstandard.get_frame_parameters(data).window_size, zstandard.frame_content_size(data)
+    need(data[:4] == b"\x28\xb5\x2f\xfd" and data[4] & 3 == 0 and window <= WINDOW_MAX and size <= DECODED_MAX)
+    decoded = zstandard.ZstdDecompressor(max_window_size=WINDOW_MAX).decompress(data, DECODED_MAX, allow_extra_data=False)
+    return need(decoded[-1:] == b"\n", decoded[:-1].split(b"\n"))
+def record_of(line):  # An object, and if it is a record of our schema its first time, its last and that of its receipt.
+    if (record := canonical(line)).get("schema") != OURS: return record, None
+    time = fit(record, {"id": "[0-9a-f]{32}", "kind": ".+", "time": {"start?": nano, "end?": nano, "received?": nano}})["time"]
+    for path in TEXTS.split(): text(at(record, path, ""))
+    return record, (min(own := [time[n] for n in ("start", "end") if n in time] or [time["received"]]), max(own), time.get("received", ""))
+def against(record, times, stated, sealed_at):  # The members of a statement that a record contradicts.
+    wrong = ["first"] * (times[0] < stated["first"]) + ["last"] * (times[1] > stated["last"])
+    wrong += ["time.received"] * (times[2] > later(sealed_at, 300).replace("Z", ".000000000Z"))
+    return wrong + ["class"] * (at(record, "retention.class", stated["class"]) != stated["class"])
+def class_of(entry):  # Its name, mode and period.
+    mode, (count, unit) = entry["mode"], re.fullmatch("0*([1-9][0-9]{0,9})(d|w|mo|y)", entry["period"]).groups()
+    return need(mode in MODES and int(count) < 2 ** 32, (text(entry["name"]), (mode, int(count), unit)))
+def configuration(after):  # Its name, its classes (of several of one name the first), and whether these are all.
+    listed = tried(lambda: each(lambda entry: tried(lambda: class_of(entry)))(at(parse(after.encode())[0], "retention.classes")), [])
+    return sha256(after.encode()).hex(), dict(filter(None, reversed(listed))), bool(listed) and all(listed)
+class Walk:  # Section 10. `until`: the keys that signed or were announced, in their order, each with the greatest size that it may sign.
     def __init__(self, base, pinned, now):
-        self.base, self.pinned, self.now, self.findings, self.unchecked = base, pinned, now, [], []
-        self.named, self.in_force, self.leaves, self.entries, self.gone, self.steps = set(), configuration(""), [], [], [], {}
-    def find(self, kind, key="", seal=None, why=""): self.findings.append({"kind": kind, "object": key, "seal": seal, "found": str(why)})
-    def attempt(self, kind, key, seal, make):
+        self.base, self.pinned, self.now, self.findings, self.unchecked, self.strangers = base, pinned, now, [], [], []
+        self.stood, self.before, self.chain, self.until, self.in_force = {}, None, [], {}, configuration("")
+    def find(self, kind, key="", why=""): self.findings.append({"kind": kind, "object": key, "found": str(why)})
+    def attempt(self, kind, key, make):
         try: return make()
-        except (*REFUSED, Unknown) as why: return self.unchecked.append(key) if type(why) is Unknown else self.find(kind, key, seal, why)
-    def keys(self, form):
-        found = (re.fullmatch(form, path.relative_to(self.base).as_posix()) for path in sorted(self.base.rglob("*")) if path.is_file())
-        return [(match[0], int(match[1]), match[match.lastindex]) for match in found if match and int(match[1]) < 2 ** 64]
+        except Unknown: self.unchecked.append(key)
+        except REFUSED as why: self.find(kind, key, why)
+    def keys(self, form): return [(m[0], int(m[1])) for m in (re.fullmatch(form, path) for path in self.paths) if m and int(m[1]) < 2 ** 64]
     def read(self, key, most): return None if not (p := self.base / key).is_file() else p.read_bytes() if p.stat().st_size <= most else b""
     def log_file(self):
-        if text((file := canonical(self.read("log.json", SMALL_MAX)))["format"]) != "spanseal.log/1": raise Unknown("it has another format")
-        key = Key(members(file, {"created": second, "origin": text})["vkey"])
-        if not key.name.endswith("/" + self.base.name): self.find("log_file", "log.json", why=key.name)
-        return need(only_text(file) and key.name == file["origin"], "other values than texts, or another origin", key)
+        if text((file := canonical(data := self.read("log.json", 65536)))["format"]) != "spanseal.log/1": raise Unknown("another format")
+        if not (key := Key(fit(file, {"created": second})["vkey"])).name.endswith("/" + self.base.name): self.find("log_file", "log.json")
+        return need(only_texts(data) and key.name == file["origin"], key)
     def segment(self, seal, stated):  # Lines not of control, lines of other schemas, configurations. None where it cannot be read.
-        find, data = functools.partial(self.find, key=stated["key"], seal=seal.index), self.read(stated["key"], SEGMENT_MAX)
-        if data is None: return find("segment_missing") if stated["retain_until"] > self.now else self.gone.append((seal.index, stated))
-        if len(data) != int(stated["bytes"]) or sha256(data) != digest(stated["sha256"]): return find("segment_bytes")
-        read_all = lambda: [(leaf_hash(t), r, r.get("schema") == OURS and times_of(r)) for t in lines_of(data) for r in [canonical(t)]]
-        if not (lines := self.attempt("segment_form", stated["key"], seal.index, read_all)): return None
-        ours, times, exact = [line[1] for line in lines if line[2]], [line[2] for line in lines if line[2]], all(line[2] for line in lines)
-        wrong = {"records": len(lines) != int(stated["records"]), "merkle_root": tree([l[0] for l in lines]).hex() != stated["merkle_root"],
-                 "first": exact and min(times)[0] != stated["first"], "last": exact and max(time[1] for time in times) != stated["last"]}
-        said = (member for record in ours for member in against(record, stated, seal.statement["sealed_at"]))
-        for member in {*said, *filter(wrong.get, wrong)}: find("segment_content", why=member)
-        control = [record for record in ours if at(record, "source.signal") == "control"]
+        key, data, sealed_at = stated["key"], self.read(stated["key"], SEGMENT_MAX), seal.statement["sealed_at"]
+        if data is None: return self.find("segment_missing", key) if stated["retain_until"] > self.now else None
+        if (len(data), sha256(data).hex()) != (int(stated["bytes"]), stated["sha256"]): return self.find("segment_bytes", key)
+        if not (lines := self.attempt("segment_form", key, lambda: [(leaf_hash(t), *record_of(t)) for t in lines_of(data)])): return None
+        ours, said = [line[1:] for line in lines if line[2]], {"records": str(len(lines)), "merkle_root": tree(l[0] for l in lines).hex()}
+        if len(ours) == len(lines): said.update(first=min(times[0] for _, times in ours), last=max(times[1] for _, times in ours))
+        contradicted = {member for record, times in ours for member in against(record, times, stated, sealed_at)}
+        for member in contradicted.union(name for name in said if said[name] != stated[name]): self.find("segment_content", key, member)
+        control = [record for record, _ in ours if at(record, "source.signal") == "control"]
         changes = [at(record, "change.after") for record in control if record["kind"] == "config_change"]
-        steps = [step for r in control for step in [self.attempt("decrees_wrong", stated["key"], seal.index, lambda: entry_of(r))]]
-        return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:], steps
-    def contents(self, seal, before):
-        statement, read = seal.statement, [self.segment(seal, stated) for stated in seal.statement["segments"]]
-        self.named.update(stated["key"] for stated in statement["segments"])
-        most, other, promoted = sum(r[0] for r in read if r), sum(r[1] for r in read if r), int(statement["counts"]["promoted"])
-        if all(read) and not most - other <= promoted <= most: self.find("count_promoted", seal.name, seal.index, most)
-        steps, said = [step for r in read if r for step in r[3] if step is not False], statement.get("decrees")
-        wrong = all(read) and not other if said == statement["index"] else before and said != before.statement.get("decrees")
-        if said != statement["index"] if steps else wrong: self.find("decrees_wrong", seal.name, seal.index, said)
-        self.steps[seal.index] = list(filter(None, steps))
-        self.in_force = next((c for r in read if r for c in r[2] if c[0] == statement["config_sha256"]), self.in_force)
-        for stated in statement["segments"] if self.in_force[0] == statement["config_sha256"] else []:
-            mode, *period = self.in_force[1].get(stated["class"], ["GOVERNANCE"])
-            least = later(statement["sealed_at"], *period) if period else LATEST + "!" if self.in_force[2] else ""
-            if stated["retain_until"] < least or (stated["mode"], mode) == MODES: self.find("retention_short", stated["key"], seal.index)
-    def decreed(self, stood):  # What open holds and extensions keep is not gone as planned.
-        index, chain, held, until, opened = max(stood, default=-1), [], {}, {}, []
-        while index in stood and "decrees" in stood[index].statement:
-            chain, index = [n := int(stood[index].statement["decrees"])] + chain, n - 1
-        for step, of, ids, opened in [step for n in chain for step in self.steps.get(n, [])]:
-            if of["order"] == "hold": held[of["id"]] = [] if step == "close" else held.get(of["id"], []) + ids * (step == "apply")
-            elif step != "open": until.update({i: max(until.get(i, ""), of["until"]) for i in ids})
-        names, read = [d["id"] for d in opened if d["order"] == "hold"], [bool(self.steps.get(n)) for n in chain]
-        for index, stated in self.gone:
-            place, kept = (index, stated["sha256"][:16]), [i for name in names for i in held.get(name, []) if read[-1]]
-            if until.get(place, "") > self.now or place in kept: self.find("segment_missing", stated["key"], index)
-        lost = max([stood[n].statement["sealed_at"] for n in chain if n in stood and not self.steps[n]], default="")
-        self.unchecked += [d["id"] for d in opened if d["order"] == "hold" and d["since"] <= lost]
-    def tiles(self, size):
-        hashes, level = self.leaves[:size], 0
-        while hashes:
-            for n in range(0, len(hashes) if len(self.leaves) >= size else len(hashes) - 255, 256):
-                groups, part = [group.zfill(3) for group in f"{n // 256:,}".split(",")], hashes[n:n + 256]
-                path = "/".join(["x" + group for group in groups[:-1]] + groups[-1:]) + f".p/{len(part)}" * (len(part) < 256)
-                made = {f"tile/{level}/{path}": b"".join(part), f"tile/entries/{path}": b"".join(self.entries[n:n + len(part)])}
+        return len(lines) - len(control), len(lines) - len(ours), [configuration(c) for c in changes if isinstance(c, str)][-1:]
+    def tiles(self, size):  # Section 8.
+        hashes, level, chain = [leaf for leaf, _ in self.chain[:size]], 0, self.chain
+        while parts := [hashes[n:n + 256] for n in range(0, len(hashes), 256)]:
+            for n, part in enumerate(parts if len(chain) >= size else parts[:len(hashes) // 256]):
+                path = "".join("/".join(f"x{g:0>3}" for g in f"{n:,}".split(",")).rsplit("x", 1)) + f".p/{len(part)}" * (len(part) < 256)
+                made = {f"tile/{level}/{path}": b"".join(part), f"tile/entries/{path}": b"".join(e for _, e in chain[256 * n:][:len(part)])}
                 for k in list(made)[:1 + (level == 0)]: self.read(k, len(made[k])) in (None, made[k]) or self.find("tile_wrong", k)
-            hashes, level = [tree(hashes[n:n + 256]) for n in range(0, len(hashes) - 255, 256)], level + 1
+            hashes, level = [tree(part) for part in parts if len(part) == 256], level + 1
+    def signed_by_walk(self, point):
+        keys = [*self.until] + self.given * (self.pinned not in self.until)
+        return any(point.is_of(key) and point.size <= self.until.get(key, math.inf) for key in keys)
+    def seal(self, name, index):  # The seal that stands there, if one does, and whether the log reaches so far.
+        walked, data, gap = list(self.until), self.read(name, NOTE_MAX), not self.before or index > self.before.index + 1
+        keys = walked[-1:] + [key for key in self.given if gap and key not in walked]
+        signer = next((key for key in keys if tried(lambda: Seal(data, index, key))), keys[0])
+        seal = self.attempt("seal_broken", name, lambda: Seal(data, index, signer))
+        note = tried(lambda: Checkpoint(json.loads(re.search(rb'"checkpoint":(' + STRING + b")", data)[1])))
+        if (other := walked and signer != keys[0]) and self.pinned not in walked: self.find("wrong_key", self.stood[min(self.stood)].name)
+        elif other: self.strangers, seal = self.strangers + [name], self.find("seal_broken", name, "of another key")
+        return seal, seal or name in self.unchecked or note and note.size > index and note.is_of(keys[0])
+    def stands(self, seal):
+        broken, back = self.before and not seal.follows(self.before), any(key in self.until for key in seal.keys[1:])
+        if broken or back: self.find("seal_chain", seal.name, "it does not follow from the seal before")
+        if not broken and len(self.chain) == seal.index: self.chain.append((seal.leaf, len(seal.entry).to_bytes(2, "big") + seal.entry))
+        self.until |= {key: seal.index + 1 if key in seal.keys[:-1] * (not back) else self.until.get(key, math.inf) for key in seal.keys}
+        self.before, self.stood[seal.index], statement = seal, seal, seal.statement
+        for kind in {*impossible(statement, self.now)} - ({"sealed_ahead"} & {f["kind"] for f in self.findings}): self.find(kind, seal.name)
+        read = [self.segment(seal, stated) for stated in statement["segments"]]
+        most, other = [sum(part[n] for part in read if part) for n in (0, 1)]
+        if all(read) and not most - other <= int(statement["counts"]["promoted"]) <= most: self.find("count_promoted", seal.name, most)
+        self.in_force = name, known, whole = next((c for p in read if p for c in p[2] if c[0] == statement["config_sha256"]), self.in_force)
+        for s, (mode, *period) in [(s, known.get(s["class"], [""])) for s in statement["segments"] if name == statement["config_sha256"]]:
+            short = s["retain_until"] < later(statement["sealed_at"], *period) if period else whole
+            if short or (s["mode"], mode) == MODES: self.find("retention_short", s["key"])
     def run(self):
-        own, data = self.attempt("log_file", "log.json", None, self.log_file), self.read("checkpoint", NOTE_MAX)
-        point = self.attempt("checkpoint_invalid", "checkpoint", None, lambda: Checkpoint(data.decode())) if data is not None else None
-        given, seen, stood, before, listed, expected = [key for key in (self.pinned, own) if key], [], {}, None, 0, 0
-        late, alien, left = [], [], {}  # Findings if there is a gap, seals by strangers, the sizes that keys end with that were left.
-        signs = lambda: any(point.is_of(k) and point.size <= left.get(k.text, point.size) for k in seen + given * (self.pinned not in seen))
-        for name, index, _ in self.keys("seals/([0-9]{20})[.]json"):
-            late += [{"kind": "seal_missing", "object": f"seals/{listed:020}.json", "seal": listed}] * (index > listed)
-            trial, gap, listed = Walk(self.base, self.pinned, ""), index - before.index - 1 if before else 0, index + 1
-            tried, data = seen[-1:] + [k for k in given if (gap or not before) and k not in seen], self.read(name, 262144)
-            signer = next((key for key in tried if Walk(self.base, key, "").attempt("", "", 0, lambda: Seal(data, index, key))), tried[0])
-            seal = trial.attempt("seal_broken", name, index, lambda: Seal(data, index, signer))
-            if (other := seal and before and signer != seen[-1]) and self.pinned not in seen: self.find("wrong_key", stood[min(stood)].name)
-            elif other: alien, seal = alien + [name], trial.find("seal_broken", name, index, "of another key")
-            late += trial.findings
-            note = lambda: Checkpoint(json.loads(re.search(rb'"checkpoint":("(?:[^"\\]|\\.)*")', data)[1]))
-            own_note = Walk(self.base, signer, "").attempt("", "", 0, lambda: note().is_of(tried[0]) and note().size > index)
-            if not (seal or trial.unchecked or own_note or point and index < point.size and signs()): continue
-            self.findings, self.unchecked, late, expected = self.findings + late, self.unchecked + trial.unchecked, [], index + 1
-            if not seal: continue
-            broken, back = before and not seal.follows(before, gap), any(key in seen for key in seal.keys[1:])
-            if broken or back: self.find("seal_chain", name, index, "it does not follow from the seal before")
-            if len(self.leaves) == index and not broken: self.leaves, self.entries = self.leaves + [seal.leaf], self.entries + [seal.entry]
-            if seal.keys[1:] and not back: left[signer.text] = index + 1
-            before, seen, stood[index] = seal, seen + [key for key in seal.keys if key not in seen], seal
-            for kind in impossible(seal.statement, self.now):
-                if kind != "sealed_ahead" or kind not in [found["kind"] for found in self.findings]: self.find(kind, name, index)
-            self.contents(seal, stood.get(index - 1))
-        place = stood.get(point.size - 1) if point else None
-        signed = not point or (any(map(point.is_of, place.keys)) if place else signs())
-        right = not place and point and point.size or not point or (point.root, point.more) == (fold(place.after if place else []), "")
-        if not (signed and right): self.find("checkpoint_invalid", "checkpoint", why="not signed, or another tree")
-        elif point and point.size and self.read(f"seals/{point.size - 1:020}.json", 0) is None: self.find("rollback", "checkpoint")
-        late = [found["object"] for found in late if found["kind"] == "seal_broken" and found["object"] not in alien]
-        for kind, key in [("seal_foreign", key) for key in late[:1]] + [("wrong_key", key) for key in alien[:1]]: self.find(kind, key)
-        for key, index, short in [stray for stray in self.keys(SEGMENT) if stray[0] not in self.named]:
-            if index > expected or not sha256(self.read(key, SEGMENT_MAX)).hex().startswith(short): self.find("segment_unnamed", key, index)
-        self.decreed(stood)
-        self.tiles(point.size if point else 0)
-        if self.pinned not in (seen or given[1:]): self.find("wrong_key")
-        if own and 0 in stood and own.text != seen[0].text: self.find("log_file", "log.json", why="it names another key")
-        return self.findings, self.unchecked + ["no seal stands"] * (not seen), {}
-def placed(index): return lambda value: exactly(value, {index: number, "tree_size": number, "path": lambda v: hashes(v, 64)})
-SEALS = each({"statement": thing, "segments": each({"records": each({"leaf_index": number, "record": text}), "path": hashes})}, 100000)
-def TURNS(value): return [members(turn, {"statement": thing, "log": placed("index"), "checkpoint": text}) for turn in items(value)]
-def included(statements, log, note, key):
-    leaves, point, index = [(int(s["index"]), leaf_hash(jcs(s).encode())) for s in statements], Checkpoint(note), statements[0]["index"]
-    need(point.is_of(key) and not point.more and all(s["log"] == point.origin for s in statements), "not a checkpoint of key and log")
-    need((log.get("index", index), log["tree_size"]) == (index, str(point.size)), "another place than the statement's, or another tree")
-    need(root_of(leaves, point.size, hashes(log["path"])) == point.root, "not in the log")
-    news = [Key(s["next_vkey"]) for s in statements[-1:] if "next_vkey" in s and leaves[-1][0] + 1 == point.size]
-    return point, leaves, need(all(point.is_of(k) and k.text != key.text for k in news), "a false next_vkey", news)
-def between(ends, places, records, leaves):  # How many records, and how many of them are not shown.
+        if not (self.base / "log.json").exists() and not (self.base / "seals").exists(): raise Unknown("there is no such log")
+        own, data = self.attempt("log_file", "log.json", self.log_file), self.read("checkpoint", NOTE_MAX)
+        self.point = point = None if data is None else self.attempt("checkpoint_invalid", "checkpoint", lambda: Checkpoint(data.decode()))
+        self.paths = [path.relative_to(self.base).as_posix() for path in sorted(self.base.rglob("*")) if path.is_file()]
+        self.given, listed, end, sure = [self.pinned] + [own] * bool(own), 0, 0, len(self.findings)
+        for name, index in self.keys("seals/([0-9]{20})[.]json"):
+            if index > listed: self.find("seal_missing", f"seals/{listed:020}.json")
+            (seal, reached), listed = self.seal(name, index), index + 1
+            if seal: self.stands(seal)
+            if reached or point and index < point.size and self.signed_by_walk(point): end, sure = listed, len(self.findings)
+        behind, self.findings = self.findings[sure:], self.findings[:sure]  # Of what lies behind the end only that it is there.
+        foreign = [("seal_foreign", f["object"]) for f in behind if f["kind"] == "seal_broken" and f["object"] not in self.strangers]
+        for kind, key in foreign[:1] + [("wrong_key", key) for key in self.strangers[:1]]: self.find(kind, key)
+        if point:
+            place = self.stood.get(point.size - 1)
+            signed = any(map(point.is_of, place.keys)) if place else self.signed_by_walk(point)
+            right = (point.root, point.more) == (fold(place.after if place else []), "") or point.size and not place
+            if not (signed and right): self.find("checkpoint_invalid", "checkpoint")
+            elif point.size and self.read(f"seals/{point.size - 1:020}.json", 0) is None: self.find("rollback", "checkpoint")
+            self.tiles(point.size)
+        named = {stated["key"] for seal in self.stood.values() for stated in seal.statement["segments"]}
+        for key, index in [stray for stray in self.keys(SEGMENT) if stray[0] not in named]:
+            if index > end or sha256(self.read(key, SEGMENT_MAX)).hex()[:16] != key[-26:-10]: self.find("segment_unnamed", key)
+        if self.pinned not in (self.until or [own]): self.find("wrong_key")
+        if own and 0 in self.stood and own != self.stood[0].keys[0]: self.find("log_file", "log.json", "it names another key")
+        return self.findings, self.unchecked + ["no seal stands"] * (not self.stood), {}
+def place(index): return exactly({index: number, "tree_size": number, "path": each(digest, 64)})  # Sections 13 and 14: proofs.
+END, SHOWN = exactly({"index": number, "segment": text, "leaf_index": number}), exactly({"leaf_index": number, "record": text})
+SEALS = each(exactly({"statement": {}, "segments": each(exactly({"records": each(SHOWN), "path": each(digest)}))}), 100000)
+ALL = {"checkpoint": text, "cosignatures": each(text, 1000), "timestamps": each(text, 1000),
+       "rotations": each({"statement": {}, "log": place("index"), "checkpoint": text}, 1000)}
+ONE = {**ALL, "record": lambda record: canonical(record.encode()), "statement": {}, "segment": place("leaf_index"),
+       "log": place("index"), "openings?": each({"member": text, "salt": text, "content": text}, 1000)}
+MANY = {**ALL, "seals": SEALS, "log": exactly({"tree_size": number, "path": each(digest)}), "incomplete?": text, "from?": END, "to?": END}
+def included(statements, log, note, key):  # The checkpoint, the entries, and the key that the last of all statements announces.
+    entries, point, n = [(int(s["index"]), jcs(s).encode()) for s in statements], Checkpoint(note), statements[0]["index"]
+    need(point.is_of(key) and not point.more and all(s["log"] == point.origin for s in statements))
+    need((log.get("index", n), log["tree_size"]) == (n, str(point.size)) and root_of(entries, point.size, log["path"]) == point.root)
+    news = [Key(s["next_vkey"]) for s in statements if "next_vkey" in s and int(s["index"]) + 1 == point.size]
+    return point, dict(entries), need(all(point.is_of(new) and new != key for new in news), news)
+def alone(bundle):  # The segments of a proof of one record, as section 14 shows them: the first that it fits shows it.
+    own, stated = bundle["segment"], bundle["statement"]["segments"]
+    root = root_of([(int(own["leaf_index"]), bundle["record"].encode())], int(own["tree_size"]), own["path"]).hex()
+    at = [(s["merkle_root"], s["records"]) for s in stated].index((root, own["tree_size"]))
+    return [{"records": [{**bundle, **own}] * (n == at), "path": own["path"] * (n == at)} for n in range(len(stated))]
+def between(ends, shown, records, indices):  # How many records, and how many of them are not shown.
     a, b = [(int(end["index"]), end["segment"], int(end["leaf_index"])) for end in ends]
-    whole = (leaves[0][0], leaves[-1][0], len(leaves)) == (a[0], b[0], b[0] - a[0] + 1)
-    need(whole and {a, b} <= {*places} and (a[:2] != b[:2] or a < b), "a seal is left out, or the ends are not shown, or not in order")
-    need(not any(p[:2] == a[:2] and p < a or p[:2] == b[:2] and p > b for p in places), "a record outside of the range")
-    return {"between": (count := sum(records.values()) - a[2] - 1 - records[b[:2]] + b[2]), "withheld": count - len(places) + 2}
-def values_of(data): return len(re.findall(rb"[,[{]", re.sub(rb'"(?:[^"\\]|\\.)*"', b"", data)))
+    need(indices == list(range(a[0], b[0] + 1)) and {a, b} <= {*shown} and (a[:2] != b[:2] or a < b))
+    need(not any(p[:2] == a[:2] and p < a or p[:2] == b[:2] and p > b for p in shown))
+    return {"between": (count := sum(records.values()) - a[2] - 1 - records[b[:2]] + b[2]), "withheld": count - len(shown) + 2}
+def opened(given, shown):
+    part, path = shown[0], given["member"].split(".")
+    for name in need(path[0] not in ("attributes", "source"), path): part = part[number(name)] if isinstance(part, list) else part[name]
+    return need(part["commitment"] == "salted-sha256:" + sha256(digest(given["salt"]) + given["content"].encode()).hex(), given["member"])
 def check(data, pinned, witnesses, quorum, now):
-    try: bundle = parse(need(values_of(data) <= max(len(data) // 16, VALUES_MAX), "too much", data))[0]
-    except REFUSED as error: raise Unknown(error) from None
-    most = {"spanseal.proof/1": 67108864, "spanseal.proof-range/1": 268435456}.get(str(at(bundle, "format")), -1)
-    if len(data) > most: raise Unknown("not a proof of a format that is known, or too long")
-    members(bundle, {"checkpoint": text, "cosignatures": items, "timestamps": items, "rotations": TURNS})
-    many, size, key, turns, places, records, own = most > 67108864, 0, pinned, {}, [], {}, bundle.get("segment")
-    one = {"record": lambda v: canonical(text(v).encode()), "statement": thing, "segment": placed("leaf_index"), "log": placed("index")}
-    several = {"seals": SEALS, "log": lambda log: exactly(log, {"tree_size": number, "path": hashes})}
-    members(bundle, several if many else one, {"incomplete": text} if many else {"openings": items})
-    ends = [exactly(bundle[n], {"index": number, "segment": text, "leaf_index": number}) for n in ("from", "to") if many and n in bundle]
-    statements = [seal["statement"] for seal in need(len(ends) != 1, "one end", bundle["seals"] if many else [bundle])]
-    for s in statements + [part["statement"] for part in bundle["rotations"]]: check_statement(s, jcs(s).encode())
-    for part in bundle["rotations"]:
-        point, turn, (news,) = included([part["statement"]], part["log"], part["checkpoint"], key)
-        size, key, turns = need(size < point.size, "not a later change of key", (point.size, news, {**turns, **dict(turn)}))
-    point, leaves, _ = included(statements, bundle["log"], bundle["checkpoint"], key)
-    before = [(n, s["next_vkey"]) for (n, _), s in zip(leaves, statements) if "next_vkey" in s and n not in turns and n + 1 < point.size]
-    need(not before or not many or before[-1] < (min(turns, default=point.size),) and before[-1][1] == pinned.text, "a key left out")
-    need(point.size >= size and all(turns.get(n, leaf) == leaf for n, leaf in leaves), "an older checkpoint, or another change of key")
-    findings = [kind for s in statements for kind in impossible(s, now)]
-    findings += ["seal_chain" for (n, leaf), s, t in zip(leaves, statements, statements[1:])
-                 if int(t["index"]) == n + 1 and digest(t["previous"]) != leaf or t["sealed_at"] < s["sealed_at"]]
-    for (index, _), s, seal in zip(leaves, statements, bundle["seals"] if many else [bundle]):
-        need(not many or len(seal["segments"]) == len(s["segments"]), "a segment is left out")
-        for g, part in zip(s["segments"], seal["segments"] if many else [{**own, "records": [{**bundle, **own}]}] * len(s["segments"])):
-            if not many and (g["records"] != own["tree_size"] or places): continue  # Of several the first is meant.
-            lines, records[index, g["key"]] = [(int(v["leaf_index"]), v["record"].encode()) for v in part["records"]], int(g["records"])
-            hashed, path = [(n, leaf_hash(line)) for n, line in lines], hashes(part["path"])
-            root = root_of(hashed, int(g["records"]), path).hex() if hashed or path else g["merkle_root"]
-            if root != g["merkle_root"] and need(not many, "not the records that were sealed", True): continue
-            shown = [canonical(line) for _, line in lines]
-            findings += ["segment_content" for record in shown if against(record, g, s["sealed_at"])]
-            places += [(index, g["key"], n) for n, _ in lines]
-    for opening in need(0 < len(places) <= 200000, "no record is shown, or too many", {} if many else bundle).get("openings", []):
-        path, found = members(opening, {"member": text, "salt": digest, "content": text})["member"].split("."), shown[0]
-        need(path[0] not in ("attributes", "source") and [o["member"] for o in bundle["openings"]].count(opening["member"]) == 1, "no")
-        for name in path: found = found[number(name)] if isinstance(found, list) else found[name]
-        need(thing(found)["commitment"] == "salted-sha256:" + sha256(digest(opening["salt"]) + opening["content"].encode()).hex(), "others")
-    lines, tokens = [signature_line(text(l).removesuffix("\n")) for l in bundle["cosignatures"]], list(map(unbase64, bundle["timestamps"]))
-    seen = {**point.seen_by(lines + point.lines, tokens, witnesses), **(between(ends, places, records, leaves) if ends else {})}
+    bundle = tried(lambda: parse(need(len(re.findall(rb"[,[{]", re.sub(STRING, b"", data))) <= max(len(data) // 16, 4194304), data))[0])
+    cap, form = tried(lambda: {"spanseal.proof/1": (67108864, ONE), "spanseal.proof-range/1": (268435456, MANY)}[bundle["format"]], (-1, 0))
+    if len(data) > cap: raise Unknown("not a proof of a format that is known, or too long")
+    many, bundle, size, keys, turns, shown, records = form is MANY, fit(bundle, form), 0, [pinned], {}, {}, {}
+    ends, seals = [bundle[name] for name in ("from", "to") if many and name in bundle], bundle["seals"] if many else [bundle]
+    of_log = [check_statement(part["statement"]) for part in need(len(ends) != 1, seals + bundle["rotations"])] + [[pinned]]
+    for turn in bundle["rotations"]:
+        point, entry, (new,) = included([turn["statement"]], turn["log"], turn["checkpoint"], keys[-1])
+        size, turns, keys = need(size < point.size and new not in keys, point.size), {**turns, **entry}, [*keys, new]
+    point, entries, _ = included(statements := [seal["statement"] for seal in seals], bundle["log"], bundle["checkpoint"], keys[-1])
+    need(point.size >= size and all(turns.get(n, entries[n]) == entries[n] for n in entries))
+    passed = [(s["next_vkey"], n) for n, s in zip(entries, statements) if "next_vkey" in s and n not in turns and n + 1 < point.size]
+    need(not passed or len(dict(passed)) == len(passed) and passed[-1][0] == pinned and passed[-1][1] < min(turns, default=point.size))
+    times, findings = [s["sealed_at"] for s in statements], [kind for s in statements for kind in impossible(s, now)]
+    due = {n + 1: leaf_hash(entries[n]).hex() for n in entries} if many else {n: bundle["log"]["path"][0] for n in entries if n % 2}
+    findings += ["seal_chain"] * (times != sorted(times) or any(n in due and due[n] != s["previous"] for n, s in zip(entries, statements)))
+    for n, statement, parts in zip(entries, statements, [seal["segments"] for seal in seals] if many else [alone(bundle)]):
+        for s, part in zip(statement["segments"], parts, strict=True):
+            lines, records[n, s["key"]] = [(int(r["leaf_index"]), r["record"].encode()) for r in part["records"]], int(s["records"])
+            need(not lines and not part["path"] or root_of(lines, int(s["records"]), part["path"]).hex() == s["merkle_root"])
+            shown.update(read := {(n, s["key"], place): record_of(line) for place, line in lines})
+            findings += ["segment_content" for found in read.values() if found[1] and against(*found, s, statement["sealed_at"])]
+    members = [opened(o, *shown.values()) for o in need(0 < len(shown) <= 200000, [] if many else bundle.get("openings", []))]
+    lines = [signature_line(one.removesuffix("\n")) for one in need(len(members) == len({*members}), bundle["cosignatures"])] + point.lines
+    told = [(key, raw) for who, raw in lines for key in witnesses if who == key.who]
+    need(not {bytes(key.public) for key, _ in told} & {bytes(key.public) for keys in of_log for key in keys})
+    seen = {"cosigned_by": sorted({key.name for key, raw in told if point.seen_by(key, raw)}), "unverified_tokens": sum(
+        sha256(point.note.encode()) in IMPRINT.findall(unbase64(token)) for token in bundle["timestamps"])}  # Their CMS is not read.
+    if ends: seen.update(between(ends, shown, records, list(entries)))
     return [{"kind": k} for k in findings], ["too few"] * (len(seen["cosigned_by"]) < (quorum or len({w.name for w in witnesses}))), seen
-def main(arguments):
-    add = (parser := argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)).add_argument
-    for n in ("--vkey", "--log", "--now", "--quorum", "--witness"): add(n, action="append" if n == "--witness" else "store")
-    (given, target), found, unread, seen = parser.parse_known_args(arguments), [], [], {}
-    now, key, path = given.now or f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}", Key(given.vkey), pathlib.Path(target[-1])
-    base, witnesses = path / (given.log or key.name.rpartition("/")[2]), [Key(witness, 4) for witness in given.witness or []]
+def main(arguments, walk=Walk):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.error, now = lambda why: parser.exit(64, f"verify.py: {why}\n"), f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    options = {"target": {"nargs": "+"}, "--vkey": {"type": Key, "required": True}, "--log": {}, "--quorum": {"type": int},
+               "--witness": {"type": Witness, "action": "append", "default": []}, "--now": {"type": second, "default": now}}
+    for name in options: parser.add_argument(name, **options[name])
+    o, found, unread, seen = parser.parse_intermixed_args(arguments), [], [], {}
     try:
-        if target[0] == "check": found, unread, seen = check(path.read_bytes(), key, witnesses, int(given.quorum or 0), second(now))
-        elif (base / "log.json").exists() or (base / "seals").exists(): found, unread, seen = Walk(base, key, second(now)).run()
-        else: raise Unknown("there is no such log")
-    except REFUSED as error: found = [{"kind": "refused", "found": str(error)}]
-    except (Unknown, OSError) as error: unread = [str(error)]
+        if o.target[0] == "check": found, unread, seen = check(pathlib.Path(o.target[-1]).read_bytes(), o.vkey, o.witness, o.quorum, o.now)
+        else: found, unread, seen = walk(pathlib.Path(o.target[-1], o.log or o.vkey.name.rpartition("/")[2]), o.vkey, o.now).run()
+    except (Unknown, OSError) as why: unread = [str(why)]
+    except REFUSED as why: found = [{"kind": "refused", "found": str(why)}]
     return {"verdict": "findings" if found else "unchecked" if unread else "verified", "findings": found, "unchecked": unread, **seen}
-if __name__ == "__main__":
-    try: answer = main(sys.argv[1:])
-    except (*REFUSED, SystemExit) as error: sys.exit(str(error) != "0" and (print(f"verify.py: {error}", file=sys.stderr) or 64))
-    sys.exit(print(json.dumps(answer, indent=1)) or ["verified", "findings", "unchecked"].index(answer["verdict"]))
+def tell(answer):
+    print(json.dumps(answer, indent=1))
+    sys.exit(["verified", "findings", "unchecked"].index(answer["verdict"]))
+if __name__ == "__main__": tell(main(sys.argv[1:]))

@@ -153,5 +153,7 @@ pub(super) fn end(cosigned: &Cosigned, (now, open): (UnixSeconds, bool), sink: &
          seals: whoever has it could show others something else. {now_what}"
     );
     let item = Item::new(Kind::Unchecked, "cosignatures/", meaning).seal(first);
-    sink.unchecked_item(item.expected(format!("cosignatures by {quorum} of your {of} over a tree of {} seals", last.saturating_add(1))).found(found));
+    sink.unchecked_item(
+        item.expected(format!("cosignatures by {quorum} of your {of} over a tree of {} seals", last.saturating_add(1))).found(found),
+    );
 }

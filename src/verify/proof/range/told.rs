@@ -185,7 +185,11 @@ impl Between {
             writeln!(out, "  silence    {many} of these seals came later than the one before had promised: {which}")?;
         }
         if self.unpromised > 0 {
-            writeln!(out, "  silence    {} of these seals do not say when the next one is due, so a silence behind them would not be noticed", self.unpromised)?;
+            writeln!(
+                out,
+                "  silence    {} of these seals do not say when the next one is due, so a silence behind them would not be noticed",
+                self.unpromised
+            )?;
         }
         if !self.restarts.is_empty() {
             let (many, which) = (self.restarts.len(), named(&self.restarts));

@@ -1,0 +1,148 @@
+//! `spanseal hold place`: says what it means, has it recorded, and then holds the objects.
+
+use std::process::ExitCode;
+
+use crate::cli::{PlaceArgs, TableOrJson};
+use crate::commands::decree::{self, Orders, Preview, Scene};
+use crate::commands::output;
+use crate::config::Config;
+use crate::erase::Sealed;
+use crate::govern::carry::Carried;
+use crate::govern::chain;
+use crate::govern::decrees::{Decree, Order};
+use crate::govern::query::Query;
+use crate::govern::register::{Motion, Ordered};
+use crate::query::filter::Filter;
+use crate::query::story::clean;
+use crate::record::canonical::Json;
+
+/// Runs it.
+pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    decree::check_words(config, &args.order)?;
+    let scene = Scene::open(config, &args.order.keys).await?;
+    let open = chain::newest_link(&scene.store, &scene.log).await?.map(|link| link.entry.open).unwrap_or_default();
+    let open = open.into_iter().find(|open| open.id == args.matter);
+    if args.resume {
+        return match open {
+            Some(decree) if decree.order == Order::Hold => resume(args, scene, decree).await,
+            Some(_) => anyhow::bail!("`{}` is an extension: go on with it by `spanseal retention extend --resume`", args.matter),
+            None => anyhow::bail!("no hold of the name `{}` is open; `spanseal hold list` shows those that are", args.matter),
+        };
+    }
+    if open.is_some() {
+        anyhow::bail!("`{}` is open already; go on with it by --resume, or give what is to be held besides another name", args.matter);
+    }
+    let (query, found) = match args.all {
+        true => (Ok(Query::everything()), decree::preview(&scene, &Filter::default(), None).await?),
+        false => {
+            let (filter, names) = decree::asked_for(config, scene.store.as_ref(), &args.select).await?;
+            let found = decree::preview(&scene, &filter, None).await?;
+            (decree::recorded(config, &args.select, (&filter, &names), &found)?, found)
+        }
+    };
+    let query = match query {
+        Ok(query) => query,
+        Err(why) => {
+            output::tell(&format!("Nothing was held: {why}."));
+            return Ok(ExitCode::from(1));
+        }
+    };
+    if args.dry_run {
+        return would(args, &query, &found);
+    }
+    output::tell(&format!("To be held for `{}`: {}, and what joins them to what others have seen.", args.matter, decree::sizes(&found)));
+    let orders = Orders::open(config, &args.order).await?;
+    let done = place(args, scene, &orders, (&query, &found)).await;
+    orders.close(done).await
+}
+
+/// Only says.
+fn would(args: &PlaceArgs, query: &Query, found: &Preview) -> anyhow::Result<ExitCode> {
+    match args.order.format {
+        TableOrJson::Table => output::answer(&format!(
+            "Would be held for `{}`: {}, and what joins them to what others have seen.\nRecorded would be: {}.\n",
+            args.matter,
+            decree::sizes(found),
+            clean(&query.words())
+        ))?,
+        TableOrJson::Json => {
+            let json = Json::object([
+                ("matter", Json::string(&args.matter)),
+                ("dry_run", Json::Bool(true)),
+                ("query", query.to_json()),
+                ("records", Json::count(found.records)),
+                ("segments", Json::count(found.segments)),
+                ("seals", Json::count(found.seals)),
+                ("bytes", Json::count(found.bytes)),
+                ("problems", Json::count(u64::try_from(found.problems.len()).unwrap_or(u64::MAX))),
+            ]);
+            output::answer_json(&format!("{}\n", json.to_jcs_string()))?;
+        }
+    }
+    Ok(if found.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+async fn place(args: &PlaceArgs, scene: Scene<'_>, orders: &Orders<'_>, (query, found): (&Query, &Preview)) -> anyhow::Result<ExitCode> {
+    let motion = Motion::Open { id: args.matter.clone(), order: Ordered::Hold, query: query.to_json().to_jcs_string() };
+    let sealed = orders.order(motion).await?;
+    output::tell(&format!("The hold is record {} in seal {}; now the objects.", sealed.record, sealed.seal));
+    let scene = scene.again(&args.order.keys).await?;
+    let decree = decree::standing(&scene, &args.matter).await?;
+    let carried = decree::carry_out(&scene, orders, &decree, (sealed.seal.saturating_add(1), Some(found))).await?;
+    answer(args, (&scene, orders), (query, Some(&sealed)), &carried, found.problems.len())
+}
+
+async fn resume(args: &PlaceArgs, scene: Scene<'_>, decree: Decree) -> anyhow::Result<ExitCode> {
+    let orders = Orders::open(scene.config, &args.order).await?;
+    let done = async {
+        let query = Query::parse(&decree.query).map_err(|why| anyhow::anyhow!("the query of `{}` cannot be asked: {why}", decree.id))?;
+        let scene = scene.again(&args.order.keys).await?;
+        let carried = decree::carry_out(&scene, &orders, &decree, (scene.log.size(), None)).await?;
+        answer(args, (&scene, &orders), (&query, None), &carried, 0)
+    };
+    let done = done.await;
+    orders.close(done).await
+}
+
+fn answer(
+    args: &PlaceArgs,
+    (scene, orders): (&Scene<'_>, &Orders<'_>),
+    (query, sealed): (&Query, Option<&Sealed>),
+    carried: &Carried,
+    problems: usize,
+) -> anyhow::Result<ExitCode> {
+    match args.order.format {
+        TableOrJson::Table => {
+            let held = decree::count(carried.done.segments, "segment", "segments");
+            let records = decree::count(carried.records, "matching record", "matching records");
+            let mut text = format!("On hold for `{}`: {held} with {records} ({}).\n", args.matter, clean(&query.words()));
+            if scene.has_locks() {
+                text.push_str(&format!(
+                    "{} were put on hold, {} had it already: segments, their seals, and what joins those to what others have seen.\n",
+                    decree::count(carried.done.changed, "object", "objects"),
+                    carried.done.already
+                ));
+            }
+            for remark in decree::remarks(scene, carried) {
+                text.push_str(&remark);
+                text.push('\n');
+            }
+            text.push_str(match orders.is_served() {
+                true => "What matches and is sealed later is held by the running `serve`, until `spanseal hold release`.\n",
+                false => "What matches and is sealed later is held by `serve`, when it runs, until `spanseal hold release`.\n",
+            });
+            output::answer(&text)?;
+        }
+        TableOrJson::Json => {
+            let mut members = vec![("matter".to_owned(), Json::string(&args.matter)), ("query".to_owned(), query.to_json())];
+            if let Some(sealed) = sealed {
+                members.push(("record".to_owned(), Json::string(&sealed.record)));
+                members.push(("seal".to_owned(), Json::count(sealed.seal)));
+            }
+            members.push(("locks".to_owned(), Json::Bool(scene.has_locks())));
+            members.extend(decree::json_of(carried));
+            output::answer_json(&format!("{}\n", Json::Object(members).to_jcs_string()))?;
+        }
+    }
+    Ok(if carried.problems.is_empty() && problems == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}

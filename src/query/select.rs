@@ -1,0 +1,204 @@
+//! Which segments hold a record that is asked for, oldest first and a few seals at a time: for who does something with whole segments.
+//!
+//! Several queries are asked at once, each from a seal of its own on, so that a segment is read once for all of them. A store that is
+//! away is an error, and what was not searched is searched again; what is there and cannot be read is told, and passed over.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::filter::{Filter, Look, Matcher};
+use super::log::LogReader;
+use super::person::Incomparable;
+use super::{Problem, segment};
+use crate::clock::{Clock, SystemClock};
+use crate::tlog::Hash;
+use crate::tlog::seal_file::{SealFile, SegmentRef};
+use crate::worm::{ReadError, WormStore, below};
+
+/// Seals of one step: one listing.
+const SEALS_AT_ONCE: u64 = 256;
+/// Segments under way at once: each holds at most 64 MiB.
+const SEGMENTS_AT_ONCE: usize = 4;
+/// Stored forms of one condition that are remembered: more than a decree can name.
+const FORMS_MAX: usize = 1000;
+
+/// One query, and from which seal on it is asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Index of the first seal.
+    pub from: u64,
+    filter: Filter,
+    matcher: Matcher,
+}
+
+impl Asked {
+    /// Builds the searchers once.
+    pub fn new(filter: Filter, from: u64) -> Self {
+        Asked { from, matcher: Matcher::new(filter.clone()), filter }
+    }
+
+    fn may_hold(&self, seal: u64, segment: &SegmentRef) -> bool {
+        seal >= self.from && self.filter.may_hold(segment.first, segment.last)
+    }
+}
+
+/// What one segment holds of one query.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Records that match.
+    pub records: u64,
+    /// How these name whom and what was asked for, by condition.
+    pub forms: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Records that name somebody in a form that could not be compared, and nothing else ruled them out.
+    pub incomparable: BTreeMap<Incomparable, u64>,
+}
+
+/// A segment that holds a record of a query.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// The seal that names it.
+    pub seal: Arc<SealFile>,
+    /// It.
+    pub segment: SegmentRef,
+    /// What of each query, in their order.
+    pub held: Vec<Held>,
+}
+
+/// What a few seals gave.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// Seals below this index have been looked at.
+    pub upto: u64,
+    /// The segments, in order of their seals.
+    pub selected: Vec<Selected>,
+    /// What could not be searched.
+    pub problems: Vec<Problem>,
+}
+
+/// Walks a range of seals.
+pub struct Selector<'a> {
+    store: &'a Arc<dyn WormStore>,
+    log: &'a LogReader,
+    asked: Vec<Asked>,
+    next: u64,
+    end: u64,
+    /// Segments that were searched before for the only query, by SHA-256, in the seals below an index: not read again.
+    known: Option<(u64, &'a HashMap<Hash, u64>)>,
+}
+
+impl std::fmt::Debug for Selector<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Selector").field("next", &self.next).field("end", &self.end).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Selector<'a> {
+    /// Of the seals of this range.
+    pub fn new((store, log): (&'a Arc<dyn WormStore>, &'a LogReader), asked: Vec<Asked>, range: Range<u64>) -> Self {
+        Selector { store, log, asked, next: range.start, end: range.end.min(log.size()), known: None }
+    }
+
+    /// Takes over which segments of the seals below `upto` hold how many records of the one query that is asked.
+    #[must_use]
+    pub fn known(mut self, upto: u64, segments: &'a HashMap<Hash, u64>) -> Self {
+        self.known = Some((upto, segments));
+        self
+    }
+
+    /// The next few seals; `None` behind the last.
+    pub async fn step(&mut self) -> Result<Option<Step>, ReadError> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        let upto = (self.next + SEALS_AT_ONCE).min(self.end);
+        let seals = self.log.seals(self.next..upto).await?;
+        let mut step = Step { upto, selected: Vec::new(), problems: seals.problems };
+        let mut jobs = Vec::new();
+        for seal in seals.found.into_values() {
+            let index = seal.statement.index;
+            let may = |segment: &&SegmentRef| self.asked.iter().any(|asked| asked.may_hold(index, segment));
+            jobs.extend(seal.statement.segments.iter().filter(may).map(|segment| (Arc::clone(&seal), segment.clone())));
+        }
+        let mut read = stream::iter(jobs).map(|(seal, segment)| self.search(seal, segment)).buffered(SEGMENTS_AT_ONCE);
+        while let Some((selected, problems)) = read.try_next().await? {
+            step.problems.extend(problems);
+            step.selected.extend(selected);
+        }
+        drop(read);
+        self.next = upto;
+        Ok(Some(step))
+    }
+
+    async fn search(&self, seal: Arc<SealFile>, segment: SegmentRef) -> Result<(Option<Selected>, Vec<Problem>), ReadError> {
+        let index = seal.statement.index;
+        if let Some((upto, known)) = self.known
+            && index < upto
+        {
+            let held = known.get(&segment.sha256).map(|records| vec![Held { records: *records, ..Held::default() }]);
+            return Ok((held.map(|held| Selected { seal, segment, held }), Vec::new()));
+        }
+        let asked: Vec<Option<Asked>> = self.asked.iter().map(|asked| asked.may_hold(index, &segment).then(|| asked.clone())).collect();
+        let mut problems = Vec::new();
+        let held = if asked.iter().flatten().all(|asked| asked.filter.is_everything()) {
+            asked.iter().map(|asked| Held { records: asked.as_ref().map_or(0, |_| segment.records), ..Held::default() }).collect()
+        } else {
+            let stored = match segment::fetch(self.store.as_ref(), self.log.name(), &segment, SystemClock.now().ceil_seconds()).await {
+                Ok(stored) => stored,
+                Err(problem) => {
+                    let problem = problem.into();
+                    // Whether the store is away, or the segment: only the first is worth another try.
+                    self.store.versions(&below(self.log.name(), &segment.key)).await?;
+                    return Ok((None, vec![problem]));
+                }
+            };
+            let described = segment.clone();
+            let object = format!("{}/{}", self.log.name(), segment.key);
+            // Decompressing and searching takes longer than a moment: off the threads that wait for the store.
+            let searched = tokio::task::spawn_blocking(move || search(&stored, &described, asked)).await;
+            let (held, wrong) = match searched {
+                Ok(searched) => searched,
+                Err(error) => return Ok((None, vec![Problem { object, what: format!("not searched: {error}") }])),
+            };
+            problems.extend(wrong.map(|what| Problem { object, what }));
+            held
+        };
+        let any = held.iter().any(|held| held.records > 0 || !held.incomparable.is_empty());
+        Ok((any.then_some(Selected { seal, segment, held }), problems))
+    }
+}
+
+fn search(stored: &[u8], segment: &SegmentRef, mut asked: Vec<Option<Asked>>) -> (Vec<Held>, Option<String>) {
+    let mut all = vec![Held::default(); asked.len()];
+    let mut unreadable: u64 = 0;
+    let read = segment::lines(stored, segment, |_, line| {
+        let mut broken = false;
+        for (asked, held) in asked.iter_mut().zip(&mut all) {
+            let Some(asked) = asked else { continue };
+            match asked.matcher.look(line) {
+                Look::No => {}
+                Look::Yes(record) => {
+                    held.records += 1;
+                    for (name, wanted, paths) in asked.filter.named() {
+                        let forms = held.forms.entry(name).or_default();
+                        let stored = paths.iter().filter_map(|path| record.path(path)?.as_str());
+                        let room = FORMS_MAX.saturating_sub(forms.len());
+                        forms.extend(stored.filter(|stored| wanted.is_in(stored, line)).take(room).map(str::to_owned));
+                    }
+                }
+                Look::Incomparable(why) => *held.incomparable.entry(why).or_default() += 1,
+                Look::Unreadable(_) => broken = true,
+            }
+        }
+        unreadable += u64::from(broken);
+        Ok(())
+    });
+    let wrong = match (read, unreadable) {
+        (Err(what), _) => Some(format!("{what}; it was searched only up to there")),
+        (Ok(()), 0) => None,
+        (Ok(()), n) => Some(format!("{n} of its lines are not JSON; they were not searched")),
+    };
+    (all, wrong)
+}

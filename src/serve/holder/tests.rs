@@ -1,0 +1,240 @@
+//! Rounds against a writer and a store in memory, by a clock that the test moves.
+
+use super::*;
+use crate::clock::{Clock, ManualClock, UnixNanos, UnixSeconds};
+use crate::govern::register::{self, Ordered, Register};
+use crate::govern::{Deed, Wish};
+use crate::record::canonical::Json;
+use crate::record::identity::{IdentityKey, IdentityMode};
+use crate::record::{Batch, PendingRecord, RecordId, sameness_of_line};
+use crate::retain::{Class, ClassIndex, Classes};
+use crate::seal::keys::LogKey;
+use crate::seal::{Options, Pool, SealerTask, start};
+use crate::worm::memory::{Fault, MemoryOptions, MemoryStore};
+use crate::worm::{Lock, Mode, ObjectKey};
+
+const LOG: &str = "test";
+const ALL: &str = r#"{"all":"records"}"#;
+
+struct Site {
+    store: MemoryStore,
+    governor: Governor,
+    task: SealerTask,
+    rounds: Rounds,
+    figures: Arc<HoldFigures>,
+    sent: u64,
+}
+
+async fn site() -> Site {
+    let clock = ManualClock::new(UnixNanos(1_800_000_000_000_000_000));
+    let store = MemoryStore::new(Arc::new(clock.clone()), MemoryOptions::default());
+    let class = Class { name: "standard".into(), mode: Mode::Governance, period: "180d".parse().unwrap(), claimable: false };
+    let classes = Arc::new(Classes::new(vec![class], "standard", "10y".parse().unwrap(), clock.now().ceil_seconds()).unwrap());
+    let (handle, task) = start(Options {
+        store: Arc::new(store.clone()),
+        log: LOG.into(),
+        key: LogKey::ephemeral("spanseal.test/test", [5; 32]).unwrap(),
+        next_key: None,
+        vault: None,
+        classes: Arc::clone(&classes),
+        clock: Arc::new(clock.clone()),
+        pool: Pool::new(1 << 20, Duration::from_secs(5)),
+        max_delay: Duration::from_millis(10),
+        max_bytes: 1 << 20,
+        heartbeat: None,
+        dedup_window: Duration::from_secs(3600),
+        dedup_bytes: 1 << 20,
+        publish_interval: Duration::from_secs(10),
+        answer_within: Duration::from_secs(20),
+        fence: Duration::from_secs(1),
+        configuration: "{}".into(),
+        first_act: None,
+    })
+    .await
+    .unwrap();
+    let governor = Governor {
+        origin: "spanseal.test/test".into(),
+        sealer: handle,
+        vault: None,
+        identity: IdentityKey::new([0; 32]),
+        identity_mode: IdentityMode::Keyed,
+        scrub: Vec::new(),
+        classes,
+        register: Register::new(register::Parts {
+            store: Arc::new(store.clone()),
+            log: LOG.into(),
+            vkey: task.vkey.clone(),
+            status: task.status.clone(),
+            ceiling: "10y".parse().unwrap(),
+        }),
+        clock: Arc::new(clock),
+    };
+    let figures = Arc::<HoldFigures>::default();
+    let parts = Parts {
+        store: Arc::new(store.clone()),
+        log: LOG.into(),
+        vkey: task.vkey.clone(),
+        governor: governor.clone(),
+        status: task.status.clone(),
+        expected: Expected::default(),
+    };
+    Site { store, governor, task, rounds: Rounds::new(parts, Arc::clone(&figures)), figures, sent: 0 }
+}
+
+impl Site {
+    fn size(&self) -> u64 {
+        self.task.status.borrow().tree_size
+    }
+
+    /// Seals a record of others; the key of its segment.
+    async fn send(&mut self) -> ObjectKey {
+        self.sent += 1;
+        let id = RecordId::derive("span", &format!("{:032x}", self.sent), "", "0");
+        let at = UnixNanos(1_799_999_999_000_000_000);
+        let line = Json::object([
+            ("schema", Json::string("spanseal.record/1")),
+            ("id", Json::String(id.to_string())),
+            ("kind", Json::string("inference")),
+            ("time", Json::object([("start", Json::String(at.rfc3339()))])),
+            ("source", Json::object([("signal", Json::string("span"))])),
+        ])
+        .to_jcs();
+        let (_, sameness) = sameness_of_line(&line).unwrap();
+        let record = PendingRecord {
+            id,
+            line: 0..line.len(),
+            class: ClassIndex(0),
+            first: at,
+            last: at,
+            control: false,
+            sameness,
+            line_sameness: sameness,
+            pieces: 0..0,
+        };
+        let batch = Batch { lines: line, records: vec![record], ..Batch::default() };
+        let permit = self.governor.sealer.pool.admit(batch.memory()).await.unwrap();
+        let seal = self.governor.sealer.submit(batch, permit).await.unwrap().seal;
+        let of_seal = format!("/{seal:020}-");
+        self.store.keys().into_iter().find(|key| key.as_str().contains(&of_seal)).unwrap()
+    }
+
+    async fn order(&self, motion: Motion) {
+        self.governor.seal(&Wish::of(Deed::Decree(motion))).await.unwrap();
+    }
+
+    async fn place(&self, id: &str, order: Ordered) {
+        self.order(Motion::Open { id: id.into(), order, query: ALL.into() }).await;
+    }
+
+    async fn release(&self, id: &str) {
+        self.order(Motion::Close { id: id.into(), segments: Vec::new(), through: 0 }).await;
+    }
+
+    async fn is_held(&self, key: &ObjectKey) -> bool {
+        self.store.head(key, None).await.unwrap().unwrap().legal_hold
+    }
+
+    async fn held(&self) -> usize {
+        let mut held = 0;
+        for key in self.store.keys() {
+            held += usize::from(self.is_held(&key).await);
+        }
+        held
+    }
+}
+
+/// Scenario: a hold on everything, placed by a command that then died; records come, and then none for a while. Guarantee: while nothing is
+/// open nothing is read; a command is left alone for a while; what comes is on hold within a round; the log is told at first, then not before an
+/// hour is over or the process stops; the task's own records do not keep it going; what comes after the release is not held.
+#[tokio::test(start_paused = true)]
+async fn what_is_sealed_later_is_held_and_told_now_and_then() {
+    let mut site = site().await;
+    site.rounds.round().await;
+    site.store.fail_reads("", 100_000);
+    site.rounds.round().await;
+    assert_eq!((site.figures.failures.value(), site.figures.open.value()), (0, 0));
+    site.store.clear_faults();
+
+    site.place("A", Ordered::Hold).await;
+    let first = site.send().await;
+    site.rounds.round().await;
+    assert!(!site.is_held(&first).await, "a command may be at it");
+    tokio::time::advance(LEFT_ALONE).await;
+    let size = site.size();
+    site.rounds.round().await;
+    assert!(site.is_held(&first).await);
+    assert_eq!((site.size(), site.figures.open.value(), site.figures.behind.value()), (size + 1, 1, 0), "told once");
+    for _ in 0..5 {
+        tokio::time::advance(EVERY).await;
+        site.rounds.round().await;
+    }
+    assert_eq!(site.size(), size + 1, "its own record keeps nothing going");
+
+    let second = site.send().await;
+    site.rounds.round().await;
+    assert!(site.is_held(&second).await);
+    assert_eq!(site.size(), size + 2, "not told yet");
+    site.rounds.tell_all().await.unwrap();
+    assert_eq!(site.size(), size + 3);
+    let third = site.send().await;
+    tokio::time::advance(TELL_EVERY).await;
+    site.rounds.round().await;
+    assert!(site.is_held(&third).await);
+    assert_eq!(site.size(), size + 5, "told after an hour");
+
+    site.release("A").await;
+    let fourth = site.send().await;
+    site.rounds.round().await;
+    assert!(!site.is_held(&fourth).await);
+    assert_eq!(site.figures.open.value(), 0);
+}
+
+/// Scenario: the store refuses a hold once; and an extension whose command died before it did anything. Guarantee: a failed round is counted
+/// and made up; the extension is carried out and closed.
+#[tokio::test(start_paused = true)]
+async fn what_failed_and_what_was_left_undone_is_finished() {
+    let mut site = site().await;
+    let first = site.send().await;
+    site.place("A", Ordered::Hold).await;
+    let until = Lock { mode: Mode::Governance, retain_until: UnixSeconds(1_900_000_000) };
+    site.place("ext", Order::Extend(until).into()).await;
+    tokio::time::advance(LEFT_ALONE).await;
+    site.store.fail_key(first.as_str(), 1, Fault::Refused);
+    site.rounds.round().await;
+    assert!(!site.is_held(&first).await);
+    assert_eq!(site.figures.failures.value(), 1);
+    site.rounds.round().await;
+    assert!(site.is_held(&first).await);
+    let head = site.store.head(&first, None).await.unwrap().unwrap();
+    assert!(head.lock.is_some_and(|lock| lock.covers(until)));
+    let open = site.governor.register.open().await.unwrap();
+    assert_eq!(open.iter().map(|open| open.id.as_str()).collect::<Vec<_>>(), ["A"]);
+}
+
+/// Scenario: a hold is released while a round puts it on a segment, which takes the store a while. Guarantee: nothing stays held that nobody
+/// keeps; what another hold keeps stays.
+#[tokio::test(start_paused = true)]
+async fn what_was_released_meanwhile_is_let_go() {
+    for with_another in [false, true] {
+        let mut site = site().await;
+        let first = site.send().await;
+        site.place("A", Ordered::Hold).await;
+        if with_another {
+            site.place("B", Ordered::Hold).await;
+        }
+        tokio::time::advance(LEFT_ALONE).await;
+        site.store.slow(first.as_str(), Duration::from_secs(10));
+        let governor = site.governor.clone();
+        let release = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let motion = Motion::Close { id: "A".into(), segments: Vec::new(), through: 0 };
+            governor.seal(&Wish::of(Deed::Decree(motion))).await.unwrap();
+        };
+        tokio::join!(site.rounds.round(), release);
+        site.store.clear_faults();
+        assert_eq!(site.is_held(&first).await, with_another);
+        if !with_another {
+            assert_eq!(site.held().await, 0);
+        }
+    }
+}

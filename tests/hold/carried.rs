@@ -1,0 +1,318 @@
+//! On the strict store in memory, where every effect can fail and every object can be looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use spanseal::clock::UnixSeconds;
+use spanseal::govern::carry::{Carrier, asked, want};
+use spanseal::govern::chain;
+use spanseal::govern::decrees::{Decree, Order};
+use spanseal::govern::enforce::{EnforceError, Enforcer, Want, named};
+use spanseal::govern::register::{Motion, Ordered};
+use spanseal::govern::released::{freed, released};
+use spanseal::govern::{Deed, Expected, GovernError, Governor, Wish};
+use spanseal::query::log::{KeySource, LogReader, TrustedKey};
+use spanseal::tlog::Hash;
+use spanseal::worm::memory::{CreateOnly, Fault, MemoryStore};
+use spanseal::worm::{Lock, Mode, ObjectKey, WormStore, below, cosignature_name, seal_key, timestamp_name};
+
+use crate::support::log::{LOG, Process, TestLog, batch};
+use crate::support::token::Authority;
+
+/// Records 1 to 6 in a seal each, from seal 1 on. Others have said a word of seal 4, and later of seal 6.
+struct Sealed {
+    log: TestLog,
+    said: Vec<ObjectKey>,
+}
+
+async fn sealed() -> Sealed {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    for n in 1..=6 {
+        process.submit(batch([n], 0)).await.unwrap();
+    }
+    let contents = log.check_log().await;
+    let mut said = Vec::new();
+    let lock = Lock { mode: Mode::Compliance, retain_until: UnixSeconds(1_900_000_000) };
+    let put = async |name: String, body: Vec<u8>| {
+        let key = below(LOG, &name);
+        log.store.put(&key, Bytes::from(body), spanseal::worm::Condition::CreateOnly, Some(lock)).await.unwrap();
+        key
+    };
+    let checkpoint = |seal: usize| contents.files[seal].checkpoint.clone();
+    // A note with the text of its checkpoint; who signed it is not asked here.
+    let note = checkpoint(4).into_bytes();
+    said.push(put(cosignature_name(4, &Hash::of(&note).to_string()), note).await);
+    let token = Authority::honest().token(Hash::of(checkpoint(6).as_bytes()).0, "20270115080000Z");
+    said.push(put(timestamp_name(6, &Hash::of(&token).to_string()), token).await);
+    drop(process.drain().await);
+    Sealed { log, said }
+}
+
+/// The times that records `first` to `last` have.
+fn query(first: u64, last: u64) -> String {
+    format!(r#"{{"from":"2027-01-15T07:59:59.{first:09}Z","to":"2027-01-15T07:59:59.{last:09}Z"}}"#)
+}
+
+async fn reader(store: &Arc<dyn WormStore>) -> LogReader {
+    let trusted = [TrustedKey { key: TestLog::key().verifier().clone(), source: KeySource::Configured }];
+    LogReader::open(Arc::clone(store), LOG, &trusted).await.unwrap()
+}
+
+async fn open_decree(store: &Arc<dyn WormStore>, id: &str) -> Option<Decree> {
+    let link = chain::newest_link(store, &reader(store).await).await.unwrap()?;
+    link.entry.open.into_iter().find(|open| open.id == id)
+}
+
+async fn order(governor: &Governor, motion: Motion) -> Result<(), GovernError> {
+    governor.seal(&Wish { ground: Some("file 12".into()), ..Wish::of(Deed::Decree(motion)) }).await.map(|_| ())
+}
+
+/// What a command does: has it placed where it is not open, and carries it out.
+async fn carry_out(process: &Process, log: &TestLog, id: &str, ordered: Ordered, query: &str) -> Result<(), String> {
+    let governor = process.governor(log);
+    let store: Arc<dyn WormStore> = Arc::new(process.store.clone());
+    if open_decree(&store, id).await.is_none() {
+        let motion = Motion::Open { id: id.into(), order: ordered, query: query.into() };
+        order(&governor, motion).await.map_err(|e| e.to_string())?;
+    }
+    let Some(decree) = open_decree(&store, id).await else { return Ok(()) };
+    let log = reader(&store).await;
+    let asked = asked(&decree, decree.through).unwrap();
+    let mut carrier = Carrier::new((&store, &log), vec![asked], decree.through..log.size(), (want(decree.order), Expected::default()));
+    let mut failed = None;
+    loop {
+        match carrier.step().await {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => {
+                failed = Some(error.to_string());
+                break;
+            }
+        }
+    }
+    let over = matches!(decree.order, Order::Extend(_)) && failed.is_none();
+    let untold = carrier.end().untold.pop().unwrap();
+    for motion in Motion::told(id, untold, decree.through, over) {
+        order(&governor, motion).await.map_err(|e| e.to_string())?;
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// What a release does.
+async fn release(process: &Process, log: &TestLog, id: &str) -> Result<(), String> {
+    let governor = process.governor(log);
+    let store: Arc<dyn WormStore> = Arc::new(process.store.clone());
+    if open_decree(&store, id).await.is_some() {
+        order(&governor, Motion::Close { id: id.into(), segments: Vec::new(), through: 0 }).await.map_err(|e| e.to_string())?;
+    }
+    let log = reader(&store).await;
+    let links = chain::read(&store, &log).await.map_err(|e| e.to_string())?;
+    let released = released(&links).into_iter().find(|released| released.decree.id == id).expect("it was placed");
+    let freed = freed((&store, &log), &released, &links, |_, _| ()).await.map_err(|e| e.to_string())?;
+    let held = named(&log, freed.free.iter().copied()).await.map_err(|e| e.to_string())?;
+    let mut enforcer = Enforcer::new(Arc::clone(&store), &log, Want::NoHold, Expected::default());
+    let kept: BTreeSet<u64> = freed.kept.iter().map(|id| id.seal).collect();
+    enforcer.spare(kept).await.map_err(|e| e.to_string())?;
+    enforcer.lift(&held, || ()).await.map(|_| ()).map_err(|e| e.to_string())
+}
+
+/// Every object with a legal hold.
+async fn held(store: &MemoryStore) -> BTreeSet<String> {
+    let mut held = BTreeSet::new();
+    for key in store.keys() {
+        let head = store.head(&key, None).await.unwrap();
+        if head.is_some_and(|head| head.legal_hold) {
+            held.insert(key.as_str().strip_prefix("test/").unwrap().to_owned());
+        }
+    }
+    held
+}
+
+/// The segments of these seals and the other objects named, as [`held`] shows them.
+async fn expected(sealed: &Sealed, segments: &[usize], seals: &[u64], said: &[usize]) -> BTreeSet<String> {
+    let files = sealed.log.check_log().await.files;
+    let segments = segments.iter().flat_map(|seal| files[*seal].statement.segments.iter().map(|segment| segment.key.clone()));
+    let seals = seals.iter().map(|seal| seal_key("x", *seal).as_str()[2..].to_owned());
+    let said = said.iter().map(|nth| sealed.said[*nth].as_str().strip_prefix("test/").unwrap().to_owned());
+    segments.chain(seals).chain(said).collect()
+}
+
+impl Sealed {
+    fn copy(&self) -> TestLog {
+        TestLog { store: self.log.store.copy(), ..self.log.clone() }
+    }
+}
+
+/// Scenario: a hold, a release and an extension, and each effect on the way fails or kills the process, in every way in turn; another process
+/// does it again. Guarantee: what is to be held or extended is, each time; nothing else is, and nothing is left behind a release.
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_on_the_way_is_finished_by_doing_it_again() {
+    let sealed = sealed().await;
+    let until = Lock { mode: Mode::Compliance, retain_until: UnixSeconds(2_000_000_000) };
+    // Seal 2 is in the tree of 5 by way of seals 3 and 4, in that of 7 by way of 3, of 5, which closes over 4, and of 6.
+    let of_two = expected(&sealed, &[2, 3], &[2, 3, 4, 5, 6], &[0, 1]).await;
+    for act in ["hold", "release", "extend"] {
+        let base = sealed.copy();
+        if act == "release" {
+            let process = base.open().await.unwrap().unwrap();
+            carry_out(&process, &base, "LH-1", Ordered::Hold, &query(2, 3)).await.unwrap();
+            assert_eq!(held(&base.store).await, of_two);
+            drop(process.drain().await);
+        }
+        let attempt = async |process: &Process, log: &TestLog| match act {
+            "hold" => carry_out(process, log, "LH-1", Ordered::Hold, &query(2, 3)).await,
+            "release" => release(process, log, "LH-1").await,
+            _ => carry_out(process, log, "ext-1", Order::Extend(until).into(), &query(2, 3)).await,
+        };
+        let mut met = 0;
+        for fault in [Fault::DieBefore, Fault::DieAfter, Fault::Refused, Fault::LostBefore, Fault::LostAfter] {
+            for nth in 1.. {
+                let log = TestLog { store: base.store.copy(), ..base.clone() };
+                let process = log.open().await.unwrap().unwrap();
+                let at = log.store.effects() + nth;
+                log.store.fail_effect(at, fault);
+                let done = tokio::time::timeout(Duration::from_secs(600), attempt(&process, &log)).await;
+                let is_over = log.store.effects() < at;
+                log.store.clear_faults();
+                process.kill();
+                if is_over {
+                    assert_eq!(done, Ok(Ok(())), "{act} {fault:?} {nth}");
+                }
+                let process = log.open().await.unwrap().unwrap();
+                // What is closed already is over.
+                let links = links(&log.store).await;
+                let closed = links.iter().any(|link| link.entry.open.is_empty());
+                if act != "extend" || !closed {
+                    attempt(&process, &log).await.unwrap_or_else(|error| panic!("{act} {fault:?} {nth}: {error}"));
+                }
+                let found = held(&log.store).await;
+                match act {
+                    "hold" => assert_eq!(found, of_two, "{act} {fault:?} {nth}"),
+                    _ => assert_eq!(found, BTreeSet::new(), "{act} {fault:?} {nth}"),
+                }
+                if act == "extend" {
+                    for key in &of_two {
+                        let head = log.store.head(&below(LOG, key), None).await.unwrap().unwrap();
+                        assert!(head.lock.is_some_and(|lock| lock.covers(until)), "{act} {fault:?} {nth}: {key}");
+                    }
+                }
+                drop(process.drain().await);
+                if is_over {
+                    met += nth;
+                    break;
+                }
+            }
+        }
+        assert!(met > 20, "{act}: {met}");
+    }
+}
+
+async fn links(store: &MemoryStore) -> Vec<chain::Link> {
+    let store: Arc<dyn WormStore> = Arc::new(store.clone());
+    chain::read(&store, &reader(&store).await).await.unwrap()
+}
+
+/// Scenario: two holds on overlapping records, released one after the other. Guarantee: a release lifts what no other hold needs, and no
+/// more; a hold keeps a segment after its date, from everybody; what the log says agrees.
+#[tokio::test(start_paused = true)]
+async fn a_release_lifts_only_what_no_other_hold_needs() {
+    let sealed = sealed().await;
+    let log = sealed.copy();
+    let process = log.open().await.unwrap().unwrap();
+    carry_out(&process, &log, "A", Ordered::Hold, &query(2, 3)).await.unwrap();
+    carry_out(&process, &log, "B", Ordered::Hold, &query(3, 3)).await.unwrap();
+    let both = held(&log.store).await;
+    assert_eq!(both, expected(&sealed, &[2, 3], &[2, 3, 4, 5, 6], &[0, 1]).await);
+    release(&process, &log, "A").await.unwrap();
+    let left = held(&log.store).await;
+    assert_eq!(left, expected(&sealed, &[3], &[3, 4, 5, 6], &[0, 1]).await);
+    let ledger = chain::ledger(&links(&log.store).await);
+    assert_eq!((ledger.open().len(), ledger.held_by("A").count(), ledger.held_by("B").count()), (1, 0, 1));
+
+    // Ten years later.
+    let segment = |seal: usize| {
+        let log = log.clone();
+        async move { below(LOG, &log.check_log().await.files[seal].statement.segments[0].key) }
+    };
+    let (free, kept) = (segment(2).await, segment(3).await);
+    let version = async |key: &ObjectKey| log.store.versions(key).await.unwrap()[0].id.clone().unwrap();
+    let (free_version, kept_version) = (version(&free).await, version(&kept).await);
+    drop(process.drain().await);
+    log.clock.advance(Duration::from_secs(10 * 366 * 86_400));
+    assert!(log.store.delete_version_with_bypass(&kept, &kept_version).is_err(), "on hold");
+    log.store.delete_version(&free, &free_version).unwrap();
+    let process = log.open().await.unwrap().unwrap();
+    release(&process, &log, "B").await.unwrap();
+    assert_eq!(held(&log.store).await, BTreeSet::new());
+    log.store.delete_version(&kept, &kept_version).unwrap();
+    drop(process.drain().await);
+}
+
+/// Scenario: objects of evidence have whatever locks. Guarantee: an extension never takes anything from one, and each has what was asked for
+/// afterwards.
+#[tokio::test(start_paused = true)]
+async fn an_extension_never_shortens() {
+    let sealed = sealed().await;
+    let mut seed: u64 = 7;
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    for round in 0..40 {
+        let log = sealed.copy();
+        let mut lock = || Lock {
+            mode: if random(2) == 0 { Mode::Governance } else { Mode::Compliance },
+            retain_until: UnixSeconds(1_800_100_000 + i64::try_from(random(400_000_000)).unwrap()),
+        };
+        let all: BTreeSet<String> = expected(&sealed, &[2, 3], &[2, 3, 4, 5, 6], &[0, 1]).await;
+        let mut before = BTreeMap::new();
+        for key in &all {
+            let had = lock();
+            log.store.relock(&below(LOG, key), Some(had));
+            before.insert(key.clone(), had);
+        }
+        let mut wanted = lock();
+        wanted.retain_until = wanted.retain_until.min(UnixSeconds(2_000_000_000));
+        let process = log.open().await.unwrap().unwrap();
+        carry_out(&process, &log, "ext", Order::Extend(wanted).into(), &query(2, 3)).await.unwrap();
+        for (key, had) in before {
+            let head = log.store.head(&below(LOG, &key), None).await.unwrap().unwrap().lock.unwrap();
+            assert!(head.covers(had) && head.covers(wanted), "{round} {key}: {had:?} + {wanted:?} became {head:?}");
+        }
+        let ledger = chain::ledger(&links(&log.store).await);
+        assert!(ledger.open().is_empty());
+        drop(process.drain().await);
+    }
+}
+
+/// Scenario: whoever carries a hold out may not hold one of the objects. Guarantee: the error names it, what is needed and what now; what was
+/// done before is told to the log, and nothing behind it.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_names_the_object_and_what_now() {
+    let sealed = sealed().await;
+    for part in ["segments/", "seals/00000000000000000004", "timestamps/"] {
+        let log = sealed.copy();
+        let process = log.open().await.unwrap().unwrap();
+        let governor = process.governor(&log);
+        order(&governor, Motion::Open { id: "A".into(), order: Ordered::Hold, query: query(2, 6) }).await.unwrap();
+        let store: Arc<dyn WormStore> = Arc::new(log.store.clone());
+        let reader = reader(&store).await;
+        let decree = open_decree(&store, "A").await.unwrap();
+        let asked = asked(&decree, 0).unwrap();
+        let mut carrier = Carrier::new((&store, &reader), vec![asked], 0..reader.size(), (Want::Hold, Expected::default()));
+        log.store.fail_key(part, 1000, Fault::Refused);
+        let error = carrier.step().await.unwrap_err();
+        assert!(matches!(&error, EnforceError::Object { key, .. } if key.as_str().contains(part)), "{error:?}");
+        let said = error.to_string();
+        for word in ["AccessDenied", "s3:PutObjectLegalHold", "do it again"] {
+            assert!(said.contains(word), "{part}: {said}");
+        }
+        assert!(carrier.untold().is_empty(), "seal 2 is not whole");
+        assert!(!held(&log.store).await.iter().any(|key| key.starts_with("segments/")), "{part}: no segment before its evidence");
+        log.store.clear_faults();
+        drop(process.drain().await);
+    }
+}
