@@ -237,8 +237,8 @@ async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), Serve
     Ok(())
 }
 
-/// Before a log is made in a bucket: whether its locks hold; what was tried is told in the log's first seal. A store that takes locks and does not enforce them would seal evidence that
-/// anybody may delete, and every seal would promise the contrary.
+/// Before a log is made in a bucket: whether its locks hold; what was tried is told in the log's first seal. A store that takes locks and does
+/// not enforce them would seal evidence that anybody may delete, and every seal would promise the contrary.
 async fn check_locks(config: &Config, store: &dyn WormStore, clock: &dyn Clock) -> Result<Option<Trial>, ServeError> {
     if config.store.url.is_folder() || config.store.not_worm || keys::log_exists(store, &config.log.name).await? {
         return Ok(None);

@@ -50,20 +50,22 @@ impl Probed for S3Store {
 
     /// Asks the store to delete one version of a canary, with or without the governance bypass
     /// (`x-amz-bypass-governance-retention`). Refuses every key that is no canary.
-    async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypassing: bool) -> Result<DeleteProbe, ReadError> {
-        let headers = if bypassing { vec![bypass()] } else { Vec::new() };
+    async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError> {
+        let headers = if bypass { vec![bypassing()] } else { Vec::new() };
         self.probe(key, version, Call { method: Method::DELETE, headers, ..Call::default() }).await
     }
 
-    /// An empty retention (PutObjectRetention), which some servers take for none.
+    /// An empty retention (PutObjectRetention) with the governance bypass.
     async fn probe_lift(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<DeleteProbe>, ReadError> {
         let body = Bytes::from(format!("<Retention xmlns=\"{NAMESPACE}\"></Retention>"));
         let query = vec![("retention", String::new())];
-        self.probe(key, version, Call { method: Method::PUT, query, headers: vec![bypass()], body, ..Call::default() }).await.map(Some)
+        let call = Call { method: Method::PUT, query, headers: vec![bypassing()], body, ..Call::default() };
+        self.probe(key, version, call).await.map(Some)
     }
 }
 
-fn bypass() -> (&'static str, String) {
+/// Says that a lock in GOVERNANCE is meant to be broken.
+fn bypassing() -> (&'static str, String) {
     ("x-amz-bypass-governance-retention", "true".to_owned())
 }
 
