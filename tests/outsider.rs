@@ -105,11 +105,19 @@ fn a_log_that_was_cut_shorter_than_what_was_kept_is_a_rollback() {
     let place = cut.display().to_string();
     let ask = |more: &[&str]| alone(site.dir.path(), &[&["verify", "--store", &place, "--vkey", &vkey][..], more].concat());
     let receipt = receipts.last().unwrap();
-    says(&ask(&["--resume-from", "kept"]), 0, &["VERIFIED", "  kept:  the log begins with the tree of", "rests on the earlier verification"]);
+    says(
+        &ask(&["--resume-from", "kept"]),
+        0,
+        &["VERIFIED", "  kept:  the log begins with the tree of", "rests on the earlier verification"],
+    );
     let since = ask(&["--since-checkpoint", "kept"]);
     says(&since, 0, &["VERIFIED", "  kept:  the log begins with the tree of", "what lies behind the checkpoint that you kept"]);
     assert!(!since.stdout.contains("or a checkpoint you kept"), "{since}");
-    says(&ask(&["--receipt", receipt]), 0, &["VERIFIED", "names the very tree that the log has at that place", receipt.split(':').nth(1).unwrap()]);
+    says(
+        &ask(&["--receipt", receipt]),
+        0,
+        &["VERIFIED", "names the very tree that the log has at that place", receipt.split(':').nth(1).unwrap()],
+    );
     says(&ask(&["--receipt", &format!("0:{}", receipt.split(':').nth(1).unwrap())]), 1, &["names another tree", "fork"]);
     says(&ask(&["--receipt", "0:AAAA"]), 64, &["is no receipt"]);
 
@@ -144,7 +152,8 @@ fn what_is_told_is_what_was_looked_at() {
     let id = found[0]["record"]["id"].as_str().unwrap();
     std::fs::write(site.path("proof.json"), site.run(&["prove", id]).success().stdout).unwrap();
     let told = alone(site.dir.path(), &["check", "proof.json", "--vkey", &vkey]);
-    let part = "service `credit-scoring`, model `gpt-4o`, type `credit`, outcome `declined` (the record's own words, as its sender reported them)";
+    let part =
+        "service `credit-scoring`, model `gpt-4o`, type `credit`, outcome `declined` (the record's own words, as its sender reported them)";
     says(&told, 0, &["  it says    time `2026-", part, "line 1 of 1 in its segment"]);
     assert!(!told.stdout.contains("alice") && !told.stdout.contains("ps:vault") && !told.stdout.contains("SECRET-PROMPT"), "{told}");
     let json: Value = serde_json::from_str(&alone(site.dir.path(), &["check", "proof.json", "--vkey", &vkey, "--json"]).stdout).unwrap();

@@ -19,7 +19,7 @@ fn site(retention: &str) -> Site {
 }
 
 /// Sends one decision a span.
-fn send(receiver: &Receiver, decisions: &[&[(&str, &str)]]) {
+pub(crate) fn send(receiver: &Receiver, decisions: &[&[(&str, &str)]]) {
     let spans: Vec<Value> = (1_u64..)
         .zip(decisions)
         .map(|(n, decision)| {
@@ -37,8 +37,8 @@ fn send(receiver: &Receiver, decisions: &[&[(&str, &str)]]) {
     assert_eq!(http(receiver.http, &request).unwrap().0, 200);
 }
 
-const CREDIT: &[(&str, &str)] = &[("ai_audit.decision.outcome", "declined"), ("ai_audit.decision.type", "credit")];
-const OTHER: &[(&str, &str)] = &[("ai_audit.decision.outcome", "routed"), ("ai_audit.decision.type", "ticket")];
+pub(crate) const CREDIT: &[(&str, &str)] = &[("ai_audit.decision.outcome", "declined"), ("ai_audit.decision.type", "credit")];
+pub(crate) const OTHER: &[(&str, &str)] = &[("ai_audit.decision.outcome", "routed"), ("ai_audit.decision.type", "ticket")];
 const ASKS: &[(&str, &str)] = &[("ai_audit.decision.outcome", "routed"), ("ai_audit.retention.class", "long")];
 
 /// A site with three decisions in it.
@@ -108,7 +108,11 @@ fn a_plan_says_what_would_be_longer_shorter_stronger_and_weaker() {
     // Under the same configuration there would be the same objects, whatever of spanseal's own is among them; and it is said what is counted.
     assert_eq!(same["objects"], same["objects_now"], "{same:#}");
     let told = site.run(&["retention", "plan"]).success().stdout;
-    for part in ["the 3 records that applications reported", "the 1 record of spanseal's own acts, which the table does not count", "that hold records"] {
+    for part in [
+        "the 3 records that applications reported",
+        "the 1 record of spanseal's own acts, which the table does not count",
+        "that hold records",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
 

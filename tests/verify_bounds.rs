@@ -24,6 +24,8 @@ struct Counting {
     inner: MemoryStore,
     held: Arc<Held>,
     read: Mutex<BTreeSet<String>>,
+    /// Most lines that a listing answers with, however many are asked for.
+    short: usize,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +56,7 @@ impl Drop for Counted {
 
 impl Counting {
     fn new(inner: MemoryStore) -> Self {
-        Counting { inner, held: Arc::default(), read: Mutex::default() }
+        Counting { inner, held: Arc::default(), read: Mutex::default(), short: usize::MAX }
     }
 
     fn read(&self, part: &str) -> usize {
@@ -111,7 +113,7 @@ impl WormStore for Counting {
     }
 
     async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Version>, ReadError> {
-        let listed = self.inner.list(prefix, after, limit).await?;
+        let listed = self.inner.list(prefix, after, limit.min(self.short)).await?;
         self.held.listed.fetch_max(listed.len(), Ordering::SeqCst);
         Ok(listed)
     }
@@ -184,6 +186,25 @@ async fn what_is_held_does_not_grow_with_the_log() {
             assert_eq!(store.held.now.load(Ordering::SeqCst), 0, "nothing is left");
         }
     }
+}
+
+/// Scenario: a store that answers a listing with one key at a time, however many are asked for, as S3 does at the seam of two pages. Guarantee:
+/// nothing is taken for the end before there is nothing: the log is verified to its end, and what is lost or wrong late in it is found.
+#[tokio::test]
+async fn a_short_page_is_no_end() {
+    let forge = long(12).await;
+    let through = async |forge: &Forge| {
+        let store = Counting { short: 1, ..Counting::new(forge.store.copy()) };
+        verify(&store, &options(forge, 2)).await
+    };
+    let report = through(&forge).await;
+    assert_eq!((report.verdict, report.logs[0].seals), (Verdict::Verified, 12), "{}", report.to_text());
+    let disturbed = forge.copy();
+    disturbed.store.purge(&spanseal::worm::checkpoint_key(crate::support::forge::LOG), None);
+    disturbed.store.purge(&spanseal::worm::seal_key(crate::support::forge::LOG, 9), None);
+    disturbed.store.flip_byte(&forge.segment_key(10), None, 30);
+    let found = kinds(&through(&disturbed).await);
+    assert!(found.contains(&"seal_missing") && found.contains(&"segment_bytes"), "{found:?}");
 }
 
 /// Scenario: an auditor verified the log at some size and kept its checkpoint; the log goes on; he verifies again from there. Guarantee: that

@@ -305,9 +305,8 @@ fn parse_bound(text: &str, time: impl Fn(&str) -> Result<UnixNanos, String>) -> 
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().map(Bound::Seal).map_err(|_| format!("`{text}` is no seal index"));
     }
-    let at = time(text).map_err(|_| {
-        format!("`{text}` is neither the index of a seal (17) nor a date (2026-11-20) nor a time (2026-11-20T10:01:17Z)")
-    })?;
+    let at = time(text)
+        .map_err(|_| format!("`{text}` is neither the index of a seal (17) nor a date (2026-11-20) nor a time (2026-11-20T10:01:17Z)"))?;
     let seconds = i64::try_from(at.0 / 1_000_000_000).unwrap_or(i64::MAX);
     Ok(Bound::Time(UnixSeconds(seconds)))
 }

@@ -1,5 +1,6 @@
 //! `spanseal doctor`: examines configuration, keys, clock and store before they matter. One line a check: what it found and what to do.
 
+mod bucket;
 mod canary;
 mod checks;
 mod vault;
@@ -134,6 +135,7 @@ pub async fn run(args: DoctorArgs, config: &Config) -> anyhow::Result<ExitCode> 
     checks::keys(config, store.as_ref(), &mut report).await;
     vault::check(config, store.as_ref(), &mut report).await;
     checks::ports(config, &mut report).await;
+    bucket::check(config, store.as_deref(), args.no_canary, &mut report).await;
     canary::check(config, store.as_deref(), args.no_canary, &mut report).await;
     report.print(args.json)
 }

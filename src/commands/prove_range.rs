@@ -76,7 +76,8 @@ async fn between(store: &Arc<dyn WormStore>, (from, to): (&str, &str), args: &Pr
 /// All records of a trace.
 async fn of_trace(store: &Arc<dyn WormStore>, args: &ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let trace = args.trace_id.as_deref().context("a record or a trace is needed")?;
-    let request = Request { part: args.log.clone().map(|log| Part { log, since: 0 }), ..trace_of(trace, read::trusted(&args.keys, config)) };
+    let request =
+        Request { part: args.log.clone().map(|log| Part { log, since: 0 }), ..trace_of(trace, read::trusted(&args.keys, config)) };
     let answer = read::search(store, &request).await?;
     let Some(Hit { place: Place { log, .. }, .. }) = answer.hits.first() else {
         let none = format!("No record has the trace id `{trace}`; `spanseal query --trace-id` looks for the same.");

@@ -30,7 +30,9 @@ pub async fn run(args: WitnessArgs) -> anyhow::Result<ExitCode> {
         // A witness has no configuration with an `endpoint`.
         Err(listen::ListenError::Bind { source, .. }) => {
             let address = args.listen;
-            anyhow::bail!("cannot listen on {address}: {source}; stop what listens there, or choose another place with `--listen HOST:PORT`")
+            anyhow::bail!(
+                "cannot listen on {address}: {source}; stop what listens there, or choose another place with `--listen HOST:PORT`"
+            )
         }
         bound => bound?,
     };

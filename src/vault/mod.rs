@@ -61,13 +61,13 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::clock::UnixSeconds;
 use crate::record::apart::{Apart, PersonEntry};
-use crate::worm::{ObjectKey, WriterGuard};
+use crate::worm::{LIST_PAGE, ObjectKey, WriterGuard};
 use key::Kind;
 
 /// Waits before the second and third try of something that may pass.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 /// Entries of one listing.
-const PAGE: usize = 1000;
+const PAGE: usize = LIST_PAGE;
 /// Objects that are read, written or deleted at once.
 const AT_ONCE: usize = 16;
 
@@ -347,14 +347,11 @@ impl Vault {
         let mut found: Vec<Listed> = Vec::new();
         loop {
             let page = self.list(prefix, found.last().map(|l| &l.key)).await?;
+            // A short page is no end.
             if page.is_empty() {
                 return Ok(found);
             }
-            let whole = page.len() < PAGE;
             found.extend(page);
-            if whole {
-                return Ok(found);
-            }
         }
     }
 

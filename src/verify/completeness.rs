@@ -203,10 +203,13 @@ impl Gap {
             GapKind::SealMissing => ("seal that is gone or not what was signed", "seals that are gone or not what was signed"),
             GapKind::SegmentUnread => ("seal of which not every segment was read", "seals of which not every segment was read"),
             GapKind::Unsure => ("finding or thing unchecked that leaves it open", "findings or things unchecked that leave it open"),
-            GapKind::Silence => {
-                ("time of silence, in which no seal was made though one was promised", "times of silence, in which no seal was made though one was promised")
+            GapKind::Silence => (
+                "time of silence, in which no seal was made though one was promised",
+                "times of silence, in which no seal was made though one was promised",
+            ),
+            GapKind::Restart => {
+                ("start of the writer, before which counts may be short", "starts of the writer, before which counts may be short")
             }
-            GapKind::Restart => ("start of the writer, before which counts may be short", "starts of the writer, before which counts may be short"),
             GapKind::Rejected => ("span or log refused as malformed", "spans or logs refused as malformed"),
             GapKind::DroppedAttributes => ("attribute dropped by a sender", "attributes dropped by senders"),
         };

@@ -8,10 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use futures::Stream;
 
 use crate::clock::UnixSeconds;
-use crate::worm::{ObjectKey, ReadError, Version, WormStore, below, is_name, parse_seal_name, seal_key};
-
-/// Lines of a listing asked for at once: the page size of S3.
-const PAGE: usize = 1000;
+use crate::worm::{LIST_PAGE, ObjectKey, ReadError, Version, WormStore, below, is_name, parse_seal_name, seal_key};
 
 /// All versions and markers of one key, newest first.
 #[derive(Clone, Debug)]
@@ -47,8 +44,9 @@ impl<'a> Pages<'a> {
 
     async fn fill(&mut self) -> Result<(), ReadError> {
         if self.page.is_empty() && !self.ended {
-            self.page = self.store.list(&self.prefix, self.after.as_ref(), PAGE).await?.into();
-            self.ended = self.page.len() < PAGE;
+            self.page = self.store.list(&self.prefix, self.after.as_ref(), LIST_PAGE).await?.into();
+            // A short page is no end: what a store leaves out would be nothing that is missed.
+            self.ended = self.page.is_empty();
             self.after = self.page.back().map(|v| v.key.clone()).or_else(|| self.after.take());
         }
         Ok(())

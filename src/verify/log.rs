@@ -97,6 +97,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     walk.end(&mut total, &mut configurations).await;
     strangers.end(configurations.witnesses(), &mut total.sink);
     configurations.end(&mut total.sink);
+    cosigned::leave_out_own(&mut cosigned, &options.witnesses, &walk, &mut total.sink);
     if seals > 0 {
         cosigned::end(&cosigned, (walk.scene.now, walk.beyond), &mut total.sink);
     }
@@ -352,7 +353,7 @@ impl<'a> Walk<'a> {
             let opens = match seal_from(store, log, start).await? {
                 Some((index, group)) => {
                     let fetched = fetch(store, index, group).await;
-                    self.chain.would_stand(&fetched)
+                    self.chain.would_stand(&fetched).is_some()
                 }
                 None => false,
             };
@@ -506,13 +507,17 @@ impl<'a> Walk<'a> {
         let Some((first, ..)) = told.first() else { return };
         let (before, more) = match many {
             1 => ("before this seal", String::new()),
-            _ => ("before each of these seals", match many.saturating_sub(u64::try_from(told.len()).unwrap_or(u64::MAX)) {
-                0 => String::new(),
-                more => format!("; and {more} more"),
-            }),
+            _ => (
+                "before each of these seals",
+                match many.saturating_sub(u64::try_from(told.len()).unwrap_or(u64::MAX)) {
+                    0 => String::new(),
+                    more => format!("; and {more} more"),
+                },
+            ),
         };
-        let meaning =
-            format!("The writer was started anew {before}: the counts of what was received before the start may be short. What is sealed is complete.");
+        let meaning = format!(
+            "The writer was started anew {before}: the counts of what was received before the start may be short. What is sealed is complete."
+        );
         let one = |(seal, started, before): &(u64, UnixSeconds, UnixSeconds)| match many {
             1 => format!("started {started}, before it {before}"),
             _ => format!("seal {seal}: started {started}, before it {before}"),

@@ -196,7 +196,8 @@ pub async fn verify(store: &dyn WormStore, options: &Options<'_>) -> Report {
     let (mut locks_read, mut locks_unread) = (0_u64, 0_u64);
     let chosen = chosen(store, options, &mut sink).await;
     if let Some(kept) = options.since.as_ref().filter(|kept| !chosen.iter().any(|log| is_named(&kept.checkpoint.origin, log))) {
-        let why = format!("the checkpoint that you kept: it is of the log `{}`, which is not here or was not looked at", kept.checkpoint.origin);
+        let why =
+            format!("the checkpoint that you kept: it is of the log `{}`, which is not here or was not looked at", kept.checkpoint.origin);
         sink.unchecked("", None, why);
     }
     let mut options = options.clone();

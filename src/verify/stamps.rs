@@ -269,7 +269,11 @@ impl<'a> Stamps<'a> {
             "No time stamp by an authority that you trust (--tsa-roots) counts: {why}. When these seals existed only the log's own key says. \
              Ask the operator for the root of the authorities that stamp this log, or why it is not stamped."
         );
-        let found = if strangers == 0 { "none".to_owned() } else { counted(strangers, "token of another authority", "tokens of other authorities") };
+        let found = if strangers == 0 {
+            "none".to_owned()
+        } else {
+            counted(strangers, "token of another authority", "tokens of other authorities")
+        };
         Item::new(Kind::Unchecked, "timestamps/", meaning).expected("a token that leads to your roots").found(found)
     }
 

@@ -12,26 +12,41 @@
 //!    put is made again.
 //! 5. `versions` lists every version and delete marker of exactly one key, **newest first, in the store's own order**;
 //!    never by modification time. A store without versions answers with at most one.
-//! 6. `list` does the same for all keys below a prefix, keys ascending by bytes.
+//! 6. `list` does the same for all keys below a prefix, keys ascending by bytes. Fewer entries than were asked for mean that there are no
+//!    more; whoever has to be sure asks on until nothing comes ([`LIST_PAGE`]).
 //! 7. A lock that a put asked for is not believed: [`put_locked`] reads it back, repairs it once, else fails.
 //! 8. Nothing here deletes. What later objects replace carries a [`Tag`], so that an operator's lifecycle rule finds it, and only it.
 //!
 //! Sources: S3 Object Lock, "How S3 Object Lock works"; S3 conditional writes; `PutObjectRetention`.
 
+pub mod azure;
+pub mod canary;
+mod endpoint;
+pub mod gcs;
 mod key;
 mod layout;
+mod listing;
 pub mod local;
 #[doc(hidden)]
 pub mod memory;
 mod open;
 pub mod s3;
+mod tags;
+mod wire;
+mod xml;
+pub use endpoint::ServiceEndpoint;
 pub use layout::*;
-pub use open::{OpenError, StoreOptions, StoreUrl, open};
+pub use open::{OpenError, StoreOptions, StoreUrl, open, open_probed};
 
 use crate::clock::UnixSeconds;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::fmt;
+
+/// What is to be said of Azure and GCS wherever a store is judged.
+pub const CAVEAT: &str = "this adapter was never run against the real service: tests hold its requests against the documented interface, and nothing \
+                          else has shown that its locks hold. Try it in a container or bucket of your own, look at the locks with the provider's own \
+                          tools, and let `spanseal doctor` attack its canary, before evidence depends on it";
 
 /// Key of an object below the store's root, `/`-separated, no leading slash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -284,6 +299,12 @@ impl ReadError {
 #[derive(Debug)]
 pub struct WriterGuard(#[expect(dead_code, reason = "held, never read")] pub(crate) Option<std::fs::File>);
 
+/// Entries to ask a listing for at a time: one less than S3's largest page, whose last entry shows that the key before it is whole.
+pub const LIST_PAGE: usize = 999;
+
+/// Versions and markers of one key that a listing reads: more than any writer leaves, and some 30 MB.
+pub const VERSIONS_LISTED_MAX: usize = 100_000;
+
 /// One store. See the module's contract.
 #[async_trait]
 pub trait WormStore: Send + Sync + fmt::Debug {
@@ -321,7 +342,7 @@ pub trait WormStore: Send + Sync + fmt::Debug {
     async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError>;
 
     /// All versions and markers below `prefix`, keys ascending, within a key newest first; only keys greater than
-    /// `after`; stops after the page that reaches `limit` entries (a key's versions are never split).
+    /// `after`; stops with the key that reaches `limit` entries (a key's versions are never split). Fewer than `limit`: there are no more.
     async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Version>, ReadError>;
 
     /// Sets a longer or stronger lock on one version (`PutObjectRetention`); never shortens.
@@ -363,6 +384,26 @@ pub async fn ensure_locked(store: &dyn WormStore, key: &ObjectKey, version: Opti
     match found {
         Some(f) if f.covers(lock) => Ok(()),
         _ => Err(PutError::LockNotKept { key: key.clone(), wanted: lock, found }),
+    }
+}
+
+/// Nothing was changed, because what is there could not be read.
+fn unread_lock(key: &ObjectKey, error: ReadError) -> PutError {
+    let reason = format!("its lock could not be read first: {error}");
+    if error.is_retryable() { PutError::NotStored { key: key.clone(), reason } } else { PutError::Refused { key: key.clone(), reason } }
+}
+
+/// Refuses a lock that is weaker or shorter than what was found, and one on nothing.
+fn expect_extension(key: &ObjectKey, found: Option<&Head>, lock: Lock) -> Result<(), PutError> {
+    let refused = |reason: String| Err(PutError::Refused { key: key.clone(), reason });
+    let Some(found) = found else { return refused("there is no such version".to_owned()) };
+    match found.lock {
+        Some(set) if !lock.covers(set) => refused(format!(
+            "it is locked in {} until {}, and a lock is only ever extended; ask for that mode and date at least",
+            set.mode.as_str(),
+            set.retain_until
+        )),
+        _ => Ok(()),
     }
 }
 

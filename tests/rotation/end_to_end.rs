@@ -73,7 +73,8 @@ fn an_operator_changes_the_key() {
         let changes = report["logs"][0]["key_changes"].as_array().unwrap();
         assert_eq!((changes.len(), &changes[0]["from"], &changes[0]["to"]), (1, &first.as_str().into(), &second.as_str().into()));
         let told = site.run(&["verify", "--vkey", key]).success().stdout;
-        let part = format!("seal {} announced `{second}`, which alone signs from the next seal on, in place of `{first}`", changes[0]["seal"]);
+        let part =
+            format!("seal {} announced `{second}`, which alone signs from the next seal on, in place of `{first}`", changes[0]["seal"]);
         assert!(told.contains(&part), "{told}");
     }
 
@@ -131,7 +132,10 @@ fn proofs(site: &Site, first: &str, second: &str) {
     let short = |key: &str| key.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
     let ask = |key: &str| format!("ask for a proof for your key (spanseal prove RECORD_ID --vkey '{key}')");
     let older = told(&[second]).stdout;
-    assert!(older.contains(&format!("it begins with an older key of the log, `{}`", short(first))) && older.contains(&ask(second)), "{older}");
+    assert!(
+        older.contains(&format!("it begins with an older key of the log, `{}`", short(first))) && older.contains(&ask(second)),
+        "{older}"
+    );
     for keys in [[first, second], [second, first]] {
         assert!(told(&keys).success().stdout.contains("over 1 announced change of key"), "either is tried");
     }

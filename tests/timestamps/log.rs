@@ -179,7 +179,8 @@ async fn a_time_stamp_that_was_asked_for_and_is_not_there_is_told() {
         assert!(report.to_text().contains(of_log), "{}", report.to_text());
         let bundle = bundle(&forge, 2).await;
         let report = check_with(&bundle.to_bytes(), key(&forge), &others, now);
-        let part = format!("UNCHECKED: this record was sealed and signed, but no time stamp by an authority that you trust is on it: {of_proof}");
+        let part =
+            format!("UNCHECKED: this record was sealed and signed, but no time stamp by an authority that you trust is on it: {of_proof}");
         assert!(report.verdict == Verdict::Unchecked && report.to_text().starts_with(&part), "{}", report.to_text());
         assert_eq!(verified(&forge, Roots::default()).await.verdict, Verdict::Verified);
         assert_eq!(check_with(&bundle.to_bytes(), key(&forge), &Others::default(), now).verdict, Verdict::Verified);

@@ -4,7 +4,7 @@ use super::suite::{Traits, bytes, contract, key, lock};
 use crate::support::s3::{Bucket, Kind, Raw, S3Server};
 use http::{Method, StatusCode};
 use spanseal::worm::s3::{S3Credentials, S3Options, S3Store};
-use spanseal::worm::{Condition, Mode, ObjectKey, PutError, ReadError, StoreOptions, StoreUrl, WormStore, put_locked};
+use spanseal::worm::{Condition, LIST_PAGE, Mode, ObjectKey, PutError, ReadError, StoreOptions, StoreUrl, WormStore, put_locked};
 
 async fn open(server: &S3Server, bucket: &str) -> S3Store {
     S3Store::open(bucket, "some/prefix", server.options()).await.unwrap()
@@ -142,12 +142,13 @@ async fn listings_go_on_beyond_a_page() {
         assert_eq!(store.versions(&one).await.unwrap().len(), 1 + further);
         let all = store.list("contract/many/", None, usize::MAX).await.unwrap();
         assert_eq!(all.len(), 1030 + further);
-        for (limit, first, pages) in [(1, Some(key("many/00498")), 4), (400, None, 100), (1000, None, 100)] {
+        for (limit, first, pages) in [(1, Some(key("many/00498")), 4), (400, None, 100), (LIST_PAGE, None, 100), (1000, None, 100)] {
             let mut seen = Vec::new();
             let mut after = first.clone();
             for _ in 0..pages {
                 let page = store.list("contract/many/", after.as_ref(), limit).await.unwrap();
                 let Some(last) = page.last() else { break };
+                assert!(page.len() >= limit || Some(last) == all.last(), "limit {limit}: {} entries, and it goes on", page.len());
                 after = Some(last.key.clone());
                 seen.extend(page);
             }

@@ -4,9 +4,8 @@ use super::Report;
 use super::checks::is_lockable;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::worm::s3::S3Store;
-use crate::worm::s3::canary::{Finding, try_locks};
-use crate::worm::{Mode, StoreUrl, WormStore};
+use crate::worm::canary::{Finding, try_locks};
+use crate::worm::{self, Mode, WormStore};
 
 const NAME: &str = "canary";
 
@@ -19,15 +18,15 @@ pub(super) async fn check(config: &Config, store: Option<&dyn WormStore>, skip: 
     if skip {
         return report.warning(NAME, "skipped (--no-canary): whether the store enforces locks was not tried");
     }
-    let StoreUrl::S3 { bucket, prefix } = &config.store.url else { return };
-    // Opened anew: deleting is no part of the store's contract, only this adapter has the probe.
-    let store = match S3Store::open(bucket, prefix, config.store.options().s3).await {
-        Ok(store) => store,
+    // Opened anew: deleting is no part of the store's contract.
+    let store = match worm::open_probed(&config.store.url, &config.store.options()).await {
+        Ok(Some(store)) => store,
+        Ok(None) => return,
         Err(error) => return report.unchecked(NAME, error.to_string()),
     };
     // The strongest mode that is configured is the one to be sure of.
     let mode = config.retention.classes.iter().map(|(_, c)| c.mode).max().unwrap_or(Mode::Governance);
-    for finding in try_locks(&store, mode, &SystemClock).await {
+    for finding in try_locks(store.as_ref(), mode, &SystemClock).await {
         match finding {
             Finding::Good(said) => report.ok(NAME, said),
             Finding::Odd(said) => report.warning(NAME, said),

@@ -3,6 +3,7 @@
 use super::Walk;
 use super::tail::Behind;
 use crate::clock::UnixSeconds;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::UnverifiedCheckpoint;
 use crate::tlog::seal_file::SealFile;
 use crate::verify::cosignatures::{Cosigned, Listed, PER_SEAL_MAX, Said, behind_the_end};
@@ -96,6 +97,20 @@ pub(super) fn take(said: Said, cosigned: &mut Cosigned, strangers: &mut crate::v
     strangers.merge(said.strangers);
 }
 
+/// Takes out of the count whoever is a key of the log: it saw nothing that the log did not show itself. What keys the log has is known only
+/// once it was read.
+pub(super) fn leave_out_own(cosigned: &mut Cosigned, witnesses: &[WitnessKey], walk: &Walk<'_>, sink: &mut Sink) {
+    for (nth, witness) in witnesses.iter().enumerate() {
+        if walk.chain.keys().any(|key| witness.is_of_log(key)) && cosigned.forget(nth) {
+            let why = format!(
+                "`{}` is a key of the log itself, which is no witness of its own log; what it signed is not counted",
+                witness.name()
+            );
+            sink.unchecked("cosignatures/", None, why);
+        }
+    }
+}
+
 /// How long a seal that names segments may be without a cosignature before that is told as unchecked, seconds: where records were sealed, witnesses
 /// are asked every `log.witness_interval` (a minute, unless configured), and one that was away for a moment is asked again within minutes.
 const RECORDS_UNSEEN_MAX_SECONDS: i64 = 10 * 60;
@@ -138,5 +153,7 @@ pub(super) fn end(cosigned: &Cosigned, (now, open): (UnixSeconds, bool), sink: &
          seals: whoever has it could show others something else. {now_what}"
     );
     let item = Item::new(Kind::Unchecked, "cosignatures/", meaning).seal(first);
-    sink.unchecked_item(item.expected(format!("cosignatures by {quorum} of your {of} over a tree of {} seals", last.saturating_add(1))).found(found));
+    sink.unchecked_item(
+        item.expected(format!("cosignatures by {quorum} of your {of} over a tree of {} seals", last.saturating_add(1))).found(found),
+    );
 }

@@ -43,10 +43,13 @@ impl Walk<'_> {
     pub(super) async fn end_receipts(&mut self, sound: bool) {
         for KeptReceipt { receipt: Receipt { seal, root }, root: found } in std::mem::take(&mut self.receipts) {
             let object = seal_object(seal);
-            let item = |kind, meaning: &str| Item::new(kind, &object, meaning).seal(seal).expected(format!("root {root}, as in the receipt"));
+            let item =
+                |kind, meaning: &str| Item::new(kind, &object, meaning).seal(seal).expected(format!("root {root}, as in the receipt"));
             let name = format!("receipt of seal {seal} that you brought");
             match found {
-                _ if self.stopped => self.sink.unchecked(&object, Some(seal), format!("the {name}: the log could not be read as far as it")),
+                _ if self.stopped => {
+                    self.sink.unchecked(&object, Some(seal), format!("the {name}: the log could not be read as far as it"))
+                }
                 Some(found) if found == root => {
                     if sound {
                         let meaning = format!(

@@ -53,7 +53,9 @@ impl Outer<'_> {
         let Some(note) = self.first_note() else { return Ok(()) };
         let ask = format!("ask for a proof for your key (spanseal prove RECORD_ID --vkey '{vkey}')");
         let other = note.other_of(vkey).map_or_else(|| vkey.name().to_owned(), SignatureLine::short);
-        if announcements.iter().any(|announced| announced.next_vkey.as_ref() == Some(vkey)) {
+        // The first change is signed by both its keys.
+        let is_mine = |announced: &Statement| announced.next_vkey.as_ref() == Some(vkey);
+        if announcements.first().is_some_and(is_mine) || !self.begins_with(vkey) && announcements.iter().any(is_mine) {
             return Err(refused(format!("it begins with an older key of the log, `{other}`, and the log came to yours later: {ask}")));
         }
         if note.other_of(vkey).is_some() && !self.begins_with(vkey) {
@@ -70,10 +72,12 @@ impl Outer<'_> {
     pub(super) fn follow_rotations(&self, announcements: &[Statement], vkey: &VerifierKey) -> Result<VerifierKey, ProofError> {
         self.expect_begins_with(announcements, vkey)?;
         let mut key = vkey.clone();
+        let mut had = vec![vkey.clone()];
         let mut after = 0;
         for (rotation, announced) in self.rotations.iter().zip(announcements) {
             let next = announced.next_vkey.clone().ok_or_else(|| refused("rotations: a statement without next_vkey"))?;
-            if next == key || next.name() != key.name() {
+            // A log never comes back to a key: who has stolen an old one could announce it anew.
+            if had.contains(&next) || next.name() != key.name() {
                 return Err(refused("rotations: next_vkey is not a new key of the same origin"));
             }
             let checkpoint = included(&rotation.statement, announced, &rotation.log, &rotation.checkpoint, &key)?;
@@ -82,6 +86,7 @@ impl Outer<'_> {
                 return Err(refused("rotations: not the announcing seals' own checkpoints, in order"));
             }
             after = checkpoint.size.0;
+            had.push(next.clone());
             key = next;
         }
         if self.size.0 < after {
@@ -104,11 +109,16 @@ impl Outer<'_> {
         Ok(found)
     }
 
+    /// Every key of the log that the bundle shows: the auditor's, those that lead on from it, and those that its seals announce.
+    pub(super) fn keys_of_log(vkey: &VerifierKey, turns: &[Statement], statements: &[Statement]) -> Vec<VerifierKey> {
+        std::iter::once(vkey).chain(turns.iter().chain(statements).filter_map(|s| s.next_vkey.as_ref())).cloned().collect()
+    }
+
     /// Which of these witnesses cosigned the checkpoint of a bundle that was checked. A line in the name of one of them that does not verify
     /// counts for nothing: no signature covers the list, so anybody through whose hands the bundle goes can add one.
     pub(super) fn seen(
         &self,
-        key: &VerifierKey,
+        (key, of_log): (&VerifierKey, &[VerifierKey]),
         statement: &Statement,
         witnesses: &[WitnessKey],
         now: UnixSeconds,
@@ -120,7 +130,7 @@ impl Outer<'_> {
                 seen.strangers += 1;
                 continue;
             };
-            if witness.is_of_log(key) || statement.next_vkey.as_ref().is_some_and(|next| witness.is_of_log(next)) {
+            if of_log.iter().any(|own| witness.is_of_log(own)) {
                 return Err(refused(format!(
                     "cosignatures: `{}` is a key of the log itself, which is no witness of its own log",
                     witness.name()

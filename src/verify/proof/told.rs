@@ -277,7 +277,11 @@ impl Outside<'_> {
             }
             Some(asked) => {
                 let (seen, but) = (self.seen.len(), if self.is_published() { "cosigned" } else { "shown to be published" });
-                writeln!(out, "UNCHECKED: {what} {sealed}{existed}, but not yet {but}: {seen} of {}.", counted(asked, "witness", "witnesses"))?;
+                writeln!(
+                    out,
+                    "UNCHECKED: {what} {sealed}{existed}, but not yet {but}: {seen} of {}.",
+                    counted(asked, "witness", "witnesses")
+                )?;
                 match self.stamps.missing() {
                     Some(why) => writeln!(out, "           No time stamp by an authority that you trust is on it either: {why}."),
                     None => Ok(()),
@@ -295,7 +299,13 @@ impl Outside<'_> {
     }
 
     pub(super) fn write_signers(&self, out: &mut Page) -> std::fmt::Result {
-        writeln!(out, "  signed by  {} over a tree of {}, root {}", self.key, counted(self.tree_size, "seal", "seals"), RootHash(self.root))?;
+        writeln!(
+            out,
+            "  signed by  {} over a tree of {}, root {}",
+            self.key,
+            counted(self.tree_size, "seal", "seals"),
+            RootHash(self.root)
+        )?;
         for SeenBy { name, at, doubt } in self.seen {
             writeln!(out, "  seen by    {name} at {at} (its time), as part of a tree of {} seals", self.tree_size)?;
             if let Some(doubt) = doubt {
@@ -322,7 +332,9 @@ impl Outside<'_> {
     pub(super) fn write_rotations(&self, out: &mut Page) -> std::fmt::Result {
         match self.rotations {
             0 => Ok(()),
-            n => writeln!(out, "  key        reached from yours over {}", counted(n, "announced change of key", "announced changes of key")),
+            n => {
+                writeln!(out, "  key        reached from yours over {}", counted(n, "announced change of key", "announced changes of key"))
+            }
         }
     }
 

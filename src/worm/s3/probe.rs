@@ -1,26 +1,34 @@
 //! What the canary alone does: try to delete itself, to see whether the store really refuses, and look whether its tag was kept.
 
 use super::answer::{refuse_read, store_words};
-use super::client::{Call, CallError};
-use super::{READ_TIMEOUT, S3Store, SMALL_ANSWER_MAX, xml};
-use crate::worm::{ObjectKey, ReadError, Tag, VersionId};
+use super::{S3Store, xml};
+use crate::worm::canary::{DeleteProbe, Governance, Probed, Words, expect_canary, probed};
+use crate::worm::wire::{Call, READ_TIMEOUT, SMALL_ANSWER_MAX};
+use crate::worm::{Lock, ObjectKey, PutError, ReadError, Tag, VersionId, WormStore};
+use async_trait::async_trait;
 use http::{Method, StatusCode};
 
-/// Folder of canaries: a name that no log can have.
-pub const CANARY_PREFIX: &str = "_doctor/";
+#[async_trait]
+impl Probed for S3Store {
+    fn words(&self) -> &'static Words {
+        &Words {
+            put_tag: "s3:PutObjectTagging",
+            read_tag: "s3:GetObjectTagging",
+            against_bypass: "take s3:BypassGovernanceRetention from them",
+            governance: Governance::AskedFor,
+        }
+    }
 
-/// What a store did when it was asked to delete a locked version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeleteProbe {
-    /// It refused, in its own words.
-    Refused(String),
-    /// It said yes. Whether the version is gone, a HEAD tells.
-    Accepted,
-}
+    fn tags_refused(&self) -> Option<String> {
+        self.tags.refusal()
+    }
 
-impl S3Store {
+    async fn probe_shorten(&self, key: &ObjectKey, version: Option<&VersionId>, lock: Lock) -> Result<(), PutError> {
+        self.extend(key, version, lock).await
+    }
+
     /// Whether a version has a tag. Needs `s3:GetObjectTagging`, which nothing else does.
-    pub async fn has_tag(&self, key: &ObjectKey, version: Option<&VersionId>, tag: Tag) -> Result<bool, ReadError> {
+    async fn has_tag(&self, key: &ObjectKey, version: Option<&VersionId>, tag: Tag) -> Result<bool, ReadError> {
         let mut query = vec![("tagging", String::new())];
         query.extend(version.map(|v| ("versionId", v.0.clone())));
         let call = Call { key: self.read_key(key)?, query, answer_max: SMALL_ANSWER_MAX, ..Call::default() };
@@ -40,26 +48,14 @@ impl S3Store {
 
     /// Asks the store to delete one version of a canary, with or without the governance bypass
     /// (`x-amz-bypass-governance-retention`). Refuses every key that is no canary.
-    pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError> {
-        if !key.as_str().starts_with(CANARY_PREFIX) {
-            return Err(ReadError::Refused { key: key.0.clone(), reason: "only a canary of `doctor` may be put to this test".to_owned() });
-        }
+    async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError> {
+        expect_canary(key)?;
         let query = version.map(|v| ("versionId", v.0.clone())).into_iter().collect();
         let full = self.read_key(key)?;
         let headers = if bypass { vec![("x-amz-bypass-governance-retention", "true".to_owned())] } else { Vec::new() };
         let (timeout, answer_max) = (READ_TIMEOUT, SMALL_ANSWER_MAX);
         let call = Call { method: Method::DELETE, key: full, query, headers, timeout, answer_max, ..Call::default() };
-        let unavailable = |reason: String| ReadError::Unavailable { key: key.0.clone(), reason };
         // One try: a refusal is an answer, and a delete is not asked for twice.
-        let answer = self.client.call(call).await.map_err(|error| match error {
-            CallError::NotSent(words) | CallError::Lost(words) => unavailable(words),
-            CallError::TooLarge { .. } => unavailable("its answer is too long".to_owned()),
-        })?;
-        if answer.status.is_success() {
-            return Ok(DeleteProbe::Accepted);
-        }
-        let (code, message) = store_words(&answer);
-        let said = format!("{} {code} {message}", answer.status.as_u16()).trim().to_owned();
-        if answer.status.is_client_error() { Ok(DeleteProbe::Refused(said)) } else { Err(unavailable(said)) }
+        probed(key, self.client.call(call).await, store_words)
     }
 }
