@@ -891,7 +891,6 @@ async fn after_its_date_a_segment_may_go() {
 
 #[tokio::test]
 async fn unnamed_segments_are_judged_by_their_place() {
-    let forge = honest(Locks::Enforced).await;
     let body = zstd(b"{}\n");
     let sha256 = Hash::of(&body).to_string();
     let name = |index: u64| below(LOG, &segment_name("standard", UnixSeconds(NOW), index, &sha256));

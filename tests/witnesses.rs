@@ -276,8 +276,8 @@ fn a_false_cosignature_counts_for_nothing() {
     assert_ne!(flipped, line);
     change(&|b| b["cosignatures"][0] = json!(flipped));
     let out = check(&site, &proof, &vkey, &["--witness", &one]);
-    assert!(out.status.code() == Some(2) && out.stdout.contains("0 of 1 witnesses"), "{out}");
-    assert!(out.stdout.contains("Not counted: 1 line(s) in the name of your witnesses"), "{out}");
+    assert!(out.status.code() == Some(2) && out.stdout.contains("0 of 1 witness."), "{out}");
+    assert!(out.stdout.contains("Not counted: 1 line in the name of your witnesses without a signature that verifies"), "{out}");
     change(&|b| b["cosignatures"] = json!([flipped, line]));
     assert_eq!(check(&site, &proof, &vkey, &["--witness", &one]).status.code(), Some(0), "the good one beside it counts");
     assert_eq!(check(&site, &proof, &vkey, &[]).status.code(), Some(0), "nobody's line, as long as nobody trusts the witness");

@@ -593,7 +593,8 @@ impl<'a> Walk<'a> {
                     true
                 }
             };
-        stamps.end(self.scene, open, &mut self.sink).await;
+        let whole = self.from == 0 && !self.beyond;
+        stamps.end(self.scene, (open, whole), &mut self.sink).await;
         newest
     }
 

@@ -277,13 +277,19 @@ impl<'a> Stamps<'a> {
         Item::new(Kind::Unchecked, "timestamps/", meaning).expected("a token that leads to your roots").found(found)
     }
 
-    /// What lies behind the last seal, and the notes. `open`: whether seals may lie there that were not read.
-    pub(super) async fn end(mut self, scene: Scene<'_>, open: bool, sink: &mut Sink) {
+    /// What lies behind the last seal, and the notes. `open`: whether seals may lie there that were not read. `whole`: whether the log was asked for
+    /// from its first seal to its last.
+    pub(super) async fn end(mut self, scene: Scene<'_>, (open, whole): (bool, bool), sink: &mut Sink) {
         if !open {
             self.behind(scene, sink).await;
         }
         if self.newest.is_none() && !self.roots.is_empty() {
-            sink.unchecked_item(self.none_counts());
+            let none = self.none_counts();
+            match whole {
+                true => sink.unchecked_item(none),
+                // Others may lie outside of the range.
+                false => sink.note(Item { kind: Kind::NotCovered, ..none }),
+            }
         }
         let no_roots = "Time stamps were not checked: whether their authorities are to be believed only you can say. Bring their root certificates with \
                         --tsa-roots. Nothing is concluded from them.";

@@ -4,7 +4,7 @@ use spanseal::clock::UnixSeconds;
 use spanseal::timestamp::Roots;
 use spanseal::tlog::Hash;
 use spanseal::tlog::note::VerifierKey;
-use spanseal::verify::{Bundle, Evidence, Options, Others, RecordAt, Report, Verdict, Wanted, check_with, prove_published, verify};
+use spanseal::verify::{Bound, Bundle, Evidence, Options, Others, RecordAt, Report, Verdict, Wanted, check_with, prove_published, verify};
 use spanseal::worm::{Locks, ObjectKey, below, seal_key, timestamp_name};
 
 use crate::support::forge::{Forge, LOG, NOW, Segment, honest, kinds, lines, notes};
@@ -177,6 +177,13 @@ async fn a_time_stamp_that_was_asked_for_and_is_not_there_is_told() {
         let report = verified(&forge, roots(&authority)).await;
         assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
         assert!(report.to_text().contains(of_log), "{}", report.to_text());
+        // Of a range that cannot be known, and is said.
+        for (from, to) in [(Some(1), None), (None, Some(2))] {
+            let range = Options { from: from.map(Bound::Seal), to: to.map(Bound::Seal), tsa_roots: roots(&authority), ..forge.options() };
+            let report = verify(&forge.store, &range).await;
+            let told = report.notes.iter().any(|n| n.kind.as_str() == "not_covered" && n.meaning.contains("No time stamp by an authority"));
+            assert!(report.verdict == Verdict::Verified && told, "{}", report.to_text());
+        }
         let bundle = bundle(&forge, 2).await;
         let report = check_with(&bundle.to_bytes(), key(&forge), &others, now);
         let part =

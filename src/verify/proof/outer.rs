@@ -53,7 +53,9 @@ impl Outer<'_> {
         let Some(note) = self.first_note() else { return Ok(()) };
         let ask = format!("ask for a proof for your key (spanseal prove RECORD_ID --vkey '{vkey}')");
         let other = note.other_of(vkey).map_or_else(|| vkey.name().to_owned(), SignatureLine::short);
-        if announcements.iter().any(|announced| announced.next_vkey.as_ref() == Some(vkey)) {
+        // The first change is signed by both its keys.
+        let is_mine = |announced: &Statement| announced.next_vkey.as_ref() == Some(vkey);
+        if announcements.first().is_some_and(is_mine) || !self.begins_with(vkey) && announcements.iter().any(is_mine) {
             return Err(refused(format!("it begins with an older key of the log, `{other}`, and the log came to yours later: {ask}")));
         }
         if note.other_of(vkey).is_some() && !self.begins_with(vkey) {
