@@ -5,14 +5,14 @@
 //! to demand of the first segment. At the end every seal that it rests on was passed by the walk, or bears the signature of a key of the
 //! walk; and no seal that was passed names a decree which was not read. What is not shown so is `unchecked`, never silently believed.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 
-use super::listing::{Group, Pages};
+use super::listing::Group;
 use super::log::seal_object;
 use super::objects::Scene;
 use super::report::{Item, Kind, Sink};
@@ -26,8 +26,6 @@ use crate::tlog::truth::{Judgement, judge};
 use crate::tlog::{Hash, LeafHash};
 use crate::worm::{Lock, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, below, read_versions, seal_key};
 
-/// Newest keys below `seals/` among which the newest seal is looked for: behind the end of a log anybody may have put objects.
-const NEWEST_LOOKED_AT: usize = 16;
 /// Seals with decrees whose segments are read at the same time. Each may hold 64 MiB.
 const SEALS_AT_ONCE: usize = 4;
 /// Two clocks that are further apart are not believed, seconds (`doubt`).
@@ -228,41 +226,55 @@ impl Decrees {
     }
 }
 
-/// The newest seal below the log: of the last keys the last one that stands under a key that is known, or that such a one announced; else the
-/// last one that is a seal under any key.
+/// The newest seal: from one that stands on, by steps that double and then halve, under the keys that are known and those that they announce;
+/// where nothing stands under them, under any. Nothing is listed: a store may list without end. Behind a gap it may not be found, and then the
+/// walk says what was missed.
 async fn newest(scene: Scene<'_>, keys: &[VerifierKey], size: Option<u64>) -> Result<Option<SealFile>, ReadError> {
-    let start = size.and_then(|size| size.checked_sub(2)).map(|before| seal_key(scene.log, before));
-    let mut last = last_keys(scene, start.clone()).await?;
-    if last.is_empty() && start.is_some() {
-        last = last_keys(scene, None).await?;
-    }
+    let published = size.and_then(|size| size.checked_sub(1));
     let mut known = keys.to_vec();
-    let (mut own, mut other) = (None, None);
-    for (index, group) in last {
-        let Some((seal, by)) = stands(scene, &known, index, &group).await? else { continue };
-        if by == By::Known {
-            known.extend(seal.statement.next_vkey.clone());
-            own = Some(seal);
-        } else {
-            other = Some(seal);
+    for by in [By::Known, By::Somebody] {
+        let mut at = None;
+        for start in published.into_iter().chain([0]) {
+            if at.is_none() {
+                at = probe(scene, &known, start, by).await?;
+            }
+        }
+        let Some(mut at) = at else { continue };
+        loop {
+            let from = at.statement.index;
+            at = climb(scene, &known, at, by).await?;
+            match at.statement.next_vkey.clone().filter(|next| !known.contains(next)) {
+                Some(next) => known.push(next),
+                None if at.statement.index == from => return Ok(Some(at)),
+                None => {}
+            }
         }
     }
-    Ok(own.or(other))
+    Ok(None)
 }
 
-/// The last keys of seals in the listing, ascending.
-async fn last_keys(scene: Scene<'_>, after: Option<crate::worm::ObjectKey>) -> Result<VecDeque<(u64, Group)>, ReadError> {
-    let mut pages = Pages::new(scene.store, format!("{}/seals/", scene.log), after);
-    let mut last = VecDeque::new();
-    while let Some(group) = pages.next().await? {
-        let name = group.key.as_str().strip_prefix(scene.log).and_then(|rest| rest.strip_prefix('/'));
-        let Some(index) = name.and_then(crate::worm::parse_seal_name).filter(|_| group.data().next().is_some()) else { continue };
-        last.push_back((index, group));
-        if last.len() > NEWEST_LOOKED_AT {
-            last.pop_front();
+/// The last of the seals from this one on that stand without a gap that is met.
+async fn climb(scene: Scene<'_>, keys: &[VerifierKey], mut at: SealFile, by: By) -> Result<SealFile, ReadError> {
+    let (mut step, mut doubles) = (1_u64, true);
+    loop {
+        let next = match at.statement.index.checked_add(step) {
+            Some(index) => probe(scene, keys, index, by).await?,
+            None => None,
+        };
+        doubles = doubles && next.is_some();
+        at = next.unwrap_or(at);
+        step = if doubles { step.saturating_mul(2) } else { step / 2 };
+        if step == 0 {
+            return Ok(at);
         }
     }
-    Ok(last)
+}
+
+async fn probe(scene: Scene<'_>, keys: &[VerifierKey], index: u64, by: By) -> Result<Option<SealFile>, ReadError> {
+    let key = seal_key(scene.log, index);
+    let versions = scene.store.versions(&key).await?;
+    let found = stands(scene, keys, index, &Group { key, versions }).await?;
+    Ok(found.filter(|(_, whose)| *whose == By::Known || by == By::Somebody).map(|(seal, _)| seal))
 }
 
 /// Whose signature a seal bears.

@@ -8,7 +8,7 @@ use spanseal::govern::decrees::{Decree, Entry, Order, SegmentId, Step};
 use spanseal::record::canonical::Json;
 use spanseal::tlog::seal_file::Statement;
 use spanseal::verify::{Bound, Depth, Options, Report, Verdict};
-use spanseal::worm::{Lock, Locks, Mode, ObjectKey, WormStore, seal_key};
+use spanseal::worm::{Lock, Locks, Mode, ObjectKey, WormStore, seal_key, segment_name};
 use tokio::sync::OnceCell;
 
 use super::{Found, assert_all, at, intact, lost, seal_object};
@@ -319,7 +319,20 @@ async fn a_hold_that_is_released_meanwhile_is_no_finding() {
         }
         let mut later = forge.copy();
         let close = step(Step::Close, &decree("LH-1", Order::Hold), vec![], &[]);
-        later.seal(&close, |_| {}).await;
+        // Sealed just now: an older one behind the end of the listing would be one that the listing hid.
+        let mut moved = None;
+        let sealed_now = |s: &mut Statement| {
+            let old = std::mem::take(&mut s.segments[0].key);
+            s.sealed_at = PAST;
+            s.segments[0].key = segment_name("high-risk", PAST, s.index, &s.segments[0].sha256.to_string());
+            s.segments[0].lock = EXTENDED;
+            moved = Some((at(&old), at(&s.segments[0].key)));
+        };
+        later.seal(&close, sealed_now).await;
+        let (old, new) = moved.unwrap();
+        let bytes = later.store.get(&old, None, u64::MAX).await.unwrap().unwrap();
+        later.put(&new, bytes).await;
+        later.store.purge(&old, None);
         let added: Vec<_> = later.store.keys().into_iter().filter(|key| !forge.store.keys().contains(key)).collect();
         assert_eq!(added.len(), 2);
         let seals = std::sync::atomic::AtomicU64::new(0);
