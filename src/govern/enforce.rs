@@ -39,18 +39,26 @@ pub enum Want {
 }
 
 impl Want {
-    /// What was to be done to an object that has this lock, and what is needed for it.
+    /// What was to be done to an object that has this lock, and what now if it could not be.
     fn words(self, found: Option<Lock>) -> (&'static str, &'static str) {
         match self {
-            // Ceph RGW, for one.
             Want::Lock(lock) if found.is_some_and(|found| found.mode < lock.mode) => (
                 "the lock could not be made COMPLIANCE",
-                "that without the governance bypass, for which spanseal never asks, or extend without --mode COMPLIANCE, which keeps every \
-                 object's mode (`--resume ID --give-up` ends this one)",
+                "Ceph RGW and MinIO do that only with the governance bypass, for which spanseal never asks: extend without --mode COMPLIANCE, \
+                 which keeps every object's mode; `spanseal retention extend --resume ID --give-up` ends this one",
             ),
-            Want::Hold => ("the legal hold could not be set", "s3:PutObjectLegalHold"),
-            Want::NoHold => ("the legal hold could not be lifted", "s3:PutObjectLegalHold, which a writer's policy may keep from it"),
-            Want::Lock(_) => ("the lock could not be extended", "s3:PutObjectRetention"),
+            Want::Hold => (
+                "the legal hold could not be set",
+                "allow s3:PutObjectLegalHold (and s3:GetObjectLegalHold, to read it back), then do it again, and it goes on",
+            ),
+            Want::NoHold => (
+                "the legal hold could not be lifted",
+                "allow s3:PutObjectLegalHold, which a writer's policy may keep from it, then do it again, and it goes on",
+            ),
+            Want::Lock(_) => (
+                "the lock could not be extended",
+                "allow s3:PutObjectRetention (and s3:GetObjectRetention, to read it back), then do it again, and it goes on",
+            ),
         }
     }
 }
@@ -69,8 +77,8 @@ pub enum EnforceError {
         what: &'static str,
         /// Why it was not.
         why: String,
-        /// What is needed for it.
-        permission: &'static str,
+        /// What now.
+        advice: &'static str,
     },
     /// The store.
     #[error(transparent)]
@@ -272,8 +280,8 @@ impl<'l> Enforcer<'l> {
             Some(head) if has(&head) => return Ok(Became::Already),
             Some(head) => head,
         };
-        let (what, permission) = want.words(head.lock);
-        let failed = |why: String| EnforceError::Object { key: key.clone(), what, why, permission };
+        let (what, advice) = want.words(head.lock);
+        let failed = |why: String| EnforceError::Object { key: key.clone(), what, why, advice };
         let mut wait = PUT_BACKOFF;
         let mut tries = 0;
         loop {

@@ -110,7 +110,7 @@ fn expect_ceiling(config: &Config, lock: Lock, found: &Preview) -> anyhow::Resul
 
 fn plan(lock: Lock, query: &Query, found: &Preview) -> String {
     let mode = match lock.mode {
-        Mode::Compliance => "in COMPLIANCE, which nobody can lift,",
+        Mode::Compliance => "in COMPLIANCE (which nobody can lift)",
         Mode::Governance => "in the mode that they have",
     };
     format!(
