@@ -41,7 +41,11 @@ Relative paths, on the command line and in the configuration (store, key files, 
 directory; serve and doctor print where they lead.
 
 Environment: SPANSEAL_CONFIG, SPANSEAL_STORE and SPANSEAL_VKEY stand in for --config, --store and --vkey; credentials for
-s3:// stores come from AWS_* variables, web identity, container or instance.";
+s3:// stores come from AWS_* variables, web identity, container or instance; for az:// from AZURE_* variables or a managed
+identity; for gs:// from GOOGLE_* variables or the machine's service account.
+
+Stores: a folder, s3://bucket/prefix, az://account/container/prefix, gs://bucket/prefix. The last two (Azure, Google Cloud
+Storage) were never run against the real services: tests hold their requests against the documentation, nothing more.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -72,7 +76,7 @@ pub struct Global {
     /// Configuration file (YAML); without it the embedded default [env: SPANSEAL_CONFIG]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub config: Option<PathBuf>,
-    /// Store to use instead of the configured one: a folder, file:///path or s3://bucket/prefix [env: SPANSEAL_STORE]
+    /// Store to use instead of the configured one: a folder, file:///path, s3://bucket/prefix, az://account/container/prefix or gs://bucket/prefix [env: SPANSEAL_STORE]
     #[arg(long, global = true, value_name = "URL", value_parser = parse_store, help_heading = "Everywhere")]
     pub store: Option<String>,
 }
@@ -516,7 +520,7 @@ pub struct EraseArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  spanseal doctor --config spanseal.yaml\n  spanseal doctor --store s3://audit-bucket/prod --no-canary\n  spanseal doctor --json | jq '.checks[] | select(.state != \"ok\")'\n\n\
-    On an s3:// store a small canary object with a lock of one day is written below `_doctor/`, to see whether the store really\nrefuses to delete it, or to shorten or lift its lock. It cannot be removed for that day; --no-canary leaves the question open.\n\
+    On any store but a folder a small canary object with a lock of one day is written below `_doctor/`, to see whether the store really\nrefuses to delete it, or to shorten or lift its lock. It cannot be removed for that day; --no-canary leaves the question open.\n\
     Exit codes: 0 no problem (warnings are allowed), 1 problems, 2 something could not be checked."
 )]
 pub struct DoctorArgs {

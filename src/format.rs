@@ -248,7 +248,8 @@
 //! 5. The published checkpoint, which may be older than the newest seal, is of a signed size, and of a seal's tree: same root, no extension
 //!    lines, signed by the key of that seal (or its `next_vkey`). It may also be of size 0 with the empty root. Otherwise it is
 //!    `checkpoint_invalid`; if it is signed and its seal is not there, `rollback`. If its seal is there but the listing ended before it,
-//!    the listing hides seals, and the log is *unchecked*.
+//!    the listing hides seals, and the log is *unchecked*. So it is if a seal behind the last one of the listing stands when it is asked for by
+//!    its name, and its `sealed_at` is more than 300 seconds before the time at which the verification began.
 //! 6. Segments that no standing seal names: with an index greater than that of the last seal before the end plus one, `segment_unnamed`; else, if
 //!    the name does not fit the SHA-256 of the bytes, `segment_unnamed`; else a note, since a writer that stops before its commit leaves
 //!    such. (Behind the end of a log that is being written there may be more by now, but only if seals follow the end that extend it.)
@@ -316,10 +317,11 @@
 //! 1. `record` is at most 1048576 bytes, canonical, and an object;
 //! 2. the leaf of `record` with `segment` gives a root, and one of the statement's segments has that `merkle_root` and `records` =
 //!    `segment.tree_size` (of several the first is meant); the statement is as in sections 5 and 6;
-//! 3. for each rotation, with K at first the auditor's key: its statement is as in section 5 and has `next_vkey`, another key of K's
-//!    name; it is *included* under K; its `checkpoint` is a checkpoint of `next_vkey` too; its size is its `index` + 1, greater than that
+//! 3. for each rotation, with K at first the auditor's key: its statement is as in section 5 and has `next_vkey`, a key of K's
+//!    name that is none of those before, the auditor's among them; it is *included* under K; its `checkpoint` is a checkpoint of `next_vkey` too; its size is its `index` + 1, greater than that
 //!    of the rotation before. Then K = `next_vkey`;
-//! 4. the statement is *included* under K, in a tree not smaller than that of the last rotation;
+//! 4. the statement is *included* under K, in a tree not smaller than that of the last rotation; and no change of key is passed over, as in
+//!    section 14 (4), with the one statement;
 //! 5. each of `cosignatures` is a signature line, and each of `timestamps` base64, of whatever length (a token is at most 65536 bytes, and a
 //!    longer one counts for nothing); the checkpoint is then the very text that they are over, of this seal or a later one;
 //! 6. a record of schema `spanseal.record/1` has the form of section 7;
@@ -334,14 +336,16 @@
 //!
 //! A proof that is not refused is *findings* all the same where the statement says what cannot be true (section 5, the clock included),
 //! or the record's times lie outside `first` to `last`, its `retention.class` is not `class`, or its `time.received` more than 300
-//! seconds after `sealed_at`. Else it is verified: the record was *signed* into the log. That the log was *published*, and shown alike to
+//! seconds after `sealed_at`; or where `index` is odd, and `previous` is not the first hash of `log.path` (`seal_chain`). Else it is verified: the record was *signed* into the log. That the log was *published*, and shown alike to
 //! everyone, needs a cosignature or a checkpoint that the reader kept. A time stamp does not prove it: an authority gets one hash, and shows it
 //! to nobody; what it proves is that the log *existed* by its time.
 //!
 //! **A reader who brings more than the log's key** judges it by these rules. No signature covers `cosignatures` and `timestamps`, so whoever
 //! passes a bundle on can add to them:
 //!
-//! - a line in the name and id of one of his witnesses that does not verify counts for nothing, and refuses nothing;
+//! - a line in the name and id of one of his witnesses that does not verify counts for nothing, and refuses nothing; nor does one count whose
+//!   time is 2^63 or more. A line in the name and id of a witness whose public key is that of any key of the log in the bundle (the reader's,
+//!   those that rotations and statements announce) refuses the proof: a log is no witness of itself;
 //! - so does a token that is unsound, over something else than this checkpoint, or by an authority that leads to none of his roots, also
 //!   where it names an authority that he trusts. A sound one over this checkpoint, of an authority that leads to one of his roots, proves that
 //!   the log existed by its time; where that is more than 300 seconds before `sealed_at` of the (last) statement, it is *findings*;
@@ -395,7 +399,7 @@
 //! 3. the leaves of the statements, at their `index`, with `log` give the checkpoint's root;
 //! 4. no change of key is passed over. A rotation of the same `index` as one of the statements is of that very statement. Each other statement
 //!    that has `next_vkey`, and whose `index` + 1 is not `log.tree_size`, stands before the first rotation; and the last of them, if there
-//!    is one, has the reader's key as its `next_vkey` (the reader's key is then a later one);
+//!    is one, has the reader's key as its `next_vkey` (the reader's key is then a later one), and no two of them have the same;
 //! 5. `cosignatures` and `timestamps` as in section 13 (5);
 //! 6. `segments` has one element for each segment of the statement, in its order. Where `records` is empty, so is `path`. Else the leaves of the
 //!    records, at their `leaf_index`, with `path` and the segment's `records` as the size give its `merkle_root`; and each record is as

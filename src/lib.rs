@@ -22,7 +22,7 @@
 //! | [`seal`] | records -> durable, ordered seals: the only writer | `record`, `retain`, `tlog`, `worm`, `govern` |
 //! | [`tlog`] | RFC 6962 trees, C2SP notes and checkpoints, the seal file (pure) | names and limits of `worm` |
 //! | [`timestamp`] | RFC 3161 time stamp tokens: reading and verifying them (pure) | `tlog` |
-//! | [`worm`] | write-once storage: contract, local folder, S3, strict twin | nothing |
+//! | [`worm`] | write-once storage: contract, local folder, S3, Azure, GCS, strict twin | nothing |
 //! | [`verify`] | proof for an outsider: whole-log check, findings, proof bundle | `record`, `tlog`, `worm` |
 //! | [`govern`] | acts that are records themselves, who seals those of operators, and holds and extensions carried out in the store | `record`, `retain`; the second also `seal`, `vault`, `verify` (what was found); the third `query`, `worm` |
 //! | [`verify`] | proof for an outsider: whole logs, one record; findings | `record`, `tlog`, `worm` |

@@ -17,6 +17,7 @@ mod access;
 mod acts;
 mod bucket_policies;
 mod by_reference;
+mod clouds;
 mod command_line;
 mod content_apart;
 mod cosigned;

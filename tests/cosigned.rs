@@ -342,3 +342,34 @@ async fn a_proof_stands_below_the_first_checkpoint_that_was_cosigned() {
     put(&forge, 5, &forged, &[&one]).await;
     assert_eq!(prove(&forge, 5, &wanted).await.log.size, TreeSize(26));
 }
+
+/// Scenario: the auditor is given, as a witness, a key that the log itself has later: nobody knows before the log is read. Guarantee: what it
+/// signed is not counted, and is said to be the log's own.
+#[tokio::test]
+async fn a_later_key_of_the_log_is_no_witness() {
+    let mut forge = honest(Locks::Enforced).await;
+    let new = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[7; 32]).unwrap();
+    let mut statement = forge.statement(&[]).await;
+    statement.next_vkey = Some(new.verifier().clone());
+    let mut seal = forge.sign(statement);
+    let (size, root) = (TreeSize(seal.frontier.size().0 + 1), seal.range_after().root());
+    seal.checkpoint += new.checkpoint(size, root).rsplit_once("\n\n").unwrap().1;
+    forge.commit(seal).await;
+    let before = forge.options();
+    forge.signer = new;
+    forge.seal(&[], |_| {}).await;
+    forge.publish().await;
+    let last = forge.seals.len() - 1;
+    for (seed, own) in [(7, true), (8, false)] {
+        let witness = Cosigner::new("witness.test/own", &[seed; 32]).unwrap();
+        let copy = forge.copy();
+        put(&copy, last as u64, &text(&forge, last), &[&witness]).await;
+        let options = Options { witnesses: vec![witness.public().clone()], ..before.clone() };
+        let report = verify(&copy.store, &options).await;
+        let verdict = if own { Verdict::Unchecked } else { Verdict::Verified };
+        assert_eq!((report.verdict, kinds(&report)), (verdict, vec![]), "{}", report.to_text());
+        let up_to = report.logs[0].cosigned.as_ref().unwrap().up_to;
+        assert_eq!(up_to, (!own).then_some(forge.seals.len() as u64), "{}", report.to_text());
+        assert_eq!(report.to_text().contains("is a key of the log itself"), own, "{}", report.to_text());
+    }
+}

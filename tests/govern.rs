@@ -13,9 +13,9 @@ use spanseal::govern::{Attesting, Deed, GovernError, Governor, Parts, Trial, Wis
 use spanseal::metrics::{Metrics, RetentionFigures};
 use spanseal::record::identity::{IdentityKey, IdentityMode};
 use spanseal::serve::keys::{load_identity, load_vault_key};
+use spanseal::worm::canary::{Attempt, Finding, Tried};
 use spanseal::worm::memory::{CreateOnly, Fault};
 use spanseal::worm::s3::S3Store;
-use spanseal::worm::s3::canary::{Attempt, Finding, Tried};
 use spanseal::worm::{Locks, Mode, WormStore, seal_key};
 
 use crate::acts::whose;

@@ -11,6 +11,7 @@ use spanseal::seal::{SealerTask, start};
 use spanseal::tlog::TreeSize;
 use spanseal::tlog::tile::partials;
 use spanseal::verify::{Options, Report, Verdict, verify};
+use spanseal::worm::canary::Probed;
 use spanseal::worm::memory::CreateOnly;
 use spanseal::worm::s3::S3Store;
 use spanseal::worm::{ObjectKey, Tag, WormStore, below};

@@ -1,6 +1,7 @@
 //! One contract over every adapter: the suite takes a `dyn WormStore` and what that kind of store can do, and holds it
 //! to `spanseal::worm`'s words. Memory and local always; Ceph RGW, MinIO and the Versity gateway where they run.
 
+mod clouds;
 mod network;
 mod servers;
 mod suite;

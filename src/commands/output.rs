@@ -45,7 +45,7 @@ pub fn absolute(path: &Path) -> String {
 pub fn absolute_store(url: &StoreUrl) -> String {
     match url {
         StoreUrl::File(path) => format!("file://{}", absolute(path)),
-        StoreUrl::S3 { .. } => url.to_string(),
+        StoreUrl::S3 { .. } | StoreUrl::Azure { .. } | StoreUrl::Gcs { .. } => url.to_string(),
     }
 }
 

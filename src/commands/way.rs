@@ -241,7 +241,7 @@ mod tests {
     use super::*;
     use crate::govern::{Deed, Trial, Wish};
     use crate::worm::Mode;
-    use crate::worm::s3::canary::{Attempt, Finding, Tried};
+    use crate::worm::canary::{Attempt, Finding, Tried};
 
     /// Guarantee: who asks for a record is said nowhere where others listen, and the rest may be.
     #[tokio::test]

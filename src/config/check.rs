@@ -14,6 +14,7 @@ use crate::worm::s3::is_loopback;
 pub(super) fn all(config: &Config) -> Result<(), ConfigError> {
     ports(config)?;
     s3_endpoint(config)?;
+    clouds(config)?;
     key_files(config)?;
     vault(config)?;
     references::check(config)?;
@@ -63,6 +64,20 @@ fn ports(config: &Config) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// Azure and GCS: where they are asked, and that they are write-once or nothing.
+fn clouds(config: &Config) -> Result<(), ConfigError> {
+    for (section, endpoint) in [("store.azure", &config.store.azure), ("store.gcs", &config.store.gcs)] {
+        endpoint.checked(section).map_err(|why| ConfigError::new(format!("`{section}.endpoint` {why}")))?;
+    }
+    match config.store.url.caveat() {
+        Some(_) if config.store.not_worm => Err(ConfigError::new(format!(
+            "`store.not_worm` is for s3:// alone: `{}` is used with its locks, or not at all",
+            config.store.url
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
@@ -182,7 +197,9 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             config.store.url
         )),
         StoreUrl::S3 { .. } => {}
+        StoreUrl::Azure { .. } | StoreUrl::Gcs { .. } => {}
     }
+    all.extend(config.store.url.caveat().map(|caveat| format!("`{}`: {caveat}", config.store.url)));
     all.extend(retention::doubts(&config.retention));
     all.extend(rules::doubts(&config.promotion.rules, &config.confidence.thresholds));
     if config.content.vault.is_some() && config.api.is_in_the_clear() {

@@ -1,7 +1,8 @@
 //! The environment: the one place of the crate that reads it.
 //!
 //! Only `SPANSEAL_CONFIG`, `SPANSEAL_STORE`, `SPANSEAL_VKEY` and the `AWS_*` family mean something by themselves; any other variable
-//! counts only where the configuration names it as `${env:NAME}`. (Credentials in `AWS_*` are read by the storage library's own chain.)
+//! counts only where the configuration names it as `${env:NAME}`. (Credentials in `AWS_*`, `AZURE_*` and `GOOGLE_*` are
+//! read by the storage library's own chain.)
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -46,9 +46,11 @@ use crate::stamping;
 use crate::tlog::Hash;
 use crate::vault::Persons;
 use crate::witness::client::Place;
+use crate::worm::azure::AzureOptions;
+use crate::worm::gcs::GcsOptions;
 use crate::worm::local::LocalOptions;
 use crate::worm::s3::S3Options;
-use crate::worm::{StoreOptions, StoreUrl};
+use crate::worm::{ServiceEndpoint, StoreOptions, StoreUrl};
 
 /// The whole effective configuration.
 #[derive(Clone, Debug)]
@@ -247,7 +249,8 @@ pub struct Chosen {
 /// `store`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
-    /// `url`: `file://./folder` or `s3://bucket/prefix`. Default `file://./spanseal-data`. `--store` and `SPANSEAL_STORE` override it.
+    /// `url`: `file://./folder`, `s3://bucket/prefix`, `az://account/container/prefix` or `gs://bucket/prefix` (the latter two were never
+    /// run against the real services, see [`CAVEAT`](crate::worm::CAVEAT)). Default `file://./spanseal-data`. `--store` and `SPANSEAL_STORE` override it.
     pub url: StoreUrl,
     /// `not_worm`: allow a bucket without Object Lock; every seal, report and page then says so. Default false. A local folder never
     /// is write-once storage and always says so.
@@ -256,6 +259,10 @@ pub struct Store {
     pub file_immutable: bool,
     /// `s3`.
     pub s3: S3,
+    /// `azure`: for `az://`.
+    pub azure: ServiceEndpoint,
+    /// `gcs`: for `gs://`.
+    pub gcs: ServiceEndpoint,
 }
 
 /// `store.s3`. Credentials never stand here: environment, web identity, container or instance.
@@ -307,6 +314,8 @@ impl Store {
                 not_worm: self.not_worm,
                 ..S3Options::default()
             },
+            azure: AzureOptions { endpoint: self.azure.clone(), ..AzureOptions::default() },
+            gcs: GcsOptions { endpoint: self.gcs.clone(), ..GcsOptions::default() },
         }
     }
 }

@@ -9,6 +9,7 @@ use super::units::{show_duration, show_size};
 use super::{Config, ContentMode, IdentityMode, Level, Listener, LogFormat, Receiver, References};
 use super::{retention, rules};
 use crate::record::canonical::Json;
+use crate::worm::{ServiceEndpoint, StoreUrl};
 
 /// How `--print-config` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,17 @@ fn listener(of: &Listener) -> Vec<(&'static str, Option<Json>)> {
     });
     let auth = of.token_file.as_deref().map(|file| object(vec![("token_file", path(file))]));
     vec![("endpoint", text(&of.endpoint)), ("tls", tls), ("auth", auth)]
+}
+
+/// `store.azure` and `store.gcs`: where they are used or set, so that every other configuration keeps its hash.
+fn endpoint(of: &ServiceEndpoint, used: bool) -> Option<Json> {
+    (used || *of != ServiceEndpoint::default()).then(|| {
+        object(vec![
+            ("endpoint", of.url.as_ref().and_then(text)),
+            ("allow_http", flag(of.allow_http)),
+            ("ca_file", of.ca_file.as_deref().and_then(path)),
+        ])
+    })
 }
 
 fn grpc(of: &Receiver) -> Json {
@@ -177,6 +189,8 @@ impl Config {
             ("not_worm", flag(of.not_worm)),
             ("file", Some(object(vec![("immutable", flag(of.file_immutable))]))),
             ("s3", Some(s3)),
+            ("azure", endpoint(&of.azure, matches!(of.url, StoreUrl::Azure { .. }))),
+            ("gcs", endpoint(&of.gcs, matches!(of.url, StoreUrl::Gcs { .. }))),
         ])
     }
 

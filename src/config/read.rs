@@ -16,7 +16,7 @@ use super::{retention, rules};
 use crate::clock::UnixSeconds;
 use crate::promote::rules::exposed;
 use crate::tlog::note::is_key_name;
-use crate::worm::{StoreUrl, is_name};
+use crate::worm::{ServiceEndpoint, StoreUrl, is_name};
 
 const KIB: u64 = 1024;
 const MIB: u64 = KIB * KIB;
@@ -217,8 +217,18 @@ fn store(mut at: Section<'_>, reader: Reader<'_>, overrides: &Overrides) -> Resu
         sse_kms_key_id: s3_at.text("sse_kms_key_id")?,
     };
     s3_at.finish()?;
+    let azure = endpoint(at.section("azure")?)?;
+    let gcs = endpoint(at.section("gcs")?)?;
     at.finish()?;
-    Ok(Store { url, not_worm, file_immutable, s3 })
+    Ok(Store { url, not_worm, file_immutable, s3, azure, gcs })
+}
+
+/// `store.azure` and `store.gcs`.
+fn endpoint(mut at: Section<'_>) -> Result<ServiceEndpoint, ConfigError> {
+    let read =
+        ServiceEndpoint { url: at.text("endpoint")?, allow_http: at.flag("allow_http", false)?, ca_file: at.optional("ca_file", path)? };
+    at.finish()?;
+    Ok(read)
 }
 
 fn log(mut at: Section<'_>) -> Result<Log, ConfigError> {

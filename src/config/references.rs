@@ -83,7 +83,7 @@ fn private(config: &Config) -> Vec<(String, PathBuf)> {
     let mut add = |key: &str, path: Option<&PathBuf>| found.extend(path.map(|path| (key.to_owned(), path.clone())));
     let folder = |url: &StoreUrl| match url {
         StoreUrl::File(path) => Some(path.clone()),
-        StoreUrl::S3 { .. } => None,
+        StoreUrl::S3 { .. } | StoreUrl::Azure { .. } | StoreUrl::Gcs { .. } => None,
     };
     add("store.url", folder(&config.store.url).as_ref());
     add("log.next_key_file", config.log.next_key_file.as_ref());

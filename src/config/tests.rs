@@ -138,6 +138,18 @@ fn contradictions_are_one_sentence_each() {
         ),
         ("retention: {default: long}", "spanseal.yaml:1:12: retention.default names `long`, which is none of retention.classes"),
         (
+            "store: {url: 'az://account/audit', azure: {endpoint: 'http://azure.example'}}",
+            "`store.azure.endpoint` `http://azure.example` is plain HTTP beyond this machine; use https, or set `store.azure.allow_http: true`",
+        ),
+        (
+            "store: {url: 'gs://bucket', gcs: {endpoint: 'https://a:b@gcs'}}",
+            "`store.gcs.endpoint` has credentials in it; they belong into the environment, never into a file",
+        ),
+        (
+            "store: {url: 'gs://bucket', not_worm: true}",
+            "`store.not_worm` is for s3:// alone: `gs://bucket` is used with its locks, or not at all",
+        ),
+        (
             "store: {url: s3://bucket, s3: {endpoint: 'http://minio:9000'}}",
             "`store.s3.endpoint` `http://minio:9000` is plain HTTP beyond this machine; use https, or set `store.s3.allow_http: true`",
         ),
@@ -243,6 +255,10 @@ fn where_there_is_a_vault_it_is_used() {
              erased must be gone), outside the store",
         ),
         (
+            s3("content: {vault: {url: 'gs://vault-bucket'}}"),
+            "spanseal.yaml:2:24: `content.vault.url`: `gs://vault-bucket`: a vault is a folder or an s3:// bucket in this version",
+        ),
+        (
             s3("content: {vault: {url: 's3://bucket/a/vault'}}"),
             "`content.vault.url` s3://bucket/a/vault and `store.url` s3://bucket/a lie one inside the other, and what lies with evidence cannot be \
              erased; let `content.vault.url` name a place of its own",
@@ -281,6 +297,24 @@ fn the_environment_is_substituted_after_parsing_and_ranks_below_the_command_line
     assert!(error.starts_with("`--store`: store `gs://x`:"), "{error}");
 }
 
+/// Guarantee: who reads or starts a configuration with Azure or GCS is told that these were never run against the real services; nobody else
+/// is, and nobody else's configuration has their sections.
+#[test]
+fn what_was_never_run_says_so() {
+    for (url, section) in [("az://account/audit", "azure"), ("gs://bucket", "gcs")] {
+        let config = load(&format!("store: {{url: '{url}'}}")).unwrap();
+        let told = config.warnings.iter().filter(|w| w.contains(url) && w.contains("never run against the real service")).count();
+        assert_eq!(told, 1, "{:?}", config.warnings);
+        assert!(config.print(PrintFormat::Json).contains(&format!("\"{section}\":{{\"allow_http\":false}}")));
+    }
+    for text in ["", "store: {url: 's3://bucket'}"] {
+        let config = load(text).unwrap();
+        assert!(!config.warnings.iter().any(|w| w.contains("never run")), "{:?}", config.warnings);
+        let printed = config.print(PrintFormat::Json);
+        assert!(!printed.contains("azure") && !printed.contains("gcs"), "{printed}");
+    }
+}
+
 #[test]
 fn what_is_printed_loads_again_to_the_same() {
     let full = "
@@ -297,7 +331,9 @@ api: {endpoint: '[::1]:8720'}
 telemetry: {logs: {level: debug, format: json}, otlp: {endpoint: 'http://127.0.0.1:9999', interval: 10s}}
 ";
     let vault = "store: {url: 's3://bucket'}\ncontent: {vault: {url: 's3://vault-bucket/x', key_file: v.key, retention: 30d}}";
-    for text in ["", full, vault, "content: {mode: hash}", "identity: {mode: keyed}"] {
+    let azure = "store: {url: 'az://account/audit/x', azure: {endpoint: 'https://account.blob.core.usgovcloudapi.net', ca_file: a.pem}}";
+    let gcs = "store: {url: 'gs://bucket/x', gcs: {endpoint: 'http://gcs.example', allow_http: true}}";
+    for text in ["", full, vault, "content: {mode: hash}", "identity: {mode: keyed}", azure, gcs, "store: {url: 'gs://bucket/x'}"] {
         let config = load(text).unwrap();
         for format in [PrintFormat::Yaml, PrintFormat::Json] {
             let printed = config.print(format);

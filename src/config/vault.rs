@@ -26,7 +26,10 @@ pub(super) fn place<'a>(mut at: Section<'a>, store: &StoreUrl, retention: &Reten
     let mode = at.word("mode", None, &words)?;
     let equality = at.flag("equality", false)?;
     let mut vault = at.section("vault")?;
-    let url = vault.optional("url", |text| StoreUrl::parse(text).map_err(|e| e.to_string()))?;
+    let url = vault.optional("url", |text| match StoreUrl::parse(text).map_err(|e| e.to_string())? {
+        StoreUrl::Azure { .. } | StoreUrl::Gcs { .. } => Err(format!("`{text}`: a vault is a folder or an s3:// bucket in this version")),
+        url => Ok(url),
+    })?;
     let key_file = vault.optional("key_file", path)?;
     let period = vault.optional("retention", str::parse)?;
     let url = match url.or_else(|| beside(store)) {

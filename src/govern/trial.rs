@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::wish::Told;
 use crate::promote::scrub::Scrub;
 use crate::record::canonical::Json;
-use crate::worm::s3::canary::{Attempt, Grade, Tried};
+use crate::worm::canary::{Attempt, Grade, Tried};
 
 /// What a canary showed. What the store said to it is not told: it may name anything.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Told for Trial {
 mod tests {
     use super::*;
     use crate::worm::Mode;
-    use crate::worm::s3::canary::Finding;
+    use crate::worm::canary::Finding;
 
     /// Guarantee: the worst end of an attempt counts, what could not be found out is never "enforced", and a refutation beats it.
     #[test]

@@ -22,6 +22,20 @@ use crate::worm::StoreUrl;
 
 /// What to say of a bucket that is not write-once storage.
 pub fn no_object_lock(url: &StoreUrl) -> String {
+    let made = match url {
+        StoreUrl::Azure { .. } => {
+            "no version-level immutability, so nothing in it would be write-once; make a container that supports it (the account needs blob \
+             versioning)"
+        }
+        StoreUrl::Gcs { .. } => {
+            "no object versioning with per-object retention, so nothing in it would be write-once; make a bucket with both (retention is enabled \
+             when a bucket is made)"
+        }
+        StoreUrl::File(_) | StoreUrl::S3 { .. } => "",
+    };
+    if !made.is_empty() {
+        return format!("{url} has {made}; `spanseal doctor` shows the rest");
+    }
     format!(
         "{url} has no versioning with Object Lock, so nothing in it would be write-once; make a bucket with Object Lock (it is set when a bucket \
          is created), or set `store.not_worm: true`, which every seal and report will say; `spanseal doctor` shows the rest"

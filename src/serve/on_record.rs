@@ -123,7 +123,7 @@ mod tests {
             ("example.com/audit", "example.org/audit", Some("log.origin")),
             ("key_file: log.key", "key_file: log.key, next_key_file: next.key", Some("log.next_key_file")),
             ("period: 180d", "period: 1d", Some("retention")),
-            ("retention: {", "retention: {attest_every: off, ", None),
+            ("retention: {", "retention: {attest_every: 7d, ", None),
             ("dedup_window: 10m", "dedup_window: 1m", Some("seal.dedup_window")),
         ] {
             assert_eq!(differing(&base, &sealed(from, to)), differ.into_iter().collect::<Vec<_>>(), "{to}");

@@ -18,8 +18,8 @@ use crate::seal::keys::LogKeys;
 use crate::seal::{self, Pool, SealerHandle, SealerTask};
 use crate::tlog::Hash;
 use crate::vault::Vault;
-use crate::worm::s3::canary::{Finding, try_locks};
-use crate::worm::s3::{PUT_TIMEOUT_DEFAULT, S3Store};
+use crate::worm::canary::{Finding, try_locks};
+use crate::worm::s3::PUT_TIMEOUT_DEFAULT;
 use crate::worm::{self, Locks, Mode, StoreUrl, WormStore};
 
 /// How often `checkpoint` is published (`store.md`, "checkpoint").
@@ -212,7 +212,7 @@ impl Writer {
             return Err(ServeError::NoLog { log: config.log.name.clone(), store: store.describe() });
         }
         let mut prepared = Prepared::new(config, store, clock.as_ref(), Under::OnRecord).await?;
-        if promise == Promise::Respected && matches!(config.store.url, StoreUrl::S3 { .. }) {
+        if promise == Promise::Respected && !config.store.url.is_folder() {
             prepared.expect_no_other(config, clock.as_ref()).await?;
         }
         prepared.open(config, clock, Pool::new(config.seal.pool_bytes, config.seal.admission_wait)).await
@@ -231,21 +231,21 @@ async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), Serve
     }
     let state = store.state().await?;
     let locked = state.versioning == Some(true) && state.object_lock == Some(true);
-    if store.locks() == Locks::Enforced && !locked && matches!(config.store.url, StoreUrl::S3 { .. }) {
+    if store.locks() == Locks::Enforced && !locked && !config.store.url.is_folder() {
         return Err(ServeError::NotWorm(no_object_lock(&config.store.url)));
     }
     Ok(())
 }
 
-/// Before a log is made in a bucket: whether its locks hold; what was tried is told in the log's first seal. A store that takes locks and does not enforce them would seal evidence that
-/// anybody may delete, and every seal would promise the contrary.
+/// Before a log is made in a bucket: whether its locks hold; what was tried is told in the log's first seal. A store that takes locks and does
+/// not enforce them would seal evidence that anybody may delete, and every seal would promise the contrary.
 async fn check_locks(config: &Config, store: &dyn WormStore, clock: &dyn Clock) -> Result<Option<Trial>, ServeError> {
-    let StoreUrl::S3 { bucket, prefix } = &config.store.url else { return Ok(None) };
-    if config.store.not_worm || keys::log_exists(store, &config.log.name).await? {
+    if config.store.url.is_folder() || config.store.not_worm || keys::log_exists(store, &config.log.name).await? {
         return Ok(None);
     }
     let mode = config.retention.classes.iter().map(|(_, class)| class.mode).max().unwrap_or(Mode::Governance);
-    let tried = try_locks(&S3Store::open(bucket, prefix, config.store.options().s3).await?, mode, clock).await;
+    let Some(probed) = worm::open_probed(&config.store.url, &config.store.options()).await? else { return Ok(None) };
+    let tried = try_locks(probed.as_ref(), mode, clock).await;
     let trial = Trial::of(mode, &tried);
     for one in tried {
         match one.finding {

@@ -75,6 +75,9 @@ pub async fn open_place(url: &StoreUrl, options: &StoreOptions) -> Result<Arc<dy
             let options = crate::worm::s3::S3Options { not_worm: true, ..options.s3.clone() };
             Arc::new(BucketVault(S3Store::open(bucket, prefix, options).await?))
         }
+        StoreUrl::Azure { .. } | StoreUrl::Gcs { .. } => {
+            return Err(VaultError::Refused(format!("{url}: a vault is a folder or an s3:// bucket in this version")));
+        }
     })
 }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::listing::Group;
 use super::objects::foreign;
 use super::report::{Item, Kind, Sink};
+use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
 use crate::tlog::note::{Checkpoint, UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::SealFile;
@@ -156,9 +157,12 @@ impl Chain {
         self.before.as_ref().filter(|before| before.statement.index.checked_add(1) == Some(index))
     }
 
-    /// Whether a seal of this log stands there, behind those that were followed.
-    pub(super) fn would_stand(&self, fetched: &Fetched) -> bool {
-        matches!(self.clone().follow(fetched, &mut Sink::default()), Followed::Stands(_))
+    /// When the seal was made that stands there, behind those that were followed; `None`: none does.
+    pub(super) fn would_stand(&self, fetched: &Fetched) -> Option<UnixSeconds> {
+        match self.clone().follow(fetched, &mut Sink::default()) {
+            Followed::Stands(standing) => Some(standing.seal.statement.sealed_at),
+            _ => None,
+        }
     }
 
     /// Judges one seal's versions. Answers with the seal that stands, if one does.

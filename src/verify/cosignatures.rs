@@ -53,6 +53,17 @@ impl Cosigned {
         if let Some(seen) = self.witnesses.get_mut(nth) {
             seen.up_to = seen.up_to.max(Some(size));
         }
+        self.count();
+    }
+
+    /// Forgets what one of them saw. Answers whether it saw anything.
+    pub(super) fn forget(&mut self, nth: usize) -> bool {
+        let saw = self.witnesses.get_mut(nth).and_then(|seen| seen.up_to.take()).is_some();
+        self.count();
+        saw
+    }
+
+    fn count(&mut self) {
         let mut sizes: Vec<u64> = self.witnesses.iter().filter_map(|seen| seen.up_to).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         self.up_to = self.quorum.checked_sub(1).and_then(|at| sizes.get(at).copied());

@@ -94,6 +94,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     walk.end(&mut total, &mut configurations).await;
     strangers.end(configurations.witnesses(), &mut total.sink);
     configurations.end(&mut total.sink);
+    cosigned::leave_out_own(&mut cosigned, &options.witnesses, &walk, &mut total.sink);
     if seals > 0 {
         cosigned::end(&cosigned, &mut total.sink);
     }
@@ -323,7 +324,7 @@ impl<'a> Walk<'a> {
             let opens = match seal_from(store, log, start).await? {
                 Some((index, group)) => {
                     let fetched = fetch(store, index, group).await;
-                    self.chain.would_stand(&fetched)
+                    self.chain.would_stand(&fetched).is_some()
                 }
                 None => false,
             };

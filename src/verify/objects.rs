@@ -18,7 +18,7 @@ use crate::clock::UnixSeconds;
 use crate::tlog::Hash;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
-use crate::worm::{Lock, ReadError, SEGMENT_BYTES_MAX, Version, VersionId, WormStore, below};
+use crate::worm::{Lock, ReadError, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, Version, VersionId, WormStore, below};
 
 /// What every check needs.
 #[derive(Clone, Copy)]
@@ -299,7 +299,7 @@ async fn locate(
 ) -> Option<(Option<VersionId>, Bytes)> {
     let key = below(scene.log, &segment.key);
     let named = data.iter().filter(|v| v.id.is_some() && v.id == segment.version_id);
-    let others = data.iter().filter(|v| v.id.is_none() || v.id != segment.version_id);
+    let others = data.iter().filter(|v| v.id.is_none() || v.id != segment.version_id).take(VERSIONS_READ_MAX);
     let (mut found, mut unread) = (None, None);
     for version in named.chain(others) {
         match scene.store.get(&key, version.id.as_ref(), SEGMENT_BYTES_MAX).await {
@@ -325,6 +325,11 @@ async fn locate(
         out.sink.unchecked(&segment.key, Some(seal), error);
         return None;
     }
+    if data.len() > VERSIONS_READ_MAX {
+        let why = format!("{} versions lie over it, of which {VERSIONS_READ_MAX} were read, and none of these is the segment", data.len());
+        out.sink.unchecked(&segment.key, Some(seal), why);
+        return None;
+    }
     let meaning = format!(
         "The stored bytes are not those that were sealed: its {} records cannot be proved. Restore the object from a copy (the seal's \
          SHA-256 proves a true one) and find out who changed it.",
@@ -343,7 +348,14 @@ async fn hash(bytes: Bytes) -> Option<Hash> {
 /// Versions of the key that are not the segment.
 async fn other_versions(scene: Scene<'_>, out: &mut Outcome, seal: u64, segment: &SegmentRef, data: &[Version], truth: Option<&VersionId>) {
     let key = below(scene.log, &segment.key);
-    for version in data.iter().filter(|v| v.id.as_ref() != truth) {
+    let others = data.iter().filter(|v| v.id.as_ref() != truth);
+    if let Some(more) = others.clone().count().checked_sub(VERSIONS_READ_MAX).filter(|more| *more > 0) {
+        let meaning = "Somebody wrote more versions over this segment than a reader looks at. The true one is there and was verified; what the \
+                       others are was not looked at. Find out who can write here.";
+        let item = Item::new(Kind::Flooded, &segment.key, meaning).seal(seal);
+        out.sink.finding(item.found(format!("{more} further versions")).intact());
+    }
+    for version in others.take(VERSIONS_READ_MAX) {
         let same = if version.size != segment.bytes {
             Ok(false)
         } else {

@@ -245,8 +245,11 @@ impl Bundle {
         })?;
         let key = outer.follow_rotations(&turns, vkey)?;
         let checkpoint = included(&self.statement, &statement, &self.log, &self.checkpoint, &key)?;
+        let own = (self.log.index, leaf_hash(&self.statement.to_jcs()));
+        outer.holds_announced(std::slice::from_ref(&statement), &[own], vkey)?;
         let stamps = outer.stamps(&others.tsa_roots)?;
         let mut doubts = impossible(&statement);
+        doubts.extend(self.unchained(&statement));
         doubts.extend(stamps.trusted.iter().find_map(|stamped| stamped_before(&statement, stamped)));
         doubts.extend(ahead(&statement, now));
         doubts.extend(contradicted(&record, segment, statement.sealed_at)?);
@@ -255,7 +258,8 @@ impl Bundle {
             return Err(refused(format!("openings: `{twice}` is opened twice")));
         }
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
-        let seen = outer.seen(&key, &statement, &others.witnesses, now)?;
+        let known = Outer::keys_of_log(vkey, &turns, std::slice::from_ref(&statement));
+        let seen = outer.seen((&key, &known), &statement, &others.witnesses, now)?;
         let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &key);
         doubts.extend(fork);
         Ok(Proved {
@@ -279,6 +283,19 @@ impl Bundle {
             unknown: self.unknown.clone(),
             statement,
             key,
+        })
+    }
+
+    /// A seal of odd index has the seal before it for its sibling: the first hash of its path is that one's leaf.
+    fn unchained(&self, statement: &Statement) -> Option<Doubt> {
+        let (sibling, previous) = (self.log.path.first()?, statement.previous?);
+        (statement.index % 2 == 1 && *sibling != previous.0).then(|| Doubt {
+            kind: Kind::SealChain,
+            member: "previous",
+            expected: format!("the leaf hash of seal {}, {sibling}", statement.index.saturating_sub(1)),
+            found: previous.0.to_string(),
+            meaning: "The seal is in the log, but what it says of the seal before it is not so. What was sealed is as signed: verify the log, and \
+                      ask the operator what wrote it.",
         })
     }
 

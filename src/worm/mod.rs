@@ -19,21 +19,35 @@
 //!
 //! Sources: S3 Object Lock, "How S3 Object Lock works"; S3 conditional writes; `PutObjectRetention`.
 
+pub mod azure;
+pub mod canary;
+mod endpoint;
+pub mod gcs;
 mod key;
 mod layout;
+mod listing;
 pub mod local;
 #[doc(hidden)]
 pub mod memory;
 mod open;
 pub mod s3;
+mod tags;
+mod wire;
+mod xml;
+pub use endpoint::ServiceEndpoint;
 pub use layout::*;
-pub use open::{OpenError, StoreOptions, StoreUrl, open};
+pub use open::{OpenError, StoreOptions, StoreUrl, open, open_probed};
 
 use crate::clock::UnixSeconds;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// What is to be said of Azure and GCS wherever a store is judged.
+pub const CAVEAT: &str = "this adapter was never run against the real service: tests hold its requests against the documented interface, and nothing \
+                          else has shown that its locks hold. Try it in a container or bucket of your own, look at the locks with the provider's own \
+                          tools, and let `spanseal doctor` attack its canary, before evidence depends on it";
 
 /// Key of an object below the store's root, `/`-separated, no leading slash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -372,6 +386,26 @@ pub async fn ensure_locked(store: &dyn WormStore, key: &ObjectKey, version: Opti
     match found {
         Some(f) if f.covers(lock) => Ok(()),
         _ => Err(PutError::LockNotKept { key: key.clone(), wanted: lock, found }),
+    }
+}
+
+/// Nothing was changed, because what is there could not be read.
+fn unread_lock(key: &ObjectKey, error: ReadError) -> PutError {
+    let reason = format!("its lock could not be read first: {error}");
+    if error.is_retryable() { PutError::NotStored { key: key.clone(), reason } } else { PutError::Refused { key: key.clone(), reason } }
+}
+
+/// Refuses a lock that is weaker or shorter than what was found, and one on nothing.
+fn expect_extension(key: &ObjectKey, found: Option<&Head>, lock: Lock) -> Result<(), PutError> {
+    let refused = |reason: String| Err(PutError::Refused { key: key.clone(), reason });
+    let Some(found) = found else { return refused("there is no such version".to_owned()) };
+    match found.lock {
+        Some(set) if !lock.covers(set) => refused(format!(
+            "it is locked in {} until {}, and a lock is only ever extended; ask for that mode and date at least",
+            set.mode.as_str(),
+            set.retain_until
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -2,10 +2,10 @@
 //! an older key cannot leave one out.
 
 use spanseal::tlog::TreeSize;
-use spanseal::tlog::merkle::leaf_hash;
+use spanseal::tlog::merkle::{inclusion_path, leaf_hash};
 use spanseal::tlog::note::NoteSigner;
 use spanseal::tlog::seal_file::SealFile;
-use spanseal::verify::{Inclusion, Rotation};
+use spanseal::verify::{Bundle, Inclusion, RecordAt, Rotation, prove};
 
 use super::*;
 use crate::support::forge::ORIGIN;
@@ -160,4 +160,63 @@ async fn no_change_is_left_out() {
     last.checkpoint = log.keys[0].checkpoint(TreeSize(5), log.forge.seals[4].range_after().root());
     let report = log.check(last, 0);
     assert!(report.verdict == Verdict::Findings && report.to_text().contains("a key that did not sign it"), "{}", report.to_text());
+}
+
+/// Scenario: who has stolen a replaced key has the log come back to it. Guarantee: neither a change of key nor an announcement does.
+#[tokio::test]
+async fn a_log_never_comes_back_to_a_key() {
+    let mut log = turned().await;
+    let statement = log.forge.statement(&[Segment::of("standard", lines(50, 2))]).await;
+    let seal = announces(&log.forge, statement, &log.keys[2], &log.keys[0]);
+    log.forge.commit(seal).await;
+    log.forge.signer = signer(3);
+    log.forge.seal(&[Segment::of("standard", lines(55, 2))], |_| {}).await;
+    // The changes themselves, and the bundle as `prove` would have made it of another log.
+    let honest = log.bundle(0, &[4, 6], Some(((2, "standard", 0), (7, "standard", 1))), Show::All).await.unwrap();
+    let turn = &log.forge.seals[8];
+    let mut bundle = honest.clone();
+    bundle.rotations.push(Rotation {
+        statement: turn.statement.to_json(),
+        log: Inclusion { index: LeafIndex(8), size: TreeSize(9), path: turn.frontier.nodes().iter().rev().copied().collect() },
+        checkpoint: turn.checkpoint.clone(),
+    });
+    let report = check_range_with(&bundle.into_bytes(), log.vkey(0), &Others::default(), UnixSeconds(NOW + 100));
+    assert!(report.to_text().contains("next_vkey is not a new key of the same origin"), "{}", report.to_text());
+}
+
+/// Scenario: the record's own seal announces a key, and the old key signed on behind it. Guarantee: refused, as in a range.
+#[tokio::test]
+async fn a_replaced_key_proves_no_record_of_the_seal_that_replaced_it() {
+    let log = turned().await;
+    let at = RecordAt { seal: 4, segment: log.forge.seals[4].statement.segments[0].key.clone(), leaf_index: 0, rotations: Vec::new() };
+    let honest = prove(&log.forge.store, LOG, log.vkey(0), &at).await.unwrap();
+    let check = |bundle: &Bundle| spanseal::verify::check(&bundle.to_bytes(), log.vkey(0), UnixSeconds(NOW + 100));
+    assert_eq!(check(&honest).verdict, Verdict::Verified, "its own checkpoint, by both keys");
+    let mut later = honest.clone();
+    let hashes: Vec<_> = log.forge.seals.iter().map(SealFile::leaf).collect();
+    later.log = Inclusion { index: LeafIndex(4), size: TreeSize(8), path: inclusion_path(LeafIndex(4), &hashes).unwrap() };
+    later.checkpoint = log.keys[0].checkpoint(TreeSize(8), log.forge.range.root());
+    let report = check(&later);
+    assert_eq!(report.verdict, Verdict::Findings, "{}", report.to_text());
+    assert!(report.to_text().contains("announces a key, and the checkpoint behind it is signed by another"), "{}", report.to_text());
+}
+
+/// Scenario: a witness whose key is one that the log had in between, which the bundle's changes of key name. Guarantee: refused.
+#[tokio::test]
+async fn a_key_of_the_log_in_between_is_no_witness() {
+    let log = turned().await;
+    let made = log.bundle(0, &[4, 6], Some(((2, "standard", 0), (7, "standard", 1))), Show::All).await.unwrap();
+    let text = made.checkpoint.split("\n\n").next().unwrap().to_owned() + "\n";
+    for (what, seed, refused) in
+        [("a key in between", 4, true), ("the newest", 5, true), ("the first", 3, true), ("somebody else", 77, false)]
+    {
+        let witness = Cosigner::new("witness.test/mid", &[seed; 32]).unwrap();
+        let mut bundle = made.clone();
+        bundle.cosignatures.push(witness.cosign(&text, UnixSeconds(NOW + 50)).unwrap());
+        let others = Others { witnesses: vec![witness.public().clone()], ..Others::default() };
+        let report = check_range_with(&bundle.into_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+        let verdict = if refused { Verdict::Findings } else { Verdict::Verified };
+        assert_eq!(report.verdict, verdict, "{what}: {}", report.to_text());
+        assert_eq!(report.to_text().contains("is a key of the log itself"), refused, "{what}: {}", report.to_text());
+    }
 }

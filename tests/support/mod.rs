@@ -2,9 +2,11 @@
 //! must come out, and the tools of others.
 
 pub(crate) mod apart;
+pub(crate) mod azure;
 pub(crate) mod captures;
 pub(crate) mod failing;
 pub(crate) mod forge;
+pub(crate) mod gcs;
 pub(crate) mod hand_read;
 pub(crate) mod hold;
 pub(crate) mod log;
@@ -12,6 +14,7 @@ pub(crate) mod otlp;
 pub(crate) mod place;
 pub(crate) mod pretender;
 pub(crate) mod receiver;
+pub(crate) mod recording;
 pub(crate) mod s3;
 pub(crate) mod second;
 pub(crate) mod tlog_client;

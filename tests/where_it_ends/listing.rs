@@ -142,10 +142,21 @@ async fn a_listing_that_hides_seals_is_not_believed() {
         let report = shown(&forge, 5, Options { to: Some(Bound::Seal(to)), ..forge.options() }).await;
         assert_eq!((report.verdict, report.logs[0].seals), (Verdict::Verified, to + 1), "{}", report.to_text());
     }
-    // A log that goes on while it is read is no such thing: its checkpoint from before names no seal behind the listing.
-    let report = shown(&old, 5, forge.options()).await;
+    // A log that goes on while it is read is no such thing: its checkpoint from before names no seal behind the listing, and the seal that
+    // stands there was made while this look was under way.
+    let now = forge.seals[5].statement.sealed_at;
+    let report = shown(&old, 5, Options { now, ..forge.options() }).await;
     assert_eq!(kinds(&report), Vec::<&str>::new(), "{}", report.to_text());
     assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    // Long after, the same listing hides what was there before it was made; with the old checkpoint, and with none.
+    let none = forge.copy();
+    none.store.purge(&checkpoint_key(LOG), None);
+    for taken_back in [&old, &none] {
+        let now = spanseal::clock::UnixSeconds(now.0 + 3600);
+        let report = shown(taken_back, 5, Options { now, ..forge.options() }).await;
+        assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+        assert!(report.notes.iter().any(|note| note.meaning.contains("the listing hides seals from 5 on")), "{}", report.to_text());
+    }
     // The checkpoint names a seal that is there, and is not the one that it was signed for.
     let other = NoteSigner::new(crate::support::forge::ORIGIN, &[3; 32]).unwrap();
     let root = forge.seals[12].range_after().root();

@@ -2,6 +2,7 @@
 
 use super::suite::{bytes, key, lock};
 use bytes::Bytes;
+use spanseal::worm::canary::Probed;
 use spanseal::worm::s3::{S3Credentials, S3Options, S3Store};
 use spanseal::worm::{Condition, Mode, PutError, ReadError, StoreOptions, StoreUrl, Tag, WormStore};
 use std::time::{Duration, Instant};

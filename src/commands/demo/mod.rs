@@ -26,7 +26,7 @@ use crate::query::print;
 use crate::query::scan::{Answer, Request, scan};
 use crate::query::story::{Item, Trust, tell};
 use crate::verify::Wanted;
-use crate::worm::{StoreUrl, WormStore};
+use crate::worm::{ServiceEndpoint, StoreUrl, WormStore};
 use running::{Places, Running};
 
 /// Columns where there is no terminal to ask, and never more for sentences.
@@ -83,21 +83,36 @@ fn places(config: &Config, now: crate::clock::UnixSeconds) -> anyhow::Result<Pla
             folder(url.to_string(), beside("keys"), beside("vault"))
         }
         // A bucket forgets nothing, so each demo there is a log of its own; its locks end after a day.
-        StoreUrl::S3 { .. } => Places {
+        StoreUrl::S3 { .. } | StoreUrl::Azure { .. } | StoreUrl::Gcs { .. } => Places {
             store: url.to_string(),
             keys: "./spanseal-demo-keys".into(),
             // Not a bucket: this one is locked, and what is erased from a vault must be gone.
             vault: VAULT.into(),
             log: format!("demo-{}", now.0),
-            store_options: s3_lines(config),
+            store_options: match url {
+                StoreUrl::Azure { .. } => endpoint_lines("azure", &config.store.azure),
+                StoreUrl::Gcs { .. } => endpoint_lines("gcs", &config.store.gcs),
+                _ => s3_lines(config),
+            },
             period: "1d",
         },
     })
 }
 
+/// A scalar of YAML.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''").replace('$', "$$"))
+}
+
+fn endpoint_lines(section: &str, of: &ServiceEndpoint) -> String {
+    let ca_file = of.ca_file.as_ref().map(|path| path.display().to_string());
+    let texts = [("endpoint", &of.url), ("ca_file", &ca_file)];
+    let texts = texts.into_iter().filter_map(|(name, value)| Some(format!("    {name}: {}\n", quoted(value.as_deref()?))));
+    format!("  {section}:\n    allow_http: {}\n{}", of.allow_http, texts.collect::<String>())
+}
+
 fn s3_lines(config: &Config) -> String {
     let s3 = &config.store.s3;
-    let quoted = |value: &str| format!("'{}'", value.replace('\'', "''").replace('$', "$$"));
     let ca_file = s3.ca_file.as_ref().map(|path| path.display().to_string());
     let texts = [("endpoint", &s3.endpoint), ("region", &s3.region), ("ca_file", &ca_file), ("sse_kms_key_id", &s3.sse_kms_key_id)];
     let texts = texts.into_iter().filter_map(|(name, value)| Some(format!("    {name}: {}\n", quoted(value.as_deref()?))));
@@ -186,6 +201,10 @@ fn closing(places: &Places, record: &str) -> String {
     let worm = match StoreUrl::parse(&places.store) {
         Ok(StoreUrl::S3 { .. }) => {
             "The bucket's Object Lock, if it has one, keeps these objects for a day; `spanseal doctor` tries whether it does."
+        }
+        Ok(StoreUrl::Azure { .. } | StoreUrl::Gcs { .. }) => {
+            "The store's locks keep these objects for a day, as far as is known: this adapter was never run against the real service.\n\
+             `spanseal doctor` tries whether they do."
         }
         _ => {
             "This store is a folder, and a folder is not WORM: a change is found, not prevented. An S3 bucket with Object Lock\n\

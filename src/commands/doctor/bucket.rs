@@ -4,9 +4,10 @@ use super::Report;
 use super::checks::is_lockable;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::worm::canary::{CANARY_PREFIX, Probed};
+use crate::worm::s3::S3Store;
 use crate::worm::s3::bucket::{ChecksumProbe, Encryption};
 use crate::worm::s3::policy::{Stance, judge};
-use crate::worm::s3::{CANARY_PREFIX, S3Store};
 use crate::worm::{Condition, ObjectKey, ReadError, StoreUrl, WormStore};
 
 const POLICY: &str = "bucket policy";

@@ -10,9 +10,8 @@ use crate::config::Config;
 use crate::erase::Sealed;
 use crate::govern::{Deed, Trial, Wish};
 use crate::serve::Promise;
-use crate::worm::s3::S3Store;
-use crate::worm::s3::canary::{Finding, try_locks};
-use crate::worm::{Mode, StoreUrl, WormStore};
+use crate::worm::canary::{Finding, try_locks};
+use crate::worm::{self, Mode, WormStore};
 
 const NAME: &str = "canary";
 
@@ -27,10 +26,10 @@ pub(super) async fn check(config: &Config, store: Option<&dyn WormStore>, skip: 
         report.warning(NAME, "skipped (--no-canary): whether the store enforces locks was not tried");
         return None;
     }
-    let StoreUrl::S3 { bucket, prefix } = &config.store.url else { return None };
-    // Opened anew: deleting is no part of the store's contract, only this adapter has the probe.
-    let store = match S3Store::open(bucket, prefix, config.store.options().s3).await {
-        Ok(store) => store,
+    // Opened anew: deleting is no part of the store's contract.
+    let store = match worm::open_probed(&config.store.url, &config.store.options()).await {
+        Ok(Some(store)) => store,
+        Ok(None) => return None,
         Err(error) => {
             report.unchecked(NAME, error.to_string());
             return None;
@@ -38,7 +37,7 @@ pub(super) async fn check(config: &Config, store: Option<&dyn WormStore>, skip: 
     };
     // The strongest mode that is configured is the one to be sure of.
     let mode = config.retention.classes.iter().map(|(_, c)| c.mode).max().unwrap_or(Mode::Governance);
-    let all = try_locks(&store, mode, &SystemClock).await;
+    let all = try_locks(store.as_ref(), mode, &SystemClock).await;
     let trial = Trial::of(mode, &all);
     for tried in all {
         match tried.finding {

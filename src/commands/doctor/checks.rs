@@ -53,8 +53,11 @@ pub(super) fn files(config: &Config, report: &mut Report) {
             file(&format!("{name}.{key}"), path, true, report);
         }
     }
-    if let Some(path) = &config.store.s3.ca_file {
-        file("store.s3.ca_file", path, false, report);
+    let of = &config.store;
+    for (key, path) in
+        [("store.s3.ca_file", &of.s3.ca_file), ("store.azure.ca_file", &of.azure.ca_file), ("store.gcs.ca_file", &of.gcs.ca_file)]
+    {
+        path.iter().for_each(|path| file(key, path, false, report));
     }
 }
 
@@ -110,9 +113,12 @@ pub(super) async fn store(config: &Config, report: &mut Report) -> Option<Arc<dy
     } else {
         report.ok("store", format!("{shown} answers"));
     }
+    if let Some(caveat) = url.caveat() {
+        report.warning("store", format!("{url}: {caveat}"));
+    }
     match (opened.locks(), state.versioning, state.object_lock) {
         (Locks::None, ..) => {}
-        (Locks::Enforced, Some(true), Some(true)) => report.ok("object lock", "versioning and Object Lock are enabled"),
+        (Locks::Enforced, Some(true), Some(true)) => report.ok("object lock", lock_words(url)),
         (Locks::Enforced, ..) => report.problem("object lock", crate::serve::no_object_lock(url)),
     }
     if let Some(default) = &state.default_retention {
@@ -142,6 +148,15 @@ pub(super) async fn store(config: &Config, report: &mut Report) -> Option<Arc<dy
         None => report.ok("clock", "this store has no clock of its own to compare with"),
     }
     Some(opened)
+}
+
+/// What the store says it has, in its own words.
+fn lock_words(url: &StoreUrl) -> &'static str {
+    match url {
+        StoreUrl::File(_) | StoreUrl::S3 { .. } => "versioning and Object Lock are enabled",
+        StoreUrl::Azure { .. } => "version-level immutability is enabled, and with it versioning",
+        StoreUrl::Gcs { .. } => "object versioning and per-object retention are enabled",
+    }
 }
 
 /// Both key files, and whether they are those of the log in the store.
@@ -249,5 +264,5 @@ pub(super) async fn ports(config: &Config, report: &mut Report) {
 
 /// Whether the canary has anything to show on this store.
 pub(super) fn is_lockable(config: &Config) -> bool {
-    matches!(config.store.url, StoreUrl::S3 { .. }) && !config.store.not_worm
+    !config.store.url.is_folder() && !config.store.not_worm
 }

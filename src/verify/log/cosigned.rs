@@ -2,6 +2,7 @@
 
 use super::Walk;
 use super::tail::Behind;
+use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::UnverifiedCheckpoint;
 use crate::tlog::seal_file::SealFile;
 use crate::verify::cosignatures::{Cosigned, Listed, PER_SEAL_MAX, Said, behind_the_end};
@@ -93,6 +94,20 @@ pub(super) fn take(said: Said, cosigned: &mut Cosigned, strangers: &mut crate::v
     let (size, by) = said.by.unwrap_or_default();
     by.into_iter().for_each(|nth| cosigned.saw(nth, size));
     strangers.merge(said.strangers);
+}
+
+/// Takes out of the count whoever is a key of the log: it saw nothing that the log did not show itself. What keys the log has is known only
+/// once it was read.
+pub(super) fn leave_out_own(cosigned: &mut Cosigned, witnesses: &[WitnessKey], walk: &Walk<'_>, sink: &mut Sink) {
+    for (nth, witness) in witnesses.iter().enumerate() {
+        if walk.chain.keys().any(|key| witness.is_of_log(key)) && cosigned.forget(nth) {
+            let why = format!(
+                "`{}` is a key of the log itself, which is no witness of its own log; what it signed is not counted",
+                witness.name()
+            );
+            sink.unchecked("cosignatures/", None, why);
+        }
+    }
 }
 
 /// Whether those whom the auditor trusts saw the log. They lag by design; that none did is no proof of anything, and not fine.

@@ -57,9 +57,11 @@ impl Walk<'_> {
         }
     }
 
+    /// No key signs a segment, so it alone does not tell a cut end from an intruder's object; taken is the worse of both.
     fn beyond_the_end(&mut self, name: &SegmentName, object: &str) {
-        let meaning = "A segment of a seal that lies beyond the end of the log: the writer sealed further than what is stored now, so \
-                       seals at the end are gone. Compare with checkpoints and receipts kept elsewhere.";
+        let meaning = "A segment of a seal that lies beyond the end of the log. Either the writer sealed further than what is stored now, and seals \
+                       at the end are gone; or somebody who can write here put it there. Compare with checkpoints, receipts and cosignatures kept \
+                       elsewhere.";
         let item = Item::new(Kind::SegmentUnnamed, object, meaning).seal(name.index);
         self.sink.finding(item.expected("at most one seal beyond the newest").lost());
     }
@@ -98,7 +100,11 @@ impl Walk<'_> {
                 match group.data().next() {
                     None => {}
                     Some(_) if grown => later += 1,
-                    Some(_) => self.beyond_the_end(&name, &object),
+                    Some(_) => match self.fits(&group, &name, &object).await {
+                        None => {}
+                        Some(true) => self.beyond_the_end(&name, &object),
+                        Some(false) => self.unnamed(&name, &object, false),
+                    },
                 }
                 continue;
             }

@@ -1,7 +1,8 @@
 //! Where the log ends. What lies behind the last seal that stands is a gap if a seal of the log follows, or if a key of the log signed a tree
 //! that reaches as far; else anybody could have put it there, and it says nothing about the log.
 
-use super::{Walk, seal_object};
+use super::{AHEAD_MAX_SECONDS, Walk, seal_object};
+use crate::clock::UnixSeconds;
 use crate::tlog::note::UnverifiedCheckpoint;
 use crate::verify::Bound;
 use crate::verify::chain::{Signer, fetch, missing};
@@ -137,6 +138,7 @@ impl Walk<'_> {
                 "more objects lie behind the end of the log than are looked at; remove those that are no seals",
             );
         }
+        let asked_beyond = matches!(self.options.to, Some(Bound::Seal(to)) if self.expected > to);
         self.named = self.signed_size();
         if let Some(named) = self.named.checked_sub(1).filter(|named| *named >= self.expected) {
             match self.stands(named).await {
@@ -145,7 +147,7 @@ impl Walk<'_> {
                 Ok(true) => {
                     self.hidden = true;
                     // Nothing is claimed beyond what was asked for.
-                    if matches!(self.options.to, Some(Bound::Seal(to)) if self.expected > to) {
+                    if asked_beyond {
                         return;
                     }
                     let first = self.expected;
@@ -158,10 +160,38 @@ impl Walk<'_> {
                 }
             }
         }
+        if !self.hidden && !asked_beyond {
+            self.expect_listed().await;
+        }
+    }
+
+    /// A seal that stands behind the last one of the listing came since, or the listing leaves it out: then it is older than this look.
+    async fn expect_listed(&mut self) {
+        let first = self.expected;
+        let sealed_at = match self.standing(first).await {
+            Err(error) => return self.sink.unchecked(&seal_object(first), Some(first), error),
+            Ok(None) => return,
+            Ok(Some(sealed_at)) => sealed_at,
+        };
+        if sealed_at.0.saturating_add(AHEAD_MAX_SECONDS) >= self.options.now.0 {
+            return;
+        }
+        self.hidden = true;
+        let why = format!(
+            "seal {first} was made at {sealed_at} and is there when it is asked for by its name, but the store's listing of seals, made later, ends \
+             before it: the listing hides seals from {first} on, and they were not looked at"
+        );
+        let item = Item::unchecked(&seal_object(first), Some(first), why);
+        self.sink.unchecked_item(item.expected(format!("a listing that holds seal {first}")).found("a listing that ends before it"));
     }
 
     /// Whether a seal of this log stands at a place behind those that were followed, whatever the listing says.
     async fn stands(&self, index: u64) -> Result<bool, ReadError> {
+        Ok(self.standing(index).await?.is_some())
+    }
+
+    /// When it was made, if it does.
+    async fn standing(&self, index: u64) -> Result<Option<UnixSeconds>, ReadError> {
         let key = seal_key(self.scene.log, index);
         let versions = self.scene.store.versions(&key).await?;
         Ok(self.chain.would_stand(&fetch(self.scene.store, index, Group { key, versions }).await))

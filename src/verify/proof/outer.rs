@@ -41,10 +41,12 @@ impl Outer<'_> {
     /// From the auditor's key to the one that signed the checkpoint, over seals that both keys signed.
     pub(super) fn follow_rotations(&self, announcements: &[Statement], vkey: &VerifierKey) -> Result<VerifierKey, ProofError> {
         let mut key = vkey.clone();
+        let mut had = vec![vkey.clone()];
         let mut after = 0;
         for (rotation, announced) in self.rotations.iter().zip(announcements) {
             let next = announced.next_vkey.clone().ok_or_else(|| refused("rotations: a statement without next_vkey"))?;
-            if next == key || next.name() != key.name() {
+            // A log never comes back to a key: who has stolen an old one could announce it anew.
+            if had.contains(&next) || next.name() != key.name() {
                 return Err(refused("rotations: next_vkey is not a new key of the same origin"));
             }
             let checkpoint = included(&rotation.statement, announced, &rotation.log, &rotation.checkpoint, &key)?;
@@ -53,6 +55,7 @@ impl Outer<'_> {
                 return Err(refused("rotations: not the announcing seals' own checkpoints, in order"));
             }
             after = checkpoint.size.0;
+            had.push(next.clone());
             key = next;
         }
         if self.size.0 < after {
@@ -75,11 +78,16 @@ impl Outer<'_> {
         Ok(found)
     }
 
+    /// Every key of the log that the bundle shows: the auditor's, those that lead on from it, and those that its seals announce.
+    pub(super) fn keys_of_log(vkey: &VerifierKey, turns: &[Statement], statements: &[Statement]) -> Vec<VerifierKey> {
+        std::iter::once(vkey).chain(turns.iter().chain(statements).filter_map(|s| s.next_vkey.as_ref())).cloned().collect()
+    }
+
     /// Which of these witnesses cosigned the checkpoint of a bundle that was checked. A line in the name of one of them that does not verify
     /// counts for nothing: no signature covers the list, so anybody through whose hands the bundle goes can add one.
     pub(super) fn seen(
         &self,
-        key: &VerifierKey,
+        (key, of_log): (&VerifierKey, &[VerifierKey]),
         statement: &Statement,
         witnesses: &[WitnessKey],
         now: UnixSeconds,
@@ -91,7 +99,7 @@ impl Outer<'_> {
                 seen.strangers += 1;
                 continue;
             };
-            if witness.is_of_log(key) || statement.next_vkey.as_ref().is_some_and(|next| witness.is_of_log(next)) {
+            if of_log.iter().any(|own| witness.is_of_log(own)) {
                 return Err(refused(format!(
                     "cosignatures: `{}` is a key of the log itself, which is no witness of its own log",
                     witness.name()

@@ -1,31 +1,21 @@
 //! What an answer means for the caller: stored, known not stored, or unknown; and the store's words in plain ones.
 
-use super::client::{Answer, CallError};
 use super::xml::Node;
+use crate::worm::wire::{Answer, CallError, bounded, said};
 use crate::worm::{Condition, ObjectKey, PutError, ReadError};
 use http::StatusCode;
-
-/// Longest part of a store's own message that is passed on, characters.
-const MESSAGE_MAX: usize = 300;
 
 /// `Code` and `Message` of an error answer. Nothing else of it: some servers echo the string that was signed.
 pub(super) fn store_words(answer: &Answer) -> (String, String) {
     let error = Node::parse(&answer.body).filter(|n| n.name == "Error");
-    let text = |name: &str| {
-        let text = error.as_ref().and_then(|n| n.text_of(name)).unwrap_or_default();
-        text.chars().filter(|c| !c.is_control()).take(MESSAGE_MAX).collect::<String>()
-    };
+    let text = |name: &str| bounded(error.as_ref().and_then(|n| n.text_of(name)).unwrap_or_default());
     (text("Code"), text("Message"))
 }
 
 /// The store's words and what to do now.
 pub(super) fn explain(answer: &Answer) -> String {
     let (code, message) = store_words(answer);
-    let said = match (code.as_str(), message.as_str()) {
-        ("", _) => format!("HTTP {}", answer.status.as_u16()),
-        (code, "") => format!("{code} (HTTP {})", answer.status.as_u16()),
-        (code, message) => format!("{code}: {message} (HTTP {})", answer.status.as_u16()),
-    };
+    let said = said(&code, &message, answer.status);
     let advice = match code.as_str() {
         "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "XAdminUserNotFound" => {
             "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"

@@ -1,8 +1,9 @@
 //! What a bucket says of itself beyond its locks: its policy, its encryption, and whether it looks at checksums. Only `doctor` asks.
 
 use super::answer::{refuse_read, store_words};
-use super::client::{Call, CallError};
-use super::{CANARY_PREFIX, DeleteProbe, READ_TIMEOUT, S3Store, SMALL_ANSWER_MAX, xml};
+use super::{S3Store, xml};
+use crate::worm::canary::{DeleteProbe, Probed, expect_canary};
+use crate::worm::wire::{Call, CallError, READ_TIMEOUT, SMALL_ANSWER_MAX};
 use crate::worm::{ObjectKey, ReadError, VersionId};
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -81,9 +82,7 @@ impl S3Store {
     /// Puts a canary with a SHA-256 that is not its own (`x-amz-checksum-sha256`), which a store that looks refuses. One that does not look
     /// takes it, and is asked to delete it again. Refuses every key that is no canary.
     pub async fn probe_checksum(&self, key: &ObjectKey) -> Result<ChecksumProbe, ReadError> {
-        if !key.as_str().starts_with(CANARY_PREFIX) {
-            return Err(ReadError::Refused { key: key.0.clone(), reason: "only a canary of `doctor` may be put to this test".to_owned() });
-        }
+        expect_canary(key)?;
         let unavailable = |reason: String| ReadError::Unavailable { key: key.0.clone(), reason };
         let call = Call {
             method: Method::PUT,

@@ -3,8 +3,8 @@
 use http::StatusCode;
 
 use super::answer::{classify_put, refuse_read};
-use super::client::Call;
-use super::{S3Store, SMALL_ANSWER_MAX, xml};
+use super::{S3Store, xml};
+use crate::worm::wire::{Call, SMALL_ANSWER_MAX};
 use crate::worm::{ObjectKey, PutError, ReadError, WormStore};
 
 /// Whether a bucket keeps what is replaced and deleted.

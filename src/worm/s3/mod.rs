@@ -5,6 +5,8 @@
 //! drops lock headers of multipart uploads silently. A GET shows no lock on Versity, so locks are read by HEAD.
 
 use super::key::check_key;
+use super::tags::{PutsTags, Tags};
+use super::wire::{self, Answer, CONNECT_TIMEOUT, Call, CallError, Caller, PAGE_BYTES_MAX, SMALL_ANSWER_MAX};
 use super::{
     Condition, Head, Lock, Locks, ObjectKey, OpenError, PutError, ReadError, StoreState, Tag, VERSIONS_LISTED_MAX, Version, VersionId,
     WormStore, WriterGuard,
@@ -13,41 +15,25 @@ use crate::http_client;
 use answer::{classify_put, explain, is_passing, refuse_read, store_words};
 use async_trait::async_trait;
 use bytes::Bytes;
-use client::{Answer, CONNECT_TIMEOUT, Call, CallError, Client};
+use client::Client;
 use http::{Method, StatusCode};
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tokio::time::Instant;
 
 mod answer;
 pub mod bucket;
-pub mod canary;
 mod client;
 mod erasable;
 mod options;
 pub mod policy;
 mod probe;
-mod tags;
 mod xml;
 pub use erasable::Versioning;
 pub use options::{PUT_TIMEOUT_DEFAULT, S3Credentials, S3Options, is_loopback};
-pub use probe::{CANARY_PREFIX, DeleteProbe};
 
-/// One try of a read, from connecting to the last byte.
-const READ_TIMEOUT: Duration = Duration::from_secs(15);
-/// The same for answers longer than a listing's page: 64 MiB at 2 MiB/s take half of it.
-const LONG_READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// Pauses before the second, third and fourth try of a read.
-const READ_PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
 /// S3's own limit of a listing's page.
 const PAGE_MAX: usize = 1000;
-/// A page of 1000 entries with keys of 1024 bytes, all of them percent-encoded, and 1 KiB around each.
-const PAGE_BYTES_MAX: u64 = 5 * 1024 * 1024;
-/// Answers of `?retention`, `?versioning`, `?object-lock`.
-const SMALL_ANSWER_MAX: u64 = 64 * 1024;
 /// An id that S3 gives to what was written without versioning.
 const NULL_VERSION: &str = "null";
 
@@ -63,7 +49,7 @@ pub struct S3Store {
     options: S3Options,
     versioned: AtomicBool,
     /// Puts that were refused with a tag, and taken without.
-    tags: Mutex<tags::Refusals>,
+    tags: Tags,
 }
 
 impl fmt::Debug for S3Store {
@@ -86,7 +72,7 @@ impl S3Store {
             client: Client::new(http, place.base, place.region, place.credentials),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             versioned: AtomicBool::new(true),
-            tags: Mutex::default(),
+            tags: Tags::default(),
             shown,
             owner: place.owner,
             options,
@@ -163,26 +149,8 @@ impl S3Store {
         Ok(())
     }
 
-    /// Asks until there is an answer that another try would not change.
     async fn read(&self, shown: &str, call: Call) -> Result<Answer, ReadError> {
-        let timeout = if call.answer_max > PAGE_BYTES_MAX { LONG_READ_TIMEOUT } else { READ_TIMEOUT };
-        let call = Call { timeout, ..call };
-        let mut pauses = READ_PAUSES.iter();
-        loop {
-            let result = self.client.call(call.clone()).await;
-            let failed = match result {
-                Ok(answer) if !is_passing(&answer) => return Ok(answer),
-                Err(CallError::TooLarge { size }) => {
-                    return Err(ReadError::TooLarge { key: shown.to_owned(), size, limit: call.answer_max });
-                }
-                Ok(answer) => explain(&answer),
-                Err(CallError::NotSent(words) | CallError::Lost(words)) => words,
-            };
-            match pauses.next() {
-                Some(pause) => tokio::time::sleep(*pause).await,
-                None => return Err(ReadError::Unavailable { key: shown.to_owned(), reason: failed }),
-            }
-        }
+        wire::read(self, shown, call).await
     }
 
     /// Asks about the bucket.
@@ -305,26 +273,7 @@ impl WormStore for S3Store {
 
     /// AWS demands `s3:PutObjectTagging` for a put with a tag, and a server may know no tags: neither keeps the object out.
     async fn put_tagged(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Tag) -> Result<Option<VersionId>, PutError> {
-        if !self.tags().are_tried(Instant::now()) {
-            return self.put(key, body, Condition::Any, lock).await;
-        }
-        match self.put_with(key, body.clone(), Condition::Any, lock, Some(tag)).await {
-            Err(PutError::Refused { reason, .. }) => {
-                let version = self.put(key, body, Condition::Any, lock).await?;
-                // The tag made the difference, or what passed meanwhile: a clock that was set right, credentials that were renewed.
-                if self.tags().refused(reason.clone(), Instant::now()) {
-                    let advice = "allow s3:PutObjectTagging; tags are tried again every hour, and no lifecycle rule finds the partial tiles that \
-                                  are put until then: they stay";
-                    tracing::warn!(%key, reason, advice, "worm.tag.refused");
-                }
-                Ok(version)
-            }
-            Ok(version) => {
-                self.tags().taken();
-                Ok(version)
-            }
-            failed => failed,
-        }
+        self.tags.put(self, key, (body, lock, tag), "s3:PutObjectTagging").await
     }
 
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {
@@ -444,6 +393,28 @@ impl WormStore for S3Store {
 
     fn clock_skew_seconds(&self) -> Option<i64> {
         self.client.skew_seconds()
+    }
+}
+
+#[async_trait]
+impl Caller for S3Store {
+    async fn call(&self, call: Call) -> Result<Answer, CallError> {
+        self.client.call(call).await
+    }
+
+    fn is_passing(&self, answer: &Answer) -> bool {
+        is_passing(answer)
+    }
+
+    fn explain(&self, answer: &Answer) -> String {
+        explain(answer)
+    }
+}
+
+#[async_trait]
+impl PutsTags for S3Store {
+    async fn put_any(&self, key: &ObjectKey, body: Bytes, lock: Option<Lock>, tag: Option<Tag>) -> Result<Option<VersionId>, PutError> {
+        self.put_with(key, body, Condition::Any, lock, tag).await
     }
 }
 

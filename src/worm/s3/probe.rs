@@ -2,31 +2,35 @@
 //! was kept.
 
 use super::answer::{refuse_read, store_words};
-use super::client::{Call, CallError};
-use super::{NAMESPACE, READ_TIMEOUT, S3Store, SMALL_ANSWER_MAX, xml};
-use crate::worm::{ObjectKey, ReadError, Tag, VersionId};
+use super::{NAMESPACE, S3Store, xml};
+use crate::worm::canary::{DeleteProbe, Governance, Probed, Words, expect_canary, probed};
+use crate::worm::wire::{Call, READ_TIMEOUT, SMALL_ANSWER_MAX};
+use crate::worm::{Lock, ObjectKey, PutError, ReadError, Tag, VersionId, WormStore};
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-/// Folder of canaries: a name that no log can have.
-pub const CANARY_PREFIX: &str = "_doctor/";
+#[async_trait]
+impl Probed for S3Store {
+    fn words(&self) -> &'static Words {
+        &Words {
+            put_tag: "s3:PutObjectTagging",
+            read_tag: "s3:GetObjectTagging",
+            against_bypass: "take s3:BypassGovernanceRetention from them",
+            governance: Governance::AskedFor,
+        }
+    }
 
-/// What a store did when it was asked to delete a locked version, or to lift its lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeleteProbe {
-    /// It refused, in its own words.
-    Refused(String),
-    /// It said yes. Whether the version, or its lock, is gone, a HEAD tells.
-    Accepted,
-}
+    fn tags_refused(&self) -> Option<String> {
+        self.tags.refusal()
+    }
 
-fn bypass() -> (&'static str, String) {
-    ("x-amz-bypass-governance-retention", "true".to_owned())
-}
+    async fn probe_shorten(&self, key: &ObjectKey, version: Option<&VersionId>, lock: Lock) -> Result<(), PutError> {
+        self.extend(key, version, lock).await
+    }
 
-impl S3Store {
     /// Whether a version has a tag. Needs `s3:GetObjectTagging`, which nothing else does.
-    pub async fn has_tag(&self, key: &ObjectKey, version: Option<&VersionId>, tag: Tag) -> Result<bool, ReadError> {
+    async fn has_tag(&self, key: &ObjectKey, version: Option<&VersionId>, tag: Tag) -> Result<bool, ReadError> {
         let mut query = vec![("tagging", String::new())];
         query.extend(version.map(|v| ("versionId", v.0.clone())));
         let call = Call { key: self.read_key(key)?, query, answer_max: SMALL_ANSWER_MAX, ..Call::default() };
@@ -46,36 +50,31 @@ impl S3Store {
 
     /// Asks the store to delete one version of a canary, with or without the governance bypass
     /// (`x-amz-bypass-governance-retention`). Refuses every key that is no canary.
-    pub async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypassing: bool) -> Result<DeleteProbe, ReadError> {
-        let headers = if bypassing { vec![bypass()] } else { Vec::new() };
+    async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError> {
+        let headers = if bypass { vec![bypassing()] } else { Vec::new() };
         self.probe(key, version, Call { method: Method::DELETE, headers, ..Call::default() }).await
     }
 
-    /// Asks the store to take the lock off one version of a canary, with the governance bypass: an empty retention
-    /// (PutObjectRetention). Refuses every key that is no canary.
-    pub async fn probe_lift(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<DeleteProbe, ReadError> {
+    /// An empty retention (PutObjectRetention) with the governance bypass.
+    async fn probe_lift(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<DeleteProbe>, ReadError> {
         let body = Bytes::from(format!("<Retention xmlns=\"{NAMESPACE}\"></Retention>"));
         let query = vec![("retention", String::new())];
-        self.probe(key, version, Call { method: Method::PUT, query, headers: vec![bypass()], body, ..Call::default() }).await
+        let call = Call { method: Method::PUT, query, headers: vec![bypassing()], body, ..Call::default() };
+        self.probe(key, version, call).await.map(Some)
     }
+}
 
+/// Says that a lock in GOVERNANCE is meant to be broken.
+fn bypassing() -> (&'static str, String) {
+    ("x-amz-bypass-governance-retention", "true".to_owned())
+}
+
+impl S3Store {
     async fn probe(&self, key: &ObjectKey, version: Option<&VersionId>, call: Call) -> Result<DeleteProbe, ReadError> {
-        if !key.as_str().starts_with(CANARY_PREFIX) {
-            return Err(ReadError::Refused { key: key.0.clone(), reason: "only a canary of `doctor` may be put to this test".to_owned() });
-        }
+        expect_canary(key)?;
         let mut call = Call { key: self.read_key(key)?, timeout: READ_TIMEOUT, answer_max: SMALL_ANSWER_MAX, ..call };
         call.query.extend(version.map(|v| ("versionId", v.0.clone())));
-        let unavailable = |reason: String| ReadError::Unavailable { key: key.0.clone(), reason };
         // One try: a refusal is an answer, and a delete is not asked for twice.
-        let answer = self.client.call(call).await.map_err(|error| match error {
-            CallError::NotSent(words) | CallError::Lost(words) => unavailable(words),
-            CallError::TooLarge { .. } => unavailable("its answer is too long".to_owned()),
-        })?;
-        if answer.status.is_success() {
-            return Ok(DeleteProbe::Accepted);
-        }
-        let (code, message) = store_words(&answer);
-        let said = format!("{} {code} {message}", answer.status.as_u16()).trim().to_owned();
-        if answer.status.is_client_error() { Ok(DeleteProbe::Refused(said)) } else { Err(unavailable(said)) }
+        probed(key, self.client.call(call).await, store_words)
     }
 }

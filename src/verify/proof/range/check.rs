@@ -1,5 +1,7 @@
 //! Checks a bundle of several records, and counts what lies between its ends.
 
+use std::collections::BTreeMap;
+
 use super::{End, RangeBundle, SealPart, SegmentPart};
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
@@ -215,7 +217,8 @@ impl RangeBundle {
             return Err(refused("it shows no record"));
         }
         let between = self.ends.as_ref().map(|(from, to)| between(from, to, &statements, &shown)).transpose()?;
-        let seen = outer.seen(&key, last, &others.witnesses, now)?;
+        let known = Outer::keys_of_log(vkey, &turns, &statements);
+        let seen = outer.seen((&key, &known), last, &others.witnesses, now)?;
         let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &key);
         doubts.add(last.index, fork);
         Ok(RangeProved {
@@ -271,10 +274,15 @@ impl RangeBundle {
 impl Outer<'_> {
     /// Whatever change of key the seals of the bundle announce before the checkpoint is one of those that lead from the auditor's key to it:
     /// else somebody signed on with a key that the log had replaced.
-    fn holds_announced(&self, statements: &[Statement], leaves: &[(LeafIndex, LeafHash)], vkey: &VerifierKey) -> Result<(), ProofError> {
+    pub(in crate::verify::proof) fn holds_announced(
+        &self,
+        statements: &[Statement],
+        leaves: &[(LeafIndex, LeafHash)],
+        vkey: &VerifierKey,
+    ) -> Result<(), ProofError> {
         let way: Vec<(LeafIndex, LeafHash)> =
             self.rotations.iter().map(|rotation| (rotation.log.index, leaf_hash(&rotation.statement.to_jcs()))).collect();
-        let mut before = None;
+        let mut before: Vec<(u64, &VerifierKey)> = Vec::new();
         for (statement, leaf) in statements.iter().zip(leaves) {
             if let Some((_, other)) = way.iter().find(|(index, _)| *index == leaf.0)
                 && *other != leaf.1
@@ -288,15 +296,20 @@ impl Outer<'_> {
             if way.first().is_some_and(|(index, _)| *index < leaf.0) {
                 return Err(refused(format!("rotations: seal {} announces a key, and the change of key is left out", statement.index)));
             }
-            before = Some((statement.index, next));
-        }
-        match before {
-            // The auditor's key is a later one than that of the first seals.
-            Some((index, next)) if next != vkey => {
-                Err(refused(format!("rotations: seal {index} announces a key, and the checkpoint behind it is signed by another")))
+            // A log never comes back to a key.
+            if before.iter().any(|(_, earlier)| *earlier == next) {
+                return Err(refused(format!("rotations: seal {} announces a key that the log had before", statement.index)));
             }
-            _ => Ok(()),
+            before.push((statement.index, next));
         }
+        // The auditor's key is a later one than that of the first seals: it is the one that the last of these announced. Whether the keys in
+        // between made that change no signature here shows; who has stolen an old key can as well leave the first change out.
+        if let Some((index, next)) = before.last()
+            && *next != vkey
+        {
+            return Err(refused(format!("rotations: seal {index} announces a key, and the checkpoint behind it is signed by another")));
+        }
+        Ok(())
     }
 }
 
@@ -321,22 +334,17 @@ fn unchained(before: &Statement, leaf: LeafHash, after: &Statement) -> Vec<Doubt
 
 /// How the segments are locked of which something is shown.
 fn storage(statements: &[Statement], seals: &[SealPart]) -> Vec<Storage> {
-    let mut found: Vec<Storage> = Vec::new();
+    let mut found: BTreeMap<(&str, Mode), Storage> = BTreeMap::new();
     for (statement, part) in statements.iter().zip(seals).filter(|(statement, _)| !statement.not_worm) {
         for (segment, _) in statement.segments.iter().zip(&part.segments).filter(|(_, part)| !part.records.is_empty()) {
             let lock = segment.lock;
-            match found.iter_mut().find(|other| other.class == segment.class && other.mode == lock.mode) {
-                Some(other) => {
-                    other.retain_until = other.retain_until.min(lock.retain_until);
-                    other.segments += 1;
-                }
-                None => {
-                    found.push(Storage { class: segment.class.clone(), mode: lock.mode, retain_until: lock.retain_until, segments: 1 });
-                }
-            }
+            let (class, mode, retain_until) = (segment.class.clone(), lock.mode, lock.retain_until);
+            let of_class = found.entry((&segment.class, mode)).or_insert_with(|| Storage { class, mode, retain_until, segments: 0 });
+            of_class.retain_until = of_class.retain_until.min(retain_until);
+            of_class.segments += 1;
         }
     }
-    found
+    found.into_values().collect()
 }
 
 /// Proves what is shown of a segment. Answers how many contents were only named.

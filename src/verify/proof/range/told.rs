@@ -3,6 +3,7 @@
 use super::{Between, Lapse, RangeDoubt, RangeProved, ShownRecord, Storage};
 use crate::clock::UnixSeconds;
 use crate::plain::Page;
+use crate::retain::CLASSES_MAX;
 use crate::tlog::seal_file::Counts;
 use crate::verify::proof::told::{Outside, Told, write_doubt};
 
@@ -79,9 +80,12 @@ impl Told for RangeProved {
         }
         outside.write_signers(out)?;
         outside.write_rotations(out)?;
-        for Storage { class, mode, retain_until, segments } in &self.storage {
+        for Storage { class, mode, retain_until, segments } in self.storage.iter().take(CLASSES_MAX) {
             let many = if *segments == 1 { String::new() } else { format!(", the earliest of {segments} segments") };
             writeln!(out, "  storage    class {class}, {} until {retain_until} at least{many}", mode.as_str())?;
+        }
+        if let Some(more) = self.storage.len().checked_sub(CLASSES_MAX).filter(|more| *more > 0) {
+            writeln!(out, "  storage    and {more} classes more; no configuration has so many")?;
         }
         if self.not_worm > 0 {
             writeln!(out, "  storage    {} of these seals say that the store enforces no locks (not_worm)", self.not_worm)?;

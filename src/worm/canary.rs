@@ -3,14 +3,101 @@
 //! Servers exist that take a lock and do not enforce it, and a 200 proves nothing, so the only proof is to try. A canary lies below
 //! `_doctor/`, a name that no log can have, and stays for its day.
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{CANARY_PREFIX, DeleteProbe, S3Store};
+use super::wire::{Answer, CallError};
+use super::{Condition, Head, Lock, Mode, ObjectKey, PutError, ReadError, Tag, VersionId, WormStore};
 use crate::clock::{Clock, UnixSeconds};
-use crate::worm::{Condition, Head, Lock, Mode, ObjectKey, PutError, Tag, VersionId, WormStore};
 
+/// Folder of canaries: a name that no log can have.
+pub const CANARY_PREFIX: &str = "_doctor/";
 const DAY_SECONDS: i64 = 86_400;
+
+/// What a store did when it was asked to delete a locked version, or to lift its lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeleteProbe {
+    /// It refused, in its own words.
+    Refused(String),
+    /// It said yes. Whether the version, or its lock, is gone, a HEAD tells.
+    Accepted,
+}
+
+/// What a lock in [`Mode::Governance`] holds off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Governance {
+    /// Everybody, but for who has a right to lift it and says so with the call (S3, GCS).
+    AskedFor,
+    /// Who may not set locks; a writer may, and so shortens it like any other (Azure's unlocked policies).
+    Unguarded,
+}
+
+/// How this kind of store calls what the canary speaks of.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// The right to put a tag.
+    pub put_tag: &'static str,
+    /// The right to read one.
+    pub read_tag: &'static str,
+    /// What to do against credentials that may lift a lock in GOVERNANCE.
+    pub against_bypass: &'static str,
+    /// What a lock in GOVERNANCE holds off.
+    pub governance: Governance,
+}
+
+/// A store that lets a canary be attacked. No part of [`WormStore`], which deletes nothing.
+#[async_trait]
+pub trait Probed: WormStore {
+    /// Its own words.
+    fn words(&self) -> &'static Words;
+
+    /// Why the store got no tag with the last object that was to have one. `None` where it took it, or was not asked yet.
+    fn tags_refused(&self) -> Option<String>;
+
+    /// Whether a version has a tag. Needs a right ([`Words::read_tag`]) that nothing else does.
+    async fn has_tag(&self, key: &ObjectKey, version: Option<&VersionId>, tag: Tag) -> Result<bool, ReadError>;
+
+    /// Asks the store itself to set a lock, whatever is set: unlike [`extend`](WormStore::extend), which may refuse before it asks.
+    async fn probe_shorten(&self, key: &ObjectKey, version: Option<&VersionId>, lock: Lock) -> Result<(), PutError>;
+
+    /// Asks the store to delete one version of a canary, with or without lifting a lock in GOVERNANCE first. Refuses every key that is
+    /// no canary.
+    async fn probe_delete(&self, key: &ObjectKey, version: Option<&VersionId>, bypass: bool) -> Result<DeleteProbe, ReadError>;
+
+    /// Asks the store to take the lock off one version of a canary with the bypass, and to leave the version. Refuses every key that is no
+    /// canary. `None`: this store is not asked for that apart from a deletion.
+    async fn probe_lift(&self, _: &ObjectKey, _: Option<&VersionId>) -> Result<Option<DeleteProbe>, ReadError> {
+        Ok(None)
+    }
+}
+
+/// Refuses every key but a canary's.
+pub(super) fn expect_canary(key: &ObjectKey) -> Result<(), ReadError> {
+    if key.as_str().starts_with(CANARY_PREFIX) {
+        return Ok(());
+    }
+    Err(ReadError::Refused { key: key.0.clone(), reason: "only a canary of `doctor` may be put to this test".to_owned() })
+}
+
+/// What one try to delete came to; `words` reads code and message of an answer.
+pub(super) fn probed(
+    key: &ObjectKey,
+    result: Result<Answer, CallError>,
+    words: impl Fn(&Answer) -> (String, String),
+) -> Result<DeleteProbe, ReadError> {
+    let unavailable = |reason: String| ReadError::Unavailable { key: key.0.clone(), reason };
+    let answer = result.map_err(|error| match error {
+        CallError::NotSent(words) | CallError::Lost(words) => unavailable(words),
+        CallError::TooLarge { .. } => unavailable("its answer is too long".to_owned()),
+    })?;
+    if answer.status.is_success() {
+        return Ok(DeleteProbe::Accepted);
+    }
+    let (code, message) = words(&answer);
+    let said = format!("{} {code} {message}", answer.status.as_u16()).trim().to_owned();
+    if answer.status.is_client_error() { Ok(DeleteProbe::Refused(said)) } else { Err(unavailable(said)) }
+}
 
 /// What was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -121,7 +208,7 @@ impl Finding {
 
 /// Puts a canary with a lock in this mode and tries to delete it, to shorten its lock, to write over it, and to lift its lock and to delete it
 /// with the governance bypass.
-pub async fn try_locks(store: &S3Store, mode: Mode, clock: &dyn Clock) -> Vec<Tried> {
+pub async fn try_locks(store: &dyn Probed, mode: Mode, clock: &dyn Clock) -> Vec<Tried> {
     let now = clock.now();
     let at = now.ceil_seconds();
     let key = ObjectKey(format!("{CANARY_PREFIX}{}-{:09}", at.0, now.0 % 1_000_000_000));
@@ -154,7 +241,7 @@ pub async fn try_locks(store: &S3Store, mode: Mode, clock: &dyn Clock) -> Vec<Tr
 }
 
 struct Canary<'s> {
-    store: &'s S3Store,
+    store: &'s dyn Probed,
     key: ObjectKey,
     version: Option<VersionId>,
     lock: Lock,
@@ -185,7 +272,7 @@ impl Canary<'_> {
         self.found(Finding::Unknown(format!("{what} could not be found out: {why}")));
     }
 
-    async fn head(&self) -> Result<Option<Head>, crate::worm::ReadError> {
+    async fn head(&self) -> Result<Option<Head>, ReadError> {
         self.store.head(&self.key, self.version.as_ref()).await
     }
 
@@ -234,8 +321,13 @@ impl Canary<'_> {
     async fn shortening(&mut self) {
         self.attempt = Attempt::Shorten;
         let shorter = Lock { mode: self.lock.mode, retain_until: UnixSeconds(self.lock.retain_until.0 - DAY_SECONDS / 2) };
-        let answered = self.store.extend(&self.key, self.version.as_ref(), shorter).await;
+        let unguarded = self.lock.mode == Mode::Governance && self.store.words().governance == Governance::Unguarded;
+        let answered = self.store.probe_shorten(&self.key, self.version.as_ref(), shorter).await;
         match (answered, self.head().await) {
+            (Ok(()), Ok(Some(Head { lock: Some(found), .. }))) if unguarded && !found.covers(self.lock) => self.odd(
+                "a lock in GOVERNANCE was shortened, and needed no bypass: here it holds off only who may not set locks, which a writer may; \
+                 only COMPLIANCE binds the writer",
+            ),
             (_, Ok(head)) if head.as_ref().and_then(|h| h.lock).is_none_or(|found| !found.covers(self.lock)) => {
                 self.bad("the store shortened a lock without the governance bypass: retention is not enforced");
             }
@@ -287,13 +379,15 @@ impl Canary<'_> {
             Err(error) => return self.unknown("whether tags are kept", &error),
         };
         if let Some(reason) = self.store.tags_refused() {
-            return self.odd(format!("the store takes no object tags, {piles_up}. Allow s3:PutObjectTagging. It said: {reason}"));
+            let right = self.store.words().put_tag;
+            return self.odd(format!("the store takes no object tags, {piles_up}. Allow {right}. It said: {reason}"));
         }
         match self.store.has_tag(&key, version.as_ref(), tag).await {
             Ok(true) => self.good(format!("the tag `{}={}` was kept: lifecycle rules find partial tiles by it", tag.name, tag.value)),
             Ok(false) => self.odd(format!("the store dropped the tag `{}={}`, {piles_up}", tag.name, tag.value)),
             Err(error) => {
-                self.odd(format!("an object was put with a tag; whether it was kept could not be read (s3:GetObjectTagging): {error}"));
+                let right = self.store.words().read_tag;
+                self.odd(format!("an object was put with a tag; whether it was kept could not be read ({right}): {error}"));
             }
         }
     }
@@ -303,7 +397,11 @@ impl Canary<'_> {
     async fn lifting(&mut self) {
         self.attempt = Attempt::BypassLift;
         let what = "whether the governance bypass lifts the lock";
-        let probed = self.store.probe_lift(&self.key, self.version.as_ref()).await;
+        let probed = match self.store.probe_lift(&self.key, self.version.as_ref()).await {
+            Ok(None) => return,
+            Ok(Some(probed)) => Ok(probed),
+            Err(error) => Err(error),
+        };
         let head = match self.head().await {
             Ok(Some(head)) => head,
             Ok(None) => return self.bad("the version was gone after its lock was to be lifted: it is not write-once storage"),
@@ -338,10 +436,11 @@ impl Canary<'_> {
             (Mode::Compliance, _, Ok(None)) => {
                 self.bad("the governance bypass deleted a version in COMPLIANCE: its locks are not enforced, so it is not write-once storage");
             }
-            (Mode::Governance, _, Ok(None)) => self.odd(
+            (Mode::Governance, _, Ok(None)) => self.odd(format!(
                 "these credentials may bypass governance, and deleted the canary so: whoever has them can delete evidence that is locked in \
-                 GOVERNANCE; take s3:BypassGovernanceRetention from them",
-            ),
+                 GOVERNANCE; {}",
+                self.store.words().against_bypass
+            )),
             (_, Ok(DeleteProbe::Refused(words)), Ok(Some(_))) => {
                 self.good(format!("deleting it with the governance bypass was refused ({words})"));
             }
