@@ -67,9 +67,7 @@ impl Want {
 #[derive(Debug, thiserror::Error)]
 pub enum EnforceError {
     /// One object did not get what it was to get.
-    #[error(
-        "`{key}`: {what}: {why}. What was done so far stays; allow {permission} (and to read it back), then do it again, and it goes on"
-    )]
+    #[error("`{key}`: {what}: {why}. What was done so far stays; {advice}")]
     Object {
         /// Which.
         key: ObjectKey,
