@@ -111,7 +111,7 @@ pub enum Command {
     /// Print the attributes that are understood: type, example, level, member of the record
     Attributes(AttributesArgs),
     /// Print the format of logs and proofs, every file, byte and check, for whoever writes a verifier of their own
-    #[command(after_help = "Examples:\n  spanseal format | less\n  spanseal format > format.md")]
+    #[command(after_help = "Examples:\n  spanseal format | less\n  spanseal format > spanseal-format.md")]
     Format,
     /// Examine configuration, keys, clock and store before they matter
     Doctor(DoctorArgs),

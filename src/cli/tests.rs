@@ -45,7 +45,7 @@ fn store_and_config_stand_before_or_behind_the_command() {
     }
     let error = parse("verify --store ftp://x").unwrap_err().to_string();
     assert!(error.contains("`ftp` stores are not known"), "{error}");
-    assert!(parse("verify --from yesterday").unwrap_err().to_string().contains("neither a date"));
+    assert!(parse("verify --from yesterday").unwrap_err().to_string().contains("neither the index of a seal (17) nor a date"));
     assert!(parse("nonsense").is_err() && parse("").is_err());
 }
 

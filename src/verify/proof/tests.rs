@@ -296,7 +296,7 @@ fn what_is_not_verified_is_said() {
     let text = text.replacen("\"openings\":[{", "\"openings\":[{\"witnessed\":\"yes\",", 1);
     let report = check(text.as_bytes(), signer().verifier(), NOW);
     assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
-    for part in ["2 cosignatures", "the bundle's member `zone`", "the bundle's member `openings.0.witnessed`"] {
+    for part in ["2 cosignatures in the bundle", "the bundle's member `zone`", "the bundle's member `openings.0.witnessed`"] {
         assert!(report.to_text().contains(&format!("Not verified: {part}")), "{part}: {}", report.to_text());
     }
     let proved = report.result.unwrap();
