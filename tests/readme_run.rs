@@ -136,6 +136,10 @@ impl Reader {
             "verify" => expect(&["VERIFIED"]),
             "check" if unseen => expect(&["not yet shown to be published: 0 of 1 witness."]),
             "keygen" => {}
+            "hold" if line.contains("--dry-run") => expect(&["1 record in 1 segment of 1 seal"]),
+            "hold" if line.contains("hold place") => expect(&["On hold for `LH-2026-014`: 1 segment with 1 matching record"]),
+            "hold" => expect(&["LH-2026-014"]),
+            "retention" if line.contains("retention extend") => expect(&["Kept until", ": 1 segment ("]),
             "retention" if line.contains("--attest") => expect(&["segments/standard", "Recorded: attestation"]),
             "retention" => expect(&["standard"]),
             "erase" if line.contains("--dry-run") => expect(&["Would be erased from the vault: what was said in 1 record"]),

@@ -908,12 +908,13 @@ async fn unnamed_segments_are_judged_by_their_place() {
         assert_eq!(notes(&report).contains(&"orphan"), expected.is_empty(), "{index}");
     }
     // However far behind the end: what does not even fit its name is no trace of seals that are gone.
-    let forge = honest(Locks::Enforced).await;
-    forge.put(&name(40), &b"x"[..]).await;
-    let report = forge.verify().await;
+    let junk = honest(Locks::Enforced).await;
+    junk.put(&name(40), &b"x"[..]).await;
+    let report = junk.verify().await;
     assert_eq!(kinds(&report), ["segment_unnamed"]);
     assert_eq!(report.findings[0].evidence, Some(Evidence::Intact), "{}", report.to_text());
     // What the format does not name is not ours to judge.
+    let forge = honest(Locks::Enforced).await;
     for key in ["readme.txt", "segments/x.txt", "seals/notes.json", "_index/a", "segments/standard/2027/01/15/a.jsonl.zst"] {
         forge.put(&below(LOG, key), "hello").await;
     }
