@@ -346,7 +346,7 @@ async fn a_denied_tag_keeps_no_blob_out() {
 async fn who_is_refused_learns_why() {
     let server = on_azure().await;
     let endpoint = spanseal::worm::ServiceEndpoint { url: Some(server.endpoint()), ..Default::default() };
-    let account_key = Some(azure::KEY.to_owned()).map(spanseal::worm::azure::AccountKey);
+    let account_key = Some(spanseal::worm::azure::AccountKey(azure::KEY.to_owned()));
     let options = spanseal::worm::azure::AzureOptions { endpoint, account_key, ..Default::default() };
     let store = spanseal::worm::azure::AzureStore::open(azure::ACCOUNT, "other-container", "", options).await.unwrap();
     let missing = VersionId("2026-11-21T10:00:00.0000009Z".into());
