@@ -9,7 +9,7 @@ use super::way::Way;
 use super::{output, query, read};
 use crate::api::Act;
 use crate::cli::{KeyArgs, OrderArgs, SelectArgs};
-use crate::config::{Config, IdentityMode, References, show_size};
+use crate::config::{Config, IdentityMode, References};
 use crate::erase::Sealed;
 use crate::govern::carry::{Carried, Carrier, asked, want};
 use crate::govern::chain;
@@ -258,7 +258,8 @@ pub(super) async fn carry_out(
 ) -> anyhow::Result<Carried> {
     let asked = asked(decree, decree.through).map_err(|why| anyhow!(why))?;
     let carrier = Carrier::new((&scene.store, &scene.log), vec![asked], decree.through..end, (want(decree.order), scene.expected()));
-    let mut carrier = match found {
+    // What could not be searched then is searched now.
+    let mut carrier = match found.filter(|found| found.problems.is_empty()) {
         Some(found) => carrier.known(found.upto, &found.known),
         None => carrier,
     };
@@ -289,8 +290,8 @@ pub(super) async fn carry_out(
     let mut carried = carrier.end();
     carried.problems.iter().for_each(read::tell);
     let untold = carried.untold.pop().unwrap_or_default();
-    // What could not be searched was told; to look at it again, an extension stays open.
-    orders.tell(Motion::told(&decree.id, untold, from, over && carried.problems.is_empty())).await?;
+    // What could not be searched was told; to look at it again, an extension stays open, and a hold stands before it.
+    orders.tell(Motion::told(&decree.id, untold, from, over && !carried.unsearched)).await?;
     Ok(carried)
 }
 
@@ -301,7 +302,7 @@ pub(super) fn sizes(found: &Preview) -> String {
         count(found.records, "record", "records"),
         count(found.segments, "segment", "segments"),
         count(found.seals, "seal", "seals"),
-        show_size(found.bytes)
+        count(found.bytes, "byte", "bytes")
     )
 }
 

@@ -62,6 +62,8 @@ pub struct Carried {
     pub unjoined: BTreeMap<u64, Vec<SegmentRef>>,
     /// What could not be searched.
     pub problems: Vec<Problem>,
+    /// Something that is there could not be searched: from there on nothing counts as looked at, so that it is looked at again.
+    pub unsearched: bool,
 }
 
 /// A query that is asked of seals, and what is to be done where it is answered.
@@ -115,6 +117,7 @@ impl<'l> Carrier<'l> {
     pub async fn step(&mut self) -> Result<Option<Went>, EnforceError> {
         let Some(step) = self.selector.step().await? else { return Ok(None) };
         let upto = step.upto;
+        self.carried.unsearched |= step.unsearched;
         if let Err((seal, failed)) = self.take(step).await {
             self.reached(seal);
             return Err(failed);
@@ -137,6 +140,9 @@ impl<'l> Carrier<'l> {
     }
 
     fn reached(&mut self, upto: u64) {
+        if self.carried.unsearched {
+            return;
+        }
         for untold in &mut self.carried.untold {
             untold.through = untold.through.max(upto);
         }

@@ -263,10 +263,11 @@ fn check_lock(lock: Lock, ground: &Ground<'_>) -> Result<(), String> {
     if lock.retain_until >= UnixSeconds::MAX {
         return Err("it would last beyond the year 9999, the last one that a store can be told".to_owned());
     }
-    if lock.mode == Mode::Compliance && lock.retain_until > ground.ceiling {
+    // In whatever mode: what is in COMPLIANCE stays in it, with the later date.
+    if lock.retain_until > ground.ceiling {
         return Err(format!(
-            "COMPLIANCE until {} is beyond compliance_ceiling ({}); nobody can shorten it later, so raise `retention.compliance_ceiling` only \
-             if that is really meant",
+            "{} is beyond compliance_ceiling ({}), and what is in COMPLIANCE would be kept so long; nobody can shorten that later, so raise \
+             `retention.compliance_ceiling` only if that is really meant",
             lock.retain_until, ground.ceiling
         ));
     }
@@ -480,7 +481,8 @@ mod tests {
     fn an_extension_is_within_the_ceiling_and_to_come() {
         assert!(decide(&place("x", extend(true, 1000)), &ground(&[])).is_ok());
         assert!(refused(&place("x", extend(true, 1001)), &[]).contains("compliance_ceiling"));
-        assert!(decide(&place("x", extend(false, 1001)), &ground(&[])).is_ok());
+        assert!(refused(&place("x", extend(false, 1001)), &[]).contains("compliance_ceiling"), "objects of it are in COMPLIANCE");
+        assert!(decide(&place("x", extend(false, 1000)), &ground(&[])).is_ok());
         assert!(refused(&place("x", extend(false, 0)), &[]).contains("past"));
         let never = Ordered::Extend { compliance: false, until: UnixSeconds::MAX.0 };
         assert!(refused(&place("x", never), &[]).contains("9999"));

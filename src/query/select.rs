@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::Problem;
 use super::filter::{Filter, Look, Matcher};
 use super::log::LogReader;
 use super::person::Incomparable;
-use super::{Problem, segment};
+use super::segment::{self, Unfetched};
 use crate::clock::{Clock, SystemClock};
 use crate::tlog::Hash;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
@@ -76,6 +77,8 @@ pub struct Step {
     pub selected: Vec<Selected>,
     /// What could not be searched.
     pub problems: Vec<Problem>,
+    /// Something of it is there, and may be searched another time.
+    pub unsearched: bool,
 }
 
 /// Walks a range of seals.
@@ -115,7 +118,7 @@ impl<'a> Selector<'a> {
         }
         let upto = (self.next + SEALS_AT_ONCE).min(self.end);
         let seals = self.log.seals(self.next..upto).await?;
-        let mut step = Step { upto, selected: Vec::new(), problems: seals.problems };
+        let mut step = Step { upto, selected: Vec::new(), problems: seals.problems, unsearched: false };
         let mut jobs = Vec::new();
         for seal in seals.found.into_values() {
             let index = seal.statement.index;
@@ -123,8 +126,9 @@ impl<'a> Selector<'a> {
             jobs.extend(seal.statement.segments.iter().filter(may).map(|segment| (Arc::clone(&seal), segment.clone())));
         }
         let mut read = stream::iter(jobs).map(|(seal, segment)| self.search(seal, segment)).buffered(SEGMENTS_AT_ONCE);
-        while let Some((selected, problems)) = read.try_next().await? {
+        while let Some((selected, problems, unsearched)) = read.try_next().await? {
             step.problems.extend(problems);
+            step.unsearched |= unsearched;
             step.selected.extend(selected);
         }
         drop(read);
@@ -132,13 +136,14 @@ impl<'a> Selector<'a> {
         Ok(Some(step))
     }
 
-    async fn search(&self, seal: Arc<SealFile>, segment: SegmentRef) -> Result<(Option<Selected>, Vec<Problem>), ReadError> {
+    /// The segment if it holds an answer, what is wrong with it, and whether it is there and could not be searched.
+    async fn search(&self, seal: Arc<SealFile>, segment: SegmentRef) -> Result<(Option<Selected>, Vec<Problem>, bool), ReadError> {
         let index = seal.statement.index;
         if let Some((upto, known)) = self.known
             && index < upto
         {
             let held = known.get(&segment.sha256).map(|records| vec![Held { records: *records, ..Held::default() }]);
-            return Ok((held.map(|held| Selected { seal, segment, held }), Vec::new()));
+            return Ok((held.map(|held| Selected { seal, segment, held }), Vec::new(), false));
         }
         let asked: Vec<Option<Asked>> = self.asked.iter().map(|asked| asked.may_hold(index, &segment).then(|| asked.clone())).collect();
         let mut problems = Vec::new();
@@ -147,11 +152,13 @@ impl<'a> Selector<'a> {
         } else {
             let stored = match segment::fetch(self.store.as_ref(), self.log.name(), &segment, SystemClock.now().ceil_seconds()).await {
                 Ok(stored) => stored,
-                Err(problem) => {
-                    let problem = problem.into();
-                    // Whether the store is away, or the segment: only the first is worth another try.
-                    self.store.versions(&below(self.log.name(), &segment.key)).await?;
-                    return Ok((None, vec![problem]));
+                // Its time was over: there is nothing to lock or to hold.
+                Err(Unfetched::Expired(_)) => return Ok((None, Vec::new(), false)),
+                Err(Unfetched::Problem(problem)) => {
+                    // Whether the store is away, which is worth another try at once, or the segment.
+                    let versions = self.store.versions(&below(self.log.name(), &segment.key)).await?;
+                    let is_there = versions.iter().any(|version| !version.is_delete_marker);
+                    return Ok((None, vec![problem], is_there));
                 }
             };
             let described = segment.clone();
@@ -160,13 +167,13 @@ impl<'a> Selector<'a> {
             let searched = tokio::task::spawn_blocking(move || search(&stored, &described, asked)).await;
             let (held, wrong) = match searched {
                 Ok(searched) => searched,
-                Err(error) => return Ok((None, vec![Problem { object, what: format!("not searched: {error}") }])),
+                Err(error) => return Ok((None, vec![Problem { object, what: format!("not searched: {error}") }], true)),
             };
             problems.extend(wrong.map(|what| Problem { object, what }));
             held
         };
         let any = held.iter().any(|held| held.records > 0 || !held.incomparable.is_empty());
-        Ok((any.then_some(Selected { seal, segment, held }), problems))
+        Ok((any.then_some(Selected { seal, segment, held }), problems, false))
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::UnixSeconds;
 use crate::govern::carry::{Carried, Carrier, Untold, asked, want};
 use crate::govern::chain::{self, ChainError, Link};
 use crate::govern::decrees::{Decree, Ledger, Order, SegmentId, Step};
@@ -120,6 +121,8 @@ enum RoundError {
     Untold(#[from] GovernError),
     #[error("{0}")]
     Query(String),
+    #[error("not every segment that `{0}` may mean could be read, so it is not carried out to its end; see what was said of them")]
+    Unsearched(String),
 }
 
 impl From<ReadError> for RoundError {
@@ -131,6 +134,8 @@ impl From<ReadError> for RoundError {
 /// How one hold stands.
 #[derive(Debug)]
 struct Stand {
+    /// When it was placed.
+    since: UnixSeconds,
     /// Held, and not told to the log.
     untold: Untold,
     /// Where the log says that it stands.
@@ -178,7 +183,8 @@ impl Rounds {
         let open = self.parts.governor.register.open().await?;
         let size = self.parts.status.borrow().tree_size;
         self.figures.open.set(u64::try_from(open.len()).unwrap_or(u64::MAX));
-        self.stands.retain(|id, _| open.iter().any(|open| open.id == *id));
+        // One that was released and placed anew under the same name is another.
+        self.stands.retain(|id, stand| open.iter().any(|open| open.id == *id && open.since == stand.since));
         if open.is_empty() {
             self.figures.behind.set(0);
             self.unjoined.clear();
@@ -211,8 +217,12 @@ impl Rounds {
 
     async fn hold(&mut self, store: &Arc<dyn WormStore>, log: &LogReader, holds: &[Decree]) -> Result<(), RoundError> {
         for decree in holds {
-            let stand =
-                || Stand { untold: Untold { through: decree.through, ..Untold::default() }, told_through: decree.through, told_at: None };
+            let stand = || Stand {
+                since: decree.since,
+                untold: Untold { through: decree.through, ..Untold::default() },
+                told_through: decree.through,
+                told_at: None,
+            };
             let stand = self.stands.entry(decree.id.clone()).or_insert_with(stand);
             // A command went further meanwhile.
             stand.told_through = stand.told_through.max(decree.through);
@@ -265,8 +275,12 @@ impl Rounds {
         }
         let count: usize = held.values().flatten().collect::<BTreeSet<_>>().len();
         self.figures.held.add(u64::try_from(count).unwrap_or(u64::MAX));
+        let unsearched = carried.unsearched;
         self.let_go(store, log, held).await?;
         self.held(carried, &asked_of).await?;
+        if unsearched && failed.is_none() {
+            failed = Some(RoundError::Unsearched(asked_of.join(", ")));
+        }
         if let Some(failed) = failed {
             return Err(failed);
         }
@@ -350,8 +364,11 @@ impl Rounds {
             tracing::warn!(object = problem.object, what = problem.what, "extension.unsearched");
         }
         let untold = carried.untold.pop().unwrap_or_default();
-        for motion in Motion::told(&decree.id, untold, from, true) {
+        for motion in Motion::told(&decree.id, untold, from, !carried.unsearched) {
             self.parts.governor.carry(&motion).await?;
+        }
+        if carried.unsearched {
+            return Err(RoundError::Unsearched(decree.id.clone()));
         }
         tracing::info!(id = decree.id, segments = carried.done.segments, "extension.finished");
         Ok(())
@@ -443,7 +460,8 @@ async fn tell(parts: &Parts, id: &str, stand: &mut Stand) -> Result<(), GovernEr
         parts.governor.carry(&motion).await?;
     }
     let through = stand.untold.through;
-    *stand = Stand { untold: Untold { through, ..Untold::default() }, told_through: through, told_at: Some(Instant::now()) };
+    let untold = Untold { through, ..Untold::default() };
+    *stand = Stand { since: stand.since, untold, told_through: through, told_at: Some(Instant::now()) };
     Ok(())
 }
 

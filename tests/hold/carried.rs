@@ -93,8 +93,9 @@ async fn carry_out(process: &Process, log: &TestLog, id: &str, ordered: Ordered,
             }
         }
     }
-    let over = matches!(decree.order, Order::Extend(_)) && failed.is_none();
-    let untold = carrier.end().untold.pop().unwrap();
+    let mut carried = carrier.end();
+    let over = matches!(decree.order, Order::Extend(_)) && failed.is_none() && !carried.unsearched;
+    let untold = carried.untold.pop().unwrap();
     for motion in Motion::told(id, untold, decree.through, over) {
         order(&governor, motion).await.map_err(|e| e.to_string())?;
     }
@@ -313,6 +314,37 @@ async fn a_refusal_names_the_object_and_what_now() {
         assert!(carrier.untold().is_empty(), "seal 2 is not whole");
         assert!(!held(&log.store).await.iter().any(|key| key.starts_with("segments/")), "{part}: no segment before its evidence");
         log.store.clear_faults();
+        drop(process.drain().await);
+    }
+}
+
+/// Scenario: a segment that is meant cannot be read while a hold or an extension is carried out. Guarantee: it does not count as looked at, the
+/// extension does not end, and doing it again finishes both.
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_searched_is_looked_at_again() {
+    let sealed = sealed().await;
+    let until = Lock { mode: Mode::Compliance, retain_until: UnixSeconds(2_000_000_000) };
+    let of_two = expected(&sealed, &[2, 3], &[2, 3, 4, 5, 6], &[0, 1]).await;
+    let unread = sealed.log.check_log().await.files[3].statement.segments[0].key.clone();
+    for (id, ordered) in [("LH-1", Ordered::Hold), ("ext-1", Order::Extend(until).into())] {
+        let log = sealed.copy();
+        let process = log.open().await.unwrap().unwrap();
+        let store: Arc<dyn WormStore> = Arc::new(process.store.clone());
+        log.store.fail_reads(&unread, 1);
+        carry_out(&process, &log, id, ordered, &query(2, 3)).await.unwrap();
+        let open = open_decree(&store, id).await.expect("it is not carried out to its end");
+        assert!(open.through <= 3, "{id} stands at {}, behind what was not searched", open.through);
+        carry_out(&process, &log, id, ordered, &query(2, 3)).await.unwrap();
+        match ordered {
+            Ordered::Hold => assert_eq!(held(&log.store).await, of_two),
+            Ordered::Extend { .. } => {
+                assert_eq!(open_decree(&store, id).await, None);
+                for key in &of_two {
+                    let head = log.store.head(&below(LOG, key), None).await.unwrap().unwrap();
+                    assert!(head.lock.is_some_and(|lock| lock.covers(until)), "{key}");
+                }
+            }
+        }
         drop(process.drain().await);
     }
 }
