@@ -433,7 +433,8 @@ fn on_a_bucket_the_canaries_and_a_drift_are_on_record() {
         let story = site.run(&["show", tried[1]["record"]["id"].as_str().unwrap()]).success().stdout;
         let story = story.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            story.contains("It was tried whether the store enforces locks.") && story.contains("The store enforced the lock against some of these attempts only"),
+            story.contains("It was tried whether the store enforces locks.")
+                && story.contains("The store enforced the lock against some of these attempts only"),
             "{story}"
         );
 

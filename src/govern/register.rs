@@ -14,7 +14,7 @@ use super::decrees::{Decree, Entry, OPEN_MAX, Order, QUERY_BYTES_MAX, SEGMENTS_M
 use super::query::Query;
 use super::wish::Told;
 use crate::clock::UnixSeconds;
-use crate::promote::scrub::Scrub;
+use crate::promote::scrub::{Look, Scrub};
 use crate::query::log::{KeySource, LogReader, TrustedKey};
 use crate::record::canonical::Json;
 use crate::retain::Period;
@@ -143,6 +143,11 @@ impl Motion {
     /// Refuses a query that would name somebody for years. The error is a sentence.
     pub(super) fn expect_unnamed(&self, scrub: &Scrub) -> Result<(), String> {
         match self {
+            Motion::Open { id, .. } if scrub.scrubbed(id, Look::NotAddresses).is_some() => Err(
+                "its name holds what looks like a telephone number or a pattern of `identity.scrub`; it is sealed as it stands and cannot be \
+                 erased: give it another one"
+                    .to_owned(),
+            ),
             Motion::Open { query, .. } => read_query(query)?.expect_unnamed(scrub),
             Motion::Apply { .. } | Motion::Close { .. } | Motion::GiveUp { .. } => Ok(()),
         }
@@ -496,6 +501,18 @@ mod tests {
         assert!(refused(&Motion::Apply { id: "b".into(), segments: many.clone(), through: 10 }, &open).contains("most"));
         let most = many[1..].to_vec();
         assert!(decide(&Motion::Apply { id: "b".into(), segments: most, through: 10 }, &ground(&open)).is_ok());
+    }
+
+    #[test]
+    fn a_name_or_a_query_that_would_name_somebody_is_refused() {
+        let scrub = Scrub::new(&["doe".to_owned()]).unwrap();
+        for id in ["LH-2026-014", "12-O-34-26", "CASE-2026-001234", "2026.0012345", "ext-20261120-0a1b2c3d", "1-23-cv-04567"] {
+            assert!(place(id, Ordered::Hold).expect_unnamed(&scrub).is_ok(), "{id}");
+        }
+        let why = place("LH-doe-2026", Ordered::Hold).expect_unnamed(&scrub).unwrap_err();
+        assert!(why.contains("name") && !why.contains("doe"), "{why}");
+        let query = Motion::Open { id: "x".into(), order: Ordered::Hold, query: r#"{"model":["a@example.com"]}"#.into() };
+        assert!(query.expect_unnamed(&scrub).unwrap_err().contains("model"));
     }
 
     #[test]
