@@ -39,7 +39,7 @@ pub(super) struct Scene<'c> {
     pub(super) config: &'c Config,
     pub(super) store: Arc<dyn WormStore>,
     pub(super) log: LogReader,
-    trusted: Vec<TrustedKey>,
+    pub(super) trusted: Vec<TrustedKey>,
 }
 
 impl<'c> Scene<'c> {

@@ -3,16 +3,20 @@
 //! What a hold was carried out on is told to the log now and then only, so behind where it was told last its query is asked again, and so are
 //! those of the others: whatever they may keep stays held.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::carry::asked;
-use super::chain::{Link, ledger};
+use super::chain::{self, ChainError, Link, ledger};
 use super::decrees::{Decree, Order, SegmentId, Step};
+use super::enforce::{Done, EnforceError, Enforcer, Want, named};
+use super::own;
+use super::places::Expected;
 use crate::query::Problem;
-use crate::query::log::LogReader;
+use crate::query::log::{LogReader, TrustedKey};
 use crate::query::select::Selector;
-use crate::worm::{ReadError, WormStore};
+use crate::worm::{Locks, ReadError, WormStore};
 
 /// A hold that was released.
 #[derive(Clone, Debug)]
@@ -101,4 +105,82 @@ pub async fn freed(
     }
     freed.free.retain(|id| !freed.kept.contains(id));
     Ok(freed)
+}
+
+/// What lifting came to.
+#[derive(Clone, Debug, Default)]
+pub struct Lifted {
+    /// Segments that nobody keeps any more.
+    pub free: u64,
+    /// Segments that other holds keep.
+    pub kept: u64,
+    /// What could not be searched.
+    pub problems: Vec<Problem>,
+    /// What was done.
+    pub done: Done,
+}
+
+impl Lifted {
+    /// Both together.
+    pub fn add(&mut self, other: Lifted) {
+        self.free += other.free;
+        self.kept += other.kept;
+        self.problems.extend(other.problems);
+        self.done.add(other.done);
+    }
+}
+
+/// Why not all was lifted. Done again, it goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum LiftError {
+    /// It is not known what is free.
+    #[error(transparent)]
+    Freed(#[from] FreedError),
+    /// An object, or the store.
+    #[error(transparent)]
+    Enforce(#[from] EnforceError),
+    /// What is on record.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+}
+
+impl From<ReadError> for LiftError {
+    fn from(error: ReadError) -> Self {
+        LiftError::Freed(error.into())
+    }
+}
+
+/// Lifts a hold from what nobody else keeps, and puts back what somebody began to keep meanwhile.
+pub async fn lift(
+    (store, log, trusted): (&Arc<dyn WormStore>, &LogReader, &[TrustedKey]),
+    released: &Released,
+    links: &[Link],
+    expected: Expected,
+    went: impl Fn(u64, u64),
+) -> Result<Lifted, LiftError> {
+    let now = freed((store, log), released, links, &went).await?;
+    let held = named(log, now.free.iter().copied()).await?;
+    let mut done = Done::default();
+    if store.locks() != Locks::None {
+        let mut enforcer = Enforcer::new(Arc::clone(store), log, Want::NoHold, expected);
+        enforcer.spare(now.kept.iter().map(|id| id.seal).collect::<BTreeSet<u64>>()).await?;
+        let (at, of) = (Cell::new(0), count(held.len()));
+        done = enforcer
+            .lift(&held, || {
+                at.set(at.get() + 1);
+                went(at.get(), of);
+            })
+            .await?;
+        // Who placed a hold meanwhile found these objects on hold, and was content. Whoever places one from here on looks for themselves.
+        let log = LogReader::open(Arc::clone(store), log.name(), trusted).await?;
+        let links = chain::read(store, &log).await?.all;
+        let again = freed((store, &log), released, &links, |_, _| ()).await?;
+        own::to((store, &log), again.kept.difference(&now.kept).copied(), Want::Hold, expected).await?;
+    }
+    let kept = count(released.told.intersection(&now.kept).count());
+    Ok(Lifted { free: count(now.free.len()), kept, problems: now.problems, done })
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
 }

@@ -271,16 +271,30 @@ impl Known {
         self.0.iter().position(|(known, _)| known == key)
     }
 
+    /// Whether a seal bears the signature of a key. One that changes the key bears two.
+    fn is_by(&self, seal: &SealFile, nth: usize) -> bool {
+        let read = UnverifiedCheckpoint::parse(&seal.checkpoint);
+        read.is_ok_and(|read| self.0.get(nth).is_some_and(|(key, _)| read.is_signed_by(key)))
+    }
+
     /// Learns from a seal which key follows. Whether there was something to learn.
-    fn learn(&mut self, (seal, whose): &Stands) -> bool {
+    fn learn(&mut self, seal: &SealFile) -> bool {
         let Some(next) = &seal.statement.next_vkey else { return false };
-        let left = whose.and_then(|nth| self.0.get_mut(nth)).filter(|(_, until)| until.is_none());
-        let is_new = left.map(|(_, until)| *until = Some(seal.statement.index)).is_some();
+        let mut learned = false;
+        for nth in 0..self.0.len() {
+            let leaves = self.is_by(seal, nth);
+            if let Some((key, until @ None)) = self.0.get_mut(nth).filter(|_| leaves)
+                && key != next
+            {
+                *until = Some(seal.statement.index);
+                learned = true;
+            }
+        }
         if self.place(next).is_none() {
             self.0.push((next.clone(), None));
-            return true;
+            learned = true;
         }
-        is_new
+        learned
     }
 
     /// The newest seal: from one that stands on, by steps that double and then halve, under the keys that are known and those that they announce;
@@ -299,7 +313,7 @@ impl Known {
             loop {
                 let from = at.0.statement.index;
                 at = self.climb(scene, at, by).await?;
-                if !self.learn(&at) && at.0.statement.index == from {
+                if !self.learn(&at.0) && at.0.statement.index == from {
                     return Ok(Some(at));
                 }
             }
@@ -385,7 +399,7 @@ impl Known {
             while behind - last > 1 {
                 let middle = last + (behind - last) / 2;
                 match self.stands(scene, middle).await? {
-                    Some((seal, Some(by))) if by == key => (last, at) = (middle, seal),
+                    Some((seal, _)) if self.is_by(&seal, key) => (last, at) = (middle, seal),
                     _ => behind = middle,
                 }
             }
@@ -394,7 +408,7 @@ impl Known {
                 return Ok(true);
             }
             match self.stands(scene, last.saturating_add(1)).await? {
-                Some((seal, Some(by))) if by == next => (at, key) = (seal, by),
+                Some((seal, _)) if self.is_by(&seal, next) => (at, key) = (seal, next),
                 _ => return Ok(false),
             }
         }

@@ -448,3 +448,79 @@ async fn seals_that_were_hidden_at_first_are_not_passed() {
         forge.store.put(&forge.segment_key(HELD), bytes, spanseal::worm::Condition::Any, Some(lock())).await.unwrap();
     }
 }
+
+/// Scenario: a hold is taken off, and once the log is read, before it is asked whether the hold was released meanwhile, the store shows a log that
+/// ends before the hold. Guarantee: what was on record still is.
+#[tokio::test]
+async fn a_store_that_shows_less_the_second_time_releases_nothing() {
+    let forge = whole().await;
+    for key in [forge.segment_key(HELD), seal_key(LOG, HELD as u64)] {
+        hold(&forge, &key, false).await;
+    }
+    let hide = |done: &spanseal::verify::Progress<'_>| {
+        if done.seals == NEWEST as u64 + 1 {
+            (4..=NEWEST).for_each(|seal| forge.store.purge(&seal_key(LOG, seal as u64), None));
+        }
+    };
+    let report = spanseal::verify::verify(&forge.store, &Options { progress: Some(&hide), ..options(&forge) }).await;
+    assert!(forge.store.versions(&seal_key(LOG, 4)).await.unwrap().is_empty());
+    let key = forge.seals[HELD].statement.segments[0].key.clone();
+    assert_all("hidden", &report, vec![intact("hold_missing", key, HELD), intact("hold_missing", seal_object(HELD), HELD)], 1);
+}
+
+/// Scenario: the log changed its key; whoever has the old one puts a seal behind the end that names no decree, or two, and a hold is taken off.
+/// Guarantee: a range that was read under the old key alone is not verified, and neither is the whole, whether or not the new key is known.
+#[tokio::test]
+async fn a_key_that_the_log_has_left_hides_no_hold() {
+    use spanseal::tlog::note::NoteSigner;
+    let mut forge = whole().await;
+    let newer = NoteSigner::new(crate::support::forge::ORIGIN, &[9; 32]).unwrap();
+    let (old, new) = (forge.signer.verifier().clone(), newer.verifier().clone());
+    let mut statement = forge.statement(&[]).await;
+    statement.next_vkey = Some(new.clone());
+    let mut turned = forge.sign(statement);
+    let second = newer.checkpoint(spanseal::tlog::TreeSize(turned.statement.index + 1), turned.range_after().root());
+    turned.checkpoint.push_str(second.rsplit_once("\n\n").unwrap().1);
+    forge.commit(turned).await;
+    forge.signer = newer;
+    forge.seal(&[Segment::of("standard", lines(90, 2))], |_| {}).await;
+    forge.seal(&[], |_| {}).await;
+    forge.publish().await;
+    for junk in 0..=2 {
+        let forge = forge.copy();
+        hold(&forge, &forge.segment_key(HELD), false).await;
+        // A copy signs with the first key.
+        let mut thief = forge.copy();
+        for _ in 0..junk {
+            thief.seal(&[], |s| s.decrees = None).await;
+            let key = seal_key(LOG, thief.seals.len() as u64 - 1);
+            let bytes = thief.store.get(&key, None, u64::MAX).await.unwrap().unwrap();
+            forge.put(&key, bytes).await;
+        }
+        for keys in [vec![old.clone()], vec![new.clone()], vec![old.clone(), new.clone()], vec![new.clone(), old.clone()]] {
+            for to in [Some(0), Some(2), None] {
+                let pinned = keys.clone();
+                let wish = Options { pinned, to: to.map(Bound::Seal), ..options(&forge) };
+                let report = spanseal::verify::verify(&forge.store, &wish).await;
+                assert_ne!(report.verdict, Verdict::Verified, "{junk} {to:?}: {}", report.to_text());
+                if junk == 0 {
+                    assert_eq!(kinds(&report), ["hold_missing"], "{to:?}: {}", report.to_text());
+                }
+            }
+        }
+    }
+}
+
+/// Scenario: the clock of whoever verifies is wrong, and by it all dates are past. Guarantee: where the store's own clock says otherwise, that
+/// what is gone went as planned is not concluded.
+#[tokio::test]
+async fn by_a_wrong_clock_nothing_is_past_its_date() {
+    for (skew, verdict) in [(300, Verdict::Verified), (301, Verdict::Unchecked), (-301, Verdict::Unchecked)] {
+        let forge = whole().await;
+        forge.store.purge(&forge.segment_key(RELEASED), None);
+        forge.store.set_clock_skew(skew);
+        let report = spanseal::verify::verify(&forge.store, &options(&forge)).await;
+        assert_eq!(report.verdict, verdict, "{skew}: {}", report.to_text());
+        assert_eq!(report.to_text().contains("clock is"), verdict == Verdict::Unchecked, "{skew}");
+    }
+}

@@ -1,7 +1,6 @@
 //! `spanseal hold release`: has the end of a hold recorded, and lifts it from what no other hold keeps.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use crate::cli::{ReleaseArgs, TableOrJson};
 use crate::clock::{Clock, SystemClock};
@@ -12,10 +11,9 @@ use crate::config::Config;
 use crate::erase::Sealed;
 use crate::govern::chain;
 use crate::govern::decrees::{Decree, Order};
-use crate::govern::enforce::{Done, Enforcer, Want, named};
-use crate::govern::own;
+use crate::govern::enforce::named;
 use crate::govern::register::Motion;
-use crate::govern::released::{Released, freed, released};
+use crate::govern::released::{self, Lifted, Released, freed, released};
 use crate::record::canonical::Json;
 
 /// Runs it.
@@ -82,57 +80,17 @@ async fn would(args: &ReleaseArgs, scene: &Scene<'_>, open: &Decree) -> anyhow::
     Ok(if freed.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-/// What came of it.
-#[derive(Default)]
-struct Lifted {
-    free: u64,
-    kept: u64,
-    problems: u64,
-    done: Done,
-}
-
-impl Lifted {
-    fn add(&mut self, other: Lifted) {
-        self.free += other.free;
-        self.kept += other.kept;
-        self.problems += other.problems;
-        self.done.add(other.done);
-    }
-}
-
 /// Lifts one hold from what nobody else keeps.
 async fn one(scene: &Scene<'_>, released: &Released, links: &[chain::Link]) -> anyhow::Result<Lifted> {
     let bar = read::progress();
-    let freed_now = freed((&scene.store, &scene.log), released, links, |at, of| {
+    let went = |at, of| {
         bar.set_length(of);
         bar.set_position(at);
-    })
-    .await?;
-    freed_now.problems.iter().for_each(read::tell);
-    let held = named(&scene.log, freed_now.free.iter().copied()).await?;
-    let mut enforcer = Enforcer::new(Arc::clone(&scene.store), &scene.log, Want::NoHold, scene.expected());
-    let mut done = Done::default();
-    if scene.has_locks() {
-        let seals: std::collections::BTreeSet<u64> = freed_now.kept.iter().map(|id| id.seal).collect();
-        enforcer.spare(seals).await?;
-        bar.set_position(0);
-        bar.set_length(u64::try_from(held.len()).unwrap_or(u64::MAX));
-        done = enforcer.lift(&held, || bar.inc(1)).await?;
-        // Who placed a hold meanwhile found these objects on hold, and was content. Whoever places one from here on looks for themselves.
-        let scene = scene.again().await?;
-        let links = chain::read(&scene.store, &scene.log).await?.all;
-        let again = freed((&scene.store, &scene.log), released, &links, |_, _| ()).await?;
-        let new = again.kept.difference(&freed_now.kept).copied();
-        own::to((&scene.store, &scene.log), new, Want::Hold, scene.expected()).await?;
-    }
+    };
+    let lifted = released::lift((&scene.store, &scene.log, &scene.trusted), released, links, scene.expected(), went).await?;
     bar.finish_and_clear();
-    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    Ok(Lifted {
-        free: number(freed_now.free.len()),
-        kept: number(released.told.intersection(&freed_now.kept).count()),
-        problems: number(freed_now.problems.len()),
-        done,
-    })
+    lifted.problems.iter().for_each(read::tell);
+    Ok(lifted)
 }
 
 async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) -> anyhow::Result<ExitCode> {
@@ -150,6 +108,7 @@ async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) ->
         lifted.add(one(scene, released, &links).await?);
     }
     let Lifted { free, kept, problems, done } = lifted;
+    let problems = u64::try_from(problems.len()).unwrap_or(u64::MAX);
     match args.order.format {
         TableOrJson::Table => {
             let mut text = match sealed {
