@@ -367,7 +367,7 @@ impl UnverifiedCheckpoint {
 
 /// A decimal number without sign or leading zeros.
 pub fn parse_decimal(text: &str) -> Option<u64> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if plain { text.parse().ok() } else { None }
 }
 
@@ -442,11 +442,19 @@ mod tests {
         ] {
             assert!(VerifierKey::parse(bad).is_err(), "{bad:?}");
         }
+        // A key for another kind of signature, under the id that it would have for this one.
+        let mut typed = STANDARD.decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW").unwrap();
+        typed[0] = 4;
+        let typed = format!("PeterNeumann+c74f20a3+{}", STANDARD.encode(typed));
+        assert!(matches!(VerifierKey::parse(&typed), Err(NoteError::Key(why)) if why.contains("Ed25519")));
+        let numbers = ["0", "10", "18446744073709551615", "", "00", "01", "+1", "-1", "1 ", "18446744073709551616"].map(parse_decimal);
+        assert_eq!(numbers, [Some(0), Some(10), Some(u64::MAX), None, None, None, None, None, None, None]);
         let root = STANDARD.encode([7; 32]);
         assert!(Checkpoint::parse(&format!("o\n1\n{root}\nmore\n")).is_ok_and(|c| c.extensions == ["more"]));
         for empty in ["\n", "\nmore\n", "more\n\n"] {
             assert!(Checkpoint::parse(&format!("o\n1\n{root}\n{empty}")).is_err(), "{empty:?}");
         }
+        assert!(Checkpoint::parse(&format!("\n1\n{root}\n")).is_err(), "no origin");
         for bad in ["o\n01\nAAAA\n", "o\n1\nAAAA\n", "\n1\n", "o\n-1\n", "o\n1\n", "o"] {
             assert!(Checkpoint::parse(bad).is_err(), "{bad:?}");
         }
