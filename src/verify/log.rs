@@ -447,7 +447,7 @@ impl<'a> Walk<'a> {
                 // What lies before the range is not judged by seals that are not covered.
                 self.from = self.from.max(index.saturating_add(1));
             }
-            return if self.beyond && self.anchored() && self.is_past_kept() { Step::End } else { Step::Next };
+            return Step::Next;
         }
         self.sink.merge(found);
         let Some(standing) = standing else {
@@ -599,7 +599,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The stored versions of each segment that a seal names; what the cursors pass on the way is named by no seal.
-    async fn named_segments(&mut self, seal: &SealFile) -> Vec<Result<Option<Group>, ReadError>> {
+    async fn named_segments(&mut self, seal: &SealFile) -> Vec<Result<Group, ReadError>> {
         let Scene { store, log, .. } = self.scene;
         let statement = &seal.statement;
         if self.segments.is_none() {
