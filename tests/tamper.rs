@@ -12,7 +12,7 @@ use spanseal::tlog::merkle::{CompactRange, leaf_hash};
 use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint, VerifierKey};
 use spanseal::tlog::seal_file::{LogFile, SealFile, Statement};
 use spanseal::tlog::{Hash, TreeSize};
-use spanseal::verify::{Bound, Evidence, KeyTrust, LockCheck, Options, RecordAt, Report, Verdict, prove};
+use spanseal::verify::{Bound, Depth, Evidence, GapKind, KeyTrust, LockCheck, Options, RecordAt, Report, Verdict, prove};
 use spanseal::worm::memory::{MemoryOptions, MemoryStore};
 use spanseal::worm::{
     Condition, Lock, Locks, Mode, ObjectKey, VERSIONS_READ_MAX, WormStore, below, checkpoint_key, log_key, seal_key, segment_name,
@@ -243,12 +243,12 @@ async fn a_configuration_without_its_record_is_noted() {
         forge.seal(&[Segment::of("high-risk", lines(20, 1))], |s| s.config_sha256 = Hash::of(other.as_bytes())).await;
         forge
     };
-    for recorded in [None, Some(CONFIGURATION)] {
+    for (recorded, found) in [(None, "no such record"), (Some(CONFIGURATION), "the record of another configuration")] {
         let report = build(recorded).await.verify().await;
         let expected = (Verdict::Verified, vec!["not_covered", "config_unrecorded"]);
         assert_eq!((report.verdict, notes(&report)), expected, "{}", report.to_text());
         assert_eq!((report.notes[0].object.as_str(), report.notes[0].found.as_deref()), ("seals/", Some("2 objects")));
-        assert_eq!(report.notes[1].seal, Some(4));
+        assert_eq!((report.notes[1].seal, report.notes[1].found.as_deref()), (Some(4), Some(found)));
     }
     // With the record its periods are in force from that very seal on.
     let forge = build(Some(&other)).await;
@@ -408,7 +408,10 @@ async fn hidden_foreign_and_doubled_versions_are_named_and_the_evidence_is_intac
     forge.store.purge(&forge.segment_key(2), None);
     let report = forge.verify().await;
     assert_eq!(kinds(&report), ["segment_missing"]);
-    assert_eq!(report.findings[0].evidence, Some(Evidence::Lost));
+    assert_eq!((report.findings[0].evidence, report.findings[0].found.as_deref()), (Some(Evidence::Lost), Some("nothing")));
+    forge.store.delete(&forge.segment_key(2));
+    let report = forge.verify().await;
+    assert_eq!((kinds(&report), report.findings[0].found.as_deref()), (vec!["segment_missing"], Some("only delete markers")));
 }
 
 /// Scenario: somebody floods a seal's key, behind the true version or before it. Guarantee: verifier and proof look at the same oldest
@@ -447,6 +450,11 @@ async fn log_json_is_watched_but_not_believed() {
     forge.store.overwrite_foreign(&log_key(LOG), "not ours");
     assert_eq!(kinds(&forge.verify().await), ["foreign_version"]);
     let forge = honest(Locks::Enforced).await;
+    let same = bytes(&forge.store, &log_key(LOG)).await;
+    forge.put(&log_key(LOG), same).await;
+    let report = forge.verify().await;
+    assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["duplicate"]), "{}", report.to_text());
+    let forge = honest(Locks::Enforced).await;
     forge.store.purge(&log_key(LOG), None);
     let report = forge.verify().await;
     assert_eq!((kinds(&report), report.key), (vec!["log_file"], KeyTrust::Pinned), "{}", report.to_text());
@@ -475,10 +483,16 @@ async fn missing_seals_and_a_cut_off_end_are_found() {
         let expected = if gone.contains(&3) { "rollback" } else { "seal_missing" };
         assert!(kinds(&report).contains(&expected), "{gone:?}: {}", report.to_text());
         // Only a marker is left where the seal was.
-        for index in gone {
-            forge.store.delete(&seal_key(LOG, index));
+        for index in &gone {
+            forge.store.delete(&seal_key(LOG, *index));
         }
-        assert_eq!(forge.verify().await.verdict, Verdict::Findings);
+        let report = forge.verify().await;
+        assert_eq!(report.verdict, Verdict::Findings);
+        if !gone.contains(&3) {
+            let found: Vec<_> = report.findings.iter().map(|f| (f.kind.as_str(), f.seal, f.found.as_deref())).collect();
+            let expected: Vec<_> = gone.iter().map(|index| ("seal_missing", Some(*index), Some("only delete markers"))).collect();
+            assert_eq!(found, expected, "{gone:?}: {}", report.to_text());
+        }
     }
     // Without a published checkpoint the segments still tell: one seal more could be a crash, two could not.
     let forge = honest(Locks::Enforced).await;
@@ -960,6 +974,50 @@ async fn unnamed_segments_of_a_log_that_goes_on_are_not_dropped() {
     }
 }
 
+/// Scenario: the bytes of a segment were there, under a weaker lock, before the writer put them. Guarantee: the version that the seal names is the
+/// segment, and its lock is the one that counts, for whoever reads everything and for whoever looks at locks alone.
+#[tokio::test]
+async fn the_version_that_a_seal_names_is_the_segment() {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    forge.seal(&[], |_| {}).await;
+    let segment = Segment::of("standard", lines(0, 2));
+    let key = below(LOG, &segment_name("standard", UnixSeconds(NOW + 1), 1, &Hash::of(&segment.stored).to_string()));
+    let weak = Lock { mode: Mode::Governance, ..lock() };
+    forge.store.put(&key, segment.stored.clone().into(), Condition::Any, Some(weak)).await.unwrap();
+    forge.seal(&[segment], |_| {}).await;
+    forge.publish().await;
+    assert_eq!(forge.segment_key(1), key);
+    for depth in [Depth::Whole, Depth::Locks] {
+        let report = verify(&forge.store, &Options { depth, ..forge.options() }).await;
+        assert_eq!((report.verdict, notes(&report)), (Verdict::Verified, vec!["duplicate"]), "{depth:?}: {}", report.to_text());
+    }
+    // The other way round the weak one is the segment's.
+    forge.store.relock(&key, Some(weak));
+    for depth in [Depth::Whole, Depth::Locks] {
+        let report = verify(&forge.store, &Options { depth, ..forge.options() }).await;
+        assert_eq!(kinds(&report), ["lock_weak"], "{depth:?}: {}", report.to_text());
+    }
+}
+
+/// Scenario: a store with locks holds seals which say that they were written to one without. Guarantee: no lock is demanded for them, and the report
+/// neither says that locks were checked nor is silent about it.
+#[tokio::test]
+async fn seals_without_locks_in_a_store_with_locks_are_told() {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    for n in 0..2 {
+        forge.seal(&[Segment::of("standard", lines(2 * n, 2))], |s| s.not_worm = true).await;
+    }
+    forge.publish().await;
+    let report = forge.verify().await;
+    let told: Vec<_> = report.notes.iter().map(|n| (n.kind.as_str(), n.meaning.contains("though this store has locks"))).collect();
+    assert_eq!(
+        (report.verdict, report.locks, told),
+        (Verdict::Verified, LockCheck::None, vec![("not_worm", true)]),
+        "{}",
+        report.to_text()
+    );
+}
+
 /// `version_id` is a locator: any version with the sha256 is the segment, and its lock is the one that counts.
 #[tokio::test]
 async fn a_moved_version_is_found_by_its_hash() {
@@ -1037,6 +1095,9 @@ async fn silence_and_restarts_are_shown() {
     let shown: Vec<_> = report.notes.iter().map(|n| (n.kind.as_str(), n.seal)).collect();
     let expected = [("checkpoint_absent", None), ("silence", Some(1)), ("restart", Some(2)), ("silence", Some(3))];
     assert_eq!(shown, expected, "{}", report.to_text());
+    let gaps: Vec<_> = report.logs[0].completeness.gaps.iter().map(|g| (g.kind, g.count, g.first_seal, g.last_seal)).collect();
+    assert_eq!(gaps, [(GapKind::Silence, 2, Some(1), Some(3)), (GapKind::Restart, 1, Some(2), Some(2))]);
+    assert!(!report.logs[0].completeness.complete);
     let text = report.to_text();
     assert!(text.contains("1 seal does not say when the next one is due"), "{text}");
 

@@ -7,7 +7,7 @@ use spanseal::timestamp::Roots;
 use spanseal::tlog::Hash;
 use spanseal::tlog::cosignature::Cosigner;
 use spanseal::tlog::note::{UnverifiedCheckpoint, checkpoint_text};
-use spanseal::verify::{Bound, KeyTrust, Options, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify};
+use spanseal::verify::{Bound, KeyTrust, LockCheck, Options, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify};
 use spanseal::worm::{
     Condition, Locks, ObjectKey, WormStore, below, checkpoint_key, cosignature_name, log_key, seal_key, segment_name, timestamp_name,
 };
@@ -84,6 +84,7 @@ async fn no_read_that_fails_is_passed_over() {
                 break;
             }
             made_up += usize::from(report.verdict == Verdict::Verified);
+            assert_eq!(report.locks == LockCheck::Unchecked, said(&report, ": its lock: "), "{told}");
             assert!(report.verdict == Verdict::Verified || said(&report, "fault plan"), "{told}");
             assert!(report.verdict != Verdict::Findings && made_up <= most, "{told}");
             nth += 1;

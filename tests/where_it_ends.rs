@@ -103,6 +103,10 @@ async fn what_is_gone_is_told_from_what_was_put_there() {
     let expected = [both("seal_broken", 7), ("seal_foreign", object(99), INTACT), both("seal_missing", 5), both("seal_missing", 8)];
     assert_eq!(found(&report), expected, "{}", report.to_text());
     assert_eq!(report.logs[0].seals, 10);
+    let gap = report.logs[0].completeness.gaps.iter().find(|gap| gap.kind == spanseal::verify::GapKind::SealMissing);
+    assert_eq!(gap.map(|gap| (gap.count, gap.first_seal, gap.last_seal)), Some((4, Some(5), Some(8))));
+    let said: Vec<_> = report.findings.iter().filter(|f| f.kind.as_str() == "seal_missing").map(|f| f.meaning.get(..14).unwrap()).collect();
+    assert_eq!(said, ["Seals 5 to 6 a", "Seal 8 is gone"]);
     // The newest seals changed, and behind them junk: the checkpoint tells that they were seals.
     let forge = log_of(14).await;
     for index in [12, 13] {
@@ -283,6 +287,26 @@ async fn a_key_that_was_left_signs_no_longer_tree() {
     forge.put(&checkpoint_key(LOG), left.checkpoint(TreeSize(20), RootHash(Hash([5; 32])))).await;
     let expected = [("checkpoint_invalid", "checkpoint".to_owned(), INTACT), ("seal_foreign", object(12), INTACT)];
     assert_eq!(found(&verify(&forge.store, &pinned(&forge, &left)).await), expected);
+}
+
+/// Scenario: a part is asked for by whoever has the key that the log began with. Guarantee: behind the change of key it is found by following the
+/// log; before it, the checkpoint that a later key signed is not judged, which is said, and one that is nobody's is a finding.
+#[tokio::test]
+async fn a_part_is_joined_to_the_key_that_the_log_began_with() {
+    let (forge, left) = rotated().await;
+    for (from, to) in [(6, None), (7, None), (6, Some(6))] {
+        let part = Options { from: Some(Bound::Seal(from)), to: to.map(Bound::Seal), ..pinned(&forge, &left) };
+        let report = verify(&forge.store, &part).await;
+        assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Pinned), "{from}: {}", report.to_text());
+        assert_eq!(report.logs[0].covered, Some((from, to.unwrap_or(7))), "{}", report.to_text());
+    }
+    let part = Options { to: Some(Bound::Seal(2)), ..pinned(&forge, &left) };
+    let report = verify(&forge.store, &part).await;
+    let told: Vec<_> = report.notes.iter().filter(|n| n.object == "checkpoint").map(|n| n.kind.as_str()).collect();
+    assert_eq!((report.verdict, told), (Verdict::Verified, vec!["not_covered"]), "{}", report.to_text());
+    let stranger = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
+    forge.put(&checkpoint_key(LOG), stranger.checkpoint(TreeSize(8), forge.range.root())).await;
+    assert_eq!(kinds(&verify(&forge.store, &part).await), ["checkpoint_invalid"]);
 }
 
 /// A log that goes back to a key that it left: the seal that says so is a finding, and the old key's seals are nothing.

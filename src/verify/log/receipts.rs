@@ -47,9 +47,6 @@ impl Walk<'_> {
                 |kind, meaning: &str| Item::new(kind, &object, meaning).seal(seal).expected(format!("root {root}, as in the receipt"));
             let name = format!("receipt of seal {seal} that you brought");
             match found {
-                _ if self.stopped => {
-                    self.sink.unchecked(&object, Some(seal), format!("the {name}: the log could not be read as far as it"))
-                }
                 Some(found) if found == root => {
                     if sound {
                         let meaning = format!(
