@@ -200,6 +200,22 @@ fn what_a_trusted_authority_signed_falsely_is_refused() {
     }
 }
 
+/// Nothing stands behind the parts that a token has, where no signature would cover it.
+#[test]
+fn nothing_stands_behind_the_parts_of_a_token() {
+    let authority = Authority::honest();
+    let (roots, token) = (Roots::from_pem(authority.root_pem.as_bytes()).unwrap(), authority.token(OVER.0, AT));
+    // Its length and that of what it holds take two bytes each.
+    let (of_token, (name, content)) = (&token[4..], token[4..].split_at(11));
+    let held = &content[4..];
+    let rebuilt = |more: &[u8], inner: &[u8]| tlv(0x30, &[name, &tlv(0xa0, &[held, inner]), more]);
+    assert_eq!((rebuilt(&[], &[]), tlv(0x30, &[of_token])), (token.clone(), token.clone()));
+    for changed in [rebuilt(&[5, 0], &[]), rebuilt(&[], &[5, 0])] {
+        let judged = verify(&changed, OVER, &roots);
+        assert!(matches!(judged, Err(TokenError::Malformed(_))), "{judged:?}");
+    }
+}
+
 /// A signer may be named by the identifier of its key, which its certificate then holds.
 #[test]
 fn a_signer_is_named_by_its_key_as_well() {
