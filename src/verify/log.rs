@@ -247,8 +247,8 @@ struct Walk<'a> {
     named: u64,
     /// Whether there was anything to walk over.
     walked: bool,
-    /// Whether seals of that tree are there and were not listed.
-    hidden: bool,
+    /// What lies behind the last seal of the listing, where it is nothing that came since.
+    behind: Option<Behind>,
     /// The first seal by a stranger behind a gap, and how many there are.
     strangers: Option<(u64, u64)>,
     /// The last seal of the range that stands.
@@ -303,7 +303,7 @@ impl<'a> Walk<'a> {
             tail: Tail::default(),
             named: 0,
             walked: false,
-            hidden: false,
+            behind: None,
             strangers: None,
             newest: None,
             newest_checkpoint: String::new(),
@@ -725,7 +725,7 @@ impl<'a> Walk<'a> {
 
     /// A key is shown to be the log's by its signature; where there is no seal yet, by `log.json`.
     fn is_trusted(&self, key: &VerifierKey) -> bool {
-        let named = self.chain.keys().next().is_none() && self.covered.is_none() && self.log_file.as_ref().is_some_and(|f| f.vkey == *key);
+        let named = self.chain.keys().next().is_none() && self.log_file.as_ref().is_some_and(|f| f.vkey == *key);
         self.chain.has_seen(key) || named
     }
 
