@@ -64,6 +64,8 @@ async fn a_quorum_reaches_as_far_as_its_slowest() {
         ),
         "{text}"
     );
+    let text = seen(&forge, &[1, 2, 3], Some(2)).await.to_text();
+    assert!(text.contains("seen:  up to tree size 2 by 2 of your 3 witnesses (2 asked for), 2 newer"), "{text}");
     // A range is judged by what lies in it.
     let options = Options {
         from: Some(Bound::Seal(3)),

@@ -66,6 +66,8 @@ async fn what_lies_behind_is_not_judged() {
             assert!(report.logs[0].goes_on, "{to:?}");
         }
     }
+    let unpinned = Options { pinned: vec![], to: Some(Bound::Seal(2)), ..forge.options() };
+    assert_eq!(verify(&forge.store, &unpinned).await.verdict, Verdict::Verified);
     // Asked for, it is found.
     let report = verify(&forge.store, &Options { to: Some(Bound::Seal(6)), ..forge.options() }).await;
     for kind in ["seal_broken", "segment_bytes"] {

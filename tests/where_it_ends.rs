@@ -282,6 +282,14 @@ async fn a_key_that_was_left_signs_no_longer_tree() {
         let report = verify(&forge.store, &Options { since: kept(&forged), ..pinned(&forge, &left) }).await;
         assert_eq!(kinds(&report), ["fork"], "{size}: {}", report.to_text());
     }
+    // Nor does a later change of key make its reign longer.
+    let (mut again, _) = rotated().await;
+    announce(&mut again, NoteSigner::new(ORIGIN, &[5; 32]).unwrap()).await;
+    again.seal(&[], |_| {}).await;
+    again.publish().await;
+    let forged = left.checkpoint(TreeSize(6), RootHash(Hash([5; 32])));
+    let report = verify(&again.store, &Options { since: kept(&forged), ..pinned(&again, &left) }).await;
+    assert_eq!(kinds(&report), ["kept_checkpoint"], "{}", report.to_text());
     // Nor does its checkpoint make lost seals of what anybody put there.
     junk(&forge, 12);
     forge.put(&checkpoint_key(LOG), left.checkpoint(TreeSize(20), RootHash(Hash([5; 32])))).await;

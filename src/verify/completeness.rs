@@ -180,7 +180,7 @@ impl Completeness {
             format!("{name} {} (seals {} to {})", counted(source.records, "record", "records"), source.first_seal, source.last_seal)
         });
         let mut shown: Vec<String> = shown.collect();
-        if self.sources.len() > SOURCES_SHOWN || self.sources_more > 0 {
+        if self.sources.len() > SOURCES_SHOWN {
             shown.push("and further services (--json)".to_owned());
         }
         if !shown.is_empty() {

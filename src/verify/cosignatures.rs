@@ -84,9 +84,9 @@ impl Cosigned {
         counted(self.witnesses.len(), "witness", "witnesses")
     }
 
-    /// How many of them have cosigned as far as the quorum.
+    /// How many of them have cosigned as far as the quorum, where it has.
     pub(super) fn reached(&self) -> usize {
-        self.witnesses.iter().filter(|seen| self.up_to.is_some() && seen.up_to >= self.up_to).count()
+        self.witnesses.iter().filter(|seen| seen.up_to >= self.up_to).count()
     }
 
     /// What was sealed since the newest checkpoint that the quorum cosigned; none where there is no such.

@@ -165,7 +165,7 @@ async fn a_trusted_token_over_a_strangers_stamps_no_checkpoint() {
     let forge = honest(Locks::Enforced).await;
     let token = stranger.token(stamped(&forge, 2), &time(5));
     keep(&forge, 2, token.clone()).await;
-    let by_stranger = Some("by `CN=forged authority`: UnknownIssuer");
+    let by_stranger = Some("by `CN=forged authority`: InvalidSignatureForPublicKey");
     let report = verified(&forge, roots(&authority)).await;
     let note = report.notes.iter().find(|n| n.kind.as_str() == "timestamp_unknown").unwrap();
     assert_eq!((note.found.as_deref(), note.seal), (by_stranger, Some(2)), "{}", report.to_text());

@@ -64,7 +64,7 @@ impl Walk<'_> {
                     self.sink.finding(item(Kind::Fork, &meaning).found(format!("root {found}")).lost());
                 }
                 None => match self.scene.store.versions(&seal_key(self.scene.log, seal)).await {
-                    Ok(versions) if self.walked && self.expected <= seal && versions.iter().all(|version| version.is_delete_marker) => {
+                    Ok(versions) if self.expected <= seal && versions.iter().all(|version| version.is_delete_marker) => {
                         let meaning = format!(
                             "The {name} is of a longer log than the one that is here. If the log gave it to you, its end was cut off since, or an old copy \
                              was put in its place: keep the receipt and where it was logged, and ask the operator. Make sure that it is of this \
