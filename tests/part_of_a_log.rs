@@ -78,6 +78,19 @@ async fn what_lies_behind_is_not_judged() {
     assert!(gaps.contains(&(GapKind::SegmentUnread, 1, Some(6), Some(6))), "{gaps:?}");
 }
 
+/// What was kept reaches beyond the part: a seal that is missing on the way to it is found, and it is not said that the log extends it.
+#[tokio::test]
+async fn what_was_kept_is_joined_to_the_part() {
+    let forge = log_of(9).await;
+    forge.store.purge(&seal_key(LOG, 3), None);
+    let receipt = Receipt { seal: 6, root: checkpoint(&forge, 6).checkpoint.root };
+    for (since, receipts) in [(Some(checkpoint(&forge, 6)), vec![]), (None, vec![receipt])] {
+        let report = verify(&forge.store, &Options { to: Some(Bound::Seal(1)), since, receipts, ..forge.options() }).await;
+        assert_eq!((kinds(&report), report.findings[0].seal), (vec!["seal_missing"], Some(3)), "{}", report.to_text());
+        assert!(!notes(&report).contains(&"extends") && report.logs[0].covered == Some((0, 1)), "{}", report.to_text());
+    }
+}
+
 /// Scenario: the part begins at a time, so the seals before it are passed. Guarantee: one that is broken, or missing, breaks what joins the part to
 /// the key, and is found; what those before name is not looked at. Of a part that begins at a seal only the one before is.
 #[tokio::test]
@@ -103,6 +116,8 @@ async fn a_part_without_seals_is_unchecked() {
     let (ages, before) = (Bound::Time(UnixSeconds(NOW + 1_000_000)), Bound::Time(UnixSeconds(NOW - 1)));
     let (outside, nothing) = ("no seal lies in the range that was asked for", "the log holds no seal yet");
     let (forge, empty) = (log_of(4).await, Forge::new(Locks::Enforced).await);
+    // What lies beside seals that are not of the part says nothing of it.
+    forge.put(&below(LOG, &cosignature_name(2, &Hash::of(b"x").to_string())), "x").await;
     for (forge, from, to, why) in [
         (&forge, Some(Bound::Seal(99)), None, outside),
         (&forge, Some(ages), None, outside),
@@ -164,6 +179,14 @@ async fn where_the_listing_breaks_off_the_log_does_not_end() {
         let beyond = since.is_some_and(|since| since.checkpoint.size.0 > 999);
         assert_eq!(said(&report, "the seals at its place were not reached, or do not stand"), beyond, "{}", report.to_text());
     }
+    // The last object of the listing is no seal: nobody knows yet whether seals follow it.
+    let junk_last = forge.copy();
+    junk_last.store.purge(&checkpoint_key(LOG), None);
+    junk_last.store.purge(&seal_key(LOG, 998), None);
+    junk_last.store.overwrite_foreign(&seal_key(LOG, 998), "not a seal");
+    let store = FailNthRead::listing_behind(junk_last.store.clone(), "/seals/00000000000000000998");
+    let report = verify(&store, &Options { now, ..forge.options() }).await;
+    assert_eq!((report.verdict, kinds(&report), report.logs[0].seals), (Verdict::Unchecked, vec![], 998), "{}", report.to_text());
     // One by a key that is announced behind the break, as far as anybody can tell.
     let later = spanseal::tlog::note::NoteSigner::new(crate::support::forge::ORIGIN, &[8; 32]).unwrap();
     let since = UnverifiedCheckpoint::parse(&later.checkpoint(spanseal::tlog::TreeSize(1002), other)).unwrap();

@@ -480,9 +480,21 @@ async fn a_flooded_segment_is_named() {
     }
 }
 
-/// Scenario: somebody with the disk in hand makes a segment longer in its place. Guarantee: who looks at locks alone sees its size, and finds it.
+/// Scenario: somebody with the disk in hand makes a segment longer in its place, or changes it where the store has no versions. Guarantee: who looks at
+/// locks alone sees its size, and reads what no version names.
 #[tokio::test]
 async fn a_segment_of_another_size_is_found_by_who_looks_at_locks() {
+    let mut forge = Forge::new(Locks::None).await;
+    let options = MemoryOptions { locks: Locks::None, versioned: false, ..MemoryOptions::default() };
+    forge.store = MemoryStore::new(Arc::new(forge.clock.clone()), options);
+    for n in 0..3 {
+        forge.seal(&[Segment::of("standard", lines(2 * n, 2))], |_| {}).await;
+    }
+    forge.store.flip_byte(&forge.segment_key(2), None, 30);
+    for depth in [Depth::Whole, Depth::Locks] {
+        let report = spanseal::verify::verify(&forge.store, &Options { depth, ..forge.options() }).await;
+        assert!(kinds(&report).contains(&"segment_bytes"), "{depth:?}: {}", report.to_text());
+    }
     let forge = honest(Locks::Enforced).await;
     forge.store.edit(&forge.segment_key(3), None, |bytes| bytes.push(0));
     for depth in [Depth::Whole, Depth::Locks] {

@@ -146,6 +146,7 @@ async fn what_is_gone_is_told_from_what_was_put_there() {
         let report = verify(&forge.store, &Options { from: Some(Bound::Seal(2)), to: Some(Bound::Seal(to)), ..forge.options() }).await;
         assert_eq!(found(&report), [both("seal_missing", 7)], "{to}: {}", report.to_text());
         assert!(report.findings[0].meaning.starts_with(seals), "{to}: {}", report.to_text());
+        assert_eq!(report.logs[0].covered, Some((2, if to == 10 { 10 } else { 6 })), "{to}: {}", report.to_text());
     }
     let report = verify(&forge.store, &Options { from: Some(Bound::Seal(2)), to: Some(Bound::Seal(6)), ..forge.options() }).await;
     assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
@@ -312,6 +313,18 @@ async fn a_part_is_joined_to_the_key_that_the_log_began_with() {
     let report = verify(&forge.store, &part).await;
     let told: Vec<_> = report.notes.iter().filter(|n| n.object == "checkpoint").map(|n| n.kind.as_str()).collect();
     assert_eq!((report.verdict, told), (Verdict::Verified, vec!["not_covered"]), "{}", report.to_text());
+    // Whoever has the later key as well has it compared.
+    let both = Options { configured: Some(forge.signer.verifier().clone()), ..part.clone() };
+    let report = verify(&forge.store, &both).await;
+    assert!(report.verdict == Verdict::Verified && !report.notes.iter().any(|n| n.object == "checkpoint"), "{}", report.to_text());
+    // Where the key comes later than the part, what is missing on the way to it is found.
+    let gap = forge.copy();
+    for index in [2, 3] {
+        gap.store.purge(&seal_key(LOG, index), None);
+    }
+    let later = Options { to: Some(Bound::Seal(1)), ..pinned(&forge, &forge.signer) };
+    assert_eq!(found(&verify(&forge.store, &later).await), []);
+    assert_eq!(found(&verify(&gap.store, &later).await), [("seal_missing", object(2), LOST)]);
     let stranger = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
     forge.put(&checkpoint_key(LOG), stranger.checkpoint(TreeSize(8), forge.range.root())).await;
     assert_eq!(kinds(&verify(&forge.store, &part).await), ["checkpoint_invalid"]);

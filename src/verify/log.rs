@@ -708,7 +708,7 @@ impl<'a> Walk<'a> {
 
     /// What lies on the other side of a gap and is signed by keys that nothing joins to the auditor's.
     fn end_stretches(&mut self) {
-        let Some(anchor) = self.anchor().cloned().filter(|_| self.chain.is_anchored()) else { return };
+        let Some(anchor) = self.anchor().cloned() else { return };
         let wrong = |seal: u64, meaning: &str| Item::new(Kind::WrongKey, seal_object(seal), meaning).seal(seal).expected(&anchor).lost();
         let meaning = "The seals from here to the next gap are signed by a key that does not lead to the one that was given: the seal that would join \
                        them is gone, or somebody else made them up. They show only that they agree with themselves. Restore the seals between \

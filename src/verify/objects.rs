@@ -401,7 +401,7 @@ async fn locate(
 
 /// Versions that may be the segment, as many as are looked at: the one that the seal names, and then the oldest.
 pub(super) fn candidates<'v>(segment: &SegmentRef, data: &'v [Version]) -> impl Iterator<Item = &'v Version> {
-    let named = data.iter().find(|v| v.id.is_some() && v.id == segment.version_id);
+    let named = data.iter().find(|v| v.id == segment.version_id);
     let others = data.iter().filter(move |v| named.is_none_or(|named| named.id != v.id));
     named.into_iter().chain(others.take(VERSIONS_READ_MAX))
 }
