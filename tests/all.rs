@@ -35,6 +35,7 @@ mod examples;
 mod expiry;
 mod outsider;
 mod own_rules;
+mod part_of_a_log;
 mod partial_tiles;
 mod pretenders;
 mod proof_range;

@@ -64,6 +64,8 @@ async fn a_quorum_reaches_as_far_as_its_slowest() {
         ),
         "{text}"
     );
+    let text = seen(&forge, &[1, 2, 3], Some(2)).await.to_text();
+    assert!(text.contains("seen:  up to tree size 2 by 2 of your 3 witnesses (2 asked for), 2 newer"), "{text}");
     // A range is judged by what lies in it.
     let options = Options {
         from: Some(Bound::Seal(3)),
@@ -423,4 +425,62 @@ async fn a_later_key_of_the_log_is_no_witness() {
         assert_eq!(up_to, (!own).then_some(forge.seals.len() as u64), "{}", report.to_text());
         assert_eq!(report.to_text().contains("is a key of the log itself"), own, "{}", report.to_text());
     }
+}
+
+/// Scenario: a cosignature is deleted, and nothing but the marker is left, before the date of its lock and after. Guarantee: what is gone before its
+/// time is found, and after it that is housekeeping.
+#[tokio::test]
+async fn a_cosignature_may_go_after_its_date() {
+    let forge = honest(Locks::Enforced).await;
+    put(&forge, 2, &text(&forge, 2), &[&witness(1)]).await;
+    let key = put(&forge, 2, &text(&forge, 2), &[&witness(2)]).await;
+    forge.store.purge(&key, None);
+    forge.store.delete(&key);
+    for (after, found, note) in [(86_400 * 180 - 1, vec!["cosignature_broken"], None), (86_400 * 180, vec![], Some("marker_past_date"))] {
+        let report = verify(&forge.store, &Options { now: UnixSeconds(NOW + after), ..forge.options() }).await;
+        assert_eq!(kinds(&report), found, "{after}: {}", report.to_text());
+        assert!(note.is_none_or(|note| notes(&report).contains(&note)), "{after}: {}", report.to_text());
+    }
+}
+
+/// Scenario: beside a seal lie notes over other trees and none over its own; a witness cosigned a later one. Guarantee: the proof is of what was
+/// cosigned, with the lines over just that text, and without those of the log itself.
+#[tokio::test]
+async fn a_proof_takes_no_line_over_another_tree() {
+    let forge = honest(Locks::Enforced).await;
+    let other = checkpoint_text(ORIGIN, TreeSize(3), RootHash(Hash([9; 32])));
+    put(&forge, 2, &other, &[&witness(3)]).await;
+    put(&forge, 3, &text(&forge, 3), &[&witness(1)]).await;
+    put(&forge, 3, &other, &[&witness(3)]).await;
+    let own = format!("{}\n{}", text(&forge, 3), forge.signer.signature_line(&text(&forge, 3)));
+    put_note(&forge, 3, own).await;
+    let segment = forge.seals[0].statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
+    let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
+    for witnesses in [vec![], vec![witness(1).public().clone()]] {
+        let wanted = Wanted { witnesses, quorum: None };
+        let bundle = prove_published(&forge.store, LOG, (forge.signer.verifier(), &wanted), &at).await.unwrap();
+        assert_eq!((&bundle.checkpoint, bundle.cosignatures.len()), (&forge.seals[3].checkpoint, 1), "{:?}", bundle.cosignatures);
+        assert!(bundle.cosignatures[0].contains("w.test/1"), "{:?}", bundle.cosignatures);
+    }
+}
+
+/// Guarantee: the report says of what it does not know whether it was shown alike to everyone: all, or what lies behind what was kept or cosigned.
+#[tokio::test]
+async fn what_may_have_been_shown_otherwise_is_told() {
+    let forge = honest(Locks::Enforced).await;
+    let ends = |report: &Report, part: &str| {
+        let text = report.to_text();
+        let last = text.lines().next_back().unwrap_or_default().to_owned();
+        assert!(last.starts_with("Not covered: ") && last.ends_with(part), "{part}: {text}");
+    };
+    ends(&forge.verify().await, "whether the log was shown alike to everyone (that needs a cosignature or a checkpoint you kept).");
+    ends(
+        &seen(&forge, &[1], None).await,
+        "whether the log was shown alike to everyone (that needs a cosignature or a checkpoint you kept).",
+    );
+    let since = Some(UnverifiedCheckpoint::parse(&forge.seals[1].checkpoint).unwrap());
+    let report = verify(&forge.store, &Options { since, ..forge.options() }).await;
+    ends(&report, "whether what lies behind the checkpoint that you kept was shown alike to everyone (that needs a cosignature).");
+    put(&forge, 3, &text(&forge, 3), &[&witness(1)]).await;
+    ends(&seen(&forge, &[1], None).await, "whether what lies behind the last cosignature was shown alike to everyone.");
 }

@@ -231,3 +231,20 @@ async fn nothing_is_found_in_the_log_as_it_was_written() {
         }
     }
 }
+
+/// Scenario: a part is asked for that begins behind the first seal and is long enough to fill a tile of its own; or all is taken up from the first
+/// checkpoint. Guarantee: tiles are held to the whole log alone: no part of it finds fault with them, and whoever takes it up from its first seal does.
+#[tokio::test]
+async fn tiles_are_held_to_the_whole_log_alone() {
+    let forge = whole().await;
+    for from in [Bound::Seal(1), Bound::Time(forge.seals[1].statement.sealed_at)] {
+        let report = spanseal::verify::verify(&forge.store, &Options { from: Some(from), ..options(&forge) }).await;
+        assert_found(&format!("{from:?}"), &report, vec![]);
+        assert!(!report.notes.iter().any(|note| note.object.starts_with("tile/")), "{from:?}: {}", report.to_text());
+    }
+    forge.store.flip_byte(&at("tile/0/000"), None, 40);
+    let first = kept(&forge.seals[0].checkpoint).unwrap();
+    let taken_up = Options { from: Some(Bound::Seal(RICH as u64)), ..options(&forge) }.resumed(first);
+    let report = spanseal::verify::verify(&forge.store, &taken_up).await;
+    assert_found("taken up", &report, vec![intact("tile_wrong", "tile/0/000", None)]);
+}

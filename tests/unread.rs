@@ -7,7 +7,7 @@ use spanseal::timestamp::Roots;
 use spanseal::tlog::Hash;
 use spanseal::tlog::cosignature::Cosigner;
 use spanseal::tlog::note::{UnverifiedCheckpoint, checkpoint_text};
-use spanseal::verify::{Bound, KeyTrust, Options, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify};
+use spanseal::verify::{Bound, KeyTrust, LockCheck, Options, Receipt, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify};
 use spanseal::worm::{
     Condition, Locks, ObjectKey, WormStore, below, checkpoint_key, cosignature_name, log_key, seal_key, segment_name, timestamp_name,
 };
@@ -84,6 +84,7 @@ async fn no_read_that_fails_is_passed_over() {
                 break;
             }
             made_up += usize::from(report.verdict == Verdict::Verified);
+            assert_eq!(report.locks == LockCheck::Unchecked, said(&report, ": its lock: "), "{told}");
             assert!(report.verdict == Verdict::Verified || said(&report, "fault plan"), "{told}");
             assert!(report.verdict != Verdict::Findings && made_up <= most, "{told}");
             nth += 1;
@@ -265,6 +266,10 @@ async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     let own = Options { configured: Some(forge.signer.verifier().clone()), ..Options::new(UnixSeconds(NOW + 100)) };
     let report = verify(&forge.store, &own).await;
     assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Configured), "{}", report.to_text());
+    // One of another log is nothing to this one.
+    let other = spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
+    let report = verify(&forge.store, &Options { configured: Some(other), ..Options::new(UnixSeconds(NOW + 100)) }).await;
+    assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Unpinned), "{}", report.to_text());
 }
 
 /// The log's key signed a checkpoint of the true tree and something besides, which the log never writes.
@@ -329,4 +334,64 @@ async fn planted_segments_are_bounded() {
     assert!(said(&report, "4 further unnamed segments"), "{:?}", report.notes.iter().take(3).collect::<Vec<_>>());
     assert_eq!(report.findings.len(), 10_000);
     assert!(!notes(&report).contains(&"orphan"));
+}
+
+/// Scenario: behind a gap lies an object that cannot be read, and nothing behind that. Guarantee: that it was not read is said, and the gap before it
+/// is not taken for lost seals.
+#[tokio::test]
+async fn an_object_behind_a_gap_that_cannot_be_read_is_unchecked() {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    for _ in 0..6 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.publish().await;
+    forge.put(&checkpoint_key(LOG), forge.seals[1].checkpoint.clone()).await;
+    for index in [2, 3, 5] {
+        forge.store.purge(&seal_key(LOG, index), None);
+    }
+    forge.store.fail_reads("/seals/00000000000000000004", 1000);
+    let report = verify(&forge.store, &forge.options()).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    assert!(report.notes.iter().any(|n| n.kind.as_str() == "unchecked" && n.object == "seals/00000000000000000004.json"));
+    forge.store.clear_faults();
+    assert_eq!(kinds(&verify(&forge.store, &forge.options()).await), ["seal_missing"]);
+}
+
+/// Scenario: behind the end lies a time stamp or a cosignature, and the token cannot be read, or the listing breaks off behind what says nothing.
+/// Guarantee: it is unchecked.
+#[tokio::test]
+async fn what_cannot_be_read_behind_the_end_is_unchecked() {
+    let stamp = below(LOG, &timestamp_name(8, &Hash::of(b"x").to_string()));
+    let forge = honest(Locks::Enforced).await;
+    forge.put(&stamp, "x").await;
+    forge.store.fail_reads(stamp.as_str(), 1000);
+    let report = forge.verify().await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    let cosignature = below(LOG, &cosignature_name(8, &Hash::of(b"x").to_string()));
+    for (key, part) in [(stamp, "/timestamps/0"), (cosignature, "/cosignatures/00000000000000000008/")] {
+        let forge = honest(Locks::Enforced).await;
+        forge.store.delete(&key);
+        assert_eq!(forge.verify().await.verdict, Verdict::Verified);
+        let store = FailNthRead::listing_behind(forge.store.clone(), part);
+        let report = verify(&store, &forge.options()).await;
+        assert!(store.failed() && said(&report, "fault plan"), "{part}: {}", report.to_text());
+        assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{part}: {}", report.to_text());
+    }
+}
+
+/// Receipts name no log: where several lie in a store, none is judged by them.
+#[tokio::test]
+async fn receipts_of_one_of_several_logs_are_unchecked() {
+    let forge = honest(Locks::Enforced).await;
+    let file = spanseal::tlog::seal_file::LogFile {
+        origin: "spanseal.test/other".into(),
+        vkey: spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone(),
+        created: UnixSeconds(NOW),
+    };
+    forge.put(&log_key("other"), file.to_bytes()).await;
+    let receipts = vec![Receipt { seal: 1, root: spanseal::tlog::RootHash(Hash([9; 32])) }];
+    let report = verify(&forge.store, &Options { receipts: receipts.clone(), ..Options::new(UnixSeconds(NOW + 100)) }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    assert!(said(&report, "several logs lie here, and a receipt names none"), "{}", report.to_text());
+    assert_eq!(kinds(&verify(&forge.store, &Options { receipts, ..forge.options() }).await), ["fork"], "of the log of this key");
 }

@@ -282,6 +282,29 @@ async fn a_receipt_exposes_a_log_that_was_rewritten_or_cut_off() {
     let false_root = Receipt { seal: 7, root: root(7) };
     assert_eq!(judged(&forge.store, false_root).await, (vec!["fork".to_owned()], Some(7)));
     assert_eq!(judged(&forge.store, Receipt { seal: 30, root: root(7) }).await, (vec!["rollback".to_owned()], Some(30)));
+    // Wherever a part begins, a receipt of what is not there is found; of what cannot be read nothing is concluded.
+    let beyond = vec![Receipt { seal: 30, root: root(7) }];
+    let options = Options { receipts: beyond.clone(), from: Some(Bound::Seal(40)), ..options(&forge, 4) };
+    assert_eq!(kinds(&verify(&forge.store, &options).await), ["rollback"]);
+    let unread = forge.copy();
+    unread.store.fail_reads(&format!("/seals/{:020}", 30), 1000);
+    let report = verify(&unread.store, &Options { receipts: beyond, ..self::options(&forge, 4) }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    let signed = forge.signer.checkpoint(spanseal::tlog::TreeSize(31), forge.range.root());
+    let since = Some(UnverifiedCheckpoint::parse(&signed).unwrap());
+    let report = verify(&unread.store, &Options { since, ..self::options(&forge, 4) }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    // A gap in the middle is no end.
+    let gap = forge.copy();
+    for index in [12, 13] {
+        gap.store.purge(&spanseal::worm::seal_key(crate::support::forge::LOG, index), None);
+    }
+    for (since, receipts) in [(None, vec![receipt(12)]), (Some(UnverifiedCheckpoint::parse(&forge.seals[12].checkpoint).unwrap()), vec![])]
+    {
+        let report = verify(&gap.store, &Options { since, receipts, ..self::options(&forge, 4) }).await;
+        assert_eq!(kinds(&report), ["seal_missing"], "{}", report.to_text());
+        assert!(report.notes.iter().any(|n| n.kind.as_str() == "unchecked" && n.seal == Some(12)), "{}", report.to_text());
+    }
     let mut anew = Forge::new(Locks::Enforced).await;
     for _ in 0..30 {
         anew.seal(&[], |_| {}).await;

@@ -103,6 +103,10 @@ async fn what_is_gone_is_told_from_what_was_put_there() {
     let expected = [both("seal_broken", 7), ("seal_foreign", object(99), INTACT), both("seal_missing", 5), both("seal_missing", 8)];
     assert_eq!(found(&report), expected, "{}", report.to_text());
     assert_eq!(report.logs[0].seals, 10);
+    let gap = report.logs[0].completeness.gaps.iter().find(|gap| gap.kind == spanseal::verify::GapKind::SealMissing);
+    assert_eq!(gap.map(|gap| (gap.count, gap.first_seal, gap.last_seal)), Some((4, Some(5), Some(8))));
+    let said: Vec<_> = report.findings.iter().filter(|f| f.kind.as_str() == "seal_missing").map(|f| f.meaning.get(..14).unwrap()).collect();
+    assert_eq!(said, ["Seals 5 to 6 a", "Seal 8 is gone"]);
     // The newest seals changed, and behind them junk: the checkpoint tells that they were seals.
     let forge = log_of(14).await;
     for index in [12, 13] {
@@ -142,6 +146,7 @@ async fn what_is_gone_is_told_from_what_was_put_there() {
         let report = verify(&forge.store, &Options { from: Some(Bound::Seal(2)), to: Some(Bound::Seal(to)), ..forge.options() }).await;
         assert_eq!(found(&report), [both("seal_missing", 7)], "{to}: {}", report.to_text());
         assert!(report.findings[0].meaning.starts_with(seals), "{to}: {}", report.to_text());
+        assert_eq!(report.logs[0].covered, Some((2, if to == 10 { 10 } else { 6 })), "{to}: {}", report.to_text());
     }
     let report = verify(&forge.store, &Options { from: Some(Bound::Seal(2)), to: Some(Bound::Seal(6)), ..forge.options() }).await;
     assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
@@ -278,11 +283,51 @@ async fn a_key_that_was_left_signs_no_longer_tree() {
         let report = verify(&forge.store, &Options { since: kept(&forged), ..pinned(&forge, &left) }).await;
         assert_eq!(kinds(&report), ["fork"], "{size}: {}", report.to_text());
     }
+    // Nor does a later change of key make its reign longer.
+    let (mut again, _) = rotated().await;
+    announce(&mut again, NoteSigner::new(ORIGIN, &[5; 32]).unwrap()).await;
+    again.seal(&[], |_| {}).await;
+    again.publish().await;
+    let forged = left.checkpoint(TreeSize(6), RootHash(Hash([5; 32])));
+    let report = verify(&again.store, &Options { since: kept(&forged), ..pinned(&again, &left) }).await;
+    assert_eq!(kinds(&report), ["kept_checkpoint"], "{}", report.to_text());
     // Nor does its checkpoint make lost seals of what anybody put there.
     junk(&forge, 12);
     forge.put(&checkpoint_key(LOG), left.checkpoint(TreeSize(20), RootHash(Hash([5; 32])))).await;
     let expected = [("checkpoint_invalid", "checkpoint".to_owned(), INTACT), ("seal_foreign", object(12), INTACT)];
     assert_eq!(found(&verify(&forge.store, &pinned(&forge, &left)).await), expected);
+}
+
+/// Scenario: a part is asked for by whoever has the key that the log began with. Guarantee: behind the change of key it is found by following the
+/// log; before it, the checkpoint that a later key signed is not judged, which is said, and one that is nobody's is a finding.
+#[tokio::test]
+async fn a_part_is_joined_to_the_key_that_the_log_began_with() {
+    let (forge, left) = rotated().await;
+    for (from, to) in [(6, None), (7, None), (6, Some(6))] {
+        let part = Options { from: Some(Bound::Seal(from)), to: to.map(Bound::Seal), ..pinned(&forge, &left) };
+        let report = verify(&forge.store, &part).await;
+        assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Pinned), "{from}: {}", report.to_text());
+        assert_eq!(report.logs[0].covered, Some((from, to.unwrap_or(7))), "{}", report.to_text());
+    }
+    let part = Options { to: Some(Bound::Seal(2)), ..pinned(&forge, &left) };
+    let report = verify(&forge.store, &part).await;
+    let told: Vec<_> = report.notes.iter().filter(|n| n.object == "checkpoint").map(|n| n.kind.as_str()).collect();
+    assert_eq!((report.verdict, told), (Verdict::Verified, vec!["not_covered"]), "{}", report.to_text());
+    // Whoever has the later key as well has it compared.
+    let both = Options { configured: Some(forge.signer.verifier().clone()), ..part.clone() };
+    let report = verify(&forge.store, &both).await;
+    assert!(report.verdict == Verdict::Verified && !report.notes.iter().any(|n| n.object == "checkpoint"), "{}", report.to_text());
+    // Where the key comes later than the part, what is missing on the way to it is found.
+    let gap = forge.copy();
+    for index in [2, 3] {
+        gap.store.purge(&seal_key(LOG, index), None);
+    }
+    let later = Options { to: Some(Bound::Seal(1)), ..pinned(&forge, &forge.signer) };
+    assert_eq!(found(&verify(&forge.store, &later).await), []);
+    assert_eq!(found(&verify(&gap.store, &later).await), [("seal_missing", object(2), LOST)]);
+    let stranger = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
+    forge.put(&checkpoint_key(LOG), stranger.checkpoint(TreeSize(8), forge.range.root())).await;
+    assert_eq!(kinds(&verify(&forge.store, &part).await), ["checkpoint_invalid"]);
 }
 
 /// A log that goes back to a key that it left: the seal that says so is a finding, and the old key's seals are nothing.

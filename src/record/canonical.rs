@@ -195,10 +195,6 @@ pub fn compare_names(a: &str, b: &str) -> Ordering {
 /// Appends a number as ECMAScript prints it (RFC 8785 section 3.2.2.3). NaN and infinities have no JSON form: callers keep them out.
 pub fn write_number(out: &mut Vec<u8>, number: f64) {
     debug_assert!(number.is_finite());
-    if number == 0.0 {
-        out.push(b'0');
-        return;
-    }
     let mut buffer = ryu_js::Buffer::new();
     out.extend_from_slice(buffer.format(number).as_bytes());
 }
@@ -575,6 +571,15 @@ mod tests {
         };
         assert!(Json::parse(names("y").as_bytes()).is_ok());
         assert!(Json::parse(names("z").as_bytes()).is_err());
+    }
+
+    /// A character beyond the first plane may be written as two escapes, and only as these.
+    #[test]
+    fn a_pair_of_surrogates_is_one_character() {
+        assert_eq!(Json::parse(br#""\ud83d\ude00""#).unwrap(), Json::string("\u{1f600}"));
+        for bad in [&br#""\ud83dude00""#[..], br#""\ud83d\nde00""#, br#""\ud83d\ud83d""#, br#""\ud83d.""#, br#""\x41""#] {
+            assert!(Json::parse(bad).is_err(), "{}", String::from_utf8_lossy(bad));
+        }
     }
 
     #[test]

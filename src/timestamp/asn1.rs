@@ -132,3 +132,40 @@ pub(super) fn algorithm<'a>(items: &mut Items<'a>, what: What) -> Result<Algorit
     inner.end()?;
     Ok(Algorithm { oid, value: item.value, plain: parameters.is_none_or(|p| p.tag == Tag::Null && p.value.is_empty()) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who asks for one kind of value gets no other, nor anything behind it.
+    #[test]
+    fn a_value_of_another_kind_is_refused() {
+        let items = |bytes: &'static [u8]| Items::new(bytes, "a test").unwrap();
+        assert_eq!(items(&[4, 1, 7]).expect(Tag::OctetString).map(|item| item.value), Ok(&[7][..]));
+        for (bytes, tag) in [
+            (&[0x0c, 1, 7][..], Tag::OctetString),
+            (&[0x31, 0], Tag::Sequence),
+            (&[0x30, 0], Tag::Set),
+            (&[0xa1, 0], context(0)),
+            (&[0xa0, 0], context_primitive(0)),
+        ] {
+            assert!(items(bytes).expect(tag).is_err(), "{bytes:?}");
+        }
+        assert!(items(&[4, 1, 7]).integer().is_err() && items(&[2, 1, 7]).oid().is_err() && items(&[0x31, 0]).sequence("a test").is_err());
+        let mut one = items(&[2, 1, 7, 5, 0]);
+        assert_eq!(one.integer(), Ok(&[7][..]));
+        assert!(one.end().is_err());
+    }
+
+    /// A number has one form: no needless byte, whatever its sign.
+    #[test]
+    fn numbers_have_one_form() {
+        let read = |bytes: &'static [u8]| Items::new(bytes, "a test").unwrap().integer().ok();
+        for good in [&[2, 1, 0][..], &[2, 1, 0xff], &[2, 2, 0, 0x80], &[2, 2, 0xff, 0x7f]] {
+            assert_eq!(read(good), good.get(2..), "{good:?}");
+        }
+        for bad in [&[2, 0][..], &[2, 2, 0, 0x7f], &[2, 2, 0xff, 0x80]] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+}

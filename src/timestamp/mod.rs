@@ -223,3 +223,35 @@ pub fn verify_reply(token: &[u8], over: Hash, roots: &Roots, nonce: Option<&Nonc
         trust: path.trust,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(at: u64, expires: i64, trusted: bool) -> Stamp {
+        let trust = if trusted { Trust::Trusted { root: "r".into() } } else { Trust::Unknown { why: "w".into() } };
+        let at = UnixNanos(at * 1_000_000_000);
+        Stamp { at, accuracy: Accuracy(None), authority: "a".into(), serial: "1".into(), expires: UnixSeconds(expires), trust }
+    }
+
+    /// A token is held on by a trusted one over itself that came while it still held, and by what holds that one on.
+    #[test]
+    fn a_renewal_is_over_the_token_and_in_time() {
+        let hash = |n: u8| Hash([n; 32]);
+        // Of each: its own hash, what it is over, when, until when, and whether it is trusted. The first is the token.
+        let until = |more: &[(u8, u8, u64, i64, bool)]| {
+            let all: Vec<_> =
+                [(1, 0, 10, 100, true)].iter().chain(more).map(|(own, over, at, to, yes)| (*own, *over, stamp(*at, *to, *yes))).collect();
+            let held: Vec<_> = all.iter().map(|(own, over, stamp)| Held { hash: hash(*own), over: hash(*over), stamp }).collect();
+            held_until(held[0], &held).0
+        };
+        assert_eq!(until(&[]), 100);
+        assert_eq!(until(&[(2, 1, 99, 200, true)]), 200);
+        for other in [(2, 0, 50, 200, true), (2, 1, 50, 200, false), (2, 1, 100, 200, true), (2, 1, 50, 100, true), (2, 1, 50, 90, true)] {
+            assert_eq!(until(&[other]), 100, "{other:?}");
+        }
+        assert_eq!(until(&[(2, 1, 50, 150, true), (3, 1, 50, 200, true)]), 200, "the one that holds longest");
+        assert_eq!(until(&[(2, 1, 50, 200, true), (3, 2, 150, 300, true), (4, 3, 301, 400, true)]), 300);
+        assert_eq!(until(&[(2, 1, 50, 200, true), (1, 2, 50, 300, true)]), 300, "a ring ends");
+    }
+}

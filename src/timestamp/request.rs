@@ -131,7 +131,13 @@ mod tests {
         // Text "a\nb", failInfo badAlg.
         let told = [0x30, 16, 0x30, 14, 2, 1, 2, 0x30, 5, 0x0c, 3, b'a', b'\n', b'b', 3, 2, 7, 0x80];
         assert_eq!(refused(&told), Ok(Reply::Refused { status: 2, reason: "a b; badAlg".into() }));
-        for bad in [&[0x30, 5, 0x30, 3, 2, 1, 0][..], &[0x30, 7, 0x30, 3, 2, 1, 2, 0x30, 0], &[], &[0x30, 5, 0x30, 3, 2, 1, 2, 0]] {
+        for bad in [
+            &[0x30, 5, 0x30, 3, 2, 1, 0][..],
+            &[0x30, 7, 0x30, 3, 2, 1, 2, 0x30, 0],
+            &[],
+            &[0x30, 5, 0x30, 3, 2, 1, 2, 0],
+            &[0x30, 9, 0x30, 3, 2, 1, 0, 0x30, 0, 5, 0],
+        ] {
             assert!(matches!(refused(bad), Err(TokenError::Malformed(_))), "{bad:?}");
         }
     }

@@ -284,6 +284,7 @@ mod tests {
                 }
                 assert_eq!(root_from_inclusion(tree[i], LeafIndex(n as u64), size, &path), None);
             }
+            assert_eq!(inclusion_path(LeafIndex(n as u64), tree), None);
         }
     }
 
@@ -305,6 +306,26 @@ mod tests {
                     assert!(!is_consistent(old, old_root, new, new_root, &longer), "{m} {n}");
                 }
             }
+        }
+    }
+
+    /// Sizes that no proof joins have none, and the length of a path tells of which sizes it may be: the one from 7 to 8 leaves, which is longer
+    /// than that from 3 to 4, is not taken for it with those roots, nor the other way round.
+    #[test]
+    fn a_consistency_proof_is_of_its_sizes() {
+        let leaves: Vec<_> = (0..8_u8).map(|i| leaf_hash(&[i])).collect();
+        for size in [0, 9] {
+            assert_eq!(consistency_path(TreeSize(size), &leaves), None, "{size}");
+        }
+        let root = |size: usize| root_of(&leaves[..size]);
+        assert!(!is_consistent(TreeSize(0), empty_root(), TreeSize(0), empty_root(), &[]), "every tree begins with nothing");
+        assert!(!is_consistent(TreeSize(0), empty_root(), TreeSize(2), root(2), &[root(2).0]));
+        assert!(!is_consistent(TreeSize(2), root(2), TreeSize(1), root(2), &[]), "a smaller tree extends none");
+        for ((old, new), (as_old, as_new)) in [((7, 8), (3, 4)), ((3, 4), (7, 8))] {
+            let path = consistency_path(TreeSize(old), &leaves[..new]).unwrap();
+            let roots = (root(usize::try_from(old).unwrap()), root(new));
+            assert!(is_consistent(TreeSize(old), roots.0, TreeSize(new as u64), roots.1, &path));
+            assert!(!is_consistent(TreeSize(as_old), roots.0, TreeSize(as_new), roots.1, &path), "{old} to {new} as {as_old} to {as_new}");
         }
     }
 

@@ -86,11 +86,8 @@ fn check_header(stored: &[u8]) -> Result<(), FrameError> {
     let refuse = |why: &str| Err(FrameError::Zstd(why.to_owned()));
     let Some((magic, rest)) = stored.split_first_chunk::<4>() else { return refuse("too short for a frame") };
     let magic = u32::from_le_bytes(*magic);
-    if (0x184D_2A50..=0x184D_2A5F).contains(&magic) {
-        return refuse("a skippable frame, which is not allowed");
-    }
     if magic != 0xFD2F_B528 {
-        return refuse("not a zstd frame");
+        return refuse("not a zstd frame, or a skippable one, which is not allowed");
     }
     let Some((descriptor, rest)) = rest.split_first() else { return refuse("the header ends early") };
     if descriptor & 0b11 != 0 {

@@ -129,8 +129,8 @@ impl Resource {
         let mut highest = None;
         for group in groups {
             let group = digits(group.strip_prefix('x')?)?;
-            // Beyond the twenty digits of a u64 there is no weight, and the highest group must not be zero.
-            number = number.checked_add(if group == 0 { 0 } else { group.checked_mul(weight?)? })?;
+            // Beyond the twenty digits of a u64 there is no weight.
+            number = number.checked_add(group.checked_mul(weight?)?)?;
             weight = weight.and_then(|weight| weight.checked_mul(1000));
             highest = Some(group);
         }

@@ -377,3 +377,32 @@ fn fork(object: &str, index: u64, version: &str) -> Item {
         .found(format!("version {version} is signed too"))
         .intact()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tlog::note::NoteSigner;
+    use crate::tlog::{Hash, RootHash, TreeSize};
+
+    /// A file that is no seal any more shows that the log was as long, where it bears a checkpoint of the key that reaches over it; wherever in it
+    /// that stands, and whatever the key's name is made of.
+    #[test]
+    fn a_checkpoint_is_found_in_what_is_left_of_a_seal() {
+        for name in ["spanseal.test/log", "a\"b/log", "a\\/log", "a\\\"b\\/log"] {
+            let signer = NoteSigner::new(name, &[3; 32]).unwrap();
+            let note = Json::String(signer.checkpoint(TreeSize(8), RootHash(Hash([5; 32])))).to_jcs_string();
+            let is_borne = |text: &str, index, key: &VerifierKey| bears_signature(text.as_bytes(), index, key);
+            for text in [format!("{{\"checkpoint\":{note},\"frontier\":[\"00"), format!("\u{1}{{]\"checkpoint\":{note}")] {
+                assert!(is_borne(&text, 7, signer.verifier()) && is_borne(&text, 0, signer.verifier()), "{text}");
+                assert!(!is_borne(&text, 8, signer.verifier()), "a smaller tree: {text}");
+                assert!(!is_borne(&text, 7, NoteSigner::new(name, &[4; 32]).unwrap().verifier()), "another key: {text}");
+            }
+            for text in [format!("{{\"checkpoin\":{note}}}"), format!("{{\"checkpoint\": {note}}}"), "\"checkpoint\":".into(), note.clone()]
+            {
+                assert!(!is_borne(&text, 7, signer.verifier()), "{text}");
+            }
+            let cut = format!("{{\"checkpoint\":{}", &note[..note.len() - 1]);
+            assert!(!is_borne(&cut, 7, signer.verifier()), "{cut}");
+        }
+    }
+}

@@ -180,7 +180,7 @@ impl Completeness {
             format!("{name} {} (seals {} to {})", counted(source.records, "record", "records"), source.first_seal, source.last_seal)
         });
         let mut shown: Vec<String> = shown.collect();
-        if self.sources.len() > SOURCES_SHOWN || self.sources_more > 0 {
+        if self.sources.len() > SOURCES_SHOWN {
             shown.push("and further services (--json)".to_owned());
         }
         if !shown.is_empty() {
@@ -220,5 +220,84 @@ impl Gap {
             _ => String::new(),
         };
         format!("{what}{seals}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was disturbed beside evidence that was read leaves nothing open; what is lost, what nobody said anything of, what could not be checked,
+    /// and counts that are false do.
+    #[test]
+    fn only_what_leaves_it_open_is_a_gap() {
+        let unsure = |say: &dyn Fn(&mut Sink)| {
+            let mut sink = Sink::default();
+            say(&mut sink);
+            let ended = Tally::default().end(&sink);
+            assert_eq!(ended.complete, ended.gaps.is_empty());
+            ended.gaps.iter().map(|gap| (gap.kind, gap.count)).collect::<Vec<_>>()
+        };
+        let finding = |kind, intact: bool| {
+            move |sink: &mut Sink| {
+                let item = Item::new(kind, "", "");
+                sink.finding(if intact { item.intact() } else { item });
+            }
+        };
+        assert_eq!(unsure(&|_| {}), []);
+        assert_eq!(unsure(&|sink| sink.note(Item::new(Kind::Restart, "", ""))), []);
+        assert_eq!(unsure(&finding(Kind::Hidden, true)), []);
+        for say in [finding(Kind::Hidden, false), finding(Kind::CountPromoted, true), finding(Kind::CountReceived, true)] {
+            assert_eq!(unsure(&say), [(GapKind::Unsure, 1)]);
+        }
+        assert_eq!(unsure(&|sink| sink.unchecked("", None, "no answer")), [(GapKind::Unsure, 1)]);
+    }
+
+    /// A sender names its service as it likes: so many are told apart, and records of all others are counted.
+    #[test]
+    fn services_are_bounded_and_no_record_is_left_out() {
+        let mut tally = Tally::default();
+        let most = u64::try_from(SOURCES_MAX).unwrap();
+        let statement = |index| Statement { index, ..heartbeat() };
+        let named = |n: u64| Some(format!("service {n:04}"));
+        tally.seal(&statement(3), true, (0..most + 2).map(|n| (named(n), 2)).collect());
+        tally.seal(&statement(5), true, BTreeMap::from([(named(0), 1), (named(most), 7)]));
+        let ended = tally.end(&Sink::default());
+        assert_eq!((ended.sources.len(), ended.sources_more), (SOURCES_MAX, 11));
+        let first = Source { service: named(0), records: 3, first_seal: 3, last_seal: 5 };
+        assert_eq!(ended.sources.first(), Some(&first));
+        let mut page = Page::default();
+        ended.write_text(&mut page).unwrap();
+        let text = page.into_text();
+        assert!(text.contains("`service 0000` 3 records (seals 3 to 5), ") && text.contains(", and further services (--json)"), "{text}");
+        assert!(text.contains("2 seals do not say when the next one is due"), "{text}");
+    }
+
+    #[test]
+    fn gaps_name_their_seals() {
+        let words = |first_seal, last_seal| Gap { kind: GapKind::Silence, count: 2, first_seal, last_seal }.in_words();
+        let what = "2 times of silence, in which no seal was made though one was promised";
+        assert_eq!(words(Some(4), Some(4)), format!("{what} (seal 4)"));
+        assert_eq!(words(Some(4), Some(9)), format!("{what} (seals 4 to 9)"));
+        assert_eq!(words(None, None), what);
+    }
+
+    fn heartbeat() -> Statement {
+        let hash = crate::tlog::Hash([0; 32]);
+        let time = crate::clock::UnixSeconds(1_800_000_000);
+        Statement {
+            log: "x/log".into(),
+            index: 0,
+            sealed_at: time,
+            started: time,
+            previous: None,
+            segments: Vec::new(),
+            counts: Counts::default(),
+            config_sha256: hash,
+            next_by: None,
+            next_vkey: None,
+            not_worm: false,
+            decrees: None,
+        }
     }
 }

@@ -84,9 +84,9 @@ impl Cosigned {
         counted(self.witnesses.len(), "witness", "witnesses")
     }
 
-    /// How many of them have cosigned as far as the quorum.
+    /// How many of them have cosigned as far as the quorum, where it has.
     pub(super) fn reached(&self) -> usize {
-        self.witnesses.iter().filter(|seen| self.up_to.is_some() && seen.up_to >= self.up_to).count()
+        self.witnesses.iter().filter(|seen| seen.up_to >= self.up_to).count()
     }
 
     /// What was sealed since the newest checkpoint that the quorum cosigned; none where there is no such.
@@ -396,4 +396,41 @@ pub(super) async fn behind_the_end(scene: Scene<'_>, sink: &mut Sink, origin: Op
             Item::new(Kind::CosignatureForeign, object, meaning).seal(index).expected(format!("seal {index}")).found(found).intact()
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Witnesses without a brought key are named, and of which of them the configuration on record knows: so an auditor finds out whom to ask.
+    #[test]
+    fn strangers_are_named_and_bounded() {
+        let mut strangers = Strangers::default();
+        for name in ["w.test/2", "w.test/1", "w.test/1"] {
+            strangers.add(name);
+        }
+        let mut other = Strangers::default();
+        other.add("w.test/3");
+        strangers.merge(other);
+        let mut sink = Sink::default();
+        strangers.end(&["w.test/1".to_owned(), "w.test/9".to_owned()], &mut sink);
+        let report = super::super::report::Report::new(super::super::KeyTrust::Pinned, super::super::LockCheck::None, Vec::new(), sink);
+        let found: Vec<_> = report.notes.iter().map(|note| note.found.as_deref().unwrap_or_default()).collect();
+        assert_eq!(found, ["4 cosignature(s) by `w.test/1` (named in the configuration on record), `w.test/2`, `w.test/3`"]);
+        let mut many = Strangers::default();
+        for n in 0..STRANGERS_MAX + 1 {
+            many.add(&format!("{n:03}"));
+        }
+        let mut both = Strangers::default();
+        both.add("000000");
+        both.merge(many);
+        assert_eq!((both.names.len(), both.lines), (STRANGERS_MAX, 18));
+        let mut sink = Sink::default();
+        Strangers::default().end(&[], &mut sink);
+        assert!(
+            super::super::report::Report::new(super::super::KeyTrust::Pinned, super::super::LockCheck::None, Vec::new(), sink)
+                .notes
+                .is_empty()
+        );
+    }
 }

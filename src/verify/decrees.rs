@@ -2,28 +2,30 @@
 //! log's own word by the walk.
 //!
 //! The chain is begun at the newest seal that the store shows, under keys that nobody has confirmed yet, because the walk has to know what
-//! to demand of the first segment. At the end every seal that it rests on was passed by the walk, or bears the signature of a key of the
-//! walk; and no seal that was passed names a decree which was not read. What is not shown so is `unchecked`, never silently believed.
+//! to demand of the first segment. At the end every seal that it rests on bears the signature of a key of the walk, and is the one that
+//! the walk passed in its place; and no seal that was passed names a decree which was not read. What is not shown so is `unchecked`, never silently believed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 
+use super::listing::Group;
 use super::log::seal_object;
-use super::objects::Scene;
+use super::objects::{Scene, candidates, hash};
 use super::report::{Item, Kind, OpenOrder, Sink};
 use super::segment::read_segment;
 use crate::clock::UnixSeconds;
 use crate::govern::decrees::{BEHIND_SECONDS_MAX, Decree, Entry, Ledger, Order, SegmentId};
+use crate::record::SCHEMA;
 use crate::record::canonical::Json;
+use crate::tlog::LeafHash;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::{SealFile, SegmentRef, Statement};
 use crate::tlog::truth::{Judgement, judge};
-use crate::tlog::{Hash, LeafHash};
-use crate::worm::{Lock, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, below, read_versions, seal_key};
+use crate::worm::{Lock, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, Version, below, read_versions, seal_key};
 
 /// Seals with decrees whose segments are read at the same time. Each may hold 64 MiB.
 const SEALS_AT_ONCE: usize = 4;
@@ -41,8 +43,11 @@ pub(super) enum Word {
     Newer(String),
 }
 
-/// Reads a record; `None`: it says nothing of decrees.
+/// Reads a record; `None`: it says nothing of decrees. What members of another schema mean is not known.
 pub(super) fn word(record: &Json) -> Option<Word> {
+    if record.get("schema").and_then(Json::as_str) != Some(SCHEMA) {
+        return None;
+    }
     match Entry::of(record) {
         Some(Ok(entry)) => return Some(Word::Entry(Box::new(entry))),
         Some(Err(why)) => return Some(Word::Broken(why)),
@@ -160,7 +165,7 @@ impl Decrees {
                 Some(Lost::Gone) => read.gone = Some((index, statement.sealed_at)),
                 Some(Lost::Unread(object, why)) => read.unread(&object, index, why),
                 None if !found => {
-                    read.unread(&seal_object(index), index, "it says that it holds such a record, and none is in its segments")
+                    read.unread(&seal_object(index), index, "a statement says that it holds such a record, and none is in its segments")
                 }
                 None => {}
             }
@@ -189,10 +194,6 @@ impl Decrees {
             if named != at.statement.index {
                 let Some(seal) = self.seal(scene, known, named).await else { break };
                 at = seal;
-                if at.statement.decrees != Some(named) {
-                    self.unread(&seal_object(named), named, "a later seal says that it holds such a record, and it does not say so itself");
-                    break;
-                }
             }
             let before = named.checked_sub(1);
             holders.push(at.statement);
@@ -311,9 +312,8 @@ impl Known {
             }
             let Some(mut at) = at else { continue };
             loop {
-                let from = at.0.statement.index;
                 at = self.climb(scene, at, by).await?;
-                if !self.learn(&at.0) && at.0.statement.index == from {
+                if !self.learn(&at.0) {
                     return Ok(Some(at));
                 }
             }
@@ -511,17 +511,13 @@ fn words(stored: &[u8], class: &str) -> Result<Words, String> {
 async fn stored(scene: Scene<'_>, segment: &SegmentRef) -> Result<Option<Bytes>, String> {
     let key = below(scene.log, &segment.key);
     let versions = scene.store.versions(&key).await.map_err(|e| e.to_string())?;
-    let data: Vec<_> = versions.iter().filter(|v| !v.is_delete_marker).collect();
-    let named = data.iter().filter(|v| v.id.is_some() && v.id == segment.version_id);
-    let others = data.iter().filter(|v| v.id.is_none() || v.id != segment.version_id);
-    for version in named.chain(others).filter(|v| v.size == segment.bytes) {
+    let data: Vec<Version> = Group { key: key.clone(), versions }.data().cloned().collect();
+    for version in candidates(segment, &data).filter(|v| v.size == segment.bytes) {
         let bytes = scene.store.get(&key, version.id.as_ref(), SEGMENT_BYTES_MAX).await.map_err(|e| e.to_string())?;
-        if let Some(bytes) = bytes {
-            let hashed = bytes.clone();
-            let sha256 = tokio::task::spawn_blocking(move || Hash::of(&hashed)).await.map_err(|e| e.to_string())?;
-            if sha256 == segment.sha256 {
-                return Ok(Some(bytes));
-            }
+        if let Some(bytes) = bytes
+            && hash(bytes.clone()).await == Some(segment.sha256)
+        {
+            return Ok(Some(bytes));
         }
     }
     if data.is_empty() { Ok(None) } else { Err("the stored bytes are not those that were sealed".to_owned()) }
@@ -530,7 +526,6 @@ async fn stored(scene: Scene<'_>, segment: &SegmentRef) -> Result<Option<Bytes>,
 /// What the walk shows of the seals that [`Decrees`] rests on.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
-    passed: BTreeSet<u64>,
     /// The first seal that the store showed otherwise before.
     differs: Option<u64>,
     /// The first seal with a decree that was not read.
@@ -580,7 +575,7 @@ impl Shown {
         let statement = &seal.statement;
         let index = statement.index;
         match decrees.and_then(|decrees| decrees.links.get(&index)) {
-            Some(link) if link.leaf == seal.leaf() => drop(self.passed.insert(index)),
+            Some(link) if link.leaf == seal.leaf() => {}
             Some(_) => drop(self.differs.get_or_insert(index)),
             None if statement.decrees == Some(index) => {
                 // A log that is being written has newer ones by now; nothing is demanded for them yet.
@@ -609,7 +604,7 @@ impl Shown {
         if let Some(index) = self.differs {
             sink.unchecked(&seal_object(index), Some(index), said("the store showed another seal here when it was asked first"));
         }
-        let stranger = decrees.links.iter().find(|(index, link)| !self.passed.contains(index) && !signed(&link.checkpoint));
+        let stranger = decrees.links.iter().find(|(_, link)| !signed(&link.checkpoint));
         // Where none is named and nothing is gone, there is nothing that it could have kept.
         if let Some((index, _)) = stranger.filter(|_| decrees.any || gone) {
             let why = "this seal is signed by a key to which the seals that were looked at do not lead; verify the whole log for that";
@@ -631,5 +626,104 @@ impl Shown {
                 sink.note(Item::new(Kind::NotCovered, seal_object(index), meaning).seal(index));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(signal: &str, kind: &str, filter: &str) -> Json {
+        Json::object([
+            ("control", Json::object([("filter", Json::string(filter))])),
+            ("kind", Json::string(kind)),
+            ("schema", Json::string(SCHEMA)),
+            ("source", Json::object([("signal", Json::string(signal))])),
+        ])
+    }
+
+    /// Only a control record of a hold or an extension says something of one, in whatever format a later program writes.
+    #[test]
+    fn only_control_records_of_decrees_speak() {
+        let newer = r#"{"format":"spanseal.decrees/2"}"#;
+        for kind in ["hold", "retention"] {
+            assert!(matches!(word(&record("control", kind, newer)), Some(Word::Newer(format)) if format == "spanseal.decrees/2"), "{kind}");
+            assert!(matches!(word(&record("control", kind, r#"{"format":"spanseal.decrees/1"}"#)), Some(Word::Broken(_))), "{kind}");
+        }
+        for (signal, kind, filter) in [
+            ("span", "hold", newer),
+            ("log", "retention", newer),
+            ("control", "event", newer),
+            ("control", "config_change", newer),
+            ("control", "hold", r#"{"format":"spanseal.status/1"}"#),
+            ("control", "hold", r#"{"format":2}"#),
+            ("control", "hold", "not JSON"),
+        ] {
+            assert!(word(&record(signal, kind, filter)).is_none(), "{signal} {kind} {filter}");
+        }
+        let text = record("control", "hold", newer).to_jcs_string();
+        assert!(word(&Json::parse(text.replace(SCHEMA, "spanseal.record/2").as_bytes()).unwrap()).is_none());
+        assert!(word(&Json::object([("kind", Json::string("hold")), ("schema", Json::string(SCHEMA))])).is_none());
+    }
+
+    fn statement(decrees: Option<u64>) -> Statement {
+        let time = UnixSeconds(1_800_000_000);
+        Statement {
+            log: "x/log".into(),
+            index: 9,
+            sealed_at: time,
+            started: time,
+            previous: None,
+            segments: Vec::new(),
+            counts: Default::default(),
+            config_sha256: crate::tlog::Hash([0; 32]),
+            next_by: None,
+            next_vkey: None,
+            not_worm: false,
+            decrees,
+        }
+    }
+
+    /// A statement names itself where its segments hold a record of a decree, and else what the seal before names. Where one of the two is not known,
+    /// only what cannot be is found.
+    #[test]
+    fn what_a_statement_says_of_decrees_is_held_to_what_is_known() {
+        let wrong = |says, before, holds| contradicted(&statement(says), before, holds).and_then(|item| item.expected);
+        let none = || Some("none".to_owned());
+        let seal = |index: u64| Some(format!("seal {index}"));
+        for before in [None, Some(None), Some(Some(4))] {
+            assert_eq!(wrong(Some(9), before, Some(true)), None, "{before:?}");
+            assert_eq!(wrong(Some(9), before, None), None, "{before:?}: it may hold one");
+            for says in [None, Some(4), Some(8)] {
+                assert_eq!(wrong(says, before, Some(true)), seal(9), "{says:?} {before:?}");
+            }
+        }
+        // Its own index without a record, whatever came before.
+        assert_eq!(wrong(Some(9), None, Some(false)), none());
+        assert_eq!(wrong(Some(9), Some(None), Some(false)), none());
+        assert_eq!(wrong(Some(9), Some(Some(4)), Some(false)), seal(4));
+        for holds in [None, Some(false)] {
+            assert_eq!((wrong(None, None, holds), wrong(Some(4), None, holds)), (None, None));
+            assert_eq!((wrong(None, Some(None), holds), wrong(Some(4), Some(Some(4)), holds)), (None, None));
+            assert_eq!((wrong(Some(4), Some(None), holds), wrong(None, Some(Some(4)), holds)), (none(), seal(4)));
+            assert_eq!(wrong(Some(5), Some(Some(4)), holds), seal(4));
+        }
+    }
+
+    /// A second look counts only where it goes on from the first: what was never begun, shows less, or could not be read takes nothing back.
+    #[test]
+    fn a_second_look_goes_on_from_the_first() {
+        let read = |newest, last_read| Decrees { newest, last_read, ..Decrees::default() };
+        let before = read(Some(4), true);
+        let follows = |now: &Decrees| now.follows(&before, |_| true);
+        assert!(follows(&read(Some(4), true)) && follows(&read(Some(5), true)));
+        for less in [read(None, true), read(Some(3), true), read(Some(4), false)] {
+            assert!(!follows(&less), "{less:?}");
+        }
+        let gone = Decrees { gone: Some((2, UnixSeconds(1))), ..read(Some(4), true) };
+        assert!(!follows(&gone));
+        let mut unread = read(Some(4), true);
+        unread.unread("seals/", 4, "no answer");
+        assert!(!follows(&unread));
     }
 }

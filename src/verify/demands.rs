@@ -89,3 +89,54 @@ impl<'a> Demand<'a> {
         Some(item.expected(format!("legal hold by {}", self.names())).found("no legal hold").intact())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worm::Mode;
+
+    const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+
+    fn lock(mode: Mode, after: i64) -> Lock {
+        Lock { mode, retain_until: UnixSeconds(NOW.0 + after) }
+    }
+
+    fn demand(holds: Vec<&str>, extended: Option<Lock>) -> Demand<'_> {
+        Demand { ids: Vec::new(), holds, extended }
+    }
+
+    /// Until the date that the seal states, both bind; from then on the extension alone, also in a weaker mode.
+    #[test]
+    fn the_least_lock_is_what_still_binds() {
+        let extended = lock(Mode::Governance, 100);
+        for (after, expected) in [(1, lock(Mode::Compliance, 100)), (0, extended), (-1, extended)] {
+            assert_eq!(demand(vec![], Some(extended)).least(Some(lock(Mode::Compliance, after)), NOW), Some(expected), "{after}");
+        }
+        assert_eq!(demand(vec![], Some(extended)).least(None, NOW), Some(extended));
+        let stated = Some(lock(Mode::Compliance, -1));
+        assert_eq!((demand(vec!["LH-1"], None).least(stated, NOW), demand(vec![], None).least(None, NOW)), (stated, None));
+    }
+
+    /// A hold keeps without a date, an extension until its own; both are named.
+    #[test]
+    fn what_keeps_an_object_is_told() {
+        assert_eq!(demand(vec![], None).kept_by(NOW), None);
+        assert_eq!(demand(vec!["LH-1", "LH-2"], None).kept_by(NOW).as_deref(), Some("on legal hold by `LH-1`, `LH-2`"));
+        let until = |after| Some(lock(Mode::Governance, after));
+        assert_eq!((demand(vec![], until(0)).kept_by(NOW), demand(vec![], until(-1)).kept_by(NOW)), (None, None));
+        let one = format!("extended to GOVERNANCE until {}", UnixSeconds(NOW.0 + 1));
+        assert_eq!(demand(vec![], until(1)).kept_by(NOW), Some(one.clone()));
+        assert_eq!(demand(vec!["LH-1"], until(1)).kept_by(NOW), Some(format!("on legal hold by `LH-1`, {one}")));
+    }
+
+    /// A hold that is open and not on the object is found; one that is, or none, is not.
+    #[test]
+    fn a_hold_that_is_not_on_the_object_is_found() {
+        let held = |legal_hold| Held { object: "seals/x".into(), lock: None, legal_hold };
+        let found = demand(vec!["LH-1"], None).hold_missing(&held(false), 3).unwrap();
+        assert_eq!((found.kind, found.seal, found.expected.as_deref()), (Kind::HoldMissing, Some(3), Some("legal hold by `LH-1`")));
+        assert!(found.is_intact());
+        assert!(demand(vec!["LH-1"], None).hold_missing(&held(true), 3).is_none());
+        assert!(demand(vec![], None).hold_missing(&held(false), 3).is_none());
+    }
+}

@@ -121,7 +121,7 @@ impl Expired {
     fn in_words(&self) -> String {
         let run = |[first, last]: &[u64; 2]| if first == last { first.to_string() } else { format!("{first} to {last}") };
         let mut runs: Vec<String> = self.seals.iter().take(RUNS_SHOWN).map(run).collect();
-        if self.seals.len() > RUNS_SHOWN || self.runs_more > 0 {
+        if self.seals.len() > RUNS_SHOWN {
             runs.push("further ones (--json)".to_owned());
         }
         format!("{} segments with {} records, {} bytes, named by seals {}", self.segments, self.records, self.bytes, runs.join(", "))
@@ -158,6 +158,46 @@ mod tests {
         let runs: Vec<_> = all.iter().map(|e| (e.class.as_str(), e.segments, e.records, e.seals.clone())).collect();
         assert_eq!(runs, [("a", 4, 12, vec![[0, 2], [9, 9]]), ("b", 1, 3, vec![[3, 3]])]);
         assert_eq!(all[0].in_words(), "4 segments with 12 records, 400 bytes, named by seals 0 to 2, 9");
+    }
+
+    /// Each class is one note, at the first seal of its first run; the words name a few runs and say that there are more.
+    #[test]
+    fn each_class_is_one_note() {
+        let mut expiry = Expiry::default();
+        assert!(expiry.is_empty());
+        for seal in 0..20 {
+            expiry.take(seal, vec![if seal % 2 == 1 { gone("a") } else { there("a") }]);
+        }
+        expiry.take(20, vec![there("c")]);
+        expiry.take(21, vec![gone("b")]);
+        assert!(!expiry.is_empty());
+        let mut sink = Sink::default();
+        assert_eq!(expiry.end(&mut sink).len(), 2);
+        let report = super::super::report::Report::new(super::super::KeyTrust::Pinned, super::super::LockCheck::None, Vec::new(), sink);
+        let told: Vec<_> = report.notes.iter().map(|note| (note.object.as_str(), note.seal, note.found.as_deref().unwrap())).collect();
+        let runs = "10 segments with 30 records, 1000 bytes, named by seals 1, 3, 5, 7, 9, 11, 13, 15, further ones (--json)";
+        assert_eq!(
+            told,
+            [("segments/a/", Some(1), runs), ("segments/b/", Some(21), "1 segments with 3 records, 100 bytes, named by seals 21")]
+        );
+        assert_eq!(report.notes[0].expected.as_deref(), Some("kept until 2027-01-15T08:00:00Z at the latest"));
+        // Behind what fits, a run that is not listed makes none that is listed longer.
+        let mut expiry = Expiry::default();
+        let most = 2 * u64::try_from(RUNS_MAX).unwrap();
+        for seal in (0..most).step_by(2) {
+            expiry.take(seal, vec![gone("a")]);
+            expiry.take(seal + 1, vec![there("a")]);
+        }
+        for seal in [most, most + 1] {
+            expiry.take(seal, vec![gone("a")]);
+        }
+        let all = expiry.end(&mut Sink::default());
+        assert_eq!((all[0].runs_more, all[0].seals.last()), (1, Some(&[most - 2, most - 2])));
+        assert!(all[0].in_words().ends_with(", further ones (--json)"), "{}", all[0].in_words());
+        // A class whose segments of one seal are gone in part is one run, too.
+        let mut expiry = Expiry::default();
+        expiry.take(5, vec![gone("a"), there("a"), gone("a")]);
+        assert_eq!(expiry.end(&mut Sink::default())[0].seals, [[5, 5]]);
     }
 
     #[test]

@@ -202,14 +202,14 @@ impl<'a> Segments<'a> {
         Ok(Segments { store, log, cursors })
     }
 
-    /// Moves the class's cursor up to `key` (relative to the log). Answers with the versions of `key`, if it is there; what lies
+    /// Moves the class's cursor up to `key` (relative to the log). Answers with the versions of `key`, of which there may be none; what lies
     /// before it, and so is named by no seal, goes to `strays`.
-    pub(super) async fn take(&mut self, class: &str, key: &str, strays: &mut Strays) -> Result<Option<Group>, ReadError> {
+    pub(super) async fn take(&mut self, class: &str, key: &str, strays: &mut Strays) -> Result<Group, ReadError> {
         let wanted = below(self.log, key);
         if let Some(pages) = self.cursors.get_mut(class) {
             while pages.peek().await?.is_some_and(|next| *next <= wanted) {
                 match pages.next().await? {
-                    Some(group) if group.key == wanted => return Ok(Some(group)),
+                    Some(group) if group.key == wanted => return Ok(group),
                     Some(group) => strays.push(group),
                     None => break,
                 }
@@ -217,7 +217,7 @@ impl<'a> Segments<'a> {
         }
         // The page may be older than the seal (a log that is being written), and a class newer than the look at the classes.
         let versions = self.store.versions(&wanted).await?;
-        Ok((!versions.is_empty()).then_some(Group { key: wanted, versions }))
+        Ok(Group { key: wanted, versions })
     }
 
     /// The next segment of any class that is left, up to seal `to`.
@@ -250,6 +250,10 @@ mod tests {
         for bad in [
             "segments/High/2026/11/20/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
             "segments/a/2026/11/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
+            "segments/a/02026/11/20/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
+            "segments/a/2026/011/20/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
+            "segments/a/2026/11/2/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
+            "segments/a/2026/11/+2/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
             "segments/a/2026/1x/20/00000000000000000002-a45ba1054e9b4c70.jsonl.zst",
             "segments/a/2026/11/20/00000000000000000002-a45ba1054e9b4c7.jsonl.zst",
             "segments/a/2026/11/20/00000000000000000002-a45ba1054e9b4c700.jsonl.zst",

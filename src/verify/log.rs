@@ -256,8 +256,8 @@ struct Walk<'a> {
     named: u64,
     /// Whether there was anything to walk over.
     walked: bool,
-    /// Whether seals of that tree are there and were not listed.
-    hidden: bool,
+    /// What lies behind the last seal of the listing, where it is nothing that came since.
+    behind: Option<Behind>,
     /// The first seal by a stranger behind a gap, and how many there are.
     strangers: Option<(u64, u64)>,
     /// The last seal of the range that stands.
@@ -312,7 +312,7 @@ impl<'a> Walk<'a> {
             tail: Tail::default(),
             named: 0,
             walked: false,
-            hidden: false,
+            behind: None,
             strangers: None,
             newest: None,
             newest_checkpoint: String::new(),
@@ -456,7 +456,7 @@ impl<'a> Walk<'a> {
                 // What lies before the range is not judged by seals that are not covered.
                 self.from = self.from.max(index.saturating_add(1));
             }
-            return if self.beyond && self.anchored() && self.is_past_kept() { Step::End } else { Step::Next };
+            return Step::Next;
         }
         self.sink.merge(found);
         let Some(standing) = standing else {
@@ -609,7 +609,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The stored versions of each segment that a seal names; what the cursors pass on the way is named by no seal.
-    async fn named_segments(&mut self, seal: &SealFile) -> Vec<Result<Option<Group>, ReadError>> {
+    async fn named_segments(&mut self, seal: &SealFile) -> Vec<Result<Group, ReadError>> {
         let Scene { store, log, .. } = self.scene;
         let statement = &seal.statement;
         if self.segments.is_none() {
@@ -718,7 +718,7 @@ impl<'a> Walk<'a> {
 
     /// What lies on the other side of a gap and is signed by keys that nothing joins to the auditor's.
     fn end_stretches(&mut self) {
-        let Some(anchor) = self.anchor().cloned().filter(|_| self.chain.is_anchored()) else { return };
+        let Some(anchor) = self.anchor().cloned() else { return };
         let wrong = |seal: u64, meaning: &str| Item::new(Kind::WrongKey, seal_object(seal), meaning).seal(seal).expected(&anchor).lost();
         let meaning = "The seals from here to the next gap are signed by a key that does not lead to the one that was given: the seal that would join \
                        them is gone, or somebody else made them up. They show only that they agree with themselves. Restore the seals between \
@@ -735,7 +735,7 @@ impl<'a> Walk<'a> {
 
     /// A key is shown to be the log's by its signature; where there is no seal yet, by `log.json`.
     fn is_trusted(&self, key: &VerifierKey) -> bool {
-        let named = self.chain.keys().next().is_none() && self.covered.is_none() && self.log_file.as_ref().is_some_and(|f| f.vkey == *key);
+        let named = self.chain.keys().next().is_none() && self.log_file.as_ref().is_some_and(|f| f.vkey == *key);
         self.chain.has_seen(key) || named
     }
 

@@ -55,7 +55,7 @@ pub(super) struct Sealed {
     /// What that seal says of decrees, where it is known.
     pub(super) decrees_before: Option<Option<u64>>,
     /// The versions of each segment that the statement names, in its order; `Err` where they could not be listed.
-    pub(super) segments: Vec<Result<Option<Group>, ReadError>>,
+    pub(super) segments: Vec<Result<Group, ReadError>>,
     /// The text of the checkpoint that the seal carries.
     pub(super) text: String,
     /// What witnesses said of it.
@@ -199,7 +199,7 @@ async fn check_segment(
     out: &mut Outcome,
     statement: &Statement,
     segment: &SegmentRef,
-    listed: Result<Option<Group>, ReadError>,
+    listed: Result<Group, ReadError>,
 ) -> Option<Contents> {
     let seal = statement.index;
     let group = match listed {
@@ -209,8 +209,8 @@ async fn check_segment(
             return None;
         }
     };
-    let markers = group.as_ref().map_or(0, Group::markers);
-    let data: Vec<Version> = group.as_ref().map(|g| g.data().cloned().collect()).unwrap_or_default();
+    let markers = group.markers();
+    let data: Vec<Version> = group.data().cloned().collect();
     if data.is_empty() {
         missing_segment(scene, out, seal, segment, markers);
         return None;
@@ -265,15 +265,15 @@ async fn look_at_segment(
     out: &mut Outcome,
     statement: &Statement,
     segment: &SegmentRef,
-    listed: Result<Option<Group>, ReadError>,
+    listed: Result<Group, ReadError>,
 ) {
     let seal = statement.index;
     let group = match listed {
         Ok(group) => group,
         Err(error) => return out.sink.unchecked(&segment.key, Some(seal), error),
     };
-    let markers = group.as_ref().map_or(0, Group::markers);
-    let data: Vec<Version> = group.as_ref().map(|g| g.data().cloned().collect()).unwrap_or_default();
+    let markers = group.markers();
+    let data: Vec<Version> = group.data().cloned().collect();
     if data.is_empty() {
         return missing_segment(scene, out, seal, segment, markers);
     }
@@ -358,10 +358,8 @@ async fn locate(
     data: &[Version],
 ) -> Option<(Option<VersionId>, Bytes)> {
     let key = below(scene.log, &segment.key);
-    let named = data.iter().filter(|v| v.id.is_some() && v.id == segment.version_id);
-    let others = data.iter().filter(|v| v.id.is_none() || v.id != segment.version_id).take(VERSIONS_READ_MAX);
     let (mut found, mut unread) = (None, None);
-    for version in named.chain(others) {
+    for version in candidates(segment, data) {
         match scene.store.get(&key, version.id.as_ref(), SEGMENT_BYTES_MAX).await {
             Ok(Some(bytes)) => {
                 let sha256 = hash(bytes.clone()).await;
@@ -401,7 +399,14 @@ async fn locate(
     None
 }
 
-async fn hash(bytes: Bytes) -> Option<Hash> {
+/// Versions that may be the segment, as many as are looked at: the one that the seal names, and then the oldest.
+pub(super) fn candidates<'v>(segment: &SegmentRef, data: &'v [Version]) -> impl Iterator<Item = &'v Version> {
+    let named = data.iter().find(|v| v.id == segment.version_id);
+    let others = data.iter().filter(move |v| named.is_none_or(|named| named.id != v.id));
+    named.into_iter().chain(others.take(VERSIONS_READ_MAX))
+}
+
+pub(super) async fn hash(bytes: Bytes) -> Option<Hash> {
     tokio::task::spawn_blocking(move || Hash::of(&bytes)).await.ok()
 }
 

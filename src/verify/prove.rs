@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::proof::{Bundle, Inclusion, ProofError, Rotation, Unknown};
+use super::proof::{Bundle, Inclusion, Rotation, Unknown};
 use super::published::{Found, Published};
 use super::segment::{SegmentError, read_segment};
 use super::stamped_at::StampedSeal;
@@ -217,7 +217,6 @@ pub async fn prove(store: &dyn WormStore, log: &str, key: &VerifierKey, at: &Rec
     // Dates are not judged here: a proof of what was signed is handed out, and who checks it has a clock of his own.
     match bundle.check(key, UnixSeconds::MAX) {
         Ok(_) => Ok(bundle),
-        Err(ProofError::Refused(why)) => Err(broken(&at.segment, why)),
         Err(error) => Err(broken(&at.segment, error)),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::CONCURRENCY;
-use super::proof::{End, Others, ProofError, RANGE_RECORDS_MAX, RANGE_SEALS_MAX, RangeBundle, SealPart, SegmentPart, Unknown};
+use super::proof::{End, Others, RANGE_RECORDS_MAX, RANGE_SEALS_MAX, RangeBundle, SealPart, SegmentPart, Unknown};
 use super::prove::{ProveError, Vouched, Wanted, broken, entry, rotations, stored_segment, true_seal, vouched};
 use super::published::Published;
 use super::segment::{SegmentError, read_segment};
@@ -90,7 +90,6 @@ pub async fn prove_range(store: &dyn WormStore, log: &str, wish: &RangeWish, wan
     // Dates are not judged here: a proof of what was signed is handed out, and who checks it has a clock of his own.
     match bundle.check_with(&wish.start, &Others::default(), UnixSeconds::MAX) {
         Ok(_) => Ok(bundle),
-        Err(ProofError::Refused(why)) => Err(broken("seals/", why)),
         Err(error) => Err(broken("seals/", error)),
     }
 }

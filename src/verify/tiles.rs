@@ -115,9 +115,6 @@ impl Tiles {
 /// What a delete marker hides: the oldest version of a tile that nobody sees, where it is locked. A marker over what is not locked, a partial
 /// tile, is nothing to speak of: the writer makes it anew.
 async fn hidden(scene: Scene<'_>, object: &str, limit: u64) -> Result<Option<Bytes>, ReadError> {
-    if !scene.store.versioned() {
-        return Ok(None);
-    }
     let key = below(scene.log, object);
     let versions = scene.store.versions(&key).await?;
     let Some(oldest) = versions.iter().rev().find(|v| !v.is_delete_marker) else { return Ok(None) };

@@ -97,6 +97,14 @@ mod tests {
             std::fs::write(&path, bad).unwrap();
             assert!(matches!(load(&path), Err(KeyError::Malformed { .. })), "{bad}");
         }
+        // Of another kind of signature, under the id that it has for this one.
+        let encoded = text.lines().last().unwrap().strip_prefix(PREFIX).unwrap().splitn(3, '+').nth(2).unwrap();
+        let mut secret = STANDARD.decode(encoded).unwrap();
+        secret[0] = 2;
+        std::fs::write(&path, text.replace(encoded, &STANDARD.encode(secret))).unwrap();
+        assert!(load(&path).unwrap_err().to_string().contains("it is no key of a witness"));
+        std::fs::write(&path, text.replace('\n', "\n\n")).unwrap();
+        assert_eq!(load(&path).unwrap().public(), made.public());
     }
 
     /// Also keys in whose base64 a plus sign stands, as in every third.

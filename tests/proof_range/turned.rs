@@ -184,6 +184,24 @@ async fn a_log_never_comes_back_to_a_key() {
     assert!(report.to_text().contains("next_vkey is not a new key of the same origin"), "{}", report.to_text());
 }
 
+/// Scenario: seals of a range announce a key, another, and the first again, and the bundle holds no change of key. Guarantee: refused for whoever has
+/// that key: the last announcement alone would lead to it.
+#[tokio::test]
+async fn no_seal_announces_a_key_that_the_log_had() {
+    let mut log = turned().await;
+    let statement = log.forge.statement(&[Segment::of("standard", lines(50, 2))]).await;
+    let seal = announces(&log.forge, statement, &log.keys[2], &log.keys[1]);
+    log.forge.commit(seal).await;
+    log.forge.signer = signer(4);
+    log.forge.seal(&[Segment::of("standard", lines(55, 2))], |_| {}).await;
+    let show = these(&log.forge, &[(4, "standard", 0), (6, "standard", 0), (8, "standard", 0), (9, "standard", 0)]);
+    let keys = [(0, 0), (5, 1), (7, 2), (9, 1)].map(|(from, n)| (from, log.vkey(n).clone())).to_vec();
+    let wish = RangeWish { keys, start: log.vkey(1).clone(), rotations: vec![], ..wish(&log.forge, None, show) };
+    let made = prove_range(&log.forge.store, LOG, &wish, &Wanted::default()).await;
+    let why = made.unwrap_err().to_string();
+    assert!(why.contains("announces a key that the log had before"), "{why}");
+}
+
 /// Scenario: the record's own seal announces a key, and the old key signed on behind it. Guarantee: refused, as in a range.
 #[tokio::test]
 async fn a_replaced_key_proves_no_record_of_the_seal_that_replaced_it() {

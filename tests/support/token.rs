@@ -52,7 +52,12 @@ impl Authority {
 
     /// `change` falsifies what the root signs of its certificate.
     pub(crate) fn new(change: impl FnOnce(&mut CertificateParams)) -> Self {
-        let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        Authority::with_key(KeyPair::generate().unwrap(), change)
+    }
+
+    /// The same with a key of some kind.
+    pub(crate) fn with_key(key: KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let root_key = KeyPair::generate().unwrap();
         let mut root = CertificateParams::default();
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         root.distinguished_name.push(DnType::CommonName, "forged root");
@@ -104,6 +109,7 @@ pub(crate) struct Parts {
     pub(crate) more: Vec<Vec<u8>>,
     pub(crate) sorted: bool,
     pub(crate) digest: Option<Vec<u8>>,
+    pub(crate) signature_algorithm: Vec<u8>,
     pub(crate) version: u8,
     pub(crate) signers: usize,
     pub(crate) crls: bool,
@@ -144,6 +150,7 @@ impl Parts {
             more: vec![],
             sorted: true,
             digest: None,
+            signature_algorithm: ECDSA_SHA256.to_vec(),
             version: 3,
             signers: 1,
             crls: false,
@@ -171,7 +178,7 @@ impl Parts {
             self.signer.1,
             self.digests[1].clone(),
             tlv(0xa0, &[&attributes]),
-            ECDSA_SHA256.to_vec(),
+            self.signature_algorithm,
             tlv(4, &[&signature]),
         ];
         if self.unsigned {

@@ -3,6 +3,8 @@
 //! A small log of its own: two holds, of which one is released, and an extension. The auditor looks when all dates of the seals are past, so
 //! that only decrees keep anything. The second verifier is asked about every row.
 
+mod shown;
+
 use spanseal::clock::UnixSeconds;
 use spanseal::govern::decrees::{Decree, Entry, Order, SegmentId, Step};
 use spanseal::record::canonical::Json;
@@ -292,6 +294,9 @@ async fn records_that_nobody_understands_are_not_passed() {
         let report = verified(&forge).await;
         assert_all(name, &report, expected, exit);
         assert_eq!(notes(&report).contains(&"unchecked"), exit > 0, "{name}: what is in force is not known: {}", report.to_text());
+        let newer =
+            report.notes.iter().any(|n| n.meaning.contains("in line 0 has format `spanseal.decrees/2`; a newer spanseal can read it"));
+        assert_eq!(newer, exit == 2, "{name}: {}", report.to_text());
         let looked = verify(&forge.store, &Options { depth: Depth::Locks, ..options(&forge) }).await;
         assert_eq!(looked.verdict.exit_code(), if exit == 1 { 2 } else { exit }, "{name}: {}", looked.to_text());
     }
@@ -392,41 +397,48 @@ async fn a_hold_that_is_released_meanwhile_is_no_finding() {
         for key in [forge.segment_key(HELD), seal_key(LOG, HELD as u64)] {
             hold(&forge, &key, false).await;
         }
-        let mut later = forge.copy();
-        let close = step(Step::Close, &decree("LH-1", Order::Hold), vec![], &[]);
-        // Sealed just now: an older one behind the end of the listing would be one that the listing hid.
-        let mut moved = None;
-        let sealed_now = |s: &mut Statement| {
-            let old = std::mem::take(&mut s.segments[0].key);
-            s.sealed_at = PAST;
-            s.segments[0].key = segment_name("high-risk", PAST, s.index, &s.segments[0].sha256.to_string());
-            s.segments[0].lock = EXTENDED;
-            moved = Some((at(&old), at(&s.segments[0].key)));
-        };
-        later.seal(&close, sealed_now).await;
-        let (old, new) = moved.unwrap();
-        let bytes = later.store.get(&old, None, u64::MAX).await.unwrap().unwrap();
-        later.put(&new, bytes).await;
-        later.store.purge(&old, None);
-        let added: Vec<_> = later.store.keys().into_iter().filter(|key| !forge.store.keys().contains(key)).collect();
-        assert_eq!(added.len(), 2);
-        let seals = std::sync::atomic::AtomicU64::new(0);
-        let go_on = |_: &spanseal::verify::Progress<'_>| {
-            if released && seals.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
-                for key in &added {
-                    let copy = async {
-                        let bytes = later.store.get(key, None, u64::MAX).await.unwrap().unwrap();
-                        forge.store.put(key, bytes, spanseal::worm::Condition::Any, Some(EXTENDED)).await.unwrap()
-                    };
-                    futures::FutureExt::now_or_never(copy).expect("memory answers at once");
-                }
-            }
-        };
-        let report = spanseal::verify::verify(&forge.store, &Options { progress: Some(&go_on), ..options(&forge) }).await;
+        let report = read_while(&forge, options(&forge), released).await;
         let key = forge.seals[HELD].statement.segments[0].key.clone();
         let missing = vec![intact("hold_missing", key, HELD), intact("hold_missing", seal_object(HELD), HELD)];
         assert_all(&format!("released: {released}"), &report, if released { vec![] } else { missing }, u8::from(!released));
     }
+}
+
+/// Verifies, while the release of the hold `LH-1` is sealed, or is not.
+async fn read_while(forge: &Forge, options: Options<'_>, released: bool) -> Report {
+    let mut later = forge.copy();
+    let close = step(Step::Close, &decree("LH-1", Order::Hold), vec![], &[]);
+    // Sealed just now: an older one behind the end of the listing would be one that the listing hid.
+    let (mut moved, now) = (None, options.now);
+    let sealed_now = |s: &mut Statement| {
+        let old = std::mem::take(&mut s.segments[0].key);
+        s.sealed_at = now;
+        s.segments[0].key = segment_name("high-risk", now, s.index, &s.segments[0].sha256.to_string());
+        s.segments[0].lock = EXTENDED;
+        moved = Some((at(&old), at(&s.segments[0].key)));
+    };
+    later.seal(&close, sealed_now).await;
+    let (old, new) = moved.unwrap();
+    let bytes = later.store.get(&old, None, u64::MAX).await.unwrap().unwrap();
+    later.put(&new, bytes).await;
+    if old != new {
+        later.store.purge(&old, None);
+    }
+    let added: Vec<_> = later.store.keys().into_iter().filter(|key| !forge.store.keys().contains(key)).collect();
+    assert_eq!(added.len(), 2);
+    let seals = std::sync::atomic::AtomicU64::new(0);
+    let go_on = |_: &spanseal::verify::Progress<'_>| {
+        if released && seals.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+            for key in &added {
+                let copy = async {
+                    let bytes = later.store.get(key, None, u64::MAX).await.unwrap().unwrap();
+                    forge.store.put(key, bytes, spanseal::worm::Condition::Any, Some(EXTENDED)).await.unwrap()
+                };
+                futures::FutureExt::now_or_never(copy).expect("memory answers at once");
+            }
+        }
+    };
+    spanseal::verify::verify(&forge.store, &Options { progress: Some(&go_on), ..options }).await
 }
 
 /// Scenario: a store shows the newest seals, which are old, only when it is asked again. Guarantee: what they hold was not looked at, and that is

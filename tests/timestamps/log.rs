@@ -157,6 +157,57 @@ async fn what_became_of_a_token_is_told() {
     assert_eq!(verified(&forge, Roots::default()).await.verdict, Verdict::Verified);
 }
 
+/// Scenario: the token of a stranger, and one over it by somebody who is trusted. Guarantee: that the stranger's token was there says nothing of the
+/// checkpoint under that trust, and no stamp of the checkpoint is told; many of a kind are one note, which counts them.
+#[tokio::test]
+async fn a_trusted_token_over_a_strangers_stamps_no_checkpoint() {
+    let (authority, stranger) = (Authority::honest(), Authority::honest());
+    let forge = honest(Locks::Enforced).await;
+    let token = stranger.token(stamped(&forge, 2), &time(5));
+    keep(&forge, 2, token.clone()).await;
+    let by_stranger = Some("by `CN=forged authority`: InvalidSignatureForPublicKey");
+    let report = verified(&forge, roots(&authority)).await;
+    let note = report.notes.iter().find(|n| n.kind.as_str() == "timestamp_unknown").unwrap();
+    assert_eq!((note.found.as_deref(), note.seal), (by_stranger, Some(2)), "{}", report.to_text());
+    keep(&forge, 2, authority.token(Hash::of(&token).0, &time(60))).await;
+    let report = verified(&forge, roots(&authority)).await;
+    assert_eq!((report.verdict, &report.logs[0].timestamped), (Verdict::Unchecked, &None), "{}", report.to_text());
+    keep(&forge, 2, stranger.token(stamped(&forge, 2), &time(6))).await;
+    let report = verified(&forge, roots(&authority)).await;
+    let note = report.notes.iter().find(|n| n.kind.as_str() == "timestamp_unknown").unwrap();
+    assert_eq!(note.found, by_stranger.map(|by| format!("{by}, and 1 further time stamps")), "{}", report.to_text());
+}
+
+/// Scenario: a DELETE over a token, before the date of its lock and after. Guarantee: after it that is housekeeping, as of everything else.
+#[tokio::test]
+async fn a_token_may_be_hidden_after_its_date() {
+    let authority = Authority::honest();
+    let forge = honest(Locks::Enforced).await;
+    let key = keep(&forge, 1, authority.token(stamped(&forge, 1), &time(5))).await;
+    forge.store.delete(&key);
+    for (after, found, note) in [(86_400 * 180 - 1, vec!["hidden"], None), (86_400 * 180, vec![], Some("marker_past_date"))] {
+        let options = Options { tsa_roots: roots(&authority), now: UnixSeconds(NOW + after), ..forge.options() };
+        let report = verify(&forge.store, &options).await;
+        assert_eq!(kinds(&report), found, "{after}: {}", report.to_text());
+        assert!(note.is_none_or(|note| notes(&report).contains(&note)), "{after}: {}", report.to_text());
+    }
+}
+
+/// Scenario: beside a seal lies a token over something else, and the next stamped checkpoint is a later seal's. Guarantee: the proof takes that one:
+/// tokens are told apart by the seal that they lie beside.
+#[tokio::test]
+async fn a_stray_token_does_not_hide_a_later_one() {
+    let authority = Authority::honest();
+    let forge = long(5).await;
+    keep(&forge, 2, authority.token([9; 32], &time(40))).await;
+    keep(&forge, 4, authority.token(stamped(&forge, 4), &time(41))).await;
+    let bundle = bundle(&forge, 1).await;
+    assert_eq!((&bundle.checkpoint, bundle.timestamps.len()), (&forge.seals[4].checkpoint, 1));
+    // Further tokens of the log's end, and what is no token's name, change nothing.
+    forge.put(&below(LOG, "timestamps/notes.txt"), "x").await;
+    assert_eq!(self::bundle(&forge, 1).await, bundle);
+}
+
 /// Scenario: roots are brought, and no token counts: there is none, or only those of others. Guarantee: neither `verify` nor `check` says that all
 /// is well, and both say why; who brings no roots is not asked for any.
 #[tokio::test]

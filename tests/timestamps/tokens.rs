@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use rcgen::{CustomExtension, date_time_ymd};
+use rcgen::{CustomExtension, KeyPair, date_time_ymd};
+use sha2::{Digest, Sha384};
 use spanseal::clock::UnixSeconds;
 use spanseal::timestamp::{
     Accuracy, Nonce, Reply, Roots, TOKEN_BYTES_MAX, TokenError, Trust, claim, read_reply, request, verify, verify_reply,
@@ -135,7 +136,7 @@ fn a_token_made_by_hand_holds_where_nothing_is_false() {
 #[test]
 fn what_a_trusted_authority_signed_falsely_is_refused() {
     type Change = fn(&mut Parts);
-    let changes: [(&str, Change); 39] = [
+    let changes: [(&str, Change); 42] = [
         ("two signers", |p| p.signers = 2),
         ("no signer", |p| p.signers = 0),
         ("SignedData version 1", |p| p.version = 1),
@@ -188,11 +189,30 @@ fn what_a_trusted_authority_signed_falsely_is_refused() {
         ("a needless byte in a negative number", |p| p.info[3] = vec![2, 2, 0xff, 0x80]),
         ("a critical extension", |p| p.info.push(vec![0xa1, 12, 0x30, 10, 6, 3, 0x2a, 3, 4, 1, 1, 0xff, 4, 0])),
         ("something behind TSTInfo's members", |p| p.info.push(vec![5, 0])),
+        ("something behind the hash", |p| p.info[INFO_IMPRINT] = tlv(0x30, &[SHA256, &tlv(4, &[&OVER.0]), &[5, 0]])),
+        ("something behind an extension's value", |p| p.info.push(vec![0xa1, 11, 0x30, 9, 6, 3, 0x2a, 3, 4, 4, 0, 5, 0])),
+        ("a signer identifier that is a set", |p| p.signer.1[0] = 0x31),
     ];
     let authority = Authority::honest();
     for (what, change) in changes {
         let judged = judged(&authority, change);
         assert!(judged.is_err(), "{what}: {judged:?}");
+    }
+}
+
+/// Nothing stands behind the parts that a token has, where no signature would cover it.
+#[test]
+fn nothing_stands_behind_the_parts_of_a_token() {
+    let authority = Authority::honest();
+    let (roots, token) = (Roots::from_pem(authority.root_pem.as_bytes()).unwrap(), authority.token(OVER.0, AT));
+    // Its length and that of what it holds take two bytes each.
+    let (of_token, (name, content)) = (&token[4..], token[4..].split_at(11));
+    let held = &content[4..];
+    let rebuilt = |more: &[u8], inner: &[u8]| tlv(0x30, &[name, &tlv(0xa0, &[held, inner]), more]);
+    assert_eq!((rebuilt(&[], &[]), tlv(0x30, &[of_token])), (token.clone(), token.clone()));
+    for changed in [rebuilt(&[5, 0], &[]), rebuilt(&[], &[5, 0])] {
+        let judged = verify(&changed, OVER, &roots);
+        assert!(matches!(judged, Err(TokenError::Malformed(_))), "{judged:?}");
     }
 }
 
@@ -248,6 +268,25 @@ fn what_names_the_certificate_names_this_one() {
         let judged = judged(&authority, |p| p.issuer_serial = named);
         assert!(judged.is_err(), "{what}: {judged:?}");
     }
+}
+
+/// Scenario: a signature that holds, made with another hash than the token's digest, or named as of a kind that nobody knows. Guarantee: it is not
+/// judged by whatever fits: no weaker hash is slipped in beside the one that is named.
+#[test]
+fn a_signature_is_of_the_kind_that_the_token_names() {
+    let sha384 = || [&SHA256[..SHA256.len() - 1], &[2]].concat();
+    let with_sha384 = || vec![0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];
+    let authority = Authority::with_key(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap(), |_| {});
+    let honest = |p: &mut Parts| {
+        p.digests = [sha384(), sha384()];
+        p.digest = Some(Sha384::digest(tlv(0x30, &[&p.info.concat()])).to_vec());
+        p.signature_algorithm = with_sha384();
+    };
+    assert_eq!(judged(&authority, honest), Ok(true));
+    let mixed = judged(&authority, |p| p.signature_algorithm = with_sha384());
+    assert!(matches!(mixed, Err(TokenError::Unsupported(_))), "{mixed:?}");
+    let unknown = judged(&Authority::honest(), |p| p.signature_algorithm = tlv(0x30, &[&[6, 3, 0x2a, 3, 4]]));
+    assert!(matches!(unknown, Err(TokenError::Unsupported(_))), "{unknown:?}");
 }
 
 /// Certificates that the trusted root signed, and that are not for time stamps, or not at this time.

@@ -157,6 +157,14 @@ async fn a_listing_that_hides_seals_is_not_believed() {
         assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
         assert!(report.notes.iter().any(|note| note.meaning.contains("the listing hides seals from 5 on")), "{}", report.to_text());
     }
+    // What the checkpoint names, or what stands next, cannot be read.
+    for (store, index) in [(&forge, 13), (&none, 5)] {
+        let lying = Lying::new(store.store.copy(), 5, false);
+        lying.inner.fail_reads(&format!("/seals/{index:020}"), 1000);
+        let report = verify(&lying, &forge.options()).await;
+        let unread = report.notes.iter().any(|n| n.kind.as_str() == "unchecked" && n.object == object(index));
+        assert!(unread && report.verdict == Verdict::Unchecked && report.findings.is_empty(), "{index}: {}", report.to_text());
+    }
     // The checkpoint names a seal that is there, and is not the one that it was signed for.
     let other = NoteSigner::new(crate::support::forge::ORIGIN, &[3; 32]).unwrap();
     let root = forge.seals[12].range_after().root();

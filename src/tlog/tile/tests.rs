@@ -282,3 +282,24 @@ fn plans_of_ranges_make_their_proofs() {
         assert_eq!(subset_plan(&[LeafIndex(0), LeafIndex(0)], of), None);
     }
 }
+
+/// What breaks off in the middle of a node, or holds more or fewer than the tile is wide, is not that tile.
+#[test]
+fn a_tile_is_as_wide_as_its_name_says() {
+    let tile = Tile::new(0, 0, 2).unwrap();
+    assert_eq!(tile.decode(&[7; 64]), Some(vec![Hash([7; 32]); 2]));
+    for bytes in [0, 32, 63, 65, 69, 96] {
+        assert_eq!(tile.decode(&vec![7; bytes]), None, "{bytes}");
+    }
+}
+
+/// The nodes of an edge stand where a tree of that size has them: as many, a level up or down, are none.
+#[test]
+fn an_edge_has_its_nodes_in_their_places() {
+    let node = Hash([7; 32]);
+    assert!(Edge::from_levels(TreeSize(1), vec![vec![node]]).is_some());
+    assert!(Edge::from_levels(TreeSize(256), vec![vec![], vec![node]]).is_some());
+    for (size, levels) in [(1, vec![vec![], vec![node]]), (256, vec![vec![node]]), (2, vec![vec![node]]), (0, vec![vec![]; 9])] {
+        assert_eq!(Edge::from_levels(TreeSize(size), levels.clone()), None, "{size}: {levels:?}");
+    }
+}

@@ -69,7 +69,10 @@ impl Walk<'_> {
                 }
             }
         }
-        if self.stopped || keys.is_empty() {
+        let is_signed = keys.iter().any(|key| kept.checkpoint.is_signed_by(key));
+        // Where the listing broke off a later key may have signed it. What a known key signed is compared all the same: whoever could break a
+        // listing off would hide a fork so.
+        if keys.is_empty() || self.stopped && !is_signed {
             let why = "the checkpoint that you kept: the log could not be read as far as it, or no key is known to check it with";
             return self.sink.unchecked(&object, place, why);
         }
@@ -83,7 +86,7 @@ impl Walk<'_> {
             let expected = format!("a tree of at most {} seals, or a newer key's signature", until.saturating_add(1));
             return self.sink.finding(item(Kind::KeptCheckpoint, meaning).expected(expected).found(format!("a tree of {size} seals")));
         }
-        if !keys.iter().any(|key| kept.checkpoint.is_signed_by(key)) {
+        if !is_signed {
             // The newest key: that of the log as it is.
             let why = keys.last().map(|key| match kept.checkpoint.note.verify(key) {
                 Err(NoteError::Unsigned(name)) => format!("no signature by a key of `{name}`"),

@@ -47,9 +47,6 @@ impl Walk<'_> {
                 |kind, meaning: &str| Item::new(kind, &object, meaning).seal(seal).expected(format!("root {root}, as in the receipt"));
             let name = format!("receipt of seal {seal} that you brought");
             match found {
-                _ if self.stopped => {
-                    self.sink.unchecked(&object, Some(seal), format!("the {name}: the log could not be read as far as it"))
-                }
                 Some(found) if found == root => {
                     if sound {
                         let meaning = format!(
@@ -67,7 +64,7 @@ impl Walk<'_> {
                     self.sink.finding(item(Kind::Fork, &meaning).found(format!("root {found}")).lost());
                 }
                 None => match self.scene.store.versions(&seal_key(self.scene.log, seal)).await {
-                    Ok(versions) if self.walked && self.expected <= seal && versions.iter().all(|version| version.is_delete_marker) => {
+                    Ok(versions) if self.expected <= seal && versions.iter().all(|version| version.is_delete_marker) => {
                         let meaning = format!(
                             "The {name} is of a longer log than the one that is here. If the log gave it to you, its end was cut off since, or an old copy \
                              was put in its place: keep the receipt and where it was logged, and ask the operator. Make sure that it is of this \

@@ -69,8 +69,10 @@ pub(super) enum Behind {
     End,
     /// The log went on while it was read.
     Grown,
-    /// Seals that the store does not list, and that a checkpoint names.
+    /// Seals that the store does not list.
     Hidden,
+    /// What a checkpoint names, or the next seal, and it could not be read.
+    Unread,
 }
 
 impl Behind {
@@ -78,6 +80,7 @@ impl Behind {
     pub(super) fn meaning(self, what: &str) -> String {
         let why = match self {
             Behind::Hidden => "The store's listing of seals stops before what the log's key signed.",
+            Behind::Unread => "What lies behind the last seal that was listed could not be read.",
             Behind::End | Behind::Grown => "The log went on while it was read.",
         };
         format!("{why} {what}")
@@ -142,10 +145,13 @@ impl Walk<'_> {
         self.named = self.signed_size();
         if let Some(named) = self.named.checked_sub(1).filter(|named| *named >= self.expected) {
             match self.stands(named).await {
-                Err(error) => self.sink.unchecked(&seal_object(named), Some(named), error),
+                Err(error) => {
+                    self.behind = Some(Behind::Unread);
+                    self.sink.unchecked(&seal_object(named), Some(named), error);
+                }
                 Ok(false) => {}
                 Ok(true) => {
-                    self.hidden = true;
+                    self.behind = Some(Behind::Hidden);
                     // Nothing is claimed beyond what was asked for.
                     if asked_beyond {
                         return;
@@ -160,7 +166,7 @@ impl Walk<'_> {
                 }
             }
         }
-        if !self.hidden && !asked_beyond {
+        if self.behind.is_none() && !asked_beyond {
             self.expect_listed().await;
         }
     }
@@ -169,14 +175,17 @@ impl Walk<'_> {
     async fn expect_listed(&mut self) {
         let first = self.expected;
         let sealed_at = match self.standing(first).await {
-            Err(error) => return self.sink.unchecked(&seal_object(first), Some(first), error),
+            Err(error) => {
+                self.behind = Some(Behind::Unread);
+                return self.sink.unchecked(&seal_object(first), Some(first), error);
+            }
             Ok(None) => return,
             Ok(Some(sealed_at)) => sealed_at,
         };
         if sealed_at.0.saturating_add(AHEAD_MAX_SECONDS) >= self.options.now.0 {
             return;
         }
-        self.hidden = true;
+        self.behind = Some(Behind::Hidden);
         let why = format!(
             "seal {first} was made at {sealed_at} and is there when it is asked for by its name, but the store's listing of seals, made later, ends \
              before it: the listing hides seals from {first} on, and they were not looked at"
@@ -199,9 +208,9 @@ impl Walk<'_> {
 
     /// What lies behind the last seal that was read. Only a seal that follows it shows that the log has grown: other objects may lie there.
     pub(super) async fn behind(&self) -> Result<Behind, ReadError> {
-        match (self.beyond, self.hidden) {
+        match (self.beyond, self.behind) {
             (true, _) => Ok(Behind::End),
-            (_, true) => Ok(Behind::Hidden),
+            (_, Some(behind)) => Ok(behind),
             // What a checkpoint from before names was there before.
             _ if self.named > self.expected => Ok(Behind::End),
             _ => Ok(if self.stands(self.expected).await? { Behind::Grown } else { Behind::End }),

@@ -126,8 +126,8 @@ impl Report {
         self.write_items(out, "Findings", &self.findings)?;
         self.write_items(out, "Notes", &self.notes)?;
         writeln!(out, "Covered: bytes, trees, signatures, order and counts of what is named above.")?;
-        let cosigned = !self.logs.is_empty() && self.logs.iter().all(|log| log.cosigned.as_ref().is_some_and(|c| c.up_to.is_some()));
-        let kept = !self.logs.is_empty() && self.logs.iter().all(|log| log.extends.is_some());
+        let cosigned = self.logs.iter().all(|log| log.cosigned.as_ref().is_some_and(|c| c.up_to.is_some()));
+        let kept = self.logs.iter().all(|log| log.extends.is_some());
         let alike = if cosigned {
             "whether what lies behind the last cosignature was shown alike to everyone"
         } else if kept {

@@ -64,7 +64,12 @@ fn other_schemas_leave_room_and_no_more() {
     };
     assert_eq!(contradictions(&stated(at(EARLY), at(LATE)), &contents), vec![]);
     assert_eq!(contradictions(&stated(at(LATE), at(LATE)), &contents).len(), 1);
+    // Those of other schemas may be earlier and later; none that is known is.
+    let before = at("2026-11-20T10:00:00.000000000Z");
+    assert_eq!(contradictions(&stated(before, at(LATE)), &contents), vec![]);
+    assert_eq!(contradictions(&stated(before, before), &contents).len(), 1);
     let exact = Contents { other_schema: 0, ..contents.clone() };
+    assert_eq!(contradictions(&stated(before, at(EARLY)), &exact).len(), 1);
     assert_eq!(contradictions(&stated(at(EARLY), at(LATE)), &exact).len(), 1);
 }
 
