@@ -14,7 +14,7 @@ use crate::clock::UnixSeconds;
 use crate::erase::Eraser;
 use crate::retain::Period;
 use crate::seal::{Stats, Status};
-use crate::vault::Vault;
+use crate::vault::{Keep, Vault};
 
 /// Between two rounds. Retention counts days, so hours matter little; a vault that does not answer is asked again in the next round.
 const EVERY: Duration = Duration::from_secs(600);
@@ -126,21 +126,27 @@ impl Rounds {
 
     async fn round(&self, nth: u64) {
         let now = self.today.by_now();
+        let mut keep = Keep::Nothing;
         if let Some(eraser) = &self.eraser {
+            keep = eraser.keep((self.retention, now)).await;
             if let Err(error) = eraser.finish().await {
                 tracing::error!(%error, "erasure.unfinished");
             }
             let size = self.today.status.borrow().tree_size;
-            if let Err(error) = eraser.round(nth, size, (self.retention, now)).await {
+            if let Err(error) = eraser.round(nth, size, (self.retention, now), &keep).await {
                 tracing::error!(%error, "erasure.recheck.failed");
             }
             let lost = self.vault.lost();
             self.today.stats.vault_lost_persons.set(lost.persons.max(lost.named));
             self.today.stats.vault_lost_packs.set(lost.packs);
         }
-        match self.vault.expire(self.retention, now).await {
-            Ok(0) => {}
-            Ok(packs) => tracing::info!(packs, "vault.expired"),
+        match self.vault.expire(self.retention, now, &keep).await {
+            Ok(expired) => {
+                self.today.stats.vault_held_packs.set(expired.kept);
+                if expired.deleted > 0 {
+                    tracing::info!(packs = expired.deleted, "vault.expired");
+                }
+            }
             Err(error) => tracing::warn!(%error, "vault.expire.failed"),
         }
         match self.vault.merge_persons().await {
