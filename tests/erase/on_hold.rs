@@ -248,11 +248,11 @@ async fn what_is_on_hold_does_not_expire() {
     // It is not carried out.
     case.place("LH-2", &format!(r#"{{"record_id":"{}"}}"#, id(3))).await;
     case.release("all").await;
+    let third = case.seal_of(3).await;
     let fifth = contents.files[usize::try_from(case.seal_of(5).await).unwrap()].statement.segments[0].key.clone();
     case.log.store.fail_reads(&fifth, usize::MAX);
     assert_eq!(case.eraser.keep(by).await, Keep::Everything, "it may be meant by what is not carried out");
     let through = case.process.task.status.borrow().tree_size;
-    let third = case.seal_of(3).await;
     let held = contents.files[usize::try_from(third).unwrap()].statement.segments[0].clone();
     case.order(Motion::Apply { id: "LH-2".into(), segments: Motion::names([SegmentId::new(third, &held.sha256)]), through }).await;
     assert_eq!(expire().await, (Expired { deleted: 1, kept: 4 }, vec![1, 2, 3, 5]), "4 names person 1 and is not meant; 5 cannot be read");
