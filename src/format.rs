@@ -188,7 +188,7 @@
 //!
 //! | member | is |
 //! |---|---|
-//! | `step` | `open`: ordered; `apply`: carried out on `segments`; `close`: over |
+//! | `step` | `open`: ordered; `apply`: carried out on `segments`; `close`: over; `give_up`: over, and not carried out to its end |
 //! | `of` | the decree |
 //! | `segments` | array of `<index>-<16 hex>`: index of the seal, as a number, and first 16 digits of the segment's `sha256`; ascending by index, then digits, none twice |
 //! | `open` | array of all decrees that are open behind this step, ascending by `id`, none twice |
@@ -210,6 +210,10 @@
 //! newest seal of the chain, no hold counts as open. Exception: segments of a seal of the chain are gone since their `retain_until`, and none of
 //! its steps could be read. Then it is *unchecked* only if a hold is in `open` of the last step that could be, with `since` not after that
 //! seal's `sealed_at`; else a note.
+//!
+//! A decree in `open` of the last step that the log does not say to be carried out leaves the log *unchecked*: a hold, at a seal that stands, with
+//! `index` from `through` on, `counts.promoted` not 0, and `sealed_at` more than 48 hours before now; an extension whose `until` is not past
+//! and whose `since` is more than 48 hours before now, at such a seal with `sealed_at` not after `since`.
 //!
 //! A segment that an open hold keeps, or that is extended beyond now, is not gone as planned: it is `segment_missing` whatever its statement says.
 //! What was on hold and is released may be gone. For the locks see section 11. Tiles, cosignatures and time stamps are to be kept as the seals are

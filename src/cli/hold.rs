@@ -150,6 +150,9 @@ pub struct ReleaseArgs {
     /// Name of the matter
     #[arg(long, value_name = "ID", value_parser = parse_decree)]
     pub matter: String,
+    /// Only say what would be let go
+    #[arg(long)]
+    pub dry_run: bool,
     /// Who and why.
     #[command(flatten)]
     pub order: OrderArgs,

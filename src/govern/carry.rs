@@ -8,6 +8,7 @@ use super::decrees::{Decree, Order, SegmentId};
 use super::enforce::{Done, EnforceError, Enforcer, Want};
 use super::places::Expected;
 use super::query::Query;
+use crate::clock::UnixSeconds;
 use crate::query::Problem;
 use crate::query::log::LogReader;
 use crate::query::select::{Asked, Selected, Selector, Step};
@@ -29,6 +30,8 @@ pub struct Untold {
     pub through: u64,
     /// Whether any of these segments is of a seal that has records of others than spanseal itself.
     pub of_others: bool,
+    /// When the first seal that has records of others was sealed, of those that were looked at.
+    pub since: Option<UnixSeconds>,
 }
 
 impl Untold {
@@ -116,13 +119,13 @@ impl<'l> Carrier<'l> {
     /// The next few seals; `None` behind the last. After an error what was done up to there is still to be told ([`untold`](Self::untold)).
     pub async fn step(&mut self) -> Result<Option<Went>, EnforceError> {
         let Some(step) = self.selector.step().await? else { return Ok(None) };
-        let upto = step.upto;
+        let (upto, others) = (step.upto, step.others);
         self.carried.unsearched |= step.unsearched;
         if let Err((seal, failed)) = self.take(step).await {
-            self.reached(seal);
+            self.reached(seal, others);
             return Err(failed);
         }
-        self.reached(upto);
+        self.reached(upto, others);
         let full = |untold: &Untold| untold.segments.len() >= NAMED_AT_ONCE;
         let tell = self.carried.untold.iter_mut().enumerate().filter(|(_, untold)| full(untold)).map(|(nth, untold)| (nth, untold.take()));
         Ok(Some(Went { upto, tell: tell.collect() }))
@@ -139,12 +142,13 @@ impl<'l> Carrier<'l> {
         self.carried
     }
 
-    fn reached(&mut self, upto: u64) {
+    fn reached(&mut self, upto: u64, others: Option<UnixSeconds>) {
         if self.carried.unsearched {
             return;
         }
         for untold in &mut self.carried.untold {
             untold.through = untold.through.max(upto);
+            untold.since = untold.since.into_iter().chain(others).min();
         }
     }
 

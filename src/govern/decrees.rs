@@ -23,6 +23,10 @@ pub const QUERY_BYTES_MAX: usize = 4 * 1024;
 /// Segments that one entry may name, 37 bytes each; more go into further entries.
 pub const SEGMENTS_MAX: usize = 8 * 1024;
 
+/// How long a seal with records of others may be sealed before the log says that an open hold was carried out up to it, seconds. What is older
+/// and not looked at may hold what has to be kept; the same goes for what an extension means since it was ordered (`crate::format`, section 7).
+pub const BEHIND_SECONDS_MAX: i64 = 48 * 3600;
+
 /// Names a segment within its log: the seal that names it, and the first half of its SHA-256 (`<index>-<16 hex digits>`, as in its key).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentId {
@@ -86,9 +90,11 @@ pub enum Step {
     Apply,
     /// It is over: a hold is released, or an extension was carried out on all that matched.
     Close,
+    /// It is over: an extension was given up before it was carried out on all that matched.
+    GiveUp,
 }
 
-const STEPS: [(Step, &str); 3] = [(Step::Open, "open"), (Step::Apply, "apply"), (Step::Close, "close")];
+const STEPS: [(Step, &str); 4] = [(Step::Open, "open"), (Step::Apply, "apply"), (Step::Close, "close"), (Step::GiveUp, "give_up")];
 
 /// What one record of a decree says, in `control.filter`.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +120,16 @@ fn decimal(text: &str) -> Option<u64> {
 }
 
 impl Decree {
+    /// Whether a seal with records of others, sealed then, should have been looked at by now, and the log does not say that it was.
+    pub fn is_behind(&self, index: u64, sealed_at: UnixSeconds, now: UnixSeconds) -> bool {
+        let late = now.0.saturating_sub(BEHIND_SECONDS_MAX);
+        index >= self.through
+            && match self.order {
+                Order::Hold => sealed_at.0 < late,
+                Order::Extend(lock) => self.since.0 < late && sealed_at <= self.since && lock.retain_until > now,
+            }
+    }
+
     fn to_json(&self) -> Json {
         let text = |name: &str, value: &dyn std::fmt::Display| (name.to_owned(), Json::String(value.to_string()));
         let mut members = vec![
@@ -216,7 +232,8 @@ impl Ledger {
             (Step::Close, Order::Hold) => {
                 self.held.remove(&of.id);
             }
-            (Step::Open, _) => {}
+            // What it was carried out on until then stays extended.
+            (Step::Open | Step::GiveUp, _) => {}
         }
         self.open = open;
     }
@@ -267,7 +284,12 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_as_it_was_written() {
-        for (step, order) in [(Step::Open, Order::Hold), (Step::Apply, Order::Extend(UNTIL)), (Step::Close, Order::Hold)] {
+        for (step, order) in [
+            (Step::Open, Order::Hold),
+            (Step::Apply, Order::Extend(UNTIL)),
+            (Step::Close, Order::Hold),
+            (Step::GiveUp, Order::Extend(UNTIL)),
+        ] {
             let entry = Entry {
                 step,
                 of: decree("LH-2026-014", order),
@@ -335,5 +357,7 @@ mod tests {
         }
         assert_eq!(ledger.extended(segment(4)), Some(lock(Mode::Compliance, 9)));
         assert_eq!(ledger.extended(segment(2)), None);
+        ledger.take(step(Step::GiveUp, &decree("x", Order::Extend(lock(Mode::Compliance, 99))), &[4, 2], &[&b]));
+        assert_eq!((ledger.extended(segment(4)), ledger.extended(segment(2))), (Some(lock(Mode::Compliance, 9)), None));
     }
 }

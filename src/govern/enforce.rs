@@ -273,7 +273,7 @@ impl<'l> Enforcer<'l> {
             Want::NoHold => !head.legal_hold,
             Want::Lock(lock) => head.lock.is_some_and(|found| found.covers(lock)),
         };
-        let head = match retried(|| store.head(key, version)).await? {
+        let mut head = match retried(|| store.head(key, version)).await? {
             None => return Ok(Became::Gone),
             Some(head) if has(&head) => return Ok(Became::Already),
             Some(head) => head,
@@ -291,7 +291,15 @@ impl<'l> Enforcer<'l> {
             };
             match put {
                 Ok(()) => break,
-                Err(error) if error.is_retryable() && tries < PUT_TRIES => tokio::time::sleep(wait).await,
+                Err(error) if error.is_retryable() && tries < PUT_TRIES => {
+                    tokio::time::sleep(wait).await;
+                    // Somebody else may have extended it meanwhile, and nothing is shortened.
+                    head = match retried(|| store.head(key, version)).await? {
+                        None => return Ok(Became::Gone),
+                        Some(head) if has(&head) => return Ok(Became::Changed),
+                        Some(head) => head,
+                    };
+                }
                 Err(PutError::Refused { reason, .. }) => return Err(failed(reason)),
                 Err(error) => return Err(failed(error.to_string())),
             }

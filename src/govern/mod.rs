@@ -203,9 +203,10 @@ pub fn decree(step: &Decreed, at: UnixNanos, classes: &Classes) -> Batch {
     let (kind, act) = match (entry.of.order, entry.step) {
         (Order::Hold, Step::Open) => ("hold", "place"),
         (Order::Hold, Step::Apply) => ("hold", "apply"),
-        (Order::Hold, Step::Close) => ("hold", "release"),
+        (Order::Hold, Step::Close | Step::GiveUp) => ("hold", "release"),
         (Order::Extend(_), Step::Open) => ("retention", "extend"),
         (Order::Extend(_), Step::Apply | Step::Close) => ("retention", "extended"),
+        (Order::Extend(_), Step::GiveUp) => ("retention", "give_up"),
     };
     let mut members = vec![
         ("act".to_owned(), Json::string(act)),

@@ -33,7 +33,11 @@ impl Trial {
 
     /// In one word: the worst of all.
     fn verdict(&self) -> &'static str {
+        // A tag that is not kept and a second version of a key take nothing from a lock; all else that is odd does.
+        let excepted =
+            |(attempt, grade): (&Attempt, &Grade)| *grade == Grade::Odd && !matches!(attempt, Attempt::Tag | Attempt::CreateOnly);
         match self.tried.values().max() {
+            Some(Grade::Odd) if self.tried.iter().any(excepted) => "with_exceptions",
             Some(Grade::Good | Grade::Odd) => "enforced",
             Some(Grade::Bad) => "not_enforced",
             Some(Grade::Unknown | Grade::NotPut) | None => "unchecked",
@@ -64,7 +68,7 @@ impl Told for Trial {
     /// ```text
     /// {"mode":"COMPLIANCE",                                 the canary's lock
     ///  "tried":{"bypass_delete":"good","delete":"good",...},  good: as write-once storage; odd: and something is to be known; bad: it is none
-    ///  "verdict":"enforced"}                                not_enforced, unchecked
+    ///  "verdict":"enforced"}                                with_exceptions, not_enforced, unchecked
     /// ```
     fn filter(&self, _: &Scrub) -> Json {
         let tried = self.tried.iter().map(|(attempt, grade)| (attempt.as_str().to_owned(), Json::string(grade.as_str()))).collect();
@@ -89,7 +93,9 @@ mod tests {
         let (put, delete) = (one(Attempt::Put, Finding::Good), one(Attempt::Delete, Finding::Good));
         for (more, verdict) in [
             (vec![], "enforced"),
-            (vec![one(Attempt::Overwrite, Finding::Odd)], "enforced"),
+            (vec![one(Attempt::Tag, Finding::Odd), one(Attempt::CreateOnly, Finding::Odd)], "enforced"),
+            (vec![one(Attempt::BypassLift, Finding::Odd)], "with_exceptions"),
+            (vec![one(Attempt::Overwrite, Finding::Odd), one(Attempt::Shorten, Finding::Bad)], "not_enforced"),
             (vec![one(Attempt::Delete, Finding::Unknown)], "unchecked"),
             (vec![one(Attempt::Delete, Finding::Bad), one(Attempt::Shorten, Finding::Unknown)], "not_enforced"),
             (vec![one(Attempt::Shorten, Finding::Unknown), one(Attempt::Delete, Finding::Bad)], "not_enforced"),

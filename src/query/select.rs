@@ -14,7 +14,7 @@ use super::filter::{Filter, Look, Matcher};
 use super::log::LogReader;
 use super::person::Incomparable;
 use super::segment::{self, Unfetched};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::tlog::Hash;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
 use crate::worm::{ReadError, WormStore, below};
@@ -79,6 +79,8 @@ pub struct Step {
     pub problems: Vec<Problem>,
     /// Something of it is there, and may be searched another time.
     pub unsearched: bool,
+    /// When the first of these seals was sealed that has records of others than spanseal itself.
+    pub others: Option<UnixSeconds>,
 }
 
 /// Walks a range of seals.
@@ -118,7 +120,8 @@ impl<'a> Selector<'a> {
         }
         let upto = (self.next + SEALS_AT_ONCE).min(self.end);
         let seals = self.log.seals(self.next..upto).await?;
-        let mut step = Step { upto, selected: Vec::new(), problems: seals.problems, unsearched: false };
+        let others = seals.found.values().filter(|seal| seal.statement.counts.promoted > 0).map(|seal| seal.statement.sealed_at).min();
+        let mut step = Step { upto, problems: seals.problems, others, ..Step::default() };
         let mut jobs = Vec::new();
         for seal in seals.found.into_values() {
             let index = seal.statement.index;

@@ -3,9 +3,9 @@
 //! It starts from the decrees that the newest record of one says are open; where none is, nothing is read. A seal is looked at within a round
 //! of its commit, by then locked as its class says, so nothing is lost meanwhile. Ingest never waits for it.
 //!
-//! What was held is told to the log when something of others was, at most once in [`TELL_EVERY`], and when the process stops; a start goes on
-//! from what was told, and finds the rest held already. So an open hold costs some two dozen records a day at most, and a `--all` one does not
-//! feed on its own.
+//! What was held is told to the log when something of others was, at most once in [`TELL_EVERY`]; how far it looked, within a day and when the
+//! process stops, if there were records of others. A start goes on from what was told, and finds the rest held already. So an open hold costs
+//! some two dozen records a day at most, and a `--all` one does not feed on its own.
 //!
 //! KNOWN GAP: a process that is killed has looked at up to an hour of seals that the log was not told of; their objects are held all the same,
 //! and told by the next one. Who releases a hold in between looks at these seals too.
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::UnixSeconds;
 use crate::govern::carry::{Carried, Carrier, Untold, asked, want};
 use crate::govern::chain::{self, ChainError, Link};
-use crate::govern::decrees::{Decree, Ledger, Order, SegmentId, Step};
+use crate::govern::decrees::{BEHIND_SECONDS_MAX, Decree, Ledger, Order, SegmentId, Step};
 use crate::govern::enforce::{EnforceError, Enforcer, Want, named};
 use crate::govern::register::Motion;
 use crate::govern::{Expected, GovernError, Governor};
@@ -38,10 +38,17 @@ use crate::worm::{Locks, ReadError, WormStore};
 const EVERY: Duration = Duration::from_secs(60);
 /// How often the log is told what was held, at most.
 const TELL_EVERY: Duration = Duration::from_secs(3600);
+/// Seals with records of others that were looked at are told by then, seconds: a verifier passes a hold no more that says nothing of them for
+/// twice as long.
+const TOLD_WITHIN_SECONDS: i64 = BEHIND_SECONDS_MAX / 2;
+/// Seals that were looked at, of whatever records, after which the log is told: a start begins where it was told last.
+const BEHIND_MAX: u64 = 1 << 16;
 /// How long a command that carries a decree out is left alone after it was last heard of.
 const LEFT_ALONE: Duration = Duration::from_secs(300);
 /// Seals behind what was told that a start may look at again; a stop tells no less.
 const AGAIN_MAX: u64 = 1024;
+/// Rounds in which it is tried to lift what was held too late. A writer's policy may well keep that from it.
+const LET_GO_TRIES: u32 = 10;
 /// How long a stop waits for what it tells.
 const TELL_WITHIN: Duration = Duration::from_secs(3);
 /// Held segments of a hold, the newest, of which it is looked at the start whether others have said a word of their seals by now.
@@ -119,6 +126,8 @@ enum RoundError {
     Enforce(#[from] EnforceError),
     #[error("what was held could not be recorded: {0}")]
     Untold(#[from] GovernError),
+    #[error("whether the last step of a hold was sealed is not known yet, so neither is what is open")]
+    Pending,
     #[error("{0}")]
     Query(String),
     #[error("not every segment that `{0}` may mean could be read, so it is not carried out to its end; see what was said of them")]
@@ -153,12 +162,25 @@ pub(super) struct Rounds {
     unjoined: BTreeMap<u64, Vec<SegmentRef>>,
     /// Whether those of earlier processes are among them.
     looked_back: bool,
+    /// Put on hold, and not yet looked at whether the hold was released meanwhile.
+    fresh: BTreeMap<String, BTreeSet<SegmentId>>,
+    /// Rounds in which some of these could not be let go.
+    unlifted: u32,
     told_wrong: Option<String>,
 }
 
 impl Rounds {
     pub(super) fn new(parts: Parts, figures: Arc<HoldFigures>) -> Self {
-        Rounds { parts, figures, stands: BTreeMap::new(), unjoined: BTreeMap::new(), looked_back: false, told_wrong: None }
+        Rounds {
+            parts,
+            figures,
+            stands: BTreeMap::new(),
+            unjoined: BTreeMap::new(),
+            looked_back: false,
+            fresh: BTreeMap::new(),
+            unlifted: 0,
+            told_wrong: None,
+        }
     }
 
     /// One look at what was sealed since the last.
@@ -180,12 +202,13 @@ impl Rounds {
     }
 
     async fn try_round(&mut self) -> Result<(), RoundError> {
-        let open = self.parts.governor.register.open().await?;
+        // Before it is asked what is open: of these seals none is behind the release of a hold that is open then.
         let size = self.parts.status.borrow().tree_size;
+        let open = self.parts.governor.register.open().await?.ok_or(RoundError::Pending)?;
         self.figures.open.set(u64::try_from(open.len()).unwrap_or(u64::MAX));
         // One that was released and placed anew under the same name is another.
         self.stands.retain(|id, stand| open.iter().any(|open| open.id == *id && open.since == stand.since));
-        if open.is_empty() {
+        if open.is_empty() && self.fresh.is_empty() {
             self.figures.behind.set(0);
             self.unjoined.clear();
             return Ok(());
@@ -200,8 +223,9 @@ impl Rounds {
         let trusted = [TrustedKey { key: self.parts.vkey.clone(), source: KeySource::Configured }];
         let store = Arc::clone(&self.parts.store);
         let log = LogReader::open(Arc::clone(&store), &self.parts.log, &trusted).await?;
+        self.let_go(&store, &log).await?;
         let (holds, extensions): (Vec<Decree>, Vec<Decree>) = own.into_iter().partition(|decree| decree.order == Order::Hold);
-        let held = self.hold(&store, &log, &holds).await;
+        let held = self.hold((&store, &log), &holds, size.min(log.size())).await;
         self.note_behind(size);
         held?;
         for decree in extensions {
@@ -215,7 +239,7 @@ impl Rounds {
         self.figures.behind.set(walked.map_or(0, |walked| size.saturating_sub(walked)));
     }
 
-    async fn hold(&mut self, store: &Arc<dyn WormStore>, log: &LogReader, holds: &[Decree]) -> Result<(), RoundError> {
+    async fn hold(&mut self, (store, log): (&Arc<dyn WormStore>, &LogReader), holds: &[Decree], end: u64) -> Result<(), RoundError> {
         for decree in holds {
             let stand = || Stand {
                 since: decree.since,
@@ -241,11 +265,10 @@ impl Rounds {
                 Err(why) => unasked = Some(RoundError::Query(why)),
             }
         }
-        let Some(first) = queries.iter().map(|query| query.from).min().filter(|first| *first < log.size()) else {
+        let Some(first) = queries.iter().map(|query| query.from).min().filter(|first| *first < end) else {
             return unasked.map_or(Ok(()), Err);
         };
-        let mut carrier = Carrier::new((store, log), queries, first..log.size(), (Want::Hold, self.parts.expected));
-        let mut held: BTreeMap<String, BTreeSet<SegmentId>> = BTreeMap::new();
+        let mut carrier = Carrier::new((store, log), queries, first..end, (Want::Hold, self.parts.expected));
         let mut failed = None;
         loop {
             let tell_now = match carrier.step().await {
@@ -258,7 +281,7 @@ impl Rounds {
             };
             for (nth, untold) in tell_now {
                 let Some((id, stand)) = asked_of.get(nth).and_then(|id| Some((id, self.stands.get_mut(id)?))) else { continue };
-                held.entry(id.clone()).or_default().extend(untold.segments.iter().copied());
+                self.fresh.entry(id.clone()).or_default().extend(untold.segments.iter().copied());
                 add(&mut stand.untold, untold);
                 // Should the hold have been released meanwhile, or the log not take it: what was held is looked at below.
                 if let Err(error) = tell(&self.parts, id, stand).await {
@@ -271,12 +294,12 @@ impl Rounds {
         }
         let carried = carrier.end();
         for (id, untold) in asked_of.iter().zip(&carried.untold) {
-            held.entry(id.clone()).or_default().extend(untold.segments.iter().copied());
+            self.fresh.entry(id.clone()).or_default().extend(untold.segments.iter().copied());
         }
-        let count: usize = held.values().flatten().collect::<BTreeSet<_>>().len();
+        let count: usize = self.fresh.values().flatten().collect::<BTreeSet<_>>().len();
         self.figures.held.add(u64::try_from(count).unwrap_or(u64::MAX));
         let unsearched = carried.unsearched;
-        self.let_go(store, log, held).await?;
+        self.let_go(store, log).await?;
         self.held(carried, &asked_of).await?;
         if unsearched && failed.is_none() {
             failed = Some(RoundError::Unsearched(asked_of.join(", ")));
@@ -292,14 +315,16 @@ impl Rounds {
             tracing::warn!(object = problem.object, what = problem.what, "hold.unsearched");
         }
         self.unjoined.extend(carried.unjoined);
+        let now = self.parts.governor.clock.now().ceil_seconds();
         for (id, untold) in ids.iter().zip(carried.untold) {
             let Some(stand) = self.stands.get_mut(id) else { continue };
             add(&mut stand.untold, untold);
             let since = stand.told_at.map(|told| told.elapsed());
             let due = since.is_none_or(|since| since >= TELL_EVERY);
             let behind = stand.untold.through.saturating_sub(stand.told_through);
-            let (news, daily) = (stand.untold.of_others, since.is_some_and(|since| since >= TELL_EVERY * 24));
-            if due && news || stand.untold.segments.len() >= 2048 || daily && behind > 0 {
+            // By the log's time and not by this process's, which may live for minutes only.
+            let stale = stand.untold.since.is_some_and(|since| since.0 <= now.0 - TOLD_WITHIN_SECONDS);
+            if due && stand.untold.of_others || stale || stand.untold.segments.len() >= 2048 || behind >= BEHIND_MAX {
                 tell(&self.parts, id, stand).await?;
             }
         }
@@ -307,17 +332,16 @@ impl Rounds {
     }
 
     /// What was held for a matter that was released meanwhile is lifted again, unless another one keeps it: whoever released it may have been
-    /// past it already.
-    async fn let_go(
-        &mut self,
-        store: &Arc<dyn WormStore>,
-        log: &LogReader,
-        held: BTreeMap<String, BTreeSet<SegmentId>>,
-    ) -> Result<(), RoundError> {
-        let open = self.parts.governor.register.open().await?;
+    /// past it already. Where that fails, the next round begins with it.
+    async fn let_go(&mut self, store: &Arc<dyn WormStore>, log: &LogReader) -> Result<(), RoundError> {
+        if self.fresh.is_empty() {
+            return Ok(());
+        }
+        let open = self.parts.governor.register.open().await?.ok_or(RoundError::Pending)?;
         let is_open = |id: &String| open.iter().any(|open| open.id == *id);
-        let (kept, freed): (Vec<_>, Vec<_>) = held.into_iter().partition(|(id, _)| is_open(id));
+        let (kept, freed): (Vec<_>, Vec<_>) = self.fresh.clone().into_iter().partition(|(id, _)| is_open(id));
         if freed.iter().all(|(_, segments)| segments.is_empty()) || store.locks() == Locks::None {
+            self.fresh.clear();
             return Ok(());
         }
         let links = chain::read(store, log).await?;
@@ -331,7 +355,18 @@ impl Rounds {
         let freed = named(log, freed).await?;
         let mut enforcer = Enforcer::new(Arc::clone(store), log, Want::NoHold, self.parts.expected);
         enforcer.spare(keeping.iter().map(|id| id.seal).collect::<BTreeSet<u64>>()).await?;
-        enforcer.lift(&freed, || ()).await?;
+        // Nothing else has to wait for that.
+        if let Err(error) = enforcer.lift(&freed, || ()).await {
+            self.unlifted += 1;
+            if self.unlifted < LET_GO_TRIES {
+                return Ok(());
+            }
+            let advice = "a hold was released while this was put on hold for it; `spanseal hold release` of the same matter, done once more by \
+                          whoever may lift holds, lifts it";
+            tracing::warn!(%error, advice, "hold.not_lifted");
+        }
+        self.unlifted = 0;
+        self.fresh.clear();
         Ok(())
     }
 
@@ -411,7 +446,7 @@ impl Rounds {
     async fn tell_all(&mut self) -> Result<(), GovernError> {
         for (id, stand) in &mut self.stands {
             let behind = stand.untold.through.saturating_sub(stand.told_through);
-            if stand.untold.of_others || behind > AGAIN_MAX {
+            if stand.untold.since.is_some() || behind > AGAIN_MAX {
                 tell(&self.parts, id, stand).await?;
             }
         }
@@ -452,6 +487,7 @@ fn add(untold: &mut Untold, more: Untold) {
     untold.segments.dedup();
     untold.through = untold.through.max(more.through);
     untold.of_others |= more.of_others;
+    untold.since = untold.since.into_iter().chain(more.since).min();
 }
 
 /// Tells the log what a hold was carried out on. Should it fail, nothing is forgotten.

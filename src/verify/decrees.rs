@@ -18,7 +18,7 @@ use super::objects::Scene;
 use super::report::{Item, Kind, Sink};
 use super::segment::read_segment;
 use crate::clock::UnixSeconds;
-use crate::govern::decrees::{Entry, Ledger, Order, SegmentId};
+use crate::govern::decrees::{Decree, Entry, Ledger, Order, SegmentId};
 use crate::record::canonical::Json;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::{SealFile, SegmentRef, Statement};
@@ -215,6 +215,11 @@ impl Decrees {
         self.ledger.holds(id).filter(open)
     }
 
+    /// What is open, as far as that is known.
+    fn open(&self) -> impl Iterator<Item = &Decree> {
+        self.ledger.open().iter().filter(|_| self.last_read)
+    }
+
     /// The lock that extensions have given a segment.
     pub(super) fn extended(&self, id: SegmentId) -> Option<Lock> {
         self.ledger.extended(id)
@@ -399,9 +404,46 @@ pub(super) struct Shown {
     differs: Option<u64>,
     /// The first seal with a decree that was not read.
     unread: Option<u64>,
+    /// The first seal for each open decree that nobody has said to have looked at for too long, by name.
+    behind: BTreeMap<String, u64>,
 }
 
 impl Shown {
+    /// A seal stands that was to be looked at: its records may be meant by what is open.
+    pub(super) fn look(&mut self, decrees: Option<&Decrees>, statement: &Statement, now: UnixSeconds) {
+        if statement.counts.promoted == 0 {
+            return;
+        }
+        for open in decrees.into_iter().flat_map(Decrees::open) {
+            if open.is_behind(statement.index, statement.sealed_at, now) && !self.behind.contains_key(&open.id) {
+                self.behind.insert(open.id.clone(), statement.index);
+            }
+        }
+    }
+
+    /// Whether it is to be asked again what is open.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.behind.is_empty()
+    }
+
+    /// Says of which decrees the log does not say that they were carried out. `again`: what is on record by now.
+    pub(super) fn end_behind(&self, again: &Decrees, sink: &mut Sink) {
+        for (id, index) in &self.behind {
+            let Some(open) = again.open().find(|open| open.id == *id && open.through <= *index) else { continue };
+            let (what, now) = match open.order {
+                Order::Hold => {
+                    ("hold", "what it means there may be unheld: let `serve` run, or ask the operator for `hold place --resume`")
+                }
+                Order::Extend(_) => {
+                    ("extension", "what it means there may be gone too soon: ask the operator for `retention extend --resume`")
+                }
+            };
+            let why =
+                format!("the {what} `{id}` is open, and nothing says that it was carried out at seal {} and behind: {now}", open.through);
+            sink.unchecked(&seal_object(*index), Some(*index), why);
+        }
+    }
+
     /// A seal stands.
     pub(super) fn pass(&mut self, decrees: Option<&Decrees>, seal: &SealFile, now: UnixSeconds) {
         let statement = &seal.statement;

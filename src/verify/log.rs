@@ -462,6 +462,7 @@ impl<'a> Walk<'a> {
         self.last_time = Some(statement.sealed_at);
         self.between(direct.as_ref(), &standing.seal);
         self.look_ahead(&statement);
+        self.shown.look(self.scene.decrees.get(), &statement, self.scene.now);
         if let Some(published) = self.published.as_mut().filter(|p| p.read.checkpoint.size.0 == index.saturating_add(1)) {
             published.compared = true;
             if let Some(why) = published.differs(&standing.seal, &standing.key) {

@@ -28,7 +28,7 @@ const NEWEST: usize = 12;
 
 fn decree(id: &str, order: Order) -> Decree {
     let query = Json::object([("model", Json::string("gpt"))]);
-    Decree { id: id.into(), order, query, since: UnixSeconds(NOW + 3), through: 4 }
+    Decree { id: id.into(), order, query, since: UnixSeconds(NOW + 3), through: 20 }
 }
 
 fn step(step: Step, of: &Decree, segments: Vec<SegmentId>, open: &[&Decree]) -> Vec<Segment> {
@@ -305,6 +305,48 @@ async fn a_chain_that_breaks_is_never_verified() {
         assert!(kinds(&report).contains(&"seal_missing"), "{}", report.to_text());
         let behind = verify(&forge.store, &Options { from: Some(Bound::Seal(12)), ..options(&forge) }).await;
         assert_ne!(behind.verdict, Verdict::Verified, "seal {seal}: {}", behind.to_text());
+    }
+}
+
+/// Scenario: a hold or an extension is open, and for two days nothing says that it was carried out at a seal with records of others. Guarantee:
+/// such a log is not verified, and it is said from which seal on that is unknown; but not of what was looked at, nor of what is younger, nor for an
+/// extension that is past, or about what was sealed after it was ordered.
+#[tokio::test]
+async fn what_is_open_and_was_not_carried_out_for_long_is_not_passed() {
+    let eighth = whole().await.seals[8].statement.sealed_at;
+    let day = 86_400;
+    for (order, through, since, now, of) in [
+        (Order::Hold, 8, eighth, eighth.0 + 2 * day + 1, Some(8)),
+        (Order::Hold, 8, eighth, eighth.0 + 2 * day, None),
+        (Order::Hold, 2, eighth, PAST.0, Some(2)),
+        (Order::Hold, 1, eighth, PAST.0, Some(2)),
+        (Order::Hold, 9, eighth, PAST.0, None),
+        (Order::Extend(EXTENDED), 8, eighth, eighth.0 + 2 * day + 1, Some(8)),
+        (Order::Extend(EXTENDED), 8, eighth, eighth.0 + 2 * day, None),
+        (Order::Extend(EXTENDED), 8, UnixSeconds(eighth.0 - 1), PAST.0, None),
+        (Order::Extend(EXTENDED), 8, eighth, EXTENDED.retain_until.0, None),
+        (Order::Extend(EXTENDED), 8, eighth, EXTENDED.retain_until.0 - 1, Some(8)),
+    ] {
+        let name = format!("{order:?} below {through} since {since}, at {}", UnixSeconds(now));
+        let mut forge = whole().await;
+        let open = Decree { through, since, ..decree("LH-9", order) };
+        forge.seal(&step(Step::Open, &open, vec![], &[&decree("LH-1", Order::Hold), &open]), |_| {}).await;
+        forge.publish().await;
+        let at = |forge: &Forge| Options { now: UnixSeconds(now), ..options(forge) };
+        let report = verify(&forge.store, &at(&forge)).await;
+        assert_all(&name, &report, vec![], if of.is_some() { 2 } else { 0 });
+        if let Some(seal) = of {
+            let text = report.to_text();
+            assert!(text.contains("`LH-9` is open") && text.contains(&seal_object(seal)), "{name}: {text}");
+        }
+        // A range says it of its own seals.
+        let behind = verify(&forge.store, &Options { from: Some(Bound::Seal(9)), ..at(&forge) }).await;
+        assert_all(&format!("{name}, behind it"), &behind, vec![], 0);
+        // Over, it keeps nobody waiting.
+        let end = if order == Order::Hold { Step::Close } else { Step::GiveUp };
+        forge.seal(&step(end, &open, vec![], &[&decree("LH-1", Order::Hold)]), |_| {}).await;
+        forge.publish().await;
+        assert_all(&format!("{name}, over"), &verify(&forge.store, &at(&forge)).await, vec![], 0);
     }
 }
 

@@ -4,7 +4,7 @@ record of one is."""
 import sys
 
 import verify
-from verify import LINE_MAX, MODES, REFUSED, Unknown, at, each, fit, lines_of, need, number, parse, record_of, second, text
+from verify import LINE_MAX, MODES, REFUSED, Unknown, at, each, fit, later, lines_of, need, number, parse, record_of, second, text
 
 ID = "[A-Za-z0-9._-]{1,64}"
 
@@ -33,7 +33,7 @@ def step_of(record):
     opened = each(decree)(entry["open"])
     names = [one["id"] for one in opened]
     need(segments == sorted({*segments}) and names == sorted({*names}))
-    return text(entry["step"], "open|apply|close"), decree(entry["of"]), segments, opened
+    return text(entry["step"], "open|apply|close|give_up"), decree(entry["of"]), segments, opened
 
 
 class Decreed(verify.Walk):
@@ -74,7 +74,7 @@ class Decreed(verify.Walk):
         for step, of, segments, opened in [step for n in chain for step in self.steps.get(n, [])]:
             if of["order"] == "hold":
                 held[of["id"]] = [] if step == "close" else held.get(of["id"], []) + segments * (step == "apply")
-            elif step != "open":
+            elif step in ("apply", "close"):
                 until.update({one: max(until.get(one, ""), of["until"]) for one in segments})
         holds = [one for one in opened if one["order"] == "hold"]
         kept = {one for hold in holds for one in held.get(hold["id"], []) if self.steps.get(chain[-1])}
@@ -82,8 +82,13 @@ class Decreed(verify.Walk):
             place = (index, stated["sha256"][:16])
             if until.get(place, "") > self.now or place in kept:
                 self.find("segment_missing", stated["key"])
+        late, behind = later(self.now, -172800), []
+        for n, statement in [(n, seal.statement) for n, seal in self.stood.items() if int(seal.statement["counts"]["promoted"])]:
+            for one in opened if chain and self.steps.get(chain[-1]) else []:
+                due = statement["sealed_at"] < late if one["order"] == "hold" else one["since"] < late and statement["sealed_at"] <= one["since"]
+                behind += [one["id"]] * (due and n >= int(one["through"]) and one.get("until", "~") > self.now)
         lost = max((self.stood[n].statement["sealed_at"] for n in chain if n in self.stood and not self.steps[n]), default="")
-        return self.findings, unread + [hold["id"] for hold in holds if hold["since"] <= lost], seen
+        return self.findings, unread + behind + [hold["id"] for hold in holds if hold["since"] <= lost], seen
 
 
 def main(arguments):

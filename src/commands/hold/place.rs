@@ -21,6 +21,7 @@ pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<Exi
     decree::check_words(config, &args.order)?;
     let scene = Scene::open(config, &args.order.keys).await?;
     let open = chain::newest_link(&scene.store, &scene.log).await?.map(|link| link.entry.open).unwrap_or_default();
+    let alone = open.is_empty();
     let open = open.into_iter().find(|open| open.id == args.matter);
     if args.resume {
         return match open {
@@ -52,7 +53,7 @@ pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<Exi
     }
     output::tell(&format!("To be held for `{}`: {}, and what joins them to what others have seen.", args.matter, decree::sizes(&found)));
     let orders = Orders::open(config, &args.order).await?;
-    let done = place(args, scene, &orders, (&query, &found)).await;
+    let done = place(args, scene, &orders, (&query, &found, alone)).await;
     orders.close(done).await
 }
 
@@ -82,13 +83,26 @@ fn would(args: &PlaceArgs, query: &Query, found: &Preview) -> anyhow::Result<Exi
     Ok(if found.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-async fn place(args: &PlaceArgs, scene: Scene<'_>, orders: &Orders<'_>, (query, found): (&Query, &Preview)) -> anyhow::Result<ExitCode> {
+async fn place(
+    args: &PlaceArgs,
+    scene: Scene<'_>,
+    orders: &Orders<'_>,
+    (query, found, alone): (&Query, &Preview, bool),
+) -> anyhow::Result<ExitCode> {
     let motion = Motion::Open { id: args.matter.clone(), order: Ordered::Hold, query: query.to_json().to_jcs_string() };
     let sealed = orders.order(motion).await?;
     output::tell(&format!("The hold is record {} in seal {}; now the objects.", sealed.record, sealed.seal));
     let scene = scene.again(&args.order.keys).await?;
     let decree = decree::standing(&scene, &args.matter).await?;
     let carried = decree::carry_out(&scene, orders, &decree, (sealed.seal.saturating_add(1), Some(found))).await?;
+    if alone && carried.done.already > 0 {
+        output::tell(&format!(
+            "{} had a legal hold already, of which no open hold of this log says anything. A store knows one for each object, so the release of \
+             `{}` will lift that too: whoever placed it otherwise is to know.",
+            decree::count(carried.done.already, "object", "objects"),
+            args.matter
+        ));
+    }
     answer(args, (&scene, orders), (query, Some(&sealed)), &carried, found.problems.len())
 }
 

@@ -4,15 +4,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::{ReleaseArgs, TableOrJson};
+use crate::clock::{Clock, SystemClock};
 use crate::commands::decree::{self, Orders, Scene};
 use crate::commands::{output, read};
 use crate::config::Config;
 use crate::erase::Sealed;
 use crate::govern::chain;
-use crate::govern::decrees::Order;
+use crate::govern::decrees::{Decree, Order};
 use crate::govern::enforce::{Done, Enforcer, Want, named};
 use crate::govern::register::Motion;
-use crate::govern::released::{freed, released};
+use crate::govern::released::{Released, freed, released};
 use crate::record::canonical::Json;
 
 /// Runs it.
@@ -21,6 +22,9 @@ pub(super) async fn run(args: &ReleaseArgs, config: &Config) -> anyhow::Result<E
     let scene = Scene::open(config, &args.order.keys).await?;
     let newest = chain::newest_link(&scene.store, &scene.log).await?;
     let open = newest.as_ref().and_then(|link| link.entry.open.iter().find(|open| open.id == args.matter));
+    if let Some(open) = open.filter(|open| args.dry_run && open.order == Order::Hold) {
+        return would(args, &scene, open).await;
+    }
     let (scene, sealed) = match open.map(|open| open.order) {
         Some(Order::Hold) => {
             let orders = Orders::open(config, &args.order).await?;
@@ -33,9 +37,47 @@ pub(super) async fn run(args: &ReleaseArgs, config: &Config) -> anyhow::Result<E
         Some(Order::Extend(_)) => {
             anyhow::bail!("`{}` is an extension, which cannot be taken back: locks are never shortened", args.matter)
         }
+        None if args.dry_run => {
+            output::tell(&format!("No hold of the name `{}` is open; `spanseal hold list` shows those that are.", args.matter));
+            return Ok(ExitCode::from(1));
+        }
         None => (scene, None),
     };
     lift(args, &scene, sealed.as_ref()).await
+}
+
+/// Only says what nobody would keep any more, and how much of that could be deleted at once.
+async fn would(args: &ReleaseArgs, scene: &Scene<'_>, open: &Decree) -> anyhow::Result<ExitCode> {
+    let links = chain::read(&scene.store, &scene.log).await?;
+    let told = chain::ledger(&links).held_by(&open.id).collect();
+    let released = Released { decree: open.clone(), seal: scene.log.size(), told };
+    let freed = freed((&scene.store, &scene.log), &released, &links, |_, _| ()).await?;
+    freed.problems.iter().for_each(read::tell);
+    let held = named(&scene.log, freed.free.iter().copied()).await?;
+    let now = SystemClock.now().ceil_seconds();
+    let past = held.values().flatten().filter(|segment| segment.lock.retain_until <= now).count();
+    let (free, kept) = (freed.free.len(), released.told.intersection(&freed.kept).count());
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    match args.order.format {
+        TableOrJson::Table => output::answer(&format!(
+            "Would be released: `{}`. {} no other hold would keep; of these {past} are past the date that their seal promises, so whoever may \
+             delete could do it at once, unless it was extended. {kept} stay on hold for other matters.\n",
+            args.matter,
+            decree::count(number(free), "segment", "segments"),
+        ))?,
+        TableOrJson::Json => {
+            let json = Json::object([
+                ("matter", Json::string(&args.matter)),
+                ("dry_run", Json::Bool(true)),
+                ("segments_freed", Json::count(number(free))),
+                ("segments_past", Json::count(number(past))),
+                ("segments_kept_by_others", Json::count(number(kept))),
+                ("problems", Json::count(number(freed.problems.len()))),
+            ]);
+            output::answer_json(&format!("{}\n", json.to_jcs_string()))?;
+        }
+    }
+    Ok(if freed.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
 async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) -> anyhow::Result<ExitCode> {

@@ -167,8 +167,7 @@ async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str) -> anyhow::Result
     let orders = Orders::open(scene.config, &args.order).await?;
     let done = async {
         if args.give_up {
-            let motion = Motion::Close { id: id.to_owned(), segments: Vec::new(), through: decree.through };
-            let sealed = orders.order(motion).await?;
+            let sealed = orders.order(Motion::GiveUp { id: id.to_owned() }).await?;
             output::tell(&format!(
                 "The extension `{id}` is ended: it was carried out below seal {} only. That is record {} in seal {}.",
                 decree.through, sealed.record, sealed.seal

@@ -160,7 +160,10 @@ impl Status {
             true => "Locks were read from the store and compared with what seals and configurations on record demand.",
             false => "Looked at was whether what the seals name is there.",
         };
-        let _ = writeln!(out, "\n{looked_at} Bytes of segments were not read: `spanseal verify` does that.");
+        let _ = writeln!(
+            out,
+            "\n{looked_at} Of the segments only those with records of holds and extensions were read: `spanseal verify` reads all."
+        );
         if let Some(Sealed { record, seal }) = &self.attested {
             let _ = writeln!(out, "Recorded: attestation {record} in seal {seal} of the log.");
         }

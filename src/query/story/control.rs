@@ -109,6 +109,9 @@ fn canary(filter: &Json) -> Option<Vec<String>> {
     told.push(
         match text(filter, "verdict")? {
             "enforced" => "The store enforced the lock.",
+            "with_exceptions" => {
+                "The store enforced the lock against some of these attempts only: whoever holds the same credentials may get round it."
+            }
             "not_enforced" => "The store did not enforce the lock: it is no write-once storage.",
             _ => "Whether the store enforces locks could not be found out.",
         }

@@ -3,6 +3,7 @@
 use super::access;
 use super::change;
 use super::control;
+use super::decreed;
 use super::people::People;
 use super::phrases::{action, automation, confidence, reasons};
 use super::review::{self, is_review, review_result};
@@ -115,9 +116,12 @@ impl Told<'_> {
             "policy" => format!("{service} recorded a policy."),
             "config_change" => "The configuration of spanseal was put on record.".to_owned(),
             "access" => "The evidence itself was read.".to_owned(),
-            "hold" => "A legal hold was recorded.".to_owned(),
+            "hold" => decreed::lead(self.hit).unwrap_or("A legal hold was recorded.").to_owned(),
             "erasure" => "An erasure was recorded.".to_owned(),
-            "retention" => control::lead(self.hit).unwrap_or("A change of how long evidence is kept was recorded.").to_owned(),
+            "retention" => {
+                let lead = control::lead(self.hit).or_else(|| decreed::lead(self.hit));
+                lead.unwrap_or("A change of how long evidence is kept was recorded.").to_owned()
+            }
             "alert" => "An alert was recorded.".to_owned(),
             _ => match self.quoted("source.event_name").or_else(|| self.quoted("trace.name")) {
                 Some(name) => format!("{service} reported the event {name}."),
@@ -404,7 +408,8 @@ impl Told<'_> {
         }
         let told = match self.hit.text("kind") {
             Some("access") => access::sentences(self.hit),
-            Some("retention") => control::sentences(self.hit),
+            Some("hold") => decreed::sentences(self.hit),
+            Some("retention") => control::sentences(self.hit).or_else(|| decreed::sentences(self.hit)),
             _ => None,
         };
         if let Some(told) = told {

@@ -6,6 +6,7 @@
 mod access;
 mod change;
 mod control;
+mod decreed;
 mod events;
 mod evidence;
 mod people;

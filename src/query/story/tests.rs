@@ -514,8 +514,49 @@ fn acts_on_retention_are_told_by_what_came_of_them() {
         &["The store enforced the lock"],
     );
     assert_says(
+        &act("canary", r#"{"mode":"GOVERNANCE","tried":{"bypass_delete":"odd","delete":"good"},"verdict":"with_exceptions"}"#),
+        &["against some of these attempts only", "is to be known: to delete it with the governance bypass."],
+        &["The store enforced the lock.", "could not be found out"],
+    );
+    assert_says(
         &act("amnesty", "{}"),
         &["A change of how long evidence is kept was recorded.", "The act was \"amnesty\" on \"x/log\"."],
         &["looked"],
     );
+}
+
+/// Guarantee: each step of a hold and of an extension says what was ordered or done, of what, how far and why; an order that was given up is not
+/// told as one that was carried out.
+#[test]
+fn steps_of_holds_and_extensions_are_told_apart() {
+    use crate::clock::UnixSeconds;
+    use crate::govern::decrees::{Decree, Entry, Order, SegmentId, Step};
+    use crate::worm::{Lock, Mode};
+    let said = |kind: &str, step: Step, order: Order| {
+        let query = Json::object([("model", Json::Array(vec![Json::string("gpt-4o")]))]);
+        let of = Decree { id: "LH-1".into(), order, query, since: UnixSeconds(1_800_000_000), through: 7 };
+        let segments = vec![SegmentId { seal: 2, short: 1 }, SegmentId { seal: 5, short: 2 }];
+        let filter = Json::String(Entry { step, of, segments, open: vec![] }.to_text()).to_jcs_string();
+        let groups = format!(r#""control":{{"act":"x","count":"2","filter":{filter},"ground":"file 12","target":"LH-1"}}"#);
+        let own = record("1", kind, &groups).replace(r#"{"service":"s"}"#, r#"{"signal":"control"}"#);
+        told(&[own], KeySource::Pinned)
+    };
+    let until = Order::Extend(Lock { mode: Mode::Compliance, retain_until: UnixSeconds(1_900_000_000) });
+    let carried = "Since the record before this one it was carried out on 2 record files; by then the first 7 seals were looked at.";
+    for (kind, step, order, says, never) in [
+        ("hold", Step::Open, Order::Hold, ["A legal hold was placed", "Nothing had been done for it yet"], "carried out"),
+        ("hold", Step::Apply, Order::Hold, ["A legal hold was carried out.", carried], "placed"),
+        ("hold", Step::Close, Order::Hold, ["A legal hold was released.", "may be deleted from then on"], "carried out"),
+        ("retention", Step::Open, until, ["It was ordered to keep evidence longer.", "Nothing had been done for it yet"], "carried out"),
+        ("retention", Step::Apply, until, ["carried out in part.", carried], "to its end"),
+        ("retention", Step::Close, until, ["carried out to its end.", carried], "in part"),
+        ("retention", Step::GiveUp, until, ["given up before its end.", "what was done there stays"], "carried out"),
+    ] {
+        let of = match order {
+            Order::Hold => "The matter is \"LH-1\"; it means \"model gpt-4o\".",
+            Order::Extend(_) => "is kept until 17 March 2030 at least, under a lock that nobody can lift.",
+        };
+        let text = said(kind, step, order);
+        assert_says(&text, &[says[0], says[1], of, "The ground given is \"file 12\"."], &[never, "The act was"]);
+    }
 }

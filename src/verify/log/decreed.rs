@@ -45,9 +45,10 @@ impl<'a> Walk<'a> {
             return;
         }
         let by_hold = std::mem::take(&mut total.by_hold);
-        if !by_hold.is_empty() {
-            // Who released a hold while the log was read took it off the objects, too.
+        if !by_hold.is_empty() || self.shown.is_behind() {
+            // Who released a hold while the log was read took it off the objects, too; and a writer may have caught up.
             let now = self.decrees().await;
+            self.shown.end_behind(&now, &mut total.sink);
             for (ids, item) in by_hold {
                 if !now.is_whole() || ids.iter().any(|id| now.holds(*id).next().is_some()) {
                     total.sink.finding(item);

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | COMPLIANCE | `retention` in mode `Locked`: only ever extended, by anybody |
 //! | GOVERNANCE | mode `Unlocked`: shortened and lifted by who has `storage.objects.overrideUnlockedRetention` and says so |
-//! | legal hold | `temporaryHold`; an `eventBasedHold` (of somebody else, or the bucket's default) is told as a hold too, and never touched |
+//! | legal hold | `temporaryHold`; an `eventBasedHold` (of somebody else, or the bucket's default) ends by an event that nobody here knows of, so it counts for nothing, and is never touched |
 //! | version id | the generation, a number that the service gives; later ones are greater |
 //! | create-only | `ifGenerationMatch=0`; an object whose live version was deleted can be created again, and its older versions stay |
 //! | tag | metadata of that name, and `customTime`: the only thing on an object that lifecycle rules look for (`daysSinceCustomTime`) |
@@ -46,7 +46,7 @@ pub use options::{AccessToken, GcsOptions};
 /// Where everybody asks.
 const PUBLIC: &str = "https://storage.googleapis.com";
 /// What a read of an object's metadata is to hold, and no more.
-const FIELDS: &str = "generation,metageneration,size,retention,temporaryHold,eventBasedHold,metadata";
+const FIELDS: &str = "generation,metageneration,size,retention,temporaryHold,metadata";
 
 /// One bucket, or a folder of it. See the module.
 pub struct GcsStore {
@@ -81,8 +81,6 @@ struct Object {
     #[serde(default)]
     temporary_hold: bool,
     #[serde(default)]
-    event_based_hold: bool,
-    #[serde(default)]
     metadata: Map<String, Value>,
 }
 
@@ -107,7 +105,7 @@ impl Object {
             Ok(Lock { mode, retain_until })
         });
         let size = self.size.parse().map_err(|_| format!("unreadable size `{}`", self.size))?;
-        Ok(Head { size, lock: lock.transpose()?, legal_hold: self.temporary_hold || self.event_based_hold })
+        Ok(Head { size, lock: lock.transpose()?, legal_hold: self.temporary_hold })
     }
 }
 
@@ -404,8 +402,9 @@ mod tests {
                 format!(r#"{{"generation":"1","size":"7","retention":{{"mode":"{word}","retainUntilTime":"2027-01-02T03:04:05.000Z"}}}}"#);
             assert_eq!(head(&text), Ok(Head { size: 7, lock: Some(lock), legal_hold: false }));
         }
-        for held in ["temporaryHold", "eventBasedHold"] {
-            assert!(head(&format!(r#"{{"generation":"1","size":"7","{held}":true}}"#)).unwrap().legal_hold, "{held}");
+        for (held, is_ours) in [("temporaryHold", true), ("eventBasedHold", false)] {
+            let head = head(&format!(r#"{{"generation":"1","size":"7","{held}":true}}"#)).unwrap();
+            assert_eq!(head.legal_hold, is_ours, "{held}");
         }
         for bad in [
             r#"{"generation":"1"}"#,
