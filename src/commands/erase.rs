@@ -162,7 +162,11 @@ fn to_text(outcome: &Outcome, scope: Scope) -> String {
     }
     if !before.is_empty() {
         let recorded = if outcome.done { "; its record says so" } else { ", as it is told to" };
-        line(format!("It {} before legal holds: {}{recorded}.", if outcome.done { "went" } else { "goes" }, clean(&on_hold_in_words(&before))));
+        line(format!(
+            "It {} before legal holds: {}{recorded}.",
+            if outcome.done { "went" } else { "goes" },
+            clean(&on_hold_in_words(&before))
+        ));
     }
     if let Some(unread) = &outcome.unread {
         line(format!("Not looked at: {}. What it holds cannot be told.", clean(unread)));

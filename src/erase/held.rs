@@ -35,6 +35,10 @@ pub struct OnHold {
     pub unread: bool,
 }
 
+/// Why it may not be known what is open though all can be read.
+pub(super) const PENDING: &str =
+    "it is not known yet whether a hold that was placed or released just now is sealed; that takes minutes at most";
+
 /// The holds that are open, ready to be held against records.
 #[derive(Debug, Default)]
 pub(super) struct Holds(Vec<Hold>);
@@ -146,8 +150,11 @@ impl Holds {
 impl Eraser {
     /// The holds that are open; an error where that is not known, for then anything may be on hold.
     pub(super) async fn holds(&self) -> Result<Holds, EraseError> {
-        let open = self.parts.register.open().await.map_err(|error| EraseError::HoldsUnknown(error.to_string()))?;
-        Ok(Holds::new(open))
+        match self.parts.register.open().await {
+            Ok(Some(open)) => Ok(Holds::new(open)),
+            Ok(None) => Err(EraseError::HoldsUnknown(PENDING.to_owned())),
+            Err(error) => Err(EraseError::HoldsUnknown(error.to_string())),
+        }
     }
 
     /// Whether the same holds are open as before.

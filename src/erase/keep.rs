@@ -16,6 +16,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 
 use super::Eraser;
+use super::held::PENDING;
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::govern::chain;
 use crate::govern::decrees::{Decree, Order};
@@ -79,7 +80,7 @@ impl Eraser {
 
     async fn try_keep(&self, by: (Period, UnixSeconds)) -> Result<Keep, Waits> {
         let mut kept = self.kept.lock().await;
-        let open = self.parts.register.open().await?;
+        let open = self.parts.register.open().await?.ok_or_else(|| Waits(PENDING.to_owned()))?;
         let holds: Vec<Decree> = open.into_iter().filter(|decree| decree.order == Order::Hold).collect();
         kept.0.retain(|of, _| holds.iter().any(|hold| (&hold.id, hold.since) == (&of.0, of.1)));
         if holds.is_empty() {
@@ -116,8 +117,9 @@ impl Eraser {
             }
         }
         // Had one been placed since, it would not have been asked.
-        let still = self.parts.register.open().await?;
-        let same = holds.iter().map(|hold| (&hold.id, hold.since)).eq(still.iter().filter(|d| d.order == Order::Hold).map(|d| (&d.id, d.since)));
+        let still = self.parts.register.open().await?.unwrap_or_default();
+        let same =
+            holds.iter().map(|hold| (&hold.id, hold.since)).eq(still.iter().filter(|d| d.order == Order::Hold).map(|d| (&d.id, d.since)));
         if !same {
             return Err(Waits("holds were placed or released while it was looked what they mean".to_owned()));
         }

@@ -84,10 +84,7 @@ pub enum EraseError {
     #[error("not everything could be searched, so not everything can be erased: {0}; when that is mended, ask again")]
     Incomplete(String),
     /// Open holds mean something of it, and it was not told to go before them.
-    #[error(
-        "nothing was erased, because on legal hold is what it would take: {}; {}",
-        held::on_hold_in_words(_0), held::what_now(_0)
-    )]
+    #[error("nothing was erased, because on legal hold is what it would take: {}; {}", held::on_hold_in_words(_0), held::what_now(_0))]
     OnHold(Vec<OnHold>),
     /// Which holds are open is not known.
     #[error("nothing was erased, because it is not known what is on legal hold: {0}; when that is mended, ask again")]

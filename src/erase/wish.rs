@@ -104,7 +104,9 @@ impl Wish {
             checked.map_err(|why| EraseError::Wrong(format!("the {} is {why}", of.name())))?;
         }
         if self.despite_holds.len() > OPEN_MAX || !self.despite_holds.iter().all(|name| is_id(name)) {
-            return Err(EraseError::Wrong("what it is to go before are no names of legal holds; `spanseal hold list` shows them".to_owned()));
+            return Err(EraseError::Wrong(
+                "what it is to go before are no names of legal holds; `spanseal hold list` shows them".to_owned(),
+            ));
         }
         match self.sealed_texts().find(|(_, text)| scrub.scrubbed(text, Look::Everything).is_some()) {
             None if self.scope == Scope::Record || self.is_stored_form() => Ok(()),

@@ -45,6 +45,8 @@ pub struct Told {
     pub records: Option<Places>,
     /// What was meant too and was not in the vault then: it is not shown if it comes back.
     pub absent: Places,
+    /// Names of the legal holds that it went before.
+    pub despite: BTreeSet<String>,
 }
 
 impl Told {
@@ -55,7 +57,8 @@ impl Told {
             return None;
         }
         let filter = text("control.filter").and_then(|text| Json::parse(text.as_bytes()).ok());
-        let persons = filter.as_ref().and_then(|f| f.get("persons")).and_then(Json::as_array).unwrap_or_default();
+        let texts = |name: &str| filter.as_ref().and_then(|f| f.get(name)).and_then(Json::as_array).unwrap_or_default();
+        let persons = texts("persons");
         let targets: BTreeSet<String> =
             text("control.target").into_iter().chain(persons.iter().filter_map(Json::as_str)).map(str::to_owned).collect();
         Some(Told {
@@ -63,6 +66,7 @@ impl Told {
             persons: targets.iter().filter_map(|form| parse_pseudonym(form)).collect(),
             records: filter.as_ref().and_then(|f| f.get("records")).and_then(Json::as_array).map(read_places),
             absent: filter.as_ref().and_then(|f| f.get("absent")).and_then(Json::as_array).map(read_places).unwrap_or_default(),
+            despite: texts("despite_holds").iter().filter_map(Json::as_str).map(str::to_owned).collect(),
             targets,
         })
     }
@@ -232,6 +236,7 @@ mod tests {
         );
         let told = Told::parse(&record("control", Some(&text))).unwrap();
         assert_eq!((told.persons.len(), told.targets.len(), told.records.as_ref()), (2, 3, Some(&taken)));
+        assert_eq!(told.despite, BTreeSet::from(["LH-1".to_owned()]));
         assert!(told.took(7, RecordId([2; 16])) && !told.took(9, RecordId([2; 16])) && !told.took(8, RecordId([1; 16])));
         let (third, ninth) = (RecordId([3; 16]), 9);
         assert!(told.absent == absent && told.meant(ninth, third) && !told.took(ninth, third) && told.meant(7, RecordId([2; 16])));

@@ -158,7 +158,8 @@ async fn an_erasure_goes_before_the_holds_that_are_named() {
     let despite = |names: &[&str]| Wish { despite_holds: names.iter().map(|name| (*name).to_owned()).collect(), ..of_person(1) };
     assert_eq!(case.refused(&despite(&[])).await.len(), 2);
     assert_eq!(case.refused(&despite(&["LH-1"])).await, [("LH-2".to_owned(), 3)]);
-    for (names, said) in [(&["LH-1", "LH-2", "LH-9"], "no hold of the name `LH-9` is open"), (&["", "LH-2", "LH-1"], "no names of legal holds")]
+    for (names, said) in
+        [(&["LH-1", "LH-2", "LH-9"], "no hold of the name `LH-9` is open"), (&["", "LH-2", "LH-1"], "no names of legal holds")]
     {
         let wrong = case.eraser.erase(&despite(names)).await.unwrap_err();
         assert!(matches!(&wrong, EraseError::Wrong(why) if why.contains(said)), "{wrong}");
@@ -265,4 +266,37 @@ async fn what_is_on_hold_does_not_expire() {
     case.release("LH-1").await;
     assert_eq!(expire().await, (Expired { deleted: 2, kept: 0 }, vec![]));
     drop(case.process.drain().await);
+}
+
+/// Scenario: by the commands, while `serve` runs, with a hold on somebody else in a trace that both share. Guarantee: placing it says what it is
+/// to the vault; a dry run and the refusal name it and how much it means, before anybody is asked for a word; named, it is gone before, which
+/// the story of the erasure tells.
+#[test]
+fn the_commands_say_what_is_on_hold() {
+    let site = site();
+    let receiver = site.serve();
+    everything(&receiver);
+    let placed = site.run(&["hold", "place", "--matter", "LH-1", "--reason", "file 12", "--user", BOB]).success();
+    assert!(placed.stdout.contains("stays in the vault as long"), "{placed}");
+    assert!(site.run(&["hold", "list"]).success().stdout.contains("stays in the vault"));
+    let ask = |more: &[&str]| site.run(&[&["erase", "--person", ALICE, "--ground", "asked"], more].concat());
+    let dry = ask(&["--dry-run"]);
+    // What she said in the shared trace, and what was said there about both.
+    assert!(dry.status.code() == Some(2) && dry.stdout.contains("But on legal hold, so that nothing is erased"), "{dry}");
+    assert!(dry.stdout.contains("`LH-1` (2 records)"), "{dry}");
+    let refused = ask(&["--yes"]);
+    assert!(refused.status.code() == Some(2) && refused.stderr.contains("nothing was erased, because on legal hold"), "{refused}");
+    assert!(refused.stderr.contains("`LH-1` (2 records)") && refused.stderr.contains("--despite-hold LH-1"), "{refused}");
+    assert!(holds(&vault_bytes(&site), "ALICE-IN-SHARED"));
+    let done = ask(&["--yes", "--despite-hold", "LH-1"]).success();
+    assert!(done.stdout.contains("It went before legal holds: `LH-1` (2 records); its record says so."), "{done}");
+    assert!(!holds(&vault_bytes(&site), "ALICE-IN-SHARED"));
+    let erasure = found(&site, &["--kind", "erasure"])[0]["record"]["id"].as_str().unwrap().to_owned();
+    let told = again::flat(&site.run(&["show", &erasure]).success().stdout);
+    assert!(
+        told.contains("It went before a legal hold that was open and meant something of what it took, as it was told to: \"LH-1\"."),
+        "{told}"
+    );
+    site.verified();
+    assert!(receiver.stop().success());
 }
