@@ -109,12 +109,8 @@ impl Eraser {
             }
             let mut stand = kept.0.remove(&(hold.id.clone(), hold.since)).unwrap_or_default();
             let unlooked = self.stand(&log, hold, &filter, &mut stand, &left).await;
-            let traces = stand.traces.len();
             kept.0.insert((hold.id.clone(), hold.since), stand);
             unread.extend(unlooked?);
-            if traces > TRACES_MAX {
-                return Ok(Keep::Everything);
-            }
         }
         // Had one been placed since, it would not have been asked.
         let still = self.parts.register.open().await?.unwrap_or_default();
@@ -144,13 +140,16 @@ impl Eraser {
             let segments: Vec<(u64, SegmentRef)> =
                 named(log, held).await?.into_iter().flat_map(|(seal, segments)| segments.into_iter().map(move |of| (seal, of))).collect();
             for some in segments.chunks(SEGMENTS_OF_STEP) {
+                if stand.traces.len() > TRACES_MAX {
+                    return Ok(seals.clone());
+                }
                 let upto = some.last().map_or(stand.through, |(seal, _)| *seal);
                 self.learn_traces(log, some.to_vec(), &direct, stand).await?;
                 stand.through = upto;
             }
             stand.through = hold.through;
         }
-        while stand.through < log.size() {
+        while stand.through < log.size() && stand.traces.len() <= TRACES_MAX {
             let upto = (stand.through + SEALS_AT_ONCE).min(log.size());
             let (segments, unread) = self.segments(log, &(stand.through..upto).collect()).await?;
             if let Some(seal) = unread.first() {
@@ -159,6 +158,9 @@ impl Eraser {
             let segments = segments.into_iter().filter(|(_, segment)| filter.may_hold(segment.first, segment.last)).collect();
             self.learn_traces(log, segments, &direct, stand).await?;
             stand.through = upto;
+        }
+        if stand.traces.len() > TRACES_MAX {
+            return Ok(seals.clone());
         }
         let of_traces = Filter { traces: Some(Arc::clone(&stand.traces)), ..Filter::default() };
         let all = [Matcher::new(filter.clone()), Matcher::new(of_traces)];
