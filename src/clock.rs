@@ -54,7 +54,8 @@ impl UnixSeconds {
     /// Strict form of stored files: `YYYY-MM-DDTHH:MM:SSZ` and nothing else.
     pub fn parse_strict(text: &str) -> Option<Self> {
         let parsed = Self::parse(text)?;
-        (text.len() == 20 && parsed.to_string() == text).then_some(parsed)
+        // There is no year 0 in the calendar that others count by.
+        (text.len() == 20 && !text.starts_with("0000") && parsed <= Self::MAX && parsed.to_string() == text).then_some(parsed)
     }
 
     /// Year, month and day in UTC.

@@ -10,8 +10,8 @@
 //! - *Hash* is SHA-256; in JSON it is 64 lower-case hexadecimal digits, in notes and keys standard base64 with padding, and of the
 //!   several base64 texts that decode to the same bytes only the one an encoder makes is accepted.
 //! - *Number* in JSON is a string: decimal digits without sign and without leading zeros (`"0"` itself is one), at most 2^64-1.
-//! - *Second*: `YYYY-MM-DDTHH:MM:SSZ`, exactly 20 bytes, a date that exists (no second 60, no hour 24). The form orders like time, so
-//!   texts may be compared. *Nano*: `YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ`, exactly nine decimals, from 1970 to 2554-07-21T23:34:33.709551615Z.
+//! - *Second*: `YYYY-MM-DDTHH:MM:SSZ`, exactly 20 bytes, a date that exists (no second 60, no hour 24), from year 0001 to 9999-12-30T21:59:59Z.
+//!   The form orders like time, so texts may be compared. *Nano*: `YYYY-MM-DDTHH:MM:SS.nnnnnnnnnZ`, exactly nine decimals, from 1970 to 2554-07-21T23:34:33.709551615Z.
 //! - *Name* of a log or a class: `[a-z0-9][a-z0-9-]{0,62}`.
 //! - *Strict JSON* is one value of RFC 8259 in UTF-8 without a byte order mark, and besides: no member name twice in one object, no lone
 //!   surrogate, no number that is beyond an IEEE 754 double, nothing after the value but white space, and no value inside more than 128
@@ -204,7 +204,9 @@
 //! seal in the order of segments and lines:
 //!
 //! - a hold is *open* if the last step has it in `open`. It keeps the `segments` of its steps `apply`, those after the last `close` of its `id`;
-//! - the lock of an extension is that of its steps `apply` and `close`, for their `segments`; of several the strongest mode and the latest date.
+//! - the lock of an extension is that of its steps `apply` and `close`, for their `segments`; of several the strongest mode and the latest date;
+//! - the segment that holds a step `open` or `apply` of a hold, or `apply` or `close` of an extension, counts among that step's `segments`, if its
+//!   seal's `sealed_at` is more than 48 hours before now: what has to be kept would not be known without it.
 //!
 //! If part of the chain cannot be read, or is signed by a key to which what was read does not lead, the log is *unchecked*, and where it is the
 //! newest seal of the chain, no hold counts as open. Exception: segments of a seal of the chain are gone since their `retain_until`, and none of

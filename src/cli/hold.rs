@@ -117,7 +117,8 @@ pub enum HoldCommand {
     it is open `serve` holds what it seals later. A person is recorded by pseudonym. A hold is on whole segments, with others' records in them.\n\
     What was said in the records that it means, and in their traces, stays in the vault too: it does not expire, and `spanseal erase` takes it only\n\
     with --despite-hold.\n\
-    Exit codes: 0 held (or shown), 1 nothing matches, 2 not all could be held or searched: do it again with --resume."
+    Exit codes: 0 held (or shown), also where nothing matches yet; 1 nobody is known who is meant; 2 not all could be held or searched: go on\n\
+    with --resume, which also puts the hold back where somebody took it off."
 )]
 pub struct PlaceArgs {
     /// Name of the matter: 1 to 64 letters, digits, `.`, `_` and `-`

@@ -16,11 +16,11 @@ use crate::govern::chain;
 use crate::govern::decrees::{Decree, Order};
 use crate::govern::query::Query;
 use crate::govern::register::Motion;
-use crate::govern::{self, Deed, Expected};
+use crate::govern::{self, Deed, Expected, own};
 use crate::promote::scrub::Scrub;
 use crate::query::Problem;
 use crate::query::filter::Filter;
-use crate::query::log::LogReader;
+use crate::query::log::{KeySource, LogReader, TrustedKey};
 use crate::query::person::{Incomparable, Label, Names, is_stored_form};
 use crate::query::select::{Asked, Selector};
 use crate::record::apart::as_kept;
@@ -28,6 +28,7 @@ use crate::record::canonical::Json;
 use crate::record::identity::vault_pseudonym;
 use crate::serve::Promise;
 use crate::tlog::Hash;
+use crate::tlog::note::VerifierKey;
 use crate::worm::{Lock, Locks, Mode, WormStore};
 
 /// Problems that are told before a preview ends.
@@ -38,24 +39,36 @@ pub(super) struct Scene<'c> {
     pub(super) config: &'c Config,
     pub(super) store: Arc<dyn WormStore>,
     pub(super) log: LogReader,
+    trusted: Vec<TrustedKey>,
 }
 
 impl<'c> Scene<'c> {
     /// Opens the configuration's log for reading.
     pub(super) async fn open(config: &'c Config, keys: &KeyArgs) -> anyhow::Result<Self> {
         let store = read::store(config).await?;
-        let log = LogReader::open(Arc::clone(&store), &config.log.name, &read::trusted(keys, config)).await?;
+        let trusted = read::trusted(keys, config);
+        // Without a configuration the key says which log is meant.
+        let of_key = keys.vkey.first().filter(|_| config.file.is_none()).and_then(|key| key.name().rsplit('/').next());
+        let name = of_key.unwrap_or(&config.log.name);
+        let log = LogReader::open(Arc::clone(&store), name, &trusted).await?;
         log.problems().iter().for_each(read::tell);
-        if log.size() == 0 {
-            anyhow::bail!("the log `{}` has no seals in {}, so there is nothing to keep", config.log.name, store.describe());
+        if log.size() == 0 && !log.problems().is_empty() {
+            anyhow::bail!("no seal of the log `{name}` in {} could be trusted; see what was said above", store.describe());
         }
-        Ok(Scene { config, store, log })
+        if log.size() == 0 {
+            anyhow::bail!("the log `{name}` has no seals in {}, so there is nothing to keep", store.describe());
+        }
+        if !keys.vkey.is_empty() && log.key_source() != KeySource::Pinned {
+            let given: Vec<&str> = keys.vkey.iter().map(VerifierKey::name).collect();
+            anyhow::bail!("--vkey gives no key of the log `{name}` (but of {}), so nothing was read; bring its key", given.join(", "));
+        }
+        Ok(Scene { config, store, log, trusted })
     }
 
     /// The same log, with what was sealed since.
-    pub(super) async fn again(self, keys: &KeyArgs) -> anyhow::Result<Self> {
-        let log = LogReader::open(Arc::clone(&self.store), &self.config.log.name, &read::trusted(keys, self.config)).await?;
-        Ok(Scene { log, ..self })
+    pub(super) async fn again(&self) -> anyhow::Result<Self> {
+        let log = LogReader::open(Arc::clone(&self.store), self.log.name(), &self.trusted).await?;
+        Ok(Scene { config: self.config, store: Arc::clone(&self.store), log, trusted: self.trusted.clone() })
     }
 
     /// Whether locks hold here.
@@ -292,6 +305,13 @@ pub(super) async fn carry_out(
     let untold = carried.untold.pop().unwrap_or_default();
     // What could not be searched was told; to look at it again, an extension stays open, and a hold stands before it.
     orders.tell(Motion::told(&decree.id, untold, from, over && !carried.unsearched)).await?;
+    // What says so is kept as long as it is in force.
+    let Scene { log, .. } = scene.again().await?;
+    let links = chain::read(&scene.store, &log).await?.all;
+    let of_it = links.iter().filter(|link| link.entry.of.id == decree.id && link.entry.of.since == decree.since);
+    own::keep((&scene.store, &log), of_it, scene.expected())
+        .await
+        .context("the records of it could not be kept as long as it is in force")?;
     Ok(carried)
 }
 

@@ -18,8 +18,8 @@ use futures::{StreamExt, stream};
 use super::Eraser;
 use super::held::PENDING;
 use crate::clock::{Clock, SystemClock, UnixSeconds};
-use crate::govern::chain;
-use crate::govern::decrees::{Decree, Order};
+use crate::govern::chain::{self, Link};
+use crate::govern::decrees::{Decree, Ledger, Order, Step};
 use crate::govern::enforce::named;
 use crate::govern::query::Query;
 use crate::query::filter::{Filter, Look, Matcher};
@@ -133,9 +133,8 @@ impl Eraser {
         seals: &BTreeSet<u64>,
     ) -> Result<BTreeSet<u64>, Waits> {
         let direct = [Matcher::new(filter.clone())];
-        if stand.through < hold.through {
-            let links = chain::read(&self.parts.store, log).await?;
-            let ledger = chain::ledger(&links);
+        let told = if stand.through < hold.through { self.told_of(log, hold).await? } else { None };
+        if let Some(ledger) = told {
             let held = ledger.held_by(&hold.id).filter(|id| id.seal >= stand.through && id.seal < hold.through);
             let segments: Vec<(u64, SegmentRef)> =
                 named(log, held).await?.into_iter().flat_map(|(seal, segments)| segments.into_iter().map(move |of| (seal, of))).collect();
@@ -183,6 +182,15 @@ impl Eraser {
             }
         }
         Ok(unlooked)
+    }
+
+    /// What the log says that holds were carried out on, if all is there that it says of this one.
+    async fn told_of(&self, log: &LogReader, hold: &Decree) -> Result<Option<Ledger>, Waits> {
+        let links = chain::read(&self.parts.store, log).await?;
+        let is_placed = |link: &&Link| link.entry.step == Step::Open && (&link.entry.of.id, link.entry.of.since) == (&hold.id, hold.since);
+        let placed = links.all.iter().find(is_placed);
+        let whole = placed.is_some_and(|placed| links.gone.is_none_or(|gone| gone < placed.seal));
+        Ok(whole.then(|| chain::ledger(&links.all)))
     }
 
     /// Takes in the traces of what a hold means in these segments.

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::decrees::{Entry, Ledger};
+use super::decrees::{Entry, Ledger, SegmentId};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
+use crate::query::Problem;
 use crate::query::log::LogReader;
-use crate::query::{Problem, segment};
+use crate::query::segment::{self, Unfetched};
 use crate::record::canonical::Json;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
 use crate::worm::{ReadError, WormStore};
@@ -32,6 +33,8 @@ pub enum ChainError {
 pub struct Link {
     /// The seal that holds it.
     pub seal: u64,
+    /// The segment that does.
+    pub segment: SegmentId,
     /// When that closed.
     pub sealed_at: UnixSeconds,
     /// What it says.
@@ -46,35 +49,52 @@ pub struct Link {
     pub by: Option<String>,
 }
 
-/// Every record of a decree, oldest first.
-pub async fn read(store: &Arc<dyn WormStore>, log: &LogReader) -> Result<Vec<Link>, ChainError> {
-    let mut links = Vec::new();
+/// The records of decrees that are there.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    /// Oldest first.
+    pub all: Vec<Link>,
+    /// The newest seal of which the records are gone since their date, as planned. What they said is not known any more.
+    pub gone: Option<u64>,
+}
+
+/// Every record of a decree.
+pub async fn read(store: &Arc<dyn WormStore>, log: &LogReader) -> Result<Links, ChainError> {
+    let (mut links, mut gone) = (Vec::new(), None);
     let mut next = newest(log).await?;
     while let Some(index) = next {
         // With the one before, whose statement names the next.
         let seals = log.seals(index.saturating_sub(1)..index.saturating_add(1)).await?;
         let of = |index: u64| seals.found.get(&index).ok_or_else(|| missing(log, index, &seals.problems));
-        links.push(links_of(store, log, of(index)?).await?);
+        match links_of(store, log, of(index)?).await? {
+            Some(of_seal) => links.push(of_seal),
+            None => drop(gone.get_or_insert(index)),
+        }
         next = match index.checked_sub(1) {
             Some(before) => of(before)?.statement.decrees,
             None => None,
         };
     }
-    Ok(links.into_iter().rev().flatten().collect())
+    Ok(Links { all: links.into_iter().rev().flatten().collect(), gone })
 }
 
-/// The newest record of a decree: it says all that are open.
-pub async fn newest_link(store: &Arc<dyn WormStore>, log: &LogReader) -> Result<Option<Link>, ChainError> {
-    let Some(index) = newest(log).await? else { return Ok(None) };
+/// Those of one seal.
+pub async fn read_at(store: &Arc<dyn WormStore>, log: &LogReader, index: u64) -> Result<Vec<Link>, ChainError> {
     let seals = log.seals(index..index.saturating_add(1)).await?;
     let seal = seals.found.get(&index).ok_or_else(|| missing(log, index, &seals.problems))?;
-    Ok(links_of(store, log, seal).await?.pop())
+    Ok(links_of(store, log, seal).await?.unwrap_or_default())
+}
+
+/// The newest record of a decree: it says all that are open. None, too, where it is gone since its date: what is open is kept with its records.
+pub async fn newest_link(store: &Arc<dyn WormStore>, log: &LogReader) -> Result<Option<Link>, ChainError> {
+    let Some(index) = newest(log).await? else { return Ok(None) };
+    Ok(read_at(store, log, index).await?.pop())
 }
 
 /// What all of them come to.
 pub fn ledger<'l>(links: impl IntoIterator<Item = &'l Link>) -> Ledger {
     let mut ledger = Ledger::default();
-    links.into_iter().for_each(|link| ledger.take(link.entry.clone()));
+    links.into_iter().for_each(|link| ledger.take(link.entry.clone(), Some(link.segment)));
     ledger
 }
 
@@ -90,35 +110,48 @@ fn missing(log: &LogReader, index: u64, problems: &[Problem]) -> ChainError {
     ChainError::Broken { object: crate::worm::seal_key(log.name(), index).to_string(), what: format!("{what}; run `spanseal verify`") }
 }
 
-/// Those of one seal that says it holds any. They are in the class that keeps longest, so other segments are read only where there is none.
-async fn links_of(store: &Arc<dyn WormStore>, log: &LogReader, seal: &SealFile) -> Result<Vec<Link>, ChainError> {
+/// Those of one seal that says it holds any; `None`: they are gone since their date. They are in the class that keeps longest, so other segments
+/// are read only where there is none.
+async fn links_of(store: &Arc<dyn WormStore>, log: &LogReader, seal: &SealFile) -> Result<Option<Vec<Link>>, ChainError> {
     let statement = &seal.statement;
     let order = |segment: &SegmentRef| (segment.lock.retain_until, segment.lock.mode);
     let longest = statement.segments.iter().map(order).max();
     let (likely, others): (Vec<&SegmentRef>, Vec<&SegmentRef>) =
         statement.segments.iter().partition(|segment| Some(order(segment)) == longest);
-    let mut links = Vec::new();
+    let (mut links, mut gone) = (Vec::new(), false);
     for segments in [likely, others] {
         for segment in segments {
-            links.extend(in_segment(store, log, seal, segment).await?);
+            match in_segment(store, log, seal, segment).await? {
+                Some(of_segment) => links.extend(of_segment),
+                None => gone = true,
+            }
         }
         if !links.is_empty() {
-            return Ok(links);
+            return Ok(Some(links));
         }
+    }
+    if gone {
+        return Ok(None);
     }
     let object = crate::worm::seal_key(log.name(), statement.index).to_string();
     Err(ChainError::Broken { object, what: "it says that it holds such a record, and there is none in its segments".to_owned() })
 }
 
-async fn in_segment(store: &Arc<dyn WormStore>, log: &LogReader, seal: &SealFile, segment: &SegmentRef) -> Result<Vec<Link>, ChainError> {
+async fn in_segment(
+    store: &Arc<dyn WormStore>,
+    log: &LogReader,
+    seal: &SealFile,
+    segment: &SegmentRef,
+) -> Result<Option<Vec<Link>>, ChainError> {
     let object = || format!("{}/{}", log.name(), segment.key);
     let broken = |what: String| ChainError::Broken { object: object(), what };
-    let stored = segment::fetch(store.as_ref(), log.name(), segment, SystemClock.now().ceil_seconds()).await;
-    let stored = stored.map_err(|why| {
-        let Problem { object, what } = why.into();
-        ChainError::Broken { object, what }
-    })?;
-    let (described, place) = (segment.clone(), (seal.statement.index, seal.statement.sealed_at));
+    let stored = match segment::fetch(store.as_ref(), log.name(), segment, SystemClock.now().ceil_seconds()).await {
+        Ok(stored) => stored,
+        Err(Unfetched::Expired(_)) => return Ok(None),
+        Err(Unfetched::Problem(Problem { object, what })) => return Err(ChainError::Broken { object, what }),
+    };
+    let id = SegmentId::new(seal.statement.index, &segment.sha256);
+    let (described, place) = (segment.clone(), (id, seal.statement.sealed_at));
     let task = tokio::task::spawn_blocking(move || {
         let mut links = Vec::new();
         let read = segment::lines(&stored, &described, |_, line| {
@@ -132,11 +165,11 @@ async fn in_segment(store: &Arc<dyn WormStore>, log: &LogReader, seal: &SealFile
         });
         read.map(|()| links)
     });
-    task.await.map_err(|error| broken(format!("not read: {error}")))?.map_err(broken)
+    task.await.map_err(|error| broken(format!("not read: {error}")))?.map(Some).map_err(broken)
 }
 
-fn link((seal, sealed_at): (u64, UnixSeconds), record: &Json, entry: Entry) -> Link {
+fn link((segment, sealed_at): (SegmentId, UnixSeconds), record: &Json, entry: Entry) -> Link {
     let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
     let (ground, ticket, by) = (text("control.ground"), text("control.ticket"), text("control.by"));
-    Link { seal, sealed_at, entry, record: text("id").unwrap_or_default(), ground, ticket, by }
+    Link { seal: segment.seal, segment, sealed_at, entry, record: text("id").unwrap_or_default(), ground, ticket, by }
 }

@@ -215,22 +215,30 @@ impl Entry {
 pub struct Ledger {
     open: Vec<Decree>,
     held: BTreeMap<String, BTreeSet<SegmentId>>,
+    /// Segments with the records of open holds.
+    own: BTreeMap<String, BTreeSet<SegmentId>>,
     extended: BTreeMap<SegmentId, Lock>,
 }
 
 impl Ledger {
-    /// Takes the next entry.
-    pub fn take(&mut self, entry: Entry) {
+    /// Takes the next entry. `at`: the segment that it stands in, which is kept as long as what it says is in force.
+    pub fn take(&mut self, entry: Entry, at: Option<SegmentId>) {
         let Entry { step, of, segments, open } = entry;
         match (step, of.order) {
             (Step::Apply | Step::Close, Order::Extend(lock)) => {
-                for id in segments {
+                for id in segments.into_iter().chain(at) {
                     self.extended.entry(id).and_modify(|before| *before = before.join(lock)).or_insert(lock);
                 }
             }
-            (Step::Apply, Order::Hold) => self.held.entry(of.id).or_default().extend(segments),
+            (Step::Open | Step::Apply, Order::Hold) => {
+                self.own.entry(of.id.clone()).or_default().extend(at);
+                if step == Step::Apply {
+                    self.held.entry(of.id).or_default().extend(segments);
+                }
+            }
             (Step::Close, Order::Hold) => {
                 self.held.remove(&of.id);
+                self.own.remove(&of.id);
             }
             // What it was carried out on until then stays extended.
             (Step::Open | Step::GiveUp, _) => {}
@@ -243,9 +251,11 @@ impl Ledger {
         &self.open
     }
 
-    /// The open holds that keep a segment.
+    /// The open holds that keep a segment, for a record that they mean or for one of their own.
     pub fn holds(&self, id: SegmentId) -> impl Iterator<Item = &str> {
-        self.held.iter().filter(move |(_, segments)| segments.contains(&id)).map(|(name, _)| name.as_str())
+        let own =
+            self.own.iter().filter(move |(name, own)| own.contains(&id) && !self.held.get(*name).is_some_and(|held| held.contains(&id)));
+        self.held.iter().filter(move |(_, segments)| segments.contains(&id)).chain(own).map(|(name, _)| name.as_str())
     }
 
     /// The lock that extensions have given a segment, on top of what its seal promises.
@@ -253,9 +263,14 @@ impl Ledger {
         self.extended.get(&id).copied()
     }
 
-    /// The segments that a hold keeps, ascending.
+    /// The segments that a hold keeps for what it means, ascending.
     pub fn held_by(&self, hold: &str) -> impl Iterator<Item = SegmentId> {
         self.held.get(hold).into_iter().flatten().copied()
+    }
+
+    /// The same, and those with the records of the hold itself.
+    pub fn kept_by(&self, hold: &str) -> BTreeSet<SegmentId> {
+        self.held_by(hold).chain(self.own.get(hold).into_iter().flatten().copied()).collect()
     }
 }
 
@@ -343,21 +358,24 @@ mod tests {
             step(Step::Open, &b, &[], &[&a, &b]),
             step(Step::Apply, &b, &[2, 3], &[&a, &b]),
         ] {
-            ledger.take(entry);
+            ledger.take(entry, Some(segment(40)));
         }
+        assert_eq!(ledger.holds(segment(40)).collect::<Vec<_>>(), ["a", "b"], "their own records");
+        assert_eq!(ledger.kept_by("a").into_iter().collect::<Vec<_>>(), [segment(1), segment(2), segment(40)]);
         assert_eq!(ledger.holds(segment(2)).collect::<Vec<_>>(), ["a", "b"]);
-        ledger.take(step(Step::Close, &a, &[], &[&b]));
+        ledger.take(step(Step::Close, &a, &[], &[&b]), Some(segment(41)));
+        assert_eq!((ledger.holds(segment(40)).collect::<Vec<_>>(), ledger.holds(segment(41)).count()), (vec!["b"], 0));
         assert_eq!(ledger.holds(segment(1)).count(), 0);
         assert_eq!(ledger.holds(segment(2)).collect::<Vec<_>>(), ["b"]);
         assert_eq!(ledger.held_by("b").collect::<Vec<_>>(), [segment(2), segment(3)]);
         assert_eq!(ledger.open(), std::slice::from_ref(&b));
         let lock = |mode, at| Lock { mode, retain_until: UnixSeconds(at) };
         for (mode, at) in [(Mode::Governance, 9), (Mode::Compliance, 5), (Mode::Governance, 7)] {
-            ledger.take(step(Step::Close, &decree("x", Order::Extend(lock(mode, at))), &[4], &[&b]));
+            ledger.take(step(Step::Close, &decree("x", Order::Extend(lock(mode, at))), &[4], &[&b]), Some(segment(5)));
         }
         assert_eq!(ledger.extended(segment(4)), Some(lock(Mode::Compliance, 9)));
-        assert_eq!(ledger.extended(segment(2)), None);
-        ledger.take(step(Step::GiveUp, &decree("x", Order::Extend(lock(Mode::Compliance, 99))), &[4, 2], &[&b]));
+        assert_eq!((ledger.extended(segment(2)), ledger.extended(segment(5))), (None, Some(lock(Mode::Compliance, 9))));
+        ledger.take(step(Step::GiveUp, &decree("x", Order::Extend(lock(Mode::Compliance, 99))), &[4, 2], &[&b]), Some(segment(6)));
         assert_eq!((ledger.extended(segment(4)), ledger.extended(segment(2))), (Some(lock(Mode::Compliance, 9)), None));
     }
 }

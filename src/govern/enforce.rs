@@ -49,15 +49,15 @@ impl Want {
             ),
             Want::Hold => (
                 "the legal hold could not be set",
-                "allow s3:PutObjectLegalHold (and s3:GetObjectLegalHold, to read it back), then do it again, and it goes on",
+                "allow s3:PutObjectLegalHold (and s3:GetObjectLegalHold, to read it back), then go on with `hold place --matter NAME --resume`",
             ),
             Want::NoHold => (
                 "the legal hold could not be lifted",
-                "allow s3:PutObjectLegalHold, which a writer's policy may keep from it, then do it again, and it goes on",
+                "allow s3:PutObjectLegalHold, which a writer's policy may keep from it, then give the same command again, and it goes on",
             ),
             Want::Lock(_) => (
                 "the lock could not be extended",
-                "allow s3:PutObjectRetention (and s3:GetObjectRetention, to read it back), then do it again, and it goes on",
+                "allow s3:PutObjectRetention (and s3:GetObjectRetention, to read it back), then go on with `retention extend --resume ID`",
             ),
         }
     }

@@ -8,6 +8,7 @@ pub mod chain;
 pub mod decrees;
 pub mod enforce;
 mod governor;
+pub mod own;
 mod places;
 pub mod query;
 pub mod register;

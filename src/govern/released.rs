@@ -21,11 +21,11 @@ pub struct Released {
     pub decree: Decree,
     /// The seal that holds the record of its release.
     pub seal: u64,
-    /// The segments that the log says it kept.
+    /// The segments that the log says it kept, and those with its own records.
     pub told: BTreeSet<SegmentId>,
 }
 
-/// The holds that were released and not placed anew, by the newest release of each name; all links, oldest first.
+/// The holds that were released, oldest first; one name may stand there several times. All links, oldest first.
 pub fn released(links: &[Link]) -> Vec<Released> {
     let mut all: Vec<Released> = Vec::new();
     let mut before = super::decrees::Ledger::default();
@@ -33,14 +33,12 @@ pub fn released(links: &[Link]) -> Vec<Released> {
         let of = &link.entry.of;
         match (link.entry.step, of.order) {
             (Step::Close, Order::Hold) => {
-                let told = before.held_by(&of.id).collect();
-                all.retain(|released| released.decree.id != of.id);
+                let told = before.kept_by(&of.id);
                 all.push(Released { decree: of.clone(), seal: link.seal, told });
             }
-            (Step::Open, _) => all.retain(|released| released.decree.id != of.id),
             _ => {}
         }
-        before.take(link.entry.clone());
+        before.take(link.entry.clone(), Some(link.segment));
     }
     all
 }
@@ -75,10 +73,12 @@ pub async fn freed(
     went: impl Fn(u64, u64),
 ) -> Result<Freed, FreedError> {
     let ledger = ledger(links);
-    let others: Vec<&Decree> = ledger.open().iter().filter(|open| open.order == Order::Hold && open.id != released.decree.id).collect();
+    // One of the same name may have been placed since.
+    let is_other = |open: &&Decree| open.order == Order::Hold && (&open.id, open.since) != (&released.decree.id, released.decree.since);
+    let others: Vec<&Decree> = ledger.open().iter().filter(is_other).collect();
     let mut freed = Freed { free: released.told.clone(), ..Freed::default() };
     for other in &others {
-        freed.kept.extend(ledger.held_by(&other.id));
+        freed.kept.extend(ledger.kept_by(&other.id));
     }
     let all = std::iter::once(&released.decree).chain(others);
     let queries = all.map(|decree| asked(decree, decree.through)).collect::<Result<Vec<_>, _>>().map_err(FreedError::Query)?;

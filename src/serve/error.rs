@@ -105,8 +105,8 @@ pub enum ServeError {
     /// Another process seems to write the log.
     #[error(
         "the newest seal of the log `{log}` promises another by {by}, so a `serve` seems to write it, though none answers at `api.endpoint`: \
-         run this where it answers, or stop it first (a seal of a clean stop promises nothing). If it is dead, wait until then; `erase` can be \
-         told so with --offline, and a `serve` that is alive would be displaced by that and stop"
+         run this where it answers, or stop it first (a seal of a clean stop promises nothing). If it is dead, wait until then, or give \
+         --offline, by which a `serve` that is alive would be displaced and stop"
     )]
     Promised {
         /// Its name.

@@ -25,6 +25,7 @@ use crate::govern::carry::{Carried, Carrier, Untold, asked, want};
 use crate::govern::chain::{self, ChainError, Link};
 use crate::govern::decrees::{BEHIND_SECONDS_MAX, Decree, Ledger, Order, SegmentId, Step};
 use crate::govern::enforce::{EnforceError, Enforcer, Want, named};
+use crate::govern::own;
 use crate::govern::register::Motion;
 use crate::govern::{Expected, GovernError, Governor};
 use crate::metrics::HoldFigures;
@@ -43,8 +44,8 @@ const TELL_EVERY: Duration = Duration::from_secs(3600);
 const TOLD_WITHIN_SECONDS: i64 = BEHIND_SECONDS_MAX / 2;
 /// Seals that were looked at, of whatever records, after which the log is told: a start begins where it was told last.
 const BEHIND_MAX: u64 = 1 << 16;
-/// How long a command that carries a decree out is left alone after it was last heard of.
-const LEFT_ALONE: Duration = Duration::from_secs(300);
+/// How long a command that carries a decree out is left alone after it was last heard of. Should it be at it still, both do the same.
+const LEFT_ALONE: Duration = Duration::from_secs(45);
 /// Seals behind what was told that a start may look at again; a stop tells no less.
 const AGAIN_MAX: u64 = 1024;
 /// Rounds in which it is tried to lift what was held too late. A writer's policy may well keep that from it.
@@ -164,6 +165,8 @@ pub(super) struct Rounds {
     looked_back: bool,
     /// Put on hold, and not yet looked at whether the hold was released meanwhile.
     fresh: BTreeMap<String, BTreeSet<SegmentId>>,
+    /// Seals with records of decrees whose own segments are still to be kept, by the decree's name.
+    own: BTreeMap<String, BTreeSet<u64>>,
     /// Rounds in which some of these could not be let go.
     unlifted: u32,
     told_wrong: Option<String>,
@@ -178,6 +181,7 @@ impl Rounds {
             unjoined: BTreeMap::new(),
             looked_back: false,
             fresh: BTreeMap::new(),
+            own: BTreeMap::new(),
             unlifted: 0,
             told_wrong: None,
         }
@@ -213,29 +217,37 @@ impl Rounds {
             self.unjoined.clear();
             return Ok(());
         }
-        let mut own = Vec::new();
+        let (mut own, mut left) = (Vec::new(), Vec::new());
         for decree in open {
             let left_alone = self.parts.governor.register.untouched(&decree.id).await.is_some_and(|ago| ago < LEFT_ALONE);
             if !left_alone || self.stands.contains_key(&decree.id) {
                 own.push(decree);
+            } else {
+                left.push(decree);
             }
         }
-        let trusted = [TrustedKey { key: self.parts.vkey.clone(), source: KeySource::Configured }];
         let store = Arc::clone(&self.parts.store);
-        let log = LogReader::open(Arc::clone(&store), &self.parts.log, &trusted).await?;
+        let log = LogReader::open(Arc::clone(&store), &self.parts.log, &self.trusted()).await?;
         self.let_go(&store, &log).await?;
         let (holds, extensions): (Vec<Decree>, Vec<Decree>) = own.into_iter().partition(|decree| decree.order == Order::Hold);
         let held = self.hold((&store, &log), &holds, size.min(log.size())).await;
-        self.note_behind(size);
+        let alone = left.iter().map(|decree| decree.through).min();
+        self.note_behind(size, alone);
         held?;
+        self.keep_own(&store, &log, &holds).await?;
         for decree in extensions {
             self.extend(&store, &log, &decree).await?;
         }
         self.join(&store, &log).await
     }
 
-    fn note_behind(&self, size: u64) {
-        let walked = self.stands.values().map(|stand| stand.untold.through).min();
+    fn trusted(&self) -> [TrustedKey; 1] {
+        [TrustedKey { key: self.parts.vkey.clone(), source: KeySource::Configured }]
+    }
+
+    /// `alone`: how far commands came that are left alone, as they told.
+    fn note_behind(&self, size: u64, alone: Option<u64>) {
+        let walked = self.stands.values().map(|stand| stand.untold.through).chain(alone).min();
         self.figures.behind.set(walked.map_or(0, |walked| size.saturating_sub(walked)));
     }
 
@@ -247,6 +259,11 @@ impl Rounds {
                 told_through: decree.through,
                 told_at: None,
             };
+            if !self.stands.contains_key(&decree.id) {
+                // Whoever carried it on before may not have come so far.
+                let links = chain::read(store, log).await?.all;
+                self.own.insert(decree.id.clone(), seals_of(&links, decree));
+            }
             let stand = self.stands.entry(decree.id.clone()).or_insert_with(stand);
             // A command went further meanwhile.
             stand.told_through = stand.told_through.max(decree.through);
@@ -284,8 +301,9 @@ impl Rounds {
                 self.fresh.entry(id.clone()).or_default().extend(untold.segments.iter().copied());
                 add(&mut stand.untold, untold);
                 // Should the hold have been released meanwhile, or the log not take it: what was held is looked at below.
-                if let Err(error) = tell(&self.parts, id, stand).await {
-                    failed = failed.or(Some(error.into()));
+                match tell(&self.parts, id, stand).await {
+                    Ok(seals) => self.own.entry(id.clone()).or_default().extend(seals),
+                    Err(error) => failed = failed.or(Some(error.into())),
                 }
             }
             if failed.is_some() {
@@ -325,10 +343,34 @@ impl Rounds {
             // By the log's time and not by this process's, which may live for minutes only.
             let stale = stand.untold.since.is_some_and(|since| since.0 <= now.0 - TOLD_WITHIN_SECONDS);
             if due && stand.untold.of_others || stale || stand.untold.segments.len() >= 2048 || behind >= BEHIND_MAX {
-                tell(&self.parts, id, stand).await?;
+                let seals = tell(&self.parts, id, stand).await?;
+                self.own.entry(id.clone()).or_default().extend(seals);
             }
         }
         Ok(())
+    }
+
+    /// Keeps the records of holds themselves, as far as they are in the log that is read.
+    async fn keep_own(&mut self, store: &Arc<dyn WormStore>, log: &LogReader, holds: &[Decree]) -> Result<(), RoundError> {
+        self.own.retain(|id, seals| !seals.is_empty() && holds.iter().any(|open| open.id == *id));
+        // What was told just now is behind what was read.
+        let newer = match self.own.values().flatten().any(|seal| *seal >= log.size()) {
+            true => Some(LogReader::open(Arc::clone(store), &self.parts.log, &self.trusted()).await?),
+            false => None,
+        };
+        let log = newer.as_ref().unwrap_or(log);
+        for decree in holds {
+            let Some(seals) = self.own.get_mut(&decree.id) else { continue };
+            while let Some(seal) = seals.first().copied().filter(|seal| *seal < log.size()) {
+                let links = chain::read_at(store, log, seal).await?;
+                let own: Vec<&Link> = links.iter().filter(|link| is_of(link, decree)).collect();
+                // Should the hold have been released meanwhile, they are let go.
+                self.fresh.entry(decree.id.clone()).or_default().extend(own.iter().map(|link| link.segment));
+                own::keep((store, log), own, self.parts.expected).await?;
+                seals.remove(&seal);
+            }
+        }
+        self.let_go(store, log).await
     }
 
     /// What was held for a matter that was released meanwhile is lifted again, unless another one keeps it: whoever released it may have been
@@ -344,11 +386,10 @@ impl Rounds {
             self.fresh.clear();
             return Ok(());
         }
-        let links = chain::read(store, log).await?;
-        let ledger = chain::ledger(&links);
+        let ledger = chain::ledger(&chain::read(store, log).await?.all);
         let mut keeping: BTreeSet<SegmentId> = kept.into_iter().flat_map(|(_, segments)| segments).collect();
         for decree in open.iter().filter(|open| open.order == Order::Hold) {
-            keeping.extend(ledger.held_by(&decree.id));
+            keeping.extend(ledger.kept_by(&decree.id));
             keeping.extend(self.stands.get(&decree.id).iter().flat_map(|stand| stand.untold.segments.iter().copied()));
         }
         let freed = freed.into_iter().flat_map(|(_, segments)| segments).filter(|id| !keeping.contains(id));
@@ -366,13 +407,26 @@ impl Rounds {
             tracing::warn!(%error, advice, "hold.not_lifted");
         }
         self.unlifted = 0;
+        self.hold_placed_since(store, log, &open).await?;
         self.fresh.clear();
+        Ok(())
+    }
+
+    /// Who placed a hold while others were let go may have found on hold what is not any more.
+    async fn hold_placed_since(&mut self, store: &Arc<dyn WormStore>, log: &LogReader, before: &[Decree]) -> Result<(), RoundError> {
+        let open = self.parts.governor.register.open().await?.ok_or(RoundError::Pending)?;
+        let is_new = |decree: &&Decree| !before.iter().any(|known| (&known.id, known.since) == (&decree.id, decree.since));
+        for decree in open.iter().filter(is_new).filter(|decree| decree.order == Order::Hold) {
+            let query = asked(decree, 0).map_err(RoundError::Query)?;
+            let mut carrier = Carrier::new((store, log), vec![query], 0..log.size(), (Want::Hold, self.parts.expected));
+            while carrier.step().await?.is_some() {}
+        }
         Ok(())
     }
 
     /// Finishes an extension that its command left undone.
     async fn extend(&mut self, store: &Arc<dyn WormStore>, log: &LogReader, decree: &Decree) -> Result<(), RoundError> {
-        let links = chain::read(store, log).await?;
+        let links = chain::read(store, log).await?.all;
         let end = placed(&links, &decree.id).map_or(log.size(), |link| link.seal.saturating_add(1));
         let query = asked(decree, decree.through).map_err(RoundError::Query)?;
         let mut carrier = Carrier::new((store, log), vec![query], decree.through..end, (want(decree.order), self.parts.expected));
@@ -405,6 +459,9 @@ impl Rounds {
         if carried.unsearched {
             return Err(RoundError::Unsearched(decree.id.clone()));
         }
+        let log = LogReader::open(Arc::clone(store), &self.parts.log, &self.trusted()).await?;
+        let links = chain::read(store, &log).await?.all;
+        own::keep((store, &log), links.iter().filter(|link| is_of(link, decree)), self.parts.expected).await?;
         tracing::info!(id = decree.id, segments = carried.done.segments, "extension.finished");
         Ok(())
     }
@@ -416,7 +473,7 @@ impl Rounds {
             return Ok(());
         }
         if !self.looked_back {
-            let links = chain::read(store, log).await?;
+            let links = chain::read(store, log).await?.all;
             self.unjoined.extend(newest_held(log, &chain::ledger(&links)).await?);
             self.looked_back = true;
         }
@@ -452,6 +509,15 @@ impl Rounds {
         }
         Ok(())
     }
+}
+
+fn is_of(link: &Link, decree: &Decree) -> bool {
+    link.entry.of.id == decree.id && link.entry.of.since == decree.since
+}
+
+/// The seals that hold its records.
+fn seals_of(links: &[Link], decree: &Decree) -> BTreeSet<u64> {
+    links.iter().filter(|link| is_of(link, decree)).map(|link| link.seal).collect()
 }
 
 /// The record that placed a decree that is open.
@@ -490,15 +556,16 @@ fn add(untold: &mut Untold, more: Untold) {
     untold.since = untold.since.into_iter().chain(more.since).min();
 }
 
-/// Tells the log what a hold was carried out on. Should it fail, nothing is forgotten.
-async fn tell(parts: &Parts, id: &str, stand: &mut Stand) -> Result<(), GovernError> {
+/// Tells the log what a hold was carried out on, and says in which seals. Should it fail, nothing is forgotten.
+async fn tell(parts: &Parts, id: &str, stand: &mut Stand) -> Result<Vec<u64>, GovernError> {
+    let mut seals = Vec::new();
     for motion in Motion::told(id, stand.untold.clone(), stand.told_through, false) {
-        parts.governor.carry(&motion).await?;
+        seals.push(parts.governor.carry(&motion).await?.seal);
     }
     let through = stand.untold.through;
     let untold = Untold { through, ..Untold::default() };
     *stand = Stand { since: stand.since, untold, told_through: through, told_at: Some(Instant::now()) };
-    Ok(())
+    Ok(seals)
 }
 
 #[cfg(test)]

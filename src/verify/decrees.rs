@@ -12,13 +12,12 @@ use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 
-use super::listing::Group;
 use super::log::seal_object;
 use super::objects::Scene;
-use super::report::{Item, Kind, Sink};
+use super::report::{Item, Kind, OpenOrder, Sink};
 use super::segment::read_segment;
 use crate::clock::UnixSeconds;
-use crate::govern::decrees::{Decree, Entry, Ledger, Order, SegmentId};
+use crate::govern::decrees::{BEHIND_SECONDS_MAX, Decree, Entry, Ledger, Order, SegmentId};
 use crate::record::canonical::Json;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::{SealFile, SegmentRef, Statement};
@@ -120,13 +119,14 @@ impl Decrees {
     /// to look.
     ///
     /// A box with a named lifetime, because only so the compiler sees that the whole is `Send` and may be spawned.
-    pub(super) fn read(scene: Scene<'_>, keys: Vec<VerifierKey>, size: Option<u64>) -> BoxFuture<'_, Self> {
-        async move { Self::of(scene, &keys, size).await }.boxed()
+    pub(super) fn read(scene: Scene<'_>, keys: Vec<VerifierKey>, published: Option<UnverifiedCheckpoint>) -> BoxFuture<'_, Self> {
+        async move { Self::of(scene, &keys, published).await }.boxed()
     }
 
-    async fn of(scene: Scene<'_>, keys: &[VerifierKey], size: Option<u64>) -> Self {
+    async fn of(scene: Scene<'_>, keys: &[VerifierKey], published: Option<UnverifiedCheckpoint>) -> Self {
         let mut read = Decrees::default();
-        let newest = match newest(scene, keys, size).await {
+        let mut known = Known::of(keys);
+        let newest = match known.newest(scene, published.as_ref().map(|read| read.checkpoint.size.0)).await {
             Ok(newest) => newest,
             Err(error) => {
                 read.unread("seals/", 0, error);
@@ -134,13 +134,24 @@ impl Decrees {
             }
         };
         // No seal, or none that is one: the walk says so.
-        let Some(newest) = newest else { return read };
-        read.newest = Some(newest.statement.index);
-        let holders = read.follow(scene, keys, newest).await;
+        let Some((newest, whose)) = newest else { return read };
+        let index = newest.statement.index;
+        read.newest = Some(index);
+        // A key that the log has left can still sign seals behind its end, which name what they like.
+        if let Some(whose) = whose {
+            match known.is_led_to(scene, index, whose, published).await {
+                Ok(true) => {}
+                Ok(false) => read.unread(&seal_object(index), index, "it is signed by a key to which the seals before it do not lead"),
+                Err(error) => read.unread(&seal_object(index), index, error),
+            }
+        }
+        let holders = read.follow(scene, &known, newest).await;
         let mut entries = entries(scene, holders);
         while let Some((statement, entries, lost)) = entries.next().await {
             let (index, found) = (statement.index, !entries.is_empty());
-            entries.into_iter().for_each(|entry| read.ledger.take(entry));
+            // A writer keeps them too, once it has sealed them; until then nobody is to blame.
+            let is_kept = statement.sealed_at.0 < scene.now.0.saturating_sub(BEHIND_SECONDS_MAX);
+            entries.into_iter().for_each(|(at, entry)| read.ledger.take(entry, is_kept.then_some(at)));
             // What was not read may have released any hold that the entries before it tell of.
             read.last_read = found && !matches!(lost, Some(Lost::Unread(..)));
             match lost {
@@ -169,14 +180,14 @@ impl Decrees {
     }
 
     /// Statements of the seals that hold records of decrees, newest first.
-    async fn follow(&mut self, scene: Scene<'_>, keys: &[VerifierKey], newest: SealFile) -> Vec<Statement> {
+    async fn follow(&mut self, scene: Scene<'_>, known: &Known, newest: SealFile) -> Vec<Statement> {
         let mut holders = Vec::new();
         let mut at = newest;
         self.any = at.statement.decrees.is_some();
         self.link(&at);
         while let Some(named) = at.statement.decrees {
             if named != at.statement.index {
-                let Some(seal) = self.seal(scene, keys, named).await else { break };
+                let Some(seal) = self.seal(scene, known, named).await else { break };
                 at = seal;
                 if at.statement.decrees != Some(named) {
                     self.unread(&seal_object(named), named, "a later seal says that it holds such a record, and it does not say so itself");
@@ -186,18 +197,14 @@ impl Decrees {
             let before = named.checked_sub(1);
             holders.push(at.statement);
             let Some(before) = before else { break };
-            let Some(seal) = self.seal(scene, keys, before).await else { break };
+            let Some(seal) = self.seal(scene, known, before).await else { break };
             at = seal;
         }
         holders
     }
 
-    async fn seal(&mut self, scene: Scene<'_>, keys: &[VerifierKey], index: u64) -> Option<SealFile> {
-        let key = seal_key(scene.log, index);
-        let found = match scene.store.versions(&key).await {
-            Ok(versions) => stands(scene, keys, index, &Group { key, versions }).await,
-            Err(error) => Err(error),
-        };
+    async fn seal(&mut self, scene: Scene<'_>, known: &Known, index: u64) -> Option<SealFile> {
+        let found = known.stands(scene, index).await;
         match found {
             Ok(Some((seal, _))) => {
                 self.link(&seal);
@@ -220,93 +227,188 @@ impl Decrees {
         self.ledger.open().iter().filter(|_| self.last_read)
     }
 
+    /// The same for a reader.
+    pub(super) fn orders(&self) -> Vec<OpenOrder> {
+        let order = |open: &Decree| OpenOrder {
+            matter: open.id.clone(),
+            order: if open.order == Order::Hold { "hold" } else { "extension" },
+            through: open.through,
+            segments: u64::try_from(self.ledger.held_by(&open.id).count()).unwrap_or(u64::MAX),
+        };
+        self.open().map(order).collect()
+    }
+
     /// The lock that extensions have given a segment.
     pub(super) fn extended(&self, id: SegmentId) -> Option<Lock> {
         self.ledger.extended(id)
     }
 
-    /// Whether all of it was read.
-    pub(super) fn is_whole(&self) -> bool {
-        self.newest.is_some() && self.unread.is_empty()
-    }
-}
-
-/// The newest seal: from one that stands on, by steps that double and then halve, under the keys that are known and those that they announce;
-/// where nothing stands under them, under any. Nothing is listed: a store may list without end. Behind a gap it may not be found, and then the
-/// walk says what was missed.
-async fn newest(scene: Scene<'_>, keys: &[VerifierKey], size: Option<u64>) -> Result<Option<SealFile>, ReadError> {
-    let published = size.and_then(|size| size.checked_sub(1));
-    let mut known = keys.to_vec();
-    for by in [By::Known, By::Somebody] {
-        let mut at = None;
-        for start in published.into_iter().chain([0]) {
-            if at.is_none() {
-                at = probe(scene, &known, start, by).await?;
-            }
-        }
-        let Some(mut at) = at else { continue };
-        loop {
-            let from = at.statement.index;
-            at = climb(scene, &known, at, by).await?;
-            match at.statement.next_vkey.clone().filter(|next| !known.contains(next)) {
-                Some(next) => known.push(next),
-                None if at.statement.index == from => return Ok(Some(at)),
-                None => {}
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// The last of the seals from this one on that stand without a gap that is met.
-async fn climb(scene: Scene<'_>, keys: &[VerifierKey], mut at: SealFile, by: By) -> Result<SealFile, ReadError> {
-    let (mut step, mut doubles) = (1_u64, true);
-    loop {
-        let next = match at.statement.index.checked_add(step) {
-            Some(index) => probe(scene, keys, index, by).await?,
-            None => None,
+    /// Whether all of it was read, and is the same log as it was before, or grown. `signed`: whether a key of the log signed a checkpoint.
+    ///
+    /// A store can show less the second time; what was on record then still is.
+    pub(super) fn follows(&self, before: &Self, signed: impl Fn(&UnverifiedCheckpoint) -> bool) -> bool {
+        let same = |(index, link): (&u64, &Link)| match before.links.get(index) {
+            Some(known) => known.leaf == link.leaf,
+            None => signed(&link.checkpoint),
         };
-        doubles = doubles && next.is_some();
-        at = next.unwrap_or(at);
-        step = if doubles { step.saturating_mul(2) } else { step / 2 };
-        if step == 0 {
-            return Ok(at);
-        }
+        let known = self.newest.is_some() && self.newest >= before.newest && self.unread.is_empty() && self.last_read;
+        known && self.gone == before.gone && self.links.iter().all(same)
     }
 }
 
-async fn probe(scene: Scene<'_>, keys: &[VerifierKey], index: u64, by: By) -> Result<Option<SealFile>, ReadError> {
-    let key = seal_key(scene.log, index);
-    let versions = scene.store.versions(&key).await?;
-    let found = stands(scene, keys, index, &Group { key, versions }).await?;
-    Ok(found.filter(|(_, whose)| *whose == By::Known || by == By::Somebody).map(|(seal, _)| seal))
+/// Keys, each with the last seal that it may sign, where that is known by now.
+struct Known(Vec<(VerifierKey, Option<u64>)>);
+
+/// A seal, and under which of the known keys it stands; `None`: under somebody's.
+type Stands = (SealFile, Option<usize>);
+
+impl Known {
+    fn of(keys: &[VerifierKey]) -> Self {
+        Known(keys.iter().map(|key| (key.clone(), None)).collect())
+    }
+
+    fn place(&self, key: &VerifierKey) -> Option<usize> {
+        self.0.iter().position(|(known, _)| known == key)
+    }
+
+    /// Learns from a seal which key follows. Whether there was something to learn.
+    fn learn(&mut self, (seal, whose): &Stands) -> bool {
+        let Some(next) = &seal.statement.next_vkey else { return false };
+        let left = whose.and_then(|nth| self.0.get_mut(nth)).filter(|(_, until)| until.is_none());
+        let is_new = left.map(|(_, until)| *until = Some(seal.statement.index)).is_some();
+        if self.place(next).is_none() {
+            self.0.push((next.clone(), None));
+            return true;
+        }
+        is_new
+    }
+
+    /// The newest seal: from one that stands on, by steps that double and then halve, under the keys that are known and those that they announce;
+    /// where nothing stands under them, under any. Nothing is listed: a store may list without end. Behind a gap it may not be found, and then
+    /// the walk says what was missed.
+    async fn newest(&mut self, scene: Scene<'_>, size: Option<u64>) -> Result<Option<Stands>, ReadError> {
+        let published = size.and_then(|size| size.checked_sub(1));
+        for by in [By::Known, By::Somebody] {
+            let mut at = None;
+            for start in published.into_iter().chain([0]) {
+                if at.is_none() {
+                    at = self.probe(scene, start, by).await?;
+                }
+            }
+            let Some(mut at) = at else { continue };
+            loop {
+                let from = at.0.statement.index;
+                at = self.climb(scene, at, by).await?;
+                if !self.learn(&at) && at.0.statement.index == from {
+                    return Ok(Some(at));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The last of the seals from this one on that stand without a gap that is met.
+    async fn climb(&self, scene: Scene<'_>, mut at: Stands, by: By) -> Result<Stands, ReadError> {
+        let (mut step, mut doubles) = (1_u64, true);
+        loop {
+            let next = match at.0.statement.index.checked_add(step) {
+                Some(index) => self.probe(scene, index, by).await?,
+                None => None,
+            };
+            doubles = doubles && next.is_some();
+            at = next.unwrap_or(at);
+            step = if doubles { step.saturating_mul(2) } else { step / 2 };
+            if step == 0 {
+                return Ok(at);
+            }
+        }
+    }
+
+    async fn probe(&self, scene: Scene<'_>, index: u64, by: By) -> Result<Option<Stands>, ReadError> {
+        Ok(self.stands(scene, index).await?.filter(|(_, whose)| whose.is_some() || by == By::Somebody))
+    }
+
+    /// The seal at an index: the oldest version that stands under a key that is known, else the oldest that agrees with itself.
+    async fn stands(&self, scene: Scene<'_>, index: u64) -> Result<Option<Stands>, ReadError> {
+        let versions = scene.store.versions(&seal_key(scene.log, index)).await?;
+        let bodies = read_versions(scene.store, &versions, SEAL_BYTES_MAX, VERSIONS_READ_MAX).await?;
+        let may_sign = |until: &Option<u64>| until.is_none_or(|until| index <= until);
+        for (nth, (key, _)) in self.0.iter().enumerate().filter(|(_, (_, until))| may_sign(until)) {
+            for judgement in judge(index, key, None, bodies.iter().map(|(_, bytes)| bytes.as_ref())) {
+                if let Judgement::Truth(seal) = judgement {
+                    return Ok(Some((*seal, Some(nth))));
+                }
+            }
+        }
+        let agrees = |bytes: &Bytes| {
+            let seal = SealFile::parse(bytes).ok().filter(|seal| seal.statement.index == index)?;
+            let read = UnverifiedCheckpoint::parse(&seal.checkpoint).ok()?.checkpoint;
+            let after = seal.range_after();
+            ((read.size, read.root) == (after.size(), after.root())).then_some(seal)
+        };
+        Ok(bodies.iter().find_map(|(_, bytes)| agrees(bytes)).map(|seal| (seal, None)))
+    }
+
+    /// Whether the key of the newest seal is that of the seal before it and of the published checkpoint, or one to which these lead.
+    async fn is_led_to(
+        &self,
+        scene: Scene<'_>,
+        newest: u64,
+        whose: usize,
+        published: Option<UnverifiedCheckpoint>,
+    ) -> Result<bool, ReadError> {
+        if let Some(before) = newest.checked_sub(1)
+            && !self.leads(scene, before, newest, whose).await?
+        {
+            return Ok(false);
+        }
+        let Some(published) = published else { return Ok(true) };
+        if !self.0.iter().any(|(key, _)| published.is_signed_by(key)) {
+            return Ok(false);
+        }
+        match published.checkpoint.size.0.checked_sub(1).filter(|last| *last < newest) {
+            Some(last) => self.leads(scene, last, newest, whose).await,
+            // What it covers and the store does not show, the walk misses.
+            None => Ok(true),
+        }
+    }
+
+    /// Whether the key of a seal is the one that is asked about, or the seals up to the newest lead from it to that.
+    async fn leads(&self, scene: Scene<'_>, from: u64, newest: u64, whose: usize) -> Result<bool, ReadError> {
+        let Some((mut at, Some(mut key))) = self.stands(scene, from).await? else { return Ok(false) };
+        // Each key signs a stretch of its own.
+        for _ in 0..=self.0.len() {
+            if key == whose {
+                return Ok(true);
+            }
+            let (mut last, mut behind) = (at.statement.index, newest);
+            while behind - last > 1 {
+                let middle = last + (behind - last) / 2;
+                match self.stands(scene, middle).await? {
+                    Some((seal, Some(by))) if by == key => (last, at) = (middle, seal),
+                    _ => behind = middle,
+                }
+            }
+            let Some(next) = at.statement.next_vkey.as_ref().and_then(|next| self.place(next)) else { return Ok(false) };
+            if next == whose {
+                return Ok(true);
+            }
+            match self.stands(scene, last.saturating_add(1)).await? {
+                Some((seal, Some(by))) if by == next => (at, key) = (seal, by),
+                _ => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
 }
 
-/// Whose signature a seal bears.
+/// Under whose signature a seal is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
+    /// Of a key that is known.
     Known,
-    /// Of a key that is not known here.
+    /// Of any.
     Somebody,
-}
-
-/// The seal at an index: the oldest version that stands under a key that is known, else the oldest that agrees with itself.
-async fn stands(scene: Scene<'_>, keys: &[VerifierKey], index: u64, group: &Group) -> Result<Option<(SealFile, By)>, ReadError> {
-    let bodies = read_versions(scene.store, &group.versions, SEAL_BYTES_MAX, VERSIONS_READ_MAX).await?;
-    for key in keys {
-        for judgement in judge(index, key, None, bodies.iter().map(|(_, bytes)| bytes.as_ref())) {
-            if let Judgement::Truth(seal) = judgement {
-                return Ok(Some((*seal, By::Known)));
-            }
-        }
-    }
-    let agrees = |bytes: &Bytes| {
-        let seal = SealFile::parse(bytes).ok().filter(|seal| seal.statement.index == index)?;
-        let read = UnverifiedCheckpoint::parse(&seal.checkpoint).ok()?.checkpoint;
-        let after = seal.range_after();
-        ((read.size, read.root) == (after.size(), after.root())).then_some(seal)
-    };
-    Ok(bodies.iter().find_map(|(_, bytes)| agrees(bytes)).map(|seal| (seal, By::Somebody)))
 }
 
 /// Why the records of a seal could not all be read.
@@ -318,14 +420,17 @@ enum Lost {
 }
 
 /// What seals hold that come newest first, oldest first.
-fn entries(scene: Scene<'_>, holders: Vec<Statement>) -> BoxStream<'_, (Statement, Vec<Entry>, Option<Lost>)> {
+fn entries(scene: Scene<'_>, holders: Vec<Statement>) -> BoxStream<'_, (Statement, Placed, Option<Lost>)> {
     let read = move |statement| entries_of(scene, statement).boxed();
     stream::iter(holders.into_iter().rev()).map(read).buffered(SEALS_AT_ONCE).boxed()
 }
 
+/// Entries, each with the segment that holds it.
+type Placed = Vec<(SegmentId, Entry)>;
+
 /// What the segments of one seal hold, in their order.
-async fn entries_of(scene: Scene<'_>, statement: Statement) -> (Statement, Vec<Entry>, Option<Lost>) {
-    let (mut entries, mut lost) = (Vec::new(), None);
+async fn entries_of(scene: Scene<'_>, statement: Statement) -> (Statement, Placed, Option<Lost>) {
+    let (mut entries, mut lost, mut other) = (Vec::new(), None, None);
     for segment in &statement.segments {
         let stored = match stored(scene, segment).await {
             Ok(Some(stored)) => stored,
@@ -344,18 +449,33 @@ async fn entries_of(scene: Scene<'_>, statement: Statement) -> (Statement, Vec<E
         };
         let class = segment.class.clone();
         match tokio::task::spawn_blocking(move || words(&stored, &class)).await.unwrap_or_else(|e| Err(e.to_string())) {
-            Ok((read, why)) => {
-                entries.extend(read);
+            Ok(Words { entries: read, lost: why, other: has_other }) => {
+                let id = SegmentId::new(statement.index, &segment.sha256);
+                entries.extend(read.into_iter().map(|entry| (id, entry)));
                 lost = why.map(|why| Lost::Unread(segment.key.clone(), why)).or(lost);
+                if has_other {
+                    other.get_or_insert_with(|| segment.key.clone());
+                }
             }
             Err(why) => lost = Some(Lost::Unread(segment.key.clone(), why)),
         }
     }
+    if let (None, true, Some(segment)) = (&lost, entries.is_empty(), other) {
+        lost = Some(Lost::Unread(segment, "it holds records of a schema that this version does not know".to_owned()));
+    }
     (statement, entries, lost)
 }
 
-/// The entries of a segment, and why there may be more.
-fn words(stored: &[u8], class: &str) -> Result<(Vec<Entry>, Option<String>), String> {
+/// What a segment says of decrees.
+struct Words {
+    entries: Vec<Entry>,
+    /// Why there may be more.
+    lost: Option<String>,
+    /// It holds records of an unknown schema.
+    other: bool,
+}
+
+fn words(stored: &[u8], class: &str) -> Result<Words, String> {
     let (mut entries, mut lost) = (Vec::new(), None);
     let contents = read_segment(stored, class, |index, line, _| {
         // Lines are canonical, so the member of a control record has this form and no other; most lines need no second look.
@@ -370,10 +490,7 @@ fn words(stored: &[u8], class: &str) -> Result<(Vec<Entry>, Option<String>), Str
         }
     })
     .map_err(|error| error.to_string())?;
-    if contents.other_schema > 0 && entries.is_empty() && lost.is_none() {
-        lost = Some("it holds records of a schema that this version does not know".to_owned());
-    }
-    Ok((entries, lost))
+    Ok(Words { entries, lost, other: contents.other_schema > 0 })
 }
 
 /// The bytes that the seal signed; `None`: no version is there.

@@ -83,8 +83,8 @@ impl<'a> Demand<'a> {
         if !self.is_held() || held.legal_hold {
             return None;
         }
-        let meaning = "A hold that is open keeps this object, and the store does not have it on legal hold, so it could be deleted once its date is \
-                       past. Nothing is lost yet: place the hold again and find out who took it off.";
+        let meaning = "A hold that is open keeps this object, and the store does not have it on legal hold, so it could be deleted once its lock \
+                       ends. Nothing is lost yet: `spanseal hold place --matter NAME --resume` puts it back; find out who took it off.";
         let item = Item::new(Kind::HoldMissing, &held.object, meaning).seal(seal);
         Some(item.expected(format!("legal hold by {}", self.names())).found("no legal hold").intact())
     }

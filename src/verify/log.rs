@@ -20,7 +20,7 @@ use super::chain::{Chain, Fetched, Followed, fetch};
 use super::completeness::{GapKind, Tally};
 use super::configuration::Configurations;
 use super::cosignatures::{Cosigned, Strangers};
-use super::decrees::Shown;
+use super::decrees::{Decrees, Shown};
 use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
 use super::expiry::Expiry;
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
@@ -118,6 +118,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         walk.sink.unchecked("seals/", None, why);
     }
     let key = walk.trust();
+    let orders = walk.scene.decrees.get().map(Decrees::orders).unwrap_or_default();
     let (goes_on, root) = (walk.beyond, UnverifiedCheckpoint::parse(&walk.newest_checkpoint).ok().map(|read| read.checkpoint.root));
     let Walk { chain, mut sink, log_file, newest, covered, resumed, extends, tally: passed, .. } = walk;
     sink.merge(total.sink);
@@ -141,6 +142,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         name: log.to_owned(),
         covered,
         expired,
+        orders,
         locks: total.held.0,
         cosigned: Some(cosigned).filter(|_| !options.witnesses.is_empty()),
     };

@@ -276,6 +276,19 @@ pub struct KeyChange {
     pub to: String,
 }
 
+/// A hold or an extension that is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenOrder {
+    /// Its name.
+    pub matter: String,
+    /// `hold` or `extension`
+    pub order: &'static str,
+    /// Seals below this index were looked at for it.
+    pub through: u64,
+    /// Segments that it keeps because of the records that it means.
+    pub segments: u64,
+}
+
 /// What was covered of one log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LogReport {
@@ -299,6 +312,9 @@ pub struct LogReport {
     /// Segments that are gone since their date, by class; none where nothing is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expired: Vec<Expired>,
+    /// The holds and extensions that are open, as the newest record of one says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<OpenOrder>,
     /// How far it is time stamped by authorities that the auditor trusts; absent where no such token was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamped: Option<Timestamped>,

@@ -44,6 +44,13 @@ async fn hold(forge: &Forge, key: &ObjectKey, on: bool) {
     forge.store.hold(key, Some(&version(forge, key).await), on).await.unwrap();
 }
 
+/// What a writer does for the record of a hold in this seal.
+async fn keep(forge: &Forge, seal: usize) {
+    for key in [forge.segment_key(seal), seal_key(LOG, seal as u64)] {
+        hold(forge, &key, true).await;
+    }
+}
+
 /// Up to the seal that releases the second hold; `last` says what stands behind it.
 pub async fn made(locks: Locks) -> Forge {
     let mut forge = Forge::new(locks).await;
@@ -64,11 +71,14 @@ pub async fn made(locks: Locks) -> Forge {
     forge.seal(&step(Step::Close, &second, vec![], &[&first]), |_| {}).await;
     forge.seal(&[], |_| {}).await;
     if locks == Locks::Enforced {
-        for key in [forge.segment_key(HELD), seal_key(LOG, HELD as u64)] {
-            hold(&forge, &key, true).await;
+        // With the records that say so.
+        for seal in [HELD, 4, 5] {
+            keep(&forge, seal).await;
         }
-        for key in [forge.segment_key(LONGER), seal_key(LOG, LONGER as u64)] {
-            forge.store.relock(&key, Some(EXTENDED));
+        for seal in [LONGER, 7] {
+            for key in [forge.segment_key(seal), seal_key(LOG, seal as u64)] {
+                forge.store.relock(&key, Some(EXTENDED));
+            }
         }
     }
     forge.publish().await;
@@ -200,6 +210,25 @@ async fn what_a_decree_locks_is_locked() {
             row("an extension is more than it must be", async |f| f.store.relock(&key, Some(longer)), vec![]).await;
         }
     }
+    // The records that say so are kept as what they name; not before they are two days old, and not those of a hold that is released.
+    for (seal, kind) in [(4, "hold_missing"), (5, "hold_missing"), (7, "lock_weak")] {
+        let object = forge.seals[seal].statement.segments[0].key.clone();
+        let key = at(&object);
+        let undo = async |f: &mut Forge| match kind {
+            "hold_missing" => hold(f, &key, false).await,
+            _ => f.store.relock(&key, Some(Lock { retain_until: UnixSeconds(EXTENDED.retain_until.0 - 1), ..EXTENDED })),
+        };
+        row(&format!("the record in seal {seal} is not kept"), undo, vec![intact(kind, &object, seal)]).await;
+        let mut young = whole().await;
+        undo(&mut young).await;
+        let made = young.seals[seal].statement.sealed_at.0;
+        for (age, expected) in [(2 * 86_400, vec![]), (2 * 86_400 + 1, vec![intact(kind, &object, seal)])] {
+            let when = Options { now: UnixSeconds(made + age), ..options(&young) };
+            let exit = u8::from(!expected.is_empty());
+            assert_all(&format!("{age} seconds after seal {seal}"), &verify(&young.store, &when).await, expected, exit);
+        }
+    }
+    row("the record of a released hold is let go", async |f| hold(f, &f.segment_key(9), false).await, vec![]).await;
     // What is not on hold any more need not be.
     row("a hold that was released is taken off", async |f| hold(f, &f.segment_key(RELEASED), false).await, vec![]).await;
 }
@@ -224,6 +253,9 @@ async fn a_record_of_a_decree_is_not_hidden_by_the_key_itself() {
     for (name, holds, change, expected) in rows {
         let mut forge = whole().await;
         forge.seal(&if holds { opened() } else { vec![] }, change).await;
+        if holds {
+            keep(&forge, 13).await;
+        }
         let follows = forge.seals[13].statement.decrees;
         // The one behind goes on from what is true, where that is said.
         forge.seal(&[], |s| s.decrees = if expected.len() > 1 { Some(11) } else { follows }).await;
@@ -331,6 +363,7 @@ async fn what_is_open_and_was_not_carried_out_for_long_is_not_passed() {
         let mut forge = whole().await;
         let open = Decree { through, since, ..decree("LH-9", order) };
         forge.seal(&step(Step::Open, &open, vec![], &[&decree("LH-1", Order::Hold), &open]), |_| {}).await;
+        keep(&forge, 13).await;
         forge.publish().await;
         let at = |forge: &Forge| Options { now: UnixSeconds(now), ..options(forge) };
         let report = verify(&forge.store, &at(&forge)).await;

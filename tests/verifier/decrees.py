@@ -52,7 +52,8 @@ class Decreed(verify.Walk):
                     before = len(self.findings) + len(self.unchecked)
                     step = self.attempt("decrees_wrong", stated["key"], lambda: step_of(record))
                     self.claims |= step is not None or len(self.findings) + len(self.unchecked) > before
-                    self.steps.setdefault(seal.index, []).extend([step] if step else [])
+                    own = [(seal.index, stated["sha256"][:16])] * (seal.statement["sealed_at"] < later(self.now, -172800))
+                    self.steps.setdefault(seal.index, []).extend([(*step, own)] if step else [])
         self.read_of.append(read)
         return read
 
@@ -71,11 +72,11 @@ class Decreed(verify.Walk):
         while index in self.stood and "decrees" in self.stood[index].statement:
             chain.insert(0, int(self.stood[index].statement["decrees"]))
             index = chain[0] - 1
-        for step, of, segments, opened in [step for n in chain for step in self.steps.get(n, [])]:
+        for step, of, segments, opened, own in [step for n in chain for step in self.steps.get(n, [])]:
             if of["order"] == "hold":
-                held[of["id"]] = [] if step == "close" else held.get(of["id"], []) + segments * (step == "apply")
+                held[of["id"]] = [] if step == "close" else held.get(of["id"], []) + segments * (step == "apply") + own * (step != "give_up")
             elif step in ("apply", "close"):
-                until.update({one: max(until.get(one, ""), of["until"]) for one in segments})
+                until.update({one: max(until.get(one, ""), of["until"]) for one in segments + own})
         holds = [one for one in opened if one["order"] == "hold"]
         kept = {one for hold in holds for one in held.get(hold["id"], []) if self.steps.get(chain[-1])}
         for index, stated in self.gone:

@@ -24,7 +24,7 @@ const WIDTH: usize = 160;
 /// Runs it.
 pub(super) async fn run(args: &HoldListArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let scene = Scene::open(config, &args.keys).await?;
-    let links = chain::read(&scene.store, &scene.log).await?;
+    let chain::Links { all: links, gone } = chain::read(&scene.store, &scene.log).await?;
     let ledger = ledger(&links);
     let mut unlifted = Vec::new();
     for released in released(&links) {
@@ -44,7 +44,17 @@ pub(super) async fn run(args: &HoldListArgs, config: &Config) -> anyhow::Result<
         TableOrJson::Table => output::answer(&list.text(read::width().unwrap_or(WIDTH)))?,
         TableOrJson::Json => output::answer_json(&format!("{}\n", list.json().to_jcs_string()))?,
     }
+    tell_gone(gone);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was ordered long ago and is not known any more.
+pub(super) fn tell_gone(gone: Option<u64>) {
+    if let Some(seal) = gone {
+        output::tell(&format!(
+            "Records of holds and extensions in seal {seal}, and maybe before, are gone since their date, as planned: what only they said is not known."
+        ));
+    }
 }
 
 /// Whether the segment that a release lifts last still has a legal hold that no open one explains.

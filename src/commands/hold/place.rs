@@ -10,6 +10,8 @@ use crate::erase::Sealed;
 use crate::govern::carry::Carried;
 use crate::govern::chain;
 use crate::govern::decrees::{Decree, Order};
+use crate::govern::enforce::Want;
+use crate::govern::own;
 use crate::govern::query::Query;
 use crate::govern::register::{Motion, Ordered};
 use crate::query::filter::Filter;
@@ -43,11 +45,19 @@ pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<Exi
     };
     let query = match query {
         Ok(query) => query,
-        Err(why) => {
+        Err(why) if found.problems.is_empty() => {
             output::tell(&format!("Nothing was held: {why}."));
             return Ok(ExitCode::from(1));
         }
+        // Whoever is meant may be there.
+        Err(_) => anyhow::bail!("nothing was held: not all that may be meant could be compared, see what was said above"),
     };
+    if found.records == 0 && found.problems.is_empty() {
+        output::tell(&format!(
+            "No record matches now ({}). If that is no slip of the pen: what is sealed later and matches is held.",
+            clean(&query.words())
+        ));
+    }
     if args.dry_run {
         return would(args, config, &query, &found);
     }
@@ -96,7 +106,7 @@ async fn place(
     let motion = Motion::Open { id: args.matter.clone(), order: Ordered::Hold, query: query.to_json().to_jcs_string() };
     let sealed = orders.order(motion).await?;
     output::tell(&format!("The hold is record {} in seal {}; now the objects.", sealed.record, sealed.seal));
-    let scene = scene.again(&args.order.keys).await?;
+    let scene = scene.again().await?;
     let decree = decree::standing(&scene, &args.matter).await?;
     let carried = decree::carry_out(&scene, orders, &decree, (sealed.seal.saturating_add(1), Some(found))).await?;
     if alone && carried.done.already > 0 {
@@ -110,12 +120,22 @@ async fn place(
     answer(args, (&scene, orders), (query, Some(&sealed)), &carried, found.problems.len())
 }
 
+/// Goes on, and puts the hold back where somebody took it off.
 async fn resume(args: &PlaceArgs, scene: Scene<'_>, decree: Decree) -> anyhow::Result<ExitCode> {
     let orders = Orders::open(scene.config, &args.order).await?;
     let done = async {
         let query = Query::parse(&decree.query).map_err(|why| anyhow::anyhow!("the query of `{}` cannot be asked: {why}", decree.id))?;
-        let scene = scene.again(&args.order.keys).await?;
+        let scene = scene.again().await?;
         let carried = decree::carry_out(&scene, &orders, &decree, (scene.log.size(), None)).await?;
+        let scene = scene.again().await?;
+        let kept = chain::ledger(&chain::read(&scene.store, &scene.log).await?.all).kept_by(&decree.id);
+        let again = own::to((&scene.store, &scene.log), kept, Want::Hold, scene.expected()).await?;
+        output::tell(&format!(
+            "Looked at again: {} that it keeps, the records of the hold itself among them; {} put back on hold, {} had it.",
+            decree::count(again.segments, "segment", "segments"),
+            decree::count(again.changed, "object was", "objects were"),
+            again.already
+        ));
         answer(args, (&scene, &orders), (&query, None), &carried, 0)
     };
     let done = done.await;
@@ -133,7 +153,8 @@ fn answer(
         TableOrJson::Table => {
             let held = decree::count(carried.done.segments, "segment", "segments");
             let records = decree::count(carried.records, "matching record", "matching records");
-            let mut text = format!("On hold for `{}`: {held} with {records} ({}).\n", args.matter, clean(&query.words()));
+            let new = if args.resume { "Newly on hold" } else { "On hold" };
+            let mut text = format!("{new} for `{}`: {held} with {records} ({}).\n", args.matter, clean(&query.words()));
             if scene.has_locks() {
                 text.push_str(&format!(
                     "{} were put on hold, {} had it already: segments, their seals, and what joins those to what others have seen.\n",

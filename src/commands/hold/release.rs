@@ -6,12 +6,14 @@ use std::sync::Arc;
 use crate::cli::{ReleaseArgs, TableOrJson};
 use crate::clock::{Clock, SystemClock};
 use crate::commands::decree::{self, Orders, Scene};
+use crate::commands::hold::list::tell_gone;
 use crate::commands::{output, read};
 use crate::config::Config;
 use crate::erase::Sealed;
 use crate::govern::chain;
 use crate::govern::decrees::{Decree, Order};
 use crate::govern::enforce::{Done, Enforcer, Want, named};
+use crate::govern::own;
 use crate::govern::register::Motion;
 use crate::govern::released::{Released, freed, released};
 use crate::record::canonical::Json;
@@ -32,7 +34,7 @@ pub(super) async fn run(args: &ReleaseArgs, config: &Config) -> anyhow::Result<E
             let sealed = orders.order(motion).await;
             let sealed = orders.close(sealed).await?;
             output::tell(&format!("The release is record {} in seal {}; now the objects.", sealed.record, sealed.seal));
-            (scene.again(&args.order.keys).await?, Some(sealed))
+            (scene.again().await?, Some(sealed))
         }
         Some(Order::Extend(_)) => {
             anyhow::bail!("`{}` is an extension, which cannot be taken back: locks are never shortened", args.matter)
@@ -48,8 +50,8 @@ pub(super) async fn run(args: &ReleaseArgs, config: &Config) -> anyhow::Result<E
 
 /// Only says what nobody would keep any more, and how much of that could be deleted at once.
 async fn would(args: &ReleaseArgs, scene: &Scene<'_>, open: &Decree) -> anyhow::Result<ExitCode> {
-    let links = chain::read(&scene.store, &scene.log).await?;
-    let told = chain::ledger(&links).held_by(&open.id).collect();
+    let links = chain::read(&scene.store, &scene.log).await?.all;
+    let told = chain::ledger(&links).kept_by(&open.id);
     let released = Released { decree: open.clone(), seal: scene.log.size(), told };
     let freed = freed((&scene.store, &scene.log), &released, &links, |_, _| ()).await?;
     freed.problems.iter().for_each(read::tell);
@@ -80,37 +82,79 @@ async fn would(args: &ReleaseArgs, scene: &Scene<'_>, open: &Decree) -> anyhow::
     Ok(if freed.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) -> anyhow::Result<ExitCode> {
-    let links = chain::read(&scene.store, &scene.log).await?;
-    let Some(released) = released(&links).into_iter().find(|released| released.decree.id == args.matter) else {
-        output::tell(&format!("No hold of the name `{}` was ever placed; `spanseal hold list` shows those that are open.", args.matter));
-        return Ok(ExitCode::from(1));
-    };
+/// What came of it.
+#[derive(Default)]
+struct Lifted {
+    free: u64,
+    kept: u64,
+    problems: u64,
+    done: Done,
+}
+
+impl Lifted {
+    fn add(&mut self, other: Lifted) {
+        self.free += other.free;
+        self.kept += other.kept;
+        self.problems += other.problems;
+        self.done.add(other.done);
+    }
+}
+
+/// Lifts one hold from what nobody else keeps.
+async fn one(scene: &Scene<'_>, released: &Released, links: &[chain::Link]) -> anyhow::Result<Lifted> {
     let bar = read::progress();
-    let freed = freed((&scene.store, &scene.log), &released, &links, |at, of| {
+    let freed_now = freed((&scene.store, &scene.log), released, links, |at, of| {
         bar.set_length(of);
         bar.set_position(at);
     })
     .await?;
-    freed.problems.iter().for_each(read::tell);
-    let held = named(&scene.log, freed.free.iter().copied()).await?;
+    freed_now.problems.iter().for_each(read::tell);
+    let held = named(&scene.log, freed_now.free.iter().copied()).await?;
     let mut enforcer = Enforcer::new(Arc::clone(&scene.store), &scene.log, Want::NoHold, scene.expected());
-    let done = if scene.has_locks() {
-        let seals: std::collections::BTreeSet<u64> = freed.kept.iter().map(|id| id.seal).collect();
+    let mut done = Done::default();
+    if scene.has_locks() {
+        let seals: std::collections::BTreeSet<u64> = freed_now.kept.iter().map(|id| id.seal).collect();
         enforcer.spare(seals).await?;
         bar.set_position(0);
         bar.set_length(u64::try_from(held.len()).unwrap_or(u64::MAX));
-        enforcer.lift(&held, || bar.inc(1)).await?
-    } else {
-        Done::default()
-    };
+        done = enforcer.lift(&held, || bar.inc(1)).await?;
+        // Who placed a hold meanwhile found these objects on hold, and was content. Whoever places one from here on looks for themselves.
+        let scene = scene.again().await?;
+        let links = chain::read(&scene.store, &scene.log).await?.all;
+        let again = freed((&scene.store, &scene.log), released, &links, |_, _| ()).await?;
+        let new = again.kept.difference(&freed_now.kept).copied();
+        own::to((&scene.store, &scene.log), new, Want::Hold, scene.expected()).await?;
+    }
     bar.finish_and_clear();
-    let (free, kept) = (u64::try_from(freed.free.len()).unwrap_or(u64::MAX), released.told.intersection(&freed.kept).count());
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    Ok(Lifted {
+        free: number(freed_now.free.len()),
+        kept: number(released.told.intersection(&freed_now.kept).count()),
+        problems: number(freed_now.problems.len()),
+        done,
+    })
+}
+
+async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) -> anyhow::Result<ExitCode> {
+    let chain::Links { all: links, gone } = chain::read(&scene.store, &scene.log).await?;
+    tell_gone(gone);
+    let mut all = released(&links);
+    all.retain(|released| released.decree.id == args.matter);
+    let Some(newest) = all.last().map(|released| released.seal) else {
+        output::tell(&format!("No hold of the name `{}` was ever placed; `spanseal hold list` shows those that are open.", args.matter));
+        return Ok(ExitCode::from(1));
+    };
+    // A release that was interrupted, and the name used again since, is finished too.
+    let mut lifted = Lifted::default();
+    for released in &all {
+        lifted.add(one(scene, released, &links).await?);
+    }
+    let Lifted { free, kept, problems, done } = lifted;
     match args.order.format {
         TableOrJson::Table => {
             let mut text = match sealed {
                 Some(_) => format!("Released: `{}`.\n", args.matter),
-                None => format!("`{}` was released before, in seal {}; nothing was recorded now.\n", args.matter, released.seal),
+                None => format!("`{}` was released before, in seal {}; nothing was recorded now.\n", args.matter, newest),
             };
             if scene.has_locks() {
                 text.push_str(&format!(
@@ -134,16 +178,16 @@ async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) ->
                 members.push(("record", Json::string(&sealed.record)));
             }
             members.extend([
-                ("seal", Json::count(sealed.map_or(released.seal, |sealed| sealed.seal))),
+                ("seal", Json::count(sealed.map_or(newest, |sealed| sealed.seal))),
                 ("locks", Json::Bool(scene.has_locks())),
                 ("segments_freed", Json::count(free)),
-                ("segments_kept_by_others", Json::count(u64::try_from(kept).unwrap_or(u64::MAX))),
+                ("segments_kept_by_others", Json::count(kept)),
                 ("objects_lifted", Json::count(done.changed)),
-                ("problems", Json::count(u64::try_from(freed.problems.len()).unwrap_or(u64::MAX))),
+                ("problems", Json::count(problems)),
             ]);
             let members = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             output::answer_json(&format!("{}\n", Json::Object(members).to_jcs_string()))?;
         }
     }
-    Ok(if freed.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

@@ -64,7 +64,7 @@ pub(super) async fn run(args: &ExtendArgs, config: &Config) -> anyhow::Result<Ex
         let order = Ordered::from(Order::Extend(lock));
         let sealed = orders.order(Motion::Open { id: id.clone(), order, query: query.to_json().to_jcs_string() }).await?;
         output::tell(&format!("The extension `{id}` is record {} in seal {}; now the objects.", sealed.record, sealed.seal));
-        let scene = scene.again(&args.order.keys).await?;
+        let scene = scene.again().await?;
         let decree = decree::standing(&scene, &id).await?;
         let carried = decree::carry_out(&scene, &orders, &decree, (sealed.seal.saturating_add(1), Some(&found))).await;
         answer(args, &scene, &decree, &carried.with_context(|| interrupted(&id))?)
@@ -110,12 +110,12 @@ fn expect_ceiling(config: &Config, lock: Lock, found: &Preview) -> anyhow::Resul
 
 fn plan(lock: Lock, query: &Query, found: &Preview) -> String {
     let mode = match lock.mode {
-        Mode::Compliance => "in COMPLIANCE (which nobody can lift)",
+        Mode::Compliance => "in COMPLIANCE (which nobody can lift or shorten)",
         Mode::Governance => "in the mode that they have",
     };
     format!(
-        "Kept until {} at least, {mode}: {}, and what joins them to what others have seen ({}).\n{} of these segments are promised as long and \
-         as strongly already. A lock cannot be shortened again.\n",
+        "To be kept until {} at least, {mode}: {}, and what joins them to what others have seen ({}).\n{} of these segments are promised as long \
+         and as strongly by their seals already. spanseal never shortens a lock.\n",
         lock.retain_until,
         decree::sizes(found),
         clean(&query.words()),
@@ -156,7 +156,7 @@ fn name() -> anyhow::Result<String> {
 }
 
 async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str) -> anyhow::Result<ExitCode> {
-    let links = chain::read(&scene.store, &scene.log).await?;
+    let links = chain::read(&scene.store, &scene.log).await?.all;
     let open = links.last().and_then(|link| link.entry.open.iter().find(|open| open.id == id));
     let Some(decree) = open.filter(|open| matches!(open.order, Order::Extend(_))).cloned() else {
         output::tell(&format!("No extension of the name `{id}` is open: it was carried out to its end, or never placed."));
@@ -174,7 +174,7 @@ async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str) -> anyhow::Result
             ));
             return Ok(ExitCode::SUCCESS);
         }
-        let scene = scene.again(&args.order.keys).await?;
+        let scene = scene.again().await?;
         let carried = decree::carry_out(&scene, &orders, &decree, (end, None)).await.with_context(|| interrupted(id))?;
         answer(args, &scene, &decree, &carried)
     };

@@ -57,7 +57,7 @@ impl Server {
         let stranger = || {
             anyhow!(
                 "what answers at {url} (`api.endpoint`) does not show that it has the {called} of this configuration \
-                 (`{named}`), so it was not told {what}; find out what listens there"
+                 (`{named}`), so it was not told {what}: either that key is not the one that the running `serve` has, or somebody else listens there."
             )
         };
         if !first.status.is_success() {

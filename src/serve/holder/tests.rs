@@ -316,7 +316,7 @@ async fn how_far_was_looked_is_told_within_a_day() {
     site.rounds.round().await;
     site.rounds.tell_all().await.unwrap();
     assert_eq!(through(&site).await, 0, "only its own record came");
-    site.send().await;
+    let first = site.send().await;
     site.rounds.round().await;
     assert_eq!(through(&site).await, 0, "not yet");
     // Another process: it knows only what the log says.
@@ -328,9 +328,13 @@ async fn how_far_was_looked_is_told_within_a_day() {
     site.rounds.round().await;
     site.rounds.tell_all().await.unwrap();
     assert_eq!(site.size(), size, "once");
-    site.send().await;
+    let second = site.send().await;
     site.rounds.round().await;
     site.rounds.tell_all().await.unwrap();
     assert_eq!(through(&site).await, size + 1, "when it stops");
-    assert_eq!(site.held().await, 0);
+    assert!(!site.is_held(&first).await && !site.is_held(&second).await);
+    // The records of the hold itself, each with its seal.
+    site.rounds.round().await;
+    assert_eq!(site.held().await, 6, "placed, and told twice");
+    site.release("A").await;
 }

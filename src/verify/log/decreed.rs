@@ -28,7 +28,7 @@ impl<'a> Walk<'a> {
     fn decrees(&self) -> BoxFuture<'a, Decrees> {
         let mut keys: Vec<VerifierKey> = self.chain.keys().cloned().collect();
         keys.extend(self.given_keys().cloned());
-        Decrees::read(self.scene, keys, self.published.as_ref().map(|p| p.read.checkpoint.size.0))
+        Decrees::read(self.scene, keys, self.published.as_ref().map(|published| published.read.clone()))
     }
 
     /// Reads what is on record, so that the walk knows what to demand.
@@ -48,9 +48,10 @@ impl<'a> Walk<'a> {
         if !by_hold.is_empty() || self.shown.is_behind() {
             // Who released a hold while the log was read took it off the objects, too; and a writer may have caught up.
             let now = self.decrees().await;
-            self.shown.end_behind(&now, &mut total.sink);
+            let follows = now.follows(decrees, |read| self.signer_of(read) == Signer::Own);
+            self.shown.end_behind(if follows { &now } else { decrees }, &mut total.sink);
             for (ids, item) in by_hold {
-                if !now.is_whole() || ids.iter().any(|id| now.holds(*id).next().is_some()) {
+                if !follows || ids.iter().any(|id| now.holds(*id).next().is_some()) {
                     total.sink.finding(item);
                 } else if item.kind == Kind::SegmentMissing {
                     let meaning = "Its retention is over and it is gone: the hold on it was released while the log was read.";

@@ -66,6 +66,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether a lock or a legal hold is not as it has to be.
+    pub fn is_of_locks(self) -> bool {
+        matches!(self, Kind::LockMissing | Kind::LockWeak | Kind::HoldMissing)
+    }
+
     /// The stable word.
     pub fn as_str(self) -> &'static str {
         match self {

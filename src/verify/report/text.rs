@@ -1,7 +1,10 @@
 //! The report as text: short, calm, one line a finding, and what was not covered.
 
-use super::{Cosigned, Evidence, Expired, Item, KeyChange, KeyTrust, LockCheck, LogReport, Report, Verdict};
+use super::{Cosigned, Evidence, Expired, Item, KeyChange, KeyTrust, LockCheck, LogReport, OpenOrder, Report, Verdict};
 use crate::plain::{Page, counted};
+
+/// Open holds and extensions that are named.
+const ORDERS_SHOWN: usize = 10;
 
 impl Report {
     /// For a reader: verdict, what was covered and what was not, then a line a finding.
@@ -92,6 +95,13 @@ impl Report {
             }
         )?;
         for log in &self.logs {
+            for OpenOrder { matter, order, through, segments } in log.orders.iter().take(ORDERS_SHOWN) {
+                let segments = if *segments == 1 { "1 segment".to_owned() } else { format!("{segments} segments") };
+                writeln!(out, "  open {order} `{matter}`: it keeps {segments}, and was carried out on the seals below {through}")?;
+            }
+            if let Some(more @ 1..) = log.orders.len().checked_sub(ORDERS_SHOWN) {
+                writeln!(out, "  and {more} more holds or extensions that are open (--json)")?;
+            }
             for KeyChange { seal, from, to } in &log.key_changes {
                 writeln!(out, "  key change: seal {seal} announced `{to}`, which alone signs from the next seal on, in place of `{from}`")?;
             }
@@ -100,6 +110,9 @@ impl Report {
             out,
             "  locks: {}",
             match self.locks {
+                LockCheck::Checked if self.findings.iter().any(|found| found.kind.is_of_locks()) => {
+                    "read back, and not all are as strong and as long as they have to be: see the findings"
+                }
                 LockCheck::Checked => "read back and as strong and as long as the seals state",
                 LockCheck::None => "none: this store keeps no locks, so whoever can write it can delete from it",
                 LockCheck::Unchecked => "could not be read",
