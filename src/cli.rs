@@ -24,7 +24,7 @@ use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::{Bound, Receipt};
 pub use values::KeptFile;
 use values::{
-    VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_duration, parse_endpoint,
+    VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_decree, parse_duration, parse_endpoint,
     parse_framework, parse_from, parse_ground, parse_id, parse_kept, parse_limit, parse_receipt, parse_roots, parse_store, parse_ticket,
     parse_to, parse_vkey,
 };
@@ -480,6 +480,7 @@ pub struct CheckArgs {
     spanseal erase --subject ps:vault:00112233445566778899aabbccddeeff --ground 'objection upheld' --yes\n  \
     spanseal erase --record 0f1e2d3c4b5a69788796a5b4c3d2e1f0 --ground 'sent by mistake'\n\n\
     Erased are the person's entry in the vault and what was said in their traces; what a trace shares with others stays and is listed.\n\
+    What an open legal hold means is not erased, unless the hold is named with --despite-hold (see `spanseal hold`).\n\
     Evidence stays as it is. The erasure is a record itself: put no name into --ground or --ticket, they cannot be erased.\n\
     A running `serve` is asked to do it; where none runs, this command opens the log itself.\n\
     Exit codes: 0 erased (or shown), 1 nothing to erase, or it was erased already, 2 could not."
@@ -512,6 +513,9 @@ pub struct EraseArgs {
     /// Also erase what their traces share with others
     #[arg(long)]
     pub shared: bool,
+    /// Erase although this legal hold means something of it, which the erasure's record then says; each such hold has to be named
+    #[arg(long = "despite-hold", value_name = "MATTER", value_parser = parse_decree)]
+    pub despite_holds: Vec<String>,
     /// Only say what would be erased
     #[arg(long)]
     pub dry_run: bool,

@@ -3,6 +3,7 @@
 
 pub(crate) mod again;
 mod older;
+mod on_hold;
 mod twice;
 
 use std::collections::HashSet;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use spanseal::api::{Act, Challenge, HELLO, NONCE, Nonce, PROOF, Proofs, TIME, parse_nonce};
 use spanseal::clock::{Clock, SystemClock};
 use spanseal::erase::{EraseError, Eraser, Outcome, Parts, Wish};
+use spanseal::govern::register::Register;
 use spanseal::record::apart::{PersonEntry, Piece};
 use spanseal::record::canonical::Json;
 use spanseal::record::content::{Scheme, commitment, commitment_text};
@@ -580,7 +582,13 @@ pub(crate) fn said(n: u64) -> String {
 }
 
 pub(crate) fn eraser(log: &TestLog, process: &Process) -> Eraser {
+    eraser_with(log, process, process.governor(log).register)
+}
+
+/// The same that asks this one what is on hold.
+pub(crate) fn eraser_with(log: &TestLog, process: &Process, register: Register) -> Eraser {
     Eraser::new(Parts {
+        register,
         store: Arc::new(process.store.clone()),
         log: LOG.to_owned(),
         vkey: TestLog::key().verifier().clone(),
@@ -605,6 +613,7 @@ pub(crate) fn wish() -> Wish {
         ticket: None,
         by: None,
         shared: false,
+        despite_holds: Vec::new(),
         dry_run: false,
     }
 }

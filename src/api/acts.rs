@@ -291,7 +291,7 @@ pub(super) async fn erase(State(api): State<Api>, request: Request) -> Response 
         Ok(Ok(outcome)) => asker.answer_with(outcome),
         Ok(Err(error)) => {
             let status = match &error {
-                EraseError::Ambiguous { .. } => StatusCode::CONFLICT,
+                EraseError::Ambiguous { .. } | EraseError::OnHold(_) => StatusCode::CONFLICT,
                 EraseError::Wrong(_) => StatusCode::BAD_REQUEST,
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             };

@@ -115,6 +115,8 @@ pub enum HoldCommand {
     It is recorded first, by the running `serve` or, where none runs, by this process; then the objects are held with the credentials of this\n\
     process: first a segment's seal and the tiles, cosignatures and time stamps that join it to what others have seen, then the segment. While\n\
     it is open `serve` holds what it seals later. A person is recorded by pseudonym. A hold is on whole segments, with others' records in them.\n\
+    What was said in the records that it means, and in their traces, stays in the vault too: it does not expire, and `spanseal erase` takes it only\n\
+    with --despite-hold.\n\
     Exit codes: 0 held (or shown), also where nothing matches yet; 1 nobody is known who is meant; 2 not all could be held or searched: go on\n\
     with --resume, which also puts the hold back where somebody took it off."
 )]

@@ -331,6 +331,19 @@ pub(super) fn count(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
+/// What a hold is to what the vault keeps of the records that it means. `None`: there is no vault.
+pub(super) fn of_vault(config: &Config) -> Option<String> {
+    let place = config.content.vault.as_ref()?;
+    let mut said =
+        "What was said in the records that it means, and in their traces, stays in the vault as long: `content.vault.retention` waits for \
+                    it, and `erase` takes nothing of it unless it is told to by --despite-hold."
+            .to_owned();
+    if !place.url.is_folder() {
+        said.push_str(" See that no lifecycle rule of the vault's bucket deletes; such a rule knows of no holds.");
+    }
+    Some(said)
+}
+
 /// What is to be known of what was carried out.
 pub(super) fn remarks(scene: &Scene<'_>, carried: &Carried) -> Vec<String> {
     let mut said = Vec::new();

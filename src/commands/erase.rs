@@ -8,7 +8,7 @@ use super::{output, read};
 use crate::api::Act;
 use crate::cli::EraseArgs;
 use crate::config::{Config, show_size};
-use crate::erase::{Earlier, Outcome, Wish};
+use crate::erase::{Earlier, EraseError, OnHold, Outcome, Wish, on_hold_in_words};
 use crate::query::story::clean;
 use crate::serve::Promise;
 use crate::vault::Scope;
@@ -35,6 +35,7 @@ pub async fn run(args: EraseArgs, config: &Config) -> anyhow::Result<ExitCode> {
         ticket: args.ticket.clone(),
         by: args.by.clone(),
         shared: args.shared,
+        despite_holds: args.despite_holds.clone(),
         dry_run: true,
     };
     let promise = if args.offline { Promise::Ignored } else { Promise::Respected };
@@ -55,6 +56,11 @@ async fn act(way: &Way, args: &EraseArgs, wish: Wish) -> anyhow::Result<ExitCode
             return answer(&plan, args, &wish);
         }
         output::tell_lines(&to_text(&plan, wish.scope));
+        // Before somebody is asked for a word that changes nothing.
+        let standing = standing(&plan);
+        if !standing.is_empty() {
+            return Err(EraseError::OnHold(standing).into());
+        }
         if !agreed()? {
             output::tell("Nothing was erased.");
             return Ok(ExitCode::from(1));
@@ -70,6 +76,11 @@ fn answer(outcome: &Outcome, args: &EraseArgs, wish: &Wish) -> anyhow::Result<Ex
         output::tell(read::TAKEN_AS_STORED);
     }
     show(outcome, wish.scope, args.json)
+}
+
+/// The open holds that mean something of it and that it is not to go before.
+fn standing(outcome: &Outcome) -> Vec<OnHold> {
+    outcome.on_hold.iter().filter(|hold| !hold.despite).cloned().collect()
 }
 
 fn agreed() -> anyhow::Result<bool> {
@@ -96,7 +107,8 @@ fn show(outcome: &Outcome, scope: Scope, json: bool) -> anyhow::Result<ExitCode>
     // An erasure that took nothing, because somebody else had, is none.
     let nothing = is_nothing(outcome, scope) || outcome.persons == 0 && outcome.records == 0;
     Ok(match nothing {
-        _ if outcome.unread.is_some() => ExitCode::from(2),
+        // What is said is then that it could not be.
+        _ if outcome.unread.is_some() || !standing(outcome).is_empty() => ExitCode::from(2),
         false => ExitCode::SUCCESS,
         // Whoever is meant may be there.
         true if !outcome.uncompared.is_empty() => ExitCode::from(2),
@@ -139,6 +151,21 @@ fn to_text(outcome: &Outcome, scope: Scope) -> String {
         line(format!(
             "Missing from the vault: what was said in {absent}. No erasure took it: its retention was over, or somebody deleted it. It is not \
              erased by this{recorded}; copies of it may exist."
+        ));
+    }
+    let (before, standing): (Vec<OnHold>, Vec<OnHold>) = outcome.on_hold.iter().cloned().partition(|hold| hold.despite);
+    if !standing.is_empty() {
+        line(format!(
+            "But on legal hold, so that nothing is erased unless these are released or named with --despite-hold: {}.",
+            clean(&on_hold_in_words(&standing))
+        ));
+    }
+    if !before.is_empty() {
+        let recorded = if outcome.done { "; its record says so" } else { ", as it is told to" };
+        line(format!(
+            "It {} before legal holds: {}{recorded}.",
+            if outcome.done { "went" } else { "goes" },
+            clean(&on_hold_in_words(&before))
         ));
     }
     if let Some(unread) = &outcome.unread {

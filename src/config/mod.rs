@@ -205,7 +205,7 @@ pub struct VaultPlace {
     /// `key_file`: the 32-byte key that everything in the vault is encrypted with, made at first start. Default `./spanseal-vault.key`.
     pub key_file: PathBuf,
     /// `retention`: how long content is kept, from the end of the day (UTC) on which it was sealed. Default the period of the default
-    /// retention class.
+    /// retention class. Content that an open legal hold means stays until the hold is released.
     pub retention: Period,
 }
 

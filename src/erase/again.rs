@@ -17,7 +17,7 @@ use crate::query::filter::Filter;
 use crate::query::scan::Part;
 use crate::retain::Period;
 use crate::tlog::note::VerifierKey;
-use crate::vault::{Intent, State, Told, Vault, told};
+use crate::vault::{Intent, Keep, State, Told, Vault, told};
 use crate::worm::WormStore;
 
 /// Seals that a start searches for erasures before anything is received. Beyond them the search goes on beside the service: until it is
@@ -77,8 +77,8 @@ impl Eraser {
     }
 
     /// One round of the vault's keeper, after [`finish`](Self::finish): `nth` counts them from 0, `size` is the number of seals, and `now`
-    /// the time by which content expires.
-    pub async fn round(&self, nth: u64, size: u64, (retention, now): (Period, UnixSeconds)) -> Result<(), EraseError> {
+    /// the time by which content expires, but what is kept.
+    pub async fn round(&self, nth: u64, size: u64, (retention, now): (Period, UnixSeconds), keep: &Keep) -> Result<(), EraseError> {
         let _alone = self.alone.lock().await;
         let vault = &self.parts.vault;
         // What keeps one of these from being done is nothing to the others.
@@ -89,13 +89,13 @@ impl Eraser {
         persons.and(content).and(self.late().await).and(packs)?;
         let state = vault.state().await;
         let mut kept = state.clone();
-        kept.expire(retention, now);
+        kept.expire(retention, now, keep);
         vault.note_size(size).await?;
         let moved = size.saturating_sub(state.searched) >= NOTE_EVERY && vault.intents().await?.is_empty();
         if moved || kept.taken.len() < state.taken.len() || kept.packs.len() < state.packs.len() {
             vault
                 .change_state(|state| {
-                    state.expire(retention, now);
+                    state.expire(retention, now, keep);
                     if moved {
                         state.searched = size;
                     }

@@ -18,11 +18,13 @@
 //! KNOWN GAP: what comes later than that for a trace that was erased, and names nobody itself, is sealed with its content, and the person no
 //! longer leads to it. `--record` erases it; the outcome says so.
 //!
-//! KNOWN GAP: open holds are not asked for. A hold keeps evidence, which an erasure leaves as it is; but what was said in records on hold, and who
-//! the persons in them are, goes with the vault's entries. Whoever erases looks at `spanseal hold list` before.
+//! Nothing that an open legal hold means is taken, unless the hold is named ([`held`]): that is asked before the first step, and again behind the
+//! fourth, where an intent is taken back for it. What is under way beyond that goes on, as does what is taken in step 10.
 
 mod again;
 mod already;
+mod held;
+mod keep;
 mod lost;
 mod plan;
 mod record;
@@ -37,12 +39,14 @@ use futures::stream::{self, StreamExt};
 use indicatif::ProgressBar;
 
 pub use again::{Undone, undone};
+pub use held::{OnHold, on_hold_in_words};
 pub use lost::{Evident, evident, is_old};
 pub(crate) use who::{Naming, UNKNOWN_BY};
 pub(crate) use wish::has_word;
 pub use wish::{Earlier, Kept, Outcome, Sealed, Text, Wish};
 
 use crate::clock::{Clock, UnixSeconds};
+use crate::govern::register::Register;
 use crate::promote::scrub::Scrub;
 use crate::query::filter::Filter;
 use crate::query::log::{KeySource, TrustedKey};
@@ -55,6 +59,7 @@ use crate::seal::{SealerHandle, SubmitError};
 use crate::tlog::note::VerifierKey;
 use crate::vault::{Erased, Intent, Places, Scope, Vault, VaultError, parse_pseudonym, pseudonym_text, told};
 use crate::worm::{ReadError, WormStore};
+use held::{Holds, expect_free, on_hold};
 use plan::Plan;
 
 /// Seals whose packs are written again at once; each is a few round trips and at most some 200 MiB in memory, usually a few KiB.
@@ -78,6 +83,12 @@ pub enum EraseError {
     /// Part of the evidence could not be searched.
     #[error("not everything could be searched, so not everything can be erased: {0}; when that is mended, ask again")]
     Incomplete(String),
+    /// Open holds mean something of it, and it was not told to go before them.
+    #[error("nothing was erased, because on legal hold is what it would take: {}; {}", held::on_hold_in_words(_0), held::what_now(_0))]
+    OnHold(Vec<OnHold>),
+    /// Which holds are open is not known.
+    #[error("nothing was erased, because it is not known what is on legal hold: {0}; when that is mended, ask again")]
+    HoldsUnknown(String),
     /// The vault.
     #[error("{0}")]
     Vault(#[from] VaultError),
@@ -118,6 +129,8 @@ pub struct Parts {
     pub scrub: Vec<String>,
     /// `retention.classes`
     pub classes: Arc<Classes>,
+    /// The holds that are open.
+    pub register: Register,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -127,6 +140,7 @@ pub struct Parts {
 pub struct Eraser {
     parts: Arc<Parts>,
     alone: Arc<tokio::sync::Mutex<()>>,
+    kept: Arc<tokio::sync::Mutex<keep::Kept>>,
     /// Whether the vault's state knows of every erasure of the log.
     informed: Arc<AtomicBool>,
 }
@@ -138,10 +152,20 @@ enum Target {
     Record(RecordId),
 }
 
+impl Target {
+    /// By which forms evidence has the person whose entry goes.
+    fn forms<'f>(&self, forms: &'f BTreeSet<String>) -> Option<&'f BTreeSet<String>> {
+        match self {
+            Target::Person { .. } => Some(forms),
+            Target::Record(_) => None,
+        }
+    }
+}
+
 impl Eraser {
     /// An eraser of this writer.
     pub fn new(parts: Parts) -> Self {
-        Eraser { parts: Arc::new(parts), alone: Arc::default(), informed: Arc::default() }
+        Eraser { parts: Arc::new(parts), alone: Arc::default(), kept: Arc::default(), informed: Arc::default() }
     }
 
     /// Does as it is wished, or says what would be done. It goes on when nobody waits for the answer any more only if it runs in a task of
@@ -152,11 +176,16 @@ impl Eraser {
         let _alone = self.alone.lock().await;
         let (target, entries) = self.resolve(wish).await?;
         wish.expect_unnamed(entries.iter().map(|entry| entry.id.as_str()))?;
-        let mut plan = self.plan(&target, wish.shared).await?;
+        let mut holds = self.holds().await?;
+        let despite: BTreeSet<String> = wish.despite_holds.iter().cloned().collect();
+        if let Some(unknown) = holds.unknown(despite.iter()) {
+            return Err(EraseError::Wrong(format!("no hold of the name `{unknown}` is open; `spanseal hold list` shows those that are")));
+        }
+        let mut plan = self.plan(&target, wish.shared, &mut holds).await?;
         let forms = self.forms(&plan, &entries, wish)?;
         if plan.forms.keys().any(|form| !forms.contains(form)) {
             // Of another realm, which was not meant.
-            plan = self.plan(&Target::Person { scope: wish.scope, wanted: Wanted::stored(forms.clone()) }, wish.shared).await?;
+            plan = self.plan(&Target::Person { scope: wish.scope, wanted: Wanted::stored(forms.clone()) }, wish.shared, &mut holds).await?;
         }
         let by = match &wish.by {
             Some(by) => Some(self.known(by, wish, (&forms, &entries)).await?),
@@ -173,13 +202,15 @@ impl Eraser {
             let records = told::count(&plan.records).saturating_sub(absent);
             return Ok(Outcome { already, records, absent, ..plan.outcome(forms, persons) });
         }
+        let on_hold = on_hold(&holds, &plan, target.forms(&forms), &despite);
         if wish.dry_run || plan.is_empty() && entries.is_empty() {
             let (there, unread) = self.parts.vault.holding(&plan.records).await?;
             let (records, unread) = (told::count(&there), unread.map(|error| error.to_string()));
             // What cannot be read may hold what is not found elsewhere.
             let absent = if unread.is_none() { self.untaken(&told::without(&plan.records, &there)).await? } else { 0 };
-            return Ok(Outcome { records, absent, unread, ..plan.outcome(forms, persons) });
+            return Ok(Outcome { records, absent, unread, on_hold, ..plan.outcome(forms, persons) });
         }
+        expect_free(&on_hold)?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| VaultError::Randomness)?;
         let pseudonyms: Vec<[u8; 16]> = forms.iter().filter_map(|form| parse_pseudonym(form)).collect();
@@ -201,6 +232,7 @@ impl Eraser {
             begun: Some(plan.searched),
             ground: wish.ground.clone(),
             ticket: wish.ticket.clone(),
+            despite,
             taking: Places::new(),
             absent: Places::new(),
             known: plan.known.iter().copied().collect(),
@@ -291,8 +323,18 @@ impl Eraser {
                 Target::Person { scope: intent.scope, wanted: Wanted::stored(forms.clone()) }
             }
         };
-        let plan = self.plan(&target, intent.shared).await?;
+        let (plan, on_hold) = self.plan_of(&intent, (&target, &forms)).await?;
         let stored = intent.clone();
+        if let Some(on_hold) = &on_hold {
+            if let Err(error) = expect_free(on_hold) {
+                let matters = on_hold_in_words(on_hold);
+                let advice = "a hold was placed since it was asked for, and nothing was taken yet; it is to be asked for again";
+                tracing::error!(record = %intent.record_id(), matters, advice, "erasure.withdrawn");
+                vault.take_back(&intent).await?;
+                return Err(error);
+            }
+            intent.despite = on_hold.iter().map(|hold| hold.matter.clone()).collect();
+        }
         // What was sealed since an earlier search is searched for records of this erasure, and for what still came of its traces.
         intent.searched = Some(intent.searched.map_or(plan.searched, |before| before.min(plan.searched)));
         intent.traces.extend(plan.whole.iter().cloned());
@@ -306,7 +348,28 @@ impl Eraser {
         let sealed = self.seal(&intent).await?;
         self.end(intent, clock.now().ceil_seconds()).await?;
         let Erased { contents, bytes } = erased;
-        Ok(Outcome { done: true, records, absent, contents, bytes, erasure: Some(sealed), ..plan.outcome(forms, persons) })
+        let on_hold = on_hold.unwrap_or_default();
+        Ok(Outcome { done: true, records, absent, contents, bytes, on_hold, erasure: Some(sealed), ..plan.outcome(forms, persons) })
+    }
+
+    /// What an intent takes, as the log is now; and what holds that are open now mean of it, as long as nothing of it was taken.
+    async fn plan_of(
+        &self,
+        intent: &Intent,
+        (target, forms): (&Target, &BTreeSet<String>),
+    ) -> Result<(Plan, Option<Vec<OnHold>>), EraseError> {
+        if intent.searched.is_some() {
+            return Ok((self.plan(target, intent.shared, &mut Holds::default()).await?, None));
+        }
+        loop {
+            let mut holds = self.holds().await?;
+            let plan = self.plan(target, intent.shared, &mut holds).await?;
+            // A search may take minutes.
+            if self.are_open(&holds).await? {
+                let on_hold = on_hold(&holds, &plan, target.forms(forms), &intent.despite);
+                return Ok((plan, Some(on_hold)));
+            }
+        }
     }
 
     /// Takes what a plan says out of the vault, after the intent, which is `stored` as it was before, says what of it was there. What cannot

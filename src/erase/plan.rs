@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::held::{Holds, Meaning, Touched};
 use super::wish::{Kept, Outcome};
 use super::{EraseError, Eraser, Target, forms_of};
 use crate::clock::UnixSeconds;
@@ -39,6 +40,8 @@ pub(super) struct Plan {
     pub(super) forms: BTreeMap<String, Option<String>>,
     /// Every record that names the person or loses its content, with its seal: what comes again is a duplicate of it.
     pub(super) known: Vec<(RecordId, u64)>,
+    /// What of it open holds mean.
+    pub(super) touched: Touched,
     named: u64,
     hashed: u64,
     elsewhere: u64,
@@ -71,20 +74,21 @@ impl Plan {
         self.known.extend(hit.text("id").and_then(RecordId::parse).map(|id| (id, hit.place.seal.statement.index)));
     }
 
-    /// This record's content goes.
-    fn take(&mut self, hit: &Hit) {
+    /// This record's content goes, which these holds mean.
+    fn take(&mut self, hit: &Hit, meaning: &Meaning) {
         self.hashed += u64::from(has_hashes(&hit.record));
         self.know(hit);
         let statement = &hit.place.seal.statement;
         if let Some(id) = hit.text("id").and_then(RecordId::parse).filter(|_| !held(&hit.record).is_empty()) {
             self.records.entry((statement.index, day_of(statement.sealed_at))).or_default().insert(id);
+            self.touched.take(hit, meaning);
         }
     }
 }
 
 impl Eraser {
-    /// Reads evidence for what a target concerns.
-    pub(super) async fn plan(&self, target: &Target, shared: bool) -> Result<Plan, EraseError> {
+    /// Reads evidence for what a target concerns, and which of these holds mean it.
+    pub(super) async fn plan(&self, target: &Target, shared: bool, holds: &mut Holds) -> Result<Plan, EraseError> {
         match target {
             Target::Record(id) => {
                 let found = self.search(Filter { record_id: Some(id.to_string()), ..Filter::default() }).await?;
@@ -92,7 +96,12 @@ impl Eraser {
                 let (own, elsewhere) = self.own(found.hits);
                 plan.elsewhere = elsewhere;
                 plan.named = u64::try_from(own.len()).unwrap_or(u64::MAX);
-                own.iter().filter(|hit| !is_control(hit)).for_each(|hit| plan.take(hit));
+                let traces = if holds.is_empty() { BTreeMap::new() } else { self.of_traces(traces_of(&own), 0).await? };
+                for hit in own.iter().filter(|hit| !is_control(hit)) {
+                    let of_trace = hit.text("trace.trace_id").and_then(|trace| traces.get(trace)).into_iter().flatten();
+                    let meaning = holds.meaning_any(of_trace.chain([hit]));
+                    plan.take(hit, &meaning);
+                }
                 Ok(plan)
             }
             Target::Person { scope, wanted } => {
@@ -113,22 +122,38 @@ impl Eraser {
                         plan.forms.entry(form.to_owned()).or_insert(realm);
                     }
                     plan.know(hit);
+                    plan.touched.name(hit, &holds.meaning(hit));
+                }
+                if *scope == Scope::Subject && !holds.is_empty() {
+                    // The entry goes for the records too that name the person otherwise.
+                    let found = self.search(Filter { person: Some(wanted.clone()), ..Filter::default() }).await?;
+                    self.note_names(&mut plan, &self.own(found.hits).0, holds).await?;
                 }
                 // The records of our own that name them (who asked for an erasure, say) hold no content.
-                let traces: HashSet<String> = naming.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect();
+                let traces = traces_of(&naming);
                 let alone = naming.iter().filter(|hit| hit.text("trace.trace_id").is_none() && !is_control(hit));
                 for hit in alone {
-                    plan.judge(None, std::slice::from_ref(hit), shared);
+                    plan.judge(None, std::slice::from_ref(hit), shared, holds);
                 }
                 if traces.is_empty() {
                     return Ok(plan);
                 }
                 for (trace, hits) in self.of_traces(traces, 0).await? {
-                    plan.judge(Some(trace), &hits, shared);
+                    plan.judge(Some(trace), &hits, shared, holds);
                 }
                 Ok(plan)
             }
         }
+    }
+
+    /// Notes which holds mean records that name the person, by themselves or by their traces.
+    async fn note_names(&self, plan: &mut Plan, naming: &[Hit], holds: &mut Holds) -> Result<(), EraseError> {
+        let traces = self.of_traces(traces_of(naming), 0).await?;
+        for hit in naming {
+            let of_trace = hit.text("trace.trace_id").and_then(|trace| traces.get(trace)).into_iter().flatten();
+            plan.touched.name(hit, &holds.meaning_any(of_trace.chain([hit])));
+        }
+        Ok(())
     }
 
     /// Everything that these traces have in the own log since a seal, but records of our own making.
@@ -179,13 +204,14 @@ impl Plan {
                 intent.searched.is_none_or(|searched| statement.index >= searched) && until.is_none_or(|until| statement.sealed_at <= until)
             };
             let late: Vec<Hit> = hits.filter(is_late).cloned().collect();
-            plan.judge(Some(trace.clone()), &late, intent.shared);
+            plan.judge(Some(trace.clone()), &late, intent.shared, &mut Holds::default());
         }
         plan
     }
 
     /// Divides the records of one trace, or one record without a trace.
-    fn judge(&mut self, trace_id: Option<String>, hits: &[Hit], shared: bool) {
+    fn judge(&mut self, trace_id: Option<String>, hits: &[Hit], shared: bool, holds: &mut Holds) {
+        let meaning = holds.meaning_any(hits);
         let is_own = |form: &str| self.forms.contains_key(form);
         let others: BTreeSet<&str> = hits.iter().flat_map(|hit| persons_of(&hit.record)).filter(|form| !is_own(form)).collect();
         let stays = |hit: &&Hit| {
@@ -208,10 +234,17 @@ impl Plan {
         if staying.is_empty() {
             self.whole.extend(trace_id);
         }
+        for hit in hits.iter().filter(|hit| persons_of(&hit.record).any(|form| self.forms.contains_key(form))) {
+            self.touched.name(hit, &meaning);
+        }
         for hit in going {
-            self.take(hit);
+            self.take(hit, &meaning);
         }
     }
+}
+
+fn traces_of(hits: &[Hit]) -> HashSet<String> {
+    hits.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect()
 }
 
 fn is_control(hit: &Hit) -> bool {

@@ -85,7 +85,7 @@ impl Eraser {
         let act = Erasure {
             random: intent.random_of(part),
             target,
-            filter: Some(told::filter_text(intent.scope, intent.shared, further, part, says)),
+            filter: Some(told::filter_text((intent.scope, intent.shared), &intent.despite, further, part, says)),
             ground: intent.ground.clone(),
             ticket: intent.ticket.clone(),
             count: told::count(&says.taken),

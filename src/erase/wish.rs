@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::EraseError;
+use super::{EraseError, OnHold};
+use crate::govern::decrees::{OPEN_MAX, is_id};
 use crate::promote::scrub::{Look, Scrub};
 use crate::query::person::is_stored_form;
 use crate::vault::{Scope, shown};
@@ -34,6 +35,9 @@ pub struct Wish {
     /// Also erase content that is shared with others.
     #[serde(default)]
     pub shared: bool,
+    /// Legal holds, by name, that the erasure is to go before: each that means something of it has to be named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub despite_holds: Vec<String>,
     /// Only say what would be done.
     #[serde(default)]
     pub dry_run: bool,
@@ -98,6 +102,11 @@ impl Wish {
         for (of, text) in texts {
             let checked = text.map_or(Ok(()), |text| of.check(text));
             checked.map_err(|why| EraseError::Wrong(format!("the {} is {why}", of.name())))?;
+        }
+        if self.despite_holds.len() > OPEN_MAX || !self.despite_holds.iter().all(|name| is_id(name)) {
+            return Err(EraseError::Wrong(
+                "what it is to go before are no names of legal holds; `spanseal hold list` shows them".to_owned(),
+            ));
         }
         match self.sealed_texts().find(|(_, text)| scrub.scrubbed(text, Look::Everything).is_some()) {
             None if self.scope == Scope::Record || self.is_stored_form() => Ok(()),
@@ -178,6 +187,9 @@ pub struct Outcome {
     /// Records that may be the person's and could not be compared, in words.
     #[serde(default)]
     pub uncompared: Vec<String>,
+    /// Open holds that mean something of it: what it went before, or would have to.
+    #[serde(default)]
+    pub on_hold: Vec<OnHold>,
     /// What was left in the vault, and why.
     pub kept: Vec<Kept>,
     /// The record of the erasure.
@@ -234,6 +246,7 @@ mod tests {
             ticket: ticket.map(str::to_owned),
             by: None,
             shared: false,
+            despite_holds: Vec::new(),
             dry_run: false,
         }
     }

@@ -43,6 +43,7 @@ impl Source for SealFigures {
             (&table::VAULT_FAILED, stats.vault_failures.value()),
             (&table::VAULT_LOST_PERSONS, stats.vault_lost_persons.value()),
             (&table::VAULT_LOST_PACKS, stats.vault_lost_packs.value()),
+            (&table::VAULT_HELD, stats.vault_held_packs.value()),
             (&table::VAULT_CLOCK, stats.vault_clock_ahead_seconds.value()),
             (&table::SEAL_DOUBTS, stats.commit_doubts.value()),
             (&table::SEAL_COMMIT_RETRIES, stats.commit_retries.value()),

@@ -116,6 +116,7 @@ table! {
     VAULT_FAILED: Counter "spanseal.vault.failed_batches" "spanseal_vault_failed_batches_total" "{batch}" [] "Batches that failed because the vault did not take what they keep apart; their senders were told to try again.";
     VAULT_LOST_PERSONS: Gauge "spanseal.vault.lost.persons" "spanseal_vault_lost_persons" "{person}" [] "Persons, or objects of them, that must be in the vault and are gone without an erasure, until they are there again; above 0 somebody took them away. What is lost does not make the process unready: it still takes what it is given.";
     VAULT_LOST_PACKS: Gauge "spanseal.vault.lost.packs" "spanseal_vault_lost_packs" "{seal}" [] "Seals whose content must be in the vault and is gone or junk without an erasure or the end of its retention, by the last look (at the start and once a day); above 0 somebody took it away.";
+    VAULT_HELD: Gauge "spanseal.vault.held" "spanseal_vault_held_packs" "{pack}" [] "Packs (what was said in the records of a seal) whose retention is over and that stay because of open legal holds, or because it is not known what is on hold.";
     VAULT_CLOCK: Gauge "spanseal.vault.clock.ahead" "spanseal_vault_clock_ahead_seconds" "s" [] "Seconds by which the newest seal is later than is believed where content of the vault expires; above 0 this machine's clock may run ahead, and content is kept longer.";
 
     // The pool: requests on their way to a seal.

@@ -66,6 +66,8 @@ stats! {
     vault_lost_persons,
     /// Seals whose packs must be in the vault and are not there or not whole.
     vault_lost_packs,
+    /// Packs whose retention is over and that stay: legal holds are open, or it is not known whether any is.
+    vault_held_packs,
     /// Seconds by which the newest seal is later than what is believed of the time when content of the vault expires; 0 while all is well.
     vault_clock_ahead_seconds,
     /// Seals of which it was not known at once whether they are committed: an answer was lost, or the store says two things.

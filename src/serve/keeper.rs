@@ -1,5 +1,5 @@
 //! What a vault needs while its log is served: unfinished erasures are finished, what was erased and comes back is erased again, content past
-//! its retention goes, small objects of persons are merged.
+//! its retention goes unless it is on legal hold, small objects of persons are merged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::clock::UnixSeconds;
 use crate::erase::Eraser;
 use crate::retain::Period;
 use crate::seal::{Stats, Status};
-use crate::vault::Vault;
+use crate::vault::{Keep, Vault};
 
 /// Between two rounds. Retention counts days, so hours matter little; a vault that does not answer is asked again in the next round.
 const EVERY: Duration = Duration::from_secs(600);
@@ -126,22 +126,33 @@ impl Rounds {
 
     async fn round(&self, nth: u64) {
         let now = self.today.by_now();
-        if let Some(eraser) = &self.eraser {
-            if let Err(error) = eraser.finish().await {
-                tracing::error!(%error, "erasure.unfinished");
+        if let Some(eraser) = &self.eraser
+            && let Err(error) = eraser.finish().await
+        {
+            tracing::error!(%error, "erasure.unfinished");
+        }
+        // Nothing that takes long comes between the two: a hold that is placed meanwhile would not count.
+        let keep = match &self.eraser {
+            Some(eraser) => eraser.keep((self.retention, now)).await,
+            None => Keep::Nothing,
+        };
+        match self.vault.expire(self.retention, now, &keep).await {
+            Ok(expired) => {
+                self.today.stats.vault_held_packs.set(expired.kept);
+                if expired.deleted > 0 {
+                    tracing::info!(packs = expired.deleted, "vault.expired");
+                }
             }
+            Err(error) => tracing::warn!(%error, "vault.expire.failed"),
+        }
+        if let Some(eraser) = &self.eraser {
             let size = self.today.status.borrow().tree_size;
-            if let Err(error) = eraser.round(nth, size, (self.retention, now)).await {
+            if let Err(error) = eraser.round(nth, size, (self.retention, now), &keep).await {
                 tracing::error!(%error, "erasure.recheck.failed");
             }
             let lost = self.vault.lost();
             self.today.stats.vault_lost_persons.set(lost.persons.max(lost.named));
             self.today.stats.vault_lost_packs.set(lost.packs);
-        }
-        match self.vault.expire(self.retention, now).await {
-            Ok(0) => {}
-            Ok(packs) => tracing::info!(packs, "vault.expired"),
-            Err(error) => tracing::warn!(%error, "vault.expire.failed"),
         }
         match self.vault.merge_persons().await {
             Ok(0) => {}
@@ -154,11 +165,20 @@ impl Rounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock, ManualClock, UnixNanos};
+    use crate::govern::register::{self, Motion, Ordered, Register};
+    use crate::govern::{Deed, Governor, Wish};
     use crate::record::RecordId;
     use crate::record::apart::{Apart, Piece, SALT_BYTES};
     use crate::record::content::Scheme;
+    use crate::record::identity::{IdentityKey, IdentityMode};
+    use crate::retain::{Class, Classes};
+    use crate::seal::keys::LogKey;
+    use crate::seal::{Pool, start};
     use crate::vault::{Options, VaultKey, open_place};
-    use crate::worm::{StoreOptions, StoreUrl};
+    use crate::worm::memory::{MemoryOptions, MemoryStore};
+    use crate::worm::{Mode, StoreOptions, StoreUrl, WormStore};
+    use crate::{erase, seal};
 
     const DAY: i64 = 86_400;
 
@@ -234,5 +254,91 @@ mod tests {
         tokio::time::sleep(EVERY * 2).await;
         assert_eq!(held().await, [false, true]);
         keeper.stop().await;
+    }
+
+    /// Scenario: the retention of content is over, a hold on all of it is open, and is released then. Guarantee: nothing goes before, and a
+    /// figure says what stays.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_on_hold_stays() {
+        let clock = ManualClock::new(UnixNanos(1_800_000_000_000_000_000));
+        let evidence: Arc<dyn WormStore> = Arc::new(MemoryStore::new(Arc::new(clock.clone()), MemoryOptions::default()));
+        let class = Class { name: "standard".into(), mode: Mode::Governance, period: "180d".parse().unwrap(), claimable: false };
+        let classes = Arc::new(Classes::new(vec![class], "standard", "10y".parse().unwrap(), clock.now().ceil_seconds()).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let place = open_place(&StoreUrl::File(folder.path().join("vault")), &StoreOptions::default()).await.unwrap();
+        let vault = Vault::new(Options { store: place, log: "test".into(), key: VaultKey::new(&[7; 32]) });
+        let key = LogKey::ephemeral("spanseal.test/test", [5; 32]).unwrap();
+        vault.claim(&key.verifier().to_string()).await.unwrap();
+        let (sealer, task) = start(seal::Options {
+            store: Arc::clone(&evidence),
+            log: "test".into(),
+            key,
+            next_key: None,
+            vault: Some(vault.clone()),
+            classes: Arc::clone(&classes),
+            clock: Arc::new(clock.clone()),
+            pool: Pool::new(1 << 20, Duration::from_secs(5)),
+            max_delay: Duration::from_millis(10),
+            max_bytes: 1 << 20,
+            heartbeat: None,
+            dedup_window: Duration::from_secs(3600),
+            dedup_bytes: 1 << 20,
+            publish_interval: Duration::from_secs(10),
+            answer_within: Duration::from_secs(20),
+            fence: Duration::from_secs(1),
+            configuration: "{}".into(),
+            first_act: None,
+        })
+        .await
+        .unwrap();
+        let register = Register::new(register::Parts {
+            store: Arc::clone(&evidence),
+            log: "test".into(),
+            vkey: task.vkey.clone(),
+            status: task.status.clone(),
+            ceiling: "10y".parse().unwrap(),
+        });
+        let governor = Governor {
+            origin: "spanseal.test/test".into(),
+            sealer: sealer.clone(),
+            vault: None,
+            identity: IdentityKey::new([0; 32]),
+            identity_mode: IdentityMode::Keyed,
+            scrub: Vec::new(),
+            classes: Arc::clone(&classes),
+            register: register.clone(),
+            clock: Arc::new(clock.clone()),
+        };
+        let eraser = Eraser::new(erase::Parts {
+            store: evidence,
+            log: "test".into(),
+            vkey: task.vkey.clone(),
+            vault: vault.clone(),
+            sealer,
+            identity: IdentityKey::new([0; 32]),
+            identity_mode: IdentityMode::Keyed,
+            realm_attribute: "service.namespace".into(),
+            scrub: Vec::new(),
+            classes,
+            register,
+            clock: Arc::new(clock),
+        });
+        let long_ago = UnixSeconds(20_000 * DAY);
+        let piece = Piece { record: RecordId([1; 16]), member: "input".into(), scheme: Scheme::Utf8, salt: [1; 32], content: 0..3 };
+        let _packs =
+            vault.put(0, long_ago, vec![Apart { bytes: b"one".to_vec(), pieces: vec![piece], persons: Vec::new() }]).await.unwrap();
+        let (today, _seals) = today(None, 24_000 * DAY);
+        let stats = Arc::clone(&today.stats);
+        let rounds = Rounds { vault: vault.clone(), retention: "30d".parse().unwrap(), eraser: Some(eraser), today };
+        let all = || r#"{"all":"records"}"#.to_owned();
+        for (motion, left) in [
+            (Motion::Open { id: "LH-1".into(), order: Ordered::Hold, query: all() }, 1),
+            (Motion::Close { id: "LH-1".into(), segments: Vec::new(), through: 0 }, 0),
+        ] {
+            governor.seal(&Wish::of(Deed::Decree(motion))).await.unwrap();
+            rounds.round(1).await;
+            assert_eq!(vault.content(0, long_ago, RecordId([1; 16])).await.unwrap().entries.len(), left);
+            assert_eq!(stats.vault_held_packs.value(), u64::try_from(left).unwrap());
+        }
     }
 }

@@ -146,6 +146,13 @@ impl Prepared {
             first_act,
         };
         let (sealer, task) = seal::start(options).await?;
+        let register = Register::new(register::Parts {
+            store: Arc::clone(&store),
+            log: config.log.name.clone(),
+            vkey: task.vkey.clone(),
+            status: task.status.clone(),
+            ceiling: config.retention.compliance_ceiling,
+        });
         let governor = Governor {
             origin: config.log.origin.clone(),
             sealer: sealer.clone(),
@@ -155,13 +162,7 @@ impl Prepared {
             scrub: config.identity.scrub.clone(),
             classes: Arc::clone(&classes),
             clock: Arc::clone(&clock),
-            register: Register::new(register::Parts {
-                store: Arc::clone(&store),
-                log: config.log.name.clone(),
-                vkey: task.vkey.clone(),
-                status: task.status.clone(),
-                ceiling: config.retention.compliance_ceiling,
-            }),
+            register: register.clone(),
         };
         let recorder = vault.clone().map(|vault| Recorder {
             vault,
@@ -184,6 +185,7 @@ impl Prepared {
                 realm_attribute: config.identity.realm.clone(),
                 scrub: config.identity.scrub.clone(),
                 classes,
+                register,
                 clock,
             })
         });

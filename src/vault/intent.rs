@@ -69,6 +69,8 @@ pub struct Intent {
     pub ground: String,
     /// The request that it answers, as given.
     pub ticket: Option<String>,
+    /// Names of the legal holds that it may go before; once it was searched what it takes, those that it does go before.
+    pub despite: BTreeSet<String>,
     /// What it takes and has found in the vault, from before it is taken: a process that dies in between would not find it again.
     pub taking: Places,
     /// What it means to take and has not found there.
@@ -123,6 +125,9 @@ impl Intent {
         members.extend(self.by.as_ref().map(|by| ("by".to_owned(), Json::string(by))));
         members.extend(self.record.map(|id| ("record".to_owned(), Json::String(id.to_string()))));
         members.extend(self.ticket.as_ref().map(|ticket| ("ticket".to_owned(), Json::string(ticket))));
+        if !self.despite.is_empty() {
+            members.push(("despite".to_owned(), Json::Array(self.despite.iter().map(Json::string).collect())));
+        }
         let known = self.known.iter().map(|(id, seal)| Json::Array(vec![Json::String(id.to_string()), Json::String(seal.to_string())]));
         members.push(("taking".to_owned(), write_places(&self.taking)));
         members.push(("absent".to_owned(), write_places(&self.absent)));
@@ -167,6 +172,7 @@ impl Intent {
             },
             ground: text("ground")?.to_owned(),
             ticket: text("ticket").map(str::to_owned),
+            despite: array("despite").iter().filter_map(Json::as_str).map(str::to_owned).collect(),
             taking: read_places(array("taking")),
             absent: read_places(array("absent")),
             known: array("known").iter().map(known).collect::<Option<_>>()?,
@@ -193,6 +199,15 @@ impl Vault {
         let key = self.intent_key(intent);
         self.write_own(Kind::Erasure, &key, intent.to_json()).await?;
         self.0.persons.forget(&intent.pseudonyms.iter().copied().collect());
+        Ok(())
+    }
+
+    /// Takes an intent back of which nothing was done: whoever it names has their pseudonym again.
+    pub async fn take_back(&self, intent: &Intent) -> Result<(), VaultError> {
+        self.delete(&self.intent_key(intent)).await?;
+        for entry in self.resolve(&intent.pseudonyms.iter().copied().collect()).await? {
+            self.0.persons.load(entry.key, entry.pseudonym);
+        }
         Ok(())
     }
 
@@ -265,6 +280,7 @@ mod tests {
             begun: Some(8),
             ground: "Art. 17 \"GDPR\"".into(),
             ticket: Some("DSR-7".into()),
+            despite: BTreeSet::from(["LH-1".to_owned()]),
             taking: Places::from([((3, UnixSeconds(86_400)), BTreeSet::from([RecordId([5; 16])]))]),
             absent: Places::from([((4, UnixSeconds(86_400)), BTreeSet::from([RecordId([6; 16])]))]),
             known: BTreeSet::from([(RecordId([5; 16]), 3)]),

@@ -45,7 +45,7 @@ pub use persons::{Persons, parse_pseudonym, pseudonym_text};
 pub use place::expect_apart;
 pub(crate) use place::resolved;
 pub use read::{Contents, Known};
-pub use rewrite::{Erased, is_expired};
+pub use rewrite::{Erased, Expired, Keep, is_expired};
 pub use state::{State, Watched};
 pub use store::{Listed, VaultStore, open_place, open_to_others};
 pub use told::{Places, Told};

@@ -1,6 +1,6 @@
 //! Taking things out of a vault: content of records, entries of persons, packs whose time is over; and merging small objects of persons.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -30,6 +30,38 @@ pub struct Erased {
     pub bytes: u64,
 }
 
+/// What of the content whose time is over stays all the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// None.
+    #[default]
+    Nothing,
+    /// All of it.
+    Everything,
+    /// That of these seals.
+    Seals(BTreeSet<u64>),
+}
+
+impl Keep {
+    /// Whether content of this seal stays.
+    pub fn keeps(&self, seal: u64) -> bool {
+        match self {
+            Keep::Nothing => false,
+            Keep::Everything => true,
+            Keep::Seals(seals) => seals.contains(&seal),
+        }
+    }
+}
+
+/// What became of packs whose time is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// They were deleted.
+    pub deleted: u64,
+    /// They stay.
+    pub kept: u64,
+}
+
 impl std::ops::AddAssign for Erased {
     fn add_assign(&mut self, other: Erased) {
         self.contents += other.contents;
@@ -42,7 +74,7 @@ impl Vault {
     pub async fn holding(&self, places: &Places) -> Result<(Places, Option<VaultError>), VaultError> {
         let places: Vec<_> = places.iter().map(|(place, wanted)| (*place, wanted.clone())).collect();
         let looks = places.into_iter().map(|(place, wanted)| async move {
-            let (mut ids, mut unread) = (std::collections::BTreeSet::new(), None);
+            let (mut ids, mut unread) = (BTreeSet::new(), None);
             for listed in self.packs_of(place.0, place.1).await? {
                 let there = async {
                     let Some(plain) = self.read(Kind::Pack, &listed.key).await? else { return Ok(()) };
@@ -184,22 +216,49 @@ impl Vault {
         self.delete_all(keys).await
     }
 
-    /// Deletes the packs of days that ended at least `period` ago, and says how many.
-    pub async fn expire(&self, period: Period, now: UnixSeconds) -> Result<u64, VaultError> {
-        let mut removed = 0;
+    /// Deletes the packs of days that ended at least `period` ago, but those of seals that are kept.
+    pub async fn expire(&self, period: Period, now: UnixSeconds, keep: &Keep) -> Result<Expired, VaultError> {
+        let mut expired = Expired::default();
         let mut after = None;
         loop {
-            let page = self.list("packs/", after.as_ref()).await?;
-            let Some(last) = page.last() else { return Ok(removed) };
-            after = Some(last.key.clone());
-            // Days ascend, so the first that is kept ends it. What is no pack of ours is left alone.
-            let days = page.into_iter().filter_map(|l| self.below(&l.key).and_then(pack::parse_name).map(|(day, _)| (day, l.key)));
-            let (over, kept): (Vec<_>, Vec<_>) = days.partition(|(day, _)| is_expired(*day, period, now));
-            removed += self.delete_all(over.into_iter().map(|(_, key)| key).collect()).await?;
-            if !kept.is_empty() {
-                return Ok(removed);
-            }
+            let (over, next) = self.over(period, now, after.as_ref()).await?;
+            let (kept, gone): (Vec<_>, Vec<_>) = over.into_iter().partition(|(seal, _)| keep.keeps(*seal));
+            expired.kept += u64::try_from(kept.len()).unwrap_or(u64::MAX);
+            expired.deleted += self.delete_all(gone.into_iter().map(|(_, key)| key).collect()).await?;
+            after = match next {
+                Some(next) => Some(next),
+                None => return Ok(expired),
+            };
         }
+    }
+
+    /// Seals with packs of days that ended at least `period` ago.
+    pub async fn over_time(&self, period: Period, now: UnixSeconds) -> Result<BTreeSet<u64>, VaultError> {
+        let mut seals = BTreeSet::new();
+        let mut after = None;
+        loop {
+            let (over, next) = self.over(period, now, after.as_ref()).await?;
+            seals.extend(over.into_iter().map(|(seal, _)| seal));
+            after = match next {
+                Some(next) => Some(next),
+                None => return Ok(seals),
+            };
+        }
+    }
+
+    /// Packs of days that ended at least `period` ago, each with its seal, and where to go on; `None`: there are no more.
+    async fn over(
+        &self,
+        period: Period,
+        now: UnixSeconds,
+        after: Option<&ObjectKey>,
+    ) -> Result<(Vec<(u64, ObjectKey)>, Option<ObjectKey>), VaultError> {
+        let page = self.list("packs/", after).await?;
+        let Some(last) = page.last().map(|last| last.key.clone()) else { return Ok((Vec::new(), None)) };
+        // Days ascend, so the first that is not over ends it. What is no pack of ours is left alone.
+        let days = page.into_iter().filter_map(|l| self.below(&l.key).and_then(pack::parse_name).map(|(day, seal)| (day, (seal, l.key))));
+        let (over, others): (Vec<_>, Vec<_>) = days.partition(|(day, _)| is_expired(*day, period, now));
+        Ok((over.into_iter().map(|(_, pack)| pack).collect(), others.is_empty().then_some(last)))
     }
 }
 

@@ -24,7 +24,7 @@ use std::sync::atomic::Ordering;
 use super::key::Kind;
 use super::persons::{parse_pseudonym, pseudonym_text};
 use super::told::{Places, Told, add, holds, read_places, write_places};
-use super::{Vault, VaultError, pack, persons, rewrite::is_expired};
+use super::{Keep, Vault, VaultError, pack, persons, rewrite::is_expired};
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
 use crate::record::canonical::Json;
@@ -67,9 +67,9 @@ impl State {
         holds(&self.taken, seal, record)
     }
 
-    /// Forgets content whose time would be over by now: what is put back of it is deleted by the day of its pack.
-    pub fn expire(&mut self, period: Period, now: UnixSeconds) {
-        self.taken.retain(|(_, day), _| !is_expired(*day, period, now));
+    /// Forgets content whose time would be over by now: what is put back of it is deleted by the day of its pack, unless that is kept.
+    pub fn expire(&mut self, period: Period, now: UnixSeconds, keep: &Keep) {
+        self.taken.retain(|(seal, day), _| keep.keeps(*seal) || !is_expired(*day, period, now));
         self.packs.retain(|day, _| !is_expired(*day, period, now));
     }
 
@@ -318,7 +318,10 @@ mod tests {
             began: 3,
         };
         assert_eq!(State::of(&state.to_json()), Some(state.clone()));
-        state.expire("30d".parse().unwrap(), day("2026-12-21"));
+        let kept = Keep::Seals(BTreeSet::from([3]));
+        state.expire("30d".parse().unwrap(), day("2026-12-21"), &kept);
+        assert_eq!(state.taken.keys().map(|(seal, _)| *seal).collect::<Vec<_>>(), [3, 9], "what is kept may be put back");
+        state.expire("30d".parse().unwrap(), day("2026-12-21"), &Keep::Nothing);
         assert_eq!(state.taken.keys().map(|(seal, _)| *seal).collect::<Vec<_>>(), [9]);
         assert_eq!(state.packs.iter().map(|(at, seals)| (*at, *seals)).collect::<Vec<_>>(), [(day("2026-11-21"), 1)]);
         state.packs = BTreeMap::new();

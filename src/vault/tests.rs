@@ -244,6 +244,7 @@ fn of_person_one() -> Intent {
         begun: None,
         ground: "asked".into(),
         ticket: None,
+        despite: BTreeSet::new(),
         taking: Places::new(),
         absent: Places::new(),
         known: BTreeSet::new(),
@@ -360,7 +361,7 @@ async fn packs_go_when_their_time_is_over_and_not_a_day_earlier() {
     }
     let period: crate::retain::Period = "30d".parse().unwrap();
     for (now, removed) in [("2026-12-20T23:59:59Z", 0), ("2026-12-21T00:00:00Z", 2), ("2026-12-21T00:00:01Z", 0)] {
-        assert_eq!(vault.expire(period, at(now)).await.unwrap(), removed, "{now}");
+        assert_eq!(vault.expire(period, at(now), &Keep::Nothing).await.unwrap(), Expired { deleted: removed, kept: 0 }, "{now}");
     }
     assert_eq!(content(&vault, 3, 1).await, [said(1)]);
     assert!(is_expired(at("2026-11-20T23:59:59Z"), period, at("2026-12-21T00:00:00Z")));
@@ -415,7 +416,7 @@ async fn packs_that_somebody_took_are_missed_until_they_are_back() {
     vault.change_state(|state| state.taken = taking).await.unwrap();
     assert_eq!(vault.count_all_packs(6, soon).await.unwrap().lost(), 0);
     let later = by("2026-12-21T00:00:01Z");
-    vault.expire(later.0, later.1).await.unwrap();
+    vault.expire(later.0, later.1, &Keep::Nothing).await.unwrap();
     assert_eq!(vault.count_all_packs(6, later).await.unwrap(), PacksSeen { packs: 1, ..PacksSeen::default() });
 }
 

@@ -7,7 +7,8 @@
 //! {"part":"2",                                     absent in the first record of an erasure
 //!  "persons":["ps:..."],                           further forms of the person besides control.target
 //!  "records":[["20261121","17","<record id>",...]],  day of the pack, seal, records whose content was taken
-//!  "scope":"person","shared":true}
+//!  "scope":"person","shared":true,
+//!  "despite_holds":["LH-2026-014"]}                legal holds that were open and mean something of it; absent where none did
 //! ```
 //!
 //! Records of versions before this one have no `records`: what they took can only be inferred from whom they name.
@@ -44,6 +45,8 @@ pub struct Told {
     pub records: Option<Places>,
     /// What was meant too and was not in the vault then: it is not shown if it comes back.
     pub absent: Places,
+    /// Names of the legal holds that it went before.
+    pub despite: BTreeSet<String>,
 }
 
 impl Told {
@@ -54,7 +57,8 @@ impl Told {
             return None;
         }
         let filter = text("control.filter").and_then(|text| Json::parse(text.as_bytes()).ok());
-        let persons = filter.as_ref().and_then(|f| f.get("persons")).and_then(Json::as_array).unwrap_or_default();
+        let texts = |name: &str| filter.as_ref().and_then(|f| f.get(name)).and_then(Json::as_array).unwrap_or_default();
+        let persons = texts("persons");
         let targets: BTreeSet<String> =
             text("control.target").into_iter().chain(persons.iter().filter_map(Json::as_str)).map(str::to_owned).collect();
         Some(Told {
@@ -62,6 +66,7 @@ impl Told {
             persons: targets.iter().filter_map(|form| parse_pseudonym(form)).collect(),
             records: filter.as_ref().and_then(|f| f.get("records")).and_then(Json::as_array).map(read_places),
             absent: filter.as_ref().and_then(|f| f.get("absent")).and_then(Json::as_array).map(read_places).unwrap_or_default(),
+            despite: texts("despite_holds").iter().filter_map(Json::as_str).map(str::to_owned).collect(),
             targets,
         })
     }
@@ -102,14 +107,23 @@ pub fn parts(taken: &Places, absent: &Places) -> Vec<Part> {
     of_taken.chain(divide(absent, RECORDS_MAX).into_iter().map(|absent| Part { absent, ..Part::default() })).collect()
 }
 
-/// `control.filter` of an erasure. `part` counts the records of one erasure from 0.
-pub fn filter_text(scope: Scope, shared: bool, persons: impl Iterator<Item = String>, part: u64, says: &Part) -> String {
+/// `control.filter` of an erasure. `despite`: names of the legal holds that it goes before. `part` counts the records of one erasure from 0.
+pub fn filter_text(
+    (scope, shared): (Scope, bool),
+    despite: &BTreeSet<String>,
+    persons: impl Iterator<Item = String>,
+    part: u64,
+    says: &Part,
+) -> String {
     let mut members = vec![("scope".to_owned(), Json::string(scope.as_str())), ("records".to_owned(), write_places(&says.taken))];
     if !says.absent.is_empty() {
         members.push(("absent".to_owned(), write_places(&says.absent)));
     }
     if shared {
         members.push(("shared".to_owned(), Json::Bool(true)));
+    }
+    if !despite.is_empty() {
+        members.push(("despite_holds".to_owned(), Json::Array(despite.iter().map(Json::string).collect())));
     }
     let persons: Vec<Json> = persons.map(Json::String).collect();
     if !persons.is_empty() {
@@ -212,15 +226,17 @@ mod tests {
         let persons = ["ps:vault:cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd".to_owned(), "ps:66687aad:00".to_owned()];
         let absent = places(&[(9, &[3])]);
         let says = Part { taken: taken.clone(), absent: absent.clone() };
-        let text = filter_text(Scope::Person, true, persons.into_iter(), 1, &says);
+        let text = filter_text((Scope::Person, true), &BTreeSet::from(["LH-1".to_owned()]), persons.into_iter(), 1, &says);
         assert!(
             text.starts_with("{\"absent\":[[")
+                && text.contains("\"despite_holds\":[\"LH-1\"],")
                 && text.contains("\"part\":\"2\",\"persons\":[\"ps:vault:cd")
                 && text.ends_with("\"scope\":\"person\",\"shared\":true}"),
             "{text}"
         );
         let told = Told::parse(&record("control", Some(&text))).unwrap();
         assert_eq!((told.persons.len(), told.targets.len(), told.records.as_ref()), (2, 3, Some(&taken)));
+        assert_eq!(told.despite, BTreeSet::from(["LH-1".to_owned()]));
         assert!(told.took(7, RecordId([2; 16])) && !told.took(9, RecordId([2; 16])) && !told.took(8, RecordId([1; 16])));
         let (third, ninth) = (RecordId([3; 16]), 9);
         assert!(told.absent == absent && told.meant(ninth, third) && !told.took(ninth, third) && told.meant(7, RecordId([2; 16])));
@@ -238,11 +254,12 @@ mod tests {
         assert!(without(&all, &all).is_empty() && divide(&Places::new(), 2).is_empty());
         let day = UnixSeconds::parse_strict("2026-11-21T00:00:00Z").unwrap();
         let most: Places = (0..RECORDS_MAX).map(|n| ((u64::MAX - n as u64, day), BTreeSet::from([RecordId([7; 16])]))).collect();
+        let most_holds: BTreeSet<String> = (0..crate::govern::decrees::OPEN_MAX).map(|n| format!("{n:064}")).collect();
         // As it stands inside a line, quoted once more.
         let said = parts(&most, &all);
         assert_eq!(said.iter().map(|says| (says.taken.len(), says.absent.len())).collect::<Vec<_>>(), [(RECORDS_MAX, 0), (0, 2)]);
         for says in [said[0].clone(), Part { taken: Places::new(), absent: most }] {
-            let line = Json::String(filter_text(Scope::Person, true, std::iter::empty(), 0, &says)).to_jcs();
+            let line = Json::String(filter_text((Scope::Person, true), &most_holds, std::iter::empty(), 0, &says)).to_jcs();
             assert!(line.len() < 1024 * 1024 - 16 * 1024, "{}", line.len());
         }
         assert_eq!(parts(&all, &all), [Part { taken: all.clone(), absent: all.clone() }]);

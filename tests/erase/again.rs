@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use spanseal::vault::{Intent, Places, Told, VaultStore};
+use spanseal::vault::{Intent, Keep, Places, Told, VaultStore};
 use spanseal::worm::ObjectKey;
 
 use super::*;
@@ -304,7 +304,7 @@ async fn persons_who_are_taken_away_meanwhile_are_written_again() {
         process.submit(batch_of(&process, n, person)).await.unwrap();
     }
     let erasing = eraser(&log, &process);
-    let round = async |nth| erasing.round(nth, process.task.status.borrow().tree_size, by_now()).await.unwrap();
+    let round = async |nth| erasing.round(nth, process.task.status.borrow().tree_size, by_now(), &Keep::Nothing).await.unwrap();
     erasing.begin(process.task.status.borrow().tree_size).await.unwrap();
     let before: Vec<ObjectKey> = place.keys("persons/").into_iter().map(ObjectKey).collect();
     let mut copies = Vec::new();
@@ -377,6 +377,7 @@ async fn what_another_log_erased_is_nothing_to_this_one() {
         begun: None,
         ground: "asked elsewhere".into(),
         ticket: None,
+        despite: BTreeSet::new(),
         taking: Places::new(),
         absent: Places::new(),
         known: BTreeSet::from([(id(2), 1)]),
@@ -408,11 +409,11 @@ async fn what_another_log_erased_is_nothing_to_this_one() {
     let erasing = eraser(&log, &process);
     erasing.begin(size).await.unwrap();
     assert_eq!(erasing.finish().await.unwrap(), 0);
-    erasing.round(0, size, by_now()).await.unwrap();
+    erasing.round(0, size, by_now(), &Keep::Nothing).await.unwrap();
     expect_whole(&[]).await;
     bring().await;
     assert_eq!(erasing.finish().await.unwrap(), 0);
-    erasing.round(144, size, by_now()).await.unwrap();
+    erasing.round(144, size, by_now(), &Keep::Nothing).await.unwrap();
     expect_whole(&[]).await;
     let own = process.vault.as_ref().unwrap().persons().pseudonym([1; 32], || [0; 16]).pseudonym;
     assert_eq!(own, [1; 16], "nobody was forgotten");
@@ -471,7 +472,7 @@ async fn an_erasure_whose_time_is_over_takes_nothing_that_came_later() {
     let mut old = vault.all_intents().await.unwrap().remove(0);
     old.done = old.done.map(|done| spanseal::clock::UnixSeconds(done.0 - 3700));
     vault.intend(&old).await.unwrap();
-    erasing.round(1, process.task.status.borrow().tree_size, by_now()).await.unwrap();
+    erasing.round(1, process.task.status.borrow().tree_size, by_now(), &Keep::Nothing).await.unwrap();
     let all = vault_plain(&place).await;
     assert!(holds(&all, &said(2)) && place.keys("erasures/").is_empty());
     drop(process.drain().await);
@@ -489,7 +490,7 @@ async fn late_and_broken_off(nth: u64, fault: PlaceFault) -> bool {
     let before = place.effects();
     place.fail_effect(nth, fault);
     let size = process.task.status.borrow().tree_size;
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(600), erasing.round(1, size, by_now())).await;
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(600), erasing.round(1, size, by_now(), &Keep::Nothing)).await;
     let changes = place.effects() - before;
     place.clear_faults();
     process.kill();
@@ -498,7 +499,7 @@ async fn late_and_broken_off(nth: u64, fault: PlaceFault) -> bool {
     let size = process.task.status.borrow().tree_size;
     erasing.begin(size).await.unwrap();
     assert_eq!(erasing.finish().await.unwrap(), 0);
-    erasing.round(0, size, by_now()).await.unwrap();
+    erasing.round(0, size, by_now(), &Keep::Nothing).await.unwrap();
     let all = vault_plain(&place).await;
     assert!(!holds(&all, &said(1)) && !holds(&all, &said(2)), "{nth}");
     let contents = log.check_log().await;

@@ -59,7 +59,7 @@ async fn an_older_erasure_under_way_takes_nothing_that_came_since() {
         let size = process.task.status.borrow().tree_size;
         erasing.begin(size).await.unwrap();
         assert_eq!(erasing.finish().await.unwrap(), 1, "{scope:?} {nth} {what}");
-        erasing.round(0, size, by_now()).await.unwrap();
+        erasing.round(0, size, by_now(), &spanseal::vault::Keep::Nothing).await.unwrap();
         let all = vault_plain(&place).await;
         assert!(holds(&all, &said(later)), "{scope:?} {nth} {what}: what came since is there");
         assert!(later == 1 || !holds(&all, &said(1)), "{scope:?} {nth} {what}: what was erased is not");
@@ -93,7 +93,7 @@ async fn an_older_state_is_told() {
     for n in 3..8 {
         log.clock.advance(Duration::from_secs(1200));
         process.submit(batch_of(&process, n, 1)).await.unwrap();
-        erasing.round(1, process.task.status.borrow().tree_size, by_now()).await.unwrap();
+        erasing.round(1, process.task.status.borrow().tree_size, by_now(), &spanseal::vault::Keep::Nothing).await.unwrap();
         assert!(!is_old().await, "{n}");
     }
     put_back(&place, &old).await;

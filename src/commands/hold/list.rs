@@ -32,7 +32,14 @@ pub(super) async fn run(args: &HoldListArgs, config: &Config) -> anyhow::Result<
             unlifted.push(released);
         }
     }
-    let list = List { size: scene.log.size(), locks: scene.has_locks(), links: &links, ledger: &ledger, unlifted: &unlifted };
+    let list = List {
+        size: scene.log.size(),
+        locks: scene.has_locks(),
+        vault: config.content.vault.is_some(),
+        links: &links,
+        ledger: &ledger,
+        unlifted: &unlifted,
+    };
     match args.format {
         TableOrJson::Table => output::answer(&list.text(read::width().unwrap_or(WIDTH)))?,
         TableOrJson::Json => output::answer_json(&format!("{}\n", list.json().to_jcs_string()))?,
@@ -69,6 +76,7 @@ async fn is_unlifted(scene: &Scene<'_>, released: &Released, ledger: &Ledger) ->
 struct List<'l> {
     size: u64,
     locks: bool,
+    vault: bool,
     links: &'l [Link],
     ledger: &'l Ledger,
     unlifted: &'l [Released],
@@ -118,6 +126,12 @@ impl List<'_> {
                 out,
                 "`{}` is released, and objects still have its hold: `spanseal hold release --matter {}` goes on.",
                 released.decree.id, released.decree.id
+            );
+        }
+        if self.vault && self.of(true).next().is_some() {
+            out.push_str(
+                "What was said in the records that a hold means, and in their traces, stays in the vault: it does not expire, and `erase` wants \
+                 the hold named.\n",
             );
         }
         if !self.locks {

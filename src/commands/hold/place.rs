@@ -59,7 +59,7 @@ pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<Exi
         ));
     }
     if args.dry_run {
-        return would(args, &query, &found);
+        return would(args, config, &query, &found);
     }
     output::tell(&format!("To be held for `{}`: {}, and what joins them to what others have seen.", args.matter, decree::sizes(&found)));
     let orders = Orders::open(config, &args.order).await?;
@@ -68,14 +68,18 @@ pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<Exi
 }
 
 /// Only says.
-fn would(args: &PlaceArgs, query: &Query, found: &Preview) -> anyhow::Result<ExitCode> {
+fn would(args: &PlaceArgs, config: &Config, query: &Query, found: &Preview) -> anyhow::Result<ExitCode> {
     match args.order.format {
-        TableOrJson::Table => output::answer(&format!(
-            "Would be held for `{}`: {}, and what joins them to what others have seen.\nRecorded would be: {}.\n",
-            args.matter,
-            decree::sizes(found),
-            clean(&query.words())
-        ))?,
+        TableOrJson::Table => {
+            let mut text = format!(
+                "Would be held for `{}`: {}, and what joins them to what others have seen.\nRecorded would be: {}.\n",
+                args.matter,
+                decree::sizes(found),
+                clean(&query.words())
+            );
+            text.extend(decree::of_vault(config).map(|said| said + "\n"));
+            output::answer(&text)?;
+        }
         TableOrJson::Json => {
             let json = Json::object([
                 ("matter", Json::string(&args.matter)),
@@ -166,6 +170,7 @@ fn answer(
                 true => "What matches and is sealed later is held by the running `serve`, until `spanseal hold release`.\n",
                 false => "What matches and is sealed later is held by `serve`, when it runs, until `spanseal hold release`.\n",
             });
+            text.extend(decree::of_vault(scene.config).map(|said| said + "\n"));
             output::answer(&text)?;
         }
         TableOrJson::Json => {

@@ -418,6 +418,12 @@ impl Told<'_> {
             let target = self.quoted("control.target").map(|t| format!(" on {t}")).unwrap_or_default();
             self.say(format!("The act was {act}{target}."));
         }
+        let before: Vec<String> =
+            crate::vault::Told::parse(&self.hit.record).into_iter().flat_map(|told| told.despite).map(|matter| quote(&matter)).collect();
+        if !before.is_empty() {
+            let holds = if before.len() == 1 { "a legal hold that was open and meant" } else { "legal holds that were open and meant" };
+            self.say(format!("It went before {holds} something of what it took, as it was told to: {}.", list(&before)));
+        }
     }
 
     /// What a new configuration changes.
