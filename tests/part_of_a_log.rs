@@ -102,6 +102,8 @@ async fn what_lies_before_is_looked_at_as_far_as_it_joins() {
             false => forge.store.flip_byte(&seal_key(LOG, 1), None, 0),
         }
         forge.store.flip_byte(&forge.segment_key(2), None, 30);
+        let later = UnixSeconds(NOW + 86_400);
+        forge.put(&below(LOG, &segment_name("standard", later, 1, &Hash::of(b"x").to_string())), "not x").await;
         let report = verify(&forge.store, &Options { from: Some(sealed_at(&forge, 4)), ..forge.options() }).await;
         let expected = if missing { "seal_missing" } else { "seal_broken" };
         assert_eq!((kinds(&report), report.logs[0].seals), (vec![expected], 2), "{}", report.to_text());

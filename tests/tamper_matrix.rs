@@ -242,6 +242,8 @@ async fn tiles_are_held_to_the_whole_log_alone() {
         assert_found(&format!("{from:?}"), &report, vec![]);
         assert!(!report.notes.iter().any(|note| note.object.starts_with("tile/")), "{from:?}: {}", report.to_text());
     }
+    let second = options(&forge).resumed(kept(&forge.seals[1].checkpoint).unwrap());
+    assert_found("taken up behind the first", &spanseal::verify::verify(&forge.store, &second).await, vec![]);
     forge.store.flip_byte(&at("tile/0/000"), None, 40);
     let first = kept(&forge.seals[0].checkpoint).unwrap();
     let taken_up = Options { from: Some(Bound::Seal(RICH as u64)), ..options(&forge) }.resumed(first);

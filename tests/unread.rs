@@ -266,6 +266,16 @@ async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     let own = Options { configured: Some(forge.signer.verifier().clone()), ..Options::new(UnixSeconds(NOW + 100)) };
     let report = verify(&forge.store, &own).await;
     assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Configured), "{}", report.to_text());
+    // `log.json` names the auditor's key, and another one signed.
+    let stranger = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
+    let renamed = forge.copy();
+    renamed.store.purge(&log_key(LOG), None);
+    let file = spanseal::tlog::seal_file::LogFile { origin: ORIGIN.into(), vkey: stranger.clone(), created: UnixSeconds(NOW) };
+    renamed.put(&log_key(LOG), file.to_bytes()).await;
+    let both =
+        Options { pinned: vec![stranger], configured: Some(forge.signer.verifier().clone()), ..Options::new(UnixSeconds(NOW + 100)) };
+    let report = verify(&renamed.store, &both).await;
+    assert!(kinds(&report).contains(&"wrong_key") && report.key == KeyTrust::Unpinned, "{}", report.to_text());
     // One of another log is nothing to this one.
     let other = spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
     let report = verify(&forge.store, &Options { configured: Some(other), ..Options::new(UnixSeconds(NOW + 100)) }).await;

@@ -107,6 +107,10 @@ async fn what_is_gone_is_told_from_what_was_put_there() {
     assert_eq!(gap.map(|gap| (gap.count, gap.first_seal, gap.last_seal)), Some((4, Some(5), Some(8))));
     let said: Vec<_> = report.findings.iter().filter(|f| f.kind.as_str() == "seal_missing").map(|f| f.meaning.get(..14).unwrap()).collect();
     assert_eq!(said, ["Seals 5 to 6 a", "Seal 8 is gone"]);
+    // The same where no checkpoint reaches as far: a seal behind it shows that there was one.
+    forge.put(&checkpoint_key(LOG), forge.seals[3].checkpoint.clone()).await;
+    let report = forge.verify().await;
+    assert_eq!(found(&report), expected, "{}", report.to_text());
     // The newest seals changed, and behind them junk: the checkpoint tells that they were seals.
     let forge = log_of(14).await;
     for index in [12, 13] {

@@ -403,7 +403,7 @@ impl<'a> Walk<'a> {
             return Step::End;
         }
         // Of a range that is not whole yet, only what is missing from it; where the keys are still followed, all.
-        let up_to = to.filter(|_| outside && self.anchored() && self.is_past_kept());
+        let up_to = to.filter(|_| self.anchored() && self.is_past_kept());
         let last_missing = up_to.map_or(index, |to| to.saturating_add(1).min(index)).checked_sub(1);
         if let Some(last) = last_missing.filter(|last| *last >= self.listed_next) {
             self.tail.missing(self.listed_next, last);
@@ -498,7 +498,7 @@ impl<'a> Walk<'a> {
             tiles: completed,
             attached,
             configuration_before: direct.as_ref().map(|before| before.statement.config_sha256),
-            decrees_before: if index == 0 { Some(None) } else { direct.map(|before| before.statement.decrees) },
+            decrees_before: direct.map(|before| before.statement.decrees),
             segments,
             text: cosigned::text_of(&standing.seal),
             cosignatures,
