@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::UnixSeconds;
+use crate::record::SCHEMA;
 use crate::record::canonical::Json;
 use crate::tlog::Hash;
 use crate::worm::{Lock, Mode};
@@ -185,6 +186,10 @@ impl Entry {
     /// Reads a record; `None`: it is none of a decree. An error says what is wrong with one that claims to be.
     pub fn of(record: &Json) -> Option<Result<Self, String>> {
         let text = |path: &str| record.path(path).and_then(Json::as_str);
+        // What members of another schema mean is not known.
+        if text("schema") != Some(SCHEMA) {
+            return None;
+        }
         if text("source.signal") != Some("control") || !matches!(text("kind"), Some("hold" | "retention")) {
             return None;
         }
@@ -289,6 +294,7 @@ mod tests {
 
     fn record(kind: &str, signal: &str, filter: &str) -> Json {
         Json::object([
+            ("schema", Json::string(SCHEMA)),
             ("kind", Json::string(kind)),
             ("source", Json::object([("signal", Json::string(signal))])),
             ("control", Json::object([("filter", Json::string(filter))])),
@@ -324,6 +330,8 @@ mod tests {
         assert_eq!(Entry::of(&record("hold", "span", &text)), None, "telemetry decrees nothing");
         assert_eq!(Entry::of(&record("hold", "control", &text.replace("decrees/1", "decrees/2"))), None);
         assert_eq!(Entry::of(&record("retention", "control", "{}")), None);
+        let later = record("hold", "control", &text).to_jcs_string().replace(SCHEMA, "spanseal.record/2");
+        assert_eq!(Entry::of(&Json::parse(later.as_bytes()).unwrap()), None, "of another schema");
         for (from, to, why) in [
             ("\"apply\"", "\"applied\"", "step"),
             ("\"extend\"", "\"shorten\"", "order"),

@@ -35,12 +35,8 @@ pub fn released(links: &[Link]) -> Vec<Released> {
     let mut before = super::decrees::Ledger::default();
     for link in links {
         let of = &link.entry.of;
-        match (link.entry.step, of.order) {
-            (Step::Close, Order::Hold) => {
-                let told = before.kept_by(&of.id);
-                all.push(Released { decree: of.clone(), seal: link.seal, told });
-            }
-            _ => {}
+        if (link.entry.step, of.order) == (Step::Close, Order::Hold) {
+            all.push(Released { decree: of.clone(), seal: link.seal, told: before.kept_by(&of.id) });
         }
         before.take(link.entry.clone(), Some(link.segment));
     }
