@@ -1,7 +1,7 @@
 //! Promise: what witnesses said is verified like everything else that is stored, and what anybody could have put beside the log proves nothing,
 //! neither for it nor against it.
 
-use crate::support::forge::{Forge, LOG, NOW, ORIGIN, honest, kinds, lock, notes};
+use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, kinds, lines, lock, notes};
 use spanseal::clock::UnixSeconds;
 use spanseal::tlog::cosignature::Cosigner;
 use spanseal::tlog::note::{UnverifiedCheckpoint, checkpoint_text};
@@ -293,7 +293,7 @@ async fn a_cosignature_that_was_put_twice_is_one() {
 async fn a_proof_takes_from_both_only_what_is_of_one_checkpoint() {
     let mut forge = Forge::new(Locks::None).await;
     for n in 0..12 {
-        forge.seal(&[crate::support::forge::Segment::of("standard", crate::support::forge::lines(n, 1))], |_| {}).await;
+        forge.seal(&[Segment::of("standard", lines(n, 1))], |_| {}).await;
     }
     let (key, one, authority) = (forge.signer.verifier().clone(), witness(1), crate::support::token::Authority::honest());
     let stamp = async |forge: &Forge, seal: usize| {
@@ -321,7 +321,7 @@ async fn a_proof_takes_from_both_only_what_is_of_one_checkpoint() {
         for seal in stamped {
             stamp(&forge, *seal).await;
         }
-        let bundle = prove_published(&forge.store, LOG, (&key, &wanted), &at).await.unwrap();
+        let bundle = prove_published(&forge.store, LOG, &[], (&key, &wanted), &at).await.unwrap();
         let found = (bundle.log.size.0, bundle.cosignatures.len(), bundle.timestamps.len());
         assert_eq!(found, expected, "cosigned {cosigned:?}, stamped {stamped:?}");
         let report = check_with(&bundle.to_bytes(), &key, &others, UnixSeconds(NOW + 100));
@@ -361,14 +361,14 @@ async fn planted_cosignatures_are_bounded() {
 async fn a_proof_stands_below_the_first_checkpoint_that_was_cosigned() {
     let mut forge = Forge::new(Locks::None).await;
     for n in 0..40 {
-        forge.seal(&[crate::support::forge::Segment::of("standard", crate::support::forge::lines(n, 1))], |_| {}).await;
+        forge.seal(&[Segment::of("standard", lines(n, 1))], |_| {}).await;
     }
     let key = forge.signer.verifier().clone();
     let one = witness(1);
     let prove = async |forge: &Forge, seal: usize, wanted: &Wanted| {
         let segment = forge.seals[seal].statement.segments[0].key.clone();
         let at = RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: vec![] };
-        prove_published(&forge.store, LOG, (&key, wanted), &at).await.unwrap()
+        prove_published(&forge.store, LOG, &[], (&key, wanted), &at).await.unwrap()
     };
     let wanted = Wanted { witnesses: vec![one.public().clone()], quorum: None };
     assert_eq!(prove(&forge, 7, &wanted).await.log.size, TreeSize(8));
@@ -427,6 +427,80 @@ async fn a_later_key_of_the_log_is_no_witness() {
     }
 }
 
+/// Scenario: somebody put a note with many lines of nobody before that of a witness. Guarantee: the proof has the line of the witness who was asked
+/// for.
+#[tokio::test]
+async fn a_proof_finds_the_witness_among_many_lines() {
+    let forge = honest(Locks::Enforced).await;
+    let text = text(&forge, 3);
+    let junk: Vec<String> = (0..100)
+        .map(|n| Cosigner::new(&format!("a.test/{n}"), &[n; 32]).unwrap().cosign(&text, UnixSeconds(NOW + 4)).unwrap().to_string())
+        .collect();
+    let key = below(LOG, &cosignature_name(3, &"0".repeat(64)));
+    forge.put(&key, format!("{text}\n{}", junk.concat())).await;
+    put(&forge, 3, &text, &[&witness(1)]).await;
+    let segment = forge.seals[0].statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
+    let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
+    let wanted = Wanted { witnesses: vec![witness(1).public().clone()], quorum: None };
+    let bundle = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await.unwrap();
+    assert!(bundle.cosignatures.iter().any(|line| line.contains("w.test/1")), "{}", bundle.cosignatures.len());
+}
+
+/// Guarantee: a proof of one record is held against the checkpoint that the auditor kept: of this tree, and of another of the same size, which is a
+/// fork that nothing else makes good.
+#[tokio::test]
+async fn a_proof_of_one_record_is_held_to_what_was_kept() {
+    let forge = honest(Locks::Enforced).await;
+    put(&forge, 3, &text(&forge, 3), &[&witness(1)]).await;
+    let segment = forge.seals[0].statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
+    let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
+    let witnesses = vec![witness(1).public().clone()];
+    let wanted = Wanted { witnesses: witnesses.clone(), quorum: None };
+    let bundle = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await.unwrap();
+    let own = UnverifiedCheckpoint::parse(&bundle.checkpoint).unwrap().checkpoint;
+    for (root, verdict) in [(own.root, Verdict::Verified), (RootHash(Hash([9; 32])), Verdict::Findings)] {
+        let kept = Some(UnverifiedCheckpoint::parse(&forge.signer.checkpoint(own.size, root)).unwrap());
+        let others = Others { witnesses: witnesses.clone(), kept, ..Others::default() };
+        let report = check_with(&bundle.to_bytes(), forge.signer.verifier(), &others, UnixSeconds(NOW + 100));
+        let text = report.to_text();
+        assert_eq!(report.verdict, verdict, "{text}");
+        assert_eq!(text.contains("Published:"), verdict == Verdict::Verified, "{text}");
+        assert_eq!(text.contains("shown alike to everyone"), verdict == Verdict::Findings, "{text}");
+    }
+}
+
+/// Scenario: the log changed its key; a record that was sealed after that is proved, under a checkpoint that a witness has seen later. Guarantee: the
+/// proof has the cosignature, though parts of the tree before end with seals of the older key.
+#[tokio::test]
+async fn a_proof_after_a_change_of_key_has_its_cosignature() {
+    let mut forge = honest(Locks::Enforced).await;
+    let old = forge.signer.verifier().clone();
+    let new = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[7; 32]).unwrap();
+    let mut statement = forge.statement(&[]).await;
+    statement.next_vkey = Some(new.verifier().clone());
+    let mut seal = forge.sign(statement);
+    let (size, root) = (TreeSize(seal.frontier.size().0 + 1), seal.range_after().root());
+    seal.checkpoint += new.checkpoint(size, root).rsplit_once("\n\n").unwrap().1;
+    forge.commit(seal).await;
+    forge.signer = new;
+    let first = forge.seals.len() as u64;
+    forge.seal(&[Segment::of("standard", lines(70, 2))], |_| {}).await;
+    forge.seal(&[], |_| {}).await;
+    forge.seal(&[], |_| {}).await;
+    forge.publish().await;
+    let last = forge.seals.len() - 1;
+    put(&forge, last as u64, &text(&forge, last), &[&witness(1)]).await;
+    let segment = forge.seals[first as usize].statement.segments[0].key.clone();
+    let at = RecordAt { seal: first, segment, leaf_index: 0, rotations: vec![] };
+    let wanted = Wanted { witnesses: vec![witness(1).public().clone()], quorum: None };
+    let keys = [(0, old), (first, forge.signer.verifier().clone())];
+    for (keys, cosigned) in [(&keys[..], 1), (&[], 0)] {
+        let bundle = prove_published(&forge.store, LOG, keys, (forge.signer.verifier(), &wanted), &at).await.unwrap();
+        assert_eq!(bundle.cosignatures.len(), cosigned, "with {} keys", keys.len());
+        assert!(bundle.check(forge.signer.verifier(), UnixSeconds(NOW + 100)).is_ok());
+    }
+}
+
 /// Scenario: a cosignature is deleted, and nothing but the marker is left, before the date of its lock and after. Guarantee: what is gone before its
 /// time is found, and after it that is housekeeping.
 #[tokio::test]
@@ -458,7 +532,7 @@ async fn a_proof_takes_no_line_over_another_tree() {
     let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
     for witnesses in [vec![], vec![witness(1).public().clone()]] {
         let wanted = Wanted { witnesses, quorum: None };
-        let bundle = prove_published(&forge.store, LOG, (forge.signer.verifier(), &wanted), &at).await.unwrap();
+        let bundle = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await.unwrap();
         assert_eq!((&bundle.checkpoint, bundle.cosignatures.len()), (&forge.seals[3].checkpoint, 1), "{:?}", bundle.cosignatures);
         assert!(bundle.cosignatures[0].contains("w.test/1"), "{:?}", bundle.cosignatures);
     }

@@ -29,7 +29,11 @@ impl Real {
         let store = Arc::new(S3Store::open(&bucket, "evidence", server.options()).await.unwrap());
         let forge = made(Locks::Enforced).await;
         let soon = Lock { mode: Mode::Governance, retain_until: UnixSeconds(SystemClock.now().ceil_seconds().0 + 2) };
-        let [held, longer] = [HELD, LONGER].map(|seal| [forge.segment_key(seal), seal_key(LOG, seal as u64)]);
+        // With the records that say so.
+        let of = |seals: &[usize]| -> Vec<ObjectKey> {
+            seals.iter().flat_map(|seal| [forge.segment_key(*seal), seal_key(LOG, *seal as u64)]).collect()
+        };
+        let (held, longer) = (of(&[HELD, 4, 5]), of(&[LONGER, 7]));
         for key in forge.store.keys() {
             let bytes = forge.store.get(&key, None, u64::MAX).await.unwrap().unwrap();
             let free = key.as_str().ends_with("/checkpoint") || key.as_str().contains(".p/");

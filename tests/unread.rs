@@ -157,7 +157,7 @@ async fn no_proof_is_made_of_what_could_not_be_read() {
     let mut nth = 0;
     loop {
         let store = FailNthRead::new(forge.store.clone(), nth);
-        let bundle = prove_published(&store, LOG, (forge.signer.verifier(), &wanted), &at).await;
+        let bundle = prove_published(&store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await;
         if !store.failed() {
             assert_eq!(bundle.unwrap().cosignatures.len(), 1);
             break;

@@ -186,7 +186,7 @@ pub(super) async fn bundle(
     let at = RecordAt { seal, segment: place.segment.key.clone(), leaf_index: place.leaf_index, rotations };
     let (key, made) = match log.brought_later(seal) {
         Some(later) => (later, verify::prove_under(store.as_ref(), &place.log, log.keys(), (later, wanted), &at).await),
-        None => (key, verify::prove_published(store.as_ref(), &place.log, (key, wanted), &at).await),
+        None => (key, verify::prove_published(store.as_ref(), &place.log, log.keys(), (key, wanted), &at).await),
     };
     let mut bundle = made.context("no proof of this record")?;
     if !openings.is_empty() {

@@ -73,6 +73,7 @@ pub struct Wanted {
 pub async fn prove_published(
     store: &dyn WormStore,
     log: &str,
+    keys: &[(u64, VerifierKey)],
     (key, wanted): (&VerifierKey, &Wanted),
     at: &RecordAt,
 ) -> Result<Bundle, ProveError> {
@@ -84,7 +85,7 @@ pub async fn prove_published(
         }
         None => key.clone(),
     };
-    let scene = Published { store, log, key: &signer, keys: &[] };
+    let scene = Published { store, log, key: &signer, keys };
     let Some(Vouched { seal, lines, tokens }) = vouched(scene, at.seal, wanted).await? else { return Ok(bundle) };
     let (own, checkpoint) = (bundle.log.clone(), std::mem::replace(&mut bundle.checkpoint, seal.checkpoint.clone()));
     if seal.statement.index != at.seal {

@@ -91,6 +91,9 @@ impl Published<'_> {
             }
         }
         lines.retain(|line| wanted.witnesses.iter().all(|key| !key.owns(line) || key.verify(&own.note.text, line).is_ok()));
+        // Those that were asked for first: anybody may have put lines beside them.
+        let is_wanted = |line: &SignatureLine| wanted.witnesses.iter().any(|key| key.owns(line));
+        lines.sort_by_key(|line| !is_wanted(line));
         lines.dedup();
         lines.truncate(LINES_MAX);
         let seen = wanted.witnesses.iter().filter(|key| lines.iter().any(|line| key.owns(line))).count();

@@ -367,7 +367,9 @@ async fn a_hold_placed_while_another_is_lifted_stays() {
     lifted.unwrap();
     placed.unwrap();
     log.store.clear_faults();
-    assert_eq!(held(&log.store).await, before);
+    // With what joins them: others have said a word since, or the log has grown.
+    let now = held(&log.store).await;
+    assert!(before.is_subset(&now), "{:?}", before.difference(&now).collect::<Vec<_>>());
     release(&process, &log, "B").await.unwrap();
     assert_eq!(held(&log.store).await, BTreeSet::new());
     drop(process.drain().await);

@@ -498,6 +498,25 @@ async fn a_key_that_the_log_has_left_hides_no_hold() {
     forge.seal(&[Segment::of("standard", lines(90, 2))], |_| {}).await;
     forge.seal(&[], |_| {}).await;
     forge.publish().await;
+    // A part of the log that was appended by the thief is not verified under the key that was left; one beyond the end is no finding.
+    let mut thief = forge.copy();
+    let end = thief.seals.len() as u64;
+    for n in 0..3 {
+        thief.seal(&[Segment::of("standard", lines(200 + n, 1))], |_| {}).await;
+    }
+    thief.publish().await;
+    for from in end..end + 3 {
+        let wish = Options { from: Some(Bound::Seal(from)), ..options(&thief) };
+        let report = spanseal::verify::verify(&thief.store, &wish).await;
+        assert_eq!(report.verdict, Verdict::Findings, "from {from}: {}", report.to_text());
+    }
+    for key in [&old, &new] {
+        for from in [end, end + 5] {
+            let wish = Options { pinned: vec![key.clone()], from: Some(Bound::Seal(from)), ..options(&forge) };
+            let report = spanseal::verify::verify(&forge.store, &wish).await;
+            assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "beyond the end: {}", report.to_text());
+        }
+    }
     for junk in 0..=2 {
         let forge = forge.copy();
         hold(&forge, &forge.segment_key(HELD), false).await;

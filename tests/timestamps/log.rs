@@ -354,7 +354,7 @@ async fn bundle(forge: &Forge, seal: usize) -> Bundle {
     let statement = &forge.seals[seal].statement;
     let segment = statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
     let at = RecordAt { seal: statement.index, segment, leaf_index: 0, rotations: vec![] };
-    prove_published(&forge.store, LOG, (key(forge), &Wanted::default()), &at).await.unwrap()
+    prove_published(&forge.store, LOG, &[], (key(forge), &Wanted::default()), &at).await.unwrap()
 }
 
 /// From every seal to every stamped one behind it: the proof holds, and says that the record existed by then, and not that it was published: an

@@ -112,16 +112,22 @@ impl Walk<'_> {
             }
             Some(now) if now == root => {
                 if sound {
-                    let mut meaning =
-                        "The checkpoint that you kept is signed by the log's key, and its tree is the beginning of the log that is \
-                                       here: no seal that it covers was removed or changed since."
-                            .to_owned();
-                    if self.covered.is_some() && (1..=size).contains(&self.from) {
+                    let covers = match self.first_walked {
+                        0 => "no seal that it covers was removed or changed since.".to_owned(),
+                        from if from < size => format!("of the seals that it covers, none from {from} on was removed or changed since."),
+                        _ => "what was sealed behind it goes on from there.".to_owned(),
+                    };
+                    let mut meaning = format!(
+                        "The checkpoint that you kept is signed by the log's key, and its tree is the beginning of the log that is here: {covers}"
+                    );
+                    if self.covered.is_some() && (1..=size).contains(&self.from) && self.options.resume {
                         self.resumed = Some(self.from);
                         meaning.push_str(&format!(
                             " What seals before {} name was not read again: that it is there, and as signed, rests on the earlier verification.",
                             self.from
                         ));
+                    } else if self.from > 0 {
+                        meaning.push_str(&format!(" What the seals before {} name was not read.", self.from));
                     }
                     self.extends = Some(size);
                     let tree = self.newest.map_or(0, |newest| newest.saturating_add(1)).max(size);

@@ -49,9 +49,14 @@ impl Walk<'_> {
             match found {
                 Some(found) if found == root => {
                     if sound {
-                        let meaning = format!(
-                            "The {name} names the very tree that the log has at that place: no seal up to it was removed or changed since it was given."
-                        );
+                        let covers = match self.first_walked {
+                            0 => "no seal up to it was removed or changed since it was given.".to_owned(),
+                            from if from <= seal => format!(
+                                "no seal from {from} up to it was removed or changed since it was given. Those before were not looked at."
+                            ),
+                            _ => "what was sealed after it goes on from that tree. The seals up to it were not looked at.".to_owned(),
+                        };
+                        let meaning = format!("The {name} names the very tree that the log has at that place: {covers}");
                         self.sink.note(item(Kind::Extends, &meaning).found("the same root").intact());
                     }
                 }

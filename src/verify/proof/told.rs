@@ -248,7 +248,8 @@ impl Outside<'_> {
     }
 
     pub(super) fn is_published(&self) -> bool {
-        self.is_cosigned() || self.kept == Some(Kept::Same)
+        // A key that signed two trees of one size showed somebody another log, whoever cosigned this one.
+        self.kept != Some(Kept::Fork) && (self.is_cosigned() || self.kept == Some(Kept::Same))
     }
 
     /// The stamps are sorted, earliest first; one that is dated after now says nothing.
@@ -353,7 +354,7 @@ impl Outside<'_> {
             }
             Some(Kept::Fork) | None => {}
         }
-        if self.is_cosigned() {
+        if self.is_cosigned() && self.kept != Some(Kept::Fork) {
             writeln!(out, "Published: the witnesses above cosign one history of the log only, and {what} in it.")?;
         }
         let published = match self.is_published() {

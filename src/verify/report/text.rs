@@ -67,11 +67,12 @@ impl Report {
                 )?;
             }
             if let Some(size) = log.extends {
-                writeln!(
-                    out,
-                    "  kept:  the log begins with the tree of {} that you kept: nothing that it covers was removed or changed since",
-                    counted(size, "seal", "seals")
-                )?;
+                let covers = match log.covered.map_or(0, |(first, _)| first) {
+                    0 => "nothing that it covers was removed or changed since".to_owned(),
+                    first if first < size => format!("of what it covers, nothing from seal {first} on was removed or changed since"),
+                    first => format!("what is sealed from seal {first} on goes on from it"),
+                };
+                writeln!(out, "  kept:  the log begins with the tree of {} that you kept: {covers}", counted(size, "seal", "seals"))?;
             }
             if let Some(stamped) = &log.timestamped {
                 let (up_to, time, caveat) = (stamped.up_to, stamped.time, stamped.accuracy.caveat());
