@@ -473,11 +473,10 @@ fn on_a_bucket_the_canaries_and_a_drift_are_on_record() {
         eventually("the drift is found", || {
             figures(&receiver).contains("spanseal_retention_findings{kind=\"lock_weak\"} 1\n").then_some(())
         });
-        let said = receiver.stderr();
-        assert!(
-            said.lines().any(|line| line.contains("WARN") && line.contains("retention.attested") && line.contains("found=1")),
-            "{said}"
-        );
+        eventually("the drift is told", || {
+            let told = |line: &str| line.contains("WARN") && line.contains("retention.attested") && line.contains("found=1");
+            receiver.stderr().lines().any(told).then_some(())
+        });
         assert!(receiver.stop().success());
     }
 }

@@ -36,7 +36,8 @@ def at(value, path, default=None):  # Whatever stands on the way is an object.
 def text(value, form=".*"): return need(isinstance(value, str) and re.fullmatch(form, value, re.DOTALL), value)
 def number(value): return need(int(text(value, "0|[1-9][0-9]{0,19}")) < 2 ** 64, int(value))
 def digest(value): return bytes.fromhex(text(value, "[0-9a-f]{64}"))
-def second(value, more=""): return need(dt.datetime.fromisoformat(text(value, f".{{19}}{more}Z")[:19]).isoformat() == value[:19] <= LATEST, value)
+def second(value, more=""):
+    return need(dt.datetime.fromisoformat(text(value, f".{{19}}{more}Z")[:19]).isoformat() == value[:19] <= LATEST, value)
 def nano(value): return need("1970" <= second(value, "[.][0-9]{9}") <= "2554-07-21T23:34:33.709551615Z", value)
 def unbase64(value): return need(base64.b64encode(raw := base64.b64decode(text(value))).decode() == value, raw)
 def fit(value, form):  # A form is a pattern of texts, a function that refuses, or the forms of an object's members ("name?": or absent).

@@ -148,7 +148,7 @@ async fn gcs_is_asked_as_documented() {
     assert!(UnixSeconds::parse(sent["customTime"].as_str().unwrap()).is_some() && sent["retention"].is_null());
 
     let (path, version) = ("/storage/v1/b/audit_bucket/o/p%2Fcontract%2Fx%20y", &id.0);
-    let fields = "fields=generation,metageneration,size,retention,temporaryHold,eventBasedHold,metadata";
+    let fields = "fields=generation,metageneration,size,retention,temporaryHold,metadata";
     let later = |mode| Lock { mode, retain_until: UnixSeconds(until_2099(mode).retain_until.0 + 1) };
     store.extend(&at, Some(&id), later(Mode::Governance)).await.unwrap();
     store.extend(&at, Some(&id), later(Mode::Compliance)).await.unwrap();
