@@ -181,10 +181,11 @@ async fn gcs_is_asked_as_documented() {
             "GET /storage/v1/b/audit_bucket?fields=versioning,objectRetention,retentionPolicy".to_owned(),
         ]
     );
-    // An event-based hold of somebody else is a hold, and stays where ours is lifted.
+    // An event-based hold of somebody else ends when they say so: it counts for nothing, and stays where ours is lifted.
     server.with(|gcs| gcs.touch("p/contract/x y", "eventBasedHold", json!(true)));
     store.hold(&at, Some(&id), false).await.unwrap();
-    assert!(store.head(&at, Some(&id)).await.unwrap().unwrap().legal_hold);
+    assert!(!store.head(&at, Some(&id)).await.unwrap().unwrap().legal_hold);
+    assert!(store.hold(&at, Some(&id), true).await.is_ok() && store.head(&at, Some(&id)).await.unwrap().unwrap().legal_hold);
     server.expect_no_violation();
 }
 
