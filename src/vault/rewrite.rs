@@ -232,6 +232,26 @@ impl Vault {
         }
     }
 
+    /// Whether it keeps content of any seal from the first to the last of one of these.
+    pub async fn keeps_any(&self, seals: &[(u64, u64)]) -> Result<bool, VaultError> {
+        let Some(last) = seals.iter().map(|(_, last)| *last).max() else { return Ok(false) };
+        let mut after = None;
+        loop {
+            let page = self.list("packs/", after.as_ref()).await?;
+            let Some(end) = page.last().map(|listed| listed.key.clone()) else { return Ok(false) };
+            for (_, seal) in page.iter().filter_map(|listed| self.below(&listed.key).and_then(pack::parse_name)) {
+                if seals.iter().any(|(first, last)| (*first..=*last).contains(&seal)) {
+                    return Ok(true);
+                }
+                // In the order of their seals.
+                if seal > last {
+                    return Ok(false);
+                }
+            }
+            after = Some(end);
+        }
+    }
+
     /// Seals with packs of days that ended at least `period` ago.
     pub async fn over_time(&self, period: Period, now: UnixSeconds) -> Result<BTreeSet<u64>, VaultError> {
         let mut seals = BTreeSet::new();

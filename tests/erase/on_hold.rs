@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use spanseal::clock::UnixSeconds;
+use spanseal::clock::{UnixNanos, UnixSeconds};
 use spanseal::govern::decrees::SegmentId;
 use spanseal::govern::register::{Motion, Ordered};
 use spanseal::govern::{Deed, Governor, Wish as Act};
@@ -299,4 +299,30 @@ fn the_commands_say_what_is_on_hold() {
     );
     site.verified();
     assert!(receiver.stop().success());
+}
+
+/// Scenario: evidence of somebody is gone since its date; its content is in the vault still, and then gone as well. Guarantee: nobody else's erasure is
+/// held up by it for good, and none is told as whole while something may be left that nobody can find.
+#[tokio::test]
+async fn what_is_gone_since_its_date_holds_up_no_erasure_for_ever() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let day = |n: u64| UnixNanos((1_735_689_600 + 86_400 * n) * 1_000_000_000);
+    log.clock.set(day(0));
+    let process = log.open().await.unwrap().unwrap();
+    process.submit(batch_of(&process, 1, 1)).await.unwrap();
+    log.clock.set(day(40));
+    process.submit(batch_of(&process, 2, 2)).await.unwrap();
+    let segment =
+        log.store.keys().into_iter().find(|key| key.as_str().contains("/segments/") && key.as_str().contains("/00000000000000000001-"));
+    log.store.purge(&segment.unwrap(), None);
+    let eraser = eraser(&log, &process);
+    let wish = of_person(2);
+    let why = eraser.erase(&wish).await.unwrap_err().to_string();
+    assert!(why.contains("in the vault") && why.contains("content.vault.retention"), "{why}");
+    let vault = process.vault.clone().unwrap();
+    let expired = vault.expire("30d".parse().unwrap(), day(45).ceil_seconds(), &Keep::default()).await.unwrap();
+    assert_eq!(expired, Expired { deleted: 1, kept: 0 });
+    let outcome = eraser.erase(&wish).await.unwrap();
+    assert!(outcome.done && outcome.records == 1, "{outcome:?}");
+    drop(process.drain().await);
 }

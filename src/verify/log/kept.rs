@@ -120,8 +120,10 @@ impl Walk<'_> {
                     let mut meaning = format!(
                         "The checkpoint that you kept is signed by the log's key, and its tree is the beginning of the log that is here: {covers}"
                     );
-                    if self.covered.is_some() && (1..=size).contains(&self.from) && self.options.resume {
+                    if self.covered.is_some() && (1..=size).contains(&self.from) {
                         self.resumed = Some(self.from);
+                    }
+                    if self.resumed.is_some() && self.options.resume {
                         meaning.push_str(&format!(
                             " What seals before {} name was not read again: that it is there, and as signed, rests on the earlier verification.",
                             self.from
