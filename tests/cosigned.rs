@@ -402,14 +402,8 @@ async fn a_proof_stands_below_the_first_checkpoint_that_was_cosigned() {
 async fn a_later_key_of_the_log_is_no_witness() {
     let mut forge = honest(Locks::Enforced).await;
     let new = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[7; 32]).unwrap();
-    let mut statement = forge.statement(&[]).await;
-    statement.next_vkey = Some(new.verifier().clone());
-    let mut seal = forge.sign(statement);
-    let (size, root) = (TreeSize(seal.frontier.size().0 + 1), seal.range_after().root());
-    seal.checkpoint += new.checkpoint(size, root).rsplit_once("\n\n").unwrap().1;
-    forge.commit(seal).await;
     let before = forge.options();
-    forge.signer = new;
+    forge.turn_to(new).await;
     forge.seal(&[], |_| {}).await;
     forge.publish().await;
     let last = forge.seals.len() - 1;
@@ -476,13 +470,7 @@ async fn a_proof_after_a_change_of_key_has_its_cosignature() {
     let mut forge = honest(Locks::Enforced).await;
     let old = forge.signer.verifier().clone();
     let new = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[7; 32]).unwrap();
-    let mut statement = forge.statement(&[]).await;
-    statement.next_vkey = Some(new.verifier().clone());
-    let mut seal = forge.sign(statement);
-    let (size, root) = (TreeSize(seal.frontier.size().0 + 1), seal.range_after().root());
-    seal.checkpoint += new.checkpoint(size, root).rsplit_once("\n\n").unwrap().1;
-    forge.commit(seal).await;
-    forge.signer = new;
+    forge.turn_to(new).await;
     let first = forge.seals.len() as u64;
     forge.seal(&[Segment::of("standard", lines(70, 2))], |_| {}).await;
     forge.seal(&[], |_| {}).await;

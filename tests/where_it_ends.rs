@@ -176,23 +176,13 @@ async fn junk_does_not_pass_for_a_log_that_goes_on() {
 /// The log of `honest`, which changes its key with seal 4 and goes on to seal 7. Answers with the signer that it left.
 async fn rotated() -> (Forge, NoteSigner) {
     let mut forge = honest(Locks::Enforced).await;
-    announce(&mut forge, NoteSigner::new(ORIGIN, &[4; 32]).unwrap()).await;
+    forge.turn_to(NoteSigner::new(ORIGIN, &[4; 32]).unwrap()).await;
     let left = NoteSigner::new(ORIGIN, &[3; 32]).unwrap();
     for n in 0..3 {
         forge.seal(&[Segment::of("standard", lines(30 + 2 * n, 2))], |_| {}).await;
     }
     forge.publish().await;
     (forge, left)
-}
-
-async fn announce(forge: &mut Forge, next: NoteSigner) {
-    let mut statement = forge.statement(&[]).await;
-    statement.next_vkey = Some(next.verifier().clone());
-    let mut seal = forge.sign(statement);
-    let second = next.checkpoint(seal.range_after().size(), seal.range_after().root());
-    seal.checkpoint.push_str(second.rsplit_once("\n\n").unwrap().1);
-    forge.commit(seal).await;
-    forge.signer = next;
 }
 
 /// `log.json` as whoever writes to the store wants it.
@@ -289,7 +279,7 @@ async fn a_key_that_was_left_signs_no_longer_tree() {
     }
     // Nor does a later change of key make its reign longer.
     let (mut again, _) = rotated().await;
-    announce(&mut again, NoteSigner::new(ORIGIN, &[5; 32]).unwrap()).await;
+    again.turn_to(NoteSigner::new(ORIGIN, &[5; 32]).unwrap()).await;
     again.seal(&[], |_| {}).await;
     again.publish().await;
     let forged = left.checkpoint(TreeSize(6), RootHash(Hash([5; 32])));
@@ -338,7 +328,7 @@ async fn a_part_is_joined_to_the_key_that_the_log_began_with() {
 #[tokio::test]
 async fn a_log_never_comes_back_to_a_key() {
     let (mut forge, left) = rotated().await;
-    announce(&mut forge, NoteSigner::new(ORIGIN, &[3; 32]).unwrap()).await;
+    forge.turn_to(NoteSigner::new(ORIGIN, &[3; 32]).unwrap()).await;
     forge.seal(&[], |_| {}).await;
     forge.publish().await;
     for signer in [&left, &NoteSigner::new(ORIGIN, &[4; 32]).unwrap()] {

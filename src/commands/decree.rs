@@ -308,8 +308,7 @@ pub(super) async fn carry_out(
     // What says so is kept as long as it is in force.
     let Scene { log, .. } = scene.again().await?;
     let links = chain::read(&scene.store, &log).await?.all;
-    let of_it = links.iter().filter(|link| link.entry.of.id == decree.id && link.entry.of.since == decree.since);
-    own::keep((&scene.store, &log), of_it, scene.expected())
+    own::keep((&scene.store, &log), links.iter().filter(|link| link.is_of(decree)), scene.expected())
         .await
         .context("the records of it could not be kept as long as it is in force")?;
     Ok(carried)

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::decrees::{Entry, Ledger, SegmentId};
+use super::decrees::{Decree, Entry, Ledger, SegmentId};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::query::Problem;
 use crate::query::log::LogReader;
@@ -47,6 +47,13 @@ pub struct Link {
     pub ticket: Option<String>,
     /// Who ordered it, as evidence names persons.
     pub by: Option<String>,
+}
+
+impl Link {
+    /// Whether it is of this decree, and not of another one of its name.
+    pub fn is_of(&self, decree: &Decree) -> bool {
+        self.entry.of.id == decree.id && self.entry.of.since == decree.since
+    }
 }
 
 /// The records of decrees that are there.

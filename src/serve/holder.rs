@@ -363,7 +363,7 @@ impl Rounds {
             let Some(seals) = self.own.get_mut(&decree.id) else { continue };
             while let Some(seal) = seals.first().copied().filter(|seal| *seal < log.size()) {
                 let links = chain::read_at(store, log, seal).await?;
-                let own: Vec<&Link> = links.iter().filter(|link| is_of(link, decree)).collect();
+                let own: Vec<&Link> = links.iter().filter(|link| link.is_of(decree)).collect();
                 // Should the hold have been released meanwhile, they are let go.
                 self.fresh.entry(decree.id.clone()).or_default().extend(own.iter().map(|link| link.segment));
                 own::keep((store, log), own, self.parts.expected).await?;
@@ -461,7 +461,7 @@ impl Rounds {
         }
         let log = LogReader::open(Arc::clone(store), &self.parts.log, &self.trusted()).await?;
         let links = chain::read(store, &log).await?.all;
-        own::keep((store, &log), links.iter().filter(|link| is_of(link, decree)), self.parts.expected).await?;
+        own::keep((store, &log), links.iter().filter(|link| link.is_of(decree)), self.parts.expected).await?;
         tracing::info!(id = decree.id, segments = carried.done.segments, "extension.finished");
         Ok(())
     }
@@ -511,13 +511,9 @@ impl Rounds {
     }
 }
 
-fn is_of(link: &Link, decree: &Decree) -> bool {
-    link.entry.of.id == decree.id && link.entry.of.since == decree.since
-}
-
 /// The seals that hold its records.
 fn seals_of(links: &[Link], decree: &Decree) -> BTreeSet<u64> {
-    links.iter().filter(|link| is_of(link, decree)).map(|link| link.seal).collect()
+    links.iter().filter(|link| link.is_of(decree)).map(|link| link.seal).collect()
 }
 
 /// The record that placed a decree that is open.

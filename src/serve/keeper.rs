@@ -164,21 +164,17 @@ impl Rounds {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures::{LOG, Writer, key, writer};
     use super::*;
-    use crate::clock::{Clock, ManualClock, UnixNanos};
-    use crate::govern::register::{self, Motion, Ordered, Register};
+    use crate::erase;
+    use crate::govern::register::{Motion, Ordered};
     use crate::govern::{Deed, Governor, Wish};
     use crate::record::RecordId;
     use crate::record::apart::{Apart, Piece, SALT_BYTES};
     use crate::record::content::Scheme;
     use crate::record::identity::{IdentityKey, IdentityMode};
-    use crate::retain::{Class, Classes};
-    use crate::seal::keys::LogKey;
-    use crate::seal::{Pool, start};
     use crate::vault::{Options, VaultKey, open_place};
-    use crate::worm::memory::{MemoryOptions, MemoryStore};
-    use crate::worm::{Mode, StoreOptions, StoreUrl, WormStore};
-    use crate::{erase, seal};
+    use crate::worm::{StoreOptions, StoreUrl};
 
     const DAY: i64 = 86_400;
 
@@ -260,58 +256,15 @@ mod tests {
     /// figure says what stays.
     #[tokio::test(start_paused = true)]
     async fn what_is_on_hold_stays() {
-        let clock = ManualClock::new(UnixNanos(1_800_000_000_000_000_000));
-        let evidence: Arc<dyn WormStore> = Arc::new(MemoryStore::new(Arc::new(clock.clone()), MemoryOptions::default()));
-        let class = Class { name: "standard".into(), mode: Mode::Governance, period: "180d".parse().unwrap(), claimable: false };
-        let classes = Arc::new(Classes::new(vec![class], "standard", "10y".parse().unwrap(), clock.now().ceil_seconds()).unwrap());
         let folder = tempfile::tempdir().unwrap();
         let place = open_place(&StoreUrl::File(folder.path().join("vault")), &StoreOptions::default()).await.unwrap();
-        let vault = Vault::new(Options { store: place, log: "test".into(), key: VaultKey::new(&[7; 32]) });
-        let key = LogKey::ephemeral("spanseal.test/test", [5; 32]).unwrap();
-        vault.claim(&key.verifier().to_string()).await.unwrap();
-        let (sealer, task) = start(seal::Options {
-            store: Arc::clone(&evidence),
-            log: "test".into(),
-            key,
-            next_key: None,
-            vault: Some(vault.clone()),
-            classes: Arc::clone(&classes),
-            clock: Arc::new(clock.clone()),
-            pool: Pool::new(1 << 20, Duration::from_secs(5)),
-            max_delay: Duration::from_millis(10),
-            max_bytes: 1 << 20,
-            heartbeat: None,
-            dedup_window: Duration::from_secs(3600),
-            dedup_bytes: 1 << 20,
-            publish_interval: Duration::from_secs(10),
-            answer_within: Duration::from_secs(20),
-            fence: Duration::from_secs(1),
-            configuration: "{}".into(),
-            first_act: None,
-        })
-        .await
-        .unwrap();
-        let register = Register::new(register::Parts {
-            store: Arc::clone(&evidence),
-            log: "test".into(),
-            vkey: task.vkey.clone(),
-            status: task.status.clone(),
-            ceiling: "10y".parse().unwrap(),
-        });
-        let governor = Governor {
-            origin: "spanseal.test/test".into(),
-            sealer: sealer.clone(),
-            vault: None,
-            identity: IdentityKey::new([0; 32]),
-            identity_mode: IdentityMode::Keyed,
-            scrub: Vec::new(),
-            classes: Arc::clone(&classes),
-            register: register.clone(),
-            clock: Arc::new(clock.clone()),
-        };
+        let vault = Vault::new(Options { store: place, log: LOG.into(), key: VaultKey::new(&[7; 32]) });
+        vault.claim(&key().verifier().to_string()).await.unwrap();
+        let Writer { store, governor, task, .. } = writer(Some(vault.clone())).await;
+        let Governor { sealer, classes, register, clock, .. } = governor.clone();
         let eraser = Eraser::new(erase::Parts {
-            store: evidence,
-            log: "test".into(),
+            store: Arc::new(store),
+            log: LOG.into(),
             vkey: task.vkey.clone(),
             vault: vault.clone(),
             sealer,
@@ -321,7 +274,7 @@ mod tests {
             scrub: Vec::new(),
             classes,
             register,
-            clock: Arc::new(clock),
+            clock,
         });
         let long_ago = UnixSeconds(20_000 * DAY);
         let piece = Piece { record: RecordId([1; 16]), member: "input".into(), scheme: Scheme::Utf8, salt: [1; 32], content: 0..3 };

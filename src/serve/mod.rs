@@ -4,6 +4,8 @@
 //! first seal), receivers. Nothing is received before the log is open.
 
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod holder;
 mod keeper;
 pub mod keys;

@@ -200,6 +200,17 @@ impl Forge {
         self.commit(self.sign(statement)).await;
     }
 
+    /// One seal that changes the key: both sign it, and from there on the new one alone.
+    pub async fn turn_to(&mut self, next: NoteSigner) {
+        let mut statement = self.statement(&[]).await;
+        statement.next_vkey = Some(next.verifier().clone());
+        let mut seal = self.sign(statement);
+        let second = next.checkpoint(seal.range_after().size(), seal.range_after().root());
+        seal.checkpoint.push_str(second.rsplit_once("\n\n").unwrap().1);
+        self.commit(seal).await;
+        self.signer = next;
+    }
+
     /// The checkpoint, and the tiles of its size (at most 65,535 seals).
     pub async fn publish(&self) {
         let length = |s: &SealFile| u16::try_from(s.entry.len()).unwrap().to_be_bytes();

@@ -488,13 +488,7 @@ async fn a_key_that_the_log_has_left_hides_no_hold() {
     let mut forge = whole().await;
     let newer = NoteSigner::new(crate::support::forge::ORIGIN, &[9; 32]).unwrap();
     let (old, new) = (forge.signer.verifier().clone(), newer.verifier().clone());
-    let mut statement = forge.statement(&[]).await;
-    statement.next_vkey = Some(new.clone());
-    let mut turned = forge.sign(statement);
-    let second = newer.checkpoint(spanseal::tlog::TreeSize(turned.statement.index + 1), turned.range_after().root());
-    turned.checkpoint.push_str(second.rsplit_once("\n\n").unwrap().1);
-    forge.commit(turned).await;
-    forge.signer = newer;
+    forge.turn_to(newer).await;
     forge.seal(&[Segment::of("standard", lines(90, 2))], |_| {}).await;
     forge.seal(&[], |_| {}).await;
     forge.publish().await;

@@ -9,7 +9,7 @@ use spanseal::tlog::TreeSize;
 use spanseal::tlog::note::{NoteSigner, VerifierKey};
 use spanseal::worm::{WormStore, checkpoint_key, seal_key};
 
-use super::{announce, junk, log_of, rotated};
+use super::{junk, log_of, rotated};
 use crate::support::forge::{Forge, LOG, ORIGIN, Segment, lines};
 
 /// As an erasure searches: under the key that the writer has.
@@ -77,7 +77,7 @@ async fn what_may_hold_records_is_said() {
     assert!(!search(&forge, forge.signer.verifier()).await.problems.is_empty());
     // The seal that announced a key is gone: whoever has the older key alone cannot know what is behind it.
     let (mut forge, left) = rotated().await;
-    announce(&mut forge, NoteSigner::new(ORIGIN, &[5; 32]).unwrap()).await;
+    forge.turn_to(NoteSigner::new(ORIGIN, &[5; 32]).unwrap()).await;
     forge.seal(&[Segment::of("standard", lines(50, 2))], |_| {}).await;
     forge.publish().await;
     forge.store.purge(&seal_key(LOG, 4), None);

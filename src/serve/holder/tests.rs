@@ -1,19 +1,17 @@
 //! Rounds against a writer and a store in memory, by a clock that the test moves.
 
+use super::super::fixtures::{LOG, Writer, writer};
 use super::*;
-use crate::clock::{Clock, ManualClock, UnixNanos, UnixSeconds};
-use crate::govern::register::{self, Ordered, Register};
+use crate::clock::{ManualClock, UnixNanos, UnixSeconds};
+use crate::govern::register::Ordered;
 use crate::govern::{Deed, Wish};
 use crate::record::canonical::Json;
-use crate::record::identity::{IdentityKey, IdentityMode};
 use crate::record::{Batch, PendingRecord, RecordId, sameness_of_line};
-use crate::retain::{Class, ClassIndex, Classes};
-use crate::seal::keys::LogKey;
-use crate::seal::{Options, Pool, SealerTask, start};
-use crate::worm::memory::{Fault, MemoryOptions, MemoryStore};
+use crate::retain::ClassIndex;
+use crate::seal::SealerTask;
+use crate::worm::memory::{Fault, MemoryStore};
 use crate::worm::{Lock, Mode, ObjectKey};
 
-const LOG: &str = "test";
 const ALL: &str = r#"{"all":"records"}"#;
 
 struct Site {
@@ -27,49 +25,7 @@ struct Site {
 }
 
 async fn site() -> Site {
-    let clock = ManualClock::new(UnixNanos(1_800_000_000_000_000_000));
-    let store = MemoryStore::new(Arc::new(clock.clone()), MemoryOptions::default());
-    let class = Class { name: "standard".into(), mode: Mode::Governance, period: "180d".parse().unwrap(), claimable: false };
-    let classes = Arc::new(Classes::new(vec![class], "standard", "10y".parse().unwrap(), clock.now().ceil_seconds()).unwrap());
-    let (handle, task) = start(Options {
-        store: Arc::new(store.clone()),
-        log: LOG.into(),
-        key: LogKey::ephemeral("spanseal.test/test", [5; 32]).unwrap(),
-        next_key: None,
-        vault: None,
-        classes: Arc::clone(&classes),
-        clock: Arc::new(clock.clone()),
-        pool: Pool::new(1 << 20, Duration::from_secs(5)),
-        max_delay: Duration::from_millis(10),
-        max_bytes: 1 << 20,
-        heartbeat: None,
-        dedup_window: Duration::from_secs(3600),
-        dedup_bytes: 1 << 20,
-        publish_interval: Duration::from_secs(10),
-        answer_within: Duration::from_secs(20),
-        fence: Duration::from_secs(1),
-        configuration: "{}".into(),
-        first_act: None,
-    })
-    .await
-    .unwrap();
-    let governor = Governor {
-        origin: "spanseal.test/test".into(),
-        sealer: handle,
-        vault: None,
-        identity: IdentityKey::new([0; 32]),
-        identity_mode: IdentityMode::Keyed,
-        scrub: Vec::new(),
-        classes,
-        register: Register::new(register::Parts {
-            store: Arc::new(store.clone()),
-            log: LOG.into(),
-            vkey: task.vkey.clone(),
-            status: task.status.clone(),
-            ceiling: "10y".parse().unwrap(),
-        }),
-        clock: Arc::new(clock.clone()),
-    };
+    let Writer { clock, store, governor, task } = writer(None).await;
     let figures = Arc::<HoldFigures>::default();
     let parts = parts(&store, &governor, &task);
     Site { store, governor, task, rounds: Rounds::new(parts, Arc::clone(&figures)), figures, sent: 0, clock }

@@ -216,14 +216,7 @@ async fn decrees_are_found_from_a_beginning_that_nobody_vouches_for() {
 
 /// Makes seal 13 announce another key.
 async fn announce(forge: &mut Forge) {
-    let next = NoteSigner::new(ORIGIN, &[4; 32]).unwrap();
-    let mut statement = forge.statement(&[]).await;
-    statement.next_vkey = Some(next.verifier().clone());
-    let mut seal = forge.sign(statement);
-    let second = next.checkpoint(seal.range_after().size(), seal.range_after().root());
-    seal.checkpoint.push_str(second.rsplit_once("\n\n").unwrap().1);
-    forge.commit(seal).await;
-    forge.signer = next;
+    forge.turn_to(NoteSigner::new(ORIGIN, &[4; 32]).unwrap()).await;
 }
 
 /// The same of a log that names no decree: there is nothing that the newest seal could have kept, but where something is gone.
