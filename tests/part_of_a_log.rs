@@ -4,12 +4,12 @@
 use spanseal::clock::UnixSeconds;
 use spanseal::timestamp::Roots;
 use spanseal::tlog::Hash;
-use spanseal::tlog::note::UnverifiedCheckpoint;
+use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint};
 use spanseal::verify::{Bound, GapKind, Options, Receipt, Report, Verdict, verify};
 use spanseal::worm::{Locks, ObjectKey, below, checkpoint_key, cosignature_name, seal_key, segment_name, timestamp_name};
 
 use crate::support::failing::FailNthRead;
-use crate::support::forge::{Forge, LOG, NOW, Segment, kinds, lines, notes, zstd};
+use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, kinds, lines, notes, zstd};
 
 /// So many seals with a segment each, of which each promises the next one; published.
 async fn log_of(seals: u64) -> Forge {
@@ -91,8 +91,8 @@ async fn what_was_kept_is_joined_to_the_part() {
     }
 }
 
-/// Scenario: the part begins at a time, so the seals before it are passed. Guarantee: one that is broken, or missing, breaks what joins the part to
-/// the key, and is found; what those before name is not looked at. Of a part that begins at a seal only the one before is.
+/// Scenario: a part begins behind seals that are passed. Guarantee: one that is broken, or missing, breaks what joins the part to the key, and is
+/// found; what those before name is not looked at. A checkpoint that was kept joins the part, too, and then no seal before it is read.
 #[tokio::test]
 async fn what_lies_before_is_looked_at_as_far_as_it_joins() {
     for missing in [false, true] {
@@ -104,11 +104,46 @@ async fn what_lies_before_is_looked_at_as_far_as_it_joins() {
         forge.store.flip_byte(&forge.segment_key(2), None, 30);
         let later = UnixSeconds(NOW + 86_400);
         forge.put(&below(LOG, &segment_name("standard", later, 1, &Hash::of(b"x").to_string())), "not x").await;
-        let report = verify(&forge.store, &Options { from: Some(sealed_at(&forge, 4)), ..forge.options() }).await;
         let expected = if missing { "seal_missing" } else { "seal_broken" };
-        assert_eq!((kinds(&report), report.logs[0].seals), (vec![expected], 2), "{}", report.to_text());
-        let report = verify(&forge.store, &Options { from: Some(Bound::Seal(4)), ..forge.options() }).await;
+        for from in [sealed_at(&forge, 4), Bound::Seal(4)] {
+            let report = verify(&forge.store, &Options { from: Some(from), ..forge.options() }).await;
+            assert_eq!((kinds(&report), report.logs[0].seals), (vec![expected], 2), "{}", report.to_text());
+        }
+        let since = Some(checkpoint(&forge, 2));
+        let report = verify(&forge.store, &Options { from: Some(Bound::Seal(4)), since, ..forge.options() }).await;
         assert_eq!((report.verdict, report.logs[0].seals), (Verdict::Verified, 2), "{}", report.to_text());
+    }
+}
+
+/// Scenario: the log left its first key, and whoever has it by now puts seals behind the end that go on from the true ones. Guarantee: an auditor who
+/// holds that key, and asks for the part where they lie, is not told that they are the log's.
+#[tokio::test]
+async fn a_part_that_a_key_signed_which_was_left_is_not_the_log() {
+    let mut forge = log_of(2).await;
+    let pinned = vec![forge.signer.verifier().clone()];
+    let before = checkpoint(&forge, 1);
+    forge.turn_to(NoteSigner::new(ORIGIN, &[7; 32]).unwrap()).await;
+    for _ in 0..3 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.publish().await;
+    forge.signer = NoteSigner::new(ORIGIN, &[3; 32]).unwrap();
+    for n in 0..4 {
+        forge.seal(&[Segment::of("standard", lines(100 + n, 1))], |_| {}).await;
+    }
+    for published in [false, true] {
+        if published {
+            forge.publish().await;
+        }
+        for since in [None, Some(before.clone())] {
+            for (from, to) in [(6, None), (7, None), (8, Some(8)), (9, None), (0, None)] {
+                let (from, to) = (Some(Bound::Seal(from)), to.map(Bound::Seal));
+                let options = Options { pinned: pinned.clone(), from, to, since: since.clone(), ..forge.options() };
+                let report = verify(&forge.store, &options).await;
+                assert_ne!(report.verdict, Verdict::Verified, "{from:?}: {}", report.to_text());
+                assert!(report.logs[0].covered.is_none_or(|(_, last)| last <= 5), "{from:?}: {}", report.to_text());
+            }
+        }
     }
 }
 

@@ -356,8 +356,8 @@ impl<'a> Walk<'a> {
         [self.pinned.as_ref(), self.log_file.as_ref().map(|file| &file.vkey), self.configured.as_ref()].into_iter().flatten()
     }
 
-    /// Decides where the walk begins: one seal before the range, so that the first of the range is shown to extend it; at 0 where the
-    /// key of that place must be found by announced changes. `None`: nothing lies in the range.
+    /// Decides where the walk begins: at the tree that was kept, for its signature says whose the log was by then; else at the first seal, because
+    /// only the seals before a part tell whether the key that signed it had been left by then. `None`: nothing lies in the range.
     async fn start(&mut self) -> Result<Option<u64>, ReadError> {
         let Scene { store, log, .. } = self.scene;
         let mut resumed = self.kept.as_ref().filter(|_| self.options.resume).map(|kept| Bound::Seal(kept.last().unwrap_or(0)));
@@ -369,18 +369,24 @@ impl<'a> Walk<'a> {
         }
         self.from = match resumed.or(self.options.from) {
             // Where a time lies is known from verified seals alone: whoever can write to the store could move it otherwise.
-            // KNOWN GAP: a range of time reads every seal before it (one small object each), though not their segments.
+            // KNOWN GAP: a part of a log reads every seal before it (one small object each), though not their segments, unless a checkpoint
+            // was kept.
             None | Some(Bound::Time(_)) => 0,
             Some(Bound::Seal(index)) => index,
         };
         if self.from > 0 && seal_from(store, log, self.from).await?.is_none() {
             return Ok(None);
         }
-        // KNOWN GAP: a part of a log begins with a seal that the auditor's key signed. Whether the log had left that key by then only the whole shows:
-        // whoever has an old key and can write may have made what lies there.
-        let mut start = self.from.saturating_sub(1).min(self.latest_start().unwrap_or(u64::MAX));
+        let mut start = self.latest_start().min(self.from.saturating_sub(1));
         if start > 0 && !self.opens(start).await? {
             start = 0;
+        }
+        let before = self.from.saturating_sub(1);
+        if start == 0 && before > 0 && !self.opens(0).await? && self.opens(before).await? {
+            let why = "whether the log had left the key of this part by then: its first seal does not stand under any key that is known. \
+                       Bring its first key (--vkey), or a checkpoint that you kept (--since-checkpoint)";
+            self.sink.unchecked(&seal_object(0), Some(0), why);
+            start = before;
         }
         self.first_walked = start;
         (self.expected, self.listed_next, self.walked) = (start, start, true);

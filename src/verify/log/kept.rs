@@ -32,10 +32,10 @@ impl Kept {
 }
 
 impl Walk<'_> {
-    /// The seal at which the walk has to begin at the latest, so that it passes the tree that was kept.
-    pub(super) fn latest_start(&self) -> Option<u64> {
-        let kept = self.kept.as_ref().map(|kept| kept.last().unwrap_or(u64::MAX));
-        kept.into_iter().chain(self.receipts.iter().map(KeptReceipt::seal)).min()
+    /// The seal at which the walk has to begin at the latest, so that it passes what was kept and the keys are known.
+    pub(super) fn latest_start(&self) -> u64 {
+        let kept = self.kept.as_ref().and_then(Kept::last).unwrap_or(0);
+        self.receipts.iter().map(KeptReceipt::seal).fold(kept, u64::min)
     }
 
     /// Whether nothing behind a range is still needed to judge it.
