@@ -93,6 +93,12 @@ impl TestLog {
         log
     }
 
+    /// Somebody who goes on from its end with this key.
+    pub(crate) fn gone_on_by(&self, seed: [u8; 32]) -> Self {
+        let signer = NoteSigner::new(self.signer.verifier().name(), &seed).unwrap();
+        TestLog { store: self.store.clone(), name: self.name.clone(), signer, last: self.last.clone() }
+    }
+
     pub(crate) fn vkey(&self) -> VerifierKey {
         self.signer.verifier().clone()
     }

@@ -133,11 +133,22 @@ impl LogReader {
             log.problem("log.json", "missing or not readable, so no key is known to check its seals; give the key with --vkey");
             return Ok(log);
         };
-        log.size = log.newest_stored(&start).await?;
-        log.follow_keys(start).await?;
+        let hint = log.hint().await?;
+        log.size = log.newest_stored(&start, hint).await?;
+        let (size, apart, apart_more) = (log.size, log.apart.clone(), log.apart_more);
+        log.follow_keys(start.clone(), hint.min(size)).await?;
+        if let Some(own) = own
+            && !log.has_key(&own.key)
+            && let Some(signed) = log.signed_before(size, &own.key).await?
+        {
+            // Whoever has a key that the log left led the search past the change. What the trusted key signed is behind it.
+            log.keys.clear();
+            (log.size, log.apart, log.apart_more) = (size, apart, apart_more);
+            log.follow_keys(start, signed.saturating_add(1)).await?;
+        }
         // Rotations lead from the key of `log.json` to the trusted one, or the log is not the one that the asker trusts.
         if let Some(own) = own
-            && !log.keys.iter().any(|(_, key)| *key == own.key)
+            && !log.has_key(&own.key)
         {
             let (found, key) = (log.keys.first().map_or("?", |(_, key)| key.name()), own.key.name());
             let what = format!(
@@ -146,7 +157,7 @@ impl LogReader {
             );
             log.problem("log.json", &what);
             log.keys.clear();
-            log.follow_keys(own.key.clone()).await?;
+            log.follow_keys(own.key.clone(), 0).await?;
         }
         let signed = log.compare_with_checkpoint().await?;
         log.judge_apart(signed).await?;
@@ -241,8 +252,7 @@ impl LogReader {
 
     /// One more than the newest index at which anything is stored: the checkpoint as an untrusted hint, exact keys exponentially, then by
     /// halves; a listing only decides whether the end found is a hole.
-    async fn newest_stored(&mut self, key: &VerifierKey) -> Result<u64, ReadError> {
-        let hint = self.checkpoint_bytes().await?.and_then(|b| Some(checkpoint_of(&b)?.size.0)).unwrap_or(0);
+    async fn newest_stored(&mut self, key: &VerifierKey, hint: u64) -> Result<u64, ReadError> {
         let mut low = if hint > 0 && self.is_stored(hint - 1).await? { hint } else { 0 };
         loop {
             // Invariant: seal low-1 is stored (or low is 0).
@@ -285,19 +295,20 @@ impl LogReader {
 
     /// Objects behind the end of the log. What is no seal holds no records, whoever put it there, and `verify` names it. A whole seal in this log's
     /// name may be one that a key signed which the asker cannot know; unless the key that the asker trusts signs still, as the published
-    /// checkpoint shows: then nobody else signs for the log.
+    /// checkpoint shows: then nobody else signs for the log. A key that the log has left never does.
     async fn judge_apart(&mut self, signed_size: Option<u64>) -> Result<(), ReadError> {
         let ends_here = signed_size.is_some_and(|size| size <= self.size);
         let is_current = ends_here && self.trusted.is_some() && self.trusted.as_ref() == self.key();
         let apart = std::mem::take(&mut self.apart);
         for index in &apart {
             let versions = self.bytes_oldest_first(&seal_key(&self.name, *index), SEAL_BYTES_MAX).await?;
-            let Some(key) = self.key().cloned() else { break };
+            let Some(((_, key), left)) = self.keys.split_last() else { break };
+            let has_left = |seal: &SealFile| left.iter().any(|(_, key)| seal.open(key).is_ok());
             let holds_records = |bytes: &Bytes| {
-                let judged = judge(*index, &key, None, [bytes.as_ref()]);
-                let is_newer = judged.iter().any(|judgement| newer_format(judgement, bytes, *index, &key).is_some());
-                let whole = whole_seal(bytes, *index, key.name());
-                is_newer || whole.is_some_and(|seal| !is_current || seal.open(&key).is_ok())
+                let judged = judge(*index, key, None, [bytes.as_ref()]);
+                let is_newer = judged.iter().any(|judgement| newer_format(judgement, bytes, *index, key).is_some());
+                let whole = whole_seal(bytes, *index, key.name()).filter(|seal| !has_left(seal));
+                is_newer || whole.is_some_and(|seal| !is_current || seal.open(key).is_ok())
             };
             if versions.iter().any(holds_records) {
                 let what = "a seal in this log's name that stands apart from it, or by a key to which the log's do not lead; it was not searched, \
@@ -338,30 +349,46 @@ impl LogReader {
         Ok(signed)
     }
 
+    /// Size of the published checkpoint, whoever signed it; 0: none says.
+    async fn hint(&self) -> Result<u64, ReadError> {
+        Ok(self.checkpoint_bytes().await?.and_then(|bytes| Some(checkpoint_of(&bytes)?.size.0)).unwrap_or(0))
+    }
+
+    fn has_key(&self, key: &VerifierKey) -> bool {
+        self.keys.iter().any(|(_, known)| known == key)
+    }
+
+    /// Some seal before `end` that this key signed, looked for backwards in steps that double: what others put behind the log's end does not hide it,
+    /// unless that is more than the key signed.
+    async fn signed_before(&self, end: u64, key: &VerifierKey) -> Result<Option<u64>, ReadError> {
+        let mut step = 1_u64;
+        while let Some(index) = end.checked_sub(step) {
+            if self.is_signed(index, key).await? {
+                return Ok(Some(index));
+            }
+            step = step.saturating_mul(2);
+        }
+        Ok(None)
+    }
+
     /// Finds from which seal on which key signs. Keys change rarely: where the newest seal is signed by the first key, that is all.
-    async fn follow_keys(&mut self, start: VerifierKey) -> Result<(), ReadError> {
+    ///
+    /// `hint`: a size of which it is likely that the log's own key signed its last seal. The changes before it are found first, because what lies behind
+    /// the log's end may be signed by a key that the log left, and would be taken for the newest.
+    async fn follow_keys(&mut self, start: VerifierKey, hint: u64) -> Result<(), ReadError> {
         let (mut from, mut key) = (0, start);
-        loop {
-            self.keys.push((from, key.clone()));
-            let last = match self.last_signed(from, &key).await? {
-                None => break,
-                Some(last) => last,
-            };
-            let announced = self.signed_by(last, &key).await?.and_then(|seal| seal.statement.next_vkey);
-            match announced {
+        self.keys.push((from, key.clone()));
+        let mut end = from;
+        for size in [hint, self.size] {
+            while let Some(last) = self.last_signed(from..size, &key).await? {
+                end = last.saturating_add(1);
                 // The very newest seal may announce a key, which has signed nothing alone yet.
-                Some(next) if last + 1 == self.size => {
-                    self.keys.push((last + 1, next));
-                    return Ok(());
-                }
-                Some(next) => (from, key) = (last + 1, next),
-                None if last + 1 == self.size => return Ok(()),
-                None => break,
+                let Some(next) = self.signed_by(last, &key).await?.and_then(|seal| seal.statement.next_vkey) else { break };
+                (from, key) = (end, next);
+                self.keys.push((from, key.clone()));
             }
         }
         // What lies behind the last one that a key of the log signed is looked at when all keys are known.
-        let (from, key) = (from, &key);
-        let end = self.last_signed(from, key).await?.map_or(from, |last| last + 1);
         if end < self.size {
             let most = u64::try_from(STRAYS_MAX).unwrap_or(u64::MAX);
             self.apart_more |= self.size - end > most;
@@ -379,27 +406,27 @@ impl LogReader {
     /// key signs any more, whoever has that one by now.
     ///
     /// KNOWN GAP: with an older key pinned that is in other hands since, those who have it can lead this search past the change of key, with
-    /// seals beyond the log's newest. Seals that lie over the log's own, and the first behind the change, are told as a problem then; those
+    /// seals beyond the log's newest and a checkpoint of theirs over the published one. Seals that lie over the log's own, and the first behind the change, are told as a problem then; those
     /// beyond the newest are not. `verify`, which reads every seal, names all of it. With the newer key trusted nothing of theirs is shown,
     /// but then what that key did not sign is told as a problem instead of being shown.
     async fn signed_by(&self, index: u64, key: &VerifierKey) -> Result<Option<SealFile>, ReadError> {
         let versions = self.bytes_oldest_first(&seal_key(&self.name, index), SEAL_BYTES_MAX).await?;
         let seals: Vec<SealFile> = versions.iter().filter_map(|bytes| SealFile::parse(bytes).ok()).collect();
-        let later = self.trusted.as_ref().filter(|trusted| !self.keys.iter().any(|(_, known)| known == *trusted));
+        let later = self.trusted.as_ref().filter(|trusted| *trusted != key && !self.has_key(trusted));
         if later.is_some_and(|later| seals.iter().any(|seal| seal.open(later).is_ok())) {
             return Ok(None);
         }
         Ok(seals.into_iter().find(|seal| seal.open(key).is_ok()))
     }
 
-    /// The last seal from `from` on that this key signed; keys change in one direction, so halving finds it.
-    async fn last_signed(&self, from: u64, key: &VerifierKey) -> Result<Option<u64>, ReadError> {
-        let Some(newest) = self.size.checked_sub(1).filter(|newest| *newest >= from) else { return Ok(None) };
+    /// The last seal of a range that this key signed; keys change in one direction, so halving finds it.
+    async fn last_signed(&self, range: Range<u64>, key: &VerifierKey) -> Result<Option<u64>, ReadError> {
+        let Some(newest) = range.end.checked_sub(1).filter(|newest| *newest >= range.start) else { return Ok(None) };
         if self.is_signed(newest, key).await? {
             return Ok(Some(newest));
         }
         // Invariant: everything stored below `low` is signed, `high` is not.
-        let (mut low, mut high, mut last) = (from, newest, None);
+        let (mut low, mut high, mut last) = (range.start, newest, None);
         while low < high {
             let middle = low + (high - low) / 2;
             // A hole tells nothing: look at the first seal behind it.

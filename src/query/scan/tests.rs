@@ -228,6 +228,39 @@ async fn a_change_of_keys_is_followed() {
     assert!(!answer.problems.is_empty());
 }
 
+/// Scenario: whoever has a key that the log left puts seals behind its end that go on from the true ones, and a checkpoint over the published one.
+/// Guarantee: all of the log is found, by whichever of its keys, nothing of theirs is, and nobody is accused of a seal that is whole. Whoever trusts
+/// the old key alone, and is shown their checkpoint, is told at least that something is wrong.
+#[tokio::test]
+async fn seals_by_a_key_that_was_left_hide_nothing() {
+    for (junk, over) in [(1, false), (3, false), (40, false), (1, true), (3, true)] {
+        let mut log = TestLog::new(TestLog::store(), "log").await;
+        let first = log.vkey();
+        for i in 0..9 {
+            log.seal_with(&[&record(&format!("a{i}"), i)], (i == 3).then_some([8; 32])).await;
+        }
+        log.publish().await;
+        let mut thief = log.gone_on_by([3; 32]);
+        for _ in 0..junk {
+            thief.seal(&[&record("b", 20)]).await;
+        }
+        if over {
+            thief.publish().await;
+        }
+        for key in [None, Some(first.clone()), Some(log.vkey())] {
+            let is_first = key.as_ref().is_none_or(|key| *key == first);
+            let trusted = key.map(|key| TrustedKey { key, source: KeySource::Pinned }).into_iter().collect();
+            let answer = ask(&memory(&log.store), Request { trusted, ..Request::default() }).await;
+            let what = format!("{junk} {over} {is_first}: {:?}", answer.problems);
+            if over && is_first {
+                assert!(!answer.problems.is_empty(), "{what}");
+                continue;
+            }
+            assert_eq!((answer.hits.len(), ids(&answer).contains(&"b"), answer.problems.len()), (9, false, 0), "{what}");
+        }
+    }
+}
+
 /// Replicas write a log each; a record that both hold is one record, at its earliest seal.
 #[tokio::test]
 async fn all_logs_of_a_store_are_searched() {
