@@ -389,7 +389,7 @@ fn nobody_erases_without_the_vault_key() {
     for (asker, other) in [([4; 32], harmless.as_str()), ([5; 32], body.as_str())] {
         let shown = challenge(&asker);
         let server = parse_nonce(&shown.nonce).unwrap();
-        assert!(proofs.is_server(&asker, &server, &shown.proof));
+        assert!(proofs.is_server(&asker, (&server, shown.tree_size), &shown.proof));
         let proof = proofs.of_asker(&server, harmless.as_bytes());
         let headers = vec![(NONCE, shown.nonce.as_str()), (PROOF, proof.as_str())];
         let first = ask("POST", headers.clone(), other.as_bytes());

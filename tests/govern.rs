@@ -16,7 +16,7 @@ use spanseal::serve::keys::{load_identity, load_vault_key};
 use spanseal::worm::canary::{Attempt, Finding, Tried};
 use spanseal::worm::memory::{CreateOnly, Fault};
 use spanseal::worm::s3::S3Store;
-use spanseal::worm::{Locks, Mode, WormStore, seal_key};
+use spanseal::worm::{Condition, Locks, Mode, WormStore, checkpoint_key, seal_key};
 
 use crate::acts::whose;
 use crate::erase::{found, holds, listened, send, span};
@@ -301,6 +301,7 @@ async fn locks_are_attested_at_an_interval_and_drift_is_told() {
         store: Arc::new(log.store.clone()),
         log: LOG.into(),
         key: TestLog::key().verifier().clone(),
+        status: process.task.status.clone(),
         governor: process.governor(&log),
         clock: Arc::new(log.clock.clone()),
         every: DAY,
@@ -350,6 +351,78 @@ async fn locks_are_attested_at_an_interval_and_drift_is_told() {
     drop(process.drain().await);
 }
 
+/// Scenario: somebody takes the newest seals away, with what they name, and puts the checkpoint from before back, so that the store agrees with
+/// itself. Guarantee: the writer, which committed them, says so in its own look.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_was_cut_off_is_not_attested_as_whole() {
+    let log = TestLog::new(CreateOnly::Honoured);
+    let process = log.open().await.unwrap().unwrap();
+    let trial = || Deed::Canary(Trial::of(Mode::Compliance, &[Tried { attempt: Attempt::Delete, finding: Finding::Good(String::new()) }]));
+    process.governor(&log).seal_own(trial()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let (before, checkpoint) = (log.store.keys(), log.store.get(&checkpoint_key(LOG), None, u64::MAX).await.unwrap().unwrap());
+    process.governor(&log).seal_own(trial()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    log.store.keys().iter().filter(|key| !before.contains(key)).for_each(|key| log.store.purge(key, None));
+    log.store.put(&checkpoint_key(LOG), checkpoint, Condition::Any, None).await.unwrap();
+    let parts = Parts {
+        store: Arc::new(log.store.clone()),
+        log: LOG.into(),
+        key: TestLog::key().verifier().clone(),
+        status: process.task.status.clone(),
+        governor: process.governor(&log),
+        clock: Arc::new(log.clock.clone()),
+        every: DAY,
+    };
+    let attesting = Attesting::start(parts);
+    tokio::time::sleep(Duration::from_secs(1300)).await;
+    let told = attesting.figures().last().unwrap();
+    assert_eq!(told.findings["rollback"], 1, "{told:?}");
+    attesting.stop().await;
+    drop(process.drain().await);
+}
+
+/// Takes the newest seal of a log in a folder away, with what it names and the checkpoint, which is a pointer only.
+fn cut_off(site: &Site) -> u64 {
+    let log = site.path("store/spanseal");
+    let newest = std::fs::read_dir(log.join("seals")).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let seal: Value = serde_json::from_slice(&std::fs::read(&newest).unwrap()).unwrap();
+    for segment in seal["statement"]["segments"].as_array().unwrap() {
+        std::fs::remove_file(log.join(segment["key"].as_str().unwrap())).unwrap();
+    }
+    std::fs::remove_file(&newest).unwrap();
+    let _ = std::fs::remove_file(log.join("checkpoint"));
+    newest.file_stem().unwrap().to_str().unwrap().parse().unwrap()
+}
+
+/// The same, asked by the command: of a `serve` that runs, and by what stands beside the key where none does. Guarantee: it is a finding, the record
+/// of the attestation says so, and `verify` by whoever has the configuration does, too; a stranger's look, who has neither, shows nothing.
+#[test]
+fn who_knows_the_writer_sees_that_the_end_is_gone() {
+    let (site, _) = site(false);
+    let receiver = site.serve();
+    send(&receiver, &[span(1, 1, "hello", &[])]);
+    let lost = cut_off(&site);
+    let told = attest(&site, &[]);
+    assert_eq!(told.status.code(), Some(1), "{told}");
+    let status: Value = serde_json::from_str(&told.stdout).unwrap();
+    let findings = status["findings"].as_array().unwrap();
+    assert_eq!((findings.len(), &findings[0]["kind"], &findings[0]["seal"]), (1, &json!("rollback"), &json!(lost)), "{told}");
+    // The seal that is gone is a problem of every answer.
+    let answer: Value = serde_json::from_str(&site.run(&["query", "--kind", "retention", "--format", "json"]).stdout).unwrap();
+    assert_eq!(filter(&answer[0])["findings"], json!({"rollback": "1"}));
+    assert!(receiver.stop().success());
+    let lost = cut_off(&site);
+    for command in [["retention", "status"].as_slice(), &["verify"]] {
+        let told = site.run(command);
+        assert!(told.status.code() == Some(1) && told.stdout.contains("has committed seal"), "{told}");
+        assert!(told.stdout.contains(&lost.to_string()), "{told}");
+    }
+    let vkey: Value = serde_json::from_slice(&std::fs::read(site.path("store/spanseal/log.json")).unwrap()).unwrap();
+    let told = site.run(&["retention", "status", "--vkey", vkey["vkey"].as_str().unwrap()]);
+    assert!(told.stdout.contains("has committed seal"), "the configuration is of that log: {told}");
+}
+
 /// Scenario: a store without locks is served. Guarantee: that stands in the record, for whoever asks later what was kept from deletion.
 #[tokio::test(start_paused = true)]
 async fn a_store_without_locks_is_attested_as_one() {
@@ -359,6 +432,7 @@ async fn a_store_without_locks_is_attested_as_one() {
         store: Arc::new(log.store.clone()),
         log: LOG.into(),
         key: TestLog::key().verifier().clone(),
+        status: process.task.status.clone(),
         governor: process.governor(&log),
         clock: Arc::new(log.clock.clone()),
         every: DAY,

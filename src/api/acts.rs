@@ -37,6 +37,9 @@ pub struct Challenge {
     pub proof: String,
     /// What it writes.
     pub log: Option<Whose>,
+    /// How many seals of it are committed.
+    #[serde(default)]
+    pub tree_size: u64,
 }
 
 /// Requests that announce to be small, bytes: an erasure, and the reading of a thousand records.
@@ -275,7 +278,9 @@ fn challenge(acts: &Acts, act: Act, headers: &HeaderMap) -> Result<Response, Ref
     })?;
     let own = acts.open.give();
     let own = own.ok_or(Refusal(StatusCode::SERVICE_UNAVAILABLE, "the operating system gives no random bytes; try again"))?;
-    let shown = Challenge { nonce: hex::encode(own), proof: proofs.of_server(&asker, &own), log: Some(desk.whose.clone()) };
+    let tree_size = desk.governor.as_ref().map_or(0, |governor| governor.register.committed());
+    let proof = proofs.of_server(&asker, &own, tree_size);
+    let shown = Challenge { nonce: hex::encode(own), proof, log: Some(desk.whose.clone()), tree_size };
     let body = serde_json::to_string(&shown).map_err(|_| Refusal(StatusCode::INTERNAL_SERVER_ERROR, "no answer could be written"))?;
     Ok(plain(StatusCode::OK, body))
 }
@@ -460,7 +465,7 @@ mod tests {
         let shown: Challenge = serde_json::from_slice(&to_bytes(shown.into_body(), 4096).await.unwrap()).unwrap();
         assert_eq!(shown.log.as_ref(), Some(&desk.whose));
         let server = parse_nonce(&shown.nonce).unwrap();
-        assert!(erase.is_server(&asker, &server, &shown.proof));
+        assert!(erase.is_server(&asker, (&server, shown.tree_size), &shown.proof));
         let proof = erase.of_asker(&server, b"{");
         let unknown = Request::post("/erase").header(NONCE, &shown.nonce).header(PROOF, proof).header(header::CONTENT_LENGTH, 1);
         let refused = acts.asked::<erase::Wish>(Act::Erase, unknown.body("{".into()).unwrap()).await.err().unwrap();

@@ -2,8 +2,8 @@
 //! have taken: by the vault key where an act concerns what the vault keeps, by the identity key, which every log has, where it does not.
 //!
 //! 1. The asker gets the act's path with 32 random bytes, its time, and an HMAC over these that says that it has the key. Only one that is
-//!    fresh, and was not seen before, counts: the process answers with 32 bytes of its own, with the log and the store that it writes, and
-//!    with an HMAC over all of these.
+//!    fresh, and was not seen before, counts: the process answers with 32 bytes of its own, with the log and the store that it writes and how
+//!    many seals of it are committed, and with an HMAC over all of these.
 //! 2. Only an asker that finds this right, and that means that log in that store ([`Whose`]), says what it wants, with an HMAC over the
 //!    process's bytes, the log and the request.
 //! 3. What the process answers comes with an HMAC over its bytes, the request and the answer. Without it nothing is believed.
@@ -103,7 +103,7 @@ impl Act {
             Act::Access => "access",
             Act::Govern => "govern",
         };
-        format!("spanseal {act} {step}/3")
+        format!("spanseal {act} {step}/4")
     }
 }
 
@@ -171,14 +171,14 @@ impl Proofs {
         verify(&self.hello, &[asker, &at.0.to_be_bytes()], shown)
     }
 
-    /// What the process shows.
-    pub fn of_server(&self, asker: &Nonce, own: &Nonce) -> String {
-        sign(&self.server, &[asker, own, &self.log])
+    /// What the process shows, which has committed so many seals.
+    pub fn of_server(&self, asker: &Nonce, own: &Nonce, tree_size: u64) -> String {
+        sign(&self.server, &[asker, own, &tree_size.to_be_bytes(), &self.log])
     }
 
     /// Whether that was shown. Takes as long for whatever is shown.
-    pub fn is_server(&self, asker: &Nonce, other: &Nonce, shown: &str) -> bool {
-        verify(&self.server, &[asker, other, &self.log], shown)
+    pub fn is_server(&self, asker: &Nonce, (other, tree_size): (&Nonce, u64), shown: &str) -> bool {
+        verify(&self.server, &[asker, other, &tree_size.to_be_bytes(), &self.log], shown)
     }
 
     /// What the asker shows.
@@ -310,18 +310,18 @@ mod tests {
         let (asker, server) = (nonce().unwrap(), nonce().unwrap());
         let at = UnixSeconds(1_800_000_000);
         let hello = own.of_hello(&asker, at);
-        let shown = own.of_server(&asker, &server);
+        let shown = own.of_server(&asker, &server, 9);
         let asked = own.of_asker(&server, b"request");
         let question = Question::new(server, b"request");
         let answered = own.of_answer(&question, 200, b"answer");
-        assert!(own.is_hello(&asker, at, &hello) && own.is_server(&asker, &server, &shown));
+        assert!(own.is_hello(&asker, at, &hello) && own.is_server(&asker, (&server, 9), &shown));
         assert!(own.is_asker(&server, b"request", &asked) && own.is_answer(&question, 200, b"answer", &answered));
         // Of another key, of another act, of another store.
         let others = [proofs(8, Act::Erase, "file:///a"), proofs(7, Act::Access, "file:///a"), proofs(7, Act::Erase, "file:///b")];
         // Also of the identity key, should it have the same bytes.
         let identity = Proofs::new(&IdentityKey::new([7; 32]), Act::Erase, &whose("file:///a")).unwrap();
         for other in others.into_iter().chain([identity]) {
-            assert!(!other.is_server(&asker, &server, &shown) && !other.is_asker(&server, b"request", &asked));
+            assert!(!other.is_server(&asker, (&server, 9), &shown) && !other.is_asker(&server, b"request", &asked));
             assert!(!other.is_answer(&question, 200, b"answer", &answered));
         }
         assert!(!proofs(8, Act::Erase, "file:///a").is_hello(&asker, at, &hello));
@@ -331,8 +331,9 @@ mod tests {
         assert!(
             !own.is_hello(&server, at, &hello) && !own.is_hello(&asker, at, "") && !own.is_hello(&asker, UnixSeconds(at.0 + 1), &hello)
         );
-        assert!(!own.is_server(&server, &asker, &shown) && !own.is_server(&nonce().unwrap(), &server, &shown));
-        assert!(!own.is_server(&asker, &server, ""));
+        assert!(!own.is_server(&server, (&asker, 9), &shown) && !own.is_server(&nonce().unwrap(), (&server, 9), &shown));
+        assert!(!own.is_server(&asker, (&server, 8), &shown), "nor of another size");
+        assert!(!own.is_server(&asker, (&server, 9), ""));
         assert!(!own.is_asker(&server, b"another", &asked) && !own.is_asker(&asker, b"request", &asked));
         assert!(!own.is_asker(&server, b"request", "00"));
         for (question, status, body) in [
@@ -344,7 +345,7 @@ mod tests {
             assert!(!own.is_answer(&question, status, body, &answered), "{status} {body:?}");
         }
         // The same bytes, each under the other's key.
-        assert!(!own.is_asker(&asker, &server, &shown) && !own.is_server(&server, &asker, &own.of_asker(&server, &asker)));
+        assert!(!own.is_asker(&asker, &server, &shown) && !own.is_server(&server, (&asker, 9), &own.of_asker(&server, &asker)));
         assert!(!own.is_answer(
             &question,
             200,

@@ -61,6 +61,24 @@ pub fn own_key(config: &Config) -> Result<Option<VerifierKey>, KeyError> {
     }
 }
 
+/// The newest seal that the configuration's own keys are known to have committed, from the files beside them; where the configuration means
+/// this store, as [`own_key`] says. What keys cannot be read is said there.
+pub fn marked(config: &Config) -> Option<u64> {
+    if config.file.is_none() && config.store.url.to_string() != DEFAULT_STORE {
+        return None;
+    }
+    let keys = std::iter::once(&config.log.key_file).chain(&config.log.next_key_file).filter_map(|path| LogKey::load(path).ok());
+    // A key of another log says nothing of this one.
+    let marks = keys.filter(|key| key.origin() == config.log.origin).map(|key| key.mark());
+    let newest = marks.map(|mark| {
+        mark.unwrap_or_else(|why| {
+            output::tell(&format!("problem: how far the log was committed is not known from here, so it is not compared: {why}"));
+            None
+        })
+    });
+    newest.flatten().map(|mark| mark.index).max()
+}
+
 /// Says on stderr that the configured key counts for nothing, so that nobody takes the store's word for the operator's.
 pub fn tell_no_key(why: &KeyError) {
     let why = match why {

@@ -24,8 +24,10 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
     if let (true, Err(why)) = (pinned.is_empty(), &configured) {
         read::tell_no_key(why);
     }
+    let committed = if pinned.is_empty() { read::marked(config) } else { None };
     let options = Options {
         logs,
+        committed,
         configured: configured.unwrap_or_default(),
         pinned,
         from: args.from,

@@ -93,6 +93,14 @@ impl Way {
         Ok(Some(Way::Server(Box::new(Server { http, url, secret, whose, overheard }))))
     }
 
+    /// The newest seal that the running `serve` has committed. This process, as the writer, knows it only once the log is open.
+    pub(super) async fn committed(&self, act: Act) -> anyhow::Result<Option<u64>> {
+        match self {
+            Way::Own(_) => Ok(None),
+            Way::Server(server) => Ok(server.committed(act).await?.checked_sub(1)),
+        }
+    }
+
     /// Has an erasure done.
     pub(super) async fn erase(&self, wish: &erase::Wish) -> anyhow::Result<Outcome> {
         match self {

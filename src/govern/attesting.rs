@@ -12,12 +12,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Attestation, Deed, GovernError, Governor};
 use crate::clock::{Clock, UnixSeconds};
 use crate::erase::Sealed;
+use crate::seal::Status;
 use crate::tlog::note::VerifierKey;
 use crate::verify::{Depth, Kind, LockCheck, LockSums, Options, Report, Verdict, verify};
 use crate::worm::WormStore;
@@ -36,6 +38,8 @@ pub struct Parts {
     pub log: String,
     /// The log's key.
     pub key: VerifierKey,
+    /// How far the log is committed.
+    pub status: watch::Receiver<Status>,
     /// Seals what was found.
     pub governor: Governor,
     /// The time.
@@ -69,8 +73,16 @@ impl Figures {
 }
 
 /// Kinds of findings that a look at locks may bring, and that are told also where there are none of them.
-const KINDS: [Kind; 7] =
-    [Kind::LockMissing, Kind::LockWeak, Kind::Hidden, Kind::ForeignVersion, Kind::SegmentMissing, Kind::SealMissing, Kind::RetentionShort];
+const KINDS: [Kind; 8] = [
+    Kind::Rollback,
+    Kind::LockMissing,
+    Kind::LockWeak,
+    Kind::Hidden,
+    Kind::ForeignVersion,
+    Kind::SegmentMissing,
+    Kind::SealMissing,
+    Kind::RetentionShort,
+];
 
 /// The running task.
 #[derive(Debug)]
@@ -162,11 +174,13 @@ impl Task {
     }
 
     async fn look(&self) -> Report {
-        let Parts { store, log, key, clock, .. } = &self.parts;
+        let Parts { store, log, key, clock, status, .. } = &self.parts;
         let now = clock.now().ceil_seconds();
+        let committed = status.borrow().tree_size.checked_sub(1);
         let options = Options {
             logs: vec![log.clone()],
             configured: Some(key.clone()),
+            committed,
             depth: Depth::Locks,
             due: due(now),
             // There is no hurry, and the store has others to answer.

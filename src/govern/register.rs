@@ -360,6 +360,11 @@ impl Register {
         Register(Arc::new((parts, Mutex::default())))
     }
 
+    /// How many seals of the log are committed.
+    pub fn committed(&self) -> u64 {
+        self.0.0.status.borrow().tree_size
+    }
+
     /// All decrees that are open; `None`: not known yet, because one may still come to be sealed.
     pub async fn open(&self) -> Result<Option<Vec<Decree>>, ChainError> {
         let (parts, state) = self.0.as_ref();

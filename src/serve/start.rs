@@ -204,6 +204,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
             store: Arc::clone(&store),
             log: config.log.name.clone(),
             key: vkey.clone(),
+            status: task.status.clone(),
             governor: governor.clone(),
             clock: Arc::clone(&clock),
             every,

@@ -718,6 +718,9 @@ impl<'a> Walk<'a> {
             self.sink.finding(Item::new(Kind::WrongKey, "", meaning).expected(key).found(found).lost());
         }
         self.end_stretches();
+        if at_end {
+            self.end_committed();
+        }
         // Last, because only a log without a gap or a break is shown to extend what was kept.
         let sound = !self.sink.says_why() && !total.sink.says_why();
         self.end_kept(sound).await;
@@ -731,6 +734,18 @@ impl<'a> Walk<'a> {
             let item = Item::unchecked("seals/", None, why).expected(format!("seals up to {to}"));
             self.sink.unchecked_item(item.found(format!("newest seal {newest}")));
         }
+    }
+
+    /// Holds the end of the log against what its writer has committed.
+    fn end_committed(&mut self) {
+        let Some(committed) = self.options.committed.filter(|seal| self.expected <= *seal) else { return };
+        let meaning = format!(
+            "The log's writer has committed seal {committed}, and the store shows a log that ends before it: its end was taken away, or an older \
+             state of the store is shown. Find out who can delete here or set the store back, and restore the end from a copy."
+        );
+        let found = self.expected.checked_sub(1).map_or_else(|| "no seal".to_owned(), |newest| format!("newest seal {newest}"));
+        let item = Item::new(Kind::Rollback, seal_object(committed), meaning).seal(committed);
+        self.sink.finding(item.expected(format!("at least {} seals", committed.saturating_add(1))).found(found).lost());
     }
 
     /// What lies on the other side of a gap and is signed by keys that nothing joins to the auditor's.

@@ -109,6 +109,9 @@ pub struct Options<'a> {
     pub resume: bool,
     /// Receipts that senders kept: the log must hold their trees as beginnings. Only where one log is looked at.
     pub receipts: Vec<Receipt>,
+    /// The newest seal that the log's own writer has committed, as whoever asks knows from it: a log that ends before was cut off. Only where one
+    /// log is looked at.
+    pub committed: Option<u64>,
     /// Roots of the time stamping authorities that the auditor trusts; without any, time stamps are not checked.
     pub tsa_roots: Roots,
     /// Witnesses whose keys the auditor brings: nobody else's cosignature counts.
@@ -139,6 +142,7 @@ impl Options<'_> {
             since: None,
             resume: false,
             receipts: Vec::new(),
+            committed: None,
             tsa_roots: Roots::default(),
             witnesses: Vec::new(),
             quorum: None,
@@ -170,6 +174,7 @@ impl fmt::Debug for Options<'_> {
             .field("since", &self.since.as_ref().map(|s| s.checkpoint.size))
             .field("resume", &self.resume)
             .field("receipts", &self.receipts)
+            .field("committed", &self.committed)
             .field("witnesses", &self.witnesses)
             .field("quorum", &self.quorum)
             .field("depth", &self.depth)
@@ -210,6 +215,7 @@ pub async fn verify(store: &dyn WormStore, options: &Options<'_>) -> Report {
         sink.unchecked("", None, "the receipts: several logs lie here, and a receipt names none; bring the key of its log (--vkey)");
         options.receipts.clear();
     }
+    options.committed = options.committed.filter(|_| chosen.len() == 1);
     for name in chosen {
         let done = log::verify_log(store, &name, &options).await;
         sink.merge(done.sink.of_log(&name));

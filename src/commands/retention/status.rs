@@ -36,6 +36,13 @@ pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Ex
     if let Err(why) = &configured {
         read::tell_no_key(why);
     }
+    // Before the look: what is committed meanwhile need not be in it.
+    let (way, told) = match args.attest {
+        true => running(args, config).await.map_or_else(|why| (Err(why), None), |(way, told)| (Ok(way), told)),
+        false => (Ok(None), None),
+    };
+    let is_own = args.keys.vkey.iter().all(|key| key.name() == config.log.origin);
+    let committed = if is_own { read::marked(config).max(told) } else { None };
     let now = SystemClock.now().ceil_seconds();
     let due = args.due.after(now);
     let bar = Bar::new();
@@ -46,6 +53,7 @@ pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Ex
         configured: configured.unwrap_or_default(),
         from: args.from,
         to: args.to,
+        committed,
         depth: Depth::Locks,
         due,
         progress: Some(&show),
@@ -55,7 +63,7 @@ pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Ex
     bar.end();
     let (attested, failed) = match args.attest {
         false => (None, None),
-        true => match attest(args, config, &report, due).await {
+        true => match attest(args, config, way, (&report, due)).await {
             Ok(sealed) => (Some(sealed), None),
             Err(why) => (None, Some(why)),
         },
@@ -85,8 +93,23 @@ fn expect_attestable(args: &StatusArgs, config: &Config) -> anyhow::Result<()> {
     words.map_err(anyhow::Error::msg)
 }
 
-/// Seals what was found.
-async fn attest(args: &StatusArgs, config: &Config, report: &Report, due: UnixSeconds) -> anyhow::Result<Sealed> {
+/// The `serve` that runs, and the newest seal that it has committed.
+async fn running(args: &StatusArgs, config: &Config) -> anyhow::Result<(Option<Way>, Option<u64>)> {
+    let way = Way::running(config, Act::Govern, &args.client).await?;
+    let told = match &way {
+        Some(way) => way.committed(Act::Govern).await?,
+        None => None,
+    };
+    Ok((way, told))
+}
+
+/// Seals what was found. `way`: the `serve` that was asked before the look.
+async fn attest(
+    args: &StatusArgs,
+    config: &Config,
+    way: anyhow::Result<Option<Way>>,
+    (report, due): (&Report, UnixSeconds),
+) -> anyhow::Result<Sealed> {
     let log = report.logs.iter().find(|log| log.name == config.log.name);
     let log = log.with_context(|| format!("the log `{}` is not among what was looked at", config.log.name))?;
     let wish = Wish {
@@ -96,7 +119,10 @@ async fn attest(args: &StatusArgs, config: &Config, report: &Report, due: UnixSe
         by: args.by.clone(),
     };
     let promise = if args.offline { Promise::Ignored } else { Promise::Respected };
-    let way = Way::open(config, Act::Govern, promise, &args.client).await?;
+    let way = match way? {
+        Some(way) => way,
+        None => Way::open(config, Act::Govern, promise, &args.client).await?,
+    };
     let sealed = way.govern(&wish).await;
     // Whatever came of it, a log that was opened for this is closed in good order.
     let closed = way.close().await;

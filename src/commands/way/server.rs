@@ -7,7 +7,7 @@ use bytes::Bytes;
 use reqwest::StatusCode;
 
 use super::CONNECT_WITHIN;
-use crate::api::{self, Act, Challenge, Proofs, Question, Secret, Whose};
+use crate::api::{self, Act, Challenge, Nonce, Proofs, Question, Secret, Whose};
 use crate::clock::{Clock, SystemClock};
 use crate::http_client::{self, BodyError};
 use crate::query::story::clean;
@@ -30,21 +30,64 @@ pub(in crate::commands) struct Server {
     pub(super) overheard: Option<String>,
 }
 
+/// What the other side has shown, for one request.
+struct Shown {
+    proofs: Proofs,
+    server: Nonce,
+    nonce: String,
+    tree_size: u64,
+}
+
 /// What was asked for cannot be, in whatever way it is asked for; as a running `serve` says.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Refused(String);
 
 impl Server {
+    /// How many seals of the log it has committed.
+    pub(super) async fn committed(&self, act: Act) -> anyhow::Result<u64> {
+        Ok(self.known(act).await?.tree_size)
+    }
+
     /// Asks for an act, after the other side has shown that it has the act's secret and writes the log that is meant; until then it is not told
     /// for what. Its answer counts if it is proved.
     pub(super) async fn ask<T: serde::de::DeserializeOwned>(&self, act: Act, wish: &impl serde::Serialize) -> anyhow::Result<T> {
+        let Server { http, url, .. } = self;
+        let (called, _) = act.secret();
+        let within = match act {
+            Act::Erase => ERASED_WITHIN,
+            Act::Access | Act::Govern => RECORDED_WITHIN,
+        };
+        let Shown { proofs: proved, server, nonce, .. } = self.known(act).await?;
+        let request = serde_json::to_vec(wish)?;
+        let second = http.post(format!("{url}{}", act.path()));
+        let second = second.header(api::NONCE, nonce).header(api::PROOF, proved.of_asker(&server, &request));
+        let question = Question::new(server, &request);
+        let answer = self.send(second.body(request).timeout(within)).await?;
+        if !proved.is_answer(&question, answer.status.as_u16(), &answer.body, &answer.proof) {
+            bail!(
+                "what answers at {url} (`api.endpoint`) does not show that its answer comes from the `serve` that has the {called}, so \
+                 whether that was asked, and what it did, is not known; find out what listens there, and ask again. {}",
+                answer.unproved()
+            );
+        }
+        match answer.status {
+            status if status.is_success() => serde_json::from_slice(&answer.body).with_context(|| self.other_version()),
+            status => {
+                let said = format!("{} (from the running spanseal at {url})", answer.words());
+                Err(if status == StatusCode::BAD_REQUEST { Refused(said).into() } else { anyhow!(said) })
+            }
+        }
+    }
+
+    /// Has the other side show that it has the act's secret and writes the log that is meant.
+    async fn known(&self, act: Act) -> anyhow::Result<Shown> {
         let Server { http, url, secret, whose, .. } = self;
         let (called, named) = act.secret();
-        let (what, within) = match act {
-            Act::Erase => ("whom to erase", ERASED_WITHIN),
-            Act::Access => ("who reads what", RECORDED_WITHIN),
-            Act::Govern => ("what is to be recorded", RECORDED_WITHIN),
+        let what = match act {
+            Act::Erase => "whom to erase",
+            Act::Access => "who reads what",
+            Act::Govern => "what is to be recorded",
         };
         let path = format!("{url}{}", act.path());
         let proofs = |whose| Proofs::new(secret, act, whose).with_context(|| format!("no proof can be made of the {called}"));
@@ -66,7 +109,8 @@ impl Server {
         let challenge: Challenge = serde_json::from_slice(&first.body).with_context(|| self.other_version())?;
         let theirs = challenge.log.as_ref().ok_or_else(stranger)?;
         let shown = proofs(theirs)?;
-        let server = api::parse_nonce(&challenge.nonce).filter(|server| shown.is_server(&own, server, &challenge.proof));
+        let server =
+            api::parse_nonce(&challenge.nonce).filter(|server| shown.is_server(&own, (server, challenge.tree_size), &challenge.proof));
         let server = server.ok_or_else(stranger)?;
         if theirs != whose {
             bail!(
@@ -75,24 +119,7 @@ impl Server {
                 whose.what_now(theirs)
             );
         }
-        let request = serde_json::to_vec(wish)?;
-        let second = http.post(&path).header(api::NONCE, challenge.nonce).header(api::PROOF, proved.of_asker(&server, &request));
-        let question = Question::new(server, &request);
-        let answer = self.send(second.body(request).timeout(within)).await?;
-        if !proved.is_answer(&question, answer.status.as_u16(), &answer.body, &answer.proof) {
-            bail!(
-                "what answers at {url} (`api.endpoint`) does not show that its answer comes from the `serve` that has the {called}, so \
-                 whether that was asked, and what it did, is not known; find out what listens there, and ask again. {}",
-                answer.unproved()
-            );
-        }
-        match answer.status {
-            status if status.is_success() => serde_json::from_slice(&answer.body).with_context(|| self.other_version()),
-            status => {
-                let said = format!("{} (from the running spanseal at {url})", answer.words());
-                Err(if status == StatusCode::BAD_REQUEST { Refused(said).into() } else { anyhow!(said) })
-            }
-        }
+        Ok(Shown { proofs: proved, server, nonce: challenge.nonce, tree_size: challenge.tree_size })
     }
 
     fn other_version(&self) -> String {
