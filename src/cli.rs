@@ -786,8 +786,8 @@ pub enum TableOrJson {
 
 /// `spanseal keygen`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("of_witness").multiple(false).args(["public", "witness"]), after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
-    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public --config spanseal.yaml > log.vkey   public half of the key that exists, for auditors\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  spanseal keygen --public --key-file spanseal-witness.key > witness.vkey\n\n\
+#[command(group = ArgGroup::new("of_witness").multiple(false).args(["public", "witness", "token"]), after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
+    spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public --config spanseal.yaml > log.vkey   public half of the key that exists, for auditors\n  spanseal keygen --token collector-eu --key-file ./tokens   a bearer token; the file gets its hash\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  spanseal keygen --public --key-file spanseal-witness.key > witness.vkey\n\n\
     Two witnesses on one machine have two key files (--key-file) and two state folders.\nNothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
 pub struct KeygenArgs {
     /// Make only this key
@@ -799,10 +799,14 @@ pub struct KeygenArgs {
     /// Make nothing; print the public half of the existing log key, with --next of the next one, with --key-file of a witness's
     #[arg(long)]
     pub public: bool,
+    /// Make a bearer token for whoever has this name (a Collector, an application), print it once, and add its hash to --key-file, which
+    /// `auth.token_file` names
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "public", "next", "witness"], value_parser = values::parse_token_name)]
+    pub token: Option<String>,
     /// Make the key of a witness of this name (a name of yours, such as witness.example.com/compliance) and print its public half
     #[arg(long, value_name = "NAME", conflicts_with_all = ["only", "public", "next"])]
     pub witness: Option<String>,
-    /// Where the key of the witness goes (by default ./spanseal-witness.key), or with --public lies
+    /// Where the key of the witness goes (by default ./spanseal-witness.key), or with --public lies; with --token the file that is added to
     #[arg(long, value_name = "FILE", requires = "of_witness", conflicts_with_all = ["only", "next"])]
     pub key_file: Option<PathBuf>,
 }

@@ -42,6 +42,7 @@ mod proof_range;
 mod promotion_views;
 mod readme;
 mod readme_run;
+mod receipts;
 mod retention;
 mod retention_servers;
 mod retention_status;

@@ -66,6 +66,7 @@ async fn a_client_of_other_hands_walks_the_log() {
             store: Arc::new(log.store.clone()),
             metrics: Metrics::default(),
             acts: spanseal::api::Acts::new(None, &spanseal::record::identity::IdentityKey::new([0; 32]), false),
+            receipts: spanseal::api::Receipts::new(Arc::new(log.store.clone()), LOG, Arc::new(log.clock.clone())),
         };
         let router = spanseal::api::router(api);
         let mut served = Held(Default::default());

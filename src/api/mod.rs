@@ -5,6 +5,7 @@
 
 mod acts;
 mod handshake;
+mod receipts;
 mod routes;
 mod standing;
 mod status;
@@ -13,6 +14,7 @@ mod whose;
 
 pub use acts::{Acts, Challenge};
 pub use handshake::{ANSWER, Act, HELLO, NONCE, Nonce, PROOF, Proofs, Question, Secret, TIME, nonce, parse_nonce};
+pub use receipts::Receipts;
 pub use routes::{Api, HEALTHY, router};
 pub use standing::{Outsiders, Standing};
 pub use whose::Whose;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::acts::{Acts, access, challenge_access, challenge_erase, challenge_govern, erase, govern};
 use super::handshake::Act;
-use super::{Standing, status, tlog};
+use super::{Receipts, Standing, receipts, status, tlog};
 use crate::metrics::{self, Metrics};
 use crate::worm::WormStore;
 use axum::Router;
@@ -31,6 +31,8 @@ pub struct Api {
     pub metrics: Metrics,
     /// `/erase`, `/access`, `/govern`
     pub acts: Acts,
+    /// `/api/v1/receipts/`
+    pub receipts: Receipts,
 }
 
 /// All routes.
@@ -41,6 +43,7 @@ pub fn router(api: Api) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(prometheus))
         .route("/status", get(status::status))
+        .route("/api/v1/receipts/{trace_id}", get(receipts::receipts))
         .route(Act::Erase.path(), get(challenge_erase).post(erase))
         .route(Act::Access.path(), get(challenge_access).post(access))
         .route(Act::Govern.path(), get(challenge_govern).post(govern))
@@ -64,6 +67,7 @@ async fn index(State(api): State<Api>) -> Response {
         format!(
             "spanseal {}\n\n/healthz                alive\n/readyz                 takes and seals records\n/metrics                Prometheus text\n\
              /status                 how far the log is sealed, published, cosigned and time-stamped (JSON)\n\
+             /api/v1/receipts/ID     where the records of the trace ID are sealed (JSON)\n\
              /tlog/{}/checkpoint     newest published checkpoint of the log\n/tlog/{}/tile/          its tiles and entries, for standard tlog clients\n\
              /tlog/{}/cosigned/      the same log with the newest checkpoint that enough witnesses have cosigned\n\
              /erase                  takes a person out of the vault (POST, for `spanseal erase`)\n\
@@ -134,8 +138,9 @@ mod tests {
         let metrics = Metrics::default();
         metrics.register(Arc::new(metrics::Process::new(clock, Arc::clone(&standing))));
         let acts = Acts::new(None, &IdentityKey::new([0; 32]), false);
-        let router =
-            router(Api { log: "own".into(), origin: "example.com/own".into(), standing: Arc::clone(&standing), store, metrics, acts });
+        let receipts = Receipts::new(Arc::clone(&store), "own", Arc::new(SystemClock));
+        let (log, origin) = ("own".to_owned(), "example.com/own".to_owned());
+        let router = router(Api { log, origin, standing: Arc::clone(&standing), store, metrics, acts, receipts });
 
         let listed = ask(&router, "/").await.2;
         for path in ["/healthz", "/readyz", "/metrics", "/status", "/erase", "/access", "/govern", "/tlog/own/checkpoint"] {
@@ -149,6 +154,11 @@ mod tests {
         let (_, kind, text) = ask(&router, "/metrics").await;
         assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
         assert!(text.contains("spanseal_ready 1\n"), "{text}");
+
+        let (status, kind, said) = ask(&router, "/api/v1/receipts/00").await;
+        assert!(status == 400 && kind == "application/json" && said.contains("32 hexadecimal digits"), "{said}");
+        let (status, _, said) = ask(&router, "/api/v1/receipts/4bf92f3577b34da6a3ce929d0e0e4736?within=1m").await;
+        assert!(status == 503 && said.contains("is being opened"), "{said}");
 
         assert_eq!(ask(&router, "/nonsense").await.0, 404);
     }

@@ -137,7 +137,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::api::{Acts, Standing, router};
+    use crate::api::{Acts, Receipts, Standing, router};
     use crate::clock::{SystemClock, UnixSeconds};
     use crate::metrics::Metrics;
     use crate::seal::{self, Stats};
@@ -145,15 +145,18 @@ mod tests {
     use crate::tlog::TreeSize;
     use crate::tlog::cosignature::Cosigner;
     use crate::witness::client::Figures as Witnesses;
+    use crate::worm::WormStore;
     use crate::worm::local::{LocalOptions, LocalStore};
 
     const AT: UnixSeconds = UnixSeconds(1_790_000_000);
 
     async fn ask(standing: &Arc<Standing>) -> Value {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(LocalStore::open(folder.path(), LocalOptions::default()).unwrap());
+        let store: Arc<dyn WormStore> = Arc::new(LocalStore::open(folder.path(), LocalOptions::default()).unwrap());
         let (metrics, acts) = (Metrics::default(), Acts::new(None, &crate::record::identity::IdentityKey::new([0; 32]), false));
-        let api = Api { log: "own".into(), origin: "example.com/own".into(), standing: Arc::clone(standing), store, metrics, acts };
+        let receipts = Receipts::new(Arc::clone(&store), "own", Arc::new(SystemClock));
+        let (log, origin) = ("own".to_owned(), "example.com/own".to_owned());
+        let api = Api { log, origin, standing: Arc::clone(standing), store, metrics, acts, receipts };
         let answer = router(api).oneshot(Request::get("/status").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!((answer.status(), &answer.headers()[header::CONTENT_TYPE]), (StatusCode::OK, &"application/json".parse().unwrap()));
         serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()

@@ -112,7 +112,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::api::{Acts, Standing, router};
+    use crate::api::{Acts, Receipts, Standing, router};
     use crate::clock::SystemClock;
     use crate::metrics::Metrics;
     use crate::worm::local::{LocalOptions, LocalStore};
@@ -147,6 +147,7 @@ mod tests {
             store: Arc::clone(&store),
             metrics: Metrics::default(),
             acts: Acts::new(None, &crate::record::identity::IdentityKey::new([0; 32]), false),
+            receipts: Receipts::new(Arc::clone(&store), "own", Arc::new(SystemClock)),
         };
         let router = router(api);
         let ask = |path: &'static str| {

@@ -232,6 +232,15 @@ pub(super) fn parse_receipt(text: &str) -> Result<Receipt, String> {
     Ok(Receipt { seal, root: RootHash::parse_base64(root.trim()).ok_or_else(wrong)? })
 }
 
+/// The name of whom a token lets in: it becomes `source.peer.id` of what they send.
+pub(super) fn parse_token_name(name: &str) -> Result<String, String> {
+    let fits = (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/@".contains(&byte));
+    match fits && name != "sha256" {
+        true => Ok(name.to_owned()),
+        false => Err("a name has 1 to 128 letters, digits, and . _ - / @".to_owned()),
+    }
+}
+
 /// Longest file that may hold roots, bytes: the bundles that systems ship have a quarter of a megabyte.
 const ROOTS_FILE_MAX: u64 = 4 * 1024 * 1024;
 

@@ -1,11 +1,16 @@
 //! `spanseal keygen`: makes keys on purpose, and prints the public half for auditors.
 
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::Context;
 
 use super::output;
 use crate::cli::{KeyKind, KeygenArgs, WITNESS_KEY};
 use crate::config::{Config, VaultPlace};
+use crate::receive::token;
 use crate::seal::keys::{KeyError, LogKey};
 use crate::serve::ServeError;
 use crate::serve::keys::{load_identity, load_vault_key, log_exists, lost, make_secret, missing};
@@ -16,6 +21,19 @@ use crate::worm;
 
 /// Runs it. stdout gets the public key, and nothing else.
 pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
+    if let Some(name) = &args.token {
+        let (token, line) = token::generate(name).context("the operating system gives no random bytes")?;
+        match &args.key_file {
+            Some(file) => {
+                append(file, &line).with_context(|| format!("`{}` could not be written, so no token was made", file.display()))?;
+                output::tell(&format!("its hash stands in {}, which `serve` reads at its start (`auth.token_file`)", file.display()));
+            }
+            None => output::tell(&format!("the line for the file that `auth.token_file` names: {line}")),
+        }
+        output::tell(&format!("who sends the token that follows on stdout is let in as `{name}`; it is shown this once"));
+        output::answer(&format!("{}\n", token.as_str()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(name) = &args.witness {
         let file = args.key_file.as_deref().unwrap_or(Path::new(WITNESS_KEY));
         let key = key::generate(file, name)?;
@@ -101,6 +119,20 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
         output::answer(&format!("{}\n", key.verifier()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Adds a line to a token file, which only its owner may read where it is made.
+fn append(file: &Path, line: &str) -> std::io::Result<()> {
+    let mut open = OpenOptions::new();
+    open.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    let mut file = open.open(file)?;
+    let mut before = Vec::new();
+    file.read_to_end(&mut before)?;
+    let gap = if before.is_empty() || before.ends_with(b"\n") { "" } else { "\n" };
+    file.write_all(format!("{gap}{line}\n").as_bytes())?;
+    file.sync_all()
 }
 
 /// Makes the key that the log changes to, or prints its public half.

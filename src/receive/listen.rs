@@ -39,7 +39,7 @@ pub struct Endpoint {
     pub address: String,
     /// Without it plain text.
     pub tls: Option<TlsFiles>,
-    /// A file of bearer tokens (`auth.token_file`): lines `name:token` or a bare token. Without it everybody who reaches the port is
+    /// A file of bearer tokens (`auth.token_file`): lines `name:sha256:<hex>`, `name:token`, or either without a name. Without it everybody who reaches the port is
     /// let in. With client certificates as well, a sender needs both and is known by its certificate.
     pub token_file: Option<PathBuf>,
 }
@@ -138,6 +138,10 @@ impl std::fmt::Debug for Tls {
 pub async fn bind(endpoint: &Endpoint) -> Result<Bound, ListenError> {
     let tls = endpoint.tls.as_ref().map(tls::acceptor).transpose()?.map(Tls);
     let tokens = endpoint.token_file.as_deref().map(Tokens::load).transpose()?.map(Arc::new);
+    if let (Some(file), Some(plain)) = (&endpoint.token_file, tokens.as_ref().map(|tokens| tokens.plain).filter(|plain| *plain > 0)) {
+        let advice = "make new ones with `spanseal keygen --token NAME`, and let the file hold their hashes only";
+        tracing::warn!(file = %file.display(), plain, advice, "receiver.tokens_plain");
+    }
     let failed = |source: io::Error| ListenError::Bind { address: endpoint.address.clone(), advice: advice(&source), source };
     // Tries each address of a name, like `std`.
     let listener = TcpListener::bind(&endpoint.address).await.map_err(failed)?;

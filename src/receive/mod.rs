@@ -20,7 +20,7 @@ mod status;
 mod tests;
 mod timeouts;
 mod tls;
-mod token;
+pub mod token;
 mod workers;
 
 pub use export::Promote;

@@ -1,4 +1,7 @@
-//! Bearer tokens of a listener (RFC 6750): a file of them, one a line.
+//! Bearer tokens of a listener (RFC 6750): a file of them or of their SHA-256, one a line.
+//!
+//! A token of our own making ([`generate`]) has 256 random bits, so that its hash tells nothing of it, and a plain hash is enough: whoever reads the
+//! file, or a backup of it, gets in nowhere.
 
 use std::fmt;
 use std::path::Path;
@@ -8,7 +11,7 @@ use hmac::digest::CtOutput;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::listen::ListenError;
@@ -17,11 +20,33 @@ use crate::promote::Peer;
 
 type Tag = CtOutput<Hmac<Sha256>>;
 
+/// What stands before the hash of a token.
+const HASHED: &str = "sha256:";
+const TOKEN_BYTES: usize = 32;
+
+/// Makes a token, and the line of a token file that lets its holder in under this name. `None`: the system has no randomness.
+pub fn generate(name: &str) -> Option<(Zeroizing<String>, String)> {
+    let mut random = Zeroizing::new([0; TOKEN_BYTES]);
+    getrandom::fill(random.as_mut_slice()).ok()?;
+    let token = Zeroizing::new(hex::encode(random.as_slice()));
+    let line = format!("{name}:{HASHED}{}", hex::encode(Sha256::digest(token.as_bytes())));
+    Some((token, line))
+}
+
+/// The SHA-256 that a line states; `None`: it states none.
+fn parse_hashed(token: &str) -> Option<Option<[u8; 32]>> {
+    let stated = token.strip_prefix(HASHED)?;
+    let mut hash = [0; 32];
+    Some(hex::decode_to_slice(stated, &mut hash).ok().map(|()| hash))
+}
+
 /// The tokens that are let in. Holds no token: tags under a key of this process, which also makes the comparison tell nothing by its
 /// time.
 pub(super) struct Tokens {
     key: Zeroizing<[u8; 32]>,
     tags: Vec<(Tag, Arc<Peer>)>,
+    /// How many stand in the file as they are.
+    pub(super) plain: usize,
 }
 
 impl fmt::Debug for Tokens {
@@ -31,21 +56,32 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// Reads a token file: lines `name:token` (the name becomes the peer's id) or a bare token, whose peer is `token`. Empty lines and
-    /// lines that begin with `#` do not count.
+    /// Reads a token file: lines `name:sha256:<hex>` or `name:token` (the name becomes the peer's id), or without a name, whose peer is `token`. Empty
+    /// lines and lines that begin with `#` do not count.
     pub(super) fn load(path: &Path) -> Result<Self, ListenError> {
         let useless = |what: &str| ListenError::Useless { path: path.to_owned(), what: what.to_owned() };
         let text = Zeroizing::new(read(path, "token file", "auth.token_file")?);
         let text = std::str::from_utf8(&text).map_err(|_| useless("is not text; it must hold one token a line"))?;
         let mut key = Zeroizing::new([0; 32]);
         getrandom::fill(key.as_mut_slice()).map_err(|_| useless("cannot be used: the system has no randomness"))?;
-        let mut tokens = Tokens { key, tags: Vec::new() };
+        let mut tokens = Tokens { key, tags: Vec::new(), plain: 0 };
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let (name, token) = line.split_once(':').map_or(("token", line), |(name, token)| (name.trim(), token.trim()));
+            let unnamed = ("token", line);
+            let (name, token) = match line.split_once(':') {
+                Some((name, token)) if !line.starts_with(HASHED) => (name.trim(), token.trim()),
+                _ => unnamed,
+            };
             if name.is_empty() || token.is_empty() {
                 return Err(useless("has a line with an empty name or token; write `name:token`"));
             }
-            let tag = tokens.tag(token.as_bytes()).ok_or_else(|| useless("cannot be used"))?;
+            let hash = match parse_hashed(token) {
+                Some(hash) => hash.ok_or_else(|| useless("has a line whose hash is none: 64 hexadecimal digits follow `sha256:`"))?,
+                None => {
+                    tokens.plain += 1;
+                    Sha256::digest(token.as_bytes()).into()
+                }
+            };
+            let tag = tokens.tag(&hash).ok_or_else(|| useless("cannot be used"))?;
             tokens.tags.push((tag, Arc::new(Peer { id: name.to_owned(), method: "token" })));
         }
         if tokens.tags.is_empty() { Err(useless("names no token, so nobody could be let in")) } else { Ok(tokens) }
@@ -57,14 +93,14 @@ impl Tokens {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;
         }
-        let presented = self.tag(token.trim().as_bytes())?;
+        let presented = self.tag(&Sha256::digest(token.trim().as_bytes()).into())?;
         // Every tag is compared, so that the time does not tell which one matched.
         self.tags.iter().fold(None, |found, (tag, peer)| if *tag == presented { Some(Arc::clone(peer)) } else { found })
     }
 
-    fn tag(&self, token: &[u8]) -> Option<Tag> {
+    fn tag(&self, hash: &[u8; 32]) -> Option<Tag> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_slice()).ok()?;
-        mac.update(token);
+        mac.update(hash);
         Some(mac.finalize())
     }
 }
@@ -98,9 +134,25 @@ mod tests {
         assert!(!format!("{tokens:?}").contains("s3cret"));
     }
 
+    /// Guarantee: a token that was made lets its holder in, under its name and without one; what stands in the file does not, whatever of it is shown.
+    #[test]
+    fn a_hash_lets_in_who_has_its_token() {
+        let (token, line) = generate("billing").unwrap();
+        let (other, _) = generate("billing").unwrap();
+        assert!(token.len() == 64 && *token != *other && !line.contains(token.as_str()), "{line}");
+        let hash = line.strip_prefix("billing:").unwrap();
+        let tokens = load(&format!("{line}\n")).unwrap();
+        assert_eq!((id(&tokens, &format!("Bearer {}", token.as_str())).as_deref(), tokens.plain), (Some("billing"), 0));
+        for wrong in [other.as_str(), hash, line.as_str(), hash.strip_prefix("sha256:").unwrap()] {
+            assert_eq!(id(&tokens, &format!("Bearer {wrong}")), None, "{wrong}");
+        }
+        assert_eq!(id(&load(hash).unwrap(), &format!("Bearer {}", token.as_str())).as_deref(), Some("token"));
+        assert_eq!(load(&format!("{line}\nagents:s3cret\n")).unwrap().plain, 1);
+    }
+
     #[test]
     fn a_file_that_lets_nobody_in_is_refused() {
-        for text in ["", "# only\n", "a:\n", ":b\n"] {
+        for text in ["", "# only\n", "a:\n", ":b\n", "a:sha256:00\n", "sha256:\n", "a:sha256:zz\n"] {
             assert!(matches!(load(text), Err(ListenError::Useless { .. })), "{text:?}");
         }
         assert!(Tokens::load(Path::new("/nonexistent/tokens")).unwrap_err().to_string().contains("token file `/nonexistent/tokens`"));

@@ -12,7 +12,7 @@ use super::error::ServeError;
 use super::holder::{self, Holder};
 use super::keeper::{Keeper, Today};
 use super::writer::{ANSWER_WITHIN, Prepared, Under, Writer};
-use crate::api::{self, Act, Acts, Api, Outsiders, Standing, Whose};
+use crate::api::{self, Act, Acts, Api, Outsiders, Receipts, Standing, Whose};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
@@ -113,6 +113,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     metrics.register(Arc::new(observed.clone()));
 
     let api = api_bound.address();
+    let receipts = Receipts::new(Arc::clone(&store), &config.log.name, Arc::clone(&clock));
     let routes = api::router(Api {
         log: config.log.name.clone(),
         origin: config.log.origin.clone(),
@@ -120,6 +121,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         store: Arc::clone(&store),
         metrics: metrics.clone(),
         acts: acts.clone(),
+        receipts: receipts.clone(),
     });
     // Probes have no token; what they learn is one word. What only holders of the log's secrets may ask for has one of its own.
     const OPEN: [&str; 5] = ["/healthz", "/readyz", Act::Erase.path(), Act::Access.path(), Act::Govern.path()];
@@ -224,6 +226,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
     standing.seen_by(outsiders);
     standing.opened(task.status.clone(), Arc::clone(&task.stats));
     acts.opened(whose, eraser, recorder, Some(governor));
+    receipts.opened(vkey.clone());
     Ok(Serving {
         api,
         vkey,

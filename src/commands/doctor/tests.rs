@@ -135,6 +135,7 @@ async fn a_vault_that_is_gone_is_not_begun_anew() {
     assert!(told.contains("nothing that was erased is there") && !told.contains('\u{1b}'), "{told}");
 
     let keygen = crate::cli::KeygenArgs {
+        token: None,
         only: Some(crate::cli::KeyKind::Vault),
         next: false,
         public: false,

@@ -1,0 +1,56 @@
+//! Who did not get the receipt, because a Collector stood in between, asks for it later.
+
+use serde_json::Value;
+
+use crate::erase::{send, span};
+use crate::support::otlp::{HttpRequest, http};
+use crate::support::receiver::{Receiver, Site};
+
+const TRACE: &str = "00000000000000000000000000000001";
+
+fn ask(receiver: &Receiver, path: &str, token: Option<&str>) -> (u16, Value) {
+    let token = token.map(|token| format!("Bearer {token}"));
+    let headers = token.iter().map(|token| ("Authorization", token.as_str())).collect();
+    let (status, answer) = http(receiver.api, &HttpRequest { method: "GET", path, headers, body: b"", chunked: false }).unwrap();
+    (status, serde_json::from_slice(&answer.body).unwrap_or_default())
+}
+
+/// Scenario: a trace is sealed, and somebody asks where, with a token of a file that holds only hashes of tokens. Guarantee: nobody is answered
+/// without; what is answered names the record, and its receipt is one that `verify` takes, until the log is another one; a trace that was never
+/// sealed is not found.
+#[test]
+fn a_receipt_is_given_later() {
+    let site = Site::local();
+    let tokens = site.path("tokens");
+    std::fs::write(&tokens, "# who may send").unwrap();
+    let made = site.run(&["keygen", "--token", "collector", "--key-file", tokens.to_str().unwrap()]).success();
+    let (token, text) = (made.stdout.trim(), std::fs::read_to_string(&tokens).unwrap());
+    let hash = text.strip_prefix("# who may send\ncollector:sha256:").unwrap().trim();
+    assert!(!made.stderr.contains(token) && !text.contains(token), "{made}");
+    let yaml = std::fs::read_to_string(&site.config).unwrap();
+    let api = format!("api: {{endpoint: '127.0.0.1:0', auth: {{token_file: '{}'}}}}", tokens.display());
+    std::fs::write(&site.config, yaml.replace("api: {endpoint: '127.0.0.1:0'}", &api)).unwrap();
+    let receiver = site.serve();
+    send(&receiver, &[span(1, 1, "hello", &[])]);
+    let path = format!("/api/v1/receipts/{TRACE}");
+    assert_eq!(ask(&receiver, &path, None).0, 401);
+    assert_eq!(ask(&receiver, &path, Some(hash)).0, 401, "the hash is no token");
+    let (status, found) = ask(&receiver, &path, Some(token));
+    assert_eq!((status, found["records"].as_array().map(Vec::len)), (200, Some(1)), "{found}");
+    let record = &found["records"][0];
+    let sealed: Value = serde_json::from_str(&site.run(&["query", "--trace-id", TRACE, "--format", "json"]).success().stdout).unwrap();
+    for member in ["seal", "segment", "leaf_index"] {
+        assert_eq!(record[member], sealed[0][member], "{found}");
+    }
+    assert_eq!(record["id"], sealed[0]["record"]["id"]);
+    assert!(!found.to_string().contains("hello"), "{found}");
+    let receipt = record["receipt"].as_str().unwrap();
+    let told = site.run(&["verify", "--receipt", receipt]).success();
+    assert!(told.stdout.contains("names the very tree"), "{told}");
+    let other = site.run(&["verify", "--receipt", &receipt.replacen(':', ":AAAA", 1).chars().take(receipt.len()).collect::<String>()]);
+    assert_ne!(other.status.code(), Some(0), "{other}");
+    let (status, none) = ask(&receiver, &path.replace("0001", "0002"), Some(token));
+    assert_eq!((status, none["records"].as_array().map(Vec::len)), (404, Some(0)), "{none}");
+    assert_eq!(ask(&receiver, "/api/v1/receipts/x", Some(token)).0, 400);
+    assert!(receiver.stop().success());
+}
