@@ -273,7 +273,7 @@ impl<'l> Enforcer<'l> {
             Want::NoHold => !head.legal_hold,
             Want::Lock(lock) => head.lock.is_some_and(|found| found.covers(lock)),
         };
-        let mut head = match retried(|| store.head(key, version)).await? {
+        let mut head = match self.head(key, version).await? {
             None => return Ok(Became::Gone),
             Some(head) if has(&head) => return Ok(Became::Already),
             Some(head) => head,
@@ -294,7 +294,7 @@ impl<'l> Enforcer<'l> {
                 Err(error) if error.is_retryable() && tries < PUT_TRIES => {
                     tokio::time::sleep(wait).await;
                     // Somebody else may have extended it meanwhile, and nothing is shortened.
-                    head = match retried(|| store.head(key, version)).await? {
+                    head = match self.head(key, version).await? {
                         None => return Ok(Became::Gone),
                         Some(head) if has(&head) => return Ok(Became::Changed),
                         Some(head) => head,
@@ -305,7 +305,7 @@ impl<'l> Enforcer<'l> {
             }
             wait *= 2;
         }
-        match retried(|| store.head(key, version)).await? {
+        match self.head(key, version).await? {
             None => Ok(Became::Gone),
             Some(head) if has(&head) => Ok(Became::Changed),
             Some(head) => Err(failed(format!(
@@ -313,6 +313,18 @@ impl<'l> Enforcer<'l> {
                 head.lock.map_or_else(|| "no lock".to_owned(), |lock| format!("{} until {}", lock.mode.as_str(), lock.retain_until)),
                 if head.legal_hold { "on" } else { "off" }
             ))),
+        }
+    }
+
+    /// What keeps a version. A hold that is not shown may only be hidden from who asks, and is asked for where it is wanted or not.
+    async fn head(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<Head>, ReadError> {
+        let head = retried(|| self.store.head(key, version)).await?;
+        match (head, self.want) {
+            (Some(head), Want::Hold | Want::NoHold) if !head.legal_hold => {
+                let held = retried(|| self.store.is_on_hold(key, version)).await?;
+                Ok(held.map(|legal_hold| Head { legal_hold, ..head }))
+            }
+            (head, _) => Ok(head),
         }
     }
 

@@ -157,6 +157,10 @@ impl WormStore for ObservedStore {
         self.read(self.inner.head(key, version).await)
     }
 
+    async fn is_on_hold(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<bool>, ReadError> {
+        self.read(self.inner.is_on_hold(key, version).await)
+    }
+
     async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError> {
         self.read(self.inner.versions(key).await)
     }

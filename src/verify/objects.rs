@@ -95,8 +95,8 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
         locks.extend(Held::read(scene, &mut out, seal, &sealed.object, sealed.version.as_ref()).await);
     }
     let demand = Demand::of_seal(scene, statement);
-    if let Some(item) = locks.first().and_then(|held| demand.hold_missing(held, statement.index)) {
-        out.by_hold.push((demand.ids.clone(), item));
+    if let Some(held) = locks.first() {
+        judge_hold(scene, &mut out, &demand, (held, sealed.version.as_ref()), statement.index).await;
     }
     let stated = demand.least(statement.segments.iter().map(|s| s.lock).reduce(Lock::join), scene.now);
     let held = locks.first().and_then(|held| held.lock).or(stated).filter(|_| !demand.is_held());
@@ -293,6 +293,19 @@ async fn look_at_segment(
     out.bytes += segment.bytes;
 }
 
+/// Looks whether an object that a hold keeps is on legal hold. A hold that is not shown may only be hidden from who asks.
+async fn judge_hold(scene: Scene<'_>, out: &mut Outcome, demand: &Demand<'_>, (held, version): (&Held, Option<&VersionId>), seal: u64) {
+    let Some(item) = demand.hold_missing(held, seal) else { return };
+    match scene.store.is_on_hold(&below(scene.log, &held.object), version).await {
+        Ok(Some(true)) => {}
+        Ok(_) => out.by_hold.push((demand.ids.clone(), item)),
+        Err(error) => {
+            out.locks_unread += 1;
+            out.sink.unchecked(&held.object, Some(seal), format!("whether it is on legal hold: {error}"));
+        }
+    }
+}
+
 /// Looks at what keeps a segment that is there: its lock, holds on it, and whether it is hidden.
 async fn judge_segment(
     scene: Scene<'_>,
@@ -308,8 +321,8 @@ async fn judge_segment(
     if let Some(item) = held.as_ref().and_then(|held| held.judge(least, Some(seal), scene.now)) {
         out.sink.finding(demand.explain(item));
     }
-    if let Some(item) = held.as_ref().and_then(|held| demand.hold_missing(held, seal)) {
-        out.by_hold.push((demand.ids.clone(), item));
+    if let Some(held) = &held {
+        judge_hold(scene, out, &demand, (held, version), seal).await;
     }
     // On hold its date is not what it waits for.
     let lock = held.and_then(|held| held.lock).or(least).filter(|_| !demand.is_held());

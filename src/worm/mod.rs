@@ -340,6 +340,12 @@ pub trait WormStore: Send + Sync + fmt::Debug {
     /// Size and lock of one version.
     async fn head(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<Head>, ReadError>;
 
+    /// Whether a legal hold is on a version, for who has to know it where [`head`](Self::head) shows none: a store may hide it there from who may not
+    /// read holds (S3 HeadObject, `x-amz-object-lock-legal-hold`). `None`: there is no such version.
+    async fn is_on_hold(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<bool>, ReadError> {
+        Ok(self.head(key, version).await?.map(|head| head.legal_hold))
+    }
+
     /// All versions and markers of exactly this key, newest first in the store's order.
     async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError>;
 

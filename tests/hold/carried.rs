@@ -391,3 +391,23 @@ async fn a_release_that_was_interrupted_is_finished_though_its_name_was_used_aga
     assert_eq!(held(&log.store).await, BTreeSet::new());
     drop(process.drain().await);
 }
+
+/// Scenario: who releases a hold is not shown what is held, as S3 does with who may not read holds; then they may not even ask. Guarantee: the hold is
+/// lifted from all the same where it can be asked for, and else nothing is called lifted, nor the hold released.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_shown_as_held_is_lifted_or_the_release_fails() {
+    let log = sealed().await.copy();
+    let process = log.open().await.unwrap().unwrap();
+    carry_out(&process, &log, "A", Ordered::Hold, &query(2, 3)).await.unwrap();
+    let before = held(&log.store).await;
+    log.store.hide_holds(true);
+    let refused = release(&process, &log, "A").await.unwrap_err().to_string();
+    assert!(refused.contains("may not read holds"), "{refused}");
+    log.store.clear_faults();
+    assert_eq!(held(&log.store).await, before);
+    log.store.hide_holds(false);
+    release(&process, &log, "A").await.unwrap();
+    log.store.clear_faults();
+    assert!(held(&log.store).await.is_empty());
+    drop(process.drain().await);
+}

@@ -189,6 +189,22 @@ async fn what_a_decree_keeps_is_not_gone_as_planned() {
     assert_all("no locks", &verified(&copy).await, vec![lost("segment_missing", key(&copy, HELD), HELD)], 1);
 }
 
+/// Scenario: S3 shows legal holds only to who may read them. Guarantee: a hold that is there is no finding because HEAD does not show it; where nobody may
+/// ask for it either, that is said, and nobody is accused of having taken it off.
+#[tokio::test]
+async fn a_hold_that_is_not_shown_is_not_missing() {
+    let forge = whole().await;
+    forge.store.hide_holds(false);
+    assert_all("asked for", &verified(&forge).await, vec![], 0);
+    hold(&forge, &forge.segment_key(HELD), false).await;
+    let missing = vec![intact("hold_missing", &forge.seals[HELD].statement.segments[0].key, HELD)];
+    assert_all("really gone", &verified(&forge).await, missing, 1);
+    forge.store.hide_holds(true);
+    let report = verified(&forge).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    assert!(report.notes.iter().any(|note| note.meaning.contains("whether it is on legal hold")), "{}", report.to_text());
+}
+
 #[tokio::test]
 async fn what_a_decree_locks_is_locked() {
     let forge = whole().await;

@@ -49,7 +49,7 @@ pub(super) enum Effect {
     Hold,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Plan {
     /// Effects seen so far; the first is number 1.
     effects: u64,
@@ -58,6 +58,24 @@ pub(super) struct Plan {
     by_key: Vec<(String, usize, Fault)>,
     reads: Vec<(String, usize)>,
     slow: Vec<(String, Duration)>,
+    /// Whether `head` shows legal holds, and whether nobody may ask for them.
+    pub(super) holds_shown: bool,
+    pub(super) holds_refused: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan {
+            effects: 0,
+            seen: Vec::new(),
+            at: BTreeMap::new(),
+            by_key: Vec::new(),
+            reads: Vec::new(),
+            slow: Vec::new(),
+            holds_shown: true,
+            holds_refused: false,
+        }
+    }
 }
 
 /// Effects remembered for a failing test's message.
@@ -124,6 +142,12 @@ impl MemoryStore {
         self.state().plan.reads.push((part.to_owned(), times));
     }
 
+    /// From now on `head` shows no legal hold, as S3 does to who may not read them; `refused`: asking for them is refused, too.
+    pub fn hide_holds(&self, refused: bool) {
+        let plan = &mut self.state().plan;
+        (plan.holds_shown, plan.holds_refused) = (false, refused);
+    }
+
     /// From now on every call on a key that contains `part` takes this long before anything happens.
     pub fn slow(&self, part: &str, by: Duration) {
         self.state().plan.slow.push((part.to_owned(), by));
@@ -142,6 +166,7 @@ impl MemoryStore {
         state.plan.by_key.clear();
         state.plan.reads.clear();
         state.plan.slow.clear();
+        (state.plan.holds_shown, state.plan.holds_refused) = (true, false);
     }
 
     /// Lets delayed puts land, in order; create-only is judged now. Returns how many were stored.

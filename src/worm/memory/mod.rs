@@ -340,9 +340,16 @@ impl WormStore for MemoryStore {
         self.read(key.as_str(), |state| {
             let stored = state.find(key.as_str(), version)?;
             let size = u64::try_from(stored.body.as_ref()?.len()).unwrap_or(u64::MAX);
-            Some(Head { size, lock: stored.lock, legal_hold: stored.hold })
+            Some(Head { size, lock: stored.lock, legal_hold: stored.hold && state.plan.holds_shown })
         })
         .await
+    }
+
+    async fn is_on_hold(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<bool>, ReadError> {
+        if self.state().plan.holds_refused {
+            return Err(ReadError::Refused { key: key.to_string(), reason: "who asks may not read holds".to_owned() });
+        }
+        self.read(key.as_str(), |state| state.find(key.as_str(), version).map(|stored| stored.hold)).await
     }
 
     async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError> {

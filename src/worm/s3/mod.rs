@@ -305,6 +305,23 @@ impl WormStore for S3Store {
         Ok(Some(Head { size, lock, legal_hold: answer.header("x-amz-object-lock-legal-hold") == Some("ON") }))
     }
 
+    async fn is_on_hold(&self, key: &ObjectKey, version: Option<&VersionId>) -> Result<Option<bool>, ReadError> {
+        let mut query = vec![("legal-hold", String::new())];
+        query.extend(version.map(|v| ("versionId", v.0.clone())));
+        let call = Call { key: self.read_key(key)?, query, answer_max: SMALL_ANSWER_MAX, ..Call::default() };
+        let answer = self.read(key.as_str(), call).await?;
+        if answer.status == StatusCode::OK {
+            let root = xml::Node::parse(&answer.body).ok_or_else(|| self.unreadable(key.as_str(), "?legal-hold"))?;
+            return Ok(Some(root.text_of("Status") == Some("ON")));
+        }
+        match store_words(&answer).0.as_str() {
+            "NoSuchKey" | "NoSuchVersion" => Ok(None),
+            // None was ever put on it, or nothing in the bucket can be held.
+            "NoSuchObjectLockConfiguration" | "ObjectLockConfigurationNotFoundError" | "InvalidRequest" => Ok(Some(false)),
+            _ => Err(refuse_read(key.as_str(), &answer)),
+        }
+    }
+
     async fn versions(&self, key: &ObjectKey) -> Result<Vec<Version>, ReadError> {
         let full = self.read_key(key)?;
         let mut found = Vec::new();
