@@ -46,6 +46,16 @@ pub struct Classes {
     default: ClassIndex,
 }
 
+/// How a period passes the ceiling, if it does: that must not depend on the day of a start, or a configuration that was taken would be refused at
+/// a later one.
+fn beyond(period: Period, ceiling: Period) -> Option<&'static str> {
+    match period.compare(ceiling) {
+        Some(Ordering::Less | Ordering::Equal) => None,
+        Some(Ordering::Greater) => Some("is"),
+        None => Some("is on some days"),
+    }
+}
+
 impl Classes {
     /// Checks names, the default and the ceiling. `now` is the moment from which the ceiling is measured.
     pub fn new(classes: Vec<Class>, default: &str, ceiling: Period, now: UnixSeconds) -> Result<Self, String> {
@@ -72,9 +82,11 @@ impl Classes {
                     class.name, class.period
                 ));
             }
-            if class.mode == Mode::Compliance && class.period.after(now) > ceiling.after(now) {
+            if class.mode == Mode::Compliance
+                && let Some(is) = beyond(class.period, ceiling)
+            {
                 return Err(format!(
-                    "retention class `{}`: COMPLIANCE for {} is longer than compliance_ceiling ({ceiling}); nobody can shorten it later, \
+                    "retention class `{}`: COMPLIANCE for {} {is} longer than compliance_ceiling ({ceiling}); nobody can shorten it later, \
                      so raise `retention.compliance_ceiling` only if that is really meant",
                     class.name, class.period
                 ));
@@ -82,13 +94,11 @@ impl Classes {
         }
         // Seals and `log.json` take the strongest mode and the latest date of all classes together (`store.md`, "Evidence lock").
         let strict = classes.iter().find(|c| c.mode == Mode::Compliance);
-        let longest = classes.iter().max_by_key(|c| c.period.after(now));
-        if let (Some(strict), Some(longest)) = (strict, longest)
-            && longest.period.after(now) > ceiling.after(now)
-        {
+        let longest = classes.iter().filter_map(|c| Some((c, beyond(c.period, ceiling)?))).max_by_key(|(c, _)| c.period.after(now));
+        if let (Some(strict), Some((longest, is))) = (strict, longest) {
             return Err(format!(
                 "retention classes `{}` and `{}`: seals are locked in the strongest mode and for the longest time of any class, so they would \
-                 be COMPLIANCE for {}, which is longer than compliance_ceiling ({ceiling}) and which nobody can shorten later; give the two \
+                 be COMPLIANCE for {}, which {is} longer than compliance_ceiling ({ceiling}) and which nobody can shorten later; give the two \
                  classes logs of their own, or raise `retention.compliance_ceiling` only if that is really meant",
                 strict.name, longest.name, longest.period
             ));
