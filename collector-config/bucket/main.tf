@@ -401,10 +401,26 @@ resource "aws_s3_bucket_public_access_block" "replica" {
 
 # Nobody puts here but the replication, which asks for s3:ReplicateObject, not for s3:PutObject.
 resource "aws_s3_bucket_policy" "replica" {
-  count      = length(aws_s3_bucket.replica)
-  provider   = aws.replica
-  bucket     = aws_s3_bucket.replica[0].id
-  policy     = templatefile("${path.module}/bucket-policy.json", merge(local.names, { BUCKET = aws_s3_bucket.replica[0].id }))
+  count    = length(aws_s3_bucket.replica)
+  provider = aws.replica
+  bucket   = aws_s3_bucket.replica[0].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        for statement in jsondecode(templatefile("${path.module}/bucket-policy.json", merge(local.names, { BUCKET = aws_s3_bucket.replica[0].id }))).Statement :
+        statement if statement.Sid != "NobodyReplicatesIntoIt"
+      ],
+      [{
+        Sid       = "OnlyTheReplicationReplicates"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"]
+        Resource  = "${aws_s3_bucket.replica[0].arn}/*"
+        Condition = { ArnNotLike = { "aws:PrincipalArn" = aws_iam_role.replication[0].arn } }
+      }]
+    )
+  })
   depends_on = [aws_s3_bucket_versioning.replica, aws_s3_bucket_public_access_block.replica]
 }
 

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::worm::canary::{CANARY_PREFIX, Probed};
 use crate::worm::s3::S3Store;
 use crate::worm::s3::bucket::{ChecksumProbe, Encryption};
-use crate::worm::s3::policy::{Stance, judge};
+use crate::worm::s3::policy::{Place, Stance, judge};
 use crate::worm::{Condition, ObjectKey, ReadError, StoreUrl, WormStore};
 
 const POLICY: &str = "bucket policy";
@@ -22,7 +22,7 @@ pub(super) async fn check(config: &Config, store: Option<&dyn WormStore>, skip: 
         Err(error) => return report.unchecked(POLICY, error.to_string()),
     };
     if is_lockable(config) {
-        policy(&store, report).await;
+        policy(&store, Place { bucket, prefix }, report).await;
     }
     encryption(&store, config.store.s3.sse_kms_key_id.as_deref(), skip, report).await;
     if !skip {
@@ -35,15 +35,15 @@ fn unread(what: &str, permission: &str, error: &ReadError) -> String {
     format!("{what} could not be read, so nothing is known of it; allow {permission} to have it looked at: {error}")
 }
 
-async fn policy(store: &S3Store, report: &mut Report) {
+async fn policy(store: &S3Store, place: Place<'_>, report: &mut Report) {
     const SEE: &str = "see `collector-config/bucket/bucket-policy.json`";
     let found = match store.bucket_policy().await {
-        Ok(Some(text)) => judge(&text),
+        Ok(Some(text)) => judge(&text, place),
         Ok(None) => {
             return report.warning(
                 POLICY,
                 format!(
-                    "the bucket has no policy of its own, so it denies nobody to bypass governance, to delete and to change locks: who may is up to \
+                    "the bucket has no policy of its own, so it denies nobody to bypass governance, to delete, to change locks or to take holds off: who may is up to \
                      identity policies, which cannot be seen from here; {SEE}"
                 ),
             );
@@ -59,9 +59,19 @@ async fn policy(store: &S3Store, report: &mut Report) {
         let (action, can) = (act.action, act.can);
         match stance {
             Stance::Denied => denied.push(action),
-            Stance::PartlyDenied => {
-                report.ok(POLICY, format!("it denies {action}, but not to everybody or not always: whoever is left can {can}"));
+            Stance::DeniedBut(who) if act.needed => {
+                report.ok(POLICY, format!("it denies {action} to everybody but {}", who.join(", ")));
             }
+            Stance::DeniedBut(who) => {
+                let who = who.join(", ");
+                report.warning(POLICY, format!("it denies {action} to everybody but {who}, who can {can}; {SEE}"));
+            }
+            Stance::PartlyDenied => report.warning(
+                POLICY,
+                format!(
+                    "it denies {action} only to some, on a part of the evidence or under a condition: whoever is left can {can}; {SEE}"
+                ),
+            ),
             Stance::AllowedToAll(by) => report.problem(
                 POLICY,
                 format!("`{by}` allows everybody {action}: whoever reaches the bucket can {can}. Take the statement out; {SEE}"),
