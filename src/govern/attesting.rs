@@ -73,8 +73,9 @@ impl Figures {
 }
 
 /// Kinds of findings that a look at locks may bring, and that are told also where there are none of them.
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Rollback,
+    Kind::HoldMissing,
     Kind::LockMissing,
     Kind::LockWeak,
     Kind::Hidden,
