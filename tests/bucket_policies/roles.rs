@@ -81,7 +81,14 @@ fn unknown(kind: Kind) -> (&'static [&'static str], &'static [&'static str]) {
         // Ceph takes any key, and never has a value for these: asked whether it is absent, it always is.
         _ => (
             &["s3:if-none-match", "s3:object-lock-mode", "s3:object-lock-retain-until-date", "s3:object-lock-legal-hold"],
-            &["s3:PutEncryptionConfiguration", "s3:PutBucketOwnershipControls", "s3:GetEncryptionConfiguration"],
+            &[
+                "s3:PutEncryptionConfiguration",
+                "s3:PutBucketOwnershipControls",
+                "s3:GetEncryptionConfiguration",
+                "s3:ReplicateObject",
+                "s3:ReplicateDelete",
+                "s3:ReplicateTags",
+            ],
         ),
     }
 }
@@ -110,6 +117,9 @@ pub(crate) fn adapted(policy: &Value, kind: Kind, bucket: &str) -> Adapted {
         let mut own = statement.clone();
         let known: Vec<&String> = all.iter().filter(|action| !actions.contains(&action.as_str())).collect();
         all.iter().filter(|action| actions.contains(&action.as_str())).for_each(|action| tell(&format!("without the action {action}")));
+        if known.is_empty() {
+            continue;
+        }
         own["Action"] = json!(known);
         let mut condition = Map::new();
         let mut undecided = false;
