@@ -38,7 +38,7 @@ pub(crate) use listing::is_segment_name;
 pub use locks::LockSums;
 pub use proof::{
     Between, Bundle, CheckReport, Checked, End, Inclusion, Kept, Lapse, Opening, Others, Proof, ProofError, Proved, RangeBundle,
-    RangeDoubt, RangeProved, Rotation, SealPart, SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, Storage, Unknown, check,
+    RangeDoubt, RangeProved, Rotation, SealPart, SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, Storage, Under, Unknown, check,
     check_range_with, check_with,
 };
 pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published, prove_under};

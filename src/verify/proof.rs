@@ -16,7 +16,7 @@ pub use range::{Between, End, Lapse, RangeBundle, RangeDoubt, RangeProved, SealP
 pub(super) use range::{RANGE_RECORDS_MAX, RANGE_SEALS_MAX};
 pub use read::Unknown;
 pub use stamped::{Stamped, Stamps};
-pub use told::{CheckReport, Kept, Proved, SeenBy, check, check_with};
+pub use told::{CheckReport, Kept, Proved, SeenBy, Under, check, check_with};
 
 use std::collections::BTreeSet;
 
@@ -84,6 +84,8 @@ pub struct Others {
     pub quorum: Option<usize>,
     /// A checkpoint that the auditor kept, with which the bundle's is compared.
     pub kept: Option<UnverifiedCheckpoint>,
+    /// More keys of the log that he brought. Nothing is checked under them here; the answer says of each whether the bundle leads to it.
+    pub other_keys: Vec<VerifierKey>,
 }
 
 impl Others {
@@ -288,6 +290,7 @@ impl Bundle {
             stamps,
             now,
             unknown: self.unknown.clone(),
+            under: outer.under(vkey, &turns, &statement, others),
             statement,
             key,
         })

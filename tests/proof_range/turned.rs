@@ -1,6 +1,7 @@
 //! Bundles over a change of key: the changes inside and before the range lead from the reader's key to the one that signed, and whoever holds
 //! an older key cannot leave one out.
 
+use serde_json::json;
 use spanseal::tlog::TreeSize;
 use spanseal::tlog::merkle::{inclusion_path, leaf_hash};
 use spanseal::tlog::note::NoteSigner;
@@ -9,6 +10,7 @@ use spanseal::verify::{Bundle, Inclusion, RecordAt, Rotation, prove};
 
 use super::*;
 use crate::support::forge::ORIGIN;
+use crate::support::receiver::{BINARY, Finished};
 
 struct Turned {
     forge: Forge,
@@ -236,5 +238,58 @@ async fn a_key_of_the_log_in_between_is_no_witness() {
         let verdict = if refused { Verdict::Findings } else { Verdict::Verified };
         assert_eq!(report.verdict, verdict, "{what}: {}", report.to_text());
         assert_eq!(report.to_text().contains("is a key of the log itself"), refused, "{what}: {}", report.to_text());
+    }
+}
+
+/// Scenario: an auditor brings two keys of a log that changed its key, in either order, and is shown a proof that whoever has the older one alone could
+/// have made, and one that leads from it to the newer one. Guarantee: either is taken, as each of the keys is enough, and the answer says which one
+/// counted and what is shown of the other; whoever brings the newer one alone takes neither.
+#[tokio::test]
+async fn the_key_that_counted_is_told() {
+    let log = turned().await;
+    let (older, newer) = (log.vkey(0).to_string(), log.vkey(1).to_string());
+    let one = |seal: usize, rotations: &[u64]| {
+        let segment = log.forge.seals[seal].statement.segments[0].key.clone();
+        RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: rotations.to_vec() }
+    };
+    let single = async |at: RecordAt| prove(&log.forge.store, LOG, log.vkey(0), &at).await.unwrap().to_bytes();
+    let range = async |rotations: &[u64], to: Place| {
+        log.bundle(0, rotations, Some(((2, "standard", 0), to)), Show::All).await.unwrap().into_bytes()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let run = |bytes: &[u8], keys: [&str; 2], json: bool| {
+        std::fs::write(folder.path().join("proof.json"), bytes).unwrap();
+        let mut command = std::process::Command::new(BINARY);
+        command.current_dir(folder.path()).env_remove("SPANSEAL_VKEY").args(["check", "proof.json"]);
+        command.args(keys.iter().filter(|key| !key.is_empty()).flat_map(|key| ["--vkey", *key]));
+        Finished::of({
+            command.args(json.then_some("--json"));
+            command
+        })
+    };
+    // Whether the proof leads to the newer key: its own seal's checkpoint is signed by both.
+    for (what, bytes, leads) in [
+        ("one record", single(one(3, &[])).await, false),
+        ("one record, over a change", single(one(5, &[4])).await, true),
+        ("one record, at the change", single(one(4, &[])).await, true),
+        ("several", range(&[], (3, "standard", 1)).await, false),
+        ("several, over a change", range(&[4], (5, "standard", 1)).await, true),
+        ("several, up to the change", range(&[], (4, "standard", 1)).await, true),
+    ] {
+        for keys in [[&newer, &older], [&older, &newer]] {
+            let told = run(&bytes, keys.map(String::as_str), false);
+            let text = &told.stdout;
+            assert!(text.contains(&format!("under {older}, with which the proof begins, one of 2 keys")), "{what}: {told}");
+            assert_eq!(text.contains(&format!("it leads to {newer}")), leads, "{what}: {told}");
+            assert_eq!(text.contains(&format!("it shows nothing of {newer}")), !leads, "{what}: {told}");
+            let json: Value = serde_json::from_str(&run(&bytes, keys.map(String::as_str), true).stdout).unwrap();
+            let shown = if leads { (json!([newer]), json!([])) } else { (json!([]), json!([newer])) };
+            let under = &json["under"];
+            assert_eq!((&under["key"], &under["leads_to"], &under["not_shown"]), (&json!(older), &shown.0, &shown.1), "{what}: {json:#}");
+        }
+        let alone = run(&bytes, [&older, ""], false).stdout;
+        assert!(!alone.contains("that you brought") && !alone.contains("it shows nothing of"), "{what}: {alone}");
+        let refused = run(&bytes, [&newer, ""], false);
+        assert_eq!(refused.status.code(), Some(1), "{what}: {refused}");
     }
 }

@@ -1,6 +1,6 @@
 //! What stands around the records of a bundle, of one or of several: the checkpoint, and who signed it, saw it and stamped it.
 
-use super::{Kept, ProofError, Rotation, SeenBy, included, read, refused};
+use super::{Kept, Others, ProofError, Rotation, SeenBy, Under, included, read, refused};
 use crate::clock::UnixSeconds;
 use crate::tlog::TreeSize;
 use crate::tlog::cosignature::WitnessKey;
@@ -98,8 +98,7 @@ impl Outer<'_> {
     /// Signature lines of others than the log: those that are listed, and those in the checkpoint besides that of the key.
     pub(super) fn beside(&self, key: &VerifierKey, statement: &Statement) -> Result<Vec<SignatureLine>, ProofError> {
         let lines = SignedNote::parse(self.checkpoint).map(|note| note.signatures).unwrap_or_default();
-        // A seal that announces a key is signed by both, and `included` has verified both.
-        let announced = statement.next_vkey.as_ref().filter(|_| Some(self.size.0) == statement.index.checked_add(1));
+        let announced = self.announced(statement);
         let mut found: Vec<SignatureLine> =
             lines.into_iter().filter(|line| !line.is_of(key) && announced.is_none_or(|next| !line.is_of(next))).collect();
         for line in self.cosignatures {
@@ -107,6 +106,20 @@ impl Outer<'_> {
             found.push(line.map_err(|e| refused(format!("cosignatures: {e}")))?);
         }
         Ok(found)
+    }
+
+    /// The key that signed the checkpoint beside the one that it replaces: that of the seal which announces it is signed by both, and `signed`
+    /// has verified both.
+    fn announced<'s>(&self, statement: &'s Statement) -> Option<&'s VerifierKey> {
+        statement.next_vkey.as_ref().filter(|_| Some(self.size.0) == statement.index.checked_add(1))
+    }
+
+    /// What a bundle that was checked shows of the keys that the auditor brought. `statement`: its last.
+    pub(super) fn under(&self, vkey: &VerifierKey, turns: &[Statement], statement: &Statement, others: &Others) -> Under {
+        let way: Vec<&VerifierKey> = turns.iter().filter_map(|turn| turn.next_vkey.as_ref()).chain(self.announced(statement)).collect();
+        let other_keys = others.other_keys.iter().filter(|key| *key != vkey).cloned();
+        let (led_to, not_shown) = other_keys.partition(|key| way.contains(&key));
+        Under { key: vkey.clone(), led_to, not_shown }
     }
 
     /// Every key of the log that the bundle shows: the auditor's, those that lead on from it, and those that its seals announce.

@@ -34,6 +34,8 @@ pub struct Proved {
     pub key: VerifierKey,
     /// Changes of key between the auditor's and that one.
     pub rotations: usize,
+    /// The auditor's keys.
+    pub under: Under,
     /// Members whose disclosed content is what was committed to.
     pub opened: Vec<String>,
     /// Content that telemetry only named.
@@ -56,6 +58,17 @@ pub struct Proved {
     pub now: UnixSeconds,
     /// Members of the bundle that no signature covers and that were not looked at.
     pub unknown: Unknown,
+}
+
+/// Under which of the auditor's keys a bundle was checked. Each key that he brings is enough by itself, so with several of them he has to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Under {
+    /// The one that it begins with.
+    pub key: VerifierKey,
+    /// Others of the log that he brought and to which it leads, over changes of key that both sides signed.
+    pub led_to: Vec<VerifierKey>,
+    /// Others of the log that he brought, of which it shows nothing.
+    pub not_shown: Vec<VerifierKey>,
 }
 
 /// A witness that cosigned.
@@ -169,6 +182,7 @@ impl Told for Proved {
             root: self.root,
             key: &self.key,
             rotations: self.rotations,
+            under: &self.under,
             seen: &self.seen,
             asked: self.asked,
             cosignatures: self.cosignatures,
@@ -199,7 +213,7 @@ impl Told for Proved {
         } else {
             writeln!(out, "  storage    class {}, {} until {} at least", self.segment.class, lock.mode.as_str(), lock.retain_until)?;
         }
-        outside.write_rotations(out)?;
+        outside.write_keys(out)?;
         for member in &self.opened {
             writeln!(out, "  opened     `{member}`: the disclosed content is what the record committed to")?;
         }
@@ -232,6 +246,7 @@ pub(super) struct Outside<'a> {
     pub(super) root: Hash,
     pub(super) key: &'a VerifierKey,
     pub(super) rotations: usize,
+    pub(super) under: &'a Under,
     pub(super) seen: &'a [SeenBy],
     pub(super) asked: Option<usize>,
     pub(super) cosignatures: usize,
@@ -330,13 +345,28 @@ impl Outside<'_> {
         Ok(())
     }
 
-    pub(super) fn write_rotations(&self, out: &mut Page) -> std::fmt::Result {
-        match self.rotations {
-            0 => Ok(()),
-            n => {
-                writeln!(out, "  key        reached from yours over {}", counted(n, "announced change of key", "announced changes of key"))
-            }
+    pub(super) fn write_keys(&self, out: &mut Page) -> std::fmt::Result {
+        let Under { key, led_to, not_shown } = self.under;
+        if self.rotations > 0 {
+            let changes = counted(self.rotations, "announced change of key", "announced changes of key");
+            writeln!(out, "  key        reached from yours, {}, over {changes}", key.short())?;
         }
+        if !led_to.is_empty() || !not_shown.is_empty() {
+            let brought = led_to.len().saturating_add(not_shown.len()).saturating_add(1);
+            writeln!(out, "  checked    under {key}, with which the proof begins, one of {brought} keys of this log that you brought")?;
+        }
+        for other in led_to {
+            writeln!(out, "             it leads to {other}, which you brought too")?;
+        }
+        for other in not_shown {
+            writeln!(
+                out,
+                "             it shows nothing of {other}, which you brought too: whoever has the first key alone, also one that the log has \
+                 left since, can make such a proof. Trust it as far as you trust that key; --vkey with the other alone asks for a proof that \
+                 begins there"
+            )?;
+        }
+        Ok(())
     }
 
     /// `what`: "this record is"; `also`: what else is not proved.

@@ -11,7 +11,9 @@ use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{Counts, SegmentRef, Statement};
 use crate::tlog::{Hash, LeafHash, LeafIndex};
 use crate::verify::doubt::{Doubt, ahead, impossible};
-use crate::verify::proof::{Kept, Others, Outer, ProofError, SeenBy, Stamps, Unknown, contradicted, read, refused, signed, stamped_before};
+use crate::verify::proof::{
+    Kept, Others, Outer, ProofError, SeenBy, Stamps, Under, Unknown, contradicted, read, refused, signed, stamped_before,
+};
 use crate::verify::report::Kind;
 use crate::worm::{LINE_BYTES_MAX, Mode};
 
@@ -41,6 +43,8 @@ pub struct RangeProved {
     pub key: VerifierKey,
     /// Changes of key between the auditor's and that one.
     pub rotations: usize,
+    /// The auditor's keys.
+    pub under: Under,
     /// Contents of shown records that telemetry only named.
     pub referred: usize,
     /// The locks of the segments of which records are shown, by class and mode, as the statements name them. Of seals in [`Self::not_worm`]
@@ -231,6 +235,7 @@ impl RangeBundle {
             tree_size: checkpoint.size.0,
             root: checkpoint.root.0,
             rotations: self.rotations.len(),
+            under: outer.under(vkey, &turns, last, others),
             referred,
             storage: storage(&statements, &self.seals),
             not_worm: u64::try_from(statements.iter().filter(|s| s.not_worm).count()).unwrap_or(u64::MAX),

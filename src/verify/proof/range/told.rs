@@ -40,6 +40,7 @@ impl Told for RangeProved {
             root: self.root,
             key: &self.key,
             rotations: self.rotations,
+            under: &self.under,
             seen: &self.seen,
             asked: self.asked,
             cosignatures: self.cosignatures,
@@ -80,7 +81,7 @@ impl Told for RangeProved {
             between.write_seals(out)?;
         }
         outside.write_signers(out)?;
-        outside.write_rotations(out)?;
+        outside.write_keys(out)?;
         for Storage { class, mode, retain_until, segments } in self.storage.iter().take(CLASSES_MAX) {
             let many = if *segments == 1 { String::new() } else { format!(", the earliest of {segments} segments") };
             writeln!(out, "  storage    class {class}, {} until {retain_until} at least{many}", mode.as_str())?;
