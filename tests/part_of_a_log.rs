@@ -298,3 +298,26 @@ async fn a_published_checkpoint_that_cannot_be_compared_is_unchecked() {
     forge.put(&checkpoint_key(LOG), vec![b'x'; 300_000]).await;
     assert_eq!(kinds(&verify(&forge.store, &options).await), ["checkpoint_invalid"]);
 }
+
+/// Scenario: a part is asked for of a log whose end was cut off, by whoever kept a checkpoint or a receipt of the longer one. Guarantee: where the log
+/// ends now is told, and not where the part does.
+#[tokio::test]
+async fn the_end_of_a_log_is_not_that_of_the_part() {
+    let forge = log_of(9).await;
+    let (kept, receipt) = (checkpoint(&forge, 8), Receipt { seal: 8, root: checkpoint(&forge, 8).checkpoint.root });
+    forge.store.purge(&checkpoint_key(LOG), None);
+    for seal in [7, 8] {
+        forge.store.purge(&seal_key(LOG, seal), None);
+    }
+    for to in [None, Some(Bound::Seal(2)), Some(sealed_at(&forge, 2)), Some(Bound::Seal(6))] {
+        for (since, receipts) in [(Some(kept.clone()), vec![]), (None, vec![receipt])] {
+            let report = verify(&forge.store, &Options { to, since, receipts, ..forge.options() }).await;
+            assert_eq!(kinds(&report), ["rollback"], "{to:?}: {}", report.to_text());
+            assert_eq!(report.findings[0].found.as_deref(), Some("newest seal 6"), "{to:?}: {}", report.to_text());
+        }
+    }
+    // What was kept of the part itself: the log goes on, and how far was not read.
+    let report = verify(&forge.store, &Options { to: Some(Bound::Seal(2)), since: Some(checkpoint(&forge, 1)), ..forge.options() }).await;
+    let extends = report.notes.iter().find(|note| note.kind.as_str() == "extends").and_then(|note| note.found.clone());
+    assert_eq!(extends.as_deref(), Some("the same root over its first 2 seals, of at least 4"), "{}", report.to_text());
+}
