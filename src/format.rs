@@ -400,8 +400,9 @@
 //!   fewer if he says so (`--quorum`). Lines in the checkpoint itself count like those of `cosignatures`. Enough of them show it *published*;
 //! - one that would be verified is *unchecked*, too, where he brings roots and no sound token over this checkpoint leads to one of them;
 //! - of a checkpoint that he kept, of this log: of another size it is *unchecked* (only the store can tell whether one extends the other); of
-//!   the same size but not signed by the key that signed the bundle's, *unchecked*; with the same root it shows it *published*; with another
-//!   root the key signed two histories, *findings* (`fork`).
+//!   the same size but signed by no key that the bundle shows to sign that size, *unchecked* (that is the key of the checkpoint; and, where a seal of
+//!   the bundle or its last rotation, of `index` + 1 = that size, announces a key, that key and the one that it replaces); with the same root it shows
+//!   it *published*; with another root the key signed two histories, *findings* (`fork`).
 //!
 //! The content of a record is not in it. `C` objects hold `captured`, `scheme`, `commitment` and `bytes`; the content x that was
 //! committed to is, by `scheme`, `utf8`: the bytes of one string; `attributes`: canonical JSON of an object of all attributes that

@@ -321,3 +321,43 @@ async fn the_end_of_a_log_is_not_that_of_the_part() {
     let extends = report.notes.iter().find(|note| note.kind.as_str() == "extends").and_then(|note| note.found.clone());
     assert_eq!(extends.as_deref(), Some("the same root over its first 2 seals, of at least 4"), "{}", report.to_text());
 }
+
+/// Scenario: the checkpoint that was kept is that of the very seal which announced a change of key, which both keys signed; the file has the line of
+/// one of them, or of both. Guarantee: it is judged under either, whichever key the auditor brings: the same tree, or a fork. Of one seal more, the
+/// older key signs nothing any more.
+#[tokio::test]
+async fn the_checkpoint_at_a_change_of_key_is_of_either_key() {
+    let mut forge = log_of(3).await;
+    let (older, newer) = (NoteSigner::new(ORIGIN, &[3; 32]).unwrap(), NoteSigner::new(ORIGIN, &[8; 32]).unwrap());
+    forge.turn_to(NoteSigner::new(ORIGIN, &[8; 32]).unwrap()).await;
+    forge.seal(&[Segment::of("standard", lines(20, 2))], |_| {}).await;
+    forge.seal(&[], |_| {}).await;
+    forge.publish().await;
+    let at = checkpoint(&forge, 3).checkpoint;
+    let kept = |signers: &[&NoteSigner], root| {
+        let notes: Vec<String> = signers.iter().map(|signer| signer.checkpoint(at.size, root)).collect();
+        let lines: String = notes.iter().map(|note| note.rsplit_once("\n\n").unwrap().1).collect();
+        UnverifiedCheckpoint::parse(&format!("{}\n\n{lines}", notes[0].rsplit_once("\n\n").unwrap().0)).unwrap()
+    };
+    for pinned in [&older, &newer] {
+        for resume in [false, true] {
+            let read = async |since| {
+                let options = Options { pinned: vec![pinned.verifier().clone()], since: Some(since), resume, ..forge.options() };
+                verify(&forge.store, &options).await
+            };
+            for signers in [&[&older][..], &[&newer], &[&older, &newer], &[&newer, &older]] {
+                let same = read(kept(signers, at.root)).await;
+                let text = same.to_text();
+                assert!((same.verdict, kinds(&same)) == (Verdict::Verified, vec![]) && notes(&same).contains(&"extends"), "{resume}: {text}");
+                let fork = read(kept(signers, spanseal::tlog::RootHash(Hash([9; 32])))).await;
+                assert_eq!((kinds(&fork), fork.findings[0].seal), (vec!["fork"], Some(3)), "{resume}: {}", fork.to_text());
+            }
+            let next = checkpoint(&forge, 4).checkpoint;
+            for (signer, found) in [(&older, vec!["kept_checkpoint"]), (&newer, vec![])] {
+                let since = UnverifiedCheckpoint::parse(&signer.checkpoint(next.size, next.root)).unwrap();
+                let report = read(since).await;
+                assert_eq!(kinds(&report), found, "{resume}: {}", report.to_text());
+            }
+        }
+    }
+}

@@ -268,7 +268,7 @@ impl Bundle {
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
         let known = Outer::keys_of_log(vkey, &turns, std::slice::from_ref(&statement));
         let seen = outer.seen((&key, &known), &statement, &others.witnesses, now)?;
-        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &key);
+        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &outer.signers((vkey, &key), &turns, &statement));
         doubts.extend(fork);
         Ok(Proved {
             record_id: text("id"),

@@ -293,3 +293,40 @@ async fn the_key_that_counted_is_told() {
         assert_eq!(refused.status.code(), Some(1), "{what}: {refused}");
     }
 }
+
+/// Scenario: the bundle's checkpoint is that of the seal which announces a key, and so is the one that the auditor kept, signed by both keys or by one
+/// of them. Guarantee: either key's signature counts, for the same tree and for a fork; a key that the bundle does not show counts for nothing.
+#[tokio::test]
+async fn what_was_kept_of_a_change_of_key_is_held_to_either_key() {
+    let log = turned().await;
+    let at = |seal: usize, rotations: &[u64]| {
+        let segment = log.forge.seals[seal].statement.segments[0].key.clone();
+        RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: rotations.to_vec() }
+    };
+    let own = prove(&log.forge.store, LOG, log.vkey(0), &at(4, &[])).await.unwrap();
+    // The same seal, over the change that it announces itself: what whoever kept the newer key's word asks for.
+    let turn = Rotation { statement: own.statement.clone(), log: own.log.clone(), checkpoint: own.checkpoint.clone() };
+    let before = prove(&log.forge.store, LOG, log.vkey(0), &at(3, &[])).await.unwrap();
+    let leaves: Vec<LeafHash> = log.forge.seals[..5].iter().map(SealFile::leaf).collect();
+    let place = Inclusion { index: LeafIndex(3), size: TreeSize(5), path: inclusion_path(LeafIndex(3), &leaves).unwrap() };
+    let over = Bundle { log: place, checkpoint: own.checkpoint.clone(), rotations: vec![turn], ..before };
+    let range = log.bundle(0, &[], Some(((2, "standard", 0), (4, "standard", 1))), Show::All).await.unwrap();
+    let root = log.forge.seals[4].range_after().root();
+    for (signer, counts) in [(0, true), (1, true), (2, false)] {
+        for (same, root) in [(true, root), (false, spanseal::tlog::RootHash(Hash([9; 32])))] {
+            let kept = Some(UnverifiedCheckpoint::parse(&log.keys[signer].checkpoint(TreeSize(5), root)).unwrap());
+            let others = Others { kept, ..Others::default() };
+            let verdict = match (counts, same) {
+                (true, true) => Verdict::Verified,
+                (true, false) => Verdict::Findings,
+                (false, _) => Verdict::Unchecked,
+            };
+            for bundle in [&own, &over] {
+                let report = spanseal::verify::check_with(&bundle.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+                assert_eq!(report.verdict, verdict, "{signer} {same} {}: {}", bundle.rotations.len(), report.to_text());
+            }
+            let report = check_range_with(&range.clone().into_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+            assert_eq!(report.verdict, verdict, "{signer} {same}: {}", report.to_text());
+        }
+    }
+}

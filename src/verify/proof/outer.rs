@@ -164,12 +164,25 @@ impl Outer<'_> {
         Ok(seen)
     }
 
-    /// How a checkpoint that the auditor kept stands to the bundle's, which `key` signed; and the finding, where they are two histories.
+    /// The keys that sign a tree of the checkpoint's size, as far as the bundle shows them: two, where it is that of a seal that announces a key. On
+    /// the way from `vkey` to `key`; `statement`: the last of the bundle.
+    pub(super) fn signers(
+        &self,
+        (vkey, key): (&VerifierKey, &VerifierKey),
+        turns: &[Statement],
+        statement: &Statement,
+    ) -> Vec<VerifierKey> {
+        let replaced = turns.split_last().filter(|(last, _)| self.announced(last).is_some());
+        let replaced = replaced.map(|(_, before)| before.last().and_then(|turn| turn.next_vkey.as_ref()).unwrap_or(vkey));
+        std::iter::once(key).chain(replaced).chain(self.announced(statement)).cloned().collect()
+    }
+
+    /// How a checkpoint that the auditor kept stands to the bundle's, of a size that `signers` sign; and the finding, where they are two histories.
     pub(super) fn compared(
         &self,
         kept: Option<&UnverifiedCheckpoint>,
         own: &Checkpoint,
-        key: &VerifierKey,
+        signers: &[VerifierKey],
     ) -> (Option<Kept>, Option<Doubt>) {
         let Some(kept) = kept else { return (None, None) };
         let (size, root) = (kept.checkpoint.size, kept.checkpoint.root);
@@ -177,7 +190,7 @@ impl Outer<'_> {
             // Another key may have signed it, whose place in the log the bundle need not show.
             return (Some(Kept::OtherSize(size.0)), None);
         }
-        if !kept.is_signed_by(key) {
+        if !signers.iter().any(|key| kept.is_signed_by(key)) {
             return (Some(Kept::NotSigned), None);
         }
         if root == own.root {

@@ -91,7 +91,7 @@ pub enum Kept {
     Fork,
     /// It is of a tree of this size, and only the store can tell whether one extends the other.
     OtherSize(u64),
-    /// It is not signed by the key that signed the bundle's checkpoint, so it says nothing.
+    /// It is signed by no key that the bundle shows to sign a tree of that size, so it says nothing.
     NotSigned,
 }
 

@@ -223,7 +223,7 @@ impl RangeBundle {
         let between = self.ends.as_ref().map(|(from, to)| between(from, to, &statements, &shown)).transpose()?;
         let known = Outer::keys_of_log(vkey, &turns, &statements);
         let seen = outer.seen((&key, &known), last, &others.witnesses, now)?;
-        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &key);
+        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &outer.signers((vkey, &key), &turns, last));
         doubts.add(last.index, fork);
         Ok(RangeProved {
             log: last.log.clone(),
