@@ -396,8 +396,9 @@
 //! - so does a token that is unsound, over something else than this checkpoint, or by an authority that leads to none of his roots, also
 //!   where it names an authority that he trusts. A sound one over this checkpoint, of an authority that leads to one of his roots, proves that
 //!   the log existed by its time; where that is more than 300 seconds before `sealed_at` of the (last) statement, it is *findings*;
-//! - a proof that would be verified is *unchecked* where fewer of his witnesses cosigned than he asks for: as many as have different names, or
-//!   fewer if he says so (`--quorum`). Lines in the checkpoint itself count like those of `cosignatures`. Enough of them show it *published*;
+//! - a proof that would be verified is *unchecked* where fewer of his witnesses cosigned than he asks for: all of them, or
+//!   fewer if he says so (`--quorum`). How many witnesses some keys are is the number of their different names, or that of their different public
+//!   keys (of whatever name), whichever is less. Lines in the checkpoint itself count like those of `cosignatures`. Enough of them show it *published*;
 //! - one that would be verified is *unchecked*, too, where he brings roots and no sound token over this checkpoint leads to one of them;
 //! - of a checkpoint that he kept, of this log: of another size it is *unchecked* (only the store can tell whether one extends the other); of
 //!   the same size but signed by no key that the bundle shows to sign that size, *unchecked* (that is the key of the checkpoint; and, where a seal of

@@ -348,7 +348,10 @@ async fn the_checkpoint_at_a_change_of_key_is_of_either_key() {
             for signers in [&[&older][..], &[&newer], &[&older, &newer], &[&newer, &older]] {
                 let same = read(kept(signers, at.root)).await;
                 let text = same.to_text();
-                assert!((same.verdict, kinds(&same)) == (Verdict::Verified, vec![]) && notes(&same).contains(&"extends"), "{resume}: {text}");
+                assert!(
+                    (same.verdict, kinds(&same)) == (Verdict::Verified, vec![]) && notes(&same).contains(&"extends"),
+                    "{resume}: {text}"
+                );
                 let fork = read(kept(signers, spanseal::tlog::RootHash(Hash([9; 32])))).await;
                 assert_eq!((kinds(&fork), fork.findings[0].seal), (vec!["fork"], Some(3)), "{resume}: {}", fork.to_text());
             }

@@ -229,6 +229,14 @@ fn attested(bundle: &Bundle, forge: &Forge) {
     let other = [&[4][..], &STANDARD.decode(other.verifier().to_string().rsplit('+').next().unwrap()).unwrap()[1..]].concat();
     let other_id = hex::encode(&Sha256::digest([b"other.test\n", &other[..]].concat())[..4]);
     let second = format!("other.test+{other_id}+{}", STANDARD.encode(&other));
+    // The same key under another name: what it says for one of them is not said by two.
+    let renamed_id = Sha256::digest([b"renamed.test\n", &public[..]].concat())[..4].to_vec();
+    let renamed = format!("renamed.test+{}+{}", hex::encode(&renamed_id), STANDARD.encode(&public));
+    let again = line(right).replace("witness.test", "renamed.test");
+    let again = format!("{} {}", again.rsplit_once(' ').unwrap().0, {
+        let raw = STANDARD.decode(again.rsplit(' ').next().unwrap()).unwrap();
+        STANDARD.encode([&renamed_id, &raw[4..]].concat())
+    });
     let (whole, alone) = (bundle.checkpoint.as_str(), [key.as_str()]);
     // A line that does not verify, though it bears a witness's name, counts for nothing and takes nothing from the good one beside it; fewer
     // than were asked for leave the proof unchecked.
@@ -239,6 +247,10 @@ fn attested(bundle: &Bundle, forge: &Forge) {
         (vec![line(right)], whole, &[&key, &second], None, ("unchecked", json!(["witness.test"]), 1)),
         (vec![line(right)], whole, &[&key, &second], Some("1"), ("verified", json!(["witness.test"]), 1)),
         (vec![line(right)], whole, &[&key, &key], None, ("verified", json!(["witness.test"]), 1)),
+        (vec![line(right), again.clone()], whole, &[&key, &renamed], None, ("verified", json!(["renamed.test", "witness.test"]), 1)),
+        (vec![line(right)], whole, &[&key, &renamed], None, ("verified", json!(["witness.test"]), 1)),
+        (vec![line(right), again.clone()], whole, &[&key, &renamed], Some("2"), ("unchecked", json!(["renamed.test", "witness.test"]), 1)),
+        (vec![line(right), again], whole, &[&key, &renamed, &second], None, ("unchecked", json!(["renamed.test", "witness.test"]), 1)),
     ] {
         let mut bundle = bundle.clone();
         // Longer than any token, and counted for as little.
@@ -252,7 +264,8 @@ fn attested(bundle: &Bundle, forge: &Forge) {
         };
         let ours = check_with(&bundle.to_bytes(), forge.signer.verifier(), &others, UnixSeconds(NOW + 10));
         assert_eq!(serde_json::to_value(ours.verdict).unwrap(), verdict, "{}", ours.to_text());
-        let seen: Vec<&str> = ours.result.as_ref().unwrap().seen.iter().map(|seen| seen.name.as_str()).collect();
+        let mut seen: Vec<&str> = ours.result.as_ref().unwrap().seen.iter().map(|seen| seen.name.as_str()).collect();
+        seen.sort_unstable();
         assert_eq!(json!(seen), by, "{}", ours.to_text());
         let (path, vkey, now) = (file.path().to_str().unwrap(), forge.signer.verifier().to_string(), UnixSeconds(NOW + 10).to_string());
         let mut words = vec!["check", path, "--vkey", &vkey, "--now", &now];

@@ -86,16 +86,24 @@ pub(super) fn is_seen(bytes: &[u8], key: &VerifierKey, args: &ProveArgs) -> bool
     let proof = Proof::parse(bytes);
     // Dates are for who checks it.
     let seen = match Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, UnixSeconds::MAX) {
-        Checked::Record(report) => report.result.ok().map(|proved| (proved.is_cosigned(), proved.seen, proved.asked)),
-        Checked::Range(report) => report.result.ok().map(|proved| (proved.is_cosigned(), proved.seen, proved.asked)),
+        Checked::Record(report) => report.result.map(|proved| (proved.is_cosigned(), proved.cosigned, proved.seen, proved.asked)),
+        Checked::Range(report) => report.result.map(|proved| (proved.is_cosigned(), proved.cosigned, proved.seen, proved.asked)),
     };
-    let Some((false, seen, asked)) = seen else { return true };
+    let (cosigned, seen, asked) = match seen {
+        Ok((true, ..)) => return true,
+        Ok((false, cosigned, seen, asked)) => (cosigned, seen, asked),
+        // It holds without them: what is refused is what was asked of them.
+        Err(error) => {
+            output::tell(&format!("the proof is written, but with the witnesses that you named `check` will refuse it: {error}"));
+            return false;
+        }
+    };
     let names = seen.iter().map(|seen| format!("`{}`", seen.name)).collect::<Vec<_>>().join(", ");
     let names = if names.is_empty() { String::new() } else { format!(": {names}") };
     output::tell(&format!(
         "the proof is written, but it is not yet cosigned by enough of the witnesses that you named, {} of {}{names}; `check` will say so, too. Prove \
          it again when they have seen the log",
-        seen.len(),
+        cosigned,
         asked.unwrap_or_default()
     ));
     false

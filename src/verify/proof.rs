@@ -18,8 +18,6 @@ pub use read::Unknown;
 pub use stamped::{Stamped, Stamps};
 pub use told::{CheckReport, Kept, Proved, SeenBy, Under, check, check_with};
 
-use std::collections::BTreeSet;
-
 use sha2::{Digest, Sha256};
 
 use super::doubt::{Doubt, ahead, impossible, received_after};
@@ -80,7 +78,7 @@ pub struct Others {
     pub tsa_roots: Roots,
     /// Witnesses.
     pub witnesses: Vec<WitnessKey>,
-    /// How many of them must have cosigned; all of them without it. Witnesses are told apart by their names.
+    /// How many of them must have cosigned; all of them without it. Who has another's name or another's key is none besides.
     pub quorum: Option<usize>,
     /// A checkpoint that the auditor kept, with which the bundle's is compared.
     pub kept: Option<UnverifiedCheckpoint>,
@@ -96,8 +94,7 @@ impl Others {
 
     /// How many witnesses must have cosigned; `None`: none was brought.
     fn asked(&self) -> Option<usize> {
-        let names: BTreeSet<&str> = self.witnesses.iter().map(WitnessKey::name).collect();
-        (!names.is_empty()).then(|| self.quorum.unwrap_or(names.len()))
+        (!self.witnesses.is_empty()).then(|| self.quorum.unwrap_or_else(|| WitnessKey::many(&self.witnesses)))
     }
 }
 
@@ -282,6 +279,7 @@ impl Bundle {
             opened,
             referred: referred(&record),
             doubts,
+            cosigned: seen.many(&others.witnesses),
             seen: seen.by,
             asked: others.asked(),
             cosignatures: seen.strangers,

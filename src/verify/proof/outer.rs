@@ -24,12 +24,21 @@ pub(super) struct Outer<'a> {
 /// What the auditor's witnesses say of a checkpoint.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// Who cosigned.
+    /// Who cosigned, by their names.
     pub(super) by: Vec<SeenBy>,
+    /// With which keys.
+    keys: Vec<WitnessKey>,
     /// Lines of nobody among them.
     pub(super) strangers: usize,
     /// Lines in the name of one of them that do not verify.
     pub(super) unsound: usize,
+}
+
+impl Seen {
+    /// How many of these witnesses they are.
+    pub(super) fn many(&self, witnesses: &[WitnessKey]) -> usize {
+        WitnessKey::many(witnesses.iter().filter(|key| self.keys.contains(key)))
+    }
 }
 
 impl Outer<'_> {
@@ -153,6 +162,9 @@ impl Outer<'_> {
                 seen.unsound += 1;
                 continue;
             };
+            if !seen.keys.contains(witness) {
+                seen.keys.push(witness.clone());
+            }
             match seen.by.iter_mut().find(|other| other.name == witness.name()) {
                 // The first time that it was seen says the most.
                 Some(other) => other.at = other.at.min(at),

@@ -44,6 +44,8 @@ pub struct Proved {
     pub doubts: Vec<Doubt>,
     /// Which of the auditor's witnesses cosigned the checkpoint.
     pub seen: Vec<SeenBy>,
+    /// How many witnesses these are: of one key under two names, one.
+    pub cosigned: usize,
     /// How many of them were asked for; `None`: none were brought.
     pub asked: Option<usize>,
     /// Lines of other keys: present, not verified.
@@ -184,6 +186,7 @@ impl Told for Proved {
             rotations: self.rotations,
             under: &self.under,
             seen: &self.seen,
+            cosigned: self.cosigned,
             asked: self.asked,
             cosignatures: self.cosignatures,
             false_cosignatures: self.false_cosignatures,
@@ -248,6 +251,7 @@ pub(super) struct Outside<'a> {
     pub(super) rotations: usize,
     pub(super) under: &'a Under,
     pub(super) seen: &'a [SeenBy],
+    pub(super) cosigned: usize,
     pub(super) asked: Option<usize>,
     pub(super) cosignatures: usize,
     pub(super) false_cosignatures: usize,
@@ -259,7 +263,7 @@ pub(super) struct Outside<'a> {
 
 impl Outside<'_> {
     pub(super) fn is_cosigned(&self) -> bool {
-        self.asked.is_some_and(|asked| self.seen.len() >= asked)
+        self.asked.is_some_and(|asked| self.cosigned >= asked)
     }
 
     pub(super) fn is_published(&self) -> bool {
@@ -292,7 +296,7 @@ impl Outside<'_> {
                 writeln!(out, "FINDINGS: {what} sealed and signed, and beside it something that cannot be true.")
             }
             Some(asked) => {
-                let (seen, but) = (self.seen.len(), if self.is_published() { "cosigned" } else { "shown to be published" });
+                let (seen, but) = (self.cosigned, if self.is_published() { "cosigned" } else { "shown to be published" });
                 writeln!(
                     out,
                     "UNCHECKED: {what} {sealed}{existed}, but not yet {but}: {seen} of {}.",

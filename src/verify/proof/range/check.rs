@@ -60,6 +60,8 @@ pub struct RangeProved {
     pub doubts_more: usize,
     /// Which of the auditor's witnesses cosigned the checkpoint.
     pub seen: Vec<SeenBy>,
+    /// How many witnesses these are: of one key under two names, one.
+    pub cosigned: usize,
     /// How many of them were asked for; `None`: none were brought.
     pub asked: Option<usize>,
     /// Lines of other keys: present, not verified.
@@ -242,6 +244,7 @@ impl RangeBundle {
             incomplete: self.incomplete.clone(),
             doubts: doubts.kept,
             doubts_more: doubts.more,
+            cosigned: seen.many(&others.witnesses),
             seen: seen.by,
             asked: others.asked(),
             cosignatures: seen.strangers,

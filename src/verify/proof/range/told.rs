@@ -42,6 +42,7 @@ impl Told for RangeProved {
             rotations: self.rotations,
             under: &self.under,
             seen: &self.seen,
+            cosigned: self.cosigned,
             asked: self.asked,
             cosignatures: self.cosignatures,
             false_cosignatures: self.false_cosignatures,
