@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{End, RangeBundle, SealPart, SegmentPart};
 use crate::clock::UnixSeconds;
+use crate::plain::brief;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
 use crate::tlog::merkle::{leaf_hash, root_from_subset};
@@ -19,6 +20,8 @@ use crate::worm::{LINE_BYTES_MAX, Mode};
 
 /// Doubts that are kept; of more only the number is told.
 const DOUBTS_MAX: usize = 100;
+/// Characters that are told of what whoever made a bundle could not look at: `prove` writes one sentence.
+const INCOMPLETE_CHARS_MAX: usize = 300;
 
 /// What a bundle of several records proved.
 #[derive(Clone, Debug)]
@@ -52,7 +55,7 @@ pub struct RangeProved {
     pub storage: Vec<Storage>,
     /// How many of the seals say that their store enforced no locks.
     pub not_worm: u64,
-    /// What whoever made the bundle could not look at, in their own words: no signature covers it.
+    /// What whoever made the bundle could not look at, in their own words, cut where they are long: no signature covers it.
     pub incomplete: Option<String>,
     /// What the log's key signed here and cannot be true: the first of them.
     pub doubts: Vec<RangeDoubt>,
@@ -241,7 +244,7 @@ impl RangeBundle {
             referred,
             storage: storage(&statements, &self.seals),
             not_worm: u64::try_from(statements.iter().filter(|s| s.not_worm).count()).unwrap_or(u64::MAX),
-            incomplete: self.incomplete.clone(),
+            incomplete: self.incomplete.as_deref().map(|claim| brief(claim, INCOMPLETE_CHARS_MAX)),
             doubts: doubts.kept,
             doubts_more: doubts.more,
             cosigned: seen.many(&others.witnesses),

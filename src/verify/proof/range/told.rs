@@ -127,11 +127,11 @@ impl Told for RangeProved {
             between.write_meaning(out)?;
         }
         if let Some(incomplete) = &self.incomplete {
-            // Whoever made the bundle wrote it, and no signature covers it.
             writeln!(
                 out,
-                "Incomplete: whoever made this proof says that there may be more records of what was asked for: {}.",
-                incomplete
+                "Incomplete: there may be more records of what was asked for. Whoever made the bundle says, and no signature covers it: `{}`",
+                // Its own quotation marks would end ours, and what stands behind them would be taken for our words.
+                incomplete.replace('`', "'")
             )?;
         }
         outside.write_published(out, "these records are", also)?;
