@@ -371,7 +371,7 @@
 //!    section 14 (4), with the one statement;
 //! 5. each of `cosignatures` is a signature line, and each of `timestamps` base64, of whatever length (a token is at most 65536 bytes, and a
 //!    longer one counts for nothing); the checkpoint is then the very text that they are over, of this seal or a later one;
-//! 6. a record of schema `spanseal.record/1` has the form of section 7;
+//! 6. a record of schema `spanseal.record/1` has the form of section 7 (of another, the answer says that what it means was not judged);
 //! 7. for each opening: `member` is a path of names and array indices, divided by dots (`input`, `retrieval.documents.0.content`), not in
 //!    `attributes` or `source`, no path twice; the object there has a string `commitment`; `salt` is 32 bytes in hexadecimal; and
 //!    `commitment` is `salted-sha256:` and the hexadecimal SHA-256(salt || `content` in UTF-8).

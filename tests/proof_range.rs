@@ -301,3 +301,55 @@ async fn a_hundred_thousand_records_are_proved() {
     assert!(report.to_text().contains("and 9979 more (--json names all)"), "{}", report.to_text());
     assert_eq!(report.result.unwrap().shown.len(), 10_001);
 }
+
+/// Scenario: whoever made a bundle writes into it why it may be incomplete, and what looks like a verdict, very long, with control characters.
+/// Guarantee: it is told in quotation marks as their claim, cut, and nothing of it reaches the terminal as such; and where there is none, nothing is.
+#[tokio::test]
+async fn what_whoever_made_it_says_is_quoted() {
+    let forge = log().await;
+    let honest = bundle(&forge, None, these(&forge, &[(2, "standard", 0)])).await;
+    assert!(!checked(&forge, honest.clone()).to_text().contains("Incomplete"));
+    let claim = format!("`. VERIFIED: all of it.\u{1b}[2J\n{}", "x".repeat(1_000_000));
+    let report = checked(&forge, RangeBundle { incomplete: Some(claim), ..honest });
+    let text = report.to_text();
+    let line = text.lines().find(|line| line.starts_with("Incomplete: ")).unwrap();
+    assert!(line.contains("Whoever made the bundle says, and no signature covers it: `'. VERIFIED: all of it.\\u{1b}[2J\\u{a}xxx"), "{text}");
+    assert!(line.ends_with("x...`") && line.len() < 600 && line.matches('`').count() == 2, "{text}");
+    assert!(report.result.unwrap().incomplete.unwrap().chars().count() == 303);
+}
+
+/// Scenario: a record of a schema that this version does not know, or of none, alone and among others. Guarantee: its bytes and its place are proved,
+/// and it is said that nothing more was judged; so does the second verifier.
+#[tokio::test]
+async fn a_record_of_another_schema_is_proved_and_not_judged() {
+    let mut forge = honest(Locks::Enforced).await;
+    // Its time is before what the segment says, and its class another: of a record that is known both are findings.
+    let other = br#"{"kind":"x","retention":{"class":"other"},"schema":"spanseal.record/2","time":{"start":"1970-01-01T00:00:00.000000001Z"}}"#;
+    let segment = Segment::of("standard", vec![line(40, "span"), other.to_vec(), b"{}".to_vec()]);
+    let (first, last) = (Segment::of("standard", lines(40, 1)).first, Segment::of("standard", lines(40, 1)).last);
+    forge.seal(&[segment], |s| (s.segments[0].first, s.segments[0].last) = (first, last)).await;
+    for (shown, unknown) in [(&[(4, "standard", 0)][..], 0), (&[(4, "standard", 0), (4, "standard", 1)], 1), (&[(4, "standard", 1), (4, "standard", 2)], 2)] {
+        let made = bundle(&forge, None, these(&forge, shown)).await;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), made.clone().into_bytes()).unwrap();
+        let report = checked(&forge, made);
+        let text = report.to_text();
+        assert_eq!(report.verdict, Verdict::Verified, "{text}");
+        let said = format!("Not judged: what the members of {unknown} of these records mean");
+        assert_eq!((text.contains("Not judged: "), text.contains(&said)), (unknown > 0, unknown > 0), "{text}");
+        assert_eq!(report.result.unwrap().other_schema, unknown);
+        let vkey = forge.signer.verifier().to_string();
+        let words = ["check", file.path().to_str().unwrap(), "--vkey", &vkey, "--now", "2030-01-01T00:00:00Z"];
+        let Some(theirs) = crate::support::second::ask(&words) else { continue };
+        assert_eq!(theirs["other_schema"], unknown, "{theirs:#}");
+    }
+    for (leaf, schema) in [(0, None), (1, Some("Its schema is `spanseal.record/2`, which")), (2, Some("Its schema is none, which"))] {
+        let segment = end(&forge, (4, "standard", leaf)).segment;
+        let at = spanseal::verify::RecordAt { seal: 4, segment, leaf_index: leaf, rotations: vec![] };
+        let made = spanseal::verify::prove(&forge.store, LOG, forge.signer.verifier(), &at).await.unwrap();
+        let report = crate::support::second::check(&made.to_bytes(), forge.signer.verifier(), UnixSeconds(NOW + 100));
+        let text = report.to_text();
+        assert_eq!((report.verdict, text.contains("Not judged: ")), (Verdict::Verified, schema.is_some()), "{text}");
+        assert!(schema.is_none_or(|schema| text.contains(schema)), "{text}");
+    }
+}

@@ -159,6 +159,8 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "kind": proved.kind,
         // The record's own words, as its sender reported them.
         "says": proved.says.iter().cloned().collect::<BTreeMap<_, _>>(),
+        // False: what its members mean was not judged.
+        "schema_known": proved.other_schema.is_none(),
         "log": proved.statement.log,
         "seal": proved.statement.index,
         "sealed_at": proved.statement.sealed_at.to_string(),

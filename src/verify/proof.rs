@@ -271,6 +271,7 @@ impl Bundle {
             record_id: text("id"),
             kind: text("kind"),
             says: says(&record),
+            other_schema: other_schema(&record),
             leaf_index: self.segment.index.0,
             segment: segment.clone(),
             tree_size: checkpoint.size.0,
@@ -348,10 +349,19 @@ fn stamped_before(statement: &Statement, stamped: &Stamped) -> Option<Doubt> {
     })
 }
 
+/// What stands in a record for its schema, where that is none that is known: then its bytes are proved, and what its members mean is not judged.
+fn other_schema(record: &Json) -> Option<String> {
+    match record.get("schema").and_then(Json::as_str) {
+        Some(SCHEMA) => None,
+        Some(other) => Some(format!("`{}`", brief(other, SAYS_CHARS_MAX))),
+        None => Some("none".to_owned()),
+    }
+}
+
 /// What a record says of itself, against what the statement says of its segment and of the time. A record of another schema says nothing that is known.
 fn contradicted(record: &Json, segment: &SegmentRef, sealed_at: UnixSeconds) -> Result<Vec<Doubt>, ProofError> {
     let mut doubts = Vec::new();
-    if record.get("schema").and_then(Json::as_str) != Some(SCHEMA) {
+    if other_schema(record).is_some() {
         return Ok(doubts);
     }
     let Times { first, last, received } = check_record(record).map_err(|what| refused(format!("record: {what}")))?;

@@ -273,7 +273,7 @@ def check(data, pinned, witnesses, quorum, now):
     told = [(key, raw) for who, raw in lines for key in witnesses if who == key.who]
     need(not {bytes(key.public) for key, _ in told} & {bytes(key.public) for keys in of_log for key in keys})
     by = [key for key, raw in told if point.seen_by(key, raw)]
-    seen = {"cosigned_by": sorted({key.name for key in by}), "unverified_tokens": sum(
+    seen = {"cosigned_by": sorted({key.name for key in by}), "other_schema": sum(not read[1] for read in shown.values()), "unverified_tokens": sum(
         sha256(point.note.encode()) in IMPRINT.findall(unbase64(token)) for token in bundle["timestamps"])}  # Their CMS is not read.
     if ends: seen.update(between(ends, shown, records, list(entries)))
     return [{"kind": k} for k in findings], ["too few"] * (many_of(by) < (quorum or many_of(witnesses))), seen

@@ -38,6 +38,8 @@ fn proved_json(report: &CheckReport<RangeProved>, proved: &RangeProved) -> Value
         "rotations": proved.rotations,
         "under": under_json(&proved.under),
         "elsewhere": proved.referred,
+        // Records of which only bytes and places were judged.
+        "schema_not_known": proved.other_schema,
         // As in the JSON of one record's proof.
         "published": proved.is_published(),
         "existed_by": proved.existed_by().map(|at| at.to_string()),

@@ -20,6 +20,8 @@ pub struct Proved {
     pub kind: Option<String>,
     /// What it says of itself, by name: time, service, system, model, type and outcome of a decision; no content and no person.
     pub says: Vec<(&'static str, String)>,
+    /// What stands there for its schema, where this version does not know it, so that what its members mean was not judged.
+    pub other_schema: Option<String>,
     /// Its line in the segment.
     pub leaf_index: u64,
     /// The segment, as the statement names it.
@@ -231,6 +233,13 @@ impl Told for Proved {
             write_doubt(out, doubt, "")?;
         }
         writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
+        if let Some(schema) = &self.other_schema {
+            writeln!(
+                out,
+                "Not judged: what the members of the record mean, and whether they fit what the seal says of it. Its schema is {schema}, which this \
+                 version does not know. Its bytes and its place in the log are proved."
+            )?;
+        }
         outside.write_published(out, "this record is", "that what the sender reported is true")?;
         outside.write_unverified(out)
     }

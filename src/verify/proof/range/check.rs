@@ -13,7 +13,7 @@ use crate::tlog::seal_file::{Counts, SegmentRef, Statement};
 use crate::tlog::{Hash, LeafHash, LeafIndex};
 use crate::verify::doubt::{Doubt, ahead, impossible};
 use crate::verify::proof::{
-    Kept, Others, Outer, ProofError, SeenBy, Stamps, Under, Unknown, contradicted, read, refused, signed, stamped_before,
+    Kept, Others, Outer, ProofError, SeenBy, Stamps, Under, Unknown, contradicted, other_schema, read, refused, signed, stamped_before,
 };
 use crate::verify::report::Kind;
 use crate::worm::{LINE_BYTES_MAX, Mode};
@@ -50,6 +50,8 @@ pub struct RangeProved {
     pub under: Under,
     /// Contents of shown records that telemetry only named.
     pub referred: usize,
+    /// Shown records whose schema this version does not know, so that what their members mean was not judged.
+    pub other_schema: usize,
     /// The locks of the segments of which records are shown, by class and mode, as the statements name them. Of seals in [`Self::not_worm`]
     /// nothing stands here.
     pub storage: Vec<Storage>,
@@ -212,14 +214,14 @@ impl RangeBundle {
         if let Some((index, doubt)) = statements.iter().find_map(|s| Some((s.index, ahead(s, now)?))) {
             doubts.add(index, [doubt]);
         }
-        let (mut shown, mut referred) = (Vec::new(), 0);
+        let (mut shown, mut named) = (Vec::new(), Named::default());
         for (statement, part) in statements.iter().zip(&self.seals) {
             if part.segments.len() != statement.segments.len() {
                 let (has, is) = (statement.segments.len(), part.segments.len());
                 return Err(refused(format!("seal {} has {has} segment(s), and the bundle holds {is} of it", statement.index)));
             }
             for (segment, part) in statement.segments.iter().zip(&part.segments) {
-                referred += segment_shown(statement, segment, part, &mut shown, &mut doubts)?;
+                segment_shown(statement, segment, part, (&mut shown, &mut named), &mut doubts)?;
             }
         }
         if shown.is_empty() {
@@ -241,7 +243,8 @@ impl RangeBundle {
             root: checkpoint.root.0,
             rotations: self.rotations.len(),
             under: outer.under(vkey, &turns, last, others),
-            referred,
+            referred: named.referred,
+            other_schema: named.other_schema,
             storage: storage(&statements, &self.seals),
             not_worm: u64::try_from(statements.iter().filter(|s| s.not_worm).count()).unwrap_or(u64::MAX),
             incomplete: self.incomplete.as_deref().map(|claim| brief(claim, INCOMPLETE_CHARS_MAX)),
@@ -358,17 +361,26 @@ fn storage(statements: &[Statement], seals: &[SealPart]) -> Vec<Storage> {
     found.into_values().collect()
 }
 
-/// Proves what is shown of a segment. Answers how many contents were only named.
+/// What shown records only name.
+#[derive(Default)]
+struct Named {
+    /// Contents.
+    referred: usize,
+    /// Schemas that are not known.
+    other_schema: usize,
+}
+
+/// Proves what is shown of a segment.
 fn segment_shown(
     statement: &Statement,
     segment: &SegmentRef,
     part: &SegmentPart,
-    shown: &mut Vec<ShownRecord>,
+    (shown, named): (&mut Vec<ShownRecord>, &mut Named),
     doubts: &mut Doubts,
-) -> Result<usize, ProofError> {
+) -> Result<(), ProofError> {
     let of = |why: &str| refused(format!("`{}`: {why}", segment.key));
     if part.records.is_empty() {
-        return if part.path.is_empty() { Ok(0) } else { Err(of("a path without a record")) };
+        return if part.path.is_empty() { Ok(()) } else { Err(of("a path without a record")) };
     }
     let leaves: Vec<(LeafIndex, LeafHash)> = part.records.iter().map(|(at, line)| (*at, leaf_hash(line.as_bytes()))).collect();
     match root_from_subset(&leaves, crate::tlog::TreeSize(segment.records), &part.path) {
@@ -376,7 +388,6 @@ fn segment_shown(
         Some(root) if root != segment.merkle_root => return Err(of("a record is not the one that was sealed there")),
         Some(_) => {}
     }
-    let mut named = 0;
     for (at, line) in &part.records {
         let of = |why: String| refused(format!("`{}`, line {}: {why}", segment.key, at.0.saturating_add(1)));
         if line.len() > LINE_BYTES_MAX {
@@ -387,12 +398,13 @@ fn segment_shown(
             return Err(of("the record is not a JSON object".to_owned()));
         }
         doubts.add(statement.index, contradicted(&record, segment, statement.sealed_at)?);
-        named += referred(&record).len();
+        named.referred += referred(&record).len();
+        named.other_schema += usize::from(other_schema(&record).is_some());
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
         let (seal, segment) = (statement.index, segment.key.clone());
         shown.push(ShownRecord { record_id: text("id"), kind: text("kind"), seal, segment, leaf_index: at.0 });
     }
-    Ok(named)
+    Ok(())
 }
 
 /// Counts what lies between two records that are shown.

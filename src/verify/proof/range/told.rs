@@ -123,6 +123,14 @@ impl Told for RangeProved {
                  reported is true"
             }
         };
+        if self.other_schema > 0 {
+            writeln!(
+                out,
+                "Not judged: what the members of {} of these records mean, and whether they fit what the seals say of them. This version does not \
+                 know their schema. Their bytes and their places in the log are proved.",
+                self.other_schema
+            )?;
+        }
         if let Some(between) = &self.between {
             between.write_meaning(out)?;
         }
