@@ -391,8 +391,10 @@
 //! passes a bundle on can add to them:
 //!
 //! - a line in the name and id of one of his witnesses that does not verify counts for nothing, and refuses nothing; nor does one count whose
-//!   time is 2^63 or more. A line in the name and id of a witness whose public key is that of any key of the log in the bundle (the reader's,
-//!   those that rotations and statements announce) refuses the proof: a log is no witness of itself;
+//!   time is 2^63 or more. A line in the name and id of a witness whose public key is that of any key of the log refuses the proof: a log is no
+//!   witness of itself. Such keys are the reader's, those that rotations and statements announce, and whichever, under the log's name and with type
+//!   byte `01`, signed the checkpoint, that of a rotation, or the one that the reader kept. Of a key that the log had at another time, and that
+//!   nothing of this shows, no proof tells;
 //! - so does a token that is unsound, over something else than this checkpoint, or by an authority that leads to none of his roots, also
 //!   where it names an authority that he trusts. A sound one over this checkpoint, of an authority that leads to one of his roots, proves that
 //!   the log existed by its time; where that is more than 300 seconds before `sealed_at` of the (last) statement, it is *findings*;

@@ -546,3 +546,49 @@ async fn what_may_have_been_shown_otherwise_is_told() {
     put(&forge, 3, &text(&forge, 3), &[&witness(1)]).await;
     ends(&seen(&forge, &[1], None).await, "whether what lies behind the last cosignature was shown alike to everyone.");
 }
+
+/// Scenario: a key that the log has left is given for a witness, and the log is read from a checkpoint on that was kept, so that no seal which is read
+/// shows the key. Guarantee: what `log.json`, the published checkpoint or the kept one show of it counts; and what is not known is said.
+#[tokio::test]
+async fn an_earlier_key_of_the_log_is_no_witness_of_a_part() {
+    let mut forge = honest(Locks::Enforced).await;
+    for seed in [7, 8] {
+        forge.turn_to(spanseal::tlog::note::NoteSigner::new(ORIGIN, &[seed; 32]).unwrap()).await;
+        forge.seal(&[Segment::of("standard", lines(u64::from(seed) * 10, 1))], |_| {}).await;
+    }
+    forge.seal(&[], |_| {}).await;
+    forge.publish().await;
+    let last = forge.seals.len() - 1;
+    // From the newest key on: what is kept is signed by it alone, or by it and the one before.
+    let kept = |seal: usize| Some(UnverifiedCheckpoint::parse(&forge.seals[seal].checkpoint).unwrap());
+    let unknown = "is a key that the log itself had before seal";
+    for (what, seed, since, own, said) in [
+        ("the first, by log.json", 3, kept(last - 1), true, false),
+        ("one in between, that nothing shows", 7, kept(last - 1), false, true),
+        ("one in between, read from the beginning", 7, None, true, false),
+        ("somebody else", 9, kept(last - 1), false, true),
+        ("somebody else, read from the beginning", 9, None, false, false),
+    ] {
+        let copy = forge.copy();
+        let witness = Cosigner::new("witness.test/own", &[seed; 32]).unwrap();
+        put(&copy, last as u64, &text(&forge, last), &[&witness]).await;
+        let options = Options { witnesses: vec![witness.public().clone()], since, resume: true, ..forge.options() };
+        let report = verify(&copy.store, &options).await;
+        let verdict = if own { Verdict::Unchecked } else { Verdict::Verified };
+        assert_eq!((report.verdict, kinds(&report)), (verdict, vec![]), "{what}: {}", report.to_text());
+        assert_eq!(report.to_text().contains("is a key of the log itself, which"), own, "{what}: {}", report.to_text());
+        assert_eq!(report.to_text().contains(unknown), said, "{what}: {}", report.to_text());
+    }
+    // Behind a part: the published checkpoint shows the newest key.
+    for (seed, own) in [(8, true), (9, false)] {
+        let copy = forge.copy();
+        let witness = Cosigner::new("witness.test/own", &[seed; 32]).unwrap();
+        put(&copy, 2, &text(&forge, 2), &[&witness]).await;
+        let pinned = vec![spanseal::tlog::note::NoteSigner::new(ORIGIN, &[3; 32]).unwrap().verifier().clone()];
+        let options = Options { pinned, witnesses: vec![witness.public().clone()], to: Some(Bound::Seal(2)), ..forge.options() };
+        let report = verify(&copy.store, &options).await;
+        let text = report.to_text();
+        assert_eq!(text.contains("is a key of the log itself, which"), own, "{text}");
+        assert_eq!(text.contains("that the log itself had behind this part is not known"), !own, "{text}");
+    }
+}

@@ -53,6 +53,11 @@ impl WitnessKey {
         self.key == *log.raw()
     }
 
+    /// The same key, as that of a log of this name: what it signed as such, whoever has it can show nobody as a witness of it.
+    pub fn as_log(&self, origin: &str) -> VerifierKey {
+        VerifierKey::new(origin, self.key)
+    }
+
     /// Whether a line claims to be this key's.
     pub fn owns(&self, line: &SignatureLine) -> bool {
         line.name == self.name && line.id == self.id

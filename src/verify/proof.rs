@@ -263,7 +263,7 @@ impl Bundle {
             return Err(refused(format!("openings: `{twice}` is opened twice")));
         }
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
-        let known = Outer::keys_of_log(vkey, &turns, std::slice::from_ref(&statement));
+        let known = outer.keys_of_log(vkey, &turns, std::slice::from_ref(&statement), others);
         let seen = outer.seen((&key, &known), &statement, &others.witnesses, now)?;
         let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &outer.signers((vkey, &key), &turns, &statement));
         doubts.extend(fork);

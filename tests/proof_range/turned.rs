@@ -330,3 +330,66 @@ async fn what_was_kept_of_a_change_of_key_is_held_to_either_key() {
         }
     }
 }
+
+/// Scenario: a proof begins with a later key of the log, and somebody gives the one that it replaced for a witness. Guarantee: it is refused, by the
+/// second verifier too, wherever something at hand shows the key as the log's: another key that was brought, a checkpoint in the bundle that it signed,
+/// the one that was kept. Where nothing does, the answer says that it is not known.
+#[tokio::test]
+async fn a_key_that_the_log_left_is_no_witness() {
+    let log = turned().await;
+    let witness = Cosigner::new("witness.test/left", &[3; 32]).unwrap();
+    let cosigned = |checkpoint: &str| {
+        let text = checkpoint.split("\n\n").next().unwrap().to_owned() + "\n";
+        vec![witness.cosign(&text, UnixSeconds(NOW + 50)).unwrap()]
+    };
+    let single = async |seal: usize| {
+        let segment = log.forge.seals[seal].statement.segments[0].key.clone();
+        let at = RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: vec![] };
+        let mut made = prove(&log.forge.store, LOG, log.vkey(1), &at).await.unwrap();
+        made.cosignatures = cosigned(&made.checkpoint);
+        made
+    };
+    let mut range = log.bundle(1, &[], Some(((5, "standard", 0), (5, "standard", 1))), Show::All).await.unwrap();
+    range.cosignatures = cosigned(&range.checkpoint);
+    let alone = single(5).await;
+    // The checkpoint of the seal that announced the key is signed by both.
+    let leaves: Vec<LeafHash> = log.forge.seals[..5].iter().map(SealFile::leaf).collect();
+    let place = Inclusion { index: LeafIndex(3), size: TreeSize(5), path: inclusion_path(LeafIndex(3), &leaves).unwrap() };
+    let older = RecordAt { seal: 3, segment: log.forge.seals[3].statement.segments[0].key.clone(), leaf_index: 0, rotations: vec![] };
+    let older = prove(&log.forge.store, LOG, log.vkey(0), &older).await.unwrap();
+    let checkpoint = log.forge.seals[4].checkpoint.clone();
+    let shown = Bundle { log: place, cosignatures: cosigned(&checkpoint), checkpoint, ..older };
+
+    let of_log = |n: usize| Some(UnverifiedCheckpoint::parse(&log.forge.seals[n].checkpoint).unwrap());
+    let elsewhere = NoteSigner::new("spanseal.test/elsewhere", &[3; 32]).unwrap().checkpoint(TreeSize(6), log.forge.range.root());
+    let elsewhere = Some(UnverifiedCheckpoint::parse(&elsewhere).unwrap());
+    let key = |n: usize| vec![log.vkey(n).clone()];
+    for (what, bundle, kept, other_keys, refused) in [
+        ("nothing shows it", &alone, None, vec![], false),
+        ("another key that was brought", &alone, None, key(0), true),
+        ("another key, and not this one", &alone, None, key(2), false),
+        ("what was kept", &alone, of_log(2), vec![], true),
+        ("what was kept of a later time", &alone, of_log(7), vec![], false),
+        ("what was kept of another log", &alone, elsewhere, vec![], false),
+        ("the checkpoint", &shown, None, vec![], true),
+    ] {
+        let ours = Others { witnesses: vec![witness.public().clone()], kept: kept.clone(), other_keys: other_keys.clone(), ..Others::default() };
+        let one = spanseal::verify::check_with(&bundle.to_bytes(), log.vkey(1), &ours, UnixSeconds(NOW + 100));
+        let mut texts = vec![one.to_text()];
+        if std::ptr::eq(bundle, &raw const alone) {
+            texts.push(check_range_with(&range.clone().into_bytes(), log.vkey(1), &ours, UnixSeconds(NOW + 100)).to_text());
+        }
+        for text in texts {
+            assert_eq!(text.starts_with("REFUSED: ") && text.contains("is a key of the log itself"), refused, "{what}: {text}");
+            assert_eq!(text.contains("Not known: whether one of these witnesses is a key that the log itself had"), !refused, "{what}: {text}");
+        }
+        if kept.is_none() && other_keys.is_empty() {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), bundle.to_bytes()).unwrap();
+            let (vkey, witness) = (log.vkey(1).to_string(), witness.public().to_string());
+            let words = ["check", file.path().to_str().unwrap(), "--vkey", &vkey, "--witness", &witness, "--now", "2030-01-01T00:00:00Z"];
+            let Some(theirs) = crate::support::second::ask(&words) else { continue };
+            assert_eq!(theirs["verdict"], if refused { "findings" } else { "verified" }, "{what}: {theirs:#}");
+        }
+    }
+}

@@ -131,9 +131,25 @@ impl Outer<'_> {
         Under { key: vkey.clone(), led_to, not_shown }
     }
 
-    /// Every key of the log that the bundle shows: the auditor's, those that lead on from it, and those that its seals announce.
-    pub(super) fn keys_of_log(vkey: &VerifierKey, turns: &[Statement], statements: &[Statement]) -> Vec<VerifierKey> {
-        std::iter::once(vkey).chain(turns.iter().chain(statements).filter_map(|s| s.next_vkey.as_ref())).cloned().collect()
+    /// Every key of the log that the bundle or the auditor shows: those that he brought, those that lead on from his, those that its seals announce,
+    /// and, of his witnesses, those that signed for the log what is at hand: its checkpoints, and the one that he kept.
+    ///
+    /// KNOWN GAP: a key that the log had before his, or will have, and that none of these shows is not known here; the answer says so.
+    pub(super) fn keys_of_log(
+        &self,
+        vkey: &VerifierKey,
+        turns: &[Statement],
+        statements: &[Statement],
+        others: &Others,
+    ) -> Vec<VerifierKey> {
+        let announced = turns.iter().chain(statements).filter_map(|statement| statement.next_vkey.as_ref());
+        let mut found: Vec<VerifierKey> = std::iter::once(vkey).chain(&others.other_keys).chain(announced).cloned().collect();
+        let notes = self.rotations.iter().map(|rotation| rotation.checkpoint.as_str()).chain([self.checkpoint]);
+        let notes: Vec<UnverifiedCheckpoint> =
+            notes.filter_map(|note| UnverifiedCheckpoint::parse(note).ok()).chain(others.kept.clone()).collect();
+        let as_log = others.witnesses.iter().map(|witness| witness.as_log(vkey.name()));
+        found.extend(as_log.filter(|key| notes.iter().any(|note| note.is_signed_by(key))));
+        found
     }
 
     /// Which of these witnesses cosigned the checkpoint of a bundle that was checked. A line in the name of one of them that does not verify

@@ -400,6 +400,13 @@ impl Outside<'_> {
         if self.is_cosigned() && self.kept != Some(Kept::Fork) {
             writeln!(out, "Published: the witnesses above cosign one history of the log only, and {what} in it.")?;
         }
+        if !self.seen.is_empty() {
+            writeln!(
+                out,
+                "Not known: whether one of these witnesses is a key that the log itself had at another time, and that this bundle does not show. \
+                 spanseal verify reads the log's keys and would not count it."
+            )?;
+        }
         let published = match self.is_published() {
             true => "",
             false => {

@@ -228,7 +228,7 @@ impl RangeBundle {
             return Err(refused("it shows no record"));
         }
         let between = self.ends.as_ref().map(|(from, to)| between(from, to, &statements, &shown)).transpose()?;
-        let known = Outer::keys_of_log(vkey, &turns, &statements);
+        let known = outer.keys_of_log(vkey, &turns, &statements, others);
         let seen = outer.seen((&key, &known), last, &others.witnesses, now)?;
         let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &outer.signers((vkey, &key), &turns, last));
         doubts.add(last.index, fork);
