@@ -51,7 +51,7 @@ fn these(forge: &Forge, places: &[Place]) -> Show {
 }
 
 async fn bundle(forge: &Forge, ends: Option<(Place, Place)>, show: Show) -> RangeBundle {
-    prove_range(&forge.store, LOG, &wish(forge, ends, show), &Wanted::default()).await.unwrap()
+    prove_range(&forge.store, LOG, &wish(forge, ends, show), &Wanted::default()).await.unwrap().bundle
 }
 
 fn checked(forge: &Forge, bundle: RangeBundle) -> CheckReport<RangeProved> {
@@ -313,7 +313,10 @@ async fn what_whoever_made_it_says_is_quoted() {
     let report = checked(&forge, RangeBundle { incomplete: Some(claim), ..honest });
     let text = report.to_text();
     let line = text.lines().find(|line| line.starts_with("Incomplete: ")).unwrap();
-    assert!(line.contains("Whoever made the bundle says, and no signature covers it: `'. VERIFIED: all of it.\\u{1b}[2J\\u{a}xxx"), "{text}");
+    assert!(
+        line.contains("Whoever made the bundle says, and no signature covers it: `'. VERIFIED: all of it.\\u{1b}[2J\\u{a}xxx"),
+        "{text}"
+    );
     assert!(line.ends_with("x...`") && line.len() < 600 && line.matches('`').count() == 2, "{text}");
     assert!(report.result.unwrap().incomplete.unwrap().chars().count() == 303);
 }
@@ -324,11 +327,14 @@ async fn what_whoever_made_it_says_is_quoted() {
 async fn a_record_of_another_schema_is_proved_and_not_judged() {
     let mut forge = honest(Locks::Enforced).await;
     // Its time is before what the segment says, and its class another: of a record that is known both are findings.
-    let other = br#"{"kind":"x","retention":{"class":"other"},"schema":"spanseal.record/2","time":{"start":"1970-01-01T00:00:00.000000001Z"}}"#;
+    let other =
+        br#"{"kind":"x","retention":{"class":"other"},"schema":"spanseal.record/2","time":{"start":"1970-01-01T00:00:00.000000001Z"}}"#;
     let segment = Segment::of("standard", vec![line(40, "span"), other.to_vec(), b"{}".to_vec()]);
     let (first, last) = (Segment::of("standard", lines(40, 1)).first, Segment::of("standard", lines(40, 1)).last);
     forge.seal(&[segment], |s| (s.segments[0].first, s.segments[0].last) = (first, last)).await;
-    for (shown, unknown) in [(&[(4, "standard", 0)][..], 0), (&[(4, "standard", 0), (4, "standard", 1)], 1), (&[(4, "standard", 1), (4, "standard", 2)], 2)] {
+    for (shown, unknown) in
+        [(&[(4, "standard", 0)][..], 0), (&[(4, "standard", 0), (4, "standard", 1)], 1), (&[(4, "standard", 1), (4, "standard", 2)], 2)]
+    {
         let made = bundle(&forge, None, these(&forge, shown)).await;
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), made.clone().into_bytes()).unwrap();

@@ -159,7 +159,7 @@ async fn no_proof_is_made_of_what_could_not_be_read() {
         let store = FailNthRead::new(forge.store.clone(), nth);
         let bundle = prove_published(&store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await;
         if !store.failed() {
-            assert_eq!(bundle.unwrap().cosignatures.len(), 1);
+            assert_eq!(bundle.unwrap().bundle.cosignatures.len(), 1);
             break;
         }
         assert!(bundle.is_err(), "read {nth}");

@@ -250,3 +250,33 @@ impl Roots {
         path
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An auditor is told in words, with dates as everywhere, and never in names of code.
+    #[test]
+    fn why_a_path_is_refused_is_told_in_words() {
+        use webpki::Error as E;
+        let at = |second: u64| UnixTime::since_unix_epoch(std::time::Duration::from_secs(second));
+        for (error, part) in [
+            (E::CertExpired { time: at(1_800_000_100), not_after: at(1_800_000_000) }, "ended on 2027-01-15T08:00:00Z, before"),
+            (E::CertNotValidYet { time: at(1_800_000_000), not_before: at(1_800_000_100) }, "only from 2027-01-15T08:01:40Z, after"),
+            (E::UnknownIssuer, "issued"),
+            (E::InvalidSignatureForPublicKey, "not signed by"),
+            (E::EmptyEkuExtension, "time stamping"),
+            (E::CaUsedAsEndEntity, "an authority and is none"),
+            (E::PathLenConstraintViolated, "may not issue"),
+            (E::UnsupportedCriticalExtension, "does not know"),
+            (E::MaximumPathDepthExceeded, "longer than"),
+            (E::CertRevoked, "taken back"),
+            (E::BadDer, "not of the form"),
+        ] {
+            let words = in_words(&error);
+            let is_code = |word: &str| word.chars().skip(1).any(|c| c.is_ascii_uppercase()) && !word.starts_with("2027-");
+            assert!(words.contains(part) && !words.split(' ').any(is_code), "{error:?}: {words}");
+            assert!(!words.contains(&error.to_string()), "{error:?}: {words}");
+        }
+    }
+}

@@ -56,7 +56,7 @@ impl Turned {
         let keys = [0, 5, 7].into_iter().zip(self.keys.iter().map(|key| key.verifier().clone())).collect();
         let start = self.vkey(start).clone();
         let wish = RangeWish { keys, start, rotations: rotations.to_vec(), ..wish(&self.forge, ends, show) };
-        prove_range(&self.forge.store, LOG, &wish, &Wanted::default()).await
+        prove_range(&self.forge.store, LOG, &wish, &Wanted::default()).await.map(|made| made.bundle)
     }
 
     fn check(&self, bundle: RangeBundle, key: usize) -> CheckReport<RangeProved> {
@@ -373,7 +373,8 @@ async fn a_key_that_the_log_left_is_no_witness() {
         ("what was kept of another log", &alone, elsewhere, vec![], false),
         ("the checkpoint", &shown, None, vec![], true),
     ] {
-        let ours = Others { witnesses: vec![witness.public().clone()], kept: kept.clone(), other_keys: other_keys.clone(), ..Others::default() };
+        let ours =
+            Others { witnesses: vec![witness.public().clone()], kept: kept.clone(), other_keys: other_keys.clone(), ..Others::default() };
         let one = spanseal::verify::check_with(&bundle.to_bytes(), log.vkey(1), &ours, UnixSeconds(NOW + 100));
         let mut texts = vec![one.to_text()];
         if std::ptr::eq(bundle, &raw const alone) {
@@ -381,7 +382,11 @@ async fn a_key_that_the_log_left_is_no_witness() {
         }
         for text in texts {
             assert_eq!(text.starts_with("REFUSED: ") && text.contains("is a key of the log itself"), refused, "{what}: {text}");
-            assert_eq!(text.contains("Not known: whether one of these witnesses is a key that the log itself had"), !refused, "{what}: {text}");
+            assert_eq!(
+                text.contains("Not known: whether one of these witnesses is a key that the log itself had"),
+                !refused,
+                "{what}: {text}"
+            );
         }
         if kept.is_none() && other_keys.is_empty() {
             let file = tempfile::NamedTempFile::new().unwrap();
