@@ -307,7 +307,8 @@ async fn the_end_of_a_log_is_not_that_of_the_part() {
     let (kept, receipt) = (checkpoint(&forge, 8), Receipt { seal: 8, root: checkpoint(&forge, 8).checkpoint.root });
     forge.store.purge(&checkpoint_key(LOG), None);
     for seal in [7, 8] {
-        forge.store.purge(&seal_key(LOG, seal), None);
+        forge.store.purge(&forge.segment_key(seal), None);
+        forge.store.purge(&seal_key(LOG, seal as u64), None);
     }
     for to in [None, Some(Bound::Seal(2)), Some(sealed_at(&forge, 2)), Some(Bound::Seal(6))] {
         for (since, receipts) in [(Some(kept.clone()), vec![]), (None, vec![receipt])] {

@@ -9,9 +9,9 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use spanseal::clock::UnixSeconds;
-use spanseal::tlog::TreeSize;
 use spanseal::tlog::cosignature::WitnessKey;
 use spanseal::tlog::note::{NoteSigner, VerifierKey};
+use spanseal::tlog::{Hash, TreeSize};
 use spanseal::verify::{Bundle, Opening, Options, Others, RecordAt, Verdict, check_with, prove};
 use spanseal::worm::local::{LocalOptions, LocalStore};
 use spanseal::worm::{
@@ -347,4 +347,31 @@ fn it_is_at_most_300_lines_of_plain_python() {
     assert!(script.lines().all(|l| l.chars().count() <= 140));
     let code = script.splitn(3, "\"\"\"").nth(2).unwrap();
     assert!(!code.contains(';'), "two statements in a line");
+}
+
+/// Scenario: the log's key signed a seal that says something false of the one before it. Guarantee: where the path of a proof shows that one's leaf, which
+/// it does of every second seal, both verifiers find it.
+#[tokio::test]
+async fn it_holds_a_seal_to_the_one_before_where_the_path_shows_it() {
+    for (seal, verdict) in [(1, Verdict::Findings), (2, Verdict::Verified), (3, Verdict::Findings)] {
+        let mut forge = Forge::new(spanseal::worm::Locks::None).await;
+        for n in 0..5 {
+            let change = |statement: &mut spanseal::tlog::seal_file::Statement| {
+                if n == seal {
+                    statement.previous = Some(spanseal::tlog::LeafHash(Hash([7; 32])));
+                }
+            };
+            forge.seal(&[Segment::of("standard", lines(n, 1))], change).await;
+        }
+        for other in 0..5 {
+            let segment = forge.seals[other as usize].statement.segments[0].key.clone();
+            let at = RecordAt { seal: other, segment, leaf_index: 0, rotations: vec![] };
+            let bundle = prove(&forge.store, LOG, forge.signer.verifier(), &at).await.unwrap();
+            let report = check(&bundle.to_bytes(), forge.signer.verifier(), UnixSeconds(NOW + 100));
+            let verdict = if other == seal { verdict } else { Verdict::Verified };
+            assert_eq!(report.verdict, verdict, "{seal} {other}: {}", report.to_text());
+            let kinds: Vec<&str> = report.result.unwrap().doubts.iter().map(|doubt| doubt.kind.as_str()).collect();
+            assert_eq!(kinds, if verdict == Verdict::Findings { vec!["seal_chain"] } else { vec![] }, "{seal} {other}");
+        }
+    }
 }

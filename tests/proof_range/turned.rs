@@ -398,3 +398,18 @@ async fn a_key_that_the_log_left_is_no_witness() {
         }
     }
 }
+
+/// What a change of key holds besides what is known is named, too.
+#[tokio::test]
+async fn what_is_not_known_in_a_change_of_key_is_named() {
+    let log = turned().await;
+    let mut made = json(log.bundle(0, &[4], Some(((2, "standard", 0), (5, "standard", 1))), Show::All).await.unwrap());
+    let names = |made: &Value| {
+        let report = check_range(made.to_string().as_bytes(), log.vkey(0), UnixSeconds(NOW + 100));
+        assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+        report.result.unwrap().unknown.names
+    };
+    assert!(names(&made).is_empty());
+    made["rotations"][0]["zone"] = json!("eu");
+    assert_eq!(names(&made), ["rotations.0.zone"]);
+}
