@@ -598,6 +598,24 @@ async fn an_earlier_key_of_the_log_is_no_witness_of_a_part() {
     }
 }
 
+/// Scenario: nobody cosigned, and junk lies below very many seals that are not there. Guarantee: so many are looked at and no more, which is said where
+/// something is left.
+#[tokio::test]
+async fn not_all_that_lies_behind_a_log_is_looked_at_for_a_proof() {
+    let forge = honest(Locks::Enforced).await;
+    let segment = forge.seals[0].statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
+    let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
+    for n in 0..=1000 {
+        if n == 1000 {
+            let made = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &Wanted::default()), &at).await.unwrap();
+            assert_eq!(made.left_out, None);
+        }
+        forge.put(&below(LOG, &cosignature_name(4 + n, &"0".repeat(16))), "junk").await;
+    }
+    let made = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &Wanted::default()), &at).await.unwrap();
+    assert!(made.left_out.is_some_and(|why| why.contains("cosignatures/00000000000000001004/")), "the first that was not looked at");
+}
+
 /// Scenario: somebody put very many objects beside a seal, under names that come before that of a witness's. Guarantee: the proof has the witness's line
 /// all the same; where there are more than are read, that is said, and a later checkpoint that the witness cosigned is taken.
 #[tokio::test]
@@ -649,11 +667,21 @@ async fn a_proof_finds_the_witness_behind_many_objects() {
     // does not verify is handed on.
     let twice = forge.copy();
     let strange = note(2, 1, NOW + 9).replace(ORIGIN, "spanseal.test/elsewhere");
-    for (name, body) in [("1", note(2, 1, NOW + 20)), ("2", note(2, 1, NOW + 10)), ("3", note(2, 2, NOW + 10)), ("4", strange)] {
+    let words = [
+        ("1", note(2, 1, NOW + 20)),
+        ("2", note(2, 1, NOW + 10)),
+        ("3", note(2, 1, NOW + 15)),
+        ("4", strange),
+        ("5", note(2, 4, NOW + 10)),
+        ("6", note(2, 4, NOW + 10) + &note(2, 4, NOW + 10).rsplit_once("\n\n").unwrap().1),
+        ("7", note(2, 2, NOW + 10)),
+    ];
+    for (name, body) in words {
         twice.put(&below(LOG, &cosignature_name(2, &name.repeat(16))), body).await;
     }
-    twice.put(&below(LOG, "cosignatures/00000000000000000002/stray"), note(2, 3, NOW + 10)).await;
-    twice.put(&below(LOG, "cosignatures/00000000000000000002.stray"), note(2, 3, NOW + 10)).await;
+    for stray in ["cosignatures/00000000000000000002/0stray", "cosignatures/00000000000000000001.stray"] {
+        twice.put(&below(LOG, stray), note(2, 3, NOW + 10)).await;
+    }
     let both = Wanted { witnesses: [1, 2].map(|n| witness(n).public().clone()).to_vec(), quorum: None };
     let made = made(&twice, &both).await.bundle;
     let times: Vec<_> = check_with(
@@ -668,5 +696,5 @@ async fn a_proof_finds_the_witness_behind_many_objects() {
     .iter()
     .map(|seen| (seen.name.clone(), seen.at.0))
     .collect();
-    assert_eq!((made.cosignatures.len(), times), (2, vec![("w.test/1".to_owned(), NOW + 10), ("w.test/2".to_owned(), NOW + 10)]));
+    assert_eq!((made.cosignatures.len(), times), (3, vec![("w.test/1".to_owned(), NOW + 10), ("w.test/2".to_owned(), NOW + 10)]));
 }

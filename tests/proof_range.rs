@@ -359,3 +359,45 @@ async fn a_record_of_another_schema_is_proved_and_not_judged() {
         assert!(schema.is_none_or(|schema| text.contains(schema)), "{text}");
     }
 }
+
+/// Scenario: seals of a range were late, promise nothing, or come from a writer that was started anew; some enforce no locks. Guarantee: each of these is
+/// told, of the seals that it holds of, and nothing of the others.
+#[tokio::test]
+async fn what_the_seals_of_a_range_say_of_themselves_is_told() {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    let promise = |after: i64| move |s: &mut Statement| s.next_by = Some(UnixSeconds(s.sealed_at.0 + after));
+    forge.seal(&[Segment::of("standard", lines(0, 2)), Segment::of("high-risk", lines(30, 1))], promise(1)).await;
+    forge.seal(&[], promise(0)).await;
+    forge.seal(&[Segment::of("standard", lines(2, 1))], |s| s.started.0 += 30).await;
+    forge.seal(&[Segment::of("standard", lines(3, 1))], |s| (s.started.0, s.not_worm) = (s.started.0 + 30, true)).await;
+    forge
+        .seal(&[Segment::of("standard", lines(4, 1))], |s| {
+            (s.started.0, s.segments[0].lock.retain_until.0) = (s.started.0 + 30, s.segments[0].lock.retain_until.0 - 10);
+        })
+        .await;
+    let report = checked(&forge, bundle(&forge, Some(((0, "standard", 0), (4, "standard", 0))), Show::All).await);
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    let (text, proved) = (report.to_text(), report.result.unwrap());
+    let between = proved.between.as_ref().unwrap();
+    let gap = |lapse: &spanseal::verify::Lapse| (lapse.seal, lapse.from.0 - NOW, lapse.to.0 - NOW);
+    assert_eq!(between.silences.iter().map(gap).collect::<Vec<_>>(), [(2, 1, 2)], "the first promise was kept to the second");
+    assert_eq!(between.restarts.iter().map(gap).collect::<Vec<_>>(), [(2, 1, 2)]);
+    assert_eq!((between.unpromised, between.heartbeats, proved.not_worm), (2, 1, 1));
+    let stored: Vec<_> = proved.storage.iter().map(|s| (s.class.as_str(), s.retain_until.0 - NOW - 86_400 * 180, s.segments)).collect();
+    assert_eq!(stored, [("high-risk", 0, 1), ("standard", -10, 3)], "the earliest of those under locks");
+    for part in [
+        "silence    1 of these seals came later than the one before had promised: 2027-01-15T08:00:01Z to 2027-01-15T08:00:02Z (seal 2)",
+        "silence    2 of these seals do not say when the next one is due",
+        "restarts   1 of the writer, before which the counts may be short: 2027-01-15T08:00:01Z to 2027-01-15T08:00:02Z (seal 2)",
+        "heartbeats 1 of these seals hold no record",
+        "storage    1 of these seals say that the store enforces no locks",
+        "storage    class standard, COMPLIANCE until 2027-07-14T07:59:50Z at least, the earliest of 3 segments",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // Locks of segments of which nothing is shown are not told, and what did not happen is not.
+    let few = checked(&forge, bundle(&forge, Some(((0, "standard", 0), (1 + 1, "standard", 0))), these(&forge, &[])).await);
+    assert_eq!(few.result.as_ref().unwrap().storage.len(), 1, "{}", few.to_text());
+    let none = checked(&forge, bundle(&forge, Some(((3, "standard", 0), (4, "standard", 0))), these(&forge, &[])).await).to_text();
+    assert!(!none.contains("restarts") && !none.contains("later than") && !none.contains("heartbeats"), "{none}");
+}

@@ -72,7 +72,7 @@ impl Published<'_> {
         for _ in 0..CHECKPOINTS_MAX {
             let Some(index) = self.next_cosigned(&mut pages, looked).await? else { return Ok(anybody) };
             let Some((found, enough)) = self.cosigned(index, &mut pages, wanted, looked).await? else { continue };
-            if wanted.witnesses.is_empty() || enough {
+            if enough {
                 // What is asked for was found, whatever else lies there.
                 looked.left_out = None;
                 return Ok(Some(found));

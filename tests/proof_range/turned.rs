@@ -6,7 +6,7 @@ use spanseal::tlog::TreeSize;
 use spanseal::tlog::merkle::{inclusion_path, leaf_hash};
 use spanseal::tlog::note::NoteSigner;
 use spanseal::tlog::seal_file::SealFile;
-use spanseal::verify::{Bundle, Inclusion, RecordAt, Rotation, prove};
+use spanseal::verify::{Bundle, Inclusion, Kept, RecordAt, Rotation, prove, prove_under};
 
 use super::*;
 use crate::support::forge::ORIGIN;
@@ -99,6 +99,15 @@ async fn the_way_to_a_later_key_is_in_the_bundle() {
     let made = log.bundle(2, &[], None, show).await.unwrap();
     assert_eq!(made.seals.len(), 3);
     assert_eq!(log.check(made.clone(), 2).verdict, Verdict::Verified, "{}", log.check(made, 2).to_text());
+    // No change before the first record, and none that a rotation leads over.
+    for (places, seals) in
+        [([(5, "standard", 0), (7, "standard", 0)], vec![5, 7]), ([(2, "standard", 0), (7, "standard", 0)], vec![2, 4, 7])]
+    {
+        let made = log.bundle(1, &[6], None, these(&log.forge, &places)).await.unwrap();
+        let indices: Vec<u64> = made.seals.iter().map(|seal| Statement::parse(&seal.statement).unwrap().index).collect();
+        assert_eq!(indices, seals);
+        assert_eq!(log.check(made.clone(), 1).verdict, Verdict::Verified, "{}", log.check(made, 1).to_text());
+    }
 }
 
 /// Each way to leave a change of key out, or to make another of it.
@@ -290,7 +299,17 @@ async fn the_key_that_counted_is_told() {
         let alone = run(&bytes, [&older, ""], false).stdout;
         assert!(!alone.contains("that you brought") && !alone.contains("it shows nothing of"), "{what}: {alone}");
         let refused = run(&bytes, [&newer, ""], false);
-        assert_eq!(refused.status.code(), Some(1), "{what}: {refused}");
+        let why = match what {
+            _ if what.ends_with("over a change") => {
+                "it begins with an older key of the log, `spanseal.test/log+26786a9e`, and the log came to yours later"
+            }
+            _ if leads => "announces a key",
+            _ => "it begins with another key of that name, `spanseal.test/log+26786a9e`, than the one that you brought",
+        };
+        assert!(refused.status.code() == Some(1) && refused.stdout.contains(why), "{what}: {refused}");
+        let elsewhere = NoteSigner::new("spanseal.test/elsewhere", &[3; 32]).unwrap().verifier().to_string();
+        let refused = run(&bytes, [&elsewhere, ""], false);
+        assert!(refused.stdout.contains("checkpoint: the note carries no signature by"), "{what}: {refused}");
     }
 }
 
@@ -412,4 +431,72 @@ async fn what_is_not_known_in_a_change_of_key_is_named() {
     assert!(names(&made).is_empty());
     made["rotations"][0]["zone"] = json!("eu");
     assert_eq!(names(&made), ["rotations.0.zone"]);
+}
+
+/// Scenario: the bundle leads over two changes of key to a later checkpoint, and the one that was kept, of the same size, is signed by a key that the log
+/// had left by then. Guarantee: it says nothing: only at the size of the change itself both keys sign.
+#[tokio::test]
+async fn a_key_that_was_left_signs_no_checkpoint_that_was_kept() {
+    let log = turned().await;
+    let at = |seal: usize, rotations: &[u64]| {
+        let segment = log.forge.seals[seal].statement.segments[0].key.clone();
+        RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: rotations.to_vec() }
+    };
+    let made = prove(&log.forge.store, LOG, log.vkey(0), &at(7, &[4, 6])).await.unwrap();
+    // Of a record in the seal that made the first change, under the same checkpoint.
+    let first = prove(&log.forge.store, LOG, log.vkey(0), &at(4, &[])).await.unwrap();
+    let leaves: Vec<LeafHash> = log.forge.seals.iter().map(SealFile::leaf).collect();
+    let place = Inclusion { index: LeafIndex(4), size: TreeSize(8), path: inclusion_path(LeafIndex(4), &leaves).unwrap() };
+    let first = Bundle { log: place, checkpoint: made.checkpoint.clone(), rotations: made.rotations.clone(), ..first };
+    for bundle in [&made, &first] {
+        for (signer, root, kept, verdict) in [
+            (0, log.forge.range.root(), Kept::NotSigned, Verdict::Unchecked),
+            (1, log.forge.range.root(), Kept::NotSigned, Verdict::Unchecked),
+            (2, log.forge.range.root(), Kept::Same, Verdict::Verified),
+            (2, spanseal::tlog::RootHash(Hash([9; 32])), Kept::Fork, Verdict::Findings),
+        ] {
+            let kept_one = UnverifiedCheckpoint::parse(&log.keys[signer].checkpoint(TreeSize(8), root)).unwrap();
+            let others = Others { kept: Some(kept_one), other_keys: vec![log.vkey(1).clone()], ..Others::default() };
+            let report = spanseal::verify::check_with(&bundle.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+            assert_eq!(report.verdict, verdict, "{signer}: {}", report.to_text());
+            assert_eq!(report.result.unwrap().kept, Some(kept));
+        }
+    }
+    // Of another size, and of another log.
+    for (name, kept) in [(ORIGIN, Kept::OtherSize(5)), ("spanseal.test/elsewhere", Kept::NotSigned)] {
+        let note = NoteSigner::new(name, &[5; 32]).unwrap().checkpoint(TreeSize(5), log.forge.range.root());
+        let others = Others { kept: Some(UnverifiedCheckpoint::parse(&note).unwrap()), ..Others::default() };
+        let report = spanseal::verify::check_with(&made.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+        assert_eq!((report.verdict, report.result.unwrap().kept), (Verdict::Unchecked, Some(kept)), "{name}");
+    }
+}
+
+/// Guarantee: a record that was sealed before a key signed is proved to whoever has that key alone, under the first checkpoint of it or the first that the
+/// wanted witnesses cosigned; a key that is none of the log's proves nothing.
+#[tokio::test]
+async fn a_record_from_before_a_key_is_proved_under_it() {
+    let log = turned().await;
+    let keys: Vec<(u64, VerifierKey)> = [0, 5, 7].into_iter().zip(log.keys.iter().map(|key| key.verifier().clone())).collect();
+    let at = RecordAt { seal: 2, segment: end(&log.forge, (2, "standard", 0)).segment, leaf_index: 0, rotations: vec![] };
+    let witness = Cosigner::new("w.test/1", &[41; 32]).unwrap();
+    let wanted = Wanted { witnesses: vec![witness.public().clone()], quorum: None };
+    let made = async |key: &VerifierKey| prove_under(&log.forge.store, LOG, &keys, (key, &wanted), &at).await;
+    let holds = async |n: usize, size: u64, cosignatures: usize| {
+        let bundle = made(log.vkey(n)).await.unwrap().bundle;
+        assert_eq!((bundle.log.size, bundle.rotations.len(), bundle.cosignatures.len()), (TreeSize(size), 0, cosignatures), "{n}");
+        for other in 0..3 {
+            let verdict = crate::support::second::check(&bundle.to_bytes(), log.vkey(other), UnixSeconds(NOW + 100)).verdict;
+            assert_eq!(verdict, if other == n { Verdict::Verified } else { Verdict::Findings }, "{n} {other}");
+        }
+    };
+    holds(1, 6, 0).await;
+    holds(2, 8, 0).await;
+    let text = UnverifiedCheckpoint::parse(&log.forge.seals[7].checkpoint).unwrap().note.text;
+    let note = format!("{text}\n{}", witness.cosign(&text, UnixSeconds(NOW + 9)).unwrap());
+    log.forge.put(&below(LOG, &cosignature_name(7, &Hash::of(note.as_bytes()).to_string())), note).await;
+    holds(1, 6, 0).await;
+    holds(2, 8, 1).await;
+    let stranger = NoteSigner::new(ORIGIN, &[99; 32]).unwrap();
+    let why = made(stranger.verifier()).await.unwrap_err().to_string();
+    assert!(why.contains("is no key of log `log`"), "{why}");
 }

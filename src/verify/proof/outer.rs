@@ -126,8 +126,7 @@ impl Outer<'_> {
     /// What a bundle that was checked shows of the keys that the auditor brought. `statement`: its last.
     pub(super) fn under(&self, vkey: &VerifierKey, turns: &[Statement], statement: &Statement, others: &Others) -> Under {
         let way: Vec<&VerifierKey> = turns.iter().filter_map(|turn| turn.next_vkey.as_ref()).chain(self.announced(statement)).collect();
-        let other_keys = others.other_keys.iter().filter(|key| *key != vkey).cloned();
-        let (led_to, not_shown) = other_keys.partition(|key| way.contains(&key));
+        let (led_to, not_shown) = others.other_keys.iter().cloned().partition(|key| way.contains(&key));
         Under { key: vkey.clone(), led_to, not_shown }
     }
 

@@ -416,19 +416,19 @@ fn between(from: &End, to: &End, statements: &[Statement], shown: &[ShownRecord]
             return Err(refused(format!("`{name}` is not among the records that are shown")));
         }
     }
-    let is_one_segment = from.seal == to.seal && from.segment == to.segment;
-    if is_one_segment && from.leaf_index >= to.leaf_index {
+    // The key of a segment holds the index of its seal.
+    if from.segment == to.segment && from.leaf_index >= to.leaf_index {
         return Err(refused("`from` does not stand before `to`"));
     }
     // Lines of a segment that lie between, first and end.
-    let within = |seal: u64, key: &str, records: u64| {
-        let first = if seal == from.seal && key == from.segment { from.leaf_index.0.saturating_add(1) } else { 0 };
-        let end = if seal == to.seal && key == to.segment { to.leaf_index.0 } else { records };
+    let within = |key: &str, records: u64| {
+        let first = if key == from.segment { from.leaf_index.0.saturating_add(1) } else { 0 };
+        let end = if key == to.segment { to.leaf_index.0 } else { records };
         (first, end)
     };
     let mut counted = 0;
     for record in shown.iter().filter(|record| !is_at(from, record) && !is_at(to, record)) {
-        let (first, end) = within(record.seal, &record.segment, u64::MAX);
+        let (first, end) = within(&record.segment, u64::MAX);
         if !(first..end).contains(&record.leaf_index) {
             let line = record.leaf_index.saturating_add(1);
             return Err(refused(format!("line {line} of `{}` is shown, and lies outside of the range", record.segment)));
@@ -449,7 +449,7 @@ fn between(from: &End, to: &End, statements: &[Statement], shown: &[ShownRecord]
     };
     for statement in statements {
         for segment in &statement.segments {
-            let (first, end) = within(statement.index, &segment.key, segment.records);
+            let (first, end) = within(&segment.key, segment.records);
             let records = u128::from(end.saturating_sub(first));
             found.records += records;
             let after = statement.index > from.seal || segment.key == from.segment;
