@@ -673,7 +673,7 @@ async fn a_proof_finds_the_witness_behind_many_objects() {
         ("3", note(2, 1, NOW + 15)),
         ("4", strange),
         ("5", note(2, 4, NOW + 10)),
-        ("6", note(2, 4, NOW + 10) + &note(2, 4, NOW + 10).rsplit_once("\n\n").unwrap().1),
+        ("6", note(2, 4, NOW + 10) + note(2, 4, NOW + 10).rsplit_once("\n\n").unwrap().1),
         ("7", note(2, 2, NOW + 10)),
     ];
     for (name, body) in words {

@@ -225,7 +225,7 @@ async fn where_the_listing_breaks_off_the_log_does_not_end() {
     let report = verify(&store, &Options { now, ..forge.options() }).await;
     assert_eq!((report.verdict, kinds(&report), report.logs[0].seals), (Verdict::Unchecked, vec![], 998), "{}", report.to_text());
     // One by a key that is announced behind the break, as far as anybody can tell.
-    let later = spanseal::tlog::note::NoteSigner::new(crate::support::forge::ORIGIN, &[8; 32]).unwrap();
+    let later = NoteSigner::new(ORIGIN, &[8; 32]).unwrap();
     let since = UnverifiedCheckpoint::parse(&later.checkpoint(spanseal::tlog::TreeSize(1002), other)).unwrap();
     let report = read(Options { since: Some(since), ..forge.options() }).await;
     assert_eq!(kinds(&report), Vec::<&str>::new(), "{}", report.to_text());
@@ -267,7 +267,7 @@ async fn what_is_taken_up_is_no_part() {
         let options = Options { from: Some(from), since: Some(since), resume, ..forge.options() };
         verify(&forge.store, &options).await.logs[0].seals
     };
-    let other = spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap();
+    let other = NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap();
     let elsewhere = UnverifiedCheckpoint::parse(&other.checkpoint(spanseal::tlog::TreeSize(3), forge.range.root())).unwrap();
     for from in [Bound::Seal(6), sealed_at(&forge, 6)] {
         assert_eq!(seals(from, checkpoint(&forge, 2), true).await, 6, "{from:?}");

@@ -180,7 +180,7 @@ async fn no_proof_is_made_of_what_could_not_be_read() {
         assert_eq!(prove(&forge.store, LOG, forge.signer.verifier(), &at).await.is_ok(), proved);
     }
     // The version that the seal names has other bytes by now, and another has the true ones; and nothing is left but a marker, which is told.
-    let forge = forge.copy();
+    let forge = honest(Locks::Enforced).await;
     let key = forge.segment_key(0);
     let true_bytes = forge.store.get(&key, None, u64::MAX).await.unwrap().unwrap();
     forge.store.flip_byte(&key, None, 30);
