@@ -165,7 +165,7 @@ impl From<PrintAs> for PrintFormat {
 /// The public key that an auditor brings.
 #[derive(Clone, Debug, Default, Args)]
 pub struct KeyArgs {
-    /// The log's public key, ORIGIN+ID+KEY, or a file that holds it; one for each log, `check` takes several [env: SPANSEAL_VKEY]
+    /// The log's public key, ORIGIN+ID+KEY, or a file that holds it; one for each log; `check` takes several of one log, of which any is enough, and says which it was [env: SPANSEAL_VKEY]
     #[arg(long, value_name = "KEY", value_parser = VkeyParser)]
     pub vkey: Vec<VerifierKey>,
 }

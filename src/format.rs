@@ -371,7 +371,7 @@
 //!    section 14 (4), with the one statement;
 //! 5. each of `cosignatures` is a signature line, and each of `timestamps` base64, of whatever length (a token is at most 65536 bytes, and a
 //!    longer one counts for nothing); the checkpoint is then the very text that they are over, of this seal or a later one;
-//! 6. a record of schema `spanseal.record/1` has the form of section 7;
+//! 6. a record of schema `spanseal.record/1` has the form of section 7 (of another, the answer says that what it means was not judged);
 //! 7. for each opening: `member` is a path of names and array indices, divided by dots (`input`, `retrieval.documents.0.content`), not in
 //!    `attributes` or `source`, no path twice; the object there has a string `commitment`; `salt` is 32 bytes in hexadecimal; and
 //!    `commitment` is `salted-sha256:` and the hexadecimal SHA-256(salt || `content` in UTF-8).
@@ -391,17 +391,21 @@
 //! passes a bundle on can add to them:
 //!
 //! - a line in the name and id of one of his witnesses that does not verify counts for nothing, and refuses nothing; nor does one count whose
-//!   time is 2^63 or more. A line in the name and id of a witness whose public key is that of any key of the log in the bundle (the reader's,
-//!   those that rotations and statements announce) refuses the proof: a log is no witness of itself;
+//!   time is 2^63 or more. A line in the name and id of a witness whose public key is that of any key of the log refuses the proof: a log is no
+//!   witness of itself. Such keys are the reader's, those that rotations and statements announce, and whichever, under the log's name and with type
+//!   byte `01`, signed the checkpoint, that of a rotation, or the one that the reader kept. Of a key that the log had at another time, and that
+//!   nothing of this shows, no proof tells;
 //! - so does a token that is unsound, over something else than this checkpoint, or by an authority that leads to none of his roots, also
 //!   where it names an authority that he trusts. A sound one over this checkpoint, of an authority that leads to one of his roots, proves that
 //!   the log existed by its time; where that is more than 300 seconds before `sealed_at` of the (last) statement, it is *findings*;
-//! - a proof that would be verified is *unchecked* where fewer of his witnesses cosigned than he asks for: as many as have different names, or
-//!   fewer if he says so (`--quorum`). Lines in the checkpoint itself count like those of `cosignatures`. Enough of them show it *published*;
+//! - a proof that would be verified is *unchecked* where fewer of his witnesses cosigned than he asks for: all of them, or
+//!   fewer if he says so (`--quorum`). How many witnesses some keys are is the number of their different names, or that of their different public
+//!   keys (of whatever name), whichever is less. Lines in the checkpoint itself count like those of `cosignatures`. Enough of them show it *published*;
 //! - one that would be verified is *unchecked*, too, where he brings roots and no sound token over this checkpoint leads to one of them;
 //! - of a checkpoint that he kept, of this log: of another size it is *unchecked* (only the store can tell whether one extends the other); of
-//!   the same size but not signed by the key that signed the bundle's, *unchecked*; with the same root it shows it *published*; with another
-//!   root the key signed two histories, *findings* (`fork`).
+//!   the same size but signed by no key that the bundle shows to sign that size, *unchecked* (that is the key of the checkpoint; and, where a seal of
+//!   the bundle or its last rotation, of `index` + 1 = that size, announces a key, that key and the one that it replaces); with the same root it shows
+//!   it *published*; with another root the key signed two histories, *findings* (`fork`).
 //!
 //! The content of a record is not in it. `C` objects hold `captured`, `scheme`, `commitment` and `bytes`; the content x that was
 //! committed to is, by `scheme`, `utf8`: the bytes of one string; `attributes`: canonical JSON of an object of all attributes that

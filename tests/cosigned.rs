@@ -5,8 +5,11 @@ use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, kinds, lin
 use spanseal::clock::UnixSeconds;
 use spanseal::tlog::cosignature::Cosigner;
 use spanseal::tlog::note::{UnverifiedCheckpoint, checkpoint_text};
-use spanseal::tlog::{Hash, RootHash, TreeSize};
-use spanseal::verify::{Bound, Evidence, Options, Others, RecordAt, Report, Verdict, Wanted, check_with, prove_published, verify};
+use spanseal::tlog::{Hash, LeafIndex, RootHash, TreeSize};
+use spanseal::verify::{
+    Bound, End, Evidence, Options, Others, RangeWish, RecordAt, Report, Show, Verdict, Wanted, check_with, prove_published, prove_range,
+    verify,
+};
 use spanseal::worm::{Lock, Locks, Mode, ObjectKey, WormStore, below, cosignature_name, seal_key, timestamp_name};
 
 fn witness(n: u8) -> Cosigner {
@@ -321,7 +324,7 @@ async fn a_proof_takes_from_both_only_what_is_of_one_checkpoint() {
         for seal in stamped {
             stamp(&forge, *seal).await;
         }
-        let bundle = prove_published(&forge.store, LOG, &[], (&key, &wanted), &at).await.unwrap();
+        let bundle = prove_published(&forge.store, LOG, &[], (&key, &wanted), &at).await.unwrap().bundle;
         let found = (bundle.log.size.0, bundle.cosignatures.len(), bundle.timestamps.len());
         assert_eq!(found, expected, "cosigned {cosigned:?}, stamped {stamped:?}");
         let report = check_with(&bundle.to_bytes(), &key, &others, UnixSeconds(NOW + 100));
@@ -368,7 +371,7 @@ async fn a_proof_stands_below_the_first_checkpoint_that_was_cosigned() {
     let prove = async |forge: &Forge, seal: usize, wanted: &Wanted| {
         let segment = forge.seals[seal].statement.segments[0].key.clone();
         let at = RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: vec![] };
-        prove_published(&forge.store, LOG, &[], (&key, wanted), &at).await.unwrap()
+        prove_published(&forge.store, LOG, &[], (&key, wanted), &at).await.unwrap().bundle
     };
     let wanted = Wanted { witnesses: vec![one.public().clone()], quorum: None };
     assert_eq!(prove(&forge, 7, &wanted).await.log.size, TreeSize(8));
@@ -436,7 +439,7 @@ async fn a_proof_finds_the_witness_among_many_lines() {
     let segment = forge.seals[0].statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
     let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
     let wanted = Wanted { witnesses: vec![witness(1).public().clone()], quorum: None };
-    let bundle = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await.unwrap();
+    let bundle = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await.unwrap().bundle;
     assert!(bundle.cosignatures.iter().any(|line| line.contains("w.test/1")), "{}", bundle.cosignatures.len());
 }
 
@@ -450,7 +453,7 @@ async fn a_proof_of_one_record_is_held_to_what_was_kept() {
     let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
     let witnesses = vec![witness(1).public().clone()];
     let wanted = Wanted { witnesses: witnesses.clone(), quorum: None };
-    let bundle = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await.unwrap();
+    let bundle = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await.unwrap().bundle;
     let own = UnverifiedCheckpoint::parse(&bundle.checkpoint).unwrap().checkpoint;
     for (root, verdict) in [(own.root, Verdict::Verified), (RootHash(Hash([9; 32])), Verdict::Findings)] {
         let kept = Some(UnverifiedCheckpoint::parse(&forge.signer.checkpoint(own.size, root)).unwrap());
@@ -483,7 +486,7 @@ async fn a_proof_after_a_change_of_key_has_its_cosignature() {
     let wanted = Wanted { witnesses: vec![witness(1).public().clone()], quorum: None };
     let keys = [(0, old), (first, forge.signer.verifier().clone())];
     for (keys, cosigned) in [(&keys[..], 1), (&[], 0)] {
-        let bundle = prove_published(&forge.store, LOG, keys, (forge.signer.verifier(), &wanted), &at).await.unwrap();
+        let bundle = prove_published(&forge.store, LOG, keys, (forge.signer.verifier(), &wanted), &at).await.unwrap().bundle;
         assert_eq!(bundle.cosignatures.len(), cosigned, "with {} keys", keys.len());
         assert!(bundle.check(forge.signer.verifier(), UnixSeconds(NOW + 100)).is_ok());
     }
@@ -520,7 +523,7 @@ async fn a_proof_takes_no_line_over_another_tree() {
     let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
     for witnesses in [vec![], vec![witness(1).public().clone()]] {
         let wanted = Wanted { witnesses, quorum: None };
-        let bundle = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await.unwrap();
+        let bundle = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await.unwrap().bundle;
         assert_eq!((&bundle.checkpoint, bundle.cosignatures.len()), (&forge.seals[3].checkpoint, 1), "{:?}", bundle.cosignatures);
         assert!(bundle.cosignatures[0].contains("w.test/1"), "{:?}", bundle.cosignatures);
     }
@@ -545,4 +548,153 @@ async fn what_may_have_been_shown_otherwise_is_told() {
     ends(&report, "whether what lies behind the checkpoint that you kept was shown alike to everyone (that needs a cosignature).");
     put(&forge, 3, &text(&forge, 3), &[&witness(1)]).await;
     ends(&seen(&forge, &[1], None).await, "whether what lies behind the last cosignature was shown alike to everyone.");
+}
+
+/// Scenario: a key that the log has left is given for a witness, and the log is read from a checkpoint on that was kept, so that no seal which is read
+/// shows the key. Guarantee: what `log.json`, the published checkpoint or the kept one show of it counts; and what is not known is said.
+#[tokio::test]
+async fn an_earlier_key_of_the_log_is_no_witness_of_a_part() {
+    let mut forge = honest(Locks::Enforced).await;
+    for seed in [7, 8] {
+        forge.turn_to(spanseal::tlog::note::NoteSigner::new(ORIGIN, &[seed; 32]).unwrap()).await;
+        forge.seal(&[Segment::of("standard", lines(u64::from(seed) * 10, 1))], |_| {}).await;
+    }
+    for _ in 0..2 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.publish().await;
+    let last = forge.seals.len() - 1;
+    // From the newest key on: what is kept is signed by it alone, or by it and the one before.
+    let kept = |seal: usize| Some(UnverifiedCheckpoint::parse(&forge.seals[seal].checkpoint).unwrap());
+    let unknown = "is a key that the log itself had before seal";
+    for (what, seed, since, own, said) in [
+        ("the first, by log.json", 3, kept(last - 1), true, false),
+        ("one in between, that nothing shows", 7, kept(last - 1), false, true),
+        ("one in between, read from the beginning", 7, None, true, false),
+        ("somebody else", 9, kept(last - 1), false, true),
+        ("somebody else, read from the beginning", 9, None, false, false),
+    ] {
+        let copy = forge.copy();
+        let witness = Cosigner::new("witness.test/own", &[seed; 32]).unwrap();
+        put(&copy, last as u64, &text(&forge, last), &[&witness]).await;
+        let options = Options { witnesses: vec![witness.public().clone()], since, resume: true, ..forge.options() };
+        let report = verify(&copy.store, &options).await;
+        let verdict = if own { Verdict::Unchecked } else { Verdict::Verified };
+        assert_eq!((report.verdict, kinds(&report)), (verdict, vec![]), "{what}: {}", report.to_text());
+        assert_eq!(report.to_text().contains("is a key of the log itself, which"), own, "{what}: {}", report.to_text());
+        assert_eq!(report.to_text().contains(unknown), said, "{what}: {}", report.to_text());
+    }
+    // Behind a part: the published checkpoint shows the newest key.
+    for (seed, own) in [(8, true), (9, false)] {
+        let copy = forge.copy();
+        let witness = Cosigner::new("witness.test/own", &[seed; 32]).unwrap();
+        put(&copy, 2, &text(&forge, 2), &[&witness]).await;
+        let pinned = vec![spanseal::tlog::note::NoteSigner::new(ORIGIN, &[3; 32]).unwrap().verifier().clone()];
+        let options = Options { pinned, witnesses: vec![witness.public().clone()], to: Some(Bound::Seal(2)), ..forge.options() };
+        let report = verify(&copy.store, &options).await;
+        let text = report.to_text();
+        assert_eq!(text.contains("is a key of the log itself, which"), own, "{text}");
+        assert_eq!(text.contains("that the log itself had behind this part is not known"), !own, "{text}");
+    }
+}
+
+/// Scenario: nobody cosigned, and junk lies below very many seals that are not there. Guarantee: so many are looked at and no more, which is said where
+/// something is left.
+#[tokio::test]
+async fn not_all_that_lies_behind_a_log_is_looked_at_for_a_proof() {
+    let forge = honest(Locks::Enforced).await;
+    let segment = forge.seals[0].statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
+    let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
+    for n in 0..=1000 {
+        if n == 1000 {
+            let made = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &Wanted::default()), &at).await.unwrap();
+            assert_eq!(made.left_out, None);
+        }
+        forge.put(&below(LOG, &cosignature_name(4 + n, &"0".repeat(16))), "junk").await;
+    }
+    let made = prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), &Wanted::default()), &at).await.unwrap();
+    assert!(made.left_out.is_some_and(|why| why.contains("cosignatures/00000000000000001004/")), "the first that was not looked at");
+}
+
+/// Scenario: somebody put very many objects beside a seal, under names that come before that of a witness's. Guarantee: the proof has the witness's line
+/// all the same; where there are more than are read, that is said, and a later checkpoint that the witness cosigned is taken.
+#[tokio::test]
+async fn a_proof_finds_the_witness_behind_many_objects() {
+    let forge = honest(Locks::Enforced).await;
+    let segment = forge.seals[0].statement.segments.iter().find(|s| s.class == "standard").unwrap().key.clone();
+    let at = RecordAt { seal: 0, segment, leaf_index: 0, rotations: vec![] };
+    let wanted = Wanted { witnesses: vec![witness(1).public().clone()], quorum: None };
+    let made = async |forge: &Forge, wanted: &Wanted| {
+        prove_published(&forge.store, LOG, &[], (forge.signer.verifier(), wanted), &at).await.unwrap()
+    };
+    let note = |seal: usize, by: u8, at: i64| {
+        format!("{0}\n{1}", text(&forge, seal), witness(by).cosign(&text(&forge, seal), UnixSeconds(at)).unwrap())
+    };
+    for (junk, found) in [(0, true), (65, true), (999, true), (1000, false)] {
+        let forge = forge.copy();
+        for n in 0..junk {
+            forge.put(&below(LOG, &cosignature_name(2, &format!("{n:016x}"))), format!("junk {n}")).await;
+        }
+        forge.put(&below(LOG, &cosignature_name(2, &"f".repeat(16))), note(2, 1, NOW + 9)).await;
+        let one = made(&forge, &wanted).await;
+        let size = if found { TreeSize(3) } else { TreeSize(1) };
+        assert_eq!((one.bundle.cosignatures.len(), one.bundle.log.size), (usize::from(found), size), "{junk}");
+        assert_eq!(
+            one.left_out.is_some_and(|why| why.contains("log/cosignatures/00000000000000000002/ffffffffffffffff.note")),
+            !found,
+            "{junk}"
+        );
+        let end = End { seal: 0, segment: at.segment.clone(), leaf_index: LeafIndex(0) };
+        let key = forge.signer.verifier().clone();
+        let wish = RangeWish {
+            keys: vec![(0, key.clone())],
+            start: key,
+            rotations: vec![],
+            ends: None,
+            show: Show::These(vec![end]),
+            incomplete: None,
+        };
+        let several = prove_range(&forge.store, LOG, &wish, &wanted).await.unwrap();
+        assert_eq!((several.bundle.cosignatures.len(), several.left_out.is_some()), (usize::from(found), !found), "{junk}");
+        // Nobody was asked for by name: whoever is there.
+        assert_eq!(made(&forge, &Wanted::default()).await.left_out.is_some(), !found, "{junk}");
+        // The witness has seen more since: nothing is missed.
+        forge.put(&below(LOG, &cosignature_name(3, &"0".repeat(16))), note(3, 1, NOW + 10)).await;
+        let later = made(&forge, &wanted).await;
+        assert_eq!((later.bundle.cosignatures.len(), later.left_out), (1, None), "{junk}");
+    }
+    // Of a witness who said it twice, the first time: it says the most. Another seal's key in the listing is no cosignature, and no witness's line that
+    // does not verify is handed on.
+    let twice = forge.copy();
+    let strange = note(2, 1, NOW + 9).replace(ORIGIN, "spanseal.test/elsewhere");
+    let words = [
+        ("1", note(2, 1, NOW + 20)),
+        ("2", note(2, 1, NOW + 10)),
+        ("3", note(2, 1, NOW + 15)),
+        ("4", strange),
+        ("5", note(2, 4, NOW + 10)),
+        ("6", note(2, 4, NOW + 10) + note(2, 4, NOW + 10).rsplit_once("\n\n").unwrap().1),
+        ("7", note(2, 2, NOW + 10)),
+    ];
+    for (name, body) in words {
+        twice.put(&below(LOG, &cosignature_name(2, &name.repeat(16))), body).await;
+    }
+    for stray in ["cosignatures/00000000000000000002/0stray", "cosignatures/00000000000000000001.stray"] {
+        twice.put(&below(LOG, stray), note(2, 3, NOW + 10)).await;
+    }
+    let both = Wanted { witnesses: [1, 2].map(|n| witness(n).public().clone()).to_vec(), quorum: None };
+    let made = made(&twice, &both).await.bundle;
+    let times: Vec<_> = check_with(
+        &made.to_bytes(),
+        twice.signer.verifier(),
+        &Others { witnesses: both.witnesses, ..Others::default() },
+        UnixSeconds(NOW + 100),
+    )
+    .result
+    .unwrap()
+    .seen
+    .iter()
+    .map(|seen| (seen.name.clone(), seen.at.0))
+    .collect();
+    assert_eq!((made.cosignatures.len(), times), (3, vec![("w.test/1".to_owned(), NOW + 10), ("w.test/2".to_owned(), NOW + 10)]));
 }

@@ -5,7 +5,11 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use spanseal::clock::UnixSeconds;
+use spanseal::tlog::cosignature::Cosigner;
 use spanseal::worm::parse_seal_name;
 
 use crate::support::otlp::{HttpRequest, http};
@@ -199,4 +203,47 @@ fn the_format_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     let document = alone(folder.path(), &["format"]).success().stdout;
     assert!(document.starts_with("The format of a log: ") && document.contains("# 13. ") && !document.contains("//!"));
+}
+
+/// Scenario: a proof is asked for with a witness, whose cosignature lies behind more junk than is read, or is the log's own key under another name.
+/// Guarantee: the proof is written, why the witness is missing is said, and the exit code says that something is.
+#[test]
+fn a_proof_without_its_witness_says_why() {
+    let (site, _, _) = site(1);
+    let witness = alone(site.dir.path(), &["keygen", "--witness", "w.test/1", "--key-file", "w.key"]).success().stdout;
+    let found: Value = serde_json::from_str(&site.run(&["query", "--kind", "decision", "--format", "json"]).success().stdout).unwrap();
+    let (id, seal) = (found[0]["record"]["id"].as_str().unwrap(), found[0]["seal"].as_u64().unwrap());
+    let folder = site.path("store").join(format!("spanseal/cosignatures/{seal:020}"));
+    let ask = |more: &[&str]| site.run(&[&["prove", id, "--witness", witness.trim()][..], more].concat());
+    let left_out = "more cosignatures lie in the store than are looked at";
+    let before = ask(&[]);
+    says(&before, 2, &["is not yet cosigned by enough of the witnesses that you named, 0 of 1"]);
+    assert!(!before.stderr.contains(left_out), "{before}");
+    std::fs::create_dir_all(&folder).unwrap();
+    for n in 0..1001 {
+        std::fs::write(folder.join(format!("{n:016x}.note")), "junk").unwrap();
+    }
+    says(&ask(&[]), 2, &[left_out, "is not yet cosigned by enough of the witnesses that you named, 0 of 1", "spanseal.proof/1"]);
+    let own: Value = serde_json::from_str(&site.run(&["query", "--kind", "config_change", "--format", "json"]).success().stdout).unwrap();
+    let other = own[0]["record"]["id"].as_str().unwrap();
+    let several = site.run(&["prove", other, "--through", id, "--witness", witness.trim()]);
+    says(&several, 2, &[left_out, "spanseal.proof-range/1"]);
+
+    // The log's own key, as a witness's under another name: no key was brought that would tell.
+    let file = std::fs::read_to_string(site.path("log.key")).unwrap();
+    let secret = file.lines().find(|line| line.starts_with("PRIVATE+KEY+")).unwrap().splitn(5, '+').last().unwrap();
+    let own = Cosigner::new("w.test/own", STANDARD.decode(secret).unwrap()[1..].try_into().unwrap()).unwrap();
+    for n in 0..1001 {
+        std::fs::remove_file(folder.join(format!("{n:016x}.note"))).unwrap();
+    }
+    let proof: Value = serde_json::from_str(&before.stdout).unwrap();
+    let text = proof["checkpoint"].as_str().unwrap().split("\n\n").next().unwrap().to_owned() + "\n";
+    let line = own.cosign(&text, UnixSeconds(1_800_000_000)).unwrap();
+    std::fs::write(folder.join(format!("{}.note", "0".repeat(16))), format!("{text}\n{line}")).unwrap();
+    let key = own.public().to_string();
+    says(
+        &site.run(&["prove", id, "--witness", &key]),
+        2,
+        &["with the witnesses that you named `check` will refuse it", "spanseal.proof/1"],
+    );
 }

@@ -298,3 +298,70 @@ async fn a_published_checkpoint_that_cannot_be_compared_is_unchecked() {
     forge.put(&checkpoint_key(LOG), vec![b'x'; 300_000]).await;
     assert_eq!(kinds(&verify(&forge.store, &options).await), ["checkpoint_invalid"]);
 }
+
+/// Scenario: a part is asked for of a log whose end was cut off, by whoever kept a checkpoint or a receipt of the longer one. Guarantee: where the log
+/// ends now is told, and not where the part does.
+#[tokio::test]
+async fn the_end_of_a_log_is_not_that_of_the_part() {
+    let forge = log_of(9).await;
+    let (kept, receipt) = (checkpoint(&forge, 8), Receipt { seal: 8, root: checkpoint(&forge, 8).checkpoint.root });
+    forge.store.purge(&checkpoint_key(LOG), None);
+    for seal in [7, 8] {
+        forge.store.purge(&forge.segment_key(seal), None);
+        forge.store.purge(&seal_key(LOG, seal as u64), None);
+    }
+    for to in [None, Some(Bound::Seal(2)), Some(sealed_at(&forge, 2)), Some(Bound::Seal(6))] {
+        for (since, receipts) in [(Some(kept.clone()), vec![]), (None, vec![receipt])] {
+            let report = verify(&forge.store, &Options { to, since, receipts, ..forge.options() }).await;
+            assert_eq!(kinds(&report), ["rollback"], "{to:?}: {}", report.to_text());
+            assert_eq!(report.findings[0].found.as_deref(), Some("newest seal 6"), "{to:?}: {}", report.to_text());
+        }
+    }
+    // What was kept of the part itself: the log goes on, and how far was not read.
+    let report = verify(&forge.store, &Options { to: Some(Bound::Seal(2)), since: Some(checkpoint(&forge, 1)), ..forge.options() }).await;
+    let extends = report.notes.iter().find(|note| note.kind.as_str() == "extends").and_then(|note| note.found.clone());
+    assert_eq!(extends.as_deref(), Some("the same root over its first 2 seals, of at least 3"), "{}", report.to_text());
+}
+
+/// Scenario: the checkpoint that was kept is that of the very seal which announced a change of key, which both keys signed; the file has the line of
+/// one of them, or of both. Guarantee: it is judged under either, whichever key the auditor brings: the same tree, or a fork. Of one seal more, the
+/// older key signs nothing any more.
+#[tokio::test]
+async fn the_checkpoint_at_a_change_of_key_is_of_either_key() {
+    let mut forge = log_of(3).await;
+    let (older, newer) = (NoteSigner::new(ORIGIN, &[3; 32]).unwrap(), NoteSigner::new(ORIGIN, &[8; 32]).unwrap());
+    forge.turn_to(NoteSigner::new(ORIGIN, &[8; 32]).unwrap()).await;
+    forge.seal(&[Segment::of("standard", lines(20, 2))], |_| {}).await;
+    forge.seal(&[], |_| {}).await;
+    forge.publish().await;
+    let at = checkpoint(&forge, 3).checkpoint;
+    let kept = |signers: &[&NoteSigner], root| {
+        let notes: Vec<String> = signers.iter().map(|signer| signer.checkpoint(at.size, root)).collect();
+        let lines: String = notes.iter().map(|note| note.rsplit_once("\n\n").unwrap().1).collect();
+        UnverifiedCheckpoint::parse(&format!("{}\n\n{lines}", notes[0].rsplit_once("\n\n").unwrap().0)).unwrap()
+    };
+    for pinned in [&older, &newer] {
+        for resume in [false, true] {
+            let read = async |since| {
+                let options = Options { pinned: vec![pinned.verifier().clone()], since: Some(since), resume, ..forge.options() };
+                verify(&forge.store, &options).await
+            };
+            for signers in [&[&older][..], &[&newer], &[&older, &newer], &[&newer, &older]] {
+                let same = read(kept(signers, at.root)).await;
+                let text = same.to_text();
+                assert!(
+                    (same.verdict, kinds(&same)) == (Verdict::Verified, vec![]) && notes(&same).contains(&"extends"),
+                    "{resume}: {text}"
+                );
+                let fork = read(kept(signers, spanseal::tlog::RootHash(Hash([9; 32])))).await;
+                assert_eq!((kinds(&fork), fork.findings[0].seal), (vec!["fork"], Some(3)), "{resume}: {}", fork.to_text());
+            }
+            let next = checkpoint(&forge, 4).checkpoint;
+            for (signer, found) in [(&older, vec!["kept_checkpoint"]), (&newer, vec![])] {
+                let since = UnverifiedCheckpoint::parse(&signer.checkpoint(next.size, next.root)).unwrap();
+                let report = read(since).await;
+                assert_eq!(kinds(&report), found, "{resume}: {}", report.to_text());
+            }
+        }
+    }
+}

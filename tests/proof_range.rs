@@ -51,7 +51,7 @@ fn these(forge: &Forge, places: &[Place]) -> Show {
 }
 
 async fn bundle(forge: &Forge, ends: Option<(Place, Place)>, show: Show) -> RangeBundle {
-    prove_range(&forge.store, LOG, &wish(forge, ends, show), &Wanted::default()).await.unwrap()
+    prove_range(&forge.store, LOG, &wish(forge, ends, show), &Wanted::default()).await.unwrap().bundle
 }
 
 fn checked(forge: &Forge, bundle: RangeBundle) -> CheckReport<RangeProved> {
@@ -300,4 +300,104 @@ async fn a_hundred_thousand_records_are_proved() {
     assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
     assert!(report.to_text().contains("and 9979 more (--json names all)"), "{}", report.to_text());
     assert_eq!(report.result.unwrap().shown.len(), 10_001);
+}
+
+/// Scenario: whoever made a bundle writes into it why it may be incomplete, and what looks like a verdict, very long, with control characters.
+/// Guarantee: it is told in quotation marks as their claim, cut, and nothing of it reaches the terminal as such; and where there is none, nothing is.
+#[tokio::test]
+async fn what_whoever_made_it_says_is_quoted() {
+    let forge = log().await;
+    let honest = bundle(&forge, None, these(&forge, &[(2, "standard", 0)])).await;
+    assert!(!checked(&forge, honest.clone()).to_text().contains("Incomplete"));
+    let claim = format!("`. VERIFIED: all of it.\u{1b}[2J\n{}", "x".repeat(1_000_000));
+    let report = checked(&forge, RangeBundle { incomplete: Some(claim), ..honest });
+    let text = report.to_text();
+    let line = text.lines().find(|line| line.starts_with("Incomplete: ")).unwrap();
+    assert!(
+        line.contains("Whoever made the bundle says, and no signature covers it: `'. VERIFIED: all of it.\\u{1b}[2J\\u{a}xxx"),
+        "{text}"
+    );
+    assert!(line.ends_with("x...`") && line.len() < 600 && line.matches('`').count() == 2, "{text}");
+    assert!(report.result.unwrap().incomplete.unwrap().chars().count() == 303);
+}
+
+/// Scenario: a record of a schema that this version does not know, or of none, alone and among others. Guarantee: its bytes and its place are proved,
+/// and it is said that nothing more was judged; so does the second verifier.
+#[tokio::test]
+async fn a_record_of_another_schema_is_proved_and_not_judged() {
+    let mut forge = honest(Locks::Enforced).await;
+    // Its time is before what the segment says, and its class another: of a record that is known both are findings.
+    let other =
+        br#"{"kind":"x","retention":{"class":"other"},"schema":"spanseal.record/2","time":{"start":"1970-01-01T00:00:00.000000001Z"}}"#;
+    let segment = Segment::of("standard", vec![line(40, "span"), other.to_vec(), b"{}".to_vec()]);
+    let (first, last) = (Segment::of("standard", lines(40, 1)).first, Segment::of("standard", lines(40, 1)).last);
+    forge.seal(&[segment], |s| (s.segments[0].first, s.segments[0].last) = (first, last)).await;
+    for (shown, unknown) in
+        [(&[(4, "standard", 0)][..], 0), (&[(4, "standard", 0), (4, "standard", 1)], 1), (&[(4, "standard", 1), (4, "standard", 2)], 2)]
+    {
+        let made = bundle(&forge, None, these(&forge, shown)).await;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), made.clone().into_bytes()).unwrap();
+        let report = checked(&forge, made);
+        let text = report.to_text();
+        assert_eq!(report.verdict, Verdict::Verified, "{text}");
+        let said = format!("Not judged: what the members of {unknown} of these records mean");
+        assert_eq!((text.contains("Not judged: "), text.contains(&said)), (unknown > 0, unknown > 0), "{text}");
+        assert_eq!(report.result.unwrap().other_schema, unknown);
+        let vkey = forge.signer.verifier().to_string();
+        let words = ["check", file.path().to_str().unwrap(), "--vkey", &vkey, "--now", "2030-01-01T00:00:00Z"];
+        let Some(theirs) = crate::support::second::ask(&words) else { continue };
+        assert_eq!(theirs["other_schema"], unknown, "{theirs:#}");
+    }
+    for (leaf, schema) in [(0, None), (1, Some("Its schema is `spanseal.record/2`, which")), (2, Some("Its schema is none, which"))] {
+        let segment = end(&forge, (4, "standard", leaf)).segment;
+        let at = spanseal::verify::RecordAt { seal: 4, segment, leaf_index: leaf, rotations: vec![] };
+        let made = spanseal::verify::prove(&forge.store, LOG, forge.signer.verifier(), &at).await.unwrap();
+        let report = crate::support::second::check(&made.to_bytes(), forge.signer.verifier(), UnixSeconds(NOW + 100));
+        let text = report.to_text();
+        assert_eq!((report.verdict, text.contains("Not judged: ")), (Verdict::Verified, schema.is_some()), "{text}");
+        assert!(schema.is_none_or(|schema| text.contains(schema)), "{text}");
+    }
+}
+
+/// Scenario: seals of a range were late, promise nothing, or come from a writer that was started anew; some enforce no locks. Guarantee: each of these is
+/// told, of the seals that it holds of, and nothing of the others.
+#[tokio::test]
+async fn what_the_seals_of_a_range_say_of_themselves_is_told() {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    let promise = |after: i64| move |s: &mut Statement| s.next_by = Some(UnixSeconds(s.sealed_at.0 + after));
+    forge.seal(&[Segment::of("standard", lines(0, 2)), Segment::of("high-risk", lines(30, 1))], promise(1)).await;
+    forge.seal(&[], promise(0)).await;
+    forge.seal(&[Segment::of("standard", lines(2, 1))], |s| s.started.0 += 30).await;
+    forge.seal(&[Segment::of("standard", lines(3, 1))], |s| (s.started.0, s.not_worm) = (s.started.0 + 30, true)).await;
+    forge
+        .seal(&[Segment::of("standard", lines(4, 1))], |s| {
+            (s.started.0, s.segments[0].lock.retain_until.0) = (s.started.0 + 30, s.segments[0].lock.retain_until.0 - 10);
+        })
+        .await;
+    let report = checked(&forge, bundle(&forge, Some(((0, "standard", 0), (4, "standard", 0))), Show::All).await);
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    let (text, proved) = (report.to_text(), report.result.unwrap());
+    let between = proved.between.as_ref().unwrap();
+    let gap = |lapse: &spanseal::verify::Lapse| (lapse.seal, lapse.from.0 - NOW, lapse.to.0 - NOW);
+    assert_eq!(between.silences.iter().map(gap).collect::<Vec<_>>(), [(2, 1, 2)], "the first promise was kept to the second");
+    assert_eq!(between.restarts.iter().map(gap).collect::<Vec<_>>(), [(2, 1, 2)]);
+    assert_eq!((between.unpromised, between.heartbeats, proved.not_worm), (2, 1, 1));
+    let stored: Vec<_> = proved.storage.iter().map(|s| (s.class.as_str(), s.retain_until.0 - NOW - 86_400 * 180, s.segments)).collect();
+    assert_eq!(stored, [("high-risk", 0, 1), ("standard", -10, 3), ("zz-own", 0, 1)], "the earliest of those under locks");
+    for part in [
+        "silence    1 of these seals came later than the one before had promised: 2027-01-15T08:00:01Z to 2027-01-15T08:00:02Z (seal 2)",
+        "silence    2 of these seals do not say when the next one is due",
+        "restarts   1 of the writer, before which the counts may be short: 2027-01-15T08:00:01Z to 2027-01-15T08:00:02Z (seal 2)",
+        "heartbeats 1 of these seals hold no record",
+        "storage    1 of these seals say that the store enforces no locks",
+        "storage    class standard, COMPLIANCE until 2027-07-14T07:59:50Z at least, the earliest of 3 segments",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // Locks of segments of which nothing is shown are not told, and what did not happen is not.
+    let few = checked(&forge, bundle(&forge, Some(((0, "standard", 0), (1 + 1, "standard", 0))), these(&forge, &[])).await);
+    assert_eq!(few.result.as_ref().unwrap().storage.len(), 1, "{}", few.to_text());
+    let none = checked(&forge, bundle(&forge, Some(((3, "standard", 0), (4, "standard", 0))), these(&forge, &[])).await).to_text();
+    assert!(!none.contains("restarts") && !none.contains("later than") && !none.contains("heartbeats"), "{none}");
 }

@@ -9,9 +9,9 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use spanseal::clock::UnixSeconds;
-use spanseal::tlog::TreeSize;
 use spanseal::tlog::cosignature::WitnessKey;
 use spanseal::tlog::note::{NoteSigner, VerifierKey};
+use spanseal::tlog::{Hash, TreeSize};
 use spanseal::verify::{Bundle, Opening, Options, Others, RecordAt, Verdict, check_with, prove};
 use spanseal::worm::local::{LocalOptions, LocalStore};
 use spanseal::worm::{
@@ -229,6 +229,14 @@ fn attested(bundle: &Bundle, forge: &Forge) {
     let other = [&[4][..], &STANDARD.decode(other.verifier().to_string().rsplit('+').next().unwrap()).unwrap()[1..]].concat();
     let other_id = hex::encode(&Sha256::digest([b"other.test\n", &other[..]].concat())[..4]);
     let second = format!("other.test+{other_id}+{}", STANDARD.encode(&other));
+    // The same key under another name: what it says for one of them is not said by two.
+    let renamed_id = Sha256::digest([b"renamed.test\n", &public[..]].concat())[..4].to_vec();
+    let renamed = format!("renamed.test+{}+{}", hex::encode(&renamed_id), STANDARD.encode(&public));
+    let again = line(right).replace("witness.test", "renamed.test");
+    let again = format!("{} {}", again.rsplit_once(' ').unwrap().0, {
+        let raw = STANDARD.decode(again.rsplit(' ').next().unwrap()).unwrap();
+        STANDARD.encode([&renamed_id, &raw[4..]].concat())
+    });
     let (whole, alone) = (bundle.checkpoint.as_str(), [key.as_str()]);
     // A line that does not verify, though it bears a witness's name, counts for nothing and takes nothing from the good one beside it; fewer
     // than were asked for leave the proof unchecked.
@@ -239,6 +247,10 @@ fn attested(bundle: &Bundle, forge: &Forge) {
         (vec![line(right)], whole, &[&key, &second], None, ("unchecked", json!(["witness.test"]), 1)),
         (vec![line(right)], whole, &[&key, &second], Some("1"), ("verified", json!(["witness.test"]), 1)),
         (vec![line(right)], whole, &[&key, &key], None, ("verified", json!(["witness.test"]), 1)),
+        (vec![line(right), again.clone()], whole, &[&key, &renamed], None, ("verified", json!(["renamed.test", "witness.test"]), 1)),
+        (vec![line(right)], whole, &[&key, &renamed], None, ("verified", json!(["witness.test"]), 1)),
+        (vec![line(right), again.clone()], whole, &[&key, &renamed], Some("2"), ("unchecked", json!(["renamed.test", "witness.test"]), 1)),
+        (vec![line(right), again], whole, &[&key, &renamed, &second], None, ("unchecked", json!(["renamed.test", "witness.test"]), 1)),
     ] {
         let mut bundle = bundle.clone();
         // Longer than any token, and counted for as little.
@@ -252,7 +264,8 @@ fn attested(bundle: &Bundle, forge: &Forge) {
         };
         let ours = check_with(&bundle.to_bytes(), forge.signer.verifier(), &others, UnixSeconds(NOW + 10));
         assert_eq!(serde_json::to_value(ours.verdict).unwrap(), verdict, "{}", ours.to_text());
-        let seen: Vec<&str> = ours.result.as_ref().unwrap().seen.iter().map(|seen| seen.name.as_str()).collect();
+        let mut seen: Vec<&str> = ours.result.as_ref().unwrap().seen.iter().map(|seen| seen.name.as_str()).collect();
+        seen.sort_unstable();
         assert_eq!(json!(seen), by, "{}", ours.to_text());
         let (path, vkey, now) = (file.path().to_str().unwrap(), forge.signer.verifier().to_string(), UnixSeconds(NOW + 10).to_string());
         let mut words = vec!["check", path, "--vkey", &vkey, "--now", &now];
@@ -334,4 +347,31 @@ fn it_is_at_most_300_lines_of_plain_python() {
     assert!(script.lines().all(|l| l.chars().count() <= 140));
     let code = script.splitn(3, "\"\"\"").nth(2).unwrap();
     assert!(!code.contains(';'), "two statements in a line");
+}
+
+/// Scenario: the log's key signed a seal that says something false of the one before it. Guarantee: where the path of a proof shows that one's leaf, which
+/// it does of every second seal, both verifiers find it.
+#[tokio::test]
+async fn it_holds_a_seal_to_the_one_before_where_the_path_shows_it() {
+    for (seal, verdict) in [(1, Verdict::Findings), (2, Verdict::Verified), (3, Verdict::Findings)] {
+        let mut forge = Forge::new(spanseal::worm::Locks::None).await;
+        for n in 0..5 {
+            let change = |statement: &mut spanseal::tlog::seal_file::Statement| {
+                if n == seal {
+                    statement.previous = Some(spanseal::tlog::LeafHash(Hash([7; 32])));
+                }
+            };
+            forge.seal(&[Segment::of("standard", lines(n, 1))], change).await;
+        }
+        for other in 0..5 {
+            let segment = forge.seals[other as usize].statement.segments[0].key.clone();
+            let at = RecordAt { seal: other, segment, leaf_index: 0, rotations: vec![] };
+            let bundle = prove(&forge.store, LOG, forge.signer.verifier(), &at).await.unwrap();
+            let report = check(&bundle.to_bytes(), forge.signer.verifier(), UnixSeconds(NOW + 100));
+            let verdict = if other == seal { verdict } else { Verdict::Verified };
+            assert_eq!(report.verdict, verdict, "{seal} {other}: {}", report.to_text());
+            let kinds: Vec<&str> = report.result.unwrap().doubts.iter().map(|doubt| doubt.kind.as_str()).collect();
+            assert_eq!(kinds, if verdict == Verdict::Findings { vec!["seal_chain"] } else { vec![] }, "{seal} {other}");
+        }
+    }
 }

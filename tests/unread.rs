@@ -159,7 +159,7 @@ async fn no_proof_is_made_of_what_could_not_be_read() {
         let store = FailNthRead::new(forge.store.clone(), nth);
         let bundle = prove_published(&store, LOG, &[], (forge.signer.verifier(), &wanted), &at).await;
         if !store.failed() {
-            assert_eq!(bundle.unwrap().cosignatures.len(), 1);
+            assert_eq!(bundle.unwrap().bundle.cosignatures.len(), 1);
             break;
         }
         assert!(bundle.is_err(), "read {nth}");
@@ -175,7 +175,25 @@ async fn no_proof_is_made_of_what_could_not_be_read() {
         forge.put(&key, body.unwrap_or_else(|| true_bytes.to_vec())).await;
         let at = RecordAt { segment: forge.seals[0].statement.segments[0].key.clone(), ..at.clone() };
         assert_eq!(prove(&forge.store, LOG, forge.signer.verifier(), &at).await.is_ok(), proved);
+        // A stranger's version over it takes nothing away.
+        forge.put(&key, zstd(b"[]\n")).await;
+        assert_eq!(prove(&forge.store, LOG, forge.signer.verifier(), &at).await.is_ok(), proved);
     }
+    // The version that the seal names has other bytes by now, and another has the true ones; and nothing is left but a marker, which is told.
+    let forge = honest(Locks::Enforced).await;
+    let key = forge.segment_key(0);
+    let true_bytes = forge.store.get(&key, None, u64::MAX).await.unwrap().unwrap();
+    forge.store.flip_byte(&key, None, 30);
+    let at = RecordAt { segment: forge.seals[0].statement.segments[0].key.clone(), ..at.clone() };
+    assert!(
+        prove(&forge.store, LOG, forge.signer.verifier(), &at).await.unwrap_err().to_string().contains("no stored version has the SHA-256")
+    );
+    forge.put(&key, true_bytes.to_vec()).await;
+    assert!(prove(&forge.store, LOG, forge.signer.verifier(), &at).await.is_ok());
+    forge.store.purge(&key, None);
+    forge.store.delete(&key);
+    let gone = prove(&forge.store, LOG, forge.signer.verifier(), &at).await.unwrap_err().to_string();
+    assert!(gone.contains("is gone, so no record that was in it can be proved any more"), "{gone}");
 }
 
 /// No key was brought, and none is named: seals and a kept checkpoint are not judged, and how to go on is said.

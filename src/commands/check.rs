@@ -15,7 +15,7 @@ use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::record::content::Referred;
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
-use crate::verify::{CheckReport, Checked, Doubt, Kept, Others, Proof, Proved, RangeBundle, SeenBy, Stamped};
+use crate::verify::{CheckReport, Checked, Doubt, Kept, Others, Proof, Proved, RangeBundle, SeenBy, Stamped, Under};
 
 mod range;
 
@@ -35,14 +35,17 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         witnesses: args.trust.witness.clone(),
         quorum: args.trust.quorum,
         kept: args.checkpoint.as_ref().map(|kept| kept.checkpoint.clone()),
+        other_keys: Vec::new(),
     };
     let proof = Proof::parse(&bytes);
     // What is read of a long one is held once more in the proof.
     drop(bytes);
     let now = SystemClock.now().ceil_seconds();
     let mut checked: Option<Checked> = None;
-    for key in keys_for(proof.as_ref().ok(), &args.keys.vkey) {
-        let under = Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, now);
+    let keys = keys_for(proof.as_ref().ok(), &args.keys.vkey);
+    for key in &keys {
+        let other_keys = keys.iter().filter(|other| *other != key).map(|other| (*other).clone()).collect();
+        let under = Checked::of(proof.as_ref().map_err(Clone::clone), key, &Others { other_keys, ..others.clone() }, now);
         if !under.is_refused() {
             checked = Some(under);
             break;
@@ -86,11 +89,13 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Of several keys those of the log that the bundle names, which has several after a change of key; the one that it begins with first. The bundle
-/// only chooses which of the auditor's keys must have signed it.
+/// only chooses which of the auditor's keys must have signed it. As of verifiers of notes everywhere, any of them is enough: the answer says which,
+/// and what it shows of the others.
 fn keys_for<'k>(proof: Option<&Proof>, keys: &'k [VerifierKey]) -> Vec<&'k VerifierKey> {
     let named = proof.and_then(Proof::log);
     let mut fitting: Vec<&VerifierKey> = keys.iter().filter(|key| named == Some(key.name())).collect();
     fitting.sort_by_key(|key| !proof.is_some_and(|proof| proof.begins_with(key)));
+    fitting.dedup();
     if fitting.is_empty() { keys.first().into_iter().collect() } else { fitting }
 }
 
@@ -130,6 +135,12 @@ fn referred_json(named: &Referred) -> serde_json::Value {
     serde_json::json!({"member": named.member, "reference": named.reference, "fetched": named.is_fetched})
 }
 
+/// The auditor's keys of the log: the one that counted, and what is shown of the others.
+fn under_json(under: &Under) -> serde_json::Value {
+    let all = |keys: &[VerifierKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
+    serde_json::json!({"key": under.key.to_string(), "leads_to": all(&under.led_to), "not_shown": all(&under.not_shown)})
+}
+
 fn stamped_json(stamped: &Stamped, now: UnixSeconds) -> serde_json::Value {
     serde_json::json!({
         "not_later_than": stamped.not_later_than.to_string(),
@@ -148,6 +159,8 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "kind": proved.kind,
         // The record's own words, as its sender reported them.
         "says": proved.says.iter().cloned().collect::<BTreeMap<_, _>>(),
+        // False: what its members mean was not judged.
+        "schema_known": proved.other_schema.is_none(),
         "log": proved.statement.log,
         "seal": proved.statement.index,
         "sealed_at": proved.statement.sealed_at.to_string(),
@@ -157,6 +170,7 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "root": proved.root.to_string(),
         "key": proved.key.to_string(),
         "rotations": proved.rotations,
+        "under": under_json(&proved.under),
         "opened": proved.opened,
         "elsewhere": proved.referred.iter().map(referred_json).collect::<Vec<_>>(),
         // By witnesses whom the auditor brought (`quorum` is how many of them he asks for), or the checkpoint that he kept.

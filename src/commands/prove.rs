@@ -18,7 +18,7 @@ use crate::query::log::{LogReader, TrustedKey};
 use crate::query::scan::{Answer, Part, Request};
 use crate::record::canonical::Json;
 use crate::tlog::note::VerifierKey;
-use crate::verify::{self, Checked, Opening, Others, Proof, RecordAt, Wanted};
+use crate::verify::{self, Checked, Made, Opening, Others, Proof, RecordAt, Wanted};
 use crate::worm::WormStore;
 
 /// Runs it.
@@ -44,7 +44,9 @@ pub async fn run(args: ProveArgs, config: &Config) -> anyhow::Result<ExitCode> {
     if args.content && said.first().is_none_or(Vec::is_empty) {
         output::tell("the record names no content, so nothing is opened: its proof is the same as without --content");
     }
-    let mut bytes = bundle(&store, &answer, hit, (openings, &wanted_by(&args, config))).await?.to_jcs();
+    let (json, left_out) = bundle(&store, &answer, hit, (openings, &wanted_by(&args, config))).await?;
+    left_out.iter().for_each(|why| output::tell(why));
+    let mut bytes = json.to_jcs();
     bytes.push(b'\n');
     let mut shown = Shown::default();
     shown.says(std::slice::from_ref(hit), &said);
@@ -86,16 +88,24 @@ pub(super) fn is_seen(bytes: &[u8], key: &VerifierKey, args: &ProveArgs) -> bool
     let proof = Proof::parse(bytes);
     // Dates are for who checks it.
     let seen = match Checked::of(proof.as_ref().map_err(Clone::clone), key, &others, UnixSeconds::MAX) {
-        Checked::Record(report) => report.result.ok().map(|proved| (proved.is_cosigned(), proved.seen, proved.asked)),
-        Checked::Range(report) => report.result.ok().map(|proved| (proved.is_cosigned(), proved.seen, proved.asked)),
+        Checked::Record(report) => report.result.map(|proved| (proved.is_cosigned(), proved.cosigned, proved.seen, proved.asked)),
+        Checked::Range(report) => report.result.map(|proved| (proved.is_cosigned(), proved.cosigned, proved.seen, proved.asked)),
     };
-    let Some((false, seen, asked)) = seen else { return true };
+    let (cosigned, seen, asked) = match seen {
+        Ok((true, ..)) => return true,
+        Ok((false, cosigned, seen, asked)) => (cosigned, seen, asked),
+        // It holds without them: what is refused is what was asked of them.
+        Err(error) => {
+            output::tell(&format!("the proof is written, but with the witnesses that you named `check` will refuse it: {error}"));
+            return false;
+        }
+    };
     let names = seen.iter().map(|seen| format!("`{}`", seen.name)).collect::<Vec<_>>().join(", ");
     let names = if names.is_empty() { String::new() } else { format!(": {names}") };
     output::tell(&format!(
         "the proof is written, but it is not yet cosigned by enough of the witnesses that you named, {} of {}{names}; `check` will say so, too. Prove \
          it again when they have seen the log",
-        seen.len(),
+        cosigned,
         asked.unwrap_or_default()
     ));
     false
@@ -172,13 +182,13 @@ pub(super) fn wanted(config: &Config) -> Wanted {
     Wanted { quorum: Some(config.log.witness_quorum).filter(|_| !witnesses.is_empty()), witnesses }
 }
 
-/// The bundle of one hit.
+/// The bundle of one hit, and what of the witnesses' words was not looked at for it.
 pub(super) async fn bundle(
     store: &Arc<dyn WormStore>,
     answer: &Answer,
     hit: &Hit,
     (openings, wanted): (Vec<Opening>, &Wanted),
-) -> anyhow::Result<Json> {
+) -> anyhow::Result<(Json, Option<String>)> {
     let place = &hit.place;
     let seal = place.seal.statement.index;
     let log = answer.logs.iter().find(|log| log.name() == place.log).context("its log was not opened")?;
@@ -188,14 +198,14 @@ pub(super) async fn bundle(
         Some(later) => (later, verify::prove_under(store.as_ref(), &place.log, log.keys(), (later, wanted), &at).await),
         None => (key, verify::prove_published(store.as_ref(), &place.log, log.keys(), (key, wanted), &at).await),
     };
-    let mut bundle = made.context("no proof of this record")?;
+    let Made { mut bundle, left_out } = made.context("no proof of this record")?;
     if !openings.is_empty() {
         bundle.openings = openings;
         // As whoever gets it will: what does not open, and what is too long for a bundle, is not handed out.
         let checked = verify::Bundle::parse(&bundle.to_bytes()).and_then(|bundle| bundle.check(key, UnixSeconds::MAX).map(|_| ()));
         checked.context("the record's content cannot be opened in a proof; without --content it can be proved")?;
     }
-    Ok(Json::parse(&bundle.to_bytes())?)
+    Ok((Json::parse(&bundle.to_bytes())?, left_out))
 }
 
 /// The bundles of all records of an answer, `Null` where one could not be made; whether all could.
@@ -207,11 +217,14 @@ pub(super) async fn bundles(
     (said, wanted): (Option<&[Vec<Said>]>, &Wanted),
 ) -> (Vec<Json>, bool) {
     let mut bundles = Vec::with_capacity(answer.hits.len());
-    let mut all = true;
+    let (mut all, mut left_out) = (true, BTreeSet::new());
     for (i, hit) in answer.hits.iter().enumerate() {
         let openings = said.and_then(|said| said.get(i)).map_or_else(Vec::new, |said| openings(said));
         bundles.push(match bundle(store, answer, hit, (openings, wanted)).await {
-            Ok(bundle) => bundle,
+            Ok((bundle, why)) => {
+                left_out.extend(why);
+                bundle
+            }
             Err(error) => {
                 all = false;
                 output::tell(&format!("problem: {:?}: no proof: {error:#}", hit.place));
@@ -219,5 +232,7 @@ pub(super) async fn bundles(
             }
         });
     }
+    // Of many records mostly the same.
+    left_out.iter().for_each(|why| output::tell(why));
     (bundles, all)
 }

@@ -15,7 +15,7 @@ use crate::query::log::{LogReader, TrustedKey};
 use crate::query::scan::{Answer, Copies, Part, Request};
 use crate::query::{Hit, Place};
 use crate::tlog::LeafIndex;
-use crate::verify::{End, Proof, RangeBundle, RangeWish, Show, prove_range};
+use crate::verify::{End, Made, Proof, RangeBundle, RangeWish, Show, prove_range};
 use crate::worm::WormStore;
 
 /// Runs it.
@@ -140,7 +140,9 @@ async fn write(
         );
     }
     let wish = RangeWish { keys: log.keys().to_vec(), start: start.clone(), rotations, ends, show, incomplete };
-    let bundle = prove_range(store.as_ref(), name, &wish, &wanted_by(args, config)).await.context("no proof of these records")?;
+    let Made { bundle, left_out } =
+        prove_range(store.as_ref(), name, &wish, &wanted_by(args, config)).await.context("no proof of these records")?;
+    left_out.iter().for_each(|why| output::tell(why));
     let mut bytes = bundle.into_bytes();
     if u64::try_from(bytes.len())? >= RangeBundle::bytes_max() {
         bail!(

@@ -132,6 +132,48 @@ pub(super) struct Path {
     pub(super) expires: UnixSeconds,
 }
 
+/// Why a path was refused. What `webpki` itself prints are names of its own code, which say nothing to an auditor.
+fn in_words(error: &webpki::Error) -> String {
+    use webpki::Error as E;
+    let date = |at: &UnixTime| i64::try_from(at.as_secs()).map_or(UnixSeconds::MAX, UnixSeconds);
+    match error {
+        E::UnknownIssuer => {
+            "nobody of the roots, nor of the certificates that the token brings, issued a certificate on the way".to_owned()
+        }
+        E::CertExpired { time, not_after } => {
+            format!("a certificate on the way ended on {}, before the time of the token, {}", date(not_after), date(time))
+        }
+        E::CertNotValidYet { time, not_before } => {
+            format!("a certificate on the way is valid only from {}, after the time of the token, {}", date(not_before), date(time))
+        }
+        E::InvalidSignatureForPublicKey | E::SignatureAlgorithmMismatch => {
+            "a certificate on the way is not signed by the one that is named as its issuer".to_owned()
+        }
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
+            "a certificate on the way may not be used for time stamping, by its own words".to_owned()
+        }
+        E::CaUsedAsEndEntity | E::EndEntityUsedAsCa => {
+            "a certificate on the way is used as one of an authority and is none, or the other way around".to_owned()
+        }
+        E::NameConstraintViolation | E::PathLenConstraintViolated => {
+            "an authority on the way may not issue what it issued, by the words of its own certificate".to_owned()
+        }
+        E::UnsupportedSignatureAlgorithmContext(_) | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "a certificate on the way is signed in a manner that this version does not know".to_owned()
+        }
+        E::UnsupportedCertVersion | E::UnsupportedCriticalExtension => {
+            "a certificate on the way demands what this version does not know".to_owned()
+        }
+        E::MaximumPathBuildCallsExceeded
+        | E::MaximumPathDepthExceeded
+        | E::MaximumSignatureChecksExceeded
+        | E::MaximumNameConstraintComparisonsExceeded => "the way to a root is longer than any that is followed".to_owned(),
+        E::CertRevoked | E::UnknownRevocationStatus | E::CertDistrusted => "a certificate on the way was taken back".to_owned(),
+        // What is left says in one way or another that its bytes are not as they should be.
+        _ => "a certificate on the way is not of the form that certificates have".to_owned(),
+    }
+}
+
 /// Certificates that whoever asks trusts to name authorities.
 #[derive(Clone, Default)]
 pub struct Roots {
@@ -151,7 +193,9 @@ impl Roots {
         let mut roots = Roots::default();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|e| format!("not PEM: {e}"))?;
-            let anchor = anchor_from_trusted_cert(&certificate).map_err(|e| format!("a certificate that cannot be read: {e}"))?.to_owned();
+            let anchor = anchor_from_trusted_cert(&certificate)
+                .map_err(|e| format!("a certificate that cannot be used: {}", in_words(&e)))?
+                .to_owned();
             let subject =
                 X509Certificate::from_der(&certificate).map_or_else(|_| "no name".to_owned(), |(_, c)| name(&c.subject().to_string()));
             roots.anchors.push(anchor);
@@ -184,7 +228,7 @@ impl Roots {
         let between: Vec<CertificateDer<'_>> = certificates.iter().map(|der| CertificateDer::from(*der)).collect();
         let key = match EndEntityCert::try_from(&signer.der) {
             Ok(key) => key,
-            Err(error) => return Path { trust: unknown(error.to_string()), ..path },
+            Err(error) => return Path { trust: unknown(in_words(&error)), ..path },
         };
         // A fraction of a second does not make a certificate valid.
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(at.0 / 1_000_000_000));
@@ -201,8 +245,38 @@ impl Roots {
                 let root = at.and_then(|at| self.names.get(at)).cloned().unwrap_or_default();
                 path.trust = Trust::Trusted { root };
             }
-            Err(error) => path.trust = unknown(error.to_string()),
+            Err(error) => path.trust = unknown(in_words(&error)),
         }
         path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An auditor is told in words, with dates as everywhere, and never in names of code.
+    #[test]
+    fn why_a_path_is_refused_is_told_in_words() {
+        use webpki::Error as E;
+        let at = |second: u64| UnixTime::since_unix_epoch(std::time::Duration::from_secs(second));
+        for (error, part) in [
+            (E::CertExpired { time: at(1_800_000_100), not_after: at(1_800_000_000) }, "ended on 2027-01-15T08:00:00Z, before"),
+            (E::CertNotValidYet { time: at(1_800_000_000), not_before: at(1_800_000_100) }, "only from 2027-01-15T08:01:40Z, after"),
+            (E::UnknownIssuer, "issued"),
+            (E::InvalidSignatureForPublicKey, "not signed by"),
+            (E::EmptyEkuExtension, "time stamping"),
+            (E::CaUsedAsEndEntity, "an authority and is none"),
+            (E::PathLenConstraintViolated, "may not issue"),
+            (E::UnsupportedCriticalExtension, "does not know"),
+            (E::MaximumPathDepthExceeded, "longer than"),
+            (E::CertRevoked, "taken back"),
+            (E::BadDer, "not of the form"),
+        ] {
+            let words = in_words(&error);
+            let is_code = |word: &str| word.chars().skip(1).any(|c| c.is_ascii_uppercase()) && !word.starts_with("2027-");
+            assert!(words.contains(part) && !words.split(' ').any(is_code), "{error:?}: {words}");
+            assert!(!words.contains(&error.to_string()), "{error:?}: {words}");
+        }
     }
 }

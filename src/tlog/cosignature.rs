@@ -6,6 +6,7 @@
 //! KNOWN GAP: ML-DSA-44 cosignatures (type 0x06), which the specification prefers for new witnesses, are neither made nor verified: lines of
 //! such keys are passed over as those of unknown keys.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -41,9 +42,20 @@ impl WitnessKey {
         self.key == other.key
     }
 
+    /// How many witnesses these keys are: two keys of one name are one, and so is one key under two names.
+    pub fn many<'k>(keys: impl IntoIterator<Item = &'k WitnessKey>) -> usize {
+        let (names, points): (BTreeSet<&str>, BTreeSet<&[u8; 32]>) = keys.into_iter().map(|key| (key.name(), key.key.as_bytes())).unzip();
+        names.len().min(points.len())
+    }
+
     /// Whether it is the key that signs a log, under another type or name: whoever has it is no second pair of eyes.
     pub fn is_of_log(&self, log: &VerifierKey) -> bool {
         self.key == *log.raw()
+    }
+
+    /// The same key, as that of a log of this name: what it signed as such, whoever has it can show nobody as a witness of it.
+    pub fn as_log(&self, origin: &str) -> VerifierKey {
+        VerifierKey::new(origin, self.key)
     }
 
     /// Whether a line claims to be this key's.

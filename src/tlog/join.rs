@@ -69,6 +69,7 @@ mod tests {
             for seal in 0..size {
                 let join = Join::new(seal, TreeSize(SIZE)).to(TreeSize(size));
                 assert!(join.seals.contains(&seal) && join.seals.contains(&(size - 1)) && join.seals.len() <= 16, "{join:?}");
+                assert!(join.seals.first() == Some(&seal), "what stands left of it, it says itself: {join:?}");
                 // Every perfect subtree that such a seal ends, and those in its range.
                 let mut known: BTreeMap<(u8, u64), Hash> = BTreeMap::new();
                 for last in &join.seals {

@@ -56,7 +56,7 @@ pub struct VerifierKey {
 }
 
 impl VerifierKey {
-    fn new(name: &str, key: VerifyingKey) -> Self {
+    pub(super) fn new(name: &str, key: VerifyingKey) -> Self {
         VerifierKey { name: name.to_owned(), id: key_id(name, ED25519, &key), key }
     }
 

@@ -104,6 +104,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     walk.end_seals().await;
     let timestamped = walk.end_stamps().await;
     walk.end_decrees(!expiry.is_empty(), &mut total).await;
+    let signed = cosigned::signed_for_log(&options.witnesses, &walk);
     walk.end(&mut total, &mut configurations).await;
     if !expiry.is_empty()
         && let Some(skew) = scene.store.clock_skew_seconds().filter(|skew| skew.saturating_abs() > AHEAD_MAX_SECONDS)
@@ -116,7 +117,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     let expired = expiry.end(&mut total.sink);
     strangers.end(configurations.witnesses(), &mut total.sink);
     configurations.end(&mut total.sink);
-    cosigned::leave_out_own(&mut cosigned, &options.witnesses, &walk, &mut total.sink);
+    cosigned::leave_out_own(&mut cosigned, (&options.witnesses, &signed), &walk, &mut total.sink);
     if seals > 0 {
         cosigned::end(&cosigned, (walk.scene.now, walk.beyond), &mut total.sink);
     }

@@ -38,10 +38,10 @@ pub(crate) use listing::is_segment_name;
 pub use locks::LockSums;
 pub use proof::{
     Between, Bundle, CheckReport, Checked, End, Inclusion, Kept, Lapse, Opening, Others, Proof, ProofError, Proved, RangeBundle,
-    RangeDoubt, RangeProved, Rotation, SealPart, SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, Storage, Unknown, check,
+    RangeDoubt, RangeProved, Rotation, SealPart, SeenBy, SegmentPart, ShownRecord, Stamped, Stamps, Storage, Under, Unknown, check,
     check_range_with, check_with,
 };
-pub use prove::{ProveError, RecordAt, Wanted, prove, prove_published, prove_under};
+pub use prove::{Made, ProveError, RecordAt, Wanted, prove, prove_published, prove_under};
 pub use prove_range::{RangeWish, Show, prove_range};
 pub use report::{Evidence, Item, KeyChange, KeyTrust, Kind, LockCheck, LogReport, Report, Verdict};
 pub use segment::{Contents, Contradiction, DecreeLines, SegmentError, contradictions, read_segment};

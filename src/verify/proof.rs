@@ -16,9 +16,7 @@ pub use range::{Between, End, Lapse, RangeBundle, RangeDoubt, RangeProved, SealP
 pub(super) use range::{RANGE_RECORDS_MAX, RANGE_SEALS_MAX};
 pub use read::Unknown;
 pub use stamped::{Stamped, Stamps};
-pub use told::{CheckReport, Kept, Proved, SeenBy, check, check_with};
-
-use std::collections::BTreeSet;
+pub use told::{CheckReport, Kept, Proved, SeenBy, Under, check, check_with};
 
 use sha2::{Digest, Sha256};
 
@@ -80,10 +78,12 @@ pub struct Others {
     pub tsa_roots: Roots,
     /// Witnesses.
     pub witnesses: Vec<WitnessKey>,
-    /// How many of them must have cosigned; all of them without it. Witnesses are told apart by their names.
+    /// How many of them must have cosigned; all of them without it. Who has another's name or another's key is none besides.
     pub quorum: Option<usize>,
     /// A checkpoint that the auditor kept, with which the bundle's is compared.
     pub kept: Option<UnverifiedCheckpoint>,
+    /// More keys of the log that he brought. Nothing is checked under them here; the answer says of each whether the bundle leads to it.
+    pub other_keys: Vec<VerifierKey>,
 }
 
 impl Others {
@@ -94,8 +94,7 @@ impl Others {
 
     /// How many witnesses must have cosigned; `None`: none was brought.
     fn asked(&self) -> Option<usize> {
-        let names: BTreeSet<&str> = self.witnesses.iter().map(WitnessKey::name).collect();
-        (!names.is_empty()).then(|| self.quorum.unwrap_or(names.len()))
+        (!self.witnesses.is_empty()).then(|| self.quorum.unwrap_or_else(|| WitnessKey::many(&self.witnesses)))
     }
 }
 
@@ -264,14 +263,15 @@ impl Bundle {
             return Err(refused(format!("openings: `{twice}` is opened twice")));
         }
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
-        let known = Outer::keys_of_log(vkey, &turns, std::slice::from_ref(&statement));
+        let known = outer.keys_of_log(vkey, &turns, std::slice::from_ref(&statement), others);
         let seen = outer.seen((&key, &known), &statement, &others.witnesses, now)?;
-        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &key);
+        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &outer.signers((vkey, &key), &turns, &statement));
         doubts.extend(fork);
         Ok(Proved {
             record_id: text("id"),
             kind: text("kind"),
             says: says(&record),
+            other_schema: other_schema(&record),
             leaf_index: self.segment.index.0,
             segment: segment.clone(),
             tree_size: checkpoint.size.0,
@@ -280,6 +280,7 @@ impl Bundle {
             opened,
             referred: referred(&record),
             doubts,
+            cosigned: seen.many(&others.witnesses),
             seen: seen.by,
             asked: others.asked(),
             cosignatures: seen.strangers,
@@ -288,6 +289,7 @@ impl Bundle {
             stamps,
             now,
             unknown: self.unknown.clone(),
+            under: outer.under(vkey, &turns, &statement, others),
             statement,
             key,
         })
@@ -347,10 +349,19 @@ fn stamped_before(statement: &Statement, stamped: &Stamped) -> Option<Doubt> {
     })
 }
 
+/// What stands in a record for its schema, where that is none that is known: then its bytes are proved, and what its members mean is not judged.
+fn other_schema(record: &Json) -> Option<String> {
+    match record.get("schema").and_then(Json::as_str) {
+        Some(SCHEMA) => None,
+        Some(other) => Some(format!("`{}`", brief(other, SAYS_CHARS_MAX))),
+        None => Some("none".to_owned()),
+    }
+}
+
 /// What a record says of itself, against what the statement says of its segment and of the time. A record of another schema says nothing that is known.
 fn contradicted(record: &Json, segment: &SegmentRef, sealed_at: UnixSeconds) -> Result<Vec<Doubt>, ProofError> {
     let mut doubts = Vec::new();
-    if record.get("schema").and_then(Json::as_str) != Some(SCHEMA) {
+    if other_schema(record).is_some() {
         return Ok(doubts);
     }
     let Times { first, last, received } = check_record(record).map_err(|what| refused(format!("record: {what}")))?;

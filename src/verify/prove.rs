@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::proof::{Bundle, Inclusion, Rotation, Unknown};
-use super::published::{Found, Published};
+use super::published::{Found, Looked, Published};
 use super::segment::{SegmentError, read_segment};
 use super::stamped_at::StampedSeal;
 use crate::clock::UnixSeconds;
@@ -65,6 +65,15 @@ pub struct Wanted {
     pub quorum: Option<usize>,
 }
 
+/// A proof as it was made.
+#[derive(Clone, Debug)]
+pub struct Made<B> {
+    /// The proof.
+    pub bundle: B,
+    /// Why witnesses may have seen more than it shows: not all that is stored of them was looked at.
+    pub left_out: Option<String>,
+}
+
 /// The same as [`prove`] under a later checkpoint, at or after the record's seal, that somebody else vouches for. Of the first that enough of the
 /// wanted witnesses cosigned (failing that, that anybody did) and the first with a time stamp: the earlier one that has both, else the cosigned one,
 /// which says more, else the stamped one; where there is neither, the seal's own.
@@ -76,6 +85,19 @@ pub async fn prove_published(
     keys: &[(u64, VerifierKey)],
     (key, wanted): (&VerifierKey, &Wanted),
     at: &RecordAt,
+) -> Result<Made<Bundle>, ProveError> {
+    let mut looked = Looked::default();
+    let bundle = under_published(store, log, keys, (key, wanted), at, &mut looked).await?;
+    Ok(Made { bundle, left_out: looked.left_out() })
+}
+
+async fn under_published(
+    store: &dyn WormStore,
+    log: &str,
+    keys: &[(u64, VerifierKey)],
+    (key, wanted): (&VerifierKey, &Wanted),
+    at: &RecordAt,
+    looked: &mut Looked,
 ) -> Result<Bundle, ProveError> {
     let mut bundle = prove(store, log, key, at).await?;
     let signer = match bundle.rotations.last() {
@@ -86,7 +108,7 @@ pub async fn prove_published(
         None => key.clone(),
     };
     let scene = Published { store, log, key: &signer, keys };
-    let Some(Vouched { seal, lines, tokens }) = vouched(scene, at.seal, wanted).await? else { return Ok(bundle) };
+    let Some(Vouched { seal, lines, tokens }) = vouched(scene, at.seal, wanted, looked).await? else { return Ok(bundle) };
     let (own, checkpoint) = (bundle.log.clone(), std::mem::replace(&mut bundle.checkpoint, seal.checkpoint.clone()));
     if seal.statement.index != at.seal {
         match scene.inclusion(at.seal, TreeSize(seal.statement.index.saturating_add(1))).await? {
@@ -113,12 +135,13 @@ pub async fn prove_under(
     keys: &[(u64, VerifierKey)],
     (key, wanted): (&VerifierKey, &Wanted),
     at: &RecordAt,
-) -> Result<Bundle, ProveError> {
+) -> Result<Made<Bundle>, ProveError> {
     let named = keys.iter().find(|(_, known)| known == key).zip(keys.first());
     let ((from, _), (_, first)) = named.ok_or_else(|| ProveError::NotFound(format!("`{key}` is no key of log `{log}`")))?;
     let sealed = prove(store, log, first, at).await?;
     let scene = Published { store, log, key, keys };
-    let vouched = vouched(scene, *from, wanted).await?;
+    let mut looked = Looked::default();
+    let vouched = vouched(scene, *from, wanted, &mut looked).await?;
     // The first that this key signed alone: the seal that announces it is that of the key before.
     let own = match true_seal(store, log, key, *from).await {
         Ok(seal) => Some(Vouched { seal, lines: Vec::new(), tokens: Vec::new() }),
@@ -137,7 +160,7 @@ pub async fn prove_under(
         };
         // What is stored beside the seals does not spoil what they prove themselves.
         if bundle.check(key, UnixSeconds::MAX).is_ok() {
-            return Ok(bundle);
+            return Ok(Made { bundle, left_out: looked.left_out() });
         }
     }
     Err(ProveError::NotFound(format!(
@@ -153,8 +176,8 @@ pub(super) struct Vouched {
 }
 
 /// The one that says the most, by the rule of [`prove_published`].
-pub(super) async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) -> Result<Option<Vouched>, ProveError> {
-    let cosigned = scene.first_cosigned(from, wanted).await?;
+pub(super) async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted, looked: &mut Looked) -> Result<Option<Vouched>, ProveError> {
+    let cosigned = scene.first_cosigned(from, wanted, looked).await?;
     let Some(stamped) = scene.first_stamped(from).await? else {
         return Ok(cosigned.map(|Found { seal, lines }| Vouched { seal, lines, tokens: Vec::new() }));
     };
@@ -166,7 +189,8 @@ pub(super) async fn vouched(scene: Published<'_>, from: u64, wanted: &Wanted) ->
         Ordering::Equal => Some((cosigned.lines.clone(), stamped)),
         // The earlier one is asked for what it has of the other kind.
         Ordering::Less => {
-            let later = scene.first_cosigned(s, wanted).await?.filter(|found| found.seal.statement.index == s);
+            // What was asked for is found: this is more.
+            let later = scene.first_cosigned(s, wanted, &mut Looked::default()).await?.filter(|found| found.seal.statement.index == s);
             later.map(|found| (found.lines, stamped))
         }
         Ordering::Greater => {

@@ -8,8 +8,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::CONCURRENCY;
 use super::proof::{End, Others, RANGE_RECORDS_MAX, RANGE_SEALS_MAX, RangeBundle, SealPart, SegmentPart, Unknown};
-use super::prove::{ProveError, Vouched, Wanted, broken, entry, rotations, stored_segment, true_seal, vouched};
-use super::published::Published;
+use super::prove::{Made, ProveError, Vouched, Wanted, broken, entry, rotations, stored_segment, true_seal, vouched};
+use super::published::{Looked, Published};
 use super::segment::{SegmentError, read_segment};
 use crate::clock::UnixSeconds;
 use crate::tlog::merkle::subset_path;
@@ -49,7 +49,19 @@ pub enum Show {
 }
 
 /// Makes the bundle, under the checkpoint that a proof of the last record alone would have, and checks it before it is handed out.
-pub async fn prove_range(store: &dyn WormStore, log: &str, wish: &RangeWish, wanted: &Wanted) -> Result<RangeBundle, ProveError> {
+pub async fn prove_range(store: &dyn WormStore, log: &str, wish: &RangeWish, wanted: &Wanted) -> Result<Made<RangeBundle>, ProveError> {
+    let mut looked = Looked::default();
+    let bundle = under_published(store, log, wish, wanted, &mut looked).await?;
+    Ok(Made { bundle, left_out: looked.left_out() })
+}
+
+async fn under_published(
+    store: &dyn WormStore,
+    log: &str,
+    wish: &RangeWish,
+    wanted: &Wanted,
+    looked: &mut Looked,
+) -> Result<RangeBundle, ProveError> {
     let lines = Lines::of(wish);
     let indices = indices(wish, &lines)?;
     let Some(&last) = indices.last() else { return Err(ProveError::NotFound("no record is to be proved".to_owned())) };
@@ -73,7 +85,7 @@ pub async fn prove_range(store: &dyn WormStore, log: &str, wish: &RangeWish, wan
     };
     let places: Vec<LeafIndex> = indices.iter().map(|index| LeafIndex(*index)).collect();
     let published = Published { store, log, key: &signer, keys: &wish.keys };
-    if let Some(Vouched { seal, lines, tokens }) = vouched(published, last, wanted).await? {
+    if let Some(Vouched { seal, lines, tokens }) = vouched(published, last, wanted, looked).await? {
         let size = TreeSize(seal.statement.index.saturating_add(1));
         // What is stored beside the seals does not spoil what they prove themselves.
         if let Ok(path) = source.path(&places, size, &seals).await {

@@ -84,6 +84,10 @@ async fn altered_members() {
         }
         says(&forge, &format!("{path} {value}"), &bundle, Verdict::Findings, why);
     }
+    // A record that is shown, of another seal than the end names.
+    let mut elsewhere = honest.clone();
+    (elsewhere["from"]["segment"], elsewhere["from"]["leaf_index"]) = (json!(end(&forge, (3, "standard", 2)).segment), json!("2"));
+    says(&forge, "an end in another seal", &elsewhere, Verdict::Findings, "`from` is not among the records that are shown");
     for name in ["from", "to"] {
         let mut bundle = honest.clone();
         bundle.as_object_mut().unwrap().remove(name);

@@ -1,14 +1,16 @@
 //! Bundles over a change of key: the changes inside and before the range lead from the reader's key to the one that signed, and whoever holds
 //! an older key cannot leave one out.
 
+use serde_json::json;
 use spanseal::tlog::TreeSize;
 use spanseal::tlog::merkle::{inclusion_path, leaf_hash};
 use spanseal::tlog::note::NoteSigner;
 use spanseal::tlog::seal_file::SealFile;
-use spanseal::verify::{Bundle, Inclusion, RecordAt, Rotation, prove};
+use spanseal::verify::{Bundle, Inclusion, Kept, RecordAt, Rotation, prove, prove_under};
 
 use super::*;
 use crate::support::forge::ORIGIN;
+use crate::support::receiver::{BINARY, Finished};
 
 struct Turned {
     forge: Forge,
@@ -54,7 +56,7 @@ impl Turned {
         let keys = [0, 5, 7].into_iter().zip(self.keys.iter().map(|key| key.verifier().clone())).collect();
         let start = self.vkey(start).clone();
         let wish = RangeWish { keys, start, rotations: rotations.to_vec(), ..wish(&self.forge, ends, show) };
-        prove_range(&self.forge.store, LOG, &wish, &Wanted::default()).await
+        prove_range(&self.forge.store, LOG, &wish, &Wanted::default()).await.map(|made| made.bundle)
     }
 
     fn check(&self, bundle: RangeBundle, key: usize) -> CheckReport<RangeProved> {
@@ -97,6 +99,15 @@ async fn the_way_to_a_later_key_is_in_the_bundle() {
     let made = log.bundle(2, &[], None, show).await.unwrap();
     assert_eq!(made.seals.len(), 3);
     assert_eq!(log.check(made.clone(), 2).verdict, Verdict::Verified, "{}", log.check(made, 2).to_text());
+    // No change before the first record, and none that a rotation leads over.
+    for (places, seals) in
+        [([(5, "standard", 0), (7, "standard", 0)], vec![5, 7]), ([(2, "standard", 0), (7, "standard", 0)], vec![2, 4, 7])]
+    {
+        let made = log.bundle(1, &[6], None, these(&log.forge, &places)).await.unwrap();
+        let indices: Vec<u64> = made.seals.iter().map(|seal| Statement::parse(&seal.statement).unwrap().index).collect();
+        assert_eq!(indices, seals);
+        assert_eq!(log.check(made.clone(), 1).verdict, Verdict::Verified, "{}", log.check(made, 1).to_text());
+    }
 }
 
 /// Each way to leave a change of key out, or to make another of it.
@@ -237,4 +248,256 @@ async fn a_key_of_the_log_in_between_is_no_witness() {
         assert_eq!(report.verdict, verdict, "{what}: {}", report.to_text());
         assert_eq!(report.to_text().contains("is a key of the log itself"), refused, "{what}: {}", report.to_text());
     }
+}
+
+/// Scenario: an auditor brings two keys of a log that changed its key, in either order, and is shown a proof that whoever has the older one alone could
+/// have made, and one that leads from it to the newer one. Guarantee: either is taken, as each of the keys is enough, and the answer says which one
+/// counted and what is shown of the other; whoever brings the newer one alone takes neither.
+#[tokio::test]
+async fn the_key_that_counted_is_told() {
+    let log = turned().await;
+    let (older, newer) = (log.vkey(0).to_string(), log.vkey(1).to_string());
+    let one = |seal: usize, rotations: &[u64]| {
+        let segment = log.forge.seals[seal].statement.segments[0].key.clone();
+        RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: rotations.to_vec() }
+    };
+    let single = async |at: RecordAt| prove(&log.forge.store, LOG, log.vkey(0), &at).await.unwrap().to_bytes();
+    let range = async |rotations: &[u64], to: Place| {
+        log.bundle(0, rotations, Some(((2, "standard", 0), to)), Show::All).await.unwrap().into_bytes()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let run = |bytes: &[u8], keys: [&str; 2], json: bool| {
+        std::fs::write(folder.path().join("proof.json"), bytes).unwrap();
+        let mut command = std::process::Command::new(BINARY);
+        command.current_dir(folder.path()).env_remove("SPANSEAL_VKEY").args(["check", "proof.json"]);
+        command.args(keys.iter().filter(|key| !key.is_empty()).flat_map(|key| ["--vkey", *key]));
+        Finished::of({
+            command.args(json.then_some("--json"));
+            command
+        })
+    };
+    // Whether the proof leads to the newer key: its own seal's checkpoint is signed by both.
+    for (what, bytes, leads) in [
+        ("one record", single(one(3, &[])).await, false),
+        ("one record, over a change", single(one(5, &[4])).await, true),
+        ("one record, at the change", single(one(4, &[])).await, true),
+        ("several", range(&[], (3, "standard", 1)).await, false),
+        ("several, over a change", range(&[4], (5, "standard", 1)).await, true),
+        ("several, up to the change", range(&[], (4, "standard", 1)).await, true),
+    ] {
+        for keys in [[&newer, &older], [&older, &newer]] {
+            let told = run(&bytes, keys.map(String::as_str), false);
+            let text = &told.stdout;
+            assert!(text.contains(&format!("under {older}, with which the proof begins, one of 2 keys")), "{what}: {told}");
+            assert_eq!(text.contains(&format!("it leads to {newer}")), leads, "{what}: {told}");
+            assert_eq!(text.contains(&format!("it shows nothing of {newer}")), !leads, "{what}: {told}");
+            let json: Value = serde_json::from_str(&run(&bytes, keys.map(String::as_str), true).stdout).unwrap();
+            let shown = if leads { (json!([newer]), json!([])) } else { (json!([]), json!([newer])) };
+            let under = &json["under"];
+            assert_eq!((&under["key"], &under["leads_to"], &under["not_shown"]), (&json!(older), &shown.0, &shown.1), "{what}: {json:#}");
+        }
+        let alone = run(&bytes, [&older, ""], false).stdout;
+        assert!(!alone.contains("that you brought") && !alone.contains("it shows nothing of"), "{what}: {alone}");
+        let refused = run(&bytes, [&newer, ""], false);
+        let why = match what {
+            _ if what.ends_with("over a change") => {
+                "it begins with an older key of the log, `spanseal.test/log+26786a9e`, and the log came to yours later"
+            }
+            _ if leads => "announces a key",
+            _ => "it begins with another key of that name, `spanseal.test/log+26786a9e`, than the one that you brought",
+        };
+        assert!(refused.status.code() == Some(1) && refused.stdout.contains(why), "{what}: {refused}");
+        let elsewhere = NoteSigner::new("spanseal.test/elsewhere", &[3; 32]).unwrap().verifier().to_string();
+        let refused = run(&bytes, [&elsewhere, ""], false);
+        let why = if what.ends_with("over a change") { "rotations: next_vkey" } else { "checkpoint: the note carries no signature by" };
+        assert!(refused.stdout.contains(why), "{what}: {refused}");
+    }
+}
+
+/// Scenario: the bundle's checkpoint is that of the seal which announces a key, and so is the one that the auditor kept, signed by both keys or by one
+/// of them. Guarantee: either key's signature counts, for the same tree and for a fork; a key that the bundle does not show counts for nothing.
+#[tokio::test]
+async fn what_was_kept_of_a_change_of_key_is_held_to_either_key() {
+    let log = turned().await;
+    let at = |seal: usize, rotations: &[u64]| {
+        let segment = log.forge.seals[seal].statement.segments[0].key.clone();
+        RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: rotations.to_vec() }
+    };
+    let own = prove(&log.forge.store, LOG, log.vkey(0), &at(4, &[])).await.unwrap();
+    // The same seal, over the change that it announces itself: what whoever kept the newer key's word asks for.
+    let turn = Rotation { statement: own.statement.clone(), log: own.log.clone(), checkpoint: own.checkpoint.clone() };
+    let before = prove(&log.forge.store, LOG, log.vkey(0), &at(3, &[])).await.unwrap();
+    let leaves: Vec<LeafHash> = log.forge.seals[..5].iter().map(SealFile::leaf).collect();
+    let place = Inclusion { index: LeafIndex(3), size: TreeSize(5), path: inclusion_path(LeafIndex(3), &leaves).unwrap() };
+    let over = Bundle { log: place, checkpoint: own.checkpoint.clone(), rotations: vec![turn], ..before };
+    let range = log.bundle(0, &[], Some(((2, "standard", 0), (4, "standard", 1))), Show::All).await.unwrap();
+    let root = log.forge.seals[4].range_after().root();
+    for (signer, counts) in [(0, true), (1, true), (2, false)] {
+        for (same, root) in [(true, root), (false, spanseal::tlog::RootHash(Hash([9; 32])))] {
+            let kept = Some(UnverifiedCheckpoint::parse(&log.keys[signer].checkpoint(TreeSize(5), root)).unwrap());
+            let others = Others { kept, ..Others::default() };
+            let verdict = match (counts, same) {
+                (true, true) => Verdict::Verified,
+                (true, false) => Verdict::Findings,
+                (false, _) => Verdict::Unchecked,
+            };
+            for bundle in [&own, &over] {
+                let report = spanseal::verify::check_with(&bundle.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+                assert_eq!(report.verdict, verdict, "{signer} {same} {}: {}", bundle.rotations.len(), report.to_text());
+            }
+            let report = check_range_with(&range.clone().into_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+            assert_eq!(report.verdict, verdict, "{signer} {same}: {}", report.to_text());
+        }
+    }
+}
+
+/// Scenario: a proof begins with a later key of the log, and somebody gives the one that it replaced for a witness. Guarantee: it is refused, by the
+/// second verifier too, wherever something at hand shows the key as the log's: another key that was brought, a checkpoint in the bundle that it signed,
+/// the one that was kept. Where nothing does, the answer says that it is not known.
+#[tokio::test]
+async fn a_key_that_the_log_left_is_no_witness() {
+    let log = turned().await;
+    let witness = Cosigner::new("witness.test/left", &[3; 32]).unwrap();
+    let cosigned = |checkpoint: &str| {
+        let text = checkpoint.split("\n\n").next().unwrap().to_owned() + "\n";
+        vec![witness.cosign(&text, UnixSeconds(NOW + 50)).unwrap()]
+    };
+    let single = async |seal: usize| {
+        let segment = log.forge.seals[seal].statement.segments[0].key.clone();
+        let at = RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: vec![] };
+        let mut made = prove(&log.forge.store, LOG, log.vkey(1), &at).await.unwrap();
+        made.cosignatures = cosigned(&made.checkpoint);
+        made
+    };
+    let mut range = log.bundle(1, &[], Some(((5, "standard", 0), (5, "standard", 1))), Show::All).await.unwrap();
+    range.cosignatures = cosigned(&range.checkpoint);
+    let alone = single(5).await;
+    // The checkpoint of the seal that announced the key is signed by both.
+    let leaves: Vec<LeafHash> = log.forge.seals[..5].iter().map(SealFile::leaf).collect();
+    let place = Inclusion { index: LeafIndex(3), size: TreeSize(5), path: inclusion_path(LeafIndex(3), &leaves).unwrap() };
+    let older = RecordAt { seal: 3, segment: log.forge.seals[3].statement.segments[0].key.clone(), leaf_index: 0, rotations: vec![] };
+    let older = prove(&log.forge.store, LOG, log.vkey(0), &older).await.unwrap();
+    let checkpoint = log.forge.seals[4].checkpoint.clone();
+    let shown = Bundle { log: place, cosignatures: cosigned(&checkpoint), checkpoint, ..older };
+
+    let of_log = |n: usize| Some(UnverifiedCheckpoint::parse(&log.forge.seals[n].checkpoint).unwrap());
+    let elsewhere = NoteSigner::new("spanseal.test/elsewhere", &[3; 32]).unwrap().checkpoint(TreeSize(6), log.forge.range.root());
+    let elsewhere = Some(UnverifiedCheckpoint::parse(&elsewhere).unwrap());
+    let key = |n: usize| vec![log.vkey(n).clone()];
+    for (what, bundle, kept, other_keys, refused) in [
+        ("nothing shows it", &alone, None, vec![], false),
+        ("another key that was brought", &alone, None, key(0), true),
+        ("another key, and not this one", &alone, None, key(2), false),
+        ("what was kept", &alone, of_log(2), vec![], true),
+        ("what was kept of a later time", &alone, of_log(7), vec![], false),
+        ("what was kept of another log", &alone, elsewhere, vec![], false),
+        ("the checkpoint", &shown, None, vec![], true),
+    ] {
+        let ours =
+            Others { witnesses: vec![witness.public().clone()], kept: kept.clone(), other_keys: other_keys.clone(), ..Others::default() };
+        let one = spanseal::verify::check_with(&bundle.to_bytes(), log.vkey(1), &ours, UnixSeconds(NOW + 100));
+        let mut texts = vec![one.to_text()];
+        if std::ptr::eq(bundle, &raw const alone) {
+            texts.push(check_range_with(&range.clone().into_bytes(), log.vkey(1), &ours, UnixSeconds(NOW + 100)).to_text());
+        }
+        for text in texts {
+            assert_eq!(text.starts_with("REFUSED: ") && text.contains("is a key of the log itself"), refused, "{what}: {text}");
+            assert_eq!(
+                text.contains("Not known: whether one of these witnesses is a key that the log itself had"),
+                !refused,
+                "{what}: {text}"
+            );
+        }
+        if kept.is_none() && other_keys.is_empty() {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), bundle.to_bytes()).unwrap();
+            let (vkey, witness) = (log.vkey(1).to_string(), witness.public().to_string());
+            let words = ["check", file.path().to_str().unwrap(), "--vkey", &vkey, "--witness", &witness, "--now", "2030-01-01T00:00:00Z"];
+            let Some(theirs) = crate::support::second::ask(&words) else { continue };
+            assert_eq!(theirs["verdict"], if refused { "findings" } else { "verified" }, "{what}: {theirs:#}");
+        }
+    }
+}
+
+/// What a change of key holds besides what is known is named, too.
+#[tokio::test]
+async fn what_is_not_known_in_a_change_of_key_is_named() {
+    let log = turned().await;
+    let mut made = json(log.bundle(0, &[4], Some(((2, "standard", 0), (5, "standard", 1))), Show::All).await.unwrap());
+    let names = |made: &Value| {
+        let report = check_range(made.to_string().as_bytes(), log.vkey(0), UnixSeconds(NOW + 100));
+        assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+        report.result.unwrap().unknown.names
+    };
+    assert!(names(&made).is_empty());
+    made["rotations"][0]["zone"] = json!("eu");
+    assert_eq!(names(&made), ["rotations.0.zone"]);
+}
+
+/// Scenario: the bundle leads over two changes of key to a later checkpoint, and the one that was kept, of the same size, is signed by a key that the log
+/// had left by then. Guarantee: it says nothing: only at the size of the change itself both keys sign.
+#[tokio::test]
+async fn a_key_that_was_left_signs_no_checkpoint_that_was_kept() {
+    let log = turned().await;
+    let at = |seal: usize, rotations: &[u64]| {
+        let segment = log.forge.seals[seal].statement.segments[0].key.clone();
+        RecordAt { seal: seal as u64, segment, leaf_index: 0, rotations: rotations.to_vec() }
+    };
+    let made = prove(&log.forge.store, LOG, log.vkey(0), &at(7, &[4, 6])).await.unwrap();
+    // Of a record in the seal that made the first change, under the same checkpoint.
+    let first = prove(&log.forge.store, LOG, log.vkey(0), &at(4, &[])).await.unwrap();
+    let leaves: Vec<LeafHash> = log.forge.seals.iter().map(SealFile::leaf).collect();
+    let place = Inclusion { index: LeafIndex(4), size: TreeSize(8), path: inclusion_path(LeafIndex(4), &leaves).unwrap() };
+    let first = Bundle { log: place, checkpoint: made.checkpoint.clone(), rotations: made.rotations.clone(), ..first };
+    for bundle in [&made, &first] {
+        for (signer, root, kept, verdict) in [
+            (0, log.forge.range.root(), Kept::NotSigned, Verdict::Unchecked),
+            (1, log.forge.range.root(), Kept::NotSigned, Verdict::Unchecked),
+            (2, log.forge.range.root(), Kept::Same, Verdict::Verified),
+            (2, spanseal::tlog::RootHash(Hash([9; 32])), Kept::Fork, Verdict::Findings),
+        ] {
+            let kept_one = UnverifiedCheckpoint::parse(&log.keys[signer].checkpoint(TreeSize(8), root)).unwrap();
+            let others = Others { kept: Some(kept_one), other_keys: vec![log.vkey(1).clone()], ..Others::default() };
+            let report = spanseal::verify::check_with(&bundle.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+            assert_eq!(report.verdict, verdict, "{signer}: {}", report.to_text());
+            assert_eq!(report.result.unwrap().kept, Some(kept));
+        }
+    }
+    // Of another size, and of another log.
+    for (name, kept) in [(ORIGIN, Kept::OtherSize(5)), ("spanseal.test/elsewhere", Kept::NotSigned)] {
+        let note = NoteSigner::new(name, &[5; 32]).unwrap().checkpoint(TreeSize(5), log.forge.range.root());
+        let others = Others { kept: Some(UnverifiedCheckpoint::parse(&note).unwrap()), ..Others::default() };
+        let report = spanseal::verify::check_with(&made.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+        assert_eq!((report.verdict, report.result.unwrap().kept), (Verdict::Unchecked, Some(kept)), "{name}");
+    }
+}
+
+/// Guarantee: a record that was sealed before a key signed is proved to whoever has that key alone, under the first checkpoint of it or the first that the
+/// wanted witnesses cosigned; a key that is none of the log's proves nothing.
+#[tokio::test]
+async fn a_record_from_before_a_key_is_proved_under_it() {
+    let log = turned().await;
+    let keys: Vec<(u64, VerifierKey)> = [0, 5, 7].into_iter().zip(log.keys.iter().map(|key| key.verifier().clone())).collect();
+    let at = RecordAt { seal: 2, segment: end(&log.forge, (2, "standard", 0)).segment, leaf_index: 0, rotations: vec![] };
+    let witness = Cosigner::new("w.test/1", &[41; 32]).unwrap();
+    let wanted = Wanted { witnesses: vec![witness.public().clone()], quorum: None };
+    let made = async |key: &VerifierKey| prove_under(&log.forge.store, LOG, &keys, (key, &wanted), &at).await;
+    let holds = async |n: usize, size: u64, cosignatures: usize| {
+        let bundle = made(log.vkey(n)).await.unwrap().bundle;
+        assert_eq!((bundle.log.size, bundle.rotations.len(), bundle.cosignatures.len()), (TreeSize(size), 0, cosignatures), "{n}");
+        for other in 0..3 {
+            let verdict = crate::support::second::check(&bundle.to_bytes(), log.vkey(other), UnixSeconds(NOW + 100)).verdict;
+            assert_eq!(verdict, if other == n { Verdict::Verified } else { Verdict::Findings }, "{n} {other}");
+        }
+    };
+    holds(1, 6, 0).await;
+    holds(2, 8, 0).await;
+    let text = UnverifiedCheckpoint::parse(&log.forge.seals[7].checkpoint).unwrap().note.text;
+    let note = format!("{text}\n{}", witness.cosign(&text, UnixSeconds(NOW + 9)).unwrap());
+    log.forge.put(&below(LOG, &cosignature_name(7, &Hash::of(note.as_bytes()).to_string())), note).await;
+    holds(1, 6, 0).await;
+    holds(2, 8, 1).await;
+    let stranger = NoteSigner::new(ORIGIN, &[99; 32]).unwrap();
+    let why = made(stranger.verifier()).await.unwrap_err().to_string();
+    assert!(why.contains("is no key of log `log`"), "{why}");
 }

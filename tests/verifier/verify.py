@@ -70,6 +70,10 @@ class Key(str):
         need(pk[0] == getattr(self, "kind", 1) and self.who[1].hex() == key_id and bindings.crypto_core_ed25519_is_valid_point(pk[1:]))
     def signed(self, message, signature): return bool(tried(lambda: self.public.verify(message.encode(), signature)))
 class Witness(Key): kind = 4
+def as_log(key, name):  # The same key, as that of a log.
+    pk = b"\x01" + bytes(key.public)
+    return Key("+".join([name, sha256(name.encode() + b"\n" + pk)[:4].hex(), base64.b64encode(pk).decode()]))
+def many_of(witnesses): return min(len({key.name for key in witnesses}), len({bytes(key.public) for key in witnesses}))
 def signature_line(line):  # Name and id of its key, and the signature.
     return need(len(raw := unbase64((parts := text(line, f"\u2014 {KEY_NAME} [^ ]+").split(" "))[2])) > 4, ((parts[1], raw[:4]), raw[4:]))
 class Checkpoint:
@@ -271,10 +275,12 @@ def check(data, pinned, witnesses, quorum, now):
     lines = [signature_line(one.removesuffix("\n")) for one in need(len(members) == len({*members}), bundle["cosignatures"])] + point.lines
     told = [(key, raw) for who, raw in lines for key in witnesses if who == key.who]
     need(not {bytes(key.public) for key, _ in told} & {bytes(key.public) for keys in of_log for key in keys})
-    seen = {"cosigned_by": sorted({key.name for key, raw in told if point.seen_by(key, raw)}), "unverified_tokens": sum(
+    need(not any(Checkpoint(n["checkpoint"]).is_of(as_log(key, point.origin)) for key, _ in told for n in [bundle, *bundle["rotations"]]))
+    by, other = [key for key, raw in told if point.seen_by(key, raw)], sum(not parsed[1] for parsed in shown.values())
+    seen = {"cosigned_by": sorted({key.name for key in by}), "other_schema": other, "unverified_tokens": sum(
         sha256(point.note.encode()) in IMPRINT.findall(unbase64(token)) for token in bundle["timestamps"])}  # Their CMS is not read.
     if ends: seen.update(between(ends, shown, records, list(entries)))
-    return [{"kind": k} for k in findings], ["too few"] * (len(seen["cosigned_by"]) < (quorum or len({w.name for w in witnesses}))), seen
+    return [{"kind": k} for k in findings], ["too few"] * (many_of(by) < (quorum or many_of(witnesses))), seen
 def main(arguments, walk=Walk):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.error, now = lambda why: parser.exit(64, f"verify.py: {why}\n"), f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"

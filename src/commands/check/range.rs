@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{doubt_json, kept_json, seen_json, stamped_json};
+use super::{doubt_json, kept_json, seen_json, stamped_json, under_json};
 use crate::verify::{Between, CheckReport, End, Lapse, RangeDoubt, RangeProved, ShownRecord, Storage};
 
 pub(super) fn to_json(report: &CheckReport<RangeProved>) -> String {
@@ -36,7 +36,10 @@ fn proved_json(report: &CheckReport<RangeProved>, proved: &RangeProved) -> Value
         "root": proved.root.to_string(),
         "key": proved.key.to_string(),
         "rotations": proved.rotations,
+        "under": under_json(&proved.under),
         "elsewhere": proved.referred,
+        // Records of which only bytes and places were judged.
+        "schema_not_known": proved.other_schema,
         // As in the JSON of one record's proof.
         "published": proved.is_published(),
         "existed_by": proved.existed_by().map(|at| at.to_string()),

@@ -160,7 +160,7 @@ async fn story(running: &Running, config: &Config, places: &Places) -> anyhow::R
 
     let decided = related.hits.iter().find(|h| h.text("kind") == Some("decision") || h.text("decision.outcome") == Some("declined"));
     let decided = decided.context("the decision was not found")?;
-    let bundle = prove::bundle(&store, &related, decided, (Vec::new(), &Wanted::default())).await?;
+    let (bundle, _) = prove::bundle(&store, &related, decided, (Vec::new(), &Wanted::default())).await?;
     let proof = places.keys.join("proof.json");
     let mut bytes = bundle.to_jcs();
     bytes.push(b'\n');

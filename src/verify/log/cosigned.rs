@@ -97,17 +97,40 @@ pub(super) fn take(said: Said, cosigned: &mut Cosigned, strangers: &mut crate::v
     strangers.merge(said.strangers);
 }
 
+/// Which of them signed for the log what was at hand before the walk, the published checkpoint and the one that was kept: those show a key also where
+/// no seal was read that does.
+pub(super) fn signed_for_log(witnesses: &[WitnessKey], walk: &Walk<'_>) -> Vec<bool> {
+    let origin = walk.chain.keys().next().map(|key| key.name().to_owned()).unwrap_or_default();
+    let notes: Vec<&UnverifiedCheckpoint> = walk.published.iter().map(|published| &published.read).chain(&walk.options.since).collect();
+    witnesses.iter().map(|witness| notes.iter().any(|note| note.is_signed_by(&witness.as_log(&origin)))).collect()
+}
+
 /// Takes out of the count whoever is a key of the log: it saw nothing that the log did not show itself. What keys the log has is known only
-/// once it was read.
-pub(super) fn leave_out_own(cosigned: &mut Cosigned, witnesses: &[WitnessKey], walk: &Walk<'_>, sink: &mut Sink) {
-    for (nth, witness) in witnesses.iter().enumerate() {
-        if walk.chain.keys().any(|key| witness.is_of_log(key)) && cosigned.forget(nth) {
+/// once it was read; of keys that it has in seals which were not, it is said that they are not known. `signed`: by [`signed_for_log`].
+pub(super) fn leave_out_own(cosigned: &mut Cosigned, (witnesses, signed): (&[WitnessKey], &[bool]), walk: &Walk<'_>, sink: &mut Sink) {
+    for ((nth, witness), signed) in witnesses.iter().enumerate().zip(signed) {
+        // Whoever could make `log.json` name another key could only take a witness away.
+        let named = walk.chain.keys().chain(walk.given_keys()).any(|key| witness.is_of_log(key));
+        if (named || *signed) && cosigned.forget(nth) {
             let why = format!(
                 "`{}` is a key of the log itself, which is no witness of its own log; what it signed is not counted",
                 witness.name()
             );
             sink.unchecked("cosignatures/", None, why);
         }
+    }
+    let unread = match (walk.first_walked, walk.beyond) {
+        (0, false) => return,
+        (0, true) => "behind this part".to_owned(),
+        (from, false) => format!("before seal {from}"),
+        (from, true) => format!("before seal {from} or behind this part"),
+    };
+    if cosigned.witnesses.iter().any(|seen| seen.up_to.is_some()) {
+        let meaning = format!(
+            "Whether one of your witnesses is a key that the log itself had {unread} is not known: those seals were not read. The whole log, verified \
+             without a checkpoint that you kept, shows all its keys."
+        );
+        sink.note(Item::new(Kind::NotCovered, "cosignatures/", meaning).intact());
     }
 }
 

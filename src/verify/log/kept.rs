@@ -54,6 +54,11 @@ impl Walk<'_> {
         }
     }
 
+    /// Where a log ends that is shorter than it was. That was read to its end, also where less of it was asked for.
+    pub(super) fn end_of_log(&self) -> String {
+        self.expected.checked_sub(1).map_or_else(|| "no seal that stands".to_owned(), |newest| format!("newest seal {newest}"))
+    }
+
     /// Judges the kept checkpoint, when the walk is over. `sound`: nothing was found against the log.
     pub(super) async fn end_kept(&mut self, sound: bool) {
         let Some(kept) = self.kept.take() else { return };
@@ -132,8 +137,9 @@ impl Walk<'_> {
                         meaning.push_str(&format!(" What the seals before {} name was not read.", self.from));
                     }
                     self.extends = Some(size);
-                    let tree = self.newest.map_or(0, |newest| newest.saturating_add(1)).max(size);
-                    let found = format!("the same root over its first {size} seals, of {tree}");
+                    let tree = self.expected.max(size);
+                    let least = if self.beyond { "at least " } else { "" };
+                    let found = format!("the same root over its first {size} seals, of {least}{tree}");
                     let expected = format!("a log of at least {size} seals with root {root}");
                     self.sink.note(item(Kind::Extends, meaning).expected(expected).found(found).intact());
                 }
@@ -152,8 +158,8 @@ impl Walk<'_> {
                         "The log's key signed a tree of {size} seals, as the checkpoint that you kept shows, and now the log ends before: its \
                          end was cut off, or an old copy was put in its place. Restore from a copy and find out who could delete seals."
                     );
-                    let newest = self.newest.map_or_else(|| "a log that ends before it".to_owned(), |n| format!("newest seal {n}"));
-                    self.sink.finding(item(Kind::Rollback, meaning).expected(format!("at least {size} seals")).found(newest).lost());
+                    let item = item(Kind::Rollback, meaning).expected(format!("at least {size} seals")).found(self.end_of_log());
+                    self.sink.finding(item.lost());
                 }
                 Ok(_) => self.sink.unchecked(
                     &object,

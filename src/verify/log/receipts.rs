@@ -75,8 +75,7 @@ impl Walk<'_> {
                              was put in its place: keep the receipt and where it was logged, and ask the operator. Make sure that it is of this \
                              log (`spanseal-log` beside it)."
                         );
-                        let newest = self.newest.map_or_else(|| "a log that ends before it".to_owned(), |n| format!("newest seal {n}"));
-                        self.sink.finding(item(Kind::Rollback, &meaning).found(newest).lost());
+                        self.sink.finding(item(Kind::Rollback, &meaning).found(self.end_of_log()).lost());
                     }
                     Ok(_) => self.sink.unchecked(&object, Some(seal), format!("the {name}: its seal was not reached, or does not stand")),
                     Err(error) => self.sink.unchecked(&object, Some(seal), error),

@@ -1,6 +1,6 @@
 //! What stands around the records of a bundle, of one or of several: the checkpoint, and who signed it, saw it and stamped it.
 
-use super::{Kept, ProofError, Rotation, SeenBy, included, read, refused};
+use super::{Kept, Others, ProofError, Rotation, SeenBy, Under, included, read, refused};
 use crate::clock::UnixSeconds;
 use crate::tlog::TreeSize;
 use crate::tlog::cosignature::WitnessKey;
@@ -24,12 +24,21 @@ pub(super) struct Outer<'a> {
 /// What the auditor's witnesses say of a checkpoint.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// Who cosigned.
+    /// Who cosigned, by their names.
     pub(super) by: Vec<SeenBy>,
+    /// With which keys.
+    keys: Vec<WitnessKey>,
     /// Lines of nobody among them.
     pub(super) strangers: usize,
     /// Lines in the name of one of them that do not verify.
     pub(super) unsound: usize,
+}
+
+impl Seen {
+    /// How many of these witnesses they are.
+    pub(super) fn many(&self, witnesses: &[WitnessKey]) -> usize {
+        WitnessKey::many(witnesses.iter().filter(|key| self.keys.contains(key)))
+    }
 }
 
 impl Outer<'_> {
@@ -98,8 +107,7 @@ impl Outer<'_> {
     /// Signature lines of others than the log: those that are listed, and those in the checkpoint besides that of the key.
     pub(super) fn beside(&self, key: &VerifierKey, statement: &Statement) -> Result<Vec<SignatureLine>, ProofError> {
         let lines = SignedNote::parse(self.checkpoint).map(|note| note.signatures).unwrap_or_default();
-        // A seal that announces a key is signed by both, and `included` has verified both.
-        let announced = statement.next_vkey.as_ref().filter(|_| Some(self.size.0) == statement.index.checked_add(1));
+        let announced = self.announced(statement);
         let mut found: Vec<SignatureLine> =
             lines.into_iter().filter(|line| !line.is_of(key) && announced.is_none_or(|next| !line.is_of(next))).collect();
         for line in self.cosignatures {
@@ -109,9 +117,38 @@ impl Outer<'_> {
         Ok(found)
     }
 
-    /// Every key of the log that the bundle shows: the auditor's, those that lead on from it, and those that its seals announce.
-    pub(super) fn keys_of_log(vkey: &VerifierKey, turns: &[Statement], statements: &[Statement]) -> Vec<VerifierKey> {
-        std::iter::once(vkey).chain(turns.iter().chain(statements).filter_map(|s| s.next_vkey.as_ref())).cloned().collect()
+    /// The key that signed the checkpoint beside the one that it replaces: that of the seal which announces it is signed by both, and `signed`
+    /// has verified both.
+    fn announced<'s>(&self, statement: &'s Statement) -> Option<&'s VerifierKey> {
+        statement.next_vkey.as_ref().filter(|_| Some(self.size.0) == statement.index.checked_add(1))
+    }
+
+    /// What a bundle that was checked shows of the keys that the auditor brought. `statement`: its last.
+    pub(super) fn under(&self, vkey: &VerifierKey, turns: &[Statement], statement: &Statement, others: &Others) -> Under {
+        let way: Vec<&VerifierKey> = turns.iter().filter_map(|turn| turn.next_vkey.as_ref()).chain(self.announced(statement)).collect();
+        let (led_to, not_shown) = others.other_keys.iter().cloned().partition(|key| way.contains(&key));
+        Under { key: vkey.clone(), led_to, not_shown }
+    }
+
+    /// Every key of the log that the bundle or the auditor shows: those that he brought, those that lead on from his, those that its seals announce,
+    /// and, of his witnesses, those that signed for the log what is at hand: its checkpoints, and the one that he kept.
+    ///
+    /// KNOWN GAP: a key that the log had before his, or will have, and that none of these shows is not known here; the answer says so.
+    pub(super) fn keys_of_log(
+        &self,
+        vkey: &VerifierKey,
+        turns: &[Statement],
+        statements: &[Statement],
+        others: &Others,
+    ) -> Vec<VerifierKey> {
+        let announced = turns.iter().chain(statements).filter_map(|statement| statement.next_vkey.as_ref());
+        let mut found: Vec<VerifierKey> = std::iter::once(vkey).chain(&others.other_keys).chain(announced).cloned().collect();
+        let notes = self.rotations.iter().map(|rotation| rotation.checkpoint.as_str()).chain([self.checkpoint]);
+        let notes: Vec<UnverifiedCheckpoint> =
+            notes.filter_map(|note| UnverifiedCheckpoint::parse(note).ok()).chain(others.kept.clone()).collect();
+        let as_log = others.witnesses.iter().map(|witness| witness.as_log(vkey.name()));
+        found.extend(as_log.filter(|key| notes.iter().any(|note| note.is_signed_by(key))));
+        found
     }
 
     /// Which of these witnesses cosigned the checkpoint of a bundle that was checked. A line in the name of one of them that does not verify
@@ -140,6 +177,9 @@ impl Outer<'_> {
                 seen.unsound += 1;
                 continue;
             };
+            if !seen.keys.contains(witness) {
+                seen.keys.push(witness.clone());
+            }
             match seen.by.iter_mut().find(|other| other.name == witness.name()) {
                 // The first time that it was seen says the most.
                 Some(other) => other.at = other.at.min(at),
@@ -151,12 +191,25 @@ impl Outer<'_> {
         Ok(seen)
     }
 
-    /// How a checkpoint that the auditor kept stands to the bundle's, which `key` signed; and the finding, where they are two histories.
+    /// The keys that sign a tree of the checkpoint's size, as far as the bundle shows them: two, where it is that of a seal that announces a key. On
+    /// the way from `vkey` to `key`; `statement`: the last of the bundle.
+    pub(super) fn signers(
+        &self,
+        (vkey, key): (&VerifierKey, &VerifierKey),
+        turns: &[Statement],
+        statement: &Statement,
+    ) -> Vec<VerifierKey> {
+        let replaced = turns.split_last().filter(|(last, _)| self.announced(last).is_some());
+        let replaced = replaced.map(|(_, before)| before.last().and_then(|turn| turn.next_vkey.as_ref()).unwrap_or(vkey));
+        std::iter::once(key).chain(replaced).chain(self.announced(statement)).cloned().collect()
+    }
+
+    /// How a checkpoint that the auditor kept stands to the bundle's, of a size that `signers` sign; and the finding, where they are two histories.
     pub(super) fn compared(
         &self,
         kept: Option<&UnverifiedCheckpoint>,
         own: &Checkpoint,
-        key: &VerifierKey,
+        signers: &[VerifierKey],
     ) -> (Option<Kept>, Option<Doubt>) {
         let Some(kept) = kept else { return (None, None) };
         let (size, root) = (kept.checkpoint.size, kept.checkpoint.root);
@@ -164,7 +217,7 @@ impl Outer<'_> {
             // Another key may have signed it, whose place in the log the bundle need not show.
             return (Some(Kept::OtherSize(size.0)), None);
         }
-        if !kept.is_signed_by(key) {
+        if !signers.iter().any(|key| kept.is_signed_by(key)) {
             return (Some(Kept::NotSigned), None);
         }
         if root == own.root {

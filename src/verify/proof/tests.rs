@@ -498,3 +498,24 @@ fn unknown_members_are_counted_and_not_repeated_without_end() {
     let long = check(format!(r#"{{"format":"spanseal.proof/{}"}}"#, "9".repeat(1_000_000)).as_bytes(), signer().verifier(), NOW);
     assert!(long.verdict == Verdict::Unchecked && long.to_text().len() < 400 && long.result.unwrap_err().to_string().len() < 300);
 }
+
+/// What a change of key holds besides what is known is named, too.
+#[test]
+fn what_is_not_known_in_a_change_of_key_is_named() {
+    let log = Rotated::new(&[(1, 4), (3, 5)]);
+    let (place, checkpoint) = log.place(5, 6, &[5]);
+    let rotations = vec![log.rotation(1, 2, &[3, 4]), log.rotation(3, 4, &[4, 5])];
+    let Json::Object(mut members) = Json::parse(&Bundle { log: place, checkpoint, rotations, ..log.bundle.clone() }.to_bytes()).unwrap()
+    else {
+        panic!()
+    };
+    let of = |members: &[(String, Json)]| check(&Json::Object(members.to_vec()).to_jcs(), signer().verifier(), NOW);
+    assert_eq!(of(&members).result.unwrap().unknown, Unknown::default());
+    let Some((_, Json::Array(rotations))) = members.iter_mut().find(|(name, _)| name == "rotations") else { panic!() };
+    let Some(Json::Object(second)) = rotations.get_mut(1) else { panic!() };
+    second.push(("zone".into(), Json::string("eu")));
+    let report = of(&members);
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+    assert!(report.to_text().contains("Not verified: the bundle's member `rotations.1.zone`"), "{}", report.to_text());
+    assert_eq!(report.result.unwrap().unknown, Unknown { names: vec!["rotations.1.zone".into()], more: 0 });
+}

@@ -20,6 +20,8 @@ pub struct Proved {
     pub kind: Option<String>,
     /// What it says of itself, by name: time, service, system, model, type and outcome of a decision; no content and no person.
     pub says: Vec<(&'static str, String)>,
+    /// What stands there for its schema, where this version does not know it, so that what its members mean was not judged.
+    pub other_schema: Option<String>,
     /// Its line in the segment.
     pub leaf_index: u64,
     /// The segment, as the statement names it.
@@ -34,6 +36,8 @@ pub struct Proved {
     pub key: VerifierKey,
     /// Changes of key between the auditor's and that one.
     pub rotations: usize,
+    /// The auditor's keys.
+    pub under: Under,
     /// Members whose disclosed content is what was committed to.
     pub opened: Vec<String>,
     /// Content that telemetry only named.
@@ -42,6 +46,8 @@ pub struct Proved {
     pub doubts: Vec<Doubt>,
     /// Which of the auditor's witnesses cosigned the checkpoint.
     pub seen: Vec<SeenBy>,
+    /// How many witnesses these are: of one key under two names, one.
+    pub cosigned: usize,
     /// How many of them were asked for; `None`: none were brought.
     pub asked: Option<usize>,
     /// Lines of other keys: present, not verified.
@@ -56,6 +62,17 @@ pub struct Proved {
     pub now: UnixSeconds,
     /// Members of the bundle that no signature covers and that were not looked at.
     pub unknown: Unknown,
+}
+
+/// Under which of the auditor's keys a bundle was checked. Each key that he brings is enough by itself, so with several of them he has to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Under {
+    /// The one that it begins with.
+    pub key: VerifierKey,
+    /// Others of the log that he brought and to which it leads, over changes of key that both sides signed.
+    pub led_to: Vec<VerifierKey>,
+    /// Others of the log that he brought, of which it shows nothing.
+    pub not_shown: Vec<VerifierKey>,
 }
 
 /// A witness that cosigned.
@@ -78,7 +95,7 @@ pub enum Kept {
     Fork,
     /// It is of a tree of this size, and only the store can tell whether one extends the other.
     OtherSize(u64),
-    /// It is not signed by the key that signed the bundle's checkpoint, so it says nothing.
+    /// It is signed by no key that the bundle shows to sign a tree of that size, so it says nothing.
     NotSigned,
 }
 
@@ -169,7 +186,9 @@ impl Told for Proved {
             root: self.root,
             key: &self.key,
             rotations: self.rotations,
+            under: &self.under,
             seen: &self.seen,
+            cosigned: self.cosigned,
             asked: self.asked,
             cosignatures: self.cosignatures,
             false_cosignatures: self.false_cosignatures,
@@ -199,7 +218,7 @@ impl Told for Proved {
         } else {
             writeln!(out, "  storage    class {}, {} until {} at least", self.segment.class, lock.mode.as_str(), lock.retain_until)?;
         }
-        outside.write_rotations(out)?;
+        outside.write_keys(out)?;
         for member in &self.opened {
             writeln!(out, "  opened     `{member}`: the disclosed content is what the record committed to")?;
         }
@@ -214,6 +233,13 @@ impl Told for Proved {
             write_doubt(out, doubt, "")?;
         }
         writeln!(out, "Proved: nobody changed the record since the log's key signed it; it stands at this place of the log.")?;
+        if let Some(schema) = &self.other_schema {
+            writeln!(
+                out,
+                "Not judged: what the members of the record mean, and whether they fit what the seal says of it. Its schema is {schema}, which this \
+                 version does not know. Its bytes and its place in the log are proved."
+            )?;
+        }
         outside.write_published(out, "this record is", "that what the sender reported is true")?;
         outside.write_unverified(out)
     }
@@ -232,7 +258,9 @@ pub(super) struct Outside<'a> {
     pub(super) root: Hash,
     pub(super) key: &'a VerifierKey,
     pub(super) rotations: usize,
+    pub(super) under: &'a Under,
     pub(super) seen: &'a [SeenBy],
+    pub(super) cosigned: usize,
     pub(super) asked: Option<usize>,
     pub(super) cosignatures: usize,
     pub(super) false_cosignatures: usize,
@@ -244,7 +272,7 @@ pub(super) struct Outside<'a> {
 
 impl Outside<'_> {
     pub(super) fn is_cosigned(&self) -> bool {
-        self.asked.is_some_and(|asked| self.seen.len() >= asked)
+        self.asked.is_some_and(|asked| self.cosigned >= asked)
     }
 
     pub(super) fn is_published(&self) -> bool {
@@ -277,7 +305,7 @@ impl Outside<'_> {
                 writeln!(out, "FINDINGS: {what} sealed and signed, and beside it something that cannot be true.")
             }
             Some(asked) => {
-                let (seen, but) = (self.seen.len(), if self.is_published() { "cosigned" } else { "shown to be published" });
+                let (seen, but) = (self.cosigned, if self.is_published() { "cosigned" } else { "shown to be published" });
                 writeln!(
                     out,
                     "UNCHECKED: {what} {sealed}{existed}, but not yet {but}: {seen} of {}.",
@@ -330,13 +358,28 @@ impl Outside<'_> {
         Ok(())
     }
 
-    pub(super) fn write_rotations(&self, out: &mut Page) -> std::fmt::Result {
-        match self.rotations {
-            0 => Ok(()),
-            n => {
-                writeln!(out, "  key        reached from yours over {}", counted(n, "announced change of key", "announced changes of key"))
-            }
+    pub(super) fn write_keys(&self, out: &mut Page) -> std::fmt::Result {
+        let Under { key, led_to, not_shown } = self.under;
+        if self.rotations > 0 {
+            let changes = counted(self.rotations, "announced change of key", "announced changes of key");
+            writeln!(out, "  key        reached from yours, {}, over {changes}", key.short())?;
         }
+        if !led_to.is_empty() || !not_shown.is_empty() {
+            let brought = led_to.len().saturating_add(not_shown.len()).saturating_add(1);
+            writeln!(out, "  checked    under {key}, with which the proof begins, one of {brought} keys of this log that you brought")?;
+        }
+        for other in led_to {
+            writeln!(out, "             it leads to {other}, which you brought too")?;
+        }
+        for other in not_shown {
+            writeln!(
+                out,
+                "             it shows nothing of {other}, which you brought too: whoever has the first key alone, also one that the log has \
+                 left since, can make such a proof. Trust it as far as you trust that key; --vkey with the other alone asks for a proof that \
+                 begins there"
+            )?;
+        }
+        Ok(())
     }
 
     /// `what`: "this record is"; `also`: what else is not proved.
@@ -356,6 +399,13 @@ impl Outside<'_> {
         }
         if self.is_cosigned() && self.kept != Some(Kept::Fork) {
             writeln!(out, "Published: the witnesses above cosign one history of the log only, and {what} in it.")?;
+        }
+        if !self.seen.is_empty() {
+            writeln!(
+                out,
+                "Not known: whether one of these witnesses is a key that the log itself had at another time, and that this bundle does not show. \
+                 spanseal verify reads the log's keys and would not count it."
+            )?;
         }
         let published = match self.is_published() {
             true => "",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{End, RangeBundle, SealPart, SegmentPart};
 use crate::clock::UnixSeconds;
+use crate::plain::brief;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
 use crate::tlog::merkle::{leaf_hash, root_from_subset};
@@ -11,12 +12,16 @@ use crate::tlog::note::VerifierKey;
 use crate::tlog::seal_file::{Counts, SegmentRef, Statement};
 use crate::tlog::{Hash, LeafHash, LeafIndex};
 use crate::verify::doubt::{Doubt, ahead, impossible};
-use crate::verify::proof::{Kept, Others, Outer, ProofError, SeenBy, Stamps, Unknown, contradicted, read, refused, signed, stamped_before};
+use crate::verify::proof::{
+    Kept, Others, Outer, ProofError, SeenBy, Stamps, Under, Unknown, contradicted, other_schema, read, refused, signed, stamped_before,
+};
 use crate::verify::report::Kind;
 use crate::worm::{LINE_BYTES_MAX, Mode};
 
 /// Doubts that are kept; of more only the number is told.
 const DOUBTS_MAX: usize = 100;
+/// Characters that are told of what whoever made a bundle could not look at: `prove` writes one sentence.
+const INCOMPLETE_CHARS_MAX: usize = 300;
 
 /// What a bundle of several records proved.
 #[derive(Clone, Debug)]
@@ -41,14 +46,18 @@ pub struct RangeProved {
     pub key: VerifierKey,
     /// Changes of key between the auditor's and that one.
     pub rotations: usize,
+    /// The auditor's keys.
+    pub under: Under,
     /// Contents of shown records that telemetry only named.
     pub referred: usize,
+    /// Shown records whose schema this version does not know, so that what their members mean was not judged.
+    pub other_schema: usize,
     /// The locks of the segments of which records are shown, by class and mode, as the statements name them. Of seals in [`Self::not_worm`]
     /// nothing stands here.
     pub storage: Vec<Storage>,
     /// How many of the seals say that their store enforced no locks.
     pub not_worm: u64,
-    /// What whoever made the bundle could not look at, in their own words: no signature covers it.
+    /// What whoever made the bundle could not look at, in their own words, cut where they are long: no signature covers it.
     pub incomplete: Option<String>,
     /// What the log's key signed here and cannot be true: the first of them.
     pub doubts: Vec<RangeDoubt>,
@@ -56,6 +65,8 @@ pub struct RangeProved {
     pub doubts_more: usize,
     /// Which of the auditor's witnesses cosigned the checkpoint.
     pub seen: Vec<SeenBy>,
+    /// How many witnesses these are: of one key under two names, one.
+    pub cosigned: usize,
     /// How many of them were asked for; `None`: none were brought.
     pub asked: Option<usize>,
     /// Lines of other keys: present, not verified.
@@ -203,23 +214,23 @@ impl RangeBundle {
         if let Some((index, doubt)) = statements.iter().find_map(|s| Some((s.index, ahead(s, now)?))) {
             doubts.add(index, [doubt]);
         }
-        let (mut shown, mut referred) = (Vec::new(), 0);
+        let (mut shown, mut named) = (Vec::new(), Named::default());
         for (statement, part) in statements.iter().zip(&self.seals) {
             if part.segments.len() != statement.segments.len() {
                 let (has, is) = (statement.segments.len(), part.segments.len());
                 return Err(refused(format!("seal {} has {has} segment(s), and the bundle holds {is} of it", statement.index)));
             }
             for (segment, part) in statement.segments.iter().zip(&part.segments) {
-                referred += segment_shown(statement, segment, part, &mut shown, &mut doubts)?;
+                segment_shown(statement, segment, part, (&mut shown, &mut named), &mut doubts)?;
             }
         }
         if shown.is_empty() {
             return Err(refused("it shows no record"));
         }
         let between = self.ends.as_ref().map(|(from, to)| between(from, to, &statements, &shown)).transpose()?;
-        let known = Outer::keys_of_log(vkey, &turns, &statements);
+        let known = outer.keys_of_log(vkey, &turns, &statements, others);
         let seen = outer.seen((&key, &known), last, &others.witnesses, now)?;
-        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &key);
+        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &outer.signers((vkey, &key), &turns, last));
         doubts.add(last.index, fork);
         Ok(RangeProved {
             log: last.log.clone(),
@@ -231,12 +242,15 @@ impl RangeBundle {
             tree_size: checkpoint.size.0,
             root: checkpoint.root.0,
             rotations: self.rotations.len(),
-            referred,
+            under: outer.under(vkey, &turns, last, others),
+            referred: named.referred,
+            other_schema: named.other_schema,
             storage: storage(&statements, &self.seals),
             not_worm: u64::try_from(statements.iter().filter(|s| s.not_worm).count()).unwrap_or(u64::MAX),
-            incomplete: self.incomplete.clone(),
+            incomplete: self.incomplete.as_deref().map(|claim| brief(claim, INCOMPLETE_CHARS_MAX)),
             doubts: doubts.kept,
             doubts_more: doubts.more,
+            cosigned: seen.many(&others.witnesses),
             seen: seen.by,
             asked: others.asked(),
             cosignatures: seen.strangers,
@@ -347,17 +361,26 @@ fn storage(statements: &[Statement], seals: &[SealPart]) -> Vec<Storage> {
     found.into_values().collect()
 }
 
-/// Proves what is shown of a segment. Answers how many contents were only named.
+/// What shown records only name.
+#[derive(Default)]
+struct Named {
+    /// Contents.
+    referred: usize,
+    /// Schemas that are not known.
+    other_schema: usize,
+}
+
+/// Proves what is shown of a segment.
 fn segment_shown(
     statement: &Statement,
     segment: &SegmentRef,
     part: &SegmentPart,
-    shown: &mut Vec<ShownRecord>,
+    (shown, named): (&mut Vec<ShownRecord>, &mut Named),
     doubts: &mut Doubts,
-) -> Result<usize, ProofError> {
+) -> Result<(), ProofError> {
     let of = |why: &str| refused(format!("`{}`: {why}", segment.key));
     if part.records.is_empty() {
-        return if part.path.is_empty() { Ok(0) } else { Err(of("a path without a record")) };
+        return if part.path.is_empty() { Ok(()) } else { Err(of("a path without a record")) };
     }
     let leaves: Vec<(LeafIndex, LeafHash)> = part.records.iter().map(|(at, line)| (*at, leaf_hash(line.as_bytes()))).collect();
     match root_from_subset(&leaves, crate::tlog::TreeSize(segment.records), &part.path) {
@@ -365,7 +388,6 @@ fn segment_shown(
         Some(root) if root != segment.merkle_root => return Err(of("a record is not the one that was sealed there")),
         Some(_) => {}
     }
-    let mut named = 0;
     for (at, line) in &part.records {
         let of = |why: String| refused(format!("`{}`, line {}: {why}", segment.key, at.0.saturating_add(1)));
         if line.len() > LINE_BYTES_MAX {
@@ -376,12 +398,13 @@ fn segment_shown(
             return Err(of("the record is not a JSON object".to_owned()));
         }
         doubts.add(statement.index, contradicted(&record, segment, statement.sealed_at)?);
-        named += referred(&record).len();
+        named.referred += referred(&record).len();
+        named.other_schema += usize::from(other_schema(&record).is_some());
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
         let (seal, segment) = (statement.index, segment.key.clone());
         shown.push(ShownRecord { record_id: text("id"), kind: text("kind"), seal, segment, leaf_index: at.0 });
     }
-    Ok(named)
+    Ok(())
 }
 
 /// Counts what lies between two records that are shown.
@@ -393,19 +416,19 @@ fn between(from: &End, to: &End, statements: &[Statement], shown: &[ShownRecord]
             return Err(refused(format!("`{name}` is not among the records that are shown")));
         }
     }
-    let is_one_segment = from.seal == to.seal && from.segment == to.segment;
-    if is_one_segment && from.leaf_index >= to.leaf_index {
+    // The key of a segment holds the index of its seal.
+    if from.segment == to.segment && from.leaf_index >= to.leaf_index {
         return Err(refused("`from` does not stand before `to`"));
     }
     // Lines of a segment that lie between, first and end.
-    let within = |seal: u64, key: &str, records: u64| {
-        let first = if seal == from.seal && key == from.segment { from.leaf_index.0.saturating_add(1) } else { 0 };
-        let end = if seal == to.seal && key == to.segment { to.leaf_index.0 } else { records };
+    let within = |key: &str, records: u64| {
+        let first = if key == from.segment { from.leaf_index.0.saturating_add(1) } else { 0 };
+        let end = if key == to.segment { to.leaf_index.0 } else { records };
         (first, end)
     };
     let mut counted = 0;
     for record in shown.iter().filter(|record| !is_at(from, record) && !is_at(to, record)) {
-        let (first, end) = within(record.seal, &record.segment, u64::MAX);
+        let (first, end) = within(&record.segment, u64::MAX);
         if !(first..end).contains(&record.leaf_index) {
             let line = record.leaf_index.saturating_add(1);
             return Err(refused(format!("line {line} of `{}` is shown, and lies outside of the range", record.segment)));
@@ -426,7 +449,7 @@ fn between(from: &End, to: &End, statements: &[Statement], shown: &[ShownRecord]
     };
     for statement in statements {
         for segment in &statement.segments {
-            let (first, end) = within(statement.index, &segment.key, segment.records);
+            let (first, end) = within(&segment.key, segment.records);
             let records = u128::from(end.saturating_sub(first));
             found.records += records;
             let after = statement.index > from.seal || segment.key == from.segment;

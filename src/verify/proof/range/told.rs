@@ -40,7 +40,9 @@ impl Told for RangeProved {
             root: self.root,
             key: &self.key,
             rotations: self.rotations,
+            under: &self.under,
             seen: &self.seen,
+            cosigned: self.cosigned,
             asked: self.asked,
             cosignatures: self.cosignatures,
             false_cosignatures: self.false_cosignatures,
@@ -80,7 +82,7 @@ impl Told for RangeProved {
             between.write_seals(out)?;
         }
         outside.write_signers(out)?;
-        outside.write_rotations(out)?;
+        outside.write_keys(out)?;
         for Storage { class, mode, retain_until, segments } in self.storage.iter().take(CLASSES_MAX) {
             let many = if *segments == 1 { String::new() } else { format!(", the earliest of {segments} segments") };
             writeln!(out, "  storage    class {class}, {} until {retain_until} at least{many}", mode.as_str())?;
@@ -121,15 +123,23 @@ impl Told for RangeProved {
                  reported is true"
             }
         };
+        if self.other_schema > 0 {
+            writeln!(
+                out,
+                "Not judged: what the members of {} of these records mean, and whether they fit what the seals say of them. This version does not \
+                 know their schema. Their bytes and their places in the log are proved.",
+                self.other_schema
+            )?;
+        }
         if let Some(between) = &self.between {
             between.write_meaning(out)?;
         }
         if let Some(incomplete) = &self.incomplete {
-            // Whoever made the bundle wrote it, and no signature covers it.
             writeln!(
                 out,
-                "Incomplete: whoever made this proof says that there may be more records of what was asked for: {}.",
-                incomplete
+                "Incomplete: there may be more records of what was asked for. Whoever made the bundle says, and no signature covers it: `{}`",
+                // Its own quotation marks would end ours, and what stands behind them would be taken for our words.
+                incomplete.replace('`', "'")
             )?;
         }
         outside.write_published(out, "these records are", also)?;
