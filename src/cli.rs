@@ -710,8 +710,9 @@ pub struct PresetsArgs {
 #[command(after_help = "Examples:\n  spanseal retention plan --config new.yaml                    all records of the log\n  \
     spanseal retention plan --config new.yaml --from 2026-11-01 --format json\n\n\
     Reads what was sealed, asks the policies of that configuration of every record, and says what class records like these would get, what\n\
-    that is in objects and bytes, and what would be longer, shorter, stronger or weaker than now. Exit code 1: `serve` would refuse the\n\
-    configuration because of compliance_ceiling.")]
+    that is in objects and bytes, and what would be longer, shorter, stronger or weaker than now.\n\
+    Exit codes: 0 `serve` would take the configuration; 1 it would refuse it because of compliance_ceiling; 2 not everything could be read, or the\n\
+    configuration is refused for another reason, which is said instead of a plan; 64 the command line is wrong.")]
 pub struct PlanArgs {
     /// Only what was sealed not before: a date or a time (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = parse_from)]
@@ -796,7 +797,8 @@ pub struct KeygenArgs {
     /// Make the key that the log is to change to (log.next_key_file), for the log of the existing key
     #[arg(long, conflicts_with = "only")]
     pub next: bool,
-    /// Make nothing; print the public half of the existing log key, with --next of the next one, with --key-file of a witness's
+    /// Make nothing; print the public half of a key that exists: the log key of the configuration, with --next the one that it changes to, with
+    /// --key-file FILE a witness's
     #[arg(long)]
     pub public: bool,
     /// Make a bearer token for whoever has this name (a Collector, an application), print it once, and add its hash to --key-file, which

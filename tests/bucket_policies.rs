@@ -342,3 +342,45 @@ fn terraform_reads_the_text() {
     }
     Finished::of(command).success();
 }
+
+/// Scenario: the folder's policies of roles are given to a session by MinIO's security token service, as they are and without what the folder's
+/// README says to leave out. Guarantee: what it says is so: as they are none is taken; without those statements all but the writer's are.
+#[tokio::test]
+async fn what_minio_takes_as_the_policy_of_a_session() {
+    let Some(server) = S3Server::minio() else { return };
+    let bucket = server.fresh_bucket(Bucket::Locked).await;
+    let anybody = user(&bucket, "anybody");
+    let everything = json!({"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]});
+    make_users(server, &[(anybody.clone(), document(&[everything]))]).await;
+    let asked = async |policy: &Value| {
+        let role = "arn:aws:iam::111122223333:role/any";
+        let form = [("Action", "AssumeRole"), ("Version", "2011-06-15"), ("RoleArn", role), ("RoleSessionName", "session")];
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form).append_pair("Policy", &policy.to_string());
+        let call =
+            Raw::new(Method::POST, "/").header("content-type", "application/x-www-form-urlencoded").service("sts").body(body.finish());
+        let answer = server.raw_as(anybody.clone(), call).await;
+        (answer.status, answer.body)
+    };
+    let known = placeholders(&bucket, "vault");
+    let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
+    let left_out = ["EncryptCanariesAndDecrypt", "NoCanaryIsLockedForLonger"];
+    assert!(left_out.iter().all(|sid| readme.contains(&format!("`{sid}`"))));
+    for (file, taken) in
+        [("operator.json", true), ("reader.json", true), ("auditor.json", true), ("vault-reader.json", true), ("writer.json", false)]
+    {
+        let whole = filled(file, &known);
+        let (status, said) = asked(&whole).await;
+        assert!(
+            status == StatusCode::BAD_REQUEST && said.contains("InvalidParameterValue"),
+            "{file} is taken now, so say so: {status} {said}"
+        );
+        let kept = |statement: &&Value| {
+            let of_keys = statement["Action"].to_string().contains("kms:");
+            !of_keys && !left_out.contains(&statement["Sid"].as_str().unwrap())
+        };
+        let statements: Vec<Value> = whole["Statement"].as_array().unwrap().iter().filter(kept).cloned().collect();
+        let (status, said) = asked(&document(&statements)).await;
+        assert_eq!(status.is_success(), taken, "{file}: {status} {said}");
+    }
+}

@@ -4,10 +4,14 @@ use crate::support::pretender::{self, Lie};
 use crate::support::receiver::{Finished, Options, Site};
 
 fn site(port: u16, mode: &str, store_lines: &str) -> Site {
+    site_of(port, &format!("{{name: standard, mode: {mode}, period: 1d}}"), store_lines)
+}
+
+fn site_of(port: u16, classes: &str, store_lines: &str) -> Site {
     Site::with(Options {
         store: "s3://bucket/p".into(),
         store_lines: format!("  s3: {{endpoint: 'http://127.0.0.1:{port}', region: us-east-1, path_style: true}}\n{store_lines}"),
-        more: format!("retention: {{classes: [{{name: standard, mode: {mode}, period: 1d}}]}}\ncontent: {{mode: hash}}\n"),
+        more: format!("retention: {{classes: [{classes}]}}\ncontent: {{mode: hash}}\n"),
         identity: "mode: keyed, ".into(),
         env: vec![("AWS_ACCESS_KEY_ID".into(), "a".into()), ("AWS_SECRET_ACCESS_KEY".into(), "s".into())],
         ..Options::default()
@@ -58,4 +62,34 @@ async fn the_right_to_bypass_governance_is_told() {
         assert!(doctor.stdout.lines().any(told), "{words}: {doctor}");
     }
     assert!(!doctor.stdout.contains("problem   canary"), "{doctor}");
+}
+
+/// Scenario: classes in both modes, on a store that does what it says; and one that shows legal holds and deletes what is on hold. Guarantee: each
+/// mode is tried, GOVERNANCE with what its bypass may do; a hold is tried where nothing but the hold keeps the object, and the canary of it does
+/// not stay; a store that ignores holds is a problem.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_mode_and_a_hold_are_tried() {
+    const BOTH: &str = "{name: standard, mode: GOVERNANCE, period: 1d}, {name: strict, mode: COMPLIANCE, period: 1d}";
+    let port = pretender::start(Lie::Nothing).await;
+    let (_, doctor) = run(site_of(port, BOTH, ""), &["doctor"]).await;
+    for line in [
+        "ok        canary         deleting it with the governance bypass was refused",
+        "ok        canary         in GOVERNANCE: deleting the locked version was refused",
+        "ok        canary         in GOVERNANCE: shortening the lock was refused",
+        "warning   canary         in GOVERNANCE: these credentials may bypass governance, and lifted",
+        "warning   canary         in GOVERNANCE: these credentials may bypass governance, and deleted",
+        "ok        canary         deleting a version on legal hold was refused",
+        "ok        canary         deleting a version on legal hold with the governance bypass was refused",
+        "ok        canary         the legal hold was lifted; and then the canary could be deleted: nothing of it stays",
+    ] {
+        assert!(doctor.stdout.lines().any(|said| said.starts_with(line)), "{line}: {doctor}");
+    }
+    assert!(!doctor.stdout.contains("problem   canary") && !doctor.stdout.contains("unchecked canary"), "{doctor}");
+    let put = doctor.stdout.lines().filter(|line| line.contains("was put with a")).count();
+    assert_eq!(put, 2, "one canary a mode: {doctor}");
+
+    let port = pretender::start(Lie::IgnoresHolds).await;
+    let (_, doctor) = run(site(port, "COMPLIANCE", ""), &["doctor"]).await;
+    let said = "problem   canary         the store deleted a version on legal hold: `spanseal hold place` keeps nothing here";
+    assert!(doctor.stdout.contains(said) && doctor.status.code() == Some(1), "{doctor}");
 }

@@ -110,7 +110,7 @@ fn a_plan_says_what_would_be_longer_shorter_stronger_and_weaker() {
     let told = site.run(&["retention", "plan"]).success().stdout;
     for part in [
         "the 3 records that applications reported",
-        "the 1 record of spanseal's own acts, which the table does not count",
+        "The 1 record of spanseal's own acts, which the table does not count, would be kept as long as the longest class, `credit`.",
         "that hold records",
     ] {
         assert!(told.contains(part), "{part}: {told}");
@@ -202,4 +202,25 @@ fn presets_are_listed_and_explained() {
     assert!(slip.stderr.contains("the nearest is `eu-ai-act-provider-logs`"), "{slip}");
     let stranger = site.run(&["retention", "presets", "--id", "foo"]);
     assert!(!stranger.stderr.contains("nearest") && stranger.stderr.contains("`spanseal retention presets` lists them"), "{stranger}");
+}
+
+/// Guarantee: `retention plan` ends with 0 where the configuration would be taken, with 1 where `serve` would refuse it for what a plan can tell,
+/// with 2 where not all could be read or the configuration is none, and with 64 where the command line is wrong; its help says so.
+#[test]
+fn the_exit_codes_of_a_plan_are_as_its_help_says() {
+    let site = sealed(&yaml(""));
+    let code = |arguments: &[&str]| site.run(&[&["retention", "plan"], arguments].concat()).status.code();
+    assert_eq!((code(&[]), code(&["--from", "tomorrow"])), (Some(0), Some(64)));
+    rewrite(&site, &yaml("  compliance_ceiling: 4y\n"));
+    assert_eq!(code(&[]), Some(1));
+    let segments = site.path("store/spanseal/segments");
+    std::fs::rename(&segments, site.path("elsewhere")).unwrap();
+    assert_eq!(code(&[]), Some(2), "what could not be read outweighs what would be refused");
+    rewrite(&site, &yaml(""));
+    assert_eq!(code(&[]), Some(2));
+    std::fs::rename(site.path("elsewhere"), &segments).unwrap();
+    rewrite(&site, "retention: {classes: [{name: standard, period: forever}]}\n");
+    assert_eq!(code(&[]), Some(2));
+    let help = site.run(&["retention", "plan", "--help"]).success().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("Exit codes: 0 ") && help.contains("64 the command line is wrong"), "{help}");
 }

@@ -459,7 +459,7 @@ async fn a_flooded_segment_is_named() {
             let report = verify(&forge.store, &Options { depth, ..forge.options() }).await;
             assert_eq!(kinds(&report), flooded, "{more}: {}", report.to_text());
             assert_eq!(notes(&report).iter().filter(|note| **note == "duplicate").count(), VERSIONS_READ_MAX, "{more}");
-            assert!(report.findings.first().is_none_or(|f| f.found.as_deref() == Some("1 further versions")), "{}", report.to_text());
+            assert!(report.findings.first().is_none_or(|f| f.found.as_deref() == Some("1 further version")), "{}", report.to_text());
         }
     }
     for (junk, exit) in [(VERSIONS_READ_MAX - 1, 1), (VERSIONS_READ_MAX, 2)] {

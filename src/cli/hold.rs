@@ -118,7 +118,7 @@ pub enum HoldCommand {
     What was said in the records that it means, and in their traces, stays in the vault too: it does not expire, and `spanseal erase` takes it only\n\
     with --despite-hold.\n\
     Exit codes: 0 held (or shown), also where nothing matches yet; 1 nobody is known who is meant; 2 not all could be held or searched: go on\n\
-    with --resume, which also puts the hold back where somebody took it off."
+    with --resume, which also puts the hold back where somebody took it off; 130 interrupted (Ctrl-C): it says where it stands and what goes on."
 )]
 pub struct PlaceArgs {
     /// Name of the matter: 1 to 64 letters, digits, `.`, `_` and `-`
@@ -148,7 +148,7 @@ pub struct PlaceArgs {
 #[command(after_help = "Examples:\n  spanseal hold release --matter LH-2026-014 --reason 'settled' --ticket 'letter of 2026-11-20'\n\n\
     It is recorded first; then the legal hold is lifted from every segment that no other hold keeps, and from what joined those to the\n\
     checkpoints of others, where no held segment needs it. Locks and their dates stay as they are. Done again it finishes what was interrupted.\n\
-    Exit codes: 0 released, 1 no such matter, 2 not all could be lifted: do it again.")]
+    Exit codes: 0 released, 1 no such matter, 2 not all could be lifted: do it again; 130 interrupted (Ctrl-C): do it again.")]
 pub struct ReleaseArgs {
     /// Name of the matter
     #[arg(long, value_name = "ID", value_parser = parse_decree)]
@@ -188,7 +188,9 @@ pub struct HoldListArgs {
     spanseal retention extend --resume ext-20261121-1a2b3c4d --reason 'went on after a crash' --yes\n\n\
     Locks only become longer and stronger: what has more already stays so. First a segment's seal and the tiles, cosignatures and time stamps\n\
     that join it to what others have seen are extended, then the segment. It is for what is sealed now; for later records use a policy.\n\
-    Exit codes: 0 extended (or shown), 1 nothing matches, 2 not all could be extended or searched: go on with --resume."
+    Exit codes: 0 extended (or shown), 1 nothing matches, 2 not all could be extended or searched: go on with --resume;\n\
+    130 interrupted (Ctrl-C): it says where it stands and what goes on. --resume of one that came to its end looks whether its own records are kept\n\
+    as long."
 )]
 pub struct ExtendArgs {
     /// Which records.

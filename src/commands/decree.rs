@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 
+use super::interrupt::Interrupt;
 use super::way::Way;
 use super::{output, query, read};
 use crate::api::Act;
@@ -139,11 +140,16 @@ pub(super) async fn preview(scene: &Scene<'_>, filter: &Filter, lock: Option<Loc
     bar.finish_and_clear();
     let unknown: u64 = incomparable.iter().filter(|(why, _)| matches!(why, Incomparable::Unknown(_))).map(|(_, records)| records).sum();
     if unknown > 0 {
-        output::tell(&format!("{unknown} records name persons whom the vault does not know (any more); they are not among these."));
+        output::tell(&format!(
+            "Not among these: {} in which somebody is named whom the vault does not know (any more).",
+            count(unknown, "record", "records")
+        ));
     }
     let told = incomparable.iter().filter_map(|(why, records)| Some((words_of(why)?, records)));
-    let told =
-        told.map(|(why, records)| Problem { object: scene.log.name().to_owned(), what: format!("{records} records {why}: not compared") });
+    let told = told.map(|(why, records)| Problem {
+        object: scene.log.name().to_owned(),
+        what: format!("{}, not compared: {why}", count(*records, "record", "records")),
+    });
     found.problems.extend(told);
     found.problems.iter().for_each(read::tell);
     Ok(found)
@@ -151,9 +157,9 @@ pub(super) async fn preview(scene: &Scene<'_>, filter: &Filter, lock: Option<Loc
 
 fn words_of(why: &Incomparable) -> Option<String> {
     match why {
-        Incomparable::Key(id) => Some(format!("name somebody by a pseudonym under key {id}, which was not given (identity.key_file)")),
-        Incomparable::Realm => Some("name somebody in a realm that they may not show as it was".to_owned()),
-        Incomparable::Vault => Some("name somebody by a pseudonym of the vault, which could not be asked (content.vault)".to_owned()),
+        Incomparable::Key(id) => Some(format!("somebody is named by a pseudonym under key {id}, which was not given (identity.key_file)")),
+        Incomparable::Realm => Some("somebody is named in a realm that it may not show as it was".to_owned()),
+        Incomparable::Vault => Some("somebody is named by a pseudonym of the vault, which could not be asked (content.vault)".to_owned()),
         Incomparable::Unknown(_) => None,
     }
 }
@@ -257,15 +263,22 @@ pub(super) fn check_words(config: &Config, order: &OrderArgs) -> anyhow::Result<
 }
 
 /// A decree that was just recorded, as it stands in the log.
-pub(super) async fn standing(scene: &Scene<'_>, id: &str) -> anyhow::Result<Decree> {
+async fn standing(scene: &Scene<'_>, id: &str) -> anyhow::Result<Decree> {
     let open = chain::newest_link(&scene.store, &scene.log).await?.map(|link| link.entry.open).unwrap_or_default();
     open.into_iter().find(|open| open.id == id).with_context(|| format!("`{id}` is recorded, and was ended since; nothing was done for it"))
+}
+
+/// The same, in the log with what was sealed since.
+pub(super) async fn placed<'c>(scene: Scene<'c>, id: &str) -> anyhow::Result<(Scene<'c>, Decree)> {
+    let scene = scene.again().await?;
+    let decree = standing(&scene, id).await?;
+    Ok((scene, decree))
 }
 
 /// Carries an open decree out on the seals below `end`, from where the log says that it stands, and has that recorded.
 pub(super) async fn carry_out(
     scene: &Scene<'_>,
-    orders: &Orders<'_>,
+    (orders, interrupt): (&Orders<'_>, &Interrupt),
     decree: &Decree,
     (end, found): (u64, Option<&Preview>),
 ) -> anyhow::Result<Carried> {
@@ -280,8 +293,10 @@ pub(super) async fn carry_out(
     bar.set_length(end.min(scene.log.size()).saturating_sub(decree.through));
     let mut from = decree.through;
     let over = matches!(decree.order, Order::Extend(_));
+    interrupt.stands(stands(decree, from));
     loop {
-        let (tell, failed) = match carrier.step().await {
+        // What a step had begun when it was dropped is found done when it is begun again.
+        let (tell, failed) = match interrupt.or(async { Ok(carrier.step().await?) }).await {
             Ok(None) => break,
             Ok(Some(went)) => {
                 bar.set_position(went.upto.saturating_sub(decree.through));
@@ -293,10 +308,11 @@ pub(super) async fn carry_out(
             let through = untold.through;
             orders.tell(Motion::told(&decree.id, untold, from, false)).await?;
             from = through;
+            interrupt.stands(stands(decree, from));
         }
         if let Some(error) = failed {
             bar.finish_and_clear();
-            return Err(error.into());
+            return Err(error.context(format!("{} was not carried out to its end (`{}` goes on)", named(decree), again(decree))));
         }
     }
     bar.finish_and_clear();
@@ -306,12 +322,60 @@ pub(super) async fn carry_out(
     // What could not be searched was told; to look at it again, an extension stays open, and a hold stands before it.
     orders.tell(Motion::told(&decree.id, untold, from, over && !carried.unsearched)).await?;
     // What says so is kept as long as it is in force.
-    let Scene { log, .. } = scene.again().await?;
-    let links = chain::read(&scene.store, &log).await?.all;
-    own::keep((&scene.store, &log), links.iter().filter(|link| link.is_of(decree)), scene.expected())
-        .await
-        .context("the records of it could not be kept as long as it is in force")?;
+    interrupt.stands(unkept(decree));
+    let keep = async {
+        let Scene { log, .. } = scene.again().await?;
+        let links = chain::read(&scene.store, &log).await?.all;
+        Ok(own::keep((&scene.store, &log), links.iter().filter(|link| link.is_of(decree)), scene.expected()).await?)
+    };
+    interrupt.or(keep).await.with_context(|| unkept(decree))?;
     Ok(carried)
+}
+
+fn named(decree: &Decree) -> String {
+    match decree.order {
+        Order::Hold => format!("the hold `{}`", decree.id),
+        Order::Extend(_) => format!("the extension `{}`", decree.id),
+    }
+}
+
+/// The command that goes on with a decree.
+fn again(decree: &Decree) -> String {
+    match decree.order {
+        Order::Hold => format!("spanseal hold place --matter {} --resume --reason TEXT", decree.id),
+        Order::Extend(_) => format!("spanseal retention extend --resume {} --reason TEXT", decree.id),
+    }
+}
+
+/// Where a decree stands that is carried out and told below a seal.
+fn stands(decree: &Decree, through: u64) -> String {
+    let how_far = match through {
+        0 => "the log says of no seal yet that it was carried out there".to_owned(),
+        n => format!("carried out below seal {n}"),
+    };
+    format!(
+        "{} is on record and stays in force; {how_far}. A running `serve` finishes it within about two minutes, or `{}` does",
+        named(decree),
+        again(decree)
+    )
+}
+
+/// What is not known while a decree is on its way to the log.
+pub(super) fn on_its_way(what: &str, again: &str) -> String {
+    format!(
+        "no object was changed, and whether {what} was recorded is not known: `spanseal hold list` shows what is open, and if it is recorded `{again}` \
+         goes on"
+    )
+}
+
+/// That the records of a decree are not kept as long as it is in force, and what now.
+pub(super) fn unkept(decree: &Decree) -> String {
+    format!(
+        "{} was carried out, and its own records are not all kept yet as long as it is in force; a running `serve` does that within about two minutes, \
+         or `{}` does",
+        named(decree),
+        again(decree)
+    )
 }
 
 /// What was, or would be, done, for people.
@@ -353,11 +417,14 @@ pub(super) fn remarks(scene: &Scene<'_>, carried: &Carried) -> Vec<String> {
         );
     }
     if carried.done.gone > 0 {
-        said.push(format!("{} are gone: their time was over, or somebody deleted them; `spanseal verify` tells which.", carried.done.gone));
+        said.push(format!(
+            "{} gone: the time was over, or somebody deleted it; `spanseal verify` tells which.",
+            count(carried.done.gone, "segment is", "segments are")
+        ));
     }
     if carried.done.absent > 0 {
         said.push(format!(
-            "{} that belong to them (tiles, cosignatures, time stamps) are not there; `spanseal verify` tells which.",
+            "Not there, of what belongs to them: {} (tiles, cosignatures, time stamps); `spanseal verify` tells which.",
             count(carried.done.absent, "object", "objects")
         ));
     }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use super::output;
 use crate::cli::DoctorArgs;
 use crate::config::{Config, ConfigError};
-use crate::plain::shown;
+use crate::plain::{counted, shown};
 use crate::record::canonical::Json;
 
 /// The check of the configuration file.
@@ -93,12 +93,12 @@ impl Report {
             let text = if check.name == CONFIGURATION { check.text.clone() } else { shown(&check.text) };
             out.push_str(&format!("{:9} {:14} {text}\n", check.state.word(), check.name));
         }
-        let count = |state| self.0.iter().filter(|c| c.state == state).count();
+        let count = |state| u64::try_from(self.0.iter().filter(|c| c.state == state).count()).unwrap_or(u64::MAX);
         out.push_str(&format!(
-            "\n{} ok, {} warnings, {} problems, {} unchecked\n",
+            "\n{} ok, {}, {}, {} unchecked\n",
             count(State::Ok),
-            count(State::Warning),
-            count(State::Problem),
+            counted(count(State::Warning), "warning", "warnings"),
+            counted(count(State::Problem), "problem", "problems"),
             count(State::Unchecked)
         ));
         out
@@ -136,9 +136,9 @@ pub async fn run(args: DoctorArgs, config: &Config) -> anyhow::Result<ExitCode> 
     vault::check(config, store.as_ref(), &mut report).await;
     checks::ports(config, &mut report).await;
     bucket::check(config, store.as_deref(), args.no_canary, &mut report).await;
-    let trial = canary::check(config, store.as_deref(), args.no_canary, &mut report).await;
+    let trials = canary::check(config, store.as_deref(), args.no_canary, &mut report).await;
     if args.record {
-        canary::record(config, trial, &args, &mut report).await;
+        canary::record(config, trials, &args, &mut report).await;
     }
     report.print(args.json)
 }

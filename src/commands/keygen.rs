@@ -38,10 +38,11 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
         let file = args.key_file.as_deref().unwrap_or(Path::new(WITNESS_KEY));
         let key = key::generate(file, name)?;
         output::tell(&format!("made witness key {} (mode 0600): back it up, and cosign with it as this witness only", file.display()));
-        output::tell(
+        output::tell(&format!(
             "the public half, for operators of logs (log.witnesses) and for auditors (--witness), follows on stdout; `spanseal keygen --public \
-             --key-file` prints it again",
-        );
+             --key-file {}` prints it again",
+            file.display()
+        ));
         output::answer(&format!("{}\n", key.public()))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -55,7 +56,14 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
         return next(&args, config);
     }
     if args.public {
-        let key = LogKey::load(log_file)?;
+        let key = match LogKey::load(log_file) {
+            Err(KeyError::Missing(path)) => anyhow::bail!(
+                "key file `{}` (log.key_file) does not exist, so there is no public half to print: give the --config of the log whose key is meant, or \
+                 --key-file for the key of a witness; `spanseal keygen` makes a key for a log that is not there yet",
+                path.display()
+            ),
+            other => other?,
+        };
         output::answer(&format!("{}\n", key.verifier()))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -115,7 +123,10 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
             }
             Err(other) => return Err(other.into()),
         };
-        output::tell("the public half, for auditors, follows on stdout; they verify with `--vkey`");
+        output::tell(
+            "the public half of the log key, for auditors, follows on stdout; they verify with `--vkey`. `spanseal keygen --public`, with the same \
+             --config, prints it again",
+        );
         output::answer(&format!("{}\n", key.verifier()))?;
     }
     Ok(ExitCode::SUCCESS)

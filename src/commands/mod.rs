@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod erase;
 pub mod format;
 pub mod hold;
+mod interrupt;
 pub mod keygen;
 pub mod lint;
 pub mod output;

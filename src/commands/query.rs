@@ -6,6 +6,7 @@ use super::reading::{self, Shown};
 use super::{content, output, prove, read};
 use crate::cli::{QueryArgs, QueryFormat, SelectArgs};
 use crate::config::Config;
+use crate::plain::counted;
 use crate::query::filter::Filter;
 use crate::query::person::{Names, is_stored_form};
 use crate::query::print;
@@ -96,19 +97,19 @@ fn summary(answer: &Answer, format: QueryFormat) {
     }
     if answer.unknown_schemas > 0 {
         output::tell(&format!(
-            "{} of the records have a schema that this version does not know; they are shown raw.",
-            answer.unknown_schemas
+            "Shown raw: {} of a schema that this version does not know.",
+            counted(answer.unknown_schemas, "record", "records")
         ));
     }
     if !answer.problems.is_empty() {
         output::tell("This answer may be incomplete: see the problems above.");
     } else if format == QueryFormat::Table {
         output::tell(&format!(
-            "{} found; searched {} records in {} segments of {} seals.",
+            "{} found; searched {} in {} of {}.",
             answer.hits.len(),
-            totals.records,
-            totals.segments,
-            totals.seals
+            counted(totals.records, "record", "records"),
+            counted(totals.segments, "segment", "segments"),
+            counted(totals.seals, "seal", "seals")
         ));
     }
 }

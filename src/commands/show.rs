@@ -7,13 +7,16 @@ use std::sync::Arc;
 use super::reading::{self, Shown};
 use super::{content, output, read};
 use crate::cli::{Global, ShowArgs};
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::govern::chain;
 use crate::query::filter::Filter;
 use crate::query::log::KeySource;
 use crate::query::opening::{Erasures, is_apart};
 use crate::query::person::Names;
 use crate::query::scan::{Answer, Request};
-use crate::query::story::{Trust, tell, whole};
+use crate::query::story::{Kept, OnRecord, Trust, kept, tell, whole};
+use crate::record::canonical::Json;
 use crate::worm::WormStore;
 
 /// Runs it.
@@ -35,6 +38,9 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
     let mut story = tell(&answer.hits, &asked, trust, &erasures);
     let searched = |trace: &str| request.filter.related.iter().any(|id| id == trace);
     story.insert(whole(&answer.hits, searched, complete));
+    let (kept, all) = kept_by(&store, &answer).await;
+    story.keep(kept.items);
+    complete &= all;
     let mut shown = Shown::default();
     if args.identities {
         let found = content::identities(config, &store, &answer.hits, (&story, &request.trusted)).await?;
@@ -56,13 +62,31 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
     }
     reading::record(config, &args.reading, shown.of_story(&asked, &answer.hits)).await?;
     if args.json {
-        let mut bytes = story.to_json().to_jcs();
-        bytes.push(b'\n');
-        output::answer_bytes(&bytes)?;
+        let mut json = story.to_json();
+        if let Json::Object(members) = &mut json {
+            members.push(("kept".to_owned(), kept.json));
+        }
+        // Reasons are told as they stand in records.
+        output::answer_json(&format!("{}\n", json.to_jcs_string()))?;
     } else {
         output::answer(&story.to_text(read::width().unwrap_or(90)))?;
     }
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// What holds and extensions on record keep of these records, and whether that is known of all of them.
+async fn kept_by(store: &Arc<dyn WormStore>, answer: &Answer) -> (Kept, bool) {
+    let mut on_record = OnRecord::new();
+    let mut all = true;
+    for log in answer.logs.iter().filter(|log| answer.hits.iter().any(|hit| hit.place.log == log.name())) {
+        let read = chain::read(store, log).await.map_err(|why| why.to_string());
+        if let Err(why) = &read {
+            output::tell(&format!("problem: {why}: whether this story is on hold or kept longer is not known"));
+            all = false;
+        }
+        on_record.insert(log.name().to_owned(), read);
+    }
+    (kept(&answer.hits, &on_record, SystemClock.now().ceil_seconds()), all)
 }
 
 /// How a decision's id that looks like a person was sealed. A story is told without it too: then such a decision is not found by its id,

@@ -97,6 +97,13 @@ pub enum Step {
 
 const STEPS: [(Step, &str); 4] = [(Step::Open, "open"), (Step::Apply, "apply"), (Step::Close, "close"), (Step::GiveUp, "give_up")];
 
+impl Step {
+    /// The word that entries use.
+    pub fn as_str(self) -> &'static str {
+        STEPS.iter().find(|(step, _)| *step == self).map_or("", |(_, name)| name)
+    }
+}
+
 /// What one record of a decree says, in `control.filter`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -172,10 +179,9 @@ impl Decree {
 impl Entry {
     /// The text of `control.filter`.
     pub fn to_text(&self) -> String {
-        let step = STEPS.iter().find(|(step, _)| *step == self.step).map_or("", |(_, name)| name);
         Json::object([
             ("format", Json::string(FORMAT)),
-            ("step", Json::string(step)),
+            ("step", Json::string(self.step.as_str())),
             ("of", self.of.to_json()),
             ("segments", Json::Array(self.segments.iter().map(|id| Json::String(id.to_string())).collect())),
             ("open", Json::Array(self.open.iter().map(Decree::to_json).collect())),

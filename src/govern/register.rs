@@ -330,6 +330,8 @@ struct State {
     open: Option<Vec<Decree>>,
     /// A record that may still come to be sealed.
     fate: Option<(String, Instant)>,
+    /// Whether an extension came to its end since that was asked last, so that its own records are still to be kept as long.
+    ended: bool,
     /// When a decree was last carried on by somebody else than this process's own task.
     touched: std::collections::BTreeMap<String, Instant>,
 }
@@ -374,6 +376,11 @@ impl Register {
     /// How long ago somebody else than this process's own task carried a decree on.
     pub async fn untouched(&self, id: &str) -> Option<Duration> {
         self.0.1.lock().await.touched.get(id).map(Instant::elapsed)
+    }
+
+    /// Whether an extension came to its end since this was asked last, or may have.
+    pub async fn take_ended(&self) -> bool {
+        std::mem::take(&mut self.0.1.lock().await.ended)
     }
 
     pub(super) async fn turn(&self) -> Turn<'_> {
@@ -424,6 +431,7 @@ impl Turn<'_> {
         if whose == By::Others {
             self.state.touched.insert(entry.of.id.clone(), Instant::now());
         }
+        self.state.ended |= entry.step == Step::Close && entry.of.order != Order::Hold;
         let State { open, touched, .. } = &mut *self.state;
         touched.retain(|id, _| entry.open.iter().any(|open| open.id == *id));
         *open = Some(entry.open);
@@ -432,6 +440,7 @@ impl Turn<'_> {
     /// Whether this record was sealed is not known.
     pub(super) fn lost(&mut self, record: String) {
         self.state.open = None;
+        self.state.ended = true;
         self.state.fate = Some((record, Instant::now()));
     }
 }

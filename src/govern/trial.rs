@@ -33,9 +33,10 @@ impl Trial {
 
     /// In one word: the worst of all.
     fn verdict(&self) -> &'static str {
-        // A tag that is not kept and a second version of a key take nothing from a lock; all else that is odd does.
-        let excepted =
-            |(attempt, grade): (&Attempt, &Grade)| *grade == Grade::Odd && !matches!(attempt, Attempt::Tag | Attempt::CreateOnly);
+        // A tag that is not kept, a second version of a key, and holds that are not for these credentials take nothing from a lock; all else that
+        // is odd does.
+        let apart = |attempt: &Attempt| matches!(attempt, Attempt::Tag | Attempt::CreateOnly | Attempt::Hold | Attempt::HoldLift);
+        let excepted = |(attempt, grade): (&Attempt, &Grade)| *grade == Grade::Odd && !apart(attempt);
         match self.tried.values().max() {
             Some(Grade::Odd) if self.tried.iter().any(excepted) => "with_exceptions",
             Some(Grade::Good | Grade::Odd) => "enforced",
@@ -94,6 +95,8 @@ mod tests {
         for (more, verdict) in [
             (vec![], "enforced"),
             (vec![one(Attempt::Tag, Finding::Odd), one(Attempt::CreateOnly, Finding::Odd)], "enforced"),
+            (vec![one(Attempt::Hold, Finding::Odd), one(Attempt::HoldLift, Finding::Odd)], "enforced"),
+            (vec![one(Attempt::Hold, Finding::Good), one(Attempt::HoldDelete, Finding::Bad)], "not_enforced"),
             (vec![one(Attempt::BypassLift, Finding::Odd)], "with_exceptions"),
             (vec![one(Attempt::Overwrite, Finding::Odd), one(Attempt::Shorten, Finding::Bad)], "not_enforced"),
             (vec![one(Attempt::Delete, Finding::Unknown)], "unchecked"),

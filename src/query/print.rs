@@ -4,6 +4,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::story::{clean, in_a_cell, is_done, out_of_range};
 use super::{Hit, Standing};
+use crate::govern::decrees::Entry;
 use crate::record::canonical::{Json, write_string};
 
 /// A column of the table and of the CSV.
@@ -15,15 +16,27 @@ enum Column {
     Model,
     Outcome,
     Confidence,
+    Target,
+    Reason,
     Record,
     Seal,
 }
 
 impl Column {
-    const ALL: [Column; 8] =
-        [Column::Time, Column::Kind, Column::Service, Column::Model, Column::Outcome, Column::Confidence, Column::Record, Column::Seal];
-    /// What a narrow terminal does without, first to last. Time, kind, outcome and the record's id always stay.
-    const DROPPED: [Column; 4] = [Column::Service, Column::Model, Column::Seal, Column::Confidence];
+    const ALL: [Column; 10] = [
+        Column::Time,
+        Column::Kind,
+        Column::Service,
+        Column::Model,
+        Column::Outcome,
+        Column::Confidence,
+        Column::Target,
+        Column::Reason,
+        Column::Record,
+        Column::Seal,
+    ];
+    /// What a narrow terminal does without, first to last. Time, kind, outcome, what an act was done to and the record's id always stay.
+    const DROPPED: [Column; 5] = [Column::Service, Column::Model, Column::Seal, Column::Confidence, Column::Reason];
 
     fn head(self) -> &'static str {
         match self {
@@ -33,6 +46,8 @@ impl Column {
             Column::Model => "model",
             Column::Outcome => "outcome",
             Column::Confidence => "confidence",
+            Column::Target => "matter or target",
+            Column::Reason => "reason",
             Column::Record => "record",
             Column::Seal => "seal",
         }
@@ -55,6 +70,8 @@ impl Column {
                     None => format!("{score}{odd}"),
                 }
             }),
+            Column::Target => text("control.target"),
+            Column::Reason => text("control.ground"),
             Column::Record => {
                 let mark = if hit.standing == Standing::Conflict { " (contradicted)" } else { "" };
                 Some(format!("{}{mark}", text("id").unwrap_or_else(|| "-".to_owned())))
@@ -99,8 +116,19 @@ fn outcome(hit: &Hit) -> Option<String> {
             "evaluation.label",
             "control.act",
         ])
-        .or_else(|| in_a_cell(hit)),
+        .or_else(|| in_a_cell(hit))
+        .map(|said| match step(hit) {
+            // The same act tells of a part and of the end.
+            Some("apply") if said == "extended" => "extended (in part)".to_owned(),
+            Some("close") if said == "extended" => "extended (to its end)".to_owned(),
+            _ => said,
+        }),
     }
+}
+
+/// Which step of a hold or an extension a record tells of.
+fn step(hit: &Hit) -> Option<&'static str> {
+    Entry::of(&hit.record)?.ok().map(|entry| entry.step.as_str())
 }
 
 fn is_overridden(hit: &Hit) -> bool {
@@ -229,28 +257,39 @@ const CSV: &[(&str, &str)] = &[
     ("record_id", "id"),
 ];
 
+/// What an act of spanseal's own is told by, behind all others: who counts columns finds those where they were.
+const CSV_ACTS: &[(&str, &str)] = &[
+    ("control_act", "control.act"),
+    ("control_target", "control.target"),
+    ("control_reason", "control.ground"),
+    ("control_ticket", "control.ticket"),
+    ("control_by", "control.by"),
+    ("control_count", "control.count"),
+];
+
 /// RFC 4180, with a head line and CRLF.
 pub fn csv(hits: &[Hit]) -> String {
     let mut out = String::new();
     let heads = CSV.iter().map(|(head, _)| *head).chain(["conflict", "log", "seal", "segment", "leaf_index"]);
+    let heads = heads.chain(CSV_ACTS.iter().map(|(head, _)| *head)).chain(["control_step"]);
     out.push_str(&heads.collect::<Vec<_>>().join(","));
     out.push_str("\r\n");
     for hit in hits {
-        let mut cells: Vec<String> = CSV
-            .iter()
-            .map(|(_, path)| match hit.record.path(path) {
-                None => String::new(),
-                Some(Json::String(text)) => field(text),
-                // A number is no formula, whatever its sign.
-                Some(number @ Json::Number(_)) => number.to_jcs_string(),
-                Some(other) => field(&other.to_jcs_string()),
-            })
-            .collect();
+        let cell = |(_, path): &(&str, &str)| match hit.record.path(path) {
+            None => String::new(),
+            Some(Json::String(text)) => field(text),
+            // A number is no formula, whatever its sign.
+            Some(number @ Json::Number(_)) => number.to_jcs_string(),
+            Some(other) => field(&other.to_jcs_string()),
+        };
+        let mut cells: Vec<String> = CSV.iter().map(cell).collect();
         cells.push((hit.standing == Standing::Conflict).to_string());
         cells.push(field(&hit.place.log));
         cells.push(hit.place.seal.statement.index.to_string());
         cells.push(field(&hit.place.segment.key));
         cells.push(hit.place.leaf_index.to_string());
+        cells.extend(CSV_ACTS.iter().map(cell));
+        cells.push(step(hit).unwrap_or_default().to_owned());
         out.push_str(&cells.join(","));
         out.push_str("\r\n");
     }
@@ -313,6 +352,49 @@ mod tests {
         ] {
             assert_eq!(cell(kind, review), want, "{kind} {review}");
         }
+    }
+
+    /// Scenario: the steps of a hold and of an extension beside a decision. Guarantee: a line alone says of which matter it is, which step, and
+    /// why, in the table and in the CSV, where every column stands where it stood; a narrow terminal does without the reason, never without
+    /// the matter.
+    #[test]
+    fn an_act_is_known_by_its_line() {
+        let of = |order: &str| {
+            format!(r#"{{"id":"M-1","order":"{order},"query":{{"all":"records"}},"since":"2026-11-20T10:00:00Z","through":"3"}}"#)
+        };
+        let hold = of("hold\"");
+        let extension = of("extend\",\"mode\":\"GOVERNANCE\",\"until\":\"2030-01-01T00:00:00Z\"");
+        let act = |n: u64, kind: &str, act: &str, (step, of): (&str, &str), ground: &str| {
+            let filter = format!(r#"{{"format":"spanseal.decrees/1","step":"{step}","of":{of},"segments":[],"open":[]}}"#);
+            let filter = Json::string(&filter).to_jcs_string();
+            hit(
+                n,
+                &format!(
+                    r#"{{"control":{{"act":"{act}","count":"2","filter":{filter},{ground}"target":"M-1"}},"id":"{n:032x}","kind":"{kind}","schema":"spanseal.record/1","source":{{"signal":"control"}},"time":{{"start":"2026-11-20T10:00:0{n}.000000000Z"}}}}"#
+                ),
+            )
+        };
+        let hits = [
+            act(1, "hold", "place", ("open", &hold), r#""ground":"file 12, part 3","#),
+            act(2, "retention", "extended", ("apply", &extension), ""),
+            act(3, "retention", "extended", ("close", &extension), ""),
+        ];
+        let wide = table(&hits, None);
+        let expected = [
+            " time (UTC)           kind       outcome                matter or target  reason           record                            seal",
+            " 2026-11-20 10:00:01  hold       place                  M-1               file 12, part 3  00000000000000000000000000000001  1",
+            " 2026-11-20 10:00:02  retention  extended (in part)     M-1                                00000000000000000000000000000002  2",
+            " 2026-11-20 10:00:03  retention  extended (to its end)  M-1                                00000000000000000000000000000003  3",
+        ];
+        assert_eq!(wide.lines().collect::<Vec<_>>(), expected, "{wide}");
+        let narrow = table(&hits, Some(110));
+        assert!(narrow.contains("M-1") && !narrow.contains("file 12") && narrow.lines().all(|l| l.chars().count() <= 110), "{narrow}");
+        let csv = csv(&[hits.to_vec(), credit()].concat());
+        let lines: Vec<&str> = csv.split("\r\n").collect();
+        let at = |name: &str| lines[0].split(',').position(|head| head == name).unwrap();
+        assert_eq!((at("record_id"), at("conflict"), at("leaf_index"), at("control_act")), (35, 36, 40, 41), "{csv}");
+        assert!(lines[1].ends_with(",place,M-1,\"file 12, part 3\",,,2,open") && lines[3].ends_with(",extended,M-1,,,,2,close"), "{csv}");
+        assert!(lines[4].ends_with(",0,,,,,,,"), "{csv}");
     }
 
     /// Scenario: a percentage sent as a confidence. Guarantee: it does not stand in the table as if it met its threshold.
@@ -381,7 +463,7 @@ mod tests {
         let out = csv(&credit());
         let rows: Vec<&str> = out.split_terminator("\r\n").collect();
         assert_eq!(rows.len(), 5);
-        assert!(rows.iter().all(|r| r.split(',').count() == CSV.len() + 5), "no field here holds a comma");
+        assert!(rows.iter().all(|r| r.split(',').count() == CSV.len() + 5 + CSV_ACTS.len() + 1), "no field here holds a comma");
         assert!(rows[0].contains(",review_overridden,review_original_outcome,review_final_outcome,"));
         assert!(rows[3].contains(",true,declined,approved,"), "{}", rows[3]);
         assert!(rows[2].contains(",declined,0.72,calibrated,0.85,false,"));

@@ -15,6 +15,7 @@ use super::log::{KeySource, LogReader, TrustedKey, logs};
 use super::person::Incomparable;
 use super::{Hit, Place, Problem, Standing, segment};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
+use crate::plain::counted;
 use crate::record::canonical::Json;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
 use crate::worm::{ReadError, WormStore};
@@ -110,8 +111,9 @@ impl fmt::Display for Expired {
         let seals = if first == last { format!("seal {first} proves") } else { format!("seals between {first} and {last} prove") };
         write!(
             f,
-            "{log}: {segments} {part} of class `{class}` {verb} gone since the date (kept until {kept_until}); {seals} that {records} records stood \
-             there, and they were not searched; `spanseal verify` says whether a hold or an extension should have kept any"
+            "{log}: {segments} {part} of class `{class}` {verb} gone since the date (kept until {kept_until}); {seals} that {} stood \
+             there, not searched any more; `spanseal verify` says whether a hold or an extension should have kept any",
+            counted(*records, "record", "records")
         )
     }
 }
@@ -232,7 +234,10 @@ impl Answer {
             _ if self.problems.is_empty() => {
                 let gone = self.expired.iter().map(|e| e.records).fold(0, u64::saturating_add);
                 return (gone > 0).then(|| {
-                    format!("Not found in what is kept; {gone} records are gone since their date, as planned (see above): it may have been among them.")
+                    format!(
+                        "Not found in what is kept; {} gone since the date, as planned (see above): it may have been there.",
+                        counted(gone, "record is", "records are")
+                    )
                 });
             }
             0 => "not all could be searched (see the problems above)".to_owned(),

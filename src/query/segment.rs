@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::Problem;
 use crate::clock::UnixSeconds;
+use crate::plain::counted;
 use crate::tlog::Hash;
 use crate::tlog::seal_file::SegmentRef;
 use crate::tlog::segment::{FrameError, each_line};
@@ -37,14 +38,17 @@ pub(crate) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef
         Ok(None) => {}
         Err(error) => why = error.to_string(),
     }
-    let versions =
-        store.versions(&key).await.map_err(|e| problem(format!("{why}; {e}; its {} records were not searched", segment.records)))?;
+    let versions = store
+        .versions(&key)
+        .await
+        .map_err(|e| problem(format!("{why}; {e}; not searched: its {}", counted(segment.records, "record", "records"))))?;
     if segment.lock.retain_until <= now && versions.iter().all(|v| v.is_delete_marker) {
         let SegmentRef { records, class, lock, .. } = segment;
         let what = format!(
-            "gone since its date: it was kept until {}, and its seal proves that {records} records of class `{class}` stood there; `spanseal \
+            "gone since its date: it was kept until {}, and its seal proves that {} of class `{class}` stood there; `spanseal \
              verify` says whether a hold or an extension should have kept it",
-            lock.retain_until
+            lock.retain_until,
+            counted(*records, "record", "records")
         );
         return Err(Unfetched::Expired(Problem { object: key.to_string(), what }));
     }
@@ -55,7 +59,7 @@ pub(crate) async fn fetch(store: &dyn WormStore, log: &str, segment: &SegmentRef
             Err(error) => why = error.to_string(),
         }
     }
-    Err(problem(format!("{why}; its {} records were not searched; run `spanseal verify`", segment.records)))
+    Err(problem(format!("{why}; not searched: its {}; run `spanseal verify`", counted(segment.records, "record", "records"))))
 }
 
 /// Why no more lines are read.

@@ -167,6 +167,8 @@ pub(super) struct Rounds {
     fresh: BTreeMap<String, BTreeSet<SegmentId>>,
     /// Seals with records of decrees whose own segments are still to be kept, by the decree's name.
     own: BTreeMap<String, BTreeSet<u64>>,
+    /// Whether records of extensions that are in force may not be kept as long as these say. A process that was killed may have left some so.
+    unkept: bool,
     /// Rounds in which some of these could not be let go.
     unlifted: u32,
     told_wrong: Option<String>,
@@ -182,6 +184,7 @@ impl Rounds {
             looked_back: false,
             fresh: BTreeMap::new(),
             own: BTreeMap::new(),
+            unkept: true,
             unlifted: 0,
             told_wrong: None,
         }
@@ -212,10 +215,11 @@ impl Rounds {
         self.figures.open.set(u64::try_from(open.len()).unwrap_or(u64::MAX));
         // One that was released and placed anew under the same name is another.
         self.stands.retain(|id, stand| open.iter().any(|open| open.id == *id && open.since == stand.since));
+        self.unkept |= self.parts.governor.register.take_ended().await;
         if open.is_empty() && self.fresh.is_empty() {
             self.figures.behind.set(0);
             self.unjoined.clear();
-            return Ok(());
+            return self.keep_extensions().await;
         }
         let (mut own, mut left) = (Vec::new(), Vec::new());
         for decree in open {
@@ -235,9 +239,16 @@ impl Rounds {
         self.note_behind(size, alone);
         held?;
         self.keep_own(&store, &log, &holds).await?;
+        let mut extended = Ok(());
         for decree in extensions {
-            self.extend(&store, &log, &decree).await?;
+            extended = self.extend(&store, &log, &decree).await;
+            if extended.is_err() {
+                break;
+            }
         }
+        let kept = self.keep_extensions().await;
+        extended?;
+        kept?;
         self.join(&store, &log).await
     }
 
@@ -459,10 +470,26 @@ impl Rounds {
         if carried.unsearched {
             return Err(RoundError::Unsearched(decree.id.clone()));
         }
-        let log = LogReader::open(Arc::clone(store), &self.parts.log, &self.trusted()).await?;
-        let links = chain::read(store, &log).await?.all;
-        own::keep((store, &log), links.iter().filter(|link| link.is_of(decree)), self.parts.expected).await?;
+        // Its own records say so only now.
+        self.unkept = true;
         tracing::info!(id = decree.id, segments = carried.done.segments, "extension.finished");
+        Ok(())
+    }
+
+    /// Keeps the records of extensions themselves for as long as what they say is in force. Once an extension is closed nothing else comes back to
+    /// them, so where that fails the next round begins anew, also for those that a command closed.
+    async fn keep_extensions(&mut self) -> Result<(), RoundError> {
+        self.unkept |= self.parts.governor.register.take_ended().await;
+        if !self.unkept {
+            return Ok(());
+        }
+        let store = Arc::clone(&self.parts.store);
+        let log = LogReader::open(Arc::clone(&store), &self.parts.log, &self.trusted()).await?;
+        let links = chain::read(&store, &log).await?.all;
+        let now = self.parts.governor.clock.now().ceil_seconds();
+        let in_force = |link: &&Link| matches!(link.entry.of.order, Order::Extend(lock) if lock.retain_until > now);
+        own::keep((&store, &log), links.iter().filter(in_force), self.parts.expected).await?;
+        self.unkept = false;
         Ok(())
     }
 

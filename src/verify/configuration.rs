@@ -5,9 +5,10 @@
 //! there on the periods of the classes are known, in the order of the log.
 
 use super::demands::Demand;
-use super::locks::{Held, shown};
+use super::locks::{Held, mended, shown};
 use super::report::{Item, Kind, Sink};
 use crate::clock::UnixSeconds;
+use crate::plain::counted;
 use crate::record::canonical::Json;
 use crate::retain::Period;
 use crate::tlog::Hash;
@@ -63,7 +64,7 @@ impl Configuration {
 fn unconfigured(configuration: &Configuration, segment: &SegmentRef, seal: u64, whole: bool) -> Item {
     let meaning = "The configuration in force has no such class, so no rule of the log says how long this segment has to be kept, and the date \
                    in the seal can be any. If the segment is gone, it did not go as planned. Ask the operator what chose the class and the \
-                   date.";
+                   date; until then `spanseal retention extend --record-id ID --until DATE --reason TEXT`, with the id of any record in it, keeps it.";
     let item = Item::new(Kind::RetentionShort, &segment.key, meaning).seal(seal);
     let names: Vec<String> = configuration.classes.iter().map(|(name, ..)| format!("`{name}`")).collect();
     let item = item.expected(format!("a class of the configuration in force: {}", names.join(", ")));
@@ -143,8 +144,12 @@ impl Configurations {
             };
             // Longer and stronger are allowed: a hold, or a claim.
             if !segment.lock.covers(least) {
-                let meaning = "The seal promises to keep this segment shorter, or under a weaker lock, than the configuration that the log \
-                               records for its class. Nothing is lost yet: extend its lock and ask the operator what set the date.";
+                let meaning = format!(
+                    "The seal promises to keep this segment shorter, or under a weaker lock, than the configuration that the log records for its \
+                     class. Nothing is lost yet: extend its lock and ask the operator what set the date. {} What the seal promises stays as it was \
+                     signed, so this stays a finding.",
+                    mended(&segment.key, Some(segment.lock), Some(least))
+                );
                 let item = Item::new(Kind::RetentionShort, &segment.key, meaning).seal(statement.index);
                 let expected = format!("at least {}, as class `{}` is configured", shown(least), segment.class);
                 sink.finding(item.expected(expected).found(shown(segment.lock)).intact());
@@ -194,14 +199,14 @@ impl Configurations {
         if self.unjudged > 0 {
             let meaning = "Whether segments are kept as long as their class is configured was not judged: the record of the configuration lies \
                            outside the seals that were read, or does not say the period of the class. Verify the whole log for that.";
-            sink.note(Item::new(Kind::NotCovered, "segments/", meaning).found(format!("{} seals", self.unjudged)));
+            sink.note(Item::new(Kind::NotCovered, "segments/", meaning).found(counted(self.unjudged, "seal", "seals")));
         }
         if self.locks_unjudged > 0 {
             let meaning = "Whether seals, tiles, cosignatures and log.json are locked as long as the longest retention class was not judged: the record of the \
                            configuration lies outside the seals that were read, is not there, or does not say mode and period of every \
                            class. That they are locked at all was looked at, and seals against the segments that they name. Verify the \
                            whole log, or ask the operator.";
-            sink.note(Item::new(Kind::NotCovered, "seals/", meaning).found(format!("{} objects", self.locks_unjudged)));
+            sink.note(Item::new(Kind::NotCovered, "seals/", meaning).found(counted(self.locks_unjudged, "object", "objects")));
         }
     }
 }

@@ -167,8 +167,8 @@ impl Held {
         let (kind, meaning) = match (self.lock, least) {
             (None, _) => (
                 Kind::LockMissing,
-                "The object is not locked, so it could be deleted before its time. Nothing is lost yet: lock it again and find out who \
-                 lifted the lock.",
+                "The object is not locked, so it could be deleted before its time. Nothing is lost yet: lock it again and find out who lifted the \
+                 lock.",
             ),
             (Some(lock), Some(least)) if !lock.covers(least) => (
                 Kind::LockWeak,
@@ -177,13 +177,91 @@ impl Held {
             ),
             _ => return None,
         };
+        let meaning = format!("{meaning} {}", mended(&self.object, self.lock, least));
         let expected = least.map_or_else(|| "a lock".to_owned(), |least| format!("at least {}", shown(least)));
         let found = self.lock.map_or_else(|| "no lock".to_owned(), shown);
         Some(Item { seal, ..Item::new(kind, &self.object, meaning).expected(expected).found(found).intact() })
     }
 }
 
+/// With what the lock of an object is mended. `extend` reaches segments, their seals and what joins those to the word of others.
+pub(super) fn mended(object: &str, found: Option<Lock>, least: Option<Lock>) -> String {
+    let until = least.map_or_else(|| "DATE".to_owned(), |least| least.retain_until.to_string());
+    let mode = least.map_or("MODE", |least| least.mode.as_str());
+    let raises = least.is_some_and(|least| least.mode == Mode::Compliance);
+    let command = format!(
+        "`spanseal retention extend --record-id ID --until {until}{} --reason TEXT`",
+        if raises { " --mode COMPLIANCE" } else { "" }
+    );
+    let with_tools = format!(
+        "the store's own tools do (S3: `aws s3api put-object-retention` with the version id, Mode={mode} and RetainUntilDate={until})"
+    );
+    let mut said = match object.split('/').next() {
+        Some("segments") => {
+            format!("{command} does that, with the id of any record in it (`spanseal query --format csv` shows both side by side).")
+        }
+        Some("seals") => format!(
+            "{command} does that, with the id of any record that this seal holds (`spanseal query --format csv` shows both side by side); for a \
+             seal without records {with_tools}."
+        ),
+        _ => format!("No command of spanseal locks just this object; {with_tools}."),
+    };
+    if raises && found.is_some_and(|found| found.mode == Mode::Governance) {
+        said.push_str(
+            " Making COMPLIANCE of GOVERNANCE is refused by some stores (Ceph RGW, MinIO) without the governance bypass, for which spanseal never \
+             asks: there an administrator does it with the store's own tools.",
+        );
+    }
+    said
+}
+
 /// A lock in words.
 pub(super) fn shown(lock: Lock) -> String {
     format!("{} until {}", lock.mode.as_str(), lock.retain_until)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+
+    fn meaning(object: &str, lock: Option<Lock>, least: Lock) -> String {
+        let held = Held { object: object.to_owned(), lock, legal_hold: false };
+        held.judge(Some(least), Some(3), NOW).unwrap().meaning
+    }
+
+    /// Guarantee: whoever reads of a lock that is missing or weak reads what mends it: a command that this program takes, where it reaches the
+    /// object, and else the store's own tools; and nothing is promised that some stores refuse.
+    #[test]
+    fn what_mends_a_lock_is_named() {
+        let lock = |mode, after: i64| Lock { mode, retain_until: UnixSeconds(NOW.0 + after) };
+        let (weak, strong) = (lock(Mode::Governance, 100), lock(Mode::Compliance, 200));
+        for object in ["segments/standard/2026/11/21/x.jsonl.zst", "seals/00000000000000000003.json"] {
+            for (found, least, raises, warns) in [
+                (None, weak, false, false),
+                (None, strong, true, false),
+                (Some(weak), strong, true, true),
+                (Some(weak), lock(Mode::Governance, 200), false, false),
+            ] {
+                let said = meaning(object, found, least);
+                let command = said.split('`').find(|part| part.starts_with("spanseal retention extend")).unwrap();
+                assert!(Cli::try_parse_from(command.replace("ID", &"a".repeat(32)).split(' ')).is_ok(), "{command}");
+                assert!(command.contains(&least.retain_until.to_string()), "{command}");
+                assert_eq!(command.contains("--mode COMPLIANCE"), raises, "{said}");
+                assert_eq!(said.contains("without the governance bypass"), warns, "{said}");
+                assert_eq!(said.contains("put-object-retention"), object.starts_with("seals/"), "a seal may hold no record: {said}");
+            }
+        }
+        for object in ["log.json", "tile/0/000", "cosignatures/x/y.note"] {
+            let said = meaning(object, None, strong);
+            assert!(
+                said.contains("Mode=COMPLIANCE and RetainUntilDate=2027-01-15T08:03:20Z") && !said.contains("retention extend"),
+                "{said}"
+            );
+        }
+    }
 }

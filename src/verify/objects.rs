@@ -20,6 +20,7 @@ use super::segment::{Contents, SegmentError, contradictions, read_segment};
 use super::stamps::Attached;
 use crate::clock::UnixSeconds;
 use crate::govern::decrees::SegmentId;
+use crate::plain::counted;
 use crate::tlog::Hash;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::seal_file::{SegmentRef, Statement};
@@ -168,8 +169,9 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
     }
     if other > 0 {
         let meaning = "Records of a schema that this version does not know: hashed and counted, shown raw, their members not interpreted.";
-        out.sink
-            .note(Item::new(Kind::OtherSchema, &sealed.object, meaning).seal(statement.index).found(format!("{other} records")).intact());
+        out.sink.note(
+            Item::new(Kind::OtherSchema, &sealed.object, meaning).seal(statement.index).found(counted(other, "record", "records")).intact(),
+        );
     }
     let extended = demand.extended;
     let Sealed { statement, object, configuration_before: before, .. } = sealed;
@@ -182,13 +184,13 @@ pub(super) fn check_markers(scene: Scene<'_>, sink: &mut Sink, seal: u64, object
     if markers == 0 {
         return;
     }
-    let found = format!("{markers} delete marker(s)");
+    let found = counted(markers, "delete marker", "delete markers");
     if lock.is_some_and(|l| l.retain_until <= scene.now) {
         let meaning = "A DELETE hides an object whose retention is over. Expected housekeeping.";
         sink.note(Item::new(Kind::MarkerPastDate, object, meaning).seal(seal).found(found).intact());
     } else {
-        let meaning = "Somebody issued a DELETE: the object is hidden from plain reads, but its locked version is still there and was \
-                       verified. Remove the delete marker and find out who sent the DELETE.";
+        let meaning = "Somebody issued a DELETE: the object is hidden from plain reads, but its locked version is still there: a \
+                       reader who asks for versions gets it. Remove the delete marker and find out who sent the DELETE.";
         sink.finding(Item::new(Kind::Hidden, object, meaning).seal(seal).expected("no delete marker").found(found).intact());
     }
 }
@@ -428,10 +430,10 @@ async fn other_versions(scene: Scene<'_>, out: &mut Outcome, seal: u64, segment:
     let key = below(scene.log, &segment.key);
     let others = data.iter().filter(|v| v.id.as_ref() != truth);
     if let Some(more) = others.clone().count().checked_sub(VERSIONS_READ_MAX).filter(|more| *more > 0) {
-        let meaning = "Somebody wrote more versions over this segment than a reader looks at. The true one is there and was verified; what the \
+        let meaning = "Somebody wrote more versions over this segment than a reader looks at. The one that the seal names is there; what the \
                        others are was not looked at. Find out who can write here.";
         let item = Item::new(Kind::Flooded, &segment.key, meaning).seal(seal);
-        out.sink.finding(item.found(format!("{more} further versions")).intact());
+        out.sink.finding(item.found(counted(more, "further version", "further versions")).intact());
     }
     for version in others.take(VERSIONS_READ_MAX) {
         let same = if version.size != segment.bytes {
@@ -459,7 +461,7 @@ async fn other_versions(scene: Scene<'_>, out: &mut Outcome, seal: u64, segment:
 
 /// A version over an object of the log that the log never wrote.
 pub(super) fn foreign(object: &str, seal: u64, version: &str, what: &str) -> Item {
-    let meaning = "Somebody wrote another version over an object of the log. The true version is still there and was verified; plain reads \
-                   may show the false one. Find out who can write here.";
+    let meaning = "Somebody wrote another version over an object of the log. The true version is still there; plain reads may show the false one. \
+                   Find out who can write here.";
     Item::new(Kind::ForeignVersion, object, meaning).seal(seal).found(format!("version {version}: {what}")).intact()
 }

@@ -40,6 +40,10 @@ pub struct Words {
     pub put_tag: &'static str,
     /// The right to read one.
     pub read_tag: &'static str,
+    /// The right to place and to lift a legal hold.
+    pub put_hold: &'static str,
+    /// The right to see one.
+    pub read_hold: &'static str,
     /// What to do against credentials that may lift a lock in GOVERNANCE.
     pub against_bypass: &'static str,
     /// What a lock in GOVERNANCE holds off.
@@ -121,6 +125,12 @@ pub enum Attempt {
     BypassLift,
     /// To delete it with the governance bypass.
     BypassDelete,
+    /// To put a canary without a lock on legal hold.
+    Hold,
+    /// To delete it while the hold is on, also with the governance bypass.
+    HoldDelete,
+    /// To lift the hold.
+    HoldLift,
 }
 
 impl Attempt {
@@ -136,6 +146,9 @@ impl Attempt {
             Attempt::Tag => "tag",
             Attempt::BypassLift => "bypass_lift",
             Attempt::BypassDelete => "bypass_delete",
+            Attempt::Hold => "hold",
+            Attempt::HoldDelete => "hold_delete",
+            Attempt::HoldLift => "hold_lift",
         }
     }
 }
@@ -206,12 +219,35 @@ impl Finding {
     }
 }
 
+/// How much is tried of one canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// All of it.
+    Everything,
+    /// What a lock in its mode holds off.
+    Mode,
+}
+
 /// Puts a canary with a lock in this mode and tries to delete it, to shorten its lock, to write over it, and to lift its lock and to delete it
 /// with the governance bypass.
 pub async fn try_locks(store: &dyn Probed, mode: Mode, clock: &dyn Clock) -> Vec<Tried> {
+    let key = canary_key(clock, "");
+    attack(store, (key, mode), Extent::Everything, clock).await
+}
+
+/// The same of a further mode, beside a canary of which everything was tried: only what the mode decides.
+pub async fn try_mode(store: &dyn Probed, mode: Mode, clock: &dyn Clock) -> Vec<Tried> {
+    let key = canary_key(clock, &format!("-{}", mode.as_str().to_ascii_lowercase()));
+    attack(store, (key, mode), Extent::Mode, clock).await
+}
+
+fn canary_key(clock: &dyn Clock, what: &str) -> ObjectKey {
     let now = clock.now();
-    let at = now.ceil_seconds();
-    let key = ObjectKey(format!("{CANARY_PREFIX}{}-{:09}", at.0, now.0 % 1_000_000_000));
+    ObjectKey(format!("{CANARY_PREFIX}{}-{:09}{what}", now.ceil_seconds().0, now.0 % 1_000_000_000))
+}
+
+async fn attack(store: &dyn Probed, (key, mode): (ObjectKey, Mode), extent: Extent, clock: &dyn Clock) -> Vec<Tried> {
+    let at = clock.now().ceil_seconds();
     let lock = Lock { mode, retain_until: UnixSeconds(at.0 + DAY_SECONDS) };
     let body =
         Bytes::from(format!("spanseal doctor, {at}: locked for one day to see whether this store enforces locks. Nothing reads it.\n"));
@@ -224,18 +260,56 @@ pub async fn try_locks(store: &dyn Probed, mode: Mode, clock: &dyn Clock) -> Vec
     };
     let mut canary = Canary { store, key, version, lock, body, attempt: Attempt::Put, found: Vec::new() };
     let (mode, until) = (mode.as_str(), lock.retain_until);
-    canary.good(format!("`{}` was put with a {mode} lock until {until}; it stays until then", canary.key));
+    let unless = if lock.mode == Mode::Governance { ", unless the bypass takes it away" } else { "" };
+    canary.good(format!("`{}` was put with a {mode} lock until {until}; it stays until then{unless}", canary.key));
     if canary.version.is_none() {
         canary.bad("the store answered without a version id, so nothing can be found by version; enable versioning on the bucket");
         return canary.found;
     }
     if canary.lock_is_kept().await && canary.deletion().await {
         canary.shortening().await;
-        canary.create_only().await;
-        canary.overwriting().await;
-        canary.tagging().await;
+        if extent == Extent::Everything {
+            canary.create_only().await;
+            canary.overwriting().await;
+            canary.tagging().await;
+        }
         canary.lifting().await;
         canary.bypass().await;
+    }
+    canary.found
+}
+
+/// Puts a canary without a lock on legal hold, tries to delete it, lifts the hold and deletes it: only so is it the hold that is met, and nothing
+/// is left behind. Where the bucket locks it by default, less can be shown, and it stays as long as that.
+pub async fn try_hold(store: &dyn Probed, clock: &dyn Clock) -> Vec<Tried> {
+    let key = canary_key(clock, "-hold");
+    let at = clock.now().ceil_seconds();
+    let body = Bytes::from(format!(
+        "spanseal doctor, {at}: on legal hold for a moment to see whether this store keeps holds. Nothing reads it.\n"
+    ));
+    // It has none; what a canary has to say of a lock is never asked of this one.
+    let lock = Lock { mode: Mode::Governance, retain_until: at };
+    let mut canary = Canary { store, key, version: None, lock, body, attempt: Attempt::Hold, found: Vec::new() };
+    match store.put(&canary.key, canary.body.clone(), Condition::CreateOnly, None).await {
+        Ok(version @ Some(_)) => canary.version = version,
+        Ok(None) => {
+            canary.unknown("whether legal holds are kept", &"the store answered without a version id");
+            return canary.found;
+        }
+        Err(error) => {
+            canary.unknown("whether legal holds are kept", &error);
+            return canary.found;
+        }
+    }
+    let by_default = match canary.head().await {
+        Ok(head) => head.and_then(|head| head.lock),
+        Err(error) => {
+            canary.unknown("whether legal holds are kept", &error);
+            return canary.found;
+        }
+    };
+    if canary.holding().await && canary.deletion_on_hold(by_default.is_some()).await {
+        canary.releasing(by_default).await;
     }
     canary.found
 }
@@ -316,6 +390,98 @@ impl Canary<'_> {
             (Err(error), _) | (_, Err(error)) => self.unknown("whether deleting is refused", &error),
         }
         true
+    }
+
+    /// Whether it is on legal hold.
+    async fn holding(&mut self) -> bool {
+        self.attempt = Attempt::Hold;
+        match self.store.hold(&self.key, self.version.as_ref(), true).await {
+            Ok(()) => {}
+            Err(error @ PutError::Refused { .. }) => {
+                self.odd(format!(
+                    "these credentials may put no canary on legal hold, so whether the store keeps holds was not tried; whoever runs `spanseal hold place` \
+                     needs {}: {error}",
+                    self.store.words().put_hold
+                ));
+                self.remove().await;
+                return false;
+            }
+            Err(error) => {
+                self.unknown("whether legal holds are kept", &error);
+                self.remove().await;
+                return false;
+            }
+        }
+        match self.head().await {
+            Ok(Some(head)) if head.legal_hold => self.good(format!("`{}` was put on legal hold, and shows it", self.key)),
+            // Not shown is not "not kept": a HEAD shows it to whoever may read it.
+            Ok(Some(_)) => self.unknown(
+                "whether a legal hold is kept",
+                &format!("the store took one and does not show it; these credentials may lack {}", self.store.words().read_hold),
+            ),
+            Ok(None) => {
+                self.bad("the canary cannot be found right after it was put on legal hold");
+                return false;
+            }
+            Err(error) => self.unknown("whether a legal hold is kept", &error),
+        }
+        true
+    }
+
+    /// Whether it is still there. No bypass is for holds, so none may help.
+    async fn deletion_on_hold(&mut self, locked: bool) -> bool {
+        self.attempt = Attempt::HoldDelete;
+        // A default lock gives way to the bypass, and then only the hold is left: that, too, is to be seen.
+        for bypass in [false, true] {
+            let how = if bypass { " with the governance bypass" } else { "" };
+            let probed = self.store.probe_delete(&self.key, self.version.as_ref(), bypass).await;
+            match (probed, self.head().await) {
+                (_, Ok(None)) => {
+                    self.bad(format!("the store deleted a version on legal hold{how}: `spanseal hold place` keeps nothing here"));
+                    return false;
+                }
+                (Ok(DeleteProbe::Refused(words)), Ok(Some(_))) => {
+                    let both = if locked { "; the bucket's default lock may have refused it as well" } else { "" };
+                    self.good(format!("deleting a version on legal hold{how} was refused ({words}){both}"));
+                }
+                (Ok(DeleteProbe::Accepted), Ok(Some(_))) => {
+                    self.odd(format!("the store said yes to deleting a version on legal hold{how}, and kept it; do not trust its answers"));
+                }
+                (Err(error), _) | (_, Err(error)) => self.unknown("whether deleting what is on legal hold is refused", &error),
+            }
+        }
+        true
+    }
+
+    async fn releasing(&mut self, by_default: Option<Lock>) {
+        self.attempt = Attempt::HoldLift;
+        let stays = format!("`{}` stays on hold until somebody lifts it who may ({})", self.key, self.store.words().put_hold);
+        match self.store.hold(&self.key, self.version.as_ref(), false).await {
+            Ok(()) => {}
+            Err(error @ PutError::Refused { .. }) => {
+                return self.odd(format!(
+                    "these credentials may place legal holds and lift none, so they can release no matter: {error}. {stays}"
+                ));
+            }
+            Err(error) => return self.unknown(&format!("whether a legal hold can be lifted ({stays})"), &error),
+        }
+        match self.head().await {
+            Ok(Some(head)) if head.legal_hold => return self.odd(format!("the store said yes to lifting the hold, and kept it: {stays}")),
+            Ok(_) => {}
+            Err(error) => return self.unknown(&format!("whether a legal hold was lifted ({stays})"), &error),
+        }
+        let left = match (by_default, self.remove().await) {
+            (_, true) => "and then the canary could be deleted: nothing of it stays".to_owned(),
+            (Some(lock), false) => format!("the canary stays until {}, because the bucket locks new objects by default", lock.retain_until),
+            (None, false) => format!("`{}` could not be deleted, and stays", self.key),
+        };
+        self.good(format!("the legal hold was lifted; {left}"));
+    }
+
+    /// Whether a canary that nothing keeps is gone.
+    async fn remove(&self) -> bool {
+        let _ = self.store.probe_delete(&self.key, self.version.as_ref(), false).await;
+        matches!(self.head().await, Ok(None))
     }
 
     async fn shortening(&mut self) {

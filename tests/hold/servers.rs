@@ -288,3 +288,79 @@ fn in_a_folder_there_are_records_alone() {
     ask(&site, &["hold", "release", "--matter", "LH-1", "--reason", "settled"]);
     site.verified();
 }
+
+/// Scenario: the lock of a segment is shortened by the governance bypass. Guarantee: `verify` finds it and names a command; that command, with the
+/// id of a record in the segment, mends it, and the log verifies.
+#[test]
+fn the_command_that_verify_names_mends_a_lock() {
+    for server in S3Server::all() {
+        let rig = rig(server);
+        let receiver = rig.site.serve();
+        say(&receiver, 1, ALICE);
+        assert!(receiver.stop().success());
+        rig.site.verified();
+        let (segment, _) = rig.of_trace(1);
+        let version = rig.runtime.block_on(rig.store.versions(&below(LOG, &segment))).unwrap()[0].id.clone().unwrap();
+        let path = format!("/{}/evidence/{LOG}/{segment}?retention=&versionId={}", rig.bucket, version.0);
+        let soon = rig.lock(&segment).retain_until.0 - 100 * 86_400;
+        let body = format!(
+            "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>GOVERNANCE</Mode><RetainUntilDate>{}</RetainUntilDate></Retention>",
+            UnixSeconds(soon)
+        );
+        let shorten = Raw::new(Method::PUT, path).header("x-amz-bypass-governance-retention", "true").body(body);
+        rig.runtime.block_on(server.raw(shorten)).expect_ok();
+        let found = rig.site.run(&["verify", "--json"]);
+        let report: Value = serde_json::from_str(&found.stdout).unwrap();
+        let finding = &report["findings"][0];
+        assert_eq!((&finding["kind"], &finding["object"]), (&json!("lock_weak"), &json!(segment)), "{:?} {found}", server.kind);
+        let named = finding["meaning"].as_str().unwrap().split('`').find(|part| part.starts_with("spanseal retention extend")).unwrap();
+        let record = self::found(&rig.site, &["--trace-id", &format!("{:032x}", 1)])[0]["record"]["id"].as_str().unwrap().to_owned();
+        let command = named.replace("ID", &record).replace("TEXT", "mended") + " --yes";
+        rig.site.run(&command.split(' ').skip(1).collect::<Vec<_>>()).success();
+        rig.site.verified();
+    }
+}
+
+/// Scenario: one record is on hold, one is kept longer, one is neither; then the record of the hold is taken away. Guarantee: `show` says what keeps
+/// each, by which record, in words and for machines; a line of `query` names matter and reason; and what is not known is never told as nothing.
+#[test]
+fn a_story_says_what_keeps_its_records() {
+    let site = with_port(Site::local());
+    let receiver = site.serve();
+    (1..=3).for_each(|trace| say(&receiver, trace, ALICE));
+    assert!(receiver.stop().success());
+    let trace = |n: u8| format!("{n:032x}");
+    let shown = |n: u8| {
+        let (text, json) = (site.run(&["show", &trace(n)]), site.run(&["show", &trace(n), "--json"]));
+        let kept: Value = serde_json::from_str::<Value>(&json.stdout).unwrap()["kept"].clone();
+        let words = text.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.status.code(), json.status.code());
+        (words, kept, text.status.code())
+    };
+    let nothing = "No legal hold that is open and no extension is on record that keeps it beyond that.";
+    assert!(shown(1).0.contains(nothing), "{}", shown(1).0);
+    site.run(&["hold", "place", "--matter", "LH-1", "--reason", "file 12", "--trace-id", &trace(1)]).success();
+    site.run(&["retention", "extend", "--trace-id", &trace(2), "--for", "3y", "--reason", "audit", "--yes"]).success();
+    let placed = found(&site, &["--kind", "hold"]).into_iter().find(|hit| hit["record"]["control"]["act"] == "place").unwrap();
+    let record = placed["record"]["id"].as_str().unwrap();
+
+    let (words, kept, code) = shown(1);
+    assert!(words.contains("is on legal hold for the matter \"LH-1\" since") && words.contains(&format!("by record {record}:")), "{words}");
+    assert!(
+        words.contains("The reason given is \"file 12\"") && words.contains("This store does not enforce it") && code == Some(0),
+        "{words}"
+    );
+    let hold = &kept[0]["holds"][0];
+    assert_eq!((&hold["matter"], &hold["means"], &hold["record"]), (&json!("LH-1"), &json!("record"), &json!(record)), "{kept}");
+    let (words, kept, _) = shown(2);
+    assert!(words.contains("is kept longer: until") && words.contains("by the extension \"ext-"), "{words}");
+    assert_eq!((&kept[0]["extensions"][0]["carried_out"], &kept[0]["holds"]), (&json!(true), &json!([])), "{kept}");
+    assert!(shown(3).0.contains(nothing));
+    let table = site.run(&["query", "--kind", "hold"]).success().stdout;
+    assert!(table.lines().any(|line| line.contains(" place ") && line.contains(" LH-1 ") && line.contains(" file 12 ")), "{table}");
+
+    std::fs::remove_file(site.path("store/spanseal").join(placed["segment"].as_str().unwrap())).unwrap();
+    let (words, kept, code) = shown(1);
+    assert!(words.contains("whether a legal hold or an extension keeps it cannot be known here") && code == Some(2), "{words}");
+    assert!(kept[0]["unknown"].is_string() && kept[0].get("holds").is_none(), "{kept}");
+}

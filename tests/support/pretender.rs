@@ -26,6 +26,10 @@ pub enum Lie {
     Bypasses,
     /// It deletes nothing that is locked, and lets whoever asks lift any lock with the governance bypass.
     Lifts,
+    /// It shows a legal hold and deletes nevertheless, where there is no lock.
+    IgnoresHolds,
+    /// None: it does what write-once storage does.
+    Nothing,
 }
 
 struct Version {
@@ -33,18 +37,54 @@ struct Version {
     body: Bytes,
     mode: Option<String>,
     until: Option<String>,
+    held: bool,
+}
+
+/// Keeps one change of a lock from being answered, for ever, so that a test meets whoever made it in the middle.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<GateState>);
+
+#[derive(Default)]
+struct GateState {
+    armed: std::sync::atomic::AtomicBool,
+    reached: tokio::sync::Notify,
+}
+
+impl Gate {
+    /// The next one is not answered.
+    pub fn arm(&self) {
+        self.0.armed.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Waits until one has come.
+    pub async fn reached(&self) {
+        self.0.reached.notified().await;
+    }
+
+    async fn pass(&self) {
+        if self.0.armed.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            self.0.reached.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 struct Server {
     lie: Lie,
+    gate: Gate,
     objects: Mutex<BTreeMap<String, Vec<Version>>>,
 }
 
 /// Starts it on a free port of loopback; it ends with the test.
 pub async fn start(lie: Lie) -> u16 {
+    start_with(lie, Gate::default()).await
+}
+
+/// The same with a gate before every change of a lock.
+pub async fn start_with(lie: Lie, gate: Gate) -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let server = Arc::new(Server { lie, objects: Mutex::default() });
+    let server = Arc::new(Server { lie, gate, objects: Mutex::default() });
     let app = Router::new().fallback(answer).with_state(server);
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     port
@@ -67,6 +107,9 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
     let path = uri.path().trim_start_matches('/').to_owned();
     let key = path.split_once('/').map(|(_, key)| key.to_owned()).unwrap_or_default();
     let has = |name: &str| query(&uri, name).is_some();
+    if method == Method::PUT && (has("legal-hold") || has("retention")) {
+        server.gate.pass().await;
+    }
     let mut objects = server.objects.lock().unwrap();
     let xml = |body: String| (StatusCode::OK, [("content-type", "application/xml")], body).into_response();
     if key.is_empty() {
@@ -99,6 +142,11 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
         None => versions.len().checked_sub(1),
     };
     match method {
+        Method::PUT if has("legal-hold") => {
+            let Some(at) = at(versions) else { return StatusCode::NOT_FOUND.into_response() };
+            versions[at].held = String::from_utf8(body.to_vec()).unwrap().contains("<Status>ON</Status>");
+            StatusCode::OK.into_response()
+        }
         Method::PUT if has("retention") => {
             let Some(at) = at(versions) else { return StatusCode::NOT_FOUND.into_response() };
             let said = String::from_utf8(body.to_vec()).unwrap();
@@ -126,7 +174,7 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
                 return (StatusCode::OK, [("x-amz-version-id", versions[0].id.clone())]).into_response();
             }
             let id = format!("v{}", versions.len() + 1);
-            versions.push(Version { id: id.clone(), body, mode, until });
+            versions.push(Version { id: id.clone(), body, mode, until, held: false });
             (StatusCode::OK, [("x-amz-version-id", id)]).into_response()
         }
         Method::DELETE => {
@@ -136,7 +184,8 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
             let gives_way = (bypass && versions[at].mode.as_deref() == Some("GOVERNANCE"))
                 || server.lie == Lie::Deletes
                 || (bypass && server.lie == Lie::Bypasses);
-            if locked && !gives_way {
+            let on_hold = versions[at].held && !matches!(server.lie, Lie::IgnoresHolds | Lie::Deletes);
+            if locked && !gives_way || on_hold {
                 return refused();
             }
             versions.remove(at);
@@ -158,6 +207,9 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
             let mut answer = version.body.clone().into_response();
             let mut add = |name: &'static str, value: &str| drop(answer.headers_mut().insert(name, value.parse().unwrap()));
             add("x-amz-version-id", &version.id);
+            if version.held {
+                add("x-amz-object-lock-legal-hold", "ON");
+            }
             if let (Some(mode), Some(until)) = (&version.mode, &version.until) {
                 add("x-amz-object-lock-mode", mode);
                 add("x-amz-object-lock-retain-until-date", until);

@@ -96,6 +96,14 @@ impl Site {
         Finished::of(self.command(&all))
     }
 
+    /// Starts one that the test ends by itself; what it says is collected at its end.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let config = self.config.display().to_string();
+        let mut all = arguments.to_vec();
+        all.extend(["--config", &config]);
+        self.command(&all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// The same by somebody else, with a configuration of theirs.
     pub(crate) fn run_as(&self, env: Vec<(&'static str, String)>, config: &Path, arguments: &[&str]) -> Finished {
         let config = config.display().to_string();

@@ -159,7 +159,7 @@ impl S3Server {
         }
         let mut request = builder.body(HttpRequestBody::empty()).unwrap();
         let credential = AwsCredential { key_id: user.access_key, secret_key: user.secret_key, token: None };
-        AwsAuthorizer::new(&credential, "s3", REGION).try_authorize(&mut request, Some(digest.as_slice())).unwrap();
+        AwsAuthorizer::new(&credential, call.service, REGION).try_authorize(&mut request, Some(digest.as_slice())).unwrap();
         let mut signed = reqwest::Request::new(call.method, url.parse().unwrap());
         *signed.headers_mut() = std::mem::take(request.headers_mut());
         for (name, value) in call.unsigned {
@@ -181,11 +181,12 @@ pub(crate) struct Raw {
     signed: Vec<(&'static str, String)>,
     unsigned: Vec<(&'static str, String)>,
     body: Bytes,
+    service: &'static str,
 }
 
 impl Raw {
     pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
-        Raw { method, path: path.into(), signed: Vec::new(), unsigned: Vec::new(), body: Bytes::new() }
+        Raw { method, path: path.into(), signed: Vec::new(), unsigned: Vec::new(), body: Bytes::new(), service: "s3" }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -196,6 +197,12 @@ impl Raw {
     /// Added after signing, as somebody on the way would.
     pub(crate) fn unsigned_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.unsigned.push((name, value.into()));
+        self
+    }
+
+    /// Not S3 itself, but a service beside it.
+    pub(crate) fn service(mut self, service: &'static str) -> Self {
+        self.service = service;
         self
     }
 

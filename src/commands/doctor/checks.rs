@@ -8,6 +8,8 @@ use super::Report;
 use crate::clock::{Clock, SystemClock};
 use crate::commands::output::{absolute, absolute_store, enforced};
 use crate::config::Config;
+use crate::govern::longest;
+use crate::plain::counted;
 use crate::promote::IdentityKey;
 use crate::seal::keys::{KeyError, LogKey, LogKeys};
 use crate::seal::{CLOCK_SKEW_MAX_SECONDS, Examined, KeyTurn, OpenError, examine};
@@ -30,7 +32,16 @@ pub(super) fn configuration(config: &Config, report: &mut Report) {
         let claimable = if class.claimable { ", telemetry may ask for it" } else { "" };
         report.ok("retention", format!("class `{}`: {} for {}{claimable}{enforced}", class.name, class.mode.as_str(), class.period));
     }
-    let (mode, period) = config.retention.classes.evidence(SystemClock.now().ceil_seconds());
+    let now = SystemClock.now().ceil_seconds();
+    let classes = &config.retention.classes;
+    report.ok(
+        "retention",
+        format!(
+            "spanseal's own acts (changes of the configuration, holds, readings, looks at locks): kept as long as the longest class, `{}`{enforced}",
+            classes.class(longest(classes, now)).name
+        ),
+    );
+    let (mode, period) = classes.evidence(now);
     report.ok(
         "retention",
         format!(
@@ -233,7 +244,10 @@ async fn log(config: &Config, store: &Arc<dyn WormStore>, keys: &mut LogKeys, co
     let name = &config.log.name;
     match examine(store, name, keys, &config.retention.classes, &SystemClock, configuration).await {
         Ok(Examined { created: Some(created), seals, turn, .. }) => {
-            report.ok("log", format!("`{}` exists since {created}, has {seals} seals, and its key fits", config.log.origin));
+            report.ok(
+                "log",
+                format!("`{}` exists since {created}, has {}, and its key fits", config.log.origin, counted(seals, "seal", "seals")),
+            );
             match turn {
                 KeyTurn::Key => {}
                 KeyTurn::Announces => report.ok("log", "the next start of `serve` changes to the key in `log.next_key_file`, for good"),

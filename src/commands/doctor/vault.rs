@@ -8,6 +8,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::commands::output::{absolute, absolute_store};
 use crate::config::{Config, VaultPlace};
 use crate::erase::{EraseError, Evident, Undone, evident, is_old, undone};
+use crate::plain::counted;
 use crate::record::identity::IdentityKey;
 use crate::seal::first_key;
 use crate::seal::keys::KeyError;
@@ -148,9 +149,8 @@ async fn key(
         Ok(missing) => report.problem(
             "vault",
             format!(
-                "{} of its objects of persons are not there any more, so whoever they named cannot be told; put them back from a backup while \
-                 `serve` does not run",
-                missing.len()
+                "{} not there any more, so whoever was named there cannot be told; put back what is missing from a backup while `serve` does not run",
+                counted(missing.len(), "of its objects of persons is", "of its objects of persons are")
             ),
         ),
         Err(error) => return tell(report, &error),
@@ -160,7 +160,9 @@ async fn key(
     stays_erased(store, (log, &first), &vault, report).await;
     match vault.intents().await {
         Ok(intents) if intents.is_empty() => report.ok("vault", format!("it is the vault of this log `{log}`")),
-        Ok(intents) => report.warning("vault", format!("{} erasures are begun and not finished; `serve` finishes them", intents.len())),
+        Ok(intents) => {
+            report.warning("vault", format!("begun and not finished: {}; `serve` does that", counted(intents.len(), "erasure", "erasures")))
+        }
         Err(error) => tell(report, &error),
     }
 }
@@ -195,20 +197,30 @@ async fn compare(
         }
     };
     if let Some(unread) = &found.unread {
-        report.unchecked("vault", format!("not all that its newest seals keep there could be found out: {unread}; run `spanseal verify`"));
+        report.unchecked("vault", format!("not all that its newest seals keep there could be found out: {}", with_advice(unread)));
     }
     if found.persons > 0 {
         let text = format!(
-            "{} persons whom records of the newest {} seals name are not there, and no erasure took them, so they cannot be told any more; put \
-             `persons` back from a backup while `serve` does not run",
-            found.persons, found.looked
+            "not there, though records of the newest {} name them and no erasure took them: {}, who cannot be told any more; put `persons` back from a \
+             backup while `serve` does not run",
+            counted(found.looked, "seal", "seals"),
+            counted(found.persons, "person", "persons")
         );
         report.problem("vault", text);
     }
     if found.seals.is_empty() && found.persons == 0 && found.unread.is_none() {
-        report.ok("vault", format!("whatever the newest {} of {} seals keep there is there, or was erased", found.looked, found.size));
+        report.ok(
+            "vault",
+            format!("what the newest {} of {} keep there is there, or was erased", found.looked, counted(found.size, "seal", "seals")),
+        );
     }
     Some(found)
+}
+
+/// What could not be read, and what now, which may have been said of it already.
+fn with_advice(unread: &str) -> String {
+    const ADVICE: &str = "run `spanseal verify`";
+    if unread.contains(ADVICE) { unread.to_owned() } else { format!("{unread}; {ADVICE}") }
 }
 
 /// Seals as they are named, some of many.
@@ -232,8 +244,9 @@ async fn packs(place: &VaultPlace, vault: &Vault, compared: Option<Evident>, rep
         let day = day.to_string();
         let day = day.split('T').next().unwrap_or_default();
         let text = format!(
-            "the packs of {seals} seals of {day}{which} are not there any more, and no erasure took them, so what was said in them cannot be shown; \
+            "the packs of {} of {day}{which} are not there any more, and no erasure took them, so what was said in them cannot be shown; \
              put `packs/{}` back from a backup",
+            counted(seals, "seal", "seals"),
             day.replace('-', "")
         );
         report.problem("vault", text);
@@ -252,11 +265,13 @@ async fn packs(place: &VaultPlace, vault: &Vault, compared: Option<Evident>, rep
             }
             let (all, bad) = (found.packs, failed.len());
             match bad {
-                0 if found.missing.is_empty() => {
-                    report.ok("vault", format!("of its {all} packs {tried} were opened, and all of these can be read"))
-                }
+                0 if found.missing.is_empty() => report
+                    .ok("vault", format!("of its {}, opened were {tried}, and all of these can be read", counted(all, "pack", "packs"))),
                 0..=PACKS_NAMED_MAX => {}
-                _ => report.problem("vault", format!("{bad} of {tried} packs that were tried cannot be read (it has {all})")),
+                _ => report.problem(
+                    "vault",
+                    format!("of {} that were tried {bad} cannot be read (it has {all})", counted(tried, "pack", "packs")),
+                ),
             }
         }
         Err(error) => tell(report, &error),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::{PlaceArgs, TableOrJson};
 use crate::commands::decree::{self, Orders, Preview, Scene};
+use crate::commands::interrupt::Interrupt;
 use crate::commands::output;
 use crate::config::Config;
 use crate::erase::Sealed;
@@ -21,13 +22,19 @@ use crate::record::canonical::Json;
 /// Runs it.
 pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     decree::check_words(config, &args.order)?;
-    let scene = Scene::open(config, &args.order.keys).await?;
-    let open = chain::newest_link(&scene.store, &scene.log).await?.map(|link| link.entry.open).unwrap_or_default();
+    let interrupt = Interrupt::default();
+    interrupt.watch(begin(args, config, &interrupt)).await
+}
+
+async fn begin(args: &PlaceArgs, config: &Config, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let scene = interrupt.or(Scene::open(config, &args.order.keys)).await?;
+    let newest = interrupt.or(async { Ok(chain::newest_link(&scene.store, &scene.log).await?) }).await?;
+    let open = newest.map(|link| link.entry.open).unwrap_or_default();
     let alone = open.is_empty();
     let open = open.into_iter().find(|open| open.id == args.matter);
     if args.resume {
         return match open {
-            Some(decree) if decree.order == Order::Hold => resume(args, scene, decree).await,
+            Some(decree) if decree.order == Order::Hold => resume(args, scene, decree, interrupt).await,
             Some(_) => anyhow::bail!("`{}` is an extension: go on with it by `spanseal retention extend --resume`", args.matter),
             None => anyhow::bail!("no hold of the name `{}` is open; `spanseal hold list` shows those that are", args.matter),
         };
@@ -35,14 +42,15 @@ pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<Exi
     if open.is_some() {
         anyhow::bail!("`{}` is open already; go on with it by --resume, or give what is to be held besides another name", args.matter);
     }
-    let (query, found) = match args.all {
-        true => (Ok(Query::everything()), decree::preview(&scene, &Filter::default(), None).await?),
-        false => {
-            let (filter, names) = decree::asked_for(config, scene.store.as_ref(), &args.select).await?;
-            let found = decree::preview(&scene, &filter, None).await?;
-            (decree::recorded(config, &args.select, (&filter, &names), &found)?, found)
+    let look = async {
+        if args.all {
+            return Ok((Ok(Query::everything()), decree::preview(&scene, &Filter::default(), None).await?));
         }
+        let (filter, names) = decree::asked_for(config, scene.store.as_ref(), &args.select).await?;
+        let found = decree::preview(&scene, &filter, None).await?;
+        Ok((decree::recorded(config, &args.select, (&filter, &names), &found)?, found))
     };
+    let (query, found) = interrupt.or(look).await?;
     let query = match query {
         Ok(query) => query,
         Err(why) if found.problems.is_empty() => {
@@ -62,8 +70,8 @@ pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<Exi
         return would(args, config, &query, &found);
     }
     output::tell(&format!("To be held for `{}`: {}, and what joins them to what others have seen.", args.matter, decree::sizes(&found)));
-    let orders = Orders::open(config, &args.order).await?;
-    let done = place(args, scene, &orders, (&query, &found, alone)).await;
+    let orders = interrupt.or(Orders::open(config, &args.order)).await?;
+    let done = place(args, scene, (&orders, interrupt), (&query, &found, alone)).await;
     orders.close(done).await
 }
 
@@ -100,20 +108,26 @@ fn would(args: &PlaceArgs, config: &Config, query: &Query, found: &Preview) -> a
 async fn place(
     args: &PlaceArgs,
     scene: Scene<'_>,
-    orders: &Orders<'_>,
+    (orders, interrupt): (&Orders<'_>, &Interrupt),
     (query, found, alone): (&Query, &Preview, bool),
 ) -> anyhow::Result<ExitCode> {
     let motion = Motion::Open { id: args.matter.clone(), order: Ordered::Hold, query: query.to_json().to_jcs_string() };
+    let again = format!("spanseal hold place --matter {} --resume --reason TEXT", args.matter);
+    interrupt.stands(decree::on_its_way(&format!("the hold `{}`", args.matter), &again));
     let sealed = orders.order(motion).await?;
+    interrupt.stands(format!(
+        "the hold `{}` is on record (record {} in seal {}), and no object was put on hold for it yet; a running `serve` does that within about two \
+         minutes, or `{again}` does",
+        args.matter, sealed.record, sealed.seal
+    ));
     output::tell(&format!("The hold is record {} in seal {}; now the objects.", sealed.record, sealed.seal));
-    let scene = scene.again().await?;
-    let decree = decree::standing(&scene, &args.matter).await?;
-    let carried = decree::carry_out(&scene, orders, &decree, (sealed.seal.saturating_add(1), Some(found))).await?;
+    let (scene, decree) = interrupt.or(decree::placed(scene, &args.matter)).await?;
+    let carried = decree::carry_out(&scene, (orders, interrupt), &decree, (sealed.seal.saturating_add(1), Some(found))).await?;
     if alone && carried.done.already > 0 {
         output::tell(&format!(
-            "{} had a legal hold already, of which no open hold of this log says anything. A store knows one for each object, so the release of \
+            "{} a legal hold already, of which no open hold of this log says anything. A store knows one for each object, so the release of \
              `{}` will lift that too: whoever placed it otherwise is to know.",
-            decree::count(carried.done.already, "object", "objects"),
+            decree::count(carried.done.already, "object had", "objects had"),
             args.matter
         ));
     }
@@ -121,15 +135,22 @@ async fn place(
 }
 
 /// Goes on, and puts the hold back where somebody took it off.
-async fn resume(args: &PlaceArgs, scene: Scene<'_>, decree: Decree) -> anyhow::Result<ExitCode> {
-    let orders = Orders::open(scene.config, &args.order).await?;
+async fn resume(args: &PlaceArgs, scene: Scene<'_>, decree: Decree, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let orders = interrupt.or(Orders::open(scene.config, &args.order)).await?;
     let done = async {
         let query = Query::parse(&decree.query).map_err(|why| anyhow::anyhow!("the query of `{}` cannot be asked: {why}", decree.id))?;
-        let scene = scene.again().await?;
-        let carried = decree::carry_out(&scene, &orders, &decree, (scene.log.size(), None)).await?;
-        let scene = scene.again().await?;
-        let kept = chain::ledger(&chain::read(&scene.store, &scene.log).await?.all).kept_by(&decree.id);
-        let again = own::to((&scene.store, &scene.log), kept, Want::Hold, scene.expected()).await?;
+        let scene = interrupt.or(scene.again()).await?;
+        let carried = decree::carry_out(&scene, (&orders, interrupt), &decree, (scene.log.size(), None)).await?;
+        interrupt.stands(format!(
+            "the hold `{}` is carried out; whether somebody took it off what it keeps was not looked at to the end, which --resume does anew",
+            decree.id
+        ));
+        let look_again = async {
+            let scene = scene.again().await?;
+            let kept = chain::ledger(&chain::read(&scene.store, &scene.log).await?.all).kept_by(&decree.id);
+            Ok(own::to((&scene.store, &scene.log), kept, Want::Hold, scene.expected()).await?)
+        };
+        let again = interrupt.or(look_again).await?;
         output::tell(&format!(
             "Looked at again: {} that it keeps, the records of the hold itself among them; {} put back on hold, {} had it.",
             decree::count(again.segments, "segment", "segments"),
@@ -157,8 +178,8 @@ fn answer(
             let mut text = format!("{new} for `{}`: {held} with {records} ({}).\n", args.matter, clean(&query.words()));
             if scene.has_locks() {
                 text.push_str(&format!(
-                    "{} were put on hold, {} had it already: segments, their seals, and what joins those to what others have seen.\n",
-                    decree::count(carried.done.changed, "object", "objects"),
+                    "{} put on hold, {} had it already: segments, their seals, and what joins those to what others have seen.\n",
+                    decree::count(carried.done.changed, "object was", "objects were"),
                     carried.done.already
                 ));
             }

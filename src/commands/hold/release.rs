@@ -6,6 +6,7 @@ use crate::cli::{ReleaseArgs, TableOrJson};
 use crate::clock::{Clock, SystemClock};
 use crate::commands::decree::{self, Orders, Scene};
 use crate::commands::hold::list::tell_gone;
+use crate::commands::interrupt::Interrupt;
 use crate::commands::{output, read};
 use crate::config::Config;
 use crate::erase::Sealed;
@@ -19,20 +20,31 @@ use crate::record::canonical::Json;
 /// Runs it.
 pub(super) async fn run(args: &ReleaseArgs, config: &Config) -> anyhow::Result<ExitCode> {
     decree::check_words(config, &args.order)?;
-    let scene = Scene::open(config, &args.order.keys).await?;
-    let newest = chain::newest_link(&scene.store, &scene.log).await?;
+    let interrupt = Interrupt::default();
+    interrupt.watch(begin(args, config, &interrupt)).await
+}
+
+async fn begin(args: &ReleaseArgs, config: &Config, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let scene = interrupt.or(Scene::open(config, &args.order.keys)).await?;
+    let newest = interrupt.or(async { Ok(chain::newest_link(&scene.store, &scene.log).await?) }).await?;
     let open = newest.as_ref().and_then(|link| link.entry.open.iter().find(|open| open.id == args.matter));
     if let Some(open) = open.filter(|open| args.dry_run && open.order == Order::Hold) {
-        return would(args, &scene, open).await;
+        return interrupt.or(would(args, &scene, open)).await;
     }
+    let again = format!("spanseal hold release --matter {} --reason TEXT", args.matter);
     let (scene, sealed) = match open.map(|open| open.order) {
         Some(Order::Hold) => {
-            let orders = Orders::open(config, &args.order).await?;
+            let orders = interrupt.or(Orders::open(config, &args.order)).await?;
             let motion = Motion::Close { id: args.matter.clone(), segments: Vec::new(), through: 0 };
+            interrupt.stands(decree::on_its_way(&format!("the release of `{}`", args.matter), &again));
             let sealed = orders.order(motion).await;
             let sealed = orders.close(sealed).await?;
+            interrupt.stands(format!(
+                "the release of `{}` is record {} in seal {}, and the hold is not lifted from all objects yet: `{again}` goes on, and nothing else does",
+                args.matter, sealed.record, sealed.seal
+            ));
             output::tell(&format!("The release is record {} in seal {}; now the objects.", sealed.record, sealed.seal));
-            (scene.again().await?, Some(sealed))
+            (interrupt.or(scene.again()).await?, Some(sealed))
         }
         Some(Order::Extend(_)) => {
             anyhow::bail!("`{}` is an extension, which cannot be taken back: locks are never shortened", args.matter)
@@ -41,9 +53,15 @@ pub(super) async fn run(args: &ReleaseArgs, config: &Config) -> anyhow::Result<E
             output::tell(&format!("No hold of the name `{}` is open; `spanseal hold list` shows those that are.", args.matter));
             return Ok(ExitCode::from(1));
         }
-        None => (scene, None),
+        None => {
+            interrupt.stands(format!(
+                "nothing was recorded now; if `{}` is released already, `{again}` goes on with lifting it from the objects",
+                args.matter
+            ));
+            (scene, None)
+        }
     };
-    lift(args, &scene, sealed.as_ref()).await
+    interrupt.or(lift(args, &scene, sealed.as_ref())).await
 }
 
 /// Only says what nobody would keep any more, and how much of that could be deleted at once.
@@ -60,10 +78,11 @@ async fn would(args: &ReleaseArgs, scene: &Scene<'_>, open: &Decree) -> anyhow::
     let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     match args.order.format {
         TableOrJson::Table => output::answer(&format!(
-            "Would be released: `{}`. {} no other hold would keep; of these {past} are past the date that their seal promises, so whoever may \
-             delete could do it at once, unless it was extended. {kept} stay on hold for other matters.\n",
+            "Would be released: `{}`. {} no other hold would keep; {past} of these past the date that the seal promises, so whoever may delete \
+             could do it at once, unless it was extended. On hold for other matters: {}.\n",
             args.matter,
             decree::count(number(free), "segment", "segments"),
+            decree::count(number(kept), "segment", "segments"),
         ))?,
         TableOrJson::Json => {
             let json = Json::object([
@@ -126,7 +145,7 @@ async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) ->
                 text.push_str("This store has no locks, so there was nothing to lift.\n");
             }
             if kept > 0 {
-                text.push_str(&format!("{kept} of its segments stay on hold for other matters.\n"));
+                text.push_str(&format!("On hold for other matters: {}.\n", decree::count(kept, "segment", "segments")));
             }
             text.push_str("Locks and their dates are as they were.\n");
             output::answer(&text)?;

@@ -8,11 +8,14 @@ use anyhow::{Context, bail};
 use crate::cli::{ExtendArgs, TableOrJson};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::commands::decree::{self, Orders, Preview, Scene};
+use crate::commands::interrupt::Interrupt;
 use crate::commands::output;
 use crate::config::Config;
 use crate::govern::carry::Carried;
-use crate::govern::chain;
+use crate::govern::chain::{self, Link};
 use crate::govern::decrees::{Decree, Order, Step};
+use crate::govern::enforce::Done;
+use crate::govern::own;
 use crate::govern::query::Query;
 use crate::govern::register::{Motion, Ordered};
 use crate::query::filter::Filter;
@@ -26,19 +29,25 @@ pub(super) async fn run(args: &ExtendArgs, config: &Config) -> anyhow::Result<Ex
     if !args.dry_run && !args.yes && !stdin().is_terminal() {
         bail!("an extension cannot be taken back, and there is no terminal to ask on: give --yes, or --dry-run to see what it would do");
     }
-    let scene = Scene::open(config, &args.order.keys).await?;
+    let interrupt = Interrupt::default();
+    interrupt.watch(begin(args, config, &interrupt)).await
+}
+
+async fn begin(args: &ExtendArgs, config: &Config, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let scene = interrupt.or(Scene::open(config, &args.order.keys)).await?;
     if let Some(id) = &args.resume {
-        return resume(args, scene, id).await;
+        return resume(args, scene, id, interrupt).await;
     }
     let lock = lock(args)?;
-    let (query, found) = match args.all {
-        true => (Ok(Query::everything()), decree::preview(&scene, &Filter::default(), Some(lock)).await?),
-        false => {
-            let (filter, names) = decree::asked_for(config, scene.store.as_ref(), &args.select).await?;
-            let found = decree::preview(&scene, &filter, Some(lock)).await?;
-            (decree::recorded(config, &args.select, (&filter, &names), &found)?, found)
+    let look = async {
+        if args.all {
+            return Ok((Ok(Query::everything()), decree::preview(&scene, &Filter::default(), Some(lock)).await?));
         }
+        let (filter, names) = decree::asked_for(config, scene.store.as_ref(), &args.select).await?;
+        let found = decree::preview(&scene, &filter, Some(lock)).await?;
+        Ok((decree::recorded(config, &args.select, (&filter, &names), &found)?, found))
     };
+    let (query, found) = interrupt.or(look).await?;
     if found.segments == 0 {
         output::tell("No segment holds a record that matches: nothing to extend.");
         return Ok(ExitCode::from(if found.problems.is_empty() { 1 } else { 2 }));
@@ -54,27 +63,31 @@ pub(super) async fn run(args: &ExtendArgs, config: &Config) -> anyhow::Result<Ex
         return Ok(if found.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) });
     }
     output::tell_lines(plan.trim_end());
-    if !args.yes && !agreed()? {
+    // The answer is waited for elsewhere: nothing interrupts who reads from a terminal.
+    let answered = async { tokio::task::spawn_blocking(agreed).await.context("the answer could not be read")? };
+    if !args.yes && !interrupt.or(answered).await? {
         output::tell("Nothing was extended.");
         return Ok(ExitCode::from(1));
     }
     let id = name()?;
-    let orders = Orders::open(config, &args.order).await?;
+    let orders = interrupt.or(Orders::open(config, &args.order)).await?;
     let done = async {
         let order = Ordered::from(Order::Extend(lock));
+        let again = format!("spanseal retention extend --resume {id} --reason TEXT");
+        interrupt.stands(decree::on_its_way(&format!("the extension `{id}`"), &again));
         let sealed = orders.order(Motion::Open { id: id.clone(), order, query: query.to_json().to_jcs_string() }).await?;
+        interrupt.stands(format!(
+            "the extension `{id}` is on record (record {} in seal {}), and no object was extended for it yet; a running `serve` does that within about two \
+             minutes, or `{again}` does; it cannot be taken back, only ended where it stands (--give-up)",
+            sealed.record, sealed.seal
+        ));
         output::tell(&format!("The extension `{id}` is record {} in seal {}; now the objects.", sealed.record, sealed.seal));
-        let scene = scene.again().await?;
-        let decree = decree::standing(&scene, &id).await?;
-        let carried = decree::carry_out(&scene, &orders, &decree, (sealed.seal.saturating_add(1), Some(&found))).await;
-        answer(args, &scene, &decree, &carried.with_context(|| interrupted(&id))?)
+        let (scene, decree) = interrupt.or(decree::placed(scene, &id)).await?;
+        let carried = decree::carry_out(&scene, (&orders, interrupt), &decree, (sealed.seal.saturating_add(1), Some(&found))).await?;
+        answer(args, &scene, &decree, &carried)
     };
     let done = done.await;
     orders.close(done).await
-}
-
-fn interrupted(id: &str) -> String {
-    format!("the extension `{id}` was not carried out to its end (`spanseal retention extend --resume {id}` goes on)")
 }
 
 fn lock(args: &ExtendArgs) -> anyhow::Result<Lock> {
@@ -114,12 +127,12 @@ fn plan(lock: Lock, query: &Query, found: &Preview) -> String {
         Mode::Governance => "in the mode that they have",
     };
     format!(
-        "To be kept until {} at least, {mode}: {}, and what joins them to what others have seen ({}).\n{} of these segments are promised as long \
-         and as strongly by their seals already. spanseal never shortens a lock.\n",
+        "To be kept until {} at least, {mode}: {}, and what joins them to what others have seen ({}).\nPromised as long and as \
+         strongly by their seals already: {}. spanseal never shortens a lock.\n",
         lock.retain_until,
         decree::sizes(found),
         clean(&query.words()),
-        found.covered
+        decree::count(found.covered, "segment", "segments")
     )
 }
 
@@ -155,18 +168,27 @@ fn name() -> anyhow::Result<String> {
     Ok(format!("ext-{year:04}{month:02}{day:02}-{}", hex::encode(random)))
 }
 
-async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str) -> anyhow::Result<ExitCode> {
-    let links = chain::read(&scene.store, &scene.log).await?.all;
+async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let links = interrupt.or(async { Ok(chain::read(&scene.store, &scene.log).await?) }).await?.all;
     let open = links.last().and_then(|link| link.entry.open.iter().find(|open| open.id == id));
     let Some(decree) = open.filter(|open| matches!(open.order, Order::Extend(_))).cloned() else {
+        let is_closed =
+            |link: &&Link| link.entry.of.id == id && link.entry.step == Step::Close && matches!(link.entry.of.order, Order::Extend(_));
+        if let Some(closed) = links.iter().rev().find(is_closed)
+            && !args.give_up
+        {
+            interrupt.stands(decree::unkept(&closed.entry.of));
+            return interrupt.or(keep_own(args, &scene, &links, closed)).await;
+        }
         output::tell(&format!("No extension of the name `{id}` is open: it was carried out to its end, or never placed."));
         return Ok(ExitCode::from(1));
     };
     let placed = links.iter().rev().find(|link| link.entry.step == Step::Open && link.entry.of.id == id);
     let end = placed.map_or(scene.log.size(), |link| link.seal.saturating_add(1));
-    let orders = Orders::open(scene.config, &args.order).await?;
+    let orders = interrupt.or(Orders::open(scene.config, &args.order)).await?;
     let done = async {
         if args.give_up {
+            interrupt.stands(format!("whether `{id}` was ended is not known; `spanseal hold list` shows whether it is still open"));
             let sealed = orders.order(Motion::GiveUp { id: id.to_owned() }).await?;
             output::tell(&format!(
                 "The extension `{id}` is ended: it was carried out below seal {} only. That is record {} in seal {}.",
@@ -174,12 +196,49 @@ async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str) -> anyhow::Result
             ));
             return Ok(ExitCode::SUCCESS);
         }
-        let scene = scene.again().await?;
-        let carried = decree::carry_out(&scene, &orders, &decree, (end, None)).await.with_context(|| interrupted(id))?;
+        let scene = interrupt.or(scene.again()).await?;
+        let carried = decree::carry_out(&scene, (&orders, interrupt), &decree, (end, None)).await?;
         answer(args, &scene, &decree, &carried)
     };
     let done = done.await;
     orders.close(done).await
+}
+
+/// Of an extension that came to its end nothing is left to do but to keep its own records as long, which may have failed then.
+async fn keep_own(args: &ExtendArgs, scene: &Scene<'_>, links: &[Link], closed: &Link) -> anyhow::Result<ExitCode> {
+    let (decree, seal) = (&closed.entry.of, closed.seal);
+    let Order::Extend(lock) = decree.order else { bail!("`{}` is no extension", decree.id) };
+    let own = links.iter().filter(|link| link.is_of(decree));
+    let kept = match lock.retain_until > SystemClock.now().ceil_seconds() {
+        true => own::keep((&scene.store, &scene.log), own, scene.expected()).await.with_context(|| decree::unkept(decree))?,
+        // What it ordered binds nobody any more.
+        false => Done::default(),
+    };
+    match args.order.format {
+        TableOrJson::Table => {
+            let mut text = format!("`{}` was carried out to its end before, in seal {seal}; nothing was recorded now.\n", decree.id);
+            if scene.has_locks() {
+                text.push_str(&format!(
+                    "Its own records are kept until {} as well: {} extended now, {} had as much already.\n",
+                    lock.retain_until,
+                    decree::count(kept.changed, "object was", "objects were"),
+                    kept.already
+                ));
+            }
+            output::answer(&text)?;
+        }
+        TableOrJson::Json => {
+            let json = Json::object([
+                ("id", Json::string(&decree.id)),
+                ("until", Json::String(lock.retain_until.to_string())),
+                ("closed_in_seal", Json::count(seal)),
+                ("own_objects_changed", Json::count(kept.changed)),
+                ("own_objects_already", Json::count(kept.already)),
+            ]);
+            output::answer_json(&format!("{}\n", json.to_jcs_string()))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn answer(args: &ExtendArgs, scene: &Scene<'_>, decree: &Decree, carried: &Carried) -> anyhow::Result<ExitCode> {
@@ -190,8 +249,8 @@ fn answer(args: &ExtendArgs, scene: &Scene<'_>, decree: &Decree, carried: &Carri
             let mut text = format!("Kept until {} at least: {segments} (`{}`).\n", lock.retain_until, decree.id);
             if scene.has_locks() {
                 text.push_str(&format!(
-                    "{} were extended, {} had as much already: segments, their seals, and what joins those to what others have seen.\n",
-                    decree::count(carried.done.changed, "object", "objects"),
+                    "{} extended, {} had as much already: segments, their seals, and what joins those to what others have seen.\n",
+                    decree::count(carried.done.changed, "object was", "objects were"),
                     carried.done.already
                 ));
             }

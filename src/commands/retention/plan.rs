@@ -280,10 +280,11 @@ impl Plan {
         let (mode, period) = classes.evidence(now);
         let _ = writeln!(
             out,
-            "Seals, tiles and the {} of spanseal's own acts, which the table does not count, are kept as strongly and as long as anything: {} for \
-             {period}.",
+            "Seals and tiles are kept as strongly and as long as anything: {} for {period}. The {} of spanseal's own acts, which the table does not \
+             count, would be kept as long as the longest class, `{}`.",
+            mode.as_str(),
             counted(self.control.records, "record", "records"),
-            mode.as_str()
+            classes.class(longest(classes, now)).name
         );
         let _ = writeln!(
             out,
@@ -312,8 +313,8 @@ impl Plan {
         if self.undecided > 0 {
             let _ = writeln!(
                 out,
-                "  {} times a condition could not be decided, as when a text is compared with a number; it then does not hold.",
-                self.undecided
+                "  {} a condition could not be decided, as when a text is compared with a number; it then does not hold.",
+                counted(self.undecided, "time", "times")
             );
         }
     }
@@ -382,6 +383,7 @@ impl Plan {
             ("objects", number(self.objects(classes, now))),
             ("classes", Json::Array(rows.collect())),
             ("policies", Json::Array(matched.collect())),
+            ("own_acts_class", text(&classes.class(longest(classes, now)).name)),
             ("undecided", number(self.undecided)),
             ("changes", Json::Array(changes.collect())),
         ];

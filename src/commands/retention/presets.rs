@@ -88,9 +88,14 @@ fn explained(preset: &Preset, width: usize) -> String {
         Scope::Evidence => {
             row(
                 "suggested",
-                &preset.suggested.map_or("nothing: name a `period`".to_owned(), |period| format!("{period}, {}", preset.mode.as_str())),
+                &preset.suggested.map_or_else(
+                    || format!("no period: name one; {}", preset.mode.as_str()),
+                    |period| format!("{period}, {}", preset.mode.as_str()),
+                ),
             );
+            preset.why_so_long().iter().chain([&preset.why_that_mode()]).for_each(|why| row("why", why));
             row("records", preset.when.unwrap_or("all; narrow it with `when`"));
+            row("why", preset.why_those_records());
             row("look for", &preset.fields.join(", "));
         }
         Scope::Content => row("here", "no class: it limits how long content is kept (content.vault.retention)"),
@@ -147,6 +152,10 @@ fn json(preset: &Preset) -> Json {
         ("checked".to_owned(), Json::Bool(preset.checked)),
         list("remarks", preset.remarks),
     ];
+    if preset.scope == Scope::Evidence {
+        members.extend(preset.why_so_long().map(|why| text("suggested_because", &why)));
+        members.extend([text("mode_because", &preset.why_that_mode()), text("when_because", preset.why_those_records())]);
+    }
     for (name, value) in [("minimum", preset.minimum), ("suggested", preset.suggested), ("when", preset.when)] {
         members.extend(value.map(|value| text(name, value)));
     }
@@ -156,6 +165,30 @@ fn json(preset: &Preset) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Guarantee: each default of a preset comes with its reason, and "the source names it" is said of the least alone.
+    #[test]
+    fn every_default_says_why() {
+        for preset in PRESETS.iter().filter(|preset| preset.scope == Scope::Evidence) {
+            // As one line: where the words break says nothing.
+            let told = explained(preset, 1000);
+            let json = json(preset);
+            let why = |name: &str| json.get(name).and_then(Json::as_str);
+            assert_eq!(why("suggested_because").is_some(), preset.suggested.is_some(), "{told}");
+            for name in ["suggested_because", "mode_because", "when_because"] {
+                assert!(why(name).is_none_or(|why| told.contains(why)), "{name}: {told}");
+            }
+            assert!(
+                why("mode_because").is_some_and(|why| why.starts_with(preset.mode.as_str())) && why("when_because").is_some(),
+                "{told}"
+            );
+        }
+        let so_long = |id: &str| Preset::find(id).unwrap().why_so_long().unwrap();
+        assert_eq!(so_long("sec-17a4-6y"), "6y: it is the least that is named above (6y)");
+        assert_eq!(so_long("us-ecoa-25m"), "5y: spanseal's own choice, above the least (25mo); the source names no such period");
+        assert_eq!(so_long("iso-42001"), "36mo: spanseal's own choice; the source names no period");
+        assert!(so_long("dora-5y").contains("what others use"));
+    }
 
     #[test]
     fn every_preset_is_told_in_a_table_alone_and_for_machines() {

@@ -112,7 +112,10 @@ fn canary(filter: &Json) -> Option<Vec<String>> {
             "with_exceptions" => {
                 "The store enforced the lock against some of these attempts only: whoever holds the same credentials may get round it."
             }
-            "not_enforced" => "The store did not enforce the lock: it is no write-once storage.",
+            "not_enforced" if tried.iter().any(|(attempt, grade)| attempt != "hold_delete" && grade.as_str() == Some("bad")) => {
+                "The store did not enforce the lock: it is no write-once storage."
+            }
+            "not_enforced" => "The store enforced the lock, and deleted what was on legal hold: holds keep nothing there.",
             _ => "Whether the store enforces locks could not be found out.",
         }
         .to_owned(),
@@ -142,6 +145,9 @@ fn attempt_in_words(attempt: &str) -> String {
         "tag" => "to put an object with a tag".to_owned(),
         "bypass_lift" => "to lift its lock with the governance bypass".to_owned(),
         "bypass_delete" => "to delete it with the governance bypass".to_owned(),
+        "hold" => "to put another object, without a lock, on legal hold".to_owned(),
+        "hold_delete" => "to delete what was on legal hold".to_owned(),
+        "hold_lift" => "to lift that hold".to_owned(),
         other => quote(other),
     }
 }

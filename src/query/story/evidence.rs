@@ -112,7 +112,7 @@ pub fn member_in_words(member: &str, scheme: Option<&str>) -> String {
     }
 }
 
-fn numbers(of: &BTreeSet<usize>, all: usize) -> String {
+pub(super) fn numbers(of: &BTreeSet<usize>, all: usize) -> String {
     match of.len() {
         n if n == all && n > 1 => "all records".to_owned(),
         1 => format!("record {}", list(&of.iter().map(usize::to_string).collect::<Vec<_>>())),
@@ -397,7 +397,8 @@ pub(super) fn retention(hits: &[&Hit]) -> Vec<Item> {
     for (i, hit) in hits.iter().enumerate() {
         let segment = &hit.place.segment;
         let not_worm = hit.place.seal.statement.not_worm;
-        let key = (segment.class.clone(), date(segment.lock.retain_until), Mode2(segment.lock.mode, not_worm), chosen_by(hit));
+        let why = format!("{}{}{}", chosen_by(hit), asked_for(hit), of_own(hit));
+        let key = (segment.class.clone(), date(segment.lock.retain_until), Mode2(segment.lock.mode, not_worm), why);
         groups.entry(key).or_default().insert(i + 1);
     }
     groups
@@ -440,6 +441,31 @@ fn chosen_by(hit: &Hit) -> String {
         1 => format!(" The policy that matched was {}.", list(&names)),
         _ => format!(" The policies that matched were {}.", list_some(&names, POLICIES_SHOWN)),
     }
+}
+
+/// The class that the sender asked for, and that it is not the one that the record has. The record does not say why: what may be asked for
+/// stands in the configuration of its day.
+fn asked_for(hit: &Hit) -> String {
+    let Some(asked) = hit.text("retention.claimed") else { return String::new() };
+    let class = &hit.place.segment.class;
+    if asked == class.as_str() {
+        return " The sender asked for that class.".to_owned();
+    }
+    format!(
+        " The sender asked for the class {}, which was not given: either no sender may ask for it (it is not marked as claimable, or there was no \
+         such class), or the class {} keeps it as long and as strongly at least; what a sender asks for only ever lengthens.",
+        quote(asked),
+        quote(class)
+    )
+}
+
+/// Why a record of the writer's own making has its class, whose name may speak of something else altogether.
+fn of_own(hit: &Hit) -> String {
+    if hit.text("source.signal") != Some("control") {
+        return String::new();
+    }
+    let class = quote(&hit.place.segment.class);
+    format!(" Spanseal's own acts are kept as long as the longest class, which was {class}, whatever that is named after.")
 }
 
 /// [`Mode`] with "not enforced", as a sorting key.

@@ -9,6 +9,7 @@ mod control;
 mod decreed;
 mod events;
 mod evidence;
+mod kept;
 mod people;
 mod phrases;
 mod review;
@@ -19,6 +20,7 @@ mod words;
 pub(super) use change::in_a_cell;
 pub use evidence::member_in_words;
 pub(super) use evidence::out_of_range;
+pub use kept::{Kept, OnRecord, kept};
 pub(super) use review::is_done;
 pub use whole::whole;
 pub use words::{clean, erased, list, sentence};
@@ -91,6 +93,9 @@ pub struct Trust<'a> {
 /// Heading of how content is held.
 const SAID: &str = "What was said";
 
+/// Heading of classes and dates.
+const KEPT: &str = "How long it is kept";
+
 /// Tells the story of these records, which are in order of time. `asked` is what the reader asked for; `erasures` are those of the logs
 /// that hold them. The vault is not looked into: of what no erasure took it is only said where it was when it was sealed.
 pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>, erasures: &Erasures) -> Story {
@@ -117,7 +122,7 @@ pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>, erasures: &Erasures) ->
     section("Who says so", evidence::claims(&known, trust.key));
     // Records of unknown formats have no place in the order of events; they stand last wherever records are numbered.
     let ordered: Vec<&Hit> = known.iter().copied().chain(hits.iter().filter(|h| !h.is_known())).collect();
-    section("How long it is kept", evidence::retention(&ordered));
+    section(KEPT, evidence::retention(&ordered));
     section("How it is proved", evidence::proof(&ordered, trust));
     section("Records of another format, as they are", raw(hits));
     Story { title: title(&known, hits), sections, persons: people.ids() }
@@ -215,6 +220,14 @@ impl Story {
     pub fn insert(&mut self, section: Section) {
         let at = self.sections.iter().position(|s| s.heading == SAID).map_or(self.sections.len(), |at| at + 1);
         self.sections.insert(at, section);
+    }
+
+    /// Adds to what is said of how long the records are kept.
+    pub fn keep(&mut self, items: Vec<Item>) {
+        match self.sections.iter_mut().find(|section| section.heading == KEPT) {
+            Some(section) => section.items.extend(items),
+            None => self.sections.push(Section { heading: KEPT.to_owned(), items }),
+        }
     }
 
     /// As text, no line wider than `width` where that is possible.

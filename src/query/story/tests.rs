@@ -560,3 +560,29 @@ fn steps_of_holds_and_extensions_are_told_apart() {
         assert_says(&text, &[says[0], says[1], of, "The ground given is \"file 12\"."], &[never, "The act was"]);
     }
 }
+
+/// Scenario: the sender asks for a class that the record does not have, for the one that it has, for none; and an act of our own. Guarantee: a
+/// wish that was not granted is told with what that can mean; an act of our own says why it has its class, whatever the name.
+#[test]
+fn a_class_that_was_asked_for_is_told() {
+    let of = |groups: &str| told(&[record("1", "inference", groups)], KeySource::Pinned);
+    let refused = of(r#""retention":{"claimed":"seven-years","class":"standard"}"#);
+    assert_says(
+        &refused,
+        &[
+            "The sender asked for the class \"seven-years\", which was not given:",
+            "it is not marked as claimable",
+            "the class \"standard\" keeps it as long",
+        ],
+        &["longest class"],
+    );
+    let given = of(r#""retention":{"claimed":"standard","class":"standard"}"#);
+    assert_says(&given, &["The sender asked for that class."], &["was not given"]);
+    assert_says(&of(r#""retention":{"class":"standard"}"#), &[], &["The sender asked", "longest class"]);
+    let own = r#"{"control":{"act":"place"},"id":"1","kind":"hold","retention":{"class":"standard"},"schema":"spanseal.record/1","source":{"signal":"control"},"time":{"start":"2026-11-20T10:00:00.000000000Z"}}"#;
+    assert_says(
+        &told(&[own.to_owned()], KeySource::Pinned),
+        &["Spanseal's own acts are kept as long as the longest class, which was \"standard\""],
+        &[],
+    );
+}

@@ -32,7 +32,7 @@ pub fn whole(hits: &[Hit], searched: impl Fn(&str) -> bool, complete: bool) -> S
         )));
     }
     if let Some(more) = missing.len().checked_sub(PARENTS_SHOWN).filter(|more| *more > 0) {
-        items.push(Item::Point(format!("And so of {more} further spans.")));
+        items.push(Item::Point(format!("And so of {}.", count(u64::try_from(more).unwrap_or(u64::MAX), "further span"))));
     }
     if !elsewhere.is_empty() {
         items.push(Item::Point(format!(

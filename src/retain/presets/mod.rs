@@ -43,6 +43,8 @@ pub struct Preset {
     pub minimum_says: &'static str,
     /// What spanseal suggests, at least the minimum; `None`: the operator has to say.
     pub suggested: Option<&'static str>,
+    /// Why that much, where it is neither the least nor our own choice.
+    pub suggested_why: Option<&'static str>,
     /// Suggested mode.
     pub mode: Mode,
     /// Of which records, as a condition of retention policies, where it is not all.
@@ -75,6 +77,44 @@ impl Preset {
     /// [`Preset::minimum`] as a period.
     pub fn minimum(&self) -> Option<Period> {
         self.minimum.and_then(|text| text.parse().ok())
+    }
+
+    /// Why that period is suggested. `None`: none is.
+    pub fn why_so_long(&self) -> Option<String> {
+        let (text, suggested) = (self.suggested?, self.suggested()?);
+        let why = match (self.suggested_why, self.minimum) {
+            (Some(why), _) => why.to_owned(),
+            (None, Some(least)) if self.minimum().is_some_and(|least| suggested.compare(least).is_some_and(|order| order.is_eq())) => {
+                format!("it is the least that is named above ({least})")
+            }
+            (None, Some(least)) => format!("spanseal's own choice, above the least ({least}); the source names no such period"),
+            (None, None) => "spanseal's own choice; the source names no period".to_owned(),
+        };
+        Some(format!("{text}: {why}"))
+    }
+
+    /// Why that mode is suggested.
+    pub fn why_that_mode(&self) -> String {
+        let mode = self.mode.as_str();
+        match self.mode {
+            Mode::Compliance => format!(
+                "{mode}: spanseal's own choice, so that nobody can delete such records before their date; `mode: GOVERNANCE` leaves that to whoever \
+                 has the permission"
+            ),
+            Mode::Governance => {
+                format!(
+                    "{mode}: spanseal's own choice, so that a period which was set too long can be taken back by whoever has the permission"
+                )
+            }
+        }
+    }
+
+    /// Why it is about these records, unless `when` says otherwise.
+    pub fn why_those_records(&self) -> &'static str {
+        match self.when {
+            Some(_) => "spanseal's own reading of what the place speaks of; `when` says it otherwise",
+            None => "which of your records the place means only you know, so it is all until `when` says less",
+        }
     }
 
     /// [`Preset::suggested`] as a period.

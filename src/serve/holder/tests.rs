@@ -172,6 +172,58 @@ async fn what_failed_and_what_was_left_undone_is_finished() {
     assert_eq!(open.iter().map(|open| open.id.as_str()).collect::<Vec<_>>(), ["A"]);
 }
 
+/// Scenario: an extension is closed, by the task or by a command, and the store then refuses to keep the extension's own records as long; a
+/// command closes one and dies before it keeps them, and so does the process. Guarantee: a later round keeps them, in the same process or the
+/// next one; what is kept is not looked at again.
+#[tokio::test(start_paused = true)]
+async fn the_records_of_an_extension_are_kept_though_that_failed_at_first() {
+    let until = Lock { mode: Mode::Governance, retain_until: UnixSeconds(1_900_000_000) };
+    let covered =
+        async |site: &Site, key: &ObjectKey| site.store.head(key, None).await.unwrap().unwrap().lock.is_some_and(|lock| lock.covers(until));
+    for (by_command, restarted) in [(false, false), (true, false), (true, true)] {
+        let mut site = site().await;
+        site.rounds.round().await;
+        site.send().await;
+        site.place("ext", Order::Extend(until).into()).await;
+        let closing = site.size();
+        let of_seal = format!("/{closing:020}-");
+        let segment_of =
+            |store: &MemoryStore| store.keys().into_iter().find(|key| key.as_str().contains(&of_seal) && !key.as_str().contains("/tile/"));
+        if by_command {
+            site.order(Motion::Close { id: "ext".into(), segments: Vec::new(), through: closing }).await;
+            site.store.fail_key("/segments/", 1, Fault::Refused);
+        } else {
+            tokio::time::advance(LEFT_ALONE).await;
+            site.store.slow(&of_seal, Duration::from_secs(5));
+            let store = site.store.clone();
+            let refuse = async {
+                while segment_of(&store).is_none() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                store.fail_key(&of_seal, 1, Fault::Refused);
+            };
+            tokio::join!(site.rounds.round(), refuse);
+            site.store.clear_faults();
+            assert!(site.governor.register.open().await.unwrap().unwrap().is_empty(), "it is closed");
+            assert_eq!(site.figures.failures.value(), 1, "and its record not kept");
+        }
+        if restarted {
+            site.store.clear_faults();
+            site.rounds = Rounds::new(parts(&site.store, &site.governor, &site.task), Arc::clone(&site.figures));
+            assert!(site.governor.register.take_ended().await, "nobody tells the next process");
+        }
+        for _ in 0..3 {
+            site.rounds.round().await;
+        }
+        let key = segment_of(&site.store).unwrap();
+        assert!(covered(&site, &key).await, "by a command: {by_command}, restarted: {restarted}");
+        assert_eq!(site.figures.failures.value(), u64::from(!restarted), "by a command: {by_command}");
+        site.store.fail_reads("", 100_000);
+        site.rounds.round().await;
+        assert_eq!(site.figures.failures.value(), u64::from(!restarted), "it reads nothing more");
+    }
+}
+
 /// Scenario: a hold is released while a round puts it on a segment, which takes the store a while. Guarantee: nothing stays held that nobody
 /// keeps; what another hold keeps stays.
 #[tokio::test(start_paused = true)]

@@ -25,6 +25,8 @@ impl Probed for AzureStore {
         &Words {
             put_tag: TAG_RIGHT,
             read_tag: "blobs/tags/read (the SAS permission `t`)",
+            put_hold: "blobs/write (the SAS permission `i`)",
+            read_hold: "blobs/read (the SAS permission `r`)",
             against_bypass: "here whoever may set policies may do so, and a writer must: choose COMPLIANCE where that is too little",
             governance: Governance::Unguarded,
         }

@@ -16,6 +16,8 @@ impl Probed for GcsStore {
         &Words {
             put_tag: "storage.objects.create",
             read_tag: "storage.objects.get",
+            put_hold: "storage.objects.update",
+            read_hold: "storage.objects.get",
             against_bypass: "take storage.objects.overrideUnlockedRetention from them",
             governance: Governance::AskedFor,
         }

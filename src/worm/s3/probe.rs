@@ -16,6 +16,8 @@ impl Probed for S3Store {
         &Words {
             put_tag: "s3:PutObjectTagging",
             read_tag: "s3:GetObjectTagging",
+            put_hold: "s3:PutObjectLegalHold",
+            read_hold: "s3:GetObjectLegalHold",
             against_bypass: "take s3:BypassGovernanceRetention from them",
             governance: Governance::AskedFor,
         }
