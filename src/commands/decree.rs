@@ -29,7 +29,7 @@ use crate::record::identity::vault_pseudonym;
 use crate::serve::Promise;
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
-use crate::worm::{Lock, Locks, Mode, WormStore};
+use crate::worm::{Lock, Locks, WormStore};
 
 /// Problems that are told before a preview ends.
 const PROBLEMS_MAX: usize = 100;
@@ -90,8 +90,6 @@ pub(super) struct Preview {
     pub(super) segments: u64,
     pub(super) seals: u64,
     pub(super) bytes: u64,
-    /// The strongest mode of a segment among them.
-    pub(super) strongest: Option<Mode>,
     /// Segments that are promised at least the lock asked about.
     pub(super) covered: u64,
     /// Records of each, by SHA-256, and up to which seal.
@@ -126,7 +124,6 @@ pub(super) async fn preview(scene: &Scene<'_>, filter: &Filter, lock: Option<Loc
             found.segments += 1;
             found.bytes += selected.segment.bytes;
             found.seals += u64::from(last != Some(index));
-            found.strongest = found.strongest.max(Some(selected.segment.lock.mode));
             found.covered += u64::from(lock.is_some_and(|lock| selected.segment.lock.covers(lock)));
             found.known.insert(selected.segment.sha256, held.records);
             last = Some(index);
