@@ -300,14 +300,20 @@ pub(super) async fn carry_out(
     let mut carried = carrier.end();
     carried.problems.iter().for_each(read::tell);
     let untold = carried.untold.pop().unwrap_or_default();
-    // What could not be searched was told; to look at it again, an extension stays open, and a hold stands before it.
-    orders.tell(Motion::told(&decree.id, untold, from, over && !carried.unsearched)).await?;
-    // What says so is kept as long as it is in force.
-    let Scene { log, .. } = scene.again().await?;
-    let links = chain::read(&scene.store, &log).await?.all;
-    own::keep((&scene.store, &log), links.iter().filter(|link| link.is_of(decree)), scene.expected())
-        .await
-        .context("the records of it could not be kept as long as it is in force")?;
+    // What is left was told; to look at it again, an extension stays open, and a hold stands before it.
+    let mut motions = Motion::told(&decree.id, untold, from, over && carried.is_whole());
+    let close = motions.pop_if(|motion| matches!(motion, Motion::Close { .. }));
+    orders.tell(motions).await?;
+    // What says so is kept as long as it is in force; of what is over nobody would look whether it is.
+    let keep = async || {
+        let kept = own::keep_of((&scene.store, scene.log.name(), &scene.trusted), decree, scene.expected()).await;
+        kept.context("the records of it could not be kept as long as it is in force")
+    };
+    keep().await?;
+    if let Some(close) = close {
+        orders.tell(vec![close]).await?;
+        keep().await?;
+    }
     Ok(carried)
 }
 

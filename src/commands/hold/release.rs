@@ -61,9 +61,10 @@ async fn would(args: &ReleaseArgs, scene: &Scene<'_>, open: &Decree) -> anyhow::
     match args.order.format {
         TableOrJson::Table => output::answer(&format!(
             "Would be released: `{}`. {} no other hold would keep; of these {past} are past the date that their seal promises, so whoever may \
-             delete could do it at once, unless it was extended. {kept} stay on hold for other matters.\n",
+             delete could do it at once, unless it was extended. {kept} stay on hold for other matters.\n{}",
             args.matter,
             decree::count(number(free), "segment", "segments"),
+            withheld_words(number(freed.withheld.len()), "would stay"),
         ))?,
         TableOrJson::Json => {
             let json = Json::object([
@@ -72,12 +73,25 @@ async fn would(args: &ReleaseArgs, scene: &Scene<'_>, open: &Decree) -> anyhow::
                 ("segments_freed", Json::count(number(free))),
                 ("segments_past", Json::count(number(past))),
                 ("segments_kept_by_others", Json::count(number(kept))),
+                ("segments_withheld", Json::count(number(freed.withheld.len()))),
                 ("problems", Json::count(number(freed.problems.len()))),
             ]);
             output::answer_json(&format!("{}\n", json.to_jcs_string()))?;
         }
     }
     Ok(if freed.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// What stays on hold because nobody knows whether it may be lifted; nothing where that is nothing.
+fn withheld_words(withheld: u64, stay: &str) -> String {
+    if withheld == 0 {
+        return String::new();
+    }
+    format!(
+        "{} {stay} on hold: not all that other open holds may mean could be read, see what was said of it. When it can be read, or these holds are \
+         released, give the same command again.\n",
+        decree::count(withheld, "segment", "segments")
+    )
 }
 
 /// Lifts one hold from what nobody else keeps.
@@ -107,7 +121,7 @@ async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) ->
     for released in &all {
         lifted.add(one(scene, released, &links).await?);
     }
-    let Lifted { free, kept, problems, done } = lifted;
+    let Lifted { free, kept, withheld, problems, done } = lifted;
     let problems = u64::try_from(problems.len()).unwrap_or(u64::MAX);
     match args.order.format {
         TableOrJson::Table => {
@@ -128,6 +142,7 @@ async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) ->
             if kept > 0 {
                 text.push_str(&format!("{kept} of its segments stay on hold for other matters.\n"));
             }
+            text.push_str(&withheld_words(withheld, if withheld == 1 { "stays" } else { "stay" }));
             text.push_str("Locks and their dates are as they were.\n");
             output::answer(&text)?;
         }
@@ -141,6 +156,7 @@ async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) ->
                 ("locks", Json::Bool(scene.has_locks())),
                 ("segments_freed", Json::count(free)),
                 ("segments_kept_by_others", Json::count(kept)),
+                ("segments_withheld", Json::count(withheld)),
                 ("objects_lifted", Json::count(done.changed)),
                 ("problems", Json::count(problems)),
             ]);

@@ -11,8 +11,9 @@ use crate::commands::decree::{self, Orders, Preview, Scene};
 use crate::commands::output;
 use crate::config::Config;
 use crate::govern::carry::Carried;
-use crate::govern::chain;
+use crate::govern::chain::{self, Link};
 use crate::govern::decrees::{Decree, Order, Step};
+use crate::govern::own;
 use crate::govern::query::Query;
 use crate::govern::register::{Motion, Ordered, check_lock};
 use crate::query::filter::Filter;
@@ -138,8 +139,7 @@ async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str) -> anyhow::Result
     let links = chain::read(&scene.store, &scene.log).await?.all;
     let open = links.last().and_then(|link| link.entry.open.iter().find(|open| open.id == id));
     let Some(decree) = open.filter(|open| matches!(open.order, Order::Extend(_))).cloned() else {
-        output::tell(&format!("No extension of the name `{id}` is open: it was carried out to its end, or never placed."));
-        return Ok(ExitCode::from(1));
+        return closed(&scene, &links, id).await;
     };
     let placed = links.iter().rev().find(|link| link.entry.step == Step::Open && link.entry.of.id == id);
     let end = placed.map_or(scene.log.size(), |link| link.seal.saturating_add(1));
@@ -159,6 +159,27 @@ async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str) -> anyhow::Result
     };
     let done = done.await;
     orders.close(done).await
+}
+
+/// Of an extension that is over only its own records may be left to keep.
+async fn closed(scene: &Scene<'_>, links: &[Link], id: &str) -> anyhow::Result<ExitCode> {
+    let of_it: Vec<Link> = links.iter().filter(|link| link.entry.of.id == id).cloned().collect();
+    let over = of_it.last().filter(|link| matches!((link.entry.step, link.entry.of.order), (Step::Close | Step::GiveUp, Order::Extend(_))));
+    let Some(over) = over else {
+        output::tell(&format!("No extension of the name `{id}` was ever placed; `spanseal hold list` shows those that are open."));
+        return Ok(ExitCode::from(1));
+    };
+    let now = SystemClock.now().ceil_seconds();
+    let kept = own::keep_closed((&scene.store, &scene.log), &of_it, (now, scene.expected())).await;
+    let kept = kept.context("the records of it could not be kept as long as it is in force")?;
+    output::tell(&format!(
+        "The extension `{id}` is over since seal {}, so there is nothing to go on with. Its own records were looked at: {} extended as far, {} had \
+         it.",
+        over.seal,
+        decree::count(kept.changed, "object was", "objects were"),
+        kept.already
+    ));
+    Ok(ExitCode::SUCCESS)
 }
 
 fn answer(args: &ExtendArgs, scene: &Scene<'_>, decree: &Decree, carried: &Carried) -> anyhow::Result<ExitCode> {
