@@ -203,7 +203,8 @@
 //! that holds steps, the statement before that one names the next, and so on until one names none. Its steps are taken oldest first, in a
 //! seal in the order of segments and lines:
 //!
-//! - a hold is *open* if the last step has it in `open`. It keeps the `segments` of its steps `apply`, those after the last `close` of its `id`;
+//! - a hold is *open* if the last step has it in `open`. It keeps the `segments` of its steps `apply`, those after the last `close` of its `id`
+//!   (a writer names there, too, what was missing before its date when it was looked at, and may hold a record that the hold means);
 //! - the lock of an extension is that of its steps `apply` and `close`, for their `segments`; of several the strongest mode and the latest date;
 //! - the segment that holds a step `open` or `apply` of a hold, or `apply` or `close` of an extension, counts among that step's `segments`, if its
 //!   seal's `sealed_at` is more than 48 hours before now: what has to be kept would not be known without it.

@@ -30,7 +30,7 @@ use crate::record::identity::vault_pseudonym;
 use crate::serve::Promise;
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
-use crate::worm::{Lock, Locks, Mode, WormStore};
+use crate::worm::{Lock, Locks, WormStore};
 
 /// Problems that are told before a preview ends.
 const PROBLEMS_MAX: usize = 100;
@@ -91,8 +91,6 @@ pub(super) struct Preview {
     pub(super) segments: u64,
     pub(super) seals: u64,
     pub(super) bytes: u64,
-    /// The strongest mode of a segment among them.
-    pub(super) strongest: Option<Mode>,
     /// Segments that are promised at least the lock asked about.
     pub(super) covered: u64,
     /// Records of each, by SHA-256, and up to which seal.
@@ -127,7 +125,6 @@ pub(super) async fn preview(scene: &Scene<'_>, filter: &Filter, lock: Option<Loc
             found.segments += 1;
             found.bytes += selected.segment.bytes;
             found.seals += u64::from(last != Some(index));
-            found.strongest = found.strongest.max(Some(selected.segment.lock.mode));
             found.covered += u64::from(lock.is_some_and(|lock| selected.segment.lock.covers(lock)));
             found.known.insert(selected.segment.sha256, held.records);
             last = Some(index);
@@ -319,16 +316,18 @@ pub(super) async fn carry_out(
     let mut carried = carrier.end();
     carried.problems.iter().for_each(read::tell);
     let untold = carried.untold.pop().unwrap_or_default();
-    // What could not be searched was told; to look at it again, an extension stays open, and a hold stands before it.
-    orders.tell(Motion::told(&decree.id, untold, from, over && !carried.unsearched)).await?;
-    // What says so is kept as long as it is in force.
-    interrupt.stands(unkept(decree));
-    let keep = async {
-        let Scene { log, .. } = scene.again().await?;
-        let links = chain::read(&scene.store, &log).await?.all;
-        Ok(own::keep((&scene.store, &log), links.iter().filter(|link| link.is_of(decree)), scene.expected()).await?)
-    };
-    interrupt.or(keep).await.with_context(|| unkept(decree))?;
+    // What is left was told; to look at it again, an extension stays open, and a hold stands before it.
+    let mut motions = Motion::told(&decree.id, untold, from, over && carried.is_whole());
+    let close = motions.pop_if(|motion| matches!(motion, Motion::Close { .. }));
+    orders.tell(motions).await?;
+    // What says so is kept as long as it is in force; of what is over nobody would look whether it is.
+    let keep = async || own::keep_of((&scene.store, scene.log.name(), &scene.trusted), decree, scene.expected()).await;
+    interrupt.or(async { Ok(keep().await?) }).await.with_context(|| unkept(decree))?;
+    if let Some(close) = close {
+        orders.tell(vec![close]).await?;
+        interrupt.stands(unkept(decree));
+        interrupt.or(async { Ok(keep().await?) }).await.with_context(|| unkept(decree))?;
+    }
     Ok(carried)
 }
 

@@ -1,6 +1,10 @@
 //! From the query of a decree to the objects in the store: the seals are walked in order, and what holds a matching record is locked or held.
+//!
+//! What could not be searched is left, and told; a decree counts as carried out below the first seal of which something is left, however far
+//! the walk went behind it. A segment that is missing before its date and may hold a record that is meant belongs to a hold all the same: its
+//! records name it, so that it is known to be on hold should somebody restore it. For an extension it is left.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,22 +15,24 @@ use super::query::Query;
 use crate::clock::UnixSeconds;
 use crate::query::Problem;
 use crate::query::log::LogReader;
-use crate::query::select::{Asked, Selected, Selector, Step};
+use crate::query::select::{Asked, Selector, Step, Why};
 use crate::tlog::Hash;
-use crate::tlog::seal_file::SegmentRef;
+use crate::tlog::seal_file::{SealFile, SegmentRef};
 use crate::worm::WormStore;
 
 /// Segments after which the log is told how far it went, so that little is done again after a crash.
 const NAMED_AT_ONCE: usize = 2048;
 /// Problems that are told.
 const PROBLEMS_MAX: usize = 100;
+/// Seals of one walk of which the store refuses something, and that are passed over by who goes on: what refuses so many refuses all.
+const REFUSED_MAX: usize = 8;
 
 /// What was done of one decree since the log was told last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Untold {
     /// Segments that it was carried out on, ascending.
     pub segments: Vec<SegmentId>,
-    /// Seals below this index were looked at.
+    /// Seals below this index were looked at, and nothing of them is left.
     pub through: u64,
     /// Whether any of these segments is of a seal that has records of others than spanseal itself.
     pub of_others: bool,
@@ -51,7 +57,7 @@ pub struct Went {
 }
 
 /// What was done.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Carried {
     /// In objects.
     pub done: Done,
@@ -65,15 +71,38 @@ pub struct Carried {
     pub unjoined: BTreeMap<u64, Vec<SegmentRef>>,
     /// What could not be searched.
     pub problems: Vec<Problem>,
-    /// Something that is there could not be searched: from there on nothing counts as looked at, so that it is looked at again.
-    pub unsearched: bool,
+    /// Seals below this index were walked.
+    pub walked: u64,
+    /// The seals of which something is left for each decree, in the order of the decrees: it is looked at again.
+    pub left: Vec<BTreeSet<u64>>,
+    /// Why the first of these was not done that the store refused, of a carrier that goes on.
+    pub refused: Option<EnforceError>,
+}
+
+impl Carried {
+    /// Whether nothing is left of what was walked.
+    pub fn is_whole(&self) -> bool {
+        self.left.iter().all(BTreeSet::is_empty)
+    }
 }
 
 /// A query that is asked of seals, and what is to be done where it is answered.
 pub struct Carrier<'l> {
+    /// From which seal on each query is asked, and whether of some seals alone.
+    asked: Vec<Asked>,
     selector: Selector<'l>,
     enforcer: Enforcer<'l>,
+    want: Want,
+    goes_on: bool,
+    refused: usize,
     carried: Carried,
+}
+
+/// A segment that is to be kept, with its records that each decree means; `None`: none.
+struct Meant {
+    seal: Arc<SealFile>,
+    segment: SegmentRef,
+    of: Vec<Option<u64>>,
 }
 
 impl std::fmt::Debug for Carrier<'_> {
@@ -106,7 +135,16 @@ impl<'l> Carrier<'l> {
     ) -> Self {
         let untold = asked.iter().map(|asked| Untold { through: asked.from, ..Untold::default() }).collect();
         let enforcer = Enforcer::new(Arc::clone(store), log, want, expected);
-        Carrier { selector: Selector::new((store, log), asked, range), enforcer, carried: Carried { untold, ..Carried::default() } }
+        let carried = Carried { untold, walked: range.start, left: vec![BTreeSet::new(); asked.len()], ..Carried::default() };
+        let selector = Selector::new((store, log), asked.clone(), range);
+        Carrier { asked, selector, enforcer, want, goes_on: false, refused: 0, carried }
+    }
+
+    /// Passes over what the store refuses, so that it does not keep anything else waiting: it is left.
+    #[must_use]
+    pub fn going_on(mut self) -> Self {
+        self.goes_on = true;
+        self
     }
 
     /// Takes over what was found before ([`Selector::known`]).
@@ -120,7 +158,7 @@ impl<'l> Carrier<'l> {
     pub async fn step(&mut self) -> Result<Option<Went>, EnforceError> {
         let Some(step) = self.selector.step().await? else { return Ok(None) };
         let (upto, others) = (step.upto, step.others);
-        self.carried.unsearched |= step.unsearched;
+        self.leave(&step);
         if let Err((seal, failed)) = self.take(step).await {
             self.reached(seal, others);
             return Err(failed);
@@ -142,37 +180,89 @@ impl<'l> Carrier<'l> {
         self.carried
     }
 
-    fn reached(&mut self, upto: u64, others: Option<UnixSeconds>) {
-        if self.carried.unsearched {
-            return;
+    /// What of a step was not searched is looked at again, but for what would be found the same.
+    fn leave(&mut self, step: &Step) {
+        for (asked, left) in self.asked.iter().zip(&mut self.carried.left) {
+            left.extend(step.unread.iter().copied().filter(|seal| asked.is_of(*seal)));
         }
-        for untold in &mut self.carried.untold {
-            untold.through = untold.through.max(upto);
-            untold.since = untold.since.into_iter().chain(others).min();
+        for unsearched in &step.unsearched {
+            let is_left = match unsearched.why {
+                Why::Unread => true,
+                Why::Missing => self.want != Want::Hold,
+                Why::Malformed => false,
+            };
+            for (left, _) in self.carried.left.iter_mut().zip(&unsearched.of).filter(|(_, of)| is_left && **of) {
+                left.insert(unsearched.seal.statement.index);
+            }
         }
     }
 
+    fn reached(&mut self, upto: u64, others: Option<UnixSeconds>) {
+        self.carried.walked = upto;
+        for ((asked, untold), left) in self.asked.iter().zip(&mut self.carried.untold).zip(&self.carried.left) {
+            let through = left.first().map_or(upto, |left| upto.min(*left));
+            // Of some seals alone it says nothing of those between them.
+            if asked.seals().is_some() || through < untold.through {
+                continue;
+            }
+            untold.through = through;
+            if through == upto {
+                untold.since = untold.since.into_iter().chain(others).min();
+            }
+        }
+    }
+
+    /// What of a step is to be kept, by seal.
+    fn meant(&self, step: Step) -> Vec<Meant> {
+        let mut all: Vec<Meant> = Vec::new();
+        for selected in step.selected {
+            let of = selected.held.iter().map(|held| (held.records > 0).then_some(held.records)).collect();
+            all.push(Meant { seal: selected.seal, segment: selected.segment, of });
+        }
+        let missing = step.unsearched.into_iter().filter(|unsearched| unsearched.why == Why::Missing && self.want == Want::Hold);
+        for unsearched in missing {
+            let of = unsearched.of.iter().map(|of| of.then_some(0)).collect();
+            all.push(Meant { seal: unsearched.seal, segment: unsearched.segment, of });
+        }
+        all.retain(|meant| meant.of.iter().any(Option::is_some));
+        all.sort_by_key(|meant| meant.seal.statement.index);
+        all
+    }
+
     /// The error comes with the seal at which it was.
-    async fn take(&mut self, step: Step) -> Result<(), (u64, EnforceError)> {
+    async fn take(&mut self, mut step: Step) -> Result<(), (u64, EnforceError)> {
         let room = PROBLEMS_MAX.saturating_sub(self.carried.problems.len());
-        self.carried.problems.extend(step.problems.into_iter().take(room));
-        let selected: Vec<Selected> =
-            step.selected.into_iter().filter(|selected| selected.held.iter().any(|held| held.records > 0)).collect();
-        for of_seal in selected.chunk_by(|one, other| one.seal.statement.index == other.seal.statement.index) {
-            let Some(seal) = of_seal.first().map(|selected| Arc::clone(&selected.seal)) else { continue };
+        self.carried.problems.extend(std::mem::take(&mut step.problems).into_iter().take(room));
+        let all = self.meant(step);
+        for of_seal in all.chunk_by(|one, other| one.seal.statement.index == other.seal.statement.index) {
+            let Some(seal) = of_seal.first().map(|meant| Arc::clone(&meant.seal)) else { continue };
             let index = seal.statement.index;
-            let segments: Vec<&SegmentRef> = of_seal.iter().map(|selected| &selected.segment).collect();
-            let done = self.enforcer.seal(index, &segments).await.map_err(|error| (index, error))?;
+            let segments: Vec<&SegmentRef> = of_seal.iter().map(|meant| &meant.segment).collect();
+            let done = match self.enforcer.seal(index, &segments).await {
+                Ok(done) => done,
+                Err(refused @ EnforceError::Object { .. }) if self.goes_on && self.refused < REFUSED_MAX => {
+                    self.refused += 1;
+                    self.carried.refused.get_or_insert(refused);
+                    for (nth, left) in self.carried.left.iter_mut().enumerate() {
+                        if of_seal.iter().any(|meant| meant.of.get(nth).is_some_and(Option::is_some)) {
+                            left.insert(index);
+                        }
+                    }
+                    continue;
+                }
+                Err(error) => return Err((index, error)),
+            };
             if done.unjoined > 0 {
                 self.carried.unjoined.insert(index, segments.iter().map(|segment| (*segment).clone()).collect());
             }
             self.carried.done.add(done);
-            for selected in of_seal {
-                self.carried.bytes += selected.segment.bytes;
-                self.carried.records += selected.held.iter().map(|held| held.records).max().unwrap_or_default();
-                let id = SegmentId::new(index, &selected.segment.sha256);
-                for (untold, held) in self.carried.untold.iter_mut().zip(&selected.held) {
-                    if held.records > 0 {
+            for meant in of_seal {
+                let records = meant.of.iter().flatten().max().copied().unwrap_or_default();
+                self.carried.bytes += if records > 0 { meant.segment.bytes } else { 0 };
+                self.carried.records += records;
+                let id = SegmentId::new(index, &meant.segment.sha256);
+                for (untold, of) in self.carried.untold.iter_mut().zip(&meant.of) {
+                    if of.is_some() {
                         untold.segments.push(id);
                         untold.of_others |= seal.statement.counts.promoted > 0;
                     }

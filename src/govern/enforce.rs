@@ -255,14 +255,24 @@ impl<'l> Enforcer<'l> {
             }
         }
         let mut all = Vec::new();
+        for version in self.versions(&segment).await? {
+            all.push(self.ensure(&key, version.id.as_ref()).await?);
+        }
+        all.retain(|became| *became != Became::Gone);
+        Ok(all)
+    }
+
+    /// Every version with the sealed bytes.
+    async fn versions(&self, segment: &SegmentRef) -> Result<Vec<Version>, ReadError> {
+        let key = below(self.log.name(), &segment.key);
+        let mut all = Vec::new();
         let versions = retried(|| self.store.versions(&key)).await?;
         for version in versions.into_iter().filter(|version| !version.is_delete_marker && version.size == segment.bytes) {
             let bytes = retried(|| self.store.get(&key, version.id.as_ref(), SEGMENT_BYTES_MAX)).await?;
             if bytes.is_some_and(|bytes| Hash::of(&bytes) == segment.sha256) {
-                all.push(self.ensure(&key, version.id.as_ref()).await?);
+                all.push(version);
             }
         }
-        all.retain(|became| *became != Became::Gone);
         Ok(all)
     }
 
@@ -347,10 +357,24 @@ impl<'l> Enforcer<'l> {
         Ok(done)
     }
 
-    /// Whether a segment has a legal hold; `None`: it is not there.
+    /// Whether a segment has a legal hold; `None`: it is not there. Where the version that its seal names is gone, any with the sealed bytes is
+    /// it, as for who puts the hold there.
     pub async fn is_held(&self, segment: &SegmentRef) -> Result<Option<bool>, ReadError> {
         let key = below(self.log.name(), &segment.key);
-        Ok(retried(|| self.store.head(&key, segment.version_id.as_ref())).await?.map(|head| head.legal_hold))
+        let held = async |id: Option<&VersionId>| {
+            let head = retried(|| self.store.head(&key, id)).await?;
+            Ok::<_, ReadError>(head.map(|head| head.legal_hold))
+        };
+        if segment.version_id.is_some()
+            && let Some(held) = held(segment.version_id.as_ref()).await?
+        {
+            return Ok(Some(held));
+        }
+        let mut any = None;
+        for version in self.versions(segment).await? {
+            any = any.max(held(version.id.as_ref()).await?);
+        }
+        Ok(any)
     }
 }
 

@@ -205,7 +205,7 @@ struct Ground<'g> {
     /// Seals committed.
     size: u64,
     now: UnixSeconds,
-    /// The latest date that COMPLIANCE may have.
+    /// The latest date that an extension may have.
     ceiling: UnixSeconds,
 }
 
@@ -230,7 +230,7 @@ fn decide(motion: &Motion, ground: &Ground<'_>) -> Result<Entry, String> {
             }
             let order = order.order();
             if let Order::Extend(lock) = order {
-                check_lock(lock, ground)?;
+                check_lock(lock, ground.now, ground.ceiling)?;
             }
             let of = Decree { id: id.to_owned(), order, query: read_query(query)?.to_json(), since: ground.now, through: 0 };
             open.insert(at, of.clone());
@@ -275,19 +275,21 @@ fn decide(motion: &Motion, ground: &Ground<'_>) -> Result<Entry, String> {
     Ok(entry)
 }
 
-fn check_lock(lock: Lock, ground: &Ground<'_>) -> Result<(), String> {
-    if lock.retain_until <= ground.now {
+/// Refuses a lock that no extension can give. `ceiling`: the latest date. The error is a sentence.
+pub fn check_lock(lock: Lock, now: UnixSeconds, ceiling: UnixSeconds) -> Result<(), String> {
+    if lock.retain_until <= now {
         return Err(format!("{} is past, so nothing would be extended", lock.retain_until));
     }
     if lock.retain_until >= UnixSeconds::MAX {
         return Err("it would last beyond the year 9999, the last one that a store can be told".to_owned());
     }
-    // In whatever mode: what is in COMPLIANCE stays in it, with the later date.
-    if lock.retain_until > ground.ceiling {
+    // In whatever mode: what is in COMPLIANCE stays in it, with the later date, and a seal is in the strongest mode of what it names. What that
+    // is nobody knows before the last of it is read, so the rule does not ask.
+    if lock.retain_until > ceiling {
         return Err(format!(
-            "{} is beyond compliance_ceiling ({}), and what is in COMPLIANCE would be kept so long; nobody can shorten that later, so raise \
-             `retention.compliance_ceiling` only if that is really meant",
-            lock.retain_until, ground.ceiling
+            "{} is beyond compliance_ceiling ({ceiling}), and nothing is extended so far, in GOVERNANCE no more than in COMPLIANCE: what is in \
+             COMPLIANCE among it, or comes to be, nobody could shorten again. Raise `retention.compliance_ceiling` only if that is really meant",
+            lock.retain_until
         ));
     }
     Ok(())

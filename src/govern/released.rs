@@ -1,7 +1,8 @@
 //! What the release of a hold sets free: the segments that it kept and no other hold keeps.
 //!
 //! What a hold was carried out on is told to the log now and then only, so behind where it was told last its query is asked again, and so are
-//! those of the others: whatever they may keep stays held.
+//! those of the others: whatever they may keep stays held. That goes for what could not be searched for them, too: a segment that cannot be
+//! read, and all that a seal names which cannot be. It is told, and the release done once more lifts it when it can be read.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -50,8 +51,26 @@ pub struct Freed {
     pub free: BTreeSet<SegmentId>,
     /// Segments that other holds keep.
     pub kept: BTreeSet<SegmentId>,
+    /// Segments that nobody else is known to keep, and that stay as they are: they could not be searched for what other holds mean.
+    pub withheld: BTreeSet<SegmentId>,
+    /// What other holds may keep in all the log, as it could not be searched.
+    unsearched: BTreeSet<SegmentId>,
+    /// Seals that could not be read, of which other holds may keep anything.
+    unread: BTreeSet<u64>,
     /// What could not be searched.
     pub problems: Vec<Problem>,
+}
+
+impl Freed {
+    fn may_be_kept(&self, id: &SegmentId) -> bool {
+        self.unsearched.contains(id) || self.unread.contains(&id.seal)
+    }
+
+    /// The seals of which something stays as it is.
+    fn spared(&self) -> BTreeSet<u64> {
+        let segments = self.kept.iter().chain(&self.unsearched).map(|id| id.seal);
+        segments.chain(self.unread.iter().copied()).collect()
+    }
 }
 
 /// Why it is not known what is free.
@@ -83,6 +102,7 @@ pub async fn freed(
     let all = std::iter::once(&released.decree).chain(others);
     let queries = all.map(|decree| asked(decree, decree.through)).collect::<Result<Vec<_>, _>>().map_err(FreedError::Query)?;
     let from = queries.iter().map(|query| query.from).min().unwrap_or_default();
+    let others_from = queries.iter().skip(1).map(|query| query.from).min();
     let mut selector = Selector::new((store, log), queries, from..log.size());
     while let Some(step) = selector.step().await? {
         for selected in step.selected {
@@ -96,10 +116,16 @@ pub async fn freed(
                 freed.kept.insert(id);
             }
         }
+        for unsearched in step.unsearched.iter().filter(|unsearched| unsearched.of.iter().skip(1).any(|of| *of)) {
+            freed.unsearched.insert(SegmentId::new(unsearched.seal.statement.index, &unsearched.segment.sha256));
+        }
+        freed.unread.extend(step.unread.into_iter().filter(|seal| others_from.is_some_and(|from| from <= *seal)));
         freed.problems.extend(step.problems);
         went(step.upto.saturating_sub(from), log.size().saturating_sub(from));
     }
     freed.free.retain(|id| !freed.kept.contains(id));
+    freed.withheld = freed.free.iter().copied().filter(|id| freed.may_be_kept(id)).collect();
+    freed.free.retain(|id| !freed.withheld.contains(id));
     Ok(freed)
 }
 
@@ -110,6 +136,8 @@ pub struct Lifted {
     pub free: u64,
     /// Segments that other holds keep.
     pub kept: u64,
+    /// Segments that stay as they are, for it could not be searched whether other holds keep them.
+    pub withheld: u64,
     /// What could not be searched.
     pub problems: Vec<Problem>,
     /// What was done.
@@ -121,6 +149,7 @@ impl Lifted {
     pub fn add(&mut self, other: Lifted) {
         self.free += other.free;
         self.kept += other.kept;
+        self.withheld += other.withheld;
         self.problems.extend(other.problems);
         self.done.add(other.done);
     }
@@ -154,12 +183,19 @@ pub async fn lift(
     expected: Expected,
     went: impl Fn(u64, u64),
 ) -> Result<Lifted, LiftError> {
-    let now = freed((store, log), released, links, &went).await?;
+    let mut now = freed((store, log), released, links, &went).await?;
+    // What is lifted last shows that nothing is left to do; so that stays as well while something is.
+    let last = |ids: &BTreeSet<SegmentId>| ids.iter().rev().find(|id| released.told.contains(*id)).copied();
+    if let Some(shown) = last(&now.free).filter(|free| !now.withheld.is_empty() && last(&now.withheld) < Some(*free)) {
+        now.free.remove(&shown);
+        now.unsearched.insert(shown);
+        now.withheld.insert(shown);
+    }
     let held = named(log, now.free.iter().copied()).await?;
     let mut done = Done::default();
     if store.locks() != Locks::None {
         let mut enforcer = Enforcer::new(Arc::clone(store), log, Want::NoHold, expected);
-        enforcer.spare(now.kept.iter().map(|id| id.seal).collect::<BTreeSet<u64>>()).await?;
+        enforcer.spare(now.spared()).await?;
         let (at, of) = (Cell::new(0), count(held.len()));
         done = enforcer
             .lift(&held, || {
@@ -171,10 +207,17 @@ pub async fn lift(
         let log = LogReader::open(Arc::clone(store), log.name(), trusted).await?;
         let links = chain::read(store, &log).await?.all;
         let again = freed((store, &log), released, &links, |_, _| ()).await?;
-        own::to((store, &log), again.kept.difference(&now.kept).copied(), Want::Hold, expected).await?;
+        // Nor is it known that such a one does not mean what could not be searched for it now.
+        let back: BTreeSet<SegmentId> = now.free.iter().copied().filter(|id| again.may_be_kept(id)).collect();
+        own::to((store, &log), again.kept.difference(&now.kept).chain(&back).copied(), Want::Hold, expected).await?;
+        if !back.is_empty() {
+            now.problems.extend(again.problems);
+        }
+        now.free.retain(|id| !back.contains(id));
+        now.withheld.extend(back);
     }
     let kept = count(released.told.intersection(&now.kept).count());
-    Ok(Lifted { free: count(now.free.len()), kept, problems: now.problems, done })
+    Ok(Lifted { free: count(now.free.len()), kept, withheld: count(now.withheld.len()), problems: now.problems, done })
 }
 
 fn count(n: usize) -> u64 {

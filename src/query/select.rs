@@ -26,11 +26,13 @@ const SEGMENTS_AT_ONCE: usize = 4;
 /// Stored forms of one condition that are remembered: more than a decree can name.
 const FORMS_MAX: usize = 1000;
 
-/// One query, and from which seal on it is asked.
+/// One query, and of which seals it is asked.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// Index of the first seal.
     pub from: u64,
+    /// Of these seals alone, where they are given.
+    only: Option<Arc<BTreeSet<u64>>>,
     filter: Filter,
     matcher: Matcher,
 }
@@ -38,11 +40,28 @@ pub struct Asked {
 impl Asked {
     /// Builds the searchers once.
     pub fn new(filter: Filter, from: u64) -> Self {
-        Asked { from, matcher: Matcher::new(filter.clone()), filter }
+        Asked { from, only: None, matcher: Matcher::new(filter.clone()), filter }
+    }
+
+    /// Asks of these seals alone.
+    #[must_use]
+    pub fn only(mut self, seals: BTreeSet<u64>) -> Self {
+        self.only = Some(Arc::new(seals));
+        self
+    }
+
+    /// The seals of which alone it is asked; `None`: of all.
+    pub fn seals(&self) -> Option<&BTreeSet<u64>> {
+        self.only.as_deref()
+    }
+
+    /// Whether it is asked of a seal.
+    pub fn is_of(&self, seal: u64) -> bool {
+        seal >= self.from && self.only.as_ref().is_none_or(|only| only.contains(&seal))
     }
 
     fn may_hold(&self, seal: u64, segment: &SegmentRef) -> bool {
-        seal >= self.from && self.filter.may_hold(segment.first, segment.last)
+        self.is_of(seal) && self.filter.may_hold(segment.first, segment.last)
     }
 }
 
@@ -68,6 +87,30 @@ pub struct Selected {
     pub held: Vec<Held>,
 }
 
+/// Why a segment could not be searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// No version of it is there, though its date is not past. Somebody may restore it.
+    Missing,
+    /// It is there; another time it may be read.
+    Unread,
+    /// It was sealed as it is, and not all its lines can be read: another time is no better.
+    Malformed,
+}
+
+/// A segment that may hold a record of a query, and could not be searched for it.
+#[derive(Clone, Debug)]
+pub struct Unsearched {
+    /// The seal that names it.
+    pub seal: Arc<SealFile>,
+    /// It.
+    pub segment: SegmentRef,
+    /// Whether it may hold one of each query, in their order.
+    pub of: Vec<bool>,
+    /// Why.
+    pub why: Why,
+}
+
 /// What a few seals gave.
 #[derive(Debug, Default)]
 pub struct Step {
@@ -77,8 +120,10 @@ pub struct Step {
     pub selected: Vec<Selected>,
     /// What could not be searched.
     pub problems: Vec<Problem>,
-    /// Something of it is there, and may be searched another time.
-    pub unsearched: bool,
+    /// The segments of these that were not searched, in order of their seals.
+    pub unsearched: Vec<Unsearched>,
+    /// Seals that are missing or cannot be read, as far as any query is asked of them: what they name is not known.
+    pub unread: BTreeSet<u64>,
     /// When the first of these seals was sealed that has records of others than spanseal itself.
     pub others: Option<UnixSeconds>,
 }
@@ -118,10 +163,21 @@ impl<'a> Selector<'a> {
         if self.next >= self.end {
             return Ok(None);
         }
-        let upto = (self.next + SEALS_AT_ONCE).min(self.end);
+        let is_asked = |seal: &u64| self.asked.iter().any(|asked| asked.is_of(*seal));
+        let mut upto = (self.next + SEALS_AT_ONCE).min(self.end);
+        if self.asked.iter().all(|asked| asked.only.is_some()) {
+            let next = self.asked.iter().filter_map(|asked| asked.only.as_ref()?.range(self.next..self.end).next().copied());
+            let Some(first) = next.min() else {
+                self.next = self.end;
+                return Ok(None);
+            };
+            let most = (first + SEALS_AT_ONCE).min(self.end);
+            (self.next, upto) = (first, (first..most).find(|seal| !is_asked(seal)).unwrap_or(most));
+        }
         let seals = self.log.seals(self.next..upto).await?;
         let others = seals.found.values().filter(|seal| seal.statement.counts.promoted > 0).map(|seal| seal.statement.sealed_at).min();
-        let mut step = Step { upto, problems: seals.problems, others, ..Step::default() };
+        let unread = (self.next..upto).filter(|seal| is_asked(seal) && !seals.found.contains_key(seal)).collect();
+        let mut step = Step { upto, problems: seals.problems, unread, others, ..Step::default() };
         let mut jobs = Vec::new();
         for seal in seals.found.into_values() {
             let index = seal.statement.index;
@@ -129,9 +185,9 @@ impl<'a> Selector<'a> {
             jobs.extend(seal.statement.segments.iter().filter(may).map(|segment| (Arc::clone(&seal), segment.clone())));
         }
         let mut read = stream::iter(jobs).map(|(seal, segment)| self.search(seal, segment)).buffered(SEGMENTS_AT_ONCE);
-        while let Some((selected, problems, unsearched)) = read.try_next().await? {
-            step.problems.extend(problems);
-            step.unsearched |= unsearched;
+        while let Some((selected, unsearched, problem)) = read.try_next().await? {
+            step.problems.extend(problem);
+            step.unsearched.extend(unsearched);
             step.selected.extend(selected);
         }
         drop(read);
@@ -139,46 +195,55 @@ impl<'a> Selector<'a> {
         Ok(Some(step))
     }
 
-    /// The segment if it holds an answer, what is wrong with it, and whether it is there and could not be searched.
-    async fn search(&self, seal: Arc<SealFile>, segment: SegmentRef) -> Result<(Option<Selected>, Vec<Problem>, bool), ReadError> {
+    /// The segment if it holds an answer, and if it may hold one more and could not be searched for it, with what is wrong.
+    async fn search(&self, seal: Arc<SealFile>, segment: SegmentRef) -> Result<Searched, ReadError> {
         let index = seal.statement.index;
         if let Some((upto, known)) = self.known
             && index < upto
         {
             let held = known.get(&segment.sha256).map(|records| vec![Held { records: *records, ..Held::default() }]);
-            return Ok((held.map(|held| Selected { seal, segment, held }), Vec::new(), false));
+            return Ok((held.map(|held| Selected { seal, segment, held }), None, None));
         }
         let asked: Vec<Option<Asked>> = self.asked.iter().map(|asked| asked.may_hold(index, &segment).then(|| asked.clone())).collect();
-        let mut problems = Vec::new();
-        let held = if asked.iter().flatten().all(|asked| asked.filter.is_everything()) {
-            asked.iter().map(|asked| Held { records: asked.as_ref().map_or(0, |_| segment.records), ..Held::default() }).collect()
-        } else {
-            let stored = match segment::fetch(self.store.as_ref(), self.log.name(), &segment, SystemClock.now().ceil_seconds()).await {
-                Ok(stored) => stored,
-                // Its time was over: there is nothing to lock or to hold.
-                Err(Unfetched::Expired(_)) => return Ok((None, Vec::new(), false)),
-                Err(Unfetched::Problem(problem)) => {
-                    // Whether the store is away, which is worth another try at once, or the segment.
-                    let versions = self.store.versions(&below(self.log.name(), &segment.key)).await?;
-                    let is_there = versions.iter().any(|version| !version.is_delete_marker);
-                    return Ok((None, vec![problem], is_there));
-                }
-            };
-            let described = segment.clone();
-            let object = format!("{}/{}", self.log.name(), segment.key);
-            // Decompressing and searching takes longer than a moment: off the threads that wait for the store.
-            let searched = tokio::task::spawn_blocking(move || search(&stored, &described, asked)).await;
-            let (held, wrong) = match searched {
-                Ok(searched) => searched,
-                Err(error) => return Ok((None, vec![Problem { object, what: format!("not searched: {error}") }], true)),
-            };
-            problems.extend(wrong.map(|what| Problem { object, what }));
-            held
+        // Who asks for everything is answered by the seal.
+        let of: Vec<bool> = asked.iter().map(|asked| asked.as_ref().is_some_and(|asked| !asked.filter.is_everything())).collect();
+        let all = |asked: &Option<Asked>| asked.as_ref().filter(|asked| asked.filter.is_everything()).map_or(0, |_| segment.records);
+        let held: Vec<Held> = asked.iter().map(|asked| Held { records: all(asked), ..Held::default() }).collect();
+        let by_seal = held.iter().any(|held| held.records > 0);
+        let by_seal = by_seal.then(|| Selected { seal: Arc::clone(&seal), segment: segment.clone(), held });
+        let unsearched = |of: Vec<bool>, why| Some(Unsearched { seal: Arc::clone(&seal), segment: segment.clone(), of, why });
+        if !of.contains(&true) {
+            return Ok((by_seal, None, None));
+        }
+        let stored = match segment::fetch(self.store.as_ref(), self.log.name(), &segment, SystemClock.now().ceil_seconds()).await {
+            Ok(stored) => stored,
+            // Its time was over: there is nothing to lock or to hold.
+            Err(Unfetched::Expired(_)) => return Ok((None, None, None)),
+            Err(Unfetched::Problem(problem)) => {
+                // Whether the store is away, which is worth another try at once, or the segment.
+                let versions = self.store.versions(&below(self.log.name(), &segment.key)).await?;
+                let is_there = versions.iter().any(|version| !version.is_delete_marker);
+                return Ok((by_seal, unsearched(of, if is_there { Why::Unread } else { Why::Missing }), Some(problem)));
+            }
         };
+        let described = segment.clone();
+        let problem = |what: String| Problem { object: format!("{}/{}", self.log.name(), segment.key), what };
+        // Decompressing and searching takes longer than a moment: off the threads that wait for the store.
+        let (held, wrong) = match tokio::task::spawn_blocking(move || search(&stored, &described, asked)).await {
+            Ok(searched) => searched,
+            Err(error) => return Ok((by_seal, unsearched(of, Why::Unread), Some(problem(format!("not searched: {error}"))))),
+        };
+        let may_hold_more = |(of, held): (&bool, &Held)| *of && held.records == 0;
+        let of: Vec<bool> = of.iter().zip(&held).map(may_hold_more).collect();
+        let malformed = wrong.is_some().then(|| unsearched(of, Why::Malformed)).flatten();
+        let problem = wrong.map(problem);
         let any = held.iter().any(|held| held.records > 0 || !held.incomparable.is_empty());
-        Ok((any.then_some(Selected { seal, segment, held }), problems, false))
+        Ok((any.then_some(Selected { seal, segment, held }), malformed, problem))
     }
 }
+
+/// What one segment gave: that it is one of those, that it may be, and what is wrong with it.
+type Searched = (Option<Selected>, Option<Unsearched>, Option<Problem>);
 
 fn search(stored: &[u8], segment: &SegmentRef, mut asked: Vec<Option<Asked>>) -> (Vec<Held>, Option<String>) {
     let mut all = vec![Held::default(); asked.len()];

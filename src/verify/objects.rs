@@ -346,8 +346,8 @@ fn missing_segment(scene: Scene<'_>, out: &mut Outcome, seal: u64, segment: &Seg
         None => ("before its time", expected),
     };
     let meaning = format!(
-        "A sealed segment is gone {why}, and its {} records with it. Restore the object from a copy (the seal's SHA-256 proves a true one) \
-         and find out who could delete it.",
+        "A sealed segment is gone {why}, and its {} records with it. Restore the object from a copy (the seal's SHA-256 proves a true one), \
+         with its lock; then place each hold that is open anew (`spanseal hold place --matter NAME --resume`), and find out who could delete it.",
         segment.records
     );
     let item = Item::new(Kind::SegmentMissing, &segment.key, meaning).seal(seal).expected(expected).found(found).lost();

@@ -277,6 +277,14 @@ fn in_a_folder_there_are_records_alone() {
     assert_eq!((&extended["locks"], &extended["objects_changed"]), (&json!(false), &json!(0)));
     let records = filters("retention");
     assert_eq!(records.last().unwrap()["step"], "close");
+    // Whatever the mode, and before anything is done.
+    let longer = site.run(&["retention", "extend", "--all", "--for", "11y", "--reason", "x", "--dry-run"]);
+    assert!(longer.status.code() == Some(2) && longer.stderr.contains("in GOVERNANCE no more than in COMPLIANCE"), "{longer}");
+    let id = records.last().unwrap()["of"]["id"].as_str().unwrap();
+    let over = site.run(&["retention", "extend", "--resume", id, "--reason", "x", "--yes"]).success();
+    assert!(over.stdout.contains("was carried out to its end before, in seal "), "{over}");
+    let never = site.run(&["retention", "extend", "--resume", "ext-none", "--reason", "x", "--yes"]);
+    assert_eq!(never.status.code(), Some(1), "{never}");
     let nobody = site.run(&["hold", "place", "--matter", "LH-2", "--reason", "x", "--person", "carol@example.com"]);
     assert!(nobody.status.code() == Some(1) && nobody.stderr.contains("--person"), "{nobody}");
     let unclear = site.run(&["hold", "place", "--matter", "LH-2", "--reason", "for alice@example.com", "--all"]);

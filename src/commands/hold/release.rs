@@ -79,10 +79,11 @@ async fn would(args: &ReleaseArgs, scene: &Scene<'_>, open: &Decree) -> anyhow::
     match args.order.format {
         TableOrJson::Table => output::answer(&format!(
             "Would be released: `{}`. {} no other hold would keep; {past} of these past the date that the seal promises, so whoever may delete \
-             could do it at once, unless it was extended. On hold for other matters: {}.\n",
+             could do it at once, unless it was extended. On hold for other matters: {}.\n{}",
             args.matter,
             decree::count(number(free), "segment", "segments"),
             decree::count(number(kept), "segment", "segments"),
+            withheld_words(number(freed.withheld.len()), "would stay"),
         ))?,
         TableOrJson::Json => {
             let json = Json::object([
@@ -91,12 +92,25 @@ async fn would(args: &ReleaseArgs, scene: &Scene<'_>, open: &Decree) -> anyhow::
                 ("segments_freed", Json::count(number(free))),
                 ("segments_past", Json::count(number(past))),
                 ("segments_kept_by_others", Json::count(number(kept))),
+                ("segments_withheld", Json::count(number(freed.withheld.len()))),
                 ("problems", Json::count(number(freed.problems.len()))),
             ]);
             output::answer_json(&format!("{}\n", json.to_jcs_string()))?;
         }
     }
     Ok(if freed.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// What stays on hold because nobody knows whether it may be lifted; nothing where that is nothing.
+fn withheld_words(withheld: u64, stay: &str) -> String {
+    if withheld == 0 {
+        return String::new();
+    }
+    format!(
+        "{} {stay} on hold: not all that other open holds may mean could be read, see what was said of it. When it can be read, or these holds are \
+         released, give the same command again.\n",
+        decree::count(withheld, "segment", "segments")
+    )
 }
 
 /// Lifts one hold from what nobody else keeps.
@@ -126,7 +140,7 @@ async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) ->
     for released in &all {
         lifted.add(one(scene, released, &links).await?);
     }
-    let Lifted { free, kept, problems, done } = lifted;
+    let Lifted { free, kept, withheld, problems, done } = lifted;
     let problems = u64::try_from(problems.len()).unwrap_or(u64::MAX);
     match args.order.format {
         TableOrJson::Table => {
@@ -147,6 +161,7 @@ async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) ->
             if kept > 0 {
                 text.push_str(&format!("On hold for other matters: {}.\n", decree::count(kept, "segment", "segments")));
             }
+            text.push_str(&withheld_words(withheld, if withheld == 1 { "stays" } else { "stay" }));
             text.push_str("Locks and their dates are as they were.\n");
             output::answer(&text)?;
         }
@@ -160,6 +175,7 @@ async fn lift(args: &ReleaseArgs, scene: &Scene<'_>, sealed: Option<&Sealed>) ->
                 ("locks", Json::Bool(scene.has_locks())),
                 ("segments_freed", Json::count(free)),
                 ("segments_kept_by_others", Json::count(kept)),
+                ("segments_withheld", Json::count(withheld)),
                 ("objects_lifted", Json::count(done.changed)),
                 ("problems", Json::count(problems)),
             ]);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use crate::cli::{ExtendArgs, TableOrJson};
-use crate::clock::{Clock, SystemClock, UnixSeconds};
+use crate::clock::{Clock, SystemClock};
 use crate::commands::decree::{self, Orders, Preview, Scene};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::output;
@@ -17,7 +17,7 @@ use crate::govern::decrees::{Decree, Order, Step};
 use crate::govern::enforce::Done;
 use crate::govern::own;
 use crate::govern::query::Query;
-use crate::govern::register::{Motion, Ordered};
+use crate::govern::register::{Motion, Ordered, check_lock};
 use crate::query::filter::Filter;
 use crate::query::story::clean;
 use crate::record::canonical::Json;
@@ -38,7 +38,7 @@ async fn begin(args: &ExtendArgs, config: &Config, interrupt: &Interrupt) -> any
     if let Some(id) = &args.resume {
         return resume(args, scene, id, interrupt).await;
     }
-    let lock = lock(args)?;
+    let lock = lock(args, config)?;
     let look = async {
         if args.all {
             return Ok((Ok(Query::everything()), decree::preview(&scene, &Filter::default(), Some(lock)).await?));
@@ -53,7 +53,6 @@ async fn begin(args: &ExtendArgs, config: &Config, interrupt: &Interrupt) -> any
         return Ok(ExitCode::from(if found.problems.is_empty() { 1 } else { 2 }));
     }
     let query = query.map_err(|why| anyhow::anyhow!("nothing was extended: {why}"))?;
-    expect_ceiling(config, lock, &found)?;
     let plan = plan(lock, &query, &found);
     if args.dry_run {
         match args.order.format {
@@ -90,35 +89,15 @@ async fn begin(args: &ExtendArgs, config: &Config, interrupt: &Interrupt) -> any
     orders.close(done).await
 }
 
-fn lock(args: &ExtendArgs) -> anyhow::Result<Lock> {
+fn lock(args: &ExtendArgs, config: &Config) -> anyhow::Result<Lock> {
     let now = SystemClock.now().ceil_seconds();
     let until = args.until.or_else(|| args.for_period.map(|period| period.after(now)));
     let until = until.context("neither --until nor --for says how long")?;
-    if until <= now {
-        bail!("{until} is past, so nothing would be extended");
-    }
-    if until >= UnixSeconds::MAX {
-        bail!("that is beyond the year 9999, the last one that a store can be told");
-    }
     let mode = if args.mode.is_some() { Mode::Compliance } else { Mode::Governance };
-    Ok(Lock { mode, retain_until: until })
-}
-
-/// What is in COMPLIANCE, or becomes so, nobody can shorten later; seals and tiles are as strong as the strongest class.
-fn expect_ceiling(config: &Config, lock: Lock, found: &Preview) -> anyhow::Result<()> {
-    let now = SystemClock.now().ceil_seconds();
-    let retention = &config.retention;
-    let ceiling = retention.compliance_ceiling.after(now);
-    let strongest = found.strongest.into_iter().chain([lock.mode, retention.classes.evidence(now).0]).max();
-    if strongest == Some(Mode::Compliance) && lock.retain_until > ceiling {
-        bail!(
-            "some of these objects are, or would be, in COMPLIANCE, and until {} is longer than compliance_ceiling ({}); nobody can shorten that \
-             later, so raise `retention.compliance_ceiling` only if that is really meant",
-            lock.retain_until,
-            retention.compliance_ceiling
-        );
-    }
-    Ok(())
+    let lock = Lock { mode, retain_until: until };
+    // By the rule of the writer that is asked to record it, before anything is read.
+    check_lock(lock, now, config.retention.compliance_ceiling.after(now)).map_err(anyhow::Error::msg)?;
+    Ok(lock)
 }
 
 fn plan(lock: Lock, query: &Query, found: &Preview) -> String {
@@ -180,7 +159,7 @@ async fn resume(args: &ExtendArgs, scene: Scene<'_>, id: &str, interrupt: &Inter
             interrupt.stands(decree::unkept(&closed.entry.of));
             return interrupt.or(keep_own(args, &scene, &links, closed)).await;
         }
-        output::tell(&format!("No extension of the name `{id}` is open: it was carried out to its end, or never placed."));
+        output::tell(&format!("No extension of the name `{id}` is open: it was carried out to its end, given up, or never placed."));
         return Ok(ExitCode::from(1));
     };
     let placed = links.iter().rev().find(|link| link.entry.step == Step::Open && link.entry.of.id == id);
