@@ -466,7 +466,7 @@ async fn the_records_of_what_a_command_closed_are_kept() {
     let until = Lock { mode: Mode::Governance, retain_until: UnixSeconds(1_900_000_000) };
     site.place("ext", Order::Extend(until).into()).await;
     site.order(Motion::Close { id: "ext".into(), segments: Vec::new(), through: 2 }).await;
-    let closed = site.store.keys().into_iter().filter(|key| key.as_str().contains("/segments/")).next_back().unwrap();
+    let closed = site.store.keys().into_iter().rfind(|key| key.as_str().contains("/segments/")).unwrap();
     assert_ne!(closed, first);
     let covers = async |site: &Site| site.store.head(&closed, None).await.unwrap().unwrap().lock.unwrap().covers(until);
     assert!(!covers(&site).await);
