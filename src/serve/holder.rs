@@ -460,7 +460,6 @@ impl Rounds {
 
     /// Once in a process's life: keeps the records of extensions that somebody closed and then died.
     ///
-    /// KNOWN GAP: a command that closes one and dies while this runs is finished by the next start, or by `retention extend --resume`.
     async fn keep_closed(&mut self) -> Result<(), RoundError> {
         if !self.unkept.as_ref().is_some_and(Again::is_due) {
             return Ok(());
