@@ -2,7 +2,7 @@
 //! stands and what goes on from there. A second one leaves at once; that is as safe as a crash, which every order survives.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
@@ -41,12 +41,17 @@ impl Interrupt {
 
     /// Does what may be dropped wherever it is, because it changes nothing or may be done again; not begun, or dropped, where somebody asked
     /// to stop.
-    pub(super) async fn or<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-        tokio::select! {
-            biased;
-            () = self.asked.cancelled() => Err(Interrupted.into()),
-            done = work => done,
-        }
+    pub(super) fn or<'w, T: 'w>(
+        &'w self,
+        work: impl Future<Output = anyhow::Result<T>> + 'w,
+    ) -> Pin<Box<impl Future<Output = anyhow::Result<T>> + 'w>> {
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                () = self.asked.cancelled() => Err(Interrupted.into()),
+                done = work => done,
+            }
+        })
     }
 
     /// Does it to its end, or to where it stops by itself once that is asked for. What was over by then counts as done.

@@ -235,8 +235,8 @@ impl Answer {
                 let gone = self.expired.iter().map(|e| e.records).fold(0, u64::saturating_add);
                 return (gone > 0).then(|| {
                     format!(
-                        "Not found in what is kept; {} gone since the date, as planned (see above): it may have been there.",
-                        counted(gone, "record is", "records are")
+                        "Not found in what is kept; {}, as planned (see above): it may have been among them.",
+                        counted(gone, "record is gone since its date", "records are gone since their date")
                     )
                 });
             }

@@ -29,15 +29,17 @@ fn before_anything_is_recorded_nothing_is() {
     let receiver = site.serve();
     send(&receiver, &[span(1, 1, "a", &[(SUBJECT, ALICE)])]);
     assert!(receiver.stop().success());
-    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let yaml = std::fs::read_to_string(&site.config).unwrap();
-    let (free, taken) = ("api: {endpoint: '127.0.0.1:0'}", format!("api: {{endpoint: '127.0.0.1:{}'}}", deaf.local_addr().unwrap().port()));
+    let free = "api: {endpoint: '127.0.0.1:0'}";
     assert!(yaml.contains(free));
-    std::fs::write(&site.config, yaml.replace(free, &taken)).unwrap();
     for arguments in [
         &["hold", "place", "--matter", "M", "--all", "--reason", "r"][..],
         &["retention", "extend", "--all", "--for", "2y", "--reason", "r", "--yes"],
     ] {
+        // One each: whoever connected to it before is not taken for the next.
+        let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = format!("api: {{endpoint: '127.0.0.1:{}'}}", deaf.local_addr().unwrap().port());
+        std::fs::write(&site.config, yaml.replace(free, &taken)).unwrap();
         let child = site.spawn(arguments);
         // It is at the port: before that it only looked.
         let _connection = deaf.accept().unwrap();

@@ -23,7 +23,7 @@ use crate::record::canonical::Json;
 pub(super) async fn run(args: &PlaceArgs, config: &Config) -> anyhow::Result<ExitCode> {
     decree::check_words(config, &args.order)?;
     let interrupt = Interrupt::default();
-    interrupt.watch(begin(args, config, &interrupt)).await
+    interrupt.watch(Box::pin(begin(args, config, &interrupt))).await
 }
 
 async fn begin(args: &PlaceArgs, config: &Config, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
@@ -34,7 +34,7 @@ async fn begin(args: &PlaceArgs, config: &Config, interrupt: &Interrupt) -> anyh
     let open = open.into_iter().find(|open| open.id == args.matter);
     if args.resume {
         return match open {
-            Some(decree) if decree.order == Order::Hold => resume(args, scene, decree, interrupt).await,
+            Some(decree) if decree.order == Order::Hold => Box::pin(resume(args, scene, decree, interrupt)).await,
             Some(_) => anyhow::bail!("`{}` is an extension: go on with it by `spanseal retention extend --resume`", args.matter),
             None => anyhow::bail!("no hold of the name `{}` is open; `spanseal hold list` shows those that are", args.matter),
         };

@@ -21,7 +21,7 @@ use crate::record::canonical::Json;
 pub(super) async fn run(args: &ReleaseArgs, config: &Config) -> anyhow::Result<ExitCode> {
     decree::check_words(config, &args.order)?;
     let interrupt = Interrupt::default();
-    interrupt.watch(begin(args, config, &interrupt)).await
+    interrupt.watch(Box::pin(begin(args, config, &interrupt))).await
 }
 
 async fn begin(args: &ReleaseArgs, config: &Config, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {

@@ -30,13 +30,13 @@ pub(super) async fn run(args: &ExtendArgs, config: &Config) -> anyhow::Result<Ex
         bail!("an extension cannot be taken back, and there is no terminal to ask on: give --yes, or --dry-run to see what it would do");
     }
     let interrupt = Interrupt::default();
-    interrupt.watch(begin(args, config, &interrupt)).await
+    interrupt.watch(Box::pin(begin(args, config, &interrupt))).await
 }
 
 async fn begin(args: &ExtendArgs, config: &Config, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let scene = interrupt.or(Scene::open(config, &args.order.keys)).await?;
     if let Some(id) = &args.resume {
-        return resume(args, scene, id, interrupt).await;
+        return Box::pin(resume(args, scene, id, interrupt)).await;
     }
     let lock = lock(args, config)?;
     let look = async {
