@@ -492,6 +492,11 @@ impl Config {
         settings
     }
 
+    /// What a Collector may pass on because `promotion` promotes it.
+    pub fn collector_filter(&self) -> Result<promote::ottl::Filter, String> {
+        promote::ottl::Filter::new(self.promotion.dialects.as_deref().unwrap_or_default(), &self.promotion.rules)
+    }
+
     /// What stands in `config_change` records: the effective configuration and, as `identity.key_id`, which identity key it is used with
     /// (the first 8 hexadecimal digits of its SHA-256, no secret). Another key behind the same path is another configuration.
     pub fn sealed_text(&self, identity_key_id: &str) -> String {

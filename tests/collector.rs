@@ -1,0 +1,3 @@
+//! The Collector before us: what we print for it passes what is promoted.
+
+mod filter;
