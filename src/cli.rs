@@ -604,7 +604,7 @@ pub struct LintArgs {
 
 /// `spanseal collector`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal collector filter > spanseal-pipelines.yaml")]
+#[command(after_help = "Examples:\n  spanseal collector filter > spanseal-pipelines.yaml\n  spanseal collector check otelcol.yaml")]
 pub struct CollectorArgs {
     /// What to do.
     #[command(subcommand)]
@@ -616,6 +616,8 @@ pub struct CollectorArgs {
 pub enum CollectorCommand {
     /// Print a Collector configuration that passes the AI spans and logs that this configuration promotes, or everything
     Filter(CollectorFilterArgs),
+    /// Say what a Collector configuration would lose or weaken on the way to spanseal, with the line
+    Check(CollectorCheckArgs),
 }
 
 /// `spanseal collector filter`.
@@ -624,7 +626,7 @@ pub enum CollectorCommand {
     after_help = "Examples:\n  spanseal collector filter > spanseal-pipelines.yaml\n  otelcol-contrib --config yours.yaml --config spanseal-pipelines.yaml\n  \
     spanseal collector filter --config spanseal.yaml        with the dialects and rules of that configuration\n  \
     spanseal collector filter --everything                  no filter: spanseal leaves what is not AI\n\n\
-    Run it again when `promotion` changes."
+    Run it again when `promotion` changes; `spanseal collector check` finds a filter that is not the configuration's any more."
 )]
 pub struct CollectorFilterArgs {
     /// How to print
@@ -642,6 +644,36 @@ pub enum FilterFormat {
     Yaml,
     /// The OTTL conditions alone, one a line
     Conditions,
+}
+
+/// `spanseal collector check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal collector check otelcol.yaml\n  spanseal collector check otelcol.yaml --exporter otlp_grpc/audit\n  \
+    spanseal collector check otelcol.yaml --config spanseal.yaml --format json | jq '.findings[].kind'\n\n\
+    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter is compared with the one for --config.\n\
+    Exit codes: 0 nothing found, 1 found something, 2 could not read it or tell which exporter is meant."
+)]
+pub struct CollectorCheckArgs {
+    /// A Collector configuration (YAML)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The exporter that leads to spanseal, as in otlp_grpc/audit; without it those whose name has `spanseal` in it, or else the only OTLP
+    /// exporter
+    #[arg(long, value_name = "NAME")]
+    pub exporter: Option<String>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: CheckFormat,
+}
+
+/// Form of what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For a reader
+    Text,
+    /// One JSON object
+    Json,
 }
 
 /// A signal that can be linted.

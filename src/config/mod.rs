@@ -23,7 +23,7 @@ mod timestamping;
 mod units;
 mod vault;
 mod witnesses;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

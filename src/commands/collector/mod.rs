@@ -1,5 +1,6 @@
 //! `spanseal collector`: for the OpenTelemetry Collectors before us.
 
+mod check;
 mod filter;
 
 use std::process::ExitCode;
@@ -11,5 +12,6 @@ use crate::config::Config;
 pub fn run(command: CollectorCommand, config: &Config) -> anyhow::Result<ExitCode> {
     match command {
         CollectorCommand::Filter(args) => filter::run(&args, config),
+        CollectorCommand::Check(args) => check::run(&args, config),
     }
 }
