@@ -108,6 +108,8 @@ pub enum Command {
     Hold(HoldArgs),
     /// Say what telemetry would become, what is missing and for whom, and why a span is not AI; nothing is stored
     Lint(Box<LintArgs>),
+    /// Make the OpenTelemetry Collector before spanseal pass what it should, and lose nothing
+    Collector(CollectorArgs),
     /// Print the attributes that are understood: type, example, level, member of the record
     Attributes(AttributesArgs),
     /// Print the format of logs and proofs, every file, byte and check, for whoever writes a verifier of their own
@@ -600,6 +602,80 @@ pub struct LintArgs {
     pub columns: Option<usize>,
 }
 
+/// `spanseal collector`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal collector filter > spanseal-pipelines.yaml\n  spanseal collector check otelcol.yaml")]
+pub struct CollectorArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: CollectorCommand,
+}
+
+/// What can be done for a Collector.
+#[derive(Debug, Subcommand)]
+pub enum CollectorCommand {
+    /// Print a Collector configuration that passes the AI spans and logs that this configuration promotes, or everything
+    Filter(CollectorFilterArgs),
+    /// Say what a Collector configuration would lose or weaken on the way to spanseal, with the line
+    Check(CollectorCheckArgs),
+}
+
+/// `spanseal collector filter`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal collector filter > spanseal-pipelines.yaml\n  otelcol-contrib --config yours.yaml --config spanseal-pipelines.yaml\n  \
+    spanseal collector filter --config spanseal.yaml        with the dialects and rules of that configuration\n  \
+    spanseal collector filter --everything                  no filter: spanseal leaves what is not AI\n\n\
+    Run it again when `promotion` changes; `spanseal collector check` finds a filter that is not the configuration's any more."
+)]
+pub struct CollectorFilterArgs {
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    pub format: FilterFormat,
+    /// Pass everything instead: no filter
+    #[arg(long)]
+    pub everything: bool,
+}
+
+/// Form of the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FilterFormat {
+    /// Processors, exporter and pipelines, ready to use
+    Yaml,
+    /// The OTTL conditions alone, one a line
+    Conditions,
+}
+
+/// `spanseal collector check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  spanseal collector check otelcol.yaml\n  spanseal collector check otelcol.yaml --exporter otlp_grpc/audit\n  \
+    spanseal collector check otelcol.yaml --config spanseal.yaml --format json | jq '.findings[].kind'\n\n\
+    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter is compared with the one for --config.\n\
+    Exit codes: 0 nothing found, 1 found something, 2 could not read it or tell which exporter is meant."
+)]
+pub struct CollectorCheckArgs {
+    /// A Collector configuration (YAML)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The exporter that leads to spanseal, as in otlp_grpc/audit; without it those whose name has `spanseal` in it, or else the only OTLP
+    /// exporter
+    #[arg(long, value_name = "NAME")]
+    pub exporter: Option<String>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: CheckFormat,
+}
+
+/// Form of what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For a reader
+    Text,
+    /// One JSON object
+    Json,
+}
+
 /// A signal that can be linted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LintSignal {
@@ -915,12 +991,20 @@ impl Cli {
             | Command::Erase(_)
             | Command::Lint(_)
             | Command::Attributes(_)
+            | Command::Collector(_)
             | Command::Format
             | Command::Retention(RetentionArgs { command: RetentionCommand::Presets(_) })
             | Command::Doctor(_)
             | Command::Witness(_)
             | Command::Keygen(_) => {
-                return Ok(());
+                return match &self.command {
+                    Command::Collector(CollectorArgs { command: CollectorCommand::Filter(args) })
+                        if args.everything && args.format == FilterFormat::Conditions =>
+                    {
+                        Err("--everything has no conditions: it needs --format yaml".to_owned())
+                    }
+                    _ => Ok(()),
+                };
             }
         };
         if let (true, Some(text)) = (keys.vkey.is_empty(), environment.get("SPANSEAL_VKEY")) {

@@ -32,6 +32,7 @@
 //! | [`stamping`] | has checkpoints stamped by time stamping authorities, in the background | `timestamp`, `tlog`, `worm`, `seal` (the newest commit), `elsewhere` (its web client) |
 //! | [`witness`] | who else saw the log: a witness that others run, and the log's way to ask any | `tlog`, `worm`, `seal` (key files, figures), `elsewhere` (its web client) |
 //! | [`lint`] | what telemetry would become, what is missing for whom, reference of attributes (pure) | `promote`, `record`, `otlp` |
+//! | [`collector`] | the OpenTelemetry Collector before us: its filter, what its configuration would lose (pure) | `promote`, `config` (its YAML) |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
 //! | [`plain`] | text of others as it may stand before a reader (pure) | nothing |
@@ -72,6 +73,7 @@ pub mod verify;
 pub mod format;
 pub mod query;
 pub mod lint;
+pub mod collector;
 pub mod govern;
 pub mod erase;
 pub mod access;

@@ -18,6 +18,7 @@ mod acts;
 mod bucket_policies;
 mod by_reference;
 mod clouds;
+mod collector;
 mod command_line;
 mod content_apart;
 mod cosigned;

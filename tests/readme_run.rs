@@ -148,6 +148,11 @@ impl Reader {
                 expect(&["versioning and Object Lock are enabled", "the bucket keeps neither versions nor locks"]);
                 expect_transcript(&told);
             }
+            "collector" if line.contains("collector check") => expect(&["0 found, 0 not judged, on the way to otlp_grpc/spanseal"]),
+            "collector" if line.contains("--everything") => {
+                expect(&["traces/spanseal: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}"])
+            }
+            "collector" => assert!(std::fs::read_to_string(self.at("spanseal-pipelines.yaml")).unwrap().contains("  filter/spanseal:")),
             "lint" if !line.contains("--listen") => expect(&["model.id"]),
             "demo" | "check" | "lint" | "attributes" => assert!(!told.stdout.is_empty(), "{told}"),
             other => panic!("{other} is new in README.md: say here what it must tell ({line})"),
@@ -247,6 +252,7 @@ fn the_commands_of_the_readme_do_what_it_says() {
     made(&reader.at("new.yaml"), &yaml);
     made(&reader.at("free.yaml"), &format!("{RECEIVERS}api: {{endpoint: '127.0.0.1:0'}}\n"));
     std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/timestamps/root.pem"), reader.at("tsa-root.pem")).unwrap();
+    std::fs::copy(crate::support::otelcol::configuration("agent.yaml"), reader.at("otelcol.yaml")).unwrap();
     std::os::unix::fs::symlink(BINARY, reader.at("spanseal")).unwrap();
     let mut run = 0;
     for block in blocks.iter().filter(|b| b.mark == "sh") {

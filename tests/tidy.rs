@@ -107,7 +107,7 @@ fn pure_folders_are_pure() {
     let forbidden =
         ["std::fs", "std::net", "std::env", "std::process", "std::thread", "tokio::", "SystemTime", "Instant::now", "reqwest", "hyper::"];
     let mut found = Vec::new();
-    for folder in ["otlp", "record", "tlog", "timestamp", "promote", "retain", "lint"] {
+    for folder in ["otlp", "record", "tlog", "timestamp", "promote", "retain", "lint", "collector"] {
         let lines = product_lines(folder);
         assert!(!lines.is_empty(), "src/{folder} was not read");
         let bad = |l: &&Line| forbidden.iter().any(|word| l.text.replace("std::net::Ip", "").contains(word));
@@ -135,6 +135,7 @@ fn imports_go_one_way() {
         above("verify", &["seal", "stamping", "witness", "receive", "promote", "vault", "query", "config", "serve"]),
         above("witness", &["receive", "promote", "vault", "verify", "query", "config", "serve"]),
         above("lint", &["vault", "seal", "tlog", "worm", "receive", "verify", "query", "config", "serve", "commands"]),
+        above("collector", &["vault", "seal", "tlog", "worm", "receive", "verify", "query", "serve", "commands"]),
         above("query", &["seal", "receive", "promote", "verify", "config", "serve"]),
     ];
     let mut found = Vec::new();

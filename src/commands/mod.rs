@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod check;
+pub mod collector;
 mod content;
 mod decree;
 pub mod demo;
@@ -43,6 +44,7 @@ pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::R
         Command::Check(args) => check::run(&args),
         Command::Erase(args) => Box::pin(erase::run(*args, &config)).await,
         Command::Lint(args) => Box::pin(lint::run(*args, &config)).await,
+        Command::Collector(args) => collector::run(args.command, &config),
         Command::Attributes(args) => attributes::run(&args),
         Command::Format => format::run(),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,

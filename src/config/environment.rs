@@ -36,7 +36,7 @@ impl Environment {
     /// Replaces `${env:NAME}` and `${env:NAME:-default}` in one scalar, and `$$` by `$`, as the OpenTelemetry Collector does.
     ///
     /// Unlike there, a variable that is not set and has no default is refused: an empty endpoint or path is never what was meant.
-    pub(super) fn substitute(&self, raw: &str) -> Result<String, String> {
+    pub(crate) fn substitute(&self, raw: &str) -> Result<String, String> {
         let mut out = String::with_capacity(raw.len());
         let mut rest = raw;
         while let Some((before, after)) = rest.split_once('$') {

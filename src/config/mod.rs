@@ -23,7 +23,7 @@ mod timestamping;
 mod units;
 mod vault;
 mod witnesses;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -490,6 +490,11 @@ impl Config {
         settings.policies.clone_from(&self.retention.policies);
         settings.dialects = self.promotion.dialects.clone().unwrap_or_default();
         settings
+    }
+
+    /// What a Collector may pass on because `promotion` promotes it.
+    pub fn collector_filter(&self) -> Result<promote::ottl::Filter, String> {
+        promote::ottl::Filter::new(self.promotion.dialects.as_deref().unwrap_or_default(), &self.promotion.rules)
     }
 
     /// What stands in `config_change` records: the effective configuration and, as `identity.key_id`, which identity key it is used with

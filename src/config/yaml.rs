@@ -10,13 +10,13 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
 /// Largest configuration file, bytes. A long real one has a few thousand.
-pub(super) const FILE_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const FILE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A line and a column, both from 1; zero where there is no file (defaults, the command line).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) line: u64,
-    pub(super) column: u64,
+pub(crate) struct Mark {
+    pub(crate) line: u64,
+    pub(crate) column: u64,
 }
 
 impl From<Location> for Mark {
@@ -27,14 +27,14 @@ impl From<Location> for Mark {
 
 /// One node and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) mark: Mark,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) mark: Mark,
+    pub(crate) value: Value,
 }
 
 /// What a node holds.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Scalar(String),
     List(Vec<Node>),
@@ -43,9 +43,9 @@ pub(super) enum Value {
 
 /// A key of a map.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) name: String,
-    pub(super) mark: Mark,
+pub(crate) struct Key {
+    pub(crate) name: String,
+    pub(crate) mark: Mark,
 }
 
 impl Deref for Key {
@@ -57,7 +57,7 @@ impl Deref for Key {
 
 impl Value {
     /// For messages: what was found.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "nothing",
             Value::Scalar(_) => "a single value",
@@ -102,14 +102,14 @@ impl std::error::Error for ConfigError {}
 
 /// A file's name and text, to point into.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
-    pub(super) name: String,
-    pub(super) text: String,
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 impl Source {
     /// An error at a place of this file.
-    pub(super) fn error(&self, mark: Mark, sentence: impl Into<String>) -> ConfigError {
+    pub(crate) fn error(&self, mark: Mark, sentence: impl Into<String>) -> ConfigError {
         if mark.line == 0 {
             return ConfigError::new(sentence);
         }
@@ -122,7 +122,7 @@ impl Source {
 
     /// The place `offset` bytes into a value that stands at `mark`: found by looking for the value's line, because quotes, block styles and
     /// substituted variables lie between the two. Where the line is not found, the value's own place.
-    pub(super) fn inside(&self, mark: Mark, text: &str, offset: usize) -> Mark {
+    pub(crate) fn inside(&self, mark: Mark, text: &str, offset: usize) -> Mark {
         let found = || {
             let before = text.get(..offset)?;
             let (line_number, line_start) = (before.matches('\n').count(), before.rfind('\n').map_or(0, |at| at + 1));
@@ -157,7 +157,7 @@ impl Source {
     }
 
     /// Parses the text into a tree. An empty file is an empty map.
-    pub(super) fn parse(&self) -> Result<Node, ConfigError> {
+    pub(crate) fn parse(&self) -> Result<Node, ConfigError> {
         if self.text.len() > FILE_BYTES_MAX {
             return Err(ConfigError::new(format!("{}: longer than {FILE_BYTES_MAX} bytes; is this the configuration?", self.name)));
         }

@@ -9,7 +9,7 @@
 //!   prefix list names all the same (`traceloop.*`, `langfuse.*`, `ai.operationId`) suffice by that list.
 //! - A schema URL is a "weak hint only" and no key, event or name: never enough. Resource attributes never suffice.
 
-use super::dialects::coding_agents::{is_bare_event, is_claude_code_scope};
+use super::dialects::coding_agents::{CLAUDE_CODE_NAME, is_bare_event, is_claude_code_scope};
 use super::dialects::{Dialect, Dialects};
 use crate::otlp::view::{KeyValue, Value, key_of};
 use crate::otlp::wire::{Field, Fields, Malformed, Message, Payload};
@@ -40,62 +40,82 @@ pub(crate) enum Condition {
     ClaudeCode,
 }
 
-const MCP_METHODS: [&[u8]; 6] =
-    [b"tools/call", b"prompts/get", b"resources/read", b"completion/complete", b"sampling/createMessage", b"elicitation/create"];
+/// What a condition asks of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// Begins with this.
+    Begins(&'static str),
+    /// Any text, where the scope or the span is named so.
+    Named,
+}
 
-/// The prefix list of section 0, for attribute keys and event names alike.
-#[inline]
-pub(crate) fn prefix(key: &[u8]) -> Option<Dialect> {
-    let (first, starts) = (*key.first()?, |p: &[u8]| key.starts_with(p));
-    let dialect = match first {
-        b'g' if starts(b"gen_ai.") => Dialect::OtelGenai,
-        b'g' if starts(b"gcp.vertex.agent.") => Dialect::GoogleAdk,
-        b'l' if starts(b"llm.") => Dialect::Openinference,
-        b'l' if starts(b"langfuse.") => Dialect::Langfuse,
-        b'o' if starts(b"openinference.") => Dialect::Openinference,
-        b't' if starts(b"traceloop.") => Dialect::Traceloop,
-        b'm' if starts(b"mlflow.") => Dialect::Mlflow,
-        b'p' if starts(b"pydantic_ai.") => Dialect::PydanticAi,
-        b'c' if starts(b"crewai.") => Dialect::Crewai,
-        b'h' if starts(b"haystack.") => Dialect::Haystack,
-        b'a' if starts(b"ai_audit.") || starts(b"ai.audit.") => Dialect::AiAudit,
-        b'a' if starts(b"ai.") && is_vercel(key) => Dialect::VercelAi,
-        _ => return None,
+const MCP_METHODS: &[&str] =
+    &["tools/call", "prompts/get", "resources/read", "completion/complete", "sampling/createMessage", "elicitation/create"];
+
+/// A list of beginnings that is both code for the hot path and data for whoever has to say it in other words ([`super::ottl`]): one cannot
+/// drift from the other.
+macro_rules! beginnings {
+    ($($first:literal: $($begin:literal)+ => $dialect:ident,)+) => {
+        /// The prefix list of section 0, for attribute keys and event names alike.
+        pub(crate) const PREFIXES: &[(&str, Dialect)] = &[$($(($begin, Dialect::$dialect)),+),+];
+
+        /// The dialect whose prefix a key or event name has.
+        #[inline]
+        pub(crate) fn prefix(key: &[u8]) -> Option<Dialect> {
+            let (first, starts) = (*key.first()?, |p: &str| key.starts_with(p.as_bytes()));
+            Some(match first {
+                $($first if $(starts($begin))||+ => Dialect::$dialect,)+
+                b'a' if key == VERCEL_OPERATION_ID.as_bytes() => Dialect::VercelAi,
+                _ => return None,
+            })
+        }
     };
-    Some(dialect)
 }
 
-/// Vercel's keys below `ai.`, a prefix that Application Insights uses too.
-fn is_vercel(key: &[u8]) -> bool {
-    const OPEN: [&[u8]; 9] = [
-        b"ai.model.",
-        b"ai.prompt",
-        b"ai.response.",
-        b"ai.toolCall.",
-        b"ai.usage.",
-        b"ai.telemetry.",
-        b"ai.settings.",
-        b"ai.values",
-        b"ai.embedding",
-    ];
-    key == b"ai.operationId" || OPEN.iter().any(|p| key.starts_with(p))
+beginnings! {
+    b'g': "gen_ai." => OtelGenai,
+    b'g': "gcp.vertex.agent." => GoogleAdk,
+    b'l': "llm." => Openinference,
+    b'l': "langfuse." => Langfuse,
+    b'o': "openinference." => Openinference,
+    b't': "traceloop." => Traceloop,
+    b'm': "mlflow." => Mlflow,
+    b'p': "pydantic_ai." => PydanticAi,
+    b'c': "crewai." => Crewai,
+    b'h': "haystack." => Haystack,
+    b'a': "ai_audit." "ai.audit." => AiAudit,
+    // Vercel's keys below `ai.`, a prefix that Application Insights uses too.
+    b'a': "ai.model." "ai.prompt" "ai.response." "ai.toolCall." "ai.usage." "ai.telemetry." "ai.settings." "ai.values" "ai.embedding"
+        => VercelAi,
 }
+
+/// The one name of the prefix list that has to be met whole.
+pub(crate) const VERCEL_OPERATION_ID: &str = "ai.operationId";
 
 /// For each first byte the second bytes of keys that can prove anything, as bits of the letter's low five: a table and not a match,
 /// because the keys of plain spans come in no order that a branch predictor could learn.
 const SECOND: [u32; 256] = {
-    const PAIRS: [&[u8; 2]; 25] = [
-        b"ge", b"gc", b"ll", b"la", b"li", b"lm", b"op", b"tr", b"ty", b"ai", b"ag", b"aw", b"az", b"ml", b"mc", b"ma", b"sk", b"sp",
-        b"br", b"cr", b"fl", b"ha", b"py", b"vo", b"we",
-    ];
-    let mut table = [0_u32; 256];
-    let mut rest: &[&[u8; 2]] = &PAIRS;
-    while let [[first, second], tail @ ..] = rest {
-        #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "a byte indexes 256 places")]
-        {
-            table[*first as usize] |= 1 << (*second & 31);
+    const fn mark(mut table: [u32; 256], key: &str) -> [u32; 256] {
+        if let [first, second, ..] = key.as_bytes() {
+            #[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "a byte indexes 256 places")]
+            {
+                table[*first as usize] |= 1 << (*second & 31);
+            }
         }
-        rest = tail;
+        table
+    }
+    let mut table = mark([0_u32; 256], VERCEL_OPERATION_ID);
+    let mut prefixes: &[(&str, Dialect)] = PREFIXES;
+    while let [(prefix, _), rest @ ..] = prefixes {
+        table = mark(table, prefix);
+        prefixes = rest;
+    }
+    let mut rows: &[(&str, Proof)] = ROWS;
+    while let [(key, _), rest @ ..] = rows {
+        table = mark(table, key);
+        rows = rest;
     }
     table
 };
@@ -114,36 +134,49 @@ fn proof_of(key: &[u8]) -> Proof {
     row(key).unwrap_or_else(|| prefix(key).map_or(Proof::No, Proof::Yes))
 }
 
-/// The rows that are exact attribute keys.
-#[inline]
-pub(crate) fn row(key: &[u8]) -> Option<Proof> {
-    let dialect = match key {
-        b"gen_ai.event.start_time" => Dialect::AwsStrands,
-        b"gen_ai.span.kind" => Dialect::Traceai,
-        b"llm.request.type" => Dialect::Traceloop,
-        b"litellm.call_id" => Dialect::Litellm,
-        b"langsmith.span.kind" => Dialect::Langsmith,
-        b"sk.available_functions" => Dialect::SemanticKernel,
-        b"aws.agentcore.configbundle_arn" => Dialect::AwsAgentcore,
-        b"ag2.span.type" => Dialect::Ag2,
-        b"agentops.span.kind" => Dialect::Agentops,
-        b"lmnr.span.type" => Dialect::Laminar,
-        b"weave.eval.run_id" => Dialect::Weave,
-        b"ag.type" | b"ag.node.name" => Dialect::Agenta,
-        b"genkit:type" => Dialect::Genkit,
-        b"voltagent.operation_id" => Dialect::Voltagent,
-        b"triton.model_name" => Dialect::Triton,
-        b"flue.tool.name" | b"flue.task.id" | b"flue.turn.input" => Dialect::Flue,
-        b"braintrust.parent" => Dialect::Braintrust,
-        b"mastra.span.type" => Dialect::Mastra,
-        b"mcp.method.name" => return Some(Proof::If(Dialect::OtelMcp, Condition::McpMethod)),
-        b"az.namespace" => return Some(Proof::If(Dialect::AzureAi, Condition::Cognitive)),
-        b"operation.name" => return Some(Proof::If(Dialect::VercelAi, Condition::VercelOperation)),
-        b"type" => return Some(Proof::If(Dialect::GuardrailsAi, Condition::GuardrailsGuard)),
-        b"span.type" => return Some(Proof::If(Dialect::ClaudeCode, Condition::ClaudeCode)),
-        _ => return None,
+/// The rows that are exact attribute keys, in the same two forms.
+macro_rules! rows {
+    ($($($key:literal)+ => $proof:expr,)+) => {
+        /// The rows that are exact attribute keys.
+        pub(crate) const ROWS: &[(&str, Proof)] = &[$($(($key, $proof)),+),+];
+
+        /// What an exact attribute key proves.
+        #[inline]
+        pub(crate) fn row(key: &[u8]) -> Option<Proof> {
+            // Bytes of a text compare as quickly as the text.
+            let key = std::str::from_utf8(key).ok()?;
+            Some(match key {
+                $($($key)|+ => $proof,)+
+                _ => return None,
+            })
+        }
     };
-    Some(Proof::Yes(dialect))
+}
+
+rows! {
+    "gen_ai.event.start_time" => Proof::Yes(Dialect::AwsStrands),
+    "gen_ai.span.kind" => Proof::Yes(Dialect::Traceai),
+    "llm.request.type" => Proof::Yes(Dialect::Traceloop),
+    "litellm.call_id" => Proof::Yes(Dialect::Litellm),
+    "langsmith.span.kind" => Proof::Yes(Dialect::Langsmith),
+    "sk.available_functions" => Proof::Yes(Dialect::SemanticKernel),
+    "aws.agentcore.configbundle_arn" => Proof::Yes(Dialect::AwsAgentcore),
+    "ag2.span.type" => Proof::Yes(Dialect::Ag2),
+    "agentops.span.kind" => Proof::Yes(Dialect::Agentops),
+    "lmnr.span.type" => Proof::Yes(Dialect::Laminar),
+    "weave.eval.run_id" => Proof::Yes(Dialect::Weave),
+    "ag.type" "ag.node.name" => Proof::Yes(Dialect::Agenta),
+    "genkit:type" => Proof::Yes(Dialect::Genkit),
+    "voltagent.operation_id" => Proof::Yes(Dialect::Voltagent),
+    "triton.model_name" => Proof::Yes(Dialect::Triton),
+    "flue.tool.name" "flue.task.id" "flue.turn.input" => Proof::Yes(Dialect::Flue),
+    "braintrust.parent" => Proof::Yes(Dialect::Braintrust),
+    "mastra.span.type" => Proof::Yes(Dialect::Mastra),
+    "mcp.method.name" => Proof::If(Dialect::OtelMcp, Condition::McpMethod),
+    "az.namespace" => Proof::If(Dialect::AzureAi, Condition::Cognitive),
+    "operation.name" => Proof::If(Dialect::VercelAi, Condition::VercelOperation),
+    "type" => Proof::If(Dialect::GuardrailsAi, Condition::GuardrailsGuard),
+    "span.type" => Proof::If(Dialect::ClaudeCode, Condition::ClaudeCode),
 }
 
 /// The rows that are scope names.
@@ -183,15 +216,16 @@ fn span_name(name: &[u8]) -> Option<Dialect> {
     })
 }
 
+/// Beginnings of the names of coding agents' log events.
+pub(crate) const AGENT_EVENTS: [(&str, Dialect); 2] = [(CLAUDE_CODE_NAME, Dialect::ClaudeCode), ("codex.", Dialect::Codex)];
+
+fn agent_event(name: &[u8]) -> Option<Dialect> {
+    AGENT_EVENTS.iter().find(|(begin, _)| name.starts_with(begin.as_bytes())).map(|(_, dialect)| *dialect)
+}
+
 /// The rows and prefixes that are event names of logs.
 fn log_event(name: &[u8]) -> Option<Dialect> {
-    if name.starts_with(b"claude_code.") {
-        return Some(Dialect::ClaudeCode);
-    }
-    if name.starts_with(b"codex.") {
-        return Some(Dialect::Codex);
-    }
-    prefix(name)
+    agent_event(name).or_else(|| prefix(name))
 }
 
 /// The same below a scope: Claude Code leaves its name away where its scope has it.
@@ -200,15 +234,24 @@ fn log_event_of(scope_name: &[u8], name: &[u8]) -> Option<Dialect> {
 }
 
 impl Condition {
+    /// What it asks of an attribute's value, which has to be a text.
+    pub(crate) fn asks(self) -> Asks {
+        match self {
+            Condition::McpMethod => Asks::OneOf(MCP_METHODS),
+            Condition::Cognitive => Asks::OneOf(&["Microsoft.CognitiveServices"]),
+            Condition::VercelOperation => Asks::Begins("ai."),
+            Condition::GuardrailsGuard => Asks::Begins("guardrails/guard"),
+            Condition::ClaudeCode => Asks::Named,
+        }
+    }
+
     /// Whether an attribute's value meets it.
     pub(crate) fn holds(self, value: &Value<'_>, claude_code: bool) -> bool {
         let Value::Text(text) = value else { return false };
-        match self {
-            Condition::McpMethod => MCP_METHODS.contains(text),
-            Condition::Cognitive => *text == b"Microsoft.CognitiveServices",
-            Condition::VercelOperation => text.starts_with(b"ai."),
-            Condition::GuardrailsGuard => text.starts_with(b"guardrails/guard"),
-            Condition::ClaudeCode => claude_code,
+        match self.asks() {
+            Asks::OneOf(texts) => texts.iter().any(|one| one.as_bytes() == *text),
+            Asks::Begins(begin) => text.starts_with(begin.as_bytes()),
+            Asks::Named => claude_code,
         }
     }
 }
@@ -294,7 +337,7 @@ fn field_proves(number: u8, bytes: &[u8], span: &[u8], scope_name: &[u8], enable
 /// Whether the scope or the span itself is named as Claude Code names them.
 fn names_claude_code(span: &[u8], scope_name: &[u8]) -> bool {
     let name = Fields::new(span).filter_map(Result::ok).filter(|f| f.number == 5).filter_map(|f| f.bytes()).last();
-    is_claude_code_scope(scope_name) || name.is_some_and(|n| n.starts_with(b"claude_code."))
+    is_claude_code_scope(scope_name) || name.is_some_and(|n| n.starts_with(CLAUDE_CODE_NAME.as_bytes()))
 }
 
 fn event_name(event: &[u8]) -> Result<Option<&[u8]>, Malformed> {
@@ -310,7 +353,7 @@ fn event_name(event: &[u8]) -> Result<Option<&[u8]>, Malformed> {
 /// The dialects that the names of a span and of its scope prove.
 pub(crate) fn names(scope_name: &[u8], name: &[u8]) -> Dialects {
     let mut all = Dialects::default();
-    let claude_code = (is_claude_code_scope(scope_name) || name.starts_with(b"claude_code.")).then_some(Dialect::ClaudeCode);
+    let claude_code = (is_claude_code_scope(scope_name) || name.starts_with(CLAUDE_CODE_NAME.as_bytes())).then_some(Dialect::ClaudeCode);
     for dialect in [scope(scope_name), span_name(name), claude_code].into_iter().flatten() {
         all.add(dialect);
     }
@@ -371,7 +414,7 @@ pub(crate) fn names_of_log(scope_name: &[u8], name: &[u8]) -> Dialects {
 
 /// Whether a text is the full name of a coding agent's log event.
 pub(crate) fn is_coding_agent_event(text: &[u8]) -> bool {
-    text.starts_with(b"claude_code.") || text.starts_with(b"codex.")
+    agent_event(text).is_some()
 }
 
 #[cfg(test)]

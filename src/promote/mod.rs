@@ -16,6 +16,7 @@ mod finish;
 mod given;
 mod lists;
 mod origin;
+pub mod ottl;
 mod own_words;
 mod place;
 mod records;

@@ -10,6 +10,7 @@ pub(crate) mod gcs;
 pub(crate) mod hand_read;
 pub(crate) mod hold;
 pub(crate) mod log;
+pub(crate) mod otelcol;
 pub(crate) mod otlp;
 pub(crate) mod place;
 pub(crate) mod pretender;

@@ -123,18 +123,22 @@ pub(crate) const SUCCESS: &str = "success";
 /// Dollars, by its name.
 pub(crate) const COST: &str = "cost_usd";
 
+/// Names of Claude Code's spans and log events begin so.
+pub(crate) const CLAUDE_CODE_NAME: &str = "claude_code.";
 /// Scopes of Claude Code begin so.
-const SCOPES: [&[u8]; 2] = [b"com.anthropic.claude_code", b"claude_code."];
+pub(crate) const SCOPES: [&str; 2] = ["com.anthropic.claude_code", CLAUDE_CODE_NAME];
 
 /// Whether a scope is Claude Code's.
 pub(crate) fn is_claude_code_scope(scope: &[u8]) -> bool {
-    SCOPES.iter().any(|own| scope.starts_with(own))
+    SCOPES.iter().any(|own| scope.starts_with(own.as_bytes()))
 }
 
 /// Claude Code's log events as the study lists them, which it also sends without its name before them.
+pub(crate) const BARE_EVENTS: [&str; 6] = ["api_request", "api_error", "api_refusal", "user_prompt", "tool_result", "tool_decision"];
+
+/// Whether a name is one of them.
 pub(crate) fn is_bare_event(name: &[u8]) -> bool {
-    let events: [&[u8]; 6] = [b"api_request", b"api_error", b"api_refusal", b"user_prompt", b"tool_result", b"tool_decision"];
-    events.contains(&name)
+    BARE_EVENTS.iter().any(|event| event.as_bytes() == name)
 }
 
 /// Log events by their names without the agent's. What a person typed and parts of an answer are events, no calls.

@@ -71,6 +71,14 @@ impl Expected {
         self.pattern.text()
     }
 
+    pub(crate) fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    pub(crate) fn number(&self) -> Option<f64> {
+        self.number
+    }
+
     /// Whether a value of this type could be what it has to be.
     pub(super) fn can_be(&self, value: &Value<'_>) -> bool {
         match value {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh DIR: builds the OpenTelemetry Collector of builder.yaml into DIR/otelcol and prints its path. Needs Go 1.25 or newer.
+# build.sh DIR: builds the OpenTelemetry Collector of builder.yaml below DIR and prints the path of its program. Needs Go 1.25 or newer.
 # About 5 minutes on 2 cores the first time, nothing afterwards. Exit 77, with a line that says why: it cannot be had here.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,8 +9,10 @@ dir=$(cd "$1" && pwd)
 exec 9>"$dir/.build.lock"
 flock 9
 
-if [ -x "$dir/otelcol" ] && cmp -s "$here/builder.yaml" "$dir/built"; then
-  echo "$dir/otelcol"
+# Named by what is in it, so that checkouts with different lists do not build each other's away.
+otelcol=$dir/otelcol-$(sha256sum "$here/builder.yaml" | cut -c 1-12)
+if [ -x "$otelcol" ]; then
+  echo "$otelcol"
   exit 0
 fi
 command -v go >/dev/null || { echo "there is no Go"; exit 77; }
@@ -20,8 +22,7 @@ command -v go >/dev/null || { echo "there is no Go"; exit 77; }
   # The builder's own `go mod tidy` also wants modules that only tests of dependencies import, and not all of them can be had: so it
   # generates only, and `go build -mod=mod` fetches just what is compiled.
   "$dir/builder" --config "$dir/builder.yaml" --skip-get-modules --skip-compilation
-  (cd "$dir/src" && GOFLAGS=-mod=mod go build -trimpath -ldflags="-s -w" -o "$dir/otelcol.new" .)
+  (cd "$dir/src" && GOFLAGS=-mod=mod go build -trimpath -ldflags="-s -w" -o "$otelcol.new" .)
 } >&2 || { echo "the Collector does not build (no network?)"; exit 77; }
-mv "$dir/otelcol.new" "$dir/otelcol"
-cp "$here/builder.yaml" "$dir/built"
-echo "$dir/otelcol"
+mv "$otelcol.new" "$otelcol"
+echo "$otelcol"

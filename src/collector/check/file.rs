@@ -1,0 +1,220 @@
+//! A Collector configuration as far as the check asks: components by name, pipelines by what they name, values with their places.
+
+use crate::config::Environment;
+use crate::config::yaml::{ConfigError, Mark, Node, Source, Value};
+
+/// A component and what is configured of it.
+#[derive(Debug)]
+pub(super) struct Component<'n> {
+    /// `type` or `type/name`.
+    pub(super) id: String,
+    pub(super) mark: Mark,
+    node: &'n Node,
+}
+
+/// A component as a pipeline names it.
+#[derive(Clone, Debug)]
+pub(super) struct Reference {
+    pub(super) id: String,
+    pub(super) mark: Mark,
+}
+
+/// A pipeline.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    /// `signal` or `signal/name`.
+    pub(super) id: String,
+    pub(super) mark: Mark,
+    pub(super) receivers: Vec<Reference>,
+    pub(super) processors: Vec<Reference>,
+    pub(super) exporters: Vec<Reference>,
+}
+
+/// The whole file.
+#[derive(Debug)]
+pub(super) struct File<'n> {
+    pub(super) receivers: Vec<Component<'n>>,
+    pub(super) processors: Vec<Component<'n>>,
+    pub(super) exporters: Vec<Component<'n>>,
+    pub(super) connectors: Vec<Component<'n>>,
+    pub(super) extensions: Vec<Component<'n>>,
+    pub(super) pipelines: Vec<Pipeline>,
+    /// `service.extensions`
+    pub(super) started: Vec<Reference>,
+}
+
+/// A value of a component.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Said {
+    /// Not written: the Collector's default holds.
+    Nothing,
+    /// Its text, variables replaced by their defaults.
+    Is(String, Mark),
+    /// A variable without a default, or no single value.
+    Unknown(Mark),
+}
+
+impl<'n> File<'n> {
+    pub(super) fn read(source: &Source, root: &'n Node) -> Result<File<'n>, ConfigError> {
+        let Value::Map(_) = &root.value else {
+            return Err(
+                source.error(root.mark, format!("a Collector configuration is a map of keys, and here stands {}", root.value.kind()))
+            );
+        };
+        let components = |section: &str| -> Result<Vec<Component<'n>>, ConfigError> {
+            let Some(node) = below(root, section) else { return Ok(Vec::new()) };
+            match &node.value {
+                Value::Map(members) => {
+                    Ok(members.iter().map(|(key, node)| Component { id: key.name.clone(), mark: key.mark, node }).collect())
+                }
+                Value::Null => Ok(Vec::new()),
+                other => Err(source.error(node.mark, format!("`{section}` is a map of components, and here stands {}", other.kind()))),
+            }
+        };
+        let mut pipelines = Vec::new();
+        let service = below(root, "service").ok_or_else(|| {
+            ConfigError::new(format!("{}: has no `service`, so no pipeline; is this a whole Collector configuration?", source.name))
+        })?;
+        if let Some(Node { value: Value::Map(members), .. }) = below(service, "pipelines") {
+            for (key, node) in members {
+                let references = |name: &str| references(source, &key.name, name, below(node, name));
+                pipelines.push(Pipeline {
+                    id: key.name.clone(),
+                    mark: key.mark,
+                    receivers: references("receivers")?,
+                    processors: references("processors")?,
+                    exporters: references("exporters")?,
+                });
+            }
+        }
+        Ok(File {
+            receivers: components("receivers")?,
+            processors: components("processors")?,
+            exporters: components("exporters")?,
+            connectors: components("connectors")?,
+            extensions: components("extensions")?,
+            pipelines,
+            started: references(source, "service", "extensions", below(service, "extensions"))?,
+        })
+    }
+
+    /// Whether a name is a connector's.
+    pub(super) fn is_connector(&self, id: &str) -> bool {
+        self.connectors.iter().any(|connector| connector.id == id)
+    }
+}
+
+impl Pipeline {
+    /// `traces`, `logs`, `metrics` or `profiles`.
+    pub(super) fn signal(&self) -> &str {
+        self.id.split('/').next().unwrap_or_default()
+    }
+}
+
+impl<'n> Component<'n> {
+    /// Its type.
+    pub(super) fn kind(&self) -> &str {
+        self.id.split('/').next().unwrap_or_default()
+    }
+
+    /// What stands behind its type.
+    pub(super) fn name(&self) -> &str {
+        self.id.split_once('/').map_or("", |(_, name)| name)
+    }
+
+    /// An exporter of OTLP, by its name or the older one.
+    pub(super) fn is_otlp(&self) -> bool {
+        self.is_grpc() || matches!(self.kind(), "otlp_http" | "otlphttp")
+    }
+
+    pub(super) fn is_grpc(&self) -> bool {
+        matches!(self.kind(), "otlp_grpc" | "otlp")
+    }
+
+    pub(super) fn is_balancer(&self) -> bool {
+        self.kind() == "loadbalancing"
+    }
+
+    /// The node at a path below it.
+    pub(super) fn node(&self, path: &[&str]) -> Option<&'n Node> {
+        path.iter().try_fold(self.node, |node, key| below(node, key))
+    }
+
+    /// The value at a path below it.
+    pub(super) fn said(&self, path: &[&str]) -> Said {
+        self.node(path).map_or(Said::Nothing, said)
+    }
+
+    /// Where a path below it begins to be written; else the component itself.
+    pub(super) fn place(&self, path: &[&str]) -> Mark {
+        let mut place = self.mark;
+        let mut node = self.node;
+        for key in path {
+            let Value::Map(members) = &node.value else { break };
+            let Some((key, inner)) = members.iter().find(|(k, _)| &k.name == key) else { break };
+            (place, node) = (key.mark, inner);
+        }
+        place
+    }
+
+    /// Every text below it, with its place.
+    pub(super) fn texts(&self, path: &[&str]) -> Vec<(String, Mark)> {
+        fn collect(node: &Node, texts: &mut Vec<(String, Mark)>) {
+            match &node.value {
+                Value::Null => {}
+                Value::Scalar(text) => texts.push((text.clone(), node.mark)),
+                Value::List(items) => items.iter().for_each(|item| collect(item, texts)),
+                Value::Map(members) => members.iter().for_each(|(_, inner)| collect(inner, texts)),
+            }
+        }
+        let mut texts = Vec::new();
+        if let Some(node) = self.node(path) {
+            collect(node, &mut texts);
+        }
+        texts
+    }
+}
+
+/// A member of a map.
+pub(super) fn below<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Map(members) => members.iter().find(|(k, _)| k.name == key).map(|(_, node)| node),
+        _ => None,
+    }
+}
+
+/// The items of a list; of anything else none.
+pub(super) fn items(node: Option<&Node>) -> &[Node] {
+    match node.map(|node| &node.value) {
+        Some(Value::List(items)) => items,
+        _ => &[],
+    }
+}
+
+/// A single value, variables replaced by their defaults.
+pub(super) fn said(node: &Node) -> Said {
+    match &node.value {
+        Value::Null => Said::Nothing,
+        // An environment without variables: defaults alone.
+        Value::Scalar(raw) => match Environment::default().substitute(raw) {
+            Ok(text) => Said::Is(text, node.mark),
+            Err(_) => Said::Unknown(node.mark),
+        },
+        Value::List(_) | Value::Map(_) => Said::Unknown(node.mark),
+    }
+}
+
+fn references(source: &Source, of: &str, name: &str, node: Option<&Node>) -> Result<Vec<Reference>, ConfigError> {
+    let Some(node) = node else { return Ok(Vec::new()) };
+    match &node.value {
+        Value::Null => Ok(Vec::new()),
+        Value::List(items) => items
+            .iter()
+            .map(|item| match &item.value {
+                Value::Scalar(id) => Ok(Reference { id: id.clone(), mark: item.mark }),
+                other => Err(source.error(item.mark, format!("`{name}` of `{of}` lists names, and here stands {}", other.kind()))),
+            })
+            .collect(),
+        other => Err(source.error(node.mark, format!("`{name}` of `{of}` is a list of names, and here stands {}", other.kind()))),
+    }
+}

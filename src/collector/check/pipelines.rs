@@ -1,0 +1,305 @@
+//! The pipelines that lead to our exporter, back to the receivers and through connectors: what they take away, hold, or leave out.
+
+use super::file::{Component, File, Pipeline, Reference, items, said};
+use super::{Kind, Notes, Receiving, Said};
+use crate::collector::filter::{MARK, marking_statement, span_condition};
+use crate::config::yaml::Node;
+use crate::promote::ottl::Filter;
+
+/// Processors that add to the resource and change nothing else.
+const HARMLESS: [&str; 5] = ["k8sattributes", "k8s_attributes", "resourcedetection", "resource_detection", "remotetap"];
+/// Actions of the attributes and resource processors that leave what is there.
+const ADDING: [&str; 1] = ["insert"];
+/// Functions of the transform processor that take something away.
+const CUTTING: [&str; 11] = [
+    "delete_key",
+    "delete_keys",
+    "delete_index",
+    "delete_matching_keys",
+    "keep_keys",
+    "keep_matching_keys",
+    "limit",
+    "truncate_all",
+    "replace_match",
+    "replace_pattern",
+    "replace_all_",
+];
+
+/// Judges the way to the exporters.
+pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &Receiving, notes: &mut Notes) {
+    undefined(file, notes);
+    for exporter in exporters {
+        if !file.pipelines.iter().any(|pipeline| names(&pipeline.exporters, &exporter.id)) {
+            notes.found(
+                Kind::Unused,
+                exporter.mark,
+                &exporter.id,
+                "is configured, and no pipeline has it: nothing is sent to spanseal by it",
+                "the exporter's name under `exporters` of a pipeline",
+            );
+        }
+    }
+    let way = way(file, exporters, notes);
+    // Metrics and profiles are no evidence.
+    for pipeline in way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs")) {
+        for (at, reference) in pipeline.processors.iter().enumerate() {
+            let Some(processor) = file.processors.iter().find(|processor| processor.id == reference.id) else { continue };
+            let before = pipeline.processors.get(..at).unwrap_or_default();
+            processor_judged(file, pipeline, before, processor, receiving, notes);
+        }
+    }
+    for signal in ["traces", "logs"] {
+        signal_judged(file, &way, signal, notes);
+    }
+}
+
+fn names(references: &[Reference], id: &str) -> bool {
+    references.iter().any(|reference| reference.id == id)
+}
+
+/// What pipelines name and nothing defines.
+fn undefined(file: &File<'_>, notes: &mut Notes) {
+    for pipeline in &file.pipelines {
+        let parts = [
+            ("receiver", &pipeline.receivers, &file.receivers, true),
+            ("processor", &pipeline.processors, &file.processors, false),
+            ("exporter", &pipeline.exporters, &file.exporters, true),
+        ];
+        for (what, references, components, or_connector) in parts {
+            for reference in references {
+                let known = components.iter().any(|c| c.id == reference.id) || (or_connector && file.is_connector(&reference.id));
+                if !known {
+                    let says = format!("`{}` is no {what} of this file: the Collector does not start with this file alone", reference.id);
+                    notes.found(Kind::DoesNotStart, reference.mark, &pipeline.id, says, format!("a {what} that is defined"));
+                }
+            }
+        }
+    }
+}
+
+/// Every pipeline from which the exporters are reached.
+fn way<'f>(file: &'f File<'_>, exporters: &[&Component<'_>], notes: &mut Notes) -> Vec<&'f Pipeline> {
+    let mut way: Vec<&Pipeline> = Vec::new();
+    let mut open: Vec<&Pipeline> =
+        file.pipelines.iter().filter(|pipeline| exporters.iter().any(|exporter| names(&pipeline.exporters, &exporter.id))).collect();
+    while let Some(pipeline) = open.pop() {
+        if way.iter().any(|known| known.id == pipeline.id) {
+            continue;
+        }
+        way.push(pipeline);
+        for connector in pipeline.receivers.iter().filter_map(|r| file.connectors.iter().find(|connector| connector.id == r.id)) {
+            if connector.kind() != "forward" {
+                let says = format!("what this connector passes on to `{}`, and what it does not, is not known here", pipeline.id);
+                notes.unjudged(connector.mark, &connector.id, says);
+            }
+            open.extend(file.pipelines.iter().filter(|upstream| names(&upstream.exporters, &connector.id)));
+        }
+    }
+    // In the order of the file.
+    file.pipelines.iter().filter(|pipeline| way.iter().any(|known| known.id == pipeline.id)).collect()
+}
+
+fn signal_judged(file: &File<'_>, way: &[&Pipeline], signal: &str, notes: &mut Notes) {
+    let what = if signal == "traces" { "AI spans" } else { "AI log events (of GenAI instrumentations, of coding agents)" };
+    let of_signal = || file.pipelines.iter().filter(|pipeline| pipeline.signal() == signal);
+    let Some(first) = of_signal().next() else {
+        return notes.unjudged(
+            Default::default(),
+            signal,
+            format!("no pipeline takes {signal}: {what} would have to come to spanseal another way"),
+        );
+    };
+    let reached = || way.iter().filter(|pipeline| pipeline.signal() == signal);
+    if reached().next().is_none() {
+        let says = format!("{signal} come in and go elsewhere only: {what} never reach spanseal");
+        return notes.found(
+            Kind::SignalMissing,
+            first.mark,
+            &first.id,
+            says,
+            format!("a pipeline `{signal}/spanseal` with the same receivers"),
+        );
+    }
+    for pipeline in of_signal().filter(|pipeline| !way.iter().any(|known| known.id == pipeline.id)) {
+        for receiver in pipeline.receivers.iter().filter(|receiver| !file.is_connector(&receiver.id)) {
+            if !reached().any(|pipeline| names(&pipeline.receivers, &receiver.id)) {
+                let says = format!("{signal} that come in by `{}` go to `{}` and never reach spanseal", receiver.id, pipeline.id);
+                let instead = format!("`{}` under `receivers` of the pipeline to spanseal", receiver.id);
+                notes.found(Kind::ReceiverLeftOut, receiver.mark, &pipeline.id, says, instead);
+            }
+        }
+    }
+}
+
+fn processor_judged(
+    file: &File<'_>,
+    pipeline: &Pipeline,
+    before: &[Reference],
+    processor: &Component<'_>,
+    receiving: &Receiving,
+    notes: &mut Notes,
+) {
+    const APART: &str = "a pipeline to spanseal of its own, from the same receivers, without this processor";
+    let (id, mark, on) = (processor.id.as_str(), processor.mark, &pipeline.id);
+    match processor.kind() {
+        "tail_sampling" | "probabilistic_sampler" => {
+            notes.found(
+                Kind::Sampled,
+                mark,
+                id,
+                format!("samples on the way to spanseal (`{on}`): what it leaves out is no evidence"),
+                APART,
+            );
+        }
+        "logdedup" | "log_dedup" => {
+            notes.found(Kind::Sampled, mark, id, format!("makes one log of several on the way to spanseal (`{on}`)"), APART);
+        }
+        "batch" | "groupbytrace" => notes.found(
+            Kind::HeldInMemory,
+            mark,
+            id,
+            format!("holds telemetry in memory after the sender was answered (`{on}`), before any queue: it is lost with the Collector"),
+            "without it; batches are made behind the queue, by `sending_queue: {batch: ...}` of the exporter",
+        ),
+        "memory_limiter" => notes.found(
+            Kind::Refuses,
+            mark,
+            id,
+            format!("refuses audit telemetry when memory runs short (`{on}`), and senders that do not try again for long lose it"),
+            "the limiter on the other pipelines, which can give way; `block_on_overflow: true` and a queue on disk bound this one",
+        ),
+        "redaction" => notes.found(
+            Kind::EvidenceCut,
+            mark,
+            id,
+            format!(
+                "takes values away or masks them (`{on}`): spanseal could not tell what was said, and its hashes are of something else"
+            ),
+            "without it; spanseal keeps content apart, encrypted and erasable (`content.mode: vault`) or as hashes only (`hash`)",
+        ),
+        "span" => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{on}`)"), APART),
+        "attributes" => actions(processor, "actions", on, notes),
+        "resource" => actions(processor, "attributes", on, notes),
+        "transform" => statements(processor, pipeline, notes),
+        "filter" => filter(file, pipeline, before, processor, &receiving.filter, notes),
+        kind if HARMLESS.contains(&kind) => {}
+        _ => notes.unjudged(mark, id, format!("what this processor does to telemetry on the way to spanseal (`{on}`) is not known here")),
+    }
+}
+
+fn actions(processor: &Component<'_>, list: &str, pipeline: &str, notes: &mut Notes) {
+    for item in items(processor.node(&[list])) {
+        let text = |key: &str| match super::file::below(item, key).map(said) {
+            Some(Said::Is(text, _)) => Some(text),
+            _ => None,
+        };
+        let (key, action) = (text("key").or_else(|| text("pattern")).unwrap_or_default(), text("action").unwrap_or_default());
+        if !ADDING.contains(&action.to_lowercase().as_str()) {
+            notes.found(
+                Kind::EvidenceCut,
+                item.mark,
+                &processor.id,
+                format!("`{action}` of `{key}` changes what the application sent (`{pipeline}`)"),
+                "a pipeline to spanseal of its own, from the same receivers, without this processor; `insert` alone changes nothing that is there",
+            );
+        }
+    }
+}
+
+fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
+    let list = if pipeline.signal() == "logs" { "log_statements" } else { "trace_statements" };
+    for (statement, mark) in processor.texts(&[list]) {
+        // `context: span` is a text, too; our own mark comes and goes.
+        let Some((function, _)) = statement.split_once('(') else { continue };
+        let function = function.trim();
+        if statement.contains(MARK) {
+            continue;
+        }
+        if CUTTING.iter().any(|cutting| function.starts_with(cutting)) {
+            notes.found(
+                Kind::EvidenceCut,
+                mark,
+                &processor.id,
+                format!("`{function}` takes away or changes what the application sent (`{}`)", pipeline.id),
+                "a pipeline to spanseal of its own, from the same receivers, without this processor",
+            );
+        } else {
+            notes.unjudged(
+                mark,
+                &processor.id,
+                format!("whether `{function}` writes over what was evidence (`{}`) is not known here", pipeline.id),
+            );
+        }
+    }
+}
+
+/// Whether a filter is the one for this configuration.
+fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor: &Component<'_>, ours: &Filter, notes: &mut Notes) {
+    const INSTEAD: &str = "what `spanseal collector filter` prints, with the same --config";
+    let logs = pipeline.signal() == "logs";
+    let (list, older) = if logs { ("log_conditions", ["logs", "logs"]) } else { ("trace_conditions", ["traces", "spans"]) };
+    let mut found = |says: String, instead: &str| notes.found(Kind::FilterDiffers, processor.place(&[list]), &processor.id, says, instead);
+    if older.iter().any(|key| processor.node(&[key]).is_some()) {
+        found(
+            format!("drops by conditions in the older form, which cannot be compared with what spanseal promotes (`{}`)", pipeline.id),
+            INSTEAD,
+        );
+    }
+    let conditions = conditions(processor.node(&[list]));
+    if conditions.is_empty() {
+        return;
+    }
+    let expected = if logs { crate::collector::filter::log_condition(ours) } else { span_condition(ours) };
+    if conditions.iter().any(|condition| flat(condition) != flat(&expected)) {
+        let says =
+            "drops by conditions that are not those of this configuration of spanseal: nobody can say that no AI telemetry meets them";
+        found(format!("{says} (`{}`)", pipeline.id), INSTEAD);
+    } else if !logs && !ours.events.is_empty() {
+        let wanted = flat(&marking_statement(ours));
+        let marks = |reference: &Reference| {
+            let processor = file.processors.iter().find(|processor| processor.id == reference.id && processor.kind() == "transform");
+            processor.is_some_and(|processor| processor.texts(&["trace_statements"]).iter().any(|(text, _)| flat(text) == wanted))
+        };
+        if !before.iter().any(marks) {
+            let says = "nothing before it marks spans by their events, so spans that are AI by an event alone are dropped";
+            found(format!("{says} (`{}`)", pipeline.id), "`transform/spanseal_mark` before it, as `spanseal collector filter` prints it");
+        }
+    }
+    let mode = processor.said(&["error_mode"]);
+    if !matches!(&mode, Said::Is(mode, _) if mode == "ignore" || mode == "silent") {
+        notes.found(
+            Kind::FilterFails,
+            processor.place(&["error_mode"]),
+            &processor.id,
+            format!("drops a whole request where one condition fails (`{}`)", pipeline.id),
+            "`error_mode: ignore`: what a condition fails on stays",
+        );
+    }
+}
+
+/// The conditions of a filter, written as texts or as groups of them.
+fn conditions(node: Option<&Node>) -> Vec<String> {
+    let mut all = Vec::new();
+    for item in items(node) {
+        match said(item) {
+            Said::Is(text, _) => all.push(text),
+            Said::Nothing | Said::Unknown(_) => {
+                let inner: Vec<String> = items(super::file::below(item, "conditions"))
+                    .iter()
+                    .map(|node| match said(node) {
+                        Said::Is(text, _) => text,
+                        Said::Nothing | Said::Unknown(_) => String::new(),
+                    })
+                    .collect();
+                // A group that cannot be read drops something all the same.
+                if inner.is_empty() { all.push(String::new()) } else { all.extend(inner) }
+            }
+        }
+    }
+    all
+}
+
+/// Line ends and indents mean nothing in a condition.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

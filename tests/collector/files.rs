@@ -1,0 +1,200 @@
+//! Every configuration of `collector-config/` starts a real Collector, and carries what a real SDK sends into sealed records; the filters
+//! in them are those that the command prints.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use opentelemetry::KeyValue;
+use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
+use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+use opentelemetry_otlp::{LogExporter, SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use serde_json::Value;
+
+use crate::support::otelcol::{self, Collector};
+use crate::support::receiver::{BINARY, Finished, Site};
+use crate::support::{PATIENCE, eventually, runtime};
+
+/// What a file is asked to carry.
+#[derive(Clone, Copy, PartialEq)]
+enum Carries {
+    /// Spans and logs.
+    Both,
+    Logs,
+}
+
+/// When the SDK's flush returns.
+#[derive(Clone, Copy, PartialEq)]
+enum Answers {
+    /// When the evidence is sealed.
+    Sealed,
+    /// When it is on the Collector's disk.
+    OnDisk,
+}
+
+/// The official SDK, its batch processors and gRPC exporters: a web request, a chat and a tool call; an AI log event and a plain line.
+fn send(collector: &Collector, carries: Carries) {
+    let endpoint = format!("http://{}", collector.grpc);
+    runtime().block_on(async {
+        let resource = Resource::builder().with_service_name("claims").build();
+        let exporter = SpanExporter::builder().with_tonic().with_endpoint(&endpoint).with_timeout(PATIENCE).build().unwrap();
+        let traces = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.clone()).build();
+        let exporter = LogExporter::builder().with_tonic().with_endpoint(&endpoint).with_timeout(PATIENCE).build().unwrap();
+        let logs = SdkLoggerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
+        if carries == Carries::Both {
+            let tracer = traces.tracer("claims");
+            for (name, attributes) in [
+                ("POST /claims", vec![KeyValue::new("http.request.method", "POST")]),
+                ("chat m-1", vec![KeyValue::new("gen_ai.operation.name", "chat"), KeyValue::new("gen_ai.request.model", "m-1")]),
+                ("execute_tool", vec![KeyValue::new("gen_ai.operation.name", "execute_tool"), KeyValue::new("gen_ai.tool.name", "look")]),
+            ] {
+                let mut span = tracer.start(name);
+                span.set_attributes(attributes);
+                span.end();
+            }
+        }
+        let logger = logs.logger("claims");
+        let mut event = logger.create_log_record();
+        event.set_event_name("gen_ai.client.inference.operation.details");
+        event.set_severity_number(Severity::Info);
+        event.add_attribute("gen_ai.operation.name", AnyValue::from("chat"));
+        logger.emit(event);
+        let mut line = logger.create_log_record();
+        line.set_body(AnyValue::from("plain words of an application"));
+        logger.emit(line);
+        let flushed = tokio::task::spawn_blocking(move || (traces.force_flush(), logs.force_flush())).await.unwrap();
+        assert!(flushed.0.is_ok() && flushed.1.is_ok(), "{flushed:?}\n{}", collector.said());
+    });
+}
+
+/// Sealed records of spans and of logs.
+fn sealed(sites: &[Site]) -> (usize, usize) {
+    let lines: Vec<Value> = sites.iter().flat_map(Site::sealed_lines).map(|line| serde_json::from_str(&line).unwrap()).collect();
+    let of = |signal: &str| lines.iter().filter(|record| record["source"]["signal"] == signal).count();
+    (of("span"), of("log"))
+}
+
+/// SDK -> the real Collector with this file -> receivers -> sealed records, and nothing plain among them.
+fn carries(name: &str, replicas: usize, carries: Carries, answers: Answers) {
+    let Some(program) = otelcol::program(&format!("collector-config/{name} in a real Collector")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let sites: Vec<Site> = (0..replicas).map(|_| Site::local()).collect();
+    let receivers: Vec<_> = sites.iter().map(Site::serve).collect();
+    let backend_site = Site::local();
+    let backend = backend_site.serve();
+    let second: SocketAddr = receivers.get(1).map_or_else(otelcol::free_address, |receiver| receiver.grpc);
+    let env = [
+        ("SPANSEAL_GRPC_ENDPOINT", receivers[0].grpc.to_string()),
+        ("SPANSEAL_GRPC_ENDPOINT_2", second.to_string()),
+        ("BACKEND_GRPC_ENDPOINT", backend.grpc.to_string()),
+    ];
+    let collector = Collector::start(&program, &[&otelcol::configuration(name)], &env, folder.path());
+    send(&collector, carries);
+    let expected = (if carries == Carries::Both { 2 } else { 0 }, 1);
+    if answers == Answers::Sealed {
+        // The flush was the receipt: what is not sealed by now will never be.
+        receivers.into_iter().for_each(|receiver| receiver.kill());
+        assert_eq!(sealed(&sites), expected, "{}", collector.said());
+    } else {
+        eventually(&format!("{name} carries everything"), || (sealed(&sites) == expected).then_some(()));
+        drop(receivers);
+    }
+    for site in sites.iter().filter(|site| sealed(std::slice::from_ref(site)) != (0, 0)) {
+        site.verified();
+    }
+    // Where a backend is named, it gets what it got before; the sampler's takes longer than a test.
+    let file = std::fs::read_to_string(otelcol::configuration(name)).unwrap();
+    if file.contains("/backend") && !file.contains("tail_sampling:") {
+        eventually(&format!("the backend of {name} gets its copy"), || {
+            (sealed(std::slice::from_ref(&backend_site)) == expected).then_some(())
+        });
+    }
+}
+
+#[test]
+fn minimal_carries_spans_and_logs() {
+    carries("minimal.yaml", 1, Carries::Both, Answers::Sealed);
+}
+
+#[test]
+fn agent_carries_spans_and_logs() {
+    carries("agent.yaml", 1, Carries::Both, Answers::OnDisk);
+}
+
+#[test]
+fn gateway_carries_spans_and_logs_to_its_replicas() {
+    carries("gateway.yaml", 2, Carries::Both, Answers::OnDisk);
+}
+
+#[test]
+fn tap_carries_spans_and_logs() {
+    carries("tap.yaml", 1, Carries::Both, Answers::OnDisk);
+}
+
+#[test]
+fn tail_sampling_carries_what_the_sampler_does_not() {
+    carries("tail-sampling.yaml", 1, Carries::Both, Answers::OnDisk);
+}
+
+#[test]
+fn logs_carries_logs() {
+    carries("logs.yaml", 1, Carries::Logs, Answers::Sealed);
+}
+
+/// No file is handed out that the tests above do not carry.
+#[test]
+fn every_file_is_carried() {
+    let names: Vec<String> = otelcol::configurations().iter().map(|f| f.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(names, ["agent.yaml", "gateway.yaml", "logs.yaml", "minimal.yaml", "tail-sampling.yaml", "tap.yaml"]);
+}
+
+/// The Collector itself accepts every file as it is, with nothing set.
+#[test]
+fn every_file_is_valid_as_it_is() {
+    let Some(program) = otelcol::program("validation of collector-config/") else { return };
+    for file in otelcol::configurations() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut validate = Command::new(&program);
+        validate.args(["validate", "--config"]).arg(&file).current_dir(folder.path());
+        Finished::of(validate).success();
+    }
+}
+
+/// The processors in the files are those that the command prints without rules.
+#[test]
+fn the_filters_in_the_files_are_those_that_are_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut print = Command::new(BINARY);
+    print.args(["collector", "filter"]).current_dir(folder.path()).env_remove("SPANSEAL_CONFIG").env_remove("SPANSEAL_STORE");
+    let printed = Finished::of(print).success().stdout;
+    let blocks = processors(&printed);
+    assert_eq!(blocks.len(), 3, "{printed}");
+    let mut compared = 0;
+    for file in otelcol::configurations() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (name, block) in processors(&text).iter().filter(|(name, _)| name.ends_with("/spanseal") || name.contains("/spanseal_")) {
+            let printed = blocks.iter().find(|(printed, _)| printed == name).unwrap_or_else(|| panic!("{}: {name}", file.display()));
+            assert_eq!(block, &printed.1, "{}: `{name}` is not what `spanseal collector filter` prints", file.display());
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 10, "agent, gateway and tail-sampling have three each, logs has one");
+}
+
+/// Processors of a configuration by name, comments and blank lines left away.
+fn processors(text: &str) -> Vec<(String, Vec<&str>)> {
+    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut inside = false;
+    for line in text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
+        if !line.starts_with(' ') {
+            inside = line == "processors:";
+        } else if inside && !line.starts_with("   ") {
+            found.push((line.trim().trim_end_matches(':').to_owned(), Vec::new()));
+        } else if let (true, Some(last)) = (inside, found.last_mut()) {
+            last.1.push(line);
+        }
+    }
+    found
+}
