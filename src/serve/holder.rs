@@ -458,8 +458,8 @@ impl Rounds {
         Ok(())
     }
 
-    /// Once in a process's life: keeps the records of extensions that somebody closed and then died.
-    ///
+    /// Keeps the records of extensions that somebody closed: once in a process's life, because whoever did may have died then, and whenever one is
+    /// closed since.
     async fn keep_closed(&mut self) -> Result<(), RoundError> {
         if !self.unkept.as_ref().is_some_and(Again::is_due) {
             return Ok(());
