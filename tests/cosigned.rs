@@ -679,7 +679,7 @@ async fn a_proof_finds_the_witness_behind_many_objects() {
     for (name, body) in words {
         twice.put(&below(LOG, &cosignature_name(2, &name.repeat(16))), body).await;
     }
-    for stray in ["cosignatures/00000000000000000002/0stray", "cosignatures/00000000000000000001.stray"] {
+    for stray in ["cosignatures/00000000000000000002/1stray", "cosignatures/00000000000000000001.stray"] {
         twice.put(&below(LOG, stray), note(2, 3, NOW + 10)).await;
     }
     let both = Wanted { witnesses: [1, 2].map(|n| witness(n).public().clone()).to_vec(), quorum: None };

@@ -460,6 +460,8 @@ async fn a_key_that_was_left_signs_no_checkpoint_that_was_kept() {
             let others = Others { kept: Some(kept_one), other_keys: vec![log.vkey(1).clone()], ..Others::default() };
             let report = spanseal::verify::check_with(&bundle.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
             assert_eq!(report.verdict, verdict, "{signer}: {}", report.to_text());
+            // Its first word is the verdict.
+            assert!(report.to_text().starts_with(&format!("{verdict:?}: ").to_uppercase()), "{signer}: {}", report.to_text());
             assert_eq!(report.result.unwrap().kept, Some(kept));
         }
     }
