@@ -35,6 +35,7 @@ async fn each_lie_about_locks_is_named_and_refused() {
         (Lie::Deletes, "COMPLIANCE", "the store deleted a locked version"),
         (Lie::Deletes, "GOVERNANCE", "the store deleted a locked version"),
         (Lie::Shortens, "COMPLIANCE", "the store shortened a lock"),
+        (Lie::Weakens, "COMPLIANCE", "made GOVERNANCE of a lock in COMPLIANCE"),
         (Lie::Overwrites, "COMPLIANCE", "writing over the locked version changed it"),
         (Lie::Bypasses, "COMPLIANCE", "deleted a version in COMPLIANCE"),
         (Lie::Lifts, "COMPLIANCE", "the governance bypass lifted a lock in COMPLIANCE"),

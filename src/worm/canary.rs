@@ -115,6 +115,8 @@ pub enum Attempt {
     Delete,
     /// To shorten its lock.
     Shorten,
+    /// To make GOVERNANCE of a lock in COMPLIANCE, with the same date.
+    Weaken,
     /// To put the same key create-only once more.
     CreateOnly,
     /// To write other bytes over it.
@@ -141,6 +143,7 @@ impl Attempt {
             Attempt::ReadLock => "read_lock",
             Attempt::Delete => "delete",
             Attempt::Shorten => "shorten",
+            Attempt::Weaken => "weaken",
             Attempt::CreateOnly => "create_only",
             Attempt::Overwrite => "overwrite",
             Attempt::Tag => "tag",
@@ -268,6 +271,7 @@ async fn attack(store: &dyn Probed, (key, mode): (ObjectKey, Mode), extent: Exte
     }
     if canary.lock_is_kept().await && canary.deletion().await {
         canary.shortening().await;
+        canary.weakening().await;
         if extent == Extent::Everything {
             canary.create_only().await;
             canary.overwriting().await;
@@ -501,6 +505,25 @@ impl Canary<'_> {
             (Err(error), Ok(_)) => self.unknown("whether shortening is refused", &error),
             (Ok(()), Ok(_)) => self.odd("the store said yes to shortening the lock, and kept it; do not trust its answers"),
             (_, Err(error)) => self.unknown("whether shortening is refused", &error),
+        }
+    }
+
+    /// COMPLIANCE that may become GOVERNANCE is none: the bypass takes it from there. Stores have had just this hole beside all that is tried otherwise.
+    async fn weakening(&mut self) {
+        if self.lock.mode != Mode::Compliance {
+            return;
+        }
+        self.attempt = Attempt::Weaken;
+        let weaker = Lock { mode: Mode::Governance, ..self.lock };
+        let answered = self.store.probe_shorten(&self.key, self.version.as_ref(), weaker).await;
+        match (answered, self.head().await) {
+            (_, Ok(head)) if head.as_ref().and_then(|h| h.lock).is_none_or(|found| !found.covers(self.lock)) => {
+                self.bad("the store made GOVERNANCE of a lock in COMPLIANCE, from where the bypass lifts it: COMPLIANCE is not enforced")
+            }
+            (Err(PutError::Refused { .. }), Ok(_)) => self.good("making GOVERNANCE of the lock was refused"),
+            (Err(error), Ok(_)) => self.unknown("whether a weaker mode is refused", &error),
+            (Ok(()), Ok(_)) => self.odd("the store said yes to making GOVERNANCE of the lock, and kept it; do not trust its answers"),
+            (_, Err(error)) => self.unknown("whether a weaker mode is refused", &error),
         }
     }
 

@@ -370,7 +370,7 @@ impl Azure {
         let is_current = blob.has_current && blob.versions.last().is_some_and(|v| v.id == id);
         match seen.query("versionid") {
             None => blob.has_current = false,
-            Some(_) if is_current && !deletes => return Ok(error(403, "OperationNotAllowedOnRootBlob")),
+            Some(_) if is_current => return Ok(error(403, "OperationNotAllowedOnRootBlob")),
             Some(_) => {
                 blob.versions.retain(|v| v.id != id);
                 blob.has_current &= !is_current;

@@ -20,6 +20,8 @@ pub enum Lie {
     Deletes,
     /// It shows the lock and lets it be shortened.
     Shortens,
+    /// It makes GOVERNANCE of COMPLIANCE for whoever asks, with the same date, and honours all else.
+    Weakens,
     /// It shows versions and has one: the newest put takes the place of all.
     Overwrites,
     /// It honours everything but COMPLIANCE, which it lets whoever asks bypass.
@@ -157,6 +159,10 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
             let bypass = headers.contains_key("x-amz-bypass-governance-retention");
             let lifts = until.is_none() && bypass && (versions[at].mode.as_deref() == Some("GOVERNANCE") || server.lie == Lie::Lifts);
             if until < versions[at].until && server.lie != Lie::Shortens && !lifts {
+                return refused();
+            }
+            let weaker = versions[at].mode.as_deref() == Some("COMPLIANCE") && mode.as_deref() != Some("COMPLIANCE");
+            if weaker && !lifts && server.lie != Lie::Weakens {
                 return refused();
             }
             (versions[at].mode, versions[at].until) = (mode, until);
