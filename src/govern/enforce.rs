@@ -44,20 +44,24 @@ impl Want {
         match self {
             Want::Lock(lock) if found.is_some_and(|found| found.mode < lock.mode) => (
                 "the lock could not be made COMPLIANCE",
-                "Ceph RGW and MinIO do that only with the governance bypass, for which spanseal never asks: extend without --mode COMPLIANCE, \
-                 which keeps every object's mode; `spanseal retention extend --resume ID --give-up` ends this one",
+                "Ceph RGW and MinIO do that only with the governance bypass, for which spanseal never asks, and Google's storage only for whoever has \
+                 storage.objects.overrideUnlockedRetention: extend without --mode COMPLIANCE, which keeps every object's mode; `spanseal retention \
+                 extend --resume ID --give-up` ends this one",
             ),
             Want::Hold => (
                 "the legal hold could not be set",
-                "allow s3:PutObjectLegalHold (and s3:GetObjectLegalHold, to read it back), then go on with `hold place --matter NAME --resume`",
+                "allow it (S3: s3:PutObjectLegalHold, and s3:GetObjectLegalHold to read it back; Azure: blobs/write; Google: storage.objects.update), \
+                 then go on with `hold place --matter NAME --resume`",
             ),
             Want::NoHold => (
                 "the legal hold could not be lifted",
-                "allow s3:PutObjectLegalHold, which a writer's policy may keep from it, then give the same command again, and it goes on",
+                "allow it (S3: s3:PutObjectLegalHold, which a writer's policy may keep from it; Azure: blobs/write; Google: storage.objects.update), then \
+                 give the same command again, and it goes on",
             ),
             Want::Lock(_) => (
                 "the lock could not be extended",
-                "allow s3:PutObjectRetention (and s3:GetObjectRetention, to read it back), then go on with `retention extend --resume ID`",
+                "allow it (S3: s3:PutObjectRetention, and s3:GetObjectRetention to read it back; Azure: blobs/write; Google: storage.objects.update and \
+                 storage.objects.setRetention), then go on with `retention extend --resume ID`",
             ),
         }
     }

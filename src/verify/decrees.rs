@@ -29,6 +29,11 @@ use crate::worm::{Lock, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_R
 
 /// Seals with decrees whose segments are read at the same time. Each may hold 64 MiB.
 const SEALS_AT_ONCE: usize = 4;
+/// Seals with records of decrees that are followed: a log has some thousands a year where holds are open. A server that makes seals up as they are
+/// asked for would have them followed for ever.
+const FOLLOWED_MAX: usize = 200_000;
+/// Changes of key that are followed to the newest seal, for the same reason.
+const TURNS_MAX: usize = 10_000;
 /// Two clocks that are further apart are not believed, seconds (`doubt`).
 const CLOCKS_APART_MAX_SECONDS: i64 = 300;
 
@@ -191,6 +196,10 @@ impl Decrees {
         self.any = at.statement.decrees.is_some();
         self.link(&at);
         while let Some(named) = at.statement.decrees {
+            if holders.len() >= FOLLOWED_MAX {
+                self.unread(&seal_object(named), named, "more seals hold such records than are followed");
+                break;
+            }
             if named != at.statement.index {
                 let Some(seal) = self.seal(scene, known, named).await else { break };
                 at = seal;
@@ -311,12 +320,13 @@ impl Known {
                 }
             }
             let Some(mut at) = at else { continue };
-            loop {
+            for _ in 0..TURNS_MAX {
                 at = self.climb(scene, at, by).await?;
                 if !self.learn(&at.0) {
-                    return Ok(Some(at));
+                    break;
                 }
             }
+            return Ok(Some(at));
         }
         Ok(None)
     }

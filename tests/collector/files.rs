@@ -3,16 +3,19 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
 use opentelemetry_otlp::{LogExporter, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::Value;
 
+use crate::erase_by_tls::Authority;
 use crate::support::otelcol::{self, Collector};
 use crate::support::receiver::{BINARY, Finished, Site};
 use crate::support::{PATIENCE, eventually, runtime};
@@ -36,12 +39,18 @@ enum Answers {
 
 /// The official SDK, its batch processors and gRPC exporters: a web request, a chat and a tool call; an AI log event and a plain line.
 fn send(collector: &Collector, carries: Carries) {
+    let flushed = flushed(collector, carries, PATIENCE);
+    assert!(flushed.is_ok(), "{flushed:?}\n{}", collector.said());
+}
+
+/// The same, and what became of it.
+fn flushed(collector: &Collector, carries: Carries, within: Duration) -> Result<(), OTelSdkError> {
     let endpoint = format!("http://{}", collector.grpc);
     runtime().block_on(async {
         let resource = Resource::builder().with_service_name("claims").build();
-        let exporter = SpanExporter::builder().with_tonic().with_endpoint(&endpoint).with_timeout(PATIENCE).build().unwrap();
+        let exporter = SpanExporter::builder().with_tonic().with_endpoint(&endpoint).with_timeout(within).build().unwrap();
         let traces = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.clone()).build();
-        let exporter = LogExporter::builder().with_tonic().with_endpoint(&endpoint).with_timeout(PATIENCE).build().unwrap();
+        let exporter = LogExporter::builder().with_tonic().with_endpoint(&endpoint).with_timeout(within).build().unwrap();
         let logs = SdkLoggerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
         if carries == Carries::Both {
             let tracer = traces.tracer("claims");
@@ -64,9 +73,8 @@ fn send(collector: &Collector, carries: Carries) {
         let mut line = logger.create_log_record();
         line.set_body(AnyValue::from("plain words of an application"));
         logger.emit(line);
-        let flushed = tokio::task::spawn_blocking(move || (traces.force_flush(), logs.force_flush())).await.unwrap();
-        assert!(flushed.0.is_ok() && flushed.1.is_ok(), "{flushed:?}\n{}", collector.said());
-    });
+        tokio::task::spawn_blocking(move || traces.force_flush().and(logs.force_flush())).await.unwrap()
+    })
 }
 
 /// Sealed records of spans and of logs.
@@ -143,11 +151,66 @@ fn logs_carries_logs() {
     carries("logs.yaml", 1, Carries::Logs, Answers::Sealed);
 }
 
+/// Scenario: spanseal asks for a client certificate and a token of which it has the hash; the Collector has both, then the token of somebody else. Guarantee:
+/// what it carries is sealed, and the record says whose certificate brought it; with the wrong token nothing is, and the sender is told.
+#[test]
+fn secure_carries_spans_and_logs_of_whom_it_knows() {
+    let Some(program) = otelcol::program("collector-config/secure.yaml in a real Collector") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let site = Site::local();
+    let tokens = site.path("tokens");
+    let token = site.run(&["keygen", "--token", "collector-eu", "--key-file", tokens.to_str().unwrap()]).success().stdout;
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let ((cert, key), (own, own_key)) = (servers.issue("127.0.0.1"), clients.issue("collector-eu"));
+    let tls = format!(
+        "tls: {{cert_file: '{}', key_file: '{}', client_ca_file: '{}'}}, auth: {{token_file: '{}'}}",
+        put("server.pem", &cert),
+        put("server.key", &key),
+        put("clients.pem", &clients.pem),
+        tokens.display()
+    );
+    let yaml = std::fs::read_to_string(&site.config).unwrap();
+    let grpc = "grpc: {endpoint: '127.0.0.1:0'}";
+    assert!(yaml.contains(grpc), "{yaml}");
+    std::fs::write(&site.config, yaml.replace(grpc, &format!("grpc: {{endpoint: '127.0.0.1:0', {tls}}}"))).unwrap();
+    let receiver = site.serve();
+    let env = |token: String| {
+        [
+            ("SPANSEAL_GRPC_ENDPOINT", receiver.grpc.to_string()),
+            ("SPANSEAL_CA_FILE", put("ca.pem", &servers.pem)),
+            ("SPANSEAL_CERT_FILE", put("collector.pem", &own)),
+            ("SPANSEAL_KEY_FILE", put("collector.key", &own_key)),
+            ("SPANSEAL_TOKEN_FILE", token),
+        ]
+    };
+    let file = otelcol::configuration("secure.yaml");
+    let stranger = Collector::start(&program, &[&file], &env(put("other.token", "not-a-token")), folder.path());
+    assert!(flushed(&stranger, Carries::Both, PATIENCE).is_err(), "{}", stranger.said());
+    drop(stranger);
+    assert_eq!(sealed(std::slice::from_ref(&site)), (0, 0));
+    let collector = Collector::start(&program, &[&file], &env(put("own.token", token.trim())), folder.path());
+    send(&collector, Carries::Both);
+    receiver.kill();
+    assert_eq!(sealed(std::slice::from_ref(&site)), (2, 1), "{}", collector.said());
+    for line in site.sealed_lines() {
+        let record: Value = serde_json::from_str(&line).unwrap();
+        if record["source"]["signal"] != "control" {
+            assert_eq!(record["source"]["peer"]["method"], "mtls", "{record}");
+        }
+    }
+    site.verified();
+}
+
 /// No file is handed out that the tests above do not carry.
 #[test]
 fn every_file_is_carried() {
     let names: Vec<String> = otelcol::configurations().iter().map(|f| f.file_name().unwrap().to_str().unwrap().to_owned()).collect();
-    assert_eq!(names, ["agent.yaml", "gateway.yaml", "logs.yaml", "minimal.yaml", "tail-sampling.yaml", "tap.yaml"]);
+    assert_eq!(names, ["agent.yaml", "gateway.yaml", "logs.yaml", "minimal.yaml", "secure.yaml", "tail-sampling.yaml", "tap.yaml"]);
 }
 
 /// The Collector itself accepts every file as it is, with nothing set.

@@ -148,7 +148,7 @@ fn persons_who_were_taken_away_are_missed() {
     let shown = site.run(&["show", &trace(2), "--identities"]);
     assert!(shown.status.code() == Some(2) && flat(&shown.stdout).contains("not in the vault, and no erasure explains it"), "{shown}");
     let doctor = site.run(&["doctor"]);
-    assert!(doctor.status.code() == Some(1) && doctor.stdout.contains("of its objects of persons are not there any more"), "{doctor}");
+    assert!(doctor.status.code() == Some(1) && doctor.stdout.contains("of its objects of persons is not there any more"), "{doctor}");
     let told = site.run(&["erase", "--person", BOB, "--ground", "asked", "--dry-run"]);
     assert!(told.stdout.contains("not in the vault, and no erasure took them"), "{told}");
     for start in ["the start says so", "and so does the next one"] {
@@ -157,7 +157,7 @@ fn persons_who_were_taken_away_are_missed() {
         assert!(receiver.stop().success());
     }
     let doctor = site.run(&["doctor"]);
-    assert!(doctor.status.code() == Some(1) && doctor.stdout.contains("of its objects of persons are not there any more"), "{doctor}");
+    assert!(doctor.status.code() == Some(1) && doctor.stdout.contains("of its objects of persons is not there any more"), "{doctor}");
 }
 
 /// Scenario: a person is erased, and the process starts anew; then everything is sent once more, in one request with somebody else's news,

@@ -184,7 +184,7 @@ fn what_evidence_knows_is_missed_whatever_the_state_says() {
             let told = flat(&doctor.stdout);
             let named = told.split("(of these: ").nth(1).and_then(|rest| rest.split(')').next()).unwrap_or_default();
             assert!(named.split(", ").any(|one| one == seal), "{what}, {when}: {doctor}");
-            assert_eq!(told.contains("1 persons whom records of the newest"), persons, "{what}, {when}: {doctor}");
+            assert_eq!(told.contains("no erasure took them: 1 person, who cannot be told"), persons, "{what}, {when}: {doctor}");
             assert_eq!(doctor.status.code(), Some(1), "{what}, {when}");
             let receiver = site.serve();
             crate::support::eventually(what, || receiver.stderr().contains("vault.packs.gone").then_some(()));

@@ -16,7 +16,16 @@ const CHECKSUM: &str = "checksum";
 
 /// Runs all of it; what puts objects only if canaries are allowed.
 pub(super) async fn check(config: &Config, store: Option<&dyn WormStore>, skip: bool, report: &mut Report) {
-    let (Some(_), StoreUrl::S3 { bucket, prefix }) = (store, &config.store.url) else { return };
+    let (Some(_), StoreUrl::S3 { bucket, prefix }) = (store, &config.store.url) else {
+        if store.is_some() && matches!(config.store.url, StoreUrl::Azure { .. } | StoreUrl::Gcs { .. }) {
+            report.warning(
+                POLICY,
+                "who may delete, shorten and release here is up to the account's roles, which are not looked at, nor under which key it encrypts: \
+                 look at them yourself",
+            );
+        }
+        return;
+    };
     let store = match S3Store::open(bucket, prefix, config.store.options().s3).await {
         Ok(store) => store,
         Err(error) => return report.unchecked(POLICY, error.to_string()),

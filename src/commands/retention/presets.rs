@@ -106,7 +106,11 @@ fn explained(preset: &Preset, width: usize) -> String {
     row("source", preset.source);
     row(
         "checked",
-        if preset.checked { "yes, seen in the source on that day" } else { "no: general knowledge, to be held against the primary text" },
+        if preset.checked {
+            "yes, seen in the source on that day"
+        } else {
+            "no: not held against the primary text; do that before you rely on it"
+        },
     );
     for remark in preset.remarks {
         row("note", remark);
@@ -204,6 +208,6 @@ mod tests {
             assert!(Json::parse(json(preset).to_jcs_string().as_bytes()).is_ok());
         }
         let unchecked = explained(Preset::find("sec-17a4-6y").unwrap(), 80);
-        assert!(unchecked.contains("no: general knowledge"), "{unchecked}");
+        assert!(unchecked.contains("no: not held against the primary text"), "{unchecked}");
     }
 }

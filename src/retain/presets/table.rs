@@ -5,10 +5,13 @@ use crate::worm::Mode;
 
 const AI_ACT: &str = "Regulation (EU) 2024/1689 (AI Act), as amended by Regulation (EU) 2026/1744";
 const AI_ACT_SOURCE: &str = "https://eur-lex.europa.eu/eli/reg/2024/1689/oj";
+const AI_ACT_DATES: &str = "The dates are those of the amending Regulation (EU) 2026/1744 (https://eur-lex.europa.eu/eli/reg/2026/1744/oj); the text \
+                            at the source that is named has older ones.";
 const AI_ACT_FROM: &str = "2 December 2027 for Annex III systems, 2 August 2028 for Annex I";
 const BROKERS: &str = "SEC Rule 17a-4 (17 CFR 240.17a-4), broker-dealers";
 const BROKERS_SOURCE: &str = "https://www.ecfr.gov/current/title-17/section-240.17a-4";
 const AS_OF: &str = "2026-11-20";
+const NOT_THE_TEXT: &str = "The source that is named says where the text is published, and is not the text.";
 const RECORD: &str = "the record";
 
 /// What most have in common.
@@ -46,6 +49,7 @@ pub static PRESETS: &[Preset] = &[
         applies_from: AI_ACT_FROM,
         source: AI_ACT_SOURCE,
         remarks: &[
+            AI_ACT_DATES,
             "Art. 12 asks for automatic recording of events. It says nothing about how records are protected; that they are locked here is not \
              its demand.",
             "Financial institutions keep these logs as part of what financial services law has them document (Art. 19(2); not checked).",
@@ -62,7 +66,7 @@ pub static PRESETS: &[Preset] = &[
         fields: &["time.start", "system.id", "model.id", "model.version", "decision.outcome", "review.reviewer.id"],
         applies_from: AI_ACT_FROM,
         source: AI_ACT_SOURCE,
-        remarks: &["For logs that are under the deployer's control."],
+        remarks: &[AI_ACT_DATES, "For logs that are under the deployer's control."],
         ..EVIDENCE
     },
     Preset {
@@ -81,7 +85,7 @@ pub static PRESETS: &[Preset] = &[
         fields: &["model.id", "model.version", "change.object", "change.version", "change.approval.by"],
         applies_from: AI_ACT_FROM,
         source: AI_ACT_SOURCE,
-        remarks: &["The records point to the documentation; they are not the documentation."],
+        remarks: &[AI_ACT_DATES, "The records point to the documentation; they are not the documentation."],
         ..EVIDENCE
     },
     Preset {
@@ -95,6 +99,7 @@ pub static PRESETS: &[Preset] = &[
         applies_from: AI_ACT_FROM,
         source: AI_ACT_SOURCE,
         remarks: &[
+            AI_ACT_DATES,
             "Art. 12(3) names the least that is logged: start and end of each use, the reference database, the input data that led to a match, \
              and the natural persons who verified the result; Art. 14(5) asks for two of them.",
         ],
@@ -183,7 +188,9 @@ pub static PRESETS: &[Preset] = &[
         fields: &["model.id", "model.version", "model.inventory_id", "confidence.score", "review.overridden"],
         applies_from: "guidance since 17 April 2026",
         source: "https://www.federalreserve.gov/supervisionreg/srletters/srletters.htm",
+        checked: false,
         remarks: &[
+            NOT_THE_TEXT,
             "A common choice is the life of the model and seven years; name a `period`.",
             "The guidance leaves generative and agentic AI out until a request for information is answered; readers differ.",
         ],
@@ -225,6 +232,8 @@ pub static PRESETS: &[Preset] = &[
         fields: &["time.start", "model.id", "model.version"],
         applies_from: "a standard: where it was adopted",
         source: "https://www.iso.org/standard/81230.html",
+        checked: false,
+        remarks: &[NOT_THE_TEXT],
         ..EVIDENCE
     },
     Preset {
@@ -238,7 +247,9 @@ pub static PRESETS: &[Preset] = &[
         fields: &["time.start", "subject.id", "lineage.purpose"],
         applies_from: "13 to 14 May 2027",
         source: "https://www.meity.gov.in",
+        checked: false,
         remarks: &[
+            NOT_THE_TEXT,
             "After that year the personal data is to be erased: `content.vault.retention` and `spanseal erase` do that, not this class.",
         ],
         ..EVIDENCE
@@ -255,6 +266,8 @@ pub static PRESETS: &[Preset] = &[
         fields: &["lineage.consent.id", "lineage.consent.version", "lineage.consent.status"],
         applies_from: "13 to 14 May 2027",
         source: "https://www.meity.gov.in",
+        checked: false,
+        remarks: &[NOT_THE_TEXT],
         ..EVIDENCE
     },
     Preset {
@@ -282,6 +295,8 @@ pub static PRESETS: &[Preset] = &[
         fields: &["decision.outcome", "decision.score", "model.version", "subject.id"],
         applies_from: "1 October 2025",
         source: "https://calcivilrights.ca.gov",
+        checked: false,
+        remarks: &[NOT_THE_TEXT],
         ..EVIDENCE
     },
     Preset {
