@@ -115,6 +115,18 @@ async fn what_lies_before_is_looked_at_as_far_as_it_joins() {
     }
 }
 
+/// A receipt whose own seal does not stand any more is held against the one behind it, which carries the same tree.
+#[tokio::test]
+async fn a_receipt_of_a_broken_seal_is_compared_all_the_same() {
+    let forge = log_of(5).await;
+    let root = checkpoint(&forge, 2).checkpoint.root;
+    forge.store.flip_byte(&seal_key(LOG, 2), None, 0);
+    for (root, expected) in [(root, vec!["seal_broken"]), (spanseal::tlog::RootHash(Hash([9; 32])), vec!["seal_broken", "fork"])] {
+        let report = verify(&forge.store, &Options { receipts: vec![Receipt { seal: 2, root }], ..forge.options() }).await;
+        assert_eq!(kinds(&report), expected, "{}", report.to_text());
+    }
+}
+
 /// Scenario: the log left its first key, and whoever has it by now puts seals behind the end that go on from the true ones. Guarantee: an auditor who
 /// holds that key, and asks for the part where they lie, is not told that they are the log's.
 #[tokio::test]
