@@ -278,7 +278,7 @@ pub struct ReadingArgs {
 /// `spanseal verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal verify --store s3://audit-bucket/prod --vkey 'example.com/prod+1a2b3c4d+AbCd...'\n  \
-    spanseal verify --config spanseal.yaml --json | jq .verdict\n  spanseal verify --store ./spanseal-data --from 2026-11-01 --to 2026-11-20\n  \
+    spanseal verify --config spanseal.yaml --json | jq '.verdict, .key'\n  spanseal verify --store ./spanseal-data --from 2026-11-01 --to 2026-11-20\n  \
     spanseal verify --store ./spanseal-data --since-checkpoint checkpoint.kept\n  \
     spanseal verify --store ./spanseal-data --vkey log.vkey --witness a.vkey --witness b.vkey --quorum 1\n\n\
     Bring the key yourself (--vkey): a key read from the store shows only that the store agrees with itself.\n\

@@ -419,8 +419,10 @@ fn who_knows_the_writer_sees_that_the_end_is_gone() {
         assert!(told.stdout.contains(&lost.to_string()), "{told}");
     }
     let vkey: Value = serde_json::from_slice(&std::fs::read(site.path("store/spanseal/log.json")).unwrap()).unwrap();
-    let told = site.run(&["retention", "status", "--vkey", vkey["vkey"].as_str().unwrap()]);
-    assert!(told.stdout.contains("has committed seal"), "the configuration is of that log: {told}");
+    for command in [["retention", "status"].as_slice(), &["verify"]] {
+        let told = site.run(&[command, &["--vkey", vkey["vkey"].as_str().unwrap()]].concat());
+        assert!(told.stdout.contains("has committed seal"), "the configuration is of that log: {told}");
+    }
 }
 
 /// Scenario: a store without locks is served. Guarantee: that stands in the record, for whoever asks later what was kept from deletion.

@@ -151,7 +151,11 @@ impl Decrees {
         if let Some(whose) = whose {
             match known.is_led_to(scene, index, whose, published).await {
                 Ok(true) => {}
-                Ok(false) => read.unread(&seal_object(index), index, "it is signed by a key to which the seals before it do not lead"),
+                Ok(false) => {
+                    let why = "neither the seal before it nor the published checkpoint leads to its key: one of them is missing or is not as it was \
+                               signed, or a key that the log has left signed this seal";
+                    read.unread(&seal_object(index), index, why);
+                }
                 Err(error) => read.unread(&seal_object(index), index, error),
             }
         }

@@ -524,7 +524,7 @@ impl<'a> Walk<'a> {
         let (object, statement) = (seal_object(seal.statement.index), &seal.statement);
         if let Some(before) = before.map(|b| &b.statement) {
             if let Some(by) = before.next_by.filter(|by| statement.sealed_at > *by) {
-                self.sink.note(silence(&object, statement.index, before.sealed_at, by, &statement.sealed_at.to_string()));
+                self.sink.note(silence(&object, statement.index, before.sealed_at, by, Some(statement.sealed_at)));
                 self.tally.gap(GapKind::Silence, 1, Some((statement.index, statement.index)));
             }
             if before.started != statement.started {
@@ -669,7 +669,7 @@ impl<'a> Walk<'a> {
             self.chain.direct(self.expected).map(|b| b.statement.clone()).filter(|s| at_end && Some(s.index) == self.newest)
             && let Some(by) = newest.next_by.filter(|by| *by < now)
         {
-            self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, "none until now"));
+            self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, None));
             self.tally.gap(GapKind::Silence, 1, Some((newest.index, newest.index)));
         }
         self.end_ahead();
@@ -785,10 +785,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn silence(object: &str, index: u64, from: UnixSeconds, by: UnixSeconds, to: &str) -> Item {
+/// `to`: when the next seal was made; `None`: none was until now.
+fn silence(object: &str, index: u64, from: UnixSeconds, by: UnixSeconds, to: Option<UnixSeconds>) -> Item {
+    let found = to.map_or_else(|| "none until now".to_owned(), |to| to.to_string());
+    let to = to.map_or_else(|| "now".to_owned(), |to| to.to_string());
     let meaning = format!(
         "Silence from {from} to {to}: the seal before promised the next one by {by}. In that time nothing was sealed; ask the operator why \
          the writer was not running."
     );
-    Item::new(Kind::Silence, object, meaning).seal(index).expected(format!("a seal by {by}")).found(to)
+    Item::new(Kind::Silence, object, meaning).seal(index).expected(format!("a seal by {by}")).found(found)
 }

@@ -22,7 +22,9 @@ impl Walk<'_> {
         let bytes = match read {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
-                let meaning = "No checkpoint is published. It is a pointer that the writer makes anew; each seal carries its own.";
+                let meaning = "No checkpoint is published. The writer makes one anew, and each seal carries its own; but until then nothing here shows \
+                               whether newer seals were taken away. A checkpoint or receipt that was kept elsewhere does (--since-checkpoint, \
+                               --receipt).";
                 self.sink.note(Item::new(Kind::CheckpointAbsent, "checkpoint", meaning).intact());
                 return;
             }
