@@ -126,7 +126,7 @@ pub enum Command {
 /// `spanseal demo`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal demo\n  spanseal demo --stay            serves on, on free ports that it prints\n  \
-    spanseal demo --store s3://demo-bucket/spanseal\n\nThe store is ./spanseal-demo and the keys are in ./spanseal-demo-keys; both are made anew at every start.")]
+    spanseal demo --store s3://demo-bucket/spanseal\n\nThe store is ./spanseal-demo, the vault ./spanseal-demo-vault, and the keys are in ./spanseal-demo-keys; all are made anew at every start.")]
 pub struct DemoArgs {
     /// Keep serving after the story, until interrupted
     #[arg(long)]
@@ -1011,6 +1011,14 @@ impl Cli {
             for one in text.split_whitespace() {
                 keys.vkey.push(parse_vkey(one).map_err(|why| format!("SPANSEAL_VKEY: {why}"))?);
             }
+        }
+        if let Some((one, other)) = keys.rivals().filter(|(one, other)| !takes_several && one.name() != other.name()) {
+            return Err(format!(
+                "--vkey: keys of two logs, `{}` and `{}`, which in a store would lie in one folder, the last part of the name; bring the key of the \
+                 log that this store holds",
+                one.name(),
+                other.name()
+            ));
         }
         if let Some((one, other)) = keys.rivals().filter(|_| !takes_several) {
             return Err(format!(

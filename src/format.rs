@@ -1,7 +1,7 @@
 //! The format of a log: everything that somebody needs who writes a verifier of his own and trusts none of this code.
 //!
 //! A verifier is given a store (a bucket or a folder), the key of the log, and a clock; nothing else is believed. Each rule below is one
-//! that the verifier of this program ([`crate::verify`]) holds, also against a log whose own key signed something else.
+//! that the verifier of this program (`spanseal verify`) holds, also against a log whose own key signed something else.
 //! `tests/verifier/verify.py` is a second verifier, written from this page alone, and the test suite holds the two to the same answers. A
 //! sample log, written by a third implementation, lies in `tests/golden/format`; the examples here are taken from it.
 //!
@@ -98,7 +98,7 @@
 //! | `format` | `spanseal.seal/1`; see section 10 for another |
 //! | `log` | the origin |
 //! | `index` | number |
-//! | `sealed_at`, `started` | seconds: when the batch closed, and when the writing process started |
+//! | `sealed_at`, `started` | seconds: when the batch closed, and when the writing process started; the writer rounds both up |
 //! | `previous` | leaf hash of the entry before; stands in every statement but that of seal 0 |
 //! | `segments` | array, section 6; in ascending byte order of their `key`, no key twice |
 //! | `counts` | object of numbers `spans`, `logs`, `promoted`, `skipped`, `rejected`, `duplicates`, `dropped_attributes` (others are ignored) |
@@ -231,7 +231,7 @@
 //!
 //! Tiles are derived from the seals, so a verifier makes them and compares: every full tile within the size of the published
 //! `checkpoint`, and the incomplete ones of exactly that size (one a level, where size / 256^level, rounded down, is no multiple of 256).
-//! One that differs is `tile_wrong`. One that is not there is nothing but a note, and not even that in a log that has no tile at all.
+//! One that differs is `tile_wrong`. One that is not there is nothing but a note.
 //! Others are not looked at. Behind a missing, broken or contradicting seal tiles are not compared any more.
 //!
 //! # 9. Cosignatures and time stamps
@@ -246,7 +246,13 @@
 //!
 //! **A time stamp** is a DER token of RFC 3161. Its message imprint is SHA-256 (OID 2.16.840.1.101.3.4.2.1) of the exact `checkpoint`
 //! string of the seal whose index its folder names, or, as a renewal, of the bytes of another `.tsr` in that folder. It is the
-//! `TimeStampToken` alone, not the answer that it came in; what a sound one holds stands in [`crate::timestamp`].
+//! `TimeStampToken` alone, not the answer that it came in. A sound one is DER throughout, of at most 65536 bytes, with nothing behind the end and
+//! no part that no signature covers (unsigned attributes, CRLs) but certificates; a `SignedData` of version 3 with one `SignerInfo` (RFC 5652),
+//! whose signed attributes stand in the order of DER, `contentType` and `messageDigest` among them, each once, and are signed as a SET OF with RSA
+//! (PKCS#1 v1.5 or PSS, 2048 to 8192 bits), ECDSA over P-256 or P-384, or Ed25519, over SHA-256, SHA-384 or SHA-512; a `TSTInfo` of version 1
+//! without a critical extension (RFC 3161, section 2.4.2). `signingCertificate` or `signingCertificateV2` names the signer's certificate by its
+//! hash (RFC 5816), whose one extended key usage is `timeStamping`, critical (RFC 3161, section 2.3), and from which a path leads to a root that
+//! the auditor brings, valid at the time that the token names (RFC 5280). Revocation is not looked at.
 //!
 //! They attest that a checkpoint was *seen*, and add to what the log's key proves. Anybody may put more of them beside a log, so one that
 //! does not fit, or whose signer the reader does not know, counts for nothing and proves nothing against the log. A reader that has the keys

@@ -70,6 +70,10 @@ fn exit_codes_and_streams_are_those_of_the_manual() {
     let output = run(folder.path(), &["check", "p"]);
     assert_eq!(output.status.code(), Some(2), "a proof without a key proves nothing");
     assert!(text(&output.stderr).contains("bring it with `--vkey`"), "{}", text(&output.stderr));
+    let key = |origin: &str| spanseal::tlog::note::NoteSigner::new(origin, &[7; 32]).unwrap().verifier().to_string();
+    let output = run(folder.path(), &["verify", "--vkey", &key("one.example/log"), "--vkey", &key("two.example/log")]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(text(&output.stderr).contains("keys of two logs, `one.example/log` and `two.example/log`"), "{}", text(&output.stderr));
     for range in [["3", "1"], ["2026-11-20", "2026-11-19"], ["2026-11-20T10:00:01Z", "2026-11-20T10:00:00Z"]] {
         let output = run(folder.path(), &["verify", "--from", range[0], "--to", range[1]]);
         assert_eq!(output.status.code(), Some(64), "{range:?}");

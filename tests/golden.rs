@@ -101,7 +101,12 @@ async fn another_key_is_a_finding_and_no_key_is_said_to_be_none() {
     let other = NoteSigner::new("spanseal.example/vectors", &[1; 32]).unwrap();
     let report = verify(&store(), &Options { pinned: vec![other.verifier().clone()], ..pinned() }).await;
     assert_eq!((kinds(&report), report.key), (vec!["wrong_key"], KeyTrust::Unpinned));
+    // Nobody who brought a key is told to bring one, nor that the evidence is gone.
+    let text = report.to_text();
+    assert!(text.contains("  key:   not the one that was given") && text.contains("Evidence: none under that key."), "{text}");
+    assert!(!text.contains("bring the key with --vkey") && !text.contains("Evidence: lost"), "{text}");
     let report = verify(&store(), &Options { pinned: vec![], ..pinned() }).await;
+    assert_eq!(report.logs[0].vkey.as_deref(), Some(VKEY));
     assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Unpinned));
     let configured = Some(VerifierKey::parse(VKEY).unwrap());
     let report = verify(&store(), &Options { pinned: vec![], configured, ..pinned() }).await;
@@ -109,6 +114,14 @@ async fn another_key_is_a_finding_and_no_key_is_said_to_be_none() {
     let elsewhere = NoteSigner::new("spanseal.example/elsewhere", &[1; 32]).unwrap();
     let report = verify(&store(), &Options { pinned: vec![elsewhere.verifier().clone()], ..pinned() }).await;
     assert_eq!(report.verdict, Verdict::Unchecked, "a log that is not there was not checked");
+    // The log that is there is named, though nothing else was looked at.
+    assert!(report.to_text().contains("not_covered vectors: Another log"), "{}", report.to_text());
+    let named = verify(&store(), &Options { logs: vec!["elsewhere".into()], ..pinned() }).await;
+    assert!(
+        named.to_text().contains("no log `elsewhere` lies below") && named.to_text().contains("(there are `vectors`)"),
+        "{}",
+        named.to_text()
+    );
 }
 
 /// The proof of record 30, and ours of every record, against their key.

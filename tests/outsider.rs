@@ -158,7 +158,7 @@ fn what_is_told_is_what_was_looked_at() {
     let told = alone(site.dir.path(), &["check", "proof.json", "--vkey", &vkey]);
     let part =
         "service `credit-scoring`, model `gpt-4o`, type `credit`, outcome `declined` (the record's own words, as its sender reported them)";
-    says(&told, 0, &["  it says    time `2026-", part, "line 1 of 1 in its segment"]);
+    says(&told, 0, &["  it says    trace `00000000000000000000000000000001`, time `2026-", part, "line 1 of 1 in its segment"]);
     assert!(!told.stdout.contains("alice") && !told.stdout.contains("ps:vault") && !told.stdout.contains("SECRET-PROMPT"), "{told}");
     let json: Value = serde_json::from_str(&alone(site.dir.path(), &["check", "proof.json", "--vkey", &vkey, "--json"]).stdout).unwrap();
     assert_eq!((&json["says"]["outcome"], &json["leaf_index"]), (&json!("declined"), &json!(0)), "{json:#}");

@@ -181,8 +181,26 @@ async fn a_part_without_seals_is_unchecked() {
         assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{what}");
         let unchecked: Vec<_> = report.notes.iter().filter(|note| note.kind.as_str() == "unchecked").collect();
         assert!(unchecked.len() == 1 && unchecked[0].meaning.contains(why), "{what}");
+        let named = |bound: Option<Bound>, word| match bound {
+            None => String::new(),
+            Some(Bound::Seal(index)) => format!(" {word} seal {index}"),
+            Some(Bound::Time(at)) => format!(" {word} {at}"),
+        };
+        let asked = format!("{}{}", named(from, "from"), named(to, "to"));
+        assert!(unchecked[0].meaning.contains(&asked) && report.to_text().contains("no seals (none was read)"), "{what}");
         // The last seal of the log promised a next one, and is not of this part.
         assert!(!notes(&report).contains(&"silence"), "{what}");
+    }
+}
+
+/// Scenario: a part is asked for that ends in days to come. Guarantee: what is still to come is not taken for looked at; up to now it is.
+#[tokio::test]
+async fn what_is_still_to_come_is_unchecked() {
+    let forge = log_of(4).await;
+    let now = forge.options().now;
+    for (to, expected) in [(now, Verdict::Verified), (UnixSeconds(now.0 + 1), Verdict::Unchecked)] {
+        let report = verify(&forge.store, &Options { to: Some(Bound::Time(to)), ..forge.options() }).await;
+        assert_eq!((report.verdict, report.logs[0].seals), (expected, 4), "{to}: {}", report.to_text());
     }
 }
 

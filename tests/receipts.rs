@@ -26,7 +26,9 @@ fn a_receipt_is_given_later() {
     let made = site.run(&["keygen", "--token", "collector", "--key-file", tokens.to_str().unwrap()]).success();
     let (token, text) = (made.stdout.trim(), std::fs::read_to_string(&tokens).unwrap());
     let hash = text.strip_prefix("# who may send\ncollector:sha256:").unwrap().trim();
-    assert!(!made.stderr.contains(token) && !text.contains(token), "{made}");
+    assert!(!made.stderr.contains(token) && !text.contains(token) && !made.stderr.contains("already"), "{made}");
+    let again = site.run(&["keygen", "--token", "collector", "--key-file", tokens.to_str().unwrap()]).success();
+    assert!(again.stderr.contains("a token of `collector` stood there already and is let in as before"), "{again}");
     let yaml = std::fs::read_to_string(&site.config).unwrap();
     let api = format!("api: {{endpoint: '127.0.0.1:0', auth: {{token_file: '{}'}}}}", tokens.display());
     std::fs::write(&site.config, yaml.replace("api: {endpoint: '127.0.0.1:0'}", &api)).unwrap();

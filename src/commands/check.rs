@@ -13,8 +13,8 @@ use super::output;
 use crate::cli::{CheckArgs, KeptFile};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::record::content::Referred;
-use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
+use crate::tlog::{Hash, RootHash};
 use crate::verify::{CheckReport, Checked, Doubt, Kept, Others, Proof, Proved, RangeBundle, SeenBy, Stamped, Under};
 
 mod range;
@@ -127,8 +127,12 @@ fn kept_json(kept: Option<Kept>) -> serde_json::Value {
         Kept::Same => "same",
         Kept::Fork => "fork",
         Kept::OtherSize(_) => "other_size",
-        Kept::NotSigned => "not_signed",
+        Kept::NotSigned(_) => "not_signed",
     }))
+}
+
+fn says_json(says: &[(&'static str, String)]) -> serde_json::Value {
+    serde_json::json!(says.iter().cloned().collect::<BTreeMap<_, _>>())
 }
 
 fn referred_json(named: &Referred) -> serde_json::Value {
@@ -158,7 +162,7 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "record_id": proved.record_id,
         "kind": proved.kind,
         // The record's own words, as its sender reported them.
-        "says": proved.says.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "says": says_json(&proved.says),
         // False: what its members mean was not judged.
         "schema_known": proved.other_schema.is_none(),
         "log": proved.statement.log,
@@ -167,7 +171,7 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "segment": proved.segment.key,
         "leaf_index": proved.leaf_index,
         "tree_size": proved.tree_size,
-        "root": proved.root.to_string(),
+        "root": RootHash(proved.root).to_string(),
         "key": proved.key.to_string(),
         "rotations": proved.rotations,
         "under": under_json(&proved.under),
@@ -181,6 +185,7 @@ fn proved_json(report: &CheckReport, proved: &Proved) -> serde_json::Value {
         "quorum": proved.asked,
         "seen": proved.seen.iter().map(seen_json).collect::<Vec<_>>(),
         "timestamps": proved.stamps.trusted.iter().map(|stamped| stamped_json(stamped, proved.now)).collect::<Vec<_>>(),
+        "storage": proved.storage().iter().map(range::storage_json).collect::<Vec<_>>(),
         "not_worm": proved.statement.not_worm,
         "findings": proved.doubts.iter().map(doubt_json).collect::<Vec<_>>(),
         // Whatever stands here stands in the bundle and proves nothing: a script must not take the number of cosignatures for cosigned.

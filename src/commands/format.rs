@@ -29,6 +29,8 @@ mod tests {
         let document = document();
         assert!(document.starts_with("The format of a log: everything that somebody needs who writes a verifier"), "{document}");
         assert!(document.contains("\n# 14. The bundle of several records\n") && !document.contains("//!"));
+        // Nothing in it is said by code that he does not have.
+        assert!(!document.contains("[`crate::"), "{document}");
         assert_eq!(document.lines().count(), SOURCE.lines().count());
     }
 }

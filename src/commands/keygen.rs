@@ -25,7 +25,13 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
         let (token, line) = token::generate(name).context("the operating system gives no random bytes")?;
         match &args.key_file {
             Some(file) => {
-                append(file, &line).with_context(|| format!("`{}` could not be written, so no token was made", file.display()))?;
+                let had = append(file, name, &line)
+                    .with_context(|| format!("`{}` could not be written, so no token was made", file.display()))?;
+                if had {
+                    output::tell(&format!(
+                        "a token of `{name}` stood there already and is let in as before: take its line away when nobody sends it any more"
+                    ));
+                }
                 output::tell(&format!("its hash stands in {}, which `serve` reads at its start (`auth.token_file`)", file.display()));
             }
             None => output::tell(&format!("the line for the file that `auth.token_file` names: {line}")),
@@ -132,8 +138,8 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Adds a line to a token file, which only its owner may read where it is made.
-fn append(file: &Path, line: &str) -> std::io::Result<()> {
+/// Adds a line to a token file, which only its owner may read where it is made. Whether there was one of that name.
+fn append(file: &Path, name: &str, line: &str) -> std::io::Result<bool> {
     let mut open = OpenOptions::new();
     open.read(true).append(true).create(true);
     #[cfg(unix)]
@@ -143,7 +149,9 @@ fn append(file: &Path, line: &str) -> std::io::Result<()> {
     file.read_to_end(&mut before)?;
     let gap = if before.is_empty() || before.ends_with(b"\n") { "" } else { "\n" };
     file.write_all(format!("{gap}{line}\n").as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    let lines = before.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
+    Ok(lines.filter_map(|line| line.strip_prefix(name.as_bytes())).any(|rest| rest.starts_with(b":")))
 }
 
 /// Makes the key that the log changes to, or prints its public half.

@@ -136,7 +136,7 @@ pub(super) fn not_found(answer: &Answer, none: &str) -> ExitCode {
 }
 
 pub(super) fn strange_key() -> ExitCode {
-    output::tell("No proof is written: it would begin with a key that was not given.");
+    output::tell("No proof is written: the key that was given is of another log, and a proof would begin with a key that was not given.");
     ExitCode::from(2)
 }
 
@@ -148,8 +148,9 @@ pub(super) fn wanted_by(args: &ProveArgs, config: &Config) -> Wanted {
 /// Why there is nothing to prove. People come with the id of a decision, which several records may name.
 pub(super) fn none(id: &str) -> String {
     format!(
-        "No record has the id `{id}`. A proof is of one record, by its record id (32 hexadecimal digits); if this is the id of a decision, \
-         `spanseal query --decision '{id}' --format json` shows its records, each with its `record.id`."
+        "No record has the id `{id}`. A proof is of one record, by its record id (32 hexadecimal digits); if this is the id of a trace, \
+         `spanseal prove --trace-id '{id}'` proves its records; if it is that of a decision, `spanseal query --decision '{id}' --format json` shows \
+         its records, each with its `record.id`."
     )
 }
 

@@ -414,7 +414,13 @@ mod tests {
         strangers.merge(other);
         let mut sink = Sink::default();
         strangers.end(&["w.test/1".to_owned(), "w.test/9".to_owned()], &mut sink);
-        let report = super::super::report::Report::new(super::super::KeyTrust::Pinned, super::super::LockCheck::None, Vec::new(), sink);
+        let report = super::super::report::Report::new(
+            (String::new(), UnixSeconds(0)),
+            super::super::KeyTrust::Pinned,
+            super::super::LockCheck::None,
+            Vec::new(),
+            sink,
+        );
         let found: Vec<_> = report.notes.iter().map(|note| note.found.as_deref().unwrap_or_default()).collect();
         assert_eq!(found, ["4 cosignature(s) by `w.test/1` (named in the configuration on record), `w.test/2`, `w.test/3`"]);
         let mut many = Strangers::default();
@@ -428,9 +434,15 @@ mod tests {
         let mut sink = Sink::default();
         Strangers::default().end(&[], &mut sink);
         assert!(
-            super::super::report::Report::new(super::super::KeyTrust::Pinned, super::super::LockCheck::None, Vec::new(), sink)
-                .notes
-                .is_empty()
+            super::super::report::Report::new(
+                (String::new(), UnixSeconds(0)),
+                super::super::KeyTrust::Pinned,
+                super::super::LockCheck::None,
+                Vec::new(),
+                sink
+            )
+            .notes
+            .is_empty()
         );
     }
 }

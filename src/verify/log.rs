@@ -68,12 +68,13 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     walk.begin();
     walk.read_published().await;
     walk.read_decrees().await;
+    let nothing = walk.nothing_there();
     let mut seals = 0_u64;
     let mut tally = Tally::default();
     let mut expiry = Expiry::default();
     match walk.start().await {
         Err(error) => walk.sink.unchecked("seals/", None, error),
-        Ok(None) => walk.sink.unchecked("seals/", None, "no seal lies in the range that was asked for"),
+        Ok(None) => walk.sink.unchecked("seals/", None, &nothing),
         Ok(Some(start)) => {
             let expected = walk.published.as_ref().map(|p| p.read.checkpoint.size.0.saturating_sub(walk.from));
             let fetched = fetched(scene, start, options.concurrency.max(1));
@@ -122,9 +123,7 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         cosigned::end(&cosigned, (walk.scene.now, walk.beyond), &mut total.sink);
     }
     if seals == 0 && !walk.sink.says_why() {
-        let ranged = options.from.is_some() || options.to.is_some();
-        let why = if ranged { "no seal lies in the range that was asked for" } else { "the log holds no seal yet" };
-        walk.sink.unchecked("seals/", None, why);
+        walk.sink.unchecked("seals/", None, &nothing);
     }
     let key = walk.trust();
     let orders = walk.scene.decrees.get().map(Decrees::orders).unwrap_or_default();
@@ -132,10 +131,12 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     let Walk { chain, mut sink, log_file, newest, covered, resumed, extends, tally: passed, .. } = walk;
     sink.merge(total.sink);
     tally.merge_gaps(passed);
+    let vkey = chain.keys().next().map(ToString::to_string);
     let origin = chain.keys().next().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
     let change = |(seal, from, to): &(u64, VerifierKey, VerifierKey)| KeyChange { seal: *seal, from: from.to_string(), to: to.to_string() };
     let report = LogReport {
         origin,
+        vkey,
         key_changes: chain.changes().iter().map(change).collect(),
         tree_size: newest.map_or(0, |n| n.saturating_add(1)),
         seals,
@@ -726,6 +727,12 @@ impl<'a> Walk<'a> {
         let sound = !self.sink.says_why() && !total.sink.says_why();
         self.end_kept(sound).await;
         self.end_receipts(sound).await;
+        if let Some(Bound::Time(to)) =
+            self.options.to.filter(|to| at_end && self.covered.is_some() && matches!(to, Bound::Time(to) if *to > now))
+        {
+            let why = format!("what is sealed from now, {now}, to {to}, which was asked for: it is still to come");
+            self.sink.unchecked("seals/", None, why);
+        }
         if let Some(Bound::Seal(to)) = self.options.to.filter(|_| at_end && self.covered.is_some())
             && self.expected <= to
         {
@@ -764,6 +771,25 @@ impl<'a> Walk<'a> {
                            is gone, or somebody else goes on in this log's name. They were not counted, and what they name was not looked at.";
             self.sink.finding(wrong(first, meaning).found(format!("{seals} seals by another key")));
         }
+    }
+
+    /// Why no seal was read, where nothing else says it.
+    fn nothing_there(&self) -> String {
+        let (from, to) = (self.options.from, self.options.to);
+        let bound = |bound: Option<Bound>, word: &str| match bound {
+            None => String::new(),
+            Some(Bound::Seal(index)) => format!(" {word} seal {index}"),
+            Some(Bound::Time(at)) => format!(" {word} {at}"),
+        };
+        if from.is_none() && to.is_none() {
+            return "the log holds no seal yet".to_owned();
+        }
+        let asked = bound(from, "from") + &bound(to, "to");
+        // What is published is not believed here; it only tells a reader where to look.
+        let newest = self.published.as_ref().and_then(|published| published.read.checkpoint.size.0.checked_sub(1));
+        let newest =
+            newest.map_or_else(String::new, |newest| format!("; the checkpoint in the store says that seal {newest} is the newest"));
+        format!("no seal lies in the range that was asked for,{asked}{newest}")
     }
 
     /// A key is shown to be the log's by its signature; where there is no seal yet, by `log.json`.

@@ -79,6 +79,9 @@ pub struct Receipt {
     pub root: RootHash,
 }
 
+/// Logs of a store that are named where the one that was asked for is not among them.
+const LOGS_TOLD: usize = 10;
+
 /// How deep verification looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
@@ -231,7 +234,7 @@ pub async fn verify(store: &dyn WormStore, options: &Options<'_>) -> Report {
         // Nothing there had a lock to read: every statement says `not_worm`, or there is no log.
         Locks::Enforced => LockCheck::None,
     };
-    Report::new(key.unwrap_or(KeyTrust::Unpinned), locks, logs, sink)
+    Report::new((store.describe().to_string(), options.now), key.unwrap_or(KeyTrust::Unpinned), locks, logs, sink)
 }
 
 /// Whether a key is for a log of this name: its origin ends in `/<log>`.
@@ -250,7 +253,11 @@ async fn chosen(store: &dyn WormStore, options: &Options<'_>, sink: &mut Sink) -
             // One that is not there is no log from which everything was taken: nothing shows that it ever was.
             match store.list(&format!("{log}/"), None, 1).await {
                 Ok(listed) if listed.is_empty() => {
-                    sink.unchecked("", None, format!("no log `{log}` lies below {}; look at the address", store.describe()));
+                    // Only to tell a reader which name was meant.
+                    let found = listing::logs(store).await.unwrap_or_default();
+                    let others: Vec<String> = found.iter().take(LOGS_TOLD).map(|log| format!("`{log}`")).collect();
+                    let there = if others.is_empty() { String::new() } else { format!(" (there are {})", others.join(", ")) };
+                    sink.unchecked("", None, format!("no log `{log}` lies below {}{there}; look at the address", store.describe()));
                 }
                 Ok(_) => there.push(log.clone()),
                 Err(error) => sink.unchecked("", None, error),

@@ -265,7 +265,7 @@ impl Bundle {
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
         let known = outer.keys_of_log(vkey, &turns, std::slice::from_ref(&statement), others);
         let seen = outer.seen((&key, &known), &statement, &others.witnesses, now)?;
-        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &outer.signers((vkey, &key), &turns, &statement));
+        let (kept, fork) = outer.compared(others, &checkpoint, &outer.terms(vkey, &turns, &statement));
         doubts.extend(fork);
         Ok(Proved {
             record_id: text("id"),
@@ -325,7 +325,8 @@ const SAYS_CHARS_MAX: usize = 80;
 
 /// What a record says of itself that helps a reader to know it again: no content and no person.
 fn says(record: &Json) -> Vec<(&'static str, String)> {
-    const PATHS: [(&str, &[&str]); 6] = [
+    const PATHS: [(&str, &[&str]); 7] = [
+        ("trace", &["trace.trace_id"]),
         ("time", &["time.start", "time.received"]),
         ("service", &["source.service"]),
         ("system", &["system.id"]),

@@ -10,13 +10,14 @@ pub use kind::Kind;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::completeness::Completeness;
 use super::cosignatures::Cosigned;
 use super::expiry::Expired;
 use super::locks::LockSums;
 use super::stamps::Timestamped;
+use crate::clock::UnixSeconds;
 use crate::tlog::RootHash;
 
 /// Most findings, and most notes, that one report keeps; further ones are counted. 10,000 of half a kilobyte are 5 MB.
@@ -294,8 +295,25 @@ pub struct OpenOrder {
 pub struct LogReport {
     /// Origin of the log, as the key names it (as `log.json` says where no key was found).
     pub origin: String,
+    /// The key that signed the first seal that was looked at, whosever it is; `key_changes` leads on from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vkey: Option<String>,
     /// Tree size that the newest verified seal signed.
     pub tree_size: u64,
+    /// Root of the tree of `tree_size` seals.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    pub root: Option<RootHash>,
+    /// First and last seal covered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covered: Option<(u64, u64)>,
+    /// Whether seals lie behind the range that was asked for.
+    pub goes_on: bool,
+    /// The log was shown to begin with the tree of a checkpoint that the auditor kept: its size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extends: Option<u64>,
+    /// The seals before this one were not read: what is said of them rests on the verification by which the auditor kept a checkpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<u64>,
     /// Seals verified.
     pub seals: u64,
     /// Segments verified.
@@ -327,21 +345,16 @@ pub struct LogReport {
     /// Name of the log.
     #[serde(skip)]
     pub name: String,
-    /// The log was shown to begin with the tree of a checkpoint that the auditor kept: its size.
-    #[serde(skip)]
-    pub extends: Option<u64>,
-    /// Root of the tree of `tree_size` seals.
-    #[serde(skip)]
-    pub root: Option<RootHash>,
-    /// Whether seals lie behind the range that was asked for.
-    #[serde(skip)]
-    pub goes_on: bool,
-    /// First and last seal covered.
-    #[serde(skip)]
-    pub covered: Option<(u64, u64)>,
-    /// The seals before this one were not read: what is said of them rests on the verification by which the auditor kept a checkpoint.
-    #[serde(skip)]
-    pub resumed: Option<u64>,
+}
+
+/// As every time is written for a reader.
+fn as_date<S: Serializer>(at: &UnixSeconds, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+/// As receipts and checkpoints write a root.
+fn as_text<S: Serializer>(root: &Option<RootHash>, serializer: S) -> Result<S::Ok, S::Error> {
+    root.map(|root| root.to_string()).serialize(serializer)
 }
 
 /// The whole answer.
@@ -349,6 +362,14 @@ pub struct LogReport {
 pub struct Report {
     /// In one word.
     pub verdict: Verdict,
+    /// What that word means here: `verified` without a key that somebody brought says less than with one.
+    pub summary: &'static str,
+    /// The store, by its address.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub store: String,
+    /// When it was looked at, by the clock of this machine.
+    #[serde(serialize_with = "as_date")]
+    pub at: UnixSeconds,
     /// Where trust in the key came from.
     pub key: KeyTrust,
     /// Whether locks were read back.
@@ -365,7 +386,8 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(key: KeyTrust, locks: LockCheck, logs: Vec<LogReport>, sink: Sink) -> Self {
+    /// `place`: the store and the time.
+    pub(super) fn new((store, at): (String, UnixSeconds), key: KeyTrust, locks: LockCheck, logs: Vec<LogReport>, sink: Sink) -> Self {
         let Sink { mut findings, mut notes, mut unchecked, findings_more, notes_more, unchecked_more } = sink;
         let verdict = if !findings.is_empty() {
             Verdict::Findings
@@ -385,7 +407,13 @@ impl Report {
                 unchecked.push(Item::new(Kind::More, "", meaning).found(format!("{more} further {what}")));
             }
         }
-        Report { verdict, key, locks, logs, findings, notes: unchecked, findings_more }
+        let summary = summary(verdict, key, logs.iter().all(|log| log.seals == 0));
+        Report { verdict, summary, store, at, key, locks, logs, findings, notes: unchecked, findings_more }
+    }
+
+    /// Whether a key was brought that is not the log's.
+    pub(super) fn is_of_another_key(&self) -> bool {
+        self.key == KeyTrust::Unpinned && self.findings.iter().any(|found| found.kind == Kind::WrongKey)
     }
 
     /// One JSON object, as `verify --json` prints it.
@@ -395,12 +423,33 @@ impl Report {
     }
 }
 
+fn summary(verdict: Verdict, key: KeyTrust, is_empty: bool) -> &'static str {
+    match verdict {
+        Verdict::Unchecked if is_empty => "NOTHING CHECKED: no seal was read, so nothing is said about any record.",
+        // Nothing is wrong, and whose log it is nobody has said.
+        Verdict::Verified if key == KeyTrust::Unpinned => {
+            "CONSISTENT with itself; no key was brought: everything read is what the key in the store signed, whosever that is."
+        }
+        Verdict::Verified => "VERIFIED: everything read is what the log's key signed.",
+        Verdict::Findings => "FINDINGS: something is not as it was signed.",
+        Verdict::Unchecked => "UNCHECKED: nothing wrong was found, but not everything could be checked.",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HERE: (String, UnixSeconds) = (String::new(), UnixSeconds(0));
+
     fn report(sink: Sink) -> Report {
-        Report::new(KeyTrust::Pinned, LockCheck::None, vec![LogReport { origin: "x/log".into(), seals: 1, ..LogReport::default() }], sink)
+        Report::new(
+            HERE,
+            KeyTrust::Pinned,
+            LockCheck::None,
+            vec![LogReport { origin: "x/log".into(), seals: 1, ..LogReport::default() }],
+            sink,
+        )
     }
 
     #[test]
@@ -417,20 +466,20 @@ mod tests {
         sink.finding(Item::new(Kind::Fork, "", "").intact());
         assert_eq!(report(sink).verdict.exit_code(), 1);
         let logs = report(Sink::default()).logs;
-        assert_eq!(Report::new(KeyTrust::Pinned, LockCheck::Unchecked, logs, Sink::default()).verdict.exit_code(), 2);
+        assert_eq!(Report::new(HERE, KeyTrust::Pinned, LockCheck::Unchecked, logs, Sink::default()).verdict.exit_code(), 2);
     }
 
     #[test]
     fn a_report_that_read_no_seal_is_not_verified() {
         for logs in [vec![], vec![LogReport::default()]] {
-            let report = Report::new(KeyTrust::Pinned, LockCheck::None, logs, Sink::default());
+            let report = Report::new(HERE, KeyTrust::Pinned, LockCheck::None, logs, Sink::default());
             let text = report.to_text();
             assert_eq!(report.verdict.exit_code(), 2);
             assert!(text.starts_with("NOTHING CHECKED: ") && !text.contains("locks:"), "{text}");
         }
         let mut sink = Sink::default();
         sink.finding(Item::new(Kind::LogFile, "log.json", ""));
-        assert!(Report::new(KeyTrust::Pinned, LockCheck::None, vec![], sink).to_text().starts_with("FINDINGS: "));
+        assert!(Report::new(HERE, KeyTrust::Pinned, LockCheck::None, vec![], sink).to_text().starts_with("FINDINGS: "));
     }
 
     /// The shape that scripts rely on (`design.md` section 9).
@@ -441,14 +490,48 @@ mod tests {
         sink.unchecked("checkpoint", None, "no answer");
         let json: serde_json::Value = serde_json::from_str(&report(sink.of_log("log")).to_json()).unwrap();
         let members: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["verdict", "key", "locks", "logs", "findings", "notes"]);
+        assert_eq!(members, ["verdict", "summary", "at", "key", "locks", "logs", "findings", "notes"]);
         let members: Vec<_> = json["logs"][0].as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["origin", "tree_size", "seals", "segments", "records", "bytes", "completeness"]);
+        assert_eq!(members, ["origin", "tree_size", "goes_on", "seals", "segments", "records", "bytes", "completeness"]);
         assert!(json["logs"][0]["seals"].is_u64());
         let expected = serde_json::json!({"kind": "seal_missing", "log": "log", "object": "seals/1", "seal": 1,
             "expected": "a", "found": "b", "meaning": "gone", "evidence": "lost"});
         assert_eq!(json["findings"][0], expected);
         assert_eq!(json["notes"][0]["kind"], "unchecked");
+    }
+
+    /// Whoever reads nothing but JSON sees that `verified` without a key is another thing than with one, of which store and when.
+    #[test]
+    fn json_says_what_its_verdict_means() {
+        let of = |key| {
+            let logs = vec![LogReport { seals: 1, root: Some(RootHash(crate::tlog::Hash([0; 32]))), ..LogReport::default() }];
+            let report = Report::new(("s3://b".to_owned(), UnixSeconds(0)), key, LockCheck::None, logs, Sink::default());
+            serde_json::from_str::<serde_json::Value>(&report.to_json()).unwrap()
+        };
+        let (pinned, unpinned) = (of(KeyTrust::Pinned), of(KeyTrust::Unpinned));
+        assert_eq!(
+            (&pinned["verdict"], &pinned["store"], &pinned["at"]),
+            (&"verified".into(), &"s3://b".into(), &"1970-01-01T00:00:00Z".into())
+        );
+        assert_eq!(pinned["logs"][0]["root"], format!("{}=", "A".repeat(43)), "base64, as in receipts");
+        assert!(
+            pinned["summary"].as_str().unwrap().starts_with("VERIFIED: ")
+                && unpinned["summary"].as_str().unwrap().starts_with("CONSISTENT ")
+        );
+    }
+
+    #[test]
+    fn witnesses_that_are_too_few_are_counted_all_the_same() {
+        let seen = |name: &str, up_to| super::super::Seen { name: name.to_owned(), up_to, ..super::super::Seen::default() };
+        for (one, told) in [
+            (None, "not yet by 2 of your 2 witnesses: a nothing, b nothing"),
+            (Some(1), "by 1 of your 2 witnesses, and not yet by the 2 asked for"),
+        ] {
+            let cosigned = Some(Cosigned { up_to: None, quorum: 2, witnesses: vec![seen("a", one), seen("b", None)] });
+            let logs = vec![LogReport { seals: 1, tree_size: 1, cosigned, ..LogReport::default() }];
+            let text = Report::new(HERE, KeyTrust::Pinned, LockCheck::None, logs, Sink::default()).to_text();
+            assert!(text.contains(told), "{text}");
+        }
     }
 
     #[test]

@@ -90,25 +90,28 @@ impl Tiles {
         None
     }
 
-    /// A log that never published tiles owes none: only where some are there are the others missed.
+    /// A log need not have tiles; that they are missed is told, and proves nothing.
     pub(super) async fn end(&self, scene: Scene<'_>, sink: &mut Sink) {
         if self.absent == 0 {
             return;
         }
-        let published = match self.present {
+        let any = match self.present {
             0 => scene.store.list(&format!("{}/tile/", scene.log), None, 1).await.map(|listed| !listed.is_empty()),
             _ => Ok(true),
         };
-        let published = match published {
-            Ok(published) => published,
+        let meaning = match any {
+            Ok(true) => {
+                "Tiles of the published checkpoint are not there, so standard tlog clients cannot read the log from this store. Nothing is lost: \
+                 they are derived from the seals."
+            }
+            Ok(false) => {
+                "A checkpoint is published, and no tile at all is there: none were ever written, or all were taken away. Standard tlog clients cannot \
+                 read the log from this store. Nothing is lost: they are derived from the seals."
+            }
             Err(error) => return sink.unchecked("tile/", None, error),
         };
-        if published {
-            let meaning = "Tiles of the published checkpoint are not there, so standard tlog clients cannot read the log from this store. \
-                           Nothing is lost: they are derived from the seals.";
-            let found = format!("{} absent, {} as the seals give them", self.absent, self.present);
-            sink.note(Item::new(Kind::TileAbsent, "tile/", meaning).found(found).intact());
-        }
+        let found = format!("{} absent, {} as the seals give them", self.absent, self.present);
+        sink.note(Item::new(Kind::TileAbsent, "tile/", meaning).found(found).intact());
     }
 }
 

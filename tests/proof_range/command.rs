@@ -100,6 +100,9 @@ fn an_auditor_asks_for_a_trace_and_for_what_is_between() {
     // The class, the lock and the store of what is shown, as in the proof of one record.
     let told = check(&site, &proof);
     assert_eq!((&told["storage"][0]["segments"], &told["not_worm_seals"]), (&json!(null), &told["seals"]), "{told:#}");
+    // By what its sender said a reader knows a record again.
+    assert!(told["records"].as_array().unwrap().iter().all(|record| record["says"]["trace"].is_string()), "{told:#}");
+    assert!(out.stdout.contains("says trace `"), "{out}");
 
     // A checkpoint that the auditor kept: of this very tree, of another tree of the same size, and of another size.
     let kept = |change: &dyn Fn(&str) -> String| {
@@ -112,7 +115,11 @@ fn an_auditor_asks_for_a_trace_and_for_what_is_between() {
     let (code, same) = kept(&str::to_owned);
     assert_eq!((code, &same["published"], &same["checkpoint"]), (Some(0), &json!(true), &json!("same")), "{same:#}");
     let (code, longer) = kept(&|note| note.replacen('\n', "\n1", 1));
-    assert_eq!((code, &longer["checkpoint"], &longer["published"]), (Some(2), &json!("other_size"), &json!(false)), "{longer:#}");
+    assert_eq!((code, &longer["checkpoint"], &longer["published"]), (Some(2), &json!("not_signed"), &json!(false)), "{longer:#}");
+    let earlier = std::fs::read(site.path("store/spanseal/seals/00000000000000000002.json")).unwrap();
+    let earlier = serde_json::from_slice::<Value>(&earlier).unwrap()["checkpoint"].as_str().unwrap().to_owned();
+    let (code, shorter) = kept(&|_| earlier.clone());
+    assert_eq!((code, &shorter["checkpoint"], &shorter["published"]), (Some(2), &json!("other_size"), &json!(false)), "{shorter:#}");
     let (code, stranger) = kept(&|note| note.replacen("\n\n", "\nmore\n\n", 1));
     assert_eq!((code, &stranger["checkpoint"]), (Some(2), &json!("not_signed")), "{stranger:#}");
 

@@ -309,7 +309,7 @@ async fn the_key_that_counted_is_told() {
         assert!(refused.status.code() == Some(1) && refused.stdout.contains(why), "{what}: {refused}");
         let elsewhere = NoteSigner::new("spanseal.test/elsewhere", &[3; 32]).unwrap().verifier().to_string();
         let refused = run(&bytes, [&elsewhere, ""], false);
-        let why = if what.ends_with("over a change") { "rotations: next_vkey" } else { "checkpoint: the note carries no signature by" };
+        let why = "it is of the log `spanseal.test/log`, and the key that you brought is of `spanseal.test/elsewhere`";
         assert!(refused.stdout.contains(why), "{what}: {refused}");
     }
 }
@@ -451,8 +451,8 @@ async fn a_key_that_was_left_signs_no_checkpoint_that_was_kept() {
     let first = Bundle { log: place, checkpoint: made.checkpoint.clone(), rotations: made.rotations.clone(), ..first };
     for bundle in [&made, &first] {
         for (signer, root, kept, verdict) in [
-            (0, log.forge.range.root(), Kept::NotSigned, Verdict::Unchecked),
-            (1, log.forge.range.root(), Kept::NotSigned, Verdict::Unchecked),
+            (0, log.forge.range.root(), Kept::NotSigned(8), Verdict::Unchecked),
+            (1, log.forge.range.root(), Kept::NotSigned(8), Verdict::Unchecked),
             (2, log.forge.range.root(), Kept::Same, Verdict::Verified),
             (2, spanseal::tlog::RootHash(Hash([9; 32])), Kept::Fork, Verdict::Findings),
         ] {
@@ -465,9 +465,18 @@ async fn a_key_that_was_left_signs_no_checkpoint_that_was_kept() {
             assert_eq!(report.result.unwrap().kept, Some(kept));
         }
     }
-    // Of another size, and of another log.
-    for (name, kept) in [(ORIGIN, Kept::OtherSize(5)), ("spanseal.test/elsewhere", Kept::NotSigned)] {
-        let note = NoteSigner::new(name, &[5; 32]).unwrap().checkpoint(TreeSize(5), log.forge.range.root());
+    // Of another size: by keys of the log within their terms (the first one was left with seal 4, which the tree of 5 seals ends with) and beyond
+    // them, by another key in its name, and by another log's.
+    let stranger = |name| NoteSigner::new(name, &[5; 32]).unwrap();
+    for (name, signer, size, kept) in [
+        ("in its term", &log.keys[0], 5, Kept::OtherSize(5)),
+        ("after its term", &log.keys[0], 6, Kept::NotSigned(6)),
+        ("before its term", &log.keys[2], 5, Kept::NotSigned(5)),
+        ("newest", &log.keys[2], 9, Kept::OtherSize(9)),
+        ("stranger", &stranger(ORIGIN), 5, Kept::NotSigned(5)),
+        ("other log", &stranger("spanseal.test/elsewhere"), 5, Kept::NotSigned(5)),
+    ] {
+        let note = signer.checkpoint(TreeSize(size), log.forge.range.root());
         let others = Others { kept: Some(UnverifiedCheckpoint::parse(&note).unwrap()), ..Others::default() };
         let report = spanseal::verify::check_with(&made.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
         assert_eq!((report.verdict, report.result.unwrap().kept), (Verdict::Unchecked, Some(kept)), "{name}");

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{doubt_json, kept_json, seen_json, stamped_json, under_json};
+use super::{doubt_json, kept_json, says_json, seen_json, stamped_json, under_json};
+use crate::tlog::RootHash;
 use crate::verify::{Between, CheckReport, End, Lapse, RangeDoubt, RangeProved, ShownRecord, Storage};
 
 pub(super) fn to_json(report: &CheckReport<RangeProved>) -> String {
@@ -33,7 +34,7 @@ fn proved_json(report: &CheckReport<RangeProved>, proved: &RangeProved) -> Value
         "first_sealed_at": proved.sealed.0.to_string(),
         "last_sealed_at": proved.sealed.1.to_string(),
         "tree_size": proved.tree_size,
-        "root": proved.root.to_string(),
+        "root": RootHash(proved.root).to_string(),
         "key": proved.key.to_string(),
         "rotations": proved.rotations,
         "under": under_json(&proved.under),
@@ -68,13 +69,14 @@ fn record_json(record: &ShownRecord) -> Value {
     json!({
         "record_id": record.record_id,
         "kind": record.kind,
+        "says": says_json(&record.says),
         "seal": record.seal,
         "segment": record.segment,
         "leaf_index": record.leaf_index,
     })
 }
 
-fn storage_json(storage: &Storage) -> Value {
+pub(super) fn storage_json(storage: &Storage) -> Value {
     json!({
         "class": storage.class,
         "mode": storage.mode.as_str(),

@@ -16,6 +16,7 @@ use crate::commands::{output, read};
 use crate::config::Config;
 use crate::erase::Sealed;
 use crate::govern::{self, Attestation, Deed, Wish};
+use crate::plain::counted;
 use crate::query::story::clean;
 use crate::record::canonical::Json;
 use crate::serve::Promise;
@@ -48,7 +49,8 @@ pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Ex
     let bar = Bar::new();
     let show = |at: &Progress<'_>| bar.show(at);
     let options = Options {
-        logs: if args.keys.vkey.is_empty() { vec![config.log.name.clone()] } else { Vec::new() },
+        // As of `verify`: whoever names a configuration and brings no key means its log.
+        logs: if config.file.is_some() && args.keys.vkey.is_empty() { vec![config.log.name.clone()] } else { Vec::new() },
         pinned: args.keys.vkey.clone(),
         configured: configured.unwrap_or_default(),
         from: args.from,
@@ -161,8 +163,14 @@ impl Status {
             LockCheck::Checked => {}
         }
         for log in &self.report.logs {
-            let _ =
-                writeln!(out, "Log `{}`: {} seals, {} segments, {} records.\n", clean(&log.origin), log.seals, log.segments, log.records);
+            let _ = writeln!(
+                out,
+                "Log `{}`: {}, {}, {}.\n",
+                clean(&log.origin),
+                counted(log.seals, "seal", "seals"),
+                counted(log.segments, "segment", "segments"),
+                counted(log.records, "record", "records")
+            );
             if !log.locks.is_empty() {
                 let _ = writeln!(out, "{}\n", table(&log.locks, due, width));
             }
@@ -253,7 +261,10 @@ fn table(locks: &BTreeMap<String, LockSums>, due: &str, width: usize) -> String 
 
 fn told(item: &Item) -> String {
     let seal = item.seal.map_or_else(String::new, |seal| format!(" (seal {seal})"));
-    let mut out = format!("  {}{seal}\n    {}\n", clean(&item.object), item.meaning);
+    let mut out = match item.object.as_str() {
+        "" => format!("  {}\n", item.meaning),
+        object => format!("  {}{seal}\n    {}\n", clean(object), item.meaning),
+    };
     for (name, what) in [("expected", &item.expected), ("found", &item.found)] {
         if let Some(what) = what {
             let _ = writeln!(out, "    {name}: {}", clean(what));

@@ -46,7 +46,13 @@ impl Walk<'_> {
             Item::new(Kind::LogFile, "log.json", meaning).expected("the log's origin and first key").found(why).intact()
         };
         match oldest.as_deref().map(LogFile::parse) {
-            None => self.sink.finding(wrong("nothing")),
+            None => {
+                let meaning = "log.json is not there. It proves nothing and the seals stand without it, but readers look for the log's name there. Find out \
+                               who could take it away, and restore it from a copy.";
+                self.sink.finding(
+                    Item::new(Kind::LogFile, "log.json", meaning).expected("the log's origin and first key").found("nothing").intact(),
+                );
+            }
             Some(Err(SealError::UnknownFormat(format))) => self.sink.unchecked("log.json", None, format!("it has format `{format}`")),
             Some(Err(error)) => self.sink.finding(wrong(&error.to_string())),
             Some(Ok(file)) => {

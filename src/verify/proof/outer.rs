@@ -2,6 +2,7 @@
 
 use super::{Kept, Others, ProofError, Rotation, SeenBy, Under, included, read, refused};
 use crate::clock::UnixSeconds;
+use crate::plain::brief;
 use crate::tlog::TreeSize;
 use crate::tlog::cosignature::WitnessKey;
 use crate::tlog::note::{Checkpoint, SignatureLine, SignedNote, UnverifiedCheckpoint, VerifierKey};
@@ -9,6 +10,9 @@ use crate::tlog::seal_file::Statement;
 use crate::verify::cosignatures::date_doubt;
 use crate::verify::doubt::Doubt;
 use crate::verify::report::Kind;
+
+/// Characters that are told of the name of a log.
+const ORIGIN_CHARS_MAX: usize = 200;
 
 /// The same members of every format.
 #[derive(Clone, Copy)]
@@ -60,6 +64,14 @@ impl Outer<'_> {
     /// Refuses a bundle that begins with another key of the same log, and says what to ask for: after a change of key there is a proof for each.
     fn expect_begins_with(&self, announcements: &[Statement], vkey: &VerifierKey) -> Result<(), ProofError> {
         let Some(note) = self.first_note() else { return Ok(()) };
+        let origin = note.text.lines().next().unwrap_or_default();
+        if origin != vkey.name() && !self.begins_with(vkey) {
+            return Err(refused(format!(
+                "it is of the log `{}`, and the key that you brought is of `{}`: bring the key of that log",
+                brief(origin, ORIGIN_CHARS_MAX),
+                vkey.name()
+            )));
+        }
         let ask = format!("ask for a proof for your key (spanseal prove RECORD_ID --vkey '{vkey}')");
         let other = note.other_of(vkey).map_or_else(|| vkey.name().to_owned(), SignatureLine::short);
         // The first change is signed by both its keys.
@@ -191,34 +203,44 @@ impl Outer<'_> {
         Ok(seen)
     }
 
-    /// The keys that sign a tree of the checkpoint's size, as far as the bundle shows them: two, where it is that of a seal that announces a key. On
-    /// the way from `vkey` to `key`; `statement`: the last of the bundle.
-    pub(super) fn signers(
-        &self,
-        (vkey, key): (&VerifierKey, &VerifierKey),
-        turns: &[Statement],
-        statement: &Statement,
-    ) -> Vec<VerifierKey> {
-        let replaced = turns.split_last().filter(|(last, _)| self.announced(last).is_some());
-        let replaced = replaced.map(|(_, before)| before.last().and_then(|turn| turn.next_vkey.as_ref()).unwrap_or(vkey));
-        std::iter::once(key).chain(replaced).chain(self.announced(statement)).cloned().collect()
+    /// Which keys sign trees of which sizes, as far as the bundle shows it, on the way from `vkey`: each with the smallest size and the largest, if it
+    /// has been left. The tree of a seal that announces a key is signed by two. `last`: the last statement.
+    pub(super) fn terms(&self, vkey: &VerifierKey, turns: &[Statement], last: &Statement) -> Vec<(VerifierKey, u64, Option<u64>)> {
+        let mut terms = vec![(vkey.clone(), 0, None)];
+        let announced = Some(last).filter(|last| self.announced(last).is_some());
+        for turn in turns.iter().chain(announced) {
+            let (Some(next), size) = (&turn.next_vkey, turn.index.saturating_add(1)) else { continue };
+            if terms.last().is_some_and(|(key, ..)| key == next) {
+                continue;
+            }
+            if let Some((_, _, until)) = terms.last_mut() {
+                *until = Some(size);
+            }
+            terms.push((next.clone(), size, None));
+        }
+        terms
     }
 
-    /// How a checkpoint that the auditor kept stands to the bundle's, of a size that `signers` sign; and the finding, where they are two histories.
+    /// How a checkpoint that the auditor kept stands to the bundle's; and the finding, where they are two histories. `terms`: who signs which sizes.
     pub(super) fn compared(
         &self,
-        kept: Option<&UnverifiedCheckpoint>,
+        others: &Others,
         own: &Checkpoint,
-        signers: &[VerifierKey],
+        terms: &[(VerifierKey, u64, Option<u64>)],
     ) -> (Option<Kept>, Option<Doubt>) {
-        let Some(kept) = kept else { return (None, None) };
+        let Some(kept) = &others.kept else { return (None, None) };
         let (size, root) = (kept.checkpoint.size, kept.checkpoint.root);
-        if size != own.size && kept.checkpoint.origin == own.origin {
-            // Another key may have signed it, whose place in the log the bundle need not show.
-            return (Some(Kept::OtherSize(size.0)), None);
+        let within = |(_, from, until): &&(VerifierKey, u64, Option<u64>)| *from <= size.0 && until.is_none_or(|until| size.0 <= until);
+        let mut signers: Vec<&VerifierKey> = terms.iter().filter(within).map(|(key, ..)| key).collect();
+        if size != own.size {
+            // When the log had another key that the auditor brought the bundle need not show.
+            signers.extend(others.other_keys.iter().filter(|key| !terms.iter().any(|(known, ..)| known == *key)));
         }
         if !signers.iter().any(|key| kept.is_signed_by(key)) {
-            return (Some(Kept::NotSigned), None);
+            return (Some(Kept::NotSigned(size.0)), None);
+        }
+        if size != own.size {
+            return (Some(Kept::OtherSize(size.0)), None);
         }
         if root == own.root {
             return (Some(Kept::Same), None);

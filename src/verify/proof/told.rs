@@ -1,6 +1,6 @@
 //! What a bundle proved, as a value and in plain words.
 
-use super::{Bundle, Others, ProofError, Stamps, Unknown};
+use super::{Bundle, Others, ProofError, Stamps, Storage, Unknown};
 use crate::clock::UnixSeconds;
 use crate::plain::{Page, counted};
 use crate::record::content::Referred;
@@ -18,7 +18,7 @@ pub struct Proved {
     pub record_id: Option<String>,
     /// Its kind.
     pub kind: Option<String>,
-    /// What it says of itself, by name: time, service, system, model, type and outcome of a decision; no content and no person.
+    /// What it says of itself, by name: trace, time, service, system, model, type and outcome of a decision; no content and no person.
     pub says: Vec<(&'static str, String)>,
     /// What stands there for its schema, where this version does not know it, so that what its members mean was not judged.
     pub other_schema: Option<String>,
@@ -95,8 +95,8 @@ pub enum Kept {
     Fork,
     /// It is of a tree of this size, and only the store can tell whether one extends the other.
     OtherSize(u64),
-    /// It is signed by no key that the bundle shows to sign a tree of that size, so it says nothing.
-    NotSigned,
+    /// It is of a tree of this size, and signed by no key that the bundle shows to sign such a tree, so it says nothing.
+    NotSigned(u64),
 }
 
 /// What `check` says.
@@ -151,7 +151,10 @@ impl<P: Told> CheckReport<P> {
                 .and_then(|()| writeln!(out, "Ask for a new bundle (spanseal prove), and make sure that the key is the log's.")),
             Err(ProofError::NotAProof(why)) => writeln!(out, "NOT A PROOF: {why}.")
                 .and_then(|()| writeln!(out, "Nothing was checked. Make sure that this is the whole file that `spanseal prove` wrote.")),
-            Err(error @ ProofError::UnknownFormat(..)) => writeln!(out, "UNCHECKED: {error}. A newer spanseal can read it."),
+            Err(error @ ProofError::UnknownFormat(..)) => writeln!(
+                out,
+                "UNCHECKED: {error}. A newer spanseal can read it, if one wrote it: whether somebody altered these words was not checked."
+            ),
         };
         out.into_text()
     }
@@ -167,6 +170,12 @@ impl Proved {
     /// that he kept says. A time stamp does not show it: an authority gets one hash, and shows it to nobody.
     pub fn is_published(&self) -> bool {
         self.outside().is_published()
+    }
+
+    /// How its segment is locked, by what the log signed; nothing where the store enforces no locks.
+    pub fn storage(&self) -> Option<Storage> {
+        let (class, lock) = (self.segment.class.clone(), self.segment.lock);
+        (!self.statement.not_worm).then_some(Storage { class, mode: lock.mode, retain_until: lock.retain_until, segments: 1 })
     }
 
     /// When it existed at the latest, by the earliest of the authorities whom the auditor trusts.
@@ -207,8 +216,7 @@ impl Told for Proved {
         let line = self.leaf_index.saturating_add(1);
         writeln!(out, "  record     {id} (kind {kind}), line {line} of {} in its segment", self.segment.records)?;
         if !self.says.is_empty() {
-            let says: Vec<String> = self.says.iter().map(|(name, value)| format!("{name} `{value}`")).collect();
-            writeln!(out, "  it says    {} (the record's own words, as its sender reported them)", says.join(", "))?;
+            writeln!(out, "  it says    {} (the record's own words, as its sender reported them)", in_words(&self.says))?;
         }
         writeln!(out, "  sealed     {} in seal {} of {}", s.sealed_at, s.index, s.log)?;
         outside.write_signers(out)?;
@@ -243,6 +251,11 @@ impl Told for Proved {
         outside.write_published(out, "this record is", "that what the sender reported is true")?;
         outside.write_unverified(out)
     }
+}
+
+/// What a record says of itself: "time `...`, model `...`".
+pub(super) fn in_words(says: &[(&'static str, String)]) -> String {
+    says.iter().map(|(name, value)| format!("{name} `{value}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// A finding; `place` stands before its kind.
@@ -288,7 +301,7 @@ impl Outside<'_> {
 
     /// Whether something that the auditor asked for could not be shown.
     fn is_short(&self) -> bool {
-        self.short_of().is_some() || self.stamps.missing().is_some() || matches!(self.kept, Some(Kept::OtherSize(_) | Kept::NotSigned))
+        self.short_of().is_some() || self.stamps.missing().is_some() || matches!(self.kept, Some(Kept::OtherSize(_) | Kept::NotSigned(_)))
     }
 
     /// How many witnesses were asked for, where fewer saw it.
@@ -392,9 +405,15 @@ impl Outside<'_> {
                  only the store can show: spanseal verify --since-checkpoint.",
                 self.tree_size
             )?,
-            Some(Kept::NotSigned) => {
+            Some(Kept::NotSigned(size)) if size == self.tree_size => {
                 writeln!(out, "Not compared: the checkpoint that you kept is not signed by {}, which signed that of the bundle.", self.key)?
             }
+            Some(Kept::NotSigned(size)) => writeln!(
+                out,
+                "Not compared: the checkpoint that you kept, of a tree of {size} seals, is not signed by a key that signs such trees as far as this \
+                 bundle shows. It is by a key of the log that the bundle does not show, or it is not the log's: spanseal verify \
+                 --since-checkpoint tells."
+            )?,
             Some(Kept::Fork) | None => {}
         }
         if self.is_cosigned() && self.kept != Some(Kept::Fork) {

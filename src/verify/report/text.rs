@@ -1,6 +1,6 @@
 //! The report as text: short, calm, one line a finding, and what was not covered.
 
-use super::{Cosigned, Evidence, Expired, Item, KeyChange, KeyTrust, LockCheck, LogReport, OpenOrder, Report, Verdict};
+use super::{Cosigned, Evidence, Expired, Item, KeyChange, KeyTrust, Kind, LockCheck, LogReport, OpenOrder, Report, Verdict};
 use crate::plain::{Page, counted};
 
 /// Open holds and extensions that are named.
@@ -17,23 +17,11 @@ impl Report {
 
     fn write_text(&self, out: &mut Page) -> std::fmt::Result {
         let nothing = self.verdict == Verdict::Unchecked && self.logs.iter().all(|log| log.seals == 0);
-        writeln!(
-            out,
-            "{}",
-            match self.verdict {
-                Verdict::Unchecked if nothing => "NOTHING CHECKED: no seal was read, so nothing is said about any record.",
-                // Nothing is wrong, and whose log it is nobody has said.
-                Verdict::Verified if self.key == KeyTrust::Unpinned => {
-                    "CONSISTENT with itself; no key was brought: everything read is what the key in the store signed, whosever that is."
-                }
-                Verdict::Verified => "VERIFIED: everything read is what the log's key signed.",
-                Verdict::Findings => "FINDINGS: something is not as it was signed.",
-                Verdict::Unchecked => "UNCHECKED: nothing wrong was found, but not everything could be checked.",
-            }
-        )?;
+        writeln!(out, "{}", self.summary)?;
         for log in &self.logs {
             let range = log.covered.map_or_else(|| "no seals".to_owned(), |(first, last)| format!("seals {first} to {last}"));
             let size = match log.goes_on {
+                _ if log.seals == 0 => "none was read".to_owned(),
                 true => format!("tree size {} with the last of them; the log goes on", log.tree_size),
                 false => format!("tree size {}", log.tree_size),
             };
@@ -89,6 +77,9 @@ impl Report {
             match self.key {
                 KeyTrust::Unpinned if self.logs.iter().all(|log| log.seals == 0) => "no seal was read, so no key was put to the test",
                 KeyTrust::Pinned => "pinned: you brought it (--vkey)",
+                _ if self.is_of_another_key() => {
+                    "not the one that was given (see the findings): what was read was held against the key in the store itself"
+                }
                 KeyTrust::Configured => "configured: the key of this configuration, not one that an auditor brought",
                 KeyTrust::Unpinned => {
                     "unpinned: taken from the store itself, which shows only that the log agrees with itself; bring the key with --vkey"
@@ -145,12 +136,14 @@ impl Report {
         }
         writeln!(out, "{title} ({}):", items.len())?;
         for item in items {
-            let log = if self.logs.len() > 1 && !item.log.is_empty() { format!(" {}", item.log) } else { String::new() };
+            let is_told = item.log.is_empty() || matches!(self.logs.as_slice(), [one] if one.name == item.log);
+            let log = if !is_told { format!(" {}", item.log) } else { String::new() };
             let object = if item.object.is_empty() { String::new() } else { format!(" {}", item.object) };
             let seal = item.seal.map_or_else(String::new, |seal| format!(" (seal {seal})"));
             let expected = item.expected.as_ref().map_or_else(String::new, |expected| format!(" Expected: {expected}."));
             let found = item.found.as_ref().map_or_else(String::new, |found| format!(" Found: {found}."));
             let evidence = match item.evidence {
+                Some(Evidence::Lost) if item.kind == Kind::WrongKey => " Evidence: none under that key.",
                 Some(Evidence::Lost) => " Evidence: lost.",
                 Some(Evidence::Intact) => " Evidence: intact.",
                 None => "",
@@ -164,7 +157,10 @@ impl Report {
 fn write_cosigned(out: &mut Page, cosigned: &Cosigned, log: &LogReport) -> std::fmt::Result {
     let (quorum, of) = (cosigned.quorum, cosigned.brought());
     let reached = match cosigned.up_to {
-        None => format!("not yet by {quorum} of your {of}"),
+        None => match cosigned.witnesses.iter().filter(|seen| seen.up_to.is_some()).count() {
+            0 => format!("not yet by {quorum} of your {of}"),
+            some => format!("by {some} of your {of}, and not yet by the {quorum} asked for"),
+        },
         Some(size) => {
             let newer = match log.tree_size.saturating_sub(size) {
                 0 => String::new(),

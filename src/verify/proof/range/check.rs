@@ -13,7 +13,8 @@ use crate::tlog::seal_file::{Counts, SegmentRef, Statement};
 use crate::tlog::{Hash, LeafHash, LeafIndex};
 use crate::verify::doubt::{Doubt, ahead, impossible};
 use crate::verify::proof::{
-    Kept, Others, Outer, ProofError, SeenBy, Stamps, Under, Unknown, contradicted, other_schema, read, refused, signed, stamped_before,
+    Kept, Others, Outer, ProofError, SeenBy, Stamps, Under, Unknown, contradicted, other_schema, read, refused, says, signed,
+    stamped_before,
 };
 use crate::verify::report::Kind;
 use crate::worm::{LINE_BYTES_MAX, Mode};
@@ -90,6 +91,8 @@ pub struct ShownRecord {
     pub record_id: Option<String>,
     /// Its kind.
     pub kind: Option<String>,
+    /// What it says of itself, as in [`Proved::says`](crate::verify::Proved::says).
+    pub says: Vec<(&'static str, String)>,
     /// Index of its seal.
     pub seal: u64,
     /// Key of its segment.
@@ -230,7 +233,7 @@ impl RangeBundle {
         let between = self.ends.as_ref().map(|(from, to)| between(from, to, &statements, &shown)).transpose()?;
         let known = outer.keys_of_log(vkey, &turns, &statements, others);
         let seen = outer.seen((&key, &known), last, &others.witnesses, now)?;
-        let (kept, fork) = outer.compared(others.kept.as_ref(), &checkpoint, &outer.signers((vkey, &key), &turns, last));
+        let (kept, fork) = outer.compared(others, &checkpoint, &outer.terms(vkey, &turns, last));
         doubts.add(last.index, fork);
         Ok(RangeProved {
             log: last.log.clone(),
@@ -402,7 +405,8 @@ fn segment_shown(
         named.other_schema += usize::from(other_schema(&record).is_some());
         let text = |path: &str| record.path(path).and_then(Json::as_str).map(str::to_owned);
         let (seal, segment) = (statement.index, segment.key.clone());
-        shown.push(ShownRecord { record_id: text("id"), kind: text("kind"), seal, segment, leaf_index: at.0 });
+        let (record_id, kind, says) = (text("id"), text("kind"), says(&record));
+        shown.push(ShownRecord { record_id, kind, says, seal, segment, leaf_index: at.0 });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::clock::UnixSeconds;
 use crate::plain::{Page, counted};
 use crate::retain::CLASSES_MAX;
 use crate::tlog::seal_file::Counts;
-use crate::verify::proof::told::{Outside, Told, write_doubt};
+use crate::verify::proof::told::{Outside, Told, in_words, write_doubt};
 
 /// Records that the text names; `--json` has all.
 const RECORDS_TOLD: usize = 20;
@@ -240,7 +240,11 @@ fn write_record(out: &mut Page, what: &str, record: &ShownRecord) -> std::fmt::R
     let (id, kind, class) = (text(&record.record_id), text(&record.kind), record.segment.split('/').nth(1).unwrap_or_default());
     // Lines are counted from 1 for a reader, as everywhere; `leaf_index` in JSON from 0.
     let line = record.leaf_index.saturating_add(1);
-    writeln!(out, "  {what:<10} {id} (kind {kind}), seal {}, class {class}, line {line}", record.seal)
+    writeln!(out, "  {what:<10} {id} (kind {kind}), seal {}, class {class}, line {line}", record.seal)?;
+    if record.says.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "             says {}", in_words(&record.says))
 }
 
 /// The first of them, in words.
