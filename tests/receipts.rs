@@ -54,5 +54,13 @@ fn a_receipt_is_given_later() {
     let (status, none) = ask(&receiver, &path.replace("0001", "0002"), Some(token));
     assert_eq!((status, none["records"].as_array().map(Vec::len)), (404, Some(0)), "{none}");
     assert_eq!(ask(&receiver, "/api/v1/receipts/x", Some(token)).0, 400);
+    let header = format!("Bearer {token}");
+    let headers = vec![("Authorization", header.as_str())];
+    let (_, answer) = http(receiver.api, &HttpRequest { method: "GET", path: "/metrics", headers, body: b"", chunked: false }).unwrap();
+    let figures = String::from_utf8(answer.body).unwrap();
+    for (outcome, many) in [("found", 1), ("not_found", 1), ("wrong", 1), ("busy", 0), ("unread", 0), ("incomplete", 0)] {
+        let line = format!("spanseal_receipts_requests_total{{outcome=\"{outcome}\"}} {many}\n");
+        assert!(figures.contains(&line), "{line}{figures}");
+    }
     assert!(receiver.stop().success());
 }

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use super::routes::Api;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::{parse_duration, show_duration};
+use crate::metrics::{ReceiptsFigures, ReceiptsOutcome};
 use crate::query::filter::Filter;
 use crate::query::log::{KeySource, LogReader, TrustedKey};
 use crate::query::scan::{Part, Request, scan};
@@ -45,6 +46,7 @@ pub struct Receipts {
     clock: Arc<dyn Clock>,
     key: Arc<OnceLock<VerifierKey>>,
     turns: Arc<Semaphore>,
+    figures: Arc<ReceiptsFigures>,
 }
 
 /// What was found.
@@ -114,6 +116,16 @@ enum Refusal {
     Unread(ReadError),
 }
 
+impl Refusal {
+    fn outcome(&self) -> ReceiptsOutcome {
+        match self {
+            Refusal::Wrong(_) => ReceiptsOutcome::Wrong,
+            Refusal::Later(_) => ReceiptsOutcome::Busy,
+            Refusal::Unread(_) => ReceiptsOutcome::Unread,
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, why) = match self {
@@ -144,7 +156,19 @@ fn json(status: StatusCode, body: &impl Serialize) -> Response {
 impl Receipts {
     /// Of one log, which is not open yet.
     pub fn new(store: Arc<dyn WormStore>, log: &str, clock: Arc<dyn Clock>) -> Self {
-        Receipts { store, log: log.to_owned(), clock, key: Arc::default(), turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        Receipts {
+            store,
+            log: log.to_owned(),
+            clock,
+            key: Arc::default(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            figures: Arc::default(),
+        }
+    }
+
+    /// What was asked and what came of it.
+    pub fn figures(&self) -> Arc<ReceiptsFigures> {
+        Arc::clone(&self.figures)
     }
 
     /// The log is open, and this is its key.
@@ -231,22 +255,25 @@ fn asked(trace_id: &str, query: Option<&str>) -> Result<(String, Duration), Stri
 
 /// `/api/v1/receipts/{trace_id}`. 404: nothing of it is sealed yet, as far as was searched.
 pub(super) async fn receipts(State(api): State<Api>, Path(trace_id): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let (trace_id, within) = match asked(&trace_id, query.as_deref()) {
-        Ok(asked) => asked,
-        Err(why) => return Refusal::Wrong(why).into_response(),
+    let found = match asked(&trace_id, query.as_deref()) {
+        Ok((trace_id, within)) => api.receipts.find(&trace_id, within).await,
+        Err(why) => Err(Refusal::Wrong(why)),
     };
-    match api.receipts.find(&trace_id, within).await {
+    let (outcome, response) = match found {
         Ok(found) => {
-            let status = match (found.records.is_empty(), found.problems.is_empty()) {
-                (false, _) => StatusCode::OK,
-                (true, true) => StatusCode::NOT_FOUND,
+            let (outcome, status) = match (found.records.is_empty(), found.problems.is_empty()) {
+                (false, true) => (ReceiptsOutcome::Found, StatusCode::OK),
+                (false, false) => (ReceiptsOutcome::Incomplete, StatusCode::OK),
+                (true, true) => (ReceiptsOutcome::NotFound, StatusCode::NOT_FOUND),
                 // It may be where nobody could look.
-                (true, false) => StatusCode::SERVICE_UNAVAILABLE,
+                (true, false) => (ReceiptsOutcome::Incomplete, StatusCode::SERVICE_UNAVAILABLE),
             };
-            json(status, &found)
+            (outcome, json(status, &found))
         }
-        Err(refusal) => refusal.into_response(),
-    }
+        Err(refusal) => (refusal.outcome(), refusal.into_response()),
+    };
+    api.receipts.figures.answered(outcome);
+    response
 }
 
 #[cfg(test)]

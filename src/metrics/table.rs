@@ -70,6 +70,9 @@ table! {
     REFUSED: Counter "spanseal.receiver.connections_refused" "spanseal_receiver_connections_refused_total" "{connection}" [] "Connections closed at once because their address holds its share of a port's places and few are left.";
     HANDSHAKES_FAILED: Counter "spanseal.receiver.handshakes_failed" "spanseal_receiver_handshakes_failed_total" "{handshake}" [] "TLS handshakes that failed or took too long, clients without the certificate that is asked for among them.";
 
+    // Asking for receipts later.
+    RECEIPTS: Counter "spanseal.receipts.requests" "spanseal_receipts_requests_total" "{request}" ["outcome"] "Questions to /api/v1/receipts/ by what came of them: found, not_found, incomplete (something could not be searched), busy, unread (the store), wrong.";
+
     // Sealing: the one writer.
     SEALS: Counter "spanseal.seal.seals" "spanseal_seal_seals_total" "{seal}" ["content"] "Seals committed, with records or as heartbeats.";
     SEAL_RECORDS: Counter "spanseal.seal.records" "spanseal_seal_records_total" "{record}" [] "Records sealed.";

@@ -114,6 +114,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
 
     let api = api_bound.address();
     let receipts = Receipts::new(Arc::clone(&store), &config.log.name, Arc::clone(&clock));
+    metrics.register(receipts.figures());
     let routes = api::router(Api {
         log: config.log.name.clone(),
         origin: config.log.origin.clone(),
