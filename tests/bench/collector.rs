@@ -2,9 +2,9 @@
 //!
 //! The Collector is set up as a careful operator would, and each setting says why. Batches of 8192 spans or a second: the batch
 //! processor's own number, and bytes enough for a compressor and for an object of some megabytes. In front of the file exporter the batch
-//! processor makes them, because that exporter has no queue; in front of the S3 exporter its queue does. That queue holds 64 Ki spans, about
-//! what spanseal's pool holds, and lets senders wait when it is full; failed uploads are tried again for ever: nothing that was acknowledged
-//! is given up. No memory limiter and no metrics of its own: both would only cost.
+//! processor makes them, because that exporter has no queue; in front of the S3 exporter its queue does. That queue holds 64 Ki spans,
+//! about what spanseal's pool holds, and lets senders wait when it is full; failed uploads are tried again for ever: nothing that was
+//! acknowledged is given up. No memory limiter and no metrics of its own: both would only cost.
 //!
 //! What is counted is complete. Before the processor time is read, before and after the load, what was acknowledged has arrived where it
 //! is stored: the file or the bucket is read and its spans are counted; of spanseal's log, which is verified, the records.
@@ -63,8 +63,8 @@ enum Passes {
     Everything,
     /// What `spanseal collector filter` passes.
     Ai,
-    /// What one condition passes that somebody wrote who knows that their AI spans have `gen_ai.operation.name`, all of them: the least that
-    /// a filter can cost.
+    /// What one condition passes that somebody wrote who knows that their AI spans have `gen_ai.operation.name`, all of them: the least
+    /// that a filter can cost.
     HasOperation,
 }
 
@@ -307,8 +307,8 @@ impl Bench<'_> {
             let yaml = format!(
                 "  awss3:\n    s3uploader: {{endpoint: '{endpoint}', region: us-east-1, s3_bucket: {bucket}, s3_force_path_style: true, \
                  disable_ssl: true, unique_key_func_name: uuidv7, {how}\n    timeout: 30s\n    retry_on_failure: {{enabled: true, \
-                 max_elapsed_time: 0s}}\n    sending_queue: {{enabled: true, sizer: items, queue_size: 65536, block_on_overflow: true, {queue}\
-                 batch: {{flush_timeout: 1s, min_size: 8192}}}}\n"
+                 max_elapsed_time: 0s}}\n    sending_queue: {{enabled: true, sizer: items, queue_size: 65536, block_on_overflow: true, \
+                 {queue}batch: {{flush_timeout: 1s, min_size: 8192}}}}\n"
             );
             (yaml, false, Place::Bucket(server, bucket))
         };

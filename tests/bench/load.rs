@@ -1,6 +1,6 @@
 //! Load: requests encoded once, sent many times with new trace ids, several in flight.
 //!
-//! Two kinds. One request over and over, one trace each ([`Load::new`]): nothing but receiving it differs between servers that keep no bytes.
+//! Two kinds. One request over and over, one trace each ([`Load::new`]): for servers whose stored bytes are not compared.
 //! And requests that differ ([`Load::drawn`]), in words, ids and times, of four spans a trace: where bytes that are kept are compared, a
 //! compressor must not find in one batch what it has seen in the last request.
 

@@ -1,9 +1,9 @@
 //! What a span costs, in CPU-seconds of the server process per million spans, beside a bare tonic + prost receiver that decodes and answers
 //! at once, under the same load, in the same run, on the same core.
 //!
-//! `cargo bench` prints the table, `cargo bench -- ai` that of one load. `cargo bench -- collector` puts a real Collector with its exporters
-//! beside spanseal, `-- sizing` tells what a given rate needs, `-- verify` what verifying costs, `-- vault-s3` the requests of a vault in a
-//! bucket. `SPANSEAL_BENCH_SCALE=0.1` makes all but the last ten times shorter, with `--profile dev` to try a mode out.
+//! `cargo bench` prints the table, `cargo bench -- ai` that of one load. `cargo bench -- collector` puts a real Collector with its
+//! exporters beside spanseal, `-- sizing` tells what a given rate needs, `-- verify` what verifying costs, `-- vault-s3` the requests of a
+//! vault in a bucket. `SPANSEAL_BENCH_SCALE=0.1` makes all but the last ten times shorter, with `--profile dev` to try a mode out.
 //!
 //! The server is pinned to one core and the client to another, so the machine needs two; everything stays
 //! on loopback. Each measurement ends after a fixed number of spans or seconds, whichever comes first. Other work on the machine makes

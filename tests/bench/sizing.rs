@@ -1,8 +1,8 @@
 //! What a machine needs for a given rate of AI spans, measured at that rate, on S3 with Object Lock and a vault in a bucket of its own.
 //!
 //! At low rates a seal holds few records, so its own files and requests count for more than records do: no figure of a busy server says
-//! what a quiet one needs. Everything is as an operator gets it who sets nothing: a seal a second. Requests and bytes are counted on the way
-//! to a real MinIO.
+//! what a quiet one needs. Everything is as an operator gets it who sets nothing: a seal a second. Requests and bytes are counted on the
+//! way to a real MinIO.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
