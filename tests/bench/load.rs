@@ -1,4 +1,8 @@
 //! Load: requests encoded once, sent many times with new trace ids, several in flight.
+//!
+//! Two kinds. One request over and over, one trace each ([`Load::new`]): for servers whose stored bytes are not compared.
+//! And requests that differ ([`Load::drawn`]), in words, ids and times, of four spans a trace: where bytes that are kept are compared, a
+//! compressor must not find in one batch what it has seen in the last request.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,19 +74,33 @@ impl Mix {
             Mix::Ai => true,
         }
     }
+
+    fn ai_among(self, spans: u64) -> u64 {
+        (0..spans).filter(|i| self.is_ai(*i)).count() as u64
+    }
 }
 
 /// Requests that the client keeps open: enough that the server always has work while records wait for their seal.
 const IN_FLIGHT: usize = 64;
 
-/// A request with the places of its trace id, which must be new in every copy: a receiver recognises a span that it has sealed.
+/// Requests with the places of their trace ids, which must be new in every copy: a receiver recognises a span that it has sealed.
 pub(crate) struct Load {
-    body: Vec<u8>,
-    trace_ids: Vec<usize>,
+    requests: Vec<Encoded>,
+    spans_per_trace: u64,
     pub(crate) spans_per_request: u64,
     ai_per_request: u64,
     next: AtomicU64,
 }
+
+struct Encoded {
+    body: Vec<u8>,
+    trace_ids: Vec<usize>,
+}
+
+/// AI spans that differ: more than the batches of a Collector hold, so that none of them holds the same words twice.
+const DRAWN: u64 = 12_288;
+/// Of one trace among requests that differ: a question to an application that asks a model a few times.
+const SPANS_PER_TRACE: u64 = 4;
 
 /// What came of one run.
 pub(crate) struct Outcome {
@@ -103,24 +121,51 @@ impl Outcome {
 const MARK: [u8; 16] = [0xa5; 16];
 
 impl Load {
+    /// One request over and over.
     pub(crate) fn new(mix: Mix) -> Load {
-        let spans_per_request = mix.spans_per_request();
-        let body = request(mix, spans_per_request).encode_to_vec();
-        let trace_ids: Vec<usize> = memchr::memmem::find_iter(&body, &MARK).collect();
-        assert_eq!(trace_ids.len() as u64, spans_per_request);
-        let ai_per_request = (0..spans_per_request).filter(|i| mix.is_ai(*i)).count() as u64;
-        Load { body, trace_ids, spans_per_request, ai_per_request, next: AtomicU64::new(1) }
+        let spans = mix.spans_per_request();
+        Load::of(mix, spans, spans, vec![request(mix, spans, &mut Words::Same)])
     }
 
+    /// Requests that differ.
+    pub(crate) fn drawn(mix: Mix) -> Load {
+        Load::drawn_by(mix, mix.spans_per_request())
+    }
+
+    /// The same of another size.
+    pub(crate) fn drawn_by(mix: Mix, spans: u64) -> Load {
+        let mut words = Words::Drawn(Draw(0x5ee1_5ea1));
+        let requests = DRAWN.div_ceil(mix.ai_among(spans).max(1));
+        Load::of(mix, spans, SPANS_PER_TRACE, (0..requests).map(|_| request(mix, spans, &mut words)).collect())
+    }
+
+    fn of(mix: Mix, spans_per_request: u64, spans_per_trace: u64, requests: Vec<ExportTraceServiceRequest>) -> Load {
+        let encoded = |request: ExportTraceServiceRequest| {
+            let body = request.encode_to_vec();
+            let trace_ids: Vec<usize> = memchr::memmem::find_iter(&body, &MARK).collect();
+            assert_eq!(trace_ids.len() as u64, spans_per_request);
+            Encoded { body, trace_ids }
+        };
+        let requests = requests.into_iter().map(encoded).collect();
+        let ai_per_request = mix.ai_among(spans_per_request);
+        Load { requests, spans_per_trace, spans_per_request, ai_per_request, next: AtomicU64::new(1) }
+    }
+
+    /// On average.
     pub(crate) fn request_bytes(&self) -> usize {
-        self.body.len()
+        self.requests.iter().map(|r| r.body.len()).sum::<usize>() / self.requests.len()
     }
 
     pub(crate) fn fresh_body(&self) -> Vec<u8> {
-        let mut body = self.body.clone();
-        let id = (u128::from(self.next.fetch_add(1, Ordering::Relaxed)) | 1 << 100).to_be_bytes();
-        for at in &self.trace_ids {
-            body[*at..*at + 16].copy_from_slice(&id);
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        let Encoded { body, trace_ids } = &self.requests[n as usize % self.requests.len()];
+        let mut body = body.clone();
+        for (traces, of_trace) in (0_u64..).zip(trace_ids.chunks(self.spans_per_trace as usize)) {
+            // Two numbers that the pair decides: no two requests share a trace.
+            let id = u128::from(Draw(n << 20 | traces).next()) << 64 | u128::from(n << 20 | traces);
+            for at in of_trace {
+                body[*at..*at + 16].copy_from_slice(&id.to_be_bytes());
+            }
         }
         body
     }
@@ -153,7 +198,69 @@ impl Load {
     }
 }
 
-fn request(mix: Mix, spans: u64) -> ExportTraceServiceRequest {
+/// Where what is said comes from.
+enum Words {
+    /// The same for every span with this index.
+    Same,
+    Drawn(Draw),
+}
+
+impl Words {
+    /// So many bytes of text: of one sentence, or of words as unlike in frequency as those of people are.
+    fn said(&mut self, index: u64, bytes: usize) -> String {
+        const SENTENCE: &str =
+            "the claimant states that water entered through the roof during the storm and damaged the ceiling of two rooms ";
+        let Words::Drawn(draw) = self else {
+            return format!("{index}: {}", SENTENCE.chars().cycle().take(bytes).collect::<String>());
+        };
+        let mut text = String::new();
+        while text.len() < bytes {
+            text.push_str(&draw.word());
+            text.push(' ');
+        }
+        text.truncate(bytes);
+        text
+    }
+
+    /// This number, or one below `below`.
+    fn number(&mut self, same: u64, below: u64) -> u64 {
+        match self {
+            Words::Same => same,
+            Words::Drawn(draw) => draw.next() % below,
+        }
+    }
+
+    /// This id, or 16 digits of another.
+    fn id(&mut self, same: String) -> String {
+        match self {
+            Words::Same => same,
+            Words::Drawn(draw) => format!("{:016x}", draw.next()),
+        }
+    }
+}
+
+/// Numbers that look random and are the same in every run (splitmix64).
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// One of 4096 words of two to four syllables. The word of rank r comes about once in r: as in prose.
+    fn word(&mut self) -> String {
+        const SYLLABLES: [&str; 16] = ["ta", "ne", "ri", "so", "lu", "ma", "ke", "di", "po", "bru", "cla", "ven", "tor", "is", "an", "er"];
+        let rank = 4096_f64.powf((self.next() >> 11) as f64 / (1_u64 << 53) as f64) as u64 - 1;
+        let of_rank = Draw(rank).next();
+        (0..2 + of_rank % 3).map(|n| SYLLABLES[(of_rank >> (8 + 4 * n)) as usize % 16]).collect()
+    }
+}
+
+fn request(mix: Mix, spans: u64, words: &mut Words) -> ExportTraceServiceRequest {
     let resource = Resource {
         attributes: vec![
             text("service.name", "claims-api"),
@@ -168,65 +275,66 @@ fn request(mix: Mix, spans: u64) -> ExportTraceServiceRequest {
         ..Resource::default()
     };
     let scope = InstrumentationScope { name: "claims".to_owned(), version: "1.0.0".to_owned(), ..InstrumentationScope::default() };
-    let spans = (0..spans).map(|i| if mix.is_ai(i) { ai_span(i) } else { web_span(i) }).collect();
+    let spans = (0..spans).map(|i| if mix.is_ai(i) { ai_span(i, words) } else { web_span(i, words) }).collect();
     let scope_spans = vec![ScopeSpans { scope: Some(scope), spans, ..ScopeSpans::default() }];
     ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource: Some(resource), scope_spans, ..ResourceSpans::default() }] }
 }
 
-fn span(index: u64, name: &str, attributes: Vec<KeyValue>) -> Span {
-    let start = 1_790_000_000_000_000_000 + index * 1_000_000;
+fn span(index: u64, name: &str, attributes: Vec<KeyValue>, words: &mut Words) -> Span {
+    let start = 1_790_000_000_000_000_000 + index * 1_000_000 + words.number(0, 1_000_000);
     Span {
         trace_id: MARK.to_vec(),
-        // No byte of a mark, whatever the index.
-        span_id: (index + 1).to_be_bytes().to_vec(),
-        parent_span_id: 1_u64.to_be_bytes().to_vec(),
+        // No byte of a mark, whatever the index; one that is drawn is never the whole mark, and never zero.
+        span_id: words.number(index + 1, u64::MAX).max(1).to_be_bytes().to_vec(),
+        parent_span_id: words.number(1, u64::MAX).max(1).to_be_bytes().to_vec(),
         name: name.to_owned(),
         kind: 2,
         start_time_unix_nano: start,
-        end_time_unix_nano: start + 12_345_678,
+        end_time_unix_nano: start + words.number(12_345_678, 30_000_000_000),
         attributes,
         ..Span::default()
     }
 }
 
-fn web_span(index: u64) -> Span {
+fn web_span(index: u64, words: &mut Words) -> Span {
+    let (claim, thread) = (words.number(index, 10_000_000), words.number(140_213_377, 140_213_400));
+    let client = words.number(40, 254);
     let attributes = vec![
         text("http.request.method", "GET"),
         text("url.scheme", "https"),
-        text("url.path", &format!("/api/v1/claims/{index}/documents")),
+        text("url.path", &format!("/api/v1/claims/{claim}/documents")),
         text("http.route", "/api/v1/claims/{claim_id}/documents"),
         integer("http.response.status_code", 200),
         text("server.address", "claims.internal.example"),
         integer("server.port", 8443),
-        text("client.address", "10.20.30.40"),
+        text("client.address", &format!("10.20.30.{client}")),
         text("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36"),
         text("network.protocol.version", "1.1"),
-        integer("thread.id", 140_213_377),
+        integer("thread.id", thread as i64),
     ];
-    span(index, "GET /api/v1/claims/{claim_id}/documents", attributes)
+    span(index, "GET /api/v1/claims/{claim_id}/documents", attributes, words)
 }
 
-fn ai_span(index: u64) -> Span {
-    const WORDS: &str = "the claimant states that water entered through the roof during the storm and damaged the ceiling of two rooms ";
-    let said = |bytes: usize| format!("{index}: {}", WORDS.chars().cycle().take(bytes).collect::<String>());
-    let message = |role: &str, bytes: usize| format!(r#"[{{"role":"{role}","parts":[{{"type":"text","content":"{}"}}]}}]"#, said(bytes));
+fn ai_span(index: u64, words: &mut Words) -> Span {
+    let message = |role: &str, said: String| format!(r#"[{{"role":"{role}","parts":[{{"type":"text","content":"{said}"}}]}}]"#);
+    let (input, output) = (message("user", words.said(index, 620)), message("assistant", words.said(index, 280)));
     let attributes = vec![
         text("gen_ai.operation.name", "chat"),
         text("gen_ai.provider.name", "openai"),
         text("gen_ai.request.model", "gpt-4o"),
         text("gen_ai.response.model", "gpt-4o-2024-08-06"),
-        text("gen_ai.response.id", &format!("chatcmpl-{index:024}")),
+        text("gen_ai.response.id", &format!("chatcmpl-{}", words.id(format!("{index:024}")))),
         double("gen_ai.request.temperature", 0.2),
         integer("gen_ai.request.max_tokens", 1024),
-        integer("gen_ai.usage.input_tokens", 312),
-        integer("gen_ai.usage.output_tokens", 96),
+        integer("gen_ai.usage.input_tokens", words.number(312, 2000) as i64),
+        integer("gen_ai.usage.output_tokens", words.number(96, 1000) as i64),
         texts("gen_ai.response.finish_reasons", &["stop"]),
-        text("gen_ai.conversation.id", "5d9b2f34-6f0e-4a52-a9f8-1d0c0ce5a111"),
+        text("gen_ai.conversation.id", &words.id("5d9b2f34-6f0e-4a52-a9f8-1d0c0ce5a111".to_owned())),
         text("server.address", "api.openai.example"),
-        text("gen_ai.input.messages", &message("user", 620)),
-        text("gen_ai.output.messages", &message("assistant", 280)),
+        text("gen_ai.input.messages", &input),
+        text("gen_ai.output.messages", &output),
     ];
-    span(index, "chat gpt-4o", attributes)
+    span(index, "chat gpt-4o", attributes, words)
 }
 
 fn attribute(key: &str, value: Any) -> KeyValue {

@@ -1,7 +1,11 @@
 //! What a span costs, in CPU-seconds of the server process per million spans, beside a bare tonic + prost receiver that decodes and answers
 //! at once, under the same load, in the same run, on the same core.
 //!
-//! `cargo bench` prints the table. The server is pinned to one core and the client to another, so the machine needs two; everything stays
+//! `cargo bench` prints the table, `cargo bench -- ai` that of one load. `cargo bench -- collector` puts a real Collector with its
+//! exporters beside spanseal, `-- sizing` tells what a given rate needs, `-- verify` what verifying costs, `-- vault-s3` the requests of a
+//! vault in a bucket. `SPANSEAL_BENCH_SCALE=0.1` makes all but the last ten times shorter, with `--profile dev` to try a mode out.
+//!
+//! The server is pinned to one core and the client to another, so the machine needs two; everything stays
 //! on loopback. Each measurement ends after a fixed number of spans or seconds, whichever comes first. Other work on the machine makes
 //! times worse but ratios only a little: compare ratios.
 #![allow(
@@ -19,10 +23,14 @@
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the tests")]
 mod support;
+mod arrived;
+mod collector;
 mod discard;
 mod load;
 mod process;
+mod proxy;
 mod reference;
+mod sizing;
 mod vault_s3;
 mod verify;
 
@@ -59,6 +67,16 @@ fn main() {
         Some("vault-s3") => vault_s3::measure(),
         // Records a second and core, and what SHA-256 and zstd take of it.
         Some("verify") => verify::measure(),
+        // The Collector with its exporters, and spanseal, on one machine.
+        Some("collector") => {
+            say_machine();
+            collector::measure(scale());
+        }
+        // What a machine and a bucket need at 1 to 1000 AI spans a second.
+        Some("sizing") => {
+            say_machine();
+            sizing::measure(scale());
+        }
         // `cargo bench -- ai` measures one load only.
         Some(word) if Mix::named(word).is_some() => measure(Mix::named(word).as_slice()),
         // `cargo bench` passes `--bench`.
@@ -66,16 +84,23 @@ fn main() {
     }
 }
 
-fn measure(mixes: &[Mix]) {
-    // A number that shortens or lengthens the whole: 1 is a million spans of the cheap loads.
-    let scale = std::env::var("SPANSEAL_BENCH_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1.0_f64);
+/// `SPANSEAL_BENCH_SCALE`, a number that shortens or lengthens the whole: 1 is a million spans of the cheap loads.
+fn scale() -> f64 {
+    std::env::var("SPANSEAL_BENCH_SCALE").ok().and_then(|s| s.parse().ok()).unwrap_or(1.0)
+}
+
+fn say_machine() {
     println!("machine: {}, {} cores", process::cpu_model(), std::thread::available_parallelism().unwrap());
     println!("pinning: {}", if process::can_pin() { "server on core 1, client on core 0" } else { "none (no taskset or one core)" });
+}
+
+fn measure(mixes: &[Mix]) {
+    say_machine();
     let mut rows = Vec::new();
     for mix in mixes.iter().copied() {
         let load = load::Load::new(mix);
         println!("\n{}: {} spans and {} bytes a request", mix.title(), load.spans_per_request, load.request_bytes());
-        let spans = (mix.spans() as f64 * scale) as u64;
+        let spans = (mix.spans() as f64 * scale()) as u64;
         rows.push(own(mix, &load, spans, "reference", "tonic + prost, answers at once"));
         rows.push(own(mix, &load, spans, "discard", "spanseal, promoted and discarded"));
         rows.push(sealed(mix, &load, spans, Content::Hash));

@@ -4,9 +4,7 @@
 //! build: `cargo bench --profile dev -- vault-s3` says the same as a release build.
 
 use std::collections::HashSet;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use spanseal::clock::UnixSeconds;
 use spanseal::record::RecordId;
@@ -16,6 +14,7 @@ use spanseal::vault::{Options, Vault, VaultKey, open_place};
 use spanseal::worm::s3::S3Options;
 use spanseal::worm::{StoreOptions, StoreUrl};
 
+use crate::proxy::{Counted, Proxy};
 use crate::support::runtime;
 use crate::support::s3::{Bucket, S3Server};
 
@@ -24,93 +23,6 @@ const RECORDS: usize = 3;
 /// Bytes of the input and of the output of each.
 const SAID: usize = 1024;
 const AT: UnixSeconds = UnixSeconds(1_795_187_350);
-
-/// What went over the wire, heads included.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counted {
-    puts: u64,
-    gets: u64,
-    deletes: u64,
-    up: u64,
-    down: u64,
-}
-
-impl Counted {
-    fn since(self, before: Counted) -> Counted {
-        Counted {
-            puts: self.puts - before.puts,
-            gets: self.gets - before.gets,
-            deletes: self.deletes - before.deletes,
-            up: self.up - before.up,
-            down: self.down - before.down,
-        }
-    }
-}
-
-/// Hands on what a client sends to the server, request by request, and counts.
-struct Proxy {
-    endpoint: String,
-    counted: Arc<Mutex<Counted>>,
-}
-
-impl Proxy {
-    fn start(server: &str) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let counted = Arc::<Mutex<Counted>>::default();
-        let (to, counting) = (server.trim_start_matches("http://").to_owned(), Arc::clone(&counted));
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (client, server, counting) = (client.unwrap(), TcpStream::connect(&to).unwrap(), Arc::clone(&counting));
-                let (mut back, mut answers) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let counting_back = Arc::clone(&counting);
-                std::thread::spawn(move || {
-                    let mut bytes = [0; 64 * 1024];
-                    while let Ok(n) = answers.read(&mut bytes).map_or(Err(()), |n| if n == 0 { Err(()) } else { Ok(n) }) {
-                        counting_back.lock().unwrap().down += n as u64;
-                        if back.write_all(&bytes[..n]).is_err() {
-                            break;
-                        }
-                    }
-                });
-                std::thread::spawn(move || hand_on(client, server, &counting));
-            }
-        });
-        Proxy { endpoint, counted }
-    }
-
-    fn counted(&self) -> Counted {
-        *self.counted.lock().unwrap()
-    }
-}
-
-fn hand_on(mut client: TcpStream, mut server: TcpStream, counting: &Mutex<Counted>) {
-    loop {
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") {
-            if !client.read(&mut byte).is_ok_and(|n| n > 0) {
-                return;
-            }
-            head.push(byte[0]);
-        }
-        let text = String::from_utf8(head.clone()).unwrap().to_lowercase();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
-        let mut body = vec![0; length];
-        client.read_exact(&mut body).unwrap();
-        {
-            let mut counted = counting.lock().unwrap();
-            counted.up += (head.len() + body.len()) as u64;
-            match text.split(' ').next().unwrap() {
-                "put" => counted.puts += 1,
-                "get" | "head" => counted.gets += 1,
-                "delete" => counted.deletes += 1,
-                other => panic!("a vault does not {other}"),
-            }
-        }
-        server.write_all(&head).unwrap();
-        server.write_all(&body).unwrap();
-    }
-}
 
 /// The content of trace `n`: words drawn at random, which shrink like prose.
 fn trace(n: usize) -> Apart {

@@ -13,7 +13,7 @@ use spanseal::verify::{Options, Verdict, verify};
 use spanseal::worm::local::{LocalOptions, LocalStore};
 use spanseal::worm::{Locks, WormStore};
 
-use crate::process::cpu_model;
+use crate::process::{TICKS_PER_SECOND, cpu_model, ticks};
 use crate::support::forge::{Forge, NOW, Segment, line};
 use crate::support::runtime;
 
@@ -42,9 +42,7 @@ fn record(n: u64) -> Vec<u8> {
 /// User and system time of this process so far, seconds.
 fn cpu_seconds() -> f64 {
     let usage = std::fs::read_to_string("/proc/self/stat").unwrap();
-    // Behind the name, which may hold anything: fields 14 and 15, in ticks of a hundredth of a second on Linux.
-    let fields: Vec<&str> = usage.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11..13].iter().map(|f| f.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+    ticks(&usage) / TICKS_PER_SECOND
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, f64, f64) {

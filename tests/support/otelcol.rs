@@ -81,6 +81,11 @@ impl Collector {
         Collector { child, log, grpc, http }
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it wrote to stderr.
     pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
