@@ -29,11 +29,14 @@ fn what_libraries_leave_out_is_counted_in_the_recordings() {
     }
 }
 
+/// A recording, the attribute that decides, and what each of its values becomes.
+type Table = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// The kinds that the tables of the guides promise, by the key that decides.
 #[test]
 fn what_spans_become_is_what_the_tables_say() {
     let kept = |record: &Value, key: &str| record["attributes"][key].as_str().unwrap_or_default().trim_matches('"').to_owned();
-    let tables: [(&str, &str, &[(&str, &str)]); 3] = [
+    let tables: [Table; 3] = [
         (
             "langfuse-openai.http.on",
             "langfuse.observation.type",
