@@ -247,6 +247,16 @@ fn the_program_prints_its_guides() {
     assert!(wrong.stderr.contains("langfuse"), "{wrong}");
 }
 
+/// Whoever prints a page has it before them and not the library's documentation: it begins with a heading, and no link in it leads nowhere.
+#[test]
+fn pages_stand_alone() {
+    for (name, _) in BLOCKS {
+        let page = page(name);
+        assert!(page.starts_with("# ") && page.ends_with('\n'), "{name}");
+        assert!(!page.contains("crate::") && !page.contains("](") && !page.contains("[`"), "{name} has a link");
+    }
+}
+
 /// A page leads nobody to a guide that is not there.
 #[test]
 fn guides_name_each_other_rightly() {
