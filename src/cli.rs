@@ -115,6 +115,8 @@ pub enum Command {
     /// Print the format of logs and proofs, every file, byte and check, for whoever writes a verifier of their own
     #[command(after_help = "Examples:\n  spanseal format | less\n  spanseal format > spanseal-format.md")]
     Format,
+    /// Print a guide: from an SDK, behind a Collector, next to Langfuse and others, what sampling does to evidence
+    Guide(GuideArgs),
     /// Examine configuration, keys, clock and store before they matter
     Doctor(DoctorArgs),
     /// Make the signing key of a log and the identity key of a store, or the key of a witness
@@ -724,6 +726,15 @@ impl ValueEnum for FailOn {
     }
 }
 
+/// `spanseal guide`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal guide\n  spanseal guide langfuse | less")]
+pub struct GuideArgs {
+    /// Which; without it, the list
+    #[arg(value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(crate::guides::GUIDES.iter().map(|guide| guide.name)))]
+    pub name: Option<String>,
+}
+
 /// `spanseal attributes`.
 #[derive(Debug, Args)]
 #[command(
@@ -993,6 +1004,7 @@ impl Cli {
             | Command::Attributes(_)
             | Command::Collector(_)
             | Command::Format
+            | Command::Guide(_)
             | Command::Retention(RetentionArgs { command: RetentionCommand::Presets(_) })
             | Command::Doctor(_)
             | Command::Witness(_)

@@ -33,6 +33,7 @@
 //! | [`witness`] | who else saw the log: a witness that others run, and the log's way to ask any | `tlog`, `worm`, `seal` (key files, figures), `elsewhere` (its web client) |
 //! | [`lint`] | what telemetry would become, what is missing for whom, reference of attributes (pure) | `promote`, `record`, `otlp` |
 //! | [`collector`] | the OpenTelemetry Collector before us: its filter, what its configuration would lose (pure) | `promote`, `config` (its YAML) |
+//! | [`guides`] | how applications that run already come to have evidence: one page a situation (text) | nothing |
 //! | [`api`] | health, metrics, checkpoint over HTTP | `metrics`, `seal` (figures), `worm` |
 //! | [`serve`] | wiring only: builds the stages, supervises, drains in order | all of them |
 //! | [`plain`] | text of others as it may stand before a reader (pure) | nothing |
@@ -74,6 +75,7 @@ pub mod format;
 pub mod query;
 pub mod lint;
 pub mod collector;
+pub mod guides;
 pub mod govern;
 pub mod erase;
 pub mod access;

@@ -31,6 +31,7 @@ mod erase;
 mod erase_again;
 mod erase_by_tls;
 mod govern;
+mod guides;
 mod keygen_vault;
 mod examples;
 mod expiry;

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod doctor;
 pub mod erase;
 pub mod format;
+pub mod guide;
 pub mod hold;
 mod interrupt;
 pub mod keygen;
@@ -47,6 +48,7 @@ pub async fn run(command: Command, config: Config, global: &Global) -> anyhow::R
         Command::Collector(args) => collector::run(args.command, &config),
         Command::Attributes(args) => attributes::run(&args),
         Command::Format => format::run(),
+        Command::Guide(args) => guide::run(&args),
         Command::Doctor(args) => Box::pin(doctor::run(args, &config)).await,
         Command::Keygen(args) => Box::pin(keygen::run(args, &config)).await,
         Command::Retention(args) => Box::pin(retention::run(args.command, &config)).await,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# setup.sh python|node|verifier: brings the official SDKs (or what the second verifier needs), in the versions written beside this file
-# (or beside that), into the folder of test tools, once, and prints
-# what runs them: the interpreter of a virtual environment, or the folder that holds node_modules.
+# setup.sh python|node|guides|vercel|verifier: brings the official SDKs (or the libraries that guides speak of, or what the second verifier
+# needs), in the versions written beside this file (or beside that), into the folder of test tools, once, and prints what runs them: the
+# interpreter of a virtual environment, or the folder that holds node_modules.
 # Exit 77, with a line that says why: it cannot be had here.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,6 +19,18 @@ environment() { # FOLDER REQUIREMENTS WHAT: a virtual environment
   echo "$1/bin/python"
 }
 
+packages() { # FOLDER LIST WHAT: node_modules, in the versions of the list's package.json
+  command -v node >/dev/null && command -v npm >/dev/null || missing "there is no node with npm"
+  if ! cmp -s "$2/package.json" "$1/installed"; then
+    rm -rf "$1"
+    mkdir "$1"
+    cp "$2/package.json" "$1/"
+    (cd "$1" && npm install --no-audit --no-fund --loglevel=error >&2) || missing "npm cannot install $3 (no network?)"
+    cp "$2/package.json" "$1/installed"
+  fi
+  echo "$1"
+}
+
 # Two test processes may come here at once.
 mkdir -p "$tools"
 exec 9>"$tools/.setup-$1.lock"
@@ -26,21 +38,12 @@ flock 9
 
 case $1 in
   python) environment "$tools/python" "$here/requirements.txt" "the SDK's packages" ;;
+  guides) environment "$tools/guides" "$here/guides.txt" "the libraries that guides speak of" ;;
   verifier) environment "$tools/verifier" "$here/../../verifier/requirements.txt" "the packages of the second verifier" ;;
-  node)
-    dir=$tools/node
-    command -v node >/dev/null && command -v npm >/dev/null || missing "there is no node with npm"
-    if ! cmp -s "$here/package.json" "$dir/installed"; then
-      rm -rf "$dir"
-      mkdir "$dir"
-      cp "$here/package.json" "$dir/"
-      (cd "$dir" && npm install --no-audit --no-fund --loglevel=error >&2) || missing "npm cannot install the SDK's packages (no network?)"
-      cp "$here/package.json" "$dir/installed"
-    fi
-    echo "$dir"
-    ;;
+  node) packages "$tools/node" "$here" "the SDK's packages" ;;
+  vercel) packages "$tools/vercel" "$here/vercel" "the packages of the Vercel AI SDK" ;;
   *)
-    echo "usage: setup.sh python|node|verifier" >&2
+    echo "usage: setup.sh python|node|guides|vercel|verifier" >&2
     exit 64
     ;;
 esac
