@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::erase_by_tls::Authority;
 use crate::support::otelcol::{self, Collector};
 use crate::support::receiver::{BINARY, Finished, Site};
-use crate::support::{PATIENCE, eventually, runtime};
+use crate::support::{PATIENCE, eventually, runtime, steady_address};
 
 /// What a file is asked to carry.
 #[derive(Clone, Copy, PartialEq)]
@@ -92,7 +92,7 @@ fn carries(name: &str, replicas: usize, carries: Carries, answers: Answers) {
     let receivers: Vec<_> = sites.iter().map(Site::serve).collect();
     let backend_site = Site::local();
     let backend = backend_site.serve();
-    let second: SocketAddr = receivers.get(1).map_or_else(otelcol::free_address, |receiver| receiver.grpc);
+    let second: SocketAddr = receivers.get(1).map_or_else(steady_address, |receiver| receiver.grpc);
     let env = [
         ("SPANSEAL_GRPC_ENDPOINT", receivers[0].grpc.to_string()),
         ("SPANSEAL_GRPC_ENDPOINT_2", second.to_string()),
