@@ -4,3 +4,4 @@ mod check;
 mod files;
 mod filter;
 mod kill;
+mod refused;

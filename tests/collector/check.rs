@@ -117,8 +117,8 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("agent.yaml", "./otelcol-spanseal", "/tmp", "storage_volatile", "directory:"),
     ("agent.yaml", "    fsync: true", "    fsync: true\n    recreate: true", "storage_volatile", "recreate: true"),
     ("minimal.yaml", "      block_on_overflow: true\n", "", "queue_overflow", "sending_queue:"),
-    ("gateway.yaml", "max_size: 8388608", "max_size: 83886080", "batch_unbounded", "max_size: 83886080"),
-    ("gateway.yaml", ", max_size: 8388608", "", "batch_unbounded", "batch: {"),
+    ("gateway.yaml", "max_size: 15728640", "max_size: 157286400", "batch_unbounded", "max_size: 157286400"),
+    ("gateway.yaml", ", max_size: 15728640", "", "batch_unbounded", "batch: {"),
     // What gives up.
     ("minimal.yaml", "timeout: 30s", "timeout: 2s", "timeout_short", "timeout: 2s"),
     ("minimal.yaml", "    timeout: 30s\n", "", "timeout_short", "otlp_grpc/spanseal:"),
