@@ -1,11 +1,14 @@
 //! The Collector, spanseal and the store die while telemetry flows, one after the other and together: what the Collector acknowledged is
 //! sealed, each span once.
 //!
-//! Real processes, ended with SIGKILL: the Collector with the files that we hand out and a disk of its own, `spanseal serve`, and MinIO with
-//! Object Lock (a folder where there is none, which does not die). What dies when is told in acknowledged requests, not in time.
+//! Real processes, ended with SIGKILL (the Collector with SIGTERM too): the Collector with the files that we hand out and a disk of its own,
+//! `spanseal serve`, and MinIO with Object Lock (a folder where there is none, which does not die). What dies when is told in acknowledged
+//! requests, not in time.
 //!
-//! KNOWN GAP: senders wait until the Collector is ready before they send again, and nothing kills it before that. Collector 0.152 may forget
-//! what it acknowledges while its queue on disk is being opened, and, killed in that moment, what it was sending when it was killed before.
+//! KNOWN GAP: senders wait until the Collector is ready before they send again, and nothing kills it before that. Collector 0.152 listens as
+//! soon as one signal's way is open: while the queue on disk of another is being opened, it may forget what it acknowledges, or break off. And
+//! killed in that moment, it may forget what it was sending when it was killed before. Both are lost, and nothing behind it can know.
+//!
 //! KNOWN GAP: a killed process loses nothing that the kernel has taken, so `fsync: true` is not shown to be needed: that takes a power cut.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,27 +38,31 @@ enum Part {
     Store,
 }
 
-use Act::{Dies, Returns};
-use Part::{EverySpanseal, Spanseal, Store};
-
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Dies(Part),
+    /// The Collector ends as it is asked to.
+    Stops,
     Returns(Part),
 }
+
+use Act::{Dies, Returns, Stops};
+use Part::{EverySpanseal, Spanseal, Store};
 
 /// Each step is done when [`STEP`] more requests have been acknowledged. The Collector comes back in the step in which it dies, because
 /// without it nothing is; `spanseal` needs a store to start on.
 type Schedule = &'static [&'static [Act]];
 
 const COLLECTOR: &[Act] = &[Dies(Part::Collector), Returns(Part::Collector)];
+const COLLECTOR_STOPS: &[Act] = &[Stops, Returns(Part::Collector)];
 
 /// For a Collector that answers when it has written to its disk: everything else may stay away while it goes on.
 const FROM_A_DISK: Schedule = &[
-    // The Collector, idle behind it and busy.
+    // The Collector.
     COLLECTOR,
     COLLECTOR,
     COLLECTOR,
+    COLLECTOR_STOPS,
     // spanseal, for a moment and for longer.
     &[Dies(EverySpanseal), Returns(EverySpanseal)],
     &[Dies(Spanseal)],
@@ -69,6 +76,7 @@ const FROM_A_DISK: Schedule = &[
     // One upon the other: what waits on the disk is taken up by a Collector that finds nobody, and dies again.
     &[Dies(Store)],
     COLLECTOR,
+    COLLECTOR_STOPS,
     &[Dies(EverySpanseal)],
     COLLECTOR,
     &[Dies(Part::Collector), Returns(Store), Returns(EverySpanseal), Returns(Part::Collector)],
@@ -80,6 +88,7 @@ const SEALED: Schedule = &[
     COLLECTOR,
     COLLECTOR,
     COLLECTOR,
+    COLLECTOR_STOPS,
     &[Dies(Spanseal), Returns(Spanseal)],
     &[Dies(Spanseal), Returns(Spanseal)],
     &[Dies(Spanseal), Returns(Spanseal)],
@@ -122,8 +131,8 @@ impl Load {
                 return;
             }
             while !self.deliver(&mut client, number).await {
-                // As a sender does; nothing rests on how long.
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                // Whoever starts the Collector again comes first.
+                tokio::task::yield_now().await;
             }
             self.ledger.acknowledge(number);
             *self.acknowledged.lock().unwrap() += 1;
@@ -194,6 +203,7 @@ impl Rig {
     fn does(&mut self, act: Act) {
         match act {
             Dies(Part::Collector) => self.collector.kill(),
+            Stops => self.collector.stop(),
             Returns(Part::Collector) => self.collector.start_again(),
             Dies(Spanseal) => self.replica_dies(0),
             Returns(Spanseal) => self.replica_returns(0),
@@ -255,7 +265,7 @@ fn nothing_is_lost(file: &str, replicas: usize, schedule: Schedule) {
             rig.does(*act);
             match act {
                 // Whoever was sending has heard that it is dead, and nobody begins again.
-                Dies(Part::Collector) => not_ready = Some(load.ready.blocking_write()),
+                Dies(Part::Collector) | Stops => not_ready = Some(load.ready.blocking_write()),
                 Returns(Part::Collector) => not_ready = None,
                 _ => {}
             }

@@ -90,7 +90,14 @@ impl Collector {
         child.wait().unwrap();
     }
 
-    /// After [`kill`](Self::kill): starts it again with all that it had, its disk and its addresses among it, and waits until it is ready.
+    /// SIGTERM, and waits until it has ended by itself.
+    pub(crate) fn stop(&mut self) {
+        let mut child = self.running.take().expect("the Collector runs");
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
+        eventually("the Collector ends after SIGTERM", || child.try_wait().unwrap());
+    }
+
+    /// After [`kill`](Self::kill) or [`stop`](Self::stop): starts it again with all that it had, its disk and its addresses among it, and waits until it is ready.
     pub(crate) fn start_again(&mut self) {
         assert!(self.is_started(), "the Collector does not start again:\n{}", self.said());
     }
