@@ -3,3 +3,5 @@
 mod check;
 mod files;
 mod filter;
+mod kill;
+mod refused;

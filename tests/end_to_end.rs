@@ -1,45 +1,35 @@
 //! The whole way, with a real binary that is killed in between: what was acknowledged is found and verifies, always.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
-use prost::Message as _;
 use serde_json::Value;
 
 use crate::support::captures::Signal;
+use crate::support::ledger::{AI_SPANS, Ledger, request, trace_id};
 use crate::support::otlp::GrpcClient;
-use crate::support::receiver::{Options, Receiver, Site};
+use crate::support::receiver::{Receiver, Site};
 use crate::support::runtime;
-use crate::support::s3::{Bucket, S3Server};
+use crate::support::s3::S3Server;
 
 mod collector;
 
-/// Trace and span id, hex.
-type SpanKey = (String, String);
-
 /// Requests in flight at once.
 const SENDERS: usize = 6;
-/// Of each request's spans, these many are AI spans.
-const AI_SPANS: usize = 3;
-const PLAIN_SPANS: usize = 2;
 
-/// A load that remembers what was acknowledged. Every span is unique and can be sent again as it was.
+/// What was sent, and what became of it.
 #[derive(Default)]
-struct Ledger {
+struct Load {
     next: AtomicU64,
-    acknowledged: Mutex<BTreeSet<SpanKey>>,
+    acknowledged: Ledger,
     open: Mutex<BTreeMap<u64, Vec<u8>>>,
     /// Newest root by seal, as receipts told: a log that was rolled back would contradict them.
     roots: Mutex<BTreeMap<u64, String>>,
 }
 
-impl Ledger {
+impl Load {
     /// Sends until told to stop, new requests and those whose answer was lost. Ends at the first broken connection.
     async fn send(&self, client: &GrpcClient, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
@@ -56,7 +46,7 @@ impl Ledger {
     async fn deliver(&self, client: &GrpcClient, number: u64, body: Vec<u8>) -> bool {
         let Ok(answer) = client.export(Signal::Traces, body, false).await else { return false };
         assert_eq!(answer.promoted(), AI_SPANS as u64, "promoted of request {number}");
-        self.acknowledged.lock().unwrap().extend((0..AI_SPANS).map(|i| (trace_id(number), span_id(i))));
+        self.acknowledged.acknowledge(number);
         self.open.lock().unwrap().remove(&number);
         if let (Some(seal), Some(root)) = (answer.seal(), answer.headers.get("spanseal-root")) {
             self.roots.lock().unwrap().insert(seal, root.clone());
@@ -71,38 +61,6 @@ impl Ledger {
             assert!(self.deliver(client, number, body).await, "request {number} is refused after a restart");
         }
     }
-}
-
-fn trace_id(number: u64) -> String {
-    format!("{:032x}", u128::from(number) + (1 << 64))
-}
-
-fn span_id(index: usize) -> String {
-    format!("{:016x}", index + 1)
-}
-
-fn request(number: u64) -> Vec<u8> {
-    let text = |key: &str, value: &str| KeyValue {
-        key: key.to_owned(),
-        value: Some(AnyValue { value: Some(Any::StringValue(value.to_owned())) }),
-        ..KeyValue::default()
-    };
-    let span = |index: usize| Span {
-        trace_id: hex::decode(trace_id(number)).unwrap(),
-        span_id: hex::decode(span_id(index)).unwrap(),
-        name: "step".to_owned(),
-        start_time_unix_nano: 1_790_000_000_000_000_000 + number,
-        end_time_unix_nano: 1_790_000_000_500_000_000 + number,
-        attributes: if index < AI_SPANS {
-            vec![text("gen_ai.operation.name", "chat"), text("gen_ai.request.model", "m"), text("gen_ai.input.messages", "[]")]
-        } else {
-            vec![text("http.request.method", "GET")]
-        },
-        ..Span::default()
-    };
-    let spans = (0..AI_SPANS + PLAIN_SPANS).map(span).collect();
-    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
-    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] }.encode_to_vec()
 }
 
 /// A small generator with its seed said, so that a failure can be had again.
@@ -128,13 +86,13 @@ impl Dice {
 fn survives_kill_9(site: &Site, rounds: u64) {
     let mut dice = Dice::fresh();
     let seed = dice.0;
-    let ledger = Arc::new(Ledger::default());
+    let load = Arc::new(Load::default());
     for round in 0..rounds {
         let receiver = site.serve();
-        let acknowledged_before = ledger.acknowledged.lock().unwrap().len();
+        let acknowledged_before = load.acknowledged.len();
         // Sometimes before the first answer, sometimes deep in the load.
         let enough = acknowledged_before + AI_SPANS * usize::try_from(dice.below(60)).unwrap();
-        runtime().block_on(one_round(&ledger, receiver, enough));
+        runtime().block_on(one_round(&load, receiver, enough));
         let report = site.run(&["verify", "--json"]);
         let verdict: Value = serde_json::from_str(&report.stdout).unwrap_or_else(|e| panic!("{e}: {report}"));
         // Before the first commit there may be no log to verify yet.
@@ -145,51 +103,37 @@ fn survives_kill_9(site: &Site, rounds: u64) {
     let receiver = site.serve();
     runtime().block_on(async {
         let client = GrpcClient::connect(receiver.grpc).await.unwrap();
-        ledger.resend(&client).await;
+        load.resend(&client).await;
     });
     assert!(receiver.stop().success());
 
     let lines: Vec<Value> = site.sealed_lines().iter().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let text = |r: &Value, name: &str| r["trace"][name].as_str().unwrap().to_owned();
-    let found: BTreeSet<SpanKey> = lines.iter().map(|r| (text(r, "trace_id"), text(r, "span_id"))).collect();
-    let acknowledged = ledger.acknowledged.lock().unwrap();
-    let lost: Vec<_> = acknowledged.difference(&found).collect();
-    assert!(
-        lost.is_empty(),
-        "seed {seed}: {} of {} acknowledged spans are lost: {:?}",
-        lost.len(),
-        acknowledged.len(),
-        &lost[..lost.len().min(5)]
-    );
-    let invented: Vec<_> = found.difference(&acknowledged).collect();
-    assert!(invented.is_empty(), "seed {seed}: records of spans that nobody sent as AI: {invented:?}");
-    assert!(acknowledged.len() >= AI_SPANS * usize::try_from(rounds).unwrap(), "hardly anything was sent");
+    load.acknowledged.settle(&lines, &format!("seed {seed}"));
+    assert!(load.acknowledged.len() >= AI_SPANS * usize::try_from(rounds).unwrap(), "hardly anything was sent");
     let report = site.verified();
-    assert!(report["logs"][0]["records"].as_u64().unwrap() >= found.len() as u64);
+    assert!(report["logs"][0]["records"].as_u64().unwrap() >= lines.len() as u64);
     // Receipts name seals that are still in the log.
     let seals = report["logs"][0]["seals"].as_u64().unwrap();
-    assert!(ledger.roots.lock().unwrap().keys().all(|seal| *seal < seals), "seed {seed}: a receipt names a seal beyond {seals}");
+    assert!(load.roots.lock().unwrap().keys().all(|seal| *seal < seals), "seed {seed}: a receipt names a seal beyond {seals}");
 }
 
-async fn one_round(ledger: &Arc<Ledger>, receiver: Receiver, enough: usize) {
+async fn one_round(load: &Arc<Load>, receiver: Receiver, enough: usize) {
     let stop = Arc::new(AtomicBool::new(false));
     let client = GrpcClient::connect(receiver.grpc).await.unwrap();
     // First what the last kill left without an answer: the writer must recognise what it had sealed.
-    if !ledger.open.lock().unwrap().is_empty() {
-        ledger.resend(&client).await;
+    if !load.open.lock().unwrap().is_empty() {
+        load.resend(&client).await;
     }
     let senders: Vec<_> = (0..SENDERS)
         .map(|_| {
-            let (ledger, client, stop) = (Arc::clone(ledger), client.clone(), Arc::clone(&stop));
-            tokio::spawn(async move { ledger.send(&client, &stop).await })
+            let (load, client, stop) = (Arc::clone(load), client.clone(), Arc::clone(&stop));
+            tokio::spawn(async move { load.send(&client, &stop).await })
         })
         .collect();
     let killer = tokio::task::spawn_blocking({
-        let ledger = Arc::clone(ledger);
+        let load = Arc::clone(load);
         move || {
-            crate::support::eventually("some requests are acknowledged", || {
-                (ledger.acknowledged.lock().unwrap().len() >= enough).then_some(())
-            });
+            crate::support::eventually("some requests are acknowledged", || (load.acknowledged.len() >= enough).then_some(()));
             receiver.kill();
         }
     });
@@ -210,25 +154,14 @@ fn acknowledged_spans_survive_kill_9_on_the_local_store() {
 fn acknowledged_spans_survive_kill_9_on_ceph_rgw() {
     // The server says by itself that it is skipped.
     let Some(server) = S3Server::rgw() else { return };
-    survives_kill_9(&on(server), 2);
+    survives_kill_9(&Site::with(server.site()), 2);
 }
 
 /// The same against the server that is closest to AWS.
 #[test]
 fn acknowledged_spans_survive_kill_9_on_minio() {
     let Some(server) = S3Server::minio() else { return };
-    survives_kill_9(&on(server), 3);
-}
-
-/// A site on a fresh locked bucket; the credentials come from the environment, the rest from the configuration.
-fn on(server: &S3Server) -> Site {
-    let bucket = runtime().block_on(server.fresh_bucket(Bucket::Locked));
-    Site::with(Options {
-        store: format!("s3://{bucket}/evidence"),
-        store_lines: format!("  s3: {{endpoint: '{}', region: us-east-1, path_style: true}}", server.endpoint),
-        env: server.environment().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
-        ..Options::default()
-    })
+    survives_kill_9(&Site::with(server.site()), 3);
 }
 
 /// SIGTERM under load: every request that was let in is answered before the process ends with 0, and nothing acknowledged is missing.
@@ -236,20 +169,20 @@ fn on(server: &S3Server) -> Site {
 fn a_drain_answers_what_it_let_in() {
     let site = Site::local();
     let receiver = site.serve();
-    let ledger = Arc::new(Ledger::default());
+    let load = Arc::new(Load::default());
     runtime().block_on(async {
         let client = GrpcClient::connect(receiver.grpc).await.unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let senders: Vec<_> = (0..SENDERS)
             .map(|_| {
-                let (ledger, client, stop) = (Arc::clone(&ledger), client.clone(), Arc::clone(&stop));
-                tokio::spawn(async move { ledger.send(&client, &stop).await })
+                let (load, client, stop) = (Arc::clone(&load), client.clone(), Arc::clone(&stop));
+                tokio::spawn(async move { load.send(&client, &stop).await })
             })
             .collect();
         let status = tokio::task::spawn_blocking({
-            let ledger = Arc::clone(&ledger);
+            let load = Arc::clone(&load);
             move || {
-                let enough = || (ledger.acknowledged.lock().unwrap().len() > 10 * AI_SPANS).then_some(());
+                let enough = || (load.acknowledged.len() > 10 * AI_SPANS).then_some(());
                 crate::support::eventually("some requests are acknowledged", enough);
                 receiver.stop()
             }
@@ -259,7 +192,7 @@ fn a_drain_answers_what_it_let_in() {
         join_all(senders).await.into_iter().for_each(|ended| ended.unwrap());
     });
     let found = site.sealed_lines().len();
-    assert!(found >= ledger.acknowledged.lock().unwrap().len());
+    assert!(found >= load.acknowledged.len());
     site.verified();
 }
 

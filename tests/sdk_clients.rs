@@ -13,14 +13,19 @@ pub(crate) struct Sent {
     pub(crate) spans: Value,
 }
 
-pub(crate) fn sent(mut client: Command) -> Sent {
+pub(crate) fn sent(client: Command) -> Sent {
+    sent_of(client, &["traces", "logs", "metrics"])
+}
+
+/// The same of a client that was told to export these signals alone.
+pub(crate) fn sent_of(mut client: Command, signals: &[&str]) -> Sent {
     // A proxy of the machine must not come between two processes on loopback.
     for key in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "grpc_proxy"] {
         client.env_remove(key);
     }
     let finished = Finished::of(client).success();
     let said: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|e| panic!("the client printed no JSON ({e}): {finished}"));
-    for signal in ["traces", "logs", "metrics"] {
+    for signal in signals {
         assert_eq!(said["flushed"][signal], true, "flush of {signal}: {finished}");
     }
     Sent { spans: said["sent"].clone() }

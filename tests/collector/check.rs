@@ -117,8 +117,13 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("agent.yaml", "./otelcol-spanseal", "/tmp", "storage_volatile", "directory:"),
     ("agent.yaml", "    fsync: true", "    fsync: true\n    recreate: true", "storage_volatile", "recreate: true"),
     ("minimal.yaml", "      block_on_overflow: true\n", "", "queue_overflow", "sending_queue:"),
-    ("gateway.yaml", "max_size: 8388608", "max_size: 83886080", "batch_unbounded", "max_size: 83886080"),
-    ("gateway.yaml", ", max_size: 8388608", "", "batch_unbounded", "batch: {"),
+    ("gateway.yaml", "max_size: 15728640", "max_size: 157286400", "batch_unbounded", "max_size: 157286400"),
+    ("gateway.yaml", ", max_size: 15728640", "", "batch_unbounded", "batch: {"),
+    ("gateway.yaml", "max_size: 15728640", "max_size: 8388608", "batch_drops", "max_size: 8388608"),
+    // What is let in, and refused behind it.
+    ("agent.yaml", ", max_request_body_size: 14680064", "", "lets_in_too_much", "http: {endpoint"),
+    ("tap.yaml", "max_recv_msg_size_mib: 14", "max_recv_msg_size_mib: 64", "lets_in_too_much", "max_recv_msg_size_mib: 64"),
+    ("gateway.yaml", "max_request_body_size: 14680064", "max_request_body_size: 15728641", "batch_drops", "max_size: 15728640"),
     // What gives up.
     ("minimal.yaml", "timeout: 30s", "timeout: 2s", "timeout_short", "timeout: 2s"),
     ("minimal.yaml", "    timeout: 30s\n", "", "timeout_short", "otlp_grpc/spanseal:"),

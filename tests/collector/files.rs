@@ -1,5 +1,5 @@
-//! Every configuration of `collector-config/` starts a real Collector, and carries what a real SDK sends into sealed records; the filters
-//! in them are those that the command prints.
+//! Every configuration of `collector-config/` starts a real Collector, and carries what the official Rust, Python and JS SDKs send into
+//! sealed records; the filters in them are those that the command prints.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -16,9 +16,12 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::Value;
 
 use crate::erase_by_tls::Authority;
+use crate::sdk_clients::sent_of;
 use crate::support::otelcol::{self, Collector};
 use crate::support::receiver::{BINARY, Finished, Site};
-use crate::support::{PATIENCE, eventually, runtime};
+use crate::support::s3::{Kind, S3Server};
+use crate::support::tools::{self, tool};
+use crate::support::{PATIENCE, eventually, runtime, steady_address};
 
 /// What a file is asked to carry.
 #[derive(Clone, Copy, PartialEq)]
@@ -37,13 +40,47 @@ enum Answers {
     OnDisk,
 }
 
-/// The official SDK, its batch processors and gRPC exporters: a web request, a chat and a tool call; an AI log event and a plain line.
-fn send(collector: &Collector, carries: Carries) {
-    let flushed = flushed(collector, carries, PATIENCE);
-    assert!(flushed.is_ok(), "{flushed:?}\n{}", collector.said());
+impl Carries {
+    /// As the clients of other languages are told.
+    fn signals(self) -> &'static [&'static str] {
+        match self {
+            Carries::Both => &["traces", "logs"],
+            Carries::Logs => &["logs"],
+        }
+    }
+
+    /// Records of spans and of logs, of what so many SDKs send: a chat and a tool call, and an event of the chat.
+    fn records(self, sdks: usize) -> (usize, usize) {
+        (if self == Carries::Both { 2 * sdks } else { 0 }, sdks)
+    }
 }
 
-/// The same, and what became of it.
+/// The official SDKs, each with its batch processors: Rust and Python over gRPC, JS over HTTP with JSON. Each sends a web request, a chat and
+/// a tool call; an AI log event and a plain line. Returns how many of them sent, with a flush that succeeded: Python and JS only where they
+/// are, and said aloud where they are not.
+fn send(collector: &Collector, carries: Carries, what: &str) -> usize {
+    let flushed = flushed(collector, carries, PATIENCE);
+    assert!(flushed.is_ok(), "{flushed:?}\n{}", collector.said());
+    let mut clients = Vec::new();
+    if let Some(python) = tool("python", &format!("the Python SDK through {what}")) {
+        let mut client = Command::new(python);
+        client.arg(tools::scripts().join("clients/python_sdk.py")).args(["grpc", &format!("http://{}", collector.grpc)]);
+        clients.push(client);
+    }
+    if let Some(folder) = tool("node", &format!("the JS SDK through {what}")) {
+        let mut client = Command::new("node");
+        client.arg(tools::scripts().join("clients/js_sdk.mjs")).arg(format!("http://{}", collector.http)).current_dir(folder);
+        clients.push(client);
+    }
+    let sdks = 1 + clients.len();
+    for mut client in clients {
+        client.arg(carries.signals().join(","));
+        sent_of(client, carries.signals());
+    }
+    sdks
+}
+
+/// The Rust SDK's part, and what became of it.
 fn flushed(collector: &Collector, carries: Carries, within: Duration) -> Result<(), OTelSdkError> {
     let endpoint = format!("http://{}", collector.grpc);
     runtime().block_on(async {
@@ -84,7 +121,7 @@ fn sealed(sites: &[Site]) -> (usize, usize) {
     (of("span"), of("log"))
 }
 
-/// SDK -> the real Collector with this file -> receivers -> sealed records, and nothing plain among them.
+/// SDKs -> the real Collector with this file -> receivers -> sealed records, and nothing plain among them.
 fn carries(name: &str, replicas: usize, carries: Carries, answers: Answers) {
     let Some(program) = otelcol::program(&format!("collector-config/{name} in a real Collector")) else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -92,15 +129,14 @@ fn carries(name: &str, replicas: usize, carries: Carries, answers: Answers) {
     let receivers: Vec<_> = sites.iter().map(Site::serve).collect();
     let backend_site = Site::local();
     let backend = backend_site.serve();
-    let second: SocketAddr = receivers.get(1).map_or_else(otelcol::free_address, |receiver| receiver.grpc);
+    let second: SocketAddr = receivers.get(1).map_or_else(steady_address, |receiver| receiver.grpc);
     let env = [
         ("SPANSEAL_GRPC_ENDPOINT", receivers[0].grpc.to_string()),
         ("SPANSEAL_GRPC_ENDPOINT_2", second.to_string()),
         ("BACKEND_GRPC_ENDPOINT", backend.grpc.to_string()),
     ];
     let collector = Collector::start(&program, &[&otelcol::configuration(name)], &env, folder.path());
-    send(&collector, carries);
-    let expected = (if carries == Carries::Both { 2 } else { 0 }, 1);
+    let expected = carries.records(send(&collector, carries, name));
     if answers == Answers::Sealed {
         // The flush was the receipt: what is not sealed by now will never be.
         receivers.into_iter().for_each(|receiver| receiver.kill());
@@ -194,9 +230,9 @@ fn secure_carries_spans_and_logs_of_whom_it_knows() {
     drop(stranger);
     assert_eq!(sealed(std::slice::from_ref(&site)), (0, 0));
     let collector = Collector::start(&program, &[&file], &env(put("own.token", token.trim())), folder.path());
-    send(&collector, Carries::Both);
+    let sdks = send(&collector, Carries::Both, "secure.yaml");
     receiver.kill();
-    assert_eq!(sealed(std::slice::from_ref(&site)), (2, 1), "{}", collector.said());
+    assert_eq!(sealed(std::slice::from_ref(&site)), Carries::Both.records(sdks), "{}", collector.said());
     for line in site.sealed_lines() {
         let record: Value = serde_json::from_str(&line).unwrap();
         if record["source"]["signal"] != "control" {
@@ -204,6 +240,48 @@ fn secure_carries_spans_and_logs_of_whom_it_knows() {
         }
     }
     site.verified();
+}
+
+/// SDKs -> the Collector -> spanseal -> a bucket with Object Lock on a real server: what their flush said is sealed is found, and the log
+/// verifies with its locks.
+fn carries_into_a_bucket(kind: Kind, name: &str, answers: Answers) {
+    let what = format!("{name} before a bucket of {kind:?}");
+    let Some(program) = otelcol::program(&what) else { return };
+    // The server says by itself that it is skipped.
+    let server = match kind {
+        Kind::Rgw => S3Server::rgw(),
+        Kind::Minio => S3Server::minio(),
+        Kind::Versity => S3Server::versity(),
+    };
+    let Some(server) = server else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::with(server.site());
+    let receiver = site.serve();
+    let env = [("SPANSEAL_GRPC_ENDPOINT", receiver.grpc.to_string()), ("BACKEND_GRPC_ENDPOINT", steady_address().to_string())];
+    let collector = Collector::start(&program, &[&otelcol::configuration(name)], &env, folder.path());
+    let expected = Carries::Both.records(send(&collector, Carries::Both, &what));
+    let sites = std::slice::from_ref(&site);
+    if answers == Answers::Sealed {
+        receiver.kill();
+        assert_eq!(sealed(sites), expected, "{}", collector.said());
+    } else {
+        eventually(&what, || (sealed(sites) == expected).then_some(()));
+        receiver.kill();
+    }
+    let report = site.verified();
+    assert_eq!(report["locks"], "checked", "{report}");
+}
+
+/// The server that is closest to AWS, from the Collector's disk.
+#[test]
+fn agent_carries_into_a_bucket_of_minio() {
+    carries_into_a_bucket(Kind::Minio, "agent.yaml", Answers::OnDisk);
+}
+
+/// The server that ignores create-only writes, where spanseal waits a minute before it says where it listens.
+#[test]
+fn minimal_carries_into_a_bucket_of_ceph_rgw() {
+    carries_into_a_bucket(Kind::Rgw, "minimal.yaml", Answers::Sealed);
 }
 
 /// No file is handed out that the tests above do not carry.

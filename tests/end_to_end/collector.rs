@@ -1,8 +1,8 @@
 //! A real OpenTelemetry Collector between the application and the receiver, with the smallest configuration of `collector-config/`. The
 //! others are carried by `tests/collector`.
 
-use super::{AI_SPANS, request, trace_id};
 use crate::support::captures::Signal;
+use crate::support::ledger::{AI_SPANS, request, trace_id};
 use crate::support::otelcol::{self, Collector};
 use crate::support::otlp::GrpcClient;
 use crate::support::receiver::Site;

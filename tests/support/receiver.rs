@@ -13,6 +13,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::PATIENCE;
+use super::otlp::{HttpRequest, http};
 
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_spanseal");
@@ -41,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) log: String,
     /// Environment of every command (credentials).
     pub(crate) env: Vec<(String, String)>,
+    /// Where OTLP/gRPC listens; a free port of each process's own if `None`.
+    pub(crate) grpc: Option<SocketAddr>,
 }
 
 impl Site {
@@ -53,7 +56,8 @@ impl Site {
         let dir = tempfile::Builder::new().prefix("spanseal-test-").tempdir().unwrap();
         let at = |name: &str| dir.path().join(name).display().to_string();
         let store = if options.store.is_empty() { format!("file://{}", at("store")) } else { options.store };
-        let mut yaml = String::from("receivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: '127.0.0.1:0'}}}}\n");
+        let grpc = options.grpc.unwrap_or_else(unset);
+        let mut yaml = format!("receivers: {{otlp: {{protocols: {{grpc: {{endpoint: '{grpc}'}}, http: {{endpoint: '127.0.0.1:0'}}}}}}}}\n");
         writeln!(yaml, "store:\n  url: '{store}'\n{}", options.store_lines).unwrap();
         writeln!(
             yaml,
@@ -128,6 +132,12 @@ impl Site {
         assert_eq!(report["verdict"], "verified", "{out}");
         assert_eq!(out.status.code(), Some(0), "{out}");
         report
+    }
+
+    /// Every record as a reader gets it, with where it lies and how often else: `query --format json`.
+    pub(crate) fn rows(&self) -> Vec<Value> {
+        let out = self.run(&["query", "--format", "json"]).success();
+        serde_json::from_str(&out.stdout).unwrap_or_else(|e| panic!("query --format json printed no JSON ({e}): {out}"))
     }
 
     /// Starts `serve` and waits until it has said where it listens.
@@ -226,6 +236,13 @@ impl Receiver {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// One figure of its `/metrics`, by its name with labels; 0 where it does not stand there (yet).
+    pub(crate) fn figure(&self, name: &str) -> u64 {
+        let request = HttpRequest { method: "GET", path: "/metrics", headers: Vec::new(), body: b"", chunked: false };
+        let text = String::from_utf8(http(self.api, &request).unwrap().1.body).unwrap();
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()).unwrap_or(0)
     }
 
     /// Everything it wrote to stderr so far.

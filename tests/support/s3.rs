@@ -12,9 +12,12 @@ use sha2::{Digest, Sha256};
 use spanseal::worm::s3::{S3Credentials, S3Options};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use super::receiver::Options;
+use super::{runtime, steady_address};
 
 const ACCESS_KEY: &str = "testaccess";
 const SECRET_KEY: &str = "testsecret0123456789";
@@ -41,8 +44,24 @@ pub(crate) struct S3Server {
     pub(crate) kind: Kind,
     pub(crate) endpoint: String,
     buckets: AtomicU32,
+    run: Mutex<Run>,
+}
+
+/// `run.sh` at work.
+#[derive(Debug)]
+struct Run {
     /// Its standard input is closed by the end of this process: that is the server's sign to go.
-    _run: Child,
+    child: Child,
+    says: BufReader<ChildStdout>,
+}
+
+impl Run {
+    fn order(&mut self, order: &str, done: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{order}").unwrap();
+        let mut said = String::new();
+        self.says.read_line(&mut said).unwrap();
+        assert_eq!(said.trim_end(), done, "the server does not do as it is told: {order}");
+    }
 }
 
 /// Somebody whom the server knows, with rights of their own.
@@ -85,6 +104,21 @@ impl S3Server {
         SERVER.get_or_init(|| start(Kind::Minio)).as_ref()
     }
 
+    /// One of the test's own, which may be killed: [`minio`](Self::minio) is everybody's.
+    pub(crate) fn own_minio() -> Option<S3Server> {
+        start(Kind::Minio)
+    }
+
+    /// `kill -9`. Only for a server of one's own.
+    pub(crate) fn kill(&self) {
+        self.run.lock().unwrap().order("kill", "killed");
+    }
+
+    /// After [`kill`](Self::kill): starts it again, on what it had written and at the same address, and waits until it answers.
+    pub(crate) fn start_again(&self) {
+        self.run.lock().unwrap().order("start", "ready");
+    }
+
     pub(crate) fn versity() -> Option<&'static S3Server> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
         SERVER.get_or_init(|| start(Kind::Versity)).as_ref()
@@ -122,6 +156,17 @@ impl S3Server {
             ("AWS_ACCESS_KEY_ID", user.access_key),
             ("AWS_SECRET_ACCESS_KEY", user.secret_key),
         ]
+    }
+
+    /// For a site on a fresh locked bucket; the credentials come from the environment, the rest from the configuration.
+    pub(crate) fn site(&self) -> Options {
+        let bucket = runtime().block_on(self.fresh_bucket(Bucket::Locked));
+        Options {
+            store: format!("s3://{bucket}/evidence"),
+            store_lines: format!("  s3: {{endpoint: '{}', region: us-east-1, path_style: true}}", self.endpoint),
+            env: self.environment().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            ..Options::default()
+        }
     }
 
     /// A bucket that nobody else uses.
@@ -257,7 +302,7 @@ enum Failed {
 fn try_start(kind: Kind, name: &str) -> Result<S3Server, Failed> {
     // Short, because Ceph puts sockets there whose paths may have 107 bytes; `run.sh` removes it.
     let dir = tempfile::Builder::new().prefix("spanseal-s3-").tempdir().unwrap().keep();
-    let (port, mon_port) = (free_port(), free_port());
+    let (port, mon_port) = (steady_address().port(), free_port());
     let mut child = Command::new("bash")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/s3/run.sh"))
         .args([name, dir.to_str().unwrap(), &port.to_string(), &mon_port.to_string()])
@@ -266,12 +311,18 @@ fn try_start(kind: Kind, name: &str) -> Result<S3Server, Failed> {
         .spawn()
         .unwrap();
     let mut words = Vec::new();
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        if line == "ready" {
-            return Ok(S3Server { kind, endpoint: format!("http://127.0.0.1:{port}"), buckets: AtomicU32::new(0), _run: child });
+    let mut says = BufReader::new(child.stdout.take().unwrap());
+    loop {
+        let mut line = String::new();
+        if says.read_line(&mut line).unwrap() == 0 {
+            break;
         }
-        words.push(line);
+        let line = line.trim_end();
+        if line == "ready" {
+            let run = Mutex::new(Run { child, says });
+            return Ok(S3Server { kind, endpoint: format!("http://127.0.0.1:{port}"), buckets: AtomicU32::new(0), run });
+        }
+        words.push(line.to_owned());
     }
     let code = child.wait().unwrap().code();
     let words = words.join("; ");

@@ -1,8 +1,8 @@
 //! What a Collector configuration would lose or weaken of the audit data on its way to us, each with its line, and what could not be
 //! judged.
 //!
-//! Looked at is the way that leads to our exporter: the exporter itself, its queue and its storage, and every pipeline that reaches it,
-//! through connectors too. Other pipelines may sample and drop as they like.
+//! Looked at is the way that leads to our exporter: the exporter itself, its queue and its storage, every pipeline that reaches it,
+//! through connectors too, and how much the OTLP receivers of these let in. Other pipelines may sample and drop as they like.
 //!
 //! `${env:NAME:-default}` counts as its default: the check says the same on every machine. What has no default is named as not judged, and
 //! so is every component of which nothing is known here. A configuration that is assembled from several files is checked file by file only
@@ -11,6 +11,7 @@
 mod exporter;
 mod file;
 mod pipelines;
+mod receivers;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -64,6 +65,10 @@ pub enum Kind {
     QueueOverflow,
     /// Batches without a bound that spanseal takes.
     BatchUnbounded,
+    /// Batches that may hold less than one span that is let in.
+    BatchDrops,
+    /// More is acknowledged than spanseal takes.
+    LetsInTooMuch,
     /// The Collector gives up before a seal.
     TimeoutShort,
     /// What failed is not tried again.

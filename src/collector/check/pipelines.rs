@@ -1,7 +1,7 @@
 //! The pipelines that lead to our exporter, back to the receivers and through connectors: what they take away, hold, or leave out.
 
 use super::file::{Component, File, Pipeline, Reference, items, said};
-use super::{Kind, Notes, Receiving, Said};
+use super::{Kind, Notes, Receiving, Said, receivers};
 use crate::collector::filter::{MARK, marking_statement, span_condition};
 use crate::config::yaml::Node;
 use crate::promote::ottl::Filter;
@@ -51,6 +51,7 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
     for signal in ["traces", "logs"] {
         signal_judged(file, &way, signal, notes);
     }
+    receivers::judge(file, &way, exporters, receiving, notes);
 }
 
 fn names(references: &[Reference], id: &str) -> bool {

@@ -1,6 +1,6 @@
-// Sends with the official OpenTelemetry JS SDK over OTLP/HTTP with JSON bodies: node js_sdk.mjs ENDPOINT
+// Sends with the official OpenTelemetry JS SDK over OTLP/HTTP with JSON bodies: node js_sdk.mjs ENDPOINT [SIGNALS]
 //
-// The same trace, logs and counter as python_sdk.py. Prints one JSON object: the ids that were sent and what every flush came to. Run in
+// The same trace, logs and counter as python_sdk.py, and the same SIGNALS. Prints one JSON object: the ids that were sent and what every flush came to. Run in
 // the folder that holds node_modules.
 import { createRequire } from 'node:module';
 
@@ -15,17 +15,22 @@ const { BatchLogRecordProcessor, LoggerProvider } = require('@opentelemetry/sdk-
 const { MeterProvider, PeriodicExportingMetricReader } = require('@opentelemetry/sdk-metrics');
 const { BatchSpanProcessor, NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
 
-const endpoint = process.argv[2];
+const [endpoint, asked] = process.argv.slice(2);
+const signals = (asked ?? 'traces,logs,metrics').split(',');
+const only = (signal, make) => (signals.includes(signal) ? [make()] : []);
 // Exporters say here what they could not send; stdout is for the one JSON object.
 const logger = Object.assign(new DiagConsoleLogger(), { error: console.error, warn: console.error });
 diag.setLogger(logger, DiagLogLevel.WARN);
 
 const resource = resourceFromAttributes({ 'service.name': 'js-json', 'service.namespace': 'tests' });
 const url = (signal) => ({ url: `${endpoint}/v1/${signal}`, timeoutMillis: 30_000 });
-const traces = new NodeTracerProvider({ resource, spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter(url('traces')))] });
-const logs = new LoggerProvider({ resource, processors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter(url('logs')) })] });
-const reader = new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter(url('metrics')), exportIntervalMillis: 3_600_000 });
-const meters = new MeterProvider({ resource, readers: [reader] });
+const spanProcessors = only('traces', () => new BatchSpanProcessor(new OTLPTraceExporter(url('traces'))));
+const traces = new NodeTracerProvider({ resource, spanProcessors });
+const processors = only('logs', () => new BatchLogRecordProcessor({ exporter: new OTLPLogExporter(url('logs')) }));
+const logs = new LoggerProvider({ resource, processors });
+const exporter = () => new OTLPMetricExporter(url('metrics'));
+const readers = only('metrics', () => new PeriodicExportingMetricReader({ exporter: exporter(), exportIntervalMillis: 3_600_000 }));
+const meters = new MeterProvider({ resource, readers });
 
 const tracer = traces.getTracer('tests');
 meters.getMeter('tests').createCounter('requests').add(1, { path: '/claims' });
@@ -58,6 +63,8 @@ for (const [name, span] of [['tool', tool], ['chat', chat], ['web', web]]) {
 }
 
 const done = (promise) => promise.then(() => true, (error) => (console.error(error), false));
-const flushed = { traces: await done(traces.forceFlush()), logs: await done(logs.forceFlush()), metrics: await done(meters.forceFlush()) };
-await Promise.all([traces, logs, meters].map((provider) => provider.shutdown()));
+const providers = { traces, logs, metrics: meters };
+const flushed = {};
+for (const signal of signals) flushed[signal] = await done(providers[signal].forceFlush());
+await Promise.all(Object.values(providers).map((provider) => provider.shutdown()));
 console.log(JSON.stringify({ sent, flushed }));

@@ -1,7 +1,8 @@
-"""Sends with the official OpenTelemetry Python SDK: python_sdk.py grpc|http ENDPOINT
+"""Sends with the official OpenTelemetry Python SDK: python_sdk.py grpc|http ENDPOINT [SIGNALS]
 
-One trace (a web request that is not AI, a chat call, a tool call inside it), one GenAI log event, one plain log and one counter. Prints one
-JSON object: the ids that were sent and what every flush returned. Nothing is configured but the endpoint.
+One trace (a web request that is not AI, a chat call, a tool call inside it), one GenAI log event, one plain log and one counter; of these
+only SIGNALS are exported (traces,logs,metrics: all of them). Prints one JSON object: the ids that were sent and what every flush returned.
+Nothing is configured but the endpoint.
 """
 import json
 import logging
@@ -17,7 +18,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-protocol, endpoint = sys.argv[1:]
+protocol, endpoint = sys.argv[1:3]
+signals = sys.argv[3].split(",") if len(sys.argv) > 3 else ["traces", "logs", "metrics"]
 logging.basicConfig(level=logging.WARNING)  # exporters log what they could not send
 
 if protocol == "grpc":
@@ -36,10 +38,13 @@ else:
 
 resource = Resource.create({"service.name": f"python-{protocol}", "service.namespace": "tests"})
 traces = TracerProvider(resource=resource)
-traces.add_span_processor(BatchSpanProcessor(exporters[0]))
+if "traces" in signals:
+    traces.add_span_processor(BatchSpanProcessor(exporters[0]))
 logs = LoggerProvider(resource=resource)
-logs.add_log_record_processor(BatchLogRecordProcessor(exporters[1]))
-meters = MeterProvider(resource=resource, metric_readers=[PeriodicExportingMetricReader(exporters[2], export_interval_millis=3_600_000)])
+if "logs" in signals:
+    logs.add_log_record_processor(BatchLogRecordProcessor(exporters[1]))
+readers = [PeriodicExportingMetricReader(exporters[2], export_interval_millis=3_600_000)] if "metrics" in signals else []
+meters = MeterProvider(resource=resource, metric_readers=readers)
 
 tracer = traces.get_tracer("tests")
 logger = logs.get_logger("tests")
@@ -77,7 +82,8 @@ with tracer.start_as_current_span("POST /claims", attributes={"http.request.meth
     for name, span in (("web", web), ("chat", chat), ("tool", tool)):
         sent[name] = {"trace_id": format(span.get_span_context().trace_id, "032x"), "span_id": format(span.get_span_context().span_id, "016x")}
 
-flushed = {"traces": traces.force_flush(60_000), "logs": logs.force_flush(60_000), "metrics": meters.force_flush(60_000)}
-for provider in (traces, logs, meters):
+providers = {"traces": traces, "logs": logs, "metrics": meters}
+flushed = {signal: providers[signal].force_flush(60_000) for signal in signals}
+for provider in providers.values():
     provider.shutdown()
 print(json.dumps({"sent": sent, "flushed": flushed}))

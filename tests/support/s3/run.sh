@@ -2,7 +2,9 @@
 # run.sh KIND DIR PORT [MON_PORT]: one throw-away S3 server on 127.0.0.1:PORT with everything it writes under DIR.
 #
 # KIND: minio, versity or rgw. Prints `ready` once it answers, then waits for the end of its standard input, stops what it
-# started (by process id) and removes DIR. So a test process that dies, however it dies, takes its server along.
+# started (by process id) and removes DIR. So a test process that dies, however it dies, takes its server along. Until then each line of
+# its standard input is an order: `kill` (as the machine would; prints `killed`), and for minio and versity `start`, on what was written
+# before, at the same port (prints `ready`).
 # Exit 77, with a line that says why: the server is not installed here.
 set -euo pipefail
 kind=$1 dir=$2 port=$3 mon_port=${4:-}
@@ -58,24 +60,42 @@ trap finish EXIT
 trap 'exit 1' TERM HUP
 trap '' INT
 
+kill_all() {
+  local pid
+  for pid in "${pids[@]}"; do kill -KILL "$pid" && wait "$pid" || true; done 2>/dev/null
+  pids=()
+}
+
 case $kind in
   minio)
     program=$(find_program minio) || missing "minio: go install github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
     mkdir "$dir/data"
-    start "$dir/minio.log" env HOME="$dir" MINIO_ROOT_USER=$access MINIO_ROOT_PASSWORD=$secret MINIO_BROWSER=off \
-      "$program" server "$dir/data" --address "127.0.0.1:$port"
-    wait_until 60 minio curl -sf --noproxy '*' "http://127.0.0.1:$port/minio/health/cluster"
+    up() {
+      start "$dir/minio.log" env HOME="$dir" MINIO_ROOT_USER=$access MINIO_ROOT_PASSWORD=$secret MINIO_BROWSER=off \
+        "$program" server "$dir/data" --address "127.0.0.1:$port"
+      wait_until 60 minio curl -sf --noproxy '*' "http://127.0.0.1:$port/minio/health/cluster"
+    }
+    up
     ;;
   versity)
     program=$(find_program versitygw) || missing "versitygw: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0"
     mkdir "$dir/data" "$dir/versions"   # the versions must not lie inside the data
-    start "$dir/versity.log" env ROOT_ACCESS_KEY=$access ROOT_SECRET_KEY=$secret \
-      "$program" --port "127.0.0.1:$port" --health /health posix --versioning-dir "$dir/versions" "$dir/data"
-    wait_until 60 versity curl -sf --noproxy '*' "http://127.0.0.1:$port/health"
+    up() {
+      start "$dir/versity.log" env ROOT_ACCESS_KEY=$access ROOT_SECRET_KEY=$secret \
+        "$program" --port "127.0.0.1:$port" --health /health posix --versioning-dir "$dir/versions" "$dir/data"
+      wait_until 60 versity curl -sf --noproxy '*' "http://127.0.0.1:$port/health"
+    }
+    up
     ;;
   rgw) . "$here/rgw.sh" ;;
   *) say "unknown kind"; exit 64 ;;
 esac
 
 echo ready
-cat >/dev/null
+while read -r order; do
+  case $order in
+    kill) kill_all; echo killed ;;
+    start) up; echo ready ;;
+    *) say "unknown order: $order"; exit 64 ;;
+  esac
+done
