@@ -55,9 +55,9 @@ impl Carries {
     }
 }
 
-/// The official SDKs, each with its batch processors: Rust and Python over gRPC, JS over HTTP with JSON. Each sends a web request, a chat and
-/// a tool call; an AI log event and a plain line. Returns how many of them sent, with a flush that succeeded: Python and JS only where they
-/// are, and said aloud where they are not.
+/// The official SDKs, each with its batch processors: Rust and Python over gRPC, JS over HTTP with JSON. Each sends a web request, a chat
+/// and a tool call; an AI log event and a plain line. Returns how many of them sent, with a flush that succeeded: Python and JS only where
+/// they are, and said aloud where they are not.
 fn send(collector: &Collector, carries: Carries, what: &str) -> usize {
     let flushed = flushed(collector, carries, PATIENCE);
     assert!(flushed.is_ok(), "{flushed:?}\n{}", collector.said());
@@ -187,8 +187,9 @@ fn logs_carries_logs() {
     carries("logs.yaml", 1, Carries::Logs, Answers::Sealed);
 }
 
-/// Scenario: spanseal asks for a client certificate and a token of which it has the hash; the Collector has both, then the token of somebody else. Guarantee:
-/// what it carries is sealed, and the record says whose certificate brought it; with the wrong token nothing is, and the sender is told.
+/// Scenario: spanseal asks for a client certificate and a token of which it has the hash; the Collector has both, then the token of
+/// somebody else. Guarantee: what it carries is sealed, and the record says whose certificate brought it; with the wrong token nothing is,
+/// and the sender is told.
 #[test]
 fn secure_carries_spans_and_logs_of_whom_it_knows() {
     let Some(program) = otelcol::program("collector-config/secure.yaml in a real Collector") else { return };

@@ -1,13 +1,14 @@
 //! The Collector, spanseal and the store die while telemetry flows, one after the other and together: what the Collector acknowledged is
 //! sealed, each span once.
 //!
-//! Real processes, ended with SIGKILL (the Collector with SIGTERM too): the Collector with the files that we hand out and a disk of its own,
-//! `spanseal serve`, and MinIO with Object Lock (a folder where there is none, which does not die). What dies when is told in acknowledged
-//! requests, not in time.
+//! Real processes, ended with SIGKILL (the Collector with SIGTERM too): the Collector with the files that we hand out and a disk of its
+//! own, `spanseal serve`, and MinIO with Object Lock (a folder where there is none, which does not die). What dies when is told in
+//! acknowledged requests, not in time.
 //!
-//! KNOWN GAP: senders wait until the Collector is ready before they send again, and nothing kills it before that. Collector 0.152 listens as
-//! soon as one signal's way is open: while the queue on disk of another is being opened, it may forget what it acknowledges, or break off. And
-//! killed in that moment, it may forget what it was sending when it was killed before. Both are lost, and nothing behind it can know.
+//! KNOWN GAP: senders wait until the Collector is ready before they send again, and nothing kills it before that. Collector 0.152 listens
+//! as soon as one signal's way is open: while the queue on disk of another is being opened, it may forget what it acknowledges, or break
+//! off. And killed in that moment, it may forget what it was sending when it was killed before. Both are lost, and nothing behind it can
+//! know.
 //!
 //! KNOWN GAP: a killed process loses nothing that the kernel has taken, so `fsync: true` is not shown to be needed: that takes a power cut.
 
@@ -216,7 +217,7 @@ impl Rig {
 
     fn replica_dies(&mut self, at: usize) {
         let mut receiver = self.receivers[at].take().unwrap();
-        // Of what happened around it, it had not died by itself.
+        // What happened around it has not ended it already.
         receiver.assert_healthy();
         receiver.kill();
     }
@@ -312,7 +313,7 @@ fn nothing_is_lost(file: &str, replicas: usize, schedule: Schedule) {
         if rig.store.is_some() {
             assert_eq!(report["locks"], "checked", "{file}: {report}");
         }
-        assert!(report["logs"][0]["records"].as_u64().unwrap() > 0, "{file}: a replica got nothing: {report}");
+        assert!(!site.sealed_lines().is_empty(), "{file}: a replica got nothing");
     }
 }
 

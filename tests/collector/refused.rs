@@ -1,5 +1,5 @@
-//! What spanseal refuses, and what a real Collector makes of it: for the moment, and it comes again when it was told to; for good, and it is
-//! not sent for ever and holds nothing else up.
+//! What spanseal refuses, and what a real Collector makes of it: for the moment, and it comes again when it was told to; for good, and it
+//! is not sent for ever and holds nothing else up.
 
 use futures::future::join_all;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -84,9 +84,10 @@ fn records(site: &Site) -> Vec<Value> {
     site.sealed_lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Scenario: the store is away, and spanseal has room for little; three requests come through a Collector that answers when they are sealed.
-/// Guarantee: spanseal says "not now" in both ways that OTLP has, UNAVAILABLE and RESOURCE_EXHAUSTED with a pause; the Collector waits as long
-/// as it was told and sends them again; none is answered before the store is back, then all are, and each span is sealed once.
+/// Scenario: the store is away, and spanseal has room for little; three requests come through a Collector that answers when they are
+/// sealed. Guarantee: spanseal says "not now" in both ways that OTLP has, UNAVAILABLE and RESOURCE_EXHAUSTED with a pause; the Collector
+/// waits as long as it was told and sends them again; none is answered before the store is back, then all are, and each span is sealed
+/// once.
 #[test]
 fn what_is_refused_for_the_moment_is_sent_again_after_the_pause_it_was_told() {
     let Some(store) = S3Server::own_minio() else { return };
@@ -157,8 +158,8 @@ fn a_span_that_is_rejected_is_not_sent_again_and_the_others_are_sealed() {
     }
 }
 
-/// Scenario: a request that is larger than spanseal takes, then another. Guarantee: the Collector does not send it again, and the other one is
-/// sealed. Where the sender waits for the seal, it is told, and not to try again; where it was answered from the disk, only the
+/// Scenario: a request that is larger than spanseal takes, then another. Guarantee: the Collector does not send it again, and the other one
+/// is sealed. Where the sender waits for the seal, it is told, and not to try again; where it was answered from the disk, only the
 /// Collector's log says that it is gone.
 #[test]
 fn what_is_refused_for_good_is_not_sent_again_and_holds_nothing_up() {
@@ -197,7 +198,8 @@ fn what_is_refused_for_good_is_not_sent_again_and_holds_nothing_up() {
 }
 
 /// Scenario: requests with one span about as long as our files let in, and with one longer than what spanseal takes as it is configured by
-/// default, to each file that answers from a disk. Guarantee: what would never be sealed is not acknowledged; what is acknowledged is sealed.
+/// default, to each file that answers from a disk. Guarantee: what would never be sealed is not acknowledged; what is acknowledged is
+/// sealed.
 #[test]
 fn no_more_is_acknowledged_from_a_disk_than_is_taken_behind_it() {
     let from_a_disk: Vec<_> =

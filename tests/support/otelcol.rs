@@ -97,7 +97,8 @@ impl Collector {
         eventually("the Collector ends after SIGTERM", || child.try_wait().unwrap());
     }
 
-    /// After [`kill`](Self::kill) or [`stop`](Self::stop): starts it again with all that it had, its disk and its addresses among it, and waits until it is ready.
+    /// After [`kill`](Self::kill) or [`stop`](Self::stop): starts it again with all that it had, its disk and its addresses among it, and
+    /// waits until it is ready.
     pub(crate) fn start_again(&mut self) {
         assert!(self.is_started(), "the Collector does not start again:\n{}", self.said());
     }

@@ -1,5 +1,5 @@
-//! The receivers of OTLP: how much they let in at once. What is more than spanseal takes, or than a batch on the way may hold, is dropped by
-//! the Collector, and where it answers from a queue its sender was told that it is safe.
+//! The receivers of OTLP: how much they let in at once. What is more than spanseal takes, or than a batch on the way may hold, is dropped
+//! by the Collector, and where it answers from a queue its sender was told that it is safe.
 
 use super::file::{Component, File, Pipeline};
 use super::{Kind, Notes, Receiving, Said};
@@ -38,7 +38,7 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
             if answers_before && let_in > receiving.request_bytes_max {
                 let most = show_size(receiving.request_bytes_max);
                 let says = format!(
-                    "requests of up to {} are let in and acknowledged: spanseal takes {most} at once and refuses more, and a refusal of that kind is not tried again",
+                    "requests of up to {} are acknowledged; more than {most} at once spanseal refuses, and the Collector drops it",
                     show_size(let_in)
                 );
                 let instead = format!("`{}: {}` or less", limit.key, receiving.request_bytes_max / limit.unit);

@@ -1,7 +1,7 @@
 // Sends with the official OpenTelemetry JS SDK over OTLP/HTTP with JSON bodies: node js_sdk.mjs ENDPOINT [SIGNALS]
 //
-// The same trace, logs and counter as python_sdk.py, and the same SIGNALS. Prints one JSON object: the ids that were sent and what every flush came to. Run in
-// the folder that holds node_modules.
+// The same trace, logs and counter as python_sdk.py, and the same SIGNALS. Prints one JSON object: the ids that were sent and what every
+// flush came to. Run in the folder that holds node_modules.
 import { createRequire } from 'node:module';
 
 const require = createRequire(`${process.cwd()}/`);
