@@ -424,7 +424,8 @@ impl<'a> Draft<'a> {
 
     /// An attribute that a table knows: now, or when all of lower rank are in.
     pub(crate) fn known(&mut self, who: &Who<'_>, known: Known, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
-        if known.rank == 0 {
+        // Whether MLflow speaks, which sends every text as JSON, is known when all is in.
+        if known.rank == 0 && !is_own_in_quotes(&key, &value) {
             return self.place(who, known.to, Place::Own, key, value);
         }
         self.waiting.push((known, key, value));
@@ -437,6 +438,9 @@ impl<'a> Draft<'a> {
         waiting.sort_by_key(|(known, _, _)| known.rank);
         for (known, key, value) in waiting.drain(..) {
             match known.carried {
+                Carried::No if self.dialects.has(Dialect::Mlflow) && is_own_in_quotes(&key, &value) => {
+                    self.unquoted(who, known.to, Place::Own, key, value)?
+                }
                 Carried::No => self.place(who, known.to, Place::Own, key, value)?,
                 Carried::Plain => self.claim(who, known.to, Place::Carrier, key, value)?,
                 Carried::Json => self.unquoted(who, known.to, Place::Carrier, key, value)?,
@@ -579,6 +583,11 @@ impl<'a> Draft<'a> {
             }
         }
     }
+}
+
+/// A text of our own words that stands in quotation marks.
+fn is_own_in_quotes(key: &str, value: &Value<'_>) -> bool {
+    matches!(value, Value::Text([b'"', .., b'"'])) && is_own(key)
 }
 
 /// Whether a key is in our own namespace.

@@ -174,8 +174,8 @@ fn from_mlflow() {
             let asked = one(&records, "inference");
             assert_eq!((&asked["model"]["id"], &asked["model"]["provider"]), (&json!("gpt-4o"), &json!("openai")));
             assert_eq!((&asked["source"]["service"], &asked["input"]["captured"]), (&json!("claims"), &json!("vault")));
-            // KNOWN GAP: a text of `ai_audit.*` keeps the quotes that MLflow gives it; the guide says so, and states none.
-            assert_eq!(asked["confidence"]["score"], 0.83);
+            // MLflow sends both as JSON.
+            assert_eq!((&asked["confidence"]["score"], &asked["policy"]["id"]), (&json!(0.83), &json!("claims-7")));
             assert_eq!(one(&records, "agent")["actor"]["agent"]["name"], "decide");
             seen(&site, "mlflow");
         }

@@ -369,6 +369,26 @@ fn prompts_of_registries() {
 }
 
 /// A level is a status where the span has none, a cost is the sum that was sent, and a tool's result is no provider's answer.
+/// Scenario: an application states decisions and persons on a span of MLflow, which sends every text as JSON, before or behind the keys by which
+/// MLflow is known. Guarantee: they are what the application said; without MLflow quotation marks are the application's own.
+#[test]
+fn what_is_stated_through_mlflow_has_no_quotes_of_its_own() {
+    let speaks = [("mlflow.spanType", Any::text("\"LLM\"")), ("mlflow.traceRequestId", Any::text("\"tr-1\""))];
+    let stated = [
+        ("ai_audit.decision.outcome", Any::text("\"den\\u00eded\"")),
+        ("ai.audit.policy.id", Any::text("\"p-7\"")),
+        ("ai_audit.confidence.score", Any::text("0.83")),
+        ("ai_audit.actor.user_id", Any::text("\"alice@example.com\"")),
+    ];
+    let [before, behind] = [[&speaks[..], &stated].concat(), [&stated[..], &speaks].concat()].map(|all| spoken(&all));
+    for record in [before, behind] {
+        assert_eq!((at(&record, "decision.outcome"), at(&record, "policy.id")), ("den\u{ed}ed", "p-7"), "{record:?}");
+        assert_eq!((number(&record, "confidence.score"), at(&record, "actor.user_id")), (Some(0.83), ALICE), "{record:?}");
+    }
+    let record = spoken(&[&[("gen_ai.operation.name", Any::text("chat"))], &stated[..2]].concat());
+    assert_eq!((at(&record, "decision.outcome"), at(&record, "policy.id")), ("\"den\\u00eded\"", "\"p-7\""), "{record:?}");
+}
+
 #[test]
 fn langfuse_and_mlflow_details() {
     let record = spoken(&[
