@@ -142,6 +142,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) kept: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(crate) rest: Vec<(Cow<'a, str>, Value<'a>)>,
     pub(crate) waiting: Vec<(Known, Cow<'a, str>, Value<'a>)>,
+    /// A text of ours is among them that is none of ours if MLflow gave it its quotation marks.
+    pub(crate) waits_for_mlflow: bool,
     pub(crate) dialects: Dialects,
     pub(crate) weak_dialects: Dialects,
     /// Dialects that the names of scope, span or log event call: their own words are understood.
@@ -203,6 +205,7 @@ impl<'a> Draft<'a> {
         self.kept.clear();
         self.rest.clear();
         self.waiting.clear();
+        self.waits_for_mlflow = false;
         self.dialects = Dialects::default();
         self.weak_dialects = Dialects::default();
         self.spoken = Dialects::default();
@@ -424,8 +427,10 @@ impl<'a> Draft<'a> {
 
     /// An attribute that a table knows: now, or when all of lower rank are in.
     pub(crate) fn known(&mut self, who: &Who<'_>, known: Known, key: Cow<'a, str>, value: Value<'a>) -> Result<(), Malformed> {
-        // Whether MLflow speaks, which sends every text as JSON, is known when all is in.
-        if known.rank == 0 && !is_own_in_quotes(&key, &value) {
+        // Whether MLflow speaks, which sends every value as JSON, is known when all is in. What is stated behind such a text waits with it, so that the
+        // first of two statements stays the first.
+        self.waits_for_mlflow |= is_own_json(&key, &value);
+        if known.rank == 0 && !self.waits_for_mlflow {
             return self.place(who, known.to, Place::Own, key, value);
         }
         self.waiting.push((known, key, value));
@@ -438,7 +443,7 @@ impl<'a> Draft<'a> {
         waiting.sort_by_key(|(known, _, _)| known.rank);
         for (known, key, value) in waiting.drain(..) {
             match known.carried {
-                Carried::No if self.dialects.has(Dialect::Mlflow) && is_own_in_quotes(&key, &value) => {
+                Carried::No if self.dialects.has(Dialect::Mlflow) && is_own_json(&key, &value) => {
                     self.unquoted(who, known.to, Place::Own, key, value)?
                 }
                 Carried::No => self.place(who, known.to, Place::Own, key, value)?,
@@ -585,9 +590,24 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// A text of our own words that stands in quotation marks.
-fn is_own_in_quotes(key: &str, value: &Value<'_>) -> bool {
-    matches!(value, Value::Text([b'"', .., b'"'])) && is_own(key)
+/// What is stated in our own words and is a JSON text, or JSON's nothing.
+fn is_own_json(key: &str, value: &Value<'_>) -> bool {
+    let is_json = match value {
+        Value::Text(b"null") => true,
+        Value::Text([b'"', inner @ .., b'"']) => is_json_text(inner),
+        _ => false,
+    };
+    is_json && is_own(key)
+}
+
+/// Whether no quotation mark inside ends the text, and its last one is not escaped.
+fn is_json_text(inner: &[u8]) -> bool {
+    let escaped = inner.iter().try_fold(false, |escaped, byte| match byte {
+        b'"' if !escaped => None,
+        0..=0x1f => None,
+        byte => Some(!escaped && *byte == b'\\'),
+    });
+    escaped == Some(false)
 }
 
 /// Whether a key is in our own namespace.

@@ -385,6 +385,19 @@ fn what_is_stated_through_mlflow_has_no_quotes_of_its_own() {
         assert_eq!((at(&record, "decision.outcome"), at(&record, "policy.id")), ("den\u{ed}ed", "p-7"), "{record:?}");
         assert_eq!((number(&record, "confidence.score"), at(&record, "actor.user_id")), (Some(0.83), ALICE), "{record:?}");
     }
+    // The first of two statements is the first, nothing is nothing, and what is no JSON text is as it was sent.
+    let rivals = [
+        ("ai_audit.decision.outcome", Any::text("\"denied\"")),
+        ("ai_audit.decision.outcome", Any::text("approved")),
+        ("ai_audit.policy.id", Any::text("null")),
+        ("ai_audit.decision.outcome", Any::text("\"a\" or \"b\"")),
+    ];
+    for speaks in [&speaks[..], &[("gen_ai.operation.name", Any::text("chat"))]] {
+        let record = spoken(&[speaks, &rivals[..2]].concat());
+        assert!(at(&record, "decision.outcome").trim_matches('"') == "denied", "{record:?}");
+    }
+    let record = spoken(&[&speaks[..], &rivals[2..]].concat());
+    assert_eq!((record.path("policy.id"), at(&record, "decision.outcome")), (None, "\"a\" or \"b\""), "{record:?}");
     let record = spoken(&[&[("gen_ai.operation.name", Any::text("chat"))], &stated[..2]].concat());
     assert_eq!((at(&record, "decision.outcome"), at(&record, "policy.id")), ("\"den\\u00eded\"", "\"p-7\""), "{record:?}");
 }
