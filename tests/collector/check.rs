@@ -44,7 +44,7 @@ const GOOD: &str = r#"
 receivers:
   otlp: {protocols: {grpc: {}, http: {endpoint: "${env:HOST}:14318"}}}
 processors:
-  resourcedetection: {detectors: [env]}
+  resourcedetection: {detectors: [env], override: false}
   probabilistic_sampler: {sampling_percentage: 15}
   logdedup: {interval: 10s}
   attributes:
@@ -61,6 +61,7 @@ processors:
   groupbytrace: {wait_duration: 1s}
   mystery: {}
   transform/tag:
+    error_mode: ignore
     trace_statements:
       - context: span
         statements: ['set(attributes["team"], "claims")']
@@ -124,7 +125,16 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("agent.yaml", ", max_request_body_size: 14680064", "", "lets_in_too_much", "http: {endpoint"),
     ("tap.yaml", "max_recv_msg_size_mib: 14", "max_recv_msg_size_mib: 64", "lets_in_too_much", "max_recv_msg_size_mib: 64"),
     ("gateway.yaml", "max_request_body_size: 14680064", "max_request_body_size: 15728641", "batch_drops", "max_size: 15728640"),
+    // As much as spanseal takes leaves no room for what the Collector adds.
+    ("tap.yaml", "max_recv_msg_size_mib: 14", "max_recv_msg_size_mib: 16", "lets_in_too_much", "max_recv_msg_size_mib: 16"),
     // What gives up.
+    (
+        "minimal.yaml",
+        "      wait_for_result: true\n",
+        "      wait_for_result: true\n      batch: {sizer: bytes, min_size: 1048576, max_size: 15728640, flush_timeout: 20s}\n",
+        "timeout_short",
+        "flush_timeout: 20s",
+    ),
     ("minimal.yaml", "timeout: 30s", "timeout: 2s", "timeout_short", "timeout: 2s"),
     ("minimal.yaml", "    timeout: 30s\n", "", "timeout_short", "otlp_grpc/spanseal:"),
     ("gateway.yaml", "        timeout: 30s", "        timeout: 3s", "timeout_short", "timeout: 3s"),
@@ -157,6 +167,15 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("good", "[resourcedetection]", "[resourcedetection, resource]", "evidence_cut", "action: delete"),
     ("good", "[resourcedetection]", "[resourcedetection, redaction]", "evidence_cut", "redaction:"),
     ("good", "[resourcedetection]", "[resourcedetection, span]", "evidence_cut", "span:"),
+    ("good", "[env], override: false", "[env]", "evidence_cut", "resourcedetection:"),
+    (
+        "agent.yaml",
+        "transform/spanseal_unmark:\n    error_mode: ignore\n",
+        "transform/spanseal_unmark:\n",
+        "statement_fails",
+        "transform/spanseal_unmark:",
+    ),
+    ("agent.yaml", "filter/spanseal, transform/spanseal_unmark]", "filter/spanseal]", "mark_left", "set(span.attributes"),
     ("good", "[resourcedetection]", "[resourcedetection, filter/health]", "filter_differs", "trace_conditions:"),
     ("good", "[resourcedetection]", "[resourcedetection, filter/old]", "filter_differs", "filter/old:"),
     ("good", "[resourcedetection]", "[resourcedetection, groupbytrace]", "held_in_memory", "groupbytrace:"),
@@ -195,6 +214,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("minimal.yaml", "    endpoint: ${env:SPANSEAL_GRPC_ENDPOINT:-127.0.0.1:14317}\n", "", "does_not_start", "otlp_grpc/spanseal:"),
     ("agent.yaml", "  extensions: [file_storage/spanseal]", "  extensions: []", "does_not_start", "storage: file_storage"),
     ("agent.yaml", "storage: file_storage/spanseal", "storage: file_storage/other", "does_not_start", "storage: file_storage/other"),
+    ("secure.yaml", "authenticator: bearertokenauth/spanseal", "authenticator: bearertokenauth/x", "does_not_start", "authenticator:"),
     (
         "agent.yaml",
         "      storage: file_storage/spanseal\n",

@@ -12,6 +12,8 @@ use crate::config::{Endpoint, parse_duration, show_duration, show_size};
 
 /// Timeout of the OTLP exporters where none is written.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+/// Longest that a batch waits for more while its sender waits: SDKs wait 10 s, and a seal takes its time.
+const FLUSH_MAX: Duration = Duration::from_secs(2);
 /// How long they try where nothing is written.
 const RETRY_DEFAULT: &str = "300s";
 /// The OTLP exporter inside the load-balancing one.
@@ -82,6 +84,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         let inner = At { component: exporter, above: &INNER };
         routing(&own, notes);
         tls(&inner, &balanced(exporter), notes);
+        authenticator(&inner, file, notes);
         let outer_queue = own.is_written(&["sending_queue"]) && own.flag(&["sending_queue", "enabled"], true, true, notes);
         let inner_queue = inner.flag(&["sending_queue", "enabled"], true, true, notes);
         if outer_queue {
@@ -100,6 +103,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     }
     let endpoint = endpoint(&own, file, receiving, notes);
     tls(&own, &endpoint, notes);
+    authenticator(&own, file, notes);
     if own.flag(&["sending_queue", "enabled"], true, true, notes) {
         queue(file, &own, notes);
         batch(&own, receiving, notes);
@@ -258,6 +262,34 @@ fn tls(at: &At<'_, '_>, targets: &[Target], notes: &mut Notes) {
     }
 }
 
+/// The extension that an exporter proves itself by.
+fn authenticator(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) {
+    if let Said::Is(name, mark) = at.said(&["auth", "authenticator"]) {
+        is_started(file, at.id(), &name, mark, "the name of one, as in `bearertokenauth/spanseal`", notes);
+    }
+}
+
+/// An extension that a component names; without it the Collector does not start, which is told.
+fn is_started<'f, 'n>(
+    file: &'f File<'n>,
+    component: &str,
+    name: &str,
+    mark: Mark,
+    instead: &str,
+    notes: &mut Notes,
+) -> Option<&'f Component<'n>> {
+    let Some(extension) = file.extensions.iter().find(|extension| extension.id == name) else {
+        let says = format!("`{name}` is no extension of this file: the Collector does not start");
+        notes.found(Kind::DoesNotStart, mark, component, says, instead);
+        return None;
+    };
+    if !file.started.iter().any(|started| started.id == name) {
+        let instead = format!("`{name}` under `service.extensions`");
+        notes.found(Kind::DoesNotStart, mark, component, format!("`{name}` is not started: the Collector does not start"), instead);
+    }
+    Some(extension)
+}
+
 fn routing(at: &At<'_, '_>, notes: &mut Notes) {
     if let Said::Is(key, mark) = at.said(&["routing_key"])
         && key != "traceID"
@@ -324,20 +356,8 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
 
 /// The extension that a queue is kept by.
 fn storage_judged(file: &File<'_>, exporter: &str, name: &str, mark: Mark, notes: &mut Notes) {
-    let Some(extension) = file.extensions.iter().find(|extension| extension.id == name) else {
-        let instead = "the name of one, as in `file_storage/spanseal`";
-        return notes.found(
-            Kind::DoesNotStart,
-            mark,
-            exporter,
-            format!("`{name}` is no extension of this file: the Collector does not start"),
-            instead,
-        );
-    };
-    if !file.started.iter().any(|started| started.id == name) {
-        let instead = format!("`{name}` under `service.extensions`");
-        notes.found(Kind::DoesNotStart, mark, exporter, format!("`{name}` is not started: the Collector does not start"), instead);
-    }
+    let instead = "the name of one, as in `file_storage/spanseal`";
+    let Some(extension) = is_started(file, exporter, name, mark, instead, notes) else { return };
     if extension.kind() != "file_storage" {
         return notes.unjudged(
             extension.mark,
@@ -376,6 +396,23 @@ fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     const BATCH: [&str; 2] = ["sending_queue", "batch"];
     if !at.is_written(&BATCH) {
         return;
+    }
+    let waits = at.flag(&["sending_queue", "wait_for_result"], false, false, notes);
+    if let Some(flush) =
+        at.duration(&["sending_queue", "batch", "flush_timeout"], Duration::ZERO, notes).filter(|flush| waits && *flush > FLUSH_MAX)
+    {
+        let says = format!(
+            "a batch waits up to {} for more while its sender waits for the answer: SDKs give up after 10s by default, and then it is dropped",
+            show_duration(flush)
+        );
+        let place = at.place(&["sending_queue", "batch", "flush_timeout"]);
+        notes.found(
+            Kind::TimeoutShort,
+            place,
+            at.id(),
+            says,
+            "`flush_timeout: 200ms`, or less than senders wait, the seal's time taken off",
+        );
     }
     let most = receiving.request_bytes_max;
     let instead = format!("`batch: {{sizer: bytes, min_size: ..., max_size: ...}}` with at most {} ({most} bytes)", show_size(most));

@@ -85,6 +85,10 @@ pub enum Kind {
     FilterDiffers,
     /// A filter that drops a whole request when a condition fails.
     FilterFails,
+    /// A transformation that refuses a whole request when a statement fails.
+    StatementFails,
+    /// The filter's own mark stays on spans.
+    MarkLeft,
     /// Plain text off the machine, or a peer that is not checked.
     NotEncrypted,
     /// A port or path that does not take this protocol.

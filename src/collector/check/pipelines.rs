@@ -2,12 +2,12 @@
 
 use super::file::{Component, File, Pipeline, Reference, items, said};
 use super::{Kind, Notes, Receiving, Said, receivers};
-use crate::collector::filter::{MARK, marking_statement, span_condition};
+use crate::collector::filter::{MARK, UNMARKING, marking_statement, span_condition};
 use crate::config::yaml::Node;
 use crate::promote::ottl::Filter;
 
 /// Processors that add to the resource and change nothing else.
-const HARMLESS: [&str; 5] = ["k8sattributes", "k8s_attributes", "resourcedetection", "resource_detection", "remotetap"];
+const HARMLESS: [&str; 3] = ["k8sattributes", "k8s_attributes", "remotetap"];
 /// Actions of the attributes and resource processors that leave what is there.
 const ADDING: [&str; 1] = ["insert"];
 /// Functions of the transform processor that take something away.
@@ -46,6 +46,8 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
             let Some(processor) = file.processors.iter().find(|processor| processor.id == reference.id) else { continue };
             let before = pipeline.processors.get(..at).unwrap_or_default();
             processor_judged(file, pipeline, before, processor, receiving, notes);
+            let behind = pipeline.processors.get(at.saturating_add(1)..).unwrap_or_default();
+            mark_is_taken_off(file, pipeline, processor, behind, notes);
         }
     }
     for signal in ["traces", "logs"] {
@@ -182,6 +184,17 @@ fn processor_judged(
         "attributes" => actions(processor, "actions", on, notes),
         "resource" => actions(processor, "attributes", on, notes),
         "transform" => statements(processor, pipeline, notes),
+        "resourcedetection" | "resource_detection" => {
+            if !matches!(processor.said(&["override"]), Said::Is(text, _) if text == "false") {
+                notes.found(
+                    Kind::EvidenceCut,
+                    processor.place(&["override"]),
+                    id,
+                    format!("writes what it detects over what the application says of itself, `service.name` among it (`{on}`)"),
+                    "`override: false`: only what is missing is added",
+                );
+            }
+        }
         "filter" => filter(file, pipeline, before, processor, &receiving.filter, notes),
         kind if HARMLESS.contains(&kind) => {}
         _ => notes.unjudged(mark, id, format!("what this processor does to telemetry on the way to spanseal (`{on}`) is not known here")),
@@ -207,8 +220,38 @@ fn actions(processor: &Component<'_>, list: &str, pipeline: &str, notes: &mut No
     }
 }
 
+/// The mark by which spans are known that are AI by an event alone is none of the application's words.
+fn mark_is_taken_off(file: &File<'_>, pipeline: &Pipeline, processor: &Component<'_>, behind: &[Reference], notes: &mut Notes) {
+    let of = |processor: &Component<'_>, function: &str| {
+        let texts = if processor.kind() == "transform" { processor.texts(&["trace_statements"]) } else { Vec::new() };
+        texts.into_iter().find(|(text, _)| text.contains(MARK) && text.trim_start().starts_with(function))
+    };
+    let Some((_, mark)) = of(processor, "set(") else { return };
+    let known = |reference: &Reference| file.processors.iter().find(|processor| processor.id == reference.id);
+    if !behind.iter().filter_map(known).any(|processor| of(processor, "delete_").is_some()) {
+        let says = format!("nothing behind it takes the mark `{MARK}` off again (`{}`), so it becomes part of the evidence", pipeline.id);
+        notes.found(
+            Kind::MarkLeft,
+            mark,
+            &processor.id,
+            says,
+            format!("`{UNMARKING}` behind the filter, as `spanseal collector filter` prints it"),
+        );
+    }
+}
+
 fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
     let list = if pipeline.signal() == "logs" { "log_statements" } else { "trace_statements" };
+    let mode = processor.said(&["error_mode"]);
+    if processor.node(&[list]).is_some() && !matches!(&mode, Said::Is(mode, _) if mode == "ignore" || mode == "silent") {
+        notes.found(
+            Kind::StatementFails,
+            processor.place(&["error_mode"]),
+            &processor.id,
+            format!("refuses a whole request where one statement fails (`{}`), and senders give up at last", pipeline.id),
+            "`error_mode: ignore`: what a statement fails on stays as it was",
+        );
+    }
     for (statement, mark) in processor.texts(&[list]) {
         // `context: span` is a text, too; our own mark comes and goes.
         let Some((function, _)) = statement.split_once('(') else { continue };
@@ -263,6 +306,10 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
         };
         if !before.iter().any(marks) {
             let says = "nothing before it marks spans by their events, so spans that are AI by an event alone are dropped";
+            let outdated = before.iter().filter_map(|reference| file.processors.iter().find(|processor| processor.id == reference.id));
+            let outdated = outdated.flat_map(|processor| processor.texts(&["trace_statements"])).any(|(text, _)| text.contains(MARK));
+            let says =
+                if outdated { "what marks spans by their events before it is not that of this configuration (any more)" } else { says };
             found(format!("{says} (`{}`)", pipeline.id), "`transform/spanseal_mark` before it, as `spanseal collector filter` prints it");
         }
     }

@@ -4,6 +4,7 @@
 use super::file::{Component, File, Pipeline};
 use super::{Kind, Notes, Receiving, Said};
 use crate::config::show_size;
+use crate::config::yaml::{Mark, Value};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -24,43 +25,75 @@ const LIMITS: [Limit; 2] = [
 pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<'_>], receiving: &Receiving, notes: &mut Notes) {
     let evidence = || way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs"));
     let is_named = |receiver: &Component<'_>| evidence().any(|pipeline| pipeline.receivers.iter().any(|r| r.id == receiver.id));
-    let answers_before = exporters.iter().any(|exporter| answers_before_sealed(exporter));
+    // What is larger than a batch of so many bytes is split; of a single span that is too large `batch_judged` tells.
+    let is_split = |exporter: &Component<'_>| batch_bytes(exporter).is_some_and(|(size, _)| size <= receiving.request_bytes_max);
+    let answers_before = exporters.iter().any(|exporter| answers_before_sealed(exporter) && !is_split(exporter));
     let mut most_let_in = 0;
     for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp" && is_named(receiver)) {
         for limit in LIMITS {
             let path = ["protocols", limit.protocol, limit.key];
             let [protocols, protocol, _] = path;
+            // A variable where a map belongs.
+            let above = [receiver.node(&[protocols]), receiver.node(&[protocols, protocol])];
+            if let Some(node) = above.into_iter().flatten().find(|node| matches!(node.value, Value::Scalar(_))) {
+                notes.unjudged(node.mark, &receiver.id, "how much it lets in at once is not known here");
+                continue;
+            }
             if receiver.node(&[protocols, protocol]).is_none() {
                 continue;
             }
             let Some(let_in) = let_in(receiver, &path, &limit, notes) else { continue };
             most_let_in = most_let_in.max(let_in);
-            if answers_before && let_in > receiving.request_bytes_max {
+            let safe = receiving.request_bytes_max / 8 * 7;
+            if answers_before && let_in > safe {
                 let most = show_size(receiving.request_bytes_max);
                 let says = format!(
-                    "requests of up to {} are acknowledged; more than {most} at once spanseal refuses, and the Collector drops it",
+                    "requests of up to {} are acknowledged; more than {most} at once spanseal refuses, and the Collector drops it (what it sends on may \
+                     be larger than what came)",
                     show_size(let_in)
                 );
-                let instead = format!("`{}: {}` or less", limit.key, receiving.request_bytes_max / limit.unit);
+                let instead = format!("`{}: {}` or less", limit.key, safe / limit.unit);
                 notes.found(Kind::LetsInTooMuch, receiver.place(&path), &receiver.id, says, instead);
             }
         }
     }
+    for receiver in file.receivers.iter().filter(|receiver| receiver.kind() != "otlp" && is_named(receiver)) {
+        notes.unjudged(
+            receiver.mark,
+            &receiver.id,
+            "how much it takes at once, and what it does where spanseal refuses, is not known here",
+        );
+    }
     for exporter in exporters {
-        batch_judged(exporter, most_let_in, notes);
+        batch_judged(exporter, most_let_in, receiving.request_bytes_max, notes);
     }
 }
 
-/// Whether a sender has its answer before spanseal does: the exporters of OTLP have a queue where none is written, and the load-balancing
-/// one has one for each replica where it has none itself. What is not known counts as yes.
+/// Where the queue is that counts: the exporters of OTLP have one where none is written, and the load-balancing one has one for each replica
+/// where it has none itself.
+fn queue(exporter: &Component<'_>) -> &'static [&'static str] {
+    let is_off = matches!(exporter.said(&["sending_queue", "enabled"]), Said::Is(text, _) if text == "false");
+    let has_none = exporter.node(&["sending_queue"]).is_none() || is_off;
+    if exporter.is_balancer() && has_none { &["protocol", "otlp", "sending_queue"] } else { &["sending_queue"] }
+}
+
+/// Whether a sender has its answer before spanseal does. What is not known counts as yes.
 fn answers_before_sealed(exporter: &Component<'_>) -> bool {
     let is = |path: &[&str], value: &str| matches!(exporter.said(path), Said::Is(text, _) if text == value);
-    let own = ["sending_queue"];
-    let below = ["protocol", "otlp", "sending_queue"];
-    let has_none = exporter.node(&own).is_none() || is(&["sending_queue", "enabled"], "false");
-    let queue = if exporter.is_balancer() && has_none { below.as_slice() } else { own.as_slice() };
     let waits = [("wait_for_result", "true"), ("enabled", "false")];
-    !waits.into_iter().any(|(key, value)| is(&[queue, &[key]].concat(), value))
+    !waits.into_iter().any(|(key, value)| is(&[queue(exporter), &[key]].concat(), value))
+}
+
+/// The largest batch of an exporter that counts in bytes, and where it stands.
+fn batch_bytes(exporter: &Component<'_>) -> Option<(u64, Mark)> {
+    let queue = queue(exporter);
+    let at = |path: &[&'static str]| exporter.said(&[queue, path].concat());
+    let sizer = [["batch", "sizer"].as_slice(), &["sizer"]].into_iter().map(at).find(|said| !matches!(said, Said::Nothing));
+    if !matches!(sizer, Some(Said::Is(text, _)) if text == "bytes") {
+        return None;
+    }
+    let Said::Is(text, mark) = at(&["batch", "max_size"]) else { return None };
+    text.parse::<u64>().ok().filter(|size| *size > 0).map(|size| (size, mark))
 }
 
 fn let_in(receiver: &Component<'_>, path: &[&str], limit: &Limit, notes: &mut Notes) -> Option<u64> {
@@ -82,21 +115,25 @@ fn let_in(receiver: &Component<'_>, path: &[&str], limit: &Limit, notes: &mut No
 }
 
 /// A span that is larger than a whole batch cannot be split: the exporter's batcher drops it, and what it was merged with behind it.
-fn batch_judged(exporter: &Component<'_>, let_in: u64, notes: &mut Notes) {
-    let sizer = [["sending_queue", "batch", "sizer"].as_slice(), &["sending_queue", "sizer"]];
-    let sizer = sizer.into_iter().map(|path| exporter.said(path)).find(|said| !matches!(said, Said::Nothing));
-    if !matches!(sizer, Some(Said::Is(text, _)) if text == "bytes") {
-        return;
-    }
-    let Said::Is(text, mark) = exporter.said(&["sending_queue", "batch", "max_size"]) else { return };
-    let Ok(size @ 1..) = text.parse::<u64>() else { return };
+fn batch_judged(exporter: &Component<'_>, let_in: u64, most: u64, notes: &mut Notes) {
+    let Some((size, mark)) = batch_bytes(exporter) else { return };
     if size < let_in {
         let says = format!(
             "a span or log of more than {} is dropped, with what stands behind it in the batch, and requests of up to {} are let in",
-            show_size(size),
+            in_bytes(size),
             show_size(let_in)
         );
-        let instead = format!("`max_size` of {} or more, or receivers that let in less", show_size(let_in));
+        let instead = match let_in <= most {
+            true => format!("`max_size` of {} or more, or receivers that let in less", in_bytes(let_in)),
+            // spanseal takes no such batch.
+            false => "receivers that let in less".to_owned(),
+        };
         notes.found(Kind::BatchDrops, mark, &exporter.id, says, instead);
     }
+}
+
+/// With its unit, also where that is no round one.
+fn in_bytes(size: u64) -> String {
+    let shown = show_size(size);
+    if shown.bytes().all(|byte| byte.is_ascii_digit()) { format!("{shown} bytes") } else { shown }
 }
