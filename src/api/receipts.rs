@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use super::routes::Api;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::{parse_duration, show_duration};
-use crate::metrics::{ReceiptsFigures, ReceiptsOutcome};
+use crate::metrics::{Asked, ReceiptsFigures, ReceiptsOutcome};
 use crate::query::filter::Filter;
 use crate::query::log::{KeySource, LogReader, TrustedKey};
 use crate::query::scan::{Part, Request, scan};
@@ -60,6 +60,9 @@ struct Found {
     /// Why it may not be all; absent: it is all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<String>,
+    /// What to ask where nothing was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
     /// How whoever has the configuration makes a proof of a record.
     #[serde(skip_serializing_if = "Option::is_none")]
     prove: Option<String>,
@@ -210,6 +213,10 @@ impl Receipts {
             log: self.log.clone(),
             origin,
             searched: Searched { since: since.to_string(), seals },
+            hint: records.is_empty().then_some(
+                "nothing of it was sealed in the time that was searched: ask again when it is, or look further back with ?within=24h, or everywhere with \
+                 `spanseal query --trace-id`",
+            ),
             prove: records.first().map(|record| format!("spanseal prove {}", record.id)),
             records,
             problems,
@@ -255,6 +262,7 @@ fn asked(trace_id: &str, query: Option<&str>) -> Result<(String, Duration), Stri
 
 /// `/api/v1/receipts/{trace_id}`. 404: nothing of it is sealed yet, as far as was searched.
 pub(super) async fn receipts(State(api): State<Api>, Path(trace_id): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let counted = Asked::new(api.receipts.figures());
     let found = match asked(&trace_id, query.as_deref()) {
         Ok((trace_id, within)) => api.receipts.find(&trace_id, within).await,
         Err(why) => Err(Refusal::Wrong(why)),
@@ -272,7 +280,7 @@ pub(super) async fn receipts(State(api): State<Api>, Path(trace_id): Path<String
         }
         Err(refusal) => (refusal.outcome(), refusal.into_response()),
     };
-    api.receipts.figures.answered(outcome);
+    counted.answered(outcome);
     response
 }
 

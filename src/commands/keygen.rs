@@ -138,6 +138,9 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
+/// A line has some hundred bytes: ten thousand senders.
+const TOKENS_BYTES_MAX: u64 = 1024 * 1024;
+
 /// Adds a line to a token file, which only its owner may read where it is made. Whether there was one of that name.
 fn append(file: &Path, name: &str, line: &str) -> std::io::Result<bool> {
     let mut open = OpenOptions::new();
@@ -146,12 +149,17 @@ fn append(file: &Path, name: &str, line: &str) -> std::io::Result<bool> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
     let mut file = open.open(file)?;
     let mut before = Vec::new();
-    file.read_to_end(&mut before)?;
+    (&file).take(TOKENS_BYTES_MAX + 1).read_to_end(&mut before)?;
+    if u64::try_from(before.len()).unwrap_or(u64::MAX) > TOKENS_BYTES_MAX || std::str::from_utf8(&before).is_err() {
+        return Err(std::io::Error::other("what is in it is no file of tokens"));
+    }
     let gap = if before.is_empty() || before.ends_with(b"\n") { "" } else { "\n" };
     file.write_all(format!("{gap}{line}\n").as_bytes())?;
     file.sync_all()?;
-    let lines = before.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
-    Ok(lines.filter_map(|line| line.strip_prefix(name.as_bytes())).any(|rest| rest.starts_with(b":")))
+    let names = before
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| line.split(|byte| *byte == b':').next().filter(|named| named.len() < line.len()));
+    Ok(names.map(<[u8]>::trim_ascii).any(|named| named == name.as_bytes()))
 }
 
 /// Makes the key that the log changes to, or prints its public half.

@@ -24,7 +24,7 @@ pub use hold::HoldFigures;
 pub use instruments::{Counter, Gauge, Histogram};
 pub use process::Process;
 pub use prometheus::CONTENT_TYPE;
-pub use receipts::{ReceiptsFigures, ReceiptsOutcome};
+pub use receipts::{Asked, ReceiptsFigures, ReceiptsOutcome};
 pub use receive::ReceiveFigures;
 pub use retention::RetentionFigures;
 pub use seal::SealFigures;

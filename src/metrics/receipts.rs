@@ -1,5 +1,7 @@
 //! Figures of the questions where a trace is sealed.
 
+use std::sync::Arc;
+
 use super::{Counter, Gather, Source, table};
 
 /// What came of such a question.
@@ -17,16 +19,19 @@ pub enum ReceiptsOutcome {
     Unread,
     /// No trace id, or a parameter that there is not.
     Wrong,
+    /// The asker hung up before there was an answer.
+    Gone,
 }
 
 impl ReceiptsOutcome {
-    const ALL: [(ReceiptsOutcome, &'static str); 6] = [
+    const ALL: [(ReceiptsOutcome, &'static str); 7] = [
         (ReceiptsOutcome::Found, "found"),
         (ReceiptsOutcome::NotFound, "not_found"),
         (ReceiptsOutcome::Incomplete, "incomplete"),
         (ReceiptsOutcome::Busy, "busy"),
         (ReceiptsOutcome::Unread, "unread"),
         (ReceiptsOutcome::Wrong, "wrong"),
+        (ReceiptsOutcome::Gone, "gone"),
     ];
 }
 
@@ -35,10 +40,34 @@ impl ReceiptsOutcome {
 pub struct ReceiptsFigures([Counter; ReceiptsOutcome::ALL.len()]);
 
 impl ReceiptsFigures {
-    /// Counts a question that was answered.
-    pub fn answered(&self, outcome: ReceiptsOutcome) {
+    fn count(&self, outcome: ReceiptsOutcome) {
         let counted = ReceiptsOutcome::ALL.iter().zip(&self.0).find(|((of, _), _)| *of == outcome);
         counted.into_iter().for_each(|(_, counter)| counter.add(1));
+    }
+}
+
+/// A question that is being answered. Counted when it ends, however it ends.
+#[derive(Debug)]
+pub struct Asked {
+    figures: Arc<ReceiptsFigures>,
+    outcome: ReceiptsOutcome,
+}
+
+impl Asked {
+    /// A new one.
+    pub fn new(figures: Arc<ReceiptsFigures>) -> Self {
+        Asked { figures, outcome: ReceiptsOutcome::Gone }
+    }
+
+    /// It was answered.
+    pub fn answered(mut self, outcome: ReceiptsOutcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.figures.count(self.outcome);
     }
 }
 

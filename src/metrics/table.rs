@@ -71,7 +71,7 @@ table! {
     HANDSHAKES_FAILED: Counter "spanseal.receiver.handshakes_failed" "spanseal_receiver_handshakes_failed_total" "{handshake}" [] "TLS handshakes that failed or took too long, clients without the certificate that is asked for among them.";
 
     // Asking for receipts later.
-    RECEIPTS: Counter "spanseal.receipts.requests" "spanseal_receipts_requests_total" "{request}" ["outcome"] "Questions to /api/v1/receipts/ by what came of them: found, not_found, incomplete (something could not be searched), busy, unread (the store), wrong.";
+    RECEIPTS: Counter "spanseal.receipts.requests" "spanseal_receipts_requests_total" "{request}" ["outcome"] "Questions to /api/v1/receipts/ by what came of them: found, not_found, incomplete (something could not be searched), busy (many at once, or it took too long), unread (the store), wrong, gone (the asker hung up).";
 
     // Sealing: the one writer.
     SEALS: Counter "spanseal.seal.seals" "spanseal_seal_seals_total" "{seal}" ["content"] "Seals committed, with records or as heartbeats.";

@@ -414,13 +414,7 @@ mod tests {
         strangers.merge(other);
         let mut sink = Sink::default();
         strangers.end(&["w.test/1".to_owned(), "w.test/9".to_owned()], &mut sink);
-        let report = super::super::report::Report::new(
-            (String::new(), UnixSeconds(0)),
-            super::super::KeyTrust::Pinned,
-            super::super::LockCheck::None,
-            Vec::new(),
-            sink,
-        );
+        let report = sink.into_report();
         let found: Vec<_> = report.notes.iter().map(|note| note.found.as_deref().unwrap_or_default()).collect();
         assert_eq!(found, ["4 cosignature(s) by `w.test/1` (named in the configuration on record), `w.test/2`, `w.test/3`"]);
         let mut many = Strangers::default();
@@ -433,16 +427,6 @@ mod tests {
         assert_eq!((both.names.len(), both.lines), (STRANGERS_MAX, 18));
         let mut sink = Sink::default();
         Strangers::default().end(&[], &mut sink);
-        assert!(
-            super::super::report::Report::new(
-                (String::new(), UnixSeconds(0)),
-                super::super::KeyTrust::Pinned,
-                super::super::LockCheck::None,
-                Vec::new(),
-                sink
-            )
-            .notes
-            .is_empty()
-        );
+        assert!(sink.into_report().notes.is_empty());
     }
 }

@@ -173,13 +173,7 @@ mod tests {
         assert!(!expiry.is_empty());
         let mut sink = Sink::default();
         assert_eq!(expiry.end(&mut sink).len(), 2);
-        let report = super::super::report::Report::new(
-            (String::new(), UnixSeconds(0)),
-            super::super::KeyTrust::Pinned,
-            super::super::LockCheck::None,
-            Vec::new(),
-            sink,
-        );
+        let report = sink.into_report();
         let told: Vec<_> = report.notes.iter().map(|note| (note.object.as_str(), note.seal, note.found.as_deref().unwrap())).collect();
         let runs = "10 segments with 30 records, 1000 bytes, named by seals 1, 3, 5, 7, 9, 11, 13, 15, further ones (--json)";
         assert_eq!(

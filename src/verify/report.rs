@@ -249,6 +249,12 @@ impl Sink {
         self.merge(Sink { notes: Vec::new(), notes_more: 0, ..other });
     }
 
+    /// As a report that holds nothing else.
+    #[cfg(test)]
+    pub(super) fn into_report(self) -> Report {
+        Report::new((String::new(), UnixSeconds(0)), KeyTrust::Pinned, LockCheck::None, Vec::new(), self)
+    }
+
     /// Names the log in every item.
     pub(super) fn of_log(mut self, log: &str) -> Self {
         for item in self.findings.iter_mut().chain(&mut self.notes).chain(&mut self.unchecked) {
@@ -431,7 +437,7 @@ fn summary(verdict: Verdict, key: KeyTrust, is_empty: bool) -> &'static str {
             "CONSISTENT with itself; no key was brought: everything read is what the key in the store signed, whosever that is."
         }
         Verdict::Verified => "VERIFIED: everything read is what the log's key signed.",
-        Verdict::Findings => "FINDINGS: something is not as it was signed.",
+        Verdict::Findings => "FINDINGS: something is not as it was signed, or not as it has to be.",
         Verdict::Unchecked => "UNCHECKED: nothing wrong was found, but not everything could be checked.",
     }
 }

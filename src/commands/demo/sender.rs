@@ -19,7 +19,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, UnixNanos};
 
 /// How long one export may take: the SDK's own default is as long.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,7 +58,9 @@ pub(super) async fn send(grpc: &str, http: &str) -> anyhow::Result<Sent> {
         .build();
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(grpc).with_timeout(EXPORT_TIMEOUT).build()?;
     let traces = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.clone()).build();
-    let spans = record_spans(&traces);
+    // One moment for the whole story, however long the demo takes.
+    let now = SystemClock.now();
+    let spans = record_spans(&traces, now);
     let before = Instant::now();
     // The SDK blocks, so not on an async thread.
     let flushed = tokio::task::spawn_blocking(move || (traces.force_flush(), traces.shutdown())).await?;
@@ -75,7 +77,7 @@ pub(super) async fn send(grpc: &str, http: &str) -> anyhow::Result<Sent> {
         .with_http_client(client)
         .build()?;
     let logs = SdkLoggerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
-    record_review(&logs);
+    record_review(&logs, now);
     let flushed = tokio::task::spawn_blocking(move || (logs.force_flush(), logs.shutdown())).await?;
     flushed.0.context("the review was not acknowledged")?;
     let seen = receipts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,10 +95,9 @@ fn texts(values: &[&'static str]) -> Value {
 
 /// A loan application as a service would trace it: six spans, of which three are ordinary web traffic. Times are set, so that the story
 /// lasts seconds though the demo does not wait for them. Answers how many spans there are.
-fn record_spans(traces: &SdkTracerProvider) -> usize {
+fn record_spans(traces: &SdkTracerProvider, now: UnixNanos) -> usize {
     let tracer = traces.tracer("demo");
-    let now = SystemClock.now().0;
-    let before = |milliseconds: u64| UNIX_EPOCH + Duration::from_nanos(now.saturating_sub(milliseconds * 1_000_000));
+    let before = |milliseconds: u64| UNIX_EPOCH + Duration::from_nanos(now.0.saturating_sub(milliseconds * 1_000_000));
     let request = tracer
         .span_builder("POST /loan-applications")
         .with_kind(SpanKind::Server)
@@ -186,9 +187,8 @@ fn decision() -> Vec<KeyValue> {
 }
 
 /// The human, an instant later: a log event that names the decision.
-fn record_review(logs: &SdkLoggerProvider) {
+fn record_review(logs: &SdkLoggerProvider, now: UnixNanos) {
     let logger = logs.logger("demo");
-    let now = SystemClock.now();
     let mut review = logger.create_log_record();
     review.set_event_name("ai_audit.review.completed");
     review.set_timestamp(at(now.0));

@@ -78,7 +78,7 @@ impl Report {
                 KeyTrust::Unpinned if self.logs.iter().all(|log| log.seals == 0) => "no seal was read, so no key was put to the test",
                 KeyTrust::Pinned => "pinned: you brought it (--vkey)",
                 _ if self.is_of_another_key() => {
-                    "not the one that was given (see the findings): what was read was held against the key in the store itself"
+                    "not the one that was given, of a log that the findings name: what was read of it was held against the key in the store itself"
                 }
                 KeyTrust::Configured => "configured: the key of this configuration, not one that an auditor brought",
                 KeyTrust::Unpinned => {
