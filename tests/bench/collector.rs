@@ -371,7 +371,7 @@ impl Bench<'_> {
     }
 }
 
-/// As in the configurations that we hand out.
+/// As in the configurations that we hand out, but for the limit: the load's requests are its own.
 const RECEIVER: &str = "\
 receivers:
   otlp:
