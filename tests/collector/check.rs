@@ -242,6 +242,23 @@ fn each_mistake_is_found_at_its_line() {
     assert!(seen.len() >= 20, "{} kinds: {seen:?}", seen.len());
 }
 
+/// `otelcol print-config` makes one file of several, and writes out what nobody said: that is no mistake.
+#[test]
+fn what_print_config_adds_is_nothing() {
+    for (name, from, to) in [
+        ("minimal.yaml", "      wait_for_result: true\n", "      wait_for_result: true\n      batch: null\n"),
+        (
+            "agent.yaml",
+            "  filter/spanseal:\n    error_mode: ignore\n",
+            "  filter/spanseal:\n    error_mode: ignore\n    logs: {log_record: []}\n    traces: {span: [], spanevent: []}\n",
+        ),
+    ] {
+        let (_folder, file, _) = seeded(name, from, to);
+        let (code, report) = report(&file, &[]);
+        assert_eq!((code, kinds(&report)), (Some(0), vec![]), "{name}: {report:#}");
+    }
+}
+
 /// What is not known is told by its name, and is no mistake.
 #[test]
 fn what_cannot_be_judged_is_said() {

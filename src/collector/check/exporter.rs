@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::file::{Component, File, Said, items, said};
 use super::{Kind, Notes, Receiving};
-use crate::config::yaml::Mark;
+use crate::config::yaml::{Mark, Value};
 use crate::config::{Endpoint, parse_duration, show_duration, show_size};
 
 /// Timeout of the OTLP exporters where none is written.
@@ -41,7 +41,8 @@ impl<'c> At<'c, '_> {
     }
 
     fn is_written(&self, path: &[&'static str]) -> bool {
-        self.component.node(&self.path(path)).is_some()
+        // `print-config` writes what is not there as null.
+        self.component.node(&self.path(path)).is_some_and(|node| !matches!(node.value, Value::Null))
     }
 
     fn id(&self) -> &'c str {

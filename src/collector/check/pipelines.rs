@@ -3,7 +3,7 @@
 use super::file::{Component, File, Pipeline, Reference, items, said};
 use super::{Kind, Notes, Receiving, Said, receivers};
 use crate::collector::filter::{MARK, UNMARKING, marking_statement, span_condition};
-use crate::config::yaml::Node;
+use crate::config::yaml::{Node, Value};
 use crate::promote::ottl::Filter;
 
 /// Processors that add to the resource and change nothing else.
@@ -283,7 +283,7 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
     let logs = pipeline.signal() == "logs";
     let (list, older) = if logs { ("log_conditions", ["logs", "logs"]) } else { ("trace_conditions", ["traces", "spans"]) };
     let mut found = |says: String, instead: &str| notes.found(Kind::FilterDiffers, processor.place(&[list]), &processor.id, says, instead);
-    if older.iter().any(|key| processor.node(&[key]).is_some()) {
+    if older.iter().any(|key| processor.node(&[key]).is_some_and(says_something)) {
         found(
             format!("drops by conditions in the older form, which cannot be compared with what spanseal promotes (`{}`)", pipeline.id),
             INSTEAD,
@@ -322,6 +322,16 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
             format!("drops a whole request where one condition fails (`{}`)", pipeline.id),
             "`error_mode: ignore`: what a condition fails on stays",
         );
+    }
+}
+
+/// Whether there is any text in it: `print-config` writes empty lists for what nobody wrote.
+fn says_something(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => false,
+        Value::Scalar(text) => !text.is_empty(),
+        Value::List(items) => items.iter().any(says_something),
+        Value::Map(members) => members.iter().any(|(_, inner)| says_something(inner)),
     }
 }
 
