@@ -56,10 +56,11 @@ impl Verdict {
 }
 
 /// Where trust in the key came from; the weakest of all logs looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyTrust {
     /// From `log.json` alone: only self-consistency was shown.
+    #[default]
     Unpinned,
     /// From the key that the configuration names, reached from `log.json` by announced key changes.
     Configured,
@@ -301,6 +302,8 @@ pub struct OpenOrder {
 pub struct LogReport {
     /// Origin of the log, as the key names it (as `log.json` says where no key was found).
     pub origin: String,
+    /// Where trust in its key came from; the weakest of all logs stands in the report.
+    pub key: KeyTrust,
     /// The key that signed the first seal that was looked at, whosever it is; `key_changes` leads on from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vkey: Option<String>,
@@ -498,7 +501,7 @@ mod tests {
         let members: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(members, ["verdict", "summary", "at", "key", "locks", "logs", "findings", "notes"]);
         let members: Vec<_> = json["logs"][0].as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["origin", "tree_size", "goes_on", "seals", "segments", "records", "bytes", "completeness"]);
+        assert_eq!(members, ["origin", "key", "tree_size", "goes_on", "seals", "segments", "records", "bytes", "completeness"]);
         assert!(json["logs"][0]["seals"].is_u64());
         let expected = serde_json::json!({"kind": "seal_missing", "log": "log", "object": "seals/1", "seal": 1,
             "expected": "a", "found": "b", "meaning": "gone", "evidence": "lost"});

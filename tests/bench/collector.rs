@@ -19,7 +19,7 @@ use spanseal::collector::filter::{FILTER, MARKING, UNMARKING};
 use crate::arrived::{Arrived, Place, Reader, versions};
 use crate::bytes_below;
 use crate::load::{Load, Mix, Outcome};
-use crate::process::{self, Own, Pinned, Process};
+use crate::process::{self, Cost, Own, Pinned, Process};
 use crate::support::otelcol::{self, Collector};
 use crate::support::receiver::{BINARY, Finished, Options, Site};
 use crate::support::s3::{Bucket, S3Server};
@@ -148,20 +148,6 @@ impl Server {
     }
 }
 
-/// One line of the table.
-struct Row {
-    outcome: Outcome,
-    cpu_seconds: f64,
-    rss_peak_mib: f64,
-    stored_bytes: Option<u64>,
-}
-
-impl Row {
-    fn per_million(&self) -> f64 {
-        self.cpu_seconds / self.outcome.spans as f64 * 1e6
-    }
-}
-
 /// All servers under the loads that hold AI spans.
 pub(crate) fn measure(scale: f64) {
     let Some(program) = otelcol::program("the Collector beside spanseal") else { return };
@@ -200,13 +186,13 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn measure(&self, server: Server) -> Row {
+    fn measure(&self, server: Server) -> Cost {
         match server {
             Server::Reference => {
                 let running = process::pinned_server(|| Own::start("reference"));
                 let (outcome, cpu_seconds, _) =
                     self.run(&running, running.running.address, &mut Reader::new(Place::Nowhere), Passes::Everything);
-                Row { outcome, cpu_seconds, rss_peak_mib: running.rss_peak_mib(), stored_bytes: None }
+                Cost { outcome, cpu_seconds, rss_peak_mib: running.rss_peak_mib(), stored_bytes: None }
             }
             Server::Spanseal(seals) => self.spanseal(seals),
             Server::Collector(passes, exporter) => self.collector(passes, exporter),
@@ -240,14 +226,14 @@ impl Bench<'_> {
         (outcome, cpu_seconds, arrived_first.zip(arrived).map(of_run))
     }
 
-    fn collector(&self, passes: Passes, exporter: Exporter) -> Row {
+    fn collector(&self, passes: Passes, exporter: Exporter) -> Cost {
         let folder = tempfile::Builder::new().prefix("spanseal-bench-").tempdir().unwrap();
         let (files, place) = self.configure(folder.path(), passes, exporter);
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         let env = self.s3.map(S3Server::environment).unwrap_or_default();
         let server = process::pinned_server(|| Collector::start(self.program, &files, &env, folder.path()));
         let (outcome, cpu_seconds, arrived) = self.run(&server, server.running.grpc, &mut Reader::new(place), passes);
-        Row { outcome, cpu_seconds, rss_peak_mib: server.rss_peak_mib(), stored_bytes: arrived.map(|a| a.bytes) }
+        Cost { outcome, cpu_seconds, rss_peak_mib: server.rss_peak_mib(), stored_bytes: arrived.map(|a| a.bytes) }
     }
 
     /// Its files, one over the other: its own, the generated one, and what ties them together.
@@ -330,7 +316,7 @@ impl Bench<'_> {
         }
     }
 
-    fn spanseal(&self, seals: Seals) -> Row {
+    fn spanseal(&self, seals: Seals) -> Cost {
         let bucket = |with| self.s3.filter(|_| seals.in_s3).map(|s3| (s3, runtime().block_on(s3.fresh_bucket(with))));
         let (evidence, content) = (bucket(Bucket::Locked), bucket(Bucket::Plain));
         let site = Site::with(Options {
@@ -367,7 +353,7 @@ impl Bench<'_> {
         let sealed = first.promoted + outcome.promoted;
         assert_eq!(sealed, first.ai_spans + outcome.ai_spans, "as many receipts as AI spans");
         assert!(records >= sealed, "{records} records are sealed and proved of {sealed} that were acknowledged");
-        Row { outcome, cpu_seconds, rss_peak_mib, stored_bytes }
+        Cost { outcome, cpu_seconds, rss_peak_mib, stored_bytes }
     }
 }
 
@@ -396,7 +382,7 @@ fn aim(mix: Mix) -> f64 {
     if mix == Mix::Ai { 3.0 } else { 10.0 }
 }
 
-fn print_table(mix: Mix, rows: &BTreeMap<Server, Row>) {
+fn print_table(mix: Mix, rows: &BTreeMap<Server, Cost>) {
     println!("\n{}", mix.title());
     println!(
         "{:<66} {:>8} {:>9} {:>10} {:>8} {:>8} {:>9} {:>10}",
@@ -420,7 +406,7 @@ fn print_table(mix: Mix, rows: &BTreeMap<Server, Row>) {
             to(true).unwrap_or_default(),
         );
     }
-    let of = |passes, exporter| rows.get(&Server::Collector(passes, exporter)).map(Row::per_million);
+    let of = |passes, exporter| rows.get(&Server::Collector(passes, exporter)).map(Cost::per_million);
     for (passes, what) in [(Passes::Ai, "the generated filter"), (Passes::HasOperation, "a filter by one key")] {
         for (exporter, before) in [(Exporter::Nop, "no-op"), (Exporter::FileProto, "file, protobuf zstd")] {
             if let (Some(with), Some(without)) = (of(passes, exporter), of(Passes::Everything, exporter)) {

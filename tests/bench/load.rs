@@ -16,6 +16,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 
+use crate::noise::Random;
 use crate::support::captures::Signal;
 use crate::support::otlp::GrpcClient;
 
@@ -134,7 +135,7 @@ impl Load {
 
     /// The same of another size.
     pub(crate) fn drawn_by(mix: Mix, spans: u64) -> Load {
-        let mut words = Words::Drawn(Draw(0x5ee1_5ea1));
+        let mut words = Words::Drawn(Random(0x5ee1_5ea1));
         let requests = DRAWN.div_ceil(mix.ai_among(spans).max(1));
         Load::of(mix, spans, SPANS_PER_TRACE, (0..requests).map(|_| request(mix, spans, &mut words)).collect())
     }
@@ -162,7 +163,7 @@ impl Load {
         let mut body = body.clone();
         for (traces, of_trace) in (0_u64..).zip(trace_ids.chunks(self.spans_per_trace as usize)) {
             // Two numbers that the pair decides: no two requests share a trace.
-            let id = u128::from(Draw(n << 20 | traces).next()) << 64 | u128::from(n << 20 | traces);
+            let id = u128::from(Random(n << 20 | traces).next()) << 64 | u128::from(n << 20 | traces);
             for at in of_trace {
                 body[*at..*at + 16].copy_from_slice(&id.to_be_bytes());
             }
@@ -202,7 +203,7 @@ impl Load {
 enum Words {
     /// The same for every span with this index.
     Same,
-    Drawn(Draw),
+    Drawn(Random),
 }
 
 impl Words {
@@ -215,7 +216,7 @@ impl Words {
         };
         let mut text = String::new();
         while text.len() < bytes {
-            text.push_str(&draw.word());
+            text.push_str(&word(draw));
             text.push(' ');
         }
         text.truncate(bytes);
@@ -239,25 +240,12 @@ impl Words {
     }
 }
 
-/// Numbers that look random and are the same in every run (splitmix64).
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// One of 4096 words of two to four syllables. The word of rank r comes about once in r: as in prose.
-    fn word(&mut self) -> String {
-        const SYLLABLES: [&str; 16] = ["ta", "ne", "ri", "so", "lu", "ma", "ke", "di", "po", "bru", "cla", "ven", "tor", "is", "an", "er"];
-        let rank = 4096_f64.powf((self.next() >> 11) as f64 / (1_u64 << 53) as f64) as u64 - 1;
-        let of_rank = Draw(rank).next();
-        (0..2 + of_rank % 3).map(|n| SYLLABLES[(of_rank >> (8 + 4 * n)) as usize % 16]).collect()
-    }
+/// One of 4096 words of two to four syllables. The word of rank r comes about once in r: as in prose.
+fn word(random: &mut Random) -> String {
+    const SYLLABLES: [&str; 16] = ["ta", "ne", "ri", "so", "lu", "ma", "ke", "di", "po", "bru", "cla", "ven", "tor", "is", "an", "er"];
+    let rank = 4096_f64.powf((random.next() >> 11) as f64 / (1_u64 << 53) as f64) as u64 - 1;
+    let of_rank = Random(rank).next();
+    (0..2 + of_rank % 3).map(|n| SYLLABLES[(of_rank >> (8 + 4 * n)) as usize % 16]).collect()
 }
 
 fn request(mix: Mix, spans: u64, words: &mut Words) -> ExportTraceServiceRequest {

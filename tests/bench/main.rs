@@ -23,6 +23,9 @@
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the tests")]
 mod support;
+#[path = "../fuzz/noise.rs"]
+#[allow(dead_code, reason = "shared with the fuzz targets")]
+mod noise;
 mod arrived;
 mod collector;
 mod discard;
@@ -38,23 +41,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use load::{Mix, Outcome};
-use process::Pinned;
+use process::{Cost, Pinned};
 use support::receiver::{Options, Site};
 
 /// One line of the table.
 struct Row {
     mix: Mix,
     server: &'static str,
-    outcome: Outcome,
-    cpu_seconds: f64,
-    rss_peak_mib: f64,
-    stored_bytes: Option<u64>,
-}
-
-impl Row {
-    fn per_million(&self) -> f64 {
-        self.cpu_seconds / self.outcome.spans as f64 * 1e6
-    }
+    cost: Cost,
 }
 
 fn main() {
@@ -115,7 +109,7 @@ fn measure(mixes: &[Mix]) {
 fn own(mix: Mix, load: &load::Load, spans: u64, mode: &str, server: &'static str) -> Row {
     let running = process::pinned_server(|| process::Own::start(mode));
     let (outcome, cpu_seconds) = run(load, &running, running.running.address, spans);
-    Row { mix, server, outcome, cpu_seconds, rss_peak_mib: running.rss_peak_mib(), stored_bytes: None }
+    Row { mix, server, cost: Cost { outcome, cpu_seconds, rss_peak_mib: running.rss_peak_mib(), stored_bytes: None } }
 }
 
 /// Where content goes.
@@ -143,7 +137,7 @@ fn sealed(mix: Mix, load: &load::Load, spans: u64, content: Content) -> Row {
     drop(server);
     let vault = site.path("store-vault");
     let stored_bytes = Some(bytes_below(&site.path("store")) + if vault.exists() { bytes_below(&vault) } else { 0 });
-    Row { mix, server: server_is, outcome, cpu_seconds, rss_peak_mib, stored_bytes }
+    Row { mix, server: server_is, cost: Cost { outcome, cpu_seconds, rss_peak_mib, stored_bytes } }
 }
 
 fn run<T: process::Process>(load: &load::Load, server: &Pinned<T>, address: std::net::SocketAddr, spans: u64) -> (Outcome, f64) {
@@ -166,21 +160,21 @@ fn print_table(rows: &[Row]) {
         "load", "server", "spans", "CPU s/1M", "ratio", "spans/s", "p50 ms", "p99 ms", "RSS MiB", "B/AI span"
     );
     for row in rows {
-        let reference = rows.iter().find(|r| r.mix == row.mix).unwrap().per_million();
+        let reference = rows.iter().find(|r| r.mix == row.mix).unwrap().cost.per_million();
         // The warm-up's records are stored too: they are a twentieth more.
-        let stored = row.stored_bytes.filter(|_| row.outcome.ai_spans > 0);
-        let each = stored.map_or("-".to_owned(), |bytes| format!("{:.0}", bytes as f64 / (row.outcome.ai_spans as f64 * 1.05)));
+        let stored = row.cost.stored_bytes.filter(|_| row.cost.outcome.ai_spans > 0);
+        let each = stored.map_or("-".to_owned(), |bytes| format!("{:.0}", bytes as f64 / (row.cost.outcome.ai_spans as f64 * 1.05)));
         println!(
             "{:<26} {:<40} {:>9} {:>12.3} {:>7.2} {:>10.0} {:>9.1} {:>9.1} {:>8.0} {:>12}",
             row.mix.title(),
             row.server,
-            row.outcome.spans,
-            row.per_million(),
-            row.per_million() / reference,
-            row.outcome.spans as f64 / row.outcome.elapsed.as_secs_f64(),
-            row.outcome.percentile_ms(0.50),
-            row.outcome.percentile_ms(0.99),
-            row.rss_peak_mib,
+            row.cost.outcome.spans,
+            row.cost.per_million(),
+            row.cost.per_million() / reference,
+            row.cost.outcome.spans as f64 / row.cost.outcome.elapsed.as_secs_f64(),
+            row.cost.outcome.percentile_ms(0.50),
+            row.cost.outcome.percentile_ms(0.99),
+            row.cost.rss_peak_mib,
             each,
         );
     }

@@ -4,8 +4,24 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use crate::load::Outcome;
 use crate::support::otelcol::Collector;
 use crate::support::receiver::Receiver;
+
+/// What a load cost a server.
+pub(crate) struct Cost {
+    pub(crate) outcome: Outcome,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) rss_peak_mib: f64,
+    pub(crate) stored_bytes: Option<u64>,
+}
+
+impl Cost {
+    /// CPU seconds per million spans received.
+    pub(crate) fn per_million(&self) -> f64 {
+        self.cpu_seconds / self.outcome.spans as f64 * 1e6
+    }
+}
 
 /// A process whose use of the machine is measured.
 pub(crate) trait Process {

@@ -98,6 +98,11 @@ impl<'n> File<'n> {
         })
     }
 
+    /// The processor that a pipeline names.
+    pub(super) fn processor(&self, reference: &Reference) -> Option<&Component<'n>> {
+        self.processors.iter().find(|processor| processor.id == reference.id)
+    }
+
     /// Whether a name is a connector's.
     pub(super) fn is_connector(&self, id: &str) -> bool {
         self.connectors.iter().any(|connector| connector.id == id)

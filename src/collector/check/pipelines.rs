@@ -43,7 +43,7 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
     // Metrics and profiles are no evidence.
     for pipeline in way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs")) {
         for (at, reference) in pipeline.processors.iter().enumerate() {
-            let Some(processor) = file.processors.iter().find(|processor| processor.id == reference.id) else { continue };
+            let Some(processor) = file.processor(reference) else { continue };
             let before = pipeline.processors.get(..at).unwrap_or_default();
             processor_judged(file, pipeline, before, processor, receiving, notes);
             let behind = pipeline.processors.get(at.saturating_add(1)..).unwrap_or_default();
@@ -227,8 +227,7 @@ fn mark_is_taken_off(file: &File<'_>, pipeline: &Pipeline, processor: &Component
         texts.into_iter().find(|(text, _)| text.contains(MARK) && text.trim_start().starts_with(function))
     };
     let Some((_, mark)) = of(processor, "set(") else { return };
-    let known = |reference: &Reference| file.processors.iter().find(|processor| processor.id == reference.id);
-    if !behind.iter().filter_map(known).any(|processor| of(processor, "delete_").is_some()) {
+    if !behind.iter().filter_map(|reference| file.processor(reference)).any(|processor| of(processor, "delete_").is_some()) {
         let says = format!("nothing behind it takes the mark `{MARK}` off again (`{}`), so it becomes part of the evidence", pipeline.id);
         notes.found(
             Kind::MarkLeft,
@@ -242,8 +241,7 @@ fn mark_is_taken_off(file: &File<'_>, pipeline: &Pipeline, processor: &Component
 
 fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
     let list = if pipeline.signal() == "logs" { "log_statements" } else { "trace_statements" };
-    let mode = processor.said(&["error_mode"]);
-    if processor.node(&[list]).is_some() && !matches!(&mode, Said::Is(mode, _) if mode == "ignore" || mode == "silent") {
+    if processor.node(&[list]).is_some() && fails_whole_requests(processor) {
         notes.found(
             Kind::StatementFails,
             processor.place(&["error_mode"]),
@@ -301,20 +299,19 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
     } else if !logs && !ours.events.is_empty() {
         let wanted = flat(&marking_statement(ours));
         let marks = |reference: &Reference| {
-            let processor = file.processors.iter().find(|processor| processor.id == reference.id && processor.kind() == "transform");
+            let processor = file.processor(reference).filter(|processor| processor.kind() == "transform");
             processor.is_some_and(|processor| processor.texts(&["trace_statements"]).iter().any(|(text, _)| flat(text) == wanted))
         };
         if !before.iter().any(marks) {
             let says = "nothing before it marks spans by their events, so spans that are AI by an event alone are dropped";
-            let outdated = before.iter().filter_map(|reference| file.processors.iter().find(|processor| processor.id == reference.id));
+            let outdated = before.iter().filter_map(|reference| file.processor(reference));
             let outdated = outdated.flat_map(|processor| processor.texts(&["trace_statements"])).any(|(text, _)| text.contains(MARK));
             let says =
                 if outdated { "what marks spans by their events before it is not that of this configuration (any more)" } else { says };
             found(format!("{says} (`{}`)", pipeline.id), "`transform/spanseal_mark` before it, as `spanseal collector filter` prints it");
         }
     }
-    let mode = processor.said(&["error_mode"]);
-    if !matches!(&mode, Said::Is(mode, _) if mode == "ignore" || mode == "silent") {
+    if fails_whole_requests(processor) {
         notes.found(
             Kind::FilterFails,
             processor.place(&["error_mode"]),
@@ -323,6 +320,11 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
             "`error_mode: ignore`: what a condition fails on stays",
         );
     }
+}
+
+/// Whether one condition or statement that fails takes the request with it.
+fn fails_whole_requests(processor: &Component<'_>) -> bool {
+    !matches!(processor.said(&["error_mode"]), Said::Is(mode, _) if mode == "ignore" || mode == "silent")
 }
 
 /// Whether there is any text in it: `print-config` writes empty lists for what nobody wrote.

@@ -86,6 +86,9 @@ impl Report {
                 }
             }
         )?;
+        for log in self.logs.iter().filter(|log| self.logs.len() > 1 && log.key != self.key) {
+            writeln!(out, "         of {}: {}", log.origin, log.key.as_str())?;
+        }
         for log in &self.logs {
             for OpenOrder { matter, order, through, segments } in log.orders.iter().take(ORDERS_SHOWN) {
                 let segments = if *segments == 1 { "1 segment".to_owned() } else { format!("{segments} segments") };
