@@ -179,6 +179,30 @@ impl Receipts {
         let _ = self.key.set(key);
     }
 
+    /// Answers, and counts what came of it; an asker that hangs up before is counted too.
+    async fn answer(&self, trace_id: &str, query: Option<&str>) -> Response {
+        let counted = Asked::new(self.figures());
+        let found = match asked(trace_id, query) {
+            Ok((trace_id, within)) => self.find(&trace_id, within).await,
+            Err(why) => Err(Refusal::Wrong(why)),
+        };
+        let (outcome, response) = match found {
+            Ok(found) => {
+                let (outcome, status) = match (found.records.is_empty(), found.problems.is_empty()) {
+                    (false, true) => (ReceiptsOutcome::Found, StatusCode::OK),
+                    (false, false) => (ReceiptsOutcome::Incomplete, StatusCode::OK),
+                    (true, true) => (ReceiptsOutcome::NotFound, StatusCode::NOT_FOUND),
+                    // It may be where nobody could look.
+                    (true, false) => (ReceiptsOutcome::Incomplete, StatusCode::SERVICE_UNAVAILABLE),
+                };
+                (outcome, json(status, &found))
+            }
+            Err(refusal) => (refusal.outcome(), refusal.into_response()),
+        };
+        counted.answered(outcome);
+        response
+    }
+
     async fn find(&self, trace_id: &str, within: Duration) -> Result<Found, Refusal> {
         let key = self.key.get().cloned().ok_or(Refusal::Later("the log is being opened; ask again"))?;
         let origin = key.name().to_owned();
@@ -262,32 +286,14 @@ fn asked(trace_id: &str, query: Option<&str>) -> Result<(String, Duration), Stri
 
 /// `/api/v1/receipts/{trace_id}`. 404: nothing of it is sealed yet, as far as was searched.
 pub(super) async fn receipts(State(api): State<Api>, Path(trace_id): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let counted = Asked::new(api.receipts.figures());
-    let found = match asked(&trace_id, query.as_deref()) {
-        Ok((trace_id, within)) => api.receipts.find(&trace_id, within).await,
-        Err(why) => Err(Refusal::Wrong(why)),
-    };
-    let (outcome, response) = match found {
-        Ok(found) => {
-            let (outcome, status) = match (found.records.is_empty(), found.problems.is_empty()) {
-                (false, true) => (ReceiptsOutcome::Found, StatusCode::OK),
-                (false, false) => (ReceiptsOutcome::Incomplete, StatusCode::OK),
-                (true, true) => (ReceiptsOutcome::NotFound, StatusCode::NOT_FOUND),
-                // It may be where nobody could look.
-                (true, false) => (ReceiptsOutcome::Incomplete, StatusCode::SERVICE_UNAVAILABLE),
-            };
-            (outcome, json(status, &found))
-        }
-        Err(refusal) => (refusal.outcome(), refusal.into_response()),
-    };
-    counted.answered(outcome);
-    response
+    api.receipts.answer(&trace_id, query.as_deref()).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::{ManualClock, UnixNanos};
+    use crate::metrics::Metrics;
     use crate::query::fixtures::{SEALED, TestLog};
 
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -337,6 +343,37 @@ mod tests {
         found.opened(log.vkey());
         let found = found.find(TRACE, WITHIN).await.unwrap();
         assert_eq!((found.records.len(), found.problems.len()), (2, 1), "{found:?}");
+    }
+
+    /// Each question is counted once, by what came of it, and answered with the status that says whether asking again helps.
+    #[tokio::test(start_paused = true)]
+    async fn each_question_is_counted_by_what_came_of_it() {
+        let mut log = TestLog::new(TestLog::store(), "log").await;
+        log.seal(&[&line("a", TRACE)]).await;
+        let of = receipts(&log, SEALED + 9);
+        let status = async |trace: &str| of.answer(trace, None).await.status().as_u16();
+        assert_eq!(status(TRACE).await, 503, "not open");
+        of.opened(log.vkey());
+        assert_eq!((status("x").await, status(TRACE).await, status("00000000000000000000000000000003").await), (400, 200, 404));
+        // As many as may search at once do, and do not end.
+        let all = of.turns.acquire_many(u32::try_from(AT_ONCE).unwrap()).await.unwrap();
+        assert_eq!(status(TRACE).await, 503, "many at once");
+        drop(tokio::time::timeout(Duration::from_millis(1), of.answer(TRACE, None)).await.unwrap_err());
+        drop(all);
+        log.store.fail_reads("", usize::MAX);
+        assert_eq!(status(TRACE).await, 503, "unread");
+        log.store.clear_faults();
+        let key = log.seal(&[&line("late", TRACE)]).await.unwrap();
+        log.store.purge(&key, None);
+        assert_eq!(status(TRACE).await, 200, "what is left is named");
+        assert_eq!(status("00000000000000000000000000000003").await, 503, "it may be where nobody could look");
+        let metrics = Metrics::default();
+        metrics.register(of.figures());
+        let counted = metrics.prometheus();
+        for (outcome, many) in [("found", 1), ("not_found", 1), ("incomplete", 2), ("busy", 2), ("unread", 1), ("wrong", 1), ("gone", 1)] {
+            let line = format!("{{outcome=\"{outcome}\"}} {many}\n");
+            assert!(counted.contains(&line), "{line}{counted}");
+        }
     }
 
     #[test]

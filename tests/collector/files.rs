@@ -1,7 +1,7 @@
 //! Every configuration of `collector-config/` starts a real Collector, and carries what the official Rust, Python and JS SDKs send into
 //! sealed records; the filters in them are those that the command prints.
 //!
-//! KNOWN GAP: into buckets with Object Lock go agent and minimal here, gateway and tap in `kill`; the others end in a folder.
+//! Each goes into a bucket with Object Lock as well: gateway and tap in `kill`, the others here.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -197,7 +197,8 @@ fn secure_carries_spans_and_logs_of_whom_it_knows() {
     let Some(program) = otelcol::program("collector-config/secure.yaml in a real Collector") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
-    let site = Site::local();
+    let bucket = S3Server::minio();
+    let site = bucket.as_ref().map_or_else(Site::local, |server| Site::with(server.site()));
     let tokens = site.path("tokens");
     let token = site.run(&["keygen", "--token", "collector-eu", "--key-file", tokens.to_str().unwrap()]).success().stdout;
     let put = |name: &str, text: &str| {
@@ -242,12 +243,13 @@ fn secure_carries_spans_and_logs_of_whom_it_knows() {
             assert_eq!(record["source"]["peer"]["method"], "mtls", "{record}");
         }
     }
-    site.verified();
+    let report = site.verified();
+    assert_eq!(report["locks"], if bucket.is_some() { "checked" } else { "none" }, "{report}");
 }
 
 /// SDKs -> the Collector -> spanseal -> a bucket with Object Lock on a real server: what their flush said is sealed is found, and the log
 /// verifies with its locks.
-fn carries_into_a_bucket(kind: Kind, name: &str, answers: Answers) {
+fn carries_into_a_bucket(kind: Kind, name: &str, carries: Carries, answers: Answers) {
     let what = format!("{name} before a bucket of {kind:?}");
     let Some(program) = otelcol::program(&what) else { return };
     // The server says by itself that it is skipped.
@@ -262,7 +264,7 @@ fn carries_into_a_bucket(kind: Kind, name: &str, answers: Answers) {
     let receiver = site.serve();
     let env = [("SPANSEAL_GRPC_ENDPOINT", receiver.grpc.to_string()), ("BACKEND_GRPC_ENDPOINT", steady_address().to_string())];
     let collector = Collector::start(&program, &[&otelcol::configuration(name)], &env, folder.path());
-    let expected = Carries::Both.records(send(&collector, Carries::Both, &what));
+    let expected = carries.records(send(&collector, carries, &what));
     let sites = std::slice::from_ref(&site);
     if answers == Answers::Sealed {
         receiver.kill();
@@ -278,13 +280,23 @@ fn carries_into_a_bucket(kind: Kind, name: &str, answers: Answers) {
 /// The server that is closest to AWS, from the Collector's disk.
 #[test]
 fn agent_carries_into_a_bucket_of_minio() {
-    carries_into_a_bucket(Kind::Minio, "agent.yaml", Answers::OnDisk);
+    carries_into_a_bucket(Kind::Minio, "agent.yaml", Carries::Both, Answers::OnDisk);
+}
+
+#[test]
+fn tail_sampling_carries_into_a_bucket_of_minio() {
+    carries_into_a_bucket(Kind::Minio, "tail-sampling.yaml", Carries::Both, Answers::OnDisk);
+}
+
+#[test]
+fn logs_carries_into_a_bucket_of_minio() {
+    carries_into_a_bucket(Kind::Minio, "logs.yaml", Carries::Logs, Answers::Sealed);
 }
 
 /// The server that ignores create-only writes, where spanseal waits a minute before it says where it listens.
 #[test]
 fn minimal_carries_into_a_bucket_of_ceph_rgw() {
-    carries_into_a_bucket(Kind::Rgw, "minimal.yaml", Answers::Sealed);
+    carries_into_a_bucket(Kind::Rgw, "minimal.yaml", Carries::Both, Answers::Sealed);
 }
 
 /// No file is handed out that the tests above do not carry.
