@@ -62,6 +62,7 @@ mod tamper;
 mod terminal;
 mod tamper_matrix;
 mod verify_bounds;
+mod verify_edges;
 mod where_it_ends;
 mod timestamps;
 mod unread;

@@ -11,8 +11,8 @@ use super::objects::foreign;
 use super::report::{Item, Kind, Sink};
 use crate::clock::UnixSeconds;
 use crate::record::canonical::Json;
-use crate::tlog::note::{Checkpoint, UnverifiedCheckpoint, VerifierKey};
-use crate::tlog::seal_file::SealFile;
+use crate::tlog::note::{Checkpoint, NoteError, UnverifiedCheckpoint, VerifierKey};
+use crate::tlog::seal_file::{SealError, SealFile};
 use crate::tlog::truth::{Judgement, judge, newer_format};
 use crate::worm::{ReadError, SEAL_BYTES_MAX, VERSIONS_READ_MAX, VersionId, WormStore};
 
@@ -98,11 +98,15 @@ pub(super) struct Chain {
     candidates: Vec<VerifierKey>,
     /// The key that the auditor trusts.
     anchor: Option<VerifierKey>,
+    /// Whether what would name the next key could not be read: `log.json` for the first one, later a seal behind the last that stood.
+    key_unread: bool,
+    /// Whether that was so anywhere, so that the log may have had keys that are not known.
+    keys_unread: bool,
     key: Option<VerifierKey>,
     /// Keys that signed or were announced, in order.
     seen: Vec<Seen>,
-    /// The first seal of each stretch.
-    stretches: Vec<u64>,
+    /// The first seal of each stretch, and whether seals right before it could not be read.
+    stretches: Vec<(u64, bool)>,
     /// Changes of key: the seal that announced it, the key before and the new one.
     changes: Vec<(u64, VerifierKey, VerifierKey)>,
     /// The last seal that stood.
@@ -110,8 +114,18 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn new(candidates: Vec<VerifierKey>, anchor: Option<VerifierKey>) -> Self {
-        Chain { candidates, anchor, key: None, seen: Vec::new(), stretches: Vec::new(), changes: Vec::new(), before: None }
+    pub(super) fn new(candidates: Vec<VerifierKey>, anchor: Option<VerifierKey>, key_unread: bool) -> Self {
+        Chain {
+            candidates,
+            anchor,
+            key_unread,
+            keys_unread: key_unread,
+            key: None,
+            seen: Vec::new(),
+            stretches: Vec::new(),
+            changes: Vec::new(),
+            before: None,
+        }
     }
 
     /// Keys that signed or were announced, in order.
@@ -128,13 +142,20 @@ impl Chain {
         self.anchor.as_ref().is_some_and(|key| self.has_seen(key))
     }
 
-    /// The first seal of each stretch that nothing joins to the auditor's key, with the key that begins it.
-    pub(super) fn unjoined(&self) -> Vec<(u64, &VerifierKey)> {
+    /// Whether the log may have had keys that are not known, because what would name them could not be read.
+    pub(super) fn may_miss_keys(&self) -> bool {
+        self.keys_unread
+    }
+
+    /// The first seal of each stretch that nothing joins to the auditor's key, with the key that begins it, and whether seals that could not be read may
+    /// join it.
+    pub(super) fn unjoined(&self) -> Vec<(u64, &VerifierKey, bool)> {
         let anchored = self.seen.iter().find(|seen| Some(&seen.key) == self.anchor.as_ref()).map(|seen| seen.stretch);
         let Some(anchored) = anchored else { return Vec::new() };
         let first = |at: usize| self.seen.iter().find(|seen| seen.stretch == at).map(|seen| &seen.key);
         let others = self.stretches.iter().enumerate().filter(|(at, _)| *at != anchored);
-        others.filter_map(|(at, seal)| Some((*seal, first(at)?))).collect()
+        let between = |at: usize| self.stretches.iter().take(at.max(anchored).saturating_add(1)).skip(at.min(anchored).saturating_add(1));
+        others.filter_map(|(at, (seal, _))| Some((*seal, first(at)?, between(at).all(|(_, unread)| *unread)))).collect()
     }
 
     /// Whose signature a checkpoint bears. A key counts for trees up to the seal that announced its successor.
@@ -200,6 +221,10 @@ impl Chain {
             return self.broken(fetched, &object, &key, &judgements, sink);
         };
         let is_other = self.key.as_ref().is_some_and(|own| *own != key);
+        if is_other && self.is_anchored() && self.key_unread {
+            sink.unchecked(&object, Some(index), MAY_BE_ANNOUNCED);
+            return Followed::Unread;
+        }
         if is_other && self.is_anchored() {
             let found = format!("a seal signed by {key}, to which the log's keys do not lead");
             sink.finding(unsigned(&object, index, self.key.as_ref().unwrap_or(&key)).found(found));
@@ -234,8 +259,9 @@ impl Chain {
         let Some((seal, body)) = standing else { return Followed::Foreign };
         self.bridge(&seal, &object, sink);
         if self.key.is_none() || is_other {
-            self.stretches.push(index);
+            self.stretches.push((index, self.key_unread));
         }
+        self.key_unread = false;
         self.take(&seal, &key, &object, sink);
         self.before = Some((*seal).clone());
         Followed::Stands(Box::new(Standing { seal: *seal, version: body.version.clone(), key }))
@@ -287,7 +313,7 @@ impl Chain {
     }
 
     /// No version of the key is a seal of this log.
-    fn broken(&self, fetched: &Fetched, object: &str, key: &VerifierKey, judgements: &[Judgement], sink: &mut Sink) -> Followed {
+    fn broken(&mut self, fetched: &Fetched, object: &str, key: &VerifierKey, judgements: &[Judgement], sink: &mut Sink) -> Followed {
         let index = fetched.index;
         if fetched.bodies.is_empty() {
             let markers = fetched.group.markers();
@@ -297,6 +323,11 @@ impl Chain {
         }
         if let Some(error) = fetched.bodies.iter().find_map(|b| b.unread.as_ref()) {
             sink.unchecked(object, Some(index), error);
+            (self.key_unread, self.keys_unread) = (true, true);
+            return Followed::Unread;
+        }
+        if self.key_unread && fetched.bodies.iter().any(|body| is_of_another_key(&body.bytes, key)) {
+            sink.unchecked(object, Some(index), MAY_BE_ANNOUNCED);
             return Followed::Unread;
         }
         if fetched.more > 0 {
@@ -319,6 +350,16 @@ impl Chain {
             false => Followed::Foreign,
         }
     }
+}
+
+/// Nobody is accused by what could not be read.
+const MAY_BE_ANNOUNCED: &str = "it is signed by another key of that name, and what would name the log's key by then could not be read: log.json for the \
+                                first, a seal before this one for a later";
+
+/// Whether a seal is of another key of the log, as far as itself says: one signed it that is not this one, or it announces this one.
+fn is_of_another_key(bytes: &[u8], key: &VerifierKey) -> bool {
+    let Ok(seal) = SealFile::parse(bytes) else { return false };
+    seal.statement.next_vkey.as_ref() == Some(key) || matches!(seal.open(key), Err(SealError::Checkpoint(NoteError::OtherKey { .. })))
 }
 
 /// Whether a file that is no seal holds a checkpoint of this key that reaches over it: then the log was that long, whatever became of the rest. It need

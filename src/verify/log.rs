@@ -235,6 +235,7 @@ struct Walk<'a> {
     configured: Option<VerifierKey>,
     log_file: Option<LogFile>,
     log_file_version: Option<VersionId>,
+    log_file_unread: bool,
     published: Option<Published>,
     kept: Option<Kept>,
     receipts: Vec<KeptReceipt>,
@@ -301,10 +302,11 @@ impl<'a> Walk<'a> {
             configured: options.configured.clone().filter(|k| is_for(k, scene.log)),
             log_file: None,
             log_file_version: None,
+            log_file_unread: false,
             published: None,
             kept: options.since.clone().filter(|c| is_named(&c.checkpoint.origin, scene.log)).map(Kept::new),
             receipts: options.receipts.iter().copied().map(KeptReceipt::new).collect(),
-            chain: Chain::new(Vec::new(), None),
+            chain: Chain::new(Vec::new(), None, false),
             sink: Sink::default(),
             segments: None,
             ahead: VecDeque::new(),
@@ -346,7 +348,7 @@ impl<'a> Walk<'a> {
                 candidates.push(key.clone());
             }
         }
-        self.chain = Chain::new(candidates, self.anchor().cloned());
+        self.chain = Chain::new(candidates, self.anchor().cloned(), self.log_file_unread);
     }
 
     /// The key that the log must be joined to.
@@ -412,7 +414,7 @@ impl<'a> Walk<'a> {
         let index = fetched.index;
         let to = self.options.to.and_then(|to| if let Bound::Seal(to) = to { Some(to) } else { None });
         let outside = to.is_some_and(|to| index > to);
-        if outside && to.is_some_and(|to| self.expected > to) {
+        if to.is_some_and(|to| self.expected > to) {
             self.beyond = true;
         }
         if self.beyond && self.anchored() && self.is_past_kept() {
@@ -468,7 +470,7 @@ impl<'a> Walk<'a> {
         if early || self.beyond {
             // Outside the range only what joins it to the key is looked at; but what is wrong there breaks that very joint.
             self.sink.merge_findings(found);
-            if early && !self.beyond {
+            if !self.beyond {
                 // What lies before the range is not judged by seals that are not covered.
                 self.from = self.from.max(index.saturating_add(1));
             }
@@ -710,6 +712,7 @@ impl<'a> Walk<'a> {
         if let Some(key) = self.anchor().cloned()
             && !self.is_trusted(&key)
             && !self.stopped
+            && !self.chain.may_miss_keys()
             && self.walked
         {
             let meaning = format!(
@@ -766,8 +769,13 @@ impl<'a> Walk<'a> {
                        them is gone, or somebody else made them up. They show only that they agree with themselves. Restore the seals between \
                        from a copy, or bring the key that you were given for this part.";
         let stretches = self.chain.unjoined();
-        let items: Vec<Item> = stretches.into_iter().map(|(seal, key)| wrong(seal, meaning).found(key)).collect();
+        let (unread, apart): (Vec<_>, Vec<_>) = stretches.into_iter().partition(|(.., unread)| *unread);
+        let items: Vec<Item> = apart.into_iter().map(|(seal, key, _)| wrong(seal, meaning).found(key)).collect();
         items.into_iter().for_each(|item| self.sink.finding(item));
+        for (seal, key, _) in unread {
+            let why = "whether the seals from here on lead to the key that was given: what would join them could not be read";
+            self.sink.unchecked_item(Item::unchecked(&seal_object(seal), Some(seal), why).expected(&anchor).found(key));
+        }
         if let Some((first, seals)) = self.strangers {
             let meaning = "Behind a gap, seals are signed by a key to which the one that was given does not lead. Either the seal that announced it \
                            is gone, or somebody else goes on in this log's name. They were not counted, and what they name was not looked at.";

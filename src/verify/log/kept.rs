@@ -6,7 +6,6 @@
 use super::receipts::KeptReceipt;
 use super::{Walk, seal_object};
 use crate::tlog::RootHash;
-use crate::tlog::merkle::empty_root;
 use crate::tlog::note::{NoteError, UnverifiedCheckpoint};
 use crate::tlog::seal_file::SealFile;
 use crate::verify::chain::Signer;
@@ -21,8 +20,7 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(checkpoint: UnverifiedCheckpoint) -> Self {
-        let root = (checkpoint.checkpoint.size.0 == 0).then(empty_root);
-        Kept { checkpoint, root }
+        Kept { checkpoint, root: None }
     }
 
     /// The last seal of its tree; `None` for the empty tree.
@@ -75,9 +73,9 @@ impl Walk<'_> {
             }
         }
         let is_signed = keys.iter().any(|key| kept.checkpoint.is_signed_by(key));
-        // Where the listing broke off a later key may have signed it. What a known key signed is compared all the same: whoever could break a
+        // Where the listing broke off, or a seal could not be read, a later key may have signed it. What a known key signed is compared all the same: whoever could break a
         // listing off would hide a fork so.
-        if keys.is_empty() || self.stopped && !is_signed {
+        if keys.is_empty() || (self.stopped || self.chain.may_miss_keys()) && !is_signed {
             let why = "the checkpoint that you kept: the log could not be read as far as it, or no key is known to check it with";
             return self.sink.unchecked(&object, place, why);
         }

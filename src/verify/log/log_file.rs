@@ -11,18 +11,22 @@ use crate::worm::{ReadError, SMALL_BYTES_MAX, log_key};
 impl Walk<'_> {
     /// `log.json`, oldest version. It proves nothing, but says which key to begin with where none was brought.
     pub(super) async fn read_log_file(&mut self) {
+        if let Err(error) = self.take_log_file().await {
+            self.log_file_unread = true;
+            self.sink.unchecked("log.json", None, error);
+        }
+    }
+
+    async fn take_log_file(&mut self) -> Result<(), ReadError> {
         let key = log_key(self.scene.log);
-        let versions = match self.scene.store.versions(&key).await {
-            Ok(versions) => versions,
-            Err(error) => return self.sink.unchecked("log.json", None, error),
-        };
+        let versions = self.scene.store.versions(&key).await?;
         let group = Group { key: key.clone(), versions };
         let mut oldest = None;
         for version in group.data() {
             let bytes = match self.scene.store.get(&key, version.id.as_ref(), SMALL_BYTES_MAX).await {
                 Ok(bytes) => bytes.unwrap_or_default(),
                 Err(ReadError::TooLarge { .. }) => bytes::Bytes::new(),
-                Err(error) => return self.sink.unchecked("log.json", None, error),
+                Err(error) => return Err(error),
             };
             let name = version.id.as_ref().map_or("-", |id| id.0.as_str());
             match &oldest {
@@ -62,5 +66,6 @@ impl Walk<'_> {
                 self.log_file = Some(file);
             }
         }
+        Ok(())
     }
 }

@@ -1,0 +1,291 @@
+//! Promise: between two things that a verification may say, each condition decides as it should: at its edge, and where several meet.
+
+use spanseal::clock::UnixSeconds;
+use spanseal::tlog::cosignature::Cosigner;
+use spanseal::tlog::merkle::{CompactRange, leaf_hash};
+use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint};
+use spanseal::tlog::seal_file::LogFile;
+use spanseal::tlog::{Hash, RootHash, TreeSize};
+use spanseal::verify::{Bound, GapKind, Options, Report, Verdict, verify};
+use spanseal::worm::{Locks, below, checkpoint_key, cosignature_name, log_key, seal_key};
+
+use crate::support::failing::FailNthRead;
+use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, kinds, lines, notes};
+
+const OTHER_ROOT: RootHash = RootHash(Hash([9; 32]));
+
+async fn log_of(seals: u64) -> Forge {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    for n in 0..seals {
+        forge.seal(&[Segment::of("standard", lines(2 * n, 2))], |_| {}).await;
+    }
+    forge.publish().await;
+    forge
+}
+
+fn signer(seed: u8) -> NoteSigner {
+    NoteSigner::new(ORIGIN, &[seed; 32]).unwrap()
+}
+
+fn checkpoint(forge: &Forge, seal: usize) -> UnverifiedCheckpoint {
+    UnverifiedCheckpoint::parse(&forge.seals[seal].checkpoint).unwrap()
+}
+
+/// A kept checkpoint of so many seals with this root.
+fn kept(forge: &Forge, size: u64, root: RootHash) -> Option<UnverifiedCheckpoint> {
+    Some(UnverifiedCheckpoint::parse(&forge.signer.checkpoint(TreeSize(size), root)).unwrap())
+}
+
+fn said(report: &Report, part: &str) -> bool {
+    report.notes.iter().any(|note| note.kind.as_str() == "unchecked" && note.meaning.contains(part))
+}
+
+fn extends(report: &Report) -> String {
+    report.notes.iter().find(|note| note.kind.as_str() == "extends").map(|note| note.meaning.clone()).unwrap_or_default()
+}
+
+/// Where seals are missing, time does not run backwards over the gap, however wide it is.
+#[tokio::test]
+async fn time_does_not_run_backwards_over_a_gap() {
+    for (missing, back, expected) in
+        [(1, false, vec!["seal_missing"]), (1, true, vec!["seal_missing", "seal_chain"]), (2, true, vec!["seal_missing", "seal_chain"])]
+    {
+        let mut forge = log_of(3 + missing).await;
+        let before = forge.seals[2].statement.sealed_at;
+        for seal in 3..3 + missing {
+            forge.store.purge(&forge.segment_key(seal as usize), None);
+            forge.store.purge(&seal_key(LOG, seal), None);
+        }
+        forge.seal(&[], |s| s.sealed_at = if back { UnixSeconds(before.0 - 1) } else { before }).await;
+        forge.publish().await;
+        let report = forge.verify().await;
+        assert_eq!(kinds(&report), expected, "{missing} {back}: {}", report.to_text());
+    }
+}
+
+/// A seal that was promised by a time that is still to come is not late.
+#[tokio::test]
+async fn what_is_not_due_yet_is_no_silence() {
+    let mut forge = log_of(2).await;
+    forge.seal(&[], |s| s.next_by = Some(UnixSeconds(s.sealed_at.0 + 10))).await;
+    forge.publish().await;
+    let due = forge.seals[2].statement.next_by.unwrap();
+    for (now, silent) in [(due, false), (UnixSeconds(due.0 + 1), true)] {
+        let report = verify(&forge.store, &Options { now, ..forge.options() }).await;
+        assert_eq!((report.verdict, notes(&report).contains(&"silence")), (Verdict::Verified, silent), "{now}: {}", report.to_text());
+        assert_eq!(report.logs[0].completeness.gaps.iter().any(|gap| gap.kind == GapKind::Silence), silent, "{now}");
+    }
+}
+
+/// Of several logs in one store each is held to the key of its own name.
+#[tokio::test]
+async fn each_log_is_held_to_its_own_key() {
+    let forge = honest(Locks::Enforced).await;
+    let other = NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
+    let file = LogFile { origin: other.name().into(), vkey: other.clone(), created: UnixSeconds(NOW) };
+    forge.put(&log_key("other"), file.to_bytes()).await;
+    for pinned in [vec![other.clone(), forge.signer.verifier().clone()], vec![forge.signer.verifier().clone(), other]] {
+        let report = verify(&forge.store, &Options { pinned, ..forge.options() }).await;
+        assert_eq!(kinds(&report), Vec::<&str>::new(), "{}", report.to_text());
+        let logs: Vec<_> = report.logs.iter().map(|log| (log.name.as_str(), log.key.as_str(), log.seals)).collect();
+        // Of a log without seals no key was shown to be its own.
+        assert_eq!(logs, [(LOG, "pinned", 4), ("other", "unpinned", 0)], "{}", report.to_text());
+    }
+}
+
+/// Scenario: the auditor brings the first key of a log or the one that it turned to, and each read of the store fails once: that of `log.json`, or of the
+/// seal that announced the change, too. Guarantee: nobody is told that a key is wrong or a seal broken, and what was kept is not called a forgery.
+#[tokio::test]
+async fn a_key_that_was_not_reached_is_not_called_wrong() {
+    for (behind, ways) in
+        [(2, &[(8, None), (3, None), (8, Some(1)), (8, Some(4)), (3, Some(1)), (3, Some(5))][..]), (0, &[(8, None), (3, None)])]
+    {
+        let mut forge = log_of(3).await;
+        forge.turn_to(signer(8)).await;
+        for n in 0..behind {
+            forge.seal(&[Segment::of("standard", lines(100 + n, 1))], |_| {}).await;
+        }
+        forge.publish().await;
+        for (pinned, since) in ways {
+            let since = since.map(|seal| checkpoint(&forge, seal));
+            let options = Options { pinned: vec![signer(*pinned).verifier().clone()], since, ..forge.options() };
+            let (mut nth, mut unchecked) = (0, 0);
+            loop {
+                let store = FailNthRead::new(forge.store.clone(), nth);
+                let report = verify(&store, &options).await;
+                let what = format!("{pinned}, {:?}, read {nth}", options.since.as_ref().map(|since| since.checkpoint.size));
+                assert_eq!(kinds(&report), Vec::<&str>::new(), "{what}: {}", report.to_text());
+                if !store.failed() {
+                    assert_eq!(report.verdict, Verdict::Verified, "{what}: {}", report.to_text());
+                    break;
+                }
+                unchecked += usize::from(report.verdict == Verdict::Unchecked);
+                nth += 1;
+            }
+            assert!(unchecked > 5, "{unchecked} of {nth}");
+        }
+    }
+}
+
+/// Scenario: the log had three keys, and both seals that announced one are gone; the auditor brings the last, the others are known from `log.json` and
+/// the configuration. Guarantee: each stretch that nothing joins to the auditor's key is named with its own.
+#[tokio::test]
+async fn each_stretch_that_nothing_joins_is_named_with_its_key() {
+    let mut forge = log_of(3).await;
+    for (seed, seals) in [(5, 2), (8, 2)] {
+        forge.turn_to(signer(seed)).await;
+        for _ in 0..seals {
+            forge.seal(&[], |_| {}).await;
+        }
+    }
+    forge.publish().await;
+    for seal in [3, 6] {
+        forge.store.purge(&seal_key(LOG, seal), None);
+    }
+    let report = verify(&forge.store, &Options { configured: Some(signer(5).verifier().clone()), ..forge.options() }).await;
+    let wrong: Vec<_> = report.findings.iter().filter(|finding| finding.kind.as_str() == "wrong_key").collect();
+    assert_eq!(wrong.iter().map(|finding| finding.seal).collect::<Vec<_>>(), [Some(0), Some(4)], "{}", report.to_text());
+    for (finding, seed) in wrong.iter().zip([3, 5]) {
+        assert!(finding.found.as_ref().is_some_and(|found| found.contains(&signer(seed).verifier().to_string())), "{finding:?}");
+    }
+}
+
+/// Scenario: a checkpoint was kept of a tree whose last seal does not stand any more. Guarantee: it is held against the seal behind, which carries the
+/// same tree; where the seal itself stands, that one counts, whatever the next one says.
+#[tokio::test]
+async fn a_kept_checkpoint_is_compared_where_its_tree_ends() {
+    let forge = log_of(5).await;
+    let root = checkpoint(&forge, 2).checkpoint.root;
+    forge.store.flip_byte(&seal_key(LOG, 2), None, 0);
+    for (root, expected) in [(root, vec!["seal_broken"]), (OTHER_ROOT, vec!["seal_broken", "fork"])] {
+        let report = verify(&forge.store, &Options { since: kept(&forge, 3, root), ..forge.options() }).await;
+        assert_eq!(kinds(&report), expected, "{}", report.to_text());
+        assert!(!said(&report, "the checkpoint that you kept"), "{}", report.to_text());
+    }
+    let mut forge = log_of(3).await;
+    let root = checkpoint(&forge, 2).checkpoint.root;
+    forge.range = CompactRange::new();
+    for leaf in [b"another 0", b"another 1", b"another 2"] {
+        forge.range.append(leaf_hash(leaf));
+    }
+    forge.seal(&[], |_| {}).await;
+    let report = verify(&forge.store, &Options { since: kept(&forge, 3, root), ..forge.options() }).await;
+    assert!(kinds(&report).contains(&"seal_chain") && !kinds(&report).contains(&"fork"), "{}", report.to_text());
+}
+
+/// What a kept checkpoint shows is said as far as it was read, and no further.
+#[tokio::test]
+async fn what_a_kept_checkpoint_shows_is_what_was_read() {
+    let forge = log_of(8).await;
+    let with = async |from: Option<u64>, to: Option<u64>, since: usize, resume: bool| {
+        let (from, to) = (from.map(Bound::Seal), to.map(Bound::Seal));
+        verify(&forge.store, &Options { from, to, since: Some(checkpoint(&forge, since)), resume, ..forge.options() }).await
+    };
+    let whole = with(None, None, 4, false).await;
+    assert!(extends(&whole).ends_with("no seal that it covers was removed or changed since."), "{}", whole.to_text());
+    assert_eq!(whole.logs[0].resumed, None);
+    let part = with(Some(4), None, 4, false).await;
+    let expected = "of the seals that it covers, none from 3 on was removed or changed since. What the seals before 4 name was not read.";
+    assert!(extends(&part).ends_with(expected), "{}", part.to_text());
+    let resumed = with(None, None, 4, true).await;
+    let expected = "What seals before 4 name was not read again: that it is there, and as signed, rests on the earlier verification.";
+    assert!(extends(&resumed).ends_with(expected), "{}", resumed.to_text());
+    assert_eq!(resumed.logs[0].resumed, Some(4));
+    // Nothing lies in the part, so nothing of it rests on anything.
+    let nothing = with(Some(4), Some(3), 4, false).await;
+    assert_eq!(
+        (nothing.verdict, nothing.logs[0].covered, nothing.logs[0].resumed),
+        (Verdict::Unchecked, None, None),
+        "{}",
+        nothing.to_text()
+    );
+}
+
+/// Scenario: the newest seal is there and cannot be read. Guarantee: it counts as a seal that was not read, and the log does not end before it.
+#[tokio::test]
+async fn a_newest_seal_that_cannot_be_read_is_not_behind_the_end() {
+    let forge = log_of(5).await;
+    forge.store.purge(&checkpoint_key(LOG), None);
+    forge.store.fail_reads(seal_key(LOG, 4).as_str(), 1000);
+    let report = verify(&forge.store, &Options { committed: Some(4), ..forge.options() }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    let gaps: Vec<_> = report.logs[0].completeness.gaps.iter().map(|g| (g.kind, g.count, g.first_seal, g.last_seal)).collect();
+    assert!(gaps.contains(&(GapKind::SealMissing, 1, Some(4), Some(4))), "{gaps:?}");
+}
+
+/// Scenario: the seal at which a part would be joined to what was kept is broken, and one before it is missing. Guarantee: the seals before are read, as
+/// without the checkpoint, and both are found.
+#[tokio::test]
+async fn a_part_that_its_checkpoint_does_not_join_is_read_from_the_first_seal() {
+    let forge = log_of(6).await;
+    forge.store.purge(&seal_key(LOG, 1), None);
+    forge.store.flip_byte(&seal_key(LOG, 3), None, 0);
+    let since = Some(checkpoint(&forge, 3));
+    let report = verify(&forge.store, &Options { from: Some(Bound::Seal(4)), since, ..forge.options() }).await;
+    let found: Vec<_> = report.findings.iter().map(|finding| (finding.kind.as_str(), finding.seal)).collect();
+    assert_eq!(found, [("seal_missing", Some(1)), ("seal_broken", Some(3))], "{}", report.to_text());
+}
+
+/// A key that is no key of the log: a part of it is read from the first seal, and it is the key that is wrong.
+#[tokio::test]
+async fn under_a_wrong_key_a_part_is_not_said_to_have_been_left() {
+    let mut forge = log_of(6).await;
+    forge.put(&log_key(LOG), b"{}".to_vec()).await;
+    forge.signer = signer(9);
+    let report = verify(&forge.store, &Options { from: Some(Bound::Seal(4)), ..forge.options() }).await;
+    assert!(!said(&report, "whether the log had left the key of this part") && report.verdict != Verdict::Verified, "{}", report.to_text());
+}
+
+/// Scenario: the published checkpoint is of the seal that announced a change of key, and has the line of the newer key alone. Guarantee: it is judged as
+/// the older key's would be.
+#[tokio::test]
+async fn the_published_checkpoint_at_a_change_of_key_is_of_either_key() {
+    let mut forge = log_of(3).await;
+    forge.turn_to(signer(8)).await;
+    let at = checkpoint(&forge, 3).checkpoint;
+    for after in [false, true] {
+        if after {
+            forge.seal(&[], |_| {}).await;
+        }
+        for pinned in [3, 8] {
+            for by in [3, 8] {
+                for (root, expected) in [(at.root, vec![]), (OTHER_ROOT, vec!["checkpoint_invalid"])] {
+                    forge.put(&checkpoint_key(LOG), signer(by).checkpoint(at.size, root)).await;
+                    let report =
+                        verify(&forge.store, &Options { pinned: vec![signer(pinned).verifier().clone()], ..forge.options() }).await;
+                    assert_eq!(kinds(&report), expected, "{after} {pinned} {by}: {}", report.to_text());
+                }
+            }
+        }
+    }
+}
+
+/// Scenario: the last seal of a part is not cosigned, a later one is. Guarantee: the auditor is told that a later seal would show it, and not to ask
+/// whoever runs the witnesses.
+#[tokio::test]
+async fn of_a_part_it_is_said_that_a_later_cosignature_would_cover_it() {
+    let forge = log_of(6).await;
+    let witness = Cosigner::new("w.test/1", &[41; 32]).unwrap();
+    for seal in [1, 5] {
+        let text = checkpoint(&forge, seal).note.text;
+        let line = witness.cosign(&text, UnixSeconds(NOW + 10)).unwrap();
+        let note = format!("{text}\n{line}");
+        forge.put(&below(LOG, &cosignature_name(seal as u64, &Hash::of(note.as_bytes()).to_string())), note).await;
+    }
+    let (now, witnesses) = (UnixSeconds(NOW + 86_400), vec![witness.public().clone()]);
+    let read = async |to| {
+        let options = Options { to, now, witnesses: witnesses.clone(), ..forge.options() };
+        verify(&forge.store, &options).await
+    };
+    let report = read(Some(Bound::Seal(3))).await;
+    assert!(said(&report, "Seals 2 to 3 are not yet cosigned") && said(&report, "verify without --to"), "{}", report.to_text());
+    assert_eq!(read(None).await.verdict, Verdict::Verified);
+    forge.store.purge(&cosignature_of(&forge, 5), None);
+    let report = read(None).await;
+    assert!(said(&report, "Ask whoever runs the witnesses") && !said(&report, "verify without --to"), "{}", report.to_text());
+}
+
+fn cosignature_of(forge: &Forge, seal: u64) -> spanseal::worm::ObjectKey {
+    let below = below(LOG, &format!("cosignatures/{seal:020}"));
+    forge.store.keys().into_iter().find(|key| key.as_str().starts_with(below.as_str())).unwrap()
+}
