@@ -91,6 +91,9 @@ fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
             "has credentials in it; they belong into the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), never into a file",
         );
     }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong(&format!("`{endpoint}`: write https://host:port, without `?` or `#`"));
+    }
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(&url) || config.store.s3.allow_http => Ok(()),

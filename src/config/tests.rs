@@ -413,3 +413,19 @@ fn places_of_content_are_named_with_their_limits() {
     }
     load("store: {url: /data/store}\ncontent: {references: {from: [{prefix: \"file:///data/content/\"}]}}").unwrap();
 }
+
+/// An address is refused for the credentials in it, and they are not repeated: not in the sentence, and not in the line that is shown.
+#[test]
+fn no_secret_of_an_address_is_shown() {
+    for text in [
+        "store: {url: 's3://AKIA:hush@bucket/x'}",
+        "store: {url: 's3://bucket/x?X-Amz-Security-Token=hush'}",
+        "store: {url: s3://bucket, s3: {endpoint: 'ftp://s3.example.com?token=hush'}}",
+        "telemetry: {otlp: {endpoint: 'https://me:hush@127.0.0.1:1'}}",
+        "recievers: 'https://me:hush@127.0.0.1:1'",
+        "log: {witnesses: [{url: 'https://me:hush@w.example', vkey: a}]}",
+    ] {
+        let error = load(text).unwrap_err();
+        assert!(!error.to_string().contains("hush") && error.to_string().contains("***"), "{text}: {error}");
+    }
+}

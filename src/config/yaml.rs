@@ -9,6 +9,8 @@ use std::ops::Deref;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
+use crate::plain::without_secrets;
+
 /// Largest configuration file, bytes. A long real one has a few thousand.
 pub(crate) const FILE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -81,7 +83,7 @@ pub struct ConfigError {
 impl ConfigError {
     /// A sentence without a place.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        ConfigError { place: None, sentence: sentence.into(), snippet: None }
+        ConfigError { place: None, sentence: without_secrets(&sentence.into()), snippet: None }
     }
 }
 
@@ -115,8 +117,8 @@ impl Source {
         }
         ConfigError {
             place: Some(format!("{}:{}:{}", self.name, mark.line, mark.column)),
-            sentence: sentence.into(),
-            snippet: self.snippet(mark),
+            sentence: without_secrets(&sentence.into()),
+            snippet: self.snippet(mark).map(|snippet| without_secrets(&snippet)),
         }
     }
 
