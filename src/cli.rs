@@ -652,14 +652,17 @@ pub enum FilterFormat {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  spanseal collector check otelcol.yaml\n  spanseal collector check otelcol.yaml --exporter otlp_grpc/audit\n  \
-    spanseal collector check otelcol.yaml --config spanseal.yaml --format json | jq '.findings[].kind'\n\n\
-    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter is compared with the one for --config.\n\
+    spanseal collector check otelcol.yaml --config spanseal.yaml --format json | jq '.findings[].kind'\n  \
+    spanseal collector check base.yaml site.yaml            as `otelcol --config base.yaml --config site.yaml` reads them\n  \
+    otelcol print-config --config base.yaml | spanseal collector check -\n\n\
+    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter, ports, TLS, certificates and tokens are\n\
+    compared with --config; without one the filter and the ports with the defaults.\n\
     Exit codes: 0 nothing found, 1 found something, 2 could not read it or tell which exporter is meant."
 )]
 pub struct CollectorCheckArgs {
-    /// A Collector configuration (YAML)
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// A Collector configuration (YAML), `-` for standard input; of several the later is written over the earlier, as the Collector does
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
     /// The exporter that leads to spanseal, as in otlp_grpc/audit; without it those whose name has `spanseal` in it, or else the only OTLP
     /// exporter
     #[arg(long, value_name = "NAME")]
