@@ -606,7 +606,8 @@ pub struct LintArgs {
 
 /// `spanseal collector`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal collector filter > spanseal-pipelines.yaml\n  spanseal collector check otelcol.yaml")]
+#[command(after_help = "Examples:\n  spanseal collector filter > spanseal-pipelines.yaml\n  spanseal collector check otelcol.yaml\n  \
+    spanseal collector example agent > otelcol.yaml")]
 pub struct CollectorArgs {
     /// What to do.
     #[command(subcommand)]
@@ -620,6 +621,8 @@ pub enum CollectorCommand {
     Filter(CollectorFilterArgs),
     /// Say what a Collector configuration would lose or weaken on the way to spanseal, with the line
     Check(CollectorCheckArgs),
+    /// Print a whole Collector configuration to begin with: beside the application, as a gateway, over a network
+    Example(CollectorExampleArgs),
 }
 
 /// `spanseal collector filter`.
@@ -679,6 +682,21 @@ pub enum CheckFormat {
     Text,
     /// One JSON object
     Json,
+}
+
+/// `spanseal collector example`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal collector example\n  spanseal collector example agent > otelcol.yaml")]
+pub struct CollectorExampleArgs {
+    /// Which; without it, the list
+    #[arg(value_name = "NAME", value_parser = examples())]
+    pub name: Option<String>,
+}
+
+/// The names, and as files.
+fn examples() -> clap::builder::PossibleValuesParser {
+    let examples = crate::collector::examples::EXAMPLES.iter();
+    clap::builder::PossibleValuesParser::new(examples.map(|example| PossibleValue::new(example.name).alias(example.file)))
 }
 
 /// A signal that can be linted.

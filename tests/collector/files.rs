@@ -251,6 +251,28 @@ fn secure_carries_spans_and_logs_of_whom_it_knows() {
     site.verified();
 }
 
+/// Who has the program alone has the files: each is printed as it stands there, by its name with and without `.yaml`, and all are listed.
+#[test]
+fn the_program_prints_every_file() {
+    let printed = |name: Option<&str>| {
+        let mut print = Command::new(BINARY);
+        print.args(["collector", "example"]).args(name).env_remove("SPANSEAL_CONFIG").env_remove("SPANSEAL_STORE");
+        Finished::of(print)
+    };
+    let list = printed(None).success().stdout;
+    for file in otelcol::configurations() {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let short = name.strip_suffix(".yaml").unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(printed(Some(short)).success().stdout, text, "{name}");
+        assert_eq!(printed(Some(name)).success().stdout, text, "{name}");
+        assert!(list.lines().any(|line| line.split_whitespace().next() == Some(short)), "{name} is not listed:\n{list}");
+    }
+    assert_eq!(list.lines().count(), otelcol::configurations().len() + 2, "{list}");
+    let told = printed(Some("nosuch"));
+    assert!(told.status.code() == Some(64) && told.stderr.contains("tail-sampling"), "{told}");
+}
+
 /// Scenario: the lines of secure.yaml that make certificates and the token are run as they stand there. Guarantee: with what they make, and
 /// the file's own names for it, spanseal and the Collector know each other, and `collector check` finds nothing.
 #[test]
