@@ -24,8 +24,8 @@ use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::{Bound, Receipt};
 pub use values::KeptFile;
 use values::{
-    VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_decree, parse_duration, parse_endpoint,
-    parse_framework, parse_from, parse_ground, parse_id, parse_kept, parse_limit, parse_receipt, parse_roots, parse_store, parse_ticket,
+    StoreParser, VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_decree, parse_duration,
+    parse_endpoint, parse_framework, parse_from, parse_ground, parse_id, parse_kept, parse_limit, parse_receipt, parse_roots, parse_ticket,
     parse_to, parse_vkey,
 };
 
@@ -79,7 +79,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub config: Option<PathBuf>,
     /// Store to use instead of the configured one: a folder, file:///path, s3://bucket/prefix, az://account/container/prefix or gs://bucket/prefix [env: SPANSEAL_STORE]
-    #[arg(long, global = true, value_name = "URL", value_parser = parse_store, help_heading = "Everywhere")]
+    #[arg(long, global = true, value_name = "URL", value_parser = StoreParser, help_heading = "Everywhere")]
     pub store: Option<String>,
 }
 

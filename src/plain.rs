@@ -42,8 +42,8 @@ fn shown_but(text: &str, stays: impl Fn(char) -> bool) -> String {
     out
 }
 
-/// The text with what may be a secret in the addresses of it hidden: what stands before an `@`, and the values of a query. An address that is
-/// refused is quoted to whoever mistyped it, and to whoever reads the log of that.
+/// The text with what may be a secret in the addresses of it hidden: what stands before an `@`, and the values of a query. An address that
+/// is refused is quoted to whoever mistyped it, and to whoever reads the log of that.
 pub fn without_secrets(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
