@@ -268,7 +268,8 @@ impl Speller {
     }
 
     /// Of a key in our own namespace that is no misspelling of another: what says most of the group that its last word names
-    /// (`ai_audit.decision.confidence`), else one that ends in the same word (`ai_audit.outcome`). By letters alone it would be some other word.
+    /// (`ai_audit.decision.confidence`), else one that ends in the same word (`ai_audit.outcome`). By letters alone it would be some other
+    /// word.
     fn same_word(&self, wanted: &str) -> Option<&str> {
         let tail = |even: &str| even.get(ai_audit::PREFIX.len()..).unwrap_or_default().to_owned();
         let sent = tail(wanted);
@@ -279,7 +280,9 @@ impl Speller {
         let word = sent.rsplit('.').next().filter(|word| !word.is_empty())?;
         let group = SAYS_MOST.iter().find_map(|last| self.own.iter().find(|(even, _)| *even == format!("{word}.{last}")));
         let ends_so = || ours().filter(|(even, _)| even.rsplit('.').next() == Some(word));
-        let same = || ends_so().min_by_key(|(even, _)| distance(&sent, &tail(even)));
+        // Of a bare word the group that is asked for most.
+        let rank = |even: &str| if sent == word { SAYS_MUCH.iter().position(|group| even.starts_with(group)) } else { None };
+        let same = || ends_so().min_by_key(|(even, _)| (rank(&tail(even)).unwrap_or(SAYS_MUCH.len()), distance(&sent, &tail(even))));
         group.or_else(same).map(|(_, key)| key.as_str())
     }
 }
