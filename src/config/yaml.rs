@@ -179,7 +179,19 @@ impl Source {
     }
 }
 
-/// What is wrong with a text that is no YAML, and what now. The library's own words stand behind ours where it knows more.
+/// Parts of what the library says of a text that is no YAML, and what an operator does about it.
+const SYNTAX: [(&str, &str); 8] = [
+    ("tab", "a tab stands here; YAML is indented with spaces"),
+    ("unclosed bracket", "this bracket is never closed; close it, or take it away"),
+    ("quoted scalar", "a quote does not close, or text follows it; a quote inside a text is written twice (`''`)"),
+    ("mapping values are not allowed", "a second `: ` in one value; put the value in quotes, or give the key a line of its own"),
+    ("did not find expected key", "the indent fits nothing above; bring it in line with its neighbours"),
+    ("expected '-' indicator", "the indent fits nothing above; bring it in line with its neighbours"),
+    ("indentation", "the indent fits nothing above; bring it in line with its neighbours"),
+    ("unexpected character", "a value cannot begin with this sign; put it in quotes"),
+];
+
+/// What is wrong with a text that is no YAML, and what now.
 fn unreadable(error: &serde_saphyr::Error) -> String {
     use serde_saphyr::Error;
     let why = match error.without_snippet() {
@@ -196,9 +208,10 @@ fn unreadable(error: &serde_saphyr::Error) -> String {
             let text = other.to_string();
             // The place stands in front already.
             let text = text.split(" at line ").next().unwrap_or(&text);
-            format!(
-                "look here, and at what stands just above, for a bracket or quote that does not close, a tab, or another indent ({text})"
-            )
+            match SYNTAX.iter().find(|(part, _)| text.contains(part)) {
+                Some((_, ours)) => (*ours).to_owned(),
+                None => format!("look here, and at what stands just above ({text})"),
+            }
         }
     };
     format!("not readable as YAML: {why}")

@@ -388,7 +388,7 @@ fn several_files_are_one() {
     let (code, over) = check("exporters:\n  otlp_grpc/spanseal:\n    timeout: 2s\n", &[]);
     assert_eq!((code, places(&over)), (Some(1), vec![place("timeout_short", "site.yaml", 3)]), "{over:#}");
     let told = run(&otelcol::configuration("minimal.yaml"), &[site.to_str().unwrap()]);
-    assert!(told.stdout.contains(&format!("{}:3:14: otlp_grpc/spanseal: ", site.display())), "{told}");
+    assert!(told.stdout.contains(&format!("{}:3:5: otlp_grpc/spanseal: ", site.display())), "{told}");
 
     // The key as a path, a list in place of none, and a map that takes nothing away.
     let (_, list) = check(
@@ -569,7 +569,12 @@ fn what_cannot_be_read_is_told_with_two() {
         ("exporters: {}\nexporters: {}\n", "otelcol.yaml:2:1: not readable as YAML: the key `exporters` stands twice in one map; keep one"),
         ("exporters: {a: *b}\n", "not readable as YAML: an alias (`*name`) needs its anchor"),
         ("a: {}\n---\nb: {}\n", "a second document (`---`) begins here; one file holds one"),
-        ("exporters:\n  a: {}\n   b: {}\n", "look here, and at what stands just above"),
+        ("exporters:\n  a: {}\n b: {}\n", "otelcol.yaml:3:2: not readable as YAML: the indent fits nothing above"),
+        ("exporters:\n\ta: {}\n", "a tab stands here"),
+        ("exporters: {a: b\n", "this bracket is never closed"),
+        ("exporters: a: b\n", "a second `: ` in one value"),
+        ("exporters: %a\n", "a value cannot begin with this sign"),
+        ("exporters: 'it's'\n", "a quote inside a text is written twice"),
         ("exporters: {otlp/spanseal: {}}\n", "no `service`"),
         ("exporters: {debug: {}}\nservice: {pipelines: {}}\n", "no exporter of OTLP (it has: debug), so nothing leads to spanseal"),
         ("exporters: {otlp/spanseal: {}}\nservice: {pipelines: {traces: {receivers: otlp}}}\n", ":2:"),
