@@ -45,8 +45,8 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
             }
             let Some(let_in) = let_in(receiver, &path, &limit, notes) else { continue };
             most_let_in = most_let_in.max(let_in);
-            // What a Collector encodes anew grows by some bytes an item. An eighth is enough for spans and ordinary logs; of requests of nothing
-            // but very small logs `small_logs` tells.
+            // What a Collector encodes anew grows by some bytes an item. An eighth is enough for spans and ordinary logs; of requests of
+            // nothing but very small logs `small_logs` tells.
             let safe = receiving.request_bytes_max / 8 * 7;
             if answers_before && let_in > safe {
                 let most = show_size(receiving.request_bytes_max);
