@@ -152,7 +152,8 @@ fn shows_certificate(at: &At<'_, '_>) -> bool {
 /// Whether a bearer token is sent, by an extension or as a header.
 fn token(at: &At<'_, '_>, proof: Option<&Component<'_>>, notes: &mut Notes) {
     const ASKS: &str = "spanseal asks for a bearer token (`auth.token_file`)";
-    const INSTEAD: &str = "`auth: {authenticator: bearertokenauth/spanseal}` and that extension, as in secure.yaml of the examples";
+    const INSTEAD: &str =
+        "`auth: {authenticator: bearertokenauth/spanseal}` and that extension, as `spanseal collector example secure` prints them";
     if at.is_written(&["auth"]) {
         // One that is not there was found already.
         let Some(proof) = proof else { return };

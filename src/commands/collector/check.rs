@@ -34,19 +34,19 @@ pub(super) fn run(args: &CollectorCheckArgs, config: &Config) -> anyhow::Result<
 }
 
 fn read(file: &Path) -> anyhow::Result<Input> {
-    let (name, text) = if file == Path::new("-") {
-        let mut text = String::new();
-        let read = std::io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
-        read.with_context(|| format!("{STDIN} cannot be read"))?;
-        (STDIN.to_owned(), text)
-    } else {
-        let name = file.display().to_string();
-        let mut text = String::new();
-        let opened = std::fs::File::open(file).with_context(|| format!("{name} cannot be read"))?;
-        opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).with_context(|| format!("{name} cannot be read"))?;
-        (name, text)
+    let (name, from): (String, Box<dyn Read>) = match file == Path::new("-") {
+        true => (STDIN.to_owned(), Box::new(std::io::stdin().lock())),
+        false => {
+            let name = file.display().to_string();
+            let opened = std::fs::File::open(file).with_context(|| format!("{name} cannot be read"))?;
+            (name, Box::new(opened))
+        }
     };
-    anyhow::ensure!(text.len() as u64 <= FILE_BYTES_MAX, "{name}: longer than {FILE_BYTES_MAX} bytes; is this a Collector configuration?");
+    let mut bytes = Vec::new();
+    from.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).with_context(|| format!("{name} cannot be read"))?;
+    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX);
+    anyhow::ensure!(fits, "{name}: longer than {FILE_BYTES_MAX} bytes; is this a Collector configuration?");
+    let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{name} is not UTF-8 text; is this a Collector configuration?"))?;
     Ok(Input { name, text })
 }
 
