@@ -24,8 +24,8 @@ use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::verify::{Bound, Receipt};
 pub use values::KeptFile;
 use values::{
-    VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_decree, parse_duration, parse_endpoint,
-    parse_framework, parse_from, parse_ground, parse_id, parse_kept, parse_limit, parse_receipt, parse_roots, parse_store, parse_ticket,
+    StoreParser, VkeyParser, WitnessParser, parse_bound_from, parse_bound_to, parse_by, parse_checkpoint, parse_decree, parse_duration,
+    parse_endpoint, parse_framework, parse_from, parse_ground, parse_id, parse_kept, parse_limit, parse_receipt, parse_roots, parse_ticket,
     parse_to, parse_vkey,
 };
 
@@ -79,7 +79,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub config: Option<PathBuf>,
     /// Store to use instead of the configured one: a folder, file:///path, s3://bucket/prefix, az://account/container/prefix or gs://bucket/prefix [env: SPANSEAL_STORE]
-    #[arg(long, global = true, value_name = "URL", value_parser = parse_store, help_heading = "Everywhere")]
+    #[arg(long, global = true, value_name = "URL", value_parser = StoreParser, help_heading = "Everywhere")]
     pub store: Option<String>,
 }
 
@@ -606,7 +606,8 @@ pub struct LintArgs {
 
 /// `spanseal collector`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  spanseal collector filter > spanseal-pipelines.yaml\n  spanseal collector check otelcol.yaml")]
+#[command(after_help = "Examples:\n  spanseal collector filter > spanseal-pipelines.yaml\n  spanseal collector check otelcol.yaml\n  \
+    spanseal collector example agent > otelcol.yaml")]
 pub struct CollectorArgs {
     /// What to do.
     #[command(subcommand)]
@@ -620,6 +621,8 @@ pub enum CollectorCommand {
     Filter(CollectorFilterArgs),
     /// Say what a Collector configuration would lose or weaken on the way to spanseal, with the line
     Check(CollectorCheckArgs),
+    /// Print a whole Collector configuration to begin with: beside the application, as a gateway, over a network
+    Example(CollectorExampleArgs),
 }
 
 /// `spanseal collector filter`.
@@ -652,14 +655,17 @@ pub enum FilterFormat {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  spanseal collector check otelcol.yaml\n  spanseal collector check otelcol.yaml --exporter otlp_grpc/audit\n  \
-    spanseal collector check otelcol.yaml --config spanseal.yaml --format json | jq '.findings[].kind'\n\n\
-    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter is compared with the one for --config.\n\
+    spanseal collector check otelcol.yaml --config spanseal.yaml --format json | jq '.findings[].kind'\n  \
+    spanseal collector check base.yaml site.yaml            as `otelcol --config base.yaml --config site.yaml` reads them\n  \
+    otelcol print-config --config base.yaml | spanseal collector check -\n\n\
+    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter, ports, TLS, certificates and tokens are\n\
+    compared with --config; without one the filter and the ports with the defaults.\n\
     Exit codes: 0 nothing found, 1 found something, 2 could not read it or tell which exporter is meant."
 )]
 pub struct CollectorCheckArgs {
-    /// A Collector configuration (YAML)
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// A Collector configuration (YAML), `-` for standard input; of several the later is written over the earlier, as the Collector does
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
     /// The exporter that leads to spanseal, as in otlp_grpc/audit; without it those whose name has `spanseal` in it, or else the only OTLP
     /// exporter
     #[arg(long, value_name = "NAME")]
@@ -676,6 +682,21 @@ pub enum CheckFormat {
     Text,
     /// One JSON object
     Json,
+}
+
+/// `spanseal collector example`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  spanseal collector example\n  spanseal collector example agent > otelcol.yaml")]
+pub struct CollectorExampleArgs {
+    /// Which; without it, the list
+    #[arg(value_name = "NAME", value_parser = examples())]
+    pub name: Option<String>,
+}
+
+/// The names, and as files.
+fn examples() -> clap::builder::PossibleValuesParser {
+    let examples = crate::collector::examples::EXAMPLES.iter();
+    clap::builder::PossibleValuesParser::new(examples.map(|example| PossibleValue::new(example.name).alias(example.file)))
 }
 
 /// A signal that can be linted.

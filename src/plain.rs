@@ -42,6 +42,42 @@ fn shown_but(text: &str, stays: impl Fn(char) -> bool) -> String {
     out
 }
 
+/// The text with what may be a secret in the addresses of it hidden: what stands before an `@`, and the values of a query. An address that
+/// is refused is quoted to whoever mistyped it, and to whoever reads the log of that.
+pub fn without_secrets(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, address) = rest.split_at(at + 3);
+        let end = address.find(|c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'')).unwrap_or(address.len());
+        let (address, behind) = address.split_at(end);
+        out.push_str(before);
+        out.push_str(&address_without_secrets(address));
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Of an address what stands behind its scheme.
+fn address_without_secrets(address: &str) -> String {
+    const HIDDEN: &str = "***";
+    let (place, query) = address.split_at(address.find(['?', '#']).unwrap_or(address.len()));
+    // A password may have a `?` in it, too.
+    if query.contains('@') {
+        return HIDDEN.to_owned();
+    }
+    let place = place.rsplit_once('@').map_or(place.to_owned(), |(_, host)| format!("{HIDDEN}@{host}"));
+    let Some(begin) = query.chars().next() else { return place };
+    let hidden = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) => format!("{name}={HIDDEN}"),
+        None if pair.is_empty() => String::new(),
+        None => HIDDEN.to_owned(),
+    };
+    let pairs: Vec<String> = query.get(1..).unwrap_or_default().split('&').map(hidden).collect();
+    format!("{place}{begin}{}", pairs.join("&"))
+}
+
 /// JSON of the same value, in which no such character stands raw.
 pub fn shown_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
@@ -103,6 +139,19 @@ mod tests {
 
     fn is_clean(text: &str) -> bool {
         !text.chars().any(acts)
+    }
+
+    #[test]
+    fn addresses_keep_what_is_no_secret() {
+        for (text, shown) in [
+            ("store `s3://bucket/a`: bad", "store `s3://bucket/a`: bad"),
+            ("`s3://k:s/t@b/x`, https://h/p?sig=1&x#f", "`s3://***@b/x`, https://h/p?sig=***&***"),
+            ("did you mean s3://bucket? Or \"az://a/c?x=y\"", "did you mean s3://bucket? Or \"az://a/c?x=***\""),
+            ("s3://k:a?b@c", "s3://***"),
+            ("mail me@example.com, ./folder@2?a=b", "mail me@example.com, ./folder@2?a=b"),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
     }
 
     #[test]

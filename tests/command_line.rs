@@ -671,3 +671,23 @@ fn missing_credentials_are_named() {
         assert!(said.contains("the last attempt: "), "{said}");
     }
 }
+
+/// A store's address with credentials in it is refused, and they do not come to the terminal: of the command line, the environment, the
+/// file.
+#[test]
+fn no_credentials_of_a_store_address_are_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("spanseal.yaml");
+    std::fs::write(&config, "store:\n  url: s3://AKIAHUSH:hush/hush@bucket/x\n").unwrap();
+    let (here, config) = (folder.path(), config.display().to_string());
+    for told in [
+        run(here, &["query", "--store", "s3://AKIAHUSH:hush@bucket/x"]),
+        run(here, &["doctor", "--store", "s3:/AKIAHUSH:hush@bucket/x"]),
+        run_with(here, &["query"], vec![("SPANSEAL_STORE", "s3://bucket/x?X-Amz-Security-Token=hush".to_owned())]),
+        run(here, &["query", "--config", &config]),
+        run(here, &["doctor", "--config", &config]),
+    ] {
+        let said = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+        assert!(!told.status.success() && said.contains("***") && !said.to_lowercase().contains("hush"), "{said}");
+    }
+}

@@ -116,8 +116,21 @@ pub(super) fn parse_framework(text: &str) -> Result<String, String> {
     Err(format!("`{text}` is no framework that is known here; known are {}", known.join(", ")))
 }
 
-pub(super) fn parse_store(text: &str) -> Result<String, String> {
-    StoreUrl::parse(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
+/// An address of a store. What is refused may have credentials in it, and clap would repeat it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StoreParser;
+
+impl TypedValueParser for StoreParser {
+    type Value = String;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        let text = clap::builder::StringValueParser::new().parse_ref(command, arg, value)?;
+        StoreUrl::parse(&text).map_err(|e| {
+            let name = arg.map_or_else(|| "--store <URL>".to_owned(), ToString::to_string);
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("invalid value for '{name}': {e}\n")).with_cmd(command)
+        })?;
+        Ok(text)
+    }
 }
 
 /// Longest file that may hold a public key, bytes.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, ContentMode, Endpoint, IdentityMode, references, retention, rules, show_duration};
+use super::{Config, ContentMode, Endpoint, IdentityMode, Listener, references, retention, rules, show_duration};
 use crate::promote::{IdentityKey, Promoter, Scrub};
 use crate::vault::{Persons, expect_apart, resolved};
 use crate::worm::StoreUrl;
@@ -90,6 +90,9 @@ fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
         return wrong(
             "has credentials in it; they belong into the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), never into a file",
         );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong(&format!("`{endpoint}`: write https://host:port, without `?` or `#`"));
     }
     match url.scheme() {
         "https" => Ok(()),
@@ -209,21 +212,23 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
                 .to_owned(),
         );
     }
-    for (name, listener) in config.listeners() {
-        let reachable = listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());
-        if reachable && listener.tls.is_none() {
-            all.push(format!(
-                "`{name}` listens on {} without TLS: who can see the network can read and change what is sent",
-                listener.endpoint
-            ));
-        }
-        let authenticated = listener.token_file.is_some() || listener.tls.as_ref().is_some_and(|t| t.client_ca_file.is_some());
-        if reachable && !authenticated {
-            all.push(format!(
-                "`{name}` listens on {} and lets anybody in; set `{name}.auth.token_file` or `{name}.tls.client_ca_file`",
-                listener.endpoint
-            ));
-        }
+    // Each of the two in one line, however many listeners it is about.
+    let reachable = |listener: &Listener| listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());
+    let open: Vec<(&str, &Listener)> = config.listeners().into_iter().filter(|(_, listener)| reachable(listener)).collect();
+    let plain: Vec<(&str, &Listener)> = open.iter().copied().filter(|(_, listener)| listener.tls.is_none()).collect();
+    let is_authenticated =
+        |listener: &Listener| listener.token_file.is_some() || listener.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+    let strangers: Vec<(&str, &Listener)> = open.iter().copied().filter(|(_, listener)| !is_authenticated(listener)).collect();
+    if !plain.is_empty() {
+        all.push(format!("without TLS: {}: who can see the network can read and change what is sent; set `tls` there", listed(&plain)));
+    }
+    if !strangers.is_empty() {
+        all.push(format!("anybody is let in: {}; set `auth.token_file` or `tls.client_ca_file` there", listed(&strangers)));
     }
     all
+}
+
+/// Listeners with their addresses.
+fn listed(listeners: &[(&str, &Listener)]) -> String {
+    listeners.iter().map(|(name, listener)| format!("`{name}` ({})", listener.endpoint)).collect::<Vec<_>>().join(", ")
 }

@@ -413,3 +413,35 @@ fn places_of_content_are_named_with_their_limits() {
     }
     load("store: {url: /data/store}\ncontent: {references: {from: [{prefix: \"file:///data/content/\"}]}}").unwrap();
 }
+
+/// An address is refused for the credentials in it, and they are not repeated: not in the sentence, and not in the line that is shown.
+#[test]
+fn no_secret_of_an_address_is_shown() {
+    for text in [
+        "store: {url: 's3://AKIA:hush@bucket/x'}",
+        "store: {url: 's3://bucket/x?X-Amz-Security-Token=hush'}",
+        "store: {url: s3://bucket, s3: {endpoint: 'ftp://s3.example.com?token=hush'}}",
+        "telemetry: {otlp: {endpoint: 'https://me:hush@127.0.0.1:1'}}",
+        "recievers: 'https://me:hush@127.0.0.1:1'",
+        "log: {witnesses: [{url: 'https://me:hush@w.example', vkey: a}]}",
+    ] {
+        let error = load(text).unwrap_err();
+        assert!(!error.to_string().contains("hush") && error.to_string().contains("***"), "{text}: {error}");
+    }
+}
+
+/// Each of the two is said once, with every listener that it is about.
+#[test]
+fn open_listeners_are_warned_of_in_one_line_each() {
+    let open =
+        "receivers: {otlp: {protocols: {grpc: {endpoint: '0.0.0.0:4317'}, http: {endpoint: '0.0.0.0:4318', auth: {token_file: t}}}}}\n";
+    let warnings = load(&format!("{open}api: {{endpoint: '0.0.0.0:8720'}}\n")).unwrap().warnings;
+    let of = |part: &str| warnings.iter().filter(|warning| warning.contains(part)).collect::<Vec<_>>();
+    let (plain, anybody) = (of("without TLS: "), of("anybody is let in: "));
+    assert_eq!((plain.len(), anybody.len()), (1, 1), "{warnings:?}");
+    for name in ["protocols.grpc` (0.0.0.0:4317)", "protocols.http` (0.0.0.0:4318)", "`api` (0.0.0.0:8720)"] {
+        assert!(plain[0].contains(name), "{plain:?}");
+    }
+    assert!(anybody[0].contains("grpc") && anybody[0].contains("`api`") && !anybody[0].contains("http`"), "{anybody:?}");
+    assert!(!load("").unwrap().warnings.iter().any(|warning| warning.contains("without TLS") || warning.contains("anybody")));
+}

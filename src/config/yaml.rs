@@ -9,19 +9,23 @@ use std::ops::Deref;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
+use crate::plain::without_secrets;
+
 /// Largest configuration file, bytes. A long real one has a few thousand.
 pub(crate) const FILE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A line and a column, both from 1; zero where there is no file (defaults, the command line).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark {
+    /// Which file, where several are read as one ([`Node::overwritten`]); else 0.
+    pub(crate) file: usize,
     pub(crate) line: u64,
     pub(crate) column: u64,
 }
 
 impl From<Location> for Mark {
     fn from(at: Location) -> Self {
-        Mark { line: at.line(), column: at.column() }
+        Mark { file: 0, line: at.line(), column: at.column() }
     }
 }
 
@@ -81,7 +85,7 @@ pub struct ConfigError {
 impl ConfigError {
     /// A sentence without a place.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        ConfigError { place: None, sentence: sentence.into(), snippet: None }
+        ConfigError { place: None, sentence: without_secrets(&sentence.into()), snippet: None }
     }
 }
 
@@ -115,8 +119,8 @@ impl Source {
         }
         ConfigError {
             place: Some(format!("{}:{}:{}", self.name, mark.line, mark.column)),
-            sentence: sentence.into(),
-            snippet: self.snippet(mark),
+            sentence: without_secrets(&sentence.into()),
+            snippet: self.snippet(mark).map(|snippet| without_secrets(&snippet)),
         }
     }
 
@@ -136,7 +140,7 @@ impl Source {
                 let from = line.char_indices().nth(skip).map(|(at, _)| at)?;
                 let at = from + line.get(from..)?.find(wanted).filter(|_| !wanted.is_empty())?;
                 let column = line.get(..at)?.chars().count() + characters + 1;
-                Some(Mark { line: u64::try_from(number + 1).ok()?, column: u64::try_from(column).ok()? })
+                Some(Mark { file: mark.file, line: u64::try_from(number + 1).ok()?, column: u64::try_from(column).ok()? })
             })
         };
         found().unwrap_or(mark)
@@ -169,12 +173,85 @@ impl Source {
         let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
         let node: Node = serde_saphyr::from_str_with_options(&self.text, options).map_err(|e| {
             let mark = e.location().map(Mark::from).unwrap_or_default();
-            let text = e.without_snippet().to_string();
-            // The place stands in front already.
-            let sentence = text.split(" at line ").next().unwrap_or(&text).to_owned();
-            self.error(mark, format!("not readable as YAML: {sentence}"))
+            self.error(mark, unreadable(&e))
         })?;
         Ok(if matches!(node.value, Value::Null) { empty } else { node })
+    }
+}
+
+/// Parts of what the library says of a text that is no YAML, and what an operator does about it.
+const SYNTAX: [(&str, &str); 8] = [
+    ("tab", "a tab stands here; YAML is indented with spaces"),
+    ("unclosed bracket", "this bracket is never closed; close it, or take it away"),
+    ("quoted scalar", "a quote does not close, or text follows it; a quote inside a text is written twice (`''`)"),
+    ("mapping values are not allowed", "a second `: ` in one value; put the value in quotes, or give the key a line of its own"),
+    ("did not find expected key", "the indent fits nothing above; bring it in line with its neighbours"),
+    ("expected '-' indicator", "the indent fits nothing above; bring it in line with its neighbours"),
+    ("indentation", "the indent fits nothing above; bring it in line with its neighbours"),
+    ("unexpected character", "a value cannot begin with this sign; put it in quotes"),
+];
+
+/// What is wrong with a text that is no YAML, and what now.
+fn unreadable(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    let why = match error.without_snippet() {
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` stands twice in one map; keep one of the two"),
+        Error::DuplicateMappingKey { key: None, .. } => "a key stands twice in one map; keep one of the two".to_owned(),
+        Error::UnknownAnchor { .. } => {
+            "an alias (`*name`) needs its anchor (`&name`) further up; write the anchor, or what it stands for".to_owned()
+        }
+        Error::MultipleDocuments { .. } => "a second document (`---`) begins here; one file holds one".to_owned(),
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasExpansionLimitExceeded { .. } => {
+            "nested too deeply, or unfolded from too many aliases, for a configuration; write it out".to_owned()
+        }
+        other => {
+            let text = other.to_string();
+            // The place stands in front already.
+            let text = text.split(" at line ").next().unwrap_or(&text);
+            match SYNTAX.iter().find(|(part, _)| text.contains(part)) {
+                Some((_, ours)) => (*ours).to_owned(),
+                None => format!("look here, and at what stands just above ({text})"),
+            }
+        }
+    };
+    format!("not readable as YAML: {why}")
+}
+
+impl Node {
+    /// As read from the file of this number.
+    pub(crate) fn of_file(mut self, file: usize) -> Node {
+        self.mark.file = file;
+        self.value = match self.value {
+            Value::List(items) => Value::List(items.into_iter().map(|item| item.of_file(file)).collect()),
+            Value::Map(members) => Value::Map(
+                members.into_iter().map(|(key, node)| (Key { mark: Mark { file, ..key.mark }, ..key }, node.of_file(file))).collect(),
+            ),
+            single => single,
+        };
+        self
+    }
+
+    /// This with another written over it: maps member by member, everything else as a whole, nothing (`null`) too.
+    pub(crate) fn overwritten(self, over: Node) -> Node {
+        match (self, over) {
+            (Node { mark, value: Value::Map(mut members) }, Node { value: Value::Map(over), .. }) => {
+                for (key, node) in over {
+                    match members.iter().position(|(known, _)| known.name == key.name) {
+                        Some(at) => {
+                            let (known, below) = members.swap_remove(at);
+                            // Where the members of a map come from their own marks say.
+                            let key = if matches!((&below.value, &node.value), (Value::Map(_), Value::Map(_))) { known } else { key };
+                            members.push((key, below.overwritten(node)));
+                            let last = members.len() - 1;
+                            members.swap(at, last);
+                        }
+                        None => members.push((key, node)),
+                    }
+                }
+                Node { mark, value: Value::Map(members) }
+            }
+            (_, over) => over,
+        }
     }
 }
 

@@ -216,6 +216,9 @@ pub struct Speller {
 const SAYS_MUCH: [&str; 9] =
     ["decision.", "confidence.", "review.", "policy.", "explanation.", "lineage.", "guardrail.", "regulation.", "model."];
 
+/// Of such a group the member that is meant by the group's name, the first that it has.
+const SAYS_MOST: [&str; 5] = ["outcome", "score", "text", "name", "id"];
+
 /// Keys shorter than this are near to everything.
 const NEAR_FROM: usize = 8;
 
@@ -247,6 +250,9 @@ impl Speller {
             return Some(key);
         }
         let own = key.starts_with(ai_audit::PREFIX) || key.starts_with("ai.audit.");
+        if own && let Some(key) = self.same_word(&wanted) {
+            return Some(key);
+        }
         let far = match wanted.len() {
             _ if own => usize::MAX,
             0..NEAR_FROM => 0,
@@ -259,6 +265,25 @@ impl Speller {
             .filter(|(even, key)| even.len().abs_diff(wanted.len()) <= far && (!own || key.starts_with(ai_audit::PREFIX)))
             .map(|(even, key)| (distance(&wanted, even), key));
         near.filter(|(edits, _)| *edits <= far).min_by_key(|(edits, _)| *edits).map(|(_, key)| key.as_str())
+    }
+
+    /// Of a key in our own namespace that is no misspelling of another: what says most of the group that its last word names
+    /// (`ai_audit.decision.confidence`), else one that ends in the same word (`ai_audit.outcome`). By letters alone it would be some other
+    /// word.
+    fn same_word(&self, wanted: &str) -> Option<&str> {
+        let tail = |even: &str| even.get(ai_audit::PREFIX.len()..).unwrap_or_default().to_owned();
+        let sent = tail(wanted);
+        let ours = || self.known.iter().filter(|(_, key)| key.starts_with(ai_audit::PREFIX));
+        if ours().any(|(even, _)| distance(&sent, &tail(even)) * 3 <= sent.len()) {
+            return None;
+        }
+        let word = sent.rsplit('.').next().filter(|word| !word.is_empty())?;
+        let group = SAYS_MOST.iter().find_map(|last| self.own.iter().find(|(even, _)| *even == format!("{word}.{last}")));
+        let ends_so = || ours().filter(|(even, _)| even.rsplit('.').next() == Some(word));
+        // Of a bare word the group that is asked for most.
+        let rank = |even: &str| if sent == word { SAYS_MUCH.iter().position(|group| even.starts_with(group)) } else { None };
+        let same = || ends_so().min_by_key(|(even, _)| (rank(&tail(even)).unwrap_or(SAYS_MUCH.len()), distance(&sent, &tail(even))));
+        group.or_else(same).map(|(_, key)| key.as_str())
     }
 }
 
@@ -288,6 +313,11 @@ mod tests {
             ("gen_ai_request_model", "gen_ai.request.model"),
             ("genai.request.model", "gen_ai.request.model"),
             ("gen_ai.usage.input_token", "gen_ai.usage.input_tokens"),
+            // By the last word, where by letters something else would be nearer.
+            ("ai_audit.decision.confidence", "ai_audit.confidence.score"),
+            ("ai.audit.decision.confidence", "ai_audit.confidence.score"),
+            ("ai_audit.outcome", "ai_audit.decision.outcome"),
+            ("ai_audit.decision.explanation", "ai_audit.explanation.text"),
         ] {
             assert_eq!(speller.nearest(sent), Some(meant), "{sent}");
         }

@@ -6,6 +6,7 @@ use super::canary::Probed;
 use super::gcs::{GcsOptions, GcsStore};
 use super::local::{LocalOptions, LocalStore};
 use super::s3::{S3Options, S3Store};
+use crate::plain::without_secrets;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,7 +68,7 @@ pub enum OpenError {
 
 impl OpenError {
     pub(super) fn invalid(url: impl fmt::Display, reason: impl Into<String>) -> Self {
-        OpenError::Invalid { url: url.to_string(), reason: reason.into() }
+        OpenError::Invalid { url: without_secrets(&url.to_string()), reason: without_secrets(&reason.into()) }
     }
 }
 
@@ -133,6 +134,12 @@ impl StoreUrl {
             return invalid(&format!("empty; write {FORMS}"));
         }
         match text.split_once("://") {
+            // Without its slashes it is no address to whom secrets are hidden by.
+            None if text.contains(['@', '?']) && ["s3", "az", "gs"].iter().any(|scheme| mistyped(text, scheme).is_some()) => {
+                let scheme = text.get(..2).unwrap_or_default().to_ascii_lowercase();
+                let reason = format!("did you mean {scheme}://bucket/prefix? Endpoints and credentials stand elsewhere: write {FORMS}");
+                Err(OpenError::invalid(format!("{scheme}:***"), reason))
+            }
             None if let Some((scheme, rest)) = ["s3", "az", "gs"].iter().find_map(|scheme| Some((scheme, mistyped(text, scheme)?))) => {
                 invalid(&format!("did you mean {scheme}://{rest}? A folder of this name is ./{text}"))
             }
@@ -311,6 +318,24 @@ mod tests {
         ] {
             let error = StoreUrl::parse(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn no_secret_in_an_address_is_repeated() {
+        for text in [
+            "s3://AKIA:hush/hush@bucket/x",
+            "S3:/AKIA:hush@bucket",
+            "s3:bucket?secret=hush",
+            "s3://bucket?X-Amz-Security-Token=hush&y=hush#hush",
+            "s3://AKIA:hu?sh@bucket",
+            "gs://hush@bucket",
+            "az://account/container?sig=hush",
+            "https://me:hush@example.com",
+            "file://x?hush",
+        ] {
+            let error = StoreUrl::parse(text).unwrap_err().to_string();
+            assert!(!error.contains("hush") && !error.contains("AKIA") && error.contains("***"), "{text}: {error}");
         }
     }
 }

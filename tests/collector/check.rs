@@ -46,6 +46,9 @@ receivers:
 processors:
   resourcedetection: {detectors: [env], override: false}
   probabilistic_sampler: {sampling_percentage: 15}
+  probabilistic_sampler/all: {sampling_percentage: 100}
+  tail_sampling/all: {policies: [{name: a, type: always_sample}, {name: b, type: latency, latency: {threshold_ms: 9}}]}
+  tail_sampling/some: {policies: [{name: a, type: always_sample}, {name: b, type: drop}]}
   logdedup: {interval: 10s}
   attributes:
     actions:
@@ -107,6 +110,16 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("good", "[resourcedetection]", "[resourcedetection, probabilistic_sampler]", "sampled", "probabilistic_sampler:"),
     ("good", "[resourcedetection]", "[resourcedetection, logdedup]", "sampled", "logdedup:"),
+    // All of it, but what has no trace id; and all of it from memory.
+    (
+        "good",
+        "    logs: {receivers: [otlp],",
+        "    logs: {receivers: [otlp], processors: [probabilistic_sampler/all],",
+        "sampled",
+        "probabilistic_sampler/all:",
+    ),
+    ("good", "[resourcedetection]", "[resourcedetection, tail_sampling/all]", "held_in_memory", "tail_sampling/all:"),
+    ("good", "[resourcedetection]", "[resourcedetection, tail_sampling/some]", "sampled", "tail_sampling/some:"),
     // Before a connector that leads to us, too.
     ("good", "processors: []", "processors: [probabilistic_sampler]", "sampled", "probabilistic_sampler:"),
     // What is held before it is safe.
@@ -212,7 +225,15 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "otlp_grpc/spanseal-2:",
     ),
     ("minimal.yaml", "    endpoint: ${env:SPANSEAL_GRPC_ENDPOINT:-127.0.0.1:14317}\n", "", "does_not_start", "otlp_grpc/spanseal:"),
-    ("agent.yaml", "  extensions: [file_storage/spanseal]", "  extensions: []", "does_not_start", "storage: file_storage"),
+    (
+        "agent.yaml",
+        "  extensions: [health_check, file_storage/spanseal]",
+        "  extensions: [health_check]",
+        "does_not_start",
+        "storage: file_storage",
+    ),
+    // The extension gives its token to no plain text.
+    ("secure.yaml", "ca_file: ${env:SPANSEAL_CA_FILE:-./spanseal-ca.pem}", "insecure: true", "does_not_start", "    auth: {auth"),
     ("agent.yaml", "storage: file_storage/spanseal", "storage: file_storage/other", "does_not_start", "storage: file_storage/other"),
     ("secure.yaml", "authenticator: bearertokenauth/spanseal", "authenticator: bearertokenauth/x", "does_not_start", "authenticator:"),
     (
@@ -240,6 +261,241 @@ fn each_mistake_is_found_at_its_line() {
         seen.insert(*kind);
     }
     assert!(seen.len() >= 20, "{} kinds: {seen:?}", seen.len());
+}
+
+/// What spanseal asks for on its side, in the words of its configuration.
+const PLAIN: &str = "grpc: {endpoint: '127.0.0.1:14317'}, http: {endpoint: '127.0.0.1:14318'}";
+const TLS: &str = "grpc: {endpoint: '127.0.0.1:14317', tls: {cert_file: s.pem, key_file: s.key}}";
+const ALL: &str =
+    "grpc: {endpoint: '0.0.0.0:14317', tls: {cert_file: s.pem, key_file: s.key, client_ca_file: c.pem}, auth: {token_file: t}}";
+const TOKEN: &str = "http: {endpoint: '0.0.0.0:4318', tls: {cert_file: s.pem, key_file: s.key}, auth: {token_file: t}}";
+
+const SHOWN: &str =
+    "      cert_file: ${env:SPANSEAL_CERT_FILE:-./collector.pem}\n      key_file: ${env:SPANSEAL_KEY_FILE:-./collector.key}\n";
+const PROOF: &str = "    auth: {authenticator: bearertokenauth/spanseal}\n";
+const VARIABLE: &str = "${env:SPANSEAL_GRPC_ENDPOINT:-127.0.0.1:14317}";
+
+/// As above, and what spanseal asks for. The kind `not judged` is none: it may be right where something stands in between.
+const DEMANDS: &[(&str, &str, &str, &str, &str, &str)] = &[
+    ("minimal.yaml", "", "", TLS, "tls_differs", "tls: {insecure"),
+    ("gateway.yaml", "", "", TLS, "tls_differs", "tls: {insecure"),
+    ("secure.yaml", "", "", PLAIN, "tls_differs", "    tls:"),
+    ("secure.yaml", SHOWN, "", ALL, "certificate_missing", "    tls:"),
+    ("secure.yaml", PROOF, "", ALL, "token_missing", "otlp_grpc/spanseal:"),
+    (
+        "secure.yaml",
+        "  bearertokenauth/spanseal:\n",
+        "  bearertokenauth/spanseal:\n    scheme: Token\n",
+        ALL,
+        "token_missing",
+        "bearertokenauth/",
+    ),
+    // Whatever stands in between, a token has to come from here.
+    ("good", "", "", TOKEN, "token_missing", "otlphttp/spanseal:"),
+    ("good", "    tls: {ca", "    headers: {authorization: Basic bWU6}\n    tls: {ca", TOKEN, "token_missing", "headers: {"),
+    ("minimal.yaml", VARIABLE, "127.0.0.1:14319", PLAIN, "endpoint_wrong", "endpoint: 127.0.0.1:14319"),
+    ("minimal.yaml", "127.0.0.1:14317", "127.0.0.1:14318", PLAIN, "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
+    ("minimal.yaml", "127.0.0.1:14317", "spanseal.example.com:14318", PLAIN, "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
+    ("gateway.yaml", "127.0.0.1:15317", "127.0.0.1:14318", PLAIN, "endpoint_wrong", "SPANSEAL_GRPC_ENDPOINT_2"),
+    ("good", "", "", TLS, "endpoint_wrong", "endpoint: https"),
+    // On another host, on another port, from a variable: nobody knows.
+    ("good", "", "", "http: {endpoint: '0.0.0.0:4318'}", "not judged", "endpoint: https"),
+    ("good", "", "", "http: {endpoint: '127.0.0.1:4318', tls: {cert_file: s.pem, key_file: s.key}}", "not judged", "endpoint: https"),
+    (
+        "good",
+        "example.com:4318",
+        "example.com",
+        "http: {endpoint: '0.0.0.0:4318', tls: {cert_file: s, key_file: k}}",
+        "not judged",
+        "endpoint: https",
+    ),
+    ("minimal.yaml", "127.0.0.1:14317", "127.0.0.1:14319", PLAIN, "not judged", "endpoint: ${env:SPANSEAL"),
+    ("minimal.yaml", VARIABLE, "127.0.0.1:14319", "grpc: {endpoint: '0.0.0.0:14317'}", "not judged", "endpoint: 127.0.0.1:14319"),
+    ("secure.yaml", "bearertokenauth/spanseal:", "oauth2client/spanseal:", ALL, "not judged", "oauth2client/"),
+];
+
+/// A configuration of spanseal that receives so.
+fn receiving(folder: &std::path::Path, protocols: &str) -> String {
+    let config = folder.join("spanseal.yaml");
+    std::fs::write(&config, format!("receivers: {{otlp: {{protocols: {{{protocols}}}}}}}\n")).unwrap();
+    config.display().to_string()
+}
+
+/// What spanseal asks for and the exporter does not do is found where it is surely so, and told where it cannot be known.
+#[test]
+fn what_spanseal_asks_for_is_compared() {
+    for (name, from, to, protocols, kind, line) in DEMANDS {
+        let (folder, file, text) = seeded(name, from, to);
+        if *to == "oauth2client/spanseal:" {
+            std::fs::write(&file, text.replace("bearertokenauth/", "oauth2client/")).unwrap();
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (code, report) = report(&file, &["--config", &receiving(folder.path(), protocols)]);
+        let is_found = *kind != "not judged";
+        let at = |said: &Value| text.lines().nth(said["line"].as_u64().unwrap() as usize - 1).unwrap().to_owned();
+        let said = report[if is_found { "findings" } else { "unjudged" }].as_array().unwrap();
+        let hit = said.iter().any(|said| at(said).contains(line) && (!is_found || said["kind"] == *kind));
+        assert!(hit, "{name}, `{to}` for `{from}`, {protocols}: no {kind} at `{line}`: {report:#}");
+        if !is_found {
+            assert!(!kinds(&report).iter().any(|kind| ["tls_differs", "token_missing", "endpoint_wrong"].contains(kind)), "{report:#}");
+        } else {
+            assert_eq!(code, Some(1));
+        }
+    }
+    // What fits is silent, and without a configuration it is said that nothing was compared.
+    for (name, protocols) in [("minimal.yaml", PLAIN), ("agent.yaml", PLAIN), ("secure.yaml", ALL)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (code, fits) = report(&otelcol::configuration(name), &["--config", &receiving(folder.path(), protocols)]);
+        assert_eq!((code, kinds(&fits).len(), fits["unjudged"].as_array().unwrap().len()), (Some(0), 0, 0), "{name}: {fits:#}");
+        assert!(!fits["notes"].to_string().contains("no --config"), "{fits:#}");
+        assert!(report(&otelcol::configuration(name), &[]).1["notes"].to_string().contains("no --config"));
+    }
+}
+
+/// An `Authorization` header is never shown, nor what stands before an `@` in an address.
+#[test]
+fn no_secret_of_the_file_is_printed() {
+    let (folder, file, text) = seeded("good", "    tls: {ca", "    headers: [{name: Authorization, value: Basic hushhush}]\n    tls: {ca");
+    std::fs::write(&file, text.replace("https://audit", "https://me:hushhush@audit")).unwrap();
+    let told = run(&file, &["--config", &receiving(folder.path(), TOKEN)]);
+    assert!(told.status.code() == Some(1) && told.stdout.contains("no bearer token"), "{told}");
+    assert!(!told.stdout.contains("hushhush") && !told.stderr.contains("hushhush"), "{told}");
+}
+
+/// Scenario: several files, the later with other values, a list and a null. Guarantee: they count as one, each finding names the file and
+/// line of the value that counts, and nothing is found of what was written over.
+#[test]
+fn several_files_are_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site.yaml");
+    let check = |text: &str, more: &[&str]| {
+        std::fs::write(&site, text).unwrap();
+        report(&otelcol::configuration("minimal.yaml"), &[&[site.to_str().unwrap()], more].concat())
+    };
+    let places = |report: &Value| -> Vec<(String, String, u64)> {
+        let place = |found: &Value| {
+            let file = std::path::Path::new(found["file"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned();
+            (found["kind"].as_str().unwrap().to_owned(), file, found["line"].as_u64().unwrap())
+        };
+        report["findings"].as_array().unwrap().iter().map(place).collect()
+    };
+    let place = |kind: &str, file: &str, line: u64| (kind.to_owned(), file.to_owned(), line);
+    let line = |wanted: &str| {
+        let text = std::fs::read_to_string(otelcol::configuration("minimal.yaml")).unwrap();
+        text.lines().position(|line| line.contains(wanted)).unwrap() as u64 + 1
+    };
+
+    let (code, over) = check("exporters:\n  otlp_grpc/spanseal:\n    timeout: 2s\n", &[]);
+    assert_eq!((code, places(&over)), (Some(1), vec![place("timeout_short", "site.yaml", 3)]), "{over:#}");
+    let told = run(&otelcol::configuration("minimal.yaml"), &[site.to_str().unwrap()]);
+    assert!(told.stdout.contains(&format!("{}:3:5: otlp_grpc/spanseal: ", site.display())), "{told}");
+
+    // The key as a path, a list in place of none, and a map that takes nothing away.
+    let (_, list) = check(
+        "processors: {probabilistic_sampler: {sampling_percentage: 1}}\nexporters: {debug: {}}\nservice::pipelines::traces::processors: [probabilistic_sampler]\n",
+        &[],
+    );
+    assert_eq!(places(&list), [place("sampled", "site.yaml", 1)], "{list:#}");
+    // Nothing is written over something, too.
+    let (_, null) = check("exporters: {otlp_grpc/spanseal: {sending_queue: null}}\n", &[]);
+    assert_eq!(places(&null), [place("queue_in_memory", "site.yaml", 1), place("queue_overflow", "site.yaml", 1)], "{null:#}");
+    // What the first file says about what the second leaves out stands in the first.
+    let (_, first) = check("exporters: {otlp_grpc/spanseal: {sending_queue: {wait_for_result: false}}}\n", &[]);
+    assert_eq!(places(&first), [place("queue_in_memory", "minimal.yaml", line("sending_queue:"))], "{first:#}");
+
+    // Parts that make no sense alone.
+    let (code, whole) = check("service: {pipelines: {traces/more: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}}}\n", &[]);
+    assert_eq!((code, places(&whole)), (Some(0), vec![]), "{whole:#}");
+    let told = run(&site, &[]);
+    assert!(told.status.code() == Some(2) && told.stderr.contains("has no exporter of OTLP"), "{told}");
+    std::fs::write(&site, "exporters: {\n").unwrap();
+    let told = run(&otelcol::configuration("minimal.yaml"), &[site.to_str().unwrap()]);
+    assert!(told.status.code() == Some(2) && told.stderr.contains("site.yaml:"), "{told}");
+}
+
+/// The Collector itself makes one file of several: what is found in that is found in the several.
+#[test]
+fn several_files_are_merged_as_the_collector_does() {
+    let Some(program) = otelcol::program("files merged as the Collector merges them") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site.yaml");
+    let text = "processors: {batch: null}\nexporters:\n  otlp_grpc/spanseal: {timeout: 1s, sending_queue: {block_on_overflow: false}}\n\
+                service: {pipelines: {traces/spanseal: {processors: [filter/spanseal]}, traces: {processors: []}, logs: {processors: [batch]}}}\n";
+    std::fs::write(&site, text).unwrap();
+    let base = otelcol::configuration("agent.yaml");
+    let mut print = Command::new(program);
+    print.args(["print-config", "--mode=unredacted", "--feature-gates=otelcol.printInitialConfig"]);
+    let printed = Finished::of({
+        print.arg("--config").arg(&base).arg("--config").arg(&site).current_dir(folder.path());
+        print
+    })
+    .success();
+    let one = folder.path().join("one.yaml");
+    std::fs::write(&one, &printed.stdout).unwrap();
+    let seen = |report: &Value| -> std::collections::BTreeSet<(String, String)> {
+        let found = report["findings"].as_array().unwrap().iter();
+        found.map(|found| (found["kind"].to_string(), found["component"].to_string())).collect()
+    };
+    let (merged, by_itself) = (report(&base, &[site.to_str().unwrap()]).1, report(&one, &[]).1);
+    assert_eq!(seen(&merged), seen(&by_itself), "{merged:#}\n{by_itself:#}");
+    assert!(seen(&merged).len() >= 3, "{merged:#}");
+}
+
+/// `-` is standard input.
+#[test]
+fn standard_input_is_read() {
+    let mut check = Command::new(BINARY);
+    let file = std::fs::File::open(otelcol::configuration("minimal.yaml")).unwrap();
+    check.args(["collector", "check", "-"]).stdin(file).env_remove("SPANSEAL_CONFIG").env_remove("SPANSEAL_STORE");
+    let told = Finished::of(check).success();
+    assert!(told.stdout.contains("0 found"), "{told}");
+    let mut check = Command::new(BINARY);
+    let (_folder, file, _) = seeded("minimal.yaml", "timeout: 30s", "timeout: 3s");
+    check.args(["collector", "check", "-", "--format", "json"]).stdin(std::fs::File::open(file).unwrap());
+    check.env_remove("SPANSEAL_CONFIG").env_remove("SPANSEAL_STORE");
+    let told = Finished::of(check);
+    assert!(told.status.code() == Some(1) && told.stdout.contains("\"file\":\"standard input\""), "{told}");
+}
+
+/// Nothing is wrong with these, and they should be known.
+#[test]
+fn what_is_no_loss_is_a_note() {
+    let noted = |name: &str, from: &str, to: &str| {
+        let (_folder, file, _) = seeded(name, from, to);
+        let (code, report) = report(&file, &[]);
+        assert_eq!((code, kinds(&report)), (Some(0), vec![]), "{report:#}");
+        report["notes"].to_string()
+    };
+    assert!(noted("good", "[resourcedetection]", "[resourcedetection, probabilistic_sampler/all]").contains("keeps 100 %"));
+    assert!(noted("good", "http: {endpoint: \"${env:HOST}:14318\"}", "http: {endpoint: \"0.0.0.0:14318\"}").contains("in plain text"));
+    assert!(
+        !noted("good", "http: {endpoint: \"${env:HOST}:14318\"}", "http: {endpoint: \"0.0.0.0:1\", tls: {key_file: k}}").contains("plain")
+    );
+    assert!(noted("agent.yaml", "", "").contains("very small logs") && !noted("gateway.yaml", "", "").contains("very small logs"));
+    assert!(!noted("minimal.yaml", "", "").contains("very small logs"));
+}
+
+/// What is used nowhere is found once, and nothing that follows from it.
+#[test]
+fn an_exporter_that_nobody_uses_is_one_finding() {
+    let (_folder, file, _) =
+        seeded("minimal.yaml", "  otlp_grpc/spanseal:\n", "  otlp_grpc/spanseal-2: {endpoint: x}\n  otlp_grpc/spanseal:\n");
+    let (_, one) = report(&file, &[]);
+    assert_eq!(kinds(&one), ["unused"], "{one:#}");
+    let (_folder, file, text) = seeded("tap.yaml", "", "");
+    let text: String = text.lines().filter(|line| !line.contains("/spanseal: {receivers")).flat_map(|line| [line, "\n"]).collect();
+    std::fs::write(&file, text).unwrap();
+    let (_, none) = report(&file, &[]);
+    assert_eq!(kinds(&none), ["unused"], "{none:#}");
+}
+
+/// A filter for health checks is told as what it is.
+#[test]
+fn a_condition_of_ones_own_is_quoted() {
+    let (_folder, file, _) = seeded("good", "[resourcedetection]", "[resourcedetection, filter/health]");
+    let told = run(&file, &[]);
+    assert!(told.stdout.contains("drops spans by a condition of your own (`traces/out`): `span.name == \"/healthz\"`"), "{told}");
+    assert!(told.stdout.contains("instead: without it on the way to spanseal: health checks and the like"), "{told}");
 }
 
 /// `otelcol print-config` makes one file of several, and writes out what nobody said: that is no mistake.
@@ -281,15 +537,22 @@ fn the_exporter_is_told_assumed_or_asked_for() {
     std::fs::write(&file, text.replace("otlphttp/spanseal", "otlphttp/audit")).unwrap();
     let (code, only) = report(&file, &[]);
     assert_eq!(code, Some(0));
-    assert!(only["assumed"].as_str().unwrap().contains("`otlphttp/audit` is taken"), "{only:#}");
+    let assumed = only["assumed"].as_str().unwrap();
+    assert!(assumed.contains("`otlphttp/audit` is taken") && assumed.contains("the only one of OTLP. If it leads elsewhere"), "{only:#}");
     assert_eq!(report(&file, &["--exporter", "otlphttp/audit"]).1["assumed"], Value::Null);
 
     let (_folder, file, text) = audit("  otlp/other: {endpoint: other:4317}\n");
     std::fs::write(&file, text.replace("otlphttp/spanseal", "otlphttp/audit")).unwrap();
     let told = run(&file, &[]);
     assert_eq!(told.status.code(), Some(2), "{told}");
-    assert!(told.stderr.contains("Say --exporter with one of: otlp/other, otlphttp/audit"), "{told}");
+    assert!(told.stderr.contains("Say --exporter with one of: otlp/other, otlphttp/audit. If none of them does"), "{told}");
     assert_eq!(run(&file, &["--exporter", "otlphttp/audit"]).status.code(), Some(0));
+    // By its address, where its name does not say.
+    std::fs::write(&file, text.replace("otlphttp/spanseal", "otlphttp/audit").replace("audit.example.com", "spanseal.example.com"))
+        .unwrap();
+    let (_, by_address) = report(&file, &[]);
+    assert!(by_address["assumed"].as_str().unwrap().contains("because of its address"), "{by_address:#}");
+    assert_eq!(by_address["exporters"], serde_json::json!(["otlphttp/audit"]));
     let told = run(&file, &["--exporter", "debug"]);
     assert!(told.status.code() == Some(2) && told.stderr.contains("no exporter of OTLP"), "{told}");
     let told = run(&file, &["--exporter", "nosuch"]);
@@ -302,9 +565,18 @@ fn what_cannot_be_read_is_told_with_two() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("otelcol.yaml");
     for (text, says) in [
-        ("exporters: [", "not readable as YAML"),
+        ("exporters: [", "otelcol.yaml:1:"),
+        ("exporters: {}\nexporters: {}\n", "otelcol.yaml:2:1: not readable as YAML: the key `exporters` stands twice in one map; keep one"),
+        ("exporters: {a: *b}\n", "not readable as YAML: an alias (`*name`) needs its anchor"),
+        ("a: {}\n---\nb: {}\n", "a second document (`---`) begins here; one file holds one"),
+        ("exporters:\n  a: {}\n b: {}\n", "otelcol.yaml:3:2: not readable as YAML: the indent fits nothing above"),
+        ("exporters:\n\ta: {}\n", "a tab stands here"),
+        ("exporters: {a: b\n", "this bracket is never closed"),
+        ("exporters: a: b\n", "a second `: ` in one value"),
+        ("exporters: %a\n", "a value cannot begin with this sign"),
+        ("exporters: 'it's'\n", "a quote inside a text is written twice"),
         ("exporters: {otlp/spanseal: {}}\n", "no `service`"),
-        ("exporters: {debug: {}}\nservice: {pipelines: {}}\n", "no exporter of OTLP"),
+        ("exporters: {debug: {}}\nservice: {pipelines: {}}\n", "no exporter of OTLP (it has: debug), so nothing leads to spanseal"),
         ("exporters: {otlp/spanseal: {}}\nservice: {pipelines: {traces: {receivers: otlp}}}\n", ":2:"),
         ("- a\n", "is a map of keys, and here stands a list"),
     ] {

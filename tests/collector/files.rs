@@ -20,9 +20,11 @@ use serde_json::Value;
 use crate::erase_by_tls::Authority;
 use crate::sdk_clients::sent_of;
 use crate::support::otelcol::{self, Collector};
+use crate::support::otlp::{HttpRequest, http};
 use crate::support::receiver::{BINARY, Finished, Site};
 use crate::support::s3::{Kind, S3Server};
 use crate::support::tools::{self, tool};
+use crate::support::tsa;
 use crate::support::{PATIENCE, eventually, runtime, steady_address};
 
 /// What a file is asked to carry.
@@ -138,6 +140,11 @@ fn carries(name: &str, replicas: usize, carries: Carries, answers: Answers) {
         ("BACKEND_GRPC_ENDPOINT", backend.grpc.to_string()),
     ];
     let collector = Collector::start(&program, &[&otelcol::configuration(name)], &env, folder.path());
+    let file = std::fs::read_to_string(otelcol::configuration(name)).unwrap();
+    if file.contains("health_check:") {
+        let probe = HttpRequest { method: "GET", path: "/", headers: Vec::new(), body: b"", chunked: false };
+        assert_eq!(http(collector.health, &probe).unwrap().0, 200, "{}", collector.said());
+    }
     let expected = carries.records(send(&collector, carries, name));
     if answers == Answers::Sealed {
         // The flush was the receipt: what is not sealed by now will never be.
@@ -151,7 +158,6 @@ fn carries(name: &str, replicas: usize, carries: Carries, answers: Answers) {
         site.verified();
     }
     // Where a backend is named, it gets what it got before; the sampler's takes longer than a test.
-    let file = std::fs::read_to_string(otelcol::configuration(name)).unwrap();
     if file.contains("/backend") && !file.contains("tail_sampling:") {
         eventually(&format!("the backend of {name} gets its copy"), || {
             (sealed(std::slice::from_ref(&backend_site)) == expected).then_some(())
@@ -245,6 +251,80 @@ fn secure_carries_spans_and_logs_of_whom_it_knows() {
     }
     let report = site.verified();
     assert_eq!(report["locks"], if bucket.is_some() { "checked" } else { "none" }, "{report}");
+}
+
+/// Who has the program alone has the files: each is printed as it stands there, by its name with and without `.yaml`, and all are listed.
+#[test]
+fn the_program_prints_every_file() {
+    let printed = |name: Option<&str>| {
+        let mut print = Command::new(BINARY);
+        print.args(["collector", "example"]).args(name).env_remove("SPANSEAL_CONFIG").env_remove("SPANSEAL_STORE");
+        Finished::of(print)
+    };
+    let list = printed(None).success().stdout;
+    for file in otelcol::configurations() {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let short = name.strip_suffix(".yaml").unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(printed(Some(short)).success().stdout, text, "{name}");
+        assert_eq!(printed(Some(name)).success().stdout, text, "{name}");
+        assert!(list.lines().any(|line| line.split_whitespace().next() == Some(short)), "{name} is not listed:\n{list}");
+    }
+    assert_eq!(list.lines().count(), otelcol::configurations().len() + 2, "{list}");
+    let told = printed(Some("nosuch"));
+    assert!(told.status.code() == Some(64) && told.stderr.contains("tail-sampling"), "{told}");
+}
+
+/// Scenario: the lines of secure.yaml that make certificates and the token are run as they stand there. Guarantee: with what they make, and
+/// the file's own names for it, spanseal and the Collector know each other, and `collector check` finds nothing.
+#[test]
+fn the_lines_in_secure_make_what_both_sides_need() {
+    if !tsa::has_openssl("the openssl lines of collector-config/secure.yaml") {
+        return;
+    }
+    let file = otelcol::configuration("secure.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<&str> =
+        text.lines().skip_while(|line| !line.starts_with("#   ec=")).map_while(|line| line.strip_prefix("#   ")).collect();
+    assert!(lines.len() > 7 && lines.iter().any(|line| line.starts_with("spanseal keygen")), "{lines:?}");
+    let mut made = Command::new("bash");
+    let bin = std::path::Path::new(BINARY).parent().unwrap().to_owned();
+    let path = std::env::join_paths([bin].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))).unwrap();
+    made.arg("-euc").arg(lines.join("\n")).current_dir(folder.path()).env("PATH", path);
+    made.env_remove("SPANSEAL_CONFIG").env_remove("SPANSEAL_STORE");
+    Finished::of(made).success();
+
+    let site = Site::local();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let yaml = std::fs::read_to_string(&site.config).unwrap();
+    let grpc = "grpc: {endpoint: '127.0.0.1:0'}";
+    assert!(yaml.contains(grpc), "{yaml}");
+    let asks = |port: u16| {
+        format!(
+            "grpc: {{endpoint: '127.0.0.1:{port}', tls: {{cert_file: '{}', key_file: '{}', client_ca_file: '{}'}}, auth: {{token_file: '{}'}}}}",
+            at("server.pem"),
+            at("server.key"),
+            at("clients-ca.pem"),
+            at("tokens")
+        )
+    };
+    let of_the_file = folder.path().join("spanseal.yaml");
+    std::fs::write(&of_the_file, yaml.replace(grpc, &asks(14317))).unwrap();
+    let mut check = Command::new(BINARY);
+    check.args(["collector", "check"]).arg(&file).arg("--config").arg(&of_the_file).env_remove("SPANSEAL_STORE");
+    let told = Finished::of(check).success();
+    assert!(told.stdout.starts_with("0 found, 0 not judged"), "{told}");
+
+    let Some(program) = otelcol::program("what the lines of collector-config/secure.yaml make") else { return };
+    std::fs::write(&site.config, yaml.replace(grpc, &asks(0))).unwrap();
+    let receiver = site.serve();
+    let env = [("SPANSEAL_GRPC_ENDPOINT", receiver.grpc.to_string())];
+    let collector = Collector::start(&program, &[&file], &env, folder.path());
+    let flushed = flushed(&collector, Carries::Both, PATIENCE);
+    assert!(flushed.is_ok(), "{flushed:?}\n{}", collector.said());
+    receiver.kill();
+    assert_eq!(sealed(std::slice::from_ref(&site)), Carries::Both.records(1));
 }
 
 /// SDKs -> the Collector -> spanseal -> a bucket with Object Lock on a real server: what their flush said is sealed is found, and the log

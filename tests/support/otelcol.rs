@@ -51,6 +51,8 @@ pub(crate) struct Collector {
     starts: u32,
     pub(crate) grpc: SocketAddr,
     pub(crate) http: SocketAddr,
+    /// Of the `health_check` extension, where the configuration has it.
+    pub(crate) health: SocketAddr,
 }
 
 /// All that it is started with.
@@ -70,15 +72,15 @@ impl Collector {
             env: env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             folder: folder.to_owned(),
         };
-        let (grpc, http) = (steady_address(), steady_address());
-        let mut collector = Collector { how, running: None, log: PathBuf::new(), starts: 0, grpc, http };
+        let (grpc, http, health) = (steady_address(), steady_address(), steady_address());
+        let mut collector = Collector { how, running: None, log: PathBuf::new(), starts: 0, grpc, http, health };
         // It cannot be asked which free port it took, so it is told one, which somebody else may take first.
         for _ in 0..10 {
             if collector.is_started() {
                 return collector;
             }
             assert!(collector.said().contains("address already in use"), "the Collector ended:\n{}", collector.said());
-            (collector.grpc, collector.http) = (steady_address(), steady_address());
+            (collector.grpc, collector.http, collector.health) = (steady_address(), steady_address(), steady_address());
         }
         panic!("no free port was free for long enough");
     }
@@ -128,6 +130,7 @@ impl Collector {
             command.arg("--config").arg(file);
         }
         command.env("COLLECTOR_GRPC_ENDPOINT", self.grpc.to_string()).env("COLLECTOR_HTTP_ENDPOINT", self.http.to_string());
+        command.env("COLLECTOR_HEALTH_ENDPOINT", self.health.to_string());
         command.env("COLLECTOR_STORAGE", folder.join("collector-storage")).env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         command.envs(env.iter().map(|(name, value)| (name, value))).current_dir(folder);
         let said = std::fs::File::create(&self.log).unwrap();

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use super::file::{Component, File, Said, items, said};
-use super::{Kind, Notes, Receiving};
-use crate::config::yaml::{Mark, Value};
-use crate::config::{Endpoint, parse_duration, show_duration, show_size};
+use super::file::{Component, File, Said};
+use super::{Kind, Notes, Receiving, demands, target};
+use crate::config::yaml::{Mark, Node, Value};
+use crate::config::{parse_duration, show_duration, show_size};
 
 /// Timeout of the OTLP exporters where none is written.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
@@ -22,35 +22,44 @@ const INNER: [&str; 2] = ["protocol", "otlp"];
 const VOLATILE: [&str; 4] = ["/tmp", "/dev/shm", "/run", "/var/run"];
 
 /// A component, and the level of it that is asked: itself, or the OTLP exporter inside.
-struct At<'c, 'n> {
-    component: &'c Component<'n>,
+pub(super) struct At<'c, 'n> {
+    pub(super) component: &'c Component<'n>,
     above: &'static [&'static str],
 }
 
-impl<'c> At<'c, '_> {
+impl<'c, 'n> At<'c, 'n> {
     fn path(&self, path: &[&'static str]) -> Vec<&'static str> {
         self.above.iter().chain(path).copied().collect()
     }
 
-    fn said(&self, path: &[&'static str]) -> Said {
+    /// Whether it speaks gRPC, as the one inside the load-balancing exporter does.
+    pub(super) fn is_grpc(&self) -> bool {
+        self.component.is_grpc() || self.component.is_balancer()
+    }
+
+    pub(super) fn node(&self, path: &[&'static str]) -> Option<&'n Node> {
+        self.component.node(&self.path(path))
+    }
+
+    pub(super) fn said(&self, path: &[&'static str]) -> Said {
         self.component.said(&self.path(path))
     }
 
-    fn place(&self, path: &[&'static str]) -> Mark {
+    pub(super) fn place(&self, path: &[&'static str]) -> Mark {
         self.component.place(&self.path(path))
     }
 
-    fn is_written(&self, path: &[&'static str]) -> bool {
+    pub(super) fn is_written(&self, path: &[&'static str]) -> bool {
         // `print-config` writes what is not there as null.
-        self.component.node(&self.path(path)).is_some_and(|node| !matches!(node.value, Value::Null))
+        self.node(path).is_some_and(|node| !matches!(node.value, Value::Null))
     }
 
-    fn id(&self) -> &'c str {
+    pub(super) fn id(&self) -> &'c str {
         &self.component.id
     }
 
     /// A truth value, or what holds where it is not written. What cannot be known is told and counts as `unknown`.
-    fn flag(&self, path: &[&'static str], default: bool, unknown: bool, notes: &mut Notes) -> bool {
+    pub(super) fn flag(&self, path: &[&'static str], default: bool, unknown: bool, notes: &mut Notes) -> bool {
         match self.said(path) {
             Said::Nothing => default,
             Said::Is(text, _) if text == "true" => true,
@@ -84,8 +93,9 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     if exporter.is_balancer() {
         let inner = At { component: exporter, above: &INNER };
         routing(&own, notes);
-        tls(&inner, &balanced(exporter), notes);
-        authenticator(&inner, file, notes);
+        let targets = target::balanced(exporter);
+        target::judge_encryption(&inner, &targets, notes);
+        demands::judge(&inner, &targets, authenticator(&inner, file, notes), receiving, notes);
         let outer_queue = own.is_written(&["sending_queue"]) && own.flag(&["sending_queue", "enabled"], true, true, notes);
         let inner_queue = inner.flag(&["sending_queue", "enabled"], true, true, notes);
         if outer_queue {
@@ -102,9 +112,9 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         retry(if outer_retry { &own } else { &inner }, if outer_retry { "0s" } else { RETRY_DEFAULT }, notes);
         return;
     }
-    let endpoint = endpoint(&own, file, receiving, notes);
-    tls(&own, &endpoint, notes);
-    authenticator(&own, file, notes);
+    let targets = target::named(&own, file, notes);
+    target::judge_encryption(&own, &targets, notes);
+    demands::judge(&own, &targets, authenticator(&own, file, notes), receiving, notes);
     if own.flag(&["sending_queue", "enabled"], true, true, notes) {
         queue(file, &own, notes);
         batch(&own, receiving, notes);
@@ -113,161 +123,10 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     retry(&own, RETRY_DEFAULT, notes);
 }
 
-/// Where an exporter sends.
-struct Target {
-    text: String,
-    mark: Mark,
-    port: Option<u16>,
-    path: String,
-    loopback: bool,
-    plain: bool,
-    socket: bool,
-}
-
-/// `host:port`, the scheme before it (`dns:///` is one of gRPC's) and the path behind it.
-fn target(text: &str, mark: Mark) -> Target {
-    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-    let rest = rest.trim_start_matches('/');
-    // Credentials do not belong there, and where they stand all the same they are not repeated.
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let socket = scheme == "unix";
-    let named = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    let loopback = socket || authority.parse::<Endpoint>().map_or(named == "localhost", |endpoint| endpoint.is_loopback());
-    Target {
-        text: if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") },
-        mark,
-        port: authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()),
-        path: path.to_owned(),
-        loopback,
-        plain: scheme == "http",
-        socket,
-    }
-}
-
-/// A replica that only its Collector finds: on another machine.
-fn elsewhere(text: &str, mark: Mark) -> Target {
-    Target { text: text.to_owned(), mark, port: None, path: String::new(), loopback: false, plain: false, socket: false }
-}
-
-fn endpoint(at: &At<'_, '_>, file: &File<'_>, receiving: &Receiving, notes: &mut Notes) -> Vec<Target> {
-    let grpc = at.component.is_grpc();
-    let mut targets = Vec::new();
-    for key in ["endpoint", "traces_endpoint", "logs_endpoint"] {
-        let (text, mark) = match at.said(&[key]) {
-            Said::Nothing => continue,
-            Said::Unknown(mark) => {
-                notes.unjudged(mark, at.id(), format!("`{key}` is not known here: neither its port nor whether it leaves the machine"));
-                continue;
-            }
-            Said::Is(text, mark) => (text, mark),
-        };
-        let target = target(&text, mark);
-        let (text, port) = (&target.text, target.port);
-        let (own, other, of_other) = match grpc {
-            true => (receiving.grpc_port, receiving.http_port, "OTLP/HTTP"),
-            false => (receiving.http_port, receiving.grpc_port, "OTLP/gRPC"),
-        };
-        let wrong = match port {
-            Some(port) if Some(port) == own => None,
-            Some(port) if Some(port) == other => Some(format!("port {port} is spanseal's for {of_other}")),
-            Some(port) if port == receiving.api_port => Some(format!("port {port} is spanseal's API, which takes no telemetry")),
-            None if grpc && !target.socket => Some("it names no port".to_owned()),
-            _ => None,
-        };
-        if let Some(wrong) = wrong {
-            let own = own.map_or("what `receivers` of spanseal's configuration says".to_owned(), |own| format!("port {own}"));
-            notes.found(
-                Kind::EndpointWrong,
-                mark,
-                at.id(),
-                format!("`{text}`: {wrong}, so nothing arrives"),
-                format!("{own}, or the other exporter"),
-            );
-        }
-        if key == "endpoint" && !grpc && target.path.contains("v1/") {
-            notes.found(
-                Kind::EndpointWrong,
-                mark,
-                at.id(),
-                format!("`{text}`: the exporter adds /v1/traces and /v1/logs itself, so nothing arrives at this path"),
-                "the address alone, as in http://127.0.0.1:4318",
-            );
-        }
-        if target.loopback && port.is_some_and(|port| own_ports(file).contains(&port)) {
-            notes.found(
-                Kind::EndpointWrong,
-                mark,
-                at.id(),
-                format!("`{text}` is this Collector's own receiver: telemetry goes in circles and never arrives"),
-                "the address of spanseal, on a port of its own",
-            );
-        }
-        targets.push(target);
-    }
-    if ["endpoint", "traces_endpoint", "logs_endpoint"].iter().all(|key| !at.is_written(&[key])) {
-        let says = "names no endpoint: the Collector does not start";
-        notes.found(Kind::DoesNotStart, at.component.mark, at.id(), says, "`endpoint: host:port` of spanseal");
-    }
-    targets
-}
-
-/// Ports that this Collector itself takes OTLP on.
-fn own_ports(file: &File<'_>) -> Vec<u16> {
-    let mut ports = Vec::new();
-    for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp") {
-        for (protocol, default) in [("grpc", 4317), ("http", 4318)] {
-            if receiver.node(&["protocols", protocol]).is_none() {
-                continue;
-            }
-            match receiver.said(&["protocols", protocol, "endpoint"]) {
-                Said::Nothing => ports.push(default),
-                Said::Is(text, _) => ports.extend(text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok())),
-                Said::Unknown(_) => {}
-            }
-        }
-    }
-    ports.retain(|port| *port != 0);
-    ports
-}
-
-/// The replicas of a load-balancing exporter. Those that a resolver finds are on other machines.
-fn balanced(exporter: &Component<'_>) -> Vec<Target> {
-    let hosts = items(exporter.node(&["resolver", "static", "hostnames"])).iter();
-    let mut targets: Vec<Target> = hosts
-        .map(|node| match said(node) {
-            Said::Is(text, mark) => target(&text, mark),
-            Said::Nothing | Said::Unknown(_) => elsewhere("a replica", node.mark),
-        })
-        .collect();
-    if targets.is_empty() {
-        targets.push(elsewhere("what the resolver finds", exporter.place(&["resolver"])));
-    }
-    targets
-}
-
-fn tls(at: &At<'_, '_>, targets: &[Target], notes: &mut Notes) {
-    const INSTEAD: &str = "`tls: {ca_file: ...}`, and `cert_file` and `key_file` where spanseal asks for a client certificate";
-    let insecure = at.flag(&["tls", "insecure"], false, false, notes);
-    let unchecked = at.flag(&["tls", "insecure_skip_verify"], false, false, notes);
-    for target in targets.iter().filter(|target| !target.loopback) {
-        let mark = if insecure || unchecked { at.place(&["tls"]) } else { target.mark };
-        if insecure || target.plain {
-            let says =
-                format!("telemetry goes to {} in plain text: whoever is on the way reads prompts and may change evidence", target.text);
-            notes.found(Kind::NotEncrypted, mark, at.id(), says, INSTEAD);
-        } else if unchecked {
-            let says = format!("the certificate of {} is not checked, so somebody else may answer for spanseal", target.text);
-            notes.found(Kind::NotEncrypted, mark, at.id(), says, INSTEAD);
-        }
-    }
-}
-
-/// The extension that an exporter proves itself by.
-fn authenticator(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) {
-    if let Said::Is(name, mark) = at.said(&["auth", "authenticator"]) {
-        is_started(file, at.id(), &name, mark, "the name of one, as in `bearertokenauth/spanseal`", notes);
-    }
+/// The extension that an exporter proves itself by; without it the Collector does not start, which is told.
+fn authenticator<'f, 'n>(at: &At<'_, '_>, file: &'f File<'n>, notes: &mut Notes) -> Option<&'f Component<'n>> {
+    let Said::Is(name, mark) = at.said(&["auth", "authenticator"]) else { return None };
+    is_started(file, at.id(), &name, mark, "the name of one, as in `bearertokenauth/spanseal`", notes)
 }
 
 /// An extension that a component names; without it the Collector does not start, which is told.
@@ -280,7 +139,7 @@ fn is_started<'f, 'n>(
     notes: &mut Notes,
 ) -> Option<&'f Component<'n>> {
     let Some(extension) = file.extensions.iter().find(|extension| extension.id == name) else {
-        let says = format!("`{name}` is no extension of this file: the Collector does not start");
+        let says = format!("`{name}` is no extension of this configuration: the Collector does not start");
         notes.found(Kind::DoesNotStart, mark, component, says, instead);
         return None;
     };
@@ -485,30 +344,5 @@ fn retry(at: &At<'_, '_>, default: &str, notes: &mut Notes) {
             format!("gives up after {}{by_default}: an outage of the store that is longer loses what waits", show_duration(elapsed)),
             "`retry_on_failure: {enabled: true, max_elapsed_time: 0s}`: it is tried for ever",
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Forms of endpoints that the exporters take.
-    #[test]
-    fn endpoints_are_taken_apart() {
-        for (text, port, loopback, plain, shown) in [
-            ("127.0.0.1:4317", Some(4317), true, false, "127.0.0.1:4317"),
-            ("[::1]:4317", Some(4317), true, false, "[::1]:4317"),
-            ("localhost:4317", Some(4317), true, false, "localhost:4317"),
-            ("spanseal:4317", Some(4317), false, false, "spanseal:4317"),
-            ("localhost.example.com:4317", Some(4317), false, false, "localhost.example.com:4317"),
-            ("dns:///spanseal:4317", Some(4317), false, false, "dns://spanseal:4317"),
-            ("unix:///run/spanseal.sock", None, true, false, "unix://run/spanseal.sock"),
-            ("http://127.0.0.1:4318/", Some(4318), true, true, "http://127.0.0.1:4318/"),
-            ("https://me:hush@audit.example.com:4318", Some(4318), false, false, "https://audit.example.com:4318"),
-            ("audit.example.com", None, false, false, "audit.example.com"),
-        ] {
-            let target = target(text, Mark::default());
-            assert_eq!((target.port, target.loopback, target.plain, target.text.as_str()), (port, loopback, plain, shown), "{text}");
-        }
     }
 }

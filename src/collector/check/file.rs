@@ -1,7 +1,8 @@
 //! A Collector configuration as far as the check asks: components by name, pipelines by what they name, values with their places.
 
+use super::Sources;
 use crate::config::Environment;
-use crate::config::yaml::{ConfigError, Mark, Node, Source, Value};
+use crate::config::yaml::{ConfigError, Mark, Node, Value};
 
 /// A component and what is configured of it.
 #[derive(Debug)]
@@ -55,12 +56,7 @@ pub(super) enum Said {
 }
 
 impl<'n> File<'n> {
-    pub(super) fn read(source: &Source, root: &'n Node) -> Result<File<'n>, ConfigError> {
-        let Value::Map(_) = &root.value else {
-            return Err(
-                source.error(root.mark, format!("a Collector configuration is a map of keys, and here stands {}", root.value.kind()))
-            );
-        };
+    pub(super) fn read(source: &Sources, root: &'n Node) -> Result<File<'n>, ConfigError> {
         let components = |section: &str| -> Result<Vec<Component<'n>>, ConfigError> {
             let Some(node) = below(root, section) else { return Ok(Vec::new()) };
             match &node.value {
@@ -73,7 +69,8 @@ impl<'n> File<'n> {
         };
         let mut pipelines = Vec::new();
         let service = below(root, "service").ok_or_else(|| {
-            ConfigError::new(format!("{}: has no `service`, so no pipeline; is this a whole Collector configuration?", source.name))
+            source
+                .whole("has no `service`, so no pipeline; if the configuration has more files, name all of them, in the Collector's order")
         })?;
         if let Some(Node { value: Value::Map(members), .. }) = below(service, "pipelines") {
             for (key, node) in members {
@@ -209,7 +206,7 @@ pub(super) fn said(node: &Node) -> Said {
     }
 }
 
-fn references(source: &Source, of: &str, name: &str, node: Option<&Node>) -> Result<Vec<Reference>, ConfigError> {
+fn references(source: &Sources, of: &str, name: &str, node: Option<&Node>) -> Result<Vec<Reference>, ConfigError> {
     let Some(node) = node else { return Ok(Vec::new()) };
     match &node.value {
         Value::Null => Ok(Vec::new()),

@@ -5,33 +5,35 @@
 //! through connectors too, and how much the OTLP receivers of these let in. Other pipelines may sample and drop as they like.
 //!
 //! `${env:NAME:-default}` counts as its default: the check says the same on every machine. What has no default is named as not judged, and
-//! so is every component of which nothing is known here. A configuration that is assembled from several files is checked file by file only
-//! where each makes sense alone; the Collector's `print-config` command writes one.
-//!
-//! KNOWN GAP: whether spanseal asks for a client certificate or a token, and whether the port is one of its ports at all, is not compared with
-//! the exporter.
+//! so is every component of which nothing is known here. Several files count as one, as the Collector reads them: maps are merged, and of
+//! everything else the later file's counts (confmap's merge, without its gate that appends lists).
 
+mod demands;
 mod exporter;
 mod file;
 mod pipelines;
 mod receivers;
+mod target;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::config::yaml::{ConfigError, Mark, Source};
+use crate::config::Listener;
+use crate::config::yaml::{ConfigError, Key, Mark, Node, Source, Value};
 use crate::promote::ottl::Filter;
 use file::{Component, File, Said};
 
 /// What the configuration of spanseal says about the other end.
 #[derive(Clone, Debug)]
 pub struct Receiving {
-    /// Port of OTLP/gRPC.
-    pub grpc_port: Option<u16>,
-    /// Port of OTLP/HTTP.
-    pub http_port: Option<u16>,
+    /// Whether a configuration was given; else these are the defaults, and only ports are compared with them.
+    pub is_configured: bool,
+    /// Of OTLP/gRPC, where it is taken.
+    pub grpc: Option<Listener>,
+    /// Of OTLP/HTTP, where it is taken.
+    pub http: Option<Listener>,
     /// Port of the API, which takes no telemetry.
     pub api_port: u16,
     /// Longest that a request ordinarily waits for its receipt: for room, then for its seal.
@@ -96,6 +98,12 @@ pub enum Kind {
     NotEncrypted,
     /// A port or path that does not take this protocol.
     EndpointWrong,
+    /// One side speaks TLS and the other plain text.
+    TlsDiffers,
+    /// No certificate, and spanseal asks for one.
+    CertificateMissing,
+    /// No bearer token, and spanseal asks for one.
+    TokenMissing,
 }
 
 /// One mistake.
@@ -103,6 +111,8 @@ pub enum Kind {
 pub struct Found {
     /// What kind.
     pub kind: Kind,
+    /// The file, as it was named.
+    pub file: String,
     /// Line of the file, from 1.
     pub line: u64,
     /// Column, from 1.
@@ -115,18 +125,20 @@ pub struct Found {
     pub instead: String,
 }
 
-/// Something that could not be judged.
+/// Something that was seen and is no mistake: it could not be judged, or should be known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Unjudged {
-    /// Line of the file, from 1; 0 for the file as a whole.
+pub struct Remark {
+    /// The file, as it was named; the first one for the configuration as a whole.
+    pub file: String,
+    /// Line of the file, from 1; 0 for the configuration as a whole.
     pub line: u64,
     /// The component or pipeline.
     pub component: String,
-    /// What is not known.
+    /// What is not known, or should be.
     pub says: String,
 }
 
-/// What the check of one file says.
+/// What the check says.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The exporters that were taken for spanseal's.
@@ -136,75 +148,172 @@ pub struct Report {
     /// In the order of lines.
     pub findings: Vec<Found>,
     /// In the order of lines.
-    pub unjudged: Vec<Unjudged>,
+    pub unjudged: Vec<Remark>,
+    /// In the order of lines: no loss, and worth knowing.
+    pub notes: Vec<Remark>,
 }
 
 /// Where the parts of the check put what they see.
 #[derive(Debug, Default)]
 struct Notes {
-    findings: Vec<Found>,
-    unjudged: Vec<Unjudged>,
+    files: Vec<String>,
+    findings: Vec<(Mark, Found)>,
+    unjudged: Vec<(Mark, Remark)>,
+    notes: Vec<(Mark, Remark)>,
 }
 
 impl Notes {
     fn found(&mut self, kind: Kind, mark: Mark, component: &str, says: impl Into<String>, instead: impl Into<String>) {
         let found = Found {
             kind,
+            file: self.file(mark),
             line: mark.line,
             column: mark.column,
             component: component.to_owned(),
             says: says.into(),
             instead: instead.into(),
         };
-        if !self.findings.contains(&found) {
-            self.findings.push(found);
+        if !self.findings.iter().any(|(_, known)| known == &found) {
+            self.findings.push((mark, found));
         }
     }
 
     fn unjudged(&mut self, mark: Mark, component: &str, says: impl Into<String>) {
-        let unjudged = Unjudged { line: mark.line, component: component.to_owned(), says: says.into() };
-        if !self.unjudged.contains(&unjudged) {
-            self.unjudged.push(unjudged);
+        let remark = self.remark(mark, component, says.into());
+        if !self.unjudged.contains(&remark) {
+            self.unjudged.push(remark);
+        }
+    }
+
+    /// No mistake, and nothing that is not known.
+    fn note(&mut self, mark: Mark, component: &str, says: impl Into<String>) {
+        let remark = self.remark(mark, component, says.into());
+        if !self.notes.contains(&remark) {
+            self.notes.push(remark);
+        }
+    }
+
+    fn remark(&self, mark: Mark, component: &str, says: String) -> (Mark, Remark) {
+        (mark, Remark { file: self.file(mark), line: mark.line, component: component.to_owned(), says })
+    }
+
+    fn file(&self, mark: Mark) -> String {
+        self.files.get(mark.file).cloned().unwrap_or_default()
+    }
+
+    fn report(mut self, exporters: Vec<String>, assumed: Option<String>) -> Report {
+        self.findings.sort_by_key(|(mark, found)| (mark.file, mark.line, mark.column, found.kind));
+        self.unjudged.sort_by_key(|(mark, _)| (mark.file, mark.line));
+        self.notes.sort_by_key(|(mark, _)| (mark.file, mark.line));
+        Report {
+            exporters,
+            assumed,
+            findings: self.findings.into_iter().map(|(_, found)| found).collect(),
+            unjudged: self.unjudged.into_iter().map(|(_, remark)| remark).collect(),
+            notes: self.notes.into_iter().map(|(_, remark)| remark).collect(),
         }
     }
 }
 
-/// Checks one file. The error says why it cannot be read, or which exporter is meant.
-pub fn check(name: &str, text: &str, exporter: Option<&str>, receiving: &Receiving) -> Result<Report, ConfigError> {
-    let source = Source { name: name.to_owned(), text: text.to_owned() };
-    let root = source.parse()?;
-    let file = File::read(&source, &root)?;
-    let (exporters, assumed) = chosen(&source, &file, exporter)?;
-    let mut notes = Notes::default();
-    for exporter in &exporters {
+/// A file that was read.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// As it is named in messages.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// The files in their order, for messages with a place.
+struct Sources(Vec<Source>);
+
+impl Sources {
+    fn error(&self, mark: Mark, sentence: impl Into<String>) -> ConfigError {
+        let sentence = sentence.into();
+        match self.0.get(mark.file) {
+            Some(source) => source.error(mark, sentence),
+            None => ConfigError::new(sentence),
+        }
+    }
+
+    /// What is wrong with the configuration as a whole.
+    fn whole(&self, sentence: impl std::fmt::Display) -> ConfigError {
+        let names: Vec<&str> = self.0.iter().map(|source| source.name.as_str()).collect();
+        ConfigError::new(format!("{}: {sentence}", names.join(", ")))
+    }
+
+    /// The later written over the earlier.
+    fn merged(&self) -> Result<Node, ConfigError> {
+        let mut whole: Option<Node> = None;
+        for (at, source) in self.0.iter().enumerate() {
+            let node = unfolded(source.parse()?.of_file(at));
+            let Value::Map(_) = &node.value else {
+                let sentence = format!("a Collector configuration is a map of keys, and here stands {}", node.value.kind());
+                return Err(source.error(node.mark, sentence));
+            };
+            whole = Some(match whole {
+                None => node,
+                Some(whole) => whole.overwritten(node),
+            });
+        }
+        whole.ok_or_else(|| ConfigError::new("no file to check"))
+    }
+}
+
+/// `exporters::otlp::endpoint` as a key is as good as three maps.
+fn unfolded(node: Node) -> Node {
+    let Value::Map(members) = node.value else { return node };
+    let mut whole = Node { mark: node.mark, value: Value::Map(Vec::new()) };
+    for (key, inner) in members {
+        let mut inner = unfolded(inner);
+        let mut parts: Vec<&str> = key.name.split("::").collect();
+        while let Some(part) = parts.pop() {
+            let key = Key { name: part.to_owned(), mark: key.mark };
+            inner = Node { mark: key.mark, value: Value::Map(vec![(key, inner)]) };
+        }
+        whole = whole.overwritten(inner);
+    }
+    whole
+}
+
+/// Checks a configuration of one file or several. The error says why it cannot be read, or which exporter is meant.
+pub fn check(inputs: Vec<Input>, exporter: Option<&str>, receiving: &Receiving) -> Result<Report, ConfigError> {
+    let sources = Sources(inputs.into_iter().map(|input| Source { name: input.name, text: input.text }).collect());
+    let root = sources.merged()?;
+    let file = File::read(&sources, &root)?;
+    let (exporters, assumed) = chosen(&sources, &file, exporter)?;
+    let mut notes = Notes { files: sources.0.iter().map(|source| source.name.clone()).collect(), ..Notes::default() };
+    if !receiving.is_configured {
+        notes.note(
+            Mark::default(),
+            "spanseal",
+            "no --config: its ports count as the default ones, and whether it asks for TLS, certificates or tokens is not compared",
+        );
+    }
+    // Of what is used nowhere that is all there is to say.
+    for exporter in exporters.iter().filter(|exporter| pipelines::is_used(&file, exporter)) {
         exporter::judge(&file, exporter, receiving, &mut notes);
     }
     pipelines::judge(&file, &exporters, receiving, &mut notes);
-    notes.findings.sort_by_key(|found| (found.line, found.column, found.kind));
-    notes.unjudged.sort_by_key(|unjudged| unjudged.line);
-    Ok(Report {
-        exporters: exporters.iter().map(|exporter| exporter.id.clone()).collect(),
-        assumed,
-        findings: notes.findings,
-        unjudged: notes.unjudged,
-    })
+    Ok(notes.report(exporters.iter().map(|exporter| exporter.id.clone()).collect(), assumed))
 }
 
 /// The exporters that lead to spanseal, and how that is known where nobody said it.
 fn chosen<'f, 'n>(
-    source: &Source,
+    sources: &Sources,
     file: &'f File<'n>,
     named: Option<&str>,
 ) -> Result<(Vec<&'f Component<'n>>, Option<String>), ConfigError> {
+    const ADD: &str = "`spanseal collector filter` prints an exporter with its pipelines";
     if let Some(named) = named {
-        let known: BTreeSet<&str> = file.exporters.iter().map(|exporter| exporter.id.as_str()).collect();
-        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        let known = listed(file.exporters.iter());
         return match file.exporters.iter().find(|exporter| exporter.id == named) {
             Some(exporter) if exporter.is_otlp() || exporter.is_balancer() => Ok((vec![exporter], None)),
             Some(exporter) => {
-                Err(source.error(exporter.mark, format!("--exporter {named}: no exporter of OTLP (otlp_grpc, otlp_http or loadbalancing)")))
+                Err(sources
+                    .error(exporter.mark, format!("--exporter {named}: no exporter of OTLP (otlp_grpc, otlp_http or loadbalancing)")))
             }
-            None => Err(ConfigError::new(format!("--exporter {named}: {} has no such exporter; it has: {known}", source.name))),
+            None => Err(sources.whole(format!("--exporter {named}: there is no such exporter; it has: {known}"))),
         };
     }
     let able: Vec<&Component<'n>> = file.exporters.iter().filter(|e| e.is_otlp() || e.is_balancer()).collect();
@@ -212,19 +321,32 @@ fn chosen<'f, 'n>(
     if !ours.is_empty() {
         return Ok((ours, None));
     }
+    let by_address: Vec<&Component<'n>> = able.iter().copied().filter(|e| target::names_spanseal(e)).collect();
+    if !by_address.is_empty() {
+        let why = format!("{} is taken for the exporter to spanseal, because of its address", listed(by_address.iter().copied()));
+        return Ok((by_address, Some(why)));
+    }
     match able.as_slice() {
         [one] => {
-            let why = format!("`{}` is taken for the exporter to spanseal, because it is the only one of OTLP", one.id);
+            let why = format!(
+                "`{}` is taken for the exporter to spanseal, because it is the only one of OTLP. If it leads elsewhere, nothing reaches spanseal: {ADD}",
+                one.id
+            );
             Ok((vec![one], Some(why)))
         }
-        [] => Err(ConfigError::new(format!(
-            "{}: has no exporter of OTLP, so nothing leads to spanseal; `spanseal collector filter` prints one",
-            source.name
-        ))),
-        several => {
-            let names: Vec<&str> = several.iter().map(|e| e.id.as_str()).collect();
-            let names = names.join(", ");
-            Err(ConfigError::new(format!("{}: which exporter leads to spanseal? Say --exporter with one of: {names}", source.name)))
+        [] => {
+            let has = if file.exporters.is_empty() { "none at all".to_owned() } else { listed(file.exporters.iter()) };
+            Err(sources.whole(format!("has no exporter of OTLP (it has: {has}), so nothing leads to spanseal; {ADD}")))
         }
+        several => Err(sources.whole(format!(
+            "which exporter leads to spanseal? None has `spanseal` in its name or address. Say --exporter with one of: {}. If none of them \
+             does, nothing reaches spanseal: {ADD}",
+            listed(several.iter().copied())
+        ))),
     }
+}
+
+fn listed<'c, 'n: 'c>(components: impl Iterator<Item = &'c Component<'n>>) -> String {
+    let ids: BTreeSet<&str> = components.map(|component| component.id.as_str()).collect();
+    ids.into_iter().collect::<Vec<_>>().join(", ")
 }

@@ -25,11 +25,14 @@ const CUTTING: [&str; 11] = [
     "replace_all_",
 ];
 
+/// What to do about a processor that the backend needs.
+const APART: &str = "a pipeline to spanseal of its own, from the same receivers, without this processor";
+
 /// Judges the way to the exporters.
 pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &Receiving, notes: &mut Notes) {
     undefined(file, notes);
     for exporter in exporters {
-        if !file.pipelines.iter().any(|pipeline| names(&pipeline.exporters, &exporter.id)) {
+        if !is_used(file, exporter) {
             notes.found(
                 Kind::Unused,
                 exporter.mark,
@@ -50,10 +53,16 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
             mark_is_taken_off(file, pipeline, processor, behind, notes);
         }
     }
-    for signal in ["traces", "logs"] {
+    // That nothing leads to spanseal was found with the exporter that is used nowhere.
+    for signal in ["traces", "logs"].into_iter().filter(|_| !way.is_empty()) {
         signal_judged(file, &way, signal, notes);
     }
     receivers::judge(file, &way, exporters, receiving, notes);
+}
+
+/// Whether a pipeline has it.
+pub(super) fn is_used(file: &File<'_>, exporter: &Component<'_>) -> bool {
+    file.pipelines.iter().any(|pipeline| names(&pipeline.exporters, &exporter.id))
 }
 
 fn names(references: &[Reference], id: &str) -> bool {
@@ -72,7 +81,7 @@ fn undefined(file: &File<'_>, notes: &mut Notes) {
             for reference in references {
                 let known = components.iter().any(|c| c.id == reference.id) || (or_connector && file.is_connector(&reference.id));
                 if !known {
-                    let says = format!("`{}` is no {what} of this file: the Collector does not start with this file alone", reference.id);
+                    let says = format!("`{}` is no {what} of this configuration: the Collector does not start with it", reference.id);
                     notes.found(Kind::DoesNotStart, reference.mark, &pipeline.id, says, format!("a {what} that is defined"));
                 }
             }
@@ -142,18 +151,10 @@ fn processor_judged(
     receiving: &Receiving,
     notes: &mut Notes,
 ) {
-    const APART: &str = "a pipeline to spanseal of its own, from the same receivers, without this processor";
     let (id, mark, on) = (processor.id.as_str(), processor.mark, &pipeline.id);
     match processor.kind() {
-        "tail_sampling" | "probabilistic_sampler" => {
-            notes.found(
-                Kind::Sampled,
-                mark,
-                id,
-                format!("samples on the way to spanseal (`{on}`): what it leaves out is no evidence"),
-                APART,
-            );
-        }
+        "tail_sampling" => tail_sampling(processor, on, notes),
+        "probabilistic_sampler" => probabilistic(processor, pipeline, notes),
         "logdedup" | "log_dedup" => {
             notes.found(Kind::Sampled, mark, id, format!("makes one log of several on the way to spanseal (`{on}`)"), APART);
         }
@@ -195,9 +196,94 @@ fn processor_judged(
                 );
             }
         }
+        "filter" if is_somebody_elses(processor, pipeline) => own_filter(processor, pipeline, notes),
         "filter" => filter(file, pipeline, before, processor, &receiving.filter, notes),
         kind if HARMLESS.contains(&kind) => {}
         _ => notes.unjudged(mark, id, format!("what this processor does to telemetry on the way to spanseal (`{on}`) is not known here")),
+    }
+}
+
+/// One that keeps every trace loses none by choice, and all that it holds by accident.
+fn tail_sampling(processor: &Component<'_>, pipeline: &str, notes: &mut Notes) {
+    let types: Vec<String> = items(processor.node(&["policies"]))
+        .iter()
+        .map(|policy| match super::file::below(policy, "type").map(said) {
+            Some(Said::Is(text, _)) => text,
+            _ => String::new(),
+        })
+        .collect();
+    // These, and what is unknown, may take a trace away that another policy keeps.
+    let takes_away = types.iter().any(|kind| matches!(kind.as_str(), "drop" | "not" | "composite" | "and" | ""))
+        || processor.texts(&["policies"]).iter().any(|(text, _)| text.contains("${"))
+        || inverts(processor.node(&["policies"]));
+    if types.iter().any(|kind| kind == "always_sample") && !takes_away {
+        let says = format!(
+            "keeps every trace, and holds it in memory after the sender was answered (`{pipeline}`), at most `num_traces` of them: it is lost with \
+             the Collector"
+        );
+        return notes.found(Kind::HeldInMemory, processor.mark, &processor.id, says, APART);
+    }
+    let says = format!("samples on the way to spanseal (`{pipeline}`): what it leaves out is no evidence");
+    notes.found(Kind::Sampled, processor.mark, &processor.id, says, APART);
+}
+
+/// Whether `invert_match` stands somewhere below.
+fn inverts(node: Option<&Node>) -> bool {
+    match node.map(|node| &node.value) {
+        Some(Value::List(items)) => items.iter().any(|item| inverts(Some(item))),
+        Some(Value::Map(members)) => members.iter().any(|(key, inner)| key.name == "invert_match" || inverts(Some(inner))),
+        _ => false,
+    }
+}
+
+/// At 100 % it leaves nothing out, but what it cannot read: of logs those without a trace id.
+fn probabilistic(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
+    let (mark, id, on) = (processor.mark, &processor.id, &pipeline.id);
+    let is_all = matches!(processor.said(&["sampling_percentage"]), Said::Is(text, _) if text.parse::<f64>().is_ok_and(|all| all >= 100.0));
+    let fails_open = matches!(processor.said(&["fail_closed"]), Said::Is(text, _) if text == "false");
+    match (is_all, pipeline.signal() == "logs" && !fails_open) {
+        (false, _) => {
+            let says = format!("samples on the way to spanseal (`{on}`): what it leaves out is no evidence");
+            notes.found(Kind::Sampled, mark, id, says, APART);
+        }
+        (true, true) => {
+            let says = format!("keeps 100 %, and yet drops logs without a trace id (`{on}`): they are no evidence");
+            notes.found(Kind::Sampled, mark, id, says, format!("`fail_closed: false`, or {APART}"));
+        }
+        (true, false) => {
+            let says = format!("keeps 100 % (`{on}`): no loss, but for spans that ask to be left out (`sampling.priority` 0)");
+            notes.note(mark, id, says);
+        }
+    }
+}
+
+/// Whether a filter was written for something else than the choice of AI: none of ours, and its conditions say what is dropped.
+fn is_somebody_elses(processor: &Component<'_>, pipeline: &Pipeline) -> bool {
+    let list = if pipeline.signal() == "logs" { "log_conditions" } else { "trace_conditions" };
+    let conditions = conditions(processor.node(&[list]));
+    let ours = |condition: &String| condition.is_empty() || condition.trim_start().starts_with("not");
+    !processor.name().contains("spanseal") && !conditions.is_empty() && !conditions.iter().any(ours)
+}
+
+fn own_filter(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
+    let (what, list) = if pipeline.signal() == "logs" { ("logs", "log_conditions") } else { ("spans", "trace_conditions") };
+    let conditions: Vec<String> = conditions(processor.node(&[list])).iter().map(|condition| format!("`{}`", flat(condition))).collect();
+    let says = format!(
+        "drops {what} by a condition of your own (`{}`): {}. AI {what} that meet it never reach spanseal",
+        pipeline.id,
+        conditions.join(", ")
+    );
+    let instead = "without it on the way to spanseal: health checks and the like have no AI meaning, so no record comes of them; to save the \
+                   network, what `spanseal collector filter` prints";
+    notes.found(Kind::FilterDiffers, processor.place(&[list]), &processor.id, says, instead);
+    if fails_whole_requests(processor) {
+        notes.found(
+            Kind::FilterFails,
+            processor.place(&["error_mode"]),
+            &processor.id,
+            format!("drops a whole request where one condition fails (`{}`)", pipeline.id),
+            "`error_mode: ignore`: what a condition fails on stays",
+        );
     }
 }
 
@@ -214,7 +300,7 @@ fn actions(processor: &Component<'_>, list: &str, pipeline: &str, notes: &mut No
                 item.mark,
                 &processor.id,
                 format!("`{action}` of `{key}` changes what the application sent (`{pipeline}`)"),
-                "a pipeline to spanseal of its own, from the same receivers, without this processor; `insert` alone changes nothing that is there",
+                format!("{APART}; `insert` alone changes nothing that is there"),
             );
         }
     }
@@ -263,7 +349,7 @@ fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
                 mark,
                 &processor.id,
                 format!("`{function}` takes away or changes what the application sent (`{}`)", pipeline.id),
-                "a pipeline to spanseal of its own, from the same receivers, without this processor",
+                APART,
             );
         } else {
             notes.unjudged(

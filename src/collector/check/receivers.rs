@@ -3,8 +3,8 @@
 
 use super::file::{Component, File, Pipeline};
 use super::{Kind, Notes, Receiving, Said};
-use crate::config::show_size;
 use crate::config::yaml::{Mark, Value};
+use crate::config::{Endpoint, show_size};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -30,6 +30,7 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
     let answers_before = exporters.iter().any(|exporter| answers_before_sealed(exporter) && !is_split(exporter));
     let mut most_let_in = 0;
     for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp" && is_named(receiver)) {
+        in_the_clear(receiver, notes);
         for limit in LIMITS {
             let path = ["protocols", limit.protocol, limit.key];
             let [protocols, protocol, _] = path;
@@ -44,8 +45,8 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
             }
             let Some(let_in) = let_in(receiver, &path, &limit, notes) else { continue };
             most_let_in = most_let_in.max(let_in);
-            // KNOWN GAP: what a Collector encodes anew grows by some bytes an item. An eighth is enough for spans and ordinary logs, not for a
-            // request of nothing but logs of some 40 bytes.
+            // What a Collector encodes anew grows by some bytes an item. An eighth is enough for spans and ordinary logs; of requests of
+            // nothing but very small logs `small_logs` tells.
             let safe = receiving.request_bytes_max / 8 * 7;
             if answers_before && let_in > safe {
                 let most = show_size(receiving.request_bytes_max);
@@ -66,8 +67,41 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
             "how much it takes at once, and what it does where spanseal refuses, is not known here",
         );
     }
+    let takes_logs = way.iter().any(|pipeline| pipeline.signal() == "logs");
     for exporter in exporters {
+        if takes_logs && answers_before_sealed(exporter) && batch_bytes(exporter).is_none() {
+            small_logs(exporter, most_let_in, receiving.request_bytes_max, notes);
+        }
         batch_judged(exporter, most_let_in, receiving.request_bytes_max, notes);
+    }
+}
+
+/// Listens beyond this machine in plain text: whoever reaches it may make evidence up.
+fn in_the_clear(receiver: &Component<'_>, notes: &mut Notes) {
+    for limit in LIMITS {
+        let path = ["protocols", limit.protocol];
+        let Said::Is(text, mark) = receiver.said(&[path[0], path[1], "endpoint"]) else { continue };
+        let has_tls = receiver.node(&[path[0], path[1], "tls"]).is_some_and(|node| !matches!(node.value, Value::Null));
+        let is_open = text.parse::<Endpoint>().is_ok_and(|endpoint| endpoint.ip().is_some_and(|ip| !ip.is_loopback()));
+        if is_open && !has_tls {
+            let says = format!(
+                "`{text}` takes telemetry from other machines in plain text: who sees the network reads it and can send what never was"
+            );
+            notes.note(mark, &receiver.id, says);
+        }
+    }
+}
+
+/// Logs of some 40 bytes grow by half when the Collector encodes them anew: a request that was let in may be more than spanseal takes.
+fn small_logs(exporter: &Component<'_>, let_in: u64, most: u64, notes: &mut Notes) {
+    if let_in > most / 2 {
+        let says = format!(
+            "a request of nothing but very small logs grows on the way; if it becomes more than {} spanseal refuses it and the Collector drops it. \
+             `batch: {{sizer: bytes, max_size: {}}}` under `sending_queue` splits it",
+            show_size(most),
+            most / 8 * 7
+        );
+        notes.note(exporter.place(&["sending_queue"]), &exporter.id, says);
     }
 }
 

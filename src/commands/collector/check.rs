@@ -1,11 +1,13 @@
 //! `spanseal collector check`: reads a Collector configuration and says what it would lose, for people and for CI.
 
+use std::io::Read;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
 use crate::cli::{CheckFormat, CollectorCheckArgs};
-use crate::collector::check::{self, Receiving, Report};
+use crate::collector::check::{self, Input, Receiving, Report};
 use crate::commands::output;
 use crate::config::Config;
 use crate::plain::shown;
@@ -13,15 +15,15 @@ use crate::plain::shown;
 /// Largest Collector configuration that is read, bytes: as for one of ours.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// What standard input is called in messages.
+const STDIN: &str = "standard input";
+
 /// Runs it.
 pub(super) fn run(args: &CollectorCheckArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let name = args.file.display().to_string();
-    let length = std::fs::metadata(&args.file).with_context(|| format!("{name} cannot be read"))?.len();
-    anyhow::ensure!(length <= FILE_BYTES_MAX, "{name}: longer than {FILE_BYTES_MAX} bytes; is this a Collector configuration?");
-    let text = std::fs::read_to_string(&args.file).with_context(|| format!("{name} cannot be read"))?;
-    let report = check::check(&name, &text, args.exporter.as_deref(), &receiving(config)?)?;
+    let inputs = args.files.iter().map(|file| read(file)).collect::<anyhow::Result<Vec<Input>>>()?;
+    let report = check::check(inputs, args.exporter.as_deref(), &receiving(config)?)?;
     match args.format {
-        CheckFormat::Text => output::answer(&told(&name, &report))?,
+        CheckFormat::Text => output::answer(&told(&report))?,
         CheckFormat::Json => {
             let mut json = serde_json::to_string(&report).context("the report cannot be written as JSON")?;
             json.push('\n');
@@ -31,13 +33,31 @@ pub(super) fn run(args: &CollectorCheckArgs, config: &Config) -> anyhow::Result<
     Ok(ExitCode::from(u8::from(!report.findings.is_empty())))
 }
 
+fn read(file: &Path) -> anyhow::Result<Input> {
+    let (name, from): (String, Box<dyn Read>) = match file == Path::new("-") {
+        true => (STDIN.to_owned(), Box::new(std::io::stdin().lock())),
+        false => {
+            let name = file.display().to_string();
+            let opened = std::fs::File::open(file).with_context(|| format!("{name} cannot be read"))?;
+            (name, Box::new(opened))
+        }
+    };
+    let mut bytes = Vec::new();
+    from.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).with_context(|| format!("{name} cannot be read"))?;
+    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX);
+    anyhow::ensure!(fits, "{name}: longer than {FILE_BYTES_MAX} bytes; is this a Collector configuration?");
+    let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{name} is not UTF-8 text; is this a Collector configuration?"))?;
+    Ok(Input { name, text })
+}
+
 fn receiving(config: &Config) -> anyhow::Result<Receiving> {
     let receivers = &config.receivers;
-    let port = |receiver: &Option<crate::config::Receiver>| receiver.as_ref().map(|receiver| receiver.listener.endpoint.port);
+    let listener = |receiver: &Option<crate::config::Receiver>| receiver.as_ref().map(|receiver| receiver.listener.clone());
     let most = [&receivers.grpc, &receivers.http].into_iter().flatten().map(|receiver| receiver.request_bytes_max).min();
     Ok(Receiving {
-        grpc_port: port(&receivers.grpc),
-        http_port: port(&receivers.http),
+        is_configured: config.file.is_some(),
+        grpc: listener(&receivers.grpc),
+        http: listener(&receivers.http),
         api_port: config.api.endpoint.port,
         receipt: config.seal.admission_wait + config.seal.max_delay,
         request_bytes_max: most.unwrap_or(u64::MAX),
@@ -46,18 +66,21 @@ fn receiving(config: &Config) -> anyhow::Result<Receiving> {
 }
 
 /// The report for a reader. What it quotes of the file stays in its line.
-fn told(name: &str, report: &Report) -> String {
+fn told(report: &Report) -> String {
     let mut text = String::new();
     if let Some(assumed) = &report.assumed {
         text.push_str(&format!("assumed: {}\n", shown(assumed)));
     }
     for found in &report.findings {
-        text.push_str(&format!("{}:{}:{}: {}: {}\n", shown(name), found.line, found.column, shown(&found.component), shown(&found.says)));
+        let (file, line, column) = (shown(&found.file), found.line, found.column);
+        text.push_str(&format!("{file}:{line}:{column}: {}: {}\n", shown(&found.component), shown(&found.says)));
         text.push_str(&format!("    instead: {}\n", shown(&found.instead)));
     }
-    for unjudged in &report.unjudged {
-        let place = if unjudged.line == 0 { String::new() } else { format!(":{}", unjudged.line) };
-        text.push_str(&format!("{}{place}: not judged: {}: {}\n", shown(name), shown(&unjudged.component), shown(&unjudged.says)));
+    for (remarks, what) in [(&report.unjudged, "not judged: "), (&report.notes, "note: ")] {
+        for remark in remarks {
+            let place = if remark.line == 0 { String::new() } else { format!("{}:{}: ", shown(&remark.file), remark.line) };
+            text.push_str(&format!("{place}{what}{}: {}\n", shown(&remark.component), shown(&remark.says)));
+        }
     }
     let (exporters, found, unjudged) = (report.exporters.join(", "), report.findings.len(), report.unjudged.len());
     text.push_str(&format!("{found} found, {unjudged} not judged, on the way to {}\n", shown(&exporters)));

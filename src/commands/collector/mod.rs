@@ -1,6 +1,7 @@
 //! `spanseal collector`: for the OpenTelemetry Collectors before us.
 
 mod check;
+mod example;
 mod filter;
 
 use std::process::ExitCode;
@@ -13,5 +14,6 @@ pub fn run(command: CollectorCommand, config: &Config) -> anyhow::Result<ExitCod
     match command {
         CollectorCommand::Filter(args) => filter::run(&args, config),
         CollectorCommand::Check(args) => check::run(&args, config),
+        CollectorCommand::Example(args) => example::run(&args),
     }
 }

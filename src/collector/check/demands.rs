@@ -1,0 +1,221 @@
+//! What spanseal asks of who sends to it, compared with what the exporter does: the port, TLS, a client certificate, a token.
+//!
+//! Found is what is surely so: the exporter speaks to spanseal's own listener, on the same machine or by the very address that is listened
+//! on. With another host a proxy or a load balancer may stand between the two, end TLS, show a certificate, listen on another port: then
+//! the difference is told and not judged. A token passes through all of these, so one that is not there is found in any case.
+//!
+//! Without a configuration of spanseal only the ports are compared, with the default ones.
+
+use super::exporter::At;
+use super::file::{Component, Said, items, said};
+use super::target::{Target, is_encrypted};
+use super::{Kind, Notes, Receiving};
+use crate::config::yaml::{Mark, Node, Value};
+use crate::config::{Endpoint, Listener};
+
+/// How an exporter comes to a listener of spanseal.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// At this very listener.
+    Straight,
+    /// Nobody knows what stands between the two.
+    Perhaps,
+}
+
+/// Judges where an exporter sends, and what it shows there. `proof` is the extension that it proves itself by.
+pub(super) fn judge(at: &At<'_, '_>, targets: &[Target], proof: Option<&Component<'_>>, receiving: &Receiving, notes: &mut Notes) {
+    let own = if at.is_grpc() { &receiving.grpc } else { &receiving.http };
+    for target in targets {
+        port(at, target, receiving, notes);
+    }
+    if proof.is_some_and(|proof| proof.kind() == "bearertokenauth") {
+        sends_token(at, targets, notes);
+    }
+    let Some(own) = own.as_ref().filter(|_| receiving.is_configured) else { return };
+    for target in targets {
+        encryption(at, target, own, notes);
+    }
+    if own.token_file.is_some() {
+        token(at, proof, notes);
+    }
+}
+
+/// The port that is spoken to; HTTP has one where none is written.
+fn port_of(target: &Target) -> Option<u16> {
+    let of_scheme = match target.scheme.as_str() {
+        "https" => Some(443),
+        "http" => Some(80),
+        _ => None,
+    };
+    target.port.or(of_scheme)
+}
+
+fn way(target: &Target, own: &Endpoint) -> Way {
+    let everywhere = own.ip().is_some_and(|ip| ip.is_unspecified());
+    let same_host = target.host == own.host || (target.loopback && !target.is_socket() && (own.is_loopback() || everywhere));
+    if same_host && own.port != 0 && port_of(target) == Some(own.port) { Way::Straight } else { Way::Perhaps }
+}
+
+/// A difference between the two.
+struct Differs {
+    kind: Kind,
+    mark: Mark,
+    says: &'static str,
+    /// What in between would make it right.
+    unless: &'static str,
+    instead: &'static str,
+}
+
+impl Differs {
+    /// What is sure is found, everything else is told.
+    fn say(&self, at: &At<'_, '_>, way: Way, notes: &mut Notes) {
+        match way {
+            Way::Straight => notes.found(self.kind, self.mark, at.id(), self.says, self.instead),
+            Way::Perhaps => notes.unjudged(self.mark, at.id(), format!("{}, unless something in between {}", self.says, self.unless)),
+        }
+    }
+}
+
+fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Notes) {
+    let (text, mark) = (&target.text, target.mark);
+    let (own, other, of_own, of_other, key) = match at.is_grpc() {
+        true => (&receiving.grpc, &receiving.http, "OTLP/gRPC", "OTLP/HTTP", "grpc"),
+        false => (&receiving.http, &receiving.grpc, "OTLP/HTTP", "OTLP/gRPC", "http"),
+    };
+    let endpoint = |listener: &Option<Listener>| listener.as_ref().map(|listener| listener.endpoint.clone());
+    let (own, other) = (endpoint(own), endpoint(other));
+    let Some(own) = own else {
+        let says = format!("spanseal takes no {of_own} with this configuration, so nothing arrives");
+        let instead = format!("the other exporter, or `{key}` under `receivers.otlp.protocols` of spanseal's configuration");
+        return notes.found(Kind::EndpointWrong, mark, at.id(), says, instead);
+    };
+    let Some(port) = port_of(target) else { return };
+    if own.port == port {
+        if receiving.is_configured && way(target, &own) == Way::Perhaps && own.is_loopback() {
+            let says = format!("spanseal listens on {own} alone: `{text}` reaches it only where something in between passes it on");
+            notes.unjudged(mark, at.id(), says);
+        }
+        return;
+    }
+    let wrong = match port {
+        _ if other.is_some_and(|other| other.port == port) => format!("port {port} is spanseal's for {of_other}"),
+        _ if port == receiving.api_port => format!("port {port} is spanseal's API, which takes no telemetry"),
+        _ if !receiving.is_configured || own.port == 0 => return,
+        // Of a container that listens everywhere another port may be the outer one.
+        _ if target.loopback && own.is_loopback() && !target.variable => format!("spanseal listens on no port {port}"),
+        _ => {
+            let says = format!(
+                "`{text}`: port {port} is none of spanseal's ({of_own} is {}): right only where something in between passes it on",
+                own.port
+            );
+            return notes.unjudged(mark, at.id(), says);
+        }
+    };
+    let instead = format!("port {}, or the other exporter", own.port);
+    notes.found(Kind::EndpointWrong, mark, at.id(), format!("`{text}`: {wrong}, so nothing arrives"), instead);
+}
+
+fn encryption(at: &At<'_, '_>, target: &Target, own: &Listener, notes: &mut Notes) {
+    let way = way(target, &own.endpoint);
+    let mark = if at.is_written(&["tls"]) && at.is_grpc() { at.place(&["tls"]) } else { target.mark };
+    let differs = match (&own.tls, is_encrypted(at, target)) {
+        (Some(_), Some(false)) => Differs {
+            kind: Kind::TlsDiffers,
+            mark,
+            says: "sends plain text, and spanseal takes TLS alone: nothing arrives",
+            unless: "encrypts it",
+            instead: "`tls: {ca_file: ...}` and no `insecure`; with the HTTP exporter an `https://` address",
+        },
+        (None, Some(true)) => Differs {
+            kind: Kind::TlsDiffers,
+            mark,
+            says: "sends TLS, and spanseal takes plain text: nothing arrives",
+            unless: "ends TLS",
+            instead: "`tls` with `cert_file` and `key_file` for this listener in spanseal's configuration; on one machine plain text will do",
+        },
+        (Some(tls), Some(true)) if tls.client_ca_file.is_some() && !shows_certificate(at) => Differs {
+            kind: Kind::CertificateMissing,
+            mark,
+            says: "shows no certificate, and spanseal asks for one (`client_ca_file`): nothing is taken",
+            unless: "shows one",
+            instead: "`cert_file` and `key_file` under `tls`",
+        },
+        _ => return,
+    };
+    differs.say(at, way, notes);
+}
+
+fn shows_certificate(at: &At<'_, '_>) -> bool {
+    ["cert_file", "cert_pem"].iter().any(|key| at.is_written(&["tls", key]))
+}
+
+/// Whether a bearer token is sent, by an extension or as a header.
+fn token(at: &At<'_, '_>, proof: Option<&Component<'_>>, notes: &mut Notes) {
+    const ASKS: &str = "spanseal asks for a bearer token (`auth.token_file`)";
+    const INSTEAD: &str =
+        "`auth: {authenticator: bearertokenauth/spanseal}` and that extension, as `spanseal collector example secure` prints them";
+    if at.is_written(&["auth"]) {
+        // One that is not there was found already.
+        let Some(proof) = proof else { return };
+        let differs = |key: &str, wanted: &str| matches!(proof.said(&[key]), Said::Is(text, _) if !text.eq_ignore_ascii_case(wanted));
+        let wrong = match proof.kind() {
+            "bearertokenauth" if differs("scheme", "bearer") || differs("header", "authorization") => "sends its token in another form",
+            "bearertokenauth" => return,
+            "basicauth" => "sends a name and a password",
+            _ => {
+                let says = format!("whether it sends the bearer token that spanseal asks for at `{}` is not known here", at.id());
+                return notes.unjudged(proof.mark, &proof.id, says);
+            }
+        };
+        let instead = "`bearertokenauth` with `filename` and nothing else";
+        return notes.found(Kind::TokenMissing, proof.mark, &proof.id, format!("{wrong}, and {ASKS}: nothing is taken"), instead);
+    }
+    match authorization(at.node(&["headers"])) {
+        Header::Nothing => {
+            notes.found(Kind::TokenMissing, at.component.mark, at.id(), format!("sends no token, and {ASKS}: nothing is taken"), INSTEAD)
+        }
+        Header::Is(Said::Is(text, mark)) if !text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer ")) => {
+            // Whatever stands there is a secret.
+            let says = format!("its `Authorization` header is no bearer token, and {ASKS}: nothing is taken");
+            notes.found(Kind::TokenMissing, mark, at.id(), says, INSTEAD);
+        }
+        Header::Is(Said::Unknown(mark)) => {
+            notes.unjudged(mark, at.id(), "whether its `Authorization` header is a bearer token is not known here")
+        }
+        Header::Unknown(mark) => {
+            notes.unjudged(mark, at.id(), "whether `headers` has the bearer token that spanseal asks for is not known here")
+        }
+        Header::Is(_) => {}
+    }
+}
+
+/// The extension gives a token to no gRPC connection in plain text.
+fn sends_token(at: &At<'_, '_>, targets: &[Target], notes: &mut Notes) {
+    if at.is_grpc() && targets.iter().any(|target| is_encrypted(at, target) == Some(false)) {
+        let says = "sends a token in plain text, which the extension refuses: the Collector does not start";
+        notes.found(Kind::DoesNotStart, at.place(&["auth"]), at.id(), says, "TLS: `tls: {ca_file: ...}` and no `insecure`");
+    }
+}
+
+/// The header of a token.
+enum Header {
+    Nothing,
+    Is(Said),
+    Unknown(Mark),
+}
+
+/// Headers are a map, or a list of `name` and `value`.
+fn authorization(headers: Option<&Node>) -> Header {
+    let is = |name: &str| name.eq_ignore_ascii_case("authorization");
+    let Some(node) = headers else { return Header::Nothing };
+    let value = match &node.value {
+        Value::Null => None,
+        Value::Scalar(_) => return Header::Unknown(node.mark),
+        Value::Map(members) => members.iter().find(|(key, _)| is(key)).map(|(_, value)| value),
+        Value::List(_) => items(headers).iter().find_map(|item| {
+            let name = super::file::below(item, "name").map(said);
+            matches!(name, Some(Said::Is(name, _)) if is(&name)).then(|| super::file::below(item, "value")).flatten()
+        }),
+    };
+    value.map_or(Header::Nothing, |value| Header::Is(said(value)))
+}

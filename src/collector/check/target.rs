@@ -1,0 +1,218 @@
+//! Where an exporter sends: addresses taken apart, and what is wrong with one whatever spanseal is configured to ask.
+
+use super::exporter::At;
+use super::file::{Component, File, Said, items, said};
+use super::{Kind, Notes};
+use crate::config::Endpoint;
+use crate::config::yaml::{Mark, Node, Value};
+
+/// Port of a replica that is named without one, for the load-balancing exporter.
+const BALANCED_PORT: u16 = 4317;
+
+/// An address that is sent to.
+pub(super) struct Target {
+    /// As it is shown.
+    pub(super) text: String,
+    pub(super) mark: Mark,
+    /// The host; empty where only the Collector finds it.
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    pub(super) path: String,
+    pub(super) scheme: String,
+    pub(super) loopback: bool,
+    /// Whether a variable has a part in it, so that another machine may have another.
+    pub(super) variable: bool,
+}
+
+impl Target {
+    pub(super) fn is_socket(&self) -> bool {
+        self.scheme == "unix"
+    }
+}
+
+/// `host:port`, the scheme before it (`dns:///` is one of gRPC's) and the path behind it.
+fn target(text: &str, mark: Mark) -> Target {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let rest = rest.trim_start_matches('/');
+    // Credentials do not belong there, and where they stand all the same they are not repeated.
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let named = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let endpoint = authority.parse::<Endpoint>().ok();
+    let loopback = scheme == "unix" || endpoint.as_ref().map_or(named == "localhost", Endpoint::is_loopback);
+    Target {
+        text: if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") },
+        mark,
+        host: endpoint.as_ref().map_or(named, |endpoint| &endpoint.host).to_owned(),
+        port: authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()),
+        path: path.to_owned(),
+        scheme: scheme.to_owned(),
+        loopback,
+        variable: false,
+    }
+}
+
+fn target_of(node: &Node) -> Option<Target> {
+    let Said::Is(text, mark) = said(node) else { return None };
+    let variable = matches!(&node.value, Value::Scalar(raw) if raw.contains("${"));
+    Some(Target { variable, ..target(&text, mark) })
+}
+
+/// A replica that only its Collector finds: on another machine.
+fn elsewhere(text: &str, mark: Mark) -> Target {
+    Target { variable: true, host: String::new(), port: None, loopback: false, text: text.to_owned(), ..target("", mark) }
+}
+
+/// Whether an address, or the variable that holds it, has spanseal's name in it.
+pub(super) fn names_spanseal(exporter: &Component<'_>) -> bool {
+    let is_ours = |node: &Node| matches!(&node.value, Value::Scalar(raw) if raw.to_ascii_lowercase().contains("spanseal"));
+    let addresses = ["endpoint", "traces_endpoint", "logs_endpoint"].iter().filter_map(|key| exporter.node(&[key]));
+    addresses.chain(items(exporter.node(&["resolver", "static", "hostnames"]))).any(is_ours)
+}
+
+/// The addresses of an exporter of OTLP.
+pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<Target> {
+    let grpc = at.is_grpc();
+    let mut targets = Vec::new();
+    for key in ["endpoint", "traces_endpoint", "logs_endpoint"] {
+        let Some(node) = at.node(&[key]).filter(|node| !matches!(node.value, Value::Null)) else { continue };
+        let Some(target) = target_of(node) else {
+            notes.unjudged(node.mark, at.id(), format!("`{key}` is not known here: neither its port nor whether it leaves the machine"));
+            continue;
+        };
+        let (text, mark) = (&target.text, target.mark);
+        if grpc && target.port.is_none() && !target.is_socket() {
+            notes.found(
+                Kind::EndpointWrong,
+                mark,
+                at.id(),
+                format!("`{text}`: it names no port, so nothing arrives"),
+                "the port of spanseal's OTLP/gRPC behind it, as in `:4317`",
+            );
+        }
+        if key == "endpoint" && !grpc && target.path.contains("v1/") {
+            notes.found(
+                Kind::EndpointWrong,
+                mark,
+                at.id(),
+                format!("`{text}`: the exporter adds /v1/traces and /v1/logs itself, so nothing arrives at this path"),
+                "the address alone, as in http://127.0.0.1:4318",
+            );
+        }
+        if target.loopback && target.port.is_some_and(|port| own_ports(file).contains(&port)) {
+            notes.found(
+                Kind::EndpointWrong,
+                mark,
+                at.id(),
+                format!("`{text}` is this Collector's own receiver: telemetry goes in circles and never arrives"),
+                "the address of spanseal, on a port of its own",
+            );
+        }
+        targets.push(target);
+    }
+    if ["endpoint", "traces_endpoint", "logs_endpoint"].iter().all(|key| !at.is_written(&[key])) {
+        let says = "names no endpoint: the Collector does not start";
+        notes.found(Kind::DoesNotStart, at.component.mark, at.id(), says, "`endpoint: host:port` of spanseal");
+    }
+    targets
+}
+
+/// Ports that this Collector itself takes OTLP on.
+fn own_ports(file: &File<'_>) -> Vec<u16> {
+    let mut ports = Vec::new();
+    for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp") {
+        for (protocol, default) in [("grpc", 4317), ("http", 4318)] {
+            if receiver.node(&["protocols", protocol]).is_none() {
+                continue;
+            }
+            match receiver.said(&["protocols", protocol, "endpoint"]) {
+                Said::Nothing => ports.push(default),
+                Said::Is(text, _) => ports.extend(text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok())),
+                Said::Unknown(_) => {}
+            }
+        }
+    }
+    ports.retain(|port| *port != 0);
+    ports
+}
+
+/// The replicas of a load-balancing exporter. Those that a resolver finds are on other machines.
+pub(super) fn balanced(exporter: &Component<'_>) -> Vec<Target> {
+    let hosts = items(exporter.node(&["resolver", "static", "hostnames"])).iter();
+    let mut targets: Vec<Target> = hosts
+        .map(|node| match target_of(node) {
+            Some(target) => Target { port: target.port.or(Some(BALANCED_PORT)), ..target },
+            None => elsewhere("a replica", node.mark),
+        })
+        .collect();
+    if targets.is_empty() {
+        targets.push(elsewhere("what the resolver finds", exporter.place(&["resolver"])));
+    }
+    targets
+}
+
+/// Whether what is sent there is encrypted, as the Collector decides it; `None` where that is not known.
+pub(super) fn is_encrypted(at: &At<'_, '_>, target: &Target) -> Option<bool> {
+    if !at.is_grpc() {
+        return match target.scheme.as_str() {
+            "https" => Some(true),
+            "http" => Some(false),
+            _ => None,
+        };
+    }
+    // `insecure` counts for nothing beside an authority or `https://`.
+    let has_authority = ["ca_file", "ca_pem"].iter().any(|key| at.is_written(&["tls", key]));
+    if has_authority || target.scheme == "https" {
+        return Some(true);
+    }
+    match at.said(&["tls", "insecure"]) {
+        Said::Nothing => Some(true),
+        Said::Is(text, _) => Some(text != "true"),
+        Said::Unknown(_) => None,
+    }
+}
+
+/// Plain text off the machine, or a peer whom nobody checks.
+pub(super) fn judge_encryption(at: &At<'_, '_>, targets: &[Target], notes: &mut Notes) {
+    const INSTEAD: &str = "`tls: {ca_file: ...}`, and `cert_file` and `key_file` where spanseal asks for a client certificate";
+    // Both are told where they are not known.
+    let insecure = at.flag(&["tls", "insecure"], false, false, notes);
+    let unchecked = at.flag(&["tls", "insecure_skip_verify"], false, false, notes);
+    for target in targets.iter().filter(|target| !target.loopback) {
+        let mark = if insecure || unchecked { at.place(&["tls"]) } else { target.mark };
+        if is_encrypted(at, target) == Some(false) {
+            let says =
+                format!("telemetry goes to {} in plain text: whoever is on the way reads prompts and may change evidence", target.text);
+            notes.found(Kind::NotEncrypted, mark, at.id(), says, INSTEAD);
+        } else if unchecked {
+            let says = format!("the certificate of {} is not checked, so somebody else may answer for spanseal", target.text);
+            notes.found(Kind::NotEncrypted, mark, at.id(), says, INSTEAD);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Forms of endpoints that the exporters take.
+    #[test]
+    fn endpoints_are_taken_apart() {
+        for (text, host, port, loopback, scheme, shown) in [
+            ("127.0.0.1:4317", "127.0.0.1", Some(4317), true, "", "127.0.0.1:4317"),
+            ("[::1]:4317", "::1", Some(4317), true, "", "[::1]:4317"),
+            ("localhost:4317", "localhost", Some(4317), true, "", "localhost:4317"),
+            ("spanseal:4317", "spanseal", Some(4317), false, "", "spanseal:4317"),
+            ("localhost.example.com:4317", "localhost.example.com", Some(4317), false, "", "localhost.example.com:4317"),
+            ("dns:///spanseal:4317", "spanseal", Some(4317), false, "dns", "dns://spanseal:4317"),
+            ("unix:///run/spanseal.sock", "run", None, true, "unix", "unix://run/spanseal.sock"),
+            ("http://127.0.0.1:4318/", "127.0.0.1", Some(4318), true, "http", "http://127.0.0.1:4318/"),
+            ("https://me:hush@audit.example.com:4318", "audit.example.com", Some(4318), false, "https", "https://audit.example.com:4318"),
+            ("audit.example.com", "audit.example.com", None, false, "", "audit.example.com"),
+        ] {
+            let target = target(text, Mark::default());
+            let parts = (target.host.as_str(), target.port, target.loopback, target.scheme.as_str(), target.text.as_str());
+            assert_eq!(parts, (host, port, loopback, scheme, shown), "{text}");
+        }
+    }
+}
