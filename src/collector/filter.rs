@@ -1,13 +1,16 @@
 //! A Collector configuration that passes on what would be promoted, or everything, out of the conditions of [`crate::promote::ottl`].
 //!
 //! The filter processor drops what meets a condition, so its one condition is "none of these". It cannot ask a span for the names of its
-//! events; so a transform processor before it looks at the events and marks the span, and one behind it takes the mark away. Both run on
-//! the audit pipeline's own copy of the telemetry.
+//! events, and to ask for keys of attributes costs it more than to receive the span; so a transform processor before it looks at both and
+//! marks what passes, and one behind it takes the mark away. They run on the audit pipeline's own copy of the telemetry, and the copy of
+//! attributes that keys are looked for in is in the processor's cache, which no exporter sees.
+//!
+//! Marked is what passes and not what is dropped, because telemetry from outside may carry the mark already.
 
-use crate::promote::ottl::Filter;
+use crate::promote::ottl::{Filter, Keys};
 
-/// The attribute that marks a span by its events on its way through the filter, and never leaves the Collector.
-pub const MARK: &str = "spanseal.filter.event";
+/// The attribute that marks a span or log by its keys, or a span by its events, on its way through the filter, and never leaves the Collector.
+pub const MARK: &str = "spanseal.filter.ai";
 /// Name of the filter processor.
 pub const FILTER: &str = "filter/spanseal";
 /// Name of the processor that marks.
@@ -57,16 +60,15 @@ pub fn configuration(filter: &Filter) -> String {
     text.push_str(&processors(filter));
     text.push_str(EXPORTER);
     text.push_str("service:\n  pipelines:\n");
-    if passes_spans(filter) {
-        let names = if filter.events.is_empty() { FILTER.to_owned() } else { format!("{MARKING}, {FILTER}, {UNMARKING}") };
-        text.push_str(&format!(
-            "    traces/spanseal:\n      receivers: [otlp]\n      processors: [{names}]\n      exporters: [otlp_grpc/spanseal]\n"
-        ));
-    }
-    if !filter.logs.is_empty() {
-        text.push_str(&format!(
-            "    logs/spanseal:\n      receivers: [otlp]\n      processors: [{FILTER}]\n      exporters: [otlp_grpc/spanseal]\n"
-        ));
+    for (signal, passes, marking) in
+        [("traces", passes_spans(filter), trace_marking(filter)), ("logs", passes_logs(filter), log_marking(filter))]
+    {
+        if passes {
+            let names = if marking.is_empty() { FILTER.to_owned() } else { format!("{MARKING}, {FILTER}, {UNMARKING}") };
+            text.push_str(&format!(
+                "    {signal}/spanseal:\n      receivers: [otlp]\n      processors: [{names}]\n      exporters: [otlp_grpc/spanseal]\n"
+            ));
+        }
     }
     text
 }
@@ -82,57 +84,93 @@ pub fn everything() -> String {
 /// The processors alone, as they stand below `processors:`.
 pub fn processors(filter: &Filter) -> String {
     let mut text = String::new();
-    if !filter.events.is_empty() {
+    let marked = [("trace_statements", "span", trace_marking(filter)), ("log_statements", "log", log_marking(filter))];
+    let marked: Vec<_> = marked.iter().filter(|(_, _, groups)| !groups.is_empty()).collect();
+    if !marked.is_empty() {
         text.push_str(&format!(
-            "  # Marks spans by their events, which a condition on a span cannot look at.\n  {MARKING}:\n    error_mode: ignore\n    \
-             trace_statements:\n{}",
-            block(&marking_statement(filter))
+            "  # Marks what is AI by a key of its attributes or (a span) by an event. Only the copy in the cache is cut.\n  {MARKING}:\n    \
+             error_mode: ignore\n"
         ));
+        for (list, _, groups) in &marked {
+            text.push_str(&format!("    {list}:\n"));
+            for group in groups {
+                let statements: String = group.iter().map(|statement| block(10, statement)).collect();
+                text.push_str(&format!("      - statements:\n{statements}"));
+            }
+        }
     }
     text.push_str(&format!("  # Drops what is not AI. What a condition fails on stays.\n  {FILTER}:\n    error_mode: ignore\n"));
     if passes_spans(filter) {
-        text.push_str(&format!("    trace_conditions:\n{}", block(&span_condition(filter))));
+        text.push_str(&format!("    trace_conditions:\n{}", block(6, &span_condition(filter))));
     }
-    if !filter.logs.is_empty() {
-        text.push_str(&format!("    log_conditions:\n{}", block(&log_condition(filter))));
+    if passes_logs(filter) {
+        text.push_str(&format!("    log_conditions:\n{}", block(6, &log_condition(filter))));
     }
-    if !filter.events.is_empty() {
-        text.push_str(&format!(
-            "  {UNMARKING}:\n    error_mode: ignore\n    trace_statements:\n      - delete_key(span.attributes, \"{MARK}\")\n"
-        ));
+    if !marked.is_empty() {
+        text.push_str(&format!("  {UNMARKING}:\n    error_mode: ignore\n"));
+        for (list, what, _) in &marked {
+            text.push_str(&format!("    {list}:\n      - delete_key({what}.attributes, \"{MARK}\")\n"));
+        }
     }
     text
 }
 
-/// The statement that marks spans by their events.
-pub fn marking_statement(filter: &Filter) -> String {
-    format!("set(span.attributes[\"{MARK}\"], true) where\n{}", any(&filter.events))
+/// The statements that mark spans, in the groups that they have to run in: what is in a cache is there for one group, of one span.
+pub fn trace_marking(filter: &Filter) -> Vec<Vec<String>> {
+    let events = (!filter.events.is_empty()).then(|| vec![format!("{} where\n{}", mark("span"), any(&filter.events))]);
+    filter.keys.iter().map(|keys| key_marking("span", keys)).chain(events).collect()
+}
+
+/// The statements that mark logs.
+pub fn log_marking(filter: &Filter) -> Vec<Vec<String>> {
+    filter.keys.iter().map(|keys| key_marking("log", keys)).collect()
+}
+
+/// Marks what has one of these keys. None of it can fail, and if it did: without a copy, or with one that is not cut, everything passes.
+fn key_marking(what: &str, keys: &Keys) -> Vec<String> {
+    let cache = format!("{what}.cache[\"keys\"]");
+    vec![
+        format!("set({cache}, {what}.attributes)"),
+        format!("keep_matching_keys({cache}, {})", keys.one),
+        format!("{} where {cache} == nil or Len({cache}) > 0", mark(what)),
+    ]
+}
+
+fn mark(what: &str) -> String {
+    format!("set({what}.attributes[\"{MARK}\"], true)")
 }
 
 /// What a span is dropped by.
 pub fn span_condition(filter: &Filter) -> String {
-    let mark = (!filter.events.is_empty()).then(|| format!("span.attributes[\"{MARK}\"] != nil"));
-    let all: Vec<String> = filter.spans.iter().cloned().chain(mark).collect();
-    format!("not (\n{})", any(&all))
+    not_one_of("span", !trace_marking(filter).is_empty(), &filter.spans)
 }
 
 /// What a log is dropped by.
 pub fn log_condition(filter: &Filter) -> String {
-    format!("not (\n{})", any(&filter.logs))
+    not_one_of("log", !log_marking(filter).is_empty(), &filter.logs)
+}
+
+fn not_one_of(what: &str, marked: bool, conditions: &[String]) -> String {
+    let mark = marked.then(|| format!("{what}.attributes[\"{MARK}\"] != nil"));
+    let all: Vec<String> = mark.into_iter().chain(conditions.iter().cloned()).collect();
+    format!("not (\n{})", any(&all))
 }
 
 /// The conditions alone: what they hold for is promoted. One a line, for a configuration of one's own.
 pub fn conditions(filter: &Filter) -> String {
     let mut text = String::from(
-        "# OTTL conditions of the OpenTelemetry Collector, generated by `spanseal collector filter`: where one of them holds, spanseal promotes.\n",
+        "# OTTL conditions of the OpenTelemetry Collector, generated by `spanseal collector filter`: where one of them holds, spanseal promotes.\n\
+         # Where `transform` can run, what `spanseal collector filter` prints without --format asks for the keys at a quarter of the price.\n",
     );
-    for (what, conditions) in [
-        ("Context span", &filter.spans),
-        ("Context spanevent, each for the span that the event is of", &filter.events),
-        ("Context log", &filter.logs),
+    let keys = |attributes: &str| filter.keys.as_ref().map(|keys| keys.condition(attributes));
+    for (what, keys, conditions) in [
+        ("Context span", keys("span.attributes"), &filter.spans),
+        ("Context spanevent, each for the span that the event is of", None, &filter.events),
+        ("Context log", keys("log.attributes"), &filter.logs),
     ] {
-        if !conditions.is_empty() {
-            text.push_str(&format!("# {what}\n{}\n", conditions.join("\n")));
+        let all: Vec<String> = keys.into_iter().chain(conditions.iter().cloned()).collect();
+        if !all.is_empty() {
+            text.push_str(&format!("# {what}\n{}\n", all.join("\n")));
         }
     }
     for sentence in &filter.wider {
@@ -142,7 +180,11 @@ pub fn conditions(filter: &Filter) -> String {
 }
 
 fn passes_spans(filter: &Filter) -> bool {
-    !filter.spans.is_empty() || !filter.events.is_empty()
+    filter.keys.is_some() || !filter.spans.is_empty() || !filter.events.is_empty()
+}
+
+fn passes_logs(filter: &Filter) -> bool {
+    filter.keys.is_some() || !filter.logs.is_empty()
 }
 
 /// Conditions joined by `or`, one a line.
@@ -151,10 +193,10 @@ fn any(conditions: &[String]) -> String {
     conditions.iter().enumerate().map(line).collect()
 }
 
-/// A text of several lines as an item of a list.
-fn block(text: &str) -> String {
-    let lines: String = text.lines().map(|line| format!("        {line}\n")).collect();
-    format!("      - |-\n{lines}")
+/// A text as an item of a list that is indented so far.
+fn block(indent: usize, text: &str) -> String {
+    let lines: String = text.lines().map(|line| format!("{:indent$}  {line}\n", "")).collect();
+    format!("{:indent$}- |-\n{lines}", "")
 }
 
 /// What stands in a comment ends with its line.

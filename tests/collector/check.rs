@@ -123,7 +123,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     // Before a connector that leads to us, too.
     ("good", "processors: []", "processors: [probabilistic_sampler]", "sampled", "probabilistic_sampler:"),
     // What is held before it is safe.
-    ("agent.yaml", "processors: [filter/spanseal]", "processors: [filter/spanseal, batch]", "held_in_memory", "  batch: {}"),
+    ("agent.yaml", "transform/spanseal_unmark]", "transform/spanseal_unmark, batch]", "held_in_memory", "  batch: {}"),
     ("minimal.yaml", "      wait_for_result: true\n", "", "queue_in_memory", "sending_queue:"),
     ("agent.yaml", "      storage: file_storage/spanseal\n", "", "queue_in_memory", "sending_queue:"),
     ("gateway.yaml", "        sending_queue: {enabled: false}\n", "", "queue_in_memory", "otlp:"),
@@ -189,14 +189,40 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "transform/spanseal_unmark:",
     ),
     ("agent.yaml", "filter/spanseal, transform/spanseal_unmark]", "filter/spanseal]", "mark_left", "set(span.attributes"),
+    ("logs.yaml", "filter/spanseal, transform/spanseal_unmark]", "filter/spanseal]", "mark_left", "set(log.attributes"),
+    (
+        "agent.yaml",
+        r#"keep_matching_keys(span.cache["keys"],"#,
+        "keep_matching_keys(span.attributes,",
+        "evidence_cut",
+        "keep_matching_keys(span.attributes,",
+    ),
     ("good", "[resourcedetection]", "[resourcedetection, filter/health]", "filter_differs", "trace_conditions:"),
     ("good", "[resourcedetection]", "[resourcedetection, filter/old]", "filter_differs", "filter/old:"),
     ("good", "[resourcedetection]", "[resourcedetection, groupbytrace]", "held_in_memory", "groupbytrace:"),
     // The filter.
-    ("agent.yaml", "genkit:type\\\"|", "", "filter_differs", "trace_conditions:"),
+    ("agent.yaml", "genkit:type|", "", "filter_differs", "trace_conditions:"),
+    ("agent.yaml", "or span.attributes[\"az.namespace\"]", "or span.attributes[\"az\"]", "filter_differs", "trace_conditions:"),
     ("agent.yaml", "processors: [transform/spanseal_mark, filter", "processors: [filter", "filter_differs", "trace_conditions:"),
+    // What one group of statements copied, the next does not see; nor does it under a condition.
+    (
+        "agent.yaml",
+        "          - |-\n            keep_matching_keys(span.",
+        "      - statements:\n          - |-\n            keep_matching_keys(span.",
+        "filter_differs",
+        "trace_conditions:",
+    ),
+    (
+        "agent.yaml",
+        "      - statements:\n",
+        "      - conditions: [span.kind == SPAN_KIND_CLIENT]\n        statements:\n",
+        "filter_differs",
+        "trace_conditions:",
+    ),
     ("logs.yaml", "or (IsString(log.body)", "or (IsString(log.severity_text)", "filter_differs", "log_conditions:"),
-    ("logs.yaml", "    error_mode: ignore\n", "", "filter_fails", "filter/spanseal:"),
+    ("logs.yaml", "keep_matching_keys(log.cache", "delete_matching_keys(log.cache", "filter_differs", "log_conditions:"),
+    ("logs.yaml", "processors: [transform/spanseal_mark, filter", "processors: [filter", "filter_differs", "log_conditions:"),
+    ("logs.yaml", "  filter/spanseal:\n    error_mode: ignore\n", "  filter/spanseal:\n", "filter_fails", "filter/spanseal:"),
     // Where it goes.
     ("minimal.yaml", "127.0.0.1:14317", "spanseal.example.com:4317", "not_encrypted", "tls: {insecure"),
     ("gateway.yaml", "127.0.0.1:15317", "spanseal-2.example.com:4317", "not_encrypted", "tls: {insecure"),
@@ -243,7 +269,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "does_not_start",
         "wait_for_result",
     ),
-    ("logs.yaml", "processors: [filter/spanseal]", "processors: [filter/spanseals]", "does_not_start", "filter/spanseals]"),
+    ("logs.yaml", "_mark, filter/spanseal,", "_mark, filter/spanseals,", "does_not_start", "filter/spanseals,"),
 ];
 
 /// Each mistake in an otherwise good file is found, at its line, with exit code 1.
@@ -507,6 +533,11 @@ fn what_print_config_adds_is_nothing() {
             "agent.yaml",
             "  filter/spanseal:\n    error_mode: ignore\n",
             "  filter/spanseal:\n    error_mode: ignore\n    logs: {log_record: []}\n    traces: {span: [], spanevent: []}\n",
+        ),
+        (
+            "agent.yaml",
+            "      - statements:\n",
+            "      - conditions: []\n        context: \"\"\n        error_mode: \"\"\n        statements:\n",
         ),
     ] {
         let (_folder, file, _) = seeded(name, from, to);

@@ -416,7 +416,7 @@ fn the_filters_in_the_files_are_those_that_are_printed() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 10, "agent, gateway and tail-sampling have three each, logs has one");
+    assert_eq!(compared, 12, "agent, gateway, tail-sampling and logs have three each");
 }
 
 /// Processors of a configuration by name, comments and blank lines left away.

@@ -134,54 +134,79 @@ async fn take(State(arrived): State<Arrived>, uri: Uri, body: Bytes) -> &'static
     ""
 }
 
+/// A Collector with the filter for a configuration, between a receiver and an exporter that answers when it was answered.
+struct Filtering {
+    collector: Collector,
+    arrived: Arrived,
+    _runtime: tokio::runtime::Runtime,
+    _folder: tempfile::TempDir,
+}
+
+impl Filtering {
+    /// `None` where no Collector can be.
+    fn by(config: &Path) -> Option<Filtering> {
+        let program = otelcol::program("the filter inside a real Collector")?;
+        let folder = tempfile::tempdir().unwrap();
+        let mut print = std::process::Command::new(BINARY);
+        print.args(["collector", "filter", "--config"]).arg(config).env_remove("SPANSEAL_CONFIG").env_remove("SPANSEAL_STORE");
+        let printed = Finished::of(print).success().stdout;
+        let runtime = runtime();
+        let (port, arrived) = runtime.block_on(async {
+            let arrived = Arrived::default();
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let app = Router::new().fallback(take).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&arrived));
+            tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+            (port, arrived)
+        });
+        let yours = "receivers: {otlp: {protocols: {grpc: {endpoint: \"${env:COLLECTOR_GRPC_ENDPOINT}\"}, \
+                     http: {endpoint: \"${env:COLLECTOR_HTTP_ENDPOINT}\"}}}}\nservice: {telemetry: {metrics: {level: none}}}\n";
+        let sink = format!(
+            "exporters: {{otlp_http/sink: {{endpoint: 'http://127.0.0.1:{port}', compression: none, sending_queue: {{enabled: false}}, \
+             retry_on_failure: {{enabled: false}}}}}}\nservice:\n  pipelines:\n    traces/spanseal: {{exporters: [otlp_http/sink]}}\n    \
+             logs/spanseal: {{exporters: [otlp_http/sink]}}\n"
+        );
+        let files: Vec<_> = [("yours.yaml", yours), ("spanseal.yaml", printed.as_str()), ("sink.yaml", sink.as_str())]
+            .map(|(name, text)| {
+                let path = folder.path().join(name);
+                std::fs::write(&path, text).unwrap();
+                path
+            })
+            .into();
+        let files: Vec<&Path> = files.iter().map(|file| file.as_path()).collect();
+        let collector = Collector::start(&program, &files, &[], folder.path());
+        Some(Filtering { collector, arrived, _runtime: runtime, _folder: folder })
+    }
+
+    /// Sends a request, and answers with what came out behind the filter.
+    fn pass(&self, request: &Sent) -> Vec<(Signal, Bytes)> {
+        let kind = if request.json { "application/json" } else { "application/x-protobuf" };
+        let headers = vec![("Content-Type", kind)];
+        let (status, answer) = http(
+            self.collector.http,
+            &HttpRequest { method: "POST", path: request.signal.path(), headers, body: &request.body, chunked: false },
+        )
+        .unwrap();
+        assert_eq!(status, 200, "{}: {}\n{}", request.from, String::from_utf8_lossy(&answer.body), self.collector.said());
+        self.arrived.lock().unwrap().drain(..).collect()
+    }
+
+    /// No condition and no statement failed on anything.
+    fn nothing_failed(&self) {
+        let said = self.collector.said();
+        assert!(!said.contains("failed to eval") && !said.contains("failed to execute"), "a condition or statement failed:\n{said}");
+    }
+}
+
 /// Sends everything through a Collector with the filter for this configuration, and compares request by request. `wider`: whether an item
 /// may pass that is not promoted. Answers how many passed, and how many did not.
 fn compare(config: &Path, requests: &[Sent], wider: fn(&str) -> bool) -> (usize, usize) {
-    let Some(program) = otelcol::program("the filter inside a real Collector") else { return (usize::MAX, usize::MAX) };
-    let folder = tempfile::tempdir().unwrap();
-    let mut print = std::process::Command::new(BINARY);
-    print.args(["collector", "filter", "--config"]).arg(config).env_remove("SPANSEAL_CONFIG").env_remove("SPANSEAL_STORE");
-    let printed = Finished::of(print).success().stdout;
-    let runtime = runtime();
-    let (port, arrived) = runtime.block_on(async {
-        let arrived = Arrived::default();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let app = Router::new().fallback(take).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&arrived));
-        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        (port, arrived)
-    });
-    // Ours as it is printed, between a receiver and an exporter that answers when it was answered.
-    let yours = "receivers: {otlp: {protocols: {grpc: {endpoint: \"${env:COLLECTOR_GRPC_ENDPOINT}\"}, \
-                 http: {endpoint: \"${env:COLLECTOR_HTTP_ENDPOINT}\"}}}}\nservice: {telemetry: {metrics: {level: none}}}\n";
-    let sink = format!(
-        "exporters: {{otlp_http/sink: {{endpoint: 'http://127.0.0.1:{port}', compression: none, sending_queue: {{enabled: false}}, \
-         retry_on_failure: {{enabled: false}}}}}}\nservice:\n  pipelines:\n    traces/spanseal: {{exporters: [otlp_http/sink]}}\n    \
-         logs/spanseal: {{exporters: [otlp_http/sink]}}\n"
-    );
-    let files: Vec<_> = [("yours.yaml", yours), ("spanseal.yaml", printed.as_str()), ("sink.yaml", sink.as_str())]
-        .map(|(name, text)| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path
-        })
-        .into();
-    let files: Vec<&Path> = files.iter().map(|file| file.as_path()).collect();
-    let collector = Collector::start(&program, &files, &[], folder.path());
-
+    let Some(filtering) = Filtering::by(config) else { return (usize::MAX, usize::MAX) };
     let promoter = promoter(config);
     let context = Context::new(UnixNanos(NOW as u64 * 1_000_000_000));
     let (mut passed_all, mut left_all, mut wrong) = (0, 0, Vec::new());
     for request in requests {
-        let kind = if request.json { "application/json" } else { "application/x-protobuf" };
-        let headers = vec![("Content-Type", kind)];
-        let (status, answer) = http(
-            collector.http,
-            &HttpRequest { method: "POST", path: request.signal.path(), headers, body: &request.body, chunked: false },
-        )
-        .unwrap();
-        assert_eq!(status, 200, "{}: {}\n{}", request.from, String::from_utf8_lossy(&answer.body), collector.said());
-        let passed: Vec<Item> = arrived.lock().unwrap().drain(..).flat_map(|(signal, body)| items(signal, &body)).collect();
+        let passed: Vec<Item> = filtering.pass(request).into_iter().flat_map(|(signal, body)| items(signal, &body)).collect();
         let mut passed = passed.iter().peekable();
         for item in &request.items {
             let mut batch = Batch::default();
@@ -201,8 +226,9 @@ fn compare(config: &Path, requests: &[Sent], wider: fn(&str) -> bool) -> (usize,
         }
         wrong.extend(passed.map(|came| format!("{}: `{}` passed, and is nothing that was sent", request.from, came.name)));
     }
-    assert!(wrong.is_empty(), "{} wrong:\n{}\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"), collector.said());
-    assert!(!collector.said().contains("failed to eval"), "a condition failed:\n{}", collector.said());
+    let said = filtering.collector.said();
+    assert!(wrong.is_empty(), "{} wrong:\n{}\n{said}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+    filtering.nothing_failed();
     (passed_all, left_all)
 }
 
@@ -358,11 +384,51 @@ fn edges() -> Vec<Sent> {
         "genkit:types",
         "",
         "metadata",
-        "spanseal.filter.even",
+        "spanseal.filter.a",
+        // Line ends, quotes and commas, which the keys of a list would be told by.
+        "gen_ai.a\nb",
+        "gen_ai.\u{2028}",
+        "gen_ai.\"a\",\"b\"",
+        "gen_ai.\\",
+        "ai.prompt\n",
+        "ag.type\n",
+        "\nag.type",
+        "ag.type\"",
+        "x\ngen_ai.y",
+        "x\",\"gen_ai.y",
+        "\"gen_ai.y",
+        " gen_ai.y",
+        "GEN_AI.Y",
+        "\u{0}gen_ai.y",
+        "gen_ai.\u{0}",
+        "type\n",
+        "\n",
     ];
     let with = |key: &'static str, given: Any| (key, vec![text("http.method", "GET"), pair(key, given)], vec![]);
     let mut spans: Vec<_> = keys.map(|key| with(key, Any::StringValue("x".to_owned()))).into();
     spans.push(with("gen_ai.empty", Any::StringValue(String::new())));
+    // The value of such a key is nothing that is looked at, whatever it is; nor is a key inside of a value.
+    let inside = || Any::KvlistValue(KeyValueList { values: vec![text("gen_ai.system", "openai"), pair("n", nan())] });
+    for value in [
+        nan(),
+        inside(),
+        list(vec![inside()]),
+        Any::BytesValue(vec![0xff, 0]),
+        Any::DoubleValue(f64::NAN),
+        Any::IntValue(0),
+        Any::BoolValue(false),
+    ] {
+        spans.push(with("gen_ai.value", value.clone()));
+        spans.push(with("value", value));
+    }
+    spans.push(("nothing at all", vec![], vec![]));
+    let many = |key: &str| (0..300).map(|n| text(&format!("http.header.{n}"), "x")).chain([text(key, "x")]).collect::<Vec<_>>();
+    spans.push(("the last of many", many("crewai.x"), vec![]));
+    spans.push(("many", many("crew"), vec![]));
+    let long = "x".repeat(20_000);
+    spans.push(("a long key", vec![text(&format!("gen_ai.{long}"), "x")], vec![]));
+    spans.push(("a long plain key", vec![text(&format!("{long}gen_ai."), "x")], vec![]));
+    spans.push(("twice", vec![text("gen_ai.x", "1"), text("http.method", "GET"), text("gen_ai.x", "2")], vec![]));
     spans.push((
         "no value",
         vec![KeyValue { key: "gen_ai.system".to_owned(), value: Some(AnyValue::default()), ..KeyValue::default() }],
@@ -414,9 +480,11 @@ fn edges() -> Vec<Sent> {
         let map = KeyValueList { values: vec![text("event.name", name), pair("n", nan())] };
         records.push(("", Some(Any::KvlistValue(map)), vec![]));
     }
-    for key in ["gen_ai.system", "litellm.call_id", "http.method", "span.type", "ai.operationId"] {
+    for key in keys.into_iter().chain(["http.method", "span.type"]) {
         records.push(("", Some(Any::StringValue("words".to_owned())), vec![text(key, "tool")]));
     }
+    records.push(("", None, vec![pair("gen_ai.value", nan()), pair("value", inside())]));
+    records.push(("", None, vec![pair("value", inside())]));
     records.push(("", None, vec![text("mcp.method.name", "tools/call")]));
     records.push(("", None, vec![text("mcp.method.name", "ping"), pair("type", nan())]));
 
@@ -431,6 +499,34 @@ fn every_proof_alone_passes_and_look_alikes_do_not() {
     let (_folder, config) = written("");
     let (passed, left) = compare(&config, &edges(), |_| false);
     assert!(passed > 200 && left > 200, "{passed} passed, {left} did not");
+}
+
+/// Who sends the filter's own mark gets nothing dropped by it, and it goes no further. A key that is no text passes byte by byte.
+#[test]
+fn the_mark_from_outside_drops_nothing_and_bytes_pass_as_they_are() {
+    const MARK: &str = "spanseal.filter.ai";
+    let (_folder, config) = written("");
+    let Some(filtering) = Filtering::by(&config) else { return };
+    let ai = |key: &str| vec![text(MARK, "x"), text(key, "x")];
+    let come = |request: &Sent| -> Vec<u8> { filtering.pass(request).iter().flat_map(|(_, body)| body.to_vec()).collect() };
+    let has = |body: &[u8], part: &[u8]| body.windows(part.len()).any(|window| window == part);
+    for request in [traces("", vec![("chat", ai("gen_ai.system"), vec![])]), logs("", vec![("", None, ai("gen_ai.system"))])] {
+        let body = come(&request);
+        assert!(has(&body, b"gen_ai.system") && !has(&body, MARK.as_bytes()), "{}: {}", request.from, body.escape_ascii());
+    }
+    for mut request in [
+        traces("", vec![("chat", vec![text("gen_ai.~~", "x")], vec![]), ("plain", vec![text("~~gen_ai.", "y")], vec![])]),
+        logs("", vec![("", None, vec![text("gen_ai.~~", "x")]), ("", None, vec![text("~~gen_ai.", "y")])]),
+    ] {
+        for at in 1..request.body.len() {
+            if request.body[at - 1..=at] == *b"~~" {
+                request.body[at - 1..=at].copy_from_slice(b"\xff\n");
+            }
+        }
+        let body = come(&request);
+        assert!(has(&body, b"gen_ai.\xff\n") && !has(&body, b"\xff\ngen_ai."), "{}: {}", request.from, body.escape_ascii());
+    }
+    filtering.nothing_failed();
 }
 
 /// What is switched off does not pass.

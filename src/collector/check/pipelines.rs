@@ -2,7 +2,7 @@
 
 use super::file::{Component, File, Pipeline, Reference, items, said};
 use super::{Kind, Notes, Receiving, Said, receivers};
-use crate::collector::filter::{MARK, UNMARKING, marking_statement, span_condition};
+use crate::collector::filter::{MARK, UNMARKING, log_condition, log_marking, span_condition, trace_marking};
 use crate::config::yaml::{Node, Value};
 use crate::promote::ottl::Filter;
 
@@ -306,10 +306,10 @@ fn actions(processor: &Component<'_>, list: &str, pipeline: &str, notes: &mut No
     }
 }
 
-/// The mark by which spans are known that are AI by an event alone is none of the application's words.
+/// The mark by which the filter knows what passes is none of the application's words.
 fn mark_is_taken_off(file: &File<'_>, pipeline: &Pipeline, processor: &Component<'_>, behind: &[Reference], notes: &mut Notes) {
     let of = |processor: &Component<'_>, function: &str| {
-        let texts = if processor.kind() == "transform" { processor.texts(&["trace_statements"]) } else { Vec::new() };
+        let texts = if processor.kind() == "transform" { processor.texts(&[statement_list(pipeline)]) } else { Vec::new() };
         texts.into_iter().find(|(text, _)| text.contains(MARK) && text.trim_start().starts_with(function))
     };
     let Some((_, mark)) = of(processor, "set(") else { return };
@@ -325,8 +325,13 @@ fn mark_is_taken_off(file: &File<'_>, pipeline: &Pipeline, processor: &Component
     }
 }
 
+/// Where a transform processor keeps what it does on such a pipeline.
+fn statement_list(pipeline: &Pipeline) -> &'static str {
+    if pipeline.signal() == "logs" { "log_statements" } else { "trace_statements" }
+}
+
 fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
-    let list = if pipeline.signal() == "logs" { "log_statements" } else { "trace_statements" };
+    let list = statement_list(pipeline);
     if processor.node(&[list]).is_some() && fails_whole_requests(processor) {
         notes.found(
             Kind::StatementFails,
@@ -338,9 +343,14 @@ fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
     }
     for (statement, mark) in processor.texts(&[list]) {
         // `context: span` is a text, too; our own mark comes and goes.
-        let Some((function, _)) = statement.split_once('(') else { continue };
+        let Some((function, target)) = statement.split_once('(') else { continue };
         let function = function.trim();
-        if statement.contains(MARK) {
+        // What is in a cache never leaves the processor.
+        let in_cache = ["", "span.", "spanevent.", "log."].iter().any(|of| {
+            let rest = target.trim_start().strip_prefix(of).and_then(|rest| rest.strip_prefix("cache"));
+            rest.is_some_and(|rest| rest.starts_with(['[', ',']))
+        });
+        if in_cache || statement.contains(MARK) {
             continue;
         }
         if CUTTING.iter().any(|cutting| function.starts_with(cutting)) {
@@ -377,23 +387,24 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
     if conditions.is_empty() {
         return;
     }
-    let expected = if logs { crate::collector::filter::log_condition(ours) } else { span_condition(ours) };
+    let (expected, marking) = if logs { (log_condition(ours), log_marking(ours)) } else { (span_condition(ours), trace_marking(ours)) };
     if conditions.iter().any(|condition| flat(condition) != flat(&expected)) {
         let says =
             "drops by conditions that are not those of this configuration of spanseal: nobody can say that no AI telemetry meets them";
         found(format!("{says} (`{}`)", pipeline.id), INSTEAD);
-    } else if !logs && !ours.events.is_empty() {
-        let wanted = flat(&marking_statement(ours));
-        let marks = |reference: &Reference| {
-            let processor = file.processor(reference).filter(|processor| processor.kind() == "transform");
-            processor.is_some_and(|processor| processor.texts(&["trace_statements"]).iter().any(|(text, _)| flat(text) == wanted))
-        };
-        if !before.iter().any(marks) {
-            let says = "nothing before it marks spans by their events, so spans that are AI by an event alone are dropped";
-            let outdated = before.iter().filter_map(|reference| file.processor(reference));
-            let outdated = outdated.flat_map(|processor| processor.texts(&["trace_statements"])).any(|(text, _)| text.contains(MARK));
-            let says =
-                if outdated { "what marks spans by their events before it is not that of this configuration (any more)" } else { says };
+    } else if !marking.is_empty() {
+        let wanted: Vec<Vec<String>> = marking.iter().map(|group| group.iter().map(|statement| flat(statement)).collect()).collect();
+        let before = || before.iter().filter_map(|reference| file.processor(reference)).filter(|before| before.kind() == "transform");
+        let list = statement_list(pipeline);
+        if !before().any(|before| groups(before.node(&[list])).as_ref() == Some(&wanted)) {
+            let what = if logs { "logs by their keys" } else { "spans by their keys and events" };
+            let nothing = if logs { "logs" } else { "spans" };
+            let outdated = before().flat_map(|before| before.texts(&[list])).any(|(text, _)| text.contains(MARK));
+            let says = if outdated {
+                format!("what marks {what} before it is not that of this configuration (any more)")
+            } else {
+                format!("nothing before it marks {what}, so {nothing} that are AI by them are dropped")
+            };
             found(format!("{says} (`{}`)", pipeline.id), "`transform/spanseal_mark` before it, as `spanseal collector filter` prints it");
         }
     }
@@ -443,6 +454,29 @@ fn conditions(node: Option<&Node>) -> Vec<String> {
         }
     }
     all
+}
+
+/// The statements of a transform processor in their groups; `None` where a group is under a condition, or cannot be read.
+fn groups(node: Option<&Node>) -> Option<Vec<Vec<String>>> {
+    let texts = |items: &[Node]| -> Option<Vec<String>> {
+        let text = |item: &Node| match said(item) {
+            Said::Is(text, _) => Some(flat(&text)),
+            Said::Nothing | Said::Unknown(_) => None,
+        };
+        items.iter().map(text).collect()
+    };
+    let all = items(node);
+    // Texts alone are one group.
+    if let Some(flat) = texts(all) {
+        return Some(if flat.is_empty() { Vec::new() } else { vec![flat] });
+    }
+    let group = |item: &Node| match &item.value {
+        Value::Map(members) if members.iter().all(|(key, value)| key.name == "statements" || !says_something(value)) => {
+            texts(items(super::file::below(item, "statements")))
+        }
+        _ => None,
+    };
+    all.iter().map(group).collect()
 }
 
 /// Line ends and indents mean nothing in a condition.
