@@ -904,9 +904,11 @@ async fn a_record_received_after_its_seal_is_found() {
         let received = UnixSeconds(NOW + 1 + 300).to_string().replace('Z', &format!(".{nanos}Z"));
         let early = UnixSeconds(NOW - 10).to_string().replace('Z', ".000000000Z");
         let record = with_member("time", &format!(r#"{{"received":"{received}","start":"{early}"}}"#));
+        let in_time = with_member("time", &format!(r#"{{"received":"{early}","start":"{early}"}}"#));
         let mut forge = Forge::new(Locks::Enforced).await;
         forge.seal(&[], |_| {}).await;
-        forge.seal(&[Segment::of("standard", vec![line(1, "span"), record])], |_| {}).await;
+        // Behind it stands one that was received in time.
+        forge.seal(&[Segment::of("standard", vec![line(1, "span"), record, in_time])], |_| {}).await;
         let report = forge.verify().await;
         let expected = if found { vec!["segment_content"] } else { vec![] };
         assert_eq!(kinds(&report), expected, "{nanos}: {}", report.to_text());

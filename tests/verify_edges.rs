@@ -6,8 +6,8 @@ use spanseal::tlog::merkle::{CompactRange, leaf_hash};
 use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint};
 use spanseal::tlog::seal_file::LogFile;
 use spanseal::tlog::{Hash, RootHash, TreeSize};
-use spanseal::verify::{Bound, GapKind, Options, Report, Verdict, verify};
-use spanseal::worm::{Locks, below, checkpoint_key, cosignature_name, log_key, seal_key};
+use spanseal::verify::{Bound, GapKind, Options, Receipt, Report, Verdict, verify};
+use spanseal::worm::{Locks, ObjectKey, below, checkpoint_key, cosignature_name, log_key, seal_key};
 
 use crate::support::failing::FailNthRead;
 use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, kinds, lines, notes};
@@ -88,6 +88,8 @@ async fn each_log_is_held_to_its_own_key() {
         let report = verify(&forge.store, &Options { pinned, ..forge.options() }).await;
         assert_eq!(kinds(&report), Vec::<&str>::new(), "{}", report.to_text());
         let logs: Vec<_> = report.logs.iter().map(|log| (log.name.as_str(), log.key.as_str(), log.seals)).collect();
+        let text = report.to_text();
+        assert!(text.contains("  key:   unpinned: ") && text.contains("\n         of spanseal.test/log: pinned\n"), "{text}");
         // Of a log without seals no key was shown to be its own.
         assert_eq!(logs, [(LOG, "pinned", 4), ("other", "unpinned", 0)], "{}", report.to_text());
     }
@@ -125,6 +127,117 @@ async fn a_key_that_was_not_reached_is_not_called_wrong() {
             assert!(unchecked > 5, "{unchecked} of {nth}");
         }
     }
+}
+
+/// What is wrong with a seal by itself is found, whatever could not be read: only another key of the log is no fault.
+#[tokio::test]
+async fn a_broken_seal_is_found_without_log_json() {
+    let forge = log_of(4).await;
+    forge.store.flip_byte(&seal_key(LOG, 0), None, 0);
+    forge.store.fail_reads("/log.json", 1000);
+    let report = verify(&forge.store, &Options { logs: vec![LOG.into()], ..forge.options() }).await;
+    assert_eq!((kinds(&report), report.findings.first().and_then(|f| f.seal)), (vec!["seal_broken"], Some(0)), "{}", report.to_text());
+    // The same behind a seal that cannot be read.
+    let forge = log_of(4).await;
+    forge.store.flip_byte(&seal_key(LOG, 2), None, 0);
+    forge.store.fail_reads(seal_key(LOG, 1).as_str(), 1000);
+    let report = forge.verify().await;
+    assert_eq!((kinds(&report), report.findings.first().and_then(|f| f.seal)), (vec!["seal_broken"], Some(2)), "{}", report.to_text());
+    // With everything read, seals by another key are found; so they are once a seal stands again behind the one that was not read.
+    for unread in [None, Some(1)] {
+        let mut forge = log_of(3).await;
+        forge.signer = signer(9);
+        forge.seal(&[], |_| {}).await;
+        forge.publish().await;
+        if let Some(seal) = unread {
+            forge.store.fail_reads(seal_key(LOG, seal).as_str(), 1000);
+        }
+        let report = verify(&forge.store, &Options { pinned: vec![signer(3).verifier().clone()], ..forge.options() }).await;
+        assert!(
+            kinds(&report).contains(&"seal_foreign") && report.findings.iter().any(|f| f.seal == Some(3)),
+            "{unread:?}: {}",
+            report.to_text()
+        );
+    }
+}
+
+/// Scenario: the auditor brings the first key, the later one stands in the configuration, and the seal that announced it cannot be read. Guarantee: the
+/// seals behind are not called a stranger's.
+#[tokio::test]
+async fn behind_a_seal_that_cannot_be_read_nobody_is_a_stranger() {
+    let mut forge = log_of(3).await;
+    forge.turn_to(signer(8)).await;
+    for _ in 0..2 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.publish().await;
+    forge.store.fail_reads(seal_key(LOG, 3).as_str(), 1000);
+    let options = Options { pinned: vec![signer(3).verifier().clone()], configured: Some(signer(8).verifier().clone()), ..forge.options() };
+    let report = verify(&forge.store, &options).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    assert!(said(&report, "it is signed by another key of that name"), "{}", report.to_text());
+}
+
+/// Of two joints between stretches, one is gone and one cannot be read: the stretch before the gap is found, the other is unchecked.
+#[tokio::test]
+async fn a_joint_that_is_gone_is_told_from_one_that_cannot_be_read() {
+    let mut forge = log_of(3).await;
+    for seed in [5, 8] {
+        forge.turn_to(signer(seed)).await;
+        for _ in 0..2 {
+            forge.seal(&[], |_| {}).await;
+        }
+    }
+    forge.publish().await;
+    forge.store.purge(&seal_key(LOG, 3), None);
+    forge.store.fail_reads(seal_key(LOG, 6).as_str(), 1000);
+    let report = verify(&forge.store, &Options { configured: Some(signer(5).verifier().clone()), ..forge.options() }).await;
+    let wrong: Vec<_> = report.findings.iter().filter(|finding| finding.kind.as_str() == "wrong_key").map(|finding| finding.seal).collect();
+    assert_eq!(wrong, [Some(0)], "{}", report.to_text());
+    let unchecked = report.notes.iter().any(|note| note.seal == Some(4) && note.meaning.contains("lead to the key that was given"));
+    assert!(unchecked, "{}", report.to_text());
+}
+
+/// What a witness cosigned of another log, or of another size than its name says, does not show that this one was cut off.
+#[tokio::test]
+async fn a_cosignature_behind_the_end_counts_for_its_own_log_and_size() {
+    let witness = Cosigner::new("w.test/1", &[41; 32]).unwrap();
+    let other = NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap();
+    for (signer, size, expected) in
+        [(&signer(3), 10, "rollback"), (&other, 10, "cosignature_foreign"), (&signer(3), 9, "cosignature_foreign")]
+    {
+        let forge = log_of(4).await;
+        let text = UnverifiedCheckpoint::parse(&signer.checkpoint(TreeSize(size), OTHER_ROOT)).unwrap().note.text;
+        let note = format!("{text}\n{}", witness.cosign(&text, UnixSeconds(NOW + 10)).unwrap());
+        forge.put(&below(LOG, &cosignature_name(9, &Hash::of(note.as_bytes()).to_string())), note).await;
+        let report = verify(&forge.store, &Options { witnesses: vec![witness.public().clone()], ..forge.options() }).await;
+        assert_eq!(kinds(&report), [expected], "{size}: {}", report.to_text());
+    }
+}
+
+/// Beside a log may lie what is none: folders of others, whatever their names.
+#[tokio::test]
+async fn folders_that_are_no_logs_are_left_alone() {
+    let forge = honest(Locks::Enforced).await;
+    for key in ["Backups of 2026/log.json", "notes/readme.txt", "notes/seal/0", "segments/x"] {
+        forge.put(&ObjectKey(key.to_owned()), "x").await;
+    }
+    let report = forge.verify().await;
+    assert_eq!((report.verdict, report.logs.len()), (Verdict::Verified, 1), "{}", report.to_text());
+    let unpinned = verify(&forge.store, &Options { pinned: vec![], ..forge.options() }).await;
+    assert_eq!((unpinned.verdict, unpinned.logs.len()), (Verdict::Verified, 1), "{}", unpinned.to_text());
+}
+
+/// The published checkpoint names a seal behind the part that does not stand: that it was not compared is said, and of the whole the seal is found.
+#[tokio::test]
+async fn a_published_checkpoint_of_a_seal_that_does_not_stand_is_unchecked_for_a_part() {
+    let forge = log_of(6).await;
+    forge.store.flip_byte(&seal_key(LOG, 5), None, 0);
+    let why = "seal 5, which it names, does not stand";
+    let part = verify(&forge.store, &Options { to: Some(Bound::Seal(2)), ..forge.options() }).await;
+    assert!(part.verdict == Verdict::Unchecked && said(&part, why) && part.findings.is_empty(), "{}", part.to_text());
+    let whole = forge.verify().await;
+    assert!(kinds(&whole) == ["seal_broken"] && !said(&whole, why), "{}", whole.to_text());
 }
 
 /// Scenario: the log had three keys, and both seals that announced one are gone; the auditor brings the last, the others are known from `log.json` and
@@ -169,8 +282,10 @@ async fn a_kept_checkpoint_is_compared_where_its_tree_ends() {
         forge.range.append(leaf_hash(leaf));
     }
     forge.seal(&[], |_| {}).await;
-    let report = verify(&forge.store, &Options { since: kept(&forge, 3, root), ..forge.options() }).await;
-    assert!(kinds(&report).contains(&"seal_chain") && !kinds(&report).contains(&"fork"), "{}", report.to_text());
+    for (since, receipts) in [(kept(&forge, 3, root), vec![]), (None, vec![Receipt { seal: 2, root }])] {
+        let report = verify(&forge.store, &Options { since, receipts, ..forge.options() }).await;
+        assert!(kinds(&report).contains(&"seal_chain") && !kinds(&report).contains(&"fork"), "{}", report.to_text());
+    }
 }
 
 /// What a kept checkpoint shows is said as far as it was read, and no further.
@@ -184,6 +299,11 @@ async fn what_a_kept_checkpoint_shows_is_what_was_read() {
     let whole = with(None, None, 4, false).await;
     assert!(extends(&whole).ends_with("no seal that it covers was removed or changed since."), "{}", whole.to_text());
     assert_eq!(whole.logs[0].resumed, None);
+    let text = whole.to_text();
+    assert!(
+        !text.contains("resumed:") && !text.contains("\n         of ") && text.contains("you kept: nothing that it covers was"),
+        "{text}"
+    );
     let part = with(Some(4), None, 4, false).await;
     let expected = "of the seals that it covers, none from 3 on was removed or changed since. What the seals before 4 name was not read.";
     assert!(extends(&part).ends_with(expected), "{}", part.to_text());
@@ -191,6 +311,10 @@ async fn what_a_kept_checkpoint_shows_is_what_was_read() {
     let expected = "What seals before 4 name was not read again: that it is there, and as signed, rests on the earlier verification.";
     assert!(extends(&resumed).ends_with(expected), "{}", resumed.to_text());
     assert_eq!(resumed.logs[0].resumed, Some(4));
+    let text = resumed.to_text();
+    assert!(text.contains("resumed: seals before 4 were not read") && text.contains("of what it covers, nothing from seal 4 on"), "{text}");
+    let behind = with(Some(6), None, 4, false).await.to_text();
+    assert!(behind.contains("what is sealed from seal 6 on goes on from it"), "{behind}");
     // Nothing lies in the part, so nothing of it rests on anything.
     let nothing = with(Some(4), Some(3), 4, false).await;
     assert_eq!(
@@ -285,7 +409,7 @@ async fn of_a_part_it_is_said_that_a_later_cosignature_would_cover_it() {
     assert!(said(&report, "Ask whoever runs the witnesses") && !said(&report, "verify without --to"), "{}", report.to_text());
 }
 
-fn cosignature_of(forge: &Forge, seal: u64) -> spanseal::worm::ObjectKey {
+fn cosignature_of(forge: &Forge, seal: u64) -> ObjectKey {
     let below = below(LOG, &format!("cosignatures/{seal:020}"));
     forge.store.keys().into_iter().find(|key| key.as_str().starts_with(below.as_str())).unwrap()
 }
