@@ -42,6 +42,9 @@ fn shown_but(text: &str, stays: impl Fn(char) -> bool) -> String {
     out
 }
 
+/// Stands for a secret in what is shown.
+pub const HIDDEN: &str = "***";
+
 /// The text with what may be a secret in the addresses of it hidden: what stands before an `@`, and the values of a query. An address that
 /// is refused is quoted to whoever mistyped it, and to whoever reads the log of that.
 pub fn without_secrets(text: &str) -> String {
@@ -52,16 +55,23 @@ pub fn without_secrets(text: &str) -> String {
         let end = address.find(|c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'')).unwrap_or(address.len());
         let (address, behind) = address.split_at(end);
         out.push_str(before);
-        out.push_str(&address_without_secrets(address));
+        out.push_str(&place_without_secrets(address));
         rest = behind;
     }
     out.push_str(rest);
     out
 }
 
+/// The same of a text that is an address as a whole: a space or a quote in a password does not end it.
+pub fn address_without_secrets(address: &str) -> String {
+    match address.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", place_without_secrets(rest)),
+        None => address.to_owned(),
+    }
+}
+
 /// Of an address what stands behind its scheme.
-fn address_without_secrets(address: &str) -> String {
-    const HIDDEN: &str = "***";
+fn place_without_secrets(address: &str) -> String {
     let (place, query) = address.split_at(address.find(['?', '#']).unwrap_or(address.len()));
     // A password may have a `?` in it, too.
     if query.contains('@') {

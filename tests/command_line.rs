@@ -679,10 +679,15 @@ fn no_credentials_of_a_store_address_are_printed() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("spanseal.yaml");
     std::fs::write(&config, "store:\n  url: s3://AKIAHUSH:hush/hush@bucket/x\n").unwrap();
-    let (here, config) = (folder.path(), config.display().to_string());
+    let mistyped = folder.path().join("mistyped.yaml");
+    std::fs::write(&mistyped, "store: {url: 's3:AKIAHUSH:hush@bucket'}\n").unwrap();
+    let (here, config, mistyped) = (folder.path(), config.display().to_string(), mistyped.display().to_string());
     for told in [
         run(here, &["query", "--store", "s3://AKIAHUSH:hush@bucket/x"]),
         run(here, &["doctor", "--store", "s3:/AKIAHUSH:hush@bucket/x"]),
+        run(here, &["query", "--store", "s3://AKIA:hu'shhush@bucket/x"]),
+        run(here, &["query", "--store", "https://me:a hush@bucket/x"]),
+        run(here, &["query", "--config", &mistyped]),
         run_with(here, &["query"], vec![("SPANSEAL_STORE", "s3://bucket/x?X-Amz-Security-Token=hush".to_owned())]),
         run(here, &["query", "--config", &config]),
         run(here, &["doctor", "--config", &config]),

@@ -178,6 +178,28 @@ async fn behind_a_seal_that_cannot_be_read_nobody_is_a_stranger() {
     assert!(said(&report, "it is signed by another key of that name"), "{}", report.to_text());
 }
 
+/// A key that is no key of the log is not passed over because a seal could not be read.
+#[tokio::test]
+async fn a_wrong_key_is_told_where_not_all_could_be_read() {
+    let forge = log_of(4).await;
+    for unread in [None, Some(3)] {
+        if let Some(seal) = unread {
+            forge.store.fail_reads(seal_key(LOG, seal).as_str(), 1000);
+        }
+        let report = verify(&forge.store, &Options { pinned: vec![signer(9).verifier().clone()], ..forge.options() }).await;
+        let text = report.to_text();
+        assert_eq!(kinds(&report), if unread.is_none() { vec!["wrong_key"] } else { vec![] }, "{text}");
+        if unread.is_some() {
+            let given = signer(9).verifier().to_string();
+            assert!(report.notes.iter().any(|note| note.expected.as_ref() == Some(&given) && note.found.is_some()), "{text}");
+            assert!(
+                report.verdict == Verdict::Unchecked && text.contains("  key:   not reached: ") && !text.contains("bring the key"),
+                "{text}"
+            );
+        }
+    }
+}
+
 /// Of two joints between stretches, one is gone and one cannot be read: the stretch before the gap is found, the other is unchecked.
 #[tokio::test]
 async fn a_joint_that_is_gone_is_told_from_one_that_cannot_be_read() {

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
-use crate::plain::without_secrets;
+use crate::plain::{HIDDEN, without_secrets};
 
 /// Largest configuration file, bytes. A long real one has a few thousand.
 pub(crate) const FILE_BYTES_MAX: usize = 1024 * 1024;
@@ -117,11 +117,10 @@ impl Source {
         if mark.line == 0 {
             return ConfigError::new(sentence);
         }
-        ConfigError {
-            place: Some(format!("{}:{}:{}", self.name, mark.line, mark.column)),
-            sentence: without_secrets(&sentence.into()),
-            snippet: self.snippet(mark).map(|snippet| without_secrets(&snippet)),
-        }
+        let sentence = without_secrets(&sentence.into());
+        // What was hidden in the sentence stands in the line as it is, in whatever form.
+        let snippet = self.snippet(mark).filter(|_| !sentence.contains(HIDDEN)).map(|snippet| without_secrets(&snippet));
+        ConfigError { place: Some(format!("{}:{}:{}", self.name, mark.line, mark.column)), sentence, snippet }
     }
 
     /// The place `offset` bytes into a value that stands at `mark`: found by looking for the value's line, because quotes, block styles and

@@ -425,12 +425,20 @@ impl Report {
         self.key == KeyTrust::Unpinned && self.findings.iter().any(|found| found.kind == Kind::WrongKey)
     }
 
+    /// Whether a key was brought, and it is not known whether it is the log's.
+    pub(super) fn is_of_unknown_key(&self) -> bool {
+        self.key == KeyTrust::Unpinned && self.notes.iter().any(|note| note.kind == Kind::Unchecked && note.meaning.contains(NOT_LED_TO))
+    }
+
     /// One JSON object, as `verify --json` prints it.
     pub fn to_json(&self) -> String {
         // The types hold no maps and no floats: serializing them cannot fail.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 }
+
+/// What is said of a key that was brought, where what would lead to it could not be read.
+pub(super) const NOT_LED_TO: &str = "whether this is the log of the key that was given: nothing that could be read leads to it";
 
 fn summary(verdict: Verdict, key: KeyTrust, is_empty: bool) -> &'static str {
     match verdict {

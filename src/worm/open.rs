@@ -6,7 +6,7 @@ use super::canary::Probed;
 use super::gcs::{GcsOptions, GcsStore};
 use super::local::{LocalOptions, LocalStore};
 use super::s3::{S3Options, S3Store};
-use crate::plain::without_secrets;
+use crate::plain::{address_without_secrets, without_secrets};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,7 +68,7 @@ pub enum OpenError {
 
 impl OpenError {
     pub(super) fn invalid(url: impl fmt::Display, reason: impl Into<String>) -> Self {
-        OpenError::Invalid { url: without_secrets(&url.to_string()), reason: without_secrets(&reason.into()) }
+        OpenError::Invalid { url: address_without_secrets(&url.to_string()), reason: without_secrets(&reason.into()) }
     }
 }
 

@@ -80,6 +80,9 @@ impl Report {
                 _ if self.is_of_another_key() => {
                     "not the one that was given, of a log that the findings name: what was read of it was held against the key in the store itself"
                 }
+                _ if self.is_of_unknown_key() => {
+                    "not reached: whether what was read leads to the key that was given is not known, because not all could be read"
+                }
                 KeyTrust::Configured => "configured: the key of this configuration, not one that an auditor brought",
                 KeyTrust::Unpinned => {
                     "unpinned: taken from the store itself, which shows only that the log agrees with itself; bring the key with --vkey"
