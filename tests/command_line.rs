@@ -688,11 +688,34 @@ fn no_credentials_of_a_store_address_are_printed() {
         run(here, &["query", "--store", "s3://AKIA:hu'shhush@bucket/x"]),
         run(here, &["query", "--store", "https://me:a hush@bucket/x"]),
         run(here, &["query", "--config", &mistyped]),
+        run(here, &["query", "--store", "AKIA:hush@bucket"]),
+        run(here, &["query", "--store", "AccountName=a;AccountKey=hush"]),
         run_with(here, &["query"], vec![("SPANSEAL_STORE", "s3://bucket/x?X-Amz-Security-Token=hush".to_owned())]),
         run(here, &["query", "--config", &config]),
         run(here, &["doctor", "--config", &config]),
     ] {
         let said = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
         assert!(!told.status.success() && said.contains("***") && !said.to_lowercase().contains("hush"), "{said}");
+    }
+}
+
+/// A configuration that is refused is quoted by its line, unless that may hold a secret.
+#[test]
+fn no_line_with_a_secret_is_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("spanseal.yaml");
+    for (text, quoted) in [
+        ("store:\n  s3: {secret_access_key: hush}\n", false),
+        ("receivers:\n  otlp:\n    protocols:\n      grpc: {auth: {tokens: [hush]}}\n", false),
+        ("store:\n  s3: {endpoint: 'u:hush@h:9000'}\n", false),
+        ("api: {endpoint: 'u:hush@h:1'}\n", false),
+        ("api: {token_file: [hush]}\n", true),
+        ("api: {endpont: hush}\n", true),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        let told = run(folder.path(), &["doctor", "--config", config.to_str().unwrap()]);
+        let said = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+        assert!(!told.status.success() && said.contains("endpoint") | said.contains("spanseal.yaml:"), "{said}");
+        assert_eq!(said.contains("hush"), quoted, "{said}");
     }
 }

@@ -200,6 +200,48 @@ async fn a_wrong_key_is_told_where_not_all_could_be_read() {
     }
 }
 
+/// Scenario: what could not be read cannot have named a key for what was kept: the first seal stands under the auditor's key, the key signs on behind the
+/// seal, or the seal lies behind the tree. Guarantee: a stranger's checkpoint is found, kept or published.
+#[tokio::test]
+async fn what_was_not_read_excuses_no_checkpoint_that_it_cannot_concern() {
+    let with = async |unread: &str, size: u64, published: bool| {
+        let forge = log_of(8).await;
+        let note = signer(9).checkpoint(TreeSize(size), OTHER_ROOT);
+        let mut since = None;
+        match published {
+            true => drop(forge.put(&checkpoint_key(LOG), note).await),
+            false => since = Some(UnverifiedCheckpoint::parse(&note).unwrap()),
+        }
+        forge.store.fail_reads(unread, 1000);
+        verify(&forge.store, &Options { logs: vec![LOG.into()], since, ..forge.options() }).await
+    };
+    let last = seal_key(LOG, 7);
+    for (unread, size, found) in [
+        ("log.json", 3, true),
+        ("log.json", 100, true),
+        (seal_key(LOG, 5).as_str(), 3, true),
+        (seal_key(LOG, 5).as_str(), 100, true),
+        (last.as_str(), 7, true),
+        (last.as_str(), 8, false),
+    ] {
+        for published in [false, true] {
+            let report = with(unread, size, published).await;
+            let expected = match (found, published) {
+                (false, _) => vec![],
+                (true, true) => vec!["checkpoint_invalid"],
+                (true, false) => vec!["kept_checkpoint"],
+            };
+            assert_eq!(kinds(&report), expected, "{unread} {size} {published}: {}", report.to_text());
+        }
+    }
+    // Of log.json the oldest version counts: another that cannot be read excuses nothing.
+    let forge = log_of(4).await;
+    let newer = forge.put(&log_key(LOG), "x").await.unwrap();
+    forge.put(&checkpoint_key(LOG), signer(9).checkpoint(TreeSize(100), OTHER_ROOT)).await;
+    let report = forge.verify().await;
+    assert!(kinds(&report).contains(&"checkpoint_invalid"), "{newer:?}: {}", report.to_text());
+}
+
 /// Of two joints between stretches, one is gone and one cannot be read: the stretch before the gap is found, the other is unchecked.
 #[tokio::test]
 async fn a_joint_that_is_gone_is_told_from_one_that_cannot_be_read() {

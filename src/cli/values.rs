@@ -174,7 +174,7 @@ fn parse_public<K>(text: &str, parse: fn(&str) -> Result<K, NoteError>, form: &s
     let inside = match read_key_file(text) {
         Ok(inside) => inside,
         Err(error) if error.kind() == ErrorKind::NotFound && looks_like_path(text) => {
-            return Err(format!("no file `{text}` exists, and it is no key itself: {form}"));
+            return Err(format!("no file `{}` exists, and it is no key itself: {form}", crate::plain::address_without_secrets(text)));
         }
         Err(error) if looks_like_path(text) => return Err(format!("`{text}` cannot be read: {error}")),
         Err(_) => return Err(format!("{why}; {form}")),

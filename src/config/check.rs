@@ -6,6 +6,7 @@ use url::Url;
 
 use super::yaml::ConfigError;
 use super::{Config, ContentMode, Endpoint, IdentityMode, Listener, references, retention, rules, show_duration};
+use crate::plain::HIDDEN;
 use crate::promote::{IdentityKey, Promoter, Scrub};
 use crate::vault::{Persons, expect_apart, resolved};
 use crate::worm::StoreUrl;
@@ -91,14 +92,16 @@ fn s3_endpoint(config: &Config) -> Result<(), ConfigError> {
             "has credentials in it; they belong into the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), never into a file",
         );
     }
+    // `user:password@host` without a scheme has one in the eyes of a parser of URLs.
+    let quoted = if endpoint.contains('@') { HIDDEN } else { endpoint.as_str() };
     if url.query().is_some() || url.fragment().is_some() {
-        return wrong(&format!("`{endpoint}`: write https://host:port, without `?` or `#`"));
+        return wrong(&format!("`{quoted}`: write https://host:port, without `?` or `#`"));
     }
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(&url) || config.store.s3.allow_http => Ok(()),
         "http" => wrong(&format!("`{endpoint}` is plain HTTP beyond this machine; use https, or set `store.s3.allow_http: true`")),
-        _ => wrong(&format!("`{endpoint}`: write https://host:port")),
+        _ => wrong(&format!("`{quoted}`: write https://host:port")),
     }
 }
 

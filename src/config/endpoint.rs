@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::plain::HIDDEN;
+
 /// Where something listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -41,7 +43,10 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not an endpoint: write host:port, as in 127.0.0.1:4317 or [::1]:4317");
+        let wrong = || {
+            let shown = if text.contains('@') { HIDDEN } else { text };
+            format!("`{shown}` is not an endpoint: write host:port, as in 127.0.0.1:4317 or [::1]:4317")
+        };
         if text.contains("://") {
             return Err(format!("`{text}`: an endpoint that listens has no scheme; write host:port, as in 127.0.0.1:4317"));
         }

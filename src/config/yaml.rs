@@ -104,6 +104,19 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Whether a line may hold a secret that no address gives away: it is named like one (and not like a file with one), or has an `@`. Then its place has
+/// to do.
+fn may_hold_secret(line: &str) -> bool {
+    const NAMES: [&str; 9] = ["secret", "passw", "token", "authorization", "credential", "access_key", "account_key", "api_key", "api-key"];
+    let line = line.to_ascii_lowercase();
+    line.replace(&format!("{HIDDEN}@"), "").contains('@') || NAMES.iter().any(|name| line.match_indices(name).any(|(at, _)| !is_file_name(line.get(at..).unwrap_or_default())))
+}
+
+/// Whether a name that begins here goes on as that of a file: `token_file`.
+fn is_file_name(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().is_some_and(|name| name.ends_with("_file"))
+}
+
 /// A file's name and text, to point into.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
@@ -119,7 +132,8 @@ impl Source {
         }
         let sentence = without_secrets(&sentence.into());
         // What was hidden in the sentence stands in the line as it is, in whatever form.
-        let snippet = self.snippet(mark).filter(|_| !sentence.contains(HIDDEN)).map(|snippet| without_secrets(&snippet));
+        let snippet = self.snippet(mark).map(|snippet| without_secrets(&snippet));
+        let snippet = snippet.filter(|snippet| !sentence.contains(HIDDEN) && !may_hold_secret(snippet));
         ConfigError { place: Some(format!("{}:{}:{}", self.name, mark.line, mark.column)), sentence, snippet }
     }
 

@@ -98,10 +98,10 @@ pub(super) struct Chain {
     candidates: Vec<VerifierKey>,
     /// The key that the auditor trusts.
     anchor: Option<VerifierKey>,
-    /// Whether what would name the next key could not be read: `log.json` for the first one, later a seal behind the last that stood.
-    key_unread: bool,
-    /// Whether that was so anywhere, so that the log may have had keys that are not known.
-    keys_unread: bool,
+    /// What would name the next key and could not be read, while nothing has stood since: the seal, 0 for `log.json`, which names the first.
+    unread: Option<u64>,
+    /// The first seal from which on the log may have had a key that is not known.
+    unknown_from: Option<u64>,
     key: Option<VerifierKey>,
     /// Keys that signed or were announced, in order.
     seen: Vec<Seen>,
@@ -114,12 +114,12 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn new(candidates: Vec<VerifierKey>, anchor: Option<VerifierKey>, key_unread: bool) -> Self {
+    pub(super) fn new(candidates: Vec<VerifierKey>, anchor: Option<VerifierKey>, log_file_unread: bool) -> Self {
         Chain {
             candidates,
             anchor,
-            key_unread,
-            keys_unread: key_unread,
+            unread: log_file_unread.then_some(0),
+            unknown_from: None,
             key: None,
             seen: Vec::new(),
             stretches: Vec::new(),
@@ -142,9 +142,9 @@ impl Chain {
         self.anchor.as_ref().is_some_and(|key| self.has_seen(key))
     }
 
-    /// Whether the log may have had keys that are not known, because what would name them could not be read.
-    pub(super) fn may_miss_keys(&self) -> bool {
-        self.keys_unread
+    /// Whether a tree of so many seals may bear a key of the log that is not known, because what would name it could not be read.
+    pub(super) fn may_miss_key_of(&self, size: u64) -> bool {
+        self.unknown_from.or(self.unread).is_some_and(|from| from < size)
     }
 
     /// The first seal of each stretch that nothing joins to the auditor's key, with the key that begins it, and whether seals that could not be read may
@@ -221,7 +221,7 @@ impl Chain {
             return self.broken(fetched, &object, &key, &judgements, sink);
         };
         let is_other = self.key.as_ref().is_some_and(|own| *own != key);
-        if is_other && self.is_anchored() && self.key_unread {
+        if is_other && self.is_anchored() && self.unread.is_some() {
             sink.unchecked(&object, Some(index), MAY_BE_ANNOUNCED);
             return Followed::Unread;
         }
@@ -259,9 +259,12 @@ impl Chain {
         let Some((seal, body)) = standing else { return Followed::Foreign };
         self.bridge(&seal, &object, sink);
         if self.key.is_none() || is_other {
-            self.stretches.push((index, self.key_unread));
+            self.stretches.push((index, self.unread.is_some()));
         }
-        self.key_unread = false;
+        // What was not read announced no key where the one before signs on (a log never comes back to a key), or the first seal shows the first key.
+        let knows = if self.key.is_none() { index == 0 } else { !is_other };
+        self.unknown_from = self.unknown_from.or(self.unread.filter(|_| !knows));
+        self.unread = None;
         self.take(&seal, &key, &object, sink);
         self.before = Some((*seal).clone());
         Followed::Stands(Box::new(Standing { seal: *seal, version: body.version.clone(), key }))
@@ -323,10 +326,11 @@ impl Chain {
         }
         if let Some(error) = fetched.bodies.iter().find_map(|b| b.unread.as_ref()) {
             sink.unchecked(object, Some(index), error);
-            (self.key_unread, self.keys_unread) = (true, true);
+            self.unread = self.unread.or(Some(index));
             return Followed::Unread;
         }
-        if self.key_unread && fetched.bodies.iter().any(|body| is_of_another_key(&body.bytes, key)) {
+        // KNOWN GAP: where the key of the seal before signs on behind it, it is surely wrong, and stays unchecked.
+        if self.unread.is_some() && fetched.bodies.iter().any(|body| is_of_another_key(&body.bytes, key)) {
             sink.unchecked(object, Some(index), MAY_BE_ANNOUNCED);
             return Followed::Unread;
         }

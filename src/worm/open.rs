@@ -6,7 +6,7 @@ use super::canary::Probed;
 use super::gcs::{GcsOptions, GcsStore};
 use super::local::{LocalOptions, LocalStore};
 use super::s3::{S3Options, S3Store};
-use crate::plain::{address_without_secrets, without_secrets};
+use crate::plain::{HIDDEN, address_without_secrets, without_secrets};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -146,6 +146,14 @@ impl StoreUrl {
             None if let Some(rest) = mistyped(text, "file") => invalid(&format!(
                 "did you mean file:///{rest}, or file://./{rest} below the working directory? A folder of this name is ./{text}"
             )),
+            // Nobody names a folder so, and as one it would be printed by every command.
+            None if text.contains("AccountKey=") || text.contains("SharedAccessSignature=") => Err(OpenError::invalid(
+                HIDDEN,
+                format!("a connection string is no address; write {FORMS}, and credentials into the environment"),
+            )),
+            None if text.split_once('@').is_some_and(|(user, _)| user.contains(':')) => {
+                Err(OpenError::invalid(HIDDEN, format!("credentials are no part of an address; write {FORMS}")))
+            }
             None => Ok(StoreUrl::File(PathBuf::from(text))),
             Some(("file", path)) => match path {
                 "" => invalid("no path; write file:///path or file://./path"),

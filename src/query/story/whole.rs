@@ -22,13 +22,16 @@ pub fn whole(hits: &[Hit], searched: impl Fn(&str) -> bool, complete: bool) -> S
         items.push(Item::Text("Part of the store could not be read: what is said here to be missing may be there.".to_owned()));
     }
     let (missing, elsewhere) = parents(&known, searched);
-    for ((_, parent), of) in missing.iter().take(PARENTS_SHOWN) {
+    for ((_, span, within), of) in missing.iter().take(PARENTS_SHOWN) {
+        let (who, span) = (records(of), quote(span));
+        let says = match (within, of.len()) {
+            (false, 1) => format!("{who} names the span {span} as its parent"),
+            (false, _) => format!("{who} name the span {span} as their parent"),
+            (true, 1) => format!("{who} was logged within the span {span}"),
+            (true, _) => format!("{who} were logged within the span {span}"),
+        };
         items.push(Item::Point(format!(
-            "{} the span {} as {} parent, and the log has no record of that span: it was not promoted (a span without AI meaning is not), or \
-             it was not received.",
-            if of.len() == 1 { format!("{} names", records(of)) } else { format!("{} name", records(of)) },
-            quote(parent),
-            if of.len() == 1 { "its" } else { "their" },
+            "{says}, and the log has no record of that span: it was not promoted (a span without AI meaning is not), or it was not received."
         )));
     }
     if let Some(more) = missing.len().checked_sub(PARENTS_SHOWN).filter(|more| *more > 0) {
@@ -43,10 +46,13 @@ pub fn whole(hits: &[Hit], searched: impl Fn(&str) -> bool, complete: bool) -> S
     items.extend(dropped(&known));
     items.extend(refused(&known));
     if items.is_empty() {
-        let all = if known.iter().any(|h| h.text("trace.parent_span_id").is_some()) {
-            "Complete as far as the log can tell: every span that a record names as its parent has its record here"
-        } else {
-            "Complete as far as the log can tell: no record names a parent that is not here"
+        let named = |within: bool| known.iter().filter_map(|hit| around(hit)).any(|(.., is_log)| is_log == within);
+        let all = match (named(false), named(true)) {
+            (true, false) => "Complete as far as the log can tell: every span that a record names as its parent has its record here",
+            (_, true) => {
+                "Complete as far as the log can tell: every span that a record names as its parent, or was logged within, has its record here"
+            }
+            (false, false) => "Complete as far as the log can tell: no record names a parent that is not here",
         };
         let rest = "no sender says that it dropped anything, and nothing was refused in the seals that hold these records. What was never \
                     sent, or never reached this log, the log cannot know.";
@@ -55,18 +61,30 @@ pub fn whole(hits: &[Hit], searched: impl Fn(&str) -> bool, complete: bool) -> S
     Section { heading: "Is it complete".to_owned(), items }
 }
 
-/// Numbers of the records that name a parent, by trace and parent.
-type Orphans<'h> = BTreeMap<(&'h str, &'h str), BTreeSet<usize>>;
+/// Numbers of the records around which a span is missing, by trace, span, and whether they are logs within it (or have it as parent).
+type Orphans<'h> = BTreeMap<(&'h str, &'h str, bool), BTreeSet<usize>>;
 
-/// Which records name a parent of which there is none; and those whose trace was not searched.
+/// The span that has to be around a record: the parent of a span, and of a log the span that it was written in; which of the two it is.
+fn around<'h>(hit: &'h Hit) -> Option<(&'h str, &'h str, bool)> {
+    let is_log = is_log(hit);
+    let span = hit.text(if is_log { "trace.span_id" } else { "trace.parent_span_id" })?;
+    Some((hit.text("trace.trace_id")?, span, is_log))
+}
+
+/// A log has the id of a span and does not stand for it.
+fn is_log(hit: &Hit) -> bool {
+    hit.text("source.signal") == Some("log")
+}
+
+/// Which records lack the span around them; and those whose trace was not searched.
 fn parents<'h>(known: &[&'h Hit], searched: impl Fn(&str) -> bool) -> (Orphans<'h>, BTreeSet<usize>) {
-    let span = |hit: &&'h Hit, path: &str| Some((hit.text("trace.trace_id")?, hit.text(path)?));
-    let there: BTreeSet<_> = known.iter().filter_map(|hit| span(hit, "trace.span_id")).collect();
+    let span = |hit: &&'h Hit| Some((hit.text("trace.trace_id")?, hit.text("trace.span_id")?));
+    let there: BTreeSet<_> = known.iter().filter(|hit| !is_log(hit)).filter_map(span).collect();
     let (mut missing, mut elsewhere) = (Orphans::new(), BTreeSet::new());
     for (i, hit) in known.iter().enumerate() {
-        match span(hit, "trace.parent_span_id").filter(|parent| !there.contains(parent)) {
-            Some(parent) if searched(parent.0) => {
-                missing.entry(parent).or_default().insert(i + 1);
+        match around(hit).filter(|(trace, span, _)| !there.contains(&(*trace, *span))) {
+            Some(span) if searched(span.0) => {
+                missing.entry(span).or_default().insert(i + 1);
             }
             Some(_) => {
                 elsewhere.insert(i + 1);
@@ -167,6 +185,27 @@ mod tests {
         let many: Vec<Hit> = (0..10).map(|n| record(n, &trace("a", &format!("s{n}"), &format!("p{n}")))).collect();
         let text = told(&many, true);
         assert!(text.len() == 9 && text[8] == "And so of 2 further spans.", "{text:?}");
+    }
+
+    /// Scenario: a log was written within a plain span that is the parent of an AI span; or its span has a record. Guarantee: the log does not stand for
+    /// the span, and a span that is missing around a log is named, too.
+    #[test]
+    fn a_log_does_not_stand_for_its_span() {
+        let log = |n, trace: &str| {
+            let mut hit = record(n, trace);
+            let mut text = String::from_utf8(hit.record.to_jcs()).unwrap();
+            text = text.replace(r#""source":{"service":"s"}"#, r#""source":{"service":"s","signal":"log"}"#);
+            hit.record = Json::parse(text.as_bytes()).unwrap();
+            hit
+        };
+        let text = told(&[log(1, &trace("a", "1", "")), record(2, &trace("a", "2", "1"))], true);
+        assert_eq!(text.len(), 2, "{text:?}");
+        assert!(text[0].starts_with("Record 2 names the span \"1\" as its parent, and the log has no record"), "{text:?}");
+        assert!(text[1].starts_with("Record 1 was logged within the span \"1\", and the log has no record"), "{text:?}");
+        let text = told(&[record(1, &trace("a", "1", "")), log(2, &trace("a", "1", ""))], true);
+        assert!(text.len() == 1 && text[0].contains("or was logged within, has its record here"), "{text:?}");
+        let text = told(&[log(1, "\"trace\":{\"trace_id\":\"a\"}")], true);
+        assert!(text.len() == 1 && text[0].contains("no record names a parent that is not here"), "{text:?}");
     }
 
     /// Scenario: a sender's library dropped attributes and events; a seal counts a refused span. Guarantee: both are said, with numbers.

@@ -75,7 +75,7 @@ impl Walk<'_> {
         let is_signed = keys.iter().any(|key| kept.checkpoint.is_signed_by(key));
         // Where the listing broke off, or a seal could not be read, a later key may have signed it. What a known key signed is compared all the same: whoever could break a
         // listing off would hide a fork so.
-        if keys.is_empty() || (self.stopped || self.chain.may_miss_keys()) && !is_signed {
+        if keys.is_empty() || (self.stopped || self.chain.may_miss_key_of(size)) && !is_signed {
             let why = "the checkpoint that you kept: the log could not be read as far as it, or no key is known to check it with";
             return self.sink.unchecked(&object, place, why);
         }
