@@ -109,7 +109,8 @@ impl std::error::Error for ConfigError {}
 fn may_hold_secret(line: &str) -> bool {
     const NAMES: [&str; 9] = ["secret", "passw", "token", "authorization", "credential", "access_key", "account_key", "api_key", "api-key"];
     let line = line.to_ascii_lowercase();
-    line.replace(&format!("{HIDDEN}@"), "").contains('@') || NAMES.iter().any(|name| line.match_indices(name).any(|(at, _)| !is_file_name(line.get(at..).unwrap_or_default())))
+    line.replace(&format!("{HIDDEN}@"), "").contains('@')
+        || NAMES.iter().any(|name| line.match_indices(name).any(|(at, _)| !is_file_name(line.get(at..).unwrap_or_default())))
 }
 
 /// Whether a name that begins here goes on as that of a file: `token_file`.
