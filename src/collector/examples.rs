@@ -31,7 +31,7 @@ pub const EXAMPLES: &[Example] = &[
     Example {
         name: "gateway",
         file: "gateway.yaml",
-        about: "for a fleet: by trace id to several replicas, from a queue on disk",
+        about: "for a fleet: spans by trace id to several replicas, logs to one, from queues on disk",
         text: include_str!("../../collector-config/gateway.yaml"),
     },
     Example {

@@ -156,7 +156,8 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("minimal.yaml", "    retry_on_failure: {enabled: true, max_elapsed_time: 0s}\n", "", "retry_gives_up", "otlp_grpc/spanseal:"),
     (
         "gateway.yaml",
-        "    retry_on_failure: {enabled: true, initial_interval: 1s, max_interval: 30s, max_elapsed_time: 0s}\n",
+        "    retry_on_failure:\n      {enabled: true, initial_interval: 1s, max_interval: 30s, multiplier: 1.5, \
+         randomization_factor: 0.5, max_elapsed_time: 0s}\n",
         "",
         "retry_off",
         "enabled: false",

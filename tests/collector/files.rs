@@ -3,6 +3,7 @@
 //!
 //! Each goes into a bucket with Object Lock as well: gateway and tap in `kill`, the others here.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -11,16 +12,22 @@ use opentelemetry::KeyValue;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
 use opentelemetry_otlp::{LogExporter, SpanExporter, WithExportConfig as _};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue as ProtoValue, KeyValue as ProtoKeyValue};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use prost::Message as _;
 use serde_json::Value;
 
 use crate::erase_by_tls::Authority;
 use crate::sdk_clients::sent_of;
+use crate::support::captures::Signal;
 use crate::support::otelcol::{self, Collector};
-use crate::support::otlp::{HttpRequest, http};
+use crate::support::otlp::{GrpcClient, HttpRequest, http};
 use crate::support::receiver::{BINARY, Finished, Site};
 use crate::support::s3::{Kind, S3Server};
 use crate::support::tools::{self, tool};
@@ -178,6 +185,44 @@ fn agent_carries_spans_and_logs() {
 #[test]
 fn gateway_carries_spans_and_logs_to_its_replicas() {
     carries("gateway.yaml", 2, Carries::Both, Answers::OnDisk);
+}
+
+/// Scenario: one request with AI logs of a hundred traces, to the gateway before two replicas. Guarantee: each is sealed, once, and they
+/// share a few seals: none waited until another was sealed.
+#[test]
+fn logs_of_many_traces_pass_the_gateway_together() {
+    const LOGS: usize = 100;
+    let Some(program) = otelcol::program("logs of many traces through collector-config/gateway.yaml") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let sites = [Site::local(), Site::local()];
+    let receivers = sites.each_ref().map(Site::serve);
+    let env = [("SPANSEAL_GRPC_ENDPOINT", receivers[0].grpc.to_string()), ("SPANSEAL_GRPC_ENDPOINT_2", receivers[1].grpc.to_string())];
+    let collector = Collector::start(&program, &[&otelcol::configuration("gateway.yaml")], &env, folder.path());
+    let log = |index: usize| LogRecord {
+        time_unix_nano: 1_790_000_000_000_000_000,
+        trace_id: (index as u128 + 1).to_be_bytes().to_vec(),
+        attributes: vec![ProtoKeyValue {
+            key: "gen_ai.operation.name".to_owned(),
+            value: Some(ProtoValue { value: Some(Any::StringValue("chat".to_owned())) }),
+            ..ProtoKeyValue::default()
+        }],
+        ..LogRecord::default()
+    };
+    let scope_logs = vec![ScopeLogs { log_records: (0..LOGS).map(log).collect(), ..ScopeLogs::default() }];
+    let request = ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }] };
+    runtime().block_on(async {
+        let client = GrpcClient::connect(collector.grpc).await.unwrap();
+        client.export(Signal::Logs, request.encode_to_vec(), false).await.unwrap();
+    });
+    eventually("logs of many traces are sealed", || (sealed(&sites).1 >= LOGS).then_some(()));
+    receivers.into_iter().for_each(|receiver| assert!(receiver.stop().success()));
+    let rows: Vec<Value> = sites.iter().flat_map(Site::rows).filter(|row| row["record"]["source"]["signal"] == "log").collect();
+    let traces: BTreeSet<&str> = rows.iter().map(|row| row["record"]["trace"]["trace_id"].as_str().unwrap()).collect();
+    assert_eq!((rows.len(), traces.len()), (LOGS, LOGS), "{}", collector.said());
+    assert!(rows.iter().all(|row| row["copies"].is_null() && row["conflict"].is_null()), "{rows:?}");
+    let seals: u64 = sites.iter().map(|site| site.verified()["logs"][0]["seals"].as_u64().unwrap()).sum();
+    // Those of the logs, and of what each replica says when it starts and ends.
+    assert!(seals <= 10, "{LOGS} logs in {seals} seals");
 }
 
 #[test]

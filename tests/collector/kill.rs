@@ -1,5 +1,5 @@
 //! The Collector, spanseal and the store die while telemetry flows, one after the other and together: what the Collector acknowledged is
-//! sealed, each span once.
+//! sealed, each span and each log once.
 //!
 //! Real processes, ended with SIGKILL (the Collector with SIGTERM too): the Collector with the files that we hand out and a disk of its
 //! own, `spanseal serve`, and MinIO with Object Lock (a folder where there is none, which does not die). What dies when is told in
@@ -17,11 +17,16 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use prost::Message as _;
 use serde_json::Value;
 use tokio::sync::{RwLock, RwLockWriteGuard, Semaphore};
 
 use crate::support::captures::Signal;
-use crate::support::ledger::{AI_SPANS, Ledger, request};
+use crate::support::ledger::{self, AI_SPANS, Ledger};
 use crate::support::otelcol::{self, Collector};
 use crate::support::otlp::GrpcClient;
 use crate::support::receiver::{Options, Receiver, Site};
@@ -108,6 +113,31 @@ const SENDERS: usize = 4;
 /// Sent once more at the end, as by senders who never saw the answer.
 const RESENT: u64 = 6;
 
+/// The export request with this number: of spans and of logs by turns, which have queues of their own. Its AI logs stand in the ledger by
+/// the trace and span that they name, as many as the AI spans would be.
+fn request(number: u64) -> (Signal, Vec<u8>) {
+    if number.is_multiple_of(2) {
+        return (Signal::Traces, ledger::request(number));
+    }
+    let log = |index: usize| {
+        let key = if index < AI_SPANS { "gen_ai.operation.name" } else { "http.request.method" };
+        LogRecord {
+            time_unix_nano: 1_790_000_000_000_000_000 + number,
+            trace_id: hex::decode(ledger::trace_id(number)).unwrap(),
+            span_id: hex::decode(ledger::span_id(index)).unwrap(),
+            attributes: vec![KeyValue {
+                key: key.to_owned(),
+                value: Some(AnyValue { value: Some(Any::StringValue("chat".to_owned())) }),
+                ..KeyValue::default()
+            }],
+            ..LogRecord::default()
+        }
+    };
+    let scope_logs = vec![ScopeLogs { log_records: (0..=AI_SPANS).map(log).collect(), ..ScopeLogs::default() }];
+    let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
+    (Signal::Logs, ExportLogsServiceRequest { resource_logs }.encode_to_vec())
+}
+
 /// What is sent, and by when.
 struct Load {
     collector: std::net::SocketAddr,
@@ -147,7 +177,8 @@ impl Load {
             *client = GrpcClient::connect(self.collector).await.ok();
         }
         let Some(connected) = client else { return false };
-        let answer = connected.export(Signal::Traces, request(number), false).await;
+        let (signal, body) = request(number);
+        let answer = connected.export(signal, body, false).await;
         if answer.is_err() {
             *client = None;
         }
@@ -292,10 +323,11 @@ fn nothing_is_lost(file: &str, replicas: usize, schedule: Schedule) {
     senders_at_work.block_on(async {
         let client = GrpcClient::connect(rig.collector.grpc).await.unwrap();
         for number in 0..RESENT {
-            client.export(Signal::Traces, request(number * 7), false).await.unwrap();
+            let (signal, body) = request(number * 7);
+            client.export(signal, body, false).await.unwrap();
         }
     });
-    eventually("spans that are sealed and came again are counted", || {
+    eventually("what is sealed and came again is counted", || {
         (rig.figure(again) >= before + RESENT * u64::try_from(AI_SPANS).unwrap()).then_some(())
     });
     let receivers: Vec<Receiver> = rig.receivers.iter_mut().map(|receiver| receiver.take().unwrap()).collect();
@@ -306,7 +338,7 @@ fn nothing_is_lost(file: &str, replicas: usize, schedule: Schedule) {
     let rows = rig.rows();
     load.ledger.settle(rows.iter().map(|row| &row["record"]), file);
     for row in &rows {
-        assert!(row["copies"].is_null() && row["conflict"].is_null(), "{file}: a span was stored more than once: {row}");
+        assert!(row["copies"].is_null() && row["conflict"].is_null(), "{file}: a record was stored more than once: {row}");
     }
     for site in &rig.sites {
         let report = site.verified();
@@ -323,7 +355,7 @@ fn the_agent_loses_nothing_whatever_dies() {
     nothing_is_lost("agent.yaml", 1, FROM_A_DISK);
 }
 
-/// Acknowledged from the gateway's disk, before a replica is chosen.
+/// Acknowledged from the gateway's disk: spans before a replica is chosen, logs on their way to one.
 #[test]
 fn the_gateway_loses_nothing_whatever_dies() {
     nothing_is_lost("gateway.yaml", 2, FROM_A_DISK);

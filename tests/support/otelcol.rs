@@ -36,10 +36,12 @@ pub(crate) fn configurations() -> Vec<PathBuf> {
 /// To put over one of them: it tries again sooner than it says, with a pause of this many milliseconds, or as long as spanseal tells it.
 /// Everything else stays.
 pub(crate) fn sooner(file: &str, pause_ms: u32, folder: &Path) -> PathBuf {
-    let exporter = if file == "gateway.yaml" { "loadbalancing/spanseal" } else { "otlp_grpc/spanseal" };
+    let exporters: &[&str] =
+        if file == "gateway.yaml" { &["loadbalancing/spanseal", "otlp_grpc/spanseal"] } else { &["otlp_grpc/spanseal"] };
     let path = folder.join("sooner.yaml");
-    let retry = format!("initial_interval: {pause_ms}ms, max_interval: {pause_ms}ms");
-    std::fs::write(&path, format!("exporters: {{{exporter}: {{retry_on_failure: {{{retry}}}}}}}\n")).unwrap();
+    let retry = format!("retry_on_failure: {{initial_interval: {pause_ms}ms, max_interval: {pause_ms}ms}}");
+    let exporters: String = exporters.iter().map(|exporter| format!("  {exporter}: {{{retry}}}\n")).collect();
+    std::fs::write(&path, format!("exporters:\n{exporters}")).unwrap();
     path
 }
 
