@@ -47,7 +47,8 @@ exporters:
     timeout: 30s
     retry_on_failure: {enabled: true, max_elapsed_time: 0s}
     # The sender is answered after spanseal has sealed. `storage` instead of `wait_for_result` answers when it is on the Collector's disk.
-    sending_queue: {enabled: true, wait_for_result: true, block_on_overflow: true, queue_size: 1000}
+    # So do as many requests at once as there are consumers; 10 by default, which lets some 10 a second through.
+    sending_queue: {enabled: true, wait_for_result: true, block_on_overflow: true, queue_size: 1000, num_consumers: 100}
 ";
 
 /// A configuration with everything that passes what would be promoted.

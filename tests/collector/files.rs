@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
+use futures::future::join_all;
 use opentelemetry::KeyValue;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
@@ -26,9 +27,10 @@ use serde_json::Value;
 use crate::erase_by_tls::Authority;
 use crate::sdk_clients::sent_of;
 use crate::support::captures::Signal;
+use crate::support::ledger::request;
 use crate::support::otelcol::{self, Collector};
 use crate::support::otlp::{GrpcClient, HttpRequest, http};
-use crate::support::receiver::{BINARY, Finished, Site};
+use crate::support::receiver::{BINARY, Finished, Options, Site};
 use crate::support::s3::{Kind, S3Server};
 use crate::support::tools::{self, tool};
 use crate::support::tsa;
@@ -223,6 +225,32 @@ fn logs_of_many_traces_pass_the_gateway_together() {
     let seals: u64 = sites.iter().map(|site| site.verified()["logs"][0]["seals"].as_u64().unwrap()).sum();
     // Those of the logs, and of what each replica says when it starts and ends.
     assert!(seals <= 10, "{LOGS} logs in {seals} seals");
+}
+
+/// Scenario: a hundred senders at once, to a Collector beside them; spanseal seals once a second. Guarantee: they share a few seals, as without a
+/// Collector: none waited until the seals of others were through.
+#[test]
+fn many_requests_at_once_share_a_seal() {
+    const REQUESTS: u64 = 100;
+    for file in ["minimal.yaml", "agent.yaml"] {
+        let Some(program) = otelcol::program(&format!("many requests at once through collector-config/{file}")) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site::with(Options { max_delay: "1s".to_owned(), ..Options::default() });
+        let receiver = site.serve();
+        let env = [("SPANSEAL_GRPC_ENDPOINT", receiver.grpc.to_string()), ("BACKEND_GRPC_ENDPOINT", steady_address().to_string())];
+        let collector = Collector::start(&program, &[&otelcol::configuration(file)], &env, folder.path());
+        let answers = runtime().block_on(async {
+            let client = GrpcClient::connect(collector.grpc).await.unwrap();
+            join_all((0..REQUESTS).map(|number| client.export(Signal::Traces, request(number), false))).await
+        });
+        assert!(answers.iter().all(Result::is_ok), "{file}: {}", collector.said());
+        let all = |spans: usize| (spans >= REQUESTS as usize).then_some(());
+        eventually(&format!("{file}: everything is sealed"), || all(sealed(std::slice::from_ref(&site)).0));
+        assert!(receiver.stop().success());
+        let seals = site.verified()["logs"][0]["seals"].as_u64().unwrap();
+        // Ten at a time would need ten, besides those of the start and the end.
+        assert!(seals < 10, "{file}: {REQUESTS} requests in {seals} seals");
+    }
 }
 
 #[test]
