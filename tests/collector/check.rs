@@ -87,9 +87,46 @@ service:
     logs: {receivers: [otlp], exporters: [otlphttp/spanseal, debug]}
 "#;
 
+/// By trace id to several replicas, and logs by a load balancer.
+const BALANCED: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {max_recv_msg_size_mib: 14}}}
+extensions:
+  file_storage: {directory: /var/lib/otelcol, fsync: true}
+  bearertokenauth: {filename: token}
+exporters:
+  loadbalancing/spanseal:
+    routing_key: traceID
+    timeout: 60s
+    retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}
+    sending_queue: {storage: file_storage, block_on_overflow: true}
+    protocol:
+      otlp:
+        timeout: 30s
+        tls: {ca_file: ca.pem}
+        sending_queue: {enabled: false}
+        retry_on_failure: {enabled: false}
+    resolver: {dns: {hostname: spanseal-headless}}
+  otlp_grpc/spanseal:
+    endpoint: spanseal.example.com:4317
+    timeout: 30s
+    tls: {ca_file: ca.pem}
+    retry_on_failure: {max_elapsed_time: 0s}
+    sending_queue: {storage: file_storage, block_on_overflow: true}
+service:
+  extensions: [file_storage, bearertokenauth]
+  pipelines:
+    traces: {receivers: [otlp], exporters: [loadbalancing/spanseal]}
+    logs: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}
+"#;
+
 /// A good file with something put in the place of something else.
 fn seeded(name: &str, from: &str, to: &str) -> (tempfile::TempDir, PathBuf, String) {
-    let text = if name == "good" { GOOD.to_owned() } else { std::fs::read_to_string(otelcol::configuration(name)).unwrap() };
+    let text = match name {
+        "good" => GOOD.to_owned(),
+        "balanced" => BALANCED.to_owned(),
+        _ => std::fs::read_to_string(otelcol::configuration(name)).unwrap(),
+    };
     assert!(text.contains(from), "{name} has no `{from}`");
     let text = text.replacen(from, to, 1);
     let folder = tempfile::tempdir().unwrap();
@@ -98,7 +135,7 @@ fn seeded(name: &str, from: &str, to: &str) -> (tempfile::TempDir, PathBuf, Stri
     (folder, file, text)
 }
 
-/// File, what stands there, what is put there, the kind that is found, and a text of the line that it is found at.
+/// File, what stands there, what is put there, the kinds that are found, and a text of the line that the first of them is found at.
 const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     // Sampling.
     (
@@ -126,7 +163,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("agent.yaml", "transform/spanseal_unmark]", "transform/spanseal_unmark, batch]", "held_in_memory", "  batch: {}"),
     ("minimal.yaml", "      wait_for_result: true\n", "", "queue_in_memory", "sending_queue:"),
     ("agent.yaml", "      storage: file_storage/spanseal\n", "", "queue_in_memory", "sending_queue:"),
-    ("gateway.yaml", "        sending_queue: {enabled: false}\n", "", "queue_in_memory", "otlp:"),
+    ("gateway.yaml", "        sending_queue: {enabled: false}\n", "", "queue_in_memory queue_overflow", "otlp:"),
     ("agent.yaml", "    fsync: true", "    fsync: false", "storage_not_synced", "fsync: false"),
     ("agent.yaml", "./otelcol-spanseal", "/tmp", "storage_volatile", "directory:"),
     ("agent.yaml", "    fsync: true", "    fsync: true\n    recreate: true", "storage_volatile", "recreate: true"),
@@ -160,8 +197,31 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
          randomization_factor: 0.5, max_elapsed_time: 0s}\n",
         "",
         "retry_off",
-        "enabled: false",
+        "loadbalancing/spanseal:",
     ),
+    // A replica's retry ends with the outer timeout and with the replica, however long it would go on.
+    (
+        "balanced",
+        "    retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}\n    sending_queue: {storage: file_storage, block_on_overflow: true}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {enabled: false}\n        retry_on_failure: {enabled: false}\n",
+        "    sending_queue: {storage: file_storage, block_on_overflow: true}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {enabled: false}\n        retry_on_failure: {max_elapsed_time: 0s}\n",
+        "retry_gives_up",
+        "loadbalancing/spanseal:",
+    ),
+    ("balanced", "initial_interval: 1s, ", "", "retry_without_pause", "retry_on_failure: {enabled: true"),
+    ("minimal.yaml", "{enabled: true, max_", "{enabled: true, initial_interval: 0s, max_", "retry_without_pause", "initial_interval: 0s"),
+    ("balanced", "exporters: [otlp_grpc/spanseal]", "exporters: [otlp_grpc/spanseal, loadbalancing/spanseal]", "logs_crawl", "logs: {"),
+    // The key alone switches it on.
+    ("minimal.yaml", "      wait_for_result: true\n", "      wait_for_result: true\n      batch:\n", "batch_unbounded", "batch:"),
+    (
+        "balanced",
+        "    sending_queue: {storage: file_storage, block_on_overflow: true}\n    protocol:",
+        "    sending_queue:\n    protocol:",
+        "queue_in_memory queue_overflow",
+        "sending_queue:",
+    ),
+    // A queue that is smaller than what comes in.
+    ("minimal.yaml", "queue_size: 1000\n", "queue_size: 1000000\n      sizer: bytes\n", "queue_too_small", "queue_size:"),
+    ("balanced", "sending_queue: {storage", "sending_queue: {sizer: bytes, storage", "queue_too_small", "sending_queue: {"),
     // What changes evidence.
     (
         "tap.yaml",
@@ -186,8 +246,31 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "agent.yaml",
         "transform/spanseal_unmark:\n    error_mode: ignore\n",
         "transform/spanseal_unmark:\n",
-        "statement_fails",
+        "statement_fails statement_fails",
         "transform/spanseal_unmark:",
+    ),
+    // What a group says of itself counts first.
+    (
+        "agent.yaml",
+        "      - statements:\n",
+        "      - error_mode: propagate\n        statements:\n",
+        "statement_fails",
+        "error_mode: propagate",
+    ),
+    // More than our mark, and our mark under a condition.
+    (
+        "agent.yaml",
+        "delete_key(span.attributes, \"spanseal.filter.ai\")",
+        "delete_matching_keys(span.attributes, \"spanseal.filter.ai|gen_ai\")",
+        "evidence_cut mark_left",
+        "delete_matching_keys(span.attributes",
+    ),
+    (
+        "agent.yaml",
+        "delete_key(span.attributes, \"spanseal.filter.ai\")",
+        "delete_key(span.attributes, \"spanseal.filter.ai\") where span.kind == SPAN_KIND_CLIENT",
+        "mark_left evidence_cut",
+        "set(span.attributes",
     ),
     ("agent.yaml", "filter/spanseal, transform/spanseal_unmark]", "filter/spanseal]", "mark_left", "set(span.attributes"),
     ("logs.yaml", "filter/spanseal, transform/spanseal_unmark]", "filter/spanseal]", "mark_left", "set(log.attributes"),
@@ -195,7 +278,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "agent.yaml",
         r#"keep_matching_keys(span.cache["keys"],"#,
         "keep_matching_keys(span.attributes,",
-        "evidence_cut",
+        "evidence_cut filter_differs",
         "keep_matching_keys(span.attributes,",
     ),
     ("good", "[resourcedetection]", "[resourcedetection, filter/health]", "filter_differs", "trace_conditions:"),
@@ -241,7 +324,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "tap.yaml",
         "    traces: {receivers: [otlp],",
         "    traces/old: {receivers: [zipkin], exporters: [otlp_grpc/backend]}\n    traces: {receivers: [otlp],",
-        "receiver_left_out",
+        "receiver_left_out does_not_start",
         "traces/old:",
     ),
     (
@@ -277,16 +360,32 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
 #[test]
 fn each_mistake_is_found_at_its_line() {
     let mut seen = std::collections::BTreeSet::new();
-    for (name, from, to, kind, line) in MISTAKES {
+    let (mut wrong, mut before) = (Vec::new(), std::collections::BTreeMap::new());
+    for (name, from, to, expected, line) in MISTAKES {
         let (_folder, file, text) = seeded(name, from, to);
+        let kind = &expected.split(' ').next().unwrap();
         let (code, report) = report(&file, &[]);
         let at = |found: &Value| text.lines().nth(found["line"].as_u64().unwrap() as usize - 1).unwrap().to_owned();
         let findings = report["findings"].as_array().unwrap();
         let hit = findings.iter().any(|found| found["kind"] == *kind && at(found).contains(line));
         assert!(hit, "{name}, `{to}` for `{from}`: no {kind} at `{line}`: {report:#}");
         assert_eq!(code, Some(1));
+        // And nothing else that was not found before.
+        let mut expected: Vec<&str> = expected.split(' ').collect();
+        let before = before.entry(*name).or_insert_with(|| {
+            let (_folder, file, _) = seeded(name, "", "");
+            kinds(&self::report(&file, &[]).1).into_iter().map(str::to_owned).collect::<Vec<String>>()
+        });
+        expected.extend(before.iter().map(String::as_str));
+        expected.sort_unstable();
+        let mut all = kinds(&report);
+        all.sort_unstable();
+        if all != expected {
+            wrong.push(format!("{name}, `{to}` for `{from}`: {all:?}"));
+        }
         seen.insert(*kind);
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(seen.len() >= 20, "{} kinds: {seen:?}", seen.len());
 }
 
@@ -317,9 +416,11 @@ const DEMANDS: &[(&str, &str, &str, &str, &str, &str)] = &[
         "token_missing",
         "bearertokenauth/",
     ),
-    // Whatever stands in between, a token has to come from here.
-    ("good", "", "", TOKEN, "token_missing", "otlphttp/spanseal:"),
-    ("good", "    tls: {ca", "    headers: {authorization: Basic bWU6}\n    tls: {ca", TOKEN, "token_missing", "headers: {"),
+    ("good", "audit.example.com:4318", "127.0.0.1:4318", TOKEN, "token_missing", "otlphttp/spanseal:"),
+    // What stands in between may add one.
+    ("good", "", "", TOKEN, "not judged", "otlphttp/spanseal:"),
+    ("good", "    tls: {ca", "    headers: {authorization: Basic bWU6}\n    tls: {ca", TOKEN, "not judged", "headers: {"),
+    ("good", "    tls: {ca", "    headers: {authorization: '[REDACTED]'}\n    tls: {ca", TOKEN, "not judged", "headers: {"),
     ("minimal.yaml", VARIABLE, "127.0.0.1:14319", PLAIN, "endpoint_wrong", "endpoint: 127.0.0.1:14319"),
     ("minimal.yaml", "127.0.0.1:14317", "127.0.0.1:14318", PLAIN, "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
     ("minimal.yaml", "127.0.0.1:14317", "spanseal.example.com:14318", PLAIN, "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
@@ -383,7 +484,7 @@ fn what_spanseal_asks_for_is_compared() {
 #[test]
 fn no_secret_of_the_file_is_printed() {
     let (folder, file, text) = seeded("good", "    tls: {ca", "    headers: [{name: Authorization, value: Basic hushhush}]\n    tls: {ca");
-    std::fs::write(&file, text.replace("https://audit", "https://me:hushhush@audit")).unwrap();
+    std::fs::write(&file, text.replace("https://audit.example.com", "https://me:hushhush@127.0.0.1")).unwrap();
     let told = run(&file, &["--config", &receiving(folder.path(), TOKEN)]);
     assert!(told.status.code() == Some(1) && told.stdout.contains("no bearer token"), "{told}");
     assert!(!told.stdout.contains("hushhush") && !told.stderr.contains("hushhush"), "{told}");
@@ -529,7 +630,6 @@ fn a_condition_of_ones_own_is_quoted() {
 #[test]
 fn what_print_config_adds_is_nothing() {
     for (name, from, to) in [
-        ("minimal.yaml", "      wait_for_result: true\n", "      wait_for_result: true\n      batch: null\n"),
         (
             "agent.yaml",
             "  filter/spanseal:\n    error_mode: ignore\n",
@@ -547,14 +647,71 @@ fn what_print_config_adds_is_nothing() {
     }
 }
 
+/// `otelcol print-config` writes null for a section that is off, and what counts in what not at all: neither is judged.
+#[test]
+fn what_print_config_leaves_out_is_not_judged() {
+    const PRINTED: &str = "service::telemetry::logs: {encoding: console, error_output_paths: [], output_paths: [], sampling: null}\n";
+    let told = |name: &str, from: &str, to: &str| {
+        let (_folder, file, text) = seeded(name, from, to);
+        std::fs::write(&file, format!("{text}{PRINTED}")).unwrap();
+        let (code, report) = report(&file, &[]);
+        assert_eq!((code, kinds(&report)), (Some(0), vec![]), "{name}: {report:#}");
+        report["unjudged"].to_string()
+    };
+    let batch = told("minimal.yaml", "      wait_for_result: true\n", "      wait_for_result: true\n      batch: null\n");
+    assert!(batch.contains("print-config does not tell whether `sending_queue.batch` is on"), "{batch}");
+    let queue = told("balanced", "        sending_queue: {enabled: false}", "        sending_queue: null");
+    assert!(queue.contains("print-config does not tell whether `protocol.otlp.sending_queue` is on"), "{queue}");
+    let sizer = told("balanced", "sending_queue: {storage", "sending_queue: {sizer: {}, batch: {sizer: {}, max_size: 15728640}, storage");
+    assert!(sizer.contains("whether `sending_queue.batch.max_size` counts bytes"), "{sizer}");
+    let receiver = told("balanced", "{grpc: {", "{http: null, grpc: {");
+    assert!(receiver.contains("print-config does not tell whether `protocols.http` is on"), "{receiver}");
+
+    let Some(program) = otelcol::program("what print-config leaves out") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = otelcol::configuration("gateway.yaml");
+    let mut print = Command::new(program);
+    print.args(["print-config", "--mode=redacted", "--feature-gates=otelcol.printInitialConfig", "--config"]).arg(&gateway);
+    let printed = Finished::of(print).success();
+    let file = folder.path().join("printed.yaml");
+    std::fs::write(&file, &printed.stdout).unwrap();
+    let (by_itself, printed) = (report(&gateway, &[]).1, report(&file, &[]).1);
+    assert_eq!(kinds(&printed), kinds(&by_itself), "{printed:#}");
+    assert!(printed["unjudged"].to_string().contains("`protocol.otlp.sending_queue` is on"), "{printed:#}");
+}
+
+/// The exporters of replicas are begun when the Collector runs.
+#[test]
+fn what_a_replica_does_not_start_with_stops_no_collector() {
+    for (from, to) in [
+        ("        tls: {ca_file: ca.pem}", "        tls: {insecure: true}\n        auth: {authenticator: bearertokenauth}"),
+        ("        tls: {ca_file: ca.pem}", "        tls: {ca_file: ca.pem}\n        auth: {authenticator: other}"),
+        ("        sending_queue: {enabled: false}", "        sending_queue: {storage: file_storage, block_on_overflow: true}"),
+    ] {
+        let (_folder, file, _) = seeded("balanced", from, to);
+        let (_, report) = report(&file, &[]);
+        let found = report["findings"].as_array().unwrap().iter().find(|found| found["kind"] == "does_not_start");
+        let says = found.unwrap_or_else(|| panic!("{report:#}"))["says"].to_string();
+        assert!(says.contains("the Collector starts, logs an error") && !says.contains("does not start"), "{report:#}");
+    }
+}
+
 /// What is not known is told by its name, and is no mistake.
 #[test]
 fn what_cannot_be_judged_is_said() {
     let (_folder, file, _) = seeded("good", "[resourcedetection]", "[resourcedetection, mystery, transform/tag]");
-    let (code, report) = report(&file, &[]);
-    assert_eq!((code, kinds(&report)), (Some(0), vec![]), "{report:#}");
-    let said: Vec<&str> = report["unjudged"].as_array().unwrap().iter().map(|u| u["component"].as_str().unwrap()).collect();
-    assert_eq!(said, ["mystery", "transform/tag"], "{report:#}");
+    let (code, unknown) = report(&file, &[]);
+    assert_eq!((code, kinds(&unknown)), (Some(0), vec![]), "{unknown:#}");
+    let said: Vec<&str> = unknown["unjudged"].as_array().unwrap().iter().map(|u| u["component"].as_str().unwrap()).collect();
+    assert_eq!(said, ["mystery", "transform/tag"], "{unknown:#}");
+
+    // A variable in a variable's default is replaced by the Collector, not here.
+    let (_folder, file, _) = seeded("balanced", "spanseal.example.com:4317", "${env:A:-${env:B:-spanseal}:4318}");
+    let (_, nested) = report(&file, &[]);
+    assert!(kinds(&nested).is_empty() && nested["unjudged"].to_string().contains("`endpoint` is not known here"), "{nested:#}");
+    let (_folder, file, _) = seeded("balanced", "sending_queue: {storage", "sending_queue: {sizer: items, storage");
+    let (_, items) = report(&file, &[]);
+    assert!(kinds(&items).is_empty() && items["unjudged"].to_string().contains("more than 1000 spans or logs"), "{items:#}");
 
     let (_folder, file, _) = seeded("good", "https://audit.example.com:4318", "${env:WHERE}");
     let told = run(&file, &[]);

@@ -2,7 +2,7 @@
 //!
 //! Found is what is surely so: the exporter speaks to spanseal's own listener, on the same machine or by the very address that is listened
 //! on. With another host a proxy or a load balancer may stand between the two, end TLS, show a certificate, listen on another port: then
-//! the difference is told and not judged. A token passes through all of these, so one that is not there is found in any case.
+//! the difference is told and not judged. So it is with a token: proxies and other Collectors add one.
 //!
 //! Without a configuration of spanseal only the ports are compared, with the default ones.
 
@@ -36,7 +36,8 @@ pub(super) fn judge(at: &At<'_, '_>, targets: &[Target], proof: Option<&Componen
         encryption(at, target, own, notes);
     }
     if own.token_file.is_some() {
-        token(at, proof, notes);
+        let straight = targets.iter().any(|target| way(target, &own.endpoint) == Way::Straight);
+        token(at, proof, if straight { Way::Straight } else { Way::Perhaps }, notes);
     }
 }
 
@@ -150,10 +151,14 @@ fn shows_certificate(at: &At<'_, '_>) -> bool {
 }
 
 /// Whether a bearer token is sent, by an extension or as a header.
-fn token(at: &At<'_, '_>, proof: Option<&Component<'_>>, notes: &mut Notes) {
+fn token(at: &At<'_, '_>, proof: Option<&Component<'_>>, way: Way, notes: &mut Notes) {
     const ASKS: &str = "spanseal asks for a bearer token (`auth.token_file`)";
     const INSTEAD: &str =
         "`auth: {authenticator: bearertokenauth/spanseal}` and that extension, as `spanseal collector example secure` prints them";
+    let mut missing = |mark: Mark, id: &str, says: &str, instead: &str| match way {
+        Way::Straight => notes.found(Kind::TokenMissing, mark, id, format!("{says}, and {ASKS}: nothing is taken"), instead),
+        Way::Perhaps => notes.unjudged(mark, id, format!("{says}, and {ASKS}: nothing is taken, unless something in between adds one")),
+    };
     if at.is_written(&["auth"]) {
         // One that is not there was found already.
         let Some(proof) = proof else { return };
@@ -168,16 +173,15 @@ fn token(at: &At<'_, '_>, proof: Option<&Component<'_>>, notes: &mut Notes) {
             }
         };
         let instead = "`bearertokenauth` with `filename` and nothing else";
-        return notes.found(Kind::TokenMissing, proof.mark, &proof.id, format!("{wrong}, and {ASKS}: nothing is taken"), instead);
+        return missing(proof.mark, &proof.id, wrong, instead);
     }
     match authorization(at.node(&["headers"])) {
         Header::Nothing => {
-            notes.found(Kind::TokenMissing, at.component.mark, at.id(), format!("sends no token, and {ASKS}: nothing is taken"), INSTEAD)
+            missing(at.component.mark, at.id(), "sends no token", INSTEAD);
         }
         Header::Is(Said::Is(text, mark)) if !text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer ")) => {
             // Whatever stands there is a secret.
-            let says = format!("its `Authorization` header is no bearer token, and {ASKS}: nothing is taken");
-            notes.found(Kind::TokenMissing, mark, at.id(), says, INSTEAD);
+            missing(mark, at.id(), "its `Authorization` header is no bearer token", INSTEAD);
         }
         Header::Is(Said::Unknown(mark)) => {
             notes.unjudged(mark, at.id(), "whether its `Authorization` header is a bearer token is not known here")
@@ -192,7 +196,7 @@ fn token(at: &At<'_, '_>, proof: Option<&Component<'_>>, notes: &mut Notes) {
 /// The extension gives a token to no gRPC connection in plain text.
 fn sends_token(at: &At<'_, '_>, targets: &[Target], notes: &mut Notes) {
     if at.is_grpc() && targets.iter().any(|target| is_encrypted(at, target) == Some(false)) {
-        let says = "sends a token in plain text, which the extension refuses: the Collector does not start";
+        let says = format!("sends a token in plain text, which the extension refuses: {}", at.when_refused());
         notes.found(Kind::DoesNotStart, at.place(&["auth"]), at.id(), says, "TLS: `tls: {ca_file: ...}` and no `insecure`");
     }
 }

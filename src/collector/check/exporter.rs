@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::file::{Component, File, Said};
+use super::file::{Component, File, Said, Section};
 use super::{Kind, Notes, Receiving, demands, target};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{parse_duration, show_duration, show_size};
@@ -16,10 +16,35 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 /// How long they try where nothing is written.
 const RETRY_DEFAULT: &str = "300s";
+/// Their pause before they try the first time again, where nothing is written.
+const PAUSE_DEFAULT: Duration = Duration::from_secs(5);
+/// A retry that never gives up.
+const ENDLESS: &str = "`retry_on_failure: {enabled: true, max_elapsed_time: 0s}`";
+/// The same for the load-balancing exporter, which has no defaults for it.
+const ENDLESS_BALANCED: &str = "`retry_on_failure: {enabled: true, initial_interval: 1s, max_interval: 30s, multiplier: 1.5, \
+                                randomization_factor: 0.5, max_elapsed_time: 0s}` on the load-balancing exporter itself";
 /// The OTLP exporter inside the load-balancing one.
 const INNER: [&str; 2] = ["protocol", "otlp"];
 /// Folders that are empty after a restart of the machine.
 const VOLATILE: [&str; 4] = ["/tmp", "/dev/shm", "/run", "/var/run"];
+
+/// Whether a level of an exporter has a queue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Queue {
+    On,
+    Off,
+    /// Not known, and so it may be on.
+    Perhaps(Mark),
+    /// `print-config` does not tell.
+    Untold(Mark),
+}
+
+/// The level of an exporter whose queue counts for the sender: the exporters of OTLP have one where none is written, and the
+/// load-balancing one has one for each replica where it has none itself.
+pub(super) fn queueing<'c, 'n>(exporter: &'c Component<'n>) -> At<'c, 'n> {
+    let own = At { component: exporter, above: &[] };
+    if exporter.is_balancer() && own.queue() == Queue::Off { At { component: exporter, above: &INNER } } else { own }
+}
 
 /// A component, and the level of it that is asked: itself, or the OTLP exporter inside.
 pub(super) struct At<'c, 'n> {
@@ -50,12 +75,61 @@ impl<'c, 'n> At<'c, 'n> {
     }
 
     pub(super) fn is_written(&self, path: &[&'static str]) -> bool {
-        // `print-config` writes what is not there as null.
         self.node(path).is_some_and(|node| !matches!(node.value, Value::Null))
+    }
+
+    /// The key of the queue alone, without a value, switches it on.
+    pub(super) fn queue(&self) -> Queue {
+        let is_default = !(self.above.is_empty() && self.component.is_balancer());
+        match (self.component.section(&self.path(&["sending_queue"])), self.said(&["sending_queue", "enabled"])) {
+            (Section::Untold(mark), _) => Queue::Untold(mark),
+            (Section::Absent, _) if is_default => Queue::On,
+            (Section::Absent, _) => Queue::Off,
+            (Section::Present, Said::Nothing) => Queue::On,
+            (Section::Present, Said::Is(text, _)) if text == "true" => Queue::On,
+            (Section::Present, Said::Is(text, _)) if text == "false" => Queue::Off,
+            (Section::Present, Said::Is(_, mark) | Said::Unknown(mark)) => Queue::Perhaps(mark),
+        }
+    }
+
+    /// Whether there is a queue to judge; what is not known is told.
+    fn has_queue(&self, notes: &mut Notes) -> bool {
+        match self.queue() {
+            Queue::On => true,
+            Queue::Off => false,
+            Queue::Perhaps(mark) => {
+                notes.unjudged(mark, self.id(), "`sending_queue.enabled` is not known here");
+                true
+            }
+            Queue::Untold(mark) => {
+                let says = format!("print-config does not tell whether `{}` is on", self.path(&["sending_queue"]).join("."));
+                notes.unjudged(mark, self.id(), says);
+                false
+            }
+        }
     }
 
     pub(super) fn id(&self) -> &'c str {
         &self.component.id
+    }
+
+    /// What the batch counts in.
+    pub(super) fn sizer(&self) -> Said {
+        let said = [["sending_queue", "batch", "sizer"].as_slice(), &["sending_queue", "sizer"]].map(|path| self.said(path));
+        said.into_iter().find(|said| *said != Said::Nothing).unwrap_or(Said::Nothing)
+    }
+
+    /// Whether it is the one inside the load-balancing exporter.
+    pub(super) fn is_inner(&self) -> bool {
+        !self.above.is_empty()
+    }
+
+    /// What comes of a setting that an exporter does not start with. That of a replica is begun when the Collector runs.
+    pub(super) fn when_refused(&self) -> &'static str {
+        match self.is_inner() {
+            true => "the Collector starts, logs an error, and what is for such a replica fails",
+            false => "the Collector does not start",
+        }
     }
 
     /// A truth value, or what holds where it is not written. What cannot be known is told and counts as `unknown`.
@@ -96,56 +170,57 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         let targets = target::balanced(exporter);
         target::judge_encryption(&inner, &targets, notes);
         demands::judge(&inner, &targets, authenticator(&inner, file, notes), receiving, notes);
-        let outer_queue = own.is_written(&["sending_queue"]) && own.flag(&["sending_queue", "enabled"], true, true, notes);
-        let inner_queue = inner.flag(&["sending_queue", "enabled"], true, true, notes);
-        if outer_queue {
-            queue(file, &own, notes);
+        for at in [&own, &inner] {
+            if at.has_queue(notes) {
+                queue(file, at, notes);
+            }
         }
-        if inner_queue {
-            queue(file, &inner, notes);
+        let counts = queueing(exporter);
+        if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
+            batch(&counts, receiving, notes);
         }
-        batch(if outer_queue { &own } else { &inner }, receiving, notes);
         timeout(&inner, TIMEOUT_DEFAULT, receiving, notes);
         timeout(&own, Duration::ZERO, receiving, notes);
-        let outer_retry = own.flag(&["retry_on_failure", "enabled"], false, false, notes);
-        // Whichever of the two never gives up will do.
-        retry(if outer_retry { &own } else { &inner }, if outer_retry { "0s" } else { RETRY_DEFAULT }, notes);
+        outer_retry(&own, &inner, notes);
         return;
     }
     let targets = target::named(&own, file, notes);
     target::judge_encryption(&own, &targets, notes);
     demands::judge(&own, &targets, authenticator(&own, file, notes), receiving, notes);
-    if own.flag(&["sending_queue", "enabled"], true, true, notes) {
+    if own.has_queue(notes) {
         queue(file, &own, notes);
         batch(&own, receiving, notes);
     }
     timeout(&own, TIMEOUT_DEFAULT, receiving, notes);
-    retry(&own, RETRY_DEFAULT, notes);
+    retry(&own, RETRY_DEFAULT, ENDLESS, notes);
+    if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
+        pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
+    }
 }
 
-/// The extension that an exporter proves itself by; without it the Collector does not start, which is told.
+/// The extension that an exporter proves itself by; without it nothing is sent, which is told.
 fn authenticator<'f, 'n>(at: &At<'_, '_>, file: &'f File<'n>, notes: &mut Notes) -> Option<&'f Component<'n>> {
     let Said::Is(name, mark) = at.said(&["auth", "authenticator"]) else { return None };
-    is_started(file, at.id(), &name, mark, "the name of one, as in `bearertokenauth/spanseal`", notes)
+    is_started(file, at, &name, mark, "the name of one, as in `bearertokenauth/spanseal`", notes)
 }
 
-/// An extension that a component names; without it the Collector does not start, which is told.
+/// An extension that a component names; what comes of it where there is none is told.
 fn is_started<'f, 'n>(
     file: &'f File<'n>,
-    component: &str,
+    at: &At<'_, '_>,
     name: &str,
     mark: Mark,
     instead: &str,
     notes: &mut Notes,
 ) -> Option<&'f Component<'n>> {
     let Some(extension) = file.extensions.iter().find(|extension| extension.id == name) else {
-        let says = format!("`{name}` is no extension of this configuration: the Collector does not start");
-        notes.found(Kind::DoesNotStart, mark, component, says, instead);
+        let says = format!("`{name}` is no extension of this configuration: {}", at.when_refused());
+        notes.found(Kind::DoesNotStart, mark, at.id(), says, instead);
         return None;
     };
     if !file.started.iter().any(|started| started.id == name) {
         let instead = format!("`{name}` under `service.extensions`");
-        notes.found(Kind::DoesNotStart, mark, component, format!("`{name}` is not started: the Collector does not start"), instead);
+        notes.found(Kind::DoesNotStart, mark, at.id(), format!("`{name}` is not started: {}", at.when_refused()), instead);
     }
     Some(extension)
 }
@@ -197,10 +272,10 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
             Kind::DoesNotStart,
             place,
             at.id(),
-            "replicas cannot have a queue on disk: all of them would share one",
+            format!("replicas cannot have a queue on disk, because all of them would share one: {}", at.when_refused()),
             "the queue with `storage` on the load-balancing exporter itself",
         ),
-        (Said::Is(name, mark), false) => storage_judged(file, at.id(), name, *mark, notes),
+        (Said::Is(name, mark), false) => storage_judged(file, at, name, *mark, notes),
         (Said::Unknown(mark), false) => notes.unjudged(*mark, at.id(), "`sending_queue.storage` is not known here"),
     }
     if !at.flag(&["sending_queue", "block_on_overflow"], false, true, notes) {
@@ -215,7 +290,7 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
 }
 
 /// The extension that a queue is kept by.
-fn storage_judged(file: &File<'_>, exporter: &str, name: &str, mark: Mark, notes: &mut Notes) {
+fn storage_judged(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark, notes: &mut Notes) {
     let instead = "the name of one, as in `file_storage/spanseal`";
     let Some(extension) = is_started(file, exporter, name, mark, instead, notes) else { return };
     if extension.kind() != "file_storage" {
@@ -254,8 +329,11 @@ fn storage_judged(file: &File<'_>, exporter: &str, name: &str, mark: Mark, notes
 
 fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     const BATCH: [&str; 2] = ["sending_queue", "batch"];
-    if !at.is_written(&BATCH) {
-        return;
+    // Its key alone, without a value, is a batch with no largest size.
+    match at.component.section(&at.path(&BATCH)) {
+        Section::Absent => return,
+        Section::Untold(mark) => return notes.unjudged(mark, at.id(), "print-config does not tell whether `sending_queue.batch` is on"),
+        Section::Present => {}
     }
     let waits = at.flag(&["sending_queue", "wait_for_result"], false, false, notes);
     if let Some(flush) =
@@ -277,21 +355,21 @@ fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     let most = receiving.request_bytes_max;
     let instead = format!("`batch: {{sizer: bytes, min_size: ..., max_size: ...}}` with at most {} ({most} bytes)", show_size(most));
     let too_much = format!("spanseal takes {} at once and refuses more, and a refusal of that kind is not tried again", show_size(most));
-    let bytes =
-        [["sending_queue", "batch", "sizer"].as_slice(), &["sending_queue", "sizer"]].into_iter().find_map(|path| match at.said(path) {
-            Said::Is(sizer, _) => Some(sizer == "bytes"),
-            Said::Nothing | Said::Unknown(_) => None,
-        });
+    let sizer = at.sizer();
+    let bytes = matches!(&sizer, Said::Is(sizer, _) if sizer == "bytes");
     match at.said(&["sending_queue", "batch", "max_size"]) {
         Said::Nothing => {
             notes.found(Kind::BatchUnbounded, at.place(&BATCH), at.id(), format!("batches have no largest size: {too_much}"), instead)
         }
         Said::Is(text, mark) => match text.replace('_', "").parse::<u64>() {
             Ok(0) => notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches have no largest size: {too_much}"), instead),
-            Ok(size) if bytes == Some(true) && size > most => {
+            Ok(size) if bytes && size > most => {
                 notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches may have {}: {too_much}", show_size(size)), instead);
             }
-            Ok(size) if bytes != Some(true) => {
+            Ok(_) if matches!(sizer, Said::Unknown(_)) => {
+                notes.unjudged(mark, at.id(), "`sizer` is not known here: whether `sending_queue.batch.max_size` counts bytes");
+            }
+            Ok(size) if !bytes => {
                 notes.unjudged(
                     mark,
                     at.id(),
@@ -322,14 +400,47 @@ fn timeout(at: &At<'_, '_>, default: Duration, receiving: &Receiving, notes: &mu
     );
 }
 
-fn retry(at: &At<'_, '_>, default: &str, notes: &mut Notes) {
+/// The load-balancing exporter's own retry is the one that counts: a replica's ends with the outer `timeout`, and when the resolver takes
+/// the replica away, and what it had is dropped.
+fn outer_retry(own: &At<'_, '_>, inner: &At<'_, '_>, notes: &mut Notes) {
+    let inner_on = inner.flag(&["retry_on_failure", "enabled"], true, true, notes);
+    if inner_on {
+        pause(inner, PAUSE_DEFAULT, ENDLESS, notes);
+    }
+    // Where it is not written, every number of it is zero.
+    if own.flag(&["retry_on_failure", "enabled"], false, true, notes) {
+        retry(own, "0s", ENDLESS_BALANCED, notes);
+        pause(own, Duration::ZERO, ENDLESS_BALANCED, notes);
+        return;
+    }
+    let (kind, says) = match inner_on {
+        true => (
+            Kind::RetryGivesUp,
+            "only the exporters of the replicas try again: when the outer `timeout` is over, or the resolver takes a replica away, what they had is lost",
+        ),
+        false => (Kind::RetryOff, "what spanseal cannot take at the moment is not tried again, and is lost"),
+    };
+    notes.found(kind, own.place(&["retry_on_failure"]), own.id(), says, ENDLESS_BALANCED);
+}
+
+/// Tries again at once: it takes a processor and floods what it waits for.
+fn pause(at: &At<'_, '_>, default: Duration, instead: &str, notes: &mut Notes) {
+    const INITIAL: [&str; 2] = ["retry_on_failure", "initial_interval"];
+    if at.duration(&INITIAL, default, notes).is_some_and(|pause| pause.is_zero()) {
+        let by_default = if at.is_written(&INITIAL) { "" } else { " (`initial_interval` is 0s by default here)" };
+        let says = format!("tries again without a pause{by_default}: thousands of times a second while spanseal or its store is away");
+        notes.found(Kind::RetryWithoutPause, at.place(&INITIAL), at.id(), says, instead);
+    }
+}
+
+fn retry(at: &At<'_, '_>, default: &str, instead: &str, notes: &mut Notes) {
     if !at.flag(&["retry_on_failure", "enabled"], true, true, notes) {
         notes.found(
             Kind::RetryOff,
             at.place(&["retry_on_failure", "enabled"]),
             at.id(),
             "what spanseal cannot take at the moment is not tried again, and is lost",
-            "`retry_on_failure: {enabled: true, max_elapsed_time: 0s}`",
+            instead,
         );
         return;
     }
@@ -342,7 +453,7 @@ fn retry(at: &At<'_, '_>, default: &str, notes: &mut Notes) {
             at.place(&ELAPSED),
             at.id(),
             format!("gives up after {}{by_default}: an outage of the store that is longer loses what waits", show_duration(elapsed)),
-            "`retry_on_failure: {enabled: true, max_elapsed_time: 0s}`: it is tried for ever",
+            format!("{instead}: it is tried for ever"),
         );
     }
 }

@@ -11,6 +11,17 @@ pub(super) struct Component<'n> {
     pub(super) id: String,
     pub(super) mark: Mark,
     node: &'n Node,
+    /// Whether `otelcol print-config` wrote it.
+    printed: bool,
+}
+
+/// A section that has defaults of its own, so that its key alone, without a value, switches it on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Section {
+    Absent,
+    Present,
+    /// `print-config` writes null for what is off.
+    Untold(Mark),
 }
 
 /// A component as a pipeline names it.
@@ -51,17 +62,18 @@ pub(super) enum Said {
     Nothing,
     /// Its text, variables replaced by their defaults.
     Is(String, Mark),
-    /// A variable without a default, or no single value.
+    /// A variable without a default or with one in its default, a secret that was not printed, or no single value.
     Unknown(Mark),
 }
 
 impl<'n> File<'n> {
     pub(super) fn read(source: &Sources, root: &'n Node) -> Result<File<'n>, ConfigError> {
+        let printed = is_printed(root);
         let components = |section: &str| -> Result<Vec<Component<'n>>, ConfigError> {
             let Some(node) = below(root, section) else { return Ok(Vec::new()) };
             match &node.value {
                 Value::Map(members) => {
-                    Ok(members.iter().map(|(key, node)| Component { id: key.name.clone(), mark: key.mark, node }).collect())
+                    Ok(members.iter().map(|(key, node)| Component { id: key.name.clone(), mark: key.mark, node, printed }).collect())
                 }
                 Value::Null => Ok(Vec::new()),
                 other => Err(source.error(node.mark, format!("`{section}` is a map of components, and here stands {}", other.kind()))),
@@ -142,6 +154,15 @@ impl<'n> Component<'n> {
         path.iter().try_fold(self.node, |node, key| below(node, key))
     }
 
+    /// Whether a section stands at a path below it.
+    pub(super) fn section(&self, path: &[&str]) -> Section {
+        match self.node(path) {
+            None => Section::Absent,
+            Some(Node { mark, value: Value::Null }) if self.printed => Section::Untold(*mark),
+            Some(_) => Section::Present,
+        }
+    }
+
     /// The value at a path below it.
     pub(super) fn said(&self, path: &[&str]) -> Said {
         self.node(path).map_or(Said::Nothing, said)
@@ -193,17 +214,53 @@ pub(super) fn items(node: Option<&Node>) -> &[Node] {
     }
 }
 
+/// Whether `otelcol print-config` wrote the file. Nobody else writes all of these, which are defaults, or a sizer as an empty map.
+fn is_printed(root: &Node) -> bool {
+    const DEFAULTS: [&str; 4] = ["encoding", "error_output_paths", "output_paths", "sampling"];
+    let logs = ["service", "telemetry", "logs"].iter().try_fold(root, |node, key| below(node, key));
+    logs.is_some_and(|logs| DEFAULTS.iter().all(|key| below(logs, key).is_some())) || below(root, "exporters").is_some_and(has_empty_sizer)
+}
+
+fn has_empty_sizer(node: &Node) -> bool {
+    let Value::Map(members) = &node.value else { return false };
+    members.iter().any(|(key, inner)| {
+        (key.name == "sizer" && matches!(&inner.value, Value::Map(members) if members.is_empty())) || has_empty_sizer(inner)
+    })
+}
+
+/// What `print-config` writes for a secret.
+const REDACTED: &str = "[REDACTED]";
+
 /// A single value, variables replaced by their defaults.
 pub(super) fn said(node: &Node) -> Said {
     match &node.value {
         Value::Null => Said::Nothing,
         // An environment without variables: defaults alone.
         Value::Scalar(raw) => match Environment::default().substitute(raw) {
-            Ok(text) => Said::Is(text, node.mark),
-            Err(_) => Said::Unknown(node.mark),
+            Ok(text) if text != REDACTED && !nests(raw) => Said::Is(text, node.mark),
+            Ok(_) | Err(_) => Said::Unknown(node.mark),
         },
         Value::List(_) | Value::Map(_) => Said::Unknown(node.mark),
     }
+}
+
+/// Whether a variable's default has a variable in it, which the Collector replaces and we do not.
+fn nests(raw: &str) -> bool {
+    let mut rest = raw;
+    while let Some((_, after)) = rest.split_once('$') {
+        rest = match (after.strip_prefix('$'), after.strip_prefix('{')) {
+            (Some(literal), _) => literal,
+            (None, Some(inside)) => {
+                let (reference, behind) = inside.split_once('}').unwrap_or((inside, ""));
+                if reference.contains("${") {
+                    return true;
+                }
+                behind
+            }
+            (None, None) => after,
+        };
+    }
+    false
 }
 
 fn references(source: &Sources, of: &str, name: &str, node: Option<&Node>) -> Result<Vec<Reference>, ConfigError> {

@@ -80,6 +80,12 @@ pub enum Kind {
     RetryOff,
     /// What failed is tried for a while.
     RetryGivesUp,
+    /// What failed is tried again at once, without end.
+    RetryWithoutPause,
+    /// A queue that holds less than one request that is let in.
+    QueueTooSmall,
+    /// Logs by way of the load-balancing exporter, one after another.
+    LogsCrawl,
     /// A processor changes or takes away what is evidence.
     EvidenceCut,
     /// The memory limiter refuses.

@@ -3,7 +3,7 @@
 use super::file::{Component, File, Pipeline, Reference, items, said};
 use super::{Kind, Notes, Receiving, Said, receivers};
 use crate::collector::filter::{MARK, UNMARKING, log_condition, log_marking, span_condition, trace_marking};
-use crate::config::yaml::{Node, Value};
+use crate::config::yaml::{Mark, Node, Value};
 use crate::promote::ottl::Filter;
 
 /// Processors that add to the resource and change nothing else.
@@ -45,6 +45,7 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
     let way = way(file, exporters, notes);
     // Metrics and profiles are no evidence.
     for pipeline in way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs")) {
+        logs_balanced(pipeline, exporters, notes);
         for (at, reference) in pipeline.processors.iter().enumerate() {
             let Some(processor) = file.processor(reference) else { continue };
             let before = pipeline.processors.get(..at).unwrap_or_default();
@@ -109,6 +110,25 @@ fn way<'f>(file: &'f File<'_>, exporters: &[&Component<'_>], notes: &mut Notes) 
     }
     // In the order of the file.
     file.pipelines.iter().filter(|pipeline| way.iter().any(|known| known.id == pipeline.id)).collect()
+}
+
+/// The load-balancing exporter keeps the traces of a request together for each replica, and logs it does not.
+fn logs_balanced(pipeline: &Pipeline, exporters: &[&Component<'_>], notes: &mut Notes) {
+    for reference in pipeline.exporters.iter().filter(|_| pipeline.signal() == "logs") {
+        if exporters.iter().any(|exporter| exporter.id == reference.id && exporter.is_balancer()) {
+            notes.found(
+                Kind::LogsCrawl,
+                reference.mark,
+                &reference.id,
+                format!(
+                    "sends logs one trace, scope and resource after another, each when the one before is sealed, so they crawl; what has no trace \
+                     goes to another replica each time it is tried, where it is not recognised as sent before (`{}`)",
+                    pipeline.id
+                ),
+                "an `otlp_grpc` exporter for logs, to one replica or to a load balancer before them",
+            );
+        }
+    }
 }
 
 fn signal_judged(file: &File<'_>, way: &[&Pipeline], signal: &str, notes: &mut Notes) {
@@ -276,10 +296,10 @@ fn own_filter(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
     let instead = "without it on the way to spanseal: health checks and the like have no AI meaning, so no record comes of them; to save the \
                    network, what `spanseal collector filter` prints";
     notes.found(Kind::FilterDiffers, processor.place(&[list]), &processor.id, says, instead);
-    if fails_whole_requests(processor) {
+    if let Some(place) = fails_whole_requests(processor, list) {
         notes.found(
             Kind::FilterFails,
-            processor.place(&["error_mode"]),
+            place,
             &processor.id,
             format!("drops a whole request where one condition fails (`{}`)", pipeline.id),
             "`error_mode: ignore`: what a condition fails on stays",
@@ -310,7 +330,7 @@ fn actions(processor: &Component<'_>, list: &str, pipeline: &str, notes: &mut No
 fn mark_is_taken_off(file: &File<'_>, pipeline: &Pipeline, processor: &Component<'_>, behind: &[Reference], notes: &mut Notes) {
     let of = |processor: &Component<'_>, function: &str| {
         let texts = if processor.kind() == "transform" { processor.texts(&[statement_list(pipeline)]) } else { Vec::new() };
-        texts.into_iter().find(|(text, _)| text.contains(MARK) && text.trim_start().starts_with(function))
+        texts.into_iter().find(|(text, _)| is_our_mark(text) && text.trim_start().starts_with(function))
     };
     let Some((_, mark)) = of(processor, "set(") else { return };
     if !behind.iter().filter_map(|reference| file.processor(reference)).any(|processor| of(processor, "delete_").is_some()) {
@@ -325,6 +345,17 @@ fn mark_is_taken_off(file: &File<'_>, pipeline: &Pipeline, processor: &Component
     }
 }
 
+/// Whether a statement does nothing but set the mark, or take it off without a condition.
+fn is_our_mark(statement: &str) -> bool {
+    let statement = flat(statement);
+    ["", "span.", "log."].iter().any(|of| {
+        let set = format!("set({of}attributes[\"{MARK}\"], true)");
+        let rest = statement.strip_prefix(&set);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" where "))
+            || statement == format!("delete_key({of}attributes, \"{MARK}\")")
+    })
+}
+
 /// Where a transform processor keeps what it does on such a pipeline.
 fn statement_list(pipeline: &Pipeline) -> &'static str {
     if pipeline.signal() == "logs" { "log_statements" } else { "trace_statements" }
@@ -332,10 +363,10 @@ fn statement_list(pipeline: &Pipeline) -> &'static str {
 
 fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
     let list = statement_list(pipeline);
-    if processor.node(&[list]).is_some() && fails_whole_requests(processor) {
+    if let Some(place) = fails_whole_requests(processor, list).filter(|_| processor.node(&[list]).is_some()) {
         notes.found(
             Kind::StatementFails,
-            processor.place(&["error_mode"]),
+            place,
             &processor.id,
             format!("refuses a whole request where one statement fails (`{}`), and senders give up at last", pipeline.id),
             "`error_mode: ignore`: what a statement fails on stays as it was",
@@ -350,7 +381,7 @@ fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
             let rest = target.trim_start().strip_prefix(of).and_then(|rest| rest.strip_prefix("cache"));
             rest.is_some_and(|rest| rest.starts_with(['[', ',']))
         });
-        if in_cache || statement.contains(MARK) {
+        if in_cache || is_our_mark(&statement) {
             continue;
         }
         if CUTTING.iter().any(|cutting| function.starts_with(cutting)) {
@@ -408,10 +439,10 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
             found(format!("{says} (`{}`)", pipeline.id), "`transform/spanseal_mark` before it, as `spanseal collector filter` prints it");
         }
     }
-    if fails_whole_requests(processor) {
+    if let Some(place) = fails_whole_requests(processor, list) {
         notes.found(
             Kind::FilterFails,
-            processor.place(&["error_mode"]),
+            place,
             &processor.id,
             format!("drops a whole request where one condition fails (`{}`)", pipeline.id),
             "`error_mode: ignore`: what a condition fails on stays",
@@ -419,9 +450,19 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
     }
 }
 
-/// Whether one condition or statement that fails takes the request with it.
-fn fails_whole_requests(processor: &Component<'_>) -> bool {
-    !matches!(processor.said(&["error_mode"]), Said::Is(mode, _) if mode == "ignore" || mode == "silent")
+/// Where it is said, or would be, that one condition or statement that fails takes the request with it. What a group says of itself counts
+/// before what the processor says.
+fn fails_whole_requests(processor: &Component<'_>, list: &str) -> Option<Mark> {
+    let fails = |mode: Said| !matches!(mode, Said::Is(mode, _) if mode == "ignore" || mode == "silent");
+    let own = fails(processor.said(&["error_mode"])).then(|| processor.place(&["error_mode"]));
+    let of_group = |item: &Node| {
+        let written = super::file::below(item, "error_mode").filter(|mode| says_something(mode));
+        written.map_or(own, |mode| fails(said(mode)).then_some(mode.mark))
+    };
+    match items(processor.node(&[list])) {
+        [] => own,
+        groups => groups.iter().find_map(of_group),
+    }
 }
 
 /// Whether there is any text in it: `print-config` writes empty lists for what nobody wrote.
@@ -470,8 +511,10 @@ fn groups(node: Option<&Node>) -> Option<Vec<Vec<String>>> {
     if let Some(flat) = texts(all) {
         return Some(if flat.is_empty() { Vec::new() } else { vec![flat] });
     }
+    // What comes of a statement that fails is judged by itself.
+    let changes_nothing = |key: &str| matches!(key, "statements" | "error_mode");
     let group = |item: &Node| match &item.value {
-        Value::Map(members) if members.iter().all(|(key, value)| key.name == "statements" || !says_something(value)) => {
+        Value::Map(members) if members.iter().all(|(key, value)| changes_nothing(&key.name) || !says_something(value)) => {
             texts(items(super::file::below(item, "statements")))
         }
         _ => None,

@@ -1,12 +1,15 @@
 //! The receivers of OTLP: how much they let in at once. What is more than spanseal takes, or than a batch on the way may hold, is dropped
 //! by the Collector, and where it answers from a queue its sender was told that it is safe.
 
-use super::file::{Component, File, Pipeline};
+use super::exporter::{Queue, queueing};
+use super::file::{Component, File, Pipeline, Section};
 use super::{Kind, Notes, Receiving, Said};
 use crate::config::yaml::{Mark, Value};
 use crate::config::{Endpoint, show_size};
 
 const MIB: u64 = 1024 * 1024;
+/// Size of a queue where none is written, in what it counts.
+const QUEUE_DEFAULT: u64 = 1000;
 
 /// One way in: protocol, the key of its limit, the unit of that, and the limit where none is written (0 means the same).
 struct Limit {
@@ -26,7 +29,11 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
     let evidence = || way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs"));
     let is_named = |receiver: &Component<'_>| evidence().any(|pipeline| pipeline.receivers.iter().any(|r| r.id == receiver.id));
     // What is larger than a batch of so many bytes is split; of a single span that is too large `batch_judged` tells.
-    let is_split = |exporter: &Component<'_>| batch_bytes(exporter).is_some_and(|(size, _)| size <= receiving.request_bytes_max);
+    // What a batch counts in may not be known, which was told.
+    let is_split = |exporter: &Component<'_>| {
+        batch_bytes(exporter).is_some_and(|(size, _)| size <= receiving.request_bytes_max)
+            || matches!(queueing(exporter).sizer(), Said::Unknown(_))
+    };
     let answers_before = exporters.iter().any(|exporter| answers_before_sealed(exporter) && !is_split(exporter));
     let mut most_let_in = 0;
     for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp" && is_named(receiver)) {
@@ -40,8 +47,13 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
                 notes.unjudged(node.mark, &receiver.id, "how much it lets in at once is not known here");
                 continue;
             }
-            if receiver.node(&[protocols, protocol]).is_none() {
-                continue;
+            match receiver.section(&[protocols, protocol]) {
+                Section::Absent => continue,
+                Section::Untold(mark) => {
+                    notes.unjudged(mark, &receiver.id, format!("print-config does not tell whether `{protocols}.{protocol}` is on"));
+                    continue;
+                }
+                Section::Present => {}
             }
             let Some(let_in) = let_in(receiver, &path, &limit, notes) else { continue };
             most_let_in = most_let_in.max(let_in);
@@ -73,6 +85,7 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
             small_logs(exporter, most_let_in, receiving.request_bytes_max, notes);
         }
         batch_judged(exporter, most_let_in, receiving.request_bytes_max, notes);
+        queue_judged(exporter, most_let_in, notes);
     }
 }
 
@@ -105,31 +118,56 @@ fn small_logs(exporter: &Component<'_>, let_in: u64, most: u64, notes: &mut Note
     }
 }
 
-/// Where the queue is that counts: the exporters of OTLP have one where none is written, and the load-balancing one has one for each replica
-/// where it has none itself.
-fn queue(exporter: &Component<'_>) -> &'static [&'static str] {
-    let is_off = matches!(exporter.said(&["sending_queue", "enabled"]), Said::Is(text, _) if text == "false");
-    let has_none = exporter.node(&["sending_queue"]).is_none() || is_off;
-    if exporter.is_balancer() && has_none { &["protocol", "otlp", "sending_queue"] } else { &["sending_queue"] }
-}
-
-/// Whether a sender has its answer before spanseal does. What is not known counts as yes.
+/// Whether a sender has its answer before spanseal does. What is not known counts as yes; what `print-config` does not tell was told.
 fn answers_before_sealed(exporter: &Component<'_>) -> bool {
-    let is = |path: &[&str], value: &str| matches!(exporter.said(path), Said::Is(text, _) if text == value);
-    let waits = [("wait_for_result", "true"), ("enabled", "false")];
-    !waits.into_iter().any(|(key, value)| is(&[queue(exporter), &[key]].concat(), value))
+    let at = queueing(exporter);
+    let waits = matches!(at.said(&["sending_queue", "wait_for_result"]), Said::Is(text, _) if text == "true");
+    matches!(at.queue(), Queue::On | Queue::Perhaps(_)) && !waits
 }
 
 /// The largest batch of an exporter that counts in bytes, and where it stands.
 fn batch_bytes(exporter: &Component<'_>) -> Option<(u64, Mark)> {
-    let queue = queue(exporter);
-    let at = |path: &[&'static str]| exporter.said(&[queue, path].concat());
-    let sizer = [["batch", "sizer"].as_slice(), &["sizer"]].into_iter().map(at).find(|said| !matches!(said, Said::Nothing));
-    if !matches!(sizer, Some(Said::Is(text, _)) if text == "bytes") {
+    let at = queueing(exporter);
+    if !matches!(at.sizer(), Said::Is(text, _) if text == "bytes") {
         return None;
     }
-    let Said::Is(text, mark) = at(&["batch", "max_size"]) else { return None };
+    let Said::Is(text, mark) = at.said(&["sending_queue", "batch", "max_size"]) else { return None };
     text.parse::<u64>().ok().filter(|size| *size > 0).map(|size| (size, mark))
+}
+
+/// A request that is larger than the whole queue never gets into it.
+fn queue_judged(exporter: &Component<'_>, let_in: u64, notes: &mut Notes) {
+    let at = queueing(exporter);
+    if !matches!(at.queue(), Queue::On | Queue::Perhaps(_)) {
+        return;
+    }
+    let place = at.place(&["sending_queue", "queue_size"]);
+    let size = match at.said(&["sending_queue", "queue_size"]) {
+        Said::Nothing => Some(QUEUE_DEFAULT),
+        Said::Is(text, _) => text.replace('_', "").parse::<u64>().ok(),
+        Said::Unknown(_) => None,
+    };
+    match (at.said(&["sending_queue", "sizer"]), size) {
+        (Said::Is(sizer, _), Some(size)) if sizer == "bytes" && size < let_in => notes.found(
+            Kind::QueueTooSmall,
+            place,
+            at.id(),
+            format!(
+                "the queue holds {}, and requests of up to {} are let in: one that is larger than the queue is refused, or waits before it for ever",
+                in_bytes(size),
+                show_size(let_in)
+            ),
+            "`sizer: requests`, or a `queue_size` of many such requests",
+        ),
+        (Said::Is(sizer, _), Some(size)) if sizer == "items" => {
+            notes.unjudged(place, at.id(), format!("whether a request that is let in has more than {size} spans or logs, which the queue never takes"));
+        }
+        (Said::Is(sizer, _), None) if sizer != "requests" => notes.unjudged(place, at.id(), "`sending_queue.queue_size` is not understood here"),
+        (Said::Unknown(mark), _) => {
+            notes.unjudged(mark, at.id(), "`sending_queue.sizer` is not known here: whether the queue holds the largest request that is let in")
+        }
+        (Said::Is(..) | Said::Nothing, _) => {}
+    }
 }
 
 fn let_in(receiver: &Component<'_>, path: &[&str], limit: &Limit, notes: &mut Notes) -> Option<u64> {

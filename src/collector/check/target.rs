@@ -1,7 +1,7 @@
 //! Where an exporter sends: addresses taken apart, and what is wrong with one whatever spanseal is configured to ask.
 
 use super::exporter::At;
-use super::file::{Component, File, Said, items, said};
+use super::file::{Component, File, Said, Section, items, said};
 use super::{Kind, Notes};
 use crate::config::Endpoint;
 use crate::config::yaml::{Mark, Node, Value};
@@ -122,7 +122,7 @@ fn own_ports(file: &File<'_>) -> Vec<u16> {
     let mut ports = Vec::new();
     for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp") {
         for (protocol, default) in [("grpc", 4317), ("http", 4318)] {
-            if receiver.node(&["protocols", protocol]).is_none() {
+            if receiver.section(&["protocols", protocol]) != Section::Present {
                 continue;
             }
             match receiver.said(&["protocols", protocol, "endpoint"]) {
