@@ -306,6 +306,13 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("logs.yaml", "or (IsString(log.body)", "or (IsString(log.severity_text)", "filter_differs", "log_conditions:"),
     ("logs.yaml", "keep_matching_keys(log.cache", "delete_matching_keys(log.cache", "filter_differs", "log_conditions:"),
     ("logs.yaml", "processors: [transform/spanseal_mark, filter", "processors: [filter", "filter_differs", "log_conditions:"),
+    (
+        "logs.yaml",
+        "processors: [transform/spanseal_mark, filter/spanseal, transform/spanseal_unmark]",
+        "processors: [transform/spanseal_mark, transform/spanseal_unmark, filter/spanseal]",
+        "filter_differs",
+        "log_conditions:",
+    ),
     ("logs.yaml", "  filter/spanseal:\n    error_mode: ignore\n", "  filter/spanseal:\n", "filter_fails", "filter/spanseal:"),
     // Where it goes.
     ("minimal.yaml", "127.0.0.1:14317", "spanseal.example.com:4317", "not_encrypted", "tls: {insecure"),
@@ -316,6 +323,21 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("good", "audit.example.com:4318", "audit.example.com:4318/v1/traces", "endpoint_wrong", "endpoint:"),
     ("minimal.yaml", "127.0.0.1:14317", "127.0.0.1:8720", "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
     ("minimal.yaml", "127.0.0.1:14317", "127.0.0.1:4317", "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
+    ("minimal.yaml", "    timeout: 30s\n", "    timeout: 30s\n    compression: snappy\n", "compression_refused", "compression: snappy"),
+    (
+        "gateway.yaml",
+        "        timeout: 30s\n        sending_queue:",
+        "        timeout: 30s\n        compression: lz4\n        sending_queue:",
+        "compression_refused",
+        "compression: lz4",
+    ),
+    (
+        "good",
+        "    endpoint: https://audit.example.com:4318\n",
+        "    endpoint: https://audit.example.com:4318\n    traces_endpoint: https://audit.example.com:4318/api/traces\n",
+        "endpoint_wrong",
+        "traces_endpoint:",
+    ),
     ("gateway.yaml", "routing_key: traceID", "routing_key: service", "not_by_trace", "routing_key: service"),
     // Which pipelines.
     ("good", "exporters: [otlphttp/spanseal, debug]", "exporters: [debug]", "signal_missing", "logs:"),

@@ -179,6 +179,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
             batch(&counts, receiving, notes);
         }
+        compression(&inner, notes);
         timeout(&inner, TIMEOUT_DEFAULT, receiving, notes);
         timeout(&own, Duration::ZERO, receiving, notes);
         outer_retry(&own, &inner, notes);
@@ -186,6 +187,8 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     }
     let targets = target::named(&own, file, notes);
     target::judge_encryption(&own, &targets, notes);
+    compression(&own, notes);
+    paths(&own, notes);
     demands::judge(&own, &targets, authenticator(&own, file, notes), receiving, notes);
     if own.has_queue(notes) {
         queue(file, &own, notes);
@@ -195,6 +198,40 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     retry(&own, RETRY_DEFAULT, ENDLESS, notes);
     if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
         pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
+    }
+}
+
+/// What spanseal unpacks (gzip, where nothing is written).
+fn compression(at: &At<'_, '_>, notes: &mut Notes) {
+    match at.said(&["compression"]) {
+        Said::Is(name, mark) if !matches!(name.as_str(), "gzip" | "zstd" | "none" | "") => notes.found(
+            Kind::CompressionRefused,
+            mark,
+            at.id(),
+            format!(
+                "`{name}` is no compression that spanseal takes: it refuses each request for good, and what was acknowledged is dropped"
+            ),
+            "`compression: zstd` or `gzip`",
+        ),
+        Said::Unknown(mark) => notes.unjudged(mark, at.id(), "`compression` is not known here"),
+        Said::Is(..) | Said::Nothing => {}
+    }
+}
+
+/// Addresses of the HTTP exporter for one signal, which count whole.
+fn paths(at: &At<'_, '_>, notes: &mut Notes) {
+    for (key, path) in [("traces_endpoint", "/v1/traces"), ("logs_endpoint", "/v1/logs")] {
+        match at.said(&[key]) {
+            Said::Is(text, mark) if !at.is_grpc() && !text.ends_with(path) => notes.found(
+                Kind::EndpointWrong,
+                mark,
+                at.id(),
+                format!("`{key}` counts whole, and spanseal takes this signal at {path} alone: what is sent there is refused for good"),
+                format!("the address with {path}, or `endpoint` without a path in its place"),
+            ),
+            Said::Unknown(mark) => notes.unjudged(mark, at.id(), format!("`{key}` is not known here")),
+            Said::Is(..) | Said::Nothing => {}
+        }
     }
 }
 

@@ -7,6 +7,9 @@
 //! `${env:NAME:-default}` counts as its default: the check says the same on every machine. What has no default is named as not judged, and
 //! so is every component of which nothing is known here. Several files count as one, as the Collector reads them: maps are merged, and of
 //! everything else the later file's counts (confmap's merge, without its gate that appends lists).
+//!
+//! KNOWN GAP: a processor or a list in one that is a variable as a whole (`${file:...}`) counts as empty, and is not named as not judged. How many
+//! requests a queue's consumers let through is not judged either.
 
 mod demands;
 mod exporter;
@@ -104,6 +107,8 @@ pub enum Kind {
     NotEncrypted,
     /// A port or path that does not take this protocol.
     EndpointWrong,
+    /// A compression that spanseal does not take.
+    CompressionRefused,
     /// One side speaks TLS and the other plain text.
     TlsDiffers,
     /// No certificate, and spanseal asks for one.

@@ -427,11 +427,16 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
         let wanted: Vec<Vec<String>> = marking.iter().map(|group| group.iter().map(|statement| flat(statement)).collect()).collect();
         let before = || before.iter().filter_map(|reference| file.processor(reference)).filter(|before| before.kind() == "transform");
         let list = statement_list(pipeline);
-        if !before().any(|before| groups(before.node(&[list])).as_ref() == Some(&wanted)) {
+        let marks = |before: &Component<'_>| groups(before.node(&[list])).as_ref() == Some(&wanted);
+        // Whoever speaks of the mark behind the last that sets it may have taken it off again.
+        let last = before().filter(|before| before.texts(&[list]).iter().any(|(text, _)| text.contains(MARK))).last();
+        if !last.is_some_and(marks) {
             let what = if logs { "logs by their keys" } else { "spans by their keys and events" };
             let nothing = if logs { "logs" } else { "spans" };
             let outdated = before().flat_map(|before| before.texts(&[list])).any(|(text, _)| text.contains(MARK));
-            let says = if outdated {
+            let says = if before().any(marks) {
+                format!("what marks {what} is taken off again before it, so {nothing} that are AI by them are dropped")
+            } else if outdated {
                 format!("what marks {what} before it is not that of this configuration (any more)")
             } else {
                 format!("nothing before it marks {what}, so {nothing} that are AI by them are dropped")
