@@ -429,7 +429,7 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
         let list = statement_list(pipeline);
         let marks = |before: &Component<'_>| groups(before.node(&[list])).as_ref() == Some(&wanted);
         // Whoever speaks of the mark behind the last that sets it may have taken it off again.
-        let last = before().filter(|before| before.texts(&[list]).iter().any(|(text, _)| text.contains(MARK))).last();
+        let last = before().rfind(|before| before.texts(&[list]).iter().any(|(text, _)| text.contains(MARK)));
         if !last.is_some_and(marks) {
             let what = if logs { "logs by their keys" } else { "spans by their keys and events" };
             let nothing = if logs { "logs" } else { "spans" };

@@ -65,7 +65,7 @@ pub fn whole(hits: &[Hit], searched: impl Fn(&str) -> bool, complete: bool) -> S
 type Orphans<'h> = BTreeMap<(&'h str, &'h str, bool), BTreeSet<usize>>;
 
 /// The span that has to be around a record: the parent of a span, and of a log the span that it was written in; which of the two it is.
-fn around<'h>(hit: &'h Hit) -> Option<(&'h str, &'h str, bool)> {
+fn around(hit: &Hit) -> Option<(&str, &str, bool)> {
     let is_log = is_log(hit);
     let span = hit.text(if is_log { "trace.span_id" } else { "trace.parent_span_id" })?;
     Some((hit.text("trace.trace_id")?, span, is_log))
