@@ -323,7 +323,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("good", "audit.example.com:4318", "audit.example.com:4318/v1/traces", "endpoint_wrong", "endpoint:"),
     ("minimal.yaml", "127.0.0.1:14317", "127.0.0.1:8720", "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
     ("minimal.yaml", "127.0.0.1:14317", "127.0.0.1:4317", "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
-    ("minimal.yaml", "    timeout: 30s\n", "    timeout: 30s\n    compression: snappy\n", "compression_refused", "compression: snappy"),
+    ("minimal.yaml", "compression: gzip", "compression: snappy", "compression_refused", "compression: snappy"),
     (
         "gateway.yaml",
         "        timeout: 30s\n        sending_queue:",
