@@ -174,7 +174,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     // What is let in, and refused behind it.
     ("agent.yaml", ", max_request_body_size: 14680064", "", "lets_in_too_much", "http: {endpoint"),
     ("tap.yaml", "max_recv_msg_size_mib: 14", "max_recv_msg_size_mib: 64", "lets_in_too_much", "max_recv_msg_size_mib: 64"),
-    ("gateway.yaml", "max_request_body_size: 14680064", "max_request_body_size: 15728641", "batch_drops", "max_size: 15728640"),
+    ("gateway.yaml", "max_request_body_size: 14680064", "max_request_body_size: 15728641", "batch_drops batch_drops", "max_size: 15728640"),
     // As much as spanseal takes leaves no room for what the Collector adds.
     ("tap.yaml", "max_recv_msg_size_mib: 14", "max_recv_msg_size_mib: 16", "lets_in_too_much", "max_recv_msg_size_mib: 16"),
     // What gives up.
