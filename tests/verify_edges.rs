@@ -10,18 +10,9 @@ use spanseal::verify::{Bound, GapKind, Options, Receipt, Report, Verdict, verify
 use spanseal::worm::{Locks, ObjectKey, below, checkpoint_key, cosignature_name, log_key, seal_key};
 
 use crate::support::failing::FailNthRead;
-use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, kinds, lines, notes};
+use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, kinds, lines, log_of, notes};
 
 const OTHER_ROOT: RootHash = RootHash(Hash([9; 32]));
-
-async fn log_of(seals: u64) -> Forge {
-    let mut forge = Forge::new(Locks::Enforced).await;
-    for n in 0..seals {
-        forge.seal(&[Segment::of("standard", lines(2 * n, 2))], |_| {}).await;
-    }
-    forge.publish().await;
-    forge
-}
 
 fn signer(seed: u8) -> NoteSigner {
     NoteSigner::new(ORIGIN, &[seed; 32]).unwrap()

@@ -12,18 +12,8 @@ use spanseal::tlog::{Hash, RootHash, TreeSize};
 use spanseal::verify::{Bound, Evidence, KeyTrust, Options, Report, Verdict};
 use spanseal::worm::{Locks, checkpoint_key, log_key, seal_key};
 
-use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, kinds, lines};
+use crate::support::forge::{Forge, LOG, NOW, ORIGIN, Segment, honest, kinds, lines, log_of};
 use crate::support::second::verify;
-
-/// So many seals with a segment each, published.
-async fn log_of(seals: u64) -> Forge {
-    let mut forge = Forge::new(Locks::Enforced).await;
-    for n in 0..seals {
-        forge.seal(&[Segment::of("standard", lines(2 * n, 2))], |_| {}).await;
-    }
-    forge.publish().await;
-    forge
-}
 
 /// What anybody with a right to write can do: an object under a name that a seal would have.
 fn junk(forge: &Forge, index: u64) {

@@ -9,7 +9,10 @@
 
 use crate::promote::ottl::{Filter, Keys};
 
-/// The attribute that marks a span or log by its keys, or a span by its events, on its way through the filter, and never leaves the Collector.
+/// The attribute that marks a span or log by its keys, or a span by its events, on its way through the filter. The Collector takes it off again.
+///
+/// KNOWN GAP: of an attribute of this name that a sender puts twice on one span (OTLP forbids it) one is taken off, and the other becomes
+/// evidence, as any attribute that a sender makes up.
 pub const MARK: &str = "spanseal.filter.ai";
 /// Name of the filter processor.
 pub const FILTER: &str = "filter/spanseal";

@@ -281,6 +281,16 @@ pub async fn honest(locks: Locks) -> Forge {
     forge
 }
 
+/// So many seals with a segment each, published.
+pub async fn log_of(seals: u64) -> Forge {
+    let mut forge = Forge::new(Locks::Enforced).await;
+    for n in 0..seals {
+        forge.seal(&[Segment::of("standard", lines(2 * n, 2))], |_| {}).await;
+    }
+    forge.publish().await;
+    forge
+}
+
 /// The kinds of all findings.
 pub fn kinds(report: &Report) -> Vec<&'static str> {
     report.findings.iter().map(|f| f.kind.as_str()).collect()

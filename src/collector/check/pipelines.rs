@@ -296,15 +296,7 @@ fn own_filter(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
     let instead = "without it on the way to spanseal: health checks and the like have no AI meaning, so no record comes of them; to save the \
                    network, what `spanseal collector filter` prints";
     notes.found(Kind::FilterDiffers, processor.place(&[list]), &processor.id, says, instead);
-    if let Some(place) = fails_whole_requests(processor, list) {
-        notes.found(
-            Kind::FilterFails,
-            place,
-            &processor.id,
-            format!("drops a whole request where one condition fails (`{}`)", pipeline.id),
-            "`error_mode: ignore`: what a condition fails on stays",
-        );
-    }
+    condition_fails(pipeline, processor, list, notes);
 }
 
 fn actions(processor: &Component<'_>, list: &str, pipeline: &str, notes: &mut Notes) {
@@ -444,6 +436,11 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
             found(format!("{says} (`{}`)", pipeline.id), "`transform/spanseal_mark` before it, as `spanseal collector filter` prints it");
         }
     }
+    condition_fails(pipeline, processor, list, notes);
+}
+
+/// A filter that takes a whole request with it.
+fn condition_fails(pipeline: &Pipeline, processor: &Component<'_>, list: &str, notes: &mut Notes) {
     if let Some(place) = fails_whole_requests(processor, list) {
         notes.found(
             Kind::FilterFails,

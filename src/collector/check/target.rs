@@ -5,6 +5,7 @@ use super::file::{Component, File, Said, Section, items, said};
 use super::{Kind, Notes};
 use crate::config::Endpoint;
 use crate::config::yaml::{Mark, Node, Value};
+use crate::plain::address_without_secrets;
 
 /// Port of a replica that is named without one, for the load-balancing exporter.
 const BALANCED_PORT: u16 = 4317;
@@ -41,7 +42,7 @@ fn target(text: &str, mark: Mark) -> Target {
     let endpoint = authority.parse::<Endpoint>().ok();
     let loopback = scheme == "unix" || endpoint.as_ref().map_or(named == "localhost", Endpoint::is_loopback);
     Target {
-        text: if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") },
+        text: if scheme.is_empty() { rest.to_owned() } else { address_without_secrets(&format!("{scheme}://{rest}")) },
         mark,
         host: endpoint.as_ref().map_or(named, |endpoint| &endpoint.host).to_owned(),
         port: authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()),
@@ -208,6 +209,14 @@ mod tests {
             ("unix:///run/spanseal.sock", "run", None, true, "unix", "unix://run/spanseal.sock"),
             ("http://127.0.0.1:4318/", "127.0.0.1", Some(4318), true, "http", "http://127.0.0.1:4318/"),
             ("https://me:hush@audit.example.com:4318", "audit.example.com", Some(4318), false, "https", "https://audit.example.com:4318"),
+            (
+                "https://audit.example.com/v1?api-key=hush",
+                "audit.example.com",
+                None,
+                false,
+                "https",
+                "https://audit.example.com/v1?api-key=***",
+            ),
             ("audit.example.com", "audit.example.com", None, false, "", "audit.example.com"),
         ] {
             let target = target(text, Mark::default());
