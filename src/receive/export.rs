@@ -94,14 +94,14 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
     intake.state.metrics.received(request.signal, request.body.len());
     let signal = request.signal;
     let request = fetch::with_content(intake, request).await?;
-    let Promoted { tally, batch, foreign, mut permit } = if request.body.len() <= INLINE_BYTES_MAX {
+    let Promoted { tally, points, batch, foreign, mut permit } = if request.body.len() <= INLINE_BYTES_MAX {
         promote(intake, request)?
     } else {
         // The share goes along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
         let there = Arc::clone(intake);
         intake.workers.run(move || promote(&there, request)).await??
     };
-    let partial = partial_success(signal, &tally, foreign);
+    let partial = partial_success(signal, &tally, points, foreign);
     let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
     let count = || {
         intake.state.sealer.counters.add(tally.counts);
@@ -127,6 +127,8 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
 /// What a request came to before it is sealed.
 struct Promoted {
     tally: Tally,
+    /// Data points of metrics, none of which is kept.
+    points: u64,
     batch: Batch,
     foreign: Option<Foreign>,
     permit: Permit,
@@ -169,10 +171,12 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
         fetched: Some(&fetched).filter(|fetched| !fetched.is_empty()),
     };
     let mut batch = Batch::default();
+    let mut points = 0;
     let walked = match signal {
         Signal::Traces => intake.state.promoter.traces(request, context, &mut batch),
         Signal::Logs => intake.state.promoter.logs(request, context, &mut batch),
-        Signal::Metrics => metrics::data_points(request).map_err(Unpromoted::from).map(|points| {
+        Signal::Metrics => metrics::data_points(request).map_err(Unpromoted::from).map(|counted| {
+            points = counted;
             intake.state.metrics.counted_points(points);
             Tally::default()
         }),
@@ -187,7 +191,7 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
     };
     let foreign = foreign.or_else(|| foreign::is_older(request).then_some(Foreign::Older));
     match (walked, foreign) {
-        (Ok(tally), foreign) => Ok(Promoted { tally, batch, foreign, permit }),
+        (Ok(tally), foreign) => Ok(Promoted { tally, points, batch, foreign, permit }),
         // What would not fit into an empty pool either never will.
         (Err(Unpromoted::NoRoom), _) if permit.bytes().saturating_add(GROWTH_BYTES) >= pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
         (Err(Unpromoted::NoRoom), _) => Err(Refusal::Full),
@@ -203,11 +207,15 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
 }
 
 /// What a success answer says besides its receipt: what was rejected, and what its sender should know although nothing was.
-fn partial_success(signal: Signal, tally: &Tally, foreign: Option<Foreign>) -> Option<PartialSuccess> {
+fn partial_success(signal: Signal, tally: &Tally, points: u64, foreign: Option<Foreign>) -> Option<PartialSuccess> {
     let rejected = tally.counts.rejected;
     let why = (rejected > 0).then(|| tally.rejected_why.clone().unwrap_or_else(|| "malformed".to_owned()));
     let ids = (tally.misshapen_ids > 0).then(|| misshapen(signal, tally.misshapen_ids));
-    let said: Vec<String> = [foreign.map(|foreign| hint(signal, foreign)), why, ids].into_iter().flatten().collect();
+    let metrics = (points > 0).then(|| {
+        let points = if points == 1 { "1 data point was".to_owned() } else { format!("{points} data points were") };
+        format!("{points} not kept: spanseal keeps spans and logs with AI meaning and no metrics, send these to a metrics backend")
+    });
+    let said: Vec<String> = [foreign.map(|foreign| hint(signal, foreign)), why, ids, metrics].into_iter().flatten().collect();
     (!said.is_empty()).then(|| PartialSuccess { rejected, message: said.join("; ") })
 }
 

@@ -77,7 +77,7 @@ exporters:
     <<: *safe
     endpoint: https://audit.example.com:4318
     tls: {ca_file: ca.pem}
-    sending_queue: {wait_for_result: true, block_on_overflow: true}
+    sending_queue: {wait_for_result: true, block_on_overflow: true, num_consumers: 100}
 connectors:
   forward: {}
 service:
@@ -99,7 +99,7 @@ exporters:
     routing_key: traceID
     timeout: 60s
     retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}
-    sending_queue: {storage: file_storage, block_on_overflow: true}
+    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}
     protocol:
       otlp:
         timeout: 30s
@@ -112,7 +112,7 @@ exporters:
     timeout: 30s
     tls: {ca_file: ca.pem}
     retry_on_failure: {max_elapsed_time: 0s}
-    sending_queue: {storage: file_storage, block_on_overflow: true}
+    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}
 service:
   extensions: [file_storage, bearertokenauth]
   pipelines:
@@ -202,8 +202,8 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     // A replica's retry ends with the outer timeout and with the replica, however long it would go on.
     (
         "balanced",
-        "    retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}\n    sending_queue: {storage: file_storage, block_on_overflow: true}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {enabled: false}\n        retry_on_failure: {enabled: false}\n",
-        "    sending_queue: {storage: file_storage, block_on_overflow: true}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {enabled: false}\n        retry_on_failure: {max_elapsed_time: 0s}\n",
+        "    retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}\n    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {enabled: false}\n        retry_on_failure: {enabled: false}\n",
+        "    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {enabled: false}\n        retry_on_failure: {max_elapsed_time: 0s}\n",
         "retry_gives_up",
         "loadbalancing/spanseal:",
     ),
@@ -214,10 +214,19 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("minimal.yaml", "      wait_for_result: true\n", "      wait_for_result: true\n      batch:\n", "batch_unbounded", "batch:"),
     (
         "balanced",
-        "    sending_queue: {storage: file_storage, block_on_overflow: true}\n    protocol:",
+        "    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:",
         "    sending_queue:\n    protocol:",
-        "queue_in_memory queue_overflow",
+        "queue_in_memory queue_overflow consumers_few",
         "sending_queue:",
+    ),
+    // A queue that waits for few seals at a time, by what is written and by what is not.
+    ("minimal.yaml", "num_consumers: 100", "num_consumers: 10", "consumers_few", "num_consumers: 10"),
+    (
+        "balanced",
+        "block_on_overflow: true, num_consumers: 100}\n    protocol",
+        "block_on_overflow: true}\n    protocol",
+        "consumers_few",
+        "sending_queue: {s",
     ),
     // A queue that is smaller than what comes in.
     ("minimal.yaml", "queue_size: 1000\n", "queue_size: 1000000\n      sizer: bytes\n", "queue_too_small", "queue_size:"),
@@ -548,7 +557,7 @@ fn several_files_are_one() {
     assert_eq!(places(&list), [place("sampled", "site.yaml", 1)], "{list:#}");
     // Nothing is written over something, too.
     let (_, null) = check("exporters: {otlp_grpc/spanseal: {sending_queue: null}}\n", &[]);
-    assert_eq!(places(&null), [place("queue_in_memory", "site.yaml", 1), place("queue_overflow", "site.yaml", 1)], "{null:#}");
+    assert_eq!(places(&null), ["queue_in_memory", "queue_overflow", "consumers_few"].map(|kind| place(kind, "site.yaml", 1)), "{null:#}");
     // What the first file says about what the second leaves out stands in the first.
     let (_, first) = check("exporters: {otlp_grpc/spanseal: {sending_queue: {wait_for_result: false}}}\n", &[]);
     assert_eq!(places(&first), [place("queue_in_memory", "minimal.yaml", line("sending_queue:"))], "{first:#}");
@@ -623,6 +632,12 @@ fn what_is_no_loss_is_a_note() {
     );
     assert!(noted("agent.yaml", "", "").contains("very small logs") && !noted("gateway.yaml", "", "").contains("very small logs"));
     assert!(!noted("minimal.yaml", "", "").contains("very small logs"));
+    let metrics = noted(
+        "good",
+        "    logs: {receivers: [otlp],",
+        "    metrics: {receivers: [otlp], exporters: [otlphttp/spanseal]}\n    logs: {receivers: [otlp],",
+    );
+    assert!(metrics.contains("keeps none of them") && !noted("good", "", "").contains("keeps none of them"));
 }
 
 /// What is used nowhere is found once, and nothing that follows from it.
@@ -735,9 +750,63 @@ fn what_cannot_be_judged_is_said() {
     let (_, items) = report(&file, &[]);
     assert!(kinds(&items).is_empty() && items["unjudged"].to_string().contains("more than 1000 spans or logs"), "{items:#}");
 
+    let (_folder, file, _) = seeded("balanced", "num_consumers: 100}\n    protocol", "num_consumers: \"${env:N}\"}\n    protocol");
+    assert!(report(&file, &[]).1["unjudged"].to_string().contains("`sending_queue.num_consumers` is not known here"));
+
     let (_folder, file, _) = seeded("good", "https://audit.example.com:4318", "${env:WHERE}");
     let told = run(&file, &[]);
     assert!(told.status.success() && told.stdout.contains("not judged: otlphttp/spanseal: `endpoint` is not known here"), "{told}");
+}
+
+/// Scenario: a variable in place of a component, a section or a list. Guarantee: nothing is made up of what may stand there, it is named as
+/// not judged, and where the whole of the way is hidden by it, it is said how to see it.
+#[test]
+fn what_a_variable_hides_is_not_judged() {
+    let with = |name: &str, from: &str, to: &str| {
+        let (_folder, file, _) = seeded(name, from, to);
+        let (code, report) = report(&file, &[]);
+        assert_eq!((code, kinds(&report)), (Some(0), vec![]), "{to}: {report:#}");
+        let said = report["unjudged"].as_array().unwrap().iter();
+        said.map(|said| format!("{}: {}", said["component"].as_str().unwrap(), said["says"].as_str().unwrap())).collect::<Vec<_>>()
+    };
+    let whole = with("good", "resourcedetection: {detectors: [env], override: false}", "resourcedetection: \"${file:detect.yaml}\"");
+    assert_eq!(
+        whole,
+        ["resourcedetection: is a variable as a whole: what it does to telemetry on the way to spanseal (`traces/out`) is not known here"]
+    );
+    let list = with("good", "{detectors: [env], override: false}", "{detectors: \"${env:DETECTORS}\", override: false}");
+    assert_eq!(list, ["resourcedetection: what the variable at `detectors` stands for (`traces/out`) is not known here"]);
+    // On no way to spanseal, and one with a default.
+    assert!(with("good", "[{key: host.name, action: delete}]", "\"${env:ACTIONS}\"").is_empty());
+    assert!(with("good", "override: false", "override: \"${env:OVERRIDE:-false}\"").is_empty());
+    let queue = with(
+        "balanced",
+        "{storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol",
+        "\"${env:QUEUE}\"\n    protocol",
+    );
+    assert!(queue.iter().any(|said| said == "loadbalancing/spanseal: `sending_queue.storage` is not known here"), "{queue:?}");
+    let exporter = {
+        let (_folder, file, text) = seeded("minimal.yaml", "", "");
+        let at = text.find("  otlp_grpc/spanseal:").unwrap();
+        let behind = text[at..].find("\nservice:").unwrap() + at;
+        std::fs::write(&file, format!("{}  otlp_grpc/spanseal: ${{file:exporter.yaml}}\n{}", &text[..at], &text[behind..])).unwrap();
+        report(&file, &[]).1
+    };
+    assert!(
+        kinds(&exporter).is_empty() && exporter["unjudged"].to_string().contains("is a variable as a whole: where it sends"),
+        "{exporter:#}"
+    );
+
+    for (from, to) in [
+        ("processors:\n  resourcedetection", "processors: ${file:processors.yaml}\nx-processors:\n  resourcedetection"),
+        ("processors: &way [resourcedetection]", "processors: \"${env:WAY}\""),
+        ("processors: &way [resourcedetection]", "processors: [\"${env:WAY}\"]"),
+        ("    traces/in: {", "    traces/more: ${file:more.yaml}\n    traces/in: {"),
+    ] {
+        let (_folder, file, _) = seeded("good", from, to);
+        let told = run(&file, &[]);
+        assert!(told.status.code() == Some(2) && told.stderr.contains("otelcol print-config --config FILE"), "{to}: {told}");
+    }
 }
 
 /// Which exporter is meant is never guessed in silence.

@@ -12,6 +12,8 @@ use crate::config::{parse_duration, show_duration, show_size};
 
 /// Timeout of the OTLP exporters where none is written.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+/// How many requests a queue sends at a time where nothing is written.
+const CONSUMERS_DEFAULT: u64 = 10;
 /// Longest that a batch waits for more while its sender waits: SDKs wait 10 s, and a seal takes its time.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 /// How long they try where nothing is written.
@@ -163,6 +165,10 @@ impl<'c, 'n> At<'c, 'n> {
 
 /// Judges one exporter.
 pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Receiving, notes: &mut Notes) {
+    if exporter.is_variable() {
+        let says = "is a variable as a whole: where it sends, what it holds and when it gives up is not known here";
+        return notes.unjudged(exporter.mark, &exporter.id, says);
+    }
     let own = At { component: exporter, above: &[] };
     if exporter.is_balancer() {
         let inner = At { component: exporter, above: &INNER };
@@ -178,6 +184,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         let counts = queueing(exporter);
         if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
             batch(&counts, receiving, notes);
+            consumers(&counts, notes);
         }
         compression(&inner, notes);
         timeout(&inner, TIMEOUT_DEFAULT, receiving, notes);
@@ -193,6 +200,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     if own.has_queue(notes) {
         queue(file, &own, notes);
         batch(&own, receiving, notes);
+        consumers(&own, notes);
     }
     timeout(&own, TIMEOUT_DEFAULT, receiving, notes);
     retry(&own, RETRY_DEFAULT, ENDLESS, notes);
@@ -417,6 +425,33 @@ fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
             Err(_) => notes.unjudged(mark, at.id(), "`sending_queue.batch.max_size` is not understood here"),
         },
         Said::Unknown(mark) => notes.unjudged(mark, at.id(), "`sending_queue.batch.max_size` is not known here"),
+    }
+}
+
+/// How many requests are on their way at once: each waits for its seal, and those that come meanwhile share the next one. Batches make few
+/// requests of many.
+fn consumers(at: &At<'_, '_>, notes: &mut Notes) {
+    const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
+    if at.component.section(&at.path(&["sending_queue", "batch"])) != Section::Absent {
+        return;
+    }
+    let (number, mark) = match at.said(&CONSUMERS) {
+        Said::Nothing => (CONSUMERS_DEFAULT, at.place(&["sending_queue"])),
+        Said::Is(text, mark) => match text.replace('_', "").parse::<u64>() {
+            Ok(number) => (number, mark),
+            Err(_) => return notes.unjudged(mark, at.id(), "`sending_queue.num_consumers` is not understood here"),
+        },
+        Said::Unknown(mark) => return notes.unjudged(mark, at.id(), "`sending_queue.num_consumers` is not known here"),
+    };
+    // Zero is refused by the Collector.
+    if (1..=CONSUMERS_DEFAULT).contains(&number) {
+        let by_default = if at.is_written(&CONSUMERS) { "" } else { " by default" };
+        let says = format!(
+            "sends at most {number} requests at a time{by_default}, and each waits for its seal: some {number} a second, small ones too. What \
+             comes faster fills the queue, and then senders wait until they give up"
+        );
+        let instead = "`num_consumers: 100` under `sending_queue` (requests that wait together share a seal), or a `batch`";
+        notes.found(Kind::ConsumersFew, mark, at.id(), says, instead);
     }
 }
 

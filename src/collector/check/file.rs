@@ -69,32 +69,30 @@ pub(super) enum Said {
 impl<'n> File<'n> {
     pub(super) fn read(source: &Sources, root: &'n Node) -> Result<File<'n>, ConfigError> {
         let printed = is_printed(root);
+        let map = |what: &str, node: Option<&'n Node>| match node.map(|node| (node, &node.value)) {
+            Some((_, Value::Map(members))) => Ok(members.as_slice()),
+            None | Some((_, Value::Null)) => Ok(&[][..]),
+            Some((node, other)) => Err(source.error(node.mark, format!("{what} is a map, and {}", stands(node, other)))),
+        };
         let components = |section: &str| -> Result<Vec<Component<'n>>, ConfigError> {
-            let Some(node) = below(root, section) else { return Ok(Vec::new()) };
-            match &node.value {
-                Value::Map(members) => {
-                    Ok(members.iter().map(|(key, node)| Component { id: key.name.clone(), mark: key.mark, node, printed }).collect())
-                }
-                Value::Null => Ok(Vec::new()),
-                other => Err(source.error(node.mark, format!("`{section}` is a map of components, and here stands {}", other.kind()))),
-            }
+            let members = map(&format!("`{section}`"), below(root, section))?;
+            Ok(members.iter().map(|(key, node)| Component { id: key.name.clone(), mark: key.mark, node, printed }).collect())
         };
         let mut pipelines = Vec::new();
         let service = below(root, "service").ok_or_else(|| {
             source
                 .whole("has no `service`, so no pipeline; if the configuration has more files, name all of them, in the Collector's order")
         })?;
-        if let Some(Node { value: Value::Map(members), .. }) = below(service, "pipelines") {
-            for (key, node) in members {
-                let references = |name: &str| references(source, &key.name, name, below(node, name));
-                pipelines.push(Pipeline {
-                    id: key.name.clone(),
-                    mark: key.mark,
-                    receivers: references("receivers")?,
-                    processors: references("processors")?,
-                    exporters: references("exporters")?,
-                });
-            }
+        for (key, node) in map("`service.pipelines`", below(service, "pipelines"))? {
+            map(&format!("the pipeline `{}`", key.name), Some(node))?;
+            let references = |name: &str| references(source, &key.name, name, below(node, name));
+            pipelines.push(Pipeline {
+                id: key.name.clone(),
+                mark: key.mark,
+                receivers: references("receivers")?,
+                processors: references("processors")?,
+                exporters: references("exporters")?,
+            });
         }
         Ok(File {
             receivers: components("receivers")?,
@@ -163,9 +161,45 @@ impl<'n> Component<'n> {
         }
     }
 
-    /// The value at a path below it.
+    /// The value at a path below it. What is below a variable is not known.
     pub(super) fn said(&self, path: &[&str]) -> Said {
-        self.node(path).map_or(Said::Nothing, said)
+        let mut node = self.node;
+        for key in path {
+            if is_variable(node) {
+                return Said::Unknown(node.mark);
+            }
+            match below(node, key) {
+                Some(inner) => node = inner,
+                None => return Said::Nothing,
+            }
+        }
+        said(node)
+    }
+
+    /// The variable that stands for all of it.
+    pub(super) fn is_variable(&self) -> bool {
+        is_variable(self.node)
+    }
+
+    /// What stands for a whole list, map or text below it and cannot be known, with the keys that lead to it. A value that is set changes
+    /// nothing that is judged.
+    pub(super) fn variables(&self) -> Vec<(String, Mark)> {
+        fn collect(path: &str, node: &Node, variables: &mut Vec<(String, Mark)>) {
+            match &node.value {
+                Value::Scalar(_) if is_variable(node) => variables.push((path.to_owned(), node.mark)),
+                Value::Null | Value::Scalar(_) => {}
+                Value::List(items) => items.iter().for_each(|item| collect(path, item, variables)),
+                Value::Map(members) => {
+                    for (key, inner) in members.iter().filter(|(key, _)| key.name != "value") {
+                        let path = if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
+                        collect(&path, inner, variables);
+                    }
+                }
+            }
+        }
+        let mut variables = Vec::new();
+        collect("", self.node, &mut variables);
+        variables
     }
 
     /// Where a path below it begins to be written; else the component itself.
@@ -263,17 +297,35 @@ fn nests(raw: &str) -> bool {
     false
 }
 
+/// What stands where something else belongs.
+fn stands(node: &Node, value: &Value) -> String {
+    match is_variable(node) {
+        true => format!(
+            "here stands a variable, which is not read here: check what the Collector makes of it (`otelcol print-config --config FILE | spanseal \
+             collector check -`)"
+        ),
+        false => format!("here stands {}", value.kind()),
+    }
+}
+
+/// Whether a value is one variable as a whole, so that a map or a list may come of it, and nobody here knows which.
+fn is_variable(node: &Node) -> bool {
+    let Value::Scalar(raw) = &node.value else { return false };
+    let raw = raw.trim();
+    raw.starts_with("${") && raw.ends_with('}') && matches!(said(node), Said::Unknown(_))
+}
+
 fn references(source: &Sources, of: &str, name: &str, node: Option<&Node>) -> Result<Vec<Reference>, ConfigError> {
     let Some(node) = node else { return Ok(Vec::new()) };
     match &node.value {
         Value::Null => Ok(Vec::new()),
         Value::List(items) => items
             .iter()
-            .map(|item| match &item.value {
-                Value::Scalar(id) => Ok(Reference { id: id.clone(), mark: item.mark }),
-                other => Err(source.error(item.mark, format!("`{name}` of `{of}` lists names, and here stands {}", other.kind()))),
+            .map(|item| match (said(item), &item.value) {
+                (Said::Is(id, mark), _) => Ok(Reference { id, mark }),
+                (_, other) => Err(source.error(item.mark, format!("`{name}` of `{of}` lists names, and {}", stands(item, other)))),
             })
             .collect(),
-        other => Err(source.error(node.mark, format!("`{name}` of `{of}` is a list of names, and here stands {}", other.kind()))),
+        other => Err(source.error(node.mark, format!("`{name}` of `{of}` is a list of names, and {}", stands(node, other)))),
     }
 }

@@ -7,9 +7,6 @@
 //! `${env:NAME:-default}` counts as its default: the check says the same on every machine. What has no default is named as not judged, and
 //! so is every component of which nothing is known here. Several files count as one, as the Collector reads them: maps are merged, and of
 //! everything else the later file's counts (confmap's merge, without its gate that appends lists).
-//!
-//! KNOWN GAP: a processor or a list in one that is a variable as a whole (`${file:...}`) counts as empty, and is not named as not judged. How many
-//! requests a queue's consumers let through is not judged either.
 
 mod demands;
 mod exporter;
@@ -87,6 +84,8 @@ pub enum Kind {
     RetryWithoutPause,
     /// A queue that holds less than one request that is let in.
     QueueTooSmall,
+    /// A queue that waits for the seals of few requests at a time.
+    ConsumersFew,
     /// Logs by way of the load-balancing exporter, one after another.
     LogsCrawl,
     /// A processor changes or takes away what is evidence.

@@ -43,11 +43,32 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
         }
     }
     let way = way(file, exporters, notes);
+    for pipeline in way.iter().filter(|pipeline| pipeline.signal() == "metrics") {
+        for reference in pipeline.exporters.iter().filter(|reference| exporters.iter().any(|exporter| exporter.id == reference.id)) {
+            let says = format!("sends metrics to spanseal (`{}`), which answers with a warning and keeps none of them", pipeline.id);
+            notes.note(reference.mark, &reference.id, says);
+        }
+    }
     // Metrics and profiles are no evidence.
     for pipeline in way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs")) {
         logs_balanced(pipeline, exporters, notes);
         for (at, reference) in pipeline.processors.iter().enumerate() {
             let Some(processor) = file.processor(reference) else { continue };
+            if processor.is_variable() {
+                let says = format!(
+                    "is a variable as a whole: what it does to telemetry on the way to spanseal (`{}`) is not known here",
+                    pipeline.id
+                );
+                notes.unjudged(processor.mark, &processor.id, says);
+                continue;
+            }
+            for (path, mark) in processor.variables() {
+                notes.unjudged(
+                    mark,
+                    &processor.id,
+                    format!("what the variable at `{path}` stands for (`{}`) is not known here", pipeline.id),
+                );
+            }
             let before = pipeline.processors.get(..at).unwrap_or_default();
             processor_judged(file, pipeline, before, processor, receiving, notes);
             let behind = pipeline.processors.get(at.saturating_add(1)..).unwrap_or_default();

@@ -224,11 +224,15 @@ async fn ids_of_wrong_length_are_said_and_lose_nothing() {
 }
 
 #[tokio::test]
-async fn metric_points_are_counted_in_both_encodings() {
+async fn metric_points_are_counted_and_said_to_be_dropped_in_both_encodings() {
     let rig = rig().await;
     let json =
         r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","sum":{"dataPoints":[{"asInt":"1"},{"asDouble":"NaN"}]}}]}]}]}"#;
-    assert_eq!(post(&rig, "/v1/metrics", JSON, "", json).await.status, 200);
+    let reply = post(&rig, "/v1/metrics", JSON, "", json).await;
+    let partial = &reply.json()["partialSuccess"];
+    assert_eq!((reply.status, &partial["rejectedDataPoints"]), (200, &serde_json::json!("0")));
+    assert!(partial["errorMessage"].as_str().unwrap().starts_with("2 data points were not kept: "), "{partial}");
+    assert_eq!(post(&rig, "/v1/metrics", JSON, "", "{\"resourceMetrics\":[]}").await.body, b"{}");
     let protobuf = crate::otlp::json::metrics(json.as_bytes()).unwrap();
     assert_eq!(post(&rig, "/v1/metrics", PROTOBUF, "", protobuf).await.header("spanseal-promoted"), "0");
     assert_eq!(rig.metrics.items(Signal::Metrics), 4);
