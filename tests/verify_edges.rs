@@ -76,8 +76,10 @@ async fn each_log_is_held_to_its_own_key() {
     let file = LogFile { origin: other.name().into(), vkey: other.clone(), created: UnixSeconds(NOW) };
     forge.put(&log_key("other"), file.to_bytes()).await;
     for pinned in [vec![other.clone(), forge.signer.verifier().clone()], vec![forge.signer.verifier().clone(), other]] {
-        let report = verify(&forge.store, &Options { pinned, ..forge.options() }).await;
+        // What a writer committed is of one of them, and nobody says of which.
+        let report = verify(&forge.store, &Options { pinned, committed: Some(3), ..forge.options() }).await;
         assert_eq!(kinds(&report), Vec::<&str>::new(), "{}", report.to_text());
+        assert!(!said(&report, "the receipts"), "{}", report.to_text());
         let logs: Vec<_> = report.logs.iter().map(|log| (log.name.as_str(), log.key.as_str(), log.seals)).collect();
         let text = report.to_text();
         assert!(text.contains("  key:   unpinned: ") && text.contains("\n         of spanseal.test/log: pinned\n"), "{text}");
@@ -227,10 +229,66 @@ async fn what_was_not_read_excuses_no_checkpoint_that_it_cannot_concern() {
     }
     // Of log.json the oldest version counts: another that cannot be read excuses nothing.
     let forge = log_of(4).await;
-    let newer = forge.put(&log_key(LOG), "x").await.unwrap();
+    forge.put(&log_key(LOG), "x").await;
     forge.put(&checkpoint_key(LOG), signer(9).checkpoint(TreeSize(100), OTHER_ROOT)).await;
-    let report = forge.verify().await;
-    assert!(kinds(&report).contains(&"checkpoint_invalid"), "{newer:?}: {}", report.to_text());
+    let (mut nth, mut found) = (0, 0);
+    loop {
+        let store = FailNthRead::new(forge.store.clone(), nth);
+        let report = verify(&store, &Options { logs: vec![LOG.into()], ..forge.options() }).await;
+        let unread = report.notes.iter().any(|note| note.kind.as_str() == "unchecked" && note.object.ends_with("log.json"));
+        found += usize::from(unread && kinds(&report).contains(&"checkpoint_invalid"));
+        if !store.failed() {
+            assert!(kinds(&report).contains(&"checkpoint_invalid"), "{}", report.to_text());
+            break;
+        }
+        nth += 1;
+    }
+    assert!(found >= 1, "of {nth} reads");
+}
+
+/// Scenario: a stranger wrote over a cosignature, which lies below it still, and each read fails once. Guarantee: it is not called changed for a
+/// version that could not be read.
+#[tokio::test]
+async fn a_cosignature_that_cannot_be_read_is_not_called_changed() {
+    let forge = log_of(2).await;
+    let witness = Cosigner::new("w.test/1", &[41; 32]).unwrap();
+    let text = checkpoint(&forge, 1).note.text;
+    let note = format!("{text}\n{}", witness.cosign(&text, UnixSeconds(NOW + 10)).unwrap());
+    let key = below(LOG, &cosignature_name(1, &Hash::of(note.as_bytes()).to_string()));
+    forge.put(&key, note).await;
+    forge.put(&key, "x").await;
+    let options = Options { witnesses: vec![witness.public().clone()], ..forge.options() };
+    let (mut nth, mut unread) = (0, 0);
+    loop {
+        let store = FailNthRead::new(forge.store.clone(), nth);
+        let report = verify(&store, &options).await;
+        assert!(kinds(&report).iter().all(|kind| *kind == "foreign_version"), "read {nth}: {}", report.to_text());
+        unread += usize::from(kinds(&report).is_empty());
+        if !store.failed() {
+            assert_eq!(kinds(&report), ["foreign_version"], "{}", report.to_text());
+            break;
+        }
+        nth += 1;
+    }
+    assert!(unread > 0, "of {nth} reads");
+}
+
+/// Scenario: the log had three keys, and the published checkpoint is of the seal that announced the second, signed by the third. Guarantee: a key signs
+/// nothing of before its time.
+#[tokio::test]
+async fn a_later_key_signs_no_checkpoint_of_before_its_time() {
+    let mut forge = log_of(3).await;
+    for seed in [8, 9] {
+        forge.turn_to(signer(seed)).await;
+        forge.seal(&[], |_| {}).await;
+    }
+    let at = checkpoint(&forge, 3).checkpoint;
+    for (by, expected) in [(3, vec![]), (8, vec![]), (9, vec!["checkpoint_invalid"])] {
+        forge.put(&checkpoint_key(LOG), signer(by).checkpoint(at.size, at.root)).await;
+        let pinned = vec![signer(3).verifier().clone()];
+        let report = verify(&forge.store, &Options { pinned, ..forge.options() }).await;
+        assert_eq!(kinds(&report), expected, "{by}: {}", report.to_text());
+    }
 }
 
 /// Of two joints between stretches, one is gone and one cannot be read: the stretch before the gap is found, the other is unchecked.

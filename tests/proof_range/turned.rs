@@ -481,6 +481,19 @@ async fn a_key_that_was_left_signs_no_checkpoint_that_was_kept() {
         let report = spanseal::verify::check_with(&made.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
         assert_eq!((report.verdict, report.result.unwrap().kept), (Verdict::Unchecked, Some(kept)), "{name}");
     }
+    // A bundle from before a change need not show the key that the log came to; where the auditor brought it, that one signs other sizes.
+    let before = prove(&log.forge.store, LOG, log.vkey(0), &at(2, &[])).await.unwrap();
+    let leaves = leaves.get(..4).unwrap();
+    let place = Inclusion { index: LeafIndex(2), size: TreeSize(4), path: inclusion_path(LeafIndex(2), leaves).unwrap() };
+    let checkpoint = log.forge.seals[3].checkpoint.clone();
+    let before = Bundle { log: place, checkpoint, rotations: vec![], ..before };
+    for (brought, kept) in [(true, Kept::OtherSize(7)), (false, Kept::NotSigned(7))] {
+        let note = log.keys[1].checkpoint(TreeSize(7), log.forge.range.root());
+        let other_keys = if brought { vec![log.vkey(1).clone()] } else { vec![] };
+        let others = Others { kept: Some(UnverifiedCheckpoint::parse(&note).unwrap()), other_keys, ..Others::default() };
+        let report = spanseal::verify::check_with(&before.to_bytes(), log.vkey(0), &others, UnixSeconds(NOW + 100));
+        assert_eq!((report.verdict, report.result.unwrap().kept), (Verdict::Unchecked, Some(kept)), "{brought}");
+    }
 }
 
 /// Guarantee: a record that was sealed before a key signed is proved to whoever has that key alone, under the first checkpoint of it or the first that the

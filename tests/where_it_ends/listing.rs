@@ -156,6 +156,9 @@ async fn a_listing_that_hides_seals_is_not_believed() {
         let report = shown(taken_back, 5, Options { now, ..forge.options() }).await;
         assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
         assert!(report.notes.iter().any(|note| note.meaning.contains("the listing hides seals from 5 on")), "{}", report.to_text());
+        // Which says nothing of the part before it.
+        let part = Options { now, to: Some(Bound::Seal(4)), ..forge.options() };
+        assert_eq!(shown(taken_back, 5, part).await.verdict, Verdict::Verified);
     }
     // What the checkpoint names, or what stands next, cannot be read.
     for (store, index) in [(&forge, 13), (&none, 5)] {

@@ -240,6 +240,26 @@ async fn a_part_of_a_log_without_decrees_needs_no_later_key() {
     assert!(said(&report, "this seal is signed by a key to which the seals that were looked at do not lead"), "{}", report.to_text());
 }
 
+/// Scenario: the published checkpoint was taken back to before the log changed its key, once or twice, with seals in between. Guarantee: the newest seal is
+/// led to, and what is on record is known.
+#[tokio::test]
+async fn an_old_checkpoint_leads_over_changes_of_key() {
+    let mut forge = whole().await;
+    let first = forge.signer.verifier().clone();
+    for seed in [4, 5] {
+        forge.turn_to(NoteSigner::new(ORIGIN, &[seed; 32]).unwrap()).await;
+        for _ in 0..5 {
+            forge.seal(&[], |_| {}).await;
+        }
+        forge.publish().await;
+        for size in [2, 9, forge.seals.len() - 2] {
+            forge.put(&checkpoint_key(LOG), forge.seals[size - 1].checkpoint.clone()).await;
+            let report = spanseal::verify::verify(&forge.store, &Options { pinned: vec![first.clone()], ..options(&forge) }).await;
+            assert_all(&format!("{seed} {size}"), &report, vec![], 0);
+        }
+    }
+}
+
 /// Scenario: before the newest seal lies a version of it that the log's key signed, which extends nothing and names no decree. Guarantee: the look
 /// before the walk rested on another seal than the one that stands, and that is said.
 #[tokio::test]
