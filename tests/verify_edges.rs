@@ -463,6 +463,29 @@ async fn a_part_that_its_checkpoint_does_not_join_is_read_from_the_first_seal() 
     assert_eq!(found, [("seal_missing", Some(1)), ("seal_broken", Some(3))], "{}", report.to_text());
 }
 
+/// Scenario: the auditor brings the key that the log turned to, and nothing shows the first one; of a part in its time the seals stand. Guarantee: that the
+/// log had not left this key by then is not taken for granted.
+#[tokio::test]
+async fn of_a_part_it_is_unchecked_whether_its_key_had_been_left() {
+    let mut forge = log_of(3).await;
+    forge.turn_to(signer(8)).await;
+    for _ in 0..3 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.publish().await;
+    let why = "whether the log had left the key of this part by then";
+    for (first_known, from, doubted) in [(true, 5, false), (false, 5, true), (false, 6, true)] {
+        if !first_known {
+            let file = LogFile { origin: ORIGIN.into(), vkey: signer(8).verifier().clone(), created: UnixSeconds(NOW) };
+            forge.store.purge(&log_key(LOG), None);
+            forge.put(&log_key(LOG), file.to_bytes()).await;
+        }
+        let report = verify(&forge.store, &Options { from: Some(Bound::Seal(from)), ..forge.options() }).await;
+        assert_eq!(said(&report, why), doubted, "{first_known} {from}: {}", report.to_text());
+        assert_eq!(report.verdict == Verdict::Verified, !doubted, "{first_known} {from}: {}", report.to_text());
+    }
+}
+
 /// A key that is no key of the log: a part of it is read from the first seal, and it is the key that is wrong.
 #[tokio::test]
 async fn under_a_wrong_key_a_part_is_not_said_to_have_been_left() {
