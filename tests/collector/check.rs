@@ -638,6 +638,25 @@ fn what_is_no_loss_is_a_note() {
         "    metrics: {receivers: [otlp], exporters: [otlphttp/spanseal]}\n    logs: {receivers: [otlp],",
     );
     assert!(metrics.contains("keeps none of them") && !noted("good", "", "").contains("keeps none of them"));
+    assert!(noted("gateway.yaml", "", "").contains("a static list keeps a replica that is away"));
+    let insert = "attributes:\n    actions:\n      - {key: ai_audit.review.outcome, value: approved, action: insert}\n  attributes/other:\n    actions:\n";
+    let (_folder, file, text) = seeded("good", "attributes:\n    actions:\n", insert);
+    std::fs::write(&file, text.replace("[resourcedetection]", "[resourcedetection, attributes]")).unwrap();
+    assert!(report(&file, &[]).1["notes"].to_string().contains("as the application's word"));
+}
+
+/// Who is answered when it is sealed, or by no queue at all, is told what was not taken.
+#[test]
+fn without_retry_a_sender_is_told_where_it_waits() {
+    let says = |from: &str, to: &str| {
+        let (_folder, file, text) = seeded("minimal.yaml", "{enabled: true, max_elapsed_time: 0s}", "{enabled: false}");
+        std::fs::write(&file, text.replace(from, to)).unwrap();
+        let found = report(&file, &[]).1["findings"].as_array().unwrap().iter().find(|found| found["kind"] == "retry_off").cloned();
+        found.unwrap()["says"].as_str().unwrap().to_owned()
+    };
+    assert!(says("", "").contains("its sender is told"));
+    assert!(says("      enabled: true\n      wait_for_result: true\n", "      enabled: false\n").contains("its sender is told"));
+    assert!(!says("      wait_for_result: true\n", "").contains("its sender is told"));
 }
 
 /// What is used nowhere is found once, and nothing that follows from it.

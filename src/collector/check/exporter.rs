@@ -174,6 +174,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         let inner = At { component: exporter, above: &INNER };
         routing(&own, notes);
         let targets = target::balanced(exporter);
+        target::note_static(exporter, notes);
         target::judge_encryption(&inner, &targets, notes);
         demands::judge(&inner, &targets, authenticator(&inner, file, notes), receiving, notes);
         for at in [&own, &inner] {
@@ -507,13 +508,14 @@ fn pause(at: &At<'_, '_>, default: Duration, instead: &str, notes: &mut Notes) {
 
 fn retry(at: &At<'_, '_>, default: &str, instead: &str, notes: &mut Notes) {
     if !at.flag(&["retry_on_failure", "enabled"], true, true, notes) {
-        notes.found(
-            Kind::RetryOff,
-            at.place(&["retry_on_failure", "enabled"]),
-            at.id(),
-            "what spanseal cannot take at the moment is not tried again, and is lost",
-            instead,
-        );
+        let is_told = at.queue() == Queue::Off || at.flag(&["sending_queue", "wait_for_result"], false, false, notes);
+        let says = match is_told {
+            true => {
+                "what spanseal cannot take at the moment is not tried again: its sender is told, and what that does not send again is lost"
+            }
+            false => "what spanseal cannot take at the moment is not tried again, and is lost",
+        };
+        notes.found(Kind::RetryOff, at.place(&["retry_on_failure", "enabled"]), at.id(), says, instead);
         return;
     }
     const ELAPSED: [&str; 2] = ["retry_on_failure", "max_elapsed_time"];

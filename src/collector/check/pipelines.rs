@@ -10,6 +10,8 @@ use crate::promote::ottl::Filter;
 const HARMLESS: [&str; 3] = ["k8sattributes", "k8s_attributes", "remotetap"];
 /// Actions of the attributes and resource processors that leave what is there.
 const ADDING: [&str; 1] = ["insert"];
+/// Where applications say what no convention has a name for: decisions, reviews, persons.
+const OWN_NAMESPACE: &str = "ai_audit.";
 /// Functions of the transform processor that take something away.
 const CUTTING: [&str; 11] = [
     "delete_key",
@@ -327,7 +329,14 @@ fn actions(processor: &Component<'_>, list: &str, pipeline: &str, notes: &mut No
             _ => None,
         };
         let (key, action) = (text("key").or_else(|| text("pattern")).unwrap_or_default(), text("action").unwrap_or_default());
-        if !ADDING.contains(&action.to_lowercase().as_str()) {
+        if ADDING.contains(&action.to_lowercase().as_str()) {
+            if key.starts_with(OWN_NAMESPACE) {
+                let says = format!(
+                    "adds `{key}` where the application says nothing of it (`{pipeline}`): the record will have it as the application's word"
+                );
+                notes.note(item.mark, &processor.id, says);
+            }
+        } else {
             notes.found(
                 Kind::EvidenceCut,
                 item.mark,

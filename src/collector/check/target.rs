@@ -152,6 +152,16 @@ pub(super) fn balanced(exporter: &Component<'_>) -> Vec<Target> {
     targets
 }
 
+/// A list that nobody changes keeps a replica that is away.
+pub(super) fn note_static(exporter: &Component<'_>, notes: &mut Notes) {
+    const STATIC: [&str; 3] = ["resolver", "static", "hostnames"];
+    if items(exporter.node(&STATIC)).len() > 1 {
+        let says = "a static list keeps a replica that is away: what belongs to it is tried again and again, and holds up what waits behind it. \
+                    Where replicas may be away for long, a resolver that takes them off the list (`dns`, `k8s`) lets others take over";
+        notes.note(exporter.place(&STATIC), &exporter.id, says);
+    }
+}
+
 /// Whether what is sent there is encrypted, as the Collector decides it; `None` where that is not known.
 pub(super) fn is_encrypted(at: &At<'_, '_>, target: &Target) -> Option<bool> {
     if !at.is_grpc() {
