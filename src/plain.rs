@@ -71,7 +71,7 @@ pub fn address_without_secrets(address: &str) -> String {
 }
 
 /// Of an address what stands behind its scheme.
-fn place_without_secrets(address: &str) -> String {
+pub fn place_without_secrets(address: &str) -> String {
     let (place, query) = address.split_at(address.find(['?', '#']).unwrap_or(address.len()));
     // A password may have a `?` in it, too.
     if query.contains('@') {

@@ -208,15 +208,14 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
 
 /// What a success answer says besides its receipt: what was rejected, and what its sender should know although nothing was.
 fn partial_success(signal: Signal, tally: &Tally, points: u64, foreign: Option<Foreign>) -> Option<PartialSuccess> {
-    let rejected = tally.counts.rejected;
-    let why = (rejected > 0).then(|| tally.rejected_why.clone().unwrap_or_else(|| "malformed".to_owned()));
+    let why = (tally.counts.rejected > 0).then(|| tally.rejected_why.clone().unwrap_or_else(|| "malformed".to_owned()));
     let ids = (tally.misshapen_ids > 0).then(|| misshapen(signal, tally.misshapen_ids));
     let metrics = (points > 0).then(|| {
         let points = if points == 1 { "1 data point was".to_owned() } else { format!("{points} data points were") };
         format!("{points} not kept: spanseal keeps spans and logs with AI meaning and no metrics, send these to a metrics backend")
     });
     let said: Vec<String> = [foreign.map(|foreign| hint(signal, foreign)), why, ids, metrics].into_iter().flatten().collect();
-    (!said.is_empty()).then(|| PartialSuccess { rejected, message: said.join("; ") })
+    (!said.is_empty()).then(|| PartialSuccess { rejected: tally.counts.rejected.saturating_add(points), message: said.join("; ") })
 }
 
 fn hint(signal: Signal, foreign: Foreign) -> String {

@@ -188,6 +188,10 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("minimal.yaml", "timeout: 30s", "timeout: 2s", "timeout_short", "timeout: 2s"),
     ("minimal.yaml", "    timeout: 30s\n", "", "timeout_short", "otlp_grpc/spanseal:"),
     ("gateway.yaml", "        timeout: 30s", "        timeout: 3s", "timeout_short", "timeout: 3s"),
+    // Around all replicas, one after another; zero is the default.
+    ("gateway.yaml", "    timeout: 60s", "    timeout: 10s", "timeout_short", "timeout: 10s"),
+    ("balanced", "    timeout: 60s\n", "", "timeout_short", "loadbalancing/spanseal:"),
+    ("balanced", "    timeout: 60s", "    timeout: 0s", "timeout_short", "timeout: 0s"),
     ("minimal.yaml", "{enabled: true, max_elapsed_time: 0s}", "{enabled: false}", "retry_off", "retry_on_failure"),
     ("minimal.yaml", "max_elapsed_time: 0s", "max_elapsed_time: 300s", "retry_gives_up", "max_elapsed_time: 300s"),
     ("minimal.yaml", "    retry_on_failure: {enabled: true, max_elapsed_time: 0s}\n", "", "retry_gives_up", "otlp_grpc/spanseal:"),
@@ -216,18 +220,11 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "balanced",
         "    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:",
         "    sending_queue:\n    protocol:",
-        "queue_in_memory queue_overflow consumers_few",
+        "queue_in_memory queue_overflow",
         "sending_queue:",
     ),
-    // A queue that waits for few seals at a time, by what is written and by what is not.
-    ("minimal.yaml", "num_consumers: 100", "num_consumers: 10", "consumers_few", "num_consumers: 10"),
-    (
-        "balanced",
-        "block_on_overflow: true, num_consumers: 100}\n    protocol",
-        "block_on_overflow: true}\n    protocol",
-        "consumers_few",
-        "sending_queue: {s",
-    ),
+    // A queue that waits for few seals at a time.
+    ("minimal.yaml", "num_consumers: 100", "num_consumers: 5", "consumers_few", "num_consumers: 5"),
     // A queue that is smaller than what comes in.
     ("minimal.yaml", "queue_size: 1000\n", "queue_size: 1000000\n      sizer: bytes\n", "queue_too_small", "queue_size:"),
     ("balanced", "sending_queue: {storage", "sending_queue: {sizer: bytes, storage", "queue_too_small", "sending_queue: {"),
@@ -557,7 +554,7 @@ fn several_files_are_one() {
     assert_eq!(places(&list), [place("sampled", "site.yaml", 1)], "{list:#}");
     // Nothing is written over something, too.
     let (_, null) = check("exporters: {otlp_grpc/spanseal: {sending_queue: null}}\n", &[]);
-    assert_eq!(places(&null), ["queue_in_memory", "queue_overflow", "consumers_few"].map(|kind| place(kind, "site.yaml", 1)), "{null:#}");
+    assert_eq!(places(&null), ["queue_in_memory", "queue_overflow"].map(|kind| place(kind, "site.yaml", 1)), "{null:#}");
     // What the first file says about what the second leaves out stands in the first.
     let (_, first) = check("exporters: {otlp_grpc/spanseal: {sending_queue: {wait_for_result: false}}}\n", &[]);
     assert_eq!(places(&first), [place("queue_in_memory", "minimal.yaml", line("sending_queue:"))], "{first:#}");
@@ -639,6 +636,39 @@ fn what_is_no_loss_is_a_note() {
     );
     assert!(metrics.contains("keeps none of them") && !noted("good", "", "").contains("keeps none of them"));
     assert!(noted("gateway.yaml", "", "").contains("a static list keeps a replica that is away"));
+    let profiles = noted(
+        "good",
+        "    logs: {receivers: [otlp],",
+        "    profiles: {receivers: [otlp], exporters: [otlphttp/spanseal]}\n    logs: {receivers: [otlp],",
+    );
+    assert!(profiles.contains("refuses them for good"), "{profiles}");
+    // The default of OTLP/HTTP is long enough, and no routing key is that of traces.
+    noted("good", "  timeout: 30s\n", "");
+    noted("gateway.yaml", "routing_key: traceID", "routing_key: \"\"");
+    // How many requests a second get through.
+    let few = "some 10 a second get through";
+    assert!(
+        noted("minimal.yaml", "      num_consumers: 100\n", "").contains(few) && !noted("minimal.yaml", "", "").contains("a second get")
+    );
+    assert!(
+        noted("balanced", "block_on_overflow: true, num_consumers: 100}\n    protocol", "block_on_overflow: true}\n    protocol")
+            .contains(few)
+    );
+    let two = noted("gateway.yaml", "num_consumers: 100\n      # Behind", "num_consumers: 40\n      # Behind");
+    assert!(!two.contains("a second get"), "a batch makes few requests of many: {two}");
+    let (_folder, file, text) = seeded("gateway.yaml", "", "");
+    std::fs::write(&file, text.replace("num_consumers: 100", "num_consumers: 40").replace("min_size: 1048576", "min_size: 0")).unwrap();
+    let two = report(&file, &[]).1["notes"].to_string();
+    assert!(two.contains("the seals of 2 replicas, one after another, up to 2s: some 20 a second"), "{two}");
+    // One log by several names of it.
+    let turns = noted("balanced", "", "");
+    assert!(turns.contains("where `spanseal.example.com` stands for several addresses"), "{turns}");
+    let turns =
+        noted("balanced", "endpoint: spanseal.example.com:4317", "endpoint: spanseal.example.com:4317\n    balancer_name: pick_first");
+    assert!(!turns.contains("stands for several addresses"), "{turns}");
+    // On which disk the queue is only who mounts it knows.
+    assert!(noted("balanced", "", "").contains("on a volume that outlives it"));
+    assert!(noted("balanced", "{directory: /var/lib/otelcol, fsync: true}", "{fsync: true}").contains("names no `directory`"));
     let insert = "attributes:\n    actions:\n      - {key: ai_audit.review.outcome, value: approved, action: insert}\n  attributes/other:\n    actions:\n";
     let (_folder, file, text) = seeded("good", "attributes:\n    actions:\n", insert);
     std::fs::write(&file, text.replace("[resourcedetection]", "[resourcedetection, attributes]")).unwrap();
@@ -795,6 +825,14 @@ fn what_a_variable_hides_is_not_judged() {
     );
     let list = with("good", "{detectors: [env], override: false}", "{detectors: \"${env:DETECTORS}\", override: false}");
     assert_eq!(list, ["resourcedetection: what the variable at `detectors` stands for (`traces/out`) is not known here"]);
+    let receiver = with("balanced", "{protocols: {grpc: {max_recv_msg_size_mib: 14}}}", "\"${file:otlp.yaml}\"");
+    assert!(receiver.iter().any(|said| said.starts_with("otlp: is a variable as a whole: how much it lets in")), "{receiver:?}");
+    // What a default makes a list of is one.
+    let conditions = "{error_mode: ignore, trace_conditions: \"${env:COND:-['span.name != nil']}\"}";
+    let (_folder, file, text) = seeded("good", "  filter/old: ", &format!("  filter/some: {conditions}\n  filter/old: "));
+    std::fs::write(&file, text.replace("[resourcedetection]", "[filter/some]")).unwrap();
+    let list = report(&file, &[]).1["unjudged"].to_string();
+    assert!(list.contains("what the variable at `trace_conditions` stands for"), "{list}");
     // On no way to spanseal, and one with a default.
     assert!(with("good", "[{key: host.name, action: delete}]", "\"${env:ACTIONS}\"").is_empty());
     assert!(with("good", "override: false", "override: \"${env:OVERRIDE:-false}\"").is_empty());

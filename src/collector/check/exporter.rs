@@ -10,10 +10,16 @@ use super::{Kind, Notes, Receiving, demands, target};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{parse_duration, show_duration, show_size};
 
-/// Timeout of the OTLP exporters where none is written.
+/// Timeout of an exporter of OTLP/gRPC where none is written, and of the load-balancing one where that is none or zero.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+/// That of OTLP/HTTP.
+const TIMEOUT_DEFAULT_HTTP: Duration = Duration::from_secs(30);
 /// How many requests a queue sends at a time where nothing is written.
-const CONSUMERS_DEFAULT: u64 = 10;
+const CONSUMERS_DEFAULT: u32 = 10;
+/// Requests a second below which a queue is called too slow: one SDK sends every few seconds, or once for 512 spans.
+const RATE_MIN: f64 = 10.0;
+/// From here on nothing is said.
+const RATE_ENOUGH: f64 = 50.0;
 /// Longest that a batch waits for more while its sender waits: SDKs wait 10 s, and a seal takes its time.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 /// How long they try where nothing is written.
@@ -141,7 +147,7 @@ impl<'c, 'n> At<'c, 'n> {
             Said::Is(text, _) if text == "true" => true,
             Said::Is(text, _) if text == "false" => false,
             Said::Is(_, mark) | Said::Unknown(mark) => {
-                notes.unjudged(mark, self.id(), format!("`{}` is not known here", path.join(".")));
+                notes.unjudged(mark, self.id(), format!("`{}` is not known here", self.path(path).join(".")));
                 unknown
             }
         }
@@ -152,11 +158,11 @@ impl<'c, 'n> At<'c, 'n> {
         match self.said(path) {
             Said::Nothing => Some(default),
             Said::Is(text, mark) => parse_duration(&text).ok().or_else(|| {
-                notes.unjudged(mark, self.id(), format!("`{}` is no duration that is understood here", path.join(".")));
+                notes.unjudged(mark, self.id(), format!("`{}` is no duration that is understood here", self.path(path).join(".")));
                 None
             }),
             Said::Unknown(mark) => {
-                notes.unjudged(mark, self.id(), format!("`{}` is not known here", path.join(".")));
+                notes.unjudged(mark, self.id(), format!("`{}` is not known here", self.path(path).join(".")));
                 None
             }
         }
@@ -185,11 +191,11 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         let counts = queueing(exporter);
         if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
             batch(&counts, receiving, notes);
-            consumers(&counts, notes);
+            consumers(&counts, target::replicas(exporter), receiving, notes);
         }
         compression(&inner, notes);
         timeout(&inner, TIMEOUT_DEFAULT, receiving, notes);
-        timeout(&own, Duration::ZERO, receiving, notes);
+        outer_timeout(&own, target::replicas(exporter), receiving, notes);
         outer_retry(&own, &inner, notes);
         return;
     }
@@ -201,9 +207,9 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     if own.has_queue(notes) {
         queue(file, &own, notes);
         batch(&own, receiving, notes);
-        consumers(&own, notes);
+        consumers(&own, 1, receiving, notes);
     }
-    timeout(&own, TIMEOUT_DEFAULT, receiving, notes);
+    timeout(&own, if own.is_grpc() { TIMEOUT_DEFAULT } else { TIMEOUT_DEFAULT_HTTP }, receiving, notes);
     retry(&own, RETRY_DEFAULT, ENDLESS, notes);
     if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
         pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
@@ -273,7 +279,7 @@ fn is_started<'f, 'n>(
 
 fn routing(at: &At<'_, '_>, notes: &mut Notes) {
     if let Said::Is(key, mark) = at.said(&["routing_key"])
-        && key != "traceID"
+        && !matches!(key.as_str(), "traceID" | "")
     {
         notes.found(
             Kind::NotByTrace,
@@ -369,7 +375,15 @@ fn storage_judged(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark
             notes.found(Kind::StorageVolatile, mark, &extension.id, says, "a folder on a disk or volume that stays");
         }
         Said::Unknown(mark) => notes.unjudged(mark, &extension.id, "`directory` is not known here: whether it survives a restart"),
-        Said::Is(..) | Said::Nothing => {}
+        Said::Is(..) | Said::Nothing => {
+            let says = match at.is_written(&["directory"]) {
+                true => "in a container this folder has to lie on a volume that outlives it, or the queue goes with the container",
+                false => {
+                    "names no `directory`: its default, below /var/lib, goes with the container unless a volume that outlives it is mounted there"
+                }
+            };
+            notes.note(at.place(&["directory"]), &extension.id, says);
+        }
     }
 }
 
@@ -429,30 +443,45 @@ fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     }
 }
 
-/// How many requests are on their way at once: each waits for its seal, and those that come meanwhile share the next one. Batches make few
-/// requests of many.
-fn consumers(at: &At<'_, '_>, notes: &mut Notes) {
+/// How many requests are on their way at once: each waits for its seal, and those that come meanwhile share the next one. A batch that waits for
+/// more makes few requests of many; then how many is enough depends on what comes.
+fn consumers(at: &At<'_, '_>, replicas: u32, receiving: &Receiving, notes: &mut Notes) {
     const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
-    if at.component.section(&at.path(&["sending_queue", "batch"])) != Section::Absent {
+    const MIN_SIZE: [&str; 3] = ["sending_queue", "batch", "min_size"];
+    let merges = at.component.section(&at.path(&["sending_queue", "batch"])) != Section::Absent
+        && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0");
+    if merges {
         return;
     }
     let (number, mark) = match at.said(&CONSUMERS) {
         Said::Nothing => (CONSUMERS_DEFAULT, at.place(&["sending_queue"])),
-        Said::Is(text, mark) => match text.replace('_', "").parse::<u64>() {
+        Said::Is(text, mark) => match text.replace('_', "").parse::<u32>() {
             Ok(number) => (number, mark),
             Err(_) => return notes.unjudged(mark, at.id(), "`sending_queue.num_consumers` is not understood here"),
         },
         Said::Unknown(mark) => return notes.unjudged(mark, at.id(), "`sending_queue.num_consumers` is not known here"),
     };
-    // Zero is refused by the Collector.
-    if (1..=CONSUMERS_DEFAULT).contains(&number) {
-        let by_default = if at.is_written(&CONSUMERS) { "" } else { " by default" };
-        let says = format!(
-            "sends at most {number} requests at a time{by_default}, and each waits for its seal: some {number} a second, small ones too. What \
-             comes faster fills the queue, and then senders wait until they give up"
-        );
-        let instead = "`num_consumers: 100` under `sending_queue` (requests that wait together share a seal), or a `batch`";
+    let delay = receiving.max_delay.max(Duration::from_millis(1)).saturating_mul(replicas);
+    // Of zero consumers the Collector says that it does not start.
+    let rate = (f64::from(number) / delay.as_secs_f64()).round();
+    if number == 0 || rate >= RATE_ENOUGH {
+        return;
+    }
+    let by_default = if at.is_written(&CONSUMERS) { "" } else { " by default" };
+    let seals = match replicas {
+        1 => format!("its seal, up to {}", show_duration(delay)),
+        _ => format!("the seals of {replicas} replicas, one after another, up to {}", show_duration(delay)),
+    };
+    let says = format!(
+        "sends at most {number} requests at a time{by_default}, and each waits for {seals}: some {rate} a second get through, small ones too. What \
+         comes faster fills the queue, and then senders wait until they give up"
+    );
+    if rate < RATE_MIN {
+        let instead =
+            "`num_consumers: 100` under `sending_queue` (requests that wait together share a seal), or a `batch` with a `min_size`";
         notes.found(Kind::ConsumersFew, mark, at.id(), says, instead);
+    } else {
+        notes.note(mark, at.id(), format!("{says}; `num_consumers: 100` lets more through"));
     }
 }
 
@@ -470,6 +499,26 @@ fn timeout(at: &At<'_, '_>, default: Duration, receiving: &Receiving, notes: &mu
         at.id(),
         format!("gives up after {is}{by_default}, and a busy spanseal may answer after {need} (`seal.admission_wait` and `seal.max_delay`): what was sealed is sent again"),
         "`timeout: 30s`",
+    );
+}
+
+/// The load-balancing exporter's own timeout is around an attempt at all replicas, one after another. It has no "for ever": zero is the default.
+fn outer_timeout(own: &At<'_, '_>, replicas: u32, receiving: &Receiving, notes: &mut Notes) {
+    let Some(written) = own.duration(&["timeout"], Duration::ZERO, notes) else { return };
+    let timeout = if written.is_zero() { TIMEOUT_DEFAULT } else { written };
+    let needed = receiving.receipt.saturating_mul(replicas);
+    if timeout >= needed {
+        return;
+    }
+    let by_default = if written.is_zero() { " (the default here, and what zero means)" } else { "" };
+    let of = if replicas == 1 { "a busy spanseal".to_owned() } else { format!("{replicas} busy replicas, one after another,") };
+    let (is, need) = (show_duration(timeout), show_duration(needed));
+    notes.found(
+        Kind::TimeoutShort,
+        own.place(&["timeout"]),
+        own.id(),
+        format!("an attempt at all replicas ends after {is}{by_default}, and {of} may answer after {need}: what was sealed is sent again, or given up"),
+        "`timeout: 60s` on the load-balancing exporter itself, or the `timeout` below it times the number of replicas",
     );
 }
 

@@ -2,7 +2,7 @@
 
 use super::Sources;
 use crate::config::Environment;
-use crate::config::yaml::{ConfigError, Mark, Node, Value};
+use crate::config::yaml::{ConfigError, Mark, Node, Source, Value};
 
 /// A component and what is configured of it.
 #[derive(Debug)]
@@ -271,7 +271,7 @@ pub(super) fn said(node: &Node) -> Said {
         Value::Null => Said::Nothing,
         // An environment without variables: defaults alone.
         Value::Scalar(raw) => match Environment::default().substitute(raw) {
-            Ok(text) if text != REDACTED && !nests(raw) => Said::Is(text, node.mark),
+            Ok(text) if text != REDACTED && !nests(raw) && !(stands_alone(raw) && is_structure(&text)) => Said::Is(text, node.mark),
             Ok(_) | Err(_) => Said::Unknown(node.mark),
         },
         Value::List(_) | Value::Map(_) => Said::Unknown(node.mark),
@@ -310,9 +310,19 @@ fn stands(node: &Node, value: &Value) -> String {
 
 /// Whether a value is one variable as a whole, so that a map or a list may come of it, and nobody here knows which.
 fn is_variable(node: &Node) -> bool {
-    let Value::Scalar(raw) = &node.value else { return false };
+    matches!(&node.value, Value::Scalar(raw) if stands_alone(raw)) && matches!(said(node), Said::Unknown(_))
+}
+
+/// Whether nothing stands beside the variable.
+fn stands_alone(raw: &str) -> bool {
     let raw = raw.trim();
-    raw.starts_with("${") && raw.ends_with('}') && matches!(said(node), Said::Unknown(_))
+    raw.starts_with("${") && raw.ends_with('}')
+}
+
+/// Whether the Collector makes a list or a map of a variable's default, which it reads as YAML.
+fn is_structure(default: &str) -> bool {
+    let source = Source { name: String::new(), text: default.to_owned() };
+    source.parse().is_ok_and(|node| matches!(node.value, Value::List(_) | Value::Map(_)))
 }
 
 fn references(source: &Sources, of: &str, name: &str, node: Option<&Node>) -> Result<Vec<Reference>, ConfigError> {

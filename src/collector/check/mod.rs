@@ -38,6 +38,8 @@ pub struct Receiving {
     pub api_port: u16,
     /// Longest that a request ordinarily waits for its receipt: for room, then for its seal.
     pub receipt: Duration,
+    /// Longest that a request waits for company before it is sealed.
+    pub max_delay: Duration,
     /// Largest request that is taken, bytes.
     pub request_bytes_max: u64,
     /// What is promoted.
@@ -84,7 +86,7 @@ pub enum Kind {
     RetryWithoutPause,
     /// A queue that holds less than one request that is let in.
     QueueTooSmall,
-    /// A queue that waits for the seals of few requests at a time.
+    /// A queue that lets less than ten requests a second through, because few at a time wait for their seals.
     ConsumersFew,
     /// Logs by way of the load-balancing exporter, one after another.
     LogsCrawl,

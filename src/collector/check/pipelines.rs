@@ -7,7 +7,7 @@ use crate::config::yaml::{Mark, Node, Value};
 use crate::promote::ottl::Filter;
 
 /// Processors that add to the resource and change nothing else.
-const HARMLESS: [&str; 3] = ["k8sattributes", "k8s_attributes", "remotetap"];
+const HARMLESS: [&str; 2] = ["k8sattributes", "k8s_attributes"];
 /// Actions of the attributes and resource processors that leave what is there.
 const ADDING: [&str; 1] = ["insert"];
 /// Where applications say what no convention has a name for: decisions, reviews, persons.
@@ -45,9 +45,14 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
         }
     }
     let way = way(file, exporters, notes);
-    for pipeline in way.iter().filter(|pipeline| pipeline.signal() == "metrics") {
+    for pipeline in &way {
+        let comes_of_it = match pipeline.signal() {
+            "metrics" => "which keeps none of them, and says so in each answer",
+            "profiles" => "which refuses them for good, and where other exporters have them too their sender is told that it failed",
+            _ => continue,
+        };
         for reference in pipeline.exporters.iter().filter(|reference| exporters.iter().any(|exporter| exporter.id == reference.id)) {
-            let says = format!("sends metrics to spanseal (`{}`), which answers with a warning and keeps none of them", pipeline.id);
+            let says = format!("sends {} to spanseal (`{}`), {comes_of_it}", pipeline.signal(), pipeline.id);
             notes.note(reference.mark, &reference.id, says);
         }
     }
@@ -241,6 +246,7 @@ fn processor_judged(
         }
         "filter" if is_somebody_elses(processor, pipeline) => own_filter(processor, pipeline, notes),
         "filter" => filter(file, pipeline, before, processor, &receiving.filter, notes),
+        "remotetap" => notes.note(mark, id, format!("shows what passes (`{on}`), prompts too, to whoever connects to it")),
         kind if HARMLESS.contains(&kind) => {}
         _ => notes.unjudged(mark, id, format!("what this processor does to telemetry on the way to spanseal (`{on}`) is not known here")),
     }

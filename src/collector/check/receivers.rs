@@ -37,6 +37,14 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
     let answers_before = exporters.iter().any(|exporter| answers_before_sealed(exporter) && !is_split(exporter));
     let mut most_let_in = 0;
     for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp" && is_named(receiver)) {
+        if receiver.is_variable() {
+            notes.unjudged(
+                receiver.mark,
+                &receiver.id,
+                "is a variable as a whole: how much it lets in at once, and where it listens, is not known here",
+            );
+            continue;
+        }
         in_the_clear(receiver, notes);
         for limit in LIMITS {
             let path = ["protocols", limit.protocol, limit.key];

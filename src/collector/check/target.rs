@@ -5,7 +5,7 @@ use super::file::{Component, File, Said, Section, items, said};
 use super::{Kind, Notes};
 use crate::config::Endpoint;
 use crate::config::yaml::{Mark, Node, Value};
-use crate::plain::address_without_secrets;
+use crate::plain::place_without_secrets;
 
 /// Port of a replica that is named without one, for the load-balancing exporter.
 const BALANCED_PORT: u16 = 4317;
@@ -42,7 +42,7 @@ fn target(text: &str, mark: Mark) -> Target {
     let endpoint = authority.parse::<Endpoint>().ok();
     let loopback = scheme == "unix" || endpoint.as_ref().map_or(named == "localhost", Endpoint::is_loopback);
     Target {
-        text: if scheme.is_empty() { rest.to_owned() } else { address_without_secrets(&format!("{scheme}://{rest}")) },
+        text: format!("{scheme}{}{}", if scheme.is_empty() { "" } else { "://" }, place_without_secrets(rest)),
         mark,
         host: endpoint.as_ref().map_or(named, |endpoint| &endpoint.host).to_owned(),
         port: authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()),
@@ -84,14 +84,15 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
         let (text, mark) = (&target.text, target.mark);
         if grpc && target.port.is_none() && !target.is_socket() {
             notes.found(
-                Kind::EndpointWrong,
+                Kind::DoesNotStart,
                 mark,
                 at.id(),
-                format!("`{text}`: it names no port, so nothing arrives"),
+                format!("`{text}` names no port: {}", at.when_refused()),
                 "the port of spanseal's OTLP/gRPC behind it, as in `:4317`",
             );
         }
-        if key == "endpoint" && !grpc && target.path.contains("v1/") {
+        let is_whole = ["v1/traces", "v1/logs"].iter().any(|path| target.path.trim_end_matches('/').ends_with(path));
+        if key == "endpoint" && !grpc && is_whole {
             notes.found(
                 Kind::EndpointWrong,
                 mark,
@@ -108,6 +109,15 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
                 format!("`{text}` is this Collector's own receiver: telemetry goes in circles and never arrives"),
                 "the address of spanseal, on a port of its own",
             );
+        }
+        let is_name = target.host.parse::<std::net::IpAddr>().is_err() && !target.loopback && !target.is_socket();
+        if grpc && is_name && !matches!(at.said(&["balancer_name"]), Said::Is(name, _) if name == "pick_first") {
+            let says = format!(
+                "where `{}` stands for several addresses (a headless service), this exporter takes turns among them: one trace comes into several \
+                 logs, and what is sent again is not recognised. One address, or a loadbalancing exporter by trace id, keeps it together",
+                target.host
+            );
+            notes.note(mark, at.id(), says);
         }
         targets.push(target);
     }
@@ -150,6 +160,11 @@ pub(super) fn balanced(exporter: &Component<'_>) -> Vec<Target> {
         targets.push(elsewhere("what the resolver finds", exporter.place(&["resolver"])));
     }
     targets
+}
+
+/// How many replicas are known to be sent to, at least one.
+pub(super) fn replicas(exporter: &Component<'_>) -> u32 {
+    u32::try_from(items(exporter.node(&["resolver", "static", "hostnames"])).len()).unwrap_or(u32::MAX).max(1)
 }
 
 /// A list that nobody changes keeps a replica that is away.
@@ -219,6 +234,7 @@ mod tests {
             ("unix:///run/spanseal.sock", "run", None, true, "unix", "unix://run/spanseal.sock"),
             ("http://127.0.0.1:4318/", "127.0.0.1", Some(4318), true, "http", "http://127.0.0.1:4318/"),
             ("https://me:hush@audit.example.com:4318", "audit.example.com", Some(4318), false, "https", "https://audit.example.com:4318"),
+            ("audit.example.com/v1?api-key=hush", "audit.example.com", None, false, "", "audit.example.com/v1?api-key=***"),
             (
                 "https://audit.example.com/v1?api-key=hush",
                 "audit.example.com",

@@ -60,6 +60,7 @@ fn receiving(config: &Config) -> anyhow::Result<Receiving> {
         http: listener(&receivers.http),
         api_port: config.api.endpoint.port,
         receipt: config.seal.admission_wait + config.seal.max_delay,
+        max_delay: config.seal.max_delay,
         request_bytes_max: most.unwrap_or(u64::MAX),
         filter: config.collector_filter().map_err(|why| anyhow::anyhow!("{why}"))?,
     })
