@@ -208,6 +208,8 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
 
 /// What a success answer says besides its receipt: what was rejected, and what its sender should know although nothing was.
 fn partial_success(signal: Signal, tally: &Tally, points: u64, foreign: Option<Foreign>) -> Option<PartialSuccess> {
+    // Another signal's body has no data points, whatever was counted.
+    let points = if foreign.is_some() { 0 } else { points };
     let why = (tally.counts.rejected > 0).then(|| tally.rejected_why.clone().unwrap_or_else(|| "malformed".to_owned()));
     let ids = (tally.misshapen_ids > 0).then(|| misshapen(signal, tally.misshapen_ids));
     let metrics = (points > 0).then(|| {
