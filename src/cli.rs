@@ -657,8 +657,8 @@ pub enum FilterFormat {
     after_help = "Examples:\n  spanseal collector check otelcol.yaml\n  spanseal collector check otelcol.yaml --exporter otlp_grpc/audit\n  \
     spanseal collector check otelcol.yaml --config spanseal.yaml --format json | jq '.findings[].kind'\n  \
     spanseal collector check base.yaml site.yaml            as `otelcol --config base.yaml --config site.yaml` reads them\n\n\
-    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter, ports, TLS, certificates and tokens are\n\
-    compared with --config; without one the filter and the ports with the defaults.\n\
+    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter, ports, TLS, and that certificates and\n\
+    tokens are shown are compared with --config; without one the filter and the ports with the defaults.\n\
     Exit codes: 0 nothing found, 1 found something, 2 could not read it or tell which exporter is meant."
 )]
 pub struct CollectorCheckArgs {

@@ -45,6 +45,8 @@ const EVERYTHING: &str = "\
 const EXPORTER: &str = "\
 exporters:
   otlp_grpc/spanseal:
+    # Where spanseal listens, and what it asks for there (TLS, a certificate, a token: `spanseal collector example secure`), is not taken from its
+    # configuration: it knows no name that others reach it by. `spanseal collector check` compares.
     endpoint: ${env:SPANSEAL_GRPC_ENDPOINT:-127.0.0.1:14317}
     tls: {insecure: true}  # loopback only; elsewhere `tls: {ca_file: ...}`
     timeout: 30s

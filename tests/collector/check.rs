@@ -689,6 +689,90 @@ fn without_retry_a_sender_is_told_where_it_waits() {
     assert!(!says("      wait_for_result: true\n", "").contains("its sender is told"));
 }
 
+/// Scenario: senders wait for the seal, and beside it the same receiver hands over to an exporter that blocks while its backend is away. Guarantee: it is
+/// found, also behind a connector; not where it does not block, where a queue on disk takes what is for spanseal, or where nothing comes to both.
+#[test]
+fn an_exporter_beside_ours_that_blocks_is_found() {
+    let held = |backend: &str, receiver: &str| {
+        let (_folder, file, text) =
+            seeded("good", "exporters:\n  debug: {}\n", &format!("exporters:\n  debug: {{}}\n  otlp/other: {backend}\n"));
+        let pipelines = format!("  pipelines:\n    traces/other: {{receivers: [{receiver}], exporters: [otlp/other]}}\n");
+        std::fs::write(&file, text.replace("  pipelines:\n", &pipelines)).unwrap();
+        let (_, report) = report(&file, &[]);
+        let found = report["findings"].as_array().unwrap().iter().filter(|found| found["kind"] == "held_up");
+        found.map(|found| (found["component"].as_str().unwrap().to_owned(), found["says"].as_str().unwrap().to_owned())).collect::<Vec<_>>()
+    };
+    for (queue, says) in [
+        ("{block_on_overflow: true}", "blocks when its queue is full"),
+        ("{wait_for_result: true}", "waits for its backend's answer"),
+        ("{enabled: false}", "has no queue"),
+    ] {
+        for receiver in ["otlp", "forward"] {
+            let found = held(&format!("{{endpoint: 'other:4317', sending_queue: {queue}}}"), receiver);
+            assert!(found.len() == 1 && found[0].0 == "otlp/other" && found[0].1.starts_with(says), "{queue} {receiver}: {found:?}");
+        }
+    }
+    assert_eq!(held("{endpoint: 'other:4317'}", "otlp"), []);
+    assert_eq!(held("{endpoint: 'other:4317', sending_queue: {enabled: true}}", "otlp"), []);
+    assert_eq!(held("{endpoint: 'other:4317', sending_queue: {block_on_overflow: true}}", "zipkin"), []);
+    let (_folder, file, text) = seeded("agent.yaml", "", "");
+    std::fs::write(&file, text.replace("  otlp_http/backend:\n", "  otlp_http/backend:\n    sending_queue: {block_on_overflow: true}\n"))
+        .unwrap();
+    let (code, disk) = report(&file, &[]);
+    assert_eq!((code, kinds(&disk)), (Some(0), vec![]), "{disk:#}");
+}
+
+/// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.
+#[test]
+fn a_statement_that_writes_over_evidence_is_found() {
+    let with = |statement: &str| {
+        let (_folder, file, text) = seeded("good", "[resourcedetection]", "[transform/tag]");
+        std::fs::write(&file, text.replace("set(attributes[\"team\"], \"claims\")", statement)).unwrap();
+        report(&file, &[]).1
+    };
+    for found in [
+        "set(attributes[\"gen_ai.request.model\"], \"gpt\")",
+        "set(span.attributes[\"user.id\"], SHA256(span.attributes[\"user.id\"]))",
+        "set(attributes[\"gen_ai.input.messages\"], \"x\") where kind == 3",
+    ] {
+        assert_eq!(kinds(&with(found)), ["evidence_cut"], "{found}");
+    }
+    for (told, says) in [
+        ("set(attributes[\"gen_ai.request.model\"], \"gpt\") where attributes[\"gen_ai.request.model\"] == nil", "`set(attributes["),
+        ("set(attributes[\"team\"], \"hush\")", "`set(attributes["),
+        ("set(span.name, \"x\")", "`set(span.name)`"),
+        ("${env:STATEMENT} where kind == 3", "what the variable in a statement stands for"),
+    ] {
+        let report = with(told);
+        let unjudged = report["unjudged"].to_string();
+        assert!(kinds(&report).is_empty() && unjudged.contains(says) && !unjudged.contains("hush"), "{told}: {report:#}");
+    }
+}
+
+/// What lies in a variable's default is read as the Collector reads it, and settings of which nothing is known are named.
+#[test]
+fn what_leads_elsewhere_is_not_passed_over() {
+    let unjudged = |from: &str, to: &str| {
+        let (_folder, file, _) = seeded("balanced", from, to);
+        report(&file, &[]).1["unjudged"].to_string()
+    };
+    let plain = "    endpoint: spanseal.example.com:4317\n    timeout: 30s\n    tls: {ca_file: ca.pem}\n";
+    let tls = unjudged(plain, &plain.replace("{ca_file: ca.pem}", "\"${env:T:-insecure: true}\""));
+    assert!(tls.contains("`tls.insecure` is not known here"), "{tls}");
+    let auth = unjudged(plain, &format!("{plain}    auth: \"${{env:T:-authenticator: nothing}}\"\n"));
+    assert!(auth.contains("`auth.authenticator` is not known here"), "{auth}");
+    let proxy = unjudged(plain, &format!("{plain}    middlewares: [{{id: x}}]\n"));
+    assert!(proxy.contains("what `middlewares` does to telemetry on its way"), "{proxy}");
+    assert_eq!(unjudged(plain, &format!("{plain}    middlewares: []\n")), "[]");
+    let (_folder, file, _) = seeded("agent.yaml", "./otelcol-spanseal", "/var/tmp/../../dev//shm/./q");
+    assert_eq!(kinds(&report(&file, &[]).1), ["storage_volatile"]);
+    // A condition that may hold a secret.
+    let (_folder, file, text) = seeded("good", "[resourcedetection]", "[resourcedetection, filter/health]");
+    std::fs::write(&file, text.replace("span.name == \"/healthz\"", "span.attributes[\"authorization\"] == \"hush\"")).unwrap();
+    let told = run(&file, &[]);
+    assert!(told.stdout.contains("by a condition of your own") && !told.stdout.contains("hush"), "{told}");
+}
+
 /// What is used nowhere is found once, and nothing that follows from it.
 #[test]
 fn an_exporter_that_nobody_uses_is_one_finding() {
@@ -709,7 +793,7 @@ fn a_condition_of_ones_own_is_quoted() {
     let (_folder, file, _) = seeded("good", "[resourcedetection]", "[resourcedetection, filter/health]");
     let told = run(&file, &[]);
     assert!(told.stdout.contains("drops spans by a condition of your own (`traces/out`): `span.name == \"/healthz\"`"), "{told}");
-    assert!(told.stdout.contains("instead: without it on the way to spanseal: health checks and the like"), "{told}");
+    assert!(told.stdout.contains("instead: without it on the way to spanseal: what has no AI meaning, as health checks"), "{told}");
 }
 
 /// `otelcol print-config` makes one file of several, and writes out what nobody said: that is no mistake.

@@ -35,6 +35,13 @@ pub(super) fn judge(at: &At<'_, '_>, targets: &[Target], proof: Option<&Componen
     for target in targets {
         encryption(at, target, own, notes);
     }
+    if own.token_file.is_some() || own.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some()) {
+        notes.note(
+            at.component.mark,
+            at.id(),
+            "that its token is one of spanseal's, and that certificates fit, is not looked at here: their files are not read",
+        );
+    }
     if own.token_file.is_some() {
         let straight = targets.iter().any(|target| way(target, &own.endpoint) == Way::Straight);
         token(at, proof, if straight { Way::Straight } else { Way::Perhaps }, notes);
@@ -105,10 +112,12 @@ fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Not
         // Of a container that listens everywhere another port may be the outer one.
         _ if target.loopback && own.is_loopback() && !target.variable => format!("spanseal listens on no port {port}"),
         _ => {
-            let says = format!(
-                "`{text}`: port {port} is none of spanseal's ({of_own} is {}): right only where something in between passes it on",
-                own.port
-            );
+            let right = if target.variable {
+                "the variable is set to it, or something in between passes it on"
+            } else {
+                "something in between passes it on"
+            };
+            let says = format!("`{text}`: port {port} is none of spanseal's ({of_own} is {}): right only where {right}", own.port);
             return notes.unjudged(mark, at.id(), says);
         }
     };

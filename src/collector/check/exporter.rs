@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::file::{Component, File, Said, Section};
+use super::file::{Component, File, Said, Section, says_something};
 use super::{Kind, Notes, Receiving, demands, target};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{parse_duration, show_duration, show_size};
@@ -31,6 +31,41 @@ const ENDLESS: &str = "`retry_on_failure: {enabled: true, max_elapsed_time: 0s}`
 /// The same for the load-balancing exporter, which has no defaults for it.
 const ENDLESS_BALANCED: &str = "`retry_on_failure: {enabled: true, initial_interval: 1s, max_interval: 30s, multiplier: 1.5, \
                                 randomization_factor: 0.5, max_elapsed_time: 0s}` on the load-balancing exporter itself";
+/// Settings of the exporters of OTLP that are judged, or that change nothing of what arrives.
+const SETTINGS: [&str; 32] = [
+    "endpoint",
+    "traces_endpoint",
+    "logs_endpoint",
+    "metrics_endpoint",
+    "profiles_endpoint",
+    "tls",
+    "timeout",
+    "retry_on_failure",
+    "sending_queue",
+    "compression",
+    "compression_params",
+    "headers",
+    "auth",
+    "balancer_name",
+    "keepalive",
+    "read_buffer_size",
+    "write_buffer_size",
+    "wait_for_ready",
+    "authority",
+    "encoding",
+    "max_idle_conns",
+    "max_idle_conns_per_host",
+    "max_conns_per_host",
+    "idle_conn_timeout",
+    "disable_keep_alives",
+    "http2_read_idle_timeout",
+    "http2_ping_timeout",
+    "cookies",
+    "force_attempt_http2",
+    "user_agent",
+    "batcher",
+    "per_rpc_auth",
+];
 /// The OTLP exporter inside the load-balancing one.
 const INNER: [&str; 2] = ["protocol", "otlp"];
 /// Folders that are empty after a restart of the machine.
@@ -52,6 +87,28 @@ pub(super) enum Queue {
 pub(super) fn queueing<'c, 'n>(exporter: &'c Component<'n>) -> At<'c, 'n> {
     let own = At { component: exporter, above: &[] };
     if exporter.is_balancer() && own.queue() == Queue::Off { At { component: exporter, above: &INNER } } else { own }
+}
+
+/// Whether a sender has its answer before spanseal does. What is not known counts as yes; what `print-config` does not tell was told.
+pub(super) fn answers_before_sealed(exporter: &Component<'_>) -> bool {
+    let at = queueing(exporter);
+    let waits = matches!(at.said(&["sending_queue", "wait_for_result"]), Said::Is(text, _) if text == "true");
+    matches!(at.queue(), Queue::On | Queue::Perhaps(_)) && !waits
+}
+
+/// How an exporter keeps its sender waiting while its backend is away, and where that is written.
+pub(super) fn blocks(exporter: &Component<'_>) -> Option<(&'static str, Mark)> {
+    const QUEUE: [&str; 2] = ["sending_queue", "enabled"];
+    let at = queueing(exporter);
+    let is = |key: &'static str| matches!(at.said(&["sending_queue", key]), Said::Is(text, _) if text == "true");
+    if at.queue() == Queue::Off {
+        let is_written = at.is_written(&QUEUE);
+        return is_written.then(|| ("has no queue", at.place(&QUEUE)));
+    }
+    [("block_on_overflow", "blocks when its queue is full"), ("wait_for_result", "waits for its backend's answer")]
+        .into_iter()
+        .find(|(key, _)| is(key))
+        .map(|(key, says)| (says, at.place(&["sending_queue", key])))
 }
 
 /// A component, and the level of it that is asked: itself, or the OTLP exporter inside.
@@ -194,6 +251,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
             consumers(&counts, target::replicas(exporter), receiving, notes);
         }
         compression(&inner, notes);
+        strange(&inner, notes);
         timeout(&inner, TIMEOUT_DEFAULT, receiving, notes);
         outer_timeout(&own, target::replicas(exporter), receiving, notes);
         outer_retry(&own, &inner, notes);
@@ -202,6 +260,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     let targets = target::named(&own, file, notes);
     target::judge_encryption(&own, &targets, notes);
     compression(&own, notes);
+    strange(&own, notes);
     paths(&own, notes);
     demands::judge(&own, &targets, authenticator(&own, file, notes), receiving, notes);
     if own.has_queue(notes) {
@@ -213,6 +272,14 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     retry(&own, RETRY_DEFAULT, ENDLESS, notes);
     if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
         pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
+    }
+}
+
+/// Settings that nothing is known of here, and those that lead telemetry through something else.
+fn strange(at: &At<'_, '_>, notes: &mut Notes) {
+    let Some(Node { value: Value::Map(members), .. }) = at.node(&[]) else { return };
+    for (key, _) in members.iter().filter(|(key, node)| !SETTINGS.contains(&key.name.as_str()) && says_something(node)) {
+        notes.unjudged(key.mark, at.id(), format!("what `{}` does to telemetry on its way is not known here", key.name));
     }
 }
 
@@ -252,7 +319,14 @@ fn paths(at: &At<'_, '_>, notes: &mut Notes) {
 
 /// The extension that an exporter proves itself by; without it nothing is sent, which is told.
 fn authenticator<'f, 'n>(at: &At<'_, '_>, file: &'f File<'n>, notes: &mut Notes) -> Option<&'f Component<'n>> {
-    let Said::Is(name, mark) = at.said(&["auth", "authenticator"]) else { return None };
+    let (name, mark) = match at.said(&["auth", "authenticator"]) {
+        Said::Is(name, mark) => (name, mark),
+        Said::Nothing => return None,
+        Said::Unknown(mark) => {
+            notes.unjudged(mark, at.id(), "`auth.authenticator` is not known here");
+            return None;
+        }
+    };
     is_started(file, at, &name, mark, "the name of one, as in `bearertokenauth/spanseal`", notes)
 }
 
@@ -368,9 +442,7 @@ fn storage_judged(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark
         );
     }
     match at.said(&["directory"]) {
-        Said::Is(folder, mark)
-            if VOLATILE.iter().any(|v| folder.strip_prefix(v).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))) =>
-        {
+        Said::Is(folder, mark) if is_volatile(&folder) => {
             let says = format!("`{folder}` is emptied when the machine or the container starts again, and the queue with it");
             notes.found(Kind::StorageVolatile, mark, &extension.id, says, "a folder on a disk or volume that stays");
         }
@@ -385,6 +457,21 @@ fn storage_judged(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark
             notes.note(at.place(&["directory"]), &extension.id, says);
         }
     }
+}
+
+/// Whether a folder lies in one that is empty after a restart, whatever way is written to it.
+fn is_volatile(folder: &str) -> bool {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        match part {
+            ".." => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    let plain = format!("/{}", parts.join("/"));
+    folder.starts_with('/') && VOLATILE.iter().any(|v| plain.strip_prefix(v).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {

@@ -248,6 +248,16 @@ pub(super) fn items(node: Option<&Node>) -> &[Node] {
     }
 }
 
+/// Whether there is any text in it: `print-config` writes empty lists for what nobody wrote.
+pub(super) fn says_something(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => false,
+        Value::Scalar(text) => !text.is_empty(),
+        Value::List(items) => items.iter().any(says_something),
+        Value::Map(members) => members.iter().any(|(_, inner)| says_something(inner)),
+    }
+}
+
 /// Whether `otelcol print-config` wrote the file. Nobody else writes all of these, which are defaults, or a sizer as an empty map.
 fn is_printed(root: &Node) -> bool {
     const DEFAULTS: [&str; 4] = ["encoding", "error_output_paths", "output_paths", "sampling"];

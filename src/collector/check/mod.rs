@@ -90,6 +90,8 @@ pub enum Kind {
     ConsumersFew,
     /// Logs by way of the load-balancing exporter, one after another.
     LogsCrawl,
+    /// Another exporter of the same receiver keeps senders waiting, and with them what goes to spanseal.
+    HeldUp,
     /// A processor changes or takes away what is evidence.
     EvidenceCut,
     /// The memory limiter refuses.

@@ -1,9 +1,10 @@
 //! The pipelines that lead to our exporter, back to the receivers and through connectors: what they take away, hold, or leave out.
 
-use super::file::{Component, File, Pipeline, Reference, items, said};
-use super::{Kind, Notes, Receiving, Said, receivers};
+use super::file::{Component, File, Pipeline, Reference, items, said, says_something};
+use super::{Kind, Notes, Receiving, Said, exporter, receivers};
 use crate::collector::filter::{MARK, UNMARKING, log_condition, log_marking, span_condition, trace_marking};
 use crate::config::yaml::{Mark, Node, Value};
+use crate::plain::HIDDEN;
 use crate::promote::ottl::Filter;
 
 /// Processors that add to the resource and change nothing else.
@@ -86,7 +87,50 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
     for signal in ["traces", "logs"].into_iter().filter(|_| !way.is_empty()) {
         signal_judged(file, &way, signal, notes);
     }
+    held_up(file, &way, exporters, notes);
     receivers::judge(file, &way, exporters, receiving, notes);
+}
+
+/// A receiver gives what comes in to one pipeline after another, and a connector to one exporter after another. Where an exporter blocks, what is
+/// behind it waits, and has the time that the sender has left; a queue on disk takes it all the same, one that waits for the seal does not.
+fn held_up(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<'_>], notes: &mut Notes) {
+    let waits = exporters.iter().filter(|exporter| is_used(file, exporter)).any(|exporter| !exporter::answers_before_sealed(exporter));
+    if !waits {
+        return;
+    }
+    let evidence = || way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs"));
+    for exporter in file.exporters.iter().filter(|exporter| !exporters.iter().any(|ours| ours.id == exporter.id)) {
+        let Some((says, place)) = exporter::blocks(exporter) else { continue };
+        let beside = fed_by(file, &exporter.id);
+        let Some(receiver) = beside.iter().find(|id| evidence().any(|pipeline| names(&pipeline.receivers, id) && !file.is_connector(id)))
+        else {
+            continue;
+        };
+        notes.found(
+            Kind::HeldUp,
+            place,
+            &exporter.id,
+            format!(
+                "{says}, and `{receiver}` hands over to it and to spanseal one after another: while its backend is away senders wait until they \
+                 give up, and what they gave up on may never have come to spanseal"
+            ),
+            "a queue of its own that does not wait (`sending_queue: {enabled: true}` without `block_on_overflow`), or `storage` in the queue to spanseal",
+        );
+    }
+}
+
+/// The receivers that an exporter has its telemetry from, through connectors too.
+fn fed_by(file: &File<'_>, exporter: &str) -> Vec<String> {
+    let (mut seen, mut open): (Vec<String>, Vec<String>) = (Vec::new(), vec![exporter.to_owned()]);
+    while let Some(id) = open.pop() {
+        for pipeline in file.pipelines.iter().filter(|pipeline| names(&pipeline.exporters, &id)) {
+            for receiver in pipeline.receivers.iter().filter(|receiver| !seen.contains(&receiver.id)).cloned().collect::<Vec<_>>() {
+                seen.push(receiver.id.clone());
+                open.push(receiver.id);
+            }
+        }
+    }
+    seen
 }
 
 /// Whether a pipeline has it.
@@ -111,7 +155,13 @@ fn undefined(file: &File<'_>, notes: &mut Notes) {
                 let known = components.iter().any(|c| c.id == reference.id) || (or_connector && file.is_connector(&reference.id));
                 if !known {
                     let says = format!("`{}` is no {what} of this configuration: the Collector does not start with it", reference.id);
-                    notes.found(Kind::DoesNotStart, reference.mark, &pipeline.id, says, format!("a {what} that is defined"));
+                    notes.found(
+                        Kind::DoesNotStart,
+                        reference.mark,
+                        &pipeline.id,
+                        says,
+                        format!("the name of one that is defined under `{what}s`"),
+                    );
                 }
             }
         }
@@ -239,7 +289,7 @@ fn processor_judged(
                     Kind::EvidenceCut,
                     processor.place(&["override"]),
                     id,
-                    format!("writes what it detects over what the application says of itself, `service.name` among it (`{on}`)"),
+                    format!("writes what it detects over what the application says of itself and its host (`{on}`)"),
                     "`override: false`: only what is missing is added",
                 );
             }
@@ -316,14 +366,14 @@ fn is_somebody_elses(processor: &Component<'_>, pipeline: &Pipeline) -> bool {
 
 fn own_filter(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
     let (what, list) = if pipeline.signal() == "logs" { ("logs", "log_conditions") } else { ("spans", "trace_conditions") };
-    let conditions: Vec<String> = conditions(processor.node(&[list])).iter().map(|condition| format!("`{}`", flat(condition))).collect();
+    let conditions: Vec<String> = conditions(processor.node(&[list])).iter().map(|condition| format!("`{}`", quoted(condition))).collect();
     let says = format!(
         "drops {what} by a condition of your own (`{}`): {}. AI {what} that meet it never reach spanseal",
         pipeline.id,
         conditions.join(", ")
     );
-    let instead = "without it on the way to spanseal: health checks and the like have no AI meaning, so no record comes of them; to save the \
-                   network, what `spanseal collector filter` prints";
+    let instead = "without it on the way to spanseal: what has no AI meaning, as health checks, becomes no record there anyway; to save the network, \
+                   what `spanseal collector filter` prints";
     notes.found(Kind::FilterDiffers, processor.place(&[list]), &processor.id, says, instead);
     condition_fails(pipeline, processor, list, notes);
 }
@@ -401,6 +451,14 @@ fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
         );
     }
     for (statement, mark) in processor.texts(&[list]) {
+        if statement.contains("${") {
+            notes.unjudged(
+                mark,
+                &processor.id,
+                format!("what the variable in a statement stands for (`{}`) is not known here", pipeline.id),
+            );
+            continue;
+        }
         // `context: span` is a text, too; our own mark comes and goes.
         let Some((function, target)) = statement.split_once('(') else { continue };
         let function = function.trim();
@@ -412,7 +470,15 @@ fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
         if in_cache || is_our_mark(&statement) {
             continue;
         }
-        if CUTTING.iter().any(|cutting| function.starts_with(cutting)) {
+        if let Some(key) = key_set(function, target, &statement).filter(|key| is_evidence(key)) {
+            notes.found(
+                Kind::EvidenceCut,
+                mark,
+                &processor.id,
+                format!("`set` writes over `{key}`, whatever the application said (`{}`)", pipeline.id),
+                format!("{APART}; `where span.attributes[\"{key}\"] == nil` behind it changes nothing that is there"),
+            );
+        } else if CUTTING.iter().any(|cutting| function.starts_with(cutting)) {
             notes.found(
                 Kind::EvidenceCut,
                 mark,
@@ -424,10 +490,31 @@ fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
             notes.unjudged(
                 mark,
                 &processor.id,
-                format!("whether `{function}` writes over what was evidence (`{}`) is not known here", pipeline.id),
+                format!("whether `{function}({})` writes over what was evidence (`{}`) is not known here", written(target), pipeline.id),
             );
         }
     }
+}
+
+/// The attribute that a statement sets, unless it asks first whether there is one.
+fn key_set<'s>(function: &str, target: &'s str, statement: &str) -> Option<&'s str> {
+    let rest =
+        ["", "span.", "log.", "resource."].iter().find_map(|of| target.trim_start().strip_prefix(of)?.strip_prefix("attributes[\""))?;
+    let (key, _) = rest.split_once("\"]")?;
+    let asks = statement.split_once(" where ").is_some_and(|(_, condition)| condition.contains("nil"));
+    (function == "set" && !asks).then_some(key)
+}
+
+/// Whether spanseal reads an attribute of this name: one of its reference, or in a namespace of AI telemetry.
+fn is_evidence(key: &str) -> bool {
+    const NAMESPACES: [&str; 7] = ["gen_ai.", "ai_audit.", "llm.", "openinference.", "ai.", "mcp.", "langfuse."];
+    NAMESPACES.iter().any(|namespace| key.starts_with(namespace))
+        || crate::lint::reference::entries().iter().any(|entry| entry.attributes.iter().any(|attribute| attribute == key))
+}
+
+/// What a statement writes to; not what it writes.
+fn written(target: &str) -> &str {
+    target.split_once([',', ')']).map_or(target, |(first, _)| first).trim()
 }
 
 /// Whether a filter is the one for this configuration.
@@ -503,16 +590,6 @@ fn fails_whole_requests(processor: &Component<'_>, list: &str) -> Option<Mark> {
     }
 }
 
-/// Whether there is any text in it: `print-config` writes empty lists for what nobody wrote.
-fn says_something(node: &Node) -> bool {
-    match &node.value {
-        Value::Null => false,
-        Value::Scalar(text) => !text.is_empty(),
-        Value::List(items) => items.iter().any(says_something),
-        Value::Map(members) => members.iter().any(|(_, inner)| says_something(inner)),
-    }
-}
-
 /// The conditions of a filter, written as texts or as groups of them.
 fn conditions(node: Option<&Node>) -> Vec<String> {
     let mut all = Vec::new();
@@ -558,6 +635,18 @@ fn groups(node: Option<&Node>) -> Option<Vec<Vec<String>>> {
         _ => None,
     };
     all.iter().map(group).collect()
+}
+
+/// A condition as it is shown: what is compared with the name of a secret may be one.
+fn quoted(condition: &str) -> String {
+    const SECRETS: [&str; 9] = ["auth", "token", "secret", "password", "passwd", "credential", "cookie", "bearer", "key"];
+    let condition = flat(condition);
+    if !SECRETS.iter().any(|secret| condition.to_ascii_lowercase().contains(secret)) {
+        return condition;
+    }
+    let mut texts = condition.split('"').enumerate();
+    let shown: Vec<&str> = texts.by_ref().map(|(nth, part)| if nth % 2 == 1 { HIDDEN } else { part }).collect();
+    shown.join("\"")
 }
 
 /// Line ends and indents mean nothing in a condition.

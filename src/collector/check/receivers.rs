@@ -1,7 +1,7 @@
 //! The receivers of OTLP: how much they let in at once. What is more than spanseal takes, or than a batch on the way may hold, is dropped
 //! by the Collector, and where it answers from a queue its sender was told that it is safe.
 
-use super::exporter::{Queue, queueing};
+use super::exporter::{Queue, answers_before_sealed, queueing};
 use super::file::{Component, File, Pipeline, Section};
 use super::{Kind, Notes, Receiving, Said};
 use crate::config::yaml::{Mark, Value};
@@ -124,13 +124,6 @@ fn small_logs(exporter: &Component<'_>, let_in: u64, most: u64, notes: &mut Note
         );
         notes.note(exporter.place(&["sending_queue"]), &exporter.id, says);
     }
-}
-
-/// Whether a sender has its answer before spanseal does. What is not known counts as yes; what `print-config` does not tell was told.
-fn answers_before_sealed(exporter: &Component<'_>) -> bool {
-    let at = queueing(exporter);
-    let waits = matches!(at.said(&["sending_queue", "wait_for_result"]), Said::Is(text, _) if text == "true");
-    matches!(at.queue(), Queue::On | Queue::Perhaps(_)) && !waits
 }
 
 /// The largest batch of an exporter that counts in bytes, and where it stands.

@@ -34,7 +34,8 @@ impl Target {
 /// `host:port`, the scheme before it (`dns:///` is one of gRPC's) and the path behind it.
 fn target(text: &str, mark: Mark) -> Target {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-    let rest = rest.trim_start_matches('/');
+    let slashes = rest.len() - rest.trim_start_matches('/').len();
+    let (slashes, rest) = rest.split_at(slashes);
     // Credentials do not belong there, and where they stand all the same they are not repeated.
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -42,7 +43,7 @@ fn target(text: &str, mark: Mark) -> Target {
     let endpoint = authority.parse::<Endpoint>().ok();
     let loopback = scheme == "unix" || endpoint.as_ref().map_or(named == "localhost", Endpoint::is_loopback);
     Target {
-        text: format!("{scheme}{}{}", if scheme.is_empty() { "" } else { "://" }, place_without_secrets(rest)),
+        text: format!("{scheme}{}{slashes}{}", if scheme.is_empty() { "" } else { "://" }, place_without_secrets(rest)),
         mark,
         host: endpoint.as_ref().map_or(named, |endpoint| &endpoint.host).to_owned(),
         port: authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()),
@@ -231,7 +232,7 @@ mod tests {
             ("spanseal:4317", "spanseal", Some(4317), false, "", "spanseal:4317"),
             ("localhost.example.com:4317", "localhost.example.com", Some(4317), false, "", "localhost.example.com:4317"),
             ("dns:///spanseal:4317", "spanseal", Some(4317), false, "dns", "dns://spanseal:4317"),
-            ("unix:///run/spanseal.sock", "run", None, true, "unix", "unix://run/spanseal.sock"),
+            ("unix:///run/spanseal.sock", "run", None, true, "unix", "unix:///run/spanseal.sock"),
             ("http://127.0.0.1:4318/", "127.0.0.1", Some(4318), true, "http", "http://127.0.0.1:4318/"),
             ("https://me:hush@audit.example.com:4318", "audit.example.com", Some(4318), false, "https", "https://audit.example.com:4318"),
             ("audit.example.com/v1?api-key=hush", "audit.example.com", None, false, "", "audit.example.com/v1?api-key=***"),
