@@ -54,6 +54,40 @@ async fn time_does_not_run_backwards_over_a_gap() {
     }
 }
 
+/// Scenario: the first four seals were made anew by the log's own key, and the two behind them are gone, or cannot be read. Guarantee: the seal behind the
+/// gap holds the hash of the old ones, and they are found to be others.
+#[tokio::test]
+async fn what_lies_before_a_wide_gap_is_held_to_what_lies_behind_it() {
+    for rewritten in [false, true] {
+        for gone in [true, false] {
+            let mut forge = log_of(0).await;
+            let mut other = log_of(0).await;
+            for n in 0..8 {
+                forge.seal(&[], |_| {}).await;
+                other.seal(&[], |s| s.counts.duplicates = u64::from(n == 1)).await;
+            }
+            forge.publish().await;
+            for seal in (0..4).filter(|_| rewritten) {
+                forge.store.purge(&seal_key(LOG, seal), None);
+                forge.put(&seal_key(LOG, seal), other.seals[seal as usize].to_bytes().unwrap()).await;
+            }
+            for seal in [4, 5] {
+                match gone {
+                    true => drop(forge.store.purge(&seal_key(LOG, seal), None)),
+                    false => forge.store.fail_reads(seal_key(LOG, seal).as_str(), 1000),
+                }
+            }
+            // What cannot be read cannot be given to the second verifier.
+            let report = match gone {
+                true => crate::support::second::verify(&forge.store, &forge.options()).await,
+                false => forge.verify().await,
+            };
+            let chain: Vec<_> = report.findings.iter().filter(|f| f.kind.as_str() == "seal_chain").map(|f| f.seal).collect();
+            assert_eq!(chain, if rewritten { vec![Some(6)] } else { vec![] }, "{rewritten} {gone}: {}", report.to_text());
+        }
+    }
+}
+
 /// A seal that was promised by a time that is still to come is not late.
 #[tokio::test]
 async fn what_is_not_due_yet_is_no_silence() {

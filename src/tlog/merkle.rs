@@ -73,6 +73,21 @@ impl CompactRange {
         self.size += 1;
     }
 
+    /// Whether the tree of a larger range may begin with this one's: the subtrees that both have are the same. Without what lies between them
+    /// no more can be said; where they share none it is nothing.
+    pub fn may_begin(&self, larger: &CompactRange) -> bool {
+        let (mut own, mut other) = (self.nodes.iter(), larger.nodes.iter());
+        // Largest subtrees first: as long as both sizes have the same bits, the same leaves are below them.
+        for bit in (0..u64::BITS).rev().map(|bit| 1_u64 << bit) {
+            match (self.size & bit != 0, larger.size & bit != 0) {
+                (true, true) if own.next() != other.next() => return false,
+                (true, true) | (false, false) => {}
+                (true, false) | (false, true) => break,
+            }
+        }
+        true
+    }
+
     /// Root of the tree.
     pub fn root(&self) -> RootHash {
         let mut nodes = self.nodes.iter().rev();
@@ -326,6 +341,27 @@ mod tests {
             let roots = (root(usize::try_from(old).unwrap()), root(new));
             assert!(is_consistent(TreeSize(old), roots.0, TreeSize(new as u64), roots.1, &path));
             assert!(!is_consistent(TreeSize(as_old), roots.0, TreeSize(as_new), roots.1, &path), "{old} to {new} as {as_old} to {as_new}");
+        }
+    }
+
+    /// Each pair of sizes: the true beginning fits, and another one wherever both trees have a subtree of the leaf that differs.
+    #[test]
+    fn a_range_may_begin_what_holds_its_subtrees() {
+        let range = |leaves: std::ops::Range<u8>, other: Option<u8>| {
+            let mut range = CompactRange::new();
+            leaves.for_each(|leaf| range.append(leaf_hash(&[if Some(leaf) == other { 255 } else { leaf }])));
+            range
+        };
+        for size in 0..34_u8 {
+            for larger in size..34 {
+                let whole = range(0..larger, None);
+                assert!(range(0..size, None).may_begin(&whole), "{size} {larger}");
+                // Leaves below the subtrees that both have: those of the bits before the first in which the sizes differ.
+                let same = (size ^ larger).checked_ilog2().map_or(size, |bit| size >> bit << bit);
+                for other in 0..size {
+                    assert_eq!(range(0..size, Some(other)).may_begin(&whole), other >= same, "{size} {larger} {other}");
+                }
+            }
         }
     }
 

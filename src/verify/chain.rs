@@ -296,7 +296,8 @@ impl Chain {
         &self.changes
     }
 
-    /// After a gap: over one seal, `previous` stands in for the leaf that is not there; over any, time does not run backwards.
+    /// After a gap: over one seal, `previous` stands in for the leaf that is not there; over any, time does not run backwards, and the subtrees
+    /// that both trees have are the same.
     fn bridge(&self, seal: &SealFile, object: &str, sink: &mut Sink) {
         let Some(before) = self.before.as_ref().filter(|_| self.gap(seal.statement.index) > 0) else { return };
         let mut range = before.range_after();
@@ -307,6 +308,8 @@ impl Chain {
                 range.append(previous);
                 (range != seal.frontier).then_some("the frontier is not the tree that the seal two before left")
             })
+        } else if !range.may_begin(&seal.frontier) {
+            Some("the frontier does not hold the tree that the seals before the gap left")
         } else {
             None
         };

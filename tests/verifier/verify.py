@@ -85,9 +85,8 @@ class Checkpoint:
     def seen_by(self, key, s): return s[0] < 128 and key.signed(f"cosignature/v1\ntime {int.from_bytes(s[:8], 'big')}\n{self.body}", s[8:])
 PART = {"class": NAME, "sha256": digest, "merkle_root": digest, "bytes": lambda v: need(0 < number(v) <= SEGMENT_MAX), "version_id?": ".+",
         "records": lambda v: need(number(v)), "mode": "|".join(MODES), "retain_until": second, "first": nano, "last": nano}
-STATEMENT = {"log": text, "index": number, "sealed_at": second, "started": second, "segments": each(PART), "config_sha256": digest,
-             "counts": dict.fromkeys(COUNTS, number), "previous?": digest, "next_by?": second, "next_vkey?": Key, "not_worm?": "true",
-             "decrees?": number}
+STATEMENT = {"not_worm?": "true", "index": number, "sealed_at": second, "started": second, "segments": each(PART), "config_sha256": digest,
+ "counts": dict.fromkeys(COUNTS, number), "previous?": digest, "next_by?": second, "next_vkey?": Key, "log": text, "decrees?": number}
 def check_statement(statement):  # Sections 5 and 6: statements and seals. Answers with the key that it announces.
     if text(statement["format"]) != "spanseal.seal/1": raise Unknown(f"the statement has format {statement['format']}")
     need(len(only_texts(jcs(fit(statement, STATEMENT)).encode())) <= ENTRY_MAX and ("previous" in statement) == (statement["index"] != "0"))
@@ -109,9 +108,10 @@ class Seal:
         self.keys, o = [key] + check_statement(self.statement), (self.statement["log"], self.statement["index"], len(note.lines))
         need(o == (key.name, str(index), len(self.keys)) and not note.more and key not in self.keys[1:] and all(map(note.is_of, self.keys)))
     def follows(self, last):
-        step, previous = self.index - last.index, digest(self.statement["previous"])
-        frontier = append(last.after, last.index + 1, previous) if step == 2 else last.after if previous == last.leaf else None
-        return (step > 2 or self.frontier == frontier) and self.statement["sealed_at"] >= last.statement["sealed_at"]
+        size, previous = last.index + 1, digest(self.statement["previous"])
+        shared = bin(size >> (size ^ self.index).bit_length()).count("1") if self.index > size + 1 else None
+        before = append(last.after, size, previous) if self.index == size + 1 else last.after if shared or previous == last.leaf else [0]
+        return before[:shared] == self.frontier[:shared] and self.statement["sealed_at"] >= last.statement["sealed_at"]
 def lines_of(data):  # Section 7: segments, records, configurations.
     window, size = zstandard.get_frame_parameters(data).window_size, zstandard.frame_content_size(data)
     need(data[:4] == b"\x28\xb5\x2f\xfd" and data[4] & 3 == 0 and window <= WINDOW_MAX and size <= DECODED_MAX)
