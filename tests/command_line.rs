@@ -106,6 +106,31 @@ fn a_wrong_key_is_told_for_what_it_is() {
     }
 }
 
+/// Scenario: the first `serve` of a new log, and a file of a listener that is not there or does not serve. Guarantee: it is named, and neither a key
+/// nor anything of a log is made, which in a bucket might be locked for years.
+#[test]
+fn files_of_listeners_are_read_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("empty"), "").unwrap();
+    let free = "endpoint: '127.0.0.1:0'";
+    for (grpc, http, api, words) in [
+        (", auth: {token_file: none}", "", "", "cannot read the token file `none`"),
+        ("", ", auth: {token_file: empty}", "", "`empty` names no token"),
+        ("", ", tls: {cert_file: none, key_file: empty}", "", "cannot read the certificate `none`"),
+        ("", "", ", auth: {token_file: none}", "cannot read the token file `none`"),
+    ] {
+        let yaml =
+            format!("receivers: {{otlp: {{protocols: {{grpc: {{{free}{grpc}}}, http: {{{free}{http}}}}}}}}}\napi: {{{free}{api}}}\n");
+        std::fs::write(folder.path().join("c.yaml"), yaml).unwrap();
+        let output = run(folder.path(), &["serve", "--config", "c.yaml"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
+        let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["c.yaml", "empty"], "{words}");
+    }
+}
+
 /// Scenario: a file that is no proof. Guarantee: `check` neither proves nor refuses it: exit 2, and the words say what it is.
 #[test]
 fn what_is_no_proof_is_said_to_be_none() {
