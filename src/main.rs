@@ -7,7 +7,7 @@ use spanseal::cli::{Cli, Command, EXIT_USAGE};
 use spanseal::clock::{Clock, SystemClock};
 use spanseal::commands::{self, doctor, output};
 use spanseal::config::{Config, ConfigError, Environment, Overrides};
-use spanseal::plain::shown;
+use spanseal::plain::{SECRET_KEY, shown};
 use spanseal::telemetry;
 
 /// Could not do or check what was asked.
@@ -21,8 +21,13 @@ fn main() -> ExitCode {
     let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
-            // Help and version are answers (stdout, 0); everything else is a usage error (stderr, 64).
-            let _ = usage.print();
+            // Help and version are answers (stdout, 0); everything else is a usage error (stderr, 64), in colours where that is a terminal, unless a
+            // secret key stands in it.
+            let said = usage.render().to_string();
+            match said.contains(SECRET_KEY) {
+                true => output::tell_lines(said.trim_end()),
+                false => drop(usage.print()),
+            }
             return if usage.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
         }
     };

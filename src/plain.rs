@@ -6,6 +6,7 @@
 //! or into a log does at the output ([`crate::commands::output`], [`crate::telemetry`]). JSON for machines keeps every text exactly
 //! ([`shown_json`]).
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Longest line of a report, characters: whoever is told more reads none of it, and a foreign text may have millions.
@@ -20,7 +21,7 @@ fn acts(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text with each such character as its number, line breaks too.
+/// The text with each such character as its number, line breaks too, and no secret key in it ([`without_keys`]).
 pub fn shown(text: &str) -> String {
     shown_but(text, |_| false)
 }
@@ -31,6 +32,7 @@ pub fn shown_lines(text: &str) -> String {
 }
 
 fn shown_but(text: &str, stays: impl Fn(char) -> bool) -> String {
+    let text = without_keys(text);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if acts(c) && !stays(c) {
@@ -44,6 +46,26 @@ fn shown_but(text: &str, stays: impl Fn(char) -> bool) -> String {
 
 /// Stands for a secret in what is shown.
 pub const HIDDEN: &str = "***";
+
+/// How a secret key of a log or a witness begins, as its file has it.
+pub const SECRET_KEY: &str = "PRIVATE+KEY+";
+
+/// The text with every such key hidden. Where a path belongs, or the text of a public key, sooner or later somebody writes the key itself, and what is
+/// wrong with that is told with what was written.
+pub fn without_keys(text: &str) -> Cow<'_, str> {
+    if !text.contains(SECRET_KEY) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split(SECRET_KEY);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'')).unwrap_or(part.len());
+        out.push_str(SECRET_KEY);
+        out.push_str(HIDDEN);
+        out.push_str(part.get(end..).unwrap_or_default());
+    }
+    Cow::Owned(out)
+}
 
 /// The text with what may be a secret in the addresses of it hidden: what stands before an `@`, and the values of a query. An address that
 /// is refused is quoted to whoever mistyped it, and to whoever reads the log of that.
@@ -161,6 +183,22 @@ mod tests {
             ("mail me@example.com, ./folder@2?a=b", "mail me@example.com, ./folder@2?a=b"),
         ] {
             assert_eq!(without_secrets(text), shown);
+        }
+    }
+
+    /// Guarantee: of a key that stands where something else belongs nothing is shown but that it is one, wherever in a text it stands.
+    #[test]
+    fn no_secret_key_is_shown() {
+        let key = "PRIVATE+KEY+spanseal.local/log+1234abcd+AWhc2g+/h1s=";
+        for (text, clean) in [
+            (format!("`{key}`: no such file"), "`PRIVATE+KEY+***`: no such file"),
+            (format!("/home/{key} and {key}\n"), "/home/PRIVATE+KEY+*** and PRIVATE+KEY+***\n"),
+            (format!("{{\"key_file\":\"{key}\"}}"), "{\"key_file\":\"PRIVATE+KEY+***\"}"),
+            ("PRIVATE+KEY+".to_owned(), "PRIVATE+KEY+***"),
+            ("spanseal.local/log+1234abcd+AWhc2g".to_owned(), "spanseal.local/log+1234abcd+AWhc2g"),
+        ] {
+            assert_eq!(without_keys(&text), clean);
+            assert_eq!(shown_lines(&text), clean);
         }
     }
 

@@ -9,7 +9,7 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::cli::Command;
 use crate::config::{Level, LogFormat, Telemetry};
-use crate::plain::{shown, shown_json};
+use crate::plain::{shown, shown_json, without_keys};
 
 /// Stderr, for lines in which others are quoted: a store, an authority, a witness. Each write is one line.
 struct Lines {
@@ -22,7 +22,7 @@ impl Write for Lines {
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let text = match self.format {
             LogFormat::Text => shown(text),
-            LogFormat::Json => shown_json(text),
+            LogFormat::Json => shown_json(&without_keys(text)),
         };
         io::stderr().write_all(format!("{text}\n").as_bytes())?;
         Ok(line.len())

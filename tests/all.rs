@@ -56,6 +56,7 @@ mod s3_log;
 mod sdk_clients;
 mod second_verifier;
 mod simulation;
+mod stated_counts;
 mod tidy;
 mod tiles;
 mod tamper;

@@ -106,6 +106,73 @@ fn a_wrong_key_is_told_for_what_it_is() {
     }
 }
 
+/// Scenario: somebody writes the secret key itself where a path, an address or a public key belongs. Guarantee: nothing that is printed or logged holds
+/// it, whatever comes of the command.
+#[test]
+fn a_secret_key_in_the_wrong_place_is_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let public = text(&run(folder.path(), &["keygen"]).stdout);
+    let secret = std::fs::read_to_string(folder.path().join("spanseal.key")).unwrap();
+    let secret = secret.lines().find(|l| l.starts_with("PRIVATE+KEY+")).unwrap();
+    let hidden = secret.splitn(5, '+').last().unwrap();
+    std::fs::write(folder.path().join("c.yaml"), format!("{FREE_PORTS}\nlog: {{key_file: './none/{secret}'}}\n")).unwrap();
+    std::fs::write(
+        folder.path().join("json.yaml"),
+        format!("{FREE_PORTS}\nlog: {{key_file: './none/{secret}'}}\ntelemetry: {{logs: {{format: json}}}}\n"),
+    )
+    .unwrap();
+    for args in [
+        &["verify", "--since-checkpoint", secret][..],
+        &["verify", "--vkey", public.trim(), "--receipt", secret],
+        &["verify", "--store", secret],
+        &["query", "--store", secret],
+        &["check", secret, "--vkey", public.trim()],
+        &["check", secret, "--vkey", public.trim(), "--json"],
+        &["keygen", "--key-file", secret],
+        &["serve", "--store", secret, "--config", "c.yaml"],
+        &["serve", "--config", "c.yaml"],
+        &["serve", "--config", "json.yaml"],
+        &["serve", "--print-config", "--config", "c.yaml"],
+        &["serve", "--config", secret],
+        &["doctor", "--config", "c.yaml"],
+        &["doctor", "--config", "c.yaml", "--json"],
+        &["doctor", "--config", secret],
+        &[secret],
+    ] {
+        let output = run(folder.path(), args);
+        let all = text(&output.stdout) + &text(&output.stderr);
+        assert!(!all.contains(hidden), "{args:?}");
+        assert!(!all.is_empty(), "{args:?}");
+    }
+    let output = run_with(folder.path(), &["serve"], vec![("SPANSEAL_CONFIG", secret.to_owned())]);
+    assert!(text(&output.stderr).contains("PRIVATE+KEY+***") && !text(&output.stderr).contains(hidden));
+}
+
+/// Scenario: the first `serve` of a new log, and a file of a listener that is not there or does not serve. Guarantee: it is named, and neither a key
+/// nor anything of a log is made, which in a bucket might be locked for years.
+#[test]
+fn files_of_listeners_are_read_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("empty"), "").unwrap();
+    let free = "endpoint: '127.0.0.1:0'";
+    for (grpc, http, api, words) in [
+        (", auth: {token_file: none}", "", "", "cannot read the token file `none`"),
+        ("", ", auth: {token_file: empty}", "", "`empty` names no token"),
+        ("", ", tls: {cert_file: none, key_file: empty}", "", "cannot read the certificate `none`"),
+        ("", "", ", auth: {token_file: none}", "cannot read the token file `none`"),
+    ] {
+        let yaml =
+            format!("receivers: {{otlp: {{protocols: {{grpc: {{{free}{grpc}}}, http: {{{free}{http}}}}}}}}}\napi: {{{free}{api}}}\n");
+        std::fs::write(folder.path().join("c.yaml"), yaml).unwrap();
+        let output = run(folder.path(), &["serve", "--config", "c.yaml"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
+        let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["c.yaml", "empty"], "{words}");
+    }
+}
+
 /// Scenario: a file that is no proof. Guarantee: `check` neither proves nor refuses it: exit 2, and the words say what it is.
 #[test]
 fn what_is_no_proof_is_said_to_be_none() {

@@ -60,7 +60,7 @@ struct Found {
     /// Why it may not be all; absent: it is all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<String>,
-    /// What to ask where nothing was found.
+    /// What to ask where nothing was found, and everything could be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
     /// How whoever has the configuration makes a proof of a record.
@@ -237,7 +237,8 @@ impl Receipts {
             log: self.log.clone(),
             origin,
             searched: Searched { since: since.to_string(), seals },
-            hint: records.is_empty().then_some(
+            // Where not all could be looked at, nobody knows what was sealed.
+            hint: (records.is_empty() && problems.is_empty()).then_some(
                 "nothing of it was sealed in the time that was searched: ask again when it is, or look further back with ?within=24h, or everywhere with \
                  `spanseal query --trace-id`",
             ),
@@ -335,14 +336,19 @@ mod tests {
         assert_eq!((found.records.len(), found.searched.seals), (1, Some((4, 8))), "{found:?}");
         let found = of.find(TRACE, Duration::ZERO).await.unwrap();
         assert_eq!((found.records.len(), found.searched.seals), (0, None), "{found:?}");
-        assert_eq!(of.find("00000000000000000000000000000003", WITHIN).await.unwrap().records.len(), 0);
+        let nobody = "00000000000000000000000000000003";
+        let found = of.find(nobody, WITHIN).await.unwrap();
+        assert!(found.records.is_empty() && found.hint.is_some(), "{found:?}");
         // A segment that is gone may have held more.
         let key = log.seal(&[&line("late", TRACE)]).await.unwrap();
         log.store.purge(&key, None);
-        let found = receipts(&log, now + 1);
-        found.opened(log.vkey());
-        let found = found.find(TRACE, WITHIN).await.unwrap();
+        let of = receipts(&log, now + 1);
+        of.opened(log.vkey());
+        let found = of.find(TRACE, WITHIN).await.unwrap();
         assert_eq!((found.records.len(), found.problems.len()), (2, 1), "{found:?}");
+        // Nor is anything said of what was sealed where not all could be looked at.
+        let found = of.find(nobody, WITHIN).await.unwrap();
+        assert_eq!((found.records.len(), found.problems.len(), found.hint), (0, 1, None), "{found:?}");
     }
 
     /// Each question is counted once, by what came of it, and answered with the status that says whether asking again helps.

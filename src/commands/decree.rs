@@ -115,15 +115,17 @@ pub(super) async fn preview(scene: &Scene<'_>, filter: &Filter, lock: Option<Loc
         for selected in step.selected {
             let Some(held) = selected.held.into_iter().next() else { continue };
             for (why, records) in held.incomparable {
-                *incomparable.entry(why).or_default() += records;
+                let sum = incomparable.entry(why).or_default();
+                *sum = sum.saturating_add(records);
             }
             if held.records == 0 {
                 continue;
             }
             let index = selected.seal.statement.index;
-            found.records += held.records;
+            // Who asks for everything is told what seals state: any number.
+            found.records = found.records.saturating_add(held.records);
             found.segments += 1;
-            found.bytes += selected.segment.bytes;
+            found.bytes = found.bytes.saturating_add(selected.segment.bytes);
             found.seals += u64::from(last != Some(index));
             found.covered += u64::from(lock.is_some_and(|lock| selected.segment.lock.covers(lock)));
             found.known.insert(selected.segment.sha256, held.records);
@@ -135,7 +137,8 @@ pub(super) async fn preview(scene: &Scene<'_>, filter: &Filter, lock: Option<Loc
         bar.set_position(step.upto);
     }
     bar.finish_and_clear();
-    let unknown: u64 = incomparable.iter().filter(|(why, _)| matches!(why, Incomparable::Unknown(_))).map(|(_, records)| records).sum();
+    let unknown = incomparable.iter().filter(|(why, _)| matches!(why, Incomparable::Unknown(_)));
+    let unknown = unknown.fold(0_u64, |sum, (_, records)| sum.saturating_add(*records));
     if unknown > 0 {
         output::tell(&format!(
             "Not among these: {} in which somebody is named whom the vault does not know (any more).",

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use super::output;
 use crate::cli::DoctorArgs;
 use crate::config::{Config, ConfigError};
-use crate::plain::{counted, shown};
+use crate::plain::{counted, shown, without_keys};
 use crate::record::canonical::Json;
 
 /// The check of the configuration file.
@@ -106,7 +106,11 @@ impl Report {
 
     fn to_json(&self) -> String {
         let checks = self.0.iter().map(|c| {
-            Json::object([("name", Json::string(c.name)), ("state", Json::string(c.state.word())), ("text", Json::string(&c.text))])
+            Json::object([
+                ("name", Json::string(c.name)),
+                ("state", Json::string(c.state.word())),
+                ("text", Json::string(without_keys(&c.text))),
+            ])
         });
         let verdict = match self.exit_code() {
             0 => "ok",

@@ -9,6 +9,7 @@ use super::output::{self, tell, tell_lines};
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
 use crate::config::{Config, ContentMode, IdentityMode};
+use crate::plain::without_keys;
 use crate::seal::KeyTurn;
 use crate::serve::{self, Serving};
 
@@ -18,7 +19,7 @@ const EXIT_LEFT_AT_ONCE: u8 = 1;
 /// Runs it.
 pub async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
     if let Some(format) = args.print_config {
-        output::answer_bytes(config.print(format.into()).as_bytes())?;
+        output::answer_bytes(without_keys(&config.print(format.into())).as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut signals = Signals::new()?;

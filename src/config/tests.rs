@@ -430,6 +430,37 @@ fn no_secret_of_an_address_is_shown() {
     }
 }
 
+/// Scenario: a line that is refused holds a secret, under the names of our own configuration, of a Collector's and of others, in one line with the
+/// mistake or further down. Guarantee: its place is told, and nothing of the line.
+#[test]
+fn a_line_that_may_hold_a_secret_is_not_shown() {
+    for text in [
+        "headers: {x-honeycomb-team: hush}, compression",
+        "{apikey: hush, apikey: x}",
+        "log:\n  key_pem: \"-----BEGIN PRIVATE KEY-----hush",
+        "-----BEGIN: hush: x",
+        "x-dsn: hush: x",
+        "headers: {x-hook: \"hush",
+        "log: {key: hush}",
+        "log: {KEY: [hush}",
+        "telemetry: {otlp: {headers: {x-a: hush}}}",
+        "telemetry:\n  otlp:\n    headers:\n      x-team: hush: x\n",
+        "telemetry:\n  otlp:\n    headers:\n    - hush: [x\n",
+        "a:\n- header: x-team\n  value: hush: x\n",
+        "log:\n  key_pem: |\n    hush-a\n  hush b\n",
+        "Authorization: Bearer hush: y",
+        "store:\n  cookie: hush: y",
+        "api: {auth: {password: hush, token_file: a: b}}",
+    ] {
+        let error = load(text).unwrap_err();
+        assert!(error.place.is_some() && error.snippet.is_none() && !error.to_string().contains("hush"), "{text}: {error}");
+    }
+    // What is no secret is shown, also behind one, and the name of a file with one.
+    for text in ["headers:\n  x: hush\nseal: {max_dely: 1s}", "seal: [key_file: 1\n", "store:\n  # the key\n  urll: ./x\n"] {
+        assert!(load(text).unwrap_err().snippet.is_some(), "{text}");
+    }
+}
+
 /// Each of the two is said once, with every listener that it is about.
 #[test]
 fn open_listeners_are_warned_of_in_one_line_each() {

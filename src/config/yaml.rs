@@ -104,13 +104,21 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Parts of the words that secrets stand behind, in our configuration and in those of others that somebody copied from.
+const SECRET_NAMES: [&str; 11] = ["secret", "passw", "token", "auth", "credential", "key", "header", "cookie", "bearer", "dsn", "begin"];
+
 /// Whether a line may hold a secret that no address gives away: it is named like one (and not like a file with one), or has an `@`. Then its place has
-/// to do.
+/// to do. To show nothing is always right: the place is told.
 fn may_hold_secret(line: &str) -> bool {
-    const NAMES: [&str; 9] = ["secret", "passw", "token", "authorization", "credential", "access_key", "account_key", "api_key", "api-key"];
     let line = line.to_ascii_lowercase();
     line.replace(&format!("{HIDDEN}@"), "").contains('@')
-        || NAMES.iter().any(|name| line.match_indices(name).any(|(at, _)| !is_file_name(line.get(at..).unwrap_or_default())))
+        || SECRET_NAMES.iter().any(|name| line.match_indices(name).any(|(at, _)| !is_file_name(line.get(at..).unwrap_or_default())))
+}
+
+/// How far a line is set in; the sign of a list sets in what stands behind it.
+fn indent(line: &str) -> usize {
+    let text = line.trim_start();
+    2 * (line.len() - text.len()) + usize::from(text.starts_with('-'))
 }
 
 /// Whether a name that begins here goes on as that of a file: `token_file`.
@@ -134,8 +142,30 @@ impl Source {
         let sentence = without_secrets(&sentence.into());
         // What was hidden in the sentence stands in the line as it is, in whatever form.
         let snippet = self.snippet(mark).map(|snippet| without_secrets(&snippet));
-        let snippet = snippet.filter(|snippet| !sentence.contains(HIDDEN) && !may_hold_secret(snippet));
+        let snippet = snippet.filter(|snippet| !sentence.contains(HIDDEN) && !may_hold_secret(snippet) && !self.is_below_secret(mark));
         ConfigError { place: Some(format!("{}:{}:{}", self.name, mark.line, mark.column)), sentence, snippet }
+    }
+
+    /// Whether the line at this mark is part of something that is named like a secret further up: `headers:` above, or a text of several lines.
+    fn is_below_secret(&self, mark: Mark) -> bool {
+        let number = usize::try_from(mark.line).unwrap_or(usize::MAX);
+        let lines: Vec<&str> = self.text.lines().take(number).collect();
+        let (mut depth, mut goes_on) = (usize::MAX, true);
+        for line in lines.into_iter().rev().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
+            if !goes_on && indent(line) >= depth {
+                continue;
+            }
+            if may_hold_secret(&without_secrets(line)) {
+                return true;
+            }
+            depth = depth.min(indent(line));
+            // What neither is an entry of a list nor has a name goes on from the line above it.
+            goes_on = !line.contains(':') && !line.trim_start().starts_with('-');
+            if depth == 0 && !goes_on {
+                break;
+            }
+        }
+        false
     }
 
     /// The place `offset` bytes into a value that stands at `mark`: found by looking for the value's line, because quotes, block styles and

@@ -258,8 +258,10 @@ impl<'l> Carrier<'l> {
             self.carried.done.add(done);
             for meant in of_seal {
                 let records = meant.of.iter().flatten().max().copied().unwrap_or_default();
-                self.carried.bytes += if records > 0 { meant.segment.bytes } else { 0 };
-                self.carried.records += records;
+                // As seals state them: any number.
+                let bytes = if records > 0 { meant.segment.bytes } else { 0 };
+                self.carried.bytes = self.carried.bytes.saturating_add(bytes);
+                self.carried.records = self.carried.records.saturating_add(records);
                 let id = SegmentId::new(index, &meant.segment.sha256);
                 for (untold, of) in self.carried.untold.iter_mut().zip(&meant.of) {
                     if of.is_some() {

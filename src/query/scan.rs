@@ -302,8 +302,9 @@ impl Run<'_> {
                 stream::iter(jobs).map(|(seal, segment)| self.open(seal, segment, matcher.clone())).buffered(SEGMENTS_AT_ONCE);
             while let Some((seal, segment, mut one)) = results.next().await {
                 answer.totals.segments += 1;
-                answer.totals.records += one.records;
-                answer.totals.unsearched += one.unsearched;
+                answer.totals.records = answer.totals.records.saturating_add(one.records);
+                // Of a segment that could not be read, whatever its seal states, which may be any number.
+                answer.totals.unsearched = answer.totals.unsearched.saturating_add(one.unsearched);
                 answer.problems.extend(one.broken.take());
                 if let Some(expired) = one.expired.take() {
                     match answer.expired.iter_mut().find(|e| (&e.log, &e.class) == (&expired.log, &expired.class)) {

@@ -21,6 +21,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use super::Intake;
 use super::admission::{AdmittedBody, Slot};
+use super::complaints::{Complaints, Reason};
 use super::export::{self, Answer};
 use super::inflate::Compression;
 use super::listen::Caller;
@@ -40,6 +41,7 @@ pub(super) const HEALTH: &str = "/grpc.health.v1.Health/";
 pub(super) struct GrpcService {
     intake: Arc<Intake>,
     bytes_max: usize,
+    complaints: Arc<Complaints>,
     health: Health,
 }
 
@@ -50,8 +52,8 @@ impl fmt::Debug for GrpcService {
 }
 
 impl GrpcService {
-    pub(super) fn new(intake: Arc<Intake>, bytes_max: usize, health: Health) -> Self {
-        GrpcService { intake, bytes_max, health }
+    pub(super) fn new(intake: Arc<Intake>, bytes_max: usize, complaints: Arc<Complaints>, health: Health) -> Self {
+        GrpcService { intake, bytes_max, complaints, health }
     }
 
     async fn respond(mut self, request: http::Request<Incoming>) -> http::Response<Body> {
@@ -63,10 +65,14 @@ impl GrpcService {
         let media_type = MediaType::of(request.headers());
         if media_type != Some(MediaType::Grpc) {
             // A client that does not speak gRPC would not understand a gRPC status (gRPC over HTTP2, "Content-Type").
-            let hint = Refusal::ContentType(
-                "this port speaks OTLP/gRPC (application/grpc, application/grpc+proto); OTLP/HTTP has its own port (4318 by default)",
-            );
-            return stray(hint).to_http(media_type.and_then(MediaType::encoding)).map(Body::new);
+            let hint =
+                "this port speaks OTLP/gRPC (application/grpc, application/grpc+proto); OTLP/HTTP has its own port (4318 by default)";
+            let is_otlp = media_type.is_some() || Signal::ALL.iter().any(|signal| signal.path() == request.uri().path());
+            if let Some(caller) = request.extensions().get::<Caller>().filter(|_| is_otlp) {
+                self.complaints.refused(Reason::Transport, caller.address.ip());
+            }
+            let refusal = if is_otlp { Refusal::OtherTransport(hint) } else { Refusal::ContentType(hint) };
+            return stray(refusal).to_http(media_type.and_then(MediaType::encoding)).map(Body::new);
         }
         let signal = match request.uri().path() {
             TRACES => Signal::Traces,

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::Intake;
 use super::admission::{share, share_of_part};
+use super::complaints::{Complaints, Reason};
 use super::export::{self, Answer};
 use super::inflate::{Compression, Inflater};
 use super::listen::Caller;
@@ -30,6 +31,7 @@ pub(super) struct HttpService {
     intake: Arc<Intake>,
     inflater: Inflater,
     bytes_max: usize,
+    complaints: Arc<Complaints>,
 }
 
 impl tower_service::Service<Request<Incoming>> for HttpService {
@@ -48,9 +50,9 @@ impl tower_service::Service<Request<Incoming>> for HttpService {
 }
 
 impl HttpService {
-    pub(super) fn new(intake: Arc<Intake>, bytes_max: usize) -> Self {
+    pub(super) fn new(intake: Arc<Intake>, bytes_max: usize, complaints: Arc<Complaints>) -> Self {
         let inflater = intake.inflater.with_max(bytes_max);
-        HttpService { intake, inflater, bytes_max }
+        HttpService { intake, inflater, bytes_max, complaints }
     }
 
     async fn respond(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -58,7 +60,18 @@ impl HttpService {
         let _in_flight = metrics.enter();
         let (parts, mut body) = request.into_parts();
         // First of all, because a refusal too is a status in the request's encoding (OTLP specification, "OTLP/HTTP Response").
-        let encoding = MediaType::of(&parts.headers).and_then(MediaType::encoding);
+        let media_type = MediaType::of(&parts.headers);
+        if media_type == Some(MediaType::Grpc) {
+            let refusal = Refusal::OtherTransport(GRPC_HERE);
+            metrics.ended(None, refusal.outcome());
+            if let Some(caller) = parts.extensions.get::<Caller>() {
+                self.complaints.refused(Reason::Transport, caller.address.ip());
+            }
+            self.discard(body).await;
+            // A gRPC client reads no HTTP status: it takes 404 for UNIMPLEMENTED, which is for good (gRPC, "HTTP to gRPC Status Code Mapping").
+            return refusal.to_grpc().into_http();
+        }
+        let encoding = media_type.and_then(MediaType::encoding);
         let envelope = Envelope::read(&parts.method, parts.uri.path(), &parts.headers, encoding);
         let (signal, result) = match envelope {
             Ok(envelope) => {
@@ -172,6 +185,10 @@ impl HttpService {
         let _ = tokio::time::timeout(self.intake.timeouts.discard, read).await;
     }
 }
+
+/// To a gRPC client.
+const GRPC_HERE: &str = "this port speaks OTLP/HTTP; OTLP/gRPC has its own port (4317 by default): write that one into the sender's endpoint, or let it \
+                         send OTLP/HTTP (application/x-protobuf) to this one";
 
 /// What the head of a request says.
 #[derive(Clone, Copy, Debug)]

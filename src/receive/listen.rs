@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::BoxError;
 use tower::util::{Oneshot, ServiceExt};
 
+use super::complaints::{Complaints, Reason};
 use super::metrics::{Outcome, Overdue, ReceiveMetrics};
 use super::patience::{Patient, Watch};
 use super::places::Places;
@@ -122,6 +123,7 @@ pub struct Bound {
     address: SocketAddr,
     tls: Option<Tls>,
     tokens: Option<Arc<Tokens>>,
+    complaints: Arc<Complaints>,
     timeouts: Timeouts,
 }
 
@@ -134,10 +136,20 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-/// Reads the files of an endpoint and binds its port.
-pub async fn bind(endpoint: &Endpoint) -> Result<Bound, ListenError> {
+/// Reads the files of an endpoint as [`bind`] does, to say early that one of them does not serve.
+pub fn check_files(endpoint: &Endpoint) -> Result<(), ListenError> {
+    read_files(endpoint).map(drop)
+}
+
+fn read_files(endpoint: &Endpoint) -> Result<(Option<Tls>, Option<Arc<Tokens>>), ListenError> {
     let tls = endpoint.tls.as_ref().map(tls::acceptor).transpose()?.map(Tls);
     let tokens = endpoint.token_file.as_deref().map(Tokens::load).transpose()?.map(Arc::new);
+    Ok((tls, tokens))
+}
+
+/// Reads the files of an endpoint and binds its port.
+pub async fn bind(endpoint: &Endpoint) -> Result<Bound, ListenError> {
+    let (tls, tokens) = read_files(endpoint)?;
     if let (Some(file), Some(plain)) = (&endpoint.token_file, tokens.as_ref().map(|tokens| tokens.plain).filter(|plain| *plain > 0)) {
         let advice = "make new ones with `spanseal keygen --token NAME`, and let the file hold their hashes only";
         tracing::warn!(file = %file.display(), plain, advice, "receiver.tokens_plain");
@@ -146,7 +158,7 @@ pub async fn bind(endpoint: &Endpoint) -> Result<Bound, ListenError> {
     // Tries each address of a name, like `std`.
     let listener = TcpListener::bind(&endpoint.address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    Ok(Bound { listener, address, tls, tokens, timeouts: Timeouts::default() })
+    Ok(Bound { listener, address, tls, tokens, complaints: Arc::new(Complaints::new(address)), timeouts: Timeouts::default() })
 }
 
 fn advice(error: &io::Error) -> String {
@@ -172,6 +184,11 @@ impl Bound {
         self.address
     }
 
+    /// Where what is served there says whom it refuses.
+    pub(super) fn complaints(&self) -> Arc<Complaints> {
+        Arc::clone(&self.complaints)
+    }
+
     /// Serves it. Paths that begin with one of `open` need no token.
     pub fn serve<S, B>(self, service: S, open: &'static [&'static str], metrics: Arc<ReceiveMetrics>) -> Listening
     where
@@ -185,7 +202,7 @@ impl Bound {
         let loop_ = AcceptLoop {
             listener: self.listener,
             tls: self.tls,
-            guard: Guard { service, tokens: self.tokens, open, metrics },
+            guard: Guard { service, tokens: self.tokens, open, complaints: self.complaints, metrics },
             http: [WIDE, NARROW].map(|windows| Arc::new(http_builder(&self.timeouts, windows))),
             places: Places::default(),
             timeouts: self.timeouts,
@@ -330,6 +347,11 @@ where
                 }
                 failed => {
                     metrics.handshake_failed();
+                    let why =
+                        failed.as_ref().map_or(Some(Reason::Handshake), |failed| failed.as_ref().err().and_then(Reason::of_handshake));
+                    if let Some(why) = why {
+                        guard.complaints.refused(why, address.ip());
+                    }
                     let reason =
                         failed.map_or_else(|_| "it took too long".to_owned(), |e| e.err().map_or_else(String::new, |e| e.to_string()));
                     tracing::debug!(reason, "tls.refused");
@@ -409,6 +431,7 @@ struct Guard<S> {
     service: S,
     tokens: Option<Arc<Tokens>>,
     open: &'static [&'static str],
+    complaints: Arc<Complaints>,
     metrics: Arc<ReceiveMetrics>,
 }
 
@@ -438,6 +461,7 @@ where
                 Some(peer) => caller.peer = caller.peer.or(Some(peer)),
                 None => {
                     self.guard.metrics.ended(None, Outcome::Unauthenticated);
+                    self.guard.complaints.refused(Reason::Token, caller.address.ip());
                     return Choice::Left(ready(Ok(refused(&request).map(Either::Left))));
                 }
             }

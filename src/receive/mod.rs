@@ -3,9 +3,11 @@
 //! A request takes its share of the pool before it is read, is walked where it lies, and is answered when its records are sealed. One
 //! without AI spans is answered at once: no copy, no allocation for a span, no other thread.
 //!
-//! What it refuses and how is in `status`; what it passes on in `export`. Nothing here logs what a request holds.
+//! What it refuses and how is in `status`, what it says of that in the log in `complaints`, what it passes on in `export`. Nothing here logs what a
+//! request holds.
 
 mod admission;
+mod complaints;
 mod export;
 mod fetch;
 mod grpc;
@@ -130,12 +132,13 @@ pub async fn start(options: &Options, state: ReceiverState) -> Result<RunningRec
     let health = grpc::Health::serving().await;
     let grpc = grpc.map(|(bound, port)| {
         said("grpc", bound.address(), port);
-        let service = grpc::GrpcService::new(Arc::clone(&intake), port.request_bytes_max, health.clone());
+        let service = grpc::GrpcService::new(Arc::clone(&intake), port.request_bytes_max, bound.complaints(), health.clone());
         bound.with(options.timeouts).serve(service, &[grpc::HEALTH], Arc::clone(&metrics))
     });
     let http = http.map(|(bound, port)| {
         said("http", bound.address(), port);
-        bound.with(options.timeouts).serve(http::HttpService::new(Arc::clone(&intake), port.request_bytes_max), &[], metrics)
+        let service = http::HttpService::new(Arc::clone(&intake), port.request_bytes_max, bound.complaints());
+        bound.with(options.timeouts).serve(service, &[], metrics)
     });
     Ok(RunningReceiver { intake, health, grpc, http })
 }

@@ -94,8 +94,8 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, other: Sum) {
-        self.records += other.records;
-        self.bytes += other.bytes;
+        self.records = self.records.saturating_add(other.records);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 }
 
@@ -213,21 +213,24 @@ impl Plan {
         }
         self.undecided += seen.undecided;
         for (policy, records) in seen.policies {
-            *self.policies.entry(policy).or_default() += records;
+            let of_policy = self.policies.entry(policy).or_default();
+            *of_policy = of_policy.saturating_add(records);
         }
         for (class, sum) in seen.classes {
             let row = self.rows.entry(class).or_default();
             row.sum.add(sum);
             let share = u128::from(segment.bytes) * u128::from(sum.bytes) / u128::from(seen.bytes.max(1));
-            row.stored += u64::try_from(share).unwrap_or(u64::MAX);
+            // Of what the seal states: any number.
+            row.stored = row.stored.saturating_add(u64::try_from(share).unwrap_or(u64::MAX));
             row.objects.insert(statement.index);
             let change = Change::of(segment.lock, classes.lock(class, statement.sealed_at));
-            *self.moves.entry((segment.class.clone(), class, change)).or_default() += sum.records;
+            let moved = self.moves.entry((segment.class.clone(), class, change)).or_default();
+            *moved = moved.saturating_add(sum.records);
         }
     }
 
     fn records(&self) -> u64 {
-        self.rows.values().map(|row| row.sum.records).sum()
+        self.rows.values().map(|row| row.sum.records).fold(0, u64::saturating_add)
     }
 
     /// Objects under this configuration: one of each class in each seal that has a record of it. Own acts go to the class that keeps longest.

@@ -198,9 +198,7 @@ async fn what_is_not_served_is_named_so() {
         assert_eq!((http, code(&headers)), (200, "12"), "{path}");
     }
     // gRPC in JSON and gRPC-Web are no protobuf.
-    for media_type in
-        ["application/json", "application/grpc+json", "application/grpc-web", "application/grpc-web+proto", "application/grpcx"]
-    {
+    for media_type in ["text/plain", "application/grpc+json", "application/grpc-web", "application/grpc-web+proto", "application/grpcx"] {
         let (http, headers) = raw(&rig, path, &[("content-type", media_type)], framed(0, b"")).await;
         assert_eq!((http, headers.get("grpc-status")), (415, None), "{media_type}");
     }
@@ -209,6 +207,26 @@ async fn what_is_not_served_is_named_so() {
         let (http, headers) = raw(&rig, path, &[("content-type", media_type)], framed(0, b"")).await;
         assert_eq!((http, headers["spanseal-promoted"].to_str().unwrap()), (200, "0"), "{media_type}");
     }
+}
+
+/// Scenario: OTLP/HTTP comes to this port, in both encodings and both versions of HTTP: a digit of the port is mistyped. Guarantee: the answer is
+/// one that its sender keeps its data for, and it says what to write.
+#[tokio::test]
+async fn otlp_http_at_this_port_is_kept_by_its_sender() {
+    let rig = rig().await;
+    for media_type in ["application/x-protobuf", "application/json"] {
+        let (http, headers) = raw(&rig, "/v1/traces", &[("content-type", media_type)], traces(vec![ai_span()]).encode_to_vec()).await;
+        assert_eq!((http, headers["retry-after"].to_str().unwrap(), headers.get("grpc-status")), (503, "30", None), "{media_type}");
+        let url = format!("http://{}/v1/logs", rig.receiver.grpc_address().unwrap());
+        let request = reqwest::Client::new().post(url).header(header::CONTENT_TYPE.as_str(), media_type).body("{}");
+        let response = request.send().await.unwrap();
+        assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap()), (503, "30"), "{media_type}");
+        let body = String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned();
+        assert!(body.contains("this port speaks OTLP/gRPC") && body.contains("4318"), "{body}");
+    }
+    // Whatever its content type, at a path of OTLP/HTTP.
+    assert_eq!(raw(&rig, "/v1/metrics", &[("content-type", "text/plain")], Vec::new()).await.0, 503);
+    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 5);
 }
 
 #[tokio::test]

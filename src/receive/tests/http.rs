@@ -300,7 +300,7 @@ async fn what_is_no_request_is_400_with_a_status_in_its_encoding() {
 async fn what_is_not_otlp_is_told_so() {
     let rig = rig().await;
     assert_eq!(post(&rig, "/v1/trace", JSON, "", "{}").await.status, 404);
-    let grpc = post(&rig, "/opentelemetry.proto.collector.trace.v1.TraceService/Export", "application/grpc", "", "").await;
+    let grpc = post(&rig, "/opentelemetry.proto.collector.trace.v1.TraceService/Export", "application/grpc-web", "", "").await;
     assert!(grpc.status == 404 && String::from_utf8(grpc.body).unwrap().contains("4317"));
     let get = send(&rig, Method::GET, "/v1/traces", "", "", "").await;
     assert_eq!((get.status, get.header("allow")), (405, "POST"));
@@ -316,6 +316,29 @@ async fn what_is_not_otlp_is_told_so() {
     assert_eq!((lost.status, lost.header("content-type"), google_status(&lost.body).0), (404, PROTOBUF, 12));
     assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Unsupported), 6);
     assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 3);
+}
+
+/// Scenario: a gRPC client is given this port: a digit is mistyped. Guarantee: it reads an answer for which it keeps its data, and which says what to
+/// write; nothing of it is taken.
+#[tokio::test]
+async fn otlp_grpc_at_this_port_is_kept_by_its_sender() {
+    let rig = rig().await;
+    let address = format!("http://{}", rig.receiver.http_address().unwrap());
+    let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+    for spans in [vec![ai_span()], vec![plain_span(); 5_000]] {
+        let status = TraceServiceClient::new(channel.clone()).export(traces(spans)).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
+        assert_eq!(google_status(status.details()), (14, status.message().to_owned(), Some(30)));
+        assert!(status.message().contains("this port speaks OTLP/HTTP") && status.message().contains("4317"), "{status:?}");
+    }
+    let health = tonic_health::pb::health_client::HealthClient::new(channel).check(tonic_health::pb::HealthCheckRequest::default()).await;
+    assert_eq!(health.unwrap_err().code(), tonic::Code::Unavailable);
+    // Byte by byte: the head of the answer is all of it (trailers-only), and its words are in ASCII.
+    let raw = post(&rig, "/v1/traces", "application/grpc+proto", "", "").await;
+    assert_eq!((raw.status, raw.header("content-type"), raw.header("grpc-status"), &*raw.body), (200, "application/grpc", "14", &b""[..]));
+    assert!(raw.header("grpc-message").starts_with("this%20port%20speaks%20OTLP/HTTP"), "{}", raw.header("grpc-message"));
+    assert!(rig.fake.seen.lock().unwrap().is_empty());
+    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 4);
 }
 
 /// Scenario: a small request becomes far more than it was. Guarantee: what it becomes is paid out of the pool; while others hold that, it

@@ -184,6 +184,61 @@ async fn a_token_is_asked_for_over_both_transports() {
     assert_eq!(health.check(HealthCheckRequest::default()).await.unwrap().into_inner().status, 1);
 }
 
+/// What the log says from now on, on this thread, where the connections of a test are served too.
+fn log() -> (Arc<Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(line);
+            Ok(line.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let said = Arc::<Mutex<Vec<u8>>>::default();
+    let lines = Arc::clone(&said);
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Lines(Arc::clone(&lines))).finish();
+    (said, tracing::subscriber::set_default(subscriber))
+}
+
+/// Scenario: senders with a wrong token, without one, with the port of the other transport, without a certificate and without TLS, each several times.
+/// Guarantee: the log says of each listener and reason once that somebody was refused, from which address, and what to do; nothing of what they showed.
+#[tokio::test]
+async fn who_is_refused_is_said_in_the_log_and_not_what_they_showed() {
+    let (server, clients) = (authority(), authority());
+    let (said, _guard) = log();
+    let rig = with_tokens(plain(), server.folder.path()).await;
+    let (grpc, http) = (rig.receiver.grpc_address().unwrap(), rig.receiver.http_address().unwrap());
+    for token in ["Bearer hush-hush", "Bearer hush-hush-2", "Basic aHVzaA=="] {
+        for at in [grpc, http] {
+            let request = reqwest::Client::new().post(format!("http://{at}/v1/traces")).header("authorization", token).body("{}");
+            assert_eq!(request.send().await.unwrap().status(), 401);
+        }
+    }
+    for (at, media_type, status) in [(grpc, "application/json", 503), (http, "application/grpc", 200), (http, "application/grpc", 200)] {
+        let request = reqwest::Client::new().post(format!("http://{at}/v1/traces")).header("content-type", media_type).body("hush");
+        assert_eq!(request.header("authorization", "Bearer s3cret").send().await.unwrap().status(), status);
+    }
+    let shut = rig_with(server.endpoint(Some(&clients)), pool()).await;
+    for _ in 0..2 {
+        server.export(&shut, None).await.unwrap_err();
+        assert!(reqwest::Client::new().post(shut.url("/v1/traces")).body("hush").send().await.is_err());
+    }
+    let said = String::from_utf8(said.lock().unwrap().clone()).unwrap();
+    let of = |listener: SocketAddr, why: &str| {
+        let lines: Vec<&str> = said.lines().filter(|line| line.contains("sender.refused") && line.contains(why)).collect();
+        let lines: Vec<&str> = lines.into_iter().filter(|line| line.contains(&format!("listener={listener} peer=127.0.0.1 "))).collect();
+        assert!(lines.iter().all(|line| line.contains("WARN") && line.contains("times=1") && line.contains("advice=")), "{lines:?}");
+        lines.len()
+    };
+    assert_eq!([of(grpc, "bearer token"), of(http, "bearer token"), of(grpc, "transport"), of(http, "transport")], [1; 4], "{said}");
+    let shut = [shut.receiver.grpc_address().unwrap(), shut.receiver.http_address().unwrap()];
+    assert_eq!([of(shut[0], "client certificate"), of(shut[1], "TLS connection")], [1; 2], "{said}");
+    assert_eq!(said.matches("sender.refused").count(), 6, "{said}");
+    assert!(!said.contains("hush") && !said.contains("s3cret") && !said.contains("aHVza"), "{said}");
+}
+
 #[tokio::test]
 async fn with_both_a_sender_is_known_by_its_certificate() {
     let (server, clients) = (authority(), authority());

@@ -1,0 +1,128 @@
+//! What a listener says in the log of whom it did not let in: a line for each reason, and no other of it within a minute. Whoever is refused goes on
+//! asking, a Collector many times a second, and one line tells its operator as much as a thousand; the next one says how often it was meanwhile.
+//!
+//! A line has the address that a sender connects from, without its port, so that it can be found; never what it showed.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// No second line of a reason comes sooner.
+const BETWEEN: Duration = Duration::from_secs(60);
+
+/// Why somebody was refused who could mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// No bearer token, or one that the token file does not have.
+    Token,
+    /// No client certificate, or none of an authority of `client_ca_file`.
+    Certificate,
+    /// TLS did not come about for another reason.
+    Handshake,
+    /// OTLP over the other transport.
+    Transport,
+}
+
+impl Reason {
+    const ALL: [Reason; 4] = [Reason::Token, Reason::Certificate, Reason::Handshake, Reason::Transport];
+
+    fn why(self) -> &'static str {
+        match self {
+            Reason::Token => "no bearer token, or one that is not in the token file",
+            Reason::Certificate => "no client certificate, or none that the client CA file vouches for",
+            Reason::Handshake => "no TLS connection came about",
+            Reason::Transport => "OTLP over the other transport: gRPC at the port for HTTP, or HTTP at the port for gRPC",
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Reason::Token => "give the sender a token of `auth.token_file`; what it sends is refused for good",
+            Reason::Certificate => {
+                "give the sender a certificate that an authority of `tls.client_ca_file` signed, and that is not out of date"
+            }
+            Reason::Handshake => "see that the sender speaks TLS 1.2 or later and trusts the authority of `tls.cert_file`",
+            Reason::Transport => {
+                "give the sender the port of its protocol (4317 is usual for gRPC, 4318 for HTTP); until then it is told to try again"
+            }
+        }
+    }
+
+    /// Of a handshake that failed; `None`: whoever came went away again without a word, as probes of a port do.
+    pub(super) fn of_handshake(error: &io::Error) -> Option<Self> {
+        use rustls::Error;
+        match error.get_ref().and_then(|error| error.downcast_ref::<Error>()) {
+            Some(Error::NoCertificatesPresented | Error::InvalidCertificate(_)) => Some(Reason::Certificate),
+            None if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => None,
+            _ => Some(Reason::Handshake),
+        }
+    }
+}
+
+/// What was said of one reason.
+#[derive(Debug, Default)]
+struct Told {
+    last: Option<Instant>,
+    /// Since then.
+    untold: u64,
+}
+
+/// Of one listener.
+#[derive(Debug)]
+pub(super) struct Complaints {
+    listener: SocketAddr,
+    told: [Mutex<Told>; Reason::ALL.len()],
+}
+
+impl Complaints {
+    pub(super) fn new(listener: SocketAddr) -> Self {
+        Complaints { listener, told: Default::default() }
+    }
+
+    /// Somebody was refused.
+    pub(super) fn refused(&self, reason: Reason, peer: IpAddr) {
+        let Some(times) = self.due(reason, Instant::now()) else { return };
+        let (listener, peer) = (self.listener, peer.to_canonical());
+        tracing::warn!(%listener, %peer, why = reason.why(), times, advice = reason.advice(), "sender.refused");
+    }
+
+    /// Whether a line is due, and how many it speaks for.
+    fn due(&self, reason: Reason, now: Instant) -> Option<u64> {
+        let told = Reason::ALL.iter().position(|of| *of == reason).and_then(|at| self.told.get(at))?;
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.untold = told.untold.saturating_add(1);
+        if told.last.is_some_and(|last| now.saturating_duration_since(last) < BETWEEN) {
+            return None;
+        }
+        told.last = Some(now);
+        Some(std::mem::take(&mut told.untold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Guarantee: one line a minute and reason, which speaks for all since the last one.
+    #[test]
+    fn a_reason_is_told_once_a_minute_with_how_often_it_was() {
+        let complaints = Complaints::new(([127, 0, 0, 1], 4317).into());
+        let begun = Instant::now();
+        let at = |reason, seconds| complaints.due(reason, begun + Duration::from_secs(seconds));
+        assert_eq!([0, 1, 59].map(|seconds| at(Reason::Token, seconds)), [Some(1), None, None]);
+        assert_eq!([at(Reason::Transport, 59), at(Reason::Handshake, 59), at(Reason::Certificate, 59)], [Some(1); 3]);
+        assert_eq!([60, 61, 119, 120].map(|seconds| at(Reason::Token, seconds)), [Some(3), None, None, Some(3)]);
+    }
+
+    /// A probe of a load balancer that opens the port and closes it is nobody who was refused.
+    #[test]
+    fn who_went_away_is_no_complaint() {
+        let of = |error: io::Error| Reason::of_handshake(&error);
+        assert_eq!([io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset].map(|kind| of(kind.into())), [None; 2]);
+        let tls = |error| of(io::Error::new(io::ErrorKind::InvalidData, error));
+        assert_eq!(tls(rustls::Error::NoCertificatesPresented), Some(Reason::Certificate));
+        assert_eq!(tls(rustls::CertificateError::Expired.into()), Some(Reason::Certificate));
+        assert_eq!(tls(rustls::Error::HandshakeNotComplete), Some(Reason::Handshake));
+    }
+}
