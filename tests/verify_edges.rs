@@ -60,8 +60,8 @@ async fn time_does_not_run_backwards_over_a_gap() {
 async fn what_lies_before_a_wide_gap_is_held_to_what_lies_behind_it() {
     for rewritten in [false, true] {
         for gone in [true, false] {
-            let mut forge = log_of(0).await;
-            let mut other = log_of(0).await;
+            let mut forge = Forge::new(Locks::Enforced).await;
+            let mut other = Forge::new(Locks::Enforced).await;
             for n in 0..8 {
                 forge.seal(&[], |_| {}).await;
                 other.seal(&[], |s| s.counts.duplicates = u64::from(n == 1)).await;

@@ -693,15 +693,18 @@ fn without_retry_a_sender_is_told_where_it_waits() {
 /// found, also behind a connector; not where it does not block, where a queue on disk takes what is for spanseal, or where nothing comes to both.
 #[test]
 fn an_exporter_beside_ours_that_blocks_is_found() {
-    let held = |backend: &str, receiver: &str| {
+    let held_of = |signal: &str, backend: &str, receiver: &str| {
         let (_folder, file, text) =
             seeded("good", "exporters:\n  debug: {}\n", &format!("exporters:\n  debug: {{}}\n  otlp/other: {backend}\n"));
-        let pipelines = format!("  pipelines:\n    traces/other: {{receivers: [{receiver}], exporters: [otlp/other]}}\n");
+        let pipelines = format!("  pipelines:\n    {signal}/other: {{receivers: [{receiver}], exporters: [otlp/other]}}\n");
         std::fs::write(&file, text.replace("  pipelines:\n", &pipelines)).unwrap();
         let (_, report) = report(&file, &[]);
         let found = report["findings"].as_array().unwrap().iter().filter(|found| found["kind"] == "held_up");
         found.map(|found| (found["component"].as_str().unwrap().to_owned(), found["says"].as_str().unwrap().to_owned())).collect::<Vec<_>>()
     };
+    let held = |backend: &str, receiver: &str| held_of("traces", backend, receiver);
+    // Metrics come in requests of their own.
+    assert_eq!(held_of("metrics", "{endpoint: 'other:4317', sending_queue: {block_on_overflow: true}}", "otlp"), []);
     for (queue, says) in [
         ("{block_on_overflow: true}", "blocks when its queue is full"),
         ("{wait_for_result: true}", "waits for its backend's answer"),

@@ -101,11 +101,11 @@ fn held_up(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<'_>], not
     let evidence = || way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs"));
     for exporter in file.exporters.iter().filter(|exporter| !exporters.iter().any(|ours| ours.id == exporter.id)) {
         let Some((says, place)) = exporter::blocks(exporter) else { continue };
-        let beside = fed_by(file, &exporter.id);
-        let Some(receiver) = beside.iter().find(|id| evidence().any(|pipeline| names(&pipeline.receivers, id) && !file.is_connector(id)))
-        else {
-            continue;
+        let is_beside = |(signal, id): &&(&str, String)| {
+            !file.is_connector(id) && evidence().any(|pipeline| pipeline.signal() == *signal && names(&pipeline.receivers, id))
         };
+        let fed = fed_by(file, &exporter.id);
+        let Some((_, receiver)) = fed.iter().find(is_beside) else { continue };
         notes.found(
             Kind::HeldUp,
             place,
@@ -119,14 +119,17 @@ fn held_up(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<'_>], not
     }
 }
 
-/// The receivers that an exporter has its telemetry from, through connectors too.
-fn fed_by(file: &File<'_>, exporter: &str) -> Vec<String> {
-    let (mut seen, mut open): (Vec<String>, Vec<String>) = (Vec::new(), vec![exporter.to_owned()]);
+/// The receivers that an exporter has its telemetry from, through connectors too, each with the signal.
+fn fed_by<'f>(file: &'f File<'_>, exporter: &str) -> Vec<(&'f str, String)> {
+    let (mut seen, mut open): (Vec<(&str, String)>, Vec<String>) = (Vec::new(), vec![exporter.to_owned()]);
     while let Some(id) = open.pop() {
         for pipeline in file.pipelines.iter().filter(|pipeline| names(&pipeline.exporters, &id)) {
-            for receiver in pipeline.receivers.iter().filter(|receiver| !seen.contains(&receiver.id)).cloned().collect::<Vec<_>>() {
-                seen.push(receiver.id.clone());
-                open.push(receiver.id);
+            for receiver in &pipeline.receivers {
+                let fed = (pipeline.signal(), receiver.id.clone());
+                if !seen.contains(&fed) {
+                    seen.push(fed);
+                    open.push(receiver.id.clone());
+                }
             }
         }
     }
