@@ -21,8 +21,8 @@ fn main() -> ExitCode {
     let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
-            // Help and version are answers (stdout, 0); everything else is a usage error (stderr, 64), in colours where that is a terminal, unless a
-            // secret key stands in it.
+            // Help and version are answers (stdout, 0); everything else is a usage error (stderr, 64), in colours where that is a terminal,
+            // unless a secret key stands in it.
             let said = usage.render().to_string();
             match said.contains(SECRET_KEY) {
                 true => output::tell_lines(said.trim_end()),

@@ -50,8 +50,8 @@ pub const HIDDEN: &str = "***";
 /// How a secret key of a log or a witness begins, as its file has it.
 pub const SECRET_KEY: &str = "PRIVATE+KEY+";
 
-/// The text with every such key hidden. Where a path belongs, or the text of a public key, sooner or later somebody writes the key itself, and what is
-/// wrong with that is told with what was written.
+/// The text with every such key hidden. Where a path belongs, or the text of a public key, sooner or later somebody writes the key itself,
+/// and what is wrong with that is told with what was written.
 pub fn without_keys(text: &str) -> Cow<'_, str> {
     if !text.contains(SECRET_KEY) {
         return Cow::Borrowed(text);

@@ -106,8 +106,8 @@ fn a_wrong_key_is_told_for_what_it_is() {
     }
 }
 
-/// Scenario: somebody writes the secret key itself where a path, an address or a public key belongs. Guarantee: nothing that is printed or logged holds
-/// it, whatever comes of the command.
+/// Scenario: somebody writes the secret key itself where a path, an address or a public key belongs. Guarantee: nothing that is printed or
+/// logged holds it, whatever comes of the command.
 #[test]
 fn a_secret_key_in_the_wrong_place_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
@@ -115,6 +115,8 @@ fn a_secret_key_in_the_wrong_place_is_not_repeated() {
     let secret = std::fs::read_to_string(folder.path().join("spanseal.key")).unwrap();
     let secret = secret.lines().find(|l| l.starts_with("PRIVATE+KEY+")).unwrap();
     let hidden = secret.splitn(5, '+').last().unwrap();
+    // No folder: no `serve` gets any further.
+    std::fs::write(folder.path().join("none"), "").unwrap();
     std::fs::write(folder.path().join("c.yaml"), format!("{FREE_PORTS}\nlog: {{key_file: './none/{secret}'}}\n")).unwrap();
     std::fs::write(
         folder.path().join("json.yaml"),
@@ -148,8 +150,8 @@ fn a_secret_key_in_the_wrong_place_is_not_repeated() {
     assert!(text(&output.stderr).contains("PRIVATE+KEY+***") && !text(&output.stderr).contains(hidden));
 }
 
-/// Scenario: the first `serve` of a new log, and a file of a listener that is not there or does not serve. Guarantee: it is named, and neither a key
-/// nor anything of a log is made, which in a bucket might be locked for years.
+/// Scenario: the first `serve` of a new log, and a file of a listener that is not there or does not serve. Guarantee: it is named, and
+/// neither a key nor anything of a log is made, which in a bucket might be locked for years.
 #[test]
 fn files_of_listeners_are_read_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();

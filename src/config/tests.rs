@@ -423,15 +423,15 @@ fn no_secret_of_an_address_is_shown() {
         "store: {url: s3://bucket, s3: {endpoint: 'ftp://s3.example.com?token=hush'}}",
         "telemetry: {otlp: {endpoint: 'https://me:hush@127.0.0.1:1'}}",
         "recievers: 'https://me:hush@127.0.0.1:1'",
-        "log: {witnesses: [{url: 'https://me:hush@w.example', vkey: a}]}",
+        "log: {witnesses: [{url: 'https://me:hush@w.example', a: b}]}",
     ] {
         let error = load(text).unwrap_err();
         assert!(!error.to_string().contains("hush") && error.to_string().contains("***"), "{text}: {error}");
     }
 }
 
-/// Scenario: a line that is refused holds a secret, under the names of our own configuration, of a Collector's and of others, in one line with the
-/// mistake or further down. Guarantee: its place is told, and nothing of the line.
+/// Scenario: a line that is refused holds a secret, under the names of our own configuration, of a Collector's and of others, in one line
+/// with the mistake or further down. Guarantee: its place is told, and nothing of the line.
 #[test]
 fn a_line_that_may_hold_a_secret_is_not_shown() {
     for text in [

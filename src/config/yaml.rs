@@ -146,7 +146,8 @@ impl Source {
         ConfigError { place: Some(format!("{}:{}:{}", self.name, mark.line, mark.column)), sentence, snippet }
     }
 
-    /// Whether the line at this mark is part of something that is named like a secret further up: `headers:` above, or a text of several lines.
+    /// Whether the line at this mark is part of something that is named like a secret further up: `headers:` above, or a text of several
+    /// lines.
     fn is_below_secret(&self, mark: Mark) -> bool {
         let number = usize::try_from(mark.line).unwrap_or(usize::MAX);
         let lines: Vec<&str> = self.text.lines().take(number).collect();

@@ -65,8 +65,7 @@ pub async fn newest(store: &Arc<dyn WormStore>, log: &LogReader, first: u64, mos
         let seals = log.seals(start..found.since).await?;
         found.problems.extend(seals.problems);
         for (index, seal) in seals.found.into_iter().rev() {
-            // A seal may state any number.
-            let bytes = seal.statement.segments.iter().fold(0, |bytes: u64, segment| bytes.saturating_add(segment.bytes));
+            let bytes: u64 = seal.statement.segments.iter().map(|segment| segment.bytes).sum();
             let Some(left) = room.checked_sub(bytes) else { return Ok(found) };
             room = left;
             let (kept, problems) = look_at(store, log.name(), &seal).await;

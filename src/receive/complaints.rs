@@ -1,5 +1,6 @@
-//! What a listener says in the log of whom it did not let in: a line for each reason, and no other of it within a minute. Whoever is refused goes on
-//! asking, a Collector many times a second, and one line tells its operator as much as a thousand; the next one says how often it was meanwhile.
+//! What a listener says in the log of whom it did not let in: a line for each reason, and no other of it within a minute. Whoever is
+//! refused goes on asking, a Collector many times a second, and one line tells its operator as much as a thousand; the next one says how
+//! often it was meanwhile.
 //!
 //! A line has the address that a sender connects from, without its port, so that it can be found; never what it showed.
 

@@ -68,7 +68,8 @@ impl HttpService {
                 self.complaints.refused(Reason::Transport, caller.address.ip());
             }
             self.discard(body).await;
-            // A gRPC client reads no HTTP status: it takes 404 for UNIMPLEMENTED, which is for good (gRPC, "HTTP to gRPC Status Code Mapping").
+            // A gRPC client reads no HTTP status: it takes 404 for UNIMPLEMENTED, which is for good (gRPC, "HTTP to gRPC Status Code
+            // Mapping").
             return refusal.to_grpc().into_http();
         }
         let encoding = media_type.and_then(MediaType::encoding);
@@ -187,8 +188,8 @@ impl HttpService {
 }
 
 /// To a gRPC client.
-const GRPC_HERE: &str = "this port speaks OTLP/HTTP; OTLP/gRPC has its own port (4317 by default): write that one into the sender's endpoint, or let it \
-                         send OTLP/HTTP (application/x-protobuf) to this one";
+const GRPC_HERE: &str = "this port speaks OTLP/HTTP; OTLP/gRPC has its own port (4317 by default): write that one into the sender's endpoint, \
+                         or let it send OTLP/HTTP (application/x-protobuf) to this one";
 
 /// What the head of a request says.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 //! A request takes its share of the pool before it is read, is walked where it lies, and is answered when its records are sealed. One
 //! without AI spans is answered at once: no copy, no allocation for a span, no other thread.
 //!
-//! What it refuses and how is in `status`, what it says of that in the log in `complaints`, what it passes on in `export`. Nothing here logs what a
-//! request holds.
+//! What it refuses and how is in `status`, what it says of that in the log in `complaints`, what it passes on in `export`. Nothing here
+//! logs what a request holds.
 
 mod admission;
 mod complaints;

@@ -14,8 +14,8 @@
 //! | content type, compression | UNIMPLEMENTED (415 if not gRPC at all) | 415 | no |
 //! | our mistake | INTERNAL | 500 | no |
 //!
-//! A sender that speaks OTLP and was only given the wrong port is asked to come again, because a Collector drops at once what is refused for good, also
-//! what it acknowledged long before: whoever mistyped the port has time to mend it.
+//! A sender that speaks OTLP and was only given the wrong port is asked to come again, because a Collector drops at once what is refused
+//! for good, also what it acknowledged long before: whoever mistyped the port has time to mend it.
 //!
 //! RESOURCE_EXHAUSTED tells clients to retry only with RetryInfo. UNAVAILABLE and 503 they retry anyway; the delay keeps them from
 //! hurrying.

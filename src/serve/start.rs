@@ -80,8 +80,8 @@ async fn failed(witnesses: Option<&mut Collecting>) -> String {
 
 /// Starts everything. What fails here has received nothing.
 pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, ServeError> {
-    // A port that is taken, and a file of tokens or certificates that is not there, is found before keys and a log are made, which may be locked for
-    // years. The ports are let go again: nobody should reach a receiver that cannot receive yet.
+    // A port that is taken, and a file of tokens or certificates that is not there, is found before keys and a log are made, which may be
+    // locked for years. The ports are let go again: nobody should reach a receiver that cannot receive yet.
     for (key, listener) in
         [("receivers.otlp.protocols.grpc", &config.receivers.grpc), ("receivers.otlp.protocols.http", &config.receivers.http)]
     {

@@ -220,7 +220,6 @@ impl Plan {
             let row = self.rows.entry(class).or_default();
             row.sum.add(sum);
             let share = u128::from(segment.bytes) * u128::from(sum.bytes) / u128::from(seen.bytes.max(1));
-            // Of what the seal states: any number.
             row.stored = row.stored.saturating_add(u64::try_from(share).unwrap_or(u64::MAX));
             row.objects.insert(statement.index);
             let change = Change::of(segment.lock, classes.lock(class, statement.sealed_at));

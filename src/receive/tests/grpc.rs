@@ -209,8 +209,8 @@ async fn what_is_not_served_is_named_so() {
     }
 }
 
-/// Scenario: OTLP/HTTP comes to this port, in both encodings and both versions of HTTP: a digit of the port is mistyped. Guarantee: the answer is
-/// one that its sender keeps its data for, and it says what to write.
+/// Scenario: OTLP/HTTP comes to this port, in both encodings and both versions of HTTP: a digit of the port is mistyped. Guarantee: the
+/// answer is one that its sender keeps its data for, and it says what to write.
 #[tokio::test]
 async fn otlp_http_at_this_port_is_kept_by_its_sender() {
     let rig = rig().await;

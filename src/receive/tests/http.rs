@@ -318,8 +318,8 @@ async fn what_is_not_otlp_is_told_so() {
     assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 3);
 }
 
-/// Scenario: a gRPC client is given this port: a digit is mistyped. Guarantee: it reads an answer for which it keeps its data, and which says what to
-/// write; nothing of it is taken.
+/// Scenario: a gRPC client is given this port: a digit is mistyped. Guarantee: it reads an answer for which it keeps its data, and which
+/// says what to write; nothing of it is taken.
 #[tokio::test]
 async fn otlp_grpc_at_this_port_is_kept_by_its_sender() {
     let rig = rig().await;

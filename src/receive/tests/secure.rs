@@ -202,8 +202,9 @@ fn log() -> (Arc<Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
     (said, tracing::subscriber::set_default(subscriber))
 }
 
-/// Scenario: senders with a wrong token, without one, with the port of the other transport, without a certificate and without TLS, each several times.
-/// Guarantee: the log says of each listener and reason once that somebody was refused, from which address, and what to do; nothing of what they showed.
+/// Scenario: senders with a wrong token, without one, with the port of the other transport, without a certificate and without TLS, each
+/// several times. Guarantee: the log says of each listener and reason once that somebody was refused, from which address, and what to do;
+/// nothing of what they showed.
 #[tokio::test]
 async fn who_is_refused_is_said_in_the_log_and_not_what_they_showed() {
     let (server, clients) = (authority(), authority());
