@@ -4,12 +4,16 @@
 use spanseal::clock::UnixSeconds;
 use spanseal::record::canonical::Json;
 use spanseal::timestamp::Roots;
-use spanseal::tlog::Hash;
 use spanseal::tlog::cosignature::Cosigner;
-use spanseal::tlog::note::{UnverifiedCheckpoint, checkpoint_text};
-use spanseal::verify::{Bound, KeyTrust, LockCheck, Options, Receipt, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify};
+use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint, checkpoint_text};
+use spanseal::tlog::seal_file::SealFile;
+use spanseal::tlog::{Hash, RootHash, TreeSize};
+use spanseal::verify::{
+    Bound, Item, KeyTrust, LockCheck, Options, Receipt, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify,
+};
 use spanseal::worm::{
-    Condition, Locks, ObjectKey, WormStore, below, checkpoint_key, cosignature_name, log_key, seal_key, segment_name, timestamp_name,
+    Condition, Locks, ObjectKey, WormStore, below, checkpoint_key, cosignature_name, log_key, seal_key, segment_name,
+    timestamp_name,
 };
 
 use crate::support::failing::FailNthRead;
@@ -93,6 +97,42 @@ async fn no_read_that_fails_is_passed_over() {
     }
 }
 
+/// Scenario: somebody who holds the log's key wrote another seal over one of the log, and each read fails once: that of the true version, which is the
+/// older, too. Guarantee: nothing is found that is not found where no read fails; the other seal is not taken for the true one.
+#[tokio::test]
+async fn a_fork_is_not_followed_while_an_older_version_is_unread() {
+    let forge = honest(Locks::Enforced).await;
+    let mut statement = forge.seals[2].statement.clone();
+    statement.started = UnixSeconds(statement.started.0 + 1);
+    let mut fork = SealFile { entry: statement.entry(), statement, ..forge.seals[2].clone() };
+    let tree = fork.range_after();
+    fork.checkpoint = forge.signer.checkpoint(tree.size(), tree.root());
+    forge.put(&seal_key(LOG, 2), fork.to_bytes().unwrap()).await;
+    let ways: [(&str, Options<'_>); 4] = [
+        ("whole", forge.options()),
+        ("with a checkpoint that was kept", Options { since: kept(&forge.seals[1].checkpoint), ..forge.options() }),
+        ("resumed", forge.options().resumed(UnverifiedCheckpoint::parse(&forge.seals[2].checkpoint).unwrap())),
+        ("a range", Options { from: Some(Bound::Seal(3)), ..forge.options() }),
+    ];
+    for (what, options) in ways {
+        let (mut nth, mut unchecked) = (0, 0);
+        loop {
+            let store = FailNthRead::new(forge.store.clone(), nth);
+            let report = verify(&store, &options).await;
+            let told = format!("{what}, read {nth}: {}", report.to_text());
+            if !store.failed() {
+                assert_eq!(kinds(&report), ["fork"], "{told}");
+                break;
+            }
+            assert!([&[][..], &["fork"]].contains(&&kinds(&report)[..]), "{told}");
+            let is_of_the_seal = |note: &&Item| note.object == "seals/00000000000000000002.json" && note.meaning.contains("fault plan");
+            unchecked += usize::from(kinds(&report).is_empty() && report.notes.iter().any(|note| is_of_the_seal(&note)));
+            nth += 1;
+        }
+        assert!(unchecked > 0, "{what}: of {nth} reads");
+    }
+}
+
 /// A listing of seals that breaks off behind its first page: the log that was read as far as there is not verified.
 #[tokio::test]
 async fn a_listing_that_breaks_off_is_unchecked() {
@@ -110,7 +150,7 @@ async fn a_listing_that_breaks_off_is_unchecked() {
 #[tokio::test]
 async fn what_was_asked_for_and_is_not_there_is_said() {
     let forge = honest(Locks::Enforced).await;
-    let other = spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
+    let other = NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
     // A key of a log that is not there, beside one of a log that is.
     let options = Options { pinned: vec![forge.signer.verifier().clone(), other.clone()], ..forge.options() };
     let report = verify(&forge.store, &options).await;
@@ -133,7 +173,7 @@ async fn what_was_asked_for_and_is_not_there_is_said() {
 #[tokio::test]
 async fn a_cosignature_behind_the_end_that_cannot_be_read_is_unchecked() {
     let forge = honest(Locks::Enforced).await;
-    let text = checkpoint_text(ORIGIN, spanseal::tlog::TreeSize(9), spanseal::tlog::RootHash(Hash([9; 32])));
+    let text = checkpoint_text(ORIGIN, TreeSize(9), RootHash(Hash([9; 32])));
     let note = format!("{text}\n{}", witness().cosign(&text, UnixSeconds(NOW + 9)).unwrap());
     forge.put(&below(LOG, &cosignature_name(8, &Hash::of(note.as_bytes()).to_string())), note).await;
     for part in ["/cosignatures/00000000000000000008", "/cosignatures/"] {
@@ -253,7 +293,7 @@ async fn a_newer_format_under_a_checkpoint_of_another_size_is_no_excuse() {
         let mut seal = forge.sign(statement);
         seal.entry = json.to_jcs();
         let tree = seal.range_after();
-        seal.checkpoint = forge.signer.checkpoint(spanseal::tlog::TreeSize(tree.size().0 + more), tree.root());
+        seal.checkpoint = forge.signer.checkpoint(TreeSize(tree.size().0 + more), tree.root());
         forge.commit(seal).await;
         assert_eq!(forge.verify().await.verdict, expected);
     }
@@ -263,7 +303,7 @@ async fn a_newer_format_under_a_checkpoint_of_another_size_is_no_excuse() {
 #[tokio::test]
 async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     let forge = Forge::new(Locks::Enforced).await;
-    let other = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
+    let other = NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
     for (key, expected) in [(forge.signer.verifier().clone(), vec![]), (other, vec!["wrong_key"])] {
         for pinned in [true, false] {
             let options = match pinned {
@@ -277,7 +317,7 @@ async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     }
     // The configuration names another key than the one that signed.
     let forge = honest(Locks::Enforced).await;
-    let other = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
+    let other = NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
     let options = Options { configured: Some(other), ..Options::new(UnixSeconds(NOW + 100)) };
     let report = verify(&forge.store, &options).await;
     assert_eq!((kinds(&report), report.key), (vec!["wrong_key"], KeyTrust::Unpinned), "{}", report.to_text());
@@ -285,7 +325,7 @@ async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     let report = verify(&forge.store, &own).await;
     assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Configured), "{}", report.to_text());
     // `log.json` names the auditor's key, and another one signed.
-    let stranger = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
+    let stranger = NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
     let renamed = forge.copy();
     renamed.store.purge(&log_key(LOG), None);
     let file = spanseal::tlog::seal_file::LogFile { origin: ORIGIN.into(), vkey: stranger.clone(), created: UnixSeconds(NOW) };
@@ -295,7 +335,7 @@ async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     let report = verify(&renamed.store, &both).await;
     assert!(kinds(&report).contains(&"wrong_key") && report.key == KeyTrust::Unpinned, "{}", report.to_text());
     // One of another log is nothing to this one.
-    let other = spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
+    let other = NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
     let report = verify(&forge.store, &Options { configured: Some(other), ..Options::new(UnixSeconds(NOW + 100)) }).await;
     assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Unpinned), "{}", report.to_text());
 }
@@ -413,11 +453,11 @@ async fn receipts_of_one_of_several_logs_are_unchecked() {
     let forge = honest(Locks::Enforced).await;
     let file = spanseal::tlog::seal_file::LogFile {
         origin: "spanseal.test/other".into(),
-        vkey: spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone(),
+        vkey: NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone(),
         created: UnixSeconds(NOW),
     };
     forge.put(&log_key("other"), file.to_bytes()).await;
-    let receipts = vec![Receipt { seal: 1, root: spanseal::tlog::RootHash(Hash([9; 32])) }];
+    let receipts = vec![Receipt { seal: 1, root: RootHash(Hash([9; 32])) }];
     let report = verify(&forge.store, &Options { receipts: receipts.clone(), ..Options::new(UnixSeconds(NOW + 100)) }).await;
     assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
     assert!(said(&report, "several logs lie here, and a receipt names none"), "{}", report.to_text());
