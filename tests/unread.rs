@@ -12,7 +12,7 @@ use spanseal::verify::{
     Bound, Item, KeyTrust, LockCheck, Options, Receipt, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify,
 };
 use spanseal::worm::{
-    Condition, Locks, ObjectKey, WormStore, below, checkpoint_key, cosignature_name, log_key, seal_key, segment_name,
+    Condition, Locks, ObjectKey, VERSIONS_READ_MAX, WormStore, below, checkpoint_key, cosignature_name, log_key, seal_key, segment_name,
     timestamp_name,
 };
 
@@ -130,6 +130,78 @@ async fn a_fork_is_not_followed_while_an_older_version_is_unread() {
             nth += 1;
         }
         assert!(unchecked > 0, "{what}: of {nth} reads");
+    }
+}
+
+/// Scenario: behind the range lies the seal of the published checkpoint, under a key to which the range does not lead, and each read fails once.
+/// Guarantee: nobody is told that the checkpoint is false.
+#[tokio::test]
+async fn a_checkpoint_behind_the_range_is_not_called_false_because_of_a_read() {
+    let mut forge = honest(Locks::Enforced).await;
+    let options = Options { to: Some(Bound::Seal(1)), ..forge.options() };
+    forge.turn_to(NoteSigner::new(ORIGIN, &[8; 32]).unwrap()).await;
+    forge.seal(&[], |_| {}).await;
+    forge.publish().await;
+    let mut nth = 0;
+    loop {
+        let store = FailNthRead::new(forge.store.clone(), nth);
+        let report = verify(&store, &options).await;
+        assert_eq!(kinds(&report), Vec::<&str>::new(), "read {nth}: {}", report.to_text());
+        if !store.failed() {
+            assert!(notes(&report).contains(&"not_covered"), "{}", report.to_text());
+            break;
+        }
+        nth += 1;
+    }
+}
+
+/// Somebody writes more versions over `log.json` than are read: those that are read are named, and that there are more.
+#[tokio::test]
+async fn versions_of_log_json_are_bounded() {
+    for (more, flooded) in [(0, false), (3, true)] {
+        let forge = honest(Locks::Enforced).await;
+        for n in 1..VERSIONS_READ_MAX + more {
+            forge.put(&log_key(LOG), format!("{n}")).await;
+        }
+        let report = forge.verify().await;
+        let count = |kind: &str| kinds(&report).iter().filter(|k| **k == kind).count();
+        assert_eq!((count("foreign_version"), count("flooded")), (VERSIONS_READ_MAX - 1, usize::from(flooded)), "{more}");
+        let found = report.findings.iter().find(|f| f.kind.as_str() == "flooded").map(|f| f.found.clone().unwrap());
+        assert_eq!(found, flooded.then(|| "259 versions, of which the 256 oldest were read".to_owned()));
+    }
+}
+
+/// The same over the seal that the published checkpoint names, outside the range that was asked for: what is not among those that are read is unchecked.
+#[tokio::test]
+async fn versions_of_the_seal_that_is_published_are_bounded() {
+    // The true one lies behind those that are read.
+    for (earlier, read) in [(VERSIONS_READ_MAX - 1, true), (VERSIONS_READ_MAX, false)] {
+        let forge = honest(Locks::Enforced).await;
+        forge.store.edit(&checkpoint_key(LOG), None, |b| *b = forge.seals[0].checkpoint.clone().into_bytes());
+        forge.store.purge(&seal_key(LOG, 0), None);
+        for n in 0..earlier {
+            forge.put(&seal_key(LOG, 0), format!("{n}")).await;
+        }
+        forge.put(&seal_key(LOG, 0), forge.seals[0].to_bytes().unwrap()).await;
+        let report = verify(&forge.store, &Options { from: Some(Bound::Seal(2)), ..forge.options() }).await;
+        assert_eq!(
+            said(&report, "seal 0, which it names, does not stand among the 256 oldest of its 257 versions"),
+            !read,
+            "{}",
+            report.to_text()
+        );
+    }
+    // A checkpoint that no key of the range signed, and that is none of those that are read.
+    for (versions, expected) in [(VERSIONS_READ_MAX, vec!["checkpoint_invalid"]), (VERSIONS_READ_MAX + 1, vec![])] {
+        let forge = honest(Locks::Enforced).await;
+        let stranger = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
+        forge.put(&checkpoint_key(LOG), stranger.checkpoint(TreeSize(4), RootHash(Hash([9; 32])))).await;
+        for n in 1..versions {
+            forge.put(&seal_key(LOG, 3), format!("{n}")).await;
+        }
+        let report = verify(&forge.store, &Options { to: Some(Bound::Seal(1)), ..forge.options() }).await;
+        assert_eq!(kinds(&report), expected, "{versions}: {}", report.to_text());
+        assert_eq!(said(&report, "257 versions lie over seal 3"), expected.is_empty(), "{versions}: {}", report.to_text());
     }
 }
 
