@@ -5,9 +5,10 @@ use spanseal::clock::UnixSeconds;
 use spanseal::record::canonical::Json;
 use spanseal::timestamp::Roots;
 use spanseal::tlog::cosignature::Cosigner;
+use spanseal::tlog::merkle::CompactRange;
 use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint, checkpoint_text};
-use spanseal::tlog::seal_file::SealFile;
-use spanseal::tlog::{Hash, RootHash, TreeSize};
+use spanseal::tlog::seal_file::{SealFile, Statement};
+use spanseal::tlog::{Hash, LeafHash, RootHash, TreeSize};
 use spanseal::verify::{
     Bound, Item, KeyTrust, LockCheck, Options, Receipt, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify,
 };
@@ -203,6 +204,54 @@ async fn versions_of_the_seal_that_is_published_are_bounded() {
         assert_eq!(kinds(&report), expected, "{versions}: {}", report.to_text());
         assert_eq!(said(&report, "257 versions lie over seal 3"), expected.is_empty(), "{versions}: {}", report.to_text());
     }
+}
+
+/// Scenario: a store makes seals up, which nobody signed, as long as a seal may be, and each says that it holds the record of a hold. Guarantee: they are
+/// followed only so far, and that is said.
+#[tokio::test]
+async fn seals_that_are_made_up_are_not_followed_without_end() {
+    const SEALS: u64 = 300;
+    let mut forge = Forge::new(Locks::None).await;
+    forge.seal(&[], |_| {}).await;
+    forge.store.purge(&seal_key(LOG, 0), None);
+    let nobody = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
+    for index in 0..SEALS {
+        let previous = (index > 0).then_some(LeafHash(Hash([1; 32])));
+        let statement = Statement { index, previous, segments: vec![], decrees: Some(index), ..forge.seals[0].statement.clone() };
+        let nodes = vec![Hash([1; 32]); index.count_ones() as usize];
+        let frontier = CompactRange::from_nodes(TreeSize(index), nodes).unwrap();
+        let mut seal = SealFile { entry: statement.entry(), statement, frontier, checkpoint: String::new() };
+        let tree = seal.range_after();
+        let text = format!("{}{}\n", checkpoint_text(ORIGIN, tree.size(), tree.root()), "x".repeat(250_000));
+        seal.checkpoint = format!("{text}\n{}", nobody.signature_line(&text));
+        forge.put(&seal_key(LOG, index), seal.to_bytes().unwrap()).await;
+        forge.put(&checkpoint_key(LOG), seal.checkpoint).await;
+    }
+    let report = verify(&forge.store, &forge.options()).await;
+    let followed = report.notes.iter().filter(|note| note.meaning.contains("none is in its segments")).count();
+    assert!(said(&report, "than are followed") && (200..290).contains(&followed), "{followed}");
+}
+
+/// A log that changed its key more often than is followed: what is on record is unchecked, until somebody brings the key that it has now.
+#[tokio::test]
+async fn changes_of_key_are_followed_only_so_far() {
+    let seed = |n: u16| std::array::from_fn(|at| n.to_be_bytes()[at % 2]);
+    let mut forge = Forge::new(Locks::None).await;
+    let first = forge.signer.verifier().clone();
+    for n in 0..260 {
+        forge.turn_to(NoteSigner::new(ORIGIN, &seed(1000 + n)).unwrap()).await;
+    }
+    // The first seal behind a change is led to by the one before it, which bears the key before, too.
+    for _ in 0..2 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.publish().await;
+    let now = UnixSeconds(NOW + 1000);
+    let report = verify(&forge.store, &Options { pinned: vec![first], ..Options::new(now) }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    assert!(said(&report, "changed its key more often than is followed"), "{}", report.to_text());
+    let report = verify(&forge.store, &Options { now, ..forge.options() }).await;
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
 }
 
 /// A listing of seals that breaks off behind its first page: the log that was read as far as there is not verified.
