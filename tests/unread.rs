@@ -4,12 +4,17 @@
 use spanseal::clock::UnixSeconds;
 use spanseal::record::canonical::Json;
 use spanseal::timestamp::Roots;
-use spanseal::tlog::Hash;
 use spanseal::tlog::cosignature::Cosigner;
-use spanseal::tlog::note::{UnverifiedCheckpoint, checkpoint_text};
-use spanseal::verify::{Bound, KeyTrust, LockCheck, Options, Receipt, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify};
+use spanseal::tlog::merkle::CompactRange;
+use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint, checkpoint_text};
+use spanseal::tlog::seal_file::{SealFile, Statement};
+use spanseal::tlog::{Hash, LeafHash, RootHash, TreeSize};
+use spanseal::verify::{
+    Bound, Item, KeyTrust, LockCheck, Options, Receipt, RecordAt, Report, Verdict, Wanted, prove, prove_published, verify,
+};
 use spanseal::worm::{
-    Condition, Locks, ObjectKey, WormStore, below, checkpoint_key, cosignature_name, log_key, seal_key, segment_name, timestamp_name,
+    Condition, Locks, ObjectKey, VERSIONS_READ_MAX, WormStore, below, checkpoint_key, cosignature_name, log_key, seal_key, segment_name,
+    timestamp_name,
 };
 
 use crate::support::failing::FailNthRead;
@@ -93,6 +98,162 @@ async fn no_read_that_fails_is_passed_over() {
     }
 }
 
+/// Scenario: somebody who holds the log's key wrote another seal over one of the log, and each read fails once: that of the true version, which is the
+/// older, too. Guarantee: nothing is found that is not found where no read fails; the other seal is not taken for the true one.
+#[tokio::test]
+async fn a_fork_is_not_followed_while_an_older_version_is_unread() {
+    let forge = honest(Locks::Enforced).await;
+    let mut statement = forge.seals[2].statement.clone();
+    statement.started = UnixSeconds(statement.started.0 + 1);
+    let mut fork = SealFile { entry: statement.entry(), statement, ..forge.seals[2].clone() };
+    let tree = fork.range_after();
+    fork.checkpoint = forge.signer.checkpoint(tree.size(), tree.root());
+    forge.put(&seal_key(LOG, 2), fork.to_bytes().unwrap()).await;
+    let ways: [(&str, Options<'_>); 4] = [
+        ("whole", forge.options()),
+        ("with a checkpoint that was kept", Options { since: kept(&forge.seals[1].checkpoint), ..forge.options() }),
+        ("resumed", forge.options().resumed(UnverifiedCheckpoint::parse(&forge.seals[2].checkpoint).unwrap())),
+        ("a range", Options { from: Some(Bound::Seal(3)), ..forge.options() }),
+    ];
+    for (what, options) in ways {
+        let (mut nth, mut unchecked) = (0, 0);
+        loop {
+            let store = FailNthRead::new(forge.store.clone(), nth);
+            let report = verify(&store, &options).await;
+            let told = format!("{what}, read {nth}: {}", report.to_text());
+            if !store.failed() {
+                assert_eq!(kinds(&report), ["fork"], "{told}");
+                break;
+            }
+            assert!([&[][..], &["fork"]].contains(&&kinds(&report)[..]), "{told}");
+            let is_of_the_seal = |note: &&Item| note.object == "seals/00000000000000000002.json" && note.meaning.contains("fault plan");
+            unchecked += usize::from(kinds(&report).is_empty() && report.notes.iter().any(|note| is_of_the_seal(&note)));
+            nth += 1;
+        }
+        assert!(unchecked > 0, "{what}: of {nth} reads");
+    }
+}
+
+/// Scenario: behind the range lies the seal of the published checkpoint, under a key to which the range does not lead, and each read fails once.
+/// Guarantee: nobody is told that the checkpoint is false.
+#[tokio::test]
+async fn a_checkpoint_behind_the_range_is_not_called_false_because_of_a_read() {
+    let mut forge = honest(Locks::Enforced).await;
+    let options = Options { to: Some(Bound::Seal(1)), ..forge.options() };
+    forge.turn_to(NoteSigner::new(ORIGIN, &[8; 32]).unwrap()).await;
+    forge.seal(&[], |_| {}).await;
+    forge.publish().await;
+    let mut nth = 0;
+    loop {
+        let store = FailNthRead::new(forge.store.clone(), nth);
+        let report = verify(&store, &options).await;
+        assert_eq!(kinds(&report), Vec::<&str>::new(), "read {nth}: {}", report.to_text());
+        if !store.failed() {
+            assert!(notes(&report).contains(&"not_covered"), "{}", report.to_text());
+            break;
+        }
+        nth += 1;
+    }
+}
+
+/// Somebody writes more versions over `log.json` than are read: those that are read are named, and that there are more.
+#[tokio::test]
+async fn versions_of_log_json_are_bounded() {
+    for (more, flooded) in [(0, false), (3, true)] {
+        let forge = honest(Locks::Enforced).await;
+        for n in 1..VERSIONS_READ_MAX + more {
+            forge.put(&log_key(LOG), format!("{n}")).await;
+        }
+        let report = forge.verify().await;
+        let count = |kind: &str| kinds(&report).iter().filter(|k| **k == kind).count();
+        assert_eq!((count("foreign_version"), count("flooded")), (VERSIONS_READ_MAX - 1, usize::from(flooded)), "{more}");
+        let found = report.findings.iter().find(|f| f.kind.as_str() == "flooded").map(|f| f.found.clone().unwrap());
+        assert_eq!(found, flooded.then(|| "259 versions, of which the 256 oldest were read".to_owned()));
+    }
+}
+
+/// The same over the seal that the published checkpoint names, outside the range that was asked for: what is not among those that are read is unchecked.
+#[tokio::test]
+async fn versions_of_the_seal_that_is_published_are_bounded() {
+    // The true one lies behind those that are read.
+    for (earlier, read) in [(VERSIONS_READ_MAX - 1, true), (VERSIONS_READ_MAX, false)] {
+        let forge = honest(Locks::Enforced).await;
+        forge.store.edit(&checkpoint_key(LOG), None, |b| *b = forge.seals[0].checkpoint.clone().into_bytes());
+        forge.store.purge(&seal_key(LOG, 0), None);
+        for n in 0..earlier {
+            forge.put(&seal_key(LOG, 0), format!("{n}")).await;
+        }
+        forge.put(&seal_key(LOG, 0), forge.seals[0].to_bytes().unwrap()).await;
+        let report = verify(&forge.store, &Options { from: Some(Bound::Seal(2)), ..forge.options() }).await;
+        assert_eq!(
+            said(&report, "seal 0, which it names, does not stand among the 256 oldest of its 257 versions"),
+            !read,
+            "{}",
+            report.to_text()
+        );
+    }
+    // A checkpoint that no key of the range signed, and that is none of those that are read.
+    for (versions, expected) in [(VERSIONS_READ_MAX, vec!["checkpoint_invalid"]), (VERSIONS_READ_MAX + 1, vec![])] {
+        let forge = honest(Locks::Enforced).await;
+        let stranger = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
+        forge.put(&checkpoint_key(LOG), stranger.checkpoint(TreeSize(4), RootHash(Hash([9; 32])))).await;
+        for n in 1..versions {
+            forge.put(&seal_key(LOG, 3), format!("{n}")).await;
+        }
+        let report = verify(&forge.store, &Options { to: Some(Bound::Seal(1)), ..forge.options() }).await;
+        assert_eq!(kinds(&report), expected, "{versions}: {}", report.to_text());
+        assert_eq!(said(&report, "257 versions lie over seal 3"), expected.is_empty(), "{versions}: {}", report.to_text());
+    }
+}
+
+/// Scenario: a store makes seals up, which nobody signed, as long as a seal may be, and each says that it holds the record of a hold. Guarantee: they are
+/// followed only so far, and that is said.
+#[tokio::test]
+async fn seals_that_are_made_up_are_not_followed_without_end() {
+    const SEALS: u64 = 300;
+    let mut forge = Forge::new(Locks::None).await;
+    forge.seal(&[], |_| {}).await;
+    forge.store.purge(&seal_key(LOG, 0), None);
+    let nobody = NoteSigner::new(ORIGIN, &[9; 32]).unwrap();
+    for index in 0..SEALS {
+        let previous = (index > 0).then_some(LeafHash(Hash([1; 32])));
+        let statement = Statement { index, previous, segments: vec![], decrees: Some(index), ..forge.seals[0].statement.clone() };
+        let nodes = vec![Hash([1; 32]); index.count_ones() as usize];
+        let frontier = CompactRange::from_nodes(TreeSize(index), nodes).unwrap();
+        let mut seal = SealFile { entry: statement.entry(), statement, frontier, checkpoint: String::new() };
+        let tree = seal.range_after();
+        let text = format!("{}{}\n", checkpoint_text(ORIGIN, tree.size(), tree.root()), "x".repeat(250_000));
+        seal.checkpoint = format!("{text}\n{}", nobody.signature_line(&text));
+        forge.put(&seal_key(LOG, index), seal.to_bytes().unwrap()).await;
+        forge.put(&checkpoint_key(LOG), seal.checkpoint).await;
+    }
+    let report = verify(&forge.store, &forge.options()).await;
+    let followed = report.notes.iter().filter(|note| note.meaning.contains("none is in its segments")).count();
+    assert!(said(&report, "than are followed") && (200..290).contains(&followed), "{followed}");
+}
+
+/// A log that changed its key more often than is followed: what is on record is unchecked, until somebody brings the key that it has now.
+#[tokio::test]
+async fn changes_of_key_are_followed_only_so_far() {
+    let seed = |n: u16| std::array::from_fn(|at| n.to_be_bytes()[at % 2]);
+    let mut forge = Forge::new(Locks::None).await;
+    let first = forge.signer.verifier().clone();
+    for n in 0..260 {
+        forge.turn_to(NoteSigner::new(ORIGIN, &seed(1000 + n)).unwrap()).await;
+    }
+    // The first seal behind a change is led to by the one before it, which bears the key before, too.
+    for _ in 0..2 {
+        forge.seal(&[], |_| {}).await;
+    }
+    forge.publish().await;
+    let now = UnixSeconds(NOW + 1000);
+    let report = verify(&forge.store, &Options { pinned: vec![first], ..Options::new(now) }).await;
+    assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+    assert!(said(&report, "changed its key more often than is followed"), "{}", report.to_text());
+    let report = verify(&forge.store, &Options { now, ..forge.options() }).await;
+    assert_eq!(report.verdict, Verdict::Verified, "{}", report.to_text());
+}
+
 /// A listing of seals that breaks off behind its first page: the log that was read as far as there is not verified.
 #[tokio::test]
 async fn a_listing_that_breaks_off_is_unchecked() {
@@ -110,7 +271,7 @@ async fn a_listing_that_breaks_off_is_unchecked() {
 #[tokio::test]
 async fn what_was_asked_for_and_is_not_there_is_said() {
     let forge = honest(Locks::Enforced).await;
-    let other = spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
+    let other = NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
     // A key of a log that is not there, beside one of a log that is.
     let options = Options { pinned: vec![forge.signer.verifier().clone(), other.clone()], ..forge.options() };
     let report = verify(&forge.store, &options).await;
@@ -133,7 +294,7 @@ async fn what_was_asked_for_and_is_not_there_is_said() {
 #[tokio::test]
 async fn a_cosignature_behind_the_end_that_cannot_be_read_is_unchecked() {
     let forge = honest(Locks::Enforced).await;
-    let text = checkpoint_text(ORIGIN, spanseal::tlog::TreeSize(9), spanseal::tlog::RootHash(Hash([9; 32])));
+    let text = checkpoint_text(ORIGIN, TreeSize(9), RootHash(Hash([9; 32])));
     let note = format!("{text}\n{}", witness().cosign(&text, UnixSeconds(NOW + 9)).unwrap());
     forge.put(&below(LOG, &cosignature_name(8, &Hash::of(note.as_bytes()).to_string())), note).await;
     for part in ["/cosignatures/00000000000000000008", "/cosignatures/"] {
@@ -253,7 +414,7 @@ async fn a_newer_format_under_a_checkpoint_of_another_size_is_no_excuse() {
         let mut seal = forge.sign(statement);
         seal.entry = json.to_jcs();
         let tree = seal.range_after();
-        seal.checkpoint = forge.signer.checkpoint(spanseal::tlog::TreeSize(tree.size().0 + more), tree.root());
+        seal.checkpoint = forge.signer.checkpoint(TreeSize(tree.size().0 + more), tree.root());
         forge.commit(seal).await;
         assert_eq!(forge.verify().await.verdict, expected);
     }
@@ -263,7 +424,7 @@ async fn a_newer_format_under_a_checkpoint_of_another_size_is_no_excuse() {
 #[tokio::test]
 async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     let forge = Forge::new(Locks::Enforced).await;
-    let other = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
+    let other = NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
     for (key, expected) in [(forge.signer.verifier().clone(), vec![]), (other, vec!["wrong_key"])] {
         for pinned in [true, false] {
             let options = match pinned {
@@ -277,7 +438,7 @@ async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     }
     // The configuration names another key than the one that signed.
     let forge = honest(Locks::Enforced).await;
-    let other = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
+    let other = NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
     let options = Options { configured: Some(other), ..Options::new(UnixSeconds(NOW + 100)) };
     let report = verify(&forge.store, &options).await;
     assert_eq!((kinds(&report), report.key), (vec!["wrong_key"], KeyTrust::Unpinned), "{}", report.to_text());
@@ -285,7 +446,7 @@ async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     let report = verify(&forge.store, &own).await;
     assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Configured), "{}", report.to_text());
     // `log.json` names the auditor's key, and another one signed.
-    let stranger = spanseal::tlog::note::NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
+    let stranger = NoteSigner::new(ORIGIN, &[9; 32]).unwrap().verifier().clone();
     let renamed = forge.copy();
     renamed.store.purge(&log_key(LOG), None);
     let file = spanseal::tlog::seal_file::LogFile { origin: ORIGIN.into(), vkey: stranger.clone(), created: UnixSeconds(NOW) };
@@ -295,7 +456,7 @@ async fn the_key_of_a_log_without_seals_is_that_of_log_json() {
     let report = verify(&renamed.store, &both).await;
     assert!(kinds(&report).contains(&"wrong_key") && report.key == KeyTrust::Unpinned, "{}", report.to_text());
     // One of another log is nothing to this one.
-    let other = spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
+    let other = NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone();
     let report = verify(&forge.store, &Options { configured: Some(other), ..Options::new(UnixSeconds(NOW + 100)) }).await;
     assert_eq!((report.verdict, report.key), (Verdict::Verified, KeyTrust::Unpinned), "{}", report.to_text());
 }
@@ -413,11 +574,11 @@ async fn receipts_of_one_of_several_logs_are_unchecked() {
     let forge = honest(Locks::Enforced).await;
     let file = spanseal::tlog::seal_file::LogFile {
         origin: "spanseal.test/other".into(),
-        vkey: spanseal::tlog::note::NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone(),
+        vkey: NoteSigner::new("spanseal.test/other", &[9; 32]).unwrap().verifier().clone(),
         created: UnixSeconds(NOW),
     };
     forge.put(&log_key("other"), file.to_bytes()).await;
-    let receipts = vec![Receipt { seal: 1, root: spanseal::tlog::RootHash(Hash([9; 32])) }];
+    let receipts = vec![Receipt { seal: 1, root: RootHash(Hash([9; 32])) }];
     let report = verify(&forge.store, &Options { receipts: receipts.clone(), ..Options::new(UnixSeconds(NOW + 100)) }).await;
     assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
     assert!(said(&report, "several logs lie here, and a receipt names none"), "{}", report.to_text());

@@ -1,11 +1,12 @@
 //! Promise: between two things that a verification may say, each condition decides as it should: at its edge, and where several meet.
 
 use spanseal::clock::UnixSeconds;
+use spanseal::record::canonical::Json;
 use spanseal::tlog::cosignature::Cosigner;
 use spanseal::tlog::merkle::{CompactRange, leaf_hash};
 use spanseal::tlog::note::{NoteSigner, UnverifiedCheckpoint};
-use spanseal::tlog::seal_file::LogFile;
-use spanseal::tlog::{Hash, RootHash, TreeSize};
+use spanseal::tlog::seal_file::{LogFile, Statement};
+use spanseal::tlog::{Hash, LeafHash, RootHash, TreeSize};
 use spanseal::verify::{Bound, GapKind, Options, Receipt, Report, Verdict, verify};
 use spanseal::worm::{Locks, ObjectKey, below, checkpoint_key, cosignature_name, log_key, seal_key};
 
@@ -86,6 +87,39 @@ async fn what_lies_before_a_wide_gap_is_held_to_what_lies_behind_it() {
             assert_eq!(chain, if rewritten { vec![Some(6)] } else { vec![] }, "{rewritten} {gone}: {}", report.to_text());
         }
     }
+}
+
+/// A seal file as a stranger makes it up, of a tree of any size, with this checkpoint.
+fn made_up(statement: Json, frontier: usize, checkpoint: &str) -> Vec<u8> {
+    let nodes = vec![Json::String(Hash([1; 32]).to_string()); frontier];
+    Json::object([("statement", statement), ("checkpoint", Json::string(checkpoint)), ("frontier", Json::Array(nodes))]).to_jcs()
+}
+
+/// Scenario: somebody puts objects at the last names that a seal can have, behind which no tree has a place. Guarantee: they are no seals, and the
+/// verification comes to its end.
+#[tokio::test]
+async fn no_seal_lies_behind_the_largest_tree() {
+    let forge = honest(Locks::Enforced).await;
+    let mut newer = forge.seals[3].statement.to_json();
+    let Json::Object(members) = &mut newer else { panic!() };
+    members.iter_mut().find(|(name, _)| name == "format").unwrap().1 = Json::string("spanseal.seal/2");
+    forge.put(&seal_key(LOG, u64::MAX), made_up(newer, 64, &forge.seals[3].checkpoint)).await;
+    let report = forge.verify().await;
+    assert_eq!(kinds(&report), ["seal_foreign"], "{}", report.to_text());
+    // Where nothing is signed by the log's key, what is on record is looked for under anybody's.
+    let before = forge.seals[3].statement.clone();
+    let forge = Forge::new(Locks::Enforced).await;
+    let stranger = signer(9);
+    let statement = |index: u64| Statement { index, previous: Some(LeafHash(Hash([1; 32]))), segments: vec![], ..before.clone() };
+    let last = statement(u64::MAX - 1);
+    let mut tree = CompactRange::from_nodes(TreeSize(u64::MAX - 1), vec![Hash([1; 32]); 63]).unwrap();
+    tree.append(leaf_hash(&last.entry()));
+    let checkpoint = stranger.checkpoint(tree.size(), tree.root());
+    forge.put(&checkpoint_key(LOG), checkpoint.clone()).await;
+    forge.put(&seal_key(LOG, u64::MAX - 1), made_up(last.to_json(), 63, &checkpoint)).await;
+    forge.put(&seal_key(LOG, u64::MAX), made_up(statement(u64::MAX).to_json(), 64, &checkpoint)).await;
+    let report = verify(&forge.store, &forge.options()).await;
+    assert_ne!(report.verdict, Verdict::Verified, "{}", report.to_text());
 }
 
 /// A seal that was promised by a time that is still to come is not late.

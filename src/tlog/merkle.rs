@@ -45,9 +45,11 @@ impl CompactRange {
         Self::default()
     }
 
-    /// Takes a range as stored. `None` unless it has exactly one node for each bit of `size`.
+    /// Takes a range as stored. `None` unless it has exactly one node for each bit of `size`, and a leaf has a place behind it: sizes end at
+    /// 2^64-1, and what a stranger made up may state the last of them.
     pub fn from_nodes(size: TreeSize, nodes: Vec<Hash>) -> Option<Self> {
-        (usize::try_from(size.0.count_ones()).ok()? == nodes.len()).then_some(CompactRange { size: size.0, nodes })
+        let fits = usize::try_from(size.0.count_ones()).ok()? == nodes.len() && size.0 < u64::MAX;
+        fits.then_some(CompactRange { size: size.0, nodes })
     }
 
     /// Leaves covered.
@@ -60,7 +62,7 @@ impl CompactRange {
         &self.nodes
     }
 
-    /// Appends a leaf.
+    /// Appends a leaf. To a range as stored that can be done once; nobody lives to build up one that has no place.
     pub fn append(&mut self, leaf: LeafHash) {
         let mut node = leaf.0;
         // Each trailing one bit of the old size is a perfect subtree that this leaf completes.
@@ -363,6 +365,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The largest tree is reached, and nothing goes on from it.
+    #[test]
+    fn no_range_is_taken_that_has_no_place_for_a_leaf() {
+        let node = Hash([7; 32]);
+        let mut range = CompactRange::from_nodes(TreeSize(u64::MAX - 1), vec![node; 63]).unwrap();
+        range.append(LeafHash(node));
+        assert_eq!((range.size(), range.nodes().len()), (TreeSize(u64::MAX), 64));
+        assert_eq!(CompactRange::from_nodes(TreeSize(u64::MAX), range.nodes().to_vec()), None);
     }
 
     #[test]

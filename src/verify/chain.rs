@@ -220,6 +220,13 @@ impl Chain {
         let Some(stands) = stands else {
             return self.broken(fetched, &object, &key, &judgements, sink);
         };
+        // An older version may be the truth and this one a fork of it. Nobody is accused by what could not be read.
+        // KNOWN GAP: where the seal behind it is read too, its `previous` would tell which of the two it is.
+        if let Some(error) = fetched.bodies.iter().take(stands).find_map(|body| body.unread.as_ref()) {
+            sink.unchecked(&object, Some(index), error);
+            self.unread = self.unread.or(Some(index));
+            return Followed::Unread;
+        }
         let is_other = self.key.as_ref().is_some_and(|own| *own != key);
         if is_other && self.is_anchored() && self.unread.is_some() {
             sink.unchecked(&object, Some(index), MAY_BE_ANNOUNCED);

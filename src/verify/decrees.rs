@@ -24,16 +24,17 @@ use crate::record::canonical::Json;
 use crate::tlog::LeafHash;
 use crate::tlog::note::{UnverifiedCheckpoint, VerifierKey};
 use crate::tlog::seal_file::{SealFile, SegmentRef, Statement};
-use crate::tlog::truth::{Judgement, judge};
 use crate::worm::{Lock, ReadError, SEAL_BYTES_MAX, SEGMENT_BYTES_MAX, VERSIONS_READ_MAX, Version, below, read_versions, seal_key};
 
 /// Seals with decrees whose segments are read at the same time. Each may hold 64 MiB.
 const SEALS_AT_ONCE: usize = 4;
-/// Seals with records of decrees that are followed: a log has some thousands a year where holds are open. A server that makes seals up as they are
-/// asked for would have them followed for ever.
-const FOLLOWED_MAX: usize = 200_000;
-/// Changes of key that are followed to the newest seal, for the same reason.
-const TURNS_MAX: usize = 10_000;
+/// What is kept of the seals that are followed, bytes. A log has some thousands a year with records of decrees where holds are open, and one that
+/// names two segments takes about 1.5 KiB with the seal before it: that is 40,000. A server that makes seals up as they are asked for would have them
+/// followed for ever, and none needs a signature until the walk looks for one.
+const FOLLOWED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Changes of key that are followed to the newest seal, for the same reason: each takes up to some hundred reads. Who brings the key that the log has
+/// now, and published a checkpoint with, needs none.
+const TURNS_MAX: usize = 256;
 /// Two clocks that are further apart are not believed, seconds (`doubt`).
 const CLOCKS_APART_MAX_SECONDS: i64 = 300;
 
@@ -104,18 +105,52 @@ pub(super) fn unreadable(segment: &str, seal: u64, line: u64, why: &str) -> Item
 #[derive(Debug)]
 struct Link {
     leaf: LeafHash,
-    checkpoint: UnverifiedCheckpoint,
+    /// The note that it carries, as stored: read anew where it is asked whose signature it bears, since parsed it is longer.
+    checkpoint: String,
+}
+
+impl Link {
+    /// Whether it bears a signature that counts.
+    fn is_signed(&self, signed: impl Fn(&UnverifiedCheckpoint) -> bool) -> bool {
+        UnverifiedCheckpoint::parse(&self.checkpoint).is_ok_and(|read| signed(&read))
+    }
+}
+
+/// A seal that holds records of decrees, as far as these are found by it.
+struct Holder {
+    index: u64,
+    sealed_at: UnixSeconds,
+    segments: Vec<SegmentRef>,
+}
+
+impl Holder {
+    fn of(statement: Statement) -> Self {
+        let Statement { index, sealed_at, segments, .. } = statement;
+        Holder { index, sealed_at, segments }
+    }
+
+    /// What it takes, bytes.
+    fn weight(&self) -> usize {
+        let segment = |segment: &SegmentRef| {
+            let version = segment.version_id.as_ref().map_or(0, |id| id.0.len());
+            size_of::<SegmentRef>() + segment.key.len() + segment.class.len() + version
+        };
+        size_of::<Self>() + self.segments.iter().map(segment).sum::<usize>()
+    }
 }
 
 /// What is on record.
 #[derive(Debug, Default)]
 pub(super) struct Decrees {
+    /// KNOWN GAP: it grows with what entries name. A store that makes up seals and their segments fills it before the walk shows that nobody signed them.
     ledger: Ledger,
     /// The seal at which it was begun.
     newest: Option<u64>,
     /// Whether that seal, whose signature nobody has checked yet, names any.
     any: bool,
     links: BTreeMap<u64, Link>,
+    /// What is kept of seals that were followed, bytes.
+    followed_bytes: usize,
     /// Whether what is open is known: the records of the newest step were read.
     last_read: bool,
     /// Why it is not whole.
@@ -144,9 +179,15 @@ impl Decrees {
             }
         };
         // No seal, or none that is one: the walk says so.
-        let Some((newest, whose)) = newest else { return read };
+        let Some(Newest { at: (newest, whose), turns }) = newest else { return read };
         let index = newest.statement.index;
         read.newest = Some(index);
+        if turns == Turns::TooMany {
+            let why = format!(
+                "the log changed its key more often than is followed to its newest seal ({TURNS_MAX} times): bring the key that it has now (--vkey)"
+            );
+            read.unread(&seal_object(index), index, why);
+        }
         // A key that the log has left can still sign seals behind its end, which name what they like.
         if let Some(whose) = whose {
             match known.is_led_to(scene, index, whose, published).await {
@@ -161,17 +202,17 @@ impl Decrees {
         }
         let holders = read.follow(scene, &known, newest).await;
         let mut entries = entries(scene, holders);
-        while let Some((statement, entries, lost)) = entries.next().await {
-            let (index, found) = (statement.index, !entries.is_empty());
+        while let Some((holder, entries, lost)) = entries.next().await {
+            let (index, found) = (holder.index, !entries.is_empty());
             // A writer keeps them too, once it has sealed them; until then nobody is to blame.
-            let is_kept = statement.sealed_at.0 < scene.now.0.saturating_sub(BEHIND_SECONDS_MAX);
+            let is_kept = holder.sealed_at.0 < scene.now.0.saturating_sub(BEHIND_SECONDS_MAX);
             entries.into_iter().for_each(|(at, entry)| read.ledger.take(entry, is_kept.then_some(at)));
             // What was not read may have released any hold that the entries before it tell of.
             read.last_read = found && !matches!(lost, Some(Lost::Unread(..)));
             match lost {
                 // Its records of decrees are in one class, so that what else it holds may go before them.
                 Some(Lost::Gone) if found => {}
-                Some(Lost::Gone) => read.gone = Some((index, statement.sealed_at)),
+                Some(Lost::Gone) => read.gone = Some((index, holder.sealed_at)),
                 Some(Lost::Unread(object, why)) => read.unread(&object, index, why),
                 None if !found => {
                     read.unread(&seal_object(index), index, "a statement says that it holds such a record, and none is in its segments")
@@ -187,21 +228,21 @@ impl Decrees {
     }
 
     fn link(&mut self, seal: &SealFile) {
-        // A seal that stands under some key has a checkpoint; another was refused.
-        if let Ok(checkpoint) = UnverifiedCheckpoint::parse(&seal.checkpoint) {
-            self.links.insert(seal.statement.index, Link { leaf: seal.leaf(), checkpoint });
-        }
+        let link = Link { leaf: seal.leaf(), checkpoint: seal.checkpoint.clone() };
+        self.followed_bytes += size_of::<(u64, Link)>() + link.checkpoint.len();
+        self.links.insert(seal.statement.index, link);
     }
 
-    /// Statements of the seals that hold records of decrees, newest first.
-    async fn follow(&mut self, scene: Scene<'_>, known: &Known, newest: SealFile) -> Vec<Statement> {
+    /// The seals that hold records of decrees, newest first.
+    async fn follow(&mut self, scene: Scene<'_>, known: &Known, newest: SealFile) -> Vec<Holder> {
         let mut holders = Vec::new();
         let mut at = newest;
         self.any = at.statement.decrees.is_some();
         self.link(&at);
         while let Some(named) = at.statement.decrees {
-            if holders.len() >= FOLLOWED_MAX {
-                self.unread(&seal_object(named), named, "more seals hold such records than are followed");
+            if self.followed_bytes >= FOLLOWED_BYTES_MAX {
+                let why = format!("more seals hold such records than are followed: these take {} MiB", FOLLOWED_BYTES_MAX >> 20);
+                self.unread(&seal_object(named), named, why);
                 break;
             }
             if named != at.statement.index {
@@ -209,7 +250,9 @@ impl Decrees {
                 at = seal;
             }
             let before = named.checked_sub(1);
-            holders.push(at.statement);
+            let holder = Holder::of(at.statement);
+            self.followed_bytes += holder.weight();
+            holders.push(holder);
             let Some(before) = before else { break };
             let Some(seal) = self.seal(scene, known, before).await else { break };
             at = seal;
@@ -263,7 +306,7 @@ impl Decrees {
     pub(super) fn follows(&self, before: &Self, signed: impl Fn(&UnverifiedCheckpoint) -> bool) -> bool {
         let same = |(index, link): (&u64, &Link)| match before.links.get(index) {
             Some(known) => known.leaf == link.leaf,
-            None => signed(&link.checkpoint),
+            None => link.is_signed(&signed),
         };
         let known = self.newest.is_some() && self.newest >= before.newest && self.unread.is_empty() && self.last_read;
         known && self.gone == before.gone && self.links.iter().all(same)
@@ -275,6 +318,19 @@ struct Known(Vec<(VerifierKey, Option<u64>)>);
 
 /// A seal, and under which of the known keys it stands; `None`: under somebody's.
 type Stands = (SealFile, Option<usize>);
+
+/// The newest seal, as far as one was led to it.
+struct Newest {
+    at: Stands,
+    turns: Turns,
+}
+
+/// Which of the changes of key on the way were followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turns {
+    All,
+    TooMany,
+}
 
 impl Known {
     fn of(keys: &[VerifierKey]) -> Self {
@@ -314,7 +370,7 @@ impl Known {
     /// The newest seal: from one that stands on, by steps that double and then halve, under the keys that are known and those that they announce;
     /// where nothing stands under them, under any. Nothing is listed: a store may list without end. Behind a gap it may not be found, and then
     /// the walk says what was missed.
-    async fn newest(&mut self, scene: Scene<'_>, size: Option<u64>) -> Result<Option<Stands>, ReadError> {
+    async fn newest(&mut self, scene: Scene<'_>, size: Option<u64>) -> Result<Option<Newest>, ReadError> {
         let published = size.and_then(|size| size.checked_sub(1));
         for by in [By::Known, By::Somebody] {
             let mut at = None;
@@ -327,10 +383,10 @@ impl Known {
             for _ in 0..TURNS_MAX {
                 at = self.climb(scene, at, by).await?;
                 if !self.learn(&at.0) {
-                    break;
+                    return Ok(Some(Newest { at, turns: Turns::All }));
                 }
             }
-            return Ok(Some(at));
+            return Ok(Some(Newest { at, turns: Turns::TooMany }));
         }
         Ok(None)
     }
@@ -360,21 +416,21 @@ impl Known {
     async fn stands(&self, scene: Scene<'_>, index: u64) -> Result<Option<Stands>, ReadError> {
         let versions = scene.store.versions(&seal_key(scene.log, index)).await?;
         let bodies = read_versions(scene.store, &versions, SEAL_BYTES_MAX, VERSIONS_READ_MAX).await?;
+        // Read once, however many keys are tried. What `judge` calls the truth where the seal before is not known.
+        let parsed = bodies.iter().filter_map(|(_, bytes)| SealFile::parse(bytes).ok());
+        let mut seals: Vec<SealFile> = parsed.filter(|seal| seal.statement.index == index).collect();
         let may_sign = |until: &Option<u64>| until.is_none_or(|until| index <= until);
         for (nth, (key, _)) in self.0.iter().enumerate().filter(|(_, (_, until))| may_sign(until)) {
-            for judgement in judge(index, key, None, bodies.iter().map(|(_, bytes)| bytes.as_ref())) {
-                if let Judgement::Truth(seal) = judgement {
-                    return Ok(Some((*seal, Some(nth))));
-                }
+            if let Some(at) = seals.iter().position(|seal| seal.open(key).is_ok()) {
+                return Ok(Some((seals.swap_remove(at), Some(nth))));
             }
         }
-        let agrees = |bytes: &Bytes| {
-            let seal = SealFile::parse(bytes).ok().filter(|seal| seal.statement.index == index)?;
-            let read = UnverifiedCheckpoint::parse(&seal.checkpoint).ok()?.checkpoint;
+        let agrees = |seal: &SealFile| {
             let after = seal.range_after();
-            ((read.size, read.root) == (after.size(), after.root())).then_some(seal)
+            let read = UnverifiedCheckpoint::parse(&seal.checkpoint).map(|read| read.checkpoint);
+            read.is_ok_and(|read| (read.size, read.root) == (after.size(), after.root()))
         };
-        Ok(bodies.iter().find_map(|(_, bytes)| agrees(bytes)).map(|seal| (seal, None)))
+        Ok(seals.into_iter().find(agrees).map(|seal| (seal, None)))
     }
 
     /// Whether the key of the newest seal is that of the seal before it and of the published checkpoint, or one to which these lead.
@@ -448,8 +504,8 @@ enum Lost {
 }
 
 /// What seals hold that come newest first, oldest first.
-fn entries(scene: Scene<'_>, holders: Vec<Statement>) -> BoxStream<'_, (Statement, Placed, Option<Lost>)> {
-    let read = move |statement| entries_of(scene, statement).boxed();
+fn entries(scene: Scene<'_>, holders: Vec<Holder>) -> BoxStream<'_, (Holder, Placed, Option<Lost>)> {
+    let read = move |holder| entries_of(scene, holder).boxed();
     stream::iter(holders.into_iter().rev()).map(read).buffered(SEALS_AT_ONCE).boxed()
 }
 
@@ -457,9 +513,9 @@ fn entries(scene: Scene<'_>, holders: Vec<Statement>) -> BoxStream<'_, (Statemen
 type Placed = Vec<(SegmentId, Entry)>;
 
 /// What the segments of one seal hold, in their order.
-async fn entries_of(scene: Scene<'_>, statement: Statement) -> (Statement, Placed, Option<Lost>) {
+async fn entries_of(scene: Scene<'_>, holder: Holder) -> (Holder, Placed, Option<Lost>) {
     let (mut entries, mut lost, mut other) = (Vec::new(), None, None);
-    for segment in &statement.segments {
+    for segment in &holder.segments {
         let stored = match stored(scene, segment).await {
             Ok(Some(stored)) => stored,
             Ok(None) if segment.lock.retain_until <= scene.now => {
@@ -478,7 +534,7 @@ async fn entries_of(scene: Scene<'_>, statement: Statement) -> (Statement, Place
         let class = segment.class.clone();
         match tokio::task::spawn_blocking(move || words(&stored, &class)).await.unwrap_or_else(|e| Err(e.to_string())) {
             Ok(Words { entries: read, lost: why, other: has_other }) => {
-                let id = SegmentId::new(statement.index, &segment.sha256);
+                let id = SegmentId::new(holder.index, &segment.sha256);
                 entries.extend(read.into_iter().map(|entry| (id, entry)));
                 lost = why.map(|why| Lost::Unread(segment.key.clone(), why)).or(lost);
                 if has_other {
@@ -491,7 +547,7 @@ async fn entries_of(scene: Scene<'_>, statement: Statement) -> (Statement, Place
     if let (None, true, Some(segment)) = (&lost, entries.is_empty(), other) {
         lost = Some(Lost::Unread(segment, "it holds records of a schema that this version does not know".to_owned()));
     }
-    (statement, entries, lost)
+    (holder, entries, lost)
 }
 
 /// What a segment says of decrees.
@@ -618,7 +674,7 @@ impl Shown {
         if let Some(index) = self.differs {
             sink.unchecked(&seal_object(index), Some(index), said("the store showed another seal here when it was asked first"));
         }
-        let stranger = decrees.links.iter().find(|(_, link)| !signed(&link.checkpoint));
+        let stranger = decrees.links.iter().find(|(_, link)| !link.is_signed(&signed));
         // Where none is named and nothing is gone, there is nothing that it could have kept.
         if let Some((index, _)) = stranger.filter(|_| decrees.any || gone) {
             let why = "this seal is signed by a key to which the seals that were looked at do not lead; verify the whole log for that";

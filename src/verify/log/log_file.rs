@@ -6,7 +6,7 @@ use crate::verify::is_for;
 use crate::verify::listing::Group;
 use crate::verify::objects::foreign;
 use crate::verify::report::{Item, Kind};
-use crate::worm::{ReadError, SMALL_BYTES_MAX, log_key};
+use crate::worm::{ReadError, SMALL_BYTES_MAX, VERSIONS_READ_MAX, log_key, unread};
 
 impl Walk<'_> {
     /// `log.json`, oldest version. It proves nothing, but says which key to begin with where none was brought.
@@ -22,7 +22,7 @@ impl Walk<'_> {
         let versions = self.scene.store.versions(&key).await?;
         let group = Group { key: key.clone(), versions };
         let mut oldest = None;
-        for version in group.data() {
+        for version in group.data().take(VERSIONS_READ_MAX) {
             let bytes = match self.scene.store.get(&key, version.id.as_ref(), SMALL_BYTES_MAX).await {
                 Ok(bytes) => bytes.unwrap_or_default(),
                 Err(ReadError::TooLarge { .. }) => bytes::Bytes::new(),
@@ -44,6 +44,13 @@ impl Walk<'_> {
                 }
                 Some(_) => self.sink.finding(Item { seal: None, ..foreign("log.json", 0, name, "other bytes than the oldest version") }),
             }
+        }
+        if unread(&group.versions).is_some() {
+            let meaning = "Somebody wrote more versions over log.json than a reader looks at. The oldest counts, and was read; what those are that \
+                           were not looked at is not known. Find out who can write here.";
+            let found = format!("{} versions, of which the {VERSIONS_READ_MAX} oldest were read", group.data().count());
+            let item = Item::new(Kind::Flooded, "log.json", meaning).expected("one version of log.json");
+            self.sink.finding(item.found(found).intact());
         }
         if group.markers() > 0 {
             let meaning = "Somebody issued a DELETE over log.json. Remove the delete marker and find out who sent it.";

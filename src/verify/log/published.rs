@@ -8,7 +8,7 @@ use crate::verify::chain::Signer;
 use crate::verify::listing::Group;
 use crate::verify::objects::Scene;
 use crate::verify::report::{Item, Kind};
-use crate::worm::{NOTE_FILE_BYTES_MAX, ReadError, SEAL_BYTES_MAX, checkpoint_key, seal_key};
+use crate::worm::{NOTE_FILE_BYTES_MAX, ReadError, SEAL_BYTES_MAX, VERSIONS_READ_MAX, checkpoint_key, seal_key, unread};
 
 /// The published checkpoint, as read: nobody has verified it yet.
 pub(super) struct Published {
@@ -38,18 +38,30 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether a stored seal carries just this note. Proves nothing: the key is not known here.
-    async fn is_a_seals_own(&self, published: &Published) -> bool {
-        let Some(index) = published.read.checkpoint.size.0.checked_sub(1) else { return false };
-        let key = seal_key(self.scene.log, index);
-        for version in self.scene.store.versions(&key).await.unwrap_or_default().iter().filter(|v| !v.is_delete_marker) {
-            let bytes = self.scene.store.get(&key, version.id.as_ref(), SEAL_BYTES_MAX).await.ok().flatten();
-            let seal = bytes.and_then(|b| SealFile::parse(&b).ok());
-            if seal.and_then(|s| SignedNote::parse(&s.checkpoint).ok()).is_some_and(|note| note == published.read.note) {
-                return true;
+    /// Whether a stored seal carries just this note; an error says why that is not known. Proves nothing: the key is not known here.
+    async fn is_a_seals_own(&self, published: &Published) -> Result<bool, String> {
+        let Some(index) = published.read.checkpoint.size.0.checked_sub(1) else { return Ok(false) };
+        let (store, key) = (self.scene.store, seal_key(self.scene.log, index));
+        let versions = store.versions(&key).await.map_err(|error| error.to_string())?;
+        let group = Group { key, versions };
+        for version in group.data().take(VERSIONS_READ_MAX) {
+            let bytes = match store.get(&group.key, version.id.as_ref(), SEAL_BYTES_MAX).await {
+                Ok(bytes) => bytes.unwrap_or_default(),
+                Err(ReadError::TooLarge { .. }) => continue,
+                Err(error) => return Err(error.to_string()),
+            };
+            let note = SealFile::parse(&bytes).ok().and_then(|seal| SignedNote::parse(&seal.checkpoint).ok());
+            if note.is_some_and(|note| note == published.read.note) {
+                return Ok(true);
             }
         }
-        false
+        match unread(&group.versions) {
+            None => Ok(false),
+            Some(_) => Err(format!(
+                "{} versions lie over seal {index}, which it names; of the {VERSIONS_READ_MAX} oldest, which were read, none carries it",
+                group.data().count()
+            )),
+        }
     }
 
     /// The published checkpoint against a seal that the walk did not pass.
@@ -67,17 +79,20 @@ impl Walk<'_> {
             return self.sink.finding(bad_checkpoint(&format!("it is signed by a key that the log left with seal {until}")));
         }
         if signer == Signer::Nobody {
-            if self.beyond && self.is_a_seals_own(&published).await {
-                let meaning = "The published checkpoint is that of a later seal, signed by a key that the range looked at does not lead to. It \
-                               was not checked; verify the whole log for that.";
-                self.sink.note(Item::new(Kind::NotCovered, "checkpoint", meaning).intact());
-            } else if self.chain.may_miss_key_of(size) {
-                let why = "what would name the key that it is signed by could not be read";
-                self.sink.unchecked("checkpoint", None, why);
-            } else {
-                self.sink.finding(bad_checkpoint("it is not signed by the log's key"));
-            }
-            return;
+            let carried = if self.beyond { self.is_a_seals_own(&published).await } else { Ok(false) };
+            return match carried {
+                Ok(true) => {
+                    let meaning = "The published checkpoint is that of a later seal, signed by a key that the range looked at does not lead to. It \
+                                   was not checked; verify the whole log for that.";
+                    self.sink.note(Item::new(Kind::NotCovered, "checkpoint", meaning).intact());
+                }
+                _ if self.chain.may_miss_key_of(size) => {
+                    let why = "what would name the key that it is signed by could not be read";
+                    self.sink.unchecked("checkpoint", None, why);
+                }
+                Ok(false) => self.sink.finding(bad_checkpoint("it is not signed by the log's key")),
+                Err(why) => self.sink.unchecked("checkpoint", None, why),
+            };
         }
         let Some(index) = size.checked_sub(1) else {
             if published.read.checkpoint.root != crate::tlog::merkle::empty_root() {
@@ -101,7 +116,7 @@ impl Walk<'_> {
                 .sink
                 .finding(Item::new(Kind::Rollback, "checkpoint", meaning).expected(format!("seal {index}")).found(newest).lost());
         }
-        for version in group.data() {
+        for version in group.data().take(VERSIONS_READ_MAX) {
             let bytes = match store.get(&group.key, version.id.as_ref(), SEAL_BYTES_MAX).await {
                 Ok(bytes) => bytes.unwrap_or_default(),
                 Err(ReadError::TooLarge { .. }) => continue,
@@ -119,7 +134,9 @@ impl Walk<'_> {
         }
         // The seal is broken: within the range that is a finding already, else it is said here.
         if index < self.from || index >= self.expected {
-            self.sink.unchecked("checkpoint", None, format!("seal {index}, which it names, does not stand"));
+            let among = unread(&group.versions)
+                .map_or_else(String::new, |_| format!(" among the {VERSIONS_READ_MAX} oldest of its {} versions", group.data().count()));
+            self.sink.unchecked("checkpoint", None, format!("seal {index}, which it names, does not stand{among}"));
         }
     }
 }
