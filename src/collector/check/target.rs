@@ -231,7 +231,7 @@ mod tests {
             ("localhost:4317", "localhost", Some(4317), true, "", "localhost:4317"),
             ("spanseal:4317", "spanseal", Some(4317), false, "", "spanseal:4317"),
             ("localhost.example.com:4317", "localhost.example.com", Some(4317), false, "", "localhost.example.com:4317"),
-            ("dns:///spanseal:4317", "spanseal", Some(4317), false, "dns", "dns://spanseal:4317"),
+            ("dns:///spanseal:4317", "spanseal", Some(4317), false, "dns", "dns:///spanseal:4317"),
             ("unix:///run/spanseal.sock", "run", None, true, "unix", "unix:///run/spanseal.sock"),
             ("http://127.0.0.1:4318/", "127.0.0.1", Some(4318), true, "http", "http://127.0.0.1:4318/"),
             ("https://me:hush@audit.example.com:4318", "audit.example.com", Some(4318), false, "https", "https://audit.example.com:4318"),
