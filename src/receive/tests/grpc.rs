@@ -224,9 +224,11 @@ async fn otlp_http_at_this_port_is_kept_by_its_sender() {
         let body = String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned();
         assert!(body.contains("this port speaks OTLP/gRPC") && body.contains("4318"), "{body}");
     }
-    // Whatever its content type, at a path of OTLP/HTTP.
-    assert_eq!(raw(&rig, "/v1/metrics", &[("content-type", "text/plain")], Vec::new()).await.0, 503);
-    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 5);
+    // Whatever its content type, at a path of OTLP/HTTP; and at whatever path, by its content type.
+    for (path, media_type) in [("/v1/metrics", "text/plain"), ("/otlp/v1/metrics", "application/x-protobuf")] {
+        assert_eq!(raw(&rig, path, &[("content-type", media_type)], Vec::new()).await.0, 503, "{path}");
+    }
+    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 6);
 }
 
 #[tokio::test]
