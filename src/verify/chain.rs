@@ -26,6 +26,13 @@ pub(super) struct Fetched {
     more: usize,
 }
 
+impl Fetched {
+    /// Why a version could not be read, if one could not.
+    pub(super) fn into_unread(self) -> Option<ReadError> {
+        self.bodies.into_iter().find_map(|body| body.unread)
+    }
+}
+
 struct Body {
     version: Option<VersionId>,
     /// Empty where the object is longer than a seal may be, or vanished: no seal either way.

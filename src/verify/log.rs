@@ -16,7 +16,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
 
-use super::chain::{Chain, Fetched, Followed, fetch};
+use super::chain::{Chain, Fetched, Followed, Standing, fetch};
 use super::completeness::{GapKind, Tally};
 use super::configuration::Configurations;
 use super::cosignatures::{Cosigned, Strangers};
@@ -229,6 +229,14 @@ enum Step {
     End,
 }
 
+/// Where what lies at the key of a seal belongs.
+enum Place {
+    /// In the log: the seal, where it stands, and what was found there.
+    InLog(Option<Box<Standing>>, Sink),
+    /// Behind the end of the log, as far as it is known by now; how to go on.
+    Behind(Step),
+}
+
 struct Walk<'a> {
     scene: Scene<'a>,
     options: &'a Options<'a>,
@@ -413,62 +421,23 @@ impl<'a> Walk<'a> {
 
     async fn step(&mut self, fetched: Fetched) -> Step {
         let index = fetched.index;
-        let to = self.options.to.and_then(|to| if let Bound::Seal(to) = to { Some(to) } else { None });
-        let outside = to.is_some_and(|to| index > to);
-        if to.is_some_and(|to| self.expected > to) {
-            self.beyond = true;
-        }
-        if self.beyond && self.anchored() && self.is_past_kept() {
+        if !self.reach(index) {
             return Step::End;
         }
-        // Of a range that is not whole yet, only what is missing from it; where the keys are still followed, all.
-        let up_to = to.filter(|_| self.anchored() && self.is_past_kept());
-        let last_missing = up_to.map_or(index, |to| to.saturating_add(1).min(index)).checked_sub(1);
-        if let Some(last) = last_missing.filter(|last| *last >= self.listed_next) {
-            self.tail.missing(self.listed_next, last);
-        }
-        self.listed_next = index.saturating_add(1);
         let mut found = Sink::default();
         let direct = self.chain.direct(index).cloned();
         let followed = self.chain.follow(&fetched, &mut found);
-        if matches!(followed, Followed::Stranger) {
-            self.strangers.get_or_insert((index, 0)).1 += 1;
-        }
-        let standing = match followed {
-            Followed::Stands(standing) => Some(*standing),
-            Followed::Broken => None,
-            // No more is said of it than that it could not be read.
-            Followed::Unread if self.tail.is_empty() => None,
-            Followed::Unread => {
-                self.sink.merge(found);
-                return Step::Next;
-            }
-            // A key of the log signed a tree with this seal in it: it is gone.
-            Followed::Stranger | Followed::Foreign if index < self.signed_size() => None,
-            Followed::Stranger | Followed::Foreign => {
-                // Nothing but a marker says nothing: anybody who may delete can leave one anywhere.
-                let nothing = fetched.group.data().next().is_none();
-                self.tail.push(index, found, nothing || matches!(followed, Followed::Stranger));
-                return if self.tail.is_full() { Step::End } else { Step::Next };
-            }
+        let (standing, found) = match self.place(&fetched, followed, found) {
+            Place::InLog(standing, found) => (standing, found),
+            Place::Behind(step) => return step,
         };
         self.end_gap();
         self.expected = index.saturating_add(1);
-        self.beyond = self.beyond || outside;
         if let Some(standing) = &standing {
             self.pass_kept(&standing.seal);
             self.shown.pass(self.scene.decrees.get(), &standing.seal, self.scene.now);
         }
-        if let (Some(Bound::Time(to)), Some(standing)) = (self.options.to, &standing)
-            && standing.seal.statement.sealed_at > to
-        {
-            self.beyond = true;
-        }
-        let early = match (self.options.from.filter(|_| !self.options.resume || self.kept.is_none()), &standing) {
-            (Some(Bound::Time(from)), Some(standing)) => standing.seal.statement.sealed_at < from,
-            _ => index < self.from,
-        };
-        if early || self.beyond {
+        if !self.is_asked_for(index, standing.as_deref()) {
             // Outside the range only what joins it to the key is looked at; but what is wrong there breaks that very joint.
             self.sink.merge_findings(found);
             if !self.beyond {
@@ -478,50 +447,124 @@ impl<'a> Walk<'a> {
             return Step::Next;
         }
         self.sink.merge(found);
-        let Some(standing) = standing else {
-            self.tally.gap(GapKind::SealMissing, 1, Some((index, index)));
-            self.tiles = None;
-            return Step::Next;
+        match standing {
+            Some(standing) => Step::Check(Box::new(self.cover(*standing, direct, fetched.group.markers()).await)),
+            None => {
+                self.tally.gap(GapKind::SealMissing, 1, Some((index, index)));
+                self.tiles = None;
+                Step::Next
+            }
+        }
+    }
+
+    /// The last seal that was asked for, by its index.
+    fn last_asked(&self) -> Option<u64> {
+        self.options.to.and_then(|to| if let Bound::Seal(to) = to { Some(to) } else { None })
+    }
+
+    /// The listing shows the key of a seal: what it leaves out before it is missing. Whether that key is still to be looked at.
+    fn reach(&mut self, index: u64) -> bool {
+        let to = self.last_asked();
+        if to.is_some_and(|to| self.expected > to) {
+            self.beyond = true;
+        }
+        if self.beyond && self.anchored() && self.is_past_kept() {
+            return false;
+        }
+        // Of a range that is not whole yet, only what is missing from it; where the keys are still followed, all.
+        let up_to = to.filter(|_| self.anchored() && self.is_past_kept());
+        let last_missing = up_to.map_or(index, |to| to.saturating_add(1).min(index)).checked_sub(1);
+        if let Some(last) = last_missing.filter(|last| *last >= self.listed_next) {
+            self.tail.missing(self.listed_next, last);
+        }
+        self.listed_next = index.saturating_add(1);
+        true
+    }
+
+    /// Whether what lies at the key of a seal is in the log, or may lie behind its end. `found`: what was found there.
+    fn place(&mut self, fetched: &Fetched, followed: Followed, found: Sink) -> Place {
+        let index = fetched.index;
+        if matches!(followed, Followed::Stranger) {
+            self.strangers.get_or_insert((index, 0)).1 += 1;
+        }
+        match followed {
+            Followed::Stands(standing) => Place::InLog(Some(standing), found),
+            Followed::Broken => Place::InLog(None, found),
+            // No more is said of it than that it could not be read.
+            Followed::Unread if self.tail.is_empty() => Place::InLog(None, found),
+            Followed::Unread => {
+                self.sink.merge(found);
+                Place::Behind(Step::Next)
+            }
+            // A key of the log signed a tree with this seal in it: it is gone.
+            Followed::Stranger | Followed::Foreign if index < self.signed_size() => Place::InLog(None, found),
+            Followed::Stranger | Followed::Foreign => {
+                // Nothing but a marker says nothing: anybody who may delete can leave one anywhere.
+                let nothing = fetched.group.data().next().is_none();
+                self.tail.push(index, found, nothing || matches!(followed, Followed::Stranger));
+                Place::Behind(if self.tail.is_full() { Step::End } else { Step::Next })
+            }
+        }
+    }
+
+    /// Whether a seal of the log lies in the range. Behind it, the walk is over but for what it still needs.
+    fn is_asked_for(&mut self, index: u64, standing: Option<&Standing>) -> bool {
+        let sealed_at = standing.map(|standing| standing.seal.statement.sealed_at);
+        self.beyond = self.beyond || self.last_asked().is_some_and(|to| index > to);
+        if let (Some(Bound::Time(to)), Some(sealed_at)) = (self.options.to, sealed_at)
+            && sealed_at > to
+        {
+            self.beyond = true;
+        }
+        let early = match (self.options.from.filter(|_| !self.options.resume || self.kept.is_none()), sealed_at) {
+            (Some(Bound::Time(from)), Some(sealed_at)) => sealed_at < from,
+            _ => index < self.from,
         };
-        let statement = standing.seal.statement.clone();
+        !early && !self.beyond
+    }
+
+    /// A seal of the range stands: what it says of itself and of its neighbours, and what is to be checked of it.
+    async fn cover(&mut self, standing: Standing, direct: Option<SealFile>, markers: usize) -> Sealed {
+        let Standing { seal, version, key } = standing;
+        let (index, statement) = (seal.statement.index, seal.statement.clone());
         self.newest = Some(index);
-        self.newest_checkpoint.clone_from(&standing.seal.checkpoint);
+        self.newest_checkpoint.clone_from(&seal.checkpoint);
         self.covered = Some((self.covered.map_or(index, |(first, _)| first), index));
         self.last_time = Some(statement.sealed_at);
-        self.between(direct.as_ref(), &standing.seal);
+        self.between(direct.as_ref(), &seal);
         self.look_ahead(&statement);
         self.shown.look(self.scene.decrees.get(), &statement, self.scene.now);
         if let Some(published) = self.published.as_mut().filter(|p| p.read.checkpoint.size.0 == index.saturating_add(1)) {
             published.compared = true;
-            if let Some(why) = published.differs(&standing.seal, &standing.key) {
+            if let Some(why) = published.differs(&seal, &key) {
                 self.sink.finding(bad_checkpoint(&why));
             }
         }
-        if direct.as_ref().is_some_and(|before| standing.seal.extends(before).is_err()) {
+        if direct.as_ref().is_some_and(|before| seal.extends(before).is_err()) {
             // The chain broke here and was reported; tiles of the tree before would only say so again.
             self.tiles = None;
         }
         let mut completed = Vec::new();
         if let Some(tiles) = &mut self.tiles {
             let published = self.published.as_ref().map(|p| p.read.checkpoint.size.0);
-            completed = tiles.push(self.scene, standing.seal.leaf(), published, &mut self.sink).await;
+            completed = tiles.push(self.scene, seal.leaf(), published, &mut self.sink).await;
         }
-        let attached = self.pass_stamps(&standing.seal).await;
-        let segments = self.named_segments(&standing.seal).await;
+        let attached = self.pass_stamps(&seal).await;
+        let segments = self.named_segments(&seal).await;
         let cosignatures = self.cosignatures_of(index).await;
-        Step::Check(Box::new(Sealed {
+        Sealed {
             statement,
             object: seal_object(index),
-            version: standing.version,
-            markers: fetched.group.markers(),
+            version,
+            markers,
             tiles: completed,
             attached,
             configuration_before: direct.as_ref().map(|before| before.statement.config_sha256),
             decrees_before: direct.map(|before| before.statement.decrees),
             segments,
-            text: cosigned::text_of(&standing.seal),
+            text: cosigned::text_of(&seal),
             cosignatures,
-        }))
+        }
     }
 
     /// What two neighbours tell: silence, a restart; and whether statement and store agree about locks.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use spanseal::clock::UnixSeconds;
 use spanseal::tlog::note::NoteSigner;
 use spanseal::verify::{Bound, Options, Report, Verdict, verify};
 use spanseal::worm::memory::MemoryStore;
@@ -21,12 +22,14 @@ struct Lying {
     inner: MemoryStore,
     end: u64,
     invents: bool,
+    /// Seals behind `end` are named where they are asked for, and not handed out.
+    withholds: bool,
     calls: AtomicUsize,
 }
 
 impl Lying {
     fn new(inner: MemoryStore, end: u64, invents: bool) -> Self {
-        Lying { inner, end, invents, calls: AtomicUsize::new(0) }
+        Lying { inner, end, invents, withholds: false, calls: AtomicUsize::new(0) }
     }
 
     fn index(&self, key: &ObjectKey) -> Option<u64> {
@@ -65,6 +68,9 @@ impl WormStore for Lying {
     }
 
     async fn get(&self, key: &ObjectKey, version: Option<&VersionId>, limit: u64) -> Result<Option<Bytes>, ReadError> {
+        if self.withholds && self.index(key).is_some_and(|index| index >= self.end) {
+            return Err(ReadError::Unavailable { key: key.to_string(), reason: "withheld".to_owned() });
+        }
         let made_up = self.invents && self.index(key).is_some_and(|index| index >= self.end);
         if made_up { Ok(Some(Bytes::from_static(b"{}"))) } else { self.inner.get(key, version, limit).await }
     }
@@ -116,6 +122,22 @@ async fn shown(forge: &Forge, end: u64, options: Options<'static>) -> Report {
     verify(&Lying::new(forge.store.copy(), end, false), &options).await
 }
 
+/// Scenario: of 14 seals the store lists 5, the published checkpoint is that of the last of these, and the next seal is there when it is asked for, but
+/// gives no bytes. Guarantee: it is not verified.
+#[tokio::test]
+async fn a_seal_behind_the_listing_that_is_withheld_is_unchecked() {
+    let forge = log_of(14).await;
+    forge.put(&checkpoint_key(LOG), forge.seals[4].checkpoint.clone()).await;
+    let now = UnixSeconds(forge.seals[5].statement.sealed_at.0 + 1000);
+    for (withholds, part) in [(true, "withheld"), (false, "the listing hides seals from 5 on")] {
+        let store = Lying { withholds, ..Lying::new(forge.store.copy(), 5, false) };
+        let report = verify(&store, &Options { now, ..forge.options() }).await;
+        assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
+        let of_it: Vec<_> = report.notes.iter().filter(|note| note.object == object(5)).collect();
+        assert!(of_it.len() == 1 && of_it[0].meaning.contains(part), "{}", report.to_text());
+    }
+}
+
 /// Scenario: of 14 seals the store lists 5, and the published checkpoint, or the one that the auditor kept, names all. Guarantee: it is not
 /// verified: the seal that is there and not listed is named, and nothing is said to be lost that is only hidden.
 #[tokio::test]
@@ -152,7 +174,7 @@ async fn a_listing_that_hides_seals_is_not_believed() {
     let none = forge.copy();
     none.store.purge(&checkpoint_key(LOG), None);
     for taken_back in [&old, &none] {
-        let now = spanseal::clock::UnixSeconds(now.0 + 3600);
+        let now = UnixSeconds(now.0 + 3600);
         let report = shown(taken_back, 5, Options { now, ..forge.options() }).await;
         assert_eq!((report.verdict, kinds(&report)), (Verdict::Unchecked, vec![]), "{}", report.to_text());
         assert!(report.notes.iter().any(|note| note.meaning.contains("the listing hides seals from 5 on")), "{}", report.to_text());

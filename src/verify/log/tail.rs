@@ -199,11 +199,15 @@ impl Walk<'_> {
         Ok(self.standing(index).await?.is_some())
     }
 
-    /// When it was made, if it does.
+    /// When it was made, if it does; an error where none stands of the versions that could be read.
     async fn standing(&self, index: u64) -> Result<Option<UnixSeconds>, ReadError> {
         let key = seal_key(self.scene.log, index);
         let versions = self.scene.store.versions(&key).await?;
-        Ok(self.chain.would_stand(&fetch(self.scene.store, index, Group { key, versions }).await))
+        let fetched = fetch(self.scene.store, index, Group { key, versions }).await;
+        match self.chain.would_stand(&fetched) {
+            Some(sealed_at) => Ok(Some(sealed_at)),
+            None => fetched.into_unread().map_or(Ok(None), Err),
+        }
     }
 
     /// What lies behind the last seal that was read. Only a seal that follows it shows that the log has grown: other objects may lie there.
