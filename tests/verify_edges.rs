@@ -74,7 +74,7 @@ async fn what_lies_before_a_wide_gap_is_held_to_what_lies_behind_it() {
             }
             for seal in [4, 5] {
                 match gone {
-                    true => drop(forge.store.purge(&seal_key(LOG, seal), None)),
+                    true => forge.store.purge(&seal_key(LOG, seal), None),
                     false => forge.store.fail_reads(seal_key(LOG, seal).as_str(), 1000),
                 }
             }

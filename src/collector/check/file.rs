@@ -310,10 +310,9 @@ fn nests(raw: &str) -> bool {
 /// What stands where something else belongs.
 fn stands(node: &Node, value: &Value) -> String {
     match is_variable(node) {
-        true => format!(
-            "here stands a variable, which is not read here: check what the Collector makes of it (`otelcol print-config --config FILE | spanseal \
-             collector check -`)"
-        ),
+        true => "here stands a variable, which is not read here: check what the Collector makes of it (`otelcol print-config --config FILE | spanseal \
+                 collector check -`)"
+            .to_owned(),
         false => format!("here stands {}", value.kind()),
     }
 }
