@@ -722,6 +722,29 @@ async fn a_bound_key_that_signed_nothing_does_not_take_a_log_over() {
     assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("was made with another key")), "{:?}", refused.err());
 }
 
+/// Scenario: while a process looks at the log that it opens, another one with the same key seals and marks that beside the key, as two commands that
+/// record a reading do. Guarantee: the log is not said to be set back; a mark of a seal that was not there before it looked is.
+#[tokio::test]
+async fn what_is_marked_while_the_log_is_looked_at_is_no_sign_of_an_older_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, mark) = (folder.path().join("log.key"), folder.path().join("log.key.mark"));
+    LogKey::generate(&key, ORIGIN).unwrap();
+    let log = TestLog::new(CreateOnly::Honoured);
+    let open = async |store| {
+        let mut options = log.options(&log.store);
+        (options.store, options.key) = (store, LogKey::load(&key).unwrap());
+        start(options).await
+    };
+    open(Arc::new(log.store.process())).await.unwrap().1.drain().await.unwrap();
+    let text = std::fs::read_to_string(&mark).unwrap();
+    let (index, leaf) = text.trim().split_once(' ').unwrap();
+    let later = format!("{} {leaf}\n", index.parse::<u64>().unwrap() + 7);
+    open(Arc::new(FailNthRead::writing(log.store.process(), mark.clone(), later.clone()))).await.unwrap().1.drain().await.unwrap();
+    std::fs::write(&mark, later).unwrap();
+    let refused = open(Arc::new(log.store.process())).await;
+    assert!(matches!(&refused, Err(OpenError::Refused(why)) if why.contains("was set back")), "{:?}", refused.err());
+}
+
 /// Scenario: a local store is set back to an older copy of itself, checkpoint and all, at the same place, and the writer starts again.
 /// Guarantee: it refuses, and `doctor` says so beforehand; the file beside the key remembers what was committed, so no index is signed twice.
 #[tokio::test]

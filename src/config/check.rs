@@ -6,7 +6,7 @@ use url::Url;
 
 use super::yaml::ConfigError;
 use super::{Config, ContentMode, Endpoint, IdentityMode, Listener, references, retention, rules, show_duration};
-use crate::plain::HIDDEN;
+use crate::plain::{HIDDEN, SECRET_KEY};
 use crate::promote::{IdentityKey, Promoter, Scrub};
 use crate::vault::{Persons, expect_apart, resolved};
 use crate::worm::StoreUrl;
@@ -110,6 +110,12 @@ fn key_files(config: &Config) -> Result<(), ConfigError> {
     let mut files = vec![("log.key_file", &config.log.key_file), ("identity.key_file", &config.identity.key_file)];
     files.extend(config.log.next_key_file.as_ref().map(|file| ("log.next_key_file", file)));
     files.extend(vault.map(|vault| ("content.vault.key_file", &vault.key_file)));
+    // What the log seals of its configuration has these paths in it.
+    if let Some((name, _)) = files.iter().find(|(_, file)| file.to_string_lossy().contains(SECRET_KEY)) {
+        return Err(ConfigError::new(format!(
+            "`{name}` names a file, and here stands a secret key itself: put it into a file, and name that"
+        )));
+    }
     for (i, (two, file)) in files.iter().enumerate() {
         if let Some((one, same)) = files.iter().take(i).find(|(_, other)| resolved(other) == resolved(file)) {
             return Err(ConfigError::new(format!("`{one}` and `{two}` are the same file `{}`; a key has one purpose", same.display())));

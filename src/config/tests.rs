@@ -430,6 +430,20 @@ fn no_secret_of_an_address_is_shown() {
     }
 }
 
+/// A secret key where the name of its file belongs is refused, and not repeated.
+#[test]
+fn a_secret_key_is_no_file() {
+    let key = "PRIVATE+KEY+spanseal.local/log+1234abcd+AWhc2g+/h1s=";
+    for (name, text) in [
+        ("log.key_file", format!("log: {{key_file: '{key}'}}")),
+        ("log.next_key_file", format!("log: {{next_key_file: './keys/{key}'}}")),
+        ("identity.key_file", format!("identity: {{key_file: '{key}'}}")),
+    ] {
+        let error = load(&text).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{name}` names a file")) && !error.contains("AWhc2g"), "{name}: {error}");
+    }
+}
+
 /// Scenario: a line that is refused holds a secret, under the names of our own configuration, of a Collector's and of others, in one line
 /// with the mistake or further down. Guarantee: its place is told, and nothing of the line.
 #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::chain::{SealAt, config_in_force, retried, seal_at};
-use super::keys::{KeyError, LogKeys};
+use super::keys::{KeyError, LogKey, LogKeys, Mark};
 use super::lineage::Lineage;
 use crate::clock::{Clock, UnixSeconds};
 use crate::record::canonical::Json;
@@ -261,9 +261,12 @@ impl Opening<'_> {
 
     /// Whether this key may continue the log that is there, or make the one that is not (`None`). Writes nothing.
     async fn judge(&self) -> Result<Option<Found>, OpenError> {
+        // Before the store is looked at: another process with this key may seal meanwhile, and what it marks then is not in what was read.
+        let marks = self.keys.all().map(LogKey::mark).collect::<Result<Vec<_>, _>>()?;
+        let marks: Vec<Mark> = marks.into_iter().flatten().collect();
         let Some((version, bytes)) = self.oldest_log_file().await? else {
             self.judge_creation()?;
-            self.check_marks(None, None).await?;
+            self.check_marks(&marks, None, None).await?;
             self.check_clock(None)?;
             expect_room(self.store.as_ref(), self.log).await?;
             return Ok(None);
@@ -271,7 +274,7 @@ impl Opening<'_> {
         let file = self.judge_log_file(&bytes)?;
         let (lineage, newest) = self.find(&file.vkey).await?;
         let turn = self.judge_keys(&file, &lineage)?;
-        self.check_marks(Some(&lineage), newest.as_ref()).await?;
+        self.check_marks(&marks, Some(&lineage), newest.as_ref()).await?;
         self.check_clock(newest.as_ref())?;
         Ok(Some(Found { file, version, bytes, newest, lineage, turn }))
     }
@@ -298,9 +301,8 @@ impl Opening<'_> {
 
     /// What these keys committed must be here: a store that was set back to an older copy is a restored store, and no log is continued
     /// in one, or an index would be signed twice and what was acknowledged since would be gone.
-    async fn check_marks(&self, lineage: Option<&Lineage>, newest: Option<&SealFile>) -> Result<(), OpenError> {
-        for key in self.keys.all() {
-            let Some(mark) = key.mark()? else { continue };
+    async fn check_marks(&self, marks: &[Mark], lineage: Option<&Lineage>, newest: Option<&SealFile>) -> Result<(), OpenError> {
+        for mark in marks {
             let at = match (lineage, newest) {
                 (Some(lineage), Some(newest)) if newest.statement.index >= mark.index => self.truth(lineage, mark.index, None).await?,
                 _ => None,

@@ -346,7 +346,8 @@ impl Chain {
             self.unread = self.unread.or(Some(index));
             return Followed::Unread;
         }
-        // KNOWN GAP: where the key of the seal before signs on behind it, it is surely wrong, and stays unchecked.
+        // KNOWN GAP: where the key of the seal before signs on behind it, it is surely wrong, and stays unchecked. And where `log.json` was altered
+        // or is gone, and the auditor brings a later key, true seals from before that key are called broken: nothing tells them from a stranger's.
         if self.unread.is_some() && fetched.bodies.iter().any(|body| is_of_another_key(&body.bytes, key)) {
             sink.unchecked(object, Some(index), MAY_BE_ANNOUNCED);
             return Followed::Unread;

@@ -6,6 +6,8 @@ use spanseal::worm::memory::MemoryStore;
 use spanseal::worm::{
     Condition, Head, Lock, Locks, ObjectKey, PutError, ReadError, StoreState, Tag, Version, VersionId, WormStore, WriterGuard,
 };
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 #[derive(Debug)]
@@ -14,11 +16,18 @@ pub struct FailNthRead {
     left: AtomicI64,
     /// Only listings count that go on behind such a key.
     behind: Option<&'static str>,
+    /// What another process writes to a file while the first read is under way.
+    written: Mutex<Option<(PathBuf, String)>>,
 }
 
 impl FailNthRead {
     pub fn new(inner: MemoryStore, nth: i64) -> Self {
-        FailNthRead { inner, left: AtomicI64::new(nth), behind: None }
+        FailNthRead { inner, left: AtomicI64::new(nth), behind: None, written: Mutex::default() }
+    }
+
+    /// One that fails never, and at the first read of which a file is written.
+    pub fn writing(inner: MemoryStore, file: PathBuf, text: String) -> Self {
+        FailNthRead { written: Mutex::new(Some((file, text))), ..FailNthRead::new(inner, i64::MAX) }
     }
 
     /// One that fails where a listing goes on behind a key with this part.
@@ -32,6 +41,9 @@ impl FailNthRead {
     }
 
     fn look(&self, key: &str, after: Option<&ObjectKey>) -> Result<(), ReadError> {
+        if let Some((file, text)) = self.written.lock().unwrap().take() {
+            std::fs::write(file, text).unwrap();
+        }
         if self.behind.is_some_and(|part| after.is_none_or(|after| !after.as_str().contains(part))) {
             return Ok(());
         }
