@@ -647,8 +647,8 @@ fn quoted(condition: &str) -> String {
     if !SECRETS.iter().any(|secret| condition.to_ascii_lowercase().contains(secret)) {
         return condition;
     }
-    let mut texts = condition.split('"').enumerate();
-    let shown: Vec<&str> = texts.by_ref().map(|(nth, part)| if nth % 2 == 1 { HIDDEN } else { part }).collect();
+    let hidden = |(nth, part)| if nth % 2 == 1 { HIDDEN } else { part };
+    let shown: Vec<&str> = condition.split('"').enumerate().map(hidden).collect();
     shown.join("\"")
 }
 
