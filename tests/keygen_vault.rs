@@ -1,5 +1,6 @@
 //! No new key is made over a vault in use: it would open nothing that lies there.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::erase::{ALICE, everything, found, holds, site, vault_bytes};
@@ -54,6 +55,25 @@ fn served_for_a_minute(site: &Site) -> Finished {
     let mut command = Command::new("timeout");
     command.args(["60", BINARY, "serve", "--config", site.config.to_str().unwrap()]).current_dir(site.path(""));
     Finished::of(command)
+}
+
+/// Scenario: the first start makes the keys of the log and then fails, over the file of the vault's key. Guarantee: the files that it made are named
+/// all the same, for the next start finds them there and says nothing of them.
+#[test]
+fn files_that_a_start_made_are_told_though_it_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let (vault, key) = (folder.path().join("vault"), folder.path().join("vault.key"));
+    std::fs::write(&key, format!("{}\n", "0".repeat(64))).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let more = format!("content: {{vault: {{url: 'file://{}', key_file: '{}'}}}}", vault.display(), key.display());
+    let site = Site::with(Options { more, ..Options::default() });
+    let failed = served_for_a_minute(&site);
+    assert_eq!(failed.status.code(), Some(2), "{failed}");
+    assert!(failed.stderr.contains("can be read by others (mode 644)"), "{failed}");
+    for (name, file) in [("log.key_file", "log.key"), ("identity.key_file", "identity.key")] {
+        let told = format!("made      {name} {} (mode 0600): back it up", site.path(file).display());
+        assert!(failed.stderr.contains(&told), "{told}\n{failed}");
+    }
 }
 
 /// Scenario: the folder of the vault is gone when `serve` starts again, with and without its key file; then it is back. Guarantee: neither

@@ -68,6 +68,11 @@ pub fn tell_lines(text: &str) {
     say(&shown_lines(text));
 }
 
+/// A key file that was made without being asked for by name.
+pub fn tell_made(key: &str, file: &Path) {
+    tell(&format!("made      {key} {} (mode 0600): back it up, it cannot be made again", file.display()));
+}
+
 fn say(text: &str) {
     let mut err = io::stderr().lock();
     let _ = err.write_all(text.as_bytes()).and_then(|()| err.write_all(b"\n"));

@@ -25,7 +25,7 @@ pub async fn run(args: ServeArgs, config: Config) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
     tell_lines(&introduction(&config));
     let serving = tokio::select! {
-        started = serve::start(&config, Arc::new(SystemClock)) => started?,
+        started = serve::start(&config, Arc::new(SystemClock), &output::tell_made) => started?,
         // Nothing was received yet, and recovery takes up whatever this start left behind.
         () = signals.next() => return Ok(ExitCode::from(EXIT_LEFT_AT_ONCE)),
     };
@@ -94,9 +94,6 @@ fn introduction(config: &Config) -> String {
 /// Said once everything runs: what an operator and an auditor need to know.
 fn statement(config: &Config, serving: &Serving) -> String {
     let mut lines = Vec::new();
-    for made in &serving.made {
-        lines.push(format!("made      {made} (mode 0600): back it up, it cannot be made again"));
-    }
     for (what, at) in serving.listening() {
         lines.push(format!("listening {at}  {what}"));
     }

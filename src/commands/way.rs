@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::net::TcpStream;
 
+use super::output;
 use crate::access::{self, AccessError};
 use crate::api::{self, Act, Secret, Whose};
 use crate::cli::ClientArgs;
@@ -52,7 +53,7 @@ impl Way {
         if let Some(way) = Self::running(config, act, client).await? {
             return Ok(way);
         }
-        let writer = Writer::open(config, Arc::new(SystemClock), promise)
+        let writer = Writer::open(config, Arc::new(SystemClock), promise, &output::tell_made)
             .await
             .context("no `serve` answers at `api.endpoint`, so the log is opened here")?;
         if let (Act::Erase, Some(eraser)) = (act, &writer.eraser) {

@@ -45,6 +45,10 @@ pub enum KeysError {
     Store(#[from] ReadError),
 }
 
+/// Gets to know which key of the configuration names a file that was made just now, for the operator to back up: at once, because what comes after
+/// may fail, and the next start finds the file there and says nothing of it.
+pub type TellMade<'a> = &'a (dyn Fn(&str, &Path) + Sync);
+
 /// All keys, loaded.
 #[derive(Debug)]
 pub struct Keys {
@@ -52,8 +56,6 @@ pub struct Keys {
     pub log: LogKeys,
     /// K.
     pub identity: IdentityBytes,
-    /// Files that were made just now, for the operator to back up.
-    pub made: Vec<String>,
 }
 
 /// The 32 bytes of K. `Debug` shows nothing.
@@ -81,10 +83,10 @@ pub fn lost(config: &Config, key: &'static str, path: &Path) -> KeysError {
     KeysError::Lost { key, path: path.display().to_string(), log: config.log.name.clone() }
 }
 
-/// Loads both keys, and makes what is missing while the log does not exist.
-pub async fn load_or_make(config: &Config, store: &dyn WormStore) -> Result<Keys, KeysError> {
+/// Loads both keys, and makes what is missing while the log does not exist. What was made is told at once.
+pub async fn load_or_make(config: &Config, store: &dyn WormStore, tell: TellMade<'_>) -> Result<Keys, KeysError> {
     let (log_file, identity_file) = (&config.log.key_file, &config.identity.key_file);
-    let mut made = Vec::new();
+    let (makes_log, makes_identity) = (!log_file.exists(), !identity_file.exists());
     if let Some((key, path)) = missing(config)
         && log_exists(store, &config.log.name).await?
     {
@@ -92,23 +94,25 @@ pub async fn load_or_make(config: &Config, store: &dyn WormStore) -> Result<Keys
     }
     // Made on purpose only, and read before anything is made.
     let next = load_next(config)?;
-    if !log_file.exists() {
+    if makes_log {
         LogKey::generate(log_file, &config.log.origin)?;
-        made.push(format!("log.key_file {}", log_file.display()));
     }
-    if !identity_file.exists() {
-        if let Err(error) = make_secret(identity_file) {
-            if !made.is_empty() {
-                // Just made and used for nothing: a start that fails leaves no half of a pair.
-                let _ = std::fs::remove_file(log_file);
-            }
-            return Err(error.into());
+    if makes_identity && let Err(error) = make_secret(identity_file) {
+        if makes_log {
+            // Just made and used for nothing: a start that fails leaves no half of a pair.
+            let _ = std::fs::remove_file(log_file);
         }
-        made.push(format!("identity.key_file {}", identity_file.display()));
+        return Err(error.into());
+    }
+    if makes_log {
+        tell("log.key_file", log_file);
+    }
+    if makes_identity {
+        tell("identity.key_file", identity_file);
     }
     let key = LogKey::load(log_file)?;
     key.expect_origin(&config.log.origin)?;
-    Ok(Keys { log: LogKeys { key, next }, identity: load_identity(identity_file)?, made })
+    Ok(Keys { log: LogKeys { key, next }, identity: load_identity(identity_file)? })
 }
 
 /// The key that the log changes to, if the configuration names one.
@@ -177,16 +181,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = config(folder.path());
         let store = LocalStore::open(folder.path().join("store"), LocalOptions::default()).unwrap();
-        let first = load_or_make(&config, &store).await.unwrap();
-        assert_eq!(first.made.len(), 2);
+        let made = std::sync::Mutex::new(Vec::new());
+        let tell = |key: &str, file: &Path| made.lock().unwrap().push(format!("{key} {}", file.display()));
+        let first = load_or_make(&config, &store, &tell).await.unwrap();
+        let (log, identity) = (config.log.key_file.display(), config.identity.key_file.display());
+        assert_eq!(std::mem::take(&mut *made.lock().unwrap()), [format!("log.key_file {log}"), format!("identity.key_file {identity}")]);
         assert_eq!(std::fs::metadata(&config.identity.key_file).unwrap().permissions().mode() & 0o777, 0o600);
-        let again = load_or_make(&config, &store).await.unwrap();
-        assert!(again.made.is_empty());
+        let again = load_or_make(&config, &store, &tell).await.unwrap();
+        assert!(made.lock().unwrap().is_empty());
         assert_eq!((again.log.key.verifier(), *again.identity.0), (first.log.key.verifier(), *first.identity.0));
 
         store.put(&log_key("audit"), b"{}".as_slice().into(), Condition::CreateOnly, None).await.unwrap();
         std::fs::remove_file(&config.identity.key_file).unwrap();
-        let lost = load_or_make(&config, &store).await.unwrap_err().to_string();
+        let lost = load_or_make(&config, &store, &|_, _| {}).await.unwrap_err().to_string();
         assert_eq!(
             lost,
             format!(
@@ -203,13 +210,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
         let store = LocalStore::open(folder.path().join("store"), LocalOptions::default()).unwrap();
-        load_or_make(&config, &store).await.unwrap();
+        load_or_make(&config, &store, &|_, _| {}).await.unwrap();
         std::fs::set_permissions(&config.identity.key_file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let open = load_or_make(&config, &store).await.unwrap_err().to_string();
+        let open = load_or_make(&config, &store, &|_, _| {}).await.unwrap_err().to_string();
         assert!(open.contains("can be read by others (mode 644); run `chmod 600"), "{open}");
         std::fs::set_permissions(&config.identity.key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
         config.log.origin = "example.org/audit".into();
-        let other = load_or_make(&config, &store).await.unwrap_err().to_string();
+        let other = load_or_make(&config, &store, &|_, _| {}).await.unwrap_err().to_string();
         assert!(other.contains("is the key of log `example.com/audit`, but the configuration says `example.org/audit`"), "{other}");
     }
 }

@@ -11,6 +11,7 @@ use super::bind;
 use super::error::ServeError;
 use super::holder::{self, Holder};
 use super::keeper::{Keeper, Today};
+use super::keys::TellMade;
 use super::writer::{ANSWER_WITHIN, Prepared, Under, Writer};
 use crate::api::{self, Act, Acts, Api, Outsiders, Receipts, Standing, Whose};
 use crate::clock::Clock;
@@ -52,8 +53,6 @@ pub struct Serving {
     pub vkey: VerifierKey,
     /// What its seals say of the configuration and the identity key.
     pub config_sha256: Hash,
-    /// Files that were made at this start; the operator should back them up.
-    pub made: Vec<String>,
     /// The store, counted and timed.
     pub store: Arc<dyn WormStore>,
     /// Everybody's way to the writer.
@@ -78,8 +77,8 @@ async fn failed(witnesses: Option<&mut Collecting>) -> String {
     }
 }
 
-/// Starts everything. What fails here has received nothing.
-pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, ServeError> {
+/// Starts everything. What fails here has received nothing; it may have made key files, which `tell` got to know.
+pub async fn start(config: &Config, clock: Arc<dyn Clock>, tell: TellMade<'_>) -> Result<Serving, ServeError> {
     // A port that is taken, and a file of tokens or certificates that is not there, is found before keys and a log are made, which may be
     // locked for years. The ports are let go again: nobody should reach a receiver that cannot receive yet.
     for (key, listener) in
@@ -105,8 +104,7 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
 
     let observed = ObservedStore::new(worm::open(&config.store.url, &config.store.options()).await?);
     let store: Arc<dyn WormStore> = Arc::new(observed.clone());
-    let mut prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref(), Under::Own).await?;
-    let made = std::mem::take(&mut prepared.made);
+    let prepared = Prepared::new(config, Arc::clone(&store), clock.as_ref(), Under::Own, tell).await?;
     let acts = Acts::new(prepared.vault.as_ref().map(Vault::vault_key), &prepared.identity, config.api.is_in_the_clear());
 
     let standing = Arc::new(Standing::new(Arc::clone(&clock), config.seal.heartbeat));
@@ -234,7 +232,6 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Serving, Se
         api,
         vkey,
         config_sha256,
-        made,
         store,
         sealer,
         task,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ServeError;
-use super::keys::{load_vault_key, make_secret};
+use super::keys::{TellMade, load_vault_key, make_secret};
 use crate::clock::Clock;
 use crate::config::{Config, VaultPlace};
 use crate::record::canonical::Json;
@@ -34,15 +34,15 @@ impl<'c> Place<'c> {
     }
 
     /// Loads the vault key, which is made while the vault keeps nothing of this log, and becomes the vault's one writer. A vault that the
-    /// log was written with and of which nothing is there is not begun anew. `made` gets the name of a file that was made.
-    pub async fn claim(self, mut log: Log<'_>, made: &mut Vec<String>) -> Result<Vault, ServeError> {
+    /// log was written with and of which nothing is there is not begun anew.
+    pub async fn claim(self, mut log: Log<'_>, tell: TellMade<'_>) -> Result<Vault, ServeError> {
         let (name, file) = (&self.config.log.name, &self.vault.key_file);
         let key = match load_vault_key(file) {
             Err(KeyError::Missing(_)) => {
                 expect_no_vault(self.config, self.vault, self.store.as_ref()).await?;
                 self.expect_new(&mut log).await?;
                 make_secret(file).map_err(super::keys::KeysError::File)?;
-                made.push(format!("content.vault.key_file {}", file.display()));
+                tell("content.vault.key_file", file);
                 load_vault_key(file)
             }
             other => other,

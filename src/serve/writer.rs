@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keys::TellMade;
 use super::on_record::on_record;
 use super::vault::{Log, Place};
 use super::{ServeError, keys, no_object_lock};
@@ -35,7 +36,6 @@ pub(super) struct Prepared {
     keys: LogKeys,
     pub(super) identity: IdentityKey,
     pub(super) vault: Option<Vault>,
-    pub(super) made: Vec<String>,
     /// What `config_change` records hold.
     configuration: String,
     /// What a canary showed, before a log is made.
@@ -77,7 +77,13 @@ pub struct Writer {
 
 impl Prepared {
     /// Checks store, vault and keys; makes keys that are missing, where that is right.
-    pub(super) async fn new(config: &Config, store: Arc<dyn WormStore>, clock: &dyn Clock, under: Under) -> Result<Self, ServeError> {
+    pub(super) async fn new(
+        config: &Config,
+        store: Arc<dyn WormStore>,
+        clock: &dyn Clock,
+        under: Under,
+        tell: TellMade<'_>,
+    ) -> Result<Self, ServeError> {
         check_store(config, store.as_ref()).await?;
         check_room(config, store.as_ref()).await?;
         let trial = match under {
@@ -85,7 +91,7 @@ impl Prepared {
             Under::OnRecord => None,
         };
         let place = Place::find(config).await?;
-        let keys::Keys { log: mut keys, identity, mut made } = keys::load_or_make(config, store.as_ref()).await?;
+        let keys::Keys { log: mut keys, identity } = keys::load_or_make(config, store.as_ref(), tell).await?;
         let identity = IdentityKey::new(*identity.0);
         let own = config.sealed_text(identity.id());
         let configuration = match under {
@@ -95,11 +101,11 @@ impl Prepared {
         let vault = match place {
             Some(place) => {
                 let log = Log { store: &store, keys: &mut keys, configuration: &configuration, clock };
-                Some(Box::pin(place.claim(log, &mut made)).await?)
+                Some(Box::pin(place.claim(log, tell)).await?)
             }
             None => None,
         };
-        Ok(Prepared { store, keys, identity, vault, made, configuration, trial })
+        Ok(Prepared { store, keys, identity, vault, configuration, trial })
     }
 
     /// `config_sha256` of its seals.
@@ -208,12 +214,12 @@ fn identity_mode(config: &Config) -> IdentityMode {
 impl Writer {
     /// Opens the log of a configuration while no `serve` runs. A log that does not exist is not made, and one that does goes on under the
     /// configuration on record.
-    pub async fn open(config: &Config, clock: Arc<dyn Clock>, promise: Promise) -> Result<Self, ServeError> {
+    pub async fn open(config: &Config, clock: Arc<dyn Clock>, promise: Promise, tell: TellMade<'_>) -> Result<Self, ServeError> {
         let store = worm::open(&config.store.url, &config.store.options()).await?;
         if !keys::log_exists(store.as_ref(), &config.log.name).await? {
             return Err(ServeError::NoLog { log: config.log.name.clone(), store: store.describe() });
         }
-        let mut prepared = Prepared::new(config, store, clock.as_ref(), Under::OnRecord).await?;
+        let mut prepared = Prepared::new(config, store, clock.as_ref(), Under::OnRecord, tell).await?;
         if promise == Promise::Respected && !config.store.url.is_folder() {
             prepared.expect_no_other(config, clock.as_ref()).await?;
         }

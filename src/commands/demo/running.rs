@@ -82,7 +82,7 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) async fn start(config: &Config) -> anyhow::Result<Self> {
-        let serving = Box::pin(serve::start(config, Arc::new(SystemClock))).await?;
+        let serving = Box::pin(serve::start(config, Arc::new(SystemClock), &|_, _| {})).await?;
         let at = |protocol: &str| {
             let found = serving.listening().into_iter().find(|(what, _)| what.starts_with(protocol));
             found.map(|(_, address)| address).with_context(|| format!("nothing listens for {protocol}"))

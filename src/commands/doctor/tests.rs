@@ -101,7 +101,7 @@ async fn a_vault_that_is_gone_is_not_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), "api: {endpoint: '127.0.0.1:0'}");
     let clock = || -> std::sync::Arc<dyn crate::clock::Clock> { std::sync::Arc::new(crate::clock::SystemClock) };
-    let start = async |config: &Config| match Box::pin(crate::serve::start(config, clock())).await {
+    let start = async |config: &Config| match Box::pin(crate::serve::start(config, clock(), &|_, _| {})).await {
         Ok(serving) => serving.drain().await.map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };
