@@ -965,6 +965,17 @@ pub enum KeyKind {
 }
 
 impl Command {
+    /// Whether it asks the configuration anything. An auditor's machine, or one where tokens are made, need not be able to read the one that
+    /// its environment names.
+    pub fn reads_configuration(&self) -> bool {
+        match self {
+            Command::Check(_) | Command::Attributes(_) | Command::Format | Command::Guide(_) => false,
+            Command::Collector(CollectorArgs { command: CollectorCommand::Example(_) }) => false,
+            Command::Keygen(args) => args.token.is_none() && args.witness.is_none() && args.key_file.is_none(),
+            _ => true,
+        }
+    }
+
     /// Whether it says what a configuration would do, one that `serve` refuses for its ceiling included.
     pub fn plans(&self) -> bool {
         matches!(self, Command::Retention(RetentionArgs { command: RetentionCommand::Plan(_) }))

@@ -47,6 +47,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, environment: &Environment) -> anyhow::Result<ExitCode> {
     let overrides = Overrides { lift_ceiling: cli.command.plans(), ..cli.global.overrides() };
+    let nothing = Environment::default();
+    let environment = if cli.command.reads_configuration() { environment } else { &nothing };
     let config = match Config::load(&overrides, environment, SystemClock.now().ceil_seconds()) {
         Ok(config) => config,
         Err(error) => match &cli.command {

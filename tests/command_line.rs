@@ -150,6 +150,32 @@ fn a_secret_key_in_the_wrong_place_is_not_repeated() {
     assert!(text(&output.stderr).contains("PRIVATE+KEY+***") && !text(&output.stderr).contains(hidden));
 }
 
+/// Scenario: the environment names a configuration and a store that this machine cannot read. Guarantee: what asks them nothing goes on without, what
+/// does ask says what is wrong, and so does everything where the configuration was named on the command line.
+#[test]
+fn only_what_asks_the_configuration_needs_one_that_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = || vec![("SPANSEAL_CONFIG", "not/here.yaml".to_owned()), ("SPANSEAL_STORE", "ftp://nowhere".to_owned())];
+    for args in [
+        &["keygen", "--token", "agents"][..],
+        &["keygen", "--witness", "example.com/w", "--key-file", "w.key"],
+        &["keygen", "--public", "--key-file", "w.key"],
+        &["collector", "example", "agent"],
+        &["attributes"],
+        &["format"],
+        &["guide"],
+    ] {
+        let output = run_with(folder.path(), args, wrong());
+        assert!(output.status.success() && !output.stdout.is_empty(), "{args:?}: {}", text(&output.stderr));
+        let named = run_with(folder.path(), &[args, &["--config", "not/here.yaml"]].concat(), Vec::new());
+        assert!(text(&named.stderr).contains("`not/here.yaml` cannot be read"), "{args:?}: {}", text(&named.stderr));
+    }
+    for args in [&["keygen"][..], &["collector", "filter"], &["verify"], &["serve"]] {
+        let output = run_with(folder.path(), args, wrong());
+        assert!(text(&output.stderr).contains("`not/here.yaml` cannot be read"), "{args:?}: {}", text(&output.stderr));
+    }
+}
+
 /// Scenario: the first `serve` of a new log, and a file of a listener that is not there or does not serve. Guarantee: it is named, and
 /// neither a key nor anything of a log is made, which in a bucket might be locked for years.
 #[test]
