@@ -334,9 +334,11 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "gateway.yaml",
         "        timeout: 30s\n        sending_queue:",
         "        timeout: 30s\n        compression: lz4\n        sending_queue:",
-        "compression_refused",
+        "does_not_start",
         "compression: lz4",
     ),
+    ("good", "4318\n", "4318\n    compression: lz4\n", "compression_refused", "compression: lz4"),
+    ("minimal.yaml", "compression: gzip", "compression: Bearer", "does_not_start", "compression: Bearer"),
     (
         "good",
         "    endpoint: https://audit.example.com:4318\n",

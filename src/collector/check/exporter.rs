@@ -286,17 +286,26 @@ fn strange(at: &At<'_, '_>, notes: &mut Notes) {
 /// What spanseal unpacks (gzip, where nothing is written).
 fn compression(at: &At<'_, '_>, notes: &mut Notes) {
     match at.said(&["compression"]) {
-        Said::Is(name, mark) if !matches!(name.as_str(), "gzip" | "zstd" | "none" | "") => notes.found(
-            Kind::CompressionRefused,
-            mark,
-            at.id(),
-            format!(
-                "`{name}` is no compression that spanseal takes: it refuses each request for good, and what was acknowledged is dropped"
-            ),
-            "`compression: zstd` or `gzip`",
-        ),
+        Said::Is(name, _) if matches!(name.as_str(), "gzip" | "zstd" | "none" | "") => {}
+        Said::Is(name, mark) => {
+            // The names are those of `configcompression` 1.58, and of gRPC those of `configgrpc`.
+            let (kind, says) = match name.as_str() {
+                "x-snappy-framed" | "lz4" | "zlib" | "deflate" if at.is_grpc() => {
+                    (Kind::DoesNotStart, format!("`{name}` is no compression of OTLP/gRPC: {}", at.when_refused()))
+                }
+                "snappy" | "x-snappy-framed" | "lz4" | "zlib" | "deflate" => (
+                    Kind::CompressionRefused,
+                    format!(
+                        "`{name}` is no compression that spanseal takes: it refuses each request for good, and what was acknowledged is dropped"
+                    ),
+                ),
+                // It may be anything, a secret that slipped a line among it: it is not repeated.
+                _ => (Kind::DoesNotStart, "the value of `compression` is none that the Collector knows: it does not start".to_owned()),
+            };
+            notes.found(kind, mark, at.id(), says, "`compression: zstd` or `gzip`");
+        }
         Said::Unknown(mark) => notes.unjudged(mark, at.id(), "`compression` is not known here"),
-        Said::Is(..) | Said::Nothing => {}
+        Said::Nothing => {}
     }
 }
 
