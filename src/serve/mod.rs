@@ -3,6 +3,7 @@
 //! Start, in this order, so that what is easily wrong is found before anything is written: ports, store, Object Lock, place of the vault, keys, vault, log (recovery,
 //! first seal), receivers. Nothing is received before the log is open.
 
+mod beside;
 mod error;
 #[cfg(test)]
 mod fixtures;

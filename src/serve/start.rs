@@ -7,29 +7,28 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::beside::Beside;
 use super::bind;
 use super::error::ServeError;
-use super::holder::{self, Holder};
-use super::keeper::{Keeper, Today};
+use super::holder::Holder;
+use super::keeper::Keeper;
 use super::keys::TellMade;
 use super::writer::{ANSWER_WITHIN, Prepared, Under, Writer};
 use crate::api::{self, Act, Acts, Api, Outsiders, Receipts, Standing, Whose};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::elsewhere::Elsewhere;
-use crate::govern::{self, Attesting, Expected};
-use crate::metrics::{
-    Exporter, Metrics, ObservedStore, Process, ReceiveFigures, RetentionFigures, SealFigures, StampingFigures, WitnessFigures,
-};
+use crate::govern::Attesting;
+use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
 use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
 use crate::seal::{KeyTurn, Pool, SealerHandle, SealerTask};
-use crate::stamping::{self, Stamper, Stamping};
+use crate::stamping::{Stamper, Stamping};
 use crate::tlog::Hash;
 use crate::tlog::note::VerifierKey;
 use crate::vault::Vault;
-use crate::witness::client::{self, Collecting};
+use crate::witness::client::Collecting;
 use crate::worm::{self, WormStore};
 
 /// How long open requests may take to their receipts when the process is told to stop: below the 30 s that Kubernetes gives.
@@ -79,19 +78,8 @@ async fn failed(witnesses: Option<&mut Collecting>) -> String {
 
 /// Starts everything. What fails here has received nothing; it may have made key files, which `tell` got to know.
 pub async fn start(config: &Config, clock: Arc<dyn Clock>, tell: TellMade<'_>) -> Result<Serving, ServeError> {
-    // A port that is taken, and a file of tokens or certificates that is not there, is found before keys and a log are made, which may be
-    // locked for years. The ports are let go again: nobody should reach a receiver that cannot receive yet.
-    for (key, listener) in
-        [("receivers.otlp.protocols.grpc", &config.receivers.grpc), ("receivers.otlp.protocols.http", &config.receivers.http)]
-    {
-        if let Some(receiver) = listener {
-            bind(key, &receiver.listener.endpoint).await?;
-            listen::check_files(&receiver.listener.to_endpoint())?;
-        }
-    }
-    bind("api", &config.api.endpoint).await?;
+    check_listeners(config).await?;
     let api_bound = listen::bind(&config.api.to_endpoint()).await?;
-
     let elsewhere = match config.content.references.from.as_slice() {
         [] => None,
         _ => Some(Arc::new(Elsewhere::open(&config.content.references, &config.store.options().s3).await?)),
@@ -148,73 +136,17 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>, tell: TellMade<'_>) -
         .map(|to| Exporter::start(to, &metrics, observed.distributions().chain(sealing.distributions())))
         .transpose()?;
     let vkey = task.vkey.clone();
-    let witnesses = match config.log.witnesses.as_slice() {
-        [] => None,
-        places => {
-            let options = client::Options {
-                store: Arc::clone(&store),
-                log: config.log.name.clone(),
-                key: vkey.clone(),
-                classes: Arc::new(config.retention.classes.clone()),
-                clock: Arc::clone(&clock),
-                places: places.to_vec(),
-                quorum: config.log.witness_quorum,
-                interval: config.log.witness_interval,
-                status: task.status.clone(),
-            };
-            let witnesses = client::start(options).await?;
-            metrics.register(Arc::new(WitnessFigures { figures: Arc::clone(&witnesses.figures), stats: Arc::clone(&task.stats) }));
-            Some(witnesses)
-        }
-    };
+    let beside = Beside { config, store: &store, clock: &clock, metrics: &metrics, task: &task, governor: &governor };
+    let witnesses = beside.witnesses().await?;
     // Last: nothing that may fail comes after the first request that can be received.
-    let keeper = keeping.zip(config.content.vault.as_ref()).map(|(vault, place)| {
-        let vouched = store.clock_skew_seconds().is_some();
-        let found = task.found.filter(|_| !vouched);
-        let today = Today { status: task.status.clone(), found, opened, stats: Arc::clone(&task.stats) };
-        Keeper::start(vault, place.retention, eraser.clone(), today)
-    });
-    let holder = Holder::start(holder::Parts {
-        store: Arc::clone(&store),
-        log: config.log.name.clone(),
-        vkey: vkey.clone(),
-        governor: governor.clone(),
-        status: task.status.clone(),
-        expected: Expected { cosigned: !config.log.witnesses.is_empty(), stamped: !config.log.timestamping.authorities.is_empty() },
-    });
-    metrics.register(holder.figures());
+    let keeper = keeping.and_then(|vault| beside.keeper(vault, eraser.clone(), opened));
+    let holder = beside.holder();
     let outsiders = Outsiders {
         witnesses: witnesses.as_ref().map(|witnesses| Arc::clone(&witnesses.figures)),
         stamping: stamper.as_ref().map(Stamper::figures),
     };
-    let stamping = stamper.map(|stamper| {
-        metrics.register(Arc::new(StampingFigures {
-            figures: stamper.figures(),
-            stats: Arc::clone(&task.stats),
-            clock: Arc::clone(&clock),
-        }));
-        stamper.start(stamping::Parts {
-            store: Arc::clone(&store),
-            log: config.log.name.clone(),
-            keys: task.keys.clone(),
-            classes: Arc::new(config.retention.classes.clone()),
-            clock: Arc::clone(&clock),
-            status: task.status.clone(),
-        })
-    });
-    let attesting = config.retention.attest_every.map(|every| {
-        let attesting = Attesting::start(govern::Parts {
-            store: Arc::clone(&store),
-            log: config.log.name.clone(),
-            key: vkey.clone(),
-            status: task.status.clone(),
-            governor: governor.clone(),
-            clock: Arc::clone(&clock),
-            every,
-        });
-        metrics.register(Arc::new(RetentionFigures { figures: attesting.figures(), clock: Arc::clone(&clock) }));
-        attesting
-    });
+    let stamping = stamper.map(|stamper| beside.stamping(stamper));
+    let attesting = beside.attesting();
     let state = ReceiverState {
         promoter: Arc::new(promoter),
         sealer: sealer.clone(),
@@ -245,6 +177,21 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>, tell: TellMade<'_>) -
         witnesses,
         exporter,
     })
+}
+
+/// A port that is taken, and a file of tokens or certificates that is not there, is found before keys and a log are made, which may be locked for
+/// years. The ports are let go again: nobody should reach a receiver that cannot receive yet.
+async fn check_listeners(config: &Config) -> Result<(), ServeError> {
+    for (key, listener) in
+        [("receivers.otlp.protocols.grpc", &config.receivers.grpc), ("receivers.otlp.protocols.http", &config.receivers.http)]
+    {
+        if let Some(receiver) = listener {
+            bind(key, &receiver.listener.endpoint).await?;
+            listen::check_files(&receiver.listener.to_endpoint())?;
+        }
+    }
+    bind("api", &config.api.endpoint).await?;
+    Ok(())
 }
 
 fn receive_options(config: &Config) -> receive::Options {
