@@ -33,6 +33,7 @@ mod erase_by_tls;
 mod govern;
 mod guides;
 mod keygen_vault;
+mod large_requests;
 mod examples;
 mod expiry;
 mod outsider;

@@ -71,6 +71,12 @@ impl fmt::Debug for Peer {
 pub trait Room: Sync + fmt::Debug {
     /// Whether lines, and what is kept apart from them, may take so many bytes in all. Asked after each record.
     fn has(&self, bytes: usize) -> bool;
+
+    /// Whether so many bytes are better sealed before more is made of the request ([`Tally::rest`]). Asked after each record that there was room
+    /// for.
+    fn is_enough(&self, _bytes: usize) -> bool {
+        false
+    }
 }
 
 /// As much as there is: for tests, and for requests of our own.
@@ -94,12 +100,14 @@ pub struct Context<'a> {
     pub room: &'a dyn Room,
     /// Content that it only names by reference, and that was fetched.
     pub fetched: Option<&'a Fetched>,
+    /// Spans or logs that were looked at before, and are passed over.
+    pub from: usize,
 }
 
 impl Context<'_> {
     /// A request that comes from nobody in particular and has all the room there is.
     pub fn new(received: UnixNanos) -> Self {
-        Context { received, peer: None, room: &Unbounded, fetched: None }
+        Context { received, peer: None, room: &Unbounded, fetched: None, from: 0 }
     }
 }
 
@@ -150,6 +158,8 @@ pub struct Tally {
     pub misshapen_ids: u64,
     /// Conditions of rules and thresholds that could not be decided, because a value was missing or of another type.
     pub undecided: u64,
+    /// Where the walk stopped because [`Room::is_enough`] said so: the spans or logs before it. What lies behind may be malformed.
+    pub rest: Option<usize>,
 }
 
 /// Turns requests into records. Immutable; one for the process.
@@ -262,6 +272,7 @@ impl Promoter {
         let mut draft: Draft<'a> = Draft::default();
         let taken = |batch: &Batch| batch.lines.len() + aside.memory();
         let taken_before = taken(batch);
+        let mut passed = 0;
         for group in resource_groups(request) {
             let group = ResourceGroup::read(group?)?;
             // Resource and scope are read when the first record needs them.
@@ -274,6 +285,10 @@ impl Promoter {
                 let possible = within.as_ref().map_or(0, |within| within.below(name));
                 for item in scope.items() {
                     let item = item?;
+                    passed += 1;
+                    if passed <= context.from {
+                        continue;
+                    }
                     let is_ai = match items {
                         Items::Spans => {
                             tally.counts.spans += 1;
@@ -336,6 +351,10 @@ impl Promoter {
                             if before.1 == 0 {
                                 expect_more(batch, request.len(), item.len());
                             }
+                            if context.room.is_enough(taken(batch) - taken_before) {
+                                tally.rest = Some(passed);
+                                return Ok(tally);
+                            }
                         }
                         Err(malformed) => {
                             batch.lines.truncate(before.0);
@@ -383,6 +402,18 @@ enum Items {
 }
 
 impl Tally {
+    /// Takes in what became of the rest of the same request.
+    pub fn go_on(&mut self, rest: Tally) {
+        self.counts = self.counts.plus(rest.counts);
+        for (sum, more) in self.skipped.iter_mut().zip(rest.skipped) {
+            *sum += more;
+        }
+        self.rejected_why = self.rejected_why.take().or(rest.rejected_why);
+        self.misshapen_ids += rest.misshapen_ids;
+        self.undecided += rest.undecided;
+        self.rest = rest.rest;
+    }
+
     fn reject(&mut self, malformed: Malformed) {
         self.counts.rejected += 1;
         self.rejected_why.get_or_insert_with(|| malformed.to_string());

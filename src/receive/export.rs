@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::status::Refusal;
 use super::{Intake, fetch, metrics::Outcome};
+use crate::clock::UnixNanos;
 use crate::otlp::answer::{Encoding, PartialSuccess, Signal};
 use crate::otlp::foreign::{self, Foreign};
 use crate::otlp::wire::Malformed;
@@ -90,41 +91,81 @@ impl Answer {
 pub(super) const INLINE_BYTES_MAX: usize = 128 * 1024;
 
 /// Takes a request to its receipt. Whoever drops this future ends only the waiting: what was handed over is sealed.
+///
+/// One that becomes more than the pool is meant for is sealed part by part, and answered when all are: its sender would have to drop what is
+/// refused for good. Where a later part fails, the earlier ones are sealed, and known when they are sent again.
 pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Answer, Refusal> {
     intake.state.metrics.received(request.signal, request.body.len());
     let signal = request.signal;
     let request = fetch::with_content(intake, request).await?;
-    let Promoted { tally, points, batch, foreign, mut permit } = if request.body.len() <= INLINE_BYTES_MAX {
-        promote(intake, request)?
-    } else {
-        // The share goes along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
-        let there = Arc::clone(intake);
-        intake.workers.run(move || promote(&there, request)).await??
-    };
-    let partial = partial_success(signal, &tally, points, foreign);
+    let mut next = Some(Part { request, received: intake.state.clock.now(), from: 0, made: 0 });
+    let mut whole = Whole::default();
+    while let Some(part) = next.take() {
+        let mut promoted = if part.request.body.len() <= INLINE_BYTES_MAX {
+            promote(intake, part)?
+        } else {
+            // The share goes along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
+            let there = Arc::clone(intake);
+            intake.workers.run(move || promote(&there, part)).await??
+        };
+        if let Some(rest) = promoted.rest.take() {
+            next = Some(rest.with_share(&intake.state.sealer.pool, &mut promoted).await?);
+        }
+        seal(intake, signal, promoted, &mut whole).await?;
+    }
+    let partial = partial_success(signal, &whole.tally, whole.points, whole.foreign);
+    Ok(Answer { promoted: whole.promoted, receipt: whole.receipt, partial })
+}
+
+/// What became of a request, as far as it was sealed.
+#[derive(Default)]
+struct Whole {
+    tally: Tally,
+    points: u64,
+    foreign: Option<Foreign>,
+    promoted: u64,
+    /// Of the last part that had records.
+    receipt: Option<Receipt>,
+}
+
+async fn seal(intake: &Intake, signal: Signal, part: Promoted, whole: &mut Whole) -> Result<(), Refusal> {
+    let Promoted { tally, points, batch, foreign, mut permit, .. } = part;
     let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
     let count = || {
         intake.state.sealer.counters.add(tally.counts);
         intake.state.metrics.tallied(signal, &tally);
     };
-    let receipt = if promoted == 0 {
+    if promoted == 0 {
         count();
         drop(permit);
-        None
     } else {
         permit.shrink(batch.memory());
         let turn = intake.state.sealer.turn().await?;
         // No await between these two: a request is counted and pending, or neither.
         count();
         let handed_over = turn.hand_over(batch, permit);
-        let receipt = handed_over.receipt().await?;
+        whole.receipt = Some(handed_over.receipt().await?);
         intake.state.metrics.sealed(signal, promoted);
-        Some(receipt)
-    };
-    Ok(Answer { promoted, receipt, partial })
+    }
+    whole.promoted += promoted;
+    whole.points += points;
+    whole.foreign = whole.foreign.or(foreign);
+    whole.tally.go_on(tally);
+    Ok(())
 }
 
-/// What a request came to before it is sealed.
+/// A request, or what is left of it.
+struct Part {
+    request: Request,
+    /// When the request was received: one time for all its records.
+    received: UnixNanos,
+    /// Spans or logs that were sealed, or left out, before.
+    from: usize,
+    /// Memory that the parts before took.
+    made: usize,
+}
+
+/// What a part came to before it is sealed.
 struct Promoted {
     tally: Tally,
     /// Data points of metrics, none of which is kept.
@@ -132,6 +173,30 @@ struct Promoted {
     batch: Batch,
     foreign: Option<Foreign>,
     permit: Permit,
+    rest: Option<Rest>,
+}
+
+/// A [`Part`] without its share of the pool.
+struct Rest {
+    signal: Signal,
+    encoding: Encoding,
+    body: Bytes,
+    peer: Option<Arc<Peer>>,
+    fetched: Fetched,
+    received: UnixNanos,
+    from: usize,
+    made: usize,
+}
+
+impl Rest {
+    /// Gives it a share for its body, besides the one for the records of the part before, which go to the sealer.
+    async fn with_share(self, pool: &Pool, before: &mut Promoted) -> Result<Part, Refusal> {
+        let Rest { signal, encoding, body, peer, fetched, received, from, made } = self;
+        let lines = before.batch.memory();
+        pool.widen(&mut before.permit, lines.saturating_add(body.len())).await?;
+        let permit = before.permit.split_off(body.len()).ok_or(Refusal::Full)?;
+        Ok(Part { request: Request { signal, encoding, body, peer, permit, fetched }, received, from, made })
+    }
 }
 
 /// A share of the pool that grows with the lines, and what is kept apart, that it is for.
@@ -139,10 +204,20 @@ struct Promoted {
 struct Share<'i> {
     pool: &'i Pool,
     permit: Mutex<Permit>,
+    /// Whether there is room for the body beside a part's records.
+    in_parts: bool,
 }
 
 /// When to come back to a machine without randomness: that passes, if it does, soon after the machine was started.
 const NO_RANDOMNESS_RETRY: Duration = Duration::from_secs(5);
+
+/// From how much on a part of a request is sealed: half of the pool, so that what is left of the request has room beside it.
+fn part_bytes(pool: &Pool) -> usize {
+    pool.bytes() / 2
+}
+
+/// What a request may become in all, in pools: a stranger's small request is no reason to fill a bucket.
+const POOLS_MAX: usize = 8;
 
 /// Step by which it grows.
 const GROWTH_BYTES: usize = 256 * 1024;
@@ -153,23 +228,23 @@ impl Room for Share<'_> {
         // Nobody waits here for others, who may be waiting for this one.
         permit.bytes() >= bytes || self.pool.try_widen(&mut permit, bytes.next_multiple_of(GROWTH_BYTES))
     }
+
+    fn is_enough(&self, bytes: usize) -> bool {
+        self.in_parts && bytes >= part_bytes(self.pool)
+    }
 }
 
-fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
-    let Request { signal, encoding, body, peer, permit, fetched } = request;
+fn promote(intake: &Intake, part: Part) -> Result<Promoted, Refusal> {
+    let Part { request: Request { signal, encoding, body, peer, permit, fetched }, received, from, made } = part;
     let transcoded = match encoding {
         Encoding::Protobuf => None,
         Encoding::Json => Some(json::request(signal, &body)?),
     };
     let request = transcoded.as_ref().map_or(&*body, |transcoded| &transcoded.protobuf);
     let pool = &intake.state.sealer.pool;
-    let share = Share { pool, permit: Mutex::new(permit) };
-    let context = Context {
-        received: intake.state.clock.now(),
-        peer: peer.as_deref(),
-        room: &share,
-        fetched: Some(&fetched).filter(|fetched| !fetched.is_empty()),
-    };
+    let share = Share { pool, permit: Mutex::new(permit), in_parts: body.len() <= part_bytes(pool) };
+    let context =
+        Context { received, peer: peer.as_deref(), room: &share, fetched: Some(&fetched).filter(|fetched| !fetched.is_empty()), from };
     let mut batch = Batch::default();
     let mut points = 0;
     let walked = match signal {
@@ -185,13 +260,23 @@ fn promote(intake: &Intake, request: Request) -> Result<Promoted, Refusal> {
     // In JSON a member's name tells the signal; in protobuf only the shape of what is in it does. A body with records is what it should
     // be, and of any other the first item usually shows it.
     let foreign = match transcoded {
+        // It was found to be what it should be.
+        _ if from > 0 => None,
         Some(ref transcoded) => transcoded.foreign,
         None if batch.records.is_empty() => foreign::signal_of(signal, request).map(Foreign::Signal),
         None => None,
     };
-    let foreign = foreign.or_else(|| foreign::is_older(request).then_some(Foreign::Older));
+    let foreign = foreign.or_else(|| (from == 0 && foreign::is_older(request)).then_some(Foreign::Older));
     match (walked, foreign) {
-        (Ok(tally), foreign) => Ok(Promoted { tally, points, batch, foreign, permit }),
+        (Ok(tally), foreign) => {
+            let made = made.saturating_add(batch.memory());
+            let rest = tally.rest.map(|from| Rest { signal, encoding, body, peer, fetched, received, from, made });
+            let most = pool.bytes().saturating_mul(POOLS_MAX);
+            match rest {
+                Some(_) if made > most => Err(Refusal::TooMuch(most)),
+                rest => Ok(Promoted { tally, points, batch, foreign, permit, rest }),
+            }
+        }
         // What would not fit into an empty pool either never will.
         (Err(Unpromoted::NoRoom), _) if permit.bytes().saturating_add(GROWTH_BYTES) >= pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
         (Err(Unpromoted::NoRoom), _) => Err(Refusal::Full),

@@ -40,7 +40,7 @@ impl Generation {
 
 /// A request's share. Dropping it frees the bytes.
 #[derive(Debug)]
-pub struct Permit(OwnedSemaphorePermit, #[expect(dead_code, reason = "held, never read")] Arc<DropGuard>);
+pub struct Permit(OwnedSemaphorePermit, Arc<DropGuard>);
 
 impl Permit {
     /// How many bytes it stands for.
@@ -51,6 +51,12 @@ impl Permit {
     /// Takes another share of the same pool in.
     pub fn join(&mut self, other: Permit) {
         self.0.merge(other.0);
+    }
+
+    /// Takes `bytes` out of it as a share by itself; `None` where it has fewer.
+    #[must_use]
+    pub fn split_off(&mut self, bytes: usize) -> Option<Permit> {
+        self.0.split(bytes).map(|taken| Permit(taken, Arc::clone(&self.1)))
     }
 
     /// Gives back what exceeds `bytes`: records are usually smaller than the request they came from.

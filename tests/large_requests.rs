@@ -1,0 +1,164 @@
+//! Requests within the receiver's limit whose records take more than the pool: a sender behind a Collector has been answered before they come here,
+//! so what could be sealed must not be refused for good.
+
+use std::collections::BTreeSet;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use prost::Message as _;
+use serde_json::Value;
+use tonic::Code;
+
+use crate::support::captures::Signal;
+use crate::support::otlp::{GrpcClient, HttpRequest, http};
+use crate::support::receiver::{Options, Receiver, Site};
+use crate::support::runtime;
+
+fn attribute(key: &str, value: &str) -> KeyValue {
+    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Any::StringValue(value.to_owned())) }), ..KeyValue::default() }
+}
+
+fn ai() -> Vec<KeyValue> {
+    vec![attribute("gen_ai.operation.name", "chat"), attribute("gen_ai.request.model", "m")]
+}
+
+fn trace_id(number: u32) -> Vec<u8> {
+    [&[7; 12][..], &number.to_be_bytes()].concat()
+}
+
+/// So many AI spans of as many traces under a service with this name and more of the kind, a plain span behind every tenth, and one in the middle without an id.
+fn traces(service: &str, number: u32) -> Vec<u8> {
+    let span = |n: u32, attributes| Span {
+        trace_id: trace_id(n),
+        span_id: vec![1; 8],
+        name: "chat".to_owned(),
+        start_time_unix_nano: 1_795_000_000_000_000_000,
+        end_time_unix_nano: 1_795_000_001_000_000_000,
+        attributes,
+        ..Span::default()
+    };
+    let mut spans = Vec::new();
+    for n in 0..number {
+        spans.push(span(n, ai()));
+        if n % 10 == 0 {
+            spans.push(span(n, Vec::new()));
+        }
+        if n == number / 2 {
+            spans.push(Span { span_id: Vec::new(), ..span(n, ai()) });
+        }
+    }
+    let named = ["service.name", "service.version", "service.namespace", "deployment.environment.name"].map(|key| attribute(key, service));
+    let resource = Some(Resource { attributes: named.to_vec(), ..Resource::default() });
+    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }] }.encode_to_vec()
+}
+
+/// So many AI logs, in several groups.
+fn logs(number: u32) -> ExportLogsServiceRequest {
+    let record = |n: u32| LogRecord {
+        time_unix_nano: 1_795_000_000_000_000_000,
+        trace_id: trace_id(n),
+        span_id: vec![1; 8],
+        attributes: ai(),
+        event_name: "gen_ai.client.inference.operation.details".to_owned(),
+        ..LogRecord::default()
+    };
+    let group = |from: u32| {
+        let log_records = (from..number.min(from + 100)).map(record).collect();
+        ResourceLogs { scope_logs: vec![ScopeLogs { log_records, ..ScopeLogs::default() }], ..ResourceLogs::default() }
+    };
+    ExportLogsServiceRequest { resource_logs: (0..number).step_by(100).map(|from| group(from)).collect() }
+}
+
+/// A server with this pool that seals at once.
+fn site(pool: &str) -> (Site, Receiver) {
+    let site = Site::with(Options { max_delay: format!("20ms, pool_bytes: {pool}"), ..Options::default() });
+    let receiver = site.serve();
+    (site, receiver)
+}
+
+fn grpc(receiver: &Receiver, signal: Signal, body: Vec<u8>) -> Result<crate::support::otlp::Answer, tonic::Status> {
+    runtime().block_on(async { GrpcClient::connect(receiver.grpc).await.unwrap().export(signal, body, false).await })
+}
+
+/// The traces that have a sealed record, each of which has one only, and the seals that they are in.
+fn sealed(site: &Site) -> (BTreeSet<String>, BTreeSet<u64>) {
+    let rows = site.rows();
+    let evidence: Vec<&Value> = rows.iter().filter(|row| row["record"]["source"]["signal"] != "control").collect();
+    let traces: BTreeSet<String> = evidence.iter().map(|row| row["record"]["trace"]["trace_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(traces.len(), evidence.len(), "a span is sealed twice");
+    (traces, evidence.iter().map(|row| row["seal"].as_u64().unwrap()).collect())
+}
+
+/// Scenario: requests of 3,000 spans, and of 3,000 logs, in protobuf and in JSON, within the limit, become several times the pool; then one comes again.
+/// Guarantee: each is answered with success when all of it is sealed, each item once, over several seals, and the receipt is that of the last; what
+/// is plain or malformed is counted once; nothing of the pool stays taken.
+#[test]
+fn a_request_that_becomes_more_than_the_pool_is_sealed_in_parts() {
+    let (site, mut receiver) = site("1MiB");
+    let body = traces("shop", 3000);
+    assert!(body.len() < 512 * 1024, "{}", body.len());
+    let answer = grpc(&receiver, Signal::Traces, body.clone()).unwrap();
+    let partial = ExportTraceServiceResponse::decode(&*answer.body).unwrap().partial_success.unwrap();
+    assert_eq!((answer.promoted(), partial.rejected_spans), (3000, 1));
+    let (found, seals) = sealed(&site);
+    assert_eq!(found, (0..3000).map(|n| hex::encode(trace_id(n))).collect());
+    assert!(seals.len() > 2 && answer.seal() == seals.last().copied(), "{seals:?}, {:?}", answer.seal());
+    let figures = || {
+        [
+            "receiver_items_total{signal=\"traces\"}",
+            "promote_skipped_total{reason=\"no_ai_meaning\"}",
+            "promote_rejected_total{signal=\"traces\"}",
+        ]
+        .map(|name| receiver.figure(&format!("spanseal_{name}")))
+    };
+    assert_eq!(figures(), [3301, 300, 1]);
+
+    let again = grpc(&receiver, Signal::Traces, body).unwrap();
+    assert_eq!(again.promoted(), 3000);
+    assert_eq!(sealed(&site).0.len(), 3000);
+    receiver.assert_healthy();
+    drop(receiver);
+    site.verified();
+
+    for json in [false, true] {
+        let (site, mut receiver) = self::site("1MiB");
+        let (number, request) = if json { (1000, logs(1000)) } else { (3000, logs(3000)) };
+        let body = if json { serde_json::to_vec(&request).unwrap() } else { request.encode_to_vec() };
+        assert!(body.len() < 512 * 1024, "{}", body.len());
+        let headers = vec![("content-type", if json { "application/json" } else { "application/x-protobuf" })];
+        let request = HttpRequest { method: "POST", path: "/v1/logs", headers, body: &body, chunked: false };
+        let (status, answer) = http(receiver.http, &request).unwrap();
+        assert_eq!((status, answer.promoted()), (200, number), "{}", String::from_utf8_lossy(&answer.body));
+        let (found, seals) = sealed(&site);
+        assert_eq!(found.len(), usize::try_from(number).unwrap());
+        assert!(json || seals.len() > 2, "{seals:?}");
+        assert_eq!(answer.seal(), seals.last().copied());
+        receiver.assert_healthy();
+        drop(receiver);
+        site.verified();
+    }
+}
+
+/// Scenario: a request becomes more than eight pools, by long names that each of its records repeats; another is itself more than half of the pool and
+/// becomes more than all of it. Guarantee: both are refused for good and told why, and what comes next is sealed.
+#[test]
+fn what_becomes_more_than_eight_pools_is_refused_for_good() {
+    let (site, mut receiver) = site("1MiB");
+    let name = "n".repeat(4000);
+    for (body, most) in [(traces(&name, 3000), 8 << 20), (traces("shop", 6000), 1 << 20)] {
+        let refused = grpc(&receiver, Signal::Traces, body).unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert!(refused.message().contains(&format!("more than {most} bytes together")), "{refused:?}");
+        assert!(refused.details().is_empty(), "it is asked for again: {refused:?}");
+    }
+    assert_eq!(grpc(&receiver, Signal::Traces, traces("shop", 10)).unwrap().promoted(), 10);
+    receiver.assert_healthy();
+    drop(receiver);
+    site.verified();
+}
