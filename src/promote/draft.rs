@@ -128,9 +128,14 @@ pub(crate) struct Document<'a> {
     pub(crate) loose: Option<Loose>,
 }
 
+/// Most of [`Draft::spend`] that one span or log may have: a hundred thousand attributes.
+const SPENT_MAX: usize = 16 * 1024 * 1024;
+
 /// A record in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Draft<'a> {
+    /// Memory for attributes, events and links, so far.
+    spent: usize,
     /// The own rules that this record meets.
     pub(crate) ruled: Option<Ruled<'a>>,
     /// Keys whose first value rules have read, and whose attribute has not passed yet: what passes later is a repetition.
@@ -196,6 +201,7 @@ pub(crate) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Empties it and keeps the memory.
     pub(crate) fn clear(&mut self) {
+        self.spent = 0;
         self.ruled = None;
         self.awaited.clear();
         self.record.clear();
@@ -289,8 +295,20 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Takes note of one more attribute, event or link of the span or log, with a key of so many bytes that is made for it: what is two bytes on
+    /// the wire is fifty times as many here, and an event's name is repeated for each of its attributes.
+    pub(crate) fn spend(&mut self, key: usize) -> Result<(), Malformed> {
+        self.spent = self.spent.saturating_add(size_of::<(Cow<'a, str>, Value<'a>)>()).saturating_add(key);
+        if self.spent > SPENT_MAX {
+            Err(Malformed("it has so many attributes, events and links that they take more than 16 MiB"))
+        } else {
+            Ok(())
+        }
+    }
+
     /// Takes an attribute of the span or log itself.
     pub(crate) fn attribute(&mut self, promoter: &'a Promoter, who: &Who<'_>, key: &'a [u8], value: Value<'a>) -> Result<(), Malformed> {
+        self.spend(0)?;
         let said = self.said(key);
         match said {
             Said::Dropped => {

@@ -72,11 +72,19 @@ pub trait Room: Sync + fmt::Debug {
     /// Whether lines, and what is kept apart from them, may take so many bytes in all. Asked after each record.
     fn has(&self, bytes: usize) -> bool;
 
-    /// Whether so many bytes are better sealed before more is made of the request ([`Tally::rest`]). Asked after each record that there was room
-    /// for.
-    fn is_enough(&self, _bytes: usize) -> bool {
-        false
+    /// Where a request may be made into records part by part.
+    fn parts(&self) -> Option<Parts> {
+        None
     }
+}
+
+/// How large a part of a request becomes, in bytes as [`Room`] counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// From here on it is better sealed before more is made ([`Tally::rest`]).
+    pub enough: usize,
+    /// There never is more room than this: a span or log that becomes more by itself is rejected.
+    pub most: usize,
 }
 
 /// As much as there is: for tests, and for requests of our own.
@@ -158,7 +166,7 @@ pub struct Tally {
     pub misshapen_ids: u64,
     /// Conditions of rules and thresholds that could not be decided, because a value was missing or of another type.
     pub undecided: u64,
-    /// Where the walk stopped because [`Room::is_enough`] said so: the spans or logs before it. What lies behind may be malformed.
+    /// Where the walk stopped because there was enough for a part ([`Parts`]): the spans or logs before it. What lies behind may be malformed.
     pub rest: Option<usize>,
 }
 
@@ -272,6 +280,8 @@ impl Promoter {
         let mut draft: Draft<'a> = Draft::default();
         let taken = |batch: &Batch| batch.lines.len() + aside.memory();
         let taken_before = taken(batch);
+        let records_before = batch.records.len();
+        let parts = context.room.parts();
         let mut passed = 0;
         for group in resource_groups(request) {
             let group = ResourceGroup::read(group?)?;
@@ -331,7 +341,7 @@ impl Promoter {
                     }
                     let (Some(origin), Some(below)) = (&origin, &below) else { continue };
                     let matched = matched.as_ref().unwrap_or(&none_matched);
-                    let around = Around { promoter: self, origin, below, aside, context, matched };
+                    let around = Around { promoter: self, origin, below, aside, context, matched, taken_before };
                     let before = (batch.lines.len(), batch.records.len(), aside.extent());
                     let made = match items {
                         Items::Spans => records::span(&around, &mut draft, item, batch),
@@ -343,7 +353,23 @@ impl Promoter {
                     };
                     match made {
                         Ok(_) if aside.is_predictable() => return Err(Unpromoted::NoRandomness),
-                        Ok(_) if !context.room.has(taken(batch) - taken_before) => return Err(Unpromoted::NoRoom),
+                        Ok(made) if made.cut_off || !context.room.has(taken(batch) - taken_before) => {
+                            let Some(parts) = parts else { return Err(Unpromoted::NoRoom) };
+                            let needed = taken(batch) - taken_before;
+                            batch.lines.truncate(before.0);
+                            batch.records.truncate(before.1);
+                            aside.cut_back(before.2);
+                            if batch.records.len() > records_before {
+                                // It is come back to when what there is so far is sealed.
+                                tally.rest = Some(passed - 1);
+                                items.uncount(&mut tally);
+                                return Ok(tally);
+                            }
+                            if needed <= parts.most {
+                                return Err(Unpromoted::NoRoom);
+                            }
+                            tally.reject(Malformed("it becomes more than there is room for (`seal.pool_bytes`)"));
+                        }
                         Ok(made) => {
                             tally.counts.dropped_attributes += made.dropped_attributes;
                             tally.misshapen_ids += u64::from(made.misshapen_id);
@@ -351,7 +377,7 @@ impl Promoter {
                             if before.1 == 0 {
                                 expect_more(batch, request.len(), item.len());
                             }
-                            if context.room.is_enough(taken(batch) - taken_before) {
+                            if parts.is_some_and(|parts| taken(batch) - taken_before >= parts.enough) {
                                 tally.rest = Some(passed);
                                 return Ok(tally);
                             }
@@ -399,6 +425,16 @@ fn matched_of<'a>(
 enum Items {
     Spans,
     Logs,
+}
+
+impl Items {
+    /// The last one is counted when it is come back to.
+    fn uncount(self, tally: &mut Tally) {
+        match self {
+            Items::Spans => tally.counts.spans -= 1,
+            Items::Logs => tally.counts.logs -= 1,
+        }
+    }
 }
 
 impl Tally {

@@ -149,6 +149,8 @@ struct Shared {
 
 impl Shared {
     fn has_room_for(&mut self, bytes: usize) -> bool {
+        // An attribute of which nothing is sent takes room as well.
+        let bytes = bytes.max(16);
         let room = self.bytes.saturating_add(bytes) <= SHARED_MAX;
         if room {
             self.bytes += bytes;

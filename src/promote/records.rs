@@ -37,9 +37,16 @@ pub(crate) struct Around<'p, 'a> {
     pub(crate) context: Context<'a>,
     /// The own rules that the span or log meets.
     pub(crate) matched: &'p Matched<'a>,
+    /// Memory of the batch before this request.
+    pub(crate) taken_before: usize,
 }
 
 impl<'p> Around<'p, '_> {
+    /// Whether what the request has become so far may take so much memory.
+    fn has_room(&self, batch: &Batch) -> bool {
+        self.context.room.has((batch.lines.len() + self.aside.memory()).saturating_sub(self.taken_before))
+    }
+
     fn who<'w>(&'w self) -> Who<'w>
     where
         'p: 'w,
@@ -123,6 +130,8 @@ pub(crate) struct Made {
     pub(crate) misshapen_id: bool,
     /// Conditions of thresholds that could not be decided.
     pub(crate) undecided: u64,
+    /// There was no room for the records of all its events, and it is not whole.
+    pub(crate) cut_off: bool,
 }
 
 /// Appends the records of a span that is AI: its own, and one for each event that states an act.
@@ -148,6 +157,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     let mut acts: Vec<(usize, Event<'a>)> = Vec::new();
     for (index, event) in span.events().enumerate() {
         let event = event?;
+        draft.spend(size_of::<(usize, Event<'a>)>())?;
         dropped += u64::from(event.dropped_attributes);
         if states_act(&event)? || around.promoter.rules.makes_act(around.matched.of_event(index)) {
             acts.push((index, event));
@@ -215,6 +225,7 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
     let kind = stated.or_else(|| (asked_model && !draft.says_kind).then_some(Kind::Inference));
     finish_from_span(around, &who, draft, batch, Signal::Span, RecordId::derive("span", trace_id.text(), span_id.text(), "0"), kind)?;
 
+    let mut cut_off = false;
     for (index, event) in acts {
         let id = RecordId::derive("span_event", trace_id.text(), span_id.text(), itoa::Buffer::new().format(index));
         act(around, &who, draft, index, &event)?;
@@ -222,8 +233,13 @@ pub(crate) fn span<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'
         span_id.set(draft, member::TRACE_SPAN_ID);
         let kind = kind_of_event(event.name);
         finish_from_span(around, &who, draft, batch, Signal::SpanEvent, id, kind)?;
+        // Each of them repeats what the resource and the scope say, so a small span may become very much.
+        cut_off = !around.has_room(batch);
+        if cut_off {
+            break;
+        }
     }
-    Ok(Made { dropped_attributes: dropped, misshapen_id, undecided: std::mem::take(&mut draft.undecided) })
+    Ok(Made { dropped_attributes: dropped, misshapen_id, undecided: std::mem::take(&mut draft.undecided), cut_off })
 }
 
 /// The record's word for a `StatusCode`.
@@ -346,6 +362,7 @@ fn fold_event<'a>(around: &Around<'_, 'a>, who: &Who<'_>, draft: &mut Draft<'a>,
         let value = pair.value()?;
         let mut notes = Notes::default();
         let own = encode::text(pair.key, &mut notes);
+        draft.spend(name.len() + own.len())?;
         let key: Cow<'a, str> = Cow::Owned(format!("{index}/{name}/{own}"));
         match message {
             Some(side) => message_part(draft, who, side, &own, key, value)?,
@@ -416,6 +433,7 @@ fn links<'a>(draft: &mut Draft<'a>, who: &Who<'_>, span: &Span<'a>) -> Result<()
                 }
                 _ => {
                     let key = String::from_utf8_lossy(pair.key);
+                    draft.spend(key.len())?;
                     draft.rest.push((Cow::Owned(format!("link/{index}/{key}")), value));
                 }
             }
@@ -502,7 +520,7 @@ pub(crate) fn log<'a>(around: &Around<'_, 'a>, draft: &mut Draft<'a>, bytes: &'a
     finish(around.promoter, draft, around.origin, &who, closing, batch)?;
     let misshapen_id = trace_id.misshapen || span_id.misshapen;
     let undecided = std::mem::take(&mut draft.undecided);
-    Ok(Made { dropped_attributes: u64::from(log.dropped_attributes), misshapen_id, undecided })
+    Ok(Made { dropped_attributes: u64::from(log.dropped_attributes), misshapen_id, undecided, cut_off: false })
 }
 
 /// The name of a log's event: its own field, the attribute that carried it before, or, with coding agents, the body, which may have the

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::otlp::answer::{Encoding, PartialSuccess, Signal};
 use crate::otlp::foreign::{self, Foreign};
 use crate::otlp::wire::Malformed;
 use crate::otlp::{json, metrics};
-use crate::promote::{Context, Fetched, Peer, Promoter, Room, Tally, Unpromoted};
+use crate::promote::{Context, Fetched, Parts, Peer, Promoter, Room, Tally, Unpromoted};
 use crate::record::Batch;
 use crate::seal::{Permit, Pool, Receipt};
 
@@ -206,6 +207,8 @@ struct Share<'i> {
     permit: Mutex<Permit>,
     /// Whether there is room for the body beside a part's records.
     in_parts: bool,
+    /// The most that was asked for.
+    asked: AtomicUsize,
 }
 
 /// When to come back to a machine without randomness: that passes, if it does, soon after the machine was started.
@@ -225,12 +228,13 @@ const GROWTH_BYTES: usize = 256 * 1024;
 impl Room for Share<'_> {
     fn has(&self, bytes: usize) -> bool {
         let mut permit = self.permit.lock().unwrap_or_else(PoisonError::into_inner);
+        self.asked.fetch_max(bytes, Ordering::Relaxed);
         // Nobody waits here for others, who may be waiting for this one.
-        permit.bytes() >= bytes || self.pool.try_widen(&mut permit, bytes.next_multiple_of(GROWTH_BYTES))
+        permit.bytes() >= bytes || self.pool.try_widen(&mut permit, bytes.next_multiple_of(GROWTH_BYTES).min(self.pool.bytes().max(bytes)))
     }
 
-    fn is_enough(&self, bytes: usize) -> bool {
-        self.in_parts && bytes >= part_bytes(self.pool)
+    fn parts(&self) -> Option<Parts> {
+        self.in_parts.then(|| Parts { enough: part_bytes(self.pool), most: self.pool.bytes() })
     }
 }
 
@@ -242,7 +246,7 @@ fn promote(intake: &Intake, part: Part) -> Result<Promoted, Refusal> {
     };
     let request = transcoded.as_ref().map_or(&*body, |transcoded| &transcoded.protobuf);
     let pool = &intake.state.sealer.pool;
-    let share = Share { pool, permit: Mutex::new(permit), in_parts: body.len() <= part_bytes(pool) };
+    let share = Share { pool, permit: Mutex::new(permit), in_parts: body.len() <= part_bytes(pool), asked: AtomicUsize::new(0) };
     let context =
         Context { received, peer: peer.as_deref(), room: &share, fetched: Some(&fetched).filter(|fetched| !fetched.is_empty()), from };
     let mut batch = Batch::default();
@@ -256,6 +260,7 @@ fn promote(intake: &Intake, part: Part) -> Result<Promoted, Refusal> {
             Tally::default()
         }),
     };
+    let asked = share.asked.into_inner();
     let permit = share.permit.into_inner().unwrap_or_else(PoisonError::into_inner);
     // In JSON a member's name tells the signal; in protobuf only the shape of what is in it does. A body with records is what it should
     // be, and of any other the first item usually shows it.
@@ -278,7 +283,7 @@ fn promote(intake: &Intake, part: Part) -> Result<Promoted, Refusal> {
             }
         }
         // What would not fit into an empty pool either never will.
-        (Err(Unpromoted::NoRoom), _) if permit.bytes().saturating_add(GROWTH_BYTES) >= pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
+        (Err(Unpromoted::NoRoom), _) if asked > pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
         (Err(Unpromoted::NoRoom), _) => Err(Refusal::Full),
         (Err(why @ Unpromoted::NoRandomness), _) => {
             tracing::error!(reason = %why, "promote.refused");

@@ -397,3 +397,100 @@ fn what_the_first_span_promises_takes_no_memory() {
     assert!(batch.lines.capacity() < 2 * batch.lines.len(), "{} of {}", batch.lines.capacity(), batch.lines.len());
     assert!(batch.records.capacity() < 8, "{}", batch.records.capacity());
 }
+
+/// Scenario: beside an ordinary span one whose attributes, events, attributes of an event or of a link are two bytes each, or have a key made for
+/// each of them out of a long name, a million times. Guarantee: it is rejected before they take memory, and the other is promoted.
+#[test]
+fn a_flood_of_little_things_is_rejected() {
+    let flood = |number: u64, times: usize| field(number, b"").repeat(times);
+    let ai = || span("chat", &[("gen_ai.operation.name", Any::text("chat"))]);
+    let own = |more: Vec<u8>| [ai(), more].concat();
+    let named = field(11, &[field(2, "n".repeat(100_000).as_bytes()), flood(3, 1000)].concat());
+    let link = [field(1, &TRACE), field(2, &SPAN), flood(4, 1_000_000)].concat();
+    for (what, flooded) in [
+        ("attributes", own(flood(9, 1_000_000))),
+        ("events", own(flood(11, 1_000_000))),
+        ("attributes of an event", own(field(11, &[field(2, b"e"), flood(3, 1_000_000)].concat()))),
+        ("a long name", own(named)),
+        ("attributes of a link", own(field(13, &link))),
+    ] {
+        let (lines, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &[flooded, ai()]), false);
+        assert_eq!((lines.len(), tally.counts.rejected), (1, 1), "{what}");
+        assert!(tally.rejected_why.unwrap().contains("more than 16 MiB"), "{what}");
+    }
+    let many = [log("gen_ai.x", Any::empty(), &[]), flood(6, 1_000_000)].concat();
+    let (_, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &[many]), true);
+    assert_eq!((tally.counts.promoted, tally.counts.rejected), (0, 1));
+    // Of a resource they are left out, as what is too long is.
+    let resource = [flood(1, 1_000_000), field(1, &pair(b"service.name", &Any::text("shop")))].concat();
+    let whole = field(1, &[field(1, &resource), field(2, &field(2, &ai()))].concat());
+    let (lines, _, batch) = lines(&promoter(), &whole, false);
+    assert!(lines.len() == 1 && batch.lines.len() < 100_000, "{}", batch.lines.len());
+}
+
+/// So much room, in parts.
+#[derive(Debug)]
+struct Narrow {
+    parts: Parts,
+    asked: std::sync::atomic::AtomicUsize,
+}
+
+impl Narrow {
+    fn new(enough: usize, most: usize) -> Self {
+        Narrow { parts: Parts { enough, most }, asked: 0.into() }
+    }
+}
+
+impl Room for Narrow {
+    fn has(&self, bytes: usize) -> bool {
+        self.asked.fetch_max(bytes, std::sync::atomic::Ordering::Relaxed);
+        bytes <= self.parts.most
+    }
+
+    fn parts(&self) -> Option<Parts> {
+        Some(self.parts)
+    }
+}
+
+/// Scenario: a request of spans, plain ones and a malformed one among them, promoted in parts of several sizes; in it a span whose events become more
+/// than there ever is room for. Guarantee: together the parts are what the request is as a whole, each span once; of the large one nothing is left,
+/// it is rejected, and was never asked much more for than there is.
+#[test]
+fn parts_are_the_whole() {
+    let act =
+        |n: usize| event("ai_audit.decision", 1_795_187_346_000_000_000, &[("ai_audit.decision.outcome", Any::text(&format!("o{n}")))]);
+    let ai = |n: u8| span(&format!("chat {n}"), &[("gen_ai.operation.name", Any::text("chat")), ("gen_ai.request.model", Any::text("m"))]);
+    let mut spans: Vec<Vec<u8>> = (0..20).flat_map(|n| [ai(n), span("plain", &[]), [ai(n), act(0), act(1)].concat()]).collect();
+    spans.insert(7, field(9, b"gen_ai"));
+    let plain = request(&[("service.name", Any::text("shop"))], ("s", ""), &spans);
+    let (whole, expected, _) = lines(&promoter(), &plain, false);
+    let in_parts = |request: &[u8], room: &Narrow| {
+        let (mut from, mut tally, mut found, mut parts) = (Some(0), Tally::default(), Vec::new(), 0);
+        while let Some(at) = from {
+            let mut batch = Batch::default();
+            let made = promoter().traces(request, Context { room, from: at, ..Context::new(RECEIVED) }, &mut batch).unwrap();
+            from = made.rest;
+            tally.go_on(made);
+            found.extend(batch.records.iter().map(|record| checked(batch.line(record))));
+            parts += 1;
+        }
+        (found, tally, parts)
+    };
+    for (enough, most, least) in [(1, 100_000, 40), (3000, 100_000, 10), (3000, 5000, 10), (100_000, 5000, 10), (1_000_000, 1_000_000, 1)] {
+        let (found, tally, parts) = in_parts(&plain, &Narrow::new(enough, most));
+        assert_eq!((found == whole, &tally), (true, &expected), "{enough}, {most}");
+        assert!(parts >= least, "{enough}, {most}: {parts}");
+    }
+    // 2,000 records of some 700 bytes.
+    let large = [ai(200), (0..2000).flat_map(act).collect()].concat();
+    for at in [0, 30, spans.len()] {
+        let mut spans = spans.clone();
+        spans.insert(at, large.clone());
+        let request = request(&[("service.name", Any::text("shop"))], ("s", ""), &spans);
+        let room = Narrow::new(20_000, 40_000);
+        let (found, tally, _) = in_parts(&request, &room);
+        assert!(found == whole, "{at}");
+        assert_eq!((tally.counts.spans, tally.counts.rejected), (expected.counts.spans + 1, expected.counts.rejected + 1), "{at}");
+        assert!(room.asked.into_inner() < 45_000, "{at}: all of it was made");
+    }
+}
