@@ -13,7 +13,7 @@ use super::{ObjectKey, ReadError, VERSIONS_LISTED_MAX, Version};
 /// Most entries of a page; both stores take more.
 pub(super) const PAGE_MAX: usize = 1000;
 /// Pages in a row without anything on them, after which a listing counts as endless. A store may give some.
-const EMPTY_PAGES_MAX: usize = 1000;
+pub(super) const EMPTY_PAGES_MAX: usize = 1000;
 
 /// One page.
 #[derive(Debug, Default)]

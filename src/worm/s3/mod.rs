@@ -5,6 +5,7 @@
 //! drops lock headers of multipart uploads silently. A GET shows no lock on Versity, so locks are read by HEAD.
 
 use super::key::check_key;
+use super::listing::EMPTY_PAGES_MAX;
 use super::tags::{PutsTags, Tags};
 use super::wire::{self, Answer, CONNECT_TIMEOUT, Call, CallError, Caller, PAGE_BYTES_MAX, SMALL_ANSWER_MAX};
 use super::{
@@ -329,6 +330,7 @@ impl WormStore for S3Store {
         let mut places = Places::default();
         loop {
             let page = self.page(key.as_str(), &full, &from, PAGE_MAX).await?;
+            let listed = page.entries.len();
             // Keys ascend, and the key itself comes before all that it is a prefix of.
             let beyond = page.entries.iter().any(|e| e.key != full);
             let own = page.entries.into_iter().filter(|e| e.key == full);
@@ -338,7 +340,7 @@ impl WormStore for S3Store {
             }
             let Some(next) = page.next else { return Ok(found) };
             expect_bounded(key.as_str(), &found, 0)?;
-            from = Some(places.go_on(key.as_str(), next)?);
+            from = Some(places.go_on(key.as_str(), next, listed)?);
         }
     }
 
@@ -353,6 +355,7 @@ impl WormStore for S3Store {
         let mut places = Places::after(from.as_ref().map(|(key, _)| key.as_str()));
         loop {
             let page = self.page(shown, &full, &from, max).await?;
+            let listed = page.entries.len();
             let versions = page.entries.into_iter().filter_map(|e| self.version(e));
             // A marker without a version means "after this key", but "from this key" to Versity.
             let versions = versions.filter(|v| after.is_none_or(|after| v.key > *after));
@@ -369,7 +372,7 @@ impl WormStore for S3Store {
             }
             let Some(next) = page.next else { return Ok(found) };
             expect_bounded(shown, &found, limit)?;
-            from = Some(places.go_on(shown, next)?);
+            from = Some(places.go_on(shown, next, listed)?);
         }
     }
 
@@ -441,20 +444,27 @@ struct Places {
     key: String,
     /// Markers of versions of that key, whose order is the store's own.
     versions: HashSet<Option<String>>,
+    /// Pages without an entry, since the last with one.
+    empty_pages: usize,
 }
 
 impl Places {
     fn after(key: Option<&str>) -> Self {
         // Without a version the marker itself; with one the store may go on within that key.
-        Places { key: key.unwrap_or_default().to_owned(), versions: HashSet::from([None]) }
+        Places { key: key.unwrap_or_default().to_owned(), versions: HashSet::from([None]), empty_pages: 0 }
     }
 
-    fn go_on(&mut self, shown: &str, next: (String, Option<String>)) -> Result<(String, Option<String>), ReadError> {
+    /// Where the next page begins, behind one of so many entries.
+    fn go_on(&mut self, shown: &str, next: (String, Option<String>), listed: usize) -> Result<(String, Option<String>), ReadError> {
+        // Markers may go on for ever, where nothing is listed between them.
+        let empty_pages = if listed == 0 { self.empty_pages.saturating_add(1) } else { 0 };
+        self.empty_pages = empty_pages;
         let advances = match next.0.cmp(&self.key) {
+            _ if empty_pages > EMPTY_PAGES_MAX => false,
             std::cmp::Ordering::Less => false,
             std::cmp::Ordering::Equal => self.versions.insert(next.1.clone()),
             std::cmp::Ordering::Greater => {
-                *self = Places { key: next.0.clone(), versions: HashSet::from([next.1.clone()]) };
+                *self = Places { key: next.0.clone(), versions: HashSet::from([next.1.clone()]), empty_pages };
                 true
             }
         };
@@ -478,3 +488,20 @@ fn expect_bounded(shown: &str, found: &[Version], limit: usize) -> Result<(), Re
 
 /// Of every S3 document.
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: a store lists pages with nothing on them, each with a marker behind the last. Guarantee: it is followed for a while, for a bucket may have
+    /// many such, and then refused; a page with something on it begins the count anew.
+    #[test]
+    fn a_listing_of_nothing_without_end_is_refused() {
+        let mut places = Places::default();
+        let mut go_on = |n: usize, listed| places.go_on("seals/", (format!("{n:08}"), None), listed).is_ok();
+        assert!((0..EMPTY_PAGES_MAX).all(|n| go_on(n, 0)));
+        assert!(go_on(EMPTY_PAGES_MAX, 1));
+        let last = 2 * EMPTY_PAGES_MAX;
+        assert!((EMPTY_PAGES_MAX + 1..=last).all(|n| go_on(n, 0)) && !go_on(last + 1, 0));
+    }
+}
