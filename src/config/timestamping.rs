@@ -53,6 +53,10 @@ fn address(text: &str) -> Result<String, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("has credentials in it, which would stand in the sealed configuration; an authority is asked without any".to_owned());
     }
+    if url.query().is_some() || url.fragment().is_some() {
+        // Not repeated: it may be a secret.
+        return Err("has a query (`?`) or a fragment (`#`) in it, which may be a secret and would stand in the sealed configuration; write the address without".to_owned());
+    }
     Ok(url.into())
 }
 
@@ -92,13 +96,15 @@ mod tests {
             (entry("url: 'http://a/', ca_file: a.pem, cafile: b"), "f:3:", "`cafile`"),
             (entry("url: 'ftp://a/', ca_file: a.pem"), "f:3:13", "write http://host/path"),
             (entry("url: 'http://me:secret@a/', ca_file: a.pem"), "f:3:13", "credentials"),
+            (entry("url: 'http://a/?apikey=secret', ca_file: a.pem"), "f:3:13", "may be a secret"),
+            (entry("url: 'http://a/#secret', ca_file: a.pem"), "f:3:13", "may be a secret"),
             (entry("url: 'http://a/', ca_file: a.pem, tls_ca_file: b.pem"), "f:3:7", "`tls_ca_file` is for https://"),
             (format!("{}\n    - {{url: 'http://a', ca_file: b.pem}}", entry("url: 'http://a/', ca_file: a.pem")), "f:4:7", "stands twice"),
             ("  timestamp_interval: 9s".to_owned(), "f:2:23", "10s"),
             ("  timestamp_interval: 169h".to_owned(), "f:2:23", "168h"),
         ] {
             let why = read(&text).unwrap_err();
-            assert!(why.contains(place) && why.contains(part), "{text}: {why}");
+            assert!(why.contains(place) && why.contains(part) && !why.contains("=secret") && !why.contains("#secret"), "{text}: {why}");
         }
         let nine: String = (0..9).map(|n| format!("\n    - {{url: 'http://a{n}/', ca_file: a.pem}}")).collect();
         assert!(read(&format!("  timestamping:{nine}")).unwrap_err().contains("more than 8 entries"));
