@@ -31,6 +31,8 @@ const WITHIN: Duration = Duration::from_secs(900);
 const WITHIN_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Records that are named: a trace with more is answered with the newest, and the answer says that it is not whole.
 const RECORDS_MAX: usize = 1000;
+/// Memory of a search: it is made by the process that receives, and a trace may have records of a megabyte each.
+const SEARCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Searches at a time. Each holds what it found in memory, and reads at most so many segments at once as the command does.
 const AT_ONCE: usize = 2;
 /// How long an asker waits for its turn.
@@ -217,7 +219,8 @@ impl Receipts {
             let first = first_since(&log, since).await?;
             let part = Some(Part { log: self.log.clone(), since: first });
             let filter = Filter { trace_id: Some(trace_id.to_owned()), ..Filter::default() };
-            let request = Request { filter, limit: Some(RECORDS_MAX), trusted: trusted.clone(), part, ..Request::default() };
+            let (limit, memory) = (Some(RECORDS_MAX), Some(SEARCH_BYTES_MAX));
+            let request = Request { filter, limit, memory, trusted: trusted.clone(), part, ..Request::default() };
             let answer = scan(&self.store, &request, &ProgressBar::hidden()).await?;
             let last = answer.logs.first().map_or(log.size(), |log| log.size()).checked_sub(1);
             Ok((answer, last.filter(|last| *last >= first).map(|last| (first, last))))

@@ -52,6 +52,8 @@ pub struct Request {
     pub part: Option<Part>,
     /// Now, by which segments may be gone since their date; the system's clock without it.
     pub now: Option<UnixSeconds>,
+    /// Most memory for what is found and its parsed form, bytes; 1.25 GiB without it. What comes to more is not whole ([`Answer::limited`]).
+    pub memory: Option<usize>,
 }
 
 /// A part of a store.
@@ -275,6 +277,11 @@ struct Found {
 }
 
 impl Run<'_> {
+    /// Bytes that may be held.
+    fn memory(&self) -> usize {
+        self.request.memory.unwrap_or(HELD_MAX)
+    }
+
     async fn search(&self, answer: &mut Answer, found: &mut Vec<Hit>, uncompared: &mut Vec<Problem>) -> Result<(), ReadError> {
         // Every seal is looked at, also those sealed before `from`: a sender's clock may run ahead by any time, so only the times that
         // seals state of their segments (`Filter::may_hold`) tell where a record can be.
@@ -344,7 +351,7 @@ impl Run<'_> {
                         Place { log: self.log.name().to_owned(), seal: Arc::clone(&seal), segment: Arc::clone(&segment), leaf_index };
                     found.push(Hit { line, record, place, copies: 0, standing: Standing::Single });
                 }
-                if held > ANSWER_BYTES_MAX || one.full {
+                if held > ANSWER_BYTES_MAX.min(self.memory()) || one.full {
                     let what = "the answer grew beyond 256 MiB and stops here; narrow it with --from and --to, or set --limit".to_owned();
                     answer.problems.push(Problem { object: self.log.name().to_owned(), what });
                     break 'steps;
@@ -378,8 +385,8 @@ impl Run<'_> {
         let described = Arc::clone(&segment);
         let object = format!("{}/{}", self.log.name(), segment.key);
         // Decompressing and searching takes longer than a moment: off the threads that wait for the store.
-        let held = Arc::clone(self.held);
-        let read = tokio::task::spawn_blocking(move || search_segment(&stored, &described, matcher, (&held, HELD_MAX))).await;
+        let (held, most) = (Arc::clone(self.held), self.memory());
+        let read = tokio::task::spawn_blocking(move || search_segment(&stored, &described, matcher, (&held, most))).await;
         let mut found = match read {
             Ok((found, None)) => found,
             Ok((mut found, Some(what))) => {
