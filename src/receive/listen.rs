@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::{Either as Choice, MapOk, Ready, TryFutureExt, ready};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -27,6 +27,7 @@ use super::complaints::{Complaints, Reason};
 use super::metrics::{Outcome, Overdue, ReceiveMetrics};
 use super::patience::{Patient, Watch};
 use super::places::Places;
+use super::rebinding::{MISDIRECTED, may_be_rebound};
 use super::status::{MediaType, Refusal};
 use super::timeouts::Timeouts;
 use super::tls::{self, TlsFiles};
@@ -201,8 +202,15 @@ impl Bound {
         let (stop, kill, connections) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let loop_ = AcceptLoop {
             listener: self.listener,
+            guard: Guard {
+                service,
+                is_for_this_machine: self.address.ip().is_loopback() && self.tokens.is_none() && self.tls.is_none(),
+                tokens: self.tokens,
+                open,
+                complaints: self.complaints,
+                metrics,
+            },
             tls: self.tls,
-            guard: Guard { service, tokens: self.tokens, open, complaints: self.complaints, metrics },
             http: [WIDE, NARROW].map(|windows| Arc::new(http_builder(&self.timeouts, windows))),
             places: Places::default(),
             timeouts: self.timeouts,
@@ -430,6 +438,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 struct Guard<S> {
     service: S,
     tokens: Option<Arc<Tokens>>,
+    /// Listens on a loopback address, asks for no token and shows no certificate, whose name a browser would look at.
+    is_for_this_machine: bool,
     open: &'static [&'static str],
     complaints: Arc<Complaints>,
     metrics: Arc<ReceiveMetrics>,
@@ -453,6 +463,12 @@ where
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let mut caller = self.caller.clone();
+        if self.guard.is_for_this_machine && may_be_rebound(&request) {
+            self.guard.metrics.ended(None, Outcome::Unsupported);
+            let mut response = Response::new(Either::Left(Full::new(Bytes::from_static(MISDIRECTED.as_bytes()))));
+            *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+            return Choice::Left(ready(Ok(response)));
+        }
         if let Some(tokens) = &self.guard.tokens
             && !self.guard.open.iter().any(|prefix| request.uri().path().starts_with(prefix))
         {

@@ -17,6 +17,7 @@ pub mod listen;
 mod metrics;
 mod patience;
 mod places;
+mod rebinding;
 mod status;
 #[cfg(test)]
 mod tests;
