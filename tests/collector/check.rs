@@ -346,6 +346,21 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "endpoint_wrong",
         "traces_endpoint:",
     ),
+    // What a load balancer makes larger, and nothing behind it splits.
+    (
+        "gateway.yaml",
+        "          batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}\n    resolver:",
+        "    resolver:",
+        "lets_in_too_much",
+        "        sending_queue:",
+    ),
+    (
+        "gateway.yaml",
+        "{sizer: bytes, min_size: 0, max_size: 15728640,",
+        "{sizer: bytes, min_size: 0, max_size: 1048576,",
+        "batch_drops",
+        "sizer: bytes, min_size: 0",
+    ),
     ("gateway.yaml", "routing_key: traceID", "routing_key: service", "not_by_trace", "routing_key: service"),
     // Which pipelines.
     ("good", "exporters: [otlphttp/spanseal, debug]", "exporters: [debug]", "signal_missing", "logs:"),

@@ -5,6 +5,7 @@ use futures::future::join_all;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 use serde_json::Value;
@@ -229,6 +230,34 @@ fn no_more_is_acknowledged_from_a_disk_than_is_taken_behind_it() {
         }
         eventually("what was acknowledged is sealed", || ledger.lost(&records(&site)).is_empty().then_some(()));
         assert_eq!((front.lines(DROPPED), front.lines("dropping items")), (vec![], vec![]), "{file}");
+    }
+}
+
+/// Scenario: a request of thousands of traces under one resource of some KiB comes to each file that answers from a disk; a load balancer gives each trace
+/// the resource again. Guarantee: all of it is sealed, nothing is dropped.
+#[test]
+fn a_request_of_many_traces_under_one_resource_is_sealed() {
+    for file in ["gateway.yaml", "agent.yaml"] {
+        let site = Site::local();
+        let receiver = site.serve();
+        let Some(front) = Front::start(file, &receiver) else { return };
+        let ai = |n: u32| Span {
+            trace_id: [&[9; 12][..], &n.to_be_bytes()].concat(),
+            span_id: vec![9; 8],
+            attributes: vec![attribute("gen_ai.operation.name", "chat".to_owned())],
+            ..Span::default()
+        };
+        let scope_spans = vec![ScopeSpans { spans: (0..8192).map(ai).collect(), ..ScopeSpans::default() }];
+        let resource = Some(Resource { attributes: vec![attribute("k8s.pod.annotation", "x".repeat(4500))], ..Resource::default() });
+        let request =
+            ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }] };
+        runtime().block_on(async { front.client().await.export(Signal::Traces, request.encode_to_vec(), false).await.unwrap() });
+        let traces = || -> std::collections::BTreeSet<String> {
+            let of = |record: &Value| record["trace"]["trace_id"].as_str().map(str::to_owned);
+            records(&site).iter().filter_map(of).filter(|trace| trace.starts_with("0909")).collect()
+        };
+        eventually("all traces are sealed, or were dropped", || (traces().len() == 8192 || !front.lines(DROPPED).is_empty()).then_some(()));
+        assert_eq!((traces().len(), front.lines(DROPPED)), (8192, vec![]), "{file}");
     }
 }
 

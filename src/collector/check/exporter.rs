@@ -89,6 +89,11 @@ pub(super) fn queueing<'c, 'n>(exporter: &'c Component<'n>) -> At<'c, 'n> {
     if exporter.is_balancer() && own.queue() == Queue::Off { At { component: exporter, above: &INNER } } else { own }
 }
 
+/// The level of an exporter whose requests spanseal gets: behind a load balancer the one for each replica.
+pub(super) fn sending<'c, 'n>(exporter: &'c Component<'n>) -> At<'c, 'n> {
+    At { component: exporter, above: if exporter.is_balancer() { &INNER } else { &[] } }
+}
+
 /// Whether a sender has its answer before spanseal does. What is not known counts as yes; what `print-config` does not tell was told.
 pub(super) fn answers_before_sealed(exporter: &Component<'_>) -> bool {
     let at = queueing(exporter);

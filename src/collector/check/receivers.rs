@@ -1,7 +1,7 @@
 //! The receivers of OTLP: how much they let in at once. What is more than spanseal takes, or than a batch on the way may hold, is dropped
 //! by the Collector, and where it answers from a queue its sender was told that it is safe.
 
-use super::exporter::{Queue, answers_before_sealed, queueing};
+use super::exporter::{At, Queue, answers_before_sealed, queueing, sending};
 use super::file::{Component, File, Pipeline, Section};
 use super::{Kind, Notes, Receiving, Said};
 use crate::config::yaml::{Mark, Value};
@@ -31,10 +31,11 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
     // What is larger than a batch of so many bytes is split; of a single span that is too large `batch_judged` tells.
     // What a batch counts in may not be known, which was told.
     let is_split = |exporter: &Component<'_>| {
-        batch_bytes(exporter).is_some_and(|(size, _)| size <= receiving.request_bytes_max)
-            || matches!(queueing(exporter).sizer(), Said::Unknown(_))
+        let at = sending(exporter);
+        batch_bytes(&at).is_some_and(|(size, _)| size <= receiving.request_bytes_max) || matches!(at.sizer(), Said::Unknown(_))
     };
-    let answers_before = exporters.iter().any(|exporter| answers_before_sealed(exporter) && !is_split(exporter));
+    // Of a balancer that splits nothing more than this is told.
+    let answers_before = exporters.iter().any(|exporter| answers_before_sealed(exporter) && !is_split(exporter) && !exporter.is_balancer());
     let mut most_let_in = 0;
     for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp" && is_named(receiver)) {
         if receiver.is_variable() {
@@ -89,10 +90,16 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
     }
     let takes_logs = way.iter().any(|pipeline| pipeline.signal() == "logs");
     for exporter in exporters {
-        if takes_logs && answers_before_sealed(exporter) && batch_bytes(exporter).is_none() {
+        if exporter.is_balancer() && answers_before_sealed(exporter) && !is_split(exporter) {
+            multiplied(exporter, receiving.request_bytes_max, notes);
+        }
+        if takes_logs && answers_before_sealed(exporter) && batch_bytes(&sending(exporter)).is_none() && !exporter.is_balancer() {
             small_logs(exporter, most_let_in, receiving.request_bytes_max, notes);
         }
-        batch_judged(exporter, most_let_in, receiving.request_bytes_max, notes);
+        batch_judged(&queueing(exporter), most_let_in, receiving.request_bytes_max, notes);
+        if exporter.is_balancer() && !queueing(exporter).is_inner() {
+            batch_judged(&sending(exporter), most_let_in, receiving.request_bytes_max, notes);
+        }
         queue_judged(exporter, most_let_in, notes);
     }
 }
@@ -113,6 +120,21 @@ fn in_the_clear(receiver: &Component<'_>, notes: &mut Notes) {
     }
 }
 
+/// A load balancer gives each trace the whole resource and scope again, so that what comes out of it may be many times what came in.
+fn multiplied(exporter: &Component<'_>, most: u64, notes: &mut Notes) {
+    let at = sending(exporter);
+    let says = format!(
+        "what is for a replica is not split: a request of many traces grows, because each gets the resource again; if it becomes more than {}, spanseal          refuses it, and it is dropped though it was acknowledged",
+        show_size(most)
+    );
+    let instead = format!(
+        "`sending_queue: {{enabled: true, wait_for_result: true, block_on_overflow: true, batch: {{sizer: bytes, min_size: 0, max_size: {}, \
+         flush_timeout: 200ms}}}}` there",
+        most / 16 * 15
+    );
+    notes.found(Kind::LetsInTooMuch, at.place(&["sending_queue"]), at.id(), says, instead);
+}
+
 /// Logs of some 40 bytes grow by half when the Collector encodes them anew: a request that was let in may be more than spanseal takes.
 fn small_logs(exporter: &Component<'_>, let_in: u64, most: u64, notes: &mut Notes) {
     if let_in > most / 2 {
@@ -127,9 +149,8 @@ fn small_logs(exporter: &Component<'_>, let_in: u64, most: u64, notes: &mut Note
 }
 
 /// The largest batch of an exporter that counts in bytes, and where it stands.
-fn batch_bytes(exporter: &Component<'_>) -> Option<(u64, Mark)> {
-    let at = queueing(exporter);
-    if !matches!(at.sizer(), Said::Is(text, _) if text == "bytes") {
+fn batch_bytes(at: &At<'_, '_>) -> Option<(u64, Mark)> {
+    if at.queue() == Queue::Off || !matches!(at.sizer(), Said::Is(text, _) if text == "bytes") {
         return None;
     }
     let Said::Is(text, mark) = at.said(&["sending_queue", "batch", "max_size"]) else { return None };
@@ -190,8 +211,8 @@ fn let_in(receiver: &Component<'_>, path: &[&str], limit: &Limit, notes: &mut No
 }
 
 /// A span that is larger than a whole batch cannot be split: the exporter's batcher drops it, and what it was merged with behind it.
-fn batch_judged(exporter: &Component<'_>, let_in: u64, most: u64, notes: &mut Notes) {
-    let Some((size, mark)) = batch_bytes(exporter) else { return };
+fn batch_judged(at: &At<'_, '_>, let_in: u64, most: u64, notes: &mut Notes) {
+    let Some((size, mark)) = batch_bytes(at) else { return };
     if size < let_in {
         let says = format!(
             "a span or log of more than {} is dropped, with what stands behind it in the batch, and requests of up to {} are let in",
@@ -203,7 +224,7 @@ fn batch_judged(exporter: &Component<'_>, let_in: u64, most: u64, notes: &mut No
             // spanseal takes no such batch.
             false => "receivers that let in less".to_owned(),
         };
-        notes.found(Kind::BatchDrops, mark, &exporter.id, says, instead);
+        notes.found(Kind::BatchDrops, mark, at.id(), says, instead);
     }
 }
 
