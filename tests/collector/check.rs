@@ -135,6 +135,12 @@ fn seeded(name: &str, from: &str, to: &str) -> (tempfile::TempDir, PathBuf, Stri
     (folder, file, text)
 }
 
+/// A text with something in the place of something else, wherever that stands.
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "nowhere stands `{from}`:\n{text}");
+    text.replace(from, to)
+}
+
 /// File, what stands there, what is put there, the kinds that are found, and a text of the line that the first of them is found at.
 const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     // Sampling.
@@ -485,7 +491,7 @@ fn what_spanseal_asks_for_is_compared() {
     for (name, from, to, protocols, kind, line) in DEMANDS {
         let (folder, file, text) = seeded(name, from, to);
         if *to == "oauth2client/spanseal:" {
-            std::fs::write(&file, text.replace("bearertokenauth/", "oauth2client/")).unwrap();
+            std::fs::write(&file, replaced(&text, "bearertokenauth/", "oauth2client/")).unwrap();
         }
         let text = std::fs::read_to_string(&file).unwrap();
         let (code, report) = report(&file, &["--config", &receiving(folder.path(), protocols)]);
@@ -514,7 +520,7 @@ fn what_spanseal_asks_for_is_compared() {
 #[test]
 fn no_secret_of_the_file_is_printed() {
     let (folder, file, text) = seeded("good", "    tls: {ca", "    headers: [{name: Authorization, value: Basic hushhush}]\n    tls: {ca");
-    std::fs::write(&file, text.replace("https://audit.example.com", "https://me:hushhush@127.0.0.1")).unwrap();
+    std::fs::write(&file, replaced(&text, "https://audit.example.com", "https://me:hushhush@127.0.0.1")).unwrap();
     let told = run(&file, &["--config", &receiving(folder.path(), TOKEN)]);
     assert!(told.status.code() == Some(1) && told.stdout.contains("no bearer token"), "{told}");
     assert!(!told.stdout.contains("hushhush") && !told.stderr.contains("hushhush"), "{told}");
@@ -659,7 +665,8 @@ fn what_is_no_loss_is_a_note() {
     let two = noted("gateway.yaml", "num_consumers: 100\n      # Behind", "num_consumers: 40\n      # Behind");
     assert!(!two.contains("a second get"), "a batch makes few requests of many: {two}");
     let (_folder, file, text) = seeded("gateway.yaml", "", "");
-    std::fs::write(&file, text.replace("num_consumers: 100", "num_consumers: 40").replace("min_size: 1048576", "min_size: 0")).unwrap();
+    let text = replaced(&replaced(&text, "num_consumers: 100", "num_consumers: 40"), "min_size: 1048576", "min_size: 0");
+    std::fs::write(&file, text).unwrap();
     let two = report(&file, &[]).1["notes"].to_string();
     assert!(two.contains("the seals of 2 replicas, one after another, up to 2s: some 20 a second"), "{two}");
     // One log by several names of it.
@@ -673,7 +680,7 @@ fn what_is_no_loss_is_a_note() {
     assert!(noted("balanced", "{directory: /var/lib/otelcol, fsync: true}", "{fsync: true}").contains("names no `directory`"));
     let insert = "attributes:\n    actions:\n      - {key: ai_audit.review.outcome, value: approved, action: insert}\n  attributes/other:\n    actions:\n";
     let (_folder, file, text) = seeded("good", "attributes:\n    actions:\n", insert);
-    std::fs::write(&file, text.replace("[resourcedetection]", "[resourcedetection, attributes]")).unwrap();
+    std::fs::write(&file, replaced(&text, "[resourcedetection]", "[resourcedetection, attributes]")).unwrap();
     assert!(report(&file, &[]).1["notes"].to_string().contains("as the application's word"));
 }
 
@@ -682,7 +689,7 @@ fn what_is_no_loss_is_a_note() {
 fn without_retry_a_sender_is_told_where_it_waits() {
     let says = |from: &str, to: &str| {
         let (_folder, file, text) = seeded("minimal.yaml", "{enabled: true, max_elapsed_time: 0s}", "{enabled: false}");
-        std::fs::write(&file, text.replace(from, to)).unwrap();
+        std::fs::write(&file, replaced(&text, from, to)).unwrap();
         let found = report(&file, &[]).1["findings"].as_array().unwrap().iter().find(|found| found["kind"] == "retry_off").cloned();
         found.unwrap()["says"].as_str().unwrap().to_owned()
     };
@@ -699,7 +706,7 @@ fn an_exporter_beside_ours_that_blocks_is_found() {
         let (_folder, file, text) =
             seeded("good", "exporters:\n  debug: {}\n", &format!("exporters:\n  debug: {{}}\n  otlp/other: {backend}\n"));
         let pipelines = format!("  pipelines:\n    {signal}/other: {{receivers: [{receiver}], exporters: [otlp/other]}}\n");
-        std::fs::write(&file, text.replace("  pipelines:\n", &pipelines)).unwrap();
+        std::fs::write(&file, replaced(&text, "  pipelines:\n", &pipelines)).unwrap();
         let (_, report) = report(&file, &[]);
         let found = report["findings"].as_array().unwrap().iter().filter(|found| found["kind"] == "held_up");
         found.map(|found| (found["component"].as_str().unwrap().to_owned(), found["says"].as_str().unwrap().to_owned())).collect::<Vec<_>>()
@@ -721,8 +728,11 @@ fn an_exporter_beside_ours_that_blocks_is_found() {
     assert_eq!(held("{endpoint: 'other:4317', sending_queue: {enabled: true}}", "otlp"), []);
     assert_eq!(held("{endpoint: 'other:4317', sending_queue: {block_on_overflow: true}}", "zipkin"), []);
     let (_folder, file, text) = seeded("agent.yaml", "", "");
-    std::fs::write(&file, text.replace("  otlp_http/backend:\n", "  otlp_http/backend:\n    sending_queue: {block_on_overflow: true}\n"))
-        .unwrap();
+    std::fs::write(
+        &file,
+        replaced(&text, "  otlp_grpc/backend:\n", "  otlp_grpc/backend:\n    sending_queue: {block_on_overflow: true}\n"),
+    )
+    .unwrap();
     let (code, disk) = report(&file, &[]);
     assert_eq!((code, kinds(&disk)), (Some(0), vec![]), "{disk:#}");
 }
@@ -732,7 +742,7 @@ fn an_exporter_beside_ours_that_blocks_is_found() {
 fn a_statement_that_writes_over_evidence_is_found() {
     let with = |statement: &str| {
         let (_folder, file, text) = seeded("good", "[resourcedetection]", "[transform/tag]");
-        std::fs::write(&file, text.replace("set(attributes[\"team\"], \"claims\")", statement)).unwrap();
+        std::fs::write(&file, replaced(&text, "set(attributes[\"team\"], \"claims\")", statement)).unwrap();
         report(&file, &[]).1
     };
     for found in [
@@ -762,7 +772,7 @@ fn what_leads_elsewhere_is_not_passed_over() {
         report(&file, &[]).1["unjudged"].to_string()
     };
     let plain = "    endpoint: spanseal.example.com:4317\n    timeout: 30s\n    tls: {ca_file: ca.pem}\n";
-    let tls = unjudged(plain, &plain.replace("{ca_file: ca.pem}", "\"${env:T:-insecure: true}\""));
+    let tls = unjudged(plain, &replaced(plain, "{ca_file: ca.pem}", "\"${env:T:-insecure: true}\""));
     assert!(tls.contains("`tls.insecure` is not known here"), "{tls}");
     let auth = unjudged(plain, &format!("{plain}    auth: \"${{env:T:-authenticator: nothing}}\"\n"));
     assert!(auth.contains("`auth.authenticator` is not known here"), "{auth}");
@@ -773,7 +783,7 @@ fn what_leads_elsewhere_is_not_passed_over() {
     assert_eq!(kinds(&report(&file, &[]).1), ["storage_volatile"]);
     // A condition that may hold a secret.
     let (_folder, file, text) = seeded("good", "[resourcedetection]", "[resourcedetection, filter/health]");
-    std::fs::write(&file, text.replace("span.name == \"/healthz\"", "span.attributes[\"authorization\"] == \"hush\"")).unwrap();
+    std::fs::write(&file, replaced(&text, "span.name == \"/healthz\"", "span.attributes[\"authorization\"] == \"hush\"")).unwrap();
     let told = run(&file, &[]);
     assert!(told.stdout.contains("by a condition of your own") && !told.stdout.contains("hush"), "{told}");
 }
@@ -919,7 +929,7 @@ fn what_a_variable_hides_is_not_judged() {
     // What a default makes a list of is one.
     let conditions = "{error_mode: ignore, trace_conditions: \"${env:COND:-['span.name != nil']}\"}";
     let (_folder, file, text) = seeded("good", "  filter/old: ", &format!("  filter/some: {conditions}\n  filter/old: "));
-    std::fs::write(&file, text.replace("[resourcedetection]", "[filter/some]")).unwrap();
+    std::fs::write(&file, replaced(&text, "[resourcedetection]", "[filter/some]")).unwrap();
     let list = report(&file, &[]).1["unjudged"].to_string();
     assert!(list.contains("what the variable at `trace_conditions` stands for"), "{list}");
     // On no way to spanseal, and one with a default.
@@ -960,7 +970,7 @@ fn what_a_variable_hides_is_not_judged() {
 fn the_exporter_is_told_assumed_or_asked_for() {
     let audit = |more: &str| seeded("good", "exporters:\n  debug: {}\n", &format!("exporters:\n  debug: {{}}\n{more}"));
     let (_folder, file, text) = audit("");
-    std::fs::write(&file, text.replace("otlphttp/spanseal", "otlphttp/audit")).unwrap();
+    std::fs::write(&file, replaced(&text, "otlphttp/spanseal", "otlphttp/audit")).unwrap();
     let (code, only) = report(&file, &[]);
     assert_eq!(code, Some(0));
     let assumed = only["assumed"].as_str().unwrap();
@@ -968,14 +978,14 @@ fn the_exporter_is_told_assumed_or_asked_for() {
     assert_eq!(report(&file, &["--exporter", "otlphttp/audit"]).1["assumed"], Value::Null);
 
     let (_folder, file, text) = audit("  otlp/other: {endpoint: other:4317}\n");
-    std::fs::write(&file, text.replace("otlphttp/spanseal", "otlphttp/audit")).unwrap();
+    std::fs::write(&file, replaced(&text, "otlphttp/spanseal", "otlphttp/audit")).unwrap();
     let told = run(&file, &[]);
     assert_eq!(told.status.code(), Some(2), "{told}");
     assert!(told.stderr.contains("Say --exporter with one of: otlp/other, otlphttp/audit. If none of them does"), "{told}");
     assert_eq!(run(&file, &["--exporter", "otlphttp/audit"]).status.code(), Some(0));
     // By its address, where its name does not say.
-    std::fs::write(&file, text.replace("otlphttp/spanseal", "otlphttp/audit").replace("audit.example.com", "spanseal.example.com"))
-        .unwrap();
+    let renamed = replaced(&text, "otlphttp/spanseal", "otlphttp/audit");
+    std::fs::write(&file, replaced(&renamed, "audit.example.com", "spanseal.example.com")).unwrap();
     let (_, by_address) = report(&file, &[]);
     assert!(by_address["assumed"].as_str().unwrap().contains("because of its address"), "{by_address:#}");
     assert_eq!(by_address["exporters"], serde_json::json!(["otlphttp/audit"]));
