@@ -737,6 +737,19 @@ fn an_exporter_beside_ours_that_blocks_is_found() {
     assert_eq!((code, kinds(&disk)), (Some(0), vec![]), "{disk:#}");
 }
 
+/// What is said is what comes of it.
+#[test]
+fn what_comes_of_a_mistake_is_said_as_it_is() {
+    let says = |name: &str, from: &str, to: &str, kind: &str| {
+        let (_folder, file, _) = seeded(name, from, to);
+        let report = report(&file, &[]).1;
+        let found = report["findings"].as_array().unwrap().iter().find(|found| found["kind"] == kind).cloned();
+        found.unwrap_or_else(|| panic!("{report:#}"))["says"].as_str().unwrap().to_owned()
+    };
+    let filter = says("logs.yaml", "  filter/spanseal:\n    error_mode: ignore\n", "  filter/spanseal:\n", "filter_fails");
+    assert!(filter.starts_with("refuses a whole request where one condition fails"), "{filter}");
+}
+
 /// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.
 #[test]
 fn a_statement_that_writes_over_evidence_is_found() {

@@ -100,7 +100,7 @@ pub enum Kind {
     NotByTrace,
     /// A filter that is not the one for this configuration.
     FilterDiffers,
-    /// A filter that drops a whole request when a condition fails.
+    /// A filter that refuses a whole request when a condition fails.
     FilterFails,
     /// A transformation that refuses a whole request when a statement fails.
     StatementFails,

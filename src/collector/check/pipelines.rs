@@ -565,14 +565,14 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
     condition_fails(pipeline, processor, list, notes);
 }
 
-/// A filter that takes a whole request with it.
+/// A filter that refuses a whole request.
 fn condition_fails(pipeline: &Pipeline, processor: &Component<'_>, list: &str, notes: &mut Notes) {
     if let Some(place) = fails_whole_requests(processor, list) {
         notes.found(
             Kind::FilterFails,
             place,
             &processor.id,
-            format!("drops a whole request where one condition fails (`{}`)", pipeline.id),
+            format!("refuses a whole request where one condition fails (`{}`), and senders give up at last", pipeline.id),
             "`error_mode: ignore`: what a condition fails on stays",
         );
     }
