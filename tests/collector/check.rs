@@ -48,6 +48,7 @@ processors:
   probabilistic_sampler: {sampling_percentage: 15}
   probabilistic_sampler/all: {sampling_percentage: 100}
   tail_sampling/all: {policies: [{name: a, type: always_sample}, {name: b, type: latency, latency: {threshold_ms: 9}}]}
+  tail_sampling/small: {maximum_trace_size_bytes: 4000000, policies: [{name: a, type: always_sample}]}
   tail_sampling/some: {policies: [{name: a, type: always_sample}, {name: b, type: drop}]}
   logdedup: {interval: 10s}
   attributes:
@@ -163,6 +164,8 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("good", "[resourcedetection]", "[resourcedetection, tail_sampling/all]", "held_in_memory", "tail_sampling/all:"),
     ("good", "[resourcedetection]", "[resourcedetection, tail_sampling/some]", "sampled", "tail_sampling/some:"),
+    // All of it, but what is large.
+    ("good", "[resourcedetection]", "[resourcedetection, tail_sampling/small]", "sampled", "tail_sampling/small:"),
     // Before a connector that leads to us, too.
     ("good", "processors: []", "processors: [probabilistic_sampler]", "sampled", "probabilistic_sampler:"),
     // What is held before it is safe.

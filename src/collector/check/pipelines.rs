@@ -318,7 +318,14 @@ fn tail_sampling(processor: &Component<'_>, pipeline: &str, notes: &mut Notes) {
     let takes_away = types.iter().any(|kind| matches!(kind.as_str(), "drop" | "not" | "composite" | "and" | ""))
         || processor.texts(&["policies"]).iter().any(|(text, _)| text.contains("${"))
         || inverts(processor.node(&["policies"]));
-    if types.iter().any(|kind| kind == "always_sample") && !takes_away {
+    let keeps_all = types.iter().any(|kind| kind == "always_sample") && !takes_away;
+    const SIZE_MAX: [&str; 1] = ["maximum_trace_size_bytes"];
+    // Of a variable it was told that it is not known.
+    if keeps_all && matches!(processor.said(&SIZE_MAX), Said::Is(size, _) if !is_zero(&size)) {
+        let says = format!("keeps every trace but those that are larger than `{}`, which it drops (`{pipeline}`)", SIZE_MAX.concat());
+        return notes.found(Kind::Sampled, processor.place(&SIZE_MAX), &processor.id, says, APART);
+    }
+    if keeps_all {
         let says = format!(
             "keeps every trace, and holds it in memory after the sender was answered (`{pipeline}`), at most `num_traces` of them: it is lost with \
              the Collector"
@@ -327,6 +334,11 @@ fn tail_sampling(processor: &Component<'_>, pipeline: &str, notes: &mut Notes) {
     }
     let says = format!("samples on the way to spanseal (`{pipeline}`): what it leaves out is no evidence");
     notes.found(Kind::Sampled, processor.mark, &processor.id, says, APART);
+}
+
+/// Which is no limit.
+fn is_zero(number: &str) -> bool {
+    number.replace('_', "").parse::<u64>().is_ok_and(|number| number == 0)
 }
 
 /// Whether `invert_match` stands somewhere below.
