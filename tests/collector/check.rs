@@ -753,6 +753,21 @@ fn what_comes_of_a_mistake_is_said_as_it_is() {
     assert!(filter.starts_with("refuses a whole request where one condition fails"), "{filter}");
 }
 
+/// Scenario: traces go to a connector that makes metrics or logs of them, and these go to spanseal. Guarantee: that is no way for the traces.
+#[test]
+fn what_a_connector_makes_of_spans_is_no_span() {
+    let from = "    traces/out: {receivers: [forward], processors: &way [resourcedetection], exporters: [otlphttp/spanseal]}\n";
+    for (signal, connector) in [("metrics", "span_metrics"), ("logs", "exceptions")] {
+        let to = format!("    {signal}/out: {{receivers: [{connector}], exporters: [otlphttp/spanseal]}}\n");
+        let (_folder, file, text) = seeded("good", from, &to);
+        let text = replaced(&text, "  forward: {}\n", &format!("  {connector}: {{}}\n"));
+        std::fs::write(&file, replaced(&text, "exporters: [forward, debug]", &format!("exporters: [{connector}, debug]"))).unwrap();
+        let (code, report) = report(&file, &[]);
+        assert_eq!((code, kinds(&report)), (Some(1), vec!["signal_missing"]), "{report:#}");
+        assert!(report["unjudged"].to_string().contains(&format!("makes {signal} of traces")), "{report:#}");
+    }
+}
+
 /// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.
 #[test]
 fn a_statement_that_writes_over_evidence_is_found() {

@@ -171,7 +171,7 @@ fn undefined(file: &File<'_>, notes: &mut Notes) {
     }
 }
 
-/// Every pipeline from which the exporters are reached.
+/// Every pipeline from which the exporters are reached. What a connector makes of another signal is no way for that signal.
 fn way<'f>(file: &'f File<'_>, exporters: &[&Component<'_>], notes: &mut Notes) -> Vec<&'f Pipeline> {
     let mut way: Vec<&Pipeline> = Vec::new();
     let mut open: Vec<&Pipeline> =
@@ -182,11 +182,21 @@ fn way<'f>(file: &'f File<'_>, exporters: &[&Component<'_>], notes: &mut Notes) 
         }
         way.push(pipeline);
         for connector in pipeline.receivers.iter().filter_map(|r| file.connectors.iter().find(|connector| connector.id == r.id)) {
-            if connector.kind() != "forward" {
+            let upstream = file.pipelines.iter().filter(|upstream| names(&upstream.exporters, &connector.id));
+            let (same, other): (Vec<&Pipeline>, Vec<&Pipeline>) = upstream.partition(|upstream| upstream.signal() == pipeline.signal());
+            for upstream in &other {
+                let (from, to) = (upstream.signal(), pipeline.signal());
+                let says = format!(
+                    "makes {to} of {from} (`{}`): what these say of them is not known here, and the {from} themselves go another way",
+                    upstream.id
+                );
+                notes.unjudged(connector.mark, &connector.id, says);
+            }
+            if connector.kind() != "forward" && (!same.is_empty() || other.is_empty()) {
                 let says = format!("what this connector passes on to `{}`, and what it does not, is not known here", pipeline.id);
                 notes.unjudged(connector.mark, &connector.id, says);
             }
-            open.extend(file.pipelines.iter().filter(|upstream| names(&upstream.exporters, &connector.id)));
+            open.extend(same);
         }
     }
     // In the order of the file.
