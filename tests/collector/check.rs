@@ -176,6 +176,16 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("agent.yaml", "    fsync: true", "    fsync: false", "storage_not_synced", "fsync: false"),
     ("agent.yaml", "./otelcol-spanseal", "/tmp", "storage_volatile", "directory:"),
     ("agent.yaml", "    fsync: true", "    fsync: true\n    recreate: true", "storage_volatile", "recreate: true"),
+    // What is compacted elsewhere is copied back, and there is a moment in which it lies nowhere whole.
+    ("agent.yaml", "    fsync: true", "    fsync: true\n    compaction: {on_start: true}", "storage_volatile", "compaction:"),
+    (
+        "agent.yaml",
+        "    fsync: true",
+        "    fsync: true\n    compaction: {on_rebound: true, directory: /srv/compact}",
+        "storage_volatile",
+        "compaction: {on_rebound",
+    ),
+    ("balanced", "fsync: true}", "fsync: true, compaction: {on_start: true, directory: /var/lib}}", "storage_volatile", "file_storage: {"),
     ("minimal.yaml", "      block_on_overflow: true\n", "", "queue_overflow", "sending_queue:"),
     ("gateway.yaml", "max_size: 15728640", "max_size: 157286400", "batch_unbounded", "max_size: 157286400"),
     ("gateway.yaml", ", max_size: 15728640", "", "batch_unbounded", "batch: {"),
@@ -810,6 +820,23 @@ fn what_leads_elsewhere_is_not_passed_over() {
     let proxy = unjudged(plain, &format!("{plain}    middlewares: [{{id: x}}]\n"));
     assert!(proxy.contains("what `middlewares` does to telemetry on its way"), "{proxy}");
     assert_eq!(unjudged(plain, &format!("{plain}    middlewares: []\n")), "[]");
+    // In the folder of the queue, or below it, it is renamed.
+    let storage = "{directory: /var/lib/otelcol, fsync: true}";
+    for silent in [
+        "{directory: /var/lib/otelcol, fsync: true, compaction: {on_start: true, directory: /var/lib/otelcol/}}",
+        "{directory: /var/lib/otelcol, fsync: true, compaction: {on_rebound: true, directory: /var/lib/./otelcol/compaction}}",
+        "{directory: /var/lib/otelcol, fsync: true, compaction: {directory: /elsewhere}}",
+        "{fsync: true, compaction: {on_start: true}}",
+    ] {
+        let (_folder, file, _) = seeded("balanced", storage, silent);
+        let report = report(&file, &[]).1;
+        assert!(kinds(&report).is_empty() && report["unjudged"] == serde_json::json!([]), "{silent}: {report:#}");
+    }
+    for told in ["{on_start: \"${env:COMPACT}\", directory: /x}", "{on_start: true, directory: \"${env:WHERE}\"}"] {
+        let (_folder, file, _) = seeded("balanced", storage, &format!("{{directory: /q, fsync: true, compaction: {told}}}"));
+        let report = report(&file, &[]).1;
+        assert!(kinds(&report).is_empty() && report["unjudged"].to_string().contains("`compaction."), "{told}: {report:#}");
+    }
     let (_folder, file, _) = seeded("agent.yaml", "./otelcol-spanseal", "/var/tmp/../../dev//shm/./q");
     assert_eq!(kinds(&report(&file, &[]).1), ["storage_volatile"]);
     // A condition that may hold a secret.

@@ -68,6 +68,8 @@ const SETTINGS: [&str; 32] = [
 ];
 /// The OTLP exporter inside the load-balancing one.
 const INNER: [&str; 2] = ["protocol", "otlp"];
+/// Where `file_storage` keeps and compacts where nothing is written (not on Windows).
+const STORAGE_DEFAULT: &str = "/var/lib/otelcol/file_storage";
 /// Folders that are empty after a restart of the machine.
 const VOLATILE: [&str; 4] = ["/tmp", "/dev/shm", "/run", "/var/run"];
 
@@ -450,6 +452,7 @@ fn storage_judged(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark
             "`recreate: false`: the Collector stops, and somebody looks",
         );
     }
+    compaction(&at, notes);
     match at.said(&["directory"]) {
         Said::Is(folder, mark) if is_volatile(&folder) => {
             let says = format!("`{folder}` is emptied when the machine or the container starts again, and the queue with it");
@@ -468,19 +471,62 @@ fn storage_judged(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark
     }
 }
 
+/// Where a queue is compacted. In the queue's own file system the new file takes the place of the old one at once; out of another it is copied
+/// back over the old one, which is emptied first and not written through.
+fn compaction(at: &At<'_, '_>, notes: &mut Notes) {
+    const DIRECTORY: [&str; 2] = ["compaction", "directory"];
+    let is_on = [["compaction", "on_start"], ["compaction", "on_rebound"]].map(|path| at.flag(&path, false, false, notes)).contains(&true);
+    if !is_on {
+        return;
+    }
+    let own = match at.said(&["directory"]) {
+        Said::Is(folder, _) => folder,
+        Said::Nothing => STORAGE_DEFAULT.to_owned(),
+        // Which is told with the folder itself.
+        Said::Unknown(_) => return,
+    };
+    let folder = match at.said(&DIRECTORY) {
+        Said::Is(folder, _) => folder,
+        Said::Nothing => STORAGE_DEFAULT.to_owned(),
+        Said::Unknown(mark) => {
+            return notes.unjudged(mark, at.id(), "`compaction.directory` is not known here: whether it lies on the queue's disk");
+        }
+    };
+    if !is_below(&folder, &own) {
+        let by_default = if at.is_written(&DIRECTORY) { "" } else { " by default" };
+        let says = format!(
+            "compacts in `{folder}`{by_default}: where that is another file system than the queue's, the queue is emptied and copied back, and a \
+             crash in between loses all of it, with `fsync` too"
+        );
+        let instead =
+            format!("`compaction: {{directory: {own}}}`: in the queue's own folder the new file takes the old one's place at once");
+        notes.found(Kind::StorageVolatile, at.place(&DIRECTORY), at.id(), says, instead);
+    }
+}
+
 /// Whether a folder lies in one that is empty after a restart, whatever way is written to it.
 fn is_volatile(folder: &str) -> bool {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in folder.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        match part {
-            ".." => {
-                parts.pop();
+    VOLATILE.iter().any(|volatile| is_below(folder, volatile))
+}
+
+/// Whether a folder is another one or lies below it, whatever way is written to them.
+fn is_below(folder: &str, of: &str) -> bool {
+    let plain = |folder: &str| {
+        let mut parts: Vec<String> = if folder.starts_with('/') { vec![String::new()] } else { Vec::new() };
+        for part in folder.split('/').filter(|part| !matches!(*part, "" | ".")) {
+            match (part, parts.last().map(String::as_str)) {
+                ("..", None | Some("..")) => parts.push(part.to_owned()),
+                // Above the root there is the root.
+                ("..", Some("")) => {}
+                ("..", Some(_)) => {
+                    parts.pop();
+                }
+                _ => parts.push(part.to_owned()),
             }
-            _ => parts.push(part),
         }
-    }
-    let plain = format!("/{}", parts.join("/"));
-    folder.starts_with('/') && VOLATILE.iter().any(|v| plain.strip_prefix(v).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        parts
+    };
+    plain(folder).starts_with(&plain(of))
 }
 
 fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
