@@ -778,6 +778,39 @@ fn what_a_connector_makes_of_spans_is_no_span() {
     }
 }
 
+/// Keys that the Collector refuses, as it does itself where it runs here, and addresses that it takes.
+#[test]
+fn what_the_collector_does_not_start_with_is_found() {
+    let program = otelcol::program("what the Collector does not start with");
+    let starts = |file: &std::path::Path| {
+        let mut validate = Command::new(program.as_ref()?);
+        validate.arg("validate").arg("--config").arg(file).current_dir(file.parent().unwrap());
+        Some(Finished::of(validate).status.success())
+    };
+    const PLAIN: &str = "endpoint: ${env:SPANSEAL_GRPC_ENDPOINT:-127.0.0.1:14317}\n";
+    const GRPC: &str = "    endpoint: spanseal.example.com:4317\n";
+    for (name, from, to, is_refused) in [
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    batcher: {{enabled: true}}\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    batcher:\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    per_rpc_auth: {{type: bearer}}\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    max_idle_conns: 5\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    proxy_url: 'http://x'\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    keepalive: {{time: 30s}}\n    user_agent: x\n"), false),
+        ("gateway.yaml", "        timeout: 30s\n", "        timeout: 30s\n        encoding: json\n".to_owned(), true),
+    ] {
+        let (_folder, file, _) = seeded(name, from, &to);
+        let report = report(&file, &[]).1;
+        assert_eq!(kinds(&report).contains(&"does_not_start"), is_refused, "{to}: {report:#}");
+        if let Some(starts) = starts(&file) {
+            assert_eq!(starts, !is_refused, "{to}: the Collector itself");
+        }
+    }
+    let (_folder, file, _) = seeded("balanced", GRPC, &format!("{GRPC}    max_idle_conns: 5\n"));
+    assert_eq!(kinds(&report(&file, &[]).1), ["does_not_start"]);
+    let (_folder, file, _) = seeded("good", "4318\n", "4318\n    user_agent: x\n");
+    assert_eq!(kinds(&report(&file, &[]).1), ["does_not_start"]);
+}
+
 /// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.
 #[test]
 fn a_statement_that_writes_over_evidence_is_found() {

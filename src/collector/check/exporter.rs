@@ -32,26 +32,27 @@ const ENDLESS: &str = "`retry_on_failure: {enabled: true, max_elapsed_time: 0s}`
 const ENDLESS_BALANCED: &str = "`retry_on_failure: {enabled: true, initial_interval: 1s, max_interval: 30s, multiplier: 1.5, \
                                 randomization_factor: 0.5, max_elapsed_time: 0s}` on the load-balancing exporter itself";
 /// Settings of the exporters of OTLP that are judged, or that change nothing of what arrives.
-const SETTINGS: [&str; 32] = [
+const SETTINGS: [&str; 10] = [
     "endpoint",
-    "traces_endpoint",
-    "logs_endpoint",
-    "metrics_endpoint",
-    "profiles_endpoint",
     "tls",
     "timeout",
     "retry_on_failure",
     "sending_queue",
     "compression",
-    "compression_params",
     "headers",
     "auth",
-    "balancer_name",
-    "keepalive",
     "read_buffer_size",
     "write_buffer_size",
-    "wait_for_ready",
-    "authority",
+];
+/// The same of the one of OTLP/gRPC alone.
+const SETTINGS_GRPC: [&str; 5] = ["balancer_name", "keepalive", "wait_for_ready", "authority", "user_agent"];
+/// The same of the one of OTLP/HTTP alone.
+const SETTINGS_HTTP: [&str; 15] = [
+    "traces_endpoint",
+    "logs_endpoint",
+    "metrics_endpoint",
+    "profiles_endpoint",
+    "compression_params",
     "encoding",
     "max_idle_conns",
     "max_idle_conns_per_host",
@@ -62,10 +63,12 @@ const SETTINGS: [&str; 32] = [
     "http2_ping_timeout",
     "cookies",
     "force_attempt_http2",
-    "user_agent",
-    "batcher",
-    "per_rpc_auth",
 ];
+/// The one of OTLP/HTTP alone that leads through something else.
+const PROXY: &str = "proxy_url";
+/// Settings that there were once, and what took their place.
+const SETTINGS_GONE: [(&str, &str); 2] =
+    [("batcher", "`batch` under `sending_queue`"), ("per_rpc_auth", "`auth: {authenticator: bearertokenauth/...}` and that extension")];
 /// The OTLP exporter inside the load-balancing one.
 const INNER: [&str; 2] = ["protocol", "otlp"];
 /// Where `file_storage` keeps and compacts where nothing is written (not on Windows).
@@ -277,11 +280,26 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     }
 }
 
-/// Settings that nothing is known of here, and those that lead telemetry through something else.
+/// Settings that the exporter does not have, those that nothing is known of here, and those that lead telemetry through something else. The
+/// Collector reads those of a replica when it starts, too, and starts with no key that it does not know, whatever stands behind it.
 fn strange(at: &At<'_, '_>, notes: &mut Notes) {
     let Some(Node { value: Value::Map(members), .. }) = at.node(&[]) else { return };
-    for (key, _) in members.iter().filter(|(key, node)| !SETTINGS.contains(&key.name.as_str()) && says_something(node)) {
-        notes.unjudged(key.mark, at.id(), format!("what `{}` does to telemetry on its way is not known here", key.name));
+    let is_of_other = |name: &str| match at.is_grpc() {
+        true => SETTINGS_HTTP.contains(&name) || name == PROXY,
+        false => SETTINGS_GRPC.contains(&name),
+    };
+    for (key, node) in members {
+        let name = key.name.as_str();
+        if let Some((_, instead)) = SETTINGS_GONE.iter().find(|(gone, _)| *gone == name) {
+            let says = format!("`{name}` is no setting of this exporter any more: the Collector does not start");
+            notes.found(Kind::DoesNotStart, key.mark, at.id(), says, *instead);
+        } else if is_of_other(name) {
+            let (own, other) = if at.is_grpc() { ("gRPC", "HTTP") } else { ("HTTP", "gRPC") };
+            let says = format!("`{name}` is a setting of OTLP/{other}, and this exporter speaks OTLP/{own}: the Collector does not start");
+            notes.found(Kind::DoesNotStart, key.mark, at.id(), says, "the exporter without it");
+        } else if ![&SETTINGS[..], &SETTINGS_GRPC, &SETTINGS_HTTP].concat().contains(&name) && says_something(node) {
+            notes.unjudged(key.mark, at.id(), format!("what `{name}` does to telemetry on its way is not known here"));
+        }
     }
 }
 
