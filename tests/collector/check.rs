@@ -759,6 +759,8 @@ fn what_comes_of_a_mistake_is_said_as_it_is() {
         let found = report["findings"].as_array().unwrap().iter().find(|found| found["kind"] == kind).cloned();
         found.unwrap_or_else(|| panic!("{report:#}"))["says"].as_str().unwrap().to_owned()
     };
+    let service = says("gateway.yaml", "routing_key: traceID", "routing_key: service", "not_by_trace");
+    assert!(service.contains("lie in several logs") && !service.contains("duplicates"), "{service}");
     let filter = says("logs.yaml", "  filter/spanseal:\n    error_mode: ignore\n", "  filter/spanseal:\n", "filter_fails");
     assert!(filter.starts_with("refuses a whole request where one condition fails"), "{filter}");
 }
@@ -797,6 +799,8 @@ fn what_the_collector_does_not_start_with_is_found() {
         ("minimal.yaml", PLAIN, format!("{PLAIN}    proxy_url: 'http://x'\n"), true),
         ("minimal.yaml", PLAIN, format!("{PLAIN}    keepalive: {{time: 30s}}\n    user_agent: x\n"), false),
         ("gateway.yaml", "        timeout: 30s\n", "        timeout: 30s\n        encoding: json\n".to_owned(), true),
+        ("gateway.yaml", "routing_key: traceID", "routing_key: streamID".to_owned(), true),
+        ("gateway.yaml", "routing_key: traceID", "routing_key: service".to_owned(), false),
     ] {
         let (_folder, file, _) = seeded(name, from, &to);
         let report = report(&file, &[]).1;
@@ -808,6 +812,17 @@ fn what_the_collector_does_not_start_with_is_found() {
     let (_folder, file, _) = seeded("balanced", GRPC, &format!("{GRPC}    max_idle_conns: 5\n"));
     assert_eq!(kinds(&report(&file, &[]).1), ["does_not_start"]);
     let (_folder, file, _) = seeded("good", "4318\n", "4318\n    user_agent: x\n");
+    assert_eq!(kinds(&report(&file, &[]).1), ["does_not_start"]);
+    // Of logs the key decides nothing; of metrics another one does.
+    let (_folder, file, text) = seeded("balanced", "routing_key: traceID", "routing_key: resource");
+    let logs = "    traces: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}\n    logs: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n";
+    std::fs::write(&file, replaced(&text, &text[text.find("    traces: {").unwrap()..], logs)).unwrap();
+    assert_eq!(kinds(&report(&file, &[]).1), ["logs_crawl"]);
+    let (_folder, file, _) = seeded(
+        "balanced",
+        "    traces: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n",
+        "    traces: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n    metrics: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n",
+    );
     assert_eq!(kinds(&report(&file, &[]).1), ["does_not_start"]);
 }
 

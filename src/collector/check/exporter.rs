@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::file::{Component, File, Said, Section, says_something};
-use super::{Kind, Notes, Receiving, demands, target};
+use super::{Kind, Notes, Receiving, demands, pipelines, target};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{parse_duration, show_duration, show_size};
 
@@ -240,7 +240,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     let own = At { component: exporter, above: &[] };
     if exporter.is_balancer() {
         let inner = At { component: exporter, above: &INNER };
-        routing(&own, notes);
+        routing(file, &own, notes);
         let targets = target::balanced(exporter);
         target::note_static(exporter, notes);
         target::judge_encryption(&inner, &targets, notes);
@@ -380,19 +380,40 @@ fn is_started<'f, 'n>(
     Some(extension)
 }
 
-fn routing(at: &At<'_, '_>, notes: &mut Notes) {
-    if let Said::Is(key, mark) = at.said(&["routing_key"])
-        && !matches!(key.as_str(), "traceID" | "")
-    {
-        notes.found(
+/// What a replica is chosen by: of traces, and of metrics, a key that each knows; of logs always the trace id.
+fn routing(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
+    let takes = |signal: &str| pipelines::is_used_for(file, at.component, signal);
+    let (key, mark) = match at.said(&["routing_key"]) {
+        Said::Is(key, mark) => (key, mark),
+        Said::Nothing => return,
+        Said::Unknown(mark) if takes("traces") => {
+            return notes.unjudged(mark, at.id(), "`routing_key` is not known here: whether it keeps a trace together");
+        }
+        Said::Unknown(_) => return,
+    };
+    match key.as_str() {
+        "traceID" | "" => {}
+        "service" | "attributes" if takes("traces") => notes.found(
             Kind::NotByTrace,
             mark,
             at.id(),
             format!(
-                "`routing_key: {key}` spreads one trace, and a span that is sent again, over several logs: duplicates are not recognised"
+                "`routing_key: {key}` chooses replicas by something else than the trace: spans of one trace lie in several logs, and what the \
+                 receipts and `spanseal prove --trace-id` of one log say of it is a part"
             ),
             "`routing_key: traceID`",
-        );
+        ),
+        "service" | "attributes" => {}
+        // It may be anything: it is not repeated.
+        _ if takes("traces") => {
+            let says = "this `routing_key` is none for traces: the Collector does not start";
+            notes.found(Kind::DoesNotStart, mark, at.id(), says, "`routing_key: traceID`");
+        }
+        _ => {}
+    }
+    if takes("metrics") && !matches!(key.as_str(), "service" | "attributes" | "resource" | "metric" | "streamID" | "") {
+        let says = "this `routing_key` is none for metrics: the Collector does not start";
+        notes.found(Kind::DoesNotStart, mark, at.id(), says, "the exporter in no pipeline of metrics: spanseal keeps none of them");
     }
 }
 

@@ -96,7 +96,7 @@ pub enum Kind {
     EvidenceCut,
     /// The memory limiter refuses.
     Refuses,
-    /// Not by trace.
+    /// Spans of one trace go to several replicas.
     NotByTrace,
     /// A filter that is not the one for this configuration.
     FilterDiffers,

@@ -141,6 +141,11 @@ pub(super) fn is_used(file: &File<'_>, exporter: &Component<'_>) -> bool {
     file.pipelines.iter().any(|pipeline| names(&pipeline.exporters, &exporter.id))
 }
 
+/// Whether a pipeline of a signal has it.
+pub(super) fn is_used_for(file: &File<'_>, exporter: &Component<'_>, signal: &str) -> bool {
+    file.pipelines.iter().any(|pipeline| pipeline.signal() == signal && names(&pipeline.exporters, &exporter.id))
+}
+
 fn names(references: &[Reference], id: &str) -> bool {
     references.iter().any(|reference| reference.id == id)
 }
