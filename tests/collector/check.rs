@@ -801,6 +801,12 @@ fn what_the_collector_does_not_start_with_is_found() {
         ("gateway.yaml", "        timeout: 30s\n", "        timeout: 30s\n        encoding: json\n".to_owned(), true),
         ("gateway.yaml", "routing_key: traceID", "routing_key: streamID".to_owned(), true),
         ("gateway.yaml", "routing_key: traceID", "routing_key: service".to_owned(), false),
+        ("minimal.yaml", PLAIN, "endpoint: 'dns://10.0.0.2/spanseal.example.com:4317'\n".to_owned(), false),
+        ("minimal.yaml", PLAIN, "endpoint: 'passthrough://x/127.0.0.1:14317'\n".to_owned(), false),
+        ("minimal.yaml", PLAIN, "endpoint: 'dns://10.0.0.2/spanseal.example.com'\n".to_owned(), true),
+        ("minimal.yaml", PLAIN, "endpoint: 'http://127.0.0.1:14317/'\n".to_owned(), true),
+        ("minimal.yaml", PLAIN, "endpoint: '127.0.0.1:14317/v1'\n".to_owned(), true),
+        ("minimal.yaml", PLAIN, "endpoint: 'http://127.0.0.1:14317'\n".to_owned(), false),
     ] {
         let (_folder, file, _) = seeded(name, from, &to);
         let report = report(&file, &[]).1;
@@ -824,6 +830,10 @@ fn what_the_collector_does_not_start_with_is_found() {
         "    traces: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n    metrics: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n",
     );
     assert_eq!(kinds(&report(&file, &[]).1), ["does_not_start"]);
+    // A name server, and nobody whom it is asked for.
+    let (_folder, file, _) = seeded("minimal.yaml", PLAIN, "endpoint: 'dns://spanseal.example.com:4317'\n");
+    let server = report(&file, &[]).1;
+    assert!(kinds(&server).contains(&"endpoint_wrong") && !kinds(&server).contains(&"does_not_start"), "{server:#}");
 }
 
 /// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.
