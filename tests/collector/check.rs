@@ -836,6 +836,38 @@ fn what_the_collector_does_not_start_with_is_found() {
     assert!(kinds(&server).contains(&"endpoint_wrong") && !kinds(&server).contains(&"does_not_start"), "{server:#}");
 }
 
+/// Where the Collector itself listens is no place to send to, and another machine's port of the same number is one.
+#[test]
+fn only_this_collectors_own_address_is_its_own() {
+    let with = |listens: &str, sends: &str| {
+        let (_folder, file, _) = seeded("minimal.yaml", "\"${env:COLLECTOR_GRPC_ENDPOINT:-127.0.0.1:4317}\"", listens);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, replaced(&text, VARIABLE, sends)).unwrap();
+        let found = report(&file, &[]).1["findings"].to_string();
+        found.contains("this Collector's own receiver")
+    };
+    for (listens, sends) in [
+        ("127.0.0.1:4317", "127.0.0.1:4317"),
+        ("localhost:4317", "127.0.0.1:4317"),
+        ("0.0.0.0:4317", "localhost:4317"),
+        ("'[::]:4317'", "'[::1]:4317'"),
+        ("':4317'", "127.0.0.1:4317"),
+        ("10.0.0.5:4317", "10.0.0.5:4317"),
+        ("0.0.0.0:4317", "0.0.0.0:4317"),
+    ] {
+        assert!(with(listens, sends), "{listens} {sends}");
+    }
+    for (listens, sends) in [
+        ("10.0.0.5:4317", "127.0.0.1:4317"),
+        ("127.0.0.2:4317", "127.0.0.1:4317"),
+        ("'[::1]:4317'", "127.0.0.1:4317"),
+        ("0.0.0.0:4317", "10.0.0.5:4317"),
+        ("0.0.0.0:4317", "127.0.0.1:4319"),
+    ] {
+        assert!(!with(listens, sends), "{listens} {sends}");
+    }
+}
+
 /// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.
 #[test]
 fn a_statement_that_writes_over_evidence_is_found() {

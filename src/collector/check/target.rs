@@ -1,5 +1,7 @@
 //! Where an exporter sends: addresses taken apart, and what is wrong with one whatever spanseal is configured to ask.
 
+use std::net::IpAddr;
+
 use super::exporter::At;
 use super::file::{Component, File, Said, Section, items, said};
 use super::{Kind, Notes};
@@ -35,6 +37,17 @@ impl Target {
     fn asks_for_nothing(&self) -> bool {
         let behind = self.text.strip_prefix(&self.scheme).and_then(|text| text.strip_prefix("://")).unwrap_or_default();
         ASKING.contains(&self.scheme.as_str()) && self.host.is_empty() && !behind.trim_start_matches('/').is_empty()
+    }
+
+    /// Whether who listens there is reached by it, on the Collector's own machine.
+    fn is_at(&self, host: &str, port: u16) -> bool {
+        let ip = host.parse::<IpAddr>().ok();
+        let is_everywhere = host.is_empty() || ip.is_some_and(|ip| ip.is_unspecified());
+        let is_named = |host: &str| host.eq_ignore_ascii_case("localhost");
+        let is_same = !host.is_empty() && host.eq_ignore_ascii_case(&self.host);
+        // `localhost` is one of the loopback addresses; two of them are not the same.
+        let is_loopback = self.loopback && (is_named(host) || is_named(&self.host) && ip.is_some_and(|ip| ip.is_loopback()));
+        self.port == Some(port) && !self.is_socket() && (is_same || is_loopback || is_everywhere && self.loopback)
     }
 }
 
@@ -134,7 +147,7 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
                 "the address alone, as in http://127.0.0.1:4318",
             );
         }
-        if target.loopback && target.port.is_some_and(|port| own_ports(file).contains(&port)) {
+        if own_addresses(file).iter().any(|(host, port)| target.is_at(host, *port)) {
             notes.found(
                 Kind::EndpointWrong,
                 mark,
@@ -143,8 +156,7 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
                 "the address of spanseal, on a port of its own",
             );
         }
-        let is_name =
-            !target.host.is_empty() && target.host.parse::<std::net::IpAddr>().is_err() && !target.loopback && !target.is_socket();
+        let is_name = !target.host.is_empty() && target.host.parse::<IpAddr>().is_err() && !target.loopback && !target.is_socket();
         if grpc && is_name && !matches!(at.said(&["balancer_name"]), Said::Is(name, _) if name == "pick_first") {
             let says = format!(
                 "where `{}` stands for several addresses (a headless service), this exporter takes turns among them: one trace comes into several \
@@ -162,23 +174,26 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
     targets
 }
 
-/// Ports that this Collector itself takes OTLP on.
-fn own_ports(file: &File<'_>) -> Vec<u16> {
-    let mut ports = Vec::new();
+/// Hosts and ports that this Collector itself takes OTLP on; an empty host is every one.
+fn own_addresses(file: &File<'_>) -> Vec<(String, u16)> {
+    let mut addresses = Vec::new();
     for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp") {
         for (protocol, default) in [("grpc", 4317), ("http", 4318)] {
             if receiver.section(&["protocols", protocol]) != Section::Present {
                 continue;
             }
             match receiver.said(&["protocols", protocol, "endpoint"]) {
-                Said::Nothing => ports.push(default),
-                Said::Is(text, _) => ports.extend(text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok())),
+                Said::Nothing => addresses.push(("localhost".to_owned(), default)),
+                Said::Is(text, _) => addresses.extend(text.rsplit_once(':').and_then(|(host, port)| {
+                    let host = host.trim_start_matches('[').trim_end_matches(']');
+                    Some((host.to_owned(), port.parse::<u16>().ok()?))
+                })),
                 Said::Unknown(_) => {}
             }
         }
     }
-    ports.retain(|port| *port != 0);
-    ports
+    addresses.retain(|(_, port)| *port != 0);
+    addresses
 }
 
 /// The replicas of a load-balancing exporter. Those that a resolver finds are on other machines.
