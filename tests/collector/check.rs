@@ -712,7 +712,7 @@ fn without_retry_a_sender_is_told_where_it_waits() {
 }
 
 /// Scenario: senders wait for the seal, and beside it the same receiver hands over to an exporter that blocks while its backend is away. Guarantee: it is
-/// found, also behind a connector; not where it does not block, where a queue on disk takes what is for spanseal, or where nothing comes to both.
+/// found, also behind a connector; not where it does not block, or where nothing comes to both.
 #[test]
 fn an_exporter_beside_ours_that_blocks_is_found() {
     let held_of = |signal: &str, backend: &str, receiver: &str| {
@@ -740,29 +740,80 @@ fn an_exporter_beside_ours_that_blocks_is_found() {
     assert_eq!(held("{endpoint: 'other:4317'}", "otlp"), []);
     assert_eq!(held("{endpoint: 'other:4317', sending_queue: {enabled: true}}", "otlp"), []);
     assert_eq!(held("{endpoint: 'other:4317', sending_queue: {block_on_overflow: true}}", "zipkin"), []);
-    let (_folder, file, text) = seeded("agent.yaml", "", "");
-    std::fs::write(
-        &file,
-        replaced(&text, "  otlp_grpc/backend:\n", "  otlp_grpc/backend:\n    sending_queue: {block_on_overflow: true}\n"),
-    )
-    .unwrap();
-    let (code, disk) = report(&file, &[]);
-    assert_eq!((code, kinds(&disk)), (Some(0), vec![]), "{disk:#}");
 }
 
-/// What is said is what comes of it.
+/// Scenario: a queue on disk for spanseal, and beside it the same receiver hands over to an exporter that blocks. Guarantee: the queue takes what
+/// senders give up on; not so where a processor in between waits for the exporter without an end, and there it is found. Of a processor of which
+/// nothing is known here it is told.
 #[test]
-fn what_comes_of_a_mistake_is_said_as_it_is() {
-    let says = |name: &str, from: &str, to: &str, kind: &str| {
-        let (_folder, file, _) = seeded(name, from, to);
-        let report = report(&file, &[]).1;
-        let found = report["findings"].as_array().unwrap().iter().find(|found| found["kind"] == kind).cloned();
-        found.unwrap_or_else(|| panic!("{report:#}"))["says"].as_str().unwrap().to_owned()
+fn a_queue_on_disk_is_no_help_behind_a_processor_that_waits() {
+    const BACKEND: &str = "  otlp_grpc/backend:\n";
+    let blocking = format!("{BACKEND}    sending_queue: {{block_on_overflow: true}}\n");
+    let with = |name: &str, from: &str, to: &str| {
+        let (_folder, file, text) = seeded(name, BACKEND, &blocking);
+        std::fs::write(&file, replaced(&text, from, to)).unwrap();
+        report(&file, &[]).1
     };
-    let service = says("gateway.yaml", "routing_key: traceID", "routing_key: service", "not_by_trace");
-    assert!(service.contains("lie in several logs") && !service.contains("duplicates"), "{service}");
-    let filter = says("logs.yaml", "  filter/spanseal:\n    error_mode: ignore\n", "  filter/spanseal:\n", "filter_fails");
-    assert!(filter.starts_with("refuses a whole request where one condition fails"), "{filter}");
+    let held = |report: &Value| {
+        let found = report["findings"].as_array().unwrap().iter().filter(|found| found["kind"] == "held_up");
+        found.map(|found| format!("{} | {}", found["says"], found["instead"])).collect::<Vec<_>>().join("\n")
+    };
+    for (name, from, to, processor) in [
+        ("agent.yaml", "", "", "`batch`"),
+        ("tail-sampling.yaml", "", "", "`tail_sampling`"),
+        ("agent.yaml", "memory_limiter, batch]", "memory_limiter, groupbytrace]", "`groupbytrace`"),
+        ("agent.yaml", "memory_limiter, batch]", "memory_limiter, log_dedup/quick]", "`log_dedup/quick`"),
+    ] {
+        let report = with(name, from, to);
+        let said = held(&report);
+        assert!(said.contains(processor) && said.contains("never have come to spanseal"), "{name} {to}: {report:#}");
+        assert!(!said.contains("`storage`"), "a queue on disk is no way out: {said}");
+    }
+    for to in ["memory_limiter]", "memory_limiter, resource, transform/spanseal_mark]"] {
+        let report = with("agent.yaml", "memory_limiter, batch]", to);
+        assert!(held(&report).is_empty() && !report["unjudged"].to_string().contains("otlp_grpc/backend"), "{to}: {report:#}");
+    }
+    let unknown = with("agent.yaml", "memory_limiter, batch]", "memory_limiter, mystery]");
+    assert!(held(&unknown).is_empty() && unknown["unjudged"].to_string().contains("whether `mystery` waits"), "{unknown:#}");
+    // Where senders wait for the seal nothing helps but a queue that does not block.
+    let (_folder, file, _) = seeded("good", "exporters: [forward, debug]", "exporters: [forward, debug, otlp/other]");
+    let text = replaced(
+        &std::fs::read_to_string(&file).unwrap(),
+        "  debug: {}\n",
+        "  debug: {}\n  otlp/other: {endpoint: 'other:4317', sending_queue: {block_on_overflow: true}}\n",
+    );
+    std::fs::write(&file, &text).unwrap();
+    assert!(held(&report(&file, &[]).1).contains("or `storage` in the queue to spanseal"));
+    std::fs::write(&file, replaced(&text, "processors: []", "processors: [groupbytrace]")).unwrap();
+    assert!(!held(&report(&file, &[]).1).contains("`storage`"));
+}
+
+/// Exporters that have no queue where none is written hold up as those do whose queue is off; of those of which nothing is known here it is told.
+#[test]
+fn an_exporter_without_a_queue_of_its_own_is_not_passed_over() {
+    let with = |exporter: &str| {
+        let (_folder, file, text) = seeded("good", "  debug: {}\n", &format!("  debug: {{}}\n  {exporter}\n"));
+        let id = exporter.split(':').next().unwrap();
+        std::fs::write(&file, replaced(&text, "exporters: [forward, debug]", &format!("exporters: [forward, debug, {id}]"))).unwrap();
+        report(&file, &[]).1
+    };
+    let off = with("awss3: {s3uploader: {s3_bucket: b}}");
+    assert_eq!(kinds(&off), ["held_up"], "{off:#}");
+    assert!(off["findings"][0]["says"].as_str().unwrap().starts_with("has no queue where none is written"), "{off:#}");
+    for exporter in [
+        "kafka: {}",
+        "file: {path: f}",
+        "otlp/other: {endpoint: 'other:4317', sending_queue: {block_on_overflow: \"${env:BLOCK}\"}}",
+        "otlp/other: {endpoint: 'other:4317', sending_queue: {enabled: \"${env:QUEUE}\"}}",
+    ] {
+        let told = with(exporter);
+        let unjudged = told["unjudged"].to_string();
+        assert!(kinds(&told).is_empty() && unjudged.contains("whether it keeps senders waiting"), "{exporter}: {told:#}");
+    }
+    for exporter in ["kafka: {sending_queue: {enabled: true}}", "awss3: {sending_queue: {enabled: true}}", "nop: {}"] {
+        let silent = with(exporter);
+        assert!(kinds(&silent).is_empty() && silent["unjudged"] == serde_json::json!([]), "{exporter}: {silent:#}");
+    }
 }
 
 /// Scenario: traces go to a connector that makes metrics or logs of them, and these go to spanseal. Guarantee: that is no way for the traces.
@@ -777,6 +828,38 @@ fn what_a_connector_makes_of_spans_is_no_span() {
         let (code, report) = report(&file, &[]);
         assert_eq!((code, kinds(&report)), (Some(1), vec!["signal_missing"]), "{report:#}");
         assert!(report["unjudged"].to_string().contains(&format!("makes {signal} of traces")), "{report:#}");
+    }
+}
+
+/// Where the Collector itself listens is no place to send to, and another machine's port of the same number is one.
+#[test]
+fn only_this_collectors_own_address_is_its_own() {
+    let with = |listens: &str, sends: &str| {
+        let (_folder, file, _) = seeded("minimal.yaml", "\"${env:COLLECTOR_GRPC_ENDPOINT:-127.0.0.1:4317}\"", listens);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, replaced(&text, VARIABLE, sends)).unwrap();
+        let found = report(&file, &[]).1["findings"].to_string();
+        found.contains("this Collector's own receiver")
+    };
+    for (listens, sends) in [
+        ("127.0.0.1:4317", "127.0.0.1:4317"),
+        ("localhost:4317", "127.0.0.1:4317"),
+        ("0.0.0.0:4317", "localhost:4317"),
+        ("'[::]:4317'", "'[::1]:4317'"),
+        ("':4317'", "127.0.0.1:4317"),
+        ("10.0.0.5:4317", "10.0.0.5:4317"),
+        ("0.0.0.0:4317", "0.0.0.0:4317"),
+    ] {
+        assert!(with(listens, sends), "{listens} {sends}");
+    }
+    for (listens, sends) in [
+        ("10.0.0.5:4317", "127.0.0.1:4317"),
+        ("127.0.0.2:4317", "127.0.0.1:4317"),
+        ("'[::1]:4317'", "127.0.0.1:4317"),
+        ("0.0.0.0:4317", "10.0.0.5:4317"),
+        ("0.0.0.0:4317", "127.0.0.1:4319"),
+    ] {
+        assert!(!with(listens, sends), "{listens} {sends}");
     }
 }
 
@@ -836,36 +919,19 @@ fn what_the_collector_does_not_start_with_is_found() {
     assert!(kinds(&server).contains(&"endpoint_wrong") && !kinds(&server).contains(&"does_not_start"), "{server:#}");
 }
 
-/// Where the Collector itself listens is no place to send to, and another machine's port of the same number is one.
+/// What is said is what comes of it.
 #[test]
-fn only_this_collectors_own_address_is_its_own() {
-    let with = |listens: &str, sends: &str| {
-        let (_folder, file, _) = seeded("minimal.yaml", "\"${env:COLLECTOR_GRPC_ENDPOINT:-127.0.0.1:4317}\"", listens);
-        let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, replaced(&text, VARIABLE, sends)).unwrap();
-        let found = report(&file, &[]).1["findings"].to_string();
-        found.contains("this Collector's own receiver")
+fn what_comes_of_a_mistake_is_said_as_it_is() {
+    let says = |name: &str, from: &str, to: &str, kind: &str| {
+        let (_folder, file, _) = seeded(name, from, to);
+        let report = report(&file, &[]).1;
+        let found = report["findings"].as_array().unwrap().iter().find(|found| found["kind"] == kind).cloned();
+        found.unwrap_or_else(|| panic!("{report:#}"))["says"].as_str().unwrap().to_owned()
     };
-    for (listens, sends) in [
-        ("127.0.0.1:4317", "127.0.0.1:4317"),
-        ("localhost:4317", "127.0.0.1:4317"),
-        ("0.0.0.0:4317", "localhost:4317"),
-        ("'[::]:4317'", "'[::1]:4317'"),
-        ("':4317'", "127.0.0.1:4317"),
-        ("10.0.0.5:4317", "10.0.0.5:4317"),
-        ("0.0.0.0:4317", "0.0.0.0:4317"),
-    ] {
-        assert!(with(listens, sends), "{listens} {sends}");
-    }
-    for (listens, sends) in [
-        ("10.0.0.5:4317", "127.0.0.1:4317"),
-        ("127.0.0.2:4317", "127.0.0.1:4317"),
-        ("'[::1]:4317'", "127.0.0.1:4317"),
-        ("0.0.0.0:4317", "10.0.0.5:4317"),
-        ("0.0.0.0:4317", "127.0.0.1:4319"),
-    ] {
-        assert!(!with(listens, sends), "{listens} {sends}");
-    }
+    let service = says("gateway.yaml", "routing_key: traceID", "routing_key: service", "not_by_trace");
+    assert!(service.contains("lie in several logs") && !service.contains("duplicates"), "{service}");
+    let filter = says("logs.yaml", "  filter/spanseal:\n    error_mode: ignore\n", "  filter/spanseal:\n", "filter_fails");
+    assert!(filter.starts_with("refuses a whole request where one condition fails"), "{filter}");
 }
 
 /// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.

@@ -76,6 +76,11 @@ const STORAGE_DEFAULT: &str = "/var/lib/otelcol/file_storage";
 /// Folders that are empty after a restart of the machine.
 const VOLATILE: [&str; 4] = ["/tmp", "/dev/shm", "/run", "/var/run"];
 
+/// Exporters that have no queue where none is written, as of 0.152. Those of OTLP have one, of others nothing is known.
+const WITHOUT_QUEUE: [&str; 1] = ["awss3"];
+/// Exporters that send nowhere, so that there is nothing to wait for.
+const SENDING_NOTHING: [&str; 2] = ["debug", "nop"];
+
 /// Whether a level of an exporter has a queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Queue {
@@ -101,19 +106,43 @@ pub(super) fn answers_before_sealed(exporter: &Component<'_>) -> bool {
     matches!(at.queue(), Queue::On | Queue::Perhaps(_)) && !waits
 }
 
-/// How an exporter keeps its sender waiting while its backend is away, and where that is written.
-pub(super) fn blocks(exporter: &Component<'_>) -> Option<(&'static str, Mark)> {
-    const QUEUE: [&str; 2] = ["sending_queue", "enabled"];
+/// Whether an exporter keeps its sender waiting while its backend is away.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Blocks {
+    No,
+    /// How, and where that is written.
+    Yes(&'static str, Mark),
+    Unknown(Mark),
+}
+
+pub(super) fn blocks(exporter: &Component<'_>) -> Blocks {
     let at = queueing(exporter);
-    let is = |key: &'static str| matches!(at.said(&["sending_queue", key]), Said::Is(text, _) if text == "true");
-    if at.queue() == Queue::Off {
-        let is_written = at.is_written(&QUEUE);
-        return is_written.then(|| ("has no queue", at.place(&QUEUE)));
+    let is_known = exporter.is_otlp() || exporter.is_balancer();
+    match at.queue() {
+        _ if SENDING_NOTHING.contains(&exporter.kind()) => return Blocks::No,
+        _ if exporter.is_variable() => return Blocks::Unknown(exporter.mark),
+        _ if !is_known && exporter.section(&["sending_queue"]) == Section::Absent => {
+            return match WITHOUT_QUEUE.contains(&exporter.kind()) {
+                true => Blocks::Yes("has no queue where none is written", exporter.mark),
+                false => Blocks::Unknown(exporter.mark),
+            };
+        }
+        Queue::Off => return Blocks::Yes("has no queue", at.place(&["sending_queue", "enabled"])),
+        Queue::Untold(mark) => return Blocks::Unknown(mark),
+        Queue::On | Queue::Perhaps(_) => {}
     }
-    [("block_on_overflow", "blocks when its queue is full"), ("wait_for_result", "waits for its backend's answer")]
-        .into_iter()
-        .find(|(key, _)| is(key))
-        .map(|(key, says)| (says, at.place(&["sending_queue", key])))
+    let mut unknown = None;
+    for (key, says) in [("block_on_overflow", "blocks when its queue is full"), ("wait_for_result", "waits for its backend's answer")] {
+        match at.said(&["sending_queue", key]) {
+            Said::Is(text, _) if text == "true" => return Blocks::Yes(says, at.place(&["sending_queue", key])),
+            Said::Unknown(mark) => unknown = unknown.or(Some(mark)),
+            Said::Is(..) | Said::Nothing => {}
+        }
+    }
+    match (at.queue(), unknown) {
+        (Queue::Perhaps(mark), _) | (_, Some(mark)) => Blocks::Unknown(mark),
+        _ => Blocks::No,
+    }
 }
 
 /// A component, and the level of it that is asked: itself, or the OTLP exporter inside.
