@@ -775,6 +775,31 @@ fn a_queue_on_disk_is_no_help_behind_a_processor_that_waits() {
     }
     let unknown = with("agent.yaml", "memory_limiter, batch]", "memory_limiter, mystery]");
     assert!(held(&unknown).is_empty() && unknown["unjudged"].to_string().contains("whether `mystery` waits"), "{unknown:#}");
+    // Between the two a connector of which nothing is known, and one that passes on at once.
+    for (connector, is_told) in [("sum/spans", true), ("forward/on", false)] {
+        let from = "    metrics: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc/backend]}\n";
+        let to = format!(
+            "    traces/on: {{receivers: [otlp], exporters: [{connector}]}}\n    metrics: {{receivers: [{connector}], exporters: [otlp_grpc/backend]}}\n"
+        );
+        let (_folder, file, text) = seeded("agent.yaml", from, &to);
+        let text = replaced(&text, BACKEND, &blocking);
+        let text =
+            replaced(&text, "    traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc/backend]}\n", "");
+        let text =
+            replaced(&text, "    logs: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc/backend]}\n", "");
+        std::fs::write(
+            &file,
+            replaced(
+                &text,
+                "exporters:\n  otlp_grpc/spanseal:",
+                &format!("connectors: {{{connector}: {{}}}}\nexporters:\n  otlp_grpc/spanseal:"),
+            ),
+        )
+        .unwrap();
+        let report = report(&file, &[]).1;
+        assert!(held(&report).is_empty(), "{report:#}");
+        assert_eq!(report["unjudged"].to_string().contains(&format!("whether `{connector}` waits")), is_told, "{report:#}");
+    }
     // Where senders wait for the seal nothing helps but a queue that does not block.
     let (_folder, file, _) = seeded("good", "exporters: [forward, debug]", "exporters: [forward, debug, otlp/other]");
     let text = replaced(

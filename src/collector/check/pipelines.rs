@@ -32,10 +32,11 @@ const CUTTING: [&str; 11] = [
 /// Processors that hand over by themselves: whoever comes to them waits for what is behind them without an end, and what its sender gives up
 /// changes nothing of it.
 const WAITING: [&str; 5] = ["batch", "tail_sampling", "groupbytrace", "logdedup", "log_dedup"];
-/// Processors that hand over what comes at once, in the time that its sender has.
-const PASSING: [&str; 12] = [
+/// Processors and connectors that hand over what comes at once, in the time that its sender has.
+const PASSING: [&str; 14] = [
     "attributes",
     "filter",
+    "forward",
     "k8s_attributes",
     "k8sattributes",
     "memory_limiter",
@@ -44,6 +45,7 @@ const PASSING: [&str; 12] = [
     "resource",
     "resource_detection",
     "resourcedetection",
+    "routing",
     "span",
     "transform",
 ];
@@ -169,18 +171,18 @@ fn held_up(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<'_>], not
 enum Between<'f> {
     /// Nothing that waits.
     Nothing,
-    /// A processor of which it is not known.
+    /// A processor or connector of which it is not known.
     Unknown(&'f str),
     /// A processor that waits for what is behind it without an end.
     Waiting(&'f str),
 }
 
 impl Between<'_> {
-    fn of(processor: &str) -> Between<'_> {
-        match processor.split('/').next().unwrap_or_default() {
-            kind if WAITING.contains(&kind) => Between::Waiting(processor),
+    fn of(component: &str) -> Between<'_> {
+        match component.split('/').next().unwrap_or_default() {
+            kind if WAITING.contains(&kind) => Between::Waiting(component),
             kind if PASSING.contains(&kind) => Between::Nothing,
-            _ => Between::Unknown(processor),
+            _ => Between::Unknown(component),
         }
     }
 }
@@ -205,7 +207,8 @@ fn fed_by<'f>(file: &'f File<'_>, exporter: &'f str) -> Vec<Fed<'f>> {
                     Some(known) => known.between = between,
                     None => all.push(Fed { signal: pipeline.signal(), receiver, between }),
                 }
-                open.push((receiver, between));
+                let is_connector = file.is_connector(receiver);
+                open.push((receiver, if is_connector { between.max(Between::of(receiver)) } else { between }));
             }
         }
     }
