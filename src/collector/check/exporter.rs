@@ -15,7 +15,7 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 /// That of OTLP/HTTP.
 const TIMEOUT_DEFAULT_HTTP: Duration = Duration::from_secs(30);
 /// How many requests a queue sends at a time where nothing is written.
-const CONSUMERS_DEFAULT: u32 = 10;
+const CONSUMERS_DEFAULT: u64 = 10;
 /// Requests a second below which a queue is called too slow: one SDK sends every few seconds, or once for 512 spans.
 const RATE_MIN: f64 = 10.0;
 /// From here on nothing is said.
@@ -244,7 +244,21 @@ impl<'c, 'n> At<'c, 'n> {
         }
     }
 
-    /// A duration, and where it stands. `None`: not known, which was told.
+    /// A number, or what holds where it is not written. `None`: not known, which was told.
+    fn number(&self, path: &[&'static str], default: u64, notes: &mut Notes) -> Option<u64> {
+        let (mark, what) = match self.said(path) {
+            Said::Nothing => return Some(default),
+            Said::Is(text, mark) => match text.replace('_', "").parse() {
+                Ok(number) => return Some(number),
+                Err(_) => (mark, "understood"),
+            },
+            Said::Unknown(mark) => (mark, "known"),
+        };
+        notes.unjudged(mark, self.id(), format!("`{}` is not {what} here", self.path(path).join(".")));
+        None
+    }
+
+    /// A duration, or what holds where it is not written. `None`: not known, which was told.
     fn duration(&self, path: &[&'static str], default: Duration, notes: &mut Notes) -> Option<Duration> {
         match self.said(path) {
             Said::Nothing => Some(default),
@@ -267,45 +281,44 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         return notes.unjudged(exporter.mark, &exporter.id, says);
     }
     let own = At { component: exporter, above: &[] };
-    if exporter.is_balancer() {
-        let inner = At { component: exporter, above: &INNER };
-        routing(file, &own, notes);
-        let targets = target::balanced(exporter);
-        target::note_static(exporter, notes);
-        target::judge_encryption(&inner, &targets, notes);
-        demands::judge(&inner, &targets, authenticator(&inner, file, notes), receiving, notes);
-        for at in [&own, &inner] {
-            if at.has_queue(notes) {
-                queue(file, at, notes);
-            }
+    // The level that has the address, and with it all that is between the two.
+    let sending = At { component: exporter, above: if exporter.is_balancer() { &INNER } else { &[] } };
+    let targets = match exporter.is_balancer() {
+        true => {
+            routing(file, &own, notes);
+            target::note_static(exporter, notes);
+            target::balanced(exporter)
         }
-        let counts = queueing(exporter);
-        if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
-            batch(&counts, receiving, notes);
-            consumers(&counts, target::replicas(exporter), receiving, notes);
+        false => {
+            paths(&own, notes);
+            target::named(&own, file, notes)
         }
-        compression(&inner, notes);
-        strange(&inner, notes);
-        timeout(&inner, TIMEOUT_DEFAULT, receiving, notes);
-        outer_timeout(&own, target::replicas(exporter), receiving, notes);
-        outer_retry(&own, &inner, notes);
-        return;
-    }
-    let targets = target::named(&own, file, notes);
-    target::judge_encryption(&own, &targets, notes);
-    compression(&own, notes);
-    strange(&own, notes);
-    paths(&own, notes);
-    demands::judge(&own, &targets, authenticator(&own, file, notes), receiving, notes);
+    };
+    target::judge_encryption(&sending, &targets, notes);
+    demands::judge(&sending, &targets, authenticator(&sending, file, notes), receiving, notes);
+    compression(&sending, notes);
+    strange(&sending, notes);
+    timeout(&sending, if sending.is_grpc() { TIMEOUT_DEFAULT } else { TIMEOUT_DEFAULT_HTTP }, receiving, notes);
+    let replicas = target::replicas(exporter);
     if own.has_queue(notes) {
         queue(file, &own, notes);
-        batch(&own, receiving, notes);
-        consumers(&own, 1, receiving, notes);
     }
-    timeout(&own, if own.is_grpc() { TIMEOUT_DEFAULT } else { TIMEOUT_DEFAULT_HTTP }, receiving, notes);
-    retry(&own, RETRY_DEFAULT, ENDLESS, notes);
-    if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
-        pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
+    if sending.is_inner() && sending.has_queue(notes) {
+        queue(file, &sending, notes);
+    }
+    let counts = queueing(exporter);
+    if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
+        batch(&counts, receiving, notes);
+        consumers(&counts, replicas, receiving, notes);
+    }
+    if sending.is_inner() {
+        outer_timeout(&own, replicas, receiving, notes);
+        outer_retry(&own, &sending, notes);
+    } else {
+        retry(&own, RETRY_DEFAULT, ENDLESS, notes);
+        if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
+            pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
+        }
     }
 }
 
@@ -627,29 +640,23 @@ fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     let too_much = format!("spanseal takes {} at once and refuses more, and a refusal of that kind is not tried again", show_size(most));
     let sizer = at.sizer();
     let bytes = matches!(&sizer, Said::Is(sizer, _) if sizer == "bytes");
-    match at.said(&["sending_queue", "batch", "max_size"]) {
-        Said::Nothing => {
-            notes.found(Kind::BatchUnbounded, at.place(&BATCH), at.id(), format!("batches have no largest size: {too_much}"), instead)
+    const MAX_SIZE: [&str; 3] = ["sending_queue", "batch", "max_size"];
+    let mark = at.place(&MAX_SIZE);
+    match at.number(&MAX_SIZE, 0, notes) {
+        None => {}
+        Some(0) => notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches have no largest size: {too_much}"), instead),
+        Some(size) if bytes && size > most => {
+            notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches may have {}: {too_much}", show_size(size)), instead);
         }
-        Said::Is(text, mark) => match text.replace('_', "").parse::<u64>() {
-            Ok(0) => notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches have no largest size: {too_much}"), instead),
-            Ok(size) if bytes && size > most => {
-                notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches may have {}: {too_much}", show_size(size)), instead);
-            }
-            Ok(_) if matches!(sizer, Said::Unknown(_)) => {
-                notes.unjudged(mark, at.id(), "`sizer` is not known here: whether `sending_queue.batch.max_size` counts bytes");
-            }
-            Ok(size) if !bytes => {
-                notes.unjudged(
-                    mark,
-                    at.id(),
-                    format!("whether {size} spans or logs with their content fit into what spanseal takes at once ({})", show_size(most)),
-                );
-            }
-            Ok(_) => {}
-            Err(_) => notes.unjudged(mark, at.id(), "`sending_queue.batch.max_size` is not understood here"),
-        },
-        Said::Unknown(mark) => notes.unjudged(mark, at.id(), "`sending_queue.batch.max_size` is not known here"),
+        Some(_) if matches!(sizer, Said::Unknown(_)) => {
+            notes.unjudged(mark, at.id(), "`sizer` is not known here: whether `sending_queue.batch.max_size` counts bytes");
+        }
+        Some(size) if !bytes => {
+            let says =
+                format!("whether {size} spans or logs with their content fit into what spanseal takes at once ({})", show_size(most));
+            notes.unjudged(mark, at.id(), says);
+        }
+        Some(_) => {}
     }
 }
 
@@ -663,17 +670,11 @@ fn consumers(at: &At<'_, '_>, replicas: u32, receiving: &Receiving, notes: &mut 
     if merges {
         return;
     }
-    let (number, mark) = match at.said(&CONSUMERS) {
-        Said::Nothing => (CONSUMERS_DEFAULT, at.place(&["sending_queue"])),
-        Said::Is(text, mark) => match text.replace('_', "").parse::<u32>() {
-            Ok(number) => (number, mark),
-            Err(_) => return notes.unjudged(mark, at.id(), "`sending_queue.num_consumers` is not understood here"),
-        },
-        Said::Unknown(mark) => return notes.unjudged(mark, at.id(), "`sending_queue.num_consumers` is not known here"),
-    };
+    let Some(number) = at.number(&CONSUMERS, CONSUMERS_DEFAULT, notes) else { return };
+    let mark = at.place(&CONSUMERS);
     let delay = receiving.max_delay.max(Duration::from_millis(1)).saturating_mul(replicas);
     // Of zero consumers the Collector says that it does not start.
-    let rate = (f64::from(number) / delay.as_secs_f64()).round();
+    let rate = (f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / delay.as_secs_f64()).round();
     if number == 0 || rate >= RATE_ENOUGH {
         return;
     }
