@@ -907,6 +907,7 @@ fn what_the_collector_does_not_start_with_is_found() {
         ("minimal.yaml", PLAIN, format!("{PLAIN}    proxy_url: 'http://x'\n"), true),
         ("minimal.yaml", PLAIN, format!("{PLAIN}    keepalive: {{time: 30s}}\n    user_agent: x\n"), false),
         ("gateway.yaml", "        timeout: 30s\n", "        timeout: 30s\n        encoding: json\n".to_owned(), true),
+        ("gateway.yaml", "routing_key: traceID", "routing_key: traceID\n    compression: zstd".to_owned(), true),
         ("gateway.yaml", "routing_key: traceID", "routing_key: streamID".to_owned(), true),
         ("gateway.yaml", "routing_key: traceID", "routing_key: service".to_owned(), false),
         ("minimal.yaml", PLAIN, "endpoint: 'dns://10.0.0.2/spanseal.example.com:4317'\n".to_owned(), false),

@@ -312,12 +312,28 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         consumers(&counts, replicas, receiving, notes);
     }
     if sending.is_inner() {
+        misplaced(&own, notes);
         outer_timeout(&own, replicas, receiving, notes);
         outer_retry(&own, &sending, notes);
     } else {
         retry(&own, RETRY_DEFAULT, ENDLESS, notes);
         if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
             pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
+        }
+    }
+}
+
+/// Settings of the OTLP exporter that stand beside it, on the load-balancing one.
+fn misplaced(own: &At<'_, '_>, notes: &mut Notes) {
+    const OWN: [&str; 7] = ["protocol", "resolver", "retry_on_failure", "routing_attributes", "routing_key", "sending_queue", "timeout"];
+    let Some(Node { value: Value::Map(members), .. }) = own.node(&[]) else { return };
+    for (key, node) in members.iter().filter(|(key, _)| !OWN.contains(&key.name.as_str())) {
+        let name = key.name.as_str();
+        if [&SETTINGS[..], &SETTINGS_GRPC, &SETTINGS_HTTP].concat().contains(&name) {
+            let says = format!("`{name}` is no setting of the load-balancing exporter: the Collector does not start");
+            notes.found(Kind::DoesNotStart, key.mark, own.id(), says, "what is for its replicas stands below `protocol: {otlp: ...}`");
+        } else if says_something(node) {
+            notes.unjudged(key.mark, own.id(), format!("what `{name}` does to telemetry on its way is not known here"));
         }
     }
 }
