@@ -48,6 +48,7 @@ processors:
   probabilistic_sampler: {sampling_percentage: 15}
   probabilistic_sampler/all: {sampling_percentage: 100}
   tail_sampling/all: {policies: [{name: a, type: always_sample}, {name: b, type: latency, latency: {threshold_ms: 9}}]}
+  tail_sampling/small: {maximum_trace_size_bytes: 4000000, policies: [{name: a, type: always_sample}]}
   tail_sampling/some: {policies: [{name: a, type: always_sample}, {name: b, type: drop}]}
   logdedup: {interval: 10s}
   attributes:
@@ -135,6 +136,12 @@ fn seeded(name: &str, from: &str, to: &str) -> (tempfile::TempDir, PathBuf, Stri
     (folder, file, text)
 }
 
+/// A text with something in the place of something else, wherever that stands.
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "nowhere stands `{from}`:\n{text}");
+    text.replace(from, to)
+}
+
 /// File, what stands there, what is put there, the kinds that are found, and a text of the line that the first of them is found at.
 const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     // Sampling.
@@ -157,6 +164,8 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("good", "[resourcedetection]", "[resourcedetection, tail_sampling/all]", "held_in_memory", "tail_sampling/all:"),
     ("good", "[resourcedetection]", "[resourcedetection, tail_sampling/some]", "sampled", "tail_sampling/some:"),
+    // All of it, but what is large.
+    ("good", "[resourcedetection]", "[resourcedetection, tail_sampling/small]", "sampled", "tail_sampling/small:"),
     // Before a connector that leads to us, too.
     ("good", "processors: []", "processors: [probabilistic_sampler]", "sampled", "probabilistic_sampler:"),
     // What is held before it is safe.
@@ -167,6 +176,16 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("agent.yaml", "    fsync: true", "    fsync: false", "storage_not_synced", "fsync: false"),
     ("agent.yaml", "./otelcol-spanseal", "/tmp", "storage_volatile", "directory:"),
     ("agent.yaml", "    fsync: true", "    fsync: true\n    recreate: true", "storage_volatile", "recreate: true"),
+    // What is compacted elsewhere is copied back, and there is a moment in which it lies nowhere whole.
+    ("agent.yaml", "    fsync: true", "    fsync: true\n    compaction: {on_start: true}", "storage_volatile", "compaction:"),
+    (
+        "agent.yaml",
+        "    fsync: true",
+        "    fsync: true\n    compaction: {on_rebound: true, directory: /srv/compact}",
+        "storage_volatile",
+        "compaction: {on_rebound",
+    ),
+    ("balanced", "fsync: true}", "fsync: true, compaction: {on_start: true, directory: /var/lib}}", "storage_volatile", "file_storage: {"),
     ("minimal.yaml", "      block_on_overflow: true\n", "", "queue_overflow", "sending_queue:"),
     ("gateway.yaml", "max_size: 15728640", "max_size: 157286400", "batch_unbounded", "max_size: 157286400"),
     ("gateway.yaml", ", max_size: 15728640", "", "batch_unbounded", "batch: {"),
@@ -500,7 +519,7 @@ fn what_spanseal_asks_for_is_compared() {
     for (name, from, to, protocols, kind, line) in DEMANDS {
         let (folder, file, text) = seeded(name, from, to);
         if *to == "oauth2client/spanseal:" {
-            std::fs::write(&file, text.replace("bearertokenauth/", "oauth2client/")).unwrap();
+            std::fs::write(&file, replaced(&text, "bearertokenauth/", "oauth2client/")).unwrap();
         }
         let text = std::fs::read_to_string(&file).unwrap();
         let (code, report) = report(&file, &["--config", &receiving(folder.path(), protocols)]);
@@ -529,7 +548,7 @@ fn what_spanseal_asks_for_is_compared() {
 #[test]
 fn no_secret_of_the_file_is_printed() {
     let (folder, file, text) = seeded("good", "    tls: {ca", "    headers: [{name: Authorization, value: Basic hushhush}]\n    tls: {ca");
-    std::fs::write(&file, text.replace("https://audit.example.com", "https://me:hushhush@127.0.0.1")).unwrap();
+    std::fs::write(&file, replaced(&text, "https://audit.example.com", "https://me:hushhush@127.0.0.1")).unwrap();
     let told = run(&file, &["--config", &receiving(folder.path(), TOKEN)]);
     assert!(told.status.code() == Some(1) && told.stdout.contains("no bearer token"), "{told}");
     assert!(!told.stdout.contains("hushhush") && !told.stderr.contains("hushhush"), "{told}");
@@ -674,7 +693,8 @@ fn what_is_no_loss_is_a_note() {
     let two = noted("gateway.yaml", "num_consumers: 100\n      # Behind", "num_consumers: 40\n      # Behind");
     assert!(!two.contains("a second get"), "a batch makes few requests of many: {two}");
     let (_folder, file, text) = seeded("gateway.yaml", "", "");
-    std::fs::write(&file, text.replace("num_consumers: 100", "num_consumers: 40").replace("min_size: 1048576", "min_size: 0")).unwrap();
+    let text = replaced(&replaced(&text, "num_consumers: 100", "num_consumers: 40"), "min_size: 1048576", "min_size: 0");
+    std::fs::write(&file, text).unwrap();
     let two = report(&file, &[]).1["notes"].to_string();
     assert!(two.contains("the seals of 2 replicas, one after another, up to 2s: some 20 a second"), "{two}");
     // One log by several names of it.
@@ -688,7 +708,7 @@ fn what_is_no_loss_is_a_note() {
     assert!(noted("balanced", "{directory: /var/lib/otelcol, fsync: true}", "{fsync: true}").contains("names no `directory`"));
     let insert = "attributes:\n    actions:\n      - {key: ai_audit.review.outcome, value: approved, action: insert}\n  attributes/other:\n    actions:\n";
     let (_folder, file, text) = seeded("good", "attributes:\n    actions:\n", insert);
-    std::fs::write(&file, text.replace("[resourcedetection]", "[resourcedetection, attributes]")).unwrap();
+    std::fs::write(&file, replaced(&text, "[resourcedetection]", "[resourcedetection, attributes]")).unwrap();
     assert!(report(&file, &[]).1["notes"].to_string().contains("as the application's word"));
 }
 
@@ -697,7 +717,7 @@ fn what_is_no_loss_is_a_note() {
 fn without_retry_a_sender_is_told_where_it_waits() {
     let says = |from: &str, to: &str| {
         let (_folder, file, text) = seeded("minimal.yaml", "{enabled: true, max_elapsed_time: 0s}", "{enabled: false}");
-        std::fs::write(&file, text.replace(from, to)).unwrap();
+        std::fs::write(&file, replaced(&text, from, to)).unwrap();
         let found = report(&file, &[]).1["findings"].as_array().unwrap().iter().find(|found| found["kind"] == "retry_off").cloned();
         found.unwrap()["says"].as_str().unwrap().to_owned()
     };
@@ -707,14 +727,14 @@ fn without_retry_a_sender_is_told_where_it_waits() {
 }
 
 /// Scenario: senders wait for the seal, and beside it the same receiver hands over to an exporter that blocks while its backend is away. Guarantee: it is
-/// found, also behind a connector; not where it does not block, where a queue on disk takes what is for spanseal, or where nothing comes to both.
+/// found, also behind a connector; not where it does not block, or where nothing comes to both.
 #[test]
 fn an_exporter_beside_ours_that_blocks_is_found() {
     let held_of = |signal: &str, backend: &str, receiver: &str| {
         let (_folder, file, text) =
             seeded("good", "exporters:\n  debug: {}\n", &format!("exporters:\n  debug: {{}}\n  otlp/other: {backend}\n"));
         let pipelines = format!("  pipelines:\n    {signal}/other: {{receivers: [{receiver}], exporters: [otlp/other]}}\n");
-        std::fs::write(&file, text.replace("  pipelines:\n", &pipelines)).unwrap();
+        std::fs::write(&file, replaced(&text, "  pipelines:\n", &pipelines)).unwrap();
         let (_, report) = report(&file, &[]);
         let found = report["findings"].as_array().unwrap().iter().filter(|found| found["kind"] == "held_up");
         found.map(|found| (found["component"].as_str().unwrap().to_owned(), found["says"].as_str().unwrap().to_owned())).collect::<Vec<_>>()
@@ -735,11 +755,224 @@ fn an_exporter_beside_ours_that_blocks_is_found() {
     assert_eq!(held("{endpoint: 'other:4317'}", "otlp"), []);
     assert_eq!(held("{endpoint: 'other:4317', sending_queue: {enabled: true}}", "otlp"), []);
     assert_eq!(held("{endpoint: 'other:4317', sending_queue: {block_on_overflow: true}}", "zipkin"), []);
-    let (_folder, file, text) = seeded("agent.yaml", "", "");
-    std::fs::write(&file, text.replace("  otlp_http/backend:\n", "  otlp_http/backend:\n    sending_queue: {block_on_overflow: true}\n"))
+}
+
+/// Scenario: a queue on disk for spanseal, and beside it the same receiver hands over to an exporter that blocks. Guarantee: the queue takes what
+/// senders give up on; not so where a processor in between waits for the exporter without an end, and there it is found. Of a processor of which
+/// nothing is known here it is told.
+#[test]
+fn a_queue_on_disk_is_no_help_behind_a_processor_that_waits() {
+    const BACKEND: &str = "  otlp_grpc/backend:\n";
+    let blocking = format!("{BACKEND}    sending_queue: {{block_on_overflow: true}}\n");
+    let with = |name: &str, from: &str, to: &str| {
+        let (_folder, file, text) = seeded(name, BACKEND, &blocking);
+        std::fs::write(&file, replaced(&text, from, to)).unwrap();
+        report(&file, &[]).1
+    };
+    let held = |report: &Value| {
+        let found = report["findings"].as_array().unwrap().iter().filter(|found| found["kind"] == "held_up");
+        found.map(|found| format!("{} | {}", found["says"], found["instead"])).collect::<Vec<_>>().join("\n")
+    };
+    for (name, from, to, processor) in [
+        ("agent.yaml", "", "", "`batch`"),
+        ("tail-sampling.yaml", "", "", "`tail_sampling`"),
+        ("agent.yaml", "memory_limiter, batch]", "memory_limiter, groupbytrace]", "`groupbytrace`"),
+        ("agent.yaml", "memory_limiter, batch]", "memory_limiter, log_dedup/quick]", "`log_dedup/quick`"),
+    ] {
+        let report = with(name, from, to);
+        let said = held(&report);
+        assert!(said.contains(processor) && said.contains("never have come to spanseal"), "{name} {to}: {report:#}");
+        assert!(!said.contains("`storage`"), "a queue on disk is no way out: {said}");
+    }
+    for to in ["memory_limiter]", "memory_limiter, resource, transform/spanseal_mark]"] {
+        let report = with("agent.yaml", "memory_limiter, batch]", to);
+        assert!(held(&report).is_empty() && !report["unjudged"].to_string().contains("otlp_grpc/backend"), "{to}: {report:#}");
+    }
+    let unknown = with("agent.yaml", "memory_limiter, batch]", "memory_limiter, mystery]");
+    assert!(held(&unknown).is_empty() && unknown["unjudged"].to_string().contains("whether `mystery` waits"), "{unknown:#}");
+    // Between the two a connector of which nothing is known, and one that passes on at once.
+    for (connector, is_told) in [("sum/spans", true), ("forward/on", false)] {
+        let from = "    metrics: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc/backend]}\n";
+        let to = format!(
+            "    traces/on: {{receivers: [otlp], exporters: [{connector}]}}\n    metrics: {{receivers: [{connector}], exporters: [otlp_grpc/backend]}}\n"
+        );
+        let (_folder, file, text) = seeded("agent.yaml", from, &to);
+        let text = replaced(&text, BACKEND, &blocking);
+        let text =
+            replaced(&text, "    traces: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc/backend]}\n", "");
+        let text =
+            replaced(&text, "    logs: {receivers: [otlp], processors: [memory_limiter, batch], exporters: [otlp_grpc/backend]}\n", "");
+        std::fs::write(
+            &file,
+            replaced(
+                &text,
+                "exporters:\n  otlp_grpc/spanseal:",
+                &format!("connectors: {{{connector}: {{}}}}\nexporters:\n  otlp_grpc/spanseal:"),
+            ),
+        )
         .unwrap();
-    let (code, disk) = report(&file, &[]);
-    assert_eq!((code, kinds(&disk)), (Some(0), vec![]), "{disk:#}");
+        let report = report(&file, &[]).1;
+        assert!(held(&report).is_empty(), "{report:#}");
+        assert_eq!(report["unjudged"].to_string().contains(&format!("whether `{connector}` waits")), is_told, "{report:#}");
+    }
+    // Where senders wait for the seal nothing helps but a queue that does not block.
+    let (_folder, file, _) = seeded("good", "exporters: [forward, debug]", "exporters: [forward, debug, otlp/other]");
+    let text = replaced(
+        &std::fs::read_to_string(&file).unwrap(),
+        "  debug: {}\n",
+        "  debug: {}\n  otlp/other: {endpoint: 'other:4317', sending_queue: {block_on_overflow: true}}\n",
+    );
+    std::fs::write(&file, &text).unwrap();
+    assert!(held(&report(&file, &[]).1).contains("or `storage` in the queue to spanseal"));
+    std::fs::write(&file, replaced(&text, "processors: []", "processors: [groupbytrace]")).unwrap();
+    assert!(!held(&report(&file, &[]).1).contains("`storage`"));
+}
+
+/// Exporters that have no queue where none is written hold up as those do whose queue is off; of those of which nothing is known here it is told.
+#[test]
+fn an_exporter_without_a_queue_of_its_own_is_not_passed_over() {
+    let with = |exporter: &str| {
+        let (_folder, file, text) = seeded("good", "  debug: {}\n", &format!("  debug: {{}}\n  {exporter}\n"));
+        let id = exporter.split(':').next().unwrap();
+        std::fs::write(&file, replaced(&text, "exporters: [forward, debug]", &format!("exporters: [forward, debug, {id}]"))).unwrap();
+        report(&file, &[]).1
+    };
+    let off = with("awss3: {s3uploader: {s3_bucket: b}}");
+    assert_eq!(kinds(&off), ["held_up"], "{off:#}");
+    assert!(off["findings"][0]["says"].as_str().unwrap().starts_with("has no queue where none is written"), "{off:#}");
+    for exporter in [
+        "kafka: {}",
+        "file: {path: f}",
+        "otlp/other: {endpoint: 'other:4317', sending_queue: {block_on_overflow: \"${env:BLOCK}\"}}",
+        "otlp/other: {endpoint: 'other:4317', sending_queue: {enabled: \"${env:QUEUE}\"}}",
+    ] {
+        let told = with(exporter);
+        let unjudged = told["unjudged"].to_string();
+        assert!(kinds(&told).is_empty() && unjudged.contains("whether it keeps senders waiting"), "{exporter}: {told:#}");
+    }
+    for exporter in ["kafka: {sending_queue: {enabled: true}}", "awss3: {sending_queue: {enabled: true}}", "nop: {}"] {
+        let silent = with(exporter);
+        assert!(kinds(&silent).is_empty() && silent["unjudged"] == serde_json::json!([]), "{exporter}: {silent:#}");
+    }
+}
+
+/// Scenario: traces go to a connector that makes metrics or logs of them, and these go to spanseal. Guarantee: that is no way for the traces.
+#[test]
+fn what_a_connector_makes_of_spans_is_no_span() {
+    let from = "    traces/out: {receivers: [forward], processors: &way [resourcedetection], exporters: [otlphttp/spanseal]}\n";
+    for (signal, connector) in [("metrics", "span_metrics"), ("logs", "exceptions")] {
+        let to = format!("    {signal}/out: {{receivers: [{connector}], exporters: [otlphttp/spanseal]}}\n");
+        let (_folder, file, text) = seeded("good", from, &to);
+        let text = replaced(&text, "  forward: {}\n", &format!("  {connector}: {{}}\n"));
+        std::fs::write(&file, replaced(&text, "exporters: [forward, debug]", &format!("exporters: [{connector}, debug]"))).unwrap();
+        let (code, report) = report(&file, &[]);
+        assert_eq!((code, kinds(&report)), (Some(1), vec!["signal_missing"]), "{report:#}");
+        assert!(report["unjudged"].to_string().contains(&format!("makes {signal} of traces")), "{report:#}");
+    }
+}
+
+/// Where the Collector itself listens is no place to send to, and another machine's port of the same number is one.
+#[test]
+fn only_this_collectors_own_address_is_its_own() {
+    let with = |listens: &str, sends: &str| {
+        let (_folder, file, _) = seeded("minimal.yaml", "\"${env:COLLECTOR_GRPC_ENDPOINT:-127.0.0.1:4317}\"", listens);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, replaced(&text, VARIABLE, sends)).unwrap();
+        let found = report(&file, &[]).1["findings"].to_string();
+        found.contains("this Collector's own receiver")
+    };
+    for (listens, sends) in [
+        ("127.0.0.1:4317", "127.0.0.1:4317"),
+        ("localhost:4317", "127.0.0.1:4317"),
+        ("0.0.0.0:4317", "localhost:4317"),
+        ("'[::]:4317'", "'[::1]:4317'"),
+        ("':4317'", "127.0.0.1:4317"),
+        ("10.0.0.5:4317", "10.0.0.5:4317"),
+        ("0.0.0.0:4317", "0.0.0.0:4317"),
+    ] {
+        assert!(with(listens, sends), "{listens} {sends}");
+    }
+    for (listens, sends) in [
+        ("10.0.0.5:4317", "127.0.0.1:4317"),
+        ("127.0.0.2:4317", "127.0.0.1:4317"),
+        ("'[::1]:4317'", "127.0.0.1:4317"),
+        ("0.0.0.0:4317", "10.0.0.5:4317"),
+        ("0.0.0.0:4317", "127.0.0.1:4319"),
+    ] {
+        assert!(!with(listens, sends), "{listens} {sends}");
+    }
+}
+
+/// Keys that the Collector refuses, as it does itself where it runs here, and addresses that it takes.
+#[test]
+fn what_the_collector_does_not_start_with_is_found() {
+    let program = otelcol::program("what the Collector does not start with");
+    let starts = |file: &std::path::Path| {
+        let mut validate = Command::new(program.as_ref()?);
+        validate.arg("validate").arg("--config").arg(file).current_dir(file.parent().unwrap());
+        Some(Finished::of(validate).status.success())
+    };
+    const PLAIN: &str = "endpoint: ${env:SPANSEAL_GRPC_ENDPOINT:-127.0.0.1:14317}\n";
+    const GRPC: &str = "    endpoint: spanseal.example.com:4317\n";
+    for (name, from, to, is_refused) in [
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    batcher: {{enabled: true}}\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    batcher:\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    per_rpc_auth: {{type: bearer}}\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    max_idle_conns: 5\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    proxy_url: 'http://x'\n"), true),
+        ("minimal.yaml", PLAIN, format!("{PLAIN}    keepalive: {{time: 30s}}\n    user_agent: x\n"), false),
+        ("gateway.yaml", "        timeout: 30s\n", "        timeout: 30s\n        encoding: json\n".to_owned(), true),
+        ("gateway.yaml", "routing_key: traceID", "routing_key: traceID\n    compression: zstd".to_owned(), true),
+        ("gateway.yaml", "routing_key: traceID", "routing_key: streamID".to_owned(), true),
+        ("gateway.yaml", "routing_key: traceID", "routing_key: service".to_owned(), false),
+        ("minimal.yaml", PLAIN, "endpoint: 'dns://10.0.0.2/spanseal.example.com:4317'\n".to_owned(), false),
+        ("minimal.yaml", PLAIN, "endpoint: 'passthrough://x/127.0.0.1:14317'\n".to_owned(), false),
+        ("minimal.yaml", PLAIN, "endpoint: 'dns://10.0.0.2/spanseal.example.com'\n".to_owned(), true),
+        ("minimal.yaml", PLAIN, "endpoint: 'http://127.0.0.1:14317/'\n".to_owned(), true),
+        ("minimal.yaml", PLAIN, "endpoint: '127.0.0.1:14317/v1'\n".to_owned(), true),
+        ("minimal.yaml", PLAIN, "endpoint: 'http://127.0.0.1:14317'\n".to_owned(), false),
+    ] {
+        let (_folder, file, _) = seeded(name, from, &to);
+        let report = report(&file, &[]).1;
+        assert_eq!(kinds(&report).contains(&"does_not_start"), is_refused, "{to}: {report:#}");
+        if let Some(starts) = starts(&file) {
+            assert_eq!(starts, !is_refused, "{to}: the Collector itself");
+        }
+    }
+    let (_folder, file, _) = seeded("balanced", GRPC, &format!("{GRPC}    max_idle_conns: 5\n"));
+    assert_eq!(kinds(&report(&file, &[]).1), ["does_not_start"]);
+    let (_folder, file, _) = seeded("good", "4318\n", "4318\n    user_agent: x\n");
+    assert_eq!(kinds(&report(&file, &[]).1), ["does_not_start"]);
+    // Of logs the key decides nothing; of metrics another one does.
+    let (_folder, file, text) = seeded("balanced", "routing_key: traceID", "routing_key: resource");
+    let logs = "    traces: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}\n    logs: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n";
+    std::fs::write(&file, replaced(&text, &text[text.find("    traces: {").unwrap()..], logs)).unwrap();
+    assert_eq!(kinds(&report(&file, &[]).1), ["logs_crawl"]);
+    let (_folder, file, _) = seeded(
+        "balanced",
+        "    traces: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n",
+        "    traces: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n    metrics: {receivers: [otlp], exporters: [loadbalancing/spanseal]}\n",
+    );
+    assert_eq!(kinds(&report(&file, &[]).1), ["does_not_start"]);
+    // A name server, and nobody whom it is asked for.
+    let (_folder, file, _) = seeded("minimal.yaml", PLAIN, "endpoint: 'dns://spanseal.example.com:4317'\n");
+    let server = report(&file, &[]).1;
+    assert!(kinds(&server).contains(&"endpoint_wrong") && !kinds(&server).contains(&"does_not_start"), "{server:#}");
+}
+
+/// What is said is what comes of it.
+#[test]
+fn what_comes_of_a_mistake_is_said_as_it_is() {
+    let says = |name: &str, from: &str, to: &str, kind: &str| {
+        let (_folder, file, _) = seeded(name, from, to);
+        let report = report(&file, &[]).1;
+        let found = report["findings"].as_array().unwrap().iter().find(|found| found["kind"] == kind).cloned();
+        found.unwrap_or_else(|| panic!("{report:#}"))["says"].as_str().unwrap().to_owned()
+    };
+    let service = says("gateway.yaml", "routing_key: traceID", "routing_key: service", "not_by_trace");
+    assert!(service.contains("lie in several logs") && !service.contains("duplicates"), "{service}");
+    let filter = says("logs.yaml", "  filter/spanseal:\n    error_mode: ignore\n", "  filter/spanseal:\n", "filter_fails");
+    assert!(filter.starts_with("refuses a whole request where one condition fails"), "{filter}");
 }
 
 /// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.
@@ -747,7 +980,7 @@ fn an_exporter_beside_ours_that_blocks_is_found() {
 fn a_statement_that_writes_over_evidence_is_found() {
     let with = |statement: &str| {
         let (_folder, file, text) = seeded("good", "[resourcedetection]", "[transform/tag]");
-        std::fs::write(&file, text.replace("set(attributes[\"team\"], \"claims\")", statement)).unwrap();
+        std::fs::write(&file, replaced(&text, "set(attributes[\"team\"], \"claims\")", statement)).unwrap();
         report(&file, &[]).1
     };
     for found in [
@@ -777,18 +1010,35 @@ fn what_leads_elsewhere_is_not_passed_over() {
         report(&file, &[]).1["unjudged"].to_string()
     };
     let plain = "    endpoint: spanseal.example.com:4317\n    timeout: 30s\n    tls: {ca_file: ca.pem}\n";
-    let tls = unjudged(plain, &plain.replace("{ca_file: ca.pem}", "\"${env:T:-insecure: true}\""));
+    let tls = unjudged(plain, &replaced(plain, "{ca_file: ca.pem}", "\"${env:T:-insecure: true}\""));
     assert!(tls.contains("`tls.insecure` is not known here"), "{tls}");
     let auth = unjudged(plain, &format!("{plain}    auth: \"${{env:T:-authenticator: nothing}}\"\n"));
     assert!(auth.contains("`auth.authenticator` is not known here"), "{auth}");
     let proxy = unjudged(plain, &format!("{plain}    middlewares: [{{id: x}}]\n"));
     assert!(proxy.contains("what `middlewares` does to telemetry on its way"), "{proxy}");
     assert_eq!(unjudged(plain, &format!("{plain}    middlewares: []\n")), "[]");
+    // In the folder of the queue, or below it, it is renamed.
+    let storage = "{directory: /var/lib/otelcol, fsync: true}";
+    for silent in [
+        "{directory: /var/lib/otelcol, fsync: true, compaction: {on_start: true, directory: /var/lib/otelcol/}}",
+        "{directory: /var/lib/otelcol, fsync: true, compaction: {on_rebound: true, directory: /var/lib/./otelcol/compaction}}",
+        "{directory: /var/lib/otelcol, fsync: true, compaction: {directory: /elsewhere}}",
+        "{fsync: true, compaction: {on_start: true}}",
+    ] {
+        let (_folder, file, _) = seeded("balanced", storage, silent);
+        let report = report(&file, &[]).1;
+        assert!(kinds(&report).is_empty() && report["unjudged"] == serde_json::json!([]), "{silent}: {report:#}");
+    }
+    for told in ["{on_start: \"${env:COMPACT}\", directory: /x}", "{on_start: true, directory: \"${env:WHERE}\"}"] {
+        let (_folder, file, _) = seeded("balanced", storage, &format!("{{directory: /q, fsync: true, compaction: {told}}}"));
+        let report = report(&file, &[]).1;
+        assert!(kinds(&report).is_empty() && report["unjudged"].to_string().contains("`compaction."), "{told}: {report:#}");
+    }
     let (_folder, file, _) = seeded("agent.yaml", "./otelcol-spanseal", "/var/tmp/../../dev//shm/./q");
     assert_eq!(kinds(&report(&file, &[]).1), ["storage_volatile"]);
     // A condition that may hold a secret.
     let (_folder, file, text) = seeded("good", "[resourcedetection]", "[resourcedetection, filter/health]");
-    std::fs::write(&file, text.replace("span.name == \"/healthz\"", "span.attributes[\"authorization\"] == \"hush\"")).unwrap();
+    std::fs::write(&file, replaced(&text, "span.name == \"/healthz\"", "span.attributes[\"authorization\"] == \"hush\"")).unwrap();
     let told = run(&file, &[]);
     assert!(told.stdout.contains("by a condition of your own") && !told.stdout.contains("hush"), "{told}");
 }
@@ -934,7 +1184,7 @@ fn what_a_variable_hides_is_not_judged() {
     // What a default makes a list of is one.
     let conditions = "{error_mode: ignore, trace_conditions: \"${env:COND:-['span.name != nil']}\"}";
     let (_folder, file, text) = seeded("good", "  filter/old: ", &format!("  filter/some: {conditions}\n  filter/old: "));
-    std::fs::write(&file, text.replace("[resourcedetection]", "[filter/some]")).unwrap();
+    std::fs::write(&file, replaced(&text, "[resourcedetection]", "[filter/some]")).unwrap();
     let list = report(&file, &[]).1["unjudged"].to_string();
     assert!(list.contains("what the variable at `trace_conditions` stands for"), "{list}");
     // On no way to spanseal, and one with a default.
@@ -975,7 +1225,7 @@ fn what_a_variable_hides_is_not_judged() {
 fn the_exporter_is_told_assumed_or_asked_for() {
     let audit = |more: &str| seeded("good", "exporters:\n  debug: {}\n", &format!("exporters:\n  debug: {{}}\n{more}"));
     let (_folder, file, text) = audit("");
-    std::fs::write(&file, text.replace("otlphttp/spanseal", "otlphttp/audit")).unwrap();
+    std::fs::write(&file, replaced(&text, "otlphttp/spanseal", "otlphttp/audit")).unwrap();
     let (code, only) = report(&file, &[]);
     assert_eq!(code, Some(0));
     let assumed = only["assumed"].as_str().unwrap();
@@ -983,14 +1233,14 @@ fn the_exporter_is_told_assumed_or_asked_for() {
     assert_eq!(report(&file, &["--exporter", "otlphttp/audit"]).1["assumed"], Value::Null);
 
     let (_folder, file, text) = audit("  otlp/other: {endpoint: other:4317}\n");
-    std::fs::write(&file, text.replace("otlphttp/spanseal", "otlphttp/audit")).unwrap();
+    std::fs::write(&file, replaced(&text, "otlphttp/spanseal", "otlphttp/audit")).unwrap();
     let told = run(&file, &[]);
     assert_eq!(told.status.code(), Some(2), "{told}");
     assert!(told.stderr.contains("Say --exporter with one of: otlp/other, otlphttp/audit. If none of them does"), "{told}");
     assert_eq!(run(&file, &["--exporter", "otlphttp/audit"]).status.code(), Some(0));
     // By its address, where its name does not say.
-    std::fs::write(&file, text.replace("otlphttp/spanseal", "otlphttp/audit").replace("audit.example.com", "spanseal.example.com"))
-        .unwrap();
+    let renamed = replaced(&text, "otlphttp/spanseal", "otlphttp/audit");
+    std::fs::write(&file, replaced(&renamed, "audit.example.com", "spanseal.example.com")).unwrap();
     let (_, by_address) = report(&file, &[]);
     assert!(by_address["assumed"].as_str().unwrap().contains("because of its address"), "{by_address:#}");
     assert_eq!(by_address["exporters"], serde_json::json!(["otlphttp/audit"]));

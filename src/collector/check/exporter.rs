@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::file::{Component, File, Said, Section, says_something};
-use super::{Kind, Notes, Receiving, demands, target};
+use super::{Kind, Notes, Receiving, demands, pipelines, target};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{parse_duration, show_duration, show_size};
 
@@ -15,7 +15,7 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 /// That of OTLP/HTTP.
 const TIMEOUT_DEFAULT_HTTP: Duration = Duration::from_secs(30);
 /// How many requests a queue sends at a time where nothing is written.
-const CONSUMERS_DEFAULT: u32 = 10;
+const CONSUMERS_DEFAULT: u64 = 10;
 /// Requests a second below which a queue is called too slow: one SDK sends every few seconds, or once for 512 spans.
 const RATE_MIN: f64 = 10.0;
 /// From here on nothing is said.
@@ -32,26 +32,27 @@ const ENDLESS: &str = "`retry_on_failure: {enabled: true, max_elapsed_time: 0s}`
 const ENDLESS_BALANCED: &str = "`retry_on_failure: {enabled: true, initial_interval: 1s, max_interval: 30s, multiplier: 1.5, \
                                 randomization_factor: 0.5, max_elapsed_time: 0s}` on the load-balancing exporter itself";
 /// Settings of the exporters of OTLP that are judged, or that change nothing of what arrives.
-const SETTINGS: [&str; 32] = [
+const SETTINGS: [&str; 10] = [
     "endpoint",
-    "traces_endpoint",
-    "logs_endpoint",
-    "metrics_endpoint",
-    "profiles_endpoint",
     "tls",
     "timeout",
     "retry_on_failure",
     "sending_queue",
     "compression",
-    "compression_params",
     "headers",
     "auth",
-    "balancer_name",
-    "keepalive",
     "read_buffer_size",
     "write_buffer_size",
-    "wait_for_ready",
-    "authority",
+];
+/// The same of the one of OTLP/gRPC alone.
+const SETTINGS_GRPC: [&str; 5] = ["balancer_name", "keepalive", "wait_for_ready", "authority", "user_agent"];
+/// The same of the one of OTLP/HTTP alone.
+const SETTINGS_HTTP: [&str; 15] = [
+    "traces_endpoint",
+    "logs_endpoint",
+    "metrics_endpoint",
+    "profiles_endpoint",
+    "compression_params",
     "encoding",
     "max_idle_conns",
     "max_idle_conns_per_host",
@@ -62,14 +63,23 @@ const SETTINGS: [&str; 32] = [
     "http2_ping_timeout",
     "cookies",
     "force_attempt_http2",
-    "user_agent",
-    "batcher",
-    "per_rpc_auth",
 ];
+/// The one of OTLP/HTTP alone that leads through something else.
+const PROXY: &str = "proxy_url";
+/// Settings that there were once, and what took their place.
+const SETTINGS_GONE: [(&str, &str); 2] =
+    [("batcher", "`batch` under `sending_queue`"), ("per_rpc_auth", "`auth: {authenticator: bearertokenauth/...}` and that extension")];
 /// The OTLP exporter inside the load-balancing one.
 const INNER: [&str; 2] = ["protocol", "otlp"];
+/// Where `file_storage` keeps and compacts where nothing is written (not on Windows).
+const STORAGE_DEFAULT: &str = "/var/lib/otelcol/file_storage";
 /// Folders that are empty after a restart of the machine.
 const VOLATILE: [&str; 4] = ["/tmp", "/dev/shm", "/run", "/var/run"];
+
+/// Exporters that have no queue where none is written, as of 0.152. Those of OTLP have one, of others nothing is known.
+const WITHOUT_QUEUE: [&str; 1] = ["awss3"];
+/// Exporters that send nowhere, so that there is nothing to wait for.
+const SENDING_NOTHING: [&str; 2] = ["debug", "nop"];
 
 /// Whether a level of an exporter has a queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,19 +111,43 @@ pub(super) fn answers_before_sealed(exporter: &Component<'_>) -> bool {
     matches!(at.queue(), Queue::On | Queue::Perhaps(_)) && !waits
 }
 
-/// How an exporter keeps its sender waiting while its backend is away, and where that is written.
-pub(super) fn blocks(exporter: &Component<'_>) -> Option<(&'static str, Mark)> {
-    const QUEUE: [&str; 2] = ["sending_queue", "enabled"];
+/// Whether an exporter keeps its sender waiting while its backend is away.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Blocks {
+    No,
+    /// How, and where that is written.
+    Yes(&'static str, Mark),
+    Unknown(Mark),
+}
+
+pub(super) fn blocks(exporter: &Component<'_>) -> Blocks {
     let at = queueing(exporter);
-    let is = |key: &'static str| matches!(at.said(&["sending_queue", key]), Said::Is(text, _) if text == "true");
-    if at.queue() == Queue::Off {
-        let is_written = at.is_written(&QUEUE);
-        return is_written.then(|| ("has no queue", at.place(&QUEUE)));
+    let is_known = exporter.is_otlp() || exporter.is_balancer();
+    match at.queue() {
+        _ if SENDING_NOTHING.contains(&exporter.kind()) => return Blocks::No,
+        _ if exporter.is_variable() => return Blocks::Unknown(exporter.mark),
+        _ if !is_known && exporter.section(&["sending_queue"]) == Section::Absent => {
+            return match WITHOUT_QUEUE.contains(&exporter.kind()) {
+                true => Blocks::Yes("has no queue where none is written", exporter.mark),
+                false => Blocks::Unknown(exporter.mark),
+            };
+        }
+        Queue::Off => return Blocks::Yes("has no queue", at.place(&["sending_queue", "enabled"])),
+        Queue::Untold(mark) => return Blocks::Unknown(mark),
+        Queue::On | Queue::Perhaps(_) => {}
     }
-    [("block_on_overflow", "blocks when its queue is full"), ("wait_for_result", "waits for its backend's answer")]
-        .into_iter()
-        .find(|(key, _)| is(key))
-        .map(|(key, says)| (says, at.place(&["sending_queue", key])))
+    let mut unknown = None;
+    for (key, says) in [("block_on_overflow", "blocks when its queue is full"), ("wait_for_result", "waits for its backend's answer")] {
+        match at.said(&["sending_queue", key]) {
+            Said::Is(text, _) if text == "true" => return Blocks::Yes(says, at.place(&["sending_queue", key])),
+            Said::Unknown(mark) => unknown = unknown.or(Some(mark)),
+            Said::Is(..) | Said::Nothing => {}
+        }
+    }
+    match (at.queue(), unknown) {
+        (Queue::Perhaps(mark), _) | (_, Some(mark)) => Blocks::Unknown(mark),
+        _ => Blocks::No,
+    }
 }
 
 /// A component, and the level of it that is asked: itself, or the OTLP exporter inside.
@@ -215,7 +249,21 @@ impl<'c, 'n> At<'c, 'n> {
         }
     }
 
-    /// A duration, and where it stands. `None`: not known, which was told.
+    /// A number, or what holds where it is not written. `None`: not known, which was told.
+    fn number(&self, path: &[&'static str], default: u64, notes: &mut Notes) -> Option<u64> {
+        let (mark, what) = match self.said(path) {
+            Said::Nothing => return Some(default),
+            Said::Is(text, mark) => match text.replace('_', "").parse() {
+                Ok(number) => return Some(number),
+                Err(_) => (mark, "understood"),
+            },
+            Said::Unknown(mark) => (mark, "known"),
+        };
+        notes.unjudged(mark, self.id(), format!("`{}` is not {what} here", self.path(path).join(".")));
+        None
+    }
+
+    /// A duration, or what holds where it is not written. `None`: not known, which was told.
     fn duration(&self, path: &[&'static str], default: Duration, notes: &mut Notes) -> Option<Duration> {
         match self.said(path) {
             Said::Nothing => Some(default),
@@ -238,53 +286,83 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         return notes.unjudged(exporter.mark, &exporter.id, says);
     }
     let own = At { component: exporter, above: &[] };
-    if exporter.is_balancer() {
-        let inner = At { component: exporter, above: &INNER };
-        routing(&own, notes);
-        let targets = target::balanced(exporter);
-        target::note_static(exporter, notes);
-        target::judge_encryption(&inner, &targets, notes);
-        demands::judge(&inner, &targets, authenticator(&inner, file, notes), receiving, notes);
-        for at in [&own, &inner] {
-            if at.has_queue(notes) {
-                queue(file, at, notes);
-            }
+    // The level that has the address, and with it all that is between the two.
+    let sending = At { component: exporter, above: if exporter.is_balancer() { &INNER } else { &[] } };
+    let targets = match exporter.is_balancer() {
+        true => {
+            routing(file, &own, notes);
+            target::note_static(exporter, notes);
+            target::balanced(exporter)
         }
-        let counts = queueing(exporter);
-        if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
-            batch(&counts, receiving, notes);
-            consumers(&counts, target::replicas(exporter), receiving, notes);
+        false => {
+            paths(&own, notes);
+            target::named(&own, file, notes)
         }
-        compression(&inner, notes);
-        strange(&inner, notes);
-        timeout(&inner, TIMEOUT_DEFAULT, receiving, notes);
-        outer_timeout(&own, target::replicas(exporter), receiving, notes);
-        outer_retry(&own, &inner, notes);
-        return;
-    }
-    let targets = target::named(&own, file, notes);
-    target::judge_encryption(&own, &targets, notes);
-    compression(&own, notes);
-    strange(&own, notes);
-    paths(&own, notes);
-    demands::judge(&own, &targets, authenticator(&own, file, notes), receiving, notes);
+    };
+    target::judge_encryption(&sending, &targets, notes);
+    demands::judge(&sending, &targets, authenticator(&sending, file, notes), receiving, notes);
+    compression(&sending, notes);
+    strange(&sending, notes);
+    timeout(&sending, if sending.is_grpc() { TIMEOUT_DEFAULT } else { TIMEOUT_DEFAULT_HTTP }, receiving, notes);
+    let replicas = target::replicas(exporter);
     if own.has_queue(notes) {
         queue(file, &own, notes);
-        batch(&own, receiving, notes);
-        consumers(&own, 1, receiving, notes);
     }
-    timeout(&own, if own.is_grpc() { TIMEOUT_DEFAULT } else { TIMEOUT_DEFAULT_HTTP }, receiving, notes);
-    retry(&own, RETRY_DEFAULT, ENDLESS, notes);
-    if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
-        pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
+    if sending.is_inner() && sending.has_queue(notes) {
+        queue(file, &sending, notes);
+    }
+    let counts = queueing(exporter);
+    if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
+        batch(&counts, receiving, notes);
+        consumers(&counts, replicas, receiving, notes);
+    }
+    if sending.is_inner() {
+        misplaced(&own, notes);
+        outer_timeout(&own, replicas, receiving, notes);
+        outer_retry(&own, &sending, notes);
+    } else {
+        retry(&own, RETRY_DEFAULT, ENDLESS, notes);
+        if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
+            pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
+        }
     }
 }
 
-/// Settings that nothing is known of here, and those that lead telemetry through something else.
+/// Settings of the OTLP exporter that stand beside it, on the load-balancing one.
+fn misplaced(own: &At<'_, '_>, notes: &mut Notes) {
+    const OWN: [&str; 7] = ["protocol", "resolver", "retry_on_failure", "routing_attributes", "routing_key", "sending_queue", "timeout"];
+    let Some(Node { value: Value::Map(members), .. }) = own.node(&[]) else { return };
+    for (key, node) in members.iter().filter(|(key, _)| !OWN.contains(&key.name.as_str())) {
+        let name = key.name.as_str();
+        if [&SETTINGS[..], &SETTINGS_GRPC, &SETTINGS_HTTP].concat().contains(&name) {
+            let says = format!("`{name}` is no setting of the load-balancing exporter: the Collector does not start");
+            notes.found(Kind::DoesNotStart, key.mark, own.id(), says, "what is for its replicas stands below `protocol: {otlp: ...}`");
+        } else if says_something(node) {
+            notes.unjudged(key.mark, own.id(), format!("what `{name}` does to telemetry on its way is not known here"));
+        }
+    }
+}
+
+/// Settings that the exporter does not have, those that nothing is known of here, and those that lead telemetry through something else. The
+/// Collector reads those of a replica when it starts, too, and starts with no key that it does not know, whatever stands behind it.
 fn strange(at: &At<'_, '_>, notes: &mut Notes) {
     let Some(Node { value: Value::Map(members), .. }) = at.node(&[]) else { return };
-    for (key, _) in members.iter().filter(|(key, node)| !SETTINGS.contains(&key.name.as_str()) && says_something(node)) {
-        notes.unjudged(key.mark, at.id(), format!("what `{}` does to telemetry on its way is not known here", key.name));
+    let is_of_other = |name: &str| match at.is_grpc() {
+        true => SETTINGS_HTTP.contains(&name) || name == PROXY,
+        false => SETTINGS_GRPC.contains(&name),
+    };
+    for (key, node) in members {
+        let name = key.name.as_str();
+        if let Some((_, instead)) = SETTINGS_GONE.iter().find(|(gone, _)| *gone == name) {
+            let says = format!("`{name}` is no setting of this exporter any more: the Collector does not start");
+            notes.found(Kind::DoesNotStart, key.mark, at.id(), says, *instead);
+        } else if is_of_other(name) {
+            let (own, other) = if at.is_grpc() { ("gRPC", "HTTP") } else { ("HTTP", "gRPC") };
+            let says = format!("`{name}` is a setting of OTLP/{other}, and this exporter speaks OTLP/{own}: the Collector does not start");
+            notes.found(Kind::DoesNotStart, key.mark, at.id(), says, "the exporter without it");
+        } else if ![&SETTINGS[..], &SETTINGS_GRPC, &SETTINGS_HTTP].concat().contains(&name) && says_something(node) {
+            notes.unjudged(key.mark, at.id(), format!("what `{name}` does to telemetry on its way is not known here"));
+        }
     }
 }
 
@@ -365,19 +443,40 @@ fn is_started<'f, 'n>(
     Some(extension)
 }
 
-fn routing(at: &At<'_, '_>, notes: &mut Notes) {
-    if let Said::Is(key, mark) = at.said(&["routing_key"])
-        && !matches!(key.as_str(), "traceID" | "")
-    {
-        notes.found(
+/// What a replica is chosen by: of traces, and of metrics, a key that each knows; of logs always the trace id.
+fn routing(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
+    let takes = |signal: &str| pipelines::is_used_for(file, at.component, signal);
+    let (key, mark) = match at.said(&["routing_key"]) {
+        Said::Is(key, mark) => (key, mark),
+        Said::Nothing => return,
+        Said::Unknown(mark) if takes("traces") => {
+            return notes.unjudged(mark, at.id(), "`routing_key` is not known here: whether it keeps a trace together");
+        }
+        Said::Unknown(_) => return,
+    };
+    match key.as_str() {
+        "traceID" | "" => {}
+        "service" | "attributes" if takes("traces") => notes.found(
             Kind::NotByTrace,
             mark,
             at.id(),
             format!(
-                "`routing_key: {key}` spreads one trace, and a span that is sent again, over several logs: duplicates are not recognised"
+                "`routing_key: {key}` chooses replicas by something else than the trace: spans of one trace lie in several logs, and what the \
+                 receipts and `spanseal prove --trace-id` of one log say of it is a part"
             ),
             "`routing_key: traceID`",
-        );
+        ),
+        "service" | "attributes" => {}
+        // It may be anything: it is not repeated.
+        _ if takes("traces") => {
+            let says = "this `routing_key` is none for traces: the Collector does not start";
+            notes.found(Kind::DoesNotStart, mark, at.id(), says, "`routing_key: traceID`");
+        }
+        _ => {}
+    }
+    if takes("metrics") && !matches!(key.as_str(), "service" | "attributes" | "resource" | "metric" | "streamID" | "") {
+        let says = "this `routing_key` is none for metrics: the Collector does not start";
+        notes.found(Kind::DoesNotStart, mark, at.id(), says, "the exporter in no pipeline of metrics: spanseal keeps none of them");
     }
 }
 
@@ -455,6 +554,7 @@ fn storage_judged(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark
             "`recreate: false`: the Collector stops, and somebody looks",
         );
     }
+    compaction(&at, notes);
     match at.said(&["directory"]) {
         Said::Is(folder, mark) if is_volatile(&folder) => {
             let says = format!("`{folder}` is emptied when the machine or the container starts again, and the queue with it");
@@ -473,19 +573,62 @@ fn storage_judged(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark
     }
 }
 
+/// Where a queue is compacted. In the queue's own file system the new file takes the place of the old one at once; out of another it is copied
+/// back over the old one, which is emptied first and not written through.
+fn compaction(at: &At<'_, '_>, notes: &mut Notes) {
+    const DIRECTORY: [&str; 2] = ["compaction", "directory"];
+    let is_on = [["compaction", "on_start"], ["compaction", "on_rebound"]].map(|path| at.flag(&path, false, false, notes)).contains(&true);
+    if !is_on {
+        return;
+    }
+    let own = match at.said(&["directory"]) {
+        Said::Is(folder, _) => folder,
+        Said::Nothing => STORAGE_DEFAULT.to_owned(),
+        // Which is told with the folder itself.
+        Said::Unknown(_) => return,
+    };
+    let folder = match at.said(&DIRECTORY) {
+        Said::Is(folder, _) => folder,
+        Said::Nothing => STORAGE_DEFAULT.to_owned(),
+        Said::Unknown(mark) => {
+            return notes.unjudged(mark, at.id(), "`compaction.directory` is not known here: whether it lies on the queue's disk");
+        }
+    };
+    if !is_below(&folder, &own) {
+        let by_default = if at.is_written(&DIRECTORY) { "" } else { " by default" };
+        let says = format!(
+            "compacts in `{folder}`{by_default}: where that is another file system than the queue's, the queue is emptied and copied back, and a \
+             crash in between loses all of it, with `fsync` too"
+        );
+        let instead =
+            format!("`compaction: {{directory: {own}}}`: in the queue's own folder the new file takes the old one's place at once");
+        notes.found(Kind::StorageVolatile, at.place(&DIRECTORY), at.id(), says, instead);
+    }
+}
+
 /// Whether a folder lies in one that is empty after a restart, whatever way is written to it.
 fn is_volatile(folder: &str) -> bool {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in folder.split('/').filter(|part| !matches!(*part, "" | ".")) {
-        match part {
-            ".." => {
-                parts.pop();
+    VOLATILE.iter().any(|volatile| is_below(folder, volatile))
+}
+
+/// Whether a folder is another one or lies below it, whatever way is written to them.
+fn is_below(folder: &str, of: &str) -> bool {
+    let plain = |folder: &str| {
+        let mut parts: Vec<String> = if folder.starts_with('/') { vec![String::new()] } else { Vec::new() };
+        for part in folder.split('/').filter(|part| !matches!(*part, "" | ".")) {
+            match (part, parts.last().map(String::as_str)) {
+                ("..", None | Some("..")) => parts.push(part.to_owned()),
+                // Above the root there is the root.
+                ("..", Some("")) => {}
+                ("..", Some(_)) => {
+                    parts.pop();
+                }
+                _ => parts.push(part.to_owned()),
             }
-            _ => parts.push(part),
         }
-    }
-    let plain = format!("/{}", parts.join("/"));
-    folder.starts_with('/') && VOLATILE.iter().any(|v| plain.strip_prefix(v).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        parts
+    };
+    plain(folder).starts_with(&plain(of))
 }
 
 fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
@@ -518,29 +661,23 @@ fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     let too_much = format!("spanseal takes {} at once and refuses more, and a refusal of that kind is not tried again", show_size(most));
     let sizer = at.sizer();
     let bytes = matches!(&sizer, Said::Is(sizer, _) if sizer == "bytes");
-    match at.said(&["sending_queue", "batch", "max_size"]) {
-        Said::Nothing => {
-            notes.found(Kind::BatchUnbounded, at.place(&BATCH), at.id(), format!("batches have no largest size: {too_much}"), instead)
+    const MAX_SIZE: [&str; 3] = ["sending_queue", "batch", "max_size"];
+    let mark = at.place(&MAX_SIZE);
+    match at.number(&MAX_SIZE, 0, notes) {
+        None => {}
+        Some(0) => notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches have no largest size: {too_much}"), instead),
+        Some(size) if bytes && size > most => {
+            notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches may have {}: {too_much}", show_size(size)), instead);
         }
-        Said::Is(text, mark) => match text.replace('_', "").parse::<u64>() {
-            Ok(0) => notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches have no largest size: {too_much}"), instead),
-            Ok(size) if bytes && size > most => {
-                notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches may have {}: {too_much}", show_size(size)), instead);
-            }
-            Ok(_) if matches!(sizer, Said::Unknown(_)) => {
-                notes.unjudged(mark, at.id(), "`sizer` is not known here: whether `sending_queue.batch.max_size` counts bytes");
-            }
-            Ok(size) if !bytes => {
-                notes.unjudged(
-                    mark,
-                    at.id(),
-                    format!("whether {size} spans or logs with their content fit into what spanseal takes at once ({})", show_size(most)),
-                );
-            }
-            Ok(_) => {}
-            Err(_) => notes.unjudged(mark, at.id(), "`sending_queue.batch.max_size` is not understood here"),
-        },
-        Said::Unknown(mark) => notes.unjudged(mark, at.id(), "`sending_queue.batch.max_size` is not known here"),
+        Some(_) if matches!(sizer, Said::Unknown(_)) => {
+            notes.unjudged(mark, at.id(), "`sizer` is not known here: whether `sending_queue.batch.max_size` counts bytes");
+        }
+        Some(size) if !bytes => {
+            let says =
+                format!("whether {size} spans or logs with their content fit into what spanseal takes at once ({})", show_size(most));
+            notes.unjudged(mark, at.id(), says);
+        }
+        Some(_) => {}
     }
 }
 
@@ -554,17 +691,11 @@ fn consumers(at: &At<'_, '_>, replicas: u32, receiving: &Receiving, notes: &mut 
     if merges {
         return;
     }
-    let (number, mark) = match at.said(&CONSUMERS) {
-        Said::Nothing => (CONSUMERS_DEFAULT, at.place(&["sending_queue"])),
-        Said::Is(text, mark) => match text.replace('_', "").parse::<u32>() {
-            Ok(number) => (number, mark),
-            Err(_) => return notes.unjudged(mark, at.id(), "`sending_queue.num_consumers` is not understood here"),
-        },
-        Said::Unknown(mark) => return notes.unjudged(mark, at.id(), "`sending_queue.num_consumers` is not known here"),
-    };
+    let Some(number) = at.number(&CONSUMERS, CONSUMERS_DEFAULT, notes) else { return };
+    let mark = at.place(&CONSUMERS);
     let delay = receiving.max_delay.max(Duration::from_millis(1)).saturating_mul(replicas);
     // Of zero consumers the Collector says that it does not start.
-    let rate = (f64::from(number) / delay.as_secs_f64()).round();
+    let rate = (f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / delay.as_secs_f64()).round();
     if number == 0 || rate >= RATE_ENOUGH {
         return;
     }

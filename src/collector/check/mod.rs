@@ -96,11 +96,11 @@ pub enum Kind {
     EvidenceCut,
     /// The memory limiter refuses.
     Refuses,
-    /// Not by trace.
+    /// Spans of one trace go to several replicas.
     NotByTrace,
     /// A filter that is not the one for this configuration.
     FilterDiffers,
-    /// A filter that drops a whole request when a condition fails.
+    /// A filter that refuses a whole request when a condition fails.
     FilterFails,
     /// A transformation that refuses a whole request when a statement fails.
     StatementFails,

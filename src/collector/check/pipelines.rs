@@ -1,5 +1,6 @@
 //! The pipelines that lead to our exporter, back to the receivers and through connectors: what they take away, hold, or leave out.
 
+use super::exporter::Blocks;
 use super::file::{Component, File, Pipeline, Reference, items, said, says_something};
 use super::{Kind, Notes, Receiving, Said, exporter, receivers};
 use crate::collector::filter::{MARK, UNMARKING, log_condition, log_marking, span_condition, trace_marking};
@@ -28,8 +29,32 @@ const CUTTING: [&str; 11] = [
     "replace_all_",
 ];
 
+/// Processors that hand over by themselves: whoever comes to them waits for what is behind them without an end, and what its sender gives up
+/// changes nothing of it.
+const WAITING: [&str; 5] = ["batch", "tail_sampling", "groupbytrace", "logdedup", "log_dedup"];
+/// Processors and connectors that hand over what comes at once, in the time that its sender has.
+const PASSING: [&str; 14] = [
+    "attributes",
+    "filter",
+    "forward",
+    "k8s_attributes",
+    "k8sattributes",
+    "memory_limiter",
+    "probabilistic_sampler",
+    "redaction",
+    "resource",
+    "resource_detection",
+    "resourcedetection",
+    "routing",
+    "span",
+    "transform",
+];
+
 /// What to do about a processor that the backend needs.
 const APART: &str = "a pipeline to spanseal of its own, from the same receivers, without this processor";
+
+/// What to do about an exporter that others wait for.
+const OWN_QUEUE: &str = "a queue of its own that does not wait (`sending_queue: {enabled: true}` without `block_on_overflow`)";
 
 /// Judges the way to the exporters.
 pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &Receiving, notes: &mut Notes) {
@@ -92,53 +117,112 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
 }
 
 /// A receiver gives what comes in to one pipeline after another, and a connector to one exporter after another. Where an exporter blocks, what is
-/// behind it waits, and has the time that the sender has left; a queue on disk takes it all the same, one that waits for the seal does not.
+/// behind it waits, and has the time that the sender has left: a queue on disk takes it all the same, one that waits for the seal does not. Where
+/// a processor before it waits for it without an end, nothing takes it.
 fn held_up(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<'_>], notes: &mut Notes) {
     let waits = exporters.iter().filter(|exporter| is_used(file, exporter)).any(|exporter| !exporter::answers_before_sealed(exporter));
-    if !waits {
-        return;
-    }
     let evidence = || way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs"));
     for exporter in file.exporters.iter().filter(|exporter| !exporters.iter().any(|ours| ours.id == exporter.id)) {
-        let Some((says, place)) = exporter::blocks(exporter) else { continue };
-        let is_beside = |(signal, id): &&(&str, String)| {
-            !file.is_connector(id) && evidence().any(|pipeline| pipeline.signal() == *signal && names(&pipeline.receivers, id))
+        let blocks = exporter::blocks(exporter);
+        if blocks == Blocks::No {
+            continue;
+        }
+        let is_beside = |fed: &&Fed<'_>| {
+            let comes_to_both = evidence().any(|pipeline| pipeline.signal() == fed.signal && names(&pipeline.receivers, fed.receiver));
+            comes_to_both && !file.is_connector(fed.receiver)
         };
         let fed = fed_by(file, &exporter.id);
-        let Some((_, receiver)) = fed.iter().find(is_beside) else { continue };
-        notes.found(
-            Kind::HeldUp,
-            place,
-            &exporter.id,
-            format!(
-                "{says}, and `{receiver}` hands over to it and to spanseal one after another: while its backend is away senders wait until they \
-                 give up, and what they gave up on may never have come to spanseal"
-            ),
-            "a queue of its own that does not wait (`sending_queue: {enabled: true}` without `block_on_overflow`), or `storage` in the queue to spanseal",
-        );
+        let Some(Fed { receiver, between, .. }) = fed.iter().filter(is_beside).max_by_key(|fed| fed.between) else { continue };
+        match (blocks, between) {
+            (Blocks::Yes(says, place), Between::Waiting(processor)) => {
+                let says = format!(
+                    "{says}, and `{processor}` before it waits for it without an end: while its backend is away, what `{receiver}` took stays there, \
+                     also when senders give up, and may never have come to spanseal, whatever queue that has"
+                );
+                notes.found(Kind::HeldUp, place, &exporter.id, says, OWN_QUEUE);
+            }
+            (Blocks::Yes(says, place), _) if waits => {
+                let says = format!(
+                    "{says}, and `{receiver}` hands over to it and to spanseal one after another: while its backend is away senders wait until they \
+                     give up, and what they gave up on may never have come to spanseal"
+                );
+                notes.found(Kind::HeldUp, place, &exporter.id, says, format!("{OWN_QUEUE}, or `storage` in the queue to spanseal"));
+            }
+            (Blocks::Yes(says, place), Between::Unknown(processor)) => {
+                let says = format!(
+                    "{says}: whether `{processor}` waits for it without an end, and holds up what `{receiver}` has for spanseal, is not known here"
+                );
+                notes.unjudged(place, &exporter.id, says);
+            }
+            (Blocks::Unknown(mark), between) if waits || *between != Between::Nothing => {
+                let says = format!(
+                    "whether it keeps senders waiting while its backend is away is not known here: `{receiver}` hands over to it and to spanseal one \
+                     after another"
+                );
+                notes.unjudged(mark, &exporter.id, says);
+            }
+            (Blocks::No | Blocks::Yes(..) | Blocks::Unknown(_), _) => {}
+        }
     }
 }
 
-/// The receivers that an exporter has its telemetry from, through connectors too, each with the signal.
-fn fed_by<'f>(file: &'f File<'_>, exporter: &str) -> Vec<(&'f str, String)> {
-    let (mut seen, mut open): (Vec<(&str, String)>, Vec<String>) = (Vec::new(), vec![exporter.to_owned()]);
-    while let Some(id) = open.pop() {
-        for pipeline in file.pipelines.iter().filter(|pipeline| names(&pipeline.exporters, &id)) {
-            for receiver in &pipeline.receivers {
-                let fed = (pipeline.signal(), receiver.id.clone());
-                if !seen.contains(&fed) {
-                    seen.push(fed);
-                    open.push(receiver.id.clone());
+/// What stands between a receiver and an exporter; of several what is later here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Between<'f> {
+    /// Nothing that waits.
+    Nothing,
+    /// A processor or connector of which it is not known.
+    Unknown(&'f str),
+    /// A processor that waits for what is behind it without an end.
+    Waiting(&'f str),
+}
+
+impl Between<'_> {
+    fn of(component: &str) -> Between<'_> {
+        match component.split('/').next().unwrap_or_default() {
+            kind if WAITING.contains(&kind) => Between::Waiting(component),
+            kind if PASSING.contains(&kind) => Between::Nothing,
+            _ => Between::Unknown(component),
+        }
+    }
+}
+
+/// A receiver that an exporter has its telemetry from.
+struct Fed<'f> {
+    signal: &'f str,
+    receiver: &'f str,
+    between: Between<'f>,
+}
+
+/// The receivers that an exporter has its telemetry from, through connectors too.
+fn fed_by<'f>(file: &'f File<'_>, exporter: &'f str) -> Vec<Fed<'f>> {
+    let (mut all, mut open): (Vec<Fed<'_>>, Vec<(&str, Between<'_>)>) = (Vec::new(), vec![(exporter, Between::Nothing)]);
+    while let Some((id, behind)) = open.pop() {
+        for pipeline in file.pipelines.iter().filter(|pipeline| names(&pipeline.exporters, id)) {
+            let between = pipeline.processors.iter().map(|processor| Between::of(&processor.id)).fold(behind, Ord::max);
+            for receiver in pipeline.receivers.iter().map(|receiver| receiver.id.as_str()) {
+                let known = all.iter_mut().find(|known| known.signal == pipeline.signal() && known.receiver == receiver);
+                match known {
+                    Some(known) if known.between >= between => continue,
+                    Some(known) => known.between = between,
+                    None => all.push(Fed { signal: pipeline.signal(), receiver, between }),
                 }
+                let is_connector = file.is_connector(receiver);
+                open.push((receiver, if is_connector { between.max(Between::of(receiver)) } else { between }));
             }
         }
     }
-    seen
+    all
 }
 
 /// Whether a pipeline has it.
 pub(super) fn is_used(file: &File<'_>, exporter: &Component<'_>) -> bool {
     file.pipelines.iter().any(|pipeline| names(&pipeline.exporters, &exporter.id))
+}
+
+/// Whether a pipeline of a signal has it.
+pub(super) fn is_used_for(file: &File<'_>, exporter: &Component<'_>, signal: &str) -> bool {
+    file.pipelines.iter().any(|pipeline| pipeline.signal() == signal && names(&pipeline.exporters, &exporter.id))
 }
 
 fn names(references: &[Reference], id: &str) -> bool {
@@ -171,7 +255,7 @@ fn undefined(file: &File<'_>, notes: &mut Notes) {
     }
 }
 
-/// Every pipeline from which the exporters are reached.
+/// Every pipeline from which the exporters are reached. What a connector makes of another signal is no way for that signal.
 fn way<'f>(file: &'f File<'_>, exporters: &[&Component<'_>], notes: &mut Notes) -> Vec<&'f Pipeline> {
     let mut way: Vec<&Pipeline> = Vec::new();
     let mut open: Vec<&Pipeline> =
@@ -182,11 +266,21 @@ fn way<'f>(file: &'f File<'_>, exporters: &[&Component<'_>], notes: &mut Notes) 
         }
         way.push(pipeline);
         for connector in pipeline.receivers.iter().filter_map(|r| file.connectors.iter().find(|connector| connector.id == r.id)) {
-            if connector.kind() != "forward" {
+            let upstream = file.pipelines.iter().filter(|upstream| names(&upstream.exporters, &connector.id));
+            let (same, other): (Vec<&Pipeline>, Vec<&Pipeline>) = upstream.partition(|upstream| upstream.signal() == pipeline.signal());
+            for upstream in &other {
+                let (from, to) = (upstream.signal(), pipeline.signal());
+                let says = format!(
+                    "makes {to} of {from} (`{}`): what these say of them is not known here, and the {from} themselves go another way",
+                    upstream.id
+                );
+                notes.unjudged(connector.mark, &connector.id, says);
+            }
+            if connector.kind() != "forward" && (!same.is_empty() || other.is_empty()) {
                 let says = format!("what this connector passes on to `{}`, and what it does not, is not known here", pipeline.id);
                 notes.unjudged(connector.mark, &connector.id, says);
             }
-            open.extend(file.pipelines.iter().filter(|upstream| names(&upstream.exporters, &connector.id)));
+            open.extend(same);
         }
     }
     // In the order of the file.
@@ -318,7 +412,14 @@ fn tail_sampling(processor: &Component<'_>, pipeline: &str, notes: &mut Notes) {
     let takes_away = types.iter().any(|kind| matches!(kind.as_str(), "drop" | "not" | "composite" | "and" | ""))
         || processor.texts(&["policies"]).iter().any(|(text, _)| text.contains("${"))
         || inverts(processor.node(&["policies"]));
-    if types.iter().any(|kind| kind == "always_sample") && !takes_away {
+    let keeps_all = types.iter().any(|kind| kind == "always_sample") && !takes_away;
+    const SIZE_MAX: [&str; 1] = ["maximum_trace_size_bytes"];
+    // Of a variable it was told that it is not known.
+    if keeps_all && matches!(processor.said(&SIZE_MAX), Said::Is(size, _) if !is_zero(&size)) {
+        let says = format!("keeps every trace but those that are larger than `{}`, which it drops (`{pipeline}`)", SIZE_MAX.concat());
+        return notes.found(Kind::Sampled, processor.place(&SIZE_MAX), &processor.id, says, APART);
+    }
+    if keeps_all {
         let says = format!(
             "keeps every trace, and holds it in memory after the sender was answered (`{pipeline}`), at most `num_traces` of them: it is lost with \
              the Collector"
@@ -327,6 +428,11 @@ fn tail_sampling(processor: &Component<'_>, pipeline: &str, notes: &mut Notes) {
     }
     let says = format!("samples on the way to spanseal (`{pipeline}`): what it leaves out is no evidence");
     notes.found(Kind::Sampled, processor.mark, &processor.id, says, APART);
+}
+
+/// Which is no limit.
+fn is_zero(number: &str) -> bool {
+    number.replace('_', "").parse::<u64>().is_ok_and(|number| number == 0)
 }
 
 /// Whether `invert_match` stands somewhere below.
@@ -565,14 +671,14 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
     condition_fails(pipeline, processor, list, notes);
 }
 
-/// A filter that takes a whole request with it.
+/// A filter that refuses a whole request.
 fn condition_fails(pipeline: &Pipeline, processor: &Component<'_>, list: &str, notes: &mut Notes) {
     if let Some(place) = fails_whole_requests(processor, list) {
         notes.found(
             Kind::FilterFails,
             place,
             &processor.id,
-            format!("drops a whole request where one condition fails (`{}`)", pipeline.id),
+            format!("refuses a whole request where one condition fails (`{}`), and senders give up at last", pipeline.id),
             "`error_mode: ignore`: what a condition fails on stays",
         );
     }

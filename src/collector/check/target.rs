@@ -1,5 +1,7 @@
 //! Where an exporter sends: addresses taken apart, and what is wrong with one whatever spanseal is configured to ask.
 
+use std::net::IpAddr;
+
 use super::exporter::At;
 use super::file::{Component, File, Said, Section, items, said};
 use super::{Kind, Notes};
@@ -18,7 +20,8 @@ pub(super) struct Target {
     /// The host; empty where only the Collector finds it.
     pub(super) host: String,
     pub(super) port: Option<u16>,
-    pub(super) path: String,
+    /// What stands behind the first slash after the port, where there is one.
+    pub(super) path: Option<String>,
     pub(super) scheme: String,
     pub(super) loopback: bool,
     /// Whether a variable has a part in it, so that another machine may have another.
@@ -29,7 +32,27 @@ impl Target {
     pub(super) fn is_socket(&self) -> bool {
         self.scheme == "unix"
     }
+
+    /// `dns://server` alone, with which the Collector starts.
+    fn asks_for_nothing(&self) -> bool {
+        let behind = self.text.strip_prefix(&self.scheme).and_then(|text| text.strip_prefix("://")).unwrap_or_default();
+        ASKING.contains(&self.scheme.as_str()) && self.host.is_empty() && !behind.trim_start_matches('/').is_empty()
+    }
+
+    /// Whether who listens there is reached by it, on the Collector's own machine.
+    fn is_at(&self, host: &str, port: u16) -> bool {
+        let ip = host.parse::<IpAddr>().ok();
+        let is_everywhere = host.is_empty() || ip.is_some_and(|ip| ip.is_unspecified());
+        let is_named = |host: &str| host.eq_ignore_ascii_case("localhost");
+        let is_same = !host.is_empty() && host.eq_ignore_ascii_case(&self.host);
+        // `localhost` is one of the loopback addresses; two of them are not the same.
+        let is_loopback = self.loopback && (is_named(host) || is_named(&self.host) && ip.is_some_and(|ip| ip.is_loopback()));
+        self.port == Some(port) && !self.is_socket() && (is_same || is_loopback || is_everywhere && self.loopback)
+    }
 }
+
+/// Schemes of gRPC behind which it stands who is asked for the address, and the address behind the next slash.
+const ASKING: [&str; 3] = ["dns", "passthrough", "xds"];
 
 /// `host:port`, the scheme before it (`dns:///` is one of gRPC's) and the path behind it.
 fn target(text: &str, mark: Mark) -> Target {
@@ -38,7 +61,11 @@ fn target(text: &str, mark: Mark) -> Target {
     let (slashes, rest) = rest.split_at(slashes);
     // Credentials do not belong there, and where they stand all the same they are not repeated.
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let address = match ASKING.contains(&scheme) && slashes.is_empty() {
+        true => rest.split_once('/').map_or("", |(_, address)| address),
+        false => rest,
+    };
+    let (authority, path) = address.split_once('/').map_or((address, None), |(authority, path)| (authority, Some(path.to_owned())));
     let named = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let endpoint = authority.parse::<Endpoint>().ok();
     let loopback = scheme == "unix" || endpoint.as_ref().map_or(named == "localhost", Endpoint::is_loopback);
@@ -47,7 +74,7 @@ fn target(text: &str, mark: Mark) -> Target {
         mark,
         host: endpoint.as_ref().map_or(named, |endpoint| &endpoint.host).to_owned(),
         port: authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()),
-        path: path.to_owned(),
+        path,
         scheme: scheme.to_owned(),
         loopback,
         variable: false,
@@ -83,7 +110,15 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
             continue;
         };
         let (text, mark) = (&target.text, target.mark);
-        if grpc && target.port.is_none() && !target.is_socket() {
+        if grpc && target.asks_for_nothing() {
+            notes.found(
+                Kind::EndpointWrong,
+                mark,
+                at.id(),
+                format!("`{text}` names whom to ask for an address, and no address: nothing arrives"),
+                format!("one slash more: `{}:///host:port`", target.scheme),
+            );
+        } else if grpc && target.port.is_none() && !target.is_socket() {
             notes.found(
                 Kind::DoesNotStart,
                 mark,
@@ -92,7 +127,17 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
                 "the port of spanseal's OTLP/gRPC behind it, as in `:4317`",
             );
         }
-        let is_whole = ["v1/traces", "v1/logs"].iter().any(|path| target.path.trim_end_matches('/').ends_with(path));
+        if grpc && target.port.is_some() && target.path.is_some() && !target.is_socket() {
+            notes.found(
+                Kind::DoesNotStart,
+                mark,
+                at.id(),
+                format!("`{text}` has a path, or a slash alone, behind the port: {}", at.when_refused()),
+                "the address without it, as in http://127.0.0.1:4317",
+            );
+        }
+        let path = target.path.as_deref().unwrap_or_default().trim_end_matches('/');
+        let is_whole = ["v1/traces", "v1/logs"].iter().any(|whole| path.ends_with(whole));
         if key == "endpoint" && !grpc && is_whole {
             notes.found(
                 Kind::EndpointWrong,
@@ -102,7 +147,7 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
                 "the address alone, as in http://127.0.0.1:4318",
             );
         }
-        if target.loopback && target.port.is_some_and(|port| own_ports(file).contains(&port)) {
+        if own_addresses(file).iter().any(|(host, port)| target.is_at(host, *port)) {
             notes.found(
                 Kind::EndpointWrong,
                 mark,
@@ -111,7 +156,7 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
                 "the address of spanseal, on a port of its own",
             );
         }
-        let is_name = target.host.parse::<std::net::IpAddr>().is_err() && !target.loopback && !target.is_socket();
+        let is_name = !target.host.is_empty() && target.host.parse::<IpAddr>().is_err() && !target.loopback && !target.is_socket();
         if grpc && is_name && !matches!(at.said(&["balancer_name"]), Said::Is(name, _) if name == "pick_first") {
             let says = format!(
                 "where `{}` stands for several addresses (a headless service), this exporter takes turns among them: one trace comes into several \
@@ -129,23 +174,26 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
     targets
 }
 
-/// Ports that this Collector itself takes OTLP on.
-fn own_ports(file: &File<'_>) -> Vec<u16> {
-    let mut ports = Vec::new();
+/// Hosts and ports that this Collector itself takes OTLP on; an empty host is every one.
+fn own_addresses(file: &File<'_>) -> Vec<(String, u16)> {
+    let mut addresses = Vec::new();
     for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp") {
         for (protocol, default) in [("grpc", 4317), ("http", 4318)] {
             if receiver.section(&["protocols", protocol]) != Section::Present {
                 continue;
             }
             match receiver.said(&["protocols", protocol, "endpoint"]) {
-                Said::Nothing => ports.push(default),
-                Said::Is(text, _) => ports.extend(text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok())),
+                Said::Nothing => addresses.push(("localhost".to_owned(), default)),
+                Said::Is(text, _) => addresses.extend(text.rsplit_once(':').and_then(|(host, port)| {
+                    let host = host.trim_start_matches('[').trim_end_matches(']');
+                    Some((host.to_owned(), port.parse::<u16>().ok()?))
+                })),
                 Said::Unknown(_) => {}
             }
         }
     }
-    ports.retain(|port| *port != 0);
-    ports
+    addresses.retain(|(_, port)| *port != 0);
+    addresses
 }
 
 /// The replicas of a load-balancing exporter. Those that a resolver finds are on other machines.
@@ -232,6 +280,10 @@ mod tests {
             ("spanseal:4317", "spanseal", Some(4317), false, "", "spanseal:4317"),
             ("localhost.example.com:4317", "localhost.example.com", Some(4317), false, "", "localhost.example.com:4317"),
             ("dns:///spanseal:4317", "spanseal", Some(4317), false, "dns", "dns:///spanseal:4317"),
+            ("dns://10.0.0.2/spanseal:4317", "spanseal", Some(4317), false, "dns", "dns://10.0.0.2/spanseal:4317"),
+            ("dns://10.0.0.2:53/127.0.0.1:4317", "127.0.0.1", Some(4317), true, "dns", "dns://10.0.0.2:53/127.0.0.1:4317"),
+            ("dns://spanseal:4317", "", None, false, "dns", "dns://spanseal:4317"),
+            ("passthrough://a/localhost:4317", "localhost", Some(4317), true, "passthrough", "passthrough://a/localhost:4317"),
             ("unix:///run/spanseal.sock", "run", None, true, "unix", "unix:///run/spanseal.sock"),
             ("http://127.0.0.1:4318/", "127.0.0.1", Some(4318), true, "http", "http://127.0.0.1:4318/"),
             ("https://me:hush@audit.example.com:4318", "audit.example.com", Some(4318), false, "https", "https://audit.example.com:4318"),
