@@ -105,7 +105,7 @@ exporters:
       otlp:
         timeout: 30s
         tls: {ca_file: ca.pem}
-        sending_queue: {enabled: false}
+        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}
         retry_on_failure: {enabled: false}
     resolver: {dns: {hostname: spanseal-headless}}
   otlp_grpc/spanseal:
@@ -172,7 +172,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("agent.yaml", "transform/spanseal_unmark]", "transform/spanseal_unmark, batch]", "held_in_memory", "  batch: {}"),
     ("minimal.yaml", "      wait_for_result: true\n", "", "queue_in_memory", "sending_queue:"),
     ("agent.yaml", "      storage: file_storage/spanseal\n", "", "queue_in_memory", "sending_queue:"),
-    ("gateway.yaml", "        sending_queue: {enabled: false}\n", "", "queue_in_memory queue_overflow", "otlp:"),
+    ("gateway.yaml", "          wait_for_result: true\n", "", "queue_in_memory", "        sending_queue:"),
     ("agent.yaml", "    fsync: true", "    fsync: false", "storage_not_synced", "fsync: false"),
     ("agent.yaml", "./otelcol-spanseal", "/tmp", "storage_volatile", "directory:"),
     ("agent.yaml", "    fsync: true", "    fsync: true\n    recreate: true", "storage_volatile", "recreate: true"),
@@ -193,7 +193,13 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     // What is let in, and refused behind it.
     ("agent.yaml", ", max_request_body_size: 14680064", "", "lets_in_too_much", "http: {endpoint"),
     ("tap.yaml", "max_recv_msg_size_mib: 14", "max_recv_msg_size_mib: 64", "lets_in_too_much", "max_recv_msg_size_mib: 64"),
-    ("gateway.yaml", "max_request_body_size: 14680064", "max_request_body_size: 15728641", "batch_drops batch_drops", "max_size: 15728640"),
+    (
+        "gateway.yaml",
+        "max_request_body_size: 14680064",
+        "max_request_body_size: 15728641",
+        "batch_drops batch_drops batch_drops",
+        "max_size: 15728640",
+    ),
     // As much as spanseal takes leaves no room for what the Collector adds.
     ("tap.yaml", "max_recv_msg_size_mib: 14", "max_recv_msg_size_mib: 16", "lets_in_too_much", "max_recv_msg_size_mib: 16"),
     // What gives up.
@@ -225,8 +231,8 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     // A replica's retry ends with the outer timeout and with the replica, however long it would go on.
     (
         "balanced",
-        "    retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}\n    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {enabled: false}\n        retry_on_failure: {enabled: false}\n",
-        "    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {enabled: false}\n        retry_on_failure: {max_elapsed_time: 0s}\n",
+        "    retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}\n    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}\n        retry_on_failure: {enabled: false}\n",
+        "    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}\n        retry_on_failure: {max_elapsed_time: 0s}\n",
         "retry_gives_up",
         "loadbalancing/spanseal:",
     ),
@@ -351,8 +357,8 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("minimal.yaml", "compression: gzip", "compression: snappy", "compression_refused", "compression: snappy"),
     (
         "gateway.yaml",
-        "        timeout: 30s\n        sending_queue:",
-        "        timeout: 30s\n        compression: lz4\n        sending_queue:",
+        "        timeout: 30s\n        retry",
+        "        timeout: 30s\n        compression: lz4\n        retry",
         "does_not_start",
         "compression: lz4",
     ),
@@ -1100,7 +1106,11 @@ fn what_print_config_leaves_out_is_not_judged() {
     };
     let batch = told("minimal.yaml", "      wait_for_result: true\n", "      wait_for_result: true\n      batch: null\n");
     assert!(batch.contains("print-config does not tell whether `sending_queue.batch` is on"), "{batch}");
-    let queue = told("balanced", "        sending_queue: {enabled: false}", "        sending_queue: null");
+    let queue = told(
+        "balanced",
+        "        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}",
+        "        sending_queue: null",
+    );
     assert!(queue.contains("print-config does not tell whether `protocol.otlp.sending_queue` is on"), "{queue}");
     let sizer = told("balanced", "sending_queue: {storage", "sending_queue: {sizer: {}, batch: {sizer: {}, max_size: 15728640}, storage");
     assert!(sizer.contains("whether `sending_queue.batch.max_size` counts bytes"), "{sizer}");
@@ -1117,7 +1127,7 @@ fn what_print_config_leaves_out_is_not_judged() {
     std::fs::write(&file, &printed.stdout).unwrap();
     let (by_itself, printed) = (report(&gateway, &[]).1, report(&file, &[]).1);
     assert_eq!(kinds(&printed), kinds(&by_itself), "{printed:#}");
-    assert!(printed["unjudged"].to_string().contains("`protocol.otlp.sending_queue` is on"), "{printed:#}");
+    assert!(printed["unjudged"].to_string().contains("whether `sending_queue.batch.max_size` counts bytes"), "{printed:#}");
 }
 
 /// The exporters of replicas are begun when the Collector runs.
@@ -1126,7 +1136,10 @@ fn what_a_replica_does_not_start_with_stops_no_collector() {
     for (from, to) in [
         ("        tls: {ca_file: ca.pem}", "        tls: {insecure: true}\n        auth: {authenticator: bearertokenauth}"),
         ("        tls: {ca_file: ca.pem}", "        tls: {ca_file: ca.pem}\n        auth: {authenticator: other}"),
-        ("        sending_queue: {enabled: false}", "        sending_queue: {storage: file_storage, block_on_overflow: true}"),
+        (
+            "        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}",
+            "        sending_queue: {storage: file_storage, block_on_overflow: true}",
+        ),
     ] {
         let (_folder, file, _) = seeded("balanced", from, to);
         let (_, report) = report(&file, &[]);

@@ -123,8 +123,14 @@ fn in_the_clear(receiver: &Component<'_>, notes: &mut Notes) {
 /// A load balancer gives each trace the whole resource and scope again, so that what comes out of it may be many times what came in.
 fn multiplied(exporter: &Component<'_>, most: u64, notes: &mut Notes) {
     let at = sending(exporter);
+    // What is not known there was told.
+    let largest = at.said(&["sending_queue", "batch", "max_size"]);
+    if matches!(at.queue(), Queue::Perhaps(_) | Queue::Untold(_)) || matches!(largest, Said::Unknown(_)) {
+        return;
+    }
     let says = format!(
-        "what is for a replica is not split: a request of many traces grows, because each gets the resource again; if it becomes more than {}, spanseal          refuses it, and it is dropped though it was acknowledged",
+        "what is for a replica is not split: a request of many traces grows, because each gets the resource again; if it becomes more than {}, spanseal \
+         refuses it, and it is dropped though it was acknowledged",
         show_size(most)
     );
     let instead = format!(
