@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::panics::{Doing, caught};
 use super::status::Refusal;
 use super::{Intake, fetch, metrics::Outcome};
 use crate::otlp::answer::{Encoding, PartialSuccess, Signal};
@@ -94,12 +95,13 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
     intake.state.metrics.received(request.signal, request.body.len());
     let signal = request.signal;
     let request = fetch::with_content(intake, request).await?;
+    let doing = Doing::promotion(signal, request.body.len());
     let Promoted { tally, points, batch, foreign, mut permit } = if request.body.len() <= INLINE_BYTES_MAX {
-        promote(intake, request)?
+        caught(doing, || promote(intake, request))??
     } else {
         // The share goes along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
         let there = Arc::clone(intake);
-        intake.workers.run(move || promote(&there, request)).await??
+        intake.workers.run(doing, move || promote(&there, request)).await??
     };
     let partial = partial_success(signal, &tally, points, foreign);
     let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);

@@ -62,7 +62,7 @@ impl HttpService {
         // First of all, because a refusal too is a status in the request's encoding (OTLP specification, "OTLP/HTTP Response").
         let media_type = MediaType::of(&parts.headers);
         if media_type == Some(MediaType::Grpc) {
-            let refusal = Refusal::OtherTransport(GRPC_HERE);
+            let refusal = Refusal::OtherPort(GRPC_HERE);
             metrics.ended(None, refusal.outcome());
             if let Some(caller) = parts.extensions.get::<Caller>() {
                 self.complaints.refused(Reason::Transport, caller.address.ip());

@@ -3,8 +3,8 @@
 //! A request takes its share of the pool before it is read, is walked where it lies, and is answered when its records are sealed. One
 //! without AI spans is answered at once: no copy, no allocation for a span, no other thread.
 //!
-//! What it refuses and how is in `status`, what it says of that in the log in `complaints`, what it passes on in `export`. Nothing here
-//! logs what a request holds.
+//! What it refuses and how is in `status`, what it says of that in the log in `complaints`, what it passes on in `export`, what becomes of
+//! a request that our own code panics over in `panics`. Nothing here logs what a request holds.
 
 mod admission;
 mod complaints;
@@ -15,6 +15,7 @@ mod http;
 mod inflate;
 pub mod listen;
 mod metrics;
+mod panics;
 mod patience;
 mod places;
 mod status;
