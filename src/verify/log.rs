@@ -699,7 +699,6 @@ impl<'a> Walk<'a> {
 
     /// What can be said only behind the last seal.
     async fn end(&mut self, total: &mut Outcome, configurations: &mut Configurations) {
-        let Scene { store, log, now, .. } = self.scene;
         if !self.stopped {
             if let Err(error) = self.drain().await {
                 self.sink.unchecked("segments/", None, error);
@@ -710,22 +709,46 @@ impl<'a> Walk<'a> {
             }
         }
         let at_end = !self.beyond && !self.stopped && self.walked;
-        if at_end && let Err(error) = self.cosignatures_behind().await {
-            self.sink.unchecked("cosignatures/", None, error);
-        }
-        if let Some(newest) =
-            self.chain.direct(self.expected).map(|b| b.statement.clone()).filter(|s| at_end && Some(s.index) == self.newest)
-            && let Some(by) = newest.next_by.filter(|by| *by < now)
-        {
-            self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, None));
-            self.tally.gap(GapKind::Silence, 1, Some((newest.index, newest.index)));
+        if at_end {
+            if let Err(error) = self.cosignatures_behind().await {
+                self.sink.unchecked("cosignatures/", None, error);
+            }
+            self.end_silence();
         }
         self.end_ahead();
         self.end_restarts();
         if let Some(tiles) = &self.tiles {
             tiles.end(self.scene, &mut self.sink).await;
         }
-        let enforced = store.locks() == Locks::Enforced;
+        self.end_store_kind();
+        self.end_log_file(total, configurations).await;
+        self.end_trust();
+        self.end_stretches();
+        if at_end {
+            self.end_committed();
+        }
+        // Last, because only a log without a gap or a break is shown to extend what was kept.
+        let sound = !self.sink.says_why() && !total.sink.says_why();
+        self.end_kept(sound).await;
+        self.end_receipts(sound).await;
+        if at_end && self.covered.is_some() {
+            self.end_bounds();
+        }
+    }
+
+    /// The newest seal promised another by now.
+    fn end_silence(&mut self) {
+        let newest = self.chain.direct(self.expected).map(|seal| &seal.statement).filter(|newest| Some(newest.index) == self.newest);
+        let Some((newest, by)) = newest.and_then(|newest| Some((newest, newest.next_by.filter(|by| *by < self.scene.now)?))) else {
+            return;
+        };
+        self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, None));
+        self.tally.gap(GapKind::Silence, 1, Some((newest.index, newest.index)));
+    }
+
+    /// What seals say of the store that they were written to, beside what this one is.
+    fn end_store_kind(&mut self) {
+        let enforced = self.scene.store.locks() == Locks::Enforced;
         if self.not_worm > 0 {
             let meaning = if enforced {
                 "Seals say that they were written to a store without locks, so no locks were demanded for them, though this store has locks."
@@ -739,13 +762,17 @@ impl<'a> Walk<'a> {
                            bytes are proved; that the original is still locked can be seen only there.";
             self.sink.note(Item::new(Kind::Copy, "", meaning).found(format!("{} seals", self.worm)).intact());
         }
-        if let Some(file) = self.log_file.as_ref().filter(|_| self.not_worm == 0)
+    }
+
+    /// `log.json`: its lock, and the first key that it names.
+    async fn end_log_file(&mut self, total: &mut Outcome, configurations: &mut Configurations) {
+        let Some(file) = &self.log_file else { return };
+        if self.not_worm == 0
             && let Some(held) = Held::read(self.scene, total, None, "log.json", self.log_file_version.as_ref()).await
         {
             configurations.judge_log_file(&held, file.created, &mut total.sink);
         }
-        let first = self.chain.keys().next();
-        if let (Some(file), Some(first)) = (&self.log_file, first)
+        if let Some(first) = self.chain.keys().next()
             && self.covered.is_some_and(|(from, _)| from == 0)
             && file.vkey != *first
         {
@@ -753,45 +780,45 @@ impl<'a> Walk<'a> {
                 "log.json names another key than the one that signed the first seal. The seals stand without it; restore it from a copy.";
             self.sink.finding(Item::new(Kind::LogFile, "log.json", meaning).expected(first).found(&file.vkey).intact());
         }
-        if let Some(key) = self.anchor().cloned()
-            && !self.is_trusted(&key)
-            && !self.stopped
-            && self.walked
-        {
-            let meaning = format!(
-                "The log in `{log}` is not signed by the key that was given, nor by one that leads to it. Whatever was checked shows only that \
-                 it agrees with itself: it may be another log, or one made up later. Make sure of the key and of the address."
-            );
-            let found = first.cloned().or(self.log_file.as_ref().map(|f| f.vkey.clone()));
-            let found = found.map_or_else(|| "no key".to_owned(), |k| k.to_string());
-            match self.chain.may_miss_key_of(u64::MAX) {
-                false => self.sink.finding(Item::new(Kind::WrongKey, "", meaning).expected(key).found(found).lost()),
-                true => self.sink.unchecked_item(Item::unchecked("", None, NOT_LED_TO).expected(key).found(found)),
+    }
+
+    /// Whether the key that the auditor trusts is one of this log's.
+    fn end_trust(&mut self) {
+        let Some(key) = self.anchor().filter(|key| !self.is_trusted(key)).cloned() else { return };
+        if self.stopped || !self.walked {
+            return;
+        }
+        let meaning = format!(
+            "The log in `{}` is not signed by the key that was given, nor by one that leads to it. Whatever was checked shows only that it \
+             agrees with itself: it may be another log, or one made up later. Make sure of the key and of the address.",
+            self.scene.log
+        );
+        let found = self.chain.keys().next().or(self.log_file.as_ref().map(|file| &file.vkey));
+        let found = found.map_or_else(|| "no key".to_owned(), ToString::to_string);
+        match self.chain.may_miss_key_of(u64::MAX) {
+            false => self.sink.finding(Item::new(Kind::WrongKey, "", meaning).expected(key).found(found).lost()),
+            true => self.sink.unchecked_item(Item::unchecked("", None, NOT_LED_TO).expected(key).found(found)),
+        }
+    }
+
+    /// What was asked for and lies behind the end of the log.
+    fn end_bounds(&mut self) {
+        let now = self.scene.now;
+        match self.options.to {
+            Some(Bound::Time(to)) if to > now => {
+                // KNOWN GAP: a batch that closed before `to` may still be on its way into the store; only a clock that is far off is noticed
+                // elsewhere.
+                let why = format!("what is sealed from now, {now}, to {to}, which was asked for: it is still to come");
+                self.sink.unchecked("seals/", None, why);
             }
-        }
-        self.end_stretches();
-        if at_end {
-            self.end_committed();
-        }
-        // Last, because only a log without a gap or a break is shown to extend what was kept.
-        let sound = !self.sink.says_why() && !total.sink.says_why();
-        self.end_kept(sound).await;
-        self.end_receipts(sound).await;
-        if let Some(Bound::Time(to)) =
-            self.options.to.filter(|to| at_end && self.covered.is_some() && matches!(to, Bound::Time(to) if *to > now))
-        {
-            // KNOWN GAP: a batch that closed before `to` may still be on its way into the store; only a clock that is far off is noticed elsewhere.
-            let why = format!("what is sealed from now, {now}, to {to}, which was asked for: it is still to come");
-            self.sink.unchecked("seals/", None, why);
-        }
-        if let Some(Bound::Seal(to)) = self.options.to.filter(|_| at_end && self.covered.is_some())
-            && self.expected <= to
-        {
-            // Not a finding: a seal that was never made and one that is gone look alike from here. A checkpoint that was kept tells.
-            let newest = self.expected.saturating_sub(1);
-            let why = format!("seals {} to {to}, which were asked for: the log ends before them, at seal {newest}", self.expected);
-            let item = Item::unchecked("seals/", None, why).expected(format!("seals up to {to}"));
-            self.sink.unchecked_item(item.found(format!("newest seal {newest}")));
+            Some(Bound::Seal(to)) if self.expected <= to => {
+                // Not a finding: a seal that was never made and one that is gone look alike from here. A checkpoint that was kept tells.
+                let newest = self.expected.saturating_sub(1);
+                let why = format!("seals {} to {to}, which were asked for: the log ends before them, at seal {newest}", self.expected);
+                let item = Item::unchecked("seals/", None, why).expected(format!("seals up to {to}"));
+                self.sink.unchecked_item(item.found(format!("newest seal {newest}")));
+            }
+            _ => {}
         }
     }
 
