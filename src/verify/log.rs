@@ -22,7 +22,7 @@ use super::configuration::Configurations;
 use super::cosignatures::{Cosigned, Strangers};
 use super::decrees::{Decrees, Shown};
 use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
-use super::expiry::Expiry;
+use super::expiry::{Expired, Expiry};
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::locks::Held;
 use super::objects::{Outcome, Scene, Sealed, check_sealed};
@@ -59,86 +59,136 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     let (now, due, depth, witnesses) = (options.now, options.due, options.depth, &options.witnesses);
     let scene = Scene { store, log, now, due, depth, witnesses, decrees: &decrees };
     let mut walk = Walk::new(scene, options);
-    let mut total = Outcome::default();
-    let mut configurations = Configurations::new(options.now);
-    let mut cosigned = Cosigned::new(&options.witnesses, options.quorum.unwrap_or(options.witnesses.len()));
-    let mut strangers = Strangers::default();
+    let mut all = Gathered::new(options);
     // The checkpoint is read before the seals: it leaves the writer only after its seal, so whatever it names must be listed.
     walk.read_log_file().await;
     walk.begin();
     walk.read_published().await;
     walk.read_decrees().await;
     let nothing = walk.nothing_there();
-    let mut seals = 0_u64;
-    let mut tally = Tally::default();
-    let mut expiry = Expiry::default();
     match walk.start().await {
         Err(error) => walk.sink.unchecked("seals/", None, error),
         Ok(None) => walk.sink.unchecked("seals/", None, &nothing),
         Ok(Some(start)) => {
-            let expected = walk.published.as_ref().map(|p| p.read.checkpoint.size.0.saturating_sub(walk.from));
+            let seals_expected = walk.published.as_ref().map(|p| p.read.checkpoint.size.0.saturating_sub(walk.from));
             let fetched = fetched(scene, start, options.concurrency.max(1));
             let mut outcomes = outcomes(scene, jobs(&mut walk, fetched), options.concurrency.max(1));
             while let Some(outcome) = outcomes.next().await {
-                seals += 1;
-                total.segments += outcome.segments;
-                // Where only locks are looked at, these are what seals state: any number.
-                total.records = total.records.saturating_add(outcome.records);
-                total.bytes = total.bytes.saturating_add(outcome.bytes);
-                total.locks_read += outcome.locks_read;
-                total.locks_unread += outcome.locks_unread;
-                total.held.merge(&outcome.held);
-                total.sink.merge(outcome.sink);
-                outcome.read.iter().for_each(|read| cosigned.pass(&read.statement));
-                decreed::take(outcome.by_hold, &mut total);
-                cosigned::take(outcome.said, &mut cosigned, &mut strangers);
-                if let Some(read) = outcome.read {
-                    tally.seal(&read.statement, read.complete, outcome.sources);
-                    expiry.take(read.statement.index, outcome.named);
-                    configurations.judge(read, &mut total.sink);
-                }
+                all.take(outcome);
                 if let Some(progress) = options.progress {
-                    progress(&Progress { log, seals, seals_expected: expected, records: total.records, bytes: total.bytes });
+                    let Outcome { records, bytes, .. } = all.total;
+                    progress(&Progress { log, seals: all.seals, seals_expected, records, bytes });
                 }
             }
         }
     }
     walk.end_seals().await;
     let timestamped = walk.end_stamps().await;
-    walk.end_decrees(!expiry.is_empty(), &mut total).await;
+    walk.end_decrees(!all.expiry.is_empty(), &mut all.total).await;
     let signed = cosigned::signed_for_log(&options.witnesses, &walk);
-    walk.end(&mut total, &mut configurations).await;
-    if !expiry.is_empty()
-        && let Some(skew) = scene.store.clock_skew_seconds().filter(|skew| skew.saturating_abs() > AHEAD_MAX_SECONDS)
-    {
-        let why = format!(
-            "this machine's clock is {skew} s off the store's own, so whether what is gone was past its date is not known: set it right"
-        );
-        total.sink.unchecked("", None, why);
-    }
-    let expired = expiry.end(&mut total.sink);
-    strangers.end(configurations.witnesses(), &mut total.sink);
-    configurations.end(&mut total.sink);
-    cosigned::leave_out_own(&mut cosigned, (&options.witnesses, &signed), &walk, &mut total.sink);
-    if seals > 0 {
-        cosigned::end(&cosigned, (walk.scene.now, walk.beyond), &mut total.sink);
-    }
-    if seals == 0 && !walk.sink.says_why() {
+    walk.end(&mut all.total, &mut all.configurations).await;
+    let sums = all.end(&walk, &signed);
+    if sums.seals == 0 && !walk.sink.says_why() {
         walk.sink.unchecked("seals/", None, &nothing);
     }
+    done(walk, sums, timestamped)
+}
+
+/// What the seals of the walk come to together.
+struct Gathered {
+    /// Seals that stand.
+    seals: u64,
+    /// Sums of what was counted, and the findings of all.
+    total: Outcome,
+    tally: Tally,
+    expiry: Expiry,
+    configurations: Configurations,
+    cosigned: Cosigned,
+    /// Cosignatures by nobody whom the auditor named.
+    strangers: Strangers,
+}
+
+impl Gathered {
+    fn new(options: &Options<'_>) -> Self {
+        Gathered {
+            seals: 0,
+            total: Outcome::default(),
+            tally: Tally::default(),
+            expiry: Expiry::default(),
+            configurations: Configurations::new(options.now),
+            cosigned: Cosigned::new(&options.witnesses, options.quorum.unwrap_or(options.witnesses.len())),
+            strangers: Strangers::default(),
+        }
+    }
+
+    /// Takes what came of one seal, in the order of seals.
+    fn take(&mut self, outcome: Outcome) {
+        let total = &mut self.total;
+        self.seals += 1;
+        total.segments += outcome.segments;
+        // Where only locks are looked at, these are what seals state: any number.
+        total.records = total.records.saturating_add(outcome.records);
+        total.bytes = total.bytes.saturating_add(outcome.bytes);
+        total.locks_read += outcome.locks_read;
+        total.locks_unread += outcome.locks_unread;
+        total.held.merge(&outcome.held);
+        total.sink.merge(outcome.sink);
+        outcome.read.iter().for_each(|read| self.cosigned.pass(&read.statement));
+        decreed::take(outcome.by_hold, total);
+        cosigned::take(outcome.said, &mut self.cosigned, &mut self.strangers);
+        if let Some(read) = outcome.read {
+            self.tally.seal(&read.statement, read.complete, outcome.sources);
+            self.expiry.take(read.statement.index, outcome.named);
+            self.configurations.judge(read, &mut total.sink);
+        }
+    }
+
+    /// What can be said only of all of them. `signed`: by [`cosigned::signed_for_log`].
+    fn end(self, walk: &Walk<'_>, signed: &[bool]) -> Sums {
+        let Gathered { seals, mut total, tally, expiry, configurations, mut cosigned, strangers } = self;
+        let (scene, sink) = (walk.scene, &mut total.sink);
+        if !expiry.is_empty()
+            && let Some(skew) = scene.store.clock_skew_seconds().filter(|skew| skew.saturating_abs() > AHEAD_MAX_SECONDS)
+        {
+            let why = format!(
+                "this machine's clock is {skew} s off the store's own, so whether what is gone was past its date is not known: set it right"
+            );
+            sink.unchecked("", None, why);
+        }
+        let expired = expiry.end(sink);
+        strangers.end(configurations.witnesses(), sink);
+        configurations.end(sink);
+        cosigned::leave_out_own(&mut cosigned, (scene.witnesses, signed), walk, sink);
+        if seals > 0 {
+            cosigned::end(&cosigned, (scene.now, walk.beyond), sink);
+        }
+        Sums { seals, total, tally, cosigned, expired }
+    }
+}
+
+/// What is left of them for the report.
+struct Sums {
+    seals: u64,
+    total: Outcome,
+    tally: Tally,
+    cosigned: Cosigned,
+    expired: Vec<Expired>,
+}
+
+/// The report of a walk that has said all it has to say.
+fn done(walk: Walk<'_>, sums: Sums, timestamped: Option<Timestamped>) -> Done {
     let key = walk.trust();
-    let orders = walk.scene.decrees.get().map(Decrees::orders).unwrap_or_default();
-    let (goes_on, root) = (walk.beyond, UnverifiedCheckpoint::parse(&walk.newest_checkpoint).ok().map(|read| read.checkpoint.root));
-    let Walk { chain, mut sink, log_file, newest, covered, resumed, extends, tally: passed, .. } = walk;
+    let Walk { scene, chain, mut sink, log_file, newest, newest_checkpoint, covered, resumed, extends, beyond, tally: passed, .. } = walk;
+    let Sums { seals, total, mut tally, cosigned, expired } = sums;
     sink.merge(total.sink);
     tally.merge_gaps(passed);
-    let vkey = chain.keys().next().map(ToString::to_string);
-    let origin = chain.keys().next().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
+    let first = chain.keys().next();
+    let origin = first.map(|key| key.name().to_owned()).or(log_file.map(|file| file.origin)).unwrap_or_default();
     let change = |(seal, from, to): &(u64, VerifierKey, VerifierKey)| KeyChange { seal: *seal, from: from.to_string(), to: to.to_string() };
     let report = LogReport {
         origin,
         key,
-        vkey,
+        vkey: first.map(ToString::to_string),
         key_changes: chain.changes().iter().map(change).collect(),
         tree_size: newest.map_or(0, |n| n.saturating_add(1)),
         seals,
@@ -148,15 +198,15 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         completeness: tally.end(&sink),
         resumed,
         extends,
-        goes_on,
-        root,
+        goes_on: beyond,
+        root: UnverifiedCheckpoint::parse(&newest_checkpoint).ok().map(|read| read.checkpoint.root),
         timestamped,
-        name: log.to_owned(),
+        name: scene.log.to_owned(),
         covered,
         expired,
-        orders,
+        orders: scene.decrees.get().map(Decrees::orders).unwrap_or_default(),
         locks: total.held.0,
-        cosigned: Some(cosigned).filter(|_| !options.witnesses.is_empty()),
+        cosigned: Some(cosigned).filter(|_| !scene.witnesses.is_empty()),
     };
     Done { report, key, sink, locks_read: total.locks_read, locks_unread: total.locks_unread }
 }
