@@ -1,6 +1,9 @@
 //! Logs of our own, on stderr. They name objects, counts and errors; never content, never a person.
 
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
+use std::panic::{self, Location};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -62,4 +65,36 @@ pub fn start_logs(telemetry: &Telemetry, command: &Command) {
     };
     // A second start in one process (tests) keeps the first.
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    panic::set_hook(Box::new(|info| {
+        let at = info.location().map_or_else(String::new, Location::to_string);
+        let (thread, why) = (std::thread::current(), program_words(info.payload()));
+        // Only where RUST_BACKTRACE asks for one; it has names of functions and no values.
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        tracing::error!(at, thread = thread.name(), why, backtrace, "thread.panicked");
+    }));
+}
+
+/// The words of a panic if they stand in the program as they are. What was put together while it ran may quote what it stumbled over, a
+/// prompt as well as a number, and the standard library's hook would print it. Where it happened says what is needed to mend it.
+fn program_words(payload: &(dyn Any + Send)) -> &'static str {
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("not said here: the words of this panic may quote what it stumbled over")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::catch_unwind;
+
+    /// Guarantee: of a panic only words of the program are told, none of a text that it met.
+    #[test]
+    fn what_a_panic_quotes_is_not_told() {
+        let met = String::from("m\u{fc}ller asks");
+        let told = |work: &dyn Fn()| program_words(catch_unwind(panic::AssertUnwindSafe(work)).unwrap_err().as_ref());
+        for work in [&(|| assert!(met[..2].is_empty())) as &dyn Fn(), &|| panic!("{met}")] {
+            assert!(told(work).starts_with("not said here"));
+        }
+        assert_eq!(told(&|| panic!("a pool is never closed")), "a pool is never closed");
+        assert_eq!(told(&|| assert_eq!(met.find('?').unwrap(), 1)), "called `Option::unwrap()` on a `None` value");
+    }
 }

@@ -73,3 +73,4 @@ mod vault_damage;
 mod vault_place;
 mod witnesses;
 mod worm_contract;
+mod wrong_port;

@@ -67,6 +67,7 @@ async fn a_client_of_other_hands_walks_the_log() {
             metrics: Metrics::default(),
             acts: spanseal::api::Acts::new(None, &spanseal::record::identity::IdentityKey::new([0; 32]), false),
             receipts: spanseal::api::Receipts::new(Arc::new(log.store.clone()), LOG, Arc::new(log.clock.clone())),
+            strays: spanseal::receive::Strays::new(([127, 0, 0, 1], 8720).into(), Arc::default()),
         };
         let router = spanseal::api::router(api);
         let mut served = Held(Default::default());

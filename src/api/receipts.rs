@@ -3,6 +3,13 @@
 //!
 //! The answer is read back from the store, checked under the log's own key, so that what it names is what a reader will find. It tells which records
 //! there are, of what kind and where, and nothing of what they say. Each comes with the receipt that `spanseal verify --receipt` takes.
+//!
+//! KNOWN GAP: the design wants every read of evidence through spanseal on record, and this one, like every command that reads sealed evidence
+//! and nothing of the vault, writes no `access` record. Such a record says who read what of whom; here nobody is named and nothing is shown
+//! that a person said or is, and whoever asks knows the trace already. A sender asks once for each trace, so that its records would make up as
+//! many seals as the evidence itself, and anybody who reaches the port could fill storage that nobody can empty by asking. What remains of it
+//! is a figure, `spanseal_receipts_requests_total`, and `api.auth` and the listener say who may ask. The same is read, without a word to
+//! anybody, by whoever may read the store.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -6,9 +6,11 @@ use super::acts::{Acts, access, challenge_access, challenge_erase, challenge_gov
 use super::handshake::Act;
 use super::{Receipts, Standing, receipts, status, tlog};
 use crate::metrics::{self, Metrics};
+use crate::receive::Strays;
 use crate::worm::WormStore;
 use axum::Router;
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -33,6 +35,8 @@ pub struct Api {
     pub acts: Acts,
     /// `/api/v1/receipts/`
     pub receipts: Receipts,
+    /// OTLP that was sent here by mistake.
+    pub strays: Strays,
 }
 
 /// All routes.
@@ -104,7 +108,10 @@ async fn prometheus(State(api): State<Api>) -> Response {
     response
 }
 
-async fn not_found() -> Response {
+async fn not_found(State(api): State<Api>, request: Request) -> Response {
+    if let Ok(answer) = api.strays.answer(request).await {
+        return answer.map(Body::new);
+    }
     text(StatusCode::NOT_FOUND, "nothing here; `/` lists what is\n")
 }
 
@@ -140,7 +147,8 @@ mod tests {
         let acts = Acts::new(None, &IdentityKey::new([0; 32]), false);
         let receipts = Receipts::new(Arc::clone(&store), "own", Arc::new(SystemClock));
         let (log, origin) = ("own".to_owned(), "example.com/own".to_owned());
-        let router = router(Api { log, origin, standing: Arc::clone(&standing), store, metrics, acts, receipts });
+        let strays = Strays::new(([127, 0, 0, 1], 8720).into(), Arc::default());
+        let router = router(Api { log, origin, standing: Arc::clone(&standing), store, metrics, acts, receipts, strays });
 
         let listed = ask(&router, "/").await.2;
         for path in ["/healthz", "/readyz", "/metrics", "/status", "/erase", "/access", "/govern", "/tlog/own/checkpoint"] {

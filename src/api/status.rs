@@ -156,7 +156,8 @@ mod tests {
         let (metrics, acts) = (Metrics::default(), Acts::new(None, &crate::record::identity::IdentityKey::new([0; 32]), false));
         let receipts = Receipts::new(Arc::clone(&store), "own", Arc::new(SystemClock));
         let (log, origin) = ("own".to_owned(), "example.com/own".to_owned());
-        let api = Api { log, origin, standing: Arc::clone(standing), store, metrics, acts, receipts };
+        let strays = crate::receive::Strays::new(([127, 0, 0, 1], 8720).into(), Arc::default());
+        let api = Api { log, origin, standing: Arc::clone(standing), store, metrics, acts, receipts, strays };
         let answer = router(api).oneshot(Request::get("/status").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!((answer.status(), &answer.headers()[header::CONTENT_TYPE]), (StatusCode::OK, &"application/json".parse().unwrap()));
         serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()

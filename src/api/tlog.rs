@@ -148,6 +148,7 @@ mod tests {
             metrics: Metrics::default(),
             acts: Acts::new(None, &crate::record::identity::IdentityKey::new([0; 32]), false),
             receipts: Receipts::new(Arc::clone(&store), "own", Arc::new(SystemClock)),
+            strays: crate::receive::Strays::new(([127, 0, 0, 1], 8720).into(), Arc::default()),
         };
         let router = router(api);
         let ask = |path: &'static str| {

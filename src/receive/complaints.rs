@@ -23,10 +23,12 @@ pub(super) enum Reason {
     Handshake,
     /// OTLP over the other transport.
     Transport,
+    /// OTLP where none is served.
+    Api,
 }
 
 impl Reason {
-    const ALL: [Reason; 4] = [Reason::Token, Reason::Certificate, Reason::Handshake, Reason::Transport];
+    const ALL: [Reason; 5] = [Reason::Token, Reason::Certificate, Reason::Handshake, Reason::Transport, Reason::Api];
 
     fn why(self) -> &'static str {
         match self {
@@ -34,6 +36,7 @@ impl Reason {
             Reason::Certificate => "no client certificate, or none that the client CA file vouches for",
             Reason::Handshake => "no TLS connection came about",
             Reason::Transport => "OTLP over the other transport: gRPC at the port for HTTP, or HTTP at the port for gRPC",
+            Reason::Api => "OTLP at the port of the API, which takes none",
         }
     }
 
@@ -44,7 +47,7 @@ impl Reason {
                 "give the sender a certificate that an authority of `tls.client_ca_file` signed, and that is not out of date"
             }
             Reason::Handshake => "see that the sender speaks TLS 1.2 or later and trusts the authority of `tls.cert_file`",
-            Reason::Transport => {
+            Reason::Transport | Reason::Api => {
                 "give the sender the port of its protocol (4317 is usual for gRPC, 4318 for HTTP); until then it is told to try again"
             }
         }

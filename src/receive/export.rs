@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::panics::{Doing, caught};
 use super::status::Refusal;
 use super::{Intake, fetch, metrics::Outcome};
 use crate::clock::UnixNanos;
@@ -102,12 +103,13 @@ pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Ans
     let mut next = Some(Part { request, received: intake.state.clock.now(), from: 0, made: 0 });
     let mut whole = Whole::default();
     while let Some(part) = next.take() {
+        let doing = Doing::promotion(signal, part.request.body.len());
         let mut promoted = if part.request.body.len() <= INLINE_BYTES_MAX {
-            promote(intake, part)?
+            caught(doing, || promote(intake, part))??
         } else {
             // The share goes along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
             let there = Arc::clone(intake);
-            intake.workers.run(move || promote(&there, part)).await??
+            intake.workers.run(doing, move || promote(&there, part)).await??
         };
         if let Some(rest) = promoted.rest.take() {
             next = Some(rest.with_share(&intake.state.sealer.pool, &mut promoted).await?);

@@ -9,6 +9,7 @@ use futures::StreamExt;
 
 use super::Intake;
 use super::export::{INLINE_BYTES_MAX, Request};
+use super::panics::{Doing, caught};
 use super::status::Refusal;
 use crate::elsewhere::{Elsewhere, Unfetched};
 use crate::otlp::answer::Encoding;
@@ -19,8 +20,9 @@ use crate::promote::REFERENCE_MARK;
 /// records keep apart, so that what was fetched never is a reason to refuse.
 pub(super) async fn with_content(intake: &Arc<Intake>, request: Request) -> Result<Request, Refusal> {
     let Some(elsewhere) = &intake.state.elsewhere else { return Ok(request) };
+    let doing = Doing::references(request.signal, request.body.len());
     let (mut request, references) = if request.body.len() <= INLINE_BYTES_MAX {
-        let references = references(intake, elsewhere, &request);
+        let references = caught(doing, || references(intake, elsewhere, &request))?;
         (request, references)
     } else {
         let (there, elsewhere) = (Arc::clone(intake), Arc::clone(elsewhere));
@@ -29,7 +31,7 @@ pub(super) async fn with_content(intake: &Arc<Intake>, request: Request) -> Resu
             let references = references(&there, &elsewhere, &request);
             (request, references)
         };
-        intake.workers.run(look).await?
+        intake.workers.run(doing, look).await?
     };
     let (pool, deadline) = (&intake.state.sealer.pool, elsewhere.deadline());
     let fetching = futures::stream::iter(references).map(async |reference| {

@@ -21,6 +21,7 @@ use super::export::{self, Answer};
 use super::inflate::{Compression, Inflater};
 use super::listen::Caller;
 use super::status::{MediaType, Refusal, content_type};
+use super::strays::discard;
 use crate::otlp::answer::{Encoding, Signal, export_response};
 use crate::promote::Fetched;
 use crate::seal::Permit;
@@ -62,7 +63,7 @@ impl HttpService {
         // First of all, because a refusal too is a status in the request's encoding (OTLP specification, "OTLP/HTTP Response").
         let media_type = MediaType::of(&parts.headers);
         if media_type == Some(MediaType::Grpc) {
-            let refusal = Refusal::OtherTransport(GRPC_HERE);
+            let refusal = Refusal::OtherPort(GRPC_HERE);
             metrics.ended(None, refusal.outcome());
             if let Some(caller) = parts.extensions.get::<Caller>() {
                 self.complaints.refused(Reason::Transport, caller.address.ip());
@@ -170,20 +171,8 @@ impl HttpService {
         Ok((if whole.is_empty() { first } else { whole.freeze() }, permit))
     }
 
-    /// Reads what is left of a refused body. HTTP/1 clients write all of it before they look for an answer; a connection that is closed
-    /// under them shows as a reset, and the answer with its Retry-After is lost.
-    async fn discard(&self, mut body: Incoming) {
-        let mut left = self.bytes_max;
-        let read = async {
-            while let Some(Ok(frame)) = body.frame().await {
-                let length = frame.data_ref().map_or(0, Bytes::len);
-                match left.checked_sub(length) {
-                    Some(rest) => left = rest,
-                    None => break,
-                }
-            }
-        };
-        let _ = tokio::time::timeout(self.intake.timeouts.discard, read).await;
+    async fn discard(&self, body: Incoming) {
+        discard(body, self.bytes_max, self.intake.timeouts.discard).await;
     }
 }
 

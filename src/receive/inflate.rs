@@ -18,6 +18,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::export::INLINE_BYTES_MAX;
+use super::panics::{Doing, caught};
 use super::status::Refusal;
 use crate::seal::{Permit, Pool};
 
@@ -96,14 +97,15 @@ impl Inflater {
         }
         let mut waited = false;
         loop {
-            let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Refusal::Internal)?;
+            // Neither turns nor threads end before the process does.
+            let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Refusal::Stopped)?;
             let there = tokio::task::spawn_blocking(move || {
                 let made = work.attempt(bytes, work.inflater.bytes_max);
                 drop(turn);
                 (work, made)
             });
             let made;
-            (work, made) = there.await.map_err(|_| Refusal::Internal)?;
+            (work, made) = there.await.map_err(|_| Refusal::Stopped)?;
             match made? {
                 Made::Whole(whole) => return Ok(work.done(whole)),
                 // Asking for all of it the second time bounds how often one waits.
@@ -129,6 +131,10 @@ impl Work {
     /// Decompresses from the beginning, into `bytes` at first, and refuses what becomes more than the port's limit. Beyond `most` it is not
     /// tried here.
     fn attempt(&mut self, bytes: usize, most: usize) -> Result<Made, Refusal> {
+        caught(Doing::decompression(self.sent.len()), || self.try_whole(bytes, most))?
+    }
+
+    fn try_whole(&mut self, bytes: usize, most: usize) -> Result<Made, Refusal> {
         let sent = self.sent.clone();
         match self.compression {
             Compression::Gzip => self.read(flate2::read::MultiGzDecoder::new(&*sent), bytes, most),
@@ -213,7 +219,7 @@ fn broken(_: io::Error) -> Refusal {
 pub(super) mod tests {
     use super::*;
     use std::io::Write;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::time::Duration;
 
     impl Inflater {
@@ -228,6 +234,8 @@ pub(super) mod tests {
     pub(crate) struct Held {
         now: AtomicUsize,
         peak: AtomicUsize,
+        /// Panics at the next step.
+        pub(crate) breaks: AtomicBool,
     }
 
     impl Held {
@@ -252,6 +260,7 @@ pub(super) mod tests {
         }
 
         pub(super) fn set(&mut self, bytes: usize) {
+            assert!(!self.held.breaks.load(Ordering::SeqCst), "quoted hush");
             let more = bytes - self.bytes;
             let now = self.held.now.fetch_add(more, Ordering::SeqCst) + more;
             self.held.peak.fetch_max(now, Ordering::SeqCst);

@@ -3,8 +3,8 @@
 //! A request takes its share of the pool before it is read, is walked where it lies, and is answered when its records are sealed. One
 //! without AI spans is answered at once: no copy, no allocation for a span, no other thread.
 //!
-//! What it refuses and how is in `status`, what it says of that in the log in `complaints`, what it passes on in `export`. Nothing here
-//! logs what a request holds.
+//! What it refuses and how is in `status`, what it says of that in the log in `complaints`, what it passes on in `export`, what becomes of
+//! a request that our own code panics over in `panics`, and of one that came to the API in `strays`. Nothing here logs what a request holds.
 
 mod admission;
 mod complaints;
@@ -15,10 +15,12 @@ mod http;
 mod inflate;
 pub mod listen;
 mod metrics;
+mod panics;
 mod patience;
 mod places;
 mod rebinding;
 mod status;
+mod strays;
 #[cfg(test)]
 mod tests;
 mod timeouts;
@@ -29,6 +31,7 @@ mod workers;
 pub use export::Promote;
 pub use listen::{Caller, Endpoint, ListenError};
 pub use metrics::{Outcome, Overdue, ReceiveMetrics};
+pub use strays::{PATHS as OTLP_PATHS, Strays};
 pub use timeouts::Timeouts;
 pub use tls::TlsFiles;
 

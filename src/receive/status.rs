@@ -8,14 +8,16 @@
 //! | pool full | RESOURCE_EXHAUSTED, RetryInfo | 429, Retry-After | yes |
 //! | not sealed, stopped, slow body | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
 //! | the protocol of another port of ours | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
+//! | our mistake | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
 //! | no or wrong token | UNAUTHENTICATED | 401 | no |
 //! | path | UNIMPLEMENTED | 404 | no |
 //! | method | UNIMPLEMENTED | 405 | no |
 //! | content type, compression | UNIMPLEMENTED (415 if not gRPC at all) | 415 | no |
-//! | our mistake | INTERNAL | 500 | no |
 //!
 //! A sender that speaks OTLP and was only given the wrong port is asked to come again, because a Collector drops at once what is refused
-//! for good, also what it acknowledged long before: whoever mistyped the port has time to mend it.
+//! for good, also what it acknowledged long before: whoever mistyped the port has time to mend it. The more so after a mistake of ours:
+//! INTERNAL and 500 are for good too, and what we stumble over may well be the best evidence there is. What it costs is a place in its
+//! sender's queue until spanseal is mended or that sender gives up; the delay keeps that from being much work.
 //!
 //! RESOURCE_EXHAUSTED tells clients to retry only with RetryInfo. UNAVAILABLE and 503 they retry anyway; the delay keeps them from
 //! hurrying.
@@ -55,15 +57,15 @@ pub(crate) enum Refusal {
     Unauthenticated,
     /// Nothing is served at this path; a hint where.
     UnknownPath(&'static str),
-    /// OTLP over the other of its two transports: the sender has the port of it. A hint which this one speaks, and where that one is.
-    OtherTransport(&'static str),
+    /// OTLP at a port of ours that speaks something else: its other transport, or the API. A hint which this one speaks, and where that one is.
+    OtherPort(&'static str),
     /// Only POST.
     WrongMethod,
     /// A content type that OTLP does not have.
     ContentType(&'static str),
     /// A compression that is not understood.
     ContentEncoding,
-    /// A task of ours died.
+    /// Our own code panicked over it.
     Internal,
 }
 
@@ -74,7 +76,10 @@ const FULL_RETRY: Duration = Duration::from_secs(2);
 const STOPPED_RETRY: Duration = Duration::from_secs(5);
 
 /// When to come back to a port that speaks something else: it takes a person who writes another one.
-const OTHER_TRANSPORT_RETRY: Duration = Duration::from_secs(30);
+const OTHER_PORT_RETRY: Duration = Duration::from_secs(30);
+
+/// When to come back after a mistake of ours: the same request meets the same mistake, until there is another spanseal or another request.
+const INTERNAL_RETRY: Duration = Duration::from_secs(60);
 
 impl Refusal {
     /// The metric's label.
@@ -87,11 +92,9 @@ impl Refusal {
             Refusal::Stopped => Outcome::Stopped,
             Refusal::Slow => Outcome::Slow,
             Refusal::Unauthenticated => Outcome::Unauthenticated,
-            Refusal::UnknownPath(_)
-            | Refusal::OtherTransport(_)
-            | Refusal::WrongMethod
-            | Refusal::ContentType(_)
-            | Refusal::ContentEncoding => Outcome::Unsupported,
+            Refusal::UnknownPath(_) | Refusal::OtherPort(_) | Refusal::WrongMethod | Refusal::ContentType(_) | Refusal::ContentEncoding => {
+                Outcome::Unsupported
+            }
             Refusal::Internal => Outcome::Internal,
         }
     }
@@ -100,10 +103,9 @@ impl Refusal {
         match self {
             Refusal::Malformed(_) => Code::InvalidArgument,
             Refusal::TooLarge(_) | Refusal::TooMuch(_) | Refusal::Full => Code::ResourceExhausted,
-            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow | Refusal::OtherTransport(_) => Code::Unavailable,
+            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow | Refusal::OtherPort(_) | Refusal::Internal => Code::Unavailable,
             Refusal::Unauthenticated => Code::Unauthenticated,
             Refusal::UnknownPath(_) | Refusal::WrongMethod | Refusal::ContentType(_) | Refusal::ContentEncoding => Code::Unimplemented,
-            Refusal::Internal => Code::Internal,
         }
     }
 
@@ -113,12 +115,13 @@ impl Refusal {
             Refusal::TooLarge(_) | Refusal::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Full => StatusCode::TOO_MANY_REQUESTS,
             // Not 408 for a slow body: OTLP clients drop what they sent on every status but 429, 502, 503 and 504.
-            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow | Refusal::OtherTransport(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow | Refusal::OtherPort(_) | Refusal::Internal => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Refusal::Unauthenticated => StatusCode::UNAUTHORIZED,
             Refusal::UnknownPath(_) => StatusCode::NOT_FOUND,
             Refusal::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::ContentType(_) | Refusal::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -129,7 +132,8 @@ impl Refusal {
             // A delay of zero reads as "no RetryInfo" in some clients.
             Refusal::NotSealed(delay) => Some((*delay).max(Duration::from_millis(1))),
             Refusal::Stopped => Some(STOPPED_RETRY),
-            Refusal::OtherTransport(_) => Some(OTHER_TRANSPORT_RETRY),
+            Refusal::OtherPort(_) => Some(OTHER_PORT_RETRY),
+            Refusal::Internal => Some(INTERNAL_RETRY),
             _ => None,
         }
     }
@@ -148,10 +152,12 @@ impl Refusal {
             Refusal::Stopped => "the receiver is shutting down or its writer has stopped; send it again".to_owned(),
             Refusal::Slow => "the body did not arrive in time; send it again".to_owned(),
             Refusal::Unauthenticated => "a valid bearer token is required".to_owned(),
-            Refusal::UnknownPath(hint) | Refusal::OtherTransport(hint) | Refusal::ContentType(hint) => (*hint).to_owned(),
+            Refusal::UnknownPath(hint) | Refusal::OtherPort(hint) | Refusal::ContentType(hint) => (*hint).to_owned(),
             Refusal::WrongMethod => "only POST is served here".to_owned(),
             Refusal::ContentEncoding => "supported compressions: gzip, zstd".to_owned(),
-            Refusal::Internal => "an internal error; see the receiver's log".to_owned(),
+            Refusal::Internal => {
+                "spanseal made a mistake and sealed nothing of the request; its log says where, send it again later".to_owned()
+            }
         }
     }
 
@@ -284,7 +290,7 @@ mod tests {
             Refusal::Slow,
             Refusal::Unauthenticated,
             Refusal::UnknownPath(""),
-            Refusal::OtherTransport(""),
+            Refusal::OtherPort(""),
             Refusal::WrongMethod,
             Refusal::ContentType(""),
             Refusal::ContentEncoding,

@@ -4,6 +4,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::panics::{Doing, caught};
 use super::status::Refusal;
 
 /// As many threads as there are processors, and no more: further ones would only share these, and each would keep an allocator's arena of
@@ -24,8 +25,9 @@ impl Workers {
     }
 
     /// Does `work` on one of the threads. A caller who drops this ends only the waiting: what was begun, or waits for its turn, is done.
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-        self.handle.spawn_blocking(work).await.map_err(|_| Refusal::Internal)
+    pub(super) async fn run<T: Send + 'static>(&self, doing: Doing, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+        // A panic never gets as far as the thread: what is not done any more is because the threads are being ended.
+        self.handle.spawn_blocking(move || caught(doing, work)).await.unwrap_or(Err(Refusal::Stopped))
     }
 }
 
@@ -55,7 +57,7 @@ mod tests {
         let [now, most, done] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
         let work = || {
             let (now, most, done) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&done));
-            workers.run(move || {
+            workers.run(Doing::decompression(0), move || {
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_millis(5));
                 now.fetch_sub(1, Ordering::SeqCst);

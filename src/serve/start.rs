@@ -22,7 +22,7 @@ use crate::govern::Attesting;
 use crate::metrics::{Exporter, Metrics, ObservedStore, Process, ReceiveFigures, SealFigures};
 use crate::promote::Promoter;
 use crate::receive::listen::{self, Listening};
-use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Timeouts};
+use crate::receive::{self, ReceiveMetrics, ReceiverState, RunningReceiver, Strays, Timeouts};
 use crate::seal::{KeyTurn, Pool, SealerHandle, SealerTask};
 use crate::stamping::{Stamper, Stamping};
 use crate::tlog::Hash;
@@ -103,6 +103,8 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>, tell: TellMade<'_>) -
     let api = api_bound.address();
     let receipts = Receipts::new(Arc::clone(&store), &config.log.name, Arc::clone(&clock));
     metrics.register(receipts.figures());
+    let received = Arc::<ReceiveMetrics>::default();
+    metrics.register(Arc::new(ReceiveFigures(Arc::clone(&received))));
     let routes = api::router(Api {
         log: config.log.name.clone(),
         origin: config.log.origin.clone(),
@@ -111,9 +113,15 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>, tell: TellMade<'_>) -
         metrics: metrics.clone(),
         acts: acts.clone(),
         receipts: receipts.clone(),
+        strays: Strays::new(api, Arc::clone(&received)),
     });
     // Probes have no token; what they learn is one word. What only holders of the log's secrets may ask for has one of its own.
-    const OPEN: [&str; 5] = ["/healthz", "/readyz", Act::Erase.path(), Act::Access.path(), Act::Govern.path()];
+    // Nothing is at the paths of OTLP but the advice to use another port: a token that is asked for first would refuse for good.
+    const OPEN: [&str; 9] = {
+        let [traces, logs, metrics, grpc] = receive::OTLP_PATHS;
+        let [erase, access, govern] = [Act::Erase.path(), Act::Access.path(), Act::Govern.path()];
+        ["/healthz", "/readyz", erase, access, govern, traces, logs, metrics, grpc]
+    };
     let api_port = api_bound.serve(routes, &OPEN, Arc::default());
 
     let persons = prepared.vault.as_ref().map(Vault::persons).unwrap_or_default();
@@ -127,8 +135,6 @@ pub async fn start(config: &Config, clock: Arc<dyn Clock>, tell: TellMade<'_>) -
     let whose = whose.ok_or_else(|| ServeError::NoLog { log: config.log.name.clone(), store: store.describe() })?;
     let sealing = Arc::new(SealFigures { stats: Arc::clone(&task.stats), pool, clock: Arc::clone(&clock) });
     metrics.register(sealing.clone());
-    let received = Arc::<ReceiveMetrics>::default();
-    metrics.register(Arc::new(ReceiveFigures(Arc::clone(&received))));
     let exporter = config
         .telemetry
         .otlp

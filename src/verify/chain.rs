@@ -109,15 +109,42 @@ pub(super) struct Chain {
     unread: Option<u64>,
     /// The first seal from which on the log may have had a key that is not known.
     unknown_from: Option<u64>,
-    key: Option<VerifierKey>,
+    /// Nothing has stood yet without it.
+    at: Option<At>,
     /// Keys that signed or were announced, in order.
     seen: Vec<Seen>,
     /// The first seal of each stretch, and whether seals right before it could not be read.
     stretches: Vec<(u64, bool)>,
     /// Changes of key: the seal that announced it, the key before and the new one.
     changes: Vec<(u64, VerifierKey, VerifierKey)>,
+}
+
+/// Where the chain has come to.
+#[derive(Clone)]
+struct At {
     /// The last seal that stood.
-    before: Option<SealFile>,
+    seal: SealFile,
+    /// The key that signs behind it: the one that signed it, or that it announces.
+    key: VerifierKey,
+}
+
+/// The versions of a seal, as one key judges them.
+struct Judged {
+    key: VerifierKey,
+    versions: Vec<Judgement>,
+}
+
+impl Judged {
+    fn is_signed(&self) -> bool {
+        self.versions.iter().any(|version| matches!(version, Judgement::Truth(_) | Judgement::Fork(_)))
+    }
+
+    /// Which of them stands.
+    fn standing(&self) -> Option<usize> {
+        let truth = self.versions.iter().position(|version| matches!(version, Judgement::Truth(_)));
+        // Signed, but not an extension: that is told, and then it is followed, so that one break is one finding.
+        truth.or_else(|| self.versions.iter().position(|version| matches!(version, Judgement::Fork(_))))
+    }
 }
 
 impl Chain {
@@ -127,11 +154,10 @@ impl Chain {
             anchor,
             unread: log_file_unread.then_some(0),
             unknown_from: None,
-            key: None,
+            at: None,
             seen: Vec::new(),
             stretches: Vec::new(),
             changes: Vec::new(),
-            before: None,
         }
     }
 
@@ -179,12 +205,12 @@ impl Chain {
 
     /// Seals between the last that stood and this one.
     fn gap(&self, index: u64) -> u64 {
-        self.before.as_ref().map_or(0, |before| index.saturating_sub(before.statement.index).saturating_sub(1))
+        self.at.as_ref().map_or(0, |at| index.saturating_sub(at.seal.statement.index).saturating_sub(1))
     }
 
     /// The last seal, if it is the direct predecessor of this one.
     pub(super) fn direct(&self, index: u64) -> Option<&SealFile> {
-        self.before.as_ref().filter(|before| before.statement.index.checked_add(1) == Some(index))
+        self.at.as_ref().map(|at| &at.seal).filter(|before| before.statement.index.checked_add(1) == Some(index))
     }
 
     /// When the seal was made that stands there, behind those that were followed; `None`: none does.
@@ -199,33 +225,12 @@ impl Chain {
     pub(super) fn follow(&mut self, fetched: &Fetched, sink: &mut Sink) -> Followed {
         let index = fetched.index;
         let object = super::log::seal_object(index);
-        let mut keys: Vec<VerifierKey> = self.key.iter().cloned().collect();
-        if self.key.is_none() || self.gap(index) > 0 {
-            // Not a key that the log has left: behind the seal that announced its successor it signs nothing, whoever has it by now.
-            keys.extend(self.candidates.iter().filter(|key| !self.has_seen(key)).cloned());
-        }
-        let mut judged: Option<(VerifierKey, Vec<Judgement>)> = None;
-        for key in keys {
-            let judgements = judge(index, &key, self.direct(index), fetched.bodies.iter().map(|b| b.bytes.as_ref()));
-            let signed = judgements.iter().any(|j| matches!(j, Judgement::Truth(_) | Judgement::Fork(_)));
-            if signed || judged.is_none() {
-                judged = Some((key, judgements));
-            }
-            if signed {
-                break;
-            }
-        }
-        let Some((key, judgements)) = judged else {
-            sink.unchecked(&object, Some(fetched.index), "no key is known to check its signature with; bring one with --vkey");
+        let Some(judged) = self.judged(fetched) else {
+            sink.unchecked(&object, Some(index), "no key is known to check its signature with; bring one with --vkey");
             return Followed::Unread;
         };
-        let stands = judgements
-            .iter()
-            .position(|j| matches!(j, Judgement::Truth(_)))
-            // Signed, but not an extension: reported below, and then followed, so that one break is one finding.
-            .or_else(|| judgements.iter().position(|j| matches!(j, Judgement::Fork(_))));
-        let Some(stands) = stands else {
-            return self.broken(fetched, &object, &key, &judgements, sink);
+        let Some(stands) = judged.standing() else {
+            return self.broken(fetched, &object, &judged.key, &judged.versions, sink);
         };
         // An older version may be the truth and this one a fork of it. Nobody is accused by what could not be read.
         // KNOWN GAP: where the seal behind it is read too, its `previous` would tell which of the two it is.
@@ -234,75 +239,114 @@ impl Chain {
             self.unread = self.unread.or(Some(index));
             return Followed::Unread;
         }
-        let is_other = self.key.as_ref().is_some_and(|own| *own != key);
-        if is_other && self.is_anchored() && self.unread.is_some() {
-            sink.unchecked(&object, Some(index), MAY_BE_ANNOUNCED);
-            return Followed::Unread;
-        }
-        if is_other && self.is_anchored() {
+        let Judged { key, versions } = judged;
+        if let Some(At { key: own, .. }) = self.at.as_ref().filter(|at| at.key != key && self.is_anchored()) {
+            if self.unread.is_some() {
+                sink.unchecked(&object, Some(index), MAY_BE_ANNOUNCED);
+                return Followed::Unread;
+            }
             let found = format!("a seal signed by {key}, to which the log's keys do not lead");
-            sink.finding(unsigned(&object, index, self.key.as_ref().unwrap_or(&key)).found(found));
+            sink.finding(unsigned(&object, index, own).found(found));
             return Followed::Stranger;
         }
+        let Some((seal, version)) = self.tell(fetched, versions, stands, &object, sink) else { return Followed::Foreign };
+        self.bridge(&seal, &object, sink);
+        self.advance(&seal, &key, &object, sink);
+        Followed::Stands(Box::new(Standing { seal: *seal, version, key }))
+    }
+
+    /// The versions as the first key judges them that signed one of them; where none did, the first that may have. `None`: no key is known.
+    fn judged(&self, fetched: &Fetched) -> Option<Judged> {
+        let index = fetched.index;
+        let mut keys: Vec<&VerifierKey> = self.at.iter().map(|at| &at.key).collect();
+        if self.at.is_none() || self.gap(index) > 0 {
+            // Not a key that the log has left: behind the seal that announced its successor it signs nothing, whoever has it by now.
+            keys.extend(self.candidates.iter().filter(|key| !self.has_seen(key)));
+        }
+        let mut first = None;
+        for key in keys {
+            let versions = judge(index, key, self.direct(index), fetched.bodies.iter().map(|b| b.bytes.as_ref()));
+            let judged = Judged { key: key.clone(), versions };
+            if judged.is_signed() {
+                return Some(judged);
+            }
+            first.get_or_insert(judged);
+        }
+        first
+    }
+
+    /// Tells of every version. Answers with the one that stands.
+    fn tell(
+        &self,
+        fetched: &Fetched,
+        versions: Vec<Judgement>,
+        stands: usize,
+        object: &str,
+        sink: &mut Sink,
+    ) -> Option<(Box<SealFile>, Option<VersionId>)> {
+        let index = fetched.index;
         let mut standing = None;
-        for (at, (judgement, body)) in judgements.into_iter().zip(&fetched.bodies).enumerate() {
+        for (at, (judgement, body)) in versions.into_iter().zip(&fetched.bodies).enumerate() {
             let name = body.version.as_ref().map_or("-", |id| id.0.as_str());
             match judgement {
-                Judgement::Truth(seal) => standing = Some((seal, body)),
+                Judgement::Truth(seal) => standing = Some((seal, body.version.clone())),
                 Judgement::Fork(seal) if at == stands => {
                     let why = self.direct(index).and_then(|b| seal.extends(b).err());
-                    sink.finding(broken_chain(&object, fetched.index, why.map_or_else(String::new, |e| e.to_string())));
-                    standing = Some((seal, body));
+                    sink.finding(broken_chain(object, index, why.map_or_else(String::new, |e| e.to_string())));
+                    standing = Some((seal, body.version.clone()));
                 }
-                Judgement::Fork(_) => sink.finding(fork(&object, fetched.index, name)),
+                Judgement::Fork(_) => sink.finding(fork(object, index, name)),
                 Judgement::Duplicate => {
                     let meaning = "The same bytes were stored once more: a repeated put. Harmless.";
-                    sink.note(Item::new(Kind::Duplicate, &object, meaning).seal(fetched.index).found(format!("version {name}")).intact());
+                    sink.note(Item::new(Kind::Duplicate, object, meaning).seal(index).found(format!("version {name}")).intact());
                 }
                 Judgement::Foreign(error) => match &body.unread {
-                    Some(error) => sink.unchecked(&object, Some(fetched.index), error),
-                    None => sink.finding(foreign(&object, fetched.index, name, &error.to_string())),
+                    Some(error) => sink.unchecked(object, Some(index), error),
+                    None => sink.finding(foreign(object, index, name, &error.to_string())),
                 },
             }
         }
         if fetched.more > 0 {
             let meaning = "Somebody wrote more versions over this seal than a reader looks at. The oldest count: the true one is among them and was \
                            verified. What the others are was not looked at. Find out who can write here.";
-            sink.finding(flooded(fetched, &object, meaning).intact());
+            sink.finding(flooded(fetched, object, meaning).intact());
         }
-        let Some((seal, body)) = standing else { return Followed::Foreign };
-        self.bridge(&seal, &object, sink);
-        if self.key.is_none() || is_other {
+        standing
+    }
+
+    /// Goes on from a seal that stands, which this key signed.
+    fn advance(&mut self, seal: &SealFile, key: &VerifierKey, object: &str, sink: &mut Sink) {
+        let index = seal.statement.index;
+        let signs_on = self.at.as_ref().map(|at| at.key == *key);
+        if signs_on != Some(true) {
             self.stretches.push((index, self.unread.is_some()));
         }
         // What was not read announced no key where the one before signs on (a log never comes back to a key), or the first seal shows the first key.
-        let knows = if self.key.is_none() { index == 0 } else { !is_other };
+        let knows = signs_on.unwrap_or(index == 0);
         self.unknown_from = self.unknown_from.or(self.unread.filter(|_| !knows));
         self.unread = None;
-        self.take(&seal, &key, &object, sink);
-        self.before = Some((*seal).clone());
-        Followed::Stands(Box::new(Standing { seal: *seal, version: body.version.clone(), key }))
+        let key = self.key_behind(seal, key, object, sink);
+        self.at = Some(At { seal: seal.clone(), key });
     }
 
-    /// The key that signed a seal, and the one that it announces.
-    fn take(&mut self, seal: &SealFile, key: &VerifierKey, object: &str, sink: &mut Sink) {
+    /// The key that signs behind a seal: the one that signed it, or that it announces. Both are the log's from now on.
+    fn key_behind(&mut self, seal: &SealFile, key: &VerifierKey, object: &str, sink: &mut Sink) -> VerifierKey {
         let (index, stretch) = (seal.statement.index, self.stretches.len().saturating_sub(1));
         if !self.has_seen(key) {
             self.seen.push(Seen { key: key.clone(), until: None, stretch });
         }
-        self.key = Some(key.clone());
-        let Some(next) = &seal.statement.next_vkey else { return };
+        let Some(next) = &seal.statement.next_vkey else { return key.clone() };
         if self.has_seen(next) {
             // Whoever was left the old key could go on from here. It is not followed: what that key signs behind this seal does not stand.
             sink.finding(broken_chain(object, index, format!("it announces a key that this log had before: {next}")));
-            return;
+            return key.clone();
         }
         for seen in self.seen.iter_mut().filter(|seen| seen.key == *key) {
             seen.until = Some(index);
         }
         self.seen.push(Seen { key: next.clone(), until: None, stretch });
         self.changes.push((index, key.clone(), next.clone()));
-        self.key = Some(next.clone());
+        next.clone()
     }
 
     /// The changes of key that seals announced, in order: the seal, the key before and the new one.
@@ -313,7 +357,7 @@ impl Chain {
     /// After a gap: over one seal, `previous` stands in for the leaf that is not there; over any, time does not run backwards, and the subtrees
     /// that both trees have are the same.
     fn bridge(&self, seal: &SealFile, object: &str, sink: &mut Sink) {
-        let Some(before) = self.before.as_ref().filter(|_| self.gap(seal.statement.index) > 0) else { return };
+        let Some(At { seal: before, .. }) = self.at.as_ref().filter(|_| self.gap(seal.statement.index) > 0) else { return };
         let mut range = before.range_after();
         let why = if seal.statement.sealed_at < before.statement.sealed_at {
             Some("`sealed_at` goes backwards")

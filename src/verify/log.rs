@@ -22,7 +22,7 @@ use super::configuration::Configurations;
 use super::cosignatures::{Cosigned, Strangers};
 use super::decrees::{Decrees, Shown};
 use super::doubt::{AHEAD_MAX_SECONDS, Doubt, ahead};
-use super::expiry::Expiry;
+use super::expiry::{Expired, Expiry};
 use super::listing::{Group, Pages, Segments, Strays, seal_from};
 use super::locks::Held;
 use super::objects::{Outcome, Scene, Sealed, check_sealed};
@@ -59,86 +59,136 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
     let (now, due, depth, witnesses) = (options.now, options.due, options.depth, &options.witnesses);
     let scene = Scene { store, log, now, due, depth, witnesses, decrees: &decrees };
     let mut walk = Walk::new(scene, options);
-    let mut total = Outcome::default();
-    let mut configurations = Configurations::new(options.now);
-    let mut cosigned = Cosigned::new(&options.witnesses, options.quorum.unwrap_or(options.witnesses.len()));
-    let mut strangers = Strangers::default();
+    let mut all = Gathered::new(options);
     // The checkpoint is read before the seals: it leaves the writer only after its seal, so whatever it names must be listed.
     walk.read_log_file().await;
     walk.begin();
     walk.read_published().await;
     walk.read_decrees().await;
     let nothing = walk.nothing_there();
-    let mut seals = 0_u64;
-    let mut tally = Tally::default();
-    let mut expiry = Expiry::default();
     match walk.start().await {
         Err(error) => walk.sink.unchecked("seals/", None, error),
         Ok(None) => walk.sink.unchecked("seals/", None, &nothing),
         Ok(Some(start)) => {
-            let expected = walk.published.as_ref().map(|p| p.read.checkpoint.size.0.saturating_sub(walk.from));
+            let seals_expected = walk.published.as_ref().map(|p| p.read.checkpoint.size.0.saturating_sub(walk.from));
             let fetched = fetched(scene, start, options.concurrency.max(1));
             let mut outcomes = outcomes(scene, jobs(&mut walk, fetched), options.concurrency.max(1));
             while let Some(outcome) = outcomes.next().await {
-                seals += 1;
-                total.segments += outcome.segments;
-                // Where only locks are looked at, these are what seals state: any number.
-                total.records = total.records.saturating_add(outcome.records);
-                total.bytes = total.bytes.saturating_add(outcome.bytes);
-                total.locks_read += outcome.locks_read;
-                total.locks_unread += outcome.locks_unread;
-                total.held.merge(&outcome.held);
-                total.sink.merge(outcome.sink);
-                outcome.read.iter().for_each(|read| cosigned.pass(&read.statement));
-                decreed::take(outcome.by_hold, &mut total);
-                cosigned::take(outcome.said, &mut cosigned, &mut strangers);
-                if let Some(read) = outcome.read {
-                    tally.seal(&read.statement, read.complete, outcome.sources);
-                    expiry.take(read.statement.index, outcome.named);
-                    configurations.judge(read, &mut total.sink);
-                }
+                all.take(outcome);
                 if let Some(progress) = options.progress {
-                    progress(&Progress { log, seals, seals_expected: expected, records: total.records, bytes: total.bytes });
+                    let Outcome { records, bytes, .. } = all.total;
+                    progress(&Progress { log, seals: all.seals, seals_expected, records, bytes });
                 }
             }
         }
     }
     walk.end_seals().await;
     let timestamped = walk.end_stamps().await;
-    walk.end_decrees(!expiry.is_empty(), &mut total).await;
+    walk.end_decrees(!all.expiry.is_empty(), &mut all.total).await;
     let signed = cosigned::signed_for_log(&options.witnesses, &walk);
-    walk.end(&mut total, &mut configurations).await;
-    if !expiry.is_empty()
-        && let Some(skew) = scene.store.clock_skew_seconds().filter(|skew| skew.saturating_abs() > AHEAD_MAX_SECONDS)
-    {
-        let why = format!(
-            "this machine's clock is {skew} s off the store's own, so whether what is gone was past its date is not known: set it right"
-        );
-        total.sink.unchecked("", None, why);
-    }
-    let expired = expiry.end(&mut total.sink);
-    strangers.end(configurations.witnesses(), &mut total.sink);
-    configurations.end(&mut total.sink);
-    cosigned::leave_out_own(&mut cosigned, (&options.witnesses, &signed), &walk, &mut total.sink);
-    if seals > 0 {
-        cosigned::end(&cosigned, (walk.scene.now, walk.beyond), &mut total.sink);
-    }
-    if seals == 0 && !walk.sink.says_why() {
+    walk.end(&mut all.total, &mut all.configurations).await;
+    let sums = all.end(&walk, &signed);
+    if sums.seals == 0 && !walk.sink.says_why() {
         walk.sink.unchecked("seals/", None, &nothing);
     }
+    done(walk, sums, timestamped)
+}
+
+/// What the seals of the walk come to together.
+struct Gathered {
+    /// Seals that stand.
+    seals: u64,
+    /// Sums of what was counted, and the findings of all.
+    total: Outcome,
+    tally: Tally,
+    expiry: Expiry,
+    configurations: Configurations,
+    cosigned: Cosigned,
+    /// Cosignatures by nobody whom the auditor named.
+    strangers: Strangers,
+}
+
+impl Gathered {
+    fn new(options: &Options<'_>) -> Self {
+        Gathered {
+            seals: 0,
+            total: Outcome::default(),
+            tally: Tally::default(),
+            expiry: Expiry::default(),
+            configurations: Configurations::new(options.now),
+            cosigned: Cosigned::new(&options.witnesses, options.quorum.unwrap_or(options.witnesses.len())),
+            strangers: Strangers::default(),
+        }
+    }
+
+    /// Takes what came of one seal, in the order of seals.
+    fn take(&mut self, outcome: Outcome) {
+        let total = &mut self.total;
+        self.seals += 1;
+        total.segments += outcome.segments;
+        // Where only locks are looked at, these are what seals state: any number.
+        total.records = total.records.saturating_add(outcome.records);
+        total.bytes = total.bytes.saturating_add(outcome.bytes);
+        total.locks_read += outcome.locks_read;
+        total.locks_unread += outcome.locks_unread;
+        total.held.merge(&outcome.held);
+        total.sink.merge(outcome.sink);
+        outcome.read.iter().for_each(|read| self.cosigned.pass(&read.statement));
+        decreed::take(outcome.by_hold, total);
+        cosigned::take(outcome.said, &mut self.cosigned, &mut self.strangers);
+        if let Some(read) = outcome.read {
+            self.tally.seal(&read.statement, read.complete, outcome.sources);
+            self.expiry.take(read.statement.index, outcome.named);
+            self.configurations.judge(read, &mut total.sink);
+        }
+    }
+
+    /// What can be said only of all of them. `signed`: by [`cosigned::signed_for_log`].
+    fn end(self, walk: &Walk<'_>, signed: &[bool]) -> Sums {
+        let Gathered { seals, mut total, tally, expiry, configurations, mut cosigned, strangers } = self;
+        let (scene, sink) = (walk.scene, &mut total.sink);
+        if !expiry.is_empty()
+            && let Some(skew) = scene.store.clock_skew_seconds().filter(|skew| skew.saturating_abs() > AHEAD_MAX_SECONDS)
+        {
+            let why = format!(
+                "this machine's clock is {skew} s off the store's own, so whether what is gone was past its date is not known: set it right"
+            );
+            sink.unchecked("", None, why);
+        }
+        let expired = expiry.end(sink);
+        strangers.end(configurations.witnesses(), sink);
+        configurations.end(sink);
+        cosigned::leave_out_own(&mut cosigned, (scene.witnesses, signed), walk, sink);
+        if seals > 0 {
+            cosigned::end(&cosigned, (scene.now, walk.beyond), sink);
+        }
+        Sums { seals, total, tally, cosigned, expired }
+    }
+}
+
+/// What is left of them for the report.
+struct Sums {
+    seals: u64,
+    total: Outcome,
+    tally: Tally,
+    cosigned: Cosigned,
+    expired: Vec<Expired>,
+}
+
+/// The report of a walk that has said all it has to say.
+fn done(walk: Walk<'_>, sums: Sums, timestamped: Option<Timestamped>) -> Done {
     let key = walk.trust();
-    let orders = walk.scene.decrees.get().map(Decrees::orders).unwrap_or_default();
-    let (goes_on, root) = (walk.beyond, UnverifiedCheckpoint::parse(&walk.newest_checkpoint).ok().map(|read| read.checkpoint.root));
-    let Walk { chain, mut sink, log_file, newest, covered, resumed, extends, tally: passed, .. } = walk;
+    let Walk { scene, chain, mut sink, log_file, newest, newest_checkpoint, covered, resumed, extends, beyond, tally: passed, .. } = walk;
+    let Sums { seals, total, mut tally, cosigned, expired } = sums;
     sink.merge(total.sink);
     tally.merge_gaps(passed);
-    let vkey = chain.keys().next().map(ToString::to_string);
-    let origin = chain.keys().next().map(|k| k.name().to_owned()).or(log_file.map(|f| f.origin)).unwrap_or_default();
+    let first = chain.keys().next();
+    let origin = first.map(|key| key.name().to_owned()).or(log_file.map(|file| file.origin)).unwrap_or_default();
     let change = |(seal, from, to): &(u64, VerifierKey, VerifierKey)| KeyChange { seal: *seal, from: from.to_string(), to: to.to_string() };
     let report = LogReport {
         origin,
         key,
-        vkey,
+        vkey: first.map(ToString::to_string),
         key_changes: chain.changes().iter().map(change).collect(),
         tree_size: newest.map_or(0, |n| n.saturating_add(1)),
         seals,
@@ -148,15 +198,15 @@ pub(super) async fn verify_log(store: &dyn WormStore, log: &str, options: &Optio
         completeness: tally.end(&sink),
         resumed,
         extends,
-        goes_on,
-        root,
+        goes_on: beyond,
+        root: UnverifiedCheckpoint::parse(&newest_checkpoint).ok().map(|read| read.checkpoint.root),
         timestamped,
-        name: log.to_owned(),
+        name: scene.log.to_owned(),
         covered,
         expired,
-        orders,
+        orders: scene.decrees.get().map(Decrees::orders).unwrap_or_default(),
         locks: total.held.0,
-        cosigned: Some(cosigned).filter(|_| !options.witnesses.is_empty()),
+        cosigned: Some(cosigned).filter(|_| !scene.witnesses.is_empty()),
     };
     Done { report, key, sink, locks_read: total.locks_read, locks_unread: total.locks_unread }
 }
@@ -699,7 +749,6 @@ impl<'a> Walk<'a> {
 
     /// What can be said only behind the last seal.
     async fn end(&mut self, total: &mut Outcome, configurations: &mut Configurations) {
-        let Scene { store, log, now, .. } = self.scene;
         if !self.stopped {
             if let Err(error) = self.drain().await {
                 self.sink.unchecked("segments/", None, error);
@@ -710,22 +759,46 @@ impl<'a> Walk<'a> {
             }
         }
         let at_end = !self.beyond && !self.stopped && self.walked;
-        if at_end && let Err(error) = self.cosignatures_behind().await {
-            self.sink.unchecked("cosignatures/", None, error);
-        }
-        if let Some(newest) =
-            self.chain.direct(self.expected).map(|b| b.statement.clone()).filter(|s| at_end && Some(s.index) == self.newest)
-            && let Some(by) = newest.next_by.filter(|by| *by < now)
-        {
-            self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, None));
-            self.tally.gap(GapKind::Silence, 1, Some((newest.index, newest.index)));
+        if at_end {
+            if let Err(error) = self.cosignatures_behind().await {
+                self.sink.unchecked("cosignatures/", None, error);
+            }
+            self.end_silence();
         }
         self.end_ahead();
         self.end_restarts();
         if let Some(tiles) = &self.tiles {
             tiles.end(self.scene, &mut self.sink).await;
         }
-        let enforced = store.locks() == Locks::Enforced;
+        self.end_store_kind();
+        self.end_log_file(total, configurations).await;
+        self.end_trust();
+        self.end_stretches();
+        if at_end {
+            self.end_committed();
+        }
+        // Last, because only a log without a gap or a break is shown to extend what was kept.
+        let sound = !self.sink.says_why() && !total.sink.says_why();
+        self.end_kept(sound).await;
+        self.end_receipts(sound).await;
+        if at_end && self.covered.is_some() {
+            self.end_bounds();
+        }
+    }
+
+    /// The newest seal promised another by now.
+    fn end_silence(&mut self) {
+        let newest = self.chain.direct(self.expected).map(|seal| &seal.statement).filter(|newest| Some(newest.index) == self.newest);
+        let Some((newest, by)) = newest.and_then(|newest| Some((newest, newest.next_by.filter(|by| *by < self.scene.now)?))) else {
+            return;
+        };
+        self.sink.note(silence(&seal_object(newest.index), newest.index, newest.sealed_at, by, None));
+        self.tally.gap(GapKind::Silence, 1, Some((newest.index, newest.index)));
+    }
+
+    /// What seals say of the store that they were written to, beside what this one is.
+    fn end_store_kind(&mut self) {
+        let enforced = self.scene.store.locks() == Locks::Enforced;
         if self.not_worm > 0 {
             let meaning = if enforced {
                 "Seals say that they were written to a store without locks, so no locks were demanded for them, though this store has locks."
@@ -739,13 +812,17 @@ impl<'a> Walk<'a> {
                            bytes are proved; that the original is still locked can be seen only there.";
             self.sink.note(Item::new(Kind::Copy, "", meaning).found(format!("{} seals", self.worm)).intact());
         }
-        if let Some(file) = self.log_file.as_ref().filter(|_| self.not_worm == 0)
+    }
+
+    /// `log.json`: its lock, and the first key that it names.
+    async fn end_log_file(&mut self, total: &mut Outcome, configurations: &mut Configurations) {
+        let Some(file) = &self.log_file else { return };
+        if self.not_worm == 0
             && let Some(held) = Held::read(self.scene, total, None, "log.json", self.log_file_version.as_ref()).await
         {
             configurations.judge_log_file(&held, file.created, &mut total.sink);
         }
-        let first = self.chain.keys().next();
-        if let (Some(file), Some(first)) = (&self.log_file, first)
+        if let Some(first) = self.chain.keys().next()
             && self.covered.is_some_and(|(from, _)| from == 0)
             && file.vkey != *first
         {
@@ -753,45 +830,45 @@ impl<'a> Walk<'a> {
                 "log.json names another key than the one that signed the first seal. The seals stand without it; restore it from a copy.";
             self.sink.finding(Item::new(Kind::LogFile, "log.json", meaning).expected(first).found(&file.vkey).intact());
         }
-        if let Some(key) = self.anchor().cloned()
-            && !self.is_trusted(&key)
-            && !self.stopped
-            && self.walked
-        {
-            let meaning = format!(
-                "The log in `{log}` is not signed by the key that was given, nor by one that leads to it. Whatever was checked shows only that \
-                 it agrees with itself: it may be another log, or one made up later. Make sure of the key and of the address."
-            );
-            let found = first.cloned().or(self.log_file.as_ref().map(|f| f.vkey.clone()));
-            let found = found.map_or_else(|| "no key".to_owned(), |k| k.to_string());
-            match self.chain.may_miss_key_of(u64::MAX) {
-                false => self.sink.finding(Item::new(Kind::WrongKey, "", meaning).expected(key).found(found).lost()),
-                true => self.sink.unchecked_item(Item::unchecked("", None, NOT_LED_TO).expected(key).found(found)),
+    }
+
+    /// Whether the key that the auditor trusts is one of this log's.
+    fn end_trust(&mut self) {
+        let Some(key) = self.anchor().filter(|key| !self.is_trusted(key)).cloned() else { return };
+        if self.stopped || !self.walked {
+            return;
+        }
+        let meaning = format!(
+            "The log in `{}` is not signed by the key that was given, nor by one that leads to it. Whatever was checked shows only that it \
+             agrees with itself: it may be another log, or one made up later. Make sure of the key and of the address.",
+            self.scene.log
+        );
+        let found = self.chain.keys().next().or(self.log_file.as_ref().map(|file| &file.vkey));
+        let found = found.map_or_else(|| "no key".to_owned(), ToString::to_string);
+        match self.chain.may_miss_key_of(u64::MAX) {
+            false => self.sink.finding(Item::new(Kind::WrongKey, "", meaning).expected(key).found(found).lost()),
+            true => self.sink.unchecked_item(Item::unchecked("", None, NOT_LED_TO).expected(key).found(found)),
+        }
+    }
+
+    /// What was asked for and lies behind the end of the log.
+    fn end_bounds(&mut self) {
+        let now = self.scene.now;
+        match self.options.to {
+            Some(Bound::Time(to)) if to > now => {
+                // KNOWN GAP: a batch that closed before `to` may still be on its way into the store; only a clock that is far off is noticed
+                // elsewhere.
+                let why = format!("what is sealed from now, {now}, to {to}, which was asked for: it is still to come");
+                self.sink.unchecked("seals/", None, why);
             }
-        }
-        self.end_stretches();
-        if at_end {
-            self.end_committed();
-        }
-        // Last, because only a log without a gap or a break is shown to extend what was kept.
-        let sound = !self.sink.says_why() && !total.sink.says_why();
-        self.end_kept(sound).await;
-        self.end_receipts(sound).await;
-        if let Some(Bound::Time(to)) =
-            self.options.to.filter(|to| at_end && self.covered.is_some() && matches!(to, Bound::Time(to) if *to > now))
-        {
-            // KNOWN GAP: a batch that closed before `to` may still be on its way into the store; only a clock that is far off is noticed elsewhere.
-            let why = format!("what is sealed from now, {now}, to {to}, which was asked for: it is still to come");
-            self.sink.unchecked("seals/", None, why);
-        }
-        if let Some(Bound::Seal(to)) = self.options.to.filter(|_| at_end && self.covered.is_some())
-            && self.expected <= to
-        {
-            // Not a finding: a seal that was never made and one that is gone look alike from here. A checkpoint that was kept tells.
-            let newest = self.expected.saturating_sub(1);
-            let why = format!("seals {} to {to}, which were asked for: the log ends before them, at seal {newest}", self.expected);
-            let item = Item::unchecked("seals/", None, why).expected(format!("seals up to {to}"));
-            self.sink.unchecked_item(item.found(format!("newest seal {newest}")));
+            Some(Bound::Seal(to)) if self.expected <= to => {
+                // Not a finding: a seal that was never made and one that is gone look alike from here. A checkpoint that was kept tells.
+                let newest = self.expected.saturating_sub(1);
+                let why = format!("seals {} to {to}, which were asked for: the log ends before them, at seal {newest}", self.expected);
+                let item = Item::unchecked("seals/", None, why).expected(format!("seals up to {to}"));
+                self.sink.unchecked_item(item.found(format!("newest seal {newest}")));
+            }
+            _ => {}
         }
     }
 

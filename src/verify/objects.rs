@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use super::Depth;
-use super::configuration;
+use super::configuration::{self, Configuration};
 use super::cosignatures::{self, Listed, Said};
 use super::decrees::{Decrees, contradicted, unreadable};
 use super::demands::Demand;
@@ -16,7 +16,7 @@ use super::expiry::Named;
 use super::listing::Group;
 use super::locks::{Held, LockTable};
 use super::report::{Item, Kind, Sink};
-use super::segment::{Contents, SegmentError, contradictions, read_segment};
+use super::segment::{Contents, DecreeLines, SegmentError, contradictions, read_segment};
 use super::stamps::Attached;
 use crate::clock::UnixSeconds;
 use crate::govern::decrees::SegmentId;
@@ -117,9 +117,8 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
         out.sink.finding(doubt.finding(&sealed.object, statement.index));
     }
 
-    let (mut control, mut records, mut other, mut complete) = (0, 0, 0, true);
-    let mut recorded = Vec::new();
-    let mut decrees = false;
+    let mut sums = Counted::default();
+    let mut complete = true;
     // Under the configuration of the seal before there is no record of another one in it.
     let only_looked = scene.depth == Depth::Locks && sealed.configuration_before == Some(statement.config_sha256);
     for (segment, listed) in statement.segments.iter().zip(listed) {
@@ -129,54 +128,86 @@ pub(super) async fn check_sealed(scene: Scene<'_>, mut sealed: Sealed) -> Outcom
         }
         match check_segment(scene, &mut out, statement, segment, listed).await {
             Some(contents) => {
-                control += contents.control;
-                records += contents.records;
-                other += contents.other_schema;
-                for (service, records) in contents.sources {
-                    *out.sources.entry(service).or_default() += records;
-                }
-                recorded.extend(contents.configuration);
-                decrees |= contents.decrees.is_any();
-                if let Some((line, why)) = contents.decrees.broken {
-                    out.sink.finding(unreadable(&segment.key, statement.index, line, &why));
-                }
-                if let Some((line, format)) = contents.decrees.newer {
-                    let why =
-                        format!("the record of a hold or an extension in line {line} has format `{format}`; a newer spanseal can read it");
-                    out.sink.unchecked(&segment.key, seal, why);
-                }
+                judge_decrees(&contents.decrees, &mut out.sink, &segment.key, statement.index);
+                sums.take(contents);
             }
             None => complete = false,
         }
     }
-    // A segment that could not be read was reported; the sum says something only over all of them.
-    let most = records - control;
-    if complete && !only_looked && !(most - other..=most).contains(&statement.counts.promoted) {
-        let meaning = "The statement's count of promoted records is not what its segments hold. The records themselves are as signed; \
-                       ask the operator how the count arose.";
-        out.sink.finding(
-            Item::new(Kind::CountPromoted, &sealed.object, meaning)
-                .seal(statement.index)
-                .expected(format!("{} promoted", statement.counts.promoted))
-                .found(format!("{most} records that are not control records"))
-                .intact(),
-        );
-    }
-    // A record that could not be read, or that this version does not know, may be one.
-    let holds = if decrees { Some(true) } else { (complete && !only_looked && other == 0).then_some(false) };
-    if let Some(item) = contradicted(statement, sealed.decrees_before, holds) {
-        out.sink.finding(item);
-    }
-    if other > 0 {
-        let meaning = "Records of a schema that this version does not know: hashed and counted, shown raw, their members not interpreted.";
-        out.sink.note(
-            Item::new(Kind::OtherSchema, &sealed.object, meaning).seal(statement.index).found(counted(other, "record", "records")).intact(),
-        );
-    }
+    sums.judge(&sealed, complete && !only_looked, &mut out.sink);
+    out.sources = sums.sources;
+    let recorded = sums.configurations;
     let extended = demand.extended;
     let Sealed { statement, object, configuration_before: before, .. } = sealed;
     out.read = Some(configuration::Read { statement, object, locks, extended, before, recorded, complete });
     out
+}
+
+/// What the segments of one seal were found to hold.
+#[derive(Default)]
+struct Counted {
+    records: u64,
+    control: u64,
+    /// Of a schema that this version does not know.
+    other: u64,
+    /// Whether there is a record of a hold or an extension.
+    decrees: bool,
+    configurations: Vec<Configuration>,
+    /// Records by the service that they name.
+    sources: BTreeMap<Option<String>, u64>,
+}
+
+impl Counted {
+    fn take(&mut self, contents: Contents) {
+        self.control += contents.control;
+        self.records += contents.records;
+        self.other += contents.other_schema;
+        self.decrees |= contents.decrees.is_any();
+        self.configurations.extend(contents.configuration);
+        for (service, records) in contents.sources {
+            *self.sources.entry(service).or_default() += records;
+        }
+    }
+
+    /// Holds it against what the statement says. `whole`: every segment could be read; one that could not was reported, and the sums say
+    /// something only over all of them.
+    fn judge(&self, sealed: &Sealed, whole: bool, sink: &mut Sink) {
+        let Sealed { statement, object, .. } = sealed;
+        let most = self.records - self.control;
+        if whole && !(most - self.other..=most).contains(&statement.counts.promoted) {
+            let meaning = "The statement's count of promoted records is not what its segments hold. The records themselves are as signed; \
+                           ask the operator how the count arose.";
+            sink.finding(
+                Item::new(Kind::CountPromoted, object, meaning)
+                    .seal(statement.index)
+                    .expected(format!("{} promoted", statement.counts.promoted))
+                    .found(format!("{most} records that are not control records"))
+                    .intact(),
+            );
+        }
+        // A record that could not be read, or that this version does not know, may be one.
+        let holds = if self.decrees { Some(true) } else { (whole && self.other == 0).then_some(false) };
+        if let Some(item) = contradicted(statement, sealed.decrees_before, holds) {
+            sink.finding(item);
+        }
+        if self.other > 0 {
+            let meaning =
+                "Records of a schema that this version does not know: hashed and counted, shown raw, their members not interpreted.";
+            let found = counted(self.other, "record", "records");
+            sink.note(Item::new(Kind::OtherSchema, object, meaning).seal(statement.index).found(found).intact());
+        }
+    }
+}
+
+/// Records of holds and extensions that cannot be read.
+fn judge_decrees(lines: &DecreeLines, sink: &mut Sink, segment: &str, seal: u64) {
+    if let Some((line, why)) = &lines.broken {
+        sink.finding(unreadable(segment, seal, *line, why));
+    }
+    if let Some((line, format)) = &lines.newer {
+        let why = format!("the record of a hold or an extension in line {line} has format `{format}`; a newer spanseal can read it");
+        sink.unchecked(segment, Some(seal), why);
+    }
 }
 
 /// Delete markers: somebody issued a DELETE. Over an object whose time has come that is housekeeping.

@@ -5,10 +5,11 @@ mod drain;
 mod fetch;
 mod grpc;
 mod http;
+mod panics;
 mod secure;
 mod slow;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub(super) struct Fake {
     pub(super) seen: Mutex<Vec<Seen>>,
     /// How long a line becomes; two bytes unless told.
     pub(super) line_bytes: AtomicUsize,
+    /// Panics once it has a record.
+    pub(super) breaks: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +87,7 @@ impl Fake {
                             pieces: 0..0,
                         });
                         tally.counts.promoted += 1;
+                        assert!(!self.breaks.load(Ordering::Relaxed), "quoted hush");
                     }
                 }
             }
@@ -145,22 +149,38 @@ pub(super) async fn rig_with(endpoint: Endpoint, pool: Pool) -> Rig {
 }
 
 pub(super) async fn rig_within(endpoint: Endpoint, pool: Pool, timeouts: Timeouts) -> Rig {
+    let fake = Arc::new(Fake::default());
+    let promoter = Arc::clone(&fake) as Arc<dyn Promote>;
+    Rig { fake, ..rig_behind(promoter, None, endpoint, pool, timeouts).await }
+}
+
+pub(super) async fn rig_of(promoter: Arc<dyn Promote>, elsewhere: Option<Arc<Elsewhere>>) -> Rig {
+    rig_behind(promoter, elsewhere, plain(), Pool::new(64 * 1024 * 1024, Duration::from_secs(5)), Timeouts::default()).await
+}
+
+async fn rig_behind(
+    promoter: Arc<dyn Promote>,
+    elsewhere: Option<Arc<Elsewhere>>,
+    endpoint: Endpoint,
+    pool: Pool,
+    timeouts: Timeouts,
+) -> Rig {
     // reqwest was built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (sealer, submissions) = SealerHandle::for_tests(pool.clone());
-    let (fake, metrics, counters) = (Arc::new(Fake::default()), Arc::new(ReceiveMetrics::default()), Arc::clone(&sealer.counters));
+    let (metrics, counters) = (Arc::new(ReceiveMetrics::default()), Arc::clone(&sealer.counters));
     let state = ReceiverState {
-        promoter: Arc::clone(&fake) as Arc<dyn Promote>,
+        promoter,
         sealer,
         clock: Arc::new(ManualClock::new(UnixNanos(77))),
         origin: "spanseal.local/test".to_owned(),
         metrics: Arc::clone(&metrics),
-        elsewhere: None,
+        elsewhere,
     };
     let port = Port { endpoint, request_bytes_max: LIMIT };
     let options = Options { grpc: Some(port.clone()), http: Some(port), timeouts };
     let receiver = start(&options, state).await.unwrap();
-    Rig { receiver, fake, metrics, pool, counters, submissions }
+    Rig { receiver, fake: Arc::default(), metrics, pool, counters, submissions }
 }
 
 impl Rig {

@@ -185,7 +185,7 @@ async fn a_token_is_asked_for_over_both_transports() {
 }
 
 /// What the log says from now on, on this thread, where the connections of a test are served too.
-fn log() -> (Arc<Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
+pub(super) fn log() -> (Arc<Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
     struct Lines(Arc<Mutex<Vec<u8>>>);
     impl std::io::Write for Lines {
         fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
