@@ -190,6 +190,28 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("gateway.yaml", "max_size: 15728640", "max_size: 157286400", "batch_unbounded", "max_size: 157286400"),
     ("gateway.yaml", ", max_size: 15728640", "", "batch_unbounded", "batch: {"),
     ("gateway.yaml", "max_size: 15728640", "max_size: 8388608", "batch_drops", "max_size: 8388608"),
+    // A key without a value is zero, and a number without a unit counts nanoseconds.
+    ("minimal.yaml", "{enabled: true, max_elapsed_time: 0s}", "{enabled: , max_elapsed_time: 0s}", "retry_off", "retry_on_failure"),
+    ("minimal.yaml", "max_elapsed_time: 0s}", "initial_interval: , max_elapsed_time: 0s}", "retry_without_pause", "retry_on_failure"),
+    ("minimal.yaml", "    timeout: 30s\n", "    timeout: 30\n", "timeout_short", "timeout: 30"),
+    ("minimal.yaml", "max_elapsed_time: 0s}", "max_elapsed_time: 0s, max_interval: 1ms}", "retry_without_pause", "max_interval: 1ms"),
+    (
+        "minimal.yaml",
+        "max_elapsed_time: 0s}",
+        "max_elapsed_time: 0s, initial_interval: 1ns}",
+        "retry_without_pause",
+        "initial_interval: 1ns",
+    ),
+    (
+        "minimal.yaml",
+        "max_elapsed_time: 0s}",
+        "max_elapsed_time: 0s, initial_interval: 8000h}",
+        "retry_gives_up",
+        "initial_interval: 8000h",
+    ),
+    // Less than an SDK sends at once.
+    ("agent.yaml", "      queue_size: 10000\n", "      queue_size: 20\n      sizer: items\n", "queue_too_small", "queue_size: 20"),
+    ("agent.yaml", ", max_request_body_size: 14680064", ", max_request_body_size: -1", "lets_in_too_much", "max_request_body_size: -1"),
     // What is let in, and refused behind it.
     ("agent.yaml", ", max_request_body_size: 14680064", "", "lets_in_too_much", "http: {endpoint"),
     ("tap.yaml", "max_recv_msg_size_mib: 14", "max_recv_msg_size_mib: 64", "lets_in_too_much", "max_recv_msg_size_mib: 64"),
@@ -981,6 +1003,22 @@ fn what_comes_of_a_mistake_is_said_as_it_is() {
     assert!(filter.starts_with("refuses a whole request where one condition fails"), "{filter}");
 }
 
+/// Exporters of one pipeline are called one after another: one that blocks keeps what is behind it away from spanseal's queue on disk, too.
+#[test]
+fn a_blocking_exporter_in_the_same_pipeline_is_found() {
+    let blocking = "  otlp_grpc/backend:\n    sending_queue: {block_on_overflow: true}\n";
+    for (shared, expected) in [(true, vec!["held_up"]), (false, vec![])] {
+        let (_folder, file, text) = seeded("agent.yaml", "  otlp_grpc/backend:\n", blocking);
+        let text = replaced(&text, "processors: [memory_limiter, batch], exporters: [otlp_grpc/backend]", "exporters: [otlp_grpc/backend]");
+        let text = match shared {
+            true => text.replacen("      exporters: [otlp_grpc/spanseal]", "      exporters: [otlp_grpc/backend, otlp_grpc/spanseal]", 1),
+            false => text,
+        };
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(kinds(&report(&file, &[]).1), expected, "{shared}");
+    }
+}
+
 /// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.
 #[test]
 fn a_statement_that_writes_over_evidence_is_found() {
@@ -993,13 +1031,29 @@ fn a_statement_that_writes_over_evidence_is_found() {
         "set(attributes[\"gen_ai.request.model\"], \"gpt\")",
         "set(span.attributes[\"user.id\"], SHA256(span.attributes[\"user.id\"]))",
         "set(attributes[\"gen_ai.input.messages\"], \"x\") where kind == 3",
+        "set(span.name, \"x\")",
+        "set(span.trace_id, TraceID(0x01020304050607080910111213141516))",
+        "set(status.code, 1)",
+        "set(scope.name, \"x\")",
+        "set(spanevent.attributes[\"gen_ai.prompt\"], \"x\")",
     ] {
         assert_eq!(kinds(&with(found)), ["evidence_cut"], "{found}");
     }
+    // Its own advice is followed to the letter.
+    let resource = "set(resource.attributes[\"service.name\"], \"x\")";
+    let advice = with(resource)["findings"][0]["instead"].as_str().unwrap().to_owned();
+    assert!(advice.contains("`where resource.attributes[\"service.name\"] == nil`"), "{advice}");
+    for silent in [
+        format!("{resource} where resource.attributes[\"service.name\"] == nil"),
+        "set(attributes[\"gen_ai.request.model\"], \"gpt\") where attributes[\"gen_ai.request.model\"] == nil".to_owned(),
+    ] {
+        let report = with(&silent);
+        assert!(kinds(&report).is_empty() && report["unjudged"].as_array().unwrap().is_empty(), "{silent}: {report:#}");
+    }
     for (told, says) in [
-        ("set(attributes[\"gen_ai.request.model\"], \"gpt\") where attributes[\"gen_ai.request.model\"] == nil", "`set(attributes["),
+        ("set(attributes[\"gen_ai.request.model\"], \"gpt\") where span.attributes[\"other\"] == nil", "`set(attributes["),
         ("set(attributes[\"team\"], \"hush\")", "`set(attributes["),
-        ("set(span.name, \"x\")", "`set(span.name)`"),
+        ("set(span.name, \"x\") where span.kind == 3", "`set(span.name)`"),
         ("${env:STATEMENT} where kind == 3", "what the variable in a statement stands for"),
     ] {
         let report = with(told);

@@ -178,6 +178,11 @@ impl<'c, 'n> At<'c, 'n> {
         self.component.place(&self.path(path))
     }
 
+    /// Whether the key stands there without a value, which the Collector takes for zero, and not for its default.
+    fn is_null(&self, path: &[&'static str]) -> bool {
+        self.node(path).is_some_and(|node| matches!(node.value, Value::Null))
+    }
+
     pub(super) fn is_written(&self, path: &[&'static str]) -> bool {
         self.node(path).is_some_and(|node| !matches!(node.value, Value::Null))
     }
@@ -239,6 +244,7 @@ impl<'c, 'n> At<'c, 'n> {
     /// A truth value, or what holds where it is not written. What cannot be known is told and counts as `unknown`.
     pub(super) fn flag(&self, path: &[&'static str], default: bool, unknown: bool, notes: &mut Notes) -> bool {
         match self.said(path) {
+            Said::Nothing if self.is_null(path) => false,
             Said::Nothing => default,
             Said::Is(text, _) if text == "true" => true,
             Said::Is(text, _) if text == "false" => false,
@@ -252,6 +258,7 @@ impl<'c, 'n> At<'c, 'n> {
     /// A number, or what holds where it is not written. `None`: not known, which was told.
     fn number(&self, path: &[&'static str], default: u64, notes: &mut Notes) -> Option<u64> {
         let (mark, what) = match self.said(path) {
+            Said::Nothing if self.is_null(path) => return Some(0),
             Said::Nothing => return Some(default),
             Said::Is(text, mark) => match text.replace('_', "").parse() {
                 Ok(number) => return Some(number),
@@ -266,7 +273,10 @@ impl<'c, 'n> At<'c, 'n> {
     /// A duration, or what holds where it is not written. `None`: not known, which was told.
     fn duration(&self, path: &[&'static str], default: Duration, notes: &mut Notes) -> Option<Duration> {
         match self.said(path) {
+            Said::Nothing if self.is_null(path) => Some(Duration::ZERO),
             Said::Nothing => Some(default),
+            // A number alone counts nanoseconds.
+            Said::Is(text, _) if text.parse::<u64>().is_ok() => text.parse().ok().map(Duration::from_nanos),
             Said::Is(text, mark) => parse_duration(&text).ok().or_else(|| {
                 notes.unjudged(mark, self.id(), format!("`{}` is no duration that is understood here", self.path(path).join(".")));
                 None
@@ -780,10 +790,28 @@ fn outer_retry(own: &At<'_, '_>, inner: &At<'_, '_>, notes: &mut Notes) {
 /// Tries again at once: it takes a processor and floods what it waits for.
 fn pause(at: &At<'_, '_>, default: Duration, instead: &str, notes: &mut Notes) {
     const INITIAL: [&str; 2] = ["retry_on_failure", "initial_interval"];
-    if at.duration(&INITIAL, default, notes).is_some_and(|pause| pause.is_zero()) {
-        let by_default = if at.is_written(&INITIAL) { "" } else { " (`initial_interval` is 0s by default here)" };
-        let says = format!("tries again without a pause{by_default}: thousands of times a second while spanseal or its store is away");
-        notes.found(Kind::RetryWithoutPause, at.place(&INITIAL), at.id(), says, instead);
+    const MOST: [&str; 2] = ["retry_on_failure", "max_interval"];
+    /// Below it a Collector with a full queue asks thousands of times a second; above it, it has as good as given up.
+    const SENSIBLE: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
+    let Some(initial) = at.duration(&INITIAL, default, notes) else { return };
+    let most = at.is_written(&MOST).then(|| at.duration(&MOST, Duration::MAX, notes)).flatten();
+    // The largest pause is zero where it does not count, and then pauses stay as the first.
+    let most = most.filter(|most| !most.is_zero());
+    let (pause, place) = match most {
+        Some(most) if most < initial => (most, MOST),
+        _ => (initial, INITIAL),
+    };
+    if pause < *SENSIBLE.start() {
+        let by_default = if at.node(&INITIAL).is_some() { "" } else { " (`initial_interval` is 0s by default here)" };
+        let says =
+            format!("tries again with hardly a pause{by_default}: up to thousands of times a second while spanseal or its store is away");
+        notes.found(Kind::RetryWithoutPause, at.place(&place), at.id(), says, instead);
+    }
+    let longest = most.unwrap_or(initial);
+    if longest > *SENSIBLE.end() {
+        let place = if most.is_some() { MOST } else { INITIAL };
+        let says = format!("may wait {} until it tries again, however short spanseal or its store was away", show_duration(longest));
+        notes.found(Kind::RetryGivesUp, at.place(&place), at.id(), says, "`initial_interval: 1s, max_interval: 30s`");
     }
 }
 

@@ -133,7 +133,17 @@ fn held_up(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<'_>], not
         };
         let fed = fed_by(file, &exporter.id);
         let Some(Fed { receiver, between, .. }) = fed.iter().filter(is_beside).max_by_key(|fed| fed.between) else { continue };
+        let shared = evidence()
+            .find(|pipeline| names(&pipeline.exporters, &exporter.id) && exporters.iter().any(|ours| names(&pipeline.exporters, &ours.id)));
         match (blocks, between) {
+            (Blocks::Yes(says, place), Between::Nothing | Between::Unknown(_)) if let Some(pipeline) = shared => {
+                let says = format!(
+                    "{says}, and shares `{}` with spanseal: while its backend is away senders wait until they give up, and what they gave up on may \
+                     never have come to spanseal, whatever queue that has",
+                    pipeline.id
+                );
+                notes.found(Kind::HeldUp, place, &exporter.id, says, OWN_QUEUE);
+            }
             (Blocks::Yes(says, place), Between::Waiting(processor)) => {
                 let says = format!(
                     "{says}, and `{processor}` before it waits for it without an end: while its backend is away, what `{receiver}` took stays there, \
@@ -579,14 +589,22 @@ fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
         if in_cache || is_our_mark(&statement) {
             continue;
         }
-        if let Some(key) = key_set(function, target, &statement).filter(|key| is_evidence(key)) {
+        let path = written(target);
+        if function == "set" && flat(&statement).ends_with(&format!(" where {path} == nil")) {
+            // Changes nothing that is there.
+            continue;
+        }
+        if let Some(key) = key_set(function, path, &statement).filter(|key| is_evidence(key)) {
             notes.found(
                 Kind::EvidenceCut,
                 mark,
                 &processor.id,
                 format!("`set` writes over `{key}`, whatever the application said (`{}`)", pipeline.id),
-                format!("{APART}; `where span.attributes[\"{key}\"] == nil` behind it changes nothing that is there"),
+                format!("{APART}; `where {path} == nil` behind it changes nothing that is there"),
             );
+        } else if function == "set" && !statement.contains(" where ") && is_of_a_record(path) {
+            let says = format!("`set` writes over `{path}` of everything, whatever the application said (`{}`)", pipeline.id);
+            notes.found(Kind::EvidenceCut, mark, &processor.id, says, APART);
         } else if CUTTING.iter().any(|cutting| function.starts_with(cutting)) {
             notes.found(
                 Kind::EvidenceCut,
@@ -605,10 +623,19 @@ fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
     }
 }
 
+/// Whether a path of the transform processor leads to what a record says of its span or log, besides attributes.
+fn is_of_a_record(path: &str) -> bool {
+    const FIELDS: [&str; 11] =
+        ["trace_id", "span_id", "parent_span_id", "name", "kind", "status", "body", "event_name", "start_time", "end_time", "time"];
+    let (of, field) = path.split_once('.').unwrap_or(("", path));
+    let (of, field) = if ["span", "log", "scope", "spanevent"].contains(&of) { (of, field) } else { ("", path) };
+    let field = field.split(['.', '[']).next().unwrap_or_default();
+    FIELDS.contains(&field.trim_end_matches("_unix_nano").trim_end_matches(".string")) || (of == "spanevent" && field == "attributes")
+}
+
 /// The attribute that a statement sets, unless it asks first whether there is one.
-fn key_set<'s>(function: &str, target: &'s str, statement: &str) -> Option<&'s str> {
-    let rest =
-        ["", "span.", "log.", "resource."].iter().find_map(|of| target.trim_start().strip_prefix(of)?.strip_prefix("attributes[\""))?;
+fn key_set<'s>(function: &str, path: &'s str, statement: &str) -> Option<&'s str> {
+    let rest = ["", "span.", "log.", "resource."].iter().find_map(|of| path.strip_prefix(of)?.strip_prefix("attributes[\""))?;
     let (key, _) = rest.split_once("\"]")?;
     let asks = statement.split_once(" where ").is_some_and(|(_, condition)| condition.contains("nil"));
     (function == "set" && !asks).then_some(key)

@@ -11,6 +11,9 @@ const MIB: u64 = 1024 * 1024;
 /// Size of a queue where none is written, in what it counts.
 const QUEUE_DEFAULT: u64 = 1000;
 
+/// What the batch processors of SDKs send at once where nothing else is set (OpenTelemetry specification, "Batching processor").
+const SDK_BATCH: u64 = 512;
+
 /// One way in: protocol, the key of its limit, the unit of that, and the limit where none is written (0 means the same).
 struct Limit {
     protocol: &'static str,
@@ -187,6 +190,13 @@ fn queue_judged(exporter: &Component<'_>, let_in: u64, notes: &mut Notes) {
             ),
             "`sizer: requests`, or a `queue_size` of many such requests",
         ),
+        (Said::Is(sizer, _), Some(size)) if sizer == "items" && size < SDK_BATCH => notes.found(
+            Kind::QueueTooSmall,
+            place,
+            at.id(),
+            format!("the queue holds {size} spans or logs, and SDKs send {SDK_BATCH} at once: a request that is larger than the queue is refused, or waits before it for ever"),
+            "`sizer: requests`, or a `queue_size` of many such requests",
+        ),
         (Said::Is(sizer, _), Some(size)) if sizer == "items" => {
             notes.unjudged(place, at.id(), format!("whether a request that is let in has more than {size} spans or logs, which the queue never takes"));
         }
@@ -201,9 +211,10 @@ fn queue_judged(exporter: &Component<'_>, let_in: u64, notes: &mut Notes) {
 fn let_in(receiver: &Component<'_>, path: &[&str], limit: &Limit, notes: &mut Notes) -> Option<u64> {
     match receiver.said(path) {
         Said::Nothing => Some(limit.default),
-        Said::Is(text, mark) => match text.parse::<u64>() {
-            Ok(0) => Some(limit.default),
-            Ok(number) => Some(number.saturating_mul(limit.unit)),
+        Said::Is(text, mark) => match text.replace('_', "").parse::<i64>() {
+            // Nothing, and less than nothing, are the default.
+            Ok(..=0) => Some(limit.default),
+            Ok(number) => Some(number.unsigned_abs().saturating_mul(limit.unit)),
             Err(_) => {
                 notes.unjudged(mark, &receiver.id, format!("`{}` is not understood here", limit.key));
                 None
