@@ -72,7 +72,7 @@ fn logs(number: u32) -> ExportLogsServiceRequest {
         let log_records = (from..number.min(from + 100)).map(record).collect();
         ResourceLogs { scope_logs: vec![ScopeLogs { log_records, ..ScopeLogs::default() }], ..ResourceLogs::default() }
     };
-    ExportLogsServiceRequest { resource_logs: (0..number).step_by(100).map(|from| group(from)).collect() }
+    ExportLogsServiceRequest { resource_logs: (0..number).step_by(100).map(group).collect() }
 }
 
 /// A server with this pool that seals at once.

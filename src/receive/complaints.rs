@@ -1,16 +1,21 @@
-//! What a listener says in the log of whom it did not let in: a line for each reason, and no other of it within a minute. Whoever is
-//! refused goes on asking, a Collector many times a second, and one line tells its operator as much as a thousand; the next one says how
-//! often it was meanwhile.
+//! What a listener says in the log of whom it did not let in: a line for each reason and address, and no other of these within a minute.
+//! Whoever is refused goes on asking, a Collector many times a second, and one line tells its operator as much as a thousand; the next one says
+//! how often it was meanwhile. Of more addresses than a few a minute only how often is told.
 //!
 //! A line has the address that a sender connects from, without its port, so that it can be found; never what it showed.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// No second line of a reason comes sooner.
+/// No second line of a reason and an address comes sooner.
 const BETWEEN: Duration = Duration::from_secs(60);
+
+/// Addresses of one reason that have a line of their own within that time: strangers could fill the log, and one of them must not hide a sender that
+/// is set up wrongly.
+const PEERS_MAX: usize = 8;
 
 /// Why somebody was refused who could mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +69,12 @@ impl Reason {
     }
 }
 
-/// What was said of one reason.
-#[derive(Debug, Default)]
-struct Told {
-    last: Option<Instant>,
+/// What was said of one reason, by address.
+type Told = HashMap<IpAddr, Peer>;
+
+#[derive(Debug)]
+struct Peer {
+    last: Instant,
     /// Since then.
     untold: u64,
 }
@@ -86,21 +93,32 @@ impl Complaints {
 
     /// Somebody was refused.
     pub(super) fn refused(&self, reason: Reason, peer: IpAddr) {
-        let Some(times) = self.due(reason, Instant::now()) else { return };
         let (listener, peer) = (self.listener, peer.to_canonical());
+        let Some(times) = self.due(reason, peer, Instant::now()) else { return };
         tracing::warn!(%listener, %peer, why = reason.why(), times, advice = reason.advice(), "sender.refused");
     }
 
     /// Whether a line is due, and how many it speaks for.
-    fn due(&self, reason: Reason, now: Instant) -> Option<u64> {
+    fn due(&self, reason: Reason, peer: IpAddr, now: Instant) -> Option<u64> {
         let told = Reason::ALL.iter().position(|of| *of == reason).and_then(|at| self.told.get(at))?;
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.untold = told.untold.saturating_add(1);
-        if told.last.is_some_and(|last| now.saturating_duration_since(last) < BETWEEN) {
+        let is_over = |last: Instant| now.saturating_duration_since(last) >= BETWEEN;
+        if let Some(told) = told.get_mut(&peer) {
+            told.untold = told.untold.saturating_add(1);
+            if !is_over(told.last) {
+                return None;
+            }
+            told.last = now;
+            return Some(std::mem::take(&mut told.untold));
+        }
+        if told.len() >= PEERS_MAX {
+            told.retain(|_, peer| !is_over(peer.last));
+        }
+        if told.len() >= PEERS_MAX {
             return None;
         }
-        told.last = Some(now);
-        Some(std::mem::take(&mut told.untold))
+        told.insert(peer, Peer { last: now, untold: 0 });
+        Some(1)
     }
 }
 
@@ -113,10 +131,16 @@ mod tests {
     fn a_reason_is_told_once_a_minute_with_how_often_it_was() {
         let complaints = Complaints::new(([127, 0, 0, 1], 4317).into());
         let begun = Instant::now();
-        let at = |reason, seconds| complaints.due(reason, begun + Duration::from_secs(seconds));
+        let from = |peer: u8, reason, seconds| complaints.due(reason, [127, 0, 0, peer].into(), begun + Duration::from_secs(seconds));
+        let at = |reason, seconds| from(1, reason, seconds);
         assert_eq!([0, 1, 59].map(|seconds| at(Reason::Token, seconds)), [Some(1), None, None]);
         assert_eq!([at(Reason::Transport, 59), at(Reason::Handshake, 59), at(Reason::Certificate, 59)], [Some(1); 3]);
         assert_eq!([60, 61, 119, 120].map(|seconds| at(Reason::Token, seconds)), [Some(3), None, None, Some(3)]);
+        // One address hides no other; of many at once some are told, and later others.
+        assert_eq!([2, 3, 2].map(|peer| from(peer, Reason::Token, 121)), [Some(1), Some(1), None]);
+        assert_eq!((4..20).filter_map(|peer| from(peer, Reason::Token, 122)).count(), PEERS_MAX - 3);
+        assert_eq!(from(99, Reason::Token, 130), None);
+        assert_eq!((from(99, Reason::Token, 182), from(1, Reason::Token, 182)), (Some(1), Some(1)));
     }
 
     /// A probe of a load balancer that opens the port and closes it is nobody who was refused.
