@@ -105,7 +105,8 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// Parts of the words that secrets stand behind, in our configuration and in those of others that somebody copied from.
-const SECRET_NAMES: [&str; 11] = ["secret", "passw", "token", "auth", "credential", "key", "header", "cookie", "bearer", "dsn", "begin"];
+const SECRET_NAMES: [&str; 13] =
+    ["secret", "passw", "pwd", "_pw", "token", "auth", "credential", "key", "header", "cookie", "bearer", "dsn", "begin"];
 
 /// Whether a line may hold a secret that no address gives away: it is named like one (and not like a file with one), or has an `@`. Then its place has
 /// to do. To show nothing is always right: the place is told.
@@ -115,10 +116,12 @@ fn may_hold_secret(line: &str) -> bool {
         || SECRET_NAMES.iter().any(|name| line.match_indices(name).any(|(at, _)| !is_file_name(line.get(at..).unwrap_or_default())))
 }
 
-/// How far a line is set in; the sign of a list sets in what stands behind it.
+/// How far a line is set in; the sign of a list sets in what stands behind it. A tab, which YAML does not allow there, counts as eight columns, as
+/// whoever typed it saw it.
 fn indent(line: &str) -> usize {
     let text = line.trim_start();
-    2 * (line.len() - text.len()) + usize::from(text.starts_with('-'))
+    let columns: usize = line.chars().take_while(|c| c.is_whitespace()).map(|c| if c == '\t' { 8 } else { 1 }).sum();
+    2 * columns + usize::from(text.starts_with('-'))
 }
 
 /// Whether a name that begins here goes on as that of a file: `token_file`.
