@@ -359,7 +359,7 @@ fn post_span(at: &str, span_id: &str) -> TcpStream {
 }
 
 fn get(at: &str, path: &str) -> String {
-    answer(send(at, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer abc\r\n\r\n")))
+    answer(send(at, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer abc\r\n\r\n")))
 }
 
 fn signal(child: &Child, name: &str) {
@@ -386,9 +386,9 @@ fn serve_starts_from_nothing_stops_cleanly_and_continues() {
         {
             assert!(figures.contains(&format!("\n{line}\n")), "{line}\n{figures}");
         }
-        let open = answer(send(&served.api, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+        let open = answer(send(&served.api, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
         assert!(open.contains("200 OK"), "probes have no token: {open}");
-        let closed = answer(send(&served.api, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+        let closed = answer(send(&served.api, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
         assert!(closed.contains("401"), "{closed}");
         let checkpoint = get(&served.api, "/tlog/spanseal/checkpoint");
         let size: u64 = checkpoint.split("\r\n\r\n").nth(1).unwrap().lines().nth(1).unwrap().parse().unwrap();

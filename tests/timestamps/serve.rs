@@ -319,7 +319,7 @@ fn get(serving: &Receiver, path: &str) -> String {
         line.split_whitespace().find_map(|word| word.parse::<std::net::SocketAddr>().ok())
     });
     let mut stream = TcpStream::connect(api).unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

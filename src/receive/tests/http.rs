@@ -399,3 +399,21 @@ async fn hanging_up_does_not_take_records_back() {
     assert_eq!(submission.batch.records.len(), 1);
     assert!(rig.pool.used() > 0);
 }
+
+/// Scenario: a web page whose name leads to this machine's loopback address reads and sends. Guarantee: it is answered by nothing but a refusal, and
+/// nothing of it is promoted; a program of this machine that calls it by a name of its own is served.
+#[tokio::test]
+async fn a_page_that_another_name_led_here_is_refused() {
+    let mut rig = rig().await;
+    rig.answering(Ok(RECEIPT));
+    let url = format!("http://{}/v1/traces", rig.receiver.http_address().unwrap());
+    let client = reqwest::Client::new();
+    let send = async |host: &str, origin: bool| {
+        let request = client.post(&url).header("host", host).header("content-type", "application/json").body("{}");
+        let request = if origin { request.header("origin", format!("http://{host}")) } else { request };
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(client.get(&url).header("host", "evil.example").send().await.unwrap().status(), 421);
+    assert_eq!((send("evil.example", true).await, rig.metrics.requests(None, Outcome::Unsupported)), (421, 2));
+    assert_eq!([send("localhost", true).await, send("spanseal.internal", false).await], [200, 200]);
+}

@@ -125,7 +125,7 @@ async fn a_head_that_drips_is_ended() {
     assert_eq!(slow.await.unwrap(), "");
     assert_eq!(rig.metrics.timed_out(Overdue::Head), 1);
 
-    let mut pausing = connected(rig.receiver.http_address(), b"GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+    let mut pausing = connected(rig.receiver.http_address(), b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(to_the_end(&mut pausing).await.starts_with("HTTP/1.1 404 "));
     assert_eq!(Overdue::ALL.map(|owed| rig.metrics.timed_out(owed)), [0, 1, 0, 0]);
 }
