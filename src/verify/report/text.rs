@@ -133,7 +133,7 @@ impl Report {
         } else {
             "whether the log was shown alike to everyone (that needs a cosignature or a checkpoint you kept)"
         };
-        writeln!(out, "Not covered: whether what senders reported is true, what was never sent, and {alike}.")
+        writeln!(out, "Not covered: whether what senders reported is true, what was never sent, what a vault still keeps, and {alike}.")
     }
 
     fn write_items(&self, out: &mut Page, title: &str, items: &[Item]) -> std::fmt::Result {
