@@ -208,6 +208,23 @@ impl Source {
         Some(text)
     }
 
+    /// The first document of a text that may have several, and where the second begins, if that says anything.
+    pub(crate) fn first_document(&self) -> (Source, Option<Mark>) {
+        let says = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let begins = |line: &str| line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']));
+        let mut seen = false;
+        let end = self.text.lines().position(|line| {
+            let second = seen && begins(line);
+            seen |= says(line) && !begins(line);
+            second
+        });
+        let Some(end) = end else { return (self.clone(), None) };
+        let text = self.text.lines().take(end).flat_map(|line| [line, "\n"]).collect();
+        let behind = self.text.lines().skip(end).any(|line| says(line.strip_prefix("---").unwrap_or(line)));
+        let mark = Mark { file: 0, line: u64::try_from(end).unwrap_or(u64::MAX).saturating_add(1), column: 1 };
+        (Source { name: self.name.clone(), text }, behind.then_some(mark))
+    }
+
     /// Parses the text into a tree. An empty file is an empty map.
     pub(crate) fn parse(&self) -> Result<Node, ConfigError> {
         if self.text.len() > FILE_BYTES_MAX {

@@ -1326,7 +1326,6 @@ fn what_cannot_be_read_is_told_with_two() {
         ("exporters: [", "otelcol.yaml:1:"),
         ("exporters: {}\nexporters: {}\n", "otelcol.yaml:2:1: not readable as YAML: the key `exporters` stands twice in one map; keep one"),
         ("exporters: {a: *b}\n", "not readable as YAML: an alias (`*name`) needs its anchor"),
-        ("a: {}\n---\nb: {}\n", "a second document (`---`) begins here; one file holds one"),
         ("exporters:\n  a: {}\n b: {}\n", "otelcol.yaml:3:2: not readable as YAML: the indent fits nothing above"),
         ("exporters:\n\ta: {}\n", "a tab stands here"),
         ("exporters: {a: b\n", "this bracket is never closed"),
@@ -1344,6 +1343,28 @@ fn what_cannot_be_read_is_told_with_two() {
     }
     let told = run(&folder.path().join("nosuch.yaml"), &[]);
     assert!(told.status.code() == Some(2) && told.stderr.contains("nosuch.yaml cannot be read"), "{told}");
+}
+
+/// The Collector reads the first document of a file and no other.
+#[test]
+fn of_several_documents_the_first_counts() {
+    let minimal = std::fs::read_to_string(otelcol::configuration("minimal.yaml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("otelcol.yaml");
+    for (text, expected) in [
+        (format!("---\n{minimal}"), None),
+        (format!("# a\n--- # b\n{minimal}---\n# nothing\n"), None),
+        (format!("{minimal}---\nexporters: {{}}\n"), Some(minimal.lines().count() + 1)),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let (_, report) = report(&file, &[]);
+        let at = report["findings"].as_array().unwrap().iter().map(|found| found["line"].as_u64().unwrap().try_into().unwrap()).next();
+        assert_eq!((kinds(&report), at), (expected.iter().map(|_| "does_not_start").collect(), expected), "{report:#}");
+    }
+    let Some(program) = otelcol::program("of several documents the first counts") else { return };
+    let mut validate = Command::new(program);
+    validate.args(["validate", "--config"]).arg(&file);
+    Finished::of(validate).success();
 }
 
 /// A filter printed for one configuration is none for another.

@@ -292,7 +292,9 @@ fn unfolded(node: Node) -> Node {
 
 /// Checks a configuration of one file or several. The error says why it cannot be read, or which exporter is meant.
 pub fn check(inputs: Vec<Input>, exporter: Option<&str>, receiving: &Receiving) -> Result<Report, ConfigError> {
-    let sources = Sources(inputs.into_iter().map(|input| Source { name: input.name, text: input.text }).collect());
+    let sources = inputs.into_iter().map(|input| Source { name: input.name, text: input.text }.first_document());
+    let (sources, ignored): (Vec<Source>, Vec<Option<Mark>>) = sources.unzip();
+    let sources = Sources(sources);
     let root = sources.merged()?;
     let file = File::read(&sources, &root)?;
     let (exporters, assumed) = chosen(&sources, &file, exporter)?;
@@ -302,6 +304,16 @@ pub fn check(inputs: Vec<Input>, exporter: Option<&str>, receiving: &Receiving) 
             Mark::default(),
             "spanseal",
             "no --config: its ports count as the default ones, and whether it asks for TLS, certificates or tokens is not compared",
+        );
+    }
+    for (at, mark) in ignored.into_iter().enumerate().filter_map(|(at, mark)| Some((at, mark?))) {
+        let says = "a second document begins here: the Collector reads the first alone, and says nothing of the others";
+        notes.found(
+            Kind::DoesNotStart,
+            Mark { file: at, ..mark },
+            "---",
+            says,
+            "one document: several files (`--config a.yaml --config b.yaml`) are read as one",
         );
     }
     // Of what is used nowhere that is all there is to say.
