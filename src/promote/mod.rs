@@ -1,7 +1,8 @@
 //! Span or log -> audit record (pure): what carries AI meaning is promoted, everything else is counted with its reason.
 //!
 //! The way of a span: `detect` looks at its keys (most spans end here), `draft` gives each attribute its home by the tables of
-//! `dialects`, `finish` holds content (by commitment in the vault or by hash, `aside`), decides kind and fallbacks and names what is missing, `record::builder` writes the line.
+//! `dialects`, `finish` holds content (by commitment in the vault or by hash, `aside`), decides kind and fallbacks and names what is missing,
+//! `record::builder` writes the line. `walk` goes over a request and keeps to the room there is.
 
 mod aside;
 mod confidence;
@@ -26,6 +27,7 @@ mod scan;
 pub(crate) mod scrub;
 mod settings;
 pub mod vocabulary;
+mod walk;
 
 pub use crate::record::content::ContentMode;
 pub use crate::record::identity::{IdentityKey, IdentityMode, PersonBook, References};
@@ -37,19 +39,16 @@ pub use settings::{Randomness, Settings};
 use std::fmt;
 
 use crate::clock::UnixNanos;
-use crate::otlp::view::{ResourceGroup, Scope, ScopeGroup, resource_groups};
 use crate::otlp::wire::Malformed;
+use crate::record::Batch;
 use crate::record::identity::Keyed;
 use crate::record::registry::{EVERY, Kind, Member};
-use crate::record::{Batch, PendingRecord};
 use crate::tlog::seal_file::Counts;
 use aside::Aside;
 use dialects::{Dialects, Tables};
-use draft::Draft;
-use origin::{Below, Origin};
-use records::Around;
-use rules::{Matched, Rules, Within};
+use rules::Rules;
 pub(crate) use scrub::Scrub;
+use walk::{Items, Walk};
 
 /// Who sent a request, as the connection proved it (`source.peer`).
 #[derive(Clone, PartialEq, Eq)]
@@ -250,190 +249,13 @@ impl Promoter {
     }
 
     fn walk(&self, request: &[u8], context: Context<'_>, batch: &mut Batch, items: Items) -> Result<Tally, Unpromoted> {
-        let before = (batch.lines.len(), batch.records.len());
         let aside = Aside::new(&self.settings, &self.keyed, std::mem::take(&mut batch.apart));
-        let extent = aside.extent();
-        let walked = self.walk_groups(request, context, (batch, &aside), items);
-        if walked.is_err() {
-            batch.lines.truncate(before.0);
-            batch.records.truncate(before.1);
-            aside.cut_back(extent);
-        }
+        let walked = Walk::new(self, context, items, batch, &aside).over(request);
         batch.apart = aside.into_apart();
         // What was made ready for more than came: it may wait long for its seal.
         batch.lines.shrink_to_fit();
         batch.records.shrink_to_fit();
-        let mut tally = walked?;
-        tally.counts.promoted = u64::try_from(batch.records.len() - before.1).unwrap_or(u64::MAX);
-        Ok(tally)
-    }
-
-    fn walk_groups<'a>(
-        &'a self,
-        request: &'a [u8],
-        context: Context<'a>,
-        (batch, aside): (&mut Batch, &Aside<'a>),
-        items: Items,
-    ) -> Result<Tally, Unpromoted> {
-        let mut tally = Tally::default();
-        let none_matched = Matched::default();
-        let mut draft: Draft<'a> = Draft::default();
-        let taken = |batch: &Batch| batch.lines.len() + aside.memory();
-        let taken_before = taken(batch);
-        let records_before = batch.records.len();
-        let parts = context.room.parts();
-        let mut passed = 0;
-        for group in resource_groups(request) {
-            let group = ResourceGroup::read(group?)?;
-            // Resource and scope are read when the first record needs them.
-            let mut origin: Option<Origin<'a>> = None;
-            let within = self.rules.within(&group, items == Items::Logs)?;
-            for scope_bytes in group.scopes() {
-                let scope = ScopeGroup::read(scope_bytes?)?;
-                let name = scope.scope()?.name;
-                let mut below: Option<Below<'a>> = None;
-                let possible = within.as_ref().map_or(0, |within| within.below(name));
-                for item in scope.items() {
-                    let item = item?;
-                    passed += 1;
-                    if passed <= context.from {
-                        continue;
-                    }
-                    let is_ai = match items {
-                        Items::Spans => {
-                            tally.counts.spans += 1;
-                            detect::is_ai_span(item, name, self.enabled)
-                        }
-                        Items::Logs => {
-                            tally.counts.logs += 1;
-                            detect::is_ai_log(item, name, self.enabled)
-                        }
-                    };
-                    let mut matched: Option<Matched<'a>> = None;
-                    let is_ai = match (&within, is_ai) {
-                        (Some(within), Ok(is_ai)) if possible != 0 => matched_of(within, item, scope.scope()?, (items, possible, is_ai))
-                            .map(|met| {
-                                tally.undecided += met.undecided;
-                                let promotes = met.promotes;
-                                matched = Some(met);
-                                is_ai || promotes
-                            }),
-                        (_, is_ai) => is_ai,
-                    };
-                    match is_ai {
-                        Ok(false) => {
-                            tally.counts.skipped += 1;
-                            let [no_ai_meaning] = &mut tally.skipped;
-                            *no_ai_meaning += 1;
-                            continue;
-                        }
-                        Ok(true) => {}
-                        Err(malformed) => {
-                            tally.reject(malformed);
-                            continue;
-                        }
-                    }
-                    if origin.is_none() {
-                        origin = Some(Origin::read(self, &group)?);
-                    }
-                    if below.is_none() {
-                        below = Some(Below::read(self, &scope)?);
-                    }
-                    let (Some(origin), Some(below)) = (&origin, &below) else { continue };
-                    let matched = matched.as_ref().unwrap_or(&none_matched);
-                    let around = Around { promoter: self, origin, below, aside, context, matched, taken_before };
-                    let before = (batch.lines.len(), batch.records.len(), aside.extent());
-                    let made = match items {
-                        Items::Spans => records::span(&around, &mut draft, item, batch),
-                        Items::Logs => records::log(&around, &mut draft, item, batch),
-                    };
-                    let made = match made {
-                        Ok(_) if aside.is_too_long(before.2) => Err(Malformed("a content in it is longer than the vault takes (160 MiB)")),
-                        made => made,
-                    };
-                    match made {
-                        Ok(_) if aside.is_predictable() => return Err(Unpromoted::NoRandomness),
-                        Ok(made) if made.cut_off || !context.room.has(taken(batch) - taken_before) => {
-                            let Some(parts) = parts else { return Err(Unpromoted::NoRoom) };
-                            let needed = taken(batch) - taken_before;
-                            batch.lines.truncate(before.0);
-                            batch.records.truncate(before.1);
-                            aside.cut_back(before.2);
-                            if batch.records.len() > records_before {
-                                // It is come back to when what there is so far is sealed.
-                                tally.rest = Some(passed - 1);
-                                items.uncount(&mut tally);
-                                return Ok(tally);
-                            }
-                            if needed <= parts.most {
-                                return Err(Unpromoted::NoRoom);
-                            }
-                            tally.reject(Malformed("it becomes more than there is room for (`seal.pool_bytes`)"));
-                        }
-                        Ok(made) => {
-                            tally.counts.dropped_attributes += made.dropped_attributes;
-                            tally.misshapen_ids += u64::from(made.misshapen_id);
-                            tally.undecided += made.undecided;
-                            if before.1 == 0 {
-                                expect_more(batch, request.len(), item.len());
-                            }
-                            if parts.is_some_and(|parts| taken(batch) - taken_before >= parts.enough) {
-                                tally.rest = Some(passed);
-                                return Ok(tally);
-                            }
-                        }
-                        Err(malformed) => {
-                            batch.lines.truncate(before.0);
-                            batch.records.truncate(before.1);
-                            aside.cut_back(before.2);
-                            tally.reject(malformed);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(tally)
-    }
-}
-
-/// Makes room for the records that a request may still become, told by what its first became: lines that grow step by step are copied at
-/// every step.
-fn expect_more(batch: &mut Batch, request: usize, item: usize) {
-    /// Requests of SDKs and Collectors become about as much as they are; what a stranger's first span promises is not believed.
-    const LINES_MAX: usize = 4 * 1024 * 1024;
-    let items = request / item.max(1);
-    let lines = batch.lines.len().saturating_mul(items).min(LINES_MAX).min(request.saturating_mul(4));
-    batch.lines.reserve(lines);
-    batch.records.reserve(items.min(LINES_MAX / size_of::<PendingRecord>()));
-}
-
-/// The rules that an item meets; of one that no dialect knows only where one of them may promote it.
-fn matched_of<'a>(
-    within: &Within<'a>,
-    item: &'a [u8],
-    scope: Scope<'a>,
-    (items, possible, is_ai): (Items, u64, bool),
-) -> Result<Matched<'a>, Malformed> {
-    let logs = items == Items::Logs;
-    if !is_ai && !within.may_promote(item, possible, logs)? {
-        return Ok(Matched::default());
-    }
-    if logs { within.log(item, scope, possible) } else { within.span(item, scope, possible) }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Items {
-    Spans,
-    Logs,
-}
-
-impl Items {
-    /// The last one is counted when it is come back to.
-    fn uncount(self, tally: &mut Tally) {
-        match self {
-            Items::Spans => tally.counts.spans -= 1,
-            Items::Logs => tally.counts.logs -= 1,
-        }
+        walked
     }
 }
 

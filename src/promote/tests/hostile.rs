@@ -463,12 +463,15 @@ fn parts_are_the_whole() {
     let mut spans: Vec<Vec<u8>> = (0..20).flat_map(|n| [ai(n), span("plain", &[]), [ai(n), act(0), act(1)].concat()]).collect();
     spans.insert(7, field(9, b"gen_ai"));
     let plain = request(&[("service.name", Any::text("shop"))], ("s", ""), &spans);
-    let (whole, expected, _) = lines(&promoter(), &plain, false);
+    // A condition that cannot be decided at any of them.
+    let promoter = own_rules::with(&own_rules::rule("match: {scope: s, when: 'attributes[\"app.n\"] > 5'}, set: {decision.type: x}"));
+    let (whole, expected, _) = lines(&promoter, &plain, false);
+    assert_eq!(expected.undecided, 60);
     let in_parts = |request: &[u8], room: &Narrow| {
         let (mut from, mut tally, mut found, mut parts) = (Some(0), Tally::default(), Vec::new(), 0);
         while let Some(at) = from {
             let mut batch = Batch::default();
-            let made = promoter().traces(request, Context { room, from: at, ..Context::new(RECEIVED) }, &mut batch).unwrap();
+            let made = promoter.traces(request, Context { room, from: at, ..Context::new(RECEIVED) }, &mut batch).unwrap();
             from = made.rest;
             tally.go_on(made);
             found.extend(batch.records.iter().map(|record| checked(batch.line(record))));

@@ -5,7 +5,7 @@ use crate::config::{Config, Environment, Overrides};
 use crate::promote::testing::{event, log, span};
 
 /// A promoter with the rules (and thresholds) of a configuration file.
-fn with(yaml: &str) -> Promoter {
+pub(super) fn with(yaml: &str) -> Promoter {
     let config = Config::parse("spanseal.yaml", yaml, &Overrides::default(), &Environment::default(), UnixSeconds(1_795_187_350));
     let config = config.unwrap_or_else(|e| panic!("{e}\n{yaml}"));
     let mut settings = settings();
@@ -14,7 +14,7 @@ fn with(yaml: &str) -> Promoter {
     Promoter::new(settings).unwrap()
 }
 
-fn rule(inside: &str) -> String {
+pub(super) fn rule(inside: &str) -> String {
     format!("promotion: {{rules: [{{name: r, {inside}}}]}}\n")
 }
 

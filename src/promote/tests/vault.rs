@@ -118,7 +118,7 @@ pub(super) fn expect_the_same_with_a_vault(promoter: &Promoter, request: &[u8], 
     let aside = Aside::new(&settings, &promoter.keyed, Apart::default());
     let mut batch = Batch::default();
     let items = if logs { Items::Logs } else { Items::Spans };
-    promoter.walk_groups(request, Context::new(RECEIVED), (&mut batch, &aside), items).unwrap();
+    Walk::new(promoter, Context::new(RECEIVED), items, &mut batch, &aside).over(request).unwrap();
     batch.apart = aside.into_apart();
     let found: Vec<Json> = batch.records.iter().map(|r| without_vault(&checked(batch.line(r)))).collect();
     // A line that had to be trimmed is trimmed elsewhere when it is longer.
