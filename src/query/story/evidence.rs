@@ -363,30 +363,39 @@ fn derived_in_words(path: &str) -> String {
     }
 }
 
+/// Who sent them; where that were several, which of them: a trace id joins records whoever sent them.
 fn sender(known: &[&Hit]) -> String {
-    let peers: BTreeSet<(&str, &str)> = known
-        .iter()
-        .filter(|h| h.text("source.signal") != Some("control"))
-        .map(|h| (h.text("source.peer.method").unwrap_or("none"), h.text("source.peer.id").unwrap_or_default()))
-        .collect();
-    let named: Vec<String> = peers
-        .iter()
-        .filter(|(method, _)| *method != "none")
-        .map(|(method, id)| {
-            let proof = match *method {
-                "mtls" => "a certificate",
-                "token" => "a token",
-                other => other,
-            };
-            format!("{} (shown by {proof})", quote(id))
-        })
-        .collect();
-    match (named.as_slice(), peers.iter().any(|(method, _)| *method == "none")) {
-        ([], _) => "nothing about who sent them: the sender did not have to identify itself;".to_owned(),
-        (some, false) => format!("they came from {};", list(some)),
-        (some, true) => format!("some came from {}; the senders of the others did not have to identify themselves;", list(some)),
+    // Those that are known come first.
+    let mut by_peer: BTreeMap<(bool, &str, &str), BTreeSet<usize>> = BTreeMap::new();
+    for (number, hit) in (1..).zip(known).filter(|(_, hit)| hit.text("source.signal") != Some("control")) {
+        let method = hit.text("source.peer.method").unwrap_or("none");
+        let id = hit.text("source.peer.id").filter(|_| method != "none").unwrap_or_default();
+        by_peer.entry((method == "none", method, id)).or_default().insert(number);
+    }
+    let named = |method: &str, id: &str| {
+        let proof = match method {
+            "mtls" => "a certificate",
+            "token" => "a token",
+            other => other,
+        };
+        format!("{} (shown by {proof})", quote(id))
+    };
+    let mut peers = by_peer.keys();
+    match (peers.next(), peers.next()) {
+        (None | Some((true, ..)), None) => "nothing about who sent them: the sender did not have to identify itself;".to_owned(),
+        (Some((false, method, id)), None) => format!("they came from {};", named(method, id)),
+        _ => {
+            let parts = by_peer.iter().map(|((is_unknown, method, id), of)| match is_unknown {
+                true => format!("{} from senders that did not have to identify themselves", numbers(of, known.len())),
+                false => format!("{} from {}", numbers(of, known.len()), named(method, id)),
+            });
+            format!("they came from several senders, {};", list_some(&parts.collect::<Vec<_>>(), SENDERS_SHOWN))
+        }
     }
 }
+
+/// Senders that a story names.
+const SENDERS_SHOWN: usize = 8;
 
 /// Policies that a story names for a record.
 const POLICIES_SHOWN: usize = 8;

@@ -444,6 +444,27 @@ fn a_control_record_has_no_sender() {
     assert_says(&told(&[change, sent], KeySource::Pinned), &[unknown], &[own]);
 }
 
+/// Scenario: records of one trace, whoever sent them. Guarantee: where that were several senders, it is told which record came from whom.
+#[test]
+fn who_sent_which_record_is_told_where_senders_differ() {
+    let sent = |id: &str, peer: &str| {
+        let peer = format!(r#"{{"peer":{{{peer}}},"service":"s"}}"#);
+        record(id, "decision", r#""decision":{"id":"d","outcome":"no"}"#).replace(r#"{"service":"s"}"#, &peer)
+    };
+    let token = |id: &str, name: &str| sent(id, &format!(r#""id":"{name}","method":"token""#));
+    let unknown = sent("4", r#""method":"none""#);
+    let one = [token("1", "lending"), token("2", "lending")];
+    assert_says(&told(&one, KeySource::Pinned), &[r#"they came from "lending" (shown by a token);"#], &["several senders"]);
+    assert_says(
+        &told(&[token("1", "lending"), token("2", "reviews"), token("3", "lending"), unknown], KeySource::Pinned),
+        &[
+            "they came from several senders, records 1 and 3 from \"lending\" (shown by a token), record 2 from \"reviews\" (shown by a token) \
+           and record 4 from senders that did not have to identify themselves;",
+        ],
+        &["nothing about who sent them"],
+    );
+}
+
 /// Guarantee: content that was only named is told apart by whether it was fetched, and a hash that is another's is named as such and not as
 /// something that was set aside.
 #[test]
