@@ -64,11 +64,16 @@ pub(crate) fn span(trace: u8, span: u8, said: &str, persons: &[(&'static str, &'
 }
 
 pub(crate) fn send(receiver: &Receiver, spans: &[Span]) {
-    send_in(receiver, None, spans);
+    send_as(receiver, None, None, spans);
 }
 
 /// Sends for an application, whose ids are those of other people than another one's.
 fn send_in(receiver: &Receiver, namespace: Option<&str>, spans: &[Span]) {
+    send_as(receiver, None, namespace, spans);
+}
+
+/// The same with a bearer token.
+fn send_as(receiver: &Receiver, token: Option<&str>, namespace: Option<&str>, spans: &[Span]) {
     let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let spans: Vec<Value> = spans
         .iter()
@@ -84,7 +89,9 @@ fn send_in(receiver: &Receiver, namespace: Option<&str>, spans: &[Span]) {
     let resource: Vec<Value> = namespace.iter().map(|name| attribute("service.namespace", name)).collect();
     let resource = json!({"attributes": resource});
     let body = json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}).to_string();
-    let headers = vec![("Content-Type", "application/json")];
+    let proof = token.map(|token| format!("Bearer {token}"));
+    let mut headers = vec![("Content-Type", "application/json")];
+    headers.extend(proof.as_deref().map(|proof| ("Authorization", proof)));
     let request = HttpRequest { method: "POST", path: "/v1/traces", headers, body: body.as_bytes(), chunked: false };
     let (status, answer) = http(receiver.http, &request).unwrap();
     assert_eq!((status, answer.promoted()), (200, spans.len() as u64), "{}", String::from_utf8_lossy(&answer.body));
@@ -249,6 +256,34 @@ fn a_person_and_a_record_are_erased_while_nothing_runs() {
     assert!(site.verified()["logs"][0]["seals"].as_u64().unwrap() > seals);
     let shown = site.run(&["show", &about_both, "--content"]).success().stdout;
     assert!(shown.contains("sent by mistake"), "{shown}");
+}
+
+/// Scenario: one sender reports what it did in a trace and names nobody; another, with a token, names a person in that trace, and in one of
+/// its own. Guarantee: before it is done and after, an erasure tells how much of it is that first sender's.
+#[test]
+fn what_goes_of_a_sender_that_named_nobody_is_told() {
+    let site = site();
+    let receiver = site.serve();
+    send(&receiver, &[span(1, 2, "SAID-ELSEWHERE", &[]), span(1, 3, "SAID-ELSEWHERE-TOO", &[])]);
+    assert!(receiver.stop().success());
+    let tokens = site.path("tokens");
+    let token = site.run(&["keygen", "--token", "shop", "--key-file", tokens.to_str().unwrap()]).success().stdout;
+    let yaml = std::fs::read_to_string(&site.config).unwrap();
+    let http = "http: {endpoint: '127.0.0.1:0'";
+    assert!(yaml.contains(http));
+    std::fs::write(&site.config, yaml.replace(http, &format!("{http}, auth: {{token_file: '{}'}}", tokens.display()))).unwrap();
+    let receiver = site.serve();
+    let named =
+        [span(1, 1, "SAID-IN-THE-SHOP", &[(SUBJECT, ALICE)]), span(1, 4, "BESIDE-IT", &[]), span(2, 1, "ALONE", &[(SUBJECT, ALICE)])];
+    send_as(&receiver, Some(token.trim()), None, &named);
+    let told = "Reached through their trace only, sent by a sender that did not have to identify itself: 2 records.";
+    let planned = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--dry-run"]).success().stdout;
+    assert!(planned.contains("what was said in 5 records") && planned.matches("Reached through").count() == 1, "{planned}");
+    assert!(planned.contains(told), "{planned}");
+    let done = site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes", "--json"]).success().stdout;
+    let done: Value = serde_json::from_str(&done).unwrap();
+    assert_eq!((&done["records"], &done["from_others"]), (&json!(5), &json!([{"peer": null, "method": "none", "records": 2}])));
+    assert!(receiver.stop().success());
 }
 
 /// Scenario: what was erased is erased again, by the person's pseudonym, by a record, and then with what was left the first time; somebody is

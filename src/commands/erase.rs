@@ -8,7 +8,7 @@ use super::{output, read};
 use crate::api::Act;
 use crate::cli::EraseArgs;
 use crate::config::{Config, show_size};
-use crate::erase::{Earlier, EraseError, OnHold, Outcome, Wish, on_hold_in_words};
+use crate::erase::{Earlier, EraseError, FromOther, OnHold, Outcome, Wish, on_hold_in_words};
 use crate::query::story::clean;
 use crate::serve::Promise;
 use crate::vault::Scope;
@@ -151,6 +151,18 @@ fn to_text(outcome: &Outcome, scope: Scope) -> String {
         line(format!(
             "Missing from the vault: what was said in {absent}. No erasure took it: its retention was over, or somebody deleted it. It is not \
              erased by this{recorded}; copies of it may exist."
+        ));
+    }
+    for FromOther { peer, method, records } in &outcome.from_others {
+        let sender = match (peer, method.as_str()) {
+            (None, _) => "a sender that did not have to identify itself".to_owned(),
+            (Some(peer), "mtls") => format!("`{}` (shown by a certificate)", clean(peer)),
+            (Some(peer), _) => format!("`{}` (shown by a token)", clean(peer)),
+        };
+        line(format!(
+            "Reached through their trace only, sent by {sender}: {}. None of that sender's records there names the person; another sender's \
+             does.",
+            count(*records, "record", "records")
         ));
     }
     let (before, standing): (Vec<OnHold>, Vec<OnHold>) = outcome.on_hold.iter().cloned().partition(|hold| hold.despite);

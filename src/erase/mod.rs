@@ -43,7 +43,7 @@ pub use held::{OnHold, on_hold_in_words};
 pub use lost::{Evident, evident, is_old};
 pub(crate) use who::{Naming, UNKNOWN_BY};
 pub(crate) use wish::has_word;
-pub use wish::{Earlier, Kept, Outcome, Sealed, Text, Wish};
+pub use wish::{Earlier, FromOther, Kept, Outcome, Sealed, Text, Wish};
 
 use crate::clock::{Clock, UnixSeconds};
 use crate::govern::register::Register;

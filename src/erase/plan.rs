@@ -5,6 +5,10 @@
 //! may be theirs, so it stays, and is listed. So does content of a record that shares its id and seal with such a one: the vault keeps both
 //! under that id.
 //!
+//! A trace id joins records whoever sent them, so the content of one sender may go because another's record names the person: that is what
+//! an erasure is for where a service behind the one that knows its users reports what it did, and what a stranger may misuse. How many
+//! records of which sender that are is told before it is done.
+//!
 //! KNOWN GAP: of records without a trace only those are looked at that name the person. Two log records that are the same to the byte, from
 //! resources that name different people, in one seal, are taken together.
 //!
@@ -15,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::held::{Holds, Meaning, Touched};
-use super::wish::{Kept, Outcome};
+use super::wish::{FromOther, Kept, Outcome};
 use super::{EraseError, Eraser, Target, forms_of};
 use crate::clock::UnixSeconds;
 use crate::query::Hit;
@@ -47,7 +51,12 @@ pub(super) struct Plan {
     elsewhere: u64,
     uncompared: Vec<String>,
     kept: Vec<Kept>,
+    /// Records that name nobody, by their sender, whose content goes because another sender's record of their trace names the person.
+    from_others: BTreeMap<Sender, u64>,
 }
+
+/// By what a sender showed who it is, and who: `None` did not have to.
+type Sender = Option<(String, String)>;
 
 impl Plan {
     /// Whether evidence knows nothing of it.
@@ -66,6 +75,7 @@ impl Plan {
             elsewhere: self.elsewhere,
             uncompared: self.uncompared,
             kept: self.kept,
+            from_others: self.from_others.into_iter().map(|(sender, records)| FromOther::new(sender, records)).collect(),
             ..Outcome::default()
         }
     }
@@ -234,7 +244,15 @@ impl Plan {
         if staying.is_empty() {
             self.whole.extend(trace_id);
         }
-        for hit in hits.iter().filter(|hit| persons_of(&hit.record).any(|form| self.forms.contains_key(form))) {
+        let names_them = |hit: &&Hit| persons_of(&hit.record).any(is_own);
+        let namers: BTreeSet<Sender> = hits.iter().filter(names_them).map(sender_of).collect();
+        for sender in going.iter().filter(|hit| !names_them(hit) && !held(&hit.record).is_empty()).map(|hit| sender_of(hit)) {
+            if !namers.contains(&sender) {
+                *self.from_others.entry(sender).or_default() += 1;
+            }
+        }
+        let named: Vec<&Hit> = hits.iter().filter(names_them).collect();
+        for hit in named {
             self.touched.name(hit, &meaning);
         }
         for hit in going {
@@ -245,6 +263,11 @@ impl Plan {
 
 fn traces_of(hits: &[Hit]) -> HashSet<String> {
     hits.iter().filter_map(|hit| hit.text("trace.trace_id")).map(str::to_owned).collect()
+}
+
+fn sender_of(hit: &Hit) -> Sender {
+    let method = hit.text("source.peer.method").filter(|method| *method != "none")?;
+    Some((method.to_owned(), hit.text("source.peer.id").unwrap_or_default().to_owned()))
 }
 
 fn is_control(hit: &Hit) -> bool {

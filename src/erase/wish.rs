@@ -192,6 +192,9 @@ pub struct Outcome {
     pub on_hold: Vec<OnHold>,
     /// What was left in the vault, and why.
     pub kept: Vec<Kept>,
+    /// Records that name nobody and are reached because another sender's record of their trace names the person.
+    #[serde(default)]
+    pub from_others: Vec<FromOther>,
     /// The record of the erasure.
     pub erasure: Option<Sealed>,
     /// Erasures from before, after which there is nothing left to erase: in order of their seals. Then nothing was done.
@@ -221,6 +224,26 @@ pub struct Kept {
     pub records: Vec<String>,
     /// How many other persons the trace names.
     pub others: u64,
+}
+
+/// What an erasure reaches of a sender that named nobody.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct FromOther {
+    /// Who, as its certificate or its token says; `None`: it did not have to identify itself.
+    pub peer: Option<String>,
+    /// By what it showed that: `mtls` or `token`; else `none`.
+    pub method: String,
+    /// Its records that hold content, which goes.
+    pub records: u64,
+}
+
+impl FromOther {
+    pub(super) fn new(sender: Option<(String, String)>, records: u64) -> Self {
+        match sender {
+            Some((method, peer)) => FromOther { peer: Some(peer), method, records },
+            None => FromOther { peer: None, method: "none".to_owned(), records },
+        }
+    }
 }
 
 /// Where the record of an erasure is.
