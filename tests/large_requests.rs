@@ -2,6 +2,8 @@
 //! so what could be sealed must not be refused for good.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::ops::Range;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -15,9 +17,9 @@ use serde_json::Value;
 use tonic::Code;
 
 use crate::support::captures::Signal;
-use crate::support::otlp::{GrpcClient, HttpRequest, http};
+use crate::support::otlp::{Answer, GrpcClient, HttpRequest, http};
 use crate::support::receiver::{Options, Receiver, Site};
-use crate::support::runtime;
+use crate::support::{eventually, runtime};
 
 fn attribute(key: &str, value: &str) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Any::StringValue(value.to_owned())) }), ..KeyValue::default() }
@@ -33,6 +35,11 @@ fn trace_id(number: u32) -> Vec<u8> {
 
 /// So many AI spans of as many traces under a service with this name and more of the kind, a plain span behind every tenth, and one in the middle without an id.
 fn traces(service: &str, number: u32) -> Vec<u8> {
+    traces_of(service, 0..number)
+}
+
+fn traces_of(service: &str, numbers: Range<u32>) -> Vec<u8> {
+    let middle = numbers.start.midpoint(numbers.end);
     let span = |n: u32, attributes| Span {
         trace_id: trace_id(n),
         span_id: vec![1; 8],
@@ -43,12 +50,12 @@ fn traces(service: &str, number: u32) -> Vec<u8> {
         ..Span::default()
     };
     let mut spans = Vec::new();
-    for n in 0..number {
+    for n in numbers {
         spans.push(span(n, ai()));
         if n % 10 == 0 {
             spans.push(span(n, Vec::new()));
         }
-        if n == number / 2 {
+        if n == middle {
             spans.push(Span { span_id: Vec::new(), ..span(n, ai()) });
         }
     }
@@ -75,14 +82,14 @@ fn logs(number: u32) -> ExportLogsServiceRequest {
     ExportLogsServiceRequest { resource_logs: (0..number).step_by(100).map(group).collect() }
 }
 
-/// A server with this pool that seals at once.
+/// A server with this pool (and more members of `seal`) that seals at once.
 fn site(pool: &str) -> (Site, Receiver) {
     let site = Site::with(Options { max_delay: format!("20ms, pool_bytes: {pool}"), ..Options::default() });
     let receiver = site.serve();
     (site, receiver)
 }
 
-fn grpc(receiver: &Receiver, signal: Signal, body: Vec<u8>) -> Result<crate::support::otlp::Answer, tonic::Status> {
+fn grpc(receiver: &Receiver, signal: Signal, body: Vec<u8>) -> Result<Answer, tonic::Status> {
     runtime().block_on(async { GrpcClient::connect(receiver.grpc).await.unwrap().export(signal, body, false).await })
 }
 
@@ -145,18 +152,72 @@ fn a_request_that_becomes_more_than_the_pool_is_sealed_in_parts() {
     }
 }
 
-/// Scenario: a request becomes more than eight pools, by long names that each of its records repeats; another is itself more than half of the pool and
-/// becomes more than all of it. Guarantee: both are refused for good and told why, and what comes next is sealed.
+fn post(to: SocketAddr, body: &[u8]) -> Result<(u16, Answer), String> {
+    let headers = vec![("content-type", "application/x-protobuf")];
+    http(to, &HttpRequest { method: "POST", path: "/v1/traces", headers, body, chunked: false }).map_err(|e| e.to_string())
+}
+
+/// Scenario: a dozen such requests at once, which together fill the pool and all need more of it, and as many small ones. Guarantee: none waits for
+/// another that waits for it: all are sealed, each span once.
+#[test]
+fn requests_that_become_more_than_the_pool_do_not_hold_each_other_up() {
+    const LARGE: u32 = 700;
+    let (site, mut receiver) = site("1MiB, admission_wait: 1m");
+    std::thread::scope(|scope| {
+        for n in 0..12 {
+            let (to, first) = (receiver.http, n * (LARGE + 1));
+            for numbers in [first..first + LARGE, first + LARGE..first + LARGE + 1] {
+                scope.spawn(move || {
+                    let number = u64::from(numbers.end - numbers.start);
+                    let (status, answer) = post(to, &traces_of(&"shop".repeat(40), numbers)).unwrap();
+                    assert_eq!((status, answer.promoted()), (200, number), "{}", String::from_utf8_lossy(&answer.body));
+                });
+            }
+        }
+    });
+    let (found, seals) = sealed(&site);
+    assert_eq!(found, (0..12 * (LARGE + 1)).map(|n| hex::encode(trace_id(n))).collect());
+    assert!(seals.len() > 12, "{seals:?}");
+    receiver.assert_healthy();
+    assert_eq!(receiver.figure("spanseal_pool_used_bytes"), 0);
+    drop(receiver);
+    site.verified();
+}
+
+/// Scenario: the process is killed when the first part of a request is sealed and others are not, and the request is sent again. Guarantee: its sender
+/// was not answered; then all of it is sealed, each span once.
+#[test]
+fn a_request_of_which_a_part_is_sealed_is_sent_again() {
+    let (site, receiver) = site("1MiB");
+    let body = traces("shop", 6000);
+    let to = receiver.http;
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| post(to, &body));
+        eventually("a part is sealed", || (receiver.figure("spanseal_promote_records_total{signal=\"traces\"}") > 0).then_some(()));
+        receiver.kill();
+        assert!(sending.join().unwrap().is_err(), "all of it was sealed before");
+    });
+    let before = sealed(&site).0.len();
+    assert!(0 < before && before < 6000, "{before}");
+    let mut receiver = site.serve();
+    let (status, answer) = post(receiver.http, &body).unwrap();
+    assert_eq!((status, answer.promoted()), (200, 6000));
+    assert_eq!(sealed(&site).0.len(), 6000);
+    receiver.assert_healthy();
+    drop(receiver);
+    site.verified();
+}
+
+/// Scenario: a request becomes more than eight pools, by long names that each of its records repeats. Guarantee: it is refused for good and told why, and
+/// what comes next is sealed.
 #[test]
 fn what_becomes_more_than_eight_pools_is_refused_for_good() {
     let (site, mut receiver) = site("1MiB");
     let name = "n".repeat(4000);
-    for (body, most) in [(traces(&name, 3000), 8 << 20), (traces("shop", 6000), 1 << 20)] {
-        let refused = grpc(&receiver, Signal::Traces, body).unwrap_err();
-        assert_eq!(refused.code(), Code::ResourceExhausted);
-        assert!(refused.message().contains(&format!("more than {most} bytes together")), "{refused:?}");
-        assert!(refused.details().is_empty(), "it is asked for again: {refused:?}");
-    }
+    let refused = grpc(&receiver, Signal::Traces, traces(&name, 3000)).unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains(&format!("more than {} bytes together", 8 << 20)), "{refused:?}");
+    assert!(refused.details().is_empty(), "it is asked for again: {refused:?}");
     assert_eq!(grpc(&receiver, Signal::Traces, traces("shop", 10)).unwrap().promoted(), 10);
     receiver.assert_healthy();
     drop(receiver);

@@ -98,8 +98,8 @@ pub struct Receiver {
     /// Where and how it listens.
     pub listener: Listener,
     /// Largest request after decompression, bytes. `max_recv_msg_size_mib` (a number of MiB) for gRPC, `max_request_body_size` for HTTP;
-    /// default 16 MiB: a Collector's default batch of 8192 spans at 2 KB each. 64 KiB to 128 MiB: a request becomes one seal, and a
-    /// decoded segment may have 256 MiB.
+    /// default 16 MiB: a Collector's default batch of 8192 spans at 2 KB each. 64 KiB to 128 MiB: a request becomes one seal where
+    /// there is room for all of it, and a decoded segment may have 256 MiB.
     pub request_bytes_max: u64,
 }
 
@@ -355,8 +355,8 @@ pub struct Seal {
     pub max_delay: Duration,
     /// `max_bytes`: record lines, in bytes, at which a seal closes early. Default 8MiB: a second of 8000 records of 1 KB. 64KiB to 64MiB.
     pub max_bytes: u64,
-    /// `pool_bytes`: requests that may be on their way to a seal, bytes. Default 64MiB: eight full seals, so that a store that needs
-    /// eight seconds stalls nobody. 1MiB to 2GiB.
+    /// `pool_bytes`: bytes of requests that may be on their way to a seal, and as many again of the records they become. Default 64MiB: eight
+    /// full seals, so that a store that needs eight seconds stalls nobody. 1MiB to 2GiB.
     pub pool_bytes: u64,
     /// `admission_wait`: how long a request waits for room in the pool before it is refused retryably. Default 5s: half of what senders
     /// wait. 10ms to 1m.

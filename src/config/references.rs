@@ -58,8 +58,8 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let pool = config.seal.pool_bytes;
     if u64::try_from(of.bytes_max).unwrap_or(u64::MAX) > pool / 4 {
         return Err(ConfigError::new(format!(
-            "`content.references.max_bytes` is more than a quarter of `seal.pool_bytes` ({}), from which twice as much is taken while one is fetched: lower \
-             the one or raise the other",
+            "`content.references.max_bytes` is more than a quarter of `seal.pool_bytes` ({}), out of which it is paid while it is fetched: lower the one or \
+             raise the other",
             show_size(pool)
         )));
     }

@@ -123,8 +123,8 @@ table! {
     VAULT_CLOCK: Gauge "spanseal.vault.clock.ahead" "spanseal_vault_clock_ahead_seconds" "s" [] "Seconds by which the newest seal is later than is believed where content of the vault expires; above 0 this machine's clock may run ahead, and content is kept longer.";
 
     // The pool: requests on their way to a seal.
-    POOL_USED: Gauge "spanseal.pool.used" "spanseal_pool_used_bytes" "By" [] "Bytes of requests on their way to a seal.";
-    POOL_CAPACITY: Gauge "spanseal.pool.capacity" "spanseal_pool_capacity_bytes" "By" [] "Bytes that may be: `seal.pool_bytes`.";
+    POOL_USED: Gauge "spanseal.pool.used" "spanseal_pool_used_bytes" "By" [] "Bytes of requests on their way to a seal, or of the records they become, whichever is more.";
+    POOL_CAPACITY: Gauge "spanseal.pool.capacity" "spanseal_pool_capacity_bytes" "By" [] "Bytes that may be of each: `seal.pool_bytes`.";
 
     // The store.
     STORE_PUTS: Counter "spanseal.worm.puts" "spanseal_worm_puts_total" "{put}" ["kind", "outcome"] "Puts into the store by kind of object and outcome.";

@@ -34,6 +34,11 @@ impl Fetched {
         self.0.insert(reference, text);
     }
 
+    /// Bytes of what was fetched.
+    pub fn bytes(&self) -> usize {
+        self.0.values().map(Bytes::len).sum()
+    }
+
     /// Whether nothing was fetched.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

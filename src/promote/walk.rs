@@ -59,6 +59,13 @@ impl<'w, 'a> Walk<'w, 'a> {
             self.forget(self.start);
             return Err(unpromoted);
         }
+        if self.tally.rest.is_some() && self.context.from == 0 {
+            // Before a part of it is sealed: what is no protobuf at all becomes nothing.
+            if let Err(malformed) = expect_groups(request) {
+                self.forget(self.start);
+                return Err(malformed.into());
+            }
+        }
         self.tally.counts.promoted = u64::try_from(self.batch.records.len() - self.start.records).unwrap_or(u64::MAX);
         Ok(self.tally)
     }
@@ -235,6 +242,18 @@ impl Mark {
         let lines = batch.lines.len();
         Mark { lines, records: batch.records.len(), apart: aside.extent(), taken: lines + aside.memory() }
     }
+}
+
+/// Reads the groups and scopes of a whole request. A span or log that is malformed is rejected by itself, when it is come to.
+fn expect_groups(request: &[u8]) -> Result<(), Malformed> {
+    for group in resource_groups(request) {
+        for scope in ResourceGroup::read(group?)?.scopes() {
+            let scope = ScopeGroup::read(scope?)?;
+            scope.scope()?;
+            scope.items().try_for_each(|item| item.map(|_| ()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes room for the records that a request may still become, told by what its first became: lines that grow step by step are copied at

@@ -94,27 +94,31 @@ pub(super) const INLINE_BYTES_MAX: usize = 128 * 1024;
 
 /// Takes a request to its receipt. Whoever drops this future ends only the waiting: what was handed over is sealed.
 ///
-/// One that becomes more than the pool is meant for is sealed part by part, and answered when all are: its sender would have to drop what is
+/// One that becomes more than there is room for is sealed part by part, and answered when all are: its sender would have to drop what is
 /// refused for good. Where a later part fails, the earlier ones are sealed, and known when they are sent again.
 pub(super) async fn export(intake: &Arc<Intake>, request: Request) -> Result<Answer, Refusal> {
     intake.state.metrics.received(request.signal, request.body.len());
     let signal = request.signal;
     let request = fetch::with_content(intake, request).await?;
-    let mut next = Some(Part { request, received: intake.state.clock.now(), from: 0, made: 0 });
+    let mut next = Some(Part::first(request, intake.state.clock.now()));
     let mut whole = Whole::default();
     while let Some(part) = next.take() {
+        let room = intake.state.sealer.pool.admit_records(&part.request.permit, part.room).await?;
         let doing = Doing::promotion(signal, part.request.body.len());
-        let mut promoted = if part.request.body.len() <= INLINE_BYTES_MAX {
-            caught(doing, || promote(intake, part))??
+        let made = if part.request.body.len() <= INLINE_BYTES_MAX {
+            caught(doing, || promote(intake, part, room))??
         } else {
-            // The share goes along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
+            // The shares go along: a caller who hangs up ends the waiting, not the work, and the work is what the memory is for.
             let there = Arc::clone(intake);
-            intake.workers.run(doing, move || promote(&there, part)).await??
+            intake.workers.run(doing, move || promote(&there, part, room)).await??
         };
-        if let Some(rest) = promoted.rest.take() {
-            next = Some(rest.with_share(&intake.state.sealer.pool, &mut promoted).await?);
+        match made {
+            Made::Nothing(again) => next = Some(again),
+            Made::Part(promoted, rest) => {
+                next = rest;
+                seal(intake, signal, promoted, &mut whole).await?;
+            }
         }
-        seal(intake, signal, promoted, &mut whole).await?;
     }
     let partial = partial_success(signal, &whole.tally, whole.points, whole.foreign);
     Ok(Answer { promoted: whole.promoted, receipt: whole.receipt, partial })
@@ -132,7 +136,7 @@ struct Whole {
 }
 
 async fn seal(intake: &Intake, signal: Signal, part: Promoted, whole: &mut Whole) -> Result<(), Refusal> {
-    let Promoted { tally, points, batch, foreign, mut permit, .. } = part;
+    let Promoted { tally, points, batch, foreign, mut permit } = part;
     let promoted = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
     let count = || {
         intake.state.sealer.counters.add(tally.counts);
@@ -162,10 +166,42 @@ struct Part {
     request: Request,
     /// When the request was received: one time for all its records.
     received: UnixNanos,
+    shape: Shape,
     /// Spans or logs that were sealed, or left out, before.
     from: usize,
     /// Memory that the parts before took.
     made: usize,
+    /// Memory for records to begin with.
+    room: usize,
+}
+
+/// What is known of a body besides what its walk shows.
+enum Shape {
+    Protobuf,
+    /// Its members' names told whether it is something else.
+    WasJson(Option<Foreign>),
+}
+
+impl Part {
+    fn first(request: Request, received: UnixNanos) -> Self {
+        /// Records of small spans take more than their request, those of large ones about as much.
+        const MORE_MAX: usize = 1024 * 1024;
+        const RECORD: usize = 8 * 1024;
+        let bytes = request.body.len().saturating_add(request.fetched.bytes());
+        let room = match request.signal {
+            Signal::Traces | Signal::Logs => bytes.saturating_add(bytes.min(MORE_MAX)).saturating_add(RECORD),
+            Signal::Metrics => 0,
+        };
+        Part { request, received, shape: Shape::Protobuf, from: 0, made: 0, room }
+    }
+}
+
+/// What a walk came to.
+enum Made {
+    /// Records to be sealed, and what is left of the request.
+    Part(Promoted, Option<Part>),
+    /// The room did not do for a single span or log: the same with more.
+    Nothing(Part),
 }
 
 /// What a part came to before it is sealed.
@@ -176,39 +212,13 @@ struct Promoted {
     batch: Batch,
     foreign: Option<Foreign>,
     permit: Permit,
-    rest: Option<Rest>,
 }
 
-/// A [`Part`] without its share of the pool.
-struct Rest {
-    signal: Signal,
-    encoding: Encoding,
-    body: Bytes,
-    peer: Option<Arc<Peer>>,
-    fetched: Fetched,
-    received: UnixNanos,
-    from: usize,
-    made: usize,
-}
-
-impl Rest {
-    /// Gives it a share for its body, besides the one for the records of the part before, which go to the sealer.
-    async fn with_share(self, pool: &Pool, before: &mut Promoted) -> Result<Part, Refusal> {
-        let Rest { signal, encoding, body, peer, fetched, received, from, made } = self;
-        let lines = before.batch.memory();
-        pool.widen(&mut before.permit, lines.saturating_add(body.len())).await?;
-        let permit = before.permit.split_off(body.len()).ok_or(Refusal::Full)?;
-        Ok(Part { request: Request { signal, encoding, body, peer, permit, fetched }, received, from, made })
-    }
-}
-
-/// A share of the pool that grows with the lines, and what is kept apart, that it is for.
+/// A share of the pool that grows with the records, and what is kept apart, that it is for.
 #[derive(Debug)]
 struct Share<'i> {
     pool: &'i Pool,
     permit: Mutex<Permit>,
-    /// Whether there is room for the body beside a part's records.
-    in_parts: bool,
     /// The most that was asked for.
     asked: AtomicUsize,
 }
@@ -216,7 +226,7 @@ struct Share<'i> {
 /// When to come back to a machine without randomness: that passes, if it does, soon after the machine was started.
 const NO_RANDOMNESS_RETRY: Duration = Duration::from_secs(5);
 
-/// From how much on a part of a request is sealed: half of the pool, so that what is left of the request has room beside it.
+/// From how much on a part of a request is sealed: half of the pool, so that others have room beside it.
 fn part_bytes(pool: &Pool) -> usize {
     pool.bytes() / 2
 }
@@ -231,26 +241,27 @@ impl Room for Share<'_> {
     fn has(&self, bytes: usize) -> bool {
         let mut permit = self.permit.lock().unwrap_or_else(PoisonError::into_inner);
         self.asked.fetch_max(bytes, Ordering::Relaxed);
-        // Nobody waits here for others, who may be waiting for this one.
+        // Nobody waits here: others may be waiting for these records to be sealed.
         permit.bytes() >= bytes || self.pool.try_widen(&mut permit, bytes.next_multiple_of(GROWTH_BYTES).min(self.pool.bytes().max(bytes)))
     }
 
     fn parts(&self) -> Option<Parts> {
-        self.in_parts.then(|| Parts { enough: part_bytes(self.pool), most: self.pool.bytes() })
+        Some(Parts { enough: part_bytes(self.pool), most: self.pool.bytes() })
     }
 }
 
-fn promote(intake: &Intake, part: Part) -> Result<Promoted, Refusal> {
-    let Part { request: Request { signal, encoding, body, peer, permit, fetched }, received, from, made } = part;
-    let transcoded = match encoding {
-        Encoding::Protobuf => None,
-        Encoding::Json => Some(json::request(signal, &body)?),
-    };
-    let request = transcoded.as_ref().map_or(&*body, |transcoded| &transcoded.protobuf);
+fn promote(intake: &Intake, mut part: Part, room: Permit) -> Result<Made, Refusal> {
+    let signal = part.request.signal;
+    if part.request.encoding == Encoding::Json {
+        let transcoded = json::request(signal, &part.request.body)?;
+        part.shape = Shape::WasJson(transcoded.foreign);
+        (part.request.body, part.request.encoding) = (transcoded.protobuf.into(), Encoding::Protobuf);
+    }
+    let Request { body: request, peer, fetched, .. } = &part.request;
     let pool = &intake.state.sealer.pool;
-    let share = Share { pool, permit: Mutex::new(permit), in_parts: body.len() <= part_bytes(pool), asked: AtomicUsize::new(0) };
-    let context =
-        Context { received, peer: peer.as_deref(), room: &share, fetched: Some(&fetched).filter(|fetched| !fetched.is_empty()), from };
+    let share = Share { pool, permit: Mutex::new(room), asked: AtomicUsize::new(0) };
+    let fetched = Some(fetched).filter(|fetched| !fetched.is_empty());
+    let context = Context { received: part.received, peer: peer.as_deref(), room: &share, fetched, from: part.from };
     let mut batch = Batch::default();
     let mut points = 0;
     let walked = match signal {
@@ -266,27 +277,30 @@ fn promote(intake: &Intake, part: Part) -> Result<Promoted, Refusal> {
     let permit = share.permit.into_inner().unwrap_or_else(PoisonError::into_inner);
     // In JSON a member's name tells the signal; in protobuf only the shape of what is in it does. A body with records is what it should
     // be, and of any other the first item usually shows it.
-    let foreign = match transcoded {
+    let foreign = match part.shape {
         // It was found to be what it should be.
-        _ if from > 0 => None,
-        Some(ref transcoded) => transcoded.foreign,
-        None if batch.records.is_empty() => foreign::signal_of(signal, request).map(Foreign::Signal),
-        None => None,
+        _ if part.from > 0 => None,
+        Shape::WasJson(foreign) => foreign,
+        Shape::Protobuf if batch.records.is_empty() => foreign::signal_of(signal, request).map(Foreign::Signal),
+        Shape::Protobuf => None,
     };
-    let foreign = foreign.or_else(|| (from == 0 && foreign::is_older(request)).then_some(Foreign::Older));
+    let foreign = foreign.or_else(|| (part.from == 0 && foreign::is_older(request)).then_some(Foreign::Older));
     match (walked, foreign) {
         (Ok(tally), foreign) => {
-            let made = made.saturating_add(batch.memory());
-            let rest = tally.rest.map(|from| Rest { signal, encoding, body, peer, fetched, received, from, made });
+            let made = part.made.saturating_add(batch.memory());
+            let rest = tally.rest.map(|from| Part { from, made, ..part });
             let most = pool.bytes().saturating_mul(POOLS_MAX);
             match rest {
                 Some(_) if made > most => Err(Refusal::TooMuch(most)),
-                rest => Ok(Promoted { tally, points, batch, foreign, permit, rest }),
+                rest => Ok(Made::Part(Promoted { tally, points, batch, foreign, permit }, rest)),
             }
         }
-        // What would not fit into an empty pool either never will.
-        (Err(Unpromoted::NoRoom), _) if asked > pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
-        (Err(Unpromoted::NoRoom), _) => Err(Refusal::Full),
+        // A span or log that needs more than all of it is rejected by itself.
+        (Err(Unpromoted::NoRoom), _) if permit.bytes() >= pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
+        (Err(Unpromoted::NoRoom), _) => {
+            let room = asked.max(permit.bytes()).saturating_mul(2);
+            Ok(Made::Nothing(Part { room, ..part }))
+        }
         (Err(why @ Unpromoted::NoRandomness), _) => {
             tracing::error!(reason = %why, "promote.refused");
             Err(Refusal::NotSealed(NO_RANDOMNESS_RETRY))

@@ -16,8 +16,8 @@ use crate::otlp::answer::Encoding;
 use crate::otlp::json;
 use crate::promote::REFERENCE_MARK;
 
-/// The request with what its references led to. Its share of the pool grows by twice that: by what was fetched, and by the copy of it that its
-/// records keep apart, so that what was fetched never is a reason to refuse.
+/// The request with what its references led to, by which its share of the pool grows. For the copy that its records keep apart they have a share
+/// of their own.
 pub(super) async fn with_content(intake: &Arc<Intake>, request: Request) -> Result<Request, Refusal> {
     let Some(elsewhere) = &intake.state.elsewhere else { return Ok(request) };
     let doing = Doing::references(request.signal, request.body.len());
@@ -36,9 +36,9 @@ pub(super) async fn with_content(intake: &Arc<Intake>, request: Request) -> Resu
     let (pool, deadline) = (&intake.state.sealer.pool, elsewhere.deadline());
     let fetching = futures::stream::iter(references).map(async |reference| {
         // Nobody waits here for others, who may be waiting for this one.
-        let fetched = elsewhere.fetch(&reference, deadline, |bytes| pool.try_admit(bytes.saturating_mul(2))).await;
+        let fetched = elsewhere.fetch(&reference, deadline, |bytes| pool.try_admit(bytes)).await;
         let fetched = fetched.map(|(text, mut share)| {
-            share.shrink(2 * text.len() + reference.len());
+            share.shrink(text.len() + reference.len());
             (text, share)
         });
         (reference, fetched)

@@ -3,7 +3,8 @@
 //!
 //! Nothing half done stays behind. What a request becomes (its batch, what is kept apart of it, its answer) belongs to the call that is
 //! unwound and is dropped there, as is its share of the pool, which that frees. It is handed to the writer and counted for its seal only
-//! after the call has returned, so neither the writer nor its window of duplicates has heard of it. What outlives the call is the book of
+//! after the call has returned, so neither the writer nor its window of duplicates has heard of it. Parts of a large request that were
+//! sealed before are sealed, and known when it comes again. What outlives the call is the book of
 //! persons, whose every change is a single insertion: somebody who was given a pseudonym in vain keeps it, as one who is not stored yet,
 //! and the next request that names them brings the entry to the vault. And tables that are built once: if building one panics, every
 //! request that needs it is refused so until the process is started again. Figures may tell of a request that was then refused.

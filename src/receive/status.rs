@@ -147,7 +147,7 @@ impl Refusal {
             Refusal::TooMuch(max) => {
                 format!("the request's records take more than {max} bytes together; send smaller batches or raise `seal.pool_bytes`")
             }
-            Refusal::Full => "the receiver's pool is full; nothing was accepted, send it again later".to_owned(),
+            Refusal::Full => "the receiver's pool is full; not all of it is sealed, send it again later".to_owned(),
             Refusal::NotSealed(_) => "the records are not known to be sealed; send them again".to_owned(),
             Refusal::Stopped => "the receiver is shutting down or its writer has stopped; send it again".to_owned(),
             Refusal::Slow => "the body did not arrive in time; send it again".to_owned(),
@@ -156,7 +156,7 @@ impl Refusal {
             Refusal::WrongMethod => "only POST is served here".to_owned(),
             Refusal::ContentEncoding => "supported compressions: gzip, zstd".to_owned(),
             Refusal::Internal => {
-                "spanseal made a mistake and sealed nothing of the request; its log says where, send it again later".to_owned()
+                "spanseal made a mistake and did not seal all of the request; its log says where, send it again later".to_owned()
             }
         }
     }

@@ -1,4 +1,8 @@
-//! The bounded pool: bytes of requests that are on their way to a seal.
+//! The bounded pool: bytes of requests that are on their way to a seal, and as many again of the records they become.
+//!
+//! A request takes its share for the body first, waiting in line, and holds it until nothing of the body is left to be walked. Records have
+//! shares of their own, which leave with their seal. Whoever holds records waits for nothing but that, so a pool that is full always gets
+//! empty again: bodies wait for records, and records for the store.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +21,8 @@ pub struct Full {
 /// A counted share of memory; requests hold one from admission to receipt.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    free: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    records: Arc<Semaphore>,
     capacity: u32,
     wait: Duration,
     /// Held by every share that was given since the last [`Pool::barrier`].
@@ -38,7 +43,7 @@ impl Generation {
     }
 }
 
-/// A request's share. Dropping it frees the bytes.
+/// A share of a request, or of records. Dropping it frees the bytes.
 #[derive(Debug)]
 pub struct Permit(OwnedSemaphorePermit, Arc<DropGuard>);
 
@@ -48,15 +53,9 @@ impl Permit {
         self.0.num_permits()
     }
 
-    /// Takes another share of the same pool in.
+    /// Takes another share of the same kind in.
     pub fn join(&mut self, other: Permit) {
         self.0.merge(other.0);
-    }
-
-    /// Takes `bytes` out of it as a share by itself; `None` where it has fewer.
-    #[must_use]
-    pub fn split_off(&mut self, bytes: usize) -> Option<Permit> {
-        self.0.split(bytes).map(|taken| Permit(taken, Arc::clone(&self.1)))
     }
 
     /// Gives back what exceeds `bytes`: records are usually smaller than the request they came from.
@@ -67,43 +66,56 @@ impl Permit {
 }
 
 impl Pool {
-    /// A pool of `capacity` bytes (`seal.pool_bytes`, at most 4 GiB) in which an admission waits at most `wait`.
+    /// A pool of `capacity` bytes (`seal.pool_bytes`, at most 4 GiB) for requests and as many for records, in which an admission waits at
+    /// most `wait`.
     pub fn new(capacity: u64, wait: Duration) -> Self {
         let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
         let permits = usize::try_from(capacity).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let generation = Arc::new(Mutex::new(Generation::new()));
-        Pool { free: Arc::new(Semaphore::new(permits)), capacity, wait, generation }
+        let semaphore = || Arc::new(Semaphore::new(permits));
+        Pool { requests: semaphore(), records: semaphore(), capacity, wait, generation }
     }
 
-    /// Takes `bytes` out of the pool, waiting while it is full. A request larger than the whole pool takes all of it, alone.
+    /// Takes `bytes` for a request out of the pool, waiting while it is full. One larger than the whole pool takes all of it, alone.
     pub async fn admit(&self, bytes: usize) -> Result<Permit, Full> {
-        self.acquire(u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity)).await
+        let taken = self.acquire(&self.requests, self.at_most_all(bytes)).await?;
+        Ok(self.permit(taken))
     }
 
-    /// Takes `bytes` out of the pool if they are free now.
+    /// Takes `bytes` for a request out of the pool if they are free now.
     pub fn try_admit(&self, bytes: usize) -> Option<Permit> {
         let want = u32::try_from(bytes).ok()?;
-        Arc::clone(&self.free).try_acquire_many_owned(want).ok().map(|permit| self.permit(permit))
+        Arc::clone(&self.requests).try_acquire_many_owned(want).ok().map(|permit| self.permit(permit))
     }
 
-    /// Widens a share to `bytes` in all, waiting like [`Pool::admit`]. On refusal the old share stays. Two requests that wait for each
-    /// other here end with a refusal of the first whose wait is over, which its sender may repeat.
+    /// Takes `bytes` for the records of a request, waiting like [`Pool::admit`]. Nobody waits here who holds records.
+    pub async fn admit_records(&self, of: &Permit, bytes: usize) -> Result<Permit, Full> {
+        let taken = self.acquire(&self.records, self.at_most_all(bytes)).await?;
+        // A barrier that waits for the request waits for what it became.
+        Ok(Permit(taken, Arc::clone(&of.1)))
+    }
+
+    /// Widens the share of a request to `bytes` in all, waiting like [`Pool::admit`]. On refusal the old share stays. Two requests that wait
+    /// for each other here end with a refusal of the first whose wait is over, which its sender may repeat.
     pub async fn widen(&self, permit: &mut Permit, bytes: usize) -> Result<(), Full> {
-        let want = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity);
+        let want = self.at_most_all(bytes);
         let held = u32::try_from(permit.0.num_permits()).unwrap_or(u32::MAX);
         if want > held {
-            let more = self.acquire(want - held).await?;
-            permit.0.merge(more.0);
+            permit.0.merge(self.acquire(permit.0.semaphore(), want - held).await?);
         }
         Ok(())
     }
 
-    /// Widens a share to `bytes` in all if they are free now. Beyond the whole pool, and where others hold too much of it, the old share
-    /// stays and the answer is false.
+    /// Widens a share to `bytes` in all if they are free now and nobody waits for them. Beyond the whole pool, and where others hold too
+    /// much of it, the old share stays and the answer is false.
     pub fn try_widen(&self, permit: &mut Permit, bytes: usize) -> bool {
         let more = bytes.saturating_sub(permit.bytes());
-        let taken = u32::try_from(more).ok().and_then(|more| Arc::clone(&self.free).try_acquire_many_owned(more).ok());
+        let taken = u32::try_from(more).ok().and_then(|more| Arc::clone(permit.0.semaphore()).try_acquire_many_owned(more).ok());
         taken.map(|more| permit.0.merge(more)).is_some()
+    }
+
+    fn at_most_all(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity)
     }
 
     /// Waits until every share that was given before this call is given back: what those requests brought is sealed, or will not be.
@@ -119,13 +131,13 @@ impl Pool {
         self.generation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn acquire(&self, want: u32) -> Result<Permit, Full> {
+    async fn acquire(&self, from: &Arc<Semaphore>, want: u32) -> Result<OwnedSemaphorePermit, Full> {
         let full = Full { capacity: u64::from(self.capacity) };
-        if let Ok(permit) = Arc::clone(&self.free).try_acquire_many_owned(want) {
-            return Ok(self.permit(permit));
+        if let Ok(permit) = Arc::clone(from).try_acquire_many_owned(want) {
+            return Ok(permit);
         }
-        let acquired = tokio::time::timeout(self.wait, Arc::clone(&self.free).acquire_many_owned(want)).await;
-        acquired.map_err(|_| full)?.map(|permit| self.permit(permit)).map_err(|_| full)
+        let acquired = tokio::time::timeout(self.wait, Arc::clone(from).acquire_many_owned(want)).await;
+        acquired.map_err(|_| full)?.map_err(|_| full)
     }
 
     /// The generation is read after the share is there: who gets one after a barrier began is not waited for.
@@ -133,9 +145,10 @@ impl Pool {
         Permit(permit, Arc::clone(&self.generation().held))
     }
 
-    /// Bytes in use, for the metric.
+    /// Bytes in use by requests, or by the records they become, whichever is more: for the metric.
     pub fn used(&self) -> u64 {
-        u64::from(self.capacity).saturating_sub(u64::try_from(self.free.available_permits()).unwrap_or(u64::MAX))
+        let free = self.requests.available_permits().min(self.records.available_permits());
+        u64::from(self.capacity).saturating_sub(u64::try_from(free).unwrap_or(u64::MAX))
     }
 
     /// All bytes, as sizes are counted in memory.
@@ -185,6 +198,24 @@ mod tests {
         waiting.await.unwrap();
         drop(after);
         pool.barrier().await;
+    }
+
+    /// Scenario: a request's share is given back before that of its records, which it took after a barrier began. Guarantee: the barrier waits for
+    /// them; requests and records have room of their own.
+    #[tokio::test(start_paused = true)]
+    async fn a_barrier_waits_for_the_records_of_those_before_it() {
+        let pool = Pool::new(10, Duration::from_secs(5));
+        let request = pool.admit(10).await.unwrap();
+        let mut barrier = Box::pin(pool.barrier());
+        assert!(futures::poll!(&mut barrier).is_pending());
+        let records = pool.admit_records(&request, 100).await.unwrap();
+        assert_eq!((records.bytes(), pool.used()), (10, 10));
+        assert_eq!(pool.admit_records(&request, 1).await.unwrap_err(), Full { capacity: 10 });
+        drop(request);
+        assert!(futures::poll!(&mut barrier).is_pending() && pool.used() == 10);
+        drop(records);
+        barrier.await;
+        assert_eq!(pool.used(), 0);
     }
 
     #[tokio::test(start_paused = true)]
