@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 
@@ -59,8 +59,8 @@ struct State {
     apart: Apart,
     /// First piece of the record that is being made.
     first: usize,
-    /// Pseudonyms of the persons in `apart`.
-    met: HashSet<[u8; 16]>,
+    /// Pseudonyms of the persons in `apart`, by their keys.
+    met: HashMap<[u8; 32], [u8; 16]>,
     /// Those among them whom nobody had met before.
     new: HashSet<[u8; 16]>,
     /// Bytes of their realms and ids.
@@ -71,7 +71,7 @@ struct State {
 impl<'p> Aside<'p> {
     /// Goes on behind what a batch holds already.
     pub(crate) fn new(settings: &'p Settings, keyed: &'p Keyed, apart: Apart) -> Self {
-        let met = apart.persons.iter().map(|person| person.pseudonym).collect();
+        let met = apart.persons.iter().map(|person| (person.key, person.pseudonym)).collect();
         let named = apart.persons.iter().map(|person| person.realm.len() + person.id.len()).sum();
         let random = Random::new(settings.random);
         let state = State { first: apart.pieces.len(), apart, met, new: HashSet::new(), named, random };
@@ -109,7 +109,7 @@ impl<'p> Aside<'p> {
     pub(crate) fn cut_back(&self, extent: Extent) {
         let state = &mut *self.state.borrow_mut();
         for person in state.apart.persons.get(extent.persons..).unwrap_or_default() {
-            state.met.remove(&person.pseudonym);
+            state.met.remove(&person.key);
             if let (Some(book), true) = (self.book, state.new.remove(&person.pseudonym)) {
                 book.give_back(&person.key, &person.pseudonym);
             }
@@ -212,6 +212,10 @@ impl<'p> Aside<'p> {
     pub(crate) fn person(&self, realm: &str, id: &str) -> String {
         let key = self.keyed.texts("person", &[realm, id]);
         let state = &mut *self.state.borrow_mut();
+        // The book is asked once: whom it is asked for again it takes for met by another request.
+        if let Some(pseudonym) = state.met.get(&key) {
+            return vault_pseudonym(pseudonym);
+        }
         let (random, new) = (&mut state.random, &mut state.new);
         let fresh = &mut || {
             let pseudonym = random.take();
@@ -227,7 +231,8 @@ impl<'p> Aside<'p> {
             None => fresh().map(|pseudonym| Given { pseudonym, stored: true }),
         };
         let given = given.unwrap_or(Given { pseudonym: [0; 16], stored: true });
-        if !given.stored && state.met.insert(given.pseudonym) {
+        if !given.stored {
+            state.met.insert(key, given.pseudonym);
             // The key knows the whole id; the vault need not keep what nobody is called.
             let (realm, id) = (as_kept(realm), as_kept(id));
             state.named += realm.len() + id.len();

@@ -134,8 +134,7 @@ pub trait PersonBook: Send + Sync + fmt::Debug {
     fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> Option<[u8; 16]>) -> Option<Given>;
 
     /// Whoever was taken into the book with this pseudonym will not be brought to the vault: the record that named them was not made. They
-    /// are forgotten, unless they were stored meanwhile. If another record met them in between they will have two pseudonyms, which are both
-    /// theirs.
+    /// are forgotten, unless they were stored meanwhile, or another request met them in between: its record has the pseudonym.
     fn give_back(&self, key: &[u8; 32], pseudonym: &[u8; 16]);
 }
 

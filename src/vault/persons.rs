@@ -32,20 +32,33 @@ pub struct Persons(Arc<Book>);
 
 #[derive(Default)]
 struct Book {
-    given: Mutex<HashMap<[u8; 32], Given>>,
+    given: Mutex<HashMap<[u8; 32], Known>>,
     /// Of them, those whose entries were taken away and are not written again yet.
     lost: Mutex<HashSet<[u8; 32]>>,
 }
 
+#[derive(Clone, Copy)]
+struct Known {
+    given: Given,
+    /// Whether more than one request was given it before it was stored.
+    shared: bool,
+}
+
+impl Known {
+    fn of(given: Given) -> Self {
+        Known { given, shared: false }
+    }
+}
+
 impl Persons {
-    fn book(&self) -> MutexGuard<'_, HashMap<[u8; 32], Given>> {
+    fn book(&self) -> MutexGuard<'_, HashMap<[u8; 32], Known>> {
         // Every change is a single insertion or removal: a panic elsewhere leaves the book whole.
         self.0.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The pseudonym of the person with this key (`H("person", realm, id)`); `fresh` makes one for whoever has none.
     pub fn pseudonym(&self, key: [u8; 32], fresh: impl FnOnce() -> [u8; 16]) -> Given {
-        *self.book().entry(key).or_insert_with(|| Given { pseudonym: fresh(), stored: false })
+        self.book().entry(key).or_insert_with(|| Known::of(Given { pseudonym: fresh(), stored: false })).given
     }
 
     /// How many are known.
@@ -61,10 +74,10 @@ impl Persons {
     /// Takes in an entry that the vault has. Where it has two for one person, the lesser pseudonym is used from now on, so that every
     /// start decides the same; the other still resolves.
     pub(super) fn load(&self, key: [u8; 32], pseudonym: [u8; 16]) {
-        let found = Given { pseudonym, stored: true };
+        let found = Known::of(Given { pseudonym, stored: true });
         match self.book().entry(key) {
             Slot::Vacant(slot) => drop(slot.insert(found)),
-            Slot::Occupied(mut slot) if slot.get().pseudonym > pseudonym => drop(slot.insert(found)),
+            Slot::Occupied(mut slot) if slot.get().given.pseudonym > pseudonym => drop(slot.insert(found)),
             Slot::Occupied(_) => {}
         }
     }
@@ -73,15 +86,15 @@ impl Persons {
     pub(super) fn mark_stored<'a>(&self, entries: impl Iterator<Item = &'a PersonEntry>) {
         let mut book = self.book();
         for entry in entries {
-            if let Some(given) = book.get_mut(&entry.key).filter(|given| given.pseudonym == entry.pseudonym) {
-                given.stored = true;
+            if let Some(known) = book.get_mut(&entry.key).filter(|known| known.given.pseudonym == entry.pseudonym) {
+                known.given.stored = true;
             }
         }
     }
 
     /// Keys and pseudonyms of all who are stored.
     pub(super) fn stored(&self) -> Vec<([u8; 32], [u8; 16])> {
-        self.book().iter().filter(|(_, given)| given.stored).map(|(key, given)| (*key, given.pseudonym)).collect()
+        self.book().iter().filter(|(_, known)| known.given.stored).map(|(key, known)| (*key, known.given.pseudonym)).collect()
     }
 
     /// Of those who were stored, whoever is not among those that the vault has counts as lost, and is brought to it again; whoever is there
@@ -89,9 +102,9 @@ impl Persons {
     pub(super) fn keep_stored(&self, stored: &[([u8; 32], [u8; 16])], present: &HashSet<([u8; 32], [u8; 16])>) {
         let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
         let mut book = self.book();
-        let of_lost: Vec<_> = lost.iter().filter_map(|key| book.get(key).map(|given| (*key, given.pseudonym))).collect();
+        let of_lost: Vec<_> = lost.iter().filter_map(|key| book.get(key).map(|known| (*key, known.given.pseudonym))).collect();
         for (key, pseudonym) in stored.iter().chain(&of_lost) {
-            let Some(given) = book.get_mut(key).filter(|given| given.pseudonym == *pseudonym) else { continue };
+            let Some(Known { given, .. }) = book.get_mut(key).filter(|known| known.given.pseudonym == *pseudonym) else { continue };
             given.stored = present.contains(&(*key, *pseudonym));
             if !given.stored {
                 lost.insert(*key);
@@ -103,27 +116,31 @@ impl Persons {
     pub(super) fn lost(&self) -> u64 {
         let mut lost = self.0.lost.lock().unwrap_or_else(PoisonError::into_inner);
         let book = self.book();
-        lost.retain(|key| book.get(key).is_some_and(|given| !given.stored));
+        lost.retain(|key| book.get(key).is_some_and(|known| !known.given.stored));
         u64::try_from(lost.len()).unwrap_or(u64::MAX)
     }
 
     /// Forgets whoever has one of these pseudonyms: if they come back they get a new one.
     pub(super) fn forget(&self, pseudonyms: &HashSet<[u8; 16]>) {
-        self.book().retain(|_, given| !pseudonyms.contains(&given.pseudonym));
+        self.book().retain(|_, known| !pseudonyms.contains(&known.given.pseudonym));
     }
 }
 
 impl PersonBook for Persons {
     fn pseudonym(&self, key: [u8; 32], fresh: &mut dyn FnMut() -> Option<[u8; 16]>) -> Option<Given> {
         match self.book().entry(key) {
-            Slot::Occupied(slot) => Some(*slot.get()),
-            Slot::Vacant(slot) => fresh().map(|pseudonym| *slot.insert(Given { pseudonym, stored: false })),
+            Slot::Occupied(mut slot) => {
+                let known = slot.get_mut();
+                known.shared |= !known.given.stored;
+                Some(known.given)
+            }
+            Slot::Vacant(slot) => fresh().map(|pseudonym| slot.insert(Known::of(Given { pseudonym, stored: false })).given),
         }
     }
 
     fn give_back(&self, key: &[u8; 32], pseudonym: &[u8; 16]) {
         let mut book = self.book();
-        if book.get(key).is_some_and(|given| !given.stored && given.pseudonym == *pseudonym) {
+        if book.get(key).is_some_and(|Known { given, shared }| !given.stored && !shared && given.pseudonym == *pseudonym) {
             book.remove(key);
         }
     }
@@ -229,6 +246,24 @@ mod tests {
         // A batch from before the erasure stores its entry late: the new pseudonym is not taken for stored.
         persons.mark_stored([PersonEntry { pseudonym: [9; 16], ..entry(1, "alice") }].iter());
         assert!(!persons.pseudonym([1; 32], || [7; 16]).stored);
+    }
+
+    /// Guarantee: whoever was met in vain is forgotten, but not where another request was given the pseudonym, or it is stored, or another's.
+    #[test]
+    fn who_was_met_in_vain_is_forgotten_unless_another_met_them() {
+        let given = |persons: &Persons, pseudonym: u8| PersonBook::pseudonym(persons, [1; 32], &mut || Some([pseudonym; 16])).unwrap();
+        let persons = Persons::default();
+        assert_eq!(given(&persons, 9).pseudonym, [9; 16]);
+        persons.give_back(&[1; 32], &[9; 16]);
+        assert_eq!(given(&persons, 8).pseudonym, [8; 16]);
+        persons.give_back(&[1; 32], &[9; 16]);
+        assert_eq!(given(&persons, 7).pseudonym, [8; 16], "another's");
+        persons.give_back(&[1; 32], &[8; 16]);
+        assert_eq!(given(&persons, 7).pseudonym, [8; 16], "met by two");
+        let stored = Persons::default();
+        stored.load([1; 32], [6; 16]);
+        stored.give_back(&[1; 32], &[6; 16]);
+        assert_eq!(given(&stored, 7), Given { pseudonym: [6; 16], stored: true });
     }
 
     #[test]
