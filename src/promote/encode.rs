@@ -20,7 +20,12 @@ pub(crate) struct Notes {
     pub(crate) repeated: bool,
     /// Nested deeper than is followed: `null` stands there.
     pub(crate) cut: bool,
+    /// Of the objects that are being written, on all levels together.
+    pub(crate) pairs: usize,
 }
+
+/// Most keys that the objects around a value may have together: what is two bytes on the wire is some fifty here until it is written.
+const PAIRS_MAX: usize = 16 * 1024 * 1024 / size_of::<(Cow<'_, str>, Value<'_>)>();
 
 /// Which JSON a value becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +96,19 @@ fn write_at(out: &mut Vec<u8>, value: &Value<'_>, form: Form, notes: &mut Notes,
         }
         Value::KeyValues(list) => {
             let mut pairs = Vec::new();
+            let around = notes.pairs;
             for pair in key_values(list, 1) {
                 let pair = pair?;
+                notes.pairs += 1;
+                if notes.pairs > PAIRS_MAX {
+                    return Err(Malformed("an attribute in it nests so many keys that they take more than 16 MiB"));
+                }
                 pairs.push((text(pair.key, notes), pair.value()?));
             }
             let exact = form == Form::Exact;
             out.extend_from_slice(if exact { b"{\"kvlistValue\":" } else { b"" });
             write_object_at(out, &mut pairs, form, notes, depth + 1)?;
+            notes.pairs = around;
             out.extend_from_slice(if exact { b"}" } else { b"" });
         }
     }

@@ -407,12 +407,16 @@ fn a_flood_of_little_things_is_rejected() {
     let own = |more: Vec<u8>| [ai(), more].concat();
     let named = field(11, &[field(2, "n".repeat(100_000).as_bytes()), flood(3, 1000)].concat());
     let link = [field(1, &TRACE), field(2, &SPAN), flood(4, 1_000_000)].concat();
+    let nested = Any(field(6, &flood(1, 1_000_000)));
+    let deep = (0..10).fold(Any::text("x"), |inner, _| Any(field(6, &[field(1, &pair(b"in", &inner)), flood(1, 50_000)].concat())));
     for (what, flooded) in [
         ("attributes", own(flood(9, 1_000_000))),
         ("events", own(flood(11, 1_000_000))),
         ("attributes of an event", own(field(11, &[field(2, b"e"), flood(3, 1_000_000)].concat()))),
         ("a long name", own(named)),
         ("attributes of a link", own(field(13, &link))),
+        ("keys in a value", own(field(9, &pair(b"gen_ai.input.messages", &nested)))),
+        ("keys in keys", own(field(9, &pair(b"app.own", &deep)))),
     ] {
         let (lines, tally, _) = lines(&promoter(), &request(&[], ("s", ""), &[flooded, ai()]), false);
         assert_eq!((lines.len(), tally.counts.rejected), (1, 1), "{what}");
