@@ -21,6 +21,7 @@ use tokio::time::{Instant, Sleep};
 use tower::BoxError;
 
 use super::inflate::{Compression, Inflater};
+use super::metrics::Outcome;
 use super::status::Refusal;
 use super::timeouts::Timeouts;
 use crate::seal::{Full, Permit, Pool};
@@ -53,16 +54,14 @@ struct Admission {
     /// What a compressed message became. Its share covers it.
     inflated: Option<Bytes>,
     refused: Option<Refusal>,
-    called: bool,
+    /// What came of the call.
+    outcome: Option<Outcome>,
 }
 
 impl Slot {
     /// The message with its share, now that its true size is known; `read` is what tonic read.
     pub(super) async fn call(&self, pool: &Pool, read: Bytes) -> Result<(Bytes, Permit), Refusal> {
-        let (permit, inflated) = self.with(|admission| {
-            admission.called = true;
-            (admission.permit.take(), admission.inflated.take())
-        });
+        let (permit, inflated) = self.with(|admission| (admission.permit.take(), admission.inflated.take()));
         match (permit, inflated) {
             (Some(permit), Some(inflated)) => Ok((inflated, permit)),
             (Some(mut permit), None) => {
@@ -77,9 +76,14 @@ impl Slot {
         }
     }
 
-    /// Whether the message reached its method.
-    pub(super) fn was_called(&self) -> bool {
-        self.with(|admission| admission.called)
+    /// The method has its answer.
+    pub(super) fn answered(&self, outcome: Outcome) {
+        self.with(|admission| admission.outcome = Some(outcome));
+    }
+
+    /// What came of the method's call; `None`: the message did not reach it.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        self.with(|admission| admission.outcome)
     }
 
     /// Why the body was refused by us, if it was.

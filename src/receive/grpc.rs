@@ -91,9 +91,9 @@ impl GrpcService {
     async fn export(self, signal: Signal, request: http::Request<Incoming>) -> http::Response<Body> {
         let GrpcService { intake, bytes_max, .. } = self;
         let metrics = Arc::clone(&intake.state.metrics);
-        let _in_flight = metrics.enter();
+        let asked = metrics.asked(Some(signal));
         if intake.is_draining() {
-            metrics.ended(Some(signal), Outcome::Stopped);
+            asked.ended(Outcome::Stopped);
             return Refusal::Stopped.to_grpc().into_http();
         }
         let peer = request.extensions().get::<Caller>().and_then(|caller| caller.peer.clone());
@@ -111,20 +111,19 @@ impl GrpcService {
         let mut response = grpc.unary(export, request).await;
         if let Some(answer) = response.extensions_mut().remove::<Arc<Answer>>() {
             answer.write_headers(&intake.log, response.headers_mut());
-        } else if !slot.was_called() {
+        }
+        asked.ended(slot.outcome().unwrap_or_else(|| {
             // Tonic refused what it read, or passed on our own refusal of the body.
             let code = response.extensions().get::<Status>().map_or(Code::Unknown, Status::code);
-            let ours = slot.refused();
-            let outcome = match (&ours, framing_refusal(code)) {
+            match (&slot.refused(), framing_refusal(code)) {
                 (Some(refusal), _) => refusal.outcome(),
                 (None, Some(refusal)) => {
                     response = refusal.to_grpc().into_http();
                     refusal.outcome()
                 }
                 (None, None) => Outcome::Unsupported,
-            };
-            metrics.ended(Some(signal), outcome);
-        }
+            }
+        }));
         response
     }
 }
@@ -180,7 +179,7 @@ impl UnaryService<Bytes> for Export {
                 }
                 Err(refusal) => Err(refusal),
             };
-            intake.state.metrics.ended(Some(signal), export::outcome(&result));
+            slot.answered(export::outcome(&result));
             let answer = result.map_err(|refusal| refusal.to_grpc())?;
             let body = export_response(signal, answer.partial.as_ref(), Encoding::Protobuf);
             let mut response = tonic::Response::new(body.into());

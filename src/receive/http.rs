@@ -58,13 +58,13 @@ impl HttpService {
 
     async fn respond(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let metrics = Arc::clone(&self.intake.state.metrics);
-        let _in_flight = metrics.enter();
+        let mut asked = metrics.asked(None);
         let (parts, mut body) = request.into_parts();
         // First of all, because a refusal too is a status in the request's encoding (OTLP specification, "OTLP/HTTP Response").
         let media_type = MediaType::of(&parts.headers);
         if media_type == Some(MediaType::Grpc) {
             let refusal = Refusal::OtherPort(GRPC_HERE);
-            metrics.ended(None, refusal.outcome());
+            asked.ended(refusal.outcome());
             if let Some(caller) = parts.extensions.get::<Caller>() {
                 self.complaints.refused(Reason::Transport, caller.address.ip());
             }
@@ -77,12 +77,16 @@ impl HttpService {
         let envelope = Envelope::read(&parts.method, parts.uri.path(), &parts.headers, encoding);
         let (signal, result) = match envelope {
             Ok(envelope) => {
+                asked.of(envelope.signal);
                 let caller = parts.extensions.get::<Caller>();
                 (Some(envelope.signal), self.export(envelope, &parts.headers, caller, &mut body).await)
             }
-            Err((signal, refusal)) => (signal, Err(refusal)),
+            Err((signal, refusal)) => {
+                signal.into_iter().for_each(|signal| asked.of(signal));
+                (signal, Err(refusal))
+            }
         };
-        metrics.ended(signal, export::outcome(&result));
+        asked.ended(export::outcome(&result));
         match (result, signal, encoding) {
             (Ok(answer), Some(signal), Some(encoding)) => {
                 let mut response = Response::new(Full::new(export_response(signal, answer.partial.as_ref(), encoding).into()));

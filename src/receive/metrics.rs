@@ -6,7 +6,7 @@ use crate::elsewhere::Unfetched;
 use crate::otlp::answer::Signal;
 use crate::promote::{Skip, Tally};
 
-/// How a request ended. Labels of refusals are those of `status::Refusal::kind`.
+/// How a request ended; of refusals see `status::Refusal::outcome`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Everything was accepted; promoted records have their receipt.
@@ -33,11 +33,13 @@ pub enum Outcome {
     Unsupported,
     /// A mistake of ours.
     Internal,
+    /// Its sender did not wait for the answer; what was handed to the sealer by then is sealed.
+    Gone,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Outcome; 12] = [
+    pub const ALL: [Outcome; 13] = [
         Outcome::Accepted,
         Outcome::Partial,
         Outcome::Warned,
@@ -50,6 +52,7 @@ impl Outcome {
         Outcome::Unauthenticated,
         Outcome::Unsupported,
         Outcome::Internal,
+        Outcome::Gone,
     ];
 
     /// Stable word for the label.
@@ -67,6 +70,7 @@ impl Outcome {
             Outcome::Unauthenticated => "unauthenticated",
             Outcome::Unsupported => "unsupported",
             Outcome::Internal => "internal",
+            Outcome::Gone => "gone",
         }
     }
 }
@@ -118,6 +122,33 @@ pub struct ReceiveMetrics {
     overdue: [AtomicU64; Overdue::ALL.len()],
     fetched: AtomicU64,
     unfetched: [AtomicU64; Unfetched::ALL.len()],
+}
+
+/// A request that is being answered. Counted when it ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Asked<'m> {
+    metrics: &'m ReceiveMetrics,
+    signal: Option<Signal>,
+    outcome: Outcome,
+    _in_flight: Occupied<'m>,
+}
+
+impl Asked<'_> {
+    /// Its signal is known now.
+    pub(super) fn of(&mut self, signal: Signal) {
+        self.signal = Some(signal);
+    }
+
+    /// It has its answer.
+    pub(super) fn ended(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.metrics.ended(self.signal, self.outcome);
+    }
 }
 
 impl ReceiveMetrics {
@@ -235,9 +266,9 @@ impl ReceiveMetrics {
         add(Some(&self.crowded_out), 1);
     }
 
-    /// Counts a request as in flight until the guard goes.
-    pub(super) fn enter(&self) -> Occupied<'_> {
-        Occupied::new(&self.in_flight)
+    /// A request that is being answered, in flight until it has ended.
+    pub(super) fn asked(&self, signal: Option<Signal>) -> Asked<'_> {
+        Asked { metrics: self, signal, outcome: Outcome::Gone, _in_flight: Occupied::new(&self.in_flight) }
     }
 
     /// Counts a connection as open until the guard goes.

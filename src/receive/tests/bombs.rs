@@ -100,6 +100,7 @@ fn hanging_up_frees_nothing_that_is_in_use() {
             until("the work is handed over", || rig.receiver.intake.inflater.idle() < idle).await;
             call.abort();
             until("the request is gone", || rig.metrics.in_flight() == 0).await;
+            assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Gone), if over_grpc { 2 } else { 1 });
             assert!(rig.pool.used() > 0);
             release.send(()).unwrap();
             busy.await.unwrap().unwrap();

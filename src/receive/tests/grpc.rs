@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use super::slow::until;
 use super::*;
 use crate::otlp::answer::Signal;
 use crate::receive::export::INLINE_BYTES_MAX;
@@ -313,6 +314,7 @@ async fn hanging_up_does_not_take_records_back() {
     assert_eq!(submission.batch.records.len(), 1);
     assert!(rig.pool.used() > 0);
     assert_eq!(rig.counters.take().spans, 1);
+    until("it is counted", || rig.metrics.requests(Some(Signal::Traces), Outcome::Gone) == 1).await;
 }
 
 /// Scenario: the way to the writer is full, and a caller goes while it waits for its turn. Guarantee: what it sent is neither counted nor
@@ -337,6 +339,7 @@ async fn who_leaves_before_the_hand_over_is_not_counted() {
     while rig.metrics.in_flight() > 64 {
         tokio::task::yield_now().await;
     }
+    assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::Gone), 1);
     assert_eq!((rig.counters.take().spans, rig.metrics.items(Signal::Traces)), (64, 64));
     rig.answering(Ok(RECEIPT));
     for call in waiting {

@@ -398,6 +398,7 @@ async fn hanging_up_does_not_take_records_back() {
     submission.answer.closed().await;
     assert_eq!(submission.batch.records.len(), 1);
     assert!(rig.pool.used() > 0);
+    until("it is counted", || rig.metrics.requests(Some(Signal::Traces), Outcome::Gone) == 1).await;
 }
 
 /// Scenario: a web page whose name leads to this machine's loopback address reads and sends. Guarantee: it is answered by nothing but a refusal, and
