@@ -14,7 +14,6 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 use serde_json::Value;
-use tonic::Code;
 
 use crate::support::captures::Signal;
 use crate::support::otlp::{Answer, GrpcClient, HttpRequest, http};
@@ -208,16 +207,20 @@ fn a_request_of_which_a_part_is_sealed_is_sent_again() {
     site.verified();
 }
 
-/// Scenario: a request becomes more than eight pools, by long names that each of its records repeats. Guarantee: it is refused for good and told why, and
-/// what comes next is sealed.
+/// Scenario: a request becomes more than eight pools, by long names that each of its records repeats. Guarantee: what is beyond is rejected, each span
+/// by itself, and the answer says how many and why; the others are sealed, and so is what comes next.
 #[test]
-fn what_becomes_more_than_eight_pools_is_refused_for_good() {
+fn what_becomes_more_than_eight_pools_is_rejected() {
     let (site, mut receiver) = site("1MiB");
     let name = "n".repeat(4000);
-    let refused = grpc(&receiver, Signal::Traces, traces(&name, 3000)).unwrap_err();
-    assert_eq!(refused.code(), Code::ResourceExhausted);
-    assert!(refused.message().contains(&format!("more than {} bytes together", 8 << 20)), "{refused:?}");
-    assert!(refused.details().is_empty(), "it is asked for again: {refused:?}");
+    let answer = grpc(&receiver, Signal::Traces, traces(&name, 3000)).unwrap();
+    let partial = ExportTraceServiceResponse::decode(&*answer.body).unwrap().partial_success.unwrap();
+    let (promoted, rejected) = (answer.promoted(), u64::try_from(partial.rejected_spans).unwrap());
+    assert!(promoted > 400 && promoted + rejected == 3001, "{promoted}, {rejected}");
+    assert!(partial.error_message.contains("more than there is room for (`seal.pool_bytes`)"), "{}", partial.error_message);
+    let (found, seals) = sealed(&site);
+    assert_eq!(found, (0..u32::try_from(promoted).unwrap()).map(|n| hex::encode(trace_id(n))).collect());
+    assert_eq!(answer.seal(), seals.last().copied());
     assert_eq!(grpc(&receiver, Signal::Traces, traces("shop", 10)).unwrap().promoted(), 10);
     receiver.assert_healthy();
     drop(receiver);

@@ -213,7 +213,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         if needed <= parts.most {
             return Err(Unpromoted::NoRoom);
         }
-        self.tally.reject(Malformed("it becomes more than there is room for (`seal.pool_bytes`)"));
+        self.tally.reject(Malformed("it, or all of the request, becomes more than there is room for (`seal.pool_bytes`)"));
         Ok(ControlFlow::Continue(()))
     }
 

@@ -219,6 +219,8 @@ struct Promoted {
 struct Share<'i> {
     pool: &'i Pool,
     permit: Mutex<Permit>,
+    /// There never is more than this.
+    most: usize,
     /// The most that was asked for.
     asked: AtomicUsize,
 }
@@ -231,7 +233,8 @@ fn part_bytes(pool: &Pool) -> usize {
     pool.bytes() / 2
 }
 
-/// What a request may become in all, in pools: a stranger's small request is no reason to fill a bucket.
+/// What a request may become in all, in pools: a stranger's small request is no reason to fill a bucket. The spans and logs beyond are rejected,
+/// and the answer says how many they are.
 const POOLS_MAX: usize = 8;
 
 /// Step by which it grows.
@@ -241,12 +244,15 @@ impl Room for Share<'_> {
     fn has(&self, bytes: usize) -> bool {
         let mut permit = self.permit.lock().unwrap_or_else(PoisonError::into_inner);
         self.asked.fetch_max(bytes, Ordering::Relaxed);
+        if bytes > self.most {
+            return false;
+        }
         // Nobody waits here: others may be waiting for these records to be sealed.
-        permit.bytes() >= bytes || self.pool.try_widen(&mut permit, bytes.next_multiple_of(GROWTH_BYTES).min(self.pool.bytes().max(bytes)))
+        permit.bytes() >= bytes || self.pool.try_widen(&mut permit, bytes.next_multiple_of(GROWTH_BYTES).min(self.most))
     }
 
     fn parts(&self) -> Option<Parts> {
-        Some(Parts { enough: part_bytes(self.pool), most: self.pool.bytes() })
+        Some(Parts { enough: part_bytes(self.pool), most: self.most })
     }
 }
 
@@ -259,7 +265,9 @@ fn promote(intake: &Intake, mut part: Part, room: Permit) -> Result<Made, Refusa
     }
     let Request { body: request, peer, fetched, .. } = &part.request;
     let pool = &intake.state.sealer.pool;
-    let share = Share { pool, permit: Mutex::new(room), asked: AtomicUsize::new(0) };
+    let is_too_much = part.made > pool.bytes().saturating_mul(POOLS_MAX);
+    let most = if is_too_much { 0 } else { pool.bytes() };
+    let share = Share { pool, permit: Mutex::new(room), most, asked: AtomicUsize::new(0) };
     let fetched = Some(fetched).filter(|fetched| !fetched.is_empty());
     let context = Context { received: part.received, peer: peer.as_deref(), room: &share, fetched, from: part.from };
     let mut batch = Batch::default();
@@ -289,11 +297,7 @@ fn promote(intake: &Intake, mut part: Part, room: Permit) -> Result<Made, Refusa
         (Ok(tally), foreign) => {
             let made = part.made.saturating_add(batch.memory());
             let rest = tally.rest.map(|from| Part { from, made, ..part });
-            let most = pool.bytes().saturating_mul(POOLS_MAX);
-            match rest {
-                Some(_) if made > most => Err(Refusal::TooMuch(most)),
-                rest => Ok(Made::Part(Promoted { tally, points, batch, foreign, permit }, rest)),
-            }
+            Ok(Made::Part(Promoted { tally, points, batch, foreign, permit }, rest))
         }
         // A span or log that needs more than all of it is rejected by itself.
         (Err(Unpromoted::NoRoom), _) if permit.bytes() >= pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),

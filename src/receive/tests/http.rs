@@ -4,6 +4,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use reqwest::{Body, Method};
 
+use super::slow::until;
 use super::*;
 use crate::otlp::answer::Signal;
 
@@ -349,10 +350,11 @@ async fn a_request_pays_for_what_it_becomes() {
     let mut rig = rig_with(plain(), pool).await;
     let body = traces(vec![ai_span(), ai_span()]).encode_to_vec();
     rig.fake.line_bytes.store(512 * 1024, Ordering::Relaxed);
-    let held = rig.pool.admit(1536 * 1024).await.unwrap();
+    let other = rig.pool.admit(1).await.unwrap();
+    let held = rig.pool.admit_records(&other, 1536 * 1024).await.unwrap();
     let full = post(&rig, "/v1/traces", PROTOBUF, "", body.clone()).await;
     assert_eq!((full.status, full.header("retry-after")), (429, "2"));
-    drop(held);
+    drop((held, other));
     rig.fake.line_bytes.store(2 * 1024 * 1024, Ordering::Relaxed);
     let never = post(&rig, "/v1/traces", PROTOBUF, "", body.clone()).await;
     assert_eq!((never.status, never.header("retry-after")), (413, ""));
