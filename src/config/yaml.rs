@@ -15,7 +15,7 @@ use crate::plain::{HIDDEN, without_secrets};
 pub(crate) const FILE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A line and a column, both from 1; zero where there is no file (defaults, the command line).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Mark {
     /// Which file, where several are read as one ([`Node::overwritten`]); else 0.
     pub(crate) file: usize,

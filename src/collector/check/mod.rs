@@ -15,7 +15,8 @@ mod pipelines;
 mod receivers;
 mod target;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::Hash;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -47,7 +48,7 @@ pub struct Receiving {
 }
 
 /// A kind of mistake; the word in JSON never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// No pipeline has the exporter.
@@ -121,7 +122,7 @@ pub enum Kind {
 }
 
 /// One mistake.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Found {
     /// What kind.
     pub kind: Kind,
@@ -140,7 +141,7 @@ pub struct Found {
 }
 
 /// Something that was seen and is no mistake: it could not be judged, or should be known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Remark {
     /// The file, as it was named; the first one for the configuration as a whole.
     pub file: String,
@@ -167,13 +168,34 @@ pub struct Report {
     pub notes: Vec<Remark>,
 }
 
+/// Each once, in the order in which they came. A file may be made of nothing but mistakes, so none is looked for among all the others.
+#[derive(Debug)]
+struct Once<T> {
+    all: Vec<T>,
+    known: HashSet<T>,
+}
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Once { all: Vec::new(), known: HashSet::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Once<T> {
+    fn add(&mut self, item: T) {
+        if self.known.insert(item.clone()) {
+            self.all.push(item);
+        }
+    }
+}
+
 /// Where the parts of the check put what they see.
 #[derive(Debug, Default)]
 struct Notes {
     files: Vec<String>,
-    findings: Vec<(Mark, Found)>,
-    unjudged: Vec<(Mark, Remark)>,
-    notes: Vec<(Mark, Remark)>,
+    findings: Once<(Mark, Found)>,
+    unjudged: Once<(Mark, Remark)>,
+    notes: Once<(Mark, Remark)>,
 }
 
 impl Notes {
@@ -187,24 +209,18 @@ impl Notes {
             says: says.into(),
             instead: instead.into(),
         };
-        if !self.findings.iter().any(|(_, known)| known == &found) {
-            self.findings.push((mark, found));
-        }
+        self.findings.add((mark, found));
     }
 
     fn unjudged(&mut self, mark: Mark, component: &str, says: impl Into<String>) {
         let remark = self.remark(mark, component, says.into());
-        if !self.unjudged.contains(&remark) {
-            self.unjudged.push(remark);
-        }
+        self.unjudged.add(remark);
     }
 
     /// No mistake, and nothing that is not known.
     fn note(&mut self, mark: Mark, component: &str, says: impl Into<String>) {
         let remark = self.remark(mark, component, says.into());
-        if !self.notes.contains(&remark) {
-            self.notes.push(remark);
-        }
+        self.notes.add(remark);
     }
 
     fn remark(&self, mark: Mark, component: &str, says: String) -> (Mark, Remark) {
@@ -215,16 +231,17 @@ impl Notes {
         self.files.get(mark.file).cloned().unwrap_or_default()
     }
 
-    fn report(mut self, exporters: Vec<String>, assumed: Option<String>) -> Report {
-        self.findings.sort_by_key(|(mark, found)| (mark.file, mark.line, mark.column, found.kind));
-        self.unjudged.sort_by_key(|(mark, _)| (mark.file, mark.line));
-        self.notes.sort_by_key(|(mark, _)| (mark.file, mark.line));
+    fn report(self, exporters: Vec<String>, assumed: Option<String>) -> Report {
+        let (mut findings, mut unjudged, mut notes) = (self.findings.all, self.unjudged.all, self.notes.all);
+        findings.sort_by_key(|(mark, found)| (mark.file, mark.line, mark.column, found.kind));
+        unjudged.sort_by_key(|(mark, _)| (mark.file, mark.line));
+        notes.sort_by_key(|(mark, _)| (mark.file, mark.line));
         Report {
             exporters,
             assumed,
-            findings: self.findings.into_iter().map(|(_, found)| found).collect(),
-            unjudged: self.unjudged.into_iter().map(|(_, remark)| remark).collect(),
-            notes: self.notes.into_iter().map(|(_, remark)| remark).collect(),
+            findings: findings.into_iter().map(|(_, found)| found).collect(),
+            unjudged: unjudged.into_iter().map(|(_, remark)| remark).collect(),
+            notes: notes.into_iter().map(|(_, remark)| remark).collect(),
         }
     }
 }
@@ -375,4 +392,32 @@ fn chosen<'f, 'n>(
 fn listed<'c, 'n: 'c>(components: impl Iterator<Item = &'c Component<'n>>) -> String {
     let ids: BTreeSet<&str> = components.map(|component| component.id.as_str()).collect();
     ids.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is seen several times is told once, in the order in which it was first seen.
+    #[test]
+    fn the_same_is_told_once_and_in_its_order() {
+        let mut once = Once::default();
+        for item in ["b", "a", "b", "c", "a"] {
+            once.add(item);
+        }
+        assert_eq!(once.all, ["b", "a", "c"]);
+
+        let mut notes = Notes { files: vec!["a.yaml".to_owned()], ..Notes::default() };
+        let at = |line| Mark { file: 0, line, column: 1 };
+        for line in [2, 1, 2] {
+            notes.found(Kind::Unused, at(line), "otlp", "says", "instead");
+            notes.unjudged(at(line), "otlp", "says");
+            notes.note(at(line), "otlp", "says");
+        }
+        // The same at another line is something else.
+        let report = notes.report(Vec::new(), None);
+        let lines = |remarks: &[Remark]| remarks.iter().map(|remark| remark.line).collect::<Vec<_>>();
+        assert_eq!(report.findings.iter().map(|found| found.line).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!((lines(&report.unjudged), lines(&report.notes)), (vec![1, 2], vec![1, 2]));
+    }
 }
