@@ -397,6 +397,38 @@ fn listed<'c, 'n: 'c>(components: impl Iterator<Item = &'c Component<'n>>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Endpoint;
+
+    /// A spanseal that listens on these ports of 127.0.0.1.
+    pub(super) fn listening(grpc: u16, http: u16) -> Receiving {
+        let listener = |port| Some(Listener { endpoint: Endpoint::loopback(port), tls: None, token_file: None });
+        Receiving {
+            is_configured: true,
+            grpc: listener(grpc),
+            http: listener(http),
+            api_port: 8720,
+            receipt: Duration::from_secs(3),
+            max_delay: Duration::from_secs(1),
+            request_bytes_max: 16 << 20,
+            filter: Filter::default(),
+        }
+    }
+
+    pub(super) fn checked_with(text: &str, receiving: &Receiving) -> Report {
+        let input = Input { name: "otelcol.yaml".to_owned(), text: text.to_owned() };
+        check(vec![input], None, receiving).unwrap_or_else(|e| panic!("{e}\n{text}"))
+    }
+
+    pub(super) fn checked(text: &str) -> Report {
+        checked_with(text, &listening(14317, 14318))
+    }
+
+    /// The words for the kinds of what was found, but for exporters that are used nowhere.
+    pub(super) fn kinds(report: &Report) -> String {
+        let word = |kind: &Kind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned();
+        let kinds = report.findings.iter().map(|found| found.kind).filter(|kind| *kind != Kind::Unused);
+        kinds.map(|kind| word(&kind)).collect::<Vec<_>>().join(" ")
+    }
 
     /// What is seen several times is told once, in the order in which it was first seen.
     #[test]

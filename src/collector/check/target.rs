@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use super::exporter::At;
 use super::file::{Component, File, Said, Section, items, said};
 use super::{Kind, Notes};
-use crate::config::Endpoint;
 use crate::config::yaml::{Mark, Node, Value};
 use crate::plain::place_without_secrets;
 
@@ -66,19 +65,31 @@ fn target(text: &str, mark: Mark) -> Target {
         false => rest,
     };
     let (authority, path) = address.split_once('/').map_or((address, None), |(authority, path)| (authority, Some(path.to_owned())));
-    let named = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    let endpoint = authority.parse::<Endpoint>().ok();
-    let loopback = scheme == "unix" || endpoint.as_ref().map_or(named == "localhost", Endpoint::is_loopback);
+    let (host, port) = host_and_port(authority);
+    let ip = host.parse::<IpAddr>().ok();
+    let loopback = scheme == "unix" || host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
     Target {
         text: format!("{scheme}{}{slashes}{}", if scheme.is_empty() { "" } else { "://" }, place_without_secrets(rest)),
         mark,
-        host: endpoint.as_ref().map_or(named, |endpoint| &endpoint.host).to_owned(),
-        port: authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()),
+        host: ip.map_or_else(|| host.to_owned(), |ip| ip.to_string()),
+        port,
         path,
         scheme: scheme.to_owned(),
         loopback,
         variable: false,
     }
+}
+
+/// Where one colon stands, or brackets, the port is behind them; several colons alone are an address of IPv6.
+fn host_and_port(authority: &str) -> (&str, Option<u16>) {
+    let (host, port) = match authority.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+        Some((host, behind)) => (host, behind.strip_prefix(':')),
+        None => match authority.split_once(':') {
+            Some((host, port)) if !port.contains(':') => (host, Some(port)),
+            Some(_) | None => (authority, None),
+        },
+    };
+    (host, port.and_then(|port| port.parse().ok()))
 }
 
 fn target_of(node: &Node) -> Option<Target> {
@@ -268,7 +279,38 @@ pub(super) fn judge_encryption(at: &At<'_, '_>, targets: &[Target], notes: &mut 
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{checked_with, kinds, listening};
     use super::*;
+
+    const PLAIN: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {}}}
+exporters:
+  KIND/spanseal:
+    endpoint: "ENDPOINT"
+    tls: {insecure: true}
+    timeout: 30s
+    retry_on_failure: {max_elapsed_time: 0s}
+    sending_queue: {wait_for_result: true, block_on_overflow: true, num_consumers: 100}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [KIND/spanseal]}
+"#;
+
+    /// An address of this machine is one without a port, too; an exporter of OTLP/gRPC does not start without it.
+    #[test]
+    fn without_a_port_this_machine_is_this_machine() {
+        let receiving = super::super::Receiving { is_configured: false, ..listening(14317, 14318) };
+        let with = |kind: &str, endpoint: &str| checked_with(&PLAIN.replace("KIND", kind).replace("ENDPOINT", endpoint), &receiving);
+        for host in ["127.0.0.1", "localhost", "[::1]"] {
+            let grpc = with("otlp_grpc", host);
+            assert_eq!(kinds(&grpc), "does_not_start", "{grpc:#?}");
+            assert!(grpc.findings[0].says.contains("names no port"), "{grpc:#?}");
+            let http = with("otlp_http", &format!("http://{host}"));
+            assert_eq!(kinds(&http), "", "{http:#?}");
+        }
+        assert_eq!(kinds(&with("otlp_http", "http://[2001:db8::1]")), "not_encrypted");
+    }
 
     /// Forms of endpoints that the exporters take.
     #[test]
@@ -297,6 +339,14 @@ mod tests {
                 "https://audit.example.com/v1?api-key=***",
             ),
             ("audit.example.com", "audit.example.com", None, false, "", "audit.example.com"),
+            // Without a port the machine is the same.
+            ("127.0.0.1", "127.0.0.1", None, true, "", "127.0.0.1"),
+            ("localhost", "localhost", None, true, "", "localhost"),
+            ("[::1]", "::1", None, true, "", "[::1]"),
+            ("::1", "::1", None, true, "", "::1"),
+            ("http://[0::1]/", "::1", None, true, "http", "http://[0::1]/"),
+            ("https://127.0.0.1/v1", "127.0.0.1", None, true, "https", "https://127.0.0.1/v1"),
+            ("[2001:db8::1]", "2001:db8::1", None, false, "", "[2001:db8::1]"),
         ] {
             let target = target(text, Mark::default());
             let parts = (target.host.as_str(), target.port, target.loopback, target.scheme.as_str(), target.text.as_str());
