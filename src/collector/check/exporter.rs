@@ -187,6 +187,11 @@ impl<'c, 'n> At<'c, 'n> {
         self.node(path).is_some_and(|node| !matches!(node.value, Value::Null))
     }
 
+    /// Whether a section stands there whose key alone switches it on.
+    pub(super) fn is_present(&self, path: &[&'static str]) -> bool {
+        self.component.section(&self.path(path)) == Section::Present
+    }
+
     /// The key of the queue alone, without a value, switches it on.
     pub(super) fn queue(&self) -> Queue {
         let is_default = !(self.above.is_empty() && self.component.is_balancer());
@@ -302,7 +307,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
         true => {
             routing(file, &own, notes);
             target::note_static(exporter, notes);
-            target::balanced(exporter)
+            target::balanced(&own, notes)
         }
         false => {
             paths(&own, notes);

@@ -207,19 +207,84 @@ fn own_addresses(file: &File<'_>) -> Vec<(String, u16)> {
     addresses
 }
 
-/// The replicas of a load-balancing exporter. Those that a resolver finds are on other machines.
-pub(super) fn balanced(exporter: &Component<'_>) -> Vec<Target> {
-    let hosts = items(exporter.node(&["resolver", "static", "hostnames"])).iter();
+/// The replicas of a load-balancing exporter. Those that a resolver finds are on other machines, and their port stands with the resolver.
+pub(super) fn balanced(at: &At<'_, '_>, notes: &mut Notes) -> Vec<Target> {
+    let hosts = items(at.node(&["resolver", "static", "hostnames"])).iter();
     let mut targets: Vec<Target> = hosts
         .map(|node| match target_of(node) {
-            Some(target) => Target { port: target.port.or(Some(BALANCED_PORT)), ..target },
+            // It adds the port where no colon stands.
+            Some(target) if !target.text.contains(':') => Target { port: Some(BALANCED_PORT), ..target },
+            Some(target) => target,
             None => elsewhere("a replica", node.mark),
         })
         .collect();
+    if at.is_present(&["resolver", "dns"]) {
+        targets.extend(resolved(at, &["resolver", "dns", "hostname"], port_of_dns(at, notes)));
+    }
+    if at.is_present(&["resolver", "k8s"]) {
+        let ports = ports_of_k8s(at, notes).into_iter();
+        targets.extend(ports.flat_map(|port| resolved(at, &["resolver", "k8s", "service"], Some(port))));
+    }
+    // Where none is written there, each replica is registered with its own.
+    if at.is_written(&["resolver", "aws_cloud_map", "port"]) {
+        targets.extend(resolved(at, &[], port_at(at, &["resolver", "aws_cloud_map", "port"], notes)));
+    }
     if targets.is_empty() {
-        targets.push(elsewhere("what the resolver finds", exporter.place(&["resolver"])));
+        targets.push(elsewhere("what the resolver finds", at.place(&["resolver"])));
     }
     targets
+}
+
+/// What a resolver finds by a name, or by something else, at a port that stands with it.
+fn resolved(at: &At<'_, '_>, name: &[&'static str], port: Option<(u16, Mark)>) -> Option<Target> {
+    let (port, mark) = port?;
+    let host = match at.said(name) {
+        Said::Is(host, _) => host,
+        Said::Nothing | Said::Unknown(_) => {
+            let text = format!("what the resolver finds, at port {port}");
+            return Some(Target { port: Some(port), variable: false, ..elsewhere(&text, mark) });
+        }
+    };
+    Some(target(&format!("{host}:{port}"), mark))
+}
+
+fn port_of_dns(at: &At<'_, '_>, notes: &mut Notes) -> Option<(u16, Mark)> {
+    const PORT: [&str; 3] = ["resolver", "dns", "port"];
+    match at.said(&PORT) {
+        Said::Nothing => Some((BALANCED_PORT, at.place(&PORT))),
+        Said::Is(text, mark) if text.is_empty() => Some((BALANCED_PORT, mark)),
+        Said::Is(..) | Said::Unknown(_) => port_at(at, &PORT, notes),
+    }
+}
+
+/// Each replica is sent to at each of these.
+fn ports_of_k8s(at: &At<'_, '_>, notes: &mut Notes) -> Vec<(u16, Mark)> {
+    const PORTS: [&str; 3] = ["resolver", "k8s", "ports"];
+    match at.node(&PORTS).map(|node| (&node.value, node.mark)) {
+        None | Some((Value::Null, _)) => vec![(BALANCED_PORT, at.place(&PORTS))],
+        Some((Value::List(ports), mark)) if ports.is_empty() => vec![(BALANCED_PORT, mark)],
+        Some((Value::List(ports), _)) => ports.iter().filter_map(|node| port_said(at, "resolver.k8s.ports", said(node), notes)).collect(),
+        // One alone counts as a list of one.
+        Some((Value::Scalar(_) | Value::Map(_), _)) => port_at(at, &PORTS, notes).into_iter().collect(),
+    }
+}
+
+fn port_at(at: &At<'_, '_>, path: &[&'static str], notes: &mut Notes) -> Option<(u16, Mark)> {
+    port_said(at, &path.join("."), at.said(path), notes)
+}
+
+/// A port; what is none is told.
+fn port_said(at: &At<'_, '_>, name: &str, said: Said, notes: &mut Notes) -> Option<(u16, Mark)> {
+    let (mark, what) = match said {
+        Said::Is(text, mark) => match text.parse::<u16>() {
+            Ok(port) if port != 0 => return Some((port, mark)),
+            Ok(_) | Err(_) => (mark, "understood"),
+        },
+        Said::Unknown(mark) => (mark, "known"),
+        Said::Nothing => return None,
+    };
+    notes.unjudged(mark, at.id(), format!("`{name}` is not {what} here: whether spanseal listens there"));
+    None
 }
 
 /// How many replicas are known to be sent to, at least one.
@@ -281,6 +346,66 @@ pub(super) fn judge_encryption(at: &At<'_, '_>, targets: &[Target], notes: &mut 
 mod tests {
     use super::super::tests::{checked_with, kinds, listening};
     use super::*;
+
+    const BALANCED: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {max_recv_msg_size_mib: 14}}}
+exporters:
+  loadbalancing/spanseal:
+    timeout: 60s
+    retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}
+    sending_queue: {wait_for_result: true, block_on_overflow: true, num_consumers: 100}
+    protocol: {otlp: {timeout: 30s, tls: {insecure: true}, sending_queue: {enabled: false}}}
+    resolver: RESOLVER
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [loadbalancing/spanseal]}
+"#;
+
+    /// Scenario: a load balancer whose replicas are found by a resolver. Guarantee: the port that stands with the resolver, or that it takes
+    /// where none does, is compared with those of spanseal as an exporter's endpoint is.
+    #[test]
+    fn ports_of_resolvers_are_compared() {
+        let with = |resolver: &str, grpc: u16, http: u16| checked_with(&BALANCED.replace("RESOLVER", resolver), &listening(grpc, http));
+        for (resolver, says) in [
+            ("{static: {hostnames: [localhost]}}", "`localhost`: port 4317 is"),
+            ("{static: {hostnames: ['localhost:4317']}}", "`localhost:4317`: port 4317 is"),
+            ("{dns: {hostname: localhost}}", "`localhost:4317`: port 4317 is"),
+            ("{dns: {hostname: localhost, port: ''}}", "`localhost:4317`: port 4317 is"),
+            ("{dns: {hostname: localhost, port: 4317}}", "`localhost:4317`: port 4317 is"),
+            ("{k8s: {service: seal.audit}}", "`seal.audit:4317`: port 4317 is"),
+            ("{k8s: {service: seal.audit, ports: []}}", "`seal.audit:4317`: port 4317 is"),
+            ("{k8s: {service: seal.audit, ports: [1, \"4317\"]}}", "`seal.audit:4317`: port 4317 is"),
+            ("{k8s: {service: seal.audit, ports: 4317}}", "`seal.audit:4317`: port 4317 is"),
+            ("{k8s: {service: \"${env:SERVICE}\", ports: [4317]}}", "`what the resolver finds, at port 4317`: port 4317 is"),
+            ("{aws_cloud_map: {service_name: seal, port: 4317}}", "`what the resolver finds, at port 4317`: port 4317 is"),
+        ] {
+            let wrong = with(resolver, 14317, 4317);
+            assert!(kinds(&wrong).contains("endpoint_wrong"), "{resolver}: {wrong:#?}");
+            let found = wrong.findings.iter().find(|found| found.says.contains(says)).unwrap_or_else(|| panic!("{resolver}: {wrong:#?}"));
+            assert!(found.says.contains("spanseal's for OTLP/HTTP") && found.line == 10, "{found:?}");
+            assert!(!kinds(&with(resolver, 4317, 14318)).contains("endpoint_wrong"), "{resolver}");
+        }
+        // Of another machine nobody knows.
+        let other = with("{dns: {hostname: seal}}", 14317, 14318);
+        assert!(!kinds(&other).contains("endpoint_wrong"), "{other:#?}");
+        assert!(other.unjudged.iter().any(|told| told.says.starts_with("`seal:4317`: port 4317 is none of spanseal's")), "{other:#?}");
+        // What is not known is told, and each replica that is registered with its own port has that.
+        for (resolver, name) in [
+            ("{dns: {hostname: seal, port: \"${env:PORT}\"}}", "`resolver.dns.port` is not known"),
+            ("{dns: {hostname: seal, port: otlp}}", "`resolver.dns.port` is not understood"),
+            ("{k8s: {service: seal, ports: [\"${env:PORT}\"]}}", "`resolver.k8s.ports` is not known"),
+            ("{k8s: {service: seal, ports: \"${env:PORTS}\"}}", "`resolver.k8s.ports` is not known"),
+            ("{aws_cloud_map: {port: 0}}", "`resolver.aws_cloud_map.port` is not understood"),
+        ] {
+            let told = with(resolver, 14317, 4317);
+            assert!(told.unjudged.iter().any(|told| told.says.starts_with(name)), "{resolver}: {told:#?}");
+            assert!(!kinds(&told).contains("endpoint_wrong"), "{resolver}: {told:#?}");
+        }
+        let registered = with("{aws_cloud_map: {service_name: seal}}", 14317, 4317);
+        assert!(!registered.unjudged.iter().any(|told| told.component == "loadbalancing/spanseal"), "{registered:#?}");
+        assert_eq!(kinds(&registered), "not_encrypted", "{registered:#?}");
+    }
 
     const PLAIN: &str = r#"
 receivers:
