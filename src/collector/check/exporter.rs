@@ -157,6 +157,11 @@ pub(super) struct At<'c, 'n> {
 }
 
 impl<'c, 'n> At<'c, 'n> {
+    /// A component itself.
+    pub(super) fn whole(component: &'c Component<'n>) -> Self {
+        At { component, above: &[] }
+    }
+
     fn path(&self, path: &[&'static str]) -> Vec<&'static str> {
         self.above.iter().chain(path).copied().collect()
     }
@@ -261,9 +266,19 @@ impl<'c, 'n> At<'c, 'n> {
     }
 
     /// A number, or what holds where it is not written. `None`: not known, which was told.
-    fn number(&self, path: &[&'static str], default: u64, notes: &mut Notes) -> Option<u64> {
+    pub(super) fn number(&self, path: &[&'static str], default: u64, notes: &mut Notes) -> Option<u64> {
+        self.parsed(path, 0, default, notes)
+    }
+
+    /// A number that may be less than nothing, and nothing where it is not written. `None` as above.
+    pub(super) fn signed(&self, path: &[&'static str], notes: &mut Notes) -> Option<i64> {
+        self.parsed(path, 0, 0, notes)
+    }
+
+    /// A key without a value counts as `null`.
+    fn parsed<N: std::str::FromStr>(&self, path: &[&'static str], null: N, default: N, notes: &mut Notes) -> Option<N> {
         let (mark, what) = match self.said(path) {
-            Said::Nothing if self.is_null(path) => return Some(0),
+            Said::Nothing if self.is_null(path) => return Some(null),
             Said::Nothing => return Some(default),
             Said::Is(text, mark) => match text.replace('_', "").parse() {
                 Ok(number) => return Some(number),

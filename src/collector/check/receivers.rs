@@ -2,9 +2,9 @@
 //! by the Collector, and where it answers from a queue its sender was told that it is safe.
 
 use super::exporter::{At, Queue, answers_before_sealed, queueing, sending};
-use super::file::{Component, File, Pipeline, Section};
+use super::file::{Component, File, Pipeline, Section, says_something};
 use super::{Kind, Notes, Receiving, Said};
-use crate::config::yaml::{Mark, Value};
+use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{Endpoint, show_size};
 
 const MIB: u64 = 1024 * 1024;
@@ -22,25 +22,74 @@ struct Limit {
     default: u64,
 }
 
-const LIMITS: [Limit; 2] = [
+static LIMITS: [Limit; 2] = [
     Limit { protocol: "grpc", key: "max_recv_msg_size_mib", unit: MIB, default: 4 * MIB },
     Limit { protocol: "http", key: "max_request_body_size", unit: 1, default: 20 * MIB },
 ];
+
+/// Settings of a receiver of OTLP/gRPC that are judged, or that change nothing of what is taken. Whom `auth` refuses is told.
+const SETTINGS_GRPC: [&str; 11] = [
+    "endpoint",
+    "transport",
+    "dialer",
+    "tls",
+    "max_recv_msg_size_mib",
+    "max_concurrent_streams",
+    "read_buffer_size",
+    "write_buffer_size",
+    "keepalive",
+    "auth",
+    "include_metadata",
+];
+/// The same of OTLP/HTTP.
+const SETTINGS_HTTP: [&str; 18] = [
+    "endpoint",
+    "transport",
+    "dialer",
+    "tls",
+    "cors",
+    "auth",
+    "max_request_body_size",
+    "include_metadata",
+    "response_headers",
+    "compression_algorithms",
+    "read_timeout",
+    "read_header_timeout",
+    "write_timeout",
+    "idle_timeout",
+    "keep_alives_enabled",
+    "traces_url_path",
+    "logs_url_path",
+    "metrics_url_path",
+];
+
+/// What a receiver lets in at once by one protocol.
+struct LetIn<'f> {
+    receiver: &'f str,
+    limit: &'static Limit,
+    bytes: u64,
+}
+
+impl LetIn<'_> {
+    /// The key that makes it so much or less, which is no smaller than one of its units.
+    fn at_most(&self, bytes: u64) -> String {
+        let Limit { protocol, key, unit, .. } = self.limit;
+        format!("`{key}: {}` or less under `protocols.{protocol}` of `{}`", bytes / unit, self.receiver)
+    }
+}
+
+/// The most that any of them lets in.
+fn most_of(let_in: &[LetIn<'_>]) -> u64 {
+    let_in.iter().map(|let_in| let_in.bytes).max().unwrap_or_default()
+}
 
 /// Judges the receivers of the pipelines that lead to the exporters.
 pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<'_>], receiving: &Receiving, notes: &mut Notes) {
     let evidence = || way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs"));
     let is_named = |receiver: &Component<'_>| evidence().any(|pipeline| pipeline.receivers.iter().any(|r| r.id == receiver.id));
-    // What is larger than a batch of so many bytes is split; of a single span that is too large `batch_judged` tells.
-    // What a batch counts in may not be known, which was told.
-    let is_split = |exporter: &Component<'_>| {
-        let at = sending(exporter);
-        batch_bytes(&at).is_some_and(|(size, _)| size <= receiving.request_bytes_max) || matches!(at.sizer(), Said::Unknown(_))
-    };
-    // Of a balancer that splits nothing more than this is told.
-    let answers_before = exporters.iter().any(|exporter| answers_before_sealed(exporter) && !is_split(exporter) && !exporter.is_balancer());
-    let mut most_let_in = 0;
-    for receiver in file.receivers.iter().filter(|receiver| receiver.kind() == "otlp" && is_named(receiver)) {
+    let named: Vec<&Component<'_>> = file.receivers.iter().filter(|receiver| is_named(receiver)).collect();
+    let mut let_in = Vec::new();
+    for receiver in named.iter().filter(|receiver| receiver.kind() == "otlp") {
         if receiver.is_variable() {
             notes.unjudged(
                 receiver.mark,
@@ -50,41 +99,17 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
             continue;
         }
         in_the_clear(receiver, notes);
-        for limit in LIMITS {
-            let path = ["protocols", limit.protocol, limit.key];
-            let [protocols, protocol, _] = path;
-            // A variable where a map belongs.
-            let above = [receiver.node(&[protocols]), receiver.node(&[protocols, protocol])];
-            if let Some(node) = above.into_iter().flatten().find(|node| matches!(node.value, Value::Scalar(_))) {
-                notes.unjudged(node.mark, &receiver.id, "how much it lets in at once is not known here");
-                continue;
-            }
-            match receiver.section(&[protocols, protocol]) {
-                Section::Absent => continue,
-                Section::Untold(mark) => {
-                    notes.unjudged(mark, &receiver.id, format!("print-config does not tell whether `{protocols}.{protocol}` is on"));
-                    continue;
-                }
-                Section::Present => {}
-            }
-            let Some(let_in) = let_in(receiver, &path, &limit, notes) else { continue };
-            most_let_in = most_let_in.max(let_in);
-            // What a Collector encodes anew grows by some bytes an item. An eighth is enough for spans and ordinary logs; of requests of
-            // nothing but very small logs `small_logs` tells.
-            let safe = receiving.request_bytes_max / 8 * 7;
-            if answers_before && let_in > safe {
-                let most = show_size(receiving.request_bytes_max);
-                let says = format!(
-                    "requests of up to {} are acknowledged; more than {most} at once spanseal refuses, and the Collector drops it (what it sends on may \
-                     be larger than what came)",
-                    show_size(let_in)
-                );
-                let instead = format!("`{}: {}` or less", limit.key, safe / limit.unit);
-                notes.found(Kind::LetsInTooMuch, receiver.place(&path), &receiver.id, says, instead);
-            }
-        }
+        strange(receiver, notes);
+        let_in.extend(LIMITS.iter().filter_map(|limit| let_in_by(receiver, limit, notes)));
     }
-    for receiver in file.receivers.iter().filter(|receiver| receiver.kind() != "otlp" && is_named(receiver)) {
+    let most = receiving.request_bytes_max;
+    // Of a balancer that splits nothing more than this is told.
+    let answers_before =
+        exporters.iter().any(|exporter| answers_before_sealed(exporter) && !is_split(exporter, most) && !exporter.is_balancer());
+    if answers_before {
+        too_much(&named, &let_in, most, notes);
+    }
+    for receiver in named.iter().filter(|receiver| receiver.kind() != "otlp") {
         notes.unjudged(
             receiver.mark,
             &receiver.id,
@@ -93,23 +118,68 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<
     }
     let takes_logs = way.iter().any(|pipeline| pipeline.signal() == "logs");
     for exporter in exporters {
-        if exporter.is_balancer() && answers_before_sealed(exporter) && !is_split(exporter) {
-            multiplied(exporter, receiving.request_bytes_max, notes);
+        if exporter.is_balancer() && answers_before_sealed(exporter) && !is_split(exporter, most) {
+            multiplied(exporter, most, notes);
         }
         if takes_logs && answers_before_sealed(exporter) && batch_bytes(&sending(exporter)).is_none() && !exporter.is_balancer() {
-            small_logs(exporter, most_let_in, receiving.request_bytes_max, notes);
+            small_logs(exporter, most_of(&let_in), most, notes);
         }
-        batch_judged(&queueing(exporter), most_let_in, receiving.request_bytes_max, notes);
+        batch_judged(&queueing(exporter), &let_in, most, notes);
         if exporter.is_balancer() && !queueing(exporter).is_inner() {
-            batch_judged(&sending(exporter), most_let_in, receiving.request_bytes_max, notes);
+            batch_judged(&sending(exporter), &let_in, most, notes);
         }
-        queue_judged(exporter, most_let_in, notes);
+        queue_judged(exporter, most_of(&let_in), notes);
+    }
+}
+
+/// What is larger than a batch of so many bytes is split; of a single span that is too large `batch_judged` tells. What a batch counts in may
+/// not be known, which was told.
+fn is_split(exporter: &Component<'_>, most: u64) -> bool {
+    let at = sending(exporter);
+    batch_bytes(&at).is_some_and(|(size, _)| size <= most) || matches!(at.sizer(), Said::Unknown(_))
+}
+
+/// What is acknowledged and refused behind it. What a Collector encodes anew grows by some bytes an item: an eighth is enough for spans and
+/// ordinary logs; of requests of nothing but very small logs `small_logs` tells.
+fn too_much(receivers: &[&Component<'_>], let_in: &[LetIn<'_>], most: u64, notes: &mut Notes) {
+    let safe = most / 8 * 7;
+    for let_in in let_in.iter().filter(|let_in| let_in.bytes > safe) {
+        let Some(receiver) = receivers.iter().find(|receiver| receiver.id == let_in.receiver) else { continue };
+        let says = format!(
+            "requests of up to {} are acknowledged; more than {} at once spanseal refuses, and the Collector drops it (what it sends on may be larger \
+             than what came)",
+            show_size(let_in.bytes),
+            show_size(most)
+        );
+        let Limit { protocol, key, unit, .. } = let_in.limit;
+        let instead = match safe < *unit {
+            true => format!("a larger `{key}` of spanseal: that of `{}` goes no lower than {}", receiver.id, show_size(*unit)),
+            false => let_in.at_most(safe),
+        };
+        notes.found(Kind::LetsInTooMuch, receiver.place(&["protocols", protocol, key]), &receiver.id, says, instead);
+    }
+}
+
+/// Settings that nothing is known of here: they may refuse what comes, or change it.
+fn strange(receiver: &Component<'_>, notes: &mut Notes) {
+    let known: [(&[&str], &[&str]); 4] = [
+        (&[], &["protocols"]),
+        (&["protocols"], &["grpc", "http"]),
+        (&["protocols", "grpc"], &SETTINGS_GRPC),
+        (&["protocols", "http"], &SETTINGS_HTTP),
+    ];
+    for (path, known) in known {
+        let Some(Node { value: Value::Map(members), .. }) = receiver.node(path) else { continue };
+        for (key, _) in members.iter().filter(|(key, node)| !known.contains(&key.name.as_str()) && says_something(node)) {
+            let name = path.iter().copied().chain([key.name.as_str()]).collect::<Vec<_>>().join(".");
+            notes.unjudged(key.mark, &receiver.id, format!("what `{name}` does to telemetry that comes in is not known here"));
+        }
     }
 }
 
 /// Listens beyond this machine in plain text: whoever reaches it may make evidence up.
 fn in_the_clear(receiver: &Component<'_>, notes: &mut Notes) {
-    for limit in LIMITS {
+    for limit in &LIMITS {
         let path = ["protocols", limit.protocol];
         let Said::Is(text, mark) = receiver.said(&[path[0], path[1], "endpoint"]) else { continue };
         let has_tls = receiver.node(&[path[0], path[1], "tls"]).is_some_and(|node| !matches!(node.value, Value::Null));
@@ -168,85 +238,209 @@ fn batch_bytes(at: &At<'_, '_>) -> Option<(u64, Mark)> {
 
 /// A request that is larger than the whole queue never gets into it.
 fn queue_judged(exporter: &Component<'_>, let_in: u64, notes: &mut Notes) {
+    const SIZE: [&str; 2] = ["sending_queue", "queue_size"];
+    const INSTEAD: &str = "`sizer: requests`, or a `queue_size` of many such requests";
     let at = queueing(exporter);
     if !matches!(at.queue(), Queue::On | Queue::Perhaps(_)) {
         return;
     }
-    let place = at.place(&["sending_queue", "queue_size"]);
-    let size = match at.said(&["sending_queue", "queue_size"]) {
-        Said::Nothing => Some(QUEUE_DEFAULT),
-        Said::Is(text, _) => text.replace('_', "").parse::<u64>().ok(),
-        Said::Unknown(_) => None,
+    let sizer = match at.said(&["sending_queue", "sizer"]) {
+        Said::Is(sizer, _) if sizer != "requests" => sizer,
+        Said::Is(..) | Said::Nothing => return,
+        Said::Unknown(mark) => {
+            let says = "`sending_queue.sizer` is not known here: whether the queue holds the largest request that is let in";
+            return notes.unjudged(mark, at.id(), says);
+        }
     };
-    match (at.said(&["sending_queue", "sizer"]), size) {
-        (Said::Is(sizer, _), Some(size)) if sizer == "bytes" && size < let_in => notes.found(
-            Kind::QueueTooSmall,
-            place,
-            at.id(),
-            format!(
+    let Some(size) = at.number(&SIZE, QUEUE_DEFAULT, notes) else { return };
+    let place = at.place(&SIZE);
+    match sizer.as_str() {
+        "bytes" if size < let_in => {
+            let says = format!(
                 "the queue holds {}, and requests of up to {} are let in: one that is larger than the queue is refused, or waits before it for ever",
                 in_bytes(size),
                 show_size(let_in)
-            ),
-            "`sizer: requests`, or a `queue_size` of many such requests",
-        ),
-        (Said::Is(sizer, _), Some(size)) if sizer == "items" && size < SDK_BATCH => notes.found(
-            Kind::QueueTooSmall,
-            place,
-            at.id(),
-            format!("the queue holds {size} spans or logs, and SDKs send {SDK_BATCH} at once: a request that is larger than the queue is refused, or waits before it for ever"),
-            "`sizer: requests`, or a `queue_size` of many such requests",
-        ),
-        (Said::Is(sizer, _), Some(size)) if sizer == "items" => {
-            notes.unjudged(place, at.id(), format!("whether a request that is let in has more than {size} spans or logs, which the queue never takes"));
+            );
+            notes.found(Kind::QueueTooSmall, place, at.id(), says, INSTEAD);
         }
-        (Said::Is(sizer, _), None) if sizer != "requests" => notes.unjudged(place, at.id(), "`sending_queue.queue_size` is not understood here"),
-        (Said::Unknown(mark), _) => {
-            notes.unjudged(mark, at.id(), "`sending_queue.sizer` is not known here: whether the queue holds the largest request that is let in")
+        "items" if size < SDK_BATCH => {
+            let says = format!(
+                "the queue holds {size} spans or logs, and SDKs send {SDK_BATCH} at once: a request that is larger than the queue is refused, or waits \
+                 before it for ever"
+            );
+            notes.found(Kind::QueueTooSmall, place, at.id(), says, INSTEAD);
         }
-        (Said::Is(..) | Said::Nothing, _) => {}
+        "items" => {
+            notes.unjudged(
+                place,
+                at.id(),
+                format!("whether a request that is let in has more than {size} spans or logs, which the queue never takes"),
+            );
+        }
+        _ => {}
     }
 }
 
-fn let_in(receiver: &Component<'_>, path: &[&str], limit: &Limit, notes: &mut Notes) -> Option<u64> {
-    match receiver.said(path) {
-        Said::Nothing => Some(limit.default),
-        Said::Is(text, mark) => match text.replace('_', "").parse::<i64>() {
-            // Nothing, and less than nothing, are the default.
-            Ok(..=0) => Some(limit.default),
-            Ok(number) => Some(number.unsigned_abs().saturating_mul(limit.unit)),
-            Err(_) => {
-                notes.unjudged(mark, &receiver.id, format!("`{}` is not understood here", limit.key));
-                None
-            }
-        },
-        Said::Unknown(mark) => {
-            notes.unjudged(mark, &receiver.id, format!("`{}` is not known here", limit.key));
-            None
-        }
+/// How much a receiver lets in by a protocol that is on; what is not known is told.
+fn let_in_by<'f>(receiver: &'f Component<'_>, limit: &'static Limit, notes: &mut Notes) -> Option<LetIn<'f>> {
+    let path = ["protocols", limit.protocol, limit.key];
+    let [protocols, protocol, _] = path;
+    // A variable where a map belongs.
+    let above = [receiver.node(&[protocols]), receiver.node(&[protocols, protocol])];
+    if let Some(node) = above.into_iter().flatten().find(|node| matches!(node.value, Value::Scalar(_))) {
+        notes.unjudged(node.mark, &receiver.id, "how much it lets in at once is not known here");
+        return None;
     }
+    match receiver.section(&[protocols, protocol]) {
+        Section::Absent => return None,
+        Section::Untold(mark) => {
+            notes.unjudged(mark, &receiver.id, format!("print-config does not tell whether `{protocols}.{protocol}` is on"));
+            return None;
+        }
+        Section::Present => {}
+    }
+    let number = At::whole(receiver).signed(&path, notes)?;
+    // Nothing, and less than nothing, are the default.
+    let bytes = if number > 0 { number.unsigned_abs().saturating_mul(limit.unit) } else { limit.default };
+    Some(LetIn { receiver: &receiver.id, limit, bytes })
 }
 
 /// A span that is larger than a whole batch cannot be split: the exporter's batcher drops it, and what it was merged with behind it.
-fn batch_judged(at: &At<'_, '_>, let_in: u64, most: u64, notes: &mut Notes) {
+fn batch_judged(at: &At<'_, '_>, let_in: &[LetIn<'_>], most: u64, notes: &mut Notes) {
     let Some((size, mark)) = batch_bytes(at) else { return };
-    if size < let_in {
-        let says = format!(
-            "a span or log of more than {} is dropped, with what stands behind it in the batch, and requests of up to {} are let in",
-            in_bytes(size),
-            show_size(let_in)
-        );
-        let instead = match let_in <= most {
-            true => format!("`max_size` of {} or more, or receivers that let in less", in_bytes(let_in)),
-            // spanseal takes no such batch.
-            false => "receivers that let in less".to_owned(),
-        };
-        notes.found(Kind::BatchDrops, mark, at.id(), says, instead);
-    }
+    let larger: Vec<&LetIn<'_>> = let_in.iter().filter(|let_in| let_in.bytes > size).collect();
+    let Some(largest) = larger.iter().map(|let_in| let_in.bytes).max() else { return };
+    let says = format!(
+        "a span or log of more than {} is dropped, with what stands behind it in the batch, and requests of up to {} are let in",
+        in_bytes(size),
+        show_size(largest)
+    );
+    // No limit is smaller than one of its units.
+    let room = larger.iter().map(|let_in| let_in.limit.unit).fold(size, u64::max);
+    let less = larger.iter().map(|let_in| let_in.at_most(room)).collect::<Vec<_>>().join(" and ");
+    let instead = match (largest <= most, room == size) {
+        (true, true) => format!("`max_size` of {} or more, or {less}", in_bytes(largest)),
+        (true, false) => format!("`max_size` of {} or more", in_bytes(largest)),
+        // spanseal takes no such batch.
+        (false, true) => less,
+        (false, false) => format!("`max_size` of {} or more, and {less}", in_bytes(room)),
+    };
+    notes.found(Kind::BatchDrops, mark, at.id(), says, instead);
 }
 
 /// With its unit, also where that is no round one.
 fn in_bytes(size: u64) -> String {
     let shown = show_size(size);
     if shown.bytes().all(|byte| byte.is_ascii_digit()) { format!("{shown} bytes") } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{checked, checked_with, kinds, listening};
+    use super::super::{Receiving, Report};
+
+    const TEXT: &str = r#"
+receivers:
+  otlp/in: {protocols: {grpc: {max_recv_msg_size_mib: 14}, http: {max_request_body_size: 14680064}}}
+extensions:
+  file_storage: {directory: /var/lib/otelcol, fsync: true}
+exporters:
+  otlp_grpc/spanseal:
+    endpoint: 127.0.0.1:14317
+    tls: {insecure: true}
+    timeout: 30s
+    retry_on_failure: {max_elapsed_time: 0s}
+    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100, QUEUE}
+service:
+  extensions: [file_storage]
+  pipelines:
+    traces: {receivers: [otlp/in], exporters: [otlp_grpc/spanseal]}
+    logs: {receivers: [otlp/in], exporters: [otlp_grpc/spanseal]}
+"#;
+
+    fn with(queue: &str, from: &str, to: &str) -> Report {
+        assert!(TEXT.contains(from), "{from}");
+        checked(&TEXT.replace(from, to).replace("QUEUE", queue))
+    }
+
+    /// What to change is named: the receiver, and the key of its protocol.
+    #[test]
+    fn the_key_to_change_is_named() {
+        let instead = |report: &Report, kind: &str| {
+            assert_eq!(kinds(report), kind, "{report:#?}");
+            report.findings[0].instead.clone()
+        };
+        const GRPC: &str = "`max_recv_msg_size_mib: 14` or less under `protocols.grpc` of `otlp/in`";
+        const HTTP: &str = "`max_request_body_size: 14680064` or less under `protocols.http` of `otlp/in`";
+        assert_eq!(instead(&with("", "mib: 14", "mib: 15"), "lets_in_too_much"), GRPC);
+        assert_eq!(instead(&with("", "size: 14680064", "size: 14680065"), "lets_in_too_much"), HTTP);
+
+        let batch = |size: u64| format!("batch: {{sizer: bytes, min_size: 0, max_size: {size}, flush_timeout: 200ms}}");
+        let drops = |size: u64, from: &str, to: &str| instead(&with(&batch(size), from, to), "batch_drops");
+        assert_eq!(drops(14 << 20, "mib: 14", "mib: 15"), format!("`max_size` of 15MiB or more, or {GRPC}"));
+        assert_eq!(drops(14 << 20, "size: 14680064", "size: 14680065"), format!("`max_size` of 14680065 bytes or more, or {HTTP}"));
+        let both = drops(8 << 20, "size: 14680064", "size: 14680065");
+        assert!(both.contains("grpc` of `otlp/in` and `max_request_body_size"), "{both}");
+        // spanseal takes no batch that is so large.
+        assert_eq!(drops(14 << 20, "mib: 14", "mib: 17"), GRPC);
+        // No limit of OTLP/gRPC is smaller than 1 MiB.
+        assert_eq!(drops(1000, "http: {max_request_body_size: 14680064}", ""), "`max_size` of 14MiB or more");
+        let smallest = "`max_size` of 1MiB or more, and `max_recv_msg_size_mib: 1` or less under `protocols.grpc` of `otlp/in`";
+        assert_eq!(drops(1000, "14}, http: {max_request_body_size: 14680064}", "64}"), smallest);
+        let little = Receiving { request_bytes_max: 1 << 20, ..listening(14317, 14318) };
+        let text = TEXT.replace("QUEUE", "").replace("14}, http: {max_request_body_size: 14680064}", "1}");
+        let little = instead(&checked_with(&text, &little), "lets_in_too_much");
+        assert_eq!(little, "a larger `max_recv_msg_size_mib` of spanseal: that of `otlp/in` goes no lower than 1MiB");
+    }
+
+    /// What nothing is known of may refuse what comes, or change it; empty it does nothing.
+    #[test]
+    fn settings_that_nothing_is_known_of_are_told() {
+        for (from, to, name) in [
+            ("grpc: {", "grpc: {middlewares: [{id: x}], ", "protocols.grpc.middlewares"),
+            ("http: {", "http: {middlewares: [{id: x}], ", "protocols.http.middlewares"),
+            ("http: {", "arrow: {endpoint: x}, http: {", "protocols.arrow"),
+            ("{protocols: {", "{other: 1, protocols: {", "other"),
+        ] {
+            let told = with("", from, to);
+            let said: Vec<&str> = told.unjudged.iter().map(|told| told.says.as_str()).collect();
+            assert_eq!(said, [format!("what `{name}` does to telemetry that comes in is not known here")], "{told:#?}");
+            assert_eq!((kinds(&told).as_str(), told.unjudged[0].component.as_str(), told.unjudged[0].line), ("", "otlp/in", 3));
+        }
+        for silent in ["grpc: {middlewares: [], ", "grpc: {include_metadata: true, keepalive: {server_parameters: {time: 1s}}, "] {
+            assert_eq!(with("", "grpc: {", silent).unjudged, [], "{silent}");
+        }
+    }
+
+    /// Numbers as the Collector reads them.
+    #[test]
+    fn limits_and_sizes_are_read_as_numbers() {
+        for (queue, from, to, expected, unjudged) in [
+            ("", "mib: 14", "mib: 1_5", "lets_in_too_much", ""),
+            // The default, which is less than spanseal takes, and more.
+            ("", "mib: 14", "mib:", "", ""),
+            ("", "size: 14680064", "size: 0", "lets_in_too_much", ""),
+            ("", "size: 14680064", "size: -1", "lets_in_too_much", ""),
+            ("", "mib: 14", "mib: a", "", "`protocols.grpc.max_recv_msg_size_mib` is not understood here"),
+            ("", "mib: 14", "mib: \"${env:M}\"", "", "`protocols.grpc.max_recv_msg_size_mib` is not known here"),
+            ("sizer: bytes, queue_size: 14680063", "", "", "queue_too_small", ""),
+            ("sizer: bytes, queue_size: 14_680_064", "", "", "", ""),
+            ("sizer: bytes", "", "", "queue_too_small", ""),
+            ("sizer: bytes, queue_size: a", "", "", "", "`sending_queue.queue_size` is not understood here"),
+            ("sizer: bytes, queue_size: \"${env:Q}\"", "", "", "", "`sending_queue.queue_size` is not known here"),
+            ("sizer: items, queue_size: 511", "", "", "queue_too_small", ""),
+            (
+                "sizer: items, queue_size: 512",
+                "",
+                "",
+                "",
+                "whether a request that is let in has more than 512 spans or logs, which the queue never takes",
+            ),
+            ("sizer: requests, queue_size: a", "", "", "", ""),
+        ] {
+            let report = with(queue, from, to);
+            let said: Vec<&str> = report.unjudged.iter().map(|told| told.says.as_str()).collect();
+            assert_eq!((kinds(&report).as_str(), said.join("; ").as_str()), (expected, unjudged), "{queue} {to}: {report:#?}");
+        }
+    }
 }
