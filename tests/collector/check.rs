@@ -740,6 +740,23 @@ fn what_is_no_loss_is_a_note() {
     assert!(report(&file, &[]).1["notes"].to_string().contains("as the application's word"));
 }
 
+/// Scenario: the backend's own pipeline, with its sampler, has the exporter to spanseal, too; the one beside it passes what
+/// `spanseal collector filter` printed. Guarantee: no mistake, and not without that pipeline.
+#[test]
+fn what_the_printed_filter_passes_is_not_lost_elsewhere() {
+    let (_folder, file, text) = seeded("tail-sampling.yaml", "", "");
+    let text = replaced(&text, "batch], exporters: [otlp_grpc/backend]", "batch], exporters: [otlp_grpc/backend, otlp_grpc/spanseal]");
+    std::fs::write(&file, &text).unwrap();
+    let (code, carried) = report(&file, &[]);
+    assert_eq!((code, kinds(&carried)), (Some(0), vec![]), "{carried:#}");
+    let notes = carried["notes"].to_string();
+    assert!(notes.contains("what it leaves out (`traces`) is not lost: `traces/spanseal` carries everything"), "{notes}");
+    // A filter of one's own carries less.
+    std::fs::write(&file, replaced(&text, "genkit:type|", "")).unwrap();
+    let lost = report(&file, &[]).1;
+    assert!(kinds(&lost).contains(&"sampled") && kinds(&lost).contains(&"held_in_memory"), "{lost:#}");
+}
+
 /// Who is answered when it is sealed, or by no queue at all, is told what was not taken.
 #[test]
 fn without_retry_a_sender_is_told_where_it_waits() {

@@ -2,12 +2,14 @@
 //! judged.
 //!
 //! Looked at is the way that leads to our exporter: the exporter itself, its queue and its storage, every pipeline that reaches it,
-//! through connectors too, and how much the OTLP receivers of these let in. Other pipelines may sample and drop as they like.
+//! through connectors too, and how much the OTLP receivers of these let in. Other pipelines may sample and drop as they like, and so may one
+//! that reaches it where another carries all of the same.
 //!
 //! `${env:NAME:-default}` counts as its default: the check says the same on every machine. What has no default is named as not judged, and
 //! so is every component of which nothing is known here. Several files count as one, as the Collector reads them: maps are merged, and of
 //! everything else the later file's counts (confmap's merge, without its gate that appends lists).
 
+mod carried;
 mod demands;
 mod exporter;
 mod file;
@@ -221,6 +223,22 @@ impl Notes {
     fn note(&mut self, mark: Mark, component: &str, says: impl Into<String>) {
         let remark = self.remark(mark, component, says.into());
         self.notes.add(remark);
+    }
+
+    /// Others beside these, for the same files.
+    fn beside(&self) -> Notes {
+        Notes { files: self.files.clone(), ..Notes::default() }
+    }
+
+    /// Whether nothing was said at all.
+    fn is_empty(&self) -> bool {
+        self.findings.all.is_empty() && self.unjudged.all.is_empty() && self.notes.all.is_empty()
+    }
+
+    /// Of which components and pipelines something was found, or could not be judged.
+    fn spoken_of(&self) -> BTreeSet<String> {
+        let found = self.findings.all.iter().map(|(_, found)| &found.component);
+        found.chain(self.unjudged.all.iter().map(|(_, remark)| &remark.component)).cloned().collect()
     }
 
     fn remark(&self, mark: Mark, component: &str, says: String) -> (Mark, Remark) {

@@ -1,5 +1,6 @@
 //! The pipelines that lead to our exporter, back to the receivers and through connectors: what they take away, hold, or leave out.
 
+use super::carried::{self, Judged};
 use super::exporter::Blocks;
 use super::file::{Component, File, Pipeline, Reference, items, said, says_something};
 use super::{Kind, Notes, Receiving, Said, exporter, receivers};
@@ -83,30 +84,12 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
         }
     }
     // Metrics and profiles are no evidence.
+    let mut judged = Vec::new();
     for pipeline in way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs")) {
         logs_balanced(pipeline, exporters, notes);
-        for (at, reference) in pipeline.processors.iter().enumerate() {
-            let Some(processor) = file.processor(reference) else { continue };
-            if processor.is_variable() {
-                let says = format!(
-                    "is a variable as a whole: what it does to telemetry on the way to spanseal (`{}`) is not known here",
-                    pipeline.id
-                );
-                notes.unjudged(processor.mark, &processor.id, says);
-                continue;
-            }
-            for (path, mark) in processor.variables() {
-                notes.unjudged(
-                    mark,
-                    &processor.id,
-                    format!("what the variable at `{path}` stands for (`{}`) is not known here", pipeline.id),
-                );
-            }
-            let before = pipeline.processors.get(..at).unwrap_or_default();
-            processor_judged(file, pipeline, before, processor, receiving, notes);
-            let behind = pipeline.processors.get(at.saturating_add(1)..).unwrap_or_default();
-            mark_is_taken_off(file, pipeline, processor, behind, notes);
-        }
+        let mut said = notes.beside();
+        processors_judged(file, pipeline, receiving, &mut said);
+        judged.push(Judged { pipeline, said });
     }
     // That nothing leads to spanseal was found with the exporter that is used nowhere.
     for signal in ["traces", "logs"].into_iter().filter(|_| !way.is_empty()) {
@@ -114,6 +97,28 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
     }
     held_up(file, &way, exporters, notes);
     receivers::judge(file, &way, exporters, receiving, notes);
+    // Last, because it is only so where nothing was said of the other pipeline.
+    carried::settle(file, exporters, judged, notes);
+}
+
+/// What the processors of a pipeline do, one after another.
+fn processors_judged(file: &File<'_>, pipeline: &Pipeline, receiving: &Receiving, notes: &mut Notes) {
+    for (at, reference) in pipeline.processors.iter().enumerate() {
+        let Some(processor) = file.processor(reference) else { continue };
+        if processor.is_variable() {
+            let says =
+                format!("is a variable as a whole: what it does to telemetry on the way to spanseal (`{}`) is not known here", pipeline.id);
+            notes.unjudged(processor.mark, &processor.id, says);
+            continue;
+        }
+        for (path, mark) in processor.variables() {
+            notes.unjudged(mark, &processor.id, format!("what the variable at `{path}` stands for (`{}`) is not known here", pipeline.id));
+        }
+        let before = pipeline.processors.get(..at).unwrap_or_default();
+        processor_judged(file, pipeline, before, processor, receiving, notes);
+        let behind = pipeline.processors.get(at.saturating_add(1)..).unwrap_or_default();
+        mark_is_taken_off(file, pipeline, processor, behind, notes);
+    }
 }
 
 /// A receiver gives what comes in to one pipeline after another, and a connector to one exporter after another. Where an exporter blocks, what is
@@ -178,7 +183,7 @@ fn held_up(file: &File<'_>, way: &[&Pipeline], exporters: &[&Component<'_>], not
 
 /// What stands between a receiver and an exporter; of several what is later here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Between<'f> {
+pub(super) enum Between<'f> {
     /// Nothing that waits.
     Nothing,
     /// A processor or connector of which it is not known.
@@ -198,14 +203,14 @@ impl Between<'_> {
 }
 
 /// A receiver that an exporter has its telemetry from.
-struct Fed<'f> {
+pub(super) struct Fed<'f> {
     signal: &'f str,
-    receiver: &'f str,
-    between: Between<'f>,
+    pub(super) receiver: &'f str,
+    pub(super) between: Between<'f>,
 }
 
 /// The receivers that an exporter has its telemetry from, through connectors too.
-fn fed_by<'f>(file: &'f File<'_>, exporter: &'f str) -> Vec<Fed<'f>> {
+pub(super) fn fed_by<'f>(file: &'f File<'_>, exporter: &'f str) -> Vec<Fed<'f>> {
     let (mut all, mut open): (Vec<Fed<'_>>, Vec<(&str, Between<'_>)>) = (Vec::new(), vec![(exporter, Between::Nothing)]);
     while let Some((id, behind)) = open.pop() {
         for pipeline in file.pipelines.iter().filter(|pipeline| names(&pipeline.exporters, id)) {
@@ -235,7 +240,7 @@ pub(super) fn is_used_for(file: &File<'_>, exporter: &Component<'_>, signal: &st
     file.pipelines.iter().any(|pipeline| pipeline.signal() == signal && names(&pipeline.exporters, &exporter.id))
 }
 
-fn names(references: &[Reference], id: &str) -> bool {
+pub(super) fn names(references: &[Reference], id: &str) -> bool {
     references.iter().any(|reference| reference.id == id)
 }
 
