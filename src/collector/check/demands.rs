@@ -35,12 +35,16 @@ pub(super) fn judge(at: &At<'_, '_>, targets: &[Target], proof: Option<&Componen
     for target in targets {
         encryption(at, target, own, notes);
     }
-    if own.token_file.is_some() || own.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some()) {
-        notes.note(
-            at.component.mark,
-            at.id(),
-            "that its token is one of spanseal's, and that certificates fit, is not looked at here: their files are not read",
-        );
+    // Only what is asked for.
+    let asks_for_certificate = own.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some());
+    let unread = match (own.token_file.is_some(), asks_for_certificate) {
+        (true, true) => Some("its token is one of spanseal's, and its certificate one that spanseal takes,"),
+        (true, false) => Some("its token is one of spanseal's"),
+        (false, true) => Some("its certificate is one that spanseal takes"),
+        (false, false) => None,
+    };
+    if let Some(unread) = unread {
+        notes.note(at.component.mark, at.id(), format!("whether {unread} is not looked at here: their files are not read"));
     }
     if own.token_file.is_some() {
         let straight = targets.iter().any(|target| way(target, &own.endpoint) == Way::Straight);
@@ -231,4 +235,47 @@ fn authorization(headers: Option<&Node>) -> Header {
         }),
     };
     value.map_or(Header::Nothing, |value| Header::Is(said(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{checked_with, listening};
+    use super::*;
+    use crate::config::Tls;
+
+    const TEXT: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {}}}
+exporters:
+  otlp_grpc/spanseal: {endpoint: spanseal.example.com:14317, tls: {ca_file: a, cert_file: c, key_file: k}, headers: {authorization: Bearer x}}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}
+"#;
+
+    /// Of what spanseal asks for, and of nothing else, it is said that it was not looked at.
+    #[test]
+    fn what_was_not_looked_at_is_what_is_asked_for() {
+        let tls = |client_ca_file: Option<&str>| {
+            let client_ca_file = client_ca_file.map(Into::into);
+            Some(Tls { cert_file: "s".into(), key_file: "k".into(), client_ca_file })
+        };
+        for (tls, token_file, expected) in [
+            (None, None, None),
+            (tls(None), None, None),
+            (tls(None), Some("t"), Some("whether its token is one of spanseal's is not looked at")),
+            (tls(Some("c")), None, Some("whether its certificate is one that spanseal takes is not looked at")),
+            (
+                tls(Some("c")),
+                Some("t"),
+                Some("whether its token is one of spanseal's, and its certificate one that spanseal takes, is not looked at"),
+            ),
+        ] {
+            let mut receiving = listening(14317, 14318);
+            receiving.grpc = receiving.grpc.map(|listener| Listener { tls, token_file: token_file.map(Into::into), ..listener });
+            let report = checked_with(TEXT, &receiving);
+            let said = report.notes.iter().map(|note| note.says.as_str()).find(|says| says.contains("is not looked at"));
+            assert_eq!(said.and_then(|said| said.split_once(" here").map(|(said, _)| said)), expected, "{report:#?}");
+        }
+    }
 }
