@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spanseal::api::Standing;
-use spanseal::seal::{Options, start};
+use spanseal::seal::{Options, SubmitError, start};
+use spanseal::vault::VaultStore;
+use spanseal::worm::ObjectKey;
 use spanseal::worm::memory::{CreateOnly, Fault};
 
-use crate::support::apart::{acknowledged_are_whole, batch_apart, expect_whole};
+use crate::support::apart::{acknowledged_are_whole, batch_apart, batch_saying, expect_whole, said};
 use crate::support::log::{Process, TestLog, batch, id};
 use crate::support::place::PlaceFault;
 
@@ -194,6 +196,87 @@ async fn both_sides_of_a_conflict_have_their_content() {
     let sealed_at = contents.files[usize::try_from(one.seal).unwrap()].statement.sealed_at;
     let entries = log.place.as_ref().unwrap().vault().content(one.seal, sealed_at, id(1)).await.unwrap().entries;
     assert_eq!(entries.iter().map(|e| e.salt[0]).collect::<HashSet<_>>(), HashSet::from([1, 2]));
+}
+
+/// What record `n` says in as many words, if it does not say [`said`].
+fn other(n: u64) -> String {
+    said(n).replace("secret", "threat")
+}
+
+/// Scenario: records are sealed, the process is killed, and the next one gets new records, then some of the old ones again, some of them with
+/// another content of the same length, which their lines cannot show. Guarantee: new ones cost no look into the vault; a copy is known as
+/// one, a contradiction is kept besides the first with its own content, and both are known from then on; a seal is looked at once.
+#[tokio::test(start_paused = true)]
+async fn another_content_is_another_record_after_a_restart_too() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let place = log.place.clone().unwrap();
+    let process = log.open().await.unwrap().unwrap();
+    let first = process.submit(batch_apart(&process, 1..=3, 1)).await.unwrap();
+    process.kill();
+    let process = log.open().await.unwrap().unwrap();
+    place.packs_read();
+    let new = process.submit(batch_apart(&process, 4..=5, 2)).await.unwrap();
+    assert_eq!(place.packs_read(), 0, "a new record is in no doubt");
+    let again = process.submit(batch_apart(&process, 1..=2, 2)).await.unwrap();
+    assert_eq!((again.seal, place.packs_read()), (first.seal, 1));
+    let (one, two) = tokio::join!(
+        process.submit(batch_saying(&process, 1..=1, 3, other)),
+        process.submit(batch_saying(&process, 2..=3, 3, |n| if n == 2 { other(n) } else { said(n) })),
+    );
+    let seals = (one.unwrap().seal, two.unwrap().seal);
+    assert!(seals.0 == seals.1 && seals.0 > new.seal, "{seals:?}");
+    let known = process.submit(batch_saying(&process, 1..=2, 4, other)).await.unwrap();
+    assert_eq!((known.seal, process.submit(batch_apart(&process, 1..=3, 4)).await.unwrap().seal), (seals.0, first.seal));
+    assert_eq!(place.packs_read(), 0, "a seal is looked at once");
+    process.drain().await.unwrap();
+    let contents = log.check_log().await;
+    let standing = |n| contents.records[&id(n)].as_slice();
+    assert_eq!([1, 2, 3, 4].map(standing), [&[first.seal, seals.0][..], &[first.seal, seals.0], &[first.seal], &[new.seal]]);
+    for (seal, words) in [(first.seal, said(1)), (seals.0, other(1))] {
+        let sealed_at = contents.files[usize::try_from(seal).unwrap()].statement.sealed_at;
+        let entries = place.vault().content(seal, sealed_at, id(1)).await.unwrap().entries;
+        assert_eq!(entries.iter().map(|e| e.content.as_slice()).collect::<Vec<_>>(), [words.as_bytes()]);
+    }
+    // The contradiction stands under the line of the first, in another seal: a third process knows both.
+    let process = log.open().await.unwrap().unwrap();
+    let known = [process.submit(batch_saying(&process, 1..=1, 5, other)).await, process.submit(batch_apart(&process, 1..=1, 5)).await];
+    assert_eq!(known.map(|receipt| receipt.unwrap().seal), [seals.0, first.seal]);
+    process.drain().await.unwrap();
+}
+
+/// Scenario: after a restart records come again whose first content was erased, or whose pack is gone; or the vault does not answer just now,
+/// or the process stops while it looks. Guarantee: what cannot be told stays out, whatever it says, and counts as a duplicate; a vault that
+/// does not answer costs a resend, never a record; what was submitted before the stop has an answer.
+#[tokio::test(start_paused = true)]
+async fn what_the_vault_cannot_tell_stays_out() {
+    let log = TestLog::with_vault(CreateOnly::Honoured);
+    let place = log.place.clone().unwrap();
+    let process = log.open().await.unwrap().unwrap();
+    let first = process.submit(batch_apart(&process, 1..=2, 1)).await.unwrap();
+    let lost = process.submit(batch_apart(&process, 3..=3, 1)).await.unwrap();
+    let third = process.submit(batch_apart(&process, 5..=5, 1)).await.unwrap();
+    let sealed_at = log.check_log().await.files[usize::try_from(first.seal).unwrap()].statement.sealed_at;
+    process.vault.as_ref().unwrap().erase(first.seal, sealed_at, &HashSet::from([id(1)])).await.unwrap();
+    process.drain().await.unwrap();
+    let pack = place.keys("packs/").into_iter().find(|key| key.contains(&format!("/{:020}-", lost.seal))).unwrap();
+    place.delete(&ObjectKey(pack)).await.unwrap();
+
+    let process = log.open().await.unwrap().unwrap();
+    place.mute(true);
+    let refused = process.submit(batch_saying(&process, 1..=2, 2, other)).await.unwrap_err();
+    assert!(matches!(&refused, SubmitError::NotSealed { reason, .. } if reason.contains("could not be compared")), "{refused}");
+    place.mute(false);
+    let both = process.submit(batch_saying(&process, 1..=2, 2, other)).await.unwrap();
+    assert!(both.seal > third.seal, "record 2 is told, and is a contradiction");
+    assert_eq!(process.submit(batch_saying(&process, 1..=1, 3, other)).await.unwrap().seal, first.seal);
+    assert_eq!(process.submit(batch_saying(&process, 3..=3, 2, other)).await.unwrap().seal, lost.seal);
+    let permit = process.handle.pool.admit(1).await.unwrap();
+    let waiting = process.handle.turn().await.unwrap().hand_over(batch_saying(&process, 5..=5, 2, other), permit);
+    process.drain().await.unwrap();
+    assert!(waiting.receipt().await.unwrap().seal > both.seal);
+    let contents = log.check_log().await;
+    assert_eq!([1, 2, 3, 5].map(|n| contents.records[&id(n)].len()), [1, 2, 1, 2]);
+    assert_eq!(contents.files.iter().map(|seal| seal.statement.counts.duplicates).sum::<u64>(), 3, "once 1 beside 2, once 1, once 3");
 }
 
 /// Guarantee: nothing of what was said, nobody's id and no salt's content can be read in what the vault stores.

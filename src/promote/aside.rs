@@ -14,7 +14,7 @@ use super::settings::Settings;
 use crate::record::apart::{Apart, Extent, PIECE_BYTES_MAX, PersonEntry, Piece, SALT_BYTES, as_kept};
 use crate::record::content::{Captured, Content, ContentMode, Scheme, commitment};
 use crate::record::identity::{Given, Keyed, PersonBook, vault_pseudonym};
-use crate::record::{RecordId, Sameness};
+use crate::record::{RecordId, sameness_of_content, sameness_with};
 
 /// A content object, and its preimage if that goes to the vault.
 #[derive(Debug)]
@@ -195,17 +195,10 @@ impl<'p> Aside<'p> {
     pub(crate) fn sameness(&self, line: [u8; 16], pieces: Range<usize>) -> [u8; 16] {
         let Apart { bytes, pieces: all, .. } = &self.state.borrow().apart;
         let pieces = all.get(pieces).unwrap_or_default();
-        if pieces.is_empty() {
-            return line;
-        }
-        let mut sameness = Sameness::default();
-        sameness.update(&line);
-        for piece in pieces {
-            let content = bytes.get(piece.content.clone()).unwrap_or_default();
-            sameness.update(&content.len().to_le_bytes());
-            sameness.update(content);
-        }
-        sameness.finish()
+        sameness_with(
+            line,
+            pieces.iter().map(|piece| sameness_of_content(&piece.member, bytes.get(piece.content.clone()).unwrap_or_default())),
+        )
     }
 
     /// A person's pseudonym in the vault: `ps:vault:<32 hex digits>`.

@@ -2,8 +2,7 @@
 //! retention, evidence and commitments, is one record, the earliest seal. The same id with another content is a conflict: all are kept.
 
 // KNOWN GAP: of two records whose content lies in a vault, and was equally long, the lines do not show whether it was the same: they are
-// told as one record with a copy, and the content of the earlier is shown. The writer keeps both, but for what came before it was started: of that it
-// knows the lines alone.
+// told as one record with a copy, and the content of the earlier is shown. The writer keeps both.
 use std::collections::HashMap;
 
 use super::{Hit, Standing};

@@ -15,8 +15,7 @@ use std::ops::Range;
 use crate::clock::UnixNanos;
 use crate::retain::ClassIndex;
 use apart::{Apart, Piece};
-pub(crate) use sameness::Sameness;
-pub use sameness::{comparable, sameness_of_line};
+pub use sameness::{comparable, sameness_of_content, sameness_of_line, sameness_with};
 
 /// The schema that every record of ours names.
 pub const SCHEMA: &str = "spanseal.record/1";
@@ -92,7 +91,7 @@ pub struct PendingRecord {
     /// Of content in the vault the line holds a commitment only, which is salted anew each time: here the content itself counts, or another
     /// one of equal length would pass for a copy and be lost.
     pub sameness: [u8; 16],
-    /// The same over the line alone: all that is known of a record that an earlier process sealed.
+    /// The same over the line alone: all that is known of a record that an earlier process sealed, until the vault was asked.
     pub line_sameness: [u8; 16],
     /// Its content inside [`Apart::pieces`] of [`Batch::apart`]; records lie there in their order.
     pub pieces: Range<usize>,

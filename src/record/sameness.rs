@@ -69,6 +69,29 @@ pub fn comparable(record: &Json) -> Json {
     strip(record, "")
 }
 
+/// Sameness of one content that a record keeps in the vault.
+pub fn sameness_of_content(member: &str, content: &[u8]) -> [u8; 16] {
+    let mut sameness = Sameness::default();
+    sameness.update(member.as_bytes());
+    // No name of a member has this byte.
+    sameness.update(&[0]);
+    sameness.update(content);
+    sameness.finish()
+}
+
+/// Sameness of a record: that of its line and of its contents, in whatever order these come. Without contents it is that of the line.
+pub fn sameness_with(line: [u8; 16], contents: impl IntoIterator<Item = [u8; 16]>) -> [u8; 16] {
+    let all = contents.into_iter().reduce(|mut all, one| {
+        all.iter_mut().zip(one).for_each(|(all, one)| *all ^= one);
+        all
+    });
+    let Some(all) = all else { return line };
+    let mut sameness = Sameness::default();
+    sameness.update(&line);
+    sameness.update(&all);
+    sameness.finish()
+}
+
 /// Identity and sameness of a sealed line, as the writer of this process would have told it. `None` for a line that is not a record of
 /// this schema.
 pub fn sameness_of_line(line: &[u8]) -> Option<(RecordId, [u8; 16])> {

@@ -2,9 +2,13 @@
 //!
 //! Two records are one when id and sameness are equal; an equal id with another sameness is a conflict, and both are kept. Entries are
 //! made when a seal is committed, never earlier: a batch that failed must be taken when it comes again.
+//!
+//! What an earlier process sealed is known by its line, which shows of content in the vault only how long it is. So one that comes again
+//! with the same line is in doubt until the seal of the first was looked at in the vault (`earlier`); then it is known as if this process
+//! had sealed it. Where the vault does not have the content any more it stays known by its line.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::time::Duration;
 
@@ -58,20 +62,108 @@ pub(crate) struct Dedup {
     window: Duration,
     entries_max: usize,
     seals: HashMap<Key, u64, ByKey>,
+    /// Never decreasing in time.
     order: VecDeque<(Key, UnixSeconds)>,
     evicted: u64,
+    /// Further seals that hold a line, each as often as it does: another content was sealed under it, or the same once more.
+    further: HashMap<Key, Vec<u64>, ByKey>,
+    /// When the newest seal closed of which lines are known. `None`: no line of an earlier process is left.
+    newest_line: Option<UnixSeconds>,
+    /// Seals that were looked at in the vault.
+    looked_at: HashSet<u64>,
+}
+
+/// What a look at one seal of an earlier process tells of its records.
+#[derive(Debug, Default)]
+pub(crate) struct LookedAt {
+    /// What the lines of those whose content the vault has are known by, and what the records are.
+    pub(crate) told: Vec<(Key, Key)>,
+    /// Lines of the others that keep content apart.
+    pub(crate) untold: HashSet<Key, ByKey>,
 }
 
 impl Dedup {
     /// Remembers for `window` (`seal.dedup_window`) within `bytes` (`seal.dedup_bytes`).
     pub(crate) fn new(window: Duration, bytes: u64) -> Self {
         let entries_max = usize::try_from(bytes / ENTRY_BYTES).unwrap_or(usize::MAX);
-        Dedup { window, entries_max, seals: HashMap::default(), order: VecDeque::new(), evicted: 0 }
+        Dedup {
+            window,
+            entries_max,
+            seals: HashMap::default(),
+            order: VecDeque::new(),
+            evicted: 0,
+            further: HashMap::default(),
+            newest_line: None,
+            looked_at: HashSet::new(),
+        }
     }
 
     /// The seal that holds this very record.
     pub(crate) fn find(&self, key: &Key) -> Option<u64> {
         self.seals.get(key).copied()
+    }
+
+    /// The seals that must be looked at before it is known whether this very record is sealed. None for a record whose line is new.
+    pub(crate) fn doubts(&self, key: Key, line: Key) -> impl Iterator<Item = u64> {
+        let in_doubt = self.newest_line.is_some() && line != key && !self.seals.contains_key(&key);
+        let first = if in_doubt { self.find(&line) } else { None };
+        let further = first.and_then(|_| self.further.get(&line)).into_iter().flatten().copied();
+        first.into_iter().chain(further).filter(|seal| !self.looked_at.contains(seal))
+    }
+
+    /// Remembers the line of a record that an earlier process sealed.
+    pub(crate) fn insert_line(&mut self, line: Key, seal: u64, sealed_at: UnixSeconds) {
+        if self.seals.contains_key(&line) {
+            self.further.entry(line).or_default().push(seal);
+        } else {
+            self.insert(line, seal, sealed_at);
+        }
+        self.newest_line = self.newest_line.max(Some(sealed_at));
+    }
+
+    /// Takes what a look at a seal told. What it did not tell stays known by its line.
+    pub(crate) fn learn(&mut self, seal: u64, sealed_at: UnixSeconds, looked_at: LookedAt) {
+        self.looked_at.insert(seal);
+        let LookedAt { told, untold } = looked_at;
+        let mut instead: HashMap<Key, Key, ByKey> = HashMap::default();
+        for (line, record) in told {
+            // What made room meanwhile, or has left the window, does not come back.
+            let Some(first) = self.seals.get_mut(&line) else { continue };
+            if untold.contains(&line) {
+                self.insert_at(record, seal, sealed_at);
+            } else if let Some(others) = self.further.get_mut(&line) {
+                match others.iter().position(|other| *other == seal) {
+                    Some(at) => drop(others.swap_remove(at)),
+                    None => *first = others.pop().unwrap_or(seal),
+                }
+                if others.is_empty() {
+                    self.further.remove(&line);
+                }
+                self.insert_at(record, seal, sealed_at);
+            } else if *first == seal {
+                self.seals.remove(&line);
+                instead.insert(line, record);
+            }
+        }
+        let (from, to) = (self.order.partition_point(|(_, at)| *at < sealed_at), self.order.partition_point(|(_, at)| *at <= sealed_at));
+        for (key, _) in self.order.range_mut(from..to) {
+            if let Some(record) = instead.remove(key) {
+                *key = record;
+                self.seals.entry(record).or_insert(seal);
+            }
+        }
+        // Of those that stood under a line more than once, the last stands where the first one stood in time.
+        for record in instead.into_values() {
+            self.insert_at(record, seal, sealed_at);
+        }
+    }
+
+    /// Remembers a record of an earlier seal where it belongs in time.
+    fn insert_at(&mut self, record: Key, seal: u64, sealed_at: UnixSeconds) {
+        let Entry::Vacant(free) = self.seals.entry(record) else { return };
+        free.insert(seal);
+        let at = self.order.partition_point(|(_, at)| *at <= sealed_at);
+        self.order.insert(at, (record, sealed_at));
     }
 
     /// Remembers a committed record; the first seal stays. Without room the oldest make some, before their time (what has left the window
@@ -95,6 +187,10 @@ impl Dedup {
         while self.order.front().is_some_and(|(_, at)| now.0.saturating_sub(at.0) > window) {
             self.forget_oldest();
         }
+        if self.newest_line.is_some_and(|newest| self.order.front().is_none_or(|(_, at)| *at > newest)) {
+            self.newest_line = None;
+            self.looked_at.clear();
+        }
     }
 
     /// Entries that fit besides those that are there.
@@ -116,6 +212,7 @@ impl Dedup {
     fn forget_oldest(&mut self) {
         if let Some((key, _)) = self.order.pop_front() {
             self.seals.remove(&key);
+            self.further.remove(&key);
         }
     }
 }
@@ -146,5 +243,60 @@ mod tests {
         assert_eq!(dedup.extent(UnixSeconds(125)), (2, 5));
         assert_eq!(dedup.evicted(), 1, "what left the window in its time is not counted");
         assert!(Dedup::new(Duration::ZERO, 1000).find(&key(1)).is_none());
+    }
+
+    /// A line and what stands under it with one content or another: the same id.
+    fn under(n: u8, content: u8) -> Key {
+        Key(RecordId([n; 16]), [100 + content; 16])
+    }
+
+    fn looked_at(told: &[(Key, Key)], untold: &[Key]) -> LookedAt {
+        LookedAt { told: told.to_vec(), untold: untold.iter().copied().collect() }
+    }
+
+    fn doubts(dedup: &Dedup, record: Key, line: Key) -> Vec<u64> {
+        dedup.doubts(record, line).collect()
+    }
+
+    /// Scenario: lines of an earlier process; seal 5 holds line 1 and line 2, seal 6 line 2 with another content. Guarantee: a record with
+    /// such a line is in doubt until every seal that holds the line was looked at, and only it; then each content is known for itself, a new
+    /// one is not, and all are forgotten in their time.
+    #[test]
+    fn what_an_earlier_process_sealed_is_in_doubt_until_it_was_looked_at() {
+        let mut dedup = Dedup::new(Duration::from_secs(10), 100 * ENTRY_BYTES);
+        for (line, seal, at) in [(key(1), 5, 100), (key(2), 5, 100), (key(2), 6, 103)] {
+            dedup.insert_line(line, seal, UnixSeconds(at));
+        }
+        dedup.insert(under(3, 0), 7, UnixSeconds(104));
+        assert_eq!(doubts(&dedup, under(1, 0), key(1)), [5]);
+        assert_eq!(doubts(&dedup, under(2, 0), key(2)), [5, 6]);
+        assert_eq!(doubts(&dedup, under(3, 0), key(3)), [0; 0], "sealed by this process");
+        assert_eq!(doubts(&dedup, under(4, 0), key(4)), [0; 0], "new");
+        assert_eq!(doubts(&dedup, key(1), key(1)), [0; 0], "nothing is kept apart");
+        dedup.learn(5, UnixSeconds(100), looked_at(&[(key(1), under(1, 0)), (key(2), under(2, 0))], &[]));
+        assert_eq!((dedup.find(&under(1, 0)), dedup.find(&key(1))), (Some(5), None));
+        assert_eq!((dedup.find(&under(2, 0)), dedup.find(&key(2))), (Some(5), Some(6)));
+        assert_eq!(doubts(&dedup, under(2, 1), key(2)), [6]);
+        dedup.learn(6, UnixSeconds(103), looked_at(&[(key(2), under(2, 1))], &[]));
+        assert_eq!([0, 1, 2].map(|content| dedup.find(&under(2, content))), [Some(5), Some(6), None]);
+        assert_eq!((dedup.find(&key(2)), doubts(&dedup, under(2, 2), key(2))), (None, vec![]));
+        dedup.expire(UnixSeconds(111));
+        assert_eq!([under(1, 0), under(2, 0), under(2, 1), under(3, 0)].map(|k| dedup.find(&k)), [None, None, Some(6), Some(7)]);
+        dedup.expire(UnixSeconds(114));
+        assert_eq!((dedup.find(&under(2, 1)), dedup.find(&under(3, 0)), dedup.newest_line), (None, Some(7), None));
+    }
+
+    /// Scenario: of two contents under one line in one seal the vault has one, and of another line none; a third made room before the look.
+    /// Guarantee: what is not known stays known by its line, and nothing comes back.
+    #[test]
+    fn what_cannot_be_told_stays_known_by_its_line() {
+        let mut dedup = Dedup::new(Duration::from_secs(10), 100 * ENTRY_BYTES);
+        for line in [key(1), key(1), key(2)] {
+            dedup.insert_line(line, 5, UnixSeconds(100));
+        }
+        let told = [(key(1), under(1, 0)), (key(3), under(3, 0))];
+        dedup.learn(5, UnixSeconds(100), looked_at(&told, &[key(1), key(2)]));
+        assert_eq!([key(1), under(1, 0), key(2), under(3, 0)].map(|k| dedup.find(&k)), [Some(5), Some(5), Some(5), None]);
+        assert_eq!((doubts(&dedup, under(1, 1), key(1)), doubts(&dedup, under(2, 0), key(2))), (vec![], vec![]));
     }
 }

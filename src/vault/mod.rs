@@ -44,7 +44,7 @@ pub use pack::Entry;
 pub use persons::{Persons, parse_pseudonym, pseudonym_text};
 pub use place::expect_apart;
 pub(crate) use place::resolved;
-pub use read::{Contents, Known};
+pub use read::{Contents, Known, Said};
 pub use rewrite::{Erased, Expired, Keep, is_expired};
 pub use state::{State, Watched};
 pub use store::{Listed, VaultStore, open_place, open_to_others};

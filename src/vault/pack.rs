@@ -17,7 +17,7 @@ use std::io::{self, Write};
 
 use zeroize::Zeroizing;
 
-use super::VaultError;
+use super::{Said, VaultError};
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
 use crate::record::apart::{Apart, Piece, SALT_BYTES};
@@ -157,9 +157,18 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
+    fn member(&self, key: &ObjectKey) -> Result<&str, VaultError> {
+        std::str::from_utf8(self.member).map_err(|_| VaultError::damaged(key, "a member's name in it is no text"))
+    }
+
+    /// As it lies in the pack.
+    pub(super) fn said(&self, key: &ObjectKey) -> Result<Said<'_>, VaultError> {
+        Ok(Said { record: self.record, member: self.member(key)?, salt: &self.salt, content: self.content })
+    }
+
     pub(super) fn to_entry(&self, key: &ObjectKey) -> Result<Entry, VaultError> {
         let unknown = |what| VaultError::damaged(key, what);
-        let member = std::str::from_utf8(self.member).map_err(|_| unknown("a member's name in it is no text"))?;
+        let member = self.member(key)?;
         let scheme = std::str::from_utf8(self.scheme).ok().and_then(Scheme::parse);
         Ok(Entry {
             record: self.record,

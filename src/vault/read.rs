@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::key::Kind;
-use super::{AT_ONCE, Entry, Vault, VaultError, intent, pack, patiently, persons, shown};
+use super::{AT_ONCE, Entry, Vault, VaultError, intent, on_its_own_thread, pack, patiently, persons, shown};
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
-use crate::record::apart::{NAME_BYTES_MAX, PersonEntry, as_kept};
+use crate::record::apart::{NAME_BYTES_MAX, PersonEntry, SALT_BYTES, as_kept};
 use crate::record::identity::IdentityKey;
 use crate::worm::ObjectKey;
 
@@ -19,6 +19,18 @@ pub struct Contents {
     pub entries: Vec<Entry>,
     /// Objects of its seal that cannot be read.
     pub problems: Vec<VaultError>,
+}
+
+/// One content as it lies in a pack.
+pub struct Said<'p> {
+    /// Whose.
+    pub record: RecordId,
+    /// Dotted path of the content object in the record.
+    pub member: &'p str,
+    /// The commitment's salt.
+    pub salt: &'p [u8; SALT_BYTES],
+    /// The preimage.
+    pub content: &'p [u8],
 }
 
 /// What the vault knows of persons.
@@ -48,6 +60,42 @@ impl Vault {
             }
         }
         Ok(found)
+    }
+
+    /// Shows `each` every content that the vault has of a seal, a pack at a time, and gives back what it made of it with the packs that
+    /// cannot be read.
+    pub async fn each_content<T: Send + 'static>(
+        &self,
+        seal: u64,
+        sealed_at: UnixSeconds,
+        mut made: T,
+        each: fn(&mut T, &Said<'_>),
+    ) -> Result<(T, Vec<VaultError>), VaultError> {
+        let mut problems = Vec::new();
+        for listed in self.packs_of(seal, sealed_at).await? {
+            let plain = match self.read(Kind::Pack, &listed.key).await {
+                Ok(Some(plain)) => plain,
+                Ok(None) => continue,
+                Err(error) if error.is_of_one_object() => {
+                    problems.push(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let shown = on_its_own_thread(move || {
+                let all = pack::views(&plain, &listed.key).and_then(|views| {
+                    views.iter().try_for_each(|view| {
+                        each(&mut made, &view.said(&listed.key)?);
+                        Ok(())
+                    })
+                });
+                Ok((made, all.err()))
+            });
+            let problem;
+            (made, problem) = shown.await?;
+            problems.extend(problem);
+        }
+        Ok((made, problems))
     }
 
     /// Names below the log that are none of a vault's, as they may be shown, a hundred at most.

@@ -7,7 +7,7 @@ use spanseal::record::apart::{PersonEntry, Piece};
 use spanseal::record::canonical::Json;
 use spanseal::record::content::{Scheme, commitment, commitment_text};
 use spanseal::record::identity::vault_pseudonym;
-use spanseal::record::{Batch, RecordId, sameness_of_line};
+use spanseal::record::{Batch, RecordId, sameness_of_content, sameness_of_line, sameness_with};
 use spanseal::vault::parse_pseudonym;
 
 use super::log::{Process, TestLog, batch, id};
@@ -19,6 +19,11 @@ pub(crate) fn said(n: u64) -> String {
 
 /// A batch like [`batch`], whose records keep something apart, salted by `attempt`, and name one person.
 pub(crate) fn batch_apart(process: &Process, numbers: impl IntoIterator<Item = u64>, attempt: u8) -> Batch {
+    batch_saying(process, numbers, attempt, said)
+}
+
+/// The same, whose records say what `said` has them say.
+pub(crate) fn batch_saying(process: &Process, numbers: impl IntoIterator<Item = u64>, attempt: u8, said: impl Fn(u64) -> String) -> Batch {
     let mut out = Batch::default();
     for n in numbers {
         let key = [u8::try_from(n).unwrap() % 2; 32];
@@ -43,8 +48,8 @@ pub(crate) fn batch_apart(process: &Process, numbers: impl IntoIterator<Item = u
         ));
         members.push(("actor".to_owned(), Json::object([("user_id", Json::String(vault_pseudonym(&given.pseudonym)))])));
         let line = json.to_jcs();
-        (_, record.sameness) = sameness_of_line(&line).unwrap();
-        record.line_sameness = record.sameness;
+        (_, record.line_sameness) = sameness_of_line(&line).unwrap();
+        record.sameness = sameness_with(record.line_sameness, [sameness_of_content("input", text.as_bytes())]);
         record.line = out.lines.len()..out.lines.len() + line.len();
         out.lines.extend_from_slice(&line);
         let (start, at) = (out.apart.bytes.len(), out.apart.pieces.len());

@@ -36,6 +36,9 @@ struct State {
     faults: BTreeMap<u64, PlaceFault>,
     hangs: bool,
     is_full: bool,
+    /// Keys that were read.
+    read: Vec<String>,
+    is_mute: bool,
 }
 
 /// Objects that outlive processes. Clones share them.
@@ -65,6 +68,17 @@ impl Place {
     /// From now on every put is refused, or none is; deletes go on.
     pub fn fill(&self, is_full: bool) {
         self.0.lock().unwrap().is_full = is_full;
+    }
+
+    /// From now on nothing can be read, for the time being, or all can.
+    pub fn mute(&self, is_mute: bool) {
+        self.0.lock().unwrap().is_mute = is_mute;
+    }
+
+    /// Packs that were read since this was asked last.
+    pub fn packs_read(&self) -> usize {
+        let read = std::mem::take(&mut self.0.lock().unwrap().read);
+        read.iter().filter(|key| key.contains("/packs/")).count()
     }
 
     /// Keys below the log's folder that begin with `prefix`.
@@ -130,7 +144,12 @@ impl VaultStore for Place {
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, VaultError> {
-        Ok(self.0.lock().unwrap().objects.get(key).cloned())
+        let mut state = self.0.lock().unwrap();
+        if state.is_mute {
+            return Err(VaultError::Place { doing: "read", key: key.to_string(), reason: "mute".to_owned(), passing: true });
+        }
+        state.read.push(key.to_string());
+        Ok(state.objects.get(key).cloned())
     }
 
     async fn list(&self, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Result<Vec<Listed>, VaultError> {

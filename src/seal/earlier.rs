@@ -1,0 +1,191 @@
+//! What an earlier process sealed, known with its content.
+//!
+//! The window of duplicates is filled from lines, and of content in the vault a line holds a commitment only, salted anew each time: two
+//! records with equal lines may have said different things (`record.md` section 5, rule 9). When a record with a known line comes again, the
+//! seal that holds the first is looked at once: its lines, and the packs that the vault has of it. Content counts where SHA-256(salt, x) is
+//! what the line commits to; what the vault does not have any more (erased, expired, gone) is not told, and its record stays known by its
+//! line alone. So a contradiction is kept, a copy is not, and what was erased does not come back. Nothing of this happens for a record whose
+//! line is new, and no vault is read at the start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::chain::{seal_at, segment_lines};
+use super::dedup::{Key, LookedAt};
+use super::lineage::Lineage;
+use crate::clock::UnixSeconds;
+use crate::record::canonical::Json;
+use crate::record::content::{COMMITMENT_PREFIX, commitment, contents};
+use crate::record::{RecordId, sameness_of_content, sameness_of_line, sameness_with};
+use crate::tlog::seal_file::Statement;
+use crate::vault::{Said, Vault};
+use crate::worm::WormStore;
+
+/// Seals looked at at a time: each holds a segment and a decoded pack in memory.
+const SEALS_AT_ONCE: usize = 2;
+
+/// Looks at seals of earlier processes.
+#[derive(Debug)]
+pub(crate) struct Earlier {
+    store: Arc<dyn WormStore>,
+    log: String,
+    lineage: Lineage,
+    vault: Vault,
+    at_once: Semaphore,
+}
+
+/// A record that keeps content apart.
+struct Kept {
+    line: Key,
+    held: Vec<Held>,
+    /// Contents that the line does not name, because it was trimmed to its longest.
+    beyond: Vec<[u8; 16]>,
+    /// Some of these may be another record's of the same id.
+    is_unclear: bool,
+}
+
+/// One content object that commits to what the vault was given.
+struct Held {
+    member: String,
+    commitment: [u8; 32],
+    found: Option<[u8; 16]>,
+}
+
+impl Kept {
+    /// `None`: no record, or one that keeps nothing apart.
+    fn of(line: &[u8]) -> Option<Self> {
+        let json = Json::parse(line).ok()?;
+        let of = |(member, content): (String, &Json)| {
+            content.get("captured").and_then(Json::as_str).filter(|captured| *captured == "vault")?;
+            let digits = content.get("commitment").and_then(Json::as_str)?.strip_prefix(COMMITMENT_PREFIX)?;
+            let mut commitment = [0; 32];
+            hex::decode_to_slice(digits, &mut commitment).ok()?;
+            Some(Held { member, commitment, found: None })
+        };
+        let held: Vec<Held> = contents(&json).into_iter().filter_map(of).collect();
+        if held.is_empty() {
+            return None;
+        }
+        let (id, sameness) = sameness_of_line(line)?;
+        Some(Kept { line: Key(id, sameness), held, beyond: Vec::new(), is_unclear: false })
+    }
+
+    /// What the record is known by; `None`: the vault does not have all of its content.
+    fn told(&self) -> Option<Key> {
+        let found: Option<Vec<[u8; 16]>> = self.held.iter().map(|held| held.found).collect();
+        let found = found.filter(|_| !self.is_unclear)?;
+        let Key(id, line) = self.line;
+        Some(Key(id, sameness_with(line, found.into_iter().chain(self.beyond.iter().copied()))))
+    }
+}
+
+/// The records of one seal, while its packs are read.
+struct Look {
+    kept: Vec<Kept>,
+    by_id: HashMap<RecordId, Vec<usize>>,
+}
+
+impl Look {
+    fn new(kept: Vec<Kept>) -> Self {
+        let mut by_id: HashMap<RecordId, Vec<usize>> = HashMap::new();
+        for (at, record) in kept.iter().enumerate() {
+            by_id.entry(record.line.0).or_default().push(at);
+        }
+        Look { kept, by_id }
+    }
+
+    fn take(&mut self, said: &Said<'_>) {
+        let Look { kept, by_id } = self;
+        let Some(of_id) = by_id.get(&said.record) else { return };
+        let (sameness, committed) = (sameness_of_content(said.member, said.content), commitment(said.salt, said.content));
+        let mut is_named = false;
+        for at in of_id {
+            let held = kept.get_mut(*at).into_iter().flat_map(|record| &mut record.held).filter(|held| held.member == said.member);
+            for held in held {
+                is_named = true;
+                if held.commitment == committed {
+                    held.found = Some(sameness);
+                }
+            }
+        }
+        for at in of_id.iter().filter(|_| !is_named) {
+            if let Some(record) = kept.get_mut(*at) {
+                record.beyond.push(sameness);
+                record.is_unclear |= of_id.len() > 1;
+            }
+        }
+    }
+
+    fn finish(self) -> LookedAt {
+        let mut looked_at = LookedAt::default();
+        for record in self.kept {
+            match record.told() {
+                Some(told) => looked_at.told.push((record.line, told)),
+                None => drop(looked_at.untold.insert(record.line)),
+            }
+        }
+        looked_at
+    }
+}
+
+impl Earlier {
+    pub(crate) fn new(store: Arc<dyn WormStore>, log: String, lineage: Lineage, vault: Vault) -> Arc<Self> {
+        Arc::new(Earlier { store, log, lineage, vault, at_once: Semaphore::new(SEALS_AT_ONCE) })
+    }
+
+    /// Looks at a seal. An error, in words, may pass: nothing is known, and the same may be asked again. What cannot be read for good is told
+    /// as nothing, and said to the operator.
+    pub(crate) async fn look_at(self: Arc<Self>, index: u64) -> Result<(UnixSeconds, LookedAt), String> {
+        let _turn = self.at_once.acquire().await.ok();
+        let seal = match seal_at(self.store.as_ref(), &self.log, index, &self.lineage, None).await {
+            Ok(at) => at.truth.map(|(_, _, seal)| seal),
+            Err(error) if error.is_retryable() => return Err(error.to_string()),
+            Err(error) => {
+                untold(index, &error.to_string());
+                None
+            }
+        };
+        let Some(statement) = seal.map(|seal| seal.statement) else { return Ok(Default::default()) };
+        let sealed_at = statement.sealed_at;
+        let Some(kept) = self.kept(&statement).await? else { return Ok((sealed_at, LookedAt::default())) };
+        match self.vault.each_content(index, sealed_at, Look::new(kept), Look::take).await {
+            Ok((look, problems)) => {
+                problems.iter().for_each(|problem| untold(index, &problem.to_string()));
+                Ok((sealed_at, look.finish()))
+            }
+            Err(error) if error.is_retryable() => Err(error.to_string()),
+            Err(error) => {
+                untold(index, &error.to_string());
+                Ok((sealed_at, LookedAt::default()))
+            }
+        }
+    }
+
+    /// The records of a seal that keep content apart. `None`: not all of its lines can be read.
+    async fn kept(&self, statement: &Statement) -> Result<Option<Vec<Kept>>, String> {
+        let mut kept = Vec::new();
+        for segment in &statement.segments {
+            match segment_lines(self.store.as_ref(), &self.log, segment, Kept::of).await {
+                Ok(Some(of_segment)) => kept.extend(of_segment),
+                Ok(None) => {
+                    untold(statement.index, "a segment of it is gone");
+                    return Ok(None);
+                }
+                Err(error) if error.is_retryable() => return Err(error.to_string()),
+                Err(error) => {
+                    untold(statement.index, &error.to_string());
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(kept))
+    }
+}
+
+fn untold(seal: u64, reason: &str) {
+    let advice =
+        "what is sent again of records in this seal is taken for a copy, whatever it says; run `spanseal verify` and `spanseal doctor`";
+    tracing::warn!(seal, reason, advice, "dedup.content.unreadable");
+}
