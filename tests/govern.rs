@@ -396,7 +396,8 @@ fn cut_off(site: &Site) -> u64 {
 }
 
 /// The same, asked by the command: of a `serve` that runs, and by what stands beside the key where none does. Guarantee: it is a finding, the record
-/// of the attestation says so, and `verify` by whoever has the configuration does, too; a stranger's look, who has neither, shows nothing.
+/// of the attestation says so, and `verify` by whoever has the configuration does, too; an answer of `query` or `show` is called incomplete. A
+/// stranger's look, who has neither, shows nothing.
 #[test]
 fn who_knows_the_writer_sees_that_the_end_is_gone() {
     let (site, _) = site(false);
@@ -419,6 +420,15 @@ fn who_knows_the_writer_sees_that_the_end_is_gone() {
         assert!(told.stdout.contains(&lost.to_string()), "{told}");
     }
     let vkey: Value = serde_json::from_slice(&std::fs::read(site.path("store/spanseal/log.json")).unwrap()).unwrap();
+    let id = answer[0]["record"]["id"].as_str().unwrap();
+    for command in [["query"].as_slice(), &["query", "--limit", "1"], &["show", id], &["show", id, "--json"]] {
+        for own in [[].as_slice(), &["--vkey", vkey["vkey"].as_str().unwrap()]] {
+            let told = site.run(&[command, own].concat());
+            assert!(told.status.code() == Some(2) && told.stderr.contains("has committed this seal"), "{told}");
+            assert!(told.stderr.contains(&format!("seals/{lost:020}.json")), "{told}");
+            assert_eq!(told.stdout.contains("may lack something"), command[0] == "show", "{told}");
+        }
+    }
     for command in [["retention", "status"].as_slice(), &["verify"]] {
         let told = site.run(&[command, &["--vkey", vkey["vkey"].as_str().unwrap()]].concat());
         assert!(told.stdout.contains("has committed seal"), "the configuration is of that log: {told}");

@@ -22,6 +22,7 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
         filter: filter(&args.select, &names),
         limit: args.limit,
         trusted: read::trusted(&args.keys, config),
+        committed: read::known_end(&args.keys, config),
         ..Request::default()
     };
     let mut answer = read::search(&store, &request).await?;

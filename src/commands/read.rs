@@ -16,7 +16,7 @@ use crate::query::filter::{Filter, persons_of};
 use crate::query::log::{KeySource, TrustedKey, logs};
 use crate::query::opening::{Erasures, lost_in_words};
 use crate::query::person::{Names, is_stored_form};
-use crate::query::scan::{Answer, Request, scan};
+use crate::query::scan::{Answer, Committed, Request, scan};
 use crate::record::identity::IdentityKey;
 use crate::seal::keys::{KeyError, LogKey};
 use crate::serve::keys::{load_identity, load_vault_key};
@@ -31,6 +31,11 @@ pub(super) const TAKEN_AS_STORED: &str = "What begins with `ps:` or `id:` is loo
 /// Opens the configured store.
 pub async fn store(config: &Config) -> anyhow::Result<Arc<dyn WormStore>> {
     Ok(worm::open(&config.store.url, &config.store.options()).await?)
+}
+
+/// What a search holds the end of the configured log against; to be asked before the search, because a log may grow meanwhile.
+pub fn known_end(args: &KeyArgs, config: &Config) -> Option<Committed> {
+    committed(args, config).map(|seal| Committed { log: config.log.name.clone(), seal })
 }
 
 /// The keys that the asker brings, else the configuration's own.
@@ -61,9 +66,14 @@ pub fn own_key(config: &Config) -> Result<Option<VerifierKey>, KeyError> {
     }
 }
 
+/// [`marked`], where whoever asks means the configuration's own log: what its configuration knows of it holds whoever's word the key is.
+pub fn committed(args: &KeyArgs, config: &Config) -> Option<u64> {
+    args.vkey.iter().all(|key| key.name() == config.log.origin).then(|| marked(config)).flatten()
+}
+
 /// The newest seal that the configuration's own keys are known to have committed, from the files beside them; where the configuration means
 /// this store, as [`own_key`] says. What keys cannot be read is said there.
-pub fn marked(config: &Config) -> Option<u64> {
+fn marked(config: &Config) -> Option<u64> {
     if config.file.is_none() && config.store.url.to_string() != DEFAULT_STORE {
         return None;
     }

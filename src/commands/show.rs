@@ -22,7 +22,8 @@ use crate::worm::WormStore;
 /// Runs it.
 pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Result<ExitCode> {
     let store = read::store(config).await?;
-    let mut request = Request { trusted: read::trusted(&args.keys, config), ..Request::default() };
+    let mut request =
+        Request { trusted: read::trusted(&args.keys, config), committed: read::known_end(&args.keys, config), ..Request::default() };
     let asked = normal(&args.id);
     let answer = related(&store, &mut request, &asked, &names(config, store.as_ref()).await).await?;
     let mut complete = answer.problems.is_empty();

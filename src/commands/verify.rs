@@ -17,6 +17,7 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
     let store = read::store(config).await?;
     let bar = Bar::new();
     let show = |at: &Progress<'_>| bar.show(at);
+    let committed = read::committed(&args.keys, config);
     let pinned = args.keys.vkey;
     // Whoever names a configuration and brings no key means the log of that configuration; else every log of the store is looked at.
     let logs = if config.file.is_some() && pinned.is_empty() { vec![config.log.name.clone()] } else { Vec::new() };
@@ -24,9 +25,6 @@ pub async fn run(args: VerifyArgs, config: &Config) -> anyhow::Result<ExitCode> 
     if let (true, Err(why)) = (pinned.is_empty(), &configured) {
         read::tell_no_key(why);
     }
-    // What the configuration knows of its own log holds whoever's word the key is.
-    let is_own = pinned.iter().all(|key| key.name() == config.log.origin);
-    let committed = if is_own { read::marked(config) } else { None };
     let options = Options {
         logs,
         committed,

@@ -18,7 +18,7 @@ use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::plain::counted;
 use crate::record::canonical::Json;
 use crate::tlog::seal_file::{SealFile, SegmentRef};
-use crate::worm::{ReadError, WormStore};
+use crate::worm::{ReadError, WormStore, seal_key};
 
 /// Seals are read in steps of this many: one listing each.
 const SEALS_AT_ONCE: u64 = 256;
@@ -46,6 +46,8 @@ pub struct Request {
     pub limit: Option<usize>,
     /// Keys that the asker trusts.
     pub trusted: Vec<TrustedKey>,
+    /// How far a log is known to have been committed; one that ends before was cut off.
+    pub committed: Option<Committed>,
     /// What to do with records that were sealed more than once.
     pub copies: Copies,
     /// Only this log, and of it only the seals from this index on.
@@ -54,6 +56,29 @@ pub struct Request {
     pub now: Option<UnixSeconds>,
     /// Most memory for what is found and its parsed form, bytes; 1.25 GiB without it. What comes to more is not whole ([`Answer::limited`]).
     pub memory: Option<usize>,
+}
+
+/// The newest seal that a log's own writer has committed, as whoever asks knows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Name of the log.
+    pub log: String,
+    /// Index of the seal.
+    pub seal: u64,
+}
+
+impl Committed {
+    /// Where a log ends before it.
+    fn missing_in(&self, log: &LogReader) -> Option<Problem> {
+        let Committed { log: name, seal } = self;
+        (log.name() == name && log.size() <= *seal).then(|| {
+            let there = counted(log.size(), "seal", "seals");
+            let what = format!(
+                "the log's writer has committed this seal, as the mark beside its key says, and the store shows only {there}: its end was taken                  away, or an older copy of the store was put back; what was sealed since was not searched; run `spanseal verify`"
+            );
+            Problem { object: seal_key(name, *seal).to_string(), what }
+        })
+    }
 }
 
 /// A part of a store.
@@ -183,6 +208,7 @@ pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &Prog
             }
         };
         answer.problems.extend_from_slice(log.problems());
+        answer.problems.extend(request.committed.as_ref().and_then(|committed| committed.missing_in(&log)));
         answer.totals.logs += 1;
         let run = Run { store, log: &log, request, progress, held: &held, now };
         if let Err(error) = run.search(&mut answer, &mut found, &mut uncompared).await {

@@ -43,7 +43,7 @@ pub(super) async fn run(args: &StatusArgs, config: &Config) -> anyhow::Result<Ex
         false => (Ok(None), None),
     };
     let is_own = args.keys.vkey.iter().all(|key| key.name() == config.log.origin);
-    let committed = if is_own { read::marked(config).max(told) } else { None };
+    let committed = read::committed(&args.keys, config).max(told.filter(|_| is_own));
     let now = SystemClock.now().ceil_seconds();
     let due = args.due.after(now);
     let bar = Bar::new();

@@ -112,6 +112,22 @@ async fn foreign_versions_are_never_the_answer() {
     assert_eq!(answer.problems, []);
 }
 
+/// Scenario: a log ends before the seal that its writer is known to have committed, or at it, or it is another log of the store. Guarantee:
+/// only the first is a problem, it names the seal, and what is there is found.
+#[tokio::test]
+async fn a_log_that_ends_before_what_was_committed_is_a_problem() {
+    let mut log = TestLog::new(TestLog::store(), "log").await;
+    log.seal(&[&record("aa", 1)]).await;
+    log.seal(&[&record("bb", 2)]).await;
+    for (name, seal, object) in [("log", 2, Some(seal_key("log", 2))), ("log", 1, None), ("other", 2, None)] {
+        let committed = Some(Committed { log: name.to_owned(), seal });
+        let answer = ask(&memory(&log.store), Request { committed, ..Request::default() }).await;
+        assert_eq!(ids(&answer), ["aa", "bb"]);
+        let problems: Vec<&str> = answer.problems.iter().map(|problem| problem.object.as_str()).collect();
+        assert_eq!(problems, object.iter().map(|key| key.as_str()).collect::<Vec<_>>(), "{name} {seal}");
+    }
+}
+
 /// A version id that leads nowhere: any version of the key with the signed sha256 is the segment.
 #[tokio::test]
 async fn a_segment_is_found_under_another_version_id() {
