@@ -635,7 +635,8 @@ fn a_second_writer_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_without_object_lock_is_refused() {
     let Some(server) = S3Server::minio() else { return };
-    for with in [Bucket::Plain, Bucket::Versioned] {
+    let cases = [(Bucket::Plain, "no versioning with Object Lock"), (Bucket::Versioned, "versioning and no Object Lock")];
+    for (with, lacks) in cases {
         let folder = tempfile::tempdir().unwrap();
         let bucket = server.fresh_bucket(with).await;
         let url = format!("s3://{bucket}/audit");
@@ -652,9 +653,8 @@ async fn a_bucket_without_object_lock_is_refused() {
         assert_eq!(
             last,
             format!(
-                "error: {url} has no versioning with Object Lock, so nothing in it would be write-once; make a bucket with Object Lock (it is \
-                 set when a bucket is created), or set `store.not_worm: true`, which every seal and report will say; `spanseal doctor` shows \
-                 the rest"
+                "error: {url} has {lacks}, so nothing in it would be write-once; make a bucket with Object Lock (it is set when a bucket is \
+                 created), or set `store.not_worm: true`, which every seal and report will say; `spanseal doctor` shows the rest"
             )
         );
         assert!(!folder.path().join("spanseal.key").exists());

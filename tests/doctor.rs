@@ -164,3 +164,45 @@ async fn a_clock_that_is_off_is_named() {
     says(&said, "problem", "clock", "s ahead of this machine's; beyond 300 s nothing is sealed: set the clock");
     assert_eq!(said.status.code(), Some(1), "{said}");
 }
+
+/// A server that answers every call with this status and code.
+async fn that_says(status: StatusCode, code: &'static str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = format!("http://{}", listener.local_addr().unwrap());
+    let answer = move || async move { (status, format!("<Error><Code>{code}</Code><Message>no such thing here</Message></Error>")) };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+    at
+}
+
+/// Scenario: a server that does not know the calls that are made of it, and one that knows all but the question how a bucket encrypts. Guarantee:
+/// the call is named, it is said what that means for evidence and what to do now, and nobody is sent for a permission that would change nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_a_server_does_not_know_is_named() {
+    let endpoint = that_says(StatusCode::NOT_IMPLEMENTED, "NotImplemented").await;
+    let options = Options {
+        store: "s3://bucket/prod".into(),
+        store_lines: format!("  s3: {{endpoint: '{endpoint}', path_style: true, region: here}}\n"),
+        more: "content: {mode: hash}\n".into(),
+        identity: "mode: keyed, ".into(),
+        env: [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        ..Options::default()
+    };
+    let site = Site::with(options);
+    let said = tokio::task::spawn_blocking(move || site.run(&["doctor"])).await.unwrap();
+    says(
+        &said,
+        "problem",
+        "object lock",
+        "is on a server that does not know the call GetBucketVersioning, so nothing in it would be write-once",
+    );
+    says(&said, "warning", "bucket policy", "this server does not know the call GetBucketPolicy");
+    says(&said, "warning", "encryption", "this server does not know the call GetBucketEncryption");
+    says(&said, "problem", "canary", "this server does not know the call PutObject as it was made");
+    assert!(!said.stdout.contains("s3:Get") && !said.stdout.contains("(HTTP 501); run"), "{said}");
+
+    let Some(server) = S3Server::versity() else { return };
+    let bucket = server.fresh_bucket(Bucket::Locked).await;
+    let said = doctor(server, &bucket, &server.endpoint, "").await;
+    says(&said, "warning", "encryption", "this server does not know the call GetBucketEncryption");
+    assert!(said.status.code() == Some(0) && !said.stdout.contains("s3:GetEncryptionConfiguration"), "{said}");
+}

@@ -240,7 +240,7 @@ async fn check_store(config: &Config, store: &dyn WormStore) -> Result<(), Serve
     let state = store.state().await?;
     let locked = state.versioning == Some(true) && state.object_lock == Some(true);
     if store.locks() == Locks::Enforced && !locked && !config.store.url.is_folder() {
-        return Err(ServeError::NotWorm(no_object_lock(&config.store.url)));
+        return Err(ServeError::NotWorm(no_object_lock(&config.store.url, &state)));
     }
     Ok(())
 }

@@ -196,7 +196,7 @@ impl WormStore for LocalStore {
     }
 
     async fn state(&self) -> Result<StoreState, ReadError> {
-        Ok(StoreState { versioning: None, object_lock: None, default_retention: None })
+        Ok(StoreState { versioning: None, object_lock: None, default_retention: None, unknown_calls: Vec::new() })
     }
 
     fn clock_skew_seconds(&self) -> Option<i64> {

@@ -189,6 +189,8 @@ pub struct StoreState {
     pub object_lock: Option<bool>,
     /// The bucket's default retention, as text for a reader, if one is set.
     pub default_retention: Option<String>,
+    /// Calls about this that the server does not know at all: no bucket of it can have what they ask for.
+    pub unknown_calls: Vec<&'static str>,
 }
 
 /// A put (or a change of a lock) that did not answer "stored".

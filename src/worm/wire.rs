@@ -56,8 +56,10 @@ pub(super) struct Call {
 }
 
 /// What came back: any status.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Answer {
+    /// What was asked, as the store's own reference calls it, where the adapter says so.
+    pub(super) asked: &'static str,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -114,7 +116,7 @@ impl Wire {
             // The status alone decides; its words are for the reader.
             Ok(read_body(response, ERROR_BODY_MAX).await.unwrap_or_default())
         };
-        body.map(|body| Answer { status, headers, body })
+        body.map(|body| Answer { status, headers, body, ..Answer::default() })
     }
 
     /// Compares the store's clock with ours; whole seconds, and the way back counts as skew.

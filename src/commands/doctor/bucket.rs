@@ -6,7 +6,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::worm::canary::{CANARY_PREFIX, Probed};
 use crate::worm::s3::S3Store;
-use crate::worm::s3::bucket::{ChecksumProbe, Encryption};
+use crate::worm::s3::bucket::{Asked, ChecksumProbe, Encryption};
 use crate::worm::s3::policy::{Place, Stance, judge};
 use crate::worm::{Condition, ObjectKey, ReadError, StoreUrl, WormStore};
 
@@ -47,8 +47,16 @@ fn unread(what: &str, permission: &str, error: &ReadError) -> String {
 async fn policy(store: &S3Store, place: Place<'_>, report: &mut Report) {
     const SEE: &str = "see `collector-config/bucket/bucket-policy.json`";
     let found = match store.bucket_policy().await {
-        Ok(Some(text)) => judge(&text, place),
-        Ok(None) => {
+        Ok(Asked::Is(text)) => judge(&text, place),
+        Ok(Asked::Unknown(call)) => {
+            return report.warning(
+                POLICY,
+                format!(
+                    "this server does not know the call {call}, so its buckets have no policies that could be looked at: who may delete, bypass                      governance, change locks and take holds off is up to the server's own users and rights; look at them there"
+                ),
+            );
+        }
+        Ok(Asked::None) => {
             return report.warning(
                 POLICY,
                 format!(
@@ -110,9 +118,15 @@ fn told(found: &Encryption) -> String {
 
 async fn encryption(store: &S3Store, wanted: Option<&str>, skip: bool, report: &mut Report) {
     match store.bucket_encryption().await {
-        Ok(Some(found)) => report.ok(ENCRYPTION, format!("the bucket encrypts with {}", told(&found))),
-        Ok(None) if wanted.is_some() => report.ok(ENCRYPTION, "the bucket itself names no encryption; `store.s3.sse_kms_key_id` does"),
-        Ok(None) => report.ok(
+        Ok(Asked::Is(found)) => report.ok(ENCRYPTION, format!("the bucket encrypts with {}", told(&found))),
+        Ok(Asked::Unknown(call)) => report.warning(
+            ENCRYPTION,
+            format!(
+                "this server does not know the call {call}, so a bucket does not say whether it encrypts: look at the server's own disks and                  settings. Nothing that spanseal promises of evidence rests on it, and content in a vault is encrypted before it is put"
+            ),
+        ),
+        Ok(Asked::None) if wanted.is_some() => report.ok(ENCRYPTION, "the bucket itself names no encryption; `store.s3.sse_kms_key_id` does"),
+        Ok(Asked::None) => report.ok(
             ENCRYPTION,
             "neither the bucket nor `store.s3.sse_kms_key_id` names an encryption: objects lie as the store's provider keeps them",
         ),

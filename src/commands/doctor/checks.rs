@@ -130,7 +130,7 @@ pub(super) async fn store(config: &Config, report: &mut Report) -> Option<Arc<dy
     match (opened.locks(), state.versioning, state.object_lock) {
         (Locks::None, ..) => {}
         (Locks::Enforced, Some(true), Some(true)) => report.ok("object lock", lock_words(url)),
-        (Locks::Enforced, ..) => report.problem("object lock", crate::serve::no_object_lock(url)),
+        (Locks::Enforced, ..) => report.problem("object lock", crate::serve::no_object_lock(url, &state)),
     }
     if let Some(default) = &state.default_retention {
         report.ok(

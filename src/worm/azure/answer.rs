@@ -108,7 +108,7 @@ mod tests {
         let body = format!(
             "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code><Message>why\nRequestId:1</Message></Error>"
         );
-        Answer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body: body.into() }
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body: body.into(), ..Answer::default() }
     }
 
     /// The table of the contract: what is known after each answer.

@@ -300,6 +300,7 @@ impl WormStore for AzureStore {
             object_lock: Some(immutable),
             default_retention: says("x-ms-has-immutability-policy")
                 .then(|| "a policy of the container, whose period clients of its data are not told".to_owned()),
+            unknown_calls: Vec::new(),
         })
     }
 

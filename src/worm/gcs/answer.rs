@@ -107,7 +107,7 @@ mod tests {
 
     fn answer(status: u16, reason: &str, message: &str) -> Answer {
         let body = format!(r#"{{"error":{{"code":{status},"message":"{message}","errors":[{{"reason":"{reason}","domain":"global"}}]}}}}"#);
-        Answer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body: body.into() }
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body: body.into(), ..Answer::default() }
     }
 
     /// The table of the contract: what is known after each answer.
@@ -150,7 +150,8 @@ mod tests {
             let text = explain(&answer(status, reason, message));
             assert!(text.contains(word) && text.contains(message), "{text}");
         }
-        let plain = Answer { status: StatusCode::NOT_FOUND, headers: HeaderMap::new(), body: "No such object: b/k".into() };
+        let plain =
+            Answer { status: StatusCode::NOT_FOUND, headers: HeaderMap::new(), body: "No such object: b/k".into(), ..Answer::default() };
         assert_eq!(store_words(&plain), (String::new(), String::new()));
     }
 }

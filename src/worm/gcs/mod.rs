@@ -361,6 +361,7 @@ impl WormStore for GcsStore {
             versioning: Some(at("/versioning/enabled") == Some(&Value::Bool(true))),
             object_lock: Some(at("/objectRetention/mode").and_then(Value::as_str) == Some("Enabled")),
             default_retention: seconds.map(|seconds| format!("a policy of the bucket, {locked}, {seconds} s")),
+            unknown_calls: Vec::new(),
         })
     }
 

@@ -411,7 +411,13 @@ impl WormStore for MemoryStore {
     async fn state(&self) -> Result<StoreState, ReadError> {
         let options = self.shared.options;
         let enforced = options.locks == Locks::Enforced;
-        self.read("", |_| StoreState { versioning: Some(options.versioned), object_lock: Some(enforced), default_retention: None }).await
+        self.read("", |_| StoreState {
+            versioning: Some(options.versioned),
+            object_lock: Some(enforced),
+            default_retention: None,
+            unknown_calls: Vec::new(),
+        })
+        .await
     }
 
     fn clock_skew_seconds(&self) -> Option<i64> {

@@ -16,6 +16,9 @@ pub(super) fn store_words(answer: &Answer) -> (String, String) {
 pub(super) fn explain(answer: &Answer) -> String {
     let (code, message) = store_words(answer);
     let said = said(&code, &message, answer.status);
+    if answer.status == StatusCode::NOT_IMPLEMENTED {
+        return format!("{said}; {}", unknown_call(answer.asked));
+    }
     let advice = match code.as_str() {
         "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "XAdminUserNotFound" => {
             "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
@@ -42,6 +45,18 @@ pub(super) fn explain(answer: &Answer) -> String {
         },
     };
     format!("{said}; {advice}")
+}
+
+/// Whether a server says that it has no such call about a bucket.
+pub(super) fn is_unknown(answer: &Answer) -> bool {
+    matches!(answer.status, StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// What is to be said where a server does not know a call.
+fn unknown_call(call: &str) -> String {
+    format!(
+        "this server does not know the call {call} as it was made, and no permission changes that: what needs it works on another server only"
+    )
 }
 
 const NO_OBJECT_LOCK: &str = "the bucket or this version may have no Object Lock, or the lock may not be shortened: run `spanseal doctor` \
@@ -114,7 +129,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("server", server.parse().unwrap());
         let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>why</Message></Error>").into();
-        let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers, body };
+        let answer = Answer { status: StatusCode::from_u16(status).unwrap(), headers, body, ..Answer::default() };
         classify_put(&ObjectKey("k".into()), condition, Ok(answer)).map_or_else(|e| e.kind(), |_| "stored")
     }
 
@@ -157,10 +172,14 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: body.into(),
+            asked: "PutObject",
         };
         let long = format!("<Error><Code>AccessDenied</Code><Message>{}</Message></Error>", "x\u{7}".repeat(5000));
         let text = explain(&answer(403, long));
         assert!(text.len() < 1200 && text.contains("s3:PutObjectRetention") && !text.contains('\u{7}'), "{text}");
+        let unknown = "<Error><Code>NotImplemented</Code><Message>m</Message></Error>";
+        let text = explain(&answer(501, unknown.into()));
+        assert!(text.starts_with("NotImplemented: m (HTTP 501); this server does not know the call PutObject "), "{text}");
         assert!(explain(&answer(502, "<html>Bad gateway</html>".into())).starts_with("HTTP 502"));
         let signed = "<Error><Code>SignatureDoesNotMatch</Code><Message>m</Message><StringToSign>secret</StringToSign></Error>";
         let text = explain(&answer(403, signed.into()));

@@ -24,6 +24,17 @@ impl Encryption {
     }
 }
 
+/// What a bucket says of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked<T> {
+    /// This.
+    Is(T),
+    /// It has none.
+    None,
+    /// The server does not know the call, whose name this is.
+    Unknown(&'static str),
+}
+
 /// What a store does with an object that is not what its checksum says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChecksumProbe {
@@ -37,31 +48,36 @@ pub enum ChecksumProbe {
 }
 
 impl S3Store {
-    /// The bucket's own policy as JSON text (`GetBucketPolicy`); `None`: it has none.
-    pub async fn bucket_policy(&self) -> Result<Option<String>, ReadError> {
+    /// The bucket's own policy as JSON text (`GetBucketPolicy`).
+    pub async fn bucket_policy(&self) -> Result<Asked<String>, ReadError> {
         let answer = self.read_bucket("policy").await?;
         match (answer.status, store_words(&answer).0.as_str()) {
-            (StatusCode::OK, _) if answer.body.trim_ascii().is_empty() => Ok(None),
-            (StatusCode::OK, _) => String::from_utf8(answer.body.to_vec()).map(Some).map_err(|_| self.unreadable(&self.shown, "?policy")),
-            (_, "NoSuchBucketPolicy") => Ok(None),
+            (StatusCode::OK, _) if answer.body.trim_ascii().is_empty() => Ok(Asked::None),
+            (StatusCode::OK, _) => {
+                String::from_utf8(answer.body.to_vec()).map(Asked::Is).map_err(|_| self.unreadable(&self.shown, "?policy"))
+            }
+            (_, "NoSuchBucketPolicy") => Ok(Asked::None),
+            (StatusCode::NOT_IMPLEMENTED, _) => Ok(Asked::Unknown(answer.asked)),
             _ => Err(refuse_read(&self.shown, &answer)),
         }
     }
 
-    /// How the bucket encrypts what is put without saying how (`GetBucketEncryption`); `None`: it does not say.
-    pub async fn bucket_encryption(&self) -> Result<Option<Encryption>, ReadError> {
+    /// How the bucket encrypts what is put without saying how (`GetBucketEncryption`).
+    pub async fn bucket_encryption(&self) -> Result<Asked<Encryption>, ReadError> {
         let answer = self.read_bucket("encryption").await?;
         match (answer.status, store_words(&answer).0.as_str()) {
             (StatusCode::OK, _) => {
                 let root = xml::Node::parse(&answer.body).filter(|n| n.name == "ServerSideEncryptionConfiguration");
                 let root = root.ok_or_else(|| self.unreadable(&self.shown, "?encryption"))?;
                 let rule = root.child("Rule").and_then(|rule| rule.child("ApplyServerSideEncryptionByDefault"));
-                Ok(rule.and_then(|rule| {
+                let found = rule.and_then(|rule| {
                     let key = rule.text_of("KMSMasterKeyID").filter(|key| !key.is_empty()).map(str::to_owned);
                     Some(Encryption { algorithm: rule.text_of("SSEAlgorithm")?.to_owned(), key })
-                }))
+                });
+                Ok(found.map_or(Asked::None, Asked::Is))
             }
-            (_, "ServerSideEncryptionConfigurationNotFoundError" | "NoSuchEncryptionConfiguration") => Ok(None),
+            (_, "ServerSideEncryptionConfigurationNotFoundError" | "NoSuchEncryptionConfiguration") => Ok(Asked::None),
+            (StatusCode::NOT_IMPLEMENTED, _) => Ok(Asked::Unknown(answer.asked)),
             _ => Err(refuse_read(&self.shown, &answer)),
         }
     }

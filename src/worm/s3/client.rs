@@ -6,6 +6,7 @@
 
 use super::options::Credentials;
 use crate::worm::wire::{self, Answer, CREDENTIALS_TIMEOUT, Call, CallError, HASH_INLINE_MAX, Wire, encode};
+use http::Method;
 use object_store::aws::AwsAuthorizer;
 use object_store::client::HttpRequestBody;
 use sha2::{Digest, Sha256};
@@ -29,9 +30,9 @@ impl Client {
 
     /// Makes the call once.
     pub(super) async fn call(&self, call: Call) -> Result<Answer, CallError> {
-        let answer_max = call.answer_max;
+        let (answer_max, asked) = (call.answer_max, name_of(&call));
         let request = self.sign(call).await.map_err(CallError::NotSent)?;
-        self.wire.send(request, answer_max).await
+        self.wire.send(request, answer_max).await.map(|answer| Answer { asked, ..answer })
     }
 
     async fn sign(&self, call: Call) -> Result<reqwest::Request, String> {
@@ -71,5 +72,50 @@ impl Client {
 
     fn no_credentials(&self, cause: &dyn std::fmt::Display) -> String {
         format!("no credentials, so it was not asked: {} (the last attempt: {cause})", self.credentials.if_none)
+    }
+}
+
+/// What S3's own reference calls a call of ours.
+fn name_of(call: &Call) -> &'static str {
+    let what = call.query.first().map_or("", |(what, _)| *what);
+    match (&call.method, call.key.is_empty(), what) {
+        (&Method::GET, true, "versioning") => "GetBucketVersioning",
+        (&Method::GET, true, "object-lock") => "GetObjectLockConfiguration",
+        (&Method::GET, true, "policy") => "GetBucketPolicy",
+        (&Method::GET, true, "encryption") => "GetBucketEncryption",
+        (&Method::GET, true, "versions") => "ListObjectVersions",
+        (&Method::GET, true, _) => "ListObjects",
+        (&Method::GET, false, "retention") => "GetObjectRetention",
+        (&Method::GET, false, "legal-hold") => "GetObjectLegalHold",
+        (&Method::GET, false, "tagging") => "GetObjectTagging",
+        (&Method::PUT, _, "retention") => "PutObjectRetention",
+        (&Method::PUT, _, "legal-hold") => "PutObjectLegalHold",
+        (&Method::PUT, ..) => "PutObject",
+        (&Method::HEAD, ..) => "HeadObject",
+        (&Method::DELETE, ..) => "DeleteObject",
+        _ => "GetObject",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_has_its_own_name() {
+        for (method, key, query, name) in [
+            (Method::GET, "", "versioning", "GetBucketVersioning"),
+            (Method::GET, "", "encryption", "GetBucketEncryption"),
+            (Method::GET, "", "versions", "ListObjectVersions"),
+            (Method::GET, "k", "versionId", "GetObject"),
+            (Method::GET, "k", "legal-hold", "GetObjectLegalHold"),
+            (Method::PUT, "k", "retention", "PutObjectRetention"),
+            (Method::PUT, "k", "", "PutObject"),
+            (Method::HEAD, "k", "", "HeadObject"),
+            (Method::DELETE, "k", "versionId", "DeleteObject"),
+        ] {
+            let query = Some((query, String::new())).filter(|(what, _)| !what.is_empty()).into_iter().collect();
+            assert_eq!(name_of(&Call { method, key: key.to_owned(), query, ..Call::default() }), name);
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 
-use super::answer::{classify_put, refuse_read};
+use super::answer::{classify_put, is_unknown, refuse_read};
+use super::bucket::Asked;
 use super::{S3Store, xml};
 use crate::worm::wire::{Call, SMALL_ANSWER_MAX};
 use crate::worm::{ObjectKey, PutError, ReadError, WormStore};
@@ -19,22 +20,29 @@ pub enum Versioning {
 }
 
 impl S3Store {
-    /// Asks the bucket.
+    /// Asks the bucket. A server that has no such thing as versions never kept any.
     pub async fn versioning_status(&self) -> Result<Versioning, ReadError> {
+        match self.versioning_asked().await? {
+            Asked::Is(versioning) => Ok(versioning),
+            Asked::None | Asked::Unknown(_) => Ok(Versioning::Never),
+        }
+    }
+
+    /// The same, and whether the server knows the question.
+    pub(super) async fn versioning_asked(&self) -> Result<Asked<Versioning>, ReadError> {
         let answer = self.read_bucket("versioning").await?;
         match answer.status {
             StatusCode::OK => {
                 let root = xml::Node::parse(&answer.body).filter(|n| n.name == "VersioningConfiguration");
                 let root = root.ok_or_else(|| self.unreadable(&self.shown, "?versioning"))?;
                 match root.text_of("Status") {
-                    Some("Enabled") => Ok(Versioning::Enabled),
-                    Some("Suspended") => Ok(Versioning::Suspended),
-                    None | Some("") => Ok(Versioning::Never),
+                    Some("Enabled") => Ok(Asked::Is(Versioning::Enabled)),
+                    Some("Suspended") => Ok(Asked::Is(Versioning::Suspended)),
+                    None | Some("") => Ok(Asked::Is(Versioning::Never)),
                     Some(_) => Err(self.unreadable(&self.shown, "?versioning")),
                 }
             }
-            // The server has no such thing as versions.
-            StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED => Ok(Versioning::Never),
+            _ if is_unknown(&answer) => Ok(Asked::Unknown(answer.asked)),
             _ => Err(refuse_read(&self.shown, &answer)),
         }
     }

@@ -13,8 +13,9 @@ use super::{
     WormStore, WriterGuard,
 };
 use crate::http_client;
-use answer::{classify_put, explain, is_passing, refuse_read, store_words};
+use answer::{classify_put, explain, is_passing, is_unknown, refuse_read, store_words};
 use async_trait::async_trait;
+use bucket::Asked;
 use bytes::Bytes;
 use client::Client;
 use http::{Method, StatusCode};
@@ -390,13 +391,21 @@ impl WormStore for S3Store {
     }
 
     async fn state(&self) -> Result<StoreState, ReadError> {
-        let versioning = self.versioning().await?;
+        let mut state =
+            StoreState { versioning: Some(false), object_lock: Some(false), default_retention: None, unknown_calls: Vec::new() };
+        match self.versioning_asked().await? {
+            Asked::Is(versioning) => state.versioning = Some(versioning == Versioning::Enabled),
+            Asked::None => {}
+            Asked::Unknown(call) => state.unknown_calls.push(call),
+        }
         let answer = self.read_bucket("object-lock").await?;
-        let mut state = StoreState { versioning: Some(versioning), object_lock: Some(false), default_retention: None };
+        if is_unknown(&answer) {
+            state.unknown_calls.push(answer.asked);
+            return Ok(state);
+        }
         if answer.status != StatusCode::OK {
             let (code, _) = store_words(&answer);
-            let without = matches!(answer.status, StatusCode::NOT_IMPLEMENTED | StatusCode::METHOD_NOT_ALLOWED)
-                || matches!(code.as_str(), "ObjectLockConfigurationNotFoundError" | "ObjectLockConfigurationNotFound");
+            let without = matches!(code.as_str(), "ObjectLockConfigurationNotFoundError" | "ObjectLockConfigurationNotFound");
             return if without { Ok(state) } else { Err(refuse_read(&self.shown, &answer)) };
         }
         let root = xml::Node::parse(&answer.body).filter(|n| n.name == "ObjectLockConfiguration");
