@@ -15,7 +15,7 @@ use crate::otlp::answer::Signal;
 use crate::receive::export::INLINE_BYTES_MAX;
 
 /// A gRPC request byte by byte -> status and headers (those of an error stand in the headers).
-async fn raw(rig: &Rig, path: &str, headers: &[(&'static str, &'static str)], body: Vec<u8>) -> (u16, HeaderMap) {
+pub(super) async fn raw(rig: &Rig, path: &str, headers: &[(&'static str, &'static str)], body: Vec<u8>) -> (u16, HeaderMap) {
     let stream = tokio::net::TcpStream::connect(rig.receiver.grpc_address().unwrap()).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -28,7 +28,7 @@ async fn raw(rig: &Rig, path: &str, headers: &[(&'static str, &'static str)], bo
     (parts.status.as_u16(), parts.headers)
 }
 
-fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
+pub(super) fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
     let mut out = vec![flag];
     out.extend_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
     out.extend_from_slice(message);

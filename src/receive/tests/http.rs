@@ -9,12 +9,12 @@ use super::*;
 use crate::otlp::answer::Signal;
 
 pub(super) const PROTOBUF: &str = "application/x-protobuf";
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 pub(super) struct Reply {
     pub(super) status: u16,
     headers: HeaderMap,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Reply {

@@ -1,6 +1,7 @@
 //! The receiver from outside: real clients on loopback, a promoter that is easy to foresee, a sealer in the test's hand.
 
 mod bombs;
+mod both;
 mod drain;
 mod fetch;
 mod grpc;
@@ -32,7 +33,7 @@ use crate::otlp::wire::Malformed;
 use crate::promote::{Context, Peer, Tally, Unpromoted};
 use crate::record::{Batch, PendingRecord, RecordId};
 use crate::retain::ClassIndex;
-use crate::seal::{Pool, Receipt, Submission, SubmitError};
+use crate::seal::{Permit, Pool, Receipt, Submission, SubmitError};
 use crate::tlog::{Hash, RootHash};
 
 /// Promotes spans with an attribute `gen_ai.*`, and logs with an event name; rejects what has a bad trace id.
