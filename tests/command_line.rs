@@ -176,6 +176,25 @@ fn only_what_asks_the_configuration_needs_one_that_can_be_read() {
     }
 }
 
+/// Scenario: a token is made into a file, as a shell makes one that others may read, and into a pipe; its hash goes into a file that is not there.
+/// Guarantee: before it holds the token only its owner may read the file, which is said; the hash's is made so; a pipe is left as it is.
+#[test]
+fn a_token_is_in_no_file_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("spanseal.token");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let file = std::fs::File::create(&at).unwrap();
+    file.set_permissions(std::fs::Permissions::from_mode(0o644)).unwrap();
+    let made = spanseal(folder.path()).args(["keygen", "--token", "agents", "--key-file", "tokens"]).stdout(file).output().unwrap();
+    let token = std::fs::read_to_string(&at).unwrap();
+    assert!(made.status.success() && token.trim().len() == 64, "{}", text(&made.stderr));
+    assert_eq!((mode(&at), mode(&folder.path().join("tokens"))), (0o600, 0o600));
+    assert!(text(&made.stderr).contains("only its owner may read that (mode 0600)"), "{}", text(&made.stderr));
+    let piped = run(folder.path(), &["keygen", "--token", "agents", "--key-file", "tokens"]);
+    assert!(piped.status.success() && !text(&piped.stderr).contains("mode 0600"), "{}", text(&piped.stderr));
+}
+
 /// Scenario: the first `serve` of a new log, and a file of a listener that is not there or does not serve. Guarantee: it is named, and
 /// neither a key nor anything of a log is made, which in a bucket might be locked for years.
 #[test]

@@ -22,6 +22,8 @@ use crate::worm;
 /// Runs it. stdout gets the public key, and nothing else.
 pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.token {
+        // Before anything is made.
+        let closed = close_stdout().context("no token was made, because the file that stdout goes to could not be kept from others")?;
         let (token, line) = token::generate(name).context("the operating system gives no random bytes")?;
         match &args.key_file {
             Some(file) => {
@@ -37,6 +39,9 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
             None => output::tell(&format!("the line for the file that `auth.token_file` names: {line}")),
         }
         output::tell(&format!("who sends the token that follows on stdout is let in as `{name}`; it is shown this once"));
+        if closed {
+            output::tell("the file that stdout goes to holds it now, and only its owner may read that (mode 0600)");
+        }
         output::answer(&format!("{}\n", token.as_str()))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -141,7 +146,23 @@ pub async fn run(args: KeygenArgs, config: &Config) -> anyhow::Result<ExitCode> 
 /// A line has some hundred bytes: ten thousand senders.
 const TOKENS_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Adds a line to a token file, which only its owner may read where it is made. Whether there was one of that name.
+/// Keeps others from reading a file that stdout goes to, while it does not hold the secret yet: a shell makes it as its umask says, mostly
+/// readable by everybody. Whether it was open to others. What is no file (a terminal, a pipe) is nobody else's.
+fn close_stdout() -> std::io::Result<bool> {
+    use rustix::fs::{FileType, Mode, fchmod, fstat};
+    let stdout = std::io::stdout();
+    let stat = fstat(&stdout)?;
+    let is_open = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_mode & 0o077 != 0;
+    if is_open {
+        fchmod(&stdout, Mode::RUSR | Mode::WUSR)?;
+    }
+    Ok(is_open)
+}
+
+/// Adds a line to a token file. Whether there was one of that name.
+///
+/// The line holds a hash, which tells nothing of its token, so a file of such lines may be read by others, as one that is there already may
+/// be. One that is made here is its owner's alone all the same, because somebody may write a token as it is beside it.
 fn append(file: &Path, name: &str, line: &str) -> std::io::Result<bool> {
     let mut open = OpenOptions::new();
     open.read(true).append(true).create(true);

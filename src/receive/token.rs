@@ -20,6 +20,12 @@ use crate::promote::Peer;
 
 type Tag = CtOutput<Hmac<Sha256>>;
 
+/// How many tokens of a file stand there as they are, so that whoever reads it has them; the others are hashes, which tell nothing.
+/// `None`: it is no token file.
+pub fn plain_tokens(path: &Path) -> Option<usize> {
+    Tokens::load(path).ok().map(|tokens| tokens.plain)
+}
+
 /// What stands before the hash of a token.
 const HASHED: &str = "sha256:";
 const TOKEN_BYTES: usize = 32;

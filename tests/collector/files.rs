@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -367,6 +368,10 @@ fn the_lines_in_secure_make_what_both_sides_need() {
     made.arg("-euc").arg(lines.join("\n")).current_dir(folder.path()).env("PATH", path);
     made.env_remove("SPANSEAL_CONFIG").env_remove("SPANSEAL_STORE");
     Finished::of(made).success();
+    for secret in ["spanseal.token", "tokens", "collector.key"] {
+        let mode = std::fs::metadata(folder.path().join(secret)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{secret} can be read by others: {mode:o}");
+    }
 
     let site = Site::local();
     let at = |name: &str| folder.path().join(name).display().to_string();

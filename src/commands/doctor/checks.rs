@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::govern::longest;
 use crate::plain::counted;
 use crate::promote::IdentityKey;
+use crate::receive::token::plain_tokens;
 use crate::seal::keys::{KeyError, LogKey, LogKeys};
 use crate::seal::{CLOCK_SKEW_MAX_SECONDS, Examined, KeyTurn, OpenError, examine};
 use crate::serve::keys::{load_identity, load_next, log_exists};
@@ -59,9 +60,12 @@ pub(super) fn files(config: &Config, report: &mut Report) {
         for (key, path) in public.into_iter().filter_map(|(k, p)| Some((k, p?))) {
             file(&format!("{name}.{key}"), path, false, report);
         }
-        let secret = [("tls.key_file", tls.map(|t| &t.key_file)), ("auth.token_file", listener.token_file.as_ref())];
-        for (key, path) in secret.into_iter().filter_map(|(k, p)| Some((k, p?))) {
-            file(&format!("{name}.{key}"), path, true, report);
+        if let Some(path) = tls.map(|tls| &tls.key_file) {
+            file(&format!("{name}.tls.key_file"), path, true, report);
+        }
+        if let Some(path) = &listener.token_file {
+            // Hashes alone tell nothing of their tokens.
+            file(&format!("{name}.auth.token_file"), path, plain_tokens(path) != Some(0), report);
         }
     }
     let of = &config.store;

@@ -66,6 +66,23 @@ async fn each_fault_is_one_line_with_what_to_do() {
     }
 }
 
+/// Scenario: a token file that others can read, first with hashes alone, then with a token as it is beside them. Guarantee: only the second is
+/// worth a word.
+#[tokio::test]
+async fn a_token_file_that_others_can_read_matters_where_it_holds_tokens() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    let config = config(folder.path(), &format!("api: {{endpoint: '127.0.0.1:0', auth: {{token_file: '{}'}}}}", tokens.display()));
+    let (_, hashed) = crate::receive::token::generate("agents").unwrap();
+    for (text, state) in [(hashed.clone(), "ok       "), (format!("{hashed}\nother:secret"), "warning  ")] {
+        std::fs::write(&tokens, text).unwrap();
+        std::fs::set_permissions(&tokens, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let told = examine(&config).await.to_text();
+        let line = format!("{state} files          `api.auth.token_file` `{}` can be read", tokens.display());
+        assert!(told.contains(&line), "{line}\n---\n{told}");
+    }
+}
+
 /// Every state of a vault and its key is one line with what to do.
 #[tokio::test]
 async fn the_vault_is_told() {
