@@ -464,6 +464,18 @@ fn every_file_is_carried() {
     assert_eq!(names, ["agent.yaml", "gateway.yaml", "logs.yaml", "minimal.yaml", "secure.yaml", "tail-sampling.yaml", "tap.yaml"]);
 }
 
+/// Guarantee: a Collector that acknowledges from a disk can be asked whether it is ready, queue and all (README, "Behind a Collector").
+#[test]
+fn who_answers_from_a_disk_says_when_it_is_ready() {
+    for file in otelcol::configurations() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let answers_from_a_disk = text.contains("storage: file_storage/spanseal");
+        let says = text.contains("  health_check:\n    endpoint: ${env:COLLECTOR_HEALTH_ENDPOINT:-127.0.0.1:13133}")
+            && text.contains("extensions: [health_check, file_storage/spanseal]");
+        assert_eq!(answers_from_a_disk, says, "{}", file.display());
+    }
+}
+
 /// The Collector itself accepts every file as it is, with nothing set.
 #[test]
 fn every_file_is_valid_as_it_is() {
