@@ -34,20 +34,17 @@ pub const EXIT_USAGE: u8 = 64;
 
 const BACKWARDS: &str = "--from is later than --to: no record can lie between them";
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 done (verify, check: verified), 1 found something wrong (verify, check, doctor) or nothing (show, prove),
-2 could not do or check it, 64 the command line is wrong.
-Machine output goes to stdout, everything else to stderr.
-
-Relative paths, on the command line and in the configuration (store, key files, certificates), count from the working
-directory; serve and doctor print where they lead.
-
-Environment: SPANSEAL_CONFIG, SPANSEAL_STORE and SPANSEAL_VKEY stand in for --config, --store and --vkey; credentials for
-s3:// stores come from AWS_* variables, web identity, container or instance; for az:// from AZURE_* variables or a managed
-identity; for gs:// from GOOGLE_* variables or the machine's service account.
-
-Stores: a folder, s3://bucket/prefix, az://account/container/prefix, gs://bucket/prefix. The last two (Azure, Google Cloud
-Storage) were never run against the real services: tests hold their requests against the documentation, nothing more.";
+/// A line of a paragraph is broken by the terminal alone: by hand as well, it would be twice.
+const EXIT_CODES: &str = "Exit codes: 0 done (verify, check: verified), 1 found something wrong (verify, check, doctor) or nothing (show, prove), 2 \
+    could not do or check it, 64 the command line is wrong.\n\
+    Machine output goes to stdout, everything else to stderr.\n\n\
+    Relative paths, on the command line and in the configuration (store, key files, certificates), count from the working \
+    directory; serve and doctor print where they lead.\n\n\
+    Environment: SPANSEAL_CONFIG, SPANSEAL_STORE and SPANSEAL_VKEY stand in for --config, --store and --vkey; credentials for \
+    s3:// stores come from AWS_* variables, web identity, container or instance; for az:// from AZURE_* variables or a managed \
+    identity; for gs:// from GOOGLE_* variables or the machine's service account.\n\n\
+    Stores: a folder, s3://bucket/prefix, az://account/container/prefix, gs://bucket/prefix. The last two (Azure, Google Cloud \
+    Storage) were never run against the real services: tests hold their requests against the documentation, nothing more.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -335,7 +332,7 @@ impl VerifyArgs {
     after_help = "Examples:\n  spanseal query --user alice@example.com --from 2026-11-01\n  spanseal query --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 --format json\n  \
     spanseal query --kind decision --model gpt-4o --format jsonl > decisions.jsonl\n  spanseal query --record-id 0f1e... --proof --format json\n  \
     spanseal query --kind config_change                      what spanseal itself was configured to do, and what changed\n\n\
-    Kinds that applications report: inference, embedding, retrieval, rerank, tool, agent, workflow, guardrail, evaluation, decision,\n\
+    Kinds that applications report: inference, embedding, retrieval, rerank, tool, agent, workflow, guardrail, evaluation, decision, \
     review, explanation, lineage, action, event, model_version, deployment, prompt_version, dataset_version, training, policy.\n\
     Kinds that spanseal writes itself: config_change, access, hold, erasure, retention, alert.\n\n\
     Persons are stored as pseudonyms; --user, --subject and --person find the plain, keyed and vault forms at once.\nNothing found is not an error: exit code 0."
@@ -542,7 +539,7 @@ pub struct EraseArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  spanseal doctor --config spanseal.yaml\n  spanseal doctor --store s3://audit-bucket/prod --no-canary\n  spanseal doctor --json | jq '.checks[] | select(.state != \"ok\")'\n\n\
-    On any store but a folder a small canary object with a lock of one day is written below `_doctor/`, to see whether the store really\nrefuses to delete it, or to shorten or lift its lock. It cannot be removed for that day; --no-canary leaves the question open.\n\
+    On any store but a folder a small canary object with a lock of one day is written below `_doctor/`, to see whether the store really refuses to delete it, or to shorten or lift its lock. It cannot be removed for that day; --no-canary leaves the question open.\n\
     Exit codes: 0 no problem (warnings are allowed), 1 problems, 2 something could not be checked."
 )]
 pub struct DoctorArgs {
@@ -657,7 +654,7 @@ pub enum FilterFormat {
     after_help = "Examples:\n  spanseal collector check otelcol.yaml\n  spanseal collector check otelcol.yaml --exporter otlp_grpc/audit\n  \
     spanseal collector check otelcol.yaml --config spanseal.yaml --format json | jq '.findings[].kind'\n  \
     spanseal collector check base.yaml site.yaml            as `otelcol --config base.yaml --config site.yaml` reads them\n\n\
-    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter, ports, TLS, and that certificates and\n\
+    `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter, ports, TLS, and that certificates and \
     tokens are shown are compared with --config; without one the filter and the ports with the defaults.\n\
     Exit codes: 0 nothing found, 1 found something, 2 could not read it or tell which exporter is meant."
 )]
@@ -816,9 +813,9 @@ pub struct PresetsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal retention plan --config new.yaml                    all records of the log\n  \
     spanseal retention plan --config new.yaml --from 2026-11-01 --format json\n\n\
-    Reads what was sealed, asks the policies of that configuration of every record, and says what class records like these would get, what\n\
+    Reads what was sealed, asks the policies of that configuration of every record, and says what class records like these would get, what \
     that is in objects and bytes, and what would be longer, shorter, stronger or weaker than now.\n\
-    Exit codes: 0 `serve` would take the configuration; 1 it would refuse it because of compliance_ceiling; 2 not everything could be read, or the\n\
+    Exit codes: 0 `serve` would take the configuration; 1 it would refuse it because of compliance_ceiling; 2 not everything could be read, or the \
     configuration is refused for another reason, which is said instead of a plan; 64 the command line is wrong.")]
 pub struct PlanArgs {
     /// Only what was sealed not before: a date or a time (RFC 3339)
@@ -840,8 +837,8 @@ pub struct PlanArgs {
 #[command(
     after_help = "Examples:\n  spanseal retention status --config spanseal.yaml\n  spanseal retention status --config spanseal.yaml --due 90d --format json\n  \
     spanseal retention status --config spanseal.yaml --attest --reason 'quarterly audit'\n\n\
-    Every version's lock is asked of the store and compared with what its seal and the configuration on record demand: missing, shorter or\n\
-    weaker locks, delete markers, versions that somebody else wrote, objects that are gone before their time. Bytes of segments are not\n\
+    Every version's lock is asked of the store and compared with what its seal and the configuration on record demand: missing, shorter or \
+    weaker locks, delete markers, versions that somebody else wrote, objects that are gone before their time. Bytes of segments are not \
     read; `spanseal verify` does that.\n\
     --attest seals what was found into the log: by the running `serve`, or where none runs by this process, with the log's keys.\n\
     Exit codes: 0 all locks hold, 1 some do not, 2 could not check."
@@ -896,7 +893,7 @@ pub enum TableOrJson {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("of_witness").multiple(false).args(["public", "witness", "token"]), after_help = "Examples:\n  spanseal keygen                               both keys, where the configuration wants them\n  \
     spanseal keygen --config spanseal.yaml --only log\n  spanseal keygen --public --config spanseal.yaml > log.vkey   public half of the key that exists, for auditors\n  spanseal keygen --token collector-eu --key-file ./tokens   a bearer token; the file gets its hash\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  spanseal keygen --public --key-file spanseal-witness.key > witness.vkey\n\n\
-    Two witnesses on one machine have two key files (--key-file) and two state folders.\nNothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the\nidentity key nobody can be found by name again.")]
+    Two witnesses on one machine have two key files (--key-file) and two state folders.\nNothing is ever overwritten, and no key is made for a log that exists. Keep both files secret and backed up: whoever has the log key can sign as this log, and without the identity key nobody can be found by name again.")]
 pub struct KeygenArgs {
     /// Make only this key
     #[arg(long, value_name = "KEY", conflicts_with = "public")]
@@ -928,8 +925,8 @@ pub(crate) const WITNESS_KEY: &str = "./spanseal-witness.key";
 #[command(after_help = "Examples:\n  spanseal keygen --witness witness.example.com/compliance > witness.vkey\n  \
     spanseal witness --state ./witness-state --log 'example.com/prod+1a2b3c4d+AbCd...'\n  \
     spanseal witness --state ./witness-state --log prod.vkey --listen 0.0.0.0:8730 --tls-cert cert.pem --tls-key key.pem\n\n\
-    Run it where the operator of the log has no access. It answers POST /add-checkpoint (C2SP tlog-witness) of the logs named, refuses a log that\n\
-    shrinks or forks, and keeps one small file a log in the state folder. Keep that folder: without it a log could have two histories\n\
+    Run it where the operator of the log has no access. It answers POST /add-checkpoint (C2SP tlog-witness) of the logs named, refuses a log that \
+    shrinks or forks, and keeps one small file a log in the state folder. Keep that folder: without it a log could have two histories \
     cosigned, so a witness that lost it should go on under a new key. Stops on SIGINT or SIGTERM.")]
 pub struct WitnessArgs {
     /// Its signing key, made by `spanseal keygen --witness NAME`

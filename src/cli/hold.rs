@@ -112,12 +112,12 @@ pub enum HoldCommand {
     after_help = "Examples:\n  spanseal hold place --matter LH-2026-014 --reason 'litigation, file 12 O 34/26' --user alice@example.com --dry-run\n  \
     spanseal hold place --matter LH-2026-015 --reason 'supervisory request' --model gpt-4o --from 2026-10-01 --to 2026-10-31\n  \
     spanseal hold place --matter LH-2026-014 --reason 'went on after a crash' --resume\n\n\
-    It is recorded first, by the running `serve` or, where none runs, by this process; then the objects are held with the credentials of this\n\
-    process: first a segment's seal and the tiles, cosignatures and time stamps that join it to what others have seen, then the segment. While\n\
+    It is recorded first, by the running `serve` or, where none runs, by this process; then the objects are held with the credentials of this \
+    process: first a segment's seal and the tiles, cosignatures and time stamps that join it to what others have seen, then the segment. While \
     it is open `serve` holds what it seals later. A person is recorded by pseudonym. A hold is on whole segments, with others' records in them.\n\
-    What was said in the records that it means, and in their traces, stays in the vault too: it does not expire, and `spanseal erase` takes it only\n\
+    What was said in the records that it means, and in their traces, stays in the vault too: it does not expire, and `spanseal erase` takes it only \
     with --despite-hold.\n\
-    Exit codes: 0 held (or shown), also where nothing matches yet; 1 nobody is known who is meant; 2 not all could be held or searched: go on\n\
+    Exit codes: 0 held (or shown), also where nothing matches yet; 1 nobody is known who is meant; 2 not all could be held or searched: go on \
     with --resume, which also puts the hold back where somebody took it off; 130 interrupted (Ctrl-C): it says where it stands and what goes on."
 )]
 pub struct PlaceArgs {
@@ -146,7 +146,7 @@ pub struct PlaceArgs {
 /// `spanseal hold release`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  spanseal hold release --matter LH-2026-014 --reason 'settled' --ticket 'letter of 2026-11-20'\n\n\
-    It is recorded first; then the legal hold is lifted from every segment that no other hold keeps, and from what joined those to the\n\
+    It is recorded first; then the legal hold is lifted from every segment that no other hold keeps, and from what joined those to the \
     checkpoints of others, where no held segment needs it. Locks and their dates stay as they are. Done again it finishes what was interrupted.\n\
     Exit codes: 0 released, 1 no such matter, 2 not all could be lifted: do it again; 130 interrupted (Ctrl-C): do it again.")]
 pub struct ReleaseArgs {
@@ -186,10 +186,10 @@ pub struct HoldListArgs {
     after_help = "Examples:\n  spanseal retention extend --model gpt-4o --from 2026-10-01 --to 2026-10-31 --for 2y --reason 'audit of the supplier' --dry-run\n  \
     spanseal retention extend --user alice@example.com --until 2030-12-31 --reason 'claim' --yes\n  \
     spanseal retention extend --resume ext-20261121-1a2b3c4d --reason 'went on after a crash' --yes\n\n\
-    Locks only become longer and stronger: what has more already stays so. First a segment's seal and the tiles, cosignatures and time stamps\n\
+    Locks only become longer and stronger: what has more already stays so. First a segment's seal and the tiles, cosignatures and time stamps \
     that join it to what others have seen are extended, then the segment. It is for what is sealed now; for later records use a policy.\n\
-    Exit codes: 0 extended (or shown), 1 nothing matches, 2 not all could be extended or searched: go on with --resume;\n\
-    130 interrupted (Ctrl-C): it says where it stands and what goes on. --resume of one that came to its end looks whether its own records are kept\n\
+    Exit codes: 0 extended (or shown), 1 nothing matches, 2 not all could be extended or searched: go on with --resume; \
+    130 interrupted (Ctrl-C): it says where it stands and what goes on. --resume of one that came to its end looks whether its own records are kept \
     as long."
 )]
 pub struct ExtendArgs {

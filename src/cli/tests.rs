@@ -34,6 +34,21 @@ fn every_command_has_help_with_examples() {
     }
 }
 
+/// Guarantee: a paragraph of a help text is broken by the terminal alone. One that is broken by hand as well is ragged on a narrow one.
+#[test]
+fn no_paragraph_of_a_help_text_is_broken_by_hand() {
+    fn check(command: &clap::Command) {
+        let help = command.clone().term_width(10_000).render_long_help().to_string();
+        for (line, next) in help.lines().zip(help.lines().skip(1)) {
+            let is_text = |line: &str| !line.is_empty() && !line.starts_with(' ');
+            let is_whole = line.ends_with(['.', ':']) || line.starts_with("Usage");
+            assert!(is_whole || !is_text(line) || !is_text(next), "{}: {line}\n{next}", command.get_name());
+        }
+        command.get_subcommands().for_each(check);
+    }
+    check(&Cli::command());
+}
+
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("spanseal").chain(line.split_whitespace()))
 }
