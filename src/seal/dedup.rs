@@ -73,14 +73,9 @@ pub(crate) struct Dedup {
     looked_at: HashSet<u64>,
 }
 
-/// What a look at one seal of an earlier process tells of its records.
-#[derive(Debug, Default)]
-pub(crate) struct LookedAt {
-    /// What the lines of those whose content the vault has are known by, and what the records are.
-    pub(crate) told: Vec<(Key, Key)>,
-    /// Lines of the others that keep content apart.
-    pub(crate) untold: HashSet<Key, ByKey>,
-}
+/// What a look at one seal of an earlier process tells of its records: what the lines of those whose content the vault has are known by, and
+/// what the records are.
+pub(crate) type LookedAt = Vec<(Key, Key)>;
 
 impl Dedup {
     /// Remembers for `window` (`seal.dedup_window`) within `bytes` (`seal.dedup_bytes`).
@@ -122,19 +117,17 @@ impl Dedup {
     }
 
     /// Takes what a look at a seal told. What it did not tell stays known by its line.
-    pub(crate) fn learn(&mut self, seal: u64, sealed_at: UnixSeconds, looked_at: LookedAt) {
+    pub(crate) fn learn(&mut self, seal: u64, sealed_at: UnixSeconds, told: LookedAt) {
         self.looked_at.insert(seal);
-        let LookedAt { told, untold } = looked_at;
         let mut instead: HashMap<Key, Key, ByKey> = HashMap::default();
         for (line, record) in told {
             // What made room meanwhile, or has left the window, does not come back.
             let Some(first) = self.seals.get_mut(&line) else { continue };
-            if untold.contains(&line) {
-                self.insert_at(record, seal, sealed_at);
-            } else if let Some(others) = self.further.get_mut(&line) {
+            if let Some(others) = self.further.get_mut(&line) {
                 match others.iter().position(|other| *other == seal) {
                     Some(at) => drop(others.swap_remove(at)),
-                    None => *first = others.pop().unwrap_or(seal),
+                    None if *first == seal => *first = others.pop().unwrap_or(seal),
+                    None => {}
                 }
                 if others.is_empty() {
                     self.further.remove(&line);
@@ -250,10 +243,6 @@ mod tests {
         Key(RecordId([n; 16]), [100 + content; 16])
     }
 
-    fn looked_at(told: &[(Key, Key)], untold: &[Key]) -> LookedAt {
-        LookedAt { told: told.to_vec(), untold: untold.iter().copied().collect() }
-    }
-
     fn doubts(dedup: &Dedup, record: Key, line: Key) -> Vec<u64> {
         dedup.doubts(record, line).collect()
     }
@@ -273,11 +262,11 @@ mod tests {
         assert_eq!(doubts(&dedup, under(3, 0), key(3)), [0; 0], "sealed by this process");
         assert_eq!(doubts(&dedup, under(4, 0), key(4)), [0; 0], "new");
         assert_eq!(doubts(&dedup, key(1), key(1)), [0; 0], "nothing is kept apart");
-        dedup.learn(5, UnixSeconds(100), looked_at(&[(key(1), under(1, 0)), (key(2), under(2, 0))], &[]));
+        dedup.learn(5, UnixSeconds(100), vec![(key(1), under(1, 0)), (key(2), under(2, 0))]);
         assert_eq!((dedup.find(&under(1, 0)), dedup.find(&key(1))), (Some(5), None));
         assert_eq!((dedup.find(&under(2, 0)), dedup.find(&key(2))), (Some(5), Some(6)));
         assert_eq!(doubts(&dedup, under(2, 1), key(2)), [6]);
-        dedup.learn(6, UnixSeconds(103), looked_at(&[(key(2), under(2, 1))], &[]));
+        dedup.learn(6, UnixSeconds(103), vec![(key(2), under(2, 1))]);
         assert_eq!([0, 1, 2].map(|content| dedup.find(&under(2, content))), [Some(5), Some(6), None]);
         assert_eq!((dedup.find(&key(2)), doubts(&dedup, under(2, 2), key(2))), (None, vec![]));
         dedup.expire(UnixSeconds(111));
@@ -294,8 +283,7 @@ mod tests {
         for line in [key(1), key(1), key(2)] {
             dedup.insert_line(line, 5, UnixSeconds(100));
         }
-        let told = [(key(1), under(1, 0)), (key(3), under(3, 0))];
-        dedup.learn(5, UnixSeconds(100), looked_at(&told, &[key(1), key(2)]));
+        dedup.learn(5, UnixSeconds(100), vec![(key(1), under(1, 0)), (key(3), under(3, 0))]);
         assert_eq!([key(1), under(1, 0), key(2), under(3, 0)].map(|k| dedup.find(&k)), [Some(5), Some(5), Some(5), None]);
         assert_eq!((doubts(&dedup, under(1, 1), key(1)), doubts(&dedup, under(2, 0), key(2))), (vec![], vec![]));
     }

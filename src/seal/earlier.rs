@@ -119,14 +119,7 @@ impl Look {
     }
 
     fn finish(self) -> LookedAt {
-        let mut looked_at = LookedAt::default();
-        for record in self.kept {
-            match record.told() {
-                Some(told) => looked_at.told.push((record.line, told)),
-                None => drop(looked_at.untold.insert(record.line)),
-            }
-        }
-        looked_at
+        self.kept.iter().filter_map(|record| Some((record.line, record.told()?))).collect()
     }
 }
 
@@ -149,7 +142,7 @@ impl Earlier {
         };
         let Some(statement) = seal.map(|seal| seal.statement) else { return Ok(Default::default()) };
         let sealed_at = statement.sealed_at;
-        let Some(kept) = self.kept(&statement).await? else { return Ok((sealed_at, LookedAt::default())) };
+        let Some(kept) = self.kept(&statement).await? else { return Ok((sealed_at, LookedAt::new())) };
         match self.vault.each_content(index, sealed_at, Look::new(kept), Look::take).await {
             Ok((look, problems)) => {
                 problems.iter().for_each(|problem| untold(index, &problem.to_string()));
@@ -158,7 +151,7 @@ impl Earlier {
             Err(error) if error.is_retryable() => Err(error.to_string()),
             Err(error) => {
                 untold(index, &error.to_string());
-                Ok((sealed_at, LookedAt::default()))
+                Ok((sealed_at, LookedAt::new()))
             }
         }
     }
