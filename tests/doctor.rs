@@ -195,8 +195,8 @@ async fn a_call_that_a_server_does_not_know_is_named() {
         "object lock",
         "is on a server that does not know the call GetBucketVersioning, so nothing in it would be write-once",
     );
-    says(&said, "warning", "bucket policy", "this server does not know the call GetBucketPolicy");
-    says(&said, "warning", "encryption", "this server does not know the call GetBucketEncryption");
+    says(&said, "warning", "bucket policy", "who may delete, bypass governance, change locks");
+    says(&said, "warning", "encryption", "look at the server's own disks and settings");
     says(&said, "problem", "canary", "this server does not know the call PutObject as it was made");
     assert!(!said.stdout.contains("s3:Get") && !said.stdout.contains("(HTTP 501); run"), "{said}");
 

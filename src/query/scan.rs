@@ -74,7 +74,8 @@ impl Committed {
         (log.name() == name && log.size() <= *seal).then(|| {
             let there = counted(log.size(), "seal", "seals");
             let what = format!(
-                "the log's writer has committed this seal, as the mark beside its key says, and the store shows only {there}: its end was taken                  away, or an older copy of the store was put back; what was sealed since was not searched; run `spanseal verify`"
+                "the log's writer has committed this seal, as the mark beside its key says, and the store shows only {there}: its end was taken \
+                 away, or an older copy of the store was put back; what was sealed since was not searched; run `spanseal verify`"
             );
             Problem { object: seal_key(name, *seal).to_string(), what }
         })

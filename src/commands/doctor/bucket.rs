@@ -52,7 +52,8 @@ async fn policy(store: &S3Store, place: Place<'_>, report: &mut Report) {
             return report.warning(
                 POLICY,
                 format!(
-                    "this server does not know the call {call}, so its buckets have no policies that could be looked at: who may delete, bypass                      governance, change locks and take holds off is up to the server's own users and rights; look at them there"
+                    "this server does not know the call {call}, so its buckets have no policies that could be looked at: who may delete, bypass \
+                     governance, change locks and take holds off is up to the server's own users and rights; look at them there"
                 ),
             );
         }
@@ -122,7 +123,8 @@ async fn encryption(store: &S3Store, wanted: Option<&str>, skip: bool, report: &
         Ok(Asked::Unknown(call)) => report.warning(
             ENCRYPTION,
             format!(
-                "this server does not know the call {call}, so a bucket does not say whether it encrypts: look at the server's own disks and                  settings. Nothing that spanseal promises of evidence rests on it, and content in a vault is encrypted before it is put"
+                "this server does not know the call {call}, so a bucket does not say whether it encrypts: look at the server's own disks and \
+                 settings. Nothing that spanseal promises of evidence rests on it, and content in a vault is encrypted before it is put"
             ),
         ),
         Ok(Asked::None) if wanted.is_some() => report.ok(ENCRYPTION, "the bucket itself names no encryption; `store.s3.sse_kms_key_id` does"),

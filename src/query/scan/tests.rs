@@ -124,6 +124,7 @@ async fn a_log_that_ends_before_what_was_committed_is_a_problem() {
         let answer = ask(&memory(&log.store), Request { committed, ..Request::default() }).await;
         assert_eq!(ids(&answer), ["aa", "bb"]);
         let problems: Vec<&str> = answer.problems.iter().map(|problem| problem.object.as_str()).collect();
+        assert!(answer.problems.iter().all(|problem| !problem.what.contains("  ")), "{:?}", answer.problems);
         assert_eq!(problems, object.iter().map(|key| key.as_str()).collect::<Vec<_>>(), "{name} {seal}");
     }
 }
