@@ -67,6 +67,33 @@ fn what_is_sent_again_is_a_duplicate_whatever_it_says() {
     assert!(receiver.stop().success());
 }
 
+/// Scenario: a span is sent again while others were sealed behind it, after a restart, and after its person was erased. Guarantee: each answer has the
+/// receipt of the seal that holds the span, with that seal's own root, and `verify` finds nothing against any of them.
+#[test]
+fn a_receipt_of_what_comes_again_is_that_of_its_seal() {
+    let site = Site::local();
+    let mut receipts = Vec::new();
+    let mut note = |answer: Answer| {
+        let root = answer.headers.get("spanseal-root").unwrap();
+        receipts.push(format!("{}:{root}", answer.seal().unwrap()));
+    };
+    let receiver = site.serve();
+    (1..=3).for_each(|span| note(send(&receiver, span, "SAID", Some(ALICE))));
+    note(send(&receiver, 1, "SAID", Some(ALICE)));
+    assert!(receiver.stop().success());
+    let receiver = site.serve();
+    note(send(&receiver, 1, "SAID", Some(ALICE)));
+    assert!(receiver.stop().success());
+    site.run(&["erase", "--person", ALICE, "--ground", "asked", "--yes"]).success();
+    let receiver = site.serve();
+    note(send(&receiver, 1, "SAID", Some(ALICE)));
+    assert!(receiver.stop().success());
+    assert!(receipts[3..].iter().all(|receipt| *receipt == receipts[0]) && receipts[1] != receipts[0], "{receipts:?}");
+    for receipt in &receipts[..3] {
+        site.run(&["verify", "--receipt", receipt]).success();
+    }
+}
+
 /// Sends record `n` of person 1 as a promoter would make it that has already met them again, under another pseudonym.
 async fn again(process: &Process, n: u64) {
     let fresh = process.vault.as_ref().unwrap().persons().pseudonym([1; 32], || [0xcc; 16]);

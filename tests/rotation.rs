@@ -130,7 +130,7 @@ async fn a_log_changes_its_key_twice() {
 fn first_receipt(process: &Process, seal: u64) -> spanseal::seal::Receipt {
     let note = process.task.status.borrow().checkpoint.clone();
     let root = spanseal::tlog::note::UnverifiedCheckpoint::parse(&note).unwrap().checkpoint.root;
-    spanseal::seal::Receipt { seal, root }
+    spanseal::seal::Receipt { seal, root: Some(root) }
 }
 
 /// Scenario: the newest seal is the announcement itself, and nothing came after it. Guarantee: readers and the next start know the new key.

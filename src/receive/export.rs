@@ -74,13 +74,14 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Response metadata or headers (design section 5): `spanseal-log`, `spanseal-promoted`, and with a receipt `spanseal-seal` and
-    /// `spanseal-root` (base64), so that a sender's own log catches a rollback.
+    /// `spanseal-root` (base64), so that a sender's own log catches a rollback. Without the root where all of it was sealed long before.
     pub(super) fn write_headers(&self, log: &HeaderValue, headers: &mut HeaderMap) {
         headers.insert(HeaderName::from_static("spanseal-log"), log.clone());
         headers.insert(HeaderName::from_static("spanseal-promoted"), HeaderValue::from(self.promoted));
         if let Some(receipt) = &self.receipt {
             headers.insert(HeaderName::from_static("spanseal-seal"), HeaderValue::from(receipt.seal));
-            if let Ok(root) = HeaderValue::try_from(STANDARD.encode(receipt.root.0.0)) {
+            let root = receipt.root.and_then(|root| HeaderValue::try_from(STANDARD.encode(root.0.0)).ok());
+            if let Some(root) = root {
                 headers.insert(HeaderName::from_static("spanseal-root"), root);
             }
         }

@@ -18,6 +18,7 @@ mod pending;
 mod pool;
 mod publisher;
 mod recovery;
+mod roots;
 mod sealer;
 mod segment;
 mod stats;
@@ -46,8 +47,8 @@ use crate::tlog::RootHash;
 pub struct Receipt {
     /// The newest seal that holds a record of the request.
     pub seal: u64,
-    /// Root hash of the log at the newest commit (tree size `seal + 1` where the request was sealed anew).
-    pub root: RootHash,
+    /// Root hash of the tree that this seal completed (size `seal + 1`); `None` where all was sealed so long before that it is not remembered.
+    pub root: Option<RootHash>,
 }
 
 /// Why a batch has no receipt. Nothing of it is acknowledged; the sender may send it again.

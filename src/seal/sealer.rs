@@ -29,10 +29,11 @@ use super::lineage::Lineage;
 use super::pending::Pending;
 use super::publisher::{Publisher, Publishing};
 use super::recovery::{CLOCK_SKEW_MAX_SECONDS, KeyTurn, OpenError, Opening, expect_identity};
+use super::roots::Roots;
 use super::segment::{Builder, Segment};
 use super::stats::Stats;
 use super::tiles::{self, Recent, Tiler};
-use super::window::WindowReader;
+use super::window::{Holding, WindowReader};
 use super::{Counters, Pool, Receipt, SealerHandle, Submission, SubmitError};
 use crate::clock::{Clock, UnixSeconds};
 use crate::govern;
@@ -204,6 +205,7 @@ pub async fn start(options: Options) -> Result<(SealerHandle, SealerTask), OpenE
         lineage: opened.lineage,
         careful: opened.careful,
         dedup: Dedup::new(options.dedup_window, options.dedup_bytes),
+        roots: Roots::default(),
         earlier: None,
         doubts: Doubts::default(),
         erased: Arc::clone(&handle.erased),
@@ -292,6 +294,7 @@ struct Sealer {
     range: CompactRange,
     careful: bool,
     dedup: Dedup,
+    roots: Roots,
     /// Looks at seals of earlier processes, once one is in doubt.
     earlier: Option<Arc<Earlier>>,
     doubts: Doubts,
@@ -410,7 +413,7 @@ impl Sealer {
         self.counters.add(Counts { duplicates: records, ..Counts::default() });
         self.stats.duplicates.add(records);
         if let Some(seal) = newest_seal.filter(|_| submission.batch.records.is_empty()) {
-            let _ = submission.answer.send(Ok(Receipt { seal, root: self.range.root() }));
+            let _ = submission.answer.send(Ok(Receipt { seal, root: self.roots.of(seal) }));
             return;
         }
         let Some(submission) = self.unless_in_doubt(submission) else { return };
@@ -418,7 +421,7 @@ impl Sealer {
         self.counters.add(Counts { duplicates: taken.duplicates, ..Counts::default() });
         self.stats.duplicates.add(taken.duplicates);
         if let Some((seal, answer)) = taken.sealed {
-            let _ = answer.send(Ok(Receipt { seal, root: self.range.root() }));
+            let _ = answer.send(Ok(Receipt { seal, root: self.roots.of(seal) }));
         }
     }
 
@@ -451,11 +454,14 @@ impl Sealer {
         let index = self.range.size().0.saturating_sub(1);
         self.stats.duplicates.add(pending.shared);
         self.dedup.expire(sealed_at);
+        if !pending.keys.is_empty() {
+            self.roots.insert(index, root);
+        }
         for key in pending.keys.drain() {
             self.dedup.insert(key, index, sealed_at);
         }
         self.observe(closed, pending.since, sealed_at);
-        pending.answer(&Ok(Receipt { seal: index, root }));
+        pending.answer(&Ok(Receipt { seal: index, root: Some(root) }));
         Ok(Sealed::Committed)
     }
 
@@ -746,8 +752,11 @@ impl Sealer {
         let oldest = UnixSeconds(now.0.saturating_sub(i64::try_from(window.as_secs()).unwrap_or(i64::MAX)));
         let reader = WindowReader::new(Arc::clone(&self.store), self.log.clone(), self.lineage.clone(), oldest);
         // Read newest first until the window is full; inserted oldest first, because the oldest are forgotten first.
-        for (key, seal, sealed_at) in reader.read(newest, self.dedup.room()).await?.into_iter().rev() {
-            self.dedup.insert_line(key, seal, sealed_at);
+        for Holding { seal, sealed_at, root, keys } in reader.read(newest, self.dedup.room()).await?.into_iter().rev() {
+            for key in keys.into_iter().rev() {
+                self.dedup.insert_line(key, seal, sealed_at);
+            }
+            self.roots.insert(seal, root);
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use super::dedup::Key;
 use super::lineage::Lineage;
 use crate::clock::UnixSeconds;
 use crate::record::sameness_of_line;
+use crate::tlog::RootHash;
 use crate::tlog::seal_file::SealFile;
 use crate::worm::{ReadError, WormStore};
 
@@ -21,8 +22,16 @@ const SEALS_AT_ONCE: usize = 16;
 /// Stored bytes of segments in memory at a time: the largest one alone, or many small ones. They are decoded line by line.
 const SEGMENT_BYTES_AT_ONCE: u32 = 64 * 1024 * 1024;
 
-/// A record of the window, the seal that holds it, and when that closed.
-pub(crate) type Entry = (Key, u64, UnixSeconds);
+/// What one seal of the window holds.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    /// Its index.
+    pub(crate) seal: u64,
+    pub(crate) sealed_at: UnixSeconds,
+    /// Of the tree that it completed.
+    pub(crate) root: RootHash,
+    pub(crate) keys: Vec<Key>,
+}
 
 /// Reads the window.
 #[derive(Debug)]
@@ -44,39 +53,39 @@ impl WindowReader {
 
     /// The records of the newest seals, newest first, as far back as the window and `room` entries reach; the last seal read may exceed
     /// `room`.
-    pub(crate) async fn read(self: Arc<Self>, newest: SealFile, room: usize) -> Result<Vec<Entry>, ReadError> {
+    pub(crate) async fn read(self: Arc<Self>, newest: SealFile, room: usize) -> Result<Vec<Holding>, ReadError> {
         let before = (0..newest.statement.index).rev();
-        let mut found = Arc::clone(&self).entries(newest).await.unwrap_or_default();
+        let mut found: Vec<Holding> = Arc::clone(&self).holding(newest).await.into_iter().collect();
+        let mut records = found.iter().map(|holding| holding.keys.len()).sum::<usize>();
         // One level of buffering only: every request that is under way is looked after as long as this waits.
         let mut seals = stream::iter(before.map(|index| Arc::clone(&self).seal(index))).buffered(SEALS_AT_ONCE);
-        while found.len() < room {
-            match seals.next().await.transpose()?.flatten() {
-                Some(entries) => found.extend(entries),
-                None => break,
-            }
+        while records < room {
+            let Some(holding) = seals.next().await.transpose()?.flatten() else { break };
+            records += holding.keys.len();
+            found.push(holding);
         }
         Ok(found)
     }
 
     /// `None`: there is no such seal, or it is out of the window.
-    async fn seal(self: Arc<Self>, index: u64) -> Result<Option<Vec<Entry>>, ReadError> {
+    async fn seal(self: Arc<Self>, index: u64) -> Result<Option<Holding>, ReadError> {
         match seal_at(self.store.as_ref(), &self.log, index, &self.lineage, None).await?.truth {
-            Some((_, _, seal)) => Ok(self.entries(seal).await),
+            Some((_, _, seal)) => Ok(self.holding(seal).await),
             None => Ok(None),
         }
     }
 
-    async fn entries(self: Arc<Self>, seal: SealFile) -> Option<Vec<Entry>> {
+    async fn holding(self: Arc<Self>, seal: SealFile) -> Option<Holding> {
         let (index, sealed_at) = (seal.statement.index, seal.statement.sealed_at);
         if sealed_at < self.oldest {
             return None;
         }
-        let mut found = Vec::new();
+        let mut found = Holding { seal: index, sealed_at, root: seal.range_after().root(), keys: Vec::new() };
         for segment in &seal.statement.segments {
             let share = u32::try_from(segment.bytes).unwrap_or(u32::MAX).min(SEGMENT_BYTES_AT_ONCE);
             let _share = self.bytes.acquire_many(share).await.ok();
             match segment_lines(self.store.as_ref(), &self.log, segment, sameness_of_line).await {
-                Ok(Some(keys)) => found.extend(keys.into_iter().map(|(id, sameness)| (Key(id, sameness), index, sealed_at))),
+                Ok(Some(keys)) => found.keys.extend(keys.into_iter().map(|(id, sameness)| Key(id, sameness))),
                 // Disturbed evidence is the verifier's to judge; here it costs duplicates, not records.
                 Ok(None) => tracing::warn!(segment = segment.key, reason = "it is gone", "dedup.segment.unreadable"),
                 Err(e) => tracing::warn!(segment = segment.key, reason = %e, "dedup.segment.unreadable"),

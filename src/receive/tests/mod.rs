@@ -135,7 +135,7 @@ pub(super) struct Rig {
 }
 
 pub(super) const LIMIT: usize = 1024 * 1024;
-pub(super) const RECEIPT: Receipt = Receipt { seal: 42, root: RootHash(Hash([0xab; 32])) };
+pub(super) const RECEIPT: Receipt = Receipt { seal: 42, root: Some(RootHash(Hash([0xab; 32]))) };
 
 pub(super) fn plain() -> Endpoint {
     Endpoint { address: "127.0.0.1:0".to_owned(), tls: None, token_file: None }
