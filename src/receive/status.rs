@@ -4,7 +4,7 @@
 //! | refusal | gRPC | HTTP | may be sent again |
 //! |---|---|---|---|
 //! | malformed | INVALID_ARGUMENT | 400 | no |
-//! | too large | RESOURCE_EXHAUSTED, no RetryInfo | 413 | no |
+//! | too large | INVALID_ARGUMENT | 413 | no |
 //! | pool full | RESOURCE_EXHAUSTED, RetryInfo | 429, Retry-After | yes |
 //! | not sealed, stopped, slow body | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
 //! | the protocol of another port of ours | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
@@ -18,6 +18,9 @@
 //! for good, also what it acknowledged long before: whoever mistyped the port has time to mend it. The more so after a mistake of ours:
 //! INTERNAL and 500 are for good too, and what we stumble over may well be the best evidence there is. What it costs is a place in its
 //! sender's queue until spanseal is mended or that sender gives up; the delay keeps that from being much work.
+//!
+//! What is too large is not RESOURCE_EXHAUSTED, as gRPC has it by custom: a Collector's receiver turns that into 429 for its own senders over
+//! HTTP, whether it is for good or not, and they send again what can never be taken (Collector 0.152, `otlpreceiver/internal/errors`).
 //!
 //! RESOURCE_EXHAUSTED tells clients to retry only with RetryInfo. UNAVAILABLE and 503 they retry anyway; the delay keeps them from
 //! hurrying.
@@ -101,8 +104,8 @@ impl Refusal {
 
     fn code(&self) -> Code {
         match self {
-            Refusal::Malformed(_) => Code::InvalidArgument,
-            Refusal::TooLarge(_) | Refusal::TooMuch(_) | Refusal::Full => Code::ResourceExhausted,
+            Refusal::Malformed(_) | Refusal::TooLarge(_) | Refusal::TooMuch(_) => Code::InvalidArgument,
+            Refusal::Full => Code::ResourceExhausted,
             Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow | Refusal::OtherPort(_) | Refusal::Internal => Code::Unavailable,
             Refusal::Unauthenticated => Code::Unauthenticated,
             Refusal::UnknownPath(_) | Refusal::WrongMethod | Refusal::ContentType(_) | Refusal::ContentEncoding => Code::Unimplemented,

@@ -159,9 +159,9 @@ fn a_span_that_is_rejected_is_not_sent_again_and_the_others_are_sealed() {
     }
 }
 
-/// Scenario: a request that is larger than spanseal takes, then another. Guarantee: the Collector does not send it again, and the other one
-/// is sealed. Where the sender waits for the seal, it is told, and not to try again; where it was answered from the disk, only the
-/// Collector's log says that it is gone.
+/// Scenario: a request that is larger than spanseal takes, over gRPC and over HTTP, then another. Guarantee: the Collector does not send it again, and the
+/// other one is sealed. Where the sender waits for the seal, it is told, and not to try again, over both; where it was answered from the disk, only the
+/// Collector's log and its own figures say that it is gone.
 #[test]
 fn what_is_refused_for_good_is_not_sent_again_and_holds_nothing_up() {
     for (file, told) in [("minimal.yaml", true), ("agent.yaml", false)] {
@@ -181,7 +181,12 @@ fn what_is_refused_for_good_is_not_sent_again_and_holds_nothing_up() {
                 attributes: vec![attribute("gen_ai.input.messages", "x".repeat(2 * KIB * KIB))],
                 ..Span::default()
             };
-            let answer = client.export(Signal::Traces, spans(vec![chat]), false).await;
+            let large = spans(vec![chat]);
+            let headers = vec![("Content-Type", "application/x-protobuf")];
+            let post = HttpRequest { method: "POST", path: "/v1/traces", headers, body: &large, chunked: false };
+            let (status, _) = http(front.collector.http, &post).unwrap();
+            assert!((status != 200) == told && ![429, 502, 503, 504].contains(&status), "{file}: {status}");
+            let answer = client.export(Signal::Traces, large, false).await;
             let code = answer.as_ref().map_or_else(tonic::Status::code, |_| Code::Ok);
             // What OTLP clients send again.
             let retryable = [Code::Cancelled, Code::DeadlineExceeded, Code::Aborted, Code::OutOfRange, Code::Unavailable, Code::DataLoss];
@@ -191,8 +196,9 @@ fn what_is_refused_for_good_is_not_sent_again_and_holds_nothing_up() {
         });
         eventually("the other request is sealed", || ledger.lost(&records(&site)).is_empty().then_some(()));
         ledger.settle(&records(&site), file);
-        eventually("the Collector says that it is gone", || (!front.lines(DROPPED).is_empty()).then_some(()));
-        assert_eq!((ended(&receiver, "too_large"), front.lines(AGAIN)), (1, vec![]), "{file}: {}", front.collector.said());
+        eventually("the Collector says that both are gone", || (front.lines(DROPPED).len() == 2).then_some(()));
+        assert_eq!((ended(&receiver, "too_large"), front.lines(AGAIN)), (2, vec![]), "{file}: {}", front.collector.said());
+        assert_eq!(front.collector.figure("otelcol_exporter_send_failed_spans"), 2, "{file}");
         drop(receiver);
         site.verified();
     }

@@ -54,7 +54,7 @@ async fn bombs_beyond_the_limit_are_refused_for_good() {
     assert!(http.iter().all(|reply| *reply == (413, String::new())), "{http:?}");
     for status in grpc {
         let status = status.unwrap_err();
-        assert_eq!((status.code(), status.details()), (Code::ResourceExhausted, &b""[..]), "{status:?}");
+        assert_eq!((status.code(), status.details()), (Code::InvalidArgument, &b""[..]), "{status:?}");
     }
     assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::TooLarge), 40);
     assert!(held_peak(&rig) <= rig.pool.capacity() && rig.fake.seen.lock().unwrap().is_empty());

@@ -33,9 +33,9 @@ const TABLE: [(Fault, i32, u16, Option<u64>); 14] = [
     (Fault::Malformed, 3, 400, None),
     (Fault::CutShort, 3, 400, None),
     (Fault::UnknownCompression, 12, 415, None),
-    (Fault::TooLarge, 8, 413, None),
-    (Fault::TooLargeInflated, 8, 413, None),
-    (Fault::BecomesTooMuch, 8, 413, None),
+    (Fault::TooLarge, 3, 413, None),
+    (Fault::TooLargeInflated, 3, 413, None),
+    (Fault::BecomesTooMuch, 3, 413, None),
     (Fault::NoSuchPath, 12, 404, None),
     (Fault::NoToken, 16, 401, None),
     (Fault::PoolFull, 8, 429, Some(2)),
@@ -58,7 +58,8 @@ async fn facing(fault: Fault) -> (Rig, Option<Permit>, tempfile::TempDir) {
         Fault::PoolFull => held = Some(rig.pool.admit(4 * LIMIT).await.unwrap()),
         Fault::NoRoomNow => {
             rig.fake.line_bytes.store(2 * LIMIT, Ordering::Relaxed);
-            held = Some(rig.pool.admit(3 * LIMIT).await.unwrap());
+            let other = rig.pool.admit(1).await.unwrap();
+            held = Some(rig.pool.admit_records(&other, 3 * LIMIT).await.unwrap());
         }
         Fault::BecomesTooMuch => rig.fake.line_bytes.store(5 * LIMIT, Ordering::Relaxed),
         Fault::NotSealed => rig.answering(Err(not_sealed())),

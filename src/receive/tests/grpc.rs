@@ -152,10 +152,10 @@ fn assert_final(status: &Status, code: Code) {
 #[tokio::test]
 async fn what_is_too_large_is_refused_for_good_plain_or_compressed() {
     let rig = rig().await;
-    assert_final(&rig.client().await.export(padded(LIMIT + 1)).await.unwrap_err(), Code::ResourceExhausted);
+    assert_final(&rig.client().await.export(padded(LIMIT + 1)).await.unwrap_err(), Code::InvalidArgument);
     for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Zstd] {
         let bomb = rig.client().await.send_compressed(encoding).export(padded(50 * LIMIT)).await.unwrap_err();
-        assert_final(&bomb, Code::ResourceExhausted);
+        assert_final(&bomb, Code::InvalidArgument);
     }
     assert_eq!(rig.metrics.requests(Some(Signal::Traces), Outcome::TooLarge), 3);
     assert!(rig.fake.seen.lock().unwrap().is_empty());
