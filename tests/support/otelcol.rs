@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use super::otlp::{HttpRequest, http};
 use super::receiver::Finished;
 use super::{eventually, steady_address, tools};
 
@@ -55,6 +56,8 @@ pub(crate) struct Collector {
     pub(crate) http: SocketAddr,
     /// Of the `health_check` extension, where the configuration has it.
     pub(crate) health: SocketAddr,
+    /// Of its own metrics, where it is one of our files.
+    metrics: SocketAddr,
 }
 
 /// All that it is started with.
@@ -74,15 +77,15 @@ impl Collector {
             env: env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             folder: folder.to_owned(),
         };
-        let (grpc, http, health) = (steady_address(), steady_address(), steady_address());
-        let mut collector = Collector { how, running: None, log: PathBuf::new(), starts: 0, grpc, http, health };
+        let [grpc, http, health, metrics] = std::array::from_fn(|_| steady_address());
+        let mut collector = Collector { how, running: None, log: PathBuf::new(), starts: 0, grpc, http, health, metrics };
         // It cannot be asked which free port it took, so it is told one, which somebody else may take first.
         for _ in 0..10 {
             if collector.is_started() {
                 return collector;
             }
             assert!(collector.said().contains("address already in use"), "the Collector ended:\n{}", collector.said());
-            (collector.grpc, collector.http, collector.health) = (steady_address(), steady_address(), steady_address());
+            [collector.grpc, collector.http, collector.health, collector.metrics] = std::array::from_fn(|_| steady_address());
         }
         panic!("no free port was free for long enough");
     }
@@ -132,7 +135,7 @@ impl Collector {
             command.arg("--config").arg(file);
         }
         command.env("COLLECTOR_GRPC_ENDPOINT", self.grpc.to_string()).env("COLLECTOR_HTTP_ENDPOINT", self.http.to_string());
-        command.env("COLLECTOR_HEALTH_ENDPOINT", self.health.to_string());
+        command.env("COLLECTOR_HEALTH_ENDPOINT", self.health.to_string()).env("COLLECTOR_METRICS_PORT", self.metrics.port().to_string());
         command.env("COLLECTOR_STORAGE", folder.join("collector-storage")).env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         command.envs(env.iter().map(|(name, value)| (name, value))).current_dir(folder);
         let said = std::fs::File::create(&self.log).unwrap();
@@ -142,6 +145,14 @@ impl Collector {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.running.as_ref().unwrap().id()
+    }
+
+    /// The sum of a figure of its own, over all exporters; 0 where it does not stand there (yet).
+    pub(crate) fn figure(&self, name: &str) -> u64 {
+        let request = HttpRequest { method: "GET", path: "/metrics", headers: Vec::new(), body: b"", chunked: false };
+        let text = String::from_utf8(http(self.metrics, &request).unwrap().1.body).unwrap();
+        let values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.rsplit_once("} ")?.1.parse::<u64>().ok());
+        values.sum()
     }
 
     /// What it wrote to stderr since its last start.
