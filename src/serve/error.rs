@@ -47,7 +47,7 @@ pub enum ServeError {
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// What was erased could not be compared with what the vault keeps.
-    #[error("whether what was erased stays erased could not be found out: {0}")]
+    #[error("the vault cannot be used, so it is not known whether what was erased stays erased: {0}")]
     Erased(#[from] EraseError),
     /// What a canary showed could not be put into the log's first seal.
     #[error("what the canary showed cannot be recorded: {0}")]
