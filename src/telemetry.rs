@@ -4,6 +4,8 @@ use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
 use std::panic::{self, Location};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -81,9 +83,42 @@ fn program_words(payload: &(dyn Any + Send)) -> &'static str {
     payload.downcast_ref::<&'static str>().copied().unwrap_or("not said here: the words of this panic may quote what it stumbled over")
 }
 
+/// Keeps a line that strangers can bring about from filling the log: it comes once a minute, and says how often it would have come since.
+#[derive(Debug)]
+pub(crate) struct Seldom(Mutex<Option<(Instant, u64)>>);
+
+impl Seldom {
+    /// No second line comes sooner.
+    const BETWEEN: Duration = Duration::from_secs(60);
+
+    /// Nothing was said yet.
+    pub(crate) const fn new() -> Self {
+        Seldom(Mutex::new(None))
+    }
+
+    /// Whether the line is due: how often it was not said since it was.
+    pub(crate) fn due(&self, now: Instant) -> Option<u64> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *last {
+            Some((at, untold)) if now.saturating_duration_since(*at) < Self::BETWEEN => {
+                *untold += 1;
+                None
+            }
+            last => Some(last.replace((now, 0)).map_or(0, |(_, untold)| untold)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_comes_once_a_minute_and_says_how_often_it_did_not() {
+        let (seldom, start) = (Seldom::new(), Instant::now());
+        let due = |seconds| seldom.due(start + Duration::from_secs(seconds));
+        assert_eq!([0, 1, 59, 60, 61, 300].map(due), [Some(0), None, None, Some(2), None, Some(1)]);
+    }
     use std::panic::catch_unwind;
 
     /// Guarantee: of a panic only words of the program are told, none of a text that it met.

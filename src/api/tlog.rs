@@ -9,12 +9,15 @@
 //!
 //! Source: C2SP tlog-tiles@v1.0.0, "APIs".
 
+use std::time::Instant;
+
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
 use super::routes::{Api, text};
+use crate::telemetry::Seldom;
 use crate::tlog::note::UnverifiedCheckpoint;
 use crate::tlog::tile::Resource;
 use crate::worm::{NOTE_FILE_BYTES_MAX, ObjectKey, ReadError, below, checkpoint_key, is_name};
@@ -99,11 +102,17 @@ fn served(kind: &'static str, cache: &'static str, body: impl IntoResponse) -> R
 }
 
 fn failed(key: &ObjectKey, error: &ReadError) -> Response {
+    static TOO_LARGE: Seldom = Seldom::new();
+    static UNAVAILABLE: Seldom = Seldom::new();
     if let ReadError::TooLarge { .. } = error {
-        tracing::warn!(%key, "api.tlog.too_large");
+        if let Some(untold) = TOO_LARGE.due(Instant::now()) {
+            tracing::warn!(%key, untold, "api.tlog.too_large");
+        }
         return text(StatusCode::INTERNAL_SERVER_ERROR, "what lies there is longer than it can be; run `spanseal verify`\n");
     }
-    tracing::warn!(%error, "api.tlog.unavailable");
+    if let Some(untold) = UNAVAILABLE.due(Instant::now()) {
+        tracing::warn!(%error, untold, "api.tlog.unavailable");
+    }
     text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer; try again\n")
 }
 
