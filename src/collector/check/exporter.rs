@@ -6,31 +6,10 @@
 use std::time::Duration;
 
 use super::file::{Component, File, Said, Section, says_something};
-use super::{Kind, Notes, Receiving, demands, pipelines, target};
+use super::{Kind, Notes, Receiving, batch, demands, pipelines, retry, storage, target};
+use crate::config::parse_duration;
 use crate::config::yaml::{Mark, Node, Value};
-use crate::config::{parse_duration, show_duration, show_size};
 
-/// Timeout of an exporter of OTLP/gRPC where none is written, and of the load-balancing one where that is none or zero.
-const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
-/// That of OTLP/HTTP.
-const TIMEOUT_DEFAULT_HTTP: Duration = Duration::from_secs(30);
-/// How many requests a queue sends at a time where nothing is written.
-const CONSUMERS_DEFAULT: u64 = 10;
-/// Requests a second below which a queue is called too slow: one SDK sends every few seconds, or once for 512 spans.
-const RATE_MIN: f64 = 10.0;
-/// From here on nothing is said.
-const RATE_ENOUGH: f64 = 50.0;
-/// Longest that a batch waits for more while its sender waits: SDKs wait 10 s, and a seal takes its time.
-const FLUSH_MAX: Duration = Duration::from_secs(2);
-/// How long they try where nothing is written.
-const RETRY_DEFAULT: &str = "300s";
-/// Their pause before they try the first time again, where nothing is written.
-const PAUSE_DEFAULT: Duration = Duration::from_secs(5);
-/// A retry that never gives up.
-const ENDLESS: &str = "`retry_on_failure: {enabled: true, max_elapsed_time: 0s}`";
-/// The same for the load-balancing exporter, which has no defaults for it.
-const ENDLESS_BALANCED: &str = "`retry_on_failure: {enabled: true, initial_interval: 1s, max_interval: 30s, multiplier: 1.5, \
-                                randomization_factor: 0.5, max_elapsed_time: 0s}` on the load-balancing exporter itself";
 /// Settings of the exporters of OTLP that are judged, or that change nothing of what arrives.
 const SETTINGS: [&str; 10] = [
     "endpoint",
@@ -71,10 +50,6 @@ const SETTINGS_GONE: [(&str, &str); 2] =
     [("batcher", "`batch` under `sending_queue`"), ("per_rpc_auth", "`auth: {authenticator: bearertokenauth/...}` and that extension")];
 /// The OTLP exporter inside the load-balancing one.
 const INNER: [&str; 2] = ["protocol", "otlp"];
-/// Where `file_storage` keeps and compacts where nothing is written (not on Windows).
-const STORAGE_DEFAULT: &str = "/var/lib/otelcol/file_storage";
-/// Folders that are empty after a restart of the machine.
-const VOLATILE: [&str; 4] = ["/tmp", "/dev/shm", "/run", "/var/run"];
 
 /// Exporters that have no queue where none is written, as of 0.152. Those of OTLP have one, of others nothing is known.
 const WITHOUT_QUEUE: [&str; 1] = ["awss3"];
@@ -162,7 +137,7 @@ impl<'c, 'n> At<'c, 'n> {
         At { component, above: &[] }
     }
 
-    fn path(&self, path: &[&'static str]) -> Vec<&'static str> {
+    pub(super) fn path(&self, path: &[&'static str]) -> Vec<&'static str> {
         self.above.iter().chain(path).copied().collect()
     }
 
@@ -291,7 +266,7 @@ impl<'c, 'n> At<'c, 'n> {
     }
 
     /// A duration, or what holds where it is not written. `None`: not known, which was told.
-    fn duration(&self, path: &[&'static str], default: Duration, notes: &mut Notes) -> Option<Duration> {
+    pub(super) fn duration(&self, path: &[&'static str], default: Duration, notes: &mut Notes) -> Option<Duration> {
         match self.said(path) {
             Said::Nothing if self.is_null(path) => Some(Duration::ZERO),
             Said::Nothing => Some(default),
@@ -333,7 +308,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     demands::judge(&sending, &targets, authenticator(&sending, file, notes), receiving, notes);
     compression(&sending, notes);
     strange(&sending, notes);
-    timeout(&sending, if sending.is_grpc() { TIMEOUT_DEFAULT } else { TIMEOUT_DEFAULT_HTTP }, receiving, notes);
+    retry::timeout(&sending, if sending.is_grpc() { retry::TIMEOUT_DEFAULT } else { retry::TIMEOUT_DEFAULT_HTTP }, receiving, notes);
     let replicas = target::replicas(exporter);
     if own.has_queue(notes) {
         queue(file, &own, notes);
@@ -343,17 +318,17 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     }
     let counts = queueing(exporter);
     if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
-        batch(&counts, receiving, notes);
-        consumers(&counts, replicas, receiving, notes);
+        batch::judge(&counts, receiving, notes);
+        batch::consumers(&counts, replicas, receiving, notes);
     }
     if sending.is_inner() {
         misplaced(&own, notes);
-        outer_timeout(&own, replicas, receiving, notes);
-        outer_retry(&own, &sending, notes);
+        retry::outer_timeout(&own, replicas, receiving, notes);
+        retry::outer_retry(&own, &sending, notes);
     } else {
-        retry(&own, RETRY_DEFAULT, ENDLESS, notes);
+        retry::retry(&own, retry::RETRY_DEFAULT, retry::ENDLESS, notes);
         if own.flag(&["retry_on_failure", "enabled"], true, true, notes) {
-            pause(&own, PAUSE_DEFAULT, ENDLESS, notes);
+            retry::pause(&own, retry::PAUSE_DEFAULT, retry::ENDLESS, notes);
         }
     }
 }
@@ -453,7 +428,7 @@ fn authenticator<'f, 'n>(at: &At<'_, '_>, file: &'f File<'n>, notes: &mut Notes)
 }
 
 /// An extension that a component names; what comes of it where there is none is told.
-fn is_started<'f, 'n>(
+pub(super) fn is_started<'f, 'n>(
     file: &'f File<'n>,
     at: &At<'_, '_>,
     name: &str,
@@ -544,7 +519,7 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
             format!("replicas cannot have a queue on disk, because all of them would share one: {}", at.when_refused()),
             "the queue with `storage` on the load-balancing exporter itself",
         ),
-        (Said::Is(name, mark), false) => storage_judged(file, at, name, *mark, notes),
+        (Said::Is(name, mark), false) => storage::judge(file, at, name, *mark, notes),
         (Said::Unknown(mark), false) => notes.unjudged(*mark, at.id(), "`sending_queue.storage` is not known here"),
     }
     if !at.flag(&["sending_queue", "block_on_overflow"], false, true, notes) {
@@ -554,309 +529,6 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
             at.id(),
             "a full queue refuses what comes in, and senders that do not try again for long lose it",
             "`block_on_overflow: true` under `sending_queue`: senders wait",
-        );
-    }
-}
-
-/// The extension that a queue is kept by.
-fn storage_judged(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark, notes: &mut Notes) {
-    let instead = "the name of one, as in `file_storage/spanseal`";
-    let Some(extension) = is_started(file, exporter, name, mark, instead, notes) else { return };
-    if extension.kind() != "file_storage" {
-        return notes.unjudged(
-            extension.mark,
-            &extension.id,
-            "what this storage keeps when the Collector or the machine stops is not known here",
-        );
-    }
-    let at = At { component: extension, above: &[] };
-    if !at.flag(&["fsync"], false, true, notes) {
-        let says = "what the sender was told is on disk may still be in memory, and is lost when the machine stops";
-        notes.found(Kind::StorageNotSynced, at.place(&["fsync"]), &extension.id, says, "`fsync: true`");
-    }
-    if at.flag(&["recreate"], false, false, notes) {
-        let says = "after damage the queue begins anew, and what it held is set aside for nobody to send";
-        notes.found(
-            Kind::StorageVolatile,
-            at.place(&["recreate"]),
-            &extension.id,
-            says,
-            "`recreate: false`: the Collector stops, and somebody looks",
-        );
-    }
-    compaction(&at, notes);
-    match at.said(&["directory"]) {
-        Said::Is(folder, mark) if is_volatile(&folder) => {
-            let says = format!("`{folder}` is emptied when the machine or the container starts again, and the queue with it");
-            notes.found(Kind::StorageVolatile, mark, &extension.id, says, "a folder on a disk or volume that stays");
-        }
-        Said::Unknown(mark) => notes.unjudged(mark, &extension.id, "`directory` is not known here: whether it survives a restart"),
-        Said::Is(..) | Said::Nothing => {
-            let says = match at.is_written(&["directory"]) {
-                true => "in a container this folder has to lie on a volume that outlives it, or the queue goes with the container",
-                false => {
-                    "names no `directory`: its default, below /var/lib, goes with the container unless a volume that outlives it is mounted there"
-                }
-            };
-            notes.note(at.place(&["directory"]), &extension.id, says);
-        }
-    }
-}
-
-/// Where a queue is compacted. In the queue's own file system the new file takes the place of the old one at once; out of another it is copied
-/// back over the old one, which is emptied first and not written through.
-fn compaction(at: &At<'_, '_>, notes: &mut Notes) {
-    const DIRECTORY: [&str; 2] = ["compaction", "directory"];
-    let is_on = [["compaction", "on_start"], ["compaction", "on_rebound"]].map(|path| at.flag(&path, false, false, notes)).contains(&true);
-    if !is_on {
-        return;
-    }
-    let own = match at.said(&["directory"]) {
-        Said::Is(folder, _) => folder,
-        Said::Nothing => STORAGE_DEFAULT.to_owned(),
-        // Which is told with the folder itself.
-        Said::Unknown(_) => return,
-    };
-    let folder = match at.said(&DIRECTORY) {
-        Said::Is(folder, _) => folder,
-        Said::Nothing => STORAGE_DEFAULT.to_owned(),
-        Said::Unknown(mark) => {
-            return notes.unjudged(mark, at.id(), "`compaction.directory` is not known here: whether it lies on the queue's disk");
-        }
-    };
-    if !is_below(&folder, &own) {
-        let by_default = if at.is_written(&DIRECTORY) { "" } else { " by default" };
-        let says = format!(
-            "compacts in `{folder}`{by_default}: where that is another file system than the queue's, the queue is emptied and copied back, and a \
-             crash in between loses all of it, with `fsync` too"
-        );
-        let instead =
-            format!("`compaction: {{directory: {own}}}`: in the queue's own folder the new file takes the old one's place at once");
-        notes.found(Kind::StorageVolatile, at.place(&DIRECTORY), at.id(), says, instead);
-    }
-}
-
-/// Whether a folder lies in one that is empty after a restart, whatever way is written to it.
-fn is_volatile(folder: &str) -> bool {
-    VOLATILE.iter().any(|volatile| is_below(folder, volatile))
-}
-
-/// Whether a folder is another one or lies below it, whatever way is written to them.
-fn is_below(folder: &str, of: &str) -> bool {
-    let plain = |folder: &str| {
-        let mut parts: Vec<String> = if folder.starts_with('/') { vec![String::new()] } else { Vec::new() };
-        for part in folder.split('/').filter(|part| !matches!(*part, "" | ".")) {
-            match (part, parts.last().map(String::as_str)) {
-                ("..", None | Some("..")) => parts.push(part.to_owned()),
-                // Above the root there is the root.
-                ("..", Some("")) => {}
-                ("..", Some(_)) => {
-                    parts.pop();
-                }
-                _ => parts.push(part.to_owned()),
-            }
-        }
-        parts
-    };
-    plain(folder).starts_with(&plain(of))
-}
-
-fn batch(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
-    const BATCH: [&str; 2] = ["sending_queue", "batch"];
-    // Its key alone, without a value, is a batch with no largest size.
-    match at.component.section(&at.path(&BATCH)) {
-        Section::Absent => return,
-        Section::Untold(mark) => return notes.unjudged(mark, at.id(), "print-config does not tell whether `sending_queue.batch` is on"),
-        Section::Present => {}
-    }
-    let waits = at.flag(&["sending_queue", "wait_for_result"], false, false, notes);
-    if let Some(flush) =
-        at.duration(&["sending_queue", "batch", "flush_timeout"], Duration::ZERO, notes).filter(|flush| waits && *flush > FLUSH_MAX)
-    {
-        let says = format!(
-            "a batch waits up to {} for more while its sender waits for the answer: SDKs give up after 10s by default, and then it is dropped",
-            show_duration(flush)
-        );
-        let place = at.place(&["sending_queue", "batch", "flush_timeout"]);
-        notes.found(
-            Kind::TimeoutShort,
-            place,
-            at.id(),
-            says,
-            "`flush_timeout: 200ms`, or less than senders wait, the seal's time taken off",
-        );
-    }
-    let most = receiving.request_bytes_max;
-    let instead = format!("`batch: {{sizer: bytes, min_size: ..., max_size: ...}}` with at most {} ({most} bytes)", show_size(most));
-    let too_much = format!("spanseal takes {} at once and refuses more, and a refusal of that kind is not tried again", show_size(most));
-    let sizer = at.sizer();
-    let bytes = matches!(&sizer, Said::Is(sizer, _) if sizer == "bytes");
-    const MAX_SIZE: [&str; 3] = ["sending_queue", "batch", "max_size"];
-    let mark = at.place(&MAX_SIZE);
-    match at.number(&MAX_SIZE, 0, notes) {
-        None => {}
-        Some(0) => notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches have no largest size: {too_much}"), instead),
-        Some(size) if bytes && size > most => {
-            notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches may have {}: {too_much}", show_size(size)), instead);
-        }
-        Some(_) if matches!(sizer, Said::Unknown(_)) => {
-            notes.unjudged(mark, at.id(), "`sizer` is not known here: whether `sending_queue.batch.max_size` counts bytes");
-        }
-        Some(size) if !bytes => {
-            let says =
-                format!("whether {size} spans or logs with their content fit into what spanseal takes at once ({})", show_size(most));
-            notes.unjudged(mark, at.id(), says);
-        }
-        Some(_) => {}
-    }
-}
-
-/// How many requests are on their way at once: each waits for its seal, and those that come meanwhile share the next one. A batch that waits for
-/// more makes few requests of many; then how many is enough depends on what comes.
-fn consumers(at: &At<'_, '_>, replicas: u32, receiving: &Receiving, notes: &mut Notes) {
-    const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
-    const MIN_SIZE: [&str; 3] = ["sending_queue", "batch", "min_size"];
-    let merges = at.component.section(&at.path(&["sending_queue", "batch"])) != Section::Absent
-        && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0");
-    if merges {
-        return;
-    }
-    let Some(number) = at.number(&CONSUMERS, CONSUMERS_DEFAULT, notes) else { return };
-    let mark = at.place(&CONSUMERS);
-    let delay = receiving.max_delay.max(Duration::from_millis(1)).saturating_mul(replicas);
-    // Of zero consumers the Collector says that it does not start.
-    let rate = (f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / delay.as_secs_f64()).round();
-    if number == 0 || rate >= RATE_ENOUGH {
-        return;
-    }
-    let by_default = if at.is_written(&CONSUMERS) { "" } else { " by default" };
-    let seals = match replicas {
-        1 => format!("its seal, up to {}", show_duration(delay)),
-        _ => format!("the seals of {replicas} replicas, one after another, up to {}", show_duration(delay)),
-    };
-    let says = format!(
-        "sends at most {number} requests at a time{by_default}, and each waits for {seals}: some {rate} a second get through, small ones too. What \
-         comes faster fills the queue, and then senders wait until they give up"
-    );
-    if rate < RATE_MIN {
-        let instead =
-            "`num_consumers: 100` under `sending_queue` (requests that wait together share a seal), or a `batch` with a `min_size`";
-        notes.found(Kind::ConsumersFew, mark, at.id(), says, instead);
-    } else {
-        notes.note(mark, at.id(), format!("{says}; `num_consumers: 100` lets more through"));
-    }
-}
-
-fn timeout(at: &At<'_, '_>, default: Duration, receiving: &Receiving, notes: &mut Notes) {
-    let Some(timeout) = at.duration(&["timeout"], default, notes) else { return };
-    // Zero waits for ever.
-    if timeout.is_zero() || timeout >= receiving.receipt {
-        return;
-    }
-    let (is, need) = (show_duration(timeout), show_duration(receiving.receipt));
-    let by_default = if at.is_written(&["timeout"]) { "" } else { " by default" };
-    notes.found(
-        Kind::TimeoutShort,
-        at.place(&["timeout"]),
-        at.id(),
-        format!("gives up after {is}{by_default}, and a busy spanseal may answer after {need} (`seal.admission_wait` and `seal.max_delay`): what was sealed is sent again"),
-        "`timeout: 30s`",
-    );
-}
-
-/// The load-balancing exporter's own timeout is around an attempt at all replicas, one after another. It has no "for ever": zero is the default.
-fn outer_timeout(own: &At<'_, '_>, replicas: u32, receiving: &Receiving, notes: &mut Notes) {
-    let Some(written) = own.duration(&["timeout"], Duration::ZERO, notes) else { return };
-    let timeout = if written.is_zero() { TIMEOUT_DEFAULT } else { written };
-    let needed = receiving.receipt.saturating_mul(replicas);
-    if timeout >= needed {
-        return;
-    }
-    let by_default = if written.is_zero() { " (the default here, and what zero means)" } else { "" };
-    let of = if replicas == 1 { "a busy spanseal".to_owned() } else { format!("{replicas} busy replicas, one after another,") };
-    let (is, need) = (show_duration(timeout), show_duration(needed));
-    notes.found(
-        Kind::TimeoutShort,
-        own.place(&["timeout"]),
-        own.id(),
-        format!("an attempt at all replicas ends after {is}{by_default}, and {of} may answer after {need}: what was sealed is sent again, or given up"),
-        "`timeout: 60s` on the load-balancing exporter itself, or the `timeout` below it times the number of replicas",
-    );
-}
-
-/// The load-balancing exporter's own retry is the one that counts: a replica's ends with the outer `timeout`, and when the resolver takes
-/// the replica away, and what it had is dropped.
-fn outer_retry(own: &At<'_, '_>, inner: &At<'_, '_>, notes: &mut Notes) {
-    let inner_on = inner.flag(&["retry_on_failure", "enabled"], true, true, notes);
-    if inner_on {
-        pause(inner, PAUSE_DEFAULT, ENDLESS, notes);
-    }
-    // Where it is not written, every number of it is zero.
-    if own.flag(&["retry_on_failure", "enabled"], false, true, notes) {
-        retry(own, "0s", ENDLESS_BALANCED, notes);
-        pause(own, Duration::ZERO, ENDLESS_BALANCED, notes);
-        return;
-    }
-    let (kind, says) = match inner_on {
-        true => (
-            Kind::RetryGivesUp,
-            "only the exporters of the replicas try again: when the outer `timeout` is over, or the resolver takes a replica away, what they had is lost",
-        ),
-        false => (Kind::RetryOff, "what spanseal cannot take at the moment is not tried again, and is lost"),
-    };
-    notes.found(kind, own.place(&["retry_on_failure"]), own.id(), says, ENDLESS_BALANCED);
-}
-
-/// Tries again at once: it takes a processor and floods what it waits for.
-fn pause(at: &At<'_, '_>, default: Duration, instead: &str, notes: &mut Notes) {
-    const INITIAL: [&str; 2] = ["retry_on_failure", "initial_interval"];
-    const MOST: [&str; 2] = ["retry_on_failure", "max_interval"];
-    /// Below it a Collector with a full queue asks thousands of times a second; above it, it has as good as given up.
-    const SENSIBLE: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3600);
-    let Some(initial) = at.duration(&INITIAL, default, notes) else { return };
-    let most = at.is_written(&MOST).then(|| at.duration(&MOST, Duration::MAX, notes)).flatten();
-    // The largest pause is zero where it does not count, and then pauses stay as the first.
-    let most = most.filter(|most| !most.is_zero());
-    let (pause, place) = match most {
-        Some(most) if most < initial => (most, MOST),
-        _ => (initial, INITIAL),
-    };
-    if pause < *SENSIBLE.start() {
-        let by_default = if at.node(&INITIAL).is_some() { "" } else { " (`initial_interval` is 0s by default here)" };
-        let says =
-            format!("tries again with hardly a pause{by_default}: up to thousands of times a second while spanseal or its store is away");
-        notes.found(Kind::RetryWithoutPause, at.place(&place), at.id(), says, instead);
-    }
-    let longest = most.unwrap_or(initial);
-    if longest > *SENSIBLE.end() {
-        let place = if most.is_some() { MOST } else { INITIAL };
-        let says = format!("may wait {} until it tries again, however short spanseal or its store was away", show_duration(longest));
-        notes.found(Kind::RetryGivesUp, at.place(&place), at.id(), says, "`initial_interval: 1s, max_interval: 30s`");
-    }
-}
-
-fn retry(at: &At<'_, '_>, default: &str, instead: &str, notes: &mut Notes) {
-    if !at.flag(&["retry_on_failure", "enabled"], true, true, notes) {
-        let is_told = at.queue() == Queue::Off || at.flag(&["sending_queue", "wait_for_result"], false, false, notes);
-        let says = match is_told {
-            true => {
-                "what spanseal cannot take at the moment is not tried again: its sender is told, and what that does not send again is lost"
-            }
-            false => "what spanseal cannot take at the moment is not tried again, and is lost",
-        };
-        notes.found(Kind::RetryOff, at.place(&["retry_on_failure", "enabled"]), at.id(), says, instead);
-        return;
-    }
-    const ELAPSED: [&str; 2] = ["retry_on_failure", "max_elapsed_time"];
-    let default = parse_duration(default).unwrap_or_default();
-    if let Some(elapsed) = at.duration(&ELAPSED, default, notes).filter(|elapsed| !elapsed.is_zero()) {
-        let by_default = if at.is_written(&ELAPSED) { "" } else { " by default" };
-        notes.found(
-            Kind::RetryGivesUp,
-            at.place(&ELAPSED),
-            at.id(),
-            format!("gives up after {}{by_default}: an outage of the store that is longer loses what waits", show_duration(elapsed)),
-            format!("{instead}: it is tried for ever"),
         );
     }
 }

@@ -9,12 +9,15 @@
 //! so is every component of which nothing is known here. Several files count as one, as the Collector reads them: maps are merged, and of
 //! everything else the later file's counts (confmap's merge, without its gate that appends lists).
 
+mod batch;
 mod carried;
 mod demands;
 mod exporter;
 mod file;
 mod pipelines;
 mod receivers;
+mod retry;
+mod storage;
 mod target;
 
 use std::collections::{BTreeSet, HashSet};

@@ -1,0 +1,103 @@
+//! The batches of an exporter's queue, and how many requests of them are on their way at once.
+
+use std::time::Duration;
+
+use super::exporter::At;
+use super::file::{Said, Section};
+use super::{Kind, Notes, Receiving};
+use crate::config::{show_duration, show_size};
+
+/// How many requests a queue sends at a time where nothing is written.
+const CONSUMERS_DEFAULT: u64 = 10;
+/// Requests a second below which a queue is called too slow: one SDK sends every few seconds, or once for 512 spans.
+const RATE_MIN: f64 = 10.0;
+/// From here on nothing is said.
+const RATE_ENOUGH: f64 = 50.0;
+/// Longest that a batch waits for more while its sender waits: SDKs wait 10 s, and a seal takes its time.
+const FLUSH_MAX: Duration = Duration::from_secs(2);
+
+pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
+    const BATCH: [&str; 2] = ["sending_queue", "batch"];
+    // Its key alone, without a value, is a batch with no largest size.
+    match at.component.section(&at.path(&BATCH)) {
+        Section::Absent => return,
+        Section::Untold(mark) => return notes.unjudged(mark, at.id(), "print-config does not tell whether `sending_queue.batch` is on"),
+        Section::Present => {}
+    }
+    let waits = at.flag(&["sending_queue", "wait_for_result"], false, false, notes);
+    if let Some(flush) =
+        at.duration(&["sending_queue", "batch", "flush_timeout"], Duration::ZERO, notes).filter(|flush| waits && *flush > FLUSH_MAX)
+    {
+        let says = format!(
+            "a batch waits up to {} for more while its sender waits for the answer: SDKs give up after 10s by default, and then it is dropped",
+            show_duration(flush)
+        );
+        let place = at.place(&["sending_queue", "batch", "flush_timeout"]);
+        notes.found(
+            Kind::TimeoutShort,
+            place,
+            at.id(),
+            says,
+            "`flush_timeout: 200ms`, or less than senders wait, the seal's time taken off",
+        );
+    }
+    let most = receiving.request_bytes_max;
+    let instead = format!("`batch: {{sizer: bytes, min_size: ..., max_size: ...}}` with at most {} ({most} bytes)", show_size(most));
+    let too_much = format!("spanseal takes {} at once and refuses more, and a refusal of that kind is not tried again", show_size(most));
+    let sizer = at.sizer();
+    let bytes = matches!(&sizer, Said::Is(sizer, _) if sizer == "bytes");
+    const MAX_SIZE: [&str; 3] = ["sending_queue", "batch", "max_size"];
+    let mark = at.place(&MAX_SIZE);
+    match at.number(&MAX_SIZE, 0, notes) {
+        None => {}
+        Some(0) => notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches have no largest size: {too_much}"), instead),
+        Some(size) if bytes && size > most => {
+            notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches may have {}: {too_much}", show_size(size)), instead);
+        }
+        Some(_) if matches!(sizer, Said::Unknown(_)) => {
+            notes.unjudged(mark, at.id(), "`sizer` is not known here: whether `sending_queue.batch.max_size` counts bytes");
+        }
+        Some(size) if !bytes => {
+            let says =
+                format!("whether {size} spans or logs with their content fit into what spanseal takes at once ({})", show_size(most));
+            notes.unjudged(mark, at.id(), says);
+        }
+        Some(_) => {}
+    }
+}
+
+/// How many requests are on their way at once: each waits for its seal, and those that come meanwhile share the next one. A batch that waits for
+/// more makes few requests of many; then how many is enough depends on what comes.
+pub(super) fn consumers(at: &At<'_, '_>, replicas: u32, receiving: &Receiving, notes: &mut Notes) {
+    const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
+    const MIN_SIZE: [&str; 3] = ["sending_queue", "batch", "min_size"];
+    let merges = at.component.section(&at.path(&["sending_queue", "batch"])) != Section::Absent
+        && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0");
+    if merges {
+        return;
+    }
+    let Some(number) = at.number(&CONSUMERS, CONSUMERS_DEFAULT, notes) else { return };
+    let mark = at.place(&CONSUMERS);
+    let delay = receiving.max_delay.max(Duration::from_millis(1)).saturating_mul(replicas);
+    // Of zero consumers the Collector says that it does not start.
+    let rate = (f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / delay.as_secs_f64()).round();
+    if number == 0 || rate >= RATE_ENOUGH {
+        return;
+    }
+    let by_default = if at.is_written(&CONSUMERS) { "" } else { " by default" };
+    let seals = match replicas {
+        1 => format!("its seal, up to {}", show_duration(delay)),
+        _ => format!("the seals of {replicas} replicas, one after another, up to {}", show_duration(delay)),
+    };
+    let says = format!(
+        "sends at most {number} requests at a time{by_default}, and each waits for {seals}: some {rate} a second get through, small ones too. What \
+         comes faster fills the queue, and then senders wait until they give up"
+    );
+    if rate < RATE_MIN {
+        let instead =
+            "`num_consumers: 100` under `sending_queue` (requests that wait together share a seal), or a `batch` with a `min_size`";
+        notes.found(Kind::ConsumersFew, mark, at.id(), says, instead);
+    } else {
+        notes.note(mark, at.id(), format!("{says}; `num_consumers: 100` lets more through"));
+    }
+}
