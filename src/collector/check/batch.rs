@@ -101,3 +101,24 @@ pub(super) fn consumers(at: &At<'_, '_>, replicas: u32, receiving: &Receiving, n
         notes.note(mark, at.id(), format!("{says}; `num_consumers: 100` lets more through"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{http, kinds};
+
+    const BYTES: &str = "batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}";
+
+    /// Scenario: an exporter that sends JSON. Guarantee: found, with a batch of any size too, because sizes count protobuf.
+    #[test]
+    fn what_is_sent_as_json_has_no_size_that_is_known() {
+        for queue in ["", BYTES] {
+            let json = http("encoding: json", queue);
+            assert_eq!(kinds(&json), "batch_unbounded", "{json:#?}");
+            assert!(json.findings[0].line == 8 && json.findings[0].says.contains("counted as protobuf"), "{json:#?}");
+            assert_eq!(kinds(&http("encoding: proto", queue)), "");
+        }
+        assert_eq!(kinds(&http("encoding: msgpack", "")), "does_not_start");
+        let told = http("encoding: \"${env:ENCODING}\"", "");
+        assert!(kinds(&told).is_empty() && told.unjudged.iter().any(|told| told.says.starts_with("`encoding` is not known")), "{told:#?}");
+    }
+}

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::file::{Component, File, Said, Section, says_something};
 use super::{Kind, Notes, Receiving, batch, demands, pipelines, retry, storage, target};
-use crate::config::parse_duration;
 use crate::config::yaml::{Mark, Node, Value};
+use crate::config::{parse_duration, show_size};
 
 /// Settings of the exporters of OTLP that are judged, or that change nothing of what arrives.
 const SETTINGS: [&str; 10] = [
@@ -307,6 +307,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     target::judge_encryption(&sending, &targets, notes);
     demands::judge(&sending, &targets, authenticator(&sending, file, notes), receiving, notes);
     compression(&sending, notes);
+    encoding(&sending, receiving, notes);
     strange(&sending, notes);
     retry::timeout(&sending, if sending.is_grpc() { retry::TIMEOUT_DEFAULT } else { retry::TIMEOUT_DEFAULT_HTTP }, receiving, notes);
     let replicas = target::replicas(exporter);
@@ -393,6 +394,30 @@ fn compression(at: &At<'_, '_>, notes: &mut Notes) {
             notes.found(kind, mark, at.id(), says, "`compression: zstd` or `gzip`");
         }
         Said::Unknown(mark) => notes.unjudged(mark, at.id(), "`compression` is not known here"),
+        Said::Nothing => {}
+    }
+}
+
+/// Queues and batches count what they hold as protobuf, and JSON of the same is several times larger: by what factor depends on what it is, and a key
+/// of 26 characters stands for two bytes. So no size that is written bounds what is sent.
+fn encoding(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
+    match at.said(&["encoding"]) {
+        // What an exporter of OTLP/gRPC does with this key was told.
+        _ if at.is_grpc() => {}
+        Said::Is(name, _) if name == "proto" => {}
+        Said::Is(name, mark) if name == "json" => {
+            let says = format!(
+                "batches are counted as protobuf and sent as JSON, which is several times larger: what becomes more than {} spanseal refuses, and the \
+                 Collector drops it",
+                show_size(receiving.request_bytes_max)
+            );
+            notes.found(Kind::BatchUnbounded, mark, at.id(), says, "`encoding: proto`, which is the default");
+        }
+        Said::Is(_, mark) => {
+            let says = "the value of `encoding` is none that the Collector knows: it does not start";
+            notes.found(Kind::DoesNotStart, mark, at.id(), says, "`encoding: proto`, which is the default");
+        }
+        Said::Unknown(mark) => notes.unjudged(mark, at.id(), "`encoding` is not known here: JSON may be larger than spanseal takes"),
         Said::Nothing => {}
     }
 }

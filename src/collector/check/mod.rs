@@ -451,6 +451,27 @@ mod tests {
         kinds.map(|kind| word(&kind)).collect::<Vec<_>>().join(" ")
     }
 
+    /// One exporter of OTLP/HTTP in whose configuration nothing is wrong.
+    pub(super) const HTTP: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {}}}
+exporters:
+  otlp_http/spanseal:
+    endpoint: http://127.0.0.1:14318
+    retry_on_failure: {max_elapsed_time: 0s}
+    MORE
+    sending_queue: {wait_for_result: true, block_on_overflow: true, num_consumers: 100, QUEUE}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [otlp_http/spanseal]}
+    logs: {receivers: [otlp], exporters: [otlp_http/spanseal]}
+"#;
+
+    /// The same with more settings, and with more of its queue.
+    pub(super) fn http(more: &str, queue: &str) -> Report {
+        checked(&HTTP.replace("MORE", more).replace("QUEUE", queue))
+    }
+
     /// What is seen several times is told once, in the order in which it was first seen.
     #[test]
     fn the_same_is_told_once_and_in_its_order() {
