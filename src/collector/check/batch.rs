@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::exporter::At;
-use super::file::{Said, Section};
+use super::exporter::{At, Queue};
+use super::file::Said;
 use super::{Kind, Notes, Receiving};
 use crate::config::{show_duration, show_size};
 
@@ -17,12 +17,11 @@ const RATE_ENOUGH: f64 = 50.0;
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 
 pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
-    const BATCH: [&str; 2] = ["sending_queue", "batch"];
-    // Its key alone, without a value, is a batch with no largest size.
-    match at.component.section(&at.path(&BATCH)) {
-        Section::Absent => return,
-        Section::Untold(mark) => return notes.unjudged(mark, at.id(), "print-config does not tell whether `sending_queue.batch` is on"),
-        Section::Present => {}
+    match at.batch() {
+        Queue::Off => return,
+        Queue::Untold(mark) => return notes.unjudged(mark, at.id(), "print-config does not tell whether `sending_queue.batch` is on"),
+        Queue::Perhaps(mark) => notes.unjudged(mark, at.id(), "`sending_queue.batch.enabled` is not known here"),
+        Queue::On => {}
     }
     let waits = at.flag(&["sending_queue", "wait_for_result"], false, false, notes);
     if let Some(flush) =
@@ -71,8 +70,7 @@ pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
 pub(super) fn consumers(at: &At<'_, '_>, replicas: u32, receiving: &Receiving, notes: &mut Notes) {
     const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
     const MIN_SIZE: [&str; 3] = ["sending_queue", "batch", "min_size"];
-    let merges = at.component.section(&at.path(&["sending_queue", "batch"])) != Section::Absent
-        && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0");
+    let merges = at.batch() != Queue::Off && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0");
     if merges {
         return;
     }
@@ -104,7 +102,7 @@ pub(super) fn consumers(at: &At<'_, '_>, replicas: u32, receiving: &Receiving, n
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{http, kinds};
+    use super::super::tests::{HTTP, checked, http, kinds};
 
     const BYTES: &str = "batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}";
 
@@ -120,5 +118,28 @@ mod tests {
         assert_eq!(kinds(&http("encoding: msgpack", "")), "does_not_start");
         let told = http("encoding: \"${env:ENCODING}\"", "");
         assert!(kinds(&told).is_empty() && told.unjudged.iter().any(|told| told.says.starts_with("`encoding` is not known")), "{told:#?}");
+    }
+
+    /// A section that is switched off is none: neither its sizes count, nor what it would merge.
+    #[test]
+    fn a_batch_that_is_off_is_none() {
+        assert_eq!(kinds(&http("", "batch: {enabled: false}")), "");
+        assert_eq!(kinds(&http("", "batch: {enabled: true}")), "batch_unbounded");
+        assert_eq!(kinds(&http("", "batch:")), "batch_unbounded");
+        let few = checked(&HTTP.replace("MORE", "").replace("num_consumers: 100, QUEUE", "num_consumers: 1, batch: {enabled: false}"));
+        assert_eq!(kinds(&few), "consumers_few", "{few:#?}");
+        let off = checked(&HTTP.replace("MORE", "").replace("QUEUE", "enabled: false, batch: {max_size: 0}"));
+        assert_eq!(kinds(&off), "", "{off:#?}");
+        let told = http("", "batch: {enabled: \"${env:BATCH}\", max_size: 1000}");
+        assert!(told.unjudged.iter().any(|told| told.says.starts_with("`sending_queue.batch.enabled` is not known")), "{told:#?}");
+        // And splits nothing of what is let in.
+        let disk = HTTP.replace("MORE", "").replace("grpc: {}", "grpc: {max_recv_msg_size_mib: 15}");
+        let disk = disk
+            .replace("wait_for_result: true", "storage: file_storage")
+            .replace("service:\n", "extensions: {file_storage: {fsync: true}}\nservice:\n  extensions: [file_storage]\n");
+        let split = checked(&disk.replace("QUEUE", BYTES));
+        assert_eq!(kinds(&split), "", "{split:#?}");
+        let whole = checked(&disk.replace("QUEUE", &BYTES.replace('{', "{enabled: false, ")));
+        assert_eq!(kinds(&whole), "lets_in_too_much", "{whole:#?}");
     }
 }

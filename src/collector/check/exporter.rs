@@ -56,7 +56,7 @@ const WITHOUT_QUEUE: [&str; 1] = ["awss3"];
 /// Exporters that send nowhere, so that there is nothing to wait for.
 const SENDING_NOTHING: [&str; 2] = ["debug", "nop"];
 
-/// Whether a level of an exporter has a queue.
+/// Whether a level of an exporter has a queue, or a queue has batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Queue {
     On,
@@ -172,13 +172,22 @@ impl<'c, 'n> At<'c, 'n> {
         self.component.section(&self.path(path)) == Section::Present
     }
 
-    /// The key of the queue alone, without a value, switches it on.
+    /// Whether it has a queue.
     pub(super) fn queue(&self) -> Queue {
         let is_default = !(self.above.is_empty() && self.component.is_balancer());
-        match (self.component.section(&self.path(&["sending_queue"])), self.said(&["sending_queue", "enabled"])) {
+        self.switched(&["sending_queue"], if is_default { Queue::On } else { Queue::Off })
+    }
+
+    /// Whether its queue makes batches, if there is a queue.
+    pub(super) fn batch(&self) -> Queue {
+        self.switched(&["sending_queue", "batch"], Queue::Off)
+    }
+
+    /// A section that its key alone, without a value, switches on, and `enabled: false` off, whatever else stands there (configoptional).
+    fn switched(&self, section: &[&'static str], absent: Queue) -> Queue {
+        match (self.component.section(&self.path(section)), self.said(&[section, &["enabled"]].concat())) {
             (Section::Untold(mark), _) => Queue::Untold(mark),
-            (Section::Absent, _) if is_default => Queue::On,
-            (Section::Absent, _) => Queue::Off,
+            (Section::Absent, _) => absent,
             (Section::Present, Said::Nothing) => Queue::On,
             (Section::Present, Said::Is(text, _)) if text == "true" => Queue::On,
             (Section::Present, Said::Is(text, _)) if text == "false" => Queue::Off,

@@ -229,7 +229,7 @@ fn small_logs(exporter: &Component<'_>, let_in: u64, most: u64, notes: &mut Note
 
 /// The largest batch of an exporter that counts in bytes, and where it stands.
 fn batch_bytes(at: &At<'_, '_>) -> Option<(u64, Mark)> {
-    if at.queue() == Queue::Off || !matches!(at.sizer(), Said::Is(text, _) if text == "bytes") {
+    if at.queue() == Queue::Off || at.batch() == Queue::Off || !matches!(at.sizer(), Said::Is(text, _) if text == "bytes") {
         return None;
     }
     let Said::Is(text, mark) = at.said(&["sending_queue", "batch", "max_size"]) else { return None };
