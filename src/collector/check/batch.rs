@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::exporter::{At, Queue};
 use super::file::Said;
+use super::target::Target;
 use super::{Kind, Notes, Receiving};
 use crate::config::{show_duration, show_size};
 
@@ -67,37 +68,81 @@ pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
 
 /// How many requests are on their way at once: each waits for its seal, and those that come meanwhile share the next one. A batch that waits for
 /// more makes few requests of many; then how many is enough depends on what comes.
-pub(super) fn consumers(at: &At<'_, '_>, replicas: u32, receiving: &Receiving, notes: &mut Notes) {
+pub(super) fn consumers(at: &At<'_, '_>, targets: &[Target], replicas: u32, receiving: &Receiving, notes: &mut Notes) {
     const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
     const MIN_SIZE: [&str; 3] = ["sending_queue", "batch", "min_size"];
-    let merges = at.batch() != Queue::Off && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0");
-    if merges {
+    let queues = matches!(at.queue(), Queue::On | Queue::Perhaps(_));
+    if queues && at.batch() != Queue::Off && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0") {
         return;
     }
-    let Some(number) = at.number(&CONSUMERS, CONSUMERS_DEFAULT, notes) else { return };
-    let mark = at.place(&CONSUMERS);
     let delay = receiving.max_delay.max(Duration::from_millis(1)).saturating_mul(replicas);
+    let rate_of = |number: u64| (f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / delay.as_secs_f64()).round();
+    // Without a queue each request of a sender is sent as it comes.
+    let consumers = if queues { at.number(&CONSUMERS, CONSUMERS_DEFAULT, notes) } else { None };
+    let connections = connections(at, targets, notes);
+    let (number, is_by_connections) = match (consumers, &connections) {
+        (None, None) => return,
+        (Some(consumers), Some(Connections { number, .. })) if *number >= consumers => (consumers, false),
+        (Some(consumers), None) => (consumers, false),
+        (_, Some(Connections { number, one_at_a_time: true })) => (*number, true),
+        (consumers, Some(Connections { number, one_at_a_time: false })) => {
+            if rate_of(*number) < RATE_MIN {
+                let says = format!(
+                    "where HTTP/1.1 is spoken to something in between, at most {number} requests are on their way at a time, and each waits for its seal"
+                );
+                notes.unjudged(at.place(&[CONNECTIONS]), at.id(), says);
+            }
+            let Some(consumers) = consumers else { return };
+            (consumers, false)
+        }
+    };
     // Of zero consumers the Collector says that it does not start.
-    let rate = (f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / delay.as_secs_f64()).round();
+    let rate = rate_of(number);
     if number == 0 || rate >= RATE_ENOUGH {
         return;
     }
-    let by_default = if at.is_written(&CONSUMERS) { "" } else { " by default" };
+    let mark = if is_by_connections { at.place(&[CONNECTIONS]) } else { at.place(&CONSUMERS) };
+    let by = match is_by_connections {
+        true => " (over HTTP/1.1 one for each connection)",
+        false if at.is_written(&CONSUMERS) => "",
+        false => " by default",
+    };
     let seals = match replicas {
         1 => format!("its seal, up to {}", show_duration(delay)),
         _ => format!("the seals of {replicas} replicas, one after another, up to {}", show_duration(delay)),
     };
+    let what_comes_of_it = if queues { "fills the queue, and then senders wait" } else { "waits, and its senders with it," };
     let says = format!(
-        "sends at most {number} requests at a time{by_default}, and each waits for {seals}: some {rate} a second get through, small ones too. What \
-         comes faster fills the queue, and then senders wait until they give up"
+        "sends at most {number} requests at a time{by}, and each waits for {seals}: some {rate} a second get through, small ones too. What \
+         comes faster {what_comes_of_it} until they give up"
     );
+    let more = if is_by_connections { "`max_conns_per_host: 100`, or none" } else { "`num_consumers: 100` under `sending_queue`" };
     if rate < RATE_MIN {
-        let instead =
-            "`num_consumers: 100` under `sending_queue` (requests that wait together share a seal), or a `batch` with a `min_size`";
+        let instead = format!("{more} (requests that wait together share a seal), or a `batch` with a `min_size`");
         notes.found(Kind::ConsumersFew, mark, at.id(), says, instead);
     } else {
-        notes.note(mark, at.id(), format!("{says}; `num_consumers: 100` lets more through"));
+        let more = more.trim_end_matches(" under `sending_queue`");
+        notes.note(mark, at.id(), format!("{says}; {more} lets more through"));
     }
+}
+
+const CONNECTIONS: &str = "max_conns_per_host";
+
+/// How many connections an exporter of OTLP/HTTP has at most.
+struct Connections {
+    number: u64,
+    /// Whether each surely takes one request at a time, as those of HTTP/1.1 do. Over TLS both sides prefer HTTP/2.
+    one_at_a_time: bool,
+}
+
+fn connections(at: &At<'_, '_>, targets: &[Target], notes: &mut Notes) -> Option<Connections> {
+    if at.is_grpc() {
+        return None;
+    }
+    // Nothing, and less than nothing, are no limit.
+    let number = u64::try_from(at.signed(&[CONNECTIONS], notes)?).ok().filter(|number| *number > 0)?;
+    let http_2 = at.flag(&["force_attempt_http2"], true, true, notes);
+    Some(Connections { number, one_at_a_time: !http_2 || targets.iter().any(|target| target.scheme == "http") })
 }
 
 #[cfg(test)]
@@ -141,5 +186,29 @@ mod tests {
         assert_eq!(kinds(&split), "", "{split:#?}");
         let whole = checked(&disk.replace("QUEUE", &BYTES.replace('{', "{enabled: false, ")));
         assert_eq!(kinds(&whole), "lets_in_too_much", "{whole:#?}");
+    }
+
+    /// Scenario: few connections for many consumers. Guarantee: over HTTP/1.1 the fewer of both count, with no queue too; over HTTP/2 one takes many
+    /// requests.
+    #[test]
+    fn connections_limit_requests_over_http_1() {
+        let few = http("max_conns_per_host: 1", "");
+        assert_eq!(kinds(&few), "consumers_few", "{few:#?}");
+        assert!(few.findings[0].line == 8 && few.findings[0].instead.contains("max_conns_per_host"), "{few:#?}");
+        assert_eq!(kinds(&http("max_conns_per_host: 1", "enabled: false")), "consumers_few");
+        for more in ["max_conns_per_host: 100", "max_conns_per_host: 0", "max_conns_per_host: -1"] {
+            assert_eq!(kinds(&http(more, "")), "", "{more}");
+        }
+        // What is fewer is named.
+        let both = checked(&HTTP.replace("MORE", "max_conns_per_host: 50").replace("num_consumers: 100, QUEUE", "num_consumers: 5"));
+        assert!(kinds(&both) == "consumers_few" && both.findings[0].instead.contains("num_consumers"), "{both:#?}");
+        let with = |more: &str| {
+            let text = HTTP.replace("http://127.0.0.1", "https://seal.example.com").replace("MORE", more).replace("QUEUE", "");
+            checked(&text)
+        };
+        assert_eq!(kinds(&with("force_attempt_http2: false\n    max_conns_per_host: 1")), "consumers_few");
+        let told = with("max_conns_per_host: 1");
+        assert!(kinds(&told).is_empty(), "{told:#?}");
+        assert!(told.unjudged.iter().any(|told| told.line == 8 && told.says.contains("HTTP/1.1")), "{told:#?}");
     }
 }

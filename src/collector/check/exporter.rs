@@ -329,8 +329,8 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     let counts = queueing(exporter);
     if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
         batch::judge(&counts, receiving, notes);
-        batch::consumers(&counts, replicas, receiving, notes);
     }
+    batch::consumers(&counts, &targets, replicas, receiving, notes);
     if sending.is_inner() {
         misplaced(&own, notes);
         retry::outer_timeout(&own, replicas, receiving, notes);
