@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::exporter::{At, Queue};
 use super::file::Said;
+use super::receivers::SDK_BATCH;
 use super::target::Target;
 use super::{Kind, Notes, Receiving};
 use crate::config::{show_duration, show_size};
@@ -16,6 +17,8 @@ const RATE_MIN: f64 = 10.0;
 const RATE_ENOUGH: f64 = 50.0;
 /// Longest that a batch waits for more while its sender waits: SDKs wait 10 s, and a seal takes its time.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
+/// How many requests may become of what an SDK sends at once.
+const PARTS_MAX: u64 = 20;
 
 pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     match at.batch() {
@@ -53,6 +56,13 @@ pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
         Some(0) => notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches have no largest size: {too_much}"), instead),
         Some(size) if bytes && size > most => {
             notes.found(Kind::BatchUnbounded, mark, at.id(), format!("batches may have {}: {too_much}", show_size(size)), instead);
+        }
+        Some(size) if !bytes && !matches!(sizer, Said::Unknown(_)) && SDK_BATCH.div_ceil(size) > PARTS_MAX => {
+            let says = format!(
+                "makes up to {} requests of the {SDK_BATCH} spans or logs that an SDK sends at once, and each of them waits for its seal",
+                SDK_BATCH.div_ceil(size)
+            );
+            notes.found(Kind::BatchSmall, mark, at.id(), says, instead);
         }
         Some(_) if matches!(sizer, Said::Unknown(_)) => {
             notes.unjudged(mark, at.id(), "`sizer` is not known here: whether `sending_queue.batch.max_size` counts bytes");
@@ -210,5 +220,21 @@ mod tests {
         let told = with("max_conns_per_host: 1");
         assert!(kinds(&told).is_empty(), "{told:#?}");
         assert!(told.unjudged.iter().any(|told| told.line == 8 && told.says.contains("HTTP/1.1")), "{told:#?}");
+    }
+
+    /// Batches so small that one batch of an SDK becomes tens of requests.
+    #[test]
+    fn batches_too_small_for_what_sdks_send_are_found() {
+        for (batch, expected) in [
+            ("{sizer: items, min_size: 0, max_size: 1}", "batch_small"),
+            ("{min_size: 0, max_size: 25}", "batch_small"),
+            ("{sizer: items, min_size: 0, max_size: 26}", ""),
+            ("{sizer: items, min_size: 0, max_size: 512}", ""),
+        ] {
+            let report = http("", &format!("batch: {batch}"));
+            assert_eq!(kinds(&report), expected, "{batch}: {report:#?}");
+        }
+        let one = http("", "batch: {sizer: items, max_size: 1, min_size: 0}");
+        assert!(one.findings[0].says.contains("512 requests"), "{one:#?}");
     }
 }

@@ -78,6 +78,8 @@ pub enum Kind {
     QueueOverflow,
     /// Batches without a bound that spanseal takes.
     BatchUnbounded,
+    /// Batches so small that tens of requests become of one.
+    BatchSmall,
     /// Batches that may hold less than one span that is let in.
     BatchDrops,
     /// More is acknowledged than spanseal takes.

@@ -12,7 +12,7 @@ const MIB: u64 = 1024 * 1024;
 const QUEUE_DEFAULT: u64 = 1000;
 
 /// What the batch processors of SDKs send at once where nothing else is set (OpenTelemetry specification, "Batching processor").
-const SDK_BATCH: u64 = 512;
+pub(super) const SDK_BATCH: u64 = 512;
 
 /// One way in: protocol, the key of its limit, the unit of that, and the limit where none is written (0 means the same).
 struct Limit {
