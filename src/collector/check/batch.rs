@@ -17,6 +17,10 @@ const RATE_MIN: f64 = 10.0;
 const RATE_ENOUGH: f64 = 50.0;
 /// Longest that a batch waits for more while its sender waits: SDKs wait 10 s, and a seal takes its time.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
+/// Longest that a batch waits for more on a Collector's disk before it is worth a word.
+const FLUSH_LATE: Duration = Duration::from_secs(60);
+/// How much a batch waits for.
+const MIN_SIZE: [&str; 3] = ["sending_queue", "batch", "min_size"];
 /// How many requests may become of what an SDK sends at once.
 const PARTS_MAX: u64 = 20;
 
@@ -28,22 +32,7 @@ pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
         Queue::On => {}
     }
     let waits = at.flag(&["sending_queue", "wait_for_result"], false, false, notes);
-    if let Some(flush) =
-        at.duration(&["sending_queue", "batch", "flush_timeout"], Duration::ZERO, notes).filter(|flush| waits && *flush > FLUSH_MAX)
-    {
-        let says = format!(
-            "a batch waits up to {} for more while its sender waits for the answer: SDKs give up after 10s by default, and then it is dropped",
-            show_duration(flush)
-        );
-        let place = at.place(&["sending_queue", "batch", "flush_timeout"]);
-        notes.found(
-            Kind::TimeoutShort,
-            place,
-            at.id(),
-            says,
-            "`flush_timeout: 200ms`, or less than senders wait, the seal's time taken off",
-        );
-    }
+    late(at, waits, notes);
     let most = receiving.request_bytes_max;
     let instead = format!("`batch: {{sizer: bytes, min_size: ..., max_size: ...}}` with at most {} ({most} bytes)", show_size(most));
     let too_much = format!("spanseal takes {} at once and refuses more, and a refusal of that kind is not tried again", show_size(most));
@@ -76,11 +65,30 @@ pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     }
 }
 
+/// How long a batch waits for more.
+fn late(at: &At<'_, '_>, waits: bool, notes: &mut Notes) {
+    const FLUSH: [&str; 3] = ["sending_queue", "batch", "flush_timeout"];
+    let Some(flush) = at.duration(&FLUSH, Duration::ZERO, notes) else { return };
+    let shown = show_duration(flush);
+    if waits && flush > FLUSH_MAX {
+        let says = format!(
+            "a batch waits up to {shown} for more while its sender waits for the answer: SDKs give up after 10s by default, and then it is dropped"
+        );
+        let instead = "`flush_timeout: 200ms`, or less than senders wait, the seal's time taken off";
+        notes.found(Kind::TimeoutShort, at.place(&FLUSH), at.id(), says, instead);
+    }
+    // A batch that needs no more waits for none.
+    let needs_more = !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0");
+    if !waits && needs_more && flush > FLUSH_LATE {
+        let says = format!("a batch waits up to {shown} for more: so much later it is sealed, and until then this Collector alone has it");
+        notes.note(at.place(&FLUSH), at.id(), says);
+    }
+}
+
 /// How many requests are on their way at once: each waits for its seal, and those that come meanwhile share the next one. A batch that waits for
 /// more makes few requests of many; then how many is enough depends on what comes.
 pub(super) fn consumers(at: &At<'_, '_>, targets: &[Target], replicas: u32, receiving: &Receiving, notes: &mut Notes) {
     const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
-    const MIN_SIZE: [&str; 3] = ["sending_queue", "batch", "min_size"];
     let queues = matches!(at.queue(), Queue::On | Queue::Perhaps(_));
     if queues && at.batch() != Queue::Off && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0") {
         return;
@@ -157,6 +165,7 @@ fn connections(at: &At<'_, '_>, targets: &[Target], notes: &mut Notes) -> Option
 
 #[cfg(test)]
 mod tests {
+    use super::super::Report;
     use super::super::tests::{HTTP, checked, http, kinds};
 
     const BYTES: &str = "batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}";
@@ -236,5 +245,31 @@ mod tests {
         }
         let one = http("", "batch: {sizer: items, max_size: 1, min_size: 0}");
         assert!(one.findings[0].says.contains("512 requests"), "{one:#?}");
+    }
+
+    /// An exporter that keeps its queue on disk, as a storage extension and those that are started let it.
+    fn on_disk(queue: &str, extensions: &str) -> Report {
+        let text = HTTP.replace("MORE", "").replace("wait_for_result: true", "storage: file_storage").replace("QUEUE", queue);
+        let extensions =
+            format!("extensions: {{file_storage: {{fsync: true}}, health_check: {{}}}}\nservice:\n  extensions: [{extensions}]\n");
+        let report = checked(&text.replace("service:\n", &extensions));
+        assert_eq!(kinds(&report), "", "{report:#?}");
+        report
+    }
+
+    fn is_noted(report: &Report, says: &str) -> bool {
+        report.notes.iter().any(|note| note.says.contains(says))
+    }
+
+    /// What waits long on disk for company is sealed late, which is said.
+    #[test]
+    fn batches_that_wait_long_on_disk_are_noted() {
+        let batch = |flush: &str| format!("batch: {{sizer: bytes, min_size: 1000000, max_size: 15728640, flush_timeout: {flush}}}");
+        let on_disk = |batch: &str| on_disk(batch, "file_storage, health_check");
+        assert!(is_noted(&on_disk(&batch("10h")), "up to 10h"));
+        assert!(is_noted(&on_disk(&batch("61s")), "is sealed"));
+        assert!(!is_noted(&on_disk(&batch("60s")), "is sealed"));
+        // Nothing waits where a batch needs no more.
+        assert!(!is_noted(&on_disk(&batch("10h").replace("1000000", "0")), "is sealed"));
     }
 }
