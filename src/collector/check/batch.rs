@@ -272,4 +272,12 @@ mod tests {
         // Nothing waits where a batch needs no more.
         assert!(!is_noted(&on_disk(&batch("10h").replace("1000000", "0")), "is sealed"));
     }
+
+    /// A Collector listens before its queue on disk is open, and without a health check nobody is told when it is.
+    #[test]
+    fn a_queue_on_disk_without_a_health_check_is_noted() {
+        assert!(is_noted(&on_disk("", "file_storage"), "health_check"));
+        assert!(!is_noted(&on_disk("", "file_storage, health_check"), "health_check"));
+        assert!(!is_noted(&http("", ""), "health_check"));
+    }
 }

@@ -10,10 +10,18 @@ const STORAGE_DEFAULT: &str = "/var/lib/otelcol/file_storage";
 /// Folders that are empty after a restart of the machine.
 const VOLATILE: [&str; 4] = ["/tmp", "/dev/shm", "/run", "/var/run"];
 
+/// Extensions that answer whether the Collector is ready.
+const HEALTH: [&str; 2] = ["health_check", "healthcheckv2"];
+
 /// The extension that a queue is kept by.
 pub(super) fn judge(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark, notes: &mut Notes) {
     let instead = "the name of one, as in `file_storage/spanseal`";
     let Some(extension) = is_started(file, exporter, name, mark, instead, notes) else { return };
+    if !file.started.iter().any(|started| HEALTH.contains(&started.id.split('/').next().unwrap_or_default())) {
+        let says = "the Collector may listen before this queue is open on its disk, and nothing tells whoever starts it when it is ready: \
+                    `health_check` under `extensions`, and in `service.extensions`, does";
+        notes.note(mark, exporter.id(), says);
+    }
     if extension.kind() != "file_storage" {
         return notes.unjudged(
             extension.mark,
