@@ -45,9 +45,38 @@ const SETTINGS_HTTP: [&str; 15] = [
 ];
 /// The one of OTLP/HTTP alone that leads through something else.
 const PROXY: &str = "proxy_url";
+/// Settings that there are, and that may do anything to what is sent.
+const UNJUDGED: [&str; 2] = ["middlewares", PROXY];
 /// Settings that there were once, and what took their place.
 const SETTINGS_GONE: [(&str, &str); 2] =
     [("batcher", "`batch` under `sending_queue`"), ("per_rpc_auth", "`auth: {authenticator: bearertokenauth/...}` and that extension")];
+/// All keys of the sections of an exporter that are judged (configtls, exporterhelper, configretry).
+const SECTIONS: [(&[&str], &[&str]); 4] = [
+    (
+        &["tls"],
+        &[
+            "ca_file",
+            "ca_pem",
+            "include_system_ca_certs_pool",
+            "cert_file",
+            "cert_pem",
+            "key_file",
+            "key_pem",
+            "min_version",
+            "max_version",
+            "cipher_suites",
+            "reload_interval",
+            "curve_preferences",
+            "tpm",
+            "insecure",
+            "insecure_skip_verify",
+            "server_name_override",
+        ],
+    ),
+    (&["sending_queue"], &["enabled", "wait_for_result", "sizer", "queue_size", "block_on_overflow", "storage", "num_consumers", "batch"]),
+    (&["sending_queue", "batch"], &["enabled", "flush_timeout", "sizer", "min_size", "max_size", "partition"]),
+    (&["retry_on_failure"], &["enabled", "initial_interval", "randomization_factor", "multiplier", "max_interval", "max_elapsed_time"]),
+];
 /// The OTLP exporter inside the load-balancing one.
 const INNER: [&str; 2] = ["protocol", "otlp"];
 
@@ -353,7 +382,30 @@ fn misplaced(own: &At<'_, '_>, notes: &mut Notes) {
             let says = format!("`{name}` is no setting of the load-balancing exporter: the Collector does not start");
             notes.found(Kind::DoesNotStart, key.mark, own.id(), says, "what is for its replicas stands below `protocol: {otlp: ...}`");
         } else if says_something(node) {
-            notes.unjudged(key.mark, own.id(), format!("what `{name}` does to telemetry on its way is not known here"));
+            notes.unjudged(key.mark, own.id(), not_known(name));
+        }
+    }
+    sections_strange(own, notes);
+}
+
+/// What is said of a key that is not judged.
+fn not_known(name: &str) -> String {
+    match UNJUDGED.contains(&name) {
+        true => format!("what `{name}` does to telemetry on its way is not known here"),
+        false => format!(
+            "`{name}` is no setting that is known here: if it is none of the exporter's own, the Collector does not start (`otelcol validate` says it \
+             for sure); else what it does to telemetry on its way is not judged"
+        ),
+    }
+}
+
+/// The same of the sections that are judged.
+fn sections_strange(at: &At<'_, '_>, notes: &mut Notes) {
+    for (path, known) in SECTIONS {
+        let Some(Node { value: Value::Map(members), .. }) = at.node(path) else { continue };
+        for (key, _) in members.iter().filter(|(key, node)| !known.contains(&key.name.as_str()) && says_something(node)) {
+            let name = path.iter().copied().chain([key.name.as_str()]).collect::<Vec<_>>().join(".");
+            notes.unjudged(key.mark, at.id(), not_known(&name));
         }
     }
 }
@@ -376,9 +428,10 @@ fn strange(at: &At<'_, '_>, notes: &mut Notes) {
             let says = format!("`{name}` is a setting of OTLP/{other}, and this exporter speaks OTLP/{own}: the Collector does not start");
             notes.found(Kind::DoesNotStart, key.mark, at.id(), says, "the exporter without it");
         } else if ![&SETTINGS[..], &SETTINGS_GRPC, &SETTINGS_HTTP].concat().contains(&name) && says_something(node) {
-            notes.unjudged(key.mark, at.id(), format!("what `{name}` does to telemetry on its way is not known here"));
+            notes.unjudged(key.mark, at.id(), not_known(name));
         }
     }
+    sections_strange(at, notes);
 }
 
 /// What spanseal unpacks (gzip, where nothing is written).
@@ -564,5 +617,30 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
             "a full queue refuses what comes in, and senders that do not try again for long lose it",
             "`block_on_overflow: true` under `sending_queue`: senders wait",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{HTTP, checked, http};
+
+    /// What is no key of the exporter stops the Collector, and another program tells for sure.
+    #[test]
+    fn keys_that_may_be_none_are_told_with_what_comes_of_it() {
+        for (more, queue, name) in [
+            ("Endpoint: x", "", "`Endpoint`"),
+            ("TLS: {insecure: true}", "", "`TLS`"),
+            ("", "num_consumer: 10", "`sending_queue.num_consumer`"),
+            ("", "batch: {min_size: 0, max_sizes: 100, max_size: 100}", "`sending_queue.batch.max_sizes`"),
+            ("tls: {insecur: true}", "", "`tls.insecur`"),
+        ] {
+            let report = http(more, queue);
+            let told = report.unjudged.iter().find(|told| told.says.starts_with(name)).unwrap_or_else(|| panic!("{name}: {report:#?}"));
+            assert!(told.says.contains("does not start") && told.says.contains("otelcol validate"), "{told:?}");
+        }
+        let retry = checked(
+            &HTTP.replace("MORE", "").replace("QUEUE", "").replace("max_elapsed_time: 0s", "max_elapsed_time: 0s, max_elapsed: 1s"),
+        );
+        assert!(retry.unjudged.iter().any(|told| told.says.starts_with("`retry_on_failure.max_elapsed`")), "{retry:#?}");
     }
 }
