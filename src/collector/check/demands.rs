@@ -6,6 +6,8 @@
 //!
 //! Without a configuration of spanseal only the ports are compared, with the default ones.
 
+use std::net::IpAddr;
+
 use super::exporter::At;
 use super::file::{Component, Said, items, said};
 use super::target::{Target, is_encrypted};
@@ -63,9 +65,23 @@ fn port_of(target: &Target) -> Option<u16> {
 }
 
 fn way(target: &Target, own: &Endpoint) -> Way {
-    let everywhere = own.ip().is_some_and(|ip| ip.is_unspecified());
-    let same_host = target.host == own.host || (target.loopback && !target.is_socket() && (own.is_loopback() || everywhere));
+    let same_host = target.host == own.host || reaches(target, own) == Some(true);
     if same_host && own.port != 0 && port_of(target) == Some(own.port) { Way::Straight } else { Way::Perhaps }
+}
+
+/// Whether an address of the Collector's own machine reaches a listener there; `None` where it is none, or is not known. One address of a
+/// machine is not another.
+fn reaches(target: &Target, own: &Endpoint) -> Option<bool> {
+    if !target.loopback {
+        return None;
+    }
+    if target.is_socket() {
+        return Some(false);
+    }
+    let own = own.ip()?;
+    // `localhost` is tried as both; `::` listens for IPv4, too, unless somebody has forbidden it.
+    let Ok(ip) = target.host.parse::<IpAddr>() else { return Some(own.is_loopback() || own.is_unspecified()) };
+    Some(ip == own || own.is_unspecified() && (own.is_ipv6() || ip.is_ipv4()))
 }
 
 /// A difference between the two.
@@ -89,6 +105,10 @@ impl Differs {
 }
 
 fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Notes) {
+    if !at.is_grpc() && !matches!(target.scheme.as_str(), "http" | "https") {
+        // Which was found already.
+        return;
+    }
     let (text, mark) = (&target.text, target.mark);
     let (own, other, of_own, of_other, key) = match at.is_grpc() {
         true => (&receiving.grpc, &receiving.http, "OTLP/gRPC", "OTLP/HTTP", "grpc"),
@@ -101,6 +121,20 @@ fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Not
         let instead = format!("the other exporter, or `{key}` under `receivers.otlp.protocols` of spanseal's configuration");
         return notes.found(Kind::EndpointWrong, mark, at.id(), says, instead);
     };
+    if receiving.is_configured && reaches(target, &own) == Some(false) && (target.is_socket() || port_of(target) == Some(own.port)) {
+        let instead = format!("`{own}`, where spanseal listens");
+        let says = format!("`{text}` is another address than {own}, where spanseal listens");
+        // By another machine's address something may stand in between.
+        let is_here = own.ip().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
+        return match is_here && !target.variable {
+            true => notes.found(Kind::EndpointWrong, mark, at.id(), format!("{says}: nothing arrives"), instead),
+            false => notes.unjudged(mark, at.id(), format!("{says}: right only where something in between passes it on")),
+        };
+    }
+    if target.is_socket() {
+        let says = format!("`{text}` is a socket, and spanseal listens on none: right only where something in between passes it on");
+        return notes.unjudged(mark, at.id(), says);
+    }
     let Some(port) = port_of(target) else { return };
     if own.port == port {
         if receiving.is_configured && way(target, &own) == Way::Perhaps && own.is_loopback() {
@@ -239,7 +273,7 @@ fn authorization(headers: Option<&Node>) -> Header {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{checked_with, listening};
+    use super::super::tests::{GRPC, checked_with, kinds, listening};
     use super::*;
     use crate::config::Tls;
 
@@ -276,6 +310,47 @@ service:
             let report = checked_with(TEXT, &receiving);
             let said = report.notes.iter().map(|note| note.says.as_str()).find(|says| says.contains("is not looked at"));
             assert_eq!(said.and_then(|said| said.split_once(" here").map(|(said, _)| said)), expected, "{report:#?}");
+        }
+    }
+
+    /// Scenario: an address of this machine, and a listener on one or on all of them. Guarantee: what surely does not reach it is found.
+    #[test]
+    fn an_address_of_this_machine_may_be_another() {
+        let with = |endpoint: &str, own: &str| {
+            let mut receiving = listening(14317, 14318);
+            receiving.grpc =
+                receiving.grpc.map(|listener| Listener { endpoint: Endpoint { host: own.to_owned(), port: 14317 }, ..listener });
+            checked_with(&GRPC.replace("KIND", "otlp_grpc").replace("ENDPOINT", endpoint), &receiving)
+        };
+        for (endpoint, own, expected) in [
+            ("127.0.0.1:14317", "127.0.0.1", ""),
+            ("localhost:14317", "127.0.0.1", ""),
+            ("127.0.0.2:14317", "127.0.0.1", "endpoint_wrong"),
+            ("[::1]:14317", "127.0.0.1", "endpoint_wrong"),
+            ("[::1]:14317", "localhost", "endpoint_wrong"),
+            ("localhost:14317", "::1", ""),
+            ("127.0.0.1:14317", "::1", "endpoint_wrong"),
+            ("127.0.0.2:14317", "0.0.0.0", ""),
+            ("[::1]:14317", "0.0.0.0", "endpoint_wrong"),
+            ("[::1]:14317", "::", ""),
+            ("127.0.0.2:14317", "::", ""),
+            ("unix:///run/spanseal.sock", "127.0.0.1", "endpoint_wrong"),
+            ("unix:///run/spanseal.sock", "0.0.0.0", "endpoint_wrong"),
+            ("127.0.0.2:14317", "10.0.0.7", ""),
+            ("10.0.0.7:14317", "10.0.0.7", "not_encrypted"),
+        ] {
+            let report = with(endpoint, own);
+            assert_eq!(kinds(&report), expected, "{endpoint} to {own}: {report:#?}");
+        }
+        // Another machine may have another value, and stand behind something.
+        for told in [with("${env:SEAL:-127.0.0.2:14317}", "127.0.0.1"), with("127.0.0.2:14317", "10.0.0.7")] {
+            assert!(kinds(&told).is_empty() && told.unjudged.iter().any(|told| told.says.contains("127.0.0.2:14317")), "{told:#?}");
+        }
+        // Without a configuration nobody knows where spanseal listens.
+        let unknown = Receiving { is_configured: false, ..listening(14317, 14318) };
+        for endpoint in ["127.0.0.2:14317", "unix:///run/spanseal.sock"] {
+            let report = checked_with(&GRPC.replace("KIND", "otlp_grpc").replace("ENDPOINT", endpoint), &unknown);
+            assert_eq!(kinds(&report), "", "{endpoint}: {report:#?}");
         }
     }
 }

@@ -474,6 +474,22 @@ service:
         checked(&HTTP.replace("MORE", more).replace("QUEUE", queue))
     }
 
+    /// The same of an exporter of either protocol and any address.
+    pub(super) const GRPC: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {}}}
+exporters:
+  KIND/spanseal:
+    endpoint: "ENDPOINT"
+    tls: {insecure: true}
+    timeout: 30s
+    retry_on_failure: {max_elapsed_time: 0s}
+    sending_queue: {wait_for_result: true, block_on_overflow: true, num_consumers: 100}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [KIND/spanseal]}
+"#;
+
     /// What is seen several times is told once, in the order in which it was first seen.
     #[test]
     fn the_same_is_told_once_and_in_its_order() {

@@ -147,6 +147,15 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
                 "the address without it, as in http://127.0.0.1:4317",
             );
         }
+        if !grpc && !matches!(target.scheme.as_str(), "http" | "https") {
+            notes.found(
+                Kind::EndpointWrong,
+                mark,
+                at.id(),
+                format!("`{text}` does not begin with http:// or https://, and OTLP/HTTP is sent to nothing else: nothing arrives"),
+                "the address with its scheme, as in http://127.0.0.1:4318",
+            );
+        }
         let path = target.path.as_deref().unwrap_or_default().trim_end_matches('/');
         let is_whole = ["v1/traces", "v1/logs"].iter().any(|whole| path.ends_with(whole));
         if key == "endpoint" && !grpc && is_whole {
@@ -344,7 +353,7 @@ pub(super) fn judge_encryption(at: &At<'_, '_>, targets: &[Target], notes: &mut 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{checked_with, kinds, listening};
+    use super::super::tests::{GRPC, checked, checked_with, kinds, listening};
     use super::*;
 
     const BALANCED: &str = r#"
@@ -407,26 +416,11 @@ service:
         assert_eq!(kinds(&registered), "not_encrypted", "{registered:#?}");
     }
 
-    const PLAIN: &str = r#"
-receivers:
-  otlp: {protocols: {grpc: {}}}
-exporters:
-  KIND/spanseal:
-    endpoint: "ENDPOINT"
-    tls: {insecure: true}
-    timeout: 30s
-    retry_on_failure: {max_elapsed_time: 0s}
-    sending_queue: {wait_for_result: true, block_on_overflow: true, num_consumers: 100}
-service:
-  pipelines:
-    traces: {receivers: [otlp], exporters: [KIND/spanseal]}
-"#;
-
     /// An address of this machine is one without a port, too; an exporter of OTLP/gRPC does not start without it.
     #[test]
     fn without_a_port_this_machine_is_this_machine() {
         let receiving = super::super::Receiving { is_configured: false, ..listening(14317, 14318) };
-        let with = |kind: &str, endpoint: &str| checked_with(&PLAIN.replace("KIND", kind).replace("ENDPOINT", endpoint), &receiving);
+        let with = |kind: &str, endpoint: &str| checked_with(&GRPC.replace("KIND", kind).replace("ENDPOINT", endpoint), &receiving);
         for host in ["127.0.0.1", "localhost", "[::1]"] {
             let grpc = with("otlp_grpc", host);
             assert_eq!(kinds(&grpc), "does_not_start", "{grpc:#?}");
@@ -476,6 +470,17 @@ service:
             let target = target(text, Mark::default());
             let parts = (target.host.as_str(), target.port, target.loopback, target.scheme.as_str(), target.text.as_str());
             assert_eq!(parts, (host, port, loopback, scheme, shown), "{text}");
+        }
+    }
+
+    /// The exporter of OTLP/HTTP wants a scheme, and takes these two alone.
+    #[test]
+    fn http_without_a_scheme_is_found() {
+        for (endpoint, expected) in
+            [("http://127.0.0.1:14318", ""), ("127.0.0.1:14318", "endpoint_wrong"), ("unix:///run/x", "endpoint_wrong")]
+        {
+            let report = checked(&GRPC.replace("KIND", "otlp_http").replace("ENDPOINT", endpoint));
+            assert_eq!(kinds(&report), expected, "{endpoint}: {report:#?}");
         }
     }
 }
