@@ -622,7 +622,8 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{HTTP, checked, http};
+    use super::super::tests::{HTTP, checked, checked_with, http, kinds, listening};
+    use super::super::{Receiving, Report};
 
     /// What is no key of the exporter stops the Collector, and another program tells for sure.
     #[test]
@@ -642,5 +643,68 @@ mod tests {
             &HTTP.replace("MORE", "").replace("QUEUE", "").replace("max_elapsed_time: 0s", "max_elapsed_time: 0s, max_elapsed: 1s"),
         );
         assert!(retry.unjudged.iter().any(|told| told.says.starts_with("`retry_on_failure.max_elapsed`")), "{retry:#?}");
+    }
+
+    const BALANCED: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {}}}
+extensions:
+  file_storage/spanseal: {directory: /var/lib/otelcol, fsync: true}
+  health_check: {}
+exporters:
+  loadbalancing:
+    OUTER
+    protocol:
+      otlp:
+        INNER
+    resolver: RESOLVER
+service:
+  extensions: [file_storage/spanseal, health_check]
+  pipelines:
+    traces: {receivers: [otlp], exporters: [loadbalancing]}
+"#;
+    const INNER: [&str; 3] = [
+        "timeout: 30s",
+        "tls: TLS",
+        "sending_queue: {enabled: true, wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}",
+    ];
+    const OUTER: [&str; 3] = [
+        "timeout: 60s",
+        "sending_queue: {enabled: true, storage: file_storage/spanseal, block_on_overflow: true, num_consumers: 100}",
+        "retry_on_failure: {enabled: true, initial_interval: 1s, max_interval: 30s, multiplier: 1.5, randomization_factor: 0.5, max_elapsed_time: 0s}",
+    ];
+
+    fn balanced(resolver: &str, tls: &str) -> Report {
+        let (outer, inner) = (OUTER.join("\n    "), INNER.join("\n        ").replace("TLS", tls));
+        let receiving = Receiving { is_configured: false, ..listening(4317, 4318) };
+        checked_with(&BALANCED.replace("OUTER", &outer).replace("INNER", &inner).replace("RESOLVER", resolver), &receiving)
+    }
+
+    /// Scenario: replicas that a resolver finds by address, with TLS. Guarantee: it is told that a certificate has to name these addresses, not where a
+    /// name is given, or where names are dialled.
+    #[test]
+    fn a_resolver_of_addresses_is_told_with_tls() {
+        let is_told = |resolver: &str, tls: &str| {
+            let report = balanced(resolver, tls);
+            assert_eq!(kinds(&report), if tls.contains("insecure") { "not_encrypted" } else { "" }, "{report:#?}");
+            report.unjudged.iter().any(|told| told.says.contains("server_name_override"))
+        };
+        const DNS: &str = "{dns: {hostname: seal}}";
+        const CLOUD_MAP: &str = "{aws_cloud_map: {namespace: a, service_name: b}}";
+        for (resolver, tls, expected) in [
+            (DNS, "{ca_file: ca.pem}", true),
+            ("{k8s: {service: seal.audit}}", "{ca_file: ca.pem}", true),
+            (CLOUD_MAP, "{}", true),
+            (DNS, "{ca_file: ca.pem, server_name_override: seal}", false),
+            (DNS, "{insecure: true}", false),
+            (DNS, "{insecure_skip_verify: true}", false),
+            ("{k8s: {service: seal.audit, return_hostnames: true}}", "{ca_file: ca.pem}", false),
+            ("{static: {hostnames: ['seal-1:4317']}}", "{ca_file: ca.pem}", false),
+        ] {
+            assert_eq!(is_told(resolver, tls), expected, "{resolver} {tls}");
+        }
+        let plain = balanced(DNS, "{insecure: true}");
+        assert!(plain.findings[0].instead.contains("server_name_override"), "{plain:#?}");
+        assert!(!balanced("{static: {hostnames: ['seal-1:4317']}}", "{insecure: true}").findings[0].instead.contains("override"));
     }
 }

@@ -334,7 +334,12 @@ pub(super) fn is_encrypted(at: &At<'_, '_>, target: &Target) -> Option<bool> {
 
 /// Plain text off the machine, or a peer whom nobody checks.
 pub(super) fn judge_encryption(at: &At<'_, '_>, targets: &[Target], notes: &mut Notes) {
-    const INSTEAD: &str = "`tls: {ca_file: ...}`, and `cert_file` and `key_file` where spanseal asks for a client certificate";
+    const ASKED: &str = "and `cert_file` and `key_file` where spanseal asks for a client certificate";
+    let by_address = dials_addresses(at.component);
+    let instead = match by_address {
+        true => format!("`tls: {{ca_file: ..., server_name_override: NAME}}` with a name of its certificate, {ASKED}"),
+        false => format!("`tls: {{ca_file: ...}}`, {ASKED}"),
+    };
     // Both are told where they are not known.
     let insecure = at.flag(&["tls", "insecure"], false, false, notes);
     let unchecked = at.flag(&["tls", "insecure_skip_verify"], false, false, notes);
@@ -343,12 +348,26 @@ pub(super) fn judge_encryption(at: &At<'_, '_>, targets: &[Target], notes: &mut 
         if is_encrypted(at, target) == Some(false) {
             let says =
                 format!("telemetry goes to {} in plain text: whoever is on the way reads prompts and may change evidence", target.text);
-            notes.found(Kind::NotEncrypted, mark, at.id(), says, INSTEAD);
+            notes.found(Kind::NotEncrypted, mark, at.id(), says, &instead);
         } else if unchecked {
             let says = format!("the certificate of {} is not checked, so somebody else may answer for spanseal", target.text);
-            notes.found(Kind::NotEncrypted, mark, at.id(), says, INSTEAD);
+            notes.found(Kind::NotEncrypted, mark, at.id(), says, &instead);
         }
     }
+    // The name that the certificate is compared with.
+    let is_named = at.is_written(&["tls", "server_name_override"]) || at.is_written(&["authority"]);
+    if by_address && !is_named && !unchecked && targets.iter().any(|target| is_encrypted(at, target) == Some(true)) {
+        let says = "the addresses that the resolver finds are dialled, and a certificate that names hosts alone is refused there: nothing arrives, \
+                    unless it names these addresses (IP SANs), or `server_name_override` under `tls` says which of its names to look for";
+        notes.unjudged(at.place(&["tls"]), at.id(), says);
+    }
+}
+
+/// Whether a load-balancing exporter dials what its resolver finds, and that are addresses of IP.
+fn dials_addresses(exporter: &Component<'_>) -> bool {
+    let is_present = |resolver: &str| exporter.section(&["resolver", resolver]) == Section::Present;
+    let by_name = matches!(exporter.said(&["resolver", "k8s", "return_hostnames"]), Said::Is(text, _) if text == "true");
+    exporter.is_balancer() && (is_present("dns") || is_present("k8s") && !by_name || is_present("aws_cloud_map"))
 }
 
 #[cfg(test)]
