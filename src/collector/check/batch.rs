@@ -65,6 +65,17 @@ pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     }
 }
 
+/// What to write for the replicas of a load-balancing exporter: a queue that keeps senders waiting and splits what the balancer has made larger, and
+/// one on disk before it. One text for all that is found there, so that no advice undoes another.
+pub(super) fn queues_of_balancer(most: u64) -> String {
+    format!(
+        "`sending_queue: {{enabled: true, wait_for_result: true, block_on_overflow: true, batch: {{sizer: bytes, min_size: 0, max_size: {}, \
+         flush_timeout: 200ms}}}}` below `protocol.otlp`, and `sending_queue: {{enabled: true, storage: file_storage/spanseal, block_on_overflow: true, \
+         num_consumers: 100}}` on the load-balancing exporter itself, as `spanseal collector example gateway` prints them",
+        most / 16 * 15
+    )
+}
+
 /// How long a batch waits for more.
 fn late(at: &At<'_, '_>, waits: bool, notes: &mut Notes) {
     const FLUSH: [&str; 3] = ["sending_queue", "batch", "flush_timeout"];

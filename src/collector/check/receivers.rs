@@ -1,6 +1,7 @@
 //! The receivers of OTLP: how much they let in at once. What is more than spanseal takes, or than a batch on the way may hold, is dropped
 //! by the Collector, and where it answers from a queue its sender was told that it is safe.
 
+use super::batch::queues_of_balancer;
 use super::exporter::{At, Queue, answers_before_sealed, queueing, sending};
 use super::file::{Component, File, Pipeline, Section, says_something};
 use super::{Kind, Notes, Receiving, Said};
@@ -206,12 +207,7 @@ fn multiplied(exporter: &Component<'_>, most: u64, notes: &mut Notes) {
          refuses it, and it is dropped though it was acknowledged",
         show_size(most)
     );
-    let instead = format!(
-        "`sending_queue: {{enabled: true, wait_for_result: true, block_on_overflow: true, batch: {{sizer: bytes, min_size: 0, max_size: {}, \
-         flush_timeout: 200ms}}}}` there",
-        most / 16 * 15
-    );
-    notes.found(Kind::LetsInTooMuch, at.place(&["sending_queue"]), at.id(), says, instead);
+    notes.found(Kind::LetsInTooMuch, at.place(&["sending_queue"]), at.id(), says, queues_of_balancer(most));
 }
 
 /// Logs of some 40 bytes grow by half when the Collector encodes them anew: a request that was let in may be more than spanseal takes.
